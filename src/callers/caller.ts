@@ -1,0 +1,29 @@
+import type {} from 'fastify'
+
+import type { Policy } from '../config/callers.ts'
+
+/** Who calls the gateway. */
+export interface Caller {
+  /** The name in the settings; `anybody` where no callers are listed. */
+  readonly name: string
+  readonly policy: Policy
+  /** The user that the caller's own token names, where the settings take the user from there. */
+  readonly user?: { readonly objectId: string } | { readonly email: string }
+}
+
+/** The user that a request runs as. */
+export interface User {
+  /** `systemuserid` of the row; absent where only a token's object id is known. */
+  readonly systemUserId?: string
+  /** Entra object id of the row; absent where the row has none. */
+  readonly objectId?: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by `authenticate`. */
+    caller: Caller
+    /** Set by `impersonate`; `undefined`: the application user. */
+    user: User | undefined
+  }
+}

@@ -1,0 +1,101 @@
+import type { Secret } from './secret.ts'
+import type { Group, Members, Read } from './setting.ts'
+import { matching, flag, optional, parsed, readableFile, secret } from './values.ts'
+
+const tenantId = parsed({
+  about: 'The Entra tenant (directory) id, or a domain of the tenant.',
+  env: 'AZURE_TENANT_ID', required: true,
+  write: 'the Directory (tenant) ID of the app registration, for example 11111111-2222-3333-4444-555555555555',
+}, matching(/^[0-9a-z][0-9a-z.-]*$/i, 'is no tenant: write the Directory (tenant) ID that the app registration shows.'))
+
+const clientId = parsed({
+  about: 'The app registration\'s application (client) id.',
+  env: 'AZURE_CLIENT_ID', required: true,
+  write: 'the Application (client) ID of the app registration',
+}, guid)
+
+/** What the gateway proves its identity with, one group a kind. */
+export const credential = {
+  type: 'kinds',
+  about: 'What the gateway proves its identity with. In the environment the kind follows from the variables that are set.',
+  kinds: {
+    'client-secret': group('An app registration with a client secret.', {
+      tenantId, clientId,
+      secret: secret({ about: 'The client secret\'s value (not its id).', env: 'AZURE_CLIENT_SECRET', required: true }),
+    }),
+    certificate: group('An app registration with a certificate.', {
+      tenantId, clientId,
+      file: parsed({
+        about: 'A PEM file with certificate and private key, or a PFX file.',
+        env: 'AZURE_CLIENT_CERTIFICATE_PATH', required: true, write: 'the path of the file',
+      }, readableFile),
+      password: secret({ about: 'The password of the private key or PFX file.', env: 'AZURE_CLIENT_CERTIFICATE_PASSWORD' }),
+      sendChain: flag({
+        about: 'Sends the certificate chain too, for registrations that trust a subject name and issuer.',
+        env: 'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN', fallback: false,
+      }),
+    }),
+    'workload-identity': group('A federated token that the platform writes to a file (Kubernetes).', {
+      tenantId, clientId,
+      file: parsed({
+        about: 'The file with the federated token; read anew for every request to Entra.',
+        env: 'AZURE_FEDERATED_TOKEN_FILE', required: true, write: 'the path of the file',
+      }, readableFile),
+    }),
+    'managed-identity': group('The identity that Azure gives the machine, app or container.', {
+      clientId: optional({
+        about: 'The client id of a user-assigned identity; left out, the system-assigned one.',
+        env: 'AZURE_CLIENT_ID', write: 'the client id of the managed identity',
+      }, guid),
+    }),
+    delegated: group('A person who signed in with `dynamics-gateway login`, for debugging with their own rights.', {
+      tenantId, clientId,
+      secret: secret({ about: 'The client secret, where the registration is a confidential one.', env: 'AZURE_CLIENT_SECRET' }),
+    }),
+  },
+} as const
+
+export type Credential = Read<typeof credential>
+export type { Secret }
+
+/** The kinds by the variable that tells each. */
+const TOLD_BY = {
+  AZURE_CLIENT_SECRET: 'client-secret',
+  AZURE_CLIENT_CERTIFICATE_PATH: 'certificate',
+  AZURE_FEDERATED_TOKEN_FILE: 'workload-identity',
+} as const
+
+/**
+ * The kind of credential that the variables describe. None of the telling ones means a managed
+ * identity, but only where no tenant is named: a tenant without a credential is something forgotten.
+ */
+export function kindOfCredential(
+  isSet: (variable: string) => boolean, named: string | undefined, faults: string[],
+): keyof typeof credential['kinds'] | undefined {
+  const kinds = Object.keys(credential.kinds) as (keyof typeof credential['kinds'])[]
+  if (named !== undefined) {
+    const kind = kinds.find((kind) => kind === named)
+    if (kind === undefined) faults.push(`CREDENTIAL is not known: write one of ${kinds.join(', ')}.`)
+    return kind
+  }
+  const told = Object.entries(TOLD_BY).filter(([variable]) => isSet(variable))
+  if (told.length > 1) {
+    faults.push(`${told.map(([variable]) => variable).join(' and ')} are all set, but only one kind of credential can be used: `
+      + 'remove all but one, or name the kind in CREDENTIAL.')
+    return undefined
+  }
+  if (told[0] !== undefined) return told[0][1]
+  if (!isSet('AZURE_TENANT_ID')) return 'managed-identity'
+  faults.push('AZURE_CLIENT_SECRET is missing: set it to the client secret\'s value, or set AZURE_CLIENT_CERTIFICATE_PATH, '
+    + 'or AZURE_FEDERATED_TOKEN_FILE, or CREDENTIAL=delegated, or remove AZURE_TENANT_ID to use a managed identity.')
+  return undefined
+}
+
+function group<M extends Members>(about: string, members: M): Group<M> {
+  return { type: 'group', about, members }
+}
+
+function guid(text: string): string {
+  return matching(/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i,
+    'is no application id: write the Application (client) ID, for example 11111111-2222-3333-4444-555555555555.')(text)
+}

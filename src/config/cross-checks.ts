@@ -1,0 +1,26 @@
+import type { Settings } from '../config.ts'
+
+/** Faults that no setting has by itself, but two of them have together. */
+export function crossChecks(settings: Settings, faults: string[]): void {
+  const { targets, host, callers, trustNetwork } = settings
+  if (targets.length === 0) faults.push('targets is empty: describe at least one environment.')
+  const names = targets.map(({ name }) => name)
+  if (targets.length > 1 && names.includes(undefined)) faults.push('targets: with several targets each needs a name of its own.')
+  for (const name of new Set(names.filter((name, index) => name !== undefined && names.indexOf(name) !== index))) {
+    faults.push(`targets: two are called ${name!}; give each a name of its own.`)
+  }
+  for (const { url, impersonation } of targets) {
+    if (url.product !== 'dataverse' && impersonation.mode === 'required') {
+      faults.push('IMPERSONATION is required, but this product (Finance & Operations or Business Central) cannot act as a user: set it to off.')
+    }
+  }
+  if (!isLocal(host) && callers.length === 0 && !trustNetwork) {
+    faults.push(`HOST is ${host}, so everybody who reaches the port would have the application user's rights: set TRUST_NETWORK=true if that is `
+      + 'meant (a private pod or container network), list callers in the settings file, or listen at 127.0.0.1.')
+  }
+}
+
+/** Whether only this machine can reach what listens at `host`. */
+export function isLocal(host: string): boolean {
+  return /^(unix:.*|localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/i.test(host)
+}

@@ -1,0 +1,111 @@
+import { Fault } from './setting.ts'
+
+/** What the address of an environment tells: where the API is, and which product answers there. */
+export interface Environment {
+  readonly product: 'dataverse' | 'finance-and-operations' | 'business-central'
+  /** `https://contoso.crm4.dynamics.com`: the one origin that an access token is sent to. */
+  readonly origin: string
+  /** `/api/data/v9.2`: the path at which the OData service begins, with no slash at the end. */
+  readonly apiRoot: string
+  /** All origins that may stand for this environment in its links: with and without `.api.`. */
+  readonly origins: readonly string[]
+  /** The scope to ask Entra for. */
+  readonly scope: string
+  /** The authority of the host's cloud. */
+  readonly authorityHost: string
+}
+
+const WRITE = 'write the environment\'s URL, such as https://contoso.crm4.dynamics.com'
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+
+/**
+ * Reads the URL of an environment, and mends what people paste: a missing `https://`, the path of
+ * a page (`main.aspx?appid=…`), a slash at the end. What cannot be told is refused with a sentence.
+ */
+export function environmentUrl(written: string): Environment {
+  if (written === '') throw new Fault(`is empty: ${WRITE}.`)
+  if (/^\{?[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\}?$/i.test(written)) {
+    throw new Fault(`is an environment's id: ${WRITE} (Power Platform admin centre, Environments, the environment, Environment URL).`)
+  }
+  const url = parse(written)
+  refuseOtherSites(url.hostname)
+  if (url.username !== '' || url.password !== '') throw new Fault(`holds a user name or password: ${WRITE}.`)
+  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
+    throw new Fault('begins with http://, which would send the access token unprotected: write https://.')
+  }
+  const product = productOf(url)
+  const origin = product === 'business-central' ? url.origin.replace('//businesscentral.', '//api.businesscentral.') : url.origin
+  return {
+    product,
+    origin,
+    apiRoot: apiRootOf(product, url),
+    origins: [...new Set([origin, ...otherHostForm(origin)])],
+    scope: product === 'business-central' ? 'https://api.businesscentral.dynamics.com/.default' : `${origin}/.default`,
+    authorityHost: authorityOf(url.hostname),
+  }
+}
+
+function parse(written: string): URL {
+  const complete = /^[a-z][a-z0-9+.-]*:\/\//i.test(written) ? written : `https://${written}`
+  if (!URL.canParse(complete)) throw new Fault(`is not a URL: ${WRITE}.`)
+  const url = new URL(complete)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Fault(`does not begin with https://: ${WRITE}.`)
+  if (!url.hostname.includes('.') && !LOOPBACK.test(url.hostname)) throw new Fault(`holds no whole host name: ${WRITE}.`)
+  return url
+}
+
+/** Pages about environments, which are not environments. */
+function refuseOtherSites(host: string): void {
+  const site = [
+    [/(^|\.)make\.(gov\.|high\.)?(powerapps|powerautomate)\.(com|us)$/, 'the maker portal'],
+    [/(^|\.)(powerapps|powerautomate|powerplatform|powerappsportals|powerpages)\.(com|us|microsoft\.com)$/, 'a Power Platform portal'],
+    [/(^|\.)admin\.powerplatform\.microsoft\.(com|us)$/, 'the Power Platform admin centre'],
+    [/(^|\.)(portal|entra)\.(azure|microsoft)\.(com|us|cn)$/, 'an administration portal'],
+    [/(^|\.)login\.(microsoftonline|windows|microsoft|chinacloudapi|partner)\./, 'the authority that signs people in'],
+    [/^globaldisco\./, 'the discovery service'],
+    [/^(home|www)\.dynamics\.com$/, 'the Dynamics 365 home page'],
+  ].find(([form]) => (form as RegExp).test(host))
+  if (site !== undefined) throw new Fault(`is ${site[1] as string}, not an environment: ${WRITE}.`)
+}
+
+/** @see https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata for the hosts of Finance & Operations */
+function productOf({ hostname, pathname }: URL): Environment['product'] {
+  if (/(^|\.)businesscentral\.dynamics\.com$/.test(hostname)) return 'business-central'
+  if (/\.(operations(365)?|axcloud|cloudax)\./.test(hostname) || /^\/data\/?$/.test(pathname)) return 'finance-and-operations'
+  return /^\/v2\.0\/.+\/api\/v2\.0\/?$/.test(pathname) ? 'business-central' : 'dataverse'
+}
+
+function apiRootOf(product: Environment['product'], url: URL): string {
+  const path = url.pathname.replace(/\/+$/, '')
+  const segments = path.split('/').slice(1)
+  switch (product) {
+    case 'finance-and-operations': return /^\/[a-z]+\/data$/i.test(path) ? path : '/data'
+    case 'business-central': {
+      if (/^\/v2\.0\/.*\/(api|ODataV4)(\/|$)/.test(path)) return path
+      const names = segments.filter((segment) => segment !== '' && segment !== 'v2.0')
+      if (names.length < 1 || names.length > 2) {
+        throw new Fault('does not name the environment: write https://api.businesscentral.dynamics.com/v2.0/<environment>.')
+      }
+      return `/v2.0/${names.join('/')}/api/v2.0`
+    }
+    case 'dataverse': {
+      const version = /^((?:\/[^/]+)?\/api\/data)(\/v\d+\.\d+)?(?:\/.*)?$/i.exec(path)
+      if (version !== null) return `${version[1]!}${version[2] ?? '/v9.2'}`
+      const page = url.search !== '' || url.hash !== '' || /\.aspx$|^\/(apps|main|tools|WebResources|_api)?$/i.test(path)
+      return path === '' || page || /\.dynamics(-int)?\.(com|cn)$/.test(url.hostname) ? '/api/data/v9.2' : path
+    }
+  }
+}
+
+/** `org.api.crm4.dynamics.com` for `org.crm4.dynamics.com` and the other way round. Both answer; links name the one that was called. */
+function otherHostForm(origin: string): string[] {
+  const [, scheme, name, api, rest] = /^(https:\/\/)([^.]+)(\.api)?(\.crm\d*\..+)$/.exec(origin) ?? []
+  return scheme === undefined ? [] : [`${scheme}${name!}${api === undefined ? '.api' : ''}${rest!}`]
+}
+
+/** @see https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud */
+function authorityOf(host: string): string {
+  if (/\.(microsoftdynamics|appsplatform|dynamics)\.us$/.test(host)) return 'https://login.microsoftonline.us'
+  if (/\.dynamics\.cn$/.test(host)) return 'https://login.partner.microsoftonline.cn'
+  return 'https://login.microsoftonline.com'
+}

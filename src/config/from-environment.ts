@@ -1,0 +1,114 @@
+import { schema } from '../config.ts'
+import { kindOfCredential } from './credential.ts'
+import { nearest } from './nearest.ts'
+import { below } from './setting.ts'
+import type { Node, Setting, Source } from './setting.ts'
+
+/** Settings as they were written, in the schema's form, and what an operator calls each of them. */
+export interface Written {
+  readonly written: unknown
+  readonly nameOf: (name: string) => string
+}
+
+/** Variables that people use for other tools, and what they are called here. */
+const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
+  DATAVERSE_URL: 'DYNAMICS_URL', DYNAMICS_BASE_URL: 'DYNAMICS_URL', DYNAMICS_TENANT_ID: 'AZURE_TENANT_ID', DYNAMICS_CLIENT_ID: 'AZURE_CLIENT_ID',
+  DYNAMICS_CLIENT_SECRET: 'AZURE_CLIENT_SECRET',
+}
+
+/**
+ * Puts what the environment says into the form of the settings file: the process' own settings over
+ * those of `fromFile`, and one target where there is no file. Adds to `faults` what is described twice.
+ */
+export function settingsOfEnvironment(source: Source, fromFile: unknown, faults: string[]): Written {
+  const names = new Map<string, string>()
+  const variables = new Set<string>(['GATEWAY_CONFIG', 'CREDENTIAL'])
+  const written = collect(schema, '') as Record<string, unknown>
+  if (fromFile === undefined) {
+    written['targets'] = [environmentsTarget()]
+  } else {
+    // Platforms set AZURE_… by themselves, and a file may name them for its secrets: they are no contradiction.
+    const described = [...targetVariables()].filter((variable) => isSet(source, variable) && !variable.startsWith('AZURE_'))
+    if (described.length > 0) {
+      faults.push(`${described.join(', ')}: a settings file describes the targets, so these variables must not be set. Remove them, or the file.`)
+    }
+  }
+  if (isSet(source, 'REDIS_URL')) faults.push('REDIS_URL is not a setting of this version, which remembers users in memory only: remove it.')
+  misspelt()
+  return { written: merge(fromFile, written), nameOf: (name) => names.get(name) ?? (fromFile === undefined ? name : `${name} (in the settings file)`) }
+
+  /** What the variables of the settings below `node` say, in the form that a file has. */
+  function collect(node: Node, name: string): unknown {
+    if (node.type === 'setting') return node.env === undefined ? undefined : valueOf(node, node.env, name)
+    if (node.type !== 'group') return undefined
+    const members = Object.entries(node.members).map(([key, member]) => [key, collect(member, below(name, key))] as const)
+    const set = members.filter(([, value]) => value !== undefined)
+    return set.length === 0 && name !== '' ? undefined : Object.fromEntries(set)
+  }
+
+  function environmentsTarget(): unknown {
+    const { of: target } = schema.members.targets as { of: Node & { type: 'group' } }
+    const { credential } = target.members as { credential: Node & { type: 'kinds' } }
+    for (const kind of Object.values(credential.kinds)) for (const member of Object.values(kind.members)) note(member)
+    const kind = kindOfCredential((variable) => isSet(source, variable), source.env['CREDENTIAL'], faults)
+    const rest = collect(target, 'targets[0]') as object
+    if (kind === undefined) {
+      // The fault is named already; so that the others are found too, any kind that asks for no more will do.
+      return { ...rest, credential: { kind: 'managed-identity' } }
+    }
+    return { ...rest, credential: { kind, ...collect(credential.kinds[kind]!, 'targets[0].credential') as object } }
+  }
+
+  function valueOf(setting: Setting<unknown>, variable: string, name: string): unknown {
+    names.set(name, variable)
+    note(setting)
+    if (setting.secret !== true) return source.env[variable]
+    const file = source.env[`${variable}_FILE`]
+    if (file === undefined) return source.env[variable] === undefined ? undefined : { env: variable }
+    if (source.env[variable] !== undefined) faults.push(`${variable} and ${variable}_FILE are both set: remove one of them.`)
+    return { file }
+  }
+
+  function note(node: Node): void {
+    if (node.type !== 'setting' || node.env === undefined) return
+    variables.add(node.env)
+    if (node.secret === true) variables.add(`${node.env}_FILE`)
+  }
+
+  function targetVariables(): Set<string> {
+    const before = new Set(variables)
+    const at = faults.length
+    environmentsTarget()
+    faults.length = at
+    return new Set([...variables].filter((variable) => !before.has(variable)))
+  }
+
+  /** A variable of our own families that differs from a known one by a letter or two. */
+  function misspelt(): void {
+    for (const variable of Object.keys(source.env)) {
+      if (variables.has(variable)) continue
+      const other = CALLED_ELSEWHERE[variable]
+      if (other !== undefined && !isSet(source, other) && fromFile === undefined) {
+        faults.push(`${variable} is not a setting here: call it ${other}.`)
+      } else if (/^(DYNAMICS_|AZURE_CLIENT_|AZURE_TENANT|AZURE_AUTH|IMPERSONATION|USER_EMAIL|MAX_RETRY|ALLOWED_HO|TRUST_NET)/.test(variable)) {
+        const near = nearest(variable, [...variables])
+        if (near !== undefined && !isSet(source, near)) faults.push(`${variable} is not a setting. Did you mean ${near}?`)
+      }
+    }
+  }
+}
+
+function isSet(source: Source, variable: string): boolean {
+  return source.env[variable] !== undefined || source.env[`${variable}_FILE`] !== undefined
+}
+
+/** `over` on top of `under`, member by member. */
+function merge(under: unknown, over: unknown): unknown {
+  if (!isGroup(under) || !isGroup(over)) return over ?? under
+  const keys = new Set([...Object.keys(under), ...Object.keys(over)])
+  return Object.fromEntries([...keys].map((key) => [key, merge(under[key], over[key])]))
+}
+
+function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
+import { parse as parseYaml } from 'yaml'
+
+import { schema } from '../config.ts'
+import type { Settings } from '../config.ts'
+import { crossChecks } from './cross-checks.ts'
+import { settingsOfEnvironment } from './from-environment.ts'
+import { readNode } from './setting.ts'
+import type { Source } from './setting.ts'
+
+/** The settings are wrong. `faults` names each of them, and what to write. */
+export class SettingsFault extends Error {
+  readonly faults: readonly string[]
+  constructor(faults: readonly string[]) {
+    super(`The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`)
+    this.faults = faults
+  }
+}
+
+/**
+ * Reads the settings: targets and callers from `file` if there is one, else from the environment; what
+ * concerns the process alone (`HOST`, `LOG_LEVEL` …) from the environment before the file.
+ *
+ * @param env the variables of the process; a `.env` file in the working folder fills in what is not set
+ * @param file path of a JSON or YAML file; `GATEWAY_CONFIG` names it too
+ * @throws {SettingsFault} with all faults at once
+ */
+export function loadSettings(env: NodeJS.ProcessEnv, file: string | undefined): Settings {
+  const faults: string[] = []
+  const source: Source = { env: { ...dotEnv(faults), ...nonEmpty(env) }, file: (path) => readFileSync(path, 'utf8') }
+  const path = file ?? source.env['GATEWAY_CONFIG']
+  const fromFile = path === undefined ? undefined : parseFile(path, faults)
+  const { written, nameOf } = settingsOfEnvironment(source, fromFile, faults)
+  const settings = readNode(schema, written, '', nameOf, source, faults)
+  if (faults.length === 0) crossChecks(settings, faults)
+  if (faults.length > 0) throw new SettingsFault(faults)
+  return settings
+}
+
+/** A file of JSON or YAML (of which JSON is a part). */
+function parseFile(path: string, faults: string[]): unknown {
+  try {
+    return parseYaml(readFileSync(path, 'utf8')) ?? {}
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    faults.push(code === undefined || !/^E[A-Z]+$/.test(code)
+      ? `${path} is neither JSON nor YAML: ${message.split('\n')[0]!.replace(/:$/, '')}.`
+      : `${path} cannot be read (${code}): mend the path or its permissions.`)
+    return {}
+  }
+}
+
+function dotEnv(faults: string[]): NodeJS.Dict<string> {
+  try {
+    return nonEmpty(parseEnv(readFileSync('.env', 'utf8')))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT') faults.push(`.env cannot be read (${code ?? 'not text'}): mend its permissions, or remove it.`)
+    return {}
+  }
+}
+
+/** An empty variable is one that is not set: that is what `${NAME:-}` in a compose file makes of it. */
+function nonEmpty(env: NodeJS.Dict<string>): NodeJS.Dict<string> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''))
+}

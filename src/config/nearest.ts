@@ -1,0 +1,24 @@
+/** The one of `known` that `word` most likely was meant to be, or `undefined` when none is close. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1
+  for (const one of known) {
+    const distance = editDistance(word.toLowerCase(), one.toLowerCase())
+    if (distance < least) [best, least] = [one, distance]
+  }
+  return best
+}
+
+/** How many letters must be added, dropped or changed to make `b` of `a` (Levenshtein). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,37 @@
+import { Fault } from './setting.ts'
+import type { Source } from './setting.ts'
+
+/** A secret that no print-out of the settings shows: its value is in a closure. */
+export interface Secret {
+  /** The value now; a file is read anew, so that a rotated secret is seen. */
+  readonly reveal: () => string
+  /** Where it comes from, for people. */
+  readonly source: string
+  /** The file it comes from, to be watched. */
+  readonly file?: string
+}
+
+/** Reads `{ env: NAME }` or `{ file: path }`. White space at the end is not part of a secret. */
+export function readSecret(written: unknown, from: Source): Secret {
+  const { env, file, ...rest } = (typeof written === 'object' && written !== null ? written : {}) as Record<string, unknown>
+  if (Object.keys(rest).length > 0 || (typeof env === 'string') === (typeof file === 'string')) {
+    throw new Fault('must not stand here itself: write { env: NAME } or { file: path }.')
+  }
+  if (typeof file === 'string') {
+    const reveal = (): string => from.file(file).trimEnd()
+    if (attempt(reveal) === '') throw new Fault('names a file that is empty: write the secret into it.')
+    return { reveal, source: `file ${file}`, file }
+  }
+  const value = (from.env[env as string] ?? '').trim()
+  if (value === '') throw new Fault(`names the variable ${env as string}, which is not set.`)
+  return { reveal: () => value, source: `variable ${env as string}` }
+}
+
+function attempt(read: () => string): string {
+  try {
+    return read()
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable'
+    throw new Fault(`names a file that cannot be read (${code}): mend the path or its permissions.`)
+  }
+}

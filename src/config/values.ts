@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs'
+
+import type { Secret } from './secret.ts'
+import { readSecret } from './secret.ts'
+import { Fault } from './setting.ts'
+import type { Setting } from './setting.ts'
+
+/** What every setting says of itself. */
+interface About { readonly about: string, readonly env?: string }
+
+/** A length of time in milliseconds, written `1500ms`, `10s`, `5m` or `1h`. */
+export function duration(is: About & { fallback: string, least?: number }): Setting<number> {
+  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+  const write = 'a time such as 1500ms, 10s, 5m or 1h'
+  return setting({ ...is, write }, (written) => {
+    const [, number, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text(written, write)) ?? []
+    if (number === undefined) throw new Fault(`is no length of time: write ${write}.`)
+    const milliseconds = Number(number) * units[unit!]!
+    // The largest delay that a timer takes.
+    if (milliseconds > 2_147_483_647) throw new Fault('is too long: write at most 596h.')
+    if (milliseconds < (is.least ?? 0)) throw new Fault(`is too short: write at least ${is.least}ms.`)
+    return milliseconds
+  })
+}
+
+/** A number of bytes, written `500B`, `64KiB`, `128MiB` or `1GiB`. */
+export function size(is: About & { fallback: string }): Setting<number> {
+  const units: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+  const write = 'a size such as 64KiB, 128MiB or 1GiB'
+  return setting({ ...is, write }, (written) => {
+    const [, number, unit] = /^(\d{1,9})(B|KiB|MiB|GiB)$/.exec(text(written, write)) ?? []
+    if (number === undefined) throw new Fault(`is no size: write ${write}.`)
+    return Number(number) * units[unit!]!
+  })
+}
+
+/** A whole number between `least` and `most`. */
+export function wholeNumber(is: About & { fallback: number, least: number, most: number }): Setting<number> {
+  const write = `a whole number from ${is.least} to ${is.most}`
+  return setting({ ...is, write }, (written) => {
+    const number = typeof written === 'number' ? written : /^\d{1,10}$/.test(String(written)) ? Number(written) : NaN
+    if (!Number.isInteger(number) || number < is.least || number > is.most) throw new Fault(`is not ${write}.`)
+    return number
+  })
+}
+
+/** Yes or no. */
+export function flag(is: About & { fallback: boolean }): Setting<boolean> {
+  const write = 'true or false'
+  return setting({ ...is, write }, (written) => {
+    if (written === true || written === 'true' || written === '1') return true
+    if (written === false || written === 'false' || written === '0') return false
+    throw new Fault(`is neither true nor false: write ${write}.`)
+  })
+}
+
+/** One of a few words. */
+export function choice<const W extends string>(is: About & { fallback: W, words: readonly W[] }): Setting<W> {
+  const write = `one of ${is.words.join(', ')}`
+  return setting({ ...is, write }, (written) => {
+    const word = is.words.find((word) => word === written)
+    if (word === undefined) throw new Fault(`is not known: write ${write}.`)
+    return word
+  })
+}
+
+/** A text that `parse` takes; `parse` throws a {@link Fault} that says what is wrong with it. */
+export function parsed<T>(
+  is: About & { write: string, required: true } | About & { write: string, fallback: unknown }, parse: (written: string) => T,
+): Setting<T> {
+  return setting(is, (written) => parse(text(written, is.write)))
+}
+
+/** A text that `parse` takes, and that may be left out. */
+export function optional<T>(is: About & { write: string }, parse: (written: string) => T): Setting<T | undefined> {
+  return setting(is, (written) => parse(text(written, is.write)))
+}
+
+/** A list of texts; in the environment they are separated by commas. */
+export function list<T>(is: About & { write: string, fallback?: readonly string[] }, parse: (written: string) => T): Setting<readonly T[]> {
+  return setting({ ...is, fallback: is.fallback ?? [] }, (written) => {
+    const texts = typeof written === 'string' ? written.split(',') : written
+    if (!Array.isArray(texts)) throw new Fault(`must be a list: write ${is.write}.`)
+    return texts.map((one) => text(one, is.write)).filter((one) => one !== '').map(parse)
+  })
+}
+
+/** A secret: never in the file itself, but `{ env: NAME }` or `{ file: path }`. */
+export function secret(is: About & { required: true }): Setting<Secret>
+export function secret(is: About): Setting<Secret | undefined>
+export function secret(is: About): Setting<Secret | undefined> {
+  return { type: 'setting', write: '{ env: NAME } or { file: path }', secret: true, ...is, read: readSecret }
+}
+
+/** `text` as it stands, once it matches `form`. */
+export function matching(form: RegExp, wrong: string): (text: string) => string {
+  return (text) => {
+    if (!form.test(text)) throw new Fault(wrong)
+    return text
+  }
+}
+
+/** A path of a file that can be read now. */
+export function readableFile(path: string): string {
+  try {
+    readFileSync(path)
+  } catch (error) {
+    throw new Fault(`names a file that cannot be read (${(error as NodeJS.ErrnoException).code}): mend the path or its permissions.`)
+  }
+  return path
+}
+
+function setting<T>(
+  is: About & { write: string, fallback?: unknown, required?: true }, read: Setting<T>['read'],
+): Setting<T> {
+  const { about, write, fallback, env, required } = is
+  return {
+    type: 'setting', about, write, read,
+    ...(fallback === undefined ? {} : { fallback }), ...(env === undefined ? {} : { env }), ...(required ? { required } : {}),
+  }
+}
+
+/** White space and quotes around a value come from shells and `.env` files, never from people who mean them. */
+function text(written: unknown, write: string): string {
+  if (typeof written === 'number') return String(written)
+  if (typeof written !== 'string') throw new Fault(`must be a text: write ${write}.`)
+  return written.trim().replace(/^(["'])(.*)\1$/, '$2')
+}

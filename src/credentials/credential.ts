@@ -1,0 +1,47 @@
+/** What the gateway proves its identity with to one environment: an access token, kept ready. */
+export interface Credential {
+  /**
+   * The value of the Authorization header, `Bearer …`, of a token that is valid now. At once while one is
+   * held; a promise while the first is fetched.
+   *
+   * @throws CredentialRejected when the authority refuses the credential, TokenUnavailable (with `retryAfter`)
+   *   when it gives no token for now
+   */
+  readonly authorization: () => string | Promise<string>
+  /**
+   * Dynamics refused `authorization`: the next call fetches a new token, once for all who got the same refusal.
+   *
+   * @param claims what a claims challenge asked for, decoded; `undefined` without one
+   */
+  readonly discard: (authorization: string, claims?: string) => void
+  /** What is known of the token now; for health, metrics and logs. */
+  readonly state: () => TokenState
+  /** Fetches the first token ahead of the first request. Never throws: a failure is logged and tried again. */
+  readonly warmUp: () => void
+  /** Ends timers and file watches. */
+  readonly close: () => void
+}
+
+export interface TokenState {
+  /** `fresh`: not yet due for renewal. `stale`: valid, renewal due or failing. `none`: no valid token. */
+  readonly token: 'fresh' | 'stale' | 'none'
+  /** Milliseconds to the token's expiry; negative or 0 when there is none. */
+  readonly validFor: number
+  /** Fetches that succeeded and failed since the start. */
+  readonly renewals: number
+  readonly failures: number
+  /** The last failure in one sentence for an operator, with what to do; `undefined` after a success. */
+  readonly trouble: string | undefined
+}
+
+/** What the authority answered. */
+export interface FetchedToken {
+  readonly accessToken: string
+  /** Seconds from now. */
+  readonly expiresIn: number
+  /** Seconds from now, where the authority says when to renew. */
+  readonly refreshIn?: number
+}
+
+/** Fetches one token; a kind of credential is no more than this. `claims` answers a claims challenge. */
+export type FetchToken = (request: { readonly claims?: string | undefined }) => Promise<FetchedToken>

@@ -1,0 +1,91 @@
+import type { Readable } from 'node:stream'
+
+/** Sends one request and gives back what was answered; throws one of `errors.ts` when there is no answer. */
+export type Send = (request: Outbound) => Promise<Answer>
+
+/** A request on its way to Dynamics. */
+export interface Outbound {
+  readonly method: string
+  /** Origin-form: path and query, byte for byte. */
+  readonly path: string
+  /** Flat: name, value, name, value. Without Authorization, Host and framing. */
+  readonly headers: readonly string[]
+  /** `undefined`: none. A Buffer can be sent again, a Readable once. */
+  readonly body: Buffer | Readable | undefined
+  /** Bytes of a Readable body, where its sender has said so. */
+  readonly bodyLength: number | undefined
+  /** Whether sending it twice does no more than sending it once (OData: GET, HEAD, OPTIONS; PUT and DELETE; PATCH with If-Match). */
+  readonly repeatable: 'read' | 'idempotent' | 'never'
+  /** Who it is queued for: one busy name does not starve the others. */
+  readonly fairnessKey: string
+  /** `performance.now()` at which the caller stops waiting; `undefined`: only the settings' limits hold. */
+  readonly deadline: number | undefined
+  /** How the request ends early. */
+  readonly departure: Departure
+  /** Where the time goes, in milliseconds; each wrapper adds its own. */
+  readonly spent: Spent
+}
+
+/** Whether the one who asked is still there. One holder at a time is told: whoever the request waits at. */
+export interface Departure {
+  /** Why the request ends, once it does. */
+  readonly reason: Error | undefined
+  /** Called once when the request ends early; set by the holder, and cleared by it when it hands the request on. */
+  onLeave: ((reason: Error) => void) | undefined
+}
+
+/** Milliseconds, as `Server-Timing` shows them. */
+export interface Spent {
+  /** Waiting for an access token. */
+  token: number
+  /** Looking the user up. */
+  user: number
+  /** In the queue, and waiting out limits. */
+  wait: number
+  /** From sending to the head of the answer. */
+  dynamics: number
+}
+
+/** What Dynamics answered: a head, and a body that flows once somebody takes it. */
+export interface Answer {
+  readonly status: number
+  /** Flat, as received: name, value, name, value, as bytes (latin1). */
+  readonly headers: readonly Buffer[]
+  readonly body: AnswerBody
+}
+
+/** A body that has perhaps arrived already. Exactly one of `flow`, `whole` and `discard` is called, once. */
+export interface AnswerBody {
+  /** Whether all of it has arrived, so that `whole` answers at once. */
+  readonly complete: boolean
+  /** Bytes that have arrived and that nobody took yet. */
+  readonly waiting: number
+  /** Hands all chunks to `sink`, now and as they arrive; the sink says when it has enough for now. */
+  readonly flow: (sink: Sink) => void
+  /** The whole body, up to `limit` bytes; fails beyond. For refusals and look-ups, never for what a caller gets. */
+  readonly whole: (limit: number) => Promise<Buffer>
+  /** Lets the body go: a short rest is read so that the connection can be used again, a long one is cut. */
+  readonly discard: () => void
+}
+
+/** Where a body goes. */
+export interface Sink {
+  /** `false`: no more until `resume` is called. */
+  readonly write: (chunk: Buffer) => boolean
+  readonly end: () => void
+  /** The body broke off: what was written is not the whole. */
+  readonly fail: (reason: Error) => void
+  /** Set by the body before the first `write`. */
+  resume: (() => void) | undefined
+}
+
+/** The value of a header of `answer`, the first where there are several; names are compared without case. */
+export function header(answer: Answer, name: string): string | undefined {
+  for (let index = 0; index < answer.headers.length; index += 2) {
+    const candidate = answer.headers[index]!
+    if (candidate.length === name.length && candidate.toString('latin1').toLowerCase() === name) {
+      return answer.headers[index + 1]!.toString('latin1')
+    }
+  }
+  return undefined
+}

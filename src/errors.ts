@@ -1,0 +1,234 @@
+import createError from '@fastify/error'
+
+// Every error the gateway itself answers with. A code is interface: never renamed, never reused.
+// Texts hold no address, token, secret or anything that came from one; the cause is for the log.
+
+/** The address or head of the request is not one the gateway can pass on safely. */
+export const BadRequest = createError('GATEWAY_BAD_REQUEST', '%s', 400)
+
+/** The request itself names the user to act as; only the gateway may do that. */
+export const CallerIdNotAllowed = createError(
+  'GATEWAY_CALLER_ID_NOT_ALLOWED',
+  'The header %s is set by the gateway. Leave it out, and name the user by e-mail address instead.',
+  400,
+)
+
+/** The header with the user's e-mail address is repeated, empty, a list, or no address at all. */
+export const BadUserEmail = createError(
+  'GATEWAY_BAD_USER_EMAIL',
+  'The header %s must hold exactly one e-mail address of at most 100 characters: %s.',
+  400,
+)
+
+/** The environment's product has no impersonation (Finance & Operations, Business Central). */
+export const ImpersonationUnsupported = createError(
+  'GATEWAY_IMPERSONATION_UNSUPPORTED',
+  'This environment cannot act as a user: leave the header %s out, or ask the operator to set IMPERSONATION=off.',
+  400,
+)
+
+/** A body that must be read to be passed on safely (`$batch`) is not well-formed. */
+export const BadBatch = createError('GATEWAY_BAD_BATCH', 'The $batch request cannot be passed on: %s', 400)
+
+/** No known caller sent this request. */
+export const CallerUnknown = createError(
+  'GATEWAY_CALLER_UNKNOWN',
+  'This gateway asks its callers who they are: %s.',
+  401,
+)
+
+/** The caller's rules do not cover the request. The text names the rule. */
+export const CallerNotAllowed = createError('GATEWAY_CALLER_NOT_ALLOWED', '%s', 403)
+
+/** Impersonation is required and the request names no user. */
+export const UserRequired = createError(
+  'GATEWAY_USER_REQUIRED',
+  'Every request must say for which user it is made: send the user\'s e-mail address in the header %s.',
+  403,
+)
+
+/** No user of the environment has the e-mail address. */
+export const UserUnknown = createError(
+  'GATEWAY_USER_UNKNOWN',
+  'No user of the environment has this e-mail address as primary e-mail. Add the user to the environment, or mend the address.',
+  403,
+)
+
+/** The user exists and is disabled. */
+export const UserDisabled = createError(
+  'GATEWAY_USER_DISABLED',
+  'The user with this e-mail address is disabled in the environment. Enable the user (a removed licence disables), then try again.',
+  403,
+)
+
+/** More than one enabled user has the address; taking one of them would be a guess. */
+export const UserAmbiguous = createError(
+  'GATEWAY_USER_AMBIGUOUS',
+  'Several enabled users of the environment have this e-mail address. Leave it to one of them, then try again.',
+  403,
+)
+
+/** The only user with the address is an application user, a support user or built in. */
+export const UserNotPerson = createError(
+  'GATEWAY_USER_NOT_PERSON',
+  'The user with this e-mail address is an application or system user, which the gateway does not act as.',
+  403,
+)
+
+/** The caller may not act as this user. */
+export const UserNotAllowed = createError('GATEWAY_USER_NOT_ALLOWED', 'This caller may not act as this user: %s.', 403)
+
+/** A browser's page of another origin, or a request that lacks the required header. */
+export const OriginNotAllowed = createError('GATEWAY_ORIGIN_NOT_ALLOWED', '%s', 403)
+
+/** The gateway was called by a name that is not its own. */
+export const HostNotAllowed = createError(
+  'GATEWAY_HOST_NOT_ALLOWED',
+  'The gateway does not answer to this host name. Call it by a loopback address, or ask the operator to add the name to ALLOWED_HOSTS.',
+  421,
+)
+
+/** Nothing of the gateway's own has this address. */
+export const NotFound = createError('GATEWAY_NOT_FOUND', 'The gateway has nothing at this address.', 404)
+
+/** A method that the Web API does not have. */
+export const MethodNotAllowed = createError(
+  'GATEWAY_METHOD_NOT_ALLOWED',
+  'This method is not part of the Web API. Use GET, HEAD, POST, PATCH, PUT, DELETE or OPTIONS.',
+  405,
+)
+
+/** The caller was too slow to send its request. */
+export const RequestTooSlow = createError('GATEWAY_REQUEST_TOO_SLOW', 'The request was not received in time.', 408)
+
+/** The body is larger than the gateway lets through. */
+export const BodyTooLarge = createError('GATEWAY_BODY_TOO_LARGE', 'The body is larger than the limit of %s bytes.', 413)
+
+/** The address is longer than any that Dynamics takes. */
+export const AddressTooLong = createError(
+  'GATEWAY_ADDRESS_TOO_LONG',
+  'The address is longer than 32,768 characters. Send the query inside a $batch request instead.',
+  414,
+)
+
+/** The head of the request is larger than 64 KiB or has more than 100 lines. */
+export const HeadTooLarge = createError(
+  'GATEWAY_HEAD_TOO_LARGE',
+  'The head of the request is larger than 64 KiB, or has more than 100 header lines.',
+  431,
+)
+
+/** More requests wait for Dynamics than the gateway keeps waiting. */
+export const QueueFull = createError(
+  'GATEWAY_QUEUE_FULL',
+  'Too many requests are waiting for Dynamics 365. Try again after the seconds in Retry-After.',
+  429,
+)
+
+/** Dynamics' service protection limits hold for this gateway's application user. */
+export const LimitHolds = createError(
+  'GATEWAY_LIMIT_HOLDS',
+  'Dynamics 365 has asked this gateway to wait (service protection limits). Try again after the seconds in Retry-After.',
+  429,
+)
+
+/** Something of the gateway's own went wrong. The log has the cause. */
+export const InternalFault = createError(
+  'GATEWAY_INTERNAL',
+  'Something went wrong inside the gateway. Its log has the cause, beside this request\'s id.',
+  500,
+)
+
+/** The authority refused the gateway's credential; `cause` holds Microsoft's AADSTS error. */
+export const CredentialRejected = createError(
+  'GATEWAY_CREDENTIAL_REJECTED',
+  'Microsoft Entra refused the gateway\'s credential. The gateway\'s log says why; `dynamics-gateway check` says how to mend it.',
+  502,
+)
+
+/** Dynamics refused a new access token as well. */
+export const TokenRefused = createError(
+  'GATEWAY_TOKEN_REFUSED',
+  'Dynamics 365 refused the gateway\'s access token. The gateway\'s log says more; `dynamics-gateway check` says how to mend it.',
+  502,
+)
+
+/** No connection to Dynamics, or it broke before an answer came. */
+export const DynamicsUnreachable = createError(
+  'GATEWAY_DYNAMICS_UNREACHABLE',
+  'Dynamics 365 cannot be reached. The gateway\'s log says why.',
+  502,
+)
+
+/** The connection broke after the request was sent; it may have been carried out. */
+export const DynamicsBrokeOff = createError(
+  'GATEWAY_DYNAMICS_BROKE_OFF',
+  'The connection to Dynamics 365 broke before it answered. A change may have been made: look before you send it again.',
+  502,
+)
+
+/** What came back is not HTTP, or its certificate is not trusted. */
+export const DynamicsAnswerInvalid = createError(
+  'GATEWAY_DYNAMICS_ANSWER_INVALID',
+  'Dynamics 365 answered with something that cannot be passed on. The gateway\'s log says why.',
+  502,
+)
+
+/** The user could not be looked up; nothing was sent. */
+export const UserLookupFailed = createError(
+  'GATEWAY_USER_LOOKUP_FAILED',
+  'The user could not be looked up in Dynamics 365, so nothing was sent. The gateway\'s log says why.',
+  502,
+)
+
+/** Dynamics let the call run as somebody else than the user that was looked up. */
+export const ImpersonationIgnored = createError(
+  'GATEWAY_IMPERSONATION_IGNORED',
+  'Dynamics 365 does not act as this user, so nothing was sent. The gateway\'s log says why.',
+  502,
+)
+
+/** No token is at hand and the authority gives none for now. */
+export const TokenUnavailable = createError(
+  'GATEWAY_TOKEN_UNAVAILABLE',
+  'No access token can be had at the moment. Try again after the seconds in Retry-After.',
+  503,
+)
+
+/** The gateway is about to end. */
+export const Stopping = createError('GATEWAY_STOPPING', 'The gateway is stopping. Try again in a moment.', 503)
+
+/** Connections to Dynamics keep failing, so none is tried for a moment. */
+export const CircuitOpen = createError(
+  'GATEWAY_CIRCUIT_OPEN',
+  'Dynamics 365 could not be reached several times in a row. Try again after the seconds in Retry-After.',
+  503,
+)
+
+/** The gateway itself has too much to do. */
+export const Overloaded = createError(
+  'GATEWAY_OVERLOADED',
+  'The gateway has too much to do at the moment. Try again after the seconds in Retry-After.',
+  503,
+)
+
+/** Dynamics gave no answer in time. The text says which limit ran out. */
+export const DynamicsTooSlow = createError('GATEWAY_DYNAMICS_TOO_SLOW', 'Dynamics 365 did not answer in time: %s.', 504)
+
+/** The look-up of the user took too long; nothing was sent. */
+export const UserLookupTooSlow = createError(
+  'GATEWAY_USER_LOOKUP_TOO_SLOW',
+  'The user could not be looked up in time, so nothing was sent.',
+  504,
+)
+
+/** What an answer of the gateway's own may carry beside its text. */
+export interface RetryLater {
+  /** Seconds, a whole number of at least 1, for the Retry-After header. */
+  retryAfter?: number
+}
+
+/** `error` with the seconds after which the caller may try again. */
+export function retryLater<E extends Error>(error: E, milliseconds: number): E & RetryLater {
+  return Object.assign(error, { retryAfter: Math.max(1, Math.ceil(milliseconds / 1000)) })
+}
