@@ -1,0 +1,21 @@
+import type { UrlRule } from './url-map.ts'
+
+/** How many bytes of a JSON string decide whether it begins with one of the URLs of `rule`, slashes escaped or not. */
+export function decidingBytes(rule: UrlRule): number {
+  return 2 * rule.reach
+}
+
+/** As `UrlRule.rewrite`, for the bytes of a JSON string, in which a slash may be written `\/`. */
+export function rewriteJsonUrl(rule: UrlRule, raw: string): { readonly taken: number; readonly put: string } | undefined {
+  if (!raw.includes('\\/')) return rule.rewrite(raw)
+  const found = rule.rewrite(raw.replaceAll('\\/', '/'))
+  if (found === undefined) return undefined
+  let taken = 0
+  for (let characters = found.taken; characters > 0; characters--) taken += raw[taken] === '\\' ? 2 : 1
+  return { taken, put: found.put }
+}
+
+/** As `UrlRule.possible`, for the first bytes of a JSON string. */
+export function possibleJsonUrl(rule: UrlRule, raw: string): boolean {
+  return rule.possible(raw.replaceAll('\\/', '/').replace(/\\$/, ''))
+}

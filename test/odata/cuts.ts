@@ -1,0 +1,28 @@
+import { Buffer } from 'node:buffer'
+import fc from 'fast-check'
+import type { ByteTransform } from '../../src/odata/byte-transform.ts'
+
+/** What `transform` makes of `text`, given in one piece. */
+export function whole(transform: ByteTransform, text: string): string {
+  return inPieces(transform, Buffer.from(text), [])
+}
+
+/** What `transform` makes of `bytes` when chunk borders fall at `cuts`, in any order. */
+export function inPieces(transform: ByteTransform, bytes: Buffer, cuts: readonly number[]): string {
+  const borders = [0, ...[...cuts].sort((one, other) => one - other), bytes.length]
+  const out = borders.slice(1).flatMap((border, index) => transform.push(bytes.subarray(borders[index], border)))
+  return Buffer.concat([...out, ...transform.end()]).toString()
+}
+
+/** What `transform` makes of `bytes`, one at a time. */
+export function byteByByte(transform: ByteTransform, bytes: Buffer): string {
+  return inPieces(transform, bytes, Array.from(bytes, (_, index) => index))
+}
+
+/** A few places of a text to cut it at, as shares of its length. */
+export const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 })
+
+/** The places in a text of `length` bytes. */
+export function places(length: number, cuts: readonly number[]): number[] {
+  return cuts.map(share => Math.floor(share * length))
+}

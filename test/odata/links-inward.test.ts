@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { Buffer } from 'node:buffer'
+import fc from 'fast-check'
+import t from 'tap'
+import { jsonLinksInward } from '../../src/odata/links-inward.ts'
+import { targetAddress } from '../../src/odata/target-address.ts'
+import { inwardHeader, urlMap } from '../../src/odata/url-map.ts'
+import { byteByByte, inPieces, places, shares, whole } from './cuts.ts'
+import { replaceValues } from './json-oracle.ts'
+import { randomJson } from './random-json.ts'
+
+const root = 'https://org.crm4.dynamics.com/api/data/v9.2'
+const map = urlMap(targetAddress(root), { base: 'http://gw:8080', otherBases: ['https://public.example/crm/', 'http://127.0.0.1:8080'], form: 'short' })
+
+t.test('the gateway in an @odata.id or @odata.bind becomes the target', async t => {
+  for (const name of ['@odata.id', '@odata.bind', '@id', 'a@odata.bind', 'a@bind', 'primarycontactid@odata.bind']) {
+    t.equal(whole(jsonLinksInward(map), `{"${name}":"http://gw:8080/accounts(1)"}`), `{"${name}":"${root}/accounts(1)"}`, name)
+  }
+})
+
+t.test('each base and both address forms are understood', async t => {
+  for (const [url, expected] of [
+    ['http://GW:8080/accounts(1)', `${root}/accounts(1)`],
+    ['http://gw:8080/api/data/v9.2/accounts(1)', `${root}/accounts(1)`],
+    ['http://gw:8080/api/data/v9.0/accounts(1)', 'https://org.crm4.dynamics.com/api/data/v9.0/accounts(1)'],
+    ['https://public.example/crm/accounts(1)', `${root}/accounts(1)`],
+    ['https://Public.Example:443/crm/api/data/v9.2/accounts(1)', `${root}/accounts(1)`],
+    ['http://127.0.0.1:8080/accounts(1)', `${root}/accounts(1)`],
+    ['http:\\/\\/gw:8080\\/accounts(1)', `${root}\\/accounts(1)`],
+  ] as const) t.equal(whole(jsonLinksInward(map), `{"@odata.id":"${url}"}`), `{"@odata.id":"${expected}"}`, url)
+})
+
+t.test('every string of an array of links is turned, and nothing after it', async t => {
+  const body = '{"m@odata.bind" : [ "http://gw:8080/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", "http://gw:8080/d"],"n":["http://gw:8080/e"]}'
+  const expected = `{"m@odata.bind" : [ "${root}/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", "${root}/d"],"n":["http://gw:8080/e"]}`
+
+  t.equal(whole(jsonLinksInward(map), body), expected)
+  t.equal(byteByByte(jsonLinksInward(map), Buffer.from(body)), expected)
+})
+
+t.test('URLs of others, relative ones, references and data stay as they are', async t => {
+  for (const body of [
+    '{"@odata.id":"https://evil.example/accounts(1)"}', '{"@odata.id":"http://gw:8080.evil/accounts(1)"}', '{"@odata.id":"http://gw:8080@evil/"}',
+    '{"@odata.id":"http://gw:80801/a"}', '{"@odata.id":"https://public.example/other/a"}', '{"@odata.id":"https://public.example/crmx"}',
+    '{"a@odata.bind":"/contacts(1)"}', '{"a@odata.bind":"$1"}', '{"@odata.id":"accounts(1)"}', '{"@odata.id":null}', '{"a@odata.bind":[{}]}',
+    '{"websiteurl":"http://gw:8080/accounts(1)"}', '{"note":"{\\"@odata.id\\":\\"http://gw:8080/a\\"}"}', '["@odata.id","http://gw:8080/a"]',
+    '{"emailaddress1":"a@id","b":"http://gw:8080/a"}', '{"@odata.context":"http://gw:8080/a","@odata.ident":"http://gw:8080/a","@odata.id" "http://gw:8080/a"}',
+    '{"@odata.id":["http://gw:8080/a"]}', '{"x":9007199254740993 , "x":1.0}', '@', '{"@odata.bindbindbind":"http://gw:8080/a"}', '',
+  ]) {
+    t.equal(whole(jsonLinksInward(map), body), body)
+    t.equal(byteByByte(jsonLinksInward(map), Buffer.from(body)), body)
+  }
+})
+
+t.test('a body without links goes on as the very same buffer', async t => {
+  const chunk = Buffer.from('{"name":"Fabrikam"}')
+  const transform = jsonLinksInward(map)
+
+  t.equal(transform.push(chunk)[0], chunk)
+  t.same(transform.end(), [])
+})
+
+t.test('a link without end is not held back', async t => {
+  const transform = jsonLinksInward(map)
+  const out = (chunk: Buffer): number => transform.push(chunk).reduce((sum, { length }) => sum + length, 0)
+
+  t.equal(out(Buffer.from('{"@odata.id":"http://gw')), 14)
+  t.ok(out(Buffer.alloc(65_536, '/')) >= 65_536)
+  t.equal(whole(jsonLinksInward(map), '{"@odata.id":"http://gw:8080'), `{"@odata.id":"${root}`)
+  t.equal(whole(jsonLinksInward(map), '{"@odata.id":"http://gw:8'), '{"@odata.id":"http://gw:8')
+})
+
+t.test('chunk borders at any byte change nothing', async t => {
+  const texts = ['http://gw:8080/a(1)', 'HTTP://GW:8080', 'http://gw:8080/api/data/v9.1/a', 'https://public.example/crm?x', 'https://public.example/', 'x@odata.id',
+    'http:\\/\\/gw:8080\\/a', 'http://127.0.0.1:80/', '$1', 'a@id', '\\\\', '\\"']
+  const json = randomJson(['@odata.id', '@id', 'm@odata.bind', 'm@bind', 'name', 'odata.id', 'x\\"@odata.bind', '@odata.ids'], texts)
+  const inward = (value: string): string => {
+    const plain = value.replaceAll('\\/', '/')
+    const turned = inwardHeader(map, plain)
+    return turned === plain ? value : turned
+  }
+
+  fc.assert(fc.property(json, shares, (text, cuts) => {
+    const bytes = Buffer.from(text)
+    const expected = replaceValues(text, (name, value, inArray) => (isLink(name, inArray) ? inward(value) : value))
+    const once = inPieces(jsonLinksInward(map), bytes, [])
+    assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
+    assert.equal(inPieces(jsonLinksInward(map), bytes, places(bytes.length, cuts)), once)
+    assert.equal(byteByByte(jsonLinksInward(map), bytes), once)
+  }), { numRuns: 500 })
+})
+
+function isLink(name: string, inArray: boolean): boolean {
+  return (inArray ? /@(?:odata\.)?bind$/ : /@(?:odata\.)?(?:id|bind)$/).test(name)
+}

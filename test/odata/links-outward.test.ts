@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { Buffer } from 'node:buffer'
+import fc from 'fast-check'
+import t from 'tap'
+import { jsonLinksOutward } from '../../src/odata/links-outward.ts'
+import { targetAddress } from '../../src/odata/target-address.ts'
+import { outwardHeader, urlMap } from '../../src/odata/url-map.ts'
+import { byteByByte, inPieces, places, shares, whole } from './cuts.ts'
+import { replaceValues } from './json-oracle.ts'
+import { randomJson } from './random-json.ts'
+
+const org = 'https://org.crm4.dynamics.com'
+const root = `${org}/api/data/v9.2`
+const target = targetAddress(root)
+const short = urlMap(target, { base: 'http://gw:8080', form: 'short' })
+const long = urlMap(target, { base: 'https://gw.example/sales', form: 'long' })
+
+const names = ['context', 'nextLink', 'deltaLink', 'id', 'editLink', 'readLink', 'navigationLink', 'associationLink', 'mediaReadLink', 'mediaEditLink']
+const links = names.flatMap(name => [`@odata.${name}`, `@${name}`, `contacts@odata.${name}`, `contacts@${name}`])
+
+t.test('every kind of link leads through the gateway, in either spelling of its name', async t => {
+  for (const name of links) {
+    t.equal(whole(jsonLinksOutward(short), `{"${name}":"${root}/accounts(1)"}`), `{"${name}":"http://gw:8080/accounts(1)"}`, name)
+  }
+})
+
+t.test('links keep the address form that the caller used', async t => {
+  const page = `{"@odata.context":"${root}/$metadata#accounts","value":[],"@odata.nextLink":"${root}/accounts?$skiptoken=%253c"}`
+
+  t.equal(whole(jsonLinksOutward(short), page),
+    '{"@odata.context":"http://gw:8080/$metadata#accounts","value":[],"@odata.nextLink":"http://gw:8080/accounts?$skiptoken=%253c"}')
+  t.equal(whole(jsonLinksOutward(long), page), page.replaceAll(org, 'https://gw.example/sales'))
+})
+
+t.test('data that looks like a link never changes', async t => {
+  const data = [
+    `{"websiteurl":"${root}/accounts"}`,
+    `{"description":"see \\"@odata.nextLink\\":\\"${root}/accounts\\""}`,
+    `{"note":"{\\"@odata.id\\":\\"${root}/accounts(1)\\"}"}`,
+    `{"note":"{\\\\\\"@odata.id\\\\\\":\\\\\\"${root}/accounts(1)\\\\\\"}"}`,
+    `{"a":"@odata.id","b":"${root}/accounts(1)"}`,
+    `["@odata.id","${root}/accounts(1)"]`,
+    `{"@odata.id":"see ${root}/accounts(1)"}`,
+    `{"@odata.id":["${root}/accounts(1)"]}`,
+    `{"@odata.idx":"${root}/a","x@odata.i":"${root}/a","@odata.Id":"${root}/a","odata.id":"${root}/a","id":"${root}/a"}`,
+    `{"@my.odata.id":"${root}/a","@odata.odata.id":"${root}/a","@odata.type":"${root}/a","@odata.etag":"${root}/a"}`,
+    `{"location":"${root}/operations(1)","x\\"location":"${root}/operations(1)"}`,
+    `{"error":{"code":"","message":"No HTTP resource was found that matches the request URI '${root}/x'."}}`,
+    `"${root}/accounts"`,
+    '{"n":9007199254740993,"n":1.00000,"d" :\t1 }',
+  ]
+  for (const body of data) {
+    t.equal(whole(jsonLinksOutward(short), body), body)
+    t.equal(byteByByte(jsonLinksOutward(short), Buffer.from(body)), body)
+  }
+})
+
+t.test('links to others never change', async t => {
+  for (const url of ['https://org.crm4.dynamics.com.evil/api/data/v9.2/a', 'https://org.crm4.dynamics.com@evil/', 'https://org.crm4.dynamics.com:444/api/data/v9.2/a',
+    'http://org.crm4.dynamics.com/api/data/v9.2/a', 'https://other.crm4.dynamics.com/api/data/v9.2/a', '/accounts(1)', '$metadata#accounts', 'ftp://x', '//x', '']) {
+    t.equal(whole(jsonLinksOutward(short), `{"@odata.id":"${url}"}`), `{"@odata.id":"${url}"}`)
+  }
+})
+
+t.test('the location of a background operation is a link when the answer is one', async t => {
+  const body = `{"backgroundOperationId":"1","location" : "${root}/backgroundoperations(1)","x\\"location":"${root}/a"}`
+  const expected = `{"backgroundOperationId":"1","location" : "http://gw:8080/backgroundoperations(1)","x\\"location":"${root}/a"}`
+
+  t.equal(whole(jsonLinksOutward(short, { backgroundOperation: true }), body), expected)
+  t.equal(byteByByte(jsonLinksOutward(short, { backgroundOperation: true }), Buffer.from(body)), expected)
+})
+
+t.test('a byte order mark, spacing, escaped slashes and duplicate names survive', async t => {
+  const body = `\uFEFF{ "@odata.id"\r\n:\t"${root.replaceAll('/', '\\/')}\\/a(1)" , "@odata.id": "${root}/b", "@odata.editLink":"${org}\\/x" }`
+  const expected = '\uFEFF{ "@odata.id"\r\n:\t"http://gw:8080\\/a(1)" , "@odata.id": "http://gw:8080/b", "@odata.editLink":"http://gw:8080\\/x" }'
+
+  t.equal(whole(jsonLinksOutward(short), body), expected)
+  t.equal(byteByByte(jsonLinksOutward(short), Buffer.from(body)), expected)
+})
+
+t.test('a chunk without links goes on as the very same buffer', async t => {
+  const chunk = Buffer.from(`{"name":"Fabrikam","websiteurl":"${root}/accounts"}`)
+  const transform = jsonLinksOutward(short)
+
+  t.equal(transform.push(chunk)[0], chunk)
+  t.same(transform.end(), [])
+})
+
+t.test('a string without end is not held back', async t => {
+  const transform = jsonLinksOutward(short)
+  const out = (chunk: Buffer): number => transform.push(chunk).reduce((sum, { length }) => sum + length, 0)
+
+  t.equal(out(Buffer.from('{"@odata.id":"')), 13)
+  t.ok(out(Buffer.alloc(65_536, `${root}/`)) > 65_000)
+  for (let chunk = 0; chunk < 64; chunk++) t.equal(out(Buffer.alloc(65_536, `${root}/`)), 65_536)
+})
+
+t.test('a link that ends with the body is turned as well', async t => {
+  t.equal(whole(jsonLinksOutward(short), `{"@odata.id":"${root}`), '{"@odata.id":"http://gw:8080')
+  t.equal(whole(jsonLinksOutward(short), '{"@odata.id":"https://org.crm4.'), '{"@odata.id":"https://org.crm4.')
+})
+
+t.test('large pages keep every byte but those of links', async t => {
+  const row = `{"@odata.etag":"W/\\"1\\"","description":"${'x'.repeat(40_000)}","contacts@odata.nextLink":"${root}/contacts"}`
+  const page = `{"@odata.context":"${root}/$metadata","value":[${`${row},`.repeat(20)}${row}]}`
+  const expected = page.replaceAll(root, 'http://gw:8080')
+
+  t.ok(whole(jsonLinksOutward(short), page) === expected)
+  t.ok(inPieces(jsonLinksOutward(short), Buffer.from(page), Array.from({ length: 13 }, (_, index) => index * 65_536)) === expected)
+})
+
+t.test('chunk borders at any byte change nothing', async t => {
+  const texts = [`${root}/accounts(1)`, root, org, `${org}:443/api/data/v9.1/x`, 'HTTPS://ORG.API.crm4.dynamics.com/api/data/v9.2?x', `${org}x`,
+    root.replaceAll('/', '\\/'), 'https://', 'x']
+  const json = randomJson([...links, 'location', 'name', 'x\\"@odata.id', 'é@odata.nextLink'], texts)
+  const isLink = /(?:^|[^.\\])@(?:odata\.)?(?:context|nextLink|deltaLink|id|editLink|readLink|navigationLink|associationLink|mediaReadLink|mediaEditLink)$/
+  const outward = (value: string): string => {
+    const plain = value.replaceAll('\\/', '/')
+    const turned = outwardHeader(short, plain)
+    return turned === plain ? value : turned
+  }
+
+  fc.assert(fc.property(json, shares, (text, cuts) => {
+    const bytes = Buffer.from(text)
+    // A turned link is compared with its slashes unescaped, for only its beginning is written anew.
+    const expected = replaceValues(text, (name, value, inArray) => (isLink.test(name) && !inArray ? outward(value) : value))
+    const once = inPieces(jsonLinksOutward(short), bytes, [])
+    assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
+    assert.equal(inPieces(jsonLinksOutward(short), bytes, places(bytes.length, cuts)), once)
+    assert.equal(byteByByte(jsonLinksOutward(short), bytes), once)
+  }), { numRuns: 500 })
+})
+
+t.test('a page cut in two at each of its bytes is the same page', async t => {
+  const page = Buffer.from(`{"@odata.context":"${root}/$metadata#accounts","value":[{"a@odata.nextLink" : "${org}:443/api/data/v9.2/x","w":"${root}"}]}`)
+  const expected = whole(jsonLinksOutward(short), page.toString())
+  const differing = Array.from(page, (_, cut) => inPieces(jsonLinksOutward(short), page, [cut])).filter(text => text !== expected)
+
+  t.same(differing, [])
+})
