@@ -30,10 +30,13 @@ const WORTH_READING = 64 * 1024
  * Puts a request on a connection of `reads` or `writes`, which are one dispatcher or two: a request that must
  * not be repeated goes where connections are young, so that it hardly ever meets one that Dynamics just closed.
  *
+ * @param held asked at the last moment, when the request has its connection and nothing was written yet: an
+ *   error keeps it back, and is thrown
  * @throws Failure when no answer came
  */
 export function dispatch(
   { reads, writes }: { readonly reads: Dispatcher, readonly writes: Dispatcher }, origin: string, patience: Patience,
+  held: () => Error | undefined,
 ): Send {
   return (request) => new Promise((resolve, reject) => {
     const dispatcher = request.repeatable === 'read' ? reads : writes
@@ -47,7 +50,7 @@ export function dispatch(
       // A head that is due sooner is watched by a timer of its own, in `deadline`; this one is coarse.
       headersTimeout: patience.head,
       bodyTimeout: patience.idle,
-    }, new Arriving(request, resolve, reject))
+    }, new Arriving(request, held, resolve, reject))
   })
 }
 
@@ -61,6 +64,8 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   headers: Buffer[] = []
   complete = false
   waiting = 0
+  readonly #held: () => Error | undefined
+  readonly #began = performance.now()
   readonly #request: Outbound
   readonly #resolve: (answer: Answer) => void
   readonly #reject: (error: Error) => void
@@ -71,9 +76,14 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   #failure: Error | undefined
   #answered = false
   #letGo = false
+  #over = false
+  #whenOver: (() => void) | undefined
 
-  constructor(request: Outbound, resolve: (answer: Answer) => void, reject: (error: Error) => void) {
+  constructor(
+    request: Outbound, held: () => Error | undefined, resolve: (answer: Answer) => void, reject: (error: Error) => void,
+  ) {
     this.#request = request
+    this.#held = held
     this.#resolve = resolve
     this.#reject = reject
     request.departure.onLeave = (reason) => this.#leave(reason)
@@ -84,8 +94,12 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   }
 
   onConnect(abort: (error?: Error) => void): void {
+    this.#failure ??= this.#held()
+    if (this.#failure !== undefined) {
+      this.#reject(this.#failure)
+      return abort(this.#failure)
+    }
     this.#abort = abort
-    if (this.#failure !== undefined) abort(this.#failure)
   }
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
@@ -94,6 +108,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     this.headers = headers
     this.#resume = resume
     this.#answered = true
+    this.#request.spent.dynamics += performance.now() - this.#began
     this.#resolve(this)
     return true
   }
@@ -113,6 +128,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     this.complete = true
     this.#request.departure.onLeave = undefined
     this.#sink?.end()
+    this.#end()
   }
 
   onError(error: Error): void {
@@ -120,7 +136,9 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     if (this.#answered) {
       this.#failure = error
       if (!this.#letGo) this.#sink?.fail(error)
+      this.#end()
     } else {
+      this.#request.spent.dynamics += performance.now() - this.#began
       this.#reject(this.#request.departure.reason ?? new Failure(error, this.#abort !== undefined))
     }
   }
@@ -160,6 +178,20 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     this.#letGo = true
     this.#chunks = []
     if (!this.complete && this.#failure === undefined) this.#resume?.()
+  }
+
+  whenOver(callback: () => void): void {
+    if (this.#over) return callback()
+    const before = this.#whenOver
+    this.#whenOver = before === undefined ? callback : () => {
+      before()
+      callback()
+    }
+  }
+
+  #end(): void {
+    this.#over = true
+    this.#whenOver?.()
   }
 
   /** The caller left, or the time is over. */

@@ -32,6 +32,8 @@ export interface Departure {
   readonly reason: Error | undefined
   /** Called once when the request ends early; set by the holder, and cleared by it when it hands the request on. */
   onLeave: ((reason: Error) => void) | undefined
+  /** Ends the request; the first reason counts. Without effect once it is over. */
+  readonly leave: (reason: Error) => void
 }
 
 /** Milliseconds, as `Server-Timing` shows them. */
@@ -66,6 +68,8 @@ export interface AnswerBody {
   readonly whole: (limit: number) => Promise<Buffer>
   /** Lets the body go: a short rest is read so that the connection can be used again, a long one is cut. */
   readonly discard: () => void
+  /** Calls back once nothing more comes, at once if so already: the body has ended, failed or been cut. */
+  readonly whenOver: (callback: () => void) => void
 }
 
 /** Where a body goes. */

@@ -1,0 +1,77 @@
+import { Agent, buildConnector } from 'undici'
+import type { Dispatcher } from 'undici'
+
+import { proxyFor } from './proxy-settings.ts'
+import { tunnel } from './tunnel.ts'
+import type { Tunnel } from './tunnel.ts'
+
+/** The only way out of the process: to Microsoft Entra as to Dynamics 365. */
+export interface OutboundAgent {
+  /** For requests that may be sent again; its idle connections are kept long. */
+  readonly reads: Dispatcher
+  /** For requests that must not be sent twice: only connections that were used a moment ago, or new ones. */
+  readonly writes: Dispatcher
+  /** Ends idle connections at once, the others when their request is over. */
+  readonly close: () => Promise<void>
+  /** Ends all connections at once, and with them what is under way. */
+  readonly destroy: () => Promise<void>
+}
+
+export interface AgentOptions {
+  readonly connectTimeout: number
+  /** Connections to one origin at most, for reads and for writes each. */
+  readonly connections: number
+  /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read from, in capitals or small letters. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
+
+/** Well below the four minutes after which load balancers drop an idle connection without a word. */
+const READS_IDLE = 55_000
+/** Dynamics hardly ever closes a connection this young, so a write hardly ever meets one that is being closed. */
+const WRITES_IDLE = 1_900
+/** Heads of Dynamics' answers may be larger than Node's usual 16 KiB. */
+const LARGEST_HEAD = 128 * 1024
+
+/** Makes the agent. Certificates are always verified; `NODE_EXTRA_CA_CERTS` adds authorities. */
+export function createAgent({ connectTimeout, connections, environment = process.env }: AgentOptions): OutboundAgent {
+  const tls = { timeout: connectTimeout, minVersion: 'TLSv1.2', rejectUnauthorized: true, autoSelectFamily: true } as const
+  const direct = buildConnector(tls)
+  const tunnels = new Map<string, buildConnector.connector>()
+  const proxied: Tunnel[] = []
+
+  function connect(options: buildConnector.Options, callback: buildConnector.Callback): void {
+    const proxy = proxyFor(options, environment)
+    if (proxy === undefined) return direct(options, callback)
+    let through = tunnels.get(proxy.href)
+    if (through === undefined) {
+      const made = tunnel(proxy, tls)
+      proxied.push(made)
+      tunnels.set(proxy.href, through = made.connect)
+    }
+    through(options, callback)
+  }
+
+  const agent = (idle: number): Agent => new Agent({
+    connect,
+    connections,
+    pipelining: 1,
+    allowH2: false,
+    maxHeaderSize: LARGEST_HEAD,
+    keepAliveTimeout: idle,
+    keepAliveMaxTimeout: idle,
+    keepAliveTimeoutThreshold: 1000,
+  })
+  const reads = agent(READS_IDLE)
+  const writes = agent(WRITES_IDLE)
+  return {
+    reads,
+    writes,
+    async close() {
+      await Promise.all([reads.close(), writes.close()])
+      await Promise.all(proxied.map((one) => one.close()))
+    },
+    async destroy() {
+      await Promise.all([reads.destroy(), writes.destroy(), ...proxied.map((one) => one.close())])
+    },
+  }
+}

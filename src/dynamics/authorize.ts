@@ -1,0 +1,81 @@
+import type { Credential } from '../credentials/credential.ts'
+import { TokenRefused } from '../errors.ts'
+import { unlessLeft } from './departure.ts'
+import { header } from './send.ts'
+import type { Answer, Outbound, Send } from './send.ts'
+import type { Watch } from './watch.ts'
+
+/**
+ * Sends with an access token of `credential`. When Dynamics 365 answers 401, the token was revoked before it expired
+ * (nothing was carried out), and the request is sent once more with a new one, if its body is still at hand. The
+ * caller never sees a 401 that is not about the caller.
+ *
+ * @throws TokenRefused when the new token is refused as well
+ */
+export function authorize(send: Send, credential: Credential, watch: Watch): Send {
+  async function again(request: Outbound, refused: string, refusal: Answer): Promise<Answer> {
+    const challenge = header(refusal, 'www-authenticate') ?? ''
+    refusal.body.discard()
+    credential.discard(refused, claimsOf(challenge))
+    const repeatable = request.body === undefined || Buffer.isBuffer(request.body)
+    watch({ kind: 'token-refused', repeated: repeatable })
+    if (!repeatable) throw new TokenRefused({ cause: refusalOf(challenge) })
+
+    const renewed = await tokenFor(request, credential.authorization())
+    const answer = await send(authorized(request, renewed))
+    if (answer.status !== 401) return answer
+    const still = refusalOf(header(answer, 'www-authenticate') ?? '')
+    answer.body.discard()
+    throw new TokenRefused({ cause: still })
+  }
+
+  async function withToken(request: Outbound, authorization: string): Promise<Answer> {
+    const answer = await send(authorized(request, authorization))
+    return answer.status === 401 ? again(request, authorization, answer) : answer
+  }
+
+  return (request) => {
+    const authorization = credential.authorization()
+    if (typeof authorization === 'string') return withToken(request, authorization)
+    return tokenFor(request, authorization).then((token) => withToken(request, token))
+  }
+}
+
+/** Waits for the token, no longer than the one who asked, and counts the time. */
+async function tokenFor({ departure, spent }: Outbound, authorization: string | Promise<string>): Promise<string> {
+  if (typeof authorization === 'string') return authorization
+  const began = performance.now()
+  try {
+    return await unlessLeft(departure, authorization)
+  } finally {
+    spent.token += performance.now() - began
+  }
+}
+
+function authorized(request: Outbound, authorization: string): Outbound {
+  return { ...request, headers: [...request.headers, 'authorization', authorization] }
+}
+
+/**
+ * What a claims challenge asks for, as JSON text; `undefined` where the challenge is none.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/claims-challenge
+ */
+export function claimsOf(challenge: string): string | undefined {
+  if (!/\berror="?insufficient_claims\b/i.test(challenge)) return undefined
+  const encoded = /\bclaims="?([A-Za-z0-9+/_=-]+)/.exec(challenge)?.[1]
+  if (encoded === undefined) return undefined
+  const claims = Buffer.from(encoded, 'base64').toString()
+  try {
+    JSON.parse(claims)
+  } catch {
+    return undefined
+  }
+  return claims
+}
+
+/** For the log: the code of the refusal, without the addresses that stand beside it. */
+function refusalOf(challenge: string): Error {
+  const code = /\berror="?([a-z_]{1,40})/i.exec(challenge)?.[1]
+  return new Error(`Dynamics 365 answered 401${code === undefined ? '' : `, ${code}`}`)
+}

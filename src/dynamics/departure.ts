@@ -1,0 +1,32 @@
+import type { Departure } from './send.ts'
+
+/** The way out of one request, for whoever asks: `leave` ends it, wherever it waits. */
+export function createDeparture(): Departure {
+  let reason: Error | undefined
+  return {
+    get reason() {
+      return reason
+    },
+    onLeave: undefined,
+    leave(why) {
+      if (reason !== undefined) return
+      reason = why
+      const tell = this.onLeave
+      this.onLeave = undefined
+      tell?.(why)
+    },
+  }
+}
+
+/**
+ * What `arriving` brings, unless the request ends before: then the reason is thrown. For waits that nobody can cut short.
+ */
+export function unlessLeft<T>(departure: Departure, arriving: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (departure.reason !== undefined) return reject(departure.reason)
+    departure.onLeave = reject
+    arriving.then(resolve, reject).finally(() => {
+      departure.onLeave = undefined
+    })
+  })
+}

@@ -1,0 +1,48 @@
+import {
+  BadRequest, DynamicsAnswerInvalid, DynamicsBrokeOff, DynamicsTooSlow, DynamicsUnreachable, Stopping, retryLater,
+} from '../errors.ts'
+import { Failure } from './dispatch.ts'
+import type { Patience } from './dispatch.ts'
+import type { Send } from './send.ts'
+
+/** What went wrong on the way to an answer, as far as it decides what is done about it. */
+export type FailureKind =
+  | 'unreachable' | 'connect-timeout' | 'head-timeout' | 'broke-off' | 'answer-invalid' | 'request-invalid' | 'stopping' | 'ours'
+
+/** Tells what a failure is from undici's and Node's codes. */
+export function kindOf({ cause, sent }: Failure): FailureKind {
+  const { code = '', statusCode } = cause as { code?: string, statusCode?: number }
+  if (code.startsWith('GATEWAY_') || (statusCode !== undefined && code.startsWith('FST_'))) return 'ours'
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || (!sent && code === 'ETIMEDOUT')) return 'connect-timeout'
+  if (code === 'UND_ERR_HEADERS_TIMEOUT') return 'head-timeout'
+  if (code === 'UND_ERR_CLOSED' || code === 'UND_ERR_DESTROYED') return 'stopping'
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' || code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') return 'request-invalid'
+  if (!sent) return 'unreachable'
+  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'answer-invalid'
+  return 'broke-off'
+}
+
+/** Turns a failure into the error that the caller is answered with; what undici said stays its `cause`. */
+export function explainFailures(send: Send, patience: Patience & { readonly connect: number }): Send {
+  return async (request) => {
+    try {
+      return await send(request)
+    } catch (error) {
+      throw error instanceof Failure ? explained(error, patience) : error
+    }
+  }
+}
+
+function explained(failure: Failure, patience: Patience & { readonly connect: number }): Error {
+  const cause = failure.cause as Error
+  switch (kindOf(failure)) {
+    case 'unreachable': return new DynamicsUnreachable({ cause })
+    case 'connect-timeout': return new DynamicsTooSlow(`no connection within ${patience.connect} ms (CONNECT_TIMEOUT)`, { cause })
+    case 'head-timeout': return new DynamicsTooSlow(`its answer did not begin within ${patience.head} ms (REQUEST_TIMEOUT)`, { cause })
+    case 'broke-off': return new DynamicsBrokeOff({ cause })
+    case 'answer-invalid': return new DynamicsAnswerInvalid({ cause })
+    case 'request-invalid': return new BadRequest('The head of the request cannot be passed on, or its body is not as long as it says.', { cause })
+    case 'stopping': return retryLater(new Stopping({ cause }), 1000)
+    case 'ours': return cause
+  }
+}

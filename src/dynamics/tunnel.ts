@@ -1,0 +1,42 @@
+import { Pool, buildConnector } from 'undici'
+
+/** Connects through the network's proxy, which sees the name of the host and nothing that is said. */
+export interface Tunnel {
+  readonly connect: buildConnector.connector
+  readonly close: () => Promise<void>
+}
+
+/**
+ * A tunnel through `proxy` (CONNECT). undici's own ProxyAgent drops repeated headers, and tries for ever when the
+ * proxy hangs up.
+ *
+ * @param tls how the connection inside the tunnel is secured, and how long connecting may take
+ */
+export function tunnel(proxy: URL, tls: buildConnector.BuildOptions & { readonly timeout: number }): Tunnel {
+  const toProxy = new Pool(proxy.origin, { connect: tls, headersTimeout: tls.timeout })
+  const within = buildConnector(tls)
+  const authorization = proxy.username === '' ? [] : ['proxy-authorization', `Basic ${basic(proxy)}`]
+
+  return {
+    connect(options, callback) {
+      const authority = `${options.hostname.includes(':') ? `[${options.hostname}]` : options.hostname}:${options.port || defaultPort(options)}`
+      toProxy.connect({ path: authority, headers: ['host', authority, ...authorization] }).then(({ statusCode, socket }) => {
+        if (statusCode !== 200) {
+          socket.on('error', () => {}).destroy()
+          return callback(new Error(`the proxy answered ${statusCode}`), null)
+        }
+        if (options.protocol !== 'https:') return callback(null, socket as import('node:net').Socket)
+        within({ ...options, httpSocket: socket as import('node:net').Socket }, callback)
+      }, (error: Error) => callback(new Error('no way through the proxy', { cause: error }), null))
+    },
+    close: () => toProxy.destroy(),
+  }
+}
+
+function basic({ username, password }: URL): string {
+  return Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
+}
+
+function defaultPort({ protocol }: buildConnector.Options): string {
+  return protocol === 'https:' ? '443' : '80'
+}

@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createSocketServer, connect as connectSocket } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { generate } from 'selfsigned'
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { createAgent } from '../../src/dynamics/agent.ts'
+import { listening, service } from './way.ts'
+
+const YEAR = 365 * 86_400_000
+
+/** An authority that the process trusts, and HTTPS services with certificates of its making. */
+async function authority(t: Test): Promise<{ file: string, issue: (host: string, ends: number) => Promise<Issued> }> {
+  const ca = await generate([{ name: 'commonName', value: 'Test authority' }], {
+    extensions: [{ name: 'basicConstraints', cA: true, critical: true }, { name: 'keyUsage', keyCertSign: true, critical: true }],
+  })
+  const file = join(t.testdir(), 'ca.pem')
+  writeFileSync(file, ca.cert)
+  return { file, issue: (host, ends) => impostor(t, host, ends, { key: ca.private, cert: ca.cert }) }
+}
+
+interface Issued { readonly origin: string, readonly heard: () => number }
+
+/** An HTTPS service that says it is `host`; `heard` are the bytes that came through the encryption. */
+async function impostor(t: Test, host: string, ends: number, ca?: { key: string, cert: string }): Promise<Issued> {
+  const pems = await generate([{ name: 'commonName', value: host }], {
+    ...ca === undefined ? {} : { ca },
+    notBeforeDate: new Date(Date.now() - 2 * YEAR),
+    notAfterDate: new Date(Date.now() + ends),
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: host }] }],
+  })
+  let heard = 0
+  const server = createHttpsServer({ key: pems.private, cert: pems.cert }, (_, response) => response.end())
+  server.on('secureConnection', (socket) => socket.on('data', (bytes: Buffer) => {
+    heard += bytes.length
+  }))
+  return { origin: `https://localhost:${await listening(t, server)}`, heard: () => heard }
+}
+
+/** What a request to `origin` comes to in a process of its own. */
+async function reach(origin: string, environment: Record<string, string> = {}): Promise<string> {
+  const script = new URL('./reach.js', import.meta.url).pathname
+  const { stdout } = await promisify(execFile)(process.execPath, [script, origin], { env: { ...process.env, ...environment } })
+  return stdout.trim()
+}
+
+t.test('a certificate that is self-signed, expired or another host\'s gets not one byte', async (t) => {
+  const { file, issue } = await authority(t)
+  const trusting = { NODE_EXTRA_CA_CERTS: file }
+  const good = await issue('localhost', YEAR)
+  const expired = await issue('localhost', -YEAR)
+  const otherHost = await issue('evil.example', YEAR)
+  const selfSigned = await impostor(t, 'localhost', YEAR)
+
+  t.equal(await reach(good.origin, trusting), '200', 'the authority is trusted, or the rest would prove nothing')
+  t.equal(await reach(expired.origin, trusting), 'GATEWAY_DYNAMICS_UNREACHABLE CERT_HAS_EXPIRED')
+  t.equal(await reach(otherHost.origin, trusting), 'GATEWAY_DYNAMICS_UNREACHABLE ERR_TLS_CERT_ALTNAME_INVALID')
+  t.match(await reach(selfSigned.origin, trusting), /^GATEWAY_DYNAMICS_UNREACHABLE (DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY)/)
+  t.match(await reach(good.origin), /^GATEWAY_DYNAMICS_UNREACHABLE UNABLE_TO_/, 'nobody vouches for the authority')
+  t.equal(expired.heard() + otherHost.heard() + selfSigned.heard(), 0)
+})
+
+t.test('a connection that offers no more than TLS 1.1 is refused', async (t) => {
+  const pems = await generate([{ name: 'commonName', value: 'localhost' }])
+  const server = createHttpsServer({ key: pems.private, cert: pems.cert, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0' })
+  const origin = `https://localhost:${await listening(t, server)}`
+
+  t.match(await reach(origin), /^GATEWAY_DYNAMICS_UNREACHABLE (ERR_SSL_|ECONNRESET)/)
+})
+
+t.test('goes through the network\'s proxy where one is set, and repeated headers arrive repeated', async (t) => {
+  const seen: string[][] = []
+  const origin = await service(t, (request, response) => {
+    seen.push(request.rawHeaders)
+    response.end()
+  })
+  const tunnels: string[] = []
+  const proxy = createSocketServer((socket) => {
+    socket.on('error', () => {}).once('data', (head) => {
+      const [, host, port] = /^CONNECT ([\d.]+):(\d+) /.exec(head.toString())!
+      tunnels.push(head.toString())
+      const beyond = connectSocket(Number(port), host, () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n')
+        socket.pipe(beyond).pipe(socket)
+      }).on('error', () => socket.destroy())
+    })
+  })
+  const environment = { HTTP_PROXY: `http://ada:love%3Alace@127.0.0.1:${await listening(t, proxy)}` }
+  const agent = createAgent({ connectTimeout: 5000, connections: 4, environment })
+  t.teardown(() => agent.destroy())
+
+  const { statusCode, body } = await agent.reads.request({ origin, path: '/', method: 'GET', headers: ['prefer', 'a', 'prefer', 'b'] })
+  await body.dump()
+
+  t.equal(statusCode, 200)
+  t.match(tunnels, [/proxy-authorization: Basic YWRhOmxvdmU6bGFjZQ==/])
+  t.same(seen[0]!.filter((_, index, all) => all[index - 1] === 'prefer'), ['a', 'b'])
+})
+
+t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
+  let connections = 0
+  const hangsUp = createSocketServer((socket) => {
+    connections++
+    socket.on('error', () => {}).once('data', () => socket.end())
+  })
+  const refuses = createSocketServer((socket) => {
+    socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n'))
+  })
+  for (const proxy of [hangsUp, refuses]) {
+    const environment = { https_proxy: `127.0.0.1:${await listening(t, proxy)}` }
+    const agent = createAgent({ connectTimeout: 5000, connections: 4, environment })
+    await t.rejects(agent.writes.request({ origin: 'https://contoso.crm4.dynamics.com', path: '/', method: 'GET' }), /proxy/)
+    await agent.destroy()
+  }
+  t.equal(connections, 1)
+})

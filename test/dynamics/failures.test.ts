@@ -1,0 +1,103 @@
+import { Readable } from 'node:stream'
+import t from 'tap'
+
+import { BodyTooLarge } from '../../src/errors.ts'
+import { outbound, received, service, sockets, text, way } from './way.ts'
+
+t.test('nobody listens: unreachable, without the address', async (t) => {
+  const { send } = way(t, 'http://127.0.0.1:9')
+
+  const error = await send(outbound()).catch((error: Error) => error) as Error & { cause: { code: string } }
+
+  t.match(error, { code: 'GATEWAY_DYNAMICS_UNREACHABLE', statusCode: 502, cause: { code: 'ECONNREFUSED' } })
+  t.notMatch(error.message, /127\.0|ECONN/)
+})
+
+t.test('a connection that breaks before the answer: broken off', async (t) => {
+  const reset = await sockets(t, (socket) => socket.once('data', () => socket.resetAndDestroy()))
+  const end = await sockets(t, (socket) => socket.once('data', () => socket.end()))
+
+  await t.rejects(way(t, reset).send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_BROKE_OFF', statusCode: 502 })
+  await t.rejects(way(t, end).send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_BROKE_OFF', statusCode: 502 })
+})
+
+t.test('an answer that is no HTTP: invalid, and the next request is not touched by it', async (t) => {
+  const answers = [
+    'HELLO\r\n\r\n',
+    'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello',
+    `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(140_000)}\r\n\r\n`,
+    'HTTP/1.1 99 Odd\r\n\r\n',
+    'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n',
+    'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood',
+  ]
+  const origin = await sockets(t, (socket) => socket.once('data', () => socket.write(answers.shift()!)))
+  const { send } = way(t, origin)
+
+  for (let left = answers.length; left > 1; left--) {
+    await t.rejects(send(outbound({ method: 'POST' })), { statusCode: 502, code: /^GATEWAY_DYNAMICS_(ANSWER_INVALID|BROKE_OFF)$/ })
+  }
+  t.equal(await text(await send(outbound({ method: 'POST' }))), 'good')
+})
+
+t.test('no answer in time: too slow, and says what ran out', async (t) => {
+  const origin = await sockets(t, () => {})
+  const { send } = way(t, origin, { requestTimeout: 300 })
+
+  await t.rejects(send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /REQUEST_TIMEOUT/ })
+})
+
+t.test('an answer that breaks off fails, and never ends as if whole', async (t) => {
+  const halves = [
+    'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf',
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n',
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nha',
+  ]
+  for (const half of halves) {
+    for (const end of ['end', 'resetAndDestroy'] as const) {
+      const origin = await sockets(t, (socket) => socket.once('data', () => socket.write(half, () => setTimeout(() => socket[end](), 20))))
+      const { status, body } = await way(t, origin).send(outbound())
+      t.equal(status, 200)
+      const over = new Promise<void>((resolve) => body.whenOver(resolve))
+      await t.rejects(body.whole(1000), `${half.slice(17)} ${end}`)
+      await over
+    }
+  }
+})
+
+t.test('a body that pauses too long fails', async (t) => {
+  const origin = await sockets(t, (socket) => socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')))
+  const { body } = await way(t, origin, { idleTimeout: 300 }).send(outbound())
+
+  await t.rejects(body.whole(1000), { code: 'UND_ERR_BODY_TIMEOUT' })
+})
+
+t.test('a body that is too large for the gateway says so itself, also half sent', async (t) => {
+  const origin = await service(t, async (request, response) => {
+    await received(request).catch(() => {})
+    response.end()
+  })
+  const { send } = way(t, origin, { keepBody: 1 })
+  const body = new Readable({
+    read() {
+      this.push('1234')
+      setImmediate(() => this.destroy(new BodyTooLarge('4')))
+    },
+  })
+
+  await t.rejects(send(outbound({ method: 'POST', body })), { code: 'GATEWAY_BODY_TOO_LARGE', statusCode: 413 })
+})
+
+t.test('a body that is not as long as it says is the caller\'s fault', async (t) => {
+  const origin = await service(t, (_, response) => response.end())
+  const { send } = way(t, origin, { keepBody: 1 })
+
+  await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('12345678')]), bodyLength: 4 })), { code: 'GATEWAY_BAD_REQUEST' })
+})
+
+t.test('an agent that is closed: the gateway is stopping', async (t) => {
+  const origin = await service(t, (_, response) => response.end())
+  const { send, agent } = way(t, origin)
+  await agent.close()
+
+  await t.rejects(send(outbound()), { code: 'GATEWAY_STOPPING', statusCode: 503, retryAfter: 1 })
+})

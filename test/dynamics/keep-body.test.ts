@@ -1,0 +1,89 @@
+import { PassThrough, Readable } from 'node:stream'
+import t from 'tap'
+
+import { outbound, pause, received, service, text, way } from './way.ts'
+
+t.test('a body is sent only when all of it is there, with its length', async (t) => {
+  const requests: unknown[] = []
+  const origin = await service(t, async (request, response) => {
+    requests.push([request.headers['content-length'], request.headers['transfer-encoding'], await received(request)])
+    response.end()
+  })
+  const { send } = way(t, origin)
+  const body = new PassThrough()
+
+  const answer = send(outbound({ method: 'POST', body }))
+  body.write('{"a"')
+  await pause(30)
+  t.same(requests, [], 'a slow caller takes no place at Dynamics')
+  body.end(':1}')
+  await text(await answer)
+
+  t.same(requests, [['7', undefined, '{"a":1}']])
+})
+
+t.test('a larger body flows on as it comes, whole and framed as its sender framed it', async (t) => {
+  const requests: unknown[] = []
+  const origin = await service(t, async (request, response) => {
+    requests.push([request.headers['content-length'], request.headers['transfer-encoding'], await received(request)])
+    response.end()
+  })
+  const { send } = way(t, origin, { keepBody: 10 })
+  const chunks = ['12345', '67890', 'ABCDE', 'FGHIJ']
+
+  await text(await send(outbound({ method: 'POST', body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))) })))
+  await text(await send(outbound({ method: 'POST', body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))), bodyLength: 20 })))
+
+  t.same(requests, [
+    [undefined, 'chunked', '1234567890ABCDEFGHIJ'],
+    ['20', undefined, '1234567890ABCDEFGHIJ'],
+  ])
+})
+
+t.test('a large body waits for Dynamics to take it', async (t) => {
+  let taken: (() => void) | undefined
+  const origin = await service(t, (request, response) => {
+    taken = () => request.resume().on('end', () => response.end())
+  })
+  const { send } = way(t, origin, { keepBody: 1000 })
+  let produced = 0
+  const body = new Readable({
+    read() {
+      produced += 65_536
+      this.push(produced > 64 * 1_048_576 ? null : Buffer.alloc(65_536))
+    },
+  })
+
+  const answer = send(outbound({ method: 'POST', body }))
+  while (taken === undefined) await pause(10)
+  await pause(200)
+  t.ok(produced < 32 * 1_048_576, `${produced} bytes were read ahead`)
+  taken()
+
+  await text(await answer)
+  t.ok(produced > 64 * 1_048_576)
+})
+
+t.test('a body that breaks off is not sent', async (t) => {
+  let requests = 0
+  const origin = await service(t, (_, response) => {
+    requests++
+    response.end()
+  })
+  const { send } = way(t, origin)
+  const breaks = new PassThrough()
+  const ends = new PassThrough()
+  const leaves = outbound({ method: 'POST', body: new PassThrough() })
+
+  const answers = [send(outbound({ method: 'POST', body: breaks })), send(outbound({ method: 'POST', body: ends })), send(leaves)]
+  breaks.write('{')
+  breaks.destroy(new Error('aborted'))
+  ends.destroy()
+  leaves.departure.leave(new Error('left'))
+
+  await t.rejects(answers[0]!, { message: 'aborted' })
+  await t.rejects(answers[1]!, { code: 'GATEWAY_BAD_REQUEST' })
+  await t.rejects(answers[2]!, { message: 'left' })
+  await t.rejects(send(leaves), { message: 'left' }, 'and one who left before is not waited for')
+  t.equal(requests, 0)
+})

@@ -1,0 +1,130 @@
+import { createServer } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import { createServer as createSocketServer } from 'node:net'
+import type { AddressInfo, Server as SocketServer, Socket } from 'node:net'
+
+import type { Target } from '../../src/config.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import type { Credential } from '../../src/credentials/credential.ts'
+import { createAgent } from '../../src/dynamics/agent.ts'
+import { connect } from '../../src/dynamics/connect.ts'
+import type { OutboundAgent } from '../../src/dynamics/agent.ts'
+import type { Connection } from '../../src/dynamics/connect.ts'
+import { createDeparture } from '../../src/dynamics/departure.ts'
+import type { Answer, Outbound } from '../../src/dynamics/send.ts'
+import type { DynamicsEvent } from '../../src/dynamics/watch.ts'
+
+/** What a test needs of tap's `t` to clean up after itself. */
+interface Test { teardown: (clean: () => unknown) => void }
+
+/** An HTTP service on loopback; gives its origin. */
+export async function service(t: Test, listener: RequestListener): Promise<string> {
+  return `http://127.0.0.1:${await listening(t, createServer({ keepAliveTimeout: 30_000 }, listener))}`
+}
+
+/** A service that answers with `onSocket` itself, byte for byte. */
+export async function sockets(t: Test, onSocket: (socket: Socket) => void): Promise<string> {
+  const server = createSocketServer((socket) => {
+    socket.on('error', () => {})
+    onSocket(socket)
+  })
+  return `http://127.0.0.1:${await listening(t, server)}`
+}
+
+/** Listens at a free port of loopback until the test is over. */
+export async function listening(t: Test, server: Server | SocketServer): Promise<number> {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  t.teardown(() => {
+    for (const socket of open) socket.destroy()
+    return new Promise((resolve) => {
+      server.close(resolve)
+    })
+  })
+  return (server.address() as AddressInfo).port
+}
+
+export interface Way extends Connection {
+  readonly events: DynamicsEvent[]
+  readonly agent: OutboundAgent
+}
+
+/** A connection to `origin` with the usual settings, or others; what happens is in `events`. */
+export function way(t: Test, origin: string, other: Partial<Target> = {}, credential: Credential = fixedToken()): Way {
+  const { targets: [target] } = loadSettings({
+    DYNAMICS_URL: origin,
+    AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
+    AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
+    AZURE_CLIENT_SECRET: 'not-a-secret',
+  }, undefined)
+  const settings: Target = { ...target!, ...other }
+  const agent = createAgent({ connectTimeout: settings.connectTimeout, connections: 64, environment: {} })
+  const events: DynamicsEvent[] = []
+  const connection = connect(settings, { agent, credential, watch: (event) => events.push(event), log: { info() {}, warn() {} } })
+  t.teardown(async () => {
+    connection.close()
+    await agent.destroy().catch(() => {})
+  })
+  return { ...connection, events, agent }
+}
+
+/** A credential that always has the same token, or the next of `tokens` after each `discard`. */
+export function fixedToken(...tokens: string[]): Credential & { readonly discarded: [string, string | undefined][] } {
+  const discarded: [string, string | undefined][] = []
+  return {
+    discarded,
+    authorization: () => `Bearer ${tokens[Math.min(discarded.length, tokens.length - 1)] ?? 'token'}`,
+    discard: (authorization, claims) => discarded.push([authorization, claims]),
+    state: () => ({ token: 'fresh', validFor: 3_600_000, renewals: 1, failures: 0, trouble: undefined }),
+    warmUp() {},
+    close() {},
+  }
+}
+
+/** A request with little in it. */
+export function outbound(other: Partial<Outbound> = {}): Outbound {
+  const method = other.method ?? 'GET'
+  return {
+    method,
+    path: '/api/data/v9.2/accounts',
+    headers: ['accept', 'application/json'],
+    body: undefined,
+    bodyLength: undefined,
+    repeatable: method === 'GET' || method === 'HEAD' ? 'read' : method === 'POST' ? 'never' : 'idempotent',
+    fairnessKey: 'test',
+    deadline: undefined,
+    departure: createDeparture(),
+    spent: { token: 0, user: 0, wait: 0, dynamics: 0 },
+    ...other,
+  }
+}
+
+/** The body of an answer as text. */
+export async function text(answer: Answer): Promise<string> {
+  return (await answer.body.whole(10_000_000)).toString()
+}
+
+/** The body of a request that a service got, as text. */
+export async function received(request: IncomingMessage): Promise<string> {
+  let body = ''
+  for await (const chunk of request) body += String(chunk)
+  return body
+}
+
+/** Answers with JSON. */
+export function answerJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
+}
+
+/** Some milliseconds. */
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds)
+  })
+}
