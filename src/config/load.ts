@@ -18,17 +18,21 @@ export class SettingsFault extends Error {
   }
 }
 
+/** The variables of the process; a `.env` file in the working folder fills in what is not set. */
+export function environment(): NodeJS.ProcessEnv {
+  return { ...dotEnv(), ...nonEmpty(process.env) }
+}
+
 /**
  * Reads the settings: targets and callers from `file` if there is one, else from the environment; what
  * concerns the process alone (`HOST`, `LOG_LEVEL` …) from the environment before the file.
  *
- * @param env the variables of the process; a `.env` file in the working folder fills in what is not set
  * @param file path of a JSON or YAML file; `GATEWAY_CONFIG` names it too
  * @throws {SettingsFault} with all faults at once
  */
 export function loadSettings(env: NodeJS.ProcessEnv, file: string | undefined): Settings {
   const faults: string[] = []
-  const source: Source = { env: { ...dotEnv(faults), ...nonEmpty(env) }, file: (path) => readFileSync(path, 'utf8') }
+  const source: Source = { env: nonEmpty(env), file: (path) => readFileSync(path, 'utf8') }
   const path = file ?? source.env['GATEWAY_CONFIG']
   const fromFile = path === undefined ? undefined : parseFile(path, faults)
   const { written, nameOf } = settingsOfEnvironment(source, fromFile, faults)
@@ -51,13 +55,13 @@ function parseFile(path: string, faults: string[]): unknown {
   }
 }
 
-function dotEnv(faults: string[]): NodeJS.Dict<string> {
+function dotEnv(): NodeJS.Dict<string> {
   try {
     return nonEmpty(parseEnv(readFileSync('.env', 'utf8')))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT') faults.push(`.env cannot be read (${code ?? 'not text'}): mend its permissions, or remove it.`)
-    return {}
+    if (code === 'ENOENT') return {}
+    throw new SettingsFault([`.env cannot be read (${code ?? 'not text'}): mend its permissions, or remove it.`])
   }
 }
 

@@ -66,7 +66,7 @@ export function way(t: Test, origin: string, other: Partial<Target> = {}, creden
   const settings: Target = { ...target!, ...other }
   const agent = createAgent({ connectTimeout: settings.connectTimeout, connections: 64, environment: {} })
   const events: DynamicsEvent[] = []
-  const connection = connect(settings, { agent, credential, watch: (event) => events.push(event), log: { info() {}, warn() {} } })
+  const connection = connect(settings, { agent, credential, watch: (event) => events.push(event), log: { info() {}, warn() {} }, bodyLimit: 2 ** 30 })
   t.teardown(async () => {
     connection.close()
     await agent.destroy().catch(() => {})
@@ -99,6 +99,7 @@ export function outbound(other: Partial<Outbound> = {}): Outbound {
     repeatable: method === 'GET' || method === 'HEAD' ? 'read' : method === 'POST' ? 'never' : 'idempotent',
     fairnessKey: 'test',
     deadline: undefined,
+    transform: undefined,
     departure: createDeparture(),
     spent: { token: 0, user: 0, wait: 0, dynamics: 0 },
     ...other,

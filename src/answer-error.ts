@@ -1,0 +1,63 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+
+import { BadRequest, InternalFault } from './errors.ts'
+import { CallerLeft } from './exchange.ts'
+import type { RetryLater } from './errors.ts'
+
+/** An error as the caller sees it. */
+type Answerable = Error & RetryLater & { readonly code?: string, readonly statusCode?: number }
+
+/**
+ * Answers an error in OData's format, with its stable code. What is not one of the gateway's own errors is answered
+ * without its text, which may hold what a caller must not see, and goes to the log.
+ */
+export function answerError(log: Logger): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
+  return (thrown, request, reply) => {
+    const { exchange, raw } = request
+    if (thrown instanceof CallerLeft || reply.raw.headersSent || reply.raw.destroyed) {
+      reply.hijack()
+      reply.raw.destroy()
+      return
+    }
+    const error = own(thrown)
+    const status = error.statusCode ?? 500
+    exchange.code = error.code
+    if (status >= 500) log.warn({ id: exchange.id, code: error.code, cause: causes(error) }, error.message)
+    reply.code(status).headers({
+      'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'cache-control': 'no-store', 'x-request-id': exchange.id,
+    })
+    if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
+    if (status === 401) reply.header('www-authenticate', 'Bearer')
+    if (status === 405) reply.header('allow', 'GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS')
+    // A body that nobody will read is not worth a connection.
+    if (!raw.complete) reply.header('connection', 'close')
+    reply.serializer(String)
+    void reply.send(errorBody(error))
+  }
+}
+
+/** `{"error":{"code":"GATEWAY_…","message":"…"}}` */
+export function errorBody({ code, message }: { readonly code?: string, readonly message: string }): string {
+  return JSON.stringify({ error: { code, message } })
+}
+
+/** `thrown` itself if it is one of ours, else what stands for it. */
+function own(thrown: unknown): Answerable {
+  const error = thrown as Answerable
+  if (error.code?.startsWith('GATEWAY_') === true) return error
+  if (error.code === 'FST_ERR_BAD_URL') {
+    return new BadRequest('The path is not well-formed: a % must begin a code of two hexadecimal digits.', { cause: error })
+  }
+  return new InternalFault({ cause: error })
+}
+
+/** The chain of causes, for the log: what each says, without stacks. */
+function causes(error: Error): string[] {
+  const said: string[] = []
+  for (let cause = error.cause; cause instanceof Error && said.length < 5; cause = cause.cause) {
+    const { code } = cause as { code?: unknown }
+    said.push(code === undefined ? cause.message : `${String(code)}: ${cause.message}`)
+  }
+  return said
+}

@@ -1,0 +1,58 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+
+import type { Target } from '../config.ts'
+import { BadRequest, ImpersonationUnsupported, UserRequired } from '../errors.ts'
+import { isCallerId } from '../headers.ts'
+import type { User } from './caller.ts'
+import type { UserDirectory } from './system-user.ts'
+import { userEmail } from './user-email.ts'
+
+interface Options {
+  readonly target: Pick<Target, 'url' | 'impersonation'>
+  readonly directory: UserDirectory
+}
+
+/**
+ * Hook: as which user does this request run? Sets `request.user`, and lets nothing pass whose user is not certain:
+ * unknown, disabled, ambiguous, or not to be looked up.
+ */
+function impersonate(app: FastifyInstance, { target: { url, impersonation }, directory }: Options, done: () => void): void {
+  app.addHook('onRequest', (request, _reply, next) => {
+    const started = performance.now()
+    let user: User | undefined | Promise<User>
+    try {
+      user = whom(request)
+    } catch (error) {
+      return next(error as Error)
+    }
+    if (!(user instanceof Promise)) {
+      request.user = user
+      return next()
+    }
+    user.then((found) => {
+      request.user = found
+      request.exchange.spent.user = performance.now() - started
+      next()
+    }, next)
+  })
+  done()
+
+  function whom(request: FastifyRequest): User | undefined | Promise<User> {
+    const { mode, header } = impersonation
+    if (mode === 'off') return undefined
+    const { caller, raw: { rawHeaders } } = request
+    if (caller.user !== undefined) return 'objectId' in caller.user ? caller.user : directory.find(caller.user.email)
+    const email = userEmail(rawHeaders, header)
+    const ownCallerId = caller.policy.callerIds === 'allow' && rawHeaders.some((name, index) => index % 2 === 0 && isCallerId(name))
+    if (email === undefined) {
+      if (mode === 'required' && !ownCallerId) throw new UserRequired(header)
+      return undefined
+    }
+    if (url.product !== 'dataverse') throw new ImpersonationUnsupported(header)
+    if (ownCallerId) throw new BadRequest(`The request names its user twice: leave out ${header}, or the caller id.`)
+    return directory.find(email)
+  }
+}
+
+export default fp(impersonate, { name: 'impersonate', fastify: '5.x' })

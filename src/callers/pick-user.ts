@@ -1,0 +1,49 @@
+import { UserAmbiguous, UserDisabled, UserNotPerson, UserUnknown } from '../errors.ts'
+import type { User } from './caller.ts'
+
+/** The columns that tell who a user is, and whether the gateway may act as them. */
+export const COLUMNS = 'systemuserid,azureactivedirectoryobjectid,internalemailaddress,isdisabled,applicationid,accessmode'
+
+/** Access modes of Microsoft's own people: support user and delegated admin. */
+const NOT_OURS = new Set<unknown>([3, 5])
+
+const GUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
+/**
+ * The one user of `rows` that `email` means.
+ *
+ * Dynamics compares without case, perhaps without accents, and takes `_` and `%` for wildcards, so each row is
+ * compared again here. Several enabled users are a refusal: taking one of them would be a guess.
+ *
+ * @param rows of the users' table, as parsed JSON
+ * @returns the user, or the error to answer with
+ */
+export function pickUser(rows: readonly unknown[], email: string): User | Error {
+  const matching = rows.filter(isRow).filter((row) => same(row.internalemailaddress, email))
+  if (matching.length === 0) return new UserUnknown()
+  const people = matching.filter((row) => (row.applicationid ?? undefined) === undefined && !NOT_OURS.has(row.accessmode))
+  if (people.length === 0) return new UserNotPerson()
+  const enabled = people.filter((row) => row.isdisabled !== true)
+  if (enabled.length === 0) return new UserDisabled()
+  if (enabled.length > 1) return new UserAmbiguous()
+  const { systemuserid, azureactivedirectoryobjectid: objectId } = enabled[0]!
+  if (!GUID.test(String(systemuserid))) return new UserUnknown()
+  return { systemUserId: String(systemuserid), ...(GUID.test(String(objectId)) ? { objectId: String(objectId) } : {}) }
+}
+
+interface Row {
+  readonly systemuserid?: unknown
+  readonly azureactivedirectoryobjectid?: unknown
+  readonly internalemailaddress?: unknown
+  readonly isdisabled?: unknown
+  readonly applicationid?: unknown
+  readonly accessmode?: unknown
+}
+
+function isRow(row: unknown): row is Row {
+  return typeof row === 'object' && row !== null
+}
+
+function same(address: unknown, email: string): boolean {
+  return typeof address === 'string' && address.trim().toLowerCase() === email.toLowerCase()
+}

@@ -1,0 +1,128 @@
+import { LRUCache } from 'lru-cache'
+
+import type { Target } from '../config.ts'
+import { createDeparture } from '../dynamics/departure.ts'
+import type { Departure, Outbound, Send } from '../dynamics/send.ts'
+import { header } from '../dynamics/send.ts'
+import { ImpersonationIgnored, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
+import type { User } from './caller.ts'
+import { COLUMNS, pickUser } from './pick-user.ts'
+import { pace } from './pace.ts'
+
+/** Finds the users of one environment by e-mail address. */
+export interface UserDirectory {
+  /**
+   * The user that `email` means: at once where it is remembered.
+   *
+   * @throws UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson (403), UserLookupFailed (502),
+   *   UserLookupTooSlow (504), or what kept the look-up from being sent
+   */
+  readonly find: (email: string) => User | Promise<User>
+  /** How many users, and how many addresses of nobody, are remembered. */
+  readonly remembered: () => { readonly users: number, readonly unknown: number }
+}
+
+/** Rows that are asked for: as many as one address may have, disabled ones included. */
+const ROWS = 10
+
+/** A page of so few short rows is far smaller. */
+const ANSWER_LIMIT = 256 * 1024
+
+/**
+ * Remembers users that were found, and apart from them addresses that mean nobody, so that invented addresses
+ * never push out known users. Look-ups of one address share one request; failures are not remembered.
+ *
+ * Sent as the application user and with no header of the caller.
+ */
+export function userDirectory(send: Send, { url, impersonation }: Pick<Target, 'url' | 'impersonation'>): UserDirectory {
+  const known = new LRUCache<string, User>({ max: impersonation.users, ttl: impersonation.remember })
+  const nobody = new LRUCache<string, Error>({ max: impersonation.users, ttl: impersonation.rememberUnknown || 1 })
+  const underWay = new Map<string, Promise<User>>()
+  const turn = pace(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
+
+  return {
+    find: (email) => {
+      const key = email.toLowerCase()
+      const user = known.get(key)
+      if (user !== undefined) return user
+      const refusal = nobody.get(key)
+      if (refusal !== undefined) throw refusal
+      let lookup = underWay.get(key)
+      if (lookup === undefined) {
+        lookup = lookUp(email, key).finally(() => underWay.delete(key))
+        underWay.set(key, lookup)
+      }
+      return lookup
+    },
+    remembered: () => ({ users: known.size, unknown: nobody.size }),
+  }
+
+  async function lookUp(email: string, key: string): Promise<User> {
+    const departure = createDeparture()
+    const limit = setTimeout(() => departure.leave(new UserLookupTooSlow()), impersonation.lookupTimeout)
+    try {
+      await turn(departure)
+      const found = pickUser(await rowsOf(email, departure), email)
+      if (found instanceof Error) {
+        if (impersonation.rememberUnknown > 0) nobody.set(key, found)
+        throw found
+      }
+      if (impersonation.verify) await verify(found, departure)
+      if (impersonation.remember > 0) known.set(key, found)
+      return found
+    } finally {
+      clearTimeout(limit)
+    }
+  }
+
+  async function rowsOf(email: string, departure: Departure): Promise<readonly unknown[]> {
+    const literal = encodeURIComponent(`'${email.replaceAll('\'', '\'\'')}'`).replaceAll('\'', '%27')
+    const path = `${url.apiRoot}/systemusers?$select=${COLUMNS}&$filter=internalemailaddress%20eq%20${literal}&$top=${ROWS}`
+    const { value } = await ask(path, [], departure) as { value?: unknown }
+    if (!Array.isArray(value)) throw new UserLookupFailed({ cause: new Error('the look-up\'s answer holds no rows') })
+    return value
+  }
+
+  /** Whether Dynamics really acts as the user: it ignores a caller id that it does not know. */
+  async function verify(user: User, departure: Departure): Promise<void> {
+    const { UserId: actingAs } = await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), departure) as { UserId?: unknown }
+    if (String(actingAs).toLowerCase() !== user.systemUserId?.toLowerCase()) {
+      throw new ImpersonationIgnored({ cause: new Error('WhoAmI as the user was answered with another user\'s id') })
+    }
+  }
+
+  async function ask(path: string, also: readonly string[], departure: Departure): Promise<unknown> {
+    const answer = await send(lookupRequest(path, also, departure))
+    const body = await answer.body.whole(ANSWER_LIMIT)
+    if (answer.status !== 200) {
+      const said = header(answer, 'content-type')?.includes('json') === true ? body.toString('utf8', 0, 500) : ''
+      throw new UserLookupFailed({ cause: new Error(`Dynamics 365 answered the look-up with ${answer.status} ${said}`) })
+    }
+    try {
+      return JSON.parse(body.toString('utf8')) ?? {}
+    } catch (cause) {
+      throw new UserLookupFailed({ cause })
+    }
+  }
+}
+
+/** The header that makes Dynamics act as `user`, flat. The object id is preferred; old or on-premises rows have none. */
+export function callerIdOf({ objectId, systemUserId }: User): readonly [string, string] {
+  return objectId === undefined ? ['MSCRMCallerID', systemUserId!] : ['CallerObjectId', objectId]
+}
+
+function lookupRequest(path: string, also: readonly string[], departure: Departure): Outbound {
+  return {
+    method: 'GET',
+    path,
+    headers: ['accept', 'application/json', 'odata-version', '4.0', 'odata-maxversion', '4.0', 'accept-encoding', 'identity', ...also],
+    body: undefined,
+    bodyLength: undefined,
+    repeatable: 'read',
+    fairnessKey: 'look-ups of users',
+    deadline: undefined,
+    transform: undefined,
+    departure,
+    spent: { token: 0, user: 0, wait: 0, dynamics: 0 },
+  }
+}

@@ -1,0 +1,69 @@
+import { Transform } from 'node:stream'
+import type { Readable } from 'node:stream'
+
+import { BodyTooLarge } from '../errors.ts'
+import type { ByteTransform } from '../odata/byte-transform.ts'
+import type { Outbound, Send } from './send.ts'
+
+/**
+ * Turns a body's links to the gateway into links to Dynamics: a kept body before anything is sent, so that one that
+ * is refused has had no effect; a larger one as it streams.
+ *
+ * @param limit in bytes, of what the caller sends; a body beyond it ends the request with BodyTooLarge
+ */
+export function turnInward(send: Send, limit: number): Send {
+  return async (request) => {
+    const { body, transform, bodyLength, headers } = request
+    if (body === undefined) return send(request)
+    if (Buffer.isBuffer(body)) return send(transform === undefined ? request : { ...request, body: whole(body, transform()) })
+    // What is neither changed nor of unknown length needs no watching.
+    if (transform === undefined && bodyLength !== undefined) return send(request)
+    const turned = streamed(body, transform?.(), limit, request)
+    return send(transform === undefined ? { ...request, body: turned } : { ...request, body: turned, bodyLength: undefined, headers: unframed(headers) })
+  }
+}
+
+function whole(body: Buffer, transform: ByteTransform): Buffer {
+  const pieces = [...transform.push(body), ...transform.end()]
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
+}
+
+function streamed(body: Readable, transform: ByteTransform | undefined, limit: number, { departure }: Outbound): Readable {
+  let received = 0
+  const through = new Transform({
+    transform(chunk: Buffer, _encoding, next) {
+      received += chunk.length
+      if (received > limit) return fail(new BodyTooLarge(limit))
+      if (transform === undefined) return next(null, chunk)
+      try {
+        for (const piece of transform.push(chunk)) this.push(piece)
+        next()
+      } catch (error) {
+        fail(error as Error)
+      }
+    },
+    flush(next) {
+      try {
+        for (const piece of transform?.end() ?? []) this.push(piece)
+        next()
+      } catch (error) {
+        fail(error as Error)
+      }
+    },
+  })
+  // The caller's connection may end in the middle; what was sent so far is not the whole.
+  body.on('close', () => {
+    if (!body.readableEnded) through.destroy(departure.reason ?? new Error('the body of the request broke off'))
+  })
+  return body.pipe(through)
+
+  function fail(reason: Error): void {
+    departure.leave(reason)
+    through.destroy(reason)
+  }
+}
+
+/** The length that was announced holds no more. */
+function unframed(headers: readonly string[]): readonly string[] {
+  return headers.filter((_, index) => headers[index - index % 2]!.toLowerCase() !== 'content-length')
+}

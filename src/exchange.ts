@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+
+import type {} from 'fastify'
+
+import type { Departure, Spent } from './dynamics/send.ts'
+
+/** One request and its answer, as they pass through the gateway: what the log line and the metrics are made of. */
+export interface Exchange extends Departure {
+  /** `performance.now()` when the request's head had arrived. */
+  readonly started: number
+  /** The caller's well-formed `x-request-id`, or a new one. */
+  readonly id: string
+  readonly spent: Spent
+  /** Why it ended early, if it did. */
+  reason: Error | undefined
+  /** The error's code, where the gateway itself answered. */
+  code: string | undefined
+}
+
+/** The caller closed its connection before it had the whole answer. */
+export class CallerLeft extends Error {}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    exchange: Exchange
+  }
+}
+
+/** An id that can stand in a log line and in a header. */
+const WELL_FORMED = /^[\w.:-]{1,128}$/
+
+/**
+ * Begins an exchange. When the caller leaves before it has the whole answer, whoever holds the request is told.
+ *
+ * @param requestId the caller's `x-request-id`
+ * @param done is called once, when nothing more will be written
+ */
+export function beginExchange(requestId: string | undefined, response: ServerResponse, done: (exchange: Exchange) => void): Exchange {
+  const exchange: Exchange = {
+    started: performance.now(),
+    id: requestId !== undefined && WELL_FORMED.test(requestId) ? requestId : randomUUID(),
+    spent: { token: 0, user: 0, wait: 0, dynamics: 0 },
+    reason: undefined,
+    onLeave: undefined,
+    code: undefined,
+    leave(reason) {
+      if (exchange.reason !== undefined) return
+      exchange.reason = reason
+      const { onLeave } = exchange
+      exchange.onLeave = undefined
+      onLeave?.(reason)
+    },
+  }
+  response.on('close', () => {
+    if (!response.writableFinished) exchange.leave(new CallerLeft('the caller closed its connection'))
+    done(exchange)
+  })
+  return exchange
+}

@@ -1,0 +1,62 @@
+import { BlockList, isIPv6 } from 'node:net'
+import type { IncomingMessage } from 'node:http'
+
+import { LRUCache } from 'lru-cache'
+
+import { urlMap } from './odata/links.ts'
+import type { AddressForm, TargetAddress, UrlMap } from './odata/links.ts'
+
+interface Options {
+  readonly address: TargetAddress
+  /** `/sales`, or nothing. */
+  readonly prefix: string
+  readonly publicUrl: string | undefined
+  readonly trustedProxies: readonly string[]
+}
+
+/**
+ * Makes the function that tells how links look to the caller of a request: by `PUBLIC_URL`, else by the scheme and
+ * name that it used itself; `X-Forwarded-…` counts only where the connection comes from a trusted proxy.
+ */
+export function linksFor({ address, prefix, publicUrl, trustedProxies }: Options): (request: IncomingMessage, form: AddressForm) => UrlMap {
+  const maps = { short: new LRUCache<string, UrlMap>({ max: 200 }), long: new LRUCache<string, UrlMap>({ max: 200 }) }
+  const trusts = trusted(trustedProxies)
+
+  return (request, form) => {
+    const own = publicUrl ?? ownBase(request)
+    let map = maps[form].get(own)
+    if (map === undefined) {
+      const otherBases = publicUrl === undefined ? [] : [ownBase(request)]
+      map = urlMap(address, { base: own + prefix, otherBases: otherBases.map((base) => base + prefix), form })
+      maps[form].set(own, map)
+    }
+    return map
+  }
+
+  function ownBase(request: IncomingMessage): string {
+    const { headers, socket } = request
+    const byProxy = trustedProxies.length > 0 && trusts(socket.remoteAddress)
+    const scheme = byProxy && last(headers['x-forwarded-proto']) === 'https' || 'encrypted' in socket ? 'https' : 'http'
+    const host = (byProxy ? last(headers['x-forwarded-host']) : undefined) ?? headers.host
+    return `${scheme}://${host !== undefined && /^[a-z0-9.:[\]_-]+$/i.test(host) ? host : 'localhost'}`
+  }
+}
+
+/** What the nearest proxy said, where several are in a row. */
+function last(value: string | string[] | undefined): string | undefined {
+  return (Array.isArray(value) ? value.join(',') : value)?.split(',').at(-1)?.trim()
+}
+
+function trusted(proxies: readonly string[]): (address: string | undefined) => boolean {
+  const list = new BlockList()
+  for (const proxy of proxies) {
+    const [address, bits] = proxy.split('/') as [string, string | undefined]
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  return (address) => {
+    const plain = address?.replace(/^::ffff:/, '')
+    return plain !== undefined && list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
+  }
+}

@@ -1,0 +1,138 @@
+/** What happens to a header on its way. */
+type Fate = 'pass' | 'drop' | 'connection' | 'accept-encoding'
+
+/**
+ * Hop-by-hop headers, which concern one connection only.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+ */
+const HOP_BY_HOP = [
+  'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'http2-settings',
+]
+
+/** Never passed on: who the caller is for the gateway, what the gateway says itself, and what would change the method. */
+const NOT_OUTWARD = new Set([
+  ...HOP_BY_HOP, 'host', 'authorization', 'cookie', 'cookie2', 'forwarded', 'via', 'expect', 'content-length', 'x-api-key', 'origin',
+  'access-control-request-method', 'access-control-request-headers', 'x-http-method', 'x-http-method-override', 'x-method-override',
+  'x-original-url', 'x-rewrite-url', 'x-real-ip', 'callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid',
+])
+
+/** Never handed to the caller: the session between gateway and Dynamics, and what is said of another host. */
+const NOT_INWARD = new Set([
+  ...HOP_BY_HOP, 'set-cookie', 'set-cookie2', 'strict-transport-security', 'alt-svc', 'www-authenticate', 'timing-allow-origin', 'x-request-id',
+  'public-key-pins', 'clear-site-data', 'nel', 'report-to',
+])
+
+/** Content codings that the gateway can undo where links must change. */
+const CODINGS = ['gzip', 'deflate', 'br']
+
+/** Names that were met so far, as they were spelt; bounded, because callers choose them. */
+const REMEMBERED = 1000
+
+/**
+ * Makes the function that takes a request's raw headers outward: hop-by-hop headers and those that `Connection`
+ * names, identities, forwarding notes and names with an underscore (which some servers take for a dash) stay here.
+ *
+ * @param emailHeader the header that carries the user's e-mail address, in small letters
+ */
+export function headersOutward(emailHeader: string): (raw: readonly string[], passCallerIds: boolean) => string[] {
+  const fates = new Map<string, Fate>()
+
+  return (raw, passCallerIds) => {
+    const headers: string[] = []
+    let nominated: ReadonlySet<string> | undefined
+    let acceptEncoding: string | undefined
+    for (let index = 0; index < raw.length; index += 2) {
+      const name = raw[index]!
+      const value = raw[index + 1]!
+      switch (fates.get(name) ?? learn(name)) {
+        case 'pass': headers.push(name, value); break
+        case 'drop': if (passCallerIds && isCallerId(name)) headers.push(name, value); break
+        case 'accept-encoding': acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding},${value}`; break
+        case 'connection': nominated = namesIn(value, nominated); break
+      }
+    }
+    headers.push('accept-encoding', codingsOf(acceptEncoding))
+    return nominated === undefined ? headers : without(headers, nominated)
+  }
+
+  function learn(name: string): Fate {
+    const lower = name.toLowerCase()
+    const fate: Fate = lower === 'connection' ? 'connection'
+      : lower === 'accept-encoding' ? 'accept-encoding'
+      : lower === emailHeader || lower.includes('_') || lower.startsWith('x-forwarded-') || lower.startsWith('sec-') || NOT_OUTWARD.has(lower) ? 'drop'
+      : 'pass'
+    if (fates.size < REMEMBERED) fates.set(name, fate)
+    return fate
+  }
+}
+
+/** Names that met in answers so far: their bytes as text, or `undefined` where they are dropped. */
+const inwardNames = new Map<string, boolean>()
+
+/**
+ * The headers of an answer that the caller gets, flat. `Connection` and what it names stay here, as do cookies and
+ * challenges, which belong to the gateway's own session.
+ *
+ * @param edit sees each header that passes, by its name in small letters; gives the value to pass on, or `undefined` to drop it
+ */
+export function headersInward(
+  raw: readonly Buffer[], edit: (lowerName: string, value: string) => string | undefined,
+): string[] {
+  const headers: string[] = []
+  let nominated: ReadonlySet<string> | undefined
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index]!.toString('latin1')
+    const lower = lowerCase(name)
+    if (lower === 'connection') nominated = namesIn(raw[index + 1]!.toString('latin1'), nominated)
+    if (!passesInward(lower)) continue
+    const value = edit(lower, raw[index + 1]!.toString('latin1'))
+    if (value !== undefined) headers.push(name, value)
+  }
+  return nominated === undefined ? headers : without(headers, nominated)
+}
+
+function passesInward(lower: string): boolean {
+  let passes = inwardNames.get(lower)
+  if (passes === undefined) {
+    passes = !NOT_INWARD.has(lower) && !lower.startsWith('access-control-')
+    if (inwardNames.size < REMEMBERED) inwardNames.set(lower, passes)
+  }
+  return passes
+}
+
+/** Whether `name` is a header that says on whose behalf Dynamics acts, in any spelling. */
+export function isCallerId(name: string): boolean {
+  return /^(callerobjectid|mscrmcallerid|mscrmcallerobjectid)$/i.test(name)
+}
+
+/** What of the caller's `Accept-Encoding` the gateway can undo; nothing it did not ask for is asked for in its place. */
+function codingsOf(acceptEncoding: string | undefined): string {
+  if (acceptEncoding === undefined) return 'identity'
+  const accepted = acceptEncoding.toLowerCase().split(',').map((coding) => coding.trim())
+    .filter((coding) => !/;\s*q=0(\.0*)?$/.test(coding)).map((coding) => coding.replace(/;.*/, '').trim())
+  const codings = CODINGS.filter((coding) => accepted.includes(coding) || (coding === 'gzip' && accepted.includes('*')))
+  return codings.length === 0 ? 'identity' : codings.join(', ')
+}
+
+function namesIn(value: string, before: ReadonlySet<string> | undefined): ReadonlySet<string> | undefined {
+  const lower = value.toLowerCase()
+  if (lower === 'keep-alive' || lower === 'close') return before
+  return new Set([...before ?? [], ...lower.split(',').map((name) => name.trim())])
+}
+
+/** Headers that a `Connection` header may not take away: they are what the gateway itself relies on. */
+function without(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
+  return headers.filter((_, index) => !nominated.has(headers[index - index % 2]!.toLowerCase()))
+}
+
+const lowered = new Map<string, string>()
+
+function lowerCase(name: string): string {
+  let lower = lowered.get(name)
+  if (lower === undefined) {
+    lower = name.toLowerCase()
+    if (lowered.size < REMEMBERED) lowered.set(name, lower)
+  }
+  return lower
+}

@@ -1,0 +1,58 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { pino } from 'pino'
+
+import type { Settings } from '../config.ts'
+import { CallerLeft } from '../exchange.ts'
+
+/** An entity set, function or action at the beginning of a path; keys and all that follows may be personal. */
+const ENTITY_SET = /^\/*(?:api\/data\/v\d+\.\d+\/)?([$A-Za-z_][\w.]{0,99})(?=[/(?]|$)/
+
+/**
+ * The process' log: JSON, a line a fact; pretty where a person watches a terminal.
+ *
+ * @returns the logger, and how to write out what it holds before the process ends
+ */
+export async function createLog({ logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>): Promise<Logger> {
+  const options = { level: logLevel, base: null, formatters: { level: (level: string) => ({ level }) } }
+  if (logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)) {
+    const { default: pretty } = await import('pino-pretty')
+    return pino(options, pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }))
+  }
+  return pino(options, pino.destination({ dest: 1, sync: false }))
+}
+
+/** What a line about a request says. Never its query, body, headers or e-mail address. */
+export interface RequestFacts {
+  readonly id: string
+  readonly method: string
+  readonly entitySet: string
+  readonly status: number
+  readonly ms: number
+  readonly caller: string
+  /** Whether Dynamics acted as a user. */
+  readonly callerId: boolean
+  readonly code: string | undefined
+}
+
+/** Gathers the facts of a finished request. */
+export function requestFacts(request: FastifyRequest, reply: FastifyReply): RequestFacts {
+  const { exchange, caller, user, raw, originalUrl } = request
+  return {
+    id: exchange.id,
+    method: raw.method ?? '',
+    entitySet: ENTITY_SET.exec(originalUrl)?.[1] ?? (originalUrl.startsWith('/-/') ? 'gateway' : 'other'),
+    // 499 is what proxies write for callers that left.
+    status: exchange.reason instanceof CallerLeft && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
+    ms: Math.round((performance.now() - exchange.started) * 10) / 10,
+    caller: caller.name,
+    callerId: user !== undefined,
+    code: exchange.code,
+  }
+}
+
+/** Writes the one line about a request. */
+export function logRequest(log: Logger, facts: RequestFacts): void {
+  if (facts.status >= 500) log.warn(facts, 'request')
+  else log.info(facts, 'request')
+}

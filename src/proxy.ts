@@ -1,0 +1,142 @@
+import httpProxy from '@fastify/http-proxy'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+import { answerHead } from './answer-head.ts'
+import { callerIdOf } from './callers/system-user.ts'
+import type { Target } from './config.ts'
+import { deliver } from './deliver.ts'
+import type { Answer, Outbound, Send, Spent } from './dynamics/send.ts'
+import { BodyTooLarge, DynamicsAnswerInvalid } from './errors.ts'
+import { linksFor } from './gateway-base.ts'
+import { headersOutward } from './headers.ts'
+import { addressForm, idQueryInward, pathInward, targetAddress } from './odata/links.ts'
+import type { TargetAddress, UrlMap } from './odata/links.ts'
+import { inwardTransform, outwardTransform } from './rewriting.ts'
+
+export interface ProxyOptions {
+  readonly target: Target
+  /** `/sales`, or nothing where there is one target. */
+  readonly prefix: string
+  readonly send: Send
+  readonly publicUrl: string | undefined
+  readonly trustedProxies: readonly string[]
+  readonly bodyLimit: number
+  /** Whether the gateway is about to end, so that connections should not be kept. */
+  readonly stopping: () => boolean
+}
+
+/** Methods of the Web API. */
+export const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']
+
+/** Seconds that a caller says it waits: `Prefer: wait=5`. */
+const WAIT = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,4})/i
+
+const GUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
+/** Passes every request below a prefix to one target, and its answer back. */
+export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
+  const { target, prefix, send, bodyLimit, stopping } = options
+  const address = targetAddress(target.url.origin + target.url.apiRoot)
+  const links = linksFor({ address, ...options })
+  const outward = headersOutward(target.impersonation.header)
+
+  await app.register(httpProxy, {
+    // The handler sends by itself. What stands here is never called, and is harmless if it were.
+    upstream: 'http://gateway.invalid',
+    httpMethods: METHODS,
+    routes: ['/'],
+    handler: (request, reply) => {
+      const { map, outbound } = prepare(request)
+      // The caller waits with its body until the gateway wants it.
+      if (outbound.body !== undefined && request.raw.headers.expect !== undefined) reply.raw.writeContinue()
+      send(outbound).then((answer) => pass(answer, request, reply, outbound, map), (error: unknown) => void reply.send(error))
+    },
+  })
+
+  /** Makes the outbound request: constant origin, the path as it was written, headers by list, our own caller id. */
+  function prepare(request: FastifyRequest): { readonly map: UrlMap, readonly outbound: Outbound } {
+    const { raw, exchange, caller, user } = request
+    const written = request.originalUrl.slice(prefix.length)
+    const mark = written.indexOf('?')
+    const path = mark === -1 ? written : written.slice(0, mark)
+    const map = links(raw, addressForm(address, path))
+    const query = mark === -1 ? '' : idQueryInward(map, written.slice(mark))
+    const headers = outward(raw.rawHeaders, caller.policy.callerIds === 'allow' && user === undefined)
+    if (user !== undefined) headers.push(...callerIdOf(user))
+    if (raw.headers['x-ms-client-request-id'] === undefined && GUID.test(exchange.id)) headers.push('x-ms-client-request-id', exchange.id)
+    const length = raw.headers['content-length']
+    const hasBody = raw.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+    if (length !== undefined && Number(length) > bodyLimit) throw new BodyTooLarge(bodyLimit)
+    return {
+      map,
+      outbound: {
+        method: raw.method!,
+        path: outwardPath(address, target, path) + query,
+        headers,
+        body: hasBody ? raw : undefined,
+        bodyLength: length === undefined ? undefined : Number(length),
+        repeatable: repeatable(raw.method!, raw.headers['if-match']),
+        fairnessKey: caller.name === 'anybody' ? user?.systemUserId ?? raw.socket.remoteAddress ?? '' : caller.name,
+        deadline: deadline(raw.headers['prefer'], exchange.started),
+        departure: exchange,
+        spent: exchange.spent,
+        transform: hasBody ? inwardTransform(map, path, raw.headers) : undefined,
+      },
+    }
+  }
+
+  /** Hands the answer to the caller. */
+  function pass(answer: Answer, { exchange, raw }: FastifyRequest, reply: FastifyReply, { method, path }: Outbound, map: UrlMap): void {
+    const { status, body } = answer
+    const head = answerHead(answer, map)
+    const { headers } = head
+    const transform = outwardTransform(map, { ...head, status, path, prefer: raw.headers['prefer'] })
+    const coding = transform === undefined ? undefined : head.coding
+    if (head.contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', head.contentEncoding)
+    headers.push('x-request-id', exchange.id, 'server-timing', serverTiming(exchange.spent))
+    if (stopping()) headers.push('connection', 'close')
+    try {
+      deliver(body, reply.raw, {
+        status,
+        headers,
+        contentLength: transform === undefined ? head.contentLength : undefined,
+        hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
+        coding,
+        transform,
+      })
+    } catch (cause) {
+      // A header that may not be written: nothing of the answer has gone out yet.
+      body.discard()
+      void reply.send(new DynamicsAnswerInvalid({ cause }))
+    }
+  }
+}
+
+/** Where the path goes: what already is a path of the target's own stands as it is, all else is below the API root. */
+function outwardPath(address: TargetAddress, { url }: Target, path: string): string {
+  if (url.product === 'dataverse' && path.startsWith('/Image/download.aspx')) return path
+  return pathInward(address, path === '' ? '/' : path)
+}
+
+/** A PATCH without If-Match creates the row when it is missing, so it is not the same the second time. */
+function repeatable(method: string, ifMatch: string | undefined): Outbound['repeatable'] {
+  switch (method) {
+    case 'GET': case 'HEAD': case 'OPTIONS': return 'read'
+    case 'PUT': case 'DELETE': return 'idempotent'
+    default: return method === 'PATCH' && ifMatch !== undefined ? 'idempotent' : 'never'
+  }
+}
+
+function deadline(prefer: string | string[] | undefined, started: number): number | undefined {
+  const seconds = prefer === undefined ? undefined : WAIT.exec(String(prefer))?.[1]
+  return seconds === undefined ? undefined : started + Number(seconds) * 1000
+}
+
+/** @see https://www.w3.org/TR/server-timing/ */
+function serverTiming({ token, user, wait, dynamics }: Spent): string {
+  return `token;dur=${tenth(token)}, user;dur=${tenth(user)}, wait;dur=${tenth(wait)}, dynamics;dur=${tenth(dynamics)}`
+}
+
+function tenth(milliseconds: number): number {
+  return Math.round(milliseconds * 10) / 10
+}
