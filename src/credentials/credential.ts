@@ -18,6 +18,11 @@ export interface Credential {
   readonly state: () => TokenState
   /** Fetches the first token ahead of the first request. Never throws: a failure is logged and tried again. */
   readonly warmUp: () => void
+  /**
+   * Fetches a new token with what the credential's files hold now, while the present one stays in use.
+   * For a changed file and SIGHUP. Never throws: a failure is logged, and the old credential kept.
+   */
+  readonly reload: () => void
   /** Ends timers and file watches. */
   readonly close: () => void
 }
@@ -37,11 +42,28 @@ export interface TokenState {
 /** What the authority answered. */
 export interface FetchedToken {
   readonly accessToken: string
-  /** Seconds from now. */
-  readonly expiresIn: number
+  /** Seconds from now; `undefined` where the authority says nothing that makes sense. */
+  readonly expiresIn: number | undefined
   /** Seconds from now, where the authority says when to renew. */
-  readonly refreshIn?: number
+  readonly refreshIn?: number | undefined
 }
 
-/** Fetches one token; a kind of credential is no more than this. `claims` answers a claims challenge. */
-export type FetchToken = (request: { readonly claims?: string | undefined }) => Promise<FetchedToken>
+/**
+ * Fetches one token; a kind of credential is no more than this. Throws an AuthorityFailure.
+ *
+ * `claims` answers a claims challenge; `signal` ends the attempt.
+ */
+export type FetchToken = (request: TokenRequest) => Promise<FetchedToken>
+
+export interface TokenRequest {
+  readonly claims?: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** The part of a pino logger that credentials write to. */
+export interface Log {
+  readonly debug: (facts: object, sentence: string) => void
+  readonly info: (facts: object, sentence: string) => void
+  readonly warn: (facts: object, sentence: string) => void
+  readonly error: (facts: object, sentence: string) => void
+}

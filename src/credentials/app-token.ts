@@ -1,0 +1,67 @@
+import type { NodeAuthOptions } from '@azure/msal-node'
+import type { Dispatcher } from 'undici'
+
+import { tokenIn } from './authority-answer.ts'
+import type { FetchedToken, TokenRequest } from './credential.ts'
+import { AuthorityFailure } from './failure.ts'
+import { network } from './network.ts'
+import type { Network } from './network.ts'
+
+/** The app registration, what its token is for, and the way to the authority. */
+export interface AppRegistration {
+  /** `https://login.microsoftonline.com` */
+  readonly authorityHost: string
+  readonly tenantId: string
+  readonly clientId: string
+  readonly scope: string
+  readonly dispatcher: Dispatcher
+}
+
+/** What the app proves its identity with: exactly one of three. */
+export type Proof = Pick<NodeAuthOptions, 'clientSecret' | 'clientCertificate' | 'clientAssertion'>
+
+/**
+ * Fetches a token for the app itself with MSAL (client credentials grant). MSAL only fetches: each time a new instance, because one
+ * blocks itself for 60 s after a failure, and without its cache, which ends tokens five minutes early.
+ *
+ * @throws AuthorityFailure
+ */
+export async function fetchAppToken(app: AppRegistration, proof: Proof, { claims, signal }: TokenRequest): Promise<FetchedToken> {
+  const { ConfidentialClientApplication } = await import('@azure/msal-node')
+  const way = network({ dispatcher: app.dispatcher, signal })
+  return ask(way, async () => {
+    const client = new ConfidentialClientApplication({ auth: { ...authorityOf(app), ...proof }, system: { networkClient: way.module } })
+    await client.acquireTokenByClientCredential({
+      scopes: [app.scope], skipCache: true, azureRegion: 'DisableMsalForceRegion', ...(claims === undefined ? {} : { claims }),
+    })
+  })
+}
+
+/** The client id and authority as MSAL wants them. Hosts that it does not know must be named with their port. */
+export function authorityOf({ authorityHost, tenantId, clientId }: AppRegistration): NodeAuthOptions {
+  const { host } = new URL(authorityHost)
+  const known = /(^|\.)(microsoftonline\.(com|us)|microsoftonline\.cn|chinacloudapi\.cn|windows\.net)$/.test(host)
+  return { clientId, authority: `${authorityHost}/${tenantId}`, ...(known ? {} : { knownAuthorities: [host] }) }
+}
+
+/** Runs `call` of MSAL and reads its outcome off the network: MSAL loses causes, and takes answers without a token. */
+export async function ask(way: Network, call: () => Promise<unknown>): Promise<FetchedToken> {
+  try {
+    await call()
+  } catch (error) {
+    throw way.failure() ?? ofMsal(error)
+  }
+  const failure = way.failure()
+  if (failure !== undefined) throw failure
+  return tokenIn(way.answer())
+}
+
+/** MSAL's own complaint. Its message may quote what was sent, so only its code is kept. */
+function ofMsal(error: unknown): AuthorityFailure {
+  if (error instanceof AuthorityFailure) return error
+  const { errorCode } = (error ?? {}) as { errorCode?: unknown }
+  const code = typeof errorCode === 'string' && /^[\w-]{1,60}$/.test(errorCode) ? errorCode : 'unknown'
+  return new AuthorityFailure(
+    `The authority's answer cannot be used (${code}). Check AZURE_AUTHORITY_HOST, AZURE_TENANT_ID and the credential.`, false, { code },
+  )
+}

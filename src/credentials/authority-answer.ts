@@ -1,0 +1,92 @@
+import type { FetchedToken } from './credential.ts'
+import { AuthorityFailure } from './failure.ts'
+import type { FailureFacts } from './failure.ts'
+import { explainAnswer, explainConnection, inOneLine } from './explain.ts'
+
+/** What an authority answered. */
+export interface AuthorityAnswer {
+  readonly url: URL
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** `undefined`: not a JSON object. */
+  readonly body: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Error codes of OAuth 2.0 and of Microsoft that pass by themselves. */
+const PASSING = /^(temporarily_unavailable|server_error|slow_down|authorization_pending)$/
+
+/** Microsoft's numbers for its own trouble: 90006, 90024, 90033, 50033 (transient), 90055 and 50196 (asked too often). */
+const PASSING_NUMBERS: ReadonlySet<number> = new Set([90006, 90024, 90033, 50033, 90055, 50196])
+
+/** The failure that `answer` is, or `undefined` where it is JSON and successful. */
+export function answerFailure(answer: AuthorityAnswer): AuthorityFailure | undefined {
+  const { status, body } = answer
+  if (status >= 200 && status < 300 && body !== undefined) return undefined
+  const facts = factsOf(answer)
+  const passing = status === 408 || status === 429 || status >= 500 || PASSING.test(facts.error ?? '') || PASSING_NUMBERS.has(facts.aadsts ?? 0)
+  return new AuthorityFailure(inOneLine(explainAnswer(facts)), !passing && facts.error !== undefined, facts)
+}
+
+/** No answer came from `url`; `error` is undici's. */
+export function connectionFailure(error: unknown, url: URL): AuthorityFailure {
+  const { code } = (error ?? {}) as { code?: unknown }
+  const facts = { asked: askedOf(url), host: url.host, ...(typeof code === 'string' ? { code } : {}) }
+  return new AuthorityFailure(inOneLine(explainConnection(facts)), false, facts, error)
+}
+
+/**
+ * The token in `answer`.
+ *
+ * @throws AuthorityFailure when there is none, or something that no request may carry
+ */
+export function tokenIn(answer: AuthorityAnswer | undefined): FetchedToken {
+  const { access_token: accessToken, token_type: type, expires_in: expiresIn, refresh_in: refreshIn } = answer?.body ?? {}
+  if (answer === undefined || typeof accessToken !== 'string' || !/^[A-Za-z0-9._~+/-]{1,32768}=*$/.test(accessToken)) {
+    throw unusable(answer, 'without a usable access token')
+  }
+  if (type !== undefined && !(typeof type === 'string' && type.toLowerCase() === 'bearer')) {
+    throw unusable(answer, 'with a token that is not of type Bearer')
+  }
+  return { accessToken, expiresIn: seconds(expiresIn), refreshIn: seconds(refreshIn) }
+}
+
+function unusable(answer: AuthorityAnswer | undefined, how: string): AuthorityFailure {
+  const message = `${answer?.url.host ?? 'The authority'} answered ${how}. If it is Microsoft's, it will pass; else mend AZURE_AUTHORITY_HOST.`
+  return new AuthorityFailure(message, false, answer === undefined ? {} : factsOf(answer))
+}
+
+/** Entra writes numbers, managed identities digits. */
+function seconds(value: unknown): number | undefined {
+  const number = typeof value === 'number' ? value : typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : NaN
+  return Number.isFinite(number) ? number : undefined
+}
+
+/** Only what is known to be harmless: descriptions may echo assertions and claims. */
+function factsOf({ url, status, headers, body = {} }: AuthorityAnswer): FailureFacts {
+  const { error, error_codes: codes, error_description: description } = body
+  const number = Array.isArray(codes) ? codes[0] as unknown : /\bAADSTS(\d{4,9})\b/.exec(String(description))?.[1]
+  const retryAfter = waitOf(headers['retry-after'])
+  return {
+    asked: askedOf(url), host: url.host, status,
+    ...(typeof error === 'string' && /^[\w.-]{1,60}$/.test(error) ? { error } : {}),
+    ...(Number.isSafeInteger(Number(number)) ? { aadsts: Number(number) } : {}),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...identifier('correlationId', body['correlation_id']),
+    ...identifier('traceId', body['trace_id']),
+  }
+}
+
+function askedOf(url: URL): string {
+  return url.pathname.includes('/.well-known/') ? 'metadata' : 'token'
+}
+
+function identifier(name: string, value: unknown): Record<string, string> {
+  return typeof value === 'string' && /^[0-9a-f-]{36}$/i.test(value) ? { [name]: value } : {}
+}
+
+/** Seconds or a date, as milliseconds from now. */
+function waitOf(retryAfter: string | undefined): number | undefined {
+  if (retryAfter === undefined) return undefined
+  const wait = /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now()
+  return Number.isFinite(wait) && wait > 0 ? wait : undefined
+}

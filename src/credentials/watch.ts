@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, watch } from 'node:fs'
+import type { FSWatcher } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** A change comes in several steps (write, rename, link); this long after the last it is looked at. */
+const SETTLING = 100
+
+/** Where the system tells nothing of changes (network drives, links to elsewhere), files are compared this often. */
+const POLLING = 10_000
+
+/**
+ * Calls `changed` when what stands in one of `files` differs. Watches their folders, because files are replaced rather than
+ * written, and Kubernetes swaps a link beside them.
+ *
+ * @returns ends the watch
+ */
+export function watchFiles(files: readonly string[], changed: () => void): () => void {
+  if (files.length === 0) return () => {}
+  let known = fingerprint()
+  let settling: NodeJS.Timeout | undefined
+  const watchers = [...new Set(files.map((file) => dirname(file)))].map(watchFolder)
+  const polling = setInterval(compare, POLLING).unref()
+  return () => {
+    clearInterval(polling)
+    clearTimeout(settling)
+    for (const watcher of watchers) watcher?.close()
+  }
+
+  function watchFolder(folder: string): FSWatcher | undefined {
+    try {
+      // A watch that breaks leaves the polling.
+      return watch(folder, { persistent: false }, settle).on('error', () => {})
+    } catch {
+      return undefined
+    }
+  }
+
+  function settle(): void {
+    clearTimeout(settling)
+    settling = setTimeout(compare, SETTLING).unref()
+  }
+
+  function compare(): void {
+    const now = fingerprint()
+    if (now === undefined || now === known) return
+    known = now
+    changed()
+  }
+
+  /** `undefined` while a file is missing: it is being replaced. */
+  function fingerprint(): string | undefined {
+    try {
+      const hash = createHash('sha256')
+      for (const file of files) hash.update(readFileSync(file)).update('\0')
+      return hash.digest('base64')
+    } catch {
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,187 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { writeFileSync } from 'node:fs'
+import { inspect } from 'node:util'
+
+import type { Target } from '../../src/config.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import type { Received } from './authority.ts'
+import { connectCredential } from '../../src/credentials/select.ts'
+import { gives, json, memoryLog, refuses, startAuthority, until } from './authority.ts'
+
+const SECRET = 's3cret+&=%é~'
+
+function targetOf(env: Record<string, string> = {}): Target {
+  return loadSettings({
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111',
+    AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
+    ...('AZURE_CLIENT_SECRET_FILE' in env ? {} : { AZURE_CLIENT_SECRET: SECRET }), TOKEN_TIMEOUT: '3s', ...env,
+  }, undefined).targets[0]!
+}
+
+async function credentialFor(t: Test, env: Record<string, string> = {}) {
+  const authority = await startAuthority(t)
+  const log = memoryLog()
+  const credential = connectCredential(targetOf(env), { agent: authority.dispatcher, log })
+  t.teardown(credential.close)
+  return { authority, log, credential }
+}
+
+t.test('asks the tenant\'s token endpoint with id, secret and scope', async t => {
+  const { authority, credential } = await credentialFor(t)
+  t.match(await credential.authorization(), /^Bearer token-\d+$/)
+
+  t.equal(authority.requests.length, 1, 'Microsoft\'s own authority needs no discovery')
+  t.match(authority.requests[0]!.url, /^\/11111111-1111-1111-1111-111111111111\/oauth2\/v2\.0\/token/)
+  t.match(Object.fromEntries(authority.requests[0]!.form), {
+    grant_type: 'client_credentials', client_id: '22222222-2222-2222-2222-222222222222', client_secret: SECRET,
+    scope: 'https://contoso.crm4.dynamics.com/.default',
+  })
+})
+
+t.test('a claims challenge reaches the authority', async t => {
+  const { authority, credential } = await credentialFor(t)
+  credential.discard(await credential.authorization(), '{"access_token":{"nbf":{"essential":true,"value":"1"}}}')
+  await credential.authorization()
+  t.match(authority.requests[1]!.form.get('claims'), /"nbf"/)
+})
+
+t.test('a private authority is found by its metadata, port and all', async t => {
+  const { authority, credential } = await credentialFor(t, { AZURE_AUTHORITY_HOST: 'https://localhost:8443' })
+  authority.behave = (received, response) => {
+    const base = 'https://localhost:8443/11111111-1111-1111-1111-111111111111'
+    if (received.method === 'GET') return json(response, 200, { issuer: base, token_endpoint: `${base}/token`, authorization_endpoint: `${base}/auth`, jwks_uri: `${base}/keys` })
+    gives()(received, response)
+  }
+  t.match(await credential.authorization(), /^Bearer token-/)
+  t.match(authority.requests, [{ method: 'GET', url: /openid-configuration/ }, { method: 'POST', url: /\/token/, headers: { host: 'localhost:8443' } }])
+})
+
+t.test('credentials are never sent without TLS, even when the metadata says so', async t => {
+  const { authority, credential, log } = await credentialFor(t, { AZURE_AUTHORITY_HOST: 'https://localhost:8443' })
+  authority.behave = (_, response) => json(response, 200, {
+    issuer: 'https://localhost:8443/x', token_endpoint: 'http://localhost:8443/token', authorization_endpoint: 'https://localhost:8443/auth',
+    jwks_uri: 'https://localhost:8443/keys',
+  })
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+  t.equal(authority.requests.filter(({ method }) => method === 'POST').length, 0)
+  t.match(log.lines.at(-1), { sentence: /TLS/ })
+})
+
+t.test('a redirect is not followed', async t => {
+  const { authority, credential } = await credentialFor(t)
+  authority.behave = (_, response) => response.writeHead(307, { location: 'https://evil.example/token' }).end()
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+  t.equal(authority.requests.length, 1)
+})
+
+t.test('whatever way the authority fails, the caller gets 503 and the log one sentence without secrets', async t => {
+  const ways: Record<string, (received: Received, response: import('node:http').ServerResponse) => void> = {
+    'reset': (_, response) => response.destroy(),
+    'breaks off': (_, response) => { response.writeHead(200, { 'content-length': '500' }).write('{"access'); setTimeout(() => response.destroy(), 20) },
+    '500 without JSON': (_, response) => response.writeHead(500).end('boom'),
+    '500 with JSON': (_, response) => json(response, 500, { error: 'server_error' }),
+    '503 with JSON and nothing in it': (_, response) => json(response, 503, {}),
+    '429': (_, response) => json(response, 429, { error: 'temporarily_unavailable', error_codes: [90055] }, { 'retry-after': '7' }),
+    'HTML': (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>'),
+    'HTML 502': (_, response) => response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway</html>'),
+    'empty': (_, response) => response.writeHead(200).end(),
+    'null': (_, response) => json(response, 200, null),
+    'a list': (_, response) => json(response, 200, []),
+    'garbage': (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"access_token": '),
+    'no token': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600 }),
+    'an empty token': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600, access_token: '' }),
+    'a token that is no text': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600, access_token: { a: 1 } }),
+    'a token with a line break': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600, access_token: 'a\r\nx: y' }),
+    'a token of another type': (_, response) => json(response, 200, { token_type: 'mac', expires_in: 3600, access_token: 'abc' }),
+    'too much': (_, response) => response.writeHead(200).end('x'.repeat(2_000_000)),
+    'hangs': () => {},
+    'a page instead of a 404': (_, response) => response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
+  }
+  for (const [way, behave] of Object.entries(ways)) {
+    const { authority, credential, log } = await credentialFor(t, { TOKEN_TIMEOUT: way === 'hangs' ? '200ms' : '3s' })
+    authority.behave = behave
+    await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503 }, way)
+    const line = log.lines.at(-1)!
+    t.match(line, { level: 'warn', sentence: /^no access token: .+\./ }, way)
+    t.notMatch(inspect([line, await Promise.resolve(credential.authorization()).catch((error: unknown) => error)], { depth: 9 }), /s3cret/, way)
+    credential.close()
+  }
+})
+
+t.test('an authority that is not there: 503, and the log names the cause', async t => {
+  const { authority, credential, log } = await credentialFor(t)
+  authority.server.close()
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+  t.match(log.lines.at(-1), { facts: { code: 'ECONNREFUSED', host: 'login.microsoftonline.com' } })
+})
+
+t.test('Retry-After reaches the caller', async t => {
+  const { authority, credential } = await credentialFor(t)
+  authority.behave = (_, response) => json(response, 429, { error: 'temporarily_unavailable' }, { 'retry-after': '7' })
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 7 })
+})
+
+t.test('a failure does not block the next attempt', async t => {
+  const { authority, credential } = await credentialFor(t)
+  authority.behave = (_, response) => json(response, 500, { error: 'server_error' })
+  await t.rejects(credential.authorization() as Promise<string>)
+  authority.behave = gives()
+  await until(() => credential.state().token === 'fresh')
+  t.equal(authority.requests.length, 2)
+})
+
+t.test('a refused secret is 502, and the log explains Microsoft\'s number without its text', async t => {
+  const { authority, credential, log } = await credentialFor(t)
+  authority.behave = refuses(401, 'invalid_client', 7000215)
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED', statusCode: 502 })
+
+  const line = log.lines.at(-1)!
+  t.match(line, { level: 'error', facts: { aadsts: 7000215, status: 401, error: 'invalid_client' }, sentence: /secret is wrong \(AADSTS7000215\).*Value/ })
+  t.notMatch(inspect(line, { depth: 9 }), /s3cret|text that quotes/)
+})
+
+t.test('an answer that names another scope is still kept', async t => {
+  const { authority, credential } = await credentialFor(t)
+  authority.behave = gives(3600, { scope: 'something else' })
+  await credential.authorization()
+  t.type(credential.authorization(), 'string')
+  t.equal(authority.requests.length, 1)
+})
+
+t.test('a secret that changes in its file is used without a restart', async t => {
+  const file = `${t.testdir({ secret: 'first\n' })}/secret`
+  const { authority, credential } = await credentialFor(t, { AZURE_CLIENT_SECRET_FILE: file })
+  const first = await credential.authorization()
+  writeFileSync(file, 'second\n')
+  await until(() => credential.state().renewals === 2)
+
+  t.same(authority.requests.map(({ form }) => form.get('client_secret')), ['first', 'second'])
+  t.not(await credential.authorization(), first)
+})
+
+t.test('a new secret that is refused is ignored, and the old one stays in use', async t => {
+  const file = `${t.testdir({ secret: 'good' })}/secret`
+  const { authority, credential, log } = await credentialFor(t, { AZURE_CLIENT_SECRET_FILE: file })
+  await credential.authorization()
+  authority.behave = (received, response) => {
+    (received.form.get('client_secret') === 'good' ? gives() : refuses(401, 'invalid_client', 7000215))(received, response)
+  }
+  for (const bad of ['bad', '']) {
+    const before = credential.state().renewals
+    writeFileSync(file, bad)
+    await until(() => credential.state().renewals > before)
+    t.match(log.lines.findLast(({ level }) => level === 'error')?.sentence, /old one stays/)
+  }
+  t.same(authority.requests.map(({ form }) => form.get('client_secret')), ['good', 'bad', 'good', 'good'])
+  t.equal(credential.state().failures, 0)
+})
+
+t.test('kind, tenant, client id and authority are logged at start, and nothing secret', async t => {
+  const { log } = await credentialFor(t)
+  t.same(log.lines[0]!.facts, {
+    kind: 'client-secret', tenant: '11111111-1111-1111-1111-111111111111', clientId: '22222222-2222-2222-2222-222222222222',
+    authority: 'https://login.microsoftonline.com',
+  })
+  t.notMatch(inspect(targetOf(), { depth: 9, showHidden: true }), /s3cret/)
+})
