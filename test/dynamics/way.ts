@@ -83,6 +83,7 @@ export function fixedToken(...tokens: string[]): Credential & { readonly discard
     discard: (authorization, claims) => discarded.push([authorization, claims]),
     state: () => ({ token: 'fresh', validFor: 3_600_000, renewals: 1, failures: 0, trouble: undefined }),
     warmUp() {},
+    reload() {},
     close() {},
   }
 }
