@@ -1,0 +1,312 @@
+import { badQuery } from './errors.ts'
+import { guidPattern } from './guid.ts'
+import type { Row, Value } from './rows.ts'
+import { entityTypes, type EntityType } from './schema.ts'
+
+/** What a filter needs to know of its surroundings. */
+export interface FilterScope {
+  readonly type: EntityType
+  /** The row a lookup leads to, for paths as `primarycontactid/fullname`. */
+  follow(set: string, id: string): Row | undefined
+  /** The rows of a collection-valued navigation property, for `any` and `all`. */
+  related(type: EntityType, row: Row, name: string): readonly Row[]
+  /** Values of parameter aliases (`@p`). */
+  readonly aliases: ReadonlyMap<string, string>
+  readonly wildcardsInEquals: boolean
+}
+
+/** Whether a row passes. */
+export type Test = (row: Row) => boolean
+
+type Term = (row: Row) => Value
+
+interface Token {
+  readonly kind: 'string' | 'guid' | 'date' | 'number' | 'name' | 'mark' | 'end'
+  readonly text: string
+  readonly at: number
+}
+
+const patterns: readonly (readonly [Token['kind'], RegExp])[] = [
+  ['string', /'(?:[^']|'')*'/y],
+  ['guid', new RegExp(guidPattern.source.slice(1, -1), 'iy')],
+  ['date', /\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?/y],
+  ['number', /-?\d+(?:\.\d+)?/y],
+  ['name', /@?[A-Za-z_][\w.]*/y],
+  ['mark', /[(),/:=[\]]/y],
+]
+
+/** A test for `$filter`. Throws 400 as Dataverse does when the expression or a name in it is wrong. */
+export function filterOf(text: string, scope: FilterScope): Test {
+  let tokens = tokensOf(text)
+  let next = 0
+  let variables: { readonly name: string, readonly type: EntityType }[] = []
+
+  const test = either()
+  if (peek().kind !== 'end') throw syntax()
+  return test
+
+  function either(): Test {
+    let left = both()
+    while (taken('or')) {
+      const [first, second] = [left, both()]
+      left = (row) => first(row) || second(row)
+    }
+    return left
+  }
+
+  function both(): Test {
+    let left = single()
+    while (taken('and')) {
+      const [first, second] = [left, single()]
+      left = (row) => first(row) && second(row)
+    }
+    return left
+  }
+
+  function single(): Test {
+    if (taken('not')) {
+      const denied = single()
+      return (row) => !denied(row)
+    }
+    if (peek().text === '(') {
+      take('(')
+      const inner = either()
+      take(')')
+      return inner
+    }
+    const called = call() ?? lambda()
+    if (called !== undefined) return taken('eq') ? expecting(called) : called
+    return comparison()
+  }
+
+  function expecting(called: Test): Test {
+    const wanted = taken('true') || (take('false'), false)
+    return (row) => called(row) === wanted
+  }
+
+  function comparison(): Test {
+    const left = operand()
+    const operator = name()
+    const right = operand()
+    switch (operator) {
+      case 'eq': return (row) => equal(left(row), right(row), scope.wildcardsInEquals)
+      case 'ne': return (row) => !equal(left(row), right(row), scope.wildcardsInEquals)
+      case 'gt': return (row) => order(left(row), right(row), (sign) => sign > 0)
+      case 'ge': return (row) => order(left(row), right(row), (sign) => sign >= 0)
+      case 'lt': return (row) => order(left(row), right(row), (sign) => sign < 0)
+      case 'le': return (row) => order(left(row), right(row), (sign) => sign <= 0)
+      default: throw syntax()
+    }
+  }
+
+  function call(): Test | undefined {
+    const { text: called } = peek()
+    if (tokens[next + 1]?.text !== '(') return undefined
+    if (called === 'Microsoft.Dynamics.CRM.In') return within()
+    if (called !== 'contains' && called !== 'startswith' && called !== 'endswith') {
+      throw badQuery(`An unknown function with name '${called}' was found.`)
+    }
+    next += 2
+    const where = operand()
+    take(',')
+    const what = operand()
+    take(')')
+    const [before, after] = [called === 'startswith' ? '' : '%', called === 'endswith' ? '' : '%']
+    return (row) => like(where(row), `${before}${String(what(row) ?? '')}${after}`)
+  }
+
+  function within(): Test {
+    next += 2
+    const parameters = new Map<string, string[]>()
+    do {
+      const parameter = name()
+      take('=')
+      const values: string[] = []
+      const list = taken('[')
+      do {
+        values.push(constant(tokens[next++] ?? peek()))
+      } while (list && taken(','))
+      if (list) take(']')
+      parameters.set(parameter, values)
+    } while (taken(','))
+    take(')')
+    const column = parameters.get('PropertyName')?.[0] ?? ''
+    const value = property(scope.type, column)
+    const wanted = new Set(parameters.get('PropertyValues')?.map((each) => each.toLowerCase()))
+    return (row) => wanted.has(String(value(row) ?? '').toLowerCase())
+  }
+
+  function lambda(): Test | undefined {
+    const [navigation, slash, word, open] = tokens.slice(next, next + 4)
+    const isLambda = slash?.text === '/' && (word?.text === 'any' || word?.text === 'all') && open?.text === '('
+    if (!isLambda || navigation === undefined) return undefined
+    const { type } = scope
+    const collection = type.collections[navigation.text]
+    if (collection === undefined) throw noProperty(navigation.text, type)
+    next += 4
+    if (taken(')')) return (row) => scope.related(type, row, navigation.text).length > 0
+    const variable = name()
+    take(':')
+    const target = entityTypes.get(collection.set)
+    if (target === undefined) throw syntax()
+    variables = [...variables, { name: variable, type: target }]
+    const inner = either()
+    variables = variables.slice(0, -1)
+    take(')')
+    return word?.text === 'any'
+      ? (row) => scope.related(type, row, navigation.text).some(inner)
+      : (row) => scope.related(type, row, navigation.text).every(inner)
+  }
+
+  function operand(): Term {
+    const token = tokens[next++] ?? peek()
+    if (token.kind === 'mark' || token.kind === 'end') throw syntax()
+    if (token.kind !== 'name') return always(token.kind === 'number' ? Number(token.text) : constant(token))
+    if (token.text === 'null') return always(null)
+    if (token.text === 'true' || token.text === 'false') return always(token.text === 'true')
+    if (token.text.startsWith('@')) return alias(token.text)
+    if (token.text === 'tolower' || token.text === 'toupper') {
+      take('(')
+      const inner = operand()
+      take(')')
+      return inner
+    }
+    const variable = variables.find((each) => each.name === token.text)
+    if (variable !== undefined) {
+      take('/')
+      return property(variable.type, name())
+    }
+    return taken('/') ? path(token.text) : property(scope.type, token.text)
+  }
+
+  function path(navigation: string): Term {
+    const lookup = scope.type.lookups[navigation]
+    const target = lookup && entityTypes.get(lookup.set)
+    if (lookup === undefined || target === undefined) throw noProperty(navigation, scope.type)
+    const value = property(target, name())
+    return (row) => {
+      const id = row[lookup.column]
+      const found = typeof id === 'string' ? scope.follow(lookup.set, id) : undefined
+      return found === undefined ? null : value(found)
+    }
+  }
+
+  function alias(called: string): Term {
+    const value = scope.aliases.get(called)
+    if (value === undefined) return always(null)
+    const [saved, position] = [tokens, next]
+    tokens = tokensOf(value)
+    next = 0
+    const found = operand()
+    tokens = saved
+    next = position
+    return found
+  }
+
+  function constant(token: Token): string {
+    return token.kind === 'string' ? token.text.slice(1, -1).replaceAll('\'\'', '\'') : token.text
+  }
+
+  function name(): string {
+    const token = tokens[next++] ?? peek()
+    if (token.kind !== 'name') throw syntax()
+    return token.text
+  }
+
+  function peek(): Token {
+    return tokens[next] ?? { kind: 'end', text: '', at: text.length }
+  }
+
+  function taken(wanted: string): boolean {
+    const found = peek().kind !== 'string' && peek().text === wanted
+    if (found) next += 1
+    return found
+  }
+
+  function take(wanted: string): void {
+    if (!taken(wanted)) throw syntax()
+  }
+
+  function syntax(): Error {
+    return badQuery(`Syntax error at position ${peek().at} in '${text}'.`)
+  }
+}
+
+function tokensOf(text: string): Token[] {
+  const tokens: Token[] = []
+  for (let at = 0; at < text.length;) {
+    if (text[at] === ' ') {
+      at += 1
+      continue
+    }
+    const token = tokenAt(text, at)
+    tokens.push(token)
+    at += token.text.length
+  }
+  return tokens
+}
+
+function tokenAt(text: string, at: number): Token {
+  for (const [kind, pattern] of patterns) {
+    pattern.lastIndex = at
+    const found = pattern.exec(text)?.[0]
+    if (found !== undefined) return { kind, text: found, at }
+  }
+  if (text[at] === '\'') throw badQuery(`There is an unterminated literal at position ${text.length} in '${text}'.`)
+  throw badQuery(`Syntax error at position ${at} in '${text}'.`)
+}
+
+function property(type: EntityType, column: string): Term {
+  const found = type.columns[column]
+  if (found === undefined) throw noProperty(column, type)
+  return (row) => row[column] ?? null
+}
+
+function noProperty(name: string, type: EntityType): Error {
+  return badQuery(`Could not find a property named '${name}' on type 'Microsoft.Dynamics.CRM.${type.name}'.`)
+}
+
+function always(value: Value): Term {
+  return () => value
+}
+
+function equal(left: Value, right: Value, wildcards: boolean): boolean {
+  if (left === null || right === null) return left === right
+  if (typeof left === 'string' && typeof right === 'string') {
+    if (wildcards) return like(left, right)
+    return compare(left, right) === 0
+  }
+  return compare(left, right) === 0
+}
+
+function order(left: Value, right: Value, holds: (sign: number) => boolean): boolean {
+  return left !== null && right !== null && holds(compare(left, right))
+}
+
+/** Orders two values as the database does: text without regard to case, dates as points in time. */
+export function compare(left: Value, right: Value): number {
+  if (left === null || right === null) return left === right ? 0 : left === null ? -1 : 1
+  if (typeof left === 'string' && typeof right === 'string') {
+    const [first, second] = [timeOf(left), timeOf(right)]
+    if (first !== undefined && second !== undefined) return first - second
+    const [a, b] = [left.toLowerCase(), right.toLowerCase()]
+    return a < b ? -1 : a > b ? 1 : 0
+  }
+  // Loosely, because a big integer column is compared with plain numbers.
+  const [a, b] = [typeof left === 'string' ? Number(left) : left, typeof right === 'string' ? Number(right) : right]
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function timeOf(text: string): number | undefined {
+  return /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(text) ? Date.parse(text) : undefined
+}
+
+function like(value: Value, pattern: string): boolean {
+  if (value === null) return false
+  const source = pattern.replace(/\[[^\]]+\]|[%_]|[.*+?^${}()|[\]\\]/g, (found) => {
+    if (found === '%') return '.*'
+    if (found === '_') return '.'
+    return found.length > 1 ? found.replaceAll('\\', '\\\\') : `\\${found}`
+  })
+  return new RegExp(`^${source}$`, 'isu').test(String(value))
+}

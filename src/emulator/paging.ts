@@ -1,0 +1,65 @@
+import { badQuery } from './errors.ts'
+
+/** Where a page begins. */
+export interface PageMark {
+  readonly page: number
+  /** The last row of the page before. */
+  readonly last: string
+}
+
+/** The value of `$skiptoken` for the page after the row `last`, encoded twice as Dataverse does. */
+export function skipToken(key: string, { page, last }: PageMark): string {
+  const cookie = `<cookie page="${page - 1}"><${key} last="{${last.toUpperCase()}}" /></cookie>`
+  const once = encodeURIComponent(cookie).replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())
+  const outer = `<cookie pagenumber="${page}" pagingcookie="${once}" istracking="False" />`
+  return encodeURIComponent(outer).replaceAll('%3D', '=').replaceAll('%2F', '/')
+}
+
+/**
+ * Reads a `$skiptoken` as it stands in the raw query. Throws 400 unless it is, byte for byte, a token
+ * that the emulator itself would write: clients and proxies must treat it as opaque.
+ */
+export function readSkipToken(raw: string, key: string): PageMark {
+  const mark = decodedMark(raw)
+  if (mark === undefined || skipToken(key, mark) !== raw) {
+    throw badQuery('Malformed XML in the Paging Cookie')
+  }
+  return mark
+}
+
+function decodedMark(raw: string): PageMark | undefined {
+  try {
+    const text = decodeURIComponent(decodeURIComponent(raw))
+    const page = Number(/pagenumber="(\d+)"/.exec(text)?.[1])
+    const last = /last="\{([0-9A-Fa-f-]{36})\}"/.exec(text)?.[1]
+    return Number.isInteger(page) && page > 1 && last !== undefined ? { page, last: last.toLowerCase() } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The value of `$deltatoken` for changes after a version, as `919042%2108%2f22%2f2017%2008%3a10%3a44`. */
+export function deltaToken(version: bigint, at: Date): string {
+  const [date = '', time = ''] = at.toISOString().split('T')
+  const [year = '', month = '', day = ''] = date.split('-')
+  const text = `${version}!${month}/${day}/${year} ${time.slice(0, 8)}`
+  return encodeURIComponent(text).replaceAll('!', '%21').replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())
+}
+
+/** The version inside a raw `$deltatoken`. Throws 400 unless it is, byte for byte, one of the emulator's. */
+export function readDeltaToken(raw: string): bigint {
+  const [, version] = /^(\d+)%21\d\d%2f\d\d%2f\d{4}%20\d\d%3a\d\d%3a\d\d$/.exec(raw) ?? []
+  if (version === undefined) throw badQuery('Invalid delta token.')
+  return BigInt(version)
+}
+
+/** The raw value of an option in a raw query, byte for byte. */
+export function rawOption(query: string, name: string): string | undefined {
+  const found = query.split('&').find((pair) => pair.startsWith(`${name}=`))
+  return found?.slice(name.length + 1)
+}
+
+/** The raw query without the options `names`, otherwise byte for byte. */
+export function without(query: string, ...names: readonly string[]): string {
+  return query.split('&').filter((pair) => pair !== '' && !names.some((name) => pair.startsWith(`${name}=`))).join('&')
+}

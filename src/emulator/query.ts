@@ -1,0 +1,113 @@
+import { splitOutside } from './address.ts'
+import { badQuery, DataverseError } from './errors.ts'
+import { entityTypes, type EntityType } from './schema.ts'
+
+/** The query options of one collection or row, parsed. */
+export interface Query {
+  /** Columns asked for; `undefined` means all. */
+  readonly select: readonly string[] | undefined
+  readonly expand: readonly Expansion[]
+  readonly filter: string | undefined
+  readonly orderBy: readonly Order[]
+  readonly top: number | undefined
+  readonly count: boolean
+}
+
+/** One navigation property of `$expand`, with the options in its parentheses. */
+export interface Expansion {
+  readonly name: string
+  readonly query: Query
+  /** The options as they were written, for the link to the next page of the expanded rows. */
+  readonly text: string
+}
+
+/** One column of `$orderby`. */
+export interface Order {
+  readonly column: string
+  readonly descending: boolean
+}
+
+const known = new Set([
+  '$select', '$expand', '$filter', '$orderby', '$top', '$count', '$skiptoken', '$deltatoken', '$format', '$apply', '$id',
+])
+
+/** Reads the options of a query on `type`; throws 400 for what Dataverse does not know. */
+export function queryOf(options: ReadonlyMap<string, string>, type: EntityType): Query {
+  for (const name of options.keys()) {
+    if (name === '$skip') throw badQuery('Skip Clause is not supported in CRM')
+    if (name.startsWith('$') && !known.has(name)) {
+      throw badQuery(`The query parameter ${name} is not supported.`)
+    }
+  }
+  if (options.has('$apply')) throw new DataverseError(501, '0x80060888', '$apply is not emulated.')
+  return {
+    select: selectOf(options.get('$select'), type),
+    expand: expandOf(options.get('$expand'), type),
+    filter: options.get('$filter'),
+    orderBy: orderOf(options.get('$orderby'), type),
+    top: topOf(options.get('$top')),
+    count: countOf(options.get('$count')),
+  }
+}
+
+function selectOf(text: string | undefined, type: EntityType): string[] | undefined {
+  if (text === undefined || text.trim() === '*') return undefined
+  const columns = text.split(',').map((column) => column.trim()).filter((column) => column !== '')
+  return columns.map((column) => columnNamed(column, type))
+}
+
+function columnNamed(column: string, type: EntityType): string {
+  if (column in type.columns) return column
+  // A lookup may be selected by the name of its navigation property.
+  const lookup = type.lookups[column]
+  if (lookup !== undefined) return lookup.column
+  throw badQuery(`Could not find a property named '${column}' on type 'Microsoft.Dynamics.CRM.${type.name}'.`)
+}
+
+function expandOf(text: string | undefined, type: EntityType): Expansion[] {
+  if (text === undefined) return []
+  return splitOutside(text, ',').map((part) => {
+    const [, name, inner] = /^\s*([\w.]+)\s*(?:\((.*)\))?\s*$/s.exec(part) ?? []
+    const set = name && (type.lookups[name]?.set ?? type.collections[name]?.set)
+    if (name === undefined || set === undefined) {
+      throw badQuery(`Could not find a property named '${name ?? part}' on type 'Microsoft.Dynamics.CRM.${type.name}'.`)
+    }
+    return { name, query: innerQuery(inner, set), text: inner ?? '' }
+  })
+}
+
+function innerQuery(text: string | undefined, set: string): Query {
+  const type = entityTypes.get(set)
+  if (type === undefined) throw badQuery(`Could not find the entity set '${set}'.`)
+  const options = new Map<string, string>()
+  for (const option of splitOutside(text ?? '', ';').filter((each) => each.trim() !== '')) {
+    const mark = option.indexOf('=')
+    if (mark < 0) throw badQuery(`Syntax error in '$expand': '${option}'.`)
+    options.set(option.slice(0, mark).trim(), option.slice(mark + 1).trim())
+  }
+  return queryOf(options, type)
+}
+
+function orderOf(text: string | undefined, type: EntityType): Order[] {
+  if (text === undefined || text === '') return []
+  return text.split(',').map((part) => {
+    const [column = '', direction = 'asc', ...rest] = part.trim().split(/\s+/)
+    if (rest.length > 0 || (direction !== 'asc' && direction !== 'desc')) {
+      throw badQuery(`Syntax error at position 0 in '${text}'.`)
+    }
+    return { column: columnNamed(column, type), descending: direction === 'desc' }
+  })
+}
+
+function topOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^\d+$/.test(text)) return Number(text)
+  throw badQuery(`Invalid value '${text}' for $top query option found. `
+    + 'The $top query option requires a non-negative integer value.')
+}
+
+function countOf(text: string | undefined): boolean {
+  if (text === undefined || text === 'false') return false
+  if (text === 'true') return true
+  throw badQuery(`Invalid value '${text}' for $count query option found.`)
+}

@@ -1,0 +1,19 @@
+import { Agent, buildConnector, type Dispatcher } from 'undici'
+
+/**
+ * A dispatcher whose connections to `hosts` all lead to the emulator, whatever the scheme, so that real URLs work
+ * without certificates. Connections to other hosts are refused.
+ */
+export function reach(origin: string, hosts: ReadonlySet<string>, certificate: string | undefined): Dispatcher {
+  const { protocol, hostname, port } = new URL(origin)
+  const connector = buildConnector(certificate === undefined ? {} : {
+    // The emulator's certificate need not name the hosts it stands for.
+    ca: certificate, checkServerIdentity: () => undefined,
+  })
+  const connect: typeof connector = (asked, callback) => {
+    const host = asked.port === '' || asked.port === undefined ? asked.hostname : `${asked.hostname}:${asked.port}`
+    if (hosts.has(host.toLowerCase())) connector({ ...asked, protocol, hostname, port, host: `${hostname}:${port}` }, callback)
+    else callback(Object.assign(new Error(`The emulator does not lead to ${asked.hostname}`), { code: 'ECONNREFUSED' }), null)
+  }
+  return new Agent({ connect, maxHeaderSize: 256 * 1024 })
+}

@@ -1,0 +1,124 @@
+import { newGuid } from './guid.ts'
+import { entityTypes } from './schema.ts'
+
+/** What a column of a row can hold. Dates are ISO text, GUIDs lower-case text, files stand in `files.ts`. */
+export type Value = null | boolean | number | bigint | string
+
+/** One row. It is never changed in place: an update puts a new object in its stead. */
+export type Row = Readonly<Record<string, Value>>
+
+/** A row that was deleted, for delta links. */
+export interface Tombstone {
+  readonly id: string
+  readonly version: bigint
+}
+
+/** The rows of one entity set, in the order in which they were created. */
+export interface Table {
+  readonly rows: Map<string, Row>
+  readonly deleted: Tombstone[]
+}
+
+/** A committed write. */
+export interface Execution {
+  readonly method: string
+  readonly entitySet: string
+  readonly id: string
+}
+
+/** Everything the emulated environment remembers. */
+export interface Store {
+  table(set: string): Table
+  /** Many-to-many pairs, written `id/id`. */
+  pairs(name: string): Set<string>
+  insert(set: string, row: Row): Row
+  replace(set: string, id: string, changes: Row): Row
+  remove(set: string, id: string): void
+  relate(name: string, pair: string, linked: boolean): void
+  /** Notes that a write took place; taken back with the transaction it belongs to. */
+  executed(execution: Execution): void
+  readonly executions: Execution[]
+  version(): bigint
+  /** Runs `work`; when it throws, nothing of what it wrote remains. */
+  transaction<T>(work: () => T): T
+  /** Lets other state take part in a transaction: `undo` runs when it is rolled back. */
+  onRollback(undo: () => void): void
+}
+
+/** An empty store. Row versions start beyond 2^53, so that a client that reads them as doubles is found out. */
+export function createStore(): Store {
+  const tables = new Map<string, Table>([...entityTypes.keys()].map((set) => [set, { rows: new Map(), deleted: [] }]))
+  const relations = new Map<string, Set<string>>()
+  const executions: Execution[] = []
+  let journal: (() => void)[] | undefined
+  let lastVersion = 638_751_549_947_120_000n
+
+  const store: Store = {
+    executions,
+    table(set) {
+      const found = tables.get(set)
+      if (found === undefined) throw new Error(`no entity set ${set}`)
+      return found
+    },
+    pairs(name) {
+      const found = relations.get(name) ?? new Set()
+      relations.set(name, found)
+      return found
+    },
+    insert(set, row) {
+      const { rows } = store.table(set)
+      const key = entityTypes.get(set)?.key ?? 'id'
+      const id = String(row[key] ?? newGuid())
+      const whole = { ...row, [key]: id, versionnumber: ++lastVersion }
+      rows.set(id, whole)
+      journal?.push(() => rows.delete(id))
+      return whole
+    },
+    replace(set, id, changes) {
+      const { rows } = store.table(set)
+      const before = rows.get(id)
+      if (before === undefined) throw new Error(`no row ${id} in ${set}`)
+      const after = { ...before, ...changes, versionnumber: ++lastVersion }
+      rows.set(id, after)
+      journal?.push(() => rows.set(id, before))
+      return after
+    },
+    remove(set, id) {
+      const table = store.table(set)
+      const before = table.rows.get(id)
+      if (before === undefined) return
+      table.rows.delete(id)
+      table.deleted.push({ id, version: ++lastVersion })
+      journal?.push(() => {
+        table.rows.set(id, before)
+        table.deleted.pop()
+      })
+    },
+    relate(name, pair, linked) {
+      const set = store.pairs(name)
+      const before = set.has(pair)
+      const change = (to: boolean): void => void (to ? set.add(pair) : set.delete(pair))
+      change(linked)
+      journal?.push(() => change(before))
+    },
+    executed(execution) {
+      executions.push(execution)
+      journal?.push(() => executions.pop())
+    },
+    version: () => lastVersion,
+    transaction(work) {
+      if (journal !== undefined) return work()
+      journal = []
+      try {
+        return work()
+      } catch (cause) {
+        for (const undo of journal.reverse()) undo()
+        throw cause
+      } finally {
+        journal = undefined
+      }
+    },
+    onRollback: (undo) => void journal?.push(undo),
+  }
+  return store
+}

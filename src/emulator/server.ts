@@ -1,0 +1,118 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { setTimeout as wait } from 'node:timers/promises'
+import { serviceHeaders } from './answer-headers.ts'
+import { coded } from './content-coding.ts'
+import { answerDataverse, type Dataverse } from './dataverse.ts'
+import { answerEntra, type Entra } from './entra.ts'
+import { dataverseFaultAnswer, entraFaultAnswer, throttled } from './fault-answers.ts'
+import type { EntraFault, FaultSource } from './faults.ts'
+import { parted } from './address.ts'
+import type { Reply } from './operation.ts'
+import type { Log, Noted } from './received.ts'
+import { reset, transmit } from './transmit.ts'
+
+/** What the server answers with. */
+export interface World {
+  readonly entra: Entra
+  readonly entraFaults: FaultSource<EntraFault>
+  readonly entraLog: Log
+  readonly dataverse: Dataverse
+  readonly dataverseLog: Log
+  readonly load: Load
+  /** Hosts of Dataverse and of Entra beside loopback, by lower-case name. */
+  readonly hosts: ReadonlyMap<string, 'dataverse' | 'entra'>
+}
+
+/** Requests to Dataverse at the same time. */
+export interface Load {
+  current: number
+  peak: number
+  total: number
+}
+
+/** An HTTP or HTTPS server, not yet listening. Long URLs and heads are taken, as by the real service. */
+export function serverOf(world: World, tls: { readonly key: string, readonly cert: string } | undefined): Server {
+  const options = { maxHeaderSize: 256 * 1024, keepAliveTimeout: 60_000, requestTimeout: 0 }
+  const scheme = tls === undefined ? 'http' : 'https'
+  const listener: RequestListener = (request, response) => void answer(world, scheme, request, response)
+  const server = tls === undefined ? createServer(options, listener) : createTlsServer({ ...options, ...tls }, listener)
+  server.on('connect', (_request, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n'))
+  return server
+}
+
+async function answer(world: World, scheme: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const host = request.headers.host?.toLowerCase() ?? ''
+  const known = world.hosts.get(host)
+  const origin = known === undefined ? `${scheme}://${host}` : `https://${host}`
+  const service = serviceOf(known, host, request.url ?? '')
+  const log = service === 'entra' ? world.entraLog : world.dataverseLog
+  const noted = log.note(request)
+  response.on('close', () => {
+    if (!response.writableFinished) noted.aborted()
+  })
+  try {
+    if (service === 'entra') await entra(world, origin, request, response, noted)
+    else if (service === 'dataverse') await dataverse(world, origin, request, response, noted)
+    else await transmit(request, response, invalidHost, undefined)
+  } catch (cause) {
+    // The caller broke off, or the emulator has a fault of its own: the test that meets it must see it.
+    if (!request.destroyed) response.destroy(cause as Error)
+  }
+}
+
+const invalidHost: Reply = {
+  status: 400, headers: [['Content-Type', 'text/html']], body: '<h2>Bad Request - Invalid Hostname</h2>',
+}
+
+function serviceOf(known: 'dataverse' | 'entra' | undefined, host: string, target: string): typeof known {
+  const byPath = /^\/(api|Image|XRMServices)\//i.test(target) ? 'dataverse' : 'entra'
+  if (known !== undefined) return known
+  return /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host) ? byPath : undefined
+}
+
+async function entra(
+  world: World, origin: string, request: IncomingMessage, response: ServerResponse, noted: Noted,
+): Promise<void> {
+  const { path, query } = parted(request.url ?? '')
+  const body = await noted.body()
+  const method = request.method ?? ''
+  const fault = world.entraFaults.take(method, request.url ?? '', (each) =>
+    each.path !== undefined || path.endsWith('/oauth2/v2.0/token'))
+  if (fault?.kind === 'reset') return reset(response)
+  if (fault?.kind === 'hang') return
+  if (fault?.kind === 'delay') await wait(fault.ms)
+  const reply = (fault && entraFaultAnswer(fault))
+    ?? answerEntra(world.entra, { method, origin, path, query, headers: noted.headers, body })
+  noted.answered(reply.status)
+  await transmit(request, response, reply, fault)
+}
+
+async function dataverse(
+  world: World, origin: string, request: IncomingMessage, response: ServerResponse, noted: Noted,
+): Promise<void> {
+  const { load } = world
+  const { switches } = world.dataverse.environment
+  load.current += 1
+  load.total += 1
+  load.peak = Math.max(load.peak, load.current)
+  response.on('close', () => void (load.current -= 1))
+  const tooMany = load.current > switches.concurrencyLimit
+  const body = await noted.body()
+  const target = request.url ?? ''
+  const method = request.method ?? ''
+  const fault = world.dataverse.faults.take(method, target, ({ inBatch }) => inBatch !== true)
+  if (fault?.kind === 'reset') return reset(response)
+  if (fault?.kind === 'hang') return
+  if (fault?.kind === 'delay') await wait(fault.ms)
+  if (switches.latency > 0) await wait(switches.latency)
+
+  const scripted = tooMany ? throttled('concurrency', 1, false) : fault && dataverseFaultAnswer(fault, origin)
+  const reply = scripted ?? answerDataverse(world.dataverse, { method, target, origin, headers: noted.headers, body })
+  const whole = {
+    ...reply,
+    headers: serviceHeaders(reply, new URL(origin).hostname, Math.max(0, 6000 - load.total), switches.parallelism),
+  }
+  noted.answered(reply.status)
+  await transmit(request, response, await coded(whole, noted.headers.get('accept-encoding')), fault)
+}

@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { TransportFault } from './faults.ts'
+import { type Header, headerOf, type Reply } from './operation.ts'
+
+/** Sends an answer, in the broken way that `fault` asks for. Resolves when all is handed over, or nothing will be. */
+export async function transmit(
+  request: IncomingMessage, response: ServerResponse, reply: Reply, fault: { readonly kind: string } | undefined,
+): Promise<void> {
+  const broken = fault as TransportFault | undefined
+  if (broken?.kind === 'reset after commit') return reset(response)
+  if (broken?.kind === 'invalid head') {
+    response.socket?.end('HTTP/1.1 200 OK\r\nContent Type: application/json\r\n: nothing\r\n\r\n{}')
+    return
+  }
+  const body = reply.body === undefined || request.method === 'HEAD' ? Buffer.alloc(0) : Buffer.from(reply.body)
+  const headers = framed(reply, request)
+  if (broken?.kind === 'big head') headers.push(['x-ms-padding', 'p'.repeat(broken.size ?? 65_536)])
+  response.writeHead(reply.status, headers.flat())
+
+  switch (broken?.kind) {
+    case 'half': case 'hang in body': {
+      response.write(body.subarray(0, Math.ceil(body.length / 2)))
+      if (broken.kind === 'hang in body') return
+      // Long enough for the half to leave, so that it is the middle of an answer that breaks.
+      await wait(20)
+      return reset(response)
+    }
+    case 'slow': {
+      for (let at = 0; at < body.length && !response.destroyed; at += broken.size) {
+        await written(response, body.subarray(at, at + broken.size))
+        await wait(broken.ms)
+      }
+      response.end()
+      return
+    }
+    case 'close after': {
+      response.end(body, () => response.socket?.destroy())
+      return
+    }
+    default: {
+      for (let at = 0; at < body.length && !response.destroyed; at += piece) {
+        await written(response, body.subarray(at, at + piece))
+      }
+      response.end()
+    }
+  }
+}
+
+/** Breaks the connection with a reset, which no client can take for the end of an answer. */
+export function reset(response: ServerResponse): void {
+  response.socket?.resetAndDestroy()
+}
+
+const piece = 64 * 1024
+
+function framed(reply: Reply, request: IncomingMessage): Header[] {
+  const headers = [...reply.headers]
+  const streamed = /odata\.streaming=true|multipart\/mixed/.test(headerOf(reply, 'content-type') ?? '')
+  const bodiless = reply.status === 204 || reply.status === 304 || headerOf(reply, 'content-length') !== undefined
+  if (bodiless) return headers
+  if (streamed && request.httpVersion === '1.1') return [...headers, ['Transfer-Encoding', 'chunked']]
+  return [...headers, ['Content-Length', String(Buffer.byteLength(reply.body ?? ''))]]
+}
+
+async function written(response: ServerResponse, chunk: Buffer): Promise<void> {
+  if (response.write(chunk)) return
+  await new Promise<void>((resolve) => {
+    const settle = (): void => {
+      response.off('drain', settle)
+      response.off('close', settle)
+      resolve()
+    }
+    response.on('drain', settle)
+    response.on('close', settle)
+  })
+}
