@@ -1,0 +1,129 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+import type { Settings } from '../config.ts'
+import { AddressTooLong, BadRequest, BadUserEmail, HeadTooLarge } from '../errors.ts'
+import { targetFault } from './target.ts'
+
+/** What the door must know of a request's head. Lines of the same name are joined by a comma, which makes each use of them fail. */
+export interface Head {
+  host: string | undefined
+  origin: string | undefined
+  fetchSite: string | undefined
+  authorization: string | undefined
+  apiKey: string | undefined
+  /** The header that `requiredHeader` names. */
+  required: string | undefined
+  contentLength: string | undefined
+  transferEncoding: string | undefined
+  /** Whether the caller would like another protocol. */
+  upgrade: boolean
+  /** The first header, as it was spelt, that names the user to act as. */
+  callerId: string | undefined
+  /** The first header that skips business logic. */
+  bypass: string | undefined
+  /** The first header that asks for another method than the request's. */
+  override: string | undefined
+  /** The first header that differs from an e-mail header only by underscores. */
+  emailVariant: string | undefined
+  /** Whether Dynamics is asked to call a URL back. */
+  callback: boolean
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by `head`. */
+    head: Head
+  }
+}
+
+/** Reads the head of each request once, and turns away those that cannot be passed on safely. */
+function head(app: FastifyInstance, settings: Pick<Settings, 'requiredHeader' | 'targets'>, registered: () => void): void {
+  const required = settings.requiredHeader?.split(':')[0]?.trim().toLowerCase()
+  const emailHeaders = new Set(settings.targets.map(({ impersonation }) => impersonation.header))
+  app.decorateRequest('head', undefined as never)
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw } = request
+    if (request.originalUrl.length > MAX_TARGET) return done(new AddressTooLong())
+    if (raw.rawHeaders.length > MAX_LINES * 2) return done(new HeadTooLarge())
+    const facts = readHead(raw.rawHeaders, required, emailHeaders)
+    request.head = facts
+    // Whoever asks for another protocol may already be sending it: nothing after this request is read.
+    if (facts.upgrade) reply.raw.shouldKeepAlive = false
+    const fault = targetFault(request.originalUrl) ?? framingFault(facts, request.method, raw.httpVersion)
+    if (fault !== undefined) return done(new BadRequest(fault))
+    if (facts.emailVariant !== undefined) return done(new BadUserEmail(facts.emailVariant, 'write its name with dashes'))
+    done()
+  })
+  registered()
+}
+
+export default fp(head, { name: 'head', fastify: '5.x' })
+
+const MAX_TARGET = 32_768
+const MAX_LINES = 100
+
+/**
+ * Gathers what the door must know.
+ *
+ * @param rawHeaders flat: name, value, name, value, as received
+ * @param required name of the header that every request must carry, in small letters
+ * @param emailHeaders names of the headers with the user's e-mail address, in small letters
+ */
+export function readHead(rawHeaders: readonly string[], required?: string, emailHeaders?: ReadonlySet<string>): Head {
+  const head: Head = {
+    host: undefined, origin: undefined, fetchSite: undefined, authorization: undefined, apiKey: undefined, required: undefined,
+    contentLength: undefined, transferEncoding: undefined, upgrade: false,
+    callerId: undefined, bypass: undefined, override: undefined, emailVariant: undefined, callback: false,
+  }
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const spelt = rawHeaders[index]!
+    const value = rawHeaders[index + 1]!
+    const name = spelt.toLowerCase()
+    if (name === required) head.required = joined(head.required, value)
+    switch (name) {
+      case 'host': head.host = joined(head.host, value); break
+      case 'origin': head.origin = joined(head.origin, value); break
+      case 'sec-fetch-site': head.fetchSite = joined(head.fetchSite, value); break
+      case 'authorization': head.authorization = joined(head.authorization, value); break
+      case 'x-api-key': head.apiKey = joined(head.apiKey, value); break
+      case 'content-length': head.contentLength = joined(head.contentLength, value); break
+      case 'transfer-encoding': head.transferEncoding = joined(head.transferEncoding, value); break
+      case 'upgrade': head.upgrade = true; break
+      case 'prefer': head.callback ||= asksForCallback(value); break
+      default: if (NOTEWORTHY.test(name)) note(head, name, spelt, emailHeaders)
+    }
+  }
+  return head
+}
+
+const NOTEWORTHY = /_|caller|bypass|method|suppresscallback/
+
+/** Headers whose very presence matters. Servers disagree about `-`, `_` and `.` in names, so all are taken for the same. */
+function note(head: Head, name: string, spelt: string, emailHeaders: ReadonlySet<string> | undefined): void {
+  const bare = name.replace(/[-_.]/g, '')
+  if (bare === 'callerobjectid' || bare === 'mscrmcallerid' || bare === 'mscrmcallerobjectid') head.callerId ??= spelt
+  if (bare.startsWith('mscrmbypass') || bare === 'mscrmsuppresscallbackregistrationexpanderjob') head.bypass ??= spelt
+  if (bare === 'xhttpmethod' || bare === 'xhttpmethodoverride' || bare === 'xmethodoverride') head.override ??= spelt
+  if (name.includes('_') && emailHeaders?.has(name.replaceAll('_', '-'))) head.emailVariant ??= spelt
+}
+
+/** Whether a Prefer header holds the preference `callback`; quotes are not trusted to hide one. */
+function asksForCallback(prefer: string): boolean {
+  return /(?:^|[,;"\s])(?:odata\.)?callback\s*(?:$|[,;="])/i.test(prefer)
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`
+}
+
+/** What is wrong with how the request's body is announced, or with its version of HTTP. */
+function framingFault({ contentLength, transferEncoding }: Head, method: string, version: string): string | undefined {
+  if (version !== '1.1' && version !== '1.0') return 'The gateway speaks HTTP/1.1.'
+  if (transferEncoding !== undefined) {
+    if (version === '1.0' || transferEncoding.toLowerCase() !== 'chunked') return 'The only transfer encoding is chunked, in HTTP/1.1.'
+    if (contentLength !== undefined) return 'Send Content-Length or Transfer-Encoding, not both.'
+  }
+  const bodied = transferEncoding !== undefined || (contentLength !== undefined && !/^0+$/.test(contentLength))
+  return bodied && (method === 'GET' || method === 'HEAD') ? `A ${method} request has no body: leave it out, or use another method.` : undefined
+}

@@ -1,0 +1,52 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+import type { Settings } from '../config.ts'
+import { BadRequest, HostNotAllowed } from '../errors.ts'
+
+/**
+ * Turns away requests that call the gateway by a name that is not its own: a page on the Internet
+ * whose name is made to point here (DNS rebinding) sends that name in `Host`.
+ */
+function host(app: FastifyInstance, settings: Pick<Settings, 'host' | 'allowedHosts' | 'publicUrl'>, registered: () => void): void {
+  const allowed = new Set(settings.allowedHosts.map((name) => name.toLowerCase()))
+  if (settings.publicUrl !== undefined) allowed.add(new URL(settings.publicUrl).hostname)
+  // No browser can open a Unix socket, and clients write any name for it, or none.
+  const unixSocket = settings.host.startsWith('unix:')
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (unixSocket) return done()
+    const written = request.head.host
+    const called = written === undefined ? undefined : readHost(written)
+    if (called === undefined) return done(new BadRequest('The request must have exactly one Host header, with a host name and perhaps a port.'))
+    if (isLocalName(called.name) || allowed.has(called.name) || allowed.has(`${called.name}:${called.port}`)) return done()
+    done(isAddress(called.name, request.raw.socket.localAddress) ? undefined : new HostNotAllowed())
+  })
+  registered()
+}
+
+export default fp(host, { name: 'host', fastify: '5.x', dependencies: ['head'] })
+
+/** A Host header's parts, the name in small letters; `undefined` when it has not the form of one. */
+export function readHost(written: string): { readonly name: string, readonly port: string } | undefined {
+  const [, name, port = ''] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{0,5}))?$/i.exec(written) ?? []
+  if (name === undefined || Number(port) > 65_535) return undefined
+  return { name: name.toLowerCase(), port }
+}
+
+/** Whether `name` is a loopback address in its plain form, or a name that public DNS cannot hold. */
+export function isLocalName(name: string): boolean {
+  if (name === '[::1]') return true
+  // Browsers read a name that ends in a number, even a hexadecimal one, as an address.
+  if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/.test(name)) return LOOPBACK.test(name)
+  if (/^[a-z0-9_-]+$/.test(name)) return true
+  return /^(?:[a-z0-9_-]+\.)+(?:localhost|local|internal|svc|cluster\.local|home\.arpa)\.?$/.test(name)
+}
+
+const LOOPBACK = /^127(?:\.(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])){3}$/
+
+/** Whether `name`, as a Host header has it, is the address that the connection came in on. */
+export function isAddress(name: string, localAddress: string | undefined): boolean {
+  if (localAddress === undefined) return false
+  const address = localAddress.replace(/^::ffff:(?=\d+\.)/i, '').toLowerCase()
+  return name === (address.includes(':') ? `[${address}]` : address)
+}

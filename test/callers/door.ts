@@ -1,0 +1,49 @@
+import Fastify from 'fastify'
+import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
+import type { Server } from 'node:http'
+
+import { loadSettings } from '../../src/config/load.ts'
+import type { Settings } from '../../src/config.ts'
+import browser from '../../src/callers/browser.ts'
+import head from '../../src/callers/head.ts'
+import host from '../../src/callers/host.ts'
+
+/** Whatever needs to be cleaned up after a test. */
+interface Test { readonly teardown: (clean: () => unknown) => void }
+
+/** A gateway's settings with `changes`. */
+export function settingsWith(changes: Partial<Settings> = {}): Settings {
+  return { ...loadSettings({ DYNAMICS_URL: 'http://localhost:1', CREDENTIAL: 'managed-identity' }, undefined), ...changes }
+}
+
+/**
+ * A small server behind the door: `head`, `host` and `browser`, then `further`; what passes is answered
+ * 200 with its caller. `passed` lists the targets that did.
+ */
+export async function door(
+  t: Test, changes: Partial<Settings> = {}, further: (app: FastifyInstance, settings: Settings) => void = () => undefined,
+): Promise<{ readonly app: FastifyInstance, readonly server: Server, readonly passed: string[] }> {
+  const settings = settingsWith(changes)
+  const passed: string[] = []
+  const app = Fastify({ rewriteUrl: () => '/', http: { requireHostHeader: false, maxHeaderSize: 65_536 } })
+  app.server.maxHeadersCount = 0
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  app.register(head, settings)
+  app.register(host, settings)
+  app.register(browser, settings)
+  further(app, settings)
+  app.register(((scope, _options, registered) => {
+    scope.route({
+      method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url: '/',
+      handler: (request, reply) => {
+        passed.push(request.originalUrl)
+        reply.send({ caller: request.caller?.name })
+      },
+    })
+    registered()
+  }) satisfies FastifyPluginCallback)
+  t.teardown(() => app.close())
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return { app, server: app.server as Server, passed }
+}

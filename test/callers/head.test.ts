@@ -1,0 +1,92 @@
+import t from 'tap'
+
+import { readHead } from '../../src/callers/head.ts'
+import { get, rawRequest, requestOf } from '../raw-http.ts'
+import { door } from './door.ts'
+
+t.test('lines of one name are joined, so that none of them hides behind another', (t) => {
+  t.equal(readHead(['Host', 'a', 'HOST', 'b']).host, 'a, b')
+  t.equal(readHead(['Authorization', 'Bearer a', 'authorization', 'Bearer b']).authorization, 'Bearer a, Bearer b')
+  t.end()
+})
+
+t.test('caller ids are seen in any spelling', (t) => {
+  for (const name of [
+    'CallerObjectId', 'callerobjectid', 'CALLEROBJECTID', 'Caller-Object-Id', 'Caller_Object_Id', 'MSCRMCallerID', 'MSCRM_CallerID', 'MSCRM-Caller-Id',
+    'mscrm.callerid', 'MSCRMCallerObjectID',
+  ]) t.equal(readHead([name, 'x']).callerId, name)
+  for (const name of ['Accept', 'MSCRM.MergeLabels', 'x-caller', 'Caller']) t.equal(readHead([name, 'x']).callerId, undefined, name)
+  t.end()
+})
+
+t.test('headers that skip business logic or change the method are seen in any spelling', (t) => {
+  for (const name of [
+    'MSCRM.BypassCustomPluginExecution', 'mscrm.bypassbusinesslogicexecution', 'MSCRM.BypassBusinessLogicExecutionStepIds', 'MSCRM_BypassCustomPluginExecution',
+    'MSCRM.SuppressCallbackRegistrationExpanderJob',
+  ]) t.equal(readHead([name, 'x']).bypass, name)
+  t.equal(readHead(['MSCRM.SuppressDuplicateDetection', 'false']).bypass, undefined)
+  for (const name of ['X-HTTP-Method', 'x-http-method-override', 'X-Method-Override', 'X_HTTP_Method_Override']) t.equal(readHead([name, 'x']).override, name)
+  t.equal(readHead(['Access-Control-Request-Method', 'PUT']).override, undefined)
+  t.end()
+})
+
+t.test('a callback is seen wherever it stands in Prefer', (t) => {
+  for (const value of [
+    'callback', 'respond-async, callback; url="https://evil.example"', 'respond-async,callback;url=x', 'odata.callback;url="x"', 'a="b",Callback',
+    'odata.include-annotations="a\\",callback;url=x',
+  ]) t.ok(readHead(['Prefer', 'return=minimal', 'prefer', value]).callback, value)
+  for (const value of ['respond-async', 'odata.include-annotations="*"', 'return=representation, odata.maxpagesize=5', 'odata.include-annotations="new.callbackurl"']) {
+    t.notOk(readHead(['Prefer', value]).callback, value)
+  }
+  t.end()
+})
+
+t.test('what cannot be passed on safely gets 400, and goes no further', async (t) => {
+  const { server, passed } = await door(t)
+
+  for (const [attack, bytes] of Object.entries({
+    'dot segments': get('/accounts/../../../XRMServices'),
+    'encoded dot segments': get('/accounts/%2e%2e/x'),
+    'another host': get('//evil.example/accounts'),
+    'absolute form': get('http://evil.example/accounts'),
+    'absolute form of our own': get('http://localhost/accounts'),
+    'asterisk form': requestOf('OPTIONS *'),
+    'a fragment': get('/accounts#x'),
+    'GET with a body': `${get('/accounts', 'Content-Length: 2')}{}`,
+    'GET with a chunked body': `${get('/accounts', 'Transfer-Encoding: chunked')}0\r\n\r\n`,
+    'HEAD with a body': `${requestOf('HEAD /accounts', 'Content-Length: 2')}{}`,
+    'an encoding we do not undo': `${requestOf('POST /accounts', 'Transfer-Encoding: gzip, chunked')}0\r\n\r\n`,
+    'chunks in HTTP/1.0': 'POST /accounts HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'HTTP/2.0 in words': 'GET /accounts HTTP/2.0\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+    'an e-mail header with underscores': get('/accounts', 'X_User_Email: ada@contoso.com'),
+  })) {
+    const { status } = await rawRequest(server, bytes)
+    t.equal(status, 400, attack)
+  }
+  t.same(passed, [])
+})
+
+t.test('a GET may say that its body is empty', async (t) => {
+  const { server } = await door(t)
+  t.equal((await rawRequest(server, get('/accounts', 'Content-Length: 0'))).status, 200)
+})
+
+t.test('an address of 32,768 characters passes, a longer one gets 414', async (t) => {
+  const { server } = await door(t)
+  t.equal((await rawRequest(server, get(`/a?${'x'.repeat(32_768 - 3)}`))).status, 200)
+  t.match(await rawRequest(server, get(`/a?${'x'.repeat(32_768 - 2)}`)), { status: 414, code: 'GATEWAY_ADDRESS_TOO_LONG' })
+})
+
+t.test('a hundred header lines pass, one more gets 431', async (t) => {
+  const { server } = await door(t)
+  const lines = Array.from({ length: 99 }, (_, index) => `a${index}: b`)
+  t.equal((await rawRequest(server, get('/accounts', ...lines.slice(1)))).status, 200)
+  t.match(await rawRequest(server, get('/accounts', ...lines)), { status: 431, code: 'GATEWAY_HEAD_TOO_LARGE' })
+})
+
+t.test('another protocol is not spoken, and the connection ends after the answer', async (t) => {
+  const { server } = await door(t)
+  const answer = await rawRequest(server, 'GET /accounts HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  t.equal(answer.status, 200)
+  t.match(answer.head, /connection: close/i)
+})

@@ -1,0 +1,29 @@
+import t from 'tap'
+
+import { targetFault } from '../../src/callers/target.ts'
+
+t.test('addresses of the Web API pass as they are', (t) => {
+  for (const target of [
+    '/', '/accounts', '/accounts/', '/api/data/v9.2/accounts?$top=3&$filter=name%20eq%20%27a%5Cb..%2F%27', '/$metadata', '/$batch', '/%24batch',
+    '/accounts(00000000-0000-0000-0000-000000000001)/primarycontactid/$ref', '/accounts(accountnumber=\'A%2FB\')', '/accounts(name=\'..\')',
+    '/accounts(name=\'a..b\')/$value', '/accounts(name=\'%2E%2E%2Fx\')', '/accounts(name=\'../x\')', '/accounts(name=\'it\'\'s\',key2=2)',
+    '/accounts%28name=%27a%2Fb%27%29', '/accounts(name=\'M%C3%BCller\')', '/accounts(name=\'100%25;x(\')', '/WhoAmI()',
+    '/accounts(1)/Microsoft.Dynamics.CRM.RetrievePrincipalAccess(Principal=@p)?@p={\'@odata.id\':\'systemusers(1)\'}',
+    '/accounts?fetchXml=<fetch><entity%20name="account"/></fetch>', '/Image/download.aspx?Entity=account&Attribute=entityimage', '/%61ccounts',
+    '/accounts?$filter=a/../b', '/accounts?x=//evil', '/accounts(websiteurl=\'https://contoso.com\')', '/.well-known', '/...',
+    '/accounts?$skiptoken=%253Ccookie%2520pagenumber=%25222%2522',
+  ]) t.equal(targetFault(target), undefined, target)
+  t.end()
+})
+
+t.test('whatever a server behind the gateway may read differently does not', (t) => {
+  for (const target of [
+    '/..', '/../x', '/a/../b', '/a/./b', '/.', '/a/..', '/%2e%2e/x', '/%2E./x', '/.%2e', '/a/%2e/b', '/..;/x', '/a/..;x=y/b', '/%252e%252e/x',
+    '/..%2fx', '/a%2f..%2fb', '/a%2Fb', '/a%5cb', '/..%5cx', '/a\\b', '/a/..\\b', '/a?x=\\', '//evil.example/x', '///x', '/a//b', '/api/data/v9.2//accounts',
+    'http://localhost/accounts', 'https://evil.example/', 'evil.example:443', '*', '', 'accounts', '/a#b', '/a?x#y', '/a?x=1#', '/a\x01', '/a\x7f', '/a?\t',
+    '/\u00e9', '/a?\u00ff', '/%00', '/a%0d%0aX:%20y', '/a(b=\'%00\')', '/a%7f', '/%c3%a9', '/%ef%bc%8e%ef%bc%8e/x', '/%c0%ae%c0%ae/x', '/a(b=\'%c0%ae\')',
+    '/a%', '/a%2', '/a%zz', '/a;x', '/a%3bx', '/a%3fx', '/a%23x', '/a\'x\'', '/a\'%2F..%2F..%2Fx\'', '/a(b=\'c', '/a(b', '/a)', '/a(b=\'c\'))', '/a(b/c)',
+    '/accounts(name=\'/../../../XRMServices\')', '/accounts(name=\'/%2e%2e/x\')', '/accounts(name=\'x\'%2F..%2F..%2Fy=\'\')',
+  ]) t.type(targetFault(target), 'string', JSON.stringify(target))
+  t.end()
+})
