@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
 
 import { BadRequest, InternalFault } from './errors.ts'
 import { CallerLeft } from './exchange.ts'
+import { notWorthReading } from './inbound-body.ts'
 import type { RetryLater } from './errors.ts'
 
 /** An error as the caller sees it. */
@@ -10,31 +10,29 @@ type Answerable = Error & RetryLater & { readonly code?: string, readonly status
 
 /**
  * Answers an error in OData's format, with its stable code. What is not one of the gateway's own errors is answered
- * without its text, which may hold what a caller must not see, and goes to the log.
+ * without its text, which may hold what a caller must not see; the request's log line has the causes.
  */
-export function answerError(log: Logger): (error: unknown, request: FastifyRequest, reply: FastifyReply) => void {
-  return (thrown, request, reply) => {
-    const { exchange, raw } = request
-    if (thrown instanceof CallerLeft || reply.raw.headersSent || reply.raw.destroyed) {
-      reply.hijack()
-      reply.raw.destroy()
-      return
-    }
-    const error = own(thrown)
-    const status = error.statusCode ?? 500
-    exchange.code = error.code
-    if (status >= 500) log.warn({ id: exchange.id, code: error.code, cause: causes(error) }, error.message)
-    reply.code(status).headers({
-      'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'cache-control': 'no-store', 'x-request-id': exchange.id,
-    })
-    if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
-    if (status === 401) reply.header('www-authenticate', 'Bearer')
-    if (status === 405) reply.header('allow', 'GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS')
-    // A body that nobody will read is not worth a connection.
-    if (!raw.complete) reply.header('connection', 'close')
-    reply.serializer(String)
-    void reply.send(errorBody(error))
+export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { exchange, raw } = request
+  if (thrown instanceof CallerLeft || reply.raw.headersSent || reply.raw.destroyed) {
+    reply.hijack()
+    reply.raw.destroy()
+    return
   }
+  const error = own(thrown)
+  const status = error.statusCode ?? 500
+  exchange.code = error.code
+  if (status >= 500) exchange.causes = causes(error)
+  reply.code(status).headers({
+    'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'cache-control': 'no-store', 'x-request-id': exchange.id,
+  })
+  if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  if (status === 405) reply.header('allow', 'GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS')
+  // What nobody will read is not worth a connection; and who waits to be told to go on has sent nothing yet.
+  if (!raw.complete && (notWorthReading(raw.headers) || raw.headers.expect !== undefined)) reply.header('connection', 'close')
+  reply.serializer(String)
+  void reply.send(errorBody(error))
 }
 
 /** `{"error":{"code":"GATEWAY_…","message":"…"}}` */

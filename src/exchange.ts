@@ -16,6 +16,8 @@ export interface Exchange extends Departure {
   reason: Error | undefined
   /** The error's code, where the gateway itself answered. */
   code: string | undefined
+  /** What lies behind that error, for the log. */
+  causes: readonly string[] | undefined
 }
 
 /** The caller closed its connection before it had the whole answer. */
@@ -44,6 +46,7 @@ export function beginExchange(requestId: string | undefined, response: ServerRes
     reason: undefined,
     onLeave: undefined,
     code: undefined,
+    causes: undefined,
     leave(reason) {
       if (exchange.reason !== undefined) return
       exchange.reason = reason

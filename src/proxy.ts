@@ -9,6 +9,7 @@ import type { Answer, Outbound, Send, Spent } from './dynamics/send.ts'
 import { BodyTooLarge, DynamicsAnswerInvalid } from './errors.ts'
 import { linksFor } from './gateway-base.ts'
 import { headersOutward } from './headers.ts'
+import { announcesBody } from './inbound-body.ts'
 import { addressForm, idQueryInward, pathInward, targetAddress } from './odata/links.ts'
 import type { TargetAddress, UrlMap } from './odata/links.ts'
 import { inwardTransform, outwardTransform } from './rewriting.ts'
@@ -65,7 +66,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (user !== undefined) headers.push(...callerIdOf(user))
     if (raw.headers['x-ms-client-request-id'] === undefined && GUID.test(exchange.id)) headers.push('x-ms-client-request-id', exchange.id)
     const length = raw.headers['content-length']
-    const hasBody = raw.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+    const hasBody = announcesBody(raw.headers)
     if (length !== undefined && Number(length) > bodyLimit) throw new BodyTooLarge(bodyLimit)
     return {
       map,

@@ -106,6 +106,6 @@ function otherHostForm(origin: string): string[] {
 /** @see https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud */
 function authorityOf(host: string): string {
   if (/\.(microsoftdynamics|appsplatform|dynamics)\.us$/.test(host)) return 'https://login.microsoftonline.us'
-  if (/\.dynamics\.cn$/.test(host)) return 'https://login.partner.microsoftonline.cn'
+  if (host.endsWith('.dynamics.cn')) return 'https://login.partner.microsoftonline.cn'
   return 'https://login.microsoftonline.com'
 }

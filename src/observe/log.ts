@@ -33,6 +33,7 @@ export interface RequestFacts {
   /** Whether Dynamics acted as a user. */
   readonly callerId: boolean
   readonly code: string | undefined
+  readonly causes: readonly string[] | undefined
 }
 
 /** Gathers the facts of a finished request. */
@@ -48,6 +49,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     caller: caller.name,
     callerId: user !== undefined,
     code: exchange.code,
+    causes: exchange.causes,
   }
 }
 

@@ -1,0 +1,104 @@
+import Fastify from 'fastify'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { Logger } from 'pino'
+
+import { answerError } from './answer-error.ts'
+import type { Caller } from './callers/caller.ts'
+import impersonate from './callers/impersonate.ts'
+import { userDirectory } from './callers/system-user.ts'
+import type { Settings } from './config.ts'
+import type { Credential } from './credentials/credential.ts'
+import { connectCredential } from './credentials/select.ts'
+import type { OutboundAgent } from './dynamics/agent.ts'
+import { connect } from './dynamics/connect.ts'
+import { MethodNotAllowed, NotFound } from './errors.ts'
+import { beginExchange } from './exchange.ts'
+import { health } from './observe/health.ts'
+import { logRequest, requestFacts } from './observe/log.ts'
+import { METHODS, proxy } from './proxy.ts'
+
+/** What the gateway needs from the process around it. */
+export interface Surroundings {
+  /** The only way out. */
+  readonly agent: OutboundAgent
+  readonly log: Logger
+}
+
+/** A gateway that is ready to listen. */
+export interface Gateway {
+  readonly app: FastifyInstance
+  /** Makes it not ready, and lets connections end with the request they carry. */
+  readonly stop: () => void
+}
+
+/** The whole gateway, in the order in which a request meets its parts. */
+export async function createGateway(settings: Settings, { agent, log }: Surroundings): Promise<Gateway> {
+  let ending = false
+  const stopping = (): boolean => ending
+  const targets = settings.targets.map((target) => ({ target, prefix: target.name === undefined ? '' : `/${target.name}` }))
+  const app = Fastify(serverOptions(targets.map(({ prefix }) => prefix)))
+  // Bodies are not parsed, whatever their type: to Fastify no method has one.
+  for (const method of ['POST', 'PUT', 'PATCH']) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  // A caller that asks first is told to go on when the gateway takes the body, not before.
+  app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler((request) => {
+    throw request.originalUrl.startsWith('/-/') || METHODS.includes(request.method) ? new NotFound() : new MethodNotAllowed()
+  })
+
+  // The head of every request.
+  const anybody: Caller = { name: 'anybody', policy: settings.anybody }
+  app.decorateRequest('caller')
+  app.decorateRequest('user', undefined)
+  app.decorateRequest('exchange')
+  app.addHook('onRequest', (request, reply, next) => {
+    request.exchange = beginExchange(request.raw.headers['x-request-id'] as string | undefined, reply.raw, () => {
+      logRequest(log, requestFacts(request, reply))
+    })
+    request.caller = anybody
+    next()
+  })
+
+  // The gateway's own addresses.
+  const tokens = new Map<string, Credential['state']>()
+  await app.register(health, { tokens, stopping })
+
+  // The environments.
+  for (const { target, prefix } of targets) {
+    const credential = connectCredential(target, { agent: agent.reads, log })
+    tokens.set(target.name ?? 'dynamics', credential.state)
+    const connection = connect(target, { agent, credential, watch: () => undefined, log, bodyLimit: settings.bodyLimit })
+    await app.register(async (below) => {
+      await below.register(impersonate, { target, directory: userDirectory(connection.send, target) })
+      await below.register(proxy, { ...settings, target, prefix, send: connection.send, stopping })
+    }, { prefix })
+    app.addHook('onClose', () => {
+      credential.close()
+      connection.close()
+    })
+    credential.warmUp()
+  }
+
+  return { app, stop: () => { ending = true } }
+}
+
+/**
+ * Fastify's own options. Its router sees one path for all that goes to a target, so that neither its decoding nor its
+ * limits meet the paths of Dynamics; bodies are never parsed.
+ */
+function serverOptions(prefixes: readonly string[]): FastifyServerOptions {
+  return {
+    logger: false,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    genReqId: () => '',
+    rewriteUrl: ({ url = '/' }) => url.startsWith('/-/') ? url : routeOf(url, prefixes),
+    http: { maxHeaderSize: 64 * 1024 },
+  } as FastifyServerOptions
+}
+
+/** The route that `url` belongs to: the prefix of its target, or an address that nothing has. */
+function routeOf(url: string, prefixes: readonly string[]): string {
+  const prefix = prefixes.find((prefix) => url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))))
+  return prefix === undefined ? '/-/' : prefix || '/'
+}
