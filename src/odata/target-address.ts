@@ -31,6 +31,14 @@ export function pathInward(target: TargetAddress, path: string): string {
   return target.ownPath.test(path) ? path : target.apiRoot + path
 }
 
+/** What of `path`, raw and at the target, lies below the API root; `undefined` when it lies outside of the API. */
+export function resourcePathOf(target: TargetAddress, path: string): string | undefined {
+  const below = path.slice(target.apiRoot.length)
+  if (path.startsWith(target.apiRoot) && /^(?:\/|$)/.test(below)) return below
+  const own = target.ownPath.exec(path)?.[0]
+  return own === undefined ? undefined : path.slice(own.length)
+}
+
 /** Which address form `path`, raw and below the gateway's base, is written in. */
 export function addressForm(target: TargetAddress, path: string): AddressForm {
   return target.ownPath.test(path) ? 'long' : 'short'

@@ -13,6 +13,8 @@ export interface UrlRule {
 /** The two directions between a target and the gateway as one caller addresses it. */
 export interface UrlMap {
   readonly target: TargetAddress
+  /** Paths of the gateway's bases, the longest first. */
+  readonly basePaths: readonly string[]
   readonly inward: UrlRule
   readonly outward: UrlRule
 }
@@ -33,7 +35,14 @@ export interface GatewayAddress {
  */
 export function urlMap(target: TargetAddress, { base, otherBases = [], form }: GatewayAddress): UrlMap {
   if (!/^https?:\/\/[!#-;=?-[\]-~]+$/i.test(base)) throw new TypeError('The base is not a URL of a gateway')
-  return { target, outward: outwardRule(target, trimmed(base), form), inward: inwardRule(target, [base, ...otherBases]) }
+  // The longest first, for one may be the beginning of another.
+  const bases = [base, ...otherBases].map(canonical).sort((one, other) => other.length - one.length)
+  return {
+    target,
+    basePaths: bases.map(text => text.slice(hostEnd(text))).filter(path => path !== ''),
+    outward: outwardRule(target, trimmed(base), form),
+    inward: inwardRule(target, bases),
+  }
 }
 
 /** The value of a `Location` or `OData-EntityId` header, or any URL, as the caller is to see it. */
@@ -68,9 +77,7 @@ function outwardRule(target: TargetAddress, base: string, form: AddressForm): Ur
 /** Longer than the API root by at most a version's further digits or another name of the same length. */
 const SPARE = 24
 
-function inwardRule(target: TargetAddress, gatewayBases: readonly string[]): UrlRule {
-  // The longest first, for one may be the beginning of another.
-  const bases = gatewayBases.map(canonical).sort((one, other) => other.length - one.length)
+function inwardRule(target: TargetAddress, bases: readonly string[]): UrlRule {
   const reach = longest(bases) + target.apiRoot.length + SPARE
   return {
     reach,

@@ -80,14 +80,14 @@ t.test('chunk borders at any byte change nothing', async t => {
     return turned === plain ? value : turned
   }
 
-  fc.assert(fc.property(json, shares, (text, cuts) => {
+  t.doesNotThrow(() => fc.assert(fc.property(json, shares, (text, cuts) => {
     const bytes = Buffer.from(text)
     const expected = replaceValues(text, (name, value, inArray) => (isLink(name, inArray) ? inward(value) : value))
     const once = inPieces(jsonLinksInward(map), bytes, [])
     assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
     assert.equal(inPieces(jsonLinksInward(map), bytes, places(bytes.length, cuts)), once)
     assert.equal(byteByByte(jsonLinksInward(map), bytes), once)
-  }), { numRuns: 500 })
+  }), { numRuns: 500 }))
 })
 
 function isLink(name: string, inArray: boolean): boolean {

@@ -1,0 +1,24 @@
+/** The media type of a Content-Type header in lower case, without parameters; empty when there is none. */
+export function mediaType(contentType: string | undefined): string {
+  return (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
+}
+
+/** Whether a body of this media type is JSON text. */
+export function isJson(contentType: string | undefined): boolean {
+  return /[/+]json$/.test(mediaType(contentType))
+}
+
+/**
+ * The boundary that the Content-Type header of a multipart body names, quoted or not.
+ *
+ * @returns `undefined` when it is missing, named twice, or far longer than RFC 2046 allows
+ * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
+ */
+export function boundaryOf(contentType: string): string | undefined {
+  if (contentType.length > 1000) return undefined
+  const found = [...contentType.matchAll(/;\s*boundary(\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))\s*(?=;|$)/gi)]
+  const [, extended, quoted, token] = found[0] ?? []
+  const boundary = quoted?.replace(/\\(.)/g, '$1') ?? token ?? ''
+  const mentioned = contentType.match(/boundary\s*\*?\s*=/gi)?.length
+  return mentioned === 1 && extended === '' && /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/.test(boundary) ? boundary : undefined
+}

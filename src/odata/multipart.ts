@@ -1,0 +1,261 @@
+import { Buffer } from 'node:buffer'
+import { MalformedBatch } from './batch-error.ts'
+import type { ByteTransform } from './byte-transform.ts'
+import { type Field, fieldLines, headerFields, trimBlanks } from './header-fields.ts'
+
+/** What to send in place of a part's own head, and what follows the head. */
+export interface TurnedPart {
+  readonly fields: readonly Field[]
+  /** An HTTP message, parts of a change set, or bytes that are no concern of ours. */
+  readonly content: 'message' | 'bytes' | { readonly boundary: string }
+}
+
+/** What to send in place of the head of the HTTP message in a part, and how to turn the bytes that follow it. */
+export interface TurnedMessage {
+  readonly startLine: string
+  readonly fields: readonly Field[]
+  readonly body: ByteTransform | undefined
+}
+
+/** Decides about a `$batch` in one direction. What it throws ends the whole. */
+export interface MultipartRules {
+  readonly boundary: string
+  /** A line that begins like a delimiter but goes on differently: some readers take it for one. */
+  readonly falseDelimiters: 'refused' | 'data'
+  /** Stands between the end of a change set and the next delimiter. */
+  readonly afterChangeSet: string
+  part(fields: readonly Field[], inChangeSet: boolean): TurnedPart
+  message(startLine: string, fields: readonly Field[], part: readonly Field[]): TurnedMessage
+}
+
+/** Longest head of a part or message: a URL inside a batch may have 65,536 characters. */
+const HEAD_LIMIT = 128 * 1024
+
+/**
+ * Reads the parts of a `$batch` while it streams, its lines ended by CRLF or LF, and writes them anew: every line of
+ * a head ended by CRLF, a blank line after each head, nothing before the first delimiter and nothing after the last.
+ * Bodies go through as they are or as `message` wants them turned; of these only the length of a delimiter is held back.
+ *
+ * @throws MalformedBatch
+ */
+export function multipart(rules: MultipartRules): ByteTransform {
+  const levels: Level[] = [level(rules.boundary)]
+  const out = output()
+  let state: State = 'between'
+  let rest: Buffer = Buffer.alloc(0)
+  let scanned = 0
+  let lines: string[] = []
+  let headSize = 0
+  let part: readonly Field[] = []
+  let body: ByteTransform | undefined
+  let atBodyStart = false
+
+  function run(final: boolean): readonly Buffer[] {
+    while (state !== 'closed' && (state === 'body' ? takeBody(final) : takeLine(final)));
+    if (state === 'closed') rest = rest.subarray(rest.length)
+    else if (final) throw new MalformedBatch('The batch is not closed by its last delimiter.')
+    return out.taken()
+  }
+
+  function takeLine(final: boolean): boolean {
+    const end = rest.indexOf(LF, scanned)
+    scanned = rest.length
+    headSize += (end === -1 ? 0 : end + 1)
+    if (headSize + (end === -1 ? rest.length : 0) > HEAD_LIMIT) throw new MalformedBatch('A line or head in the batch is too long.')
+    if (end === -1 && !(final && rest.length > 0)) return false
+
+    const line = rest.toString('latin1', 0, end === -1 ? rest.length : end).replace(/\r$/, '')
+    rest = rest.subarray(end === -1 ? rest.length : end + 1)
+    scanned = 0
+    const delimiter = delimiterIn(line)
+    if (state === 'between') {
+      headSize = 0
+      if (delimiter !== undefined) pass(delimiter)
+    } else if (delimiter !== undefined) {
+      endHead()
+      if (state !== 'body') throw new MalformedBatch('A part of the batch holds no request and no answer.')
+      endBody()
+      pass(delimiter)
+    } else if (line !== '') lines.push(line)
+    else if (state === 'part' || lines.length > 0) endHead()
+    return true
+  }
+
+  function endHead(): void {
+    const [first, ...others] = lines
+    const fields = headerFields(state === 'part' ? lines : others)
+    if (fields === undefined) throw new MalformedBatch('A head in the batch holds a line that is no header.')
+    lines = []
+    headSize = 0
+    if (state === 'part') endPartHead(fields)
+    else if (first !== undefined) {
+      const message = rules.message(first, fields, part)
+      out.write(`${message.startLine}\r\n${fieldLines(message.fields)}\r\n`)
+      beginBody(message.body)
+    }
+  }
+
+  function endPartHead(fields: readonly Field[]): void {
+    const turned = rules.part(fields, levels.length > 1)
+    part = fields
+    out.write(`${fieldLines(turned.fields)}\r\n`)
+    if (turned.content === 'bytes') beginBody(undefined)
+    else if (turned.content === 'message') state = 'message'
+    else {
+      const { boundary } = turned.content
+      if (levels.some(({ dashes }) => dashes === `--${boundary}`)) throw new MalformedBatch('A change set has the boundary of its batch.')
+      levels.unshift(level(boundary))
+      state = 'between'
+    }
+  }
+
+  function beginBody(turn: ByteTransform | undefined): void {
+    body = turn
+    state = 'body'
+    atBodyStart = true
+  }
+
+  function endBody(): void {
+    if (body !== undefined) out.add(body.end())
+    body = undefined
+  }
+
+  /** Gives on what is sure to be of the body, up to the next delimiter. */
+  function takeBody(final: boolean): boolean {
+    let from = 0
+    for (;;) {
+      const at = nextDashes(rest, from, levels)
+      if (at === -1) {
+        const longest = Math.max(...levels.map(({ dashes }) => dashes.length))
+        return giveBody(final ? rest.length : Math.max(0, rest.length - longest - 1), false)
+      }
+      from = at + 1
+      const before = at === 0 ? (atBodyStart ? LF : undefined) : rest[at - 1]
+      if (before !== LF && !(before === CR && rules.falseDelimiters === 'refused')) continue
+
+      const end = rest.indexOf(LF, at)
+      if (end === -1 && !final && rest.length - at < HEAD_LIMIT) return giveBody(Math.max(0, at - 2), false)
+      const delimiter = delimiterIn(rest.toString('latin1', at, end === -1 ? rest.length : end).replace(/\r$/, ''))
+      if (delimiter === undefined || before === CR) {
+        if (rules.falseDelimiters === 'data') continue
+        throw new MalformedBatch('A body in the batch holds a line that could be taken for a delimiter.')
+      }
+      const given = at - (at > 1 && rest[at - 2] === CR ? 2 : Math.min(at, 1))
+      const following = end === -1 ? rest.length : end + 1
+      giveBody(given, true)
+      rest = rest.subarray(following - given)
+      endBody()
+      pass(delimiter)
+      return true
+    }
+  }
+
+  function giveBody(end: number, more: boolean): boolean {
+    const bytes = rest.subarray(0, end)
+    rest = rest.subarray(end)
+    if (end > 0) {
+      atBodyStart = false
+      out.add(body === undefined ? [bytes] : body.push(bytes))
+    }
+    return more
+  }
+
+  function delimiterIn(line: string): Delimiter | undefined {
+    for (const [depth, { dashes }] of levels.entries()) {
+      const after = line.startsWith(dashes) ? trimBlanks(line.slice(dashes.length)) : undefined
+      if (after === '' || after === '--') return { depth, closing: after !== '' }
+    }
+    return undefined
+  }
+
+  function pass({ depth, closing }: Delimiter): void {
+    for (let left = depth; left > 0; left--) close()
+    if (closing) {
+      close()
+      return
+    }
+    const inner = levels[0]!
+    out.write(`${inner.begun ? '\r\n' : ''}${inner.dashes}\r\n`)
+    inner.begun = true
+    state = 'part'
+  }
+
+  /** Closes the innermost level. */
+  function close(): void {
+    const inner = levels[0]!
+    out.write(`${inner.begun ? '\r\n' : ''}${inner.dashes}--`)
+    if (levels.length > 1) {
+      levels.shift()
+      out.write(rules.afterChangeSet)
+      state = 'between'
+    } else {
+      out.write('\r\n')
+      state = 'closed'
+    }
+  }
+
+  return {
+    push(chunk) {
+      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+      return run(false)
+    },
+    end: () => run(true),
+  }
+}
+
+/** What the next line or byte belongs to: nothing, the head of a part, the message in it, its body, what follows the end. */
+type State = 'between' | 'part' | 'message' | 'body' | 'closed'
+
+interface Level {
+  readonly dashes: string
+  readonly needle: Buffer
+  /** Whether its first delimiter is written. */
+  begun: boolean
+}
+
+/** A delimiter of the innermost level, 0, or of one further out. */
+interface Delimiter {
+  readonly depth: number
+  readonly closing: boolean
+}
+
+const LF = 0x0a
+const CR = 0x0d
+
+function level(boundary: string): Level {
+  return { dashes: `--${boundary}`, needle: Buffer.from(`--${boundary}`, 'latin1'), begun: false }
+}
+
+function nextDashes(bytes: Buffer, from: number, levels: readonly Level[]): number {
+  const found = levels.map(({ needle }) => bytes.indexOf(needle, from)).filter(at => at !== -1)
+  return found.length === 0 ? -1 : Math.min(...found)
+}
+
+/** Gathers texts and bytes into few pieces. */
+function output(): { write(text: string): void; add(pieces: readonly Buffer[]): void; taken(): readonly Buffer[] } {
+  let pieces: Buffer[] = []
+  let text = ''
+  function flush(): void {
+    if (text !== '') pieces.push(Buffer.from(text, 'latin1'))
+    text = ''
+  }
+  return {
+    write(more) {
+      text += more
+    },
+    add(more) {
+      for (const piece of more) {
+        if (piece.length === 0) continue
+        flush()
+        pieces.push(piece)
+      }
+    },
+    taken() {
+      flush()
+      const all = pieces
+      pieces = []
+      const size = all.reduce((sum, { length }) => sum + length, 0)
+      return all.length > 1 && size <= 64 * 1024 ? [Buffer.concat(all, size)] : all
+    },
+  }
+}

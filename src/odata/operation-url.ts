@@ -1,0 +1,56 @@
+import { RefusedPart } from './batch-error.ts'
+import { idQueryInward } from './id-query.ts'
+import { pathInward, resourcePathOf } from './target-address.ts'
+import { unsafePath } from './unsafe-path.ts'
+import type { UrlMap } from './url-map.ts'
+
+/** Where an operation of a `$batch` goes. */
+export interface OperationUrl {
+  /** As the target is to see it. */
+  readonly url: string
+  /** Raw, below the API root, with a slash at its beginning: `/accounts(1)/name`. A reference to another part is resolved as far as it can be. */
+  readonly resourcePath: string
+  /** Raw, without its question mark. */
+  readonly query: string
+}
+
+/**
+ * Reads the URL of an operation in any of the forms that callers write: absolute at the gateway, or at the target;
+ * relative to the host; relative to the API root; or beginning with `$` and the Content-ID of an earlier part.
+ *
+ * @param references resource paths of earlier parts by Content-ID
+ * @param subject begins the sentence when it is refused: `Part 3 of the batch`
+ * @throws RefusedPart for URLs of other hosts, and paths that can be read in two ways or lead out of the API
+ */
+export function operationUrl(map: UrlMap, url: string, references: ReadonlyMap<string, string>, subject: string): OperationUrl {
+  if (/[^\x20-\x7e\x80-\uffff]|#/.test(url)) throw new RefusedPart(`${subject} has a URL with control characters or a fragment.`)
+  const [, rawPath = '', question = '', rawQuery = ''] = /^([^?]*)(\??)(.*)$/s.exec(url)!
+  const query = idQueryInward(map, rawQuery)
+
+  const reference = /^\/?\$([^/?$]+)(\/.*)?$/s.exec(rawPath)
+  const referenced = reference === null ? undefined : references.get(reference[1]!)
+  const { origin, path } = referenced === undefined ? located(map, rawPath, subject) : { origin: '', path: rawPath }
+  const resourcePath = referenced === undefined ? belowRoot(map, origin, path) : `${referenced}${reference?.[2] ?? ''}`
+  if (resourcePath === undefined) throw new RefusedPart(`${subject} has a URL outside of the API.`)
+  const reason = unsafePath(resourcePath)
+  if (reason !== undefined) throw new RefusedPart(`${subject} has a URL whose path ${reason}.`)
+  return { url: origin + path + question + query, resourcePath, query }
+}
+
+/** A path as it came when it is relative to the API root; otherwise one at the target, behind its origin when it had one. */
+function located(map: UrlMap, path: string, subject: string): { readonly origin: string; readonly path: string } {
+  if (/^(?:[a-z][a-z\d+.-]*:|[/\\]{2})/i.test(path)) {
+    const inward = map.inward.rewrite(path)
+    const url = inward === undefined ? path : inward.put + path.slice(inward.taken)
+    if (map.outward.rewrite(url) === undefined) throw new RefusedPart(`${subject} has the URL of another host.`)
+    const slash = url.indexOf('/', url.indexOf('//') + 2)
+    return slash === -1 ? { origin: url, path: '' } : { origin: url.slice(0, slash), path: url.slice(slash) }
+  }
+  if (!path.startsWith('/')) return { origin: '', path }
+  const base = map.basePaths.find(candidate => path === candidate || path.startsWith(`${candidate}/`)) ?? ''
+  return { origin: '', path: pathInward(map.target, path.slice(base.length)) }
+}
+
+function belowRoot(map: UrlMap, origin: string, path: string): string | undefined {
+  return origin !== '' || path.startsWith('/') ? resourcePathOf(map.target, path) : `/${path}`
+}
