@@ -32,7 +32,7 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   const { config } = options as { config?: string }
   switch (name) {
     case 'serve': return (await import('./commands/serve.ts')).serve(loadSettings(environment(), config))
-    case 'demo': return 1
+    case 'demo': return (await import('./commands/demo.ts')).demo(options)
     case 'healthcheck': return (await import('./commands/healthcheck.ts')).healthcheck(loadSettings(environment(), config))
   }
 }
