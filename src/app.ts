@@ -3,7 +3,10 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 
 import { answerError } from './answer-error.ts'
+import browser from './callers/browser.ts'
 import type { Caller } from './callers/caller.ts'
+import head from './callers/head.ts'
+import host from './callers/host.ts'
 import impersonate from './callers/impersonate.ts'
 import { userDirectory } from './callers/system-user.ts'
 import type { Settings } from './config.ts'
@@ -63,21 +66,26 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
   const tokens = new Map<string, Credential['state']>()
   await app.register(health, { tokens, stopping })
 
-  // The environments.
-  for (const { target, prefix } of targets) {
-    const credential = connectCredential(target, { agent: agent.reads, log })
-    tokens.set(target.name ?? 'dynamics', credential.state)
-    const connection = connect(target, { agent, credential, watch: () => undefined, log, bodyLimit: settings.bodyLimit })
-    await app.register(async (below) => {
-      await below.register(impersonate, { target, directory: userDirectory(connection.send, target) })
-      await below.register(proxy, { ...settings, target, prefix, send: connection.send, stopping })
-    }, { prefix })
-    app.addHook('onClose', () => {
-      credential.close()
-      connection.close()
-    })
-    credential.warmUp()
-  }
+  // The door: who has business here, and with what. Behind it the environments, each below its prefix.
+  await app.register(async (door) => {
+    await door.register(head, settings)
+    await door.register(host, settings)
+    await door.register(browser, settings)
+    for (const { target, prefix } of targets) {
+      const credential = connectCredential(target, { agent: agent.reads, log })
+      const connection = connect(target, { agent, credential, watch: () => undefined, log, bodyLimit: settings.bodyLimit })
+      tokens.set(target.name ?? 'dynamics', credential.state)
+      await door.register(async (below) => {
+        await below.register(impersonate, { target, directory: userDirectory(connection.send, target) })
+        await below.register(proxy, { ...settings, target, prefix, send: connection.send, stopping, judge: () => undefined })
+      }, { prefix })
+      app.addHook('onClose', async () => {
+        credential.close()
+        connection.close()
+      })
+      credential.warmUp()
+    }
+  })
 
   return { app, stop: () => { ending = true } }
 }

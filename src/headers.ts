@@ -11,7 +11,7 @@ const HOP_BY_HOP = [
 ]
 
 /** Never passed on: who the caller is for the gateway, what the gateway says itself, and what would change the method. */
-const NOT_OUTWARD = new Set([
+export const NOT_OUTWARD: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP, 'host', 'authorization', 'cookie', 'cookie2', 'forwarded', 'via', 'expect', 'content-length', 'x-api-key', 'origin',
   'access-control-request-method', 'access-control-request-headers', 'x-http-method', 'x-http-method-override', 'x-method-override',
   'x-original-url', 'x-rewrite-url', 'x-real-ip', 'callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid',

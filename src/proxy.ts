@@ -6,10 +6,12 @@ import { callerIdOf } from './callers/system-user.ts'
 import type { Target } from './config.ts'
 import { deliver } from './deliver.ts'
 import type { Answer, Outbound, Send, Spent } from './dynamics/send.ts'
-import { BodyTooLarge, DynamicsAnswerInvalid } from './errors.ts'
+import { BadBatch, BodyTooLarge, DynamicsAnswerInvalid } from './errors.ts'
 import { linksFor } from './gateway-base.ts'
-import { headersOutward } from './headers.ts'
+import { headersOutward, NOT_OUTWARD } from './headers.ts'
 import { announcesBody } from './inbound-body.ts'
+import { MalformedBatch, RefusedPart } from './odata/batch-error.ts'
+import type { BatchOperation } from './odata/batch.ts'
 import { addressForm, idQueryInward, pathInward, targetAddress } from './odata/links.ts'
 import type { TargetAddress, UrlMap } from './odata/links.ts'
 import { inwardTransform, outwardTransform } from './rewriting.ts'
@@ -24,6 +26,8 @@ export interface ProxyOptions {
   readonly bodyLimit: number
   /** Whether the gateway is about to end, so that connections should not be kept. */
   readonly stopping: () => boolean
+  /** Throws when the caller may not do what a part of its `$batch` asks for. */
+  readonly judge: (request: FastifyRequest, operation: BatchOperation) => void
 }
 
 /** Methods of the Web API. */
@@ -36,10 +40,11 @@ const GUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** Passes every request below a prefix to one target, and its answer back. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { target, prefix, send, bodyLimit, stopping } = options
+  const { target, prefix, send, bodyLimit, stopping, judge } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const links = linksFor({ address, ...options })
   const outward = headersOutward(target.impersonation.header)
+  const dropped = new Set([...NOT_OUTWARD, target.impersonation.header])
 
   await app.register(httpProxy, {
     // The handler sends by itself. What stands here is never called, and is harmless if it were.
@@ -50,7 +55,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       const { map, outbound } = prepare(request)
       // The caller waits with its body until the gateway wants it.
       if (outbound.body !== undefined && request.raw.headers.expect !== undefined) reply.raw.writeContinue()
-      send(outbound).then((answer) => pass(answer, request, reply, outbound, map), (error: unknown) => void reply.send(error))
+      send(outbound).then((answer) => pass(answer, request, reply, outbound, map), (error: unknown) => void reply.send(refusalOf(error)))
     },
   })
 
@@ -81,7 +86,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         deadline: deadline(raw.headers['prefer'], exchange.started),
         departure: exchange,
         spent: exchange.spent,
-        transform: hasBody ? inwardTransform(map, path, raw.headers) : undefined,
+        transform: hasBody ? inwardTransform(map, path, raw.headers, { dropped, onPart: (operation) => judge(request, operation) }) : undefined,
       },
     }
   }
@@ -111,6 +116,11 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       void reply.send(new DynamicsAnswerInvalid({ cause }))
     }
   }
+}
+
+/** A `$batch` that cannot be passed on is the caller's to mend. */
+function refusalOf(error: unknown): unknown {
+  return error instanceof MalformedBatch || error instanceof RefusedPart ? new BadBatch(error.message, { cause: error }) : error
 }
 
 /** Where the path goes: what already is a path of the target's own stands as it is, all else is below the API root. */

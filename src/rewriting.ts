@@ -1,5 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
+import { BadBatch } from './errors.ts'
+import { batchInward, batchOutward } from './odata/batch.ts'
+import type { BatchOptions } from './odata/batch.ts'
+import { isJson, mediaType } from './odata/content-type.ts'
 import { jsonLinksInward, jsonLinksOutward } from './odata/links.ts'
 import type { ByteTransform, UrlMap } from './odata/links.ts'
 
@@ -27,16 +31,27 @@ export function outwardTransform(map: UrlMap, { contentType, contentEncoding, co
   if (isJson(contentType) && !FILE.test(path)) {
     return jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true })
   }
-  return undefined
+  return mediaType(contentType) === 'multipart/mixed' ? batchOutward(map, contentType) : undefined
 }
 
-/** What turns the links of a request's body inward, or `undefined` where there are none. */
-export function inwardTransform(map: UrlMap, path: string, headers: IncomingHttpHeaders): (() => ByteTransform) | undefined {
-  if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') return undefined
-  return isJson(headers['content-type'] ?? '') ? () => jsonLinksInward(map) : undefined
+/**
+ * What turns the links of a request's body inward, or `undefined` where there are none.
+ *
+ * @param path below the gateway's base, as it was written
+ * @throws BadBatch when a `$batch` is written in a way that cannot be looked into
+ */
+export function inwardTransform(
+  map: UrlMap, path: string, headers: IncomingHttpHeaders, batch: BatchOptions,
+): (() => ByteTransform) | undefined {
+  const contentType = headers['content-type'] ?? ''
+  const encoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity'
+  if (BATCH.test(path)) {
+    if (encoded) throw new BadBatch('send it without Content-Encoding.')
+    if (mediaType(contentType) !== 'multipart/mixed') throw new BadBatch('its Content-Type must be multipart/mixed.')
+    return () => batchInward(map, contentType, batch)
+  }
+  return isJson(contentType) && !encoded ? () => jsonLinksInward(map) : undefined
 }
 
-/** `application/json`, and types that are JSON by their suffix. */
-function isJson(contentType: string): boolean {
-  return /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType)
-}
+/** The address of a `$batch`, as Dynamics may read it. */
+const BATCH = /\/(?:\$|%24)batch\/?$/i

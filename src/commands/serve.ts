@@ -53,30 +53,46 @@ export async function run(settings: Settings, log: Logger, agent: OutboundAgent)
     log.info({ target: name, environment: url.origin, apiRoot: url.apiRoot, credential: credential.kind, impersonation: impersonation.mode }, 'forwards')
   }
   log.info({ address }, 'listening')
-  let calls = 0
-  let end: () => void = () => undefined
-  const stopped = new Promise<void>((resolve) => { end = resolve })
+  const drain = drainOf(gateway, settings.shutdownTimeout)
+  const stopped = drain.over.then(() => agent.close()).catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
+  return { address, log, stopped, stop: drain.next }
+}
+
+/**
+ * How a gateway ends. First `next`: not ready; connections end with the request that they carry; running requests
+ * finish, for `patience` milliseconds at most. Second `next`: at once.
+ */
+function drainOf({ app, stop }: Gateway, patience: number): { readonly over: Promise<void>, readonly next: () => void } {
+  const { promise: over, resolve } = withResolvers()
+  let close: (() => void) | undefined
+  let linger: NodeJS.Timeout | undefined
   return {
-    address,
-    log,
-    stopped,
-    stop: () => {
-      calls += 1
-      if (calls === 1) drain(gateway, settings.shutdownTimeout).then(() => agent.close()).then(end, end)
-      if (calls === 2) cut(gateway)
+    over,
+    next: () => {
+      if (close === undefined) {
+        stop()
+        const late = setTimeout(cut, patience)
+        close = () => void app.close().finally(() => {
+          clearTimeout(late)
+          resolve()
+        })
+        linger = setTimeout(close, LINGER)
+      } else {
+        clearTimeout(linger)
+        close()
+        cut()
+      }
     },
+  }
+
+  function cut(): void {
+    app.server.closeAllConnections()
   }
 }
 
-/** Lets running requests finish, for `patience` milliseconds at most. */
-async function drain(gateway: Gateway, patience: number): Promise<void> {
-  gateway.stop()
-  const late = setTimeout(() => cut(gateway), patience)
-  await new Promise((resolve) => setTimeout(resolve, LINGER))
-  await gateway.app.close()
-  clearTimeout(late)
-}
-
-function cut({ app }: Gateway): void {
-  app.server.closeAllConnections()
+/** `Promise.withResolvers`, which Node 20 lacks. */
+function withResolvers(): { readonly promise: Promise<void>, readonly resolve: () => void } {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((resolved) => { resolve = resolved })
+  return { promise, resolve }
 }

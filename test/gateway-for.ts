@@ -1,0 +1,60 @@
+import { Writable } from 'node:stream'
+
+import { pino } from 'pino'
+import type { Test } from 'tap'
+
+import { run } from '../src/commands/serve.ts'
+import type { Running } from '../src/commands/serve.ts'
+import { loadSettings } from '../src/config/load.ts'
+import { startEmulator } from '../src/emulator/emulator.ts'
+import type { Emulator, EmulatorOptions } from '../src/emulator/emulator.ts'
+
+/** A gateway on a real socket before an emulated Entra and Dynamics. */
+export interface Fixture {
+  /** Where the gateway listens. */
+  readonly url: string
+  readonly emulator: Emulator
+  readonly running: Running
+  /** The log lines so far, parsed. */
+  readonly lines: Record<string, unknown>[]
+  /** The log as it was written. */
+  readonly log: () => string
+}
+
+/** Starts both, and ends them with the test. `variables` are added to the settings of an app registration with a secret. */
+export async function gatewayFor(t: Test, variables: NodeJS.ProcessEnv = {}, options: EmulatorOptions = {}): Promise<Fixture> {
+  const emulator = await startEmulator(options)
+  let written = ''
+  const log = pino({ level: 'debug' }, new Writable({
+    write: (chunk, _encoding, done) => {
+      written += String(chunk)
+      done()
+    },
+  }))
+  const settings = loadSettings({
+    DYNAMICS_URL: emulator.environment,
+    AZURE_TENANT_ID: emulator.tenantId,
+    AZURE_CLIENT_ID: emulator.clientId,
+    AZURE_CLIENT_SECRET: emulator.clientSecret,
+    PORT: '0',
+    SHUTDOWN_TIMEOUT: '2s',
+    ...variables,
+  }, undefined)
+  const nothing = async (): Promise<void> => undefined
+  const running = await run(settings, log, { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing })
+  t.teardown(async () => {
+    running.stop()
+    running.stop()
+    await running.stopped
+    await emulator.close()
+  })
+  return {
+    url: running.address,
+    emulator,
+    running,
+    get lines() {
+      return written.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>)
+    },
+    log: () => written,
+  }
+}
