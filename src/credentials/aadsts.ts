@@ -1,4 +1,4 @@
-import type { Explanation } from './explain.ts'
+import type { Explanation } from './explanation.ts'
 
 // Where things are in Microsoft's portals.
 const ENTRA = 'Entra admin centre (entra.microsoft.com)'

@@ -1,15 +1,8 @@
 import { AADSTS } from './aadsts.ts'
+import type { Explanation } from './explanation.ts'
 import type { FailureFacts } from './failure.ts'
 
-/** What an operator needs to hear of a failure. */
-export interface Explanation {
-  /** What happened, in one sentence. */
-  readonly what: string
-  /** Why, as far as it is known. */
-  readonly why: string
-  /** The one thing to do, with the path in the portal. */
-  readonly todo: string
-}
+export type { Explanation }
 
 /** An explanation as one line of a log. */
 export function inOneLine({ what, todo }: Explanation): string {

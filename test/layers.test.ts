@@ -1,0 +1,158 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+/** What the files of a layer may import beyond their own and lower layers: npm packages, and Node's own modules where they are few. */
+interface Part {
+  readonly layer: number
+  /** A file, or a folder with a slash at its end; the longest name that fits a file counts. */
+  readonly name: string
+  readonly packages: readonly string[]
+}
+
+const PARTS: readonly Part[] = [
+  { layer: 9, name: 'main.ts', packages: [] },
+  { layer: 8, name: 'commands/', packages: ['pino', 'undici', 'yaml'] },
+  { layer: 7, name: 'app.ts', packages: ['fastify', 'pino'] },
+  { layer: 7, name: 'answer-error.ts', packages: ['fastify'] },
+  { layer: 6, name: 'proxy.ts', packages: ['@fastify/http-proxy', 'fastify'] },
+  { layer: 6, name: 'answer-head.ts', packages: [] },
+  { layer: 6, name: 'deliver.ts', packages: [] },
+  { layer: 6, name: 'rewriting.ts', packages: [] },
+  { layer: 6, name: 'gateway-base.ts', packages: ['lru-cache'] },
+  { layer: 6, name: 'inbound-body.ts', packages: [] },
+  { layer: 5, name: 'headers.ts', packages: [] },
+  { layer: 5, name: 'exchange.ts', packages: ['fastify'] },
+  { layer: 5, name: 'callers/', packages: ['fastify', 'fastify-plugin', 'lru-cache', 'jose'] },
+  { layer: 5, name: 'observe/', packages: ['fastify', 'fastify-plugin', 'pino', 'pino-pretty', 'prom-client'] },
+  { layer: 4, name: 'dynamics/', packages: ['undici'] },
+  { layer: 3, name: 'credentials/', packages: ['@azure/msal-node', 'undici'] },
+  { layer: 3, name: 'callers/caller.ts', packages: ['fastify'] },
+  { layer: 2, name: 'config.ts', packages: [] },
+  { layer: 2, name: 'config/', packages: ['yaml'] },
+  { layer: 1, name: 'errors.ts', packages: ['@fastify/error'] },
+  { layer: 1, name: 'odata/', packages: [] },
+  { layer: 1, name: 'emulator/', packages: ['undici'] },
+]
+
+/** An import of one file: another file of `src/`, a package, or a module of Node's (`node:…`). */
+interface Import { readonly of: string, readonly typeOnly: boolean, readonly whenUsed: boolean }
+
+const root = fileURLToPath(new URL('../../src/', import.meta.url))
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).map((path) => path.replaceAll('\\', '/')).filter((path) => path.endsWith('.ts'))
+const sources = new Map(files.map((file) => [file, readFileSync(`${root}${file}`, 'utf8')]))
+const imports = new Map([...sources].map(([file, source]) => [file, importsOf(file, source)]))
+
+t.test('every file has its layer', async t => {
+  t.ok(files.length > 100, 'the files are found')
+  for (const file of files) t.ok(partOf(file), file)
+})
+
+t.test('every part of the map is there', async t => {
+  for (const { name } of PARTS) t.ok(files.some((file) => file === name || (name.endsWith('/') && file.startsWith(name))), name)
+})
+
+t.test('a file imports only from its own layer or a lower one', async t => {
+  for (const [file, from] of own()) {
+    t.ok(partOf(from.of)!.layer <= partOf(file)!.layer, `${file} (${partOf(file)!.layer}) imports ${from.of} (${partOf(from.of)!.layer})`)
+  }
+})
+
+t.test('the emulator and OData know nothing of the gateway', async t => {
+  for (const [file, { of }] of own()) {
+    if (file.startsWith('odata/')) t.match(of, /^odata\//, `${file} imports ${of}`)
+    if (file.startsWith('emulator/')) t.match(of, /^(emulator|odata)\//, `${file} imports ${of}`)
+  }
+})
+
+t.test('no file imports itself in a circle', async t => {
+  for (const file of files) t.equal(wayBack(file), undefined, file)
+})
+
+t.test('each layer imports only its own packages', async t => {
+  for (const [file, { of }] of packages()) {
+    t.ok(partOf(file)!.packages.includes(of), `${file} imports ${of}`)
+  }
+})
+
+t.test('the emulator, MSAL and pretty logs are loaded only when they are used', async t => {
+  for (const [file, one] of [...packages(), ...own()]) {
+    const late = ['@azure/msal-node', 'pino-pretty'].includes(one.of) || (one.of.startsWith('emulator/') && !file.startsWith('emulator/'))
+    if (late) t.ok(one.typeOnly || one.whenUsed, `${file} imports ${one.of}`)
+  }
+})
+
+t.test('OData and the errors use no module of Node that reaches outside', async t => {
+  for (const [file, from] of imports) {
+    if (!file.startsWith('odata/') && file !== 'errors.ts') continue
+    for (const { of } of from) if (of.startsWith('node:')) t.ok(['node:buffer', 'node:stream'].includes(of), `${file} imports ${of}`)
+  }
+})
+
+t.test('only the commands and the reading of settings touch the process', async t => {
+  const may = /^(main\.ts|commands\/.*|config\/load\.ts|observe\/log\.ts|dynamics\/agent\.ts)$/
+  for (const [file, source] of sources) {
+    if (!may.test(file)) t.notMatch(code(source), /\bprocess\.(env|argv|on|once|exit|stdout|stderr|kill|emit)\b|'node:process'/, file)
+    if (!/^(main\.ts|commands\/.*)$/.test(file)) t.notMatch(code(source), /\bprocess\.(on|once|exit|exitCode|kill|argv)\b/, file)
+  }
+})
+
+t.test('only the commands and the emulator listen', async t => {
+  for (const [file, source] of sources) {
+    if (!/^(commands|emulator)\//.test(file)) t.notMatch(code(source), /\.listen\(/, file)
+  }
+})
+
+/** The part that `file` belongs to. */
+function partOf(file: string): Part | undefined {
+  return PARTS.filter(({ name }) => name === file || (name.endsWith('/') && file.startsWith(name)))
+    .sort((a, b) => b.name.length - a.name.length)[0]
+}
+
+/** Imports between files of `src/`. */
+function own(): [string, Import][] {
+  return all().filter(([, { of }]) => sources.has(of))
+}
+
+/** Imports from npm. */
+function packages(): [string, Import][] {
+  return all().filter(([, { of }]) => !sources.has(of) && !of.startsWith('node:'))
+}
+
+function all(): [string, Import][] {
+  return [...imports].flatMap(([file, from]) => from.map((one): [string, Import] => [file, one]))
+}
+
+/** The files on the way from `file` back to itself, or `undefined` where there is none. */
+function wayBack(file: string): string | undefined {
+  const seen = new Set<string>()
+  const open = [[file]]
+  for (let way = open.pop(); way !== undefined; way = open.pop()) {
+    for (const { of } of imports.get(way.at(-1)!) ?? []) {
+      if (of === file) return [...way, of].join(' → ')
+      if (seen.has(of)) continue
+      seen.add(of)
+      open.push([...way, of])
+    }
+  }
+  return undefined
+}
+
+function importsOf(file: string, source: string): Import[] {
+  const text = code(source)
+  const statements = [...text.matchAll(/^(?:import|export)\s(?:(type\s)?[^'"`;]*?\sfrom\s*)?'([^']+)'/gm)]
+    .map(([, type, of]) => ({ of: resolve(file, of!), typeOnly: type !== undefined, whenUsed: false }))
+  const calls = [...text.matchAll(/(await\s+)?\bimport\(\s*'([^']+)'/g)]
+    .map(([, awaited, of]) => ({ of: resolve(file, of!), typeOnly: awaited === undefined, whenUsed: true }))
+  return [...statements, ...calls]
+}
+
+function resolve(file: string, of: string): string {
+  return of.startsWith('.') ? posix.join(posix.dirname(file), of) : of
+}
+
+/** `source` without comments. */
+function code(source: string): string {
+  return source.replace(/^\s*(\/\*[\s\S]*?\*\/|\/\/.*|\*.*)$/gm, '')
+}
