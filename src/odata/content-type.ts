@@ -1,3 +1,6 @@
+import { MalformedBatch } from './batch-error.ts'
+import { type Field, valueOf } from './header-fields.ts'
+
 /** The media type of a Content-Type header in lower case, without parameters; empty when there is none. */
 export function mediaType(contentType: string | undefined): string {
   return (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
@@ -21,4 +24,20 @@ export function boundaryOf(contentType: string): string | undefined {
   const boundary = quoted?.replace(/\\(.)/g, '$1') ?? token ?? ''
   const mentioned = contentType.match(/boundary\s*\*?\s*=/gi)?.length
   return mentioned === 1 && extended === '' && /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/.test(boundary) ? boundary : undefined
+}
+
+/**
+ * The boundary of a batch or change set.
+ *
+ * @throws MalformedBatch
+ */
+export function batchBoundary(contentType = ''): string {
+  const boundary = mediaType(contentType) === 'multipart/mixed' ? boundaryOf(contentType) : undefined
+  if (boundary === undefined) throw new MalformedBatch('The Content-Type of a batch or change set names no boundary, or several.')
+  return boundary
+}
+
+/** Whether a body is coded, so that its JSON cannot be seen. */
+export function isEncoded(fields: readonly Field[]): boolean {
+  return (valueOf(fields, 'content-encoding') ?? 'identity').toLowerCase() !== 'identity'
 }

@@ -1,0 +1,97 @@
+import { MalformedBatch, RefusedPart } from './batch-error.ts'
+import { type Field, valueOf } from './header-fields.ts'
+import { operationUrl } from './operation-url.ts'
+import { partHeaders } from './part-headers.ts'
+import type { UrlMap } from './url-map.ts'
+
+/** An operation of a `$batch`, for a policy to judge before anything of it is sent on. */
+export interface BatchOperation {
+  /** Counts from 1. */
+  readonly part: number
+  /** In upper case. */
+  readonly method: string
+  /** Raw, below the API root, without its query: `/accounts(1)`. `$1` is resolved to the resource of the part it refers to. */
+  readonly resourcePath: string
+  /** Raw, without its question mark. */
+  readonly query: string
+  /** As the caller sent them, those of the part before those of the request. */
+  readonly headers: readonly Field[]
+}
+
+/** How a `$batch` is turned inward. */
+export interface BatchOptions {
+  /** What it throws ends the batch. */
+  readonly onPart: (operation: BatchOperation) => void
+  /** Names of headers, in lower case, that are the gateway's own and do not go on. */
+  readonly dropped?: ReadonlySet<string>
+}
+
+/** What a caller wrote of an operation. */
+export interface WrittenOperation {
+  readonly method: string
+  readonly url: string
+  /** Headers around the request, which do not belong to it. */
+  readonly around: readonly Field[]
+  readonly headers: readonly Field[]
+  /** Its Content-ID or id. */
+  readonly id: string | undefined
+  /** Within which no id may occur twice. */
+  readonly group: number
+}
+
+/** Judges one operation after another; what goes on in place of each one's URL and headers. */
+export interface Judge {
+  /** The headers of the next part that may go on. */
+  headers(fields: readonly Field[]): readonly Field[]
+  operation(written: WrittenOperation): { readonly url: string; readonly headers: readonly Field[] }
+  /** Names the next part: `Part 3 of the batch`. */
+  subject(): string
+}
+
+/** Makes the judge of one batch. */
+export function judge(map: UrlMap, { onPart, dropped = new Set() }: BatchOptions): Judge {
+  const references = new Map<string, string>()
+  const ids = new Set<string>()
+  const host = map.target.origins[0]!.replace(/^https?:\/\//, '')
+  let part = 1
+
+  function subject(): string {
+    return `Part ${part} of the batch`
+  }
+
+  function remember({ id, group, method }: WrittenOperation, resourcePath: string): void {
+    if (id === undefined) return
+    const unique = `${group} ${id}`
+    if (!/^[\w.-]+$/.test(id) || SYSTEM_NAMES.has(id) || ids.has(unique)) {
+      throw new RefusedPart(`${subject()} has an id that is no plain name or was used before.`)
+    }
+    ids.add(unique)
+    references.set(id, method.toUpperCase() === 'POST' ? `${resourcePath}($${id})` : resourcePath)
+  }
+
+  return {
+    subject,
+    headers: fields => partHeaders(fields, host, dropped, subject()),
+    operation(written) {
+      if (part > MOST_OPERATIONS) throw new RefusedPart('The batch holds more than 1,000 operations.')
+      if (!/^[A-Z]+$/i.test(written.method) || written.url === '') throw new MalformedBatch(`${subject()} has no method or no URL.`)
+      const { url, resourcePath, query } = operationUrl(map, written.url, references, subject())
+      if (/^\/(?:\$|%24)batch\b/i.test(resourcePath)) throw new RefusedPart(`${subject()} is a batch within the batch.`)
+      const headers = partHeaders(written.headers, host, dropped, subject())
+      onPart({ part, method: written.method.toUpperCase(), resourcePath, query, headers: [...written.around, ...written.headers] })
+      remember(written, resourcePath)
+      part++
+      return { url, headers }
+    },
+  }
+}
+
+/** The Content-ID that a part has in its own head or in that of its request. */
+export function contentId(around: readonly Field[], headers: readonly Field[]): string | undefined {
+  return valueOf([...around, ...headers], 'content-id')
+}
+
+const MOST_OPERATIONS = 1000
+
+/** What else may stand behind a `$` at the beginning of a URL. */
+const SYSTEM_NAMES: ReadonlySet<string> = new Set(['batch', 'metadata', 'entity', 'all', 'crossjoin', 'root'])

@@ -1,0 +1,105 @@
+import { Buffer } from 'node:buffer'
+import type { ByteTransform } from './byte-transform.ts'
+import { decidingBytes, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
+import { type Edit, splice } from './splice.ts'
+import type { UrlMap } from './url-map.ts'
+
+/**
+ * Turns the `location` and `odata-entityid` in the `headers` of each of the `responses` of a JSON batch, as it streams.
+ * Only there are they links: the same names may be columns elsewhere.
+ */
+export function jsonBatchOutward(map: UrlMap): ByteTransform {
+  const rule = map.outward
+  const deciding = decidingBytes(rule)
+  /** The name of the member, or the empty text in an array, on each level that counts. */
+  const path: string[] = []
+  let depth = 0
+  let text = ''
+  let afterName = false
+  let state: 'structure' | 'string' | 'escape' | 'url' = 'structure'
+  let held: Buffer = EMPTY
+
+  function turn(bytes: Buffer, whole: boolean): readonly Buffer[] {
+    const edits: Edit[] = []
+    for (let at = 0; at < bytes.length; at++) {
+      if (state === 'url') {
+        const url = startOfString(bytes, at, deciding)
+        if (!whole && url.length === bytes.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
+          held = bytes.subarray(at)
+          return splice(bytes, at, edits)
+        }
+        const found = rewriteJsonUrl(rule, url)
+        if (found !== undefined) edits.push({ from: at, to: at + found.taken, put: found.put })
+        state = 'string'
+      }
+      const byte = bytes[at]!
+      if (state === 'escape') state = 'string'
+      else if (state === 'structure') structure(byte)
+      else if (byte === BACKSLASH) state = 'escape'
+      else if (byte === QUOTE) state = 'structure'
+      else if (text.length < LONGEST_NAME) text += String.fromCharCode(byte)
+    }
+    return splice(bytes, bytes.length, edits)
+  }
+
+  function structure(byte: number): void {
+    switch (byte) {
+      case QUOTE:
+        state = afterName && depth === LINK_DEPTH && isLink(path) ? 'url' : 'string'
+        text = ''
+        break
+      case OPENING_BRACE:
+      case OPENING_BRACKET:
+        depth++
+        if (depth <= LINK_DEPTH) path[depth - 1] = ''
+        afterName = false
+        break
+      case CLOSING_BRACE:
+      case CLOSING_BRACKET:
+        depth--
+        break
+      case COLON:
+        if (depth <= LINK_DEPTH) path[depth - 1] = text.toLowerCase()
+        afterName = true
+        break
+      case COMMA:
+        afterName = false
+        break
+    }
+  }
+
+  function take(chunk: Buffer): Buffer {
+    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+    held = EMPTY
+    return bytes
+  }
+
+  return {
+    push: chunk => turn(take(chunk), false),
+    end: () => turn(take(EMPTY), true),
+  }
+}
+
+/** In `{"responses":[{"headers":{"location":` */
+const LINK_DEPTH = 4
+const LONGEST_NAME = 'odata-entityid'.length + 1
+
+function isLink([responses, , headers, name]: readonly string[]): boolean {
+  return responses === 'responses' && headers === 'headers' && (name === 'location' || name === 'odata-entityid')
+}
+
+function startOfString(bytes: Buffer, at: number, length: number): string {
+  const start = bytes.toString('latin1', at, Math.min(at + length, bytes.length))
+  const quote = start.indexOf('"')
+  return quote === -1 ? start : start.slice(0, quote)
+}
+
+const EMPTY = Buffer.alloc(0)
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPENING_BRACKET = 0x5b
+const BACKSLASH = 0x5c
+const CLOSING_BRACKET = 0x5d
+const OPENING_BRACE = 0x7b
+const CLOSING_BRACE = 0x7d

@@ -1,0 +1,62 @@
+import { MalformedBatch, RefusedPart } from './batch-error.ts'
+import { type BatchOptions, contentId, judge } from './batch-operation.ts'
+import type { ByteTransform } from './byte-transform.ts'
+import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
+import { type Field, trimBlanks, valueOf } from './header-fields.ts'
+import { jsonLinksInward } from './links-inward.ts'
+import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
+import type { UrlMap } from './url-map.ts'
+
+/** Turns a multipart `$batch` of a caller into one for the target, as `batchInward` describes. */
+export function multipartInward(map: UrlMap, contentType: string, options: BatchOptions): ByteTransform {
+  const judgement = judge(map, options)
+  let changeSets = 0
+  let changeSet = 0
+
+  function part(fields: readonly Field[], inChangeSet: boolean): TurnedPart {
+    const type = valueOf(fields, 'content-type')
+    const kept = judgement.headers(fields).filter(({ name }) => name.toLowerCase() !== 'host')
+    changeSet = inChangeSet ? changeSets : 0
+    if (mediaType(type) === 'application/http') return { fields: kept, content: 'message' }
+    if (mediaType(type) !== 'multipart/mixed') throw new RefusedPart(`${judgement.subject()} is neither application/http nor a change set.`)
+    if (inChangeSet) throw new RefusedPart(`${judgement.subject()} is a change set within a change set.`)
+    changeSets++
+    return { fields: kept, content: { boundary: batchBoundary(type) } }
+  }
+
+  function message(startLine: string, fields: readonly Field[], around: readonly Field[]): TurnedMessage {
+    const { method, url, version } = requestLine(startLine)
+    if (!/^HTTP\/\d\.\d$/.test(version)) throw new MalformedBatch(`${judgement.subject()} does not begin with a method, a URL and HTTP/1.1.`)
+    const turned = judgement.operation({ method, url, around, headers: fields, id: contentId(around, fields), group: changeSet })
+    return { startLine: `${method} ${turned.url} ${version}`, fields: turned.headers, body: body(method, fields) }
+  }
+
+  function body(method: string, fields: readonly Field[]): ByteTransform | undefined {
+    if (/^(?:GET|HEAD|DELETE)$/i.test(method)) return withoutBlankLines()
+    const type = valueOf(fields, 'content-type')
+    return (type === undefined || isJson(type)) && !isEncoded(fields) ? jsonLinksInward(map) : undefined
+  }
+
+  return multipart({ boundary: batchBoundary(contentType), falseDelimiters: 'refused', afterChangeSet: '\r\n', part, message })
+}
+
+/** The URL stands between the first blank and the last, for not every caller encodes the blanks in it. */
+function requestLine(line: string): { readonly method: string; readonly url: string; readonly version: string } {
+  const text = trimBlanks(line)
+  const first = text.indexOf(' ')
+  const last = text.lastIndexOf(' ')
+  return { method: text.slice(0, Math.max(first, 0)), url: trimBlanks(text.slice(first, last)), version: text.slice(last + 1) }
+}
+
+/** Requests without a body are often followed by blank lines, in whatever spelling. */
+function withoutBlankLines(): ByteTransform {
+  let begun = false
+  return {
+    push(chunk) {
+      const start = begun ? 0 : chunk.findIndex(byte => byte !== 0x0a && byte !== 0x0d)
+      begun ||= start !== -1
+      return start === -1 ? [] : [chunk.subarray(start)]
+    },
+    end: () => [],
+  }
+}

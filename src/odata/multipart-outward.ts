@@ -1,0 +1,33 @@
+import type { ByteTransform } from './byte-transform.ts'
+import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
+import { type Field, valueOf } from './header-fields.ts'
+import { jsonLinksOutward } from './links-outward.ts'
+import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
+import { outwardHeader, type UrlMap } from './url-map.ts'
+
+/** Turns the multipart answer to a `$batch` into one for the caller, as `batchOutward` describes. */
+export function multipartOutward(map: UrlMap, contentType: string): ByteTransform {
+  function part(fields: readonly Field[], inChangeSet: boolean): TurnedPart {
+    const type = valueOf(fields, 'content-type')
+    if (mediaType(type) === 'application/http') return { fields: withoutLength(fields), content: 'message' }
+    if (type === undefined || mediaType(type) !== 'multipart/mixed' || inChangeSet) return { fields, content: 'bytes' }
+    return { fields: withoutLength(fields), content: { boundary: batchBoundary(type) } }
+  }
+
+  function message(startLine: string, fields: readonly Field[]): TurnedMessage {
+    const turned = fields.map(({ name, value }) => ({ name, value: isLink(name) ? outwardHeader(map, value) : value }))
+    if (!isJson(valueOf(fields, 'content-type')) || isEncoded(fields)) return { startLine, fields: turned, body: undefined }
+    return { startLine, fields: withoutLength(turned), body: jsonLinksOutward(map) }
+  }
+
+  return multipart({ boundary: batchBoundary(contentType), falseDelimiters: 'data', afterChangeSet: '', part, message })
+}
+
+function isLink(header: string): boolean {
+  return /^(?:location|odata-entityid)$/i.test(header)
+}
+
+/** What is turned has another length than was announced. */
+function withoutLength(fields: readonly Field[]): readonly Field[] {
+  return fields.filter(({ name }) => name.toLowerCase() !== 'content-length')
+}

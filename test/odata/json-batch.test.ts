@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { Buffer } from 'node:buffer'
+import fc from 'fast-check'
+import t from 'tap'
+import { batchInward, batchOutward, type BatchOperation } from '../../src/odata/batch.ts'
+import { targetAddress } from '../../src/odata/target-address.ts'
+import { urlMap } from '../../src/odata/url-map.ts'
+import { byteByByte, inPieces, places, shares, whole } from './cuts.ts'
+
+const root = 'https://api.businesscentral.dynamics.com/v2.0/tenant/prod/api/v2.0'
+const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' })
+
+function turned(text: string | Buffer): { text: string; operations: BatchOperation[] } {
+  const operations: BatchOperation[] = []
+  const transform = batchInward(map, 'application/json', { onPart: operation => operations.push(operation), dropped: new Set(['x-user-email']) })
+  return { text: inPieces(transform, Buffer.from(text), [3, 9]), operations }
+}
+
+function single(members: string): string {
+  return `{"requests":[{"method":"GET","id":"1",${members}}]}`
+}
+
+t.test('URLs and links of a batch lead to the target, and every other byte stays', async t => {
+  const batch = `\uFEFF{ "requests" : [
+  {"method":"POST", "id":"1", "url":"http://gw:8080/companies(1)/items", "headers":{"Company":"Ü", "If-Match":"*"},
+   "body":{"n":9007199254740993,"n":1.0,"url":"http://gw:8080/x","item@odata.bind":"http://gw:8080/items(1)","note":"\\"@odata.id\\":\\"http://gw:8080/a\\""}},
+  {"id":2,"METHOD":"patch","url":"$1","body":"\\\\\\"","headers":{}},
+  { "url" : "/items?$filter=n eq \\u0027Ü\\u00dc\\u0027" , "method" : "get" , "dependsOn" : ["1"], "id":"3" } ] , "x":null}`
+  const { text, operations } = turned(batch)
+
+  t.equal(text, batch
+    .replace('"url":"http://gw:8080/companies', `"url":"${root}/companies`)
+    .replace('"item@odata.bind":"http://gw:8080', `"item@odata.bind":"${root}`)
+    .replace('"/items?$filter=n eq \\u0027Ü\\u00dc\\u0027"', '"/v2.0/tenant/prod/api/v2.0/items?$filter=n eq \'\\u00dc\\u00dc\'"'))
+  t.same(operations.map(({ part, method, resourcePath, query }) => [part, method, resourcePath, query]), [
+    [1, 'POST', '/companies(1)/items', ''],
+    [2, 'PATCH', '/companies(1)/items($1)', ''],
+    [3, 'GET', '/items', "$filter=n eq 'ÜÜ'"],
+  ])
+  t.same(operations[0]?.headers, [{ name: 'Company', value: 'Ü' }, { name: 'If-Match', value: '*' }])
+})
+
+t.test('credentials and the gateway’s own headers are left out, hosts replaced, others stay as they were written', async t => {
+  const { text } = turned(single('"url":"items","headers":{"Authorization":"x", "If-Match" : "\\u002a","Host":"gw:8080","X-User-Email":"x"}'))
+
+  t.equal(text, single('"url":"items","headers":{"If-Match" : "\\u002a","Host":"api.businesscentral.dynamics.com"}'))
+})
+
+t.test('what must not go on is refused', async t => {
+  for (const members of ['"url":"https://evil.example/x"', '"url":"../x"', '"url":"$batch"', '"url":"a#b"', '"url":"a","headers":{"MSCRMCallerID":"x"}', '"url":"a","headers":{"caller\\u004fbjectId":"x"}',
+    '"url":"a","URL":"b"', '"url":"a","\\u0075rl":"b"', '"url":"a","headers":{},"Headers":{}', '"url":"a","headers":{"X-HTTP-Method":"x"}', '"url":"https://api.businesscentral.dynamics.com/v2.0/tenant/test/api/v2.0/x"']) {
+    t.throws(() => turned(single(members)), { name: 'RefusedPart' }, members)
+  }
+  t.throws(() => turned(`{"requests":[${'{"method":"GET","url":"a"},'.repeat(1000)}{"method":"GET","url":"a"}]}`), { name: 'RefusedPart', message: /1,000/ })
+  t.throws(() => turned('{"requests":[],"Requests":[]}'), { name: 'RefusedPart' })
+  t.throws(() => turned('{"requests":[{"id":"1","method":"GET","url":"a"},{"id":"1","method":"GET","url":"a"}]}'), { name: 'RefusedPart' })
+})
+
+t.test('what is no batch is refused', async t => {
+  for (const text of ['', '{', 'null', '[]', '{}', '{"requests":{}}', '{"requests":[1]}', '{"requests":[{}]}', single('"url":1'), single('"url":""'), single('"url":"a","headers":{"a b":"x"}'),
+    single('"url":"a","headers":{"a":"x\\r\\ny"}'), single('"url":"a","headers":{"a":1}'), '{"requests":[{"method":"G T","url":"a"}]}', `${'['.repeat(100_000)}`]) {
+    t.throws(() => turned(text), { name: 'MalformedBatch' }, text.slice(0, 60))
+  }
+  t.throws(() => batchInward(map, 'text/plain', { onPart() {} }), { name: 'MalformedBatch' })
+  t.equal(turned('{"requests":[ ]}').text, '{"requests":[ ]}')
+})
+
+t.test('a batch beyond 16 MiB is refused before it is held', async t => {
+  const transform = batchInward(map, 'application/json', { onPart() {} })
+  const chunk = Buffer.alloc(1024 * 1024, ' ')
+  for (let sent = 0; sent < 16; sent++) t.same(transform.push(chunk), [])
+
+  t.throws(() => transform.push(chunk), { name: 'MalformedBatch' })
+})
+
+t.test('a long body in a batch is no trouble', async t => {
+  const batch = single(`"url":"/items","body":{"a":"${'\\\\\\"x'.repeat(500_000)}","b":"${'y'.repeat(2_000_000)}"}`)
+
+  t.ok(turned(batch).text === batch.replace('"/items"', '"/v2.0/tenant/prod/api/v2.0/items"'))
+})
+
+const answer = `{"responses":[{"id":"1","status":201,"headers":{"Location":"${root}/items(1)","x":"${root}","odata-entityid" : "${root}/items(1)"},
+"body":{"@odata.context":"${root}/$metadata#items","location":"${root}/a","headers":{"location":"${root}/b"},"n":9007199254740993}},
+{"headers":{"location":{"location":"${root}/c"},"a":["location","${root}/d"]},"note":"\\"headers\\":{\\"location\\":\\"${root}/e\\"}"},
+{"x":{"location":"${root}/f"}}],"headers":{"location":"${root}/g"},"other":[{"headers":{"location":"${root}/h"}}]}`
+const answerTurned = answer
+  .replace(`"Location":"${root}`, '"Location":"http://gw:8080')
+  .replace(`"odata-entityid" : "${root}`, '"odata-entityid" : "http://gw:8080')
+  .replace(`"@odata.context":"${root}`, '"@odata.context":"http://gw:8080')
+
+t.test('headers and links of an answer lead to the gateway, columns of the same names do not', async t => {
+  t.equal(whole(batchOutward(map, 'application/json')!, answer), answerTurned)
+  t.equal(batchOutward(map, 'text/html'), undefined)
+  t.equal(batchOutward(map, undefined), undefined)
+})
+
+t.test('a header that ends with the answer is turned as well', async t => {
+  t.equal(whole(batchOutward(map, 'application/json')!, `{"responses":[{"headers":{"location":"${root}`), '{"responses":[{"headers":{"location":"http://gw:8080')
+})
+
+t.test('chunk borders at any byte change nothing', async t => {
+  t.doesNotThrow(() => fc.assert(fc.property(shares, cuts => {
+    const bytes = Buffer.from(answer)
+    assert.equal(inPieces(batchOutward(map, 'application/json')!, bytes, places(bytes.length, cuts)), answerTurned)
+  }), { numRuns: 100 }))
+  t.equal(byteByByte(batchOutward(map, 'application/json')!, Buffer.from(answer)), answerTurned)
+  t.same(Array.from(answer, (_, cut) => inPieces(batchOutward(map, 'application/json')!, Buffer.from(answer), [cut])).filter(out => out !== answerTurned), [])
+})
