@@ -195,6 +195,13 @@ export const TokenUnavailable = createError(
   503,
 )
 
+/** The keys that callers' tokens are signed with cannot be had, so no token can be checked. */
+export const CallerKeysUnavailable = createError(
+  'GATEWAY_CALLER_KEYS_UNAVAILABLE',
+  'The caller\'s token cannot be checked at the moment, because its issuer\'s keys cannot be had. Try again after the seconds in Retry-After.',
+  503,
+)
+
 /** The gateway is about to end. */
 export const Stopping = createError('GATEWAY_STOPPING', 'The gateway is stopping. Try again in a moment.', 503)
 

@@ -1,4 +1,5 @@
 import type { Settings } from '../config.ts'
+import { callerChecks } from './caller-checks.ts'
 
 /** Faults that no setting has by itself, but two of them have together. */
 export function crossChecks(settings: Settings, faults: string[]): void {
@@ -14,6 +15,7 @@ export function crossChecks(settings: Settings, faults: string[]): void {
       faults.push('IMPERSONATION is required, but this product (Finance & Operations or Business Central) cannot act as a user: set it to off.')
     }
   }
+  callerChecks(settings, faults)
   if (!isLocal(host) && callers.length === 0 && !trustNetwork) {
     faults.push(`HOST is ${host}, so everybody who reaches the port would have the application user's rights: set TRUST_NETWORK=true if that is `
       + 'meant (a private pod or container network), list callers in the settings file, or listen at 127.0.0.1.')

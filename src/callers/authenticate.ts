@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { LRUCache } from 'lru-cache'
+import type { Socket } from 'node:net'
+
+import type { Settings } from '../config.ts'
+import { CallerUnknown } from '../errors.ts'
+import { keyHash, keyOwner } from './api-key.ts'
+import type { Caller } from './caller.ts'
+import { certificateOwner } from './client-certificate.ts'
+import type { Head } from './head.ts'
+import { tokenHolder } from './jwt.ts'
+import type { TokenHolder } from './jwt.ts'
+import type { ReadJson } from './read-json.ts'
+
+/** Tells who sent a request, at once where that is known at once; `undefined`: nobody who is listed. */
+export type Identify = (head: Pick<Head, 'authorization' | 'apiKey'>, socket: Socket) => Caller | undefined | Promise<Caller | undefined>
+
+/** Sets `request.caller`, or turns the request away with 401. */
+function authenticate(app: FastifyInstance, { identify }: { readonly identify: Identify }, registered: () => void): void {
+  app.decorateRequest('caller', undefined as never)
+  app.addHook('onRequest', (request, reply, done) => {
+    const found = identify(request.head, request.raw.socket)
+    if (found instanceof Promise) found.then(admit, done)
+    else admit(found)
+
+    function admit(caller: Caller | undefined): void {
+      if (caller === undefined) {
+        reply.header('www-authenticate', 'Bearer')
+        return done(new CallerUnknown('send a key that it knows as "Authorization: Bearer" or "X-Api-Key", or whatever else its settings list for you'))
+      }
+      request.caller = caller
+      done()
+    }
+  })
+  registered()
+}
+
+export default fp(authenticate, { name: 'authenticate', fastify: '5.x', dependencies: ['head'] })
+
+/**
+ * How the callers of `settings` are known. A key in `X-Api-Key` decides alone; else a key or token in
+ * `Authorization`, which clients of Dynamics fill with something of their own, or else a client certificate.
+ *
+ * @param readJson for the public keys of token issuers
+ */
+export function knownCallers({ callers, anybody }: Pick<Settings, 'callers' | 'anybody'>, readJson: ReadJson): Identify {
+  if (callers.length === 0) {
+    const caller: Caller = { name: 'anybody', policy: anybody }
+    return () => caller
+  }
+  const listed = callers.map((settings) => ({ settings, caller: { name: settings.name, policy: settings } }))
+  const byKey = keyOwner(listed.flatMap(({ settings, caller }) => settings.keys.map((hash) => [hash, caller] as const)))
+  const byCertificate = certificateOwner(listed.flatMap(({ settings, caller }) => settings.certificates.map((one) => [one, caller] as const)))
+  const byToken = callers.some(({ token }) => token !== undefined) ? tokenHolder(listed, readJson) : undefined
+  // By the hash of the token, so that a dump of the memory holds no tokens.
+  const verified = new LRUCache<string, TokenHolder>({ max: 10_000 })
+
+  return ({ apiKey, authorization }, socket) => {
+    if (apiKey !== undefined) return byKey(keyHash(apiKey))
+    const bearer = authorization === undefined ? undefined : /^bearer +(\S+)$/i.exec(authorization)?.[1]
+    if (bearer === undefined) return byCertificate(socket)
+    const hash = keyHash(bearer)
+    const holder = byKey(hash) ?? remembered(hash)
+    if (holder !== undefined) return holder
+    if (byToken === undefined || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(bearer)) return byCertificate(socket)
+    return byToken(bearer).then((found) => {
+      if (found === undefined) return byCertificate(socket)
+      verified.set(hash, found, { ttl: Math.max(1, Math.min(found.expires - Date.now(), LONGEST)) })
+      return found.caller
+    })
+  }
+
+  function remembered(hash: string): Caller | undefined {
+    const holder = verified.get(hash)
+    return holder !== undefined && Date.now() < holder.expires ? holder.caller : undefined
+  }
+}
+
+/** A token is verified again after this time at the latest, so that an issuer's withdrawn keys lose their force. */
+const LONGEST = 10 * 60_000

@@ -1,0 +1,26 @@
+import type { Dispatcher } from 'undici'
+
+/** Reads a JSON document. Throws when it cannot be had. */
+export type ReadJson = (url: string) => Promise<unknown>
+
+/** Reads small documents through `agent`, the one way out of the process. Follows no redirects. */
+export function jsonReader(agent: Dispatcher): ReadJson {
+  return async (url) => {
+    const { origin, pathname, search } = new URL(url)
+    const { statusCode, body } = await agent.request({
+      origin, path: pathname + search, method: 'GET', headers: { accept: 'application/json' }, signal: AbortSignal.timeout(LONGEST_WAIT),
+    })
+    const chunks: Buffer[] = []
+    let size = 0
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > LARGEST) throw new Error(`The document at ${url} is larger than ${LARGEST} bytes.`)
+      chunks.push(chunk)
+    }
+    if (statusCode !== 200) throw new Error(`${url} was answered with status ${statusCode}.`)
+    return JSON.parse(Buffer.concat(chunks).toString())
+  }
+}
+
+const LONGEST_WAIT = 5000
+const LARGEST = 1024 * 1024

@@ -1,0 +1,67 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { exportJWK } from 'jose'
+import t from 'tap'
+
+import { issuerKeys } from '../../src/callers/issuer-keys.ts'
+
+const MINUTE = 60_000
+
+t.test('keys are read anew when the issuer changes them, and hold while it cannot be reached', async (t) => {
+  const issuer = await emulatedIssuer()
+  let now = 0
+  const keys = issuerKeys('https://idp.example', 'https://idp.example/keys', issuer.readJson, () => now)
+  const find = (kid: string): Promise<unknown> => Promise.resolve(keys({ alg: 'RS256', kid }, { payload: '', signature: '' }))
+
+  await Promise.all([find('a'), find('a')])
+  t.equal(issuer.reads(), 1, 'read once for all')
+  await t.rejects(find('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  t.equal(issuer.reads(), 1, 'unknown keys are not looked for right after reading')
+
+  now += MINUTE
+  issuer.kid = 'b'
+  await find('b')
+  t.equal(issuer.reads(), 2, 'the issuer has changed its key')
+  for (let index = 0; index < 20; index += 1) await t.rejects(find(`random${index}`))
+  t.equal(issuer.reads(), 2, 'invented keys cannot make the gateway read again and again')
+
+  now += 11 * MINUTE
+  issuer.failing = true
+  await find('b')
+  await find('b')
+  t.equal(issuer.reads(), 3, 'the known keys hold on, and the issuer is left alone for a moment')
+
+  now += 24 * 60 * MINUTE
+  await t.rejects(find('b'), { code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE', retryAfter: 5 })
+  now += MINUTE
+  issuer.failing = false
+  await find('b')
+})
+
+t.test('keys are only read from where the issuer itself says', async (t) => {
+  const documents: Record<string, unknown> = {
+    'https://idp.example/tenant/v2.0/.well-known/openid-configuration': { issuer: 'https://idp.example/tenant/v2.0', jwks_uri: 'https://idp.example/keys' },
+    'https://idp.example/keys': { keys: [] },
+    'https://other.example/.well-known/openid-configuration': { issuer: 'https://idp.example', jwks_uri: 'https://idp.example/keys' },
+    'https://plain.example/.well-known/openid-configuration': { issuer: 'https://plain.example', jwks_uri: 'http://plain.example/keys' },
+    'https://none.example/.well-known/openid-configuration': { issuer: 'https://none.example' },
+  }
+  const find = (issuer: string): Promise<unknown> => Promise.resolve(issuerKeys(issuer, undefined, (url) => Promise.resolve(documents[url]))({ alg: 'RS256' }, { payload: '', signature: '' }))
+
+  await t.rejects(find('https://idp.example/tenant/v2.0'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  for (const issuer of ['https://other.example', 'https://plain.example', 'https://none.example', 'https://unreachable.example']) {
+    await t.rejects(find(issuer), { code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE' }, issuer)
+  }
+})
+
+async function emulatedIssuer(): Promise<{ kid: string, failing: boolean, reads: () => number, readJson: () => Promise<unknown> }> {
+  const jwk = await exportJWK(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)
+  let reads = 0
+  const issuer = {
+    kid: 'a', failing: false, reads: () => reads,
+    readJson: () => {
+      reads += 1
+      return issuer.failing ? Promise.reject(new Error('unreachable')) : Promise.resolve({ keys: [{ ...jwk, kid: issuer.kid, alg: 'RS256' }] })
+    },
+  }
+  return issuer
+}

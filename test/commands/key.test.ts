@@ -1,0 +1,19 @@
+import t from 'tap'
+
+import { keyHash } from '../../src/callers/api-key.ts'
+import { key, makeKey } from '../../src/commands/key.ts'
+
+t.test('prints a new key of 256 bits, and the hash that settings hold', (t) => {
+  let printed = ''
+  t.equal(key((text) => { printed += text }), 0)
+
+  const [made] = /dgk_[\w-]{43}/.exec(printed)!
+  t.match(printed, keyHash(made))
+  t.not(makeKey(), makeKey())
+  t.end()
+})
+
+t.test('the hash is what sha256sum prints', (t) => {
+  t.equal(keyHash('abc'), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+  t.end()
+})

@@ -1,0 +1,45 @@
+import t from 'tap'
+
+import { callerChecks } from '../../src/config/caller-checks.ts'
+import { callers as schema } from '../../src/config/callers.ts'
+import { readNode } from '../../src/config/setting.ts'
+
+const hash = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+const token = { issuer: 'https://idp.example', audience: ['api://gateway'], roles: ['Read'] }
+const tls = { certificate: '/c.pem', key: '/k.pem', clientCa: undefined }
+
+t.test('callers that can be told apart have no faults', (t) => {
+  t.same(faultsOf([{ name: 'a', keys: [hash] }, { name: 'b', token, userFrom: 'oid' }]), [])
+  t.same(faultsOf([{ name: 'a', certificates: [hash, 'CN=a', 'DNS:a.example', 'URI:spiffe://a'] }], { ...tls, clientCa: '/ca.pem' }), [])
+  t.same(faultsOf([{ name: 'a', certificates: [hash.toUpperCase().replace(/..(?!$)/g, '$&:')] }], tls), [])
+  t.end()
+})
+
+t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
+  for (const [sentence, callers] of [
+    [/two are called a/, [{ name: 'a', keys: [hash] }, { name: 'a', token }]],
+    [/ba7816bf… stands there twice/, [{ name: 'a', keys: [hash] }, { name: 'b', keys: [hash] }]],
+    [/nothing tells a from others/, [{ name: 'a' }]],
+    [/needs an audience/, [{ name: 'a', token: { ...token, audience: [] } }]],
+    [/any app that can have a token/, [{ name: 'a', token: { ...token, roles: [] } }]],
+    [/by nothing else/, [{ name: 'a', token, keys: [hash], userFrom: 'oid' }]],
+    [/comes from its token/, [{ name: 'a', keys: [hash], userFrom: 'email' }]],
+    [/describe tls/, [{ name: 'a', certificates: [hash] }]],
+    [/is no SHA-256 hash/, [{ name: 'a', keys: ['secret'] }]],
+    [/is no https/, [{ name: 'a', token: { ...token, issuer: 'http://idp.example' } }]],
+    [/algorithm that is not taken/, [{ name: 'a', token: { ...token, algorithms: ['HS256'] } }]],
+    [/no certificate/, [{ name: 'a', certificates: ['billing'] }]],
+    [/names no user/, [{ name: 'a', keys: [hash], users: ['contoso.com'] }]],
+    [/did you mean no-delete/, [{ name: 'a', keys: [hash], rules: ['nodelete'] }]],
+  ] as const) t.match(faultsOf(callers).join('\n'), sentence, sentence.source)
+  t.match(faultsOf([{ name: 'a', certificates: ['CN=a'] }], tls).join(), /tls\.clientCa/)
+  t.match(faultsOf([{ name: 'a', certificates: [hash] }, { name: 'b', certificates: [hash] }], tls).join(), /the certificate .* stands there twice/)
+  t.end()
+})
+
+function faultsOf(written: readonly object[], served?: typeof tls): string[] {
+  const faults: string[] = []
+  const callers = readNode(schema, written, 'callers', (name) => name, { env: {}, file: () => '' }, faults)
+  if (faults.length === 0) callerChecks({ callers, tls: served }, faults)
+  return faults
+}
