@@ -6,7 +6,7 @@ import { readNode } from '../../src/config/setting.ts'
 
 const hash = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
 const token = { issuer: 'https://idp.example', audience: ['api://gateway'], roles: ['Read'] }
-const tls = { certificate: '/c.pem', key: '/k.pem', clientCa: undefined }
+const tls: { certificate: string, key: string, clientCa: string | undefined } = { certificate: '/c.pem', key: '/k.pem', clientCa: undefined }
 
 t.test('callers that can be told apart have no faults', (t) => {
   t.same(faultsOf([{ name: 'a', keys: [hash] }, { name: 'b', token, userFrom: 'oid' }]), [])
