@@ -17,8 +17,8 @@ export interface AppRegistration {
   readonly dispatcher: Dispatcher
 }
 
-/** What the app proves its identity with: exactly one of three. */
-export type Proof = Pick<NodeAuthOptions, 'clientSecret' | 'clientCertificate' | 'clientAssertion'>
+/** What the app proves its identity with: exactly one of both. */
+export type Proof = Pick<NodeAuthOptions, 'clientSecret'> | Pick<NodeAuthOptions, 'clientAssertion'>
 
 /**
  * Fetches a token for the app itself with MSAL (client credentials grant). MSAL only fetches: each time a new instance, because one

@@ -2,21 +2,27 @@ import type { Dispatcher } from 'undici'
 
 import type { Target } from '../config.ts'
 import type { AppRegistration } from './app-token.ts'
+import { certificate } from './certificate.ts'
 import { clientSecret } from './client-secret.ts'
 import type { Credential, FetchToken, Log } from './credential.ts'
+import { managedIdentity } from './managed-identity.ts'
 import { rememberToken } from './remembered.ts'
 import { rotating } from './rotation.ts'
 import { watchFiles } from './watch.ts'
+import { workloadIdentity } from './workload-identity.ts'
 
 export interface ConnectOptions {
   /** The only way out of the process. */
   readonly agent: Dispatcher
   readonly log: Log
+  /** Where the platform announces a managed identity. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 /** The credential of `target`, with its token kept ready and its files watched. */
-export function connectCredential(target: Target, { agent, log }: ConnectOptions): Credential {
-  const { fetch, files } = kindOf(target, { agent, log })
+export function connectCredential(target: Target, options: ConnectOptions): Credential {
+  const { log } = options
+  const { fetch, files } = kindOf(target, options)
   const credential = rememberToken(fetch, { timeout: target.tokenTimeout, log })
   const unwatch = watchFiles(files, () => {
     log.info({}, 'a file of the credential changed')
@@ -56,7 +62,7 @@ interface Kind {
   readonly files: readonly string[]
 }
 
-function kindOf(target: Target, { agent, log }: ConnectOptions): Kind {
+function kindOf(target: Target, { agent, log, env = process.env }: ConnectOptions): Kind {
   const { credential } = target
   const registration = (of: { readonly tenantId: string, readonly clientId: string }): AppRegistration => ({
     authorityHost: authorityHostOf(target), scope: scopeOf(target), dispatcher: agent, tenantId: of.tenantId, clientId: of.clientId,
@@ -64,12 +70,22 @@ function kindOf(target: Target, { agent, log }: ConnectOptions): Kind {
   switch (credential.kind) {
     case 'client-secret': {
       const { secret } = credential
-      return { fetch: rotating(() => clientSecret(registration(credential), secret), log), files: secret.file === undefined ? [] : [secret.file] }
+      return { fetch: rotating(() => clientSecret(registration(credential), secret), log), files: filesOf(secret.file) }
     }
     case 'certificate':
+      return {
+        fetch: rotating(certificate(registration(credential), credential, log), log),
+        files: filesOf(credential.file, credential.password?.file),
+      }
     case 'workload-identity':
+      return { fetch: workloadIdentity(registration(credential), credential.file), files: [credential.file] }
     case 'managed-identity':
+      return { fetch: managedIdentity({ clientId: credential.clientId, scope: scopeOf(target), dispatcher: agent, env }), files: [] }
     case 'delegated':
       throw new Error('not yet')
   }
+}
+
+function filesOf(...files: readonly (string | undefined)[]): string[] {
+  return files.filter((file) => file !== undefined)
 }

@@ -1,0 +1,29 @@
+import { readFileSync, statSync } from 'node:fs'
+import { normalize, dirname } from 'node:path'
+
+import { AuthorityFailure } from './failure.ts'
+
+/** The only folder from which a challenge of the Arc agent may ask for a file. */
+const FOLDER = '/var/opt/azcmagent/tokens'
+
+const LARGEST_KEY = 4096
+
+/**
+ * What Azure Arc wants to see: the content of a file that only members of a group may read. `challenge` names the file.
+ *
+ * @returns the Authorization header
+ * @throws AuthorityFailure when the challenge names another file, or it cannot be read
+ */
+export function arcChallengeAnswer(challenge: string | undefined, folder = FOLDER): string {
+  const [, file] = /^Basic realm="?([^"]+)"?$/i.exec(challenge ?? '') ?? []
+  if (file === undefined || normalize(file) !== file || dirname(file) !== folder || !file.endsWith('.key')) {
+    throw new AuthorityFailure('The Azure Arc agent asks for a file that is not its own. See that only the agent listens at IDENTITY_ENDPOINT.', true)
+  }
+  try {
+    if (statSync(file).size > LARGEST_KEY) throw Object.assign(new Error(), { code: 'EFBIG' })
+    return `Basic ${readFileSync(file, 'utf8')}`
+  } catch (error) {
+    const { code = 'unreadable' } = error as NodeJS.ErrnoException
+    throw new AuthorityFailure(`The key of the Azure Arc agent cannot be read (${code}). Add the gateway's user to the group himds.`, true, { code })
+  }
+}

@@ -1,0 +1,82 @@
+import type { ClientAssertionCallback } from '@azure/msal-node'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+import type { Secret } from '../config/secret.ts'
+import { fetchAppToken } from './app-token.ts'
+import type { AppRegistration } from './app-token.ts'
+import { signAssertion } from './assertion.ts'
+import { CertificateFault, readKeyPair } from './certificate-file.ts'
+import type { KeyPair } from './certificate-file.ts'
+import type { Log } from './credential.ts'
+import { dueWarning } from './expiry.ts'
+import { AuthorityFailure } from './failure.ts'
+import type { Material } from './rotation.ts'
+
+export interface CertificateSettings {
+  readonly file: string
+  readonly password: Secret | undefined
+  /** Sends the chain too, for registrations that trust a subject name and issuer. */
+  readonly sendChain: boolean
+}
+
+/**
+ * An app registration with a certificate: what is returned reads the file as it stands at each call, and warns 30, 7 and 1 days
+ * before the certificate ends.
+ */
+export function certificate(app: AppRegistration, { file, password, sendChain }: CertificateSettings, log: Log): () => Material {
+  let last: { readonly identity: string, readonly pair: KeyPair } | undefined
+  let warned: number | undefined
+  return () => {
+    const identity = fingerprint(readFileSync(file), password?.reveal())
+    if (identity !== last?.identity) {
+      last = { identity, pair: read() }
+      warned = undefined
+      log.info(certificateFacts(last.pair), 'certificate')
+    }
+    const { pair } = last
+    warn(pair)
+    return { identity, fetch: (request) => fetchAppToken(app, { clientAssertion: signedWith(pair) }, request) }
+  }
+
+  function read(): KeyPair {
+    try {
+      return readKeyPair(readFileSync(file), password?.reveal())
+    } catch (error) {
+      throw error instanceof CertificateFault ? new AuthorityFailure(`The certificate's file ${file} cannot be used. ${error.message}`, true) : error
+    }
+  }
+
+  function signedWith(pair: KeyPair): ClientAssertionCallback {
+    return async ({ clientId, tokenEndpoint = '' }) => signAssertion(pair, { clientId, tokenEndpoint, sendChain })
+  }
+
+  function warn({ certificate }: KeyPair): void {
+    const left = Date.parse(certificate.validTo) - Date.now()
+    const due = dueWarning(left)
+    if (due === undefined || due === warned) return
+    warned = due
+    const when = left < 0 ? 'has ended' : `ends within ${due === 1 ? 'a day' : `${due} days`}`
+    log.warn({ ends: endOf(certificate.validTo) }, `the certificate of the credential ${when}: upload a new one to the app registration and replace the file`)
+  }
+}
+
+/** What may be shown of a certificate. Entra's portal shows the SHA-1 thumbprint. */
+export function certificateFacts({ certificate, chain }: KeyPair): { thumbprint: string, sha256: string, subject: string, ends: string, chain: number } {
+  return {
+    thumbprint: hex(certificate.fingerprint), sha256: hex(certificate.fingerprint256),
+    subject: certificate.subject.replaceAll('\n', ', '), ends: endOf(certificate.validTo), chain: chain.length,
+  }
+}
+
+function hex(fingerprint: string): string {
+  return fingerprint.replaceAll(':', '')
+}
+
+function endOf(validTo: string): string {
+  return new Date(validTo).toISOString()
+}
+
+function fingerprint(file: Buffer, password = ''): string {
+  return createHash('sha256').update(file).update('\0').update(password).digest('hex')
+}

@@ -1,0 +1,68 @@
+import type { Dispatcher } from 'undici'
+
+import { connectionFailure } from './authority-answer.ts'
+import type { AuthorityAnswer } from './authority-answer.ts'
+import type { AuthorityFailure } from './failure.ts'
+
+export interface ExchangeOptions {
+  /** The only way out of the process. */
+  readonly dispatcher: Dispatcher
+  /** Ends the attempt, with an AuthorityFailure as its reason. */
+  readonly signal: AbortSignal
+  /** Plain http is right for a managed identity's local end point, and for nothing else. */
+  readonly plainHttp?: 'allowed'
+}
+
+interface AuthorityRequest {
+  readonly method: 'GET' | 'POST'
+  readonly url: URL
+  readonly headers?: Record<string, string> | undefined
+  readonly body?: string | undefined
+}
+
+/** No answer of an authority is larger. */
+const LARGEST_ANSWER = 1024 * 1024
+
+/**
+ * Sends one request to an authority. Follows no redirect: that would repeat the credential to wherever it leads.
+ *
+ * @throws AuthorityFailure when no whole answer came
+ */
+export async function exchange(
+  { method, url, headers, body }: AuthorityRequest, { dispatcher, signal, plainHttp }: ExchangeOptions,
+): Promise<AuthorityAnswer> {
+  try {
+    if (url.protocol !== 'https:' && plainHttp === undefined) throw Object.assign(new Error('not https'), { code: 'NOT_HTTPS' })
+    const answer = await dispatcher.request({
+      origin: url.origin, path: url.pathname + url.search, method, headers: { accept: 'application/json', ...headers }, body: body ?? null, signal,
+    })
+    return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await readWhole(answer.body)), url }
+  } catch (error) {
+    throw signal.aborted ? signal.reason as AuthorityFailure : connectionFailure(error, url)
+  }
+}
+
+async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of body) {
+    length += chunk.length
+    if (length > LARGEST_ANSWER) throw Object.assign(new Error('answer too large'), { code: 'ANSWER_TOO_LARGE' })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** A JSON object, or `undefined`: what stands between may answer pages. */
+function parse(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
+}

@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs'
+import type { Dispatcher } from 'undici'
+
+import { arcChallengeAnswer } from './arc.ts'
+import { answerFailure, tokenIn } from './authority-answer.ts'
+import type { AuthorityAnswer } from './authority-answer.ts'
+import type { FetchedToken, FetchToken } from './credential.ts'
+import { exchange } from './exchange.ts'
+import { inOneLine } from './explain.ts'
+import type { Explanation } from './explain.ts'
+import { AuthorityFailure } from './failure.ts'
+
+export interface ManagedIdentity {
+  /** The client id of a user-assigned identity; `undefined`: the system-assigned one. */
+  readonly clientId: string | undefined
+  readonly scope: string
+  readonly dispatcher: Dispatcher
+  /** Where the platform says how to reach its end point. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** The local end point that gives tokens, as the platform announces it. */
+interface EndPoint {
+  readonly platform: 'App Service or Container Apps' | 'Azure Arc' | 'virtual machine (IMDS)'
+  readonly url: string
+  readonly version: string
+  readonly headers: Record<string, string>
+}
+
+const ARC_AGENT = '/opt/azcmagent/bin/himds'
+
+/**
+ * The identity that Azure gives the machine, app or container: asks its local end point, which needs no secret. Without MSAL,
+ * whose managed identity is one for the whole process, with a cache and repetitions of its own.
+ *
+ * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+ */
+export function managedIdentity(identity: ManagedIdentity): FetchToken {
+  return async ({ signal }) => {
+    const endPoint = endPointOf(identity.env)
+    const url = new URL(endPoint.url)
+    url.searchParams.set('api-version', endPoint.version)
+    url.searchParams.set('resource', identity.scope.replace(/\/\.default$/, ''))
+    if (identity.clientId !== undefined) url.searchParams.set('client_id', identity.clientId)
+
+    const ask = async (headers: Record<string, string>): Promise<AuthorityAnswer> => {
+      return exchange({ method: 'GET', url, headers }, { dispatcher: identity.dispatcher, signal, plainHttp: 'allowed' })
+    }
+    try {
+      const answer = await ask(endPoint.headers)
+      const again = endPoint.platform === 'Azure Arc' && answer.status === 401 ? arcChallengeAnswer(answer.headers['www-authenticate']) : undefined
+      return tokenOf(again === undefined ? answer : await ask({ ...endPoint.headers, authorization: again }), identity.clientId)
+    } catch (error) {
+      throw noEndPoint(error, endPoint)
+    }
+  }
+}
+
+function endPointOf(env: ManagedIdentity['env']): EndPoint {
+  const { IDENTITY_ENDPOINT: url, IDENTITY_HEADER: header, IMDS_ENDPOINT: imds } = env
+  if (env['IDENTITY_SERVER_THUMBPRINT'] !== undefined || (url === undefined && env['MSI_ENDPOINT'] !== undefined)) {
+    throw new AuthorityFailure('The managed identity of this platform (Service Fabric, Machine Learning, Cloud Shell) is not supported. '
+      + 'Use a certificate or a federated token instead.', true)
+  }
+  if (url !== undefined && header !== undefined) {
+    return { platform: 'App Service or Container Apps', url, version: '2019-08-01', headers: { 'x-identity-header': header } }
+  }
+  const metadata = { metadata: 'true' }
+  if (url !== undefined && imds !== undefined) return { platform: 'Azure Arc', url, version: '2020-06-01', headers: metadata }
+  if (existsSync(ARC_AGENT)) {
+    return { platform: 'Azure Arc', url: 'http://127.0.0.1:40342/metadata/identity/oauth2/token', version: '2020-06-01', headers: metadata }
+  }
+  const host = (env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? 'http://169.254.169.254').replace(/\/+$/, '')
+  return { platform: 'virtual machine (IMDS)', url: `${host}/metadata/identity/oauth2/token`, version: '2018-02-01', headers: metadata }
+}
+
+function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): FetchedToken {
+  const { body = {} } = answer
+  const failure = answerFailure(answer)
+  if (failure !== undefined) {
+    // While an identity is being assigned the end point answers 404 or 410.
+    const passing = answer.status === 404 || answer.status === 410
+    const unknown = answer.status === 400 || answer.status === 403
+    throw unknown ? new AuthorityFailure(inOneLine(NO_IDENTITY), true, failure.facts) : new AuthorityFailure(failure.message, failure.refused && !passing, failure.facts)
+  }
+  const { client_id: givenTo } = body
+  if (clientId !== undefined && typeof givenTo === 'string' && givenTo.toLowerCase() !== clientId.toLowerCase()) {
+    throw new AuthorityFailure('The end point gave a token of another managed identity than AZURE_CLIENT_ID names. Assign that identity to this machine or app.', true)
+  }
+  return tokenIn({ ...answer, body: { ...body, expires_in: body['expires_in'] ?? secondsUntil(body['expires_on']) } })
+}
+
+/** App Service names the moment of the end, in seconds since 1970, instead of the life. */
+function secondsUntil(moment: unknown): number | undefined {
+  const seconds = Number(moment)
+  return moment === undefined || !Number.isFinite(seconds) ? undefined : Math.floor(seconds - Date.now() / 1000)
+}
+
+const NO_IDENTITY: Explanation = {
+  what: 'There is no such managed identity here.',
+  why: 'The machine or app has no managed identity, or not the one that AZURE_CLIENT_ID names.',
+  todo: 'Switch it on at Azure portal → the virtual machine, app or container app → Identity; '
+    + 'for a user-assigned one set AZURE_CLIENT_ID to its client id, else remove AZURE_CLIENT_ID.',
+}
+
+/** Nothing answered at all: mostly this is not a machine of Azure's, and the variables of a credential were forgotten. */
+function noEndPoint(error: unknown, { platform }: EndPoint): unknown {
+  if (!(error instanceof AuthorityFailure) || error.refused || error.facts.status !== undefined) return error
+  return new AuthorityFailure(
+    `The managed identity's end point of a ${platform} did not answer (${error.facts.code ?? 'no connection'}). If this does not run in Azure, `
+    + 'set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or another credential.', false, error.facts, error.cause)
+}

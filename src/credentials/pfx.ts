@@ -1,0 +1,159 @@
+import { createDecipheriv, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
+
+import { element, elements, identifier, integer, NotAsn1, octets, sequence } from './der.ts'
+import type { Element } from './der.ts'
+import { deriveKey, passwordBytes, PURPOSE } from './pkcs12-key.ts'
+
+/** What a PFX (PKCS #12) file holds: keys in PKCS #8 and certificates, in DER. */
+export interface PfxContents {
+  readonly keys: readonly Buffer[]
+  readonly certificates: readonly Buffer[]
+}
+
+/** The file cannot be read; `reason` says why. */
+export class PfxFault extends Error {
+  readonly reason: 'damaged' | 'password' | 'algorithm'
+  constructor(reason: PfxFault['reason']) {
+    super(`PFX: ${reason}`)
+    this.reason = reason
+  }
+}
+
+// Object identifiers, as they are encoded.
+const DATA = '2a864886f70d010701'
+const ENCRYPTED_DATA = '2a864886f70d010706'
+const BAG = '2a864886f70d010c0a01'
+const X509 = '2a864886f70d01091601'
+const PBES2 = '2a864886f70d01050d'
+const PBKDF2 = '2a864886f70d01050c'
+const SHA1_3DES = ['2a864886f70d010c0103', '2a864886f70d010c0104']
+const HASHES: Readonly<Record<string, string>> = {
+  '2b0e03021a': 'sha1', '608648016503040201': 'sha256', '608648016503040202': 'sha384', '608648016503040203': 'sha512', '608648016503040204': 'sha224',
+}
+const HMACS: Readonly<Record<string, string>> = {
+  '2a864886f70d0207': 'sha1', '2a864886f70d0208': 'sha224', '2a864886f70d0209': 'sha256', '2a864886f70d020a': 'sha384', '2a864886f70d020b': 'sha512',
+}
+const CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>> = {
+  '60864801650304012a': ['aes-256-cbc', 32], '608648016503040116': ['aes-192-cbc', 24], '608648016503040102': ['aes-128-cbc', 16],
+  '2a864886f70d0307': ['des-ede3-cbc', 24],
+}
+
+/** Iterations beyond are no protection any more but a way to keep the gateway busy. */
+const MOST_ITERATIONS = 10_000_000
+
+/**
+ * Reads a PFX file, encrypted with AES or 3DES, because Node.js can use one for TLS but does not give its key back.
+ * All cryptography is Node's.
+ *
+ * @throws {PfxFault} RC2, which old versions of Windows and OpenSSL wrote, is a fault `algorithm`
+ * @see https://www.rfc-editor.org/rfc/rfc7292
+ */
+export function readPfx(file: Buffer, password: string): PfxContents {
+  try {
+    const [, authSafe, mac] = sequence(element(file), 2)
+    const safe = octets(inContext(sequence(authSafe, 2)[1]))
+    // An empty password is written in two ways: as no bytes, or as the zero at the end alone.
+    const forms = password === '' ? [passwordBytes(''), Buffer.alloc(0)] : [passwordBytes(password)]
+    const fitting = mac === undefined ? forms[0] : forms.find((form) => macFits(mac, safe, form))
+    if (fitting === undefined) throw new PfxFault('password')
+    const bags = sequence(element(safe), 0).flatMap((info) => bagsOf(info, password, fitting))
+    return {
+      keys: bags.flatMap((bag) => keyIn(bag, password, fitting)),
+      certificates: bags.flatMap(certificateIn),
+    }
+  } catch (error) {
+    throw error instanceof NotAsn1 ? new PfxFault('damaged') : error
+  }
+}
+
+function macFits(mac: Element, data: Buffer, password: Buffer): boolean {
+  const [digestInfo, salt, iterations] = sequence(mac, 2)
+  const [algorithm, digest] = sequence(digestInfo, 2)
+  const hash = known(HASHES[identifier(sequence(algorithm, 1)[0])])
+  const expected = octets(digest)
+  const key = deriveKey(password, {
+    hash, purpose: PURPOSE.mac, salt: octets(salt), iterations: iterations === undefined ? 1 : bounded(integer(iterations)), size: expected.length,
+  })
+  const actual = createHmac(hash, key).update(data).digest()
+  return actual.length === expected.length && timingSafeEqual(actual, expected)
+}
+
+/** The bags in one part of the file, which may be encrypted as a whole. */
+function bagsOf(contentInfo: Element, password: string, bytes: Buffer): Element[] {
+  const [type, content] = sequence(contentInfo, 2)
+  switch (identifier(type)) {
+    case DATA: return sequence(element(octets(inContext(content))), 0)
+    case ENCRYPTED_DATA: {
+      const [, algorithm, encrypted] = sequence(sequence(inContext(content), 2)[1], 3)
+      return sequence(element(decrypt(algorithm!, octets(encrypted, 0x80), password, bytes)), 0)
+    }
+    default: throw new PfxFault('algorithm')
+  }
+}
+
+function keyIn(bag: Element, password: string, bytes: Buffer): Buffer[] {
+  const [type, value] = sequence(bag, 2)
+  switch (identifier(type)) {
+    case `${BAG}01`: return [inContext(value).whole]
+    case `${BAG}02`: {
+      const [algorithm, encrypted] = sequence(inContext(value), 2)
+      return [element(decrypt(algorithm!, octets(encrypted), password, bytes)).whole]
+    }
+    default: return []
+  }
+}
+
+function certificateIn(bag: Element): Buffer[] {
+  const [type, value] = sequence(bag, 2)
+  if (identifier(type) !== `${BAG}03`) return []
+  const [format, certificate] = sequence(inContext(value), 2)
+  return identifier(format) === X509 ? [octets(inContext(certificate))] : []
+}
+
+function decrypt(algorithm: Element, encrypted: Buffer, password: string, bytes: Buffer): Buffer {
+  const { cipher, key, iv } = keyFor(algorithm, password, bytes)
+  try {
+    const decipher = createDecipheriv(cipher, key, iv)
+    return Buffer.concat([decipher.update(encrypted), decipher.final()])
+  } catch {
+    throw new PfxFault('password')
+  }
+}
+
+function keyFor(algorithm: Element, password: string, bytes: Buffer): { cipher: string, key: Buffer, iv: Buffer } {
+  const [scheme, parameters] = sequence(algorithm, 2)
+  const oid = identifier(scheme)
+  if (SHA1_3DES.includes(oid)) {
+    const [salt, count] = sequence(parameters, 2)
+    const derive = (purpose: number, size: number): Buffer =>
+      deriveKey(bytes, { hash: 'sha1', purpose, salt: octets(salt), iterations: bounded(integer(count)), size })
+    const key = oid === SHA1_3DES[0] ? derive(PURPOSE.key, 24) : derive(PURPOSE.key, 16)
+    return { cipher: 'des-ede3-cbc', key: key.length === 24 ? key : Buffer.concat([key, key.subarray(0, 8)]), iv: derive(PURPOSE.iv, 8) }
+  }
+  if (oid !== PBES2) throw new PfxFault('algorithm')
+  const [derivation, encryption] = sequence(parameters, 2)
+  const [function_, kdf] = sequence(derivation, 2)
+  const [cipherId, iv] = sequence(encryption, 2)
+  if (identifier(function_) !== PBKDF2) throw new PfxFault('algorithm')
+  const [salt, count, ...rest] = sequence(kdf, 2)
+  const prf = rest.find(({ tag }) => tag === 0x30)
+  const hash = prf === undefined ? 'sha1' : known(HMACS[identifier(elements(prf)[0])])
+  const [cipher, size] = known(CIPHERS[identifier(cipherId)])
+  return { cipher, key: pbkdf2Sync(password, octets(salt), bounded(integer(count)), size, hash), iv: octets(iv) }
+}
+
+/** The element inside an explicit context tag 0. */
+function inContext(one: Element | undefined): Element {
+  if (one?.tag !== 0xa0) throw new NotAsn1()
+  return element(one.content)
+}
+
+function known<T>(value: T | undefined): T {
+  if (value === undefined) throw new PfxFault('algorithm')
+  return value
+}
+
+function bounded(iterations: number): number {
+  if (iterations < 1 || iterations > MOST_ITERATIONS) throw new PfxFault('algorithm')
+  return iterations
+}

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs'
+
+import { fetchAppToken } from './app-token.ts'
+import type { AppRegistration } from './app-token.ts'
+import type { FetchToken } from './credential.ts'
+import { AuthorityFailure } from './failure.ts'
+
+/** A federated token that the platform writes to a file, and replaces now and then: read anew for every request. */
+export function workloadIdentity(app: AppRegistration, file: string): FetchToken {
+  return (request) => fetchAppToken(app, { clientAssertion: readAssertion(file) }, request)
+}
+
+function readAssertion(file: string): string {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    const { code = 'unreadable' } = error as NodeJS.ErrnoException
+    throw new AuthorityFailure(`The platform's token file ${file} cannot be read (${code}). `
+      + 'See that the platform mounts it (Kubernetes: the label azure.workload.identity/use: "true" on the pod).', false, { code })
+  }
+  // It is being written, or is something else.
+  if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)) {
+    throw new AuthorityFailure(`The platform's token file ${file} holds no token. Check AZURE_FEDERATED_TOKEN_FILE.`, false)
+  }
+  return text
+}

@@ -1,0 +1,104 @@
+import t from 'tap'
+import { readFileSync } from 'node:fs'
+
+import { CertificateFault, readKeyPair } from '../../src/credentials/certificate-file.ts'
+
+const PASSWORD = 'pässword'
+
+function fixture(name: string): string {
+  return new URL(`../../../test/credentials/certificates/${name}`, import.meta.url).pathname
+}
+
+const thumbprint = readKeyPair(readFileSync(fixture('plain.pem')), undefined).certificate.fingerprint256
+
+t.test('reads PEM and PFX files in all the ways they are encrypted', async t => {
+  for (const file of ['encrypted-pkcs8.pem', 'encrypted-pkcs1.pem', 'plain.pem', 'aes.pfx', 'aes-no-mac.pfx', 'aes-sha512.pfx', 'unencrypted.pfx', 'aes-base64.txt']) {
+    t.equal(readKeyPair(readFileSync(fixture(file)), PASSWORD).certificate.fingerprint256, thumbprint, file)
+  }
+  for (const file of ['plain.pem', 'aes-empty.pfx', '3des-empty.pfx']) {
+    t.equal(readKeyPair(readFileSync(fixture(file)), undefined).certificate.fingerprint256, thumbprint, file)
+  }
+})
+
+t.test('finds the certificate that belongs to the key, and the chain above it', async t => {
+  for (const file of ['chain.pem', '3des-chain.pfx']) {
+    const { certificate, chain } = readKeyPair(readFileSync(fixture(file)), PASSWORD)
+    t.match(certificate.subject, /gateway\.contoso\.example/, file)
+    t.match(chain, [{ subject: /gateway test authority/ }], file)
+  }
+})
+
+t.test('says what is wrong with a file, and what to do', async t => {
+  const wrong: [file: string, password: string | undefined, sentence: RegExp][] = [
+    ['encrypted-pkcs8.pem', undefined, /is encrypted\. Set AZURE_CLIENT_CERTIFICATE_PASSWORD/],
+    ['encrypted-pkcs8.pem', 'wrong', /cannot be decrypted\. Set AZURE_CLIENT_CERTIFICATE_PASSWORD/],
+    ['encrypted-pkcs1.pem', 'wrong', /cannot be decrypted\. Set AZURE_CLIENT_CERTIFICATE_PASSWORD/],
+    ['aes.pfx', undefined, /is encrypted\. Set AZURE_CLIENT_CERTIFICATE_PASSWORD/],
+    ['aes.pfx', 'wrong', /does not fit/],
+    ['3des-chain.pfx', 'wrong', /does not fit/],
+    ['aes-no-mac.pfx', 'wrong', /does not fit|damaged/],
+    ['rc2.pfx', PASSWORD, /RC2.*openssl/],
+    ['no-key.pfx', PASSWORD, /no private key/],
+    ['mismatch.pem', undefined, /belongs to another certificate/],
+    ['ec.pem', undefined, /type ec; Entra takes RSA/],
+    ['short.pem', undefined, /1024 bits; Entra takes RSA keys of 2048/],
+    ['README.md', undefined, /neither PEM nor PFX/],
+  ]
+  for (const [file, password, sentence] of wrong) {
+    t.throws(() => readKeyPair(readFileSync(fixture(file)), password), sentence, `${file} ${password}`)
+  }
+  const pem = readFileSync(fixture('plain.pem'), 'utf8')
+  const [certificate, key] = [pem.slice(0, pem.indexOf('-----BEGIN PRIVATE')), pem.slice(pem.indexOf('-----BEGIN PRIVATE'))]
+  t.throws(() => readKeyPair(Buffer.from(certificate), undefined), /no private key/)
+  t.throws(() => readKeyPair(Buffer.from(key), undefined), /no certificate/)
+  t.throws(() => readKeyPair(Buffer.from(certificate.replace(/\n[A-Za-z0-9+/]{40}/, '\n') + key), undefined), /damaged/)
+  t.throws(() => readKeyPair(Buffer.from(certificate + key.replace(/\n[A-Za-z0-9+/]{40}/, '\n')), undefined), /damaged or of an unknown form/)
+})
+
+t.test('a PFX file that is cut or altered is a fault, never a crash or an endless loop', async t => {
+  const file = readFileSync(fixture('aes.pfx'))
+  for (let length = 0; length < file.length; length += 97) {
+    t.throws(() => readKeyPair(file.subarray(0, length), PASSWORD), /neither PEM nor PFX/)
+  }
+  for (let at = 0; at < 200; at++) {
+    const altered = Buffer.from(file)
+    altered[at]! ^= 0x55
+    try {
+      readKeyPair(altered, PASSWORD)
+    } catch (error) {
+      t.type(error, CertificateFault, `byte ${at}`)
+    }
+  }
+})
+
+t.test('reads PFX files in BER, as some libraries write them: lengths left out, bytes in pieces', async t => {
+  t.equal(readKeyPair(toBer(readFileSync(fixture('aes.pfx'))), PASSWORD).certificate.fingerprint256, thumbprint)
+})
+
+/** The outer sequence and the content inside it in the form without lengths. */
+function toBer(der: Buffer): Buffer {
+  const end = Buffer.from([0, 0])
+  const children = (bytes: Buffer): Buffer[] => {
+    const found: Buffer[] = []
+    for (let at = 0; at < bytes.length;) {
+      const { start, length } = sizeAt(bytes, at)
+      found.push(bytes.subarray(at, start + length))
+      at = start + length
+    }
+    return found
+  }
+  const inside = (element: Buffer): Buffer => element.subarray(sizeAt(element, 0).start)
+  const [version, contentInfo, mac] = children(inside(der))
+  const [type, explicit] = children(inside(contentInfo!))
+  const data = inside(inside(explicit!))
+  const half = Math.floor(data.length / 2)
+  const piece = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0x04, 0x82, bytes.length >> 8, bytes.length & 0xff]), bytes])
+  const octets = Buffer.concat([Buffer.from([0x24, 0x80]), piece(data.subarray(0, half)), piece(data.subarray(half)), end])
+  const content = Buffer.concat([Buffer.from([0x30, 0x80]), type!, Buffer.from([0xa0, 0x80]), octets, end, end])
+  return Buffer.concat([Buffer.from([0x30, 0x80]), version!, content, mac!, end])
+}
+
+function sizeAt(bytes: Buffer, at: number): { start: number, length: number } {
+  const first = bytes[at + 1]!
+  return first < 0x80 ? { start: at + 2, length: first } : { start: at + 2 + (first & 0x7f), length: bytes.readUIntBE(at + 2, first & 0x7f) }
+}
