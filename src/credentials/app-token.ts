@@ -61,7 +61,9 @@ function ofMsal(error: unknown): AuthorityFailure {
   if (error instanceof AuthorityFailure) return error
   const { errorCode } = (error ?? {}) as { errorCode?: unknown }
   const code = typeof errorCode === 'string' && /^[\w-]{1,60}$/.test(errorCode) ? errorCode : 'unknown'
-  return new AuthorityFailure(
-    `The authority's answer cannot be used (${code}). Check AZURE_AUTHORITY_HOST, AZURE_TENANT_ID and the credential.`, false, { code },
-  )
+  return new AuthorityFailure({
+    what: `The authority's answer cannot be used (${code}).`,
+    why: 'Its metadata is not complete, names another issuer, or AZURE_TENANT_ID is common, organizations or consumers.',
+    todo: 'Check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID.',
+  }, false, { code })
 }

@@ -1,7 +1,7 @@
 import type { FetchedToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
 import type { FailureFacts } from './failure.ts'
-import { explainAnswer, explainConnection, inOneLine } from './explain.ts'
+import { explainAnswer, explainConnection } from './explain.ts'
 
 /** What an authority answered. */
 export interface AuthorityAnswer {
@@ -24,14 +24,14 @@ export function answerFailure(answer: AuthorityAnswer): AuthorityFailure | undef
   if (status >= 200 && status < 300 && body !== undefined) return undefined
   const facts = factsOf(answer)
   const passing = status === 408 || status === 429 || status >= 500 || PASSING.test(facts.error ?? '') || PASSING_NUMBERS.has(facts.aadsts ?? 0)
-  return new AuthorityFailure(inOneLine(explainAnswer(facts)), !passing && facts.error !== undefined, facts)
+  return new AuthorityFailure(explainAnswer(facts), !passing && facts.error !== undefined, facts)
 }
 
 /** No answer came from `url`; `error` is undici's. */
 export function connectionFailure(error: unknown, url: URL): AuthorityFailure {
   const { code } = (error ?? {}) as { code?: unknown }
   const facts = { asked: askedOf(url), host: url.host, ...(typeof code === 'string' ? { code } : {}) }
-  return new AuthorityFailure(inOneLine(explainConnection(facts)), false, facts, error)
+  return new AuthorityFailure(explainConnection(facts), false, facts, error)
 }
 
 /**
@@ -51,8 +51,12 @@ export function tokenIn(answer: AuthorityAnswer | undefined): FetchedToken {
 }
 
 function unusable(answer: AuthorityAnswer | undefined, how: string): AuthorityFailure {
-  const message = `${answer?.url.host ?? 'The authority'} answered ${how}. If it is Microsoft's, it will pass; else mend AZURE_AUTHORITY_HOST.`
-  return new AuthorityFailure(message, false, answer === undefined ? {} : factsOf(answer))
+  const explanation = {
+    what: `${answer?.url.host ?? 'The authority'} answered ${how}.`,
+    why: 'It is unwell, or something else answered in its place.',
+    todo: 'Nothing, if it is Microsoft\'s: it will pass. Else check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY).',
+  }
+  return new AuthorityFailure(explanation, false, answer === undefined ? {} : factsOf(answer))
 }
 
 /** Entra writes numbers, managed identities digits. */

@@ -11,8 +11,16 @@ export interface KeyPair {
   readonly chain: readonly X509Certificate[]
 }
 
-/** The file cannot be used. The message says what is wrong and the one thing to do, and holds nothing of the file. */
-export class CertificateFault extends Error {}
+/** The file cannot be used. Says why and the one thing to do, and holds nothing of the file. */
+export class CertificateFault extends Error {
+  readonly why: string
+  readonly todo: string
+  constructor(why: string, todo: string) {
+    super(`${why} ${todo}`)
+    this.why = why
+    this.todo = todo
+  }
+}
 
 /** Entra takes no shorter keys. */
 const SHORTEST_KEY = 2048
@@ -25,17 +33,17 @@ const SHORTEST_KEY = 2048
 export function readKeyPair(file: Buffer, password: string | undefined): KeyPair {
   const text = file.toString('latin1')
   const { keys, certificates } = /-----BEGIN [A-Z0-9 ]+-----/.test(text) ? readPem(text, password) : pfx(file, text, password)
-  if (certificates.length === 0) throw new CertificateFault('It holds no certificate. Put the certificate and its private key into one file.')
-  if (keys.length === 0) throw new CertificateFault('It holds no private key. Put the certificate and its private key into one file.')
+  if (certificates.length === 0) throw new CertificateFault('It holds no certificate.', 'Put the certificate and its private key into one file.')
+  if (keys.length === 0) throw new CertificateFault('It holds no private key.', 'Put the certificate and its private key into one file.')
   const key = keys.find((key) => certificates.some((certificate) => certificate.checkPrivateKey(key)))
   const certificate = certificates.find((certificate) => key !== undefined && certificate.checkPrivateKey(key))
   if (key === undefined || certificate === undefined) {
-    throw new CertificateFault('The private key belongs to another certificate. Put the key that the certificate was made with into the file.')
+    throw new CertificateFault('The private key belongs to another certificate.', 'Put the key that the certificate was made with into the file.')
   }
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (key.asymmetricKeyType !== 'rsa' || bits < SHORTEST_KEY) {
     const kind = key.asymmetricKeyType === 'rsa' ? `an RSA key of ${bits} bits` : `a key of type ${key.asymmetricKeyType}`
-    throw new CertificateFault(`It holds ${kind}; Entra takes RSA keys of ${SHORTEST_KEY} bits or more. Make a new certificate.`)
+    throw new CertificateFault(`It holds ${kind}; Entra takes RSA keys of ${SHORTEST_KEY} bits or more.`, 'Make a new certificate.')
   }
   return { key, certificate, chain: chainOf(certificate, certificates) }
 }
@@ -52,7 +60,7 @@ function readPem(text: string, password: string | undefined): { keys: KeyObject[
 function privateKey(pem: string, password: string | undefined): KeyObject {
   const encrypted = pem.includes('ENCRYPTED')
   if (encrypted && password === undefined) {
-    throw new CertificateFault('Its private key is encrypted. Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the key\'s password.')
+    throw new CertificateFault('Its private key is encrypted.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the key\'s password.')
   }
   try {
     return createPrivateKey({ key: pem, ...(password === undefined ? {} : { passphrase: password }) })
@@ -60,9 +68,9 @@ function privateKey(pem: string, password: string | undefined): KeyObject {
     // Said without the cause: it may quote the file.
     const { code = '' } = error as NodeJS.ErrnoException
     if (encrypted && code !== 'ERR_OSSL_UNSUPPORTED') {
-      throw new CertificateFault('Its private key cannot be decrypted. Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the right password.')
+      throw new CertificateFault('Its private key cannot be decrypted.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the right password.')
     }
-    throw new CertificateFault('Its private key is damaged or of an unknown form. Export it again in PKCS #8.')
+    throw new CertificateFault('Its private key is damaged or of an unknown form.', 'Export it again in PKCS #8.')
   }
 }
 
@@ -78,12 +86,12 @@ function pfx(file: Buffer, text: string, password = ''): { keys: KeyObject[], ce
   } catch (error) {
     if (error instanceof CertificateFault) throw error
     switch (error instanceof PfxFault ? error.reason : 'damaged') {
-      case 'password': throw new CertificateFault(password === ''
-        ? 'It is encrypted. Set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password.'
-        : 'The password does not fit. Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the right one.')
-      case 'algorithm': throw new CertificateFault('It is encrypted in an old way (RC2). Export it again with AES256, '
-        + 'or convert it: openssl pkcs12 -legacy -in old.pfx -nodes -out new.pem')
-      case 'damaged': throw new CertificateFault('It is neither PEM nor PFX, or damaged. Export the certificate with its private key again.')
+      case 'password': throw new CertificateFault(
+        password === '' ? 'It is encrypted.' : 'The password does not fit.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password.',
+      )
+      case 'algorithm': throw new CertificateFault('It is encrypted in an old way (RC2).',
+        'Export it again with AES256, or convert it: openssl pkcs12 -legacy -in old.pfx -nodes -out new.pem')
+      case 'damaged': throw new CertificateFault('It is neither PEM nor PFX, or damaged.', 'Export the certificate with its private key again.')
     }
   }
 }
@@ -92,7 +100,7 @@ function x509(certificate: string | Buffer): X509Certificate {
   try {
     return new X509Certificate(certificate)
   } catch {
-    throw new CertificateFault('A certificate in it is damaged. Export it again.')
+    throw new CertificateFault('A certificate in it is damaged.', 'Export it again.')
   }
 }
 

@@ -43,7 +43,8 @@ export function certificate(app: AppRegistration, { file, password, sendChain }:
     try {
       return readKeyPair(readFileSync(file), password?.reveal())
     } catch (error) {
-      throw error instanceof CertificateFault ? new AuthorityFailure(`The certificate's file ${file} cannot be used. ${error.message}`, true) : error
+      if (!(error instanceof CertificateFault)) throw error
+      throw new AuthorityFailure({ what: `The certificate's file ${file} cannot be used.`, why: error.why, todo: error.todo }, true)
     }
   }
 

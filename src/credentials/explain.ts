@@ -2,13 +2,6 @@ import { AADSTS } from './aadsts.ts'
 import type { Explanation } from './explanation.ts'
 import type { FailureFacts } from './failure.ts'
 
-export type { Explanation }
-
-/** An explanation as one line of a log. */
-export function inOneLine({ what, todo }: Explanation): string {
-  return `${what} ${todo}`
-}
-
 /** What an authority's answer means. Its own texts are never shown: they may echo what was sent. */
 export function explainAnswer(facts: FailureFacts): Explanation {
   const { aadsts, status, error, host = 'The authority' } = facts

@@ -7,3 +7,8 @@ export interface Explanation {
   /** The one thing to do, with the path in the portal. */
   readonly todo: string
 }
+
+/** An explanation as one line of a log. */
+export function inOneLine({ what, why, todo }: Explanation): string {
+  return `${what} ${why} ${todo}`
+}

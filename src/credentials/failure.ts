@@ -1,3 +1,6 @@
+import { inOneLine } from './explanation.ts'
+import type { Explanation } from './explanation.ts'
+
 /** What is known of a failed attempt to get a token. Holds nothing secret, and no text of the authority. */
 export interface FailureFacts {
   /** `metadata`, `token`: what was asked for. */
@@ -18,21 +21,29 @@ export interface FailureFacts {
   readonly traceId?: string
 }
 
-/** No token came. `message` is one sentence or two for an operator: what happened and the one thing to do. */
+/** No token came. `message` is for an operator: what happened, why, and the one thing to do. */
 export class AuthorityFailure extends Error {
   /** The credential or the request was turned down: asking again soon is of no use. */
   readonly refused: boolean
   readonly facts: FailureFacts
+  readonly explanation: Explanation
 
-  constructor(message: string, refused: boolean, facts: FailureFacts = {}, cause?: unknown) {
-    super(message, cause === undefined ? {} : { cause })
+  constructor(explanation: Explanation, refused: boolean, facts: FailureFacts = {}, cause?: unknown) {
+    super(inOneLine(explanation), cause === undefined ? {} : { cause })
     this.refused = refused
     this.facts = facts
+    this.explanation = explanation
   }
 }
 
 /** `error` as an AuthorityFailure: what is none counts as something that passes. */
 export function asAuthorityFailure(error: unknown): AuthorityFailure {
   if (error instanceof AuthorityFailure) return error
-  return new AuthorityFailure('The access token could not be fetched, for a reason that the gateway does not know.', false, {}, error)
+  return new AuthorityFailure(UNFORESEEN, false, {}, error)
+}
+
+const UNFORESEEN: Explanation = {
+  what: 'The access token could not be fetched.',
+  why: 'For a reason that the gateway does not know.',
+  todo: 'Look at the cause in the log, and report it with the gateway\'s version.',
 }

@@ -6,8 +6,7 @@ import { answerFailure, tokenIn } from './authority-answer.ts'
 import type { AuthorityAnswer } from './authority-answer.ts'
 import type { FetchedToken, FetchToken } from './credential.ts'
 import { exchange } from './exchange.ts'
-import { inOneLine } from './explain.ts'
-import type { Explanation } from './explain.ts'
+import type { Explanation } from './explanation.ts'
 import { AuthorityFailure } from './failure.ts'
 
 export interface ManagedIdentity {
@@ -59,8 +58,11 @@ export function managedIdentity(identity: ManagedIdentity): FetchToken {
 function endPointOf(env: ManagedIdentity['env']): EndPoint {
   const { IDENTITY_ENDPOINT: url, IDENTITY_HEADER: header, IMDS_ENDPOINT: imds } = env
   if (env['IDENTITY_SERVER_THUMBPRINT'] !== undefined || (url === undefined && env['MSI_ENDPOINT'] !== undefined)) {
-    throw new AuthorityFailure('The managed identity of this platform (Service Fabric, Machine Learning, Cloud Shell) is not supported. '
-      + 'Use a certificate or a federated token instead.', true)
+    throw new AuthorityFailure({
+      what: 'The managed identity of this platform is not supported.',
+      why: 'Service Fabric, Machine Learning and Cloud Shell have end points of their own kind.',
+      todo: 'Use a certificate or a federated token instead.',
+    }, true)
   }
   if (url !== undefined && header !== undefined) {
     return { platform: 'App Service or Container Apps', url, version: '2019-08-01', headers: { 'x-identity-header': header } }
@@ -81,11 +83,11 @@ function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): Fetched
     // While an identity is being assigned the end point answers 404 or 410.
     const passing = answer.status === 404 || answer.status === 410
     const unknown = answer.status === 400 || answer.status === 403
-    throw unknown ? new AuthorityFailure(inOneLine(NO_IDENTITY), true, failure.facts) : new AuthorityFailure(failure.message, failure.refused && !passing, failure.facts)
+    throw unknown ? new AuthorityFailure(NO_IDENTITY, true, failure.facts) : new AuthorityFailure(failure.explanation, failure.refused && !passing, failure.facts)
   }
   const { client_id: givenTo } = body
   if (clientId !== undefined && typeof givenTo === 'string' && givenTo.toLowerCase() !== clientId.toLowerCase()) {
-    throw new AuthorityFailure('The end point gave a token of another managed identity than AZURE_CLIENT_ID names. Assign that identity to this machine or app.', true)
+    throw new AuthorityFailure({ ...NO_IDENTITY, what: 'The end point gave a token of another managed identity than the one that AZURE_CLIENT_ID names.' }, true)
   }
   return tokenIn({ ...answer, body: { ...body, expires_in: body['expires_in'] ?? secondsUntil(body['expires_on']) } })
 }
@@ -106,7 +108,9 @@ const NO_IDENTITY: Explanation = {
 /** Nothing answered at all: mostly this is not a machine of Azure's, and the variables of a credential were forgotten. */
 function noEndPoint(error: unknown, { platform }: EndPoint): unknown {
   if (!(error instanceof AuthorityFailure) || error.refused || error.facts.status !== undefined) return error
-  return new AuthorityFailure(
-    `The managed identity's end point of a ${platform} did not answer (${error.facts.code ?? 'no connection'}). If this does not run in Azure, `
-    + 'set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or another credential.', false, error.facts, error.cause)
+  return new AuthorityFailure({
+    what: `The managed identity's end point (${platform}) did not answer (${error.facts.code ?? 'no connection'}).`,
+    why: 'No other credential is set, so the gateway takes a managed identity, which exists inside Azure only.',
+    todo: 'If this does not run in Azure, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or another credential.',
+  }, false, error.facts, error.cause)
 }

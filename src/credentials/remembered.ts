@@ -3,6 +3,7 @@ import { backOff } from './back-off.ts'
 import { spanOf, systemClock } from './clock.ts'
 import type { Clock, Span } from './clock.ts'
 import type { Credential, FetchedToken, FetchToken, Log } from './credential.ts'
+import type { Explanation } from './explanation.ts'
 import { asAuthorityFailure, AuthorityFailure } from './failure.ts'
 import { lifeOf } from './token-life.ts'
 
@@ -62,7 +63,7 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
     },
     close: () => {
       clearTimeout(timer)
-      closing.abort(new AuthorityFailure('The gateway is stopping.', false))
+      closing.abort(new AuthorityFailure({ what: 'The gateway is stopping.', why: 'It was told to.', todo: 'Nothing.' }, false))
     },
   }
 
@@ -94,7 +95,7 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
   async function fetchInTime(claims: string | undefined): Promise<FetchedToken> {
     const patience = new AbortController()
     const tooSlow = setTimeout(() => {
-      patience.abort(new AuthorityFailure(`The authority gave no token within ${timeout} ms.`, false, { code: 'TIMEOUT' }))
+      patience.abort(new AuthorityFailure(tooSlowFor(timeout), false, { code: 'TIMEOUT' }))
     }, timeout)
     const signal = AbortSignal.any([patience.signal, closing.signal])
     try {
@@ -162,5 +163,13 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
     return failure.refused
       ? new CredentialRejected({ cause: failure })
       : retryLater(new TokenUnavailable({ cause: failure }), pause.left())
+  }
+}
+
+function tooSlowFor(timeout: number): Explanation {
+  return {
+    what: `The authority gave no token within ${timeout} ms.`,
+    why: 'It is slow, or a firewall swallows what is sent to it.',
+    todo: 'Let this machine reach it on port 443, or set HTTPS_PROXY; TOKEN_TIMEOUT allows more time.',
   }
 }

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 
 import type { Target } from '../config.ts'
+import { environment } from '../config/load.ts'
 import type { AppRegistration } from './app-token.ts'
 import { certificate } from './certificate.ts'
 import { clientSecret } from './client-secret.ts'
@@ -62,7 +63,7 @@ interface Kind {
   readonly files: readonly string[]
 }
 
-function kindOf(target: Target, { agent, log, env = process.env }: ConnectOptions): Kind {
+function kindOf(target: Target, { agent, log, env = environment() }: ConnectOptions): Kind {
   const { credential } = target
   const registration = (of: { readonly tenantId: string, readonly clientId: string }): AppRegistration => ({
     authorityHost: authorityHostOf(target), scope: scopeOf(target), dispatcher: agent, tenantId: of.tenantId, clientId: of.clientId,

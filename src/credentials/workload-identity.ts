@@ -16,12 +16,16 @@ function readAssertion(file: string): string {
     text = readFileSync(file, 'utf8').trim()
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException
-    throw new AuthorityFailure(`The platform's token file ${file} cannot be read (${code}). `
-      + 'See that the platform mounts it (Kubernetes: the label azure.workload.identity/use: "true" on the pod).', false, { code })
+    throw new AuthorityFailure({
+      what: `The platform's token file ${file} cannot be read (${code}).`,
+      why: 'The platform does not mount it, or the gateway\'s user may not read it.',
+      todo: 'For Kubernetes set the label azure.workload.identity/use: "true" on the pod, and see that its service account is annotated with the client id.',
+    }, false, { code })
   }
-  // It is being written, or is something else.
   if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)) {
-    throw new AuthorityFailure(`The platform's token file ${file} holds no token. Check AZURE_FEDERATED_TOKEN_FILE.`, false)
+    throw new AuthorityFailure({
+      what: `The platform's token file ${file} holds no token.`, why: 'It is being written, or is another file.', todo: 'Check AZURE_FEDERATED_TOKEN_FILE.',
+    }, false)
   }
   return text
 }

@@ -4,11 +4,16 @@ import type { Test } from 'tap'
 import type { Clock } from '../../src/credentials/clock.ts'
 import type { FetchToken } from '../../src/credentials/credential.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
+import type { FailureFacts } from '../../src/credentials/failure.ts'
 import { rememberToken } from '../../src/credentials/remembered.ts'
 import { memoryLog, until } from './authority.ts'
 
-const down = new AuthorityFailure('The authority is down.', false)
-const wrongSecret = new AuthorityFailure('The client secret is wrong.', true, { aadsts: 7000215 })
+const down = failure('The authority is down.', false)
+const wrongSecret = failure('The client secret is wrong.', true, { aadsts: 7000215 })
+
+function failure(what: string, refused: boolean, facts: FailureFacts = {}): AuthorityFailure {
+  return new AuthorityFailure({ what, why: 'So it is.', todo: 'Wait.' }, refused, facts)
+}
 
 /** A clock that the test sets; timers run on the real one. */
 function handClock(): Clock & { pass: (milliseconds: number) => void, set: (milliseconds: number) => void, sleep: (milliseconds: number) => void } {
@@ -93,13 +98,13 @@ t.test('a failure is shared by all who wait, and tells when to come again', asyn
 
 t.test('while the store leaves the authority alone, callers are told at once', async t => {
   const entra = authority()
-  entra.trouble = new AuthorityFailure('Asked too often.', false, { retryAfter: 500_000 })
+  entra.trouble = failure('Asked too often.', false, { retryAfter: 500_000 })
   const store = storeFor(t, entra.fetch)
   await t.rejects(store.authorization() as Promise<string>)
 
   await t.rejects(store.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 60 }, 'Retry-After is obeyed up to a minute')
   t.equal(entra.asked, 1)
-  t.equal(store.state().trouble, 'Asked too often.')
+  t.equal(store.state().trouble, 'Asked too often. So it is. Wait.')
 })
 
 t.test('a refused credential is 502 and is not tried again soon', async t => {
