@@ -3,11 +3,12 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 
 import { answerError } from './answer-error.ts'
+import authenticate, { knownCallers } from './callers/authenticate.ts'
 import browser from './callers/browser.ts'
-import type { Caller } from './callers/caller.ts'
 import head from './callers/head.ts'
 import host from './callers/host.ts'
 import impersonate from './callers/impersonate.ts'
+import { jsonReader } from './callers/read-json.ts'
 import { userDirectory } from './callers/system-user.ts'
 import type { Settings } from './config.ts'
 import type { Credential } from './credentials/credential.ts'
@@ -50,15 +51,12 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
   })
 
   // The head of every request.
-  const anybody: Caller = { name: 'anybody', policy: settings.anybody }
-  app.decorateRequest('caller')
   app.decorateRequest('user', undefined)
   app.decorateRequest('exchange')
   app.addHook('onRequest', (request, reply, next) => {
     request.exchange = beginExchange(request.raw.headers['x-request-id'] as string | undefined, reply.raw, () => {
       logRequest(log, requestFacts(request, reply))
     })
-    request.caller = anybody
     next()
   })
 
@@ -71,6 +69,7 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
     await door.register(head, settings)
     await door.register(host, settings)
     await door.register(browser, settings)
+    await door.register(authenticate, { identify: knownCallers(settings, jsonReader(agent.reads)) })
     for (const { target, prefix } of targets) {
       const credential = connectCredential(target, { agent: agent.reads, log })
       const connection = connect(target, { agent, credential, watch: () => undefined, log, bodyLimit: settings.bodyLimit })

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { BadBatch } from './errors.ts'
 import { batchInward, batchOutward } from './odata/batch.ts'
 import type { BatchOptions } from './odata/batch.ts'
-import { isJson, mediaType } from './odata/content-type.ts'
+import { isJson } from './odata/content-type.ts'
 import { jsonLinksInward, jsonLinksOutward } from './odata/links.ts'
 import type { ByteTransform, UrlMap } from './odata/links.ts'
 
@@ -28,10 +28,9 @@ const FILE = /\/\$value(?:$|\?)/
  */
 export function outwardTransform(map: UrlMap, { contentType, contentEncoding, coding, status, path, prefer }: AnswerFacts): ByteTransform | undefined {
   if (status === 206 || (contentEncoding !== undefined && contentEncoding !== 'identity' && coding === undefined)) return undefined
-  if (isJson(contentType) && !FILE.test(path)) {
-    return jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true })
-  }
-  return mediaType(contentType) === 'multipart/mixed' ? batchOutward(map, contentType) : undefined
+  if (FILE.test(path)) return undefined
+  if (BATCH.test(path)) return batchOutward(map, contentType)
+  return isJson(contentType) ? jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true }) : undefined
 }
 
 /**
@@ -47,11 +46,10 @@ export function inwardTransform(
   const encoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity'
   if (BATCH.test(path)) {
     if (encoded) throw new BadBatch('send it without Content-Encoding.')
-    if (mediaType(contentType) !== 'multipart/mixed') throw new BadBatch('its Content-Type must be multipart/mixed.')
     return () => batchInward(map, contentType, batch)
   }
   return isJson(contentType) && !encoded ? () => jsonLinksInward(map) : undefined
 }
 
 /** The address of a `$batch`, as Dynamics may read it. */
-const BATCH = /\/(?:\$|%24)batch\/?$/i
+const BATCH = /\/(?:\$|%24)batch\/?(?:$|\?)/i

@@ -2,11 +2,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Target } from '../config.ts'
-import { BadRequest, ImpersonationUnsupported, UserRequired } from '../errors.ts'
-import { isCallerId } from '../headers.ts'
+import { BadRequest, ImpersonationUnsupported, UserNotAllowed, UserRequired } from '../errors.ts'
 import type { User } from './caller.ts'
 import type { UserDirectory } from './system-user.ts'
 import { userEmail } from './user-email.ts'
+import { mayActAs } from './users.ts'
 
 interface Options {
   readonly target: Pick<Target, 'url' | 'impersonation'>
@@ -42,17 +42,21 @@ function impersonate(app: FastifyInstance, { target: { url, impersonation }, dir
     const { mode, header } = impersonation
     if (mode === 'off') return undefined
     const { caller, raw: { rawHeaders } } = request
-    if (caller.user !== undefined) return 'objectId' in caller.user ? caller.user : directory.find(caller.user.email)
     const email = userEmail(rawHeaders, header)
-    const ownCallerId = caller.policy.callerIds === 'allow' && rawHeaders.some((name, index) => index % 2 === 0 && isCallerId(name))
+    if (caller.user !== undefined) {
+      if (email !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${header}.`)
+      return 'objectId' in caller.user ? caller.user : directory.find(caller.user.email)
+    }
+    const ownCallerId = caller.policy.callerIds === 'allow' && request.head.callerId !== undefined
     if (email === undefined) {
       if (mode === 'required' && !ownCallerId) throw new UserRequired(header)
       return undefined
     }
     if (url.product !== 'dataverse') throw new ImpersonationUnsupported(header)
+    if (!mayActAs(caller.policy, email)) throw new UserNotAllowed('it is not among the users that the settings let it name')
     if (ownCallerId) throw new BadRequest(`The request names its user twice: leave out ${header}, or the caller id.`)
     return directory.find(email)
   }
 }
 
-export default fp(impersonate, { name: 'impersonate', fastify: '5.x' })
+export default fp(impersonate, { name: 'impersonate', fastify: '5.x', dependencies: ['authenticate'] })

@@ -11,6 +11,9 @@ export function crossChecks(settings: Settings, faults: string[]): void {
     faults.push(`targets: two are called ${name!}; give each a name of its own.`)
   }
   for (const { url, impersonation } of targets) {
+    if (impersonation.mode === 'off' && callers.some(({ userFrom }) => userFrom !== 'header')) {
+      faults.push('impersonation.mode is off, but a caller\'s userFrom takes the user from its token: set the mode to optional or required, or userFrom to header.')
+    }
     if (url.product !== 'dataverse' && impersonation.mode === 'required') {
       faults.push('IMPERSONATION is required, but this product (Finance & Operations or Business Central) cannot act as a user: set it to off.')
     }

@@ -46,7 +46,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     // 499 is what proxies write for callers that left.
     status: exchange.reason instanceof CallerLeft && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
     ms: Math.round((performance.now() - exchange.started) * 10) / 10,
-    caller: caller.name,
+    caller: (caller as typeof caller | undefined)?.name ?? 'unknown',
     callerId: user !== undefined,
     code: exchange.code,
     causes: exchange.causes,
