@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 
 import { commands, help, overview } from './commands/commands.ts'
 import type { Command, CommandName } from './commands/commands.ts'
-import { environment, loadSettings, SettingsFault } from './config/load.ts'
+import { environment, loadListener, loadSettings, SettingsFault } from './config/load.ts'
 import { nearest } from './config/nearest.ts'
 
 process.exitCode = await main(process.argv.slice(2))
@@ -33,7 +33,7 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   switch (name) {
     case 'serve': return (await import('./commands/serve.ts')).serve(loadSettings(environment(), config))
     case 'demo': return (await import('./commands/demo.ts')).demo(options)
-    case 'healthcheck': return (await import('./commands/healthcheck.ts')).healthcheck(loadSettings(environment(), config))
+    case 'healthcheck': return (await import('./commands/healthcheck.ts')).healthcheck(loadListener(environment(), config))
   }
 }
 

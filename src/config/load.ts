@@ -32,14 +32,37 @@ export function environment(): NodeJS.ProcessEnv {
  */
 export function loadSettings(env: NodeJS.ProcessEnv, file: string | undefined): Settings {
   const faults: string[] = []
-  const source: Source = { env: nonEmpty(env), file: (path) => readFileSync(path, 'utf8') }
-  const path = file ?? source.env['GATEWAY_CONFIG']
-  const fromFile = path === undefined ? undefined : parseFile(path, faults)
-  const { written, nameOf } = settingsOfEnvironment(source, fromFile, faults)
+  const source = sourceOf(env)
+  const { written, nameOf } = settingsOfEnvironment(source, fileOf(source, file, faults), faults)
   const settings = readNode(schema, written, '', nameOf, source, faults)
   if (faults.length === 0) crossChecks(settings, faults)
   if (faults.length > 0) throw new SettingsFault(faults)
   return settings
+}
+
+/**
+ * Reads where the gateway listens and nothing else, to look at one that runs: other settings may be missing or wrong.
+ *
+ * @throws {SettingsFault}
+ */
+export function loadListener(env: NodeJS.ProcessEnv, file: string | undefined): Pick<Settings, 'host' | 'port' | 'tls'> {
+  const faults: string[] = []
+  const source = sourceOf(env)
+  const { host, port, tls } = schema.members
+  const { written, nameOf } = settingsOfEnvironment(source, fileOf(source, file, faults), [])
+  const { host: at, port: on, tls: how } = written as Readonly<Record<string, unknown>>
+  const listener = readNode({ type: 'group', about: '', members: { host, port, tls } }, { host: at, port: on, tls: how }, '', nameOf, source, faults)
+  if (faults.length > 0) throw new SettingsFault(faults)
+  return listener
+}
+
+function sourceOf(env: NodeJS.ProcessEnv): Source {
+  return { env: nonEmpty(env), file: (path) => readFileSync(path, 'utf8') }
+}
+
+function fileOf({ env }: Source, file: string | undefined, faults: string[]): unknown {
+  const path = file ?? env['GATEWAY_CONFIG']
+  return path === undefined ? undefined : parseFile(path, faults)
 }
 
 /** A file of JSON or YAML (of which JSON is a part). */

@@ -1,0 +1,32 @@
+# Two stages: one with npm builds, the other has nothing but Node and the gateway.
+# Node 26 is the newest line with long-term support.
+
+FROM node:26-trixie-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY tsconfig.json ./
+COPY scripts ./scripts
+COPY src ./src
+RUN npm run build && npm prune --omit=dev --ignore-scripts
+
+# No shell, no package manager; `nonroot` is the user 65532.
+FROM gcr.io/distroless/nodejs26-debian13:nonroot
+LABEL org.opencontainers.image.title="dynamics-gateway" \
+      org.opencontainers.image.description="Calls the Microsoft Dynamics 365 Web API for your apps" \
+      org.opencontainers.image.licenses="MIT"
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /build/package.json ./
+COPY --from=build /build/node_modules ./node_modules
+COPY --from=build /build/dist/src ./dist/src
+USER 65532:65532
+
+# HOST stays at loopback: that is right beside an app that shares the network of this container. To be reached through
+# a published port or a Service, set HOST=0.0.0.0 together with TRUST_NETWORK=true, or with callers in a settings file.
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/nodejs/bin/node", "/app/dist/src/main.js", "healthcheck"]
+
+# Node itself is process 1, so SIGTERM reaches it.
+ENTRYPOINT ["/nodejs/bin/node", "/app/dist/src/main.js"]
+CMD ["serve"]
