@@ -1,7 +1,7 @@
 # Two stages: one with npm builds, the other has nothing but Node and the gateway.
-# Node 26 is the newest line with long-term support.
 
-FROM node:26-trixie-slim AS build
+# What is built is the same with any Node; unlike 26, Node 24 needs no library (libatomic1) beyond those of every Debian image.
+FROM node:24-trixie-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
@@ -10,7 +10,7 @@ COPY scripts ./scripts
 COPY src ./src
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 
-# No shell, no package manager; `nonroot` is the user 65532.
+# The newest line of Node with long-term support. No shell, no package manager; `nonroot` is the user 65532.
 FROM gcr.io/distroless/nodejs26-debian13:nonroot
 LABEL org.opencontainers.image.title="dynamics-gateway" \
       org.opencontainers.image.description="Calls the Microsoft Dynamics 365 Web API for your apps" \

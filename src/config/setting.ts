@@ -17,6 +17,8 @@ export interface Setting<T> {
   readonly required?: true
   /** Never shown. */
   readonly secret?: true
+  /** What a file may hold here, in JSON Schema's words; left out, any text. */
+  readonly form?: Readonly<Record<string, unknown>>
 }
 
 /** Settings that belong together, by name; a name that is not listed is a fault. */

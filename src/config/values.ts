@@ -6,13 +6,13 @@ import { Fault } from './setting.ts'
 import type { Setting } from './setting.ts'
 
 /** What every setting says of itself. */
-interface About { readonly about: string, readonly env?: string }
+interface About { readonly about: string, readonly env?: string, readonly form?: Setting<unknown>['form'] }
 
 /** A length of time in milliseconds, written `1500ms`, `10s`, `5m` or `1h`. */
 export function duration(is: About & { fallback: string, least?: number }): Setting<number> {
   const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
   const write = 'a time such as 1500ms, 10s, 5m or 1h'
-  return setting({ ...is, write }, (written) => {
+  return setting({ ...is, write, form: { type: 'string', pattern: '^[0-9]{1,9}(ms|s|m|h)$' } }, (written) => {
     const [, number, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text(written, write)) ?? []
     if (number === undefined) throw new Fault(`is no length of time: write ${write}.`)
     const milliseconds = Number(number) * units[unit!]!
@@ -27,7 +27,7 @@ export function duration(is: About & { fallback: string, least?: number }): Sett
 export function size(is: About & { fallback: string }): Setting<number> {
   const units: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
   const write = 'a size such as 64KiB, 128MiB or 1GiB'
-  return setting({ ...is, write }, (written) => {
+  return setting({ ...is, write, form: { type: 'string', pattern: '^[0-9]{1,9}(B|KiB|MiB|GiB)$' } }, (written) => {
     const [, number, unit] = /^(\d{1,9})(B|KiB|MiB|GiB)$/.exec(text(written, write)) ?? []
     if (number === undefined) throw new Fault(`is no size: write ${write}.`)
     return Number(number) * units[unit!]!
@@ -37,7 +37,7 @@ export function size(is: About & { fallback: string }): Setting<number> {
 /** A whole number between `least` and `most`. */
 export function wholeNumber(is: About & { fallback: number, least: number, most: number }): Setting<number> {
   const write = `a whole number from ${is.least} to ${is.most}`
-  return setting({ ...is, write }, (written) => {
+  return setting({ ...is, write, form: { type: 'integer', minimum: is.least, maximum: is.most } }, (written) => {
     const number = typeof written === 'number' ? written : /^\d{1,10}$/.test(String(written)) ? Number(written) : NaN
     if (!Number.isInteger(number) || number < is.least || number > is.most) throw new Fault(`is not ${write}.`)
     return number
@@ -47,7 +47,7 @@ export function wholeNumber(is: About & { fallback: number, least: number, most:
 /** Yes or no. */
 export function flag(is: About & { fallback: boolean }): Setting<boolean> {
   const write = 'true or false'
-  return setting({ ...is, write }, (written) => {
+  return setting({ ...is, write, form: { type: 'boolean' } }, (written) => {
     if (written === true || written === 'true' || written === '1') return true
     if (written === false || written === 'false' || written === '0') return false
     throw new Fault(`is neither true nor false: write ${write}.`)
@@ -57,7 +57,7 @@ export function flag(is: About & { fallback: boolean }): Setting<boolean> {
 /** One of a few words. */
 export function choice<const W extends string>(is: About & { fallback: W, words: readonly W[] }): Setting<W> {
   const write = `one of ${is.words.join(', ')}`
-  return setting({ ...is, write }, (written) => {
+  return setting({ ...is, write, form: { enum: is.words } }, (written) => {
     const word = is.words.find((word) => word === written)
     if (word === undefined) throw new Fault(`is not known: write ${write}.`)
     return word
@@ -78,7 +78,7 @@ export function optional<T>(is: About & { write: string }, parse: (written: stri
 
 /** A list of texts; in the environment they are separated by commas. */
 export function list<T>(is: About & { write: string, fallback?: readonly string[] }, parse: (written: string) => T): Setting<readonly T[]> {
-  return setting({ ...is, fallback: is.fallback ?? [] }, (written) => {
+  return setting({ ...is, fallback: is.fallback ?? [], form: { type: 'array', items: { type: 'string' } } }, (written) => {
     const texts = typeof written === 'string' ? written.split(',') : written
     if (!Array.isArray(texts)) throw new Fault(`must be a list: write ${is.write}.`)
     return texts.map((one) => text(one, is.write)).filter((one) => one !== '').map(parse)
@@ -89,7 +89,12 @@ export function list<T>(is: About & { write: string, fallback?: readonly string[
 export function secret(is: About & { required: true }): Setting<Secret>
 export function secret(is: About): Setting<Secret | undefined>
 export function secret(is: About): Setting<Secret | undefined> {
-  return { type: 'setting', write: '{ env: NAME } or { file: path }', secret: true, ...is, read: readSecret }
+  return { type: 'setting', write: '{ env: NAME } or { file: path }', secret: true, ...is, form: SECRET, read: readSecret }
+}
+
+const SECRET = {
+  type: 'object', minProperties: 1, maxProperties: 1, additionalProperties: false,
+  properties: { env: { type: 'string' }, file: { type: 'string' } },
 }
 
 /** `text` as it stands, once it matches `form`. */
@@ -113,10 +118,10 @@ export function readableFile(path: string): string {
 function setting<T>(
   is: About & { write: string, fallback?: unknown, required?: true }, read: Setting<T>['read'],
 ): Setting<T> {
-  const { about, write, fallback, env, required } = is
+  const { about, write, fallback, env, required, form } = is
   return {
     type: 'setting', about, write, read,
-    ...(fallback === undefined ? {} : { fallback }), ...(env === undefined ? {} : { env }), ...(required ? { required } : {}),
+    ...(fallback === undefined ? {} : { fallback }), ...(env === undefined ? {} : { env }), ...(required ? { required } : {}), ...(form === undefined ? {} : { form }),
   }
 }
 

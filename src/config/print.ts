@@ -1,0 +1,118 @@
+import { schema } from '../config.ts'
+import type { Group, Members, Node, Setting } from './setting.ts'
+
+/** A part of the documentation: what it describes, and the settings that stand in it. */
+interface Section {
+  readonly path: string
+  readonly about: string
+  readonly settings: readonly (readonly [name: string, setting: Setting<unknown>])[]
+  readonly below: readonly Section[]
+}
+
+/** The documentation of all settings, as `config/README.md` holds it. */
+export function settingsAsMarkdown(): string {
+  return `${FOREWORD}\n${sections(sectionOf(schema, ''), 2)}`
+}
+
+/** Every setting by the environment variable that sets it. One variable may mean a setting of several kinds of credential. */
+export function settingsByVariable(): ReadonlyMap<string, Setting<unknown>> {
+  const found = new Map<string, Setting<unknown>>()
+  const collect = ({ settings, below }: Section): void => {
+    for (const [, setting] of settings) if (setting.env !== undefined && !found.has(setting.env)) found.set(setting.env, setting)
+    below.forEach(collect)
+  }
+  collect(sectionOf(schema, ''))
+  return found
+}
+
+const FOREWORD = `<!-- Printed from the schema by \`npm run docs\`; changes by hand are lost. -->
+# Settings
+
+The environment describes one target. A file describes any number of them, and callers.
+
+\`\`\`sh
+dynamics-gateway serve                              # from the environment, and from .env in the working folder
+dynamics-gateway serve --config config/gateway.yaml # from a file, JSON or YAML; GATEWAY_CONFIG names it too
+\`\`\`
+
+- What the process itself needs (\`HOST\`, \`LOG_LEVEL\` …) may stand in either; the environment wins. Targets never mix: with a file,
+  a variable that describes a target is a fault. (\`AZURE_…\` variables may be there: a file can take its secrets from them.)
+- A variable of the environment wins over the same one in \`.env\`. An empty variable is one that is not set.
+- A name that is not listed here is a fault. All faults are shown at once, each with what to write instead.
+- **Times** are written \`1500ms\`, \`10s\`, \`5m\`, \`1h\`. **Sizes** are written \`500B\`, \`64KiB\`, \`128MiB\`, \`1GiB\`.
+  **Lists** are lists in a file, and separated by commas in a variable.
+- **Secrets** never stand in the file: it says \`{ env: NAME }\` or \`{ file: path }\`. For each secret variable \`NAME\`, \`NAME_FILE\` may name
+  a file that holds it instead; both set is a fault. A secret's file that changes is read again.
+- In the environment, the kind of credential follows from the variables that are set: \`AZURE_CLIENT_SECRET\`, \`AZURE_CLIENT_CERTIFICATE_PATH\` or
+  \`AZURE_FEDERATED_TOKEN_FILE\`; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
+  the variables do not tell, such as \`CREDENTIAL=delegated\`.
+- \`HTTPS_PROXY\`, \`HTTP_PROXY\` and \`NO_PROXY\`, in capitals or small letters, and \`NODE_EXTRA_CA_CERTS\` work as everywhere.
+- Examples stand beside this file. For completion in an editor, begin a YAML file with
+  \`# yaml-language-server: $schema=./schema.json\`.
+`
+
+function sectionOf(node: Exclude<Node, Setting<unknown>>, path: string): Section {
+  switch (node.type) {
+    case 'group': {
+      const members = Object.entries(node.members)
+      return {
+        path, about: node.about,
+        settings: members.flatMap(([name, member]) => member.type === 'setting' ? [[name, member] as const] : []),
+        below: members.flatMap(([name, member]) => member.type === 'setting' ? [] : [sectionOf(member, path === '' ? name : `${path}.${name}`)]),
+      }
+    }
+    case 'many': {
+      const of = node.of.type === 'setting' ? undefined : sectionOf(node.of, `${path}[]`)
+      return { path: `${path}[]`, about: of === undefined ? node.about : `${node.about} ${of.about}`, settings: of?.settings ?? [], below: of?.below ?? [] }
+    }
+    case 'kinds': return {
+      path, about: node.about, settings: [],
+      below: Object.entries(node.kinds).map(([kind, group]) => ({ ...sectionOf(group, path), path: `${path}\` with \`kind: ${kind}` })),
+    }
+  }
+}
+
+function sections({ path, about, settings, below }: Section, depth: number): string {
+  const title = path === '' ? 'The gateway' : `\`${path}\``
+  const table = settings.length === 0 ? '' : `
+| setting | variable | meaning | what to write | default |
+|---|---|---|---|---|
+${settings.map(([name, setting]) => row(name, setting)).join('')}`
+  return `\n${'#'.repeat(depth)} ${title}\n\n${about}\n${table}${below.map((section) => sections(section, Math.min(depth + 1, 5))).join('')}`
+}
+
+function row(name: string, { env, about, write, fallback, required, secret }: Setting<unknown>): string {
+  const variable = env === undefined ? '' : secret === true ? `\`${env}\`, \`${env}_FILE\`` : `\`${env}\``
+  const cells = [`\`${name}\``, variable, about, write, required === true ? '**required**' : asWritten(fallback)]
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
+}
+
+function asWritten(fallback: unknown): string {
+  if (fallback === undefined) return 'none'
+  if (Array.isArray(fallback)) return fallback.length === 0 ? 'empty' : fallback.map((one) => `\`${String(one)}\``).join(', ')
+  return `\`${String(fallback)}\``
+}
+
+/** A JSON Schema of the settings file, for editors. The gateway's own checks go further. */
+export function settingsAsJsonSchema(): object {
+  return { $schema: 'http://json-schema.org/draft-07/schema#', title: 'Settings of dynamics-gateway', ...schemaOf(schema) }
+}
+
+function schemaOf(node: Node): object {
+  switch (node.type) {
+    case 'setting': return {
+      description: `${node.about} Write ${node.write}.`, ...(node.form ?? { type: 'string' }), ...(node.fallback === undefined ? {} : { default: node.fallback }),
+    }
+    case 'many': return { description: node.about, type: 'array', items: schemaOf(node.of) }
+    case 'group': return groupSchema(node, {})
+    case 'kinds': return { description: node.about, oneOf: Object.entries(node.kinds).map(([kind, group]) => groupSchema(group, { kind: { const: kind } })) }
+  }
+}
+
+function groupSchema({ about, members }: Group<Members>, also: Readonly<Record<string, object>>): object {
+  const required = Object.entries(members).filter(([, member]) => member.type === 'setting' && member.required === true).map(([name]) => name)
+  return {
+    description: about, type: 'object', additionalProperties: false, required: [...Object.keys(also), ...required],
+    properties: { ...also, ...Object.fromEntries(Object.entries(members).map(([name, member]) => [name, schemaOf(member)])) },
+  }
+}
