@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { httpLines } from './batch-answers.ts'
+import { partsOf, requestIn } from './batch-requests.ts'
 import type { Environment } from './environment.ts'
-import { isOwn } from './environment.ts'
 import { badPayload, DataverseError, noMethod } from './errors.ts'
-import { readParts, type Part } from './multipart.ts'
+import type { Part } from './multipart.ts'
 import { headerOf, type Identity, type Operation, type Reply } from './operation.ts'
 import { preferencesOf } from './prefer.ts'
 import { errorReply, execute } from './resources.ts'
@@ -112,61 +113,6 @@ function run(
   }
 }
 
-function requestIn(
-  environment: Environment, outer: Operation, part: Part,
-): { readonly method: string, readonly target: string, readonly headers: Map<string, string>, readonly body: Buffer } {
-  if (!/^application\/http\b/i.test(part.headers.get('content-type') ?? '')) {
-    throw badPayload('The content type of a part must be application/http.')
-  }
-  if (!/^binary$/i.test(part.headers.get('content-transfer-encoding') ?? '')) {
-    throw badPayload('The Content-Transfer-Encoding of a part must be binary.')
-  }
-  const { line, headers, body } = part.http(environment.switches.batchLines === 'strict')
-  const [, method, url] = /^([A-Z]+) (\S+) HTTP\/1\.1$/.exec(line) ?? []
-  if (method === undefined || url === undefined) throw badPayload(`The request line '${line}' is invalid.`)
-  const host = headers.get('host')
-  if (host !== undefined && !environment.origins.some((origin) => origin.endsWith(`//${host.toLowerCase()}`))) {
-    throw badPayload(`The Host header '${host}' of a part is not '${new URL(outer.origin).host}'.`)
-  }
-  const length = headers.get('content-length')
-  if (length !== undefined && Number(length) !== body.length) {
-    throw badPayload(`The Content-Length ${length} of a part is not the length of its body, ${body.length}.`)
-  }
-  if (headers.get('content-type') === undefined && body.length > 0) headers.set('content-type', 'application/json')
-  return { method, target: targetIn(environment, outer, url), headers: inherited(outer, headers), body }
-}
-
-/** Parts take over what the outer request says about versions and preferences of the whole. */
-function inherited(outer: Operation, headers: Map<string, string>): Map<string, string> {
-  for (const name of ['callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid']) {
-    const value = outer.headers.get(name)
-    const own = ['callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid'].some((each) => headers.has(each))
-    if (value !== undefined && !own) headers.set(name, value)
-  }
-  return headers
-}
-
-function targetIn(environment: Environment, outer: Operation, url: string): string {
-  const root = /^\/api\/data\/v9\.\d/.exec(outer.target)?.[0] ?? '/api/data/v9.2'
-  if (url.startsWith('$')) return `${root}/${url}`
-  if (url.startsWith('/')) return url
-  if (!/^[a-z]+:\/\//i.test(url)) return `${root}/${url}`
-  if (!isOwn(environment, url)) {
-    throw badPayload(`Microsoft.OData.ODataException: The URI '${url}' is not valid because it is not based on `
-      + `'${outer.origin}${root}/'.`)
-  }
-  return url.replace(/^[a-z]+:\/\/[^/?#]+/i, '')
-}
-
-function partsOf(environment: Environment, contentType: string, body: Buffer): Part[] {
-  const [, quoted, bare] = /^multipart\/mixed\s*;.*?\bboundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType) ?? []
-  const boundary = quoted ?? bare
-  if (boundary === undefined) {
-    throw new DataverseError(415, '0x80060888', `The content type '${contentType}' is not a multipart/mixed with a boundary.`)
-  }
-  return readParts(body, boundary, environment.switches.batchLines === 'strict')
-}
-
 function isChangeSet(part: Part): boolean {
   return /^multipart\/mixed\b/i.test(part.headers.get('content-type') ?? '')
 }
@@ -175,19 +121,4 @@ function count(environment: Environment, parts: readonly Part[]): number {
   return parts.reduce((sum, part) => sum + (isChangeSet(part)
     ? partsOf(environment, part.headers.get('content-type') ?? '', part.body).length
     : 1), 0)
-}
-
-function httpLines(reply: Reply, contentId: string | undefined): string {
-  const body = reply.body === undefined ? '' : reply.body.toString()
-  const id = contentId === undefined ? '' : `Content-ID: ${contentId}\r\n`
-  const headers = [...reply.headers, ['OData-Version', '4.0'] as const, ...(reply.status >= 400 ? [['REQ_ID', randomUUID()] as const] : [])]
-  return `Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n${id}\r\n`
-    + `HTTP/1.1 ${reply.status} ${reasons[reply.status] ?? 'Status'}\r\n`
-    + `${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`
-}
-
-const reasons: Readonly<Record<number, string>> = {
-  200: 'OK', 201: 'Created', 204: 'No Content', 206: 'Partial Content', 304: 'Not Modified', 400: 'Bad Request',
-  401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 405: 'Method Not Allowed', 412: 'Precondition Failed',
-  415: 'Unsupported Media Type', 429: 'Too Many Requests', 500: 'Internal Server Error', 503: 'Service Unavailable',
 }

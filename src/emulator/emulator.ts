@@ -8,7 +8,7 @@ import { createFileStore } from './file-store.ts'
 import { guidOf } from './guid.ts'
 import { reach } from './reach.ts'
 import { createLog, type ReceivedRequest } from './received.ts'
-import { authority, clientId, clientSecret, defaultEnvironment, tenantId } from './registration.ts'
+import { authorityOf, clientId, clientSecret, defaultEnvironment, tenantId } from './registration.ts'
 import { createStore, type Execution, type Row } from './rows.ts'
 import { addSampleData } from './sample-data.ts'
 import { entityTypes } from './schema.ts'
@@ -54,7 +54,7 @@ export interface Emulator {
   readonly tenantId: string
   readonly clientId: string
   readonly clientSecret: string
-  /** Leads `environment`, its `.api.` form and `login.microsoftonline.com` here, and refuses any other origin. */
+  /** Leads `environment`, its `.api.` form and the authority of its cloud here, and refuses any other origin. */
   readonly dispatcher: Dispatcher
   /** The last thousand requests to Dataverse. */
   readonly received: ReceivedRequest[]
@@ -97,6 +97,7 @@ export interface Emulator {
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const named = originsOf(options.environment ?? defaultEnvironment)
   const origins = [...named]
+  const authority = new URL(authorityOf(named[0] ?? '')).host
   const store = createStore()
   const switches = defaultSwitches()
   const environment = { store, files: createFileStore(), switches, origins }
@@ -124,7 +125,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     },
     entraFaults, entraLog, dataverseLog, load,
     dataverse: { environment, accessTokens, throttle, faults: dataverseFaults, claims: () => claims },
-    hosts: new Map([...hosts, [new URL(authority).host, 'entra']]),
+    hosts: new Map([...hosts, [authority, 'entra']]),
   }, options.tls)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -135,7 +136,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const origin = `${scheme}://127.0.0.1:${port}`
   origins.push(origin, `${scheme}://localhost:${port}`)
   const dispatcher = reach(origin, new Set([
-    ...hosts.keys(), new URL(authority).host, `127.0.0.1:${port}`, `localhost:${port}`,
+    ...hosts.keys(), authority, `127.0.0.1:${port}`, `localhost:${port}`,
   ]), options.tls?.cert)
 
   return {

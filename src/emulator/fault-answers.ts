@@ -19,14 +19,11 @@ export function dataverseFaultAnswer(fault: DataverseFault, origin: string): Rep
 export function entraFaultAnswer(fault: EntraFault): Reply | undefined {
   const json: readonly Header[] = [['Content-Type', 'application/json; charset=utf-8']]
   switch (fault.kind) {
-    case 'aadsts': {
-      const { status, body } = entraAnswer(fault.number)
-      return { status, headers: json, body }
-    }
+    case 'aadsts': return entraAnswer(fault.number)
     case 'throttle': return {
       status: 429,
       headers: fault.retryAfter === undefined ? json : [...json, ['Retry-After', String(fault.retryAfter)]],
-      body: entraAnswer(90055).body,
+      body: '{"error":"temporarily_unavailable","error_codes":[90055]}',
     }
     case 'empty': return { status: 200, headers: json, body: '' }
     case 'null': return { status: 200, headers: json, body: 'null' }

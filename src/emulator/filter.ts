@@ -1,5 +1,6 @@
+import { equal, like, order } from './compare.ts'
 import { badQuery } from './errors.ts'
-import { guidPattern } from './guid.ts'
+import { type Token, tokensOf } from './filter-tokens.ts'
 import type { Row, Value } from './rows.ts'
 import { entityTypes, type EntityType } from './schema.ts'
 
@@ -19,21 +20,6 @@ export interface FilterScope {
 export type Test = (row: Row) => boolean
 
 type Term = (row: Row) => Value
-
-interface Token {
-  readonly kind: 'string' | 'guid' | 'date' | 'number' | 'name' | 'mark' | 'end'
-  readonly text: string
-  readonly at: number
-}
-
-const patterns: readonly (readonly [Token['kind'], RegExp])[] = [
-  ['string', /'(?:[^']|'')*'/y],
-  ['guid', new RegExp(guidPattern.source.slice(1, -1), 'iy')],
-  ['date', /\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?/y],
-  ['number', /-?\d+(?:\.\d+)?/y],
-  ['name', /@?[A-Za-z_][\w.]*/y],
-  ['mark', /[(),/:=[\]]/y],
-]
 
 /** A test for `$filter`. Throws 400 as Dataverse does when the expression or a name in it is wrong. */
 export function filterOf(text: string, scope: FilterScope): Test {
@@ -161,7 +147,8 @@ export function filterOf(text: string, scope: FilterScope): Test {
   function operand(): Term {
     const token = tokens[next++] ?? peek()
     if (token.kind === 'mark' || token.kind === 'end') throw syntax()
-    if (token.kind !== 'name') return always(token.kind === 'number' ? Number(token.text) : constant(token))
+    if (token.kind === 'number') return always(numberOf(token.text))
+    if (token.kind !== 'name') return always(constant(token))
     if (token.text === 'null') return always(null)
     if (token.text === 'true' || token.text === 'false') return always(token.text === 'true')
     if (token.text.startsWith('@')) return alias(token.text)
@@ -232,30 +219,6 @@ export function filterOf(text: string, scope: FilterScope): Test {
   }
 }
 
-function tokensOf(text: string): Token[] {
-  const tokens: Token[] = []
-  for (let at = 0; at < text.length;) {
-    if (text[at] === ' ') {
-      at += 1
-      continue
-    }
-    const token = tokenAt(text, at)
-    tokens.push(token)
-    at += token.text.length
-  }
-  return tokens
-}
-
-function tokenAt(text: string, at: number): Token {
-  for (const [kind, pattern] of patterns) {
-    pattern.lastIndex = at
-    const found = pattern.exec(text)?.[0]
-    if (found !== undefined) return { kind, text: found, at }
-  }
-  if (text[at] === '\'') throw badQuery(`There is an unterminated literal at position ${text.length} in '${text}'.`)
-  throw badQuery(`Syntax error at position ${at} in '${text}'.`)
-}
-
 function property(type: EntityType, column: string): Term {
   const found = type.columns[column]
   if (found === undefined) throw noProperty(column, type)
@@ -266,47 +229,12 @@ function noProperty(name: string, type: EntityType): Error {
   return badQuery(`Could not find a property named '${name}' on type 'Microsoft.Dynamics.CRM.${type.name}'.`)
 }
 
+/** A big integer keeps its digits. */
+function numberOf(text: string): Value {
+  const value = Number(text)
+  return Number.isSafeInteger(value) || text.includes('.') ? value : BigInt(text)
+}
+
 function always(value: Value): Term {
   return () => value
-}
-
-function equal(left: Value, right: Value, wildcards: boolean): boolean {
-  if (left === null || right === null) return left === right
-  if (typeof left === 'string' && typeof right === 'string') {
-    if (wildcards) return like(left, right)
-    return compare(left, right) === 0
-  }
-  return compare(left, right) === 0
-}
-
-function order(left: Value, right: Value, holds: (sign: number) => boolean): boolean {
-  return left !== null && right !== null && holds(compare(left, right))
-}
-
-/** Orders two values as the database does: text without regard to case, dates as points in time. */
-export function compare(left: Value, right: Value): number {
-  if (left === null || right === null) return left === right ? 0 : left === null ? -1 : 1
-  if (typeof left === 'string' && typeof right === 'string') {
-    const [first, second] = [timeOf(left), timeOf(right)]
-    if (first !== undefined && second !== undefined) return first - second
-    const [a, b] = [left.toLowerCase(), right.toLowerCase()]
-    return a < b ? -1 : a > b ? 1 : 0
-  }
-  // Loosely, because a big integer column is compared with plain numbers.
-  const [a, b] = [typeof left === 'string' ? Number(left) : left, typeof right === 'string' ? Number(right) : right]
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-function timeOf(text: string): number | undefined {
-  return /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(text) ? Date.parse(text) : undefined
-}
-
-function like(value: Value, pattern: string): boolean {
-  if (value === null) return false
-  const source = pattern.replace(/\[[^\]]+\]|[%_]|[.*+?^${}()|[\]\\]/g, (found) => {
-    if (found === '%') return '.*'
-    if (found === '_') return '.'
-    return found.length > 1 ? found.replaceAll('\\', '\\\\') : `\\${found}`
-  })
-  return new RegExp(`^${source}$`, 'isu').test(String(value))
 }

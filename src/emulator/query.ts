@@ -39,7 +39,9 @@ export function queryOf(options: ReadonlyMap<string, string>, type: EntityType):
       throw badQuery(`The query parameter ${name} is not supported.`)
     }
   }
-  if (options.has('$apply')) throw new DataverseError(501, '0x80060888', '$apply is not emulated.')
+  for (const name of ['$apply', 'fetchXml', 'savedQuery', 'userQuery']) {
+    if (options.has(name)) throw new DataverseError(501, '0x80060888', `${name} is not emulated.`)
+  }
   return {
     select: selectOf(options.get('$select'), type),
     expand: expandOf(options.get('$expand'), type),

@@ -13,8 +13,11 @@ export const clientSecret = 'Qx8~emulated+secret/with%25odd&signs='
 /** The environment the emulator takes itself for, unless told otherwise. */
 export const defaultEnvironment = 'https://contoso.crm4.dynamics.com'
 
-/** The authority whose host is served besides loopback. */
-export const authority = 'https://login.microsoftonline.com'
+/** The authority of an environment's cloud, whose host is served besides loopback. */
+export function authorityOf(environment: string): string {
+  if (/\.(microsoftdynamics|appsplatform|dynamics)\.us$/.test(environment)) return 'https://login.microsoftonline.us'
+  return environment.endsWith('.dynamics.cn') ? 'https://login.partner.microsoftonline.cn' : 'https://login.microsoftonline.com'
+}
 
 /** Id of the emulated Dataverse organisation. */
 export const organizationId = '0b6f9a3c-94c7-4c0e-8f43-1a9a4f2c7d58'

@@ -36,7 +36,8 @@ export function etagOf(row: Row): string {
 }
 
 function columnsOf(type: EntityType, query: Query): readonly string[] {
-  if (query.select === undefined) return Object.keys(type.columns)
+  // An image travels only when it is asked for.
+  if (query.select === undefined) return Object.keys(type.columns).filter((name) => type.columns[name]?.type !== 'image')
   // The key always comes along.
   return [...new Set([...query.select, type.key])]
 }

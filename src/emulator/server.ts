@@ -4,7 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { serviceHeaders } from './answer-headers.ts'
 import { coded } from './content-coding.ts'
 import { answerDataverse, type Dataverse } from './dataverse.ts'
-import { answerEntra, type Entra } from './entra.ts'
+import type { Directory } from './directory.ts'
+import { answerEntra } from './entra.ts'
 import { dataverseFaultAnswer, entraFaultAnswer, throttled } from './fault-answers.ts'
 import type { EntraFault, FaultSource } from './faults.ts'
 import { parted } from './address.ts'
@@ -14,7 +15,7 @@ import { reset, transmit } from './transmit.ts'
 
 /** What the server answers with. */
 export interface World {
-  readonly entra: Entra
+  readonly entra: Directory
   readonly entraFaults: FaultSource<EntraFault>
   readonly entraLog: Log
   readonly dataverse: Dataverse

@@ -1,0 +1,249 @@
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
+import t from 'tap'
+import { request } from 'undici'
+import { clientId, clientSecret, type Emulator, tenantId } from '../../src/emulator/emulator.ts'
+import { faultOf } from '../../src/emulator/aadsts-texts.ts'
+import { type Call, root, started } from './started.ts'
+
+const token = (emulator: Emulator, headersTimeout = 10_000): ReturnType<typeof request> =>
+  request(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
+    dispatcher: emulator.dispatcher, method: 'POST', headersTimeout, headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({
+      grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret, scope: 'https://contoso.crm4.dynamics.com/.default',
+    }).toString(),
+  })
+
+const create = (call: Call): ReturnType<Call> => call('accounts', { method: 'POST', body: '{}' })
+
+t.test('answers in place of Dataverse', async (t) => {
+  const { emulator, call } = await started(t)
+  const { dataverse } = emulator.faults
+  const next = async (): Promise<unknown[]> => {
+    const { status, headers, text } = await call('WhoAmI')
+    return [status, headers.get('retry-after'), /0x\w+/.exec(text)?.[0] ?? text.slice(0, 9)]
+  }
+
+  dataverse.push(
+    { kind: 'throttle' }, { kind: 'throttle', limit: 'time', retryAfter: 17 }, { kind: 'throttle', limit: 'concurrency', retryAfter: 2, asDate: true },
+    { kind: 'html' }, { kind: 'html', status: 504 }, { kind: 'unavailable' }, { kind: 'unavailable', retryAfter: 3 },
+    { kind: 'unavailable', retryAfter: 'date' }, { kind: 'deadlock' }, { kind: 'challenge' }, { kind: 'challenge', claims: '{}' },
+    { kind: 'answer', status: 418, body: 'teapot', headers: { 'content-type': 'text/plain' } }, { kind: 'answer', status: 204 },
+  )
+
+  t.equal(dataverse.pending, 13)
+  t.same(await next(), [429, '1', '0x80072322'])
+  t.same(await next(), [429, '17', '0x80072321'])
+  t.match(await next(), [429, / GMT$/, '0x80072326'])
+  t.same(await next(), [502, null, '<!DOCTYPE'])
+  t.same(await next(), [504, null, '<!DOCTYPE'])
+  t.same(await next(), [503, null, '0x80040216'])
+  t.same(await next(), [503, '3', '0x80040216'])
+  t.match(await next(), [503, / GMT$/, '0x80040216'])
+  t.same(await next(), [500, null, '0x80044150'])
+  t.same(await next(), [401, null, ''])
+  t.same(await next(), [401, null, ''])
+  t.same(await next(), [418, null, 'teapot'])
+  t.same(await next(), [204, null, ''])
+  t.match(await next(), [200, null])
+})
+
+t.test('strikes the requests that match, as often as told', async (t) => {
+  const { emulator, call } = await started(t)
+  const { dataverse } = emulator.faults
+  const status = async (target: string, method = 'GET'): Promise<number> => (await call(target, { method })).status
+
+  dataverse.push({ kind: 'html', path: 'contacts', times: 2 }, { kind: 'deadlock', method: 'POST' }, { kind: 'unavailable', path: /tasks$/, skip: 1 })
+  t.equal(await status('accounts'), 200)
+  t.equal(await status('contacts'), 502)
+  t.equal(await status('tasks'), 200)
+  t.equal(await status('tasks'), 503)
+  t.equal(await status('accounts', 'POST'), 500)
+  t.equal(await status('contacts'), 502)
+  t.equal(await status('contacts'), 200)
+  dataverse.always({ kind: 'html', method: 'GET' })
+  t.equal(await status('accounts'), 502)
+  t.equal(await status('accounts'), 502)
+  t.equal(await status('accounts', 'OPTIONS'), 200)
+  emulator.faults.clear()
+  t.equal(await status('accounts'), 200)
+  dataverse.always({ kind: 'html' })
+  dataverse.always(undefined)
+  t.equal(await status('accounts'), 200)
+})
+
+t.test('breaks connections, before and after the commit', async (t) => {
+  const { emulator, call } = await started(t)
+  const { dataverse } = emulator.faults
+
+  dataverse.push({ kind: 'reset' })
+  await t.rejects(create(call))
+  t.equal(emulator.executions, 0)
+  t.match(emulator.received.at(-1), { status: undefined, aborted: true })
+  dataverse.push({ kind: 'reset after commit' })
+  await t.rejects(create(call))
+  t.equal(emulator.executions, 1)
+  dataverse.push({ kind: 'half' })
+  await t.rejects(call('accounts'))
+  dataverse.push({ kind: 'invalid head' })
+  await t.rejects(call('WhoAmI'))
+  t.equal((await create(call)).status, 204)
+})
+
+t.test('hangs before and in the middle of an answer, until the caller leaves', async (t) => {
+  const { emulator } = await started(t)
+  const ask = (): ReturnType<typeof request> => request(`${root}accounts`, {
+    dispatcher: emulator.dispatcher, headersTimeout: 300, bodyTimeout: 300, headers: { authorization: `Bearer ${emulator.token()}` } })
+
+  emulator.faults.dataverse.push({ kind: 'hang' }, { kind: 'hang in body' })
+  await t.rejects(ask(), { code: 'UND_ERR_HEADERS_TIMEOUT' })
+  const { statusCode, body } = await ask()
+  t.equal(statusCode, 200)
+  await t.rejects(body.text(), { code: 'UND_ERR_BODY_TIMEOUT' })
+})
+
+t.test('answers late, in small pieces, with a large head, and closes when done', async (t) => {
+  const { emulator, call } = await started(t)
+  emulator.faults.dataverse.push(
+    { kind: 'delay', ms: 20 }, { kind: 'slow', size: 4000, ms: 1 }, { kind: 'big head' }, { kind: 'big head', size: 10 },
+    { kind: 'close after' },
+  )
+
+  t.equal((await call('WhoAmI')).status, 200)
+  t.ok((await call('accounts')).json['value'])
+  t.equal((await call('WhoAmI')).headers.get('x-ms-padding')?.length, 65_536)
+  t.equal((await call('WhoAmI')).headers.get('x-ms-padding')?.length, 10)
+  t.ok((await call('accounts')).json['value'])
+  t.equal((await call('WhoAmI')).status, 200)
+})
+
+t.test('holds a limit, and counts who does not wait', async (t) => {
+  const { emulator, call } = await started(t)
+  emulator.faults.limit({ seconds: 60 })
+
+  t.same([(await call('WhoAmI')).headers.get('retry-after'), emulator.faults.violations], ['60', 0])
+  t.equal((await call('WhoAmI')).status, 429)
+  t.equal(emulator.faults.violations, 0, 'it was under way')
+  await wait(150)
+  t.equal((await call('WhoAmI')).status, 429)
+  t.equal(emulator.faults.violations, 1)
+  emulator.faults.limit({ seconds: 0.05, kind: 'time' })
+  t.match((await call('WhoAmI')).text, '0x80072321')
+  await wait(100)
+  t.equal((await call('WhoAmI')).status, 200)
+})
+
+t.test('limits how many requests it answers at once', async (t) => {
+  const { emulator, call } = await started(t)
+  emulator.switches.concurrencyLimit = 3
+  emulator.switches.latency = 200
+
+  const answers = await Promise.all(Array.from({ length: 5 }, () => call('WhoAmI')))
+
+  t.same(answers.map(({ status }) => status).toSorted(), [200, 200, 200, 429, 429])
+  t.match(emulator.load, { current: 0, peak: 5, total: 5 })
+})
+
+t.test('answers in place of Entra', async (t) => {
+  const { emulator } = await started(t)
+  const { entra } = emulator.faults
+  const next = async (): Promise<unknown[]> => {
+    const { statusCode, headers, body } = await token(emulator)
+    return [statusCode, headers['retry-after'], (await body.text()).slice(0, 26)]
+  }
+
+  entra.push(
+    { kind: 'throttle' }, { kind: 'throttle', retryAfter: 5 }, { kind: 'empty' }, { kind: 'null' }, { kind: 'garbage' }, { kind: 'no token' },
+    { kind: 'crash' }, { kind: 'html', status: 503 }, { kind: 'aadsts', number: 7000222 }, { kind: 'aadsts', number: 123 }, { kind: 'delay', ms: 1 },
+  )
+  t.match(await next(), [429, undefined])
+  t.match(await next(), [429, '5'])
+  t.same(await next(), [200, undefined, ''])
+  t.same(await next(), [200, undefined, 'null'])
+  t.same(await next(), [200, undefined, '{"token_type":"Bearer","ac'])
+  t.same(await next(), [200, undefined, '{"token_type":"Bearer","ex'])
+  t.match(await next(), [500, undefined, 'Object reference'])
+  t.match(await next(), [503, undefined, '<!DOCTYPE'])
+  t.same(await next(), [401, undefined, '{"error":"invalid_client",'])
+  t.same(await next(), [400, undefined, '{"error":"invalid_request"'])
+  t.match(await next(), [200])
+})
+
+t.test('strikes only the token endpoint of Entra, unless told otherwise', async (t) => {
+  const { emulator } = await started(t)
+  const discover = async (): Promise<number> => (await request(
+    `https://login.microsoftonline.com/${tenantId}/v2.0/.well-known/openid-configuration`, { dispatcher: emulator.dispatcher })).statusCode
+
+  emulator.faults.entra.push({ kind: 'crash' }, { kind: 'html', path: 'openid-configuration' }, { kind: 'reset' }, { kind: 'hang' })
+  t.equal(await discover(), 502)
+  t.equal(await discover(), 200)
+  t.equal((await token(emulator)).statusCode, 500)
+  await t.rejects(token(emulator))
+  await t.rejects(token(emulator, 200), { code: 'UND_ERR_HEADERS_TIMEOUT' })
+})
+
+t.test('knows what Entra says to every number that matters', t => {
+  for (const number of [
+    7000215, 7000222, 700016, 700011, 70001, 7000112, 90002, 900021, 900023, 90019, 50059, 50128, 50194, 9001023, 500011, 50001, 70011, 1002012,
+    28002, 700022, 901002, 900144, 7000218, 700025, 700027, 700023, 700021, 700024, 700030, 50012, 50027, 50013, 700213, 70021, 65001, 650057,
+    650052, 650056, 53003, 530032, 530034, 530035, 50034, 50076, 50079, 50158, 50055, 50056, 50057, 50126, 50105, 501051, 700229, 50196, 90055,
+    90006, 90024, 90033, 50033, 90038, 900382, 900432,
+  ]) t.not(faultOf(number, {}).description, 'The request failed.', String(number))
+  t.match(faultOf(65001, {}), { suberror: 'consent_required' })
+  t.end()
+})
+
+t.test('keeps what it received, byte for byte, up to a bound', async (t) => {
+  const { emulator, call } = await started(t)
+  await call('accounts?$filter=name eq \'%2F\'&x=+', { headers: { 'X-Twice': 'a' } })
+  await call('tasks', { method: 'POST', body: 'x'.repeat(2_000_000) })
+
+  t.match(emulator.received[0], { method: 'GET', url: '/api/data/v9.2/accounts?$filter=name%20eq%20%27%2F%27&x=+', status: 200, aborted: false, headers: { 'x-twice': 'a' } })
+  t.ok(emulator.received[0]?.rawHeaders.includes('host'))
+  t.equal(emulator.received[1]?.bodyLength, 2_000_000)
+  t.equal(emulator.received[1]?.body.length, 1024 * 1024)
+  for (let number = 0; number < 1001; number += 1) await call('WhoAmI', { method: 'OPTIONS' })
+  t.equal(emulator.received.length, 1000)
+})
+
+t.test('notes callers that leave in the middle of their body', async (t) => {
+  const { emulator } = await started(t)
+  const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
+  await once(socket, 'connect')
+  socket.write('POST /api/data/v9.2/accounts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{')
+  while (emulator.received.length === 0) await wait(5)
+  socket.destroy()
+  while (emulator.received[0]?.aborted !== true) await wait(5)
+
+  t.match(emulator.received[0], { bodyLength: 1, status: undefined })
+  t.equal(emulator.executions, 0)
+})
+
+t.test('answers Expect: 100-continue', async (t) => {
+  const { emulator } = await started(t)
+  const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
+  socket.write(`POST /api/data/v9.2/accounts HTTP/1.0\r\nHost: ${new URL(emulator.origin).host}\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n`
+    + `Authorization: Bearer ${emulator.token()}\r\nContent-Length: 2\r\n\r\n`.replace('HTTP/1.0', 'HTTP/1.1'))
+  socket.setEncoding('utf8')
+  socket.write('{}')
+  let text = ''
+  for await (const chunk of socket) {
+    text += chunk
+    if (text.includes('OData-EntityId')) break
+  }
+
+  t.match(text, /^HTTP\/1\.1 (100 Continue\r\n\r\nHTTP\/1\.1 )?204 No Content/)
+})
+
+t.test('stops when the caller of a large answer stops reading', async (t) => {
+  const { emulator } = await started(t)
+  emulator.fill('accounts', 4000)
+  const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
+  socket.write(`GET /api/data/v9.2/accounts HTTP/1.1\r\nHost: ${new URL(emulator.origin).host}\r\nAuthorization: Bearer ${emulator.token()}\r\n\r\n`)
+  await once(socket, 'readable')
+  socket.destroy()
+  while (emulator.received[0]?.aborted !== true) await wait(5)
+
+  t.equal(emulator.received[0]?.status, 200)
+})
