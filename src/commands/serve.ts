@@ -54,7 +54,7 @@ export async function run(settings: Settings, log: Logger, agent: OutboundAgent)
   }
   log.info({ address }, 'listening')
   const drain = drainOf(gateway, settings.shutdownTimeout)
-  const stopped = drain.over.then(() => agent.close()).catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
+  const stopped = drain.over.then(() => agent.destroy()).catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
   return { address, log, stopped, stop: drain.next }
 }
 

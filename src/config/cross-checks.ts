@@ -3,7 +3,7 @@ import { callerChecks } from './caller-checks.ts'
 
 /** Faults that no setting has by itself, but two of them have together. */
 export function crossChecks(settings: Settings, faults: string[]): void {
-  const { targets, host, callers, trustNetwork } = settings
+  const { targets, callers } = settings
   if (targets.length === 0) faults.push('targets is empty: describe at least one environment.')
   const names = targets.map(({ name }) => name)
   if (targets.length > 1 && names.includes(undefined)) faults.push('targets: with several targets each needs a name of its own.')
@@ -19,7 +19,11 @@ export function crossChecks(settings: Settings, faults: string[]): void {
     }
   }
   callerChecks(settings, faults)
-  if (!isLocal(host) && callers.length === 0 && !trustNetwork) {
+}
+
+/** Whether everybody may reach the gateway without a word from the operator. Looks at what could be read, whatever else is wrong. */
+export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>, faults: string[]): void {
+  if (host !== undefined && trustNetwork === false && !isLocal(host) && callers?.length === 0) {
     faults.push(`HOST is ${host}, so everybody who reaches the port would have the application user's rights: set TRUST_NETWORK=true if that is `
       + 'meant (a private pod or container network), list callers in the settings file, or listen at 127.0.0.1.')
   }

@@ -90,8 +90,8 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
       const other = CALLED_ELSEWHERE[variable]
       if (other !== undefined && !isSet(source, other) && fromFile === undefined) {
         faults.push(`${variable} is not a setting here: call it ${other}.`)
-      } else if (/^(DYNAMICS_|AZURE_CLIENT_|AZURE_TENANT|AZURE_AUTH|IMPERSONATION|USER_EMAIL|MAX_RETRY|ALLOWED_HO|TRUST_NET)/.test(variable)) {
-        const near = nearest(variable, [...variables])
+      } else if (/^(DYNAM|AZURE|IMPERS|USER_|MAX_|ALLOW|TRUST|TOKEN_|REQUEST_|SHUTDOWN_|PUBLIC_)/.test(variable)) {
+        const near = nearest(variable, [...variables], 2)
         if (near !== undefined && !isSet(source, near)) faults.push(`${variable} is not a setting. Did you mean ${near}?`)
       }
     }

@@ -4,7 +4,7 @@ import { parse as parseYaml } from 'yaml'
 
 import { schema } from '../config.ts'
 import type { Settings } from '../config.ts'
-import { crossChecks } from './cross-checks.ts'
+import { crossChecks, exposureCheck } from './cross-checks.ts'
 import { settingsOfEnvironment } from './from-environment.ts'
 import { readNode } from './setting.ts'
 import type { Source } from './setting.ts'
@@ -35,6 +35,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, file: string | undefined): 
   const source = sourceOf(env)
   const { written, nameOf } = settingsOfEnvironment(source, fileOf(source, file, faults), faults)
   const settings = readNode(schema, written, '', nameOf, source, faults)
+  exposureCheck(settings, faults)
   if (faults.length === 0) crossChecks(settings, faults)
   if (faults.length > 0) throw new SettingsFault(faults)
   return settings

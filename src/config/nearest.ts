@@ -1,7 +1,11 @@
-/** The one of `known` that `word` most likely was meant to be, or `undefined` when none is close. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+/**
+ * The one of `known` that `word` most likely was meant to be, or `undefined` when none is close.
+ *
+ * @param most letters that may differ; left out, a third of the word
+ */
+export function nearest(word: string, known: readonly string[], most = Math.max(1, Math.floor(word.length / 3))): string | undefined {
   let best: string | undefined
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1
+  let least = most + 1
   for (const one of known) {
     const distance = editDistance(word.toLowerCase(), one.toLowerCase())
     if (distance < least) [best, least] = [one, distance]
