@@ -11,6 +11,8 @@ export interface OutboundAgent {
   readonly reads: Dispatcher
   /** For requests that must not be sent twice: only connections that were used a moment ago, or new ones. */
   readonly writes: Dispatcher
+  /** Whether the connection that a request is just put on was made for it; only to be asked in that moment. */
+  readonly isNew: () => boolean
   /** Ends idle connections at once, the others when their request is over. */
   readonly close: () => Promise<void>
   /** Ends all connections at once, and with them what is under way. */
@@ -39,7 +41,17 @@ export function createAgent({ connectTimeout, connections, environment = process
   const tunnels = new Map<string, buildConnector.connector>()
   const proxied: Tunnel[] = []
 
+  let isNew = false
   function connect(options: buildConnector.Options, callback: buildConnector.Callback): void {
+    // undici puts the first request on a new connection within the callback.
+    connectThrough(options, (...outcome) => {
+      isNew = true
+      callback(...outcome)
+      isNew = false
+    })
+  }
+
+  function connectThrough(options: buildConnector.Options, callback: buildConnector.Callback): void {
     const proxy = proxyFor(options, environment)
     if (proxy === undefined) return direct(options, callback)
     let through = tunnels.get(proxy.href)
@@ -66,6 +78,7 @@ export function createAgent({ connectTimeout, connections, environment = process
   return {
     reads,
     writes,
+    isNew: () => isNew,
     async close() {
       await Promise.all([reads.close(), writes.close()])
       await Promise.all(proxied.map((one) => one.close()))

@@ -2,38 +2,96 @@ import type { Target } from '../config.ts'
 import type { Credential } from '../credentials/credential.ts'
 import type { OutboundAgent } from './agent.ts'
 import { authorize } from './authorize.ts'
+import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
+import { limitConcurrency } from './concurrency.ts'
+import { keepDeadlines } from './deadline.ts'
 import { dispatch } from './dispatch.ts'
 import { explainFailures } from './failures.ts'
+import { createHold } from './hold.ts'
 import { keepBody } from './keep-body.ts'
+import type { Rates } from './limits.ts'
+import { createPlaces } from './places.ts'
+import { readRates } from './rates.ts'
+import { createRetryBudget } from './retry-budget.ts'
+import { retry } from './retry.ts'
 import type { Send } from './send.ts'
+import { HELD, respectLimits } from './service-protection.ts'
 import { turnInward } from './turn-inward.ts'
-import type { Log, Watch } from './watch.ts'
+import { logged } from './watch.ts'
+import type { DynamicsEvent, Log, Watch } from './watch.ts'
 
 /** The way to one target. */
 export interface Connection {
   readonly send: Send
+  /** What is known of the way now; for health and metrics. */
+  readonly state: () => ConnectionState
   /** Ends timers. */
   readonly close: () => void
 }
 
+export interface ConnectionState {
+  readonly circuit: 'closed' | 'open'
+  /** Requests at Dynamics, requests that wait for a place, and how many places there are. */
+  readonly running: number
+  readonly waiting: number
+  readonly limit: number
+  /** Milliseconds that nothing is sent for, by Dynamics' limits, and how many requests wait for that. */
+  readonly hold: number
+  readonly held: number
+  /** What Dynamics last said is left of its limits. */
+  readonly rates: Rates | undefined
+}
+
 export interface ConnectOptions {
-  readonly agent: Pick<OutboundAgent, 'reads' | 'writes'>
+  readonly agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>
   readonly credential: Credential
+  /** Is told what happens, beside the log. */
   readonly watch: Watch
   readonly log: Log
   /** The largest body that a caller may send, in bytes. */
   readonly bodyLimit: number
 }
 
-/** How to speak to `target`. Each step wraps the one above it, so a request meets the last one first. */
-export function connect(target: Target, { agent, credential, watch, bodyLimit }: ConnectOptions): Connection {
-  const patience = { connect: target.connectTimeout, head: target.requestTimeout, idle: target.idleTimeout }
+/** Share of requests that may be sent once more. */
+const RETRIES = 0.2
 
-  let send = dispatch(agent, target.url.origin, patience, () => undefined)
-  send = authorize(send, credential, watch)
-  send = explainFailures(send, patience)
+/** How to speak to `target`. */
+export function connect(target: Target, { agent, credential, watch: counted, log, bodyLimit }: ConnectOptions): Connection {
+  const line = logged(log, target.name)
+  function watch(event: DynamicsEvent): void {
+    line(event)
+    counted(event)
+  }
+  const patience = { connect: target.connectTimeout, head: target.requestTimeout, idle: target.idleTimeout }
+  const hold = createHold()
+  const places = createPlaces({ most: target.concurrency, queue: target.queue, watch })
+  const circuit = createCircuit(watch)
+  const rates = readRates(places, watch)
+  const gate = { keepsBack: (departure: Parameters<typeof hold.keepsBack>[0]) => hold.keepsBack(departure) ? HELD : undefined, connected: circuit.connected }
+
+  // Each step wraps the one above it, so a request meets the last one first.
+  let send = dispatch(agent, target.url.origin, patience, gate)
+  send = authorize(send, credential, watch) // every repetition anew
+  send = retry(send, createRetryBudget(RETRIES), watch)
+  send = breakCircuit(send, circuit)
+  send = limitConcurrency(send, places)
+  send = respectLimits(send, { // waits without a place
+    hold, maxRetryWait: target.maxRetryWait, queue: target.queue, tooMany: places.lower, answered: rates.read, watch,
+  })
+  send = turnAwayWhileOpen(send, circuit)
   send = turnInward(send, bodyLimit)
   send = keepBody(send, target.keepBody)
+  const deadlines = keepDeadlines(send, target.totalTimeout)
+  send = explainFailures(deadlines.send, patience)
 
-  return { send, close: () => {} }
+  return {
+    send,
+    state: () => ({
+      circuit: circuit.isOpen() ? 'open' : 'closed', ...places.state(), hold: hold.remaining(), held: hold.waiting(), rates: rates.last(),
+    }),
+    close() {
+      hold.close()
+      deadlines.close()
+    },
+  }
 }

@@ -30,3 +30,18 @@ export function unlessLeft<T>(departure: Departure, arriving: Promise<T>): Promi
     })
   })
 }
+
+/** Waits `milliseconds`, unless the request ends before: then the reason is thrown. */
+export function pause(departure: Departure, milliseconds: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (departure.reason !== undefined) return reject(departure.reason)
+    const timer = setTimeout(() => {
+      departure.onLeave = undefined
+      resolve()
+    }, milliseconds)
+    departure.onLeave = (reason) => {
+      clearTimeout(timer)
+      reject(reason)
+    }
+  })
+}

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 
-import type { Answer, AnswerBody, Outbound, Send, Sink } from './send.ts'
+import type { OutboundAgent } from './agent.ts'
+import type { Answer, AnswerBody, Departure, Outbound, Send, Sink } from './send.ts'
 
 /** How long one request may wait for what, in milliseconds. */
 export interface Patience {
@@ -14,9 +15,12 @@ export interface Patience {
 export class Failure extends Error {
   /** Whether bytes of the request may have reached Dynamics; if not, nothing was carried out. */
   readonly sent: boolean
-  constructor(cause: Error, sent: boolean) {
+  /** Whether it was sent on a connection that had been used before. */
+  readonly reused: boolean
+  constructor(cause: Error, sent: boolean, reused: boolean) {
     super('no answer', { cause })
     this.sent = sent
+    this.reused = reused
   }
 }
 
@@ -26,21 +30,25 @@ const HELD = 64 * 1024
 /** Bytes that are read to the end, to save a connection, when an answer is not wanted. */
 const WORTH_READING = 64 * 1024
 
+/** What `dispatch` says and asks on the way. */
+export interface Gate {
+  /** A reason not to send now. Asked twice: before a connection is sought, and when there is one and nothing is written. */
+  readonly keepsBack: (departure: Departure) => Error | undefined
+  /** A connection stands. */
+  readonly connected: () => void
+}
+
 /**
  * Puts a request on a connection of `reads` or `writes`, which are one dispatcher or two: a request that must
  * not be repeated goes where connections are young, so that it hardly ever meets one that Dynamics just closed.
  *
- * @param held asked at the last moment, when the request has its connection and nothing was written yet: an
- *   error keeps it back, and is thrown
- * @throws Failure when no answer came
+ * @throws Failure when no answer came, and what `gate` keeps the request back for
  */
-export function dispatch(
-  { reads, writes }: { readonly reads: Dispatcher, readonly writes: Dispatcher }, origin: string, patience: Patience,
-  held: () => Error | undefined,
-): Send {
+export function dispatch(agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>, origin: string, patience: Patience, gate: Gate): Send {
   return (request) => new Promise((resolve, reject) => {
-    const dispatcher = request.repeatable === 'read' ? reads : writes
-    if (request.departure.reason !== undefined) return reject(request.departure.reason)
+    const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
+    const reason = request.departure.reason ?? gate.keepsBack(request.departure)
+    if (reason !== undefined) return reject(reason)
     dispatcher.dispatch({
       origin,
       path: request.path,
@@ -50,7 +58,7 @@ export function dispatch(
       // A head that is due sooner is watched by a timer of its own, in `deadline`; this one is coarse.
       headersTimeout: patience.head,
       bodyTimeout: patience.idle,
-    }, new Arriving(request, held, resolve, reject))
+    }, new Arriving(request, agent, gate, resolve, reject))
   })
 }
 
@@ -64,7 +72,8 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   headers: Buffer[] = []
   complete = false
   waiting = 0
-  readonly #held: () => Error | undefined
+  readonly #agent: Pick<OutboundAgent, 'isNew'>
+  readonly #gate: Gate
   readonly #began = performance.now()
   readonly #request: Outbound
   readonly #resolve: (answer: Answer) => void
@@ -74,16 +83,19 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   #abort: ((error?: Error) => void) | undefined
   #resume: (() => void) | undefined
   #failure: Error | undefined
+  #reused = false
   #answered = false
   #letGo = false
   #over = false
   #whenOver: (() => void) | undefined
 
   constructor(
-    request: Outbound, held: () => Error | undefined, resolve: (answer: Answer) => void, reject: (error: Error) => void,
+    request: Outbound, agent: Pick<OutboundAgent, 'isNew'>, gate: Gate,
+    resolve: (answer: Answer) => void, reject: (error: Error) => void,
   ) {
     this.#request = request
-    this.#held = held
+    this.#agent = agent
+    this.#gate = gate
     this.#resolve = resolve
     this.#reject = reject
     request.departure.onLeave = (reason) => this.#leave(reason)
@@ -94,12 +106,14 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   }
 
   onConnect(abort: (error?: Error) => void): void {
-    this.#failure ??= this.#held()
+    this.#gate.connected()
+    this.#failure ??= this.#gate.keepsBack(this.#request.departure)
     if (this.#failure !== undefined) {
       this.#reject(this.#failure)
       return abort(this.#failure)
     }
     this.#abort = abort
+    this.#reused = !this.#agent.isNew()
   }
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
@@ -139,7 +153,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
       this.#end()
     } else {
       this.#request.spent.dynamics += performance.now() - this.#began
-      this.#reject(this.#request.departure.reason ?? new Failure(error, this.#abort !== undefined))
+      this.#reject(this.#request.departure.reason ?? new Failure(error, this.#abort !== undefined, this.#reused))
     }
   }
 

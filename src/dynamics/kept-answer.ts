@@ -1,0 +1,67 @@
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
+
+import { Failure } from './dispatch.ts'
+import { header } from './send.ts'
+import type { Answer, AnswerBody, Outbound } from './send.ts'
+
+/** The longest body of an error that is read. */
+const LARGEST = 1024 * 1024
+
+/** An answer that was read to find out what it says, and can still be passed on. */
+export interface KeptAnswer extends Answer {
+  readonly text: string
+}
+
+/**
+ * Reads the body of an error.
+ *
+ * @throws Failure when the body breaks off: then nothing of the answer may be passed on
+ */
+export async function keep(answer: Answer, { departure }: Pick<Outbound, 'departure'>): Promise<KeptAnswer> {
+  let bytes: Buffer
+  try {
+    bytes = await answer.body.whole(LARGEST)
+  } catch (error) {
+    throw departure.reason ?? new Failure(error as Error, true, false)
+  }
+  return { status: answer.status, headers: answer.headers, body: keptBody(bytes), text: decoded(answer, bytes) }
+}
+
+/** `answer` with one of its headers, `name` in small letters, set to `value`. */
+export function withHeader(answer: Answer, name: string, value: string): Answer {
+  const headers: Buffer[] = []
+  for (let index = 0; index < answer.headers.length; index += 2) {
+    if (answer.headers[index]!.toString('latin1').toLowerCase() !== name) headers.push(answer.headers[index]!, answer.headers[index + 1]!)
+  }
+  headers.push(Buffer.from(name), Buffer.from(value))
+  return { status: answer.status, headers, body: answer.body }
+}
+
+function keptBody(bytes: Buffer): AnswerBody {
+  return {
+    complete: true,
+    waiting: bytes.length,
+    flow(sink) {
+      if (bytes.length > 0) sink.write(bytes)
+      sink.end()
+    },
+    whole: (limit) => bytes.length > limit ? Promise.reject(new Error(`the body is larger than ${limit} bytes`)) : Promise.resolve(bytes),
+    discard() {},
+    whenOver: (callback) => callback(),
+  }
+}
+
+/** What the bytes say; nothing, where they are packed in a way that is not known. */
+function decoded(answer: Answer, bytes: Buffer): string {
+  try {
+    switch (header(answer, 'content-encoding')?.toLowerCase()) {
+      case undefined: case 'identity': return bytes.toString()
+      case 'gzip': return gunzipSync(bytes, { maxOutputLength: LARGEST }).toString()
+      case 'deflate': return inflateSync(bytes, { maxOutputLength: LARGEST }).toString()
+      case 'br': return brotliDecompressSync(bytes, { maxOutputLength: LARGEST }).toString()
+      default: return ''
+    }
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,24 @@
+import { ratesOf } from './limits.ts'
+import type { Rates } from './limits.ts'
+import type { Places } from './places.ts'
+import type { Answer } from './send.ts'
+import type { Watch } from './watch.ts'
+
+/** Listens to what Dynamics says of its limits with every answer: now and then is enough. */
+export function readRates(places: Pick<Places, 'suggest'>, watch: Watch): { readonly read: (answer: Answer) => void, readonly last: () => Rates | undefined } {
+  let last: Rates | undefined
+  let next = 0
+  return {
+    read(answer) {
+      // It changes slowly, and looking through all headers costs.
+      if (next-- > 0) return
+      next = 15
+      const rates = ratesOf(answer)
+      if (rates === undefined) return
+      last = rates
+      if (rates.parallel !== undefined && rates.parallel >= 1) places.suggest(rates.parallel)
+      watch({ kind: 'rates', ...rates })
+    },
+    last: () => last,
+  }
+}

@@ -1,0 +1,101 @@
+import { pause } from './departure.ts'
+import { Failure } from './dispatch.ts'
+import { kindOf } from './failures.ts'
+import { keep } from './kept-answer.ts'
+import { codeOf } from './limits.ts'
+import type { RetryBudget } from './retry-budget.ts'
+import { header } from './send.ts'
+import type { Answer, Outbound, Send } from './send.ts'
+import type { Watch } from './watch.ts'
+
+/** What may be mended by sending a request once more. */
+export type Trouble =
+  /** No connection came about: nothing was sent. */
+  | 'no-connection'
+  /** A connection that had been used before broke: Dynamics had most likely just closed it. */
+  | 'stale-connection'
+  /** The connection broke after the request was sent; it may have been carried out. */
+  | 'broke-off'
+  /** 502, 503 or 504, mostly from something in front of Dynamics. */
+  | 'busy'
+  /** Dynamics' database gave way to another request, and undid this one. */
+  | 'deadlock'
+
+/**
+ * Who is sent once more after what. What surely was not carried out may be repeated; what may have been, only where twice
+ * is the same as once and nothing is written. Timeouts are not here: the time is used up.
+ */
+export const ONCE_MORE: Readonly<Record<Trouble, Readonly<Record<Outbound['repeatable'], boolean>>>> = {
+  'no-connection': { read: true, idempotent: true, never: true },
+  'stale-connection': { read: true, idempotent: false, never: false },
+  'broke-off': { read: true, idempotent: false, never: false },
+  busy: { read: true, idempotent: false, never: false },
+  deadlock: { read: true, idempotent: true, never: false },
+}
+
+/** Some breath between two attempts, up to this long, where Dynamics has trouble; everybody takes another one. */
+const BREATH = 200
+
+/** Sends once more where that can help and can do no harm, as far as `budget` goes. */
+export function retry(send: Send, budget: RetryBudget, watch: Watch): Send {
+  return async (request) => {
+    budget.sent()
+    let answer
+    let failure: Failure | undefined
+    let trouble
+    try {
+      answer = await send(request)
+      if (answer.status < 500) return answer
+      ;({ answer, trouble } = await troubleIn(request, answer))
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      failure = error
+      trouble = troubleOf(error)
+    }
+    if (trouble !== undefined && isRepeatable(request, trouble)) {
+      // One on a stale connection repeats no load: nobody has seen the request.
+      if (trouble === 'stale-connection' || budget.take()) {
+        watch({ kind: 'retry', trouble })
+        answer?.body.discard()
+        if (trouble === 'busy' || trouble === 'deadlock') await pause(request.departure, BREATH * (0.5 + Math.random() / 2))
+        return send(request)
+      }
+      watch({ kind: 'retry-budget', trouble })
+    }
+    if (answer === undefined) throw failure!
+    return answer
+  }
+}
+
+function isRepeatable({ repeatable, body }: Outbound, trouble: Trouble): boolean {
+  return ONCE_MORE[trouble][repeatable] && (body === undefined || Buffer.isBuffer(body))
+}
+
+function troubleOf(failure: Failure): Trouble | undefined {
+  switch (kindOf(failure)) {
+    case 'unreachable': return isCertificate(failure) ? undefined : 'no-connection'
+    case 'broke-off': return failure.reused ? 'stale-connection' : 'broke-off'
+    case 'connect-timeout': case 'head-timeout': case 'answer-invalid': case 'request-invalid': case 'stopping': case 'ours': return undefined
+  }
+}
+
+/** What is wrong with a certificate is still wrong a moment later. */
+function isCertificate({ cause }: Failure): boolean {
+  return /CERT|^ERR_(TLS|SSL)/.test((cause as { code?: string }).code ?? '')
+}
+
+/** Looks into a 5xx; its body may have been read, and the answer is another then. */
+async function troubleIn(request: Outbound, answer: Answer): Promise<{ answer: Answer, trouble: Trouble | undefined }> {
+  if (answer.status === 500 && request.repeatable !== 'never') {
+    const kept = await keep(answer, request)
+    return { answer: kept, trouble: isDeadlock(kept.text) ? 'deadlock' : undefined }
+  }
+  // Who says when to come again has said so to the caller.
+  const busy = answer.status >= 502 && answer.status <= 504 && header(answer, 'retry-after') === undefined
+  return { answer, trouble: busy ? 'busy' : undefined }
+}
+
+/** Whether the body of a 500 tells of a deadlock in SQL Server (1205), whose victim was rolled back. */
+export function isDeadlock(body: string): boolean {
+  return codeOf(body) === 0x80044150 && /\b1205\b/.test(body)
+}

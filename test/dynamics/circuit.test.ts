@@ -1,0 +1,81 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t from 'tap'
+
+import { listening, outbound, pause, sockets, way } from './way.ts'
+
+t.test('opens after five requests without a connection, turns away at once, and closes when Dynamics is back', async (t) => {
+  const gone = createServer()
+  const port = await listening(t, gone)
+  await new Promise((resolve) => {
+    gone.close(resolve)
+  })
+  const { send, state, events } = way(t, `http://127.0.0.1:${port}`)
+  const outcome = (): Promise<string | number> => send(outbound({ method: 'POST' })).then(({ status }) => status, ({ code }: { code: string }) => code)
+
+  for (let request = 0; request < 5; request++) t.equal(await outcome(), 'GATEWAY_DYNAMICS_UNREACHABLE')
+  await t.rejects(send(outbound()), { code: 'GATEWAY_CIRCUIT_OPEN', statusCode: 503, retryAfter: 1 })
+  t.equal(state().circuit, 'open')
+
+  await pause(600)
+  const probes = await Promise.all([outcome(), outcome(), outcome()])
+  t.same(probes, ['GATEWAY_DYNAMICS_UNREACHABLE', 'GATEWAY_CIRCUIT_OPEN', 'GATEWAY_CIRCUIT_OPEN'], 'one probe at a time')
+
+  const back = createServer((_, response) => response.end())
+  await new Promise<void>((resolve) => {
+    back.listen(port, '127.0.0.1', resolve)
+  })
+  t.teardown(() => back.close())
+  t.equal((back.address() as AddressInfo).port, port)
+  const since = performance.now()
+  while (await outcome() !== 200) await pause(50)
+  t.ok(performance.now() - since < 5000)
+  t.equal(state().circuit, 'closed')
+  t.same(events.filter(({ kind }) => kind === 'circuit'), [{ kind: 'circuit', state: 'open' }, { kind: 'circuit', state: 'closed' }])
+})
+
+t.test('a probe that has its connection closes the circuit, however long its answer takes', async (t) => {
+  const gone = createServer()
+  const port = await listening(t, gone)
+  await new Promise((resolve) => {
+    gone.close(resolve)
+  })
+  const { send, state } = way(t, `http://127.0.0.1:${port}`)
+  for (let request = 0; request < 5; request++) await send(outbound({ method: 'POST' })).catch(() => {})
+  const back = createServer()
+  await new Promise<void>((resolve) => {
+    back.listen(port, '127.0.0.1', resolve)
+  })
+  t.teardown(() => {
+    back.closeAllConnections()
+    back.close()
+  })
+  await pause(600)
+
+  const slow = outbound()
+  const answer = send(slow)
+  await pause(100)
+
+  t.equal(state().circuit, 'closed')
+  slow.departure.leave(new Error('left'))
+  await t.rejects(answer)
+})
+
+t.test('a probe that ends before it shows anything makes room for the next', async (t) => {
+  const { send } = way(t, 'http://127.0.0.1:9')
+  for (let request = 0; request < 5; request++) await send(outbound({ method: 'POST' })).catch(() => {})
+  await pause(600)
+  const left = outbound()
+  left.departure.leave(new Error('left'))
+
+  await t.rejects(send(left), { message: 'left' })
+  await t.rejects(send(outbound()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' })
+})
+
+t.test('trouble after the connection stands does not open it', async (t) => {
+  const origin = await sockets(t, (socket) => socket.once('data', () => socket.destroy()))
+  const { send, state } = way(t, origin)
+
+  for (let request = 0; request < 10; request++) await t.rejects(send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
+  t.equal(state().circuit, 'closed')
+})

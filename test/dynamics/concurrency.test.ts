@@ -1,0 +1,68 @@
+import t from 'tap'
+
+import { outbound, pause, service, sockets, text, way } from './way.ts'
+
+t.test('no more requests are at Dynamics than may be, and all are answered', async (t) => {
+  let running = 0
+  let most = 0
+  const origin = await service(t, (_, response) => {
+    most = Math.max(most, ++running)
+    setTimeout(() => {
+      running--
+      response.end('{}')
+    }, 10)
+  })
+  const { send, state } = way(t, origin, { concurrency: 5 })
+  const requests = Array.from({ length: 50 }, () => outbound())
+
+  await Promise.all(requests.map(async (request) => text(await send(request))))
+
+  t.equal(most, 5)
+  t.ok(requests.at(-1)!.spent.wait > 0)
+  t.match(state(), { running: 0, waiting: 0 })
+})
+
+t.test('a place is given back when the body is over, however it ends', async (t) => {
+  const origin = await sockets(t, (socket) => socket.on('data', (head) => {
+    const length = head.toString().includes('short') ? 5 : 1_000_000
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\nhello`)
+    if (head.toString().includes('breaks')) setTimeout(() => socket.destroy(), 50)
+  }))
+  const { send, state } = way(t, origin)
+  const settled = async (): Promise<number> => {
+    await pause(100)
+    return state().running
+  }
+
+  await send(outbound({ path: '/short' }))
+  t.equal(await settled(), 0, 'it was there with the head')
+
+  const open = outbound({ path: '/long' })
+  await send(open)
+  t.equal(await settled(), 1, 'not with the head')
+  open.departure.leave(new Error('left'))
+  t.equal(await settled(), 0, 'the caller left')
+
+  await send(outbound({ path: '/breaks' }))
+  t.equal(await settled(), 0, 'it broke')
+
+  const { body } = await send(outbound({ path: '/long' }))
+  await t.rejects(body.whole(1))
+  t.equal(await settled(), 0, 'it was cut')
+
+  await t.rejects(send(outbound({ path: '/long', departure: open.departure })), { message: 'left' })
+  t.equal(state().running, 0, 'nothing came')
+})
+
+t.test('one noisy caller does not starve the others', async (t) => {
+  const origin = await service(t, (_, response) => setTimeout(() => response.end(), 20))
+  const { send } = way(t, origin, { concurrency: 4, queue: 100 })
+  const noisy = Array.from({ length: 200 }, () => send(outbound({ fairnessKey: 'noisy' })).catch((error: Error) => error))
+
+  const quiet = await Promise.all(['ada', 'grace', 'edith'].map((fairnessKey) => send(outbound({ fairnessKey }))))
+
+  t.same(quiet.map(({ status }) => status), [200, 200, 200])
+  const turnedAway = (await Promise.all(noisy)).filter((one) => one instanceof Error)
+  t.equal(turnedAway.length, 99, '4 at once, 100 waiting, of which three made room')
+  t.match(turnedAway, [{ code: 'GATEWAY_QUEUE_FULL' }])
+})

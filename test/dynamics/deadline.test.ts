@@ -1,0 +1,69 @@
+import t from 'tap'
+
+import { outbound, pause, received, service, sockets, way } from './way.ts'
+
+t.test('the caller\'s own deadline ends the wait, and says so', async (t) => {
+  let gone = false
+  const origin = await sockets(t, (socket) => socket.on('close', () => {
+    gone = true
+  }))
+  const { send, state } = way(t, origin)
+
+  await t.rejects(send(outbound({ deadline: performance.now() + 100 })), { code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /Prefer: wait/ })
+  await pause(100)
+  t.equal(gone, true, 'the request is ended, not only the wait')
+  t.equal(state().running, 0)
+})
+
+t.test('an answer that began in time may take longer', async (t) => {
+  const origin = await service(t, (_, response) => {
+    response.write('{')
+    setTimeout(() => response.end('}'), 300)
+  })
+  const { send } = way(t, origin)
+
+  const { body } = await send(outbound({ deadline: performance.now() + 200 }))
+  t.equal((await body.whole(100)).toString(), '{}')
+})
+
+t.test('the deadline also ends the wait for a place', async (t) => {
+  const origin = await sockets(t, () => {})
+  const { send, state } = way(t, origin, { concurrency: 1 })
+  const first = outbound()
+  const hangs = send(first)
+
+  await t.rejects(send(outbound({ deadline: performance.now() + 100 })), { code: 'GATEWAY_DYNAMICS_TOO_SLOW' })
+  t.match(state(), { running: 1, waiting: 0 })
+  first.departure.leave(new Error('left'))
+  await t.rejects(hangs)
+})
+
+t.test('the total ends a request, also in the middle of its answer', async (t) => {
+  const origin = await service(t, async (request, response) => {
+    await received(request)
+    if (request.url === '/begins') response.write('{')
+  })
+  const { send, state } = way(t, origin, { totalTimeout: 300 })
+
+  const none = send(outbound({ path: '/hangs', method: 'POST' }))
+  const { body } = await send(outbound({ path: '/begins' }))
+
+  await t.rejects(none, { code: 'GATEWAY_DYNAMICS_TOO_SLOW', message: /TOTAL_TIMEOUT/ })
+  await t.rejects(body.whole(100), { code: 'GATEWAY_DYNAMICS_TOO_SLOW' })
+  t.equal(state().running, 0)
+})
+
+t.test('one total watches many requests', async (t) => {
+  const origin = await service(t, (request, response) => {
+    if (request.url === '/quick') response.end()
+  })
+  const { send } = way(t, origin, { totalTimeout: 400 })
+
+  const first = send(outbound({ path: '/hangs' }))
+  await send(outbound({ path: '/quick' }))
+  await pause(200)
+  const second = send(outbound({ path: '/hangs' }))
+
+  await t.rejects(first, { message: /TOTAL_TIMEOUT/ })
+  await t.rejects(second, { message: /TOTAL_TIMEOUT/ })
+})

@@ -1,0 +1,37 @@
+import t from 'tap'
+
+import { codeOf, limitOf, retryAfter, retryDelay } from '../../src/dynamics/limits.ts'
+
+t.test('tells the limit from its code, however it is written', async (t) => {
+  const body = (code: unknown): string => JSON.stringify({ error: { code, message: '' } })
+  t.equal(limitOf(body('0x80072322')), 'count')
+  t.equal(limitOf(body('0X80072321')), 'time')
+  t.equal(limitOf(body('0x80072326')), 'concurrency')
+  t.equal(limitOf(body('-2147015902')), 'count', 'decimal, as SDKs have it')
+  t.equal(limitOf(body(-2147015898)), 'concurrency', 'a number')
+  t.equal(limitOf(body('0x8005F103')), 'other')
+  for (const odd of ['', '{}', '<html>', '[]', 'null', body(''), body(undefined), body('none'), body({})]) {
+    t.equal(limitOf(odd), 'other', odd)
+    t.equal(codeOf(odd), undefined, odd)
+  }
+})
+
+t.test('understands Retry-After', async (t) => {
+  const now = Date.parse('Fri, 20 Nov 2026 12:00:00 GMT')
+  t.equal(retryAfter('17', now), 17_000)
+  t.equal(retryAfter(' 0 ', now), 0)
+  t.equal(retryAfter('1.5', now), 1500)
+  t.equal(retryAfter('1,200', now), 1_200_000, 'with a comma between thousands')
+  t.equal(retryAfter('99999999999999999999', now), 86_400_000, 'no longer than a day')
+  t.equal(retryAfter('Fri, 20 Nov 2026 12:00:05 GMT', now), 5000)
+  t.equal(retryAfter('Fri, 20 Nov 2026 11:00:00 GMT', now), 0, 'over already')
+  for (const odd of [undefined, '', '-1', 'soon', '0x10', '12:00', '1e3']) t.equal(retryAfter(odd, now), undefined, String(odd))
+})
+
+t.test('waits what Dynamics says, never less', async (t) => {
+  t.equal(retryDelay(17_000, 1), 17_000)
+  t.equal(retryDelay(17_000, 5), 17_000)
+  t.same([1, 2, 3].map((attempt) => retryDelay(undefined, attempt)), [1000, 2000, 4000], 'doubling, where it says nothing')
+  t.same([1, 2, 3].map((attempt) => retryDelay(0, attempt)), [50, 100, 200], 'a moment at least')
+  t.equal(retryDelay(undefined, 100), 64_000, 'no longer than about a minute')
+})

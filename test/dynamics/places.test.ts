@@ -1,0 +1,130 @@
+import t from 'tap'
+
+import { createDeparture } from '../../src/dynamics/departure.ts'
+import { createPlaces } from '../../src/dynamics/places.ts'
+import type { Places } from '../../src/dynamics/places.ts'
+import { pause } from './way.ts'
+
+/** Takes places for the keys, one after the other; `order` are those who got one. */
+function takers(places: Places): { take: (...keys: string[]) => Promise<unknown>[], order: string[] } {
+  const order: string[] = []
+  return {
+    order,
+    take: (...keys) => keys.map((key) => {
+      const turn = places.take({ fairnessKey: key, departure: createDeparture() })
+      if (turn === undefined) order.push(key)
+      return turn?.then(() => order.push(key)) ?? Promise.resolve()
+    }),
+  }
+}
+
+/** Lets those who got a place go on. */
+async function settle(): Promise<void> {
+  await new Promise(setImmediate)
+}
+
+t.test('a free place is taken at once', async (t) => {
+  const places = createPlaces({ most: 2, queue: 10, watch() {} })
+
+  t.equal(places.take({ fairnessKey: 'a', departure: createDeparture() }), undefined)
+  t.same(places.state(), { running: 1, waiting: 0, limit: 2 })
+  places.giveBack()
+  t.same(places.state(), { running: 0, waiting: 0, limit: 2 })
+})
+
+t.test('places go around among the keys', async (t) => {
+  const places = createPlaces({ most: 1, queue: 100, watch() {} })
+  const { take, order } = takers(places)
+  take('noisy', 'noisy', 'noisy', 'noisy', 'quiet', 'noisy', 'other')
+
+  for (let left = 6; left > 0; left--) {
+    places.giveBack()
+    await settle()
+  }
+
+  t.same(order, ['noisy', 'noisy', 'quiet', 'other', 'noisy', 'noisy', 'noisy'])
+})
+
+t.test('a full queue turns away, and the busiest first', async (t) => {
+  const events: unknown[] = []
+  const places = createPlaces({ most: 1, queue: 3, watch: (event) => events.push(event) })
+  const { take, order } = takers(places)
+  const waiting = take('noisy', 'noisy', 'noisy', 'noisy')
+  const full = { code: 'GATEWAY_QUEUE_FULL', statusCode: 429, retryAfter: 1 }
+
+  t.throws(() => take('noisy'), full)
+  take('quiet')
+  await t.rejects(waiting[3]!, full, 'the newest of the busiest makes room')
+  t.throws(() => take('noisy'), full)
+  t.throws(() => take('quiet'), full, 'who has as many waiting has no better right')
+  for (let left = 3; left > 0; left--) {
+    places.giveBack()
+    await settle()
+  }
+
+  t.same(order, ['noisy', 'noisy', 'quiet', 'noisy'])
+  t.equal(events.length, 4)
+})
+
+t.test('without a queue nobody waits', async (t) => {
+  const places = createPlaces({ most: 1, queue: 0, watch() {} })
+  places.take({ fairnessKey: 'a', departure: createDeparture() })
+
+  t.throws(() => places.take({ fairnessKey: 'b', departure: createDeparture() }), { code: 'GATEWAY_QUEUE_FULL' })
+})
+
+t.test('who leaves is taken out of the queue', async (t) => {
+  const places = createPlaces({ most: 1, queue: 10, watch() {} })
+  const { take, order } = takers(places)
+  take('a')
+  const departure = createDeparture()
+  const left = places.take({ fairnessKey: 'b', departure })!
+  take('c')
+
+  departure.leave(new Error('left'))
+
+  await t.rejects(left, { message: 'left' })
+  t.match(places.state(), { running: 1, waiting: 1 })
+  places.giveBack()
+  await settle()
+  t.same(order, ['a', 'c'])
+  t.throws(() => places.take({ fairnessKey: 'b', departure }), { message: 'left' }, 'and who has left does not queue')
+})
+
+t.test('a sign of too many halves the places, once for all who saw it; then they come back slowly', async (t) => {
+  const places = createPlaces({ most: 52, queue: 10, watch() {} })
+
+  for (let refusal = 0; refusal < 40; refusal++) places.lower()
+  t.equal(places.state().limit, 26)
+  await pause(2100)
+  places.take({ fairnessKey: 'a', departure: createDeparture() })
+
+  t.equal(places.state().limit, 27)
+})
+
+t.test('follows what Dynamics suggests, not beyond the setting', async (t) => {
+  const places = createPlaces({ most: 20, queue: 10, watch() {} })
+  const limits = [48, 4, 4, 8, 0.5].map((parallel) => {
+    places.suggest(parallel)
+    return places.state().limit
+  })
+  t.same(limits, [20, 4, 4, 8, 1])
+
+  places.suggest(20)
+  places.lower()
+  places.suggest(15)
+  t.equal(places.state().limit, 10, 'a suggestion does not undo a sign of too many')
+})
+
+t.test('more places let those in who wait', async (t) => {
+  const places = createPlaces({ most: 3, queue: 10, watch() {} })
+  const { take, order } = takers(places)
+  places.suggest(1)
+  take('a', 'b', 'c', 'd')
+  t.same(order, ['a'])
+
+  places.suggest(3)
+  await settle()
+
+  t.same(order, ['a', 'b', 'c'])
+})

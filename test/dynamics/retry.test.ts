@@ -1,0 +1,178 @@
+import { createServer } from 'node:http'
+import type { RequestListener } from 'node:http'
+import { Readable } from 'node:stream'
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { ONCE_MORE, isDeadlock } from '../../src/dynamics/retry.ts'
+import { answerJson, listening, outbound, pause, received, service, sockets, text, way } from './way.ts'
+import type { Way } from './way.ts'
+
+const DEADLOCK = { error: { code: '0x80044150', message: 'Sql error: Generic SQL error. CRM ErrorCode: -2147012606 Sql ErrorCode: -2146232060 Sql Number: 1205' } }
+
+/** A service whose first answer is `first` and whose others are 204; gives what it received. */
+async function troubled(t: Test, first: RequestListener): Promise<Way & { readonly seen: string[] }> {
+  const seen: string[] = []
+  const origin = await service(t, async (request, response) => {
+    seen.push(`${request.method} ${await received(request)}`)
+    if (seen.length === 1) first(request, response)
+    else response.writeHead(204).end()
+  })
+  return { ...way(t, origin), seen }
+}
+
+const read = outbound()
+const conditional = (): ReturnType<typeof outbound> => outbound({ method: 'PATCH', headers: ['if-match', '*'], body: Buffer.from('{}') })
+const create = (): ReturnType<typeof outbound> => outbound({ method: 'POST', body: Buffer.from('{}') })
+
+t.test('the table: what was surely not carried out, anybody; what may have been, readers alone', async (t) => {
+  t.same(ONCE_MORE, {
+    'no-connection': { read: true, idempotent: true, never: true },
+    'stale-connection': { read: true, idempotent: false, never: false },
+    'broke-off': { read: true, idempotent: false, never: false },
+    busy: { read: true, idempotent: false, never: false },
+    deadlock: { read: true, idempotent: true, never: false },
+  })
+})
+
+t.test('a connection that breaks before the answer: a read is sent once more, a write never', async (t) => {
+  const reset: RequestListener = ({ socket }) => socket.resetAndDestroy()
+
+  const reader = await troubled(t, reset)
+  t.equal((await reader.send(outbound())).status, 204)
+  t.equal(reader.seen.length, 2)
+  t.match(reader.events, [{ kind: 'retry', trouble: 'broke-off' }])
+
+  for (const write of [create(), conditional(), outbound({ method: 'DELETE' })]) {
+    const { send, seen } = await troubled(t, reset)
+    await t.rejects(send(write), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
+    t.equal(seen.length, 1, write.method)
+  }
+})
+
+t.test('502, 503 and 504: a read is sent once more, the second answer stands', async (t) => {
+  for (const status of [502, 503, 504]) {
+    const reader = await troubled(t, (_, response) => answerJson(response, status, { message: 'busy' }))
+    t.equal((await reader.send(outbound())).status, 204)
+    t.equal(reader.seen.length, 2)
+
+    const writer = await troubled(t, (_, response) => answerJson(response, status, { message: 'busy' }))
+    const answer = await writer.send(conditional())
+    t.equal(answer.status, status)
+    t.equal(await text(answer), '{"message":"busy"}')
+    t.equal(writer.seen.length, 1)
+  }
+  let requests = 0
+  const origin = await service(t, (_, response) => answerJson(response, 503, { request: ++requests }))
+  t.equal(await text(await way(t, origin).send(outbound())), '{"request":2}')
+})
+
+t.test('a 503 that says when to come again is the caller\'s', async (t) => {
+  const { send, seen } = await troubled(t, (_, response) => answerJson(response, 503, {}, { 'retry-after': '30' }))
+
+  t.equal((await send(outbound())).status, 503)
+  t.equal(seen.length, 1)
+})
+
+t.test('a deadlock in Dynamics\' database was undone: reads and conditional writes are sent once more, others not', async (t) => {
+  const deadlock: RequestListener = (_, response) => answerJson(response, 500, DEADLOCK)
+
+  for (const request of [outbound(), conditional()]) {
+    const { send, seen, events } = await troubled(t, deadlock)
+    t.equal((await send(request)).status, 204)
+    t.equal(seen.length, 2)
+    t.match(events, [{ kind: 'retry', trouble: 'deadlock' }])
+  }
+  const { send, seen } = await troubled(t, deadlock)
+  const answer = await send(create())
+  t.same(JSON.parse(await text(answer)), DEADLOCK)
+  t.equal(seen.length, 1)
+})
+
+t.test('any other 500 is passed on whole', async (t) => {
+  const { send, seen } = await troubled(t, (_, response) => {
+    response.writeHead(500).write('{"error":')
+    setTimeout(() => response.end('{"code":"0x80040216"}}'), 30)
+  })
+
+  const answer = await send(outbound())
+  t.equal(await text(answer), '{"error":{"code":"0x80040216"}}')
+  t.equal(seen.length, 1)
+  t.equal(isDeadlock('{"error":{"code":"0x80044150","message":"SQL timeout"}}'), false)
+  t.equal(isDeadlock('{"error":{"code":"-2147204784","message":"Sql Number: 1205"}}'), true)
+})
+
+t.test('no connection came about: any method is sent once more', async (t) => {
+  // Nobody listens at first; the second attempt follows at once, so somebody must listen very soon.
+  const gone = createServer()
+  const port = await listening(t, gone)
+  await new Promise((resolve) => {
+    gone.close(resolve)
+  })
+  const { send, events } = way(t, `http://127.0.0.1:${port}`)
+
+  await t.rejects(send(create()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' })
+  t.match(events, [{ kind: 'retry', trouble: 'no-connection' }])
+  t.equal(events.length, 1)
+})
+
+t.test('a body that is not at hand any more is not sent again', async (t) => {
+  const { events, send } = way(t, 'http://127.0.0.1:9', { keepBody: 1 })
+
+  await t.rejects(send(outbound({ method: 'PUT', body: Readable.from([Buffer.from('12345')]) })))
+  t.same(events, [])
+})
+
+t.test('a connection that Dynamics had closed: reads never notice, however often, and writes meet none that is old', async (t) => {
+  // Answers the first request on each connection, and resets the connection when the second comes.
+  let resets = 0
+  const origin = await sockets(t, (socket) => {
+    let requests = 0
+    socket.on('data', () => {
+      if (++requests === 1) return socket.write('HTTP/1.1 204 No Content\r\nkeep-alive: timeout=60\r\n\r\n')
+      resets++
+      return socket.resetAndDestroy()
+    })
+  })
+  const { send, events } = way(t, origin)
+
+  for (let request = 0; request < 40; request++) {
+    t.equal((await send(outbound())).status, 204)
+    await pause(2)
+  }
+  t.ok(resets >= 15, `${resets} closed connections were met, more than a budget would bear`)
+  t.ok(events.every((event) => event.kind === 'retry' && event.trouble === 'stale-connection'))
+
+  t.equal((await send(create())).status, 204)
+  await pause(2500)
+  t.equal((await send(create())).status, 204, 'after two idle seconds on a new connection')
+})
+
+t.test('an outage is not made worse: one in five is sent again', async (t) => {
+  let requests = 0
+  const origin = await sockets(t, (socket) => socket.once('data', () => {
+    requests++
+    socket.resetAndDestroy()
+  }))
+  const { send, events } = way(t, origin)
+
+  const answers = await Promise.allSettled(Array.from({ length: 200 }, () => send(outbound())))
+
+  t.ok(answers.every(({ status }) => status === 'rejected'))
+  t.equal(requests, 240)
+  t.equal(events.filter(({ kind }) => kind === 'retry-budget').length, 160)
+})
+
+t.test('who leaves between two attempts is not sent again', async (t) => {
+  const { send, seen } = await troubled(t, (_, response) => answerJson(response, 503, {}))
+  const request = { ...read, departure: outbound().departure }
+
+  const answer = send(request)
+  while (seen.length === 0) await pause(5)
+  await pause(20)
+  request.departure.leave(new Error('left'))
+
+  await t.rejects(answer, { message: 'left' })
+  await pause(300)
+  t.equal(seen.length, 1)
+})

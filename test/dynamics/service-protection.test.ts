@@ -1,0 +1,239 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
+import t from 'tap'
+
+import { header } from '../../src/dynamics/send.ts'
+import { answerJson, outbound, pause, received, service, text, way } from './way.ts'
+
+const COUNT = '0x80072322'
+const TIME = '0x80072321'
+const CONCURRENCY = '0x80072326'
+
+/** Answers 429 as Dynamics does. */
+function refuse(response: ServerResponse, code: string, retryAfter?: string): void {
+  answerJson(response, 429, { error: { code, message: 'Number of requests exceeded the limit' } }, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
+}
+
+/** Refuses the first `times` requests. */
+function refusing(times: number, code: string, retryAfter?: string): (request: IncomingMessage, response: ServerResponse) => void {
+  return (_, response) => times-- > 0 ? refuse(response, code, retryAfter) : response.writeHead(204).end()
+}
+
+t.test('a refused request is sent again when Dynamics says so, whatever its method, body and all', async (t) => {
+  const seen: [number, string][] = []
+  const origin = await service(t, async (request, response) => {
+    const body = await received(request)
+    seen.push([performance.now(), body])
+    if (seen.length === 1) refuse(response, COUNT, '1')
+    else response.writeHead(204).end()
+  })
+  const { send, events } = way(t, origin)
+  const request = outbound({ method: 'POST', body: Readable.from([Buffer.from('{"name":"Fabrikam"}')]) })
+
+  const answer = await send(request)
+
+  t.equal(answer.status, 204)
+  t.same(seen.map(([, body]) => body), ['{"name":"Fabrikam"}', '{"name":"Fabrikam"}'])
+  t.ok(seen[1]![0] - seen[0]![0] >= 999, 'not before the second is over')
+  t.ok(request.spent.wait >= 999)
+  t.match(events, [{ kind: 'hold', wait: 1000 }, { kind: 'limit', limit: 'count', waits: true }])
+})
+
+t.test('a wait that is longer than the caller\'s patience is passed on at once, with what is left of it', async (t) => {
+  const origin = await service(t, refusing(1, TIME, '30'))
+  const { send } = way(t, origin)
+
+  const answer = await send(outbound())
+  await pause(1100)
+
+  t.equal(answer.status, 429)
+  t.equal(header(answer, 'retry-after'), '30')
+  t.match(JSON.parse(await text(answer)), { error: { code: TIME } }, 'Dynamics\' own words')
+  await t.rejects(send(outbound({ method: 'POST' })), { code: 'GATEWAY_LIMIT_HOLDS', statusCode: 429, retryAfter: 29 }, 'and nobody else is sent')
+})
+
+t.test('the setting and the caller\'s own deadline bound the wait', async (t) => {
+  const origin = await service(t, refusing(3, COUNT, '1'))
+
+  t.equal((await way(t, origin, { maxRetryWait: 0 }).send(outbound())).status, 429)
+  t.equal((await way(t, origin, { maxRetryWait: 999 }).send(outbound())).status, 429)
+  t.equal((await way(t, origin).send(outbound({ deadline: performance.now() + 900 }))).status, 429)
+})
+
+t.test('waits add up', async (t) => {
+  let requests = 0
+  const origin = await service(t, (_, response) => {
+    requests++
+    refuse(response, COUNT, '1')
+  })
+
+  t.equal((await way(t, origin, { maxRetryWait: 2500 }).send(outbound())).status, 429)
+  t.equal(requests, 3, 'after 0, 1 and 2 seconds; the fourth would be too late')
+})
+
+t.test('a body that is not at hand is not sent again', async (t) => {
+  const origin = await service(t, async (request, response) => {
+    await received(request)
+    refuse(response, COUNT, '1')
+  })
+  const { send } = way(t, origin, { keepBody: 4 })
+
+  const answer = await send(outbound({ method: 'POST', body: Readable.from([Buffer.from('{"name":"Fabrikam"}')]) }))
+
+  t.equal(answer.status, 429)
+  t.equal(header(answer, 'retry-after'), '1')
+})
+
+t.test('nothing is sent while a limit holds, and then one goes first', async (t) => {
+  const seen: { at: number, atOnce: number }[] = []
+  let atOnce = 0
+  let ends = 0
+  const origin = await service(t, (_, response) => {
+    seen.push({ at: performance.now(), atOnce: ++atOnce })
+    // Two holds, one after the other.
+    const times = seen.length
+    setTimeout(() => {
+      atOnce--
+      if (times > 2) {
+        response.writeHead(204).end()
+      } else {
+        ends = performance.now() + 1000
+        refuse(response, times === 1 ? COUNT : TIME, '1')
+      }
+    }, 50)
+  })
+  const { send, state } = way(t, origin)
+
+  const first = send(outbound())
+  await pause(200)
+  const others = Array.from({ length: 30 }, () => send(outbound({ method: 'POST' })))
+  await pause(200)
+  t.match(state(), { held: 31, running: 0 }, 'those who wait take no place')
+  const statuses = (await Promise.all([first, ...others])).map(({ status }) => status)
+
+  t.same([...new Set(statuses)], [204])
+  t.equal(seen.length, 33, '31 requests and two refusals')
+  t.ok(seen[1]!.at - seen[0]!.at >= 1049)
+  t.ok(seen[2]!.at >= ends - 1, 'the second hold is kept too')
+  t.equal(seen[2]!.atOnce, 1, 'one goes first')
+  t.ok(seen[3]!.at - seen[2]!.at >= 49, 'and the others when it was taken')
+})
+
+t.test('a trial that brings nothing does not keep the others', async (t) => {
+  let requests = 0
+  const origin = await service(t, (_, response) => {
+    requests++
+    if (requests === 1) refuse(response, COUNT, '1')
+    else if (requests > 2) response.writeHead(204).end()
+  })
+  const { send } = way(t, origin)
+
+  const first = outbound()
+  const hangs = send(first)
+  await pause(100)
+  const answer = await send(outbound())
+
+  t.equal(answer.status, 204)
+  first.departure.leave(new Error('left'))
+  await t.rejects(hangs, { message: 'left' })
+})
+
+t.test('requests that were under way to a connection are held too', async (t) => {
+  let requests = 0
+  const origin = await service(t, (_, response) => {
+    requests++
+    setTimeout(() => refuse(response, COUNT, '5'), 100)
+  })
+  const { send } = way(t, origin, { concurrency: 1, maxRetryWait: 100 })
+
+  const answers = await Promise.allSettled(Array.from({ length: 5 }, () => send(outbound())))
+
+  t.equal(requests, 1, 'those that waited for a place are not sent any more')
+  t.match(answers, [
+    { value: { status: 429 } },
+    ...Array.from({ length: 4 }, () => ({ reason: { code: 'GATEWAY_LIMIT_HOLDS', retryAfter: 5 } })),
+  ])
+})
+
+t.test('a caller that leaves is not sent for when the limit ends', async (t) => {
+  let requests = 0
+  const origin = await service(t, (_, response) => {
+    requests++
+    refuse(response, COUNT, '1')
+  })
+  const { send, state } = way(t, origin)
+  const request = outbound()
+  const other = outbound()
+
+  const answer = send(request)
+  await pause(100)
+  const second = send(other)
+  await pause(20)
+  request.departure.leave(new Error('left'))
+  other.departure.leave(new Error('left'))
+
+  await t.rejects(answer, { message: 'left' })
+  await t.rejects(second, { message: 'left' })
+  await pause(1200)
+  t.equal(requests, 1)
+  t.equal(state().held, 0)
+})
+
+t.test('too many at once: fewer from now on, and the others hardly wait', async (t) => {
+  let running = 0
+  let most = 0
+  const origin = await service(t, (_, response) => {
+    running++
+    most = Math.max(most, running)
+    setTimeout(() => {
+      if (running-- > 10) refuse(response, CONCURRENCY, '1')
+      else response.writeHead(204).end()
+    }, 50)
+  })
+  const { send, state, events } = way(t, origin)
+
+  const answers = await Promise.all(Array.from({ length: 60 }, () => send(outbound({ method: 'POST' }))))
+
+  t.same([...new Set(answers.map(({ status }) => status))], [204])
+  t.equal(most, 52)
+  t.ok(state().limit < 52, `${state().limit} at once`)
+  t.ok(events.some((event) => event.kind === 'concurrency'))
+})
+
+t.test('a refusal that says nothing is waited out as well', async (t) => {
+  const origin = await service(t, (() => {
+    let requests = 0
+    return (_, response) => {
+      requests++
+      if (requests === 1) response.writeHead(429, { 'content-type': 'text/html' }).end('<html>')
+      else if (requests === 2) response.writeHead(429, { 'content-encoding': 'gzip', 'retry-after': '0' }).end(gzipSync('{"error":{"code":"0x80072321"}}'))
+      else response.writeHead(204).end()
+    }
+  })())
+  const { send, events } = way(t, origin)
+
+  t.equal((await send(outbound())).status, 204)
+  t.match(events.filter(({ kind }) => kind === 'limit'), [{ limit: 'other', wait: Number }, { limit: 'time' }])
+})
+
+t.test('a refusal that breaks off is no answer', async (t) => {
+  const origin = await service(t, (_, response) => {
+    response.writeHead(429, { 'content-length': '100', 'retry-after': '1' }).write('half')
+    setTimeout(() => response.destroy(), 20)
+  })
+
+  await t.rejects(way(t, origin).send(outbound()), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
+})
+
+t.test('what Dynamics says is left is known, and its suggestion followed', async (t) => {
+  const origin = await service(t, (_, response) => response.writeHead(204, {
+    'x-ms-ratelimit-burst-remaining-xrm-requests': '5,999', 'x-ms-ratelimit-time-remaining-xrm-requests': '1,200.00', 'x-ms-dop-hint': '4',
+  }).end())
+  const { send, state, events } = way(t, origin)
+
+  await send(outbound())
+
+  t.match(state(), { limit: 4, rates: { requests: 5999, seconds: 1200, parallel: 4 } })
+  t.match(events, [{ kind: 'concurrency', limit: 4 }, { kind: 'rates', requests: 5999 }])
+})
