@@ -11,8 +11,8 @@ export interface OutboundAgent {
   readonly reads: Dispatcher
   /** For requests that must not be sent twice: only connections that were used a moment ago, or new ones. */
   readonly writes: Dispatcher
-  /** Whether the connection that a request is just put on was made for it; only to be asked in that moment. */
-  readonly isNew: () => boolean
+  /** Whether the connection that a request is just put on was made for it; only to be asked in that moment. Left out where that is not known. */
+  readonly isNew?: () => boolean
   /** Ends idle connections at once, the others when their request is over. */
   readonly close: () => Promise<void>
   /** Ends all connections at once, and with them what is under way. */

@@ -113,7 +113,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
       return abort(this.#failure)
     }
     this.#abort = abort
-    this.#reused = !this.#agent.isNew()
+    this.#reused = this.#agent.isNew?.() === false
   }
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {

@@ -6,32 +6,9 @@ import { codeOf } from './limits.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { header } from './send.ts'
 import type { Answer, Outbound, Send } from './send.ts'
+import { ONCE_MORE } from './trouble.ts'
+import type { Trouble } from './trouble.ts'
 import type { Watch } from './watch.ts'
-
-/** What may be mended by sending a request once more. */
-export type Trouble =
-  /** No connection came about: nothing was sent. */
-  | 'no-connection'
-  /** A connection that had been used before broke: Dynamics had most likely just closed it. */
-  | 'stale-connection'
-  /** The connection broke after the request was sent; it may have been carried out. */
-  | 'broke-off'
-  /** 502, 503 or 504, mostly from something in front of Dynamics. */
-  | 'busy'
-  /** Dynamics' database gave way to another request, and undid this one. */
-  | 'deadlock'
-
-/**
- * Who is sent once more after what. What surely was not carried out may be repeated; what may have been, only where twice
- * is the same as once and nothing is written. Timeouts are not here: the time is used up.
- */
-export const ONCE_MORE: Readonly<Record<Trouble, Readonly<Record<Outbound['repeatable'], boolean>>>> = {
-  'no-connection': { read: true, idempotent: true, never: true },
-  'stale-connection': { read: true, idempotent: false, never: false },
-  'broke-off': { read: true, idempotent: false, never: false },
-  busy: { read: true, idempotent: false, never: false },
-  deadlock: { read: true, idempotent: true, never: false },
-}
 
 /** Some breath between two attempts, up to this long, where Dynamics has trouble; everybody takes another one. */
 const BREATH = 200

@@ -1,5 +1,5 @@
 import type { Limit } from './limits.ts'
-import type { Trouble } from './retry.ts'
+import type { Trouble } from './trouble.ts'
 
 /** What happens on the way to Dynamics, for the log and the metrics. Times are milliseconds. */
 export type DynamicsEvent =

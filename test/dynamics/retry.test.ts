@@ -4,7 +4,8 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { ONCE_MORE, isDeadlock } from '../../src/dynamics/retry.ts'
+import { isDeadlock } from '../../src/dynamics/retry.ts'
+import { ONCE_MORE } from '../../src/dynamics/trouble.ts'
 import { answerJson, listening, outbound, pause, received, service, sockets, text, way } from './way.ts'
 import type { Way } from './way.ts'
 
