@@ -21,7 +21,10 @@ export const credential = {
   kinds: {
     'client-secret': group('An app registration with a client secret.', {
       tenantId, clientId,
-      secret: secret({ about: 'The client secret\'s value (not its id).', env: 'AZURE_CLIENT_SECRET', required: true }),
+      secret: secret({ about: 'The client secret\'s value (not its id).', env: 'AZURE_CLIENT_SECRET', required: true,
+        write: 'the value, or the path of a file that holds it in AZURE_CLIENT_SECRET_FILE; for another kind of credential set AZURE_CLIENT_CERTIFICATE_PATH, '
+          + 'AZURE_FEDERATED_TOKEN_FILE or CREDENTIAL; for a managed identity remove AZURE_TENANT_ID',
+      }),
     }),
     certificate: group('An app registration with a certificate.', {
       tenantId, clientId,
@@ -85,10 +88,8 @@ export function kindOfCredential(
     return undefined
   }
   if (told[0] !== undefined) return told[0][1]
-  if (!isSet('AZURE_TENANT_ID')) return 'managed-identity'
-  faults.push('AZURE_CLIENT_SECRET is missing: set it to the client secret\'s value, or set AZURE_CLIENT_CERTIFICATE_PATH, '
-    + 'or AZURE_FEDERATED_TOKEN_FILE, or CREDENTIAL=delegated, or remove AZURE_TENANT_ID to use a managed identity.')
-  return undefined
+  // A tenant without a credential is something forgotten: then the secret is what is missing.
+  return isSet('AZURE_TENANT_ID') ? 'client-secret' : 'managed-identity'
 }
 
 function group<M extends Members>(about: string, members: M): Group<M> {

@@ -86,7 +86,7 @@ export function list<T>(is: About & { write: string, fallback?: readonly string[
 }
 
 /** A secret: never in the file itself, but `{ env: NAME }` or `{ file: path }`. */
-export function secret(is: About & { required: true }): Setting<Secret>
+export function secret(is: About & { required: true, write?: string }): Setting<Secret>
 export function secret(is: About): Setting<Secret | undefined>
 export function secret(is: About): Setting<Secret | undefined> {
   return { type: 'setting', write: '{ env: NAME } or { file: path }', secret: true, ...is, form: SECRET, read: readSecret }
