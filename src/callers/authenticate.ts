@@ -18,7 +18,7 @@ export type Identify = (head: Pick<Head, 'authorization' | 'apiKey'>, socket: So
 
 /** Sets `request.caller`, or turns the request away with 401. */
 function authenticate(app: FastifyInstance, { identify }: { readonly identify: Identify }, registered: () => void): void {
-  app.decorateRequest('caller', undefined as never)
+  if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller')
   app.addHook('onRequest', (request, reply, done) => {
     const found = identify(request.head, request.raw.socket)
     if (found instanceof Promise) found.then(admit, done)

@@ -41,7 +41,7 @@ declare module 'fastify' {
 function head(app: FastifyInstance, settings: Pick<Settings, 'requiredHeader' | 'targets'>, registered: () => void): void {
   const required = settings.requiredHeader?.split(':')[0]?.trim().toLowerCase()
   const emailHeaders = new Set(settings.targets.map(({ impersonation }) => impersonation.header))
-  app.decorateRequest('head', undefined as never)
+  app.decorateRequest('head')
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
     if (request.originalUrl.length > MAX_TARGET) return done(new AddressTooLong())

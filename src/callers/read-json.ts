@@ -1,13 +1,13 @@
-import type { Dispatcher } from 'undici'
+import type { OutboundAgent } from '../dynamics/agent.ts'
 
 /** Reads a JSON document. Throws when it cannot be had. */
 export type ReadJson = (url: string) => Promise<unknown>
 
 /** Reads small documents through `agent`, the one way out of the process. Follows no redirects. */
-export function jsonReader(agent: Dispatcher): ReadJson {
+export function jsonReader({ reads }: Pick<OutboundAgent, 'reads'>): ReadJson {
   return async (url) => {
     const { origin, pathname, search } = new URL(url)
-    const { statusCode, body } = await agent.request({
+    const { statusCode, body } = await reads.request({
       origin, path: pathname + search, method: 'GET', headers: { accept: 'application/json' }, signal: AbortSignal.timeout(LONGEST_WAIT),
     })
     const chunks: Buffer[] = []

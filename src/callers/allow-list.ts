@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+import type { Policy } from '../config/callers.ts'
+import type { Target } from '../config.ts'
+import { CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
+import { pathInward, resourcePathOf, targetAddress } from '../odata/target-address.ts'
+import type { TargetAddress } from '../odata/target-address.ts'
+import type { Caller } from './caller.ts'
+import { readHead } from './head.ts'
+import type { Head } from './head.ts'
+import { objectionTo } from './rule.ts'
+import type { Wish } from './rule.ts'
+
+interface Options {
+  readonly target: Pick<Target, 'url'>
+  /** `/sales`, or nothing where there is one target. */
+  readonly prefix: string
+  readonly log: Log
+}
+
+interface Log { readonly warn: (facts: object, sentence: string) => void }
+
+/** Turns away what the caller's settings do not let it do. The body is not read yet: parts of a `$batch` meet {@link judgePart}. */
+function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Options, registered: () => void): void {
+  const address = targetAddress(url.origin + url.apiRoot)
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { caller, head, method, originalUrl } = request
+    const error = headerFault(head, caller.policy)
+      ?? (caller.policy.rules.length === 0 ? undefined : wishFault(caller, wishOf(method, originalUrl.slice(prefix.length), address), log))
+    done(error)
+  })
+  registered()
+}
+
+export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies: ['head'] })
+
+/**
+ * Judges a part of a `$batch`, as {@link allowList} does the request around it.
+ *
+ * @throws {CallerNotAllowed} {@link CallerIdNotAllowed}
+ */
+export function judgePart(caller: Caller, part: Wish & { readonly headers: readonly { readonly name: string, readonly value: string }[] }, log: Log): void {
+  const error = headerFault(readHead(part.headers.flatMap(({ name, value }) => [name, value])), caller.policy) ?? wishFault(caller, part, log)
+  if (error !== undefined) throw error
+}
+
+/** What is wrong with headers that need to be allowed. */
+function headerFault({ callerId, bypass, override, callback }: Head, policy: Policy): Error | undefined {
+  if (callerId !== undefined && policy.callerIds !== 'allow') return new CallerIdNotAllowed(callerId)
+  if (override !== undefined) return new CallerNotAllowed(`The header ${override} is not taken: send the request with the method that is meant.`)
+  if (bypass !== undefined && !policy.bypassHeaders) {
+    return new CallerNotAllowed(`This caller may not send the header ${bypass}: its setting bypassHeaders does not allow it.`)
+  }
+  if (callback && !policy.callbacks) {
+    return new CallerNotAllowed('This caller may not ask for a callback in the header Prefer: its setting callbacks does not allow it.')
+  }
+  return undefined
+}
+
+/** What is wrong with the request, by the caller's rules. A dry run only tells the log. */
+function wishFault({ name, policy }: Caller, wish: Wish, log: Log): Error | undefined {
+  const objection = objectionTo(wish, policy.rules)
+  if (objection === undefined) return undefined
+  if (!policy.dryRun) return new CallerNotAllowed(objection)
+  log.warn({ caller: name, objection }, 'a rule would have refused this request')
+  return undefined
+}
+
+/** @param written path and query, below the target's prefix */
+function wishOf(method: string, written: string, address: TargetAddress): Wish {
+  const mark = written.indexOf('?')
+  const path = mark === -1 ? written : written.slice(0, mark)
+  return { method, resourcePath: resourcePathBelow(path, address), query: mark === -1 ? '' : written.slice(mark) }
+}
+
+function resourcePathBelow(path: string, address: TargetAddress): string {
+  // Images are served outside of the API, whichever entity set they belong to.
+  if (path.startsWith('/Image/')) return '/$image'
+  return resourcePathOf(address, pathInward(address, path)) ?? path
+}

@@ -1,0 +1,123 @@
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { objectionTo } from '../../src/callers/rule.ts'
+import { parseRule } from '../../src/config/rule.ts'
+
+/** What `rules` say to `GET /accounts?$top=1` and the like. */
+function ask(rules: readonly string[], request: string): string | undefined {
+  const [method, address] = request.split(' ') as [string, string]
+  const [resourcePath, query] = address.split(/\?(.*)/s) as [string, string | undefined]
+  return objectionTo({ method, resourcePath, query: query ?? '' }, rules.map(parseRule))
+}
+
+function table(t: Test, rules: readonly string[], { passes, refused }: { passes: readonly string[], refused: readonly string[] }): void {
+  for (const request of passes) t.equal(ask(rules, request), undefined, `${request} passes`)
+  for (const request of refused) t.match(ask(rules, request), /^This caller may not .+: .+\.$/, `${request} is refused`)
+}
+
+t.test('without rules everything passes', (t) => {
+  table(t, [], { passes: ['DELETE /accounts(1)', 'GET /accounts?fetchXml=x', 'POST /$batch'], refused: [] })
+  t.end()
+})
+
+t.test('read-only lets nothing but reading pass', (t) => {
+  table(t, ['read-only'], {
+    passes: ['GET /accounts', 'HEAD /accounts', 'OPTIONS /accounts', 'POST /$batch', 'POST /%24batch', 'GET /accounts?fetchXml=x&$expand=primarycontactid', 'GET /WhoAmI()'],
+    refused: ['POST /accounts', 'PATCH /accounts(1)', 'PUT /accounts(1)/name', 'DELETE /accounts(1)', 'POST /WinOpportunity', 'PATCH /$batch', 'POST /$batch/x'],
+  })
+  t.equal(ask(['read-only'], 'PATCH /accounts(1)'), 'This caller may not PATCH accounts: the rule "read-only" refuses it.')
+  t.end()
+})
+
+t.test('no-delete refuses DELETE, and actions that delete', (t) => {
+  table(t, ['no-delete'], {
+    passes: ['GET /accounts', 'POST /accounts', 'PATCH /accounts(1)', 'POST /contoso_deletereasons'],
+    refused: ['DELETE /accounts(1)', 'DELETE /accounts(1)/name', 'DELETE /accounts(1)/primarycontactid/$ref', 'POST /BulkDelete',
+      'POST /contoso_sensordatas/Microsoft.Dynamics.CRM.DeleteMultiple', 'POST /%44eleteMultiple'],
+  })
+  t.end()
+})
+
+t.test('no-metadata-writes keeps definitions as they are', (t) => {
+  table(t, ['no-metadata-writes'], {
+    passes: ['GET /EntityDefinitions', 'POST /accounts', 'GET /$metadata', 'POST /CreateMultiple', 'POST /WinOpportunity'],
+    refused: ['POST /EntityDefinitions', 'PUT /EntityDefinitions(LogicalName=\'account\')', 'POST /entitydefinitions(1)/Attributes', 'DELETE /RelationshipDefinitions(1)',
+      'POST /GlobalOptionSetDefinitions', 'POST /PublishXml', 'POST /PublishAllXml', 'POST /InsertOptionValue', 'POST /DeleteOptionValue', 'POST /ImportSolution',
+      'POST /ImportSolutionAsync', 'POST /StageAndUpgradeAsync'.replace('Async', 'SolutionAsync'), 'POST /AddSolutionComponent', 'POST /CreateCustomerRelationships'],
+  })
+  t.end()
+})
+
+t.test('a deny names methods and entity sets', (t) => {
+  table(t, ['deny DELETE,PATCH accounts,contacts'], {
+    passes: ['GET /accounts', 'POST /accounts', 'DELETE /leads(1)', 'GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid'],
+    refused: ['DELETE /accounts(1)', 'PATCH /contacts(1)', 'DELETE /%61ccounts(1)', 'DELETE /ACCOUNTS(1)', 'DELETE /accounts%281%29', 'PATCH /leads(1)/parentcontactid',
+      'DELETE /accounts(1)/primarycontactid/$ref'],
+  })
+  t.match(ask(['deny DELETE accounts'], 'DELETE /accounts(1)'), /"deny DELETE accounts"/, 'the rule is named')
+  t.end()
+})
+
+t.test('a deny on reading cannot be got round by navigation, queries of their own or encoded letters', (t) => {
+  // Without metadata nobody can tell that Account_Annotation holds annotations.
+  table(t, ['deny * annotations'], {
+    passes: ['GET /accounts', 'GET /accounts(1)?$select=name', 'GET /accounts?$filter=contains(name,\'a/b\')', 'PATCH /accounts(1)', 'GET /accounts/$count',
+      'GET /accounts(1)/entityimage/$value', 'GET /$metadata', 'POST /accounts(1)/Microsoft.Dynamics.CRM.AddToQueue', 'GET /WhoAmI()', 'GET /accounts?$skiptoken=a%2Fb',
+      'GET /accounts?$apply=groupby((statecode))'],
+    refused: ['GET /annotations', 'HEAD /annotations', 'POST /annotations', 'GET /annotations(1)/$value', 'GET /%61nnotations', 'GET /annotations/$count',
+      'GET /accounts(1)/Account_Annotation', 'POST /accounts(1)/Account_Annotation', 'GET /accounts(1)/Account_Annotation/$ref', 'GET /accounts(1)/name',
+      'GET /accounts?$expand=Account_Annotation', 'GET /accounts?%24expand=Account_Annotation', 'GET /accounts?expand=Account_Annotation',
+      'GET /accounts?$EXPAND=Account_Annotation', 'GET /accounts?$expand=*', 'GET /accounts?$top=1&$expand=Account_Annotation($select=notetext)',
+      'GET /accounts?fetchXml=%3Cfetch/%3E', 'GET /accounts?fetchxml=x', 'GET /accounts?savedQuery=1', 'GET /accounts?userQuery=1',
+      'GET /accounts?$filter=Account_Annotation/any(n:n/notetext%20eq%20%27x%27)', 'GET /accounts?$orderby=x/y', 'GET /accounts?$filter=@p&@p=x/y%20eq%201',
+      'GET /accounts?$apply=groupby((x/y))', 'GET /accounts?$apply=join(Account_Annotation%20as%20a)', 'GET /accounts?$filter=%zz',
+      'GET /$entity?$id=annotations(1)', 'GET /$crossjoin(accounts,annotations)', 'GET /$image', 'GET /accounts(1)/x/y/$value'],
+  })
+  t.match(ask(['deny * annotations'], 'GET /accounts?$expand=Account_Annotation'), /Account_Annotation: it may lead to what the rule "deny \* annotations" refuses/)
+  t.end()
+})
+
+t.test('a deny on an action or a navigation property concerns nothing else', (t) => {
+  table(t, ['deny POST WinOpportunity(),Microsoft.Dynamics.CRM.Assign', 'deny GET accounts/primarycontactid'], {
+    passes: ['POST /LoseOpportunity', 'GET /accounts(1)/name', 'GET /accounts?$expand=owninguser', 'GET /accounts?fetchXml=x'],
+    refused: ['POST /WinOpportunity', 'POST /opportunities(1)/Microsoft.Dynamics.CRM.WinOpportunity', 'POST /accounts(1)/Microsoft.Dynamics.CRM.Assign',
+      'GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid', 'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27'],
+  })
+  t.end()
+})
+
+t.test('once there is an allow, all that none names is refused', (t) => {
+  table(t, ['allow GET accounts', 'allow POST contacts'], {
+    passes: ['GET /accounts', 'HEAD /accounts', 'GET /accounts(1)', 'GET /accounts/$count', 'POST /contacts', 'POST /$batch', 'GET /accounts(1)/entityimage/$value',
+      'GET /accounts?$select=name&$filter=name%20eq%20%27a/b%27'],
+    refused: ['POST /accounts', 'GET /contacts', 'GET /', 'GET /$metadata', 'GET /WhoAmI()', 'POST /WinOpportunity', 'GET /accounts(1)/primarycontactid',
+      'GET /accounts(1)/name', 'GET /accounts?$expand=primarycontactid', 'GET /accounts?fetchXml=x', 'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27',
+      'POST /accounts(1)/Microsoft.Dynamics.CRM.AddToQueue', 'POST /contacts?$expand=parentcustomerid_account', 'GET /accounts(1', 'GET /accounts%', 'GET /$image',
+      'GET /api/data/v9.2/contacts', 'GET /accounts(x=\'y\')/contacts(z=\'\')'],
+  })
+  t.match(ask(['allow GET accounts', 'allow POST contacts'], 'GET /leads'), /none of its rules allows it \(allow GET accounts; allow POST contacts\)/)
+  t.end()
+})
+
+t.test('an allow can name what lies below, functions and actions, the service document, or everything', (t) => {
+  table(t, ['allow GET accounts,accounts/primarycontactid,WhoAmI(),$metadata', 'allow POST WinOpportunity', 'allow GET opportunities', 'allow GET leads/*'], {
+    passes: ['GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid($select=fullname)', 'GET /WhoAmI()', 'GET /', 'GET /$metadata',
+      'POST /opportunities(1)/Microsoft.Dynamics.CRM.WinOpportunity', 'POST /WinOpportunity', 'GET /leads', 'GET /leads(1)/x/y', 'GET /leads?$expand=a($expand=b),c',
+      'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27', 'GET /leads(1)/Microsoft.Dynamics.CRM.X()'],
+    refused: ['GET /contacts', 'GET /accounts?$expand=primarycontactid($expand=owninguser)', 'GET /accounts(1)/primarycontactid/owninguser', 'POST /leads',
+      'POST /accounts(1)/Microsoft.Dynamics.CRM.WinOpportunity2', 'POST /contacts(1)/Microsoft.Dynamics.CRM.WinOpportunity', 'GET /opportunities?$expand=primarycontactid',
+      'GET /accounts?$expand=primarycontactid,owninguser', 'GET /accounts?$expand=primarycontactid/owninguser'],
+  })
+  table(t, ['allow * *'], { passes: ['DELETE /accounts(1)', 'GET /accounts?fetchXml=x&$expand=y', 'GET /accounts(1)/x/y'], refused: [] })
+  t.end()
+})
+
+t.test('a deny wins over every allow', (t) => {
+  table(t, ['allow * *', 'deny * annotations', 'allow GET accounts/primarycontactid'], {
+    passes: ['GET /accounts', 'GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid', 'POST /contacts'],
+    refused: ['GET /annotations', 'GET /accounts(1)/Account_Annotation', 'GET /accounts?$expand=Account_Annotation', 'GET /accounts?fetchXml=x'],
+  })
+  table(t, ['read-only', 'allow * accounts'], { passes: ['GET /accounts'], refused: ['POST /accounts', 'GET /contacts'] })
+  t.end()
+})
