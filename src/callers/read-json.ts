@@ -4,10 +4,10 @@ import type { OutboundAgent } from '../dynamics/agent.ts'
 export type ReadJson = (url: string) => Promise<unknown>
 
 /** Reads small documents through `agent`, the one way out of the process. Follows no redirects. */
-export function jsonReader({ reads }: Pick<OutboundAgent, 'reads'>): ReadJson {
+export function jsonReader(agent: OutboundAgent['reads']): ReadJson {
   return async (url) => {
     const { origin, pathname, search } = new URL(url)
-    const { statusCode, body } = await reads.request({
+    const { statusCode, body } = await agent.request({
       origin, path: pathname + search, method: 'GET', headers: { accept: 'application/json' }, signal: AbortSignal.timeout(LONGEST_WAIT),
     })
     const chunks: Buffer[] = []

@@ -159,7 +159,7 @@ async function doorOf(t: { teardown: (clean: () => unknown) => void }, written: 
   const agent = new Agent()
   t.teardown(() => agent.close())
   const { server, passed } = await door(t, { callers: settingsOf(written).callers }, (app, settings) => {
-    app.register(authenticate, { identify: knownCallers(settings, jsonReader({ reads: agent })) })
+    app.register(authenticate, { identify: knownCallers(settings, jsonReader(agent)) })
   })
   return { ask: (...lines) => rawRequest(server, get('/accounts', ...lines)), passed }
 }
@@ -189,7 +189,7 @@ async function issuer(t: { teardown: (clean: () => unknown) => void }): Promise<
   const agent = new Agent()
   t.teardown(async () => { await agent.close(); server.close() })
   return {
-    url, publicKey: () => jwk, privateKey: () => privateKey, reads: () => reads, fail: (now) => { failing = now }, readJson: jsonReader({ reads: agent }),
+    url, publicKey: () => jwk, privateKey: () => privateKey, reads: () => reads, fail: (now) => { failing = now }, readJson: jsonReader(agent),
     token: (claims) => new SignJWT({ iss: url, aud: 'api://gateway', exp: seconds(3600), ...claims }).setProtectedHeader({ alg: 'RS256', kid: 'a' }).sign(privateKey),
   }
 }
