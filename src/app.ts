@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 
 import { answerError } from './answer-error.ts'
+import allowList, { judgePart } from './callers/allow-list.ts'
 import authenticate, { knownCallers } from './callers/authenticate.ts'
 import browser from './callers/browser.ts'
 import head from './callers/head.ts'
@@ -75,8 +76,9 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
       const connection = connect(target, { agent, credential, watch: () => undefined, log, bodyLimit: settings.bodyLimit })
       tokens.set(target.name ?? 'dynamics', credential.state)
       await door.register(async (below) => {
+        await below.register(allowList, { target, prefix, log })
         await below.register(impersonate, { target, directory: userDirectory(connection.send, target) })
-        await below.register(proxy, { ...settings, target, prefix, send: connection.send, stopping, judge: () => undefined })
+        await below.register(proxy, { ...settings, target, prefix, send: connection.send, stopping, judge: ({ caller }, part) => judgePart(caller, part, log) })
       }, { prefix })
       app.addHook('onClose', async () => {
         credential.close()
