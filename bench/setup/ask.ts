@@ -1,0 +1,39 @@
+import { request } from 'node:http'
+import { request as secureRequest } from 'node:https'
+
+import { sleep } from './machine.ts'
+
+export interface Asked {
+  readonly status: number
+  readonly body: string
+}
+
+export interface AskOptions {
+  readonly tls?: boolean
+  /** Milliseconds in which to try again while nobody listens, or the answer is no success. */
+  readonly patience?: number
+}
+
+/** Asks once, for tests of what is measured; on a connection of its own. */
+export async function ask(port: number, path: string, headers: Record<string, string>, { tls = false, patience = 0 }: AskOptions = {}): Promise<Asked> {
+  const end = performance.now() + patience
+  for (;;) {
+    const asked = await once(port, path, headers, tls).catch((error: Error) => error)
+    if (!(asked instanceof Error) && (asked.status < 400 || performance.now() > end)) return asked
+    if (performance.now() > end) throw asked instanceof Error ? asked : new Error(`answered ${asked.status}`)
+    await sleep(2)
+  }
+}
+
+function once(port: number, path: string, headers: Record<string, string>, tls: boolean): Promise<Asked> {
+  return new Promise((resolve, reject) => {
+    const send = tls ? secureRequest : request
+    // The service's certificate was made for this run.
+    send({ host: '127.0.0.1', port, path, headers, agent: false, rejectUnauthorized: false }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }))
+      response.on('error', reject)
+    }).on('error', reject).end()
+  })
+}

@@ -1,0 +1,73 @@
+import { ask } from './ask.ts'
+import { load } from './load.ts'
+import type { Load, Outcome } from './load.ts'
+import { headers, startPeer } from './peers.ts'
+import { cpuOf, residentOf } from './process.ts'
+import type { Command } from './process.ts'
+import { ports } from './addresses.ts'
+
+/** One peer under one load, once. */
+export interface Round extends Outcome {
+  /** Microseconds a request, user and kernel. */
+  readonly cpu: number
+  /** MiB. */
+  readonly resident: number
+}
+
+/** Something to start, and the load for it. */
+export interface Contender {
+  readonly name: string
+  readonly command: Command
+  readonly what: Omit<Load, 'port'>
+}
+
+export type Rounds = ReadonlyMap<string, readonly Round[]>
+
+/** What each answer must hold, so that a peer that answers nonsense quickly is found out. */
+const EXPECTED = '$metadata#'
+
+/**
+ * Measures each contender in turn, `rounds` times over, so that a slow minute of the machine meets all of them. Each is
+ * started anew, answers one request, and is warmed up while all its answers are checked.
+ */
+export async function interleaved(contenders: readonly Contender[], rounds: number): Promise<Rounds> {
+  const results = new Map<string, Round[]>()
+  for (let round = 0; round < rounds; round++) {
+    for (const contender of contenders) results.set(contender.name, [...results.get(contender.name) ?? [], await once(contender)])
+  }
+  return results
+}
+
+async function once({ name, command, what }: Contender): Promise<Round> {
+  const running = startPeer(name, command)
+  try {
+    await ask(ports.proxy, '/api/data/v9.2/accounts', headers, { patience: 10_000 })
+    const { rate: _rate, ...full } = what
+    // As many users are looked up in a second as the settings allow.
+    const seconds = Math.max(1, Math.min(2, what.seconds), (what.users ?? 0) / 600)
+    const warm = await load({ ...full, port: ports.proxy, seconds: Math.ceil(seconds), ...(what.body === undefined ? { expect: EXPECTED } : {}) })
+    if (warm.wrong > 0) throw new Error(`${name}: ${warm.wrong} of ${warm.requests} answers were wrong`)
+    const before = cpuOf(running.pid)
+    const outcome = await load({ ...what, port: ports.proxy })
+    const cpu = (cpuOf(running.pid) - before) / outcome.requests
+    return { ...outcome, cpu, resident: residentOf(running.pid) }
+  } finally {
+    await running.stop()
+  }
+}
+
+/** The median of one figure over the rounds. */
+export function median(rounds: readonly Round[] | undefined, figure: keyof Round): number {
+  return middle((rounds ?? []).map((round) => round[figure]))
+}
+
+export function middle(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+/** How far the rounds lie apart, as a share of their median. */
+export function spread(rounds: readonly Round[] | undefined, figure: keyof Round): number {
+  const values = (rounds ?? []).map((round) => round[figure])
+  return (Math.max(...values) - Math.min(...values)) / middle(values)
+}
