@@ -76,8 +76,7 @@ export function userDirectory(send: Send, { url, impersonation }: Pick<Target, '
   }
 
   async function rowsOf(email: string, departure: Departure): Promise<readonly unknown[]> {
-    const literal = encodeURIComponent(`'${email.replaceAll('\'', '\'\'')}'`).replaceAll('\'', '%27')
-    const path = `${url.apiRoot}/systemusers?$select=${COLUMNS}&$filter=internalemailaddress%20eq%20${literal}&$top=${ROWS}`
+    const path = `${url.apiRoot}/systemusers?$select=${COLUMNS}&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
     const { value } = await ask(path, [], departure) as { value?: unknown }
     if (!Array.isArray(value)) throw new UserLookupFailed({ cause: new Error('the look-up\'s answer holds no rows') })
     return value
@@ -104,6 +103,11 @@ export function userDirectory(send: Send, { url, impersonation }: Pick<Target, '
       throw new UserLookupFailed({ cause })
     }
   }
+}
+
+/** `text` as a literal of OData inside a query: quotes doubled, then all of it encoded. */
+export function literalOf(text: string): string {
+  return encodeURIComponent(`'${text.replaceAll('\'', '\'\'')}'`).replaceAll('\'', '%27')
 }
 
 /** The header that makes Dynamics act as `user`, flat. The object id is preferred; old or on-premises rows have none. */

@@ -1,0 +1,70 @@
+import type { Target } from '../config.ts'
+import { connection, dns } from './checking/reach.ts'
+import { clock, tenant } from './checking/announced.ts'
+import { lines, silent } from './checking/report.ts'
+import type { Reporter, StepReport } from './checking/report.ts'
+import { actOnBehalf, readUsers, whoAmI } from './checking/rights.ts'
+import { StepFailure } from './checking/step.ts'
+import type { Checking, Step } from './checking/step.ts'
+import { settings as settingsStep, token } from './checking/token.ts'
+import { asUser } from './checking/user.ts'
+import type { CommandIo } from './command-io.ts'
+
+export interface CheckArgs {
+  /** E-mail address of a user to act as. */
+  readonly user?: string | undefined
+  /** One JSON document instead of lines. */
+  readonly json?: boolean | undefined
+}
+
+/** All that is tried, in the order in which one thing needs the other. */
+const STEPS: readonly Step[] = [settingsStep, dns, connection, clock, tenant, token, whoAmI, readUsers, actOnBehalf, asUser]
+
+/**
+ * Tries every step to each target; the first that fails ends that target, with what happened, why, and the one thing to do.
+ *
+ * @returns the exit status: 0 all well, 2 a step failed
+ */
+export async function check({ user, json = false }: CheckArgs, io: CommandIo): Promise<number> {
+  const reporter = json ? silent : lines(io.stdout)
+  const targets = []
+  for (const target of io.settings.targets) {
+    const name = `${target.name === undefined ? '' : `${target.name}: `}${target.url.origin}`
+    reporter.target(name)
+    const steps = await checkTarget(target, user, io, reporter)
+    targets.push({ ...(target.name === undefined ? {} : { name: target.name }), environment: target.url.origin, ok: allWell(steps), steps })
+  }
+  const ok = targets.every((target) => target.ok)
+  if (json) io.stdout.write(`${JSON.stringify({ ok, targets }, null, 2)}\n`)
+  else io.stdout.write(ok ? '\nAll well.\n' : '\nA step failed; the ones behind it were not tried.\n')
+  return ok ? 0 : 2
+}
+
+async function checkTarget(target: Target, user: string | undefined, { agent, env, emulated = false }: CommandIo, reporter: Reporter): Promise<StepReport[]> {
+  const checking: Checking = { target, agent, env, emulated, user }
+  const reports: StepReport[] = []
+  for (const step of STEPS) {
+    reporter.begins(step.name)
+    const report = await runStep(step, checking)
+    reports.push(report)
+    reporter.ends(report)
+    if (report.result === 'failed') break
+  }
+  return reports
+}
+
+async function runStep({ name, run }: Step, checking: Checking): Promise<StepReport> {
+  const started = performance.now()
+  const ms = (): number => Math.round(performance.now() - started)
+  try {
+    const outcome = await run(checking)
+    return { step: name, ...outcome, ms: ms() }
+  } catch (error) {
+    if (!(error instanceof StepFailure)) throw error
+    return { step: name, result: 'failed', ms: ms(), says: error.explanation.what, explanation: error.explanation }
+  }
+}
+
+function allWell(steps: readonly StepReport[]): boolean {
+  return steps.every(({ result }) => result !== 'failed')
+}

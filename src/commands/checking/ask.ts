@@ -1,0 +1,74 @@
+import { explainDynamics } from '../../credentials/dynamics-errors.ts'
+import { explainConnection } from '../../credentials/explain.ts'
+import { StepFailure } from './step.ts'
+import type { Checking } from './step.ts'
+
+/** An answer of Dynamics 365. */
+export interface Answered {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** A JSON object, where it is one. */
+  readonly body: Readonly<Record<string, unknown>> | undefined
+}
+
+/** The longest that `check` waits for one answer. */
+const PATIENCE = 30_000
+
+/**
+ * Asks Dynamics 365 for `path` below the API root, with the access token if there is one already.
+ *
+ * @throws StepFailure when no answer comes
+ */
+export async function ask({ target, agent, authorization }: Checking, path: string, headers: Record<string, string> = {}): Promise<Answered> {
+  const { origin, apiRoot } = target.url
+  try {
+    const answer = await agent.request({
+      origin, path: `${apiRoot}${path}`, method: 'GET', signal: AbortSignal.timeout(Math.min(PATIENCE, target.requestTimeout)),
+      headers: {
+        accept: 'application/json', 'odata-version': '4.0', 'odata-maxversion': '4.0',
+        ...(authorization === undefined ? {} : { authorization }), ...headers,
+      },
+    })
+    return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await answer.body.text()) }
+  } catch (error) {
+    const { code, name } = error as { code?: unknown, name?: unknown }
+    throw new StepFailure(explainConnection({ host: new URL(origin).host, code: name === 'TimeoutError' ? 'TIMEOUT' : String(code) }))
+  }
+}
+
+/** As {@link ask}, but anything else than 200 and JSON is a StepFailure that explains it. */
+export async function askFor(checking: Checking, path: string, headers: Record<string, string> = {}): Promise<Readonly<Record<string, unknown>>> {
+  const answer = await ask(checking, path, headers)
+  if (answer.status === 200 && answer.body !== undefined) return answer.body
+  throw new StepFailure(explain(answer, Object.keys(headers).length > 0))
+}
+
+/** What an answer that is an error means. `impersonated`: the request ran as a user. */
+export function explain({ status, body }: Answered, impersonated: boolean): ReturnType<typeof explainDynamics> {
+  const { code, message } = (body?.['error'] ?? {}) as { code?: unknown, message?: unknown }
+  if (status < 300) {
+    return {
+      what: `Something answered ${status} in place of Dynamics.`,
+      why: 'A proxy or a sign-in page stands between, or DYNAMICS_URL is not an environment.',
+      todo: 'Compare DYNAMICS_URL with the Environment URL, and check the proxy (HTTPS_PROXY).',
+    }
+  }
+  return explainDynamics({
+    status, impersonated,
+    ...(typeof code === 'string' && /^0x[0-9a-f]{8}$/i.test(code) ? { code } : {}),
+    ...(typeof message === 'string' ? { message } : {}),
+  })
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value as Record<string, unknown> : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
+}

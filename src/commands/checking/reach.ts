@@ -1,0 +1,70 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+
+import { proxyFor } from '../../dynamics/proxy-settings.ts'
+import { ask } from './ask.ts'
+import { ok, skipped, StepFailure } from './step.ts'
+import type { Checking, Step } from './step.ts'
+
+/** Whether the environment's name can be looked up. */
+export const dns: Step = {
+  name: 'DNS',
+  run: async ({ target, emulated, env }) => {
+    const { hostname, protocol, port } = new URL(target.url.origin)
+    const host = hostname.replace(/^\[|\]$/g, '')
+    if (emulated) return skipped('not looked at: emulated')
+    if (isIP(host) !== 0 || host === 'localhost') return skipped('not needed for this address')
+    if (proxyFor({ protocol, hostname, port }, env) !== undefined) return skipped('the proxy looks the name up')
+    try {
+      const addresses = await lookup(host, { all: true })
+      return ok(addresses.map(({ address }) => address).slice(0, 4).join(', '))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      throw new StepFailure(code === 'ENOTFOUND'
+        ? {
+          what: `There is no host named ${host}.`,
+          why: 'DYNAMICS_URL is mistyped, or the environment was renamed or deleted.',
+          todo: 'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → Environments → the environment into DYNAMICS_URL.',
+        }
+        : { what: `The name ${host} cannot be looked up (${code}).`, why: 'This machine\'s DNS does not answer.', todo: 'Mend this machine\'s DNS or network.' })
+    }
+  },
+}
+
+/** Whether the environment can be reached, and whose certificate it shows. */
+export const connection: Step = {
+  name: 'connection',
+  run: async (checking) => {
+    const { hostname, protocol } = new URL(checking.target.url.origin)
+    let socket: Socket | undefined
+    const connected = (message: unknown): void => {
+      const { connectParams, socket: made } = message as { connectParams: { hostname: string }, socket: Socket }
+      if (connectParams.hostname === hostname) socket ??= made
+    }
+    subscribe('undici:client:connected', connected)
+    const asked = Date.now()
+    try {
+      const { status, headers } = await ask(checking, '/WhoAmI')
+      checking.challenge = { headers, asked, answered: Date.now() }
+      if (status >= 500) return { result: 'warning', says: `reached, but it answers ${status}` }
+      return ok(protocol === 'https:' ? certificateOf(socket) : 'reached, without TLS (this machine only)')
+    } finally {
+      unsubscribe('undici:client:connected', connected)
+    }
+  },
+}
+
+function certificateOf(socket: Socket | undefined): string {
+  if (!(socket instanceof TLSSocket)) return 'reached'
+  const { subject, issuer, valid_to: end } = socket.getPeerCertificate()
+  const name = (entity: typeof subject | undefined): string => String(entity?.CN ?? entity?.O ?? 'no name').slice(0, 80)
+  return `${socket.getProtocol() ?? 'TLS'}, certificate of ${name(subject)} from ${name(issuer)}${issuer?.O === undefined ? '' : ` (${String(issuer.O)})`}, until ${day(end)}`
+}
+
+function day(date: string): string {
+  const time = Date.parse(date)
+  return Number.isNaN(time) ? date : new Date(time).toISOString().slice(0, 10)
+}

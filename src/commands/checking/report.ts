@@ -1,0 +1,42 @@
+import type { Explanation } from '../../credentials/explanation.ts'
+import type { Writer } from '../command-io.ts'
+import type { Outcome } from './step.ts'
+
+/** What became of one step. */
+export interface StepReport {
+  readonly step: string
+  readonly result: Outcome['result'] | 'failed'
+  readonly ms: number
+  readonly says: string
+  /** Of a failure. */
+  readonly explanation?: Explanation
+}
+
+/** Where steps are told of as they go. */
+export interface Reporter {
+  readonly target: (name: string) => void
+  readonly begins: (step: string) => void
+  readonly ends: (report: StepReport) => void
+}
+
+const MARKS = { ok: '✓', warning: '!', skipped: '–', failed: '✗' } as const
+
+/** Lines for people: a mark, the step, how long it took, what was found; under a failure what to do. */
+export function lines(out: Writer): Reporter {
+  const progress = out.isTTY === true
+  return {
+    target: (name) => out.write(`${name}\n`),
+    begins: (step) => {
+      if (progress) out.write(`  … ${step}`)
+    },
+    ends: ({ step, result, ms, says, explanation }) => {
+      if (progress) out.write('\r\u001b[K')
+      out.write(`  ${MARKS[result]} ${step.padEnd(13)}${`${ms} ms`.padStart(8)}  ${says}\n`)
+      if (explanation === undefined) return
+      out.write(`\n      What happened: ${explanation.what}\n      Why: ${explanation.why}\n      What to do: ${explanation.todo}\n`)
+    },
+  }
+}
+
+/** Says nothing: the whole is printed at the end. */
+export const silent: Reporter = { target: () => undefined, begins: () => undefined, ends: () => undefined }

@@ -1,0 +1,83 @@
+import { actOnBehalfMissing, explainDynamics } from '../../credentials/dynamics-errors.ts'
+import { ask, askFor, explain } from './ask.ts'
+import { ok, skipped, StepFailure, warning } from './step.ts'
+import type { Checking, Outcome, Step } from './step.ts'
+
+/** As whom the token runs, and in which environment. */
+export const whoAmI: Step = {
+  name: 'WhoAmI',
+  run: async (checking) => {
+    if (checking.target.url.product !== 'dataverse') return otherProduct(checking)
+    const { UserId: userId, OrganizationId: organisation } = await askFor(checking, '/WhoAmI')
+    if (typeof userId !== 'string') throw new StepFailure(explain({ status: 200, headers: {}, body: undefined }, false))
+    checking.userId = userId
+    const [user, environment] = [await userOf(checking, userId), await environmentOf(checking)]
+    return ok(`${user}${environment ?? `organisation ${String(organisation)}`}`)
+  },
+}
+
+/** Whether users can be found by e-mail address. */
+export const readUsers: Step = {
+  name: 'read users',
+  run: async (checking) => {
+    const off = impersonationOff(checking)
+    if (off !== undefined) return off
+    const answer = await ask(checking, '/systemusers?$select=systemuserid&$top=1')
+    if (answer.status === 403) {
+      const { message } = (answer.body?.['error'] ?? {}) as { message?: string }
+      throw new StepFailure(explainDynamics({ status: 403, message: /\bprv/.test(String(message)) ? message : 'prvReadUser' }))
+    }
+    if (answer.status !== 200) throw new StepFailure(explain(answer, false))
+    return ok('the application user may look users up')
+  },
+}
+
+/** Whether the application user may act as others, as far as its roles tell. */
+export const actOnBehalf: Step = {
+  name: 'act as users',
+  run: async (checking) => {
+    const off = impersonationOff(checking)
+    if (off !== undefined) return off
+    const answer = await ask(checking,
+      `/systemusers(${checking.userId})/Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName(PrivilegeName='prvActOnBehalfOfAnotherUser')`)
+    const held = answer.body?.['RolePrivileges']
+    if (answer.status !== 200 || !Array.isArray(held)) return warning(`cannot be told (${answer.status}); --user E-MAIL proves it`)
+    if (held.length === 0) throw new StepFailure(actOnBehalfMissing)
+    return ok('the role is there (it counts only if assigned directly; --user E-MAIL proves it)')
+  },
+}
+
+function impersonationOff({ target }: Checking): Outcome | undefined {
+  if (target.url.product !== 'dataverse') return skipped('this product has no impersonation')
+  return target.impersonation.mode === 'off' ? skipped('not needed: IMPERSONATION=off') : undefined
+}
+
+/** Finance & Operations and Business Central: whether they answer at all. */
+async function otherProduct(checking: Checking): Promise<Outcome> {
+  const answer = await ask(checking, '/')
+  if (answer.status === 200) return ok('the service answers (this product has no WhoAmI)')
+  if (answer.status !== 401 && answer.status !== 403) throw new StepFailure(explain(answer, false))
+  const finance = checking.target.url.product === 'finance-and-operations'
+  throw new StepFailure({
+    what: `The service answered ${answer.status}: it does not know the application.`,
+    why: 'The app registration is not entered there, or the token is of another tenant.',
+    todo: finance
+      ? 'In Finance & Operations open System administration → Setup → Microsoft Entra applications, and enter the client id with a user.'
+      : 'In Business Central open Microsoft Entra Applications, enter the client id, set State to Enabled and add permission sets; then grant admin consent (`dynamics-gateway consent`).',
+  })
+}
+
+/** Which user it is; reading that may itself not be allowed, which is no failure here. */
+async function userOf(checking: Checking, userId: string): Promise<string> {
+  const { status, body } = await ask(checking, `/systemusers(${userId})?$select=fullname,applicationid,isdisabled`)
+  if (status !== 200 || typeof body?.['fullname'] !== 'string') return `user ${userId}, `
+  const kind = typeof body['applicationid'] === 'string' ? 'application user' : 'user'
+  return `${kind} “${body['fullname'].slice(0, 80)}”${body['isdisabled'] === true ? ' (disabled)' : ''}, `
+}
+
+async function environmentOf(checking: Checking): Promise<string | undefined> {
+  const { status, body } = await ask(checking,
+    '/RetrieveCurrentOrganization(AccessType=@p)?@p=Microsoft.Dynamics.CRM.EndpointAccessType%27Default%27')
+  const { FriendlyName: name, UniqueName: unique, OrganizationVersion: version } = (body?.['Detail'] ?? {}) as Record<string, unknown>
+  return status === 200 && typeof name === 'string' ? `environment “${name.slice(0, 80)}” (${String(unique)}, ${String(version)})` : undefined
+}

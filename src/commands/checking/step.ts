@@ -1,0 +1,54 @@
+import type { Dispatcher } from 'undici'
+
+import type { Target } from '../../config.ts'
+import type { Explanation } from '../../credentials/explanation.ts'
+
+/** One thing that `check` tries. */
+export interface Step {
+  readonly name: string
+  /** Throws a {@link StepFailure}; what else it throws is a fault of the gateway's own. */
+  readonly run: (checking: Checking) => Promise<Outcome>
+}
+
+/** How a step ended that did not fail. */
+export interface Outcome {
+  readonly result: 'ok' | 'warning' | 'skipped'
+  /** What was found, for people; never anything secret. */
+  readonly says: string
+}
+
+/** A step failed; the ones behind it make no sense. */
+export class StepFailure extends Error {
+  readonly explanation: Explanation
+  constructor(explanation: Explanation) {
+    super(explanation.what)
+    this.explanation = explanation
+  }
+}
+
+/** What the steps of one target work with, and what earlier steps found for later ones. */
+export interface Checking {
+  readonly target: Target
+  readonly agent: Dispatcher
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly emulated: boolean
+  /** E-mail address of the user to try impersonation with. */
+  readonly user: string | undefined
+  /** The answer to a request without a token. */
+  challenge?: { readonly headers: Readonly<Record<string, string>>, readonly asked: number, readonly answered: number }
+  authorization?: string
+  /** The id of the user that the token runs as. */
+  userId?: string
+}
+
+export function ok(says: string): Outcome {
+  return { result: 'ok', says }
+}
+
+export function warning(says: string): Outcome {
+  return { result: 'warning', says }
+}
+
+export function skipped(says: string): Outcome {
+  return { result: 'skipped', says }
+}

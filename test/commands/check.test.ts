@@ -1,0 +1,146 @@
+import t from 'tap'
+
+import { check } from '../../src/commands/check.ts'
+import { AADSTS } from '../../src/credentials/aadsts.ts'
+import { commandFor } from './io.ts'
+
+const ADELE = 'adele.vance@contoso.com'
+
+t.test('says of each step what was found, and ends with 0', async t => {
+  const { io, written, emulator } = await commandFor(t)
+
+  t.equal(await check({ user: ADELE }, io), 0)
+  t.matchOnly(written.stdout.split('\n').filter((line) => line.startsWith('  ')).map((line) => line.replace(/\d+ ms/, 'N ms')), [
+    /✓ settings .* client-secret, client id .*, tenant .*, https:\/\/login\.microsoftonline\.com/,
+    /– DNS /,
+    /✓ connection .*without TLS/,
+    /✓ clock/,
+    /✓ tenant .*as configured/,
+    /✓ token .*for http.*tenant.*application.*lives \d+ min/,
+    /✓ WhoAmI .*application user .*environment “Contoso/,
+    /✓ read users/,
+    /✓ act as users/,
+    /✓ as the user .*adele/,
+  ])
+  t.match(written.stdout, /All well/)
+  t.notMatch(written.stdout + written.stderr, emulator.clientSecret)
+  t.notMatch(written.stdout, /eyJ/)
+})
+
+t.test('--json tells programs the same', async t => {
+  const { io, written } = await commandFor(t)
+  t.equal(await check({ json: true }, io), 0)
+  const { ok, targets } = JSON.parse(written.stdout)
+  t.equal(ok, true)
+  t.match(targets[0].steps.map(({ step }: { step: string }) => step), ['settings', 'DNS', 'connection', 'clock', 'tenant', 'token', 'WhoAmI', 'read users', 'act as users', 'as the user'])
+  t.match(targets[0].steps.at(-1), { result: 'skipped', says: /--user/ })
+})
+
+t.test('every error of Entra is explained, with one thing to do', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  for (const number of Object.keys(AADSTS)) {
+    written.stdout = ''
+    emulator.faults.entra.always({ kind: 'aadsts', number: Number(number) })
+    t.equal(await check({}, io), 2, number)
+    t.match(written.stdout, /✗ token/, number)
+    t.match(written.stdout, /What happened: .+\n +Why: .+\n +What to do: .+/, number)
+    t.match(written.stdout, `AADSTS${number}`)
+    t.notMatch(written.stdout, /WhoAmI|undefined|Trace ID/, number)
+  }
+})
+
+t.test('an AADSTS number that is not known leads to Microsoft\'s page of it', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  emulator.faults.entra.always({ kind: 'aadsts', number: 123456 })
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, /error\?code=123456/)
+})
+
+t.test('what Dynamics refuses is explained', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  const cases: [set: () => void, failed: RegExp, todo: RegExp][] = [
+    [() => { emulator.switches.applicationUser = 'missing' }, /✗ WhoAmI/, /no application user in this environment[\s\S]*New app user/],
+    [() => { emulator.switches.applicationUser = 'disabled' }, /✗ WhoAmI/, /disabled[\s\S]*Activate/],
+    [() => { emulator.switches.applicationUser = 'without roles' }, /✗ WhoAmI|✗ read users/, /role/],
+    [() => { emulator.switches.applicationUser = 'present'; emulator.switches.mayReadUsers = false }, /✗ read users/, /prvReadUser is missing[\s\S]*for the whole organisation/],
+    [() => { emulator.switches.mayReadUsers = true; emulator.switches.mayImpersonate = false }, /✗ act as users/, /Delegate directly/],
+    [() => { emulator.switches.mayImpersonate = true; emulator.switches.organization = 'disabled' }, /✗ WhoAmI/, /environment is disabled/],
+  ]
+  for (const [set, failed, todo] of cases) {
+    written.stdout = ''
+    set()
+    t.equal(await check({ user: ADELE }, io), 2)
+    t.match(written.stdout, failed)
+    t.match(written.stdout, todo)
+  }
+})
+
+t.test('who cannot be acted for is told apart', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  for (const [user, says] of [['nobody@contoso.com', /No user/], ['a,b@contoso.com', /no e-mail address/]] as const) {
+    written.stdout = ''
+    t.equal(await check({ user }, io), 2)
+    t.match(written.stdout, /✗ as the user/)
+    t.match(written.stdout, says)
+  }
+  emulator.faults.dataverse.push({ kind: 'answer', path: 'WhoAmI', skip: 2, status: 403, body: JSON.stringify({ error: {
+    code: '0x80040220', message: 'Principal user (Id=1, type=8) is missing prvReadAccount privilege' } }) })
+  written.stdout = ''
+  t.equal(await check({ user: ADELE }, io), 2)
+  t.match(written.stdout, /prvReadAccount is missing[\s\S]*whichever of the two lacks it/)
+})
+
+t.test('a user whose id Dynamics ignores is found out', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  const [adele] = emulator.rows('systemusers').filter((row) => row['internalemailaddress'] === ADELE)
+  emulator.put('systemusers', { ...adele!, azureactivedirectoryobjectid: '99999999-9999-9999-9999-999999999999' })
+  emulator.faults.dataverse.push({ kind: 'answer', path: 'WhoAmI', skip: 2, status: 200, body: JSON.stringify({ UserId: 'nobody' }), headers: { 'content-type': 'application/json' } })
+  t.equal(await check({ user: ADELE }, io), 2)
+  t.match(written.stdout, /ran as another user/)
+})
+
+t.test('an environment that is not there: the address is what to look at', async t => {
+  const { io, written } = await commandFor(t, { DYNAMICS_URL: 'http://127.0.0.1:9' })
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, /✗ connection[\s\S]*127\.0\.0\.1:9/)
+})
+
+t.test('something that is no environment', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  emulator.faults.dataverse.always({ kind: 'answer', path: 'WhoAmI', status: 200, body: '<html>sign in</html>' })
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, /in place of Dynamics/)
+})
+
+t.test('a tenant that is not the environment\'s is named', async t => {
+  const { io, written, emulator } = await commandFor(t, { AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111' })
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, new RegExp(`✗ tenant[\\s\\S]*Set AZURE_TENANT_ID=${emulator.tenantId}`))
+})
+
+t.test('a wrong clock is a warning for a secret, and the end for a certificate', async t => {
+  const headers = { date: new Date(Date.now() - 2 * 3_600_000).toUTCString() }
+  const fault = { kind: 'answer', path: 'WhoAmI', status: 401, headers } as const
+  const secret = await commandFor(t)
+  secret.emulator.faults.dataverse.push(fault)
+  t.equal(await check({}, secret.io), 0)
+  t.match(secret.written.stdout, /! clock .*720\d s ahead of/)
+
+  const certificate = await commandFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: new URL('../../../test/credentials/certificates/plain.pem', import.meta.url).pathname })
+  certificate.emulator.faults.dataverse.push(fault)
+  t.equal(await check({}, certificate.io), 2)
+  t.match(certificate.written.stdout, /✗ clock[\s\S]*Set the clock/)
+})
+
+t.test('a person at a terminal sees progress', async t => {
+  const { io, written } = await commandFor(t)
+  await check({}, { ...io, stdout: { ...io.stdout, isTTY: true } })
+  t.match(written.stdout, /… token\r/)
+})
+
+t.test('without impersonation its rights are not asked for', async t => {
+  const { io, written, emulator } = await commandFor(t, { IMPERSONATION: 'off' })
+  emulator.switches.mayImpersonate = false
+  t.equal(await check({}, io), 0)
+  t.match(written.stdout, /– act as users .*IMPERSONATION=off/)
+})
