@@ -1,0 +1,80 @@
+// Numbers that cost next to nothing to count; what Prometheus wants to see is made of them when it asks.
+
+/** One name in Prometheus' format, with its values. */
+export interface Family {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly values: readonly Value[]
+}
+
+export interface Value {
+  /** Where it differs from the family's: `_bucket`, `_sum`, `_count`. */
+  readonly metricName?: string
+  readonly labels: Readonly<Record<string, string | number>>
+  readonly value: number
+}
+
+/** Something that has its values ready when it is asked. */
+export type Collect = () => Family
+
+export interface Counter {
+  /** Counts one, for label values in the order of the names. Only for values of which there are few. */
+  readonly count: (...labels: readonly string[]) => void
+  readonly collect: Collect
+}
+
+export function counter(name: string, help: string, ...labelNames: readonly string[]): Counter {
+  const counts = new Map<string, { readonly labels: Record<string, string>, value: number }>()
+  return {
+    count(...labels) {
+      const key = labels.join('\0')
+      const series = counts.get(key)
+      if (series === undefined) counts.set(key, { labels: named(labelNames, labels), value: 1 })
+      else series.value++
+    },
+    collect: () => ({ name, help, type: 'counter', values: [...counts.values()] }),
+  }
+}
+
+export interface Histogram {
+  readonly observe: (value: number) => void
+  readonly collect: Collect
+}
+
+/** @param bounds the upper bounds of the buckets, rising */
+export function histogram(name: string, help: string, bounds: readonly number[]): Histogram {
+  const counts = [...bounds, Infinity].map(() => 0)
+  let sum = 0
+  return {
+    observe(value) {
+      let bucket = 0
+      while (bucket < bounds.length && value > bounds[bucket]!) bucket++
+      counts[bucket]!++
+      sum += value
+    },
+    collect() {
+      let total = 0
+      const buckets = [...bounds, '+Inf'].map((le, index): Value => {
+        total += counts[index]!
+        return { metricName: `${name}_bucket`, labels: { le }, value: total }
+      })
+      const values = [...buckets, { metricName: `${name}_sum`, labels: {}, value: sum }, { metricName: `${name}_count`, labels: {}, value: total }]
+      return { name, help, type: 'histogram', values }
+    },
+  }
+}
+
+/** A gauge, or a counter that somebody else counts. What has no value now is left out. */
+export function read(
+  name: string, help: string, values: () => readonly (Omit<Value, 'value'> & { readonly value: number | undefined })[],
+  type: 'gauge' | 'counter' = 'gauge',
+): Collect {
+  return () => ({
+    name, help, type, values: values().flatMap(({ labels, value }) => value === undefined ? [] : [{ labels, value }]),
+  })
+}
+
+function named(names: readonly string[], values: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']))
+}

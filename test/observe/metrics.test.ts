@@ -1,0 +1,134 @@
+import t from 'tap'
+import type { Test } from 'tap'
+
+import type { ConnectionState } from '../../src/dynamics/connect.ts'
+import { createMetrics } from '../../src/observe/metrics.ts'
+import type { Metrics } from '../../src/observe/metrics.ts'
+
+const ANY = { method: 'GET', status: 200, caller: 'billing', own: 1, wait: 0, dynamics: 30 }
+
+function metrics(): Metrics {
+  return createMetrics({ delay: () => 12, overloaded: () => false })
+}
+
+/** The lines of the gateway's own metrics. */
+async function lines(metrics: Metrics): Promise<string[]> {
+  return (await metrics.text()).split('\n').filter((line) => line.startsWith('gateway_'))
+}
+
+async function includes(t: Test, metrics: Metrics, ...expected: string[]): Promise<void> {
+  const found = await lines(metrics)
+  for (const line of expected) t.ok(found.includes(line), line)
+}
+
+t.test('counts requests by method, class of status and caller, and where their time went', async (t) => {
+  const all = metrics()
+  all.requestDone(ANY)
+  all.requestDone({ ...ANY, status: 204 })
+  all.requestDone({ ...ANY, status: 429, method: 'POST', caller: 'crm "x"\n', wait: 2000, dynamics: 0 })
+  all.requestDone({ ...ANY, method: 'BREW' })
+  all.requestDone({ ...ANY, caller: 'x'.repeat(100), status: 999 })
+
+  await includes(t, all,
+    'gateway_requests_total{method="GET",status="2xx",caller="billing"} 2',
+    'gateway_requests_total{method="POST",status="4xx",caller="crm \\"x\\"\\n"} 1',
+    'gateway_requests_total{method="other",status="2xx",caller="billing"} 1',
+    `gateway_requests_total{method="GET",status="5xx",caller="${'x'.repeat(64)}"} 1`,
+    'gateway_own_seconds_bucket{le="0.001"} 5',
+    'gateway_own_seconds_count 5',
+    'gateway_wait_seconds_bucket{le="1"} 4',
+    'gateway_wait_seconds_bucket{le="2.5"} 5',
+    'gateway_wait_seconds_sum 2',
+    'gateway_dynamics_seconds_bucket{le="0.025"} 1',
+    'gateway_dynamics_seconds_bucket{le="+Inf"} 5',
+    'gateway_event_loop_delay_seconds 0.012',
+    'gateway_overloaded 0',
+  )
+})
+
+t.test('counts what happens on the way to Dynamics', async (t) => {
+  const all = metrics()
+  const watch = all.watch('sales')
+  watch({ kind: 'limit', limit: 'count', wait: 1000, waits: true })
+  watch({ kind: 'limit', limit: 'time', wait: 100_000, waits: false })
+  watch({ kind: 'held', wait: 1000, waits: true })
+  watch({ kind: 'held', wait: 1000, waits: false })
+  watch({ kind: 'hold', wait: 1000 })
+  watch({ kind: 'retry', trouble: 'broke-off' })
+  watch({ kind: 'retry-budget', trouble: 'busy' })
+  watch({ kind: 'queue-full' })
+  watch({ kind: 'circuit', state: 'open' })
+  watch({ kind: 'circuit', state: 'closed' })
+  watch({ kind: 'token-refused', repeated: true })
+  watch({ kind: 'token-refused', repeated: false })
+  watch({ kind: 'concurrency', limit: 4 })
+  watch({ kind: 'rates', requests: 1, seconds: 1, parallel: 1 })
+
+  await includes(t, all,
+    'gateway_limits_total{target="sales",limit="count",outcome="waited"} 1',
+    'gateway_limits_total{target="sales",limit="time",outcome="passed on"} 1',
+    'gateway_held_total{target="sales",outcome="waited"} 1',
+    'gateway_held_total{target="sales",outcome="turned away"} 1',
+    'gateway_holds_total{target="sales"} 1',
+    'gateway_retries_total{target="sales",trouble="broke-off"} 1',
+    'gateway_retries_denied_total{target="sales",trouble="busy"} 1',
+    'gateway_queue_full_total{target="sales"} 1',
+    'gateway_circuit_opened_total{target="sales"} 1',
+    'gateway_token_refused_total{target="sales",outcome="sent again"} 1',
+    'gateway_token_refused_total{target="sales",outcome="given up"} 1',
+  )
+})
+
+t.test('shows the state of the moment', async (t) => {
+  const all = metrics()
+  let connection: ConnectionState = { circuit: 'closed', running: 3, waiting: 2, limit: 52, hold: 0, held: 0, rates: undefined }
+  all.show('sales', {
+    credential: () => ({ token: 'stale', validFor: 90_000, renewals: 7, failures: 1, trouble: 'Entra is away' }),
+    connection: () => connection,
+    users: () => ({ users: 12, unknown: 3 }),
+  })
+
+  await includes(t, all,
+    'gateway_token_state{target="sales",state="fresh"} 0',
+    'gateway_token_state{target="sales",state="stale"} 1',
+    'gateway_token_expiry_seconds{target="sales"} 90',
+    'gateway_token_renewals_total{target="sales"} 7',
+    'gateway_token_failures_total{target="sales"} 1',
+    'gateway_circuit_open{target="sales"} 0',
+    'gateway_requests_running{target="sales"} 3',
+    'gateway_requests_waiting{target="sales"} 2',
+    'gateway_concurrency_limit{target="sales"} 52',
+    'gateway_users_known{target="sales"} 12',
+    'gateway_users_unknown{target="sales"} 3',
+  )
+  t.notMatch((await lines(all)).join('\n'), /gateway_remaining_requests\{/, 'Dynamics has said nothing yet')
+
+  connection = { ...connection, circuit: 'open', hold: 1500, held: 9, rates: { requests: 5999, seconds: 1200, parallel: 48 } }
+  await includes(t, all,
+    'gateway_circuit_open{target="sales"} 1',
+    'gateway_hold_seconds{target="sales"} 1.5',
+    'gateway_requests_held{target="sales"} 9',
+    'gateway_remaining_requests{target="sales"} 5999',
+    'gateway_remaining_seconds{target="sales"} 1200',
+    'gateway_suggested_parallel{target="sales"} 48',
+  )
+})
+
+t.test('has fewer than a thousand series whatever callers send, and loses no request', async (t) => {
+  const all = metrics()
+  all.show('sales', {
+    credential: () => ({ token: 'fresh', validFor: 1, renewals: 1, failures: 0, trouble: undefined }),
+    connection: () => ({ circuit: 'closed', running: 0, waiting: 0, limit: 52, hold: 0, held: 0, rates: { requests: 1, seconds: 1, parallel: 1 } }),
+    users: () => ({ users: 0, unknown: 0 }),
+  })
+  const methods = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']
+  for (let request = 0; request < 100_000; request++) {
+    all.requestDone({ ...ANY, caller: `caller-${request % 5000}`, method: methods[request % 8]!, status: 100 * (1 + request % 5) })
+  }
+
+  const series = (await all.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  t.ok(series.length < 1000, `${series.length} series`)
+  const requests = series.filter((line) => line.startsWith('gateway_requests_total')).map((line) => Number(line.split(' ').at(-1)))
+  t.equal(requests.reduce((sum, count) => sum + count), 100_000)
+  t.ok(series.some((line) => line.includes('caller="other"')))
+})
