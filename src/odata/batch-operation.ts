@@ -10,7 +10,7 @@ export interface BatchOperation {
   readonly part: number
   /** In upper case. */
   readonly method: string
-  /** Raw, below the API root, without its query: `/accounts(1)`. `$1` is resolved to the resource of the part it refers to. */
+  /** Raw, below the API root, without its query: `/accounts(1)`. `$1` is resolved to what that part names. */
   readonly resourcePath: string
   /** Raw, without its question mark. */
   readonly query: string
@@ -71,14 +71,17 @@ export function judge(map: UrlMap, { onPart, dropped = new Set() }: BatchOptions
 
   return {
     subject,
-    headers: fields => partHeaders(fields, host, dropped, subject()),
+    headers: (fields) => partHeaders(fields, { host, dropped, subject: subject() }),
     operation(written) {
       if (part > MOST_OPERATIONS) throw new RefusedPart('The batch holds more than 1,000 operations.')
-      if (!/^[A-Z]+$/i.test(written.method) || written.url === '') throw new MalformedBatch(`${subject()} has no method or no URL.`)
-      const { url, resourcePath, query } = operationUrl(map, written.url, references, subject())
+      const { method, around, headers: fields } = written
+      if (!/^[A-Z]+$/i.test(method) || written.url === '') {
+        throw new MalformedBatch(`${subject()} has no method or no URL.`)
+      }
+      const { url, resourcePath, query } = operationUrl(map, written.url, { references, subject: subject() })
       if (/^\/(?:\$|%24)batch\b/i.test(resourcePath)) throw new RefusedPart(`${subject()} is a batch within the batch.`)
-      const headers = partHeaders(written.headers, host, dropped, subject())
-      onPart({ part, method: written.method.toUpperCase(), resourcePath, query, headers: [...written.around, ...written.headers] })
+      const headers = partHeaders(fields, { host, dropped, subject: subject() })
+      onPart({ part, method: method.toUpperCase(), resourcePath, query, headers: [...around, ...fields] })
       remember(written, resourcePath)
       part++
       return { url, headers }

@@ -1,5 +1,5 @@
 /**
- * `$batch`: the requests inside are turned inward, the answers outward. It is parsed, not searched, in both its formats.
+ * `$batch`: the requests inside are turned inward, the answers outward. Both its formats are parsed, not searched.
  */
 import { MalformedBatch } from './batch-error.ts'
 import type { BatchOptions } from './batch-operation.ts'
@@ -47,7 +47,7 @@ export function batchOutward(map: UrlMap, contentType: string | undefined): Byte
 
 function inTurn(first: ByteTransform, second: ByteTransform): ByteTransform {
   return {
-    push: chunk => first.push(chunk).flatMap(piece => second.push(piece)),
-    end: () => [...first.end().flatMap(piece => second.push(piece)), ...second.end()],
+    push: (chunk) => first.push(chunk).flatMap((piece) => second.push(piece)),
+    end: () => [...first.end().flatMap((piece) => second.push(piece)), ...second.end()],
   }
 }

@@ -23,7 +23,8 @@ export function boundaryOf(contentType: string): string | undefined {
   const [, extended, quoted, token] = found[0] ?? []
   const boundary = quoted?.replace(/\\(.)/g, '$1') ?? token ?? ''
   const mentioned = contentType.match(/boundary\s*\*?\s*=/gi)?.length
-  return mentioned === 1 && extended === '' && /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/.test(boundary) ? boundary : undefined
+  const isPlain = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/.test(boundary)
+  return mentioned === 1 && extended === '' && isPlain ? boundary : undefined
 }
 
 /**
@@ -31,9 +32,9 @@ export function boundaryOf(contentType: string): string | undefined {
  *
  * @throws MalformedBatch
  */
-export function batchBoundary(contentType = ''): string {
-  const boundary = mediaType(contentType) === 'multipart/mixed' ? boundaryOf(contentType) : undefined
-  if (boundary === undefined) throw new MalformedBatch('The Content-Type of a batch or change set names no boundary, or several.')
+export function batchBoundary(contentType: string): string {
+  const boundary = boundaryOf(contentType)
+  if (boundary === undefined) throw new MalformedBatch('A batch or change set names no boundary, or several.')
   return boundary
 }
 

@@ -23,11 +23,12 @@ export function expandedIn(value: string, depth = 0): Expanded | undefined {
   for (const item of items) {
     const [, path, options] = /^([^\s()'";,]+)(?:\s*\((.*)\))?$/s.exec(item.trim()) ?? []
     if (path === undefined || /[^\p{L}\p{N}_./$*-]/u.test(path)) return undefined
-    names.push(...path.split('/').filter(name => !name.startsWith('$')))
+    names.push(...path.split('/').filter((name) => !name.startsWith('$')))
     for (const option of options === undefined ? [] : (splitAt(options, ';') ?? [''])) {
       const [, name, nested] = /^\s*\$?([a-z]+)\s*=(.*)$/is.exec(option) ?? []
       if (name === undefined || nested === undefined) return undefined
-      const read = name.toLowerCase() === 'expand' ? expandedIn(nested, depth + 1) : { names: [], passed: passedIn(nested) }
+      const isExpand = name.toLowerCase() === 'expand'
+      const read = isExpand ? expandedIn(nested, depth + 1) : { names: [], passed: passedIn(nested) }
       if (read === undefined) return undefined
       names.push(...read.names)
       passed.push(...read.passed)

@@ -6,7 +6,7 @@
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/overview
  */
 export function fetchXmlEntities(xml: string): readonly string[] | undefined {
-  const tokens = /<!--(?:(?!--)[^])*-->|<\?xml\s[^<>?]*\?>|<\/?([A-Za-z][\w.-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*\/?>|[^<>]+/y
+  const tokens = new RegExp(TOKEN, 'y')
   const tables: string[] = []
   let root: string | undefined
   for (let at = 0; at < xml.length; at = tokens.lastIndex) {
@@ -26,11 +26,15 @@ export function fetchXmlEntities(xml: string): readonly string[] | undefined {
 
 /** `undefined` when there is none, several, or one that holds more than letters, digits and underscores. */
 function nameIn(attributes: string): string | undefined {
-  const values = [...attributes.matchAll(/\s([\w.:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)]
+  const values = [...attributes.matchAll(/\s([\w.:-]+)\s*=\s*("[^"]*"|'[^']*')/g)]
     .filter(([, name]) => name!.toLowerCase() === 'name')
-    .map(([, , double, single]) => withoutReferences(double ?? single ?? '').trim().toLowerCase())
+    .map(([, , value]) => withoutReferences(value!.slice(1, -1)).trim().toLowerCase())
   return values.length === 1 && /^\w+$/.test(values[0]!) ? values[0] : undefined
 }
+
+const ATTRIBUTE = /\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*')/.source
+/** A comment, the declaration, a tag with its name and attributes, or text. */
+const TOKEN = String.raw`<!--(?:(?!--)[^])*-->|<\?xml\s[^<>?]*\?>|</?([A-Za-z][\w.-]*)((?:${ATTRIBUTE})*)\s*/?>|[^<>]+`
 
 function withoutReferences(text: string): string {
   return text.replace(/&#(?:x([\da-f]{1,6})|(\d{1,7}));/gi, (whole, hex?: string, decimal?: string) => {

@@ -29,7 +29,7 @@ export function headerFields(lines: readonly string[]): readonly Field[] | undef
 
 /** The value of the header `name`, given in lower case; of several, the values with commas between. */
 export function valueOf(fields: readonly Field[], name: string): string | undefined {
-  const values = fields.filter(field => field.name.toLowerCase() === name).map(field => field.value)
+  const values = fields.filter((field) => field.name.toLowerCase() === name).map((field) => field.value)
   return values.length === 0 ? undefined : values.join(', ')
 }
 
@@ -38,7 +38,7 @@ export function fieldLines(fields: readonly Field[]): string {
   return fields.map(({ name, value }) => `${name}: ${value}\r\n`).join('')
 }
 
-/** Without blanks and tabs at either end; unlike `trim`, it leaves the bytes of UTF-8 that look like blanks in Latin-1. */
+/** Without blanks and tabs at either end. `trim` would take bytes of UTF-8 as well, which are blanks in Latin-1. */
 export function trimBlanks(text: string): string {
   let start = 0
   let end = text.length

@@ -8,8 +8,10 @@ import type { UrlMap } from './url-map.ts'
  */
 export function idQueryInward(map: UrlMap, query: string): string {
   if (!/[$4]id=/i.test(query)) return query
-  return query.replace(/(?<=^\??|&)((?:\$|%24)id=)([^&]*)/g, (_, name: string, value: string) => name + valueInward(map, value))
+  return query.replace(ID, (_, name: string, value: string) => name + valueInward(map, value))
 }
+
+const ID = /(?<=^\??|&)((?:\$|%24)id=)([^&]*)/g
 
 function valueInward(map: UrlMap, value: string): string {
   const found = map.inward.rewrite(decoded(value))

@@ -15,7 +15,7 @@ const LIMIT = 16 * 1024 * 1024
  * Turns a `$batch` in JSON into one for the target, as `batchInward` describes. It is held until it is whole, so that
  * nothing goes on of one that is refused; then the bytes go on as they came, but for URLs, links and headers.
  *
- * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#sec_BatchRequestsandResponses
+ * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html
  */
 export function jsonBatchInward(map: UrlMap, options: BatchOptions): ByteTransform {
   const chunks: Buffer[] = []
@@ -31,7 +31,7 @@ export function jsonBatchInward(map: UrlMap, options: BatchOptions): ByteTransfo
       const bytes = Buffer.concat(chunks, size)
       const links = jsonLinksInward(map)
       const turned = splice(bytes, bytes.length, editsOf(bytes, judge(map, options)))
-      return [...turned.flatMap(piece => links.push(piece)), ...links.end()]
+      return [...turned.flatMap((piece) => links.push(piece)), ...links.end()]
     },
   }
 }
@@ -47,21 +47,28 @@ function editsOf(bytes: Buffer, judgement: Judge): readonly Edit[] {
   const { requests } = named(json, afterSpace(json, 0), 'The batch')
   const elements = requests === undefined ? undefined : elementsAt(json, requests.start)
   if (elements === undefined) throw new MalformedBatch('The batch holds no array of requests.')
-  return elements.flatMap(({ start }) => editsOfRequest(json, start, judgement)).sort((one, other) => one.from - other.from)
+  const edits = elements.flatMap(({ start }) => editsOfRequest(json, start, judgement))
+  return edits.sort((one, other) => one.from - other.from)
 }
 
 function editsOfRequest(json: string, start: number, judgement: Judge): readonly Edit[] {
   const { method, url, headers, id } = named(json, start, judgement.subject())
-  if (method === undefined || url === undefined) throw new MalformedBatch(`${judgement.subject()} has no method or no URL.`)
+  if (method === undefined || url === undefined) {
+    throw new MalformedBatch(`${judgement.subject()} has no method or no URL.`)
+  }
   const members = headers === undefined ? [] : membersAt(json, headers.start)
-  const written = new Map(members.map(member => [field(json, member, judgement), json.slice(member.nameStart, member.end)]))
+  const texts = new Map<Field, string>()
+  for (const member of members) texts.set(field(json, member, judgement), json.slice(member.nameStart, member.end))
 
   const rawUrl = textOf(json, url)
-  const fields = [...written.keys()]
-  const turned = judgement.operation({ method: textOf(json, method), url: rawUrl, around: [], headers: fields, id: idOf(json, id), group: 0 })
+  const fields = [...texts.keys()]
+  const head = { method: textOf(json, method), url: rawUrl, around: [], headers: fields }
+  const written = { ...head, id: idOf(json, id), group: 0 }
+  const turned = judgement.operation(written)
   const edits: Edit[] = turned.url === rawUrl ? [] : [{ from: url.start, to: url.end, put: asciiString(turned.url) }]
-  if (headers !== undefined && (turned.headers.length < fields.length || turned.headers.some(kept => !written.has(kept)))) {
-    const put = turned.headers.map(kept => written.get(kept) ?? `${asciiString(kept.name)}:${asciiString(kept.value)}`)
+  const isSame = turned.headers.length === fields.length && turned.headers.every((kept) => texts.has(kept))
+  if (headers !== undefined && !isSame) {
+    const put = turned.headers.map((kept) => texts.get(kept) ?? `${asciiString(kept.name)}:${asciiString(kept.value)}`)
     edits.push({ from: headers.start, to: headers.end, put: `{${put.join(',')}}` })
   }
   return edits

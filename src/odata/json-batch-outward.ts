@@ -75,7 +75,7 @@ export function jsonBatchOutward(map: UrlMap): ByteTransform {
   }
 
   return {
-    push: chunk => turn(take(chunk), false),
+    push: (chunk) => turn(take(chunk), false),
     end: () => turn(take(EMPTY), true),
   }
 }

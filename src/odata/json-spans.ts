@@ -48,7 +48,11 @@ export function textOf(json: string, { start, end }: Span): string {
 
 /** A JSON string of ASCII characters that means `text`. */
 export function asciiString(text: string): string {
-  return JSON.stringify(text).replace(/[^\x20-\x7e]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(text).replace(/[^\x20-\x7e]/g, escaped)
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Where the value of a whole JSON text begins. */
@@ -83,12 +87,14 @@ function valueEnd(json: string, start: number): number {
 }
 
 function stringEnd(json: string, start: number): number {
-  for (let quote = start; ;) {
+  let quote = start
+  let escapes: number
+  do {
     quote = json.indexOf('"', quote + 1)
-    let escapes = quote
+    escapes = quote
     while (json[escapes - 1] === '\\') escapes--
-    if ((quote - escapes) % 2 === 0) return quote + 1
-  }
+  } while ((quote - escapes) % 2 === 1)
+  return quote + 1
 }
 
 /** Whether a character may stand in a number, `true`, `false` or `null`. */

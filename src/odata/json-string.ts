@@ -1,4 +1,4 @@
-import type { UrlRule } from './url-map.ts'
+import type { Rewriting, UrlRule } from './url-map.ts'
 
 /** How many bytes of a JSON string decide whether it begins with one of the URLs of `rule`, slashes escaped or not. */
 export function decidingBytes(rule: UrlRule): number {
@@ -6,7 +6,7 @@ export function decidingBytes(rule: UrlRule): number {
 }
 
 /** As `UrlRule.rewrite`, for the bytes of a JSON string, in which a slash may be written `\/`. */
-export function rewriteJsonUrl(rule: UrlRule, raw: string): { readonly taken: number; readonly put: string } | undefined {
+export function rewriteJsonUrl(rule: UrlRule, raw: string): Rewriting | undefined {
   if (!raw.includes('\\/')) return rule.rewrite(raw)
   const found = rule.rewrite(raw.replaceAll('\\/', '/'))
   if (found === undefined) return undefined

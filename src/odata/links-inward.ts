@@ -95,7 +95,7 @@ export function jsonLinksInward(map: UrlMap): ByteTransform {
   }
 
   return {
-    push: chunk => turn(take(chunk), false),
+    push: (chunk) => turn(take(chunk), false),
     end: () => turn(take(EMPTY), true),
   }
 }

@@ -13,21 +13,20 @@ export interface OutwardOptions {
 /**
  * Turns the links of a JSON answer into links to the gateway; data that looks like a link stays as it is.
  *
- * No JSON is parsed. In valid JSON the bytes `@odata.nextLink" : "https:`, with quotes that are not escaped, can only be
- * a member's name and the beginning of its value: inside a string the quotes were escaped, outside of one the name could
- * not stand. So every URL found is judged by the bytes before it, and at most the beginning of one URL is held back.
- * A name and its URL that lie further than 256 bytes of white space apart are not recognised.
+ * No JSON is parsed. In valid JSON the bytes `@odata.nextLink" : "https:`, with quotes that are not escaped, can only
+ * be a member's name and the beginning of its value: inside a string the quotes were escaped, outside of one the name
+ * could not stand. So every URL found is judged by the bytes before it, and at most the beginning of one URL is held
+ * back. A name and its URL that lie further than 256 bytes of white space apart are not recognised.
  *
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#ControlInformation
  */
 export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): ByteTransform {
-  const rule = map.outward
-  const names = options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS
+  const kind = { rule: map.outward, names: options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS }
   let before: Buffer = EMPTY
   let held: Buffer = EMPTY
 
   function turn(bytes: Buffer, end: number): readonly Buffer[] {
-    const edits = linksIn(bytes, before, end, rule, names)
+    const edits = linksIn(bytes, before, end, kind)
     before = lastOf(before, bytes, end)
     held = bytes.subarray(end)
     return splice(bytes, end, edits)
@@ -36,12 +35,18 @@ export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): Byt
   return {
     push(chunk) {
       const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
-      return turn(bytes, decidedEnd(bytes, before, rule, names))
+      return turn(bytes, decidedEnd(bytes, before, kind))
     },
     end() {
       return turn(held, held.length)
     },
   }
+}
+
+/** Which members are links, and what becomes of them. */
+interface Kind {
+  readonly rule: UrlRule
+  readonly names: ReadonlySet<string>
 }
 
 const EMPTY = Buffer.alloc(0)
@@ -51,8 +56,9 @@ const AT = 0x40
 const BACKSLASH = 0x5c
 
 const LINKS: ReadonlySet<string> = new Set([
-  'context', 'nextLink', 'deltaLink', 'id', 'editLink', 'readLink', 'navigationLink', 'associationLink', 'mediaReadLink', 'mediaEditLink',
-].flatMap(name => [`@odata.${name}`, `@${name}`]))
+  'context', 'id', 'nextLink', 'deltaLink', 'editLink', 'readLink', 'navigationLink', 'associationLink',
+  'mediaReadLink', 'mediaEditLink',
+].flatMap((name) => [`@odata.${name}`, `@${name}`]))
 const BACKGROUND_LINKS: ReadonlySet<string> = new Set([...LINKS, '"location'])
 
 const LONGEST_NAME = '@odata.associationLink'.length
@@ -63,7 +69,7 @@ const KEPT = LOOK_BACK + LONGEST_NAME + 8
 const ESCAPED_SLASHES = Buffer.from('\\/\\/')
 const SLASHES = Buffer.from('//')
 
-function linksIn(bytes: Buffer, before: Buffer, end: number, rule: UrlRule, names: ReadonlySet<string>): readonly Edit[] {
+function linksIn(bytes: Buffer, before: Buffer, end: number, { rule, names }: Kind): readonly Edit[] {
   const edits: Edit[] = []
   for (const slashes of [SLASHES, ESCAPED_SLASHES]) {
     const sorted = edits.length
@@ -81,7 +87,7 @@ function linksIn(bytes: Buffer, before: Buffer, end: number, rule: UrlRule, name
 }
 
 /** Where the last link begins whose URL goes on in the next chunk; the end, when there is none. */
-function decidedEnd(bytes: Buffer, before: Buffer, rule: UrlRule, names: ReadonlySet<string>): number {
+function decidedEnd(bytes: Buffer, before: Buffer, { rule, names }: Kind): number {
   const floor = Math.max(0, bytes.length - decidingBytes(rule))
   let quote = bytes.length - 1
   while (quote >= floor && bytes[quote] !== QUOTE) quote--

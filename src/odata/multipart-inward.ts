@@ -14,20 +14,24 @@ export function multipartInward(map: UrlMap, contentType: string, options: Batch
   let changeSet = 0
 
   function part(fields: readonly Field[], inChangeSet: boolean): TurnedPart {
-    const type = valueOf(fields, 'content-type')
+    const type = valueOf(fields, 'content-type') ?? ''
     const kept = judgement.headers(fields).filter(({ name }) => name.toLowerCase() !== 'host')
     changeSet = inChangeSet ? changeSets : 0
     if (mediaType(type) === 'application/http') return { fields: kept, content: 'message' }
-    if (mediaType(type) !== 'multipart/mixed') throw new RefusedPart(`${judgement.subject()} is neither application/http nor a change set.`)
-    if (inChangeSet) throw new RefusedPart(`${judgement.subject()} is a change set within a change set.`)
+    const subject = judgement.subject()
+    if (mediaType(type) !== 'multipart/mixed') throw new RefusedPart(`${subject} is no request and no change set.`)
+    if (inChangeSet) throw new RefusedPart(`${subject} is a change set within a change set.`)
     changeSets++
     return { fields: kept, content: { boundary: batchBoundary(type) } }
   }
 
   function message(startLine: string, fields: readonly Field[], around: readonly Field[]): TurnedMessage {
     const { method, url, version } = requestLine(startLine)
-    if (!/^HTTP\/\d\.\d$/.test(version)) throw new MalformedBatch(`${judgement.subject()} does not begin with a method, a URL and HTTP/1.1.`)
-    const turned = judgement.operation({ method, url, around, headers: fields, id: contentId(around, fields), group: changeSet })
+    if (!/^HTTP\/\d\.\d$/.test(version)) {
+      throw new MalformedBatch(`${judgement.subject()} does not begin with a method, a URL and HTTP/1.1.`)
+    }
+    const id = contentId(around, fields)
+    const turned = judgement.operation({ method, url, around, headers: fields, id, group: changeSet })
     return { startLine: `${method} ${turned.url} ${version}`, fields: turned.headers, body: body(method, fields) }
   }
 
@@ -37,7 +41,8 @@ export function multipartInward(map: UrlMap, contentType: string, options: Batch
     return (type === undefined || isJson(type)) && !isEncoded(fields) ? jsonLinksInward(map) : undefined
   }
 
-  return multipart({ boundary: batchBoundary(contentType), falseDelimiters: 'refused', afterChangeSet: '\r\n', part, message })
+  const boundary = batchBoundary(contentType)
+  return multipart({ boundary, falseDelimiters: 'refused', afterChangeSet: '\r\n', part, message })
 }
 
 /** The URL stands between the first blank and the last, for not every caller encodes the blanks in it. */
@@ -45,7 +50,11 @@ function requestLine(line: string): { readonly method: string; readonly url: str
   const text = trimBlanks(line)
   const first = text.indexOf(' ')
   const last = text.lastIndexOf(' ')
-  return { method: text.slice(0, Math.max(first, 0)), url: trimBlanks(text.slice(first, last)), version: text.slice(last + 1) }
+  return {
+    method: text.slice(0, Math.max(first, 0)),
+    url: trimBlanks(text.slice(first, last)),
+    version: text.slice(last + 1),
+  }
 }
 
 /** Requests without a body are often followed by blank lines, in whatever spelling. */
@@ -53,7 +62,7 @@ function withoutBlankLines(): ByteTransform {
   let begun = false
   return {
     push(chunk) {
-      const start = begun ? 0 : chunk.findIndex(byte => byte !== 0x0a && byte !== 0x0d)
+      const start = begun ? 0 : chunk.findIndex((byte) => byte !== 0x0a && byte !== 0x0d)
       begun ||= start !== -1
       return start === -1 ? [] : [chunk.subarray(start)]
     },

@@ -16,7 +16,8 @@ export function multipartOutward(map: UrlMap, contentType: string): ByteTransfor
 
   function message(startLine: string, fields: readonly Field[]): TurnedMessage {
     const turned = fields.map(({ name, value }) => ({ name, value: isLink(name) ? outwardHeader(map, value) : value }))
-    if (!isJson(valueOf(fields, 'content-type')) || isEncoded(fields)) return { startLine, fields: turned, body: undefined }
+    const isOpen = isJson(valueOf(fields, 'content-type')) && !isEncoded(fields)
+    if (!isOpen) return { startLine, fields: turned, body: undefined }
     return { startLine, fields: withoutLength(turned), body: jsonLinksOutward(map) }
   }
 

@@ -34,7 +34,7 @@ const HEAD_LIMIT = 128 * 1024
 /**
  * Reads the parts of a `$batch` while it streams, its lines ended by CRLF or LF, and writes them anew: every line of
  * a head ended by CRLF, a blank line after each head, nothing before the first delimiter and nothing after the last.
- * Bodies go through as they are or as `message` wants them turned; of these only the length of a delimiter is held back.
+ * Bodies go through as they are or as `message` wants them turned; only the length of a delimiter is held back.
  *
  * @throws MalformedBatch
  */
@@ -61,7 +61,8 @@ export function multipart(rules: MultipartRules): ByteTransform {
     const end = rest.indexOf(LF, scanned)
     scanned = rest.length
     headSize += (end === -1 ? 0 : end + 1)
-    if (headSize + (end === -1 ? rest.length : 0) > HEAD_LIMIT) throw new MalformedBatch('A line or head in the batch is too long.')
+    const size = headSize + (end === -1 ? rest.length : 0)
+    if (size > HEAD_LIMIT) throw new MalformedBatch('A line or head in the batch is too long.')
     if (end === -1 && !(final && rest.length > 0)) return false
 
     const line = rest.toString('latin1', 0, end === -1 ? rest.length : end).replace(/\r$/, '')
@@ -103,7 +104,9 @@ export function multipart(rules: MultipartRules): ByteTransform {
     else if (turned.content === 'message') state = 'message'
     else {
       const { boundary } = turned.content
-      if (levels.some(({ dashes }) => dashes === `--${boundary}`)) throw new MalformedBatch('A change set has the boundary of its batch.')
+      if (levels.some(({ dashes }) => dashes === `--${boundary}`)) {
+        throw new MalformedBatch('A change set has the boundary of its batch.')
+      }
       levels.unshift(level(boundary))
       state = 'between'
     }
@@ -203,8 +206,13 @@ export function multipart(rules: MultipartRules): ByteTransform {
   }
 }
 
-/** What the next line or byte belongs to: nothing, the head of a part, the message in it, its body, what follows the end. */
-type State = 'between' | 'part' | 'message' | 'body' | 'closed'
+/** What the next line or byte belongs to. */
+type State =
+  | 'between' // nothing
+  | 'part' // the head of a part
+  | 'message' // the head of the message in it
+  | 'body'
+  | 'closed' // what follows the end
 
 interface Level {
   readonly dashes: string
@@ -227,7 +235,7 @@ function level(boundary: string): Level {
 }
 
 function nextDashes(bytes: Buffer, from: number, levels: readonly Level[]): number {
-  const found = levels.map(({ needle }) => bytes.indexOf(needle, from)).filter(at => at !== -1)
+  const found = levels.map(({ needle }) => bytes.indexOf(needle, from)).filter((at) => at !== -1)
   return found.length === 0 ? -1 : Math.min(...found)
 }
 
@@ -245,7 +253,6 @@ function output(): { write(text: string): void; add(pieces: readonly Buffer[]): 
     },
     add(more) {
       for (const piece of more) {
-        if (piece.length === 0) continue
         flush()
         pieces.push(piece)
       }

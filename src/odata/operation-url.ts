@@ -8,22 +8,30 @@ import type { UrlMap } from './url-map.ts'
 export interface OperationUrl {
   /** As the target is to see it. */
   readonly url: string
-  /** Raw, below the API root, with a slash at its beginning: `/accounts(1)/name`. A reference to another part is resolved as far as it can be. */
+  /** Raw, below the API root: `/accounts(1)/name`. A reference to another part is resolved as far as it can be. */
   readonly resourcePath: string
   /** Raw, without its question mark. */
   readonly query: string
+}
+
+/** What a URL is read with. */
+export interface Surroundings {
+  /** Resource paths of earlier parts by Content-ID. */
+  readonly references: ReadonlyMap<string, string>
+  /** Begins the sentence when it is refused: `Part 3 of the batch`. */
+  readonly subject: string
 }
 
 /**
  * Reads the URL of an operation in any of the forms that callers write: absolute at the gateway, or at the target;
  * relative to the host; relative to the API root; or beginning with `$` and the Content-ID of an earlier part.
  *
- * @param references resource paths of earlier parts by Content-ID
- * @param subject begins the sentence when it is refused: `Part 3 of the batch`
  * @throws RefusedPart for URLs of other hosts, and paths that can be read in two ways or lead out of the API
  */
-export function operationUrl(map: UrlMap, url: string, references: ReadonlyMap<string, string>, subject: string): OperationUrl {
-  if (/[^\x20-\x7e\x80-\uffff]|#/.test(url)) throw new RefusedPart(`${subject} has a URL with control characters or a fragment.`)
+export function operationUrl(map: UrlMap, url: string, { references, subject }: Surroundings): OperationUrl {
+  if (/[^\x20-\x7e\x80-\uffff]|#/.test(url)) {
+    throw new RefusedPart(`${subject} has a URL with control characters or a fragment.`)
+  }
   const [, rawPath = '', question = '', rawQuery = ''] = /^([^?]*)(\??)(.*)$/s.exec(url)!
   const query = idQueryInward(map, rawQuery)
 
@@ -34,10 +42,11 @@ export function operationUrl(map: UrlMap, url: string, references: ReadonlyMap<s
   if (resourcePath === undefined) throw new RefusedPart(`${subject} has a URL outside of the API.`)
   const reason = unsafePath(resourcePath)
   if (reason !== undefined) throw new RefusedPart(`${subject} has a URL whose path ${reason}.`)
-  return { url: origin + path + question + query, resourcePath, query }
+  const isRelative = map.target.batchUrls === 'relative' && referenced === undefined && /^\/[^/]/.test(resourcePath)
+  return { url: (isRelative ? resourcePath.slice(1) : origin + path) + question + query, resourcePath, query }
 }
 
-/** A path as it came when it is relative to the API root; otherwise one at the target, behind its origin when it had one. */
+/** A path as it came when it is relative to the API root; otherwise one at the target, with an origin if it had one. */
 function located(map: UrlMap, path: string, subject: string): { readonly origin: string; readonly path: string } {
   if (/^(?:[a-z][a-z\d+.-]*:|[/\\]{2})/i.test(path)) {
     const inward = map.inward.rewrite(path)
@@ -47,7 +56,7 @@ function located(map: UrlMap, path: string, subject: string): { readonly origin:
     return slash === -1 ? { origin: url, path: '' } : { origin: url.slice(0, slash), path: url.slice(slash) }
   }
   if (!path.startsWith('/')) return { origin: '', path }
-  const base = map.basePaths.find(candidate => path === candidate || path.startsWith(`${candidate}/`)) ?? ''
+  const base = map.basePaths.find((candidate) => path === candidate || path.startsWith(`${candidate}/`)) ?? ''
   return { origin: '', path: pathInward(map.target, path.slice(base.length)) }
 }
 

@@ -1,7 +1,7 @@
 /** The names that a decoded expression goes through to reach another: those before a slash, outside of quoted texts. */
 export function passedIn(expression: string): readonly string[] {
   const parts = expression.replace(/'[^']*'/g, "''").split('/')
-  return parts.slice(0, -1).map(part => lastName(part.trimEnd())).filter(name => name !== '')
+  return parts.slice(0, -1).map((part) => lastName(part.trimEnd())).filter((name) => name !== '')
 }
 
 /** Read from its end, for a search from its beginning would take a time that grows with the square of its length. */

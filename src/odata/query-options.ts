@@ -12,7 +12,7 @@ export interface QueryOption {
  */
 export function queryOptions(query: string): readonly QueryOption[] | undefined {
   try {
-    return query.replace(/^\?/, '').split('&').filter(part => part !== '').map(part => {
+    return query.replace(/^\?/, '').split('&').filter((part) => part !== '').map((part) => {
       const [name = '', ...value] = part.split('=')
       return { name: decoded(name), value: decoded(value.join('=')) }
     })

@@ -7,19 +7,19 @@ import { queryOptions } from './query-options.ts'
 export interface QueryReads {
   /** Navigation properties that `$expand` names, nested ones too, and types they are cast to; `*` stands for all. */
   readonly expanded: readonly string[]
-  /** Names that the other options go through to reach another: `primarycontactid` in `$filter=primarycontactid/fullname eq 'x'`. */
+  /** Names that the other options go through to reach another: the first in `$filter=ownerid/fullname eq 'x'`. */
   readonly passed: readonly string[]
   /** Logical names of the tables that a `fetchXml` names. */
   readonly fetched: readonly string[]
   /** Options that read what cannot be told from the query. */
   readonly opaque: readonly ('$apply' | 'savedQuery' | 'userQuery' | '$id')[]
-  /** Why the query cannot be read for sure, as the rest of a sentence that begins with "The query". Then it may read anything. */
+  /** Why the query may read anything else, as the rest of a sentence that begins with "The query". */
   readonly unreadable: string | undefined
 }
 
 /**
- * Reads what `$expand`, `fetchXml` and other options of a raw query reach. Names of options count in any letter case, and
- * without their `$` as OData 4.01 allows.
+ * Reads what `$expand`, `fetchXml` and other options of a raw query reach. Names of options count in any letter case,
+ * and without their `$` as OData 4.01 allows.
  *
  * @param query with or without its question mark
  */

@@ -6,6 +6,11 @@ export interface TargetAddress {
   readonly apiRoot: string
   /** Matches the beginning of a path that already is one of the target's own, and stands as it is. */
   readonly ownPath: RegExp
+  /**
+   * How URLs stand in a `$batch`: services of Dynamics surely take absolute ones and those relative to the host,
+   * others, such as SAP CAP, may take only those relative to the API root.
+   */
+  readonly batchUrls: 'as written' | 'relative'
 }
 
 /** How a caller writes addresses: `/accounts`, or `/api/data/v9.2/accounts`. */
@@ -23,7 +28,13 @@ export function targetAddress(apiUrl: string): TargetAddress {
   const { origin, pathname } = new URL(apiUrl)
   const apiRoot = pathname.replace(/\/+$/, '')
   const other = otherName(origin)
-  return { origins: other === undefined ? [origin] : [origin, other], apiRoot, ownPath: ownPath(apiRoot) }
+  const ofDynamics = /^(?:.*\/api\/data\/v\d+\.\d+|\/data|\/v2\.0\/.+)$/.test(apiRoot)
+  return {
+    origins: other === undefined ? [origin] : [origin, other],
+    apiRoot,
+    ownPath: ownPath(apiRoot),
+    batchUrls: ofDynamics ? 'as written' : 'relative',
+  }
 }
 
 /** The path at the target that `path`, raw and below the gateway's base, stands for. */

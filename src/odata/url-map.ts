@@ -4,10 +4,16 @@ import type { AddressForm, TargetAddress } from './target-address.ts'
 export interface UrlRule {
   /** With this many characters of a URL, or the whole, `rewrite` can decide. */
   readonly reach: number
-  /** What to put in place of how many characters, or `undefined` when the URL is another's. */
-  rewrite(url: string): { readonly taken: number; readonly put: string } | undefined
+  /** `undefined` when the URL is another's. */
+  rewrite(url: string): Rewriting | undefined
   /** Whether a URL of which only `beginning` is known may turn out to be one to rewrite. */
   possible(beginning: string): boolean
+}
+
+/** What to put in place of how many characters at the beginning of a URL. */
+export interface Rewriting {
+  readonly taken: number
+  readonly put: string
 }
 
 /** The two directions between a target and the gateway as one caller addresses it. */
@@ -21,7 +27,7 @@ export interface UrlMap {
 
 /** How a caller addresses the gateway. */
 export interface GatewayAddress {
-  /** URL of the gateway up to the target's prefix, for links in answers: `http://localhost:8080`, `https://gw.example/sales`. */
+  /** URL of the gateway up to the target's prefix, for links in answers: `https://gw.example/sales`. */
   readonly base: string
   /** Further URLs which are the same gateway when they come in. */
   readonly otherBases?: readonly string[]
@@ -39,7 +45,7 @@ export function urlMap(target: TargetAddress, { base, otherBases = [], form }: G
   const bases = [base, ...otherBases].map(canonical).sort((one, other) => other.length - one.length)
   return {
     target,
-    basePaths: bases.map(text => text.slice(hostEnd(text))).filter(path => path !== ''),
+    basePaths: bases.map((text) => text.slice(hostEnd(text))).filter((path) => path !== ''),
     outward: outwardRule(target, trimmed(base), form),
     inward: inwardRule(target, bases),
   }
@@ -64,7 +70,7 @@ function outwardRule(target: TargetAddress, base: string, form: AddressForm): Ur
   const { origins, apiRoot } = target
   return {
     reach: longest(origins) + apiRoot.length + 1,
-    possible: beginning => possible(origins, beginning),
+    possible: (beginning) => possible(origins, beginning),
     rewrite(url) {
       const taken = lengthOfAny(origins, url)
       if (taken === 0) return undefined
@@ -81,7 +87,7 @@ function inwardRule(target: TargetAddress, bases: readonly string[]): UrlRule {
   const reach = longest(bases) + target.apiRoot.length + SPARE
   return {
     reach,
-    possible: beginning => possible(bases, beginning),
+    possible: (beginning) => possible(bases, beginning),
     rewrite(url) {
       const taken = lengthOfAny(bases, url)
       if (taken === 0) return undefined
@@ -110,7 +116,7 @@ function lengthOf(base: string, url: string): number {
 }
 
 function possible(bases: readonly string[], beginning: string): boolean {
-  return bases.some(base => {
+  return bases.some((base) => {
     const known = Math.min(hostEnd(base), beginning.length)
     return beginning.slice(0, known).toLowerCase() === base.slice(0, known)
   })
@@ -128,7 +134,7 @@ function hostEnd(base: string): number {
 
 /** Room for a default port as well. */
 function longest(bases: readonly string[]): number {
-  return Math.max(...bases.map(base => base.length)) + ':443'.length
+  return Math.max(...bases.map((base) => base.length)) + ':443'.length
 }
 
 /** Host in lower case, no default port, no slash at the end. */

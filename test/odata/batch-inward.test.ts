@@ -101,6 +101,7 @@ t.test('line feeds alone, preamble, epilogue and blanks after a delimiter make n
   t.equal(turned(changeSet.replaceAll('\r\n', '\n')).text, changeSetTurned)
   t.equal(turned(`preamble\r\n--bx\n\n${changeSet}epilogue\r\n--b\r\n`).text, changeSetTurned)
   t.equal(turned(changeSet.replace('--b\r\n', '--b \t\r\n').replace('--cs 1--\r\n', '--cs 1-- \r\nepilogue\r\n')).text, changeSetTurned)
+  t.equal(turned(single('GET a HTTP/1.1\r\n')).text, single('GET a HTTP/1.1\r\n\r\n'), 'a blank line and no body')
   t.equal(turned(changeSet.slice(0, -2)).text, changeSetTurned, 'no line end after the last delimiter')
 })
 
@@ -140,6 +141,23 @@ t.test('each way to write a URL leads to the same resource', async t => {
   t.equal(requestLine(`GET  accounts  HTTP/1.1 `), 'GET accounts HTTP/1.1')
 })
 
+t.test('other services than those of Dynamics are given URLs relative to their API root', async t => {
+  const other = urlMap(targetAddress('http://localhost:4004/odata/v4/catalog'), { base: 'http://gw:8080', form: 'short' })
+  const line = (url: string): string => {
+    const text = inPieces(batchInward(other, 'multipart/mixed; boundary=b', { onPart() {} }), Buffer.from(single(`GET ${url} HTTP/1.1`)), [])
+    return text.split('\r\n')[4] ?? ''
+  }
+  for (const [url, expected] of [
+    ['Books?$top=1', 'Books?$top=1'],
+    ['/Books', 'Books'],
+    ['http://gw:8080/Books(1)/author', 'Books(1)/author'],
+    ['/odata/v4/catalog/Books', 'Books'],
+    ['http://localhost:4004/odata/v4/catalog/Books', 'Books'],
+    ['/', '/odata/v4/catalog/'],
+    ['$1', '$1'],
+  ] as const) t.equal(line(url), `GET ${expected} HTTP/1.1`, url)
+})
+
 t.test('a URL that leads elsewhere or can be read in two ways is refused', async t => {
   for (const url of ['https://evil.example/accounts', 'http://gw:8080.evil/accounts', 'http://gw:8080@evil/', '//evil/accounts', '\\\\evil', '/\\evil', 'https:evil', 'ftp://gw:8080/sales',
     `${org}/api/search/v2.0/query`, `${org}/XRMServices/2011/Organization.svc`, org, 'http://gw:8080/sales/../x', '/api/data/v9.2/../../x', '../x', '%2e%2e/x', 'a/./b', '/a%2f..%2fb',
@@ -172,6 +190,12 @@ t.test('bodies that are not JSON go through byte for byte, whatever they hold', 
   t.equal(turned(request('application/octet-stream')).text, request('application/octet-stream'))
   t.equal(turned(request('application/json\r\nContent-Encoding: gzip')).text, request('application/json\r\nContent-Encoding: gzip'))
   t.not(turned(request('application/json')).text, request('application/json'))
+})
+
+t.test('what is not a blank line after a request without a body goes on', async t => {
+  const request = single('DELETE accounts(1) HTTP/1.1\r\n\r\n\r\n\nbody\r\n\nmore')
+
+  t.equal(byteByByte(batchInward(map, 'multipart/mixed; boundary=b', { onPart() {} }), Buffer.from(request)), request.replace('\r\n\nbody', 'body'))
 })
 
 t.test('a line that some readers take for a delimiter is refused', async t => {

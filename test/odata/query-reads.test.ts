@@ -51,7 +51,7 @@ t.test('options that read what cannot be told are named', async t => {
 
 t.test('what cannot be read for sure is never taken for harmless', async t => {
   for (const query of ['$filter=%zz', '$expand=%c0', '$expand=', '$expand=a(', '$expand=a)', "$expand=a('", '$expand=a(b)', '$expand=@p', '$expand=a,', '$expand=a b', '$expand=a($expand=)', '$expand=a()', '$expand=a($x)',
-    `$expand=${'a($expand='.repeat(40)}a${')'.repeat(40)}`, '$expand=a($expand=b(', '$expand=a($expand=b c)']) t.type(queryReads(query).unreadable, 'string', query)
+    `$expand=${'a($expand='.repeat(40)}a${')'.repeat(40)}`, '$expand=a($expand=b(', '$expand=a($expand=b c)', '$expand=a()(b)']) t.type(queryReads(query).unreadable, 'string', query)
   for (const xml of ['', 'x', '@p', '<fetch/>', '<entity name="a"/>', '<fetch><entity/></fetch>', '<fetch><entity name="a" name="b"/></fetch>', '<fetch><entity name="a b"/></fetch>', '<fetch><entity name="&amp;"/></fetch>',
     '<fetch><entity name="&#1114112;"/></fetch>', '<!DOCTYPE x><fetch><entity name="a"/></fetch>', '<fetch><![CDATA[<entity name="a"/>]]></fetch>', '<fetch><x:entity name="a"/></fetch>', '<fetch><entity name=a/></fetch>', '<fetch><entity name="a"', '<fetch><entity name="a"/><', '<!-- x']) {
     t.type(queryReads(`fetchXml=${encodeURIComponent(xml)}`).unreadable, 'string', xml)

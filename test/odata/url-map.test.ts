@@ -11,6 +11,8 @@ t.test('the address of a target holds both names of an environment and its API r
   t.same(targetAddress('https://contoso.operations.dynamics.com/data').origins, ['https://contoso.operations.dynamics.com'])
   t.equal(targetAddress('http://localhost:4004').apiRoot, '')
   t.throws(() => targetAddress('contoso'), TypeError)
+  t.equal(dataverse.batchUrls, 'as written')
+  t.equal(targetAddress('http://localhost:4004/odata/v4/catalog').batchUrls, 'relative')
 })
 
 t.test('a path stands as it is when it is one of the target, and below the API root otherwise', async t => {
