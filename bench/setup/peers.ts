@@ -57,7 +57,7 @@ export function gateway({ settings = {}, target = {}, service = origin }: { sett
 
 /** What `npm ci` builds: the bundle, where there is one. */
 function entry(): string {
-  const bundle = join(project, 'dist/gateway.js')
+  const bundle = join(project, 'dist/bundle/gateway.js')
   return existsSync(bundle) ? bundle : join(project, 'dist/src/main.js')
 }
 

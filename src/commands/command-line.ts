@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util'
+
+import { commands, help, overview } from './commands.ts'
+import type { Command, CommandName } from './commands.ts'
+import { environment, loadListener, loadSettings, SettingsFault } from '../config/load.ts'
+import { nearest } from '../config/nearest.ts'
+import { version } from './version.ts'
+
+/** Picks one command, and gives the exit status. */
+export async function main(words: readonly string[]): Promise<number> {
+  const [first = 'serve', ...rest] = words
+  if (first === '--version' || first === '-v') return print(`${version()}\n`)
+  if (first === '--help' || first === '-h') return print(overview(version()))
+  if (first === 'help') return isCommand(rest[0] ?? '') ? print(help(rest[0] as CommandName)) : rest[0] === undefined ? print(overview(version())) : unknown(rest[0])
+  // Options alone belong to `serve`.
+  const [name, options] = first.startsWith('-') ? ['serve', words] as const : [first, rest] as const
+  if (!isCommand(name)) return unknown(name)
+  try {
+    return await run(name, options)
+  } catch (error) {
+    if (!(error instanceof SettingsFault)) throw error
+    return complain(`${error.message}\n\nEvery setting: config/README.md. Without settings: dynamics-gateway demo\n`)
+  }
+}
+
+async function run(name: CommandName, words: readonly string[]): Promise<number> {
+  const options = read(name, words)
+  if (typeof options === 'number') return options
+  const { config } = options as { config?: string }
+  switch (name) {
+    case 'serve': return (await import('./serve.ts')).serve(loadSettings(environment(), config))
+    case 'demo': return (await import('./demo.ts')).demo(options)
+    case 'healthcheck': return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
+  }
+}
+
+/** The options of a command, or the exit status when they are wrong or ask for help. */
+function read(name: CommandName, words: readonly string[]): Record<string, string | boolean | undefined> | number {
+  const { options }: Command = commands[name]
+  try {
+    const { values } = parseArgs({ args: [...words], options: { ...options, help: { type: 'boolean', short: 'h' } }, strict: true })
+    return values['help'] === true ? print(help(name)) : values as Record<string, string | boolean | undefined>
+  } catch (error) {
+    const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec((error as Error).message) ?? []
+    const near = nearest(wrong, Object.keys(options))
+    return complain(`${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.${near === undefined ? '' : ` Did you mean --${near}?`}\n\n${help(name)}`)
+  }
+}
+
+function unknown(word: string): number {
+  const near = nearest(word, Object.keys(commands))
+  return complain(`There is no command ${word}.${near === undefined ? ' See dynamics-gateway --help.' : ` Did you mean ${near}?`}\n`)
+}
+
+function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(commands, word)
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return 0
+}
+
+function complain(text: string): number {
+  process.stderr.write(text)
+  return 1
+}

@@ -1,0 +1,53 @@
+import { execFile, spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import t from 'tap'
+
+import { version } from '../src/commands/version.ts'
+
+// The image holds the bundle and nothing else, so it must work where there is no node_modules.
+const folder = mkdtempSync(join(tmpdir(), 'gateway-bundle-'))
+cpSync(join(import.meta.dirname, '../bundle'), folder, { recursive: true })
+const gateway = join(folder, 'gateway.js')
+t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+
+const run = promisify(execFile)
+const options = { cwd: folder, env: { PATH: process.env['PATH'], HOST: '127.0.0.1', LOG_FORMAT: 'json' } }
+
+t.test('the bundle knows its version without a package.json of the project', async (t) => {
+  const { stdout } = await run(process.execPath, [gateway, '--version'], options)
+  t.equal(stdout, `${version()}\n`)
+})
+
+t.test('the bundle starts where nothing may be written', async (t) => {
+  const { stdout } = await run(process.execPath, [gateway, '--version'], { ...options, env: { ...options.env, NODE_COMPILE_CACHE: '/dev/null/none' } })
+  t.equal(stdout, `${version()}\n`)
+})
+
+for (const format of ['json', 'pretty']) {
+  t.test(`the bundle's demo answers, with ${format} lines in its log`, async (t) => {
+    const demo = spawn(process.execPath, [gateway, 'demo', '--port', '0'], { ...options, env: { ...options.env, LOG_FORMAT: format } })
+    t.teardown(() => demo.kill('SIGKILL'))
+    const ended = new Promise((resolve) => demo.on('exit', resolve))
+    const address = await new Promise<string>((resolve, reject) => {
+      let printed = ''
+      const read = (chunk: Buffer): void => {
+        printed += chunk.toString()
+        const found = /at (http:\/\/127\.0\.0\.1:\d+)/.exec(printed)?.[1]
+        if (found !== undefined) resolve(found)
+      }
+      demo.stdout.on('data', read)
+      demo.stderr.on('data', read)
+      demo.on('exit', () => reject(new Error(printed)))
+    })
+    const answer = await fetch(`${address}/accounts?$top=1`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
+    t.equal(answer.status, 200)
+    const { value } = await answer.json() as { value: unknown[] }
+    t.equal(value.length, 1)
+    demo.kill('SIGTERM')
+    t.equal(await ended, 0)
+  })
+}
