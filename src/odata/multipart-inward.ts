@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { MalformedBatch, RefusedPart } from './batch-error.ts'
 import { type BatchOptions, contentId, judge } from './batch-operation.ts'
 import type { ByteTransform } from './byte-transform.ts'
@@ -27,16 +28,18 @@ export function multipartInward(map: UrlMap, contentType: string, options: Batch
 
   function message(startLine: string, fields: readonly Field[], around: readonly Field[]): TurnedMessage {
     const { method, url, version } = requestLine(startLine)
+    const subject = judgement.subject()
     if (!/^HTTP\/\d\.\d$/.test(version)) {
-      throw new MalformedBatch(`${judgement.subject()} does not begin with a method, a URL and HTTP/1.1.`)
+      throw new MalformedBatch(`${subject} does not begin with a method, a URL and HTTP/1.1.`)
     }
     const id = contentId(around, fields)
     const turned = judgement.operation({ method, url, around, headers: fields, id, group: changeSet })
-    return { startLine: `${method} ${turned.url} ${version}`, fields: turned.headers, body: body(method, fields) }
+    const line = `${method} ${turned.url} ${version}`
+    return { startLine: line, fields: turned.headers, body: body(method, fields, subject) }
   }
 
-  function body(method: string, fields: readonly Field[]): ByteTransform | undefined {
-    if (/^(?:GET|HEAD|DELETE)$/i.test(method)) return withoutBlankLines()
+  function body(method: string, fields: readonly Field[], subject: string): ByteTransform | undefined {
+    if (/^(?:GET|HEAD|DELETE)$/i.test(method)) return noBody(subject)
     const type = valueOf(fields, 'content-type')
     return (type === undefined || isJson(type)) && !isEncoded(fields) ? jsonLinksInward(map) : undefined
   }
@@ -57,15 +60,18 @@ function requestLine(line: string): { readonly method: string; readonly url: str
   }
 }
 
-/** Requests without a body are often followed by blank lines, in whatever spelling. */
-function withoutBlankLines(): ByteTransform {
-  let begun = false
+/**
+ * Requests without a body are often followed by blank lines, in whatever spelling. Anything else could be taken for
+ * another request by a service that reads on where the head ends.
+ */
+function noBody(subject: string): ByteTransform {
   return {
     push(chunk) {
-      const start = begun ? 0 : chunk.findIndex((byte) => byte !== 0x0a && byte !== 0x0d)
-      begun ||= start !== -1
-      return start === -1 ? [] : [chunk.subarray(start)]
+      if (chunk.every((byte) => BLANK.includes(byte))) return []
+      throw new RefusedPart(`${subject} has a body that its method does not take.`)
     },
     end: () => [],
   }
 }
+
+const BLANK = Buffer.from('\r\n\t ')

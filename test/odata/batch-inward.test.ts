@@ -192,10 +192,12 @@ t.test('bodies that are not JSON go through byte for byte, whatever they hold', 
   t.not(turned(request('application/json')).text, request('application/json'))
 })
 
-t.test('what is not a blank line after a request without a body goes on', async t => {
-  const request = single('DELETE accounts(1) HTTP/1.1\r\n\r\n\r\n\nbody\r\n\nmore')
-
-  t.equal(byteByByte(batchInward(map, 'multipart/mixed; boundary=b', { onPart() {} }), Buffer.from(request)), request.replace('\r\n\nbody', 'body'))
+t.test('a body where none belongs is refused, for it could be taken for another request', async t => {
+  for (const method of ['GET', 'HEAD', 'delete']) {
+    const request = single(`${method} accounts(1) HTTP/1.1\r\n\r\n\r\nPOST accounts HTTP/1.1\r\n`)
+    t.throws(() => turned(request), { name: 'RefusedPart', message: /^Part 1 / }, method)
+  }
+  t.equal(turned(single('GET a HTTP/1.1\r\n\r\n \n\n\t\r\n')).text, single('GET a HTTP/1.1\r\n\r\n'))
 })
 
 t.test('a line that some readers take for a delimiter is refused', async t => {
@@ -205,7 +207,7 @@ t.test('a line that some readers take for a delimiter is refused', async t => {
 })
 
 t.test('a batch that is not whole or not well formed is refused', async t => {
-  const cut = [changeSet.slice(0, -6), '', 'x', '--b', '--b\r\n', single('').replace('--b--', '')]
+  const cut = [changeSet.slice(0, -7), '', 'x', '--b', '--b\r\n', single('').replace('--b--', '')]
   for (const text of cut) t.throws(() => turned(text), { name: 'MalformedBatch' }, text)
   for (const request of ['', '\r\n', 'GET', 'GET accounts', 'accounts HTTP/1.1', 'G€T accounts HTTP/1.1', 'GET accounts HTTP/11', 'GET accounts HTTP/1.1\r\nnot a header',
     'GET accounts HTTP/1.1\r\n: x', 'GET accounts HTTP/1.1\r\n folded: x', 'GET accounts HTTP/1.1\r\nA: b\u0000', 'GET accounts HTTP/1.1\r\nA: b\rC: d', 'GET accounts HTTP/1.1\r\nA b: c']) {
