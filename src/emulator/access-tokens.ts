@@ -51,9 +51,9 @@ export function createAccessTokens(settings: TokenSettings): AccessTokens {
       if (given.length !== expected.length || !timingSafeEqual(given, expected)) return 'malformed'
       const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, string>
       if (Number(claims['exp']) <= Date.now() / 1000) return 'expired'
-      if (!audiences.includes(claims['aud'] ?? '')) return 'audience'
-      if (Number(claims['uti']?.split('.')[1]) < generation) return 'revoked'
-      return { applicationId: claims['appid'] ?? '', personId: claims['scp'] === undefined ? undefined : claims['oid'] }
+      if (!audiences.includes(String(claims['aud']))) return 'audience'
+      if (Number(String(claims['uti']).split('.')[1]) < generation) return 'revoked'
+      return { applicationId: String(claims['appid']), personId: claims['scp'] === undefined ? undefined : claims['oid'] }
     },
     revoke: () => void (generation += 1),
   }

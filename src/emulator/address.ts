@@ -1,4 +1,4 @@
-import { badQuery, DataverseError, noSegment } from './errors.ts'
+import { badQuery, DataverseError } from './errors.ts'
 import { isGuid } from './guid.ts'
 
 /** One segment of a resource path: `accounts`, `accounts(<guid>)`, `accounts(name='a',address1_city='b')`. */
@@ -91,12 +91,6 @@ export function splitOutside(text: string, mark: string): string[] {
   }
   parts.push(text.slice(start))
   return parts
-}
-
-/** The one key of `{ id }`, or an error that names the segment. */
-export function idOf(segment: Segment): string {
-  if (segment.keys !== undefined && 'id' in segment.keys) return segment.keys.id
-  throw noSegment(segment.name)
 }
 
 function decoded(text: string, plusIsSpace: boolean): string {

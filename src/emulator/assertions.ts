@@ -1,5 +1,4 @@
-import { constants, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto'
-import { createHash } from 'node:crypto'
+import { constants, createHash, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto'
 import { EntraError } from './aadsts.ts'
 import { clientId } from './registration.ts'
 
@@ -96,8 +95,8 @@ function holds(assertion: string, algorithm: unknown, key: KeyObject): boolean {
 function decoded(assertion: string): { readonly header: Claims, readonly claims: Claims } {
   try {
     const [header = '', claims = ''] = assertion.split('.')
-    const parsed = [header, claims].map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Claims)
-    return { header: parsed[0] ?? {}, claims: parsed[1] ?? {} }
+    const parse = (part: string): Claims => JSON.parse(Buffer.from(part, 'base64url').toString()) as Claims
+    return { header: parse(header), claims: parse(claims) }
   } catch {
     throw new EntraError(50027)
   }

@@ -7,7 +7,7 @@ import type { Operation } from './operation.ts'
 export function requestIn(
   environment: Environment, outer: Operation, part: Part,
 ): { readonly method: string, readonly target: string, readonly headers: Map<string, string>, readonly body: Buffer } {
-  if (!/^application\/http\b/i.test(part.headers.get('content-type') ?? '')) {
+  if (!/^application\/http\b/i.test(part.contentType)) {
     throw badPayload('The content type of a part must be application/http.')
   }
   if (!/^binary$/i.test(part.headers.get('content-transfer-encoding') ?? '')) {
@@ -39,7 +39,7 @@ function inherited(outer: Operation, headers: Map<string, string>): Map<string, 
 }
 
 function targetIn(environment: Environment, outer: Operation, url: string): string {
-  const root = /^\/api\/data\/v9\.\d/.exec(outer.target)?.[0] ?? '/api/data/v9.2'
+  const root = outer.target.slice(0, outer.target.indexOf('/$batch'))
   if (url.startsWith('$')) return `${root}/${url}`
   if (url.startsWith('/')) return url
   if (!/^[a-z]+:\/\//i.test(url)) return `${root}/${url}`

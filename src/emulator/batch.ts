@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { httpLines } from './batch-answers.ts'
 import { partsOf, requestIn } from './batch-requests.ts'
 import type { Environment } from './environment.ts'
-import { badPayload, DataverseError, noMethod } from './errors.ts'
+import { badPayload, noMethod } from './errors.ts'
 import type { Part } from './multipart.ts'
 import { headerOf, type Identity, type Operation, type Reply } from './operation.ts'
 import { preferencesOf } from './prefer.ts'
@@ -63,36 +63,22 @@ function alone(environment: Environment, outer: Operation, part: Part, around: B
 }
 
 function changeSet(environment: Environment, outer: Operation, part: Part, around: BatchSurroundings): Outcome {
-  const parts = partsOf(environment, part.headers.get('content-type') ?? '', part.body)
+  const parts = partsOf(environment, part.contentType, part.body)
   const references = new Map<string, string>()
   const boundary = `changesetresponse_${randomUUID()}`
-  let lines = `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`
-  try {
-    environment.store.transaction(() => {
-      for (const each of parts) {
-        const reply = run(environment, outer, each, around, references)
-        if (reply.status >= 400) throw new Rollback(reply)
-        const id = each.headers.get('content-id')
-        const created = /\/([^/]+\([^)]*\))$/.exec(headerOf(reply, 'odata-entityid') ?? '')?.[1]
-        if (id !== undefined && created !== undefined) references.set(id, created)
-        lines += `--${boundary}\r\n${httpLines(reply, id)}\r\n`
-      }
-    })
-  } catch (cause) {
-    // The one part that failed stands for the whole change set.
-    if (cause instanceof Rollback) return { lines: httpLines(cause.reply, undefined), failed: cause.reply.status }
-    throw cause
-  }
-  return { lines: `${lines}--${boundary}--\r\n`, failed: undefined }
-}
-
-class Rollback extends Error {
-  readonly reply: Reply
-
-  constructor(reply: Reply) {
-    super('rolled back')
-    this.reply = reply
-  }
+  return environment.store.transaction(() => {
+    let lines = `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`
+    for (const each of parts) {
+      const reply = run(environment, outer, each, around, references)
+      // The one part that failed stands for the whole change set.
+      if (reply.status >= 400) return { lines: httpLines(reply, undefined), failed: reply.status }
+      const id = each.headers.get('content-id')
+      const created = /\/([^/]+\([^)]*\))$/.exec(headerOf(reply, 'odata-entityid') ?? '')?.[1]
+      if (id !== undefined && created !== undefined) references.set(id, created)
+      lines += `--${boundary}\r\n${httpLines(reply, id)}\r\n`
+    }
+    return { lines: `${lines}--${boundary}--\r\n`, failed: undefined }
+  }, ({ failed }) => failed === undefined)
 }
 
 function run(
@@ -108,17 +94,16 @@ function run(
     const operation = { method, target, headers, body, origin: outer.origin, identity }
     return execute(environment, references === undefined ? operation : { ...operation, references })
   } catch (cause) {
-    if (cause instanceof DataverseError) return errorReply(cause)
-    throw cause
+    return errorReply(cause)
   }
 }
 
 function isChangeSet(part: Part): boolean {
-  return /^multipart\/mixed\b/i.test(part.headers.get('content-type') ?? '')
+  return /^multipart\/mixed\b/i.test(part.contentType)
 }
 
 function count(environment: Environment, parts: readonly Part[]): number {
   return parts.reduce((sum, part) => sum + (isChangeSet(part)
-    ? partsOf(environment, part.headers.get('content-type') ?? '', part.body).length
+    ? partsOf(environment, part.contentType, part.body).length
     : 1), 0)
 }

@@ -32,8 +32,7 @@ export function answerDataverse(dataverse: Dataverse, request: DataverseRequest)
   try {
     return admitted(dataverse, request)
   } catch (cause) {
-    if (cause instanceof DataverseError) return errorReply(cause)
-    throw cause
+    return errorReply(cause)
   }
 }
 
@@ -41,7 +40,6 @@ function admitted({ environment, accessTokens, throttle, faults, claims }: Datav
   const { path } = parted(request.target)
   const method = methodOf(request)
   if (request.target.length > longestUrl) throw new DataverseError(400, '', 'Bad Request - Request Too Long')
-  if (path.split('/').some((segment) => segment.length > 260)) throw new DataverseError(400, '', 'Bad Request - Invalid URL')
   if (!methods.has(method)) {
     throw new DataverseError(405, '0x80060888', `The requested resource does not support http method '${method}'.`)
   }
@@ -61,7 +59,7 @@ function admitted({ environment, accessTokens, throttle, faults, claims }: Datav
   const connection = connectionUser(environment, principal)
   const identity = identityOf(environment, connection, request.headers)
   const operation: Operation = { ...request, method, identity }
-  if (!/\/\$batch\/?$/.test(path)) return execute(environment, operation)
+  if (!/^\/api\/data\/v9\.\d\/\$batch\/?$/.test(path)) return execute(environment, operation)
   return executeBatch(environment, operation, {
     identify: (headers) => identityOf(environment, connection, headers),
     fault(partMethod, target) {

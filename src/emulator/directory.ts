@@ -1,5 +1,6 @@
 import type { AccessTokens, Person, TokenSettings } from './access-tokens.ts'
 import type { AssertionKeys } from './assertions.ts'
+import type { Origins } from './environment.ts'
 import type { Grants, SignIn } from './sign-in.ts'
 
 /** The emulated Microsoft Entra: the tenant, its app registration, and how both behave. */
@@ -13,7 +14,7 @@ export interface Directory {
   /** Secrets that are accepted. */
   readonly secrets: Set<string>
   /** Resources for which there are tokens, without a trailing slash. */
-  readonly resources: readonly string[]
+  readonly resources: Origins
   /** Redirect URIs registered beside `http://localhost` with any port. */
   readonly redirectUris: Set<string>
 }

@@ -11,7 +11,7 @@ import { createLog, type ReceivedRequest } from './received.ts'
 import { authorityOf, clientId, clientSecret, defaultEnvironment, tenantId } from './registration.ts'
 import { createStore, type Execution, type Row } from './rows.ts'
 import { addSampleData } from './sample-data.ts'
-import { entityTypes } from './schema.ts'
+import { typeOf } from './schema.ts'
 import { type Load, serverOf } from './server.ts'
 import { createGrants, type SignIn } from './sign-in.ts'
 import { defaultSwitches, type Switches } from './switches.ts'
@@ -82,8 +82,11 @@ export interface Emulator {
   registerFederatedIssuer(issuer: FederatedIssuer): void
   /** An access token as Entra would issue it; of a person, when their address is given. */
   token(person?: string): string
-  /** Makes all tokens issued so far invalid; with `claims` (JSON), Dataverse then demands them in its challenge. */
-  revokeTokens(options?: { readonly claims?: string }): void
+  /**
+   * Makes all access tokens issued so far invalid, and refresh tokens if told; with `claims` (JSON), Dataverse then
+   * demands them in its challenge.
+   */
+  revokeTokens(options?: { readonly claims?: string, readonly refreshTokens?: boolean }): void
   /** Rows of an entity set. */
   rows(entitySet: string): readonly Row[]
   /** Adds or, when its id is there already, changes a row, past all rules. */
@@ -96,8 +99,8 @@ export interface Emulator {
 /** Starts an emulator with sample data on 127.0.0.1. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const named = originsOf(options.environment ?? defaultEnvironment)
-  const origins = [...named]
-  const authority = new URL(authorityOf(named[0] ?? '')).host
+  const origins: [string, ...string[]] = [...named]
+  const authority = new URL(authorityOf(named[0])).host
   const store = createStore()
   const switches = defaultSwitches()
   const environment = { store, files: createFileStore(), switches, origins }
@@ -140,7 +143,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   ]), options.tls?.cert)
 
   return {
-    origin, environment: named[0] ?? defaultEnvironment, tenantId, clientId, clientSecret, dispatcher,
+    origin, environment: named[0], tenantId, clientId, clientSecret, dispatcher,
     received: dataverseLog.requests,
     get tokenRequests() {
       return entraLog.requests.filter(({ url }) => url.includes('/oauth2/v2.0/token'))
@@ -165,21 +168,21 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     load, switches, tokens, signIn, secrets, redirectUris,
     registerCertificate: keys.registerCertificate,
     registerFederatedIssuer: keys.registerFederatedIssuer,
-    token: (person) => accessTokens.issue(named[0] ?? origin, person === undefined ? undefined : personOf(person)),
+    token: (person) => accessTokens.issue(named[0], person === undefined ? undefined : personOf(person)),
     revokeTokens(how) {
       claims = how?.claims
       accessTokens.revoke()
+      if (how?.refreshTokens === true) grants.revoke()
     },
     rows: (entitySet) => [...store.table(entitySet).rows.values()],
     put(entitySet, row) {
-      const key = entityTypes.get(entitySet)?.key ?? ''
-      const id = row[key]
-      const known = typeof id === 'string' && store.table(entitySet).rows.has(id)
-      return known ? store.replace(entitySet, id, row) : store.insert(entitySet, row)
+      const { key } = typeOf(entitySet)
+      const known = store.table(entitySet).rows.get(String(row[key]))
+      return known === undefined ? store.insert(entitySet, row) : store.replace(entitySet, known, row)
     },
     fill(entitySet, count) {
-      const key = entityTypes.get(entitySet)?.key ?? ''
-      const sample = [...store.table(entitySet).rows.values()][0] ?? {}
+      const { key } = typeOf(entitySet)
+      const sample = store.table(entitySet).rows.values().next().value
       for (let number = 0; number < count; number += 1) {
         store.insert(entitySet, { ...sample, [key]: guidOf(`fill/${entitySet}/${number}`) })
       }

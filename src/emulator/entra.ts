@@ -21,7 +21,7 @@ export function answerEntra(entra: Directory, request: EntraRequest): Reply {
       default: return { status: 404, headers: [['Content-Type', 'text/html']], body: '<html><body>404</body></html>' }
     }
   } catch (cause) {
-    if (!(cause instanceof EntraError)) throw cause
-    return entraAnswer(cause.number, cause.circumstances)
+    // Whatever else goes wrong is transient, as far as Entra says.
+    return cause instanceof EntraError ? entraAnswer(cause.number, cause.circumstances) : entraAnswer(90033)
   }
 }

@@ -8,16 +8,17 @@ export interface Environment {
   readonly files: FileStore
   readonly switches: Switches
   /** Origins that are its own: the plain host, the `.api.` host, and where the emulator listens. */
-  readonly origins: readonly string[]
+  readonly origins: Origins
 }
 
+/** Origins, of which the first is the environment's own. */
+export type Origins = readonly [string, ...string[]]
+
 /** The origins of an environment: `https://contoso.crm4.dynamics.com` has an `.api.` form beside it. */
-export function originsOf(environment: string): string[] {
-  const { protocol, host } = new URL(environment)
-  const [first = '', ...rest] = host.split('.')
-  return rest.length > 1 && /^crm\d*$/.test(rest[0] ?? '')
-    ? [`${protocol}//${host}`, `${protocol}//${[first, 'api', ...rest].join('.')}`]
-    : [`${protocol}//${host}`]
+export function originsOf(environment: string): Origins {
+  const { origin } = new URL(environment)
+  const withApi = origin.replace(/^(https?:\/\/[^.]+)\.(crm\d*\.)/, '$1.api.$2')
+  return withApi === origin ? [origin] : [origin, withApi]
 }
 
 /** Whether an absolute URL points into the environment itself. */

@@ -81,7 +81,7 @@ export interface FaultQueue<Fault extends FaultMatch> {
 
 /** The queue as the server sees it. */
 export interface FaultSource<Fault extends FaultMatch> extends FaultQueue<Fault> {
-  take(method: string, target: string, eligible?: (fault: Fault) => boolean): Fault | undefined
+  take(method: string, target: string, eligible: (fault: Fault) => boolean): Fault | undefined
 }
 
 /** An empty queue. */
@@ -101,7 +101,7 @@ export function createFaultQueue<Fault extends FaultMatch>(): FaultSource<Fault>
     get pending() {
       return waiting.length
     },
-    take(method, target, eligible = () => true) {
+    take(method, target, eligible) {
       for (const entry of waiting) {
         if (!matches(entry.fault, method, target) || !eligible(entry.fault)) continue
         if (entry.skip-- > 0) continue

@@ -81,7 +81,7 @@ function deleteFile(environment: Environment, operation: Operation): Reply {
   for (const row of environment.store.table('accounts').rows.values()) {
     if (row['sample_file'] !== id) continue
     environment.files.files.delete(`accounts/${String(row['accountid'])}/sample_file`)
-    environment.store.replace('accounts', String(row['accountid']), { sample_file: null, sample_file_name: null })
+    environment.store.replace('accounts', row, { sample_file: null, sample_file_name: null })
     return { status: 204, headers: [] }
   }
   throw badPayload(`There is no file ${id}.`)

@@ -152,7 +152,7 @@ function headerText(name: string): string {
 }
 
 function mimeTypeOf(name: string): string {
-  return { pdf: 'application/pdf', txt: 'text/plain', png: 'image/png' }[name.split('.').at(-1) ?? '']
+  return { pdf: 'application/pdf', txt: 'text/plain', png: 'image/png' }[name.slice(name.lastIndexOf('.') + 1)]
     ?? 'application/octet-stream'
 }
 

@@ -2,7 +2,7 @@ import { equal, like, order } from './compare.ts'
 import { badQuery } from './errors.ts'
 import { type Token, tokensOf } from './filter-tokens.ts'
 import type { Row, Value } from './rows.ts'
-import { entityTypes, type EntityType } from './schema.ts'
+import { type Collection, type EntityType, typeOf } from './schema.ts'
 
 /** What a filter needs to know of its surroundings. */
 export interface FilterScope {
@@ -10,7 +10,7 @@ export interface FilterScope {
   /** The row a lookup leads to, for paths as `primarycontactid/fullname`. */
   follow(set: string, id: string): Row | undefined
   /** The rows of a collection-valued navigation property, for `any` and `all`. */
-  related(type: EntityType, row: Row, name: string): readonly Row[]
+  related(type: EntityType, row: Row, collection: Collection): readonly Row[]
   /** Values of parameter aliases (`@p`). */
   readonly aliases: ReadonlyMap<string, string>
   readonly wildcardsInEquals: boolean
@@ -130,18 +130,16 @@ export function filterOf(text: string, scope: FilterScope): Test {
     const collection = type.collections[navigation.text]
     if (collection === undefined) throw noProperty(navigation.text, type)
     next += 4
-    if (taken(')')) return (row) => scope.related(type, row, navigation.text).length > 0
+    if (taken(')')) return (row) => scope.related(type, row, collection).length > 0
     const variable = name()
     take(':')
-    const target = entityTypes.get(collection.set)
-    if (target === undefined) throw syntax()
-    variables = [...variables, { name: variable, type: target }]
+    variables = [...variables, { name: variable, type: typeOf(collection.set) }]
     const inner = either()
     variables = variables.slice(0, -1)
     take(')')
     return word?.text === 'any'
-      ? (row) => scope.related(type, row, navigation.text).some(inner)
-      : (row) => scope.related(type, row, navigation.text).every(inner)
+      ? (row) => scope.related(type, row, collection).some(inner)
+      : (row) => scope.related(type, row, collection).every(inner)
   }
 
   function operand(): Term {
@@ -168,9 +166,8 @@ export function filterOf(text: string, scope: FilterScope): Test {
 
   function path(navigation: string): Term {
     const lookup = scope.type.lookups[navigation]
-    const target = lookup && entityTypes.get(lookup.set)
-    if (lookup === undefined || target === undefined) throw noProperty(navigation, scope.type)
-    const value = property(target, name())
+    if (lookup === undefined) throw noProperty(navigation, scope.type)
+    const value = property(typeOf(lookup.set), name())
     return (row) => {
       const id = row[lookup.column]
       const found = typeof id === 'string' ? scope.follow(lookup.set, id) : undefined

@@ -51,20 +51,20 @@ function resultOf(
   switch (name) {
     case 'WhoAmI': return {
       BusinessUnitId: businessUnitId,
-      UserId: operation.identity.user['systemuserid'] ?? null,
+      UserId: String(operation.identity.user['systemuserid']),
       OrganizationId: organizationId,
     }
     case 'RetrieveVersion': return { Version: '9.2.25112.00190' }
     case 'RetrieveCurrentOrganization': {
       if (keys === undefined || !('named' in keys) || !keys.named.has('AccessType')) throw nothingThere(operation)
-      return { Detail: organizationDetail(origins[0] ?? operation.origin) }
+      return { Detail: organizationDetail(origins[0]) }
     }
     default: return undefined
   }
 }
 
 function organizationDetail(environment: string): JsonObject {
-  const name = /^https?:\/\/([^.:]+)/.exec(environment)?.[1] ?? 'contoso'
+  const [name = ''] = new URL(environment).hostname.split('.')
   const endpoints = {
     WebApplication: `${environment}/`,
     OrganizationService: `${environment}/XRMServices/2011/Organization.svc`,

@@ -5,7 +5,7 @@ import { guidOf } from './guid.ts'
 import type { JsonObject } from './json.ts'
 import type { Operation, Reply } from './operation.ts'
 import { jsonReply, writingOf } from './read.ts'
-import { type Column, entityTypes, type EntityType, typeNamed } from './schema.ts'
+import { type Column, entityTypes, type EntityType, typeNamed, typeOf } from './schema.ts'
 
 /** The service document: every entity set, with a relative `url`. */
 export function serviceDocument(environment: Environment, operation: Operation): Reply {
@@ -76,9 +76,9 @@ function entityXml(type: EntityType): string {
   const properties = Object.entries(type.columns).map(([name, column]) =>
     `<Property Name="${name}" Type="${edmType(column)}"/>`)
   const single = Object.entries(type.lookups).map(([name, { set }]) =>
-    `<NavigationProperty Name="${name}" Type="mscrm.${entityTypes.get(set)?.name ?? set}"/>`)
+    `<NavigationProperty Name="${name}" Type="mscrm.${typeOf(set).name}"/>`)
   const many = Object.entries(type.collections).map(([name, { set }]) =>
-    `<NavigationProperty Name="${name}" Type="Collection(mscrm.${entityTypes.get(set)?.name ?? set})"/>`)
+    `<NavigationProperty Name="${name}" Type="Collection(mscrm.${typeOf(set).name})"/>`)
   return `<EntityType Name="${type.name}"><Key><PropertyRef Name="${type.key}"/></Key>`
     + `${[...properties, ...single, ...many].join('')}</EntityType>`
 }

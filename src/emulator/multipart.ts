@@ -4,6 +4,8 @@ import { badPayload } from './errors.ts'
 export interface Part {
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>
+  /** Empty when there is none. */
+  readonly contentType: string
   readonly body: Buffer
   /** The HTTP request that the part holds, when it holds one. */
   http(strict: boolean): Http
@@ -29,13 +31,13 @@ export function readParts(body: Buffer, boundary: string, strict: boolean): Part
   for (;;) {
     const found = delimiter.exec(text)
     if (found === null) break
-    if (strict && !(found[1] === '' || found[1] === '\r\n')) throw notReadable()
-    if (strict && found[3] !== '\r\n') throw notReadable()
-    if (start !== undefined) parts.push(partOf(text.slice(start, found.index + (found[1] ?? '').length), strict))
-    if (found[2] === '--') return parts
-    start = found.index + found[0].length
+    const [whole, before = '', closing, after = ''] = found
+    if (strict && (before === '\n' || after !== '\r\n')) throw notReadable()
+    if (start !== undefined) parts.push(partOf(text.slice(start, found.index + before.length), strict))
+    if (closing !== undefined) return parts
+    start = found.index + whole.length
     // The line break of one delimiter may begin the next.
-    delimiter.lastIndex = start - (found[3] ?? '').length
+    delimiter.lastIndex = start - after.length
   }
   if (strict || start === undefined) throw notReadable()
   parts.push(partOf(text.slice(start), strict))
@@ -46,6 +48,7 @@ function partOf(text: string, strict: boolean): Part {
   const { headers, rest } = headOf(text, strict)
   return {
     headers,
+    contentType: headers.get('content-type') ?? '',
     body: Buffer.from(rest, 'latin1'),
     http(strictly) {
       const end = rest.indexOf('\n')

@@ -1,6 +1,6 @@
 import { splitOutside } from './address.ts'
 import { badQuery, DataverseError } from './errors.ts'
-import { entityTypes, type EntityType } from './schema.ts'
+import { type Collection, type EntityType, type Lookup, typeOf } from './schema.ts'
 
 /** The query options of one collection or row, parsed. */
 export interface Query {
@@ -16,6 +16,7 @@ export interface Query {
 /** One navigation property of `$expand`, with the options in its parentheses. */
 export interface Expansion {
   readonly name: string
+  readonly to: { readonly lookup: Lookup } | { readonly collection: Collection }
   readonly query: Query
   /** The options as they were written, for the link to the next page of the expanded rows. */
   readonly text: string
@@ -69,25 +70,23 @@ function columnNamed(column: string, type: EntityType): string {
 function expandOf(text: string | undefined, type: EntityType): Expansion[] {
   if (text === undefined) return []
   return splitOutside(text, ',').map((part) => {
-    const [, name, inner] = /^\s*([\w.]+)\s*(?:\((.*)\))?\s*$/s.exec(part) ?? []
-    const set = name && (type.lookups[name]?.set ?? type.collections[name]?.set)
-    if (name === undefined || set === undefined) {
-      throw badQuery(`Could not find a property named '${name ?? part}' on type 'Microsoft.Dynamics.CRM.${type.name}'.`)
-    }
-    return { name, query: innerQuery(inner, set), text: inner ?? '' }
+    const [, name = part, inner = ''] = /^\s*([\w.]+)\s*(?:\((.*)\))?\s*$/s.exec(part) ?? []
+    const { [name]: lookup } = type.lookups
+    const { [name]: collection } = type.collections
+    if (lookup !== undefined) return { name, to: { lookup }, query: innerQuery(inner, lookup.set), text: inner }
+    if (collection !== undefined) return { name, to: { collection }, query: innerQuery(inner, collection.set), text: inner }
+    throw badQuery(`Could not find a property named '${name}' on type 'Microsoft.Dynamics.CRM.${type.name}'.`)
   })
 }
 
-function innerQuery(text: string | undefined, set: string): Query {
-  const type = entityTypes.get(set)
-  if (type === undefined) throw badQuery(`Could not find the entity set '${set}'.`)
+function innerQuery(text: string, set: string): Query {
   const options = new Map<string, string>()
-  for (const option of splitOutside(text ?? '', ';').filter((each) => each.trim() !== '')) {
+  for (const option of splitOutside(text, ';').filter((each) => each.trim() !== '')) {
     const mark = option.indexOf('=')
     if (mark < 0) throw badQuery(`Syntax error in '$expand': '${option}'.`)
     options.set(option.slice(0, mark).trim(), option.slice(mark + 1).trim())
   }
-  return queryOf(options, type)
+  return queryOf(options, typeOf(set))
 }
 
 function orderOf(text: string | undefined, type: EntityType): Order[] {

@@ -1,6 +1,6 @@
 import { parted, queryOptions } from './address.ts'
 import type { Environment } from './environment.ts'
-import { badQuery, DataverseError } from './errors.ts'
+import { badQuery } from './errors.ts'
 import { compare } from './compare.ts'
 import { filterOf } from './filter.ts'
 import { type Json, RawNumber, writeJson } from './json.ts'
@@ -10,7 +10,7 @@ import { type Preferences, preferencesOf } from './prefer.ts'
 import { type Expansion, type Query, queryOf } from './query.ts'
 import { etagOf, followed, related, rowAsJson, type Writing } from './representation.ts'
 import type { Row } from './rows.ts'
-import { entityTypes, type EntityType } from './schema.ts'
+import { type EntityType, typeOf } from './schema.ts'
 
 /** The type of a JSON answer with a status 200. */
 export const jsonType = 'application/json; odata.metadata=minimal'
@@ -104,7 +104,7 @@ export function filtered(
   return rows.filter(filterOf(query.filter, {
     type,
     follow: (set, id) => environment.store.table(set).rows.get(id),
-    related: (of, row, name) => related(environment, of, row, name),
+    related: (of, row, collection) => related(environment, of, row, collection),
     aliases: options,
     wildcardsInEquals: environment.switches.wildcardsInEquals,
   }))
@@ -149,19 +149,17 @@ function expanded(row: Row, type: EntityType, query: Query, writing: Writing): R
 }
 
 function writeExpansion(
-  json: Record<string, Json>, row: Row, type: EntityType, { name, query, text }: Expansion, writing: Writing,
+  json: Record<string, Json>, row: Row, type: EntityType, { name, to, query, text }: Expansion, writing: Writing,
 ): void {
   const { environment, preferences, root } = writing
-  const lookup = type.lookups[name]
-  if (lookup !== undefined) {
-    const target = followed(environment, row, lookup)
+  if ('lookup' in to) {
+    const target = followed(environment, row, to.lookup)
     json[name] = target === undefined ? null : expanded(target.row, target.type, query, writing)
     return
   }
-  const target = entityTypes.get(type.collections[name]?.set ?? '')
-  if (target === undefined) throw new DataverseError(500, '0x80040216', 'An unexpected error occurred.')
+  const target = typeOf(to.collection.set)
   const matching = ordered(
-    filtered(environment, related(environment, type, row, name), query, target, new Map()), query)
+    filtered(environment, related(environment, type, row, to.collection), query, target, new Map()), query)
   const rows = query.top === undefined ? matching : matching.slice(0, query.top)
   const size = preferences.pageSize ?? 5000
   json[name] = rows.slice(0, size).map((each) => expanded(each, target, query, writing))
@@ -185,7 +183,7 @@ function readChanges(environment: Environment, operation: Operation, type: Entit
   const query = queryOf(queryOptions(rawQuery), type)
   const writing = writingOf(environment, operation)
   const { rows, deleted } = environment.store.table(type.set)
-  const changed = [...rows.values()].filter((row) => BigInt(row['versionnumber'] ?? 0) > since)
+  const changed = [...rows.values()].filter((row) => BigInt(String(row['versionnumber'])) > since)
   return jsonReply(200, {
     '@odata.context': `${contextOf(writing, type, query, '')}/$delta`,
     '@odata.deltaLink': deltaLink(environment, writing, type, rawQuery),

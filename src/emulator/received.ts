@@ -44,9 +44,10 @@ export function createLog(): Log {
   return {
     requests,
     note(message) {
+      const { method = '', url = '' } = message
       const headers = joined(message.rawHeaders)
       const entry = {
-        method: message.method ?? '', url: message.url ?? '', rawHeaders: message.rawHeaders,
+        method, url, rawHeaders: message.rawHeaders,
         headers: Object.fromEntries(headers), body: Buffer.alloc(0), bodyLength: 0, at: Date.now(),
         status: undefined as number | undefined, aborted: false,
       }

@@ -3,7 +3,7 @@ import { type Json, RawNumber } from './json.ts'
 import type { Preferences } from './prefer.ts'
 import type { Query } from './query.ts'
 import type { Row, Value } from './rows.ts'
-import { entityTypes, type EntityType, type Lookup } from './schema.ts'
+import { type Collection, type EntityType, type Lookup, typeOf } from './schema.ts'
 
 /** How rows are to be written: which annotations, which metadata, and below which API root. */
 export interface Writing {
@@ -50,9 +50,10 @@ function writeColumn(
   if (definition === undefined || (definition.type === 'file' && value === null)) return
   const { annotated } = writing.preferences
   if (definition.type === 'lookup') writeLookupAnnotations(json, column, row, type, writing)
-  const formatted = formattedValue(value, definition)
-  if (formatted !== undefined && annotated('OData.Community.Display.V1.FormattedValue')) {
-    json[`${column}@OData.Community.Display.V1.FormattedValue`] = formatted
+  // Formatting is slow, so that it happens for who asks only.
+  if (annotated('OData.Community.Display.V1.FormattedValue')) {
+    const formatted = formattedValue(value, definition)
+    if (formatted !== undefined) json[`${column}@OData.Community.Display.V1.FormattedValue`] = formatted
   }
   if (writing.metadata === 'full' && value !== null) {
     const edmType = { date: '#DateTimeOffset', guid: '#Guid', lookup: '#Guid', money: '#Decimal', big: '#Int64' }
@@ -69,8 +70,8 @@ function writeLookupAnnotations(
   if (typeof id !== 'string') return
   const candidates = Object.entries(type.lookups).filter(([, lookup]) => lookup.column === column)
   const [navigation, lookup] = candidates.find(([, { set }]) => environment.store.table(set).rows.has(id)) ?? []
-  const target = lookup && entityTypes.get(lookup.set)
-  if (navigation === undefined || target === undefined) return
+  if (navigation === undefined || lookup === undefined) return
+  const target = typeOf(lookup.set)
   const { annotated } = preferences
   if (annotated('OData.Community.Display.V1.FormattedValue')) {
     const title = environment.store.table(target.set).rows.get(id)?.[target.title]
@@ -108,21 +109,19 @@ export function followed(
   environment: Environment, row: Row, lookup: Lookup,
 ): { readonly row: Row, readonly type: EntityType } | undefined {
   const id = row[lookup.column]
-  const type = entityTypes.get(lookup.set)
   const found = typeof id === 'string' ? environment.store.table(lookup.set).rows.get(id) : undefined
-  return found && type ? { row: found, type } : undefined
+  return found && { row: found, type: typeOf(lookup.set) }
 }
 
 /** The rows of a collection-valued navigation property. */
-export function related(environment: Environment, type: EntityType, row: Row, name: string): readonly Row[] {
-  const collection = type.collections[name]
-  if (collection === undefined) return []
+export function related(
+  { store }: Environment, type: EntityType, row: Row, collection: Collection,
+): readonly Row[] {
   const id = String(row[type.key])
-  const { rows } = environment.store.table(collection.set)
-  const { pairs, half, column } = collection
-  if (pairs === undefined) return [...rows.values()].filter((each) => column !== undefined && each[column] === id)
-  return [...environment.store.pairs(pairs)].map((pair) => pair.split('/'))
-    .filter((ids) => ids[half ?? 0] === id)
-    .map((ids) => rows.get(ids[1 - (half ?? 0)] ?? ''))
-    .filter((each) => each !== undefined)
+  const { rows } = store.table(collection.set)
+  if ('column' in collection) return [...rows.values()].filter((each) => each[collection.column] === id)
+  const others = [...store.pairs(collection.pairs)].map((pair) => pair.split('/'))
+    .filter((ids) => ids[collection.half] === id)
+    .map((ids) => ids[1 - collection.half])
+  return [...rows.values()].filter((each) => others.includes(String(each[typeOf(collection.set).key])))
 }

@@ -1,4 +1,4 @@
-import { apiRoot, parted, queryOptions, type Segment, segmentsOf } from './address.ts'
+import { apiRoot, type Keys, parted, queryOptions, type Segment, segmentsOf } from './address.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noMethod, noSegment } from './errors.ts'
 import { fileColumn } from './files.ts'
@@ -12,24 +12,20 @@ import { filtered, jsonType, readCollection, readColumn, readRow } from './read.
 import { reference } from './references.ts'
 import { followed, related } from './representation.ts'
 import type { Row } from './rows.ts'
-import { entityTypes, type EntityType } from './schema.ts'
+import { entityTypes, type EntityType, typeOf } from './schema.ts'
 import { resolved } from './targets.ts'
 import { create, remove, upsert, writeColumn } from './write.ts'
 
-/** Answers one operation, or throws a `DataverseError`. Nothing remains of what a failed one wrote. */
+/** Answers one operation, or throws. Nothing remains of what a failed one wrote. */
 export function execute(environment: Environment, operation: Operation): Reply {
-  return environment.store.transaction(() => {
-    try {
-      return dispatched(environment, operation)
-    } catch (cause) {
-      if (cause instanceof DataverseError) throw cause
-      throw new DataverseError(500, '0x80040216', `An unexpected error occurred. ${String(cause)}`)
-    }
-  })
+  return environment.store.transaction(() => dispatched(environment, operation))
 }
 
 /** The answer that an error becomes. */
-export function errorReply(error: DataverseError): Reply {
+export function errorReply(cause: unknown): Reply {
+  const error = cause instanceof DataverseError
+    ? cause
+    : new DataverseError(500, '0x80040216', `An unexpected error occurred. ${String(cause)}`)
   return {
     status: error.status,
     headers: [['Content-Type', jsonType], ...error.headers],
@@ -40,12 +36,10 @@ export function errorReply(error: DataverseError): Reply {
 function dispatched(environment: Environment, operation: Operation): Reply {
   const { path, query } = parted(operation.target)
   if (/^\/Image\/download\.aspx$/i.test(path)) return imageOf(environment, operation)
-  if (path === '/api/data/version' || path === '/api/data/version/') return unversioned(environment, operation)
-  if (!apiRoot.test(path)) throw nothingThere(operation)
+  if (!apiRoot.test(path) && path !== '/api/data/version') throw nothingThere(operation)
 
   const options = queryOptions(query)
-  const segments = segmentsOf(resolved(operation, path.replace(apiRoot, '').replace(/^\/+/, '')), options)
-  const [first, ...rest] = segments
+  const [first, ...rest] = segmentsOf(below(operation, path), options)
   if (first === undefined) return reading(operation, () => serviceDocument(environment, operation))
   if (first.name === '$metadata') return reading(operation, metadataDocument)
   if (first.name === 'EntityDefinitions') {
@@ -63,7 +57,7 @@ function dispatched(environment: Environment, operation: Operation): Reply {
   }
   return first.keys === undefined
     ? onCollection(environment, operation, type, [...environment.store.table(type.set).rows.values()], rest, type.set)
-    : onRow(environment, operation, type, first, rest)
+    : onRow(environment, operation, type, first.keys, rest)
 }
 
 function onCollection(
@@ -85,9 +79,8 @@ function onCollection(
 }
 
 function onRow(
-  environment: Environment, operation: Operation, type: EntityType, { keys }: Segment, rest: readonly Segment[],
+  environment: Environment, operation: Operation, type: EntityType, keys: Keys, rest: readonly Segment[],
 ): Reply {
-  if (keys === undefined) throw noSegment(type.set)
   const [next, ...after] = rest
   if (next !== undefined) return belowRow(environment, operation, type, existing(environment, type, keys), next, after)
   switch (operation.method) {
@@ -133,8 +126,8 @@ function alongNavigation(
     return reading(operation, () => readRow(environment, operation, found.type, found.row))
   }
   const collection = type.collections[name]
-  const target = entityTypes.get(collection?.set ?? '')
-  if (collection === undefined || target === undefined) throw noSegment(name)
+  if (collection === undefined) throw noSegment(name)
+  const target = typeOf(collection.set)
   if (keys !== undefined) {
     const found = existing(environment, target, keys)
     if (after[0] !== undefined) return belowRow(environment, operation, target, found, after[0], after.slice(1))
@@ -142,12 +135,13 @@ function alongNavigation(
   }
   const path = `${type.set}(${String(row[type.key])})/${name}`
   if (operation.method !== 'GET') throw noMethod(operation.method)
-  return onCollection(environment, operation, target, related(environment, type, row, name), after, path)
+  return onCollection(environment, operation, target, related(environment, type, row, collection), after, path)
 }
 
-/** `/api/data/version` answers everybody who has a token with the version alone. */
-function unversioned(environment: Environment, operation: Operation): Reply {
-  return unbound(environment, operation, { name: 'RetrieveVersion', keys: undefined }) ?? { status: 404, headers: [] }
+/** What follows the API root; `/api/data/version` answers like the function. */
+function below(operation: Operation, path: string): string {
+  if (path === '/api/data/version') return 'RetrieveVersion'
+  return resolved(operation, path.replace(apiRoot, '').replace(/^\/+/, ''))
 }
 
 function reading(operation: Operation, read: () => Reply): Reply {

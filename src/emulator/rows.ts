@@ -1,5 +1,5 @@
 import { newGuid } from './guid.ts'
-import { entityTypes } from './schema.ts'
+import { entityTypes, typeOf } from './schema.ts'
 
 /** What a column of a row can hold. Dates are ISO text, GUIDs lower-case text, files stand in `files.ts`. */
 export type Value = null | boolean | number | bigint | string
@@ -32,17 +32,15 @@ export interface Store {
   /** Many-to-many pairs, written `id/id`. */
   pairs(name: string): Set<string>
   insert(set: string, row: Row): Row
-  replace(set: string, id: string, changes: Row): Row
-  remove(set: string, id: string): void
+  replace(set: string, before: Row, changes: Row): Row
+  remove(set: string, before: Row): void
   relate(name: string, pair: string, linked: boolean): void
   /** Notes that a write took place; taken back with the transaction it belongs to. */
   executed(execution: Execution): void
   readonly executions: Execution[]
   version(): bigint
-  /** Runs `work`; when it throws, nothing of what it wrote remains. */
-  transaction<T>(work: () => T): T
-  /** Lets other state take part in a transaction: `undo` runs when it is rolled back. */
-  onRollback(undo: () => void): void
+  /** Runs `work`; when it throws, or `keep` does not want its result, nothing of what it wrote remains. */
+  transaction<T>(work: () => T, keep?: (result: T) => boolean): T
 }
 
 /** An empty store. Row versions start beyond 2^53, so that a client that reads them as doubles is found out. */
@@ -57,7 +55,7 @@ export function createStore(): Store {
     executions,
     table(set) {
       const found = tables.get(set)
-      if (found === undefined) throw new Error(`no entity set ${set}`)
+      if (found === undefined) throw new Error(`There is no entity set ${set}`)
       return found
     },
     pairs(name) {
@@ -67,26 +65,24 @@ export function createStore(): Store {
     },
     insert(set, row) {
       const { rows } = store.table(set)
-      const key = entityTypes.get(set)?.key ?? 'id'
+      const { key } = typeOf(set)
       const id = String(row[key] ?? newGuid())
       const whole = { ...row, [key]: id, versionnumber: ++lastVersion }
       rows.set(id, whole)
       journal?.push(() => rows.delete(id))
       return whole
     },
-    replace(set, id, changes) {
+    replace(set, before, changes) {
       const { rows } = store.table(set)
-      const before = rows.get(id)
-      if (before === undefined) throw new Error(`no row ${id} in ${set}`)
+      const id = String(before[typeOf(set).key])
       const after = { ...before, ...changes, versionnumber: ++lastVersion }
       rows.set(id, after)
       journal?.push(() => rows.set(id, before))
       return after
     },
-    remove(set, id) {
+    remove(set, before) {
       const table = store.table(set)
-      const before = table.rows.get(id)
-      if (before === undefined) return
+      const id = String(before[typeOf(set).key])
       table.rows.delete(id)
       table.deleted.push({ id, version: ++lastVersion })
       journal?.push(() => {
@@ -106,19 +102,20 @@ export function createStore(): Store {
       journal?.push(() => executions.pop())
     },
     version: () => lastVersion,
-    transaction(work) {
+    transaction(work, keep) {
+      // A part of a change set belongs to the transaction of the whole.
       if (journal !== undefined) return work()
-      journal = []
+      const written: (() => void)[] = journal = []
+      let kept = false
       try {
-        return work()
-      } catch (cause) {
-        for (const undo of journal.reverse()) undo()
-        throw cause
+        const result = work()
+        kept = keep?.(result) ?? true
+        return result
       } finally {
         journal = undefined
+        if (!kept) for (const undo of written.reverse()) undo()
       }
     },
-    onRollback: (undo) => void journal?.push(undo),
   }
   return store
 }

@@ -17,7 +17,7 @@ export function addSampleData(environment: Environment): void {
   }
   for (const user of sampleUsers()) {
     const { systemuserid } = store.insert('systemusers', {
-      ...user, ownerid: user['systemuserid'] ?? null, _businessunitid_value: businessUnitId, ...audit(1),
+      ...user, ownerid: String(user['systemuserid']), _businessunitid_value: businessUnitId, ...audit(1),
     })
     const role = user['applicationid'] === clientId ? 'Delegate' : 'Salesperson'
     store.relate('systemuserroles', `${String(systemuserid)}/${guidOf(`roles/${role}`)}`, true)
@@ -44,7 +44,7 @@ const secondWords = ['Traders', 'Logistics', 'Ski House', 'Vineyard', 'Publishin
 
 function account(number: number): Row {
   const name = accountName(number)
-  const [city = '', country = '', code = ''] = places[number % places.length] ?? []
+  const [city, country, code] = turn(places, number)
   const id = accountId(number)
   return {
     accountid: id,
@@ -78,13 +78,13 @@ const lastNames = ['McKay', 'Stubberod', 'Anderson', 'Campbell', 'Higa', 'Koners
   'O’Brien', 'Müller', 'Cannon']
 
 function contact(number: number): Row {
-  const firstname = firstNames[number % firstNames.length] ?? ''
-  const lastname = lastNames[number % lastNames.length] ?? ''
-  const [city = '', country = '', code = ''] = places[(number * 3) % places.length] ?? []
+  const firstname = turn(firstNames, number)
+  const lastname = turn(lastNames, number)
+  const [city, country, code] = turn(places, number * 3)
   return {
     contactid: contactId(number),
     firstname, lastname, fullname: `${firstname} ${lastname}`,
-    jobtitle: ['Buyer', 'Purchasing Manager', 'Owner', 'Director of Operations', null][number % 5] ?? null,
+    jobtitle: turn(['Buyer', 'Purchasing Manager', 'Owner', 'Director of Operations', null], number),
     emailaddress1: `${slug(`${firstname} ${lastname}`)}.${number}@${slug(accountName(number % 110))}.example`,
     telephone1: `+44 20 7946 ${String(1000 + number)}`, mobilephone: number % 3 === 0 ? `+44 7700 900${String(100 + number)}` : null,
     address1_city: city, address1_country: country, address1_postalcode: code,
@@ -99,7 +99,7 @@ function contact(number: number): Row {
 function opportunity(number: number): Row {
   return {
     opportunityid: guidOf(`opportunities/${number}`),
-    name: `${['Renewal', 'New machines', 'Service contract', 'Pilot'][number % 4]} – ${accountName(number)}`,
+    name: `${turn(['Renewal', 'New machines', 'Service contract', 'Pilot'], number)} – ${accountName(number)}`,
     estimatedvalue: 1250.75 * (number + 1), estimatedclosedate: '2027-03-31T00:00:00Z', closeprobability: number * 13 % 100,
     _customerid_value: accountId(number), ...audit(number + 4), ...owned(number + 2),
   }
@@ -107,7 +107,7 @@ function opportunity(number: number): Row {
 
 function task(number: number): Row {
   return {
-    activityid: guidOf(`tasks/${number}`), subject: `Call ${firstNames[number % firstNames.length]} back`, percentcomplete: 0,
+    activityid: guidOf(`tasks/${number}`), subject: `Call ${turn(firstNames, number)} back`, percentcomplete: 0,
     prioritycode: number % 3, scheduledend: '2027-01-15T09:00:00Z', _regardingobjectid_value: accountId(number % 6),
     ...audit(number + 5), ...owned(number + 3),
   }
@@ -124,11 +124,17 @@ export function contactId(number: number): string {
 }
 
 function accountName(number: number): string {
-  return `${firstWords[number % firstWords.length]} ${secondWords[Math.floor(number / firstWords.length) % secondWords.length]}`
+  return `${turn(firstWords, number)} ${turn(secondWords, Math.floor(number / firstWords.length))}`
+}
+
+/** Each of a list in turn. */
+function turn<T>(list: readonly T[], number: number): T {
+  // The remainder is always an index of the list.
+  return list[number % list.length] as T
 }
 
 function slug(name: string): string {
-  return name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '') || 'x'
+  return name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '')
 }
 
 function audit(day: number): Row {

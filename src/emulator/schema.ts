@@ -10,14 +10,13 @@ export interface Lookup {
   readonly set: string
 }
 
-/** A collection-valued navigation property: rows of `set` whose lookup `column` names this row. */
-export interface Collection {
-  readonly set: string
-  readonly column?: string
-  /** For many-to-many relationships: the name of the pairs' list, and which half of a pair is this row. */
-  readonly pairs?: string
-  readonly half?: 0 | 1
-}
+/**
+ * A collection-valued navigation property: rows of `set` whose lookup `column` names this row, or, many to many,
+ * rows that stand with this one in a list of pairs, of which this row is one half.
+ */
+export type Collection =
+  | { readonly set: string, readonly column: string }
+  | { readonly set: string, readonly pairs: string, readonly half: 0 | 1 }
 
 /** An entity type with its entity set. */
 export interface EntityType {
@@ -198,6 +197,13 @@ const organization = audited({
 export const entityTypes: ReadonlyMap<string, EntityType> = new Map(
   [account, contact, opportunity, task, annotation, systemuser, role, businessunit, organization]
     .map((type) => [type.set, type]))
+
+/** The entity type of an entity set that is known to exist. */
+export function typeOf(set: string): EntityType {
+  const type = entityTypes.get(set)
+  if (type === undefined) throw new Error(`There is no entity set ${set}`)
+  return type
+}
 
 /** The entity type with a logical name, as `account`. */
 export function typeNamed(name: string): EntityType | undefined {

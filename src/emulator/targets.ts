@@ -1,14 +1,16 @@
-import { apiRoot, parted, segmentsOf } from './address.ts'
+import { apiRoot, type Keys, parted, segmentsOf } from './address.ts'
 import { type Environment, isOwn } from './environment.ts'
 import { badPayload } from './errors.ts'
 import { existing } from './keys.ts'
 import type { Operation } from './operation.ts'
+import type { Row } from './rows.ts'
 import { entityTypes, type EntityType } from './schema.ts'
 
 /** A row named by a URL inside a request. */
 export interface Target {
   readonly type: EntityType
   readonly id: string
+  readonly row: Row
 }
 
 /**
@@ -27,7 +29,13 @@ export function targetRow(environment: Environment, operation: Operation, url: s
   if (segment?.keys === undefined || type === undefined || rest.length > 0) {
     throw badPayload(`Microsoft.OData.ODataException: Invalid URI '${url}' in an entity reference.`)
   }
-  return { type, id: String(existing(environment, type, segment.keys)[type.key]) }
+  return targetOf(environment, type, segment.keys)
+}
+
+/** The row of an entity set that a key names; 404 when there is none. */
+export function targetOf(environment: Environment, type: EntityType, keys: Keys): Target {
+  const row = existing(environment, type, keys)
+  return { type, row, id: String(row[type.key]) }
 }
 
 /** `$1` at the start of a path, replaced by the row it stands for. */

@@ -52,7 +52,7 @@ function userTokens(entra: Directory, grant: Grant, form: URLSearchParams): Repl
   const scope = form.get('scope') ?? grant.scope
   const scopes = scope.split(' ').filter((each) => each !== '')
   const resource = scopes.find((each) => each.includes('://'))
-  const audience = resource?.replace(/\/(\.default|user_impersonation)$/, '') ?? entra.resources[0] ?? ''
+  const audience = resource?.replace(/\/(\.default|user_impersonation)$/, '') ?? entra.resources[0]
   checkResource(entra, audience)
   const { person } = grant
   const openId = scopes.includes('openid')
@@ -98,8 +98,11 @@ function checkCredential(
   } else if (required) throw new EntraError(7000218)
 }
 
+/** Resources of the tenant beside the environment: there are tokens for them, which Dataverse does not take. */
+const others: readonly string[] = ['https://graph.microsoft.com', 'https://globaldisco.crm.dynamics.com']
+
 function checkResource({ resources }: Directory, audience: string): void {
-  if (!resources.includes(audience.replace(/\/$/, ''))) throw new EntraError(500011, { resource: audience })
+  if (![...resources, ...others].includes(audience.replace(/\/$/, ''))) throw new EntraError(500011, { resource: audience })
 }
 
 function basicOf(headers: ReadonlyMap<string, string>): { readonly client: string, readonly secret: string } | undefined {

@@ -8,9 +8,9 @@ export async function transmit(
   request: IncomingMessage, response: ServerResponse, reply: Reply, fault: { readonly kind: string } | undefined,
 ): Promise<void> {
   const broken = fault as TransportFault | undefined
-  if (broken?.kind === 'reset after commit') return reset(response)
+  if (broken?.kind === 'reset after commit') return reset(request)
   if (broken?.kind === 'invalid head') {
-    response.socket?.end('HTTP/1.1 200 OK\r\nContent Type: application/json\r\n: nothing\r\n\r\n{}')
+    request.socket.end('HTTP/1.1 200 OK\r\nContent Type: application/json\r\n: nothing\r\n\r\n{}')
     return
   }
   const body = reply.body === undefined || request.method === 'HEAD' ? Buffer.alloc(0) : Buffer.from(reply.body)
@@ -24,7 +24,7 @@ export async function transmit(
       if (broken.kind === 'hang in body') return
       // Long enough for the half to leave, so that it is the middle of an answer that breaks.
       await wait(20)
-      return reset(response)
+      return reset(request)
     }
     case 'slow': {
       for (let at = 0; at < body.length && !response.destroyed; at += broken.size) {
@@ -35,7 +35,7 @@ export async function transmit(
       return
     }
     case 'close after': {
-      response.end(body, () => response.socket?.destroy())
+      response.end(body, () => request.socket.destroy())
       return
     }
     default: {
@@ -48,8 +48,8 @@ export async function transmit(
 }
 
 /** Breaks the connection with a reset, which no client can take for the end of an answer. */
-export function reset(response: ServerResponse): void {
-  response.socket?.resetAndDestroy()
+export function reset({ socket }: IncomingMessage): void {
+  socket.resetAndDestroy()
 }
 
 const piece = 64 * 1024

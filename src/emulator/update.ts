@@ -10,7 +10,7 @@ export function store(
 ): Row {
   mayWrite(operation, type, 'Write')
   const id = String(row[type.key])
-  const after = environment.store.replace(type.set, id, { ...changes, ...modifiedBy(operation) })
+  const after = environment.store.replace(type.set, row, { ...changes, ...modifiedBy(operation) })
   environment.store.executed({ method: operation.method, entitySet: type.set, id })
   return after
 }

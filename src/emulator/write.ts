@@ -11,7 +11,7 @@ import { queryOf } from './query.ts'
 import { representation, writingOf } from './read.ts'
 import { etagOf } from './representation.ts'
 import type { Row, Value } from './rows.ts'
-import { type Column, entityTypes, type EntityType, readOnlyColumns } from './schema.ts'
+import { type Column, type EntityType, type Lookup, readOnlyColumns, typeOf } from './schema.ts'
 import { targetRow } from './targets.ts'
 import { mayWrite, store } from './update.ts'
 
@@ -45,7 +45,7 @@ export function remove(environment: Environment, operation: Operation, type: Ent
   checkVersion(operation, row)
   mayWrite(operation, type, 'Delete')
   const id = String(row[type.key])
-  environment.store.remove(type.set, id)
+  environment.store.remove(type.set, row)
   environment.store.executed({ method: 'DELETE', entitySet: type.set, id })
   return { status: 204, headers: [] }
 }
@@ -71,7 +71,7 @@ function insert(
   const ownership: Row = 'ownerid' in type.lookups && type.set !== 'systemusers'
     ? {
         _ownerid_value: userId, _owninguser_value: userId,
-        _owningbusinessunit_value: user['_businessunitid_value'] ?? null, statecode: 0, statuscode: 1,
+        _owningbusinessunit_value: String(user['_businessunitid_value']), statecode: 0, statuscode: 1,
       }
     : {}
   const given = changesOf(environment, operation, type, body)
@@ -99,10 +99,9 @@ function insertRelated(
 ): void {
   for (const [name, value] of Object.entries(body)) {
     const collection = type.collections[name]
-    const target = entityTypes.get(collection?.set ?? '')
-    if (collection?.column === undefined || target === undefined || !Array.isArray(value)) continue
-    for (const each of value as readonly Json[]) {
-      if (isObject(each)) insert(environment, operation, target, each, { [collection.column]: String(row[type.key]) })
+    if (collection === undefined || !('column' in collection) || !Array.isArray(value)) continue
+    for (const each of (value as readonly Json[]).filter(isObject)) {
+      insert(environment, operation, typeOf(collection.set), each, { [collection.column]: String(row[type.key]) })
     }
   }
 }
@@ -114,11 +113,17 @@ function changesOf(environment: Environment, operation: Operation, type: EntityT
     const [column = '', annotation] = name.split('@', 2)
     if (annotation === 'odata.bind') bind(column, value)
     else if (annotation !== undefined || readOnlyColumns.has(name)) continue
-    else if (name in type.columns) changes[name] = valueOf(value, name, type)
-    else if (name in type.lookups && (value === null || isObject(value))) nested(name, value)
-    else if (!(name in type.collections && Array.isArray(value))) throw undeclared(name, type)
+    else if (!(name in type.collections && Array.isArray(value))) set(name, value)
   }
   return changes
+
+  function set(name: string, value: Json): void {
+    const { [name]: column } = type.columns
+    const { [name]: lookup } = type.lookups
+    if (column !== undefined) changes[name] = valueOf(value, name, column, type)
+    else if (lookup !== undefined && (value === null || isObject(value))) nested(lookup, value)
+    else throw undeclared(name, type)
+  }
 
   function bind(navigation: string, value: Json): void {
     const lookup = type.lookups[navigation]
@@ -135,17 +140,13 @@ function changesOf(environment: Environment, operation: Operation, type: EntityT
     changes[lookup.column] = target.id
   }
 
-  function nested(navigation: string, value: null | JsonObject): void {
-    const lookup = type.lookups[navigation]
-    const target = entityTypes.get(lookup?.set ?? '')
-    if (lookup === undefined || target === undefined) return
+  function nested(lookup: Lookup, value: null | JsonObject): void {
+    const target = typeOf(lookup.set)
     changes[lookup.column] = value === null ? null : String(insert(environment, operation, target, value, {})[target.key])
   }
 }
 
-function valueOf(value: Json, name: string, type: EntityType): Value {
-  const column = type.columns[name]
-  if (column === undefined) throw undeclared(name, type)
+function valueOf(value: Json, name: string, column: Column, type: EntityType): Value {
   if (value === null || fits(value, column)) return value as Value
   if (column.type === 'text' && typeof value === 'string') {
     throw new DataverseError(400, '0x80044331', `A validation error occurred.  The length of the '${name}' attribute of `

@@ -52,6 +52,20 @@ t.test('refuses tokens of Entra that name another environment', async (t) => {
   t.equal((await caller(emulator, { authorization: `Bearer ${token}` })('WhoAmI')).status, 401)
 })
 
+t.test('refuses tokens for another resource of the tenant', async (t) => {
+  const { emulator } = await started(t)
+  const answer = await request(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
+    dispatcher: emulator.dispatcher, method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({
+      grant_type: 'client_credentials', client_id: emulator.clientId, client_secret: emulator.clientSecret,
+      scope: 'https://graph.microsoft.com/.default',
+    }).toString(),
+  })
+  const { access_token: token } = await answer.body.json() as { access_token: string }
+
+  t.equal((await caller(emulator, { authorization: `Bearer ${token}` })('WhoAmI')).status, 401)
+})
+
 t.test('names the host that was called in the URLs of its answers', async (t) => {
   const { emulator, call } = await started(t)
 
@@ -71,6 +85,13 @@ t.test('leads nowhere else', async (t) => {
   await t.rejects(request('https://contoso.crm4.dynamics.com:8443/', { dispatcher: emulator.dispatcher }))
   const { statusCode } = await request(`${emulator.origin}/api/data/v9.2/WhoAmI`, { headers: { host: 'example.com' } })
   t.equal(statusCode, 400)
+})
+
+t.test('can be an environment of any name', async (t) => {
+  const { emulator, call } = await started(t, { environment: 'https://crm.example.org' })
+
+  t.equal((await call('https://crm.example.org/api/data/v9.2/WhoAmI')).status, 200)
+  t.equal(emulator.environment, 'https://crm.example.org')
 })
 
 t.test('serves other clouds under their own authority', async (t) => {

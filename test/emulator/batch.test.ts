@@ -121,6 +121,7 @@ t.test('refuses what is not a batch', async (t) => {
     (await send(call, body, { 'content-type': type })).status
 
   t.equal((await call('$batch')).status, 405)
+  t.equal((await call('$batch', { method: 'POST', body: Buffer.from(batch(get('accounts'))) })).status, 415)
   t.equal(await status(batch(get('accounts')), 'multipart/mixed'), 415)
   t.equal(await status(batch(get('accounts')), 'application/json'), 415)
   t.equal(await status('nothing'), 400)
@@ -158,6 +159,7 @@ t.test('wants CRLF, unless it is told to be lenient', async (t) => {
   emulator.switches.batchLines = 'lenient'
   for (const body of bad) t.equal((await send(call, body)).status, 200, JSON.stringify(body))
   t.equal((await send(call, `--b\r\n${part}\r\nGET accounts HTTP/1.1`)).status, 200)
+  t.equal((await send(call, `--b\r\n${part}\r\nGET accounts HTTP/1.1\r\nAccept: application/json`)).status, 200)
 })
 
 t.test('runs parts as the user of the batch, or of their own', async (t) => {

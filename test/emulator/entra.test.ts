@@ -64,6 +64,8 @@ t.test('takes the secret as HTTP Basic too', async (t) => {
     ({ authorization: `Basic ${btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`)}` })
   const form = { grant_type: 'client_credentials', scope }
 
+  t.same(codeOf(await ask(emulator, form, { headers: { authorization: 'Basic JXp6' } })), [503, 90033])
+
   t.equal((await ask(emulator, form, { headers: basic(clientSecret) })).status, 200)
   t.same(codeOf(await ask(emulator, form, { headers: basic('x') })), [401, 7000215])
   t.same(codeOf(await ask(emulator, form, { headers: { authorization: 'Basic eA==' } })), [400, 700016])
@@ -123,6 +125,7 @@ t.test('publishes what it is', async (t) => {
     tenant_discovery_endpoint: `${authority}/${tenantId}/v2.0/.well-known/openid-configuration` })
   t.match(await read('common/discovery/instance'), { 'api-version': '1.1' })
   t.same(await read(`${tenantId}/discovery/v2.0/keys`), { keys: [] })
+  t.equal((await fetch(`${authority}/${tenantId}/oauth2/v2.0/token`, { dispatcher: emulator.dispatcher })).status, 400)
   t.equal((await fetch(`${authority}/`, { dispatcher: emulator.dispatcher })).status, 404)
   t.match(await (await fetch(`${emulator.origin}/${tenantId}/v2.0/.well-known/openid-configuration`)).json(), { issuer: `${emulator.origin}/${tenantId}/v2.0` })
 })
@@ -212,10 +215,13 @@ t.test('signs a person in by code with PKCE', async (t) => {
   const again = await ask(emulator, { grant_type: 'refresh_token', client_id: clientId, refresh_token: String(body['refresh_token']), scope: 'https://contoso.crm4.dynamics.com/user_impersonation' })
   t.equal(again.status, 200)
   t.notOk('refresh_token' in again.body)
+  emulator.revokeTokens({ refreshTokens: true })
+  const late = await ask(emulator, { grant_type: 'refresh_token', client_id: clientId, refresh_token: String(body['refresh_token']) })
+  t.same(codeOf(late), [400, 700082])
   t.same(codeOf(await redeem(location.get('code'))), [400, 70008], 'a code works once')
   t.same(codeOf(await redeem((await authorize()).location.get('code'), { code_verifier: 'x' })), [400, 70000])
   t.same(codeOf(await redeem((await authorize()).location.get('code'), { redirect_uri: 'http://localhost:1' })), [400, 70000])
-  t.same(codeOf(await redeem((await authorize({ scope: 'https://graph.microsoft.com/.default' })).location.get('code'))), [400, 500011])
+  t.same(codeOf(await redeem((await authorize({ scope: 'https://vault.azure.net/.default' })).location.get('code'))), [400, 500011])
   t.equal((await redeem((await authorize({ scope: 'openid' })).location.get('code'))).status, 200)
   const posted = await authorize({ response_mode: 'form_post' })
   t.match(posted.text, /<form method="POST" name="hiddenform" action="http:\/\/localhost:33333"><input type="hidden" name="code" value="0\.A[\w-]+"\/><input type="hidden" name="state" value="s&amp;1"\/>/)
@@ -232,6 +238,11 @@ t.test('refuses to sign in where Entra does', async (t) => {
   t.equal(await authorize(), '50011')
   emulator.redirectUris.add(asked.redirect_uri)
   t.equal(await authorize(), null)
+  const { location } = await visit(emulator, `${tenantId}/oauth2/v2.0/authorize`, { ...asked, scope: 'openid' })
+  const { status } = await ask(emulator, {
+    grant_type: 'authorization_code', client_id: clientId, code: location.get('code') ?? '', redirect_uri: asked.redirect_uri,
+  })
+  t.equal(status, 200, 'a code without PKCE needs no verifier')
   t.equal(await authorize({ response_type: 'token' }), '70003')
   t.equal(await authorize({ code_challenge: 'x' }), '70000')
   t.equal(await authorize({ client_id: 'x' }), '700016')

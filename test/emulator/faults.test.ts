@@ -155,7 +155,7 @@ t.test('answers in place of Entra', async (t) => {
 
   entra.push(
     { kind: 'throttle' }, { kind: 'throttle', retryAfter: 5 }, { kind: 'empty' }, { kind: 'null' }, { kind: 'garbage' }, { kind: 'no token' },
-    { kind: 'crash' }, { kind: 'html', status: 503 }, { kind: 'aadsts', number: 7000222 }, { kind: 'aadsts', number: 123 }, { kind: 'delay', ms: 1 },
+    { kind: 'crash' }, { kind: 'html', status: 503 }, { kind: 'aadsts', number: 7000222 }, { kind: 'aadsts', number: 123 }, { kind: 'aadsts', number: 65001 }, { kind: 'delay', ms: 1 },
   )
   t.match(await next(), [429, undefined])
   t.match(await next(), [429, '5'])
@@ -167,6 +167,7 @@ t.test('answers in place of Entra', async (t) => {
   t.match(await next(), [503, undefined, '<!DOCTYPE'])
   t.same(await next(), [401, undefined, '{"error":"invalid_client",'])
   t.same(await next(), [400, undefined, '{"error":"invalid_request"'])
+  t.same(await next(), [400, undefined, '{"error":"invalid_grant","'])
   t.match(await next(), [200])
 })
 
@@ -220,20 +221,34 @@ t.test('notes callers that leave in the middle of their body', async (t) => {
   t.equal(emulator.executions, 0)
 })
 
+async function raw({ origin }: Emulator, head: readonly string[], body = ''): Promise<string> {
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+  socket.setEncoding('utf8')
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  return text
+}
+
 t.test('answers Expect: 100-continue', async (t) => {
   const { emulator } = await started(t)
-  const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
-  socket.write(`POST /api/data/v9.2/accounts HTTP/1.0\r\nHost: ${new URL(emulator.origin).host}\r\nExpect: 100-continue\r\nContent-Type: application/json\r\n`
-    + `Authorization: Bearer ${emulator.token()}\r\nContent-Length: 2\r\n\r\n`.replace('HTTP/1.0', 'HTTP/1.1'))
-  socket.setEncoding('utf8')
-  socket.write('{}')
-  let text = ''
-  for await (const chunk of socket) {
-    text += chunk
-    if (text.includes('OData-EntityId')) break
-  }
 
-  t.match(text, /^HTTP\/1\.1 (100 Continue\r\n\r\nHTTP\/1\.1 )?204 No Content/)
+  const text = await raw(emulator, [
+    'POST /api/data/v9.2/accounts HTTP/1.1', `Host: ${new URL(emulator.origin).host}`, 'Expect: 100-continue', 'Connection: close',
+    'Content-Type: application/json', `Authorization: Bearer ${emulator.token()}`, 'Content-Length: 2',
+  ], '{}')
+
+  t.match(text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 204 No Content/)
+})
+
+t.test('speaks HTTP/1.0, but not without a host, and joins repeated headers', async (t) => {
+  const { emulator } = await started(t)
+  const { host } = new URL(emulator.origin)
+  const head = ['GET /api/data/v9.2/accounts?$top=1 HTTP/1.0', `Authorization: Bearer ${emulator.token()}`]
+
+  t.match(await raw(emulator, head), /^HTTP\/1\.1 400 /)
+  t.match(await raw(emulator, [...head, `Host: ${host}`, 'X-A: 1', 'x-a: 2']), /^HTTP\/1\.1 200 OK\r\n(.+\r\n)*Content-Length: \d+\r\n/)
+  t.equal(emulator.received.at(-1)?.headers['x-a'], '1, 2')
 })
 
 t.test('stops when the caller of a large answer stops reading', async (t) => {

@@ -62,6 +62,7 @@ t.test('takes a file in chunks, at an absolute address of its own', async (t) =>
   t.equal(await chunk('bytes 5-9/1000', bytes.subarray(5, 10)), 400, 'not the next')
   t.equal(await chunk('bytes 0-9/1000', bytes.subarray(0, 9)), 400, 'of another length')
   t.equal(await chunk('x', bytes.subarray(0, 9)), 400)
+  t.equal((await call(location, { method: 'PATCH', body: bytes })).status, 400, 'of no range')
   t.equal(await chunk('bytes 0-599/1000', bytes.subarray(0, 600)), 206)
   t.equal(await chunk('bytes 600-999/1000', bytes.subarray(600)), 204)
   t.equal(await chunk('bytes 0-0/1', bytes.subarray(0, 1)), 404, 'the session is over')

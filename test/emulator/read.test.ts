@@ -51,6 +51,11 @@ t.test('filters as Dataverse does', async (t) => {
     ['telephone1 gt \'+31 20 555 2\'', 10],
     ['telephone1 lt \'+31 20 555 101\'', 1],
     ['revenue eq \'25000\'', 7],
+    ['\'25000\' eq revenue', 7],
+    ['contains(name,description)', 99],
+    ['Microsoft.Dynamics.CRM.In(PropertyName=\'description\',PropertyValues=[\'x\'])', 0],
+    ['Microsoft.Dynamics.CRM.In(PropertyValues=[\'x\'])', '0x80060888'],
+    ['Microsoft.Dynamics.CRM.In(PropertyName=\'name\',PropertyValues=[', '0x80060888'],
     ['name eq \'O\'Neil\'', '0x80060888'],
     ['name eq \'x', '0x80060888'],
     ['nothing eq 1', '0x80060888'],
@@ -135,7 +140,8 @@ t.test('annotates when asked', async (t) => {
   const ask = async (annotations: string, query = ''): Promise<Json> =>
     (await call(`accounts${query}`, { headers: { prefer: `odata.include-annotations="${annotations}"` } })).json
 
-  const all = await ask('*', '?$top=1&$count=true')
+  const all = await ask('*', '?$top=2&$count=true')
+  t.equal(all['value']?.[1]?.['creditonhold@OData.Community.Display.V1.FormattedValue'], 'No')
   t.match(all['value']?.[0], {
     'creditonhold@OData.Community.Display.V1.FormattedValue': 'Yes',
     'industrycode@OData.Community.Display.V1.FormattedValue': 'Accounting',

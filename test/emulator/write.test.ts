@@ -44,6 +44,29 @@ t.test('creates rows along with others', async (t) => {
   t.equal(emulator.executions, 3)
 })
 
+t.test('creates rows of sets that nobody owns', async (t) => {
+  const { emulator, call } = await started(t)
+
+  const { json } = await call('businessunits', { method: 'POST', body: '{"name":"North"}', headers: { prefer: 'return=representation' } })
+  const row = emulator.put('roles', { name: 'Put' })
+
+  t.notOk('_ownerid_value' in json)
+  t.match(row, { name: 'Put', roleid: String })
+  t.throws(() => emulator.rows('nothing'), 'There is no entity set nothing')
+  t.throws(() => emulator.put('nothing', {}), 'There is no entity set nothing')
+})
+
+t.test('notes who changed something, and for whom', async (t) => {
+  const { emulator, call } = await started(t)
+  const adele = userId(emulator, 'adele.vance@contoso.com')
+
+  await call(`accounts(${accountId(0)})`, { method: 'PATCH', body: '{"name":"New"}', headers: { mscrmcallerid: adele } })
+
+  t.match(emulator.rows('accounts').find((row) => row['accountid'] === accountId(0)), {
+    _modifiedby_value: adele, _modifiedonbehalfby_value: (await call('WhoAmI')).json['UserId'],
+  })
+})
+
 t.test('refuses bodies that do not fit', async (t) => {
   const { emulator, call } = await started(t)
   const post = (body: string, headers = {}): Promise<Answered> => call('accounts', { method: 'POST', body, headers })
@@ -53,7 +76,7 @@ t.test('refuses bodies that do not fit', async (t) => {
     '{"nothing":1}', '{"name":1}', '{', '[]', 'x', '{"a":1,}', '{"a" 1}', '[1 2]', '"\\x"', '{"numberofemployees":1.5}',
     '{"revenue":"1"}', '{"creditonhold":1}', '{"industrycode":"x"}', '{"sample_serial":"x"}', '{"_ownerid_value":"x"}', '{"sample_file":"x"}',
     '{"accountid":"x"}', '{"nothing@odata.bind":"/contacts(1)"}', '{"primarycontactid@odata.bind":1}', '{"entityimage":"?"}',
-    `{"primarycontactid@odata.bind":"/accounts(${accountId(0)})"}`, `{"primarycontactid@odata.bind":"/nothing(${nobody})"}`,
+    `{"primarycontactid@odata.bind":"/accounts(${accountId(0)})"}`, `{"primarycontactid@odata.bind":"/nothing(${nobody})"}`, '{"primarycontactid@odata.bind":"/"}', '{} x', '{"name":"a" "b":2}',
     '{"primarycontactid@odata.bind":"/contacts"}', '{"primarycontactid":1}', '{"contact_customer_accounts":1}',
     `{"primarycontactid@odata.bind":"https://example.com/api/data/v9.2/contacts(${contactId(0)})"}`, '',
   ]) t.same(code(await post(body)), payload, body)
@@ -148,10 +171,10 @@ t.test('relates rows by reference', async (t) => {
   t.equal((await ref('contact_customer_accounts/$ref', 'PUT', address)).status, 405)
   t.equal((await ref('primarycontactid/$ref', 'POST', address)).status, 405)
   t.equal((await ref('primarycontactid/$ref', 'PATCH')).status, 405)
-  t.equal((await ref('nothing/$ref?$id=contacts(1)', 'DELETE')).status, 400)
+  t.equal((await ref('nothing/$ref?$id=contacts(1)', 'DELETE')).status, 404)
   t.equal((await ref(`nothing(${contact})/$ref`, 'DELETE')).status, 404)
   t.equal((await ref(`nothing/$ref?$id=${address}`, 'DELETE')).status, 404)
-  t.equal((await ref('contact_customer_accounts(name=1)/$ref', 'DELETE')).status, 404)
+  t.equal((await ref('contact_customer_accounts(name=1)/$ref', 'DELETE')).status, 400)
 })
 
 t.test('relates rows many to many', async (t) => {
