@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 import { callers, anybody } from './config/callers.ts'
 import { credential } from './config/credential.ts'
 import { environmentUrl } from './config/environment-url.ts'
@@ -70,7 +72,7 @@ export const schema = group('The gateway\'s settings.', {
   host: parsed({
     about: 'The address to listen at, or `unix:/path.sock`.',
     env: 'HOST', fallback: '127.0.0.1', write: 'an address such as 127.0.0.1, or unix:/run/gateway.sock',
-  }, matching(/^(unix:\/.+|[a-z0-9.:[\]-]+)$/i, 'is no address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock.')),
+  }, listenAddress),
   port: wholeNumber({ about: 'The port to listen at; 0 for any that is free.', env: 'PORT', fallback: 8080, least: 0, most: 65535 }),
   trustNetwork: flag({
     about: 'Everybody who can reach the port may use the gateway. Needed to listen beyond loopback without callers of its own.',
@@ -95,7 +97,7 @@ export const schema = group('The gateway\'s settings.', {
   trustedProxies: list({
     about: 'Addresses or networks of proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed in links.',
     env: 'TRUSTED_PROXIES', write: 'addresses such as 10.0.0.0/8, separated by commas',
-  }, matching(/^[0-9a-f.:]+(\/\d{1,3})?$/i, 'holds something that is no address: write addresses such as 10.0.0.7 or 10.0.0.0/8.')),
+  }, network),
   shutdownTimeout: duration({ about: 'How long running requests may take to finish when the gateway stops.', env: 'SHUTDOWN_TIMEOUT', fallback: '25s' }),
   bodyLimit: size({ about: 'The largest body that a request may have.', env: 'BODY_LIMIT', fallback: '1GiB' }),
   headTimeout: duration({ about: 'The longest that the head of a request may take to arrive.', fallback: '10s', least: 100 }),
@@ -126,6 +128,21 @@ export type Target = Settings['targets'][number]
 
 function group<M extends Members>(about: string, members: M): Group<M> {
   return { type: 'group', about, members }
+}
+
+function listenAddress(text: string): string {
+  const known = /^unix:\/.+/.test(text) || isIP(text.replace(/^\[(.+)\]$/, '$1')) !== 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
+  if (!known) throw new Fault('is no address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock; a port goes into PORT.')
+  return text
+}
+
+/** An address, or a network as address and length. */
+function network(text: string): string {
+  const [, address = '', length = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  if (isIP(address) === 0 || Number(length) > (isIP(address) === 4 ? 32 : 128)) {
+    throw new Fault('holds something that is no address: write addresses such as 10.0.0.7 or 10.0.0.0/8.')
+  }
+  return text
 }
 
 function origin(text: string): string {

@@ -17,6 +17,9 @@ export interface Environment {
 
 const WRITE = 'write the environment\'s URL, such as https://contoso.crm4.dynamics.com'
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+/** Hosts of Microsoft's clouds, where the API root is known. */
+const ONLINE = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\.(com|cn|us|de)$/
+const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
 
 /**
  * Reads the URL of an environment, and mends what people paste: a missing `https://`, the path of
@@ -24,7 +27,7 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
  */
 export function environmentUrl(written: string): Environment {
   if (written === '') throw new Fault(`is empty: ${WRITE}.`)
-  if (/^\{?[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\}?$/i.test(written)) {
+  if (/^(https:\/\/)?\{?(default-)?[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\}?\/?$/i.test(written)) {
     throw new Fault(`is an environment's id: ${WRITE} (Power Platform admin centre, Environments, the environment, Environment URL).`)
   }
   const url = parse(written)
@@ -46,9 +49,13 @@ export function environmentUrl(written: string): Environment {
 }
 
 function parse(written: string): URL {
-  const complete = /^[a-z][a-z0-9+.-]*:\/\//i.test(written) ? written : `https://${written}`
+  // `https:/contoso…` and `https//contoso…` are what is left of `https://` after careless copying.
+  const mended = written.replace(/^(https?)(:\/?|\/\/)(?=[^/:])/i, '$1://').replace(/^\/\//, '')
+  const complete = /^[a-z][a-z0-9+.-]*:\/\//i.test(mended) ? mended : `https://${mended}`
   if (!URL.canParse(complete)) throw new Fault(`is not a URL: ${WRITE}.`)
   const url = new URL(complete)
+  // A dot at the end of a host name is right in DNS, but neither Entra nor Dynamics takes it.
+  if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Fault(`does not begin with https://: ${WRITE}.`)
   if (!url.hostname.includes('.') && !LOOPBACK.test(url.hostname)) throw new Fault(`holds no whole host name: ${WRITE}.`)
   return url
@@ -57,12 +64,12 @@ function parse(written: string): URL {
 /** Pages about environments, which are not environments. */
 function refuseOtherSites(host: string): void {
   const site = [
-    [/(^|\.)make\.(gov\.|high\.)?(powerapps|powerautomate)\.(com|us)$/, 'the maker portal'],
-    [/(^|\.)(powerapps|powerautomate|powerplatform|powerappsportals|powerpages)\.(com|us|microsoft\.com)$/, 'a Power Platform portal'],
-    [/(^|\.)admin\.powerplatform\.microsoft\.(com|us)$/, 'the Power Platform admin centre'],
+    [/(^|\.)make\.((gov|high)\.)?(powerapps|powerautomate)\.(com|us|cn)$|^make\.apps\.appsplatform\.us$/, 'the maker portal'],
+    [/(^|\.)admin\.(powerplatform\.microsoft|powerplatform|appsplatform)\.(com|us|cn)$|^port\.crm\d*\.dynamics\.com$/, 'the Power Platform admin centre'],
+    [/(^|\.)(powerapps|powerautomate|powerplatform|powerappsportals|powerpages)\.(com|us|cn|microsoft\.com)$/, 'a Power Platform portal'],
     [/(^|\.)(portal|entra)\.(azure|microsoft)\.(com|us|cn)$/, 'an administration portal'],
     [/(^|\.)login\.(microsoftonline|windows|microsoft|chinacloudapi|partner)\./, 'the authority that signs people in'],
-    [/^globaldisco\./, 'the discovery service'],
+    [/^(global)?disco\./, 'the discovery service'],
     [/^(home|www)\.dynamics\.com$/, 'the Dynamics 365 home page'],
   ].find(([form]) => (form as RegExp).test(host))
   if (site !== undefined) throw new Fault(`is ${site[1] as string}, not an environment: ${WRITE}.`)
@@ -91,8 +98,10 @@ function apiRootOf(product: Environment['product'], url: URL): string {
     case 'dataverse': {
       const version = /^((?:\/[^/]+)?\/api\/data)(\/v\d+\.\d+)?(?:\/.*)?$/i.exec(path)
       if (version !== null) return `${version[1]!}${version[2] ?? '/v9.2'}`
-      const page = url.search !== '' || url.hash !== '' || /\.aspx$|^\/(apps|main|tools|WebResources|_api)?$/i.test(path)
-      return path === '' || page || /\.dynamics(-int)?\.(com|cn)$/.test(url.hostname) ? '/api/data/v9.2' : path
+      if (ONLINE.test(url.hostname)) return '/api/data/v9.2'
+      // Elsewhere a path is an API root of its own, unless it is a page of Dynamics; on premises, one below the organisation's name.
+      const [, organisation = ''] = /^(\/[^/]+)\/[^/]+\.aspx$/i.exec(path) ?? []
+      return path === '' || PAGE.test(path) ? `${organisation}/api/data/v9.2` : path
     }
   }
 }

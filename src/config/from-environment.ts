@@ -3,12 +3,18 @@ import { kindOfCredential } from './credential.ts'
 import { nearest } from './nearest.ts'
 import { below } from './setting.ts'
 import type { Node, Setting, Source } from './setting.ts'
+import { unquoted } from './unquoted.ts'
 
 /** Settings as they were written, in the schema's form, and what an operator calls each of them. */
 export interface Written {
   readonly written: unknown
   readonly nameOf: (name: string) => string
 }
+
+/** Variables of ours, so that one which is none is a mistake. Names that Kubernetes makes of a service (`DYNAMICS_PORT`) are not close to any. */
+const OURS = /^(DYNAM|AZURE_(CLIENT|TENANT|AUTH|FED)|IMPERS|USER_E?MAIL|MAX_RETRY|ALLOWED_|TRUST|(REQUEST|TOKEN|SHUTDOWN)_TIME|CREDENTIAL)/
+/** As many letters as a slip of the finger changes. */
+const SLIP = 3
 
 /** Variables that people use for other tools, and what they are called here. */
 const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
@@ -28,7 +34,7 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
     written['targets'] = [environmentsTarget()]
   } else {
     // Platforms set AZURE_… by themselves, and a file may name them for its secrets: they are no contradiction.
-    const described = [...targetVariables()].filter((variable) => isSet(source, variable) && !variable.startsWith('AZURE_'))
+    const described = [...targetVariables(), 'CREDENTIAL'].filter((variable) => isSet(source, variable) && !variable.startsWith('AZURE_'))
     if (described.length > 0) {
       faults.push(`${described.join(', ')}: a settings file describes the targets, so these variables must not be set. Remove them, or the file.`)
     }
@@ -50,7 +56,12 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
     const { of: target } = schema.members.targets as { of: Node & { type: 'group' } }
     const { credential } = target.members as { credential: Node & { type: 'kinds' } }
     for (const kind of Object.values(credential.kinds)) for (const member of Object.values(kind.members)) note(member)
-    const kind = kindOfCredential((variable) => isSet(source, variable), source.env['CREDENTIAL'], faults)
+    const named = source.env['CREDENTIAL']
+    const kind = kindOfCredential((variable) => isSet(source, variable), named === undefined ? undefined : unquoted(named), faults)
+    if (named === undefined && kind === 'managed-identity' && !isSet(source, 'DYNAMICS_URL')) {
+      faults.push('AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are missing: set them to what the app registration shows. '
+        + '(Without them a managed identity is used, where Azure gives one.)')
+    }
     const rest = collect(target, 'targets[0]') as object
     if (kind === undefined) {
       // The fault is named already; so that the others are found too, any kind that asks for no more will do.
@@ -77,9 +88,12 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
 
   function targetVariables(): Set<string> {
     const before = new Set(variables)
-    const at = faults.length
+    const [at, called] = [faults.length, new Map(names)]
     environmentsTarget()
+    // It was asked for its variables only: a target of the file is not called by them.
     faults.length = at
+    names.clear()
+    for (const [name, variable] of called) names.set(name, variable)
     return new Set([...variables].filter((variable) => !before.has(variable)))
   }
 
@@ -90,8 +104,10 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
       const other = CALLED_ELSEWHERE[variable]
       if (other !== undefined && !isSet(source, other) && fromFile === undefined) {
         faults.push(`${variable} is not a setting here: call it ${other}.`)
-      } else if (/^(DYNAM|AZURE|IMPERS|USER_|MAX_|ALLOW|TRUST|TOKEN_|REQUEST_|SHUTDOWN_|PUBLIC_)/.test(variable)) {
-        const near = nearest(variable, [...variables], 2)
+      } else if (OURS.test(variable)) {
+        // With a file, AZURE_CLIENT_SECRET_2 and the like are what its secrets come from.
+        if (fromFile !== undefined && variable.startsWith('AZURE_')) continue
+        const near = nearest(variable, [...variables], SLIP)
         if (near !== undefined && !isSet(source, near)) faults.push(`${variable} is not a setting. Did you mean ${near}?`)
       }
     }

@@ -63,25 +63,29 @@ function sourceOf(env: NodeJS.ProcessEnv): Source {
 
 function fileOf({ env }: Source, file: string | undefined, faults: string[]): unknown {
   const path = file ?? env['GATEWAY_CONFIG']
-  return path === undefined ? undefined : parseFile(path, faults)
+  return path === undefined ? undefined : parseFile(path, faults) ?? {}
 }
 
 /** A file of JSON or YAML (of which JSON is a part). */
-function parseFile(path: string, faults: string[]): unknown {
+function parseFile(path: string, faults: string[]): object | undefined {
   try {
-    return parseYaml(readFileSync(path, 'utf8')) ?? {}
+    const read: unknown = parseYaml(readFileSync(path, 'utf8'), { logLevel: 'error' }) ?? {}
+    if (typeof read === 'object' && read !== null && !Array.isArray(read)) return read
+    faults.push(`${path} holds no named settings: write them as \`name: value\`, beginning with \`targets:\`.`)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
+    const { code, linePos } = error as NodeJS.ErrnoException & { linePos?: readonly { line: number, col: number }[] }
+    const at = linePos?.[0] === undefined ? '' : ` (line ${linePos[0].line}, column ${linePos[0].col})`
+    // The parser's own words may repeat what stands there.
     faults.push(code === undefined || !/^E[A-Z]+$/.test(code)
-      ? `${path} is neither JSON nor YAML: ${message.split('\n')[0]!.replace(/:$/, '')}.`
+      ? `${path} is neither JSON nor YAML${at}: mend it there; an editor shows the fault.`
       : `${path} cannot be read (${code}): mend the path or its permissions.`)
-    return {}
   }
+  return undefined
 }
 
 function dotEnv(): NodeJS.Dict<string> {
   try {
-    return nonEmpty(parseEnv(readFileSync('.env', 'utf8')))
+    return nonEmpty(parseEnv(readFileSync('.env', 'utf8').replace(/^\uFEFF/, '')))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return {}

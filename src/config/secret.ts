@@ -1,5 +1,6 @@
 import { Fault } from './setting.ts'
 import type { Source } from './setting.ts'
+import { unquoted } from './unquoted.ts'
 
 /** A secret that no print-out of the settings shows: its value is in a closure. */
 export interface Secret {
@@ -18,12 +19,16 @@ export function readSecret(written: unknown, from: Source): Secret {
     throw new Fault('must not stand here itself: write { env: NAME } or { file: path }.')
   }
   if (typeof file === 'string') {
-    const reveal = (): string => from.file(file).trimEnd()
+    const reveal = (): string => from.file(file).replace(/^\uFEFF/, '').trimEnd()
     if (attempt(reveal) === '') throw new Fault('names a file that is empty: write the secret into it.')
     return { reveal, source: `file ${file}`, file }
   }
-  const value = (from.env[env as string] ?? '').trim()
-  if (value === '') throw new Fault(`names the variable ${env as string}, which is not set.`)
+  const value = unquoted(from.env[env as string] ?? '')
+  if (value === '') {
+    // What does not look like a variable's name may be the secret itself, put into the wrong place.
+    const named = /^[A-Z][A-Z0-9_]*$/.test(env as string)
+    throw new Fault(named ? `names the variable ${env as string}, which is not set.` : 'names a variable that is not set: write { env: NAME }.')
+  }
   return { reveal: () => value, source: `variable ${env as string}` }
 }
 

@@ -4,6 +4,7 @@ import type { Secret } from './secret.ts'
 import { readSecret } from './secret.ts'
 import { Fault } from './setting.ts'
 import type { Setting } from './setting.ts'
+import { unquoted } from './unquoted.ts'
 
 /** What every setting says of itself. */
 interface About { readonly about: string, readonly env?: string, readonly form?: Setting<unknown>['form'] }
@@ -38,7 +39,7 @@ export function size(is: About & { fallback: string }): Setting<number> {
 export function wholeNumber(is: About & { fallback: number, least: number, most: number }): Setting<number> {
   const write = `a whole number from ${is.least} to ${is.most}`
   return setting({ ...is, write, form: { type: 'integer', minimum: is.least, maximum: is.most } }, (written) => {
-    const number = typeof written === 'number' ? written : /^\d{1,10}$/.test(String(written)) ? Number(written) : NaN
+    const number = typeof written === 'string' && /^\d{1,10}$/.test(unquoted(written)) ? Number(unquoted(written)) : typeof written === 'number' ? written : NaN
     if (!Number.isInteger(number) || number < is.least || number > is.most) throw new Fault(`is not ${write}.`)
     return number
   })
@@ -48,8 +49,9 @@ export function wholeNumber(is: About & { fallback: number, least: number, most:
 export function flag(is: About & { fallback: boolean }): Setting<boolean> {
   const write = 'true or false'
   return setting({ ...is, write, form: { type: 'boolean' } }, (written) => {
-    if (written === true || written === 'true' || written === '1') return true
-    if (written === false || written === 'false' || written === '0') return false
+    const word = typeof written === 'string' ? unquoted(written).toLowerCase() : written
+    if (word === true || word === 'true' || word === '1') return true
+    if (word === false || word === 'false' || word === '0') return false
     throw new Fault(`is neither true nor false: write ${write}.`)
   })
 }
@@ -58,7 +60,8 @@ export function flag(is: About & { fallback: boolean }): Setting<boolean> {
 export function choice<const W extends string>(is: About & { fallback: W, words: readonly W[] }): Setting<W> {
   const write = `one of ${is.words.join(', ')}`
   return setting({ ...is, write, form: { enum: is.words } }, (written) => {
-    const word = is.words.find((word) => word === written)
+    const chosen = typeof written === 'string' ? unquoted(written).toLowerCase() : written
+    const word = is.words.find((word) => word.toLowerCase() === chosen)
     if (word === undefined) throw new Fault(`is not known: write ${write}.`)
     return word
   })
@@ -89,7 +92,9 @@ export function list<T>(is: About & { write: string, fallback?: readonly string[
 export function secret(is: About & { required: true, write?: string }): Setting<Secret>
 export function secret(is: About): Setting<Secret | undefined>
 export function secret(is: About): Setting<Secret | undefined> {
-  return { type: 'setting', write: '{ env: NAME } or { file: path }', secret: true, ...is, form: SECRET, read: readSecret }
+  const write = is.env === undefined ? '{ env: NAME } or { file: path }'
+    : `it as it stands, or the path of a file that holds it in ${is.env}_FILE; in a settings file { env: NAME } or { file: path }`
+  return { type: 'setting', write, secret: true, ...is, form: SECRET, read: readSecret }
 }
 
 const SECRET = {
@@ -125,9 +130,8 @@ function setting<T>(
   }
 }
 
-/** White space and quotes around a value come from shells and `.env` files, never from people who mean them. */
 function text(written: unknown, write: string): string {
   if (typeof written === 'number') return String(written)
   if (typeof written !== 'string') throw new Fault(`must be a text: write ${write}.`)
-  return written.trim().replace(/^(["'])(.*)\1$/, '$2')
+  return unquoted(written)
 }

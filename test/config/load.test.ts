@@ -1,0 +1,352 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import t from 'tap'
+
+import { environment, loadListener, loadSettings, SettingsFault } from '../../src/config/load.ts'
+import type { Settings } from '../../src/config.ts'
+
+const TENANT = '7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10'
+const CLIENT = '3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35'
+const SECRET = 'Kx8~n0t.4-real_s3cret'
+const FOUR = {
+  DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: SECRET,
+}
+
+t.test('four variables are enough', async t => {
+  const settings = loadSettings(FOUR, undefined)
+
+  t.match(settings, {
+    host: '127.0.0.1', port: 8080, trustNetwork: false, allowedHosts: [], publicUrl: undefined, shutdownTimeout: 25_000, logLevel: 'info', tls: undefined, callers: [],
+    targets: [{
+      name: undefined,
+      url: { product: 'dataverse', origin: 'https://contoso.crm4.dynamics.com', apiRoot: '/api/data/v9.2' },
+      credential: { kind: 'client-secret', tenantId: TENANT, clientId: CLIENT },
+      impersonation: { mode: 'optional', header: 'x-user-email' },
+      maxRetryWait: 10_000, requestTimeout: 125_000, tokenTimeout: 5000,
+    }],
+  })
+  const { credential } = settings.targets[0]!
+  t.equal(credential.kind === 'client-secret' && credential.secret.reveal(), SECRET)
+})
+
+t.test('all faults are shown at once, each with its variable and what to write', async t => {
+  const faults = faultsOf({
+    DYNAMICS_URL: 'http://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: 'my-app', PORT: '80a', LOG_LEVEL: 'loud', IMPERSONATION: 'yes',
+    HOST: '0.0.0.0', MAX_RETRY_WAIT: '10', USER_EMAIL_HEADER: 'x user', TRUST_NETWORK: 'perhaps', PUBLIC_URL: 'gateway', ALLOWED_HOSTS: 'a b', TRUSTED_PROXIES: '10.0.0.0/64',
+    DYNAMICS_SCOPE: 'https://contoso.crm4.dynamics.com/user_impersonation', AZURE_AUTHORITY_HOST: 'http://login.microsoftonline.com', BODY_LIMIT: '1GB', ALLOWED_ORIGINS: 'app',
+  })
+
+  for (const [variable, what] of [
+    ['DYNAMICS_URL', /write https:\/\//], ['AZURE_CLIENT_ID', /no application id: write the Application \(client\) ID/], ['AZURE_CLIENT_SECRET', /is missing.* Write/],
+    ['PORT', /not a whole number from 0 to 65535/], ['LOG_LEVEL', /write one of trace, debug/], ['IMPERSONATION', /write one of off, optional, required/],
+    ['MAX_RETRY_WAIT', /write a time such as 1500ms/], ['USER_EMAIL_HEADER', /header name/], ['TRUST_NETWORK', /write true or false/], ['PUBLIC_URL', /write a URL such as/],
+    ['ALLOWED_HOSTS', /write names such as/], ['TRUSTED_PROXIES', /write addresses such as/], ['DYNAMICS_SCOPE', /does not end in \/\.default: write/],
+    ['AZURE_AUTHORITY_HOST', /https:\/\/ address: write/], ['BODY_LIMIT', /write a size such as/], ['ALLOWED_ORIGINS', /write origins such as/],
+  ] as const) {
+    const own = faults.filter((fault) => fault.startsWith(`${variable} `))
+    t.equal(own.length, 1, variable)
+    t.match(own[0], what, variable)
+  }
+  t.equal(faults.length, 16)
+})
+
+t.test('the message counts and lists the faults', async t => {
+  t.match(messageOf({ ...FOUR, PORT: 'x' }), /^The settings have a fault:\n {2}- PORT is not/)
+  t.match(messageOf({ ...FOUR, PORT: 'x', LOG_LEVEL: 'y' }), /^The settings have 2 faults:\n {2}- .+\n {2}- .+$/)
+})
+
+t.test('with nothing set, all four variables are named', async t => {
+  const faults = faultsOf({}).join('\n')
+  for (const variable of Object.keys(FOUR)) t.match(faults, variable)
+})
+
+t.test('a misspelt variable is a fault that names the right one', async t => {
+  for (const [wrong, right] of [
+    ['DYNAMICS_ULR', 'DYNAMICS_URL'], ['DYNAMIC_URL', 'DYNAMICS_URL'], ['DYNAMICS_URI', 'DYNAMICS_URL'], ['DATAVERSE_URL', 'DYNAMICS_URL'],
+    ['AZURE_TENANTID', 'AZURE_TENANT_ID'], ['AZURE_TENANT', 'AZURE_TENANT_ID'], ['AZURE_CLIENTID', 'AZURE_CLIENT_ID'], ['DYNAMICS_CLIENT_ID', 'AZURE_CLIENT_ID'],
+    ['AZURE_CLIENT_SECERT', 'AZURE_CLIENT_SECRET'], ['DYNAMICS_CLIENT_SECRET', 'AZURE_CLIENT_SECRET'],
+  ] as const) {
+    const { [right]: value, ...others } = FOUR
+    const faults = faultsOf({ ...others, [wrong]: value })
+    t.ok(faults.some((fault) => fault.startsWith(`${wrong} is not a setting`) && fault.includes(right)), wrong)
+  }
+  for (const [wrong, right] of [
+    ['IMPERSONATON', 'IMPERSONATION'], ['IMPERSONATE', 'IMPERSONATION'], ['USER_MAIL_HEADER', 'USER_EMAIL_HEADER'], ['TRUSTNETWORK', 'TRUST_NETWORK'],
+    ['ALLOWED_HOST', 'ALLOWED_HOSTS'], ['AZURE_AUTHORITYHOST', 'AZURE_AUTHORITY_HOST'], ['CREDENTIALS', 'CREDENTIAL'],
+  ] as const) {
+    t.same(faultsOf({ ...FOUR, [wrong]: 'x' }), [`${wrong} is not a setting. Did you mean ${right}?`], wrong)
+  }
+})
+
+t.test('variables of other programs are none of ours', async t => {
+  const others = {
+    DYNAMICS_PORT: 'tcp://10.0.0.1:80', DYNAMICS_SERVICE_HOST: '10.0.0.1', DYNAMICS_GATEWAY_PORT_8080_TCP_ADDR: '10.0.0.1', DYNAMICS_GATEWAY_SERVICE_PORT: '8080',
+    AZURE_SUBSCRIPTION_ID: TENANT, AZURE_CLIENT_OBJECT_ID: CLIENT, HOSTNAME: 'web-1', PORTS: '1', LOGLEVEL: 'x', HOSTS: 'y', USERNAME: 'me', PUBLIC_URI: 'z', POST: '1',
+  }
+  t.equal(loadSettings({ ...FOUR, ...others }, undefined).port, 8080)
+})
+
+t.test('white space, quotes and capitals that shells and files leave are taken off', async t => {
+  const settings = loadSettings({
+    DYNAMICS_URL: ' "https://contoso.crm4.dynamics.com"\r', AZURE_TENANT_ID: `'${TENANT}'`, AZURE_CLIENT_ID: `${CLIENT}\r\n`, AZURE_CLIENT_SECRET: `"${SECRET}"\r`,
+    PORT: '"9090"\r', LOG_LEVEL: 'DEBUG ', TRUST_NETWORK: 'True', IMPERSONATION: '"Required"', HOST: ' 0.0.0.0 ', MAX_RETRY_WAIT: ' 5s', USER_EMAIL_HEADER: 'X-User-Email',
+    REQUEST_TIMEOUT: '', CREDENTIAL: '  ',
+  }, undefined)
+
+  t.match(settings, {
+    port: 9090, logLevel: 'debug', trustNetwork: true, host: '0.0.0.0',
+    targets: [{
+      url: { origin: 'https://contoso.crm4.dynamics.com' }, credential: { tenantId: TENANT, clientId: CLIENT },
+      impersonation: { mode: 'required', header: 'x-user-email' }, maxRetryWait: 5000, requestTimeout: 125_000,
+    }],
+  })
+  t.equal(revealed(settings), SECRET)
+})
+
+t.test('times and sizes', async t => {
+  for (const [written, milliseconds] of [['0ms', 0], ['1500ms', 1500], ['10s', 10_000], ['5m', 300_000], ['1h', 3_600_000], ['596h', 2_145_600_000]] as const) {
+    t.equal(loadSettings({ ...FOUR, MAX_RETRY_WAIT: written }, undefined).targets[0]!.maxRetryWait, milliseconds, written)
+  }
+  for (const wrong of ['10', '-1s', '1.5s', '10 s', '10S', '1d', 's', 'ten', '1e3ms', '597h', '9999999999s', '0x10s']) {
+    t.match(faultsOf({ ...FOUR, MAX_RETRY_WAIT: wrong }), [/^MAX_RETRY_WAIT is .*write/], wrong)
+  }
+  t.match(faultsOf({ ...FOUR, REQUEST_TIMEOUT: '0s' }), [/^REQUEST_TIMEOUT is too short: write at least 1ms/])
+  for (const [written, bytes] of [['0B', 0], ['500B', 500], ['64KiB', 65_536], ['128MiB', 134_217_728], ['1GiB', 1_073_741_824]] as const) {
+    t.equal(loadSettings({ ...FOUR, BODY_LIMIT: written }, undefined).bodyLimit, bytes, written)
+  }
+  for (const wrong of ['1024', '1KB', '1kib', '1.5MiB', '-1B', 'GiB']) t.match(faultsOf({ ...FOUR, BODY_LIMIT: wrong }), [/^BODY_LIMIT is no size: write a size/], wrong)
+})
+
+t.test('ports', async t => {
+  t.equal(loadSettings({ ...FOUR, PORT: '0' }, undefined).port, 0)
+  t.equal(loadSettings({ ...FOUR, PORT: '65535' }, undefined).port, 65_535)
+  for (const wrong of ['65536', '-1', '80.5', '8080x', '1e3', '0x50', 'tcp://10.0.0.1:80']) t.equal(faultsOf({ ...FOUR, PORT: wrong }).length, 1, wrong)
+})
+
+t.test('the kind of credential follows from the variables', async t => {
+  const folder = t.testdir({ 'app.pem': 'x', token: 'y' })
+  const { AZURE_CLIENT_SECRET, ...three } = FOUR
+  const kind = (env: NodeJS.ProcessEnv): string => loadSettings(env, undefined).targets[0]!.credential.kind
+
+  t.equal(kind(FOUR), 'client-secret')
+  t.equal(kind({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }), 'certificate')
+  t.equal(kind({ ...three, AZURE_FEDERATED_TOKEN_FILE: join(folder, 'token') }), 'workload-identity')
+  t.equal(kind({ DYNAMICS_URL: FOUR.DYNAMICS_URL }), 'managed-identity')
+  t.equal(kind({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_ID: CLIENT }), 'managed-identity', 'a client id alone is a user-assigned one')
+  t.equal(kind({ ...three, CREDENTIAL: 'managed-identity' }), 'managed-identity')
+  t.equal(kind({ ...three, CREDENTIAL: 'delegated' }), 'delegated')
+  t.equal(kind({ ...FOUR, CREDENTIAL: 'client-secret', AZURE_FEDERATED_TOKEN_FILE: join(folder, 'token') }), 'client-secret', 'a name decides between two')
+})
+
+t.test('no kind of credential, two, or an unknown one are faults that name them', async t => {
+  const folder = t.testdir({ 'app.pem': 'x' })
+  const { AZURE_CLIENT_SECRET, ...three } = FOUR
+
+  t.match(faultsOf(three), [/^AZURE_CLIENT_SECRET is missing.*AZURE_CLIENT_CERTIFICATE_PATH.*AZURE_FEDERATED_TOKEN_FILE.*CREDENTIAL.*AZURE_TENANT_ID/])
+  t.match(faultsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }), [/^AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH are .*set.*remove.*CREDENTIAL/])
+  t.match(faultsOf({ ...FOUR, CREDENTIAL: 'prod' }), [/^CREDENTIAL is not known: write one of client-secret, certificate, workload-identity, managed-identity, delegated/])
+  t.match(faultsOf({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_SECRET: SECRET }), [/^AZURE_TENANT_ID is missing/, /^AZURE_CLIENT_ID is missing/])
+  t.match(faultsOf({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'other.pem') }), [/^AZURE_CLIENT_CERTIFICATE_PATH names a file that cannot be read \(ENOENT\): mend/])
+  t.match(faultsOf({ DYNAMICS_URL: FOUR.DYNAMICS_URL, CREDENTIAL: 'client-secret', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT }), [/^AZURE_CLIENT_SECRET is missing/])
+})
+
+t.test('NAME_FILE reads a secret from a file, and reads it anew', async t => {
+  const file = join(t.testdir({ secret: `${SECRET}\n` }), 'secret')
+  const { AZURE_CLIENT_SECRET, ...three } = FOUR
+  const settings = loadSettings({ ...three, AZURE_CLIENT_SECRET_FILE: file }, undefined)
+
+  t.equal(revealed(settings), SECRET)
+  writeFileSync(file, '\uFEFFnext\r\n')
+  t.equal(revealed(settings), 'next')
+  t.same(faultsOf({ ...FOUR, AZURE_CLIENT_SECRET_FILE: file }), ['AZURE_CLIENT_SECRET and AZURE_CLIENT_SECRET_FILE are both set: remove one of them.'])
+  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }), [/^AZURE_CLIENT_SECRET names a file that cannot be read \(ENOENT\): mend/])
+  writeFileSync(file, ' \n')
+  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [/^AZURE_CLIENT_SECRET names a file that is empty/])
+})
+
+t.test('beyond loopback it starts only when the operator says so', async t => {
+  for (const host of ['0.0.0.0', '::', '10.1.2.3', 'gateway.contoso.com', '127.0.0.1.evil.example']) {
+    t.match(faultsOf({ ...FOUR, HOST: host }), [/^HOST is .*TRUST_NETWORK=true/], host)
+    t.equal(loadSettings({ ...FOUR, HOST: host, TRUST_NETWORK: 'true' }, undefined).host, host)
+  }
+  for (const host of ['127.0.0.1', '127.5.6.7', '::1', '[::1]', 'localhost', 'unix:/run/gateway.sock']) {
+    t.equal(loadSettings({ ...FOUR, HOST: host }, undefined).host, host)
+  }
+  for (const wrong of ['http://127.0.0.1', '127.0.0.1:8080', '*', ':8080', '0.0.0.0/0']) t.match(faultsOf({ ...FOUR, HOST: wrong, TRUST_NETWORK: 'true' }), [/^HOST is no address: write/], wrong)
+  t.match(faultsOf({ ...FOUR, HOST: 'unix:gateway.sock' }), [/^HOST is no address: write/], 'a socket has a whole path')
+})
+
+t.test('a file describes any number of targets', async t => {
+  const file = written(t, `
+port: 9000
+targets:
+  - name: sales
+    url: contoso.crm4.dynamics.com
+    credential: { kind: client-secret, tenantId: ${TENANT}, clientId: ${CLIENT}, secret: { env: AZURE_CLIENT_SECRET_SALES } }
+    impersonation: { mode: required, remember: 5m }
+  - name: finance
+    url: https://contoso.operations.dynamics.com
+    credential: { kind: managed-identity }
+    impersonation: { mode: 'off' }
+`)
+  const settings = loadSettings({ AZURE_CLIENT_SECRET_SALES: SECRET, AZURE_CLIENT_SECRET_2: 'other', HOST: '127.0.0.2' }, file)
+
+  t.match(settings, {
+    port: 9000, host: '127.0.0.2',
+    targets: [
+      { name: 'sales', url: { product: 'dataverse' }, impersonation: { mode: 'required', remember: 300_000, rememberUnknown: 60_000 }, requestTimeout: 125_000 },
+      { name: 'finance', url: { product: 'finance-and-operations' }, credential: { kind: 'managed-identity', clientId: undefined } },
+    ],
+  })
+  t.equal(revealed(settings), SECRET)
+})
+
+t.test('JSON is a settings file too, and GATEWAY_CONFIG names it', async t => {
+  const file = written(t, JSON.stringify({ targets: [{ url: 'https://contoso.crm4.dynamics.com', credential: { kind: 'managed-identity' } }] }))
+  t.equal(loadSettings({ GATEWAY_CONFIG: file }, undefined).targets.length, 1)
+})
+
+t.test('the environment goes before the file in what concerns the process, and never describes a target beside it', async t => {
+  const file = written(t, 'port: 9000\nlogLevel: warn\ntargets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]')
+
+  t.match(loadSettings({ PORT: '9001', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT }, file), { port: 9001, logLevel: 'warn' })
+  t.match(faultsOf({ DYNAMICS_URL: 'https://x.crm.dynamics.com', IMPERSONATION: 'off' }, file), [/^DYNAMICS_URL, IMPERSONATION: .*Remove them, or the file/])
+  t.match(faultsOf({ CREDENTIAL: 'delegated' }, file), [/^CREDENTIAL: .*Remove/])
+})
+
+t.test('faults of a file name their place', async t => {
+  const file = written(t, `
+prot: 9000
+target: []
+targets:
+  - name: Sales
+    url: https://make.powerapps.com
+    credential: { kind: client-secret, tenantId: ${TENANT}, clientId: ${CLIENT}, secret: ${SECRET}, password: x }
+    impersonation: off
+  - url: contoso.crm4.dynamics.com
+    credential: { kind: clientsecret }
+    maxRetryWait: 10
+`)
+  const faults = faultsOf({}, file)
+
+  for (const what of [
+    /^prot \(in the settings file\) is not a setting\. Did you mean port\?/,
+    /^target .* is not a setting\. Did you mean targets\?/,
+    /^targets\[0\]\.name .* is no prefix/,
+    /^targets\[0\]\.url .* is the maker portal/,
+    /^targets\[0\]\.credential\.secret .* must not stand here itself: write \{ env: NAME \} or \{ file: path \}/,
+    /^targets\[0\]\.credential\.password .* is not a setting/,
+    /^targets\[0\]\.impersonation .* must hold named settings/,
+    /^targets\[1\]\.credential\.kind .* is not known: write one of client-secret/,
+    /^targets\[1\]\.maxRetryWait .* is no length of time/,
+  ]) t.ok(faults.some((fault) => what.test(fault)), String(what))
+  t.notMatch(faults.join('\n'), SECRET)
+})
+
+t.test('a file that is none is a fault', async t => {
+  t.match(faultsOf({}, '/nowhere/gateway.yaml'), [/^\/nowhere\/gateway\.yaml cannot be read \(ENOENT\): mend the path/])
+  t.match(faultsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)), [/is neither JSON nor YAML( \(line \d+, column \d+\))?: mend/])
+  t.match(faultsOf({}, written(t, '- url: x')), [/holds no named settings/])
+  t.match(faultsOf({}, written(t, 'hello')), [/holds no named settings/])
+  t.match(faultsOf({}, written(t, '')), [/^targets is empty/])
+  t.match(faultsOf({}, written(t, 'targets: {}')), [/^targets .*must be a list/])
+})
+
+t.test('several targets have names of their own', async t => {
+  const one = 'url: contoso.crm4.dynamics.com, credential: { kind: managed-identity }'
+  t.match(faultsOf({}, written(t, `targets: [{ ${one} }, { ${one} }]`)), [/each needs a name/])
+  t.match(faultsOf({}, written(t, `targets: [{ name: a, ${one} }, { name: a, ${one} }]`)), [/two are called a/])
+})
+
+t.test('a product that cannot act as a user cannot be told to', async t => {
+  t.match(faultsOf({ ...FOUR, DYNAMICS_URL: 'https://contoso.operations.dynamics.com', IMPERSONATION: 'required' }), [/^IMPERSONATION is required, but .*set it to off/])
+})
+
+t.test('an authority of another cloud or of one\'s own is taken without a slash at its end', async t => {
+  for (const [written, taken] of [
+    ['https://login.microsoftonline.us/', 'https://login.microsoftonline.us'], ['login.microsoftonline.us', 'https://login.microsoftonline.us'],
+    ['https://entra.contoso.local:8443', 'https://entra.contoso.local:8443'],
+  ] as const) t.equal(loadSettings({ ...FOUR, AZURE_AUTHORITY_HOST: written }, undefined).targets[0]!.authorityHost, taken)
+})
+
+t.test('no print-out of settings and no fault holds a secret', async t => {
+  const file = written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, clientId: ${CLIENT}, secret: { env: '${SECRET}' } } }]`)
+  const settings = loadSettings(FOUR, undefined)
+
+  for (const shown of [
+    inspect(settings, { depth: Infinity, showHidden: true, getters: true }), JSON.stringify(settings), String(settings), inspect(structuredCloneable(settings)),
+    inspected({}, file), messageOf({}, file), messageOf({ ...FOUR, PORT: 'x', AZURE_CLIENT_SECRET_FILE: SECRET }), messageOf({ ...FOUR, AZURE_CLIENT_ID: 'x', DYNAMICS_URL: `https://me:${SECRET}@contoso.com` }),
+  ]) t.notMatch(shown, SECRET)
+})
+
+t.test('.env in the working folder fills in what the environment lacks', async t => {
+  const before = process.cwd()
+  const folder = t.testdir({ '.env': `\uFEFFDYNAMICS_URL=https://contoso.crm4.dynamics.com\r\nexport AZURE_TENANT_ID="${TENANT}" # the tenant\nPORT=9000\nEMPTY=\n` })
+  t.teardown(() => process.chdir(before))
+  process.chdir(folder)
+  process.env['PORT'] = '9001'
+  t.teardown(() => { delete process.env['PORT'] })
+
+  const env = environment()
+
+  t.match(env, { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, PORT: '9001' })
+  t.notOk('EMPTY' in env)
+})
+
+t.test('a .env that cannot be read is a fault', async t => {
+  const before = process.cwd()
+  t.teardown(() => process.chdir(before))
+  process.chdir(t.testdir({ '.env': {} }))
+  t.throws(() => environment(), { message: /\.env cannot be read \(EISDIR\)/ })
+})
+
+t.test('where a gateway listens is read without the rest', async t => {
+  t.match(loadListener({ HOST: '0.0.0.0', PORT: '9000', IMPERSONATION: 'nonsense' }, undefined), { host: '0.0.0.0', port: 9000, tls: undefined })
+  t.match(loadListener({ PORT: '9001' }, written(t, 'port: 9000\nhost: 127.0.0.2\ntargets: []')), { host: '127.0.0.2', port: 9001 })
+  t.throws(() => loadListener({ PORT: 'x' }, undefined), { message: /PORT is not/ })
+})
+
+/** A settings file. */
+function written(t: { testdir: (files: Record<string, string>) => string }, text: string): string {
+  return join(t.testdir({ 'gateway.yaml': text }), 'gateway.yaml')
+}
+
+function faultsOf(env: NodeJS.ProcessEnv, file?: string): readonly string[] {
+  try {
+    loadSettings(env, file)
+    return []
+  } catch (error) {
+    if (!(error instanceof SettingsFault)) throw error
+    return error.faults
+  }
+}
+
+function messageOf(env: NodeJS.ProcessEnv, file?: string): string {
+  try {
+    loadSettings(env, file)
+    return ''
+  } catch (error) {
+    return `${(error as Error).message}`
+  }
+}
+
+/** A fault as a crash would print it. */
+function inspected(env: NodeJS.ProcessEnv, file: string): string {
+  try {
+    loadSettings(env, file)
+    return ''
+  } catch (error) {
+    return inspect(error, { depth: Infinity, showHidden: true })
+  }
+}
+
+function revealed({ targets }: Settings): string | undefined {
+  const { credential } = targets[0]!
+  return credential.kind === 'client-secret' ? credential.secret.reveal() : undefined
+}
+
+/** What a crash dump could hold: everything that is not a function. */
+function structuredCloneable(settings: Settings): unknown {
+  return JSON.parse(JSON.stringify(settings, (_, value: unknown) => value ?? null))
+}
