@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import { BadRequest, InternalFault } from './errors.ts'
 import { CallerLeft } from './exchange.ts'
-import { notWorthReading } from './inbound-body.ts'
+import { drain } from './inbound-body.ts'
 import type { RetryLater } from './errors.ts'
 
 /** An error as the caller sees it. */
@@ -29,8 +29,9 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   if (status === 405) reply.header('allow', 'GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS')
-  // What nobody will read is not worth a connection; and who waits to be told to go on has sent nothing yet.
-  if (!raw.complete && (notWorthReading(raw.headers) || raw.headers.expect !== undefined)) reply.header('connection', 'close')
+  // Who waits to be told to go on has sent nothing yet, and may or may not send it now.
+  if (raw.headers.expect !== undefined) reply.header('connection', 'close')
+  drain(raw)
   reply.serializer(String)
   void reply.send(errorBody(error))
 }

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
 /** Whether a request's head announces a body. */
 export function announcesBody(headers: IncomingHttpHeaders): boolean {
@@ -6,10 +6,20 @@ export function announcesBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
 }
 
-/** Bytes that are read and dropped to keep a connection, after a request was refused. */
-const WORTH_READING = 64 * 1024
+/** Bytes of an unwanted body that are read, so that the caller comes to read its answer; beyond, the connection ends. */
+const WORTH_READING = 16 * 1024 * 1024
 
-/** Whether the rest of a refused request is too long, or of unknown length, to be read for nothing. */
-export function notWorthReading(headers: IncomingHttpHeaders): boolean {
-  return announcesBody(headers) && !(Number(headers['content-length']) <= WORTH_READING)
+/**
+ * Reads and drops what is left of a body that nobody wants any more. Closing at once would reset the connection of a
+ * caller that is still sending, and with it the answer that it has not read yet.
+ */
+export function drain(request: IncomingMessage): void {
+  if (request.complete || request.destroyed || !announcesBody(request.headers)) return
+  let dropped = 0
+  request.on('data', (chunk: Buffer) => {
+    dropped += chunk.length
+    if (dropped > WORTH_READING) request.destroy()
+  })
+  request.on('error', () => undefined)
+  request.resume()
 }

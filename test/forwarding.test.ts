@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import t from 'tap'
@@ -151,3 +152,26 @@ t.test('takes heads of answers far over 16 KB', async (t) => {
 
   t.equal((response as { statusCode: number }).statusCode, 200)
 })
+
+t.test('hands an answer on that comes before the upload is read, and keeps the connection', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  emulator.faults.dataverse.push({ kind: 'answer', status: 413, body: '{}', times: 2 })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+
+  for (let count = 0; count < 2; count++) {
+    const outgoing = request(`${url}/accounts(1)/sample_file`, { agent, method: 'PATCH', headers: { 'content-length': 8_000_000 } })
+    const answered = once(outgoing, 'response')
+    for (let sent = 0; sent < 8; sent++) if (!outgoing.write(Buffer.alloc(1_000_000))) await once(outgoing, 'drain')
+    outgoing.end()
+    const [response] = await answered as [IncomingMessage]
+    await once(response.resume(), 'end')
+    t.equal(response.statusCode, 413)
+  }
+
+  t.equal(outgoingConnections(agent), 1)
+})
+
+function outgoingConnections(agent: Agent): number {
+  return Object.values(agent.freeSockets).flat().length
+}

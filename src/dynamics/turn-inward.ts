@@ -7,7 +7,8 @@ import type { Outbound, Send } from './send.ts'
 
 /**
  * Turns a body's links to the gateway into links to Dynamics: a kept body before anything is sent, so that one that
- * is refused has had no effect; a larger one as it streams.
+ * is refused has had no effect; a larger one as it streams. When Dynamics answers before it has read all of it, what the
+ * caller still sends is read and dropped.
  *
  * @param limit in bytes, of what the caller sends; a body beyond it ends the request with BodyTooLarge
  */
@@ -16,8 +17,6 @@ export function turnInward(send: Send, limit: number): Send {
     const { body, transform, bodyLength, headers } = request
     if (body === undefined) return send(request)
     if (Buffer.isBuffer(body)) return send(transform === undefined ? request : { ...request, body: whole(body, transform()) })
-    // What is neither changed nor of unknown length needs no watching.
-    if (transform === undefined && bodyLength !== undefined) return send(request)
     const turned = streamed(body, transform?.(), limit, request)
     return send(transform === undefined ? { ...request, body: turned } : { ...request, body: turned, bodyLength: undefined, headers: unframed(headers) })
   }
@@ -55,7 +54,20 @@ function streamed(body: Readable, transform: ByteTransform | undefined, limit: n
   body.on('close', () => {
     if (!body.readableEnded) through.destroy(departure.reason ?? new Error('the body of the request broke off'))
   })
+  // Dynamics may answer before it has read everything; then undici lets go of its end only, never of the caller's
+  // connection, on which the answer goes back. What the same event does for the pipe stops the flow, so that comes first.
+  through.on('close', () => {
+    if (!body.readableEnded) process.nextTick(dropRest)
+  })
   return body.pipe(through)
+
+  function dropRest(): void {
+    body.on('data', (chunk: Buffer) => {
+      received += chunk.length
+      if (received > limit) body.destroy()
+    })
+    body.resume()
+  }
 
   function fail(reason: Error): void {
     departure.leave(reason)
