@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 
 import { tokenIn } from './authority-answer.ts'
 import type { FetchedToken, TokenRequest } from './credential.ts'
+import { isMicrosofts } from './endpoints.ts'
 import { AuthorityFailure } from './failure.ts'
 import { network } from './network.ts'
 import type { Network } from './network.ts'
@@ -39,9 +40,7 @@ export async function fetchAppToken(app: AppRegistration, proof: Proof, { claims
 
 /** The client id and authority as MSAL wants them. Hosts that it does not know must be named with their port. */
 export function authorityOf({ authorityHost, tenantId, clientId }: AppRegistration): NodeAuthOptions {
-  const { host } = new URL(authorityHost)
-  const known = /(^|\.)(microsoftonline\.(com|us)|microsoftonline\.cn|chinacloudapi\.cn|windows\.net)$/.test(host)
-  return { clientId, authority: `${authorityHost}/${tenantId}`, ...(known ? {} : { knownAuthorities: [host] }) }
+  return { clientId, authority: `${authorityHost}/${tenantId}`, ...(isMicrosofts(authorityHost) ? {} : { knownAuthorities: [new URL(authorityHost).host] }) }
 }
 
 /** Runs `call` of MSAL and reads its outcome off the network: MSAL loses causes, and takes answers without a token. */

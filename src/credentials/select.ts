@@ -6,6 +6,8 @@ import type { AppRegistration } from './app-token.ts'
 import { certificate } from './certificate.ts'
 import { clientSecret } from './client-secret.ts'
 import type { Credential, FetchToken, Log } from './credential.ts'
+import { delegated } from './delegated.ts'
+import { keptSignIn } from './kept-sign-in.ts'
 import { managedIdentity } from './managed-identity.ts'
 import { rememberToken } from './remembered.ts'
 import { rotating } from './rotation.ts'
@@ -23,9 +25,10 @@ export interface ConnectOptions {
 /** The credential of `target`, with its token kept ready and its files watched. */
 export function connectCredential(target: Target, options: ConnectOptions): Credential {
   const { log } = options
-  const { fetch, files } = kindOf(target, options)
+  const { fetch, files, isOwnChange } = kindOf(target, options)
   const credential = rememberToken(fetch, { timeout: target.tokenTimeout, log })
   const unwatch = watchFiles(files, () => {
+    if (isOwnChange?.() === true) return
     log.info({}, 'a file of the credential changed')
     credential.reload()
   })
@@ -61,6 +64,8 @@ interface Kind {
   readonly fetch: FetchToken
   /** Files to watch. */
   readonly files: readonly string[]
+  /** Whether the gateway itself has just written what a file holds. */
+  readonly isOwnChange?: () => boolean
 }
 
 function kindOf(target: Target, { agent, log, env = environment() }: ConnectOptions): Kind {
@@ -82,8 +87,11 @@ function kindOf(target: Target, { agent, log, env = environment() }: ConnectOpti
       return { fetch: workloadIdentity(registration(credential), credential.file), files: [credential.file] }
     case 'managed-identity':
       return { fetch: managedIdentity({ clientId: credential.clientId, scope: scopeOf(target), dispatcher: agent, env }), files: [] }
-    case 'delegated':
-      throw new Error('not yet')
+    case 'delegated': {
+      const app = registration(credential)
+      const kept = keptSignIn(app, env)
+      return { ...delegated({ app, secret: credential.secret, kept, log }), files: filesOf(kept.file, credential.secret?.file) }
+    }
   }
 }
 

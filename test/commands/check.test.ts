@@ -43,7 +43,7 @@ t.test('every error of Entra is explained, with one thing to do', async t => {
     emulator.faults.entra.always({ kind: 'aadsts', number: Number(number) })
     t.equal(await check({}, io), 2, number)
     t.match(written.stdout, /✗ token/, number)
-    t.match(written.stdout, /What happened: .+\n +Why: .+\n +What to do: .+/, number)
+    t.match(written.stdout, /✗ token .+\n\n +Why: .+\n +What to do: .+/, number)
     t.match(written.stdout, `AADSTS${number}`)
     t.notMatch(written.stdout, /WhoAmI|undefined|Trace ID/, number)
   }

@@ -7,7 +7,7 @@ import { TLSSocket } from 'node:tls'
 import { proxyFor } from '../../dynamics/proxy-settings.ts'
 import { ask } from './ask.ts'
 import { ok, skipped, StepFailure } from './step.ts'
-import type { Checking, Step } from './step.ts'
+import type { Step } from './step.ts'
 
 /** Whether the environment's name can be looked up. */
 export const dns: Step = {

@@ -33,7 +33,7 @@ export function lines(out: Writer): Reporter {
       if (progress) out.write('\r\u001b[K')
       out.write(`  ${MARKS[result]} ${step.padEnd(13)}${`${ms} ms`.padStart(8)}  ${says}\n`)
       if (explanation === undefined) return
-      out.write(`\n      What happened: ${explanation.what}\n      Why: ${explanation.why}\n      What to do: ${explanation.todo}\n`)
+      out.write(`\n      Why: ${explanation.why}\n      What to do: ${explanation.todo}\n`)
     },
   }
 }

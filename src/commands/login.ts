@@ -1,0 +1,87 @@
+import { endpointsOf } from '../credentials/endpoints.ts'
+import type { Explanation } from '../credentials/explanation.ts'
+import { AuthorityFailure } from '../credentials/failure.ts'
+import type { PersonsToken } from '../credentials/token-endpoint.ts'
+import type { CommandIo } from './command-io.ts'
+import { delegatedTargets } from './delegated-targets.ts'
+import type { DelegatedTarget } from './delegated-targets.ts'
+import { signInWithBrowser } from './signing-in/browser.ts'
+import { signInWithDevice } from './signing-in/device.ts'
+import { openBrowser } from './signing-in/open-browser.ts'
+
+export interface LoginArgs {
+  /** Shows a code to enter on any machine, instead of waiting for a browser on this one. */
+  readonly device?: boolean | undefined
+  /** Where the browser comes back to on this machine. */
+  readonly port?: number | undefined
+  /** The longest wait for the person, in milliseconds. */
+  readonly timeout?: number | undefined
+}
+
+/** The port that is registered with many app registrations for this purpose. */
+const PORT = 33333
+
+/** Long enough to look up a password and a second factor. */
+const PATIENCE = 5 * 60_000
+
+/**
+ * Signs a person in once for each app registration with CREDENTIAL=delegated, and keeps the refresh token.
+ *
+ * @returns the exit status: 0 signed in, 2 not
+ */
+export async function login({ device = false, port = PORT, timeout = PATIENCE }: LoginArgs, io: CommandIo): Promise<number> {
+  const targets = delegatedTargets(io)
+  if (targets.length === 0) {
+    return complain(io, { what: 'No environment is set up to forward as a person.', why: 'CREDENTIAL is not delegated.', todo: 'Set CREDENTIAL=delegated, then run login again.' })
+  }
+  for (const target of targets) {
+    try {
+      const { userName, refreshToken } = await signIn(target, { device, port, timeout }, io)
+      if (refreshToken === undefined) return complain(io, NO_REFRESH_TOKEN)
+      target.kept.write({ refreshToken, userName })
+      io.stdout.write(`Signed in${userName === undefined ? '' : ` as ${userName}`}. Kept in ${target.kept.file}\n`)
+    } catch (error) {
+      return complain(io, explanationOf(error, port, target))
+    }
+  }
+  return 0
+}
+
+async function signIn({ app, secret }: DelegatedTarget, { device, port, timeout }: Required<LoginArgs>, io: CommandIo): Promise<PersonsToken> {
+  const patience = new AbortController()
+  const late = setTimeout(() => patience.abort(new AuthorityFailure(nobodyCame(timeout!), true)), timeout)
+  const left = (): void => patience.abort(new AuthorityFailure({ what: 'The sign-in was ended.', why: 'You asked for it.', todo: 'Run login again when you like.' }, true))
+  io.signal?.addEventListener('abort', left, { once: true })
+  try {
+    const { signal } = patience
+    const endpoints = await endpointsOf(app, { dispatcher: app.dispatcher, signal })
+    const signingIn = {
+      app, endpoints, secret, signal, say: (text: string) => void io.stdout.write(text), openBrowser: io.stdout.isTTY === true ? openBrowser : undefined,
+    }
+    return await (device === true ? signInWithDevice(signingIn) : signInWithBrowser(signingIn, port!))
+  } finally {
+    clearTimeout(late)
+    io.signal?.removeEventListener('abort', left)
+  }
+}
+
+function explanationOf(error: unknown, port: number, { kept }: DelegatedTarget): Explanation {
+  if (error instanceof AuthorityFailure) return error.explanation
+  const { code = '', syscall } = error as NodeJS.ErrnoException
+  if (syscall === 'listen') return { what: `Port ${port} cannot be listened at (${code}).`, why: 'Another program has it.', todo: 'Choose another with --port; Entra accepts any for http://localhost.' }
+  if (syscall === undefined) throw error
+  return { what: `The sign-in cannot be kept in ${kept.file} (${code}).`, why: 'The folder cannot be written.', todo: 'Set XDG_STATE_HOME to a folder that the gateway may write.' }
+}
+
+function nobodyCame(timeout: number): Explanation {
+  return { what: `Nobody signed in within ${Math.round(timeout / 1000)} s.`, why: 'The wait for a person is limited.', todo: 'Run login again; on a machine without a browser, with --device.' }
+}
+
+const NO_REFRESH_TOKEN: Explanation = {
+  what: 'The authority gave no refresh token, so the sign-in cannot be kept.', why: 'The app registration does not allow offline_access.', todo: 'Allow it (Entra does by itself), then run login again.',
+}
+
+function complain({ stderr }: CommandIo, { what, why, todo }: Explanation): number {
+  stderr.write(`${what}\n  Why: ${why}\n  What to do: ${todo}\n`)
+  return 2
+}

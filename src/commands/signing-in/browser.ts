@@ -1,0 +1,61 @@
+import { createHash, randomBytes } from 'node:crypto'
+
+import { delegatedScope } from '../../credentials/delegated.ts'
+import { explainAnswer } from '../../credentials/explain.ts'
+import { AuthorityFailure } from '../../credentials/failure.ts'
+import { redeem } from '../../credentials/token-endpoint.ts'
+import type { PersonsToken } from '../../credentials/token-endpoint.ts'
+import { awaitRedirect } from './redirect.ts'
+import type { SigningIn } from './signing-in.ts'
+
+/**
+ * Signs a person in through the browser on this machine: authorization code with PKCE, back to loopback.
+ *
+ * @throws AuthorityFailure, or the system's error when the port is taken
+ */
+export async function signInWithBrowser({ app, endpoints, secret, signal, say, openBrowser }: SigningIn, port: number): Promise<PersonsToken> {
+  const [verifier, state] = [random(), random()]
+  const redirectUri = `http://localhost:${port}`
+  const redirect = await awaitRedirect({
+    port, state, signal,
+    page: (answer) => answer.has('code') ? 'Done. You can close this tab.' : 'You are not signed in. The terminal says why; you can close this tab.',
+  })
+  try {
+    const address = new URL(endpoints.authorization)
+    for (const [name, value] of Object.entries({
+      client_id: app.clientId, response_type: 'code', redirect_uri: redirectUri, scope: delegatedScope(app), state,
+      code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256',
+    })) address.searchParams.set(name, value)
+    say(`Open this address in a browser on this machine, and sign in:\n\n  ${address.href}\n\n`
+      + `Waiting for the browser to come back to ${redirectUri} …\n`)
+    openBrowser?.(address.href)
+    const answer = await redirect.answer
+    const code = answer.get('code')
+    if (code === null) throw declined(answer)
+    return await redeem(endpoints.token, {
+      grant_type: 'authorization_code', client_id: app.clientId, client_secret: secret, code, redirect_uri: redirectUri, code_verifier: verifier,
+      scope: delegatedScope(app),
+    }, { dispatcher: app.dispatcher, signal })
+  } finally {
+    redirect.close()
+  }
+}
+
+/** The authority sent the person back without a code. */
+export function declined(answer: URLSearchParams): AuthorityFailure {
+  const error = answer.get('error') ?? 'no code'
+  const number = /\bAADSTS(\d{4,9})\b/.exec(answer.get('error_description') ?? '')?.[1]
+  const facts = {
+    host: 'The authority', error: /^[\w.-]{1,60}$/.test(error) ? error : 'unknown', ...(number === undefined ? {} : { aadsts: Number(number) }),
+  }
+  if (number === undefined && /^(access_denied|permission_denied|consent_required)$/.test(facts.error)) {
+    return new AuthorityFailure({
+      what: `The authority says that it was declined (${facts.error}).`, why: 'The person cancelled, or may not consent.', todo: 'Try again with an account that may, or ask an administrator.',
+    }, true, facts)
+  }
+  return new AuthorityFailure(explainAnswer({ ...facts, status: 400 }), true, facts)
+}
+
+function random(): string {
+  return randomBytes(32).toString('base64url')
+}

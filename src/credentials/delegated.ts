@@ -1,0 +1,73 @@
+import type { Secret } from '../config/secret.ts'
+import { AADSTS } from './aadsts.ts'
+import type { AppRegistration } from './app-token.ts'
+import type { FetchToken, Log } from './credential.ts'
+import { endpointsOf } from './endpoints.ts'
+import type { Explanation } from './explanation.ts'
+import { AuthorityFailure } from './failure.ts'
+import type { KeptSignIn } from './kept-sign-in.ts'
+import { redeem } from './token-endpoint.ts'
+import type { PersonsToken } from './token-endpoint.ts'
+
+export interface Delegated {
+  readonly app: AppRegistration
+  /** Of a confidential registration. */
+  readonly secret: Secret | undefined
+  readonly kept: KeptSignIn
+  readonly log: Log
+}
+
+/** The scopes of a person's token: the environment, and a refresh token. */
+export function delegatedScope({ scope }: Pick<AppRegistration, 'scope'>): string {
+  return `${scope} offline_access openid profile`
+}
+
+/** A person who signed in with `login`: renews their token with the refresh token that is kept, and keeps the next one. */
+export function delegated({ app, secret, kept, log }: Delegated): { readonly fetch: FetchToken, readonly isOwnChange: () => boolean } {
+  let written: string | undefined
+  return {
+    fetch: async ({ claims, signal }) => {
+      const signIn = kept.read()
+      if (signIn === undefined) throw new AuthorityFailure(NOBODY, true)
+      const way = { dispatcher: app.dispatcher, signal }
+      const token = await renew(signIn.refreshToken, claims, way)
+      keep(token, signIn.userName)
+      return token
+    },
+    isOwnChange: () => written !== undefined && kept.read()?.refreshToken === written,
+  }
+
+  async function renew(refreshToken: string, claims: string | undefined, way: { readonly dispatcher: AppRegistration['dispatcher'], readonly signal: AbortSignal }): Promise<PersonsToken> {
+    try {
+      const { token } = await endpointsOf(app, way)
+      return await redeem(token, {
+        grant_type: 'refresh_token', client_id: app.clientId, client_secret: secret?.reveal(), refresh_token: refreshToken, scope: delegatedScope(app), claims,
+      }, way)
+    } catch (error) {
+      throw askingForPerson(error)
+    }
+  }
+
+  function keep({ refreshToken }: PersonsToken, userName: string | undefined): void {
+    if (refreshToken === undefined) return
+    try {
+      written = refreshToken
+      kept.write({ refreshToken, userName })
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      log.warn({ code, file: kept.file }, 'the renewed sign-in cannot be kept, so `dynamics-gateway login` is needed again one day')
+    }
+  }
+}
+
+const NOBODY: Explanation = {
+  what: 'Nobody has signed in.', why: 'CREDENTIAL=delegated forwards as a person, who signs in once.', todo: 'Run `dynamics-gateway login`.',
+}
+
+/** Where the person is wanted and Microsoft's number is not one that says more, the mend is to sign in again. */
+function askingForPerson(error: unknown): unknown {
+  if (!(error instanceof AuthorityFailure) || !error.refused) return error
+  const { error: code = '', aadsts } = error.facts
+  if (!/^(invalid_grant|interaction_required|login_required)$/.test(code) || (aadsts !== undefined && AADSTS[aadsts] !== undefined)) return error
+  return new AuthorityFailure({ ...error.explanation, why: 'The sign-in that is kept is no longer valid.', todo: 'Run `dynamics-gateway login` again.' }, true, error.facts)
+}

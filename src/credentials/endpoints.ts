@@ -1,0 +1,46 @@
+import type { AppRegistration } from './app-token.ts'
+import { answerFailure } from './authority-answer.ts'
+import { exchange } from './exchange.ts'
+import type { ExchangeOptions } from './exchange.ts'
+import { AuthorityFailure } from './failure.ts'
+
+/** Where an authority signs people in and gives tokens. */
+export interface Endpoints {
+  readonly authorization: string
+  readonly token: string
+  readonly device: string
+}
+
+/** Microsoft's own authorities, whose end points need not be asked for. */
+export function isMicrosofts(authorityHost: string): boolean {
+  return /(^|\.)(microsoftonline\.(com|us)|microsoftonline\.cn|chinacloudapi\.cn|windows\.net)$/.test(new URL(authorityHost).hostname)
+}
+
+/**
+ * The end points of the authority of `app`: Microsoft's are known, others say them in their metadata.
+ *
+ * @throws AuthorityFailure
+ */
+export async function endpointsOf({ authorityHost, tenantId }: Pick<AppRegistration, 'authorityHost' | 'tenantId'>, options: ExchangeOptions): Promise<Endpoints> {
+  const authority = `${authorityHost}/${tenantId}`
+  if (isMicrosofts(authorityHost)) {
+    const base = `${authority}/oauth2/v2.0`
+    return { authorization: `${base}/authorize`, token: `${base}/token`, device: `${base}/devicecode` }
+  }
+  const answer = await exchange({ method: 'GET', url: new URL(`${authority}/v2.0/.well-known/openid-configuration`) }, options)
+  const failure = answerFailure(answer)
+  if (failure !== undefined) throw failure
+  const { authorization_endpoint: authorization, token_endpoint: token, device_authorization_endpoint: device } = answer.body ?? {}
+  if (!isHttps(authorization) || !isHttps(token)) {
+    throw new AuthorityFailure({
+      what: `The metadata of ${new URL(authorityHost).host} names no usable end points.`,
+      why: 'They are missing, or not https:// addresses.',
+      todo: 'Check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID.',
+    }, false)
+  }
+  return { authorization, token, device: isHttps(device) ? device : token.replace(/\/token$/, '/devicecode') }
+}
+
+function isHttps(address: unknown): address is string {
+  return typeof address === 'string' && URL.canParse(address) && new URL(address).protocol === 'https:'
+}

@@ -1,0 +1,68 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+import type { AppRegistration } from './app-token.ts'
+
+/** What is kept of a person's sign-in between runs. */
+export interface SignIn {
+  readonly refreshToken: string
+  /** For showing only. */
+  readonly userName?: string | undefined
+}
+
+/** The file that keeps the sign-in of one app registration, which only its owner may read. */
+export interface KeptSignIn {
+  readonly file: string
+  /** `undefined`: nobody has signed in. */
+  readonly read: () => SignIn | undefined
+  readonly write: (signIn: SignIn) => void
+  /** Whether there was one. */
+  readonly remove: () => boolean
+}
+
+/** Where the sign-in of `app` is kept: below `XDG_STATE_HOME`, or `~/.local/state`. */
+export function keptSignIn(
+  { authorityHost, tenantId, clientId }: Pick<AppRegistration, 'authorityHost' | 'tenantId' | 'clientId'>,
+  env: Readonly<Record<string, string | undefined>>,
+): KeptSignIn {
+  const id = createHash('sha256').update(`${authorityHost} ${tenantId} ${clientId}`.toLowerCase()).digest('hex').slice(0, 16)
+  const file = join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'dynamics-gateway', `sign-in-${id}.json`)
+  return {
+    file,
+    read: () => {
+      const text = unlessMissing(() => readFileSync(file, 'utf8'))
+      return text === undefined ? undefined : parse(text)
+    },
+    write: (signIn) => {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+      // Whole or not at all, and never readable by others, not even for a moment.
+      const temporary = `${file}.${randomUUID()}`
+      writeFileSync(temporary, `${JSON.stringify(signIn)}\n`, { mode: 0o600, flag: 'wx' })
+      renameSync(temporary, file)
+    },
+    remove: () => unlessMissing(() => {
+      rmSync(file)
+      return true
+    }) ?? false,
+  }
+}
+
+function parse(text: string): SignIn | undefined {
+  try {
+    const { refreshToken, userName } = JSON.parse(text) as Record<string, unknown>
+    return typeof refreshToken === 'string' ? { refreshToken, ...(typeof userName === 'string' ? { userName } : {}) } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function unlessMissing<T>(use: () => T): T | undefined {
+  try {
+    return use()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

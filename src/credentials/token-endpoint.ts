@@ -1,0 +1,48 @@
+import { answerFailure, tokenIn } from './authority-answer.ts'
+import type { AuthorityAnswer } from './authority-answer.ts'
+import type { FetchedToken } from './credential.ts'
+import { exchange } from './exchange.ts'
+import type { ExchangeOptions } from './exchange.ts'
+
+/** What a person's sign-in is good for. */
+export interface PersonsToken extends FetchedToken {
+  /** `undefined` where the authority gives none, or the old one goes on. */
+  readonly refreshToken: string | undefined
+  /** The name that the person signed in with, for showing only. */
+  readonly userName: string | undefined
+}
+
+/** Sends a form to an end point of the authority. Throws an AuthorityFailure when there is no answer. */
+export function post(endpoint: string, form: Readonly<Record<string, string | undefined>>, options: ExchangeOptions): Promise<AuthorityAnswer> {
+  const set = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
+  return exchange({
+    method: 'POST', url: new URL(endpoint), headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: new URLSearchParams(set).toString(),
+  }, options)
+}
+
+/**
+ * A person's token for what `form` holds: a code, a device code or a refresh token.
+ *
+ * @throws AuthorityFailure
+ */
+export async function redeem(endpoint: string, form: Readonly<Record<string, string | undefined>>, options: ExchangeOptions): Promise<PersonsToken> {
+  const answer = await post(endpoint, form, options)
+  const failure = answerFailure(answer)
+  if (failure !== undefined) throw failure
+  const { refresh_token: refreshToken, id_token: idToken } = answer.body ?? {}
+  return {
+    ...tokenIn(answer),
+    refreshToken: typeof refreshToken === 'string' && refreshToken !== '' ? refreshToken : undefined,
+    userName: typeof idToken === 'string' ? nameIn(idToken) : undefined,
+  }
+}
+
+function nameIn(idToken: string): string | undefined {
+  try {
+    const claims = JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+    const name = claims['preferred_username'] ?? claims['email'] ?? claims['name'] ?? claims['sub']
+    return typeof name === 'string' ? name.slice(0, 200) : undefined
+  } catch {
+    return undefined
+  }
+}

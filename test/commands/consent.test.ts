@@ -1,0 +1,81 @@
+import t from 'tap'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import { consent } from '../../src/commands/consent.ts'
+import { until } from '../credentials/authority.ts'
+import { commandFor } from './io.ts'
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** What an administrator's browser does with one of the addresses in the terminal. */
+async function browse({ emulator, written }: Awaited<ReturnType<typeof commandFor>>, form: RegExp): Promise<void> {
+  await until(() => written.stdout.includes('Waiting for the browser'))
+  const address = new URL(form.exec(written.stdout)![0])
+  const { headers, body } = await emulator.dispatcher.request({ origin: address.origin, path: address.pathname + address.search, method: 'GET' })
+  await body.dump()
+  await fetch(String(headers['location']))
+}
+
+t.test('prints both forms of the address, and says when they are not needed', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  t.equal(await consent({}, io), 0)
+  t.match(written.stdout, /No consent is needed/)
+  const addresses = [...written.stdout.matchAll(/https:\/\/\S+/g)].map(([address]) => new URL(address))
+  t.match(addresses.map(({ pathname }) => pathname), [`/${emulator.tenantId}/adminconsent`, `/${emulator.tenantId}/v2.0/adminconsent`])
+  for (const { searchParams } of addresses) {
+    t.match(Object.fromEntries(searchParams), { client_id: emulator.clientId, redirect_uri: 'http://localhost:33333', state: /^.{40,}$/ })
+  }
+  t.equal(addresses[1]!.searchParams.get('scope'), `${emulator.origin}/.default`)
+})
+
+t.test('waits for the administrator, and says that consent was granted', async t => {
+  for (const form of [/https:\S+\/adminconsent\S+/, /https:\S+\/v2\.0\/adminconsent\S+/]) {
+    const command = await commandFor(t)
+    const status = consent({ wait: true, port: await freePort() }, command.io)
+    await browse(command, form)
+    t.equal(await status, 0)
+    t.match(command.written.stdout, /Granted for the tenant/)
+  }
+})
+
+t.test('says that consent was refused, also where the answer says admin_consent=True', async t => {
+  for (const form of [/https:\S+[0-9a-f]\/adminconsent\S+/, /https:\S+\/v2\.0\/adminconsent\S+/]) {
+    const command = await commandFor(t)
+    command.emulator.signIn.answer = 'declined'
+    const status = consent({ wait: true, port: await freePort() }, command.io)
+    await browse(command, form)
+    t.equal(await status, 2)
+    t.match(command.written.stderr, /Not granted.*(declined|permission_denied)/)
+  }
+})
+
+t.test('does not wait for ever, nor at a port that is taken', async t => {
+  const { io, written } = await commandFor(t)
+  t.equal(await consent({ wait: true, port: await freePort(), timeout: 30 }, io), 2)
+  t.match(written.stderr, /Nobody consented/)
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  t.equal(await consent({ wait: true, port: (server.address() as AddressInfo).port }, io), 2)
+  t.match(written.stderr, /EADDRINUSE/)
+  server.close()
+})
+
+t.test('a managed identity has nothing to consent to, a person and Business Central have', async t => {
+  const { io, written } = await commandFor(t, { CREDENTIAL: 'managed-identity' })
+  t.equal(await consent({}, io), 0)
+  t.match(written.stdout, /No consent is needed: a managed identity/)
+  t.notMatch(written.stdout, /https:\/\/login/)
+  const person = await commandFor(t, { CREDENTIAL: 'delegated', AZURE_TENANT_ID: 'common' })
+  await consent({}, person.io)
+  t.match(person.written.stdout, /Consent is needed for people[\s\S]*\/organizations\/adminconsent/)
+  const bc = await commandFor(t, { DYNAMICS_URL: 'https://api.businesscentral.dynamics.com/v2.0/production' })
+  await consent({}, bc.io)
+  t.match(bc.written.stdout, /Business Central takes only/)
+})

@@ -1,0 +1,169 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import { login } from '../../src/commands/login.ts'
+import { logout } from '../../src/commands/logout.ts'
+import { check } from '../../src/commands/check.ts'
+import { connectCredential } from '../../src/credentials/select.ts'
+import { memoryLog, until } from '../credentials/authority.ts'
+import { commandFor } from './io.ts'
+
+async function delegatedFor(t: Test, env: Record<string, string> = {}) {
+  const home = t.testdir({})
+  return { ...await commandFor(t, { CREDENTIAL: 'delegated', XDG_STATE_HOME: home, ...env }), home }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** What a person's browser does with the address in the terminal: signs in, and comes back. */
+async function browse({ emulator, written }: Awaited<ReturnType<typeof delegatedFor>>, back: (location: URL) => Promise<unknown> = fetch): Promise<URL> {
+  await until(() => written.stdout.includes('Waiting for the browser'))
+  const address = new URL(/https:\/\/\S+/.exec(written.stdout)![0])
+  const { headers, body } = await emulator.dispatcher.request({ origin: address.origin, path: address.pathname + address.search, method: 'GET' })
+  await body.dump()
+  const location = new URL(String(headers['location']))
+  await back(location)
+  return address
+}
+
+t.test('signs a person in through the browser, with PKCE, and keeps the refresh token for its owner alone', async t => {
+  const command = await delegatedFor(t)
+  const port = await freePort()
+  const status = login({ port }, command.io)
+  let page = ''
+  const address = await browse(command, async (location) => { page = await (await fetch(location)).text() })
+
+  t.equal(await status, 0)
+  t.match(Object.fromEntries(address.searchParams), {
+    response_type: 'code', redirect_uri: `http://localhost:${port}`, code_challenge_method: 'S256', state: /^.{40,}$/, scope: /\/\.default offline_access/,
+  })
+  t.match(page, /Done\. You can close this tab/)
+  t.match(command.written.stdout, /Signed in as .*@contoso\.com/)
+  const [file] = readdirSync(`${command.home}/dynamics-gateway`)
+  t.equal(statSync(`${command.home}/dynamics-gateway/${file}`).mode & 0o777, 0o600)
+  t.equal(statSync(`${command.home}/dynamics-gateway`).mode & 0o777, 0o700)
+  t.match(JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')), { refreshToken: /.+/, userName: /@contoso\.com/ })
+  t.notMatch(command.written.stdout, JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')).refreshToken)
+})
+
+t.test('afterwards the gateway forwards as that person, renews silently, and check says who it is', async t => {
+  const command = await delegatedFor(t)
+  const status = login({ device: true }, command.io)
+  command.emulator.signIn.interval = 0
+  t.equal(await status, 0)
+  const log = memoryLog()
+  const credential = connectCredential(command.io.settings.targets[0]!, { agent: command.io.agent, log, env: command.io.env })
+  t.teardown(credential.close)
+  const first = await credential.authorization()
+  credential.reload()
+  await until(() => credential.state().renewals === 2)
+  t.not(await credential.authorization(), first)
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  t.equal(credential.state().renewals, 2, 'keeping the next refresh token is no reason to fetch again')
+
+  command.written.stdout = ''
+  await check({}, command.io)
+  t.match(command.written.stdout, /WhoAmI .*user “/)
+})
+
+t.test('signs in with a device code, for machines without a browser', async t => {
+  const command = await delegatedFor(t)
+  command.emulator.signIn.interval = 0
+  command.emulator.signIn.answer = 'waiting'
+  const status = login({ device: true }, command.io)
+  await until(() => command.emulator.tokenRequests.length > 1)
+  t.match(command.written.stdout, /Open https:\/\/microsoft\.com\/devicelogin .* code \S+/)
+  command.emulator.signIn.answer = 'granted'
+  t.equal(await status, 0)
+})
+
+t.test('says why nobody is signed in', async t => {
+  const declined = await delegatedFor(t)
+  declined.emulator.signIn.answer = 'declined'
+  const status = login({ port: await freePort() }, declined.io)
+  await browse(declined)
+  t.equal(await status, 2)
+  t.match(declined.written.stderr, /AADSTS65004[\s\S]*What to do/)
+
+  const nobody = await delegatedFor(t)
+  t.equal(await login({ port: await freePort(), timeout: 50 }, nobody.io), 2)
+  t.match(nobody.written.stderr, /Nobody signed in/)
+  nobody.emulator.signIn.answer = 'waiting'
+  t.equal(await login({ device: true, timeout: 50 }, nobody.io), 2)
+  t.match(nobody.written.stderr, /Nobody signed in[\s\S]*Nobody signed in/)
+
+  const ended = new AbortController()
+  const left = login({ port: await freePort() }, { ...nobody.io, signal: ended.signal })
+  await until(() => nobody.written.stdout.includes('Waiting for the browser'))
+  ended.abort()
+  t.equal(await left, 2)
+  t.match(nobody.written.stderr, /was ended/)
+
+  const secretly = await commandFor(t)
+  t.equal(await login({}, secretly.io), 2)
+  t.match(secretly.written.stderr, /Set CREDENTIAL=delegated/)
+})
+
+t.test('a port that is taken is named', async t => {
+  const command = await delegatedFor(t)
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  t.equal(await login({ port }, command.io), 2)
+  t.match(command.written.stderr, new RegExp(`Port ${port}.*EADDRINUSE[\\s\\S]*--port`))
+  server.close()
+})
+
+// Any page that the person visits can send their browser to loopback, to plant the sign-in of somebody else.
+t.test('an answer that belongs to no sign-in of ours is refused, and the wait goes on', async t => {
+  const command = await delegatedFor(t)
+  const port = await freePort()
+  const status = login({ port }, command.io)
+  await browse(command, async (location) => {
+    for (const path of ['/?code=evil', '/?code=evil&state=wrong']) t.equal((await fetch(`http://localhost:${port}${path}`)).status, 400)
+    for (const path of ['/favicon.ico', '/']) t.equal((await fetch(`http://localhost:${port}${path}`)).status, 404)
+    t.equal((await fetch(`http://localhost:${port}/`, { method: 'DELETE' })).status, 404)
+    t.equal((await fetch(`http://localhost:${port}/`, { method: 'POST', body: 'x'.repeat(100_000) })).status, 404)
+    const form = new URLSearchParams(location.search)
+    t.equal((await fetch(`http://localhost:${port}/`, { method: 'POST', body: form })).status, 200, 'an answer may come as a form, too')
+  })
+  t.equal(await status, 0)
+})
+
+t.test('when Entra wants the person again, the gateway says so', async t => {
+  const command = await delegatedFor(t)
+  command.emulator.signIn.interval = 0
+  const log = memoryLog()
+  const credential = connectCredential(command.io.settings.targets[0]!, { agent: command.io.agent, log, env: command.io.env })
+  t.teardown(credential.close)
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
+  t.match(credential.state().trouble, /Nobody has signed in.*dynamics-gateway login/)
+
+  await login({ device: true }, command.io)
+  for (const number of [50076, 700082, 70000]) {
+    command.emulator.faults.entra.push({ kind: 'aadsts', number })
+    credential.reload()
+    const { failures } = credential.state()
+    await until(() => credential.state().failures > failures)
+    t.match(credential.state().trouble, /login` again/, String(number))
+  }
+})
+
+t.test('logout removes what login kept', async t => {
+  const command = await delegatedFor(t)
+  command.emulator.signIn.interval = 0
+  await login({ device: true }, command.io)
+  t.equal(await logout({}, command.io), 0)
+  t.same(readdirSync(`${command.home}/dynamics-gateway`), [])
+  t.equal(await logout({}, command.io), 0)
+  t.match(command.written.stdout, /Signed out[\s\S]*Nobody was signed in/)
+})
