@@ -19,6 +19,7 @@ import { connect } from './dynamics/connect.ts'
 import { MethodNotAllowed, NotFound } from './errors.ts'
 import { beginExchange } from './exchange.ts'
 import { health } from './observe/health.ts'
+import { inboundServer } from './inbound/server.ts'
 import { logRequest, requestFacts } from './observe/log.ts'
 import { METHODS, proxy } from './proxy.ts'
 
@@ -41,11 +42,9 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
   let ending = false
   const stopping = (): boolean => ending
   const targets = settings.targets.map((target) => ({ target, prefix: target.name === undefined ? '' : `/${target.name}` }))
-  const app = Fastify(serverOptions(targets.map(({ prefix }) => prefix)))
+  const app = Fastify(serverOptions(settings, log, targets.map(({ prefix }) => prefix)))
   // Bodies are not parsed, whatever their type: to Fastify no method has one.
   for (const method of ['POST', 'PUT', 'PATCH']) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
-  // A caller that asks first is told to go on when the gateway takes the body, not before.
-  app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response))
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request) => {
     throw request.originalUrl.startsWith('/-/') || METHODS.includes(request.method) ? new NotFound() : new MethodNotAllowed()
@@ -95,14 +94,16 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
  * Fastify's own options. Its router sees one path for all that goes to a target, so that neither its decoding nor its
  * limits meet the paths of Dynamics; bodies are never parsed.
  */
-function serverOptions(prefixes: readonly string[]): FastifyServerOptions {
+function serverOptions(settings: Settings, log: Logger, prefixes: readonly string[]): FastifyServerOptions {
   return {
     logger: false,
     return503OnClosing: false,
     exposeHeadRoutes: false,
     genReqId: () => '',
     rewriteUrl: ({ url = '/' }) => url.startsWith('/-/') ? url : routeOf(url, prefixes),
-    http: { maxHeaderSize: 64 * 1024 },
+    serverFactory: (handler) => inboundServer(settings, log, handler),
+    // The server answers what is no request by itself.
+    clientErrorHandler: () => undefined,
   } as FastifyServerOptions
 }
 

@@ -22,6 +22,7 @@ const PARTS: readonly Part[] = [
   { layer: 6, name: 'rewriting.ts', packages: [] },
   { layer: 6, name: 'gateway-base.ts', packages: ['lru-cache'] },
   { layer: 6, name: 'inbound-body.ts', packages: [] },
+  { layer: 6, name: 'inbound/', packages: [] },
   { layer: 5, name: 'headers.ts', packages: [] },
   { layer: 5, name: 'exchange.ts', packages: ['fastify'] },
   { layer: 5, name: 'callers/', packages: ['fastify', 'fastify-plugin', 'lru-cache', 'jose'] },

@@ -1,0 +1,44 @@
+import { constants } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Server, ServerOptions } from 'node:https'
+
+import type { Settings } from '../config.ts'
+import { watchFiles } from '../credentials/watch.ts'
+
+type Tls = NonNullable<Settings['tls']>
+
+interface Log { readonly info: (facts: object, sentence: string) => void, readonly error: (facts: object, sentence: string) => void }
+
+/** How the gateway serves HTTPS. Callers' certificates are asked for where authorities or callers with certificates are listed; who has none may still have a key. */
+export function tlsOptions(tls: Tls, callers: Settings['callers']): ServerOptions {
+  const wanted = tls.clientCa !== undefined || callers.some(({ certificates }) => certificates.length > 0)
+  return { ...secureContext(tls), minVersion: 'TLSv1.2', requestCert: wanted, rejectUnauthorized: false }
+}
+
+/**
+ * Serves with new certificates from the moment that their files change. Files that do not belong together, as in the midst of a
+ * change, leave the old ones in force.
+ *
+ * @returns stops it
+ */
+export function reloadCertificates(server: Server, tls: Tls, log: Log): () => void {
+  const files = [tls.certificate, tls.key, ...(tls.clientCa === undefined ? [] : [tls.clientCa])]
+  return watchFiles(files, () => {
+    try {
+      server.setSecureContext(secureContext(tls))
+      log.info({ certificate: tls.certificate }, 'serves with a new certificate')
+    } catch (error) {
+      log.error({ certificate: tls.certificate, code: (error as NodeJS.ErrnoException).code }, 'the new certificate cannot be used; the old one stays')
+    }
+  })
+}
+
+function secureContext({ certificate, key, clientCa }: Tls): ServerOptions {
+  return {
+    cert: readFileSync(certificate),
+    key: readFileSync(key),
+    ...(clientCa === undefined ? {} : { ca: readFileSync(clientCa) }),
+    // A resumed session would bring back a client certificate that authorities no longer vouch for.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  }
+}

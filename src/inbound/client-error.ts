@@ -1,0 +1,64 @@
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+import { BadRequest, HeadTooLarge, MethodNotAllowed, RequestTooSlow } from '../errors.ts'
+
+/** What Node says of bytes that are no request. */
+interface ParseError extends Error {
+  readonly code?: string
+  readonly rawPacket?: Buffer
+}
+
+/** One of the gateway's own errors. */
+type Answerable = Error & { readonly statusCode?: number | undefined, readonly code: string }
+
+/** Answers what Node could not read as a request, and closes the connection. */
+export function answerClientError(error: ParseError, socket: Socket, response: ServerResponse | undefined): void {
+  // Part of an answer is on its way, or nobody reads any more: a second answer would be taken for a part of the first.
+  const answering = response !== undefined && response.headersSent && !response.writableFinished
+  if (!socket.writable || answering || error.code === 'ECONNRESET' || error.code?.startsWith('ERR_SSL') || error.code?.startsWith('ERR_TLS')) {
+    socket.destroy()
+  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
+    // A connection that was opened in advance and never used.
+    socket.destroy()
+  } else {
+    endWith(socket, errorFor(error))
+  }
+}
+
+/** Writes an error as an answer of its own, and ends the connection; after a second whatever the other side does. */
+export function endWith(socket: Socket, { statusCode, code, message }: Answerable): void {
+  if (ending.has(socket)) return
+  ending.add(socket)
+  const body = JSON.stringify({ error: { code, message } })
+  socket.end([
+    `HTTP/1.1 ${statusCode!} ${REASONS[statusCode!] ?? 'Bad Request'}`, 'Content-Type: application/json; odata.metadata=minimal', 'OData-Version: 4.0',
+    'Cache-Control: no-store', ...(statusCode === 405 ? [ALLOW] : []), `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body,
+  ].join('\r\n'))
+  // What still arrives is read, lest a reset takes the answer from whoever is still sending; but not for long.
+  setTimeout(() => socket.destroy(), LINGER).unref()
+}
+
+const ending = new WeakSet<Socket>()
+
+const LINGER = 1000
+
+const ALLOW = 'Allow: GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS'
+
+const REASONS: Readonly<Record<number, string>> = {
+  405: 'Method Not Allowed', 408: 'Request Timeout', 431: 'Request Header Fields Too Large',
+}
+
+function errorFor({ code, rawPacket }: ParseError): Answerable {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT': return new RequestTooSlow()
+    case 'HPE_HEADER_OVERFLOW': return new HeadTooLarge()
+    case 'HPE_INVALID_METHOD': if (isRequestLine(rawPacket)) return new MethodNotAllowed()
+  }
+  return new BadRequest('What was sent is no well-formed HTTP/1.1 request.')
+}
+
+/** Whether bytes begin with a request that has a method Node does not know. */
+function isRequestLine(bytes: Buffer | undefined): boolean {
+  return bytes !== undefined && /^[A-Za-z!#$%&'*+.^_`|~0-9-]{1,32} \/[\x21-\x7e]* HTTP\/1\.[01]\r\n/.test(bytes.toString('latin1', 0, 40_000))
+}
