@@ -44,7 +44,7 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
   const targets = settings.targets.map((target) => ({ target, prefix: target.name === undefined ? '' : `/${target.name}` }))
   const app = Fastify(serverOptions(settings, log, targets.map(({ prefix }) => prefix)))
   // Bodies are not parsed, whatever their type: to Fastify no method has one.
-  for (const method of ['POST', 'PUT', 'PATCH']) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY']) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request) => {
     throw request.originalUrl.startsWith('/-/') || METHODS.includes(request.method) ? new NotFound() : new MethodNotAllowed()
