@@ -21,25 +21,49 @@ export function jsonBatchOutward(map: UrlMap): ByteTransform {
 
   function turn(bytes: Buffer, whole: boolean): readonly Buffer[] {
     const edits: Edit[] = []
-    for (let at = 0; at < bytes.length; at++) {
-      if (state === 'url') {
-        const url = startOfString(bytes, at, deciding)
-        if (!whole && url.length === bytes.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
-          held = bytes.subarray(at)
-          return splice(bytes, at, edits)
+    for (let at = 0; at < bytes.length;) {
+      switch (state) {
+        case 'url': {
+          const url = startOfString(bytes, at, deciding)
+          if (!whole && url.length === bytes.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
+            held = bytes.subarray(at)
+            return splice(bytes, at, edits)
+          }
+          const found = rewriteJsonUrl(rule, url)
+          if (found !== undefined) edits.push({ from: at, to: at + found.taken, put: found.put })
+          state = 'string'
+          break
         }
-        const found = rewriteJsonUrl(rule, url)
-        if (found !== undefined) edits.push({ from: at, to: at + found.taken, put: found.put })
-        state = 'string'
+        case 'string':
+          at = string(bytes, at)
+          break
+        case 'escape':
+          state = 'string'
+          at++
+          break
+        case 'structure':
+          structure(bytes[at]!)
+          at++
+          break
       }
-      const byte = bytes[at]!
-      if (state === 'escape') state = 'string'
-      else if (state === 'structure') structure(byte)
-      else if (byte === BACKSLASH) state = 'escape'
-      else if (byte === QUOTE) state = 'structure'
-      else if (text.length < LONGEST_NAME) text += String.fromCharCode(byte)
     }
     return splice(bytes, bytes.length, edits)
+  }
+
+  /** Goes on to the end of a string, or to an escaped quote in it. */
+  function string(bytes: Buffer, at: number): number {
+    const quote = bytes.indexOf(QUOTE, at)
+    const end = quote === -1 ? bytes.length : quote
+    if (text.length < LONGEST_NAME) text += bytes.toString('latin1', at, Math.min(end, at + LONGEST_NAME))
+    let escapes = end
+    while (escapes > at && bytes[escapes - 1] === BACKSLASH) escapes--
+    const isEscaped = (end - escapes) % 2 === 1
+    if (quote === -1) {
+      if (isEscaped) state = 'escape'
+      return end
+    }
+    if (!isEscaped) state = 'structure'
+    return quote + 1
   }
 
   function structure(byte: number): void {
