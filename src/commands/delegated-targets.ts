@@ -1,5 +1,5 @@
 import type { Target } from '../config.ts'
-import type { AppRegistration } from '../credentials/app-token.ts'
+import type { AppRegistration } from '../credentials/app-registration.ts'
 import { keptSignIn } from '../credentials/kept-sign-in.ts'
 import type { KeptSignIn } from '../credentials/kept-sign-in.ts'
 import { authorityHostOf, scopeOf } from '../credentials/select.ts'

@@ -1,22 +1,12 @@
 import type { NodeAuthOptions } from '@azure/msal-node'
-import type { Dispatcher } from 'undici'
 
+import type { AppRegistration } from './app-registration.ts'
 import { tokenIn } from './authority-answer.ts'
 import type { FetchedToken, TokenRequest } from './credential.ts'
 import { isMicrosofts } from './endpoints.ts'
 import { AuthorityFailure } from './failure.ts'
 import { network } from './network.ts'
 import type { Network } from './network.ts'
-
-/** The app registration, what its token is for, and the way to the authority. */
-export interface AppRegistration {
-  /** `https://login.microsoftonline.com` */
-  readonly authorityHost: string
-  readonly tenantId: string
-  readonly clientId: string
-  readonly scope: string
-  readonly dispatcher: Dispatcher
-}
 
 /** What the app proves its identity with: exactly one of both. */
 export type Proof = Pick<NodeAuthOptions, 'clientSecret'> | Pick<NodeAuthOptions, 'clientAssertion'>

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 
 import type { Secret } from '../config/secret.ts'
 import { fetchAppToken } from './app-token.ts'
-import type { AppRegistration } from './app-token.ts'
+import type { AppRegistration } from './app-registration.ts'
 import { signAssertion } from './assertion.ts'
 import { CertificateFault, readKeyPair } from './certificate-file.ts'
 import type { KeyPair } from './certificate-file.ts'

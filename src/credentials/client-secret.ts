@@ -1,6 +1,6 @@
 import type { Secret } from '../config/secret.ts'
 import { fetchAppToken } from './app-token.ts'
-import type { AppRegistration } from './app-token.ts'
+import type { AppRegistration } from './app-registration.ts'
 import { AuthorityFailure } from './failure.ts'
 import type { Material } from './rotation.ts'
 

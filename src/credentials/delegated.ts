@@ -1,6 +1,6 @@
 import type { Secret } from '../config/secret.ts'
 import { AADSTS } from './aadsts.ts'
-import type { AppRegistration } from './app-token.ts'
+import type { AppRegistration } from './app-registration.ts'
 import type { FetchToken, Log } from './credential.ts'
 import { endpointsOf } from './endpoints.ts'
 import type { Explanation } from './explanation.ts'

@@ -1,4 +1,4 @@
-import type { AppRegistration } from './app-token.ts'
+import type { AppRegistration } from './app-registration.ts'
 import { answerFailure } from './authority-answer.ts'
 import { exchange } from './exchange.ts'
 import type { ExchangeOptions } from './exchange.ts'

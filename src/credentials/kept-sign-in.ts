@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import type { AppRegistration } from './app-token.ts'
+import type { AppRegistration } from './app-registration.ts'
 
 /** What is kept of a person's sign-in between runs. */
 export interface SignIn {

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 
 import type { Target } from '../config.ts'
 import { environment } from '../config/load.ts'
-import type { AppRegistration } from './app-token.ts'
+import type { AppRegistration } from './app-registration.ts'
 import { certificate } from './certificate.ts'
 import { clientSecret } from './client-secret.ts'
 import type { Credential, FetchToken, Log } from './credential.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import { fetchAppToken } from './app-token.ts'
-import type { AppRegistration } from './app-token.ts'
+import type { AppRegistration } from './app-registration.ts'
 import type { FetchToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
 

@@ -1,4 +1,4 @@
-import type { AppRegistration } from '../../credentials/app-token.ts'
+import type { AppRegistration } from '../../credentials/app-registration.ts'
 import type { Endpoints } from '../../credentials/endpoints.ts'
 
 /** What both ways of signing in work with. */
