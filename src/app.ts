@@ -16,11 +16,13 @@ import type { Credential } from './credentials/credential.ts'
 import { connectCredential } from './credentials/select.ts'
 import type { OutboundAgent } from './dynamics/agent.ts'
 import { connect } from './dynamics/connect.ts'
-import { MethodNotAllowed, NotFound } from './errors.ts'
+import { MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
 import { beginExchange } from './exchange.ts'
 import { health } from './observe/health.ts'
 import { inboundServer } from './inbound/server.ts'
 import { logRequest, requestFacts } from './observe/log.ts'
+import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
+import { watchOverload } from './observe/overload.ts'
 import { METHODS, proxy } from './proxy.ts'
 
 /** What the gateway needs from the process around it. */
@@ -53,30 +55,46 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
   // The head of every request.
   app.decorateRequest('user', undefined)
   app.decorateRequest('exchange')
+  const overload = watchOverload()
+  const metrics = createMetrics(overload)
   app.addHook('onRequest', (request, reply, next) => {
-    request.exchange = beginExchange(request.raw.headers['x-request-id'] as string | undefined, reply.raw, () => {
-      logRequest(log, requestFacts(request, reply))
+    request.exchange = beginExchange(request.raw.headers['x-request-id'] as string | undefined, reply.raw, (exchange) => {
+      const facts = requestFacts(request, reply)
+      logRequest(log, facts)
+      if (facts.entitySet !== 'gateway') metrics.requestDone({ ...facts, ...exchange.spent, own: exchange.own ?? facts.ms })
     })
     next()
   })
+  app.addHook('onClose', async () => overload.close())
 
   // The gateway's own addresses.
   const tokens = new Map<string, Credential['state']>()
   await app.register(health, { tokens, stopping })
+
+  await app.register(async (watched) => {
+    await watched.register(head, settings)
+    await watched.register(host, settings)
+    await watched.register(browser, settings)
+    watched.get('/-/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await metrics.text()))
+  })
 
   // The door: who has business here, and with what. Behind it the environments, each below its prefix.
   await app.register(async (door) => {
     await door.register(head, settings)
     await door.register(host, settings)
     await door.register(browser, settings)
+    door.addHook('onRequest', (_request, _reply, next) => next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined))
     await door.register(authenticate, { identify: knownCallers(settings, jsonReader(agent.reads)) })
     for (const { target, prefix } of targets) {
       const credential = connectCredential(target, { agent: agent.reads, log })
-      const connection = connect(target, { agent, credential, watch: () => undefined, log, bodyLimit: settings.bodyLimit })
-      tokens.set(target.name ?? 'dynamics', credential.state)
+      const name = target.name ?? 'dynamics'
+      const connection = connect(target, { agent, credential, watch: metrics.watch(name), log, bodyLimit: settings.bodyLimit })
+      const directory = userDirectory(connection.send, target)
+      tokens.set(name, credential.state)
+      metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
       await door.register(async (below) => {
         await below.register(allowList, { target, prefix, log })
-        await below.register(impersonate, { target, directory: userDirectory(connection.send, target) })
+        await below.register(impersonate, { target, directory })
         await below.register(proxy, { ...settings, target, prefix, send: connection.send, stopping, judge: ({ caller }, part) => judgePart(caller, part, log) })
       }, { prefix })
       app.addHook('onClose', async () => {

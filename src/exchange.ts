@@ -12,6 +12,8 @@ export interface Exchange extends Departure {
   /** The caller's well-formed `x-request-id`, or a new one. */
   readonly id: string
   readonly spent: Spent
+  /** Milliseconds that the gateway itself took until the answer's head was out; `undefined` before. */
+  own: number | undefined
   /** Why it ended early, if it did. */
   reason: Error | undefined
   /** The error's code, where the gateway itself answered. */
@@ -43,6 +45,7 @@ export function beginExchange(requestId: string | undefined, response: ServerRes
     started: performance.now(),
     id: requestId !== undefined && WELL_FORMED.test(requestId) ? requestId : randomUUID(),
     spent: { token: 0, user: 0, wait: 0, dynamics: 0 },
+    own: undefined,
     reason: undefined,
     onLeave: undefined,
     code: undefined,

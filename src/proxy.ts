@@ -110,6 +110,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         coding,
         transform,
       })
+      const { token, user, wait, dynamics } = exchange.spent
+      exchange.own = performance.now() - exchange.started - token - user - wait - dynamics
     } catch (cause) {
       // A header that may not be written: nothing of the answer has gone out yet.
       body.discard()

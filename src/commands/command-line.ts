@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 
+import type { CommandIo } from './command-io.ts'
 import { commands, help, overview } from './commands.ts'
 import type { Command, CommandName } from './commands.ts'
 import { environment, loadListener, loadSettings, SettingsFault } from '../config/load.ts'
@@ -29,9 +30,19 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   const { config } = options as { config?: string }
   switch (name) {
     case 'serve': return (await import('./serve.ts')).serve(loadSettings(environment(), config))
+    case 'check': return (await import('./check.ts')).check(options as { user?: string, json?: boolean }, await surroundings(config))
+    case 'key': return (await import('./key.ts')).key(print)
     case 'demo': return (await import('./demo.ts')).demo(options)
     case 'healthcheck': return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
   }
+}
+
+/** What the commands for setting up work with. */
+async function surroundings(config: string | undefined): Promise<CommandIo> {
+  const env = environment()
+  const settings = loadSettings(env, config)
+  const { agentFor } = await import('./serve.ts')
+  return { settings, agent: agentFor(settings).reads, env, stdout: process.stdout, stderr: process.stderr }
 }
 
 /** The options of a command, or the exit status when they are wrong or ask for help. */

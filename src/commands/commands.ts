@@ -16,6 +16,16 @@ export const commands = {
     about: 'runs the gateway (what happens without a command, too)',
     usage: 'serve [--config FILE]', options: { config }, status: '0 after SIGTERM or SIGINT, 1 when the settings are wrong',
   },
+  check: {
+    about: 'tries every step to each environment, and says how to mend the first that fails',
+    usage: 'check [--user E-MAIL] [--json] [--config FILE]',
+    options: {
+      user: { type: 'string', about: 'also acts as this user', value: 'E-MAIL' },
+      json: { type: 'boolean', about: 'prints JSON, for scripts' },
+      config,
+    },
+    status: '0 all well, 1 settings wrong, 2 a step failed',
+  },
   demo: {
     about: 'runs gateway, Entra and Dynamics in one process, with sample data',
     usage: 'demo [--port PORT] [--throttle] [--fault AADSTSnnn]',
@@ -25,6 +35,10 @@ export const commands = {
       fault: { type: 'string', about: 'Entra refuses with this error, such as AADSTS7000222; shows what `check` says of it', value: 'AADSTSnnn' },
     },
     status: '0',
+  },
+  key: {
+    about: 'makes a key for a caller, and prints it with its hash for the settings',
+    usage: 'key', options: {}, status: '0',
   },
   healthcheck: {
     about: 'asks a running gateway whether it is ready; for images without a shell',

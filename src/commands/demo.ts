@@ -1,5 +1,6 @@
 import { loadSettings } from '../config/load.ts'
 import { createLog } from '../observe/log.ts'
+import { check } from './check.ts'
 import { run } from './serve.ts'
 
 /** What `demo` may be told. */
@@ -32,6 +33,10 @@ export async function demo({ port, throttle, fault }: DemoOptions): Promise<numb
   const running = await run(settings, log, agent)
   process.on('SIGTERM', running.stop).on('SIGINT', running.stop)
   process.stdout.write(invitation(running.address))
+  if (typeof fault === 'string') {
+    process.stdout.write('What `dynamics-gateway check` says of this fault:\n\n')
+    await check({}, { settings, agent: emulator.dispatcher, env: {}, stdout: process.stdout, stderr: process.stderr, emulated: true })
+  }
   await running.stopped
   await emulator.close()
   return 0
