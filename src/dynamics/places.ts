@@ -23,10 +23,12 @@ interface Waiting {
   readonly turnAway: (error: Error) => void
 }
 
-/** Requests that are refused together are one sign, not many. */
+/** Requests that are refused within this time were there together. */
 const SAME = 1000
-/** After so long without a sign, one more request is tried at once. */
+/** After so long without a sign, one more request is let in at once. */
 const STEP = 2000
+/** As `STEP`, where the next step is one at which Dynamics had too many before. */
+const DARING_STEP = 30_000
 
 /**
  * Places for `most` requests, and a queue for `queue` more. Places that become free go around among the fairness keys, and
@@ -35,6 +37,11 @@ const STEP = 2000
 export function createPlaces({ most, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: Watch }): Places {
   let ceiling = most
   let limit = most
+  /** So many at once were too many. */
+  let tooMany = Infinity
+  /** The requests that were there when the last refusals began, and how many of them were refused: the others were not too many. */
+  let burst = { at: -Infinity, atOnce: 0, refused: 0 }
+  let announced = most
   /** When the limit was last changed, on the clock of `performance.now()`. */
   let changed = 0
   let running = 0
@@ -56,14 +63,22 @@ export function createPlaces({ most, queue, watch }: { readonly most: number, re
   }
 
   function rise(): void {
-    const steps = Math.floor((performance.now() - changed) / STEP)
-    if (steps > 0) set(Math.min(limit + steps, ceiling))
+    const since = performance.now() - changed
+    if (limit + 1 >= tooMany) {
+      if (since < DARING_STEP) return
+      tooMany = limit + 2
+    }
+    const steps = Math.floor(since / STEP)
+    if (steps > 0) set(Math.min(limit + steps, ceiling, tooMany - 1))
   }
 
   function set(next: number): void {
     changed = performance.now()
-    if (next === limit) return
     limit = next
+  }
+
+  function announce(): void {
+    announced = limit
     watch({ kind: 'concurrency', limit })
   }
 
@@ -87,6 +102,7 @@ export function createPlaces({ most, queue, watch }: { readonly most: number, re
   return {
     take({ fairnessKey, departure }) {
       if (limit < ceiling) rise()
+      if (limit !== announced) announce()
       if (running < limit && waiting === 0) {
         running++
         return undefined
@@ -118,15 +134,21 @@ export function createPlaces({ most, queue, watch }: { readonly most: number, re
       if (waiting > 0) fill()
     },
     lower() {
-      if (performance.now() - changed < SAME && limit < ceiling) return
-      set(Math.max(1, Math.floor(limit / 2)))
+      const now = performance.now()
+      if (now - burst.at > SAME) {
+        // The one that was refused has given its place back.
+        burst = { at: now, atOnce: running + 1, refused: 0 }
+        tooMany = Math.max(burst.atOnce, 2)
+      }
+      burst.refused++
+      set(Math.max(1, Math.min(limit, burst.atOnce - burst.refused)))
     },
     suggest(parallel) {
       const next = Math.max(1, Math.min(most, Math.floor(parallel)))
       if (next === ceiling) return
       const followed = limit === ceiling
       ceiling = next
-      if (limit > ceiling || followed) set(ceiling)
+      if (limit > ceiling || followed) set(Math.max(1, Math.min(ceiling, tooMany - 1)))
       fill()
     },
     state: () => ({ running, waiting, limit }),

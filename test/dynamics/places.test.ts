@@ -91,15 +91,38 @@ t.test('who leaves is taken out of the queue', async (t) => {
   t.throws(() => places.take({ fairnessKey: 'b', departure }), { message: 'left' }, 'and who has left does not queue')
 })
 
-t.test('a sign of too many halves the places, once for all who saw it; then they come back slowly', async (t) => {
-  const places = createPlaces({ most: 52, queue: 10, watch() {} })
+t.test('as many as Dynamics took together may be there from now on; then they become slowly more', async (t) => {
+  const events: unknown[] = []
+  const places = createPlaces({ most: 52, queue: 10, watch: (event) => events.push(event) })
+  const { take } = takers(places)
+  take(...Array.from({ length: 6 }, () => 'a'))
 
-  for (let refusal = 0; refusal < 40; refusal++) places.lower()
-  t.equal(places.state().limit, 26)
+  for (let refusal = 0; refusal < 4; refusal++) {
+    places.giveBack()
+    places.lower()
+  }
+  t.equal(places.state().limit, 2, 'four of six were too many')
   await pause(2100)
-  places.take({ fairnessKey: 'a', departure: createDeparture() })
+  take('a')
+  t.equal(places.state().limit, 3)
+  t.same(events, [{ kind: 'concurrency', limit: 3 }])
+})
 
-  t.equal(places.state().limit, 27)
+t.test('where it was too many before, more are tried seldom', async (t) => {
+  const places = createPlaces({ most: 52, queue: 10, watch() {} })
+  const { take } = takers(places)
+  take('a', 'b')
+  places.giveBack()
+  places.lower()
+  t.equal(places.state().limit, 1)
+
+  await pause(2100)
+  take('a')
+  t.equal(places.state().limit, 1)
+
+  places.giveBack()
+  places.lower()
+  t.equal(places.state().limit, 1, 'one at least')
 })
 
 t.test('follows what Dynamics suggests, not beyond the setting', async (t) => {
@@ -111,9 +134,13 @@ t.test('follows what Dynamics suggests, not beyond the setting', async (t) => {
   t.same(limits, [20, 4, 4, 8, 1])
 
   places.suggest(20)
+  takers(places).take(...Array.from({ length: 20 }, () => 'a'))
+  places.giveBack()
   places.lower()
   places.suggest(15)
-  t.equal(places.state().limit, 10, 'a suggestion does not undo a sign of too many')
+  t.equal(places.state().limit, 15)
+  places.suggest(20)
+  t.equal(places.state().limit, 19, 'a suggestion does not undo a sign of too many')
 })
 
 t.test('more places let those in who wait', async (t) => {
