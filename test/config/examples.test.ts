@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseEnv } from 'node:util'
+import t from 'tap'
+
+import { loadSettings } from '../../src/config/load.ts'
+import type { Settings } from '../../src/config.ts'
+
+const folder = fileURLToPath(new URL('../../../config/', import.meta.url))
+/** Files of the machine that the examples name. */
+const NAMED = /\/(?:etc|run|var\/run)\/[\w./-]+/g
+/** Where the secrets of the files come from. */
+const SECRETS = { SALES_CLIENT_SECRET: 's3cret' }
+
+/** What each example is about. */
+const EXAMPLES: Readonly<Record<string, object>> = {
+  'minimal.env': { host: '127.0.0.1', targets: [{ url: { product: 'dataverse' }, credential: { kind: 'client-secret' } }] },
+  'sidecar.env': { host: '127.0.0.1', targets: [{ impersonation: { mode: 'required', header: 'x-forwarded-email' } }] },
+  'managed-identity.env': { targets: [{ credential: { kind: 'managed-identity', clientId: undefined } }] },
+  'workload-identity.env': { targets: [{ credential: { kind: 'workload-identity' } }] },
+  'national-cloud.env': { targets: [{ url: { authorityHost: 'https://login.microsoftonline.us' } }] },
+  'certificate.yaml': { targets: [{ credential: { kind: 'certificate' } }] },
+  'gateway.yaml': {
+    host: '0.0.0.0', trustNetwork: false, callers: [{ name: 'billing' }, { name: 'dashboard' }, { name: 'portal' }],
+    targets: [{ name: 'sales' }, { name: 'service' }, { name: 'finance', url: { product: 'finance-and-operations' } }],
+  },
+}
+
+t.test('every example is loaded here', async t => {
+  t.same(readdirSync(folder).filter((file) => !['README.md', 'schema.json'].includes(file)).sort(), Object.keys(EXAMPLES).sort())
+})
+
+for (const [file, about] of Object.entries(EXAMPLES)) {
+  t.test(`${file} is a gateway that starts`, async t => {
+    const text = readFileSync(join(folder, file), 'utf8')
+    const here = t.testdir(Object.fromEntries((text.match(NAMED) ?? []).map((path) => [basename(path), 'x'])))
+    const moved = text.replace(NAMED, (path) => join(here, basename(path)))
+    t.match(load(t.testdir({ ...contents(here), [file]: moved }), file), about)
+  })
+}
+
+function load(folder: string, file: string): Settings {
+  const path = join(folder, file)
+  return file.endsWith('.env') ? loadSettings(parseEnv(readFileSync(path, 'utf8')) as NodeJS.ProcessEnv, undefined) : loadSettings(SECRETS, path)
+}
+
+function contents(folder: string): Record<string, string> {
+  return Object.fromEntries(readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'utf8')]))
+}
