@@ -2,7 +2,7 @@ import type { Secret } from '../config/secret.ts'
 import { AADSTS } from './aadsts.ts'
 import type { AppRegistration } from './app-registration.ts'
 import type { FetchToken, Log } from './credential.ts'
-import { endpointsOf } from './endpoints.ts'
+import { endpointsOf, isMicrosofts } from './endpoints.ts'
 import type { Explanation } from './explanation.ts'
 import { AuthorityFailure } from './failure.ts'
 import type { KeptSignIn } from './kept-sign-in.ts'
@@ -41,7 +41,7 @@ export function delegated({ app, secret, kept, log }: Delegated): { readonly fet
     try {
       const { token } = await endpointsOf(app, way)
       return await redeem(token, {
-        grant_type: 'refresh_token', client_id: app.clientId, client_secret: secret?.reveal(), refresh_token: refreshToken, scope: delegatedScope(app), claims,
+        grant_type: 'refresh_token', client_id: app.clientId, client_secret: secret?.reveal(), refresh_token: refreshToken, scope: renewalScope(app), claims,
       }, way)
     } catch (error) {
       throw askingForPerson(error)
@@ -58,6 +58,11 @@ export function delegated({ app, secret, kept, log }: Delegated): { readonly fet
       log.warn({ code, file: kept.file }, 'the renewed sign-in cannot be kept, so `dynamics-gateway login` is needed again one day')
     }
   }
+}
+
+/** Entra gives the next refresh token where it is asked for one; others refuse scopes that they did not grant, as offline_access often is. */
+function renewalScope(app: AppRegistration): string {
+  return isMicrosofts(app.authorityHost) ? delegatedScope(app) : app.scope
 }
 
 const NOBODY: Explanation = {
