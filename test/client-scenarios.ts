@@ -65,8 +65,10 @@ export function clientScenarios(t: Test, start: (t: Test) => Promise<Client>): v
     void client.create({ collection: 'contacts', data: { lastname: 'Batch' }, contentId: '1' })
     void client.create({ collection: 'accounts', data: { 'name': 'With contact', 'primarycontactid@odata.bind': '$1' } })
     void client.update({ collection: 'contacts', key: contactId(3), data: { jobtitle: 'Boss' } })
+    void client.associateSingleValued({ collection: 'accounts', primaryKey: accountId(4), navigationProperty: 'primarycontactid',
+      relatedCollection: 'contacts', relatedKey: contactId(6) })
     void client.retrieveMultiple({ collection: 'accounts', select: ['name'], filter: 'name eq \'With contact\'' })
-    const [contact, account, , found] = await client.executeBatch() as [string, string, unknown, { value: unknown[] }]
+    const [contact, account, , , found] = await client.executeBatch() as [string, string, unknown, unknown, { value: unknown[] }]
 
     t.equal(found.value.length, 1)
     t.match(emulator.rows('accounts').find((row) => row['accountid'] === account), { _primarycontactid_value: contact })
@@ -92,5 +94,15 @@ export function clientScenarios(t: Test, start: (t: Test) => Promise<Client>): v
 
     t.equal(decodeURIComponent(file.fileName ?? ''), 'Übersicht.pdf')
     t.ok(Buffer.from(file.data as Uint8Array).equals(data))
+  })
+
+  t.test('is told which part of a batch failed', async (t) => {
+    const { client } = await start(t)
+
+    client.startBatch()
+    void client.retrieve({ collection: 'accounts', key: accountId(1), select: ['name'] })
+    void client.retrieve({ collection: 'accounts', key: '00000000-0000-0000-0000-00000000dead', select: ['name'] })
+
+    await t.rejects(client.executeBatch())
   })
 }

@@ -7,6 +7,9 @@ import { environment, loadListener, loadSettings, SettingsFault } from '../confi
 import { nearest } from '../config/nearest.ts'
 import { version } from './version.ts'
 
+/** What was written behind a command. */
+type Options = Readonly<Record<string, string | boolean | undefined>>
+
 /** Picks one command, and gives the exit status. */
 export async function main(words: readonly string[]): Promise<number> {
   const [first = 'serve', ...rest] = words
@@ -31,10 +34,21 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   switch (name) {
     case 'serve': return (await import('./serve.ts')).serve(loadSettings(environment(), config))
     case 'check': return (await import('./check.ts')).check(options as { user?: string, json?: boolean }, await surroundings(config))
+    case 'login': return withPort(options, async (port) => (await import('./login.ts')).login({ port, device: options['device'] === true }, await surroundings(config)))
+    case 'logout': return (await import('./logout.ts')).logout({}, await surroundings(config))
+    case 'consent': return withPort(options, async (port) => (await import('./consent.ts')).consent({ port, wait: options['wait'] === true }, await surroundings(config)))
     case 'key': return (await import('./key.ts')).key(print)
     case 'demo': return (await import('./demo.ts')).demo(options)
     case 'healthcheck': return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
   }
+}
+
+/** Runs a command with the port that `--port` names, if it is one. */
+async function withPort(options: Options, command: (port: number | undefined) => Promise<number>): Promise<number> {
+  const { port } = options
+  if (port === undefined) return command(undefined)
+  const number = /^\d{1,5}$/.test(String(port)) ? Number(port) : 0
+  return number >= 1 && number <= 65_535 ? command(number) : complain(`--port is no port: write a whole number from 1 to 65535.\n`)
 }
 
 /** What the commands for setting up work with. */
@@ -46,11 +60,11 @@ async function surroundings(config: string | undefined): Promise<CommandIo> {
 }
 
 /** The options of a command, or the exit status when they are wrong or ask for help. */
-function read(name: CommandName, words: readonly string[]): Record<string, string | boolean | undefined> | number {
+function read(name: CommandName, words: readonly string[]): Options | number {
   const { options }: Command = commands[name]
   try {
     const { values } = parseArgs({ args: [...words], options: { ...options, help: { type: 'boolean', short: 'h' } }, strict: true })
-    return values['help'] === true ? print(help(name)) : values as Record<string, string | boolean | undefined>
+    return values['help'] === true ? print(help(name)) : values as Options
   } catch (error) {
     const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec((error as Error).message) ?? []
     const near = nearest(wrong, Object.keys(options))

@@ -26,6 +26,27 @@ export const commands = {
     },
     status: '0 all well, 1 settings wrong, 2 a step failed',
   },
+  login: {
+    about: 'signs a person in once, for a delegated credential',
+    usage: 'login [--port PORT | --device] [--config FILE]',
+    options: {
+      port: { type: 'string', about: 'port of the redirect URI http://localhost:PORT (33333)', value: 'PORT' },
+      device: { type: 'boolean', about: 'shows a code to enter in a browser elsewhere' },
+      config,
+    },
+    status: '0 signed in, 2 not',
+  },
+  logout: { about: 'forgets the person who signed in', usage: 'logout [--config FILE]', options: { config }, status: '0' },
+  consent: {
+    about: 'prints the address at which an administrator consents to the app registration',
+    usage: 'consent [--wait] [--port PORT] [--config FILE]',
+    options: {
+      wait: { type: 'boolean', about: 'waits for the answer at http://localhost:PORT' },
+      port: { type: 'string', about: 'port of the redirect URI (33333)', value: 'PORT' },
+      config,
+    },
+    status: '0 printed or granted, 2 refused',
+  },
   demo: {
     about: 'runs gateway, Entra and Dynamics in one process, with sample data',
     usage: 'demo [--port PORT] [--throttle] [--fault AADSTSnnn]',
