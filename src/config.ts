@@ -103,6 +103,10 @@ export const schema = group('The gateway\'s settings.', {
   headTimeout: duration({ about: 'The longest that the head of a request may take to arrive.', fallback: '10s', least: 100 }),
   bodyTimeout: duration({ about: 'The longest pause while the body of a request arrives, or while a caller takes its answer.', fallback: '60s', least: 100 }),
   maxConnections: wholeNumber({ about: 'Connections of callers at once, at most.', env: 'MAX_CONNECTIONS', fallback: 4096, least: 1, most: 1_000_000 }),
+  allowInspect: flag({
+    about: 'Starts with Node\'s inspector on, or with options that write the memory to a file. Whoever reaches the inspector\'s port reads every secret.',
+    env: 'ALLOW_INSPECT', fallback: false,
+  }),
   logLevel: choice({
     about: 'The least important lines that are logged.',
     env: 'LOG_LEVEL', fallback: 'info', words: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],

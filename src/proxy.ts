@@ -92,7 +92,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   }
 
   /** Hands the answer to the caller. */
-  function pass(answer: Answer, { exchange, raw }: FastifyRequest, reply: FastifyReply, { method, path }: Outbound, map: UrlMap): void {
+  function pass(answer: Answer, { exchange, raw, cors }: FastifyRequest, reply: FastifyReply, { method, path }: Outbound, map: UrlMap): void {
     const { status, body } = answer
     const head = answerHead(answer, map)
     const { headers } = head
@@ -100,6 +100,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const coding = transform === undefined ? undefined : head.coding
     if (head.contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', head.contentEncoding)
     headers.push('x-request-id', exchange.id, 'server-timing', serverTiming(exchange.spent))
+    if (cors !== undefined) headers.push(...cors)
     if (stopping()) headers.push('connection', 'close')
     try {
       deliver(body, reply.raw, {

@@ -245,6 +245,17 @@ t.test('a caller\'s rules hold for paths, queries and batches', async (t) => {
   t.equal((await rawRequest({ port }, batch('GET accounts HTTP/1.1'))).status, 200)
 })
 
+t.test('pages of listed origins may read answers of Dynamics', async (t) => {
+  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, allowedOrigins: ['https://app.contoso.com'] }))
+
+  const answer = await rawRequest({ port }, get('/accounts', 'Origin: https://app.contoso.com', 'Sec-Fetch-Site: cross-site'))
+  t.equal(answer.status, 200)
+  t.match(answer.head, /access-control-allow-origin: https:\/\/app\.contoso\.com\r\n/i)
+  t.match(answer.head, /vary: Origin/i)
+  t.notMatch((await rawRequest({ port }, get('/accounts'))).head, /access-control/i)
+  t.equal((await rawRequest({ port }, get('/accounts', 'Origin: https://evil.example'))).status, 403)
+})
+
 t.test('callers are known before anything else is said about their request', async (t) => {
   const key = 'dgk_a-key-of-this-test'
   const { port, requests, bytes } = await gatewayBeforeRawDynamics(t, (settings) => ({

@@ -4,6 +4,13 @@ import fp from 'fastify-plugin'
 import type { Settings } from '../config.ts'
 import { OriginNotAllowed } from '../errors.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by `browser` where origins are listed: what an answer tells the caller's browser, flat. The gateway's own answers have it already. */
+    cors: readonly string[] | undefined
+  }
+}
+
 /**
  * Turns away pages of other origins: whoever reaches the gateway has the application user's rights,
  * and a page that happens to be open on an internal desktop must not drive it.
@@ -17,12 +24,15 @@ function browser(app: FastifyInstance, settings: BrowserSettings, registered: ()
   const required = requirement(settings.requiredHeader)
   const cors = corsHeaders(settings, required?.name)
 
+  app.decorateRequest('cors', undefined)
   app.addHook('onRequest', (request, reply, done) => {
     const { origin, fetchSite } = request.head
     const listed = origin !== undefined && allowed.has(origin.toLowerCase())
-    if (allowed.size > 0) reply.header('vary', 'Origin')
+    if (allowed.size > 0) {
+      request.cors = listed ? ['vary', 'Origin', 'access-control-allow-origin', origin, 'access-control-expose-headers', cors.expose] : ['vary', 'Origin']
+      for (let index = 0; index < request.cors.length; index += 2) reply.header(request.cors[index]!, request.cors[index + 1])
+    }
     if (listed) {
-      reply.header('access-control-allow-origin', origin).header('access-control-expose-headers', cors.expose)
       if (isPreflight(request)) return answerPreflight(reply)
     } else {
       const same = origin === undefined || origin.toLowerCase() === own || origin.toLowerCase() === ownOrigin(request)

@@ -3,10 +3,12 @@ import type { Logger } from 'pino'
 import { createGateway } from '../app.ts'
 import type { Gateway } from '../app.ts'
 import type { Settings } from '../config.ts'
+import { SettingsFault } from '../config/load.ts'
 import { createAgent } from '../dynamics/agent.ts'
 import type { OutboundAgent } from '../dynamics/agent.ts'
 import { createLog } from '../observe/log.ts'
 import { listen } from './listen.ts'
+import { inspectionFaults } from './process-guard.ts'
 
 /** How long connections that carry no request may still bring one after the gateway was told to stop. */
 const LINGER = 300
@@ -24,6 +26,8 @@ export interface Running {
 
 /** Runs the gateway until it is told to stop, and gives the exit status. */
 export async function serve(settings: Settings): Promise<number> {
+  const faults = inspectionFaults(settings)
+  if (faults.length > 0) throw new SettingsFault(faults)
   const log = await createLog(settings)
   const running = await run(settings, log, agentFor(settings))
   const stop = (signal: NodeJS.Signals): void => {

@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+import { inspectionFaults } from '../../src/commands/process-guard.ts'
+
+const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+
+t.test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async (t) => {
+  // Whoever may send a signal would get a port at which every secret can be read.
+  const gateway = spawn(process.execPath, [main, 'demo'], { env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json' } })
+  t.teardown(() => gateway.kill('SIGKILL'))
+  let said = ''
+  gateway.stderr.on('data', (chunk) => { said += String(chunk) })
+  const url = await new Promise<string>((resolve) => {
+    let printed = ''
+    gateway.stdout.on('data', (chunk) => {
+      printed += String(chunk)
+      const [found] = /http:\/\/(?:127\.0\.0\.1|localhost):\d+/.exec(printed) ?? []
+      if (found !== undefined) resolve(found)
+    })
+  })
+
+  gateway.kill('SIGUSR1')
+  gateway.kill('SIGUSR2')
+
+  for (let attempt = 0; attempt < 5; attempt += 1) t.equal((await fetch(`${url}/-/livez`)).status, 200)
+  t.notMatch(said, /debugger/i)
+  gateway.kill('SIGTERM')
+  t.same(await once(gateway, 'exit'), [0, null])
+})
+
+t.test('does not start with the inspector on', async (t) => {
+  const env = {
+    PATH: process.env['PATH'], DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', PORT: '0',
+  }
+  const gateway = spawn(process.execPath, ['--inspect=127.0.0.1:0', main, 'serve'], { env })
+  let said = ''
+  gateway.stderr.on('data', (chunk) => { said += String(chunk) })
+
+  t.same(await once(gateway, 'close'), [1, null])
+  t.match(said, /ALLOW_INSPECT=true/)
+})
+
+t.test('options that lay the memory open are faults, unless they are meant', (t) => {
+  for (const option of ['--inspect', '--inspect-brk', '--inspect=0', '--inspect-wait', '--heapsnapshot-signal=SIGUSR2', '--heapsnapshot-near-heap-limit=1', '--abort-on-uncaught-exception']) {
+    t.equal(inspectionFaults({ allowInspect: false }, [option]).length, 1, option)
+    t.same(inspectionFaults({ allowInspect: true }, [option]), [], option)
+  }
+  t.same(inspectionFaults({ allowInspect: false }, ['--inspect-port=9229', '--max-old-space-size=100', '']), [])
+  t.end()
+})
