@@ -39,7 +39,6 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
     case 'consent': return withPort(options, async (port) => (await import('./consent.ts')).consent({ port, wait: options['wait'] === true }, await surroundings(config)))
     case 'key': return (await import('./key.ts')).key(print)
     case 'demo': return (await import('./demo.ts')).demo(options)
-    case 'key': return (await import('./key.ts')).key(print)
     case 'healthcheck': return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
   }
 }
