@@ -23,11 +23,12 @@ export function linksFor({ address, prefix, publicUrl, trustedProxies }: Options
   const trusts = trusted(trustedProxies)
 
   return (request, form) => {
-    const own = publicUrl ?? ownBase(request)
+    const own = ownBase(request)
     let map = maps[form].get(own)
     if (map === undefined) {
-      const otherBases = publicUrl === undefined ? [] : [ownBase(request)]
-      map = urlMap(address, { base: own + prefix, otherBases: otherBases.map((base) => base + prefix), form })
+      // Before the gateway may stand a proxy that ends TLS and is not known here: its callers write https.
+      const otherBases = [own, own.replace(/^https?/, (scheme) => (scheme === 'http' ? 'https' : 'http'))]
+      map = urlMap(address, { base: (publicUrl ?? own) + prefix, otherBases: otherBases.map((base) => base + prefix), form })
       maps[form].set(own, map)
     }
     return map
