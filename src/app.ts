@@ -37,6 +37,8 @@ export interface Gateway {
   readonly app: FastifyInstance
   /** Makes it not ready, and lets connections end with the request they carry. */
   readonly stop: () => void
+  /** Reads credentials again, and fetches tokens with them while the present ones stay in use. */
+  readonly reload: () => void
 }
 
 /** The whole gateway, in the order in which a request meets its parts. */
@@ -69,6 +71,7 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
 
   // The gateway's own addresses.
   const tokens = new Map<string, Credential['state']>()
+  const credentials: Credential[] = []
   await app.register(health, { tokens, stopping })
 
   await app.register(async (watched) => {
@@ -86,7 +89,8 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
     door.addHook('onRequest', (_request, _reply, next) => next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined))
     await door.register(authenticate, { identify: knownCallers(settings, jsonReader(agent.reads)) })
     for (const { target, prefix } of targets) {
-      const credential = connectCredential(target, { agent: agent.reads, log })
+      const credential = connectCredential(target, { agent: agent.reads, log: target.name === undefined ? log : log.child({ target: target.name }) })
+      credentials.push(credential)
       const name = target.name ?? 'dynamics'
       const connection = connect(target, { agent, credential, watch: metrics.watch(name), log, bodyLimit: settings.bodyLimit })
       const directory = userDirectory(connection.send, target)
@@ -105,7 +109,11 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
     }
   })
 
-  return { app, stop: () => { ending = true } }
+  return {
+    app,
+    stop: () => { ending = true },
+    reload: () => credentials.forEach((credential) => credential.reload()),
+  }
 }
 
 /**

@@ -22,6 +22,8 @@ export interface Running {
   readonly stopped: Promise<void>
   /** Not ready from now on; running requests finish, then `stopped` ends. A second call ends it at once. */
   readonly stop: () => void
+  /** Reads credentials again; the present tokens stay in use meanwhile. */
+  readonly reload: () => void
 }
 
 /** Runs the gateway until it is told to stop, and gives the exit status. */
@@ -34,7 +36,10 @@ export async function serve(settings: Settings): Promise<number> {
     log.info({ signal }, 'stopping')
     running.stop()
   }
-  process.on('SIGTERM', stop).on('SIGINT', stop)
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', (signal) => {
+    log.info({ signal }, 'reading credentials again')
+    running.reload()
+  })
   await running.stopped
   log.info('stopped')
   log.flush()
@@ -59,7 +64,7 @@ export async function run(settings: Settings, log: Logger, agent: OutboundAgent)
   log.info({ address }, 'listening')
   const drain = drainOf(gateway, settings.shutdownTimeout)
   const stopped = drain.over.then(() => agent.destroy()).catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
-  return { address, log, stopped, stop: drain.next }
+  return { address, log, stopped, stop: drain.next, reload: gateway.reload }
 }
 
 /**
