@@ -99,7 +99,7 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
       await door.register(async (below) => {
         await below.register(allowList, { target, prefix, log })
         await below.register(impersonate, { target, directory })
-        await below.register(proxy, { ...settings, target, prefix, send: connection.send, stopping, judge: ({ caller }, part) => judgePart(caller, part, log) })
+        await below.register(proxy, { ...settings, target, mount: prefix, send: connection.send, stopping, judge: ({ caller }, part) => judgePart(caller, part, log) })
       }, { prefix })
       app.addHook('onClose', async () => {
         credential.close()

@@ -18,8 +18,8 @@ import { inwardTransform, outwardTransform } from './rewriting.ts'
 
 export interface ProxyOptions {
   readonly target: Target
-  /** `/sales`, or nothing where there is one target. */
-  readonly prefix: string
+  /** `/sales`, or nothing where there is one target. (Fastify would add what is called `prefix` once more.) */
+  readonly mount: string
   readonly send: Send
   readonly publicUrl: string | undefined
   readonly trustedProxies: readonly string[]
@@ -40,9 +40,9 @@ const GUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** Passes every request below a prefix to one target, and its answer back. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { target, prefix, send, bodyLimit, stopping, judge } = options
+  const { target, mount, send, bodyLimit, stopping, judge } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
-  const links = linksFor({ address, ...options })
+  const links = linksFor({ address, prefix: mount, ...options })
   const outward = headersOutward(target.impersonation.header)
   const dropped = new Set([...NOT_OUTWARD, target.impersonation.header])
 
@@ -62,7 +62,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   /** Makes the outbound request: constant origin, the path as it was written, headers by list, our own caller id. */
   function prepare(request: FastifyRequest): { readonly map: UrlMap, readonly outbound: Outbound } {
     const { raw, exchange, caller, user } = request
-    const written = request.originalUrl.slice(prefix.length)
+    const written = request.originalUrl.slice(mount.length)
     const mark = written.indexOf('?')
     const path = mark === -1 ? written : written.slice(0, mark)
     const map = links(raw, addressForm(address, path))

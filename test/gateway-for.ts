@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 
 import { pino } from 'pino'
@@ -5,6 +6,7 @@ import type { Test } from 'tap'
 
 import { run } from '../src/commands/serve.ts'
 import type { Running } from '../src/commands/serve.ts'
+import type { Settings } from '../src/config.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { startEmulator } from '../src/emulator/emulator.ts'
 import type { Emulator, EmulatorOptions } from '../src/emulator/emulator.ts'
@@ -24,14 +26,7 @@ export interface Fixture {
 /** Starts both, and ends them with the test. `variables` are added to the settings of an app registration with a secret. */
 export async function gatewayFor(t: Test, variables: NodeJS.ProcessEnv = {}, options: EmulatorOptions = {}): Promise<Fixture> {
   const emulator = await startEmulator(options)
-  let written = ''
-  const log = pino({ level: 'debug' }, new Writable({
-    write: (chunk, _encoding, done) => {
-      written += String(chunk)
-      done()
-    },
-  }))
-  const settings = loadSettings({
+  return start(t, emulator, loadSettings({
     DYNAMICS_URL: emulator.environment,
     AZURE_TENANT_ID: emulator.tenantId,
     AZURE_CLIENT_ID: emulator.clientId,
@@ -39,7 +34,25 @@ export async function gatewayFor(t: Test, variables: NodeJS.ProcessEnv = {}, opt
     PORT: '0',
     SHUTDOWN_TIMEOUT: '2s',
     ...variables,
-  }, undefined)
+  }, undefined))
+}
+
+/** The same with a settings file; what it says of a credential is `credential`, of the emulator's own registration. */
+export async function gatewayWithFile(t: Test, settings: (credential: object) => object): Promise<Fixture> {
+  const emulator = await startEmulator()
+  const credential = { kind: 'client-secret', tenantId: emulator.tenantId, clientId: emulator.clientId, secret: { env: 'SECRET' } }
+  const file = join(t.testdir({ 'gateway.json': JSON.stringify(settings(credential)) }), 'gateway.json')
+  return start(t, emulator, loadSettings({ SECRET: emulator.clientSecret, PORT: '0', SHUTDOWN_TIMEOUT: '2s' }, file))
+}
+
+async function start(t: Test, emulator: Emulator, settings: Settings): Promise<Fixture> {
+  let written = ''
+  const log = pino({ level: 'debug' }, new Writable({
+    write: (chunk, _encoding, done) => {
+      written += String(chunk)
+      done()
+    },
+  }))
   const nothing = async (): Promise<void> => undefined
   const running = await run(settings, log, { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing })
   t.teardown(async () => {
