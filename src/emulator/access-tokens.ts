@@ -36,11 +36,14 @@ export function createAccessTokens(settings: TokenSettings): AccessTokens {
       const now = Math.floor(Date.now() / 1000)
       const who = person === undefined
         ? { idtyp: 'app', oid: serviceObjectId, sub: serviceObjectId, roles: [] }
-        : { oid: person.objectId, sub: person.objectId, scp: 'user_impersonation', name: person.name, upn: person.userName }
+        : {
+            oid: person.objectId, sub: person.objectId, scp: 'user_impersonation', name: person.name,
+            upn: person.userName,
+          }
       return signed({
         aud: audience, iss: `https://sts.windows.net/${tenantId}/`, iat: now, nbf: now, exp: now + settings.lifetime,
-        appid: clientId, appidacr: '1', tid: tenantId, ...who, uti: `${randomBytes(12).toString('base64url')}.${generation}`,
-        ver: '1.0',
+        appid: clientId, appidacr: '1', tid: tenantId, ...who, ver: '1.0',
+        uti: `${randomBytes(12).toString('base64url')}.${generation}`,
       }, key)
     },
     verify(token, audiences) {
@@ -53,7 +56,8 @@ export function createAccessTokens(settings: TokenSettings): AccessTokens {
       if (Number(claims['exp']) <= Date.now() / 1000) return 'expired'
       if (!audiences.includes(String(claims['aud']))) return 'audience'
       if (Number(String(claims['uti']).split('.')[1]) < generation) return 'revoked'
-      return { applicationId: String(claims['appid']), personId: claims['scp'] === undefined ? undefined : claims['oid'] }
+      const isPerson = claims['scp'] !== undefined
+      return { applicationId: String(claims['appid']), personId: isPerson ? claims['oid'] : undefined }
     },
     revoke: () => void (generation += 1),
   }

@@ -54,9 +54,9 @@ function checkOwn(
   if (claims['sub'] !== clientId) throw new EntraError(700021)
   const certificate = certificates.find(({ sha1, sha256 }) =>
     header['x5t#S256'] === undefined ? header['x5t'] === sha1 : header['x5t#S256'] === sha256)
-  const thumbprint = Buffer.from(String(header['x5t#S256'] ?? header['x5t'] ?? ''), 'base64url').toString('hex').toUpperCase()
   if (certificate === undefined || !holds(assertion, header['alg'], certificate.key)) {
-    throw new EntraError(700027, { thumbprint })
+    const named = Buffer.from(String(header['x5t#S256'] ?? header['x5t'] ?? ''), 'base64url')
+    throw new EntraError(700027, { thumbprint: named.toString('hex').toUpperCase() })
   }
   if (!endpoints.includes(String(claims['aud']))) throw new EntraError(700023)
 }

@@ -55,7 +55,8 @@ export function partsOf(environment: Environment, contentType: string, body: Buf
   const [, quoted, bare] = /^multipart\/mixed\s*;.*?\bboundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType) ?? []
   const boundary = quoted ?? bare
   if (boundary === undefined) {
-    throw new DataverseError(415, '0x80060888', `The content type '${contentType}' is not a multipart/mixed with a boundary.`)
+    throw new DataverseError(415, '0x80060888',
+      `The content type '${contentType}' is not a multipart/mixed with a boundary.`)
   }
   return readParts(body, boundary, environment.switches.batchLines === 'strict')
 }

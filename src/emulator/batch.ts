@@ -27,7 +27,9 @@ export function executeBatch(environment: Environment, operation: Operation, aro
   if (operation.method !== 'POST') throw noMethod(operation.method)
   const { continueOnError, applied } = preferencesOf(operation)
   const parts = partsOf(environment, operation.headers.get('content-type') ?? '', operation.body)
-  if (count(environment, parts) > mostOperations) throw badPayload(`A batch holds more than ${mostOperations} operations.`)
+  if (count(environment, parts) > mostOperations) {
+    throw badPayload(`A batch holds more than ${mostOperations} operations.`)
+  }
 
   const boundary = `batchresponse_${randomUUID()}`
   let text = ''

@@ -36,7 +36,8 @@ export function answerDataverse(dataverse: Dataverse, request: DataverseRequest)
   }
 }
 
-function admitted({ environment, accessTokens, throttle, faults, claims }: Dataverse, request: DataverseRequest): Reply {
+function admitted(dataverse: Dataverse, request: DataverseRequest): Reply {
+  const { environment, accessTokens, throttle, faults, claims } = dataverse
   const { path } = parted(request.target)
   const method = methodOf(request)
   if (request.target.length > longestUrl) throw new DataverseError(400, '', 'Bad Request - Request Too Long')
@@ -50,8 +51,8 @@ function admitted({ environment, accessTokens, throttle, faults, claims }: Datav
   const principal = token === undefined ? 'malformed' : accessTokens.verify(token, audiences)
   if (typeof principal === 'string') return challenge(request.origin, principal === 'revoked' ? claims() : undefined)
   if (environment.switches.organization === 'disabled') {
-    throw new DataverseError(403, '0x8004A104', 'The Dynamics 365 organization you are attempting to access is currently '
-      + 'disabled.  Please contact your system administrator')
+    throw new DataverseError(403, '0x8004A104', 'The Dynamics 365 organization you are attempting to access is '
+      + 'currently disabled.  Please contact your system administrator')
   }
   const refusal = throttle.refusal()
   if (refusal !== undefined) return refusal

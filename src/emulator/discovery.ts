@@ -7,7 +7,8 @@ import { tenantId } from './registration.ts'
 /** `GET /{tenant}/v2.0/.well-known/openid-configuration`. */
 export function openIdConfiguration({ origin }: EntraRequest, tenant: string): Reply {
   checkTenant(tenant)
-  const [base, id] = [`${origin}/${tenant}`, tenant === 'common' || tenant === 'organizations' ? '{tenantid}' : tenantId]
+  const base = `${origin}/${tenant}`
+  const id = tenant === 'common' || tenant === 'organizations' ? '{tenantid}' : tenantId
   return entraJson(200, {
     token_endpoint: `${base}/oauth2/v2.0/token`,
     token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt', 'client_secret_basic'],
@@ -30,7 +31,9 @@ export function openIdConfiguration({ origin }: EntraRequest, tenant: string): R
 export function instanceDiscovery({ origin, query }: EntraRequest): Reply {
   const endpoint = new URLSearchParams(query).get('authorization_endpoint') ?? ''
   const [, tenant = 'common'] = /^https?:\/\/[^/]+\/([^/]+)\//.exec(endpoint) ?? []
-  const hosts = ['login.microsoftonline.com', 'login.windows.net', 'login.microsoft.com', 'sts.windows.net', new URL(origin).host]
+  const hosts = [
+    'login.microsoftonline.com', 'login.windows.net', 'login.microsoft.com', 'sts.windows.net', new URL(origin).host,
+  ]
   return entraJson(200, {
     tenant_discovery_endpoint: `${origin}/${tenant}/v2.0/.well-known/openid-configuration`,
     'api-version': '1.1',

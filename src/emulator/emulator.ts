@@ -18,7 +18,9 @@ import { defaultSwitches, type Switches } from './switches.ts'
 import { createThrottle } from './throttle.ts'
 
 export { accountId, contactId } from './sample-data.ts'
-export type { DataverseFault, EntraFault, Execution, FaultQueue, FederatedIssuer, ReceivedRequest, Row, SignIn, Switches }
+export type {
+  DataverseFault, EntraFault, Execution, FaultQueue, FederatedIssuer, ReceivedRequest, Row, SignIn, Switches,
+}
 export { clientId, clientSecret, tenantId }
 
 /** How an emulator is started. */
@@ -103,7 +105,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const authority = new URL(authorityOf(named[0])).host
   const store = createStore()
   const switches = defaultSwitches()
-  const environment = { store, files: createFileStore(), switches, origins }
+  const environment = { store, files: createFileStore(), background: new Set<string>(), switches, origins }
   addSampleData(environment)
 
   const tokens: TokenSettings = { lifetime: options.tokenLifetime ?? 3599, refreshIn: undefined }

@@ -6,6 +6,8 @@ import type { Switches } from './switches.ts'
 export interface Environment {
   readonly store: Store
   readonly files: FileStore
+  /** Ids of operations that run in the background. */
+  readonly background: Set<string>
   readonly switches: Switches
   /** Origins that are its own: the plain host, the `.api.` host, and where the emulator listens. */
   readonly origins: Origins

@@ -23,7 +23,8 @@ export function badQuery(message: string): DataverseError {
 export function badPayload(message: string, entity = ''): DataverseError {
   return new DataverseError(400, '0x80048d19',
     `Error identified in Payload provided by the user for Entity :'${entity}', For more information on this error `
-    + `please follow this help link https://go.microsoft.com/fwlink/?linkid=2195293  ---->  InnerException : ${message}`)
+    + 'please follow this help link https://go.microsoft.com/fwlink/?linkid=2195293  ---->  '
+    + `InnerException : ${message}`)
 }
 
 /** 404 for an entity set or property which there is not. */

@@ -9,7 +9,8 @@ export function dataverseFaultAnswer(fault: DataverseFault, origin: string): Rep
   switch (fault.kind) {
     case 'throttle': return throttled(fault.limit ?? 'count', fault.retryAfter ?? 1, fault.asDate === true)
     case 'deadlock': return odataError(500, '0x80044150', 'SQL Server error calling BeginTransaction: Transaction was '
-      + 'deadlocked on lock resources with another process and has been chosen as the deadlock victim. Sql Number: 1205')
+      + 'deadlocked on lock resources with another process and has been chosen as the deadlock victim. '
+      + 'Sql Number: 1205')
     case 'challenge': return challenge(origin, fault.claims)
     default: return sharedAnswer(fault)
   }
@@ -43,8 +44,9 @@ export function throttled(limit: Limit, seconds: number, asDate: boolean): Reply
 
 const limits: Readonly<Record<Limit, readonly [code: string, message: string]>> = {
   count: ['0x80072322', 'Number of requests exceeded the limit of 6000 over time window of 300 seconds.'],
-  time: ['0x80072321', 'Combined execution time of incoming requests exceeded limit of 1,200,000 milliseconds over time '
-    + 'window of 300 seconds. Decrease number of concurrent requests or reduce the duration of requests and try again later.'],
+  time: ['0x80072321', 'Combined execution time of incoming requests exceeded limit of 1,200,000 milliseconds over '
+    + 'time window of 300 seconds. Decrease number of concurrent requests or reduce the duration of requests and try '
+    + 'again later.'],
   concurrency: ['0x80072326', 'Number of concurrent requests exceeded the limit of 52.'],
 }
 
@@ -58,13 +60,14 @@ function sharedAnswer(fault: TransportFault): Reply | undefined {
     case 'html': return {
       status: fault.status ?? 502,
       headers: [['Content-Type', 'text/html']],
-      body: '<!DOCTYPE html><html><head><title>Bad Gateway</title></head><body><h1>502 - Web server received an invalid '
-        + 'response while acting as a gateway or proxy server.</h1></body></html>',
+      body: '<!DOCTYPE html><html><head><title>Bad Gateway</title></head><body><h1>502 - Web server received an '
+        + 'invalid response while acting as a gateway or proxy server.</h1></body></html>',
     }
     case 'unavailable': {
       const { retryAfter } = fault
       const value = retryAfter === 'date' ? new Date(Date.now() + 2000).toUTCString() : String(retryAfter)
-      return odataError(503, '0x80040216', 'The service is unavailable.', retryAfter === undefined ? [] : [['Retry-After', value]])
+      const headers: readonly Header[] = retryAfter === undefined ? [] : [['Retry-After', value]]
+      return odataError(503, '0x80040216', 'The service is unavailable.', headers)
     }
     default: return undefined
   }

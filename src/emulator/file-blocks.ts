@@ -51,11 +51,15 @@ function commit(environment: Environment, operation: Operation): Reply {
   const { type, row, column, blocks } = transferOf(environment, body)
   const list = body['BlockList']
   const chunks = (Array.isArray(list) ? list as readonly Json[] : []).map((id) => blocks.get(String(id)))
-  if (chunks.length === 0 || chunks.includes(undefined)) throw badPayload('BlockList names a block that was not uploaded.')
+  if (chunks.length === 0 || chunks.includes(undefined)) {
+    throw badPayload('BlockList names a block that was not uploaded.')
+  }
   const content = Buffer.concat(chunks as Buffer[])
   const mimeType = typeof body['MimeType'] === 'string' ? body['MimeType'] : 'application/octet-stream'
   const id = keepFile(environment, operation, type, row, column, { name: textOf(body, 'FileName'), mimeType, content })
-  return answer(environment, operation, 'CommitFileBlocksUploadResponse', { FileId: id, FileSizeInBytes: content.length })
+  return answer(environment, operation, 'CommitFileBlocksUploadResponse', {
+    FileId: id, FileSizeInBytes: content.length,
+  })
 }
 
 function startDownload(environment: Environment, operation: Operation): Reply {
@@ -72,7 +76,8 @@ function downloadBlock(environment: Environment, operation: Operation): Reply {
   const body = bodyOf(operation, '')
   const { type, row, column } = transferOf(environment, body)
   const from = Number(body['Offset'] ?? 0)
-  const data = fileIn(environment, type, row, column).content.subarray(from, from + Number(body['BlockLength'] ?? chunkSize))
+  const { content } = fileIn(environment, type, row, column)
+  const data = content.subarray(from, from + Number(body['BlockLength'] ?? chunkSize))
   return answer(environment, operation, 'DownloadBlockResponse', { Data: data.toString('base64') })
 }
 
@@ -89,8 +94,9 @@ function deleteFile(environment: Environment, operation: Operation): Reply {
 
 function begin(environment: Environment, body: JsonObject): string {
   const target = body['Target']
-  const type = isObject(target) ? typeNamed(String(target['@odata.type']).replace('Microsoft.Dynamics.CRM.', '')) : undefined
-  if (!isObject(target) || type === undefined) throw badPayload('Target is missing or names no entity type.')
+  if (!isObject(target)) throw badPayload('Target is missing.')
+  const type = typeNamed(String(target['@odata.type']).replace('Microsoft.Dynamics.CRM.', ''))
+  if (type === undefined) throw badPayload('Target names no entity type.')
   const row = existing(environment, type, { id: String(target[type.key]).toLowerCase() })
   const column = textOf(body, 'FileAttributeName')
   if (type.columns[column]?.type !== 'file') throw badPayload(`'${column}' is not a file column.`)
@@ -114,5 +120,6 @@ function textOf(body: JsonObject, name: string): string {
 
 function answer(environment: Environment, operation: Operation, type: string, json: JsonObject): Reply {
   const writing = writingOf(environment, operation)
-  return jsonReply(200, { '@odata.context': `${writing.root}/$metadata#Microsoft.Dynamics.CRM.${type}`, ...json }, writing)
+  const context = `${writing.root}/$metadata#Microsoft.Dynamics.CRM.${type}`
+  return jsonReply(200, { '@odata.context': context, ...json }, writing)
 }

@@ -17,7 +17,7 @@ export function fileColumn(
   environment: Environment, operation: Operation, type: EntityType, row: Row, column: string, plain: boolean,
 ): Reply {
   switch (operation.method) {
-    case 'GET': return plain ? download(environment, operation, type, row, column) : asJson(environment, operation, type, row, column)
+    case 'GET': return (plain ? download : asJson)(environment, operation, type, row, column)
     case 'PUT': case 'PATCH': return upload(environment, operation, type, row, column)
     case 'DELETE': {
       environment.files.files.delete(placeOf(type, row, column))
@@ -41,7 +41,10 @@ export function keepFile(
 /** The file in a column, or 404. */
 export function fileIn(environment: Environment, type: EntityType, row: Row, column: string): StoredFile {
   const file = environment.files.files.get(placeOf(type, row, column))
-  if (file === undefined) throw new DataverseError(404, '0x80040217', `No file attachment found for attribute: ${column} EntityId: ${String(row[type.key])}.`)
+  if (file === undefined) {
+    throw new DataverseError(404, '0x80040217',
+      `No file attachment found for attribute: ${column} EntityId: ${String(row[type.key])}.`)
+  }
   return file
 }
 
@@ -53,7 +56,9 @@ function upload(
   const name = options.get('x-ms-file-name') ?? headers.get('x-ms-file-name')
   const token = options.get('sessiontoken')
   if (token !== undefined) return chunk(environment, operation, type, row, token)
-  if (name === undefined || name === '') throw badPayload('The x-ms-file-name header or query option is missing.', type.set)
+  if (name === undefined || name === '') {
+    throw badPayload('The x-ms-file-name header or query option is missing.', type.set)
+  }
   if (headers.get('x-ms-transfer-mode') === 'chunked') {
     if (body.length > 0) throw badPayload('A chunked upload starts without a body.', type.set)
     const started = randomBytes(24).toString('base64url')
@@ -79,13 +84,14 @@ function chunk(environment: Environment, operation: Operation, type: EntityType,
   const received = started.chunks.reduce((sum, { length }) => sum + length, 0)
   const expected = Number(to) - Number(from) + 1
   if (size === undefined || Number(from) !== received || expected !== operation.body.length) {
-    throw badPayload(`Content-Range does not follow the ${received} bytes received, or not the length of the body.`, type.set)
+    throw badPayload(`Content-Range does not fit the body, or not the ${received} bytes received before.`, type.set)
   }
   started.chunks.push(operation.body)
   if (Number(to) + 1 < Number(size)) return { status: 206, headers: [] }
   environment.files.uploads.delete(token)
   const { name, column, chunks } = started
-  keepFile(environment, operation, type, row, column, { name, mimeType: mimeTypeOf(name), content: Buffer.concat(chunks) })
+  const content = Buffer.concat(chunks)
+  keepFile(environment, operation, type, row, column, { name, mimeType: mimeTypeOf(name), content })
   return { status: 204, headers: [] }
 }
 
@@ -137,7 +143,8 @@ function bounds(range: string, length: number): { readonly from: number, readonl
   const start = from === '' ? Math.max(0, length - Number(to)) : Number(from)
   const end = from === '' || to === '' ? length - 1 : Math.min(Number(to), length - 1)
   if ((from === '' && to === '') || start > end) {
-    throw new DataverseError(416, '0x80060888', 'The range is not satisfiable.', [['Content-Range', `bytes */${length}`]])
+    const whole = ['Content-Range', `bytes */${length}`] as const
+    throw new DataverseError(416, '0x80060888', 'The range is not satisfiable.', [whole])
   }
   return { from: start, to: end }
 }

@@ -1,7 +1,8 @@
-import { blockActions } from './file-blocks.ts'
 import type { Keys, Segment } from './address.ts'
+import { exportAccounts } from './background.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noMethod } from './errors.ts'
+import { blockActions } from './file-blocks.ts'
 import { guidOf } from './guid.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { Operation, Reply } from './operation.ts'
@@ -11,7 +12,7 @@ import type { Row } from './rows.ts'
 
 /** Answers an unbound function or action, as `WhoAmI`; `undefined` when there is none of that name. */
 export function unbound(environment: Environment, operation: Operation, { name, keys }: Segment): Reply | undefined {
-  const action = blockActions.get(name)
+  const action = name === 'sample_ExportAccounts' ? exportAccounts : blockActions.get(name)
   if (action !== undefined) {
     if (operation.method !== 'POST') throw noMethod(operation.method)
     return action(environment, operation)
@@ -99,5 +100,6 @@ function privilegesOf({ switches }: Environment, user: Row): readonly { readonly
 
 function answer(environment: Environment, operation: Operation, type: string, json: JsonObject): Reply {
   const writing = writingOf(environment, operation)
-  return jsonReply(200, { '@odata.context': `${writing.root}/$metadata#Microsoft.Dynamics.CRM.${type}`, ...json }, writing)
+  const context = `${writing.root}/$metadata#Microsoft.Dynamics.CRM.${type}`
+  return jsonReply(200, { '@odata.context': context, ...json }, writing)
 }

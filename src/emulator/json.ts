@@ -8,7 +8,7 @@ export class RawNumber {
 }
 
 /** Any value of a JSON document, with integers beyond 2^53 as `bigint`. */
-export type Json = null | boolean | number | bigint | string | RawNumber | readonly Json[] | { readonly [name: string]: Json }
+export type Json = null | boolean | number | bigint | string | RawNumber | readonly Json[] | JsonObject
 
 /** A JSON object. */
 export type JsonObject = { readonly [name: string]: Json }
@@ -26,9 +26,9 @@ export function writeJson(value: Json): string {
   if (Array.isArray(value)) return `[${(value as Json[]).map(writeJson).join(',')}]`
   let text = '{'
   for (const [name, member] of Object.entries(value as JsonObject)) {
-    text += `${text.length > 1 ? ',' : ''}${JSON.stringify(name)}:${writeJson(member)}`
+    text += (text.length > 1 ? ',' : '') + JSON.stringify(name) + ':' + writeJson(member)
   }
-  return `${text}}`
+  return text + '}'
 }
 
 const space = /[ \t\n\r]*/y

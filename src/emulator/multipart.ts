@@ -25,7 +25,8 @@ export interface Http {
 export function readParts(body: Buffer, boundary: string, strict: boolean): Part[] {
   // One character is one byte, so that positions in the text are positions in the body.
   const text = body.toString('latin1')
-  const delimiter = new RegExp(`(^|\\r?\\n)--${boundary.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(--)?[ \\t]*(\\r?\\n|$)`, 'g')
+  const name = boundary.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const delimiter = new RegExp(`(^|\\r?\\n)--${name}(--)?[ \\t]*(\\r?\\n|$)`, 'g')
   const parts: Part[] = []
   let start: number | undefined
   for (;;) {

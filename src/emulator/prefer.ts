@@ -31,6 +31,7 @@ export function preferencesOf({ headers }: Operation): Preferences {
     annotations.length > 0 ? `odata.include-annotations="${annotations.join(',')}"` : '',
     pageSize > 0 ? `odata.maxpagesize=${pageSize}` : '',
     found.has('odata.track-changes') ? 'odata.track-changes' : '',
+    found.has('respond-async') ? 'respond-async' : '',
     found.has('odata.continue-on-error') ? 'odata.continue-on-error' : '',
   ].filter((each) => each !== '').join(', ')
   return {

@@ -29,7 +29,8 @@ export interface Order {
 }
 
 const known = new Set([
-  '$select', '$expand', '$filter', '$orderby', '$top', '$count', '$skiptoken', '$deltatoken', '$format', '$apply', '$id',
+  '$select', '$expand', '$filter', '$orderby', '$top', '$count', '$skiptoken', '$deltatoken', '$format', '$apply',
+  '$id',
 ])
 
 /** Reads the options of a query on `type`; throws 400 for what Dataverse does not know. */
@@ -73,8 +74,9 @@ function expandOf(text: string | undefined, type: EntityType): Expansion[] {
     const [, name = part, inner = ''] = /^\s*([\w.]+)\s*(?:\((.*)\))?\s*$/s.exec(part) ?? []
     const { [name]: lookup } = type.lookups
     const { [name]: collection } = type.collections
-    if (lookup !== undefined) return { name, to: { lookup }, query: innerQuery(inner, lookup.set), text: inner }
-    if (collection !== undefined) return { name, to: { collection }, query: innerQuery(inner, collection.set), text: inner }
+    const text = inner
+    if (lookup !== undefined) return { name, to: { lookup }, query: innerQuery(text, lookup.set), text }
+    if (collection !== undefined) return { name, to: { collection }, query: innerQuery(text, collection.set), text }
     throw badQuery(`Could not find a property named '${name}' on type 'Microsoft.Dynamics.CRM.${type.name}'.`)
   })
 }

@@ -12,8 +12,12 @@ export function reach(origin: string, hosts: ReadonlySet<string>, certificate: s
   })
   const connect: typeof connector = (asked, callback) => {
     const host = asked.port === '' || asked.port === undefined ? asked.hostname : `${asked.hostname}:${asked.port}`
-    if (hosts.has(host.toLowerCase())) connector({ ...asked, protocol, hostname, port, host: `${hostname}:${port}` }, callback)
-    else callback(Object.assign(new Error(`The emulator does not lead to ${asked.hostname}`), { code: 'ECONNREFUSED' }), null)
+    if (hosts.has(host.toLowerCase())) {
+      connector({ ...asked, protocol, hostname, port, host: `${hostname}:${port}` }, callback)
+    } else {
+      const refused = new Error(`The emulator does not lead to ${asked.hostname}`)
+      callback(Object.assign(refused, { code: 'ECONNREFUSED' }), null)
+    }
   }
   return new Agent({ connect, maxHeaderSize: 256 * 1024 })
 }

@@ -41,7 +41,8 @@ export function readCollection(
   }
   json['value'] = page.rows.map((row) => expanded(row, type, query, writing))
   if (page.next !== undefined) {
-    json['@odata.nextLink'] = `${writing.root}/${path}?${joined(without(rawQuery, '$skiptoken'), '$skiptoken', page.next)}`
+    const next = joined(without(rawQuery, '$skiptoken'), '$skiptoken', page.next)
+    json['@odata.nextLink'] = `${writing.root}/${path}?${next}`
   } else if (preferences.trackChanges) {
     json['@odata.deltaLink'] = deltaLink(environment, writing, type, rawQuery)
   }
@@ -139,7 +140,8 @@ function pageOf(
   const page = all.slice(start, start + size)
   const last = page.at(-1)
   const more = start + size < all.length && last !== undefined
-  return { rows: page, next: more ? skipToken(type.key, { page: mark.page + 1, last: String(last[type.key]) }) : undefined }
+  if (!more) return { rows: page, next: undefined }
+  return { rows: page, next: skipToken(type.key, { page: mark.page + 1, last: String(last[type.key]) }) }
 }
 
 function expanded(row: Row, type: EntityType, query: Query, writing: Writing): Record<string, Json> {

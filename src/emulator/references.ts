@@ -67,7 +67,9 @@ function many(
     case 'DELETE': {
       const url = queryOptions(parted(operation.target).query).get('$id')
       if (url === undefined && keys === undefined) throw badQuery('The $id query option is missing.')
-      const other = keys === undefined ? targetRow(environment, operation, String(url)) : targetOf(environment, target, keys)
+      const other = keys === undefined
+        ? targetRow(environment, operation, String(url))
+        : targetOf(environment, target, keys)
       link(environment, operation, type, row, collection, other, false)
       return { status: 204, headers: [] }
     }
@@ -95,7 +97,9 @@ function named(environment: Environment, operation: Operation, type: EntityType,
   const url = bodyOf(operation, type.set)['@odata.id']
   if (typeof url !== 'string') throw badPayload('The property \'@odata.id\' is missing.', type.set)
   const target = targetRow(environment, operation, url)
-  if (target.type.set !== set) throw badPayload(`A ${target.type.name} does not fit where a row of '${set}' belongs.`, type.set)
+  if (target.type.set !== set) {
+    throw badPayload(`A ${target.type.name} does not fit where a row of '${set}' belongs.`, type.set)
+  }
   return target
 }
 

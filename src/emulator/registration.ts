@@ -16,7 +16,8 @@ export const defaultEnvironment = 'https://contoso.crm4.dynamics.com'
 /** The authority of an environment's cloud, whose host is served besides loopback. */
 export function authorityOf(environment: string): string {
   if (/\.(microsoftdynamics|appsplatform|dynamics)\.us$/.test(environment)) return 'https://login.microsoftonline.us'
-  return environment.endsWith('.dynamics.cn') ? 'https://login.partner.microsoftonline.cn' : 'https://login.microsoftonline.com'
+  if (environment.endsWith('.dynamics.cn')) return 'https://login.partner.microsoftonline.cn'
+  return 'https://login.microsoftonline.com'
 }
 
 /** Id of the emulated Dataverse organisation. */

@@ -37,7 +37,9 @@ export function etagOf(row: Row): string {
 
 function columnsOf(type: EntityType, query: Query): readonly string[] {
   // An image travels only when it is asked for.
-  if (query.select === undefined) return Object.keys(type.columns).filter((name) => type.columns[name]?.type !== 'image')
+  if (query.select === undefined) {
+    return Object.entries(type.columns).filter(([, column]) => column.type !== 'image').map(([name]) => name)
+  }
   // The key always comes along.
   return [...new Set([...query.select, type.key])]
 }
@@ -63,16 +65,21 @@ function writeColumn(
   json[column] = definition.type === 'money' && typeof value === 'number' ? new RawNumber(value.toFixed(4)) : value
 }
 
+const lookupAnnotations = [
+  'OData.Community.Display.V1.FormattedValue', 'Microsoft.Dynamics.CRM.associatednavigationproperty',
+  'Microsoft.Dynamics.CRM.lookuplogicalname',
+]
+
 function writeLookupAnnotations(
   json: Record<string, Json>, column: string, row: Row, type: EntityType, { environment, preferences }: Writing,
 ): void {
   const id = row[column]
-  if (typeof id !== 'string') return
+  const { annotated } = preferences
+  if (typeof id !== 'string' || !lookupAnnotations.some(annotated)) return
   const candidates = Object.entries(type.lookups).filter(([, lookup]) => lookup.column === column)
   const [navigation, lookup] = candidates.find(([, { set }]) => environment.store.table(set).rows.has(id)) ?? []
   if (navigation === undefined || lookup === undefined) return
   const target = typeOf(lookup.set)
-  const { annotated } = preferences
   if (annotated('OData.Community.Display.V1.FormattedValue')) {
     const title = environment.store.table(target.set).rows.get(id)?.[target.title]
     if (typeof title === 'string') json[`${column}@OData.Community.Display.V1.FormattedValue`] = title

@@ -1,4 +1,5 @@
 import { apiRoot, type Keys, parted, queryOptions, type Segment, segmentsOf } from './address.ts'
+import { backgroundStatus, statusPath } from './background.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noMethod, noSegment } from './errors.ts'
 import { fileColumn } from './files.ts'
@@ -36,6 +37,8 @@ export function errorReply(cause: unknown): Reply {
 function dispatched(environment: Environment, operation: Operation): Reply {
   const { path, query } = parted(operation.target)
   if (/^\/Image\/download\.aspx$/i.test(path)) return imageOf(environment, operation)
+  const [, background] = statusPath.exec(path) ?? []
+  if (background !== undefined) return backgroundStatus(environment, operation, background)
   if (!apiRoot.test(path) && path !== '/api/data/version') throw nothingThere(operation)
 
   const options = queryOptions(query)
@@ -52,8 +55,9 @@ function dispatched(environment: Environment, operation: Operation): Reply {
     return reply
   }
   if (first.name === 'systemusers' && operation.method === 'GET' && !environment.switches.mayReadUsers) {
-    throw new DataverseError(403, '0x80040220', `Principal user (Id=${String(operation.identity.user['systemuserid'])}, `
-      + 'type=8) is missing prvReadUser privilege (Id=ee44e1c5-c6a4-4a91-9c1a-9a1b1e4f1f10) on OTC=8 for entity \'systemuser\'.')
+    const { identity: { user } } = operation
+    throw new DataverseError(403, '0x80040220', `Principal user (Id=${String(user['systemuserid'])}, type=8) is `
+      + 'missing prvReadUser privilege (Id=ee44e1c5-c6a4-4a91-9c1a-9a1b1e4f1f10) on OTC=8 for entity \'systemuser\'.')
   }
   return first.keys === undefined
     ? onCollection(environment, operation, type, [...environment.store.table(type.set).rows.values()], rest, type.set)

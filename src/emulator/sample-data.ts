@@ -30,14 +30,15 @@ export function addSampleData(environment: Environment): void {
 
 const places: readonly (readonly [city: string, country: string, code: string])[] = [
   ['Amsterdam', 'Netherlands', '1011 AB'], ['Zürich', 'Switzerland', '8001'], ['København', 'Denmark', '1050'],
-  ['Wien', 'Austria', '1010'], ['Málaga', 'Spain', '29001'], ['Łódź', 'Poland', '90-001'], ['Leeds', 'United Kingdom', 'LS1 1UR'],
-  ['Lyon', 'France', '69001'], ['Torino', 'Italy', '10121'], ['Göteborg', 'Sweden', '411 01'], ['Cork', 'Ireland', 'T12'],
+  ['Wien', 'Austria', '1010'], ['Málaga', 'Spain', '29001'], ['Łódź', 'Poland', '90-001'],
+  ['Leeds', 'United Kingdom', 'LS1 1UR'], ['Lyon', 'France', '69001'], ['Torino', 'Italy', '10121'],
+  ['Göteborg', 'Sweden', '411 01'], ['Cork', 'Ireland', 'T12'],
 ]
 
 const firstWords = [
-  'Alpine', 'Northwind', 'Fabrikam', 'Litware', 'Proseware', 'Wingtip', 'Coho', 'Trey', 'Lucerne', 'Margie’s', 'Relecloud',
-  'Tailspin', 'Blue Yonder', 'Woodgrove', 'Fourth Coffee', 'Humongous', 'Consolidated', 'Adatum', 'Datum', 'Munson’s', 'Søren & Sønner',
-  'Bäckerei Müller',
+  'Alpine', 'Northwind', 'Fabrikam', 'Litware', 'Proseware', 'Wingtip', 'Coho', 'Trey', 'Lucerne', 'Margie’s',
+  'Relecloud', 'Tailspin', 'Blue Yonder', 'Woodgrove', 'Fourth Coffee', 'Humongous', 'Consolidated', 'Adatum', 'Datum',
+  'Munson’s', 'Søren & Sønner', 'Bäckerei Müller',
 ]
 
 const secondWords = ['Traders', 'Logistics', 'Ski House', 'Vineyard', 'Publishing']
@@ -70,12 +71,14 @@ function account(number: number): Row {
 }
 
 const firstNames = [
-  'Yvonne', 'Susanna', 'Nancy', 'Maria', 'Sidney', 'Scott', 'Robert', 'Rene', 'Jim', 'Patrick', 'Paul', 'Zoë', 'Björn', 'Søren',
-  'Łukasz', '明', 'Aoife', 'Chloé', 'Iñigo', 'Ægir',
+  'Yvonne', 'Susanna', 'Nancy', 'Maria', 'Sidney', 'Scott', 'Robert', 'Rene', 'Jim', 'Patrick', 'Paul', 'Zoë', 'Björn',
+  'Søren', 'Łukasz', '明', 'Aoife', 'Chloé', 'Iñigo', 'Ægir',
 ]
 
-const lastNames = ['McKay', 'Stubberod', 'Anderson', 'Campbell', 'Higa', 'Konersmann', 'Lyon', 'Valdes', 'Glynn', 'Sandström',
-  'O’Brien', 'Müller', 'Cannon']
+const lastNames = [
+  'McKay', 'Stubberod', 'Anderson', 'Campbell', 'Higa', 'Konersmann', 'Lyon', 'Valdes', 'Glynn', 'Sandström', 'O’Brien',
+  'Müller', 'Cannon',
+]
 
 function contact(number: number): Row {
   const firstname = turn(firstNames, number)
@@ -86,7 +89,7 @@ function contact(number: number): Row {
     firstname, lastname, fullname: `${firstname} ${lastname}`,
     jobtitle: turn(['Buyer', 'Purchasing Manager', 'Owner', 'Director of Operations', null], number),
     emailaddress1: `${slug(`${firstname} ${lastname}`)}.${number}@${slug(accountName(number % 110))}.example`,
-    telephone1: `+44 20 7946 ${String(1000 + number)}`, mobilephone: number % 3 === 0 ? `+44 7700 900${String(100 + number)}` : null,
+    telephone1: `+44 20 7946 ${1000 + number}`, mobilephone: number % 3 === 0 ? `+44 7700 900${100 + number}` : null,
     address1_city: city, address1_country: country, address1_postalcode: code,
     address1_line1: `${number + 3} Harbour Road`, description: null,
     birthdate: number % 4 === 0 ? `19${String(60 + number % 40)}-0${number % 9 + 1}-15` : null,
@@ -100,7 +103,8 @@ function opportunity(number: number): Row {
   return {
     opportunityid: guidOf(`opportunities/${number}`),
     name: `${turn(['Renewal', 'New machines', 'Service contract', 'Pilot'], number)} – ${accountName(number)}`,
-    estimatedvalue: 1250.75 * (number + 1), estimatedclosedate: '2027-03-31T00:00:00Z', closeprobability: number * 13 % 100,
+    estimatedvalue: 1250.75 * (number + 1), estimatedclosedate: '2027-03-31T00:00:00Z',
+    closeprobability: number * 13 % 100,
     _customerid_value: accountId(number), ...audit(number + 4), ...owned(number + 2),
   }
 }

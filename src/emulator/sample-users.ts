@@ -49,8 +49,9 @@ function person(name: string, address: string, differences: Row = {}): Row {
   const [firstname = '', ...rest] = name.split(' ')
   return {
     systemuserid: guidOf(`systemusers/${address}`), fullname: name, firstname, lastname: rest.join(' '),
-    internalemailaddress: address, domainname: address.toLowerCase(), azureactivedirectoryobjectid: guidOf(`entra/${address}`),
-    applicationid: null, applicationiduri: null, isdisabled: false, islicensed: true, isintegrationuser: false, setupuser: false,
+    internalemailaddress: address, domainname: address.toLowerCase(),
+    azureactivedirectoryobjectid: guidOf(`entra/${address}`), applicationid: null, applicationiduri: null,
+    isdisabled: false, islicensed: true, isintegrationuser: false, setupuser: false,
     accessmode: 0, title: null, personalemailaddress: null, windowsliveid: address.toLowerCase(),
     ...differences,
   }
@@ -66,7 +67,8 @@ function application(name: string, applicationid: string, address: string | null
 
 function builtIn(name: string, id: string): Row {
   return {
-    ...person(name, ''), systemuserid: id, azureactivedirectoryobjectid: null, accessmode: 3, setupuser: true, islicensed: false,
+    ...person(name, ''), systemuserid: id, azureactivedirectoryobjectid: null, accessmode: 3, setupuser: true,
+    islicensed: false,
     internalemailaddress: name === 'SYSTEM' ? null : 'system@contoso.com', isintegrationuser: name === 'INTEGRATION',
   }
 }

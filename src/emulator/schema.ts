@@ -51,7 +51,8 @@ const account = owned({
     name: text(160), accountnumber: text(20), telephone1: text(50), websiteurl: text(200), emailaddress1: text(100),
     ...address, description: text(2000), revenue: money, creditlimit: money, numberofemployees: integer,
     industrycode: choice('', 'Accounting', 'Agriculture', 'Broadcasting', 'Brokers', 'Building Supply', 'Consulting'),
-    creditonhold: boolean, sample_serial: { type: 'big' }, sample_file: { type: 'file' }, entityimage: { type: 'image' },
+    creditonhold: boolean, sample_serial: { type: 'big' }, sample_file: { type: 'file' },
+    entityimage: { type: 'image' },
   },
   lookups: {
     primarycontactid: { column: '_primarycontactid_value', set: 'contacts' },

@@ -15,7 +15,8 @@ export function deviceCode(entra: Directory, request: EntraRequest, tenant: stri
   return entraJson(200, {
     user_code: userCode, device_code: code, verification_uri: verification,
     expires_in: entra.signIn.deviceLifetime, interval: entra.signIn.interval,
-    message: `To sign in, use a web browser to open the page ${verification} and enter the code ${userCode} to authenticate.`,
+    message: `To sign in, use a web browser to open the page ${verification} and enter the code ${userCode} `
+      + 'to authenticate.',
   })
 }
 
@@ -30,7 +31,9 @@ export function authorize(entra: Directory, { query }: EntraRequest, tenant: str
   const method = asked.get('code_challenge_method')
   if (asked.has('code_challenge') && method !== 'S256') throw new EntraError(70000)
   const answer = new URLSearchParams()
-  if (entra.signIn.answer === 'waiting') return { status: 200, headers: [['Content-Type', 'text/html']], body: '<form>Sign in</form>' }
+  if (entra.signIn.answer === 'waiting') {
+    return { status: 200, headers: [['Content-Type', 'text/html']], body: '<form>Sign in</form>' }
+  }
   if (entra.signIn.answer === 'declined') {
     answer.set('error', 'access_denied')
     answer.set('error_description', 'AADSTS65004: User declined to consent to access the app.')
@@ -56,7 +59,8 @@ export function adminConsent(entra: Directory, { query }: EntraRequest, tenant: 
   if (entra.signIn.answer !== 'granted') {
     if (newer) answer.set('admin_consent', 'True')
     answer.set('error', newer ? 'consent_required' : 'permission_denied')
-    answer.set('error_description', newer ? 'AADSTS65004: The resource owner declined.' : 'The admin canceled the request')
+    const description = newer ? 'AADSTS65004: The resource owner declined.' : 'The admin canceled the request'
+    answer.set('error_description', description)
   } else {
     answer.set('admin_consent', 'True')
     answer.set('tenant', tenantId)

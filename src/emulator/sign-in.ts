@@ -63,7 +63,7 @@ export function createGrants(signIn: SignIn, signedIn: () => Person): Grants {
     device(scope) {
       const deviceCode = `D${randomBytes(32).toString('base64url')}`
       devices.set(deviceCode, { scope, expires: Date.now() + signIn.deviceLifetime * 1000 })
-      return { deviceCode, userCode: randomBytes(6).toString('base64url').toUpperCase().replace(/[^A-Z0-9]/g, 'X').padEnd(8, '7') }
+      return { deviceCode, userCode: randomBytes(6).toString('base64url').toUpperCase().replace(/[^A-Z0-9]/g, 'X') }
     },
     redeemDevice(deviceCode) {
       const found = devices.get(deviceCode)

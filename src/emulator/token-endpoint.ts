@@ -26,8 +26,8 @@ export function token(entra: Directory, request: EntraRequest, tenant: string): 
       return appToken(entra, need(form, 'scope'))
     }
     case 'authorization_code': {
-      const grant = entra.grants.redeemCode(need(form, 'code'), need(form, 'redirect_uri'), form.get('code_verifier') ?? undefined)
-      return userTokens(entra, grant, form)
+      const verifier = form.get('code_verifier') ?? undefined
+      return userTokens(entra, entra.grants.redeemCode(need(form, 'code'), need(form, 'redirect_uri'), verifier), form)
     }
     case 'urn:ietf:params:oauth:grant-type:device_code': case 'device_code': {
       return userTokens(entra, entra.grants.redeemDevice(form.get('device_code') ?? need(form, 'code')), form)
@@ -85,7 +85,8 @@ function idToken(person: Person, nonce: string | undefined): string {
 }
 
 function checkCredential(
-  entra: Directory, { origin, path }: EntraRequest, form: URLSearchParams, secret: string | undefined, required: boolean,
+  entra: Directory, { origin, path }: EntraRequest, form: URLSearchParams, secret: string | undefined,
+  required: boolean,
 ): void {
   const assertion = form.get('client_assertion')
   if (assertion !== null) {
@@ -102,10 +103,13 @@ function checkCredential(
 const others: readonly string[] = ['https://graph.microsoft.com', 'https://globaldisco.crm.dynamics.com']
 
 function checkResource({ resources }: Directory, audience: string): void {
-  if (![...resources, ...others].includes(audience.replace(/\/$/, ''))) throw new EntraError(500011, { resource: audience })
+  if ([...resources, ...others].includes(audience.replace(/\/$/, ''))) return
+  throw new EntraError(500011, { resource: audience })
 }
 
-function basicOf(headers: ReadonlyMap<string, string>): { readonly client: string, readonly secret: string } | undefined {
+function basicOf(
+  headers: ReadonlyMap<string, string>,
+): { readonly client: string, readonly secret: string } | undefined {
   const encoded = /^Basic (\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
   if (encoded === undefined) return undefined
   const [client = '', secret = ''] = Buffer.from(encoded, 'base64').toString().split(':').map(decodeURIComponent)

@@ -142,15 +142,17 @@ function changesOf(environment: Environment, operation: Operation, type: EntityT
 
   function nested(lookup: Lookup, value: null | JsonObject): void {
     const target = typeOf(lookup.set)
-    changes[lookup.column] = value === null ? null : String(insert(environment, operation, target, value, {})[target.key])
+    const made = value === null ? undefined : insert(environment, operation, target, value, {})
+    changes[lookup.column] = made === undefined ? null : String(made[target.key])
+
   }
 }
 
 function valueOf(value: Json, name: string, column: Column, type: EntityType): Value {
   if (value === null || fits(value, column)) return value as Value
   if (column.type === 'text' && typeof value === 'string') {
-    throw new DataverseError(400, '0x80044331', `A validation error occurred.  The length of the '${name}' attribute of `
-      + `the '${type.name}' entity exceeded the maximum allowed length of '${column.length}'.`)
+    throw new DataverseError(400, '0x80044331', `A validation error occurred.  The length of the '${name}' attribute `
+      + `of the '${type.name}' entity exceeded the maximum allowed length of '${column.length}'.`)
   }
   throw badPayload('Microsoft.OData.ODataException: Cannot convert a value to the expected type of the property '
     + `'${name}'.`, type.set)
@@ -197,7 +199,8 @@ function updated(environment: Environment, operation: Operation, type: EntityTyp
 }
 
 function written(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, status: number, headers: readonly Header[],
+  environment: Environment, operation: Operation, type: EntityType, row: Row, status: number,
+  headers: readonly Header[],
 ): Reply {
   if (!preferencesOf(operation).representation) return { status: 204, headers }
   const query = queryOf(queryOptions(parted(operation.target).query), type)

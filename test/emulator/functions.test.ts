@@ -35,6 +35,22 @@ t.test('tells the privileges of users', async (t) => {
   t.equal((await call(`systemusers(${application})/Microsoft.Dynamics.CRM.Nothing()`)).status, 404)
 })
 
+t.test('runs operations in the background', async (t) => {
+  const { call } = await started(t)
+  const run = (headers = {}): ReturnType<typeof call> => call('sample_ExportAccounts', { method: 'POST', body: '{}', headers })
+
+  t.match(await run(), { status: 200, json: { ExportedAccounts: 110 } })
+  const { status, headers, json } = await run({ prefer: 'respond-async' })
+  const location = headers.get('location') ?? ''
+  t.equal(status, 202)
+  t.match(location, /^https:\/\/contoso\.crm4\.dynamics\.com\/api\/backgroundoperation\/[0-9a-f-]{36}$/)
+  t.match(json, { location, backgroundOperationId: headers.get('x-ms-dyn-backgroundoperationid') })
+  t.equal(headers.get('preference-applied'), 'respond-async')
+  t.match((await call(location)).json, { backgroundOperationStateCode: 3 })
+  t.equal((await call(location, { method: 'POST' })).status, 405)
+  t.equal((await call(location.replace(/.{8}$/, '00000000'))).status, 404)
+})
+
 t.test('describes itself', async (t) => {
   const { call } = await started(t)
 
