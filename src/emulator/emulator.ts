@@ -190,6 +190,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       }
     },
     async close() {
+      // May be called again, by who closes before the test ends.
+      if (!server.listening) return
       await dispatcher.destroy()
       await new Promise<void>((resolve) => {
         server.close(() => resolve())

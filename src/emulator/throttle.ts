@@ -16,8 +16,8 @@ export interface Throttle {
 /** How long after the first refusal requests may still come that were under way, in milliseconds. */
 const grace = 100
 
-/** No limit holds yet. */
-export function createThrottle(): Throttle {
+/** No limit holds yet. `clock` gives milliseconds. */
+export function createThrottle(clock: () => number = Date.now): Throttle {
   let until = 0
   let limit: Limit = 'count'
   let announced: number | undefined
@@ -25,12 +25,12 @@ export function createThrottle(): Throttle {
 
   return {
     hold({ kind = 'count', seconds }) {
-      until = Date.now() + seconds * 1000
+      until = clock() + seconds * 1000
       limit = kind
       announced = undefined
     },
     refusal() {
-      const now = Date.now()
+      const now = clock()
       if (now >= until) return undefined
       if (announced === undefined) announced = now
       else if (now > announced + grace) violations += 1

@@ -60,7 +60,7 @@ t.test('cuts pages at the size of the service', async (t) => {
   t.equal(length((await call('accounts', { headers: { prefer: 'odata.maxpagesize=100' } })).json), 60)
   emulator.switches.pageSize = 5000
   emulator.fill('accounts', 4990)
-  const big = await call('accounts', { headers: { prefer: 'odata.maxpagesize=5000' } })
+  const big = await call('accounts?$select=name', { headers: { prefer: 'odata.maxpagesize=5000' } })
   t.equal(length(big.json), 5000)
   t.ok(big.json['@odata.nextLink'])
   t.equal(big.headers.get('content-length'), null, 'streamed')
