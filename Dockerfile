@@ -8,7 +8,7 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY src ./src
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+RUN npm run build && rm dist/bundle/*.map
 
 # The newest line of Node with long-term support. No shell, no package manager; `nonroot` is the user 65532.
 FROM gcr.io/distroless/nodejs26-debian13:nonroot
@@ -17,16 +17,14 @@ LABEL org.opencontainers.image.title="dynamics-gateway" \
       org.opencontainers.image.licenses="MIT"
 ENV NODE_ENV=production
 WORKDIR /app
-COPY --from=build /build/package.json ./
-COPY --from=build /build/node_modules ./node_modules
-COPY --from=build /build/dist/src ./dist/src
+COPY --from=build /build/dist/bundle ./
 USER 65532:65532
 
 # HOST stays at loopback: that is right beside an app that shares the network of this container. To be reached through
 # a published port or a Service, set HOST=0.0.0.0 together with TRUST_NETWORK=true, or with callers in a settings file.
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/nodejs/bin/node", "/app/dist/src/main.js", "healthcheck"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/nodejs/bin/node", "/app/gateway.js", "healthcheck"]
 
 # Node itself is process 1, so SIGTERM reaches it.
-ENTRYPOINT ["/nodejs/bin/node", "/app/dist/src/main.js"]
+ENTRYPOINT ["/nodejs/bin/node", "/app/gateway.js"]
 CMD ["serve"]

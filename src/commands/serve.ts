@@ -57,7 +57,11 @@ export function agentFor({ targets }: Settings): OutboundAgent {
 /** Starts a gateway on `agent`. */
 export async function run(settings: Settings, log: Logger, agent: OutboundAgent): Promise<Running> {
   const gateway = await createGateway(settings, { agent, log })
-  const address = await listen(gateway, settings)
+  const address = await listen(gateway, settings).catch(async (error: unknown) => {
+    await gateway.app.close()
+    await agent.destroy()
+    throw error
+  })
   for (const { name, url, credential, impersonation } of settings.targets) {
     log.info({ target: name, environment: url.origin, apiRoot: url.apiRoot, credential: credential.kind, impersonation: impersonation.mode }, 'forwards')
   }

@@ -46,7 +46,8 @@ export function createMetrics({ delay, overloaded }: Pick<Overload, 'delay' | 'o
 
 /** prom-client takes 50 ms to load, so it is only when somebody asks. */
 async function registered(collect: readonly Collect[]): Promise<Registry> {
-  const { Registry, collectDefaultMetrics } = await import('prom-client')
+  // Bundled, a package of the older module system has all its names in its default export only.
+  const { default: { Registry, collectDefaultMetrics } } = await import('prom-client')
   const registry = new Registry()
   for (const one of collect) {
     const { name, help, type } = one()

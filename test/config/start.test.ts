@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -30,6 +33,21 @@ t.test('.env in the working folder is read', async t => {
 t.test('wrong settings show no secret', async t => {
   const { stdout, stderr } = await gateway(t.testdir(), ['serve'], { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_CLIENT_SECRET: 's3cret~value', AZURE_CLIENT_ID: 'x' })
   t.notMatch(stdout + stderr, 's3cret')
+})
+
+t.test('a port that is in use is said to be, with status 1', async t => {
+  const server = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+
+  const { status, stderr } = await gateway(t.testdir(), ['serve'], {
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', PORT: String(port), LOG_LEVEL: 'silent', IDENTITY_ENDPOINT: 'http://127.0.0.1:1/', IDENTITY_HEADER: 'x',
+  })
+
+  t.equal(status, 1)
+  t.match(stderr, `127.0.0.1, port ${port}, is in use already`)
+  t.notMatch(stderr, /\n {4}at /, 'no stack')
 })
 
 t.test('healthcheck needs no settings but where to ask', async t => {
