@@ -72,6 +72,7 @@ export function multipart(rules: MultipartRules): ByteTransform {
     if (state === 'between') {
       headSize = 0
       if (delimiter !== undefined) pass(delimiter)
+      else if (line !== '') skip(line)
     } else if (delimiter !== undefined) {
       endHead()
       if (state !== 'body') throw new MalformedBatch('A part of the batch holds no request and no answer.')
@@ -80,6 +81,13 @@ export function multipart(rules: MultipartRules): ByteTransform {
     } else if (line !== '') lines.push(line)
     else if (state === 'part' || lines.length > 0) endHead()
     return true
+  }
+
+  /** What stands before the first part or after the last is left out, unless it may have been meant to be a part. */
+  function skip(line: string): void {
+    const inner = levels[0]!
+    inner.skipped = true
+    if (rules.falseDelimiters === 'refused' && levels.some(({ dashes }) => line.includes(dashes))) throw doubtful()
   }
 
   function endHead(): void {
@@ -141,7 +149,7 @@ export function multipart(rules: MultipartRules): ByteTransform {
       const delimiter = delimiterIn(rest.toString('latin1', at, end === -1 ? rest.length : end).replace(/\r$/, ''))
       if (delimiter === undefined || before === CR) {
         if (rules.falseDelimiters === 'data') continue
-        throw new MalformedBatch('A body in the batch holds a line that could be taken for a delimiter.')
+        throw doubtful()
       }
       const given = at - (at > 1 && rest[at - 2] === CR ? 2 : Math.min(at, 1))
       const following = end === -1 ? rest.length : end + 1
@@ -186,6 +194,7 @@ export function multipart(rules: MultipartRules): ByteTransform {
   /** Closes the innermost level. */
   function close(): void {
     const inner = levels[0]!
+    if (inner.skipped && !inner.begun && rules.falseDelimiters === 'refused') throw doubtful()
     out.write(`${inner.begun ? '\r\n' : ''}${inner.dashes}--`)
     if (levels.length > 1) {
       levels.shift()
@@ -219,6 +228,8 @@ interface Level {
   readonly needle: Buffer
   /** Whether its first delimiter is written. */
   begun: boolean
+  /** Whether something was left out. */
+  skipped: boolean
 }
 
 /** A delimiter of the innermost level, 0, or of one further out. */
@@ -231,7 +242,11 @@ const LF = 0x0a
 const CR = 0x0d
 
 function level(boundary: string): Level {
-  return { dashes: `--${boundary}`, needle: Buffer.from(`--${boundary}`, 'latin1'), begun: false }
+  return { dashes: `--${boundary}`, needle: Buffer.from(`--${boundary}`, 'latin1'), begun: false, skipped: false }
+}
+
+function doubtful(): MalformedBatch {
+  return new MalformedBatch('The batch holds a line that could be taken for a delimiter, or parts without one.')
 }
 
 function nextDashes(bytes: Buffer, from: number, levels: readonly Level[]): number {

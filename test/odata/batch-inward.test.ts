@@ -99,7 +99,7 @@ t.test('URLs, hosts and links of a batch lead to the target, and nothing else ch
 
 t.test('line feeds alone, preamble, epilogue and blanks after a delimiter make no difference', async t => {
   t.equal(turned(changeSet.replaceAll('\r\n', '\n')).text, changeSetTurned)
-  t.equal(turned(`preamble\r\n--bx\n\n${changeSet}epilogue\r\n--b\r\n`).text, changeSetTurned)
+  t.equal(turned(`preamble\r\n--x\n\n${changeSet}epilogue\r\n--b\r\n`).text, changeSetTurned)
   t.equal(turned(changeSet.replace('--b\r\n', '--b \t\r\n').replace('--cs 1--\r\n', '--cs 1-- \r\nepilogue\r\n')).text, changeSetTurned)
   t.equal(turned(single('GET a HTTP/1.1\r\n')).text, single('GET a HTTP/1.1\r\n\r\n'), 'a blank line and no body')
   t.equal(turned(changeSet.slice(0, -2)).text, changeSetTurned, 'no line end after the last delimiter')
@@ -220,6 +220,13 @@ t.test('a batch that is not whole or not well formed is refused', async t => {
   t.throws(() => turned(changeSet.replaceAll('cs 1', 'b')), { name: 'MalformedBatch' }, 'a change set with the boundary of the batch')
   t.throws(() => turned(single(`GET ${'a'.repeat(140_000)} HTTP/1.1`)), { name: 'MalformedBatch' }, 'a head without end')
   t.throws(() => turned(single(`GET a HTTP/1.1\r\n${`A: ${'x'.repeat(1000)}\r\n`.repeat(140)}`)), { name: 'MalformedBatch' }, 'a head of too many lines')
+})
+
+t.test('no part is left out because its delimiter is not written well', async t => {
+  for (const text of [
+    `\uFEFF${changeSet}`, `x--b\r\n${changeSet}`, `--bx\r\n${changeSet}`, changeSet.replaceAll('--cs 1', '--cs 2'),
+    changeSet.replace(/--cs 1\r\n/g, ' --cs 1\r\n'), changeSet.replace('--cs 1--\r\n', '--cs 1--\r\n--b-\r\n'), 'x\r\n--b--',
+  ]) t.throws(() => turned(text), { name: 'MalformedBatch', message: /delimiter/ }, text.slice(0, 60))
 })
 
 t.test('parts of another kind and deeper nesting are refused', async t => {
