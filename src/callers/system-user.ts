@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache'
 
 import type { Target } from '../config.ts'
+import { errorIn, explainDynamics } from '../credentials/dynamics-errors.ts'
+import { inOneLine } from '../credentials/explanation.ts'
 import { createDeparture } from '../dynamics/departure.ts'
 import type { Departure, Outbound, Send } from '../dynamics/send.ts'
-import { header } from '../dynamics/send.ts'
 import { ImpersonationIgnored, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
 import type { User } from './caller.ts'
 import { COLUMNS, pickUser } from './pick-user.ts'
@@ -94,8 +95,8 @@ export function userDirectory(send: Send, { url, impersonation }: Pick<Target, '
     const answer = await send(lookupRequest(path, also, departure))
     const body = await answer.body.whole(ANSWER_LIMIT)
     if (answer.status !== 200) {
-      const said = header(answer, 'content-type')?.includes('json') === true ? body.toString('utf8', 0, 500) : ''
-      throw new UserLookupFailed({ cause: new Error(`Dynamics 365 answered the look-up with ${answer.status} ${said}`) })
+      const explanation = explainDynamics({ status: answer.status, impersonated: also.length > 0, ...errorIn(parsed(body)) })
+      throw new UserLookupFailed({ cause: new Error(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`) })
     }
     try {
       return JSON.parse(body.toString('utf8')) ?? {}
@@ -108,6 +109,14 @@ export function userDirectory(send: Send, { url, impersonation }: Pick<Target, '
 /** `text` as a literal of OData inside a query: quotes doubled, then all of it encoded. */
 export function literalOf(text: string): string {
   return encodeURIComponent(`'${text.replaceAll('\'', '\'\'')}'`).replaceAll('\'', '%27')
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
 }
 
 /** The header that makes Dynamics act as `user`, flat. The object id is preferred; old or on-premises rows have none. */

@@ -57,6 +57,16 @@ export function explainDynamics({ status, code, message = '', impersonated = fal
     : { what: `${answered}.`, why: 'It refuses the request.', todo: 'Compare DYNAMICS_URL with the Environment URL.' }
 }
 
+/** Code and sentence of an error, in a body as Dynamics writes it. */
+export function errorIn(body: unknown): Pick<DynamicsError, 'code' | 'message'> {
+  const { error } = (body ?? {}) as { error?: unknown }
+  const { code, message } = (error ?? {}) as { code?: unknown, message?: unknown }
+  return {
+    ...(typeof code === 'string' && /^0x[0-9a-f]{8}$/i.test(code) ? { code } : {}),
+    ...(typeof message === 'string' ? { message } : {}),
+  }
+}
+
 const MAY_NOT_IMPERSONATE: Explanation = {
   what: 'the application user may not act as other users.',
   why: 'It lacks the privilege prvActOnBehalfOfAnotherUser; a role that comes through a team does not count for it.',

@@ -8,6 +8,8 @@ export function proxyFor(
   { protocol, hostname, port }: { readonly protocol: string, readonly hostname: string, readonly port: string },
   environment: Readonly<Record<string, string | undefined>>,
 ): URL | undefined {
+  // Where a machine's own managed identity answers; no proxy can reach it.
+  if (hostname.startsWith('169.254.')) return undefined
   const plain = environment['http_proxy'] ?? environment['HTTP_PROXY']
   const proxy = protocol === 'https:' ? environment['https_proxy'] || environment['HTTPS_PROXY'] || plain : plain
   if (proxy === undefined || proxy === '') return undefined

@@ -32,3 +32,7 @@ t.test('leaves out what NO_PROXY names', async (t) => {
   t.equal(leaves(local, '127.0.0.1:8081'), true)
   t.equal(leaves(local, ''), false)
 })
+
+t.test('a managed identity\'s end point is never asked through a proxy', async t => {
+  t.equal(proxyFor({ protocol: 'http:', hostname: '169.254.169.254', port: '' }, { HTTP_PROXY: 'http://proxy:3128' }), undefined)
+})

@@ -1,4 +1,4 @@
-import { explainDynamics } from '../../credentials/dynamics-errors.ts'
+import { errorIn, explainDynamics } from '../../credentials/dynamics-errors.ts'
 import { explainConnection } from '../../credentials/explain.ts'
 import { StepFailure } from './step.ts'
 import type { Checking } from './step.ts'
@@ -45,7 +45,6 @@ export async function askFor(checking: Checking, path: string, headers: Record<s
 
 /** What an answer that is an error means. `impersonated`: the request ran as a user. */
 export function explain({ status, body }: Answered, impersonated: boolean): ReturnType<typeof explainDynamics> {
-  const { code, message } = (body?.['error'] ?? {}) as { code?: unknown, message?: unknown }
   if (status < 300) {
     return {
       what: `Something answered ${status} in place of Dynamics.`,
@@ -53,11 +52,7 @@ export function explain({ status, body }: Answered, impersonated: boolean): Retu
       todo: 'Compare DYNAMICS_URL with the Environment URL, and check the proxy (HTTPS_PROXY).',
     }
   }
-  return explainDynamics({
-    status, impersonated,
-    ...(typeof code === 'string' && /^0x[0-9a-f]{8}$/i.test(code) ? { code } : {}),
-    ...(typeof message === 'string' ? { message } : {}),
-  })
+  return explainDynamics({ status, impersonated, ...errorIn(body) })
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {

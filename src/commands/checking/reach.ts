@@ -6,8 +6,9 @@ import { TLSSocket } from 'node:tls'
 
 import { proxyFor } from '../../dynamics/proxy-settings.ts'
 import { ask } from './ask.ts'
+import { issuerShown, nameOf } from './shown-certificate.ts'
 import { ok, skipped, StepFailure } from './step.ts'
-import type { Step } from './step.ts'
+import type { Checking, Step } from './step.ts'
 
 /** Whether the environment's name can be looked up. */
 export const dns: Step = {
@@ -51,6 +52,8 @@ export const connection: Step = {
       checking.challenge = { headers, asked, answered: Date.now() }
       if (status >= 500) return { result: 'warning', says: `reached, but it answers ${status}` }
       return ok(protocol === 'https:' ? certificateOf(socket) : 'reached, without TLS (this machine only)')
+    } catch (error) {
+      throw await withIssuer(error, checking)
     } finally {
       unsubscribe('undici:client:connected', connected)
     }
@@ -60,8 +63,17 @@ export const connection: Step = {
 function certificateOf(socket: Socket | undefined): string {
   if (!(socket instanceof TLSSocket)) return 'reached'
   const { subject, issuer, valid_to: end } = socket.getPeerCertificate()
-  const name = (entity: typeof subject | undefined): string => String(entity?.CN ?? entity?.O ?? 'no name').slice(0, 80)
-  return `${socket.getProtocol() ?? 'TLS'}, certificate of ${name(subject)} from ${name(issuer)}${issuer?.O === undefined ? '' : ` (${String(issuer.O)})`}, until ${day(end)}`
+  return `${socket.getProtocol() ?? 'TLS'}, certificate of ${nameOf(subject)} from ${nameOf(issuer)}, until ${day(end)}`
+}
+
+/** Where a certificate is not trusted, whose it is tells the mend. */
+async function withIssuer(error: unknown, { target, env, emulated }: Checking): Promise<unknown> {
+  const { hostname, protocol, port } = new URL(target.url.origin)
+  const direct = proxyFor({ protocol, hostname, port }, env) === undefined
+  if (!(error instanceof StepFailure) || protocol !== 'https:' || !direct || emulated) return error
+  const issuer = await issuerShown(hostname, Number(port) || 443)
+  const { explanation } = error
+  return issuer === undefined ? error : new StepFailure({ ...explanation, why: `${explanation.why} The certificate shown is from ${issuer}.` })
 }
 
 function day(date: string): string {

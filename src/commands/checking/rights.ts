@@ -1,4 +1,4 @@
-import { actOnBehalfMissing, explainDynamics } from '../../credentials/dynamics-errors.ts'
+import { actOnBehalfMissing, errorIn, explainDynamics } from '../../credentials/dynamics-errors.ts'
 import { ask, askFor, explain } from './ask.ts'
 import { ok, skipped, StepFailure, warning } from './step.ts'
 import type { Checking, Outcome, Step } from './step.ts'
@@ -24,8 +24,8 @@ export const readUsers: Step = {
     if (off !== undefined) return off
     const answer = await ask(checking, '/systemusers?$select=systemuserid&$top=1')
     if (answer.status === 403) {
-      const { message } = (answer.body?.['error'] ?? {}) as { message?: string }
-      throw new StepFailure(explainDynamics({ status: 403, message: /\bprv/.test(String(message)) ? message : 'prvReadUser' }))
+      const { code, message = '' } = errorIn(answer.body)
+      throw new StepFailure(explainDynamics({ status: 403, code, message: /\bprv/.test(message) ? message : 'prvReadUser' }))
     }
     if (answer.status !== 200) throw new StepFailure(explain(answer, false))
     return ok('the application user may look users up')
