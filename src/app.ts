@@ -18,6 +18,8 @@ import type { OutboundAgent } from './dynamics/agent.ts'
 import { connect } from './dynamics/connect.ts'
 import { MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
 import { beginExchange } from './exchange.ts'
+import audit, { noteBatchWrite } from './observe/audit.ts'
+import type { AuditLog } from './observe/audit-log.ts'
 import { health } from './observe/health.ts'
 import { inboundServer } from './inbound/server.ts'
 import { logRequest, requestFacts } from './observe/log.ts'
@@ -30,6 +32,8 @@ export interface Surroundings {
   /** The only way out. */
   readonly agent: OutboundAgent
   readonly log: Logger
+  /** Where a line for every write goes, if anywhere. */
+  readonly auditLog?: Pick<AuditLog, 'write'> | undefined
 }
 
 /** A gateway that is ready to listen. */
@@ -42,7 +46,7 @@ export interface Gateway {
 }
 
 /** The whole gateway, in the order in which a request meets its parts. */
-export async function createGateway(settings: Settings, { agent, log }: Surroundings): Promise<Gateway> {
+export async function createGateway(settings: Settings, { agent, log, auditLog }: Surroundings): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
   const targets = settings.targets.map((target) => ({ target, prefix: target.name === undefined ? '' : `/${target.name}` }))
@@ -97,9 +101,13 @@ export async function createGateway(settings: Settings, { agent, log }: Surround
       tokens.set(name, credential.state)
       metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
       await door.register(async (below) => {
+        if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
         await below.register(allowList, { target, prefix, log })
         await below.register(impersonate, { target, directory })
-        await below.register(proxy, { ...settings, target, mount: prefix, send: connection.send, stopping, judge: ({ caller }, part) => judgePart(caller, part, log) })
+        await below.register(proxy, { ...settings, target, mount: prefix, send: connection.send, stopping, judge: (request, part) => {
+          noteBatchWrite(request, part)
+          judgePart(request.caller, part, log)
+        } })
       }, { prefix })
       app.addHook('onClose', async () => {
         credential.close()

@@ -16,6 +16,8 @@ export interface Exchange extends Departure {
   own: number | undefined
   /** Why it ended early, if it did. */
   reason: Error | undefined
+  /** The head of Dynamics' answer, flat: name, value, name, value; `undefined` while there is none. */
+  answered: readonly Buffer[] | undefined
   /** The error's code, where the gateway itself answered. */
   code: string | undefined
   /** What lies behind that error, for the log. */
@@ -50,6 +52,7 @@ export function beginExchange(requestId: string | undefined, response: ServerRes
     onLeave: undefined,
     code: undefined,
     causes: undefined,
+    answered: undefined,
     leave(reason) {
       if (exchange.reason !== undefined) return
       exchange.reason = reason

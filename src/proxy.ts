@@ -94,6 +94,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   /** Hands the answer to the caller. */
   function pass(answer: Answer, { exchange, raw, cors }: FastifyRequest, reply: FastifyReply, { method, path }: Outbound, map: UrlMap): void {
     const { status, body } = answer
+    exchange.answered = answer.headers
     const head = answerHead(answer, map)
     const { headers } = head
     const transform = outwardTransform(map, { ...head, status, path, prefer: raw.headers['prefer'] })

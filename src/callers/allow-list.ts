@@ -4,11 +4,11 @@ import fp from 'fastify-plugin'
 import type { Policy } from '../config/callers.ts'
 import type { Target } from '../config.ts'
 import { CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
-import { pathInward, resourcePathOf, targetAddress } from '../odata/target-address.ts'
-import type { TargetAddress } from '../odata/target-address.ts'
+import { targetAddress } from '../odata/target-address.ts'
 import type { Caller } from './caller.ts'
 import { readHead } from './head.ts'
 import type { Head } from './head.ts'
+import { resourceOf } from './resource.ts'
 import { objectionTo } from './rule.ts'
 import type { Wish } from './rule.ts'
 
@@ -27,7 +27,7 @@ function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Optio
   app.addHook('onRequest', (request, _reply, done) => {
     const { caller, head, method, originalUrl } = request
     const error = headerFault(head, caller.policy)
-      ?? (caller.policy.rules.length === 0 ? undefined : wishFault(caller, wishOf(method, originalUrl.slice(prefix.length), address), log))
+      ?? (caller.policy.rules.length === 0 ? undefined : wishFault(caller, { method, ...resourceOf(address, originalUrl.slice(prefix.length)) }, log))
     done(error)
   })
   registered()
@@ -65,17 +65,4 @@ function wishFault({ name, policy }: Caller, wish: Wish, log: Log): Error | unde
   if (!policy.dryRun) return new CallerNotAllowed(objection)
   log.warn({ caller: name, objection }, 'a rule would have refused this request')
   return undefined
-}
-
-/** @param written path and query, below the target's prefix */
-function wishOf(method: string, written: string, address: TargetAddress): Wish {
-  const mark = written.indexOf('?')
-  const path = mark === -1 ? written : written.slice(0, mark)
-  return { method, resourcePath: resourcePathBelow(path, address), query: mark === -1 ? '' : written.slice(mark) }
-}
-
-function resourcePathBelow(path: string, address: TargetAddress): string {
-  // Images are served outside of the API, whichever entity set they belong to.
-  if (path.startsWith('/Image/')) return '/$image'
-  return resourcePathOf(address, pathInward(address, path)) ?? path
 }

@@ -6,6 +6,8 @@ import type { Settings } from '../config.ts'
 import { SettingsFault } from '../config/load.ts'
 import { createAgent } from '../dynamics/agent.ts'
 import type { OutboundAgent } from '../dynamics/agent.ts'
+import { openAuditLog } from '../observe/audit-log.ts'
+import type { AuditLog } from '../observe/audit-log.ts'
 import { createLog } from '../observe/log.ts'
 import { listen } from './listen.ts'
 import { inspectionFaults } from './process-guard.ts'
@@ -22,7 +24,7 @@ export interface Running {
   readonly stopped: Promise<void>
   /** Not ready from now on; running requests finish, then `stopped` ends. A second call ends it at once. */
   readonly stop: () => void
-  /** Reads credentials again; the present tokens stay in use meanwhile. */
+  /** Reads credentials again, the present tokens staying in use meanwhile, and goes on in a new audit log where the old one was renamed. */
   readonly reload: () => void
 }
 
@@ -56,7 +58,8 @@ export function agentFor({ targets }: Settings): OutboundAgent {
 
 /** Starts a gateway on `agent`. */
 export async function run(settings: Settings, log: Logger, agent: OutboundAgent): Promise<Running> {
-  const gateway = await createGateway(settings, { agent, log })
+  const auditLog = auditLogOf(settings, log)
+  const gateway = await createGateway(settings, { agent, log, auditLog })
   const address = await listen(gateway, settings).catch(async (error: unknown) => {
     await gateway.app.close()
     await agent.destroy()
@@ -67,8 +70,22 @@ export async function run(settings: Settings, log: Logger, agent: OutboundAgent)
   }
   log.info({ address }, 'listening')
   const drain = drainOf(gateway, settings.shutdownTimeout)
-  const stopped = drain.over.then(() => agent.destroy()).catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
-  return { address, log, stopped, stop: drain.next, reload: gateway.reload }
+  const stopped = drain.over.then(() => agent.destroy()).finally(() => auditLog?.close()).catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
+  const reload = (): void => {
+    gateway.reload()
+    auditLog?.reopen()
+  }
+  return { address, log, stopped, stop: drain.next, reload }
+}
+
+function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
+  if (auditLog === undefined) return undefined
+  try {
+    return openAuditLog(auditLog, (error) => log.error({ code: (error as NodeJS.ErrnoException).code }, 'the audit log cannot be written'))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new SettingsFault([`AUDIT_LOG names a file that cannot be written (${code}): mend the path or its permissions.`])
+  }
 }
 
 /**

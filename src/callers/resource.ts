@@ -1,0 +1,24 @@
+import { pathInward, resourcePathOf } from '../odata/target-address.ts'
+import type { TargetAddress } from '../odata/target-address.ts'
+
+/** What a request is about. */
+export interface Resource {
+  /** Raw, below the API root, with its first slash. */
+  readonly resourcePath: string
+  /** Raw, with its question mark, or empty. */
+  readonly query: string
+}
+
+/**
+ * What a request is about.
+ *
+ * @param written path and query, below the target's prefix
+ */
+export function resourceOf(address: TargetAddress, written: string): Resource {
+  const mark = written.indexOf('?')
+  const path = mark === -1 ? written : written.slice(0, mark)
+  const query = mark === -1 ? '' : written.slice(mark)
+  // Images are served outside of the API, whichever entity set they belong to.
+  if (path.startsWith('/Image/')) return { resourcePath: '/$image', query }
+  return { resourcePath: resourcePathOf(address, pathInward(address, path)) ?? path, query }
+}

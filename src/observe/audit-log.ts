@@ -1,0 +1,58 @@
+import { closeSync, openSync } from 'node:fs'
+
+import { pino } from 'pino'
+
+/** Where a line for every write goes. */
+export interface AuditLog {
+  readonly write: (lines: readonly AuditLine[]) => void
+  /** Goes on in a new file after the old one was renamed. */
+  readonly reopen: () => void
+  /** Writes what is held back. */
+  readonly close: () => void
+}
+
+/** One write: who did what to which row, and how it ended. */
+export interface AuditLine {
+  readonly time: string
+  readonly requestId: string
+  /** The request's id at Dynamics, for Microsoft's support. */
+  readonly dynamicsRequestId: string | undefined
+  readonly caller: string
+  /** `systemuserid` of the user that Dynamics acted as, or the object id in Entra; none: the application user. */
+  readonly user: string | undefined
+  readonly target: string | undefined
+  readonly method: string
+  readonly entitySet: string
+  /** The row's id, or its alternate key as it was written. */
+  readonly recordId: string | undefined
+  /** 0 when no answer was sent. */
+  readonly status: number
+  /** The gateway's own error, if it was one. */
+  readonly code: string | undefined
+  /** The part of a `$batch`, counted from 1; `status` is that of the whole then. */
+  readonly part: number | undefined
+}
+
+/**
+ * Opens the audit log.
+ *
+ * @param where `stdout`, `stderr`, or the path of a file that is written on and that only its owner may read
+ * @throws when the file cannot be written
+ */
+export function openAuditLog(where: string, failed: (error: Error) => void): AuditLog {
+  const dest = where === 'stdout' ? 1 : where === 'stderr' ? 2 : where
+  if (typeof dest === 'string') closeSync(openSync(dest, 'a', OWNER_ONLY))
+  const destination = pino.destination({ dest, sync: false, append: true, mode: OWNER_ONLY })
+  destination.on('error', failed)
+  return {
+    write: (lines) => {
+      for (const line of lines) destination.write(`${JSON.stringify(line)}\n`)
+    },
+    reopen: () => {
+      if (typeof dest === 'string') destination.reopen()
+    },
+    close: () => destination.flushSync(),
+  }
+}
+
+const OWNER_ONLY = 0o600

@@ -1,0 +1,101 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+
+import { resourceOf } from '../callers/resource.ts'
+import type { Target } from '../config.ts'
+import { CallerLeft } from '../exchange.ts'
+import { targetAddress } from '../odata/target-address.ts'
+import type { AuditLine, AuditLog } from './audit-log.ts'
+
+/** A write that a `$batch` asked for. */
+export interface BatchWrite {
+  readonly part: number
+  readonly method: string
+  readonly resourcePath: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by `audit` for a write: the writes inside it, if it is a `$batch`. */
+    batchWrites: BatchWrite[] | undefined
+  }
+}
+
+interface Options {
+  readonly target: Pick<Target, 'name' | 'url'>
+  readonly prefix: string
+  readonly auditLog: Pick<AuditLog, 'write'>
+}
+
+/** Writes a line for every write once it has ended, also for those that the gateway refuses. */
+function audit(app: FastifyInstance, { target: { name, url }, prefix, auditLog }: Options, registered: () => void): void {
+  const address = targetAddress(url.origin + url.apiRoot)
+  app.decorateRequest('batchWrites')
+  app.addHook('onRequest', (request, reply, done) => {
+    if (isWrite(request.method)) {
+      request.batchWrites = []
+      const { resourcePath } = resourceOf(address, request.originalUrl.slice(prefix.length))
+      reply.raw.once('close', () => auditLog.write(auditLines(request, reply, name, resourcePath)))
+    }
+    done()
+  })
+  registered()
+}
+
+export default fp(audit, { name: 'audit', fastify: '5.x' })
+
+/** Notes a part of a `$batch`, for the audit. */
+export function noteBatchWrite({ batchWrites }: FastifyRequest, { part, method, resourcePath }: BatchWrite): void {
+  if (isWrite(method)) batchWrites?.push({ part, method, resourcePath })
+}
+
+/** Whether a method may change something. */
+function isWrite(method: string): boolean {
+  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
+}
+
+/** The lines about a finished write: one, or one for each write inside a `$batch`. */
+function auditLines(
+  { exchange, caller, user, method, batchWrites = [] }: FastifyRequest, { raw }: FastifyReply, target: string | undefined, resourcePath: string,
+): readonly AuditLine[] {
+  const { answered } = exchange
+  const line = {
+    time: new Date().toISOString(),
+    requestId: exchange.id,
+    dynamicsRequestId: answered === undefined ? undefined : valueOf(answered, 'req_id') ?? valueOf(answered, 'x-ms-service-request-id'),
+    caller: caller.name,
+    user: user?.systemUserId ?? user?.objectId,
+    target,
+    status: raw.headersSent ? raw.statusCode : exchange.reason instanceof CallerLeft ? 499 : 0,
+    code: exchange.code,
+  }
+  if (isBatch(resourcePath)) return batchWrites.map(({ part, method, resourcePath }) => ({ ...line, method, ...rowOf(resourcePath, undefined), part }))
+  return [{ ...line, method, ...rowOf(resourcePath, answered), part: undefined }]
+}
+
+function isBatch(resourcePath: string): boolean {
+  return /^\/(?:\$|%24)batch$/i.test(resourcePath)
+}
+
+/** The entity set (or function, or action) that a path begins with, and the row: as Dynamics names it, else as the path does. */
+function rowOf(resourcePath: string, answered: readonly Buffer[] | undefined): { readonly entitySet: string, readonly recordId: string | undefined } {
+  const [, entitySet = '', , key] = /^\/?([^/(]*)(\(((?:[^)']|'[^']*')*)\))?/.exec(decoded(resourcePath.slice(0, LONGEST)))!
+  const entityId = answered === undefined ? undefined : /\(([0-9a-f-]{36})\)$/i.exec(valueOf(answered, 'odata-entityid') ?? '')?.[1]
+  return { entitySet, recordId: entityId ?? (key === '' ? undefined : key) }
+}
+
+const LONGEST = 500
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+
+/** The first value of a header of Dynamics' answer. */
+function valueOf(headers: readonly Buffer[], name: string): string | undefined {
+  const index = headers.findIndex((header, index) => index % 2 === 0 && header.length === name.length && header.toString('latin1').toLowerCase() === name)
+  return index === -1 ? undefined : headers[index + 1]!.toString('latin1').slice(0, LONGEST)
+}

@@ -1,0 +1,92 @@
+import { readFileSync, renameSync, statSync } from 'node:fs'
+import { pino } from 'pino'
+import t from 'tap'
+
+import { agentFor, run } from '../../src/commands/serve.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import { gatewayFor } from '../gateway-for.ts'
+
+t.test('writes a line for every write, and none for what is read', async (t) => {
+  const file = `${t.testdir({})}/audit.log`
+  const { url, emulator } = await gatewayFor(t, { AUDIT_LOG: file })
+  const json = { 'content-type': 'application/json' }
+
+  const created = await fetch(`${url}/accounts`, { method: 'POST', headers: { ...json, 'x-user-email': 'adele.vance@contoso.com', 'x-request-id': 'one' }, body: '{"name":"Fabrikam"}' })
+  t.equal(created.status, 204)
+  const id = /\(([0-9a-f-]{36})\)/.exec(created.headers.get('odata-entityid')!)![1]
+  await fetch(`${url}/accounts(${id})?$select=name`)
+  await fetch(`${url}/api/data/v9.2/accounts(${id})`, { method: 'PATCH', headers: json, body: '{"name":"B"}' })
+  await fetch(`${url}/accounts(${id})`, { method: 'DELETE', headers: { 'MSCRM.BypassCustomPluginExecution': 'true' } })
+  await fetch(`${url}/contacts(emailaddress1='a%2Fb')`, { method: 'DELETE' })
+
+  const adele = emulator.rows('systemusers').find(({ internalemailaddress }) => internalemailaddress === 'adele.vance@contoso.com')?.['systemuserid']
+  const lines = await linesOf(file, 4)
+  t.match(lines, [
+    { requestId: 'one', caller: 'anybody', user: adele, method: 'POST', entitySet: 'accounts', recordId: id, status: 204, dynamicsRequestId: String, time: /^\d{4}-.*Z$/ },
+    { method: 'PATCH', entitySet: 'accounts', recordId: id, status: 204 },
+    { method: 'DELETE', entitySet: 'accounts', recordId: id, status: 403, code: 'GATEWAY_CALLER_NOT_ALLOWED' },
+    { method: 'DELETE', entitySet: 'contacts', recordId: 'emailaddress1=\'a/b\'' },
+  ])
+  t.equal(lines.length, 4)
+  t.notMatch(readFileSync(file, 'utf8'), /adele|Fabrikam|Bearer/i, 'neither address nor content')
+  t.equal(statSync(file).mode & 0o777, 0o600, 'for its owner only')
+})
+
+t.test('writes a line for every write in a batch', async (t) => {
+  const file = `${t.testdir({})}/audit.log`
+  const { url } = await gatewayFor(t, { AUDIT_LOG: file })
+  const part = (...lines: string[]): string[] => ['--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', ...lines, '']
+
+  const answer = await fetch(`${url}/$batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'multipart/mixed;boundary=b' },
+    body: [
+      ...part('GET accounts?$top=1 HTTP/1.1', ''), ...part('POST accounts HTTP/1.1', 'Content-Type: application/json', '', '{"name":"A"}'),
+      ...part('PATCH accounts(00000000-0000-0000-0000-00000000000a) HTTP/1.1', 'Content-Type: application/json', '', '{"name":"B"}'), '--b--', '',
+    ].join('\r\n'),
+  })
+  t.equal(answer.status, 200)
+
+  t.match(await linesOf(file, 2), [
+    { method: 'POST', entitySet: 'accounts', part: 2, status: 200 },
+    { method: 'PATCH', entitySet: 'accounts', recordId: '00000000-0000-0000-0000-00000000000a', part: 3, status: 200 },
+  ])
+})
+
+t.test('goes on in a new file after the old one was renamed', async (t) => {
+  const folder = t.testdir({})
+  const { url, running } = await gatewayFor(t, { AUDIT_LOG: `${folder}/audit.log` })
+
+  await fetch(`${url}/accounts(1)`, { method: 'DELETE' })
+  await linesOf(`${folder}/audit.log`, 1)
+  renameSync(`${folder}/audit.log`, `${folder}/old.log`)
+  running.reload()
+  await fetch(`${url}/accounts(2)`, { method: 'DELETE' })
+
+  t.match(await linesOf(`${folder}/audit.log`, 1), [{ recordId: '2' }])
+  t.match(await linesOf(`${folder}/old.log`, 1), [{ recordId: '1' }])
+})
+
+t.test('a file that cannot be written is a fault of the settings', async (t) => {
+  const settings = loadSettings({
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', AUDIT_LOG: `${t.testdir({})}/nowhere/audit.log`,
+  }, undefined)
+  await t.rejects(run(settings, pino({ level: 'silent' }), agentFor(settings)), { message: /AUDIT_LOG .*ENOENT/ })
+})
+
+/** The lines of `file` once there are `count`. */
+async function linesOf(file: string, count: number): Promise<Record<string, unknown>[]> {
+  for (;;) {
+    const lines = text(file).split('\n').filter((line) => line !== '')
+    if (lines.length >= count) return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+function text(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
