@@ -8,7 +8,7 @@ import { mixedTraffic } from './mixed-traffic.ts'
 import type { Outcome, Traffic } from './mixed-traffic.ts'
 import { pause } from './dynamics/way.ts'
 
-t.setTimeout(90_000)
+t.setTimeout(240_000)
 
 /** A gateway with traffic on it. */
 async function underTraffic(t: Test, variables: NodeJS.ProcessEnv = {}): Promise<OnSockets & { readonly traffic: Traffic }> {

@@ -14,7 +14,7 @@ import type { Outbound, Send } from './send.ts'
  */
 export function turnInward(send: Send, limit: number): Send {
   return async (request) => {
-    const { body, transform, bodyLength, headers } = request
+    const { body, transform, headers } = request
     if (body === undefined) return send(request)
     if (Buffer.isBuffer(body)) return send(transform === undefined ? request : { ...request, body: whole(body, transform()) })
     const turned = streamed(body, transform?.(), limit, request)
@@ -51,7 +51,7 @@ function streamed(body: Readable, transform: ByteTransform | undefined, limit: n
     },
   })
   // The caller's connection may end in the middle; what was sent so far is not the whole.
-  body.on('close', () => {
+  body.on('error', (error) => through.destroy(error)).on('close', () => {
     if (!body.readableEnded) through.destroy(departure.reason ?? new Error('the body of the request broke off'))
   })
   // Dynamics may answer before it has read everything; then undici lets go of its end only, never of the caller's

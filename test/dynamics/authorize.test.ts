@@ -4,6 +4,8 @@ import t from 'tap'
 import { claimsOf } from '../../src/dynamics/authorize.ts'
 import { answerJson, fixedToken, outbound, pause, received, service, text, way } from './way.ts'
 
+t.setTimeout(120_000)
+
 const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1767000000"}}}'
 
 t.test('every request carries the token of the moment', async (t) => {

@@ -1,6 +1,8 @@
 import t from 'tap'
 
-import { outbound, pause, service, sockets, text, way } from './way.ts'
+import { outbound, service, sockets, text, until, way } from './way.ts'
+
+t.setTimeout(120_000)
 
 t.test('no more requests are at Dynamics than may be, and all are answered', async (t) => {
   let running = 0
@@ -29,26 +31,23 @@ t.test('a place is given back when the body is over, however it ends', async (t)
     if (head.toString().includes('breaks')) setTimeout(() => socket.destroy(), 50)
   }))
   const { send, state } = way(t, origin)
-  const settled = async (): Promise<number> => {
-    await pause(100)
-    return state().running
-  }
+  const given = (): Promise<void> => until(() => state().running === 0)
 
   await send(outbound({ path: '/short' }))
-  t.equal(await settled(), 0, 'it was there with the head')
+  await given()
 
   const open = outbound({ path: '/long' })
   await send(open)
-  t.equal(await settled(), 1, 'not with the head')
+  t.equal(state().running, 1, 'not with the head')
   open.departure.leave(new Error('left'))
-  t.equal(await settled(), 0, 'the caller left')
+  await given()
 
   await send(outbound({ path: '/breaks' }))
-  t.equal(await settled(), 0, 'it broke')
+  await given()
 
   const { body } = await send(outbound({ path: '/long' }))
   await t.rejects(body.whole(1))
-  t.equal(await settled(), 0, 'it was cut')
+  await given()
 
   await t.rejects(send(outbound({ path: '/long', departure: open.departure })), { message: 'left' })
   t.equal(state().running, 0, 'nothing came')

@@ -1,6 +1,8 @@
 import t from 'tap'
 
-import { outbound, pause, received, service, sockets, way } from './way.ts'
+import { outbound, pause, received, service, sockets, until, way } from './way.ts'
+
+t.setTimeout(120_000)
 
 t.test('the caller\'s own deadline ends the wait, and says so', async (t) => {
   let gone = false
@@ -10,19 +12,18 @@ t.test('the caller\'s own deadline ends the wait, and says so', async (t) => {
   const { send, state } = way(t, origin)
 
   await t.rejects(send(outbound({ deadline: performance.now() + 100 })), { code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /Prefer: wait/ })
-  await pause(100)
-  t.equal(gone, true, 'the request is ended, not only the wait')
-  t.equal(state().running, 0)
+  await until(() => gone && state().running === 0)
+  t.pass('the request is ended, not only the wait')
 })
 
 t.test('an answer that began in time may take longer', async (t) => {
   const origin = await service(t, (_, response) => {
     response.write('{')
-    setTimeout(() => response.end('}'), 300)
+    setTimeout(() => response.end('}'), 2000)
   })
   const { send } = way(t, origin)
 
-  const { body } = await send(outbound({ deadline: performance.now() + 200 }))
+  const { body } = await send(outbound({ deadline: performance.now() + 1500 }))
   t.equal((await body.whole(100)).toString(), '{}')
 })
 
@@ -43,7 +44,7 @@ t.test('the total ends a request, also in the middle of its answer', async (t) =
     await received(request)
     if (request.url === '/begins') response.write('{')
   })
-  const { send, state } = way(t, origin, { totalTimeout: 300 })
+  const { send, state } = way(t, origin, { totalTimeout: 1500 })
 
   const none = send(outbound({ path: '/hangs', method: 'POST' }))
   const { body } = await send(outbound({ path: '/begins' }))
@@ -57,7 +58,7 @@ t.test('one total watches many requests', async (t) => {
   const origin = await service(t, (request, response) => {
     if (request.url === '/quick') response.end()
   })
-  const { send } = way(t, origin, { totalTimeout: 400 })
+  const { send } = way(t, origin, { totalTimeout: 1500 })
 
   const first = send(outbound({ path: '/hangs' }))
   await send(outbound({ path: '/quick' }))

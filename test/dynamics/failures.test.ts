@@ -4,6 +4,8 @@ import t from 'tap'
 import { BodyTooLarge } from '../../src/errors.ts'
 import { outbound, received, service, sockets, text, way } from './way.ts'
 
+t.setTimeout(120_000)
+
 t.test('nobody listens: unreachable, without the address', async (t) => {
   const { send } = way(t, 'http://127.0.0.1:9')
 

@@ -1,16 +1,18 @@
 import { outbound, way } from './way.ts'
 
-// Sends one request to the origin it is given and prints the status or the error's code: a process of its own,
-// because Node reads NODE_EXTRA_CA_CERTS when it starts.
+// Sends one request to each origin it is given and prints the status or the error's code, a line each: a process of its
+// own, because Node reads NODE_EXTRA_CA_CERTS when it starts.
 
 const clean: (() => unknown)[] = []
-const { send } = way({ teardown: (one) => clean.push(one) }, process.argv[2]!)
-try {
-  const { status, body } = await send(outbound({ method: 'POST', body: Buffer.from('{}') }))
-  body.discard()
-  console.log(status)
-} catch (error) {
-  const { code, cause } = error as { code: string, cause: { code?: string } }
-  console.log(code, cause.code)
+for (const origin of process.argv.slice(2)) {
+  const { send } = way({ teardown: (one) => clean.push(one) }, origin)
+  try {
+    const { status, body } = await send(outbound({ method: 'POST', body: Buffer.from('{}') }))
+    body.discard()
+    console.log(status)
+  } catch (error) {
+    const { code, cause } = error as { code: string, cause: { code?: string } }
+    console.log(code, cause.code)
+  }
 }
 for (const one of clean) await one()

@@ -124,6 +124,14 @@ export function answerJson(response: ServerResponse, status: number, body: unkno
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 }
 
+/** Until `condition` holds; a test that waits for it in vain fails. */
+export async function until(condition: () => boolean): Promise<void> {
+  for (const end = performance.now() + 20_000; !condition();) {
+    if (performance.now() > end) throw new Error(`in vain: ${condition.toString()}`)
+    await pause(5)
+  }
+}
+
 /** Some milliseconds. */
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
