@@ -25,6 +25,7 @@ import { inboundServer } from './inbound/server.ts'
 import { logRequest, requestFacts } from './observe/log.ts'
 import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
+import { refusalsExplained } from './observe/refusals.ts'
 import { METHODS, proxy } from './proxy.ts'
 
 /** What the gateway needs from the process around it. */
@@ -104,7 +105,7 @@ export async function createGateway(settings: Settings, { agent, log, auditLog }
         if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
         await below.register(allowList, { target, prefix, log })
         await below.register(impersonate, { target, directory })
-        await below.register(proxy, { ...settings, target, mount: prefix, send: connection.send, stopping, judge: (request, part) => {
+        await below.register(proxy, { ...settings, target, mount: prefix, send: connection.send, stopping, explain: refusalsExplained(log), judge: (request, part) => {
           noteBatchWrite(request, part)
           judgePart(request.caller, part, log)
         } })

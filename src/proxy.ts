@@ -27,6 +27,8 @@ export interface ProxyOptions {
   /** Whether the gateway is about to end, so that connections should not be kept. */
   readonly stopping: () => boolean
   /** Throws when the caller may not do what a part of its `$batch` asks for. */
+  /** Is shown what Dynamics refuses. */
+  readonly explain: (status: number, body: Buffer | undefined, impersonated: boolean) => void
   readonly judge: (request: FastifyRequest, operation: BatchOperation) => void
 }
 
@@ -40,7 +42,7 @@ const GUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** Passes every request below a prefix to one target, and its answer back. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { target, mount, send, bodyLimit, stopping, judge } = options
+  const { target, mount, send, bodyLimit, stopping, judge, explain } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const links = linksFor({ address, prefix: mount, ...options })
   const outward = headersOutward(target.impersonation.header)
@@ -92,11 +94,12 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   }
 
   /** Hands the answer to the caller. */
-  function pass(answer: Answer, { exchange, raw, cors }: FastifyRequest, reply: FastifyReply, { method, path }: Outbound, map: UrlMap): void {
+  function pass(answer: Answer, { exchange, raw, cors, user }: FastifyRequest, reply: FastifyReply, { method, path }: Outbound, map: UrlMap): void {
     const { status, body } = answer
     exchange.answered = answer.headers
     const head = answerHead(answer, map)
     const { headers } = head
+    if (status >= 400 && status < 500) explain(status, body.first(), user !== undefined)
     const transform = outwardTransform(map, { ...head, status, path, prefer: raw.headers['prefer'] })
     const coding = transform === undefined ? undefined : head.coding
     if (head.contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', head.contentEncoding)

@@ -79,3 +79,14 @@ t.test('never writes a token, a secret or an address of a person to the log', as
   t.match(log(), /"entitySet":"accounts"/)
   t.notMatch(log(), new RegExp(`eyJ|adele|confidential|biscuit|${emulator.clientSecret}`))
 })
+
+t.test('tells the operator, not the caller, how to mend a set-up that Dynamics refuses', async (t) => {
+  const { url, emulator, log } = await gatewayFor(t)
+  const body = '{"error":{"code":"0x80072560","message":"The user is not a member of the organization."}}'
+  emulator.faults.dataverse.push({ kind: 'answer', status: 403, body, headers: { 'content-type': 'application/json' }, times: 3 })
+
+  const answers = [await fetch(`${url}/accounts`), await fetch(`${url}/accounts`), await fetch(`${url}/contacts`)]
+
+  for (const answer of answers) t.equal(await answer.text(), body)
+  t.equal(log().match(/has no application user in this environment/g)?.length, 1, 'once, not for every request')
+})

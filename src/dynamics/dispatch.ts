@@ -157,6 +157,10 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     }
   }
 
+  first(): Buffer | undefined {
+    return this.#chunks[0]
+  }
+
   flow(sink: Sink): void {
     sink.resume = this.#resume
     this.#sink = sink

@@ -41,6 +41,7 @@ function keptBody(bytes: Buffer): AnswerBody {
   return {
     complete: true,
     waiting: bytes.length,
+    first: () => bytes,
     flow(sink) {
       if (bytes.length > 0) sink.write(bytes)
       sink.end()
