@@ -20,7 +20,8 @@ t.test('challenges tokens that are broken, forged, expired, revoked, or for some
   const good = emulator.token()
   const [head, claims, signature] = good.split('.')
   const foreign = (await started(t, { environment: 'https://fabrikam.crm.dynamics.com' })).emulator.token()
-  const bad = ['x', 'a.b.c', `${head}.${claims}.AAAA`, `${head}.${claims}x.${signature}`, `${good}, Bearer ${good}`, foreign]
+  const bad = ['x', 'a.b.c', `${head}.${claims}.AAAA`, `${head}.${claims}x.${signature}`, `${good}, Bearer ${good}`,
+    foreign]
   emulator.tokens.lifetime = -1
   bad.push(emulator.token())
 
@@ -141,7 +142,8 @@ t.test('runs requests of a signed-in person as that person', async (t) => {
 
   const { json } = await caller(emulator, { authorization: `Bearer ${emulator.token('lee.gu@contoso.com')}` })('WhoAmI')
   const known = await caller(emulator, { authorization: `Bearer ${emulator.token('Lee.Gu@Contoso.com')}` })('WhoAmI')
-  const leaver = await caller(emulator, { authorization: `Bearer ${emulator.token('nestor.wilke@contoso.com')}` })('WhoAmI')
+  const leaver = await caller(emulator,
+    { authorization: `Bearer ${emulator.token('nestor.wilke@contoso.com')}` })('WhoAmI')
 
   t.equal(json['error']?.['code'], '0x80072560', 'nobody is written like that')
   t.equal(known.json['UserId'], userId(emulator, 'Lee.Gu@Contoso.com'))
@@ -151,7 +153,8 @@ t.test('runs requests of a signed-in person as that person', async (t) => {
 t.test('runs requests as the user whose id they carry', async (t) => {
   const { emulator, call } = await started(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
-  const who = async (headers: Record<string, string>): Promise<unknown> => (await call('WhoAmI', { headers })).json['UserId']
+  const who = async (headers: Record<string, string>): Promise<unknown> =>
+    (await call('WhoAmI', { headers })).json['UserId']
 
   t.equal(await who({ CallerObjectId: objectId(emulator, 'adele.vance@contoso.com').toUpperCase() }), adele)
   t.equal(await who({ mscrmcallerid: adele }), adele)
@@ -163,13 +166,16 @@ t.test('notes who did something, and for whom', async (t) => {
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const application = (await call('WhoAmI')).json['UserId']
   const create = async (headers: Record<string, string>): Promise<unknown> =>
-    (await call('accounts', { method: 'POST', body: '{"name":"A"}', headers: { prefer: 'return=representation', ...headers } })).json
+    (await call('accounts',
+      { method: 'POST', body: '{"name":"A"}', headers: { prefer: 'return=representation', ...headers } })).json
 
-  t.match(await create({}), { _createdby_value: application, _createdonbehalfby_value: null, _ownerid_value: application })
+  t.match(await create({}),
+    { _createdby_value: application, _createdonbehalfby_value: null, _ownerid_value: application })
   t.match(await create({ MSCRMCallerID: adele }), {
     _createdby_value: adele, _createdonbehalfby_value: application, _ownerid_value: adele, _owninguser_value: adele,
   })
-  t.match(await create({ MSCRMCallerID: String(application) }), { _createdby_value: application, _createdonbehalfby_value: null })
+  t.match(await create({ MSCRMCallerID: String(application) }),
+    { _createdby_value: application, _createdonbehalfby_value: null })
 })
 
 t.test('runs requests with an unknown id as the application user, unless told otherwise', async (t) => {
@@ -248,7 +254,8 @@ t.test('answers with the headers of Dataverse, doubled ones too', async (t) => {
 
   t.equal(headers['x-ms-service-request-id']?.length, 2)
   t.match(headers['set-cookie']?.[0], /^ARRAffinity=[0-9a-f]{64}; domain=contoso\.crm4\.dynamics\.com/)
-  t.match(headers, { 'x-ms-ratelimit-time-remaining-xrm-requests': '1,200.00', 'x-ms-dop-hint': '48', 'odata-version': '4.0' })
+  t.match(headers,
+    { 'x-ms-ratelimit-time-remaining-xrm-requests': '1,200.00', 'x-ms-dop-hint': '48', 'odata-version': '4.0' })
   t.equal(without.get('x-ms-dop-hint'), null)
 })
 

@@ -5,7 +5,8 @@ import { type Answered, type Call, objectId, started, userId } from './started.t
 const part = 'Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n'
 
 function send(call: Call, body: string, headers: Record<string, string> = {}): Promise<Answered> {
-  return call('$batch', { method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary="b"', ...headers } })
+  return call('$batch',
+    { method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary="b"', ...headers } })
 }
 
 function batch(...parts: readonly string[]): string {
@@ -17,11 +18,13 @@ function get(url: string, headers = ''): string {
 }
 
 function write(line: string, body: string, { id, headers = '' }: { id?: string, headers?: string } = {}): string {
-  return `${part}${id === undefined ? '' : `Content-ID: ${id}\r\n`}\r\n${line} HTTP/1.1\r\nContent-Type: application/json\r\n${headers}\r\n${body}`
+  const head = `${part}${id === undefined ? '' : `Content-ID: ${id}\r\n`}\r\n`
+  return `${head}${line} HTTP/1.1\r\nContent-Type: application/json\r\n${headers}\r\n${body}`
 }
 
 function changeSet(...parts: readonly string[]): string {
-  return `Content-Type: multipart/mixed;boundary=c\r\n\r\n${parts.map((each) => `--c\r\n${each}\r\n`).join('')}--c--\r\n`
+  const body = parts.map((each) => `--c\r\n${each}\r\n`).join('')
+  return `Content-Type: multipart/mixed;boundary=c\r\n\r\n${body}--c--\r\n`
 }
 
 function statuses({ text }: Answered): string[] {
@@ -33,15 +36,18 @@ t.test('runs parts in order, whatever the form of their addresses', async (t) =>
   const path = '/api/data/v9.2/accounts?$select=name&$top=1'
 
   const answer = await send(call, batch(
-    get(path), get(`https://contoso.crm4.dynamics.com${path}`), get('accounts?$top=1'), get(`https://contoso.api.crm4.dynamics.com${path}`),
-    get(`${emulator.origin}${path}`), get(path, 'Host: contoso.crm4.dynamics.com\r\n'), write('POST tasks', '{"subject":"x"}'),
+    get(path), get(`https://contoso.crm4.dynamics.com${path}`), get('accounts?$top=1'),
+    get(`https://contoso.api.crm4.dynamics.com${path}`),
+    get(`${emulator.origin}${path}`), get(path, 'Host: contoso.crm4.dynamics.com\r\n'),
+    write('POST tasks', '{"subject":"x"}'),
     `${part}\r\nPOST tasks HTTP/1.1\r\n\r\n{"subject":"without a type"}`,
     write('POST tasks', '{"subject":"x"}', { headers: 'Content-Length: 15\r\n' }),
   ))
 
   t.equal(answer.status, 200)
   t.match(answer.headers.get('content-type'), /^multipart\/mixed; boundary=batchresponse_[0-9a-f-]{36}$/)
-  t.match(answer.text, /^--batchresponse_[0-9a-f-]{36}\r\nContent-Type: application\/http\r\nContent-Transfer-Encoding: binary\r\n\r\nHTTP\/1.1 200 OK\r\n/)
+  t.match(answer.text, /^--batchresponse_[0-9a-f-]{36}\r\nContent-Type: application\/http\r\n/)
+  t.match(answer.text, 'Content-Transfer-Encoding: binary\r\n\r\nHTTP/1.1 200 OK\r\n')
   t.match(answer.text, /\r\n--batchresponse_[0-9a-f-]{36}--\r\n$/)
   t.same(statuses(answer), ['200', '200', '200', '200', '200', '200', '204', '204', '204'])
 })
@@ -61,12 +67,14 @@ t.test('commits a change set, whose parts may name earlier ones', async (t) => {
   t.same(statuses(answer), ['204', '204', '204', '204', '204'])
   t.match(answer.text, /\r\n--changesetresponse_[0-9a-f-]{36}\r\nContent-Type: application\/http\r\n/)
   t.match(answer.text, 'Content-ID: 1\r\n\r\nHTTP/1.1 204 No Content')
-  t.match(account, { name: 'First', telephone1: null, _primarycontactid_value: emulator.rows('contacts').at(-1)?.['contactid'] })
+  t.match(account,
+    { name: 'First', telephone1: null, _primarycontactid_value: emulator.rows('contacts').at(-1)?.['contactid'] })
 })
 
 t.test('leaves nothing of a change set that fails', async (t) => {
   const { emulator, call } = await started(t)
-  const before = JSON.stringify(emulator.rows('accounts'), (_, value: unknown) => typeof value === 'bigint' ? String(value) : value)
+  const adele = userId(emulator, 'adele.vance@contoso.com')
+  const before = emulator.rows('accounts')
   const role = String(emulator.rows('roles')[0]?.['roleid'])
 
   const answer = await send(call, batch(
@@ -74,7 +82,7 @@ t.test('leaves nothing of a change set that fails', async (t) => {
       write('POST accounts', '{"name":"Gone"}', { id: '1' }),
       write(`PATCH accounts(${accountId(0)})`, '{"name":"Gone"}'),
       write(`DELETE accounts(${accountId(1)})`, ''),
-      write(`POST systemusers(${userId(emulator, 'adele.vance@contoso.com')})/systemuserroles_association/$ref`, `{"@odata.id":"roles(${role})"}`),
+      write(`POST systemusers(${adele})/systemuserroles_association/$ref`, `{"@odata.id":"roles(${role})"}`),
       write('POST accounts', '{"nothing":1}'),
     ),
     get('accounts'),
@@ -86,10 +94,8 @@ t.test('leaves nothing of a change set that fails', async (t) => {
   t.notMatch(answer.text, 'changesetresponse')
   t.match(answer.text, /REQ_ID: /)
   t.equal(emulator.executions, 0)
-  t.equal(emulator.rows('accounts').length, 110)
-  t.equal(emulator.rows('accounts').find((row) => row['accountid'] === accountId(0))?.['name'], 'Alpine Traders')
-  t.equal(before.length, JSON.stringify(emulator.rows('accounts'), (_, value: unknown) => typeof value === 'bigint' ? String(value) : value).length)
-  t.equal((await call(`systemusers(${userId(emulator, 'adele.vance@contoso.com')})/systemuserroles_association/$count`)).text, '1')
+  t.same(new Set(emulator.rows('accounts')), new Set(before))
+  t.equal((await call(`systemusers(${adele})/systemuserroles_association/$count`)).text, '1')
 })
 
 t.test('goes on after errors when asked', async (t) => {

@@ -28,7 +28,8 @@ t.test('takes a file in one request, gives it back, and deletes it', async (t) =
 
 t.test('gives ranges of a file', async (t) => {
   const { call } = await started(t)
-  await call(`${column}?x-ms-file-name=a.txt`, { method: 'PATCH', body: 'abcdefghij', headers: { 'content-type': 'application/octet-stream' } })
+  await call(`${column}?x-ms-file-name=a.txt`,
+    { method: 'PATCH', body: 'abcdefghij', headers: { 'content-type': 'application/octet-stream' } })
   const range = async (value: string): Promise<unknown[]> => {
     const { status, text, headers } = await call(`${column}/$value`, { headers: { range: value } })
     return status === 206 ? [status, text, headers.get('content-range')] : [status]
@@ -48,11 +49,14 @@ t.test('gives ranges of a file', async (t) => {
 t.test('takes a file in chunks, at an absolute address of its own', async (t) => {
   const { call } = await started(t)
   const start = (headers: Record<string, string> = {}, body?: string): Promise<Answered> =>
-    call(`${column}?x-ms-file-name=big.bin`, { method: 'PATCH', headers: { 'x-ms-transfer-mode': 'chunked', ...headers }, ...(body && { body }) })
+    call(`${column}?x-ms-file-name=big.bin`,
+      { method: 'PATCH', headers: { 'x-ms-transfer-mode': 'chunked', ...headers }, ...(body && { body }) })
   const session = await start()
   const location = session.headers.get('location') ?? ''
   const chunk = async (range: string, body: Buffer, address = location): Promise<number> =>
-    (await call(address, { method: 'PATCH', body, headers: { 'content-range': range, 'content-type': 'application/octet-stream' } })).status
+    (await call(address,
+      { method: 'PATCH', body,
+      headers: { 'content-range': range, 'content-type': 'application/octet-stream' } })).status
 
   t.equal(session.status, 200)
   t.equal(session.text, '')
@@ -84,14 +88,17 @@ t.test('carries files in blocks', async (t) => {
     call(name, { method: 'POST', body: JSON.stringify(body) })
   const Target = { 'accountid': accountId(1), '@odata.type': 'Microsoft.Dynamics.CRM.account' }
   const place = { Target, FileAttributeName: 'sample_file' }
-  const token = async (name: string, body: unknown): Promise<Json | undefined> => (await act(name, body)).json['FileContinuationToken']
+  const token = async (name: string, body: unknown): Promise<Json | undefined> =>
+    (await act(name, body)).json['FileContinuationToken']
 
   const FileContinuationToken = await token('InitializeFileBlocksUpload', { ...place, FileName: 'a.txt' })
   t.equal((await act('UploadBlock', { BlockId: 'MQ==', BlockData: btoa('Hello '), FileContinuationToken })).status, 204)
   t.equal((await act('UploadBlock', { BlockId: 'Mg==', BlockData: btoa('world'), FileContinuationToken })).status, 204)
-  const commit = await act('CommitFileBlocksUpload', { FileName: 'a.txt', MimeType: 'text/plain', BlockList: ['MQ==', 'Mg=='], FileContinuationToken })
+  const commit = await act('CommitFileBlocksUpload',
+    { FileName: 'a.txt', MimeType: 'text/plain', BlockList: ['MQ==', 'Mg=='], FileContinuationToken })
   t.match(commit.json, { FileSizeInBytes: 11 })
-  t.equal((await act('CommitFileBlocksUpload', { FileName: 'b', BlockList: ['Mg=='], FileContinuationToken })).status, 200)
+  t.equal((await act('CommitFileBlocksUpload', { FileName: 'b', BlockList: ['Mg=='], FileContinuationToken })).status,
+    200)
   const download = await act('InitializeFileBlocksDownload', place)
   t.match(download.json, { FileSizeInBytes: 5, FileName: 'b', IsChunkingSupported: true })
   const from = { FileContinuationToken: download.json['FileContinuationToken'] }

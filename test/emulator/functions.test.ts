@@ -7,7 +7,8 @@ t.test('tells version and organisation', async (t) => {
 
   t.match((await call('RetrieveVersion()')).json['Version'], /^9\.2\./)
   t.match((await call('https://contoso.crm4.dynamics.com/api/data/version')).json['Version'], /^9\.2\./)
-  t.match((await call(`RetrieveCurrentOrganization(AccessType=@p)?@p=${access}`)).json['Detail'], { UrlName: 'contoso' })
+  t.match((await call(`RetrieveCurrentOrganization(AccessType=@p)?@p=${access}`)).json['Detail'],
+    { UrlName: 'contoso' })
   t.equal((await call('RetrieveCurrentOrganization()')).status, 404)
   t.equal((await call('RetrieveCurrentOrganization')).status, 404)
   t.equal((await call('WhoAmI', { method: 'POST' })).status, 404)
@@ -37,7 +38,8 @@ t.test('tells the privileges of users', async (t) => {
 
 t.test('runs operations in the background', async (t) => {
   const { call } = await started(t)
-  const run = (headers = {}): ReturnType<typeof call> => call('sample_ExportAccounts', { method: 'POST', body: '{}', headers })
+  const run = (headers = {}): ReturnType<typeof call> =>
+    call('sample_ExportAccounts', { method: 'POST', body: '{}', headers })
 
   t.match(await run(), { status: 200, json: { ExportedAccounts: 110 } })
   const { status, headers, json } = await run({ prefer: 'respond-async' })
@@ -63,7 +65,8 @@ t.test('describes itself', async (t) => {
   const one = await call('EntityDefinitions(LogicalName=\'contact\')')
   t.match(one.json, { PrimaryIdAttribute: 'contactid' })
   t.match((await call(`EntityDefinitions(${String(one.json['MetadataId'])})`)).json, { LogicalName: 'contact' })
-  t.match((await call('EntityDefinitions(LogicalName=\'contact\')/Attributes')).json['value'], [{ LogicalName: 'contactid' }])
+  t.match((await call('EntityDefinitions(LogicalName=\'contact\')/Attributes')).json['value'],
+    [{ LogicalName: 'contactid' }])
   t.equal((await call('EntityDefinitions(LogicalName=\'contact\')/Nothing')).status, 404)
   t.equal((await call('EntityDefinitions(LogicalName=\'x\')')).status, 404)
   t.equal((await call('EntityDefinitions(LogicalName=1)')).status, 404)

@@ -16,7 +16,8 @@ t.test('leads from page to page to the end', async (t) => {
     sizes.push(length(json))
     for (const row of json['value'] as unknown as Json[]) ids.add(row['accountid'])
     next = json['@odata.nextLink']
-    if (next !== undefined) t.match(next, /\?\$select=name&\$orderby=name&\$top=3&x=%2F(%27|')\(\)\+&\$skiptoken=%3Ccookie%20/)
+    if (next !== undefined) t.match(next,
+      /\?\$select=name&\$orderby=name&\$top=3&x=%2F(%27|')\(\)\+&\$skiptoken=%3Ccookie%20/)
   }
 
   t.same(sizes, [50, 50, 10])

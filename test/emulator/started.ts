@@ -40,7 +40,8 @@ export function caller(emulator: Emulator, headers: Readonly<Record<string, stri
     const url = /^https?:/.test(target) ? target : root + target
     const type: Record<string, string> = typeof init.body === 'string' ? { 'content-type': 'application/json' } : {}
     const given = init.headers as Record<string, string> | undefined
-    const response = await fetch(url, { ...init, dispatcher: emulator.dispatcher, headers: { ...headers, ...type, ...given } })
+    const response = await fetch(url,
+      { ...init, dispatcher: emulator.dispatcher, headers: { ...headers, ...type, ...given } })
     const text = await response.text()
     const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== ''
     return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) as Json : {} }
@@ -54,5 +55,6 @@ export function userId(emulator: Emulator, address: string): string {
 
 /** The Entra object id of the user with an e-mail address. */
 export function objectId(emulator: Emulator, address: string): string {
-  return String(emulator.rows('systemusers').find((row) => row['internalemailaddress'] === address)?.['azureactivedirectoryobjectid'])
+  return String(emulator.rows('systemusers').find((row) =>
+    row['internalemailaddress'] === address)?.['azureactivedirectoryobjectid'])
 }

@@ -10,7 +10,8 @@ t.test('creates rows', async (t) => {
 
   const { status, headers, text } = await call('accounts', { method: 'POST', body: '{"name":"Grüße 東京"}' })
   const made = await call('accounts?$select=name', {
-    method: 'POST', body: '\uFEFF{"name":"B"}', headers: { prefer: 'return=representation, odata.include-annotations="*"' },
+    method: 'POST', body: '\uFEFF{"name":"B"}',
+    headers: { prefer: 'return=representation, odata.include-annotations="*"' },
   })
 
   const address = headers.get('odata-entityid') ?? ''
@@ -31,8 +32,10 @@ t.test('creates rows along with others', async (t) => {
 
   const { headers } = await call('accounts', { method: 'POST', body: JSON.stringify({
     'name': 'Parent', 'primarycontactid': { firstname: 'Ann', lastname: 'Other' }, 'parentaccountid': null,
-    'contact_customer_accounts': [{ lastname: 'Child' }, 1], 'ownerid@odata.bind': `/systemusers(${userId(emulator, 'adele.vance@contoso.com')})`,
-    'revenue': 12.5, 'creditonhold': true, 'industrycode': 1, 'numberofemployees': 3, 'name@odata.type': '#String', 'versionnumber': 1,
+    'contact_customer_accounts': [{ lastname: 'Child' }, 1],
+    'ownerid@odata.bind': `/systemusers(${userId(emulator, 'adele.vance@contoso.com')})`,
+    'revenue': 12.5, 'creditonhold': true, 'industrycode': 1, 'numberofemployees': 3, 'name@odata.type': '#String',
+    'versionnumber': 1,
     'entityimage': 'AAAA', 'parentaccountid@odata.bind': null,
   }) })
   const { json } = await call(`${headers.get('location')}?$expand=primarycontactid,contact_customer_accounts,ownerid`)
@@ -47,7 +50,8 @@ t.test('creates rows along with others', async (t) => {
 t.test('creates rows of sets that nobody owns', async (t) => {
   const { emulator, call } = await started(t)
 
-  const { json } = await call('businessunits', { method: 'POST', body: '{"name":"North"}', headers: { prefer: 'return=representation' } })
+  const { json } = await call('businessunits',
+    { method: 'POST', body: '{"name":"North"}', headers: { prefer: 'return=representation' } })
   const row = emulator.put('roles', { name: 'Put' })
 
   t.notOk('_ownerid_value' in json)
@@ -60,7 +64,8 @@ t.test('notes who changed something, and for whom', async (t) => {
   const { emulator, call } = await started(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
 
-  await call(`accounts(${accountId(0)})`, { method: 'PATCH', body: '{"name":"New"}', headers: { mscrmcallerid: adele } })
+  await call(`accounts(${accountId(0)})`,
+    { method: 'PATCH', body: '{"name":"New"}', headers: { mscrmcallerid: adele } })
 
   t.match(emulator.rows('accounts').find((row) => row['accountid'] === accountId(0)), {
     _modifiedby_value: adele, _modifiedonbehalfby_value: (await call('WhoAmI')).json['UserId'],
@@ -74,9 +79,13 @@ t.test('refuses bodies that do not fit', async (t) => {
 
   for (const body of [
     '{"nothing":1}', '{"name":1}', '{', '[]', 'x', '{"a":1,}', '{"a" 1}', '[1 2]', '"\\x"', '{"numberofemployees":1.5}',
-    '{"revenue":"1"}', '{"creditonhold":1}', '{"industrycode":"x"}', '{"sample_serial":"x"}', '{"_ownerid_value":"x"}', '{"sample_file":"x"}',
-    '{"accountid":"x"}', '{"nothing@odata.bind":"/contacts(1)"}', '{"primarycontactid@odata.bind":1}', '{"entityimage":"?"}',
-    `{"primarycontactid@odata.bind":"/accounts(${accountId(0)})"}`, `{"primarycontactid@odata.bind":"/nothing(${nobody})"}`, '{"primarycontactid@odata.bind":"/"}', '{} x', '{"name":"a" "b":2}',
+    '{"revenue":"1"}', '{"creditonhold":1}', '{"industrycode":"x"}', '{"sample_serial":"x"}', '{"_ownerid_value":"x"}',
+    '{"sample_file":"x"}',
+    '{"accountid":"x"}', '{"nothing@odata.bind":"/contacts(1)"}', '{"primarycontactid@odata.bind":1}',
+    '{"entityimage":"?"}',
+    `{"primarycontactid@odata.bind":"/accounts(${accountId(0)})"}`,
+    `{"primarycontactid@odata.bind":"/nothing(${nobody})"}`, '{"primarycontactid@odata.bind":"/"}', '{} x',
+    '{"name":"a" "b":2}',
     '{"primarycontactid@odata.bind":"/contacts"}', '{"primarycontactid":1}', '{"contact_customer_accounts":1}',
     `{"primarycontactid@odata.bind":"https://example.com/api/data/v9.2/contacts(${contactId(0)})"}`, '',
   ]) t.same(code(await post(body)), payload, body)
@@ -150,7 +159,8 @@ t.test('writes single columns', async (t) => {
 t.test('relates rows by reference', async (t) => {
   const { emulator, call } = await started(t)
   const [account, contact] = [`accounts(${accountId(0)})`, contactId(50)]
-  const parent = (): unknown => emulator.rows('contacts').find((row) => row['contactid'] === contact)?.['_parentcustomerid_value']
+  const parent = (): unknown =>
+    emulator.rows('contacts').find((row) => row['contactid'] === contact)?.['_parentcustomerid_value']
   const address = `https://contoso.crm4.dynamics.com/api/data/v9.2/contacts(${contact})`
   const ref = (path: string, method: string, id?: string): Promise<Answered> =>
     call(`${account}/${path}`, { method, ...(id === undefined ? {} : { body: JSON.stringify({ '@odata.id': id }) }) })
@@ -162,8 +172,10 @@ t.test('relates rows by reference', async (t) => {
   t.equal((await ref(`contact_customer_accounts(${contact})/$ref`, 'DELETE')).status, 404)
   t.equal((await ref('primarycontactid/$ref', 'PUT', `contacts(${contact})`)).status, 204)
   t.equal((await ref('primarycontactid/$ref', 'DELETE')).status, 204)
-  t.same(code(await ref('contact_customer_accounts/$ref', 'POST', address.replace('contoso', 'evil'))), [400, '0x80048d19'])
-  t.same(code(await ref(`contact_customer_accounts/$ref?$id=${address.replace('contoso', 'evil')}`, 'DELETE')), [400, '0x80048d19'])
+  t.same(code(await ref('contact_customer_accounts/$ref', 'POST', address.replace('contoso', 'evil'))),
+    [400, '0x80048d19'])
+  t.same(code(await ref(`contact_customer_accounts/$ref?$id=${address.replace('contoso', 'evil')}`, 'DELETE')),
+    [400, '0x80048d19'])
   t.same(code(await ref('contact_customer_accounts/$ref', 'POST', account)), [400, '0x80048d19'])
   t.same(code(await ref('primarycontactid/$ref', 'PUT', account)), [400, '0x80048d19'])
   t.equal((await call(`${account}/primarycontactid/$ref`, { method: 'PUT', body: '{}' })).status, 400)
@@ -180,9 +192,11 @@ t.test('relates rows by reference', async (t) => {
 t.test('relates rows many to many', async (t) => {
   const { emulator, call } = await started(t)
   const [user, role] = [userId(emulator, 'adele.vance@contoso.com'), String(emulator.rows('roles')[0]?.['roleid'])]
-  const roles = async (): Promise<string> => (await call(`systemusers(${user})/systemuserroles_association/$count`)).text
+  const roles = async (): Promise<string> =>
+    (await call(`systemusers(${user})/systemuserroles_association/$count`)).text
 
-  await call(`systemusers(${user})/systemuserroles_association/$ref`, { method: 'POST', body: `{"@odata.id":"roles(${role})"}` })
+  await call(`systemusers(${user})/systemuserroles_association/$ref`,
+    { method: 'POST', body: `{"@odata.id":"roles(${role})"}` })
   t.equal(await roles(), '2')
   await call(`roles(${role})/systemuserroles_association(${user})/$ref`, { method: 'DELETE' })
   t.equal(await roles(), '1')
@@ -192,7 +206,8 @@ t.test('says in full what nobody has thought of', async (t) => {
   const { emulator, call } = await started(t)
   emulator.put('accounts', { accountid: accountId(0), sample_serial: 'x' })
 
-  const { status, json } = await call(`accounts(${accountId(0)})`, { headers: { prefer: 'odata.include-annotations="*"' } })
+  const { status, json } = await call(`accounts(${accountId(0)})`,
+    { headers: { prefer: 'odata.include-annotations="*"' } })
 
   t.same([status, json['error']?.['code']], [500, '0x80040216'])
 })
