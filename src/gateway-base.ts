@@ -26,9 +26,8 @@ export function linksFor({ address, prefix, publicUrl, trustedProxies }: Options
     const own = ownBase(request)
     let map = maps[form].get(own)
     if (map === undefined) {
-      // Before the gateway may stand a proxy that ends TLS and is not known here: its callers write https.
-      const otherBases = [own, own.replace(/^https?/, (scheme) => (scheme === 'http' ? 'https' : 'http'))]
-      map = urlMap(address, { base: (publicUrl ?? own) + prefix, otherBases: otherBases.map((base) => base + prefix), form })
+      const otherBases = spellings(own).map((base) => base + prefix)
+      map = urlMap(address, { base: (publicUrl ?? own) + prefix, otherBases, form })
       maps[form].set(own, map)
     }
     return map
@@ -42,6 +41,18 @@ export function linksFor({ address, prefix, publicUrl, trustedProxies }: Options
     return `${scheme}://${host !== undefined && /^[a-z0-9.:[\]_-]+$/i.test(host) ? host : 'localhost'}`
   }
 }
+
+/**
+ * The ways to write a base that mean the same gateway: this machine has several names, and before the gateway may stand
+ * a proxy that ends TLS and is not known here, whose callers write https.
+ */
+function spellings(base: string): string[] {
+  const [, host = '', port = ''] = /^https?:\/\/(.*?)(:\d+)?$/.exec(base)!
+  const hosts = LOOPBACK.includes(host.toLowerCase()) ? LOOPBACK : [host]
+  return hosts.flatMap((name) => [`http://${name}${port}`, `https://${name}${port}`])
+}
+
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 /** What the nearest proxy said, where several are in a row. */
 function last(value: string | string[] | undefined): string | undefined {
