@@ -1,4 +1,4 @@
-import { DynamicsWebApi } from 'dynamics-web-api'
+import type { DynamicsWebApi } from 'dynamics-web-api'
 import type { Test } from 'tap'
 
 import { accountId, contactId, type Emulator } from '../src/emulator/emulator.ts'
