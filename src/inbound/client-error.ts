@@ -14,6 +14,7 @@ type Answerable = Error & { readonly statusCode?: number | undefined, readonly c
 
 /** Answers what Node could not read as a request, and closes the connection. */
 export function answerClientError(error: ParseError, socket: Socket, response: ServerResponse | undefined): void {
+  if (ending.has(socket)) return
   // Part of an answer is on its way, or nobody reads any more: a second answer would be taken for a part of the first.
   const answering = response !== undefined && response.headersSent && !response.writableFinished
   if (!socket.writable || answering || error.code === 'ECONNRESET' || error.code?.startsWith('ERR_SSL') || error.code?.startsWith('ERR_TLS')) {
@@ -28,7 +29,6 @@ export function answerClientError(error: ParseError, socket: Socket, response: S
 
 /** Writes an error as an answer of its own, and ends the connection; after a second whatever the other side does. */
 export function endWith(socket: Socket, { statusCode, code, message }: Answerable): void {
-  if (ending.has(socket)) return
   ending.add(socket)
   const body = JSON.stringify({ error: { code, message } })
   socket.end([

@@ -1,0 +1,183 @@
+import { once } from 'node:events'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { inboundServer } from '../../src/inbound/server.ts'
+import { get, rawRequest, requestOf } from '../raw-http.ts'
+
+const log = { info: () => undefined, error: () => undefined }
+const settings = { headTimeout: 300, bodyTimeout: 300, maxConnections: 4096, tls: undefined, callers: [] }
+
+t.test('a head that does not arrive in time gets 408, and does not keep its connection', async (t) => {
+  // Slowloris: many connections, each sending a byte now and then.
+  const server = await serverOf(t, (_request, response) => response.end())
+  const socket = dial(t, server)
+  socket.write('GET / HTTP/1.1\r\n')
+  const dripping = setInterval(() => socket.write('X: y\r\n'), 50)
+  t.teardown(() => clearInterval(dripping))
+
+  t.match(await everything(socket), /^HTTP\/1\.1 408 .*GATEWAY_REQUEST_TOO_SLOW/s)
+})
+
+t.test('a connection that never says anything is closed without a word', async (t) => {
+  const server = await serverOf(t, (_request, response) => response.end())
+
+  t.equal(await everything(dial(t, server)), '')
+})
+
+t.test('a body that stops arriving gets 408', async (t) => {
+  const server = await serverOf(t, (request) => void request.resume())
+  const socket = dial(t, server)
+  socket.write(requestOf('POST /', 'Content-Length: 10') + 'abc')
+
+  t.match(await everything(socket), /^HTTP\/1\.1 408 .*GATEWAY_REQUEST_TOO_SLOW/s)
+})
+
+t.test('a body may take as long as it moves', async (t) => {
+  const server = await serverOf(t, (request, response) => { request.resume().on('end', () => response.end('taken')) }, { bodyTimeout: 1000 })
+  const socket = dial(t, server)
+  socket.write(requestOf('POST /', 'Content-Length: 12'))
+  for (let sent = 0; sent < 12; sent += 1) {
+    await pause(150)
+    socket.write('x')
+  }
+
+  t.match(await everything(socket), /^HTTP\/1\.1 200 .*taken/s)
+})
+
+t.test('an answer that is not begun yet may take its time, whoever waits for it', async (t) => {
+  const server = await serverOf(t, (_request, response) => void setTimeout(() => response.end('late'), 1000))
+
+  t.match(await rawRequest(server, get('/')), { status: 200, body: 'late' })
+})
+
+t.test('a caller that was not told to go on is not late with its body', async (t) => {
+  const server = await serverOf(t, (request, response) => {
+    setTimeout(() => response.writeContinue(), 1000)
+    request.on('data', () => undefined).on('end', () => response.end('taken'))
+  })
+  const socket = dial(t, server)
+  socket.write(requestOf('POST /', 'Expect: 100-continue', 'Content-Length: 3'))
+  const [going] = await once(socket, 'data') as [Buffer]
+  t.match(String(going), /^HTTP\/1\.1 100 Continue/)
+  socket.write('abc')
+
+  t.match(await everything(socket), /^HTTP\/1\.1 200 .*taken/s)
+})
+
+t.test('a caller that was told to go on and does not gets 408', async (t) => {
+  const server = await serverOf(t, (request, response) => {
+    response.writeContinue()
+    request.resume()
+  })
+  const socket = dial(t, server)
+  socket.write(requestOf('POST /', 'Expect: 100-continue', 'Content-Length: 3'))
+
+  t.match(await everything(socket), /100 Continue.*HTTP\/1\.1 408 /s)
+})
+
+t.test('a caller that does not take its answer is cut off', async (t) => {
+  // Slow reading holds the answer's bytes in our memory, and Dynamics' connection.
+  const closed: Promise<unknown>[] = []
+  const server = await serverOf(t, (_request, response) => {
+    closed.push(once(response, 'close'))
+    const fill = (): void => { while (response.write(Buffer.alloc(1024 * 1024))); }
+    response.on('drain', fill)
+    fill()
+  })
+  const socket = dial(t, server)
+  socket.pause()
+  socket.write(get('/'))
+
+  while (closed.length === 0) await pause(10)
+  await closed[0]
+  t.pass('the answer is given up')
+})
+
+t.test('a body that stops within a begun answer cuts the connection: the answer is never ended as if whole', async (t) => {
+  const server = await serverOf(t, (request, response) => {
+    response.writeHead(200, { 'content-length': '100' }).write('part')
+    request.resume()
+  })
+  const socket = dial(t, server)
+  socket.write(requestOf('POST /', 'Content-Length: 10') + 'abc')
+
+  const answer = await everything(socket)
+  t.ok(answer.endsWith('part'))
+  t.notMatch(answer, /408/)
+})
+
+t.test('bytes that are no request within a begun answer cut the connection too', async (t) => {
+  const server = await serverOf(t, (request, response) => {
+    response.writeHead(200, { 'content-length': '100' }).write('part')
+    request.resume()
+  })
+  const socket = dial(t, server)
+  socket.write(requestOf('POST /', 'Transfer-Encoding: chunked') + '1\r\na\r\n')
+  await once(socket, 'data')
+  socket.write('no chunk\r\n')
+
+  t.notMatch(await everything(socket), /400/)
+})
+
+t.test('who is refused and stays is cut off after a moment', async (t) => {
+  const server = await serverOf(t, (_request, response) => response.end(), { bodyTimeout: 60_000 })
+  const socket = dial(t, server, { allowHalfOpen: true })
+  const sending = setInterval(() => socket.write('more of it\r\n'), 50)
+  t.teardown(() => clearInterval(sending))
+  socket.write('no request\r\n\r\n')
+
+  t.match(await everything(socket), /^HTTP\/1\.1 400 .*GATEWAY_BAD_REQUEST/s)
+})
+
+t.test('connections beyond the limit are closed at once', async (t) => {
+  const server = await serverOf(t, (_request, response) => response.end('answered'), { maxConnections: 1 })
+  const first = dial(t, server)
+  await once(first, 'connect')
+  await pause(50)
+
+  t.equal((await rawRequest(server, get('/'))).status, 0)
+  first.write(get('/'))
+  t.match(await everything(first), /answered/)
+})
+
+t.test('all header lines are seen, however many', async (t) => {
+  const server = await serverOf(t, (request, response) => response.end(String(request.rawHeaders.length / 2)))
+
+  t.equal((await rawRequest(server, get('/', ...Array.from({ length: 5000 }, () => 'a: b')))).body, '5002')
+})
+
+t.test('a tunnel is refused', async (t) => {
+  const server = await serverOf(t, (_request, response) => response.end())
+
+  const answer = await rawRequest(server, 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n')
+  t.match(answer, { status: 405, code: 'GATEWAY_METHOD_NOT_ALLOWED' })
+  t.match(answer.head, /\r\nAllow: GET, /)
+})
+
+async function serverOf(t: Test, handler: RequestListener, changes: Partial<typeof settings> = {}): Promise<Server> {
+  const server = inboundServer({ ...settings, ...changes }, log, handler as (request: IncomingMessage, response: ServerResponse) => void)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return server
+}
+
+function dial(t: Test, server: Server, options: { allowHalfOpen?: boolean } = {}): Socket {
+  const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', ...options })
+  t.teardown(() => socket.destroy())
+  return socket
+}
+
+async function everything(socket: Socket): Promise<string> {
+  let received = ''
+  socket.on('data', (chunk) => { received += chunk.toString('latin1') }).on('error', () => undefined)
+  await new Promise((resolve) => socket.once('close', resolve))
+  return received
+}
