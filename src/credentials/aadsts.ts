@@ -59,7 +59,7 @@ const clock: Explanation = {
 
 const consent: Explanation = {
   what: 'The app lacks a permission that somebody has to consent to.',
-  why: 'Nobody has consented yet, or the permission is not listed in the app registration. (An app\'s own token for Dataverse needs no consent; a person\'s does.)',
+  why: 'Nobody has consented yet, or the permission is not listed in the app registration. An app\'s own token for Dataverse needs no consent; a person\'s does.',
   todo: `At ${REGISTRATION} → API permissions add Dynamics CRM → user_impersonation (delegated), then choose Grant admin consent; or open the address that \`dynamics-gateway consent\` prints.`,
 }
 

@@ -5,7 +5,7 @@ import type { FetchToken, Log } from './credential.ts'
 import { endpointsOf, isMicrosofts } from './endpoints.ts'
 import type { Explanation } from './explanation.ts'
 import { AuthorityFailure } from './failure.ts'
-import type { KeptSignIn } from './kept-sign-in.ts'
+import type { KeptSignIn, SignIn } from './kept-sign-in.ts'
 import { redeem } from './token-endpoint.ts'
 import type { PersonsToken } from './token-endpoint.ts'
 
@@ -27,14 +27,24 @@ export function delegated({ app, secret, kept, log }: Delegated): { readonly fet
   let written: string | undefined
   return {
     fetch: async ({ claims, signal }) => {
-      const signIn = kept.read()
+      const signIn = read()
       if (signIn === undefined) throw new AuthorityFailure(NOBODY, true)
       const way = { dispatcher: app.dispatcher, signal }
       const token = await renew(signIn.refreshToken, claims, way)
       keep(token, signIn.userName)
       return token
     },
-    isOwnChange: () => written !== undefined && kept.read()?.refreshToken === written,
+    isOwnChange: () => written !== undefined && read()?.refreshToken === written,
+  }
+
+  function read(): SignIn | undefined {
+    try {
+      return kept.read()
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      log.warn({ code, file: kept.file }, 'the sign-in that is kept cannot be read')
+      return undefined
+    }
   }
 
   async function renew(refreshToken: string, claims: string | undefined, way: { readonly dispatcher: AppRegistration['dispatcher'], readonly signal: AbortSignal }): Promise<PersonsToken> {

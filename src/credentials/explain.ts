@@ -47,11 +47,6 @@ function explainOAuthError(error: string, answered: string): Explanation {
     case 'invalid_scope': case 'invalid_resource': case 'invalid_target': return { ...AADSTS[70011]!, what: `${answered}: it does not accept the scope.` }
     case 'invalid_grant': case 'interaction_required': case 'login_required': return { ...AADSTS[700082]!, what: `${answered}: the sign-in is no longer valid.` }
     case 'consent_required': return { ...AADSTS[65001]!, what: `${answered}: somebody has to consent.` }
-    case 'identity_not_found': return {
-      what: `${answered}: there is no such managed identity here.`,
-      why: 'The machine or app has no managed identity, or not the one that AZURE_CLIENT_ID names.',
-      todo: 'Assign the identity at Azure portal → the virtual machine, app or container app → Identity; for a user-assigned one set AZURE_CLIENT_ID to its client id.',
-    }
     default: return {
       what: `${answered}.`,
       why: 'It refuses the request.',

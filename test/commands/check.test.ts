@@ -144,3 +144,63 @@ t.test('without impersonation its rights are not asked for', async t => {
   t.equal(await check({}, io), 0)
   t.match(written.stdout, /– act as users .*IMPERSONATION=off/)
 })
+
+t.test('a host that is not there is not looked for any further', async t => {
+  const { io, written } = await commandFor(t, { DYNAMICS_URL: 'https://nothing.invalid' })
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, /✗ DNS .*nothing\.invalid/)
+  written.stdout = ''
+  t.equal(await check({}, { ...io, env: { HTTPS_PROXY: 'http://proxy.test:3128' } }), 2)
+  t.match(written.stdout, /– DNS .*the proxy looks the name up[\s\S]*✗ connection/)
+  written.stdout = ''
+  t.equal(await check({}, { ...io, emulated: true }), 2)
+  t.match(written.stdout, /– DNS .*emulated/)
+})
+
+t.test('products without WhoAmI are asked for an answer', async t => {
+  const finance = await commandFor(t)
+  const { emulator, io, written } = finance
+  const [target] = io.settings.targets
+  const other = (product: 'finance-and-operations' | 'business-central') =>
+    ({ ...io, settings: { ...io.settings, targets: [{ ...target!, url: { ...target!.url, product } }] } })
+  t.equal(await check({ user: ADELE }, other('finance-and-operations')), 0)
+  t.match(written.stdout, /✓ WhoAmI .*answers[\s\S]*– read users .*no impersonation[\s\S]*– as the user .*no impersonation/)
+  for (const [product, todo] of [['finance-and-operations', /System administration/], ['business-central', /permission sets/]] as const) {
+    emulator.faults.dataverse.push({ kind: 'answer', status: 401, skip: 1 })
+    t.equal(await check({}, other(product)), 2)
+    t.match(written.stdout, todo)
+  }
+  emulator.faults.dataverse.push({ kind: 'answer', status: 404, skip: 1 })
+  t.equal(await check({}, other('business-central')), 2)
+  t.match(written.stdout, /no Web API/)
+})
+
+t.test('what Dynamics does not tell is no failure', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  const refused = { kind: 'answer', status: 403, body: '{}' } as const
+  emulator.faults.dataverse.push(
+    { kind: 'answer', status: 503, path: 'WhoAmI' }, { ...refused, path: 'systemusers(' }, { ...refused, path: 'RetrieveCurrentOrganization' }, { ...refused, path: 'RetrieveUserPrivilege' },
+  )
+  t.equal(await check({}, io), 0)
+  t.match(written.stdout, /! connection .*answers 503[\s\S]*✓ WhoAmI .*user [0-9a-f-]{36}, organisation [0-9a-f-]{36}[\s\S]*! act as users .*cannot be told \(403\)/)
+})
+
+t.test('a token that is no JWT says nothing, and one for another environment is a warning', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  const gives = (token: string) => ({ kind: 'answer', status: 200, body: JSON.stringify({ access_token: token, expires_in: 600, token_type: 'Bearer' }) }) as const
+  emulator.faults.entra.push(gives('opaque'))
+  t.equal(await check({}, io), 2, 'Dynamics does not take it')
+  t.match(written.stdout, /✓ token +\d+ ms  lives 10 min/)
+  written.stdout = ''
+  emulator.faults.entra.push(gives(`x.${Buffer.from(JSON.stringify({ aud: 'https://other.crm4.dynamics.com', roles: ['a'] })).toString('base64url')}.x`))
+  await check({}, io)
+  t.match(written.stdout, /! token .*for https:\/\/other\.crm4\.dynamics\.com, roles a/)
+})
+
+t.test('several environments are checked each by itself', async t => {
+  const { io, written } = await commandFor(t)
+  const [target] = io.settings.targets
+  const targets = [{ ...target!, name: 'sales' }, { ...target!, name: 'gone', url: { ...target!.url, origin: 'http://127.0.0.1:9' } }]
+  t.equal(await check({ json: true }, { ...io, settings: { ...io.settings, targets } }), 2)
+  t.match(JSON.parse(written.stdout), { ok: false, targets: [{ name: 'sales', ok: true }, { name: 'gone', ok: false }] })
+})

@@ -1,0 +1,103 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+
+import { loadSettings } from '../../src/config/load.ts'
+import { keptSignIn } from '../../src/credentials/kept-sign-in.ts'
+import { connectCredential } from '../../src/credentials/select.ts'
+import { json, memoryLog, startAuthority, until } from './authority.ts'
+
+const TENANT = '11111111-1111-1111-1111-111111111111'
+
+async function personFor(t: Test, env: Record<string, string> = {}) {
+  const authority = await startAuthority(t)
+  const log = memoryLog()
+  const variables = {
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
+    CREDENTIAL: 'delegated', XDG_STATE_HOME: t.testdir({}), AZURE_AUTHORITY_HOST: 'https://idp.test:8443', ...env,
+  }
+  const [target] = loadSettings(variables, undefined).targets
+  const kept = keptSignIn({ authorityHost: 'https://idp.test:8443', tenantId: TENANT, clientId: variables.AZURE_CLIENT_ID }, variables)
+  const credential = connectCredential(target!, { agent: authority.dispatcher, log, env: variables })
+  t.teardown(credential.close)
+  return { authority, log, kept, credential }
+}
+
+const metadata = { authorization_endpoint: 'https://idp.test:8443/auth', token_endpoint: 'https://idp.test:8443/token' }
+
+t.test('renews with the refresh token that is kept, and keeps the next one', async t => {
+  const { authority, kept, credential } = await personFor(t, { AZURE_CLIENT_SECRET: 's3cret' })
+  authority.behave = ({ method }, response) => json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, refresh_token: 'second' })
+  kept.write({ refreshToken: 'first', userName: 'ada' })
+
+  t.equal(await credential.authorization(), 'Bearer person')
+  t.match(Object.fromEntries(authority.requests[1]!.form), {
+    grant_type: 'refresh_token', refresh_token: 'first', client_secret: 's3cret', scope: 'https://contoso.crm4.dynamics.com/.default',
+  })
+  t.same(kept.read(), { refreshToken: 'second', userName: 'ada' })
+})
+
+t.test('a sign-in while the gateway runs is seen', async t => {
+  const { authority, kept, credential } = await personFor(t)
+  authority.behave = ({ method }, response) => json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, id_token: 'nonsense' })
+  await t.rejects(credential.authorization() as Promise<string>)
+  kept.write({ refreshToken: 'first' })
+  credential.reload()
+  await until(() => credential.state().token === 'fresh')
+  t.same(kept.read(), { refreshToken: 'first' }, 'the old refresh token goes on where there is no new one')
+})
+
+t.test('an authority without usable end points is a failure that passes', async t => {
+  const { authority, kept, credential } = await personFor(t)
+  kept.write({ refreshToken: 'first' })
+  for (const answer of [{}, { ...metadata, token_endpoint: 'http://idp.test/token' }]) {
+    authority.behave = (_, response) => json(response, 200, answer)
+    credential.reload()
+    const { failures } = credential.state()
+    await until(() => credential.state().failures > failures)
+    t.match(credential.state().trouble, /no usable end points/)
+  }
+  authority.behave = (_, response) => json(response, 404, {})
+  credential.reload()
+  await until(() => credential.state().failures === 3)
+  t.match(credential.state().trouble, /404/)
+})
+
+t.test('a refusal that no number explains is mended by signing in again', async t => {
+  const { authority, kept, credential } = await personFor(t)
+  kept.write({ refreshToken: 'first' })
+  authority.behave = ({ method }, response) => {
+    if (method === 'GET') json(response, 200, metadata)
+    else json(response, 400, { error: 'invalid_grant', error_codes: [123456] })
+  }
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
+  t.match(credential.state().trouble, /login` again/)
+})
+
+t.test('a file that is no sign-in counts as none', async t => {
+  const { kept, credential } = await personFor(t)
+  kept.write({ refreshToken: 'first' })
+  for (const text of ['', 'no json', '{}', '{"refreshToken":5}']) {
+    writeFileSync(kept.file, text)
+    t.equal(kept.read(), undefined)
+  }
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
+})
+
+t.test('a renewed sign-in that cannot be kept, or read again, is logged, and the token is used', async t => {
+  const { authority, kept, credential, log } = await personFor(t)
+  kept.write({ refreshToken: 'first' })
+  authority.behave = ({ method }, response) => {
+    if (method === 'GET') return json(response, 200, metadata)
+    rmSync(kept.file)
+    mkdirSync(kept.file)
+    json(response, 200, { access_token: 'person', expires_in: 600, refresh_token: 'second' })
+  }
+  t.equal(await credential.authorization(), 'Bearer person')
+  t.match(log.lines.find(({ level }) => level === 'warn'), { facts: { code: 'EISDIR' }, sentence: /cannot be kept/ })
+
+  credential.reload()
+  await until(() => credential.state().failures === 1)
+  t.match(log.lines.findLast(({ level }) => level === 'warn'), { facts: { code: 'EISDIR' }, sentence: /cannot be read/ })
+  t.equal(credential.authorization(), 'Bearer person')
+})
