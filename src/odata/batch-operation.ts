@@ -78,6 +78,7 @@ export function judge(map: UrlMap, { onPart, dropped = new Set() }: BatchOptions
       if (!/^[A-Z]+$/i.test(method) || written.url === '') {
         throw new MalformedBatch(`${subject()} has no method or no URL.`)
       }
+      if (!METHODS.test(method)) throw new RefusedPart(`${subject()} has a method other than those of the Web API.`)
       const { url, resourcePath, query } = operationUrl(map, written.url, { references, subject: subject() })
       if (/^\/(?:\$|%24)batch\b/i.test(resourcePath)) throw new RefusedPart(`${subject()} is a batch within the batch.`)
       const headers = partHeaders(fields, { host, dropped, subject: subject() })
@@ -89,10 +90,14 @@ export function judge(map: UrlMap, { onPart, dropped = new Set() }: BatchOptions
   }
 }
 
-/** The Content-ID that a part has in its own head or in that of its request. */
+/** The Content-ID that a part has in its own head or in that of its request; no plain name where they differ. */
 export function contentId(around: readonly Field[], headers: readonly Field[]): string | undefined {
-  return valueOf([...around, ...headers], 'content-id')
+  const inside = valueOf(headers, 'content-id')
+  const outside = valueOf(around, 'content-id') ?? inside
+  return inside === undefined || inside === outside ? outside : `${outside}, ${inside}`
 }
+
+const METHODS = /^(?:GET|HEAD|POST|PATCH|PUT|DELETE)$/i
 
 const MOST_OPERATIONS = 1000
 

@@ -62,14 +62,17 @@ function otherName(origin: string): string | undefined {
 }
 
 /**
- * Dataverse: every version of the Web API. Business Central: every API and web service of the same environment.
+ * Dataverse: every version of the Web API. Business Central: every API and web service of the same environment, whose
+ * tenant may be named or not.
  * Others: the API root.
  */
 function ownPath(apiRoot: string): RegExp {
   const dataverse = /^(.*\/api\/data)\/v\d+\.\d+$/.exec(apiRoot)?.[1]
   if (dataverse !== undefined) return new RegExp(`^${literal(dataverse)}/v\\d{1,2}\\.\\d{1,2}(?=[/?#]|$)`)
-  const businessCentral = /^(\/v2\.0\/.+)\/api\/v\d+\.\d+$/.exec(apiRoot)?.[1]
-  if (businessCentral !== undefined) return new RegExp(`^${literal(businessCentral)}/(?:api|ODataV4)(?=[/?#]|$)`)
+  const [, environment, api] = /^\/v2\.0\/(?:[^/]+\/)?([^/]+)(\/(?:api|ODataV4)(?:\/.*)?)$/.exec(apiRoot) ?? []
+  if (environment !== undefined && api !== undefined) {
+    return new RegExp(`^/v2\\.0/(?:[^/?#]+/)?${literal(environment)}(?:${literal(api)}|/api|/ODataV4)(?=[/?#]|$)`)
+  }
   return apiRoot === '' ? /^$/ : new RegExp(`^${literal(apiRoot)}(?=[/?#]|$)`)
 }
 

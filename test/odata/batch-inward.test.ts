@@ -229,6 +229,10 @@ t.test('no part is left out because its delimiter is not written well', async t 
   ]) t.throws(() => turned(text), { name: 'MalformedBatch', message: /delimiter/ }, text.slice(0, 60))
 })
 
+t.test('methods that the Web API does not have are refused', async t => {
+  for (const method of ['TRACE', 'CONNECT', 'OPTIONS', 'MERGE', 'x']) t.throws(() => requestLine(`${method} accounts HTTP/1.1`), { name: 'RefusedPart' }, method)
+})
+
 t.test('parts of another kind and deeper nesting are refused', async t => {
   t.throws(() => turned(single('GET a HTTP/1.1').replace('application/http', 'text/plain')), { name: 'RefusedPart' })
   t.throws(() => turned(single('GET a HTTP/1.1').replace('Content-Type: application/http\r\n', '')), { name: 'RefusedPart' })
@@ -246,6 +250,9 @@ t.test('a Content-ID that stands for two things is refused', async t => {
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: 1')), { name: 'RefusedPart' })
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: metadata')), { name: 'RefusedPart' })
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: 2/x')), { name: 'RefusedPart' })
+  t.throws(() => turned(changeSet.replace('Host: gw:8080', 'Content-ID: 2')), { name: 'RefusedPart' })
+  t.doesNotThrow(() => turned(changeSet.replace('Host: gw:8080', 'Content-ID: 1')), 'written twice')
+  t.doesNotThrow(() => turned(changeSet.replace('Content-ID: 1\r\n', '').replace('Host: gw:8080', 'Content-ID: 1')), 'in the request')
   t.doesNotThrow(() => turned(changeSet.replace(/(--b\r\n[^]*)--b\r\n[^]*/, '$1$1--b--')), 'used again in the next change set')
 })
 

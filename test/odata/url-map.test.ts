@@ -1,5 +1,5 @@
 import t from 'tap'
-import { addressForm, pathInward, targetAddress } from '../../src/odata/target-address.ts'
+import { addressForm, pathInward, resourcePathOf, targetAddress } from '../../src/odata/target-address.ts'
 import { type GatewayAddress, inwardHeader, outwardHeader, urlMap } from '../../src/odata/url-map.ts'
 
 const dataverse = targetAddress('https://Contoso.crm4.dynamics.com/api/data/v9.2/')
@@ -30,10 +30,16 @@ t.test('a path stands as it is when it is one of the target, and below the API r
     [central, '/companies', '/v2.0/tenant/prod/api/v2.0/companies'],
     [central, '/v2.0/tenant/prod/api/contoso/app/v1.0/companies', '/v2.0/tenant/prod/api/contoso/app/v1.0/companies'],
     [central, '/v2.0/tenant/prod/ODataV4/Company', '/v2.0/tenant/prod/ODataV4/Company'],
+    [central, '/v2.0/prod/api/v2.0/companies', '/v2.0/prod/api/v2.0/companies'],
+    [central, '/v2.0/prod/apis', '/v2.0/tenant/prod/api/v2.0/v2.0/prod/apis'],
     [central, '/v2.0/tenant/test/api/v2.0/companies', '/v2.0/tenant/prod/api/v2.0/v2.0/tenant/test/api/v2.0/companies'],
     [targetAddress('http://localhost:4004'), '/Books', '/Books'],
     [targetAddress('https://crm.example/org(1)/api/data/v9.1'), '/org(1)/api/data/v9.0/x', '/org(1)/api/data/v9.0/x'],
   ] as const) t.equal(pathInward(target, path), expected, `${target.apiRoot} ${path}`)
+  t.equal(resourcePathOf(central, '/v2.0/prod/api/v2.0/companies(1)'), '/companies(1)')
+  t.equal(resourcePathOf(central, '/v2.0/tenant/prod/ODataV4/Company'), '/Company')
+  t.equal(resourcePathOf(central, '/v2.0/tenant/test/api/v2.0'), undefined)
+  t.equal(resourcePathOf(dataverse, '/api/data/v9.0/accounts'), '/accounts')
   t.equal(addressForm(dataverse, '/api/data/v9.1/accounts'), 'long')
   t.equal(addressForm(dataverse, '/accounts'), 'short')
 })
