@@ -13,6 +13,7 @@ import { reach } from '../src/emulator/reach.ts'
 /** A gateway before an emulated Entra, and before a Dynamics that writes down every byte it gets. */
 export interface RawFixture {
   readonly port: number
+  readonly address: string
   /** The requests that arrived whole, byte for byte (latin1). */
   readonly requests: string[]
   /** All that ever arrived. */
@@ -67,7 +68,7 @@ export async function gatewayBeforeRawDynamics(t: Test, change: (settings: Setti
     for (const socket of sockets) socket.destroy()
     dynamics.close()
   })
-  return { port: Number(new URL(running.address).port), requests, bytes: () => bytes }
+  return { port: Number(new URL(running.address).port), address: running.address, requests, bytes: () => bytes }
 }
 
 /** How long the request is that `received` begins with, once it is whole. */

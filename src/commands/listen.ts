@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs'
+import { existsSync, lstatSync, unlinkSync } from 'node:fs'
 
 import type { Settings } from '../config.ts'
 import type { Gateway } from '../app.ts'
@@ -19,9 +19,11 @@ const MENDS: Readonly<Record<string, string>> = {
  * @returns the address to call, for people: `http://127.0.0.1:8080`, `unix:/run/gateway.sock`
  * @throws {SettingsFault} when the system does not give the address
  */
-export async function listen({ app }: Gateway, { host, port }: Pick<Settings, 'host' | 'port'>): Promise<string> {
+export async function listen({ app }: Gateway, { host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>): Promise<string> {
   try {
-    return await open(app, host, port)
+    const address = await open(app, host, port)
+    // Fastify did not make the server, and takes it for one without TLS.
+    return tls === undefined ? address : address.replace(/^http:/, 'https:')
   } catch (error) {
     const mend = MENDS[(error as NodeJS.ErrnoException).code ?? '']
     if (mend === undefined) throw error
@@ -34,7 +36,12 @@ async function open(app: Gateway['app'], host: string, port: number): Promise<st
   const path = host.slice('unix:'.length)
   // What a gateway that was killed left behind; any other kind of file is somebody's.
   if (existsSync(path) && lstatSync(path).isSocket()) unlinkSync(path)
-  await app.listen({ path })
-  chmodSync(path, 0o660)
+  // The socket is made with its permissions, so that there is no moment at which others could connect.
+  const before = process.umask(0o117)
+  try {
+    await app.listen({ path })
+  } finally {
+    process.umask(before)
+  }
   return host
 }

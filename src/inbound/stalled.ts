@@ -26,7 +26,7 @@ export function endStalled(server: Server, patience: number): (socket: Socket) =
     const { req: request } = response
     const toldToGoOn = waiting.get(response) !== socket.bytesWritten
     if (!request.complete && request.readableLength === 0 && toldToGoOn) {
-      return response.headersSent ? void socket.destroy() : endWith(socket, new RequestTooSlow())
+      return response.headersSent || !socket.writable ? void socket.destroy() : endWith(socket, new RequestTooSlow())
     }
     if (response.headersSent && response.writableLength > 0) return void socket.destroy()
     // It is Dynamics' turn, or the gateway's.

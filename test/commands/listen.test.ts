@@ -1,0 +1,49 @@
+import { existsSync, mkdtempSync, statSync } from 'node:fs'
+import { request } from 'node:https'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generate } from 'selfsigned'
+import t from 'tap'
+
+import { gatewayFor } from '../gateway-for.ts'
+import { gatewayBeforeRawDynamics } from '../raw-dynamics.ts'
+import { get, rawRequest } from '../raw-http.ts'
+
+t.test('listens at a Unix socket that its owner and group may use, and nobody else', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
+  const { running } = await gatewayFor(t, { HOST: `unix:${path}` })
+
+  t.equal(running.address, `unix:${path}`)
+  t.equal(statSync(path).mode & 0o777, 0o660)
+  t.equal((await rawRequest({ path }, get('/WhoAmI', 'Host: whatever.example'))).status, 200)
+  t.equal((await rawRequest({ path }, 'GET /WhoAmI HTTP/1.0\r\n\r\n')).status, 200)
+})
+
+t.test('takes the place of a socket that a gateway left behind', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
+  const other = createServer()
+  await new Promise<void>((resolve) => other.listen(path, resolve))
+  t.ok(existsSync(path))
+  await gatewayFor(t, { HOST: `unix:${path}` })
+
+  t.equal((await rawRequest({ path }, get('/WhoAmI'))).status, 200)
+  other.close()
+})
+
+t.test('serves HTTPS where a certificate is given, with links to match', async (t) => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway' }], { keyType: 'ec', algorithm: 'sha256' })
+  const folder = t.testdir({ 'c.pem': cert, 'k.pem': key })
+  const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
+    ...settings, tls: { certificate: `${folder}/c.pem`, key: `${folder}/k.pem`, clientCa: undefined },
+  }))
+
+  t.equal(address, `https://127.0.0.1:${port}`)
+  const status = await new Promise((resolve, reject) => {
+    request({ host: '127.0.0.1', port, path: '/accounts', ca: cert, checkServerIdentity: () => undefined, headers: { origin: `https://127.0.0.1:${port}` } }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    }).on('error', reject).end()
+  })
+  t.equal(status, 200)
+})
