@@ -30,7 +30,10 @@ export async function demo({ port, throttle, fault }: DemoOptions): Promise<numb
   const agent = { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing }
   if (throttle === true) emulator.faults.dataverse.always({ kind: 'throttle', limit: 'count', retryAfter: 4, skip: 5 })
   if (typeof fault === 'string') emulator.faults.entra.always({ kind: 'aadsts', number: Number(fault.replace(/^AADSTS/i, '')) })
-  const running = await run(settings, log, agent)
+  const running = await run(settings, log, agent).catch(async (error: unknown) => {
+    await emulator.close()
+    throw error
+  })
   process.on('SIGTERM', running.stop).on('SIGINT', running.stop)
   process.stdout.write(invitation(running.address))
   if (typeof fault === 'string') {

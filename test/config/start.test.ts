@@ -48,6 +48,7 @@ t.test('a port that is in use is said to be, with status 1', async t => {
   t.equal(status, 1)
   t.match(stderr, `127.0.0.1, port ${port}, is in use already`)
   t.notMatch(stderr, /\n {4}at /, 'no stack')
+  t.match(await gateway(t.testdir(), ['demo', '--port', String(port)], {}), { status: 1, stderr: /is in use already/ })
 })
 
 t.test('healthcheck needs no settings but where to ask', async t => {
