@@ -80,8 +80,8 @@ function outwardRule(target: TargetAddress, base: string, form: AddressForm): Ur
   }
 }
 
-/** Longer than the API root by at most a version's further digits or another name of the same length. */
-const SPARE = 24
+/** A path of the target's own may be longer than its API root, by digits of a version or the name of a tenant. */
+const SPARE = 96
 
 function inwardRule(target: TargetAddress, bases: readonly string[]): UrlRule {
   const reach = longest(bases) + target.apiRoot.length + SPARE

@@ -30,6 +30,15 @@ t.test('each base and both address forms are understood', async t => {
   ] as const) t.equal(whole(jsonLinksInward(map), `{"@odata.id":"${url}"}`), `{"@odata.id":"${expected}"}`, url)
 })
 
+t.test('the tenant of Business Central may be named or not', async t => {
+  const origin = 'https://api.businesscentral.dynamics.com'
+  const central = urlMap(targetAddress(`${origin}/v2.0/prod/api/v2.0`), { base: 'http://gw', form: 'short' })
+  const path = '/v2.0/00000000-0000-0000-0000-000000000001/prod/api/v2.0/items(1)'
+
+  t.equal(byteByByte(jsonLinksInward(central), Buffer.from(`{"@odata.id":"http://gw${path}"}`)), `{"@odata.id":"${origin}${path}"}`)
+  t.equal(byteByByte(jsonLinksInward(central), Buffer.from('{"@odata.id":"http://gw/items(1)"}')), `{"@odata.id":"${origin}/v2.0/prod/api/v2.0/items(1)"}`)
+})
+
 t.test('every string of an array of links is turned, and nothing after it', async t => {
   const body = '{"m@odata.bind" : [ "http://gw:8080/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", "http://gw:8080/d"],"n":["http://gw:8080/e"]}'
   const expected = `{"m@odata.bind" : [ "${root}/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", "${root}/d"],"n":["http://gw:8080/e"]}`
