@@ -1,3 +1,5 @@
+import type { RequestListener, Server } from 'node:http'
+
 import Fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
@@ -21,7 +23,6 @@ import { beginExchange } from './exchange.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
 import type { AuditLog } from './observe/audit-log.ts'
 import { health } from './observe/health.ts'
-import { inboundServer } from './inbound/server.ts'
 import { logRequest, requestFacts } from './observe/log.ts'
 import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
@@ -33,6 +34,8 @@ export interface Surroundings {
   /** The only way out. */
   readonly agent: OutboundAgent
   readonly log: Logger
+  /** Gives the requests of a server to the gateway's handler. */
+  readonly attach: (handler: RequestListener) => Server
   /** Where a line for every write goes, if anywhere. */
   readonly auditLog?: Pick<AuditLog, 'write'> | undefined
 }
@@ -42,16 +45,18 @@ export interface Gateway {
   readonly app: FastifyInstance
   /** Makes it not ready, and lets connections end with the request they carry. */
   readonly stop: () => void
+  /** Whether every target has a valid token. */
+  readonly ready: () => boolean
   /** Reads credentials again, and fetches tokens with them while the present ones stay in use. */
   readonly reload: () => void
 }
 
 /** The whole gateway, in the order in which a request meets its parts. */
-export async function createGateway(settings: Settings, { agent, log, auditLog }: Surroundings): Promise<Gateway> {
+export async function createGateway(settings: Settings, { agent, log, auditLog, attach }: Surroundings): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
   const targets = settings.targets.map((target) => ({ target, prefix: target.name === undefined ? '' : `/${target.name}` }))
-  const app = Fastify(serverOptions(settings, log, targets.map(({ prefix }) => prefix)))
+  const app = Fastify(serverOptions(attach, targets.map(({ prefix }) => prefix)))
   // Bodies are not parsed, whatever their type: to Fastify no method has one.
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY']) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   app.setErrorHandler(answerError)
@@ -121,6 +126,7 @@ export async function createGateway(settings: Settings, { agent, log, auditLog }
   return {
     app,
     stop: () => { ending = true },
+    ready: () => credentials.every((credential) => credential.state().token !== 'none'),
     reload: () => credentials.forEach((credential) => credential.reload()),
   }
 }
@@ -129,14 +135,14 @@ export async function createGateway(settings: Settings, { agent, log, auditLog }
  * Fastify's own options. Its router sees one path for all that goes to a target, so that neither its decoding nor its
  * limits meet the paths of Dynamics; bodies are never parsed.
  */
-function serverOptions(settings: Settings, log: Logger, prefixes: readonly string[]): FastifyServerOptions {
+function serverOptions(attach: Surroundings['attach'], prefixes: readonly string[]): FastifyServerOptions {
   return {
     logger: false,
     return503OnClosing: false,
     exposeHeadRoutes: false,
     genReqId: () => '',
     rewriteUrl: ({ url = '/' }) => url.startsWith('/-/') ? url : routeOf(url, prefixes),
-    serverFactory: (handler) => inboundServer(settings, log, handler),
+    serverFactory: attach,
     // The server answers what is no request by itself.
     clientErrorHandler: () => undefined,
   } as FastifyServerOptions

@@ -21,6 +21,8 @@ export interface Fixture {
   readonly lines: Record<string, unknown>[]
   /** The log as it was written. */
   readonly log: () => string
+  /** What the settings are when they are read again. */
+  readonly next: { settings: Settings | undefined }
 }
 
 /** Starts both, and ends them with the test. `variables` are added to the settings of an app registration with a secret. */
@@ -53,8 +55,9 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
       done()
     },
   }))
+  const next: Fixture['next'] = { settings: undefined }
   const nothing = async (): Promise<void> => undefined
-  const running = await run(settings, log, { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing })
+  const running = await run(settings, log, { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing }, () => next.settings)
   t.teardown(async () => {
     running.stop()
     running.stop()
@@ -69,5 +72,6 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
       return written.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>)
     },
     log: () => written,
+    next,
   }
 }

@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import type { CommandIo } from './command-io.ts'
 import { commands, help, overview } from './commands.ts'
 import type { Command, CommandName } from './commands.ts'
-import { environment, loadListener, loadSettings, SettingsFault } from '../config/load.ts'
+import { environment, loadListener, loadSettings, SettingsFault, settingsText } from '../config/load.ts'
+import type { Settings } from '../config.ts'
 import { nearest } from '../config/nearest.ts'
 import { version } from './version.ts'
 
@@ -32,7 +33,7 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   if (typeof options === 'number') return options
   const { config } = options as { config?: string }
   switch (name) {
-    case 'serve': return (await import('./serve.ts')).serve(loadSettings(environment(), config))
+    case 'serve': return (await import('./serve.ts')).serve(loadSettings(environment(), config), settingsReader(config))
     case 'check': return (await import('./check.ts')).check(options as { user?: string, json?: boolean }, await surroundings(config))
     case 'login': return withPort(options, async (port) => (await import('./login.ts')).login({ port, device: options['device'] === true }, await surroundings(config)))
     case 'logout': return (await import('./logout.ts')).logout({}, await surroundings(config))
@@ -49,6 +50,17 @@ async function withPort(options: Options, command: (port: number | undefined) =>
   if (port === undefined) return command(undefined)
   const number = /^\d{1,5}$/.test(String(port)) ? Number(port) : 0
   return number >= 1 && number <= 65_535 ? command(number) : complain(`--port is no port: write a whole number from 1 to 65535.\n`)
+}
+
+/** Reads the settings again; gives `undefined` where nothing has changed that they are read from. */
+function settingsReader(config: string | undefined): () => Settings | undefined {
+  let last = settingsText(process.env, config)
+  return () => {
+    const now = settingsText(process.env, config)
+    if (now === last) return undefined
+    last = now
+    return loadSettings(environment(), config)
+  }
 }
 
 /** What the commands for setting up work with. */

@@ -1,7 +1,9 @@
 import { existsSync, lstatSync, unlinkSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { Server as SecureServer } from 'node:https'
+import type { AddressInfo, ListenOptions } from 'node:net'
 
 import type { Settings } from '../config.ts'
-import type { Gateway } from '../app.ts'
 import { SettingsFault } from '../config/load.ts'
 
 /** What is wrong with an address that the system does not give, by the system's code. */
@@ -19,11 +21,9 @@ const MENDS: Readonly<Record<string, string>> = {
  * @returns the address to call, for people: `http://127.0.0.1:8080`, `unix:/run/gateway.sock`
  * @throws {SettingsFault} when the system does not give the address
  */
-export async function listen({ app }: Gateway, { host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>): Promise<string> {
+export async function listen(server: Server, { host, port }: Pick<Settings, 'host' | 'port'>): Promise<string> {
   try {
-    const address = await open(app, host, port)
-    // Fastify did not make the server, and takes it for one without TLS.
-    return tls === undefined ? address : address.replace(/^http:/, 'https:')
+    return await open(server, host, port)
   } catch (error) {
     const mend = MENDS[(error as NodeJS.ErrnoException).code ?? '']
     if (mend === undefined) throw error
@@ -31,17 +31,31 @@ export async function listen({ app }: Gateway, { host, port, tls }: Pick<Setting
   }
 }
 
-async function open(app: Gateway['app'], host: string, port: number): Promise<string> {
-  if (!host.startsWith('unix:')) return app.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port })
+async function open(server: Server, host: string, port: number): Promise<string> {
+  if (!host.startsWith('unix:')) {
+    await bound(server, { host: host.replace(/^\[(.*)\]$/, '$1'), port })
+    const { address, family, port: given } = server.address() as AddressInfo
+    return `${server instanceof SecureServer ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${given}`
+  }
   const path = host.slice('unix:'.length)
   // What a gateway that was killed left behind; any other kind of file is somebody's.
   if (existsSync(path) && lstatSync(path).isSocket()) unlinkSync(path)
   // The socket is made with its permissions, so that there is no moment at which others could connect.
   const before = process.umask(0o117)
   try {
-    await app.listen({ path })
+    await bound(server, { path })
   } finally {
     process.umask(before)
   }
   return host
+}
+
+function bound(server: Server, where: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(where, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
 }

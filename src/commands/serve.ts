@@ -1,7 +1,5 @@
 import type { Logger } from 'pino'
 
-import { createGateway } from '../app.ts'
-import type { Gateway } from '../app.ts'
 import type { Settings } from '../config.ts'
 import { SettingsFault } from '../config/load.ts'
 import { createAgent } from '../dynamics/agent.ts'
@@ -9,11 +7,10 @@ import type { OutboundAgent } from '../dynamics/agent.ts'
 import { openAuditLog } from '../observe/audit-log.ts'
 import type { AuditLog } from '../observe/audit-log.ts'
 import { createLog } from '../observe/log.ts'
+import { drainOf } from './drain.ts'
+import { openFront } from './front.ts'
 import { listen } from './listen.ts'
 import { inspectionFaults } from './process-guard.ts'
-
-/** How long connections that carry no request may still bring one after the gateway was told to stop. */
-const LINGER = 300
 
 /** A gateway that runs. */
 export interface Running {
@@ -24,22 +21,25 @@ export interface Running {
   readonly stopped: Promise<void>
   /** Not ready from now on; running requests finish, then `stopped` ends. A second call ends it at once. */
   readonly stop: () => void
-  /** Reads credentials again, the present tokens staying in use meanwhile, and goes on in a new audit log where the old one was renamed. */
+  /**
+   * Reads settings and credentials again, the present ones staying in use until the new ones have a token, and goes on in
+   * a new audit log where the old one was renamed.
+   */
   readonly reload: () => void
 }
 
 /** Runs the gateway until it is told to stop, and gives the exit status. */
-export async function serve(settings: Settings): Promise<number> {
+export async function serve(settings: Settings, readSettings: () => Settings | undefined): Promise<number> {
   const faults = inspectionFaults(settings)
   if (faults.length > 0) throw new SettingsFault(faults)
   const log = await createLog(settings)
-  const running = await run(settings, log, agentFor(settings))
+  const running = await run(settings, log, agentFor(settings), readSettings)
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'stopping')
     running.stop()
   }
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', (signal) => {
-    log.info({ signal }, 'reading credentials again')
+    log.info({ signal }, 'reading settings and credentials again')
     running.reload()
   })
   await running.stopped
@@ -56,27 +56,58 @@ export function agentFor({ targets }: Settings): OutboundAgent {
   })
 }
 
-/** Starts a gateway on `agent`. */
-export async function run(settings: Settings, log: Logger, agent: OutboundAgent): Promise<Running> {
+/**
+ * Starts a gateway on `agent`.
+ *
+ * @param readSettings reads the settings again; `undefined` where they have not changed
+ */
+export async function run(
+  settings: Settings, log: Logger, agent: OutboundAgent, readSettings: () => Settings | undefined = () => undefined,
+): Promise<Running> {
   const auditLog = auditLogOf(settings, log)
-  const gateway = await createGateway(settings, { agent, log, auditLog })
-  const address = await listen(gateway, settings).catch(async (error: unknown) => {
-    await gateway.app.close()
+  const front = await openFront(settings, { agent, log, auditLog })
+  const { server } = front
+  const address = await listen(server, settings).catch(async (error: unknown) => {
+    await front.gateway().app.close()
     await agent.destroy()
     throw error
   })
-  for (const { name, url, credential, impersonation } of settings.targets) {
-    log.info({ target: name, environment: url.origin, apiRoot: url.apiRoot, credential: credential.kind, impersonation: impersonation.mode }, 'forwards')
-  }
+  tell(settings)
   log.info({ address }, 'listening')
-  const drain = drainOf(gateway, settings.shutdownTimeout)
+  const drain = drainOf({ server, stop: () => front.gateway().stop(), close: () => front.gateway().app.close() }, settings.shutdownTimeout)
   const stopped = drain.over.then(() => agent.destroy()).finally(() => auditLog?.close()).catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
-  const reload = (): void => {
-    gateway.reload()
+  return { address, log, stopped, stop: drain.next, reload: () => void reload().catch((error: unknown) => log.error({ err: error }, 'the settings could not be read again')) }
+
+  async function reload(): Promise<void> {
+    front.gateway().reload()
     auditLog?.reopen()
+    const next = readAgain()
+    if (next === undefined) return
+    const fixed = FIXED.filter((name) => JSON.stringify(next[name]) !== JSON.stringify(settings[name]))
+    if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings have changed, and count from the next start on')
+    if (await front.renew(next)) tell(next)
+    else log.error('with the settings as they are now no token can be had, so the present ones stay in use')
   }
-  return { address, log, stopped, stop: drain.next, reload }
+
+  function readAgain(): Settings | undefined {
+    try {
+      return readSettings()
+    } catch (error) {
+      if (!(error instanceof SettingsFault)) throw error
+      log.error({ faults: error.faults }, 'the settings have faults, so the present ones stay in use')
+      return undefined
+    }
+  }
+
+  function tell({ targets }: Settings): void {
+    for (const { name, url, credential, impersonation } of targets) {
+      log.info({ target: name, environment: url.origin, apiRoot: url.apiRoot, credential: credential.kind, impersonation: impersonation.mode }, 'forwards')
+    }
+  }
 }
+
+/** What the process was started with: the server, the log and the way out. */
+const FIXED = ['host', 'port', 'tls', 'headTimeout', 'bodyTimeout', 'maxConnections', 'shutdownTimeout', 'logLevel', 'logFormat', 'auditLog'] as const
 
 function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
   if (auditLog === undefined) return undefined
@@ -86,43 +117,4 @@ function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
     const { code } = error as NodeJS.ErrnoException
     throw new SettingsFault([`AUDIT_LOG names a file that cannot be written (${code}): mend the path or its permissions.`])
   }
-}
-
-/**
- * How a gateway ends. First `next`: not ready; connections end with the request that they carry; running requests
- * finish, for `patience` milliseconds at most. Second `next`: at once.
- */
-function drainOf({ app, stop }: Gateway, patience: number): { readonly over: Promise<void>, readonly next: () => void } {
-  const { promise: over, resolve } = withResolvers()
-  let close: (() => void) | undefined
-  let linger: NodeJS.Timeout | undefined
-  return {
-    over,
-    next: () => {
-      if (close === undefined) {
-        stop()
-        const late = setTimeout(cut, patience)
-        close = () => void app.close().finally(() => {
-          clearTimeout(late)
-          resolve()
-        })
-        linger = setTimeout(close, LINGER)
-      } else {
-        clearTimeout(linger)
-        close()
-        cut()
-      }
-    },
-  }
-
-  function cut(): void {
-    app.server.closeAllConnections()
-  }
-}
-
-/** `Promise.withResolvers`, which Node 20 lacks. */
-function withResolvers(): { readonly promise: Promise<void>, readonly resolve: () => void } {
-  let resolve: () => void = () => undefined
-  const promise = new Promise<void>((resolved) => { resolve = resolved })
-  return { promise, resolve }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { parse as parseYaml } from 'yaml'
 
@@ -96,4 +96,9 @@ function dotEnv(): NodeJS.Dict<string> {
 /** An empty variable is one that is not set: that is what `${NAME:-}` in a compose file makes of it. */
 function nonEmpty(env: NodeJS.Dict<string>): NodeJS.Dict<string> {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''))
+}
+
+/** What the files say that settings are read from, to see whether they have changed; empty where there are none. */
+export function settingsText(env: NodeJS.ProcessEnv, file: string | undefined): string {
+  return [file ?? env['GATEWAY_CONFIG'], '.env'].map((path) => path !== undefined && existsSync(path) ? readFileSync(path, 'utf8') : '').join('\0')
 }

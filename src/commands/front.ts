@@ -1,0 +1,69 @@
+import type { RequestListener, Server } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import type { Logger } from 'pino'
+
+import { createGateway } from '../app.ts'
+import type { Gateway } from '../app.ts'
+import type { Settings } from '../config.ts'
+import type { OutboundAgent } from '../dynamics/agent.ts'
+import { inboundServer } from '../inbound/server.ts'
+import type { AuditLog } from '../observe/audit-log.ts'
+
+/** What callers connect to; which gateway stands behind it can change while it listens. */
+export interface Front {
+  readonly server: Server
+  /** The gateway that gets the requests now. */
+  readonly gateway: () => Gateway
+  /**
+   * Puts a gateway with other settings in place of the present one, as soon as it has its tokens. Requests that are
+   * running finish with the one that they began with.
+   *
+   * @returns whether it did: not when the new gateway gets no token in time
+   */
+  readonly renew: (settings: Settings) => Promise<boolean>
+}
+
+interface Surroundings {
+  readonly agent: OutboundAgent
+  readonly log: Logger
+  readonly auditLog: AuditLog | undefined
+}
+
+/** How often it is looked whether a new gateway is ready. */
+const LOOK_EVERY = 25
+
+/** Makes the server and the first gateway behind it, which need not have a token yet. */
+export async function openFront(settings: Settings, surroundings: Surroundings): Promise<Front> {
+  let present: RequestListener = () => undefined
+  const server = inboundServer(settings, surroundings.log, (request, response) => present(request, response))
+  let made = await make(settings)
+  present = made.handler
+  return { server, gateway: () => made.gateway, renew }
+
+  async function make(settings: Settings): Promise<{ readonly gateway: Gateway, readonly handler: RequestListener }> {
+    let handler: RequestListener = () => undefined
+    const attach = (made: RequestListener): Server => {
+      handler = made
+      return server
+    }
+    const gateway = await createGateway(settings, { ...surroundings, attach })
+    await gateway.app.ready()
+    return { gateway, handler }
+  }
+
+  async function renew(settings: Settings): Promise<boolean> {
+    const next = await make(settings)
+    const patience = performance.now() + 2 * Math.max(...settings.targets.map(({ tokenTimeout }) => tokenTimeout))
+    while (!next.gateway.ready() && performance.now() < patience) await sleep(LOOK_EVERY)
+    if (!next.gateway.ready()) {
+      await next.gateway.app.close()
+      return false
+    }
+    const { gateway: last } = made
+    made = next
+    present = next.handler
+    setTimeout(() => void last.app.close(), settings.shutdownTimeout).unref()
+    return true
+  }
+}
