@@ -1,7 +1,7 @@
 import type { Settings } from '../config.ts'
 
 /** Faults of the list of callers that no setting has by itself. */
-export function callerChecks({ callers, tls }: Pick<Settings, 'callers' | 'tls'>, faults: string[]): void {
+export function callerChecks({ callers, tls, targets }: Pick<Settings, 'callers' | 'tls' | 'targets'>, faults: string[]): void {
   for (const name of repeated(callers.map(({ name }) => name))) faults.push(`callers: two are called ${name}; give each a name of its own.`)
   for (const hash of repeated(callers.flatMap(({ keys }) => keys))) {
     faults.push(`callers: the key hash ${hash.slice(0, 8)}… stands there twice; make a key of its own for each with \`dynamics-gateway key\`.`)
@@ -21,6 +21,9 @@ export function callerChecks({ callers, tls }: Pick<Settings, 'callers' | 'tls'>
     }
     if (userFrom !== 'header' && (token === undefined || keys.length + certificates.length > 0)) {
       faults.push(`callers: the user of ${name} comes from its token, so it must be known by a token, and by nothing else.`)
+    }
+    if (userFrom !== 'header' && targets.some(({ impersonation }) => impersonation.mode === 'off')) {
+      faults.push(`callers: the user of ${name} comes from its token, but impersonation is off for a target; set its mode to optional or required.`)
     }
     if (certificates.length > 0 && tls === undefined) {
       faults.push(`callers: ${name} is known by a certificate, which only a gateway that serves HTTPS sees; describe tls.`)

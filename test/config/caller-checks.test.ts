@@ -2,6 +2,7 @@ import t from 'tap'
 
 import { callerChecks } from '../../src/config/caller-checks.ts'
 import { callers as schema } from '../../src/config/callers.ts'
+import type { Settings } from '../../src/config.ts'
 import { readNode } from '../../src/config/setting.ts'
 
 const hash = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
@@ -32,14 +33,15 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
     [/names no user/, [{ name: 'a', keys: [hash], users: ['contoso.com'] }]],
     [/did you mean no-delete/, [{ name: 'a', keys: [hash], rules: ['nodelete'] }]],
   ] as const) t.match(faultsOf(callers).join('\n'), sentence, sentence.source)
+  t.match(faultsOf([{ name: 'a', token, userFrom: 'oid' }], undefined, 'off').join(), /impersonation is off/)
   t.match(faultsOf([{ name: 'a', certificates: ['CN=a'] }], tls).join(), /tls\.clientCa/)
   t.match(faultsOf([{ name: 'a', certificates: [hash] }, { name: 'b', certificates: [hash] }], tls).join(), /the certificate .* stands there twice/)
   t.end()
 })
 
-function faultsOf(written: readonly object[], served?: typeof tls): string[] {
+function faultsOf(written: readonly object[], served?: typeof tls, mode?: 'off'): string[] {
   const faults: string[] = []
   const callers = readNode(schema, written, 'callers', (name) => name, { env: {}, file: () => '' }, faults)
-  if (faults.length === 0) callerChecks({ callers, tls: served }, faults)
+  if (faults.length === 0) callerChecks({ callers, tls: served, targets: mode === undefined ? [] : [{ impersonation: { mode } } as Settings['targets'][number]] }, faults)
   return faults
 }
