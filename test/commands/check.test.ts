@@ -1,4 +1,5 @@
 import t from 'tap'
+import { readFileSync } from 'node:fs'
 
 import { check } from '../../src/commands/check.ts'
 import { AADSTS } from '../../src/credentials/aadsts.ts'
@@ -203,4 +204,30 @@ t.test('several environments are checked each by itself', async t => {
   const targets = [{ ...target!, name: 'sales' }, { ...target!, name: 'gone', url: { ...target!.url, origin: 'http://127.0.0.1:9' } }]
   t.equal(await check({ json: true }, { ...io, settings: { ...io.settings, targets } }), 2)
   t.match(JSON.parse(written.stdout), { ok: false, targets: [{ name: 'sales', ok: true }, { name: 'gone', ok: false }] })
+})
+
+t.test('what was used is named, so that it can be compared with what is registered', async t => {
+  const certificate = await commandFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: new URL('../../../test/credentials/certificates/plain.pem', import.meta.url).pathname })
+  t.equal(await check({}, certificate.io), 2)
+  t.match(certificate.written.stdout, /AADSTS700027[\s\S]*Used here: certificate 9E66ED57D38CC9629388D9A77774921DA647921C until 2126-10-27/)
+  certificate.emulator.registerCertificate(readFileSync(new URL('../../../test/credentials/certificates/plain.pem', import.meta.url), 'utf8'))
+  certificate.written.stdout = ''
+  t.equal(await check({}, certificate.io), 0)
+  t.match(certificate.written.stdout, /✓ token .*certificate 9E66/)
+
+  const claims = { iss: 'https://issuer.test', sub: 'system:serviceaccount:apps:gateway', aud: 'api://AzureADTokenExchange' }
+  const token = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
+  const file = `${t.testdir({ token })}/token`
+  const federated = await commandFor(t, { AZURE_FEDERATED_TOKEN_FILE: file })
+  federated.emulator.faults.entra.always({ kind: 'aadsts', number: 700213 })
+  t.equal(await check({}, federated.io), 2)
+  t.match(federated.written.stdout, /issuer https:\/\/issuer\.test, subject system:serviceaccount:apps:gateway, audience api:/)
+  t.notMatch(federated.written.stdout, token)
+})
+
+t.test('a name with control characters does nothing to the terminal', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  emulator.faults.dataverse.push({ kind: 'answer', path: 'systemusers(', status: 200, body: JSON.stringify({ fullname: 'a\u001b[2Jb', isdisabled: true }) })
+  await check({}, io)
+  t.match(written.stdout, /user “a \[2Jb” \(disabled\)/)
 })

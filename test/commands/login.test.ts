@@ -173,23 +173,23 @@ t.test('what else goes wrong with a device code is told', async t => {
   const { emulator, io, written } = command
   emulator.signIn.interval = 0
   const answer = (status: number, body: object) => ({ kind: 'answer', status, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) as const
-  const login_ = async (): Promise<string> => {
+  const attempt = async (): Promise<string> => {
     written.stderr = ''
     t.equal(await login({ device: true }, io), 2)
     return written.stderr
   }
   emulator.faults.entra.push({ ...answer(200, { device_code: 5 }), path: 'devicecode' })
-  t.match(await login_(), /no device code[\s\S]*without --device/)
+  t.match(await attempt(), /no device code[\s\S]*without --device/)
   emulator.faults.entra.push({ kind: 'aadsts', number: 7000218, path: 'devicecode' })
-  t.match(await login_(), /AADSTS7000218/)
+  t.match(await attempt(), /AADSTS7000218/)
   emulator.faults.entra.push({ kind: 'aadsts', number: 70020 })
-  t.match(await login_(), /has expired/)
+  t.match(await attempt(), /has expired/)
   emulator.faults.entra.push({ kind: 'aadsts', number: 53003 })
-  t.match(await login_(), /Conditional Access/)
+  t.match(await attempt(), /Conditional Access/)
   emulator.faults.entra.push(answer(200, { access_token: 'x', expires_in: 5 }))
-  t.match(await login_(), /no refresh token/)
+  t.match(await attempt(), /no refresh token/)
   emulator.faults.entra.push({ kind: 'empty' })
-  t.match(await login_(), /answer that an authority would give/)
+  t.match(await attempt(), /answer that an authority would give/)
 })
 
 t.test('a folder that cannot be written is named', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { copyFileSync, readFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { createHash, X509Certificate } from 'node:crypto'
 import { decodeProtectedHeader, importX509, jwtVerify } from 'jose'
 
@@ -120,4 +120,15 @@ t.test('warns 30, 7 and 1 days before a certificate ends', async t => {
   credential.reload()
   await until(() => credential.state().renewals === 2)
   t.match(log.lines.filter(({ level }) => level === 'warn'), [{ sentence: /has ended/ }], 'once')
+})
+
+t.test('a certificate whose file vanished is explained, and the old one stays in use', async t => {
+  const dir = t.testdir({})
+  copyFileSync(fixture('plain.pem'), `${dir}/now.pem`)
+  const { log, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: `${dir}/now.pem` })
+  await credential.authorization()
+  rmSync(`${dir}/now.pem`)
+  credential.reload()
+  await until(() => credential.state().renewals === 2)
+  t.match(log.lines.findLast(({ level }) => level === 'error')?.sentence, /old one stays.*cannot be read \(ENOENT\)/)
 })

@@ -185,3 +185,18 @@ t.test('kind, tenant, client id and authority are logged at start, and nothing s
   })
   t.notMatch(inspect(targetOf(), { depth: 9, showHidden: true }), /s3cret/)
 })
+
+t.test('what MSAL itself complains of is told by its code alone', async t => {
+  const { credential } = await credentialFor(t, { AZURE_TENANT_ID: 'common' })
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+  t.match(credential.state().trouble, /\(missing_tenant_id_error\).*AZURE_TENANT_ID/)
+})
+
+t.test('an authority may answer Retry-After as a date, and nonsense counts for nothing', async t => {
+  for (const [value, least, most] of [[new Date(Date.now() + 9500).toUTCString(), 7, 10], ['soon', 1, 1], ['-5', 1, 1], [new Date(0).toUTCString(), 1, 1]] as const) {
+    const { authority, credential } = await credentialFor(t)
+    authority.behave = (_, response) => json(response, 503, { error: 'temporarily_unavailable' }, { 'retry-after': value })
+    const error: { retryAfter: number } = await Promise.resolve(credential.authorization()).then(() => { throw new Error('no failure') }, (reason) => reason)
+    t.ok(error.retryAfter >= least && error.retryAfter <= most, `${value}: ${error.retryAfter}`)
+  }
+})

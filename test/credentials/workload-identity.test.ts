@@ -1,5 +1,5 @@
 import t from 'tap'
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/select.ts'
@@ -36,4 +36,21 @@ t.test('sends what the file holds at that moment, also after Kubernetes swapped 
   await until(() => credential.state().failures === 1)
   t.equal(credential.authorization(), token, 'a file that is being written does not end the token')
   t.match(credential.state().trouble, /holds no token/)
+})
+
+t.test('a token file that is not there any more does not end the token, and is explained', async t => {
+  const dir = t.testdir({ token: 'a.b.first' })
+  const authority = await startAuthority(t)
+  const [target] = loadSettings({
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111',
+    AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222', AZURE_FEDERATED_TOKEN_FILE: `${dir}/token`,
+  }, undefined).targets
+  const credential = connectCredential(target!, { agent: authority.dispatcher, log: memoryLog() })
+  t.teardown(credential.close)
+  const token = await credential.authorization()
+  rmSync(`${dir}/token`)
+  credential.reload()
+  await until(() => credential.state().failures === 1)
+  t.match(credential.state().trouble, /cannot be read \(ENOENT\).*azure\.workload\.identity/)
+  t.equal(credential.authorization(), token)
 })

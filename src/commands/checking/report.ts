@@ -31,12 +31,17 @@ export function lines(out: Writer): Reporter {
     },
     ends: ({ step, result, ms, says, explanation }) => {
       if (progress) out.write('\r\u001b[K')
-      out.write(`  ${MARKS[result]} ${step.padEnd(13)}${`${ms} ms`.padStart(8)}  ${says}\n`)
+      out.write(`  ${MARKS[result]} ${step.padEnd(13)}${`${ms} ms`.padStart(8)}  ${plain(says)}\n`)
       if (explanation === undefined) return
-      out.write(`\n      Why: ${explanation.why}\n      What to do: ${explanation.todo}\n`)
+      out.write(`\n      Why: ${plain(explanation.why)}\n      What to do: ${plain(explanation.todo)}\n`)
     },
   }
 }
 
 /** Says nothing: the whole is printed at the end. */
 export const silent: Reporter = { target: () => undefined, begins: () => undefined, ends: () => undefined }
+
+/** Names come from Dynamics and tokens; a terminal would obey what is hidden in them. */
+function plain(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ')
+}

@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs'
+
+import type { Target } from '../../config.ts'
 import type { Log } from '../../credentials/credential.ts'
+import type { Explanation } from '../../credentials/explanation.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
 import { connectCredential, factsOf, scopeOf } from '../../credentials/select.ts'
 import { ok, StepFailure, warning } from './step.ts'
@@ -19,27 +23,44 @@ export const token: Step = {
   name: 'token',
   run: async (checking) => {
     const { target, agent, env } = checking
-    const notes: string[] = []
+    const notes = platformToken(target)
     const credential = connectCredential(target, { agent, log: noting(notes), env })
     try {
       checking.authorization = await credential.authorization()
     } catch (error) {
       const { cause } = error as Error
-      throw cause instanceof AuthorityFailure ? new StepFailure(cause.explanation) : error
+      throw cause instanceof AuthorityFailure ? new StepFailure(withNotes(cause.explanation, notes)) : error
     } finally {
       credential.close()
     }
+    const warned = notes.some((note) => note.startsWith('the certificate'))
     const life = `lives ${Math.round(credential.state().validFor / 60_000)} min`
     const claims = claimsOf(checking.authorization)
     const says = [...describe(claims), life, ...notes].join(', ')
-    return isFor(claims['aud'], scopeOf(target)) && notes.length === 0 ? ok(says) : warning(says)
+    return isFor(claims['aud'], scopeOf(target)) && !warned ? ok(says) : warning(says)
   },
 }
 
-/** The claims, where the token is a JWT; they are for showing, never for deciding. */
-function claimsOf(authorization: string): Readonly<Record<string, unknown>> {
+/** What was used: without it nobody could compare it with what is registered. */
+function withNotes(explanation: Explanation, notes: readonly string[]): Explanation {
+  return notes.length === 0 ? explanation : { ...explanation, why: `${explanation.why} Used here: ${notes.join('; ')}.` }
+}
+
+/** What a federated credential is compared with, of the platform's token: never the token itself. */
+function platformToken({ credential }: Target): string[] {
+  if (credential.kind !== 'workload-identity') return []
   try {
-    const claims: unknown = JSON.parse(Buffer.from(authorization.split('.')[1] ?? '', 'base64url').toString())
+    const { iss, sub, aud } = claimsOf(readFileSync(credential.file, 'utf8'))
+    return [`a platform token with issuer ${String(iss)}, subject ${String(sub)}, audience ${String(aud)}`]
+  } catch {
+    return []
+  }
+}
+
+/** The claims, where the token is a JWT; they are for showing, never for deciding. */
+function claimsOf(token: string): Readonly<Record<string, unknown>> {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
     return typeof claims === 'object' && claims !== null ? claims as Record<string, unknown> : {}
   } catch {
     return {}
