@@ -27,6 +27,8 @@ import { logRequest, requestFacts } from './observe/log.ts'
 import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { refusalsExplained } from './observe/refusals.ts'
+import { statusPage } from './observe/status-page.ts'
+import type { Shown } from './observe/status-page.ts'
 import { METHODS, proxy } from './proxy.ts'
 
 /** What the gateway needs from the process around it. */
@@ -34,6 +36,8 @@ export interface Surroundings {
   /** The only way out. */
   readonly agent: OutboundAgent
   readonly log: Logger
+  /** The gateway's own version, for the status page. */
+  readonly version: string
   /** Gives the requests of a server to the gateway's handler. */
   readonly attach: (handler: RequestListener) => Server
   /** Where a line for every write goes, if anywhere. */
@@ -52,7 +56,7 @@ export interface Gateway {
 }
 
 /** The whole gateway, in the order in which a request meets its parts. */
-export async function createGateway(settings: Settings, { agent, log, auditLog, attach }: Surroundings): Promise<Gateway> {
+export async function createGateway(settings: Settings, { agent, log, auditLog, version, attach }: Surroundings): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
   const targets = settings.targets.map((target) => ({ target, prefix: target.name === undefined ? '' : `/${target.name}` }))
@@ -82,12 +86,17 @@ export async function createGateway(settings: Settings, { agent, log, auditLog, 
   // The gateway's own addresses.
   const tokens = new Map<string, Credential['state']>()
   const credentials: Credential[] = []
+  const shown = new Map<string, Shown>()
   await app.register(health, { tokens, stopping })
 
   await app.register(async (watched) => {
     await watched.register(head, settings)
     await watched.register(host, settings)
     await watched.register(browser, settings)
+    watched.get('/-/', (_request, reply) => {
+      void reply.headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': 'default-src \'none\'; style-src \'unsafe-inline\'', 'cache-control': 'no-store' })
+        .send(statusPage(version, shown))
+    })
     watched.get('/-/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await metrics.text()))
   })
 
@@ -105,7 +114,9 @@ export async function createGateway(settings: Settings, { agent, log, auditLog, 
       const connection = connect(target, { agent, credential, watch: metrics.watch(name), log, bodyLimit: settings.bodyLimit })
       const directory = userDirectory(connection.send, target)
       tokens.set(name, credential.state)
-      metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
+      const sources = { credential: credential.state, connection: connection.state, users: directory.remembered }
+      metrics.show(name, sources)
+      shown.set(name, { environment: target.url.origin, impersonation: target.impersonation.mode, ...sources })
       await door.register(async (below) => {
         if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
         await below.register(allowList, { target, prefix, log })
@@ -151,5 +162,5 @@ function serverOptions(attach: Surroundings['attach'], prefixes: readonly string
 /** The route that `url` belongs to: the prefix of its target, or an address that nothing has. */
 function routeOf(url: string, prefixes: readonly string[]): string {
   const prefix = prefixes.find((prefix) => url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))))
-  return prefix === undefined ? '/-/' : prefix || '/'
+  return prefix === undefined ? '/-/nothing' : prefix || '/'
 }

@@ -90,3 +90,25 @@ t.test('tells the operator, not the caller, how to mend a set-up that Dynamics r
   for (const answer of answers) t.equal(await answer.text(), body)
   t.equal(log().match(/has no application user in this environment/g)?.length, 1, 'once, not for every request')
 })
+
+t.test('shows a person how its environments fare', async (t) => {
+  const { url } = await gatewayFor(t)
+  await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
+
+  const page = await fetch(`${url}/-/`)
+  const text = await page.text()
+
+  t.equal(page.status, 200)
+  t.match(page.headers.get('content-type'), /^text\/html/)
+  t.match(text, /https:\/\/contoso\.crm4\.dynamics\.com.*fresh, 3\d\d\d s left.*well.*0 of \d+ at Dynamics.*1 remembered/s)
+  t.notMatch(text, /adele|eyJ|<script/)
+  t.equal((await fetch(`${url}/-/`, { headers: { origin: 'https://evil.example' } })).status, 403)
+})
+
+t.test('answers probes by HEAD as by GET', async (t) => {
+  const { url } = await gatewayFor(t)
+
+  const { status } = await fetch(`${url}/-/livez`, { method: 'HEAD' })
+
+  t.equal(status, 200)
+})

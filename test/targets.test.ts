@@ -32,7 +32,7 @@ t.test('keeps the rules of one environment from the other', async (t) => {
 t.test('answers 404 outside of every environment', async (t) => {
   const { url, emulator } = await gatewayWithFile(t, both)
 
-  for (const path of ['/accounts', '/', '/salesx/accounts', '/-/', '/-/nothing']) {
+  for (const path of ['/accounts', '/', '/salesx/accounts', '/-/nothing', '/-']) {
     const response = await fetch(url + path)
     t.equal(response.status, 404, path)
     t.match(await response.json(), { error: { code: 'GATEWAY_NOT_FOUND' } })

@@ -9,6 +9,7 @@ import type { Settings } from '../config.ts'
 import type { OutboundAgent } from '../dynamics/agent.ts'
 import { inboundServer } from '../inbound/server.ts'
 import type { AuditLog } from '../observe/audit-log.ts'
+import { version } from './version.ts'
 
 /** What callers connect to; which gateway stands behind it can change while it listens. */
 export interface Front {
@@ -47,7 +48,7 @@ export async function openFront(settings: Settings, surroundings: Surroundings):
       handler = made
       return server
     }
-    const gateway = await createGateway(settings, { ...surroundings, attach })
+    const gateway = await createGateway(settings, { ...surroundings, version: version(), attach })
     await gateway.app.ready()
     return { gateway, handler }
   }

@@ -13,13 +13,15 @@ interface Options {
  * Entra or Dynamics for it, so that probes cost nothing there. Both stand outside the door.
  */
 export async function health(app: FastifyInstance, { tokens, stopping }: Options): Promise<void> {
-  app.get('/-/livez', (_request, reply) => {
-    void reply.send({ status: 'alive' })
-  })
-
-  app.get('/-/readyz', (_request, reply) => {
-    const targets = Object.fromEntries([...tokens].map(([name, state]) => [name, state().token]))
-    const ready = !stopping() && Object.values(targets).every((token) => token !== 'none')
-    void reply.code(ready ? 200 : 503).send({ status: stopping() ? 'stopping' : ready ? 'ready' : 'not ready', tokens: targets })
+  const method = ['GET', 'HEAD']
+  app.route({ method, url: '/-/livez', handler: (_request, reply) => void reply.send({ status: 'alive' }) })
+  app.route({
+    method,
+    url: '/-/readyz',
+    handler: (_request, reply) => {
+      const targets = Object.fromEntries([...tokens].map(([name, state]) => [name, state().token]))
+      const ready = !stopping() && Object.values(targets).every((token) => token !== 'none')
+      void reply.code(ready ? 200 : 503).send({ status: stopping() ? 'stopping' : ready ? 'ready' : 'not ready', tokens: targets })
+    },
   })
 }
