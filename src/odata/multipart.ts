@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer'
 import { MalformedBatch } from './batch-error.ts'
 import type { ByteTransform } from './byte-transform.ts'
-import { type Field, fieldLines, headerFields, trimBlanks } from './header-fields.ts'
+import { type Delimiter, delimiterIn, type Level, level, nextDashes } from './delimiters.ts'
+import { gather } from './gather.ts'
+import { type Field, fieldLines, headerFields } from './header-fields.ts'
 
 /** What to send in place of a part's own head, and what follows the head. */
 export interface TurnedPart {
@@ -40,7 +42,7 @@ const HEAD_LIMIT = 128 * 1024
  */
 export function multipart(rules: MultipartRules): ByteTransform {
   const levels: Level[] = [level(rules.boundary)]
-  const out = output()
+  const out = gather()
   let state: State = 'between'
   let rest: Buffer = Buffer.alloc(0)
   let scanned = 0
@@ -68,7 +70,7 @@ export function multipart(rules: MultipartRules): ByteTransform {
     const line = rest.toString('latin1', 0, end === -1 ? rest.length : end).replace(/\r$/, '')
     rest = rest.subarray(end === -1 ? rest.length : end + 1)
     scanned = 0
-    const delimiter = delimiterIn(line)
+    const delimiter = delimiterIn(line, levels)
     if (state === 'between') {
       headSize = 0
       if (delimiter !== undefined) pass(delimiter)
@@ -146,7 +148,8 @@ export function multipart(rules: MultipartRules): ByteTransform {
 
       const end = rest.indexOf(LF, at)
       if (end === -1 && !final && rest.length - at < HEAD_LIMIT) return giveBody(Math.max(0, at - 2), false)
-      const delimiter = delimiterIn(rest.toString('latin1', at, end === -1 ? rest.length : end).replace(/\r$/, ''))
+      const line = rest.toString('latin1', at, end === -1 ? rest.length : end).replace(/\r$/, '')
+      const delimiter = delimiterIn(line, levels)
       if (delimiter === undefined || before === CR) {
         if (rules.falseDelimiters === 'data') continue
         throw doubtful()
@@ -169,14 +172,6 @@ export function multipart(rules: MultipartRules): ByteTransform {
       out.add(body === undefined ? [bytes] : body.push(bytes))
     }
     return more
-  }
-
-  function delimiterIn(line: string): Delimiter | undefined {
-    for (const [depth, { dashes }] of levels.entries()) {
-      const after = line.startsWith(dashes) ? trimBlanks(line.slice(dashes.length)) : undefined
-      if (after === '' || after === '--') return { depth, closing: after !== '' }
-    }
-    return undefined
   }
 
   function pass({ depth, closing }: Delimiter): void {
@@ -223,61 +218,9 @@ type State =
   | 'body'
   | 'closed' // what follows the end
 
-interface Level {
-  readonly dashes: string
-  readonly needle: Buffer
-  /** Whether its first delimiter is written. */
-  begun: boolean
-  /** Whether something was left out. */
-  skipped: boolean
-}
-
-/** A delimiter of the innermost level, 0, or of one further out. */
-interface Delimiter {
-  readonly depth: number
-  readonly closing: boolean
-}
-
 const LF = 0x0a
 const CR = 0x0d
 
-function level(boundary: string): Level {
-  return { dashes: `--${boundary}`, needle: Buffer.from(`--${boundary}`, 'latin1'), begun: false, skipped: false }
-}
-
 function doubtful(): MalformedBatch {
   return new MalformedBatch('The batch holds a line that could be taken for a delimiter, or parts without one.')
-}
-
-function nextDashes(bytes: Buffer, from: number, levels: readonly Level[]): number {
-  const found = levels.map(({ needle }) => bytes.indexOf(needle, from)).filter((at) => at !== -1)
-  return found.length === 0 ? -1 : Math.min(...found)
-}
-
-/** Gathers texts and bytes into few pieces. */
-function output(): { write(text: string): void; add(pieces: readonly Buffer[]): void; taken(): readonly Buffer[] } {
-  let pieces: Buffer[] = []
-  let text = ''
-  function flush(): void {
-    if (text !== '') pieces.push(Buffer.from(text, 'latin1'))
-    text = ''
-  }
-  return {
-    write(more) {
-      text += more
-    },
-    add(more) {
-      for (const piece of more) {
-        flush()
-        pieces.push(piece)
-      }
-    },
-    taken() {
-      flush()
-      const all = pieces
-      pieces = []
-      const size = all.reduce((sum, { length }) => sum + length, 0)
-      return all.length > 1 && size <= 64 * 1024 ? [Buffer.concat(all, size)] : all
-    },
-  }
 }
