@@ -67,6 +67,14 @@ t.test('every npm script that the documentation names is there', async t => {
   }
 })
 
+t.test('the README counts the packages that the gateway depends on, all in exact versions', async t => {
+  const { packages } = JSON.parse(text('package-lock.json')) as { packages: Readonly<Record<string, { dev?: true, optional?: true, dependencies?: Readonly<Record<string, string>> }>> }
+  const direct = Object.values(packages['']!.dependencies!)
+  const all = Object.entries(packages).filter(([path, { dev, optional }]) => path !== '' && dev !== true && optional !== true)
+  t.match(section('Security'), `It depends on ${direct.length} packages, ${all.length} with all that they depend on`)
+  for (const version of direct) t.match(version, /^\d+\.\d+\.\d+$/)
+})
+
 t.test('the image is one without root, shell or development packages, and its process gets signals', async t => {
   const [build, image] = text('Dockerfile').split(/^FROM /m).slice(1)
   t.match(build, /^node:\d+-\S+ AS build/)
