@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+
 import { endpointsOf } from '../credentials/endpoints.ts'
 import type { Explanation } from '../credentials/explanation.ts'
 import { AuthorityFailure } from '../credentials/failure.ts'
@@ -38,7 +40,7 @@ export async function login({ device = false, port = PORT, timeout = PATIENCE }:
     try {
       const { userName, refreshToken } = await signIn(target, { device, port, timeout }, io)
       if (refreshToken === undefined) return complain(io, NO_REFRESH_TOKEN)
-      target.kept.write({ refreshToken, userName })
+      target.kept.write({ id: randomUUID(), refreshToken, userName })
       io.stdout.write(`Signed in${userName === undefined ? '' : ` as ${userName}`}. Kept in ${target.kept.file}\n`)
     } catch (error) {
       return complain(io, explanationOf(error, port, target))

@@ -24,17 +24,18 @@ export function delegatedScope({ scope }: Pick<AppRegistration, 'scope'>): strin
 
 /** A person who signed in with `login`: renews their token with the refresh token that is kept, and keeps the next one. */
 export function delegated({ app, secret, kept, log }: Delegated): { readonly fetch: FetchToken, readonly isOwnChange: () => boolean } {
-  let written: string | undefined
+  let seen: string | undefined
   return {
-    fetch: async ({ claims, signal }) => {
+    // A refresh token may be good for one use only, so targets that share a sign-in take turns.
+    fetch: ({ claims, signal }) => inTurn(kept.file, async () => {
       const signIn = read()
       if (signIn === undefined) throw new AuthorityFailure(NOBODY, true)
-      const way = { dispatcher: app.dispatcher, signal }
-      const token = await renew(signIn.refreshToken, claims, way)
-      keep(token, signIn.userName)
+      seen = signIn.id
+      const token = await renew(signIn.refreshToken, claims, { dispatcher: app.dispatcher, signal })
+      if (token.refreshToken !== undefined) keep({ ...signIn, refreshToken: token.refreshToken })
       return token
-    },
-    isOwnChange: () => written !== undefined && read()?.refreshToken === written,
+    }),
+    isOwnChange: () => seen !== undefined && read()?.id === seen,
   }
 
   function read(): SignIn | undefined {
@@ -58,15 +59,27 @@ export function delegated({ app, secret, kept, log }: Delegated): { readonly fet
     }
   }
 
-  function keep({ refreshToken }: PersonsToken, userName: string | undefined): void {
-    if (refreshToken === undefined) return
+  function keep(signIn: SignIn): void {
     try {
-      written = refreshToken
-      kept.write({ refreshToken, userName })
+      kept.write(signIn)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       log.warn({ code, file: kept.file }, 'the renewed sign-in cannot be kept, so `dynamics-gateway login` is needed again one day')
     }
+  }
+}
+
+/** What is under way with each file. */
+const turns = new Map<string, Promise<unknown>>()
+
+async function inTurn<T>(file: string, task: () => Promise<T>): Promise<T> {
+  const before = turns.get(file)
+  const own = Promise.resolve(before).catch(() => undefined).then(task)
+  turns.set(file, own)
+  try {
+    return await own
+  } finally {
+    if (turns.get(file) === own) turns.delete(file)
   }
 }
 

@@ -7,6 +7,8 @@ import type { AppRegistration } from './app-registration.ts'
 
 /** What is kept of a person's sign-in between runs. */
 export interface SignIn {
+  /** New with every sign-in, the same through its renewals. */
+  readonly id: string
   readonly refreshToken: string
   /** For showing only. */
   readonly userName?: string | undefined
@@ -51,8 +53,9 @@ export function keptSignIn(
 
 function parse(text: string): SignIn | undefined {
   try {
-    const { refreshToken, userName } = JSON.parse(text) as Record<string, unknown>
-    return typeof refreshToken === 'string' ? { refreshToken, ...(typeof userName === 'string' ? { userName } : {}) } : undefined
+    const { id, refreshToken, userName } = JSON.parse(text) as Record<string, unknown>
+    if (typeof id !== 'string' || typeof refreshToken !== 'string') return undefined
+    return { id, refreshToken, ...(typeof userName === 'string' ? { userName } : {}) }
   } catch {
     return undefined
   }

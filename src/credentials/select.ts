@@ -64,7 +64,7 @@ interface Kind {
   readonly fetch: FetchToken
   /** Files to watch. */
   readonly files: readonly string[]
-  /** Whether the gateway itself has just written what a file holds. */
+  /** Whether the gateway itself wrote what changed in a file. */
   readonly isOwnChange?: () => boolean
 }
 

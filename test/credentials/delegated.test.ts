@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 import { loadSettings } from '../../src/config/load.ts'
 import { keptSignIn } from '../../src/credentials/kept-sign-in.ts'
@@ -28,28 +29,28 @@ const metadata = { authorization_endpoint: 'https://idp.test:8443/auth', token_e
 t.test('renews with the refresh token that is kept, and keeps the next one', async t => {
   const { authority, kept, credential } = await personFor(t, { AZURE_CLIENT_SECRET: 's3cret' })
   authority.behave = ({ method }, response) => json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, refresh_token: 'second' })
-  kept.write({ refreshToken: 'first', userName: 'ada' })
+  kept.write({ id: '1', refreshToken: 'first', userName: 'ada' })
 
   t.equal(await credential.authorization(), 'Bearer person')
   t.match(Object.fromEntries(authority.requests[1]!.form), {
     grant_type: 'refresh_token', refresh_token: 'first', client_secret: 's3cret', scope: 'https://contoso.crm4.dynamics.com/.default',
   })
-  t.same(kept.read(), { refreshToken: 'second', userName: 'ada' })
+  t.same(kept.read(), { id: '1', refreshToken: 'second', userName: 'ada' })
 })
 
 t.test('a sign-in while the gateway runs is seen', async t => {
   const { authority, kept, credential } = await personFor(t)
   authority.behave = ({ method }, response) => json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, id_token: 'nonsense' })
   await t.rejects(credential.authorization() as Promise<string>)
-  kept.write({ refreshToken: 'first' })
+  kept.write({ id: '1', refreshToken: 'first' })
   credential.reload()
   await until(() => credential.state().token === 'fresh')
-  t.same(kept.read(), { refreshToken: 'first' }, 'the old refresh token goes on where there is no new one')
+  t.same(kept.read(), { id: '1', refreshToken: 'first' }, 'the old refresh token goes on where there is no new one')
 })
 
 t.test('an authority without usable end points is a failure that passes', async t => {
   const { authority, kept, credential } = await personFor(t)
-  kept.write({ refreshToken: 'first' })
+  kept.write({ id: '1', refreshToken: 'first' })
   for (const answer of [{}, { ...metadata, token_endpoint: 'http://idp.test/token' }]) {
     authority.behave = (_, response) => json(response, 200, answer)
     credential.reload()
@@ -65,7 +66,7 @@ t.test('an authority without usable end points is a failure that passes', async 
 
 t.test('a refusal that no number explains is mended by signing in again', async t => {
   const { authority, kept, credential } = await personFor(t)
-  kept.write({ refreshToken: 'first' })
+  kept.write({ id: '1', refreshToken: 'first' })
   authority.behave = ({ method }, response) => {
     if (method === 'GET') json(response, 200, metadata)
     else json(response, 400, { error: 'invalid_grant', error_codes: [123456] })
@@ -76,7 +77,7 @@ t.test('a refusal that no number explains is mended by signing in again', async 
 
 t.test('a file that is no sign-in counts as none', async t => {
   const { kept, credential } = await personFor(t)
-  kept.write({ refreshToken: 'first' })
+  kept.write({ id: '1', refreshToken: 'first' })
   for (const text of ['', 'no json', '{}', '{"refreshToken":5}']) {
     writeFileSync(kept.file, text)
     t.equal(kept.read(), undefined)
@@ -86,7 +87,7 @@ t.test('a file that is no sign-in counts as none', async t => {
 
 t.test('a renewed sign-in that cannot be kept, or read again, is logged, and the token is used', async t => {
   const { authority, kept, credential, log } = await personFor(t)
-  kept.write({ refreshToken: 'first' })
+  kept.write({ id: '1', refreshToken: 'first' })
   authority.behave = ({ method }, response) => {
     if (method === 'GET') return json(response, 200, metadata)
     rmSync(kept.file)
@@ -100,4 +101,30 @@ t.test('a renewed sign-in that cannot be kept, or read again, is logged, and the
   await until(() => credential.state().failures === 1)
   t.match(log.lines.findLast(({ level }) => level === 'warn'), { facts: { code: 'EISDIR' }, sentence: /cannot be read/ })
   t.equal(credential.authorization(), 'Bearer person')
+})
+
+t.test('environments that share a sign-in take turns with its refresh token, and do not wake each other', async t => {
+  const { authority, kept, credential } = await personFor(t)
+  kept.write({ id: '1', refreshToken: 'r0' })
+  let valid = 'r0'
+  authority.behave = ({ method, form }, response) => {
+    if (method === 'GET') return json(response, 200, metadata)
+    if (form.get('refresh_token') !== valid) return json(response, 400, { error: 'invalid_grant' })
+    valid = `${valid}x`
+    setTimeout(() => json(response, 200, { access_token: 'person', expires_in: 600, refresh_token: valid }), 30)
+  }
+  const variables = {
+    DYNAMICS_URL: 'https://fabrikam.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
+    CREDENTIAL: 'delegated', AZURE_AUTHORITY_HOST: 'https://idp.test:8443',
+  }
+  const other = connectCredential(loadSettings(variables, undefined).targets[0]!, {
+    agent: authority.dispatcher, log: memoryLog(), env: { XDG_STATE_HOME: dirname(dirname(kept.file)) },
+  })
+  t.teardown(other.close)
+  t.same(await Promise.all([credential.authorization(), other.authorization()]), ['Bearer person', 'Bearer person'])
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  t.same([credential.state().renewals, other.state().renewals], [1, 1])
+
+  kept.write({ id: '2', refreshToken: valid })
+  await until(() => credential.state().renewals === 2 && other.state().renewals === 2)
 })
