@@ -1,3 +1,4 @@
+import { METHODS as NODES_METHODS } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 
 import Fastify from 'fastify'
@@ -12,12 +13,9 @@ import head from './callers/head.ts'
 import host from './callers/host.ts'
 import impersonate from './callers/impersonate.ts'
 import { jsonReader } from './callers/read-json.ts'
-import { userDirectory } from './callers/system-user.ts'
 import type { Settings } from './config.ts'
-import type { Credential } from './credentials/credential.ts'
-import { connectCredential } from './credentials/select.ts'
 import type { OutboundAgent } from './dynamics/agent.ts'
-import { connect } from './dynamics/connect.ts'
+import { connectEnvironment, prefixOf } from './environment.ts'
 import { MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
 import { beginExchange } from './exchange.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
@@ -28,7 +26,6 @@ import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { refusalsExplained } from './observe/refusals.ts'
 import { statusPage } from './observe/status-page.ts'
-import type { Shown } from './observe/status-page.ts'
 import { METHODS, proxy } from './proxy.ts'
 
 /** What the gateway needs from the process around it. */
@@ -59,10 +56,10 @@ export interface Gateway {
 export async function createGateway(settings: Settings, { agent, log, auditLog, version, attach }: Surroundings): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
-  const targets = settings.targets.map((target) => ({ target, prefix: target.name === undefined ? '' : `/${target.name}` }))
-  const app = Fastify(serverOptions(attach, targets.map(({ prefix }) => prefix)))
+  const app = Fastify(serverOptions(attach, settings.targets.map(prefixOf)))
   // Bodies are not parsed, whatever their type: to Fastify no method has one.
-  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY']) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  const bodied = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY'].filter((method) => NODES_METHODS.includes(method))
+  for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request) => {
     throw request.originalUrl.startsWith('/-/') || METHODS.includes(request.method) ? new NotFound() : new MethodNotAllowed()
@@ -83,21 +80,17 @@ export async function createGateway(settings: Settings, { agent, log, auditLog, 
   })
   app.addHook('onClose', async () => overload.close())
 
-  // The gateway's own addresses.
-  const tokens = new Map<string, Credential['state']>()
-  const credentials: Credential[] = []
-  const shown = new Map<string, Shown>()
-  await app.register(health, { tokens, stopping })
+  const environments = settings.targets.map((target) => connectEnvironment(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }))
+  app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
 
-  await app.register(async (watched) => {
-    await watched.register(head, settings)
-    await watched.register(host, settings)
-    await watched.register(browser, settings)
-    watched.get('/-/', (_request, reply) => {
-      void reply.headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': 'default-src \'none\'; style-src \'unsafe-inline\'', 'cache-control': 'no-store' })
-        .send(statusPage(version, shown))
-    })
-    watched.get('/-/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await metrics.text()))
+  // The gateway's own addresses: probes from anywhere, what shows more not to every page in a browser.
+  await app.register(health, { environments, stopping })
+  await app.register(async (own) => {
+    await own.register(head, settings)
+    await own.register(host, settings)
+    await own.register(browser, settings)
+    await own.register(statusPage, { version, environments })
+    own.get('/-/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await metrics.text()))
   })
 
   // The door: who has business here, and with what. Behind it the environments, each below its prefix.
@@ -107,16 +100,7 @@ export async function createGateway(settings: Settings, { agent, log, auditLog, 
     await door.register(browser, settings)
     door.addHook('onRequest', (_request, _reply, next) => next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined))
     await door.register(authenticate, { identify: knownCallers(settings, jsonReader(agent.reads)) })
-    for (const { target, prefix } of targets) {
-      const credential = connectCredential(target, { agent: agent.reads, log: target.name === undefined ? log : log.child({ target: target.name }) })
-      credentials.push(credential)
-      const name = target.name ?? 'dynamics'
-      const connection = connect(target, { agent, credential, watch: metrics.watch(name), log, bodyLimit: settings.bodyLimit })
-      const directory = userDirectory(connection.send, target)
-      tokens.set(name, credential.state)
-      const sources = { credential: credential.state, connection: connection.state, users: directory.remembered }
-      metrics.show(name, sources)
-      shown.set(name, { environment: target.url.origin, impersonation: target.impersonation.mode, ...sources })
+    for (const { target, prefix, connection, directory } of environments) {
       await door.register(async (below) => {
         if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
         await below.register(allowList, { target, prefix, log })
@@ -126,19 +110,15 @@ export async function createGateway(settings: Settings, { agent, log, auditLog, 
           judgePart(request.caller, part, log)
         } })
       }, { prefix })
-      app.addHook('onClose', async () => {
-        credential.close()
-        connection.close()
-      })
-      credential.warmUp()
     }
   })
+  environments.forEach(({ credential }) => credential.warmUp())
 
   return {
     app,
     stop: () => { ending = true },
-    ready: () => credentials.every((credential) => credential.state().token !== 'none'),
-    reload: () => credentials.forEach((credential) => credential.reload()),
+    ready: () => environments.every(({ credential }) => credential.state().token !== 'none'),
+    reload: () => environments.forEach(({ credential }) => credential.reload()),
   }
 }
 

@@ -17,6 +17,7 @@ const PARTS: readonly Part[] = [
   { layer: 7, name: 'app.ts', packages: ['fastify', 'pino'] },
   { layer: 7, name: 'answer-error.ts', packages: ['fastify'] },
   { layer: 6, name: 'proxy.ts', packages: ['@fastify/http-proxy', 'fastify'] },
+  { layer: 6, name: 'environment.ts', packages: ['pino'] },
   { layer: 6, name: 'answer-head.ts', packages: [] },
   { layer: 6, name: 'deliver.ts', packages: [] },
   { layer: 6, name: 'rewriting.ts', packages: [] },

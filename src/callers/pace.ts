@@ -1,3 +1,4 @@
+import { pause } from '../dynamics/departure.ts'
 import type { Departure } from '../dynamics/send.ts'
 import { UserLookupTooSlow } from '../errors.ts'
 
@@ -17,21 +18,6 @@ export function pace(perSecond: number, longest: number): (departure: Departure)
     if (earliest - now > longest) throw new UserLookupTooSlow()
     turns.push(earliest)
     if (turns.length > perSecond) turns.shift()
-    if (earliest > now) await sleep(earliest - now, departure)
+    if (earliest > now) await pause(departure, earliest - now)
   }
-}
-
-/** Ends after `milliseconds`, or is rejected when the one who asked leaves before. */
-function sleep(milliseconds: number, departure: Departure): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      departure.onLeave = undefined
-      resolve()
-    }, milliseconds)
-    departure.onLeave = (reason) => {
-      clearTimeout(timer)
-      reject(reason)
-    }
-    if (departure.reason !== undefined) departure.onLeave(departure.reason)
-  })
 }

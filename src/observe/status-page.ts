@@ -1,21 +1,38 @@
-import type { TokenState } from '../credentials/credential.ts'
-import type { ConnectionState } from '../dynamics/connect.ts'
+import type { FastifyInstance } from 'fastify'
+
+import type { UserDirectory } from '../callers/system-user.ts'
+import type { Target } from '../config.ts'
+import type { Credential } from '../credentials/credential.ts'
+import type { Connection } from '../dynamics/connect.ts'
 
 /** What of one target the page shows. */
-export interface Shown {
-  readonly environment: string
-  readonly impersonation: string
-  readonly credential: () => TokenState
-  readonly connection: () => ConnectionState
-  readonly users: () => { readonly users: number, readonly unknown: number }
+interface Shown {
+  readonly name: string
+  readonly target: Pick<Target, 'url' | 'impersonation'>
+  readonly credential: Pick<Credential, 'state'>
+  readonly connection: Pick<Connection, 'state'>
+  readonly directory: Pick<UserDirectory, 'remembered'>
+}
+
+interface Options {
+  readonly version: string
+  readonly environments: readonly Shown[]
 }
 
 /**
  * A page for the person who looks after the gateway: what it forwards to, and how it fares. It loads nothing, runs no
  * script, and shows nothing secret: no token, no caller, no user.
  */
-export function statusPage(version: string, targets: ReadonlyMap<string, Shown>): string {
-  const rows = [...targets].map(([name, shown]) => row(name, shown)).join('')
+export async function statusPage(app: FastifyInstance, { version, environments }: Options): Promise<void> {
+  app.get('/-/', (_request, reply) => {
+    void reply.headers({
+      'content-type': 'text/html; charset=utf-8', 'content-security-policy': 'default-src \'none\'; style-src \'unsafe-inline\'', 'cache-control': 'no-store',
+    }).send(page(version, environments))
+  })
+}
+
+function page(version: string, environments: readonly Shown[]): string {
+  const rows = environments.map(row).join('')
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>dynamics-gateway</title><style>
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}table{border-collapse:collapse}
@@ -27,17 +44,16 @@ th,td{text-align:left;padding:.3rem 1.2rem .3rem 0;border-bottom:1px solid #ddd;
 `
 }
 
-function row(name: string, { environment, impersonation, credential, connection, users }: Shown): string {
-  const { token, validFor } = credential()
-  const { circuit, running, waiting, limit, hold } = connection()
-  const { users: known } = users()
+function row({ name, target, credential, connection, directory }: Shown): string {
+  const { token, validFor } = credential.state()
+  const { circuit, running, waiting, limit, hold } = connection.state()
   const cells = [
     escape(name),
-    escape(environment),
+    escape(target.url.origin),
     token === 'none' ? bad('none: see the log') : `${token}, ${seconds(validFor)} left`,
     circuit === 'open' ? bad('given up for a moment') : hold > 0 ? bad(`held by Dynamics' limits for ${seconds(hold)}`) : 'well',
     `${running} of ${limit} at Dynamics, ${waiting} waiting`,
-    `${known} remembered, impersonation ${escape(impersonation)}`,
+    `${directory.remembered().users} remembered, impersonation ${target.impersonation.mode}`,
   ]
   return `\n<tr>${cells.map((cell) => `<td>${cell}`).join('')}</tr>`
 }

@@ -1,0 +1,54 @@
+import type { Logger } from 'pino'
+
+import { userDirectory } from './callers/system-user.ts'
+import type { UserDirectory } from './callers/system-user.ts'
+import type { Target } from './config.ts'
+import type { Credential } from './credentials/credential.ts'
+import { connectCredential } from './credentials/select.ts'
+import type { OutboundAgent } from './dynamics/agent.ts'
+import { connect } from './dynamics/connect.ts'
+import type { Connection } from './dynamics/connect.ts'
+import type { Metrics } from './observe/metrics.ts'
+
+/** A target, and all that the gateway keeps for it while it runs. */
+export interface Environment {
+  /** For logs, metrics and people. */
+  readonly name: string
+  /** `/sales`, or nothing where there is one target. */
+  readonly prefix: string
+  readonly target: Target
+  readonly credential: Credential
+  readonly connection: Connection
+  readonly directory: UserDirectory
+  /** Ends its timers. */
+  readonly close: () => void
+}
+
+interface Surroundings {
+  readonly agent: OutboundAgent
+  readonly log: Logger
+  readonly metrics: Metrics
+  /** The largest body that a caller may send, in bytes. */
+  readonly bodyLimit: number
+}
+
+/** Makes all that is kept for `target`. Nothing is asked of Entra or Dynamics yet. */
+export function connectEnvironment(target: Target, { agent, log, metrics, bodyLimit }: Surroundings): Environment {
+  const name = target.name ?? 'dynamics'
+  const credential = connectCredential(target, { agent: agent.reads, log: target.name === undefined ? log : log.child({ target: name }) })
+  const connection = connect(target, { agent, credential, watch: metrics.watch(name), log, bodyLimit })
+  const directory = userDirectory(connection.send, target)
+  metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
+  return {
+    name, prefix: prefixOf(target), target, credential, connection, directory,
+    close() {
+      credential.close()
+      connection.close()
+    },
+  }
+}
+
+/** The path below which callers find `target`. */
+export function prefixOf({ name }: Pick<Target, 'name'>): string {
+  return name === undefined ? '' : `/${name}`
+}
