@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t from 'tap'
 
 import { targetFault } from '../../src/callers/target.ts'
@@ -25,5 +26,20 @@ t.test('whatever a server behind the gateway may read differently does not', (t)
     '/a%', '/a%2', '/a%zz', '/a;x', '/a%3bx', '/a%3fx', '/a%23x', '/a\'x\'', '/a\'%2F..%2F..%2Fx\'', '/a(b=\'c', '/a(b', '/a)', '/a(b=\'c\'))', '/a(b/c)',
     '/accounts(name=\'/../../../XRMServices\')', '/accounts(name=\'/%2e%2e/x\')', '/accounts(name=\'x\'%2F..%2F..%2Fy=\'\')',
   ]) t.type(targetFault(target), 'string', JSON.stringify(target))
+  t.end()
+})
+
+t.test('what passes is left alone by whoever tidies URLs, however often it is decoded outside of quotes', (t) => {
+  const pieces = ['/', '..', '.', '%2e', '%2E', '%2f', '%5c', '\\', '%25', '%252e', ';', '?', '#', '\'', '%27', '(', ')', '%28', 'a', 'accounts', '=', ',', '%', '%00', '%c0%ae', '\u00e9', '@', ':', '//', ' ', '\t', '~']
+  t.doesNotThrow(() => fc.assert(fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 12 }), (parts) => {
+    const target = `/${parts.join('')}`
+    if (targetFault(target) !== undefined) return true
+    const path = target.split('?')[0]!
+    const tidied = new URL(`http://gateway${target}`)
+    const unquoted = path.replaceAll('%27', '\'').replace(/'[^']*'/g, '')
+    const decoded = decodeURIComponent(decodeURIComponent(unquoted))
+    return tidied.host === 'gateway' && tidied.pathname.split('/').length === path.split('/').length
+      && !/(?:^|\/)\.{1,2}(?:\/|;|$)|\\|%|\/\//.test(decoded) && decoded.split('/').length === unquoted.split('/').length
+  }), { numRuns: 20_000 }))
   t.end()
 })
