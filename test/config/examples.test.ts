@@ -20,6 +20,8 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   'managed-identity.env': { targets: [{ credential: { kind: 'managed-identity', clientId: undefined } }] },
   'workload-identity.env': { targets: [{ credential: { kind: 'workload-identity' } }] },
   'national-cloud.env': { targets: [{ url: { authorityHost: 'https://login.microsoftonline.us' } }] },
+  'delegated.env': { targets: [{ credential: { kind: 'delegated' }, impersonation: { mode: 'off' } }] },
+  'business-central.env': { targets: [{ url: { product: 'business-central', apiRoot: '/v2.0/Production/api/v2.0' } }] },
   'certificate.yaml': { targets: [{ credential: { kind: 'certificate' } }] },
   'gateway.yaml': {
     host: '0.0.0.0', trustNetwork: false, callers: [{ name: 'billing' }, { name: 'dashboard' }, { name: 'portal' }],
