@@ -1,9 +1,9 @@
 import type { Environment } from './environment.ts'
 import { noMethod, noRow } from './errors.ts'
 import { newGuid } from './guid.ts'
+import { jsonReply, writingOf } from './json-reply.ts'
 import type { Operation, Reply } from './operation.ts'
 import { preferencesOf } from './prefer.ts'
-import { jsonReply, writingOf } from './read.ts'
 
 /** The one custom action there is: it counts accounts, with `Prefer: respond-async` in the background. */
 export function exportAccounts(environment: Environment, operation: Operation): Reply {

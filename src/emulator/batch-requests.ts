@@ -3,6 +3,9 @@ import { badPayload, DataverseError } from './errors.ts'
 import { type Part, readParts } from './multipart.ts'
 import type { Operation } from './operation.ts'
 
+/** Longest URL inside a batch, in characters: twice what is taken outside. */
+const longestUrl = 65_536
+
 /** The request inside a part, checked as strictly as Dataverse does, and on hosts of its own only. */
 export function requestIn(
   environment: Environment, outer: Operation, part: Part,
@@ -16,6 +19,7 @@ export function requestIn(
   const { line, headers, body } = part.http(environment.switches.batchLines === 'strict')
   const [, method, url] = /^([A-Z]+) (\S+) HTTP\/1\.1$/.exec(line) ?? []
   if (method === undefined || url === undefined) throw badPayload(`The request line '${line}' is invalid.`)
+  if (url.length > longestUrl) throw badPayload('The URL of a part is too long.')
   const host = headers.get('host')
   if (host !== undefined && !environment.origins.some((origin) => origin.endsWith(`//${host.toLowerCase()}`))) {
     throw badPayload(`The Host header '${host}' of a part is not '${new URL(outer.origin).host}'.`)

@@ -1,5 +1,5 @@
-import { parted } from './address.ts'
 import type { AccessTokens } from './access-tokens.ts'
+import { parted } from './address.ts'
 import { executeBatch } from './batch.ts'
 import { challenge } from './challenge.ts'
 import type { Environment } from './environment.ts'

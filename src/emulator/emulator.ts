@@ -121,7 +121,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const [dataverseLog, entraLog] = [createLog(), createLog()]
   const load: Load = { current: 0, peak: 0, total: 0 }
   let claims: string | undefined
-  const hosts = new Map(named.map((origin) => [new URL(origin).host, 'dataverse' as const] as const))
+  const hosts = new Map<string, 'dataverse' | 'entra' | 'by path'>([[authority, 'entra']])
+  for (const each of named) hosts.set(new URL(each).host, 'dataverse')
 
   const server = serverOf({
     entra: {
@@ -130,7 +131,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     },
     entraFaults, entraLog, dataverseLog, load,
     dataverse: { environment, accessTokens, throttle, faults: dataverseFaults, claims: () => claims },
-    hosts: new Map([...hosts, [authority, 'entra']]),
+    hosts,
   }, options.tls)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -139,10 +140,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const { port } = server.address() as AddressInfo
   const scheme = options.tls === undefined ? 'http' : 'https'
   const origin = `${scheme}://127.0.0.1:${port}`
-  origins.push(origin, `${scheme}://localhost:${port}`)
-  const dispatcher = reach(origin, new Set([
-    ...hosts.keys(), authority, `127.0.0.1:${port}`, `localhost:${port}`,
-  ]), options.tls?.cert)
+  for (const host of [`127.0.0.1:${port}`, `localhost:${port}`]) {
+    origins.push(`${scheme}://${host}`)
+    hosts.set(host, 'by path')
+  }
+  const dispatcher = reach(origin, new Set(hosts.keys()), options.tls?.cert)
 
   return {
     origin, environment: named[0], tenantId, clientId, clientSecret, dispatcher,

@@ -2,9 +2,9 @@ import { type Keys, parted, queryOptions } from './address.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noSegment } from './errors.ts'
 import { guidOf } from './guid.ts'
+import { jsonReply, writingOf } from './json-reply.ts'
 import type { JsonObject } from './json.ts'
 import type { Operation, Reply } from './operation.ts'
-import { jsonReply, writingOf } from './read.ts'
 import { type Column, entityTypes, type EntityType, typeNamed, typeOf } from './schema.ts'
 
 /** The service document: every entity set, with a relative `url`. */

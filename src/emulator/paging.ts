@@ -63,3 +63,8 @@ export function rawOption(query: string, name: string): string | undefined {
 export function without(query: string, ...names: readonly string[]): string {
   return query.split('&').filter((pair) => pair !== '' && !names.some((name) => pair.startsWith(`${name}=`))).join('&')
 }
+
+/** A raw query with one more option. */
+export function extended(query: string, name: string, value: string): string {
+  return `${query === '' ? '' : `${query}&`}${name}=${value}`
+}

@@ -83,10 +83,12 @@ export function createStore(): Store {
     remove(set, before) {
       const table = store.table(set)
       const id = String(before[typeOf(set).key])
+      const order = [...table.rows]
       table.rows.delete(id)
       table.deleted.push({ id, version: ++lastVersion })
       journal?.push(() => {
-        table.rows.set(id, before)
+        table.rows.clear()
+        for (const [each, row] of order) table.rows.set(each, row)
         table.deleted.pop()
       })
     },

@@ -1,42 +1,6 @@
-/** What a column holds; the number is the longest text it takes. */
-export type Column =
-  | { readonly type: 'text', readonly length: number }
-  | { readonly type: 'integer' | 'big' | 'money' | 'boolean' | 'date' | 'guid' | 'lookup' | 'file' | 'image' }
-  | { readonly type: 'choice', readonly labels: Readonly<Record<number, string>> }
+import { audited, boolean, choice, date, type EntityType, guid, integer, money, owned, text } from './entity-type.ts'
 
-/** A single-valued navigation property: the lookup column behind it, and the entity set it leads to. */
-export interface Lookup {
-  readonly column: string
-  readonly set: string
-}
-
-/**
- * A collection-valued navigation property: rows of `set` whose lookup `column` names this row, or, many to many,
- * rows that stand with this one in a list of pairs, of which this row is one half.
- */
-export type Collection =
-  | { readonly set: string, readonly column: string }
-  | { readonly set: string, readonly pairs: string, readonly half: 0 | 1 }
-
-/** An entity type with its entity set. */
-export interface EntityType {
-  readonly name: string
-  readonly set: string
-  readonly key: string
-  readonly title: string
-  readonly columns: Readonly<Record<string, Column>>
-  readonly lookups: Readonly<Record<string, Lookup>>
-  readonly collections: Readonly<Record<string, Collection>>
-  readonly alternateKeys: readonly (readonly string[])[]
-}
-
-const text = (length: number): Column => ({ type: 'text', length })
-const choice = (...labels: readonly string[]): Column => ({ type: 'choice', labels: { ...labels } })
-const integer: Column = { type: 'integer' }
-const money: Column = { type: 'money' }
-const boolean: Column = { type: 'boolean' }
-const date: Column = { type: 'date' }
-const guid: Column = { type: 'guid' }
+export type { Collection, Column, EntityType, Lookup } from './entity-type.ts'
 
 const address = {
   address1_line1: text(250), address1_city: text(80), address1_postalcode: text(20), address1_country: text(80),
@@ -215,50 +179,3 @@ export function typeNamed(name: string): EntityType | undefined {
 export const readOnlyColumns: ReadonlySet<string> = new Set([
   'createdon', 'modifiedon', 'versionnumber', 'azureactivedirectoryobjectid', 'entityimage_url', 'sample_file_name',
 ])
-
-function audited(type: EntityType): EntityType {
-  const user = (column: string): Lookup => ({ column: `_${column}_value`, set: 'systemusers' })
-  const lookups = {
-    ...type.lookups,
-    createdby: user('createdby'),
-    createdonbehalfby: user('createdonbehalfby'),
-    modifiedby: user('modifiedby'),
-    modifiedonbehalfby: user('modifiedonbehalfby'),
-  }
-  return completed({ ...type, lookups })
-}
-
-function owned(type: EntityType): EntityType {
-  const whole = audited(type)
-  const owner = { column: '_ownerid_value', set: 'systemusers' }
-  return completed({
-    ...whole,
-    columns: {
-      ...whole.columns, statecode: choice('Active', 'Inactive'), statuscode: choice('', 'Active', 'Inactive'),
-    },
-    lookups: {
-      ...whole.lookups,
-      ownerid: owner,
-      ownerid_systemuser: owner,
-      owninguser: { column: '_owninguser_value', set: 'systemusers' },
-      owningbusinessunit: { column: '_owningbusinessunit_value', set: 'businessunits' },
-    },
-  })
-}
-
-function completed(type: EntityType): EntityType {
-  const lookupColumns = Object.values(type.lookups).map(({ column }) => [column, { type: 'lookup' }] as const)
-  return {
-    ...type,
-    columns: {
-      [type.key]: guid,
-      ...type.columns,
-      ...Object.fromEntries(lookupColumns),
-      createdon: date,
-      modifiedon: date,
-      versionnumber: { type: 'big' },
-      ...('entityimage' in type.columns ? { entityimage_url: text(200) } : {}),
-      ...('sample_file' in type.columns ? { sample_file_name: text(200) } : {}),
-    },
-  }
-}

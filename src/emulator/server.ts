@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { setTimeout as wait } from 'node:timers/promises'
+import { parted } from './address.ts'
 import { serviceHeaders } from './answer-headers.ts'
 import { coded } from './content-coding.ts'
 import { answerDataverse, type Dataverse } from './dataverse.ts'
@@ -8,7 +9,6 @@ import type { Directory } from './directory.ts'
 import { answerEntra } from './entra.ts'
 import { dataverseFaultAnswer, entraFaultAnswer, throttled } from './fault-answers.ts'
 import type { EntraFault, FaultSource } from './faults.ts'
-import { parted } from './address.ts'
 import type { Reply } from './operation.ts'
 import type { Log, Noted } from './received.ts'
 import { reset, transmit } from './transmit.ts'
@@ -21,8 +21,8 @@ export interface World {
   readonly dataverse: Dataverse
   readonly dataverseLog: Log
   readonly load: Load
-  /** Hosts of Dataverse and of Entra beside loopback, by lower-case name. */
-  readonly hosts: ReadonlyMap<string, 'dataverse' | 'entra'>
+  /** Whose host is whose, by lower-case name with port; where the server listens, the path tells. */
+  readonly hosts: ReadonlyMap<string, 'dataverse' | 'entra' | 'by path'>
 }
 
 /** Requests to Dataverse at the same time. */
@@ -46,8 +46,8 @@ async function answer(world: World, scheme: string, request: IncomingMessage, re
   const { headers: { host: asked = '' }, url = '' } = request
   const host = asked.toLowerCase()
   const known = world.hosts.get(host)
-  const origin = known === undefined ? `${scheme}://${host}` : `https://${host}`
-  const service = serviceOf(known, host, url)
+  const origin = known === 'by path' ? `${scheme}://${host}` : `https://${host}`
+  const service = known === 'by path' ? serviceAt(url) : known
   const log = service === 'entra' ? world.entraLog : world.dataverseLog
   const noted = log.note(request)
   response.on('close', () => {
@@ -67,10 +67,8 @@ const invalidHost: Reply = {
   status: 400, headers: [['Content-Type', 'text/html']], body: '<h2>Bad Request - Invalid Hostname</h2>',
 }
 
-function serviceOf(known: 'dataverse' | 'entra' | undefined, host: string, target: string): typeof known {
-  const byPath = /^\/(api|Image|XRMServices)\//i.test(target) ? 'dataverse' : 'entra'
-  if (known !== undefined) return known
-  return /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host) ? byPath : undefined
+function serviceAt(target: string): 'dataverse' | 'entra' {
+  return /^\/(api|Image|XRMServices)\//i.test(target) ? 'dataverse' : 'entra'
 }
 
 async function entra(

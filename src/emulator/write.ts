@@ -1,19 +1,21 @@
-import { type Keys, literal, parted, queryOptions } from './address.ts'
+import { type Keys, parted, queryOptions } from './address.ts'
 import { bodyOf } from './body.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, DataverseError } from './errors.ts'
 import { newGuid } from './guid.ts'
+import { writingOf } from './json-reply.ts'
 import { isObject, type Json, type JsonObject } from './json.ts'
 import { existing, keyColumns, missing, rowOf } from './keys.ts'
 import type { Header, Operation, Reply } from './operation.ts'
 import { preferencesOf } from './prefer.ts'
 import { queryOf } from './query.ts'
-import { representation, writingOf } from './read.ts'
+import { representation } from './read.ts'
 import { etagOf } from './representation.ts'
 import type { Row, Value } from './rows.ts'
-import { type Column, type EntityType, type Lookup, readOnlyColumns, typeOf } from './schema.ts'
+import { type EntityType, type Lookup, readOnlyColumns, typeOf } from './schema.ts'
 import { targetRow } from './targets.ts'
 import { mayWrite, store } from './update.ts'
+import { undeclared, valueOf } from './values.ts'
 
 /** `POST accounts`: a new row; 204 with its address, or 201 with the row. */
 export function create(environment: Environment, operation: Operation, type: EntityType): Reply {
@@ -148,40 +150,11 @@ function changesOf(environment: Environment, operation: Operation, type: EntityT
   }
 }
 
-function valueOf(value: Json, name: string, column: Column, type: EntityType): Value {
-  if (value === null || fits(value, column)) return value as Value
-  if (column.type === 'text' && typeof value === 'string') {
-    throw new DataverseError(400, '0x80044331', `A validation error occurred.  The length of the '${name}' attribute `
-      + `of the '${type.name}' entity exceeded the maximum allowed length of '${column.length}'.`)
-  }
-  throw badPayload('Microsoft.OData.ODataException: Cannot convert a value to the expected type of the property '
-    + `'${name}'.`, type.set)
-}
-
-function fits(value: Json, column: Column): boolean {
-  switch (column.type) {
-    case 'text': return typeof value === 'string' && value.length <= column.length
-    case 'integer': case 'choice': return Number.isInteger(value)
-    case 'big': return Number.isInteger(value) || typeof value === 'bigint'
-    case 'money': return typeof value === 'number'
-    case 'boolean': return typeof value === 'boolean'
-    case 'date': return typeof value === 'string' && !Number.isNaN(Date.parse(value))
-    case 'guid': return typeof value === 'string' && literal(value) === value.toLowerCase()
-    case 'image': return typeof value === 'string' && /^[A-Za-z0-9+/=]*$/.test(value)
-    case 'lookup': case 'file': return false
-  }
-}
-
 function checkVersion({ headers }: Operation, row: Row): void {
   const wanted = headers.get('if-match')
   if (wanted === undefined || wanted === '*' || wanted === etagOf(row)) return
   throw new DataverseError(412, '0x80060882',
     'The version of the existing record doesn\'t match the RowVersion property provided.')
-}
-
-function undeclared(name: string, type: EntityType): DataverseError {
-  return badPayload(`Microsoft.OData.ODataException: Does not support untyped value in non-open type: '${name}' on `
-    + `'Microsoft.Dynamics.CRM.${type.name}'.`, type.set)
 }
 
 function fullName(row: Row): string {
