@@ -121,7 +121,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const [dataverseLog, entraLog] = [createLog(), createLog()]
   const load: Load = { current: 0, peak: 0, total: 0 }
   let claims: string | undefined
-  const hosts = new Map<string, 'dataverse' | 'entra' | 'by path'>([[authority, 'entra']])
+  const hosts = new Map<string, 'dataverse' | 'entra'>([[authority, 'entra']])
   for (const each of named) hosts.set(new URL(each).host, 'dataverse')
 
   const server = serverOf({
@@ -140,11 +140,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const { port } = server.address() as AddressInfo
   const scheme = options.tls === undefined ? 'http' : 'https'
   const origin = `${scheme}://127.0.0.1:${port}`
-  for (const host of [`127.0.0.1:${port}`, `localhost:${port}`]) {
-    origins.push(`${scheme}://${host}`)
-    hosts.set(host, 'by path')
-  }
-  const dispatcher = reach(origin, new Set(hosts.keys()), options.tls?.cert)
+  const local = [`127.0.0.1:${port}`, `localhost:${port}`]
+  origins.push(...local.map((host) => `${scheme}://${host}`))
+  const dispatcher = reach(origin, new Set([...hosts.keys(), ...local]), options.tls?.cert)
 
   return {
     origin, environment: named[0], tenantId, clientId, clientSecret, dispatcher,

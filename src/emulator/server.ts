@@ -21,8 +21,8 @@ export interface World {
   readonly dataverse: Dataverse
   readonly dataverseLog: Log
   readonly load: Load
-  /** Whose host is whose, by lower-case name with port; where the server listens, the path tells. */
-  readonly hosts: ReadonlyMap<string, 'dataverse' | 'entra' | 'by path'>
+  /** Whose host is whose, by lower-case name; on loopback, the path tells. */
+  readonly hosts: ReadonlyMap<string, 'dataverse' | 'entra'>
 }
 
 /** Requests to Dataverse at the same time. */
@@ -45,7 +45,7 @@ export function serverOf(world: World, tls: { readonly key: string, readonly cer
 async function answer(world: World, scheme: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { headers: { host: asked = '' }, url = '' } = request
   const host = asked.toLowerCase()
-  const known = world.hosts.get(host)
+  const known = world.hosts.get(host) ?? (loopback.test(host) ? 'by path' : undefined)
   const origin = known === 'by path' ? `${scheme}://${host}` : `https://${host}`
   const service = known === 'by path' ? serviceAt(url) : known
   const log = service === 'entra' ? world.entraLog : world.dataverseLog
@@ -66,6 +66,9 @@ async function answer(world: World, scheme: string, request: IncomingMessage, re
 const invalidHost: Reply = {
   status: 400, headers: [['Content-Type', 'text/html']], body: '<h2>Bad Request - Invalid Hostname</h2>',
 }
+
+/** Any port, because tests put lines of their own before the emulator. */
+const loopback = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/
 
 function serviceAt(target: string): 'dataverse' | 'entra' {
   return /^\/(api|Image|XRMServices)\//i.test(target) ? 'dataverse' : 'entra'
