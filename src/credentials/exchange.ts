@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 
 import { connectionFailure } from './authority-answer.ts'
 import type { AuthorityAnswer } from './authority-answer.ts'
-import type { AuthorityFailure } from './failure.ts'
+import { AuthorityFailure } from './failure.ts'
 
 export interface ExchangeOptions {
   /** The only way out of the process. */
@@ -38,8 +38,15 @@ export async function exchange(
     })
     return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await readWhole(answer.body)), url }
   } catch (error) {
-    throw signal.aborted ? signal.reason as AuthorityFailure : connectionFailure(error, url)
+    throw signal.aborted ? endedWaiting(signal.reason, url) : connectionFailure(error, url)
   }
+}
+
+/** The reason of the signal, with the host that was waited for. */
+function endedWaiting(reason: unknown, { host }: URL): unknown {
+  if (!(reason instanceof AuthorityFailure)) return reason
+  const { explanation, refused, facts } = reason
+  return new AuthorityFailure({ ...explanation, what: `${explanation.what.slice(0, -1)} (waiting for ${host}).` }, refused, { ...facts, host })
 }
 
 async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {

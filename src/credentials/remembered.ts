@@ -21,6 +21,9 @@ interface Held {
   readonly fresh: Span
 }
 
+/** How long a fetch may take to end after it was told to. */
+const GRACE = 100
+
 /** Dynamics' refusals may make the store fetch early this often … */
 const DISCARDS = 2
 /** … within this time. */
@@ -101,7 +104,8 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
     try {
       signal.throwIfAborted()
       return await Promise.race([fetch({ claims, signal }), new Promise<never>((_, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+        // A fetch that heeds the signal says more of what it waited for.
+        signal.addEventListener('abort', () => setTimeout(reject, GRACE, signal.reason), { once: true })
       })])
     } finally {
       clearTimeout(tooSlow)

@@ -8,10 +8,10 @@ import { json, memoryLog, startAuthority } from './authority.ts'
 
 const CLIENT_ID = '22222222-2222-2222-2222-222222222222'
 
-async function identityFor(t: Test, env: Record<string, string>, clientId?: string) {
+async function identityFor(t: Test, env: Record<string, string>, clientId?: string, settings: Record<string, string> = {}) {
   const authority = await startAuthority(t)
   const [target] = loadSettings({
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', ...(clientId === undefined ? {} : { AZURE_CLIENT_ID: clientId }),
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', ...settings, ...(clientId === undefined ? {} : { AZURE_CLIENT_ID: clientId }),
   }, undefined).targets
   const log = memoryLog()
   const credential = connectCredential(target!, { agent: authority.dispatcher, log, env })
@@ -83,6 +83,11 @@ t.test('a machine without that identity is told apart from one that is not in Az
   outside.authority.server.close()
   await t.rejects(outside.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.match(outside.credential.state().trouble, /did not answer \(ECONNREFUSED\).*AZURE_TENANT_ID/)
+
+  const silent = await identityFor(t, {}, undefined, { TOKEN_TIMEOUT: '100ms' })
+  silent.authority.behave = () => {}
+  await t.rejects(silent.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+  t.match(silent.credential.state().trouble, /did not answer \(TIMEOUT\).*AZURE_TENANT_ID/)
 
   const starting = await identityFor(t, {})
   starting.authority.behave = (_, response) => json(response, 404, { error: 'not_found' })
