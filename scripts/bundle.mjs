@@ -26,6 +26,7 @@ const { metafile } = await build({
   // Names stay, so that stacks can be read.
   minifySyntax: true,
   minifyWhitespace: true,
+  lineLimit: 160,
   metafile: true,
   legalComments: 'none',
   define: { GATEWAY_VERSION: JSON.stringify(version) },

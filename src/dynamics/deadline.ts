@@ -1,5 +1,5 @@
 import { DynamicsTooSlow } from '../errors.ts'
-import type { Outbound, Send } from './send.ts'
+import type { Departure, Outbound, Send } from './send.ts'
 
 /** Ends requests whose time is over, wherever they wait. */
 export interface Deadlines {
@@ -12,39 +12,64 @@ export interface Deadlines {
  * the answer's body. A deadline is rare and has a timer; the total is the same for all, so one timer watches the oldest.
  */
 export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
-  /** In the order in which they came, with the time until which they may take. */
-  const running = new Map<Outbound, number>()
+  let oldest: Running | undefined
+  let newest: Running | undefined
   let timer: NodeJS.Timeout | undefined
+
+  function add(departure: Departure): Running {
+    const one: Running = { departure, end: performance.now() + totalTimeout, older: newest, newer: undefined }
+    if (newest === undefined) oldest = one
+    else newest.newer = one
+    newest = one
+    timer ??= setTimeout(watch, totalTimeout).unref()
+    return one
+  }
+
+  function remove(one: Running): void {
+    if (one.older !== undefined) one.older.newer = one.newer
+    else if (oldest === one) oldest = one.newer
+    if (one.newer !== undefined) one.newer.older = one.older
+    else if (newest === one) newest = one.older
+    // What has been removed must not hold what came later: the garbage collector would keep it all for a while.
+    one.older = one.newer = undefined
+  }
 
   function watch(): void {
     const now = performance.now()
-    for (const [request, end] of running) {
-      if (end > now) {
-        timer = setTimeout(watch, Math.max(end - now, 100)).unref()
+    timer = undefined
+    for (let one = oldest; one !== undefined; one = oldest) {
+      if (one.end > now) {
+        timer = setTimeout(watch, Math.max(one.end - now, 100)).unref()
         return
       }
-      running.delete(request)
-      request.departure.leave(new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in all (TOTAL_TIMEOUT)`))
+      remove(one)
+      one.departure.leave(new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in all (TOTAL_TIMEOUT)`))
     }
-    timer = undefined
   }
 
   return {
     async send(request) {
-      running.set(request, performance.now() + totalTimeout)
-      timer ??= setTimeout(watch, totalTimeout).unref()
+      const one = add(request.departure)
       let answer
       try {
         answer = request.deadline === undefined ? await send(request) : await untilDeadline(send, request, request.deadline)
       } catch (error) {
-        running.delete(request)
+        remove(one)
         throw error
       }
-      answer.body.whenOver(() => running.delete(request))
+      answer.body.whenOver(() => remove(one))
       return answer
     },
     close: () => clearTimeout(timer),
   }
+}
+
+/** A request under way, between those that came just before and after it: a `Map` costs more than the rest of this file. */
+interface Running {
+  readonly departure: Departure
+  readonly end: number
+  older: Running | undefined
+  newer: Running | undefined
 }
 
 async function untilDeadline(send: Send, request: Outbound, deadline: number): ReturnType<Send> {

@@ -75,9 +75,9 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   readonly #agent: Pick<OutboundAgent, 'isNew'>
   readonly #gate: Gate
   readonly #began = performance.now()
-  readonly #request: Outbound
-  readonly #resolve: (answer: Answer) => void
-  readonly #reject: (error: Error) => void
+  #request: Outbound
+  #resolve: (answer: Answer) => void
+  #reject: (error: Error) => void
   #chunks: Buffer[] = []
   #sink: Sink | undefined
   #abort: ((error?: Error) => void) | undefined
@@ -168,6 +168,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     this.#chunks = []
     let more = true
     for (const chunk of chunks) more = sink.write(chunk)
+    if (this.#over) this.#sink = undefined
     if (this.#failure !== undefined) return sink.fail(this.#failure)
     if (this.complete) return sink.end()
     // What is held may have paused the connection.
@@ -207,9 +208,14 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     }
   }
 
+  /** Lets go of everything, because undici holds on to this object for longer: the garbage collector would carry it all along. */
   #end(): void {
+    const whenOver = this.#whenOver
     this.#over = true
-    this.#whenOver?.()
+    this.#request = NONE
+    this.#resolve = this.#reject = nothing
+    this.#sink = this.#abort = this.#resume = this.#whenOver = undefined
+    whenOver?.()
   }
 
   /** The caller left, or the time is over. */
@@ -219,3 +225,8 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     this.#abort?.(reason)
   }
 }
+
+/** Stands for a request that is over. */
+const NONE = { departure: {}, spent: {} } as Outbound
+
+function nothing(): void {}

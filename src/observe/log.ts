@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
 import { pino } from 'pino'
 
 import type { Settings } from '../config.ts'
@@ -19,7 +19,24 @@ export async function createLog({ logLevel, logFormat }: Pick<Settings, 'logLeve
     const { default: pretty } = await import('pino-pretty')
     return pino(options, pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }))
   }
-  return pino(options, pino.destination({ dest: 1, sync: false }))
+  return pino(options, gathered(pino.destination({ dest: 1, sync: false, minLength: 15 * 1024 })))
+}
+
+/** How long a line waits for others, in milliseconds, so that a busy gateway writes many at once: a third of its work was writing single lines. */
+const GATHER = 20
+
+function gathered(out: ReturnType<typeof pino.destination>): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
+  let due: NodeJS.Timeout | undefined
+  return {
+    write: (line) => {
+      out.write(line)
+      due ??= setTimeout(() => {
+        due = undefined
+        out.flush()
+      }, GATHER)
+    },
+    flush: (done) => out.flush(done),
+  }
 }
 
 /** What a line about a request says. Never its query, body, headers or e-mail address. */
