@@ -1,4 +1,5 @@
-import { loadSettings } from '../config/load.ts'
+import { loadSettings, SettingsFault } from '../config/load.ts'
+import type { DataverseFault, FaultQueue } from '../emulator/emulator.ts'
 import { createLog } from '../observe/log.ts'
 import { check } from './check.ts'
 import { run } from './serve.ts'
@@ -12,6 +13,7 @@ export interface DemoOptions {
 
 /** Runs a gateway before an emulated Entra and Dynamics 365 until it is told to stop. */
 export async function demo({ port, throttle, fault }: DemoOptions): Promise<number> {
+  if (fault !== undefined && !/^(AADSTS)?\d{4,7}$/i.test(String(fault))) throw new SettingsFault([`--fault ${String(fault)} is no error of Entra: write one such as AADSTS7000222.`])
   const { startEmulator } = await import('../emulator/emulator.ts')
   const emulator = await startEmulator()
   const settings = loadSettings({
@@ -28,7 +30,7 @@ export async function demo({ port, throttle, fault }: DemoOptions): Promise<numb
   const log = await createLog(settings)
   const nothing = async (): Promise<void> => undefined
   const agent = { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing }
-  if (throttle === true) emulator.faults.dataverse.always({ kind: 'throttle', limit: 'count', retryAfter: 4, skip: 5 })
+  if (throttle === true) keepThrottling(emulator.faults.dataverse)
   if (typeof fault === 'string') emulator.faults.entra.always({ kind: 'aadsts', number: Number(fault.replace(/^AADSTS/i, '')) })
   const running = await run(settings, log, agent).catch(async (error: unknown) => {
     await emulator.close()
@@ -36,6 +38,7 @@ export async function demo({ port, throttle, fault }: DemoOptions): Promise<numb
   })
   process.on('SIGTERM', running.stop).on('SIGINT', running.stop)
   process.stdout.write(invitation(running.address))
+  if (throttle === true) process.stdout.write(throttled(running.address))
   if (typeof fault === 'string') {
     process.stdout.write('What `dynamics-gateway check` says of this fault:\n\n')
     await check({}, { settings, agent: emulator.dispatcher, env: {}, stdout: process.stdout, stderr: process.stderr, emulated: true })
@@ -43,6 +46,22 @@ export async function demo({ port, throttle, fault }: DemoOptions): Promise<numb
   await running.stopped
   await emulator.close()
   return 0
+}
+
+/** What a person looks at with `--throttle`. */
+function throttled(address: string): string {
+  return `Every fourth request meets a limit of three seconds. The gateway waits it out; Server-Timing says how long:
+
+  for i in 1 2 3 4 5; do curl -s -o /dev/null -D - ${address}/WhoAmI | grep -i server-timing; done
+
+`
+}
+
+/** Refuses the fourth request, for three seconds, and then the fourth again. */
+function keepThrottling(faults: FaultQueue<DataverseFault>): void {
+  setInterval(() => {
+    if (faults.pending === 0) faults.push({ kind: 'throttle', limit: 'count', retryAfter: 3, skip: 3 })
+  }, 100).unref()
 }
 
 /** What a person tries first: lines to paste. */
