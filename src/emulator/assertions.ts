@@ -25,8 +25,8 @@ interface Certificate {
   readonly sha256: string
 }
 
-/** No key registered yet. */
-export function createAssertionKeys(): AssertionKeys {
+/** No key registered yet. `clock` gives milliseconds. */
+export function createAssertionKeys(clock: () => number): AssertionKeys {
   const certificates: Certificate[] = []
   const issuers: FederatedIssuer[] = []
 
@@ -41,7 +41,7 @@ export function createAssertionKeys(): AssertionKeys {
       const { header, claims } = decoded(assertion)
       if (claims['iss'] === clientId) checkOwn(assertion, header, claims, endpoints, certificates)
       else checkFederated(assertion, header, claims, issuers)
-      checkTime(claims)
+      checkTime(claims, clock() / 1000)
     },
   }
 }
@@ -71,8 +71,7 @@ function checkFederated(assertion: string, header: Claims, claims: Claims, issue
   if (!holds(assertion, header['alg'], createPublicKey(issuer.publicKeyPem))) throw new EntraError(50013)
 }
 
-function checkTime(claims: Claims): void {
-  const now = Date.now() / 1000
+function checkTime(claims: Claims, now: number): void {
   // Entra grants five minutes for clocks that differ.
   const leeway = 300
   const [from, to] = [Number(claims['nbf'] ?? claims['iat'] ?? 0), Number(claims['exp'])]

@@ -98,7 +98,17 @@ export interface Emulator {
   close(): Promise<void>
 }
 
-/** Starts an emulator with sample data on 127.0.0.1. */
+/**
+ * Starts an emulator with sample data on 127.0.0.1.
+ *
+ * @example
+ * const emulator = await startEmulator()
+ * const agent = emulator.dispatcher                     // to send with: real URLs, no certificates
+ * emulator.faults.dataverse.push({ kind: 'throttle', retryAfter: 2 })
+ * emulator.received.at(-1)?.headers['callerobjectid']   // what Dataverse was asked
+ * emulator.executions                                   // how many writes were committed
+ * await emulator.close()
+ */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const named = originsOf(options.environment ?? defaultEnvironment)
   const origins: [string, ...string[]] = [...named]
@@ -111,7 +121,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const tokens: TokenSettings = { lifetime: options.tokenLifetime ?? 3599, refreshIn: undefined }
   const signIn: SignIn = { user: 'adele.vance@contoso.com', answer: 'granted', interval: 1, deviceLifetime: 900 }
   const accessTokens = createAccessTokens(tokens)
-  const keys = createAssertionKeys()
+  const keys = createAssertionKeys(() => Date.now() + switches.clockAhead)
   const secrets = new Set([clientSecret])
   const redirectUris = new Set<string>()
   const grants = createGrants(signIn, () => personOf(signIn.user))

@@ -56,7 +56,8 @@ export function readRow(environment: Environment, operation: Operation, type: En
   const query = queryOf(queryOptions(parted(operation.target).query), type)
   const writing = writingOf(environment, operation)
   const known = operation.headers.get('if-none-match')
-  if (known === etagOf(row) && query.expand.length === 0) return { status: 304, headers: [['ETag', etagOf(row)]] }
+  const more = query.expand.length > 0 || writing.preferences.annotated('OData.Community.Display.V1.FormattedValue')
+  if (known === etagOf(row) && !more) return { status: 304, headers: [['ETag', etagOf(row)]] }
   return representation(200, row, type, query, writing)
 }
 

@@ -67,6 +67,12 @@ const invalidHost: Reply = {
   status: 400, headers: [['Content-Type', 'text/html']], body: '<h2>Bad Request - Invalid Hostname</h2>',
 }
 
+/** The answer with the time of the emulated clock. */
+function dated({ dataverse: { environment: { switches } } }: World, reply: Reply): Reply {
+  const now = new Date(Date.now() + switches.clockAhead)
+  return { ...reply, headers: [['Date', now.toUTCString()], ...reply.headers] }
+}
+
 /** Any port, because tests put lines of their own before the emulator. */
 const loopback = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/
 
@@ -88,7 +94,7 @@ async function entra(
   const reply = (fault && entraFaultAnswer(fault))
     ?? answerEntra(world.entra, { method, origin, path, query, headers: noted.headers, body })
   noted.answered(reply.status)
-  await transmit(request, response, reply, fault)
+  await transmit(request, response, dated(world, reply), fault)
 }
 
 async function dataverse(
@@ -116,5 +122,5 @@ async function dataverse(
     headers: serviceHeaders(reply, new URL(origin).hostname, Math.max(0, 6000 - load.total), switches.parallelism),
   }
   noted.answered(reply.status)
-  await transmit(request, response, await coded(whole, noted.headers.get('accept-encoding')), fault)
+  await transmit(request, response, dated(world, await coded(whole, noted.headers.get('accept-encoding'))), fault)
 }

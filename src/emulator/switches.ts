@@ -20,6 +20,8 @@ export interface Switches {
   parallelism: number | undefined
   /** More requests than this at once are refused with 429 0x80072326. */
   concurrencyLimit: number
+  /** Milliseconds by which the clocks of Entra and Dataverse are ahead of this machine's. */
+  clockAhead: number
   /** Milliseconds that every answer of Dataverse takes. */
   latency: number
   /** A disabled organisation answers nothing else than that. */
@@ -39,6 +41,7 @@ export function defaultSwitches(): Switches {
     pageSize: 5000,
     parallelism: 48,
     concurrencyLimit: Infinity,
+    clockAhead: 0,
     latency: 0,
     organization: 'enabled',
   }

@@ -189,6 +189,9 @@ t.test('checks assertions signed with a certificate', async (t) => {
   t.same(await present(jwt({ ...good, exp: undefined }, ps256)), [401, 700024])
   t.same(await present(jwt({ ...good, nbf: now + 7200 }, ps256)), [401, 700024])
   t.same(await present('x'), [400, 50027])
+  emulator.switches.clockAhead = 7_200_000
+  t.same(await present(jwt(good, ps256)), [401, 700024], 'the clock of Entra is two hours ahead')
+  emulator.switches.clockAhead = 0
   t.same(await present(jwt(good, ps256), 'x'), [400, 900144])
 })
 

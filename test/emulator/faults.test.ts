@@ -178,6 +178,17 @@ t.test('limits how many requests it answers at once', async (t) => {
   t.same(await Promise.all(hanging), ['left', 'left'])
 })
 
+t.test('has a clock of its own', async (t) => {
+  const { emulator, call } = await started(t)
+  const ahead = async (): Promise<number> =>
+    (Date.parse((await call('WhoAmI')).headers.get('date') ?? '') - Date.now()) / 60_000
+
+  t.ok(Math.abs(await ahead()) < 5)
+  emulator.switches.clockAhead = 7_200_000
+  t.ok(Math.abs(await ahead() - 120) < 5)
+  t.match((await token(emulator)).headers['date'], / GMT$/)
+})
+
 t.test('takes its time when told', async (t) => {
   const { emulator, call } = await started(t)
   emulator.switches.latency = 20

@@ -236,6 +236,8 @@ t.test('answers 304 to who has the newest version', async (t) => {
   t.equal(await status('null'), 200)
   t.equal(await status('W/"1"'), 200)
   t.equal(await status(etag, '&$expand=primarycontactid'), 200)
+  const annotated = { 'if-none-match': etag, 'prefer': 'odata.include-annotations="*"' }
+  t.equal((await call(path, { headers: annotated })).status, 200)
 })
 
 t.test('reads single columns, navigation properties and references', async (t) => {
