@@ -71,7 +71,8 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
   }
 
   function valueOf(setting: Setting<unknown>, variable: string, name: string): unknown {
-    names.set(name, variable)
+    // What only the file says is called as it is there.
+    if (fromFile === undefined || isSet(source, variable)) names.set(name, variable)
     note(setting)
     if (setting.secret !== true) return source.env[variable]
     const file = source.env[`${variable}_FILE`]

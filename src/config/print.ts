@@ -62,8 +62,9 @@ function sectionOf(node: Exclude<Node, Setting<unknown>>, path: string): Section
       }
     }
     case 'many': {
-      const of = node.of.type === 'setting' ? undefined : sectionOf(node.of, `${path}[]`)
-      return { path: `${path}[]`, about: of === undefined ? node.about : `${node.about} ${of.about}`, settings: of?.settings ?? [], below: of?.below ?? [] }
+      if (node.of.type === 'setting') return { path: `${path}[]`, about: node.about, settings: [['each', node.of]], below: [] }
+      const of = sectionOf(node.of, `${path}[]`)
+      return { ...of, about: `${node.about} ${of.about}` }
     }
     case 'kinds': return {
       path, about: node.about, settings: [],

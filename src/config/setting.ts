@@ -114,7 +114,7 @@ export function readNode<N extends Node>(
     }
     const values = written as Readonly<Record<string, unknown>>
     for (const key of Object.keys(values)) {
-      if (key in group.members || also.includes(key)) continue
+      if (Object.hasOwn(group.members, key) || also.includes(key)) continue
       const near = nearest(key, Object.keys(group.members))
       faults.push(`${nameOf(below(name, key))} is not a setting.${near === undefined ? '' : ` Did you mean ${near}?`}`)
     }
@@ -124,7 +124,7 @@ export function readNode<N extends Node>(
 
   function readKinds(kinds: Kinds<Readonly<Record<string, Group<Members>>>>, written: unknown, name: string): unknown {
     const kind = (written as { kind?: unknown } | undefined)?.kind
-    const group = typeof kind === 'string' ? kinds.kinds[kind] : undefined
+    const group = typeof kind === 'string' && Object.hasOwn(kinds.kinds, kind) ? kinds.kinds[kind] : undefined
     if (group === undefined) {
       const known = Object.keys(kinds.kinds).join(', ')
       faults.push(`${nameOf(below(name, 'kind'))} ${kind === undefined ? 'is missing' : 'is not known'}: write one of ${known}.`)

@@ -244,6 +244,59 @@ targets:
   t.notMatch(faults.join('\n'), SECRET)
 })
 
+t.test('what has the wrong form in a file is a fault', async t => {
+  const target = `url: contoso.crm4.dynamics.com\n    credential: { kind: managed-identity }`
+  for (const [lines, what] of [
+    ['allowedHosts: gateway.contoso.com', undefined],
+    ['allowedHosts: { a: 1 }', /^allowedHosts .*must be a list: write host names/],
+    ['allowedHosts: [{ a: 1 }]', /^allowedHosts .*must be a text: write host names/],
+    ['port: "9000"', undefined],
+    ['port: 90.5', /^port .*is not a whole number/],
+    ['port: [1]', /^port .*is not a whole number/],
+    ['host: { a: 1 }', /^host .*must be a text/],
+    ['trustNetwork: 1', /^trustNetwork .*neither true nor false/],
+    ['trustNetwork: on', /^trustNetwork .*neither true nor false/],
+    ['logLevel: 30', /^logLevel .*is not known/],
+    ['shutdownTimeout: 25', /^shutdownTimeout .*no length of time/],
+    ['toString: 1', /^toString .*is not a setting/],
+    ['__proto__: { port: 1 }', /^__proto__ .*is not a setting/],
+    ['tls: {}', /^tls\.certificate .*is missing/],
+    ['tls: null', undefined],
+    ['anybody: 7', /^anybody .*must hold named settings/],
+  ] as const) {
+    const faults = faultsOf({}, written(t, `${lines}\ntargets:\n  - ${target}\n`))
+    if (what === undefined) t.same(faults, [], lines)
+    else t.ok(faults.some((fault) => what.test(fault)), `${lines}: ${faults.join(' ')}`)
+  }
+  for (const kind of ['constructor', 'toString', 'null', '[managed-identity]', '7']) {
+    t.match(faultsOf({}, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: ${kind} } }]`)), [/^targets\[0\]\.credential\.kind .*: write one of client-secret/], kind)
+  }
+  t.match(faultsOf({}, written(t, 'targets: [{ url: contoso.crm4.dynamics.com, credential: managed-identity }]')), [/credential\.kind .*is missing: write one of/])
+  for (const secret of ['{ env: A, file: b }', '{}', '{ env: A, more: b }', '7', '{ env: 7 }', '[a]']) {
+    t.match(faultsOf({ A: 'x' }, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, clientId: ${CLIENT}, secret: ${secret} } }]`)),
+      [/^targets\[0\]\.credential\.secret .*write \{ env: NAME \} or \{ file: path \}/], secret)
+  }
+})
+
+t.test('lists, origins and URLs in variables', async t => {
+  t.match(loadSettings({
+    ...FOUR, ALLOWED_HOSTS: 'gateway.contoso.com, other.contoso.com,', ALLOWED_ORIGINS: 'https://App.contoso.com', TRUSTED_PROXIES: '10.0.0.0/8,::1, 192.168.1.1,fd00::/8',
+    PUBLIC_URL: 'https://dynamics.contoso.com/crm/', REQUIRED_HEADER: 'x-gateway: true',
+  }, undefined), {
+    allowedHosts: ['gateway.contoso.com', 'other.contoso.com'], allowedOrigins: ['https://app.contoso.com'], trustedProxies: ['10.0.0.0/8', '::1', '192.168.1.1', 'fd00::/8'],
+    publicUrl: 'https://dynamics.contoso.com/crm', requiredHeader: 'x-gateway: true',
+  })
+  for (const [variable, wrong] of [
+    ['TRUSTED_PROXIES', '10.0.0.1/33'], ['TRUSTED_PROXIES', '999.1.1.1'], ['TRUSTED_PROXIES', 'proxy.contoso.com'], ['TRUSTED_PROXIES', '::1/129'], ['TRUSTED_PROXIES', '/8'],
+    ['ALLOWED_ORIGINS', 'https://app.contoso.com/'], ['ALLOWED_ORIGINS', '*'], ['ALLOWED_ORIGINS', 'null'], ['PUBLIC_URL', 'dynamics.contoso.com'], ['PUBLIC_URL', 'ftp://x.y'],
+    ['REQUIRED_HEADER', 'x gateway'], ['ALLOWED_HOSTS', 'https://gateway.contoso.com'],
+  ] as const) t.match(faultsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`)
+})
+
+t.test('a shared cache is refused, because there is none', async t => {
+  t.match(faultsOf({ ...FOUR, REDIS_URL: 'redis://localhost' }), [/^REDIS_URL is not a setting of this version.*remove it/])
+})
+
 t.test('a file that is none is a fault', async t => {
   t.match(faultsOf({}, '/nowhere/gateway.yaml'), [/^\/nowhere\/gateway\.yaml cannot be read \(ENOENT\): mend the path/])
   t.match(faultsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)), [/is neither JSON nor YAML( \(line \d+, column \d+\))?: mend/])
