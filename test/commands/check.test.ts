@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 
 import { check } from '../../src/commands/check.ts'
 import { AADSTS } from '../../src/credentials/aadsts.ts'
@@ -230,4 +230,29 @@ t.test('a name with control characters does nothing to the terminal', async t =>
   emulator.faults.dataverse.push({ kind: 'answer', path: 'systemusers(', status: 200, body: JSON.stringify({ fullname: 'a\u001b[2Jb', isdisabled: true }) })
   await check({}, io)
   t.match(written.stdout, /user “a \[2Jb” \(disabled\)/)
+})
+
+t.test('a tenant that Dynamics does not announce, or at another authority, is no failure', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  const announces = (address: string) =>
+    ({ kind: 'answer', path: 'WhoAmI', status: 401, headers: { 'www-authenticate': `Bearer authorization_uri="${address}", resource_id=x` } }) as const
+  for (const [address, says] of [
+    ['https://login.microsoftonline.com/common/oauth2/authorize', /– tenant .*no tenant of its own \(common\)/],
+    ['https://login.elsewhere.test/11111111-1111-1111-1111-111111111111/oauth2/authorize', /! tenant .*another authority/],
+  ] as const) {
+    emulator.faults.dataverse.push(announces(address))
+    t.equal(await check({}, io), 0)
+    t.match(written.stdout, says)
+  }
+  const domain = await commandFor(t, { AZURE_TENANT_ID: 'contoso.onmicrosoft.com' })
+  t.equal(await check({}, domain.io), 0)
+  t.match(domain.written.stdout, /✓ tenant .*Dynamics announces/)
+})
+
+t.test('a platform token that cannot be read is explained without it', async t => {
+  const file = `${t.testdir({ token: 'a.b.c' })}/token`
+  const { io, written } = await commandFor(t, { AZURE_FEDERATED_TOKEN_FILE: file })
+  rmSync(file)
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, /✗ token .*cannot be read \(ENOENT\)/)
 })

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 
 import { login } from '../../src/commands/login.ts'
 import { logout } from '../../src/commands/logout.ts'
+import { openBrowser } from '../../src/commands/signing-in/open-browser.ts'
 import { check } from '../../src/commands/check.ts'
 import { connectCredential } from '../../src/credentials/select.ts'
 import { memoryLog, until } from '../credentials/authority.ts'
@@ -198,4 +199,60 @@ t.test('a folder that cannot be written is named', async t => {
   command.emulator.signIn.interval = 0
   t.equal(await login({ device: true }, command.io), 2)
   t.match(command.written.stderr, /cannot be kept in .*ENOTDIR[\s\S]*XDG_STATE_HOME/)
+})
+
+t.test('however the authority sends a person back without a code, it is explained', async t => {
+  const cases: [query: string, sentence: RegExp][] = [
+    ['error=access_denied', /declined \(access_denied\)/],
+    ['error=invalid_scope', /invalid_scope/],
+    ['error=interaction_required&error_description=AADSTS50105:+no', /AADSTS50105[\s\S]*Assignment required/],
+    ['error=%1b[2J', /unknown/],
+    ['nothing=here', /400/],
+  ]
+  for (const [query, sentence] of cases) {
+    const command = await delegatedFor(t)
+    const port = await freePort()
+    const status = login({ port }, command.io)
+    await until(() => command.written.stdout.includes('Waiting for the browser'))
+    const { searchParams } = new URL(/https:\/\/\S+/.exec(command.written.stdout)![0])
+    const page = await (await fetch(`http://localhost:${port}/?${query}&state=${searchParams.get('state')}`)).text()
+    t.match(page, /not signed in/)
+    t.equal(await status, 2)
+    t.match(command.written.stderr, sentence)
+    t.notMatch(command.written.stderr, '\u001b')
+  }
+})
+
+t.test('a device is asked for more slowly when the authority wants it, and shown the shorter way where there is one', async t => {
+  const command = await delegatedFor(t)
+  const { emulator, io, written } = command
+  const answer = (status: number, body: object) => ({ kind: 'answer', status, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) as const
+  emulator.faults.entra.push(
+    { ...answer(200, { device_code: 'd', user_code: 'ABCD', verification_uri: 'https://idp.test/device', verification_uri_complete: 'https://idp.test/device?c=ABCD', interval: 0 }), path: 'devicecode' },
+    answer(400, { error: 'slow_down' }),
+  )
+  t.equal(await login({ device: true, timeout: 300 }, io), 2)
+  t.match(written.stdout, /or open https:\/\/idp\.test\/device\?c=ABCD/)
+  t.equal(emulator.tokenRequests.length, 1)
+})
+
+t.test('the other address of localhost must be free, too', async t => {
+  const server = createServer().listen(0, '::1')
+  const listening = await new Promise<boolean>((resolve) => server.once('listening', () => resolve(true)).once('error', () => resolve(false)))
+  if (!listening) {
+    t.pass('this machine has no IPv6')
+    return
+  }
+  const command = await delegatedFor(t)
+  t.equal(await login({ port: (server.address() as AddressInfo).port }, command.io), 2)
+  t.match(command.written.stderr, /EADDRINUSE/)
+  server.close()
+})
+
+t.test('a machine without a browser is no failure', async t => {
+  const path = process.env['PATH']
+  t.teardown(() => { process.env['PATH'] = path })
+  process.env['PATH'] = '/nowhere'
+  for (const platform of ['linux', 'darwin', 'win32'] as const) t.doesNotThrow(() => openBrowser('http://localhost', platform))
+  await new Promise((resolve) => setTimeout(resolve, 50))
 })

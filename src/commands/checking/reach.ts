@@ -27,7 +27,7 @@ export const dns: Step = {
       throw new StepFailure(code === 'ENOTFOUND'
         ? {
           what: `There is no host named ${host}.`,
-          why: 'DYNAMICS_URL is mistyped, or the environment was renamed or deleted.',
+          why: 'DYNAMICS_URL is mistyped, or the environment was renamed or deleted; or only a proxy leads out of this network, and HTTPS_PROXY is not set.',
           todo: 'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → Environments → the environment into DYNAMICS_URL.',
         }
         : { what: `The name ${host} cannot be looked up (${code}).`, why: 'This machine\'s DNS does not answer.', todo: 'Mend this machine\'s DNS or network.' })
