@@ -61,7 +61,7 @@ export function knownCallers({ callers, anybody }: Pick<Settings, 'callers' | 'a
     const bearer = authorization === undefined ? undefined : /^bearer +(\S+)$/i.exec(authorization)?.[1]
     if (bearer === undefined) return byCertificate(socket)
     const hash = keyHash(bearer)
-    const holder = byKey(hash) ?? remembered(hash)
+    const holder = byKey(hash) ?? verified.get(hash)?.caller
     if (holder !== undefined) return holder
     if (byToken === undefined || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(bearer)) return byCertificate(socket)
     return byToken(bearer).then((found) => {
@@ -69,11 +69,6 @@ export function knownCallers({ callers, anybody }: Pick<Settings, 'callers' | 'a
       verified.set(hash, found, { ttl: Math.max(1, Math.min(found.expires - Date.now(), LONGEST)) })
       return found.caller
     })
-  }
-
-  function remembered(hash: string): Caller | undefined {
-    const holder = verified.get(hash)
-    return holder !== undefined && Date.now() < holder.expires ? holder.caller : undefined
   }
 }
 

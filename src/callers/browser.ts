@@ -61,9 +61,10 @@ type BrowserSettings = Pick<Settings, 'allowedOrigins' | 'publicUrl' | 'required
 const FOREIGN_PAGE = 'Pages of other origins may not call this gateway from a browser. Call it from a server, or ask the operator to add the origin to ALLOWED_ORIGINS.'
 
 /** The origin that the request itself was sent to. */
-function ownOrigin(request: FastifyRequest): string {
+function ownOrigin(request: FastifyRequest): string | undefined {
+  if (request.head.host === undefined) return undefined
   const encrypted = 'encrypted' in request.raw.socket
-  return `${encrypted ? 'https' : 'http'}://${(request.head.host ?? '').toLowerCase()}`
+  return `${encrypted ? 'https' : 'http'}://${request.head.host.toLowerCase()}`
 }
 
 function isPreflight({ method, headers }: FastifyRequest): boolean {

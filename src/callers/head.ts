@@ -117,12 +117,11 @@ function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`
 }
 
-/** What is wrong with how the request's body is announced, or with its version of HTTP. */
+/** What is wrong, beyond what Node itself refuses, with how the request's body is announced, or with its version of HTTP. */
 function framingFault({ contentLength, transferEncoding }: Head, method: string, version: string): string | undefined {
   if (version !== '1.1' && version !== '1.0') return 'The gateway speaks HTTP/1.1.'
   if (transferEncoding !== undefined) {
     if (version === '1.0' || transferEncoding.toLowerCase() !== 'chunked') return 'The only transfer encoding is chunked, in HTTP/1.1.'
-    if (contentLength !== undefined) return 'Send Content-Length or Transfer-Encoding, not both.'
   }
   const bodied = transferEncoding !== undefined || (contentLength !== undefined && !/^0+$/.test(contentLength))
   return bodied && (method === 'GET' || method === 'HEAD') ? `A ${method} request has no body: leave it out, or use another method.` : undefined

@@ -18,8 +18,9 @@ function host(app: FastifyInstance, settings: Pick<Settings, 'host' | 'allowedHo
     const written = request.head.host
     const called = written === undefined ? undefined : readHost(written)
     if (called === undefined) return done(new BadRequest('The request must have exactly one Host header, with a host name and perhaps a port.'))
-    if (isLocalName(called.name) || allowed.has(called.name) || allowed.has(`${called.name}:${called.port}`)) return done()
-    done(isAddress(called.name, request.raw.socket.localAddress) ? undefined : new HostNotAllowed())
+    const { name, port } = called
+    const own = isLocalName(name) || allowed.has(name) || allowed.has(`${name}:${port}`) || isAddress(name, request.raw.socket.localAddress)
+    done(own ? undefined : new HostNotAllowed())
   })
   registered()
 }

@@ -20,5 +20,6 @@ export function resourceOf(address: TargetAddress, written: string): Resource {
   const query = mark === -1 ? '' : written.slice(mark)
   // Images are served outside of the API, whichever entity set they belong to.
   if (path.startsWith('/Image/')) return { resourcePath: '/$image', query }
-  return { resourcePath: resourcePathOf(address, pathInward(address, path)) ?? path, query }
+  // What was turned inward lies below the API root.
+  return { resourcePath: resourcePathOf(address, pathInward(address, path))!, query }
 }

@@ -27,10 +27,9 @@ export function objectionTo({ method, resourcePath, query }: Wish, rules: readon
   if (path.length === 1 && path[0]!.name === '$batch' && method === 'POST') return undefined
 
   const asked = { ...ask, path }
-  const permissions = rules.filter((rule): rule is Permission => rule.effect === 'allow' || rule.effect === 'deny')
+  const permissions = rules.filter(isPermission)
   for (const rule of rules) {
-    const reason = isPermission(rule) ? undefined : presetRefuses(rule, asked)
-    if (reason) return objection(method, path[0]!.written, `the rule "${rule.text}" refuses it`)
+    if (!isPermission(rule) && presetRefuses(rule, asked)) return objection(method, path[0]!.written, `the rule "${rule.text}" refuses it`)
   }
   const denies = permissions.filter(({ effect }) => effect === 'deny')
   const allows = permissions.filter(({ effect }) => effect === 'allow')
@@ -58,13 +57,12 @@ function isPermission(rule: Rule): rule is Permission {
   return rule.effect === 'allow' || rule.effect === 'deny'
 }
 
-function presetRefuses({ effect }: Preset | Permission, { kind, path }: Asked): boolean {
+function presetRefuses({ effect }: Preset, { kind, path }: Asked): boolean {
   switch (effect) {
     case 'read-only': return kind !== 'GET'
     case 'no-delete': return kind === 'DELETE' || (kind === 'POST' && path.some(({ name }) => /^(?:bulk)?delete/.test(name)))
     case 'no-metadata-writes':
       return kind !== 'GET' && (METADATA_SETS.has(path[0]!.name) || path.some(({ name }) => METADATA_ACTIONS.test(name)))
-    default: return false
   }
 }
 

@@ -29,5 +29,5 @@ export function inspectionFaults({ allowInspect }: { readonly allowInspect: bool
 }
 
 function nodeOptions(): string[] {
-  return [...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)]
+  return [...process.execArgv, ...String(process.env['NODE_OPTIONS']).split(/\s+/)]
 }

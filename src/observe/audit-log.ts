@@ -25,7 +25,7 @@ export interface AuditLine {
   readonly entitySet: string
   /** The row's id, or its alternate key as it was written. */
   readonly recordId: string | undefined
-  /** 0 when no answer was sent. */
+  /** 499 when the caller left before there was one. */
   readonly status: number
   /** The gateway's own error, if it was one. */
   readonly code: string | undefined

@@ -3,7 +3,6 @@ import fp from 'fastify-plugin'
 
 import { resourceOf } from '../callers/resource.ts'
 import type { Target } from '../config.ts'
-import { CallerLeft } from '../exchange.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { AuditLine, AuditLog } from './audit-log.ts'
 
@@ -66,7 +65,8 @@ function auditLines(
     caller: caller.name,
     user: user?.systemUserId ?? user?.objectId,
     target,
-    status: raw.headersSent ? raw.statusCode : exchange.reason instanceof CallerLeft ? 499 : 0,
+    // 499 is what proxies write for callers that left.
+    status: raw.headersSent ? raw.statusCode : 499,
     code: exchange.code,
   }
   if (isBatch(resourcePath)) return batchWrites.map(({ part, method, resourcePath }) => ({ ...line, method, ...rowOf(resourcePath, undefined), part }))

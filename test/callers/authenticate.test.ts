@@ -58,6 +58,7 @@ t.test('a caller is known by what its token says, once the issuer has signed it'
   t.equal(await caller({ roles: ['Read'] }), 'reader')
   t.equal(await caller({ roles: ['Other', 'Write'] }), 'writer')
   t.equal(await caller({ scp: 'openid crm.read', azp: 'portal-app' }), 'portal')
+  t.equal(await caller({ scp: ['crm.read'], appid: 'portal-app' }), 'portal')
   t.equal(await caller({ scope: 'crm.read', client_id: 'portal-app' }), 'portal')
   t.equal(await caller({ sub: 'robot', aud: ['x', 'other'] }), 'robot')
   t.equal(await caller({ roles: ['Read'], exp: seconds(-50) }), 'reader', 'clocks may differ by a minute')
@@ -121,11 +122,11 @@ t.test('while the issuer\'s keys cannot be had, tokens are answered 503 and keys
 
 t.test('the user can come from the token', async (t) => {
   const idp = await issuer(t)
-  const token = { issuer: idp.url, audience: ['api://gateway'], scopes: ['crm'] }
+  const token = { issuer: idp.url, audience: ['api://gateway'], clientIds: ['portal'] }
   const oid = '8B1A9953-0000-4000-8000-000000000001'
   const user = async (userFrom: CallerSettings['userFrom'], claims: object): Promise<unknown> => {
     const identify = knownCallers({ ...settingsOf([{ name: 'portal', userFrom, token }]) }, idp.readJson)
-    const found = await identify({ authorization: `Bearer ${await idp.token({ scp: 'crm', ...claims })}`, apiKey: undefined }, undefined as never)
+    const found = await identify({ authorization: `Bearer ${await idp.token({ scp: 'crm', azp: 'portal', ...claims })}`, apiKey: undefined }, undefined as never)
     return found?.user
   }
 
@@ -137,6 +138,7 @@ t.test('the user can come from the token', async (t) => {
   await t.rejects(user('oid', {}), refused, 'the claim is missing')
   await t.rejects(user('oid', { oid: 'x' }), refused, 'no object id')
   await t.rejects(user('oid', { oid, idtyp: 'app' }), refused, 'an app is no user')
+  await t.rejects(user('oid', { oid, sub: oid, scp: undefined, azp: 'portal' }), refused, 'a token without scopes that is about itself')
   await t.rejects(user('email', { email: 'ada@contoso.com', email_verified: 'false' }), refused, 'an address that anybody may claim')
 })
 

@@ -17,6 +17,8 @@ t.test('keys are read anew when the issuer changes them, and hold while it canno
   await t.rejects(find('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
   t.equal(issuer.reads(), 1, 'unknown keys are not looked for right after reading')
 
+  await t.rejects(Promise.resolve(keys({ alg: 'HS256' }, { payload: '', signature: '' })), { code: 'ERR_JOSE_NOT_SUPPORTED' })
+
   now += MINUTE
   issuer.kid = 'b'
   await find('b')

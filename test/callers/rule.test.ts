@@ -94,8 +94,9 @@ t.test('once there is an allow, all that none names is refused', (t) => {
     refused: ['POST /accounts', 'GET /contacts', 'GET /', 'GET /$metadata', 'GET /WhoAmI()', 'POST /WinOpportunity', 'GET /accounts(1)/primarycontactid',
       'GET /accounts(1)/name', 'GET /accounts?$expand=primarycontactid', 'GET /accounts?fetchXml=x', 'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27',
       'POST /accounts(1)/Microsoft.Dynamics.CRM.AddToQueue', 'POST /contacts?$expand=parentcustomerid_account', 'GET /accounts(1', 'GET /accounts%', 'GET /$image',
-      'GET /api/data/v9.2/contacts', 'GET /accounts(x=\'y\')/contacts(z=\'\')'],
+      'GET /api/data/v9.2/contacts', 'GET /accounts(x=\'y\')/contacts(z=\'\')', 'GET /accounts?$filter=%zz'],
   })
+  t.match(ask(['a', 'b', 'c', 'd', 'e', 'f'].map((set) => `allow GET ${set}`), 'GET /leads'), /allow GET e; …\)/, 'not all of many rules')
   t.match(ask(['allow GET accounts', 'allow POST contacts'], 'GET /leads'), /none of its rules allows it \(allow GET accounts; allow POST contacts\)/)
   t.end()
 })

@@ -18,6 +18,7 @@ t.test('listens at a Unix socket that its owner and group may use, and nobody el
   t.equal(statSync(path).mode & 0o777, 0o660)
   t.equal((await rawRequest({ path }, get('/WhoAmI', 'Host: whatever.example'))).status, 200)
   t.equal((await rawRequest({ path }, 'GET /WhoAmI HTTP/1.0\r\n\r\n')).status, 200)
+  t.equal((await rawRequest({ path }, 'GET /WhoAmI HTTP/1.0\r\nOrigin: http://\r\n\r\n')).status, 403)
 })
 
 t.test('takes the place of a socket that a gateway left behind', async (t) => {

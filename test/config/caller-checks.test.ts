@@ -28,6 +28,7 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
     [/describe tls/, [{ name: 'a', certificates: [hash] }]],
     [/is no SHA-256 hash/, [{ name: 'a', keys: ['secret'] }]],
     [/is no https/, [{ name: 'a', token: { ...token, issuer: 'http://idp.example' } }]],
+    [/is no https/, [{ name: 'a', token: { ...token, issuer: 'idp' } }]],
     [/algorithm that is not taken/, [{ name: 'a', token: { ...token, algorithms: ['HS256'] } }]],
     [/no certificate/, [{ name: 'a', certificates: ['billing'] }]],
     [/names no user/, [{ name: 'a', keys: [hash], users: ['contoso.com'] }]],

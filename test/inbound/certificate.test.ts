@@ -2,15 +2,16 @@ import { copyFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import type { RequestOptions } from 'node:https'
 import type { Server } from 'node:http'
+import { Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import { X509Certificate } from 'node:crypto'
 import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
 
 import { knownCallers } from '../../src/callers/authenticate.ts'
-import { alternativeNames } from '../../src/callers/client-certificate.ts'
+import { alternativeNames, certificateOwner } from '../../src/callers/client-certificate.ts'
 import { callers as schema } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/setting.ts'
 import { inboundServer } from '../../src/inbound/server.ts'
@@ -49,6 +50,11 @@ t.test('several requests of one connection need one look at the certificate', as
 
   t.equal(await ask(billing, { agent }), 'billing')
   t.equal(await ask(billing, { agent }), 'billing')
+})
+
+t.test('a connection that is gone is nobody\'s', (t) => {
+  t.equal(certificateOwner([['CN=billing', 'billing']])(new TLSSocket(new Socket())), undefined)
+  t.end()
 })
 
 t.test('a name that holds another is one name (CVE-2021-44532)', (t) => {

@@ -145,6 +145,15 @@ t.test('connections beyond the limit are closed at once', async (t) => {
   t.match(await everything(first), /answered/)
 })
 
+t.test('an idle connection is kept for a while, and then closed', async (t) => {
+  const server = await serverOf(t, (_request, response) => response.end('answered'))
+  server.keepAliveTimeout = 100
+  const socket = dial(t, server)
+  socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+
+  t.match(await everything(socket), /answered/)
+})
+
 t.test('all header lines are seen, however many', async (t) => {
   const server = await serverOf(t, (request, response) => response.end(String(request.rawHeaders.length / 2)))
 

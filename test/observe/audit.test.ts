@@ -1,9 +1,12 @@
 import { readFileSync, renameSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
 import { pino } from 'pino'
 import t from 'tap'
 
 import { agentFor, run } from '../../src/commands/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import { openAuditLog } from '../../src/observe/audit-log.ts'
+import { requestOf } from '../raw-http.ts'
 import { gatewayFor } from '../gateway-for.ts'
 
 t.test('writes a line for every write, and none for what is read', async (t) => {
@@ -30,6 +33,28 @@ t.test('writes a line for every write, and none for what is read', async (t) => 
   t.equal(lines.length, 4)
   t.notMatch(readFileSync(file, 'utf8'), /adele|Fabrikam|Bearer/i, 'neither address nor content')
   t.equal(statSync(file).mode & 0o777, 0o600, 'for its owner only')
+})
+
+t.test('writes a line for who left, and for what cannot be named in full', async (t) => {
+  const file = `${t.testdir({})}/audit.log`
+  const { url } = await gatewayFor(t, { AUDIT_LOG: file })
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.write(requestOf('POST /accounts', 'Content-Length: 10') + 'abc')
+  socket.end()
+  t.match(await linesOf(file, 1), [{ method: 'POST', status: 499 }])
+
+  await fetch(`${url}/accounts(name='aa${'%C3%BC'.repeat(200)}')`, { method: 'DELETE' })
+  t.match((await linesOf(file, 2))[1], { method: 'DELETE', entitySet: 'accounts' })
+})
+
+t.test('goes to where the process writes, too', (t) => {
+  for (const where of ['stdout', 'stderr']) {
+    const log = openAuditLog(where, (error) => t.fail(error.message))
+    log.reopen()
+    log.close()
+  }
+  t.pass('is opened, and stays open')
+  t.end()
 })
 
 t.test('writes a line for every write in a batch', async (t) => {

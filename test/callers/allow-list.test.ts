@@ -1,0 +1,41 @@
+import t from 'tap'
+
+import { judgePart } from '../../src/callers/allow-list.ts'
+import type { Policy } from '../../src/config/callers.ts'
+import { parseRule } from '../../src/config/rule.ts'
+
+const strict: Policy = { users: ['*'], callerIds: 'refuse', rules: ['read-only'].map(parseRule), bypassHeaders: false, callbacks: false, dryRun: false }
+const read = { method: 'GET', resourcePath: '/accounts', query: '', headers: [{ name: 'Accept', value: 'application/json' }] }
+const write = { ...read, method: 'POST' }
+const odd = [
+  ['CallerObjectId', 'x', 'GATEWAY_CALLER_ID_NOT_ALLOWED'], ['MSCRM.BypassCustomPluginExecution', 'true', 'GATEWAY_CALLER_NOT_ALLOWED'],
+  ['Prefer', 'respond-async, callback;url=x', 'GATEWAY_CALLER_NOT_ALLOWED'], ['X-HTTP-Method', 'DELETE', 'GATEWAY_CALLER_NOT_ALLOWED'],
+] as const
+
+t.test('a part may do what its caller may, and carry what its caller may', (t) => {
+  judge(strict, read)
+  t.throws(() => judge(strict, write), { code: 'GATEWAY_CALLER_NOT_ALLOWED', message: /read-only/ })
+  for (const [name, value, code] of odd) t.throws(() => judge(strict, { ...read, headers: [{ name, value }] }), { code }, name)
+  t.end()
+})
+
+t.test('what needs to be allowed can be, but for another method', (t) => {
+  const lenient: Policy = { ...strict, callerIds: 'allow', bypassHeaders: true, callbacks: true }
+  for (const [name, value] of odd.slice(0, 3)) judge(lenient, { ...read, headers: [{ name, value }] })
+  t.throws(() => judge(lenient, { ...read, headers: [{ name: 'X-HTTP-Method', value: 'DELETE' }] }), { code: 'GATEWAY_CALLER_NOT_ALLOWED' })
+  t.end()
+})
+
+t.test('a dry run lets all pass, and tells the log what a rule would have refused', (t) => {
+  const told = judge({ ...strict, dryRun: true }, write)
+  t.match(told, [{ caller: 'billing', objection: /read-only/ }])
+  t.same(judge({ ...strict, dryRun: true }, read), [])
+  t.end()
+})
+
+/** Judges a part; what the log was told. */
+function judge(policy: Policy, part: Parameters<typeof judgePart>[1]): object[] {
+  const told: object[] = []
+  judgePart({ name: 'billing', policy }, part, { warn: (facts) => told.push(facts) })
+  return told
+}
