@@ -71,7 +71,8 @@ export interface Line {
   readonly mend: () => Promise<void>
 }
 
-async function layLine(to: number): Promise<Line> {
+/** A line to a port of this machine. */
+export async function layLine(to: number): Promise<Line> {
   const open = new Set<Socket>()
   const server = createServer((near) => {
     const far = connect(to, '127.0.0.1')
@@ -106,7 +107,7 @@ async function layLine(to: number): Promise<Line> {
 }
 
 /** Sends what is for Entra to `entra`, and all else to `others`. */
-class EntraBeside extends Dispatcher {
+export class EntraBeside extends Dispatcher {
   readonly #others: Dispatcher
   readonly #entra: Dispatcher
 

@@ -28,7 +28,7 @@ export interface Traffic {
 
 /** Traffic to the gateway at `url`, counted at `emulator`. */
 export function mixedTraffic(url: string, emulator: Emulator): Traffic {
-  const agent = new Agent({ connections: 256, keepAliveTimeout: 4000, maxHeaderSize: 128 * 1024 })
+  const agent = new Agent({ connections: 256, keepAliveTimeout: 4000, keepAliveMaxTimeout: 4000, maxHeaderSize: 128 * 1024 })
   const created = new Map<string, boolean>()
   const changed = new Map<string, boolean>()
   let turn = 0

@@ -1,6 +1,9 @@
 import { DynamicsTooSlow } from '../errors.ts'
 import type { Departure, Outbound, Send } from './send.ts'
 
+/** The longest that a timer of Node can wait. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
 /** Ends requests whose time is over, wherever they wait. */
 export interface Deadlines {
   readonly send: Send
@@ -21,7 +24,7 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
     if (newest === undefined) oldest = one
     else newest.newer = one
     newest = one
-    timer ??= setTimeout(watch, totalTimeout).unref()
+    timer ??= setTimeout(watch, Math.min(totalTimeout, LONGEST_TIMER)).unref()
     return one
   }
 
@@ -39,7 +42,7 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
     timer = undefined
     for (let one = oldest; one !== undefined; one = oldest) {
       if (one.end > now) {
-        timer = setTimeout(watch, Math.max(one.end - now, 100)).unref()
+        timer = setTimeout(watch, Math.min(Math.max(one.end - now, 100), LONGEST_TIMER)).unref()
         return
       }
       remove(one)

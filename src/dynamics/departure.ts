@@ -18,15 +18,17 @@ export function createDeparture(): Departure {
   }
 }
 
-/**
- * What `arriving` brings, unless the request ends before: then the reason is thrown. For waits that nobody can cut short.
- */
+/** What `arriving` brings, unless the request ends before: then the reason is thrown. For waits that nobody can cut short. */
 export function unlessLeft<T>(departure: Departure, arriving: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     if (departure.reason !== undefined) return reject(departure.reason)
     departure.onLeave = reject
-    arriving.then(resolve, reject).finally(() => {
+    arriving.then((value) => {
       departure.onLeave = undefined
+      resolve(value)
+    }, (error: Error) => {
+      departure.onLeave = undefined
+      reject(error)
     })
   })
 }

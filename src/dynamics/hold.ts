@@ -11,16 +11,22 @@ export interface Hold {
   readonly remaining: () => number
   /** Whether `departure`'s request must not be sent now. The first that is asked after the time is over becomes the trial. */
   readonly keepsBack: (departure: Departure) => boolean
-  /** Nothing is sent for `milliseconds`, or longer if that was said before. Whether this is news. */
-  readonly begin: (milliseconds: number) => boolean
-  /** As `begin`, for a moment after which all go on, without a trial. */
-  readonly rest: (milliseconds: number) => boolean
+  /** Nothing is sent for `milliseconds`. */
+  readonly begin: (milliseconds: number) => Begun
   /** Dynamics took the request: if it was the trial, nothing holds any more. */
   readonly taken: (departure: Departure) => void
   /** Until something changes: nothing holds, the time is longer than was thought, or it is this one's turn to try. */
   readonly wait: (departure: Departure) => Promise<void>
   readonly waiting: () => number
   readonly close: () => void
+}
+
+/** A hold that one refusal began. */
+export interface Begun {
+  /** Whether nothing or less was known of it before. */
+  readonly news: boolean
+  /** It is not so serious: `milliseconds` from now are enough, and then all may go on without a trial. */
+  readonly relax: (milliseconds: number) => void
 }
 
 /** A trial that has no answer by then does not keep the others waiting. */
@@ -30,12 +36,15 @@ const TRIAL = 1000
 const SAME = 500
 
 export function createHold(): Hold {
-  /** On the clock of `performance.now()`; 0: nothing holds. */
-  let until = 0
-  let triesFirst = false
-  let trial: Departure | undefined
+  /** Until when each refusal asked to wait, on the clock of `performance.now()`; none: nothing holds. */
+  let ends: { until: number, serious: boolean }[] = []
+  let trial: { readonly departure: Departure, readonly until: number } | undefined
   let timer: NodeJS.Timeout | undefined
   const waiters = new Set<() => void>()
+
+  function until(): number {
+    return trial?.until ?? Math.max(...ends.map((end) => end.until))
+  }
 
   function wakeAll(): void {
     for (const wake of waiters) wake()
@@ -43,27 +52,17 @@ export function createHold(): Hold {
 
   function end(): void {
     trial = undefined
-    triesFirst = false
-    until = 0
+    ends = []
     wakeAll()
-  }
-
-  function extend(milliseconds: number): boolean {
-    const later = performance.now() + milliseconds
-    const news = trial !== undefined || later > until + SAME
-    until = trial === undefined ? Math.max(until, later) : later
-    trial = undefined
-    if (news) wakeAll()
-    return news
   }
 
   /** When the time is over the one that waits longest goes first; if nothing comes of it, the next. */
   function arm(): void {
     clearTimeout(timer)
-    const left = until - performance.now()
+    const left = until() - performance.now()
     timer = setTimeout(() => {
-      if (performance.now() >= until) {
-        if (triesFirst) waiters.values().next().value?.()
+      if (performance.now() >= until()) {
+        if (ends.some(({ serious }) => serious)) waiters.values().next().value?.()
         else end()
       }
       if (waiters.size > 0) arm()
@@ -71,26 +70,35 @@ export function createHold(): Hold {
   }
 
   return {
-    holds: () => until !== 0 && performance.now() < until,
-    remaining: () => until === 0 || trial !== undefined ? 0 : Math.max(until - performance.now(), 0),
+    holds: () => ends.length > 0 && performance.now() < until(),
+    remaining: () => ends.length === 0 || trial !== undefined ? 0 : Math.max(until() - performance.now(), 0),
     keepsBack(departure) {
-      if (until === 0 || trial === departure) return false
-      if (performance.now() < until) return true
-      if (!triesFirst) {
-        end()
-        return false
-      }
-      trial = departure
-      until = performance.now() + TRIAL
+      if (ends.length === 0 || trial?.departure === departure) return false
+      const now = performance.now()
+      if (now < until()) return true
+      if (ends.some(({ serious }) => serious)) trial = { departure, until: now + TRIAL }
+      else end()
       return false
     },
     begin(milliseconds) {
-      triesFirst = true
-      return extend(milliseconds)
+      const now = performance.now()
+      const one = { until: now + milliseconds, serious: true }
+      const news = trial !== undefined || ends.length === 0 || one.until > until() + SAME
+      // What is over, or was over when the trial was sent, is told anew.
+      ends = [...trial === undefined ? ends.filter((end) => end.until > now) : [], one]
+      trial = undefined
+      if (news) wakeAll()
+      return {
+        news,
+        relax(milliseconds) {
+          one.serious = false
+          one.until = Math.min(one.until, performance.now() + milliseconds)
+          if (waiters.size > 0) arm()
+        },
+      }
     },
-    rest: extend,
     taken(departure) {
-      if (trial === departure) end()
+      if (trial?.departure === departure) end()
     },
     wait: (departure) => new Promise((resolve, reject) => {
       if (departure.reason !== undefined) return reject(departure.reason)

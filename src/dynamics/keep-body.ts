@@ -1,26 +1,56 @@
 import type { Readable } from 'node:stream'
 
 import { BadRequest } from '../errors.ts'
-import type { Departure, Send } from './send.ts'
+import type { Answer, Departure, Outbound, Send } from './send.ts'
+
+/** All bodies that are kept at once, in bytes; beyond, they flow on as if they were large. */
+const MOST = 64 * 1024 * 1024
 
 /**
  * Reads a body of up to `limit` bytes into memory before it is sent, so that it can be sent again, and so that a slow
  * caller holds no place at Dynamics. A larger one flows on as it comes, and is sent once.
  */
 export function keepBody(send: Send, limit: number): Send {
+  let kept = 0
+  const room: Room = {
+    take(bytes) {
+      if (kept + bytes > MOST) return false
+      kept += bytes
+      return true
+    },
+    giveBack(bytes) {
+      kept -= bytes
+    },
+  }
+
+  async function sendKept(request: Outbound, body: Buffer): Promise<Answer> {
+    try {
+      return await send({ ...request, body })
+    } finally {
+      room.giveBack(body.length)
+    }
+  }
+
   return (request) => {
     const { body, bodyLength, departure } = request
     if (body === undefined || Buffer.isBuffer(body)) return send(request)
     if (bodyLength !== undefined && bodyLength > limit) return send({ ...request, headers: framed(request.headers, bodyLength) })
-    return read(body, limit, departure).then((kept) => {
-      if (kept !== undefined) return send({ ...request, body: kept })
+    return read(body, limit, room, departure).then((whole) => {
+      if (whole !== undefined) return sendKept(request, whole)
       return send(bodyLength === undefined ? request : { ...request, headers: framed(request.headers, bodyLength) })
     })
   }
 }
 
-/** The whole body, or `undefined` when it is longer than `limit`; then `body` is as if nothing had been read. */
-function read(body: Readable, limit: number, departure: Departure): Promise<Buffer | undefined> {
+/** The memory for bodies. */
+interface Room {
+  /** Whether there is room for so many bytes more; takes it. */
+  readonly take: (bytes: number) => boolean
+  readonly giveBack: (bytes: number) => void
+}
+
+/** The whole body, or `undefined` when there is no room for it; then `body` is as if nothing had been read. */
+function read(body: Readable, limit: number, room: Room, departure: Departure): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     if (departure.reason !== undefined) return reject(departure.reason)
     const chunks: Buffer[] = []
@@ -28,11 +58,14 @@ function read(body: Readable, limit: number, departure: Departure): Promise<Buff
 
     function onData(chunk: Buffer): void {
       chunks.push(chunk)
-      length += chunk.length
-      if (length <= limit) return
+      if (length + chunk.length <= limit && room.take(chunk.length)) {
+        length += chunk.length
+        return
+      }
       letGo()
+      room.giveBack(length)
       body.pause()
-      body.unshift(Buffer.concat(chunks, length))
+      body.unshift(Buffer.concat(chunks))
       resolve(undefined)
     }
     function onEnd(): void {
@@ -44,6 +77,7 @@ function read(body: Readable, limit: number, departure: Departure): Promise<Buff
     }
     function onError(error: Error): void {
       letGo()
+      room.giveBack(length)
       reject(error)
     }
     function letGo(): void {

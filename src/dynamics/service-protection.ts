@@ -62,14 +62,18 @@ export function respectLimits(send: Send, { hold, maxRetryWait, queue, tooMany, 
     }
   }
 
-  /** Reads a 429, and begins the hold: for a moment at once, for as long as it says when its limit is known. */
+  /** Reads a 429. The hold begins at once, and is as long as it says until the limit is known. */
   async function read(request: Outbound, answer: Answer, attempts: number): Promise<{ refusal: Answer, limit: Limit, delay: number }> {
     const delay = retryDelay(retryAfter(header(answer, 'retry-after'), Date.now()), attempts)
-    const news = hold.rest(Math.min(delay, CONCURRENCY_HOLD))
+    const { news, relax } = hold.begin(delay)
     const refusal = await keep(answer, request)
     const limit = limitOf(refusal.text)
-    if (limit === 'concurrency') tooMany()
-    else if (hold.begin(delay) || news) watch({ kind: 'hold', wait: delay })
+    if (limit === 'concurrency') {
+      relax(CONCURRENCY_HOLD)
+      tooMany()
+    } else if (news) {
+      watch({ kind: 'hold', wait: delay })
+    }
     return { refusal, limit, delay }
   }
 

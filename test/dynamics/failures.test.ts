@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 
 import { BodyTooLarge } from '../../src/errors.ts'
@@ -79,12 +79,9 @@ t.test('a body that is too large for the gateway says so itself, also half sent'
     response.end()
   })
   const { send } = way(t, origin, { keepBody: 1 })
-  const body = new Readable({
-    read() {
-      this.push('1234')
-      setImmediate(() => this.destroy(new BodyTooLarge('4')))
-    },
-  })
+  const body = new PassThrough()
+  body.write('12345678')
+  setTimeout(() => body.destroy(new BodyTooLarge('4')), 100)
 
   await t.rejects(send(outbound({ method: 'POST', body })), { code: 'GATEWAY_BODY_TOO_LARGE', statusCode: 413 })
 })

@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 
-import { outbound, pause, received, service, text, way } from './way.ts'
+import { outbound, pause, received, service, text, until, way } from './way.ts'
 
 t.setTimeout(120_000)
 
@@ -62,6 +62,28 @@ t.test('a large body waits for Dynamics to take it', async (t) => {
 
   await text(await answer)
   t.ok(produced > 64 * 1_048_576)
+})
+
+t.test('where many bodies are kept already, further ones flow on', async (t) => {
+  const sizes: number[] = []
+  const waiting: (() => void)[] = []
+  const origin = await service(t, async (request, response) => {
+    sizes.push((await received(request)).length)
+    if (sizes.length > 64) response.writeHead(401).end()
+    else waiting.push(() => response.end())
+  })
+  const { send, state, events } = way(t, origin, { concurrency: 100 })
+  const mebibyte = (): Readable => Readable.from([Buffer.alloc(1_048_576, 'a')])
+  const kept = Array.from({ length: 64 }, () => send(outbound({ method: 'POST', body: mebibyte() })))
+  await until(() => waiting.length === 64)
+
+  await t.rejects(send(outbound({ method: 'POST', body: mebibyte() })), { code: 'GATEWAY_TOKEN_REFUSED' })
+  for (const go of waiting) go()
+  await Promise.all(kept)
+
+  t.same([...new Set(sizes)], [1_048_576])
+  t.match(state(), { running: 0 })
+  t.same(events, [{ kind: 'token-refused', repeated: false }], 'it could not be sent again')
 })
 
 t.test('a body that breaks off is not sent', async (t) => {

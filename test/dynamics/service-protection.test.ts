@@ -219,13 +219,19 @@ t.test('a refusal that says nothing is waited out as well', async (t) => {
   t.match(events.filter(({ kind }) => kind === 'limit'), [{ limit: 'other', wait: Number }, { limit: 'time' }])
 })
 
-t.test('a refusal that breaks off is no answer', async (t) => {
+t.test('a refusal that breaks off is no answer, and is heeded all the same', async (t) => {
+  let requests = 0
   const origin = await service(t, (_, response) => {
-    response.writeHead(429, { 'content-length': '100', 'retry-after': '1' }).write('half')
+    requests++
+    response.writeHead(429, { 'content-length': '100', 'retry-after': '30' }).write('half')
     setTimeout(() => response.destroy(), 20)
   })
+  const { send } = way(t, origin)
 
-  await t.rejects(way(t, origin).send(outbound()), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
+  await t.rejects(send(outbound()), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
+  await pause(1200)
+  await t.rejects(send(outbound()), { code: 'GATEWAY_LIMIT_HOLDS' })
+  t.equal(requests, 1)
 })
 
 t.test('what Dynamics says is left is known, and its suggestion followed', async (t) => {

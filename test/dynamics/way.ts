@@ -64,7 +64,7 @@ export function way(t: Test, origin: string, other: Partial<Target> = {}, creden
     AZURE_CLIENT_SECRET: 'not-a-secret',
   }, undefined)
   const settings: Target = { ...target!, ...other }
-  const agent = createAgent({ connectTimeout: settings.connectTimeout, connections: 64, environment: {} })
+  const agent = createAgent({ connectTimeout: settings.connectTimeout, connections: settings.concurrency + 16, environment: {} })
   const events: DynamicsEvent[] = []
   const connection = connect(settings, { agent, credential, watch: (event) => events.push(event), log: { info() {}, warn() {} }, bodyLimit: 2 ** 30 })
   t.teardown(async () => {

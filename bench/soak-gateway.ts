@@ -1,0 +1,40 @@
+import { readdirSync } from 'node:fs'
+import { pino } from 'pino'
+
+import { run } from '../src/commands/serve.ts'
+import { loadSettings } from '../src/config/load.ts'
+import { createAgent } from '../src/dynamics/agent.ts'
+import { reach } from '../src/emulator/reach.ts'
+import { EntraBeside } from '../test/gateway-on-sockets.ts'
+
+// The gateway of the soak, in a process of its own so that what it holds can be told. Started by `soak.ts`, which is
+// answered on every message with what the process holds.
+
+/** What a process holds, after the garbage was collected. */
+export interface Held {
+  readonly rss: number
+  readonly heap: number
+  /** What V8 has from the system, with what it may use again. */
+  readonly reserved: number
+  readonly descriptors: number
+  readonly timers: number
+}
+
+const settings = loadSettings(process.env, undefined)
+const own = createAgent({ connectTimeout: 5000, connections: 64, environment: {} })
+const entra = reach(process.env['EMULATOR']!, new Set(['login.microsoftonline.com']), undefined)
+const { address } = await run(settings, pino({ level: 'warn' }, pino.destination('/dev/null')), { ...own, reads: new EntraBeside(own.reads, entra) })
+process.send!(address)
+
+process.on('message', () => {
+  globalThis.gc?.()
+  const held: Held = {
+    rss: process.memoryUsage().rss,
+    heap: process.memoryUsage().heapUsed,
+    reserved: process.memoryUsage().heapTotal,
+    descriptors: readdirSync('/proc/self/fd').length,
+    timers: process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length,
+  }
+  process.send!(held)
+})
+process.on('disconnect', () => process.exit())
