@@ -94,6 +94,8 @@ t.test('carries files in blocks', async (t) => {
   const FileContinuationToken = await token('InitializeFileBlocksUpload', { ...place, FileName: 'a.txt' })
   t.equal((await act('UploadBlock', { BlockId: 'MQ==', BlockData: btoa('Hello '), FileContinuationToken })).status, 204)
   t.equal((await act('UploadBlock', { BlockId: 'Mg==', BlockData: btoa('world'), FileContinuationToken })).status, 204)
+  const large = { BlockId: 'Mw==', BlockData: 'A'.repeat(5_592_404), FileContinuationToken }
+  t.equal((await act('UploadBlock', large)).status, 204, 'four megabytes')
   const commit = await act('CommitFileBlocksUpload',
     { FileName: 'a.txt', MimeType: 'text/plain', BlockList: ['MQ==', 'Mg=='], FileContinuationToken })
   t.match(commit.json, { FileSizeInBytes: 11 })

@@ -85,6 +85,7 @@ t.test('refuses bodies that do not fit', async (t) => {
     '{"entityimage":"?"}',
     `{"primarycontactid@odata.bind":"/accounts(${accountId(0)})"}`,
     `{"primarycontactid@odata.bind":"/nothing(${nobody})"}`, '{"primarycontactid@odata.bind":"/"}', '{} x',
+    '{"name":"\n"}', '{"name":"a',
     '{"name":"a" "b":2}',
     '{"primarycontactid@odata.bind":"/contacts"}', '{"primarycontactid":1}', '{"contact_customer_accounts":1}',
     `{"primarycontactid@odata.bind":"https://example.com/api/data/v9.2/contacts(${contactId(0)})"}`, '',
