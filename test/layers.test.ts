@@ -13,7 +13,7 @@ interface Part {
 
 const PARTS: readonly Part[] = [
   { layer: 9, name: 'main.ts', packages: [] },
-  { layer: 8, name: 'commands/', packages: ['pino', 'undici', 'yaml'] },
+  { layer: 8, name: 'commands/', packages: ['pino', 'undici'] },
   { layer: 7, name: 'app.ts', packages: ['fastify', 'pino'] },
   { layer: 7, name: 'answer-error.ts', packages: ['fastify'] },
   { layer: 6, name: 'proxy.ts', packages: ['@fastify/http-proxy', 'fastify'] },
@@ -75,6 +75,12 @@ t.test('no file imports itself in a circle', async t => {
 t.test('each layer imports only its own packages', async t => {
   for (const [file, { of }] of packages()) {
     t.ok(partOf(file)!.packages.includes(of), `${file} imports ${of}`)
+  }
+})
+
+t.test('no layer is allowed a package that it does not use', async t => {
+  for (const part of PARTS) {
+    for (const name of part.packages) t.ok(packages().some(([file, { of }]) => of === name && partOf(file) === part), `${part.name}: ${name}`)
   }
 })
 
