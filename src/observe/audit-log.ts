@@ -18,8 +18,10 @@ export interface AuditLine {
   /** The request's id at Dynamics, for Microsoft's support. */
   readonly dynamicsRequestId: string | undefined
   readonly caller: string
-  /** `systemuserid` of the user that Dynamics acted as, or the object id in Entra; none: the application user. */
+  /** `systemuserid` of the user that Dynamics acted as; neither this nor the next: the application user. */
   readonly user: string | undefined
+  /** Object id of that user in Entra. */
+  readonly userObjectId: string | undefined
   readonly target: string | undefined
   readonly method: string
   readonly entitySet: string

@@ -63,7 +63,8 @@ function auditLines(
     requestId: exchange.id,
     dynamicsRequestId: answered === undefined ? undefined : valueOf(answered, 'req_id') ?? valueOf(answered, 'x-ms-service-request-id'),
     caller: caller.name,
-    user: user?.systemUserId ?? user?.objectId,
+    user: user?.systemUserId,
+    userObjectId: user?.objectId,
     target,
     // 499 is what proxies write for callers that left.
     status: raw.headersSent ? raw.statusCode : 499,
@@ -79,9 +80,9 @@ function isBatch(resourcePath: string): boolean {
 
 /** The entity set (or function, or action) that a path begins with, and the row: as Dynamics names it, else as the path does. */
 function rowOf(resourcePath: string, answered: readonly Buffer[] | undefined): { readonly entitySet: string, readonly recordId: string | undefined } {
-  const [, entitySet = '', , key] = /^\/?([^/(]*)(\(((?:[^)']|'[^']*')*)\))?/.exec(decoded(resourcePath.slice(0, LONGEST)))!
+  const [, entitySet, , key] = /^\/?([^/(]*)(\(((?:[^)']|'[^']*')*)\))?/.exec(decoded(resourcePath.slice(0, LONGEST)))!
   const entityId = answered === undefined ? undefined : /\(([0-9a-f-]{36})\)$/i.exec(valueOf(answered, 'odata-entityid') ?? '')?.[1]
-  return { entitySet, recordId: entityId ?? (key === '' ? undefined : key) }
+  return { entitySet: entitySet!, recordId: entityId ?? (key === '' ? undefined : key) }
 }
 
 const LONGEST = 500

@@ -69,7 +69,11 @@ t.test('a caller is known by what its token says, once the issuer has signed it'
 t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
   const idp = await issuer(t)
   const stranger = await issuer(t)
-  const { ask, passed } = await doorOf(t, [{ name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } }])
+  const { ask, passed } = await doorOf(t, [
+    { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } },
+    { name: 'portal', token: { issuer: idp.url, audience: ['api://gateway'], scopes: ['crm.read'], clientIds: ['portal-app'] } },
+    { name: 'robot', token: { issuer: idp.url, audience: ['api://gateway'], subjects: ['robot'] } },
+  ])
   const claims = { roles: ['Read'] }
   const good = await idp.token(claims)
   const [head, body, signature] = good.split('.') as [string, string, string]
@@ -88,6 +92,9 @@ t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
     'not yet': await idp.token({ ...claims, nbf: seconds(70) }),
     'no role': await idp.token({}),
     'another role': await idp.token({ roles: ['Reader'] }),
+    'another scope': await idp.token({ scp: 'crm.write', azp: 'portal-app' }),
+    'another app': await idp.token({ scp: 'crm.read', azp: 'other-app' }),
+    'another subject': await idp.token({ sub: 'robot2' }),
     'changed': `${head}.${Buffer.from(JSON.stringify({ ...claims, iss: idp.url, aud: 'api://gateway', exp: seconds(60) })).toString('base64url')}.${signature}`,
     'cut': `${head}.${body}.${signature.slice(0, 20)}`,
     'no JSON': 'e30.AAAA.AAAA',

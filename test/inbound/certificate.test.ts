@@ -37,6 +37,9 @@ t.test('a caller is known by its certificate: by its fingerprint, or by a name t
   t.equal(await ask(await issued(stranger, 'billing')), 'nobody', 'an authority that is not listed says who it is')
   t.equal(await ask(await generatedFor('billing')), 'nobody', 'it says so itself')
   t.equal(await ask(await issued(authority, 'other')), 'nobody', 'somebody else')
+  t.equal(await ask(await generate(['other', 'billing'].map((value) => ({ name: 'commonName', value })), {
+    keyType: 'ec', algorithm: 'sha256', ca: { key: authority.private, cert: authority.cert }, extensions: [{ name: 'basicConstraints', cA: false }],
+  })), 'nobody', 'it has two names, and no others')
   t.equal(await ask(await issued(authority, 'billing', undefined, new Date(Date.now() - 1000))), 'nobody', 'it has expired')
 })
 

@@ -24,7 +24,7 @@ t.test('a head that does not arrive in time gets 408, and does not keep its conn
 })
 
 t.test('a connection that never says anything is closed without a word', async (t) => {
-  const server = await serverOf(t, (_request, response) => response.end())
+  const server = await serverOf(t, (_request, response) => response.end(), { bodyTimeout: 60_000 })
 
   t.equal(await everything(dial(t, server)), '')
 })

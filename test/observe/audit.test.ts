@@ -6,7 +6,8 @@ import t from 'tap'
 import { agentFor, run } from '../../src/commands/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { openAuditLog } from '../../src/observe/audit-log.ts'
-import { requestOf } from '../raw-http.ts'
+import { gatewayBeforeRawDynamics } from '../raw-dynamics.ts'
+import { rawRequest, requestOf } from '../raw-http.ts'
 import { gatewayFor } from '../gateway-for.ts'
 
 t.test('writes a line for every write, and none for what is read', async (t) => {
@@ -45,6 +46,17 @@ t.test('writes a line for who left, and for what cannot be named in full', async
 
   await fetch(`${url}/accounts(name='aa${'%C3%BC'.repeat(200)}')`, { method: 'DELETE' })
   t.match((await linesOf(file, 2))[1], { method: 'DELETE', entitySet: 'accounts' })
+})
+
+t.test('does without what Dynamics does not say', async (t) => {
+  const file = `${t.testdir({})}/audit.log`
+  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
+
+  await rawRequest({ port }, requestOf('POST /WinOpportunity'))
+
+  const [line] = await linesOf(file, 1)
+  t.match(line, { method: 'POST', entitySet: 'WinOpportunity', status: 200 })
+  t.notOk('dynamicsRequestId' in line! || 'recordId' in line! || 'user' in line!)
 })
 
 t.test('goes to where the process writes, too', (t) => {
