@@ -102,6 +102,9 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
       .map((lines) => [lines.join(', '), chunked(lines, '{}'), 400, 'GATEWAY_BAD_REQUEST'] as const),
     ...['gzip, chunked', 'chunked, gzip', 'identity', 'xchunked', 'chunked, chunked', '"chunked"', 'chunked;x', ', chunked', 'cow']
       .map((value) => [`Transfer-Encoding: ${value}`, chunked([`Transfer-Encoding: ${value}`], '0\r\n\r\n'), 400, 'GATEWAY_BAD_REQUEST'] as const),
+    ['two types of body', `${requestOf('POST /$batch', 'Content-Type: multipart/mixed;boundary=a', 'Content-Type: multipart/mixed;boundary=b', 'Content-Length: 2')}{}`, 400, 'GATEWAY_BAD_REQUEST'],
+    ...['/$%62atch', '/%24b%61tch', '/$batch()', '/$batch/x'].map((target) => [
+      `${target}: a batch that is not looked into`, `${requestOf(`POST ${target}`, 'Content-Type: multipart/mixed;boundary=b', 'Content-Length: 2')}{}`, 400, 'GATEWAY_BAD_REQUEST'] as const),
     ['Transfer-Encoding twice', chunked(['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], '0\r\n\r\n'), 400, 'GATEWAY_BAD_REQUEST'],
     ['Transfer-Encoding on a second line', 'POST /accounts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n', 400, 'GATEWAY_BAD_REQUEST'],
     ['chunks in HTTP/1.0', 'POST /accounts HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'GATEWAY_BAD_REQUEST'],

@@ -16,6 +16,8 @@ export interface Head {
   required: string | undefined
   contentLength: string | undefined
   transferEncoding: string | undefined
+  /** Lines that say how the body is to be read; servers disagree about which of several counts. */
+  contentTypes: number
   /** Whether the caller would like another protocol. */
   upgrade: boolean
   /** The first header, as it was spelt, that names the user to act as. */
@@ -73,7 +75,7 @@ const MAX_LINES = 100
 export function readHead(rawHeaders: readonly string[], required?: string, emailHeaders?: ReadonlySet<string>): Head {
   const head: Head = {
     host: undefined, origin: undefined, fetchSite: undefined, authorization: undefined, apiKey: undefined, required: undefined,
-    contentLength: undefined, transferEncoding: undefined, upgrade: false,
+    contentLength: undefined, transferEncoding: undefined, contentTypes: 0, upgrade: false,
     callerId: undefined, bypass: undefined, override: undefined, emailVariant: undefined, callback: false,
   }
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -89,6 +91,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
       case 'x-api-key': head.apiKey = joined(head.apiKey, value); break
       case 'content-length': head.contentLength = joined(head.contentLength, value); break
       case 'transfer-encoding': head.transferEncoding = joined(head.transferEncoding, value); break
+      case 'content-type': head.contentTypes += 1; break
       case 'upgrade': head.upgrade = true; break
       case 'prefer': head.callback ||= asksForCallback(value); break
       default: if (NOTEWORTHY.test(name)) note(head, name, spelt, emailHeaders)
@@ -118,8 +121,9 @@ function joined(before: string | undefined, value: string): string {
 }
 
 /** What is wrong, beyond what Node itself refuses, with how the request's body is announced, or with its version of HTTP. */
-function framingFault({ contentLength, transferEncoding }: Head, method: string, version: string): string | undefined {
+function framingFault({ contentLength, transferEncoding, contentTypes }: Head, method: string, version: string): string | undefined {
   if (version !== '1.1' && version !== '1.0') return 'The gateway speaks HTTP/1.1.'
+  if (contentTypes > 1) return 'Send one Content-Type.'
   if (transferEncoding !== undefined) {
     if (version === '1.0' || transferEncoding.toLowerCase() !== 'chunked') return 'The only transfer encoding is chunked, in HTTP/1.1.'
   }

@@ -9,7 +9,7 @@
  * @param target as received: path and query
  */
 export function targetFault(target: string): string | undefined {
-  if (PLAIN.test(target)) return undefined
+  if (PLAIN.test(target)) return DISGUISED_BATCH.test(target) ? BATCH_FAULT : undefined
   if (target.charCodeAt(0) !== SLASH) return 'The address must begin with a slash: send the path alone, without scheme and host.'
   const odd = /[^\x21-\x7e]|[#\\]/.exec(target)
   if (odd !== null) return `The address holds ${nameOf(odd[0])}: write it percent-encoded.`
@@ -21,6 +21,11 @@ const SLASH = 0x2f
 
 /** Most addresses: no quotes, no escapes, no empty and no dot segments in the path. */
 const PLAIN = /^(?:\/(?!\.{1,2}(?:[/?]|$))[\w$.,=@:~!*+&-]+(?:\([\w$.,=@:~!*+&-]*\))?)+(?:\?[\x21\x22\x24-\x5b\x5d-\x7e]*)?$/
+
+/** What Dynamics may take for a `$batch` and the gateway would not look into. */
+const DISGUISED_BATCH = /^[^?]*\$batch(?!\/?(?:\?|$))/i
+
+const BATCH_FAULT = 'The address of a batch is $batch, with nothing behind it and no letter percent-encoded.'
 
 function pathFault(path: string): string | undefined {
   if (/\/(?:\.|%2e){1,2}(?:;[^/]*)?(?:\/|$)/i.test(path)) return 'The address holds a dot segment: write the path that is meant.'
@@ -49,7 +54,9 @@ function pathFault(path: string): string | undefined {
     }
   }
   if (quoted || depth > 0) return 'The address leaves a quote or a parenthesis open.'
-  return isUtf8(path) ? undefined : 'The address is not UTF-8.'
+  const read = decoded(path)
+  if (read === undefined) return 'The address is not UTF-8.'
+  return /\$batch/i.test(read.replace(/'[^']*'/g, '')) && !/(?:\$|%24)batch\/?$/i.test(path) ? BATCH_FAULT : undefined
 }
 
 /** What is wrong with a character of the path that stands outside of quotes. */
@@ -62,12 +69,11 @@ function unquotedFault(character: string, escaped: boolean, next: number, depth:
   return undefined
 }
 
-function isUtf8(path: string): boolean {
+function decoded(path: string): string | undefined {
   try {
-    decodeURIComponent(path)
-    return true
+    return decodeURIComponent(path)
   } catch {
-    return false
+    return undefined
   }
 }
 

@@ -5,7 +5,7 @@ import { targetFault } from '../../src/callers/target.ts'
 
 t.test('addresses of the Web API pass as they are', (t) => {
   for (const target of [
-    '/', '/accounts', '/accounts/', '/api/data/v9.2/accounts?$top=3&$filter=name%20eq%20%27a%5Cb..%2F%27', '/$metadata', '/$batch', '/%24batch',
+    '/', '/accounts', '/accounts/', '/api/data/v9.2/accounts?$top=3&$filter=name%20eq%20%27a%5Cb..%2F%27', '/$metadata', '/$batch', '/%24batch', '/$BATCH', '/$batch/', '/$batch?x=$batch()', '/accounts(name=\'$batch/x\')', '/accounts?$filter=$batchx',
     '/accounts(00000000-0000-0000-0000-000000000001)/primarycontactid/$ref', '/accounts(accountnumber=\'A%2FB\')', '/accounts(name=\'..\')',
     '/accounts(name=\'a..b\')/$value', '/accounts(name=\'%2E%2E%2Fx\')', '/accounts(name=\'../x\')', '/accounts(name=\'it\'\'s\',key2=2)',
     '/accounts%28name=%27a%2Fb%27%29', '/accounts(name=\'M%C3%BCller\')', '/accounts(name=\'100%25;x(\')', '/WhoAmI()',
@@ -23,7 +23,7 @@ t.test('whatever a server behind the gateway may read differently does not', (t)
     '/..%2fx', '/a%2f..%2fb', '/a%2Fb', '/a%5cb', '/..%5cx', '/a\\b', '/a/..\\b', '/a?x=\\', '//evil.example/x', '///x', '/a//b', '/api/data/v9.2//accounts',
     'http://localhost/accounts', 'https://evil.example/', 'evil.example:443', '*', '', 'accounts', '/a#b', '/a?x#y', '/a?x=1#', '/a\x01', '/a\x7f', '/a?\t',
     '/\u00e9', '/a?\u00ff', '/%00', '/a%0d%0aX:%20y', '/a(b=\'%00\')', '/a%7f', '/%c3%a9', '/%ef%bc%8e%ef%bc%8e/x', '/%c0%ae%c0%ae/x', '/a(b=\'%c0%ae\')',
-    '/a%', '/a%2', '/a%zz', '/a;x', '/a%3bx', '/a%3fx', '/a%23x', '/a\'x\'', '/a\'%2F..%2F..%2Fx\'', '/a(b=\'c', '/a(b', '/a)', '/a(b=\'c\'))', '/a(b/c)',
+    '/$%62atch', '/%24%62atch', '/$b%61tch?x', '/$batch()', '/$batch(1)', '/%24batch()', '/$batchx', '/$batch/x', '/$batch/$count', '/x/$batc%68/', '/a%', '/a%2', '/a%zz', '/a;x', '/a%3bx', '/a%3fx', '/a%23x', '/a\'x\'', '/a\'%2F..%2F..%2Fx\'', '/a(b=\'c', '/a(b', '/a)', '/a(b=\'c\'))', '/a(b/c)',
     '/accounts(name=\'/../../../XRMServices\')', '/accounts(name=\'/%2e%2e/x\')', '/accounts(name=\'x\'%2F..%2F..%2Fy=\'\')',
   ]) t.type(targetFault(target), 'string', JSON.stringify(target))
   t.end()
