@@ -115,6 +115,22 @@ t.test('a limit beyond the callers\' patience: a 429 at once, with what is left'
   t.same(Object.keys(tally(await traffic.run(50, 300))).filter((outcome) => !/^20\d/.test(outcome)), [])
 })
 
+t.test('a look-up that meets a limit: 429 for the request behind it, and found when it is over', async (t) => {
+  const { emulator, url } = await underTraffic(t, { MAX_RETRY_WAIT: '500ms' })
+  const asAdele = (): Promise<Response> => fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
+
+  emulator.faults.limit({ kind: 'count', seconds: 2 })
+  const refused = [await asAdele(), await asAdele()]
+
+  for (const response of refused) {
+    t.equal(response.status, 429)
+    t.match(response.headers.get('retry-after'), /^[12]$/)
+    t.match(await response.json(), { error: { code: 'GATEWAY_LIMIT_HOLDS' } })
+  }
+  await pause(2100)
+  t.equal((await asAdele()).status, 200)
+})
+
 t.test('a limit on requests at once is found and kept to', async (t) => {
   const { emulator, url, lines } = await underTraffic(t)
   emulator.switches.concurrencyLimit = 8

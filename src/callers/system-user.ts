@@ -4,8 +4,10 @@ import type { Target } from '../config.ts'
 import { errorIn, explainDynamics } from '../credentials/dynamics-errors.ts'
 import { inOneLine } from '../credentials/explanation.ts'
 import { createDeparture } from '../dynamics/departure.ts'
+import { retryAfter } from '../dynamics/limits.ts'
+import { header } from '../dynamics/send.ts'
 import type { Departure, Outbound, Send } from '../dynamics/send.ts'
-import { ImpersonationIgnored, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
+import { ImpersonationIgnored, LimitHolds, UserLookupFailed, UserLookupTooSlow, retryLater } from '../errors.ts'
 import type { User } from './caller.ts'
 import { COLUMNS, pickUser } from './pick-user.ts'
 import { pace } from './pace.ts'
@@ -94,6 +96,8 @@ export function userDirectory(send: Send, { url, impersonation }: Pick<Target, '
   async function ask(path: string, also: readonly string[], departure: Departure): Promise<unknown> {
     const answer = await send(lookupRequest(path, also, departure))
     const body = await answer.body.whole(ANSWER_LIMIT)
+    // A limit is no failure of the look-up: it holds for the request behind it as well.
+    if (answer.status === 429) throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
     if (answer.status !== 200) {
       const explanation = explainDynamics({ status: answer.status, impersonated: also.length > 0, ...errorIn(parsed(body)) })
       throw new UserLookupFailed({ cause: new Error(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`) })
