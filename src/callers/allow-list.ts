@@ -3,7 +3,8 @@ import fp from 'fastify-plugin'
 
 import type { Policy } from '../config/callers.ts'
 import type { Target } from '../config.ts'
-import { CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
+import { BadBatch, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
+import type { BatchOperation } from '../odata/batch.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { Caller } from './caller.ts'
 import { readHead } from './head.ts'
@@ -11,6 +12,7 @@ import type { Head } from './head.ts'
 import { resourceOf } from './resource.ts'
 import { objectionTo } from './rule.ts'
 import type { Wish } from './rule.ts'
+import { targetFault } from './target.ts'
 
 interface Options {
   readonly target: Pick<Target, 'url'>
@@ -38,9 +40,11 @@ export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies:
 /**
  * Judges a part of a `$batch`, as {@link allowList} does the request around it.
  *
- * @throws {CallerNotAllowed} {@link CallerIdNotAllowed}
+ * @throws {CallerNotAllowed} {@link CallerIdNotAllowed} {@link BadBatch}
  */
-export function judgePart(caller: Caller, part: Wish & { readonly headers: readonly { readonly name: string, readonly value: string }[] }, log: Log): void {
+export function judgePart(caller: Caller, part: BatchOperation, log: Log): void {
+  const fault = targetFault(part.resourcePath)
+  if (fault !== undefined) throw new BadBatch(`part ${part.part}: ${fault}`)
   const error = headerFault(readHead(part.headers.flatMap(({ name, value }) => [name, value])), caller.policy) ?? wishFault(caller, part, log)
   if (error !== undefined) throw error
 }
