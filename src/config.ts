@@ -161,7 +161,9 @@ function httpsOrigin(text: string): string {
   if (!URL.canParse(complete) || new URL(complete).protocol !== 'https:') {
     throw new Fault('is no https:// address: write an origin such as https://login.microsoftonline.com.')
   }
-  return new URL(complete).href.replace(/\/+$/, '')
+  const { origin, href, hostname } = new URL(complete)
+  // People copy it with the tenant behind it; a private authority may have a path of its own.
+  return /(^|\.)(microsoftonline\.(com|us|cn)|windows\.net|chinacloudapi\.cn)$/.test(hostname) ? origin : href.replace(/\/+$/, '')
 }
 
 function httpUrl(text: string): string {

@@ -56,6 +56,8 @@ function parse(written: string): URL {
   const url = new URL(complete)
   // A dot at the end of a host name is right in DNS, but neither Entra nor Dynamics takes it.
   if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1)
+  // Two addresses with a comma between them are a URL to the URL standard.
+  if (/[^a-z0-9._[\]:-]/.test(url.hostname)) throw new Fault(`is not a URL: ${WRITE}.`)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Fault(`does not begin with https://: ${WRITE}.`)
   if (!url.hostname.includes('.') && !LOOPBACK.test(url.hostname)) throw new Fault(`holds no whole host name: ${WRITE}.`)
   return url
@@ -71,6 +73,7 @@ function refuseOtherSites(host: string): void {
     [/(^|\.)login\.(microsoftonline|windows|microsoft|chinacloudapi|partner)\./, 'the authority that signs people in'],
     [/^(global)?disco\./, 'the discovery service'],
     [/^(home|www)\.dynamics\.com$/, 'the Dynamics 365 home page'],
+    [/(^|\.)(microsoft|office|office365|sharepoint)\.com$/, 'a page of Microsoft\'s'],
   ].find(([form]) => (form as RegExp).test(host))
   if (site !== undefined) throw new Fault(`is ${site[1] as string}, not an environment: ${WRITE}.`)
 }

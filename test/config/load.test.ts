@@ -312,6 +312,13 @@ t.test('several targets have names of their own', async t => {
   t.match(faultsOf({}, written(t, `targets: [{ name: a, ${one} }, { name: a, ${one} }]`)), [/two are called a/])
 })
 
+t.test('an app registration has a tenant of its own', async t => {
+  for (const tenant of ['common', 'organizations', 'Consumers']) {
+    t.match(faultsOf({ ...FOUR, AZURE_TENANT_ID: tenant }), [/^AZURE_TENANT_ID .*only people can sign in through: write the Directory \(tenant\) ID/], tenant)
+  }
+  t.equal(loadSettings({ ...FOUR, AZURE_TENANT_ID: 'organizations', CREDENTIAL: 'delegated' }, undefined).targets[0]!.credential.kind, 'delegated')
+})
+
 t.test('a product that cannot act as a user cannot be told to', async t => {
   t.match(faultsOf({ ...FOUR, DYNAMICS_URL: 'https://contoso.operations.dynamics.com', IMPERSONATION: 'required' }), [/^IMPERSONATION is required, but .*set it to off/])
 })
@@ -319,7 +326,8 @@ t.test('a product that cannot act as a user cannot be told to', async t => {
 t.test('an authority of another cloud or of one\'s own is taken without a slash at its end', async t => {
   for (const [written, taken] of [
     ['https://login.microsoftonline.us/', 'https://login.microsoftonline.us'], ['login.microsoftonline.us', 'https://login.microsoftonline.us'],
-    ['https://entra.contoso.local:8443', 'https://entra.contoso.local:8443'],
+    ['https://entra.contoso.local:8443', 'https://entra.contoso.local:8443'], [`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, 'https://login.microsoftonline.com'],
+    ['https://idp.contoso.local/realms/crm/', 'https://idp.contoso.local/realms/crm'],
   ] as const) t.equal(loadSettings({ ...FOUR, AZURE_AUTHORITY_HOST: written }, undefined).targets[0]!.authorityHost, taken)
 })
 
