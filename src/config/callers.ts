@@ -17,7 +17,8 @@ const policy = {
       + '`allow` or `deny` with methods and names: `allow GET,POST accounts`, `deny * annotations`, `allow GET accounts/primarycontactid`, '
       + '`allow POST WinOpportunity()`. A `deny` wins over every `allow`; once there is an `allow`, all that none of them names is refused. '
       + 'The rules hold for every request inside a `$batch` too. Where they restrict what is read, navigation properties (in paths, `$expand`, '
-      + '`$filter`, `$orderby`, `$apply`) must be named by an `allow`, and `fetchXml`, `savedQuery` and `userQuery` are refused. Not covered: what the '
+      + '`$filter`, `$orderby`, `$apply`) must be named by an `allow`, as must the logical names of all entities in `fetchXml`; `savedQuery` and '
+      + '`userQuery` are refused. Not covered: what the '
       + 'body of a request names (`@odata.bind`, deep inserts, the parameters of actions), and what plug-ins, workflows and actions do.',
     write: 'rules such as read-only, no-delete, allow GET accounts, deny * annotations',
   }, parseRule),

@@ -1,8 +1,10 @@
+import { fetchedEntities } from './fetch-xml.ts'
+
 /** Where a query leads beyond the resource that its path names. */
 export interface Navigation {
-  /** Navigation properties by name, and whatever else stands where one could: nobody can tell them apart without metadata. */
+  /** Navigation properties, and entities of FetchXML, by name; and whatever else stands where one could: nobody can tell them apart without metadata. */
   readonly names: readonly string[]
-  /** A query option that holds a query of its own, or names a stored one: `fetchXml`, `savedQuery`, `userQuery`. */
+  /** A query option that names a stored query, `savedQuery` or `userQuery`, or a `fetchXml` that cannot be read. */
   readonly query: string | undefined
 }
 
@@ -21,7 +23,12 @@ export function navigationOf(query: string): Navigation | undefined {
     const name = decoded(equals === -1 ? option : option.slice(0, equals))?.trim().replace(/^\$/, '').toLowerCase()
     const value = equals === -1 ? '' : decoded(option.slice(equals + 1))
     if (name === undefined || value === undefined) return undefined
-    if (QUERIES.has(name)) other ??= name
+    if (STORED.has(name)) other ??= name
+    else if (name === 'fetchxml') {
+      const entities = fetchedEntities(value)
+      if (entities === undefined) other ??= name
+      for (const entity of entities ?? []) names.add(entity)
+    }
     else if (name === 'expand') addExpanded(withoutTexts(value), names, 0)
     else if (!OPAQUE.has(name)) {
       addPaths(value, names)
@@ -32,7 +39,7 @@ export function navigationOf(query: string): Navigation | undefined {
   return { names: [...names], query: other }
 }
 
-const QUERIES: ReadonlySet<string> = new Set(['fetchxml', 'savedquery', 'userquery'])
+const STORED: ReadonlySet<string> = new Set(['savedquery', 'userquery'])
 
 /** Options whose values name no properties. */
 const OPAQUE: ReadonlySet<string> = new Set(['skiptoken', 'deltatoken', 'top', 'skip', 'count', 'format', 'tag', 'partitionid', 'id', 'annotations'])

@@ -114,6 +114,16 @@ t.test('an allow can name what lies below, functions and actions, the service do
   t.end()
 })
 
+t.test('FetchXML reads what an allow names', (t) => {
+  const fetch = (xml: string): string => `GET /accounts?fetchXml=${encodeURIComponent(xml)}`
+  const linked = '<fetch><entity name="account"><link-entity name="contact" from="a" to="b"/></entity></fetch>'
+  table(t, ['allow GET accounts,account'], { passes: [fetch('<fetch><entity name="account"><all-attributes/></entity></fetch>')], refused: [fetch(linked), fetch('<fetch><!-- --></fetch>')] })
+  table(t, ['allow GET accounts'], { passes: [], refused: [fetch('<fetch><entity name="account"/></fetch>')] })
+  table(t, ['allow GET accounts,account,contact'], { passes: [fetch(linked)], refused: [] })
+  table(t, ['deny GET annotations'], { passes: [], refused: [fetch('<fetch><entity name="account"/></fetch>')] })
+  t.end()
+})
+
 t.test('a deny wins over every allow', (t) => {
   table(t, ['allow * *', 'deny * annotations', 'allow GET accounts/primarycontactid'], {
     passes: ['GET /accounts', 'GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid', 'POST /contacts'],

@@ -24,6 +24,7 @@ t.test('long queries are read in no time', (t) => {
 
 t.test('queries within the query are named', (t) => {
   t.equal(navigationOf('fetchXml=%3Cfetch%3E')?.query, 'fetchxml')
+  t.same(navigationOf('fetchXml=%3Centity+name="account"/%3E'), { names: ['account'], query: undefined })
   t.equal(navigationOf('$top=1&%73avedQuery=1')?.query, 'savedquery')
   t.equal(navigationOf('userQuery=1')?.query, 'userquery')
   t.equal(navigationOf('tag=fetchXml')?.query, undefined)
