@@ -1,10 +1,9 @@
-import { isIP } from 'node:net'
-
+import { authority, listenAddress, network, origin, publicUrl } from './config/addresses.ts'
 import { callers, anybody } from './config/callers.ts'
 import { credential } from './config/credential.ts'
 import { environmentUrl } from './config/environment-url.ts'
-import { Fault } from './config/setting.ts'
-import type { Group, Members, Read } from './config/setting.ts'
+import { group } from './config/setting.ts'
+import type { Read } from './config/setting.ts'
 import { choice, duration, flag, list, matching, optional, parsed, readableFile, size, wholeNumber } from './config/values.ts'
 
 // What an operator may set. Type, check, default and documentation of each setting stand here once.
@@ -28,7 +27,7 @@ const target = group('One environment: where it is, what the gateway proves its 
   authorityHost: optional({
     about: 'The authority, for national clouds or a private one. Left out: told by the host of the environment.',
     env: 'AZURE_AUTHORITY_HOST', write: 'an origin such as https://login.microsoftonline.us',
-  }, httpsOrigin),
+  }, authority),
   impersonation: group('Acting as the user whose e-mail address a request carries.', {
     mode: choice({
       about: '`off`: the e-mail header means nothing. `optional`: without it a request runs as the application user. `required`: without it a request is refused.',
@@ -93,7 +92,7 @@ export const schema = group('The gateway\'s settings.', {
   publicUrl: optional({
     about: 'The gateway\'s own URL in links, when callers reach it through another proxy.',
     env: 'PUBLIC_URL', write: 'a URL such as https://dynamics.contoso.com',
-  }, httpUrl),
+  }, publicUrl),
   trustedProxies: list({
     about: 'Addresses or networks of proxies whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed in links.',
     env: 'TRUSTED_PROXIES', write: 'addresses such as 10.0.0.0/8, separated by commas',
@@ -129,46 +128,3 @@ export const schema = group('The gateway\'s settings.', {
 
 export type Settings = Read<typeof schema>
 export type Target = Settings['targets'][number]
-
-function group<M extends Members>(about: string, members: M): Group<M> {
-  return { type: 'group', about, members }
-}
-
-function listenAddress(text: string): string {
-  const known = /^unix:\/.+/.test(text) || isIP(text.replace(/^\[(.+)\]$/, '$1')) !== 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
-  if (!known) throw new Fault('is no address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock; a port goes into PORT.')
-  return text
-}
-
-/** An address, or a network as address and length. */
-function network(text: string): string {
-  const [, address = '', length = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
-  if (isIP(address) === 0 || Number(length) > (isIP(address) === 4 ? 32 : 128)) {
-    throw new Fault('holds something that is no address: write addresses such as 10.0.0.7 or 10.0.0.0/8.')
-  }
-  return text
-}
-
-function origin(text: string): string {
-  if (!URL.canParse(text) || new URL(text).origin !== text.toLowerCase()) {
-    throw new Fault('holds something that is no origin: write origins such as https://app.contoso.com.')
-  }
-  return text.toLowerCase()
-}
-
-function httpsOrigin(text: string): string {
-  const complete = /^[a-z]+:\/\//i.test(text) ? text : `https://${text}`
-  if (!URL.canParse(complete) || new URL(complete).protocol !== 'https:') {
-    throw new Fault('is no https:// address: write an origin such as https://login.microsoftonline.com.')
-  }
-  const { origin, href, hostname } = new URL(complete)
-  // People copy it with the tenant behind it; a private authority may have a path of its own.
-  return /(^|\.)(microsoftonline\.(com|us|cn)|windows\.net|chinacloudapi\.cn)$/.test(hostname) ? origin : href.replace(/\/+$/, '')
-}
-
-function httpUrl(text: string): string {
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-    throw new Fault('is no URL: write a URL such as https://dynamics.contoso.com.')
-  }
-  return new URL(text).href.replace(/\/+$/, '')
-}

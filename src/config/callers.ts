@@ -1,5 +1,5 @@
 import { parseRule } from './rule.ts'
-import { Fault } from './setting.ts'
+import { Fault, group } from './setting.ts'
 import type { Group, Many, Members, Read } from './setting.ts'
 import { choice, flag, list, matching, optional, parsed } from './values.ts'
 
@@ -95,8 +95,4 @@ function certificate(text: string): string {
   const digits = text.replaceAll(':', '').toLowerCase()
   if (/^[0-9a-f]{64}$/.test(digits)) return digits
   return matching(/^(CN=|DNS:|URI:)\S/, 'holds something that is no certificate: write a SHA-256 fingerprint, CN=name, DNS:name or URI:name.')(text)
-}
-
-function group<M extends Members>(about: string, members: M): Group<M> {
-  return { type: 'group', about, members }
 }

@@ -1,5 +1,6 @@
 import type { Secret } from './secret.ts'
-import type { Group, Members, Read } from './setting.ts'
+import { group } from './setting.ts'
+import type { Read } from './setting.ts'
 import { matching, flag, optional, parsed, readableFile, secret } from './values.ts'
 
 const tenantId = parsed({
@@ -90,10 +91,6 @@ export function kindOfCredential(
   if (told[0] !== undefined) return told[0][1]
   // A tenant without a credential is something forgotten: then the secret is what is missing.
   return isSet('AZURE_TENANT_ID') ? 'client-secret' : 'managed-identity'
-}
-
-function group<M extends Members>(about: string, members: M): Group<M> {
-  return { type: 'group', about, members }
 }
 
 function guid(text: string): string {

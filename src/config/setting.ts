@@ -30,6 +30,11 @@ export interface Group<M extends Members> {
   readonly optional?: true
 }
 
+/** Settings that belong together. */
+export function group<M extends Members>(about: string, members: M): Group<M> {
+  return { type: 'group', about, members }
+}
+
 /** Any number of groups or settings of one form. */
 export interface Many<N extends Node> {
   readonly type: 'many'

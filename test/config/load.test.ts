@@ -288,7 +288,8 @@ t.test('lists, origins and URLs in variables', async t => {
   })
   for (const [variable, wrong] of [
     ['TRUSTED_PROXIES', '10.0.0.1/33'], ['TRUSTED_PROXIES', '999.1.1.1'], ['TRUSTED_PROXIES', 'proxy.contoso.com'], ['TRUSTED_PROXIES', '::1/129'], ['TRUSTED_PROXIES', '/8'],
-    ['ALLOWED_ORIGINS', 'https://app.contoso.com/'], ['ALLOWED_ORIGINS', '*'], ['ALLOWED_ORIGINS', 'null'], ['PUBLIC_URL', 'dynamics.contoso.com'], ['PUBLIC_URL', 'ftp://x.y'],
+    ['ALLOWED_ORIGINS', 'https://app.contoso.com/'], ['ALLOWED_ORIGINS', '*'], ['ALLOWED_ORIGINS', 'null'], ['PUBLIC_URL', 'dynamics.contoso.com'], ['PUBLIC_URL', 'ftp://x.y'], ['PUBLIC_URL', 'https://dynamics.contoso.com/?a=b'],
+    ['AZURE_AUTHORITY_HOST', 'https://me:hunter2@idp.contoso.local'], ['AZURE_AUTHORITY_HOST', 'idp contoso'],
     ['REQUIRED_HEADER', 'x gateway'], ['ALLOWED_HOSTS', 'https://gateway.contoso.com'],
   ] as const) t.match(faultsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`)
 })

@@ -1,0 +1,53 @@
+import { isIP } from 'node:net'
+
+import { Fault } from './setting.ts'
+
+/** Where to listen: an IP address, a name, or `unix:` and a whole path. */
+export function listenAddress(text: string): string {
+  const known = /^unix:\/.+/.test(text) || isIP(text.replace(/^\[(.+)\]$/, '$1')) !== 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
+  if (!known) throw new Fault('is no address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock; a port goes into PORT.')
+  return text
+}
+
+/** An IP address, or a network as address and length. */
+export function network(text: string): string {
+  const [, address = '', length = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  if (isIP(address) === 0 || Number(length) > (isIP(address) === 4 ? 32 : 128)) {
+    throw new Fault('holds something that is no address: write addresses such as 10.0.0.7 or 10.0.0.0/8.')
+  }
+  return text
+}
+
+/** An origin as browsers send it, in small letters. */
+export function origin(text: string): string {
+  if (!URL.canParse(text) || new URL(text).origin !== text.toLowerCase()) {
+    throw new Fault('holds something that is no origin: write origins such as https://app.contoso.com.')
+  }
+  return text.toLowerCase()
+}
+
+/** An authority, without a slash at its end. */
+export function authority(text: string): string {
+  const write = 'write an origin such as https://login.microsoftonline.com'
+  const url = parse(/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`)
+  if (url?.protocol !== 'https:') throw new Fault(`is no https:// address: ${write}.`)
+  // People copy it with the tenant behind it; a private authority may have a path of its own.
+  return /(^|\.)(microsoftonline\.(com|us|cn)|windows\.net|chinacloudapi\.cn)$/.test(url.hostname) ? url.origin : withoutSlash(url)
+}
+
+/** A URL of the gateway's own, without a slash at its end. */
+export function publicUrl(text: string): string {
+  const url = parse(text)
+  if (url === undefined || !/^https?:$/.test(url.protocol)) throw new Fault('is no URL: write a URL such as https://dynamics.contoso.com.')
+  return withoutSlash(url)
+}
+
+/** A URL without a name, a password, a query or a fragment, none of which is for logs and links. */
+function parse(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url === undefined || url.username + url.password + url.search + url.hash !== '' ? undefined : url
+}
+
+function withoutSlash({ origin, pathname }: URL): string {
+  return `${origin}${pathname.replace(/\/+$/, '')}`
+}
