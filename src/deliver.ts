@@ -52,6 +52,9 @@ function ignoring(raw: ServerResponse): Sink {
   return { resume: undefined, write: () => true, end: () => undefined, fail: () => undefined }
 }
 
+/** Up to this size, copying a body costs less than a write of its own. */
+const ONE_WRITE = 16 * 1024
+
 /** For a body that has arrived: one write. */
 function atOnce(raw: ServerResponse, { status, headers, transform }: Delivery): Sink {
   const pieces: Buffer[] = []
@@ -66,7 +69,9 @@ function atOnce(raw: ServerResponse, { status, headers, transform }: Delivery): 
       if (transform !== undefined) pieces.push(...transform.end())
       const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
       raw.writeHead(status, framed(headers, String(whole.length)))
-      raw.end(whole)
+      // As text the body joins the head in one write; bytes would be a write of their own. Latin-1 is every byte as it is.
+      if (whole.length < ONE_WRITE) raw.end(whole.toString('latin1'), 'latin1')
+      else raw.end(whole)
     },
     fail: () => reset(raw),
   }

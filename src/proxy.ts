@@ -130,9 +130,12 @@ function refusalOf(error: unknown): unknown {
   return error instanceof MalformedBatch || error instanceof RefusedPart ? new BadBatch(error.message, { cause: error }) : error
 }
 
+/** What links of Dataverse lead to beside the Web API: images, and how operations in the background fare. */
+const BESIDE_THE_API = /^\/(?:Image\/download\.aspx$|api\/backgroundoperation\/)/
+
 /** Where the path goes: what already is a path of the target's own stands as it is, all else is below the API root. */
 function outwardPath(address: TargetAddress, { url }: Target, path: string): string {
-  if (url.product === 'dataverse' && path.startsWith('/Image/download.aspx')) return path
+  if (url.product === 'dataverse' && BESIDE_THE_API.test(path)) return path
   return pathInward(address, path === '' ? '/' : path)
 }
 

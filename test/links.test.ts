@@ -108,3 +108,23 @@ t.test('knows itself in what callers write by each name they use, PUBLIC_URL or 
     t.equal(answer.status, 204, base)
   }
 })
+
+t.test('leads back to an operation in the background, which does not lie below the API root', async (t) => {
+  const { url } = await gatewayFor(t)
+
+  const begun = await fetch(`${url}/sample_ExportAccounts`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json', 'prefer': 'respond-async' } })
+  const location = begun.headers.get('location') ?? ''
+  const followed = await fetch(location)
+
+  t.equal(begun.status, 202)
+  t.ok(location.startsWith(`${url}/api/backgroundoperation/`), location)
+  t.ok(followed.status < 300, String(followed.status))
+})
+
+t.test('leads to images by the relative links of image columns', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+
+  await fetch(`${url}/Image/download.aspx?Entity=account&Attribute=entityimage&Id=${accountId(1)}`)
+
+  t.equal(emulator.received.at(-1)?.url, `/Image/download.aspx?Entity=account&Attribute=entityimage&Id=${accountId(1)}`)
+})
