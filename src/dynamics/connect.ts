@@ -80,7 +80,7 @@ export function connect(target: Target, { agent, credential, watch: counted, log
   })
   send = turnAwayWhileOpen(send, circuit)
   send = turnInward(send, bodyLimit)
-  send = keepBody(send, target.keepBody)
+  send = keepBody(send, Math.min(target.keepBody, bodyLimit))
   const deadlines = keepDeadlines(send, target.totalTimeout)
   send = explainFailures(deadlines.send, patience)
 

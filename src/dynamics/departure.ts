@@ -21,8 +21,9 @@ export function createDeparture(): Departure {
 /** What `arriving` brings, unless the request ends before: then the reason is thrown. For waits that nobody can cut short. */
 export function unlessLeft<T>(departure: Departure, arriving: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    if (departure.reason !== undefined) return reject(departure.reason)
-    departure.onLeave = reject
+    if (departure.reason === undefined) departure.onLeave = reject
+    else reject(departure.reason)
+    // Also when nobody waits any more: a failure that nobody takes ends the process.
     arriving.then((value) => {
       departure.onLeave = undefined
       resolve(value)

@@ -33,8 +33,13 @@ const DARING_STEP = 30_000
 /**
  * Places for `most` requests, and a queue for `queue` more. Places that become free go around among the fairness keys, and
  * where the queue is full the key with most waiting loses its newest: a busy caller cannot crowd out the others.
+ *
+ * @param clock milliseconds, rising
  */
-export function createPlaces({ most, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: Watch }): Places {
+export function createPlaces(
+  { most, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: Watch },
+  clock: () => number = () => performance.now(),
+): Places {
   let ceiling = most
   let limit = most
   /** So many at once were too many. */
@@ -63,7 +68,7 @@ export function createPlaces({ most, queue, watch }: { readonly most: number, re
   }
 
   function rise(): void {
-    const since = performance.now() - changed
+    const since = clock() - changed
     if (limit + 1 >= tooMany) {
       if (since < DARING_STEP) return
       tooMany = limit + 2
@@ -73,7 +78,7 @@ export function createPlaces({ most, queue, watch }: { readonly most: number, re
   }
 
   function set(next: number): void {
-    changed = performance.now()
+    changed = clock()
     limit = next
   }
 
@@ -134,7 +139,7 @@ export function createPlaces({ most, queue, watch }: { readonly most: number, re
       if (waiting > 0) fill()
     },
     lower() {
-      const now = performance.now()
+      const now = clock()
       if (now - burst.at > SAME) {
         // The one that was refused has given its place back.
         burst = { at: now, atOnce: running + 1, refused: 0 }

@@ -76,5 +76,5 @@ export function read(
 }
 
 function named(names: readonly string[], values: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']))
+  return Object.fromEntries(names.map((name, index) => [name, values[index]!]))
 }

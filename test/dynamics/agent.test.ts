@@ -103,6 +103,28 @@ t.test('goes through the network\'s proxy where one is set, and repeated headers
   t.same(seen[0]!.filter((_, index, all) => all[index - 1] === 'prefer'), ['a', 'b'])
 })
 
+t.test('verifies what lies beyond the proxy, which sees nothing but the name', async (t) => {
+  const { file, issue } = await authority(t)
+  const good = await issue('localhost', YEAR)
+  const otherHost = await issue('evil.example', YEAR)
+  let seen = ''
+  const proxy = createSocketServer((socket) => {
+    socket.on('error', () => {}).once('data', (head) => {
+      seen += head.toString()
+      const beyond = connectSocket(Number(/:(\d+) /.exec(head.toString())![1]), '127.0.0.1', () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n')
+        socket.on('data', (bytes) => seen += bytes.toString('latin1')).pipe(beyond).pipe(socket)
+      }).on('error', () => socket.destroy())
+    })
+  })
+  const environment = { NODE_EXTRA_CA_CERTS: file, HTTPS_PROXY: `http://127.0.0.1:${await listening(t, proxy)}` }
+
+  t.same(await reach([good.origin, otherHost.origin], environment), ['200', 'GATEWAY_DYNAMICS_UNREACHABLE ERR_TLS_CERT_ALTNAME_INVALID'])
+  t.match(seen, /^CONNECT localhost:\d+ HTTP\/1.1\r\n/)
+  t.notMatch(seen, /Bearer/)
+  t.equal(otherHost.heard(), 0)
+})
+
 t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
   let connections = 0
   const hangsUp = createSocketServer((socket) => {

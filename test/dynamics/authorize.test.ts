@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import t from 'tap'
 
+import { CredentialRejected, TokenUnavailable } from '../../src/errors.ts'
 import { claimsOf } from '../../src/dynamics/authorize.ts'
 import { answerJson, fixedToken, outbound, pause, received, service, text, way } from './way.ts'
 
@@ -66,6 +67,34 @@ t.test('a second 401 is the gateway\'s trouble, not the caller\'s', async (t) =>
 
   await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED', statusCode: 502, cause: { message: 'Dynamics 365 answered 401, invalid_token' } })
   t.equal(requests, 2)
+})
+
+t.test('a 401 that says nothing is one as well, and a long one does not block its connection', async (t) => {
+  let connections = 0
+  const origin = await service(t, (_, response) => response.writeHead(401).end('x'.repeat(300_000)))
+  const { send, agent } = way(t, origin)
+  agent.reads.on('connect', () => connections++)
+
+  await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED', cause: { message: 'Dynamics 365 answered 401' } })
+  await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED' })
+  t.ok(connections >= 3, 'the rest was cut, not read')
+})
+
+t.test('without a token nothing is sent', async (t) => {
+  let requests = 0
+  const origin = await service(t, (_, response) => {
+    requests++
+    response.end()
+  })
+  const none = way(t, origin, {}, { ...fixedToken(), authorization: () => Promise.reject(new TokenUnavailable()) })
+  const rejected = way(t, origin, {}, { ...fixedToken(), authorization: () => { throw new CredentialRejected() } })
+  const left = outbound()
+  left.departure.leave(new Error('left'))
+
+  await t.rejects(none.send(outbound()), { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+  await t.rejects(rejected.send(outbound()), { code: 'GATEWAY_CREDENTIAL_REJECTED' })
+  await t.rejects(none.send(left), { message: 'left' })
+  t.equal(requests, 0)
 })
 
 t.test('a body that is not at hand any more is not sent again after a 401', async (t) => {

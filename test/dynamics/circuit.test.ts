@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 
+import { createCircuit } from '../../src/dynamics/circuit.ts'
 import { listening, outbound, pause, sockets, until, way } from './way.ts'
 
 t.setTimeout(120_000)
@@ -71,6 +72,18 @@ t.test('a probe that ends before it shows anything makes room for the next', asy
 
   await t.rejects(send(left), { message: 'left' })
   await t.rejects(send(outbound()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' })
+})
+
+t.test('opens once for all who fail together, and only for failures in a row', async (t) => {
+  const { send, events } = way(t, 'http://127.0.0.1:9')
+  await Promise.allSettled(Array.from({ length: 20 }, () => send(outbound({ method: 'POST' }))))
+  t.equal(events.filter(({ kind }) => kind === 'circuit').length, 1)
+
+  const circuit = createCircuit(() => t.fail('it stays closed'))
+  for (let round = 0; round < 3; round++) {
+    for (let failure = 0; failure < 4; failure++) circuit.failed(circuit.enter())
+    circuit.connected()
+  }
 })
 
 t.test('trouble after the connection stands does not open it', async (t) => {

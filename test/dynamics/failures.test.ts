@@ -1,10 +1,44 @@
 import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 
+import { Failure } from '../../src/dynamics/dispatch.ts'
+import { explainFailures, kindOf } from '../../src/dynamics/failures.ts'
+import type { Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'
 import { outbound, received, service, sockets, text, way } from './way.ts'
 
 t.setTimeout(120_000)
+
+t.test('tells failures by their codes', async (t) => {
+  const kind = (code: string | undefined, sent: boolean, statusCode?: number): string => kindOf(new Failure(Object.assign(new Error(), { code, statusCode }), sent, false))
+  t.equal(kind('ECONNREFUSED', false), 'unreachable')
+  t.equal(kind('ENOTFOUND', false), 'unreachable')
+  t.equal(kind('CERT_HAS_EXPIRED', false), 'unreachable')
+  t.equal(kind(undefined, false), 'unreachable')
+  t.equal(kind('UND_ERR_CONNECT_TIMEOUT', false), 'connect-timeout')
+  t.equal(kind('ETIMEDOUT', false), 'connect-timeout')
+  t.equal(kind('ETIMEDOUT', true), 'broke-off')
+  t.equal(kind('ECONNRESET', true), 'broke-off')
+  t.equal(kind('UND_ERR_SOCKET', true), 'broke-off')
+  t.equal(kind('UND_ERR_HEADERS_TIMEOUT', true), 'head-timeout')
+  t.equal(kind('HPE_INVALID_CONSTANT', true), 'answer-invalid')
+  t.equal(kind('UND_ERR_HEADERS_OVERFLOW', true), 'answer-invalid')
+  t.equal(kind('UND_ERR_INVALID_ARG', false), 'request-invalid')
+  t.equal(kind('UND_ERR_DESTROYED', false), 'stopping')
+  t.equal(kind('GATEWAY_BODY_TOO_LARGE', true, 413), 'ours')
+  t.equal(kind('FST_ERR_CTP_BODY_TOO_LARGE', true, 413), 'ours')
+})
+
+t.test('no connection in time: too slow', async (t) => {
+  const slow: Send = () => Promise.reject(new Failure(Object.assign(new Error(), { code: 'UND_ERR_CONNECT_TIMEOUT' }), false, false))
+  await t.rejects(explainFailures(slow, { connect: 5000, head: 1, idle: 1 })(outbound()), {
+    code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /no connection within 5000 ms \(CONNECT_TIMEOUT\)/,
+  })
+})
+
+t.test('a head that undici would not send: the caller\'s fault', async (t) => {
+  await t.rejects(way(t, 'http://127.0.0.1:9').send(outbound({ headers: ['x', 'a\nb'] })), { code: 'GATEWAY_BAD_REQUEST' })
+})
 
 t.test('nobody listens: unreachable, without the address', async (t) => {
   const { send } = way(t, 'http://127.0.0.1:9')

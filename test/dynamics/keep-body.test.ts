@@ -64,6 +64,17 @@ t.test('a large body waits for Dynamics to take it', async (t) => {
   t.ok(produced > 64 * 1_048_576)
 })
 
+t.test('a body beyond the caller\'s limit is not kept', async (t) => {
+  const origin = await service(t, async (request, response) => {
+    await received(request).catch(() => {})
+    response.end()
+  })
+  const { send } = way(t, origin, {}, undefined, { bodyLimit: 10 })
+
+  t.equal((await send(outbound({ method: 'POST', body: Readable.from([Buffer.from('1234567890')]) }))).status, 200)
+  await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('12345678901')]) })), { code: 'GATEWAY_BODY_TOO_LARGE' })
+})
+
 t.test('where many bodies are kept already, further ones flow on', async (t) => {
   const sizes: number[] = []
   const waiting: (() => void)[] = []

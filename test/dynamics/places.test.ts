@@ -3,7 +3,6 @@ import t from 'tap'
 import { createDeparture } from '../../src/dynamics/departure.ts'
 import { createPlaces } from '../../src/dynamics/places.ts'
 import type { Places } from '../../src/dynamics/places.ts'
-import { pause } from './way.ts'
 
 t.setTimeout(120_000)
 
@@ -94,8 +93,9 @@ t.test('who leaves is taken out of the queue', async (t) => {
 })
 
 t.test('as many as Dynamics took together may be there from now on; then they become slowly more', async (t) => {
+  let now = 0
   const events: unknown[] = []
-  const places = createPlaces({ most: 52, queue: 10, watch: (event) => events.push(event) })
+  const places = createPlaces({ most: 52, queue: 10, watch: (event) => events.push(event) }, () => now)
   const { take } = takers(places)
   take(...Array.from({ length: 6 }, () => 'a'))
 
@@ -104,27 +104,26 @@ t.test('as many as Dynamics took together may be there from now on; then they be
     places.lower()
   }
   t.equal(places.state().limit, 2, 'four of six were too many')
-  await pause(2100)
-  take('a')
-  t.ok(places.state().limit > 2 && places.state().limit < 6)
-  t.match(events, [{ kind: 'concurrency', limit: places.state().limit }])
+  const limits = [1999, 1, 1999, 1, 6000, 24_000, 6000, 1999, 1].map((milliseconds) => {
+    now += milliseconds
+    take('a')
+    return places.state().limit
+  })
+
+  t.same(limits, [2, 3, 3, 4, 5, 5, 6, 6, 6], 'where it was too many before, seldom')
+  t.match(events[0], { kind: 'concurrency', limit: 2 })
 })
 
-t.test('where it was too many before, more are tried seldom', async (t) => {
-  const places = createPlaces({ most: 52, queue: 10, watch() {} })
+t.test('one is let in at least, and another sign is taken anew', async (t) => {
+  let now = 0
+  const places = createPlaces({ most: 52, queue: 10, watch() {} }, () => now)
   const { take } = takers(places)
-  take('a', 'b')
-  places.giveBack()
-  places.lower()
+  for (let round = 0; round < 3; round++, now += 1001) {
+    take('a')
+    places.giveBack()
+    places.lower()
+  }
   t.equal(places.state().limit, 1)
-
-  await pause(2100)
-  take('a')
-  t.equal(places.state().limit, 1)
-
-  places.giveBack()
-  places.lower()
-  t.equal(places.state().limit, 1, 'one at least')
 })
 
 t.test('follows what Dynamics suggests, not beyond the setting', async (t) => {

@@ -31,6 +31,7 @@ t.test('leaves out what NO_PROXY names', async (t) => {
   t.equal(leaves(dynamics, 'dynamics.com:8443'), false, 'another port')
   t.equal(leaves(local, '127.0.0.1:8081'), true)
   t.equal(leaves(local, ''), false)
+  t.equal(leaves({ ...local, port: '' }, '127.0.0.1:80'), true)
 })
 
 t.test('a managed identity\'s end point is never asked through a proxy', async t => {

@@ -5,7 +5,7 @@ import { outbound, way } from './way.ts'
 
 const clean: (() => unknown)[] = []
 for (const origin of process.argv.slice(2)) {
-  const { send } = way({ teardown: (one) => clean.push(one) }, origin)
+  const { send } = way({ teardown: (one) => clean.push(one) }, origin, {}, undefined, { environment: process.env })
   try {
     const { status, body } = await send(outbound({ method: 'POST', body: Buffer.from('{}') }))
     body.discard()

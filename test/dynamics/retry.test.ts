@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { Readable } from 'node:stream'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 
@@ -90,6 +91,20 @@ t.test('a deadlock in Dynamics\' database was undone: reads and conditional writ
   const answer = await send(create())
   t.same(JSON.parse(await text(answer)), DEADLOCK)
   t.equal(seen.length, 1)
+})
+
+t.test('a packed error is read as well, and one that cannot be read stands as it is', async (t) => {
+  const packed = Buffer.from(JSON.stringify(DEADLOCK))
+  const codings: [string, Buffer, number][] = [
+    ['gzip', gzipSync(packed), 204], ['br', brotliCompressSync(packed), 204], ['deflate', deflateSync(packed), 204], ['identity', packed, 204],
+    ['zstd', packed, 500], ['gzip', packed, 500],
+  ]
+  for (const [coding, body, status] of codings) {
+    const { send } = await troubled(t, (_, response) => response.writeHead(500, { 'content-encoding': coding }).end(body))
+    const answer = await send(outbound())
+    t.equal(answer.status, status, coding)
+    if (status === 500) t.same(await answer.body.whole(10_000), body)
+  }
 })
 
 t.test('any other 500 is passed on whole', async (t) => {

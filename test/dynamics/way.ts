@@ -56,7 +56,10 @@ export interface Way extends Connection {
 }
 
 /** A connection to `origin` with the usual settings, or others; what happens is in `events`. */
-export function way(t: Test, origin: string, other: Partial<Target> = {}, credential: Credential = fixedToken()): Way {
+export function way(
+  t: Test, origin: string, other: Partial<Target> = {}, credential: Credential = fixedToken(),
+  { bodyLimit = 2 ** 30, environment = {} }: { readonly bodyLimit?: number, readonly environment?: NodeJS.ProcessEnv } = {},
+): Way {
   const { targets: [target] } = loadSettings({
     DYNAMICS_URL: origin,
     AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
@@ -64,9 +67,9 @@ export function way(t: Test, origin: string, other: Partial<Target> = {}, creden
     AZURE_CLIENT_SECRET: 'not-a-secret',
   }, undefined)
   const settings: Target = { ...target!, ...other }
-  const agent = createAgent({ connectTimeout: settings.connectTimeout, connections: settings.concurrency + 16, environment: {} })
+  const agent = createAgent({ connectTimeout: settings.connectTimeout, connections: settings.concurrency + 16, environment })
   const events: DynamicsEvent[] = []
-  const connection = connect(settings, { agent, credential, watch: (event) => events.push(event), log: { info() {}, warn() {} }, bodyLimit: 2 ** 30 })
+  const connection = connect(settings, { agent, credential, watch: (event) => events.push(event), log: { info() {}, warn() {} }, bodyLimit })
   t.teardown(async () => {
     connection.close()
     await agent.destroy().catch(() => {})
