@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 
+import { DynamicsAnswerInvalid } from '../errors.ts'
 import type { OutboundAgent } from './agent.ts'
 import type { Answer, AnswerBody, Departure, Outbound, Send, Sink } from './send.ts'
 
@@ -26,6 +27,9 @@ export class Failure extends Error {
 
 /** Bytes of an answer that are held while nobody takes them; beyond, the connection is paused. */
 const HELD = 64 * 1024
+
+/** Answers of 1xx that may come before the real one; each lets the wait for it begin anew. */
+const HERALDS = 10
 
 /** Bytes that are read to the end, to save a connection, when an answer is not wanted. */
 const WORTH_READING = 64 * 1024
@@ -84,6 +88,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   #resume: (() => void) | undefined
   #failure: Error | undefined
   #reused = false
+  #heralds = 0
   #answered = false
   #letGo = false
   #over = false
@@ -117,7 +122,10 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   }
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
-    if (status < 200) return true
+    if (status < 200) {
+      if (++this.#heralds > HERALDS) this.#abort?.(new DynamicsAnswerInvalid({ cause: new Error('too many answers of 1xx') }))
+      return true
+    }
     this.status = status
     this.headers = headers
     this.#resume = resume

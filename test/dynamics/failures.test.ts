@@ -75,6 +75,32 @@ t.test('an answer that is no HTTP: invalid, and the next request is not touched 
   t.equal(await text(await send(outbound({ method: 'POST' }))), 'good')
 })
 
+t.test('a few answers of 1xx come before the real one, a flood of them is no answer', async (t) => {
+  const early = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'
+  const few = await sockets(t, (socket) => socket.once('data', () => socket.write(`${early.repeat(5)}HTTP/1.1 204 No Content\r\n\r\n`)))
+  const flood = await sockets(t, (socket) => socket.once('data', () => {
+    const more = setInterval(() => socket.write(early), 5)
+    socket.on('close', () => clearInterval(more))
+  }))
+
+  t.equal((await way(t, few).send(outbound())).status, 204)
+  await t.rejects(way(t, flood).send(outbound()), { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' })
+})
+
+t.test('an answer that nobody asked for reaches nobody', async (t) => {
+  const origin = await sockets(t, (socket) => {
+    let requests = 0
+    socket.on('data', () => {
+      requests++
+      const answer = `HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nright`
+      socket.write(requests === 1 ? `${answer}HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwrong` : answer)
+    })
+  })
+  const { send } = way(t, origin)
+
+  for (let request = 0; request < 5; request++) t.equal(await text(await send(outbound())), 'right')
+})
+
 t.test('no answer in time: too slow, and says what ran out', async (t) => {
   const origin = await sockets(t, () => {})
   const { send } = way(t, origin, { requestTimeout: 300 })
