@@ -23,14 +23,17 @@ interface Options {
 
 interface Log { readonly warn: (facts: object, sentence: string) => void }
 
-/** Turns away what the caller's settings do not let it do. The body is not read yet: parts of a `$batch` meet {@link judgePart}. */
+/**
+ * Turns away what the caller's settings do not let it do. The body is not read yet: parts of a `$batch` meet {@link
+ * judgePart}.
+ */
 function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Options, registered: () => void): void {
   const address = targetAddress(url.origin + url.apiRoot)
   app.addHook('onRequest', (request, _reply, done) => {
     const { caller, head, method, originalUrl } = request
-    const error = headerFault(head, caller.policy)
-      ?? (caller.policy.rules.length === 0 ? undefined : wishFault(caller, { method, ...resourceOf(address, originalUrl.slice(prefix.length)) }, log))
-    done(error)
+    const fault = headerFault(head, caller.policy)
+    if (fault !== undefined || caller.policy.rules.length === 0) return done(fault)
+    done(wishFault(caller, { method, ...resourceOf(address, originalUrl.slice(prefix.length)) }, log))
   })
   registered()
 }
@@ -45,19 +48,22 @@ export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies:
 export function judgePart(caller: Caller, part: BatchOperation, log: Log): void {
   const fault = targetFault(part.resourcePath)
   if (fault !== undefined) throw new BadBatch(`part ${part.part}: ${fault}`)
-  const error = headerFault(readHead(part.headers.flatMap(({ name, value }) => [name, value])), caller.policy) ?? wishFault(caller, part, log)
+  const head = readHead(part.headers.flatMap(({ name, value }) => [name, value]))
+  const error = headerFault(head, caller.policy) ?? wishFault(caller, part, log)
   if (error !== undefined) throw error
 }
 
 /** What is wrong with headers that need to be allowed. */
 function headerFault({ callerId, bypass, override, callback }: Head, policy: Policy): Error | undefined {
   if (callerId !== undefined && policy.callerIds !== 'allow') return new CallerIdNotAllowed(callerId)
-  if (override !== undefined) return new CallerNotAllowed(`The header ${override} is not taken: send the request with the method that is meant.`)
+  if (override !== undefined) {
+    return new CallerNotAllowed(`The header ${override} is not taken: send the request with the method that is meant.`)
+  }
   if (bypass !== undefined && !policy.bypassHeaders) {
-    return new CallerNotAllowed(`This caller may not send the header ${bypass}: its setting bypassHeaders does not allow it.`)
+    return new CallerNotAllowed(`This caller may not send the header ${bypass}: its setting bypassHeaders forbids it.`)
   }
   if (callback && !policy.callbacks) {
-    return new CallerNotAllowed('This caller may not ask for a callback in the header Prefer: its setting callbacks does not allow it.')
+    return new CallerNotAllowed('This caller may not ask for a callback in the header Prefer: its setting callbacks forbids it.')
   }
   return undefined
 }

@@ -1,6 +1,9 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 
-/** The SHA-256 of a key, as settings hold it: 64 small hexadecimal digits. A key has 256 random bits, so it needs no salt and no slow hash. */
+/**
+ * The SHA-256 of a key, as settings hold it: 64 small hexadecimal digits. A key has 256 random bits, so it needs no
+ * salt and no slow hash.
+ */
 export function keyHash(key: string): string {
   return hash('sha256', key)
 }

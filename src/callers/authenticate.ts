@@ -14,7 +14,8 @@ import type { TokenHolder } from './jwt.ts'
 import type { ReadJson } from './read-json.ts'
 
 /** Tells who sent a request, at once where that is known at once; `undefined`: nobody who is listed. */
-export type Identify = (head: Pick<Head, 'authorization' | 'apiKey'>, socket: Socket) => Caller | undefined | Promise<Caller | undefined>
+export type Identify =
+  (head: Pick<Head, 'authorization' | 'apiKey'>, socket: Socket) => Caller | undefined | Promise<Caller | undefined>
 
 /** Sets `request.caller`, or turns the request away with 401. */
 function authenticate(app: FastifyInstance, { identify }: { readonly identify: Identify }, registered: () => void): void {
@@ -27,7 +28,7 @@ function authenticate(app: FastifyInstance, { identify }: { readonly identify: I
     function admit(caller: Caller | undefined): void {
       if (caller === undefined) {
         reply.header('www-authenticate', 'Bearer')
-        return done(new CallerUnknown('send a key that it knows as "Authorization: Bearer" or "X-Api-Key", or whatever else its settings list for you'))
+        return done(new CallerUnknown(HOW_TO))
       }
       request.caller = caller
       done()
@@ -37,6 +38,8 @@ function authenticate(app: FastifyInstance, { identify }: { readonly identify: I
 }
 
 export default fp(authenticate, { name: 'authenticate', fastify: '5.x', dependencies: ['head'] })
+
+const HOW_TO = 'send a key that it knows as "Authorization: Bearer" or "X-Api-Key", or whatever else its settings list for you'
 
 /**
  * How the callers of `settings` are known. A key in `X-Api-Key` decides alone; else a key or token in
@@ -51,7 +54,8 @@ export function knownCallers({ callers, anybody }: Pick<Settings, 'callers' | 'a
   }
   const listed = callers.map((settings) => ({ settings, caller: { name: settings.name, policy: settings } }))
   const byKey = keyOwner(listed.flatMap(({ settings, caller }) => settings.keys.map((hash) => [hash, caller] as const)))
-  const byCertificate = certificateOwner(listed.flatMap(({ settings, caller }) => settings.certificates.map((one) => [one, caller] as const)))
+  const byCertificate = certificateOwner(listed.flatMap(({ settings, caller }) =>
+    settings.certificates.map((one) => [one, caller] as const)))
   const byToken = callers.some(({ token }) => token !== undefined) ? tokenHolder(listed, readJson) : undefined
   // By the hash of the token, so that a dump of the memory holds no tokens.
   const verified = new LRUCache<string, TokenHolder>({ max: 10_000 })

@@ -6,7 +6,10 @@ import { OriginNotAllowed } from '../errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by `browser` where origins are listed: what an answer tells the caller's browser, flat. The gateway's own answers have it already. */
+    /**
+     * Set by `browser` where origins are listed: what an answer tells the caller's browser, flat. The gateway's own
+     * answers have it already.
+     */
     cors: readonly string[] | undefined
   }
 }
@@ -29,18 +32,23 @@ function browser(app: FastifyInstance, settings: BrowserSettings, registered: ()
     const { origin, fetchSite } = request.head
     const listed = origin !== undefined && allowed.has(origin.toLowerCase())
     if (allowed.size > 0) {
-      request.cors = listed ? ['vary', 'Origin', 'access-control-allow-origin', origin, 'access-control-expose-headers', cors.expose] : ['vary', 'Origin']
-      for (let index = 0; index < request.cors.length; index += 2) reply.header(request.cors[index]!, request.cors[index + 1])
+      request.cors = ['vary', 'Origin', ...(listed
+        ? ['access-control-allow-origin', origin, 'access-control-expose-headers', cors.expose]
+        : [])]
+      for (let index = 0; index < request.cors.length; index += 2) {
+        reply.header(request.cors[index]!, request.cors[index + 1])
+      }
     }
     if (listed) {
       if (isPreflight(request)) return answerPreflight(reply)
     } else {
       const same = origin === undefined || origin.toLowerCase() === own || origin.toLowerCase() === ownOrigin(request)
       if (!same) return done(new OriginNotAllowed(FOREIGN_PAGE))
-      if (fetchSite !== undefined && fetchSite !== 'same-origin' && fetchSite !== 'none') return done(new OriginNotAllowed(FOREIGN_PAGE))
+      if (![undefined, 'same-origin', 'none'].includes(fetchSite)) return done(new OriginNotAllowed(FOREIGN_PAGE))
     }
     if (required !== undefined && !required.isMet(request.head.required)) {
-      return done(new OriginNotAllowed(`Every request must carry the header ${required.name}, as the gateway's settings say.`))
+      const text = `Every request must carry the header ${required.name}, as the gateway's settings say.`
+      return done(new OriginNotAllowed(text))
     }
     done()
   })
@@ -58,7 +66,8 @@ export default fp(browser, { name: 'browser', fastify: '5.x', dependencies: ['he
 
 type BrowserSettings = Pick<Settings, 'allowedOrigins' | 'publicUrl' | 'requiredHeader' | 'targets'>
 
-const FOREIGN_PAGE = 'Pages of other origins may not call this gateway from a browser. Call it from a server, or ask the operator to add the origin to ALLOWED_ORIGINS.'
+const FOREIGN_PAGE = 'Pages of other origins may not call this gateway from a browser. '
+  + 'Call it from a server, or ask the operator to add the origin to ALLOWED_ORIGINS.'
 
 /** The origin that the request itself was sent to. */
 function ownOrigin(request: FastifyRequest): string | undefined {
@@ -72,7 +81,9 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
 }
 
 /** `name: value`, or a name alone, which any value meets. */
-function requirement(written: string | undefined): { name: string, isMet: (value: string | undefined) => boolean } | undefined {
+function requirement(
+  written: string | undefined,
+): { name: string, isMet: (value: string | undefined) => boolean } | undefined {
   if (written === undefined) return undefined
   const colon = written.indexOf(':')
   if (colon === -1) return { name: written, isMet: (value) => value !== undefined }
@@ -83,14 +94,14 @@ function requirement(written: string | undefined): { name: string, isMet: (value
 /** What pages of listed origins may send and see. */
 function corsHeaders({ targets }: BrowserSettings, required: string | undefined): { allow: string, expose: string } {
   const allow = [
-    'Accept', 'Authorization', 'Content-Type', 'Consistency', 'If-Match', 'If-None-Match', 'MSCRM.MergeLabels', 'MSCRM.SolutionUniqueName',
-    'MSCRM.SuppressDuplicateDetection', 'OData-MaxVersion', 'OData-Version', 'Prefer', 'Range', 'X-Api-Key', 'X-Request-Id',
-    'x-ms-file-name', 'x-ms-transfer-mode',
+    'Accept', 'Authorization', 'Content-Type', 'Consistency', 'If-Match', 'If-None-Match', 'MSCRM.MergeLabels',
+    'MSCRM.SolutionUniqueName', 'MSCRM.SuppressDuplicateDetection', 'OData-MaxVersion', 'OData-Version', 'Prefer', 'Range',
+    'X-Api-Key', 'X-Request-Id', 'x-ms-file-name', 'x-ms-transfer-mode',
   ]
   const emailHeaders = targets.map(({ impersonation }) => impersonation.header)
   return {
     allow: [...new Set([...allow, ...emailHeaders, ...(required === undefined ? [] : [required])])].join(', '),
-    expose: 'Content-Disposition, Content-Range, ETag, Location, OData-EntityId, OData-Version, Preference-Applied, REQ_ID, Retry-After, '
-      + 'Server-Timing, X-Request-Id',
+    expose: 'Content-Disposition, Content-Range, ETag, Location, OData-EntityId, OData-Version, Preference-Applied, REQ_ID, '
+      + 'Retry-After, Server-Timing, X-Request-Id',
   }
 }

@@ -7,7 +7,9 @@ import type { TLSSocket } from 'node:tls'
  * @param owners whose certificate has which SHA-256 fingerprint (64 small digits) or name (`CN=`, `DNS:`, `URI:`);
  * a name counts only when an authority that the gateway trusts has certified it
  */
-export function certificateOwner<T>(owners: Iterable<readonly [certificate: string, owner: T]>): (socket: Socket) => T | undefined {
+export function certificateOwner<T>(
+  owners: Iterable<readonly [certificate: string, owner: T]>,
+): (socket: Socket) => T | undefined {
   const listed = new Map(owners)
   const known = new WeakMap<Socket, { readonly owner: T | undefined }>()
   return (socket) => {
@@ -21,7 +23,10 @@ export function certificateOwner<T>(owners: Iterable<readonly [certificate: stri
   }
 }
 
-/** All that the certificate of the other side can be listed by: its fingerprint while it is valid, its names once they are certified. */
+/**
+ * All that the certificate of the other side can be listed by: its fingerprint while it is valid, its names once they
+ * are certified.
+ */
 function certificateNames(socket: TLSSocket): string[] {
   const certificate = socket.getPeerCertificate()
   // A certificate is proven by the handshake; without one Node gives an empty object.
@@ -31,7 +36,9 @@ function certificateNames(socket: TLSSocket): string[] {
   const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase()
   if (!socket.authorized) return [fingerprint]
   const commonName: unknown = certificate.subject.CN
-  return [fingerprint, ...(typeof commonName === 'string' ? [`CN=${commonName}`] : []), ...alternativeNames(certificate.subjectaltname ?? '')]
+  // Of several common names none counts.
+  const names = typeof commonName === 'string' ? [`CN=${commonName}`] : []
+  return [fingerprint, ...names, ...alternativeNames(certificate.subjectaltname ?? '')]
 }
 
 /**

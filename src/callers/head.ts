@@ -5,7 +5,10 @@ import type { Settings } from '../config.ts'
 import { AddressTooLong, BadRequest, BadUserEmail, HeadTooLarge } from '../errors.ts'
 import { targetFault } from './target.ts'
 
-/** What the door must know of a request's head. Lines of the same name are joined by a comma, which makes each use of them fail. */
+/**
+ * What the door must know of a request's head. Lines of the same name are joined by a comma, which makes each use of
+ * them fail.
+ */
 export interface Head {
   host: string | undefined
   origin: string | undefined
@@ -40,7 +43,9 @@ declare module 'fastify' {
 }
 
 /** Reads the head of each request once, and turns away those that cannot be passed on safely. */
-function head(app: FastifyInstance, settings: Pick<Settings, 'requiredHeader' | 'targets'>, registered: () => void): void {
+function head(
+  app: FastifyInstance, settings: Pick<Settings, 'requiredHeader' | 'targets'>, registered: () => void,
+): void {
   const required = settings.requiredHeader?.split(':')[0]?.trim().toLowerCase()
   const emailHeaders = new Set(settings.targets.map(({ impersonation }) => impersonation.header))
   app.decorateRequest('head')
@@ -54,8 +59,8 @@ function head(app: FastifyInstance, settings: Pick<Settings, 'requiredHeader' | 
     if (facts.upgrade) reply.raw.shouldKeepAlive = false
     const fault = targetFault(request.originalUrl) ?? framingFault(facts, request.method, raw.httpVersion)
     if (fault !== undefined) return done(new BadRequest(fault))
-    if (facts.emailVariant !== undefined) return done(new BadUserEmail(facts.emailVariant, 'write its name with dashes'))
-    done()
+    if (facts.emailVariant === undefined) return done()
+    done(new BadUserEmail(facts.emailVariant, 'write its name with dashes'))
   })
   registered()
 }
@@ -74,7 +79,8 @@ const MAX_LINES = 100
  */
 export function readHead(rawHeaders: readonly string[], required?: string, emailHeaders?: ReadonlySet<string>): Head {
   const head: Head = {
-    host: undefined, origin: undefined, fetchSite: undefined, authorization: undefined, apiKey: undefined, required: undefined,
+    host: undefined, origin: undefined, fetchSite: undefined,
+    authorization: undefined, apiKey: undefined, required: undefined,
     contentLength: undefined, transferEncoding: undefined, contentTypes: 0, upgrade: false,
     callerId: undefined, bypass: undefined, override: undefined, emailVariant: undefined, callback: false,
   }
@@ -102,7 +108,9 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
 
 const NOTEWORTHY = /_|caller|bypass|method|suppresscallback/
 
-/** Headers whose very presence matters. Servers disagree about `-`, `_` and `.` in names, so all are taken for the same. */
+/**
+ * Headers whose very presence matters. Servers disagree about `-`, `_` and `.` in names, so all are taken for the same.
+ */
 function note(head: Head, name: string, spelt: string, emailHeaders: ReadonlySet<string> | undefined): void {
   const bare = name.replace(/[-_.]/g, '')
   if (bare === 'callerobjectid' || bare === 'mscrmcallerid' || bare === 'mscrmcallerobjectid') head.callerId ??= spelt
@@ -120,13 +128,18 @@ function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`
 }
 
-/** What is wrong, beyond what Node itself refuses, with how the request's body is announced, or with its version of HTTP. */
-function framingFault({ contentLength, transferEncoding, contentTypes }: Head, method: string, version: string): string | undefined {
+/**
+ * What is wrong, beyond what Node itself refuses, with how the request's body is announced, or with its version of
+ * HTTP.
+ */
+function framingFault(head: Head, method: string, version: string): string | undefined {
+  const { contentLength, transferEncoding, contentTypes } = head
   if (version !== '1.1' && version !== '1.0') return 'The gateway speaks HTTP/1.1.'
   if (contentTypes > 1) return 'Send one Content-Type.'
-  if (transferEncoding !== undefined) {
-    if (version === '1.0' || transferEncoding.toLowerCase() !== 'chunked') return 'The only transfer encoding is chunked, in HTTP/1.1.'
+  if (transferEncoding !== undefined && (version === '1.0' || transferEncoding.toLowerCase() !== 'chunked')) {
+    return 'The only transfer encoding is chunked, in HTTP/1.1.'
   }
   const bodied = transferEncoding !== undefined || (contentLength !== undefined && !/^0+$/.test(contentLength))
-  return bodied && (method === 'GET' || method === 'HEAD') ? `A ${method} request has no body: leave it out, or use another method.` : undefined
+  if (!bodied || (method !== 'GET' && method !== 'HEAD')) return undefined
+  return `A ${method} request has no body: leave it out, or use another method.`
 }

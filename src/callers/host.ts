@@ -8,7 +8,9 @@ import { BadRequest, HostNotAllowed } from '../errors.ts'
  * Turns away requests that call the gateway by a name that is not its own: a page on the Internet
  * whose name is made to point here (DNS rebinding) sends that name in `Host`.
  */
-function host(app: FastifyInstance, settings: Pick<Settings, 'host' | 'allowedHosts' | 'publicUrl'>, registered: () => void): void {
+function host(
+  app: FastifyInstance, settings: Pick<Settings, 'host' | 'allowedHosts' | 'publicUrl'>, registered: () => void,
+): void {
   const allowed = new Set(settings.allowedHosts.map((name) => name.toLowerCase()))
   if (settings.publicUrl !== undefined) allowed.add(new URL(settings.publicUrl).hostname)
   // No browser can open a Unix socket, and clients write any name for it, or none.
@@ -17,15 +19,18 @@ function host(app: FastifyInstance, settings: Pick<Settings, 'host' | 'allowedHo
     if (unixSocket) return done()
     const written = request.head.host
     const called = written === undefined ? undefined : readHost(written)
-    if (called === undefined) return done(new BadRequest('The request must have exactly one Host header, with a host name and perhaps a port.'))
+    if (called === undefined) return done(new BadRequest(NO_HOST))
     const { name, port } = called
-    const own = isLocalName(name) || allowed.has(name) || allowed.has(`${name}:${port}`) || isAddress(name, request.raw.socket.localAddress)
+    const own = isLocalName(name) || allowed.has(name) || allowed.has(`${name}:${port}`)
+      || isAddress(name, request.raw.socket.localAddress)
     done(own ? undefined : new HostNotAllowed())
   })
   registered()
 }
 
 export default fp(host, { name: 'host', fastify: '5.x', dependencies: ['head'] })
+
+const NO_HOST = 'The request must have exactly one Host header, with a host name and perhaps a port.'
 
 /** A Host header's parts, the name in small letters; `undefined` when it has not the form of one. */
 export function readHost(written: string): { readonly name: string, readonly port: string } | undefined {

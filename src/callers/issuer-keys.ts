@@ -6,14 +6,17 @@ import type { ReadJson } from './read-json.ts'
 
 /**
  * The public keys of a token issuer. They are read when first needed, every ten minutes from then on, and when a
- * token names a key that is not among them (the issuer has changed its keys), but not more than twice a minute. While the
+ * token names a key that is not among them (the issuer has changed its keys), but not more than twice a minute. While
+ * the
  * issuer cannot be reached the known keys hold for a day.
  *
  * @param jwks where the keys are; `undefined`: where the issuer's discovery document says
  * @param now milliseconds, for tests
  * @see https://openid.net/specs/openid-connect-discovery-1_0.html
  */
-export function issuerKeys(issuer: string, jwks: string | undefined, readJson: ReadJson, now: () => number = Date.now): JWTVerifyGetKey {
+export function issuerKeys(
+  issuer: string, jwks: string | undefined, readJson: ReadJson, now: () => number = Date.now,
+): JWTVerifyGetKey {
   let keys: ReturnType<typeof createLocalJWKSet> | undefined
   let readAt = -Infinity
   let triedAt = -Infinity
@@ -22,7 +25,9 @@ export function issuerKeys(issuer: string, jwks: string | undefined, readJson: R
 
   return async (header, token) => {
     if (now() - readAt > REREAD) await read()
-    if (keys === undefined || now() - readAt > LONGEST) throw retryLater(new CallerKeysUnavailable({ cause: failure }), PAUSE)
+    if (keys === undefined || now() - readAt > LONGEST) {
+      throw retryLater(new CallerKeysUnavailable({ cause: failure }), PAUSE)
+    }
     try {
       return await keys(header, token)
     } catch (error) {
@@ -51,10 +56,13 @@ export function issuerKeys(issuer: string, jwks: string | undefined, readJson: R
   }
 
   async function discovered(): Promise<string> {
-    const document = await readJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`) as { issuer?: unknown, jwks_uri?: unknown }
+    const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+    const document = await readJson(address) as { issuer?: unknown, jwks_uri?: unknown }
     if (document.issuer !== issuer) throw new Error('The discovery document is another issuer\'s.')
     const uri = document.jwks_uri
-    if (typeof uri !== 'string' || new URL(uri).protocol !== new URL(issuer).protocol) throw new Error('The discovery document names no keys.')
+    if (typeof uri !== 'string' || new URL(uri).protocol !== new URL(issuer).protocol) {
+      throw new Error('The discovery document names no keys.')
+    }
     return uri
   }
 }

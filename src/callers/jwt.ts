@@ -24,8 +24,10 @@ export interface Listed {
  * @throws {CallerKeysUnavailable} while the issuer's keys cannot be had
  * @see https://learn.microsoft.com/entra/identity-platform/claims-validation
  */
-export function tokenHolder(listed: readonly Listed[], readJson: ReadJson): (token: string) => Promise<TokenHolder | undefined> {
-  const candidates = listed.flatMap(({ settings, caller }) => settings.token === undefined ? [] : [{ caller, token: settings.token, userFrom: settings.userFrom }])
+export function tokenHolder(
+  listed: readonly Listed[], readJson: ReadJson,
+): (token: string) => Promise<TokenHolder | undefined> {
+  const candidates = listed.flatMap(({ settings: { token, userFrom }, caller }) => token === undefined ? [] : [{ caller, token, userFrom }])
   const keysOf = new Map<string, JWTVerifyGetKey>()
 
   return async (token) => {
@@ -33,7 +35,8 @@ export function tokenHolder(listed: readonly Listed[], readJson: ReadJson): (tok
     try {
       const { iss, aud } = jose.decodeJwt(token)
       const { alg } = jose.decodeProtectedHeader(token)
-      const meant = candidates.filter((one) => one.token.issuer === iss && one.token.algorithms.includes(alg!) && meets(one.token.audience, aud))
+      const meant = candidates.filter(({ token: { issuer, algorithms, audience } }) =>
+        issuer === iss && algorithms.includes(alg!) && meets(audience, aud))
       // They may differ in where the issuer's keys are, if only by mistake.
       for (const keys of new Set(meant.map((one) => one.token.keys))) {
         const of = meant.filter((one) => one.token.keys === keys)
@@ -41,7 +44,8 @@ export function tokenHolder(listed: readonly Listed[], readJson: ReadJson): (tok
           issuer: iss!, algorithms: [alg!], clockTolerance: SKEW, requiredClaims: ['exp'],
         })
         const known = of.find((one) => isHeldBy(one.token, payload))
-        if (known !== undefined) return { caller: withUser(known.caller, known.userFrom, payload), expires: (payload.exp! + SKEW) * 1000 }
+        if (known === undefined) continue
+        return { caller: withUser(known.caller, known.userFrom, payload), expires: (payload.exp! + SKEW) * 1000 }
       }
       return undefined
     } catch (error) {
@@ -66,18 +70,22 @@ const SKEW = 60
 export function isHeldBy(is: TokenSettings, claims: JWTPayload): boolean {
   if (is.roles.length > 0 && !meets(is.roles, claims['roles'])) return false
   if (is.scopes.length > 0 && !meets(is.scopes, words(claims['scp'] ?? claims['scope']))) return false
-  if (is.clientIds.length > 0 && !meets(is.clientIds, claims['azp'] ?? claims['appid'] ?? claims['client_id'])) return false
+  const clientId = claims['azp'] ?? claims['appid'] ?? claims['client_id']
+  if (is.clientIds.length > 0 && !meets(is.clientIds, clientId)) return false
   return is.subjects.length === 0 || meets(is.subjects, claims.sub)
 }
 
 /** Whether a claim, a text or a list of texts, holds one of `wanted`. */
 function meets(wanted: readonly string[], claim: unknown): boolean {
-  return Array.isArray(claim) ? claim.some((one) => wanted.includes(one as string)) : typeof claim === 'string' && wanted.includes(claim)
+  const said: readonly unknown[] = Array.isArray(claim) ? claim : [claim]
+  return said.some((one) => typeof one === 'string' && wanted.includes(one))
 }
 
 function words(claim: unknown): unknown {
   return typeof claim === 'string' ? claim.split(' ') : claim
 }
+
+const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 function withUser(caller: Caller, userFrom: CallerSettings['userFrom'], claims: JWTPayload): Caller {
   if (userFrom === 'header') return caller
@@ -85,14 +93,17 @@ function withUser(caller: Caller, userFrom: CallerSettings['userFrom'], claims: 
   if (typeof claim !== 'string' || claim === '') throw new UserNotAllowed(`its token has no claim ${userFrom}`)
   if (isAppOnly(claims)) throw new UserNotAllowed('its token is that of an application, not of a user')
   if (userFrom === 'oid') {
-    if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(claim)) throw new UserNotAllowed('the claim oid of its token is no object id')
+    if (!GUID.test(claim)) throw new UserNotAllowed('the claim oid of its token is no object id')
     return { ...caller, user: { objectId: claim.toLowerCase() } }
   }
-  if (String(claims['email_verified']) === 'false') throw new UserNotAllowed('the issuer has not verified the address in its token')
+  if (String(claims['email_verified']) === 'false') {
+    throw new UserNotAllowed('the issuer has not verified the address in its token')
+  }
   return { ...caller, user: { email: claim } }
 }
 
 /** Whether an app got the token for itself: Entra then names the app in `oid` as in `sub`, and gives no scopes. */
 function isAppOnly(claims: JWTPayload): boolean {
-  return claims['idtyp'] === 'app' || (claims['scp'] === undefined && claims['scope'] === undefined && claims['oid'] !== undefined && claims['oid'] === claims.sub)
+  const { idtyp, scp, scope, oid, sub } = claims
+  return idtyp === 'app' || (scp === undefined && scope === undefined && oid !== undefined && oid === sub)
 }

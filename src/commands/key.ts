@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { keyHash } from '../callers/api-key.ts'
 
 /**
- * `dynamics-gateway key`: makes a key for a caller and prints it, with the hash that belongs in the settings. The key is
+ * `dynamics-gateway key`: makes a key for a caller and prints it, with the hash that belongs in the settings. The key
+ * is
  * kept nowhere else.
  *
  * @returns the exit status

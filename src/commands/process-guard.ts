@@ -2,7 +2,8 @@ import inspector from 'node:inspector'
 import { constants } from 'node:os'
 
 /**
- * Closes the ways by which others get hold of what is in the process' memory. Called first of all: until then SIGUSR1 opens
+ * Closes the ways by which others get hold of what is in the process' memory. Called first of all: until then SIGUSR1
+ * opens
  * Node's inspector, whose port gives every secret to whoever reaches it.
  */
 export function guardProcess(): void {
@@ -10,7 +11,9 @@ export function guardProcess(): void {
   const signals = Object.keys(constants.signals).filter((name) => /^SIGUSR[12]$/.test(name))
   for (const signal of signals) process.on(signal, () => undefined)
   // Reports hold the environment, and with it secrets. Node 20 cannot leave it out, and makes none.
-  Object.assign(process.report, { excludeEnv: true, reportOnFatalError: false, reportOnSignal: false, reportOnUncaughtException: false })
+  Object.assign(process.report, {
+    excludeEnv: true, reportOnFatalError: false, reportOnSignal: false, reportOnUncaughtException: false,
+  })
 }
 
 /**
@@ -18,15 +21,22 @@ export function guardProcess(): void {
  *
  * @param options of Node: from the command line and from NODE_OPTIONS
  */
-export function inspectionFaults({ allowInspect }: { readonly allowInspect: boolean }, options: readonly string[] = nodeOptions()): string[] {
+export function inspectionFaults(
+  { allowInspect }: { readonly allowInspect: boolean }, options: readonly string[] = nodeOptions(),
+): string[] {
   if (allowInspect) return []
   const open = inspector.url() !== undefined || options.some((option) => /^--inspect(?!-port|-publish)/.test(option))
   const dumps = options.find((option) => /^--(?:heapsnapshot[-_]|abort[-_]on[-_]uncaught)/.test(option))
   return [
-    ...(open ? ['Node\'s inspector is on, and whoever reaches its port can read every secret: start without --inspect, or set ALLOW_INSPECT=true where nobody else can.'] : []),
-    ...(dumps === undefined ? [] : [`${dumps} writes the memory, with all secrets, to a file: start without it, or set ALLOW_INSPECT=true.`]),
+    ...(open ? [INSPECTOR] : []),
+    ...(dumps === undefined
+      ? []
+      : [`${dumps} writes the memory, with all secrets, to a file: start without it, or set ALLOW_INSPECT=true.`]),
   ]
 }
+
+const INSPECTOR = 'Node\'s inspector is on, and whoever reaches its port can read every secret: '
+  + 'start without --inspect, or set ALLOW_INSPECT=true where nobody else can.'
 
 function nodeOptions(): string[] {
   return [...process.execArgv, ...String(process.env['NODE_OPTIONS']).split(/\s+/)]

@@ -33,7 +33,8 @@ const PRESETS = ['read-only', 'no-delete', 'no-metadata-writes'] as const
 
 const METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PATCH', 'PUT', 'DELETE']
 
-const FORM = 'write read-only, no-delete, no-metadata-writes, or allow or deny with methods and names, such as allow GET,POST accounts'
+const FORM = 'write read-only, no-delete, no-metadata-writes, or allow or deny with methods and names, '
+  + 'such as allow GET,POST accounts'
 
 /** Reads one rule. Throws a {@link Fault} that says what is wrong with it. */
 export function parseRule(written: string): Rule {
@@ -46,13 +47,21 @@ export function parseRule(written: string): Rule {
     const near = nearest(text, PRESETS)
     throw new Fault(`holds the rule "${text}", which is not known: ${near === undefined ? FORM : `did you mean ${near}?`}`)
   }
-  if (methods === undefined || names === undefined || rest.length > 0) throw new Fault(`holds the rule "${text}", which is not complete: ${FORM}.`)
-  return { text, effect, methods: methods === '*' ? undefined : parseMethods(methods, text), names: names.split(',').map((name) => parseName(name, text)) }
+  if (methods === undefined || names === undefined || rest.length > 0) {
+    throw new Fault(`holds the rule "${text}", which is not complete: ${FORM}.`)
+  }
+  return {
+    text, effect,
+    methods: methods === '*' ? undefined : parseMethods(methods, text),
+    names: names.split(',').map((name) => parseName(name, text)),
+  }
 }
 
 function parseMethods(written: string, text: string): ReadonlySet<string> {
   return new Set(written.split(',').map((method) => {
-    if (!METHODS.includes(method)) throw new Fault(`holds the rule "${text}", whose method "${method}" is not known: write * or one of ${METHODS.join(', ')}.`)
+    if (!METHODS.includes(method)) {
+      throw new Fault(`holds the rule "${text}", whose method "${method}" is not known: write * or ${METHODS.join(', ')}.`)
+    }
     return method === 'HEAD' || method === 'OPTIONS' ? 'GET' : method
   }))
 }

@@ -9,14 +9,18 @@ type Tls = NonNullable<Settings['tls']>
 
 interface Log { readonly info: (facts: object, sentence: string) => void, readonly error: (facts: object, sentence: string) => void }
 
-/** How the gateway serves HTTPS. Callers' certificates are asked for where authorities or callers with certificates are listed; who has none may still have a key. */
+/**
+ * How the gateway serves HTTPS. Callers' certificates are asked for where authorities or callers with certificates are
+ * listed; who has none may still have a key.
+ */
 export function tlsOptions(tls: Tls, callers: Settings['callers']): ServerOptions {
   const wanted = tls.clientCa !== undefined || callers.some(({ certificates }) => certificates.length > 0)
   return { ...secureContext(tls), minVersion: 'TLSv1.2', requestCert: wanted, rejectUnauthorized: false }
 }
 
 /**
- * Serves with new certificates from the moment that their files change. Files that do not belong together, as in the midst of a
+ * Serves with new certificates from the moment that their files change. Files that do not belong together, as in the
+ * midst of a
  * change, leave the old ones in force.
  *
  * @returns stops it

@@ -17,14 +17,11 @@ export function answerClientError(error: ParseError, socket: Socket, response: S
   if (ending.has(socket)) return
   // Part of an answer is on its way, or nobody reads any more: a second answer would be taken for a part of the first.
   const answering = response !== undefined && response.headersSent && !response.writableFinished
-  if (!socket.writable || answering || error.code === 'ECONNRESET' || error.code?.startsWith('ERR_SSL') || error.code?.startsWith('ERR_TLS')) {
-    socket.destroy()
-  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
-    // A connection that was opened in advance and never used.
-    socket.destroy()
-  } else {
-    endWith(socket, errorFor(error))
-  }
+  const unreadable = !socket.writable || /^(?:ECONNRESET|ERR_SSL|ERR_TLS)/.test(error.code ?? '')
+  // A connection that was opened in advance and never used.
+  const unused = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0
+  if (answering || unreadable || unused) socket.destroy()
+  else endWith(socket, errorFor(error))
 }
 
 /** Writes an error as an answer of its own, and ends the connection; after a second whatever the other side does. */
@@ -32,8 +29,9 @@ export function endWith(socket: Socket, { statusCode, code, message }: Answerabl
   ending.add(socket)
   const body = JSON.stringify({ error: { code, message } })
   socket.end([
-    `HTTP/1.1 ${statusCode!} ${REASONS[statusCode!] ?? 'Bad Request'}`, 'Content-Type: application/json; odata.metadata=minimal', 'OData-Version: 4.0',
-    'Cache-Control: no-store', ...(statusCode === 405 ? [ALLOW] : []), `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body,
+    `HTTP/1.1 ${statusCode!} ${REASONS[statusCode!] ?? 'Bad Request'}`, 'Content-Type: application/json; odata.metadata=minimal',
+    'OData-Version: 4.0', 'Cache-Control: no-store', ...(statusCode === 405 ? [ALLOW] : []),
+    `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body,
   ].join('\r\n'))
   // What still arrives is read, lest a reset takes the answer from whoever is still sending; but not for long.
   setTimeout(() => socket.destroy(), LINGER).unref()
@@ -60,5 +58,7 @@ function errorFor({ code, rawPacket }: ParseError): Answerable {
 
 /** Whether bytes begin with a request that has a method Node does not know. */
 function isRequestLine(bytes: Buffer | undefined): boolean {
-  return bytes !== undefined && /^[A-Za-z!#$%&'*+.^_`|~0-9-]{1,32} \/[\x21-\x7e]* HTTP\/1\.[01]\r\n/.test(bytes.toString('latin1', 0, 40_000))
+  return bytes !== undefined && REQUEST_LINE.test(bytes.toString('latin1', 0, 40_000))
 }
+
+const REQUEST_LINE = /^[A-Za-z!#$%&'*+.^_`|~0-9-]{1,32} \/[\x21-\x7e]* HTTP\/1\.[01]\r\n/

@@ -6,7 +6,8 @@ import { endWith } from './client-error.ts'
 
 /**
  * Ends connections on which nothing has moved for `patience` milliseconds though it is the caller's turn: a body that
- * stops arriving, an answer that is not taken, an idle connection. Moving slowly is no reason: a gigabyte may take its time.
+ * stops arriving, an answer that is not taken, an idle connection. Moving slowly is no reason: a gigabyte may take its
+ * time.
  *
  * @returns the answer that is being made on a connection, if any
  */

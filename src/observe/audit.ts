@@ -27,7 +27,8 @@ interface Options {
 }
 
 /** Writes a line for every write once it has ended, also for those that the gateway refuses. */
-function audit(app: FastifyInstance, { target: { name, url }, prefix, auditLog }: Options, registered: () => void): void {
+function audit(app: FastifyInstance, { target, prefix, auditLog }: Options, registered: () => void): void {
+  const { name, url } = target
   const address = targetAddress(url.origin + url.apiRoot)
   app.decorateRequest('batchWrites')
   app.addHook('onRequest', (request, reply, done) => {
@@ -55,13 +56,14 @@ function isWrite(method: string): boolean {
 
 /** The lines about a finished write: one, or one for each write inside a `$batch`. */
 function auditLines(
-  { exchange, caller, user, method, batchWrites = [] }: FastifyRequest, { raw }: FastifyReply, target: string | undefined, resourcePath: string,
+  { exchange, caller, user, method, batchWrites = [] }: FastifyRequest, { raw }: FastifyReply,
+  target: string | undefined, resourcePath: string,
 ): readonly AuditLine[] {
-  const { answered } = exchange
+  const { answered = [] } = exchange
   const line = {
     time: new Date().toISOString(),
     requestId: exchange.id,
-    dynamicsRequestId: answered === undefined ? undefined : valueOf(answered, 'req_id') ?? valueOf(answered, 'x-ms-service-request-id'),
+    dynamicsRequestId: valueOf(answered, 'req_id') ?? valueOf(answered, 'x-ms-service-request-id'),
     caller: caller.name,
     user: user?.systemUserId,
     userObjectId: user?.objectId,
@@ -70,18 +72,21 @@ function auditLines(
     status: raw.headersSent ? raw.statusCode : 499,
     code: exchange.code,
   }
-  if (isBatch(resourcePath)) return batchWrites.map(({ part, method, resourcePath }) => ({ ...line, method, ...rowOf(resourcePath, undefined), part }))
-  return [{ ...line, method, ...rowOf(resourcePath, answered), part: undefined }]
+  if (!isBatch(resourcePath)) return [{ ...line, method, ...rowOf(resourcePath, answered), part: undefined }]
+  return batchWrites.map(({ part, method, resourcePath }) => ({ ...line, method, ...rowOf(resourcePath, []), part }))
 }
 
 function isBatch(resourcePath: string): boolean {
   return /^\/(?:\$|%24)batch$/i.test(resourcePath)
 }
 
-/** The entity set (or function, or action) that a path begins with, and the row: as Dynamics names it, else as the path does. */
-function rowOf(resourcePath: string, answered: readonly Buffer[] | undefined): { readonly entitySet: string, readonly recordId: string | undefined } {
+/**
+ * The entity set (or function, or action) that a path begins with, and the row: as Dynamics names it, else as the path
+ * does.
+ */
+function rowOf(resourcePath: string, answered: readonly Buffer[]): Pick<AuditLine, 'entitySet' | 'recordId'> {
   const [, entitySet, , key] = /^\/?([^/(]*)(\(((?:[^)']|'[^']*')*)\))?/.exec(decoded(resourcePath.slice(0, LONGEST)))!
-  const entityId = answered === undefined ? undefined : /\(([0-9a-f-]{36})\)$/i.exec(valueOf(answered, 'odata-entityid') ?? '')?.[1]
+  const entityId = /\(([0-9a-f-]{36})\)$/i.exec(valueOf(answered, 'odata-entityid') ?? '')?.[1]
   return { entitySet: entitySet!, recordId: entityId ?? (key === '' ? undefined : key) }
 }
 
@@ -97,6 +102,7 @@ function decoded(path: string): string {
 
 /** The first value of a header of Dynamics' answer. */
 function valueOf(headers: readonly Buffer[], name: string): string | undefined {
-  const index = headers.findIndex((header, index) => index % 2 === 0 && header.length === name.length && header.toString('latin1').toLowerCase() === name)
+  const index = headers.findIndex((header, index) =>
+    index % 2 === 0 && header.length === name.length && header.toString('latin1').toLowerCase() === name)
   return index === -1 ? undefined : headers[index + 1]!.toString('latin1').slice(0, LONGEST)
 }

@@ -2,7 +2,10 @@ import { fetchedEntities } from './fetch-xml.ts'
 
 /** Where a query leads beyond the resource that its path names. */
 export interface Navigation {
-  /** Navigation properties, and entities of FetchXML, by name; and whatever else stands where one could: nobody can tell them apart without metadata. */
+  /**
+   * Navigation properties, and entities of FetchXML, by name; and whatever else stands where one could: nobody can tell
+   * them apart without metadata.
+   */
   readonly names: readonly string[]
   /** A query option that names a stored query, `savedQuery` or `userQuery`, or a `fetchXml` that cannot be read. */
   readonly query: string | undefined
@@ -33,16 +36,20 @@ export function navigationOf(query: string): Navigation | undefined {
     else if (!OPAQUE.has(name)) {
       addPaths(value, names)
       // Transformations that take a navigation property as it stands, without a slash.
-      if (name === 'apply') for (const [word] of value.matchAll(/\b(?:join|outerjoin|expand|nest|ancestors|descendants|traverse|from)\b/gi)) names.add(word)
+      if (name === 'apply') for (const [word] of value.matchAll(LEADING)) names.add(word)
     }
   }
   return { names: [...names], query: other }
 }
 
+const LEADING = /\b(?:join|outerjoin|expand|nest|ancestors|descendants|traverse|from)\b/gi
+
 const STORED: ReadonlySet<string> = new Set(['savedquery', 'userquery'])
 
 /** Options whose values name no properties. */
-const OPAQUE: ReadonlySet<string> = new Set(['skiptoken', 'deltatoken', 'top', 'skip', 'count', 'format', 'tag', 'partitionid', 'id', 'annotations'])
+const OPAQUE: ReadonlySet<string> = new Set([
+  'skiptoken', 'deltatoken', 'top', 'skip', 'count', 'format', 'tag', 'partitionid', 'id', 'annotations',
+])
 
 /** Deeper than Dynamics goes; what is deeper still is named by the option itself, which nothing can allow. */
 const DEEPEST = 15
