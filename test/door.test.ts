@@ -21,7 +21,7 @@ t.test('addresses of the Web API reach Dynamics byte for byte', async (t) => {
     '/WhoAmI', '/WhoAmI()', '/accounts(1)/Microsoft.Dynamics.CRM.X(p=@p)?@p={%22@odata.id%22:%22accounts(1)%22}',
     '/accounts?$skiptoken=%3Ccookie%20pagingcookie=%22%253ccookie%2520page%253d%25221%2522%253e%22%20/%3E', '/accounts?fetchXml=%3Cfetch%3E', '/accounts?a=1&a=2&=&',
     '/accounts?$filter=contains(name,\'..//%2e%2e\')', '/accounts?x=http://evil.example/', '/EntityDefinitions(LogicalName=\'account\')/Attributes', '/accounts?%zz', '/%61ccounts',
-    '/accounts/', '/...', '/x@y', '/accounts?q=%00',
+    '/accounts/', '/x@y', '/accounts?q=%00',
   ]) {
     requests.length = 0
     t.equal((await rawRequest({ port }, get(target))).status, 200, target)
