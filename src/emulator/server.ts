@@ -69,6 +69,7 @@ const invalidHost: Reply = {
 
 /** The answer with the time of the emulated clock. */
 function dated({ dataverse: { environment: { switches } } }: World, reply: Reply): Reply {
+  if (reply.headers.some(([name]) => name.toLowerCase() === 'date')) return reply
   const now = new Date(Date.now() + switches.clockAhead)
   return { ...reply, headers: [['Date', now.toUTCString()], ...reply.headers] }
 }

@@ -187,7 +187,11 @@ t.test('kind, tenant, client id and authority are logged at start, and nothing s
 })
 
 t.test('what MSAL itself complains of is told by its code alone', async t => {
-  const { credential } = await credentialFor(t, { AZURE_TENANT_ID: 'common' })
+  // The settings refuse this tenant.
+  const target = targetOf()
+  const { dispatcher } = await startAuthority(t)
+  const credential = connectCredential({ ...target, credential: { ...target.credential, tenantId: 'common' } as Target['credential'] }, { agent: dispatcher, log: memoryLog() })
+  t.teardown(credential.close)
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.match(credential.state().trouble, /\(missing_tenant_id_error\).*AZURE_TENANT_ID/)
 })
