@@ -74,7 +74,10 @@ export async function createGateway(settings: Settings, { agent, log, auditLog, 
     request.exchange = beginExchange(request.raw.headers['x-request-id'] as string | undefined, reply.raw, (exchange) => {
       const facts = requestFacts(request, reply)
       logRequest(log, facts)
-      if (facts.entitySet !== 'gateway') metrics.requestDone({ ...facts, ...exchange.spent, own: exchange.own ?? facts.ms })
+      if (facts.entitySet !== 'gateway') {
+        const { method, status, caller, ms } = facts
+        metrics.requestDone({ method, status, caller, own: exchange.own ?? ms, wait: exchange.spent.wait, dynamics: exchange.spent.dynamics })
+      }
     })
     next()
   })

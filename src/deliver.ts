@@ -13,7 +13,7 @@ export type Coding = 'gzip' | 'deflate' | 'br'
 export interface Delivery {
   readonly status: number
   /** Flat, without the framing. */
-  readonly headers: readonly string[]
+  readonly headers: string[]
   /** What Dynamics said of the body's length, where it still holds. */
   readonly contentLength: string | undefined
   /** Whether this status, to this method, has a body at all. */
@@ -42,8 +42,9 @@ export function deliver(body: AnswerBody, raw: ServerResponse, delivery: Deliver
   }
 }
 
-function framed(headers: readonly string[], contentLength: string | undefined): string[] {
-  return contentLength === undefined ? headers as string[] : [...headers, 'content-length', contentLength]
+function framed(headers: string[], contentLength: string | undefined): string[] {
+  if (contentLength !== undefined) headers.push('content-length', contentLength)
+  return headers
 }
 
 /** For answers without a body; bytes that come all the same are dropped. */

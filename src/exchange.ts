@@ -43,27 +43,35 @@ const WELL_FORMED = /^[\w.:-]{1,128}$/
  * @param done is called once, when nothing more will be written
  */
 export function beginExchange(requestId: string | undefined, response: ServerResponse, done: (exchange: Exchange) => void): Exchange {
-  const exchange: Exchange = {
-    started: performance.now(),
-    id: requestId !== undefined && WELL_FORMED.test(requestId) ? requestId : randomUUID(),
-    spent: { token: 0, user: 0, wait: 0, dynamics: 0 },
-    own: undefined,
-    reason: undefined,
-    onLeave: undefined,
-    code: undefined,
-    causes: undefined,
-    answered: undefined,
-    leave(reason) {
-      if (exchange.reason !== undefined) return
-      exchange.reason = reason
-      const { onLeave } = exchange
-      exchange.onLeave = undefined
-      onLeave?.(reason)
-    },
-  }
+  const exchange = new Begun(requestId !== undefined && WELL_FORMED.test(requestId) ? requestId : randomUUID())
   response.on('close', () => {
     if (!response.writableFinished) exchange.leave(new CallerLeft('the caller closed its connection'))
     done(exchange)
   })
   return exchange
+}
+
+/** A class, because one is made for every request. */
+class Begun implements Exchange {
+  readonly started = performance.now()
+  readonly id: string
+  readonly spent: Spent = { token: 0, user: 0, wait: 0, dynamics: 0 }
+  own: number | undefined = undefined
+  reason: Error | undefined = undefined
+  onLeave: ((reason: Error) => void) | undefined = undefined
+  answered: readonly Buffer[] | undefined = undefined
+  code: string | undefined = undefined
+  causes: readonly string[] | undefined = undefined
+
+  constructor(id: string) {
+    this.id = id
+  }
+
+  leave(reason: Error): void {
+    if (this.reason !== undefined) return
+    this.reason = reason
+    const { onLeave } = this
+    this.onLeave = undefined
+    onLeave?.(reason)
+  }
 }

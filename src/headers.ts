@@ -67,8 +67,8 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], pa
   }
 }
 
-/** Names that met in answers so far: their bytes as text, or `undefined` where they are dropped. */
-const inwardNames = new Map<string, boolean>()
+/** Names that were met in answers so far, as they were spelt. */
+const inwardNames = new Map<string, { readonly lower: string, readonly passes: boolean }>()
 
 /**
  * The headers of an answer that the caller gets, flat. `Connection` and what it names stay here, as do cookies and
@@ -83,22 +83,20 @@ export function headersInward(
   let nominated: ReadonlySet<string> | undefined
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index]!.toString('latin1')
-    const lower = lowerCase(name)
+    const { lower, passes } = inwardNames.get(name) ?? learnInward(name)
     if (lower === 'connection') nominated = namesIn(raw[index + 1]!.toString('latin1'), nominated)
-    if (!passesInward(lower)) continue
+    if (!passes) continue
     const value = edit(lower, raw[index + 1]!.toString('latin1'))
     if (value !== undefined) headers.push(name, value)
   }
   return nominated === undefined ? headers : without(headers, nominated)
 }
 
-function passesInward(lower: string): boolean {
-  let passes = inwardNames.get(lower)
-  if (passes === undefined) {
-    passes = !NOT_INWARD.has(lower) && !lower.startsWith('access-control-')
-    if (inwardNames.size < REMEMBERED) inwardNames.set(lower, passes)
-  }
-  return passes
+function learnInward(name: string): { readonly lower: string, readonly passes: boolean } {
+  const lower = name.toLowerCase()
+  const known = { lower, passes: !NOT_INWARD.has(lower) && !lower.startsWith('access-control-') }
+  if (inwardNames.size < REMEMBERED) inwardNames.set(name, known)
+  return known
 }
 
 /** Whether `name` is a header that says on whose behalf Dynamics acts, in any spelling. */
@@ -124,15 +122,4 @@ function namesIn(value: string, before: ReadonlySet<string> | undefined): Readon
 /** Headers that a `Connection` header may not take away: they are what the gateway itself relies on. */
 function without(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
   return headers.filter((_, index) => !nominated.has(headers[index - index % 2]!.toLowerCase()))
-}
-
-const lowered = new Map<string, string>()
-
-function lowerCase(name: string): string {
-  let lower = lowered.get(name)
-  if (lower === undefined) {
-    lower = name.toLowerCase()
-    if (lowered.size < REMEMBERED) lowered.set(name, lower)
-  }
-  return lower
 }

@@ -87,7 +87,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const spelt = rawHeaders[index]!
     const value = rawHeaders[index + 1]!
-    const name = spelt.toLowerCase()
+    const name = lowered.get(spelt) ?? lower(spelt)
     if (name === required) head.required = joined(head.required, value)
     switch (name) {
       case 'host': head.host = joined(head.host, value); break
@@ -100,10 +100,24 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
       case 'content-type': head.contentTypes += 1; break
       case 'upgrade': head.upgrade = true; break
       case 'prefer': head.callback ||= asksForCallback(value); break
-      default: if (NOTEWORTHY.test(name)) note(head, name, spelt, emailHeaders)
+      default: if (!plain.has(name)) note(head, name, spelt, emailHeaders)
     }
   }
   return head
+}
+
+/** Names that were met so far, as they were spelt, in small letters; and those of them that are never noteworthy. Bounded, because callers choose them. */
+const lowered = new Map<string, string>()
+const plain = new Set<string>()
+const REMEMBERED = 1000
+
+function lower(spelt: string): string {
+  const name = spelt.toLowerCase()
+  if (lowered.size < REMEMBERED) {
+    lowered.set(spelt, name)
+    if (!NOTEWORTHY.test(name)) plain.add(name)
+  }
+  return name
 }
 
 const NOTEWORTHY = /_|caller|bypass|method|suppresscallback/

@@ -25,6 +25,9 @@ export interface UserDirectory {
   readonly remembered: () => { readonly users: number, readonly unknown: number }
 }
 
+/** How often the caches look at the clock, in milliseconds: each time costs a timer. */
+const CLOCK = 100
+
 /** Rows that are asked for: as many as one address may have, disabled ones included. */
 const ROWS = 10
 
@@ -38,8 +41,8 @@ const ANSWER_LIMIT = 256 * 1024
  * Sent as the application user and with no header of the caller.
  */
 export function userDirectory(send: Send, { url, impersonation }: Pick<Target, 'url' | 'impersonation'>): UserDirectory {
-  const known = new LRUCache<string, User>({ max: impersonation.users, ttl: impersonation.remember })
-  const nobody = new LRUCache<string, Error>({ max: impersonation.users, ttl: impersonation.rememberUnknown || 1 })
+  const known = new LRUCache<string, User>({ max: impersonation.users, ttl: impersonation.remember, ttlResolution: CLOCK })
+  const nobody = new LRUCache<string, Error>({ max: impersonation.users, ttl: impersonation.rememberUnknown || 1, ttlResolution: CLOCK })
   const underWay = new Map<string, Promise<User>>()
   const turn = pace(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
 

@@ -8,8 +8,14 @@ export function mediaType(contentType: string | undefined): string {
 
 /** Whether a body of this media type is JSON text. */
 export function isJson(contentType: string | undefined): boolean {
-  return /[/+]json$/.test(mediaType(contentType))
+  // Dynamics writes one and the same, hundreds of times a second.
+  if (contentType === lastJson) return true
+  const is = /[/+]json$/.test(mediaType(contentType))
+  if (is) lastJson = contentType
+  return is
 }
+
+let lastJson: string | undefined = 'application/json'
 
 /**
  * The boundary that the Content-Type header of a multipart body names, quoted or not.
