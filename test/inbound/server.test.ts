@@ -38,11 +38,11 @@ t.test('a body that stops arriving gets 408', async (t) => {
 })
 
 t.test('a body may take as long as it moves', async (t) => {
-  const server = await serverOf(t, (request, response) => { request.resume().on('end', () => response.end('taken')) }, { bodyTimeout: 1000 })
+  const server = await serverOf(t, (request, response) => { request.resume().on('end', () => response.end('taken')) }, { bodyTimeout: 2000 })
   const socket = dial(t, server)
   socket.write(requestOf('POST /', 'Content-Length: 12'))
   for (let sent = 0; sent < 12; sent += 1) {
-    await pause(150)
+    await pause(250)
     socket.write('x')
   }
 
@@ -57,9 +57,9 @@ t.test('an answer that is not begun yet may take its time, whoever waits for it'
 
 t.test('a caller that was not told to go on is not late with its body', async (t) => {
   const server = await serverOf(t, (request, response) => {
-    setTimeout(() => response.writeContinue(), 1000)
+    setTimeout(() => response.writeContinue(), 2500)
     request.on('data', () => undefined).on('end', () => response.end('taken'))
-  })
+  }, { bodyTimeout: 1000 })
   const socket = dial(t, server)
   socket.write(requestOf('POST /', 'Expect: 100-continue', 'Content-Length: 3'))
   const [going] = await once(socket, 'data') as [Buffer]
