@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net'
+
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
@@ -48,6 +50,8 @@ function head(
 ): void {
   const required = settings.requiredHeader?.split(':')[0]?.trim().toLowerCase()
   const emailHeaders = new Set(settings.targets.map(({ impersonation }) => impersonation.header))
+  /** Connections on which nothing more is taken for a request. */
+  const over = new WeakSet<Socket>()
   app.decorateRequest('head')
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
@@ -55,9 +59,14 @@ function head(
     if (raw.rawHeaders.length > MAX_LINES * 2) return done(new HeadTooLarge())
     const facts = readHead(raw.rawHeaders, required, emailHeaders)
     request.head = facts
-    // Whoever asks for another protocol may already be sending it: nothing after this request is read.
-    if (facts.upgrade) reply.raw.shouldKeepAlive = false
-    const fault = targetFault(request.originalUrl) ?? framingFault(facts, request.method, raw.httpVersion)
+    const framing = framingFault(facts, request.method, raw.httpVersion)
+    const last = over.has(raw.socket)
+    // Whoever asks for another protocol may already be sending it, and where an unclear body ends is unclear too: what follows is no request.
+    if (facts.upgrade || framing !== undefined) {
+      reply.raw.shouldKeepAlive = false
+      over.add(raw.socket)
+    }
+    const fault = last ? AFTER_THE_LAST : targetFault(request.originalUrl) ?? framing
     if (fault !== undefined) return done(new BadRequest(fault))
     if (facts.emailVariant === undefined) return done()
     done(new BadUserEmail(facts.emailVariant, 'write its name with dashes'))
@@ -67,6 +76,7 @@ function head(
 
 export default fp(head, { name: 'head', fastify: '5.x' })
 
+const AFTER_THE_LAST = 'The request before this one was the last of its connection.'
 const MAX_TARGET = 32_768
 const MAX_LINES = 100
 

@@ -1,7 +1,7 @@
 /**
  * What is wrong with a request's target, or `undefined` when it can be passed on byte for byte.
  *
- * Refused is what a server behind us may read differently than we do: dot segments, backslashes and
+ * Refused is what a server behind us may read differently than we do: in the path dot segments, backslashes and
  * slashes in disguise, `//host`, whole URLs, fragments, bytes outside of ASCII. Within a quoted key
  * everything is text, `%2F` and `..` too; only a whole segment `..` is refused there as well, because
  * a server that tidies paths knows nothing of OData's quotes.
@@ -15,15 +15,15 @@ export function targetFault(target: string): string | undefined {
   if (target.charCodeAt(0) !== SLASH) {
     return 'The address must begin with a slash: send the path alone, without scheme and host.'
   }
-  const odd = /[^\x21-\x7e]|[#\\]/.exec(target)
-  if (odd !== null) return `The address holds ${nameOf(odd[0])}: write it percent-encoded.`
+  const odd = /[^\x21-\x7e]|#|^[^?]*\\/.exec(target)
+  if (odd !== null) return `The address holds ${nameOf(odd[0].at(-1)!)}: write it percent-encoded.`
   return pathFault(path)
 }
 
 const SLASH = 0x2f
 
 /** Most addresses: no quotes, no escapes, no empty and no dot segments in the path. */
-const PLAIN = /^(?:\/(?!\.{1,2}(?:[/?]|$))[\w$.,=@:~!*+&-]+(?:\([\w$.,=@:~!*+&-]*\))?)+(?:\?[\x21\x22\x24-\x5b\x5d-\x7e]*)?$/
+const PLAIN = /^(?:\/(?!\.{1,2}(?:[/?]|$))[\w$.,=@:~!*+&-]+(?:\([\w$.,=@:~!*+&-]*\))?)+(?:\?[\x21\x22\x24-\x7e]*)?$/
 
 function pathFault(path: string): string | undefined {
   if (/\/(?:\.|%2e){1,2}(?:;[^/]*)?(?:\/|$)/i.test(path)) {

@@ -11,7 +11,18 @@ const LONGEST_RETRY_AFTER = 60_000
  * @param random between 0 and 1; takes up to a fifth off, so that many gateways do not ask at once
  */
 export function backOff(failure: AuthorityFailure, attempt: number, random: number): number {
-  const [first, longest] = failure.refused ? [30_000, 120_000] : [1000, 30_000]
-  const delay = Math.min(first * 2 ** Math.min(attempt - 1, 10), longest) * (1 - random / 5)
-  return Math.max(delay, Math.min(failure.facts.retryAfter ?? 0, LONGEST_RETRY_AFTER))
+  return growing(failure, attempt, random, failure.refused ? 120_000 : 30_000)
+}
+
+/**
+ * The same while there is no token and callers ask for one: an authority that is merely unwell is asked every two
+ * seconds at most, so that they wait no longer than that once it is well.
+ */
+export function backOffWhileNeeded(failure: AuthorityFailure, attempt: number, random: number): number {
+  return growing(failure, attempt, random, failure.refused ? 120_000 : 2000)
+}
+
+function growing({ refused, facts }: AuthorityFailure, attempt: number, random: number, longest: number): number {
+  const delay = Math.min((refused ? 30_000 : 1000) * 2 ** Math.min(attempt - 1, 10), longest) * (1 - random / 5)
+  return Math.max(delay, Math.min(facts.retryAfter ?? 0, LONGEST_RETRY_AFTER))
 }

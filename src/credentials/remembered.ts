@@ -1,5 +1,5 @@
 import { CredentialRejected, retryLater, TokenUnavailable } from '../errors.ts'
-import { backOff } from './back-off.ts'
+import { backOff, backOffWhileNeeded } from './back-off.ts'
 import { spanOf, systemClock } from './clock.ts'
 import type { Clock, Span } from './clock.ts'
 import type { Credential, FetchedToken, FetchToken, Log } from './credential.ts'
@@ -38,7 +38,7 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
   /** What Dynamics refused while its successor is fetched. */
   let refused: Held | undefined
   let flight: Promise<string> | undefined
-  let failing: { readonly failure: AuthorityFailure, readonly inARow: number, readonly pause: Span } | undefined
+  let failing: { readonly failure: AuthorityFailure, readonly inARow: number, readonly pause: Span, readonly pauseWhileNeeded: Span } | undefined
   let timer: NodeJS.Timeout | undefined
   /** A reload came while a fetch was under way that may have read the old files. */
   let onceMore = false
@@ -72,7 +72,7 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
 
   function waitForToken(): Promise<string> {
     if (flight !== undefined) return flight
-    if (failing !== undefined && !failing.pause.isOver()) return Promise.reject(refusal(failing))
+    if (failing !== undefined && !failing.pauseWhileNeeded.isOver()) return Promise.reject(refusal(failing))
     return renew()
   }
 
@@ -132,9 +132,10 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
   function giveUp(error: unknown): Error {
     const failure = asAuthorityFailure(error)
     const inARow = failing?.failure.refused === failure.refused ? failing.inARow + 1 : 1
-    const delay = backOff(failure, inARow, Math.random())
+    const random = Math.random()
+    const delay = backOff(failure, inARow, random)
     failures += 1
-    failing = { failure, inARow, pause: spanOf(delay, clock) }
+    failing = { failure, inARow, pause: spanOf(delay, clock), pauseWhileNeeded: spanOf(backOffWhileNeeded(failure, inARow, random), clock) }
     held ??= refused
     refused = undefined
     if (!closing.signal.aborted) {
@@ -163,10 +164,10 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
     if (flight === undefined) inBackground(claims)
   }
 
-  function refusal({ failure, pause }: NonNullable<typeof failing>): Error {
+  function refusal({ failure, pauseWhileNeeded }: NonNullable<typeof failing>): Error {
     return failure.refused
       ? new CredentialRejected({ cause: failure })
-      : retryLater(new TokenUnavailable({ cause: failure }), pause.left())
+      : retryLater(new TokenUnavailable({ cause: failure }), pauseWhileNeeded.left())
   }
 }
 

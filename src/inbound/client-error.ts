@@ -15,6 +15,16 @@ type Answerable = Error & { readonly statusCode?: number | undefined, readonly c
 /** Answers what Node could not read as a request, and closes the connection. */
 export function answerClientError(error: ParseError, socket: Socket, response: ServerResponse | undefined): void {
   if (ending.has(socket)) return
+  if (response?.req.complete === true && !response.writableFinished && !response.destroyed) {
+    // What was read before is no part of the fault: it gets its own answer first.
+    ending.add(socket)
+    response.once('close', () => answerAlone(error, socket, response))
+    return
+  }
+  answerAlone(error, socket, response)
+}
+
+function answerAlone(error: ParseError, socket: Socket, response: ServerResponse | undefined): void {
   // Part of an answer is on its way, or nobody reads any more: a second answer would be taken for a part of the first.
   const answering = response !== undefined && response.headersSent && !response.writableFinished
   const unreadable = !socket.writable || /^(?:ECONNRESET|ERR_SSL|ERR_TLS)/.test(error.code ?? '')

@@ -9,17 +9,18 @@ import { endWith } from './client-error.ts'
  * stops arriving, an answer that is not taken, an idle connection. Moving slowly is no reason: a gigabyte may take its
  * time.
  *
- * @returns the answer that is being made on a connection, if any
+ * @returns the last answer that is being made on a connection, if any
  */
 export function endStalled(server: Server, patience: number): (socket: Socket) => ServerResponse | undefined {
   const carried = new WeakMap<Socket, ServerResponse>()
   /** Callers that wait to be told to go on, by what had been written to them before. */
   const waiting = new WeakMap<ServerResponse, number>()
 
-  server.prependListener('request', (_request, response) => void carried.set(response.socket!, response))
-  server.prependListener('checkContinue', (_request, response) => {
-    carried.set(response.socket!, response)
-    waiting.set(response, response.socket!.bytesWritten)
+  // The request's socket: an answer has none while those before it on the connection are under way.
+  server.prependListener('request', (request, response) => void carried.set(request.socket, response))
+  server.prependListener('checkContinue', ({ socket }, response) => {
+    carried.set(socket, response)
+    waiting.set(response, socket.bytesWritten)
   })
   server.setTimeout(patience, (socket) => {
     const response = carried.get(socket)

@@ -90,3 +90,13 @@ t.test('another protocol is not spoken, and the connection ends after the answer
   t.equal(answer.status, 200)
   t.match(answer.head, /connection: close/i)
 })
+
+t.test('nothing that follows a body of unclear length, or a change of protocol, is taken for a request', async (t) => {
+  for (const line of ['Transfer-Encoding: gzip, chunked', 'Transfer-Encoding: identity, chunked', 'Upgrade: websocket']) {
+    const { server, passed } = await door(t)
+    const first = `POST /accounts HTTP/1.1\r\nHost: localhost\r\n${line}\r\n\r\n${line.startsWith('T') ? '0\r\n\r\n' : ''}`
+    const answer = await rawRequest(server, `${first}GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+    t.match(answer.head, /connection: close/i, line)
+    t.notOk(JSON.stringify(passed).includes('smuggled'), line)
+  }
+})

@@ -136,6 +136,23 @@ t.test('after a short outage a token is there again within two seconds, without 
   t.equal(store.state().trouble, undefined)
 })
 
+t.test('after a long outage the first callers find a token again within two seconds', async t => {
+  const entra = authority()
+  entra.trouble = down
+  const clock = handClock()
+  const store = storeFor(t, entra.fetch, { clock })
+  for (let second = 0; second < 60; second += 1) {
+    await t.rejects(async () => store.authorization(), { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+    clock.pass(1000)
+  }
+  t.ok(entra.asked > 20 && entra.asked <= 60, `the authority is asked every other second meanwhile: ${entra.asked} times`)
+  entra.trouble = undefined
+  await Promise.resolve(store.authorization()).catch(() => undefined)
+  clock.pass(2000)
+
+  t.match(await store.authorization(), /^Bearer token/)
+})
+
 t.test('a token is renewed in the background while the old one is served', async t => {
   const entra = authority(1)
   const store = storeFor(t, entra.fetch)

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { backOff } from '../../src/credentials/back-off.ts'
+import { backOff, backOffWhileNeeded } from '../../src/credentials/back-off.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
 import { lifeOf } from '../../src/credentials/token-life.ts'
 
@@ -30,6 +30,9 @@ t.test('an authority that is unwell is asked after 1 s, doubling to 30 s; one th
     new AuthorityFailure({ what: '', why: '', todo: '' }, refused, retryAfter === undefined ? {} : { retryAfter })
   t.same([1, 2, 3, 4, 5, 6, 7, 100].map((attempt) => backOff(failure(false), attempt, 0) / 1000), [1, 2, 4, 8, 16, 30, 30, 30])
   t.same([1, 2, 3, 4].map((attempt) => backOff(failure(true), attempt, 0) / 1000), [30, 60, 120, 120])
+  t.same([1, 2, 3, 100].map((attempt) => backOffWhileNeeded(failure(false), attempt, 0) / 1000), [1, 2, 2, 2], 'while callers need a token')
+  t.equal(backOffWhileNeeded(failure(true), 1, 0), 30_000, 'a refusal is a refusal')
+  t.equal(backOffWhileNeeded(failure(false, 7000), 3, 0), 7000, 'Retry-After')
   t.equal(backOff(failure(false), 1, 1), 800, 'a fifth less at most')
   t.equal(backOff(failure(false, 7000), 1, 1), 7000, 'Retry-After')
   t.equal(backOff(failure(false, 3_600_000), 1, 0), 60_000, 'Retry-After counts up to a minute')

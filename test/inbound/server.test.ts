@@ -124,6 +124,24 @@ t.test('bytes that are no request within a begun answer cut the connection too',
   t.notMatch(await everything(socket), /400/)
 })
 
+t.test('requests sent one upon the other are answered one after the other', async (t) => {
+  const server = await serverOf(t, (request, response) => {
+    request.resume().on('end', () => setTimeout(() => response.end(`answer ${request.url}`), request.url === '/1' ? 100 : 0))
+  }, { bodyTimeout: 5000 })
+  const socket = dial(t, server)
+  socket.write('POST /1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: localhost\r\n\r\n' + get('/3'))
+
+  t.strictSame((await everything(socket)).match(/answer .\d/g), ['answer /1', 'answer /2', 'answer /3'])
+})
+
+t.test('bytes that are no request do not take the place of the answer to the request before them', async (t) => {
+  const server = await serverOf(t, (_request, response) => void setTimeout(() => response.end('made'), 100), { bodyTimeout: 5000 })
+  const socket = dial(t, server)
+  socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\nno request\r\n\r\n')
+
+  t.match(await everything(socket), /^HTTP\/1\.1 200 .*made.*HTTP\/1\.1 4\d\d .*"GATEWAY_/s)
+})
+
 t.test('who is refused and stays is cut off after a moment', async (t) => {
   const server = await serverOf(t, (_request, response) => response.end(), { bodyTimeout: 60_000 })
   const socket = dial(t, server, { allowHalfOpen: true })
