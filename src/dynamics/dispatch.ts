@@ -170,6 +170,12 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   }
 
   flow(sink: Sink): void {
+    // Whoever takes the body has read the head.
+    this.headers = []
+    this.#take(sink)
+  }
+
+  #take(sink: Sink): void {
     sink.resume = this.#resume
     this.#sink = sink
     const chunks = this.#chunks
@@ -187,7 +193,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let length = 0
-      this.flow({
+      this.#take({
         resume: undefined,
         write: (chunk) => {
           length += chunk.length

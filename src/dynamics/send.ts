@@ -68,7 +68,7 @@ export interface AnswerBody {
   readonly waiting: number
   /** The first bytes that arrived, as long as nobody took them. They stay where they are. */
   readonly first: () => Buffer | undefined
-  /** Hands all chunks to `sink`, now and as they arrive; the sink says when it has enough for now. */
+  /** Hands all chunks to `sink`, now and as they arrive; the sink says when it has enough for now. The answer's head is to be read before. */
   readonly flow: (sink: Sink) => void
   /** The whole body, up to `limit` bytes; fails beyond. For refusals and look-ups, never for what a caller gets. */
   readonly whole: (limit: number) => Promise<Buffer>
