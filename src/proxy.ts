@@ -36,7 +36,7 @@ export interface ProxyOptions {
 export const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']
 
 /** Seconds that a caller says it waits: `Prefer: wait=5`. */
-const WAIT = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,4})/i
+const WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
 
 const GUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 

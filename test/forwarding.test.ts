@@ -175,3 +175,15 @@ t.test('hands an answer on that comes before the upload is read, and keeps the c
 function outgoingConnections(agent: Agent): number {
   return Object.values(agent.freeSockets).flat().length
 }
+
+t.test('waits no longer than the caller says that it waits', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  emulator.faults.dataverse.push({ kind: 'hang', path: 'accounts' })
+
+  const late = await fetch(`${url}/accounts`, { headers: { prefer: 'odata.maxpagesize=5, wait=1' } })
+  const patient = await fetch(`${url}/contacts?$top=1`, { headers: { prefer: 'wait=0' } })
+
+  t.equal(late.status, 504)
+  t.match(await late.json(), { error: { code: 'GATEWAY_DYNAMICS_TOO_SLOW', message: /wait/ } })
+  t.equal(patient.status, 200, 'no wait at all is none that can be meant')
+})
