@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
 import { parse as parseYaml } from 'yaml'
 
 import { schema } from '../config.ts'
 import type { Settings } from '../config.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
+import { parseDotEnv } from './dot-env.ts'
 import { settingsOfEnvironment } from './from-environment.ts'
 import { readNode } from './setting.ts'
 import type { Source } from './setting.ts'
@@ -85,7 +85,7 @@ function parseFile(path: string, faults: string[]): object | undefined {
 
 function dotEnv(): NodeJS.Dict<string> {
   try {
-    return nonEmpty(parseEnv(readFileSync('.env', 'utf8').replace(/^\uFEFF/, '')))
+    return nonEmpty(parseDotEnv(readFileSync('.env', 'utf8')))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return {}

@@ -84,6 +84,8 @@ t.test('the address that the connection came in on is the gateway\'s own, in its
 
 t.test('a Unix socket is called by any name, or none', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
-  const { app } = await door(t, { host: `unix:${path}` })
-  t.equal((await app.inject({ url: '/', headers: { host: 'whatever.example' } })).statusCode, 200)
+  const { server } = await door(t, { host: `unix:${path}` })
+  await new Promise<void>((resolve) => server.close(() => server.listen(path, resolve)))
+  t.equal((await rawRequest({ path }, get('/', 'Host: whatever.example'))).status, 200)
+  t.equal((await rawRequest({ path }, get('/', 'Host:'))).status, 200)
 })

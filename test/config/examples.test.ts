@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseEnv } from 'node:util'
 import t from 'tap'
 
+import { parseDotEnv } from '../../src/config/dot-env.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config.ts'
 
@@ -44,7 +44,7 @@ for (const [file, about] of Object.entries(EXAMPLES)) {
 
 function load(folder: string, file: string): Settings {
   const path = join(folder, file)
-  return file.endsWith('.env') ? loadSettings(parseEnv(readFileSync(path, 'utf8')) as NodeJS.ProcessEnv, undefined) : loadSettings(SECRETS, path)
+  return file.endsWith('.env') ? loadSettings(parseDotEnv(readFileSync(path, 'utf8')), undefined) : loadSettings(SECRETS, path)
 }
 
 function contents(folder: string): Record<string, string> {
