@@ -7,7 +7,10 @@ import type { Send } from './send.ts'
 
 /** What went wrong on the way to an answer, as far as it decides what is done about it. */
 export type FailureKind =
-  | 'unreachable' | 'connect-timeout' | 'head-timeout' | 'broke-off' | 'answer-invalid' | 'request-invalid' | 'stopping' | 'ours'
+  | 'unreachable' | 'untrusted' | 'connect-timeout' | 'head-timeout' | 'broke-off' | 'answer-invalid' | 'request-invalid' | 'stopping' | 'ours'
+
+/** OpenSSL's and Node's codes for certificates and for connections that cannot be secured. */
+const UNTRUSTED = /CERT|^UNABLE_TO_VERIFY|^ERR_(TLS|SSL)/
 
 /** Tells what a failure is from undici's and Node's codes. */
 export function kindOf({ cause, sent }: Failure): FailureKind {
@@ -17,7 +20,8 @@ export function kindOf({ cause, sent }: Failure): FailureKind {
   if (code === 'UND_ERR_HEADERS_TIMEOUT') return 'head-timeout'
   if (code === 'UND_ERR_CLOSED' || code === 'UND_ERR_DESTROYED') return 'stopping'
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' || code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') return 'request-invalid'
-  if (!sent) return 'unreachable'
+  // What is wrong with a certificate is still wrong a moment later.
+  if (!sent) return UNTRUSTED.test(code) ? 'untrusted' : 'unreachable'
   if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'answer-invalid'
   return 'broke-off'
 }
@@ -36,7 +40,7 @@ export function explainFailures(send: Send, patience: Patience & { readonly conn
 function explained(failure: Failure, patience: Patience & { readonly connect: number }): Error {
   const cause = failure.cause as Error
   switch (kindOf(failure)) {
-    case 'unreachable': return new DynamicsUnreachable({ cause })
+    case 'unreachable': case 'untrusted': return new DynamicsUnreachable({ cause })
     case 'connect-timeout': return new DynamicsTooSlow(`no connection within ${patience.connect} ms (CONNECT_TIMEOUT)`, { cause })
     case 'head-timeout': return new DynamicsTooSlow(`its answer did not begin within ${patience.head} ms (REQUEST_TIMEOUT)`, { cause })
     case 'broke-off': return new DynamicsBrokeOff({ cause })

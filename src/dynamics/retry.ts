@@ -50,15 +50,10 @@ function isRepeatable({ repeatable, body }: Outbound, trouble: Trouble): boolean
 
 function troubleOf(failure: Failure): Trouble | undefined {
   switch (kindOf(failure)) {
-    case 'unreachable': return isCertificate(failure) ? undefined : 'no-connection'
+    case 'unreachable': return 'no-connection'
     case 'broke-off': return failure.reused ? 'stale-connection' : 'broke-off'
-    case 'connect-timeout': case 'head-timeout': case 'answer-invalid': case 'request-invalid': case 'stopping': case 'ours': return undefined
+    case 'untrusted': case 'connect-timeout': case 'head-timeout': case 'answer-invalid': case 'request-invalid': case 'stopping': case 'ours': return undefined
   }
-}
-
-/** What is wrong with a certificate is still wrong a moment later. */
-function isCertificate({ cause }: Failure): boolean {
-  return /CERT|^ERR_(TLS|SSL)/.test((cause as { code?: string }).code ?? '')
 }
 
 /** Looks into a 5xx; its body may have been read, and the answer is another then. */

@@ -13,7 +13,9 @@ t.test('tells failures by their codes', async (t) => {
   const kind = (code: string | undefined, sent: boolean, statusCode?: number): string => kindOf(new Failure(Object.assign(new Error(), { code, statusCode }), sent, false))
   t.equal(kind('ECONNREFUSED', false), 'unreachable')
   t.equal(kind('ENOTFOUND', false), 'unreachable')
-  t.equal(kind('CERT_HAS_EXPIRED', false), 'unreachable')
+  for (const code of ['CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID', 'ERR_SSL_WRONG_VERSION_NUMBER']) {
+    t.equal(kind(code, false), 'untrusted', code)
+  }
   t.equal(kind(undefined, false), 'unreachable')
   t.equal(kind('UND_ERR_CONNECT_TIMEOUT', false), 'connect-timeout')
   t.equal(kind('ETIMEDOUT', false), 'connect-timeout')
