@@ -20,7 +20,7 @@ t.test('addresses of the Web API reach Dynamics byte for byte', async (t) => {
     '/accounts(name=\'a%5Cb\')', '/accounts%28name=%27a%2Fb%27%29', '/accounts(1)/primarycontactid/$ref', '/accounts/$count', '/$metadata', '/$metadata?annotations=true',
     '/WhoAmI', '/WhoAmI()', '/accounts(1)/Microsoft.Dynamics.CRM.X(p=@p)?@p={%22@odata.id%22:%22accounts(1)%22}',
     '/accounts?$skiptoken=%3Ccookie%20pagingcookie=%22%253ccookie%2520page%253d%25221%2522%253e%22%20/%3E', '/accounts?fetchXml=%3Cfetch%3E', '/accounts?a=1&a=2&=&',
-    '/accounts?$filter=contains(name,\'..//%2e%2e\')', '/accounts?x=http://evil.example/', '/EntityDefinitions(LogicalName=\'account\')/Attributes', '/accounts?%zz', '/%61ccounts',
+    '/accounts?$filter=contains(name,\'..//%2e%2e\')', '/accounts?x=http://evil.example/', '/accounts?x=\\', '/EntityDefinitions(LogicalName=\'account\')/Attributes', '/accounts?%zz', '/%61ccounts',
     '/accounts/', '/x@y', '/accounts?q=%00',
   ]) {
     requests.length = 0
@@ -44,7 +44,7 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
     // Paths that some server behind us may read as another.
     ...[
       '/..', '/../x', '/accounts/../contacts', '/accounts/./x', '/.', '/accounts/..', '/%2e%2e/x', '/%2E./x', '/.%2e', '/a/%2e/b', '/..;/x', '/a/..;x=y/b',
-      '/%252e%252e/x', '/..%2fx', '/accounts%2f..%2fx', '/accounts%2Fx', '/accounts%5cx', '/..%5cx', '/accounts\\..\\x', '/\\evil.example', '/accounts?x=\\',
+      '/%252e%252e/x', '/..%2fx', '/accounts%2f..%2fx', '/accounts%2Fx', '/accounts%5cx', '/..%5cx', '/accounts\\..\\x', '/\\evil.example',
       '//evil.example/x', '///x', '/accounts//x', '/api/data/v9.2//accounts', '/api/data/v9.2/../../../XRMServices/2011/Organization.svc', '/accounts#x', '/accounts?x#y',
       '/accounts\x01', '/accounts\x7f', '/accounts?\tx', '/\xe9', '/accounts?\xff', '/accounts%00', '/accounts%0d%0aX-Evil:%20y', '/accounts(x=\'%00\')', '/%c3%a9',
       '/%ef%bc%8e%ef%bc%8e/x', '/%c0%ae%c0%ae/x', '/accounts(x=\'%c0%ae\')', '/accounts%', '/accounts%2', '/accounts%zz', '/accounts;x', '/accounts%3bx', '/accounts%3fx',
