@@ -7,7 +7,8 @@ export const COLUMNS = 'systemuserid,azureactivedirectoryobjectid,internalemaila
 /** Access modes of Microsoft's own people: support user and delegated admin. */
 const NOT_OURS = new Set<unknown>([3, 5])
 
-const GUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+/** The empty one means nobody, and Dynamics would act as the application user. */
+const GUID = /^(?![0-]+$)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /**
  * The one user of `rows` that `email` means.

@@ -2,6 +2,7 @@ import t from 'tap'
 
 import { pickUser } from '../../src/callers/pick-user.ts'
 
+const NOBODY = '00000000-0000-0000-0000-000000000000'
 const id = (digit: number): string => `${digit}1111111-1111-4111-8111-111111111111`
 const row = (digit: number, other: object = {}): object => ({
   systemuserid: id(digit), azureactivedirectoryobjectid: id(digit + 1), internalemailaddress: 'Ada@Contoso.com', isdisabled: false, applicationid: null, accessmode: 0, ...other,
@@ -15,6 +16,7 @@ t.test('takes the one enabled person with the address', async (t) => {
   t.same(pickUser([row(1), row(3, { applicationid: id(9) })], 'ada@contoso.com'), ada, 'beside an application user')
   t.same(pickUser([row(1, { accessmode: 4 })], 'ada@contoso.com'), ada, 'non-interactive')
   t.same(pickUser([row(1, { azureactivedirectoryobjectid: null })], 'ada@contoso.com'), { systemUserId: id(1) }, 'never synchronised')
+  t.same(pickUser([row(1, { azureactivedirectoryobjectid: NOBODY })], 'ada@contoso.com'), { systemUserId: id(1) }, 'with the id of nobody')
 })
 
 t.test('refuses everybody else', async (t) => {
@@ -24,6 +26,7 @@ t.test('refuses everybody else', async (t) => {
   t.equal(codes([row(1)], 'a_a@contoso.com'), 'GATEWAY_USER_UNKNOWN', 'a row that only matches by wildcard')
   t.equal(codes([row(1, { internalemailaddress: null })]), 'GATEWAY_USER_UNKNOWN', 'a row without an address')
   t.equal(codes([row(1, { systemuserid: 'x' })]), 'GATEWAY_USER_UNKNOWN', 'a row without an id')
+  t.equal(codes([row(1, { systemuserid: NOBODY })]), 'GATEWAY_USER_UNKNOWN', 'a row with the id of nobody')
   t.equal(codes([null, 'x', 3]), 'GATEWAY_USER_UNKNOWN', 'no rows at all')
   t.equal(codes([row(1), row(3)]), 'GATEWAY_USER_AMBIGUOUS', 'two enabled people')
   t.equal(codes([row(1, { isdisabled: true })]), 'GATEWAY_USER_DISABLED', 'a disabled one')
