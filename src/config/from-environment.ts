@@ -71,11 +71,11 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
   }
 
   function valueOf(setting: Setting<unknown>, variable: string, name: string): unknown {
+    const file = setting.secret === true ? source.env[`${variable}_FILE`] : undefined
     // What only the file says is called as it is there.
-    if (fromFile === undefined || isSet(source, variable)) names.set(name, variable)
+    if (fromFile === undefined || isSet(source, variable)) names.set(name, file === undefined ? variable : `${variable}_FILE`)
     note(setting)
     if (setting.secret !== true) return source.env[variable]
-    const file = source.env[`${variable}_FILE`]
     if (file === undefined) return source.env[variable] === undefined ? undefined : { env: variable }
     if (source.env[variable] !== undefined) faults.push(`${variable} and ${variable}_FILE are both set: remove one of them.`)
     return { file }

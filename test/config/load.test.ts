@@ -160,9 +160,9 @@ t.test('NAME_FILE reads a secret from a file, and reads it anew', async t => {
   writeFileSync(file, '\uFEFFnext\r\n')
   t.equal(revealed(settings), 'next')
   t.same(faultsOf({ ...FOUR, AZURE_CLIENT_SECRET_FILE: file }), ['AZURE_CLIENT_SECRET and AZURE_CLIENT_SECRET_FILE are both set: remove one of them.'])
-  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }), [/^AZURE_CLIENT_SECRET names a file that cannot be read \(ENOENT\): mend/])
+  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }), [/^AZURE_CLIENT_SECRET_FILE names a file that cannot be read \(ENOENT\): mend/])
   writeFileSync(file, ' \n')
-  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [/^AZURE_CLIENT_SECRET names a file that is empty/])
+  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [/^AZURE_CLIENT_SECRET_FILE names a file that is empty/])
 })
 
 t.test('beyond loopback it starts only when the operator says so', async t => {
