@@ -11,7 +11,7 @@ export interface OutboundAgent {
   readonly reads: Dispatcher
   /** For requests that must not be sent twice: only connections that were used a moment ago, or new ones. */
   readonly writes: Dispatcher
-  /** Whether the connection that a request is just put on was made for it; only to be asked in that moment. Left out where that is not known. */
+  /** Whether the connection that a request is just put on was made for it; asked in that moment. Left out: not known. */
   readonly isNew?: () => boolean
   /** Ends idle connections at once, the others when their request is over. */
   readonly close: () => Promise<void>
@@ -36,7 +36,9 @@ const LARGEST_HEAD = 128 * 1024
 
 /** Makes the agent. Certificates are always verified; `NODE_EXTRA_CA_CERTS` adds authorities. */
 export function createAgent({ connectTimeout, connections, environment = process.env }: AgentOptions): OutboundAgent {
-  const tls = { timeout: connectTimeout, minVersion: 'TLSv1.2', rejectUnauthorized: true, autoSelectFamily: true } as const
+  const tls = {
+    timeout: connectTimeout, minVersion: 'TLSv1.2', rejectUnauthorized: true, autoSelectFamily: true,
+  } as const
   const direct = buildConnector(tls)
   const tunnels = new Map<string, buildConnector.connector>()
   const proxied: Tunnel[] = []

@@ -6,6 +6,7 @@ import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
 import { limitConcurrency } from './concurrency.ts'
 import { keepDeadlines } from './deadline.ts'
 import { dispatch } from './dispatch.ts'
+import type { Gate } from './dispatch.ts'
 import { explainFailures } from './failures.ts'
 import { createHold } from './hold.ts'
 import { keepBody } from './keep-body.ts'
@@ -56,7 +57,9 @@ export interface ConnectOptions {
 const RETRIES = 0.2
 
 /** How to speak to `target`. */
-export function connect(target: Target, { agent, credential, watch: counted, log, bodyLimit }: ConnectOptions): Connection {
+export function connect(
+  target: Target, { agent, credential, watch: counted, log, bodyLimit }: ConnectOptions,
+): Connection {
   const line = logged(log, target.name)
   function watch(event: DynamicsEvent): void {
     line(event)
@@ -67,7 +70,10 @@ export function connect(target: Target, { agent, credential, watch: counted, log
   const places = createPlaces({ most: target.concurrency, queue: target.queue, watch })
   const circuit = createCircuit(watch)
   const rates = readRates(places, watch)
-  const gate = { keepsBack: (departure: Parameters<typeof hold.keepsBack>[0]) => hold.keepsBack(departure) ? HELD : undefined, connected: circuit.connected }
+  const gate: Gate = {
+    keepsBack: (departure) => hold.keepsBack(departure) ? HELD : undefined,
+    connected: circuit.connected,
+  }
 
   // Each step wraps the one above it, so a request meets the last one first.
   let send = dispatch(agent, target.url.origin, patience, gate)
@@ -87,7 +93,11 @@ export function connect(target: Target, { agent, credential, watch: counted, log
   return {
     send,
     state: () => ({
-      circuit: circuit.isOpen() ? 'open' : 'closed', ...places.state(), hold: hold.remaining(), held: hold.waiting(), rates: rates.last(),
+      ...places.state(),
+      circuit: circuit.isOpen() ? 'open' : 'closed',
+      hold: hold.remaining(),
+      held: hold.waiting(),
+      rates: rates.last(),
     }),
     close() {
       hold.close()

@@ -11,8 +11,9 @@ export interface Deadlines {
 }
 
 /**
- * Ends a request at its own `deadline`, if the answer has not begun by then, and at `totalTimeout` after it came, also within
- * the answer's body. A deadline is rare and has a timer; the total is the same for all, so one timer watches the oldest.
+ * Ends a request at its own `deadline`, if the answer has not begun by then, and at `totalTimeout` after it came, also
+ * within the answer's body. A deadline is rare and has a timer; the total is the same for all, so one timer watches the
+ * oldest.
  */
 export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
   let oldest: Running | undefined
@@ -55,7 +56,7 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
       const one = add(request.departure)
       let answer
       try {
-        answer = request.deadline === undefined ? await send(request) : await untilDeadline(send, request, request.deadline)
+        answer = await (request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline))
       } catch (error) {
         remove(one)
         throw error
@@ -67,7 +68,7 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
   }
 }
 
-/** A request under way, between those that came just before and after it: a `Map` costs more than the rest of this file. */
+/** A request under way, between those that came before and after it: a `Map` costs more than the rest of this file. */
 interface Running {
   readonly departure: Departure
   readonly end: number
@@ -76,7 +77,9 @@ interface Running {
 }
 
 async function untilDeadline(send: Send, request: Outbound, deadline: number): ReturnType<Send> {
-  const late = (): void => request.departure.leave(new DynamicsTooSlow('the time that the caller gave is over (Prefer: wait)'))
+  const late = (): void => {
+    request.departure.leave(new DynamicsTooSlow('the time that the caller gave is over (Prefer: wait)'))
+  }
   const timer = setTimeout(late, Math.max(deadline - performance.now(), 0))
   try {
     return await send(request)

@@ -18,7 +18,7 @@ export function createDeparture(): Departure {
   }
 }
 
-/** What `arriving` brings, unless the request ends before: then the reason is thrown. For waits that nobody can cut short. */
+/** What `arriving` brings, unless the request ends before: then the reason is thrown. For what cannot be cut short. */
 export function unlessLeft<T>(departure: Departure, arriving: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     if (departure.reason === undefined) departure.onLeave = reject

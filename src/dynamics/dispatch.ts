@@ -36,7 +36,7 @@ const WORTH_READING = 64 * 1024
 
 /** What `dispatch` says and asks on the way. */
 export interface Gate {
-  /** A reason not to send now. Asked twice: before a connection is sought, and when there is one and nothing is written. */
+  /** A reason not to send now. Asked before a connection is sought, and when there is one and nothing is written. */
   readonly keepsBack: (departure: Departure) => Error | undefined
   /** A connection stands. */
   readonly connected: () => void
@@ -48,7 +48,9 @@ export interface Gate {
  *
  * @throws Failure when no answer came, and what `gate` keeps the request back for
  */
-export function dispatch(agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>, origin: string, patience: Patience, gate: Gate): Send {
+export function dispatch(
+  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>, origin: string, patience: Patience, gate: Gate,
+): Send {
   return (request) => new Promise((resolve, reject) => {
     const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
     const reason = request.departure.reason ?? gate.keepsBack(request.departure)
@@ -123,7 +125,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
     if (status < 200) {
-      if (++this.#heralds > HERALDS) this.#abort?.(new DynamicsAnswerInvalid({ cause: new Error('too many answers of 1xx') }))
+      if (++this.#heralds > HERALDS) this.#abort?.(new DynamicsAnswerInvalid({ cause: new Error('too many 1xx') }))
       return true
     }
     this.status = status
@@ -222,7 +224,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     }
   }
 
-  /** Lets go of everything, because undici holds on to this object for longer: the garbage collector would carry it all along. */
+  /** Lets go of everything: undici holds on to this object for longer, and the garbage collector would carry it along. */
   #end(): void {
     const whenOver = this.#whenOver
     this.#over = true

@@ -7,10 +7,14 @@ import type { Send } from './send.ts'
 
 /** What went wrong on the way to an answer, as far as it decides what is done about it. */
 export type FailureKind =
-  | 'unreachable' | 'untrusted' | 'connect-timeout' | 'head-timeout' | 'broke-off' | 'answer-invalid' | 'request-invalid' | 'stopping' | 'ours'
+  | 'unreachable' | 'untrusted' | 'connect-timeout' | 'head-timeout' | 'broke-off'
+  | 'answer-invalid' | 'request-invalid' | 'stopping' | 'ours'
 
 /** OpenSSL's and Node's codes for certificates and for connections that cannot be secured. */
 const UNTRUSTED = /CERT|^UNABLE_TO_VERIFY|^ERR_(TLS|SSL)/
+
+const REQUEST_INVALID = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'])
+const ANSWER_INVALID = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 
 /** Tells what a failure is from undici's and Node's codes. */
 export function kindOf({ cause, sent }: Failure): FailureKind {
@@ -19,15 +23,19 @@ export function kindOf({ cause, sent }: Failure): FailureKind {
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || (!sent && code === 'ETIMEDOUT')) return 'connect-timeout'
   if (code === 'UND_ERR_HEADERS_TIMEOUT') return 'head-timeout'
   if (code === 'UND_ERR_CLOSED' || code === 'UND_ERR_DESTROYED') return 'stopping'
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' || code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') return 'request-invalid'
+  if (REQUEST_INVALID.has(code)) return 'request-invalid'
   // What is wrong with a certificate is still wrong a moment later.
   if (!sent) return UNTRUSTED.test(code) ? 'untrusted' : 'unreachable'
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'answer-invalid'
-  return 'broke-off'
+  return code.startsWith('HPE_') || ANSWER_INVALID.has(code) ? 'answer-invalid' : 'broke-off'
 }
 
+/** How long is waited for what, in milliseconds. */
+type Waits = Patience & { readonly connect: number }
+
+const MALFORMED = 'The head of the request cannot be passed on, or its body is not as long as it says.'
+
 /** Turns a failure into the error that the caller is answered with; what undici said stays its `cause`. */
-export function explainFailures(send: Send, patience: Patience & { readonly connect: number }): Send {
+export function explainFailures(send: Send, patience: Waits): Send {
   return async (request) => {
     try {
       return await send(request)
@@ -37,15 +45,15 @@ export function explainFailures(send: Send, patience: Patience & { readonly conn
   }
 }
 
-function explained(failure: Failure, patience: Patience & { readonly connect: number }): Error {
+function explained(failure: Failure, { connect, head }: Waits): Error {
   const cause = failure.cause as Error
   switch (kindOf(failure)) {
     case 'unreachable': case 'untrusted': return new DynamicsUnreachable({ cause })
-    case 'connect-timeout': return new DynamicsTooSlow(`no connection within ${patience.connect} ms (CONNECT_TIMEOUT)`, { cause })
-    case 'head-timeout': return new DynamicsTooSlow(`its answer did not begin within ${patience.head} ms (REQUEST_TIMEOUT)`, { cause })
+    case 'connect-timeout': return new DynamicsTooSlow(`no connection within ${connect} ms (CONNECT_TIMEOUT)`, { cause })
+    case 'head-timeout': return new DynamicsTooSlow(`no answer began within ${head} ms (REQUEST_TIMEOUT)`, { cause })
     case 'broke-off': return new DynamicsBrokeOff({ cause })
     case 'answer-invalid': return new DynamicsAnswerInvalid({ cause })
-    case 'request-invalid': return new BadRequest('The head of the request cannot be passed on, or its body is not as long as it says.', { cause })
+    case 'request-invalid': return new BadRequest(MALFORMED, { cause })
     case 'stopping': return retryLater(new Stopping({ cause }), 1000)
     case 'ours': return cause
   }

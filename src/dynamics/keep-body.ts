@@ -34,10 +34,10 @@ export function keepBody(send: Send, limit: number): Send {
   return (request) => {
     const { body, bodyLength, departure } = request
     if (body === undefined || Buffer.isBuffer(body)) return send(request)
-    if (bodyLength !== undefined && bodyLength > limit) return send({ ...request, headers: framed(request.headers, bodyLength) })
+    if (bodyLength !== undefined && bodyLength > limit) return send(framed(request))
     return read(body, limit, room, departure).then((whole) => {
       if (whole !== undefined) return sendKept(request, whole)
-      return send(bodyLength === undefined ? request : { ...request, headers: framed(request.headers, bodyLength) })
+      return send(framed(request))
     })
   }
 }
@@ -90,6 +90,8 @@ function read(body: Readable, limit: number, room: Room, departure: Departure): 
   })
 }
 
-function framed(headers: readonly string[], length: number): readonly string[] {
-  return [...headers, 'content-length', String(length)]
+/** A body that flows says how long it is, where its sender has said so. */
+function framed(request: Outbound): Outbound {
+  const { headers, bodyLength } = request
+  return bodyLength === undefined ? request : { ...request, headers: [...headers, 'content-length', String(bodyLength)] }
 }

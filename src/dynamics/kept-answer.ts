@@ -31,7 +31,8 @@ export async function keep(answer: Answer, { departure }: Pick<Outbound, 'depart
 export function withHeader(answer: Answer, name: string, value: string): Answer {
   const headers: Buffer[] = []
   for (let index = 0; index < answer.headers.length; index += 2) {
-    if (answer.headers[index]!.toString('latin1').toLowerCase() !== name) headers.push(answer.headers[index]!, answer.headers[index + 1]!)
+    const one = answer.headers[index]!
+    if (one.toString('latin1').toLowerCase() !== name) headers.push(one, answer.headers[index + 1]!)
   }
   headers.push(Buffer.from(name), Buffer.from(value))
   return { status: answer.status, headers, body: answer.body }
@@ -46,7 +47,10 @@ function keptBody(bytes: Buffer): AnswerBody {
       if (bytes.length > 0) sink.write(bytes)
       sink.end()
     },
-    whole: (limit) => bytes.length > limit ? Promise.reject(new Error(`the body is larger than ${limit} bytes`)) : Promise.resolve(bytes),
+    async whole(limit) {
+      if (bytes.length > limit) throw new Error(`the body is larger than ${limit} bytes`)
+      return bytes
+    },
     discard() {},
     whenOver: (callback) => callback(),
   }

@@ -11,8 +11,8 @@ const LIMITS = new Map<number, Limit>([
 ])
 
 /**
- * Tells the limit from the body of a 429. Its code is hexadecimal (`0x80072322`), or the same 32 bits as a decimal number with
- * a sign.
+ * Tells the limit from the body of a 429. Its code is hexadecimal (`0x80072322`), or the same 32 bits as a decimal
+ * number with a sign.
  *
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/api-limits
  */
@@ -76,7 +76,9 @@ export function ratesOf(answer: Answer): Rates | undefined {
   const requests = amount(header(answer, 'x-ms-ratelimit-burst-remaining-xrm-requests'))
   const seconds = amount(header(answer, 'x-ms-ratelimit-time-remaining-xrm-requests'))
   const parallel = amount(header(answer, 'x-ms-dop-hint'))
-  return requests === undefined && seconds === undefined && parallel === undefined ? undefined : { requests, seconds, parallel }
+  return requests === undefined && seconds === undefined && parallel === undefined
+    ? undefined
+    : { requests, seconds, parallel }
 }
 
 /** `1,200.00` is twelve hundred. */

@@ -31,8 +31,8 @@ const STEP = 2000
 const DARING_STEP = 30_000
 
 /**
- * Places for `most` requests, and a queue for `queue` more. Places that become free go around among the fairness keys, and
- * where the queue is full the key with most waiting loses its newest: a busy caller cannot crowd out the others.
+ * Places for `most` requests, and a queue for `queue` more. Places that become free go around among the fairness keys,
+ * and where the queue is full the key with most waiting loses its newest: a busy caller cannot crowd out the others.
  *
  * @param clock milliseconds, rising
  */
@@ -44,7 +44,7 @@ export function createPlaces(
   let limit = most
   /** So many at once were too many. */
   let tooMany = Infinity
-  /** The requests that were there when the last refusals began, and how many of them were refused: the others were not too many. */
+  /** How many were there when the last refusals began, and how many of them were refused: the others were not too many. */
   let burst = { at: -Infinity, atOnce: 0, refused: 0 }
   let announced = most
   /** When the limit was last changed, on the clock of `performance.now()`. */

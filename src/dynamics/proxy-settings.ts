@@ -1,8 +1,8 @@
 /**
  * The proxy of the network that leads to a host, or `undefined` where there is none.
  *
- * As curl and Node do: small letters count before capitals; NO_PROXY lists hosts, `.suffixes` and `host:port`, separated by commas
- * or blanks, and `*` for all. HTTP_PROXY stands in where HTTPS_PROXY is not set.
+ * As curl and Node do: small letters count before capitals; NO_PROXY lists hosts, `.suffixes` and `host:port`, separated
+ * by commas or blanks, and `*` for all. HTTP_PROXY stands in where HTTPS_PROXY is not set.
  */
 export function proxyFor(
   { protocol, hostname, port }: { readonly protocol: string, readonly hostname: string, readonly port: string },
@@ -15,7 +15,8 @@ export function proxyFor(
   if (proxy === undefined || proxy === '') return undefined
   const except = environment['no_proxy'] || environment['NO_PROXY'] || ''
   const number = port || (protocol === 'https:' ? '443' : '80')
-  if (except.split(/[,\s]+/).some((entry) => covers(entry.toLowerCase(), hostname.toLowerCase(), number))) return undefined
+  const host = hostname.toLowerCase()
+  if (except.toLowerCase().split(/[,\s]+/).some((entry) => covers(entry, host, number))) return undefined
   return new URL(proxy.includes('://') ? proxy : `http://${proxy}`)
 }
 

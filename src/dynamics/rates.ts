@@ -4,8 +4,14 @@ import type { Places } from './places.ts'
 import type { Answer } from './send.ts'
 import type { Watch } from './watch.ts'
 
-/** Listens to what Dynamics says of its limits with every answer: now and then is enough. */
-export function readRates(places: Pick<Places, 'suggest'>, watch: Watch): { readonly read: (answer: Answer) => void, readonly last: () => Rates | undefined } {
+/** What Dynamics says of its limits with every answer. */
+export interface RateReader {
+  readonly read: (answer: Answer) => void
+  readonly last: () => Rates | undefined
+}
+
+/** Listens to what Dynamics says of its limits: now and then is enough. */
+export function readRates(places: Pick<Places, 'suggest'>, watch: Watch): RateReader {
   let last: Rates | undefined
   let next = 0
   return {

@@ -34,7 +34,7 @@ export function retry(send: Send, budget: RetryBudget, watch: Watch): Send {
       if (trouble === 'stale-connection' || budget.take()) {
         watch({ kind: 'retry', trouble })
         answer?.body.discard()
-        if (trouble === 'busy' || trouble === 'deadlock') await pause(request.departure, BREATH * (0.5 + Math.random() / 2))
+        if (answer !== undefined) await pause(request.departure, BREATH * (0.5 + Math.random() / 2))
         return send(request)
       }
       watch({ kind: 'retry-budget', trouble })
@@ -52,7 +52,8 @@ function troubleOf(failure: Failure): Trouble | undefined {
   switch (kindOf(failure)) {
     case 'unreachable': return 'no-connection'
     case 'broke-off': return failure.reused ? 'stale-connection' : 'broke-off'
-    case 'untrusted': case 'connect-timeout': case 'head-timeout': case 'answer-invalid': case 'request-invalid': case 'stopping': case 'ours': return undefined
+    case 'untrusted': case 'connect-timeout': case 'head-timeout': case 'answer-invalid':
+    case 'request-invalid': case 'stopping': case 'ours': return undefined
   }
 }
 

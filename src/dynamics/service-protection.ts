@@ -24,13 +24,20 @@ export interface Patient {
   readonly watch: Watch
 }
 
+/** A 429, and what it says. */
+interface Refusal {
+  readonly refusal: Answer
+  readonly limit: Limit
+  readonly delay: number
+}
+
 /** A limit on requests at once is over as soon as some of them are; the others do not wait long for it. */
 const CONCURRENCY_HOLD = 1000
 
 /**
- * Waits out Dynamics' service protection limits. A request that was refused with 429 was not carried out, and is sent again
- * when Dynamics says so, while its caller has that much patience; until then no other request is sent either, for that
- * makes the wait longer.
+ * Waits out Dynamics' service protection limits. A request that was refused with 429 was not carried out, and is sent
+ * again when Dynamics says so, while its caller has that much patience; until then no other request is sent either, for
+ * that makes the wait longer.
  *
  * @throws LimitHolds when a limit holds for longer than the request may wait
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/api-limits
@@ -58,12 +65,13 @@ export function respectLimits(send: Send, { hold, maxRetryWait, queue, tooMany, 
       const waits = isRepeatable(request) && mayWait(request, waited, wait)
       watch({ kind: 'limit', limit, wait, waits })
       if (!waits) return withHeader(refusal, 'retry-after', seconds(wait))
-      waited += await measured(request, limit === 'concurrency' ? pause(request.departure, delay) : hold.wait(request.departure))
+      const { departure } = request
+      waited += await measured(request, limit === 'concurrency' ? pause(departure, delay) : hold.wait(departure))
     }
   }
 
   /** Reads a 429. The hold begins at once, and is as long as it says until the limit is known. */
-  async function read(request: Outbound, answer: Answer, attempts: number): Promise<{ refusal: Answer, limit: Limit, delay: number }> {
+  async function read(request: Outbound, answer: Answer, attempts: number): Promise<Refusal> {
     const delay = retryDelay(retryAfter(header(answer, 'retry-after'), Date.now()), attempts)
     const { news, relax } = hold.begin(delay)
     const refusal = await keep(answer, request)

@@ -14,8 +14,8 @@ export type Trouble =
   | 'deadlock'
 
 /**
- * Who is sent once more after what. What surely was not carried out may be repeated; what may have been, only where twice
- * is the same as once and nothing is written. Timeouts are not here: the time is used up.
+ * Who is sent once more after what. What surely was not carried out may be repeated; what may have been, only where
+ * twice is the same as once and nothing is written. Timeouts are not here: the time is used up.
  */
 export const ONCE_MORE: Readonly<Record<Trouble, Readonly<Record<Outbound['repeatable'], boolean>>>> = {
   'no-connection': { read: true, idempotent: true, never: true },

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Pool, buildConnector } from 'undici'
 
 /** Connects through the network's proxy, which sees the name of the host and nothing that is said. */
@@ -19,14 +20,17 @@ export function tunnel(proxy: URL, tls: buildConnector.BuildOptions & { readonly
 
   return {
     connect(options, callback) {
-      const authority = `${options.hostname.includes(':') ? `[${options.hostname}]` : options.hostname}:${options.port || defaultPort(options)}`
-      toProxy.connect({ path: authority, headers: ['host', authority, ...authorization] }).then(({ statusCode, socket }) => {
+      const authority = authorityOf(options)
+      const headers = ['host', authority, ...authorization]
+      toProxy.connect({ path: authority, headers }).then(({ statusCode, socket: duplex }) => {
+        // undici's types know no more of it than that it goes both ways.
+        const socket = duplex as Socket
         if (statusCode !== 200) {
           socket.on('error', () => {}).destroy()
           return callback(new Error(`the proxy answered ${statusCode}`), null)
         }
-        if (options.protocol !== 'https:') return callback(null, socket as import('node:net').Socket)
-        within({ ...options, httpSocket: socket as import('node:net').Socket }, callback)
+        if (options.protocol !== 'https:') return callback(null, socket)
+        within({ ...options, httpSocket: socket }, callback)
       }, (error: Error) => callback(new Error('no way through the proxy', { cause: error }), null))
     },
     close: () => toProxy.destroy(),
@@ -37,6 +41,7 @@ function basic({ username, password }: URL): string {
   return Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
 }
 
-function defaultPort({ protocol }: buildConnector.Options): string {
-  return protocol === 'https:' ? '443' : '80'
+function authorityOf({ protocol, hostname, port }: buildConnector.Options): string {
+  const host = hostname.includes(':') ? `[${hostname}]` : hostname
+  return `${host}:${port || (protocol === 'https:' ? '443' : '80')}`
 }

@@ -1,4 +1,4 @@
-import type { Limit } from './limits.ts'
+import type { Limit, Rates } from './limits.ts'
 import type { Trouble } from './trouble.ts'
 
 /** What happens on the way to Dynamics, for the log and the metrics. Times are milliseconds. */
@@ -22,7 +22,7 @@ export type DynamicsEvent =
   /** Dynamics refused the access token; `repeated`: the request is sent once more with a new one. */
   | { readonly kind: 'token-refused', readonly repeated: boolean }
   /** What is left of Dynamics' limits, by its own account; `undefined` where it does not say. */
-  | { readonly kind: 'rates', readonly requests: number | undefined, readonly seconds: number | undefined, readonly parallel: number | undefined }
+  | ({ readonly kind: 'rates' } & Rates)
 
 /** Is told what happens, at once; must not throw. */
 export type Watch = (event: DynamicsEvent) => void
@@ -38,8 +38,8 @@ export function logged(log: Log, target: string | undefined): Watch {
   return (event) => {
     const facts = { target, ...event }
     switch (event.kind) {
-      case 'limit': return log.warn(facts, event.waits ? 'Dynamics\' limit was hit: the request waits' : 'Dynamics\' limit was hit: the caller gets the 429')
-      case 'held': return log.info(facts, event.waits ? 'a request waits for Dynamics\' limit' : 'a request was turned away: Dynamics\' limit holds')
+      case 'limit': return log.warn(facts, `Dynamics' limit was hit: ${event.waits ? 'the request waits' : 'the caller gets the 429'}`)
+      case 'held': return log.info(facts, `Dynamics' limit holds: a request ${event.waits ? 'waits' : 'was turned away'}`)
       case 'hold': return log.warn(facts, 'nothing is sent while Dynamics\' limit holds')
       case 'retry': return log.info(facts, 'a request is sent once more')
       case 'retry-budget': return log.warn(facts, 'a request is not sent once more: that was too often of late')

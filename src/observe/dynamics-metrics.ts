@@ -19,21 +19,31 @@ export interface DynamicsMetrics {
   readonly collect: readonly Collect[]
 }
 
+const TOKENS = ['fresh', 'stale', 'none'] as const
+
 /** What happens between the gateway and its targets. All labels are the settings' or this file's own words. */
 export function dynamicsMetrics(): DynamicsMetrics {
-  const limits = counter('gateway_limits_total', 'Answers of 429 by the limit that was hit; waited out, or passed on to the caller.', 'target', 'limit', 'outcome')
-  const held = counter('gateway_held_total', 'Requests that met a limit which held already; they waited, or were turned away.', 'target', 'outcome')
+  const limits = counter('gateway_limits_total', 'Answers of 429: waited out, or passed on.', 'target', 'limit', 'outcome')
+  const held = counter('gateway_held_total', 'Requests while a limit held: waited, or turned away.', 'target', 'outcome')
   const holds = counter('gateway_holds_total', 'Times that nothing was sent because of Dynamics\' limits.', 'target')
-  const retries = counter('gateway_retries_total', 'Requests that were sent once more, by trouble.', 'target', 'trouble')
-  const denied = counter('gateway_retries_denied_total', 'Requests that were not sent once more because too many had been.', 'target', 'trouble')
-  const queueFull = counter('gateway_queue_full_total', 'Requests that were turned away because too many waited.', 'target')
-  const opened = counter('gateway_circuit_opened_total', 'Times that connections to Dynamics were given up for a while.', 'target')
-  const refused = counter('gateway_token_refused_total', 'Answers of 401; the request was sent again with a new token, or could not be.', 'target', 'outcome')
+  const retries = counter('gateway_retries_total', 'Requests that were sent once more.', 'target', 'trouble')
+  const denied = counter('gateway_retries_denied_total', 'Requests that were not: too many had been.', 'target', 'trouble')
+  const queueFull = counter('gateway_queue_full_total', 'Requests turned away because too many waited.', 'target')
+  const opened = counter('gateway_circuit_opened_total', 'Times that connecting was given up for a while.', 'target')
+  const refused = counter('gateway_token_refused_total', 'Answers of 401: sent again, or given up.', 'target', 'outcome')
   const shown = new Map<string, Sources>()
 
   /** A reading of each target. */
-  const each = (name: string, help: string, value: (sources: Sources) => number | undefined, type?: 'gauge' | 'counter'): Collect =>
-    read(name, help, () => [...shown].map(([target, sources]) => ({ labels: { target }, value: value(sources) })), type)
+  function each(name: string, help: string, value: (sources: Sources) => number | undefined, type?: 'counter'): Collect {
+    return read(name, help, () => [...shown].map(([target, from]) => ({ labels: { target }, value: value(from) })), type)
+  }
+  /** A reading of each target's token, and of each way to one. */
+  function token(name: string, help: string, value: (state: TokenState) => number, type?: 'counter'): Collect {
+    return each(name, help, ({ credential }) => value(credential()), type)
+  }
+  function way(name: string, help: string, value: (state: ConnectionState) => number | undefined): Collect {
+    return each(name, help, ({ connection }) => value(connection()))
+  }
 
   return {
     watch: (target) => (event) => {
@@ -52,22 +62,22 @@ export function dynamicsMetrics(): DynamicsMetrics {
     show: (target, sources) => void shown.set(target, sources),
     collect: [
       ...[limits, held, holds, retries, denied, queueFull, opened, refused].map(({ collect }) => collect),
-      read('gateway_token_state', 'Whether the access token is fresh, stale (valid, renewal due) or none: 1 for what it is.', () => {
-        return [...shown].flatMap(([target, { credential }]) => (['fresh', 'stale', 'none'] as const)
+      read('gateway_token_state', 'Whether the token is fresh, stale (renewal due) or none: 1 for what it is.', () => {
+        return [...shown].flatMap(([target, { credential }]) => TOKENS
           .map((state) => ({ labels: { target, state }, value: credential().token === state ? 1 : 0 })))
       }),
-      each('gateway_token_expiry_seconds', 'Seconds until the access token expires.', ({ credential }) => Math.max(credential().validFor, 0) / 1000),
-      each('gateway_token_renewals_total', 'Access tokens fetched.', ({ credential }) => credential().renewals, 'counter'),
-      each('gateway_token_failures_total', 'Failed attempts to fetch an access token.', ({ credential }) => credential().failures, 'counter'),
-      each('gateway_circuit_open', '1 while connections to Dynamics are given up.', ({ connection }) => connection().circuit === 'open' ? 1 : 0),
-      each('gateway_hold_seconds', 'Seconds that nothing is sent for, by Dynamics\' limits.', ({ connection }) => connection().hold / 1000),
-      each('gateway_requests_held', 'Requests that wait for Dynamics\' limits.', ({ connection }) => connection().held),
-      each('gateway_requests_running', 'Requests that are at Dynamics.', ({ connection }) => connection().running),
-      each('gateway_requests_waiting', 'Requests that wait for their turn.', ({ connection }) => connection().waiting),
-      each('gateway_concurrency_limit', 'Requests that may be at Dynamics at once.', ({ connection }) => connection().limit),
-      each('gateway_remaining_requests', 'Requests that are left, as Dynamics last said.', ({ connection }) => connection().rates?.requests),
-      each('gateway_remaining_seconds', 'Seconds of execution that are left, as Dynamics last said.', ({ connection }) => connection().rates?.seconds),
-      each('gateway_suggested_parallel', 'Requests at once that Dynamics last suggested.', ({ connection }) => connection().rates?.parallel),
+      token('gateway_token_expiry_seconds', 'Seconds until the token expires.', ({ validFor }) => Math.max(validFor, 0) / 1000),
+      token('gateway_token_renewals_total', 'Tokens fetched.', ({ renewals }) => renewals, 'counter'),
+      token('gateway_token_failures_total', 'Failed attempts to fetch a token.', ({ failures }) => failures, 'counter'),
+      way('gateway_circuit_open', '1 while connecting is given up.', ({ circuit }) => circuit === 'open' ? 1 : 0),
+      way('gateway_hold_seconds', 'Seconds that nothing is sent for, by Dynamics\' limits.', ({ hold }) => hold / 1000),
+      way('gateway_requests_held', 'Requests that wait for Dynamics\' limits.', ({ held }) => held),
+      way('gateway_requests_running', 'Requests that are at Dynamics.', ({ running }) => running),
+      way('gateway_requests_waiting', 'Requests that wait for their turn.', ({ waiting }) => waiting),
+      way('gateway_concurrency_limit', 'Requests that may be at Dynamics at once.', ({ limit }) => limit),
+      way('gateway_remaining_requests', 'Requests that are left, says Dynamics.', ({ rates }) => rates?.requests),
+      way('gateway_remaining_seconds', 'Seconds of execution that are left, says Dynamics.', ({ rates }) => rates?.seconds),
+      way('gateway_suggested_parallel', 'Requests at once that Dynamics suggests.', ({ rates }) => rates?.parallel),
       each('gateway_users_known', 'Users that are remembered.', ({ users }) => users().users),
       each('gateway_users_unknown', 'E-mail addresses that are remembered to mean nobody.', ({ users }) => users().unknown),
     ],

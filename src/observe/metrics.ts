@@ -31,8 +31,8 @@ export function createMetrics({ delay, overloaded }: Pick<Overload, 'delay' | 'o
   const collect: readonly Collect[] = [
     ...requests.collect,
     ...dynamics.collect,
-    read('gateway_event_loop_delay_seconds', 'How late the event loop was of late: the median.', () => [{ labels: {}, value: delay() / 1000 }]),
-    read('gateway_overloaded', '1 while requests are turned away because the gateway has too much to do.', () => [{ labels: {}, value: overloaded() ? 1 : 0 }]),
+    one('gateway_event_loop_delay_seconds', 'How late the event loop was of late: the median.', () => delay() / 1000),
+    one('gateway_overloaded', '1 while requests are turned away: the gateway has too much to do.', () => overloaded() ? 1 : 0),
   ]
   let registry: Promise<Registry> | undefined
 
@@ -42,6 +42,10 @@ export function createMetrics({ delay, overloaded }: Pick<Overload, 'delay' | 'o
     show: dynamics.show,
     text: async () => (await (registry ??= registered(collect))).metrics(),
   }
+}
+
+function one(name: string, help: string, value: () => number): Collect {
+  return read(name, help, () => [{ labels: {}, value: value() }])
 }
 
 /** prom-client takes 50 ms to load, so it is only when somebody asks. */

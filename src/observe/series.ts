@@ -59,8 +59,9 @@ export function histogram(name: string, help: string, bounds: readonly number[])
         total += counts[index]!
         return { metricName: `${name}_bucket`, labels: { le }, value: total }
       })
-      const values = [...buckets, { metricName: `${name}_sum`, labels: {}, value: sum }, { metricName: `${name}_count`, labels: {}, value: total }]
-      return { name, help, type: 'histogram', values }
+      const summary = [['sum', sum], ['count', total]] as const
+      const values = summary.map(([suffix, value]): Value => ({ metricName: `${name}_${suffix}`, labels: {}, value }))
+      return { name, help, type: 'histogram', values: [...buckets, ...values] }
     },
   }
 }
