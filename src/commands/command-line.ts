@@ -34,13 +34,25 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   const { config } = options as { config?: string }
   switch (name) {
     case 'serve': return (await import('./serve.ts')).serve(loadSettings(environment(), config), settingsReader(config))
-    case 'check': return (await import('./check.ts')).check(options as { user?: string, json?: boolean }, await surroundings(config))
+    case 'check': return runCheck(options as { user?: string, json?: boolean }, config)
     case 'login': return withPort(options, async (port) => (await import('./login.ts')).login({ port, device: options['device'] === true }, await surroundings(config)))
     case 'logout': return (await import('./logout.ts')).logout({}, await surroundings(config))
     case 'consent': return withPort(options, async (port) => (await import('./consent.ts')).consent({ port, wait: options['wait'] === true }, await surroundings(config)))
     case 'key': return (await import('./key.ts')).key(print)
     case 'demo': return (await import('./demo.ts')).demo(options)
     case 'healthcheck': return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
+  }
+}
+
+/** With `--json` the faults of settings are JSON too. */
+async function runCheck(options: { readonly user?: string, readonly json?: boolean }, config: string | undefined): Promise<number> {
+  const { check } = await import('./check.ts')
+  try {
+    return await check(options, await surroundings(config))
+  } catch (error) {
+    if (!(error instanceof SettingsFault) || options.json !== true) throw error
+    print(`${JSON.stringify({ ok: false, faults: error.faults }, null, 2)}\n`)
+    return 1
   }
 }
 
@@ -78,6 +90,10 @@ function read(name: CommandName, words: readonly string[]): Options | number {
     const { values } = parseArgs({ args: [...words], options: { ...options, help: { type: 'boolean', short: 'h' } }, strict: true })
     return values['help'] === true ? print(help(name)) : values as Options
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
+      const [option = ''] = /--\w+/.exec((error as Error).message) ?? []
+      return complain(`${option} is not followed by what it needs, or by more than it takes.\n\n${help(name)}`)
+    }
     const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec((error as Error).message) ?? []
     const near = nearest(wrong, Object.keys(options))
     return complain(`${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.${near === undefined ? '' : ` Did you mean --${near}?`}\n\n${help(name)}`)

@@ -41,7 +41,7 @@ const badScope: Explanation = {
 const badAssertion: Explanation = {
   what: 'Entra does not accept the signed assertion of the credential.',
   why: 'The certificate is not the one that is registered, or what signed the assertion is not trusted for this app.',
-  todo: `Upload the certificate (its public part) at ${REGISTRATION} → Certificates & secrets → Certificates, and compare the thumbprint with the one in the gateway's log.`,
+  todo: `Upload the certificate (its public part) at ${REGISTRATION} → Certificates & secrets → Certificates, and compare its thumbprint there with the one that \`check\` and the gateway's log name.`,
 }
 
 const federation: Explanation = {

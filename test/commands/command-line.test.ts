@@ -33,6 +33,7 @@ t.test('names the nearest word for one that it does not know', async (t) => {
   t.match(await run(t, 'help', 'chek'), { status: 1, err: /Did you mean check\?/ })
   t.match(await run(t, 'frobnicate'), { status: 1, err: /See dynamics-gateway --help/ })
   t.match(await run(t, 'check', '--usr', 'a@b.c'), { status: 1, err: /check does not take --usr\. Did you mean --user\?/ })
+  t.match(await run(t, 'check', '--user'), { status: 1, err: /^--user is not followed by what it needs/ })
   t.match(await run(t, 'serve', 'now'), { status: 1, err: /serve does not take now/ })
   t.match(await run(t, 'login', '--port', 'x'), { status: 1, err: /--port is no port/ })
   t.match(await run(t, 'consent', '--port', '70000'), { status: 1, err: /--port is no port/ })

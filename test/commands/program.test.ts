@@ -50,6 +50,14 @@ t.test('check goes through to the end against a private authority', { timeout: 1
   t.notMatch(output.text, emulator.clientSecret)
 })
 
+t.test('check --json prints the faults of settings as JSON', { timeout: 120_000 }, async t => {
+  const { output } = await programFor(t, ['check', '--json'], { PORT: 'abc' })
+  await until(() => output.status !== undefined)
+
+  t.equal(output.status, 1)
+  t.match(JSON.parse(output.text), { ok: false, faults: [/^PORT/] })
+})
+
 t.test('check names an authority whose certificate is not trusted', { timeout: 120_000 }, async t => {
   const { output } = await programFor(t, ['check', '--json'], { NODE_EXTRA_CA_CERTS: '' })
   await until(() => output.status !== undefined)

@@ -6,7 +6,7 @@ import { TLSSocket } from 'node:tls'
 
 import { proxyFor } from '../../dynamics/proxy-settings.ts'
 import { ask } from './ask.ts'
-import { issuerShown, nameOf } from './shown-certificate.ts'
+import { certificateShown, day, nameOf } from './shown-certificate.ts'
 import { ok, skipped, StepFailure } from './step.ts'
 import type { Checking, Step } from './step.ts'
 
@@ -53,7 +53,7 @@ export const connection: Step = {
       if (status >= 500) return { result: 'warning', says: `reached, but it answers ${status}` }
       return ok(protocol === 'https:' ? certificateOf(socket) : 'reached, without TLS (this machine only)')
     } catch (error) {
-      throw await withIssuer(error, checking)
+      throw await withCertificate(error, checking)
     } finally {
       unsubscribe('undici:client:connected', connected)
     }
@@ -67,16 +67,11 @@ function certificateOf(socket: Socket | undefined): string {
 }
 
 /** Where a certificate is not trusted, whose it is tells the mend. */
-async function withIssuer(error: unknown, { target, env, emulated }: Checking): Promise<unknown> {
+async function withCertificate(error: unknown, { target, env, emulated }: Checking): Promise<unknown> {
   const { hostname, protocol, port } = new URL(target.url.origin)
   const direct = proxyFor({ protocol, hostname, port }, env) === undefined
   if (!(error instanceof StepFailure) || protocol !== 'https:' || !direct || emulated) return error
-  const issuer = await issuerShown(hostname, Number(port) || 443)
+  const shown = await certificateShown(hostname, Number(port) || 443)
   const { explanation } = error
-  return issuer === undefined ? error : new StepFailure({ ...explanation, why: `${explanation.why} The certificate shown is from ${issuer}.` })
-}
-
-function day(date: string): string {
-  const time = Date.parse(date)
-  return Number.isNaN(time) ? date : new Date(time).toISOString().slice(0, 10)
+  return shown === undefined ? error : new StepFailure({ ...explanation, why: `${explanation.why} The certificate shown is ${shown}.` })
 }

@@ -5,21 +5,31 @@ import type { PeerCertificate } from 'node:tls'
 const PATIENCE = 5000
 
 /**
- * Who issued the certificate that a host shows, where it is not trusted: names the proxy that opens TLS, or the private authority.
+ * Whose the certificate is that a host shows, where it is not trusted: names the proxy that opens TLS, the private authority, or the
+ * host that answers in place of another.
  * The connection is refused as ever, and nothing is sent on it.
  */
-export function issuerShown(host: string, port: number): Promise<string | undefined> {
+export function certificateShown(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    let issuer: string | undefined
+    let shown: string | undefined
     const socket = connect({ host, port, servername: host, minVersion: 'TLSv1.2' })
     const done = (): void => {
       socket.destroy()
-      resolve(issuer)
+      resolve(shown)
     }
     // Comes before the certificate is judged.
-    socket.prependListener('secure', () => { issuer = nameOf(socket.getPeerCertificate().issuer) })
+    socket.prependListener('secure', () => {
+      const { issuer, subject, valid_to: end } = socket.getPeerCertificate()
+      shown = `from ${nameOf(issuer)}, for ${nameOf(subject)}, until ${day(end)}`
+    })
     socket.setTimeout(PATIENCE, done).once('error', done).once('secureConnect', done)
   })
+}
+
+/** The day of a certificate's date. */
+export function day(date: string): string {
+  const time = Date.parse(date)
+  return Number.isNaN(time) ? date : new Date(time).toISOString().slice(0, 10)
 }
 
 /** The name of a certificate's subject or issuer, for people. */
