@@ -1,4 +1,6 @@
 import type { Server } from 'node:http'
+import { Server as NetServer } from 'node:net'
+import type { Socket } from 'node:net'
 
 /** How long connections that carry no request may still bring one after the gateway was told to stop. */
 const LINGER = 300
@@ -20,6 +22,11 @@ export function drainOf({ server, stop, close }: Draining, patience: number): { 
   const { promise: over, resolve } = withResolvers()
   let linger: NodeJS.Timeout | undefined
   let closing = false
+  const connections = new Set<Socket>()
+  server.on('connection', (socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
   return {
     over,
     next: () => {
@@ -38,12 +45,34 @@ export function drainOf({ server, stop, close }: Draining, patience: number): { 
     if (closing) return
     closing = true
     const late = setTimeout(() => server.closeAllConnections(), patience)
-    server.close(() => {
-      clearTimeout(late)
-      close().then(resolve, resolve)
+    onceAllAreAccepted(server, () => {
+      // The server's own `close` would also end connections that were accepted a moment ago, and whose request is on its way.
+      NetServer.prototype.close.call(server, () => {
+        clearTimeout(late)
+        clearTimeout(idle)
+        server.close() // what it does beyond: its timer ends
+        close().then(resolve, resolve)
+      })
     })
-    server.closeIdleConnections()
+    const idle = setTimeout(() => {
+      server.closeIdleConnections()
+      // Node does not count those as idle that never said anything.
+      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
+    }, LINGER)
   }
+}
+
+/** Calls back when no connection waits to be accepted, for the system resets those; after a while also when more and more come. */
+function onceAllAreAccepted(server: Server, callback: () => void): void {
+  const until = performance.now() + LINGER
+  let accepted = true
+  server.on('connection', () => { accepted = true })
+  // Node accepts one connection in each turn of its loop.
+  setImmediate(function turn() {
+    if (!accepted || performance.now() > until) return callback()
+    accepted = false
+    setImmediate(turn)
+  })
 }
 
 /** `Promise.withResolvers`, which Node 20 lacks. */

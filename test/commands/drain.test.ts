@@ -1,0 +1,74 @@
+import { once } from 'node:events'
+import { createServer, get } from 'node:http'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { drainOf } from '../../src/commands/drain.ts'
+
+t.test('callers that come on new connections until the last moment are answered or not let in, never cut off', async (t) => {
+  const { server, drain } = await draining(t)
+  const outcomes: string[] = []
+  async function calling(): Promise<void> {
+    for (;;) {
+      const outcome = await call(server)
+      if (outcome === 'ECONNREFUSED') return
+      outcomes.push(outcome)
+    }
+  }
+  const callers = Array.from({ length: 50 }, calling)
+  await pause(200)
+  drain.next()
+  await Promise.all([...callers, drain.over])
+
+  t.same([...new Set(outcomes)], ['200'])
+})
+
+t.test('a connection that was made before asks a little later and is answered', async (t) => {
+  const { server, drain } = await draining(t)
+  drain.next()
+  await pause(200)
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  await once(socket, 'connect')
+  await pause(200)
+  socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+  const chunks: Buffer[] = []
+  for await (const chunk of socket) chunks.push(chunk as Buffer)
+
+  t.match(Buffer.concat(chunks).toString(), /^HTTP\/1\.1 200 /)
+  await drain.over
+})
+
+t.test('idle connections do not hold the end, and a second call cuts what runs', async (t) => {
+  const { server, drain } = await draining(t, () => undefined)
+  const { port } = server.address() as AddressInfo
+  const idle = connect(port, '127.0.0.1').on('error', () => undefined)
+  const running = call(server)
+  await once(idle, 'connect')
+  drain.next()
+  await once(idle.resume(), 'close')
+  drain.next()
+
+  t.equal(await running, 'ECONNRESET')
+  await drain.over
+})
+
+async function draining(t: Test, answer = (respond: () => void): void => void setTimeout(respond, 20)) {
+  const server = createServer((_request, response) => answer(() => response.setHeader('connection', 'close').end('whole')))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => server.closeAllConnections())
+  return { server, drain: drainOf({ server, stop: () => undefined, close: async () => undefined }, 10_000) }
+}
+
+/** The status, or the code of what went wrong. */
+function call(server: Server): Promise<string> {
+  const { port } = server.address() as AddressInfo | null ?? { port: 1 }
+  return new Promise((resolve) => {
+    get({ host: '127.0.0.1', port, agent: false }, (response) => {
+      response.resume().on('end', () => resolve(String(response.statusCode))).on('error', (error) => resolve(error.message))
+    }).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+  })
+}
