@@ -69,7 +69,8 @@ console.log(Object.fromEntries([...outcomes].sort()))
 const verdicts = [
   ...twice, ...wrong.slice(0, 20),
   ...emulator.faults.violations > 0 ? [`${emulator.faults.violations} requests while a limit held`] : [],
-  ...after.descriptors > before.descriptors + 20 ? ['descriptors are not given back'] : [],
+  // Idle connections to Dynamics are kept for a minute.
+  ...after.descriptors > before.descriptors + 64 ? ['descriptors are not given back'] : [],
   ...after.timers > before.timers + 5 ? ['timers are not given back'] : [],
   ...after.rss > before.rss * 1.2 ? ['memory is not given back'] : [],
 ]
