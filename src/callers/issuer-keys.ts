@@ -6,9 +6,8 @@ import type { ReadJson } from './read-json.ts'
 
 /**
  * The public keys of a token issuer. They are read when first needed, every ten minutes from then on, and when a
- * token names a key that is not among them (the issuer has changed its keys), but not more than twice a minute. While
- * the
- * issuer cannot be reached the known keys hold for a day.
+ * token names a key that is not among them (the issuer has changed its keys), but for invented keys only a few times a
+ * minute. While the issuer cannot be reached the known keys hold for a day.
  *
  * @param jwks where the keys are; `undefined`: where the issuer's discovery document says
  * @param now milliseconds, for tests
@@ -19,7 +18,8 @@ export function issuerKeys(
 ): JWTVerifyGetKey {
   let keys: ReturnType<typeof createLocalJWKSet> | undefined
   let readAt = -Infinity
-  let triedAt = -Infinity
+  /** When the last few attempts were made. */
+  const attempts: number[] = []
   let failure: unknown
   let reading: Promise<void> | undefined
 
@@ -37,15 +37,22 @@ export function issuerKeys(
     }
   }
 
-  /** Reads the keys, once for all who wait for them, and not again right after an attempt. */
+  /** Reads the keys, once for all who wait for them, and not again and again. */
   function read(): Promise<void> {
-    if (reading === undefined && now() - triedAt < (failure === undefined ? COOLDOWN : PAUSE)) return Promise.resolve()
+    if (reading === undefined && !rested()) return Promise.resolve()
     reading ??= attempt().finally(() => { reading = undefined })
     return reading
   }
 
+  function rested(): boolean {
+    const sinceLast = now() - (attempts.at(-1) ?? -Infinity)
+    if (failure !== undefined) return sinceLast >= PAUSE
+    return sinceLast >= COOLDOWN || attempts.length < AT_ONCE || now() - attempts[0]! >= MINUTE
+  }
+
   async function attempt(): Promise<void> {
-    triedAt = now()
+    attempts.push(now())
+    if (attempts.length > AT_ONCE) attempts.shift()
     failure = undefined
     try {
       keys = createLocalJWKSet(await readJson(jwks ?? await discovered()) as JSONWebKeySet)
@@ -69,5 +76,8 @@ export function issuerKeys(
 
 const REREAD = 10 * 60_000
 const LONGEST = 24 * 3_600_000
+const MINUTE = 60_000
+/** Attempts within a minute that need no pause between them. */
+const AT_ONCE = 5
 const COOLDOWN = 30_000
 const PAUSE = 5000
