@@ -57,7 +57,15 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       const { map, outbound } = prepare(request)
       // The caller waits with its body until the gateway wants it.
       if (outbound.body !== undefined && request.raw.headers.expect !== undefined) reply.raw.writeContinue()
-      send(outbound).then((answer) => pass(answer, request, reply, outbound, map), (error: unknown) => void reply.send(refusalOf(error)))
+      send(outbound).then((answer) => {
+        try {
+          pass(answer, request, reply, outbound, map)
+        } catch (cause) {
+          // A `$batch` answer that cannot be read, or a header that may not be written: nothing has gone out yet.
+          answer.body.discard()
+          void reply.send(new DynamicsAnswerInvalid({ cause }))
+        }
+      }, (error: unknown) => void reply.send(refusalOf(error)))
     },
   })
 
@@ -106,22 +114,16 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     headers.push('x-request-id', exchange.id, 'server-timing', serverTiming(exchange.spent))
     if (cors !== undefined) headers.push(...cors)
     if (stopping()) headers.push('connection', 'close')
-    try {
-      deliver(body, reply.raw, {
-        status,
-        headers,
-        contentLength: transform === undefined ? head.contentLength : undefined,
-        hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
-        coding,
-        transform,
-      })
-      const { token, user, wait, dynamics } = exchange.spent
-      exchange.own = performance.now() - exchange.started - token - user - wait - dynamics
-    } catch (cause) {
-      // A header that may not be written: nothing of the answer has gone out yet.
-      body.discard()
-      void reply.send(new DynamicsAnswerInvalid({ cause }))
-    }
+    deliver(body, reply.raw, {
+      status,
+      headers,
+      contentLength: transform === undefined ? head.contentLength : undefined,
+      hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
+      coding,
+      transform,
+    })
+    const { token, user, wait, dynamics } = exchange.spent
+    exchange.own = performance.now() - exchange.started - token - user - wait - dynamics
   }
 }
 

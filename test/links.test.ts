@@ -128,3 +128,17 @@ t.test('leads to images by the relative links of image columns', async (t) => {
 
   t.equal(emulator.received.at(-1)?.url, `/Image/download.aspx?Entity=account&Attribute=entityimage&Id=${accountId(1)}`)
 })
+
+t.test('answers 502 for the answer to a $batch that cannot be read, and goes on', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers: { 'content-type': 'multipart/mixed' }, body: '--x', path: 'batch' })
+  const body = ['--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'GET /accounts?$top=1 HTTP/1.1', '', '', '--b--', ''].join('\r\n')
+  const ask = async (): Promise<Response> => fetch(`${url}/$batch`, { method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary=b' } })
+
+  const broken = await ask()
+  const next = await ask()
+
+  t.equal(broken.status, 502)
+  t.match(await broken.json(), { error: { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' } })
+  t.equal(next.status, 200)
+})
