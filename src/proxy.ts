@@ -122,8 +122,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       coding,
       transform,
     })
-    const { token, user, wait, dynamics } = exchange.spent
-    exchange.own = performance.now() - exchange.started - token - user - wait - dynamics
+    const { spent } = exchange
+    exchange.own = performance.now() - exchange.started - spent.token - spent.user - spent.wait - spent.dynamics
   }
 }
 
