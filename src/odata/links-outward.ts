@@ -59,7 +59,8 @@ const LINKS: ReadonlySet<string> = new Set([
   'context', 'id', 'nextLink', 'deltaLink', 'editLink', 'readLink', 'navigationLink', 'associationLink',
   'mediaReadLink', 'mediaEditLink',
 ].flatMap((name) => [`@odata.${name}`, `@${name}`]))
-const BACKGROUND_LINKS: ReadonlySet<string> = new Set([...LINKS, '"location'])
+const LOCATION = '"location'
+const BACKGROUND_LINKS: ReadonlySet<string> = new Set([...LINKS, LOCATION])
 
 const LONGEST_NAME = '@odata.associationLink'.length
 const LOOK_BACK = 256
@@ -109,15 +110,20 @@ function isLink(bytes: Buffer, before: Buffer, quote: number, names: ReadonlySet
   at = beforeSpace(bytes, before, at - 1, floor)
   if (byteAt(bytes, before, at) !== QUOTE) return false
 
-  let name = ''
-  for (let length = 0; length < LONGEST_NAME; length++) {
+  const end = at
+  for (let length = 1; length <= LONGEST_NAME; length++) {
     const byte = byteAt(bytes, before, --at)
     if (byte === undefined) return false
-    name = String.fromCharCode(byte) + name
-    if (byte === AT) return names.has(name)
-    if (byte === QUOTE) return names.has(name) && byteAt(bytes, before, at - 1) !== BACKSLASH
+    if (byte === AT) return names.has(textOf(bytes, before, at, end))
+    // Most strings that look like a URL are some column's: no text is made of its name.
+    if (byte === QUOTE) return length === LOCATION.length && names.has(textOf(bytes, before, at, end)) && byteAt(bytes, before, at - 1) !== BACKSLASH
   }
   return false
+}
+
+function textOf(bytes: Buffer, before: Buffer, from: number, to: number): string {
+  if (from >= 0) return bytes.toString('latin1', from, to)
+  return to <= 0 ? textOf(before, before, from + before.length, to + before.length) : textOf(bytes, before, from, 0) + textOf(bytes, before, 0, to)
 }
 
 function beforeSpace(bytes: Buffer, before: Buffer, at: number, floor: number): number {
