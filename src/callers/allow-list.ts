@@ -63,7 +63,8 @@ function headerFault({ callerId, bypass, override, callback }: Head, policy: Pol
     return new CallerNotAllowed(`This caller may not send the header ${bypass}: its setting bypassHeaders forbids it.`)
   }
   if (callback && !policy.callbacks) {
-    return new CallerNotAllowed('This caller may not ask for a callback in the header Prefer: its setting callbacks forbids it.')
+    return new CallerNotAllowed('This caller may not ask for a callback in the header Prefer: '
+      + 'its setting callbacks forbids it.')
   }
   return undefined
 }

@@ -18,7 +18,9 @@ export type Identify =
   (head: Pick<Head, 'authorization' | 'apiKey'>, socket: Socket) => Caller | undefined | Promise<Caller | undefined>
 
 /** Sets `request.caller`, or turns the request away with 401. */
-function authenticate(app: FastifyInstance, { identify }: { readonly identify: Identify }, registered: () => void): void {
+function authenticate(
+  app: FastifyInstance, { identify }: { readonly identify: Identify }, registered: () => void,
+): void {
   if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller')
   app.addHook('onRequest', (request, reply, done) => {
     const found = identify(request.head, request.raw.socket)
@@ -39,7 +41,8 @@ function authenticate(app: FastifyInstance, { identify }: { readonly identify: I
 
 export default fp(authenticate, { name: 'authenticate', fastify: '5.x', dependencies: ['head'] })
 
-const HOW_TO = 'send a key that it knows as "Authorization: Bearer" or "X-Api-Key", or whatever else its settings list for you'
+const HOW_TO =
+  'send a key that it knows as "Authorization: Bearer" or "X-Api-Key", or whatever else its settings list for you'
 
 /**
  * How the callers of `settings` are known. A key in `X-Api-Key` decides alone; else a key or token in
@@ -47,7 +50,9 @@ const HOW_TO = 'send a key that it knows as "Authorization: Bearer" or "X-Api-Ke
  *
  * @param readJson for the public keys of token issuers
  */
-export function knownCallers({ callers, anybody }: Pick<Settings, 'callers' | 'anybody'>, readJson: ReadJson): Identify {
+export function knownCallers(
+  { callers, anybody }: Pick<Settings, 'callers' | 'anybody'>, readJson: ReadJson,
+): Identify {
   if (callers.length === 0) {
     const caller: Caller = { name: 'anybody', policy: anybody }
     return () => caller

@@ -95,13 +95,14 @@ function requirement(
 function corsHeaders({ targets }: BrowserSettings, required: string | undefined): { allow: string, expose: string } {
   const allow = [
     'Accept', 'Authorization', 'Content-Type', 'Consistency', 'If-Match', 'If-None-Match', 'MSCRM.MergeLabels',
-    'MSCRM.SolutionUniqueName', 'MSCRM.SuppressDuplicateDetection', 'OData-MaxVersion', 'OData-Version', 'Prefer', 'Range',
+    'MSCRM.SolutionUniqueName', 'MSCRM.SuppressDuplicateDetection', 'OData-MaxVersion', 'OData-Version', 'Prefer',
+    'Range',
     'X-Api-Key', 'X-Request-Id', 'x-ms-file-name', 'x-ms-transfer-mode',
   ]
   const emailHeaders = targets.map(({ impersonation }) => impersonation.header)
   return {
     allow: [...new Set([...allow, ...emailHeaders, ...(required === undefined ? [] : [required])])].join(', '),
-    expose: 'Content-Disposition, Content-Range, ETag, Location, OData-EntityId, OData-Version, Preference-Applied, REQ_ID, '
-      + 'Retry-After, Server-Timing, X-Request-Id',
+    expose: 'Content-Disposition, Content-Range, ETag, Location, OData-EntityId, OData-Version, Preference-Applied, '
+      + 'REQ_ID, Retry-After, Server-Timing, X-Request-Id',
   }
 }

@@ -61,7 +61,8 @@ function head(
     request.head = facts
     const framing = framingFault(facts, request.method, raw.httpVersion)
     const last = over.has(raw.socket)
-    // Whoever asks for another protocol may already be sending it, and where an unclear body ends is unclear too: what follows is no request.
+    // Whoever asks for another protocol may already be sending it, and where an unclear body ends is unclear too:
+    // what follows is no request.
     if (facts.upgrade || framing !== undefined) {
       reply.raw.shouldKeepAlive = false
       over.add(raw.socket)
@@ -116,7 +117,10 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
   return head
 }
 
-/** Names that were met so far, as they were spelt, in small letters; and those of them that are never noteworthy. Bounded, because callers choose them. */
+/**
+ * Names that were met so far, as they were spelt, in small letters; and those of them that are never noteworthy.
+ * Bounded, because callers choose them.
+ */
 const lowered = new Map<string, string>()
 const plain = new Set<string>()
 const REMEMBERED = 1000

@@ -17,7 +17,9 @@ interface Options {
  * Hook: as which user does this request run? Sets `request.user`, and lets nothing pass whose user is not certain:
  * unknown, disabled, ambiguous, or not to be looked up.
  */
-function impersonate(app: FastifyInstance, { target: { url, impersonation }, directory }: Options, done: () => void): void {
+function impersonate(
+  app: FastifyInstance, { target: { url, impersonation }, directory }: Options, done: () => void,
+): void {
   app.addHook('onRequest', (request, _reply, next) => {
     const started = performance.now()
     let user: User | undefined | Promise<User>
@@ -53,7 +55,9 @@ function impersonate(app: FastifyInstance, { target: { url, impersonation }, dir
       return undefined
     }
     if (url.product !== 'dataverse') throw new ImpersonationUnsupported(header)
-    if (!mayActAs(caller.policy, email)) throw new UserNotAllowed('it is not among the users that the settings let it name')
+    if (!mayActAs(caller.policy, email)) {
+      throw new UserNotAllowed('it is not among the users that the settings let it name')
+    }
     if (ownCallerId) throw new BadRequest(`The request names its user twice: leave out ${header}, or the caller id.`)
     return directory.find(email)
   }

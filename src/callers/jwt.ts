@@ -27,7 +27,8 @@ export interface Listed {
 export function tokenHolder(
   listed: readonly Listed[], readJson: ReadJson,
 ): (token: string) => Promise<TokenHolder | undefined> {
-  const candidates = listed.flatMap(({ settings: { token, userFrom }, caller }) => token === undefined ? [] : [{ caller, token, userFrom }])
+  const candidates = listed.flatMap(({ settings: { token, userFrom }, caller }) =>
+    token === undefined ? [] : [{ caller, token, userFrom }])
   const keysOf = new Map<string, JWTVerifyGetKey>()
 
   return async (token) => {

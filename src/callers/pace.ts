@@ -3,8 +3,8 @@ import type { Departure } from '../dynamics/send.ts'
 import { UserLookupTooSlow } from '../errors.ts'
 
 /**
- * Lets `perSecond` pass in a second, evenly, in the order in which they came; further ones wait. (All of a second at once would meet
- * those of the next one on the way.)
+ * Lets `perSecond` pass in a second, evenly, in the order in which they came; further ones wait. (All of a second at
+ * once would meet those of the next one on the way.)
  *
  * @param longest wait in milliseconds; who would wait longer takes no turn
  * @throws UserLookupTooSlow at once when the wait would be longer; the reason of leaving, when the one who waits leaves

@@ -2,7 +2,8 @@ import { UserAmbiguous, UserDisabled, UserNotPerson, UserUnknown } from '../erro
 import type { User } from './caller.ts'
 
 /** The columns that tell who a user is, and whether the gateway may act as them. */
-export const COLUMNS = 'systemuserid,azureactivedirectoryobjectid,internalemailaddress,isdisabled,applicationid,accessmode'
+export const COLUMNS =
+  'systemuserid,azureactivedirectoryobjectid,internalemailaddress,isdisabled,applicationid,accessmode'
 
 /** Access modes of Microsoft's own people: support user and delegated admin. */
 const NOT_OURS = new Set<unknown>([3, 5])
@@ -22,7 +23,8 @@ const GUID = /^(?![0-]+$)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 export function pickUser(rows: readonly unknown[], email: string): User | Error {
   const matching = rows.filter(isRow).filter((row) => same(row.internalemailaddress, email))
   if (matching.length === 0) return new UserUnknown()
-  const people = matching.filter((row) => (row.applicationid ?? undefined) === undefined && !NOT_OURS.has(row.accessmode))
+  const people =
+    matching.filter((row) => (row.applicationid ?? undefined) === undefined && !NOT_OURS.has(row.accessmode))
   if (people.length === 0) return new UserNotPerson()
   const enabled = people.filter((row) => row.isdisabled !== true)
   if (enabled.length === 0) return new UserDisabled()

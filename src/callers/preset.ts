@@ -11,7 +11,8 @@ export function presetRefuses({ effect }: Preset, { kind, path }: Asked): boolea
   switch (effect) {
     case 'read-only': return kind !== 'GET'
     case 'no-delete': return kind === 'DELETE' || (kind === 'POST' && path.some(({ name }) => DELETING.test(name)))
-    case 'no-metadata-writes': return kind !== 'GET' && (DEFINITIONS.has(path[0]!.name) || path.some(({ name }) => DEFINING.test(name)))
+    case 'no-metadata-writes':
+      return kind !== 'GET' && (DEFINITIONS.has(path[0]!.name) || path.some(({ name }) => DEFINING.test(name)))
   }
 }
 
@@ -20,8 +21,10 @@ const DELETING = /^(?:bulk)?delete/
 
 /** Entity sets that hold definitions, or bring them in. */
 const DEFINITIONS: ReadonlySet<string> = new Set([
-  '$metadata', 'entitydefinitions', 'relationshipdefinitions', 'globaloptionsetdefinitions', 'managedpropertydefinitions',
-  'entities', 'attributes', 'relationships', 'optionsets', 'entitykeys', 'solutions', 'solutioncomponents', 'publishers',
+  '$metadata', 'entitydefinitions', 'relationshipdefinitions', 'globaloptionsetdefinitions',
+  'managedpropertydefinitions',
+  'entities', 'attributes', 'relationships', 'optionsets', 'entitykeys', 'solutions', 'solutioncomponents',
+  'publishers',
   'stringmaps',
 ])
 

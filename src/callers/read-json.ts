@@ -8,7 +8,8 @@ export function jsonReader(agent: OutboundAgent['reads']): ReadJson {
   return async (url) => {
     const { origin, pathname, search } = new URL(url)
     const { statusCode, body } = await agent.request({
-      origin, path: pathname + search, method: 'GET', headers: { accept: 'application/json' }, signal: AbortSignal.timeout(LONGEST_WAIT),
+      origin, path: pathname + search, method: 'GET', headers: { accept: 'application/json' },
+      signal: AbortSignal.timeout(LONGEST_WAIT),
     })
     const chunks: Buffer[] = []
     let size = 0

@@ -101,7 +101,8 @@ function notAllowed(asked: Asked, query: string, allows: readonly Permission[]):
   const operation = path.findIndex(({ qualified }, index) => qualified && index > 0)
   const kinds = operation === -1 ? [kind] : [kind, 'GET']
   const first = path[0]!
-  const begins = allows.some((rule) => kinds.some((one) => covers(rule, one)) && rule.names.some((name) => namesFirst(name, first.name)))
+  const begins = allows.some((rule) =>
+    kinds.some((one) => covers(rule, one)) && rule.names.some((name) => namesFirst(name, first.name)))
   if (!begins) return none(first.written)
   const beyond = path.find(({ name, qualified }, index) =>
     index > 0 && (isNavigation(path, index) || qualified) && !isNamed(name, asked, kind, allows))

@@ -10,7 +10,10 @@ export interface Segment {
   readonly qualified: boolean
 }
 
-/** The segments of a raw path, as rules name them; the service document counts as `$metadata`. `undefined`: it cannot be read. */
+/**
+ * The segments of a raw path, as rules name them; the service document counts as `$metadata`.
+ * `undefined`: it cannot be read.
+ */
 export function segmentsOf(resourcePath: string): readonly Segment[] | undefined {
   const segments = rawSegments(resourcePath)?.filter(({ raw }) => raw !== '')
   if (segments === undefined) return undefined

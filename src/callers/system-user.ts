@@ -40,9 +40,15 @@ const ANSWER_LIMIT = 256 * 1024
  *
  * Sent as the application user and with no header of the caller.
  */
-export function userDirectory(send: Send, { url, impersonation }: Pick<Target, 'url' | 'impersonation'>): UserDirectory {
-  const known = new LRUCache<string, User>({ max: impersonation.users, ttl: impersonation.remember, ttlResolution: CLOCK })
-  const nobody = new LRUCache<string, Error>({ max: impersonation.users, ttl: impersonation.rememberUnknown || 1, ttlResolution: CLOCK })
+export function userDirectory(
+  send: Send, { url, impersonation }: Pick<Target, 'url' | 'impersonation'>,
+): UserDirectory {
+  const known = new LRUCache<string, User>({
+    max: impersonation.users, ttl: impersonation.remember, ttlResolution: CLOCK,
+  })
+  const nobody = new LRUCache<string, Error>({
+    max: impersonation.users, ttl: impersonation.rememberUnknown || 1, ttlResolution: CLOCK,
+  })
   const underWay = new Map<string, Promise<User>>()
   const turn = pace(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
 
@@ -82,7 +88,8 @@ export function userDirectory(send: Send, { url, impersonation }: Pick<Target, '
   }
 
   async function rowsOf(email: string, departure: Departure): Promise<readonly unknown[]> {
-    const path = `${url.apiRoot}/systemusers?$select=${COLUMNS}&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
+    const path = `${url.apiRoot}/systemusers?$select=${COLUMNS}`
+      + `&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
     const { value } = await ask(path, [], departure) as { value?: unknown }
     if (!Array.isArray(value)) throw new UserLookupFailed({ cause: new Error('the look-up\'s answer holds no rows') })
     return value
@@ -100,10 +107,16 @@ export function userDirectory(send: Send, { url, impersonation }: Pick<Target, '
     const answer = await send(lookupRequest(path, also, departure))
     const body = await answer.body.whole(ANSWER_LIMIT)
     // A limit is no failure of the look-up: it holds for the request behind it as well.
-    if (answer.status === 429) throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
+    if (answer.status === 429) {
+      throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
+    }
     if (answer.status !== 200) {
-      const explanation = explainDynamics({ status: answer.status, impersonated: also.length > 0, ...errorIn(parsed(body)) })
-      throw new UserLookupFailed({ cause: new Error(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`) })
+      const explanation = explainDynamics({
+        status: answer.status, impersonated: also.length > 0, ...errorIn(parsed(body)),
+      })
+      throw new UserLookupFailed({
+        cause: new Error(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`),
+      })
     }
     try {
       return JSON.parse(body.toString('utf8')) ?? {}
@@ -126,7 +139,9 @@ function parsed(body: Buffer): unknown {
   }
 }
 
-/** The header that makes Dynamics act as `user`, flat. The object id is preferred; old or on-premises rows have none. */
+/**
+ * The header that makes Dynamics act as `user`, flat. The object id is preferred; old or on-premises rows have none.
+ */
 export function callerIdOf({ objectId, systemUserId }: User): readonly [string, string] {
   return objectId === undefined ? ['MSCRMCallerID', systemUserId!] : ['CallerObjectId', objectId]
 }
@@ -135,7 +150,10 @@ function lookupRequest(path: string, also: readonly string[], departure: Departu
   return {
     method: 'GET',
     path,
-    headers: ['accept', 'application/json', 'odata-version', '4.0', 'odata-maxversion', '4.0', 'accept-encoding', 'identity', ...also],
+    headers: [
+      'accept', 'application/json', 'odata-version', '4.0', 'odata-maxversion', '4.0', 'accept-encoding', 'identity',
+      ...also,
+    ],
     body: undefined,
     bodyLength: undefined,
     repeatable: 'read',
