@@ -11,7 +11,9 @@ export interface OutboundAgent {
   readonly reads: Dispatcher
   /** For requests that must not be sent twice: only connections that were used a moment ago, or new ones. */
   readonly writes: Dispatcher
-  /** Whether the connection that a request is just put on was made for it; asked in that moment. Left out: not known. */
+  /**
+   * Whether the connection that a request is just put on was made for it; asked in that moment. Left out: not known.
+   */
   readonly isNew?: () => boolean
   /** Ends idle connections at once, the others when their request is over. */
   readonly close: () => Promise<void>

@@ -224,7 +224,9 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     }
   }
 
-  /** Lets go of everything: undici holds on to this object for longer, and the garbage collector would carry it along. */
+  /**
+   * Lets go of everything: undici holds on to this object for longer, and the garbage collector would carry it along.
+   */
   #end(): void {
     const whenOver = this.#whenOver
     this.#over = true

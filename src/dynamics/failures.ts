@@ -49,7 +49,8 @@ function explained(failure: Failure, { connect, head }: Waits): Error {
   const cause = failure.cause as Error
   switch (kindOf(failure)) {
     case 'unreachable': case 'untrusted': return new DynamicsUnreachable({ cause })
-    case 'connect-timeout': return new DynamicsTooSlow(`no connection within ${connect} ms (CONNECT_TIMEOUT)`, { cause })
+    case 'connect-timeout':
+      return new DynamicsTooSlow(`no connection within ${connect} ms (CONNECT_TIMEOUT)`, { cause })
     case 'head-timeout': return new DynamicsTooSlow(`no answer began within ${head} ms (REQUEST_TIMEOUT)`, { cause })
     case 'broke-off': return new DynamicsBrokeOff({ cause })
     case 'answer-invalid': return new DynamicsAnswerInvalid({ cause })

@@ -2,14 +2,17 @@ import type { Departure } from './send.ts'
 
 /**
  * The time in which nothing may be sent, because Dynamics asked for it. When it is over, one request goes first, as a
- * trial; the others follow when Dynamics takes it, so that a limit that still holds is hit once and not a hundred times.
+ * trial; the others follow when Dynamics takes it, so that a limit that still holds is hit once and not a hundred
+ * times.
  */
 export interface Hold {
   /** Whether nothing may be sent now but the trial. */
   readonly holds: () => boolean
   /** Milliseconds until Dynamics is asked again; 0 when that is under way, or nothing holds. */
   readonly remaining: () => number
-  /** Whether `departure`'s request must not be sent now. The first that asks when the time is over becomes the trial. */
+  /**
+   * Whether `departure`'s request must not be sent now. The first that asks when the time is over becomes the trial.
+   */
   readonly keepsBack: (departure: Departure) => boolean
   /** Nothing is sent for `milliseconds`. */
   readonly begin: (milliseconds: number) => Begun

@@ -93,5 +93,7 @@ function read(body: Readable, limit: number, room: Room, departure: Departure): 
 /** A body that flows says how long it is, where its sender has said so. */
 function framed(request: Outbound): Outbound {
   const { headers, bodyLength } = request
-  return bodyLength === undefined ? request : { ...request, headers: [...headers, 'content-length', String(bodyLength)] }
+  return bodyLength === undefined
+    ? request
+    : { ...request, headers: [...headers, 'content-length', String(bodyLength)] }
 }

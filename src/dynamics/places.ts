@@ -44,7 +44,9 @@ export function createPlaces(
   let limit = most
   /** So many at once were too many. */
   let tooMany = Infinity
-  /** How many were there when the last refusals began, and how many of them were refused: the others were not too many. */
+  /**
+   * How many were there when the last refusals began, and how many of them were refused: the others were not too many.
+   */
   let burst = { at: -Infinity, atOnce: 0, refused: 0 }
   let announced = most
   /** When the limit was last changed, on the clock of `performance.now()`. */

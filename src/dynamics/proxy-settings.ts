@@ -1,8 +1,8 @@
 /**
  * The proxy of the network that leads to a host, or `undefined` where there is none.
  *
- * As curl and Node do: small letters count before capitals; NO_PROXY lists hosts, `.suffixes` and `host:port`, separated
- * by commas or blanks, and `*` for all. HTTP_PROXY stands in where HTTPS_PROXY is not set.
+ * As curl and Node do: small letters count before capitals; NO_PROXY lists hosts, `.suffixes` and `host:port`,
+ * separated by commas or blanks, and `*` for all. HTTP_PROXY stands in where HTTPS_PROXY is not set.
  */
 export function proxyFor(
   { protocol, hostname, port }: { readonly protocol: string, readonly hostname: string, readonly port: string },

@@ -16,7 +16,10 @@ export interface Outbound {
   readonly body: Buffer | Readable | undefined
   /** Bytes of a Readable body, where its sender has said so. */
   readonly bodyLength: number | undefined
-  /** Whether sending it twice does no more than sending it once (OData: GET, HEAD, OPTIONS; PUT and DELETE; PATCH with If-Match). */
+  /**
+   * Whether sending it twice does no more than sending it once (OData: GET, HEAD, OPTIONS; PUT and
+   * DELETE; PATCH with If-Match).
+   */
   readonly repeatable: 'read' | 'idempotent' | 'never'
   /** Who it is queued for: one busy name does not starve the others. */
   readonly fairnessKey: string
@@ -68,7 +71,10 @@ export interface AnswerBody {
   readonly waiting: number
   /** The first bytes that arrived, as long as nobody took them. They stay where they are. */
   readonly first: () => Buffer | undefined
-  /** Hands all chunks to `sink`, now and as they arrive; the sink says when it has enough for now. The answer's head is to be read before. */
+  /**
+   * Hands all chunks to `sink`, now and as they arrive; the sink says when it has enough for now. The answer's
+   * head is to be read before.
+   */
   readonly flow: (sink: Sink) => void
   /** The whole body, up to `limit` bytes; fails beyond. For refusals and look-ups, never for what a caller gets. */
   readonly whole: (limit: number) => Promise<Buffer>

@@ -7,8 +7,8 @@ import type { Outbound, Send } from './send.ts'
 
 /**
  * Turns a body's links to the gateway into links to Dynamics: a kept body before anything is sent, so that one that
- * is refused has had no effect; a larger one as it streams. When Dynamics answers before it has read all of it, what the
- * caller still sends is read and dropped.
+ * is refused has had no effect; a larger one as it streams. When Dynamics answers before it has read all of it, what
+ * the caller still sends is read and dropped.
  *
  * @param limit in bytes, of what the caller sends; a body beyond it ends the request with BodyTooLarge
  */
@@ -16,9 +16,13 @@ export function turnInward(send: Send, limit: number): Send {
   return async (request) => {
     const { body, transform, headers } = request
     if (body === undefined) return send(request)
-    if (Buffer.isBuffer(body)) return send(transform === undefined ? request : { ...request, body: whole(body, transform()) })
+    if (Buffer.isBuffer(body)) {
+      return send(transform === undefined ? request : { ...request, body: whole(body, transform()) })
+    }
     const turned = streamed(body, transform?.(), limit, request)
-    return send(transform === undefined ? { ...request, body: turned } : { ...request, body: turned, bodyLength: undefined, headers: unframed(headers) })
+    return send(transform === undefined
+      ? { ...request, body: turned }
+      : { ...request, body: turned, bodyLength: undefined, headers: unframed(headers) })
   }
 }
 
@@ -27,7 +31,9 @@ function whole(body: Buffer, transform: ByteTransform): Buffer {
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
 }
 
-function streamed(body: Readable, transform: ByteTransform | undefined, limit: number, { departure }: Outbound): Readable {
+function streamed(
+  body: Readable, transform: ByteTransform | undefined, limit: number, { departure }: Outbound,
+): Readable {
   let received = 0
   const through = new Transform({
     transform(chunk: Buffer, _encoding, next) {
@@ -55,7 +61,8 @@ function streamed(body: Readable, transform: ByteTransform | undefined, limit: n
     if (!body.readableEnded) through.destroy(departure.reason ?? new Error('the body of the request broke off'))
   })
   // Dynamics may answer before it has read everything; then undici lets go of its end only, never of the caller's
-  // connection, on which the answer goes back. What the same event does for the pipe stops the flow, so that comes first.
+  // connection, on which the answer goes back. What the same event does for the pipe stops the
+  // flow, so that comes first.
   through.on('close', () => {
     if (!body.readableEnded) process.nextTick(dropRest)
   })

@@ -38,8 +38,12 @@ export function logged(log: Log, target: string | undefined): Watch {
   return (event) => {
     const facts = { target, ...event }
     switch (event.kind) {
-      case 'limit': return log.warn(facts, `Dynamics' limit was hit: ${event.waits ? 'the request waits' : 'the caller gets the 429'}`)
-      case 'held': return log.info(facts, `Dynamics' limit holds: a request ${event.waits ? 'waits' : 'was turned away'}`)
+      case 'limit':
+        return log.warn(
+          facts, `Dynamics' limit was hit: ${event.waits ? 'the request waits' : 'the caller gets the 429'}`,
+        )
+      case 'held':
+        return log.info(facts, `Dynamics' limit holds: a request ${event.waits ? 'waits' : 'was turned away'}`)
       case 'hold': return log.warn(facts, 'nothing is sent while Dynamics\' limit holds')
       case 'retry': return log.info(facts, 'a request is sent once more')
       case 'retry-budget': return log.warn(facts, 'a request is not sent once more: that was too often of late')
