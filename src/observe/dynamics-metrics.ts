@@ -23,19 +23,31 @@ const TOKENS = ['fresh', 'stale', 'none'] as const
 
 /** What happens between the gateway and its targets. All labels are the settings' or this file's own words. */
 export function dynamicsMetrics(): DynamicsMetrics {
-  const limits = counter('gateway_limits_total', 'Answers of 429: waited out, or passed on.', 'target', 'limit', 'outcome')
-  const held = counter('gateway_held_total', 'Requests while a limit held: waited, or turned away.', 'target', 'outcome')
+  const limits = counter(
+    'gateway_limits_total', 'Answers of 429: waited out, or passed on.', 'target', 'limit', 'outcome',
+  )
+  const held = counter(
+    'gateway_held_total', 'Requests while a limit held: waited, or turned away.', 'target', 'outcome',
+  )
   const holds = counter('gateway_holds_total', 'Times that nothing was sent because of Dynamics\' limits.', 'target')
   const retries = counter('gateway_retries_total', 'Requests that were sent once more.', 'target', 'trouble')
-  const denied = counter('gateway_retries_denied_total', 'Requests that were not: too many had been.', 'target', 'trouble')
+  const denied = counter(
+    'gateway_retries_denied_total', 'Requests that were not: too many had been.', 'target', 'trouble',
+  )
   const queueFull = counter('gateway_queue_full_total', 'Requests turned away because too many waited.', 'target')
   const opened = counter('gateway_circuit_opened_total', 'Times that connecting was given up for a while.', 'target')
-  const refused = counter('gateway_token_refused_total', 'Answers of 401: sent again, or given up.', 'target', 'outcome')
+  const refused = counter(
+    'gateway_token_refused_total', 'Answers of 401: sent again, or given up.', 'target', 'outcome',
+  )
   const shown = new Map<string, Sources>()
 
   /** A reading of each target. */
-  function each(name: string, help: string, value: (sources: Sources) => number | undefined, type?: 'counter'): Collect {
-    return read(name, help, () => [...shown].map(([target, from]) => ({ labels: { target }, value: value(from) })), type)
+  function each(
+    name: string, help: string, value: (sources: Sources) => number | undefined, type?: 'counter',
+  ): Collect {
+    return read(
+      name, help, () => [...shown].map(([target, from]) => ({ labels: { target }, value: value(from) })), type,
+    )
   }
   /** A reading of each target's token, and of each way to one. */
   function token(name: string, help: string, value: (state: TokenState) => number, type?: 'counter'): Collect {
@@ -66,7 +78,8 @@ export function dynamicsMetrics(): DynamicsMetrics {
         return [...shown].flatMap(([target, { credential }]) => TOKENS
           .map((state) => ({ labels: { target, state }, value: credential().token === state ? 1 : 0 })))
       }),
-      token('gateway_token_expiry_seconds', 'Seconds until the token expires.', ({ validFor }) => Math.max(validFor, 0) / 1000),
+      token('gateway_token_expiry_seconds', 'Seconds until the token expires.', ({ validFor }) =>
+        Math.max(validFor, 0) / 1000),
       token('gateway_token_renewals_total', 'Tokens fetched.', ({ renewals }) => renewals, 'counter'),
       token('gateway_token_failures_total', 'Failed attempts to fetch a token.', ({ failures }) => failures, 'counter'),
       way('gateway_circuit_open', '1 while connecting is given up.', ({ circuit }) => circuit === 'open' ? 1 : 0),
@@ -76,10 +89,16 @@ export function dynamicsMetrics(): DynamicsMetrics {
       way('gateway_requests_waiting', 'Requests that wait for their turn.', ({ waiting }) => waiting),
       way('gateway_concurrency_limit', 'Requests that may be at Dynamics at once.', ({ limit }) => limit),
       way('gateway_remaining_requests', 'Requests that are left, says Dynamics.', ({ rates }) => rates?.requests),
-      way('gateway_remaining_seconds', 'Seconds of execution that are left, says Dynamics.', ({ rates }) => rates?.seconds),
+      way(
+        'gateway_remaining_seconds',
+        'Seconds of execution that are left, says Dynamics.',
+        ({ rates }) => rates?.seconds,
+      ),
       way('gateway_suggested_parallel', 'Requests at once that Dynamics suggests.', ({ rates }) => rates?.parallel),
       each('gateway_users_known', 'Users that are remembered.', ({ users }) => users().users),
-      each('gateway_users_unknown', 'E-mail addresses that are remembered to mean nobody.', ({ users }) => users().unknown),
+      each(
+        'gateway_users_unknown', 'E-mail addresses that are remembered to mean nobody.', ({ users }) => users().unknown,
+      ),
     ],
   }
 }

@@ -20,7 +20,8 @@ export async function health(app: FastifyInstance, { environments, stopping }: O
     handler: (_request, reply) => {
       const tokens = Object.fromEntries(environments.map(({ name, credential }) => [name, credential.state().token]))
       const ready = !stopping() && Object.values(tokens).every((token) => token !== 'none')
-      void reply.code(ready ? 200 : 503).send({ status: stopping() ? 'stopping' : ready ? 'ready' : 'not ready', tokens })
+      void reply.code(ready ? 200 : 503)
+        .send({ status: stopping() ? 'stopping' : ready ? 'ready' : 'not ready', tokens })
     },
   })
 }

@@ -17,15 +17,22 @@ export async function createLog({ logLevel, logFormat }: Pick<Settings, 'logLeve
   const options = { level: logLevel, base: null, formatters: { level: (level: string) => ({ level }) } }
   if (logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)) {
     const { default: pretty } = await import('pino-pretty')
-    return pino(options, pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }))
+    return pino(
+      options, pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }),
+    )
   }
   return pino(options, gathered(pino.destination({ dest: 1, sync: false, minLength: 15 * 1024 })))
 }
 
-/** How long a line waits for others, in milliseconds, so that a busy gateway writes many at once: a third of its work was writing single lines. */
+/**
+ * How long a line waits for others, in milliseconds, so that a busy gateway writes many at once: a third of its work
+ * was writing single lines.
+ */
 const GATHER = 20
 
-function gathered(out: ReturnType<typeof pino.destination>): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
+function gathered(
+  out: ReturnType<typeof pino.destination>,
+): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
   let due: NodeJS.Timeout | undefined
   return {
     write: (line) => {

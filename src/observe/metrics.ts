@@ -32,7 +32,11 @@ export function createMetrics({ delay, overloaded }: Pick<Overload, 'delay' | 'o
     ...requests.collect,
     ...dynamics.collect,
     one('gateway_event_loop_delay_seconds', 'How late the event loop was of late: the median.', () => delay() / 1000),
-    one('gateway_overloaded', '1 while requests are turned away: the gateway has too much to do.', () => overloaded() ? 1 : 0),
+    one(
+      'gateway_overloaded',
+      '1 while requests are turned away: the gateway has too much to do.',
+      () => overloaded() ? 1 : 0,
+    ),
   ]
   let registry: Promise<Registry> | undefined
 

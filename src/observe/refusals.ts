@@ -8,7 +8,10 @@ interface Log { readonly warn: (facts: object, sentence: string) => void }
 /** A set-up that is wrong shows in every request; the log says so once in a while. */
 const ONCE_IN = 60_000
 
-/** Errors that the set-up is to blame for, not the request: no application user, no roles, may not impersonate, disabled, IP firewall. */
+/**
+ * Errors that the set-up is to blame for, not the request: no application user, no roles, may not
+ * impersonate, disabled, IP firewall.
+ */
 const OF_THE_SETUP = /^0x(80072560|80042f09|8004a110|80040225|8004a104|8004d24b)$/
 
 /**
@@ -30,7 +33,10 @@ export function refusalsExplained(log: Log): (status: number, body: Buffer | und
     const now = performance.now()
     if (now - (told.get(key) ?? -Infinity) < ONCE_IN) return
     told.set(key, now)
-    log.warn({ dynamics: code, status, callerId: impersonated }, inOneLine(explainDynamics({ status, impersonated, ...error })))
+    log.warn(
+      { dynamics: code, status, callerId: impersonated },
+      inOneLine(explainDynamics({ status, impersonated, ...error })),
+    )
   }
 }
 

@@ -40,7 +40,9 @@ export function requestMetrics(): RequestMetrics {
   let series = 0
   const own = histogram('gateway_own_seconds', 'Time that the gateway itself took for a request.', OWN)
   const wait = histogram('gateway_wait_seconds', 'Time that a request waited for its turn and for limits.', WAIT)
-  const dynamics = histogram('gateway_dynamics_seconds', 'Time from sending to the head of Dynamics\' answer.', DYNAMICS)
+  const dynamics = histogram(
+    'gateway_dynamics_seconds', 'Time from sending to the head of Dynamics\' answer.', DYNAMICS,
+  )
 
   function byClass(caller: string, method: string): number[] {
     let byMethod = counts.get(caller)
@@ -67,7 +69,9 @@ export function requestMetrics(): RequestMetrics {
       dynamics.observe(request.dynamics / 1000)
     },
     collect: [
-      read('gateway_requests_total', 'Requests by method, class of status and caller.', () => values(counts), 'counter'),
+      read(
+        'gateway_requests_total', 'Requests by method, class of status and caller.', () => values(counts), 'counter',
+      ),
       own.collect, wait.collect, dynamics.collect,
     ],
   }
