@@ -7,7 +7,10 @@ import { watchFiles } from '../credentials/watch.ts'
 
 type Tls = NonNullable<Settings['tls']>
 
-interface Log { readonly info: (facts: object, sentence: string) => void, readonly error: (facts: object, sentence: string) => void }
+interface Log {
+  readonly info: (facts: object, sentence: string) => void
+  readonly error: (facts: object, sentence: string) => void
+}
 
 /**
  * How the gateway serves HTTPS. Callers' certificates are asked for where authorities or callers with certificates are
@@ -32,7 +35,10 @@ export function reloadCertificates(server: Server, tls: Tls, log: Log): () => vo
       server.setSecureContext(secureContext(tls))
       log.info({ certificate: tls.certificate }, 'serves with a new certificate')
     } catch (error) {
-      log.error({ certificate: tls.certificate, code: (error as NodeJS.ErrnoException).code }, 'the new certificate cannot be used; the old one stays')
+      log.error(
+        { certificate: tls.certificate, code: (error as NodeJS.ErrnoException).code },
+        'the new certificate cannot be used; the old one stays',
+      )
     }
   })
 }

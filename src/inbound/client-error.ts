@@ -39,7 +39,8 @@ export function endWith(socket: Socket, { statusCode, code, message }: Answerabl
   ending.add(socket)
   const body = JSON.stringify({ error: { code, message } })
   socket.end([
-    `HTTP/1.1 ${statusCode!} ${REASONS[statusCode!] ?? 'Bad Request'}`, 'Content-Type: application/json; odata.metadata=minimal',
+    `HTTP/1.1 ${statusCode!} ${REASONS[statusCode!] ?? 'Bad Request'}`,
+    'Content-Type: application/json; odata.metadata=minimal',
     'OData-Version: 4.0', 'Cache-Control: no-store', ...(statusCode === 405 ? [ALLOW] : []),
     `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body,
   ].join('\r\n'))

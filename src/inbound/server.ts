@@ -10,7 +10,10 @@ import { endStalled } from './stalled.ts'
 
 type ServerSettings = Pick<Settings, 'headTimeout' | 'bodyTimeout' | 'maxConnections' | 'tls' | 'callers'>
 
-interface Log { readonly info: (facts: object, sentence: string) => void, readonly error: (facts: object, sentence: string) => void }
+interface Log {
+  readonly info: (facts: object, sentence: string) => void
+  readonly error: (facts: object, sentence: string) => void
+}
 
 /** A server for callers, with all limits that Node leaves open; `handler` gets the requests. */
 export function inboundServer(settings: ServerSettings, log: Log, handler: RequestListener): Server {
