@@ -24,7 +24,8 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   exchange.code = error.code
   if (status >= 500) exchange.causes = causes(error)
   reply.code(status).headers({
-    'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'cache-control': 'no-store', 'x-request-id': exchange.id,
+    'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'cache-control': 'no-store',
+    'x-request-id': exchange.id,
   })
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
   if (status === 401) reply.header('www-authenticate', 'Bearer')
@@ -46,7 +47,9 @@ function own(thrown: unknown): Answerable {
   const error = thrown as Answerable
   if (error.code?.startsWith('GATEWAY_') === true) return error
   if (error.code === 'FST_ERR_BAD_URL') {
-    return new BadRequest('The path is not well-formed: a % must begin a code of two hexadecimal digits.', { cause: error })
+    return new BadRequest(
+      'The path is not well-formed: a % must begin a code of two hexadecimal digits.', { cause: error },
+    )
   }
   return new InternalFault({ cause: error })
 }

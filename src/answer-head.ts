@@ -26,7 +26,9 @@ export function answerHead(answer: Answer, map: UrlMap): AnswerHead {
       case 'odata-entityid':
       case 'content-location': return outwardHeader(map, value)
       case 'content-length': contentLength = value; return undefined
-      case 'content-encoding': contentEncoding = contentEncoding === undefined ? value : `${contentEncoding}, ${value}`; return undefined
+      case 'content-encoding':
+        contentEncoding = contentEncoding === undefined ? value : `${contentEncoding}, ${value}`
+        return undefined
       case 'content-type': contentType = value; return value
       default: return value
     }
@@ -36,5 +38,7 @@ export function answerHead(answer: Answer, map: UrlMap): AnswerHead {
 
 function codingOf(contentEncoding: string | undefined): Coding | undefined {
   const coding = contentEncoding?.trim().toLowerCase()
-  return coding === 'x-gzip' ? 'gzip' : coding === 'gzip' || coding === 'deflate' || coding === 'br' ? coding : undefined
+  return coding === 'x-gzip' ? 'gzip'
+    : coding === 'gzip' || coding === 'deflate' || coding === 'br' ? coding
+    : undefined
 }

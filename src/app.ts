@@ -53,16 +53,21 @@ export interface Gateway {
 }
 
 /** The whole gateway, in the order in which a request meets its parts. */
-export async function createGateway(settings: Settings, { agent, log, auditLog, version, attach }: Surroundings): Promise<Gateway> {
+export async function createGateway(
+  settings: Settings, { agent, log, auditLog, version, attach }: Surroundings,
+): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
   const app = Fastify(serverOptions(attach, settings.targets.map(prefixOf)))
   // Bodies are not parsed, whatever their type: to Fastify no method has one.
-  const bodied = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY'].filter((method) => NODES_METHODS.includes(method))
+  const bodied = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY']
+    .filter((method) => NODES_METHODS.includes(method))
   for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request) => {
-    throw request.originalUrl.startsWith('/-/') || METHODS.includes(request.method) ? new NotFound() : new MethodNotAllowed()
+    throw request.originalUrl.startsWith('/-/') || METHODS.includes(request.method)
+      ? new NotFound()
+      : new MethodNotAllowed()
   })
 
   // The head of every request.
@@ -71,19 +76,23 @@ export async function createGateway(settings: Settings, { agent, log, auditLog, 
   const overload = watchOverload()
   const metrics = createMetrics(overload)
   app.addHook('onRequest', (request, reply, next) => {
-    request.exchange = beginExchange(request.raw.headers['x-request-id'] as string | undefined, reply.raw, (exchange) => {
+    const requestId = request.raw.headers['x-request-id'] as string | undefined
+    request.exchange = beginExchange(requestId, reply.raw, (exchange) => {
       const facts = requestFacts(request, reply)
       logRequest(log, facts)
       if (facts.entitySet !== 'gateway') {
         const { method, status, caller, ms } = facts
-        metrics.requestDone({ method, status, caller, own: exchange.own ?? ms, wait: exchange.spent.wait, dynamics: exchange.spent.dynamics })
+        metrics.requestDone({
+          method, status, caller, own: exchange.own ?? ms, wait: exchange.spent.wait, dynamics: exchange.spent.dynamics,
+        })
       }
     })
     next()
   })
   app.addHook('onClose', async () => overload.close())
 
-  const environments = settings.targets.map((target) => connectEnvironment(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }))
+  const environments = settings.targets.map((target) =>
+    connectEnvironment(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }))
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
 
   // The gateway's own addresses: probes from anywhere, what shows more not to every page in a browser.
@@ -101,17 +110,21 @@ export async function createGateway(settings: Settings, { agent, log, auditLog, 
     await door.register(head, settings)
     await door.register(host, settings)
     await door.register(browser, settings)
-    door.addHook('onRequest', (_request, _reply, next) => next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined))
+    door.addHook('onRequest', (_request, _reply, next) =>
+      next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined))
     await door.register(authenticate, { identify: knownCallers(settings, jsonReader(agent.reads)) })
     for (const { target, prefix, connection, directory } of environments) {
       await door.register(async (below) => {
         if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
         await below.register(allowList, { target, prefix, log })
         await below.register(impersonate, { target, directory })
-        await below.register(proxy, { ...settings, target, mount: prefix, send: connection.send, stopping, explain: refusalsExplained(log), judge: (request, part) => {
-          noteBatchWrite(request, part)
-          judgePart(request.caller, part, log)
-        } })
+        await below.register(proxy, {
+          ...settings, target, mount: prefix, send: connection.send, stopping, explain: refusalsExplained(log),
+          judge: (request, part) => {
+            noteBatchWrite(request, part)
+            judgePart(request.caller, part, log)
+          },
+        })
       }, { prefix })
     }
   })
@@ -144,6 +157,7 @@ function serverOptions(attach: Surroundings['attach'], prefixes: readonly string
 
 /** The route that `url` belongs to: the prefix of its target, or an address that nothing has. */
 function routeOf(url: string, prefixes: readonly string[]): string {
-  const prefix = prefixes.find((prefix) => url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))))
+  const prefix = prefixes.find((prefix) =>
+    url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))))
   return prefix === undefined ? '/-/nothing' : prefix || '/'
 }

@@ -37,7 +37,9 @@ export function deliver(body: AnswerBody, raw: ServerResponse, delivery: Deliver
   } else if (body.complete && coding === undefined) {
     body.flow(atOnce(raw, delivery))
   } else {
-    raw.writeHead(status, framed(headers, delivery.transform === undefined && coding === undefined ? contentLength : undefined))
+    raw.writeHead(
+      status, framed(headers, delivery.transform === undefined && coding === undefined ? contentLength : undefined),
+    )
     body.flow(coding === undefined ? asItArrives(raw, delivery.transform) : decoded(raw, coding, delivery.transform))
   }
 }
@@ -70,7 +72,8 @@ function atOnce(raw: ServerResponse, { status, headers, transform }: Delivery): 
       if (transform !== undefined) pieces.push(...transform.end())
       const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
       raw.writeHead(status, framed(headers, String(whole.length)))
-      // As text the body joins the head in one write; bytes would be a write of their own. Latin-1 is every byte as it is.
+      // As text the body joins the head in one write; bytes would be a write of their own.
+      // Latin-1 is every byte as it is.
       if (whole.length < ONE_WRITE) raw.end(whole.toString('latin1'), 'latin1')
       else raw.end(whole)
     },
@@ -129,6 +132,9 @@ function decoderOf(coding: Coding): Transform {
 export function reset(raw: ServerResponse): void {
   const { socket } = raw
   // A Unix socket knows no reset.
-  if (socket instanceof Socket && socket.remoteAddress !== undefined && !('encrypted' in socket)) socket.resetAndDestroy()
-  else raw.destroy()
+  if (socket instanceof Socket && socket.remoteAddress !== undefined && !('encrypted' in socket)) {
+    socket.resetAndDestroy()
+  } else {
+    raw.destroy()
+  }
 }

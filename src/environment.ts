@@ -35,7 +35,9 @@ interface Surroundings {
 /** Makes all that is kept for `target`. Nothing is asked of Entra or Dynamics yet. */
 export function connectEnvironment(target: Target, { agent, log, metrics, bodyLimit }: Surroundings): Environment {
   const name = target.name ?? 'dynamics'
-  const credential = connectCredential(target, { agent: agent.reads, log: target.name === undefined ? log : log.child({ target: name }) })
+  const credential = connectCredential(target, {
+    agent: agent.reads, log: target.name === undefined ? log : log.child({ target: name }),
+  })
   const connection = connect(target, { agent, credential, watch: metrics.watch(name), log, bodyLimit })
   const directory = userDirectory(connection.send, target)
   metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })

@@ -50,14 +50,16 @@ export const UserRequired = createError(
 /** No user of the environment has the e-mail address. */
 export const UserUnknown = createError(
   'GATEWAY_USER_UNKNOWN',
-  'No user of the environment has this e-mail address as primary e-mail. Add the user to the environment, or mend the address.',
+  'No user of the environment has this e-mail address as primary e-mail. Add the user to the environment, '
+    + 'or mend the address.',
   403,
 )
 
 /** The user exists and is disabled. */
 export const UserDisabled = createError(
   'GATEWAY_USER_DISABLED',
-  'The user with this e-mail address is disabled in the environment. Enable the user (a removed licence disables), then try again.',
+  'The user with this e-mail address is disabled in the environment. Enable the user (a removed licence disables), '
+    + 'then try again.',
   403,
 )
 
@@ -84,7 +86,8 @@ export const OriginNotAllowed = createError('GATEWAY_ORIGIN_NOT_ALLOWED', '%s', 
 /** The gateway was called by a name that is not its own. */
 export const HostNotAllowed = createError(
   'GATEWAY_HOST_NOT_ALLOWED',
-  'The gateway does not answer to this host name. Call it by a loopback address, or ask the operator to add the name to ALLOWED_HOSTS.',
+  'The gateway does not answer to this host name. Call it by a loopback address, '
+    + 'or ask the operator to add the name to ALLOWED_HOSTS.',
   421,
 )
 
@@ -128,7 +131,8 @@ export const QueueFull = createError(
 /** Dynamics' service protection limits hold for this gateway's application user. */
 export const LimitHolds = createError(
   'GATEWAY_LIMIT_HOLDS',
-  'Dynamics 365 has asked this gateway to wait (service protection limits). Try again after the seconds in Retry-After.',
+  'Dynamics 365 has asked this gateway to wait (service protection limits). '
+    + 'Try again after the seconds in Retry-After.',
   429,
 )
 
@@ -142,14 +146,16 @@ export const InternalFault = createError(
 /** The authority refused the gateway's credential; `cause` holds Microsoft's AADSTS error. */
 export const CredentialRejected = createError(
   'GATEWAY_CREDENTIAL_REJECTED',
-  'Microsoft Entra refused the gateway\'s credential. The gateway\'s log says why; `dynamics-gateway check` says how to mend it.',
+  'Microsoft Entra refused the gateway\'s credential. The gateway\'s log says why; '
+    + '`dynamics-gateway check` says how to mend it.',
   502,
 )
 
 /** Dynamics refused a new access token as well. */
 export const TokenRefused = createError(
   'GATEWAY_TOKEN_REFUSED',
-  'Dynamics 365 refused the gateway\'s access token. The gateway\'s log says more; `dynamics-gateway check` says how to mend it.',
+  'Dynamics 365 refused the gateway\'s access token. The gateway\'s log says more; '
+    + '`dynamics-gateway check` says how to mend it.',
   502,
 )
 
@@ -163,7 +169,8 @@ export const DynamicsUnreachable = createError(
 /** The connection broke after the request was sent; it may have been carried out. */
 export const DynamicsBrokeOff = createError(
   'GATEWAY_DYNAMICS_BROKE_OFF',
-  'The connection to Dynamics 365 broke before it answered. A change may have been made: look before you send it again.',
+  'The connection to Dynamics 365 broke before it answered. A change may have been made: '
+    + 'look before you send it again.',
   502,
 )
 
@@ -198,7 +205,8 @@ export const TokenUnavailable = createError(
 /** The keys that callers' tokens are signed with cannot be had, so no token can be checked. */
 export const CallerKeysUnavailable = createError(
   'GATEWAY_CALLER_KEYS_UNAVAILABLE',
-  'The caller\'s token cannot be checked at the moment, because its issuer\'s keys cannot be had. Try again after the seconds in Retry-After.',
+  'The caller\'s token cannot be checked at the moment, because its issuer\'s keys cannot be had. '
+    + 'Try again after the seconds in Retry-After.',
   503,
 )
 

@@ -42,7 +42,9 @@ const WELL_FORMED = /^[\w.:-]{1,128}$/
  * @param requestId the caller's `x-request-id`
  * @param done is called once, when nothing more will be written
  */
-export function beginExchange(requestId: string | undefined, response: ServerResponse, done: (exchange: Exchange) => void): Exchange {
+export function beginExchange(
+  requestId: string | undefined, response: ServerResponse, done: (exchange: Exchange) => void,
+): Exchange {
   const exchange = new Begun(requestId !== undefined && WELL_FORMED.test(requestId) ? requestId : randomUUID())
   response.on('close', () => {
     if (!response.writableFinished) exchange.leave(new CallerLeft('the caller closed its connection'))

@@ -18,7 +18,9 @@ interface Options {
  * Makes the function that tells how links look to the caller of a request: by `PUBLIC_URL`, else by the scheme and
  * name that it used itself; `X-Forwarded-…` counts only where the connection comes from a trusted proxy.
  */
-export function linksFor({ address, prefix, publicUrl, trustedProxies }: Options): (request: IncomingMessage, form: AddressForm) => UrlMap {
+export function linksFor(
+  { address, prefix, publicUrl, trustedProxies }: Options,
+): (request: IncomingMessage, form: AddressForm) => UrlMap {
   const maps = { short: new LRUCache<string, UrlMap>({ max: 200 }), long: new LRUCache<string, UrlMap>({ max: 200 }) }
   const trusts = trusted(trustedProxies)
 

@@ -6,20 +6,26 @@ type Fate = 'pass' | 'drop' | 'connection' | 'accept-encoding'
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
  */
 const HOP_BY_HOP = [
-  'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer',
+  'transfer-encoding', 'upgrade',
   'http2-settings',
 ]
 
-/** Never passed on: who the caller is for the gateway, what the gateway says itself, and what would change the method. */
+/**
+ * Never passed on: who the caller is for the gateway, what the gateway says itself, and what would change the method.
+ */
 export const NOT_OUTWARD: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP, 'host', 'authorization', 'cookie', 'cookie2', 'forwarded', 'via', 'expect', 'content-length', 'x-api-key', 'origin',
-  'access-control-request-method', 'access-control-request-headers', 'x-http-method', 'x-http-method-override', 'x-method-override',
+  ...HOP_BY_HOP, 'host', 'authorization', 'cookie', 'cookie2', 'forwarded', 'via', 'expect', 'content-length',
+  'x-api-key', 'origin',
+  'access-control-request-method', 'access-control-request-headers', 'x-http-method', 'x-http-method-override',
+  'x-method-override',
   'x-original-url', 'x-rewrite-url', 'x-real-ip', 'callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid',
 ])
 
 /** Never handed to the caller: the session between gateway and Dynamics, and what is said of another host. */
 const NOT_INWARD = new Set([
-  ...HOP_BY_HOP, 'set-cookie', 'set-cookie2', 'strict-transport-security', 'alt-svc', 'www-authenticate', 'timing-allow-origin', 'x-request-id',
+  ...HOP_BY_HOP, 'set-cookie', 'set-cookie2', 'strict-transport-security', 'alt-svc', 'www-authenticate',
+  'timing-allow-origin', 'x-request-id',
   'public-key-pins', 'clear-site-data', 'nel', 'report-to',
 ])
 
@@ -48,7 +54,9 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], pa
       switch (fates.get(name) ?? learn(name)) {
         case 'pass': headers.push(name, value); break
         case 'drop': if (passCallerIds && isCallerId(name)) headers.push(name, value); break
-        case 'accept-encoding': acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding},${value}`; break
+        case 'accept-encoding':
+          acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding},${value}`
+          break
         case 'connection': nominated = namesIn(value, nominated); break
       }
     }
@@ -60,7 +68,8 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], pa
     const lower = name.toLowerCase()
     const fate: Fate = lower === 'connection' ? 'connection'
       : lower === 'accept-encoding' ? 'accept-encoding'
-      : lower === emailHeader || lower.includes('_') || lower.startsWith('x-forwarded-') || lower.startsWith('sec-') || NOT_OUTWARD.has(lower) ? 'drop'
+      : lower === emailHeader || lower.includes('_') || lower.startsWith('x-forwarded-') || lower.startsWith('sec-')
+        || NOT_OUTWARD.has(lower) ? 'drop'
       : 'pass'
     if (fates.size < REMEMBERED) fates.set(name, fate)
     return fate
@@ -74,7 +83,8 @@ const inwardNames = new Map<string, { readonly lower: string, readonly passes: b
  * The headers of an answer that the caller gets, flat. `Connection` and what it names stay here, as do cookies and
  * challenges, which belong to the gateway's own session.
  *
- * @param edit sees each header that passes, by its name in small letters; gives the value to pass on, or `undefined` to drop it
+ * @param edit sees each header that passes, by its name in small letters; gives the value to pass on,
+ *   or `undefined` to drop it
  */
 export function headersInward(
   raw: readonly Buffer[], edit: (lowerName: string, value: string) => string | undefined,
@@ -104,7 +114,9 @@ export function isCallerId(name: string): boolean {
   return /^(callerobjectid|mscrmcallerid|mscrmcallerobjectid)$/i.test(name)
 }
 
-/** What of the caller's `Accept-Encoding` the gateway can undo; nothing it did not ask for is asked for in its place. */
+/**
+ * What of the caller's `Accept-Encoding` the gateway can undo; nothing it did not ask for is asked for in its place.
+ */
 function codingsOf(acceptEncoding: string | undefined): string {
   if (acceptEncoding === undefined) return 'identity'
   const accepted = acceptEncoding.toLowerCase().split(',').map((coding) => coding.trim())

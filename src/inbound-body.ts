@@ -6,7 +6,9 @@ export function announcesBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
 }
 
-/** Bytes of an unwanted body that are read, so that the caller comes to read its answer; beyond, the connection ends. */
+/**
+ * Bytes of an unwanted body that are read, so that the caller comes to read its answer; beyond, the connection ends.
+ */
 const WORTH_READING = 16 * 1024 * 1024
 
 /**

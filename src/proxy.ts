@@ -79,7 +79,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const query = mark === -1 ? '' : idQueryInward(map, written.slice(mark))
     const headers = outward(raw.rawHeaders, caller.policy.callerIds === 'allow' && user === undefined)
     if (user !== undefined) headers.push(...callerIdOf(user))
-    if (raw.headers['x-ms-client-request-id'] === undefined && GUID.test(exchange.id)) headers.push('x-ms-client-request-id', exchange.id)
+    if (raw.headers['x-ms-client-request-id'] === undefined && GUID.test(exchange.id)) {
+      headers.push('x-ms-client-request-id', exchange.id)
+    }
     const length = raw.headers['content-length']
     const hasBody = announcesBody(raw.headers)
     if (length !== undefined && Number(length) > bodyLimit) throw new BodyTooLarge(bodyLimit)
@@ -96,13 +98,21 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         deadline: deadline(raw.headers['prefer'], exchange.started),
         departure: exchange,
         spent: exchange.spent,
-        transform: hasBody ? inwardTransform(map, path, raw.headers, { dropped, onPart: (operation) => judge(request, operation) }) : undefined,
+        transform: hasBody
+          ? inwardTransform(map, path, raw.headers, { dropped, onPart: (operation) => judge(request, operation) })
+          : undefined,
       },
     }
   }
 
   /** Hands the answer to the caller. */
-  function pass(answer: Answer, { exchange, raw, cors, user }: FastifyRequest, reply: FastifyReply, { method, path }: Outbound, map: UrlMap): void {
+  function pass(
+    answer: Answer,
+    { exchange, raw, cors, user }: FastifyRequest,
+    reply: FastifyReply,
+    { method, path }: Outbound,
+    map: UrlMap,
+  ): void {
     const { status, body } = answer
     exchange.answered = answer.headers
     const head = answerHead(answer, map)
@@ -110,7 +120,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (status >= 400 && status < 500) explain(status, body.first(), user !== undefined)
     const transform = outwardTransform(map, { ...head, status, path, prefer: raw.headers['prefer'] })
     const coding = transform === undefined ? undefined : head.coding
-    if (head.contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', head.contentEncoding)
+    if (head.contentEncoding !== undefined && coding === undefined) {
+      headers.push('content-encoding', head.contentEncoding)
+    }
     headers.push('x-request-id', exchange.id, 'server-timing', serverTiming(exchange.spent))
     if (cors !== undefined) headers.push(...cors)
     if (stopping()) headers.push('connection', 'close')
@@ -129,7 +141,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
 
 /** A `$batch` that cannot be passed on is the caller's to mend. */
 function refusalOf(error: unknown): unknown {
-  return error instanceof MalformedBatch || error instanceof RefusedPart ? new BadBatch(error.message, { cause: error }) : error
+  return error instanceof MalformedBatch || error instanceof RefusedPart
+    ? new BadBatch(error.message, { cause: error })
+    : error
 }
 
 /** What links of Dataverse lead to beside the Web API: images, and how operations in the background fare. */

@@ -26,11 +26,17 @@ const FILE = /\/\$value(?:$|\?)/
  * What turns the links of an answer's body outward, or `undefined` where it must not be touched: files, parts of
  * files, `$metadata`, and what is coded in a way that cannot be undone.
  */
-export function outwardTransform(map: UrlMap, { contentType, contentEncoding, coding, status, path, prefer }: AnswerFacts): ByteTransform | undefined {
-  if (status === 206 || (contentEncoding !== undefined && contentEncoding !== 'identity' && coding === undefined)) return undefined
+export function outwardTransform(
+  map: UrlMap, { contentType, contentEncoding, coding, status, path, prefer }: AnswerFacts,
+): ByteTransform | undefined {
+  if (status === 206 || (contentEncoding !== undefined && contentEncoding !== 'identity' && coding === undefined)) {
+    return undefined
+  }
   if (FILE.test(path)) return undefined
   if (BATCH.test(path)) return batchOutward(map, contentType)
-  return isJson(contentType) ? jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true }) : undefined
+  return isJson(contentType)
+    ? jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true })
+    : undefined
 }
 
 /**
