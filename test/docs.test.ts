@@ -55,12 +55,6 @@ t.test('every file that the documentation names is there', async t => {
   }
 })
 
-t.test('every test that SECURITY.md names is there', async t => {
-  const named = [...text('SECURITY.md').matchAll(/\]\((test\/[^)]+)\) “([^”]+)”/g)]
-  t.ok(named.length > 20, 'they are found')
-  for (const [, file = '', name = ''] of named) t.ok(text(file).replaceAll('\\\'', '\'').includes(name), `${file}: ${name}`)
-})
-
 t.test('every heading that the README links to is there', async t => {
   const headings = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!.toLowerCase().replace(/[^a-z0-9 -]/g, '').replaceAll(' ', '-'))
   for (const [, anchor = ''] of readme.matchAll(/\]\(#([^)]+)\)/g)) t.ok(headings.includes(anchor), anchor)
