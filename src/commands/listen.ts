@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { Server as SecureServer } from 'node:https'
+import { connect } from 'node:net'
 import type { AddressInfo, ListenOptions } from 'node:net'
 
 import type { Settings } from '../config.ts'
@@ -8,7 +9,7 @@ import { SettingsFault } from '../config/load.ts'
 
 /** What is wrong with an address that the system does not give, by the system's code. */
 const MENDS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is in use already, perhaps by another gateway: end that one, or set PORT to a port that is free',
+  EADDRINUSE: 'is in use already, perhaps by another gateway: end that one, or set PORT (or HOST) to another',
   EACCES: 'may not be used by this user: set PORT to one from 1024 on, or mend the permissions of the folder',
   EADDRNOTAVAIL: 'is no address of this machine: set HOST to 127.0.0.1, or to one that it has',
   ENOTFOUND: 'is a name that cannot be resolved: set HOST to an address such as 127.0.0.1',
@@ -39,7 +40,10 @@ async function open(server: Server, host: string, port: number): Promise<string>
   }
   const path = host.slice('unix:'.length)
   // What a gateway that was killed left behind; any other kind of file is somebody's.
-  if (existsSync(path) && lstatSync(path).isSocket()) unlinkSync(path)
+  if (existsSync(path) && lstatSync(path).isSocket()) {
+    if (await isAlive(path)) throw Object.assign(new Error('somebody listens there'), { code: 'EADDRINUSE' })
+    unlinkSync(path)
+  }
   // The socket is made with its permissions, so that there is no moment at which others could connect.
   const before = process.umask(0o117)
   try {
@@ -48,6 +52,18 @@ async function open(server: Server, host: string, port: number): Promise<string>
     process.umask(before)
   }
   return host
+}
+
+/** Whether somebody listens at the socket: a gateway that ends later would take away the socket of the one that took its place. */
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
+  })
 }
 
 function bound(server: Server, where: ListenOptions): Promise<void> {

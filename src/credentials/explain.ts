@@ -64,6 +64,15 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
     case 'NOT_HTTPS': return { what, why: 'The authority\'s metadata names an address without TLS.', todo: 'Mend the authority: the gateway sends credentials through TLS only.' }
     case 'ANSWER_TOO_LARGE': return { what, why: 'What came was no answer of an authority.', todo: 'Check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY).' }
   }
+  if (code === 'PROXY_407') {
+    return { what, why: 'The proxy on the way asks for a name and a password.', todo: 'Write them into HTTPS_PROXY: http://name:password@host:port.' }
+  }
+  if (code.startsWith('PROXY_')) {
+    return {
+      what, why: 'The proxy that HTTPS_PROXY names cannot be reached, or does not let this through.',
+      todo: 'Check HTTPS_PROXY and let the proxy pass this host; or name the host in NO_PROXY, if it is reached without a proxy.',
+    }
+  }
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
     return {
       what, why: 'Its TLS certificate has ended or has not begun, or the clock of this machine is wrong.',

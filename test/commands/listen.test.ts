@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, statSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { request } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,6 +8,7 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import t from 'tap'
 
+import { listen } from '../../src/commands/listen.ts'
 import { gatewayFor } from '../gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../raw-dynamics.ts'
 import { get, rawRequest } from '../raw-http.ts'
@@ -23,13 +26,22 @@ t.test('listens at a Unix socket that its owner and group may use, and nobody el
 
 t.test('takes the place of a socket that a gateway left behind', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
-  const other = createServer()
-  await new Promise<void>((resolve) => other.listen(path, resolve))
+  const killed = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['-e', killed])
   t.ok(existsSync(path))
   await gatewayFor(t, { HOST: `unix:${path}` })
 
   t.equal((await rawRequest({ path }, get('/WhoAmI'))).status, 200)
-  other.close()
+})
+
+t.test('does not take the socket of somebody who listens there', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
+  const other = createServer()
+  await new Promise<void>((resolve) => other.listen(path, resolve))
+  t.teardown(() => other.close())
+
+  await t.rejects(listen(createHttpServer(), { host: `unix:${path}`, port: 0 }), /in use already/)
+  t.ok(existsSync(path))
 })
 
 t.test('serves HTTPS where a certificate is given, with links to match', async (t) => {

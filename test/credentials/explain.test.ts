@@ -46,7 +46,7 @@ t.test('why no answer came is told apart', t => {
     ['ENOTFOUND', /spelling/], ['EAI_AGAIN', /DNS/], ['ECONNREFUSED', /firewalls/], ['NOT_HTTPS', /TLS only/], ['ANSWER_TOO_LARGE', /AZURE_AUTHORITY_HOST/],
     ['CERT_HAS_EXPIRED', /renews/], ['CERT_NOT_YET_VALID', /clock/], ['SELF_SIGNED_CERT_IN_CHAIN', /NODE_EXTRA_CA_CERTS/], ['ERR_TLS_CERT_ALTNAME_INVALID', /spelling/],
     ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', /TLS 1\.2/], ['ERR_SSL_WRONG_VERSION_NUMBER', /port/],
-    ['UND_ERR_CONNECT_TIMEOUT', /port 443/], [undefined, /port 443/],
+    ['PROXY_407', /name:password/], ['PROXY_ECONNREFUSED', /NO_PROXY/], ['UND_ERR_CONNECT_TIMEOUT', /port 443/], [undefined, /port 443/],
   ]
   for (const [code, todo] of cases) t.match(explainConnection(code === undefined ? {} : { code, host: 'x' }), { todo }, String(code))
   t.end()
