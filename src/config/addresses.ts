@@ -4,7 +4,8 @@ import { Fault } from './setting.ts'
 
 /** Where to listen: an IP address, a name, or `unix:` and a whole path. */
 export function listenAddress(text: string): string {
-  const known = /^unix:\/.+/.test(text) || isIP(text.replace(/^\[(.+)\]$/, '$1')) !== 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
+  const known = /^unix:\/.+/.test(text) || isIP(text.replace(/^\[(.+)\]$/, '$1')) !== 0
+    || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
   if (!known) throw new Fault('is no address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock; a port goes into PORT.')
   return text
 }
@@ -32,13 +33,17 @@ export function authority(text: string): string {
   const url = parse(/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`)
   if (url?.protocol !== 'https:') throw new Fault(`is no https:// address: ${write}.`)
   // People copy it with the tenant behind it; a private authority may have a path of its own.
-  return /(^|\.)(microsoftonline\.(com|us|cn)|windows\.net|chinacloudapi\.cn)$/.test(url.hostname) ? url.origin : withoutSlash(url)
+  return /(^|\.)(microsoftonline\.(com|us|cn)|windows\.net|chinacloudapi\.cn)$/.test(url.hostname)
+    ? url.origin
+    : withoutSlash(url)
 }
 
 /** A URL of the gateway's own, without a slash at its end. */
 export function publicUrl(text: string): string {
   const url = parse(text)
-  if (url === undefined || !/^https?:$/.test(url.protocol)) throw new Fault('is no URL: write a URL such as https://dynamics.contoso.com.')
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new Fault('is no URL: write a URL such as https://dynamics.contoso.com.')
+  }
   return withoutSlash(url)
 }
 

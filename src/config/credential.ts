@@ -18,13 +18,15 @@ const clientId = parsed({
 /** What the gateway proves its identity with, one group a kind. */
 export const credential = {
   type: 'kinds',
-  about: 'What the gateway proves its identity with. In the environment the kind follows from the variables that are set.',
+  about: 'What the gateway proves its identity with. In the environment the kind follows from the '
+    + 'variables that are set.',
   kinds: {
     'client-secret': group('An app registration with a client secret.', {
       tenantId, clientId,
       secret: secret({ about: 'The client secret\'s value (not its id).', env: 'AZURE_CLIENT_SECRET', required: true,
-        write: 'the value, or the path of a file that holds it in AZURE_CLIENT_SECRET_FILE; for another kind of credential set AZURE_CLIENT_CERTIFICATE_PATH, '
-          + 'AZURE_FEDERATED_TOKEN_FILE or CREDENTIAL; for a managed identity remove AZURE_TENANT_ID',
+        write: 'the value, or the path of a file that holds it in AZURE_CLIENT_SECRET_FILE; for another kind of '
+          + 'credential set AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE or CREDENTIAL; for a managed '
+          + 'identity remove AZURE_TENANT_ID',
       }),
     }),
     certificate: group('An app registration with a certificate.', {
@@ -33,7 +35,9 @@ export const credential = {
         about: 'A PEM file with certificate and private key, or a PFX file.',
         env: 'AZURE_CLIENT_CERTIFICATE_PATH', required: true, write: 'the path of the file',
       }, readableFile),
-      password: secret({ about: 'The password of the private key or PFX file.', env: 'AZURE_CLIENT_CERTIFICATE_PASSWORD' }),
+      password: secret({
+        about: 'The password of the private key or PFX file.', env: 'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+      }),
       sendChain: flag({
         about: 'Sends the certificate chain too, for registrations that trust a subject name and issuer.',
         env: 'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN', fallback: false,
@@ -54,7 +58,9 @@ export const credential = {
     }),
     delegated: group('A person who signed in with `dynamics-gateway login`, for debugging with their own rights.', {
       tenantId, clientId,
-      secret: secret({ about: 'The client secret, where the registration is a confidential one.', env: 'AZURE_CLIENT_SECRET' }),
+      secret: secret({
+        about: 'The client secret, where the registration is a confidential one.', env: 'AZURE_CLIENT_SECRET',
+      }),
     }),
   },
 } as const
@@ -84,7 +90,8 @@ export function kindOfCredential(
   }
   const told = Object.entries(TOLD_BY).filter(([variable]) => isSet(variable))
   if (told.length > 1) {
-    faults.push(`${told.map(([variable]) => variable).join(' and ')} are all set, but only one kind of credential can be used: `
+    faults.push(`${told.map(([variable]) => variable).join(' and ')} are all set, `
+      + 'but only one kind of credential can be used: '
       + 'remove all but one, or name the kind in CREDENTIAL.')
     return undefined
   }

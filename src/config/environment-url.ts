@@ -28,7 +28,8 @@ const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
 export function environmentUrl(written: string): Environment {
   if (written === '') throw new Fault(`is empty: ${WRITE}.`)
   if (/^(https:\/\/)?\{?(default-)?[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\}?\/?$/i.test(written)) {
-    throw new Fault(`is an environment's id: ${WRITE} (Power Platform admin centre, Environments, the environment, Environment URL).`)
+    throw new Fault(`is an environment's id: ${WRITE} (Power Platform admin centre, Environments, the environment, `
+      + 'Environment URL).')
   }
   const url = parse(written)
   refuseOtherSites(url.hostname)
@@ -37,7 +38,9 @@ export function environmentUrl(written: string): Environment {
     throw new Fault('begins with http://, which would send the access token unprotected: write https://.')
   }
   const product = productOf(url)
-  const origin = product === 'business-central' ? url.origin.replace('//businesscentral.', '//api.businesscentral.') : url.origin
+  const origin = product === 'business-central'
+    ? url.origin.replace('//businesscentral.', '//api.businesscentral.')
+    : url.origin
   return {
     product,
     origin,
@@ -59,16 +62,27 @@ function parse(written: string): URL {
   // Two addresses with a comma between them are a URL to the URL standard.
   if (/[^a-z0-9._[\]:-]/.test(url.hostname)) throw new Fault(`is not a URL: ${WRITE}.`)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Fault(`does not begin with https://: ${WRITE}.`)
-  if (!url.hostname.includes('.') && !LOOPBACK.test(url.hostname)) throw new Fault(`holds no whole host name: ${WRITE}.`)
+  if (!url.hostname.includes('.') && !LOOPBACK.test(url.hostname)) {
+    throw new Fault(`holds no whole host name: ${WRITE}.`)
+  }
   return url
 }
 
 /** Pages about environments, which are not environments. */
 function refuseOtherSites(host: string): void {
   const site = [
-    [/(^|\.)make\.((gov|high)\.)?(powerapps|powerautomate)\.(com|us|cn)$|^make\.apps\.appsplatform\.us$/, 'the maker portal'],
-    [/(^|\.)admin\.(powerplatform\.microsoft|powerplatform|appsplatform)\.(com|us|cn)$|^port\.crm\d*\.dynamics\.com$/, 'the Power Platform admin centre'],
-    [/(^|\.)(powerapps|powerautomate|powerplatform|powerappsportals|powerpages)\.(com|us|cn|microsoft\.com)$/, 'a Power Platform portal'],
+    [
+      /(^|\.)make\.((gov|high)\.)?(powerapps|powerautomate)\.(com|us|cn)$|^make\.apps\.appsplatform\.us$/,
+      'the maker portal',
+    ],
+    [
+      /(^|\.)admin\.(powerplatform\.microsoft|powerplatform|appsplatform)\.(com|us|cn)$|^port\.crm\d*\.dynamics\.com$/,
+      'the Power Platform admin centre',
+    ],
+    [
+      /(^|\.)(powerapps|powerautomate|powerplatform|powerappsportals|powerpages)\.(com|us|cn|microsoft\.com)$/,
+      'a Power Platform portal',
+    ],
     [/(^|\.)(portal|entra)\.(azure|microsoft)\.(com|us|cn)$/, 'an administration portal'],
     [/(^|\.)login\.(microsoftonline|windows|microsoft|chinacloudapi|partner)\./, 'the authority that signs people in'],
     [/^(global)?disco\./, 'the discovery service'],
@@ -78,10 +92,15 @@ function refuseOtherSites(host: string): void {
   if (site !== undefined) throw new Fault(`is ${site[1] as string}, not an environment: ${WRITE}.`)
 }
 
-/** @see https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata for the hosts of Finance & Operations */
+/**
+ * @see https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata for the hosts of
+ * Finance & Operations
+ */
 function productOf({ hostname, pathname }: URL): Environment['product'] {
   if (/(^|\.)businesscentral\.dynamics\.com$/.test(hostname)) return 'business-central'
-  if (/\.(operations(365)?|axcloud|cloudax)\./.test(hostname) || /^\/data\/?$/.test(pathname)) return 'finance-and-operations'
+  if (/\.(operations(365)?|axcloud|cloudax)\./.test(hostname) || /^\/data\/?$/.test(pathname)) {
+    return 'finance-and-operations'
+  }
   return /^\/v2\.0\/.+\/api\/v2\.0\/?$/.test(pathname) ? 'business-central' : 'dataverse'
 }
 
@@ -94,7 +113,8 @@ function apiRootOf(product: Environment['product'], url: URL): string {
       if (/^\/v2\.0\/.*\/(api|ODataV4)(\/|$)/.test(path)) return path
       const names = segments.filter((segment) => segment !== '' && segment !== 'v2.0')
       if (names.length < 1 || names.length > 2) {
-        throw new Fault('does not name the environment: write https://api.businesscentral.dynamics.com/v2.0/<environment>.')
+        throw new Fault('does not name the environment: write '
+          + 'https://api.businesscentral.dynamics.com/v2.0/<environment>.')
       }
       return `/v2.0/${names.join('/')}/api/v2.0`
     }
@@ -102,14 +122,18 @@ function apiRootOf(product: Environment['product'], url: URL): string {
       const version = /^((?:\/[^/]+)?\/api\/data)(\/v\d+\.\d+)?(?:\/.*)?$/i.exec(path)
       if (version !== null) return `${version[1]!}${version[2] ?? '/v9.2'}`
       if (ONLINE.test(url.hostname)) return '/api/data/v9.2'
-      // Elsewhere a path is an API root of its own, unless it is a page of Dynamics; on premises, one below the organisation's name.
+      // Elsewhere a path is an API root of its own, unless it is a page of Dynamics; on premises, one below the
+      // organisation's name.
       const [, organisation = ''] = /^(\/[^/]+)\/[^/]+\.aspx$/i.exec(path) ?? []
       return path === '' || PAGE.test(path) ? `${organisation}/api/data/v9.2` : path
     }
   }
 }
 
-/** `org.api.crm4.dynamics.com` for `org.crm4.dynamics.com` and the other way round. Both answer; links name the one that was called. */
+/**
+ * `org.api.crm4.dynamics.com` for `org.crm4.dynamics.com` and the other way round. Both answer; links name the one
+ * that was called.
+ */
 function otherHostForm(origin: string): string[] {
   const [, scheme, name, api, rest] = /^(https:\/\/)([^.]+)(\.api)?(\.crm\d*\..+)$/.exec(origin) ?? []
   return scheme === undefined ? [] : [`${scheme}${name!}${api === undefined ? '.api' : ''}${rest!}`]

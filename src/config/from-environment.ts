@@ -11,14 +11,18 @@ export interface Written {
   readonly nameOf: (name: string) => string
 }
 
-/** Variables of ours, so that one which is none is a mistake. Names that Kubernetes makes of a service (`DYNAMICS_PORT`) are not close to any. */
+/**
+ * Variables of ours, so that one which is none is a mistake. Names that Kubernetes makes of a service (`DYNAMICS_PORT`)
+ * are not close to any.
+ */
 const OURS = /^(DYNAM|AZURE_(CLIENT|TENANT|AUTH|FED)|IMPERS|USER_E?MAIL|MAX_RETRY|ALLOWED_|TRUST|(REQUEST|TOKEN|SHUTDOWN)_TIME|CREDENTIAL)/
 /** As many letters as a slip of the finger changes. */
 const SLIP = 3
 
 /** Variables that people use for other tools, and what they are called here. */
 const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
-  DATAVERSE_URL: 'DYNAMICS_URL', DYNAMICS_BASE_URL: 'DYNAMICS_URL', DYNAMICS_TENANT_ID: 'AZURE_TENANT_ID', DYNAMICS_CLIENT_ID: 'AZURE_CLIENT_ID',
+  DATAVERSE_URL: 'DYNAMICS_URL', DYNAMICS_BASE_URL: 'DYNAMICS_URL', DYNAMICS_TENANT_ID: 'AZURE_TENANT_ID',
+  DYNAMICS_CLIENT_ID: 'AZURE_CLIENT_ID',
   DYNAMICS_CLIENT_SECRET: 'AZURE_CLIENT_SECRET',
 }
 
@@ -34,20 +38,28 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
     written['targets'] = [environmentsTarget()]
   } else {
     // Platforms set AZURE_… by themselves, and a file may name them for its secrets: they are no contradiction.
-    const described = [...targetVariables(), 'CREDENTIAL'].filter((variable) => isSet(source, variable) && !variable.startsWith('AZURE_'))
+    const described = [...targetVariables(), 'CREDENTIAL']
+      .filter((variable) => isSet(source, variable) && !variable.startsWith('AZURE_'))
     if (described.length > 0) {
-      faults.push(`${described.join(', ')}: a settings file describes the targets, so these variables must not be set. Remove them, or the file.`)
+      faults.push(`${described.join(', ')}: a settings file describes the targets, `
+        + 'so these variables must not be set. Remove them, or the file.')
     }
   }
-  if (isSet(source, 'REDIS_URL')) faults.push('REDIS_URL is not a setting of this version, which remembers users in memory only: remove it.')
+  if (isSet(source, 'REDIS_URL')) {
+    faults.push('REDIS_URL is not a setting of this version, which remembers users in memory only: remove it.')
+  }
   misspelt()
-  return { written: merge(fromFile, written), nameOf: (name) => names.get(name) ?? (fromFile === undefined ? name : `${name} (in the settings file)`) }
+  return {
+    written: merge(fromFile, written),
+    nameOf: (name) => names.get(name) ?? (fromFile === undefined ? name : `${name} (in the settings file)`),
+  }
 
   /** What the variables of the settings below `node` say, in the form that a file has. */
   function collect(node: Node, name: string): unknown {
     if (node.type === 'setting') return node.env === undefined ? undefined : valueOf(node, node.env, name)
     if (node.type !== 'group') return undefined
-    const members = Object.entries(node.members).map(([key, member]) => [key, collect(member, below(name, key))] as const)
+    const members = Object.entries(node.members)
+      .map(([key, member]) => [key, collect(member, below(name, key))] as const)
     const set = members.filter(([, value]) => value !== undefined)
     return set.length === 0 && name !== '' ? undefined : Object.fromEntries(set)
   }
@@ -57,10 +69,12 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
     const { credential } = target.members as { credential: Node & { type: 'kinds' } }
     for (const kind of Object.values(credential.kinds)) for (const member of Object.values(kind.members)) note(member)
     const named = source.env['CREDENTIAL']
-    const kind = kindOfCredential((variable) => isSet(source, variable), named === undefined ? undefined : unquoted(named), faults)
+    const kind = kindOfCredential(
+      (variable) => isSet(source, variable), named === undefined ? undefined : unquoted(named), faults,
+    )
     if (named === undefined && kind === 'managed-identity' && !isSet(source, 'DYNAMICS_URL')) {
-      faults.push('AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are missing: set them to what the app registration shows. '
-        + '(Without them a managed identity is used, where Azure gives one.)')
+      faults.push('AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are missing: set them to what the app '
+        + 'registration shows. (Without them a managed identity is used, where Azure gives one.)')
     }
     const rest = collect(target, 'targets[0]') as object
     if (kind === undefined) {
@@ -73,11 +87,15 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
   function valueOf(setting: Setting<unknown>, variable: string, name: string): unknown {
     const file = setting.secret === true ? source.env[`${variable}_FILE`] : undefined
     // What only the file says is called as it is there.
-    if (fromFile === undefined || isSet(source, variable)) names.set(name, file === undefined ? variable : `${variable}_FILE`)
+    if (fromFile === undefined || isSet(source, variable)) {
+      names.set(name, file === undefined ? variable : `${variable}_FILE`)
+    }
     note(setting)
     if (setting.secret !== true) return source.env[variable]
     if (file === undefined) return source.env[variable] === undefined ? undefined : { env: variable }
-    if (source.env[variable] !== undefined) faults.push(`${variable} and ${variable}_FILE are both set: remove one of them.`)
+    if (source.env[variable] !== undefined) {
+      faults.push(`${variable} and ${variable}_FILE are both set: remove one of them.`)
+    }
     return { file }
   }
 
@@ -109,7 +127,9 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
         // With a file, AZURE_CLIENT_SECRET_2 and the like are what its secrets come from.
         if (fromFile !== undefined && variable.startsWith('AZURE_')) continue
         const near = nearest(variable, [...variables], SLIP)
-        if (near !== undefined && !isSet(source, near)) faults.push(`${variable} is not a setting. Did you mean ${near}?`)
+        if (near !== undefined && !isSet(source, near)) {
+          faults.push(`${variable} is not a setting. Did you mean ${near}?`)
+        }
       }
     }
   }

@@ -13,7 +13,8 @@ import type { Source } from './setting.ts'
 export class SettingsFault extends Error {
   readonly faults: readonly string[]
   constructor(faults: readonly string[]) {
-    super(`The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`)
+    super(`The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n`
+      + faults.map((fault) => `  - ${fault}`).join('\n'))
     this.faults = faults
   }
 }
@@ -46,13 +47,19 @@ export function loadSettings(env: NodeJS.ProcessEnv, file: string | undefined): 
  *
  * @throws {SettingsFault}
  */
-export function loadListener(env: NodeJS.ProcessEnv, file: string | undefined): Pick<Settings, 'host' | 'port' | 'tls'> {
+export function loadListener(
+  env: NodeJS.ProcessEnv, file: string | undefined,
+): Pick<Settings, 'host' | 'port' | 'tls'> {
   const faults: string[] = []
   const source = sourceOf(env)
   const { host, port, tls } = schema.members
   const { written, nameOf } = settingsOfEnvironment(source, fileOf(source, file, faults), [])
   const { host: at, port: on, tls: how } = written as Readonly<Record<string, unknown>>
-  const listener = readNode({ type: 'group', about: '', members: { host, port, tls } }, { host: at, port: on, tls: how }, '', nameOf, source, faults)
+  const listener = readNode(
+    { type: 'group', about: '', members: { host, port, tls } },
+    { host: at, port: on, tls: how },
+    '', nameOf, source, faults,
+  )
   if (faults.length > 0) throw new SettingsFault(faults)
   return listener
 }
@@ -100,5 +107,6 @@ function nonEmpty(env: NodeJS.Dict<string>): NodeJS.Dict<string> {
 
 /** What the files say that settings are read from, to see whether they have changed; empty where there are none. */
 export function settingsText(env: NodeJS.ProcessEnv, file: string | undefined): string {
-  return [file ?? env['GATEWAY_CONFIG'], '.env'].map((path) => path !== undefined && existsSync(path) ? readFileSync(path, 'utf8') : '').join('\0')
+  return [file ?? env['GATEWAY_CONFIG'], '.env'].map((path) =>
+    path !== undefined && existsSync(path) ? readFileSync(path, 'utf8') : '').join('\0')
 }

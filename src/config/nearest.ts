@@ -3,7 +3,9 @@
  *
  * @param most letters that may differ; left out, a third of the word
  */
-export function nearest(word: string, known: readonly string[], most = Math.max(1, Math.floor(word.length / 3))): string | undefined {
+export function nearest(
+  word: string, known: readonly string[], most = Math.max(1, Math.floor(word.length / 3)),
+): string | undefined {
   let best: string | undefined
   let least = most + 1
   for (const one of known) {
@@ -13,7 +15,10 @@ export function nearest(word: string, known: readonly string[], most = Math.max(
   return best
 }
 
-/** How many letters must be added, dropped, changed or swapped with their neighbour to make `b` of `a` (optimal string alignment). */
+/**
+ * How many letters must be added, dropped, changed or swapped with their neighbour to make `b` of `a` (optimal
+ * string alignment).
+ */
 function editDistance(a: string, b: string): number {
   let [before, row]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, index) => index)]
   for (let i = 1; i <= a.length; i++) {

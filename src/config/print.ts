@@ -14,11 +14,16 @@ export function settingsAsMarkdown(): string {
   return `${FOREWORD}\n${sections(sectionOf(schema, ''), 2)}`
 }
 
-/** Every setting by the environment variable that sets it. One variable may mean a setting of several kinds of credential. */
+/**
+ * Every setting by the environment variable that sets it. One variable may mean a setting of several kinds
+ * of credential.
+ */
 export function settingsByVariable(): ReadonlyMap<string, Setting<unknown>> {
   const found = new Map<string, Setting<unknown>>()
   const collect = ({ settings, below }: Section): void => {
-    for (const [, setting] of settings) if (setting.env !== undefined && !found.has(setting.env)) found.set(setting.env, setting)
+    for (const [, setting] of settings) {
+      if (setting.env !== undefined && !found.has(setting.env)) found.set(setting.env, setting)
+    }
     below.forEach(collect)
   }
   collect(sectionOf(schema, ''))
@@ -58,17 +63,21 @@ function sectionOf(node: Exclude<Node, Setting<unknown>>, path: string): Section
       return {
         path, about: node.about,
         settings: members.flatMap(([name, member]) => member.type === 'setting' ? [[name, member] as const] : []),
-        below: members.flatMap(([name, member]) => member.type === 'setting' ? [] : [sectionOf(member, path === '' ? name : `${path}.${name}`)]),
+        below: members.flatMap(([name, member]) =>
+          member.type === 'setting' ? [] : [sectionOf(member, path === '' ? name : `${path}.${name}`)]),
       }
     }
     case 'many': {
-      if (node.of.type === 'setting') return { path: `${path}[]`, about: node.about, settings: [['each', node.of]], below: [] }
+      if (node.of.type === 'setting') {
+        return { path: `${path}[]`, about: node.about, settings: [['each', node.of]], below: [] }
+      }
       const of = sectionOf(node.of, `${path}[]`)
       return { ...of, about: `${node.about} ${of.about}` }
     }
     case 'kinds': return {
       path, about: node.about, settings: [],
-      below: Object.entries(node.kinds).map(([kind, group]) => ({ ...sectionOf(group, path), path: `${path}\` with \`kind: ${kind}` })),
+      below: Object.entries(node.kinds)
+        .map(([kind, group]) => ({ ...sectionOf(group, path), path: `${path}\` with \`kind: ${kind}` })),
     }
   }
 }
@@ -79,7 +88,8 @@ function sections({ path, about, settings, below }: Section, depth: number): str
 | setting | variable | meaning | what to write | default |
 |---|---|---|---|---|
 ${settings.map(([name, setting]) => row(name, setting)).join('')}`
-  return `\n${'#'.repeat(depth)} ${title}\n\n${about}\n${table}${below.map((section) => sections(section, Math.min(depth + 1, 5))).join('')}`
+  return `\n${'#'.repeat(depth)} ${title}\n\n${about}\n${table}`
+    + below.map((section) => sections(section, Math.min(depth + 1, 5))).join('')
 }
 
 function row(name: string, { env, about, write, fallback, required, secret }: Setting<unknown>): string {
@@ -90,30 +100,44 @@ function row(name: string, { env, about, write, fallback, required, secret }: Se
 
 function asWritten(fallback: unknown): string {
   if (fallback === undefined) return 'none'
-  if (Array.isArray(fallback)) return fallback.length === 0 ? 'empty' : fallback.map((one) => `\`${String(one)}\``).join(', ')
+  if (Array.isArray(fallback)) {
+    return fallback.length === 0 ? 'empty' : fallback.map((one) => `\`${String(one)}\``).join(', ')
+  }
   return `\`${String(fallback)}\``
 }
 
 /** A JSON Schema of the settings file, for editors. The gateway's own checks go further. */
 export function settingsAsJsonSchema(): object {
-  return { $schema: 'http://json-schema.org/draft-07/schema#', title: 'Settings of dynamics-gateway', ...schemaOf(schema) }
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#', title: 'Settings of dynamics-gateway', ...schemaOf(schema),
+  }
 }
 
 function schemaOf(node: Node): object {
   switch (node.type) {
     case 'setting': return {
-      description: `${node.about} Write ${node.write}.`, ...(node.form ?? { type: 'string' }), ...(node.fallback === undefined ? {} : { default: node.fallback }),
+      description: `${node.about} Write ${node.write}.`,
+      ...(node.form ?? { type: 'string' }),
+      ...(node.fallback === undefined ? {} : { default: node.fallback }),
     }
     case 'many': return { description: node.about, type: 'array', items: schemaOf(node.of) }
     case 'group': return groupSchema(node, {})
-    case 'kinds': return { description: node.about, oneOf: Object.entries(node.kinds).map(([kind, group]) => groupSchema(group, { kind: { const: kind } })) }
+    case 'kinds': return {
+      description: node.about,
+      oneOf: Object.entries(node.kinds).map(([kind, group]) => groupSchema(group, { kind: { const: kind } })),
+    }
   }
 }
 
 function groupSchema({ about, members }: Group<Members>, also: Readonly<Record<string, object>>): object {
-  const required = Object.entries(members).filter(([, member]) => member.type === 'setting' && member.required === true).map(([name]) => name)
+  const required = Object.entries(members)
+    .filter(([, member]) => member.type === 'setting' && member.required === true)
+    .map(([name]) => name)
   return {
     description: about, type: 'object', additionalProperties: false, required: [...Object.keys(also), ...required],
-    properties: { ...also, ...Object.fromEntries(Object.entries(members).map(([name, member]) => [name, schemaOf(member)])) },
+    properties: {
+      ...also,
+      ...Object.fromEntries(Object.entries(members).map(([name, member]) => [name, schemaOf(member)])),
+    },
   }
 }

@@ -45,7 +45,8 @@ export function parseRule(written: string): Rule {
   const [effect, methods, names, ...rest] = text.split(' ')
   if (effect !== 'allow' && effect !== 'deny') {
     const near = nearest(text, PRESETS)
-    throw new Fault(`holds the rule "${text}", which is not known: ${near === undefined ? FORM : `did you mean ${near}?`}`)
+    throw new Fault(`holds the rule "${text}", which is not known: `
+      + (near === undefined ? FORM : `did you mean ${near}?`))
   }
   if (methods === undefined || names === undefined || rest.length > 0) {
     throw new Fault(`holds the rule "${text}", which is not complete: ${FORM}.`)
@@ -60,7 +61,8 @@ export function parseRule(written: string): Rule {
 function parseMethods(written: string, text: string): ReadonlySet<string> {
   return new Set(written.split(',').map((method) => {
     if (!METHODS.includes(method)) {
-      throw new Fault(`holds the rule "${text}", whose method "${method}" is not known: write * or ${METHODS.join(', ')}.`)
+      throw new Fault(`holds the rule "${text}", whose method "${method}" is not known: `
+        + `write * or ${METHODS.join(', ')}.`)
     }
     return method === 'HEAD' || method === 'OPTIONS' ? 'GET' : method
   }))
@@ -69,7 +71,8 @@ function parseMethods(written: string, text: string): ReadonlySet<string> {
 function parseName(written: string, text: string): Name {
   const [, first, parentheses, below] = /^(\*|\$?[\w.]+)(\(\))?(?:\/(\*|[\w.]+))?$/.exec(written) ?? []
   if (first === undefined || (below !== undefined && (first === '*' || parentheses !== undefined))) {
-    throw new Fault(`holds the rule "${text}", whose name "${written}" has no known form: write *, accounts, accounts/*, accounts/primarycontactid, `
+    throw new Fault(`holds the rule "${text}", whose name "${written}" has no known form: `
+      + 'write *, accounts, accounts/*, accounts/primarycontactid, '
       + 'WinOpportunity() or $metadata.')
   }
   return {

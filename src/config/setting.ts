@@ -55,7 +55,8 @@ export interface Members { readonly [name: string]: Node }
 /** The type of what a schema reads. */
 export type Read<N> =
   N extends Setting<infer T> ? T
-  : N extends Group<infer M> ? { readonly [K in keyof M]: Read<M[K]> } | (N extends { optional: true } ? undefined : never)
+  : N extends Group<infer M>
+    ? { readonly [K in keyof M]: Read<M[K]> } | (N extends { optional: true } ? undefined : never)
   : N extends Many<infer O> ? readonly Read<O>[]
   : N extends Kinds<infer K> ? { [P in keyof K]: { readonly kind: P } & Read<K[P]> }[keyof K]
   : never
@@ -132,7 +133,8 @@ export function readNode<N extends Node>(
     const group = typeof kind === 'string' && Object.hasOwn(kinds.kinds, kind) ? kinds.kinds[kind] : undefined
     if (group === undefined) {
       const known = Object.keys(kinds.kinds).join(', ')
-      faults.push(`${nameOf(below(name, 'kind'))} ${kind === undefined ? 'is missing' : 'is not known'}: write one of ${known}.`)
+      faults.push(`${nameOf(below(name, 'kind'))} ${kind === undefined ? 'is missing' : 'is not known'}: `
+        + `write one of ${known}.`)
       return undefined
     }
     return { kind, ...readGroup(group, written, name, ['kind']) as object }

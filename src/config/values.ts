@@ -39,7 +39,9 @@ export function size(is: About & { fallback: string }): Setting<number> {
 export function wholeNumber(is: About & { fallback: number, least: number, most: number }): Setting<number> {
   const write = `a whole number from ${is.least} to ${is.most}`
   return setting({ ...is, write, form: { type: 'integer', minimum: is.least, maximum: is.most } }, (written) => {
-    const number = typeof written === 'string' && /^\d{1,10}$/.test(unquoted(written)) ? Number(unquoted(written)) : typeof written === 'number' ? written : NaN
+    const number = typeof written === 'string' && /^\d{1,10}$/.test(unquoted(written)) ? Number(unquoted(written))
+      : typeof written === 'number' ? written
+      : NaN
     if (!Number.isInteger(number) || number < is.least || number > is.most) throw new Fault(`is not ${write}.`)
     return number
   })
@@ -69,7 +71,8 @@ export function choice<const W extends string>(is: About & { fallback: W, words:
 
 /** A text that `parse` takes; `parse` throws a {@link Fault} that says what is wrong with it. */
 export function parsed<T>(
-  is: About & { write: string, required: true } | About & { write: string, fallback: unknown }, parse: (written: string) => T,
+  is: About & { write: string, required: true } | About & { write: string, fallback: unknown },
+  parse: (written: string) => T,
 ): Setting<T> {
   return setting(is, (written) => parse(text(written, is.write)))
 }
@@ -80,8 +83,12 @@ export function optional<T>(is: About & { write: string }, parse: (written: stri
 }
 
 /** A list of texts; in the environment they are separated by commas. */
-export function list<T>(is: About & { write: string, fallback?: readonly string[] }, parse: (written: string) => T): Setting<readonly T[]> {
-  return setting({ ...is, fallback: is.fallback ?? [], form: { type: 'array', items: { type: 'string' } } }, (written) => {
+export function list<T>(
+  is: About & { write: string, fallback?: readonly string[] }, parse: (written: string) => T,
+): Setting<readonly T[]> {
+  return setting({
+    ...is, fallback: is.fallback ?? [], form: { type: 'array', items: { type: 'string' } },
+  }, (written) => {
     const texts = typeof written === 'string' ? written.split(',') : written
     if (!Array.isArray(texts)) throw new Fault(`must be a list: write ${is.write}.`)
     return texts.map((one) => text(one, is.write)).filter((one) => one !== '').map(parse)
@@ -93,7 +100,8 @@ export function secret(is: About & { required: true, write?: string }): Setting<
 export function secret(is: About): Setting<Secret | undefined>
 export function secret(is: About): Setting<Secret | undefined> {
   const write = is.env === undefined ? '{ env: NAME } or { file: path }'
-    : `it as it stands, or the path of a file that holds it in ${is.env}_FILE; in a settings file { env: NAME } or { file: path }`
+    : `it as it stands, or the path of a file that holds it in ${is.env}_FILE; `
+      + 'in a settings file { env: NAME } or { file: path }'
   return { type: 'setting', write, secret: true, ...is, form: SECRET, read: readSecret }
 }
 
@@ -115,7 +123,8 @@ export function readableFile(path: string): string {
   try {
     readFileSync(path)
   } catch (error) {
-    throw new Fault(`names a file that cannot be read (${(error as NodeJS.ErrnoException).code}): mend the path or its permissions.`)
+    throw new Fault(`names a file that cannot be read (${(error as NodeJS.ErrnoException).code}): `
+      + 'mend the path or its permissions.')
   }
   return path
 }
@@ -126,7 +135,8 @@ function setting<T>(
   const { about, write, fallback, env, required, form } = is
   return {
     type: 'setting', about, write, read,
-    ...(fallback === undefined ? {} : { fallback }), ...(env === undefined ? {} : { env }), ...(required ? { required } : {}), ...(form === undefined ? {} : { form }),
+    ...(fallback === undefined ? {} : { fallback }), ...(env === undefined ? {} : { env }),
+    ...(required ? { required } : {}), ...(form === undefined ? {} : { form }),
   }
 }
 
