@@ -12,25 +12,34 @@ import type { Network } from './network.ts'
 export type Proof = Pick<NodeAuthOptions, 'clientSecret'> | Pick<NodeAuthOptions, 'clientAssertion'>
 
 /**
- * Fetches a token for the app itself with MSAL (client credentials grant). MSAL only fetches: each time a new instance, because one
- * blocks itself for 60 s after a failure, and without its cache, which ends tokens five minutes early.
+ * Fetches a token for the app itself with MSAL (client credentials grant). MSAL only fetches: each time a new instance,
+ * because one blocks itself for 60 s after a failure, and without its cache, which ends tokens five minutes early.
  *
  * @throws AuthorityFailure
  */
-export async function fetchAppToken(app: AppRegistration, proof: Proof, { claims, signal }: TokenRequest): Promise<FetchedToken> {
+export async function fetchAppToken(
+  app: AppRegistration, proof: Proof, { claims, signal }: TokenRequest,
+): Promise<FetchedToken> {
   const { ConfidentialClientApplication } = await import('@azure/msal-node')
   const way = network({ dispatcher: app.dispatcher, signal })
   return ask(way, async () => {
-    const client = new ConfidentialClientApplication({ auth: { ...authorityOf(app), ...proof }, system: { networkClient: way.module } })
+    const client = new ConfidentialClientApplication({
+      auth: { ...authorityOf(app), ...proof }, system: { networkClient: way.module },
+    })
     await client.acquireTokenByClientCredential({
-      scopes: [app.scope], skipCache: true, azureRegion: 'DisableMsalForceRegion', ...(claims === undefined ? {} : { claims }),
+      scopes: [app.scope], skipCache: true, azureRegion: 'DisableMsalForceRegion',
+      ...(claims === undefined ? {} : { claims }),
     })
   })
 }
 
 /** The client id and authority as MSAL wants them. Hosts that it does not know must be named with their port. */
 export function authorityOf({ authorityHost, tenantId, clientId }: AppRegistration): NodeAuthOptions {
-  return { clientId, authority: `${authorityHost}/${tenantId}`, ...(isMicrosofts(authorityHost) ? {} : { knownAuthorities: [new URL(authorityHost).host] }) }
+  return {
+    clientId,
+    authority: `${authorityHost}/${tenantId}`,
+    ...(isMicrosofts(authorityHost) ? {} : { knownAuthorities: [new URL(authorityHost).host] }),
+  }
 }
 
 /** Runs `call` of MSAL and reads its outcome off the network: MSAL loses causes, and takes answers without a token. */
@@ -52,7 +61,8 @@ function ofMsal(error: unknown): AuthorityFailure {
   const code = typeof errorCode === 'string' && /^[\w-]{1,60}$/.test(errorCode) ? errorCode : 'unknown'
   return new AuthorityFailure({
     what: `The authority's answer cannot be used (${code}).`,
-    why: 'Its metadata is not complete, names another issuer, or AZURE_TENANT_ID is common, organizations or consumers.',
+    why: 'Its metadata is not complete, names another issuer, or AZURE_TENANT_ID is common, '
+      + 'organizations or consumers.',
     todo: 'Check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID.',
   }, false, { code })
 }

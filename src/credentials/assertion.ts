@@ -7,8 +7,8 @@ const LIFE = 600
 const BEFORE_NOW = 60
 
 /**
- * A signed statement that the gateway is `clientId`, for `tokenEndpoint` alone. Signed here rather than by MSAL, which rounds the
- * time up, so that strict authorities refuse its assertions now and then.
+ * A signed statement that the gateway is `clientId`, for `tokenEndpoint` alone. Signed here rather than by MSAL, which
+ * rounds the time up, so that strict authorities refuse its assertions now and then.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/certificate-credentials
  */
@@ -21,9 +21,13 @@ export function signAssertion({ key, certificate, chain }: KeyPair, { clientId, 
     alg: 'PS256', typ: 'JWT', 'x5t#S256': createHash('sha256').update(certificate.raw).digest('base64url'),
     ...(sendChain ? { x5c: [certificate, ...chain].map(({ raw }) => raw.toString('base64')) } : {}),
   }
-  const claims = { aud: tokenEndpoint, iss: clientId, sub: clientId, jti: randomUUID(), iat: begins, nbf: begins, exp: begins + LIFE }
+  const claims = {
+    aud: tokenEndpoint, iss: clientId, sub: clientId, jti: randomUUID(), iat: begins, nbf: begins, exp: begins + LIFE,
+  }
   const signed = `${encoded(header)}.${encoded(claims)}`
-  const signature = sign('sha256', Buffer.from(signed), { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 })
+  const signature = sign('sha256', Buffer.from(signed), {
+    key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32,
+  })
   return `${signed}.${signature.toString('base64url')}`
 }
 

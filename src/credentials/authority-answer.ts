@@ -15,7 +15,9 @@ export interface AuthorityAnswer {
 /** Error codes of OAuth 2.0 and of Microsoft that pass by themselves. */
 const PASSING = /^(temporarily_unavailable|server_error|slow_down|authorization_pending)$/
 
-/** Microsoft's numbers for its own trouble: 90006, 90024, 90033, 50033 (transient), 90055 and 50196 (asked too often). */
+/**
+ * Microsoft's numbers for its own trouble: 90006, 90024, 90033, 50033 (transient), 90055 and 50196 (asked too often).
+ */
 const PASSING_NUMBERS: ReadonlySet<number> = new Set([90006, 90024, 90033, 50033, 90055, 50196])
 
 /** The failure that `answer` is, or `undefined` where it is JSON and successful. */
@@ -23,7 +25,8 @@ export function answerFailure(answer: AuthorityAnswer): AuthorityFailure | undef
   const { status, body } = answer
   if (status >= 200 && status < 300 && body !== undefined) return undefined
   const facts = factsOf(answer)
-  const passing = status === 408 || status === 429 || status >= 500 || PASSING.test(facts.error ?? '') || PASSING_NUMBERS.has(facts.aadsts ?? 0)
+  const passing = status === 408 || status === 429 || status >= 500 || PASSING.test(facts.error ?? '')
+    || PASSING_NUMBERS.has(facts.aadsts ?? 0)
   return new AuthorityFailure(explainAnswer(facts), !passing && facts.error !== undefined, facts)
 }
 
@@ -40,7 +43,8 @@ export function connectionFailure(error: unknown, url: URL): AuthorityFailure {
  * @throws AuthorityFailure when there is none, or something that no request may carry
  */
 export function tokenIn(answer: AuthorityAnswer | undefined): FetchedToken {
-  const { access_token: accessToken, token_type: type, expires_in: expiresIn, refresh_in: refreshIn } = answer?.body ?? {}
+  const { access_token: accessToken, token_type: type, expires_in: expiresIn, refresh_in: refreshIn } =
+    answer?.body ?? {}
   if (answer === undefined || typeof accessToken !== 'string' || !/^[A-Za-z0-9._~+/-]{1,32768}=*$/.test(accessToken)) {
     throw unusable(answer, 'without a usable access token')
   }
@@ -61,7 +65,9 @@ function unusable(answer: AuthorityAnswer | undefined, how: string): AuthorityFa
 
 /** Entra writes numbers, managed identities digits. */
 function seconds(value: unknown): number | undefined {
-  const number = typeof value === 'number' ? value : typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : NaN
+  const number = typeof value === 'number' ? value
+    : typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value)
+    : NaN
   return Number.isFinite(number) ? number : undefined
 }
 

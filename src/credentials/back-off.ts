@@ -4,8 +4,8 @@ import type { AuthorityFailure } from './failure.ts'
 const LONGEST_RETRY_AFTER = 60_000
 
 /**
- * How long to leave the authority alone after `failure`: from 1 s doubling to 30 s while it is unwell; from 30 s doubling
- * to two minutes when it turned the credential down, because asking on could lock the registration.
+ * How long to leave the authority alone after `failure`: from 1 s doubling to 30 s while it is unwell; from 30 s
+ * doubling to two minutes when it turned the credential down, because asking on could lock the registration.
  *
  * @param attempt failures in a row, counting from 1
  * @param random between 0 and 1; takes up to a fifth off, so that many gateways do not ask at once

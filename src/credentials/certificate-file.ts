@@ -26,24 +26,38 @@ export class CertificateFault extends Error {
 const SHORTEST_KEY = 2048
 
 /**
- * Reads a PEM file with certificate and private key (encrypted or not, in any order, with or without the chain), or a PFX file.
+ * Reads a PEM file with certificate and private key (encrypted or not, in any order, with or without the chain),
+ * or a PFX file.
  *
  * @throws {CertificateFault}
  */
 export function readKeyPair(file: Buffer, password: string | undefined): KeyPair {
   const text = file.toString('latin1')
-  const { keys, certificates } = /-----BEGIN [A-Z0-9 ]+-----/.test(text) ? readPem(text, password) : pfx(file, text, password)
-  if (certificates.length === 0) throw new CertificateFault('It holds no certificate.', 'Put the certificate and its private key into one file.')
-  if (keys.length === 0) throw new CertificateFault('It holds no private key.', 'Put the certificate and its private key into one file.')
+  const { keys, certificates } = /-----BEGIN [A-Z0-9 ]+-----/.test(text)
+    ? readPem(text, password)
+    : pfx(file, text, password)
+  if (certificates.length === 0) {
+    throw new CertificateFault('It holds no certificate.', 'Put the certificate and its private key into one file.')
+  }
+  if (keys.length === 0) {
+    throw new CertificateFault('It holds no private key.', 'Put the certificate and its private key into one file.')
+  }
   const key = keys.find((key) => certificates.some((certificate) => certificate.checkPrivateKey(key)))
   const certificate = certificates.find((certificate) => key !== undefined && certificate.checkPrivateKey(key))
   if (key === undefined || certificate === undefined) {
-    throw new CertificateFault('The private key belongs to another certificate.', 'Put the key that the certificate was made with into the file.')
+    throw new CertificateFault(
+      'The private key belongs to another certificate.',
+      'Put the key that the certificate was made with into the file.',
+    )
   }
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (key.asymmetricKeyType !== 'rsa' || bits < SHORTEST_KEY) {
-    const kind = key.asymmetricKeyType === 'rsa' ? `an RSA key of ${bits} bits` : `a key of type ${key.asymmetricKeyType}`
-    throw new CertificateFault(`It holds ${kind}; Entra takes RSA keys of ${SHORTEST_KEY} bits or more.`, 'Make a new certificate.')
+    const kind = key.asymmetricKeyType === 'rsa'
+      ? `an RSA key of ${bits} bits`
+      : `a key of type ${key.asymmetricKeyType}`
+    throw new CertificateFault(
+      `It holds ${kind}; Entra takes RSA keys of ${SHORTEST_KEY} bits or more.`, 'Make a new certificate.',
+    )
   }
   return { key, certificate, chain: chainOf(certificate, certificates) }
 }
@@ -60,7 +74,9 @@ function readPem(text: string, password: string | undefined): { keys: KeyObject[
 function privateKey(pem: string, password: string | undefined): KeyObject {
   const encrypted = pem.includes('ENCRYPTED')
   if (encrypted && password === undefined) {
-    throw new CertificateFault('Its private key is encrypted.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the key\'s password.')
+    throw new CertificateFault(
+      'Its private key is encrypted.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the key\'s password.',
+    )
   }
   try {
     return createPrivateKey({ key: pem, ...(password === undefined ? {} : { passphrase: password }) })
@@ -68,7 +84,9 @@ function privateKey(pem: string, password: string | undefined): KeyObject {
     // Said without the cause: it may quote the file.
     const { code = '' } = error as NodeJS.ErrnoException
     if (encrypted && code !== 'ERR_OSSL_UNSUPPORTED') {
-      throw new CertificateFault('Its private key cannot be decrypted.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the right password.')
+      throw new CertificateFault(
+        'Its private key cannot be decrypted.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the right password.',
+      )
     }
     throw new CertificateFault('Its private key is damaged or of an unknown form.', 'Export it again in PKCS #8.')
   }
@@ -87,11 +105,15 @@ function pfx(file: Buffer, text: string, password = ''): { keys: KeyObject[], ce
     if (error instanceof CertificateFault) throw error
     switch (error instanceof PfxFault ? error.reason : 'damaged') {
       case 'password': throw new CertificateFault(
-        password === '' ? 'It is encrypted.' : 'The password does not fit.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password.',
+        password === '' ? 'It is encrypted.' : 'The password does not fit.',
+        'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password.',
       )
       case 'algorithm': throw new CertificateFault('It is encrypted in an old way (RC2).',
         'Export it again with AES256, or convert it: openssl pkcs12 -legacy -in old.pfx -nodes -out new.pem')
-      case 'damaged': throw new CertificateFault('It is neither PEM nor PFX, or damaged.', 'Export the certificate with its private key again.')
+      case 'damaged':
+        throw new CertificateFault(
+          'It is neither PEM nor PFX, or damaged.', 'Export the certificate with its private key again.',
+        )
     }
   }
 }
@@ -107,7 +129,8 @@ function x509(certificate: string | Buffer): X509Certificate {
 function chainOf(leaf: X509Certificate, certificates: readonly X509Certificate[]): X509Certificate[] {
   const chain: X509Certificate[] = []
   for (let below = leaf; chain.length < certificates.length;) {
-    const issuer = certificates.find((other) => other !== below && !chain.includes(other) && other !== leaf && below.checkIssued(other))
+    const issuer = certificates.find((other) =>
+      other !== below && !chain.includes(other) && other !== leaf && below.checkIssued(other))
     if (issuer === undefined) break
     chain.push(issuer)
     below = issuer

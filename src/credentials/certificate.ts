@@ -21,10 +21,12 @@ export interface CertificateSettings {
 }
 
 /**
- * An app registration with a certificate: what is returned reads the file as it stands at each call, and warns 30, 7 and 1 days
- * before the certificate ends.
+ * An app registration with a certificate: what is returned reads the file as it stands at each call, and warns 30, 7
+ * and 1 days before the certificate ends.
  */
-export function certificate(app: AppRegistration, { file, password, sendChain }: CertificateSettings, log: Log): () => Material {
+export function certificate(
+  app: AppRegistration, { file, password, sendChain }: CertificateSettings, log: Log,
+): () => Material {
   let last: { readonly identity: string, readonly pair: KeyPair } | undefined
   let warned: number | undefined
   return () => {
@@ -44,7 +46,9 @@ export function certificate(app: AppRegistration, { file, password, sendChain }:
       return readKeyPair(readFileSync(file), password?.reveal())
     } catch (error) {
       if (!(error instanceof CertificateFault)) throw error
-      throw new AuthorityFailure({ what: `The certificate's file ${file} cannot be used.`, why: error.why, todo: error.todo }, true)
+      throw new AuthorityFailure(
+        { what: `The certificate's file ${file} cannot be used.`, why: error.why, todo: error.todo }, true,
+      )
     }
   }
 
@@ -58,12 +62,17 @@ export function certificate(app: AppRegistration, { file, password, sendChain }:
     if (due === undefined || due === warned) return
     warned = due
     const when = left < 0 ? 'has ended' : `ends within ${due === 1 ? 'a day' : `${due} days`}`
-    log.warn({ ends: endOf(certificate.validTo) }, `the certificate of the credential ${when}: upload a new one to the app registration and replace the file`)
+    log.warn(
+      { ends: endOf(certificate.validTo) },
+      `the certificate of the credential ${when}: upload a new one to the app registration and replace the file`,
+    )
   }
 }
 
 /** What may be shown of a certificate. Entra's portal shows the SHA-1 thumbprint. */
-export function certificateFacts({ certificate, chain }: KeyPair): { thumbprint: string, sha256: string, subject: string, ends: string, chain: number } {
+export function certificateFacts({ certificate, chain }: KeyPair): {
+  thumbprint: string, sha256: string, subject: string, ends: string, chain: number,
+} {
   return {
     thumbprint: hex(certificate.fingerprint), sha256: hex(certificate.fingerprint256),
     subject: certificate.subject.replaceAll('\n', ', '), ends: endOf(certificate.validTo), chain: chain.length,

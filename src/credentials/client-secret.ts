@@ -9,7 +9,9 @@ export function clientSecret(app: AppRegistration, secret: Secret): Material {
   const clientSecret = secret.reveal()
   if (clientSecret === '') {
     throw new AuthorityFailure({
-      what: `The client secret (${secret.source}) is empty.`, why: 'The file was emptied, or is being written.', todo: 'Write the secret\'s value into it.',
+      what: `The client secret (${secret.source}) is empty.`,
+      why: 'The file was emptied, or is being written.',
+      todo: 'Write the secret\'s value into it.',
     }, true)
   }
   return { identity: clientSecret, fetch: (request) => fetchAppToken(app, { clientSecret }, request) }

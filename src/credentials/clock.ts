@@ -24,8 +24,8 @@ export interface Span {
 }
 
 /**
- * A span of `milliseconds` from now. It is over when the steady clock says so; when only the wall clock says so, either the
- * machine slept (it is over) or the clock was set (it is not), and the third clock decides which.
+ * A span of `milliseconds` from now. It is over when the steady clock says so; when only the wall clock says so, either
+ * the machine slept (it is over) or the clock was set (it is not), and the third clock decides which.
  */
 export function spanOf(milliseconds: number, clock: Clock): Span {
   let end = clock.steady() + milliseconds

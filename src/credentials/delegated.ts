@@ -22,8 +22,12 @@ export function delegatedScope({ scope }: Pick<AppRegistration, 'scope'>): strin
   return `${scope} offline_access openid profile`
 }
 
-/** A person who signed in with `login`: renews their token with the refresh token that is kept, and keeps the next one. */
-export function delegated({ app, secret, kept, log }: Delegated): { readonly fetch: FetchToken, readonly isOwnChange: () => boolean } {
+/**
+ * A person who signed in with `login`: renews their token with the refresh token that is kept, and keeps the next one.
+ */
+export function delegated({ app, secret, kept, log }: Delegated): {
+  readonly fetch: FetchToken, readonly isOwnChange: () => boolean,
+} {
   let seen: string | undefined
   return {
     // A refresh token may be good for one use only, so targets that share a sign-in take turns.
@@ -48,11 +52,16 @@ export function delegated({ app, secret, kept, log }: Delegated): { readonly fet
     }
   }
 
-  async function renew(refreshToken: string, claims: string | undefined, way: { readonly dispatcher: AppRegistration['dispatcher'], readonly signal: AbortSignal }): Promise<PersonsToken> {
+  async function renew(
+    refreshToken: string,
+    claims: string | undefined,
+    way: { readonly dispatcher: AppRegistration['dispatcher'], readonly signal: AbortSignal },
+  ): Promise<PersonsToken> {
     try {
       const { token } = await endpointsOf(app, way)
       return await redeem(token, {
-        grant_type: 'refresh_token', client_id: app.clientId, client_secret: secret?.reveal(), refresh_token: refreshToken, scope: renewalScope(app), claims,
+        grant_type: 'refresh_token', client_id: app.clientId, client_secret: secret?.reveal(),
+        refresh_token: refreshToken, scope: renewalScope(app), claims,
       }, way)
     } catch (error) {
       throw askingForPerson(error)
@@ -64,7 +73,10 @@ export function delegated({ app, secret, kept, log }: Delegated): { readonly fet
       kept.write(signIn)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      log.warn({ code, file: kept.file }, 'the renewed sign-in cannot be kept, so `dynamics-gateway login` is needed again one day')
+      log.warn(
+        { code, file: kept.file },
+        'the renewed sign-in cannot be kept, so `dynamics-gateway login` is needed again one day',
+      )
     }
   }
 }
@@ -83,19 +95,29 @@ async function inTurn<T>(file: string, task: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Entra gives the next refresh token where it is asked for one; others refuse scopes that they did not grant, as offline_access often is. */
+/**
+ * Entra gives the next refresh token where it is asked for one; others refuse scopes that they did not grant, as
+ * offline_access often is.
+ */
 function renewalScope(app: AppRegistration): string {
   return isMicrosofts(app.authorityHost) ? delegatedScope(app) : app.scope
 }
 
 const NOBODY: Explanation = {
-  what: 'Nobody has signed in.', why: 'CREDENTIAL=delegated forwards as a person, who signs in once.', todo: 'Run `dynamics-gateway login`.',
+  what: 'Nobody has signed in.',
+  why: 'CREDENTIAL=delegated forwards as a person, who signs in once.',
+  todo: 'Run `dynamics-gateway login`.',
 }
 
 /** Where the person is wanted and Microsoft's number is not one that says more, the mend is to sign in again. */
 function askingForPerson(error: unknown): unknown {
   if (!(error instanceof AuthorityFailure) || !error.refused) return error
   const { error: code = '', aadsts } = error.facts
-  if (!/^(invalid_grant|interaction_required|login_required)$/.test(code) || (aadsts !== undefined && AADSTS[aadsts] !== undefined)) return error
-  return new AuthorityFailure({ ...error.explanation, why: 'The sign-in that is kept is no longer valid.', todo: 'Run `dynamics-gateway login` again.' }, true, error.facts)
+  const ended = /^(invalid_grant|interaction_required|login_required)$/.test(code)
+  if (!ended || (aadsts !== undefined && AADSTS[aadsts] !== undefined)) return error
+  return new AuthorityFailure({
+    ...error.explanation,
+    why: 'The sign-in that is kept is no longer valid.',
+    todo: 'Run `dynamics-gateway login` again.',
+  }, true, error.facts)
 }

@@ -11,7 +11,8 @@ export interface DynamicsError {
   readonly impersonated?: boolean
 }
 
-const ADMIN = 'Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → Environments → the environment'
+const ADMIN =
+  'Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → Environments → the environment'
 const APPLICATION_USERS = `${ADMIN} → Settings → Users + permissions → Application users`
 const USERS = `${ADMIN} → Settings → Users + permissions → Users`
 
@@ -24,21 +25,25 @@ export function explainDynamics({ status, code, message = '', impersonated = fal
   const answered = `Dynamics answered ${status}${code === undefined ? '' : ` (${code})`}`
   const privilege = /\bprv[A-Z]\w{2,80}/.exec(message)?.[0]
   const known = code === undefined ? undefined : BY_CODE[code.toLowerCase()]
-  if (privilege === 'prvActOnBehalfOfAnotherUser') return { ...MAY_NOT_IMPERSONATE, what: `${answered}: the application user may not act as other users.` }
+  if (privilege === 'prvActOnBehalfOfAnotherUser') {
+    return { ...MAY_NOT_IMPERSONATE, what: `${answered}: the application user may not act as other users.` }
+  }
   if (privilege !== undefined) return missingPrivilege(answered, privilege, impersonated)
   if (known !== undefined) return { ...known, what: `${answered}: ${known.what}` }
   if (/access to your IP is blocked/i.test(message)) {
     return {
       what: `${answered}: the environment's IP firewall blocks this machine's address.`,
       why: 'The firewall lets in listed addresses only.',
-      todo: `Add the address that this machine appears with at ${ADMIN} → Settings → Product → Privacy + Security → IP firewall, or allow all application users there.`,
+      todo: `Add the address that this machine appears with at ${ADMIN} → Settings → Product → Privacy + Security → `
+        + 'IP firewall, or allow all application users there.',
     }
   }
   switch (status) {
     case 401: return {
       what: `${answered}: it does not accept the access token.`,
       why: 'The token is for another environment or tenant, or was revoked.',
-      todo: 'Compare DYNAMICS_URL (and DYNAMICS_SCOPE, if set) with the Environment URL, and AZURE_TENANT_ID with the environment\'s tenant.',
+      todo: 'Compare DYNAMICS_URL (and DYNAMICS_SCOPE, if set) with the Environment URL, '
+        + 'and AZURE_TENANT_ID with the environment\'s tenant.',
     }
     case 403: return missingPrivilege(answered, undefined, impersonated)
     case 404: return {
@@ -53,7 +58,11 @@ export function explainDynamics({ status, code, message = '', impersonated = fal
     }
   }
   return status >= 500
-    ? { what: `${answered}.`, why: 'The environment is unwell, is being updated, or is in administration mode.', todo: `Look at its state at ${ADMIN}, and try again later.` }
+    ? {
+      what: `${answered}.`,
+      why: 'The environment is unwell, is being updated, or is in administration mode.',
+      todo: `Look at its state at ${ADMIN}, and try again later.`,
+    }
     : { what: `${answered}.`, why: 'It refuses the request.', todo: 'Compare DYNAMICS_URL with the Environment URL.' }
 }
 
@@ -70,13 +79,15 @@ export function errorIn(body: unknown): Pick<DynamicsError, 'code' | 'message'> 
 const MAY_NOT_IMPERSONATE: Explanation = {
   what: 'the application user may not act as other users.',
   why: 'It lacks the privilege prvActOnBehalfOfAnotherUser; a role that comes through a team does not count for it.',
-  todo: `At ${APPLICATION_USERS} → the application user → Edit security roles assign the role Delegate directly. Or set IMPERSONATION=off.`,
+  todo: `At ${APPLICATION_USERS} → the application user → Edit security roles assign the role Delegate directly. `
+    + 'Or set IMPERSONATION=off.',
 }
 
 const NO_APPLICATION_USER: Explanation = {
   what: 'the app registration has no application user in this environment.',
   why: 'An app registration alone has no rights in Dynamics: each environment needs an application user of it.',
-  todo: `At ${APPLICATION_USERS} → New app user → Add an app choose the app registration by its client id, a business unit and security roles.`,
+  todo: `At ${APPLICATION_USERS} → New app user → Add an app choose the app registration by its client id, `
+    + 'a business unit and security roles.',
 }
 
 const BY_CODE: Readonly<Record<string, Explanation>> = {
@@ -105,7 +116,8 @@ const BY_CODE: Readonly<Record<string, Explanation>> = {
   '0x80048306': {
     what: 'access to this row is denied.',
     why: 'The row belongs to others, and no role reaches that far. Under impersonation both users need access.',
-    todo: `Widen the access level of a role: of the application user at ${APPLICATION_USERS}, and of the user acted for at ${USERS}.`,
+    todo: `Widen the access level of a role: of the application user at ${APPLICATION_USERS}, `
+      + `and of the user acted for at ${USERS}.`,
   },
 }
 
@@ -115,7 +127,8 @@ function missingPrivilege(answered: string, privilege = 'a privilege', impersona
   return impersonated
     ? {
       what,
-      why: 'When the gateway acts as a user, both need the privilege: the application user and the user acted for. Dynamics names the latter even when the former lacks it.',
+      why: 'When the gateway acts as a user, both need the privilege: the application user and the user acted for. '
+        + 'Dynamics names the latter even when the former lacks it.',
       todo: `Assign a role with the privilege to whichever of the two lacks it: ${APPLICATION_USERS}, and ${USERS}.`,
     }
     : {
@@ -126,4 +139,6 @@ function missingPrivilege(answered: string, privilege = 'a privilege', impersona
 }
 
 /** The explanation where the application user lacks the privilege to act as others, before any request shows it. */
-export const actOnBehalfMissing: Explanation = { ...MAY_NOT_IMPERSONATE, what: 'The application user may not act as other users.' }
+export const actOnBehalfMissing: Explanation = {
+  ...MAY_NOT_IMPERSONATE, what: 'The application user may not act as other users.',
+}

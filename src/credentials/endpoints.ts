@@ -13,7 +13,9 @@ export interface Endpoints {
 
 /** Microsoft's own authorities, whose end points need not be asked for. */
 export function isMicrosofts(authorityHost: string): boolean {
-  return /(^|\.)(microsoftonline\.(com|us)|microsoftonline\.cn|chinacloudapi\.cn|windows\.net)$/.test(new URL(authorityHost).hostname)
+  return /(^|\.)(microsoftonline\.(com|us)|microsoftonline\.cn|chinacloudapi\.cn|windows\.net)$/.test(
+    new URL(authorityHost).hostname,
+  )
 }
 
 /**
@@ -21,16 +23,22 @@ export function isMicrosofts(authorityHost: string): boolean {
  *
  * @throws AuthorityFailure
  */
-export async function endpointsOf({ authorityHost, tenantId }: Pick<AppRegistration, 'authorityHost' | 'tenantId'>, options: ExchangeOptions): Promise<Endpoints> {
+export async function endpointsOf(
+  { authorityHost, tenantId }: Pick<AppRegistration, 'authorityHost' | 'tenantId'>, options: ExchangeOptions,
+): Promise<Endpoints> {
   const authority = `${authorityHost}/${tenantId}`
   if (isMicrosofts(authorityHost)) {
     const base = `${authority}/oauth2/v2.0`
     return { authorization: `${base}/authorize`, token: `${base}/token`, device: `${base}/devicecode` }
   }
-  const answer = await exchange({ method: 'GET', url: new URL(`${authority}/v2.0/.well-known/openid-configuration`) }, options)
+  const answer = await exchange(
+    { method: 'GET', url: new URL(`${authority}/v2.0/.well-known/openid-configuration`) }, options,
+  )
   const failure = answerFailure(answer)
   if (failure !== undefined) throw failure
-  const { authorization_endpoint: authorization, token_endpoint: token, device_authorization_endpoint: device } = answer.body ?? {}
+  const {
+    authorization_endpoint: authorization, token_endpoint: token, device_authorization_endpoint: device,
+  } = answer.body ?? {}
   if (!isHttps(authorization) || !isHttps(token)) {
     throw new AuthorityFailure({
       what: `The metadata of ${new URL(authorityHost).host} names no usable end points.`,

@@ -32,9 +32,12 @@ export async function exchange(
   { method, url, headers, body }: AuthorityRequest, { dispatcher, signal, plainHttp }: ExchangeOptions,
 ): Promise<AuthorityAnswer> {
   try {
-    if (url.protocol !== 'https:' && plainHttp === undefined) throw Object.assign(new Error('not https'), { code: 'NOT_HTTPS' })
+    if (url.protocol !== 'https:' && plainHttp === undefined) {
+      throw Object.assign(new Error('not https'), { code: 'NOT_HTTPS' })
+    }
     const answer = await dispatcher.request({
-      origin: url.origin, path: url.pathname + url.search, method, headers: { accept: 'application/json', ...headers }, body: body ?? null, signal,
+      origin: url.origin, path: url.pathname + url.search, method, headers: { accept: 'application/json', ...headers },
+      body: body ?? null, signal,
     })
     return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await readWhole(answer.body)), url }
   } catch (error) {
@@ -46,7 +49,9 @@ export async function exchange(
 function endedWaiting(reason: unknown, { host }: URL): unknown {
   if (!(reason instanceof AuthorityFailure)) return reason
   const { explanation, refused, facts } = reason
-  return new AuthorityFailure({ ...explanation, what: `${explanation.what.slice(0, -1)} (waiting for ${host}).` }, refused, { ...facts, host })
+  return new AuthorityFailure(
+    { ...explanation, what: `${explanation.what.slice(0, -1)} (waiting for ${host}).` }, refused, { ...facts, host },
+  )
 }
 
 async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
@@ -64,7 +69,9 @@ async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : undefined
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? value as Record<string, unknown>
+      : undefined
   } catch {
     return undefined
   }

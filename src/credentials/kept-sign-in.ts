@@ -29,8 +29,12 @@ export function keptSignIn(
   { authorityHost, tenantId, clientId }: Pick<AppRegistration, 'authorityHost' | 'tenantId' | 'clientId'>,
   env: Readonly<Record<string, string | undefined>>,
 ): KeptSignIn {
-  const id = createHash('sha256').update(`${authorityHost} ${tenantId} ${clientId}`.toLowerCase()).digest('hex').slice(0, 16)
-  const file = join(env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'dynamics-gateway', `sign-in-${id}.json`)
+  const id = createHash('sha256')
+    .update(`${authorityHost} ${tenantId} ${clientId}`.toLowerCase())
+    .digest('hex').slice(0, 16)
+  const file = join(
+    env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'dynamics-gateway', `sign-in-${id}.json`,
+  )
   return {
     file,
     read: () => {

@@ -29,8 +29,8 @@ interface EndPoint {
 const ARC_AGENT = '/opt/azcmagent/bin/himds'
 
 /**
- * The identity that Azure gives the machine, app or container: asks its local end point, which needs no secret. Without MSAL,
- * whose managed identity is one for the whole process, with a cache and repetitions of its own.
+ * The identity that Azure gives the machine, app or container: asks its local end point, which needs no secret. Without
+ * MSAL, whose managed identity is one for the whole process, with a cache and repetitions of its own.
  *
  * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
  */
@@ -43,12 +43,18 @@ export function managedIdentity(identity: ManagedIdentity): FetchToken {
     if (identity.clientId !== undefined) url.searchParams.set('client_id', identity.clientId)
 
     const ask = async (headers: Record<string, string>): Promise<AuthorityAnswer> => {
-      return exchange({ method: 'GET', url, headers }, { dispatcher: identity.dispatcher, signal, plainHttp: 'allowed' })
+      return exchange({ method: 'GET', url, headers }, {
+        dispatcher: identity.dispatcher, signal, plainHttp: 'allowed',
+      })
     }
     try {
       const answer = await ask(endPoint.headers)
-      const again = endPoint.platform === 'Azure Arc' && answer.status === 401 ? arcChallengeAnswer(answer.headers['www-authenticate']) : undefined
-      return tokenOf(again === undefined ? answer : await ask({ ...endPoint.headers, authorization: again }), identity.clientId)
+      const again = endPoint.platform === 'Azure Arc' && answer.status === 401
+        ? arcChallengeAnswer(answer.headers['www-authenticate'])
+        : undefined
+      return tokenOf(
+        again === undefined ? answer : await ask({ ...endPoint.headers, authorization: again }), identity.clientId,
+      )
     } catch (error) {
       throw noEndPoint(error, endPoint)
     }
@@ -65,15 +71,29 @@ function endPointOf(env: ManagedIdentity['env']): EndPoint {
     }, true)
   }
   if (url !== undefined && header !== undefined) {
-    return { platform: 'App Service or Container Apps', url, version: '2019-08-01', headers: { 'x-identity-header': header } }
+    return {
+      platform: 'App Service or Container Apps', url, version: '2019-08-01', headers: { 'x-identity-header': header },
+    }
   }
   const metadata = { metadata: 'true' }
-  if (url !== undefined && imds !== undefined) return { platform: 'Azure Arc', url, version: '2020-06-01', headers: metadata }
+  if (url !== undefined && imds !== undefined) {
+    return { platform: 'Azure Arc', url, version: '2020-06-01', headers: metadata }
+  }
   if (existsSync(ARC_AGENT)) {
-    return { platform: 'Azure Arc', url: 'http://127.0.0.1:40342/metadata/identity/oauth2/token', version: '2020-06-01', headers: metadata }
+    return {
+      platform: 'Azure Arc',
+      url: 'http://127.0.0.1:40342/metadata/identity/oauth2/token',
+      version: '2020-06-01',
+      headers: metadata,
+    }
   }
   const host = (env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] ?? 'http://169.254.169.254').replace(/\/+$/, '')
-  return { platform: 'virtual machine (IMDS)', url: `${host}/metadata/identity/oauth2/token`, version: '2018-02-01', headers: metadata }
+  return {
+    platform: 'virtual machine (IMDS)',
+    url: `${host}/metadata/identity/oauth2/token`,
+    version: '2018-02-01',
+    headers: metadata,
+  }
 }
 
 function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): FetchedToken {
@@ -83,11 +103,16 @@ function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): Fetched
     // While an identity is being assigned the end point answers 404 or 410.
     const passing = answer.status === 404 || answer.status === 410
     const unknown = answer.status === 400 || answer.status === 403
-    throw unknown ? new AuthorityFailure(NO_IDENTITY, true, failure.facts) : new AuthorityFailure(failure.explanation, failure.refused && !passing, failure.facts)
+    throw unknown
+      ? new AuthorityFailure(NO_IDENTITY, true, failure.facts)
+      : new AuthorityFailure(failure.explanation, failure.refused && !passing, failure.facts)
   }
   const { client_id: givenTo } = body
   if (clientId !== undefined && typeof givenTo === 'string' && givenTo.toLowerCase() !== clientId.toLowerCase()) {
-    throw new AuthorityFailure({ ...NO_IDENTITY, what: 'The end point gave a token of another managed identity than the one that AZURE_CLIENT_ID names.' }, true)
+    throw new AuthorityFailure({
+      ...NO_IDENTITY,
+      what: 'The end point gave a token of another managed identity than the one that AZURE_CLIENT_ID names.',
+    }, true)
   }
   return tokenIn({ ...answer, body: { ...body, expires_in: body['expires_in'] ?? secondsUntil(body['expires_on']) } })
 }
@@ -105,12 +130,15 @@ const NO_IDENTITY: Explanation = {
     + 'for a user-assigned one set AZURE_CLIENT_ID to its client id, else remove AZURE_CLIENT_ID.',
 }
 
-/** Nothing answered at all: mostly this is not a machine of Azure's, and the variables of a credential were forgotten. */
+/**
+ * Nothing answered at all: mostly this is not a machine of Azure's, and the variables of a credential were forgotten.
+ */
 function noEndPoint(error: unknown, { platform }: EndPoint): unknown {
   if (!(error instanceof AuthorityFailure) || error.refused || error.facts.status !== undefined) return error
   return new AuthorityFailure({
     what: `The managed identity's end point (${platform}) did not answer (${error.facts.code ?? 'no connection'}).`,
     why: 'No other credential is set, so the gateway takes a managed identity, which exists inside Azure only.',
-    todo: 'If this does not run in Azure, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or another credential.',
+    todo: 'If this does not run in Azure, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, '
+      + 'or another credential.',
   }, false, error.facts, error.cause)
 }

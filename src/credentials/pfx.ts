@@ -28,13 +28,17 @@ const PBES2 = '2a864886f70d01050d'
 const PBKDF2 = '2a864886f70d01050c'
 const SHA1_3DES = ['2a864886f70d010c0103', '2a864886f70d010c0104']
 const HASHES: Readonly<Record<string, string>> = {
-  '2b0e03021a': 'sha1', '608648016503040201': 'sha256', '608648016503040202': 'sha384', '608648016503040203': 'sha512', '608648016503040204': 'sha224',
+  '2b0e03021a': 'sha1', '608648016503040201': 'sha256', '608648016503040202': 'sha384', '608648016503040203': 'sha512',
+  '608648016503040204': 'sha224',
 }
 const HMACS: Readonly<Record<string, string>> = {
-  '2a864886f70d0207': 'sha1', '2a864886f70d0208': 'sha224', '2a864886f70d0209': 'sha256', '2a864886f70d020a': 'sha384', '2a864886f70d020b': 'sha512',
+  '2a864886f70d0207': 'sha1', '2a864886f70d0208': 'sha224', '2a864886f70d0209': 'sha256', '2a864886f70d020a': 'sha384',
+  '2a864886f70d020b': 'sha512',
 }
 const CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>> = {
-  '60864801650304012a': ['aes-256-cbc', 32], '608648016503040116': ['aes-192-cbc', 24], '608648016503040102': ['aes-128-cbc', 16],
+  '60864801650304012a': ['aes-256-cbc', 32],
+  '608648016503040116': ['aes-192-cbc', 24],
+  '608648016503040102': ['aes-128-cbc', 16],
   '2a864886f70d0307': ['des-ede3-cbc', 24],
 }
 
@@ -72,7 +76,8 @@ function macFits(mac: Element, data: Buffer, password: Buffer): boolean {
   const hash = known(HASHES[identifier(sequence(algorithm, 1)[0])])
   const expected = octets(digest)
   const key = deriveKey(password, {
-    hash, purpose: PURPOSE.mac, salt: octets(salt), iterations: iterations === undefined ? 1 : bounded(integer(iterations)), size: expected.length,
+    hash, purpose: PURPOSE.mac, salt: octets(salt),
+    iterations: iterations === undefined ? 1 : bounded(integer(iterations)), size: expected.length,
   })
   const actual = createHmac(hash, key).update(data).digest()
   return actual.length === expected.length && timingSafeEqual(actual, expected)
@@ -128,7 +133,11 @@ function keyFor(algorithm: Element, password: string, bytes: Buffer): { cipher: 
     const derive = (purpose: number, size: number): Buffer =>
       deriveKey(bytes, { hash: 'sha1', purpose, salt: octets(salt), iterations: bounded(integer(count)), size })
     const key = oid === SHA1_3DES[0] ? derive(PURPOSE.key, 24) : derive(PURPOSE.key, 16)
-    return { cipher: 'des-ede3-cbc', key: key.length === 24 ? key : Buffer.concat([key, key.subarray(0, 8)]), iv: derive(PURPOSE.iv, 8) }
+    return {
+      cipher: 'des-ede3-cbc',
+      key: key.length === 24 ? key : Buffer.concat([key, key.subarray(0, 8)]),
+      iv: derive(PURPOSE.iv, 8),
+    }
   }
   if (oid !== PBES2) throw new PfxFault('algorithm')
   const [derivation, encryption] = sequence(parameters, 2)

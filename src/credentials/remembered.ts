@@ -30,15 +30,18 @@ const DISCARDS = 2
 const DISCARDS_WITHIN = 10_000
 
 /**
- * Keeps a token of `fetch` ready: one fetch at a time, ahead of the token's end, in the background. While the authority is
- * down, a token is served as long as it is valid; without one, callers are told at once how long the store will not ask again.
+ * Keeps a token of `fetch` ready: one fetch at a time, ahead of the token's end, in the background. While the
+ * authority is down, a token is served as long as it is valid; without one, callers are told at once how long the
+ * store will not ask again.
  */
 export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemClock }: RememberOptions): Credential {
   let held: Held | undefined
   /** What Dynamics refused while its successor is fetched. */
   let refused: Held | undefined
   let flight: Promise<string> | undefined
-  let failing: { readonly failure: AuthorityFailure, readonly inARow: number, readonly pause: Span, readonly pauseWhileNeeded: Span } | undefined
+  let failing: {
+    readonly failure: AuthorityFailure, readonly inARow: number, readonly pause: Span, readonly pauseWhileNeeded: Span,
+  } | undefined
   let timer: NodeJS.Timeout | undefined
   /** A reload came while a fetch was under way that may have read the old files. */
   let onceMore = false
@@ -51,7 +54,9 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
     authorization: () => held !== undefined && !held.valid.isOver() ? held.authorization : waitForToken(),
     discard,
     state: () => ({
-      token: held === undefined || held.valid.isOver() ? 'none' : held.fresh.isOver() || failing !== undefined ? 'stale' : 'fresh',
+      token: held === undefined || held.valid.isOver() ? 'none'
+        : held.fresh.isOver() || failing !== undefined ? 'stale'
+        : 'fresh',
       validFor: Math.max(0, held?.valid.left() ?? 0),
       renewals,
       failures,
@@ -66,7 +71,9 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
     },
     close: () => {
       clearTimeout(timer)
-      closing.abort(new AuthorityFailure({ what: 'The gateway is stopping.', why: 'It was told to.', todo: 'Nothing.' }, false))
+      closing.abort(new AuthorityFailure(
+        { what: 'The gateway is stopping.', why: 'It was told to.', todo: 'Nothing.' }, false,
+      ))
     },
   }
 
@@ -135,11 +142,22 @@ export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemC
     const random = Math.random()
     const delay = backOff(failure, inARow, random)
     failures += 1
-    failing = { failure, inARow, pause: spanOf(delay, clock), pauseWhileNeeded: spanOf(backOffWhileNeeded(failure, inARow, random), clock) }
+    failing = {
+      failure,
+      inARow,
+      pause: spanOf(delay, clock),
+      pauseWhileNeeded: spanOf(backOffWhileNeeded(failure, inARow, random), clock),
+    }
     held ??= refused
     refused = undefined
     if (!closing.signal.aborted) {
-      const facts = { ...failure.facts, err: failure.cause, inARow, retryIn: Math.round(delay), tokenValidFor: Math.round(Math.max(0, held?.valid.left() ?? 0)) }
+      const facts = {
+        ...failure.facts,
+        err: failure.cause,
+        inARow,
+        retryIn: Math.round(delay),
+        tokenValidFor: Math.round(Math.max(0, held?.valid.left() ?? 0)),
+      }
       log[failure.refused ? 'error' : 'warn'](facts, `no access token: ${failure.message}`)
       renewIn(delay)
     }

@@ -9,8 +9,9 @@ export interface Material {
 }
 
 /**
- * Fetches with what `load` reads at that moment, so that a rotated credential is used without a restart. A new one must have
- * fetched a token before the old one is let go: until then the old one is used when the new one is refused or cannot be read.
+ * Fetches with what `load` reads at that moment, so that a rotated credential is used without a restart. A new one must
+ * have fetched a token before the old one is let go: until then the old one is used when the new one is refused or
+ * cannot be read.
  */
 export function rotating(load: () => Material | Promise<Material>, log: Log): FetchToken {
   let proven: Material | undefined
@@ -32,7 +33,10 @@ export function rotating(load: () => Material | Promise<Material>, log: Log): Fe
     } catch (error) {
       const failure = asAuthorityFailure(error)
       if (!failure.refused || request.signal.aborted) throw failure
-      log.error({ ...failure.facts }, `the credential was changed, but the new one cannot be used, so the old one stays: ${failure.message}`)
+      log.error(
+        { ...failure.facts },
+        `the credential was changed, but the new one cannot be used, so the old one stays: ${failure.message}`,
+      )
     }
     return proven.fetch(request)
   }
@@ -44,7 +48,9 @@ export function rotating(load: () => Material | Promise<Material>, log: Log): Fe
       if (error instanceof AuthorityFailure) throw error
       const { code = 'unreadable' } = error as NodeJS.ErrnoException
       throw new AuthorityFailure({
-        what: `The credential's file cannot be read (${code}).`, why: 'It is missing, or the gateway\'s user may not read it.', todo: 'Mend the path or its permissions.',
+        what: `The credential's file cannot be read (${code}).`,
+        why: 'It is missing, or the gateway\'s user may not read it.',
+        todo: 'Mend the path or its permissions.',
       }, true, { code }, error)
     }
   }

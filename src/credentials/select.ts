@@ -48,7 +48,12 @@ export function factsOf(target: Target): { kind: string, tenant?: string, client
   if (credential.kind === 'managed-identity') {
     return { kind: credential.kind, ...(credential.clientId === undefined ? {} : { clientId: credential.clientId }) }
   }
-  return { kind: credential.kind, tenant: credential.tenantId, clientId: credential.clientId, authority: authorityHostOf(target) }
+  return {
+    kind: credential.kind,
+    tenant: credential.tenantId,
+    clientId: credential.clientId,
+    authority: authorityHostOf(target),
+  }
 }
 
 export function authorityHostOf(target: Target): string {
@@ -71,7 +76,8 @@ interface Kind {
 function kindOf(target: Target, { agent, log, env = environment() }: ConnectOptions): Kind {
   const { credential } = target
   const registration = (of: { readonly tenantId: string, readonly clientId: string }): AppRegistration => ({
-    authorityHost: authorityHostOf(target), scope: scopeOf(target), dispatcher: agent, tenantId: of.tenantId, clientId: of.clientId,
+    authorityHost: authorityHostOf(target), scope: scopeOf(target), dispatcher: agent, tenantId: of.tenantId,
+    clientId: of.clientId,
   })
   switch (credential.kind) {
     case 'client-secret': {
@@ -86,11 +92,16 @@ function kindOf(target: Target, { agent, log, env = environment() }: ConnectOpti
     case 'workload-identity':
       return { fetch: workloadIdentity(registration(credential), credential.file), files: [credential.file] }
     case 'managed-identity':
-      return { fetch: managedIdentity({ clientId: credential.clientId, scope: scopeOf(target), dispatcher: agent, env }), files: [] }
+      return {
+        fetch: managedIdentity({ clientId: credential.clientId, scope: scopeOf(target), dispatcher: agent, env }),
+        files: [],
+      }
     case 'delegated': {
       const app = registration(credential)
       const kept = keptSignIn(app, env)
-      return { ...delegated({ app, secret: credential.secret, kept, log }), files: filesOf(kept.file, credential.secret?.file) }
+      return {
+        ...delegated({ app, secret: credential.secret, kept, log }), files: filesOf(kept.file, credential.secret?.file),
+      }
     }
   }
 }

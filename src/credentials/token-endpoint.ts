@@ -13,10 +13,13 @@ export interface PersonsToken extends FetchedToken {
 }
 
 /** Sends a form to an end point of the authority. Throws an AuthorityFailure when there is no answer. */
-export function post(endpoint: string, form: Readonly<Record<string, string | undefined>>, options: ExchangeOptions): Promise<AuthorityAnswer> {
+export function post(
+  endpoint: string, form: Readonly<Record<string, string | undefined>>, options: ExchangeOptions,
+): Promise<AuthorityAnswer> {
   const set = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
   return exchange({
-    method: 'POST', url: new URL(endpoint), headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: new URLSearchParams(set).toString(),
+    method: 'POST', url: new URL(endpoint), headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams(set).toString(),
   }, options)
 }
 
@@ -25,7 +28,9 @@ export function post(endpoint: string, form: Readonly<Record<string, string | un
  *
  * @throws AuthorityFailure
  */
-export async function redeem(endpoint: string, form: Readonly<Record<string, string | undefined>>, options: ExchangeOptions): Promise<PersonsToken> {
+export async function redeem(
+  endpoint: string, form: Readonly<Record<string, string | undefined>>, options: ExchangeOptions,
+): Promise<PersonsToken> {
   const answer = await post(endpoint, form, options)
   const failure = answerFailure(answer)
   if (failure !== undefined) throw failure
@@ -39,7 +44,8 @@ export async function redeem(endpoint: string, form: Readonly<Record<string, str
 
 function nameIn(idToken: string): string | undefined {
   try {
-    const claims = JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+    const claims =
+      JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
     const name = claims['preferred_username'] ?? claims['email'] ?? claims['name'] ?? claims['sub']
     return typeof name === 'string' ? name.slice(0, 200) : undefined
   } catch {

@@ -19,8 +19,8 @@ const MARGIN = 10_000
 const SHORTEST_PAUSE = 500
 
 /**
- * How long to use `token`, and when to renew it: when the authority says so, else after three quarters of its life, up to a
- * tenth earlier, so that many gateways do not ask at once.
+ * How long to use `token`, and when to renew it: when the authority says so, else after three quarters of its life, up
+ * to a tenth earlier, so that many gateways do not ask at once.
  *
  * @param took milliseconds that the fetch took; the token may be that old already
  * @param random between 0 and 1

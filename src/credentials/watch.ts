@@ -10,8 +10,8 @@ const SETTLING = 100
 const POLLING = 10_000
 
 /**
- * Calls `changed` when what stands in one of `files` differs. Watches their folders, because files are replaced rather than
- * written, and Kubernetes swaps a link beside them.
+ * Calls `changed` when what stands in one of `files` differs. Watches their folders, because files are replaced rather
+ * than written, and Kubernetes swaps a link beside them.
  *
  * @returns ends the watch
  */

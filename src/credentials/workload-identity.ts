@@ -19,12 +19,15 @@ function readAssertion(file: string): string {
     throw new AuthorityFailure({
       what: `The platform's token file ${file} cannot be read (${code}).`,
       why: 'The platform does not mount it, or the gateway\'s user may not read it.',
-      todo: 'For Kubernetes set the label azure.workload.identity/use: "true" on the pod, and see that its service account is annotated with the client id.',
+      todo: 'For Kubernetes set the label azure.workload.identity/use: "true" on the pod, '
+        + 'and see that its service account is annotated with the client id.',
     }, false, { code })
   }
   if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)) {
     throw new AuthorityFailure({
-      what: `The platform's token file ${file} holds no token.`, why: 'It is being written, or is another file.', todo: 'Check AZURE_FEDERATED_TOKEN_FILE.',
+      what: `The platform's token file ${file} holds no token.`,
+      why: 'It is being written, or is another file.',
+      todo: 'Check AZURE_FEDERATED_TOKEN_FILE.',
     }, false)
   }
   return text
