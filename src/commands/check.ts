@@ -18,10 +18,13 @@ export interface CheckArgs {
 }
 
 /** All that is tried, in the order in which one thing needs the other. */
-const STEPS: readonly Step[] = [settingsStep, dns, connection, clock, tenant, token, whoAmI, readUsers, actOnBehalf, asUser]
+const STEPS: readonly Step[] = [
+  settingsStep, dns, connection, clock, tenant, token, whoAmI, readUsers, actOnBehalf, asUser,
+]
 
 /**
- * Tries every step to each target; the first that fails ends that target, with what happened, why, and the one thing to do.
+ * Tries every step to each target; the first that fails ends that target, with what happened, why, and the
+ * one thing to do.
  *
  * @returns the exit status: 0 all well, 2 a step failed
  */
@@ -32,7 +35,12 @@ export async function check({ user, json = false }: CheckArgs, io: CommandIo): P
     const name = `${target.name === undefined ? '' : `${target.name}: `}${target.url.origin}`
     reporter.target(name)
     const steps = await checkTarget(target, user, io, reporter)
-    targets.push({ ...(target.name === undefined ? {} : { name: target.name }), environment: target.url.origin, ok: allWell(steps), steps })
+    targets.push({
+      ...(target.name === undefined ? {} : { name: target.name }),
+      environment: target.url.origin,
+      ok: allWell(steps),
+      steps,
+    })
   }
   const ok = targets.every((target) => target.ok)
   if (json) io.stdout.write(`${JSON.stringify({ ok, targets }, null, 2)}\n`)
@@ -40,7 +48,9 @@ export async function check({ user, json = false }: CheckArgs, io: CommandIo): P
   return ok ? 0 : 2
 }
 
-async function checkTarget(target: Target, user: string | undefined, { agent, env, emulated = false }: CommandIo, reporter: Reporter): Promise<StepReport[]> {
+async function checkTarget(
+  target: Target, user: string | undefined, { agent, env, emulated = false }: CommandIo, reporter: Reporter,
+): Promise<StepReport[]> {
   const checking: Checking = { target, agent, env, emulated, user }
   const reports: StepReport[] = []
   for (const step of STEPS) {

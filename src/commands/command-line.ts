@@ -16,7 +16,11 @@ export async function main(words: readonly string[]): Promise<number> {
   const [first = 'serve', ...rest] = words
   if (first === '--version' || first === '-v') return print(`${version()}\n`)
   if (first === '--help' || first === '-h') return print(overview(version()))
-  if (first === 'help') return isCommand(rest[0] ?? '') ? print(help(rest[0] as CommandName)) : rest[0] === undefined ? print(overview(version())) : unknown(rest[0])
+  if (first === 'help') {
+    return isCommand(rest[0] ?? '') ? print(help(rest[0] as CommandName))
+      : rest[0] === undefined ? print(overview(version()))
+      : unknown(rest[0])
+  }
   // Options alone belong to `serve`.
   const [name, options] = first.startsWith('-') ? ['serve', words] as const : [first, rest] as const
   if (!isCommand(name)) return unknown(name)
@@ -35,9 +39,15 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   switch (name) {
     case 'serve': return (await import('./serve.ts')).serve(loadSettings(environment(), config), settingsReader(config))
     case 'check': return runCheck(options as { user?: string, json?: boolean }, config)
-    case 'login': return withPort(options, async (port) => (await import('./login.ts')).login({ port, device: options['device'] === true }, await surroundings(config)))
+    case 'login':
+      return withPort(options, async (port) => (await import('./login.ts')).login(
+        { port, device: options['device'] === true }, await surroundings(config),
+      ))
     case 'logout': return (await import('./logout.ts')).logout({}, await surroundings(config))
-    case 'consent': return withPort(options, async (port) => (await import('./consent.ts')).consent({ port, wait: options['wait'] === true }, await surroundings(config)))
+    case 'consent':
+      return withPort(options, async (port) => (await import('./consent.ts')).consent(
+        { port, wait: options['wait'] === true }, await surroundings(config),
+      ))
     case 'key': return (await import('./key.ts')).key(print)
     case 'demo': return (await import('./demo.ts')).demo(options)
     case 'healthcheck': return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
@@ -45,7 +55,9 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
 }
 
 /** With `--json` the faults of settings are JSON too. */
-async function runCheck(options: { readonly user?: string, readonly json?: boolean }, config: string | undefined): Promise<number> {
+async function runCheck(
+  options: { readonly user?: string, readonly json?: boolean }, config: string | undefined,
+): Promise<number> {
   const { check } = await import('./check.ts')
   try {
     return await check(options, await surroundings(config))
@@ -61,7 +73,9 @@ async function withPort(options: Options, command: (port: number | undefined) =>
   const { port } = options
   if (port === undefined) return command(undefined)
   const number = /^\d{1,5}$/.test(String(port)) ? Number(port) : 0
-  return number >= 1 && number <= 65_535 ? command(number) : complain(`--port is no port: write a whole number from 1 to 65535.\n`)
+  return number >= 1 && number <= 65_535
+    ? command(number)
+    : complain(`--port is no port: write a whole number from 1 to 65535.\n`)
 }
 
 /** Reads the settings again; gives `undefined` where nothing has changed that they are read from. */
@@ -87,7 +101,9 @@ async function surroundings(config: string | undefined): Promise<CommandIo> {
 function read(name: CommandName, words: readonly string[]): Options | number {
   const { options }: Command = commands[name]
   try {
-    const { values } = parseArgs({ args: [...words], options: { ...options, help: { type: 'boolean', short: 'h' } }, strict: true })
+    const { values } = parseArgs({
+      args: [...words], options: { ...options, help: { type: 'boolean', short: 'h' } }, strict: true,
+    })
     return values['help'] === true ? print(help(name)) : values as Options
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
@@ -96,13 +112,16 @@ function read(name: CommandName, words: readonly string[]): Options | number {
     }
     const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec((error as Error).message) ?? []
     const near = nearest(wrong, Object.keys(options))
-    return complain(`${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.${near === undefined ? '' : ` Did you mean --${near}?`}\n\n${help(name)}`)
+    return complain(`${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.`
+      + `${near === undefined ? '' : ` Did you mean --${near}?`}\n\n${help(name)}`)
   }
 }
 
 function unknown(word: string): number {
   const near = nearest(word, Object.keys(commands))
-  return complain(`There is no command ${word}.${near === undefined ? ' See dynamics-gateway --help.' : ` Did you mean ${near}?`}\n`)
+  return complain(
+    `There is no command ${word}.${near === undefined ? ' See dynamics-gateway --help.' : ` Did you mean ${near}?`}\n`,
+  )
 }
 
 function isCommand(word: string): word is CommandName {

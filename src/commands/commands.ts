@@ -4,7 +4,9 @@ export interface Command {
   /** How it is written, behind `dynamics-gateway`. */
   readonly usage: string
   /** Its own options: `parseArgs` takes them as they stand. */
-  readonly options: Readonly<Record<string, { readonly type: 'string' | 'boolean', readonly about: string, readonly value?: string }>>
+  readonly options: Readonly<Record<string, {
+    readonly type: 'string' | 'boolean', readonly about: string, readonly value?: string,
+  }>>
   readonly status: string
 }
 
@@ -14,7 +16,9 @@ const config = { type: 'string', about: 'settings file, JSON or YAML (or GATEWAY
 export const commands = {
   serve: {
     about: 'runs the gateway (what happens without a command, too)',
-    usage: 'serve [--config FILE]', options: { config }, status: '0 after SIGTERM or SIGINT, 1 when the settings are wrong',
+    usage: 'serve [--config FILE]',
+    options: { config },
+    status: '0 after SIGTERM or SIGINT, 1 when the settings are wrong',
   },
   check: {
     about: 'tries every step to each environment, and says how to mend the first that fails',
@@ -36,7 +40,12 @@ export const commands = {
     },
     status: '0 signed in, 2 not',
   },
-  logout: { about: 'forgets the person who signed in', usage: 'logout [--config FILE]', options: { config }, status: '0' },
+  logout: {
+    about: 'forgets the person who signed in',
+    usage: 'logout [--config FILE]',
+    options: { config },
+    status: '0',
+  },
   consent: {
     about: 'prints the address at which an administrator consents to the app registration',
     usage: 'consent [--wait] [--port PORT] [--config FILE]',
@@ -53,7 +62,11 @@ export const commands = {
     options: {
       port: { type: 'string', about: 'port to listen at (PORT, or 8080)', value: 'PORT' },
       throttle: { type: 'boolean', about: 'Dynamics refuses every few requests with 429' },
-      fault: { type: 'string', about: 'Entra refuses with this error, such as AADSTS7000222; shows what `check` says of it', value: 'AADSTSnnn' },
+      fault: {
+        type: 'string',
+        about: 'Entra refuses with this error, such as AADSTS7000222; shows what `check` says of it',
+        value: 'AADSTSnnn',
+      },
     },
     status: '0',
   },
@@ -93,6 +106,8 @@ All others: config/README.md. Try it without any: dynamics-gateway demo
 /** What `help COMMAND` prints. */
 export function help(name: CommandName): string {
   const { about, usage, options, status }: Command = commands[name]
-  const lines = Object.entries(options).map(([option, { about, value }]) => `  ${`--${option}${value === undefined ? '' : ` ${value}`}`.padEnd(20)}${about}\n`)
-  return `Usage: dynamics-gateway ${usage}\n\n${name} ${about}.\n${lines.length === 0 ? '' : `\n${lines.join('')}`}\nExit status: ${status}.\n`
+  const lines = Object.entries(options).map(([option, { about, value }]) =>
+    `  ${`--${option}${value === undefined ? '' : ` ${value}`}`.padEnd(20)}${about}\n`)
+  return `Usage: dynamics-gateway ${usage}\n\n${name} ${about}.\n`
+    + `${lines.length === 0 ? '' : `\n${lines.join('')}`}\nExit status: ${status}.\n`
 }

@@ -21,7 +21,8 @@ export function delegatedTargets({ settings, agent, env }: CommandIo): Delegated
     const { credential } = target
     if (credential.kind !== 'delegated') return undefined
     const app = {
-      authorityHost: authorityHostOf(target), scope: scopeOf(target), tenantId: credential.tenantId, clientId: credential.clientId, dispatcher: agent,
+      authorityHost: authorityHostOf(target), scope: scopeOf(target), tenantId: credential.tenantId,
+      clientId: credential.clientId, dispatcher: agent,
     }
     return { app, secret: credential.secret?.reveal(), kept: keptSignIn(app, env) }
   }

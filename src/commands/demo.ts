@@ -13,7 +13,9 @@ export interface DemoOptions {
 
 /** Runs a gateway before an emulated Entra and Dynamics 365 until it is told to stop. */
 export async function demo({ port, throttle, fault }: DemoOptions): Promise<number> {
-  if (fault !== undefined && !/^(AADSTS)?\d{4,7}$/i.test(String(fault))) throw new SettingsFault([`--fault ${String(fault)} is no error of Entra: write one such as AADSTS7000222.`])
+  if (fault !== undefined && !/^(AADSTS)?\d{4,7}$/i.test(String(fault))) {
+    throw new SettingsFault([`--fault ${String(fault)} is no error of Entra: write one such as AADSTS7000222.`])
+  }
   const { startEmulator } = await import('../emulator/emulator.ts')
   const emulator = await startEmulator()
   const settings = loadSettings({
@@ -31,7 +33,9 @@ export async function demo({ port, throttle, fault }: DemoOptions): Promise<numb
   const nothing = async (): Promise<void> => undefined
   const agent = { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing }
   if (throttle === true) keepThrottling(emulator.faults.dataverse)
-  if (typeof fault === 'string') emulator.faults.entra.always({ kind: 'aadsts', number: Number(fault.replace(/^AADSTS/i, '')) })
+  if (typeof fault === 'string') {
+    emulator.faults.entra.always({ kind: 'aadsts', number: Number(fault.replace(/^AADSTS/i, '')) })
+  }
   const running = await run(settings, log, agent).catch(async (error: unknown) => {
     await emulator.close()
     throw error
@@ -41,7 +45,9 @@ export async function demo({ port, throttle, fault }: DemoOptions): Promise<numb
   if (throttle === true) process.stdout.write(throttled(running.address))
   if (typeof fault === 'string') {
     process.stdout.write('What `dynamics-gateway check` says of this fault:\n\n')
-    await check({}, { settings, agent: emulator.dispatcher, env: {}, stdout: process.stdout, stderr: process.stderr, emulated: true })
+    await check({}, {
+      settings, agent: emulator.dispatcher, env: {}, stdout: process.stdout, stderr: process.stderr, emulated: true,
+    })
   }
   await running.stopped
   await emulator.close()

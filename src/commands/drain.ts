@@ -18,7 +18,9 @@ interface Draining {
  * How a gateway ends. First `next`: not ready; connections end with the request that they carry; running requests
  * finish, for `patience` milliseconds at most. Second `next`: at once.
  */
-export function drainOf({ server, stop, close }: Draining, patience: number): { readonly over: Promise<void>, readonly next: () => void } {
+export function drainOf({ server, stop, close }: Draining, patience: number): {
+  readonly over: Promise<void>, readonly next: () => void,
+} {
   const { promise: over, resolve } = withResolvers()
   let linger: NodeJS.Timeout | undefined
   let closing = false
@@ -46,7 +48,8 @@ export function drainOf({ server, stop, close }: Draining, patience: number): { 
     closing = true
     const late = setTimeout(() => server.closeAllConnections(), patience)
     onceAllAreAccepted(server, () => {
-      // The server's own `close` would also end connections that were accepted a moment ago, and whose request is on its way.
+      // The server's own `close` would also end connections that were accepted a moment ago, and whose request
+      // is on its way.
       NetServer.prototype.close.call(server, () => {
         clearTimeout(late)
         clearTimeout(idle)
@@ -62,7 +65,10 @@ export function drainOf({ server, stop, close }: Draining, patience: number): { 
   }
 }
 
-/** Calls back when no connection waits to be accepted, for the system resets those; after a while also when more and more come. */
+/**
+ * Calls back when no connection waits to be accepted, for the system resets those; after a while also when more
+ * and more come.
+ */
 function onceAllAreAccepted(server: Server, callback: () => void): void {
   const until = performance.now() + LINGER
   let accepted = true

@@ -36,7 +36,8 @@ async function open(server: Server, host: string, port: number): Promise<string>
   if (!host.startsWith('unix:')) {
     await bound(server, { host: host.replace(/^\[(.*)\]$/, '$1'), port })
     const { address, family, port: given } = server.address() as AddressInfo
-    return `${server instanceof SecureServer ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${given}`
+    const scheme = server instanceof SecureServer ? 'https' : 'http'
+    return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${given}`
   }
   const path = host.slice('unix:'.length)
   // What a gateway that was killed left behind; any other kind of file is somebody's.

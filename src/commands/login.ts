@@ -31,10 +31,16 @@ const PATIENCE = 5 * 60_000
  *
  * @returns the exit status: 0 signed in, 2 not
  */
-export async function login({ device = false, port = PORT, timeout = PATIENCE }: LoginArgs, io: CommandIo): Promise<number> {
+export async function login(
+  { device = false, port = PORT, timeout = PATIENCE }: LoginArgs, io: CommandIo,
+): Promise<number> {
   const targets = delegatedTargets(io)
   if (targets.length === 0) {
-    return complain(io, { what: 'No environment is set up to forward as a person.', why: 'CREDENTIAL is not delegated.', todo: 'Set CREDENTIAL=delegated, then run login again.' })
+    return complain(io, {
+      what: 'No environment is set up to forward as a person.',
+      why: 'CREDENTIAL is not delegated.',
+      todo: 'Set CREDENTIAL=delegated, then run login again.',
+    })
   }
   for (const target of targets) {
     try {
@@ -49,16 +55,21 @@ export async function login({ device = false, port = PORT, timeout = PATIENCE }:
   return 0
 }
 
-async function signIn({ app, secret }: DelegatedTarget, { device, port, timeout }: Required<LoginArgs>, io: CommandIo): Promise<PersonsToken> {
+async function signIn(
+  { app, secret }: DelegatedTarget, { device, port, timeout }: Required<LoginArgs>, io: CommandIo,
+): Promise<PersonsToken> {
   const patience = new AbortController()
   const late = setTimeout(() => patience.abort(new AuthorityFailure(nobodyCame(timeout!), true)), timeout)
-  const left = (): void => patience.abort(new AuthorityFailure({ what: 'The sign-in was ended.', why: 'You asked for it.', todo: 'Run login again when you like.' }, true))
+  const left = (): void => patience.abort(new AuthorityFailure(
+    { what: 'The sign-in was ended.', why: 'You asked for it.', todo: 'Run login again when you like.' }, true,
+  ))
   io.signal?.addEventListener('abort', left, { once: true })
   try {
     const { signal } = patience
     const endpoints = await endpointsOf(app, { dispatcher: app.dispatcher, signal })
     const signingIn = {
-      app, endpoints, secret, signal, say: (text: string) => void io.stdout.write(text), openBrowser: io.stdout.isTTY === true ? openBrowser : undefined,
+      app, endpoints, secret, signal, say: (text: string) => void io.stdout.write(text),
+      openBrowser: io.stdout.isTTY === true ? openBrowser : undefined,
     }
     return await (device === true ? signInWithDevice(signingIn) : signInWithBrowser(signingIn, port!))
   } finally {
@@ -70,17 +81,31 @@ async function signIn({ app, secret }: DelegatedTarget, { device, port, timeout 
 function explanationOf(error: unknown, port: number, { kept }: DelegatedTarget): Explanation {
   if (error instanceof AuthorityFailure) return error.explanation
   const { code = '', syscall } = error as NodeJS.ErrnoException
-  if (syscall === 'listen') return { what: `Port ${port} cannot be listened at (${code}).`, why: 'Another program has it.', todo: 'Choose another with --port; Entra accepts any for http://localhost.' }
+  if (syscall === 'listen') return {
+    what: `Port ${port} cannot be listened at (${code}).`,
+    why: 'Another program has it.',
+    todo: 'Choose another with --port; Entra accepts any for http://localhost.',
+  }
   if (syscall === undefined) throw error
-  return { what: `The sign-in cannot be kept in ${kept.file} (${code}).`, why: 'The folder cannot be written.', todo: 'Set XDG_STATE_HOME to a folder that the gateway may write.' }
+  return {
+    what: `The sign-in cannot be kept in ${kept.file} (${code}).`,
+    why: 'The folder cannot be written.',
+    todo: 'Set XDG_STATE_HOME to a folder that the gateway may write.',
+  }
 }
 
 function nobodyCame(timeout: number): Explanation {
-  return { what: `Nobody signed in within ${Math.round(timeout / 1000)} s.`, why: 'The wait for a person is limited.', todo: 'Run login again; on a machine without a browser, with --device.' }
+  return {
+    what: `Nobody signed in within ${Math.round(timeout / 1000)} s.`,
+    why: 'The wait for a person is limited.',
+    todo: 'Run login again; on a machine without a browser, with --device.',
+  }
 }
 
 const NO_REFRESH_TOKEN: Explanation = {
-  what: 'The authority gave no refresh token, so the sign-in cannot be kept.', why: 'The app registration does not allow offline_access.', todo: 'Allow it (Entra does by itself), then run login again.',
+  what: 'The authority gave no refresh token, so the sign-in cannot be kept.',
+  why: 'The app registration does not allow offline_access.',
+  todo: 'Allow it (Entra does by itself), then run login again.',
 }
 
 function complain({ stderr }: CommandIo, { what, why, todo }: Explanation): number {

@@ -22,8 +22,8 @@ export interface Running {
   /** Not ready from now on; running requests finish, then `stopped` ends. A second call ends it at once. */
   readonly stop: () => void
   /**
-   * Reads settings and credentials again, the present ones staying in use until the new ones have a token, and goes on in
-   * a new audit log where the old one was renamed.
+   * Reads settings and credentials again, the present ones staying in use until the new ones have a token, and goes on
+   * in a new audit log where the old one was renamed.
    */
   readonly reload: () => void
 }
@@ -74,9 +74,18 @@ export async function run(
   })
   tell(settings)
   log.info({ address }, 'listening')
-  const drain = drainOf({ server, stop: () => front.gateway().stop(), close: () => front.gateway().app.close() }, settings.shutdownTimeout)
-  const stopped = drain.over.then(() => agent.destroy()).finally(() => auditLog?.close()).catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
-  return { address, log, stopped, stop: drain.next, reload: () => void reload().catch((error: unknown) => log.error({ err: error }, 'the settings could not be read again')) }
+  const drain = drainOf(
+    { server, stop: () => front.gateway().stop(), close: () => front.gateway().app.close() }, settings.shutdownTimeout,
+  )
+  const stopped = drain.over
+    .then(() => agent.destroy())
+    .finally(() => auditLog?.close())
+    .catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
+  return {
+    address, log, stopped, stop: drain.next,
+    reload: () => void reload()
+      .catch((error: unknown) => log.error({ err: error }, 'the settings could not be read again')),
+  }
 
   async function reload(): Promise<void> {
     front.gateway().reload()
@@ -101,20 +110,32 @@ export async function run(
 
   function tell({ targets }: Settings): void {
     for (const { name, url, credential, impersonation } of targets) {
-      log.info({ target: name, environment: url.origin, apiRoot: url.apiRoot, credential: credential.kind, impersonation: impersonation.mode }, 'forwards')
+      log.info({
+        target: name,
+        environment: url.origin,
+        apiRoot: url.apiRoot,
+        credential: credential.kind,
+        impersonation: impersonation.mode,
+      }, 'forwards')
     }
   }
 }
 
 /** What the process was started with: the server, the log and the way out. */
-const FIXED = ['host', 'port', 'tls', 'headTimeout', 'bodyTimeout', 'maxConnections', 'shutdownTimeout', 'logLevel', 'logFormat', 'auditLog'] as const
+const FIXED = [
+  'host', 'port', 'tls', 'headTimeout', 'bodyTimeout', 'maxConnections', 'shutdownTimeout', 'logLevel', 'logFormat',
+  'auditLog',
+] as const
 
 function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
   if (auditLog === undefined) return undefined
   try {
-    return openAuditLog(auditLog, (error) => log.error({ code: (error as NodeJS.ErrnoException).code }, 'the audit log cannot be written'))
+    return openAuditLog(auditLog, (error) =>
+      log.error({ code: (error as NodeJS.ErrnoException).code }, 'the audit log cannot be written'))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new SettingsFault([`AUDIT_LOG names a file that cannot be written (${code}): mend the path or its permissions.`])
+    throw new SettingsFault([
+      `AUDIT_LOG names a file that cannot be written (${code}): mend the path or its permissions.`,
+    ])
   }
 }

@@ -27,10 +27,16 @@ export const dns: Step = {
       throw new StepFailure(code === 'ENOTFOUND'
         ? {
           what: `There is no host named ${host}.`,
-          why: 'DYNAMICS_URL is mistyped, or the environment was renamed or deleted; or only a proxy leads out of this network, and HTTPS_PROXY is not set.',
-          todo: 'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → Environments → the environment into DYNAMICS_URL.',
+          why: 'DYNAMICS_URL is mistyped, or the environment was renamed or deleted; '
+            + 'or only a proxy leads out of this network, and HTTPS_PROXY is not set.',
+          todo: 'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → '
+            + 'Manage → Environments → the environment into DYNAMICS_URL.',
         }
-        : { what: `The name ${host} cannot be looked up (${code}).`, why: 'This machine\'s DNS does not answer.', todo: 'Mend this machine\'s DNS or network.' })
+        : {
+          what: `The name ${host} cannot be looked up (${code}).`,
+          why: 'This machine\'s DNS does not answer.',
+          todo: 'Mend this machine\'s DNS or network.',
+        })
     }
   },
 }
@@ -73,5 +79,7 @@ async function withCertificate(error: unknown, { target, env, emulated }: Checki
   if (!(error instanceof StepFailure) || protocol !== 'https:' || !direct || emulated) return error
   const shown = await certificateShown(hostname, Number(port) || 443)
   const { explanation } = error
-  return shown === undefined ? error : new StepFailure({ ...explanation, why: `${explanation.why} The certificate shown is ${shown}.` })
+  return shown === undefined
+    ? error
+    : new StepFailure({ ...explanation, why: `${explanation.why} The certificate shown is ${shown}.` })
 }

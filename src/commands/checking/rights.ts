@@ -25,7 +25,9 @@ export const readUsers: Step = {
     const answer = await ask(checking, '/systemusers?$select=systemuserid&$top=1')
     if (answer.status === 403) {
       const { code, message = '' } = errorIn(answer.body)
-      throw new StepFailure(explainDynamics({ status: 403, code, message: /\bprv/.test(message) ? message : 'prvReadUser' }))
+      throw new StepFailure(explainDynamics({
+        status: 403, code, message: /\bprv/.test(message) ? message : 'prvReadUser',
+      }))
     }
     if (answer.status !== 200) throw new StepFailure(explain(answer, false))
     return ok('the application user may look users up')
@@ -39,9 +41,12 @@ export const actOnBehalf: Step = {
     const off = impersonationOff(checking)
     if (off !== undefined) return off
     const answer = await ask(checking,
-      `/systemusers(${checking.userId})/Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName(PrivilegeName='prvActOnBehalfOfAnotherUser')`)
+      `/systemusers(${checking.userId})/Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName`
+        + `(PrivilegeName='prvActOnBehalfOfAnotherUser')`)
     const held = answer.body?.['RolePrivileges']
-    if (answer.status !== 200 || !Array.isArray(held)) return warning(`cannot be told (${answer.status}); --user E-MAIL proves it`)
+    if (answer.status !== 200 || !Array.isArray(held)) {
+      return warning(`cannot be told (${answer.status}); --user E-MAIL proves it`)
+    }
     if (held.length === 0) throw new StepFailure(actOnBehalfMissing)
     return ok('the role is there (it counts only if assigned directly; --user E-MAIL proves it)')
   },
@@ -62,8 +67,10 @@ async function otherProduct(checking: Checking): Promise<Outcome> {
     what: `The service answered ${answer.status}: it does not know the application.`,
     why: 'The app registration is not entered there, or the token is of another tenant.',
     todo: finance
-      ? 'In Finance & Operations open System administration → Setup → Microsoft Entra applications, and enter the client id with a user.'
-      : 'In Business Central open Microsoft Entra Applications, enter the client id, set State to Enabled and add permission sets; then grant admin consent (`dynamics-gateway consent`).',
+      ? 'In Finance & Operations open System administration → Setup → Microsoft Entra applications, '
+        + 'and enter the client id with a user.'
+      : 'In Business Central open Microsoft Entra Applications, enter the client id, set State to Enabled and add '
+        + 'permission sets; then grant admin consent (`dynamics-gateway consent`).',
   })
 }
 
@@ -78,6 +85,9 @@ async function userOf(checking: Checking, userId: string): Promise<string> {
 async function environmentOf(checking: Checking): Promise<string | undefined> {
   const { status, body } = await ask(checking,
     '/RetrieveCurrentOrganization(AccessType=@p)?@p=Microsoft.Dynamics.CRM.EndpointAccessType%27Default%27')
-  const { FriendlyName: name, UniqueName: unique, OrganizationVersion: version } = (body?.['Detail'] ?? {}) as Record<string, unknown>
-  return status === 200 && typeof name === 'string' ? `environment “${name.slice(0, 80)}” (${String(unique)}, ${String(version)})` : undefined
+  const { FriendlyName: name, UniqueName: unique, OrganizationVersion: version } =
+    (body?.['Detail'] ?? {}) as Record<string, unknown>
+  return status === 200 && typeof name === 'string'
+    ? `environment “${name.slice(0, 80)}” (${String(unique)}, ${String(version)})`
+    : undefined
 }

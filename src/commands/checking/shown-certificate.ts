@@ -5,9 +5,9 @@ import type { PeerCertificate } from 'node:tls'
 const PATIENCE = 5000
 
 /**
- * Whose the certificate is that a host shows, where it is not trusted: names the proxy that opens TLS, the private authority, or the
- * host that answers in place of another.
- * The connection is refused as ever, and nothing is sent on it.
+ * Whose the certificate is that a host shows, where it is not trusted: names the proxy that opens TLS, the
+ * private authority, or the host that answers in place of another. The connection is refused as ever, and nothing
+ * is sent on it.
  */
 export function certificateShown(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
@@ -35,6 +35,8 @@ export function day(date: string): string {
 /** The name of a certificate's subject or issuer, for people. */
 export function nameOf(entity: PeerCertificate['issuer'] | undefined): string {
   const { CN: name, O: organisation } = entity ?? {}
-  const text = [name, name === undefined ? organisation : organisation === undefined ? undefined : `(${String(organisation)})`]
+  const text = [
+    name, name === undefined ? organisation : organisation === undefined ? undefined : `(${String(organisation)})`,
+  ]
   return text.filter((part) => part !== undefined).join(' ').slice(0, 120) || 'somebody without a name'
 }

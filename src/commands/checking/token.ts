@@ -13,8 +13,12 @@ export const settings: Step = {
   name: 'settings',
   run: async ({ target }) => {
     const { kind, tenant, clientId, authority } = factsOf(target)
-    return ok([kind, ...(clientId === undefined ? [] : [`client id ${clientId}`]), ...(tenant === undefined ? [] : [`tenant ${tenant}`]),
-      ...(authority === undefined ? [] : [authority])].join(', '))
+    return ok([
+      kind,
+      ...(clientId === undefined ? [] : [`client id ${clientId}`]),
+      ...(tenant === undefined ? [] : [`tenant ${tenant}`]),
+      ...(authority === undefined ? [] : [authority]),
+    ].join(', '))
   },
 }
 
@@ -43,7 +47,9 @@ export const token: Step = {
 
 /** What was used: without it nobody could compare it with what is registered. */
 function withNotes(explanation: Explanation, notes: readonly string[]): Explanation {
-  return notes.length === 0 ? explanation : { ...explanation, why: `${explanation.why} Used here: ${notes.join('; ')}.` }
+  return notes.length === 0
+    ? explanation
+    : { ...explanation, why: `${explanation.why} Used here: ${notes.join('; ')}.` }
 }
 
 /** What a federated credential is compared with, of the platform's token: never the token itself. */
@@ -69,11 +75,21 @@ function claimsOf(token: string): Readonly<Record<string, unknown>> {
 
 function describe({ aud, tid, appid, azp, roles, scp }: Readonly<Record<string, unknown>>): string[] {
   const shown = (label: string, value: unknown): string[] =>
-    typeof value === 'string' || (Array.isArray(value) && value.length > 0) ? [`${label} ${String(value).slice(0, 200)}`] : []
-  return [...shown('for', aud), ...shown('tenant', tid), ...shown('application', appid ?? azp), ...shown('roles', roles), ...shown('rights', scp)]
+    typeof value === 'string' || (Array.isArray(value) && value.length > 0)
+      ? [`${label} ${String(value).slice(0, 200)}`]
+      : []
+  return [
+    ...shown('for', aud),
+    ...shown('tenant', tid),
+    ...shown('application', appid ?? azp),
+    ...shown('roles', roles),
+    ...shown('rights', scp),
+  ]
 }
 
-/** Whether the audience is the environment, with or without a slash at its end; Dynamics' own id stands for all of them. */
+/**
+ * Whether the audience is the environment, with or without a slash at its end; Dynamics' own id stands for all of them.
+ */
 function isFor(audience: unknown, scope: string): boolean {
   if (typeof audience !== 'string' || !audience.startsWith('https://')) return true
   const bare = (text: string): string => text.replace(/\/+$/, '').replace('.api.', '.').toLowerCase()

@@ -13,12 +13,16 @@ import type { SigningIn } from './signing-in.ts'
  *
  * @throws AuthorityFailure, or the system's error when the port is taken
  */
-export async function signInWithBrowser({ app, endpoints, secret, signal, say, openBrowser }: SigningIn, port: number): Promise<PersonsToken> {
+export async function signInWithBrowser(
+  { app, endpoints, secret, signal, say, openBrowser }: SigningIn, port: number,
+): Promise<PersonsToken> {
   const [verifier, state] = [random(), random()]
   const redirectUri = `http://localhost:${port}`
   const redirect = await awaitRedirect({
     port, state, signal,
-    page: (answer) => answer.has('code') ? 'Done. You can close this tab.' : 'You are not signed in. The terminal says why; you can close this tab.',
+    page: (answer) => answer.has('code')
+      ? 'Done. You can close this tab.'
+      : 'You are not signed in. The terminal says why; you can close this tab.',
   })
   try {
     const address = new URL(endpoints.authorization)
@@ -33,7 +37,8 @@ export async function signInWithBrowser({ app, endpoints, secret, signal, say, o
     const code = answer.get('code')
     if (code === null) throw declined(answer)
     return await redeem(endpoints.token, {
-      grant_type: 'authorization_code', client_id: app.clientId, client_secret: secret, code, redirect_uri: redirectUri, code_verifier: verifier,
+      grant_type: 'authorization_code', client_id: app.clientId, client_secret: secret, code, redirect_uri: redirectUri,
+      code_verifier: verifier,
       scope: delegatedScope(app),
     }, { dispatcher: app.dispatcher, signal })
   } finally {
@@ -46,11 +51,15 @@ export function declined(answer: URLSearchParams): AuthorityFailure {
   const error = answer.get('error') ?? 'no code'
   const number = /\bAADSTS(\d{4,9})\b/.exec(answer.get('error_description') ?? '')?.[1]
   const facts = {
-    host: 'The authority', error: /^[\w.-]{1,60}$/.test(error) ? error : 'unknown', ...(number === undefined ? {} : { aadsts: Number(number) }),
+    host: 'The authority',
+    error: /^[\w.-]{1,60}$/.test(error) ? error : 'unknown',
+    ...(number === undefined ? {} : { aadsts: Number(number) }),
   }
   if (number === undefined && /^(access_denied|permission_denied|consent_required)$/.test(facts.error)) {
     return new AuthorityFailure({
-      what: `The authority says that it was declined (${facts.error}).`, why: 'The person cancelled, or may not consent.', todo: 'Try again with an account that may, or ask an administrator.',
+      what: `The authority says that it was declined (${facts.error}).`,
+      why: 'The person cancelled, or may not consent.',
+      todo: 'Try again with an account that may, or ask an administrator.',
     }, true, facts)
   }
   return new AuthorityFailure(explainAnswer({ ...facts, status: 400 }), true, facts)

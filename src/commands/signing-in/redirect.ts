@@ -22,8 +22,8 @@ export interface Redirect {
 const LARGEST_FORM = 64 * 1024
 
 /**
- * Serves `http://localhost:<port>` until a browser is redirected there. `localhost` is one of two addresses, so both are served
- * where there are both.
+ * Serves `http://localhost:<port>` until a browser is redirected there. `localhost` is one of two addresses, so both
+ * are served where there are both.
  *
  * @throws the system's error when the port is taken
  */
@@ -54,7 +54,10 @@ export async function awaitRedirect({ port, state, signal, page }: RedirectOptio
   function serve(request: IncomingMessage, response: ServerResponse): void {
     read(request).then((parameters) => {
       if (parameters === undefined) return respond(response, 404, 'There is nothing here.')
-      if (parameters.get('state') !== state) return respond(response, 400, 'This does not belong to the sign-in that is waiting. Start again from the address in the terminal.')
+      if (parameters.get('state') !== state) {
+        return respond(response, 400, 'This does not belong to the sign-in that is waiting. '
+          + 'Start again from the address in the terminal.')
+      }
       respond(response, 200, page(parameters))
       resolve(parameters)
     }).catch(() => respond(response, 400, 'This cannot be read.'))
@@ -79,14 +82,18 @@ async function read(request: IncomingMessage): Promise<URLSearchParams | undefin
 
 function respond(response: ServerResponse, status: number, sentence: string): void {
   response.writeHead(status, {
-    'content-type': 'text/html; charset=utf-8', 'connection': 'close', 'cache-control': 'no-store', 'referrer-policy': 'no-referrer',
+    'content-type': 'text/html; charset=utf-8', 'connection': 'close', 'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
     'content-security-policy': 'default-src \'none\'',
   })
   const text = sentence.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  response.end(`<!doctype html><html lang="en"><meta charset="utf-8"><title>dynamics-gateway</title><p>${text}</p></html>\n`)
+  response.end('<!doctype html><html lang="en"><meta charset="utf-8">'
+    + `<title>dynamics-gateway</title><p>${text}</p></html>\n`)
 }
 
-function listen(handler: (request: IncomingMessage, response: ServerResponse) => void, port: number, host: string): Promise<Server> {
+function listen(
+  handler: (request: IncomingMessage, response: ServerResponse) => void, port: number, host: string,
+): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer(handler)
     server.once('error', reject).listen({ port, host }, () => resolve(server))
