@@ -55,7 +55,10 @@ async function open(server: Server, host: string, port: number): Promise<string>
   return host
 }
 
-/** Whether somebody listens at the socket: a gateway that ends later would take away the socket of the one that took its place. */
+/**
+ * Whether somebody listens at the socket: a gateway that ends later would take away the socket of the one that
+ * took its place.
+ */
 function isAlive(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)

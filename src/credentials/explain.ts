@@ -87,12 +87,17 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
       }
   }
   if (code === 'PROXY_407') {
-    return { what, why: 'The proxy on the way asks for a name and a password.', todo: 'Write them into HTTPS_PROXY: http://name:password@host:port.' }
+    return {
+      what,
+      why: 'The proxy on the way asks for a name and a password.',
+      todo: 'Write them into HTTPS_PROXY: http://name:password@host:port.',
+    }
   }
   if (code.startsWith('PROXY_')) {
     return {
       what, why: 'The proxy that HTTPS_PROXY names cannot be reached, or does not let this through.',
-      todo: 'Check HTTPS_PROXY and let the proxy pass this host; or name the host in NO_PROXY, if it is reached without a proxy.',
+      todo: 'Check HTTPS_PROXY and let the proxy pass this host; or name the host in NO_PROXY, '
+        + 'if it is reached without a proxy.',
     }
   }
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {

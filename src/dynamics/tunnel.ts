@@ -27,12 +27,14 @@ export function tunnel(proxy: URL, tls: buildConnector.BuildOptions & { readonly
         const socket = duplex as Socket
         if (statusCode !== 200) {
           socket.on('error', () => {}).destroy()
-          return callback(Object.assign(new Error(`the proxy answered ${statusCode}`), { code: `PROXY_${statusCode}` }), null)
+          const refusal = new Error(`the proxy answered ${statusCode}`)
+          return callback(Object.assign(refusal, { code: `PROXY_${statusCode}` }), null)
         }
         if (options.protocol !== 'https:') return callback(null, socket)
         within({ ...options, httpSocket: socket }, callback)
       }, (error: NodeJS.ErrnoException) => {
-        callback(Object.assign(new Error('no way through the proxy', { cause: error }), { code: `PROXY_${error.code ?? 'BROKE_OFF'}` }), null)
+        const failure = new Error('no way through the proxy', { cause: error })
+        callback(Object.assign(failure, { code: `PROXY_${error.code ?? 'BROKE_OFF'}` }), null)
       })
     },
     close: () => toProxy.destroy(),

@@ -116,14 +116,19 @@ function isLink(bytes: Buffer, before: Buffer, quote: number, names: ReadonlySet
     if (byte === undefined) return false
     if (byte === AT) return names.has(textOf(bytes, before, at, end))
     // Most strings that look like a URL are some column's: no text is made of its name.
-    if (byte === QUOTE) return length === LOCATION.length && names.has(textOf(bytes, before, at, end)) && byteAt(bytes, before, at - 1) !== BACKSLASH
+    if (byte === QUOTE) {
+      return length === LOCATION.length && names.has(textOf(bytes, before, at, end))
+        && byteAt(bytes, before, at - 1) !== BACKSLASH
+    }
   }
   return false
 }
 
 function textOf(bytes: Buffer, before: Buffer, from: number, to: number): string {
   if (from >= 0) return bytes.toString('latin1', from, to)
-  return to <= 0 ? textOf(before, before, from + before.length, to + before.length) : textOf(bytes, before, from, 0) + textOf(bytes, before, 0, to)
+  return to <= 0
+    ? textOf(before, before, from + before.length, to + before.length)
+    : textOf(bytes, before, from, 0) + textOf(bytes, before, 0, to)
 }
 
 function beforeSpace(bytes: Buffer, before: Buffer, at: number, floor: number): number {
