@@ -12,14 +12,20 @@ import { cores, folder, machine, stayOnLoadCore } from './setup/machine.ts'
 import { programs } from './setup/peers.ts'
 import { startService } from './setup/service.ts'
 
-const { values: { quick, only } } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } } })
+const { values: { quick, only } } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+})
 const wanted = only?.split(',')
 
 console.log(`${machine.cpu}, ${machine.cores} cores, Node.js ${machine.node}; load by ${loader}; files in ${folder}`)
-if (cores.proxy === cores.load) console.log('There is one core only: proxy and load share it, and the figures say little.')
+if (cores.proxy === cores.load) {
+  console.log('There is one core only: proxy and load share it, and the figures say little.')
+}
 stayOnLoadCore()
 await startService()
-for (const [name, path] of Object.entries(programs)) if (path === undefined) console.log(`${name} is not installed and is left out: apt-get install ${name}`)
+for (const [name, path] of Object.entries(programs)) {
+  if (path === undefined) console.log(`${name} is not installed and is left out: apt-get install ${name}`)
+}
 
 const results: Record<string, unknown> = {}
 for (const { name, inQuick, measure } of measures) {

@@ -23,7 +23,9 @@ export interface Held {
 const settings = loadSettings(process.env, undefined)
 const own = createAgent({ connectTimeout: 5000, connections: 64, environment: {} })
 const entra = reach(process.env['EMULATOR']!, new Set(['login.microsoftonline.com']), undefined)
-const { address } = await run(settings, pino({ level: 'warn' }, pino.destination('/dev/null')), { ...own, reads: new EntraBeside(own.reads, entra) })
+const { address } = await run(settings, pino({ level: 'warn' }, pino.destination('/dev/null')), {
+  ...own, reads: new EntraBeside(own.reads, entra),
+})
 process.send!(address)
 
 process.on('message', () => {

@@ -8,8 +8,9 @@ import { mixedTraffic } from '../test/mixed-traffic.ts'
 import type { Outcome } from '../test/mixed-traffic.ts'
 import type { Held } from './soak-gateway.ts'
 
-// Minutes of mixed traffic with a fault every few seconds: `node dist/bench/soak.js 10`. Shows what the gateway holds before,
-// meanwhile and after; ends with status 1 when something was carried out twice, mixed up, cut short, or is still held.
+// Minutes of mixed traffic with a fault every few seconds: `node dist/bench/soak.js 10`. Shows what the gateway
+// holds before, meanwhile and after; ends with status 1 when something was carried out twice, mixed up, cut short,
+// or is still held.
 
 const minutes = Number(process.argv[2] ?? 1)
 const RATE = 100
@@ -17,10 +18,16 @@ const RATE = 100
 const REST = 15_000
 
 const FAULTS: readonly DataverseFault[] = [
-  { kind: 'reset', times: 20 }, { kind: 'reset after commit', times: 20 }, { kind: 'half', times: 20 }, { kind: 'close after', times: 50 },
-  { kind: 'hang', times: 5 }, { kind: 'hang in body', times: 5 }, { kind: 'invalid head', times: 10 }, { kind: 'html', times: 20 },
-  { kind: 'unavailable', retryAfter: 1, times: 20 }, { kind: 'deadlock', times: 10 }, { kind: 'delay', ms: 1000, times: 50 },
-  { kind: 'slow', size: 50, ms: 5, times: 50 }, { kind: 'challenge', times: 3 }, { kind: 'throttle', limit: 'count', retryAfter: 1 },
+  { kind: 'reset', times: 20 }, { kind: 'reset after commit', times: 20 },
+  { kind: 'half', times: 20 }, { kind: 'close after', times: 50 },
+  { kind: 'hang', times: 5 }, { kind: 'hang in body', times: 5 },
+  { kind: 'invalid head', times: 10 }, { kind: 'html', times: 20 },
+  { kind: 'unavailable', retryAfter: 1, times: 20 },
+  { kind: 'deadlock', times: 10 },
+  { kind: 'delay', ms: 1000, times: 50 },
+  { kind: 'slow', size: 50, ms: 5, times: 50 },
+  { kind: 'challenge', times: 3 },
+  { kind: 'throttle', limit: 'count', retryAfter: 1 },
   { kind: 'throttle', limit: 'concurrency', retryAfter: 1, times: 5 },
 ]
 
@@ -29,7 +36,8 @@ const line = await layLine(Number(new URL(emulator.origin).port))
 const gateway = fork(new URL('./soak-gateway.js', import.meta.url), {
   execArgv: ['--expose-gc'],
   env: {
-    ...process.env, DYNAMICS_URL: line.origin, DYNAMICS_SCOPE: `${emulator.origin}/.default`, EMULATOR: emulator.origin, PORT: '0',
+    ...process.env, DYNAMICS_URL: line.origin, DYNAMICS_SCOPE: `${emulator.origin}/.default`, EMULATOR: emulator.origin,
+    PORT: '0',
     AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId, AZURE_CLIENT_SECRET: emulator.clientSecret,
     REQUEST_TIMEOUT: '3s', IDLE_TIMEOUT: '2s', MAX_RETRY_WAIT: '5s',
   },
@@ -95,7 +103,8 @@ async function held(): Promise<Held> {
 }
 
 function show(when: string, { rss, heap, reserved, descriptors, timers }: Held): void {
-  console.log(`${when.padEnd(10)} rss ${mebibytes(rss)} MiB, heap ${mebibytes(heap)} of ${mebibytes(reserved)} MiB, ${descriptors} descriptors, ${timers} timers`)
+  console.log(`${when.padEnd(10)} rss ${mebibytes(rss)} MiB, heap ${mebibytes(heap)} of ${mebibytes(reserved)} MiB, `
+    + `${descriptors} descriptors, ${timers} timers`)
 }
 
 function mebibytes(bytes: number): string {

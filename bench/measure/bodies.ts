@@ -27,11 +27,14 @@ export async function bodies(peers: readonly Peer[], rounds: number): Promise<Re
   const results: Record<string, Passed[]> = {}
   for (let round = 0; round < rounds; round++) {
     for (const peer of peers) {
-      for (const way of Object.keys(ways) as (keyof typeof ways)[]) (results[`${peer.name}: ${way}`] ??= []).push(await pass(peer, ways[way]))
+      for (const way of Object.keys(ways) as (keyof typeof ways)[]) {
+        (results[`${peer.name}: ${way}`] ??= []).push(await pass(peer, ways[way]))
+      }
     }
   }
   printTable('100 MiB', ['', 'seconds', 'CPU ms', 'RSS + MiB'], Object.entries(results).map(([name, own]) => [
-    name, middle(own.map(({ seconds }) => seconds)), middle(own.map(({ cpu }) => cpu / 1000)), middle(own.map(({ rise }) => rise)),
+    name, middle(own.map(({ seconds }) => seconds)), middle(own.map(({ cpu }) => cpu / 1000)),
+    middle(own.map(({ rise }) => rise)),
   ]))
   return results
 }
@@ -77,8 +80,12 @@ async function upload(): Promise<void> {
 
 function send(method: 'GET' | 'PUT', path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const fields = method === 'GET' ? headers : { ...headers, 'content-type': 'application/octet-stream', 'content-length': SIZE }
-    const sending = request({ host: '127.0.0.1', port: ports.proxy, path: `${root}/${path}`, method, agent: false, headers: fields }, resolve).on('error', reject)
+    const fields = method === 'GET'
+      ? headers
+      : { ...headers, 'content-type': 'application/octet-stream', 'content-length': SIZE }
+    const sending = request(
+      { host: '127.0.0.1', port: ports.proxy, path: `${root}/${path}`, method, agent: false, headers: fields }, resolve,
+    ).on('error', reject)
     if (method === 'GET') {
       sending.end()
       return

@@ -20,15 +20,28 @@ interface Call {
 export async function calls(): Promise<Record<string, Call>> {
   const running = startPeer('gateway-far', gateway({ service: far.origin }))
   try {
-    await ask(ports.proxy, `${root}/accounts`, { ...headers, 'x-user-email': 'someone9@contoso.com' }, { patience: 10_000 })
+    await ask(
+      ports.proxy, `${root}/accounts`, { ...headers, 'x-user-email': 'someone9@contoso.com' }, { patience: 10_000 },
+    )
     const results: Record<string, Call> = {}
-    for (const [way, label] of [['every', 'token and look-up on every call'], ['msal', 'MSAL and a cache in the app'], ['gateway', 'through the gateway'], ['api', 'the API alone']] as const) {
-      const { stdout } = await run(process.execPath, [join(import.meta.dirname, '../setup/app.js'), way, far.origin, `http://127.0.0.1:${ports.proxy}`], {
+    for (const [way, label] of [
+      ['every', 'token and look-up on every call'],
+      ['msal', 'MSAL and a cache in the app'],
+      ['gateway', 'through the gateway'],
+      ['api', 'the API alone'],
+    ] as const) {
+      const { stdout } = await run(process.execPath, [
+        join(import.meta.dirname, '../setup/app.js'), way, far.origin, `http://127.0.0.1:${ports.proxy}`,
+      ], {
         env: { ...process.env, NODE_EXTRA_CA_CERTS: certificate },
       })
       results[label] = JSON.parse(stdout) as Call
     }
-    printTable(`One call of an app, in ms (Entra ${far.entra} ms, Dynamics ${far.dynamics} ms)`, ['', 'first', 'steady'], Object.entries(results).map(([label, { first, steady }]) => [label, first, steady]))
+    printTable(
+      `One call of an app, in ms (Entra ${far.entra} ms, Dynamics ${far.dynamics} ms)`,
+      ['', 'first', 'steady'],
+      Object.entries(results).map(([label, { first, steady }]) => [label, first, steady]),
+    )
     return results
   } finally {
     await running.stop()

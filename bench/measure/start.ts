@@ -8,7 +8,9 @@ import { ports, root } from '../setup/addresses.ts'
 import { printTable } from '../setup/table.ts'
 
 /** Milliseconds from starting a process to its first proxied answer, and what it holds when idle. */
-export async function coldStart(peers: readonly Peer[], rounds: number): Promise<Map<string, readonly { ms: number, resident: number }[]>> {
+export async function coldStart(
+  peers: readonly Peer[], rounds: number,
+): Promise<Map<string, readonly { ms: number, resident: number }[]>> {
   const results = new Map<string, { ms: number, resident: number }[]>()
   for (let round = 0; round < rounds; round++) {
     for (const { name, command } of peers) {
@@ -21,8 +23,12 @@ export async function coldStart(peers: readonly Peer[], rounds: number): Promise
       await running.stop()
     }
   }
-  const [bareStart, bareResident] = [middle((results.get('bare http-proxy') ?? []).map(({ ms }) => ms)), middle((results.get('bare http-proxy') ?? []).map(({ resident }) => resident))]
-  printTable('Cold start to the first proxied answer, and idle', ['', 'ms', '× bare', 'fastest', 'RSS MiB', '× bare'], [...results].map(([name, own]) => {
+  const [bareStart, bareResident] = [
+    middle((results.get('bare http-proxy') ?? []).map(({ ms }) => ms)),
+    middle((results.get('bare http-proxy') ?? []).map(({ resident }) => resident)),
+  ]
+  const head = ['', 'ms', '× bare', 'fastest', 'RSS MiB', '× bare']
+  printTable('Cold start to the first proxied answer, and idle', head, [...results].map(([name, own]) => {
     const ms = middle(own.map((one) => one.ms))
     const resident = middle(own.map((one) => one.resident))
     return [name, ms, ms / bareStart, Math.min(...own.map((one) => one.ms)), resident, resident / bareResident]

@@ -1,4 +1,7 @@
-/** An app that calls Dynamics as one of its users, in one of the usual ways. `node app.js WAY SERVICE GATEWAY`, prints JSON. */
+/**
+ * An app that calls Dynamics as one of its users, in one of the usual ways. `node app.js WAY SERVICE
+ * GATEWAY`, prints JSON.
+ */
 import { ConfidentialClientApplication } from '@azure/msal-node'
 
 import { root, tenant } from './addresses.ts'
@@ -41,20 +44,25 @@ async function call(): Promise<void> {
 
 async function freshToken(): Promise<string> {
   const body = new URLSearchParams({
-    grant_type: 'client_credentials', client_id: registration.clientId, client_secret: registration.clientSecret, scope: `${service}/.default`,
+    grant_type: 'client_credentials', client_id: registration.clientId, client_secret: registration.clientSecret,
+    scope: `${service}/.default`,
   })
-  const { access_token: token } = await (await fetch(`${authority}/oauth2/v2.0/token`, { method: 'POST', body })).json() as { access_token: string }
+  const { access_token: token } = await (await fetch(`${authority}/oauth2/v2.0/token`, { method: 'POST', body }))
+    .json() as { access_token: string }
   return token
 }
 
 async function msalToken(): Promise<string> {
-  msal ??= new ConfidentialClientApplication({ auth: { ...registration, authority, knownAuthorities: [new URL(service).host] } })
+  msal ??= new ConfidentialClientApplication({
+    auth: { ...registration, authority, knownAuthorities: [new URL(service).host] },
+  })
   return (await msal.acquireTokenByClientCredential({ scopes: [`${service}/.default`] }))?.accessToken ?? ''
 }
 
 async function userOf(authorization: string): Promise<string> {
   const filter = encodeURIComponent(`internalemailaddress eq '${email}'`)
-  const { value } = await (await fetch(`${service}${root}/systemusers?$filter=${filter}`, { headers: { authorization } })).json() as { value: { systemuserid: string }[] }
+  const answer = await fetch(`${service}${root}/systemusers?$filter=${filter}`, { headers: { authorization } })
+  const { value } = await answer.json() as { value: { systemuserid: string }[] }
   return value[0]!.systemuserid
 }
 

@@ -15,7 +15,9 @@ export interface AskOptions {
 }
 
 /** Asks once, for tests of what is measured; on a connection of its own. */
-export async function ask(port: number, path: string, headers: Record<string, string>, { tls = false, patience = 0 }: AskOptions = {}): Promise<Asked> {
+export async function ask(
+  port: number, path: string, headers: Record<string, string>, { tls = false, patience = 0 }: AskOptions = {},
+): Promise<Asked> {
   const end = performance.now() + patience
   for (;;) {
     const asked = await once(port, path, headers, tls).catch((error: Error) => error)

@@ -1,4 +1,7 @@
-/** The peer: @fastify/http-proxy with nothing but a verified certificate and a header of its own. `node bare.js PORT ORIGIN` */
+/**
+ * The peer: @fastify/http-proxy with nothing but a verified certificate and a header of its own. `node
+ * bare.js PORT ORIGIN`
+ */
 import httpProxy from '@fastify/http-proxy'
 import Fastify from 'fastify'
 import { Agent } from 'undici'

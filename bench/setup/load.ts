@@ -49,19 +49,25 @@ async function wrkLoad(program: string, { port, path, connections, seconds, tls,
   const script = join(folder, 'load.lua')
   writeFileSync(script, luaScript(what))
   const url = `${tls === true ? 'https://localhost' : 'http://127.0.0.1'}:${port}${path}`
-  const { stdout } = await onLoadCore(program, ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, url])
+  const { stdout } = await onLoadCore(
+    program, ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, url],
+  )
   return JSON.parse(/RESULT (.+)/.exec(stdout)?.[1] ?? '{}') as Outcome
 }
 
 async function ownLoad(what: Load): Promise<Outcome> {
-  const { stdout } = await onLoadCore(process.execPath, [join(import.meta.dirname, 'own-load.js'), JSON.stringify({ ...what, headers })])
+  const { stdout } = await onLoadCore(
+    process.execPath, [join(import.meta.dirname, 'own-load.js'), JSON.stringify({ ...what, headers })],
+  )
   return JSON.parse(stdout) as Outcome
 }
 
 function onLoadCore(program: string, args: readonly string[]): Promise<{ stdout: string }> {
   const taskset = installed('taskset')
   const options = { maxBuffer: 10_000_000, env: { ...process.env, NODE_OPTIONS: '' } }
-  return taskset === undefined ? run(program, args, options) : run(taskset, ['-c', cores.load, program, ...args], options)
+  return taskset === undefined
+    ? run(program, args, options)
+    : run(taskset, ['-c', cores.load, program, ...args], options)
 }
 
 /** wrk's script: headers, users in turn, a check of each answer where one is wanted, and the result as JSON. */

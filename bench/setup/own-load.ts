@@ -12,9 +12,14 @@ const { port, path, connections, seconds, body, users = 1, rate, expect, tls, he
   JSON.parse(process.argv[2]!) as Load & { readonly headers: Readonly<Record<string, string>> }
 
 const requests = Array.from({ length: users }, (_, index) => {
-  const fields = { ...headers, 'x-user-email': `user${index + 1}@contoso.com`, ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }) }
+  const fields = {
+    ...headers,
+    'x-user-email': `user${index + 1}@contoso.com`,
+    ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
+  }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  return Buffer.from(`${body === undefined ? 'GET' : 'POST'} ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${lines}\r\n${body ?? ''}`)
+  return Buffer.from(`${body === undefined ? 'GET' : 'POST'} ${path} HTTP/1.1\r\n`
+    + `host: 127.0.0.1:${port}\r\n${lines}\r\n${body ?? ''}`)
 })
 const times: number[] = []
 let wrong = 0
@@ -45,7 +50,9 @@ interface Connection {
 }
 
 function open(): void {
-  const socket: Socket = tls === true ? secureConnect({ port, host: '127.0.0.1', rejectUnauthorized: false }) : connect(port, '127.0.0.1')
+  const socket: Socket = tls === true
+    ? secureConnect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    : connect(port, '127.0.0.1')
   socket.setNoDelay(true)
   let began = 0
   let received = ''
@@ -74,14 +81,19 @@ function isWhole(received: string): boolean {
   const headEnd = received.indexOf('\r\n\r\n')
   if (headEnd === -1) return false
   const length = /\r\ncontent-length: (\d+)/i.exec(received)?.[1]
-  return length === undefined ? received.startsWith('HTTP/1.1 204') || received.endsWith('0\r\n\r\n') : received.length >= headEnd + 4 + Number(length)
+  return length === undefined
+    ? received.startsWith('HTTP/1.1 204') || received.endsWith('0\r\n\r\n')
+    : received.length >= headEnd + 4 + Number(length)
 }
 
 function finish(): void {
   times.sort((one, other) => one - other)
   const at = (share: number): number => times[Math.floor((times.length - 1) * share)] ?? 0
   // What was due and never answered is wrong, too.
-  const outcome: Outcome = { requests: times.length, perSecond: times.length / seconds, p50: at(0.5), p99: at(0.99), longest: at(1), wrong: wrong + due.length }
+  const outcome: Outcome = {
+    requests: times.length, perSecond: times.length / seconds, p50: at(0.5), p99: at(0.99), longest: at(1),
+    wrong: wrong + due.length,
+  }
   process.stdout.write(JSON.stringify(outcome))
   process.exit()
 }

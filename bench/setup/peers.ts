@@ -19,7 +19,8 @@ const authorization = `Bearer ${'x'.repeat(1500)}`
 
 /** Headers that every request under load carries. */
 export const headers = {
-  'accept': 'application/json', 'odata-version': '4.0', 'user-agent': 'bench', 'x-user-email': 'user1@contoso.com', 'authorization': 'Bearer of-the-caller',
+  'accept': 'application/json', 'odata-version': '4.0', 'user-agent': 'bench', 'x-user-email': 'user1@contoso.com',
+  'authorization': 'Bearer of-the-caller',
 }
 
 /** Programs of others that are compared, and whether they are there. */
@@ -27,20 +28,30 @@ export const programs = { nginx: installed('nginx'), caddy: installed('caddy') }
 
 /** All peers that are installed; the gateway, as it is built, last. */
 export function peers(): readonly Peer[] {
-  const others = [programs.nginx === undefined ? [] : [nginx(programs.nginx)], programs.caddy === undefined ? [] : [caddy(programs.caddy)]].flat()
+  const others = [
+    programs.nginx === undefined ? [] : [nginx(programs.nginx)],
+    programs.caddy === undefined ? [] : [caddy(programs.caddy)],
+  ].flat()
   return [...others, bare(), { name: 'gateway', command: gateway() }]
 }
 
 export function bare(): Peer {
   return {
     name: 'bare http-proxy',
-    command: { program: process.execPath, args: [join(import.meta.dirname, 'bare.js'), String(ports.proxy), origin], env: { NODE_EXTRA_CA_CERTS: certificate } },
+    command: {
+      program: process.execPath,
+      args: [join(import.meta.dirname, 'bare.js'), String(ports.proxy), origin],
+      env: { NODE_EXTRA_CA_CERTS: certificate },
+    },
   }
 }
 
 /** The gateway with all that it does: token, impersonation, links, log to a file, metrics. */
-export function gateway({ settings = {}, target = {}, service = origin }: { settings?: object, target?: object, service?: string } = {}): Command {
-  const file = join(folder, `gateway-${createHash('sha256').update(JSON.stringify([settings, target, service])).digest('hex').slice(0, 8)}.json`)
+export function gateway(
+  { settings = {}, target = {}, service = origin }: { settings?: object, target?: object, service?: string } = {},
+): Command {
+  const id = createHash('sha256').update(JSON.stringify([settings, target, service])).digest('hex').slice(0, 8)
+  const file = join(folder, `gateway-${id}.json`)
   writeFileSync(file, JSON.stringify({
     port: ports.proxy,
     logFormat: 'json',
@@ -48,11 +59,20 @@ export function gateway({ settings = {}, target = {}, service = origin }: { sett
     targets: [{
       url: service,
       authorityHost: service,
-      credential: { kind: 'client-secret', tenantId: tenant, clientId: '22222222-2222-4222-8222-222222222222', secret: { env: 'BENCH_SECRET' } },
+      credential: {
+        kind: 'client-secret',
+        tenantId: tenant,
+        clientId: '22222222-2222-4222-8222-222222222222',
+        secret: { env: 'BENCH_SECRET' },
+      },
       ...target,
     }],
   }))
-  return { program: process.execPath, args: [entry(), 'serve', '--config', file], env: { NODE_EXTRA_CA_CERTS: certificate, BENCH_SECRET: 'secret' } }
+  return {
+    program: process.execPath,
+    args: [entry(), 'serve', '--config', file],
+    env: { NODE_EXTRA_CA_CERTS: certificate, BENCH_SECRET: 'secret' },
+  }
 }
 
 /** What `npm ci` builds: the bundle, where there is one. */
@@ -80,7 +100,9 @@ http {
   }
 }
 `)
-  return { name: 'nginx', command: { program, args: ['-p', folder, '-e', join(folder, 'nginx-error.log'), '-c', file] } }
+  return {
+    name: 'nginx', command: { program, args: ['-p', folder, '-e', join(folder, 'nginx-error.log'), '-c', file] },
+  }
 }
 
 function caddy(program: string): Peer {
@@ -104,7 +126,12 @@ http://127.0.0.1:${ports.proxy} {
   }
 }
 `)
-  return { name: 'Caddy', command: { program, args: ['run', '--adapter', 'caddyfile', '--config', file], env: { HOME: folder, GOMAXPROCS: '1' } } }
+  return {
+    name: 'Caddy',
+    command: {
+      program, args: ['run', '--adapter', 'caddyfile', '--config', file], env: { HOME: folder, GOMAXPROCS: '1' },
+    },
+  }
 }
 
 /** Starts `command` on the core for proxies. */

@@ -26,8 +26,14 @@ process.on('exit', () => {
 export function start(name: string, core: string, { program, args, env = {} }: Command): Running {
   const out = openSync(join(folder, `${name}.log`), 'a')
   const taskset = installed('taskset')
-  const [first, rest] = taskset === undefined ? [program, args] as const : [taskset, ['-c', core, program, ...args]] as const
-  const child = spawn(first, rest, { stdio: ['ignore', out, out], cwd: folder, env: { ...process.env, NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] ?? '', ...env } })
+  const [first, rest] = taskset === undefined
+    ? [program, args] as const
+    : [taskset, ['-c', core, program, ...args]] as const
+  const child = spawn(first, rest, {
+    stdio: ['ignore', out, out],
+    cwd: folder,
+    env: { ...process.env, NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] ?? '', ...env },
+  })
   all.add(child)
   const ended = new Promise<void>((resolve) => child.on('exit', () => {
     all.delete(child)

@@ -33,7 +33,9 @@ const EXPECTED = '$metadata#'
 export async function interleaved(contenders: readonly Contender[], rounds: number): Promise<Rounds> {
   const results = new Map<string, Round[]>()
   for (let round = 0; round < rounds; round++) {
-    for (const contender of contenders) results.set(contender.name, [...results.get(contender.name) ?? [], await once(contender)])
+    for (const contender of contenders) {
+      results.set(contender.name, [...results.get(contender.name) ?? [], await once(contender)])
+    }
   }
   return results
 }
@@ -45,7 +47,9 @@ async function once({ name, command, what }: Contender): Promise<Round> {
     const { rate: _rate, ...full } = what
     // As many users are looked up in a second as the settings allow.
     const seconds = Math.max(1, Math.min(2, what.seconds), (what.users ?? 0) / 600)
-    const warm = await load({ ...full, port: ports.proxy, seconds: Math.ceil(seconds), ...(what.body === undefined ? { expect: EXPECTED } : {}) })
+    const warm = await load({
+      ...full, port: ports.proxy, seconds: Math.ceil(seconds), ...(what.body === undefined ? { expect: EXPECTED } : {}),
+    })
     if (warm.wrong > 0) throw new Error(`${name}: ${warm.wrong} of ${warm.requests} answers were wrong`)
     const before = cpuOf(running.pid)
     const outcome = await load({ ...what, port: ports.proxy })

@@ -11,10 +11,14 @@ import { start } from './process.ts'
 
 export const certificate = join(folder, 'service.pem')
 
-/** Starts what stands for Entra and Dynamics: nginx with TLS, and a small node process for tokens, users and uploads. */
+/**
+ * Starts what stands for Entra and Dynamics: nginx with TLS, and a small node process for tokens, users and uploads.
+ */
 export async function startService(): Promise<void> {
   const nginx = installed('nginx')
-  if (nginx === undefined) throw new Error('nginx is not installed; it is the service behind every proxy: apt-get install nginx')
+  if (nginx === undefined) {
+    throw new Error('nginx is not installed; it is the service behind every proxy: apt-get install nginx')
+  }
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     algorithm: 'sha256',
     keyType: 'ec',
@@ -33,16 +37,24 @@ export async function startService(): Promise<void> {
   writeFileSync(join(pages, 'large'), '')
   truncateSync(join(pages, 'large'), 100 * 1024 * 1024)
   writeFileSync(join(folder, 'service.conf'), configuration(pages))
-  start('small', cores.load, { program: process.execPath, args: [join(import.meta.dirname, 'small-service.js'), String(ports.small)] })
-  start('service', cores.load, { program: nginx, args: ['-p', folder, '-e', join(folder, 'service-error.log'), '-c', join(folder, 'service.conf')] })
-  const small = await ask(ports.service, `${root}/systemusers?$filter=x%20eq%20%27a@b.c%27`, {}, { tls: true, patience: 5000 })
+  start('small', cores.load, {
+    program: process.execPath, args: [join(import.meta.dirname, 'small-service.js'), String(ports.small)],
+  })
+  start('service', cores.load, {
+    program: nginx, args: ['-p', folder, '-e', join(folder, 'service-error.log'), '-c', join(folder, 'service.conf')],
+  })
+  const small = await ask(ports.service, `${root}/systemusers?$filter=x%20eq%20%27a@b.c%27`, {}, {
+    tls: true, patience: 5000,
+  })
   if (small.status !== 200) throw new Error(`the service does not run: ${small.status}; see ${folder}`)
 }
 
 function configuration(pages: string): string {
   const json = 'default_type "application/json; odata.metadata=minimal"; add_header OData-Version 4.0 always; etag off;'
-  const tls = `ssl_certificate ${certificate}; ssl_certificate_key service.key; keepalive_requests 100000000; keepalive_timeout 120s; client_max_body_size 0;`
-  const small = 'proxy_pass http://small; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_request_buffering off; proxy_buffering off;'
+  const tls = `ssl_certificate ${certificate}; ssl_certificate_key service.key; keepalive_requests 100000000; `
+    + 'keepalive_timeout 120s; client_max_body_size 0;'
+  const small = 'proxy_pass http://small; proxy_http_version 1.1; proxy_set_header Connection ""; '
+    + 'proxy_set_header Host $http_host; proxy_request_buffering off; proxy_buffering off;'
   return `
 daemon off; master_process off; pid service.pid; worker_rlimit_nofile 4096;
 events { worker_connections 4000; }

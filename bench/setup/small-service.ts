@@ -19,14 +19,21 @@ function answer({ url = '', headers }: IncomingMessage, response: ServerResponse
   if (url.includes('/openid-configuration')) {
     const authority = `https://${headers.host}${url.replace(/\/v2\.0.*/, '')}`
     json(response, {
-      issuer: `${authority}/v2.0`, authorization_endpoint: `${authority}/oauth2/v2.0/authorize`, token_endpoint: `${authority}/oauth2/v2.0/token`,
+      issuer: `${authority}/v2.0`,
+      authorization_endpoint: `${authority}/oauth2/v2.0/authorize`,
+      token_endpoint: `${authority}/oauth2/v2.0/token`,
       jwks_uri: `${authority}/discovery/v2.0/keys`,
     })
   } else if (url.includes('/oauth2/')) {
     json(response, { token_type: 'Bearer', expires_in: 3599, ext_expires_in: 3599, access_token: ACCESS_TOKEN })
   } else if (url.includes('/systemusers')) {
     const email = /%27([^%]+(?:%40[^%]+)?)%27/.exec(url)?.[1]?.replace('%40', '@') ?? ''
-    json(response, { value: [{ systemuserid: idOf(email), azureactivedirectoryobjectid: idOf(email), internalemailaddress: email, isdisabled: false, applicationid: null, accessmode: 0 }] })
+    json(response, {
+      value: [{
+        systemuserid: idOf(email), azureactivedirectoryobjectid: idOf(email), internalemailaddress: email,
+        isdisabled: false, applicationid: null, accessmode: 0,
+      }],
+    })
   } else {
     json(response, { received })
   }
@@ -34,7 +41,9 @@ function answer({ url = '', headers }: IncomingMessage, response: ServerResponse
 
 function json(response: ServerResponse, body: object): void {
   const text = JSON.stringify(body)
-  response.writeHead(200, { 'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'content-length': text.length }).end(text)
+  response.writeHead(200, {
+    'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'content-length': text.length,
+  }).end(text)
 }
 
 function idOf(email: string): string {
