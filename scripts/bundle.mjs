@@ -13,29 +13,34 @@ const folder = join(root, 'dist/bundle')
 
 rmSync(folder, { recursive: true, force: true })
 /**
- * Node's own modules are required, also where the source imports them: for an import Node asks each module for all that it
- * exports, and `http` loads a third of a start's time to answer for WebSocket.
+ * Node's own modules are required, also where the source imports them: for an import Node asks each module for all that
+ * it exports, and `http` loads a third of a start's time to answer for WebSocket.
  */
 const required = {
   name: 'required',
   setup(build) {
     build.onResolve({ filter: /^[a-z_:/0-9]+$/ }, ({ path, kind }) => !isBuiltin(path) ? undefined
       : kind === 'import-statement' ? { path, namespace: 'required' } : { path, external: true })
-    build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({ contents: `module.exports = __required(${JSON.stringify(path)})` }))
+    build.onLoad(
+      { filter: /.*/, namespace: 'required' },
+      ({ path }) => ({ contents: `module.exports = __required(${JSON.stringify(path)})` }),
+    )
   },
 }
 
 /**
- * Of undici only what is used, loaded when it is: its index loads fetch, WebSocket, mocks and caches too, and takes a sixth of a
- * start. HTTP/2, which the gateway never speaks, would load Node's.
+ * Of undici only what is used, loaded when it is: its index loads fetch, WebSocket, mocks and caches too, and takes a
+ * sixth of a start. HTTP/2, which the gateway never speaks, would load Node's.
  */
 const lean = {
   name: 'lean-undici',
   setup(build) {
     const folder = join(root, 'node_modules/undici')
     const members = {
-      Agent: 'dispatcher/agent', BalancedPool: 'dispatcher/balanced-pool', Client: 'dispatcher/client', Dispatcher: 'dispatcher/dispatcher',
-      Pool: 'dispatcher/pool', ProxyAgent: 'dispatcher/proxy-agent', buildConnector: 'core/connect', errors: 'core/errors',
+      Agent: 'dispatcher/agent', BalancedPool: 'dispatcher/balanced-pool', Client: 'dispatcher/client',
+      Dispatcher: 'dispatcher/dispatcher',
+      Pool: 'dispatcher/pool', ProxyAgent: 'dispatcher/proxy-agent', buildConnector: 'core/connect',
+      errors: 'core/errors',
     }
     const getters = Object.entries(members).map(([name, file]) => `get ${name}() { return require('./lib/${file}') }`)
     build.onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'lean' }))
@@ -76,22 +81,31 @@ const { metafile } = await build({
   },
   // Packages of the older module system ask for these.
   banner: {
-    js: 'import { createRequire as __createRequire } from "node:module"; import { fileURLToPath as __toPath } from "node:url"; import { dirname as __toFolder } from "node:path"; '
-      + 'const require = __createRequire(import.meta.url), __required = require, __filename = __toPath(import.meta.url), __dirname = __toFolder(__filename);',
+    js: 'import { createRequire as __createRequire } from "node:module"; '
+      + 'import { fileURLToPath as __toPath } from "node:url"; import { dirname as __toFolder } from "node:path"; '
+      + 'const require = __createRequire(import.meta.url), __required = require, '
+      + '__filename = __toPath(import.meta.url), __dirname = __toFolder(__filename);',
   },
   plugins: [required, lean],
   logLevel: 'warning',
 })
-writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ name: 'dynamics-gateway', version, type: 'module', private: true })}\n`)
+writeFileSync(
+  join(folder, 'package.json'),
+  `${JSON.stringify({ name: 'dynamics-gateway', version, type: 'module', private: true })}\n`,
+)
 writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), notices(Object.keys(metafile.inputs)))
 chmodSync(join(folder, 'gateway.js'), 0o755)
 
 /** The licences of all packages that are inside. */
 function notices(inputs) {
-  const packages = new Set(inputs.map((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]).filter((found) => found !== undefined))
+  const packages = new Set(inputs
+    .map((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1])
+    .filter((found) => found !== undefined))
   return [...packages].sort().map((path) => {
     const { name, version, license } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'))
-    const file = readdirSync(join(root, path)).find((entry) => /^licen[cs]e/i.test(entry) && statSync(join(root, path, entry)).isFile())
-    return `${name} ${version} (${license})\n\n${file === undefined ? '' : readFileSync(join(root, path, file), 'utf8').trim()}\n`
+    const file = readdirSync(join(root, path))
+      .find((entry) => /^licen[cs]e/i.test(entry) && statSync(join(root, path, entry)).isFile())
+    const text = file === undefined ? '' : readFileSync(join(root, path, file), 'utf8').trim()
+    return `${name} ${version} (${license})\n\n${text}\n`
   }).join(`\n${'-'.repeat(80)}\n\n`)
 }
