@@ -95,8 +95,12 @@ export async function createGateway(
     connectEnvironment(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }))
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
 
-  // The gateway's own addresses: probes from anywhere, what shows more not to every page in a browser.
-  await app.register(health, { environments, stopping })
+  // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page in a browser.
+  await app.register(async (probes) => {
+    await probes.register(head, settings)
+    await probes.register(host, { ...settings, hostless: true })
+    await probes.register(health, { environments, stopping })
+  })
   await app.register(async (own) => {
     await own.register(head, settings)
     await own.register(host, settings)

@@ -1,6 +1,7 @@
 import t from 'tap'
 
 import { gatewayFor } from './gateway-for.ts'
+import { get, rawRequest } from './raw-http.ts'
 
 t.test('calls the Web API with no credentials in the request', async (t) => {
   const { url, emulator } = await gatewayFor(t)
@@ -103,6 +104,16 @@ t.test('shows a person how its environments fare', async (t) => {
   t.match(text, /https:\/\/contoso\.crm4\.dynamics\.com.*fresh, 3\d\d\d s left.*well.*0 of \d+ at Dynamics.*1 remembered/s)
   t.notMatch(text, /adele|eyJ|<script/)
   t.equal((await fetch(`${url}/-/`, { headers: { origin: 'https://evil.example' } })).status, 403)
+})
+
+t.test('answers probes that name no host, and no page whose name is made to point here', async (t) => {
+  const { url } = await gatewayFor(t)
+  const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
+
+  for (const path of ['/-/livez', '/-/readyz', '/-/metrics', '/-/']) {
+    t.equal((await rawRequest(to, get(path, 'Host: evil.example'))).status, 421, path)
+  }
+  t.equal((await rawRequest(to, 'GET /-/readyz HTTP/1.0\r\n\r\n')).status, 200)
 })
 
 t.test('answers probes by HEAD as by GET', async (t) => {

@@ -9,7 +9,7 @@ import { BadRequest, HostNotAllowed } from '../errors.ts'
  * whose name is made to point here (DNS rebinding) sends that name in `Host`.
  */
 function host(
-  app: FastifyInstance, settings: Pick<Settings, 'host' | 'allowedHosts' | 'publicUrl'>, registered: () => void,
+  app: FastifyInstance, settings: HostSettings, registered: () => void,
 ): void {
   const allowed = new Set(settings.allowedHosts.map((name) => name.toLowerCase()))
   if (settings.publicUrl !== undefined) allowed.add(new URL(settings.publicUrl).hostname)
@@ -18,6 +18,7 @@ function host(
   app.addHook('onRequest', (request, _reply, done) => {
     if (unixSocket) return done()
     const written = request.head.host
+    if (written === undefined && settings.hostless === true) return done()
     const called = written === undefined ? undefined : readHost(written)
     if (called === undefined) return done(new BadRequest(NO_HOST))
     const { name, port } = called
@@ -29,6 +30,11 @@ function host(
 }
 
 export default fp(host, { name: 'host', fastify: '5.x', dependencies: ['head'] })
+
+type HostSettings = Pick<Settings, 'host' | 'allowedHosts' | 'publicUrl'> & {
+  /** Lets those pass who name no host, as simple probes do. Browsers always name one. */
+  readonly hostless?: boolean
+}
 
 const NO_HOST = 'The request must have exactly one Host header, with a host name and perhaps a port.'
 

@@ -9,7 +9,7 @@ interface Options {
 
 /**
  * `/-/livez`: the process answers. `/-/readyz`: every target has a valid token, or could have one; nothing is asked of
- * Entra or Dynamics for it, so that probes cost nothing there. Both stand outside the door.
+ * Entra or Dynamics for it, so that probes cost nothing there. Callers need not prove who they are.
  */
 export async function health(app: FastifyInstance, { environments, stopping }: Options): Promise<void> {
   const method = ['GET', 'HEAD']
