@@ -108,7 +108,7 @@ function pfx(file: Buffer, text: string, password = ''): { keys: KeyObject[], ce
         password === '' ? 'It is encrypted.' : 'The password does not fit.',
         'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password.',
       )
-      case 'algorithm': throw new CertificateFault('It is encrypted in an old way (RC2).',
+      case 'algorithm': throw new CertificateFault('It is encrypted in a way that is not known here.',
         'Export it again with AES256, or convert it: openssl pkcs12 -legacy -in old.pfx -nodes -out new.pem')
       case 'damaged':
         throw new CertificateFault(

@@ -3,6 +3,7 @@ import { createDecipheriv, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:
 import { element, elements, identifier, integer, NotAsn1, octets, sequence } from './der.ts'
 import type { Element } from './der.ts'
 import { deriveKey, passwordBytes, PURPOSE } from './pkcs12-key.ts'
+import { decryptRc2 } from './rc2.ts'
 
 /** What a PFX (PKCS #12) file holds: keys in PKCS #8 and certificates, in DER. */
 export interface PfxContents {
@@ -19,6 +20,8 @@ export class PfxFault extends Error {
   }
 }
 
+const RC2 = 'rc2'
+
 // Object identifiers, as they are encoded.
 const DATA = '2a864886f70d010701'
 const ENCRYPTED_DATA = '2a864886f70d010706'
@@ -26,7 +29,11 @@ const BAG = '2a864886f70d010c0a01'
 const X509 = '2a864886f70d01091601'
 const PBES2 = '2a864886f70d01050d'
 const PBKDF2 = '2a864886f70d01050c'
-const SHA1_3DES = ['2a864886f70d010c0103', '2a864886f70d010c0104']
+/** SHA-1's key derivation and a cipher, with the bytes of its key. */
+const SHA1_CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>> = {
+  '2a864886f70d010c0103': ['des-ede3-cbc', 24], '2a864886f70d010c0104': ['des-ede3-cbc', 16],
+  '2a864886f70d010c0105': [RC2, 16], '2a864886f70d010c0106': [RC2, 5],
+}
 const HASHES: Readonly<Record<string, string>> = {
   '2b0e03021a': 'sha1', '608648016503040201': 'sha256', '608648016503040202': 'sha384', '608648016503040203': 'sha512',
   '608648016503040204': 'sha224',
@@ -46,10 +53,10 @@ const CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>
 const MOST_ITERATIONS = 10_000_000
 
 /**
- * Reads a PFX file, encrypted with AES or 3DES, because Node.js can use one for TLS but does not give its key back.
- * All cryptography is Node's.
+ * Reads a PFX file, encrypted with AES, 3DES or RC2, because Node.js can use one for TLS but does not give its key back.
+ * All cryptography but RC2 is Node's.
  *
- * @throws {PfxFault} RC2, which old versions of Windows and OpenSSL wrote, is a fault `algorithm`
+ * @throws {PfxFault}
  * @see https://www.rfc-editor.org/rfc/rfc7292
  */
 export function readPfx(file: Buffer, password: string): PfxContents {
@@ -117,6 +124,7 @@ function certificateIn(bag: Element): Buffer[] {
 
 function decrypt(algorithm: Element, encrypted: Buffer, password: string, bytes: Buffer): Buffer {
   const { cipher, key, iv } = keyFor(algorithm, password, bytes)
+  if (cipher === RC2) return unpadded(decryptRc2(encrypted, key, iv))
   try {
     const decipher = createDecipheriv(cipher, key, iv)
     return Buffer.concat([decipher.update(encrypted), decipher.final()])
@@ -125,19 +133,25 @@ function decrypt(algorithm: Element, encrypted: Buffer, password: string, bytes:
   }
 }
 
+function unpadded(plain: Buffer): Buffer {
+  const padding = plain.at(-1) ?? 0
+  if (padding < 1 || padding > 8 || !plain.subarray(-padding).every((byte) => byte === padding)) throw new PfxFault('password')
+  return plain.subarray(0, -padding)
+}
+
 function keyFor(algorithm: Element, password: string, bytes: Buffer): { cipher: string, key: Buffer, iv: Buffer } {
   const [scheme, parameters] = sequence(algorithm, 2)
   const oid = identifier(scheme)
-  if (SHA1_3DES.includes(oid)) {
+  const sha1 = SHA1_CIPHERS[oid]
+  if (sha1 !== undefined) {
+    const [cipher, size] = sha1
     const [salt, count] = sequence(parameters, 2)
     const derive = (purpose: number, size: number): Buffer =>
       deriveKey(bytes, { hash: 'sha1', purpose, salt: octets(salt), iterations: bounded(integer(count)), size })
-    const key = oid === SHA1_3DES[0] ? derive(PURPOSE.key, 24) : derive(PURPOSE.key, 16)
-    return {
-      cipher: 'des-ede3-cbc',
-      key: key.length === 24 ? key : Buffer.concat([key, key.subarray(0, 8)]),
-      iv: derive(PURPOSE.iv, 8),
-    }
+    const key = derive(PURPOSE.key, size)
+    // 3DES with two keys uses the first one twice.
+    const whole = cipher !== RC2 && size === 16 ? Buffer.concat([key, key.subarray(0, 8)]) : key
+    return { cipher, key: whole, iv: derive(PURPOSE.iv, 8) }
   }
   if (oid !== PBES2) throw new PfxFault('algorithm')
   const [derivation, encryption] = sequence(parameters, 2)

@@ -12,7 +12,7 @@ function fixture(name: string): string {
 const thumbprint = readKeyPair(readFileSync(fixture('plain.pem')), undefined).certificate.fingerprint256
 
 t.test('reads PEM and PFX files in all the ways they are encrypted', async t => {
-  for (const file of ['encrypted-pkcs8.pem', 'encrypted-pkcs1.pem', 'plain.pem', 'aes.pfx', 'aes-no-mac.pfx', 'aes-sha512.pfx', 'unencrypted.pfx', 'aes-base64.txt']) {
+  for (const file of ['encrypted-pkcs8.pem', 'encrypted-pkcs1.pem', 'plain.pem', 'aes.pfx', 'aes-no-mac.pfx', 'aes-sha512.pfx', 'unencrypted.pfx', 'aes-base64.txt', 'rc2.pfx']) {
     t.equal(readKeyPair(readFileSync(fixture(file)), PASSWORD).certificate.fingerprint256, thumbprint, file)
   }
   for (const file of ['plain.pem', 'aes-empty.pfx', '3des-empty.pfx']) {
@@ -37,7 +37,7 @@ t.test('says what is wrong with a file, and what to do', async t => {
     ['aes.pfx', 'wrong', /does not fit/],
     ['3des-chain.pfx', 'wrong', /does not fit/],
     ['aes-no-mac.pfx', 'wrong', /does not fit|damaged/],
-    ['rc2.pfx', PASSWORD, /RC2.*openssl/],
+    ['rc2.pfx', 'wrong', /does not fit/],
     ['no-key.pfx', PASSWORD, /no private key/],
     ['mismatch.pem', undefined, /belongs to another certificate/],
     ['ec.pem', undefined, /type ec; Entra takes RSA/],
