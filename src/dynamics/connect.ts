@@ -15,6 +15,7 @@ import { createPlaces } from './places.ts'
 import { readRates } from './rates.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import { retry } from './retry.ts'
+import { createRoom } from './room.ts'
 import type { Send } from './send.ts'
 import { HELD, respectLimits } from './service-protection.ts'
 import { turnInward } from './turn-inward.ts'
@@ -69,7 +70,13 @@ export function connect(
   const hold = createHold()
   const places = createPlaces({ most: target.concurrency, queue: target.queue, watch })
   const circuit = createCircuit(watch)
-  const rates = readRates(places, watch)
+  const room = createRoom({ most: target.concurrency, queue: target.queue, watch })
+  const rates = readRates({
+    suggest(parallel) {
+      places.suggest(parallel)
+      room.suggest(parallel)
+    },
+  }, watch)
   const gate: Gate = {
     keepsBack: (departure) => hold.keepsBack(departure) ? HELD : undefined,
     connected: circuit.connected,
@@ -81,6 +88,7 @@ export function connect(
   send = retry(send, createRetryBudget(RETRIES), watch)
   send = breakCircuit(send, circuit)
   send = limitConcurrency(send, places)
+  send = room.limit(send)
   send = respectLimits(send, { // waits without a place
     hold, maxRetryWait: target.maxRetryWait, queue: target.queue, tooMany: places.lower, answered: rates.read, watch,
   })

@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream'
 import t from 'tap'
 
 import { outbound, service, sockets, text, until, way } from './way.ts'
@@ -64,4 +65,20 @@ t.test('one noisy caller does not starve the others', async (t) => {
   const turnedAway = (await Promise.all(noisy)).filter((one) => one instanceof Error)
   t.equal(turnedAway.length, 99, '4 at once, 100 waiting, of which three made room')
   t.match(turnedAway, [{ code: 'GATEWAY_QUEUE_FULL' }])
+})
+
+t.test('large uploads that do not move leave room for others', async (t) => {
+  const origin = await service(t, (request, response) => {
+    request.resume().on('end', () => response.end('{}'))
+  })
+  const { send, state } = way(t, origin, { concurrency: 4 })
+  const uploads = Array.from({ length: 10 }, () => outbound({ method: 'POST', body: new PassThrough(), bodyLength: 5_000_000, repeatable: 'never' }))
+  const stalled = uploads.map((upload) => send(upload).catch((error: Error) => error.message))
+  await until(() => state().running === 3)
+
+  t.equal(await text(await send(outbound())), '{}')
+  t.equal(state().running, 3)
+  for (const { departure } of uploads) departure.leave(new Error('left'))
+  t.same(new Set(await Promise.all(stalled)), new Set(['left']))
+  await until(() => state().running === 0)
 })
