@@ -20,7 +20,12 @@ t.test('acts as the user whose e-mail address the request carries', async (t) =>
   const response = await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'Adele.Vance@contoso.com' } })
 
   const { UserId } = await response.json() as { UserId: string }
-  t.equal(UserId, emulator.rows('systemusers').find(({ internalemailaddress }) => internalemailaddress === 'adele.vance@contoso.com')?.['systemuserid'])
+  t.equal(
+    UserId,
+    emulator
+      .rows('systemusers')
+      .find(({ internalemailaddress }) => internalemailaddress === 'adele.vance@contoso.com')?.['systemuserid'],
+  )
   const sent = emulator.received.at(-1)!
   t.notOk(sent.rawHeaders.some((value) => /adele/i.test(value)), 'the address itself does not go on')
 })
@@ -74,7 +79,9 @@ t.test('two hundred first requests cost one token', async (t) => {
 t.test('never writes a token, a secret or an address of a person to the log', async (t) => {
   const { url, emulator, log } = await gatewayFor(t, { LOG_LEVEL: 'trace' })
 
-  await fetch(`${url}/accounts?$filter=name eq 'confidential'`, { headers: { 'x-user-email': 'adele.vance@contoso.com', 'cookie': 'biscuit=1' } })
+  await fetch(`${url}/accounts?$filter=name eq 'confidential'`, {
+    headers: { 'x-user-email': 'adele.vance@contoso.com', 'cookie': 'biscuit=1' },
+  })
   await fetch(`${url}/contacts(emailaddress1='adele.vance@contoso.com')`)
 
   t.match(log(), /"entitySet":"accounts"/)
@@ -84,7 +91,9 @@ t.test('never writes a token, a secret or an address of a person to the log', as
 t.test('tells the operator, not the caller, how to mend a set-up that Dynamics refuses', async (t) => {
   const { url, emulator, log } = await gatewayFor(t)
   const body = '{"error":{"code":"0x80072560","message":"The user is not a member of the organization."}}'
-  emulator.faults.dataverse.push({ kind: 'answer', status: 403, body, headers: { 'content-type': 'application/json' }, times: 3 })
+  emulator.faults.dataverse.push({
+    kind: 'answer', status: 403, body, headers: { 'content-type': 'application/json' }, times: 3,
+  })
 
   const answers = [await fetch(`${url}/accounts`), await fetch(`${url}/accounts`), await fetch(`${url}/contacts`)]
 
@@ -101,7 +110,9 @@ t.test('shows a person how its environments fare', async (t) => {
 
   t.equal(page.status, 200)
   t.match(page.headers.get('content-type'), /^text\/html/)
-  t.match(text, /https:\/\/contoso\.crm4\.dynamics\.com.*fresh, 3\d\d\d s left.*well.*0 of \d+ at Dynamics.*1 remembered/s)
+  t.match(
+    text, /https:\/\/contoso\.crm4\.dynamics\.com.*fresh, 3\d\d\d s left.*well.*0 of \d+ at Dynamics.*1 remembered/s,
+  )
   t.notMatch(text, /adele|eyJ|<script/)
   t.equal((await fetch(`${url}/-/`, { headers: { origin: 'https://evil.example' } })).status, 403)
 })

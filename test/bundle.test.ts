@@ -23,13 +23,17 @@ t.test('the bundle knows its version without a package.json of the project', asy
 })
 
 t.test('the bundle starts where nothing may be written', async (t) => {
-  const { stdout } = await run(process.execPath, [gateway, '--version'], { ...options, env: { ...options.env, NODE_COMPILE_CACHE: '/dev/null/none' } })
+  const { stdout } = await run(process.execPath, [gateway, '--version'], {
+    ...options, env: { ...options.env, NODE_COMPILE_CACHE: '/dev/null/none' },
+  })
   t.equal(stdout, `${version()}\n`)
 })
 
 for (const format of ['json', 'pretty']) {
   t.test(`the bundle's demo answers, with ${format} lines in its log`, async (t) => {
-    const demo = spawn(process.execPath, [gateway, 'demo', '--port', '0'], { ...options, env: { ...options.env, LOG_FORMAT: format } })
+    const demo = spawn(process.execPath, [gateway, 'demo', '--port', '0'], {
+      ...options, env: { ...options.env, LOG_FORMAT: format },
+    })
     t.teardown(() => demo.kill('SIGKILL'))
     const ended = new Promise((resolve) => demo.on('exit', resolve))
     const address = await new Promise<string>((resolve, reject) => {

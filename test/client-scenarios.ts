@@ -16,7 +16,9 @@ export function clientScenarios(t: Test, start: (t: Test) => Promise<Client>): v
   t.test('pages through a set to its end', async (t) => {
     const { client, url } = await start(t)
 
-    const first = await client.retrieveMultiple({ collection: 'accounts', select: ['name'], maxPageSize: 40, count: true })
+    const first = await client.retrieveMultiple({
+      collection: 'accounts', select: ['name'], maxPageSize: 40, count: true,
+    })
     const all = await client.retrieveAll({ collection: 'accounts', select: ['name'] })
 
     t.equal(first.value.length, 40)
@@ -48,10 +50,10 @@ export function clientScenarios(t: Test, start: (t: Test) => Promise<Client>): v
     await client.associate({ collection: 'accounts', primaryKey: account, relationshipName: 'contact_customer_accounts',
       relatedCollection: 'contacts', relatedKey: contact })
     const parent = emulator.rows('contacts').find((row) => row['contactid'] === contact)?.['_parentcustomerid_value']
-    await client.disassociate({ collection: 'accounts', primaryKey: account, relationshipName: 'contact_customer_accounts',
-      relatedKey: contact })
-    await client.associateSingleValued({ collection: 'accounts', primaryKey: account, navigationProperty: 'primarycontactid',
-      relatedCollection: 'contacts', relatedKey: contact })
+    await client.disassociate({ collection: 'accounts', primaryKey: account,
+      relationshipName: 'contact_customer_accounts', relatedKey: contact })
+    await client.associateSingleValued({ collection: 'accounts', primaryKey: account,
+      navigationProperty: 'primarycontactid', relatedCollection: 'contacts', relatedKey: contact })
 
     t.equal(parent, account)
     t.equal(emulator.rows('contacts').find((row) => row['contactid'] === contact)?.['_parentcustomerid_value'], null)
@@ -63,12 +65,15 @@ export function clientScenarios(t: Test, start: (t: Test) => Promise<Client>): v
 
     client.startBatch()
     void client.create({ collection: 'contacts', data: { lastname: 'Batch' }, contentId: '1' })
-    void client.create({ collection: 'accounts', data: { 'name': 'With contact', 'primarycontactid@odata.bind': '$1' } })
+    void client.create({
+      collection: 'accounts', data: { 'name': 'With contact', 'primarycontactid@odata.bind': '$1' },
+    })
     void client.update({ collection: 'contacts', key: contactId(3), data: { jobtitle: 'Boss' } })
-    void client.associateSingleValued({ collection: 'accounts', primaryKey: accountId(4), navigationProperty: 'primarycontactid',
-      relatedCollection: 'contacts', relatedKey: contactId(6) })
+    void client.associateSingleValued({ collection: 'accounts', primaryKey: accountId(4),
+      navigationProperty: 'primarycontactid', relatedCollection: 'contacts', relatedKey: contactId(6) })
     void client.retrieveMultiple({ collection: 'accounts', select: ['name'], filter: 'name eq \'With contact\'' })
-    const [contact, account, , , found] = await client.executeBatch() as [string, string, unknown, unknown, { value: unknown[] }]
+    const [contact, account, , , found] =
+      await client.executeBatch() as [string, string, unknown, unknown, { value: unknown[] }]
 
     t.equal(found.value.length, 1)
     t.match(emulator.rows('accounts').find((row) => row['accountid'] === account), { _primarycontactid_value: contact })

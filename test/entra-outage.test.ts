@@ -8,8 +8,10 @@ import { mixedTraffic } from './mixed-traffic.ts'
 t.setTimeout(240_000)
 
 const FAULTS: readonly EntraFault[] = [
-  { kind: 'reset' }, { kind: 'hang' }, { kind: 'throttle', retryAfter: 1 }, { kind: 'throttle' }, { kind: 'crash' }, { kind: 'html', status: 503 },
-  { kind: 'empty' }, { kind: 'null' }, { kind: 'garbage' }, { kind: 'no token' }, { kind: 'half' }, { kind: 'unavailable', retryAfter: 1 },
+  { kind: 'reset' }, { kind: 'hang' }, { kind: 'throttle', retryAfter: 1 }, { kind: 'throttle' }, { kind: 'crash' },
+  { kind: 'html', status: 503 },
+  { kind: 'empty' }, { kind: 'null' }, { kind: 'garbage' }, { kind: 'no token' }, { kind: 'half' },
+  { kind: 'unavailable', retryAfter: 1 },
   { kind: 'answer', status: 200, body: '{"token_type":"Bearer","expires_in":3599,"access_token":""}' },
 ]
 

@@ -11,7 +11,9 @@ import { pause } from './dynamics/way.ts'
 t.setTimeout(240_000)
 
 /** A gateway with traffic on it. */
-async function underTraffic(t: Test, variables: NodeJS.ProcessEnv = {}): Promise<OnSockets & { readonly traffic: Traffic }> {
+async function underTraffic(
+  t: Test, variables: NodeJS.ProcessEnv = {},
+): Promise<OnSockets & { readonly traffic: Traffic }> {
   const gateway = await gatewayOnSockets(variables)
   const traffic = mixedTraffic(gateway.url, gateway.emulator)
   t.teardown(async () => {
@@ -117,7 +119,8 @@ t.test('a limit beyond the callers\' patience: a 429 at once, with what is left'
 
 t.test('a look-up that meets a limit: 429 for the request behind it, and found when it is over', async (t) => {
   const { emulator, url } = await underTraffic(t, { MAX_RETRY_WAIT: '500ms' })
-  const asAdele = (): Promise<Response> => fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
+  const asAdele = (): Promise<Response> =>
+    fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
 
   emulator.faults.limit({ kind: 'count', seconds: 2 })
   const refused = [await asAdele(), await asAdele()]
@@ -178,7 +181,8 @@ t.test('a caller that leaves takes its request with it, in the queue and at Dyna
   emulator.faults.dataverse.always({ kind: 'hang' })
   const leaving = new AbortController()
 
-  const requests = Array.from({ length: 10 }, () => fetch(`${url}/WhoAmI`, { signal: leaving.signal }).catch(() => undefined))
+  const requests = Array.from({ length: 10 }, () =>
+    fetch(`${url}/WhoAmI`, { signal: leaving.signal }).catch(() => undefined))
   while (emulator.load.current < 2) await pause(10)
   leaving.abort()
   await Promise.all(requests)

@@ -35,7 +35,9 @@ t.test('passes bodies on untouched, whatever their type', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
 
-  for (const type of ['application/json', 'text/plain; charset=utf-16', 'application/octet-stream', ';;; no type', '']) {
+  for (const type of [
+    'application/json', 'text/plain; charset=utf-16', 'application/octet-stream', ';;; no type', '',
+  ]) {
     await fetch(`${url}/accounts`, { method: 'POST', body: bytes, headers: { 'content-type': type } })
     t.same(emulator.received.at(-1)?.body, bytes, type)
   }
@@ -44,8 +46,13 @@ t.test('passes bodies on untouched, whatever their type', async (t) => {
 t.test('passes methods on as they are, with and without a body', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
-  for (const [method, body] of [['POST', '{}'], ['POST', ''], ['PATCH', '{}'], ['PUT', '{}'], ['DELETE', undefined], ['DELETE', '{}'], ['OPTIONS', undefined], ['HEAD', undefined]] as const) {
-    await fetch(`${url}/accounts(1)`, { method, ...(body === undefined ? {} : { body }), headers: { 'content-type': 'application/json' } })
+  for (const [method, body] of [
+    ['POST', '{}'], ['POST', ''], ['PATCH', '{}'], ['PUT', '{}'], ['DELETE', undefined], ['DELETE', '{}'],
+    ['OPTIONS', undefined], ['HEAD', undefined],
+  ] as const) {
+    await fetch(`${url}/accounts(1)`, {
+      method, ...(body === undefined ? {} : { body }), headers: { 'content-type': 'application/json' },
+    })
     t.match(emulator.received.at(-1), { method, body: Buffer.from(body ?? '') }, `${method} ${body}`)
   }
 })
@@ -64,17 +71,25 @@ t.test('hands headers on that Dynamics needs, and no others', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   await raw(url, [
-    'GET /accounts HTTP/1.1', 'Host: localhost', 'Connection: close, X-Private', 'X-Private: 1', 'Keep-Alive: timeout=5', 'TE: trailers',
-    'Authorization: Bearer mine', 'Cookie: a=1', 'Proxy-Authorization: x', 'Forwarded: for=1.2.3.4', 'X-Forwarded-For: 1.2.3.4', 'X_Under_Score: 1',
+    'GET /accounts HTTP/1.1', 'Host: localhost', 'Connection: close, X-Private', 'X-Private: 1',
+    'Keep-Alive: timeout=5', 'TE: trailers',
+    'Authorization: Bearer mine', 'Cookie: a=1', 'Proxy-Authorization: x', 'Forwarded: for=1.2.3.4',
+    'X-Forwarded-For: 1.2.3.4', 'X_Under_Score: 1',
     'Prefer: odata.maxpagesize=5', 'If-None-Match: null', 'MSCRM.SolutionUniqueName: x', 'Expect: 100-continue', '', '',
   ].join('\r\n'))
 
   const { rawHeaders } = emulator.received.at(-1)!
-  const sent = new Map(rawHeaders.flatMap((name, index) => index % 2 === 0 ? [[name.toLowerCase(), rawHeaders[index + 1]!]] : []))
+  const sent = new Map(rawHeaders.flatMap((name, index) =>
+    index % 2 === 0 ? [[name.toLowerCase(), rawHeaders[index + 1]!]] : []))
   t.match(sent.get('authorization'), /^Bearer ey/)
   t.equal(sent.get('host'), 'contoso.crm4.dynamics.com')
-  t.match(Object.fromEntries(sent), { 'prefer': 'odata.maxpagesize=5', 'if-none-match': 'null', 'mscrm.solutionuniquename': 'x' })
-  for (const name of ['x-private', 'keep-alive', 'te', 'cookie', 'proxy-authorization', 'forwarded', 'x-forwarded-for', 'x_under_score', 'expect']) {
+  t.match(Object.fromEntries(sent), {
+    'prefer': 'odata.maxpagesize=5', 'if-none-match': 'null', 'mscrm.solutionuniquename': 'x',
+  })
+  for (const name of [
+    'x-private', 'keep-alive', 'te', 'cookie', 'proxy-authorization', 'forwarded', 'x-forwarded-for', 'x_under_score',
+    'expect',
+  ]) {
     t.notOk(sent.has(name), name)
   }
 })
@@ -88,17 +103,24 @@ t.test('hands back what Dynamics says, without its cookies and challenges', asyn
   t.ok(headers.has('x-ms-dop-hint'))
   t.equal(headers.get('x-request-id'), 'my-own-id')
   t.match(headers.get('server-timing'), /^token;dur=[\d.]+, user;dur=[\d.]+, wait;dur=[\d.]+, dynamics;dur=[\d.]+$/)
-  for (const name of ['set-cookie', 'strict-transport-security', 'www-authenticate', 'access-control-allow-origin']) t.notOk(headers.has(name), name)
+  for (const name of ['set-cookie', 'strict-transport-security', 'www-authenticate', 'access-control-allow-origin']) {
+    t.notOk(headers.has(name), name)
+  }
 })
 
 t.test('takes an upload of 20 MB that waits to be told to go on', async (t) => {
   const { url, emulator } = await gatewayFor(t)
-  const outgoing = request(`${url}/accounts(1)/sample_file`, { method: 'PATCH', headers: { 'expect': '100-continue', 'content-type': 'application/octet-stream', 'content-length': 20_000_000 } })
+  const outgoing = request(`${url}/accounts(1)/sample_file`, {
+    method: 'PATCH',
+    headers: { 'expect': '100-continue', 'content-type': 'application/octet-stream', 'content-length': 20_000_000 },
+  })
 
   const answered = once(outgoing, 'response')
   outgoing.flushHeaders()
   await once(outgoing, 'continue')
-  for (let sent = 0; sent < 20; sent++) if (!outgoing.write(Buffer.alloc(1_000_000, sent))) await once(outgoing, 'drain')
+  for (let sent = 0; sent < 20; sent++) {
+    if (!outgoing.write(Buffer.alloc(1_000_000, sent))) await once(outgoing, 'drain')
+  }
   outgoing.end()
   await answered
 
@@ -112,7 +134,9 @@ t.test('renews the token once for all who met a refusal, and repeats their reque
   await fetch(`${url}/WhoAmI`)
   emulator.revokeTokens()
 
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => fetch(`${url}/accounts`, { method: 'POST', body: JSON.stringify({ name: `n${index}` }), headers: { 'content-type': 'application/json' } })))
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => fetch(`${url}/accounts`, {
+    method: 'POST', body: JSON.stringify({ name: `n${index}` }), headers: { 'content-type': 'application/json' },
+  })))
 
   t.same(new Set(answers.map(({ status }) => status)), new Set([204]))
   t.equal(emulator.tokenRequests.length, 2)
@@ -160,7 +184,9 @@ t.test('hands an answer on that comes before the upload is read, and keeps the c
   t.teardown(() => agent.destroy())
 
   for (let count = 0; count < 2; count++) {
-    const outgoing = request(`${url}/accounts(1)/sample_file`, { agent, method: 'PATCH', headers: { 'content-length': 8_000_000 } })
+    const outgoing = request(`${url}/accounts(1)/sample_file`, {
+      agent, method: 'PATCH', headers: { 'content-length': 8_000_000 },
+    })
     const answered = once(outgoing, 'response')
     for (let sent = 0; sent < 8; sent++) if (!outgoing.write(Buffer.alloc(1_000_000))) await once(outgoing, 'drain')
     outgoing.end()

@@ -25,8 +25,12 @@ export interface Fixture {
   readonly next: { settings: Settings | undefined }
 }
 
-/** Starts both, and ends them with the test. `variables` are added to the settings of an app registration with a secret. */
-export async function gatewayFor(t: Test, variables: NodeJS.ProcessEnv = {}, options: EmulatorOptions = {}): Promise<Fixture> {
+/**
+ * Starts both, and ends them with the test. `variables` are added to the settings of an app registration with a secret.
+ */
+export async function gatewayFor(
+  t: Test, variables: NodeJS.ProcessEnv = {}, options: EmulatorOptions = {},
+): Promise<Fixture> {
   const emulator = await startEmulator(options)
   return start(t, emulator, loadSettings({
     DYNAMICS_URL: emulator.environment,
@@ -42,7 +46,9 @@ export async function gatewayFor(t: Test, variables: NodeJS.ProcessEnv = {}, opt
 /** The same with a settings file; what it says of a credential is `credential`, of the emulator's own registration. */
 export async function gatewayWithFile(t: Test, settings: (credential: object) => object): Promise<Fixture> {
   const emulator = await startEmulator()
-  const credential = { kind: 'client-secret', tenantId: emulator.tenantId, clientId: emulator.clientId, secret: { env: 'SECRET' } }
+  const credential = {
+    kind: 'client-secret', tenantId: emulator.tenantId, clientId: emulator.clientId, secret: { env: 'SECRET' },
+  }
   const file = join(t.testdir({ 'gateway.json': JSON.stringify(settings(credential)) }), 'gateway.json')
   return start(t, emulator, loadSettings({ SECRET: emulator.clientSecret, PORT: '0', SHUTDOWN_TIMEOUT: '2s' }, file))
 }
@@ -57,7 +63,12 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
   }))
   const next: Fixture['next'] = { settings: undefined }
   const nothing = async (): Promise<void> => undefined
-  const running = await run(settings, log, { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing }, () => next.settings)
+  const running = await run(
+    settings,
+    log,
+    { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing },
+    () => next.settings,
+  )
   t.teardown(async () => {
     running.stop()
     running.stop()
@@ -69,7 +80,8 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
     emulator,
     running,
     get lines() {
-      return written.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>)
+      return written.trim().split('\n').filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
     },
     log: () => written,
     next,

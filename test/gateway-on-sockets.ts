@@ -22,7 +22,9 @@ export interface OnSockets {
 }
 
 /** Starts both. Only Entra is reached by the emulator's own dispatcher: it is known by a name, not by an address. */
-export async function gatewayOnSockets(variables: NodeJS.ProcessEnv = {}, options: EmulatorOptions = {}): Promise<OnSockets> {
+export async function gatewayOnSockets(
+  variables: NodeJS.ProcessEnv = {}, options: EmulatorOptions = {},
+): Promise<OnSockets> {
   const emulator = await startEmulator(options)
   const line = await layLine(Number(new URL(emulator.origin).port))
   const settings = loadSettings({

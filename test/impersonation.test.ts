@@ -2,12 +2,14 @@ import t from 'tap'
 
 import { gatewayFor } from './gateway-for.ts'
 
-const lookups = (received: readonly { url: string }[]): number => received.filter(({ url }) => url.includes('internalemailaddress')).length
+const lookups = (received: readonly { url: string }[]): number =>
+  received.filter(({ url }) => url.includes('internalemailaddress')).length
 
 t.test('looks a user up once, for many requests at the same time', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
-  const answers = await Promise.all(Array.from({ length: 100 }, () => fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })))
+  const answers = await Promise.all(Array.from({ length: 100 }, () =>
+    fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })))
 
   t.same(new Set(answers.map(({ status }) => status)), new Set([200]))
   t.equal(lookups(emulator.received), 1)
@@ -23,22 +25,31 @@ t.test('remembers that nobody has an address', async (t) => {
   t.equal(lookups(emulator.received), 1)
 })
 
-for (const address of ['brian.o\'neil@contoso.com', 'grady.archie+sales@contoso.com', 'isaiah_langer@contoso.com', 'jürgen.müller@contoso.com', 'pradeep.gupta@contoso.com', 'patti.fernandez@contoso.com', 'miriam.graham@contoso.com']) {
+for (const address of [
+  'brian.o\'neil@contoso.com', 'grady.archie+sales@contoso.com', 'isaiah_langer@contoso.com',
+  'jürgen.müller@contoso.com', 'pradeep.gupta@contoso.com', 'patti.fernandez@contoso.com', 'miriam.graham@contoso.com',
+]) {
   t.test(`acts as ${address}`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
 
-    const response = await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': Buffer.from(address).toString('latin1') } })
+    const response = await fetch(`${url}/WhoAmI`, {
+      headers: { 'x-user-email': Buffer.from(address).toString('latin1') },
+    })
 
     t.equal(response.status, 200)
     const { UserId } = await response.json() as { UserId: string }
-    t.match(emulator.rows('systemusers').find(({ systemuserid }) => systemuserid === UserId), { internalemailaddress: address, isdisabled: false, applicationid: null })
+    t.match(emulator.rows('systemusers').find(({ systemuserid }) => systemuserid === UserId), {
+      internalemailaddress: address, isdisabled: false, applicationid: null,
+    })
   })
 }
 
 t.test('sends the look-up without anything of the caller\'s', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
-  await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com', 'prefer': 'odata.maxpagesize=1', 'x-mine': '1' } })
+  await fetch(`${url}/WhoAmI`, {
+    headers: { 'x-user-email': 'adele.vance@contoso.com', 'prefer': 'odata.maxpagesize=1', 'x-mine': '1' },
+  })
 
   const lookup = emulator.received.find(({ url }) => url.includes('internalemailaddress'))!
   t.notOk(lookup.rawHeaders.some((name) => /^(prefer|x-mine|x-user-email|callerobjectid|mscrmcallerid)$/i.test(name)))
@@ -46,7 +57,11 @@ t.test('sends the look-up without anything of the caller\'s', async (t) => {
 
 for (const [fault, status, code] of [
   [{ kind: 'html' }, 502, 'GATEWAY_USER_LOOKUP_FAILED'],
-  [{ kind: 'answer', status: 403, body: '{"error":{"code":"0x80040220","message":"missing prvReadUser"}}' }, 502, 'GATEWAY_USER_LOOKUP_FAILED'],
+  [
+    { kind: 'answer', status: 403, body: '{"error":{"code":"0x80040220","message":"missing prvReadUser"}}' },
+    502,
+    'GATEWAY_USER_LOOKUP_FAILED',
+  ],
   [{ kind: 'answer', status: 200, body: 'null' }, 502, 'GATEWAY_USER_LOOKUP_FAILED'],
   [{ kind: 'answer', status: 200, body: '{"value":[' }, 502, 'GATEWAY_USER_LOOKUP_FAILED'],
 ] as const) {
@@ -93,10 +108,18 @@ t.test('reads the header that the settings name', async (t) => {
 
 t.test('notices when Dynamics does not act as the user', async (t) => {
   const { url, emulator } = await gatewayFor(t, { IMPERSONATION_VERIFY: 'true' })
-  const row = { systemuserid: '88888888-8888-4888-8888-888888888888', azureactivedirectoryobjectid: '99999999-9999-4999-8999-999999999999', internalemailaddress: 'adele.vance@contoso.com' }
+  const row = {
+    systemuserid: '88888888-8888-4888-8888-888888888888',
+    azureactivedirectoryobjectid: '99999999-9999-4999-8999-999999999999',
+    internalemailaddress: 'adele.vance@contoso.com',
+  }
 
-  t.equal((await fetch(`${url}/accounts?$top=1`, { headers: { 'x-user-email': 'alex.wilber@contoso.com' } })).status, 200)
-  emulator.faults.dataverse.push({ kind: 'answer', status: 200, body: JSON.stringify({ value: [row] }), path: 'internalemailaddress' })
+  t.equal(
+    (await fetch(`${url}/accounts?$top=1`, { headers: { 'x-user-email': 'alex.wilber@contoso.com' } })).status, 200,
+  )
+  emulator.faults.dataverse.push({
+    kind: 'answer', status: 200, body: JSON.stringify({ value: [row] }), path: 'internalemailaddress',
+  })
   const response = await fetch(`${url}/accounts`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
 
   t.equal(response.status, 502)

@@ -3,7 +3,10 @@ import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
-/** What the files of a layer may import beyond their own and lower layers: npm packages, and Node's own modules where they are few. */
+/**
+ * What the files of a layer may import beyond their own and lower layers: npm packages, and Node's own modules where
+ * they are few.
+ */
 interface Part {
   readonly layer: number
   /** A file, or a folder with a slash at its end; the longest name that fits a file counts. */
@@ -42,7 +45,9 @@ const PARTS: readonly Part[] = [
 interface Import { readonly of: string, readonly typeOnly: boolean, readonly whenUsed: boolean }
 
 const root = fileURLToPath(new URL('../../src/', import.meta.url))
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).map((path) => path.replaceAll('\\', '/')).filter((path) => path.endsWith('.ts'))
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => path.endsWith('.ts'))
 const sources = new Map(files.map((file) => [file, readFileSync(`${root}${file}`, 'utf8')]))
 const imports = new Map([...sources].map(([file, source]) => [file, importsOf(file, source)]))
 
@@ -52,12 +57,17 @@ t.test('every file has its layer', async t => {
 })
 
 t.test('every part of the map is there', async t => {
-  for (const { name } of PARTS) t.ok(files.some((file) => file === name || (name.endsWith('/') && file.startsWith(name))), name)
+  for (const { name } of PARTS) {
+    t.ok(files.some((file) => file === name || (name.endsWith('/') && file.startsWith(name))), name)
+  }
 })
 
 t.test('a file imports only from its own layer or a lower one', async t => {
   for (const [file, from] of own()) {
-    t.ok(partOf(from.of)!.layer <= partOf(file)!.layer, `${file} (${partOf(file)!.layer}) imports ${from.of} (${partOf(from.of)!.layer})`)
+    t.ok(
+      partOf(from.of)!.layer <= partOf(file)!.layer,
+      `${file} (${partOf(file)!.layer}) imports ${from.of} (${partOf(from.of)!.layer})`,
+    )
   }
 })
 
@@ -80,13 +90,16 @@ t.test('each layer imports only its own packages', async t => {
 
 t.test('no layer is allowed a package that it does not use', async t => {
   for (const part of PARTS) {
-    for (const name of part.packages) t.ok(packages().some(([file, { of }]) => of === name && partOf(file) === part), `${part.name}: ${name}`)
+    for (const name of part.packages) {
+      t.ok(packages().some(([file, { of }]) => of === name && partOf(file) === part), `${part.name}: ${name}`)
+    }
   }
 })
 
 t.test('the emulator, MSAL and pretty logs are loaded only when they are used', async t => {
   for (const [file, one] of [...packages(), ...own()]) {
-    const late = ['@azure/msal-node', 'pino-pretty'].includes(one.of) || (one.of.startsWith('emulator/') && !file.startsWith('emulator/'))
+    const late = ['@azure/msal-node', 'pino-pretty'].includes(one.of)
+      || (one.of.startsWith('emulator/') && !file.startsWith('emulator/'))
     if (late) t.ok(one.typeOnly || one.whenUsed, `${file} imports ${one.of}`)
   }
 })
@@ -94,15 +107,21 @@ t.test('the emulator, MSAL and pretty logs are loaded only when they are used', 
 t.test('OData and the errors use no module of Node that reaches outside', async t => {
   for (const [file, from] of imports) {
     if (!file.startsWith('odata/') && file !== 'errors.ts') continue
-    for (const { of } of from) if (of.startsWith('node:')) t.ok(['node:buffer', 'node:stream'].includes(of), `${file} imports ${of}`)
+    for (const { of } of from) {
+      if (of.startsWith('node:')) t.ok(['node:buffer', 'node:stream'].includes(of), `${file} imports ${of}`)
+    }
   }
 })
 
 t.test('only the commands and the reading of settings touch the process', async t => {
   const may = /^(main\.ts|commands\/.*|config\/load\.ts|observe\/log\.ts|dynamics\/agent\.ts)$/
   for (const [file, source] of sources) {
-    if (!may.test(file)) t.notMatch(code(source), /\bprocess\.(env|argv|on|once|exit|stdout|stderr|kill|emit)\b|'node:process'/, file)
-    if (!/^(main\.ts|commands\/.*)$/.test(file)) t.notMatch(code(source), /\bprocess\.(on|once|exit|exitCode|kill|argv)\b/, file)
+    if (!may.test(file)) {
+      t.notMatch(code(source), /\bprocess\.(env|argv|on|once|exit|stdout|stderr|kill|emit)\b|'node:process'/, file)
+    }
+    if (!/^(main\.ts|commands\/.*)$/.test(file)) {
+      t.notMatch(code(source), /\bprocess\.(on|once|exit|exitCode|kill|argv)\b/, file)
+    }
   }
 })
 

@@ -4,13 +4,18 @@ import { accountId, contactId } from '../src/emulator/emulator.ts'
 import { gatewayFor } from './gateway-for.ts'
 import { raw } from './raw.ts'
 
-const context = async (response: Response): Promise<string> => (await response.json() as { '@odata.context': string })['@odata.context']
+const context = async (response: Response): Promise<string> => (await response.json() as {
+  '@odata.context': string,
+})['@odata.context']
 
 t.test('writes links in the address form that the caller used', async (t) => {
   const { url } = await gatewayFor(t)
 
   t.equal(await context(await fetch(`${url}/accounts?$top=1&$select=name`)), `${url}/$metadata#accounts(name)`)
-  t.equal(await context(await fetch(`${url}/api/data/v9.2/accounts?$top=1&$select=name`)), `${url}/api/data/v9.2/$metadata#accounts(name)`)
+  t.equal(
+    await context(await fetch(`${url}/api/data/v9.2/accounts?$top=1&$select=name`)),
+    `${url}/api/data/v9.2/$metadata#accounts(name)`,
+  )
 })
 
 t.test('writes links to the name by which it was called, or to PUBLIC_URL', async (t) => {
@@ -18,8 +23,14 @@ t.test('writes links to the name by which it was called, or to PUBLIC_URL', asyn
   const { port } = new URL(url)
   const { url: proxied } = await gatewayFor(t, { PUBLIC_URL: 'https://dynamics.example.com/crm/' })
 
-  t.equal(await context(await fetch(`http://localhost:${port}/WhoAmI`)), `http://localhost:${port}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse`)
-  t.equal(await context(await fetch(`${proxied}/WhoAmI`)), 'https://dynamics.example.com/crm/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse')
+  t.equal(
+    await context(await fetch(`http://localhost:${port}/WhoAmI`)),
+    `http://localhost:${port}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse`,
+  )
+  t.equal(
+    await context(await fetch(`${proxied}/WhoAmI`)),
+    'https://dynamics.example.com/crm/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse',
+  )
 })
 
 t.test('believes X-Forwarded-… of trusted proxies only', async (t) => {
@@ -27,23 +38,37 @@ t.test('believes X-Forwarded-… of trusted proxies only', async (t) => {
   const { url: wary } = await gatewayFor(t)
   const { url: trusting } = await gatewayFor(t, { TRUSTED_PROXIES: '127.0.0.0/8' })
 
-  t.equal(await context(await fetch(`${wary}/WhoAmI`, { headers })), `${wary}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse`)
-  t.equal(await context(await fetch(`${trusting}/WhoAmI`, { headers })), 'https://dynamics.example.com/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse')
+  t.equal(
+    await context(await fetch(`${wary}/WhoAmI`, { headers })),
+    `${wary}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse`,
+  )
+  t.equal(
+    await context(await fetch(`${trusting}/WhoAmI`, { headers })),
+    'https://dynamics.example.com/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse',
+  )
 })
 
 t.test('turns the links of a created row', async (t) => {
   const { url } = await gatewayFor(t)
 
-  const { headers } = await fetch(`${url}/accounts`, { method: 'POST', body: '{"name":"x"}', headers: { 'content-type': 'application/json' } })
+  const { headers } = await fetch(`${url}/accounts`, {
+    method: 'POST', body: '{"name":"x"}', headers: { 'content-type': 'application/json' },
+  })
 
-  for (const name of ['location', 'odata-entityid']) t.match(headers.get(name), new RegExp(`^${url}/accounts\\([0-9a-f-]{36}\\)$`))
+  for (const name of ['location', 'odata-entityid']) {
+    t.match(headers.get(name), new RegExp(`^${url}/accounts\\([0-9a-f-]{36}\\)$`))
+  }
 })
 
 for (const coding of ['gzip', 'br', 'deflate']) {
   t.test(`undoes ${coding} where links must change, and passes on what the caller can decode`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
 
-    const { text } = await raw(url, `GET /accounts?$select=name HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${coding}\r\nConnection: close\r\n\r\n`)
+    const { text } = await raw(
+      url,
+      `GET /accounts?$select=name HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${coding}\r\n`
+        + 'Connection: close\r\n\r\n',
+    )
 
     const { rawHeaders } = emulator.received.at(-1)!
     t.equal(rawHeaders[rawHeaders.findIndex((name) => name.toLowerCase() === 'accept-encoding') + 1], coding)
@@ -55,7 +80,10 @@ for (const coding of ['gzip', 'br', 'deflate']) {
 t.test('asks for no coding that the caller did not ask for', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
-  await raw(url, 'GET /accounts?$top=1 HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: zstd, gzip;q=0\r\nConnection: close\r\n\r\n')
+  await raw(
+    url,
+    'GET /accounts?$top=1 HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: zstd, gzip;q=0\r\nConnection: close\r\n\r\n',
+  )
 
   const { rawHeaders } = emulator.received.at(-1)!
   t.equal(rawHeaders[rawHeaders.findIndex((name) => name.toLowerCase() === 'accept-encoding') + 1], 'identity')
@@ -66,9 +94,15 @@ t.test('turns the gateway\'s own URLs in bodies and $id into those of the enviro
   const related = `${url}/contacts(${emulator.rows('contacts')[3]!['contactid'] as string})`
   const reference = `${url}/accounts(${accountId(1)})/contact_customer_accounts/$ref`
 
-  const associated = await fetch(reference, { method: 'POST', body: JSON.stringify({ '@odata.id': related }), headers: { 'content-type': 'application/json' } })
+  const associated = await fetch(reference, {
+    method: 'POST', body: JSON.stringify({ '@odata.id': related }), headers: { 'content-type': 'application/json' },
+  })
   const dissociated = await fetch(`${reference}?$id=${encodeURIComponent(related)}`, { method: 'DELETE' })
-  const foreign = await fetch(reference, { method: 'POST', body: JSON.stringify({ '@odata.id': related.replace(url, 'https://evil.example') }), headers: { 'content-type': 'application/json' } })
+  const foreign = await fetch(reference, {
+    method: 'POST',
+    body: JSON.stringify({ '@odata.id': related.replace(url, 'https://evil.example') }),
+    headers: { 'content-type': 'application/json' },
+  })
 
   t.equal(associated.status, 204)
   t.equal(dissociated.status, 204)
@@ -77,9 +111,14 @@ t.test('turns the gateway\'s own URLs in bodies and $id into those of the enviro
 
 t.test('refuses a $batch with a caller id in a part, and sends nothing', async (t) => {
   const { url, emulator } = await gatewayFor(t)
-  const body = ['--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'GET /accounts HTTP/1.1', `CallerObjectId: ${accountId(1)}`, '', '', '--b--', ''].join('\r\n')
+  const body = [
+    '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'GET /accounts HTTP/1.1',
+    `CallerObjectId: ${accountId(1)}`, '', '', '--b--', '',
+  ].join('\r\n')
 
-  const response = await fetch(`${url}/$batch`, { method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary=b' } })
+  const response = await fetch(`${url}/$batch`, {
+    method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary=b' },
+  })
 
   t.equal(response.status, 400)
   t.match(await response.json(), { error: { code: 'GATEWAY_BAD_BATCH' } })
@@ -91,7 +130,11 @@ t.test('leaves files alone, whatever is in them', async (t) => {
   const content = '{"@odata.context":"https://contoso.crm4.dynamics.com/api/data/v9.2/$metadata#accounts"}'
   const file = `${url}/accounts(${accountId(1)})/sample_file`
 
-  await fetch(file, { method: 'PATCH', body: content, headers: { 'content-type': 'application/octet-stream', 'x-ms-file-name': 'links.json' } })
+  await fetch(file, {
+    method: 'PATCH',
+    body: content,
+    headers: { 'content-type': 'application/octet-stream', 'x-ms-file-name': 'links.json' },
+  })
 
   t.equal(await (await fetch(`${file}/$value`)).text(), content)
 })
@@ -99,11 +142,15 @@ t.test('leaves files alone, whatever is in them', async (t) => {
 t.test('knows itself in what callers write by each name they use, PUBLIC_URL or not, with TLS before it or not', async (t) => {
   const { url } = await gatewayFor(t, { PUBLIC_URL: 'https://dynamics.example.com/crm' })
   const { port } = new URL(url)
-  const bases = ['https://dynamics.example.com/crm', `http://localhost:${port}`, `http://127.0.0.1:${port}`, `https://[::1]:${port}`]
+  const bases = [
+    'https://dynamics.example.com/crm', `http://localhost:${port}`, `http://127.0.0.1:${port}`, `https://[::1]:${port}`,
+  ]
 
   for (const base of bases) {
     const answer = await fetch(`${url}/accounts(${accountId(1)})/primarycontactid/$ref`, {
-      method: 'PUT', body: JSON.stringify({ '@odata.id': `${base}/contacts(${contactId(1)})` }), headers: { 'content-type': 'application/json' },
+      method: 'PUT',
+      body: JSON.stringify({ '@odata.id': `${base}/contacts(${contactId(1)})` }),
+      headers: { 'content-type': 'application/json' },
     })
     t.equal(answer.status, 204, base)
   }
@@ -112,7 +159,9 @@ t.test('knows itself in what callers write by each name they use, PUBLIC_URL or 
 t.test('leads back to an operation in the background, which does not lie below the API root', async (t) => {
   const { url } = await gatewayFor(t)
 
-  const begun = await fetch(`${url}/sample_ExportAccounts`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json', 'prefer': 'respond-async' } })
+  const begun = await fetch(`${url}/sample_ExportAccounts`, {
+    method: 'POST', body: '{}', headers: { 'content-type': 'application/json', 'prefer': 'respond-async' },
+  })
   const location = begun.headers.get('location') ?? ''
   const followed = await fetch(location)
 
@@ -131,9 +180,15 @@ t.test('leads to images by the relative links of image columns', async (t) => {
 
 t.test('answers 502 for the answer to a $batch that cannot be read, and goes on', async (t) => {
   const { url, emulator } = await gatewayFor(t)
-  emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers: { 'content-type': 'multipart/mixed' }, body: '--x', path: 'batch' })
-  const body = ['--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'GET /accounts?$top=1 HTTP/1.1', '', '', '--b--', ''].join('\r\n')
-  const ask = async (): Promise<Response> => fetch(`${url}/$batch`, { method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary=b' } })
+  emulator.faults.dataverse.push({
+    kind: 'answer', status: 200, headers: { 'content-type': 'multipart/mixed' }, body: '--x', path: 'batch',
+  })
+  const body = [
+    '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'GET /accounts?$top=1 HTTP/1.1',
+    '', '', '--b--', '',
+  ].join('\r\n')
+  const ask = async (): Promise<Response> =>
+    fetch(`${url}/$batch`, { method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary=b' } })
 
   const broken = await ask()
   const next = await ask()

@@ -8,7 +8,9 @@ t.setTimeout(120_000)
 /** The metrics as they are served, without their comments. */
 async function series({ url }: OnSockets): Promise<string[]> {
   const response = await fetch(`${url}/-/metrics`)
-  if (response.headers.get('content-type') !== 'text/plain; version=0.0.4; charset=utf-8') throw new Error('these are no metrics')
+  if (response.headers.get('content-type') !== 'text/plain; version=0.0.4; charset=utf-8') {
+    throw new Error('these are no metrics')
+  }
   return (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 }
 
@@ -23,12 +25,16 @@ t.test('what a request met on its way is counted', async (t) => {
   const gateway = await gatewayOnSockets()
   t.teardown(gateway.close)
   const { url, emulator } = gateway
-  emulator.faults.dataverse.push({ path: 'WhoAmI', kind: 'throttle', limit: 'count', retryAfter: 1 }, { kind: 'reset' }, { kind: 'challenge' })
+  emulator.faults.dataverse.push(
+    { path: 'WhoAmI', kind: 'throttle', limit: 'count', retryAfter: 1 }, { kind: 'reset' }, { kind: 'challenge' },
+  )
 
   for (let request = 0; request < 5; request++) {
     const response = await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
     t.equal(response.status, 200)
-    t.match(response.headers.get('server-timing'), /token;dur=[\d.]+, user;dur=[\d.]+, wait;dur=[\d.]+, dynamics;dur=[\d.]+/)
+    t.match(
+      response.headers.get('server-timing'), /token;dur=[\d.]+, user;dur=[\d.]+, wait;dur=[\d.]+, dynamics;dur=[\d.]+/,
+    )
   }
   await fetch(`${url}/nothing`).then((response) => response.text())
 
@@ -61,7 +67,9 @@ t.test('nothing of a request becomes a name of its own', async (t) => {
   for (let batch = 0; batch < 5; batch++) {
     await Promise.all(Array.from({ length: 20 }, async (_, number) => {
       const id = `random${batch}x${number}`
-      const response = await fetch(`${gateway.url}/${id}?$filter=${id}`, { headers: { 'x-user-email': `${id}@contoso.com`, 'user-agent': id, 'x-request-id': id } })
+      const response = await fetch(`${gateway.url}/${id}?$filter=${id}`, {
+        headers: { 'x-user-email': `${id}@contoso.com`, 'user-agent': id, 'x-request-id': id },
+      })
       await response.text()
     }))
   }

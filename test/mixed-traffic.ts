@@ -28,7 +28,9 @@ export interface Traffic {
 
 /** Traffic to the gateway at `url`, counted at `emulator`. */
 export function mixedTraffic(url: string, emulator: Emulator): Traffic {
-  const agent = new Agent({ connections: 256, keepAliveTimeout: 4000, keepAliveMaxTimeout: 4000, maxHeaderSize: 128 * 1024 })
+  const agent = new Agent({
+    connections: 256, keepAliveTimeout: 4000, keepAliveMaxTimeout: 4000, maxHeaderSize: 128 * 1024,
+  })
   const created = new Map<string, boolean>()
   const changed = new Map<string, boolean>()
   let turn = 0
@@ -47,7 +49,9 @@ export function mixedTraffic(url: string, emulator: Emulator): Traffic {
       const good = statusCode >= 200 && statusCode < 300
       if (kind === 'create') created.set(id, good)
       if (kind === 'update' || kind === 'delete') changed.set(`${kind === 'update' ? 'PATCH' : 'DELETE'} ${id}`, good)
-      return outcome(kind, statusCode, text, good ? wrongWith(kind, number, text) : wrongRefusal(statusCode, headers, text))
+      return outcome(
+        kind, statusCode, text, good ? wrongWith(kind, number, text) : wrongRefusal(statusCode, headers, text),
+      )
     } catch (error) {
       if (kind === 'create') created.set(id, false)
       if (kind === 'update' || kind === 'delete') changed.set(`${kind === 'update' ? 'PATCH' : 'DELETE'} ${id}`, false)
@@ -85,11 +89,16 @@ export function mixedTraffic(url: string, emulator: Emulator): Traffic {
   }
 }
 
-function requestOf(kind: string, number: number, id: string): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, headers?: Record<string, string>, body?: string } {
+function requestOf(
+  kind: string, number: number, id: string,
+): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, headers?: Record<string, string>, body?: string } {
   const json = { 'content-type': 'application/json' }
   switch (kind) {
     case 'create': return { method: 'POST', path: '/contacts', headers: json, body: JSON.stringify({ lastname: id }) }
-    case 'update': return { method: 'PATCH', path: `/contacts(${id})`, headers: { ...json, 'if-match': '*' }, body: '{"firstname":"Ada"}' }
+    case 'update':
+      return {
+        method: 'PATCH', path: `/contacts(${id})`, headers: { ...json, 'if-match': '*' }, body: '{"firstname":"Ada"}',
+      }
     case 'delete': return { method: 'DELETE', path: `/contacts(${id})` }
     case 'list': return { method: 'GET', path: `/accounts?$select=name&$top=${20 + number % 30}` }
     default: return { method: 'GET', path: `/accounts(${accountId(number % 50)})?$select=name` }
@@ -110,8 +119,12 @@ function wrongWith(kind: string, number: number, text: string): string | undefin
 }
 
 /** A refusal says what and, where it is for now, until when. */
-function wrongRefusal(status: number, headers: Record<string, string | string[] | undefined>, text: string): string | undefined {
-  if ((status === 429 || (status === 503 && text.includes('GATEWAY_'))) && headers['retry-after'] === undefined) return `${status} without Retry-After`
+function wrongRefusal(
+  status: number, headers: Record<string, string | string[] | undefined>, text: string,
+): string | undefined {
+  if ((status === 429 || (status === 503 && text.includes('GATEWAY_'))) && headers['retry-after'] === undefined) {
+    return `${status} without Retry-After`
+  }
   if (status === 401 || status < 400) return `${status}`
   return undefined
 }

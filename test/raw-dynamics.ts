@@ -21,7 +21,9 @@ export interface RawFixture {
 }
 
 /** Starts them. `change` may alter the settings. */
-export async function gatewayBeforeRawDynamics(t: Test, change: (settings: Settings) => Settings = (settings) => settings): Promise<RawFixture> {
+export async function gatewayBeforeRawDynamics(
+  t: Test, change: (settings: Settings) => Settings = (settings) => settings,
+): Promise<RawFixture> {
   const emulator = await startEmulator()
   const requests: string[] = []
   let bytes = ''
@@ -37,7 +39,8 @@ export async function gatewayBeforeRawDynamics(t: Test, change: (settings: Setti
         requests.push(received.slice(0, length))
         received = received.slice(length)
         const body = '{"value":[]}'
-        socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nOData-Version: 4.0\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+        socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nOData-Version: 4.0\r\n'
+          + `Content-Length: ${body.length}\r\n\r\n${body}`)
       }
     })
   })
@@ -53,12 +56,15 @@ export async function gatewayBeforeRawDynamics(t: Test, change: (settings: Setti
   }
 
   const settings = loadSettings({
-    DYNAMICS_URL: emulator.environment, AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId, AZURE_CLIENT_SECRET: emulator.clientSecret,
+    DYNAMICS_URL: emulator.environment, AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId,
+    AZURE_CLIENT_SECRET: emulator.clientSecret,
     PORT: '0', SHUTDOWN_TIMEOUT: '1s',
   }, undefined)
   const fork = new Fork()
   const nothing = async (): Promise<void> => undefined
-  const running = await run(change(settings), pino({ level: 'silent' }), { reads: fork, writes: fork, close: nothing, destroy: nothing })
+  const running = await run(change(settings), pino({ level: 'silent' }), {
+    reads: fork, writes: fork, close: nothing, destroy: nothing,
+  })
   t.teardown(async () => {
     running.stop()
     running.stop()

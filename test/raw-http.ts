@@ -15,14 +15,21 @@ export interface RawAnswer {
 export function rawRequest(to: Server | NetConnectOpts, bytes: string): Promise<RawAnswer> {
   return new Promise((resolve) => {
     const received: Buffer[] = []
-    const socket = connect('port' in to || 'path' in to ? to as NetConnectOpts : { port: ((to as Server).address() as AddressInfo).port, host: '127.0.0.1' })
+    const socket = connect('port' in to || 'path' in to ? to as NetConnectOpts : {
+      port: ((to as Server).address() as AddressInfo).port, host: '127.0.0.1',
+    })
     socket.on('connect', () => socket.write(bytes, 'latin1'))
     socket.on('data', (chunk) => received.push(chunk))
     socket.on('error', () => undefined)
     socket.on('close', () => {
       const [head = '', ...rest] = Buffer.concat(received).toString('latin1').split('\r\n\r\n')
       const body = rest.join('\r\n\r\n')
-      resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0), code: /"code":"([^"]*)"/.exec(body)?.[1], head, body })
+      resolve({
+        status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0),
+        code: /"code":"([^"]*)"/.exec(body)?.[1],
+        head,
+        body,
+      })
     })
   })
 }

@@ -6,8 +6,11 @@ import { loadSettings } from '../src/config/load.ts'
 import { gatewayFor } from './gateway-for.ts'
 import type { Fixture } from './gateway-for.ts'
 
-const settingsOf = ({ emulator }: Fixture, variables: NodeJS.ProcessEnv): ReturnType<typeof loadSettings> => loadSettings({
-  DYNAMICS_URL: emulator.environment, AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId, AZURE_CLIENT_SECRET: emulator.clientSecret,
+const settingsOf = (
+  { emulator }: Fixture, variables: NodeJS.ProcessEnv,
+): ReturnType<typeof loadSettings> => loadSettings({
+  DYNAMICS_URL: emulator.environment, AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId,
+  AZURE_CLIENT_SECRET: emulator.clientSecret,
   PORT: '0', SHUTDOWN_TIMEOUT: '2s', ...variables,
 }, undefined)
 
@@ -33,7 +36,9 @@ t.test('goes on with new settings without a request lost', async (t) => {
 
 t.test('stays with the present settings when the new ones give no token', async (t) => {
   const gateway = await gatewayFor(t)
-  gateway.next.settings = settingsOf(gateway, { AZURE_CLIENT_SECRET: 'wrong', IMPERSONATION: 'required', TOKEN_TIMEOUT: '300ms' })
+  gateway.next.settings = settingsOf(gateway, {
+    AZURE_CLIENT_SECRET: 'wrong', IMPERSONATION: 'required', TOKEN_TIMEOUT: '300ms',
+  })
 
   gateway.running.reload()
   await until(() => /no token can be had/.test(gateway.log()))

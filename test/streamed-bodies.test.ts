@@ -23,21 +23,31 @@ async function send(url: string, pieces: Iterable<Buffer>, headers: Record<strin
 
 t.test('turns links in a body that is too long to be kept', async (t) => {
   const { url, emulator } = await gatewayFor(t)
-  const json = JSON.stringify({ lastname: 'Long', 'parentcustomerid_account@odata.bind': `${url}/accounts(${accountId(7)})` })
+  const json = JSON.stringify({
+    lastname: 'Long', 'parentcustomerid_account@odata.bind': `${url}/accounts(${accountId(7)})`,
+  })
     .replace('{', `{${' '.repeat(3_000_000)}`)
   const bytes = Buffer.from(json)
 
-  const status = await send(`${url}/contacts`, [bytes.subarray(0, 1_500_000), bytes.subarray(1_500_000, bytes.length - 30), bytes.subarray(bytes.length - 30)], { 'content-type': 'application/json' })
+  const status = await send(
+    `${url}/contacts`,
+    [bytes.subarray(0, 1_500_000), bytes.subarray(1_500_000, bytes.length - 30), bytes.subarray(bytes.length - 30)],
+    { 'content-type': 'application/json' },
+  )
 
   t.equal(status, 204)
-  t.equal(emulator.rows('contacts').find(({ lastname }) => lastname === 'Long')?.['_parentcustomerid_value'], accountId(7))
+  t.equal(
+    emulator.rows('contacts').find(({ lastname }) => lastname === 'Long')?.['_parentcustomerid_value'], accountId(7),
+  )
 })
 
 t.test('ends a body of unknown length beyond BODY_LIMIT, and nothing is carried out', async (t) => {
   const { url, emulator } = await gatewayFor(t, { BODY_LIMIT: '2MiB' })
   const piece = Buffer.alloc(256 * 1024, ' ')
 
-  const status = await send(`${url}/accounts`, Array.from({ length: 16 }, () => piece), { 'content-type': 'application/octet-stream' })
+  const status = await send(`${url}/accounts`, Array.from({ length: 16 }, () => piece), {
+    'content-type': 'application/octet-stream',
+  })
 
   t.equal(status, 413)
   t.equal(emulator.executions, 0)
@@ -55,7 +65,8 @@ t.test('refuses a body that says it is too long before it is read', async (t) =>
 
 t.test('ends a long $batch at the part that is refused, and nothing is carried out', async (t) => {
   const { url, emulator } = await gatewayFor(t)
-  const part = (head: string, body: string): string => `--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n${head}\r\nContent-Type: application/json\r\n\r\n${body}\r\n`
+  const part = (head: string, body: string): string => '--b\r\nContent-Type: application/http\r\n'
+    + `Content-Transfer-Encoding: binary\r\n\r\n${head}\r\nContent-Type: application/json\r\n\r\n${body}\r\n`
   const batch = part('POST /accounts HTTP/1.1', JSON.stringify({ name: 'first', description: 'x'.repeat(2_000_000) }))
     + part(`POST /accounts HTTP/1.1\r\nMSCRMCallerID: ${accountId(1)}`, '{"name":"second"}') + '--b--\r\n'
 
@@ -67,7 +78,9 @@ t.test('ends a long $batch at the part that is refused, and nothing is carried o
 
 t.test('sends nothing of a body whose sender leaves in the middle', async (t) => {
   const { url, emulator } = await gatewayFor(t)
-  const outgoing = request(`${url}/accounts`, { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': 4_000_000 } })
+  const outgoing = request(`${url}/accounts`, {
+    method: 'POST', headers: { 'content-type': 'application/json', 'content-length': 4_000_000 },
+  })
   outgoing.on('error', () => undefined)
 
   outgoing.write(Buffer.alloc(2_000_000, ' '))

@@ -4,24 +4,41 @@ import { judgePart } from '../../src/callers/allow-list.ts'
 import type { Policy } from '../../src/config/callers.ts'
 import { parseRule } from '../../src/config/rule.ts'
 
-const strict: Policy = { users: ['*'], callerIds: 'refuse', rules: ['read-only'].map(parseRule), bypassHeaders: false, callbacks: false, dryRun: false }
-const read = { part: 2, method: 'GET', resourcePath: '/accounts', query: '', headers: [{ name: 'Accept', value: 'application/json' }] }
+const strict: Policy = {
+  users: ['*'], callerIds: 'refuse', rules: ['read-only'].map(parseRule), bypassHeaders: false, callbacks: false,
+  dryRun: false,
+}
+const read = {
+  part: 2,
+  method: 'GET',
+  resourcePath: '/accounts',
+  query: '',
+  headers: [{ name: 'Accept', value: 'application/json' }],
+}
 const write = { ...read, method: 'POST' }
 const odd = [
-  ['CallerObjectId', 'x', 'GATEWAY_CALLER_ID_NOT_ALLOWED'], ['MSCRM.BypassCustomPluginExecution', 'true', 'GATEWAY_CALLER_NOT_ALLOWED'],
-  ['Prefer', 'respond-async, callback;url=x', 'GATEWAY_CALLER_NOT_ALLOWED'], ['X-HTTP-Method', 'DELETE', 'GATEWAY_CALLER_NOT_ALLOWED'],
+  ['CallerObjectId', 'x', 'GATEWAY_CALLER_ID_NOT_ALLOWED'],
+  ['MSCRM.BypassCustomPluginExecution', 'true', 'GATEWAY_CALLER_NOT_ALLOWED'],
+  ['Prefer', 'respond-async, callback;url=x', 'GATEWAY_CALLER_NOT_ALLOWED'],
+  ['X-HTTP-Method', 'DELETE', 'GATEWAY_CALLER_NOT_ALLOWED'],
 ] as const
 
 t.test('a part may do what its caller may, and carry what its caller may', (t) => {
   judge(strict, read)
   t.throws(() => judge(strict, write), { code: 'GATEWAY_CALLER_NOT_ALLOWED', message: /read-only/ })
-  for (const [name, value, code] of odd) t.throws(() => judge(strict, { ...read, headers: [{ name, value }] }), { code }, name)
+  for (const [name, value, code] of odd) {
+    t.throws(() => judge(strict, { ...read, headers: [{ name, value }] }), { code }, name)
+  }
   t.end()
 })
 
 t.test('a part has the paths that a request may have', (t) => {
   for (const resourcePath of ['/$%62atch', '/$batch()', '/accounts/%2e%2e/x']) {
-    t.throws(() => judge(strict, { ...read, resourcePath }), { code: 'GATEWAY_BAD_BATCH', message: /part 2: The address/ }, resourcePath)
+    t.throws(
+      () => judge(strict, { ...read, resourcePath }),
+      { code: 'GATEWAY_BAD_BATCH', message: /part 2: The address/ },
+      resourcePath,
+    )
   }
   judge(strict, { ...read, resourcePath: '/accounts($1)/primarycontactid/$ref' })
   t.end()
@@ -30,7 +47,9 @@ t.test('a part has the paths that a request may have', (t) => {
 t.test('what needs to be allowed can be, but for another method', (t) => {
   const lenient: Policy = { ...strict, callerIds: 'allow', bypassHeaders: true, callbacks: true }
   for (const [name, value] of odd.slice(0, 3)) judge(lenient, { ...read, headers: [{ name, value }] })
-  t.throws(() => judge(lenient, { ...read, headers: [{ name: 'X-HTTP-Method', value: 'DELETE' }] }), { code: 'GATEWAY_CALLER_NOT_ALLOWED' })
+  t.throws(() => judge(lenient, { ...read, headers: [{ name: 'X-HTTP-Method', value: 'DELETE' }] }), {
+    code: 'GATEWAY_CALLER_NOT_ALLOWED',
+  })
   t.end()
 })
 

@@ -24,18 +24,26 @@ t.test('without listed callers everybody is anybody', async (t) => {
 
 t.test('a caller is known by the hash of its key, in either header', async (t) => {
   const [key, other] = [makeKey(), makeKey()]
-  const { ask, passed } = await doorOf(t, [{ name: 'billing', keys: [keyHash(key).toUpperCase()] }, { name: 'web', keys: [keyHash(other)] }])
+  const { ask, passed } = await doorOf(
+    t, [{ name: 'billing', keys: [keyHash(key).toUpperCase()] }, { name: 'web', keys: [keyHash(other)] }],
+  )
 
   t.match(await ask(`Authorization: Bearer ${key}`), { status: 200, body: '{"caller":"billing"}' })
   t.match(await ask(`authorization: bearer ${key}`), { status: 200, body: '{"caller":"billing"}' })
   t.match(await ask(`X-Api-Key: ${other}`), { status: 200, body: '{"caller":"web"}' })
-  t.match(await ask(`X-Api-Key: ${other}`, 'Authorization: Bearer whatever.the.library-sends'), { status: 200, body: '{"caller":"web"}' })
+  t.match(await ask(`X-Api-Key: ${other}`, 'Authorization: Bearer whatever.the.library-sends'), {
+    status: 200, body: '{"caller":"web"}',
+  })
 
   passed.length = 0
   for (const lines of [
-    [], ['Authorization: Bearer'], ['Authorization: Basic YTpi'], [`Authorization: ${key}`], [`Authorization: Bearer ${keyHash(key)}`], [`Authorization: Bearer ${key}x`],
-    [`Authorization: Bearer ${key} ${key}`], [`X-Api-Key: ${keyHash(key)}`], ['X-Api-Key:'], [`X-Api-Key: ${key}`, `X-Api-Key: ${key}`],
-    [`X-Api-Key: wrong`, `Authorization: Bearer ${key}`], [`Authorization: Bearer ${key}`, 'Authorization: Bearer other'], [`X_Api_Key: ${key}`],
+    [], ['Authorization: Bearer'], ['Authorization: Basic YTpi'], [`Authorization: ${key}`],
+    [`Authorization: Bearer ${keyHash(key)}`], [`Authorization: Bearer ${key}x`],
+    [`Authorization: Bearer ${key} ${key}`], [`X-Api-Key: ${keyHash(key)}`], ['X-Api-Key:'],
+    [`X-Api-Key: ${key}`, `X-Api-Key: ${key}`],
+    [`X-Api-Key: wrong`, `Authorization: Bearer ${key}`],
+    [`Authorization: Bearer ${key}`, 'Authorization: Bearer other'],
+    [`X_Api_Key: ${key}`],
     ['Authorization: Bearer a.b.c'], [`Cookie: x-api-key=${key}`],
   ]) {
     const answer = await ask(...lines)
@@ -50,10 +58,14 @@ t.test('a caller is known by what its token says, once the issuer has signed it'
   const { ask } = await doorOf(t, [
     { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } },
     { name: 'writer', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Write'] } },
-    { name: 'portal', token: { issuer: idp.url, audience: ['api://gateway'], scopes: ['crm.read'], clientIds: ['portal-app'] } },
+    {
+      name: 'portal',
+      token: { issuer: idp.url, audience: ['api://gateway'], scopes: ['crm.read'], clientIds: ['portal-app'] },
+    },
     { name: 'robot', token: { issuer: idp.url, audience: ['api://gateway', 'other'], subjects: ['robot'] } },
   ])
-  const caller = async (claims: object): Promise<unknown> => JSON.parse((await ask(`Authorization: Bearer ${await idp.token(claims)}`)).body).caller
+  const caller = async (claims: object): Promise<unknown> =>
+    JSON.parse((await ask(`Authorization: Bearer ${await idp.token(claims)}`)).body).caller
 
   t.equal(await caller({ roles: ['Read'] }), 'reader')
   t.equal(await caller({ roles: ['Other', 'Write'] }), 'writer')
@@ -71,7 +83,10 @@ t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
   const stranger = await issuer(t)
   const { ask, passed } = await doorOf(t, [
     { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } },
-    { name: 'portal', token: { issuer: idp.url, audience: ['api://gateway'], scopes: ['crm.read'], clientIds: ['portal-app'] } },
+    {
+      name: 'portal',
+      token: { issuer: idp.url, audience: ['api://gateway'], scopes: ['crm.read'], clientIds: ['portal-app'] },
+    },
     { name: 'robot', token: { issuer: idp.url, audience: ['api://gateway'], subjects: ['robot'] } },
   ])
   const claims = { roles: ['Read'] }
@@ -82,8 +97,12 @@ t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
   for (const [attack, token] of Object.entries({
     'another issuer': await stranger.token(claims),
     'another issuer, under this one\'s name': await stranger.token({ ...claims, iss: idp.url }),
-    'no signature': new UnsecuredJWT({ ...claims, iss: idp.url, aud: 'api://gateway' }).setExpirationTime('1h').encode(),
-    'signed with the public key as if it were a secret (CVE-2015-9235)': await new SignJWT({ ...claims, iss: idp.url, aud: 'api://gateway' })
+    'no signature': new UnsecuredJWT({ ...claims, iss: idp.url, aud: 'api://gateway' })
+      .setExpirationTime('1h')
+      .encode(),
+    'signed with the public key as if it were a secret (CVE-2015-9235)': await new SignJWT({
+      ...claims, iss: idp.url, aud: 'api://gateway',
+    })
       .setProtectedHeader({ alg: 'HS256', kid: 'a' }).setExpirationTime('1h').sign(publicKey),
     'another audience': await idp.token({ ...claims, aud: 'api://other' }),
     'no audience': await idp.token({ ...claims, aud: undefined }),
@@ -95,11 +114,15 @@ t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
     'another scope': await idp.token({ scp: 'crm.write', azp: 'portal-app' }),
     'another app': await idp.token({ scp: 'crm.read', azp: 'other-app' }),
     'another subject': await idp.token({ sub: 'robot2' }),
-    'changed': `${head}.${Buffer.from(JSON.stringify({ ...claims, iss: idp.url, aud: 'api://gateway', exp: seconds(60) })).toString('base64url')}.${signature}`,
+    'changed': `${head}.${Buffer.from(JSON.stringify({
+      ...claims, iss: idp.url, aud: 'api://gateway', exp: seconds(60),
+    })).toString('base64url')}.${signature}`,
     'cut': `${head}.${body}.${signature.slice(0, 20)}`,
     'no JSON': 'e30.AAAA.AAAA',
     'a key of its own in the head': await new SignJWT({ ...claims, iss: idp.url, aud: 'api://gateway' })
-      .setProtectedHeader({ alg: 'RS256', jwk: stranger.publicKey(), jku: `${stranger.url}/keys`, kid: 'a' }).setExpirationTime('1h').sign(stranger.privateKey()),
+      .setProtectedHeader({ alg: 'RS256', jwk: stranger.publicKey(), jku: `${stranger.url}/keys`, kid: 'a' })
+        .setExpirationTime('1h')
+        .sign(stranger.privateKey()),
   })) t.match(await ask(`Authorization: Bearer ${token}`), { status: 401 }, attack)
   t.same(passed, [])
   t.equal((await ask(`Authorization: Bearer ${good}`)).status, 200)
@@ -108,7 +131,9 @@ t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
 
 t.test('a token that was verified is good until it expires', async (t) => {
   const idp = await issuer(t)
-  const { ask } = await doorOf(t, [{ name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } }])
+  const { ask } = await doorOf(
+    t, [{ name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } }],
+  )
   const lines = [`Authorization: Bearer ${await idp.token({ roles: ['Read'], exp: seconds(-54) })}`]
 
   t.equal((await ask(...lines)).status, 200)
@@ -120,10 +145,13 @@ t.test('while the issuer\'s keys cannot be had, tokens are answered 503 and keys
   const idp = await issuer(t)
   const key = makeKey()
   const { ask } = await doorOf(t, [
-    { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } }, { name: 'billing', keys: [keyHash(key)] },
+    { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } },
+    { name: 'billing', keys: [keyHash(key)] },
   ])
   idp.fail(true)
-  t.match(await ask(`Authorization: Bearer ${await idp.token({ roles: ['Read'] })}`), { status: 503, code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE' })
+  t.match(await ask(`Authorization: Bearer ${await idp.token({ roles: ['Read'] })}`), {
+    status: 503, code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE',
+  })
   t.equal((await ask(`X-Api-Key: ${key}`)).status, 200)
 })
 
@@ -133,7 +161,10 @@ t.test('the user can come from the token', async (t) => {
   const oid = '8B1A9953-0000-4000-8000-000000000001'
   const user = async (userFrom: CallerSettings['userFrom'], claims: object): Promise<unknown> => {
     const identify = knownCallers({ ...settingsOf([{ name: 'portal', userFrom, token }]) }, idp.readJson)
-    const found = await identify({ authorization: `Bearer ${await idp.token({ scp: 'crm', azp: 'portal', ...claims })}`, apiKey: undefined }, undefined as never)
+    const found = await identify(
+      { authorization: `Bearer ${await idp.token({ scp: 'crm', azp: 'portal', ...claims })}`, apiKey: undefined },
+      undefined as never,
+    )
     return found?.user
   }
 
@@ -145,8 +176,14 @@ t.test('the user can come from the token', async (t) => {
   await t.rejects(user('oid', {}), refused, 'the claim is missing')
   await t.rejects(user('oid', { oid: 'x' }), refused, 'no object id')
   await t.rejects(user('oid', { oid, idtyp: 'app' }), refused, 'an app is no user')
-  await t.rejects(user('oid', { oid, sub: oid, scp: undefined, azp: 'portal' }), refused, 'a token without scopes that is about itself')
-  await t.rejects(user('email', { email: 'ada@contoso.com', email_verified: 'false' }), refused, 'an address that anybody may claim')
+  await t.rejects(
+    user('oid', { oid, sub: oid, scp: undefined, azp: 'portal' }),
+    refused,
+    'a token without scopes that is about itself',
+  )
+  await t.rejects(
+    user('email', { email: 'ada@contoso.com', email_verified: 'false' }), refused, 'an address that anybody may claim',
+  )
 })
 
 function seconds(fromNow: number): number {
@@ -156,7 +193,9 @@ function seconds(fromNow: number): number {
 function settingsOf(written: readonly object[]): { callers: readonly CallerSettings[], anybody: CallerSettings } {
   const faults: string[] = []
   const callers = readNode(schema, written, 'callers', (name) => name, { env: {}, file: () => '' }, faults)
-  const [anybody] = readNode(schema, [{ name: 'anybody' }], 'callers', (name) => name, { env: {}, file: () => '' }, faults)
+  const [anybody] = readNode(
+    schema, [{ name: 'anybody' }], 'callers', (name) => name, { env: {}, file: () => '' }, faults,
+  )
   t.same(faults, [])
   return { callers, anybody: anybody! }
 }
@@ -198,7 +237,10 @@ async function issuer(t: { teardown: (clean: () => unknown) => void }): Promise<
   const agent = new Agent()
   t.teardown(async () => { await agent.close(); server.close() })
   return {
-    url, publicKey: () => jwk, privateKey: () => privateKey, reads: () => reads, fail: (now) => { failing = now }, readJson: jsonReader(agent),
-    token: (claims) => new SignJWT({ iss: url, aud: 'api://gateway', exp: seconds(3600), ...claims }).setProtectedHeader({ alg: 'RS256', kid: 'a' }).sign(privateKey),
+    url, publicKey: () => jwk, privateKey: () => privateKey, reads: () => reads, fail: (now) => { failing = now },
+    readJson: jsonReader(agent),
+    token: (claims) => new SignJWT(
+      { iss: url, aud: 'api://gateway', exp: seconds(3600), ...claims },
+    ).setProtectedHeader({ alg: 'RS256', kid: 'a' }).sign(privateKey),
   }
 }

@@ -9,9 +9,13 @@ t.test('a page of another origin cannot drive the gateway', async (t) => {
   const { server, passed } = await door(t)
 
   for (const lines of [
-    ['Origin: https://evil.example'], ['Origin: null'], ['Origin:'], ['Origin: http://localhost:3000'], ['Origin: http://localhost.evil.example'],
-    ['Origin: https://localhost'], ['Origin: http://localhost', 'Origin: https://evil.example'], ['Origin: https://evil.example', 'Origin: http://localhost'],
-    ['Sec-Fetch-Site: cross-site'], ['Sec-Fetch-Site: same-site'], ['Sec-Fetch-Site: SAME-SITE'], ['Sec-Fetch-Site: none', 'Sec-Fetch-Site: cross-site'],
+    ['Origin: https://evil.example'], ['Origin: null'], ['Origin:'], ['Origin: http://localhost:3000'],
+    ['Origin: http://localhost.evil.example'],
+    ['Origin: https://localhost'],
+    ['Origin: http://localhost', 'Origin: https://evil.example'],
+    ['Origin: https://evil.example', 'Origin: http://localhost'],
+    ['Sec-Fetch-Site: cross-site'], ['Sec-Fetch-Site: same-site'], ['Sec-Fetch-Site: SAME-SITE'],
+    ['Sec-Fetch-Site: none', 'Sec-Fetch-Site: cross-site'],
     ['Origin: http://localhost', 'Sec-Fetch-Site: cross-site'], ['Sec-Fetch-Site:'],
   ]) {
     for (const method of ['GET', 'POST', 'OPTIONS']) {
@@ -28,8 +32,13 @@ t.test('an Origin cannot be pushed out of sight by many other lines', async (t) 
   const { server, passed } = await door(t)
   const padding = Array.from({ length: 3000 }, (_, index) => `a${index}: b`)
 
-  t.match(await rawRequest(server, get('/accounts', ...padding, 'Origin: https://evil.example')), { status: 431, code: 'GATEWAY_HEAD_TOO_LARGE' })
-  t.match(await rawRequest(server, get('/accounts', ...padding.slice(0, 97), 'Origin: https://evil.example')), { status: 403 })
+  t.match(await rawRequest(server, get('/accounts', ...padding, 'Origin: https://evil.example')), {
+    status: 431, code: 'GATEWAY_HEAD_TOO_LARGE',
+  })
+  t.match(
+    await rawRequest(server, get('/accounts', ...padding.slice(0, 97), 'Origin: https://evil.example')),
+    { status: 403 },
+  )
   t.same(passed, [])
 })
 
@@ -37,7 +46,8 @@ t.test('the gateway\'s own pages and what a person types into the browser pass',
   const { server } = await door(t, { publicUrl: 'https://dynamics.contoso.com' })
 
   for (const lines of [
-    [], ['Origin: http://localhost', 'Sec-Fetch-Site: same-origin'], ['Sec-Fetch-Site: none'], ['Origin: https://dynamics.contoso.com'],
+    [], ['Origin: http://localhost', 'Sec-Fetch-Site: same-origin'], ['Sec-Fetch-Site: none'],
+    ['Origin: https://dynamics.contoso.com'],
     ['Host: LocalHost:81', 'Origin: http://localhost:81'],
   ]) t.equal((await rawRequest(server, get('/accounts', ...lines))).status, 200, lines.join(', '))
 })
@@ -47,13 +57,19 @@ t.test('Node\'s own fetch passes, although it sends Sec-Fetch-Mode', async (t) =
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/accounts`
 
   t.equal((await fetch(url)).status, 200)
-  t.equal((await fetch(url, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })).status, 200)
+  t.equal(
+    (await fetch(url, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })).status, 200,
+  )
 })
 
 t.test('listed origins get CORS answers, and only they', async (t) => {
-  const { server, passed } = await door(t, { allowedOrigins: ['https://app.contoso.com'], requiredHeader: 'x-gateway: true' })
-  const preflight = (origin: string): Promise<Awaited<ReturnType<typeof rawRequest>>> => rawRequest(server, requestOf('OPTIONS /accounts',
-    `Origin: ${origin}`, 'Access-Control-Request-Method: PATCH', 'Access-Control-Request-Private-Network: true', 'Sec-Fetch-Site: cross-site'))
+  const { server, passed } = await door(t, {
+    allowedOrigins: ['https://app.contoso.com'], requiredHeader: 'x-gateway: true',
+  })
+  const preflight = (origin: string): ReturnType<typeof rawRequest> => rawRequest(server, requestOf(
+    'OPTIONS /accounts', `Origin: ${origin}`, 'Access-Control-Request-Method: PATCH',
+    'Access-Control-Request-Private-Network: true', 'Sec-Fetch-Site: cross-site',
+  ))
 
   const allowed = await preflight('https://app.contoso.com')
   t.equal(allowed.status, 204)
@@ -68,7 +84,9 @@ t.test('listed origins get CORS answers, and only they', async (t) => {
   t.notMatch(refused.head, /access-control/i)
   t.match(refused.head, /vary: Origin/i)
 
-  const request = await rawRequest(server, get('/accounts', 'Origin: https://app.contoso.com', 'Sec-Fetch-Site: cross-site', 'X-Gateway: true'))
+  const request = await rawRequest(
+    server, get('/accounts', 'Origin: https://app.contoso.com', 'Sec-Fetch-Site: cross-site', 'X-Gateway: true'),
+  )
   t.equal(request.status, 200)
   t.match(request.head, /access-control-allow-origin: https:\/\/app\.contoso\.com/i)
   t.match(request.head, /access-control-expose-headers: .*OData-EntityId/i)

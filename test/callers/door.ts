@@ -13,7 +13,9 @@ interface Test { readonly teardown: (clean: () => unknown) => void }
 
 /** A gateway's settings with `changes`. */
 export function settingsWith(changes: Partial<Settings> = {}): Settings {
-  return { ...loadSettings({ DYNAMICS_URL: 'http://localhost:1', CREDENTIAL: 'managed-identity' }, undefined), ...changes }
+  return {
+    ...loadSettings({ DYNAMICS_URL: 'http://localhost:1', CREDENTIAL: 'managed-identity' }, undefined), ...changes,
+  }
 }
 
 /**
@@ -21,7 +23,9 @@ export function settingsWith(changes: Partial<Settings> = {}): Settings {
  * 200 with its caller. `passed` lists the targets that did.
  */
 export async function door(
-  t: Test, changes: Partial<Settings> = {}, further: (app: FastifyInstance, settings: Settings) => void = () => undefined,
+  t: Test,
+  changes: Partial<Settings> = {},
+  further: (app: FastifyInstance, settings: Settings) => void = () => undefined,
 ): Promise<{ readonly app: FastifyInstance, readonly server: Server, readonly passed: string[] }> {
   const settings = settingsWith(changes)
   const passed: string[] = []

@@ -10,7 +10,8 @@ t.test('keys are read anew when the issuer changes them, and hold while it canno
   const issuer = await emulatedIssuer()
   let now = 0
   const keys = issuerKeys('https://idp.example', 'https://idp.example/keys', issuer.readJson, () => now)
-  const find = (kid: string): Promise<unknown> => Promise.resolve(keys({ alg: 'RS256', kid }, { payload: '', signature: '' }))
+  const find = (kid: string): Promise<unknown> =>
+    Promise.resolve(keys({ alg: 'RS256', kid }, { payload: '', signature: '' }))
 
   await Promise.all([find('a'), find('a')])
   t.equal(issuer.reads(), 1, 'read once for all')
@@ -22,7 +23,9 @@ t.test('keys are read anew when the issuer changes them, and hold while it canno
   await find('a')
   issuer.kid = 'b'
 
-  await t.rejects(Promise.resolve(keys({ alg: 'HS256' }, { payload: '', signature: '' })), { code: 'ERR_JOSE_NOT_SUPPORTED' })
+  await t.rejects(Promise.resolve(keys({ alg: 'HS256' }, { payload: '', signature: '' })), {
+    code: 'ERR_JOSE_NOT_SUPPORTED',
+  })
 
   now += MINUTE
   await find('b')
@@ -45,28 +48,43 @@ t.test('keys are read anew when the issuer changes them, and hold while it canno
 
 t.test('keys are only read from where the issuer itself says', async (t) => {
   const documents: Record<string, unknown> = {
-    'https://idp.example/tenant/v2.0/.well-known/openid-configuration': { issuer: 'https://idp.example/tenant/v2.0', jwks_uri: 'https://idp.example/keys' },
+    'https://idp.example/tenant/v2.0/.well-known/openid-configuration': {
+      issuer: 'https://idp.example/tenant/v2.0', jwks_uri: 'https://idp.example/keys',
+    },
     'https://idp.example/keys': { keys: [] },
-    'https://other.example/.well-known/openid-configuration': { issuer: 'https://idp.example', jwks_uri: 'https://idp.example/keys' },
-    'https://plain.example/.well-known/openid-configuration': { issuer: 'https://plain.example', jwks_uri: 'http://plain.example/keys' },
+    'https://other.example/.well-known/openid-configuration': {
+      issuer: 'https://idp.example', jwks_uri: 'https://idp.example/keys',
+    },
+    'https://plain.example/.well-known/openid-configuration': {
+      issuer: 'https://plain.example', jwks_uri: 'http://plain.example/keys',
+    },
     'https://none.example/.well-known/openid-configuration': { issuer: 'https://none.example' },
   }
-  const find = (issuer: string): Promise<unknown> => Promise.resolve(issuerKeys(issuer, undefined, (url) => Promise.resolve(documents[url]))({ alg: 'RS256' }, { payload: '', signature: '' }))
+  const find = (issuer: string): Promise<unknown> =>
+    Promise.resolve(issuerKeys(issuer, undefined, (url) => Promise.resolve(documents[url]))({ alg: 'RS256' }, {
+      payload: '', signature: '',
+    }))
 
   await t.rejects(find('https://idp.example/tenant/v2.0'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
-  for (const issuer of ['https://other.example', 'https://plain.example', 'https://none.example', 'https://unreachable.example']) {
+  for (const issuer of [
+    'https://other.example', 'https://plain.example', 'https://none.example', 'https://unreachable.example',
+  ]) {
     await t.rejects(find(issuer), { code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE' }, issuer)
   }
 })
 
-async function emulatedIssuer(): Promise<{ kid: string, failing: boolean, reads: () => number, readJson: () => Promise<unknown> }> {
+async function emulatedIssuer(): Promise<{
+  kid: string, failing: boolean, reads: () => number, readJson: () => Promise<unknown>,
+}> {
   const jwk = await exportJWK(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)
   let reads = 0
   const issuer = {
     kid: 'a', failing: false, reads: () => reads,
     readJson: () => {
       reads += 1
-      return issuer.failing ? Promise.reject(new Error('unreachable')) : Promise.resolve({ keys: [{ ...jwk, kid: issuer.kid, alg: 'RS256' }] })
+      return issuer.failing
+        ? Promise.reject(new Error('unreachable'))
+        : Promise.resolve({ keys: [{ ...jwk, kid: issuer.kid, alg: 'RS256' }] })
     },
   }
   return issuer

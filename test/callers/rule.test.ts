@@ -11,7 +11,9 @@ function ask(rules: readonly string[], request: string): string | undefined {
   return objectionTo({ method, resourcePath, query: query ?? '' }, rules.map(parseRule))
 }
 
-function table(t: Test, rules: readonly string[], { passes, refused }: { passes: readonly string[], refused: readonly string[] }): void {
+function table(
+  t: Test, rules: readonly string[], { passes, refused }: { passes: readonly string[], refused: readonly string[] },
+): void {
   for (const request of passes) t.equal(ask(rules, request), undefined, `${request} passes`)
   for (const request of refused) t.match(ask(rules, request), /^This caller may not .+: .+\.$/, `${request} is refused`)
 }
@@ -23,37 +25,59 @@ t.test('without rules everything passes', (t) => {
 
 t.test('read-only lets nothing but reading pass', (t) => {
   table(t, ['read-only'], {
-    passes: ['GET /accounts', 'HEAD /accounts', 'OPTIONS /accounts', 'POST /$batch', 'POST /%24batch', 'GET /accounts?fetchXml=x&$expand=primarycontactid', 'GET /WhoAmI()'],
-    refused: ['POST /accounts', 'PATCH /accounts(1)', 'PUT /accounts(1)/name', 'DELETE /accounts(1)', 'POST /WinOpportunity', 'PATCH /$batch', 'POST /$batch/x'],
+    passes: [
+      'GET /accounts', 'HEAD /accounts', 'OPTIONS /accounts', 'POST /$batch', 'POST /%24batch',
+      'GET /accounts?fetchXml=x&$expand=primarycontactid', 'GET /WhoAmI()',
+    ],
+    refused: [
+      'POST /accounts', 'PATCH /accounts(1)', 'PUT /accounts(1)/name', 'DELETE /accounts(1)', 'POST /WinOpportunity',
+      'PATCH /$batch', 'POST /$batch/x',
+    ],
   })
-  t.equal(ask(['read-only'], 'PATCH /accounts(1)'), 'This caller may not PATCH accounts: the rule "read-only" refuses it.')
+  t.equal(
+    ask(['read-only'], 'PATCH /accounts(1)'), 'This caller may not PATCH accounts: the rule "read-only" refuses it.',
+  )
   t.end()
 })
 
 t.test('no-delete refuses DELETE, and actions that delete', (t) => {
   table(t, ['no-delete'], {
     passes: ['GET /accounts', 'POST /accounts', 'PATCH /accounts(1)', 'POST /contoso_deletereasons'],
-    refused: ['DELETE /accounts(1)', 'DELETE /accounts(1)/name', 'DELETE /accounts(1)/primarycontactid/$ref', 'POST /BulkDelete',
-      'POST /contoso_sensordatas/Microsoft.Dynamics.CRM.DeleteMultiple', 'POST /%44eleteMultiple'],
+    refused: [
+      'DELETE /accounts(1)', 'DELETE /accounts(1)/name', 'DELETE /accounts(1)/primarycontactid/$ref',
+      'POST /BulkDelete', 'POST /contoso_sensordatas/Microsoft.Dynamics.CRM.DeleteMultiple', 'POST /%44eleteMultiple',
+    ],
   })
   t.end()
 })
 
 t.test('no-metadata-writes keeps definitions as they are', (t) => {
   table(t, ['no-metadata-writes'], {
-    passes: ['GET /EntityDefinitions', 'POST /accounts', 'GET /$metadata', 'POST /CreateMultiple', 'POST /WinOpportunity'],
-    refused: ['POST /EntityDefinitions', 'PUT /EntityDefinitions(LogicalName=\'account\')', 'POST /entitydefinitions(1)/Attributes', 'DELETE /RelationshipDefinitions(1)',
-      'POST /GlobalOptionSetDefinitions', 'POST /PublishXml', 'POST /PublishAllXml', 'POST /InsertOptionValue', 'POST /DeleteOptionValue', 'POST /ImportSolution',
-      'POST /ImportSolutionAsync', 'POST /StageAndUpgradeAsync'.replace('Async', 'SolutionAsync'), 'POST /AddSolutionComponent', 'POST /CreateCustomerRelationships'],
+    passes: [
+      'GET /EntityDefinitions', 'POST /accounts', 'GET /$metadata', 'POST /CreateMultiple', 'POST /WinOpportunity',
+    ],
+    refused: [
+      'POST /EntityDefinitions', 'PUT /EntityDefinitions(LogicalName=\'account\')',
+      'POST /entitydefinitions(1)/Attributes', 'DELETE /RelationshipDefinitions(1)', 'POST /GlobalOptionSetDefinitions',
+      'POST /PublishXml', 'POST /PublishAllXml', 'POST /InsertOptionValue', 'POST /DeleteOptionValue',
+      'POST /ImportSolution', 'POST /ImportSolutionAsync',
+      'POST /StageAndUpgradeAsync'.replace('Async', 'SolutionAsync'), 'POST /AddSolutionComponent',
+      'POST /CreateCustomerRelationships',
+    ],
   })
   t.end()
 })
 
 t.test('a deny names methods and entity sets', (t) => {
   table(t, ['deny DELETE,PATCH accounts,contacts'], {
-    passes: ['GET /accounts', 'POST /accounts', 'DELETE /leads(1)', 'GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid'],
-    refused: ['DELETE /accounts(1)', 'PATCH /contacts(1)', 'DELETE /%61ccounts(1)', 'DELETE /ACCOUNTS(1)', 'DELETE /accounts%281%29', 'PATCH /leads(1)/parentcontactid',
-      'DELETE /accounts(1)/primarycontactid/$ref'],
+    passes: [
+      'GET /accounts', 'POST /accounts', 'DELETE /leads(1)', 'GET /accounts(1)/primarycontactid',
+      'GET /accounts?$expand=primarycontactid',
+    ],
+    refused: [
+      'DELETE /accounts(1)', 'PATCH /contacts(1)', 'DELETE /%61ccounts(1)', 'DELETE /ACCOUNTS(1)',
+      'DELETE /accounts%281%29', 'PATCH /leads(1)/parentcontactid', 'DELETE /accounts(1)/primarycontactid/$ref',
+    ],
   })
   t.match(ask(['deny DELETE accounts'], 'DELETE /accounts(1)'), /"deny DELETE accounts"/, 'the rule is named')
   t.end()
@@ -62,62 +86,114 @@ t.test('a deny names methods and entity sets', (t) => {
 t.test('a deny on reading cannot be got round by navigation, queries of their own or encoded letters', (t) => {
   // Without metadata nobody can tell that Account_Annotation holds annotations.
   table(t, ['deny * annotations'], {
-    passes: ['GET /accounts', 'GET /accounts(1)?$select=name', 'GET /accounts?$filter=contains(name,\'a/b\')', 'PATCH /accounts(1)', 'GET /accounts/$count',
-      'GET /accounts(1)/entityimage/$value', 'GET /$metadata', 'POST /accounts(1)/Microsoft.Dynamics.CRM.AddToQueue', 'GET /WhoAmI()', 'GET /accounts?$skiptoken=a%2Fb',
-      'GET /accounts?$apply=groupby((statecode))'],
-    refused: ['GET /annotations', 'HEAD /annotations', 'POST /annotations', 'GET /annotations(1)/$value', 'GET /%61nnotations', 'GET /annotations/$count',
-      'GET /accounts(1)/Account_Annotation', 'POST /accounts(1)/Account_Annotation', 'GET /accounts(1)/Account_Annotation/$ref', 'GET /accounts(1)/name',
-      'GET /accounts?$expand=Account_Annotation', 'GET /accounts?%24expand=Account_Annotation', 'GET /accounts?expand=Account_Annotation',
-      'GET /accounts?$EXPAND=Account_Annotation', 'GET /accounts?$expand=*', 'GET /accounts?$top=1&$expand=Account_Annotation($select=notetext)',
-      'GET /accounts?fetchXml=%3Cfetch/%3E', 'GET /accounts?fetchxml=x', 'GET /accounts?savedQuery=1', 'GET /accounts?userQuery=1',
-      'GET /accounts?$filter=Account_Annotation/any(n:n/notetext%20eq%20%27x%27)', 'GET /accounts?$orderby=x/y', 'GET /accounts?$filter=@p&@p=x/y%20eq%201',
-      'GET /accounts?$apply=groupby((x/y))', 'GET /accounts?$apply=join(Account_Annotation%20as%20a)', 'GET /accounts?$filter=%zz',
-      'GET /$entity?$id=annotations(1)', 'GET /$crossjoin(accounts,annotations)', 'GET /$image', 'GET /accounts(1)/x/y/$value'],
+    passes: [
+      'GET /accounts', 'GET /accounts(1)?$select=name', 'GET /accounts?$filter=contains(name,\'a/b\')',
+      'PATCH /accounts(1)', 'GET /accounts/$count', 'GET /accounts(1)/entityimage/$value', 'GET /$metadata',
+      'POST /accounts(1)/Microsoft.Dynamics.CRM.AddToQueue', 'GET /WhoAmI()', 'GET /accounts?$skiptoken=a%2Fb',
+      'GET /accounts?$apply=groupby((statecode))',
+    ],
+    refused: [
+      'GET /annotations', 'HEAD /annotations', 'POST /annotations', 'GET /annotations(1)/$value', 'GET /%61nnotations',
+      'GET /annotations/$count', 'GET /accounts(1)/Account_Annotation', 'POST /accounts(1)/Account_Annotation',
+      'GET /accounts(1)/Account_Annotation/$ref', 'GET /accounts(1)/name', 'GET /accounts?$expand=Account_Annotation',
+      'GET /accounts?%24expand=Account_Annotation', 'GET /accounts?expand=Account_Annotation',
+      'GET /accounts?$EXPAND=Account_Annotation', 'GET /accounts?$expand=*',
+      'GET /accounts?$top=1&$expand=Account_Annotation($select=notetext)', 'GET /accounts?fetchXml=%3Cfetch/%3E',
+      'GET /accounts?fetchxml=x', 'GET /accounts?savedQuery=1', 'GET /accounts?userQuery=1',
+      'GET /accounts?$filter=Account_Annotation/any(n:n/notetext%20eq%20%27x%27)', 'GET /accounts?$orderby=x/y',
+      'GET /accounts?$filter=@p&@p=x/y%20eq%201', 'GET /accounts?$apply=groupby((x/y))',
+      'GET /accounts?$apply=join(Account_Annotation%20as%20a)', 'GET /accounts?$filter=%zz',
+      'GET /$entity?$id=annotations(1)', 'GET /$crossjoin(accounts,annotations)', 'GET /$image',
+      'GET /accounts(1)/x/y/$value',
+    ],
   })
-  t.match(ask(['deny * annotations'], 'GET /accounts?$expand=Account_Annotation'), /Account_Annotation: it may lead to what the rule "deny \* annotations" refuses/)
+  t.match(
+    ask(['deny * annotations'], 'GET /accounts?$expand=Account_Annotation'),
+    /Account_Annotation: it may lead to what the rule "deny \* annotations" refuses/,
+  )
   t.end()
 })
 
 t.test('a deny on an action or a navigation property concerns nothing else', (t) => {
   table(t, ['deny POST WinOpportunity(),Microsoft.Dynamics.CRM.Assign', 'deny GET accounts/primarycontactid'], {
-    passes: ['POST /LoseOpportunity', 'GET /accounts(1)/name', 'GET /accounts?$expand=owninguser', 'GET /accounts?fetchXml=x'],
-    refused: ['POST /WinOpportunity', 'POST /opportunities(1)/Microsoft.Dynamics.CRM.WinOpportunity', 'POST /accounts(1)/Microsoft.Dynamics.CRM.Assign',
-      'GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid', 'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27'],
+    passes: [
+      'POST /LoseOpportunity', 'GET /accounts(1)/name', 'GET /accounts?$expand=owninguser', 'GET /accounts?fetchXml=x',
+    ],
+    refused: [
+      'POST /WinOpportunity',
+      'POST /opportunities(1)/Microsoft.Dynamics.CRM.WinOpportunity',
+      'POST /accounts(1)/Microsoft.Dynamics.CRM.Assign',
+      'GET /accounts(1)/primarycontactid',
+      'GET /accounts?$expand=primarycontactid',
+      'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27',
+    ],
   })
   t.end()
 })
 
 t.test('once there is an allow, all that none names is refused', (t) => {
   table(t, ['allow GET accounts', 'allow POST contacts'], {
-    passes: ['GET /accounts', 'HEAD /accounts', 'GET /accounts(1)', 'GET /accounts/$count', 'POST /contacts', 'POST /$batch', 'GET /accounts(1)/entityimage/$value',
-      'GET /accounts?$select=name&$filter=name%20eq%20%27a/b%27'],
-    refused: ['POST /accounts', 'GET /contacts', 'GET /', 'GET /$metadata', 'GET /WhoAmI()', 'POST /WinOpportunity', 'GET /accounts(1)/primarycontactid',
-      'GET /accounts(1)/name', 'GET /accounts?$expand=primarycontactid', 'GET /accounts?fetchXml=x', 'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27',
-      'POST /accounts(1)/Microsoft.Dynamics.CRM.AddToQueue', 'POST /contacts?$expand=parentcustomerid_account', 'GET /accounts(1', 'GET /accounts%', 'GET /$image',
-      'GET /api/data/v9.2/contacts', 'GET /accounts(x=\'y\')/contacts(z=\'\')', 'GET /accounts?$filter=%zz'],
+    passes: [
+      'GET /accounts', 'HEAD /accounts', 'GET /accounts(1)', 'GET /accounts/$count', 'POST /contacts', 'POST /$batch',
+      'GET /accounts(1)/entityimage/$value', 'GET /accounts?$select=name&$filter=name%20eq%20%27a/b%27',
+    ],
+    refused: [
+      'POST /accounts', 'GET /contacts', 'GET /', 'GET /$metadata', 'GET /WhoAmI()', 'POST /WinOpportunity',
+      'GET /accounts(1)/primarycontactid', 'GET /accounts(1)/name', 'GET /accounts?$expand=primarycontactid',
+      'GET /accounts?fetchXml=x', 'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27',
+      'POST /accounts(1)/Microsoft.Dynamics.CRM.AddToQueue', 'POST /contacts?$expand=parentcustomerid_account',
+      'GET /accounts(1', 'GET /accounts%', 'GET /$image', 'GET /api/data/v9.2/contacts',
+      'GET /accounts(x=\'y\')/contacts(z=\'\')', 'GET /accounts?$filter=%zz',
+    ],
   })
-  t.match(ask(['a', 'b', 'c', 'd', 'e', 'f'].map((set) => `allow GET ${set}`), 'GET /leads'), /allow GET e; …\)/, 'not all of many rules')
-  t.match(ask(['allow GET accounts', 'allow POST contacts'], 'GET /leads'), /none of its rules allows it \(allow GET accounts; allow POST contacts\)/)
+  t.match(
+    ask(['a', 'b', 'c', 'd', 'e', 'f'].map((set) => `allow GET ${set}`), 'GET /leads'),
+    /allow GET e; …\)/,
+    'not all of many rules',
+  )
+  t.match(
+    ask(['allow GET accounts', 'allow POST contacts'], 'GET /leads'),
+    /none of its rules allows it \(allow GET accounts; allow POST contacts\)/,
+  )
   t.end()
 })
 
 t.test('an allow can name what lies below, functions and actions, the service document, or everything', (t) => {
-  table(t, ['allow GET accounts,accounts/primarycontactid,WhoAmI(),$metadata', 'allow POST WinOpportunity', 'allow GET opportunities', 'allow GET leads/*'], {
-    passes: ['GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid($select=fullname)', 'GET /WhoAmI()', 'GET /', 'GET /$metadata',
-      'POST /opportunities(1)/Microsoft.Dynamics.CRM.WinOpportunity', 'POST /WinOpportunity', 'GET /leads', 'GET /leads(1)/x/y', 'GET /leads?$expand=a($expand=b),c',
-      'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27', 'GET /leads(1)/Microsoft.Dynamics.CRM.X()'],
-    refused: ['GET /contacts', 'GET /accounts?$expand=primarycontactid($expand=owninguser)', 'GET /accounts(1)/primarycontactid/owninguser', 'POST /leads',
-      'POST /accounts(1)/Microsoft.Dynamics.CRM.WinOpportunity2', 'POST /contacts(1)/Microsoft.Dynamics.CRM.WinOpportunity', 'GET /opportunities?$expand=primarycontactid',
-      'GET /accounts?$expand=primarycontactid,owninguser', 'GET /accounts?$expand=primarycontactid/owninguser'],
+  table(t, [
+    'allow GET accounts,accounts/primarycontactid,WhoAmI(),$metadata', 'allow POST WinOpportunity',
+    'allow GET opportunities', 'allow GET leads/*',
+  ], {
+    passes: [
+      'GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid($select=fullname)', 'GET /WhoAmI()',
+      'GET /', 'GET /$metadata', 'POST /opportunities(1)/Microsoft.Dynamics.CRM.WinOpportunity', 'POST /WinOpportunity',
+      'GET /leads', 'GET /leads(1)/x/y', 'GET /leads?$expand=a($expand=b),c',
+      'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27', 'GET /leads(1)/Microsoft.Dynamics.CRM.X()',
+    ],
+    refused: [
+      'GET /contacts',
+      'GET /accounts?$expand=primarycontactid($expand=owninguser)',
+      'GET /accounts(1)/primarycontactid/owninguser',
+      'POST /leads',
+      'POST /accounts(1)/Microsoft.Dynamics.CRM.WinOpportunity2',
+      'POST /contacts(1)/Microsoft.Dynamics.CRM.WinOpportunity',
+      'GET /opportunities?$expand=primarycontactid',
+      'GET /accounts?$expand=primarycontactid,owninguser',
+      'GET /accounts?$expand=primarycontactid/owninguser',
+    ],
   })
-  table(t, ['allow * *'], { passes: ['DELETE /accounts(1)', 'GET /accounts?fetchXml=x&$expand=y', 'GET /accounts(1)/x/y'], refused: [] })
+  table(t, ['allow * *'], {
+    passes: ['DELETE /accounts(1)', 'GET /accounts?fetchXml=x&$expand=y', 'GET /accounts(1)/x/y'], refused: [],
+  })
   t.end()
 })
 
 t.test('FetchXML reads what an allow names', (t) => {
   const fetch = (xml: string): string => `GET /accounts?fetchXml=${encodeURIComponent(xml)}`
   const linked = '<fetch><entity name="account"><link-entity name="contact" from="a" to="b"/></entity></fetch>'
-  table(t, ['allow GET accounts,account'], { passes: [fetch('<fetch><entity name="account"><all-attributes/></entity></fetch>')], refused: [fetch(linked), fetch('<fetch><!-- --></fetch>')] })
+  table(t, ['allow GET accounts,account'], {
+    passes: [fetch('<fetch><entity name="account"><all-attributes/></entity></fetch>')],
+    refused: [fetch(linked), fetch('<fetch><!-- --></fetch>')],
+  })
   table(t, ['allow GET accounts'], { passes: [], refused: [fetch('<fetch><entity name="account"/></fetch>')] })
   table(t, ['allow GET accounts,account,contact'], { passes: [fetch(linked)], refused: [] })
   table(t, ['deny GET annotations'], { passes: [], refused: [fetch('<fetch><entity name="account"/></fetch>')] })
@@ -126,9 +202,16 @@ t.test('FetchXML reads what an allow names', (t) => {
 
 t.test('a deny wins over every allow', (t) => {
   table(t, ['allow * *', 'deny * annotations', 'allow GET accounts/primarycontactid'], {
-    passes: ['GET /accounts', 'GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid', 'POST /contacts'],
-    refused: ['GET /annotations', 'GET /accounts(1)/Account_Annotation', 'GET /accounts?$expand=Account_Annotation', 'GET /accounts?fetchXml=x'],
+    passes: [
+      'GET /accounts', 'GET /accounts(1)/primarycontactid', 'GET /accounts?$expand=primarycontactid', 'POST /contacts',
+    ],
+    refused: [
+      'GET /annotations', 'GET /accounts(1)/Account_Annotation', 'GET /accounts?$expand=Account_Annotation',
+      'GET /accounts?fetchXml=x',
+    ],
   })
-  table(t, ['read-only', 'allow * accounts'], { passes: ['GET /accounts'], refused: ['POST /accounts', 'GET /contacts'] })
+  table(t, ['read-only', 'allow * accounts'], {
+    passes: ['GET /accounts'], refused: ['POST /accounts', 'GET /contacts'],
+  })
   t.end()
 })

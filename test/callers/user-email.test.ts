@@ -5,8 +5,15 @@ import { userEmail } from '../../src/callers/user-email.ts'
 t.test('reads one address', async (t) => {
   t.equal(userEmail(['Host', 'x'], 'x-user-email'), undefined, 'no header')
   t.equal(userEmail(['X-User-Email', ' ada.o\'neil+x@contoso.com '], 'x-user-email'), 'ada.o\'neil+x@contoso.com')
-  t.equal(userEmail(['x-user-email', Buffer.from('jürgen@contoso.com').toString('latin1')], 'x-user-email'), 'jürgen@contoso.com', 'UTF-8')
-  t.equal(userEmail(['x-user-email', 'kai_fabrikam.example#EXT#@contoso.onmicrosoft.com'], 'x-user-email'), 'kai_fabrikam.example#EXT#@contoso.onmicrosoft.com')
+  t.equal(
+    userEmail(['x-user-email', Buffer.from('jürgen@contoso.com').toString('latin1')], 'x-user-email'),
+    'jürgen@contoso.com',
+    'UTF-8',
+  )
+  t.equal(
+    userEmail(['x-user-email', 'kai_fabrikam.example#EXT#@contoso.onmicrosoft.com'], 'x-user-email'),
+    'kai_fabrikam.example#EXT#@contoso.onmicrosoft.com',
+  )
 })
 
 for (const [why, ...headers] of [

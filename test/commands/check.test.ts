@@ -11,7 +11,8 @@ t.test('says of each step what was found, and ends with 0', async t => {
   const { io, written, emulator } = await commandFor(t)
 
   t.equal(await check({ user: ADELE }, io), 0)
-  t.matchOnly(written.stdout.split('\n').filter((line) => line.startsWith('  ')).map((line) => line.replace(/\d+ ms/, 'N ms')), [
+  const lines = written.stdout.split('\n').filter((line) => line.startsWith('  '))
+  t.matchOnly(lines.map((line) => line.replace(/\d+ ms/, 'N ms')), [
     /✓ settings .* client-secret, client id .*, tenant .*, https:\/\/login\.microsoftonline\.com/,
     /– DNS /,
     /✓ connection .*without TLS/,
@@ -33,7 +34,9 @@ t.test('--json tells programs the same', async t => {
   t.equal(await check({ json: true }, io), 0)
   const { ok, targets } = JSON.parse(written.stdout)
   t.equal(ok, true)
-  t.match(targets[0].steps.map(({ step }: { step: string }) => step), ['settings', 'DNS', 'connection', 'clock', 'tenant', 'token', 'WhoAmI', 'read users', 'act as users', 'as the user'])
+  t.match(targets[0].steps.map(({ step }: { step: string }) => step), [
+    'settings', 'DNS', 'connection', 'clock', 'tenant', 'token', 'WhoAmI', 'read users', 'act as users', 'as the user',
+  ])
   t.match(targets[0].steps.at(-1), { result: 'skipped', says: /--user/ })
 })
 
@@ -60,12 +63,28 @@ t.test('an AADSTS number that is not known leads to Microsoft\'s page of it', as
 t.test('what Dynamics refuses is explained', async t => {
   const { io, written, emulator } = await commandFor(t)
   const cases: [set: () => void, failed: RegExp, todo: RegExp][] = [
-    [() => { emulator.switches.applicationUser = 'missing' }, /✗ WhoAmI/, /no application user in this environment[\s\S]*New app user/],
+    [
+      () => { emulator.switches.applicationUser = 'missing' },
+      /✗ WhoAmI/,
+      /no application user in this environment[\s\S]*New app user/,
+    ],
     [() => { emulator.switches.applicationUser = 'disabled' }, /✗ WhoAmI/, /disabled[\s\S]*Activate/],
     [() => { emulator.switches.applicationUser = 'without roles' }, /✗ WhoAmI|✗ read users/, /role/],
-    [() => { emulator.switches.applicationUser = 'present'; emulator.switches.mayReadUsers = false }, /✗ read users/, /prvReadUser is missing[\s\S]*for the whole organisation/],
-    [() => { emulator.switches.mayReadUsers = true; emulator.switches.mayImpersonate = false }, /✗ act as users/, /Delegate directly/],
-    [() => { emulator.switches.mayImpersonate = true; emulator.switches.organization = 'disabled' }, /✗ WhoAmI/, /environment is disabled/],
+    [
+      () => { emulator.switches.applicationUser = 'present'; emulator.switches.mayReadUsers = false },
+      /✗ read users/,
+      /prvReadUser is missing[\s\S]*for the whole organisation/,
+    ],
+    [
+      () => { emulator.switches.mayReadUsers = true; emulator.switches.mayImpersonate = false },
+      /✗ act as users/,
+      /Delegate directly/,
+    ],
+    [
+      () => { emulator.switches.mayImpersonate = true; emulator.switches.organization = 'disabled' },
+      /✗ WhoAmI/,
+      /environment is disabled/,
+    ],
   ]
   for (const [set, failed, todo] of cases) {
     written.stdout = ''
@@ -95,7 +114,10 @@ t.test('a user whose id Dynamics ignores is found out', async t => {
   const { io, written, emulator } = await commandFor(t)
   const [adele] = emulator.rows('systemusers').filter((row) => row['internalemailaddress'] === ADELE)
   emulator.put('systemusers', { ...adele!, azureactivedirectoryobjectid: '99999999-9999-9999-9999-999999999999' })
-  emulator.faults.dataverse.push({ kind: 'answer', path: 'WhoAmI', skip: 2, status: 200, body: JSON.stringify({ UserId: 'nobody' }), headers: { 'content-type': 'application/json' } })
+  emulator.faults.dataverse.push({
+    kind: 'answer', path: 'WhoAmI', skip: 2, status: 200, body: JSON.stringify({ UserId: 'nobody' }),
+    headers: { 'content-type': 'application/json' },
+  })
   t.equal(await check({ user: ADELE }, io), 2)
   t.match(written.stdout, /ran as another user/)
 })
@@ -121,7 +143,9 @@ t.test('a tenant that is not the environment\'s is named', async t => {
 
 t.test('a clock that is some minutes wrong is a warning, and one that is hours wrong the end', async t => {
   const fault = (wrong: number) =>
-    ({ kind: 'answer', path: 'WhoAmI', status: 401, headers: { date: new Date(Date.now() - wrong).toUTCString() } }) as const
+    ({
+      kind: 'answer', path: 'WhoAmI', status: 401, headers: { date: new Date(Date.now() - wrong).toUTCString() },
+    }) as const
   const minutes = await commandFor(t)
   minutes.emulator.faults.dataverse.push(fault(3 * 60_000))
   t.equal(await check({}, minutes.io), 0)
@@ -165,8 +189,12 @@ t.test('products without WhoAmI are asked for an answer', async t => {
   const other = (product: 'finance-and-operations' | 'business-central') =>
     ({ ...io, settings: { ...io.settings, targets: [{ ...target!, url: { ...target!.url, product } }] } })
   t.equal(await check({ user: ADELE }, other('finance-and-operations')), 0)
-  t.match(written.stdout, /✓ WhoAmI .*answers[\s\S]*– read users .*no impersonation[\s\S]*– as the user .*no impersonation/)
-  for (const [product, todo] of [['finance-and-operations', /System administration/], ['business-central', /permission sets/]] as const) {
+  t.match(
+    written.stdout, /✓ WhoAmI .*answers[\s\S]*– read users .*no impersonation[\s\S]*– as the user .*no impersonation/,
+  )
+  for (const [product, todo] of [
+    ['finance-and-operations', /System administration/], ['business-central', /permission sets/],
+  ] as const) {
     emulator.faults.dataverse.push({ kind: 'answer', status: 401, skip: 1 })
     t.equal(await check({}, other(product)), 2)
     t.match(written.stdout, todo)
@@ -180,7 +208,8 @@ t.test('what Dynamics does not tell is no failure', async t => {
   const { io, written, emulator } = await commandFor(t)
   const refused = { kind: 'answer', status: 403, body: '{}' } as const
   emulator.faults.dataverse.push(
-    { kind: 'answer', status: 503, path: 'WhoAmI' }, { ...refused, path: 'systemusers(' }, { ...refused, path: 'RetrieveCurrentOrganization' }, { ...refused, path: 'RetrieveUserPrivilege' },
+    { kind: 'answer', status: 503, path: 'WhoAmI' }, { ...refused, path: 'systemusers(' },
+    { ...refused, path: 'RetrieveCurrentOrganization' }, { ...refused, path: 'RetrieveUserPrivilege' },
   )
   t.equal(await check({}, io), 0)
   t.match(written.stdout, /! connection .*answers 503[\s\S]*✓ WhoAmI .*user [0-9a-f-]{36}, organisation [0-9a-f-]{36}[\s\S]*! act as users .*cannot be told \(403\)/)
@@ -188,7 +217,9 @@ t.test('what Dynamics does not tell is no failure', async t => {
 
 t.test('a token that is no JWT says nothing, and one for another environment is a warning', async t => {
   const { io, written, emulator } = await commandFor(t)
-  const gives = (token: string) => ({ kind: 'answer', status: 200, body: JSON.stringify({ access_token: token, expires_in: 600, token_type: 'Bearer' }) }) as const
+  const gives = (token: string) => ({
+    kind: 'answer', status: 200, body: JSON.stringify({ access_token: token, expires_in: 600, token_type: 'Bearer' }),
+  }) as const
   emulator.faults.entra.push(gives('opaque'))
   t.equal(await check({}, io), 2, 'Dynamics does not take it')
   t.match(written.stdout, /✓ token +\d+ ms  lives 10 min/)
@@ -201,33 +232,56 @@ t.test('a token that is no JWT says nothing, and one for another environment is 
 t.test('several environments are checked each by itself', async t => {
   const { io, written } = await commandFor(t)
   const [target] = io.settings.targets
-  const targets = [{ ...target!, name: 'sales' }, { ...target!, name: 'gone', url: { ...target!.url, origin: 'http://127.0.0.1:9' } }]
+  const targets = [
+    { ...target!, name: 'sales' }, { ...target!, name: 'gone', url: { ...target!.url, origin: 'http://127.0.0.1:9' } },
+  ]
   t.equal(await check({ json: true }, { ...io, settings: { ...io.settings, targets } }), 2)
-  t.match(JSON.parse(written.stdout), { ok: false, targets: [{ name: 'sales', ok: true }, { name: 'gone', ok: false }] })
+  t.match(JSON.parse(written.stdout), {
+    ok: false, targets: [{ name: 'sales', ok: true }, { name: 'gone', ok: false }],
+  })
 })
 
 t.test('what was used is named, so that it can be compared with what is registered', async t => {
-  const certificate = await commandFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: new URL('../../../test/credentials/certificates/plain.pem', import.meta.url).pathname })
+  const certificate = await commandFor(t, {
+    AZURE_CLIENT_CERTIFICATE_PATH: new URL(
+      '../../../test/credentials/certificates/plain.pem', import.meta.url,
+    ).pathname,
+  })
   t.equal(await check({}, certificate.io), 2)
-  t.match(certificate.written.stdout, /AADSTS700027[\s\S]*Used here: certificate 9E66ED57D38CC9629388D9A77774921DA647921C until 2126-10-27/)
-  certificate.emulator.registerCertificate(readFileSync(new URL('../../../test/credentials/certificates/plain.pem', import.meta.url), 'utf8'))
+  t.match(
+    certificate.written.stdout,
+    /AADSTS700027[\s\S]*Used here: certificate 9E66ED57D38CC9629388D9A77774921DA647921C until 2126-10-27/,
+  )
+  certificate.emulator.registerCertificate(readFileSync(
+    new URL('../../../test/credentials/certificates/plain.pem', import.meta.url), 'utf8',
+  ))
   certificate.written.stdout = ''
   t.equal(await check({}, certificate.io), 0)
   t.match(certificate.written.stdout, /✓ token .*certificate 9E66/)
 
-  const claims = { iss: 'https://issuer.test', sub: 'system:serviceaccount:apps:gateway', aud: 'api://AzureADTokenExchange' }
+  const claims = {
+    iss: 'https://issuer.test', sub: 'system:serviceaccount:apps:gateway', aud: 'api://AzureADTokenExchange',
+  }
   const token = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
   const file = `${t.testdir({ token })}/token`
   const federated = await commandFor(t, { AZURE_FEDERATED_TOKEN_FILE: file })
   federated.emulator.faults.entra.always({ kind: 'aadsts', number: 700213 })
   t.equal(await check({}, federated.io), 2)
-  t.match(federated.written.stdout, /issuer https:\/\/issuer\.test, subject system:serviceaccount:apps:gateway, audience api:/)
+  t.match(
+    federated.written.stdout,
+    /issuer https:\/\/issuer\.test, subject system:serviceaccount:apps:gateway, audience api:/,
+  )
   t.notMatch(federated.written.stdout, token)
 })
 
 t.test('a name with control characters does nothing to the terminal', async t => {
   const { io, written, emulator } = await commandFor(t)
-  emulator.faults.dataverse.push({ kind: 'answer', path: 'systemusers(', status: 200, body: JSON.stringify({ fullname: 'a\u001b[2Jb', isdisabled: true }) })
+  emulator.faults.dataverse.push({
+    kind: 'answer',
+    path: 'systemusers(',
+    status: 200,
+    body: JSON.stringify({ fullname: 'a\u001b[2Jb', isdisabled: true }),
+  })
   await check({}, io)
   t.match(written.stdout, /user “a \[2Jb” \(disabled\)/)
 })
@@ -235,7 +289,12 @@ t.test('a name with control characters does nothing to the terminal', async t =>
 t.test('another tenant is a failure at whatever authority Dynamics announces it', async t => {
   const { io, written, emulator } = await commandFor(t)
   const address = 'https://login.elsewhere.test/99999999-1111-1111-1111-111111111111/oauth2/authorize'
-  emulator.faults.dataverse.push({ kind: 'answer', path: 'WhoAmI', status: 401, headers: { 'www-authenticate': `Bearer authorization_uri="${address}", resource_id=x` } })
+  emulator.faults.dataverse.push({
+    kind: 'answer',
+    path: 'WhoAmI',
+    status: 401,
+    headers: { 'www-authenticate': `Bearer authorization_uri="${address}", resource_id=x` },
+  })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /✗ tenant[\s\S]*AZURE_TENANT_ID=99999999/)
 })
@@ -243,7 +302,12 @@ t.test('another tenant is a failure at whatever authority Dynamics announces it'
 t.test('a tenant that Dynamics does not announce, or by a name of another authority, is no failure', async t => {
   const { io, written, emulator } = await commandFor(t)
   const announces = (address: string) =>
-    ({ kind: 'answer', path: 'WhoAmI', status: 401, headers: { 'www-authenticate': `Bearer authorization_uri="${address}", resource_id=x` } }) as const
+    ({
+      kind: 'answer',
+      path: 'WhoAmI',
+      status: 401,
+      headers: { 'www-authenticate': `Bearer authorization_uri="${address}", resource_id=x` },
+    }) as const
   for (const [address, says] of [
     ['https://login.microsoftonline.com/common/oauth2/authorize', /– tenant .*no tenant of its own \(common\)/],
     ['https://login.elsewhere.test/contoso/oauth2/authorize', /! tenant .*another authority/],

@@ -4,7 +4,9 @@ import type { Test } from 'tap'
 import { main } from '../../src/commands/command-line.ts'
 
 /** Runs the command line in this process, and gives back what it wrote. */
-async function run(t: Test, ...words: string[]): Promise<{ readonly status: number, readonly out: string, readonly err: string }> {
+async function run(
+  t: Test, ...words: string[]
+): Promise<{ readonly status: number, readonly out: string, readonly err: string }> {
   const out = t.capture(process.stdout, 'write', () => true)
   const err = t.capture(process.stderr, 'write', () => true)
   const status = await main(words)
@@ -18,12 +20,16 @@ async function run(t: Test, ...words: string[]): Promise<{ readonly status: numb
 t.test('prints its version and an overview', async (t) => {
   t.match(await run(t, '--version'), { status: 0, out: /^\d+\.\d+\.\d+\n$/ })
   t.match(await run(t, '-v'), { status: 0, out: /^\d+\.\d+\.\d+\n$/ })
-  for (const words of [['--help'], ['-h'], ['help']]) t.match(await run(t, ...words), { status: 0, out: /^dynamics-gateway .*Usage: .*serve .*check .*demo /s })
+  for (const words of [['--help'], ['-h'], ['help']]) {
+    t.match(await run(t, ...words), { status: 0, out: /^dynamics-gateway .*Usage: .*serve .*check .*demo /s })
+  }
 })
 
 t.test('explains each command', async (t) => {
   for (const name of ['serve', 'check', 'login', 'logout', 'consent', 'demo', 'key', 'healthcheck']) {
-    t.match(await run(t, 'help', name), { status: 0, out: new RegExp(`^Usage: dynamics-gateway ${name}.*Exit status: `, 's') })
+    t.match(await run(t, 'help', name), {
+      status: 0, out: new RegExp(`^Usage: dynamics-gateway ${name}.*Exit status: `, 's'),
+    })
     t.match(await run(t, name, '--help'), { status: 0, out: new RegExp(`^Usage: dynamics-gateway ${name}`) })
   }
 })
@@ -32,7 +38,9 @@ t.test('names the nearest word for one that it does not know', async (t) => {
   t.match(await run(t, 'srve'), { status: 1, err: /There is no command srve\. Did you mean serve\?/ })
   t.match(await run(t, 'help', 'chek'), { status: 1, err: /Did you mean check\?/ })
   t.match(await run(t, 'frobnicate'), { status: 1, err: /See dynamics-gateway --help/ })
-  t.match(await run(t, 'check', '--usr', 'a@b.c'), { status: 1, err: /check does not take --usr\. Did you mean --user\?/ })
+  t.match(await run(t, 'check', '--usr', 'a@b.c'), {
+    status: 1, err: /check does not take --usr\. Did you mean --user\?/,
+  })
   t.match(await run(t, 'check', '--user'), { status: 1, err: /^--user is not followed by what it needs/ })
   t.match(await run(t, 'serve', 'now'), { status: 1, err: /serve does not take now/ })
   t.match(await run(t, 'login', '--port', 'x'), { status: 1, err: /--port is no port/ })

@@ -18,7 +18,9 @@ async function freePort(): Promise<number> {
 async function browse({ emulator, written }: Awaited<ReturnType<typeof commandFor>>, form: RegExp): Promise<void> {
   await until(() => written.stdout.includes('Waiting for the browser'))
   const address = new URL(form.exec(written.stdout)![0])
-  const { headers, body } = await emulator.dispatcher.request({ origin: address.origin, path: address.pathname + address.search, method: 'GET' })
+  const { headers, body } = await emulator.dispatcher.request({
+    origin: address.origin, path: address.pathname + address.search, method: 'GET',
+  })
   await body.dump()
   await fetch(String(headers['location']))
 }
@@ -28,9 +30,14 @@ t.test('prints both forms of the address, and says when they are not needed', as
   t.equal(await consent({}, io), 0)
   t.match(written.stdout, /No consent is needed/)
   const addresses = [...written.stdout.matchAll(/https:\/\/\S+/g)].map(([address]) => new URL(address))
-  t.match(addresses.map(({ pathname }) => pathname), [`/${emulator.tenantId}/adminconsent`, `/${emulator.tenantId}/v2.0/adminconsent`])
+  t.match(
+    addresses.map(({ pathname }) => pathname),
+    [`/${emulator.tenantId}/adminconsent`, `/${emulator.tenantId}/v2.0/adminconsent`],
+  )
   for (const { searchParams } of addresses) {
-    t.match(Object.fromEntries(searchParams), { client_id: emulator.clientId, redirect_uri: 'http://localhost:33333', state: /^.{40,}$/ })
+    t.match(Object.fromEntries(searchParams), {
+      client_id: emulator.clientId, redirect_uri: 'http://localhost:33333', state: /^.{40,}$/,
+    })
   }
   t.equal(addresses[1]!.searchParams.get('scope'), `${emulator.origin}/.default`)
 })

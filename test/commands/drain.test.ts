@@ -57,7 +57,8 @@ t.test('idle connections do not hold the end, and a second call cuts what runs',
 })
 
 async function draining(t: Test, answer = (respond: () => void): void => void setTimeout(respond, 20)) {
-  const server = createServer((_request, response) => answer(() => response.setHeader('connection', 'close').end('whole')))
+  const server = createServer((_request, response) =>
+    answer(() => response.setHeader('connection', 'close').end('whole')))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.teardown(() => server.closeAllConnections())
   return { server, drain: drainOf({ server, stop: () => undefined, close: async () => undefined }, 10_000) }
@@ -68,7 +69,9 @@ function call(server: Server): Promise<string> {
   const { port } = server.address() as AddressInfo | null ?? { port: 1 }
   return new Promise((resolve) => {
     get({ host: '127.0.0.1', port, agent: false }, (response) => {
-      response.resume().on('end', () => resolve(String(response.statusCode))).on('error', (error) => resolve(error.message))
+      response.resume().on('end', () => resolve(String(response.statusCode))).on(
+        'error', (error) => resolve(error.message),
+      )
     }).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
   })
 }

@@ -23,7 +23,9 @@ export async function commandFor(t: Test, env: Record<string, string> = {}) {
 function settingsFor(emulator: Awaited<ReturnType<typeof startEmulator>>, env: Record<string, string>) {
   const variables = {
     DYNAMICS_URL: emulator.origin, AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId,
-    ...(Object.keys(env).some((name) => /SECRET|CERTIFICATE|FEDERATED|CREDENTIAL/.test(name)) ? {} : { AZURE_CLIENT_SECRET: emulator.clientSecret }),
+    ...(Object.keys(env).some((name) => /SECRET|CERTIFICATE|FEDERATED|CREDENTIAL/.test(name)) ? {} : {
+      AZURE_CLIENT_SECRET: emulator.clientSecret,
+    }),
     ...env,
   }
   return [variables, loadSettings(variables, undefined)] as const

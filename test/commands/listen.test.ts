@@ -26,7 +26,8 @@ t.test('listens at a Unix socket that its owner and group may use, and nobody el
 
 t.test('takes the place of a socket that a gateway left behind', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
-  const killed = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
+  const killed =
+    `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
   spawnSync(process.execPath, ['-e', killed])
   t.ok(existsSync(path))
   await gatewayFor(t, { HOST: `unix:${path}` })
@@ -45,7 +46,9 @@ t.test('does not take the socket of somebody who listens there', async (t) => {
 })
 
 t.test('serves HTTPS where a certificate is given, with links to match', async (t) => {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway' }], { keyType: 'ec', algorithm: 'sha256' })
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway' }], {
+    keyType: 'ec', algorithm: 'sha256',
+  })
   const folder = t.testdir({ 'c.pem': cert, 'k.pem': key })
   const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
     ...settings, tls: { certificate: `${folder}/c.pem`, key: `${folder}/k.pem`, clientCa: undefined },
@@ -53,7 +56,10 @@ t.test('serves HTTPS where a certificate is given, with links to match', async (
 
   t.equal(address, `https://127.0.0.1:${port}`)
   const status = await new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port, path: '/accounts', ca: cert, checkServerIdentity: () => undefined, headers: { origin: `https://127.0.0.1:${port}` } }, (response) => {
+    request({
+      host: '127.0.0.1', port, path: '/accounts', ca: cert, checkServerIdentity: () => undefined,
+      headers: { origin: `https://127.0.0.1:${port}` },
+    }, (response) => {
       response.resume()
       resolve(response.statusCode)
     }).on('error', reject).end()

@@ -26,10 +26,14 @@ async function freePort(): Promise<number> {
 }
 
 /** What a person's browser does with the address in the terminal: signs in, and comes back. */
-async function browse({ emulator, written }: Awaited<ReturnType<typeof delegatedFor>>, back: (location: URL) => Promise<unknown> = fetch): Promise<URL> {
+async function browse(
+  { emulator, written }: Awaited<ReturnType<typeof delegatedFor>>, back: (location: URL) => Promise<unknown> = fetch,
+): Promise<URL> {
   await until(() => written.stdout.includes('Waiting for the browser'))
   const address = new URL(/https:\/\/\S+/.exec(written.stdout)![0])
-  const { headers, body } = await emulator.dispatcher.request({ origin: address.origin, path: address.pathname + address.search, method: 'GET' })
+  const { headers, body } = await emulator.dispatcher.request({
+    origin: address.origin, path: address.pathname + address.search, method: 'GET',
+  })
   await body.dump()
   const location = new URL(String(headers['location']))
   await back(location)
@@ -45,15 +49,20 @@ t.test('signs a person in through the browser, with PKCE, and keeps the refresh 
 
   t.equal(await status, 0)
   t.match(Object.fromEntries(address.searchParams), {
-    response_type: 'code', redirect_uri: `http://localhost:${port}`, code_challenge_method: 'S256', state: /^.{40,}$/, scope: /\/\.default offline_access/,
+    response_type: 'code', redirect_uri: `http://localhost:${port}`, code_challenge_method: 'S256', state: /^.{40,}$/,
+    scope: /\/\.default offline_access/,
   })
   t.match(page, /Done\. You can close this tab/)
   t.match(command.written.stdout, /Signed in as .*@contoso\.com/)
   const [file] = readdirSync(`${command.home}/dynamics-gateway`)
   t.equal(statSync(`${command.home}/dynamics-gateway/${file}`).mode & 0o777, 0o600)
   t.equal(statSync(`${command.home}/dynamics-gateway`).mode & 0o777, 0o700)
-  t.match(JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')), { refreshToken: /.+/, userName: /@contoso\.com/ })
-  t.notMatch(command.written.stdout, JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')).refreshToken)
+  t.match(JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')), {
+    refreshToken: /.+/, userName: /@contoso\.com/,
+  })
+  t.notMatch(
+    command.written.stdout, JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')).refreshToken,
+  )
 })
 
 t.test('afterwards the gateway forwards as that person, renews silently, and check says who it is', async t => {
@@ -62,7 +71,9 @@ t.test('afterwards the gateway forwards as that person, renews silently, and che
   command.emulator.signIn.interval = 0
   t.equal(await status, 0)
   const log = memoryLog()
-  const credential = connectCredential(command.io.settings.targets[0]!, { agent: command.io.agent, log, env: command.io.env })
+  const credential = connectCredential(command.io.settings.targets[0]!, {
+    agent: command.io.agent, log, env: command.io.env,
+  })
   t.teardown(credential.close)
   const first = await credential.authorization()
   credential.reload()
@@ -130,12 +141,18 @@ t.test('an answer that belongs to no sign-in of ours is refused, and the wait go
   const port = await freePort()
   const status = login({ port }, command.io)
   await browse(command, async (location) => {
-    for (const path of ['/?code=evil', '/?code=evil&state=wrong']) t.equal((await fetch(`http://localhost:${port}${path}`)).status, 400)
+    for (const path of ['/?code=evil', '/?code=evil&state=wrong']) {
+      t.equal((await fetch(`http://localhost:${port}${path}`)).status, 400)
+    }
     for (const path of ['/favicon.ico', '/']) t.equal((await fetch(`http://localhost:${port}${path}`)).status, 404)
     t.equal((await fetch(`http://localhost:${port}/`, { method: 'DELETE' })).status, 404)
     t.equal((await fetch(`http://localhost:${port}/`, { method: 'POST', body: 'x'.repeat(100_000) })).status, 404)
     const form = new URLSearchParams(location.search)
-    t.equal((await fetch(`http://localhost:${port}/`, { method: 'POST', body: form })).status, 200, 'an answer may come as a form, too')
+    t.equal(
+      (await fetch(`http://localhost:${port}/`, { method: 'POST', body: form })).status,
+      200,
+      'an answer may come as a form, too',
+    )
   })
   t.equal(await status, 0)
 })
@@ -144,7 +161,9 @@ t.test('when Entra wants the person again, the gateway says so', async t => {
   const command = await delegatedFor(t)
   command.emulator.signIn.interval = 0
   const log = memoryLog()
-  const credential = connectCredential(command.io.settings.targets[0]!, { agent: command.io.agent, log, env: command.io.env })
+  const credential = connectCredential(command.io.settings.targets[0]!, {
+    agent: command.io.agent, log, env: command.io.env,
+  })
   t.teardown(credential.close)
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(credential.state().trouble, /Nobody has signed in.*dynamics-gateway login/)
@@ -173,7 +192,9 @@ t.test('what else goes wrong with a device code is told', async t => {
   const command = await delegatedFor(t)
   const { emulator, io, written } = command
   emulator.signIn.interval = 0
-  const answer = (status: number, body: object) => ({ kind: 'answer', status, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) as const
+  const answer = (status: number, body: object) => ({
+    kind: 'answer', status, body: JSON.stringify(body), headers: { 'content-type': 'application/json' },
+  }) as const
   const attempt = async (): Promise<string> => {
     written.stderr = ''
     t.equal(await login({ device: true }, io), 2)
@@ -226,9 +247,20 @@ t.test('however the authority sends a person back without a code, it is explaine
 t.test('a device is asked for more slowly when the authority wants it, and shown the shorter way where there is one', async t => {
   const command = await delegatedFor(t)
   const { emulator, io, written } = command
-  const answer = (status: number, body: object) => ({ kind: 'answer', status, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) as const
+  const answer = (status: number, body: object) => ({
+    kind: 'answer', status, body: JSON.stringify(body), headers: { 'content-type': 'application/json' },
+  }) as const
   emulator.faults.entra.push(
-    { ...answer(200, { device_code: 'd', user_code: 'ABCD', verification_uri: 'https://idp.test/device', verification_uri_complete: 'https://idp.test/device?c=ABCD', interval: 0 }), path: 'devicecode' },
+    {
+      ...answer(200, {
+        device_code: 'd',
+        user_code: 'ABCD',
+        verification_uri: 'https://idp.test/device',
+        verification_uri_complete: 'https://idp.test/device?c=ABCD',
+        interval: 0,
+      }),
+      path: 'devicecode',
+    },
     answer(400, { error: 'slow_down' }),
   )
   t.equal(await login({ device: true, timeout: 300 }, io), 2)
@@ -238,7 +270,8 @@ t.test('a device is asked for more slowly when the authority wants it, and shown
 
 t.test('the other address of localhost must be free, too', async t => {
   const server = createServer().listen(0, '::1')
-  const listening = await new Promise<boolean>((resolve) => server.once('listening', () => resolve(true)).once('error', () => resolve(false)))
+  const listening = await new Promise<boolean>((resolve) =>
+    server.once('listening', () => resolve(true)).once('error', () => resolve(false)))
   if (!listening) {
     t.pass('this machine has no IPv6')
     return
@@ -253,6 +286,8 @@ t.test('a machine without a browser is no failure', async t => {
   const path = process.env['PATH']
   t.teardown(() => { process.env['PATH'] = path })
   process.env['PATH'] = '/nowhere'
-  for (const platform of ['linux', 'darwin', 'win32'] as const) t.doesNotThrow(() => openBrowser('http://localhost', platform))
+  for (const platform of ['linux', 'darwin', 'win32'] as const) {
+    t.doesNotThrow(() => openBrowser('http://localhost', platform))
+  }
   await new Promise((resolve) => setTimeout(resolve, 50))
 })

@@ -9,7 +9,9 @@ const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 t.test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async (t) => {
   // Whoever may send a signal would get a port at which every secret can be read.
-  const gateway = spawn(process.execPath, [main, 'demo'], { env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json' } })
+  const gateway = spawn(process.execPath, [main, 'demo'], {
+    env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json' },
+  })
   t.teardown(() => gateway.kill('SIGKILL'))
   let said = ''
   gateway.stderr.on('data', (chunk) => { said += String(chunk) })
@@ -33,7 +35,8 @@ t.test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async (t) => {
 
 t.test('does not start with the inspector on', async (t) => {
   const env = {
-    PATH: process.env['PATH'], DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', PORT: '0',
+    PATH: process.env['PATH'], DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity',
+    PORT: '0',
   }
   const gateway = spawn(process.execPath, ['--inspect=127.0.0.1:0', main, 'serve'], { env })
   let said = ''
@@ -44,7 +47,10 @@ t.test('does not start with the inspector on', async (t) => {
 })
 
 t.test('options that lay the memory open are faults, unless they are meant', (t) => {
-  for (const option of ['--inspect', '--inspect-brk', '--inspect=0', '--inspect-wait', '--heapsnapshot-signal=SIGUSR2', '--heapsnapshot-near-heap-limit=1', '--abort-on-uncaught-exception']) {
+  for (const option of [
+    '--inspect', '--inspect-brk', '--inspect=0', '--inspect-wait', '--heapsnapshot-signal=SIGUSR2',
+    '--heapsnapshot-near-heap-limit=1', '--abort-on-uncaught-exception',
+  ]) {
     t.equal(inspectionFaults({ allowInspect: false }, [option]).length, 1, option)
     t.same(inspectionFaults({ allowInspect: true }, [option]), [], option)
   }

@@ -7,12 +7,16 @@ import { generate } from 'selfsigned'
 import { startEmulator } from '../../src/emulator/emulator.ts'
 import { until } from '../credentials/authority.ts'
 
-/** The program itself, in a process of its own, before an emulated Entra and Dynamics that show the certificate of a private authority. */
+/**
+ * The program itself, in a process of its own, before an emulated Entra and Dynamics that show the certificate of a
+ * private authority.
+ */
 async function programFor(t: Test, words: readonly string[], env: Record<string, string> = {}) {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keySize: 2048, algorithm: 'sha256',
     extensions: [
-      { name: 'basicConstraints', cA: true }, { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }, { type: 7, ip: '127.0.0.1' }] },
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }, { type: 7, ip: '127.0.0.1' }] },
     ],
   } as never)
   const emulator = await startEmulator({ tls: { key, cert } })
@@ -22,8 +26,10 @@ async function programFor(t: Test, words: readonly string[], env: Record<string,
     const child = spawn(process.execPath, [new URL('../../src/main.js', import.meta.url).pathname, ...words], {
       cwd: folder,
       env: {
-        PATH: process.env['PATH'], NODE_EXTRA_CA_CERTS: `${folder}/ca.pem`, DYNAMICS_URL: `https://localhost:${port}`, AZURE_AUTHORITY_HOST: `https://localhost:${port}`,
-        AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId, AZURE_CLIENT_SECRET_FILE: `${folder}/secret`, PORT: '0', LOG_FORMAT: 'json', ...env,
+        PATH: process.env['PATH'], NODE_EXTRA_CA_CERTS: `${folder}/ca.pem`, DYNAMICS_URL: `https://localhost:${port}`,
+        AZURE_AUTHORITY_HOST: `https://localhost:${port}`,
+        AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId,
+        AZURE_CLIENT_SECRET_FILE: `${folder}/secret`, PORT: '0', LOG_FORMAT: 'json', ...env,
       },
     })
     const output = { text: '', status: undefined as number | null | undefined }
@@ -63,7 +69,18 @@ t.test('check names an authority whose certificate is not trusted', { timeout: 1
   await until(() => output.status !== undefined)
 
   t.equal(output.status, 2)
-  t.match(JSON.parse(output.text), { ok: false, targets: [{ steps: [{}, {}, { step: 'connection', result: 'failed', explanation: { why: /shown is from localhost/, todo: /NODE_EXTRA_CA_CERTS/ } }] }] })
+  t.match(JSON.parse(output.text), {
+    ok: false,
+    targets: [{ steps: [
+      {},
+      {},
+      {
+        step: 'connection',
+        result: 'failed',
+        explanation: { why: /shown is from localhost/, todo: /NODE_EXTRA_CA_CERTS/ },
+      },
+    ] }],
+  })
 })
 
 t.test('SIGHUP makes the gateway read its secret again, and ends nothing', { timeout: 120_000 }, async t => {

@@ -7,11 +7,18 @@ import { readNode } from '../../src/config/setting.ts'
 
 const hash = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
 const token = { issuer: 'https://idp.example', audience: ['api://gateway'], roles: ['Read'] }
-const tls: { certificate: string, key: string, clientCa: string | undefined } = { certificate: '/c.pem', key: '/k.pem', clientCa: undefined }
+const tls: { certificate: string, key: string, clientCa: string | undefined } = {
+  certificate: '/c.pem', key: '/k.pem', clientCa: undefined,
+}
 
 t.test('callers that can be told apart have no faults', (t) => {
   t.same(faultsOf([{ name: 'a', keys: [hash] }, { name: 'b', token, userFrom: 'oid' }]), [])
-  t.same(faultsOf([{ name: 'a', certificates: [hash, 'CN=a', 'DNS:a.example', 'URI:spiffe://a'] }], { ...tls, clientCa: '/ca.pem' }), [])
+  t.same(
+    faultsOf([{ name: 'a', certificates: [hash, 'CN=a', 'DNS:a.example', 'URI:spiffe://a'] }], {
+      ...tls, clientCa: '/ca.pem',
+    }),
+    [],
+  )
   t.same(faultsOf([{ name: 'a', certificates: [hash.toUpperCase().replace(/..(?!$)/g, '$&:')] }], tls), [])
   t.end()
 })
@@ -36,13 +43,20 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
   ] as const) t.match(faultsOf(callers).join('\n'), sentence, sentence.source)
   t.match(faultsOf([{ name: 'a', token, userFrom: 'oid' }], undefined, 'off').join(), /impersonation is off/)
   t.match(faultsOf([{ name: 'a', certificates: ['CN=a'] }], tls).join(), /tls\.clientCa/)
-  t.match(faultsOf([{ name: 'a', certificates: [hash] }, { name: 'b', certificates: [hash] }], tls).join(), /the certificate .* stands there twice/)
+  t.match(
+    faultsOf([{ name: 'a', certificates: [hash] }, { name: 'b', certificates: [hash] }], tls).join(),
+    /the certificate .* stands there twice/,
+  )
   t.end()
 })
 
 function faultsOf(written: readonly object[], served?: typeof tls, mode?: 'off'): string[] {
   const faults: string[] = []
   const callers = readNode(schema, written, 'callers', (name) => name, { env: {}, file: () => '' }, faults)
-  if (faults.length === 0) callerChecks({ callers, tls: served, targets: mode === undefined ? [] : [{ impersonation: { mode } } as Settings['targets'][number]] }, faults)
+  if (faults.length === 0) callerChecks({
+    callers,
+    tls: served,
+    targets: mode === undefined ? [] : [{ impersonation: { mode } } as Settings['targets'][number]],
+  }, faults)
   return faults
 }

@@ -11,7 +11,10 @@ t.test('variables are read as people write them', async t => {
     ['A=', { A: '' }],
     ['A=\nB=2', { A: '', B: '2' }],
     ['A=a b c', { A: 'a b c' }],
-    ['A=https://contoso.crm4.dynamics.com/main.aspx?a=b&c=d', { A: 'https://contoso.crm4.dynamics.com/main.aspx?a=b&c=d' }],
+    [
+      'A=https://contoso.crm4.dynamics.com/main.aspx?a=b&c=d',
+      { A: 'https://contoso.crm4.dynamics.com/main.aspx?a=b&c=d' },
+    ],
     ['A=s3~cr#et', { A: 's3~cr#et' }],
     ['A=1 # one', { A: '1' }],
     ['A="1 # one" # two', { A: '1 # one' }],
@@ -30,7 +33,9 @@ t.test('variables are read as people write them', async t => {
 })
 
 t.test('comments and what is no variable count for nothing', async t => {
-  for (const text of ['', '\n\n', '# A=1', '\n# one\n# A=1\n', '  # A=1', '#A=1', 'A', 'A: 1', '1A=1', '=1', '-A=1']) t.same(parseDotEnv(text), {}, JSON.stringify(text))
+  for (const text of ['', '\n\n', '# A=1', '\n# one\n# A=1\n', '  # A=1', '#A=1', 'A', 'A: 1', '1A=1', '=1', '-A=1']) {
+    t.same(parseDotEnv(text), {}, JSON.stringify(text))
+  }
 })
 
 t.test('long lines cost no more than they are long', async t => {

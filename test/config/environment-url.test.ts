@@ -4,7 +4,12 @@ import { environmentUrl } from '../../src/config/environment-url.ts'
 import type { Environment } from '../../src/config/environment-url.ts'
 import { Fault } from '../../src/config/setting.ts'
 
-const CONTOSO = { product: 'dataverse', origin: 'https://contoso.crm4.dynamics.com', apiRoot: '/api/data/v9.2', scope: 'https://contoso.crm4.dynamics.com/.default' }
+const CONTOSO = {
+  product: 'dataverse',
+  origin: 'https://contoso.crm4.dynamics.com',
+  apiRoot: '/api/data/v9.2',
+  scope: 'https://contoso.crm4.dynamics.com/.default',
+}
 
 t.test('the URL of an environment is taken as people copy it', async t => {
   for (const written of [
@@ -48,14 +53,29 @@ t.test('an API root is taken as it stands', async t => {
     ['https://crm.contoso.local/sales/main.aspx', 'https://crm.contoso.local', '/sales/api/data/v9.2'],
     ['https://crm.contoso.local/main.aspx#1', 'https://crm.contoso.local', '/api/data/v9.2'],
   ]
-  for (const [written, origin, apiRoot] of table) t.match(environmentUrl(written), { product: 'dataverse', origin, apiRoot, scope: `${origin}/.default` }, written)
+  for (const [written, origin, apiRoot] of table) {
+    t.match(environmentUrl(written), { product: 'dataverse', origin, apiRoot, scope: `${origin}/.default` }, written)
+  }
 })
 
 t.test('both forms of a host stand for one environment', async t => {
-  t.same(environmentUrl('https://contoso.crm4.dynamics.com').origins, ['https://contoso.crm4.dynamics.com', 'https://contoso.api.crm4.dynamics.com'])
-  t.same(environmentUrl('https://contoso.api.crm.dynamics.com').origins, ['https://contoso.api.crm.dynamics.com', 'https://contoso.crm.dynamics.com'])
-  t.equal(environmentUrl('https://contoso.api.crm.dynamics.com/api/data/v9.2').origin, 'https://contoso.api.crm.dynamics.com', 'the host that is written is the one that is called')
-  t.same(environmentUrl('https://contoso.api.crm.microsoftdynamics.us').origins, ['https://contoso.api.crm.microsoftdynamics.us', 'https://contoso.crm.microsoftdynamics.us'])
+  t.same(
+    environmentUrl('https://contoso.crm4.dynamics.com').origins,
+    ['https://contoso.crm4.dynamics.com', 'https://contoso.api.crm4.dynamics.com'],
+  )
+  t.same(
+    environmentUrl('https://contoso.api.crm.dynamics.com').origins,
+    ['https://contoso.api.crm.dynamics.com', 'https://contoso.crm.dynamics.com'],
+  )
+  t.equal(
+    environmentUrl('https://contoso.api.crm.dynamics.com/api/data/v9.2').origin,
+    'https://contoso.api.crm.dynamics.com',
+    'the host that is written is the one that is called',
+  )
+  t.same(
+    environmentUrl('https://contoso.api.crm.microsoftdynamics.us').origins,
+    ['https://contoso.api.crm.microsoftdynamics.us', 'https://contoso.crm.microsoftdynamics.us'],
+  )
   t.same(environmentUrl('http://127.0.0.1:4004/odata/v4/x').origins, ['http://127.0.0.1:4004'])
 })
 
@@ -80,14 +100,21 @@ t.test('Finance & Operations is known by its host or its path', async t => {
     ['https://Contoso.Operations.Dynamics.com/', 'https://contoso.operations.dynamics.com'],
     ['https://contoso.operations.dynamics.com/data', 'https://contoso.operations.dynamics.com'],
     ['https://contoso.operations.dynamics.com/data/CustomersV3', 'https://contoso.operations.dynamics.com'],
-    ['https://contoso.operations.dynamics.com/?cmp=usmf&mi=DefaultDashboard', 'https://contoso.operations.dynamics.com'],
+    [
+      'https://contoso.operations.dynamics.com/?cmp=usmf&mi=DefaultDashboard',
+      'https://contoso.operations.dynamics.com',
+    ],
     ['https://contoso-test.sandbox.operations.dynamics.com', 'https://contoso-test.sandbox.operations.dynamics.com'],
     ['https://contoso.operations.eu.dynamics.com', 'https://contoso.operations.eu.dynamics.com'],
     ['https://contosodev.axcloud.dynamics.com', 'https://contosodev.axcloud.dynamics.com'],
     ['https://usnconeboxax1aos.cloud.onebox.dynamics.com/data', 'https://usnconeboxax1aos.cloud.onebox.dynamics.com'],
     ['http://127.0.0.1:4004/data', 'http://127.0.0.1:4004'],
   ] as const) {
-    t.match(environmentUrl(written), { product: 'finance-and-operations', origin, apiRoot: '/data', scope: `${origin}/.default` }, written)
+    t.match(
+      environmentUrl(written),
+      { product: 'finance-and-operations', origin, apiRoot: '/data', scope: `${origin}/.default` },
+      written,
+    )
   }
 })
 
@@ -95,17 +122,27 @@ t.test('Business Central is known by its host or its path, also from the address
   const table = [
     ['https://api.businesscentral.dynamics.com/v2.0/Production', '/v2.0/Production/api/v2.0'],
     ['https://api.businesscentral.dynamics.com/v2.0/Production/api/v2.0', '/v2.0/Production/api/v2.0'],
-    ['https://api.businesscentral.dynamics.com/v2.0/contoso.com/Sandbox/api/v2.0/', '/v2.0/contoso.com/Sandbox/api/v2.0'],
+    [
+      'https://api.businesscentral.dynamics.com/v2.0/contoso.com/Sandbox/api/v2.0/',
+      '/v2.0/contoso.com/Sandbox/api/v2.0',
+    ],
     ['https://api.businesscentral.dynamics.com/v2.0/contoso.com/Sandbox/ODataV4', '/v2.0/contoso.com/Sandbox/ODataV4'],
-    ['https://businesscentral.dynamics.com/11111111-2222-3333-4444-555555555555/Production?company=CRONUS', '/v2.0/11111111-2222-3333-4444-555555555555/Production/api/v2.0'],
+    [
+      'https://businesscentral.dynamics.com/11111111-2222-3333-4444-555555555555/Production?company=CRONUS',
+      '/v2.0/11111111-2222-3333-4444-555555555555/Production/api/v2.0',
+    ],
     ['https://businesscentral.dynamics.com/Production/', '/v2.0/Production/api/v2.0'],
   ] as const
   for (const [written, apiRoot] of table) {
     t.match(environmentUrl(written), {
-      product: 'business-central', origin: 'https://api.businesscentral.dynamics.com', apiRoot, scope: 'https://api.businesscentral.dynamics.com/.default',
+      product: 'business-central', origin: 'https://api.businesscentral.dynamics.com', apiRoot,
+      scope: 'https://api.businesscentral.dynamics.com/.default',
     }, written)
   }
-  t.match(fault('https://businesscentral.dynamics.com/?company=CRONUS'), /does not name the environment: write .*\/v2\.0\/<environment>/)
+  t.match(
+    fault('https://businesscentral.dynamics.com/?company=CRONUS'),
+    /does not name the environment: write .*\/v2\.0\/<environment>/,
+  )
   t.equal(environmentUrl('http://127.0.0.1:4004/v2.0/Production/api/v2.0').product, 'business-central')
 })
 

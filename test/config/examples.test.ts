@@ -15,7 +15,9 @@ const SECRETS = { SALES_CLIENT_SECRET: 's3cret' }
 
 /** What each example is about. */
 const EXAMPLES: Readonly<Record<string, object>> = {
-  'minimal.env': { host: '127.0.0.1', targets: [{ url: { product: 'dataverse' }, credential: { kind: 'client-secret' } }] },
+  'minimal.env': {
+    host: '127.0.0.1', targets: [{ url: { product: 'dataverse' }, credential: { kind: 'client-secret' } }],
+  },
   'sidecar.env': { host: '127.0.0.1', targets: [{ impersonation: { mode: 'required', header: 'x-forwarded-email' } }] },
   'managed-identity.env': { targets: [{ credential: { kind: 'managed-identity', clientId: undefined } }] },
   'workload-identity.env': { targets: [{ credential: { kind: 'workload-identity' } }] },
@@ -30,7 +32,10 @@ const EXAMPLES: Readonly<Record<string, object>> = {
 }
 
 t.test('every example is loaded here', async t => {
-  t.same(readdirSync(folder).filter((file) => !['README.md', 'schema.json'].includes(file)).sort(), Object.keys(EXAMPLES).sort())
+  t.same(
+    readdirSync(folder).filter((file) => !['README.md', 'schema.json'].includes(file)).sort(),
+    Object.keys(EXAMPLES).sort(),
+  )
 })
 
 for (const [file, about] of Object.entries(EXAMPLES)) {
@@ -44,7 +49,9 @@ for (const [file, about] of Object.entries(EXAMPLES)) {
 
 function load(folder: string, file: string): Settings {
   const path = join(folder, file)
-  return file.endsWith('.env') ? loadSettings(parseDotEnv(readFileSync(path, 'utf8')), undefined) : loadSettings(SECRETS, path)
+  return file.endsWith('.env')
+    ? loadSettings(parseDotEnv(readFileSync(path, 'utf8')), undefined)
+    : loadSettings(SECRETS, path)
 }
 
 function contents(folder: string): Record<string, string> {

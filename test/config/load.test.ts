@@ -10,14 +10,16 @@ const TENANT = '7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10'
 const CLIENT = '3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35'
 const SECRET = 'Kx8~n0t.4-real_s3cret'
 const FOUR = {
-  DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: SECRET,
+  DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT,
+  AZURE_CLIENT_SECRET: SECRET,
 }
 
 t.test('four variables are enough', async t => {
   const settings = loadSettings(FOUR, undefined)
 
   t.match(settings, {
-    host: '127.0.0.1', port: 8080, trustNetwork: false, allowedHosts: [], publicUrl: undefined, shutdownTimeout: 25_000, logLevel: 'info', tls: undefined, callers: [],
+    host: '127.0.0.1', port: 8080, trustNetwork: false, allowedHosts: [], publicUrl: undefined, shutdownTimeout: 25_000,
+    logLevel: 'info', tls: undefined, callers: [],
     targets: [{
       name: undefined,
       url: { product: 'dataverse', origin: 'https://contoso.crm4.dynamics.com', apiRoot: '/api/data/v9.2' },
@@ -32,17 +34,28 @@ t.test('four variables are enough', async t => {
 
 t.test('all faults are shown at once, each with its variable and what to write', async t => {
   const faults = faultsOf({
-    DYNAMICS_URL: 'http://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: 'my-app', PORT: '80a', LOG_LEVEL: 'loud', IMPERSONATION: 'yes',
-    HOST: '0.0.0.0', MAX_RETRY_WAIT: '10', USER_EMAIL_HEADER: 'x user', TRUST_NETWORK: 'perhaps', PUBLIC_URL: 'gateway', ALLOWED_HOSTS: 'a b', TRUSTED_PROXIES: '10.0.0.0/64',
-    DYNAMICS_SCOPE: 'https://contoso.crm4.dynamics.com/user_impersonation', AZURE_AUTHORITY_HOST: 'http://login.microsoftonline.com', BODY_LIMIT: '1GB', ALLOWED_ORIGINS: 'app',
+    DYNAMICS_URL: 'http://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: 'my-app', PORT: '80a',
+    LOG_LEVEL: 'loud', IMPERSONATION: 'yes',
+    HOST: '0.0.0.0', MAX_RETRY_WAIT: '10', USER_EMAIL_HEADER: 'x user', TRUST_NETWORK: 'perhaps', PUBLIC_URL: 'gateway',
+    ALLOWED_HOSTS: 'a b', TRUSTED_PROXIES: '10.0.0.0/64',
+    DYNAMICS_SCOPE: 'https://contoso.crm4.dynamics.com/user_impersonation',
+    AZURE_AUTHORITY_HOST: 'http://login.microsoftonline.com', BODY_LIMIT: '1GB', ALLOWED_ORIGINS: 'app',
   })
 
   for (const [variable, what] of [
-    ['DYNAMICS_URL', /write https:\/\//], ['AZURE_CLIENT_ID', /no application id: write the Application \(client\) ID/], ['AZURE_CLIENT_SECRET', /is missing.* Write/],
-    ['PORT', /not a whole number from 0 to 65535/], ['LOG_LEVEL', /write one of trace, debug/], ['IMPERSONATION', /write one of off, optional, required/],
-    ['MAX_RETRY_WAIT', /write a time such as 1500ms/], ['USER_EMAIL_HEADER', /header name/], ['TRUST_NETWORK', /write true or false/], ['PUBLIC_URL', /write a URL such as/],
-    ['ALLOWED_HOSTS', /write names such as/], ['TRUSTED_PROXIES', /write addresses such as/], ['DYNAMICS_SCOPE', /does not end in \/\.default: write/],
-    ['AZURE_AUTHORITY_HOST', /https:\/\/ address: write/], ['BODY_LIMIT', /write a size such as/], ['ALLOWED_ORIGINS', /write origins such as/],
+    ['DYNAMICS_URL', /write https:\/\//],
+    ['AZURE_CLIENT_ID', /no application id: write the Application \(client\) ID/],
+    ['AZURE_CLIENT_SECRET', /is missing.* Write/],
+    ['PORT', /not a whole number from 0 to 65535/], ['LOG_LEVEL', /write one of trace, debug/],
+    ['IMPERSONATION', /write one of off, optional, required/],
+    ['MAX_RETRY_WAIT', /write a time such as 1500ms/], ['USER_EMAIL_HEADER', /header name/],
+    ['TRUST_NETWORK', /write true or false/], ['PUBLIC_URL', /write a URL such as/],
+    ['ALLOWED_HOSTS', /write names such as/],
+    ['TRUSTED_PROXIES', /write addresses such as/],
+    ['DYNAMICS_SCOPE', /does not end in \/\.default: write/],
+    ['AZURE_AUTHORITY_HOST', /https:\/\/ address: write/],
+    ['BODY_LIMIT', /write a size such as/],
+    ['ALLOWED_ORIGINS', /write origins such as/],
   ] as const) {
     const own = faults.filter((fault) => fault.startsWith(`${variable} `))
     t.equal(own.length, 1, variable)
@@ -63,8 +76,10 @@ t.test('with nothing set, all four variables are named', async t => {
 
 t.test('a misspelt variable is a fault that names the right one', async t => {
   for (const [wrong, right] of [
-    ['DYNAMICS_ULR', 'DYNAMICS_URL'], ['DYNAMIC_URL', 'DYNAMICS_URL'], ['DYNAMICS_URI', 'DYNAMICS_URL'], ['DATAVERSE_URL', 'DYNAMICS_URL'],
-    ['AZURE_TENANTID', 'AZURE_TENANT_ID'], ['AZURE_TENANT', 'AZURE_TENANT_ID'], ['AZURE_CLIENTID', 'AZURE_CLIENT_ID'], ['DYNAMICS_CLIENT_ID', 'AZURE_CLIENT_ID'],
+    ['DYNAMICS_ULR', 'DYNAMICS_URL'], ['DYNAMIC_URL', 'DYNAMICS_URL'], ['DYNAMICS_URI', 'DYNAMICS_URL'],
+    ['DATAVERSE_URL', 'DYNAMICS_URL'],
+    ['AZURE_TENANTID', 'AZURE_TENANT_ID'], ['AZURE_TENANT', 'AZURE_TENANT_ID'], ['AZURE_CLIENTID', 'AZURE_CLIENT_ID'],
+    ['DYNAMICS_CLIENT_ID', 'AZURE_CLIENT_ID'],
     ['AZURE_CLIENT_SECERT', 'AZURE_CLIENT_SECRET'], ['DYNAMICS_CLIENT_SECRET', 'AZURE_CLIENT_SECRET'],
   ] as const) {
     const { [right]: value, ...others } = FOUR
@@ -72,7 +87,8 @@ t.test('a misspelt variable is a fault that names the right one', async t => {
     t.ok(faults.some((fault) => fault.startsWith(`${wrong} is not a setting`) && fault.includes(right)), wrong)
   }
   for (const [wrong, right] of [
-    ['IMPERSONATON', 'IMPERSONATION'], ['IMPERSONATE', 'IMPERSONATION'], ['USER_MAIL_HEADER', 'USER_EMAIL_HEADER'], ['TRUSTNETWORK', 'TRUST_NETWORK'],
+    ['IMPERSONATON', 'IMPERSONATION'], ['IMPERSONATE', 'IMPERSONATION'], ['USER_MAIL_HEADER', 'USER_EMAIL_HEADER'],
+    ['TRUSTNETWORK', 'TRUST_NETWORK'],
     ['ALLOWED_HOST', 'ALLOWED_HOSTS'], ['AZURE_AUTHORITYHOST', 'AZURE_AUTHORITY_HOST'], ['CREDENTIALS', 'CREDENTIAL'],
   ] as const) {
     t.same(faultsOf({ ...FOUR, [wrong]: 'x' }), [`${wrong} is not a setting. Did you mean ${right}?`], wrong)
@@ -81,16 +97,20 @@ t.test('a misspelt variable is a fault that names the right one', async t => {
 
 t.test('variables of other programs are none of ours', async t => {
   const others = {
-    DYNAMICS_PORT: 'tcp://10.0.0.1:80', DYNAMICS_SERVICE_HOST: '10.0.0.1', DYNAMICS_GATEWAY_PORT_8080_TCP_ADDR: '10.0.0.1', DYNAMICS_GATEWAY_SERVICE_PORT: '8080',
-    AZURE_SUBSCRIPTION_ID: TENANT, AZURE_CLIENT_OBJECT_ID: CLIENT, HOSTNAME: 'web-1', PORTS: '1', LOGLEVEL: 'x', HOSTS: 'y', USERNAME: 'me', PUBLIC_URI: 'z', POST: '1',
+    DYNAMICS_PORT: 'tcp://10.0.0.1:80', DYNAMICS_SERVICE_HOST: '10.0.0.1',
+    DYNAMICS_GATEWAY_PORT_8080_TCP_ADDR: '10.0.0.1', DYNAMICS_GATEWAY_SERVICE_PORT: '8080',
+    AZURE_SUBSCRIPTION_ID: TENANT, AZURE_CLIENT_OBJECT_ID: CLIENT, HOSTNAME: 'web-1', PORTS: '1', LOGLEVEL: 'x',
+    HOSTS: 'y', USERNAME: 'me', PUBLIC_URI: 'z', POST: '1',
   }
   t.equal(loadSettings({ ...FOUR, ...others }, undefined).port, 8080)
 })
 
 t.test('white space, quotes and capitals that shells and files leave are taken off', async t => {
   const settings = loadSettings({
-    DYNAMICS_URL: ' "https://contoso.crm4.dynamics.com"\r', AZURE_TENANT_ID: `'${TENANT}'`, AZURE_CLIENT_ID: `${CLIENT}\r\n`, AZURE_CLIENT_SECRET: `"${SECRET}"\r`,
-    PORT: '"9090"\r', LOG_LEVEL: 'DEBUG ', TRUST_NETWORK: 'True', IMPERSONATION: '"Required"', HOST: ' 0.0.0.0 ', MAX_RETRY_WAIT: ' 5s', USER_EMAIL_HEADER: 'X-User-Email',
+    DYNAMICS_URL: ' "https://contoso.crm4.dynamics.com"\r', AZURE_TENANT_ID: `'${TENANT}'`,
+    AZURE_CLIENT_ID: `${CLIENT}\r\n`, AZURE_CLIENT_SECRET: `"${SECRET}"\r`,
+    PORT: '"9090"\r', LOG_LEVEL: 'DEBUG ', TRUST_NETWORK: 'True', IMPERSONATION: '"Required"', HOST: ' 0.0.0.0 ',
+    MAX_RETRY_WAIT: ' 5s', USER_EMAIL_HEADER: 'X-User-Email',
     REQUEST_TIMEOUT: '', CREDENTIAL: '  ',
   }, undefined)
 
@@ -105,23 +125,33 @@ t.test('white space, quotes and capitals that shells and files leave are taken o
 })
 
 t.test('times and sizes', async t => {
-  for (const [written, milliseconds] of [['0ms', 0], ['1500ms', 1500], ['10s', 10_000], ['5m', 300_000], ['1h', 3_600_000], ['596h', 2_145_600_000]] as const) {
-    t.equal(loadSettings({ ...FOUR, MAX_RETRY_WAIT: written }, undefined).targets[0]!.maxRetryWait, milliseconds, written)
+  for (const [written, milliseconds] of [
+    ['0ms', 0], ['1500ms', 1500], ['10s', 10_000], ['5m', 300_000], ['1h', 3_600_000], ['596h', 2_145_600_000],
+  ] as const) {
+    t.equal(
+      loadSettings({ ...FOUR, MAX_RETRY_WAIT: written }, undefined).targets[0]!.maxRetryWait, milliseconds, written,
+    )
   }
   for (const wrong of ['10', '-1s', '1.5s', '10 s', '10S', '1d', 's', 'ten', '1e3ms', '597h', '9999999999s', '0x10s']) {
     t.match(faultsOf({ ...FOUR, MAX_RETRY_WAIT: wrong }), [/^MAX_RETRY_WAIT is .*write/], wrong)
   }
   t.match(faultsOf({ ...FOUR, REQUEST_TIMEOUT: '0s' }), [/^REQUEST_TIMEOUT is too short: write at least 1ms/])
-  for (const [written, bytes] of [['0B', 0], ['500B', 500], ['64KiB', 65_536], ['128MiB', 134_217_728], ['1GiB', 1_073_741_824]] as const) {
+  for (const [written, bytes] of [
+    ['0B', 0], ['500B', 500], ['64KiB', 65_536], ['128MiB', 134_217_728], ['1GiB', 1_073_741_824],
+  ] as const) {
     t.equal(loadSettings({ ...FOUR, BODY_LIMIT: written }, undefined).bodyLimit, bytes, written)
   }
-  for (const wrong of ['1024', '1KB', '1kib', '1.5MiB', '-1B', 'GiB']) t.match(faultsOf({ ...FOUR, BODY_LIMIT: wrong }), [/^BODY_LIMIT is no size: write a size/], wrong)
+  for (const wrong of ['1024', '1KB', '1kib', '1.5MiB', '-1B', 'GiB']) {
+    t.match(faultsOf({ ...FOUR, BODY_LIMIT: wrong }), [/^BODY_LIMIT is no size: write a size/], wrong)
+  }
 })
 
 t.test('ports', async t => {
   t.equal(loadSettings({ ...FOUR, PORT: '0' }, undefined).port, 0)
   t.equal(loadSettings({ ...FOUR, PORT: '65535' }, undefined).port, 65_535)
-  for (const wrong of ['65536', '-1', '80.5', '8080x', '1e3', '0x50', 'tcp://10.0.0.1:80']) t.equal(faultsOf({ ...FOUR, PORT: wrong }).length, 1, wrong)
+  for (const wrong of ['65536', '-1', '80.5', '8080x', '1e3', '0x50', 'tcp://10.0.0.1:80']) {
+    t.equal(faultsOf({ ...FOUR, PORT: wrong }).length, 1, wrong)
+  }
 })
 
 t.test('the kind of credential follows from the variables', async t => {
@@ -133,10 +163,18 @@ t.test('the kind of credential follows from the variables', async t => {
   t.equal(kind({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }), 'certificate')
   t.equal(kind({ ...three, AZURE_FEDERATED_TOKEN_FILE: join(folder, 'token') }), 'workload-identity')
   t.equal(kind({ DYNAMICS_URL: FOUR.DYNAMICS_URL }), 'managed-identity')
-  t.equal(kind({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_ID: CLIENT }), 'managed-identity', 'a client id alone is a user-assigned one')
+  t.equal(
+    kind({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_ID: CLIENT }),
+    'managed-identity',
+    'a client id alone is a user-assigned one',
+  )
   t.equal(kind({ ...three, CREDENTIAL: 'managed-identity' }), 'managed-identity')
   t.equal(kind({ ...three, CREDENTIAL: 'delegated' }), 'delegated')
-  t.equal(kind({ ...FOUR, CREDENTIAL: 'client-secret', AZURE_FEDERATED_TOKEN_FILE: join(folder, 'token') }), 'client-secret', 'a name decides between two')
+  t.equal(
+    kind({ ...FOUR, CREDENTIAL: 'client-secret', AZURE_FEDERATED_TOKEN_FILE: join(folder, 'token') }),
+    'client-secret',
+    'a name decides between two',
+  )
 })
 
 t.test('no kind of credential, two, or an unknown one are faults that name them', async t => {
@@ -144,11 +182,27 @@ t.test('no kind of credential, two, or an unknown one are faults that name them'
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
 
   t.match(faultsOf(three), [/^AZURE_CLIENT_SECRET is missing.*AZURE_CLIENT_CERTIFICATE_PATH.*AZURE_FEDERATED_TOKEN_FILE.*CREDENTIAL.*AZURE_TENANT_ID/])
-  t.match(faultsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }), [/^AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH are .*set.*remove.*CREDENTIAL/])
-  t.match(faultsOf({ ...FOUR, CREDENTIAL: 'prod' }), [/^CREDENTIAL is not known: write one of client-secret, certificate, workload-identity, managed-identity, delegated/])
-  t.match(faultsOf({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_SECRET: SECRET }), [/^AZURE_TENANT_ID is missing/, /^AZURE_CLIENT_ID is missing/])
-  t.match(faultsOf({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'other.pem') }), [/^AZURE_CLIENT_CERTIFICATE_PATH names a file that cannot be read \(ENOENT\): mend/])
-  t.match(faultsOf({ DYNAMICS_URL: FOUR.DYNAMICS_URL, CREDENTIAL: 'client-secret', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT }), [/^AZURE_CLIENT_SECRET is missing/])
+  t.match(
+    faultsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }),
+    [/^AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH are .*set.*remove.*CREDENTIAL/],
+  )
+  t.match(faultsOf({ ...FOUR, CREDENTIAL: 'prod' }), [
+    /^CREDENTIAL is not known: write one of client-secret, certificate, workload-identity, managed-identity, delegated/,
+  ])
+  t.match(
+    faultsOf({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_SECRET: SECRET }),
+    [/^AZURE_TENANT_ID is missing/, /^AZURE_CLIENT_ID is missing/],
+  )
+  t.match(
+    faultsOf({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'other.pem') }),
+    [/^AZURE_CLIENT_CERTIFICATE_PATH names a file that cannot be read \(ENOENT\): mend/],
+  )
+  t.match(
+    faultsOf({
+      DYNAMICS_URL: FOUR.DYNAMICS_URL, CREDENTIAL: 'client-secret', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT,
+    }),
+    [/^AZURE_CLIENT_SECRET is missing/],
+  )
 })
 
 t.test('NAME_FILE reads a secret from a file, and reads it anew', async t => {
@@ -159,10 +213,18 @@ t.test('NAME_FILE reads a secret from a file, and reads it anew', async t => {
   t.equal(revealed(settings), SECRET)
   writeFileSync(file, '\uFEFFnext\r\n')
   t.equal(revealed(settings), 'next')
-  t.same(faultsOf({ ...FOUR, AZURE_CLIENT_SECRET_FILE: file }), ['AZURE_CLIENT_SECRET and AZURE_CLIENT_SECRET_FILE are both set: remove one of them.'])
-  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }), [/^AZURE_CLIENT_SECRET_FILE names a file that cannot be read \(ENOENT\): mend/])
+  t.same(
+    faultsOf({ ...FOUR, AZURE_CLIENT_SECRET_FILE: file }),
+    ['AZURE_CLIENT_SECRET and AZURE_CLIENT_SECRET_FILE are both set: remove one of them.'],
+  )
+  t.match(
+    faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }),
+    [/^AZURE_CLIENT_SECRET_FILE names a file that cannot be read \(ENOENT\): mend/],
+  )
   writeFileSync(file, ' \n')
-  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [/^AZURE_CLIENT_SECRET_FILE names a file that is empty/])
+  t.match(
+    faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [/^AZURE_CLIENT_SECRET_FILE names a file that is empty/],
+  )
 })
 
 t.test('beyond loopback it starts only when the operator says so', async t => {
@@ -173,7 +235,9 @@ t.test('beyond loopback it starts only when the operator says so', async t => {
   for (const host of ['127.0.0.1', '127.5.6.7', '::1', '[::1]', 'localhost', 'unix:/run/gateway.sock']) {
     t.equal(loadSettings({ ...FOUR, HOST: host }, undefined).host, host)
   }
-  for (const wrong of ['http://127.0.0.1', '127.0.0.1:8080', '*', ':8080', '0.0.0.0/0']) t.match(faultsOf({ ...FOUR, HOST: wrong, TRUST_NETWORK: 'true' }), [/^HOST is no address: write/], wrong)
+  for (const wrong of ['http://127.0.0.1', '127.0.0.1:8080', '*', ':8080', '0.0.0.0/0']) {
+    t.match(faultsOf({ ...FOUR, HOST: wrong, TRUST_NETWORK: 'true' }), [/^HOST is no address: write/], wrong)
+  }
   t.match(faultsOf({ ...FOUR, HOST: 'unix:gateway.sock' }), [/^HOST is no address: write/], 'a socket has a whole path')
 })
 
@@ -190,28 +254,49 @@ targets:
     credential: { kind: managed-identity }
     impersonation: { mode: 'off' }
 `)
-  const settings = loadSettings({ AZURE_CLIENT_SECRET_SALES: SECRET, AZURE_CLIENT_SECRET_2: 'other', HOST: '127.0.0.2' }, file)
+  const settings = loadSettings(
+    { AZURE_CLIENT_SECRET_SALES: SECRET, AZURE_CLIENT_SECRET_2: 'other', HOST: '127.0.0.2' }, file,
+  )
 
   t.match(settings, {
     port: 9000, host: '127.0.0.2',
     targets: [
-      { name: 'sales', url: { product: 'dataverse' }, impersonation: { mode: 'required', remember: 300_000, rememberUnknown: 60_000 }, requestTimeout: 125_000 },
-      { name: 'finance', url: { product: 'finance-and-operations' }, credential: { kind: 'managed-identity', clientId: undefined } },
+      {
+        name: 'sales',
+        url: { product: 'dataverse' },
+        impersonation: { mode: 'required', remember: 300_000, rememberUnknown: 60_000 },
+        requestTimeout: 125_000,
+      },
+      {
+        name: 'finance',
+        url: { product: 'finance-and-operations' },
+        credential: { kind: 'managed-identity', clientId: undefined },
+      },
     ],
   })
   t.equal(revealed(settings), SECRET)
 })
 
 t.test('JSON is a settings file too, and GATEWAY_CONFIG names it', async t => {
-  const file = written(t, JSON.stringify({ targets: [{ url: 'https://contoso.crm4.dynamics.com', credential: { kind: 'managed-identity' } }] }))
+  const file = written(t, JSON.stringify({
+    targets: [{ url: 'https://contoso.crm4.dynamics.com', credential: { kind: 'managed-identity' } }],
+  }))
   t.equal(loadSettings({ GATEWAY_CONFIG: file }, undefined).targets.length, 1)
 })
 
 t.test('the environment goes before the file in what concerns the process, and never describes a target beside it', async t => {
-  const file = written(t, 'port: 9000\nlogLevel: warn\ntargets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]')
+  const file = written(
+    t,
+    'port: 9000\nlogLevel: warn\ntargets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]',
+  )
 
-  t.match(loadSettings({ PORT: '9001', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT }, file), { port: 9001, logLevel: 'warn' })
-  t.match(faultsOf({ DYNAMICS_URL: 'https://x.crm.dynamics.com', IMPERSONATION: 'off' }, file), [/^DYNAMICS_URL, IMPERSONATION: .*Remove them, or the file/])
+  t.match(loadSettings({ PORT: '9001', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT }, file), {
+    port: 9001, logLevel: 'warn',
+  })
+  t.match(
+    faultsOf({ DYNAMICS_URL: 'https://x.crm.dynamics.com', IMPERSONATION: 'off' }, file),
+    [/^DYNAMICS_URL, IMPERSONATION: .*Remove them, or the file/],
+  )
   t.match(faultsOf({ CREDENTIAL: 'delegated' }, file), [/^CREDENTIAL: .*Remove/])
 })
 
@@ -269,38 +354,62 @@ t.test('what has the wrong form in a file is a fault', async t => {
     else t.ok(faults.some((fault) => what.test(fault)), `${lines}: ${faults.join(' ')}`)
   }
   for (const kind of ['constructor', 'toString', 'null', '[managed-identity]', '7']) {
-    t.match(faultsOf({}, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: ${kind} } }]`)), [/^targets\[0\]\.credential\.kind .*: write one of client-secret/], kind)
+    t.match(
+      faultsOf({}, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: ${kind} } }]`)),
+      [/^targets\[0\]\.credential\.kind .*: write one of client-secret/],
+      kind,
+    )
   }
-  t.match(faultsOf({}, written(t, 'targets: [{ url: contoso.crm4.dynamics.com, credential: managed-identity }]')), [/credential\.kind .*is missing: write one of/])
+  t.match(
+    faultsOf({}, written(t, 'targets: [{ url: contoso.crm4.dynamics.com, credential: managed-identity }]')),
+    [/credential\.kind .*is missing: write one of/],
+  )
   for (const secret of ['{ env: A, file: b }', '{}', '{ env: A, more: b }', '7', '{ env: 7 }', '[a]']) {
-    t.match(faultsOf({ A: 'x' }, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, clientId: ${CLIENT}, secret: ${secret} } }]`)),
+    t.match(faultsOf({ A: 'x' }, written(t, 'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: '
+      + `client-secret, tenantId: ${TENANT}, clientId: ${CLIENT}, secret: ${secret} } }]`)),
       [/^targets\[0\]\.credential\.secret .*write \{ env: NAME \} or \{ file: path \}/], secret)
   }
 })
 
 t.test('lists, origins and URLs in variables', async t => {
   t.match(loadSettings({
-    ...FOUR, ALLOWED_HOSTS: 'gateway.contoso.com, other.contoso.com,', ALLOWED_ORIGINS: 'https://App.contoso.com', TRUSTED_PROXIES: '10.0.0.0/8,::1, 192.168.1.1,fd00::/8',
+    ...FOUR, ALLOWED_HOSTS: 'gateway.contoso.com, other.contoso.com,', ALLOWED_ORIGINS: 'https://App.contoso.com',
+    TRUSTED_PROXIES: '10.0.0.0/8,::1, 192.168.1.1,fd00::/8',
     PUBLIC_URL: 'https://dynamics.contoso.com/crm/', REQUIRED_HEADER: 'x-gateway: true',
   }, undefined), {
-    allowedHosts: ['gateway.contoso.com', 'other.contoso.com'], allowedOrigins: ['https://app.contoso.com'], trustedProxies: ['10.0.0.0/8', '::1', '192.168.1.1', 'fd00::/8'],
+    allowedHosts: ['gateway.contoso.com', 'other.contoso.com'],
+    allowedOrigins: ['https://app.contoso.com'],
+    trustedProxies: ['10.0.0.0/8', '::1', '192.168.1.1', 'fd00::/8'],
     publicUrl: 'https://dynamics.contoso.com/crm', requiredHeader: 'x-gateway: true',
   })
   for (const [variable, wrong] of [
-    ['TRUSTED_PROXIES', '10.0.0.1/33'], ['TRUSTED_PROXIES', '999.1.1.1'], ['TRUSTED_PROXIES', 'proxy.contoso.com'], ['TRUSTED_PROXIES', '::1/129'], ['TRUSTED_PROXIES', '/8'],
-    ['ALLOWED_ORIGINS', 'https://app.contoso.com/'], ['ALLOWED_ORIGINS', '*'], ['ALLOWED_ORIGINS', 'null'], ['PUBLIC_URL', 'dynamics.contoso.com'], ['PUBLIC_URL', 'ftp://x.y'], ['PUBLIC_URL', 'https://dynamics.contoso.com/?a=b'],
+    ['TRUSTED_PROXIES', '10.0.0.1/33'], ['TRUSTED_PROXIES', '999.1.1.1'], ['TRUSTED_PROXIES', 'proxy.contoso.com'],
+    ['TRUSTED_PROXIES', '::1/129'], ['TRUSTED_PROXIES', '/8'],
+    ['ALLOWED_ORIGINS', 'https://app.contoso.com/'],
+    ['ALLOWED_ORIGINS', '*'],
+    ['ALLOWED_ORIGINS', 'null'],
+    ['PUBLIC_URL', 'dynamics.contoso.com'],
+    ['PUBLIC_URL', 'ftp://x.y'],
+    ['PUBLIC_URL', 'https://dynamics.contoso.com/?a=b'],
     ['AZURE_AUTHORITY_HOST', 'https://me:hunter2@idp.contoso.local'], ['AZURE_AUTHORITY_HOST', 'idp contoso'],
     ['REQUIRED_HEADER', 'x gateway'], ['ALLOWED_HOSTS', 'https://gateway.contoso.com'],
-  ] as const) t.match(faultsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`)
+  ] as const) t.match(
+    faultsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`,
+  )
 })
 
 t.test('a shared cache is refused, because there is none', async t => {
-  t.match(faultsOf({ ...FOUR, REDIS_URL: 'redis://localhost' }), [/^REDIS_URL is not a setting of this version.*remove it/])
+  t.match(
+    faultsOf({ ...FOUR, REDIS_URL: 'redis://localhost' }), [/^REDIS_URL is not a setting of this version.*remove it/],
+  )
 })
 
 t.test('a file that is none is a fault', async t => {
   t.match(faultsOf({}, '/nowhere/gateway.yaml'), [/^\/nowhere\/gateway\.yaml cannot be read \(ENOENT\): mend the path/])
-  t.match(faultsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)), [/is neither JSON nor YAML( \(line \d+, column \d+\))?: mend/])
+  t.match(
+    faultsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)),
+    [/is neither JSON nor YAML( \(line \d+, column \d+\))?: mend/],
+  )
   t.match(faultsOf({}, written(t, '- url: x')), [/holds no named settings/])
   t.match(faultsOf({}, written(t, 'hello')), [/holds no named settings/])
   t.match(faultsOf({}, written(t, '')), [/^targets is empty/])
@@ -315,36 +424,61 @@ t.test('several targets have names of their own', async t => {
 
 t.test('an app registration has a tenant of its own', async t => {
   for (const tenant of ['common', 'organizations', 'Consumers']) {
-    t.match(faultsOf({ ...FOUR, AZURE_TENANT_ID: tenant }), [/^AZURE_TENANT_ID .*only people can sign in through: write the Directory \(tenant\) ID/], tenant)
+    t.match(
+      faultsOf({ ...FOUR, AZURE_TENANT_ID: tenant }),
+      [/^AZURE_TENANT_ID .*only people can sign in through: write the Directory \(tenant\) ID/],
+      tenant,
+    )
   }
-  t.equal(loadSettings({ ...FOUR, AZURE_TENANT_ID: 'organizations', CREDENTIAL: 'delegated' }, undefined).targets[0]!.credential.kind, 'delegated')
+  t.equal(
+    loadSettings(
+      { ...FOUR, AZURE_TENANT_ID: 'organizations', CREDENTIAL: 'delegated' }, undefined,
+    ).targets[0]!.credential.kind,
+    'delegated',
+  )
 })
 
 t.test('a product that cannot act as a user cannot be told to', async t => {
-  t.match(faultsOf({ ...FOUR, DYNAMICS_URL: 'https://contoso.operations.dynamics.com', IMPERSONATION: 'required' }), [/^IMPERSONATION is required, but .*set it to off/])
+  t.match(
+    faultsOf({ ...FOUR, DYNAMICS_URL: 'https://contoso.operations.dynamics.com', IMPERSONATION: 'required' }),
+    [/^IMPERSONATION is required, but .*set it to off/],
+  )
 })
 
 t.test('an authority of another cloud or of one\'s own is taken without a slash at its end', async t => {
   for (const [written, taken] of [
-    ['https://login.microsoftonline.us/', 'https://login.microsoftonline.us'], ['login.microsoftonline.us', 'https://login.microsoftonline.us'],
-    ['https://entra.contoso.local:8443', 'https://entra.contoso.local:8443'], [`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, 'https://login.microsoftonline.com'],
+    ['https://login.microsoftonline.us/', 'https://login.microsoftonline.us'],
+    ['login.microsoftonline.us', 'https://login.microsoftonline.us'],
+    ['https://entra.contoso.local:8443', 'https://entra.contoso.local:8443'],
+    [`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, 'https://login.microsoftonline.com'],
     ['https://idp.contoso.local/realms/crm/', 'https://idp.contoso.local/realms/crm'],
-  ] as const) t.equal(loadSettings({ ...FOUR, AZURE_AUTHORITY_HOST: written }, undefined).targets[0]!.authorityHost, taken)
+  ] as const) t.equal(
+    loadSettings({ ...FOUR, AZURE_AUTHORITY_HOST: written }, undefined).targets[0]!.authorityHost, taken,
+  )
 })
 
 t.test('no print-out of settings and no fault holds a secret', async t => {
-  const file = written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, clientId: ${CLIENT}, secret: { env: '${SECRET}' } } }]`)
+  const file = written(
+    t,
+    `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, clientId: `
+      + `${CLIENT}, secret: { env: '${SECRET}' } } }]`,
+  )
   const settings = loadSettings(FOUR, undefined)
 
   for (const shown of [
-    inspect(settings, { depth: Infinity, showHidden: true, getters: true }), JSON.stringify(settings), String(settings), inspect(structuredCloneable(settings)),
-    inspected({}, file), messageOf({}, file), messageOf({ ...FOUR, PORT: 'x', AZURE_CLIENT_SECRET_FILE: SECRET }), messageOf({ ...FOUR, AZURE_CLIENT_ID: 'x', DYNAMICS_URL: `https://me:${SECRET}@contoso.com` }),
+    inspect(settings, { depth: Infinity, showHidden: true, getters: true }), JSON.stringify(settings), String(settings),
+    inspect(structuredCloneable(settings)),
+    inspected({}, file), messageOf({}, file), messageOf({ ...FOUR, PORT: 'x', AZURE_CLIENT_SECRET_FILE: SECRET }),
+    messageOf({ ...FOUR, AZURE_CLIENT_ID: 'x', DYNAMICS_URL: `https://me:${SECRET}@contoso.com` }),
   ]) t.notMatch(shown, SECRET)
 })
 
 t.test('.env in the working folder fills in what the environment lacks', async t => {
   const before = process.cwd()
-  const folder = t.testdir({ '.env': `\uFEFFDYNAMICS_URL=https://contoso.crm4.dynamics.com\r\nexport AZURE_TENANT_ID="${TENANT}" # the tenant\nPORT=9000\nEMPTY=\n` })
+  const folder = t.testdir({
+    '.env': `\uFEFFDYNAMICS_URL=https://contoso.crm4.dynamics.com\r\nexport AZURE_TENANT_ID="${TENANT}" # the tenant\n`
+      + 'PORT=9000\nEMPTY=\n',
+  })
   t.teardown(() => process.chdir(before))
   process.chdir(folder)
   process.env['PORT'] = '9001'
@@ -364,8 +498,12 @@ t.test('a .env that cannot be read is a fault', async t => {
 })
 
 t.test('where a gateway listens is read without the rest', async t => {
-  t.match(loadListener({ HOST: '0.0.0.0', PORT: '9000', IMPERSONATION: 'nonsense' }, undefined), { host: '0.0.0.0', port: 9000, tls: undefined })
-  t.match(loadListener({ PORT: '9001' }, written(t, 'port: 9000\nhost: 127.0.0.2\ntargets: []')), { host: '127.0.0.2', port: 9001 })
+  t.match(loadListener({ HOST: '0.0.0.0', PORT: '9000', IMPERSONATION: 'nonsense' }, undefined), {
+    host: '0.0.0.0', port: 9000, tls: undefined,
+  })
+  t.match(loadListener({ PORT: '9001' }, written(t, 'port: 9000\nhost: 127.0.0.2\ntargets: []')), {
+    host: '127.0.0.2', port: 9001,
+  })
   t.throws(() => loadListener({ PORT: 'x' }, undefined), { message: /PORT is not/ })
 })
 

@@ -15,7 +15,8 @@ t.test('config/schema.json is what the schema prints: `npm run docs` renews it',
 
 t.test('the page has a row for every setting', async t => {
   const rows = settingsAsMarkdown().split('\n')
-  t.ok(rows.includes('| `port` | `PORT` | The port to listen at; 0 for any that is free. | a whole number from 0 to 65535 | `8080` |'))
+  t.ok(rows.includes('| `port` | `PORT` | The port to listen at; 0 for any that is free. '
+    + '| a whole number from 0 to 65535 | `8080` |'))
   for (const [variable, { secret }] of settingsByVariable()) {
     t.ok(rows.some((row) => row.includes(`\`${variable}\``)), variable)
     if (secret === true) t.ok(rows.some((row) => row.includes(`\`${variable}_FILE\``)), `${variable}_FILE`)
@@ -44,7 +45,10 @@ t.test('the schema for editors has the same names, and asks for the same ones', 
         type: 'array',
         items: {
           additionalProperties: false, required: ['url'],
-          properties: { credential: { oneOf: [{ properties: { kind: { const: 'client-secret' }, secret: { type: 'object' } }, required: ['kind', 'tenantId', 'clientId', 'secret'] }] } },
+          properties: { credential: { oneOf: [{
+            properties: { kind: { const: 'client-secret' }, secret: { type: 'object' } },
+            required: ['kind', 'tenantId', 'clientId', 'secret'],
+          }] } },
         },
       },
     },

@@ -9,20 +9,31 @@ import t from 'tap'
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 t.test('serve with wrong settings says all faults on stderr, and ends with status 1', async t => {
-  const { status, stdout, stderr } = await gateway(t.testdir(), ['serve'], { DYNAMICS_URL: 'https://make.powerapps.com/environments/1/home', PORT: 'x', AZURE_TENANT_ID: 'contoso.com' })
+  const { status, stdout, stderr } = await gateway(t.testdir(), ['serve'], {
+    DYNAMICS_URL: 'https://make.powerapps.com/environments/1/home', PORT: 'x', AZURE_TENANT_ID: 'contoso.com',
+  })
 
   t.equal(status, 1)
   t.equal(stdout, '')
   t.match(stderr, /^The settings have \d faults:\n/)
-  for (const fault of [/ {2}- DYNAMICS_URL is the maker portal/, / {2}- PORT is not a whole number/, / {2}- AZURE_CLIENT_ID is missing/, / {2}- AZURE_CLIENT_SECRET is missing/]) t.match(stderr, fault)
+  for (const fault of [
+    / {2}- DYNAMICS_URL is the maker portal/, / {2}- PORT is not a whole number/, / {2}- AZURE_CLIENT_ID is missing/,
+    / {2}- AZURE_CLIENT_SECRET is missing/,
+  ]) {
+    t.match(stderr, fault)
+  }
   t.notMatch(stderr, /\n {4}at /, 'no stack')
 })
 
 t.test('serve is what runs without a word, and options alone belong to it', async t => {
   const folder = t.testdir({ 'gateway.yaml': 'prot: 1' })
   t.match(await gateway(folder, [], {}), { status: 1, stderr: /DYNAMICS_URL is missing/ })
-  t.match(await gateway(folder, ['--config', 'gateway.yaml'], {}), { status: 1, stderr: /prot \(in the settings file\) is not a setting\. Did you mean port\?/ })
-  t.match(await gateway(folder, [], { GATEWAY_CONFIG: 'other.yaml' }), { status: 1, stderr: /other\.yaml cannot be read \(ENOENT\)/ })
+  t.match(await gateway(folder, ['--config', 'gateway.yaml'], {}), {
+    status: 1, stderr: /prot \(in the settings file\) is not a setting\. Did you mean port\?/,
+  })
+  t.match(await gateway(folder, [], { GATEWAY_CONFIG: 'other.yaml' }), {
+    status: 1, stderr: /other\.yaml cannot be read \(ENOENT\)/,
+  })
 })
 
 t.test('.env in the working folder is read', async t => {
@@ -31,7 +42,9 @@ t.test('.env in the working folder is read', async t => {
 })
 
 t.test('wrong settings show no secret', async t => {
-  const { stdout, stderr } = await gateway(t.testdir(), ['serve'], { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_CLIENT_SECRET: 's3cret~value', AZURE_CLIENT_ID: 'x' })
+  const { stdout, stderr } = await gateway(t.testdir(), ['serve'], {
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_CLIENT_SECRET: 's3cret~value', AZURE_CLIENT_ID: 'x',
+  })
   t.notMatch(stdout + stderr, 's3cret')
 })
 
@@ -42,7 +55,8 @@ t.test('a port that is in use is said to be, with status 1', async t => {
   const { port } = server.address() as AddressInfo
 
   const { status, stderr } = await gateway(t.testdir(), ['serve'], {
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', PORT: String(port), LOG_LEVEL: 'silent', IDENTITY_ENDPOINT: 'http://127.0.0.1:1/', IDENTITY_HEADER: 'x',
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', PORT: String(port),
+    LOG_LEVEL: 'silent', IDENTITY_ENDPOINT: 'http://127.0.0.1:1/', IDENTITY_HEADER: 'x',
   })
 
   t.equal(status, 1)
@@ -56,8 +70,12 @@ t.test('healthcheck needs no settings but where to ask', async t => {
 })
 
 /** Runs the command line in `folder` until it ends. */
-function gateway(folder: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<{ status: number | null, stdout: string, stderr: string }> {
-  const child = spawn(process.execPath, [MAIN, ...words], { cwd: join(folder), env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+function gateway(
+  folder: string, words: readonly string[], env: NodeJS.ProcessEnv,
+): Promise<{ status: number | null, stdout: string, stderr: string }> {
+  const child = spawn(process.execPath, [MAIN, ...words], {
+    cwd: join(folder), env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (text: Buffer) => { stdout += text.toString() })
   child.stderr.on('data', (text: Buffer) => { stderr += text.toString() })

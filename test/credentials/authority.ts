@@ -13,17 +13,24 @@ export interface Received {
 }
 
 /** Answers what Entra would: a token that differs each time. */
-export function gives(life: number | string = 3600, more: object = {}): (received: Received, response: ServerResponse) => void {
-  return (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: life, access_token: `token-${++count}`, ...more })
+export function gives(
+  life: number | string = 3600, more: object = {},
+): (received: Received, response: ServerResponse) => void {
+  return (_, response) =>
+    json(response, 200, { token_type: 'Bearer', expires_in: life, access_token: `token-${++count}`, ...more })
 }
 let count = 0
 
-export function json(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function json(
+  response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {},
+): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 }
 
 /** Refuses as Entra does, with `number` after AADSTS. */
-export function refuses(status: number, error: string, number: number): (received: Received, response: ServerResponse) => void {
+export function refuses(
+  status: number, error: string, number: number,
+): (received: Received, response: ServerResponse) => void {
   return (_, response) => json(response, status, {
     error, error_description: `AADSTS${number}: text that quotes s3cret. Trace ID: 1`, error_codes: [number],
     trace_id: '00000000-0000-0000-0000-000000000001', correlation_id: '00000000-0000-0000-0000-000000000002',
@@ -32,11 +39,15 @@ export function refuses(status: number, error: string, number: number): (receive
 
 /** An authority at a real socket; whatever host is asked, `dispatcher` leads to it. `behave` is how it answers now. */
 export async function startAuthority(t: Test) {
-  const authority = { behave: gives() as (received: Received, response: ServerResponse) => void, requests: [] as Received[] }
+  const authority = {
+    behave: gives() as (received: Received, response: ServerResponse) => void, requests: [] as Received[],
+  }
   const server = createServer((request, response) => {
     let body = ''
     request.setEncoding('utf8').on('data', (chunk: string) => { body += chunk }).on('end', () => {
-      const received = { method: request.method!, url: request.url!, headers: request.headers, form: new URLSearchParams(body) }
+      const received = {
+        method: request.method!, url: request.url!, headers: request.headers, form: new URLSearchParams(body),
+      }
       authority.requests.push(received)
       authority.behave(received, response)
     })

@@ -12,7 +12,10 @@ function fixture(name: string): string {
 const thumbprint = readKeyPair(readFileSync(fixture('plain.pem')), undefined).certificate.fingerprint256
 
 t.test('reads PEM and PFX files in all the ways they are encrypted', async t => {
-  for (const file of ['encrypted-pkcs8.pem', 'encrypted-pkcs1.pem', 'plain.pem', 'aes.pfx', 'aes-no-mac.pfx', 'aes-sha512.pfx', 'unencrypted.pfx', 'aes-base64.txt', 'rc2.pfx']) {
+  for (const file of [
+    'encrypted-pkcs8.pem', 'encrypted-pkcs1.pem', 'plain.pem', 'aes.pfx', 'aes-no-mac.pfx', 'aes-sha512.pfx',
+    'unencrypted.pfx', 'aes-base64.txt', 'rc2.pfx',
+  ]) {
     t.equal(readKeyPair(readFileSync(fixture(file)), PASSWORD).certificate.fingerprint256, thumbprint, file)
   }
   for (const file of ['plain.pem', 'aes-empty.pfx', '3des-empty.pfx']) {
@@ -48,11 +51,16 @@ t.test('says what is wrong with a file, and what to do', async t => {
     t.throws(() => readKeyPair(readFileSync(fixture(file)), password), sentence, `${file} ${password}`)
   }
   const pem = readFileSync(fixture('plain.pem'), 'utf8')
-  const [certificate, key] = [pem.slice(0, pem.indexOf('-----BEGIN PRIVATE')), pem.slice(pem.indexOf('-----BEGIN PRIVATE'))]
+  const [certificate, key] = [
+    pem.slice(0, pem.indexOf('-----BEGIN PRIVATE')), pem.slice(pem.indexOf('-----BEGIN PRIVATE')),
+  ]
   t.throws(() => readKeyPair(Buffer.from(certificate), undefined), /no private key/)
   t.throws(() => readKeyPair(Buffer.from(key), undefined), /no certificate/)
   t.throws(() => readKeyPair(Buffer.from(certificate.replace(/\n[A-Za-z0-9+/]{40}/, '\n') + key), undefined), /damaged/)
-  t.throws(() => readKeyPair(Buffer.from(certificate + key.replace(/\n[A-Za-z0-9+/]{40}/, '\n')), undefined), /damaged or of an unknown form/)
+  t.throws(
+    () => readKeyPair(Buffer.from(certificate + key.replace(/\n[A-Za-z0-9+/]{40}/, '\n')), undefined),
+    /damaged or of an unknown form/,
+  )
 })
 
 t.test('a PFX file that is cut or altered is a fault, never a crash or an endless loop', async t => {
@@ -92,13 +100,17 @@ function toBer(der: Buffer): Buffer {
   const [type, explicit] = children(inside(contentInfo!))
   const data = inside(inside(explicit!))
   const half = Math.floor(data.length / 2)
-  const piece = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0x04, 0x82, bytes.length >> 8, bytes.length & 0xff]), bytes])
-  const octets = Buffer.concat([Buffer.from([0x24, 0x80]), piece(data.subarray(0, half)), piece(data.subarray(half)), end])
+  const piece = (bytes: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([0x04, 0x82, bytes.length >> 8, bytes.length & 0xff]), bytes])
+  const octets =
+    Buffer.concat([Buffer.from([0x24, 0x80]), piece(data.subarray(0, half)), piece(data.subarray(half)), end])
   const content = Buffer.concat([Buffer.from([0x30, 0x80]), type!, Buffer.from([0xa0, 0x80]), octets, end, end])
   return Buffer.concat([Buffer.from([0x30, 0x80]), version!, content, mac!, end])
 }
 
 function sizeAt(bytes: Buffer, at: number): { start: number, length: number } {
   const first = bytes[at + 1]!
-  return first < 0x80 ? { start: at + 2, length: first } : { start: at + 2 + (first & 0x7f), length: bytes.readUIntBE(at + 2, first & 0x7f) }
+  return first < 0x80
+    ? { start: at + 2, length: first }
+    : { start: at + 2 + (first & 0x7f), length: bytes.readUIntBE(at + 2, first & 0x7f) }
 }

@@ -38,7 +38,9 @@ t.test('signs an assertion with PS256 that the certificate verifies', async t =>
   const form = authority.requests[0]!.form
   t.equal(form.get('client_assertion_type'), 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
   const leaf = leafOf('plain.pem')
-  const { payload, protectedHeader } = await jwtVerify(form.get('client_assertion')!, await importX509(leaf.toString(), 'PS256'), {
+  const { payload, protectedHeader } = await jwtVerify(form.get('client_assertion')!, await importX509(
+    leaf.toString(), 'PS256',
+  ), {
     issuer: CLIENT_ID, subject: CLIENT_ID, audience: `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`,
   })
   t.match(protectedHeader, { alg: 'PS256', 'x5t#S256': createHash('sha256').update(leaf.raw).digest('base64url') })
@@ -47,7 +49,9 @@ t.test('signs an assertion with PS256 that the certificate verifies', async t =>
 })
 
 t.test('every request has an assertion of its own', async t => {
-  const { authority, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'), AZURE_CLIENT_CERTIFICATE_PASSWORD: 'pässword' })
+  const { authority, credential } = await credentialFor(t, {
+    AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'), AZURE_CLIENT_CERTIFICATE_PASSWORD: 'pässword',
+  })
   await credential.authorization()
   credential.reload()
   await until(() => credential.state().renewals === 2)
@@ -55,10 +59,15 @@ t.test('every request has an assertion of its own', async t => {
 })
 
 t.test('sends the chain where the registration trusts a subject name', async t => {
-  const { authority, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('chain.pem'), AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: 'true' })
+  const { authority, credential } = await credentialFor(t, {
+    AZURE_CLIENT_CERTIFICATE_PATH: fixture('chain.pem'), AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: 'true',
+  })
   await credential.authorization()
   const { x5c } = decodeProtectedHeader(authority.requests[0]!.form.get('client_assertion')!)
-  t.same(x5c?.map((one) => new X509Certificate(Buffer.from(one, 'base64')).subject), ['CN=gateway.contoso.example', 'CN=gateway test authority'])
+  t.same(
+    x5c?.map((one) => new X509Certificate(Buffer.from(one, 'base64')).subject),
+    ['CN=gateway.contoso.example', 'CN=gateway test authority'],
+  )
 })
 
 t.test('logs the thumbprint that the portal shows, and the end', async t => {
@@ -70,7 +79,9 @@ t.test('logs the thumbprint that the portal shows, and the end', async t => {
 })
 
 t.test('a file that cannot be used is 502, and the log says what to do', async t => {
-  const { log, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'), AZURE_CLIENT_CERTIFICATE_PASSWORD: 'wr0ng' })
+  const { log, credential } = await credentialFor(t, {
+    AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'), AZURE_CLIENT_CERTIFICATE_PASSWORD: 'wr0ng',
+  })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(log.lines.at(-1), { level: 'error', sentence: /password does not fit/ })
   t.notMatch(JSON.stringify(log.lines), /wr0ng/)
@@ -99,7 +110,8 @@ t.test('a certificate is swapped under load without a failed request', async t =
     }
   })()
   copyFileSync(fixture('chain.pem'), `${dir}/now.pem`)
-  const used = (): boolean => decodeProtectedHeader(authority.requests.at(-1)!.form.get('client_assertion')!)['x5t#S256'] !== undefined
+  const used = (): boolean =>
+    decodeProtectedHeader(authority.requests.at(-1)!.form.get('client_assertion')!)['x5t#S256'] !== undefined
     && authority.requests.some(({ form }) => decodeProtectedHeader(form.get('client_assertion')!)['x5t#S256']
       !== decodeProtectedHeader(authority.requests[0]!.form.get('client_assertion')!)['x5t#S256'])
   await until(used)

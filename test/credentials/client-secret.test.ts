@@ -50,17 +50,24 @@ t.test('a private authority is found by its metadata, port and all', async t => 
   const { authority, credential } = await credentialFor(t, { AZURE_AUTHORITY_HOST: 'https://localhost:8443' })
   authority.behave = (received, response) => {
     const base = 'https://localhost:8443/11111111-1111-1111-1111-111111111111'
-    if (received.method === 'GET') return json(response, 200, { issuer: base, token_endpoint: `${base}/token`, authorization_endpoint: `${base}/auth`, jwks_uri: `${base}/keys` })
+    if (received.method === 'GET') return json(response, 200, {
+      issuer: base, token_endpoint: `${base}/token`, authorization_endpoint: `${base}/auth`, jwks_uri: `${base}/keys`,
+    })
     gives()(received, response)
   }
   t.match(await credential.authorization(), /^Bearer token-/)
-  t.match(authority.requests, [{ method: 'GET', url: /openid-configuration/ }, { method: 'POST', url: /\/token/, headers: { host: 'localhost:8443' } }])
+  t.match(authority.requests, [
+    { method: 'GET', url: /openid-configuration/ },
+    { method: 'POST', url: /\/token/, headers: { host: 'localhost:8443' } },
+  ])
 })
 
 t.test('credentials are never sent without TLS, even when the metadata says so', async t => {
   const { authority, credential, log } = await credentialFor(t, { AZURE_AUTHORITY_HOST: 'https://localhost:8443' })
   authority.behave = (_, response) => json(response, 200, {
-    issuer: 'https://localhost:8443/x', token_endpoint: 'http://localhost:8443/token', authorization_endpoint: 'https://localhost:8443/auth',
+    issuer: 'https://localhost:8443/x',
+    token_endpoint: 'http://localhost:8443/token',
+    authorization_endpoint: 'https://localhost:8443/auth',
     jwks_uri: 'https://localhost:8443/keys',
   })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
@@ -78,22 +85,39 @@ t.test('a redirect is not followed', async t => {
 t.test('whatever way the authority fails, the caller gets 503 and the log one sentence without secrets', async t => {
   const ways: Record<string, (received: Received, response: import('node:http').ServerResponse) => void> = {
     'reset': (_, response) => response.destroy(),
-    'breaks off': (_, response) => { response.writeHead(200, { 'content-length': '500' }).write('{"access'); setTimeout(() => response.destroy(), 20) },
+    'breaks off': (_, response) => {
+      response.writeHead(200, { 'content-length': '500' }).write('{"access')
+      setTimeout(() => response.destroy(), 20)
+    },
     '500 without JSON': (_, response) => response.writeHead(500).end('boom'),
     '500 with JSON': (_, response) => json(response, 500, { error: 'server_error' }),
     '503 with JSON and nothing in it': (_, response) => json(response, 503, {}),
-    '429': (_, response) => json(response, 429, { error: 'temporarily_unavailable', error_codes: [90055] }, { 'retry-after': '7' }),
+    '429': (_, response) => json(
+      response, 429, { error: 'temporarily_unavailable', error_codes: [90055] }, { 'retry-after': '7' },
+    ),
     'HTML': (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>'),
-    'HTML 502': (_, response) => response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway</html>'),
+    'HTML 502': (_, response) => response.writeHead(
+      502, { 'content-type': 'text/html' },
+    ).end('<html>bad gateway</html>'),
     'empty': (_, response) => response.writeHead(200).end(),
     'null': (_, response) => json(response, 200, null),
     'a list': (_, response) => json(response, 200, []),
-    'garbage': (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"access_token": '),
+    'garbage': (_, response) => response.writeHead(
+      200, { 'content-type': 'application/json' },
+    ).end('{"access_token": '),
     'no token': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600 }),
-    'an empty token': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600, access_token: '' }),
-    'a token that is no text': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600, access_token: { a: 1 } }),
-    'a token with a line break': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600, access_token: 'a\r\nx: y' }),
-    'a token of another type': (_, response) => json(response, 200, { token_type: 'mac', expires_in: 3600, access_token: 'abc' }),
+    'an empty token': (_, response) => json(response, 200, {
+      token_type: 'Bearer', expires_in: 3600, access_token: '',
+    }),
+    'a token that is no text': (_, response) => json(response, 200, {
+      token_type: 'Bearer', expires_in: 3600, access_token: { a: 1 },
+    }),
+    'a token with a line break': (_, response) => json(response, 200, {
+      token_type: 'Bearer', expires_in: 3600, access_token: 'a\r\nx: y',
+    }),
+    'a token of another type': (_, response) => json(response, 200, {
+      token_type: 'mac', expires_in: 3600, access_token: 'abc',
+    }),
     'too much': (_, response) => response.writeHead(200).end('x'.repeat(2_000_000)),
     'hangs': () => {},
     'a page instead of a 404': (_, response) => response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
@@ -101,10 +125,16 @@ t.test('whatever way the authority fails, the caller gets 503 and the log one se
   for (const [way, behave] of Object.entries(ways)) {
     const { authority, credential, log } = await credentialFor(t, { TOKEN_TIMEOUT: way === 'hangs' ? '200ms' : '3s' })
     authority.behave = behave
-    await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503 }, way)
+    await t.rejects(
+      credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503 }, way,
+    )
     const line = log.lines.at(-1)!
     t.match(line, { level: 'warn', sentence: /^no access token: .+\./ }, way)
-    t.notMatch(inspect([line, await Promise.resolve(credential.authorization()).catch((error: unknown) => error)], { depth: 9 }), /s3cret/, way)
+    t.notMatch(
+      inspect([line, await Promise.resolve(credential.authorization()).catch((error: unknown) => error)], { depth: 9 }),
+      /s3cret/,
+      way,
+    )
     credential.close()
   }
 })
@@ -134,10 +164,16 @@ t.test('a failure does not block the next attempt', async t => {
 t.test('a refused secret is 502, and the log explains Microsoft\'s number without its text', async t => {
   const { authority, credential, log } = await credentialFor(t)
   authority.behave = refuses(401, 'invalid_client', 7000215)
-  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED', statusCode: 502 })
+  await t.rejects(credential.authorization() as Promise<string>, {
+    code: 'GATEWAY_CREDENTIAL_REJECTED', statusCode: 502,
+  })
 
   const line = log.lines.at(-1)!
-  t.match(line, { level: 'error', facts: { aadsts: 7000215, status: 401, error: 'invalid_client' }, sentence: /secret is wrong \(AADSTS7000215\).*Value/ })
+  t.match(line, {
+    level: 'error',
+    facts: { aadsts: 7000215, status: 401, error: 'invalid_client' },
+    sentence: /secret is wrong \(AADSTS7000215\).*Value/,
+  })
   t.notMatch(inspect(line, { depth: 9 }), /s3cret|text that quotes/)
 })
 
@@ -165,7 +201,9 @@ t.test('a new secret that is refused is ignored, and the old one stays in use', 
   const { authority, credential, log } = await credentialFor(t, { AZURE_CLIENT_SECRET_FILE: file })
   await credential.authorization()
   authority.behave = (received, response) => {
-    (received.form.get('client_secret') === 'good' ? gives() : refuses(401, 'invalid_client', 7000215))(received, response)
+    (received.form.get('client_secret') === 'good' ? gives() : refuses(401, 'invalid_client', 7000215))(
+      received, response,
+    )
   }
   for (const bad of ['bad', '']) {
     const before = credential.state().renewals
@@ -180,7 +218,9 @@ t.test('a new secret that is refused is ignored, and the old one stays in use', 
 t.test('kind, tenant, client id and authority are logged at start, and nothing secret', async t => {
   const { log } = await credentialFor(t)
   t.same(log.lines[0]!.facts, {
-    kind: 'client-secret', tenant: '11111111-1111-1111-1111-111111111111', clientId: '22222222-2222-2222-2222-222222222222',
+    kind: 'client-secret',
+    tenant: '11111111-1111-1111-1111-111111111111',
+    clientId: '22222222-2222-2222-2222-222222222222',
     authority: 'https://login.microsoftonline.com',
   })
   t.notMatch(inspect(targetOf(), { depth: 9, showHidden: true }), /s3cret/)
@@ -190,17 +230,25 @@ t.test('what MSAL itself complains of is told by its code alone', async t => {
   // The settings refuse this tenant.
   const target = targetOf()
   const { dispatcher } = await startAuthority(t)
-  const credential = connectCredential({ ...target, credential: { ...target.credential, tenantId: 'common' } as Target['credential'] }, { agent: dispatcher, log: memoryLog() })
+  const credential = connectCredential(
+    { ...target, credential: { ...target.credential, tenantId: 'common' } as Target['credential'] },
+    { agent: dispatcher, log: memoryLog() },
+  )
   t.teardown(credential.close)
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.match(credential.state().trouble, /\(missing_tenant_id_error\).*AZURE_TENANT_ID/)
 })
 
 t.test('an authority may answer Retry-After as a date, and nonsense counts for nothing', async t => {
-  for (const [value, least, most] of [[new Date(Date.now() + 9500).toUTCString(), 7, 10], ['soon', 1, 1], ['-5', 1, 1], [new Date(0).toUTCString(), 1, 1]] as const) {
+  for (const [value, least, most] of [
+    [new Date(Date.now() + 9500).toUTCString(), 7, 10], ['soon', 1, 1], ['-5', 1, 1], [new Date(0).toUTCString(), 1, 1],
+  ] as const) {
     const { authority, credential } = await credentialFor(t)
-    authority.behave = (_, response) => json(response, 503, { error: 'temporarily_unavailable' }, { 'retry-after': value })
-    const error: { retryAfter: number } = await Promise.resolve(credential.authorization()).then(() => { throw new Error('no failure') }, (reason) => reason)
+    authority.behave = (_, response) =>
+      json(response, 503, { error: 'temporarily_unavailable' }, { 'retry-after': value })
+    const error: { retryAfter: number } = await Promise
+      .resolve(credential.authorization())
+      .then(() => { throw new Error('no failure') }, (reason) => reason)
     t.ok(error.retryAfter >= least && error.retryAfter <= most, `${value}: ${error.retryAfter}`)
   }
 })

@@ -14,11 +14,15 @@ async function personFor(t: Test, env: Record<string, string> = {}) {
   const authority = await startAuthority(t)
   const log = memoryLog()
   const variables = {
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+    AZURE_TENANT_ID: TENANT,
+    AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
     CREDENTIAL: 'delegated', XDG_STATE_HOME: t.testdir({}), AZURE_AUTHORITY_HOST: 'https://idp.test:8443', ...env,
   }
   const [target] = loadSettings(variables, undefined).targets
-  const kept = keptSignIn({ authorityHost: 'https://idp.test:8443', tenantId: TENANT, clientId: variables.AZURE_CLIENT_ID }, variables)
+  const kept = keptSignIn(
+    { authorityHost: 'https://idp.test:8443', tenantId: TENANT, clientId: variables.AZURE_CLIENT_ID }, variables,
+  )
   const credential = connectCredential(target!, { agent: authority.dispatcher, log, env: variables })
   t.teardown(credential.close)
   return { authority, log, kept, credential }
@@ -28,19 +32,23 @@ const metadata = { authorization_endpoint: 'https://idp.test:8443/auth', token_e
 
 t.test('renews with the refresh token that is kept, and keeps the next one', async t => {
   const { authority, kept, credential } = await personFor(t, { AZURE_CLIENT_SECRET: 's3cret' })
-  authority.behave = ({ method }, response) => json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, refresh_token: 'second' })
+  authority.behave = ({ method }, response) => json(response, 200, method === 'GET' ? metadata : {
+    access_token: 'person', expires_in: 600, refresh_token: 'second',
+  })
   kept.write({ id: '1', refreshToken: 'first', userName: 'ada' })
 
   t.equal(await credential.authorization(), 'Bearer person')
   t.match(Object.fromEntries(authority.requests[1]!.form), {
-    grant_type: 'refresh_token', refresh_token: 'first', client_secret: 's3cret', scope: 'https://contoso.crm4.dynamics.com/.default',
+    grant_type: 'refresh_token', refresh_token: 'first', client_secret: 's3cret',
+    scope: 'https://contoso.crm4.dynamics.com/.default',
   })
   t.same(kept.read(), { id: '1', refreshToken: 'second', userName: 'ada' })
 })
 
 t.test('a sign-in while the gateway runs is seen', async t => {
   const { authority, kept, credential } = await personFor(t)
-  authority.behave = ({ method }, response) => json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, id_token: 'nonsense' })
+  authority.behave = ({ method }, response) =>
+    json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, id_token: 'nonsense' })
   await t.rejects(credential.authorization() as Promise<string>)
   kept.write({ id: '1', refreshToken: 'first' })
   credential.reload()
@@ -99,7 +107,9 @@ t.test('a renewed sign-in that cannot be kept, or read again, is logged, and the
 
   credential.reload()
   await until(() => credential.state().failures === 1)
-  t.match(log.lines.findLast(({ level }) => level === 'warn'), { facts: { code: 'EISDIR' }, sentence: /cannot be read/ })
+  t.match(log.lines.findLast(({ level }) => level === 'warn'), {
+    facts: { code: 'EISDIR' }, sentence: /cannot be read/,
+  })
   t.equal(credential.authorization(), 'Bearer person')
 })
 
@@ -114,7 +124,9 @@ t.test('environments that share a sign-in take turns with its refresh token, and
     setTimeout(() => json(response, 200, { access_token: 'person', expires_in: 600, refresh_token: valid }), 30)
   }
   const variables = {
-    DYNAMICS_URL: 'https://fabrikam.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
+    DYNAMICS_URL: 'https://fabrikam.crm4.dynamics.com',
+    AZURE_TENANT_ID: TENANT,
+    AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
     CREDENTIAL: 'delegated', AZURE_AUTHORITY_HOST: 'https://idp.test:8443',
   }
   const other = connectCredential(loadSettings(variables, undefined).targets[0]!, {

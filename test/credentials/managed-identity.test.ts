@@ -8,25 +8,36 @@ import { json, memoryLog, startAuthority } from './authority.ts'
 
 const CLIENT_ID = '22222222-2222-2222-2222-222222222222'
 
-async function identityFor(t: Test, env: Record<string, string>, clientId?: string, settings: Record<string, string> = {}) {
+async function identityFor(
+  t: Test, env: Record<string, string>, clientId?: string, settings: Record<string, string> = {},
+) {
   const authority = await startAuthority(t)
   const [target] = loadSettings({
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', ...settings, ...(clientId === undefined ? {} : { AZURE_CLIENT_ID: clientId }),
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+    ...settings,
+    ...(clientId === undefined ? {} : { AZURE_CLIENT_ID: clientId }),
   }, undefined).targets
   const log = memoryLog()
   const credential = connectCredential(target!, { agent: authority.dispatcher, log, env })
   t.teardown(credential.close)
-  const ask = () => { const [request] = authority.requests; return { ...request!, query: Object.fromEntries(new URL(request!.url, 'http://x').searchParams) } }
+  const ask = () => {
+    const [request] = authority.requests
+    return { ...request!, query: Object.fromEntries(new URL(request!.url, 'http://x').searchParams) }
+  }
   return { authority, log, credential, ask }
 }
 
 t.test('a virtual machine: asks the metadata service', async t => {
   const { authority, credential, ask } = await identityFor(t, {})
-  authority.behave = (_, response) => json(response, 200, { access_token: 'vm', expires_in: '3599', token_type: 'Bearer', resource: 'x', refresh_in: '1800' })
+  authority.behave = (_, response) => json(response, 200, {
+    access_token: 'vm', expires_in: '3599', token_type: 'Bearer', resource: 'x', refresh_in: '1800',
+  })
   t.equal(await credential.authorization(), 'Bearer vm')
 
   t.match(ask(), {
-    method: 'GET', url: /^\/metadata\/identity\/oauth2\/token\?/, headers: { metadata: 'true', host: '169.254.169.254' },
+    method: 'GET',
+    url: /^\/metadata\/identity\/oauth2\/token\?/,
+    headers: { metadata: 'true', host: '169.254.169.254' },
     query: { 'api-version': '2018-02-01', resource: 'https://contoso.crm4.dynamics.com' },
   })
   t.equal(ask().query['client_id'], undefined)
@@ -34,8 +45,11 @@ t.test('a virtual machine: asks the metadata service', async t => {
 })
 
 t.test('a user-assigned identity is asked for by its client id', async t => {
-  const { authority, credential, ask, log } = await identityFor(t, { AZURE_POD_IDENTITY_AUTHORITY_HOST: 'http://imds.test/' }, CLIENT_ID)
-  authority.behave = (_, response) => json(response, 200, { access_token: 'vm', expires_in: '3599', token_type: 'Bearer', client_id: CLIENT_ID })
+  const { authority, credential, ask, log } = await identityFor(
+    t, { AZURE_POD_IDENTITY_AUTHORITY_HOST: 'http://imds.test/' }, CLIENT_ID,
+  )
+  authority.behave = (_, response) =>
+    json(response, 200, { access_token: 'vm', expires_in: '3599', token_type: 'Bearer', client_id: CLIENT_ID })
   await credential.authorization()
   t.match(ask(), { headers: { host: 'imds.test' }, query: { client_id: CLIENT_ID } })
   t.same(log.lines[0]!.facts, { kind: 'managed-identity', clientId: CLIENT_ID })
@@ -43,30 +57,40 @@ t.test('a user-assigned identity is asked for by its client id', async t => {
 
 t.test('a token of another identity than the one asked for is not used', async t => {
   const { authority, credential } = await identityFor(t, {}, CLIENT_ID)
-  authority.behave = (_, response) => json(response, 200, { access_token: 'vm', expires_in: '3599', client_id: '33333333-3333-3333-3333-333333333333' })
+  authority.behave = (_, response) =>
+    json(response, 200, { access_token: 'vm', expires_in: '3599', client_id: '33333333-3333-3333-3333-333333333333' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
 })
 
 t.test('App Service and Container Apps: asks their end point, whose answer names the moment of the end', async t => {
-  const { authority, credential, ask } = await identityFor(t, { IDENTITY_ENDPOINT: 'http://127.0.0.1:41741/msi/token/', IDENTITY_HEADER: 'h3ader' })
+  const { authority, credential, ask } = await identityFor(t, {
+    IDENTITY_ENDPOINT: 'http://127.0.0.1:41741/msi/token/', IDENTITY_HEADER: 'h3ader',
+  })
   authority.behave = (_, response) => json(response, 200, {
     access_token: 'app', expires_on: String(Math.floor(Date.now() / 1000) + 1000), token_type: 'Bearer', resource: 'x',
   })
   t.equal(await credential.authorization(), 'Bearer app')
-  t.match(ask(), { url: /^\/msi\/token\/\?/, headers: { 'x-identity-header': 'h3ader' }, query: { 'api-version': '2019-08-01' } })
+  t.match(ask(), {
+    url: /^\/msi\/token\/\?/, headers: { 'x-identity-header': 'h3ader' }, query: { 'api-version': '2019-08-01' },
+  })
   t.ok(credential.state().validFor > 900_000 && credential.state().validFor < 1_000_000)
 })
 
 t.test('Azure Arc: answers the agent\'s challenge only with the agent\'s own file', async t => {
   const dir = t.testdir({ 'a.key': 'k3y', 'big.key': 'x'.repeat(5000), 'a.txt': 'no' })
   t.equal(arcChallengeAnswer(`Basic realm=${dir}/a.key`, dir), 'Basic k3y')
-  for (const challenge of [undefined, 'Bearer', `Basic realm=${dir}/a.txt`, `Basic realm=${dir}/../x.key`, 'Basic realm=/etc/shadow.key', 'Basic realm=relative.key']) {
+  for (const challenge of [
+    undefined, 'Bearer', `Basic realm=${dir}/a.txt`, `Basic realm=${dir}/../x.key`, 'Basic realm=/etc/shadow.key',
+    'Basic realm=relative.key',
+  ]) {
     t.throws(() => arcChallengeAnswer(challenge, dir), { refused: true, message: /not its own/ }, String(challenge))
   }
   t.throws(() => arcChallengeAnswer(`Basic realm=${dir}/big.key`, dir), /EFBIG/)
   t.throws(() => arcChallengeAnswer(`Basic realm=${dir}/none.key`, dir), /ENOENT.*himds/)
 
-  const { authority, credential, ask } = await identityFor(t, { IDENTITY_ENDPOINT: 'http://127.0.0.1:40342/metadata/identity/oauth2/token', IMDS_ENDPOINT: 'http://127.0.0.1:40342' })
+  const { authority, credential, ask } = await identityFor(t, {
+    IDENTITY_ENDPOINT: 'http://127.0.0.1:40342/metadata/identity/oauth2/token', IMDS_ENDPOINT: 'http://127.0.0.1:40342',
+  })
   authority.behave = (_, response) => json(response, 401, {}, { 'www-authenticate': 'Basic realm=/etc/passwd' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(ask(), { headers: { metadata: 'true' }, query: { 'api-version': '2020-06-01' } })
@@ -75,7 +99,8 @@ t.test('Azure Arc: answers the agent\'s challenge only with the agent\'s own fil
 
 t.test('a machine without that identity is told apart from one that is not in Azure', async t => {
   const none = await identityFor(t, {})
-  none.authority.behave = (_, response) => json(response, 400, { error: 'invalid_request', error_description: 'Identity not found' })
+  none.authority.behave = (_, response) =>
+    json(response, 400, { error: 'invalid_request', error_description: 'Identity not found' })
   await t.rejects(none.credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(none.credential.state().trouble, /no such managed identity.*Azure portal/)
 
@@ -95,7 +120,10 @@ t.test('a machine without that identity is told apart from one that is not in Az
 })
 
 t.test('platforms that are not supported say so', async t => {
-  for (const env of [{ MSI_ENDPOINT: 'http://localhost:1' }, { IDENTITY_ENDPOINT: 'http://localhost:1', IDENTITY_HEADER: 'x', IDENTITY_SERVER_THUMBPRINT: 'y' }]) {
+  for (const env of [
+    { MSI_ENDPOINT: 'http://localhost:1' },
+    { IDENTITY_ENDPOINT: 'http://localhost:1', IDENTITY_HEADER: 'x', IDENTITY_SERVER_THUMBPRINT: 'y' },
+  ]) {
     const { credential } = await identityFor(t, env as Record<string, string>)
     await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
     t.match(credential.state().trouble, /not supported/)

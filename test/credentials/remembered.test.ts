@@ -16,7 +16,9 @@ function failure(what: string, refused: boolean, facts: FailureFacts = {}): Auth
 }
 
 /** A clock that the test sets; timers run on the real one. */
-function handClock(): Clock & { pass: (milliseconds: number) => void, set: (milliseconds: number) => void, sleep: (milliseconds: number) => void } {
+function handClock(): Clock & {
+  pass: (milliseconds: number) => void, set: (milliseconds: number) => void, sleep: (milliseconds: number) => void,
+} {
   const now = { steady: 1000, wall: 1_000_000, boot: 5000 }
   return {
     steady: () => now.steady, wall: () => now.wall, sinceBoot: () => now.boot,
@@ -93,7 +95,9 @@ t.test('a failure is shared by all who wait, and tells when to come again', asyn
   const all = await Promise.allSettled(Array.from({ length: 50 }, () => store.authorization()))
 
   t.equal(entra.asked, 1)
-  for (const one of all) t.match(one, { status: 'rejected', reason: { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503, retryAfter: 1 } })
+  for (const one of all) {
+    t.match(one, { status: 'rejected', reason: { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503, retryAfter: 1 } })
+  }
 })
 
 t.test('while the store leaves the authority alone, callers are told at once', async t => {
@@ -102,7 +106,11 @@ t.test('while the store leaves the authority alone, callers are told at once', a
   const store = storeFor(t, entra.fetch)
   await t.rejects(store.authorization() as Promise<string>)
 
-  await t.rejects(store.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 60 }, 'Retry-After is obeyed up to a minute')
+  await t.rejects(
+    store.authorization() as Promise<string>,
+    { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 60 },
+    'Retry-After is obeyed up to a minute',
+  )
   t.equal(entra.asked, 1)
   t.equal(store.state().trouble, 'Asked too often. So it is. Wait.')
 })
@@ -145,7 +153,9 @@ t.test('after a long outage the first callers find a token again within two seco
     await t.rejects(async () => store.authorization(), { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
     clock.pass(1000)
   }
-  t.ok(entra.asked > 20 && entra.asked <= 60, `the authority is asked every other second meanwhile: ${entra.asked} times`)
+  t.ok(
+    entra.asked > 20 && entra.asked <= 60, `the authority is asked every other second meanwhile: ${entra.asked} times`,
+  )
   entra.trouble = undefined
   await Promise.resolve(store.authorization()).catch(() => undefined)
   clock.pass(2000)

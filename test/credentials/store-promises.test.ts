@@ -16,7 +16,10 @@ type Happening =
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constant('time passes' as const), ms: fc.integer({ min: 0, max: 200_000 }) }),
-  fc.record({ kind: fc.constant('authority' as const), gives: fc.oneof(fc.integer({ min: 1, max: 4000 }), fc.constantFrom('nothing' as const, 'refusal' as const)) }),
+  fc.record({
+    kind: fc.constant('authority' as const),
+    gives: fc.oneof(fc.integer({ min: 1, max: 4000 }), fc.constantFrom('nothing' as const, 'refusal' as const)),
+  }),
   fc.record({ kind: fc.constant('requests' as const), count: fc.integer({ min: 1, max: 20 }) }),
   fc.constant({ kind: 'Dynamics refuses' as const }),
   fc.constant({ kind: 'reload' as const }),
@@ -49,12 +52,18 @@ t.test('no request gets a token that is over, one fetch runs at a time, and ever
           case 'reload': store.reload(); break
           case 'Dynamics refuses': store.discard(last); break
           case 'requests': {
-            const outcomes = await Promise.allSettled(Array.from({ length: one.count }, async () => store.authorization()))
+            const outcomes =
+              await Promise.allSettled(Array.from({ length: one.count }, async () => store.authorization()))
             for (const outcome of outcomes) {
               if (outcome.status === 'rejected') {
-                const { code, statusCode, retryAfter } = outcome.reason as { code: string, statusCode: number, retryAfter?: number }
+                const { code, statusCode, retryAfter } = outcome.reason as {
+                  code: string, statusCode: number, retryAfter?: number,
+                }
                 if (code === 'GATEWAY_CREDENTIAL_REJECTED' && statusCode === 502) continue
-                if (code === 'GATEWAY_TOKEN_UNAVAILABLE' && statusCode === 503 && retryAfter !== undefined && retryAfter >= 1) continue
+                if (
+                  code === 'GATEWAY_TOKEN_UNAVAILABLE' && statusCode === 503 && retryAfter !== undefined
+                    && retryAfter >= 1
+                ) continue
                 throw outcome.reason
               }
               if ((ends.get(outcome.value) ?? 0) <= now) throw new Error(`${outcome.value} was over`)

@@ -21,16 +21,25 @@ t.test('short and odd lives', t => {
   t.same(lifeOf(token(2), 5000, 0).servedFor, 1700, 'a slow answer does not make it useless')
   t.same(lifeOf(token(0.1), 0, 0).renewAfter, 500)
   for (const odd of [undefined, NaN, 0, -5]) t.equal(lifeOf(token(odd), 0, 0).servedFor, 57_000, String(odd))
-  for (const long of [Infinity, 1e12]) t.equal(lifeOf(token(long), 0, 0).servedFor, 24 * 3_600_000 - 10_000, String(long))
+  for (const long of [Infinity, 1e12]) {
+    t.equal(lifeOf(token(long), 0, 0).servedFor, 24 * 3_600_000 - 10_000, String(long))
+  }
   t.end()
 })
 
 t.test('an authority that is unwell is asked after 1 s, doubling to 30 s; one that refused, after 30 s, doubling to two minutes', t => {
   const failure = (refused: boolean, retryAfter?: number) =>
     new AuthorityFailure({ what: '', why: '', todo: '' }, refused, retryAfter === undefined ? {} : { retryAfter })
-  t.same([1, 2, 3, 4, 5, 6, 7, 100].map((attempt) => backOff(failure(false), attempt, 0) / 1000), [1, 2, 4, 8, 16, 30, 30, 30])
+  t.same(
+    [1, 2, 3, 4, 5, 6, 7, 100].map((attempt) => backOff(failure(false), attempt, 0) / 1000),
+    [1, 2, 4, 8, 16, 30, 30, 30],
+  )
   t.same([1, 2, 3, 4].map((attempt) => backOff(failure(true), attempt, 0) / 1000), [30, 60, 120, 120])
-  t.same([1, 2, 3, 100].map((attempt) => backOffWhileNeeded(failure(false), attempt, 0) / 1000), [1, 2, 2, 2], 'while callers need a token')
+  t.same(
+    [1, 2, 3, 100].map((attempt) => backOffWhileNeeded(failure(false), attempt, 0) / 1000),
+    [1, 2, 2, 2],
+    'while callers need a token',
+  )
   t.equal(backOffWhileNeeded(failure(true), 1, 0), 30_000, 'a refusal is a refusal')
   t.equal(backOffWhileNeeded(failure(false, 7000), 3, 0), 7000, 'Retry-After')
   t.equal(backOff(failure(false), 1, 1), 800, 'a fifth less at most')

@@ -18,7 +18,9 @@ const YEAR = 365 * 86_400_000
 /** An authority that the process trusts, and HTTPS services with certificates of its making. */
 async function authority(t: Test): Promise<{ file: string, issue: (host: string, ends: number) => Promise<Issued> }> {
   const ca = await generate([{ name: 'commonName', value: 'Test authority' }], {
-    extensions: [{ name: 'basicConstraints', cA: true, critical: true }, { name: 'keyUsage', keyCertSign: true, critical: true }],
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true }, { name: 'keyUsage', keyCertSign: true, critical: true },
+    ],
   })
   const file = join(t.testdir(), 'ca.pem')
   writeFileSync(file, ca.cert)
@@ -46,7 +48,9 @@ async function impostor(t: Test, host: string, ends: number, ca?: { key: string,
 /** What a request to each of `origins` comes to, in a process of its own. */
 async function reach(origins: readonly string[], environment: Record<string, string> = {}): Promise<string[]> {
   const script = new URL('./reach.js', import.meta.url).pathname
-  const { stdout } = await promisify(execFile)(process.execPath, [script, ...origins], { env: { ...process.env, ...environment } })
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...origins], {
+    env: { ...process.env, ...environment },
+  })
   return stdout.trim().split('\n')
 }
 
@@ -57,7 +61,9 @@ t.test('a certificate that is self-signed, expired or another host\'s gets not o
   const otherHost = await issue('evil.example', YEAR)
   const selfSigned = await impostor(t, 'localhost', YEAR)
 
-  const trusted = await reach([good, expired, otherHost, selfSigned].map(({ origin }) => origin), { NODE_EXTRA_CA_CERTS: file })
+  const trusted = await reach([good, expired, otherHost, selfSigned].map(({ origin }) => origin), {
+    NODE_EXTRA_CA_CERTS: file,
+  })
   t.equal(trusted[0], '200', 'the authority is trusted, or the rest would prove nothing')
   t.equal(trusted[1], 'GATEWAY_DYNAMICS_UNREACHABLE CERT_HAS_EXPIRED')
   t.equal(trusted[2], 'GATEWAY_DYNAMICS_UNREACHABLE ERR_TLS_CERT_ALTNAME_INVALID')
@@ -68,7 +74,9 @@ t.test('a certificate that is self-signed, expired or another host\'s gets not o
 
 t.test('a connection that offers no more than TLS 1.1 is refused', async (t) => {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }])
-  const server = createHttpsServer({ key: pems.private, cert: pems.cert, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0' })
+  const server = createHttpsServer({
+    key: pems.private, cert: pems.cert, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0',
+  })
   const origin = `https://localhost:${await listening(t, server)}`
 
   t.match(await reach([origin]), [/^GATEWAY_DYNAMICS_UNREACHABLE (ERR_SSL_|ECONNRESET)/])
@@ -95,7 +103,9 @@ t.test('goes through the network\'s proxy where one is set, and repeated headers
   const agent = createAgent({ connectTimeout: 5000, connections: 4, environment })
   t.teardown(() => agent.destroy())
 
-  const { statusCode, body } = await agent.reads.request({ origin, path: '/', method: 'GET', headers: ['prefer', 'a', 'prefer', 'b'] })
+  const { statusCode, body } = await agent.reads.request({
+    origin, path: '/', method: 'GET', headers: ['prefer', 'a', 'prefer', 'b'],
+  })
   await body.dump()
 
   t.equal(statusCode, 200)
@@ -119,7 +129,10 @@ t.test('verifies what lies beyond the proxy, which sees nothing but the name', a
   })
   const environment = { NODE_EXTRA_CA_CERTS: file, HTTPS_PROXY: `http://127.0.0.1:${await listening(t, proxy)}` }
 
-  t.same(await reach([good.origin, otherHost.origin], environment), ['200', 'GATEWAY_DYNAMICS_UNREACHABLE ERR_TLS_CERT_ALTNAME_INVALID'])
+  t.same(
+    await reach([good.origin, otherHost.origin], environment),
+    ['200', 'GATEWAY_DYNAMICS_UNREACHABLE ERR_TLS_CERT_ALTNAME_INVALID'],
+  )
   t.match(seen, /^CONNECT localhost:\d+ HTTP\/1.1\r\n/)
   t.notMatch(seen, /Bearer/)
   t.equal(otherHost.heard(), 0)
@@ -137,7 +150,9 @@ t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
   for (const proxy of [hangsUp, refuses]) {
     const environment = { https_proxy: `127.0.0.1:${await listening(t, proxy)}` }
     const agent = createAgent({ connectTimeout: 5000, connections: 4, environment })
-    await t.rejects(agent.writes.request({ origin: 'https://contoso.crm4.dynamics.com', path: '/', method: 'GET' }), /proxy/)
+    await t.rejects(
+      agent.writes.request({ origin: 'https://contoso.crm4.dynamics.com', path: '/', method: 'GET' }), /proxy/,
+    )
     await agent.destroy()
   }
   t.equal(connections, 1)

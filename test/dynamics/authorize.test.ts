@@ -43,13 +43,17 @@ t.test('a 401 is answered with one new token and the same request, body and all'
   const origin = await service(t, async (request, response) => {
     bodies.push(await received(request))
     const old = request.headers.authorization === 'Bearer old'
-    if (old) response.setHeader('www-authenticate', `Bearer error="insufficient_claims", claims="${Buffer.from(CLAIMS).toString('base64')}"`)
+    if (old) response.setHeader(
+      'www-authenticate', `Bearer error="insufficient_claims", claims="${Buffer.from(CLAIMS).toString('base64')}"`,
+    )
     answerJson(response, old ? 401 : 201, {})
   })
   const credential = fixedToken('old', 'new')
   const { send, events } = way(t, origin, {}, credential)
 
-  const answer = await send(outbound({ method: 'POST', body: Readable.from([Buffer.from('{"name":'), Buffer.from('"Fabrikam"}')]) }))
+  const answer = await send(outbound({
+    method: 'POST', body: Readable.from([Buffer.from('{"name":'), Buffer.from('"Fabrikam"}')]),
+  }))
 
   t.equal(answer.status, 201)
   t.same(bodies, ['{"name":"Fabrikam"}', '{"name":"Fabrikam"}'])
@@ -61,11 +65,15 @@ t.test('a second 401 is the gateway\'s trouble, not the caller\'s', async (t) =>
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
-    response.writeHead(401, { 'www-authenticate': 'Bearer authorization_uri=https://login.example/common, error="invalid_token"' }).end()
+    response.writeHead(
+      401, { 'www-authenticate': 'Bearer authorization_uri=https://login.example/common, error="invalid_token"' },
+    ).end()
   })
   const { send } = way(t, origin)
 
-  await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED', statusCode: 502, cause: { message: 'Dynamics 365 answered 401, invalid_token' } })
+  await t.rejects(send(outbound()), {
+    code: 'GATEWAY_TOKEN_REFUSED', statusCode: 502, cause: { message: 'Dynamics 365 answered 401, invalid_token' },
+  })
   t.equal(requests, 2)
 })
 
@@ -107,16 +115,20 @@ t.test('a body that is not at hand any more is not sent again after a 401', asyn
   const credential = fixedToken()
   const { send } = way(t, origin, { keepBody: 4 }, credential)
 
-  await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('{"name":"Fabrikam"}')]) })), { code: 'GATEWAY_TOKEN_REFUSED' })
+  await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('{"name":"Fabrikam"}')]) })), {
+    code: 'GATEWAY_TOKEN_REFUSED',
+  })
   t.equal(requests, 1)
   t.equal(credential.discarded.length, 1, 'the next request has a new token')
 })
 
 t.test('reads a claims challenge, and nothing else', async (t) => {
   const encoded = Buffer.from(CLAIMS).toString('base64')
-  t.equal(claimsOf(`Bearer realm="", authorization_uri="https://login.example", error="insufficient_claims", claims="${encoded}"`), CLAIMS)
+  t.equal(claimsOf('Bearer realm="", authorization_uri="https://login.example", error="insufficient_claims", '
+    + `claims="${encoded}"`), CLAIMS)
   t.equal(claimsOf(`Bearer error=insufficient_claims, claims=${encoded}`), CLAIMS, 'unquoted, as Dynamics writes')
-  t.equal(claimsOf('Bearer authorization_uri=https://login.example/oauth2/authorize, resource_id=https://contoso.crm4.dynamics.com/'), undefined)
+  t.equal(claimsOf('Bearer authorization_uri=https://login.example/oauth2/authorize, '
+    + 'resource_id=https://contoso.crm4.dynamics.com/'), undefined)
   t.equal(claimsOf(`Bearer error="invalid_token", claims="${encoded}"`), undefined)
   t.equal(claimsOf('Bearer error="insufficient_claims"'), undefined)
   t.equal(claimsOf('Bearer error="insufficient_claims", claims="bm8ganNvbg=="'), undefined, 'no JSON')

@@ -14,7 +14,8 @@ t.test('opens after five requests without a connection, turns away at once, and 
     gone.close(resolve)
   })
   const { send, state, events } = way(t, `http://127.0.0.1:${port}`)
-  const outcome = (): Promise<string | number> => send(outbound({ method: 'POST' })).then(({ status }) => status, ({ code }: { code: string }) => code)
+  const outcome = (): Promise<string | number> =>
+    send(outbound({ method: 'POST' })).then(({ status }) => status, ({ code }: { code: string }) => code)
 
   for (let request = 0; request < 5; request++) t.equal(await outcome(), 'GATEWAY_DYNAMICS_UNREACHABLE')
   await t.rejects(send(outbound()), { code: 'GATEWAY_CIRCUIT_OPEN', statusCode: 503, retryAfter: 1 })
@@ -22,7 +23,9 @@ t.test('opens after five requests without a connection, turns away at once, and 
 
   await pause(600)
   const probes = await Promise.all([outcome(), outcome(), outcome()])
-  t.same(probes, ['GATEWAY_DYNAMICS_UNREACHABLE', 'GATEWAY_CIRCUIT_OPEN', 'GATEWAY_CIRCUIT_OPEN'], 'one probe at a time')
+  t.same(
+    probes, ['GATEWAY_DYNAMICS_UNREACHABLE', 'GATEWAY_CIRCUIT_OPEN', 'GATEWAY_CIRCUIT_OPEN'], 'one probe at a time',
+  )
 
   const back = createServer((_, response) => response.end())
   await new Promise<void>((resolve) => {
@@ -34,7 +37,10 @@ t.test('opens after five requests without a connection, turns away at once, and 
   while (await outcome() !== 200) await pause(50)
   t.ok(performance.now() - since < 5000)
   t.equal(state().circuit, 'closed')
-  t.same(events.filter(({ kind }) => kind === 'circuit'), [{ kind: 'circuit', state: 'open' }, { kind: 'circuit', state: 'closed' }])
+  t.same(
+    events.filter(({ kind }) => kind === 'circuit'),
+    [{ kind: 'circuit', state: 'open' }, { kind: 'circuit', state: 'closed' }],
+  )
 })
 
 t.test('a probe that has its connection closes the circuit, however long its answer takes', async (t) => {
@@ -90,6 +96,8 @@ t.test('trouble after the connection stands does not open it', async (t) => {
   const origin = await sockets(t, (socket) => socket.once('data', () => socket.destroy()))
   const { send, state } = way(t, origin)
 
-  for (let request = 0; request < 10; request++) await t.rejects(send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
+  for (let request = 0; request < 10; request++) {
+    await t.rejects(send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
+  }
   t.equal(state().circuit, 'closed')
 })

@@ -57,7 +57,8 @@ t.test('a place is given back when the body is over, however it ends', async (t)
 t.test('one noisy caller does not starve the others', async (t) => {
   const origin = await service(t, (_, response) => setTimeout(() => response.end(), 20))
   const { send } = way(t, origin, { concurrency: 4, queue: 100 })
-  const noisy = Array.from({ length: 200 }, () => send(outbound({ fairnessKey: 'noisy' })).catch((error: Error) => error))
+  const noisy = Array.from({ length: 200 }, () =>
+    send(outbound({ fairnessKey: 'noisy' })).catch((error: Error) => error))
 
   const quiet = await Promise.all(['ada', 'grace', 'edith'].map((fairnessKey) => send(outbound({ fairnessKey }))))
 
@@ -72,7 +73,8 @@ t.test('large uploads that do not move leave room for others', async (t) => {
     request.resume().on('end', () => response.end('{}'))
   })
   const { send, state } = way(t, origin, { concurrency: 4 })
-  const uploads = Array.from({ length: 10 }, () => outbound({ method: 'POST', body: new PassThrough(), bodyLength: 5_000_000, repeatable: 'never' }))
+  const uploads = Array.from({ length: 10 }, () =>
+    outbound({ method: 'POST', body: new PassThrough(), bodyLength: 5_000_000, repeatable: 'never' }))
   const stalled = uploads.map((upload) => send(upload).catch((error: Error) => error.message))
   await until(() => state().running === 3)
 

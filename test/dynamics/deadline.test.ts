@@ -11,7 +11,9 @@ t.test('the caller\'s own deadline ends the wait, and says so', async (t) => {
   }))
   const { send, state } = way(t, origin)
 
-  await t.rejects(send(outbound({ deadline: performance.now() + 100 })), { code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /Prefer: wait/ })
+  await t.rejects(send(outbound({ deadline: performance.now() + 100 })), {
+    code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /Prefer: wait/,
+  })
   await until(() => gone && state().running === 0)
   t.pass('the request is ended, not only the wait')
 })

@@ -10,10 +10,14 @@ import { outbound, received, service, sockets, text, way } from './way.ts'
 t.setTimeout(120_000)
 
 t.test('tells failures by their codes', async (t) => {
-  const kind = (code: string | undefined, sent: boolean, statusCode?: number): string => kindOf(new Failure(Object.assign(new Error(), { code, statusCode }), sent, false))
+  const kind = (code: string | undefined, sent: boolean, statusCode?: number): string =>
+    kindOf(new Failure(Object.assign(new Error(), { code, statusCode }), sent, false))
   t.equal(kind('ECONNREFUSED', false), 'unreachable')
   t.equal(kind('ENOTFOUND', false), 'unreachable')
-  for (const code of ['CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID', 'ERR_SSL_WRONG_VERSION_NUMBER']) {
+  for (const code of [
+    'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID', 'ERR_SSL_WRONG_VERSION_NUMBER',
+  ]) {
     t.equal(kind(code, false), 'untrusted', code)
   }
   t.equal(kind(undefined, false), 'unreachable')
@@ -32,14 +36,17 @@ t.test('tells failures by their codes', async (t) => {
 })
 
 t.test('no connection in time: too slow', async (t) => {
-  const slow: Send = () => Promise.reject(new Failure(Object.assign(new Error(), { code: 'UND_ERR_CONNECT_TIMEOUT' }), false, false))
+  const slow: Send = () =>
+    Promise.reject(new Failure(Object.assign(new Error(), { code: 'UND_ERR_CONNECT_TIMEOUT' }), false, false))
   await t.rejects(explainFailures(slow, { connect: 5000, head: 1, idle: 1 })(outbound()), {
     code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /no connection within 5000 ms \(CONNECT_TIMEOUT\)/,
   })
 })
 
 t.test('a head that undici would not send: the caller\'s fault', async (t) => {
-  await t.rejects(way(t, 'http://127.0.0.1:9').send(outbound({ headers: ['x', 'a\nb'] })), { code: 'GATEWAY_BAD_REQUEST' })
+  await t.rejects(way(t, 'http://127.0.0.1:9').send(outbound({ headers: ['x', 'a\nb'] })), {
+    code: 'GATEWAY_BAD_REQUEST',
+  })
 })
 
 t.test('nobody listens: unreachable, without the address', async (t) => {
@@ -55,8 +62,12 @@ t.test('a connection that breaks before the answer: broken off', async (t) => {
   const reset = await sockets(t, (socket) => socket.once('data', () => socket.resetAndDestroy()))
   const end = await sockets(t, (socket) => socket.once('data', () => socket.end()))
 
-  await t.rejects(way(t, reset).send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_BROKE_OFF', statusCode: 502 })
-  await t.rejects(way(t, end).send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_BROKE_OFF', statusCode: 502 })
+  await t.rejects(way(t, reset).send(outbound({ method: 'POST' })), {
+    code: 'GATEWAY_DYNAMICS_BROKE_OFF', statusCode: 502,
+  })
+  await t.rejects(way(t, end).send(outbound({ method: 'POST' })), {
+    code: 'GATEWAY_DYNAMICS_BROKE_OFF', statusCode: 502,
+  })
 })
 
 t.test('an answer that is no HTTP: invalid, and the next request is not touched by it', async (t) => {
@@ -72,14 +83,17 @@ t.test('an answer that is no HTTP: invalid, and the next request is not touched 
   const { send } = way(t, origin)
 
   for (let left = answers.length; left > 1; left--) {
-    await t.rejects(send(outbound({ method: 'POST' })), { statusCode: 502, code: /^GATEWAY_DYNAMICS_(ANSWER_INVALID|BROKE_OFF)$/ })
+    await t.rejects(send(outbound({ method: 'POST' })), {
+      statusCode: 502, code: /^GATEWAY_DYNAMICS_(ANSWER_INVALID|BROKE_OFF)$/,
+    })
   }
   t.equal(await text(await send(outbound({ method: 'POST' }))), 'good')
 })
 
 t.test('a few answers of 1xx come before the real one, a flood of them is no answer', async (t) => {
   const early = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'
-  const few = await sockets(t, (socket) => socket.once('data', () => socket.write(`${early.repeat(5)}HTTP/1.1 204 No Content\r\n\r\n`)))
+  const few = await sockets(t, (socket) => socket.once('data', () => socket.write(`${early.repeat(5)}HTTP/1.1 204 No `
+    + 'Content\r\n\r\n')))
   const flood = await sockets(t, (socket) => socket.once('data', () => {
     const more = setInterval(() => socket.write(early), 5)
     socket.on('close', () => clearInterval(more))
@@ -107,7 +121,9 @@ t.test('no answer in time: too slow, and says what ran out', async (t) => {
   const origin = await sockets(t, () => {})
   const { send } = way(t, origin, { requestTimeout: 300 })
 
-  await t.rejects(send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /REQUEST_TIMEOUT/ })
+  await t.rejects(send(outbound({ method: 'POST' })), {
+    code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /REQUEST_TIMEOUT/,
+  })
 })
 
 t.test('an answer that breaks off fails, and never ends as if whole', async (t) => {
@@ -118,7 +134,8 @@ t.test('an answer that breaks off fails, and never ends as if whole', async (t) 
   ]
   for (const half of halves) {
     for (const end of ['end', 'resetAndDestroy'] as const) {
-      const origin = await sockets(t, (socket) => socket.once('data', () => socket.write(half, () => setTimeout(() => socket[end](), 20))))
+      const origin = await sockets(t, (socket) =>
+        socket.once('data', () => socket.write(half, () => setTimeout(() => socket[end](), 20))))
       const { status, body } = await way(t, origin).send(outbound())
       t.equal(status, 200)
       const over = new Promise<void>((resolve) => body.whenOver(resolve))
@@ -129,7 +146,8 @@ t.test('an answer that breaks off fails, and never ends as if whole', async (t) 
 })
 
 t.test('a body that pauses too long fails', async (t) => {
-  const origin = await sockets(t, (socket) => socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')))
+  const origin = await sockets(t, (socket) =>
+    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')))
   const { body } = await way(t, origin, { idleTimeout: 300 }).send(outbound())
 
   await t.rejects(body.whole(1000), { code: 'UND_ERR_BODY_TIMEOUT' })
@@ -152,7 +170,9 @@ t.test('a body that is not as long as it says is the caller\'s fault', async (t)
   const origin = await service(t, (_, response) => response.end())
   const { send } = way(t, origin, { keepBody: 1 })
 
-  await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('12345678')]), bodyLength: 4 })), { code: 'GATEWAY_BAD_REQUEST' })
+  await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('12345678')]), bodyLength: 4 })), {
+    code: 'GATEWAY_BAD_REQUEST',
+  })
 })
 
 t.test('an agent that is closed: the gateway is stopping', async (t) => {

@@ -34,7 +34,9 @@ t.test('a larger body flows on as it comes, whole, and as long as it says', asyn
   const chunks = ['12345', '67890', 'ABCDE', 'FGHIJ']
 
   await text(await send(outbound({ method: 'POST', body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))) })))
-  await text(await send(outbound({ method: 'POST', body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))), bodyLength: 20 })))
+  await text(await send(outbound({
+    method: 'POST', body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))), bodyLength: 20,
+  })))
 
   t.same(requests.map(({ body }) => body), ['1234567890ABCDEFGHIJ', '1234567890ABCDEFGHIJ'])
   t.equal(requests[1]!.length, '20')
@@ -72,7 +74,9 @@ t.test('a body beyond the caller\'s limit is not kept', async (t) => {
   const { send } = way(t, origin, {}, undefined, { bodyLimit: 10 })
 
   t.equal((await send(outbound({ method: 'POST', body: Readable.from([Buffer.from('1234567890')]) }))).status, 200)
-  await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('12345678901')]) })), { code: 'GATEWAY_BODY_TOO_LARGE' })
+  await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('12345678901')]) })), {
+    code: 'GATEWAY_BODY_TOO_LARGE',
+  })
 })
 
 t.test('where many bodies are kept already, further ones flow on', async (t) => {
@@ -108,7 +112,9 @@ t.test('a body that breaks off is not sent', async (t) => {
   const ends = new PassThrough()
   const leaves = outbound({ method: 'POST', body: new PassThrough() })
 
-  const answers = [send(outbound({ method: 'POST', body: breaks })), send(outbound({ method: 'POST', body: ends })), send(leaves)]
+  const answers = [
+    send(outbound({ method: 'POST', body: breaks })), send(outbound({ method: 'POST', body: ends })), send(leaves),
+  ]
   breaks.write('{')
   breaks.destroy(new Error('aborted'))
   ends.destroy()

@@ -25,13 +25,17 @@ t.test('understands Retry-After', async (t) => {
   t.equal(retryAfter('99999999999999999999', now), 86_400_000, 'no longer than a day')
   t.equal(retryAfter('Fri, 20 Nov 2026 12:00:05 GMT', now), 5000)
   t.equal(retryAfter('Fri, 20 Nov 2026 11:00:00 GMT', now), 0, 'over already')
-  for (const odd of [undefined, '', '-1', 'soon', '0x10', '12:00', '1e3']) t.equal(retryAfter(odd, now), undefined, String(odd))
+  for (const odd of [undefined, '', '-1', 'soon', '0x10', '12:00', '1e3']) {
+    t.equal(retryAfter(odd, now), undefined, String(odd))
+  }
 })
 
 t.test('waits what Dynamics says, never less', async (t) => {
   t.equal(retryDelay(17_000, 1), 17_000)
   t.equal(retryDelay(17_000, 5), 17_000)
-  t.same([1, 2, 3].map((attempt) => retryDelay(undefined, attempt)), [1000, 2000, 4000], 'doubling, where it says nothing')
+  t.same(
+    [1, 2, 3].map((attempt) => retryDelay(undefined, attempt)), [1000, 2000, 4000], 'doubling, where it says nothing',
+  )
   t.same([1, 2, 3].map((attempt) => retryDelay(0, attempt)), [50, 100, 200], 'a moment at least')
   t.equal(retryDelay(undefined, 100), 64_000, 'no longer than about a minute')
 })

@@ -12,7 +12,11 @@ function through(to: typeof dynamics, environment: Record<string, string>): stri
 t.test('finds the proxy as curl does', async (t) => {
   t.equal(through(dynamics, {}), undefined)
   t.equal(through(dynamics, { HTTPS_PROXY: 'http://proxy:3128' }), 'http://proxy:3128/')
-  t.equal(through(dynamics, { https_proxy: 'http://small:3128', HTTPS_PROXY: 'http://proxy:3128' }), 'http://small:3128/', 'small letters first')
+  t.equal(
+    through(dynamics, { https_proxy: 'http://small:3128', HTTPS_PROXY: 'http://proxy:3128' }),
+    'http://small:3128/',
+    'small letters first',
+  )
   t.equal(through(dynamics, { HTTPS_PROXY: 'proxy:3128' }), 'http://proxy:3128/', 'http is meant where nothing is said')
   t.equal(through(dynamics, { HTTP_PROXY: 'http://proxy:3128' }), 'http://proxy:3128/', 'stands in for HTTPS_PROXY')
   t.equal(through(local, { HTTPS_PROXY: 'http://proxy:3128' }), undefined, 'is for https alone')
@@ -20,7 +24,8 @@ t.test('finds the proxy as curl does', async (t) => {
 })
 
 t.test('leaves out what NO_PROXY names', async (t) => {
-  const leaves = (to: typeof dynamics, list: string): boolean => through(to, { HTTP_PROXY: 'http://p', NO_PROXY: list }) === undefined
+  const leaves = (to: typeof dynamics, list: string): boolean =>
+    through(to, { HTTP_PROXY: 'http://p', NO_PROXY: list }) === undefined
   t.equal(leaves(dynamics, 'contoso.crm4.dynamics.com'), true)
   t.equal(leaves(dynamics, 'localhost, DYNAMICS.com'), true, 'a domain covers what is below it, in any case')
   t.equal(leaves(dynamics, '.dynamics.com'), true)
@@ -35,5 +40,8 @@ t.test('leaves out what NO_PROXY names', async (t) => {
 })
 
 t.test('a managed identity\'s end point is never asked through a proxy', async t => {
-  t.equal(proxyFor({ protocol: 'http:', hostname: '169.254.169.254', port: '' }, { HTTP_PROXY: 'http://proxy:3128' }), undefined)
+  t.equal(
+    proxyFor({ protocol: 'http:', hostname: '169.254.169.254', port: '' }, { HTTP_PROXY: 'http://proxy:3128' }),
+    undefined,
+  )
 })

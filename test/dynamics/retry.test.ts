@@ -12,7 +12,12 @@ import type { Way } from './way.ts'
 
 t.setTimeout(120_000)
 
-const DEADLOCK = { error: { code: '0x80044150', message: 'Sql error: Generic SQL error. CRM ErrorCode: -2147012606 Sql ErrorCode: -2146232060 Sql Number: 1205' } }
+const DEADLOCK = {
+  error: {
+    code: '0x80044150',
+    message: 'Sql error: Generic SQL error. CRM ErrorCode: -2147012606 Sql ErrorCode: -2146232060 Sql Number: 1205',
+  },
+}
 
 /** A service whose first answer is `first` and whose others are 204; gives what it received. */
 async function troubled(t: Test, first: RequestListener): Promise<Way & { readonly seen: string[] }> {
@@ -26,7 +31,8 @@ async function troubled(t: Test, first: RequestListener): Promise<Way & { readon
 }
 
 const read = outbound()
-const conditional = (): ReturnType<typeof outbound> => outbound({ method: 'PATCH', headers: ['if-match', '*'], body: Buffer.from('{}') })
+const conditional = (): ReturnType<typeof outbound> =>
+  outbound({ method: 'PATCH', headers: ['if-match', '*'], body: Buffer.from('{}') })
 const create = (): ReturnType<typeof outbound> => outbound({ method: 'POST', body: Buffer.from('{}') })
 
 t.test('the table: what was surely not carried out, anybody; what may have been, readers alone', async (t) => {
@@ -96,11 +102,13 @@ t.test('a deadlock in Dynamics\' database was undone: reads and conditional writ
 t.test('a packed error is read as well, and one that cannot be read stands as it is', async (t) => {
   const packed = Buffer.from(JSON.stringify(DEADLOCK))
   const codings: [string, Buffer, number][] = [
-    ['gzip', gzipSync(packed), 204], ['br', brotliCompressSync(packed), 204], ['deflate', deflateSync(packed), 204], ['identity', packed, 204],
+    ['gzip', gzipSync(packed), 204], ['br', brotliCompressSync(packed), 204], ['deflate', deflateSync(packed), 204],
+    ['identity', packed, 204],
     ['zstd', packed, 500], ['gzip', packed, 500],
   ]
   for (const [coding, body, status] of codings) {
-    const { send } = await troubled(t, (_, response) => response.writeHead(500, { 'content-encoding': coding }).end(body))
+    const { send } = await troubled(t, (_, response) =>
+      response.writeHead(500, { 'content-encoding': coding }).end(body))
     const answer = await send(outbound())
     t.equal(answer.status, status, coding)
     if (status === 500) t.same(await answer.body.whole(10_000), body)

@@ -14,11 +14,18 @@ const CONCURRENCY = '0x80072326'
 
 /** Answers 429 as Dynamics does. */
 function refuse(response: ServerResponse, code: string, retryAfter?: string): void {
-  answerJson(response, 429, { error: { code, message: 'Number of requests exceeded the limit' } }, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
+  answerJson(
+    response,
+    429,
+    { error: { code, message: 'Number of requests exceeded the limit' } },
+    retryAfter === undefined ? {} : { 'retry-after': retryAfter },
+  )
 }
 
 /** Refuses the first `times` requests. */
-function refusing(times: number, code: string, retryAfter?: string): (request: IncomingMessage, response: ServerResponse) => void {
+function refusing(
+  times: number, code: string, retryAfter?: string,
+): (request: IncomingMessage, response: ServerResponse) => void {
   return (_, response) => times-- > 0 ? refuse(response, code, retryAfter) : response.writeHead(204).end()
 }
 
@@ -52,7 +59,11 @@ t.test('a wait that is longer than the caller\'s patience is passed on at once, 
   t.equal(answer.status, 429)
   t.equal(header(answer, 'retry-after'), '30')
   t.match(JSON.parse(await text(answer)), { error: { code: TIME } }, 'Dynamics\' own words')
-  await t.rejects(send(outbound({ method: 'POST' })), { code: 'GATEWAY_LIMIT_HOLDS', statusCode: 429, retryAfter: /^2\d$/ }, 'and nobody else is sent')
+  await t.rejects(
+    send(outbound({ method: 'POST' })),
+    { code: 'GATEWAY_LIMIT_HOLDS', statusCode: 429, retryAfter: /^2\d$/ },
+    'and nobody else is sent',
+  )
 })
 
 t.test('the setting and the caller\'s own deadline bound the wait', async (t) => {
@@ -228,7 +239,9 @@ t.test('a refusal that says nothing is waited out as well', async (t) => {
     return (_, response) => {
       requests++
       if (requests === 1) response.writeHead(429, { 'content-type': 'text/html' }).end('<html>')
-      else if (requests === 2) response.writeHead(429, { 'content-encoding': 'gzip', 'retry-after': '0' }).end(gzipSync('{"error":{"code":"0x80072321"}}'))
+      else if (requests === 2) response
+        .writeHead(429, { 'content-encoding': 'gzip', 'retry-after': '0' })
+        .end(gzipSync('{"error":{"code":"0x80072321"}}'))
       else response.writeHead(204).end()
     }
   })())
@@ -255,7 +268,9 @@ t.test('a refusal that breaks off is no answer, and is heeded all the same', asy
 
 t.test('what Dynamics says is left is known, and its suggestion followed', async (t) => {
   const origin = await service(t, (_, response) => response.writeHead(204, {
-    'x-ms-ratelimit-burst-remaining-xrm-requests': '5,999', 'x-ms-ratelimit-time-remaining-xrm-requests': '1,200.00', 'x-ms-dop-hint': '4',
+    'x-ms-ratelimit-burst-remaining-xrm-requests': '5,999',
+    'x-ms-ratelimit-time-remaining-xrm-requests': '1,200.00',
+    'x-ms-dop-hint': '4',
   }).end())
   const { send, state, events } = way(t, origin)
 

@@ -58,7 +58,9 @@ export interface Way extends Connection {
 /** A connection to `origin` with the usual settings, or others; what happens is in `events`. */
 export function way(
   t: Test, origin: string, other: Partial<Target> = {}, credential: Credential = fixedToken(),
-  { bodyLimit = 2 ** 30, environment = {} }: { readonly bodyLimit?: number, readonly environment?: NodeJS.ProcessEnv } = {},
+  { bodyLimit = 2 ** 30, environment = {} }: {
+    readonly bodyLimit?: number, readonly environment?: NodeJS.ProcessEnv,
+  } = {},
 ): Way {
   const { targets: [target] } = loadSettings({
     DYNAMICS_URL: origin,
@@ -67,9 +69,13 @@ export function way(
     AZURE_CLIENT_SECRET: 'not-a-secret',
   }, undefined)
   const settings: Target = { ...target!, ...other }
-  const agent = createAgent({ connectTimeout: settings.connectTimeout, connections: settings.concurrency + 16, environment })
+  const agent = createAgent({
+    connectTimeout: settings.connectTimeout, connections: settings.concurrency + 16, environment,
+  })
   const events: DynamicsEvent[] = []
-  const connection = connect(settings, { agent, credential, watch: (event) => events.push(event), log: { info() {}, warn() {} }, bodyLimit })
+  const connection = connect(settings, {
+    agent, credential, watch: (event) => events.push(event), log: { info() {}, warn() {} }, bodyLimit,
+  })
   t.teardown(async () => {
     connection.close()
     await agent.destroy().catch(() => {})
@@ -123,7 +129,9 @@ export async function received(request: IncomingMessage): Promise<string> {
 }
 
 /** Answers with JSON. */
-export function answerJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function answerJson(
+  response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {},
+): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 }
 

@@ -285,7 +285,8 @@ t.test('notes callers that leave in the middle of their body', async (t) => {
   const { emulator } = await started(t)
   const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
   await once(socket, 'connect')
-  socket.write(`POST /api/data/v9.2/accounts HTTP/1.1\r\nHost: ${new URL(emulator.origin).host}\r\nContent-Length: 100\r\n\r\n{`)
+  socket.write(`POST /api/data/v9.2/accounts HTTP/1.1\r\nHost: ${new URL(emulator.origin).host}\r\n`
+    + 'Content-Length: 100\r\n\r\n{')
   while (emulator.received.length === 0) await wait(5)
   socket.destroy()
   while (emulator.received[0]?.aborted !== true) await wait(5)

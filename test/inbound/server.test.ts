@@ -38,7 +38,9 @@ t.test('a body that stops arriving gets 408', async (t) => {
 })
 
 t.test('a body may take as long as it moves', async (t) => {
-  const server = await serverOf(t, (request, response) => { request.resume().on('end', () => response.end('taken')) }, { bodyTimeout: 2000 })
+  const server = await serverOf(
+    t, (request, response) => { request.resume().on('end', () => response.end('taken')) }, { bodyTimeout: 2000 },
+  )
   const socket = dial(t, server)
   socket.write(requestOf('POST /', 'Content-Length: 12'))
   for (let sent = 0; sent < 12; sent += 1) {
@@ -126,16 +128,22 @@ t.test('bytes that are no request within a begun answer cut the connection too',
 
 t.test('requests sent one upon the other are answered one after the other', async (t) => {
   const server = await serverOf(t, (request, response) => {
-    request.resume().on('end', () => setTimeout(() => response.end(`answer ${request.url}`), request.url === '/1' ? 100 : 0))
+    request.resume().on('end', () =>
+      setTimeout(() => response.end(`answer ${request.url}`), request.url === '/1' ? 100 : 0))
   }, { bodyTimeout: 5000 })
   const socket = dial(t, server)
-  socket.write('POST /1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: localhost\r\n\r\n' + get('/3'))
+  socket.write(
+    'POST /1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\n'
+      + 'Host: localhost\r\n\r\n' + get('/3'),
+  )
 
   t.strictSame((await everything(socket)).match(/answer .\d/g), ['answer /1', 'answer /2', 'answer /3'])
 })
 
 t.test('bytes that are no request do not take the place of the answer to the request before them', async (t) => {
-  const server = await serverOf(t, (_request, response) => void setTimeout(() => response.end('made'), 100), { bodyTimeout: 5000 })
+  const server = await serverOf(
+    t, (_request, response) => void setTimeout(() => response.end('made'), 100), { bodyTimeout: 5000 },
+  )
   const socket = dial(t, server)
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\nno request\r\n\r\n')
 
@@ -187,7 +195,9 @@ t.test('a tunnel is refused', async (t) => {
 })
 
 async function serverOf(t: Test, handler: RequestListener, changes: Partial<typeof settings> = {}): Promise<Server> {
-  const server = inboundServer({ ...settings, ...changes }, log, handler as (request: IncomingMessage, response: ServerResponse) => void)
+  const server = inboundServer(
+    { ...settings, ...changes }, log, handler as (request: IncomingMessage, response: ServerResponse) => void,
+  )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
     server.close()

@@ -15,7 +15,11 @@ t.test('writes a line for every write, and none for what is read', async (t) => 
   const { url, emulator } = await gatewayFor(t, { AUDIT_LOG: file })
   const json = { 'content-type': 'application/json' }
 
-  const created = await fetch(`${url}/accounts`, { method: 'POST', headers: { ...json, 'x-user-email': 'adele.vance@contoso.com', 'x-request-id': 'one' }, body: '{"name":"Fabrikam"}' })
+  const created = await fetch(`${url}/accounts`, {
+    method: 'POST',
+    headers: { ...json, 'x-user-email': 'adele.vance@contoso.com', 'x-request-id': 'one' },
+    body: '{"name":"Fabrikam"}',
+  })
   t.equal(created.status, 204)
   const id = /\(([0-9a-f-]{36})\)/.exec(created.headers.get('odata-entityid')!)![1]
   await fetch(`${url}/accounts(${id})?$select=name`)
@@ -23,10 +27,15 @@ t.test('writes a line for every write, and none for what is read', async (t) => 
   await fetch(`${url}/accounts(${id})`, { method: 'DELETE', headers: { 'MSCRM.BypassCustomPluginExecution': 'true' } })
   await fetch(`${url}/contacts(emailaddress1='a%2Fb')`, { method: 'DELETE' })
 
-  const adele = emulator.rows('systemusers').find(({ internalemailaddress }) => internalemailaddress === 'adele.vance@contoso.com')?.['systemuserid']
+  const adele = emulator
+    .rows('systemusers')
+    .find(({ internalemailaddress }) => internalemailaddress === 'adele.vance@contoso.com')?.['systemuserid']
   const lines = await linesOf(file, 4)
   t.match(lines, [
-    { requestId: 'one', caller: 'anybody', user: adele, method: 'POST', entitySet: 'accounts', recordId: id, status: 204, dynamicsRequestId: String, time: /^\d{4}-.*Z$/ },
+    {
+      requestId: 'one', caller: 'anybody', user: adele, method: 'POST', entitySet: 'accounts', recordId: id,
+      status: 204, dynamicsRequestId: String, time: /^\d{4}-.*Z$/,
+    },
     { method: 'PATCH', entitySet: 'accounts', recordId: id, status: 204 },
     { method: 'DELETE', entitySet: 'accounts', recordId: id, status: 403, code: 'GATEWAY_CALLER_NOT_ALLOWED' },
     { method: 'DELETE', entitySet: 'contacts', recordId: 'emailaddress1=\'a/b\'' },
@@ -72,14 +81,21 @@ t.test('goes to where the process writes, too', (t) => {
 t.test('writes a line for every write in a batch', async (t) => {
   const file = `${t.testdir({})}/audit.log`
   const { url } = await gatewayFor(t, { AUDIT_LOG: file })
-  const part = (...lines: string[]): string[] => ['--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', ...lines, '']
+  const part = (...lines: string[]): string[] =>
+    ['--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', ...lines, '']
 
   const answer = await fetch(`${url}/$batch`, {
     method: 'POST',
     headers: { 'content-type': 'multipart/mixed;boundary=b' },
     body: [
-      ...part('GET accounts?$top=1 HTTP/1.1', ''), ...part('POST accounts HTTP/1.1', 'Content-Type: application/json', '', '{"name":"A"}'),
-      ...part('PATCH accounts(00000000-0000-0000-0000-00000000000a) HTTP/1.1', 'Content-Type: application/json', '', '{"name":"B"}'), '--b--', '',
+      ...part('GET accounts?$top=1 HTTP/1.1', ''),
+      ...part('POST accounts HTTP/1.1', 'Content-Type: application/json', '', '{"name":"A"}'),
+      ...part(
+        'PATCH accounts(00000000-0000-0000-0000-00000000000a) HTTP/1.1',
+        'Content-Type: application/json',
+        '',
+        '{"name":"B"}',
+      ), '--b--', '',
     ].join('\r\n'),
   })
   t.equal(answer.status, 200)
@@ -106,7 +122,9 @@ t.test('goes on in a new file after the old one was renamed', async (t) => {
 
 t.test('a file that cannot be written is a fault of the settings', async (t) => {
   const settings = loadSettings({
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', AUDIT_LOG: `${t.testdir({})}/nowhere/audit.log`,
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+    CREDENTIAL: 'managed-identity',
+    AUDIT_LOG: `${t.testdir({})}/nowhere/audit.log`,
   }, undefined)
   await t.rejects(run(settings, pino({ level: 'silent' }), agentFor(settings)), { message: /AUDIT_LOG .*ENOENT/ })
 })

@@ -81,7 +81,9 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
 
 t.test('shows the state of the moment', async (t) => {
   const all = metrics()
-  let connection: ConnectionState = { circuit: 'closed', running: 3, waiting: 2, limit: 52, hold: 0, held: 0, rates: undefined }
+  let connection: ConnectionState = {
+    circuit: 'closed', running: 3, waiting: 2, limit: 52, hold: 0, held: 0, rates: undefined,
+  }
   all.show('sales', {
     credential: () => ({ token: 'stale', validFor: 90_000, renewals: 7, failures: 1, trouble: 'Entra is away' }),
     connection: () => connection,
@@ -103,7 +105,9 @@ t.test('shows the state of the moment', async (t) => {
   )
   t.notMatch((await lines(all)).join('\n'), /gateway_remaining_requests\{/, 'Dynamics has said nothing yet')
 
-  connection = { ...connection, circuit: 'open', hold: 1500, held: 9, rates: { requests: 5999, seconds: 1200, parallel: 48 } }
+  connection = {
+    ...connection, circuit: 'open', hold: 1500, held: 9, rates: { requests: 5999, seconds: 1200, parallel: 48 },
+  }
   await includes(t, all,
     'gateway_circuit_open{target="sales"} 1',
     'gateway_hold_seconds{target="sales"} 1.5',
@@ -118,17 +122,23 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
   const all = metrics()
   all.show('sales', {
     credential: () => ({ token: 'fresh', validFor: 1, renewals: 1, failures: 0, trouble: undefined }),
-    connection: () => ({ circuit: 'closed', running: 0, waiting: 0, limit: 52, hold: 0, held: 0, rates: { requests: 1, seconds: 1, parallel: 1 } }),
+    connection: () => ({
+      circuit: 'closed', running: 0, waiting: 0, limit: 52, hold: 0, held: 0,
+      rates: { requests: 1, seconds: 1, parallel: 1 },
+    }),
     users: () => ({ users: 0, unknown: 0 }),
   })
   const methods = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']
   for (let request = 0; request < 100_000; request++) {
-    all.requestDone({ ...ANY, caller: `caller-${request % 5000}`, method: methods[request % 8]!, status: 100 * (1 + request % 5) })
+    all.requestDone({
+      ...ANY, caller: `caller-${request % 5000}`, method: methods[request % 8]!, status: 100 * (1 + request % 5),
+    })
   }
 
   const series = (await all.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   t.ok(series.length < 1000, `${series.length} series`)
-  const requests = series.filter((line) => line.startsWith('gateway_requests_total')).map((line) => Number(line.split(' ').at(-1)))
+  const requests = series.filter((line) => line.startsWith('gateway_requests_total')).map((line) =>
+    Number(line.split(' ').at(-1)))
   t.equal(requests.reduce((sum, count) => sum + count), 100_000)
   t.ok(series.some((line) => line.includes('caller="other"')))
 })

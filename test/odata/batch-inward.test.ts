@@ -9,12 +9,18 @@ import { byteByByte, inPieces, places, shares } from './cuts.ts'
 
 const org = 'https://org.crm4.dynamics.com'
 const root = `${org}/api/data/v9.2`
-const map = urlMap(targetAddress(root), { base: 'http://gw:8080/sales', otherBases: ['http://localhost:8080'], form: 'short' })
+const map = urlMap(targetAddress(root), {
+  base: 'http://gw:8080/sales', otherBases: ['http://localhost:8080'], form: 'short',
+})
 
 /** What becomes of a batch, with the operations that the policy was shown. */
-function turned(text: string | Buffer, contentType = 'multipart/mixed; boundary=b'): { text: string; operations: BatchOperation[] } {
+function turned(
+  text: string | Buffer, contentType = 'multipart/mixed; boundary=b',
+): { text: string; operations: BatchOperation[] } {
   const operations: BatchOperation[] = []
-  const transform = batchInward(map, contentType, { onPart: operation => operations.push(operation), dropped: new Set(['x-user-email']) })
+  const transform = batchInward(map, contentType, {
+    onPart: operation => operations.push(operation), dropped: new Set(['x-user-email']),
+  })
   return { text: inPieces(transform, Buffer.from(text), []), operations }
 }
 
@@ -94,13 +100,19 @@ t.test('URLs, hosts and links of a batch lead to the target, and nothing else ch
     [3, 'PUT', '/accounts($1)/primarycontactid/$ref', ''],
     [4, 'GET', '/accounts', '$select=name'],
   ])
-  t.match(operations[0]?.headers, [{ name: 'Content-Type' }, {}, { name: 'Content-ID', value: '1' }, { name: 'Host', value: 'gw:8080' }, {}])
+  t.match(
+    operations[0]?.headers,
+    [{ name: 'Content-Type' }, {}, { name: 'Content-ID', value: '1' }, { name: 'Host', value: 'gw:8080' }, {}],
+  )
 })
 
 t.test('line feeds alone, preamble, epilogue and blanks after a delimiter make no difference', async t => {
   t.equal(turned(changeSet.replaceAll('\r\n', '\n')).text, changeSetTurned)
   t.equal(turned(`preamble\r\n--x\n\n${changeSet}epilogue\r\n--b\r\n`).text, changeSetTurned)
-  t.equal(turned(changeSet.replace('--b\r\n', '--b \t\r\n').replace('--cs 1--\r\n', '--cs 1-- \r\nepilogue\r\n')).text, changeSetTurned)
+  t.equal(
+    turned(changeSet.replace('--b\r\n', '--b \t\r\n').replace('--cs 1--\r\n', '--cs 1-- \r\nepilogue\r\n')).text,
+    changeSetTurned,
+  )
   t.equal(turned(single('GET a HTTP/1.1\r\n')).text, single('GET a HTTP/1.1\r\n\r\n'), 'a blank line and no body')
   t.equal(turned(changeSet.slice(0, -2)).text, changeSetTurned, 'no line end after the last delimiter')
 })
@@ -111,9 +123,12 @@ Content-ID: 100001\n\nPATCH http://localhost:8080/api/data/v9.2/accounts(1) HTTP
 \n--dwa_batch_1\nContent-Type: application/http\nContent-Transfer-Encoding: binary\n\nGET http://localhost:8080/api/data/v9.2/accounts HTTP/1.1\nAccept: application/json
 --dwa_batch_1--`
   t.equal(turned(body, 'multipart/mixed;boundary=dwa_batch_1').text, lines(
-    '--dwa_batch_1', 'Content-Type: multipart/mixed;boundary=changeset_1', '', '--changeset_1', 'Content-Type: application/http',
-    'Content-Transfer-Encoding: binary', 'Content-ID: 100001', '', `PATCH ${root}/accounts(1) HTTP/1.1`, 'Content-Type: application/json', 'If-Match: *', '',
-    '{"name":"A"}', '--changeset_1--', '', '--dwa_batch_1', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '',
+    '--dwa_batch_1', 'Content-Type: multipart/mixed;boundary=changeset_1', '', '--changeset_1',
+    'Content-Type: application/http',
+    'Content-Transfer-Encoding: binary', 'Content-ID: 100001', '', `PATCH ${root}/accounts(1) HTTP/1.1`,
+    'Content-Type: application/json', 'If-Match: *', '',
+    '{"name":"A"}', '--changeset_1--', '', '--dwa_batch_1', 'Content-Type: application/http',
+    'Content-Transfer-Encoding: binary', '',
     `GET ${root}/accounts HTTP/1.1`, 'Accept: application/json', '', '', '--dwa_batch_1--', ''))
 })
 
@@ -123,7 +138,10 @@ t.test('each way to write a URL leads to the same resource', async t => {
     ['HTTP://GW:8080/sales/api/data/v9.1/accounts', `${org}/api/data/v9.1/accounts`],
     ['http://localhost:8080', root],
     [`${root}/accounts`, `${root}/accounts`],
-    ['https://org.api.crm4.dynamics.com/api/data/v9.2/accounts', 'https://org.api.crm4.dynamics.com/api/data/v9.2/accounts'],
+    [
+      'https://org.api.crm4.dynamics.com/api/data/v9.2/accounts',
+      'https://org.api.crm4.dynamics.com/api/data/v9.2/accounts',
+    ],
     ['/accounts', '/api/data/v9.2/accounts'],
     ['/sales/accounts', '/api/data/v9.2/accounts'],
     ['/sales', '/api/data/v9.2'],
@@ -133,8 +151,14 @@ t.test('each way to write a URL leads to the same resource', async t => {
     ['accounts', 'accounts'],
     ["accounts(name='A%2FB')", "accounts(name='A%2FB')"],
     ['accounts?x=%2522+', 'accounts?x=%2522+'],
-    ['/accounts(1)/contacts/$ref?$id=http://gw:8080/sales/contacts(1)', `/api/data/v9.2/accounts(1)/contacts/$ref?$id=${root}/contacts(1)`],
-    ['accounts(1)/contacts/$ref?$id=http%3A%2F%2Flocalhost%3A8080%2Fcontacts(1)', `accounts(1)/contacts/$ref?$id=${encodeURIComponent(root)}%2Fcontacts(1)`],
+    [
+      '/accounts(1)/contacts/$ref?$id=http://gw:8080/sales/contacts(1)',
+      `/api/data/v9.2/accounts(1)/contacts/$ref?$id=${root}/contacts(1)`,
+    ],
+    [
+      'accounts(1)/contacts/$ref?$id=http%3A%2F%2Flocalhost%3A8080%2Fcontacts(1)',
+      `accounts(1)/contacts/$ref?$id=${encodeURIComponent(root)}%2Fcontacts(1)`,
+    ],
     ['$1', '$1'],
     ['?x', '?x'],
   ] as const) t.equal(requestLine(`GET ${url} HTTP/1.1`), `GET ${expected} HTTP/1.1`, url)
@@ -142,9 +166,15 @@ t.test('each way to write a URL leads to the same resource', async t => {
 })
 
 t.test('other services than those of Dynamics are given URLs relative to their API root', async t => {
-  const other = urlMap(targetAddress('http://localhost:4004/odata/v4/catalog'), { base: 'http://gw:8080', form: 'short' })
+  const other = urlMap(targetAddress('http://localhost:4004/odata/v4/catalog'), {
+    base: 'http://gw:8080', form: 'short',
+  })
   const line = (url: string): string => {
-    const text = inPieces(batchInward(other, 'multipart/mixed; boundary=b', { onPart() {} }), Buffer.from(single(`GET ${url} HTTP/1.1`)), [])
+    const text = inPieces(
+      batchInward(other, 'multipart/mixed; boundary=b', { onPart() {} }),
+      Buffer.from(single(`GET ${url} HTTP/1.1`)),
+      [],
+    )
     return text.split('\r\n')[4] ?? ''
   }
   for (const [url, expected] of [
@@ -159,36 +189,70 @@ t.test('other services than those of Dynamics are given URLs relative to their A
 })
 
 t.test('a URL that leads elsewhere or can be read in two ways is refused', async t => {
-  for (const url of ['https://evil.example/accounts', 'http://gw:8080.evil/accounts', 'http://gw:8080@evil/', '//evil/accounts', '\\\\evil', '/\\evil', 'https:evil', 'ftp://gw:8080/sales',
-    `${org}/api/search/v2.0/query`, `${org}/XRMServices/2011/Organization.svc`, org, 'http://gw:8080/sales/../x', '/api/data/v9.2/../../x', '../x', '%2e%2e/x', 'a/./b', '/a%2f..%2fb',
-    'a\\b', 'a%5cb', 'a//b', 'a#b', 'a?b#c', 'accounts(1', "accounts('x", 'a\u0001b', 'a%00', '$batch', '/api/data/v9.2/$batch', '%24batch', '$BATCH?x', 'http://localhost:8080/$batch']) {
+  for (const url of [
+    'https://evil.example/accounts', 'http://gw:8080.evil/accounts', 'http://gw:8080@evil/', '//evil/accounts',
+    '\\\\evil', '/\\evil', 'https:evil', 'ftp://gw:8080/sales', `${org}/api/search/v2.0/query`,
+    `${org}/XRMServices/2011/Organization.svc`, org, 'http://gw:8080/sales/../x', '/api/data/v9.2/../../x', '../x',
+    '%2e%2e/x', 'a/./b', '/a%2f..%2fb', 'a\\b', 'a%5cb', 'a//b', 'a#b', 'a?b#c', 'accounts(1', "accounts('x",
+    'a\u0001b', 'a%00', '$batch', '/api/data/v9.2/$batch', '%24batch', '$BATCH?x', 'http://localhost:8080/$batch',
+  ]) {
     t.throws(() => requestLine(`GET ${url} HTTP/1.1`), { name: 'RefusedPart', message: /^Part 1 of the batch/ }, url)
   }
 })
 
 t.test('headers that name a user, override the method or hide the body are refused', async t => {
-  const heads = ['CallerObjectId: x', 'MSCRMCallerID: x', 'mscrmcallerobjectid: x', 'MSCRM_CallerID: x', 'MSCRMCallerID : x', 'caller-object-id:x', 'X-HTTP-Method: DELETE',
-    'X-HTTP-Method-Override: DELETE', 'X_Method_Override: x', 'Transfer-Encoding: chunked', 'Content-Transfer-Encoding: base64', 'MSCRMCallerID:\r\n x', 'Accept: x\r\nCALLEROBJECTID: x']
+  const heads = [
+    'CallerObjectId: x', 'MSCRMCallerID: x', 'mscrmcallerobjectid: x', 'MSCRM_CallerID: x', 'MSCRMCallerID : x',
+    'caller-object-id:x', 'X-HTTP-Method: DELETE', 'X-HTTP-Method-Override: DELETE', 'X_Method_Override: x',
+    'Transfer-Encoding: chunked', 'Content-Transfer-Encoding: base64', 'MSCRMCallerID:\r\n x',
+    'Accept: x\r\nCALLEROBJECTID: x',
+  ]
   for (const head of heads) {
-    t.throws(() => turned(single(`GET accounts HTTP/1.1\r\n${head}\r\n`)), { name: 'RefusedPart', message: /^Part 1 / }, head)
-    t.throws(() => turned(single(`GET accounts HTTP/1.1\r\n`).replace('Content-Type', `${head}\r\nContent-Type`)), { name: 'RefusedPart', message: /^Part 1 / }, `part: ${head}`)
+    t.throws(
+      () => turned(single(`GET accounts HTTP/1.1\r\n${head}\r\n`)), { name: 'RefusedPart', message: /^Part 1 / }, head,
+    )
+    t.throws(
+      () => turned(single(`GET accounts HTTP/1.1\r\n`).replace('Content-Type', `${head}\r\nContent-Type`)),
+      { name: 'RefusedPart', message: /^Part 1 / },
+      `part: ${head}`,
+    )
   }
 })
 
 t.test('credentials, connection headers and the gateway’s own are left out, and others stay as they are', async t => {
-  const dropped = ['Authorization: Bearer x', 'Cookie: x', 'Proxy-Authorization: x', 'Connection: x', 'Content-Length: 3', 'X-User-Email: x', 'X_Anything: x', 'X-Forwarded-For: x', 'Keep-Alive: x']
-  const kept = ['If-Match: W/"1"', 'Prefer: odata.include-annotations="*"', 'MSCRM.SuppressDuplicateDetection: false', 'x-ms-file-name: \u00c3\u00a0']
-  const { text } = turned(Buffer.from(single(lines('PATCH accounts(1)/name HTTP/1.1', ...dropped, ...kept, 'content-TYPE:  text/plain ', 'Folded: a', '\t b', '', 'abc')), 'latin1'))
+  const dropped = [
+    'Authorization: Bearer x', 'Cookie: x', 'Proxy-Authorization: x', 'Connection: x', 'Content-Length: 3',
+    'X-User-Email: x', 'X_Anything: x', 'X-Forwarded-For: x', 'Keep-Alive: x',
+  ]
+  const kept = [
+    'If-Match: W/"1"', 'Prefer: odata.include-annotations="*"', 'MSCRM.SuppressDuplicateDetection: false',
+    'x-ms-file-name: \u00c3\u00a0',
+  ]
+  const { text } = turned(Buffer.from(
+    single(lines(
+      'PATCH accounts(1)/name HTTP/1.1', ...dropped, ...kept, 'content-TYPE:  text/plain ', 'Folded: a', '\t b', '',
+      'abc',
+    )),
+    'latin1',
+  ))
 
-  t.equal(text, Buffer.from(single(lines('PATCH accounts(1)/name HTTP/1.1', ...kept, 'content-TYPE: text/plain', 'Folded: a b', '', 'abc')), 'latin1').toString())
+  t.equal(
+    text,
+    Buffer.from(
+      single(lines('PATCH accounts(1)/name HTTP/1.1', ...kept, 'content-TYPE: text/plain', 'Folded: a b', '', 'abc')),
+      'latin1',
+    ).toString(),
+  )
 })
 
 t.test('bodies that are not JSON go through byte for byte, whatever they hold', async t => {
   const data = `\r\n\n--\r\n--c\n--x--\r\n{"@odata.id":"http://localhost:8080/a"} --b\r\n--\r\n\r`
-  const request = (type: string): string => single(`PATCH accounts(1)/file HTTP/1.1\r\nContent-Type: ${type}\r\n\r\n${data}`)
+  const request = (type: string): string =>
+    single(`PATCH accounts(1)/file HTTP/1.1\r\nContent-Type: ${type}\r\n\r\n${data}`)
 
   t.equal(turned(request('application/octet-stream')).text, request('application/octet-stream'))
-  t.equal(turned(request('application/json\r\nContent-Encoding: gzip')).text, request('application/json\r\nContent-Encoding: gzip'))
+  t.equal(turned(request('application/json\r\nContent-Encoding: gzip')).text, request('application/json\r\n'
+    + 'Content-Encoding: gzip'))
   t.not(turned(request('application/json')).text, request('application/json'))
 })
 
@@ -202,41 +266,70 @@ t.test('a body where none belongs is refused, for it could be taken for another 
 
 t.test('a line that some readers take for a delimiter is refused', async t => {
   for (const line of ['\n--bx', '\r\n--b--x', '\r--b\r\nx', '\r--b--\n', '\n--b-']) {
-    t.throws(() => turned(single(`POST accounts HTTP/1.1\r\nContent-Type: text/plain\r\n\r\na${line}\r\nb`)), { name: 'MalformedBatch' }, JSON.stringify(line))
+    t.throws(
+      () => turned(single(`POST accounts HTTP/1.1\r\nContent-Type: text/plain\r\n\r\na${line}\r\nb`)),
+      { name: 'MalformedBatch' },
+      JSON.stringify(line),
+    )
   }
 })
 
 t.test('a batch that is not whole or not well formed is refused', async t => {
   const cut = [changeSet.slice(0, -7), '', 'x', '--b', '--b\r\n', single('').replace('--b--', '')]
   for (const text of cut) t.throws(() => turned(text), { name: 'MalformedBatch' }, text)
-  for (const request of ['', '\r\n', 'GET', 'GET accounts', 'accounts HTTP/1.1', 'G€T accounts HTTP/1.1', 'GET accounts HTTP/11', 'GET accounts HTTP/1.1\r\nnot a header',
-    'GET accounts HTTP/1.1\r\n: x', 'GET accounts HTTP/1.1\r\n folded: x', 'GET accounts HTTP/1.1\r\nA: b\u0000', 'GET accounts HTTP/1.1\r\nA: b\rC: d', 'GET accounts HTTP/1.1\r\nA b: c']) {
+  for (const request of [
+    '', '\r\n', 'GET', 'GET accounts', 'accounts HTTP/1.1', 'G€T accounts HTTP/1.1', 'GET accounts HTTP/11',
+    'GET accounts HTTP/1.1\r\nnot a header', 'GET accounts HTTP/1.1\r\n: x', 'GET accounts HTTP/1.1\r\n folded: x',
+    'GET accounts HTTP/1.1\r\nA: b\u0000', 'GET accounts HTTP/1.1\r\nA: b\rC: d', 'GET accounts HTTP/1.1\r\nA b: c',
+  ]) {
     t.throws(() => turned(single(request)), { name: 'MalformedBatch' }, request)
   }
-  for (const type of ['multipart/mixed', 'multipart/mixed; boundary=', 'multipart/mixed; boundary=b; boundary=c', 'multipart/mixed; boundary*=b', 'multipart/mixed; boundary="b',
-    'multipart/form-data; boundary=b', 'text/plain', `multipart/mixed; boundary=${'b'.repeat(300)}`, `multipart/mixed;${' '.repeat(2000)}boundary=b`, 'multipart/mixed; x="boundary=c"; boundary=b']) {
+  for (const type of [
+    'multipart/mixed', 'multipart/mixed; boundary=', 'multipart/mixed; boundary=b; boundary=c',
+    'multipart/mixed; boundary*=b', 'multipart/mixed; boundary="b', 'multipart/form-data; boundary=b', 'text/plain',
+    `multipart/mixed; boundary=${'b'.repeat(300)}`, `multipart/mixed;${' '.repeat(2000)}boundary=b`,
+    'multipart/mixed; x="boundary=c"; boundary=b',
+  ]) {
     t.throws(() => turned(single('GET accounts HTTP/1.1'), type), { name: 'MalformedBatch' }, type)
   }
-  t.throws(() => turned(changeSet.replaceAll('cs 1', 'b')), { name: 'MalformedBatch' }, 'a change set with the boundary of the batch')
-  t.throws(() => turned(single(`GET ${'a'.repeat(140_000)} HTTP/1.1`)), { name: 'MalformedBatch' }, 'a head without end')
-  t.throws(() => turned(single(`GET a HTTP/1.1\r\n${`A: ${'x'.repeat(1000)}\r\n`.repeat(140)}`)), { name: 'MalformedBatch' }, 'a head of too many lines')
+  t.throws(
+    () => turned(changeSet.replaceAll('cs 1', 'b')),
+    { name: 'MalformedBatch' },
+    'a change set with the boundary of the batch',
+  )
+  t.throws(
+    () => turned(single(`GET ${'a'.repeat(140_000)} HTTP/1.1`)), { name: 'MalformedBatch' }, 'a head without end',
+  )
+  t.throws(
+    () => turned(single(`GET a HTTP/1.1\r\n${`A: ${'x'.repeat(1000)}\r\n`.repeat(140)}`)),
+    { name: 'MalformedBatch' },
+    'a head of too many lines',
+  )
 })
 
 t.test('no part is left out because its delimiter is not written well', async t => {
   for (const text of [
     `\uFEFF${changeSet}`, `x--b\r\n${changeSet}`, `--bx\r\n${changeSet}`, changeSet.replaceAll('--cs 1', '--cs 2'),
-    changeSet.replace(/--cs 1\r\n/g, ' --cs 1\r\n'), changeSet.replace('--cs 1--\r\n', '--cs 1--\r\n--b-\r\n'), 'x\r\n--b--',
+    changeSet.replace(/--cs 1\r\n/g, ' --cs 1\r\n'), changeSet.replace('--cs 1--\r\n', '--cs 1--\r\n--b-\r\n'),
+    'x\r\n--b--',
   ]) t.throws(() => turned(text), { name: 'MalformedBatch', message: /delimiter/ }, text.slice(0, 60))
 })
 
 t.test('methods that the Web API does not have are refused', async t => {
-  for (const method of ['TRACE', 'CONNECT', 'OPTIONS', 'MERGE', 'x']) t.throws(() => requestLine(`${method} accounts HTTP/1.1`), { name: 'RefusedPart' }, method)
+  for (const method of ['TRACE', 'CONNECT', 'OPTIONS', 'MERGE', 'x']) {
+    t.throws(() => requestLine(`${method} accounts HTTP/1.1`), { name: 'RefusedPart' }, method)
+  }
 })
 
 t.test('parts of another kind and deeper nesting are refused', async t => {
   t.throws(() => turned(single('GET a HTTP/1.1').replace('application/http', 'text/plain')), { name: 'RefusedPart' })
-  t.throws(() => turned(single('GET a HTTP/1.1').replace('Content-Type: application/http\r\n', '')), { name: 'RefusedPart' })
-  t.throws(() => turned(changeSet.replace('Content-Type: application/http', 'Content-Type: multipart/mixed; boundary=deeper')), { name: 'RefusedPart', message: /change set within/ })
+  t.throws(
+    () => turned(single('GET a HTTP/1.1').replace('Content-Type: application/http\r\n', '')), { name: 'RefusedPart' },
+  )
+  t.throws(
+    () => turned(changeSet.replace('Content-Type: application/http', 'Content-Type: multipart/mixed; boundary=deeper')),
+    { name: 'RefusedPart', message: /change set within/ },
+  )
 })
 
 t.test('at most 1,000 operations are taken', async t => {
@@ -252,13 +345,21 @@ t.test('a Content-ID that stands for two things is refused', async t => {
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: 2/x')), { name: 'RefusedPart' })
   t.throws(() => turned(changeSet.replace('Host: gw:8080', 'Content-ID: 2')), { name: 'RefusedPart' })
   t.doesNotThrow(() => turned(changeSet.replace('Host: gw:8080', 'Content-ID: 1')), 'written twice')
-  t.doesNotThrow(() => turned(changeSet.replace('Content-ID: 1\r\n', '').replace('Host: gw:8080', 'Content-ID: 1')), 'in the request')
-  t.doesNotThrow(() => turned(changeSet.replace(/(--b\r\n[^]*)--b\r\n[^]*/, '$1$1--b--')), 'used again in the next change set')
+  t.doesNotThrow(
+    () => turned(changeSet.replace('Content-ID: 1\r\n', '').replace('Host: gw:8080', 'Content-ID: 1')),
+    'in the request',
+  )
+  t.doesNotThrow(
+    () => turned(changeSet.replace(/(--b\r\n[^]*)--b\r\n[^]*/, '$1$1--b--')), 'used again in the next change set',
+  )
 })
 
 t.test('a change set that only the next delimiter of the batch ends is closed', async t => {
   t.equal(turned(changeSet.replace('--cs 1--\r\n\r\n', '')).text, changeSetTurned)
-  t.equal(turned(lines('--b', 'Content-Type: multipart/mixed; boundary=c', '', '', '--b--')).text, lines('--b', 'Content-Type: multipart/mixed; boundary=c', '', '--c--', '', '--b--', ''))
+  t.equal(
+    turned(lines('--b', 'Content-Type: multipart/mixed; boundary=c', '', '', '--b--')).text,
+    lines('--b', 'Content-Type: multipart/mixed; boundary=c', '', '--c--', '', '--b--', ''),
+  )
 })
 
 t.test('the policy is asked before anything of a part goes on', async t => {
@@ -266,7 +367,10 @@ t.test('the policy is asked before anything of a part goes on', async t => {
     if (method === 'DELETE') throw new Error('not allowed')
   } })
 
-  t.same(transform.push(Buffer.from(lines('--b', 'Content-Type: application/http', '', 'DELETE accounts(1)'))).map(String), ['--b\r\nContent-Type: application/http\r\n\r\n'])
+  t.same(
+    transform.push(Buffer.from(lines('--b', 'Content-Type: application/http', '', 'DELETE accounts(1)'))).map(String),
+    ['--b\r\nContent-Type: application/http\r\n\r\n'],
+  )
   t.throws(() => transform.push(Buffer.from(' HTTP/1.1\r\n\r\n')), { message: 'not allowed' })
 })
 
@@ -274,7 +378,10 @@ t.test('a part larger than memory streams through', async t => {
   const transform = batchInward(map, 'multipart/mixed; boundary=b', { onPart() {} })
   let out = 0
   const push = (chunk: Buffer): void => transform.push(chunk).forEach(({ length }) => (out += length))
-  push(Buffer.from(lines('--b', 'Content-Type: application/http', '', 'PATCH accounts(1)/file HTTP/1.1', 'Content-Type: application/octet-stream', '', '')))
+  push(Buffer.from(lines(
+    '--b', 'Content-Type: application/http', '', 'PATCH accounts(1)/file HTTP/1.1',
+    'Content-Type: application/octet-stream', '', '',
+  )))
   const head = out
   const chunk = Buffer.alloc(65_536, 'x\r\n-')
   for (let index = 0; index < 160; index++) push(chunk)
@@ -283,9 +390,12 @@ t.test('a part larger than memory streams through', async t => {
 })
 
 t.test('chunk borders at any byte change nothing', async t => {
-  const text = fc.constantFrom(changeSet, changeSet.replaceAll('\r\n', '\n'), `\r\nx\n${changeSet}\n\n`, single('GET a HTTP/1.1'),
+  const text = fc.constantFrom(changeSet, changeSet.replaceAll(
+    '\r\n', '\n',
+  ), `\r\nx\n${changeSet}\n\n`, single('GET a HTTP/1.1'),
     single('PATCH a HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n\n-- b\r\n--\n --b\r\n\r\n-\r\n'))
-  const transform = (): ReturnType<typeof batchInward> => batchInward(map, 'multipart/mixed; boundary="b"', { onPart() {} })
+  const transform = (): ReturnType<typeof batchInward> =>
+    batchInward(map, 'multipart/mixed; boundary="b"', { onPart() {} })
 
   t.doesNotThrow(() => fc.assert(fc.property(text, shares, (batch, cuts) => {
     const bytes = Buffer.from(batch)
@@ -294,5 +404,6 @@ t.test('chunk borders at any byte change nothing', async t => {
     assert.equal(byteByByte(transform(), bytes), once)
     assert.equal(inPieces(transform(), Buffer.from(once), []), once, 'a turned batch is turned no further')
   }), { numRuns: 200 }))
-  t.same(Array.from(changeSet, (_, cut) => inPieces(transform(), Buffer.from(changeSet), [cut])).filter(out => out !== changeSetTurned), [])
+  t.same(Array.from(changeSet, (_, cut) => inPieces(transform(), Buffer.from(changeSet), [cut])).filter(out =>
+    out !== changeSetTurned), [])
 })

@@ -68,10 +68,14 @@ t.test('line feeds, preamble and blank first lines come out strict', async t => 
 })
 
 t.test('lengths that would no longer be right are left out, others stay', async t => {
-  const part = (head: string, body: string): string => lines('--b', 'Content-Type: application/http', '', 'HTTP/1.1 200 OK', head, '', `${body}\r\n--b--`, '')
+  const part = (head: string, body: string): string =>
+    lines('--b', 'Content-Type: application/http', '', 'HTTP/1.1 200 OK', head, '', `${body}\r\n--b--`, '')
   const json = `{"@odata.id":"${root}/a"}`
 
-  t.equal(whole(batchOutward(map, 'multipart/mixed;boundary=b')!, part(`content-length: ${json.length}\r\nContent-Type: application/json`, json)),
+  t.equal(whole(
+    batchOutward(map, 'multipart/mixed;boundary=b')!,
+    part(`content-length: ${json.length}\r\nContent-Type: application/json`, json),
+  ),
     part('Content-Type: application/json', '{"@odata.id":"http://gw:8080/a"}'))
   const text = part('Content-Length: 3\r\nContent-Type: text/plain', 'a\r\n--b-\n--bc\r--b\r\n')
   t.equal(whole(batchOutward(map, 'multipart/mixed;boundary=b')!, text), text)
@@ -80,25 +84,35 @@ t.test('lengths that would no longer be right are left out, others stay', async 
 })
 
 t.test('parts of another kind go through as they are', async t => {
-  const other = lines('--b', 'Content-Type: text/plain', 'Content-Length: 9', '', `Location: ${root}`, '--b', '', '', '--b--', '')
+  const other = lines(
+    '--b', 'Content-Type: text/plain', 'Content-Length: 9', '', `Location: ${root}`, '--b', '', '', '--b--', '',
+  )
 
   t.equal(whole(batchOutward(map, 'multipart/mixed;boundary=b')!, other), other)
 })
 
 t.test('an answer that breaks off is never ended as if it were whole', async t => {
   for (const length of [0, 30, 120, 700, answer.length - 6]) {
-    t.throws(() => whole(batchOutward(map, type)!, answer.slice(0, length)), { name: 'MalformedBatch' }, `${length} bytes`)
+    t.throws(
+      () => whole(batchOutward(map, type)!, answer.slice(0, length)), { name: 'MalformedBatch' }, `${length} bytes`,
+    )
   }
   t.throws(() => batchOutward(map, 'multipart/mixed'), { name: 'MalformedBatch' })
 })
 
 t.test('chunk borders at any byte change nothing', async t => {
-  const texts = fc.constantFrom(answer, answer.replaceAll('\r\n', '\n'), `\r\n${answer}`, answer.replace('{"error"', '\r\n--batchresponse_9f0cx\r\n'))
+  const texts = fc.constantFrom(
+    answer,
+    answer.replaceAll('\r\n', '\n'),
+    `\r\n${answer}`,
+    answer.replace('{"error"', '\r\n--batchresponse_9f0cx\r\n'),
+  )
   t.doesNotThrow(() => fc.assert(fc.property(texts, shares, (text, cuts) => {
     const bytes = Buffer.from(text)
     const once = inPieces(batchOutward(map, type)!, bytes, [])
     assert.equal(inPieces(batchOutward(map, type)!, bytes, places(bytes.length, cuts)), once)
     assert.equal(byteByByte(batchOutward(map, type)!, bytes), once)
   }), { numRuns: 100 }))
-  t.same(Array.from(answer, (_, cut) => inPieces(batchOutward(map, type)!, Buffer.from(answer), [cut])).filter(out => out !== turned), [])
+  t.same(Array.from(answer, (_, cut) => inPieces(batchOutward(map, type)!, Buffer.from(answer), [cut])).filter(out =>
+    out !== turned), [])
 })

@@ -7,9 +7,12 @@ import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { inPieces, places, shares } from './cuts.ts'
 
-const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), { base: 'http://gw:8080', form: 'short' })
+const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), {
+  base: 'http://gw:8080', form: 'short',
+})
 
-const part = (delimiter: string, request: string): string => `${delimiter}\r\nContent-Type: application/http\r\n\r\n${request}\r\n`
+const part = (delimiter: string, request: string): string =>
+  `${delimiter}\r\nContent-Type: application/http\r\n\r\n${request}\r\n`
 const wellFormed = [
   part('--b', 'GET accounts HTTP/1.1\r\n'),
   part('--b', 'POST accounts HTTP/1.1\r\nContent-Type: text/plain\r\n\r\nx'),
@@ -19,11 +22,18 @@ const wellFormed = [
   '--c--\r\n',
 ]
 const fragments = [
-  '--b', '--b--', '--c', '--c--', '--bc', '--b ', '\r\n', '\n', '\r', '\r\n\r\n', '\n\n', '--', '-', ' ', '\t', '\0', 'x', '\u0085',
-  'Content-Type: application/http', 'Content-Type: multipart/mixed;\r\n boundary=c', 'GET accounts HTTP/1.1', 'Content-Length: 5',
+  '--b', '--b--', '--c', '--c--', '--bc', '--b ', '\r\n', '\n', '\r', '\r\n\r\n', '\n\n', '--', '-', ' ', '\t', '\0',
+  'x', '\u0085',
+  'Content-Type: application/http', 'Content-Type: multipart/mixed;\r\n boundary=c', 'GET accounts HTTP/1.1',
+  'Content-Length: 5',
 ]
 const batches = fc
-  .array(fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...wellFormed) }, { weight: 1, arbitrary: fc.constantFrom(...fragments) }), { maxLength: 10 })
+  .array(
+    fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...wellFormed) }, {
+      weight: 1, arbitrary: fc.constantFrom(...fragments),
+    }),
+    { maxLength: 10 },
+  )
   .map((pieces) => Buffer.from(`${pieces.join('')}--b--\r\n`, 'latin1'))
 
 /** What goes on, and the operations that a policy was shown; `undefined` when the batch was refused. */
@@ -38,8 +48,13 @@ function turned(batch: Buffer, cuts: readonly number[]): { text: string, operati
   }
 }
 
-/** The request lines that a reader sees who ends lines with `lineEnd`, and takes for a delimiter what `isDelimiter` says. */
-function seen(text: string, lineEnd: RegExp, isDelimiter: (line: string, dashes: string) => boolean): readonly string[] {
+/**
+ * The request lines that a reader sees who ends lines with `lineEnd`, and takes for a delimiter what
+ * `isDelimiter` says.
+ */
+function seen(
+  text: string, lineEnd: RegExp, isDelimiter: (line: string, dashes: string) => boolean,
+): readonly string[] {
   const boundaries = ['b']
   const requests: string[] = []
   let state: 'body' | 'part' | 'request' | 'head' = 'body'

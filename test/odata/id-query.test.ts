@@ -13,7 +13,10 @@ t.test('only the gateway in $id becomes the target, written as it was', async t 
     ['%24id=http%3A%2F%2Fgw%3a8080%2Faccounts(1)', `%24id=${encodeURIComponent(root)}%2Faccounts(1)`],
     ['$ID=http://gw:8080/a', '$ID=http://gw:8080/a'],
     ['a=%zz&$id=http://gw%3A8080/a(%27%zz%27)&b=%2522+', `a=%zz&$id=${encodeURIComponent(root)}/a(%27%zz%27)&b=%2522+`],
-    ['$filter=x eq \'http://gw:8080/a\'&a$id=http://gw:8080/a', '$filter=x eq \'http://gw:8080/a\'&a$id=http://gw:8080/a'],
+    [
+      '$filter=x eq \'http://gw:8080/a\'&a$id=http://gw:8080/a',
+      '$filter=x eq \'http://gw:8080/a\'&a$id=http://gw:8080/a',
+    ],
     ['$id=https://evil.example/accounts(1)', '$id=https://evil.example/accounts(1)'],
     ['$id=accounts(1)', '$id=accounts(1)'],
     ['$id=', '$id='],

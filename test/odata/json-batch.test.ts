@@ -12,7 +12,9 @@ const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' 
 
 function turned(text: string | Buffer): { text: string; operations: BatchOperation[] } {
   const operations: BatchOperation[] = []
-  const transform = batchInward(map, 'application/json', { onPart: operation => operations.push(operation), dropped: new Set(['x-user-email']) })
+  const transform = batchInward(map, 'application/json', {
+    onPart: operation => operations.push(operation), dropped: new Set(['x-user-email']),
+  })
   return { text: inPieces(transform, Buffer.from(text), [3, 9]), operations }
 }
 
@@ -31,7 +33,10 @@ t.test('URLs and links of a batch lead to the target, and every other byte stays
   t.equal(text, batch
     .replace('"url":"http://gw:8080/companies', `"url":"${root}/companies`)
     .replace('"item@odata.bind":"http://gw:8080', `"item@odata.bind":"${root}`)
-    .replace('"/items?$filter=n eq \\u0027Ü\\u00dc\\u0027"', '"/v2.0/tenant/prod/api/v2.0/items?$filter=n eq \'\\u00dc\\u00dc\'"'))
+    .replace(
+      '"/items?$filter=n eq \\u0027Ü\\u00dc\\u0027"',
+      '"/v2.0/tenant/prod/api/v2.0/items?$filter=n eq \'\\u00dc\\u00dc\'"',
+    ))
   t.same(operations.map(({ part, method, resourcePath, query }) => [part, method, resourcePath, query]), [
     [1, 'POST', '/companies(1)/items', ''],
     [2, 'PATCH', '/companies(1)/items($1)', ''],
@@ -41,24 +46,44 @@ t.test('URLs and links of a batch lead to the target, and every other byte stays
 })
 
 t.test('credentials and the gateway’s own headers are left out, hosts replaced, others stay as they were written', async t => {
-  const { text } = turned(single('"url":"items","headers":{"Authorization":"x", "If-Match" : "\\u002a","Host":"gw:8080","X-User-Email":"x"}'))
+  const { text } = turned(single('"url":"items","headers":{"Authorization":"x", "If-Match" : '
+    + '"\\u002a","Host":"gw:8080","X-User-Email":"x"}'))
 
   t.equal(text, single('"url":"items","headers":{"If-Match" : "\\u002a","Host":"api.businesscentral.dynamics.com"}'))
 })
 
 t.test('what must not go on is refused', async t => {
-  for (const members of ['"url":"https://evil.example/x"', '"url":"../x"', '"url":"$batch"', '"url":"a#b"', '"url":"a","headers":{"MSCRMCallerID":"x"}', '"url":"a","headers":{"caller\\u004fbjectId":"x"}',
-    '"url":"a","URL":"b"', '"url":"a","\\u0075rl":"b"', '"url":"a","headers":{},"Headers":{}', '"url":"a","headers":{"X-HTTP-Method":"x"}', '"url":"https://api.businesscentral.dynamics.com/v2.0/tenant/test/api/v2.0/x"']) {
+  for (const members of [
+    '"url":"https://evil.example/x"',
+    '"url":"../x"',
+    '"url":"$batch"',
+    '"url":"a#b"',
+    '"url":"a","headers":{"MSCRMCallerID":"x"}',
+    '"url":"a","headers":{"caller\\u004fbjectId":"x"}',
+    '"url":"a","URL":"b"',
+    '"url":"a","\\u0075rl":"b"',
+    '"url":"a","headers":{},"Headers":{}',
+    '"url":"a","headers":{"X-HTTP-Method":"x"}',
+    '"url":"https://api.businesscentral.dynamics.com/v2.0/tenant/test/api/v2.0/x"',
+  ]) {
     t.throws(() => turned(single(members)), { name: 'RefusedPart' }, members)
   }
-  t.throws(() => turned(`{"requests":[${'{"method":"GET","url":"a"},'.repeat(1000)}{"method":"GET","url":"a"}]}`), { name: 'RefusedPart', message: /1,000/ })
+  t.throws(() => turned(`{"requests":[${'{"method":"GET","url":"a"},'.repeat(1000)}{"method":"GET","url":"a"}]}`), {
+    name: 'RefusedPart', message: /1,000/,
+  })
   t.throws(() => turned('{"requests":[],"Requests":[]}'), { name: 'RefusedPart' })
-  t.throws(() => turned('{"requests":[{"id":"1","method":"GET","url":"a"},{"id":"1","method":"GET","url":"a"}]}'), { name: 'RefusedPart' })
+  t.throws(
+    () => turned('{"requests":[{"id":"1","method":"GET","url":"a"},{"id":"1","method":"GET","url":"a"}]}'),
+    { name: 'RefusedPart' },
+  )
 })
 
 t.test('what is no batch is refused', async t => {
-  for (const text of ['', '{', 'null', '[]', '{}', '{"requests":{}}', '{"requests":[1]}', '{"requests":[{}]}', single('"url":1'), single('"url":""'), single('"url":"a","headers":{"a b":"x"}'),
-    single('"url":"a","headers":{"a":"x\\r\\ny"}'), single('"url":"a","headers":{"a":1}'), '{"requests":[{"method":"G T","url":"a"}]}', `${'['.repeat(100_000)}`]) {
+  for (const text of [
+    '', '{', 'null', '[]', '{}', '{"requests":{}}', '{"requests":[1]}', '{"requests":[{}]}', single('"url":1'),
+    single('"url":""'), single('"url":"a","headers":{"a b":"x"}'), single('"url":"a","headers":{"a":"x\\r\\ny"}'),
+    single('"url":"a","headers":{"a":1}'), '{"requests":[{"method":"G T","url":"a"}]}', `${'['.repeat(100_000)}`,
+  ]) {
     t.throws(() => turned(text), { name: 'MalformedBatch' }, text.slice(0, 60))
   }
   t.throws(() => batchInward(map, 'text/plain', { onPart() {} }), { name: 'MalformedBatch' })
@@ -95,7 +120,10 @@ t.test('headers and links of an answer lead to the gateway, columns of the same 
 })
 
 t.test('a header that ends with the answer is turned as well', async t => {
-  t.equal(whole(batchOutward(map, 'application/json')!, `{"responses":[{"headers":{"location":"${root}`), '{"responses":[{"headers":{"location":"http://gw:8080')
+  t.equal(
+    whole(batchOutward(map, 'application/json')!, `{"responses":[{"headers":{"location":"${root}`),
+    '{"responses":[{"headers":{"location":"http://gw:8080',
+  )
 })
 
 t.test('chunk borders at any byte change nothing', async t => {
@@ -104,5 +132,10 @@ t.test('chunk borders at any byte change nothing', async t => {
     assert.equal(inPieces(batchOutward(map, 'application/json')!, bytes, places(bytes.length, cuts)), answerTurned)
   }), { numRuns: 100 }))
   t.equal(byteByByte(batchOutward(map, 'application/json')!, Buffer.from(answer)), answerTurned)
-  t.same(Array.from(answer, (_, cut) => inPieces(batchOutward(map, 'application/json')!, Buffer.from(answer), [cut])).filter(out => out !== answerTurned), [])
+  t.same(
+    Array
+      .from(answer, (_, cut) => inPieces(batchOutward(map, 'application/json')!, Buffer.from(answer), [cut]))
+      .filter(out => out !== answerTurned),
+    [],
+  )
 })

@@ -1,8 +1,10 @@
 /**
- * Replaces the strings of a JSON text that are values of a member, or elements of an array that is one and holds nothing
- * but strings before them, by reading it token by token: slow and plain, to hold the fast way against.
+ * Replaces the strings of a JSON text that are values of a member, or elements of an array that is one and holds
+ * nothing but strings before them, by reading it token by token: slow and plain, to hold the fast way against.
  */
-export function replaceValues(json: string, replace: (name: string, value: string, inArray: boolean) => string): string {
+export function replaceValues(
+  json: string, replace: (name: string, value: string, inArray: boolean) => string,
+): string {
   const open: (string | undefined)[] = []
   let name: string | undefined
   let key: string | undefined

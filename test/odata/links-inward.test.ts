@@ -10,11 +10,17 @@ import { replaceValues } from './json-oracle.ts'
 import { randomJson } from './random-json.ts'
 
 const root = 'https://org.crm4.dynamics.com/api/data/v9.2'
-const map = urlMap(targetAddress(root), { base: 'http://gw:8080', otherBases: ['https://public.example/crm/', 'http://127.0.0.1:8080'], form: 'short' })
+const map = urlMap(targetAddress(root), {
+  base: 'http://gw:8080', otherBases: ['https://public.example/crm/', 'http://127.0.0.1:8080'], form: 'short',
+})
 
 t.test('the gateway in an @odata.id or @odata.bind becomes the target', async t => {
   for (const name of ['@odata.id', '@odata.bind', '@id', 'a@odata.bind', 'a@bind', 'primarycontactid@odata.bind']) {
-    t.equal(whole(jsonLinksInward(map), `{"${name}":"http://gw:8080/accounts(1)"}`), `{"${name}":"${root}/accounts(1)"}`, name)
+    t.equal(
+      whole(jsonLinksInward(map), `{"${name}":"http://gw:8080/accounts(1)"}`),
+      `{"${name}":"${root}/accounts(1)"}`,
+      name,
+    )
   }
 })
 
@@ -35,13 +41,21 @@ t.test('the tenant of Business Central may be named or not', async t => {
   const central = urlMap(targetAddress(`${origin}/v2.0/prod/api/v2.0`), { base: 'http://gw', form: 'short' })
   const path = '/v2.0/00000000-0000-0000-0000-000000000001/prod/api/v2.0/items(1)'
 
-  t.equal(byteByByte(jsonLinksInward(central), Buffer.from(`{"@odata.id":"http://gw${path}"}`)), `{"@odata.id":"${origin}${path}"}`)
-  t.equal(byteByByte(jsonLinksInward(central), Buffer.from('{"@odata.id":"http://gw/items(1)"}')), `{"@odata.id":"${origin}/v2.0/prod/api/v2.0/items(1)"}`)
+  t.equal(
+    byteByByte(jsonLinksInward(central), Buffer.from(`{"@odata.id":"http://gw${path}"}`)),
+    `{"@odata.id":"${origin}${path}"}`,
+  )
+  t.equal(
+    byteByByte(jsonLinksInward(central), Buffer.from('{"@odata.id":"http://gw/items(1)"}')),
+    `{"@odata.id":"${origin}/v2.0/prod/api/v2.0/items(1)"}`,
+  )
 })
 
 t.test('every string of an array of links is turned, and nothing after it', async t => {
-  const body = '{"m@odata.bind" : [ "http://gw:8080/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", "http://gw:8080/d"],"n":["http://gw:8080/e"]}'
-  const expected = `{"m@odata.bind" : [ "${root}/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", "${root}/d"],"n":["http://gw:8080/e"]}`
+  const body = '{"m@odata.bind" : [ "http://gw:8080/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", '
+    + '"http://gw:8080/d"],"n":["http://gw:8080/e"]}'
+  const expected = `{"m@odata.bind" : [ "${root}/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", `
+    + `"${root}/d"],"n":["http://gw:8080/e"]}`
 
   t.equal(whole(jsonLinksInward(map), body), expected)
   t.equal(byteByByte(jsonLinksInward(map), Buffer.from(body)), expected)
@@ -49,12 +63,21 @@ t.test('every string of an array of links is turned, and nothing after it', asyn
 
 t.test('URLs of others, relative ones, references and data stay as they are', async t => {
   for (const body of [
-    '{"@odata.id":"https://evil.example/accounts(1)"}', '{"@odata.id":"http://gw:8080.evil/accounts(1)"}', '{"@odata.id":"http://gw:8080@evil/"}',
-    '{"@odata.id":"http://gw:80801/a"}', '{"@odata.id":"https://public.example/other/a"}', '{"@odata.id":"https://public.example/crmx"}',
-    '{"@odata.id":"https:\\/\\/evil.example\\/a"}', '{"a@odata.bind":"/contacts(1)"}', '{"a@odata.bind":"$1"}', '{"@odata.id":"accounts(1)"}', '{"@odata.id":null}', '{"a@odata.bind":[{}]}',
-    '{"websiteurl":"http://gw:8080/accounts(1)"}', '{"note":"{\\"@odata.id\\":\\"http://gw:8080/a\\"}"}', '["@odata.id","http://gw:8080/a"]',
-    '{"emailaddress1":"a@id","b":"http://gw:8080/a"}', '{"@odata.context":"http://gw:8080/a","@odata.ident":"http://gw:8080/a","@odata.id" "http://gw:8080/a"}',
-    '{"@odata.id":["http://gw:8080/a"]}', '{"x":9007199254740993 , "x":1.0}', '@', '{"@odata.bindbindbind":"http://gw:8080/a"}', '',
+    '{"@odata.id":"https://evil.example/accounts(1)"}',
+    '{"@odata.id":"http://gw:8080.evil/accounts(1)"}',
+    '{"@odata.id":"http://gw:8080@evil/"}',
+    '{"@odata.id":"http://gw:80801/a"}',
+    '{"@odata.id":"https://public.example/other/a"}',
+    '{"@odata.id":"https://public.example/crmx"}',
+    '{"@odata.id":"https:\\/\\/evil.example\\/a"}', '{"a@odata.bind":"/contacts(1)"}', '{"a@odata.bind":"$1"}',
+    '{"@odata.id":"accounts(1)"}', '{"@odata.id":null}', '{"a@odata.bind":[{}]}',
+    '{"websiteurl":"http://gw:8080/accounts(1)"}',
+    '{"note":"{\\"@odata.id\\":\\"http://gw:8080/a\\"}"}',
+    '["@odata.id","http://gw:8080/a"]',
+    '{"emailaddress1":"a@id","b":"http://gw:8080/a"}',
+    '{"@odata.context":"http://gw:8080/a","@odata.ident":"http://gw:8080/a","@odata.id" "http://gw:8080/a"}',
+    '{"@odata.id":["http://gw:8080/a"]}', '{"x":9007199254740993 , "x":1.0}', '@',
+    '{"@odata.bindbindbind":"http://gw:8080/a"}', '',
   ]) {
     t.equal(whole(jsonLinksInward(map), body), body)
     t.equal(byteByByte(jsonLinksInward(map), Buffer.from(body)), body)
@@ -80,9 +103,14 @@ t.test('a link without end is not held back', async t => {
 })
 
 t.test('chunk borders at any byte change nothing', async t => {
-  const texts = ['http://gw:8080/a(1)', 'HTTP://GW:8080', 'http://gw:8080/api/data/v9.1/a', 'https://public.example/crm?x', 'https://public.example/', 'x@odata.id',
-    'http:\\/\\/gw:8080\\/a', 'http://127.0.0.1:80/', '$1', 'a@id', '\\\\', '\\"']
-  const json = randomJson(['@odata.id', '@id', 'm@odata.bind', 'm@bind', 'name', 'odata.id', 'x\\"@odata.bind', '@odata.ids'], texts)
+  const texts = [
+    'http://gw:8080/a(1)', 'HTTP://GW:8080', 'http://gw:8080/api/data/v9.1/a', 'https://public.example/crm?x',
+    'https://public.example/', 'x@odata.id', 'http:\\/\\/gw:8080\\/a', 'http://127.0.0.1:80/', '$1', 'a@id', '\\\\',
+    '\\"',
+  ]
+  const json = randomJson(
+    ['@odata.id', '@id', 'm@odata.bind', 'm@bind', 'name', 'odata.id', 'x\\"@odata.bind', '@odata.ids'], texts,
+  )
   const inward = (value: string): string => {
     const plain = value.replaceAll('\\/', '/')
     const turned = inwardHeader(map, plain)

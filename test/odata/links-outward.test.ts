@@ -15,17 +15,25 @@ const target = targetAddress(root)
 const short = urlMap(target, { base: 'http://gw:8080', form: 'short' })
 const long = urlMap(target, { base: 'https://gw.example/sales', form: 'long' })
 
-const names = ['context', 'nextLink', 'deltaLink', 'id', 'editLink', 'readLink', 'navigationLink', 'associationLink', 'mediaReadLink', 'mediaEditLink']
+const names = [
+  'context', 'nextLink', 'deltaLink', 'id', 'editLink', 'readLink', 'navigationLink', 'associationLink',
+  'mediaReadLink', 'mediaEditLink',
+]
 const links = names.flatMap(name => [`@odata.${name}`, `@${name}`, `contacts@odata.${name}`, `contacts@${name}`])
 
 t.test('every kind of link leads through the gateway, in either spelling of its name', async t => {
   for (const name of links) {
-    t.equal(whole(jsonLinksOutward(short), `{"${name}":"${root}/accounts(1)"}`), `{"${name}":"http://gw:8080/accounts(1)"}`, name)
+    t.equal(
+      whole(jsonLinksOutward(short), `{"${name}":"${root}/accounts(1)"}`),
+      `{"${name}":"http://gw:8080/accounts(1)"}`,
+      name,
+    )
   }
 })
 
 t.test('links keep the address form that the caller used', async t => {
-  const page = `{"@odata.context":"${root}/$metadata#accounts","value":[],"@odata.nextLink":"${root}/accounts?$skiptoken=%253c"}`
+  const page =
+    `{"@odata.context":"${root}/$metadata#accounts","value":[],"@odata.nextLink":"${root}/accounts?$skiptoken=%253c"}`
 
   t.equal(whole(jsonLinksOutward(short), page),
     '{"@odata.context":"http://gw:8080/$metadata#accounts","value":[],"@odata.nextLink":"http://gw:8080/accounts?$skiptoken=%253c"}')
@@ -60,23 +68,29 @@ t.test('data that looks like a link never changes', async t => {
 })
 
 t.test('links to others never change', async t => {
-  for (const url of ['https://org.crm4.dynamics.com.evil/api/data/v9.2/a', 'https://org.crm4.dynamics.com@evil/', 'https://org.crm4.dynamics.com:444/api/data/v9.2/a',
-    'http://org.crm4.dynamics.com/api/data/v9.2/a', 'https://other.crm4.dynamics.com/api/data/v9.2/a', '/accounts(1)', '$metadata#accounts', 'ftp://x', '//x', '']) {
+  for (const url of [
+    'https://org.crm4.dynamics.com.evil/api/data/v9.2/a', 'https://org.crm4.dynamics.com@evil/',
+    'https://org.crm4.dynamics.com:444/api/data/v9.2/a', 'http://org.crm4.dynamics.com/api/data/v9.2/a',
+    'https://other.crm4.dynamics.com/api/data/v9.2/a', '/accounts(1)', '$metadata#accounts', 'ftp://x', '//x', '',
+  ]) {
     t.equal(whole(jsonLinksOutward(short), `{"@odata.id":"${url}"}`), `{"@odata.id":"${url}"}`)
   }
 })
 
 t.test('the location of a background operation is a link when the answer is one', async t => {
   const body = `{"backgroundOperationId":"1","location" : "${root}/backgroundoperations(1)","x\\"location":"${root}/a"}`
-  const expected = `{"backgroundOperationId":"1","location" : "http://gw:8080/backgroundoperations(1)","x\\"location":"${root}/a"}`
+  const expected =
+    `{"backgroundOperationId":"1","location" : "http://gw:8080/backgroundoperations(1)","x\\"location":"${root}/a"}`
 
   t.equal(whole(jsonLinksOutward(short, { backgroundOperation: true }), body), expected)
   t.equal(byteByByte(jsonLinksOutward(short, { backgroundOperation: true }), Buffer.from(body)), expected)
 })
 
 t.test('a byte order mark, spacing, escaped slashes and duplicate names survive', async t => {
-  const body = `\uFEFF{ "@odata.id"\r\n:\t"${root.replaceAll('/', '\\/')}\\/a(1)" , "@odata.id": "${root}/b", "@odata.editLink":"${org}\\/x" }`
-  const expected = '\uFEFF{ "@odata.id"\r\n:\t"http://gw:8080\\/a(1)" , "@odata.id": "http://gw:8080/b", "@odata.editLink":"http://gw:8080\\/x" }'
+  const body = `\uFEFF{ "@odata.id"\r\n:\t"${root.replaceAll('/', '\\/')}\\/a(1)" , "@odata.id": `
+    + `"${root}/b", "@odata.editLink":"${org}\\/x" }`
+  const expected = '\uFEFF{ "@odata.id"\r\n:\t"http://gw:8080\\/a(1)" , "@odata.id": '
+    + '"http://gw:8080/b", "@odata.editLink":"http://gw:8080\\/x" }'
 
   t.equal(whole(jsonLinksOutward(short), body), expected)
   t.equal(byteByByte(jsonLinksOutward(short), Buffer.from(body)), expected)
@@ -105,17 +119,22 @@ t.test('a link that ends with the body is turned as well', async t => {
 })
 
 t.test('large pages keep every byte but those of links', async t => {
-  const row = `{"@odata.etag":"W/\\"1\\"","description":"${'x'.repeat(40_000)}","contacts@odata.nextLink":"${root}/contacts"}`
+  const row =
+    `{"@odata.etag":"W/\\"1\\"","description":"${'x'.repeat(40_000)}","contacts@odata.nextLink":"${root}/contacts"}`
   const page = `{"@odata.context":"${root}/$metadata","value":[${`${row},`.repeat(20)}${row}]}`
   const expected = page.replaceAll(root, 'http://gw:8080')
 
   t.ok(whole(jsonLinksOutward(short), page) === expected)
-  t.ok(inPieces(jsonLinksOutward(short), Buffer.from(page), Array.from({ length: 13 }, (_, index) => index * 65_536)) === expected)
+  t.ok(inPieces(
+    jsonLinksOutward(short), Buffer.from(page), Array.from({ length: 13 }, (_, index) => index * 65_536),
+  ) === expected)
 })
 
 t.test('chunk borders at any byte change nothing', async t => {
-  const texts = [`${root}/accounts(1)`, root, org, `${org}:443/api/data/v9.1/x`, 'HTTPS://ORG.API.crm4.dynamics.com/api/data/v9.2?x', `${org}x`,
-    root.replaceAll('/', '\\/'), 'https://', 'x']
+  const texts = [
+    `${root}/accounts(1)`, root, org, `${org}:443/api/data/v9.1/x`, 'HTTPS://ORG.API.crm4.dynamics.com/api/data/v9.2?x',
+    `${org}x`, root.replaceAll('/', '\\/'), 'https://', 'x',
+  ]
   const json = randomJson([...links, 'location', 'name', 'x\\"@odata.id', 'é@odata.nextLink'], texts)
   const isLink = /(?:^|[^.\\])@(?:odata\.)?(?:context|nextLink|deltaLink|id|editLink|readLink|navigationLink|associationLink|mediaReadLink|mediaEditLink)$/
   const outward = (value: string): string => {
@@ -127,7 +146,9 @@ t.test('chunk borders at any byte change nothing', async t => {
   t.doesNotThrow(() => fc.assert(fc.property(json, shares, (text, cuts) => {
     const bytes = Buffer.from(text)
     // A turned link is compared with its slashes unescaped, for only its beginning is written anew.
-    const expected = replaceValues(text, (name, value, inArray) => (isLink.test(name) && !inArray ? outward(value) : value))
+    const expected = replaceValues(
+      text, (name, value, inArray) => (isLink.test(name) && !inArray ? outward(value) : value),
+    )
     const once = inPieces(jsonLinksOutward(short), bytes, [])
     assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
     assert.equal(inPieces(jsonLinksOutward(short), bytes, places(bytes.length, cuts)), once)
@@ -136,9 +157,12 @@ t.test('chunk borders at any byte change nothing', async t => {
 })
 
 t.test('a page cut in two at each of its bytes is the same page', async t => {
-  const page = Buffer.from(`{"@odata.context":"${root}/$metadata#accounts","value":[{"a@odata.nextLink" : "${org}:443/api/data/v9.2/x","w":"${root}"}]}`)
+  const page = Buffer.from(`{"@odata.context":"${root}/$metadata#accounts","value":[{"a@odata.nextLink" : `
+    + `"${org}:443/api/data/v9.2/x","w":"${root}"}]}`)
   const expected = whole(jsonLinksOutward(short), page.toString())
-  const differing = Array.from(page, (_, cut) => inPieces(jsonLinksOutward(short), page, [cut])).filter(text => text !== expected)
+  const differing = Array
+    .from(page, (_, cut) => inPieces(jsonLinksOutward(short), page, [cut]))
+    .filter(text => text !== expected)
 
   t.same(differing, [])
 })

@@ -29,7 +29,8 @@ export function randomJson(names: readonly string[], texts: readonly string[]): 
     object: fc
       .array(fc.tuple(space, name, space, space, tie('value'), space), { maxLength: 5 })
       .map(members => `{${members.map(([a, key, b, c, it, d]) => `${a}"${key}"${b}:${c}${it}${d}`).join(',')}}`),
-    array: fc.array(fc.tuple(space, tie('value'), space), { maxLength: 4 }).map(items => `[${items.map(item => item.join('')).join(',')}]`),
+    array: fc.array(fc.tuple(space, tie('value'), space), { maxLength: 4 }).map(items =>
+      `[${items.map(item => item.join('')).join(',')}]`),
   }))
   return value
 }

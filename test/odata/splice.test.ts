@@ -15,7 +15,9 @@ t.test('edits are made in small and in large texts alike', async t => {
   const gaps = fc.array(fc.tuple(fc.constantFrom(0, 1, 50, 20_000, 70_000), fc.constantFrom(0, 3)), { maxLength: 8 })
   fc.assert(fc.property(gaps, fc.constantFrom(0, 7, 30_000), (spans, rest) => {
     let at = 0
-    const edits = spans.map(([gap, length], index) => ({ from: at + gap, to: (at += gap + length), put: '!'.repeat(index) }))
+    const edits = spans.map(([gap, length], index) => ({
+      from: at + gap, to: (at += gap + length), put: '!'.repeat(index),
+    }))
     const bytes = Buffer.from(Array.from({ length: at + rest }, (_, index) => index % 256))
 
     let expected = Buffer.alloc(0)

@@ -5,10 +5,17 @@ import { type GatewayAddress, inwardHeader, outwardHeader, urlMap } from '../../
 const dataverse = targetAddress('https://Contoso.crm4.dynamics.com/api/data/v9.2/')
 
 t.test('the address of a target holds both names of an environment and its API root', async t => {
-  t.match(dataverse, { origins: ['https://contoso.crm4.dynamics.com', 'https://contoso.api.crm4.dynamics.com'], apiRoot: '/api/data/v9.2' })
-  t.match(targetAddress('https://contoso.api.crm.dynamics.com/api/data/v9.2').origins, ['https://contoso.api.crm.dynamics.com', 'https://contoso.crm.dynamics.com'])
+  t.match(dataverse, {
+    origins: ['https://contoso.crm4.dynamics.com', 'https://contoso.api.crm4.dynamics.com'], apiRoot: '/api/data/v9.2',
+  })
+  t.match(
+    targetAddress('https://contoso.api.crm.dynamics.com/api/data/v9.2').origins,
+    ['https://contoso.api.crm.dynamics.com', 'https://contoso.crm.dynamics.com'],
+  )
   t.same(targetAddress('http://127.0.0.1:4000/api/data/v9.2').origins, ['http://127.0.0.1:4000'])
-  t.same(targetAddress('https://contoso.operations.dynamics.com/data').origins, ['https://contoso.operations.dynamics.com'])
+  t.same(
+    targetAddress('https://contoso.operations.dynamics.com/data').origins, ['https://contoso.operations.dynamics.com'],
+  )
   t.equal(targetAddress('http://localhost:4004').apiRoot, '')
   t.throws(() => targetAddress('contoso'), TypeError)
   t.equal(dataverse.batchUrls, 'as written')
@@ -48,17 +55,49 @@ t.test('a URL of the target becomes one of the gateway', async t => {
   const short = urlMap(dataverse, { base: 'http://gw:8080', form: 'short' })
   const long = urlMap(dataverse, { base: 'https://gw.example/sales/', form: 'long' })
   for (const [url, expectedShort, expectedLong] of [
-    ['https://contoso.crm4.dynamics.com/api/data/v9.2/accounts(1)', 'http://gw:8080/accounts(1)', 'https://gw.example/sales/api/data/v9.2/accounts(1)'],
-    ['HTTPS://CONTOSO.API.CRM4.dynamics.com:443/api/data/v9.2/a?x=/', 'http://gw:8080/a?x=/', 'https://gw.example/sales/api/data/v9.2/a?x=/'],
+    [
+      'https://contoso.crm4.dynamics.com/api/data/v9.2/accounts(1)',
+      'http://gw:8080/accounts(1)',
+      'https://gw.example/sales/api/data/v9.2/accounts(1)',
+    ],
+    [
+      'HTTPS://CONTOSO.API.CRM4.dynamics.com:443/api/data/v9.2/a?x=/',
+      'http://gw:8080/a?x=/',
+      'https://gw.example/sales/api/data/v9.2/a?x=/',
+    ],
     ['https://contoso.crm4.dynamics.com/api/data/v9.2', 'http://gw:8080', 'https://gw.example/sales/api/data/v9.2'],
-    ['https://contoso.crm4.dynamics.com/api/data/v9.2?$top=1', 'http://gw:8080?$top=1', 'https://gw.example/sales/api/data/v9.2?$top=1'],
-    ['https://contoso.crm4.dynamics.com/api/data/v9.1/a', 'http://gw:8080/api/data/v9.1/a', 'https://gw.example/sales/api/data/v9.1/a'],
-    ['https://contoso.crm4.dynamics.com/api/data/v9.20/a', 'http://gw:8080/api/data/v9.20/a', 'https://gw.example/sales/api/data/v9.20/a'],
-    ['https://contoso.crm4.dynamics.com/Image/download.aspx?Id=1', 'http://gw:8080/Image/download.aspx?Id=1', 'https://gw.example/sales/Image/download.aspx?Id=1'],
+    [
+      'https://contoso.crm4.dynamics.com/api/data/v9.2?$top=1',
+      'http://gw:8080?$top=1',
+      'https://gw.example/sales/api/data/v9.2?$top=1',
+    ],
+    [
+      'https://contoso.crm4.dynamics.com/api/data/v9.1/a',
+      'http://gw:8080/api/data/v9.1/a',
+      'https://gw.example/sales/api/data/v9.1/a',
+    ],
+    [
+      'https://contoso.crm4.dynamics.com/api/data/v9.20/a',
+      'http://gw:8080/api/data/v9.20/a',
+      'https://gw.example/sales/api/data/v9.20/a',
+    ],
+    [
+      'https://contoso.crm4.dynamics.com/Image/download.aspx?Id=1',
+      'http://gw:8080/Image/download.aspx?Id=1',
+      'https://gw.example/sales/Image/download.aspx?Id=1',
+    ],
     ['https://contoso.crm4.dynamics.com', 'http://gw:8080', 'https://gw.example/sales'],
     ['https://contoso.crm4.dynamics.com#x', 'http://gw:8080#x', 'https://gw.example/sales#x'],
-    ['https://contoso.crm4.dynamics.com.evil/', 'https://contoso.crm4.dynamics.com.evil/', 'https://contoso.crm4.dynamics.com.evil/'],
-    ['https://contoso.crm4.dynamics.com:4433/', 'https://contoso.crm4.dynamics.com:4433/', 'https://contoso.crm4.dynamics.com:4433/'],
+    [
+      'https://contoso.crm4.dynamics.com.evil/',
+      'https://contoso.crm4.dynamics.com.evil/',
+      'https://contoso.crm4.dynamics.com.evil/',
+    ],
+    [
+      'https://contoso.crm4.dynamics.com:4433/',
+      'https://contoso.crm4.dynamics.com:4433/',
+      'https://contoso.crm4.dynamics.com:4433/',
+    ],
     ['/api/data/v9.2/accounts(1)', '/api/data/v9.2/accounts(1)', '/api/data/v9.2/accounts(1)'],
     ['', '', ''],
   ] as const) {
@@ -68,7 +107,9 @@ t.test('a URL of the target becomes one of the gateway', async t => {
 })
 
 t.test('a URL of the gateway becomes one of the target, by its longest base', async t => {
-  const map = urlMap(dataverse, { base: 'http://gw', otherBases: ['http://gw:80/crm', 'https://[::1]:8443'], form: 'short' })
+  const map = urlMap(dataverse, {
+    base: 'http://gw', otherBases: ['http://gw:80/crm', 'https://[::1]:8443'], form: 'short',
+  })
   for (const [url, expected] of [
     ['http://gw/crm/accounts', 'https://contoso.crm4.dynamics.com/api/data/v9.2/accounts'],
     ['http://gw/accounts', 'https://contoso.crm4.dynamics.com/api/data/v9.2/accounts'],
@@ -81,7 +122,9 @@ t.test('a URL of the gateway becomes one of the target, by its longest base', as
 })
 
 t.test('a base that cannot stand in a header or in JSON is refused', async t => {
-  for (const base of ['http://gw"', 'http://gw\\', 'http://gw\r\nx: y', 'http://gw<', 'http://gẃ', 'gw', 'ftp://gw', 'http://']) {
+  for (const base of [
+    'http://gw"', 'http://gw\\', 'http://gw\r\nx: y', 'http://gw<', 'http://gẃ', 'gw', 'ftp://gw', 'http://',
+  ]) {
     t.throws(() => urlMap(dataverse, { base, form: 'short' } satisfies GatewayAddress), TypeError, base)
   }
 })
