@@ -38,7 +38,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
 }
 
 /** `{"error":{"code":"GATEWAY_…","message":"…"}}` */
-export function errorBody({ code, message }: { readonly code?: string, readonly message: string }): string {
+function errorBody({ code, message }: { readonly code?: string, readonly message: string }): string {
   return JSON.stringify({ error: { code, message } })
 }
 

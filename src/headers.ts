@@ -110,7 +110,7 @@ function learnInward(name: string): { readonly lower: string, readonly passes: b
 }
 
 /** Whether `name` is a header that says on whose behalf Dynamics acts, in any spelling. */
-export function isCallerId(name: string): boolean {
+function isCallerId(name: string): boolean {
   return /^(callerobjectid|mscrmcallerid|mscrmcallerobjectid)$/i.test(name)
 }
 

@@ -68,7 +68,7 @@ export function tokenHolder(
 const SKEW = 60
 
 /** Whether the claims of a token that is genuine are those of this caller. */
-export function isHeldBy(is: TokenSettings, claims: JWTPayload): boolean {
+function isHeldBy(is: TokenSettings, claims: JWTPayload): boolean {
   if (is.roles.length > 0 && !meets(is.roles, claims['roles'])) return false
   if (is.scopes.length > 0 && !meets(is.scopes, words(claims['scp'] ?? claims['scope']))) return false
   const clientId = claims['azp'] ?? claims['appid'] ?? claims['client_id']

@@ -41,7 +41,7 @@ export async function consent(
 }
 
 /** Both forms of the address. `undefined`: nothing to consent to. */
-export function consentAddresses(
+function consentAddresses(
   target: Target, redirectUri: string, state: string,
 ): readonly [string, string] | undefined {
   const { credential } = target

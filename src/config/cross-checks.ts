@@ -45,6 +45,6 @@ export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>
 }
 
 /** Whether only this machine can reach what listens at `host`. */
-export function isLocal(host: string): boolean {
+function isLocal(host: string): boolean {
   return /^(unix:.*|localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/i.test(host)
 }

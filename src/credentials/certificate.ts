@@ -70,7 +70,7 @@ export function certificate(
 }
 
 /** What may be shown of a certificate. Entra's portal shows the SHA-1 thumbprint. */
-export function certificateFacts({ certificate, chain }: KeyPair): {
+function certificateFacts({ certificate, chain }: KeyPair): {
   thumbprint: string, sha256: string, subject: string, ends: string, chain: number,
 } {
   return {

@@ -12,7 +12,7 @@ import host from '../../src/callers/host.ts'
 interface Test { readonly teardown: (clean: () => unknown) => void }
 
 /** A gateway's settings with `changes`. */
-export function settingsWith(changes: Partial<Settings> = {}): Settings {
+function settingsWith(changes: Partial<Settings> = {}): Settings {
   return {
     ...loadSettings({ DYNAMICS_URL: 'http://localhost:1', CREDENTIAL: 'managed-identity' }, undefined), ...changes,
   }
