@@ -126,7 +126,7 @@ t.test('the containers of docker-compose.yml have no rights that they do not nee
 t.test('the containers of the Kubernetes manifests have no rights that they do not need', async t => {
   for (const file of readdirSync(`${root}deploy/kubernetes`)) {
     const documents = parseAllDocuments(text(`deploy/kubernetes/${file}`))
-      .map((document) => document.toJS() as Manifest)
+      .map(document => document.toJS() as Manifest)
     const pods = documents.filter(({ kind }) => kind === 'Deployment').map(({ spec }) => spec.template.spec)
     t.ok(pods.length > 0, file)
     for (const { securityContext, automountServiceAccountToken, initContainers = [], containers } of pods) {
@@ -176,7 +176,7 @@ function errorCodes(): Map<string, number> {
 
 /** What stands below a heading of the README. */
 function section(heading: string): string {
-  return readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
+  return readme.split(/^## /m).find(part => part.startsWith(`${heading}\n`)) ?? ''
 }
 
 function text(file: string): string {

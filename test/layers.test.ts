@@ -46,9 +46,9 @@ interface Import { readonly of: string, readonly typeOnly: boolean, readonly whe
 
 const root = fileURLToPath(new URL('../../src/', import.meta.url))
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .map((path) => path.replaceAll('\\', '/'))
-  .filter((path) => path.endsWith('.ts'))
-const sources = new Map(files.map((file) => [file, readFileSync(`${root}${file}`, 'utf8')]))
+  .map(path => path.replaceAll('\\', '/'))
+  .filter(path => path.endsWith('.ts'))
+const sources = new Map(files.map(file => [file, readFileSync(`${root}${file}`, 'utf8')]))
 const imports = new Map([...sources].map(([file, source]) => [file, importsOf(file, source)]))
 
 t.test('every file has its layer', async t => {
@@ -58,7 +58,7 @@ t.test('every file has its layer', async t => {
 
 t.test('every part of the map is there', async t => {
   for (const { name } of PARTS) {
-    t.ok(files.some((file) => file === name || (name.endsWith('/') && file.startsWith(name))), name)
+    t.ok(files.some(file => file === name || (name.endsWith('/') && file.startsWith(name))), name)
   }
 })
 

@@ -11,8 +11,8 @@ t.test('says of each step what was found, and ends with 0', async t => {
   const { io, written, emulator } = await commandFor(t)
 
   t.equal(await check({ user: ADELE }, io), 0)
-  const lines = written.stdout.split('\n').filter((line) => line.startsWith('  '))
-  t.matchOnly(lines.map((line) => line.replace(/\d+ ms/, 'N ms')), [
+  const lines = written.stdout.split('\n').filter(line => line.startsWith('  '))
+  t.matchOnly(lines.map(line => line.replace(/\d+ ms/, 'N ms')), [
     /✓ settings .* client-secret, client id .*, tenant .*, https:\/\/login\.microsoftonline\.com/,
     /– DNS /,
     /✓ connection .*without TLS/,
@@ -112,7 +112,7 @@ t.test('who cannot be acted for is told apart', async t => {
 
 t.test('a user whose id Dynamics ignores is found out', async t => {
   const { io, written, emulator } = await commandFor(t)
-  const [adele] = emulator.rows('systemusers').filter((row) => row['internalemailaddress'] === ADELE)
+  const [adele] = emulator.rows('systemusers').filter(row => row['internalemailaddress'] === ADELE)
   emulator.put('systemusers', { ...adele!, azureactivedirectoryobjectid: '99999999-9999-9999-9999-999999999999' })
   emulator.faults.dataverse.push({
     kind: 'answer', path: 'WhoAmI', skip: 2, status: 200, body: JSON.stringify({ UserId: 'nobody' }),

@@ -8,9 +8,9 @@ import { commandFor } from './io.ts'
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
+  await new Promise(resolve => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
+  await new Promise(resolve => server.close(resolve))
   return port
 }
 
@@ -68,7 +68,7 @@ t.test('does not wait for ever, nor at a port that is taken', async t => {
   t.equal(await consent({ wait: true, port: await freePort(), timeout: 30 }, io), 2)
   t.match(written.stderr, /Nobody consented/)
   const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
+  await new Promise(resolve => server.once('listening', resolve))
   t.equal(await consent({ wait: true, port: (server.address() as AddressInfo).port }, io), 2)
   t.match(written.stderr, /EADDRINUSE/)
   server.close()

@@ -19,9 +19,9 @@ async function delegatedFor(t: Test, env: Record<string, string> = {}) {
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
+  await new Promise(resolve => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
+  await new Promise(resolve => server.close(resolve))
   return port
 }
 
@@ -45,7 +45,7 @@ t.test('signs a person in through the browser, with PKCE, and keeps the refresh 
   const port = await freePort()
   const status = login({ port }, command.io)
   let page = ''
-  const address = await browse(command, async (location) => { page = await (await fetch(location)).text() })
+  const address = await browse(command, async location => { page = await (await fetch(location)).text() })
 
   t.equal(await status, 0)
   t.match(Object.fromEntries(address.searchParams), {
@@ -79,7 +79,7 @@ t.test('afterwards the gateway forwards as that person, renews silently, and che
   credential.reload()
   await until(() => credential.state().renewals === 2)
   t.not(await credential.authorization(), first)
-  await new Promise((resolve) => setTimeout(resolve, 400))
+  await new Promise(resolve => setTimeout(resolve, 400))
   t.equal(credential.state().renewals, 2, 'keeping the next refresh token is no reason to fetch again')
 
   command.written.stdout = ''
@@ -128,7 +128,7 @@ t.test('says why nobody is signed in', async t => {
 t.test('a port that is taken is named', async t => {
   const command = await delegatedFor(t)
   const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
+  await new Promise(resolve => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   t.equal(await login({ port }, command.io), 2)
   t.match(command.written.stderr, new RegExp(`Port ${port}.*EADDRINUSE[\\s\\S]*--port`))
@@ -140,7 +140,7 @@ t.test('an answer that belongs to no sign-in of ours is refused, and the wait go
   const command = await delegatedFor(t)
   const port = await freePort()
   const status = login({ port }, command.io)
-  await browse(command, async (location) => {
+  await browse(command, async location => {
     for (const path of ['/?code=evil', '/?code=evil&state=wrong']) {
       t.equal((await fetch(`http://localhost:${port}${path}`)).status, 400)
     }
@@ -270,7 +270,7 @@ t.test('a device is asked for more slowly when the authority wants it, and shown
 
 t.test('the other address of localhost must be free, too', async t => {
   const server = createServer().listen(0, '::1')
-  const listening = await new Promise<boolean>((resolve) =>
+  const listening = await new Promise<boolean>(resolve =>
     server.once('listening', () => resolve(true)).once('error', () => resolve(false)))
   if (!listening) {
     t.pass('this machine has no IPv6')
@@ -289,5 +289,5 @@ t.test('a machine without a browser is no failure', async t => {
   for (const platform of ['linux', 'darwin', 'win32'] as const) {
     t.doesNotThrow(() => openBrowser('http://localhost', platform))
   }
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await new Promise(resolve => setTimeout(resolve, 50))
 })

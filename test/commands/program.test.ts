@@ -35,7 +35,7 @@ async function programFor(t: Test, words: readonly string[], env: Record<string,
     const output = { text: '', status: undefined as number | null | undefined }
     child.stdout.setEncoding('utf8').on('data', (text: string) => { output.text += text })
     child.stderr.setEncoding('utf8').on('data', (text: string) => { output.text += text })
-    child.on('close', (status) => { output.status = status })
+    child.on('close', status => { output.status = status })
     return { child, output }
   }
   const first = start(words)

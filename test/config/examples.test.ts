@@ -31,7 +31,7 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   },
 }
 
-t.test('every example is loaded here', async t => {
+t.test('every example is loaded here', async (t) => {
   t.same(
     readdirSync(folder).filter((file) => !['README.md', 'schema.json'].includes(file)).sort(),
     Object.keys(EXAMPLES).sort(),
@@ -39,7 +39,7 @@ t.test('every example is loaded here', async t => {
 })
 
 for (const [file, about] of Object.entries(EXAMPLES)) {
-  t.test(`${file} is a gateway that starts`, async t => {
+  t.test(`${file} is a gateway that starts`, async (t) => {
     const text = readFileSync(join(folder, file), 'utf8')
     const here = t.testdir(Object.fromEntries((text.match(NAMED) ?? []).map((path) => [basename(path), 'x'])))
     const moved = text.replace(NAMED, (path) => join(here, basename(path)))

@@ -57,7 +57,7 @@ t.test('all faults are shown at once, each with its variable and what to write',
     ['BODY_LIMIT', /write a size such as/],
     ['ALLOWED_ORIGINS', /write origins such as/],
   ] as const) {
-    const own = faults.filter((fault) => fault.startsWith(`${variable} `))
+    const own = faults.filter(fault => fault.startsWith(`${variable} `))
     t.equal(own.length, 1, variable)
     t.match(own[0], what, variable)
   }
@@ -84,7 +84,7 @@ t.test('a misspelt variable is a fault that names the right one', async t => {
   ] as const) {
     const { [right]: value, ...others } = FOUR
     const faults = faultsOf({ ...others, [wrong]: value })
-    t.ok(faults.some((fault) => fault.startsWith(`${wrong} is not a setting`) && fault.includes(right)), wrong)
+    t.ok(faults.some(fault => fault.startsWith(`${wrong} is not a setting`) && fault.includes(right)), wrong)
   }
   for (const [wrong, right] of [
     ['IMPERSONATON', 'IMPERSONATION'], ['IMPERSONATE', 'IMPERSONATION'], ['USER_MAIL_HEADER', 'USER_EMAIL_HEADER'],
@@ -325,7 +325,7 @@ targets:
     /^targets\[0\]\.impersonation .* must hold named settings/,
     /^targets\[1\]\.credential\.kind .* is not known: write one of client-secret/,
     /^targets\[1\]\.maxRetryWait .* is no length of time/,
-  ]) t.ok(faults.some((fault) => what.test(fault)), String(what))
+  ]) t.ok(faults.some(fault => what.test(fault)), String(what))
   t.notMatch(faults.join('\n'), SECRET)
 })
 
@@ -351,7 +351,7 @@ t.test('what has the wrong form in a file is a fault', async t => {
   ] as const) {
     const faults = faultsOf({}, written(t, `${lines}\ntargets:\n  - ${target}\n`))
     if (what === undefined) t.same(faults, [], lines)
-    else t.ok(faults.some((fault) => what.test(fault)), `${lines}: ${faults.join(' ')}`)
+    else t.ok(faults.some(fault => what.test(fault)), `${lines}: ${faults.join(' ')}`)
   }
   for (const kind of ['constructor', 'toString', 'null', '[managed-identity]', '7']) {
     t.match(

@@ -18,8 +18,8 @@ t.test('the page has a row for every setting', async t => {
   t.ok(rows.includes('| `port` | `PORT` | The port to listen at; 0 for any that is free. '
     + '| a whole number from 0 to 65535 | `8080` |'))
   for (const [variable, { secret }] of settingsByVariable()) {
-    t.ok(rows.some((row) => row.includes(`\`${variable}\``)), variable)
-    if (secret === true) t.ok(rows.some((row) => row.includes(`\`${variable}_FILE\``)), `${variable}_FILE`)
+    t.ok(rows.some(row => row.includes(`\`${variable}\``)), variable)
+    if (secret === true) t.ok(rows.some(row => row.includes(`\`${variable}_FILE\``)), `${variable}_FILE`)
   }
   for (const kind of ['client-secret', 'certificate', 'workload-identity', 'managed-identity', 'delegated']) {
     t.ok(rows.includes(`##### \`targets[].credential\` with \`kind: ${kind}\``), kind)

@@ -79,5 +79,5 @@ function gateway(
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (text: Buffer) => { stdout += text.toString() })
   child.stderr.on('data', (text: Buffer) => { stderr += text.toString() })
-  return new Promise((resolve) => child.on('close', (status) => resolve({ status, stdout, stderr })))
+  return new Promise(resolve => child.on('close', status => resolve({ status, stdout, stderr })))
 }

@@ -65,7 +65,7 @@ t.test('sends the chain where the registration trusts a subject name', async t =
   await credential.authorization()
   const { x5c } = decodeProtectedHeader(authority.requests[0]!.form.get('client_assertion')!)
   t.same(
-    x5c?.map((one) => new X509Certificate(Buffer.from(one, 'base64')).subject),
+    x5c?.map(one => new X509Certificate(Buffer.from(one, 'base64')).subject),
     ['CN=gateway.contoso.example', 'CN=gateway test authority'],
   )
 })
@@ -106,7 +106,7 @@ t.test('a certificate is swapped under load without a failed request', async t =
     while (!stop) {
       t.match(await credential.authorization(), /^Bearer token-/)
       served += 1
-      await new Promise((resolve) => setTimeout(resolve, 5))
+      await new Promise(resolve => setTimeout(resolve, 5))
     }
   })()
   copyFileSync(fixture('chain.pem'), `${dir}/now.pem`)
@@ -116,7 +116,7 @@ t.test('a certificate is swapped under load without a failed request', async t =
       !== decodeProtectedHeader(authority.requests[0]!.form.get('client_assertion')!)['x5t#S256'])
   await until(used)
   copyFileSync(fixture('mismatch.pem'), `${dir}/now.pem`)
-  await new Promise((resolve) => setTimeout(resolve, 2500))
+  await new Promise(resolve => setTimeout(resolve, 2500))
   stop = true
   await load
 
@@ -126,7 +126,7 @@ t.test('a certificate is swapped under load without a failed request', async t =
 
 t.test('warns 30, 7 and 1 days before a certificate ends', async t => {
   const DAY = 24 * 3_600_000
-  t.same([31, 30, 8, 7, 2, 1, 0, -5].map((days) => dueWarning(days * DAY)), [undefined, 30, 30, 7, 7, 1, 1, 1])
+  t.same([31, 30, 8, 7, 2, 1, 0, -5].map(days => dueWarning(days * DAY)), [undefined, 30, 30, 7, 7, 1, 1, 1])
   const { log, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('ended.pem') })
   await credential.authorization()
   credential.reload()

@@ -248,7 +248,7 @@ t.test('an authority may answer Retry-After as a date, and nonsense counts for n
       json(response, 503, { error: 'temporarily_unavailable' }, { 'retry-after': value })
     const error: { retryAfter: number } = await Promise
       .resolve(credential.authorization())
-      .then(() => { throw new Error('no failure') }, (reason) => reason)
+      .then(() => { throw new Error('no failure') }, reason => reason)
     t.ok(error.retryAfter >= least && error.retryAfter <= most, `${value}: ${error.retryAfter}`)
   }
 })

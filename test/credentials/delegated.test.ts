@@ -134,7 +134,7 @@ t.test('environments that share a sign-in take turns with its refresh token, and
   })
   t.teardown(other.close)
   t.same(await Promise.all([credential.authorization(), other.authorization()]), ['Bearer person', 'Bearer person'])
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  await new Promise(resolve => setTimeout(resolve, 500))
   t.same([credential.state().renewals, other.state().renewals], [1, 1])
 
   kept.write({ id: '2', refreshToken: valid })

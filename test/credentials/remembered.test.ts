@@ -22,9 +22,9 @@ function handClock(): Clock & {
   const now = { steady: 1000, wall: 1_000_000, boot: 5000 }
   return {
     steady: () => now.steady, wall: () => now.wall, sinceBoot: () => now.boot,
-    pass: (ms) => { now.steady += ms; now.wall += ms; now.boot += ms },
-    set: (ms) => { now.wall += ms },
-    sleep: (ms) => { now.wall += ms; now.boot += ms },
+    pass: ms => { now.steady += ms; now.wall += ms; now.boot += ms },
+    set: ms => { now.wall += ms },
+    sleep: ms => { now.wall += ms; now.boot += ms },
   }
 }
 
@@ -63,7 +63,7 @@ function authority(expiresIn: number | undefined = 3600): Fake {
 
 function gate() {
   let open!: () => void
-  const promise = new Promise<void>((resolve) => { open = resolve })
+  const promise = new Promise<void>(resolve => { open = resolve })
   return { promise, open }
 }
 

@@ -25,7 +25,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.constant({ kind: 'reload' as const }),
 )
 
-t.test('no request gets a token that is over, one fetch runs at a time, and every request ends', async t => {
+t.test('no request gets a token that is over, one fetch runs at a time, and every request ends', async (t) => {
   await t.resolves(fc.assert(fc.asyncProperty(fc.array(happening, { maxLength: 60 }), async (happenings) => {
     let now = 0
     const clock: Clock = { steady: () => now, wall: () => now, sinceBoot: () => now }

@@ -6,7 +6,7 @@ import { lifeOf } from '../../src/credentials/token-life.ts'
 
 const token = (expiresIn: number | undefined, refreshIn?: number) => ({ accessToken: 'x', expiresIn, refreshIn })
 
-t.test('a token is served to seconds before its end, and renewed when the authority says so', t => {
+t.test('a token is served to seconds before its end, and renewed when the authority says so', (t) => {
   t.same(lifeOf(token(3600), 0, 0), { servedFor: 3_590_000, renewAfter: 2_700_000 }, 'three quarters')
   t.same(lifeOf(token(3600, 1800), 0, 0), { servedFor: 3_590_000, renewAfter: 1_800_000 }, 'refresh_in')
   t.same(lifeOf(token(3600, 5000), 0, 0), { servedFor: 3_590_000, renewAfter: 2_700_000 }, 'refresh_in behind the end')
@@ -16,7 +16,7 @@ t.test('a token is served to seconds before its end, and renewed when the author
   t.end()
 })
 
-t.test('short and odd lives', t => {
+t.test('short and odd lives', (t) => {
   t.same(lifeOf(token(2), 0, 0), { servedFor: 1900, renewAfter: 1500 })
   t.same(lifeOf(token(2), 5000, 0).servedFor, 1700, 'a slow answer does not make it useless')
   t.same(lifeOf(token(0.1), 0, 0).renewAfter, 500)
@@ -27,7 +27,7 @@ t.test('short and odd lives', t => {
   t.end()
 })
 
-t.test('an authority that is unwell is asked after 1 s, doubling to 30 s; one that refused, after 30 s, doubling to two minutes', t => {
+t.test('an authority that is unwell is asked after 1 s, doubling to 30 s; one that refused, after 30 s, doubling to two minutes', (t) => {
   const failure = (refused: boolean, retryAfter?: number) =>
     new AuthorityFailure({ what: '', why: '', todo: '' }, refused, retryAfter === undefined ? {} : { retryAfter })
   t.same(

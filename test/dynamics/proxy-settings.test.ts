@@ -39,7 +39,7 @@ t.test('leaves out what NO_PROXY names', async (t) => {
   t.equal(leaves({ ...local, port: '' }, '127.0.0.1:80'), true)
 })
 
-t.test('a managed identity\'s end point is never asked through a proxy', async t => {
+t.test('a managed identity\'s end point is never asked through a proxy', async (t) => {
   t.equal(
     proxyFor({ protocol: 'http:', hostname: '169.254.169.254', port: '' }, { HTTP_PROXY: 'http://proxy:3128' }),
     undefined,

@@ -241,7 +241,7 @@ t.test('strikes only the token endpoint of Entra, unless told otherwise', async 
   await t.rejects(token(emulator, 200), { code: 'UND_ERR_HEADERS_TIMEOUT' })
 })
 
-t.test('knows what Entra says to every number that matters', t => {
+t.test('knows what Entra says to every number that matters', (t) => {
   for (const number of [
     7000215, 7000222, 700016, 700011, 70001, 7000112, 90002, 900021, 900023, 90019, 50059, 50128, 50194, 9001023,
     500011, 50001, 70011, 1002012,
