@@ -95,7 +95,8 @@ export async function createGateway(
     connectEnvironment(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }))
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
 
-  // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page in a browser.
+  // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page
+  // in a browser.
   await app.register(async (probes) => {
     await probes.register(head, settings)
     await probes.register(host, { ...settings, hostless: true })

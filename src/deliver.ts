@@ -80,9 +80,9 @@ function atOnce(raw: ServerResponse, { status, headers, transform }: Delivery): 
 }
 
 /**
- * Writes head and body as one piece. As text the body joins the head, for Latin-1 is every byte as it is; and a socket that
- * is corked already is not corked by Node until its next tick, when `end` would have added an empty piece: two pieces are
- * a `writev`, which costs half as much again. Until Node writes what `end` is given with the head.
+ * Writes head and body as one piece. As text the body joins the head, for Latin-1 is every byte as it is; and a socket
+ * that is corked already is not corked by Node until its next tick, when `end` would have added an empty piece: two
+ * pieces are a `writev`, which costs half as much again. Until Node writes what `end` is given with the head.
  */
 function inOneWrite(raw: ServerResponse, body: Buffer): void {
   const { socket } = raw

@@ -53,8 +53,8 @@ const CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>
 const MOST_ITERATIONS = 10_000_000
 
 /**
- * Reads a PFX file, encrypted with AES, 3DES or RC2, because Node.js can use one for TLS but does not give its key back.
- * All cryptography but RC2 is Node's.
+ * Reads a PFX file, encrypted with AES, 3DES or RC2, because Node.js can use one for TLS but does not give its key
+ * back. All cryptography but RC2 is Node's.
  *
  * @throws {PfxFault}
  * @see https://www.rfc-editor.org/rfc/rfc7292
@@ -135,7 +135,9 @@ function decrypt(algorithm: Element, encrypted: Buffer, password: string, bytes:
 
 function unpadded(plain: Buffer): Buffer {
   const padding = plain.at(-1) ?? 0
-  if (padding < 1 || padding > 8 || !plain.subarray(-padding).every((byte) => byte === padding)) throw new PfxFault('password')
+  if (padding < 1 || padding > 8 || !plain.subarray(-padding).every((byte) => byte === padding)) {
+    throw new PfxFault('password')
+  }
   return plain.subarray(0, -padding)
 }
 

@@ -1,9 +1,13 @@
 /** One byte for another, from the digits of pi. */
 const PI = Buffer.from(
-  'd978f9c419ddb5ed28e9fd794aa0d89dc67e37832b76538e624c6488448bfba2179a59f587b34f1361456d8d09817d32bd8f40eb86b77b0bf09521225c6b4e82'
-  + '54d66593ce60b21c7356c014a78cf1dc1275ca1f3bbee4d1423dd430a33cb6266fbf0eda4669075727f21d9bbc944303f811c7f690ef3ee706c3d52fc8661ed7'
-  + '08e8eade8052eef784aa72ac354d6a2a961ad2715a1549744b9fd05e0418a4ecc2e0416e0f51cbcc2491af50a1f47039997c3a8523b8b47afc02365b25559731'
-  + '2d5dfa98e38a92ae05df2910676cbac9d300e6cfe19ea82c6316013f58e289a90d38341bab33ffb0bb480c5fb9b1cd2ec5f3db47e5a59c770aa62068fe7fc1ad',
+  'd978f9c419ddb5ed28e9fd794aa0d89dc67e37832b76538e624c6488448bfba2'
+    + '179a59f587b34f1361456d8d09817d32bd8f40eb86b77b0bf09521225c6b4e82'
+    + '54d66593ce60b21c7356c014a78cf1dc1275ca1f3bbee4d1423dd430a33cb626'
+    + '6fbf0eda4669075727f21d9bbc944303f811c7f690ef3ee706c3d52fc8661ed7'
+    + '08e8eade8052eef784aa72ac354d6a2a961ad2715a1549744b9fd05e0418a4ec'
+    + 'c2e0416e0f51cbcc2491af50a1f47039997c3a8523b8b47afc02365b25559731'
+    + '2d5dfa98e38a92ae05df2910676cbac9d300e6cfe19ea82c6316013f58e289a9'
+    + '0d38341bab33ffb0bb480c5fb9b1cd2ec5f3db47e5a59c770aa62068fe7fc1ad',
   'hex',
 )
 
@@ -11,9 +15,9 @@ const PI = Buffer.from(
 const TURNS = [1, 2, 3, 5] as const
 
 /**
- * Decrypts RC2 in CBC mode, with all bits of the key in effect, for the certificates in PFX files: Azure Key Vault, Java and older
- * versions of Windows and OpenSSL write them so, and Node's own OpenSSL no longer reads it. It protects nothing here: certificates
- * are public. The padding is left on.
+ * Decrypts RC2 in CBC mode, with all bits of the key in effect, for the certificates in PFX files: Azure Key Vault,
+ * Java and older versions of Windows and OpenSSL write them so, and Node's own OpenSSL no longer reads it. It protects
+ * nothing here: certificates are public. The padding is left on.
  *
  * @see https://www.rfc-editor.org/rfc/rfc2268
  */

@@ -15,7 +15,9 @@ export interface Room {
 }
 
 /** Room among `most` places, with a queue for `queue` requests. */
-export function createRoom({ most, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: Watch }): Room {
+export function createRoom(
+  { most, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: Watch },
+): Room {
   // How many places there are is told by others; a full queue is a full queue.
   const places = createPlaces({
     most: share(most),
