@@ -159,7 +159,10 @@ interface Container {
 interface Manifest {
   readonly kind: string
   readonly spec: { readonly template: { readonly spec: {
-    readonly securityContext: object, readonly automountServiceAccountToken: boolean, readonly initContainers?: readonly Container[], readonly containers: readonly Container[]
+    readonly securityContext: object
+    readonly automountServiceAccountToken: boolean
+    readonly initContainers?: readonly Container[]
+    readonly containers: readonly Container[]
   } } }
 }
 

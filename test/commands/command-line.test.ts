@@ -49,7 +49,8 @@ t.test('names the nearest word for one that it does not know', async (t) => {
 })
 
 t.test('shows all faults of the settings, for every command that needs them', async (t) => {
-  const file = `${t.testdir({ 'gateway.yaml': 'port: 99999\ntargets:\n  - url: http://contoso.crm4.dynamics.com\n' })}/gateway.yaml`
+  const folder = t.testdir({ 'gateway.yaml': 'port: 99999\ntargets:\n  - url: http://contoso.crm4.dynamics.com\n' })
+  const file = `${folder}/gateway.yaml`
 
   for (const name of ['serve', 'check', 'login', 'logout', 'consent']) {
     const { status, err } = await run(t, name, '--config', file)
