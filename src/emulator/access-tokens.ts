@@ -64,7 +64,7 @@ export function createAccessTokens(settings: TokenSettings): AccessTokens {
 }
 
 /** Object id of the application's service principal. */
-export const serviceObjectId = 'd4f3a8b1-6f0e-4b7c-9a25-31c8e07f9d62'
+const serviceObjectId = 'd4f3a8b1-6f0e-4b7c-9a25-31c8e07f9d62'
 
 /** A JWT over `claims`, signed with HS256. */
 export function signed(claims: Readonly<Record<string, unknown>>, key: Buffer): string {
