@@ -13,10 +13,11 @@ import head from './callers/head.ts'
 import host from './callers/host.ts'
 import impersonate from './callers/impersonate.ts'
 import { jsonReader } from './callers/read-json.ts'
+import { targetFault } from './callers/target.ts'
 import type { Settings } from './config.ts'
 import type { OutboundAgent } from './dynamics/agent.ts'
 import { connectEnvironment, prefixOf } from './environment.ts'
-import { MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
+import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
 import { beginExchange } from './exchange.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
 import type { AuditLog } from './observe/audit-log.ts'
@@ -65,6 +66,8 @@ export async function createGateway(
   for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request) => {
+    const fault = targetFault(request.originalUrl)
+    if (fault !== undefined) throw new BadRequest(fault)
     throw request.originalUrl.startsWith('/-/') || METHODS.includes(request.method)
       ? new NotFound()
       : new MethodNotAllowed()

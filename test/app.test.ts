@@ -127,6 +127,14 @@ t.test('answers probes that name no host, and no page whose name is made to poin
   t.equal((await rawRequest(to, 'GET /-/readyz HTTP/1.0\r\n\r\n')).status, 200)
 })
 
+t.test('an address of its own with a dot segment is refused, not taken for one that is missing', async (t) => {
+  const { url } = await gatewayFor(t)
+  const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
+
+  for (const path of ['/-/../accounts', '/-/%2e%2e/accounts']) t.equal((await rawRequest(to, get(path))).status, 400, path)
+  t.equal((await rawRequest(to, get('/-/nothing'))).status, 404)
+})
+
 t.test('answers probes by HEAD as by GET', async (t) => {
   const { url } = await gatewayFor(t)
 

@@ -71,8 +71,13 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
   const what = `No answer came from ${host} (${code}).`
   switch (code) {
     case 'ENOTFOUND': case 'EAI_AGAIN':
-      return { what, why: 'The name cannot be looked up.', todo: 'Check the spelling, and this machine\'s DNS.' }
-    case 'ECONNREFUSED': return { what, why: 'Nothing listens there.', todo: 'Check the address, and firewalls.' }
+      return {
+        what, why: 'The name cannot be looked up.',
+        todo: 'Check the spelling (DYNAMICS_URL or AZURE_AUTHORITY_HOST), and this machine\'s DNS.',
+      }
+    case 'ECONNREFUSED': return {
+      what, why: 'Nothing listens there.', todo: 'Check the address (DYNAMICS_URL or AZURE_AUTHORITY_HOST), and firewalls.',
+    }
     case 'NOT_HTTPS':
       return {
         what,
