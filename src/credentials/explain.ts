@@ -76,7 +76,9 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
         todo: 'Check the spelling (DYNAMICS_URL or AZURE_AUTHORITY_HOST), and this machine\'s DNS.',
       }
     case 'ECONNREFUSED': return {
-      what, why: 'Nothing listens there.', todo: 'Check the address (DYNAMICS_URL or AZURE_AUTHORITY_HOST), and firewalls.',
+      what,
+      why: 'Nothing listens there.',
+      todo: 'Check the address (DYNAMICS_URL or AZURE_AUTHORITY_HOST), and firewalls.',
     }
     case 'NOT_HTTPS':
       return {
