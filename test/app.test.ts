@@ -131,7 +131,9 @@ t.test('an address of its own with a dot segment is refused, not taken for one t
   const { url } = await gatewayFor(t)
   const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
 
-  for (const path of ['/-/../accounts', '/-/%2e%2e/accounts']) t.equal((await rawRequest(to, get(path))).status, 400, path)
+  for (const path of ['/-/../accounts', '/-/%2e%2e/accounts']) {
+    t.equal((await rawRequest(to, get(path))).status, 400, path)
+  }
   t.equal((await rawRequest(to, get('/-/nothing'))).status, 404)
 })
 
