@@ -92,10 +92,20 @@ function inOneWrite(raw: ServerResponse, body: Buffer): void {
   raw.end()
 }
 
+/**
+ * For a body that follows. Pieces that arrive in one turn of the event loop leave in one write: a chunk of each would cost
+ * a frame and a system call of its own.
+ */
 function asItArrives(raw: ServerResponse, transform: ByteTransform | undefined): Sink {
+  let gathering = false
   const sink: Sink = {
     resume: undefined,
     write: (chunk) => {
+      if (!gathering) {
+        gathering = true
+        raw.cork()
+        setImmediate(letGo)
+      }
       if (transform === undefined) return raw.write(chunk)
       let more = true
       for (const piece of transform.push(chunk)) more = raw.write(piece)
@@ -109,6 +119,11 @@ function asItArrives(raw: ServerResponse, transform: ByteTransform | undefined):
   }
   raw.on('drain', () => sink.resume?.())
   return sink
+
+  function letGo(): void {
+    gathering = false
+    raw.uncork()
+  }
 }
 
 function decoded(raw: ServerResponse, coding: Coding, transform: ByteTransform | undefined): Sink {

@@ -21,7 +21,7 @@ export interface OutwardOptions {
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#ControlInformation
  */
 export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): ByteTransform {
-  const kind = { rule: map.outward, names: options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS }
+  const kind = { rule: map.outward, hosts: map.target.hostBeginnings, names: options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS }
   let before: Buffer = EMPTY
   let held: Buffer = EMPTY
 
@@ -46,6 +46,7 @@ export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): Byt
 /** Which members are links, and what becomes of them. */
 interface Kind {
   readonly rule: UrlRule
+  readonly hosts: readonly Buffer[]
   readonly names: ReadonlySet<string>
 }
 
@@ -68,11 +69,10 @@ const KEPT = LOOK_BACK + LONGEST_NAME + 8
 
 /** As PHP and some .NET serializers write a double slash. */
 const ESCAPED_SLASHES = Buffer.from('\\/\\/')
-const SLASHES = Buffer.from('//')
 
-function linksIn(bytes: Buffer, before: Buffer, end: number, { rule, names }: Kind): readonly Edit[] {
+function linksIn(bytes: Buffer, before: Buffer, end: number, { rule, hosts, names }: Kind): readonly Edit[] {
   const edits: Edit[] = []
-  for (const slashes of [SLASHES, ESCAPED_SLASHES]) {
+  for (const slashes of bytes.includes(ESCAPED_SLASHES) ? [...hosts, ESCAPED_SLASHES] : hosts) {
     const sorted = edits.length
     for (let at = bytes.indexOf(slashes); at !== -1 && at < end; at = bytes.indexOf(slashes, at + 2)) {
       if (bytes[at - 1] !== COLON) continue
