@@ -124,7 +124,7 @@ t.test('answers probes that name no host, and no page whose name is made to poin
   for (const path of ['/-/livez', '/-/readyz', '/-/metrics', '/-/']) {
     t.equal((await rawRequest(to, get(path, 'Host: evil.example'))).status, 421, path)
   }
-  t.equal((await rawRequest(to, 'GET /-/readyz HTTP/1.0\r\n\r\n')).status, 200)
+  t.equal((await rawRequest(to, 'GET /-/livez HTTP/1.0\r\n\r\n')).status, 200)
 })
 
 t.test('an address of its own with a dot segment is refused, not taken for one that is missing', async (t) => {

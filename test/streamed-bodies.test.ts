@@ -12,6 +12,8 @@ async function send(url: string, pieces: Iterable<Buffer>, headers: Record<strin
   const outgoing = request(url, { method: 'POST', headers: { 'transfer-encoding': 'chunked', ...headers } })
   const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>
   answered.catch(() => undefined)
+  // An answer may come before all is sent; then nobody reads the rest.
+  outgoing.on('error', () => undefined)
   // Once it has answered, the gateway takes no more of a body that it refused.
   outgoing.on('error', () => undefined)
   for (const piece of pieces) if (!outgoing.write(piece)) await Promise.race([once(outgoing, 'drain'), answered])

@@ -31,6 +31,9 @@ function whole(body: Buffer, transform: ByteTransform): Buffer {
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
 }
 
+/** Bytes beyond the limit that are read and dropped, so that the caller comes to read its answer; then it is cut off. */
+const WORTH_READING = 16 * 1024 * 1024
+
 function streamed(
   body: Readable, transform: ByteTransform | undefined, limit: number, { departure }: Outbound,
 ): Readable {
@@ -71,7 +74,7 @@ function streamed(
   function dropRest(): void {
     body.on('data', (chunk: Buffer) => {
       received += chunk.length
-      if (received > limit) body.destroy()
+      if (received > limit + WORTH_READING) body.destroy()
     })
     body.resume()
   }
