@@ -16,7 +16,7 @@ async function send(url: string, pieces: Iterable<Buffer>, headers: Record<strin
   outgoing.on('error', () => undefined)
   // Once it has answered, the gateway takes no more of a body that it refused.
   outgoing.on('error', () => undefined)
-  for (const piece of pieces) if (!outgoing.write(piece)) await Promise.race([once(outgoing, 'drain'), answered])
+  for (const piece of pieces) if (!outgoing.write(piece)) await Promise.race([once(outgoing, 'drain').catch(() => undefined), answered])
   outgoing.end()
   const [response] = await answered
   response.resume()
