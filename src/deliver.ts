@@ -14,7 +14,7 @@ export interface Delivery {
   readonly status: number
   /** Flat, without the framing. */
   readonly headers: string[]
-  /** What Dynamics said of the body's length, where it still holds. */
+  /** What Dynamics said of the body's length, as it sent it. */
   readonly contentLength: string | undefined
   /** Whether this status, to this method, has a body at all. */
   readonly hasBody: boolean
@@ -30,17 +30,15 @@ export interface Delivery {
  * never ended as if it were whole.
  */
 export function deliver(body: AnswerBody, raw: ServerResponse, delivery: Delivery): void {
-  const { status, headers, contentLength, hasBody, coding } = delivery
+  const { status, headers, contentLength, hasBody, coding, transform } = delivery
   if (!hasBody) {
-    raw.writeHead(status, framed(headers, contentLength))
+    raw.writeHead(status, framed(headers, transform === undefined ? contentLength : undefined))
     body.flow(ignoring(raw))
-  } else if (body.complete && coding === undefined) {
+  } else if (coding === undefined && (body.complete || Number(contentLength ?? Infinity) <= SOON_WHOLE)) {
     body.flow(atOnce(raw, delivery))
   } else {
-    raw.writeHead(
-      status, framed(headers, delivery.transform === undefined && coding === undefined ? contentLength : undefined),
-    )
-    body.flow(coding === undefined ? asItArrives(raw, delivery.transform) : decoded(raw, coding, delivery.transform))
+    raw.writeHead(status, framed(headers, transform === undefined && coding === undefined ? contentLength : undefined))
+    body.flow(coding === undefined ? asItArrives(raw, transform) : decoded(raw, coding, transform))
   }
 }
 
@@ -54,6 +52,9 @@ function ignoring(raw: ServerResponse): Sink {
   raw.end()
   return { resume: undefined, write: () => true, end: () => undefined, fail: () => undefined }
 }
+
+/** An answer that says it is no longer than this is waited for: its rest is on its way. */
+const SOON_WHOLE = 64 * 1024
 
 /** Up to this size, copying a body costs less than a write of its own. */
 const ONE_WRITE = 16 * 1024

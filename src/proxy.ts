@@ -129,7 +129,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     deliver(body, reply.raw, {
       status,
       headers,
-      contentLength: transform === undefined ? head.contentLength : undefined,
+      contentLength: head.contentLength,
       hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
       coding,
       transform,
