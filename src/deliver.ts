@@ -25,7 +25,7 @@ export interface Delivery {
 }
 
 /**
- * Writes an answer to the caller. One that has arrived already goes out in one piece, head and body; else the body
+ * Writes an answer to the caller. One that has arrived already, or is short, goes out in one piece; else the body
  * follows as it arrives, no faster than the caller reads. One that breaks off resets the caller's connection: it is
  * never ended as if it were whole.
  */

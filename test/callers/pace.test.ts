@@ -1,0 +1,34 @@
+import t from 'tap'
+
+import { pace } from '../../src/callers/pace.ts'
+import { createDeparture } from '../../src/dynamics/departure.ts'
+
+t.test('lets no more pass in a second than it should, however many come at once', async (t) => {
+  const turn = pace(20, 10_000)
+
+  const passed = await Promise.all(Array.from({ length: 25 }, async () => {
+    await turn(createDeparture())
+    return performance.now()
+  }))
+
+  // Timers may come late, never more than a millisecond early.
+  t.ok(passed[20]! - passed[0]! >= 999)
+})
+
+t.test('turns away at once who would wait too long, and that takes no turn', async (t) => {
+  const turn = pace(10, 150)
+  const came = Array.from({ length: 5 }, () => turn(createDeparture()).then(() => 'passed', ({ code }) => code as string))
+
+  t.same(await Promise.all(came), ['passed', 'passed', ...Array.from({ length: 3 }, () => 'GATEWAY_USER_LOOKUP_TOO_SLOW')])
+})
+
+t.test('lets who leaves go at once, with the reason', async (t) => {
+  const turn = pace(1, 10_000)
+  await turn(createDeparture())
+  const departure = createDeparture()
+
+  const waiting = turn(departure)
+  departure.leave(new Error('gone'))
+
+  await t.rejects(waiting, { message: 'gone' })
+})

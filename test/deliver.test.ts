@@ -1,0 +1,56 @@
+import { createServer } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { deliver } from '../src/deliver.ts'
+import { jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
+import { raw } from './raw.ts'
+import { outbound, way } from './dynamics/way.ts'
+
+async function listening(t: Test, handler: RequestListener): Promise<string> {
+  const server: Server = createServer(handler)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => void server.close().closeAllConnections())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** A service whose answer comes in two pieces, with a pause between them, or breaks off after the first. */
+async function callerOf(t: Test, breaksOff: boolean): Promise<{ readonly url: string, readonly service: string }> {
+  const service: string = await listening(t, (_request, response) => {
+    const [first, second] = [`{"@odata.context":"${service}/api/data/v9.2/$metadata#x",`, '"value":[]}']
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': first!.length + second!.length })
+    response.write(first)
+    setTimeout(() => breaksOff ? response.destroy() : response.end(second), 100)
+  })
+  const { send } = way(t, service)
+  const map = urlMap(targetAddress(`${service}/api/data/v9.2`), { base: 'http://gateway.example:8080', form: 'short' })
+  const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
+    deliver(body, response, {
+      status, headers: [], contentLength: '12', hasBody: true, coding: undefined, transform: jsonLinksOutward(map),
+    })
+  }))
+  return { url, service }
+}
+
+t.test('hands on a short answer that comes in pieces as one, with the length that it has with its links turned', async (t) => {
+  const { url } = await callerOf(t, false)
+
+  const { text } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+
+  const [head, body] = text.split('\r\n\r\n') as [string, string]
+  t.equal(body, '{"@odata.context":"http://gateway.example:8080/$metadata#x","value":[]}')
+  t.match(head, new RegExp(`content-length: ${body.length}(\\r\\n|$)`))
+  t.notMatch(head, /chunked/)
+})
+
+t.test('resets the caller when a short answer breaks off between its pieces, and hands on nothing of it', async (t) => {
+  const { url } = await callerOf(t, true)
+
+  const { text, reset } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+
+  t.ok(reset)
+  t.equal(text, '')
+})
