@@ -5,14 +5,15 @@ import { createDeparture } from '../../src/dynamics/departure.ts'
 
 t.test('lets no more pass in a second than it should, however many come at once', async (t) => {
   const turn = pace(20, 10_000)
+  const began = performance.now()
 
   const passed = await Promise.all(Array.from({ length: 25 }, async () => {
     await turn(createDeparture())
     return performance.now()
   }))
 
-  // Timers may come late, never more than a millisecond early.
-  t.ok(passed[20]! - passed[0]! >= 999)
+  // From the first turn's own moment: what is noted of it comes later. Timers may be a millisecond early, never more.
+  t.ok(passed[20]! - began >= 999)
 })
 
 t.test('turns away at once who would wait too long, and that takes no turn', async (t) => {
