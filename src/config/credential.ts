@@ -68,6 +68,8 @@ export const credential = {
 export type Credential = Read<typeof credential>
 export type { Secret }
 
+type Kind = keyof typeof credential['kinds']
+
 /** The kinds by the variable that tells each. */
 const TOLD_BY = {
   AZURE_CLIENT_SECRET: 'client-secret',
@@ -78,26 +80,39 @@ const TOLD_BY = {
 /**
  * The kind of credential that the variables describe. None of the telling ones means a managed
  * identity, but only where no tenant is named: a tenant without a credential is something forgotten.
+ *
+ * @param named what CREDENTIAL says, for where the variables do not tell; it does not choose between two kinds
  */
 export function kindOfCredential(
   isSet: (variable: string) => boolean, named: string | undefined, faults: string[],
-): keyof typeof credential['kinds'] | undefined {
-  const kinds = Object.keys(credential.kinds) as (keyof typeof credential['kinds'])[]
-  if (named !== undefined) {
-    const kind = kinds.find((kind) => kind === named)
-    if (kind === undefined) faults.push(`CREDENTIAL is not known: write one of ${kinds.join(', ')}.`)
-    return kind
-  }
-  const told = Object.entries(TOLD_BY).filter(([variable]) => isSet(variable))
+): Kind | undefined {
+  const told = (Object.keys(TOLD_BY) as (keyof typeof TOLD_BY)[]).filter(isSet)
+  if (named !== undefined) return namedKind(named, told, faults)
   if (told.length > 1) {
-    faults.push(`${told.map(([variable]) => variable).join(' and ')} are all set, `
-      + 'but only one kind of credential can be used: '
-      + 'remove all but one, or name the kind in CREDENTIAL.')
+    faults.push(`${told.join(' and ')} are all set, but only one kind of credential can be used: remove all but one.`)
     return undefined
   }
-  if (told[0] !== undefined) return told[0][1]
+  if (told[0] !== undefined) return TOLD_BY[told[0]]
   // A tenant without a credential is something forgotten: then the secret is what is missing.
   return isSet('AZURE_TENANT_ID') ? 'client-secret' : 'managed-identity'
+}
+
+function namedKind(named: string, told: readonly (keyof typeof TOLD_BY)[], faults: string[]): Kind | undefined {
+  const kinds = Object.keys(credential.kinds) as Kind[]
+  const kind = kinds.find((kind) => kind === named)
+  if (kind === undefined) {
+    faults.push(`CREDENTIAL is not known: write one of ${kinds.join(', ')}.`)
+    return undefined
+  }
+  const own = Object.values(credential.kinds[kind].members).map(({ env }) => env)
+  const others = told.filter((variable) => !own.includes(variable))
+  if (others.length > 0) {
+    const all = others.join(' and ')
+    faults.push(`CREDENTIAL is ${kind}, and ${all} ${others.length === 1 ? 'belongs' : 'belong'} to another kind `
+      + `(${others.map((variable) => TOLD_BY[variable]).join(', ')}), but only one kind of credential can be used. `
+      + `Remove ${all} (leave it empty where a platform sets it), or CREDENTIAL.`)
+  }
+  return kind
 }
 
 function guid(text: string): string {

@@ -50,7 +50,8 @@ dynamics-gateway serve --config config/gateway.yaml # from a file, JSON or YAML;
   a file that holds it instead; both set is a fault. A secret's file that changes is read again.
 - In the environment, the kind of credential follows from the variables that are set: \`AZURE_CLIENT_SECRET\`, \`AZURE_CLIENT_CERTIFICATE_PATH\` or
   \`AZURE_FEDERATED_TOKEN_FILE\`; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
-  the variables do not tell, such as \`CREDENTIAL=delegated\`.
+  the variables do not tell, such as \`CREDENTIAL=delegated\`. Variables of two kinds, or of another kind than \`CREDENTIAL\` names, are a fault;
+  where a platform sets \`AZURE_FEDERATED_TOKEN_FILE\` by itself, set it to nothing to use another kind.
 - \`HTTPS_PROXY\`, \`HTTP_PROXY\` and \`NO_PROXY\`, in capitals or small letters, and \`NODE_EXTRA_CA_CERTS\` work as everywhere.
 - Examples stand beside this file. For completion in an editor, begin a YAML file with
   \`# yaml-language-server: $schema=./schema.json\`.

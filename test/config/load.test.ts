@@ -170,11 +170,38 @@ t.test('the kind of credential follows from the variables', async t => {
   )
   t.equal(kind({ ...three, CREDENTIAL: 'managed-identity' }), 'managed-identity')
   t.equal(kind({ ...three, CREDENTIAL: 'delegated' }), 'delegated')
-  t.equal(
-    kind({ ...FOUR, CREDENTIAL: 'client-secret', AZURE_FEDERATED_TOKEN_FILE: join(folder, 'token') }),
-    'client-secret',
-    'a name decides between two',
-  )
+  t.equal(kind({ ...FOUR, CREDENTIAL: 'delegated' }), 'delegated', 'which has a secret where its app is confidential')
+  t.equal(kind({ ...FOUR, CREDENTIAL: 'client-secret', AZURE_FEDERATED_TOKEN_FILE: '' }), 'client-secret')
+})
+
+t.test('a named kind beside the variables of another is a fault that names both, with all other faults', async t => {
+  const folder = t.testdir({ 'app.pem': 'x', token: 'y', secret: SECRET })
+  const { AZURE_CLIENT_SECRET, ...three } = FOUR
+  const pem = { AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }
+  const token = { AZURE_FEDERATED_TOKEN_FILE: join(folder, 'token') }
+
+  for (const [env, kind, others] of [
+    [{ ...FOUR, CREDENTIAL: 'managed-identity' }, 'managed-identity', 'AZURE_CLIENT_SECRET'],
+    [
+      { ...three, AZURE_CLIENT_SECRET_FILE: join(folder, 'secret'), CREDENTIAL: 'managed-identity' },
+      'managed-identity',
+      'AZURE_CLIENT_SECRET',
+    ],
+    [{ ...three, ...pem, CREDENTIAL: '"managed-identity"' }, 'managed-identity', 'AZURE_CLIENT_CERTIFICATE_PATH'],
+    [{ ...three, ...token, CREDENTIAL: 'managed-identity' }, 'managed-identity', 'AZURE_FEDERATED_TOKEN_FILE'],
+    [{ ...three, ...pem, CREDENTIAL: 'delegated' }, 'delegated', 'AZURE_CLIENT_CERTIFICATE_PATH'],
+    [
+      { ...FOUR, ...pem, ...token, CREDENTIAL: 'delegated' },
+      'delegated',
+      'AZURE_CLIENT_CERTIFICATE_PATH and AZURE_FEDERATED_TOKEN_FILE',
+    ],
+    [{ ...FOUR, ...token, CREDENTIAL: 'client-secret' }, 'client-secret', 'AZURE_FEDERATED_TOKEN_FILE'],
+    [{ ...FOUR, ...pem, CREDENTIAL: 'certificate' }, 'certificate', 'AZURE_CLIENT_SECRET'],
+  ] as const) {
+    t.match([...faultsOf({ ...env, PORT: 'x' })].sort(), [
+      new RegExp(`^CREDENTIAL is ${kind}, and ${others} .*only one kind.*Remove ${others}`), /^PORT /,
+    ], `${kind} and ${others}`)
+  }
 })
 
 t.test('no kind of credential, two, or an unknown one are faults that name them', async t => {
@@ -184,7 +211,7 @@ t.test('no kind of credential, two, or an unknown one are faults that name them'
   t.match(faultsOf(three), [/^AZURE_CLIENT_SECRET is missing.*AZURE_CLIENT_CERTIFICATE_PATH.*AZURE_FEDERATED_TOKEN_FILE.*CREDENTIAL.*AZURE_TENANT_ID/])
   t.match(
     faultsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }),
-    [/^AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH are .*set.*remove.*CREDENTIAL/],
+    [/^AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH are .*set.*only one kind.*remove all but one/],
   )
   t.match(faultsOf({ ...FOUR, CREDENTIAL: 'prod' }), [
     /^CREDENTIAL is not known: write one of client-secret, certificate, workload-identity, managed-identity, delegated/,
