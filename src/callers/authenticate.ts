@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { Socket } from 'node:net'
 
 import type { Settings } from '../config.ts'
-import { CallerUnknown } from '../errors.ts'
+import { BadRequest, CallerUnknown } from '../errors.ts'
 import { keyHash, keyOwner } from './api-key.ts'
 import type { Caller } from './caller.ts'
 import { certificateOwner } from './client-certificate.ts'
@@ -13,9 +13,13 @@ import { tokenHolder } from './jwt.ts'
 import type { TokenHolder } from './jwt.ts'
 import type { ReadJson } from './read-json.ts'
 
-/** Tells who sent a request, at once where that is known at once; `undefined`: nobody who is listed. */
-export type Identify =
-  (head: Pick<Head, 'authorization' | 'apiKey'>, socket: Socket) => Caller | undefined | Promise<Caller | undefined>
+/**
+ * Tells who sent a request, at once where that is known at once; `undefined`: nobody who is listed. An error: it
+ * cannot be one caller's.
+ */
+export type Identify = (
+  head: Pick<Head, 'authorization' | 'apiKey'>, socket: Socket,
+) => Caller | Error | undefined | Promise<Caller | undefined>
 
 /** Sets `request.caller`, or turns the request away with 401. */
 function authenticate(
@@ -25,6 +29,7 @@ function authenticate(
   app.addHook('onRequest', (request, reply, done) => {
     const found = identify(request.head, request.raw.socket)
     if (found instanceof Promise) found.then(admit, done)
+    else if (found instanceof Error) done(found)
     else admit(found)
 
     function admit(caller: Caller | undefined): void {
@@ -44,9 +49,12 @@ export default fp(authenticate, { name: 'authenticate', fastify: '5.x', dependen
 const HOW_TO =
   'send a key that it knows as "Authorization: Bearer" or "X-Api-Key", or whatever else its settings list for you'
 
+const TWO_KEYS = 'The request carries the keys of two callers, one in Authorization and one in X-Api-Key: send one.'
+
 /**
- * How the callers of `settings` are known. A key in `X-Api-Key` decides alone; else a key or token in
- * `Authorization`, which clients of Dynamics fill with something of their own, or else a client certificate.
+ * How the callers of `settings` are known. A key in `X-Api-Key` decides; else a key or token in `Authorization`,
+ * which clients of Dynamics fill with something of their own, or else a client certificate. Keys of two callers are
+ * refused: one of the two would run what the other sent.
  *
  * @param readJson for the public keys of token issuers
  */
@@ -66,8 +74,13 @@ export function knownCallers(
   const verified = new LRUCache<string, TokenHolder>({ max: 10_000 })
 
   return ({ apiKey, authorization }, socket) => {
-    if (apiKey !== undefined) return byKey(keyHash(apiKey))
     const bearer = authorization === undefined ? undefined : /^bearer +(\S+)$/i.exec(authorization)?.[1]
+    if (apiKey !== undefined) {
+      const owner = byKey(keyHash(apiKey))
+      if (owner === undefined || bearer === undefined || bearer === apiKey) return owner
+      const other = byKey(keyHash(bearer))
+      return other === undefined || other === owner ? owner : new BadRequest(TWO_KEYS)
+    }
     if (bearer === undefined) return byCertificate(socket)
     const hash = keyHash(bearer)
     const holder = byKey(hash) ?? verified.get(hash)?.caller

@@ -87,7 +87,8 @@ export const callers = {
     )),
     keys: list({
       about: 'SHA-256 hashes of the caller\'s keys, as `dynamics-gateway key` prints them. Two during a change. The '
-        + 'caller sends its key as `Authorization: Bearer` or `X-Api-Key`.',
+        + 'caller sends its key as `Authorization: Bearer` or `X-Api-Key`; keys of two callers in one request '
+        + 'are refused.',
       write: 'the hash that `dynamics-gateway key` printed',
     }, (text) => matching(
       /^[0-9a-f]{64}$/i, 'is no SHA-256 hash: write the 64 hexadecimal digits that `dynamics-gateway key` prints.',

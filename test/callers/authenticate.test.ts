@@ -53,6 +53,31 @@ t.test('a caller is known by the hash of its key, in either header', async (t) =
   t.same(passed, [])
 })
 
+t.test('keys of two callers are refused, and nothing but that', async (t) => {
+  const [key, next, other] = [makeKey(), makeKey(), makeKey()]
+  const { ask, passed } = await doorOf(
+    t, [{ name: 'billing', keys: [keyHash(key), keyHash(next)] }, { name: 'web', keys: [keyHash(other)] }],
+  )
+
+  for (const lines of [
+    [`X-Api-Key: ${other}`, `Authorization: Bearer ${key}`], [`Authorization: bearer  ${other}`, `x-api-key: ${key}`],
+  ]) {
+    const answer = await ask(...lines)
+    t.match(answer, { status: 400, code: 'GATEWAY_BAD_REQUEST', body: /two callers.*Authorization.*X-Api-Key/ })
+    t.notMatch(answer.body, /dgk_|billing|web/)
+  }
+  t.same(passed, [])
+
+  for (const authorization of [
+    `Bearer ${key}`, `Bearer ${next}`, 'Bearer whatever.the.library-sends', 'Bearer x', 'Basic YTpi', 'Bearer', other,
+    `Bearer ${other}, Bearer ${other}`,
+  ]) {
+    const answer = await ask(`X-Api-Key: ${key}`, `Authorization: ${authorization}`)
+    t.match(answer, { status: 200, body: '{"caller":"billing"}' }, authorization.replace(/dgk_.*/, '<key>'))
+  }
+  t.match(await ask('X-Api-Key: wrong', `Authorization: Bearer ${key}`), { status: 401 })
+})
+
 t.test('a caller is known by what its token says, once the issuer has signed it', async (t) => {
   const idp = await issuer(t)
   const { ask } = await doorOf(t, [
@@ -165,7 +190,7 @@ t.test('the user can come from the token', async (t) => {
       { authorization: `Bearer ${await idp.token({ scp: 'crm', azp: 'portal', ...claims })}`, apiKey: undefined },
       undefined as never,
     )
-    return found?.user
+    return found instanceof Error ? found : found?.user
   }
 
   t.same(await user('header', { oid }), undefined)
