@@ -54,7 +54,7 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   }
 }
 
-/** With `--json` the faults of settings are JSON too. */
+/** With `--json` the faults of settings are JSON too, as are those of options. */
 async function runCheck(
   options: { readonly user?: string, readonly json?: boolean }, config: string | undefined,
 ): Promise<number> {
@@ -63,8 +63,7 @@ async function runCheck(
     return await check(options, await surroundings(config))
   } catch (error) {
     if (!(error instanceof SettingsFault) || options.json !== true) throw error
-    print(`${JSON.stringify({ ok: false, faults: error.faults }, null, 2)}\n`)
-    return 1
+    return printJson({ ok: false, faults: error.faults })
   }
 }
 
@@ -106,15 +105,29 @@ function read(name: CommandName, words: readonly string[]): Options | number {
     })
     return values['help'] === true ? print(help(name)) : values as Options
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
-      const [option = ''] = /--\w+/.exec((error as Error).message) ?? []
-      return complain(`${option} is not followed by what it needs, or by more than it takes.\n\n${help(name)}`)
-    }
-    const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec((error as Error).message) ?? []
-    const near = nearest(wrong, Object.keys(options))
-    return complain(`${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.`
-      + `${near === undefined ? '' : ` Did you mean --${near}?`}\n\n${help(name)}`)
+    const fault = optionFault(name, words, error as NodeJS.ErrnoException)
+    return 'json' in options && asksForJson(words)
+      ? printJson({ ok: false, error: fault })
+      : complain(`${fault}\n\n${help(name)}`)
   }
+}
+
+/** What is wrong with the options of a command. */
+function optionFault(name: CommandName, words: readonly string[], { code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
+    const [option = ''] = /--\w+/.exec(message) ?? []
+    return `${option} is not followed by what it needs, or by more than it takes.`
+  }
+  const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec(message) ?? []
+  const near = nearest(wrong, Object.keys(commands[name].options))
+  return `${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.`
+    + (near === undefined ? '' : ` Did you mean --${near}?`)
+}
+
+/** Whether `--json` stands among options, right or wrong. */
+function asksForJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--')
+  return words.slice(0, end === -1 ? words.length : end).some((word) => /^--json(=|$)/.test(word))
 }
 
 function unknown(word: string): number {
@@ -131,6 +144,12 @@ function isCommand(word: string): word is CommandName {
 function print(text: string): number {
   process.stdout.write(text)
   return 0
+}
+
+/** What is wrong, for scripts. */
+function printJson(wrong: object): number {
+  print(`${JSON.stringify(wrong, null, 2)}\n`)
+  return 1
 }
 
 function complain(text: string): number {

@@ -48,6 +48,23 @@ t.test('names the nearest word for one that it does not know', async (t) => {
   t.match(await run(t, 'demo', '--fault', 'x'), { status: 1, err: /--fault x is no error of Entra/ })
 })
 
+t.test('check --json says in JSON, too, what is wrong with its options', async (t) => {
+  const cases: [words: string[], error: RegExp][] = [
+    [['--json', '--usr', 'a@b.c'], /^check does not take --usr\. Did you mean --user\?$/],
+    [['--usr=a@b.c', '--json'], /^check does not take --usr=a@b\.c\. Did you mean --user\?$/],
+    [['--json', '--user'], /^--user is not followed by what it needs/],
+    [['--json', 'now'], /^check does not take now\.$/],
+    [['--json=yes'], /^--json is not followed by/],
+  ]
+  for (const [words, error] of cases) {
+    const { status, out, err } = await run(t, 'check', ...words)
+    t.equal(status, 1)
+    t.equal(err, '')
+    t.match(JSON.parse(out), { ok: false, error }, words.join(' '))
+  }
+  t.match(await run(t, 'check', '--', '--json'), { status: 1, out: '', err: /does not take/ })
+})
+
 t.test('shows all faults of the settings, for every command that needs them', async (t) => {
   const folder = t.testdir({ 'gateway.yaml': 'port: 99999\ntargets:\n  - url: http://contoso.crm4.dynamics.com\n' })
   const file = `${folder}/gateway.yaml`
