@@ -81,6 +81,25 @@ for (const [fault, status, code] of [
   })
 }
 
+t.test('sends nothing where Dynamics does not say whether the user is disabled', async (t) => {
+  const { url, emulator, log } = await gatewayFor(t)
+  const row = {
+    systemuserid: '88888888-8888-4888-8888-888888888888', azureactivedirectoryobjectid: null,
+    internalemailaddress: 'adele.vance@contoso.com', applicationid: null, accessmode: 0,
+  }
+  emulator.faults.dataverse.push({
+    kind: 'answer', status: 200, body: JSON.stringify({ value: [row] }), path: 'internalemailaddress',
+  })
+  const headers = { 'x-user-email': 'adele.vance@contoso.com' }
+  const response = await fetch(`${url}/accounts`, { headers })
+
+  t.equal(response.status, 502)
+  t.match(await response.json(), { error: { code: 'GATEWAY_USER_LOOKUP_FAILED' } })
+  t.match(log(), /lacks isdisabled/)
+  t.notOk(emulator.received.some((request) => request.url.includes('/accounts')))
+  t.equal((await fetch(`${url}/accounts`, { headers })).status, 200, 'a broken answer is not remembered')
+})
+
 t.test('refuses requests without a user where one is required', async (t) => {
   const { url, emulator } = await gatewayFor(t, { IMPERSONATION: 'required' })
 
@@ -111,7 +130,7 @@ t.test('notices when Dynamics does not act as the user', async (t) => {
   const row = {
     systemuserid: '88888888-8888-4888-8888-888888888888',
     azureactivedirectoryobjectid: '99999999-9999-4999-8999-999999999999',
-    internalemailaddress: 'adele.vance@contoso.com',
+    internalemailaddress: 'adele.vance@contoso.com', isdisabled: false, applicationid: null, accessmode: 0,
   }
 
   t.equal(

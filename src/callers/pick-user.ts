@@ -1,4 +1,4 @@
-import { UserAmbiguous, UserDisabled, UserNotPerson, UserUnknown } from '../errors.ts'
+import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnknown } from '../errors.ts'
 import type { User } from './caller.ts'
 
 /** The columns that tell who a user is, and whether the gateway may act as them. */
@@ -15,7 +15,8 @@ const GUID = /^(?![0-]+$)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
  * The one user of `rows` that `email` means.
  *
  * Dynamics compares without case, perhaps without accents, and takes `_` and `%` for wildcards, so each row is
- * compared again here. Several enabled users are a refusal: taking one of them would be a guess.
+ * compared again here. Several enabled users are a refusal: taking one of them would be a guess. So is a row that
+ * does not say whether its user is disabled, which was asked for.
  *
  * @param rows of the users' table, as parsed JSON
  * @returns the user, or the error to answer with
@@ -26,7 +27,10 @@ export function pickUser(rows: readonly unknown[], email: string): User | Error 
   const people =
     matching.filter((row) => (row.applicationid ?? undefined) === undefined && !NOT_OURS.has(row.accessmode))
   if (people.length === 0) return new UserNotPerson()
-  const enabled = people.filter((row) => row.isdisabled !== true)
+  if (people.some(({ isdisabled }) => typeof isdisabled !== 'boolean')) {
+    return new UserLookupFailed({ cause: new Error('a row of the look-up\'s answer lacks isdisabled') })
+  }
+  const enabled = people.filter((row) => row.isdisabled === false)
   if (enabled.length === 0) return new UserDisabled()
   if (enabled.length > 1) return new UserAmbiguous()
   const { systemuserid, azureactivedirectoryobjectid: objectId } = enabled[0]!

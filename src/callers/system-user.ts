@@ -76,7 +76,7 @@ export function userDirectory(
       await turn(departure)
       const found = pickUser(await rowsOf(email, departure), email)
       if (found instanceof Error) {
-        if (impersonation.rememberUnknown > 0) nobody.set(key, found)
+        if (impersonation.rememberUnknown > 0 && !(found instanceof UserLookupFailed)) nobody.set(key, found)
         throw found
       }
       if (impersonation.verify) await verify(found, departure)

@@ -17,8 +17,8 @@ export interface Environment {
 
 const WRITE = 'write the environment\'s URL, such as https://contoso.crm4.dynamics.com'
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
-/** Hosts of Microsoft's clouds, where the API root is known. */
-const ONLINE = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\.(com|cn|us|de)$/
+/** Hosts of Microsoft's clouds, where the API root is known, and which take tokens for themselves only. */
+export const ONLINE = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\.(com|cn|us|de)$/
 const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
 
 /**

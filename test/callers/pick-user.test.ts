@@ -47,3 +47,15 @@ t.test('refuses everybody else', async (t) => {
     'support user, delegated admin',
   )
 })
+
+t.test('takes a row that does not say whether its user is disabled for a broken answer', async (t) => {
+  for (const isdisabled of [undefined, null, 'false', 0]) {
+    t.match(pickUser([row(1, { isdisabled })], 'ada@contoso.com'), { code: 'GATEWAY_USER_LOOKUP_FAILED' })
+    t.match(pickUser([row(1), row(3, { isdisabled })], 'ada@contoso.com'), { code: 'GATEWAY_USER_LOOKUP_FAILED' })
+  }
+  t.match(
+    pickUser([row(1), row(3, { isdisabled: undefined, internalemailaddress: 'eve@contoso.com' })], 'ada@contoso.com'),
+    { systemUserId: id(1) },
+    'somebody else\'s row does not matter',
+  )
+})

@@ -216,7 +216,7 @@ t.test('what Dynamics does not tell is no failure', async t => {
   t.match(written.stdout, /✓ WhoAmI [\s\S]*! act as users .*cannot be told \(403\)/)
 })
 
-t.test('a token that is no JWT says nothing, and one for another environment is a warning', async t => {
+t.test('a token that is no JWT says nothing, and one for another environment ends the check', async t => {
   const { io, written, emulator } = await commandFor(t)
   const gives = (token: string) => ({
     kind: 'answer', status: 200, body: JSON.stringify({ access_token: token, expires_in: 600, token_type: 'Bearer' }),
@@ -227,8 +227,56 @@ t.test('a token that is no JWT says nothing, and one for another environment is 
   written.stdout = ''
   const claims = Buffer.from(JSON.stringify({ aud: 'https://other.crm4.dynamics.com', roles: ['a'] }))
   emulator.faults.entra.push(gives(`x.${claims.toString('base64url')}.x`))
-  await check({}, io)
-  t.match(written.stdout, /! token .*for https:\/\/other\.crm4\.dynamics\.com, roles a/)
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, /✗ token .*for https:\/\/other\.crm4\.dynamics\.com, not for http:\/\/127\.0\.0\.1/)
+  t.match(written.stdout, /Why: .+\n +What to do: .*DYNAMICS_URL.*DYNAMICS_SCOPE/)
+  t.notMatch(written.stdout, /WhoAmI/)
+})
+
+t.test('an environment of Microsoft\'s takes tokens for itself only, whatever DYNAMICS_SCOPE says', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  const tokenStep = async (
+    { origin, scope, aud }: { readonly origin: string, readonly scope?: string, readonly aud: string },
+  ): Promise<string> => {
+    const claims = Buffer.from(JSON.stringify({ aud })).toString('base64url')
+    emulator.faults.entra.push({
+      kind: 'answer', status: 200,
+      body: JSON.stringify({ access_token: `x.${claims}.x`, expires_in: 600, token_type: 'Bearer' }),
+    })
+    const url = { ...io.settings.targets[0]!.url, origin, scope: `${origin}/.default` }
+    written.stdout = ''
+    await check({}, { ...io, emulated: true, settings: {
+      ...io.settings, targets: [{ ...io.settings.targets[0]!, url, ...scope === undefined ? {} : { scope } }],
+    } })
+    return / (.) token .*/s.exec(written.stdout)?.[0].replace(/\s+/g, ' ') ?? written.stdout
+  }
+  const contoso = { origin: 'https://contoso.crm4.dynamics.com' }
+  // Not Microsoft's host: what stands there may be a way to an environment.
+  const proxy = { origin: io.settings.targets[0]!.url.origin }
+  const other = 'https://other.crm4.dynamics.com'
+
+  for (const aud of [
+    contoso.origin, `${contoso.origin}/`, 'https://contoso.api.crm4.dynamics.com',
+    '00000007-0000-0000-c000-000000000000',
+  ]) t.match(await tokenStep({ ...contoso, aud }), /✓ token/, aud)
+  t.match(await tokenStep({ ...contoso, aud: other }), /✗ token.*What to do: Compare DYNAMICS_URL/)
+  t.match(
+    await tokenStep({ ...contoso, aud: other, scope: `${other}/.default` }),
+    /✗ token.*What to do: Compare DYNAMICS_SCOPE.*https:\/\/contoso\.crm4\.dynamics\.com\/\.default is asked for/,
+  )
+  t.match(await tokenStep({ ...proxy, aud: other, scope: `${other}/.default` }), /✓ token/)
+  t.match(await tokenStep({ ...proxy, aud: other }), /✗ token/)
+})
+
+t.test('a row that does not say whether its user is disabled is no user', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  emulator.faults.dataverse.push({
+    kind: 'answer', status: 200, path: 'internalemailaddress', body: JSON.stringify({ value: [{
+      systemuserid: '88888888-8888-4888-8888-888888888888', internalemailaddress: ADELE,
+    }] }),
+  })
+  t.equal(await check({ user: ADELE }, io), 2)
+  t.match(written.stdout, /✗ as the user .*lacks isdisabled\.\n\n +Why: .+\n +What to do: .+proxy/)
 })
 
 t.test('several environments are checked each by itself', async t => {

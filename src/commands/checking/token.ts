@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import type { Target } from '../../config.ts'
+import { ONLINE } from '../../config/environment-url.ts'
 import type { Log } from '../../credentials/credential.ts'
 import type { Explanation } from '../../credentials/explanation.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
@@ -41,7 +42,8 @@ export const token: Step = {
     const life = `lives ${Math.round(credential.state().validFor / 60_000)} min`
     const claims = claimsOf(checking.authorization)
     const says = [...describe(claims), life, ...notes].join(', ')
-    return isFor(claims['aud'], scopeOf(target)) && !warned ? ok(says) : warning(says)
+    if (!isFor(claims['aud'], target)) throw new StepFailure(notForIt(String(claims['aud']), target))
+    return warned ? warning(says) : ok(says)
   },
 }
 
@@ -63,7 +65,7 @@ function platformToken({ credential }: Target): string[] {
   }
 }
 
-/** The claims, where the token is a JWT; they are for showing, never for deciding. */
+/** The claims, where the token is a JWT; they are for showing, and never decide what is sent. */
 function claimsOf(token: string): Readonly<Record<string, unknown>> {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
@@ -88,12 +90,26 @@ function describe({ aud, tid, appid, azp, roles, scp }: Readonly<Record<string, 
 }
 
 /**
- * Whether the audience is the environment, with or without a slash at its end; Dynamics' own id stands for all of them.
+ * Whether the audience is the environment, with or without a slash at its end; Dynamics' own id stands for all of
+ * them. What is not Microsoft's host may be a way to an environment of another name, which only DYNAMICS_SCOPE tells.
  */
-function isFor(audience: unknown, scope: string): boolean {
+function isFor(audience: unknown, target: Target): boolean {
   if (typeof audience !== 'string' || !audience.startsWith('https://')) return true
+  const { origin, scope } = target.url
+  const expected = ONLINE.test(new URL(origin).hostname) ? scope : scopeOf(target)
   const bare = (text: string): string => text.replace(/\/+$/, '').replace('.api.', '.').toLowerCase()
-  return bare(audience) === bare(scope.replace(/\/\.default$/, ''))
+  return bare(audience) === bare(expected.replace(/\/\.default$/, ''))
+}
+
+function notForIt(audience: string, { url, scope }: Target): Explanation {
+  return {
+    what: `The token is for ${audience.slice(0, 200)}, not for ${url.origin}.`,
+    why: 'Dynamics refuses tokens that are for somebody else.',
+    todo: scope === undefined
+      ? 'Compare DYNAMICS_URL with the Environment URL. Where it is the address of a proxy before the environment, set '
+        + 'DYNAMICS_SCOPE to the environment\'s own URL and /.default.'
+      : `Compare DYNAMICS_SCOPE with DYNAMICS_URL, or remove it: then ${url.scope} is asked for.`,
+  }
 }
 
 /** Takes warnings up, such as that of a certificate that ends soon. */

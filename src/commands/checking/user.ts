@@ -1,5 +1,6 @@
 import { COLUMNS, pickUser } from '../../callers/pick-user.ts'
 import { callerIdOf, literalOf } from '../../callers/system-user.ts'
+import { UserLookupFailed } from '../../errors.ts'
 import { ask, askFor, explain } from './ask.ts'
 import { ok, skipped, StepFailure } from './step.ts'
 import type { Step } from './step.ts'
@@ -25,6 +26,13 @@ export const asUser: Step = {
       checking, `/systemusers?$select=${COLUMNS}&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=10`,
     )
     const found = pickUser(Array.isArray(value) ? value : [], email)
+    if (found instanceof UserLookupFailed) {
+      throw new StepFailure({
+        what: `What Dynamics says of ${email} is not whole: ${(found.cause as Error).message}.`,
+        why: 'The column was asked for. Without it a disabled user could not be told from an enabled one.',
+        todo: 'Look at what stands between the gateway and Dynamics, such as a proxy that changes answers.',
+      })
+    }
     if (found instanceof Error) {
       throw new StepFailure({
         what: `The gateway would not act as ${email}.`,
