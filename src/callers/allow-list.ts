@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 
 import type { Policy } from '../config/callers.ts'
 import type { Target } from '../config.ts'
-import { BadBatch, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
+import { BadBatch, BadRequest, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
 import type { BatchOperation } from '../odata/batch.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { Caller } from './caller.ts'
@@ -54,8 +54,9 @@ export function judgePart(caller: Caller, part: BatchOperation, log: Log): void 
 }
 
 /** What is wrong with headers that need to be allowed. */
-function headerFault({ callerId, bypass, override, callback }: Head, policy: Policy): Error | undefined {
+function headerFault({ callerId, namedUser, bypass, override, callback }: Head, policy: Policy): Error | undefined {
   if (callerId !== undefined && policy.callerIds !== 'allow') return new CallerIdNotAllowed(callerId)
+  if (typeof namedUser === 'string') return new BadRequest(namedUser)
   if (override !== undefined) {
     return new CallerNotAllowed(`The header ${override} is not taken: send the request with the method that is meant.`)
   }

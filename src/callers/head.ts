@@ -5,6 +5,8 @@ import fp from 'fastify-plugin'
 
 import type { Settings } from '../config.ts'
 import { AddressTooLong, BadRequest, BadUserEmail, HeadTooLarge } from '../errors.ts'
+import type { User } from './caller.ts'
+import { userNamedBy } from './caller-id.ts'
 import { targetFault } from './target.ts'
 
 /**
@@ -27,6 +29,8 @@ export interface Head {
   upgrade: boolean
   /** The first header, as it was spelt, that names the user to act as. */
   callerId: string | undefined
+  /** The user that it names, or what is wrong with it, or with there being others. */
+  namedUser: User | string | undefined
   /** The first header that skips business logic. */
   bypass: string | undefined
   /** The first header that asks for another method than the request's. */
@@ -93,7 +97,8 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
     host: undefined, origin: undefined, fetchSite: undefined,
     authorization: undefined, apiKey: undefined, required: undefined,
     contentLength: undefined, transferEncoding: undefined, contentTypes: 0, upgrade: false,
-    callerId: undefined, bypass: undefined, override: undefined, emailVariant: undefined, callback: false,
+    callerId: undefined, namedUser: undefined, bypass: undefined, override: undefined, emailVariant: undefined,
+    callback: false,
   }
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const spelt = rawHeaders[index]!
@@ -111,7 +116,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
       case 'content-type': head.contentTypes += 1; break
       case 'upgrade': head.upgrade = true; break
       case 'prefer': head.callback ||= asksForCallback(value); break
-      default: if (!plain.has(name)) note(head, name, spelt, emailHeaders)
+      default: if (!plain.has(name)) note(head, spelt, value, emailHeaders)
     }
   }
   return head
@@ -139,13 +144,19 @@ const NOTEWORTHY = /_|caller|bypass|method|suppresscallback/
 /**
  * Headers whose very presence matters. Servers disagree about `-`, `_` and `.` in names, so all are taken for the same.
  */
-function note(head: Head, name: string, spelt: string, emailHeaders: ReadonlySet<string> | undefined): void {
+function note(head: Head, spelt: string, value: string, emailHeaders: ReadonlySet<string> | undefined): void {
+  const name = spelt.toLowerCase()
   const bare = name.replace(/[-_.]/g, '')
-  if (bare === 'callerobjectid' || bare === 'mscrmcallerid' || bare === 'mscrmcallerobjectid') head.callerId ??= spelt
+  if (bare === 'callerobjectid' || bare === 'mscrmcallerid' || bare === 'mscrmcallerobjectid') {
+    head.namedUser = head.callerId === undefined ? userNamedBy(spelt, value) : SEVERAL_CALLER_IDS
+    head.callerId ??= spelt
+  }
   if (bare.startsWith('mscrmbypass') || bare === 'mscrmsuppresscallbackregistrationexpanderjob') head.bypass ??= spelt
   if (bare === 'xhttpmethod' || bare === 'xhttpmethodoverride' || bare === 'xmethodoverride') head.override ??= spelt
   if (name.includes('_') && emailHeaders?.has(name.replaceAll('_', '-'))) head.emailVariant ??= spelt
 }
+
+const SEVERAL_CALLER_IDS = 'The request names its user more than once: send CallerObjectId or MSCRMCallerID, one time.'
 
 /** Whether a Prefer header holds the preference `callback`; quotes are not trusted to hide one. */
 function asksForCallback(prefer: string): boolean {

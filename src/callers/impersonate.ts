@@ -15,7 +15,8 @@ interface Options {
 
 /**
  * Hook: as which user does this request run? Sets `request.user`, and lets nothing pass whose user is not certain:
- * unknown, disabled, ambiguous, or not to be looked up.
+ * unknown, disabled, ambiguous, or not to be looked up. A caller id of the caller's own is one that `allow-list` let
+ * pass.
  */
 function impersonate(
   app: FastifyInstance, { target: { url, impersonation }, directory }: Options, done: () => void,
@@ -42,24 +43,34 @@ function impersonate(
 
   function whom(request: FastifyRequest): User | undefined | Promise<User> {
     const { mode, header } = impersonation
-    if (mode === 'off') return undefined
-    const { caller, raw: { rawHeaders } } = request
+    const { caller, head: { callerId }, raw: { rawHeaders } } = request
+    const named = ownUser(request)
+    if (mode === 'off') return named
     const email = userEmail(rawHeaders, header)
     if (caller.user !== undefined) {
-      if (email !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${header}.`)
+      const more = email !== undefined ? header : callerId
+      if (more !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${more}.`)
       return 'objectId' in caller.user ? caller.user : directory.find(caller.user.email)
     }
-    const ownCallerId = caller.policy.callerIds === 'allow' && request.head.callerId !== undefined
     if (email === undefined) {
-      if (mode === 'required' && !ownCallerId) throw new UserRequired(header)
-      return undefined
+      if (mode === 'required' && named === undefined) throw new UserRequired(header)
+      return named
     }
     if (url.product !== 'dataverse') throw new ImpersonationUnsupported(header)
     if (!mayActAs(caller.policy, email)) {
       throw new UserNotAllowed('it is not among the users that the settings let it name')
     }
-    if (ownCallerId) throw new BadRequest(`The request names its user twice: leave out ${header}, or the caller id.`)
+    if (named !== undefined) {
+      throw new BadRequest(`The request names its user twice: leave out ${header}, or the caller id.`)
+    }
     return directory.find(email)
+  }
+
+  /** The user that the caller itself has named by id. */
+  function ownUser({ caller, head: { callerId, namedUser } }: FastifyRequest): User | undefined {
+    if (caller.policy.callerIds !== 'allow' || typeof namedUser !== 'object') return undefined
+    if (url.product === 'dataverse') return namedUser
+    throw new BadRequest(`This environment cannot act as a user: leave out ${callerId}.`)
   }
 }
 

@@ -1,5 +1,6 @@
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnknown } from '../errors.ts'
 import type { User } from './caller.ts'
+import { isUserId } from './caller-id.ts'
 
 /** The columns that tell who a user is, and whether the gateway may act as them. */
 export const COLUMNS =
@@ -7,9 +8,6 @@ export const COLUMNS =
 
 /** Access modes of Microsoft's own people: support user and delegated admin. */
 const NOT_OURS = new Set<unknown>([3, 5])
-
-/** The empty one means nobody, and Dynamics would act as the application user. */
-const GUID = /^(?![0-]+$)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /**
  * The one user of `rows` that `email` means.
@@ -34,8 +32,8 @@ export function pickUser(rows: readonly unknown[], email: string): User | Error 
   if (enabled.length === 0) return new UserDisabled()
   if (enabled.length > 1) return new UserAmbiguous()
   const { systemuserid, azureactivedirectoryobjectid: objectId } = enabled[0]!
-  if (!GUID.test(String(systemuserid))) return new UserUnknown()
-  return { systemUserId: String(systemuserid), ...(GUID.test(String(objectId)) ? { objectId: String(objectId) } : {}) }
+  if (!isUserId(systemuserid)) return new UserUnknown()
+  return { systemUserId: systemuserid, ...(isUserId(objectId) ? { objectId } : {}) }
 }
 
 interface Row {

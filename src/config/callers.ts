@@ -13,7 +13,8 @@ const policy = {
     /^(\*|[^@\s]*@[^@\s]+)$/, 'holds something that names no user: write e-mail addresses, @contoso.com, or *.',
   )(text).toLowerCase()),
   callerIds: choice({
-    about: 'Whether this caller may itself send `CallerObjectId` or `MSCRMCallerID`.',
+    about: 'Whether this caller may itself send `CallerObjectId` or `MSCRMCallerID`: one of them, once, with a GUID. '
+      + 'On a `$batch` it holds for all parts; in a part it is refused.',
     fallback: 'refuse',
     words: ['refuse', 'allow'],
   }),

@@ -1,0 +1,35 @@
+import t from 'tap'
+
+import allowList from '../../src/callers/allow-list.ts'
+import authenticate from '../../src/callers/authenticate.ts'
+import impersonate from '../../src/callers/impersonate.ts'
+import { get, rawRequest } from '../raw-http.ts'
+import { door } from './door.ts'
+
+t.test('a caller whose token names the user may name no other, by address or by id', async (t) => {
+  const { server, passed } = await door(t, {}, (app, { anybody, targets: [target] }) => {
+    const caller = {
+      name: 'portal', policy: { ...anybody, callerIds: 'allow' as const },
+      user: { objectId: '11111111-2222-4333-8444-555555555555' },
+    }
+    const directory = {
+      find: () => t.fail('nobody is looked up') as never, remembered: () => ({ users: 0, unknown: 0 }),
+    }
+    app.register(authenticate, { identify: () => caller })
+    app.register(allowList, { target: target!, prefix: '', log: { warn: () => undefined } })
+    app.register(impersonate, { target: target!, directory })
+  })
+
+  for (const line of [
+    'X-User-Email: ada@contoso.com', 'CallerObjectId: 99999999-9999-4999-8999-999999999999',
+    'MSCRMCallerID: 99999999-9999-4999-8999-999999999999',
+  ]) {
+    t.match(
+      await rawRequest(server, get('/WhoAmI', line)),
+      { status: 400, code: 'GATEWAY_BAD_REQUEST', body: /comes from the caller's token/ },
+      line,
+    )
+  }
+  t.same(passed, [])
+  t.equal((await rawRequest(server, get('/WhoAmI'))).status, 200)
+})
