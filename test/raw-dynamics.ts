@@ -20,9 +20,11 @@ export interface RawFixture {
   readonly bytes: () => string
 }
 
-/** Starts them. `change` may alter the settings. */
+/** Starts them. `change` may alter the settings; `answer` gives the body for a request. */
 export async function gatewayBeforeRawDynamics(
-  t: Test, change: (settings: Settings) => Settings = (settings) => settings,
+  t: Test,
+  change: (settings: Settings) => Settings = (settings) => settings,
+  answer: (request: string) => Buffer = () => NO_ROWS,
 ): Promise<RawFixture> {
   const emulator = await startEmulator()
   const requests: string[] = []
@@ -36,11 +38,13 @@ export async function gatewayBeforeRawDynamics(
       bytes += chunk.toString('latin1')
       received += chunk.toString('latin1')
       for (let length = requestLength(received); length !== undefined; length = requestLength(received)) {
-        requests.push(received.slice(0, length))
+        const request = received.slice(0, length)
+        requests.push(request)
         received = received.slice(length)
-        const body = '{"value":[]}'
+        const body = answer(request)
         socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nOData-Version: 4.0\r\n'
-          + `Content-Length: ${body.length}\r\n\r\n${body}`)
+          + `Content-Length: ${body.length}\r\n\r\n`)
+        socket.write(body)
       }
     })
   })
@@ -76,6 +80,8 @@ export async function gatewayBeforeRawDynamics(
   })
   return { port: Number(new URL(running.address).port), address: running.address, requests, bytes: () => bytes }
 }
+
+const NO_ROWS = Buffer.from('{"value":[]}')
 
 /** How long the request is that `received` begins with, once it is whole. */
 function requestLength(received: string): number | undefined {

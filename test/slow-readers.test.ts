@@ -1,0 +1,86 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { keyHash } from '../src/callers/api-key.ts'
+import { callers as schema } from '../src/config/callers.ts'
+import { readNode } from '../src/config/setting.ts'
+import { gatewayBeforeRawDynamics } from './raw-dynamics.ts'
+
+/** Places at Dynamics, and as many callers that take them and no answer. */
+const PLACES = 6
+/** More than the kernel holds for two connections. */
+const LARGE = Buffer.alloc(24 * 1024 * 1024, ' ')
+
+t.test('callers that stop reading hold their places until bodyTimeout, then others are served', async (t) => {
+  const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
+    ...settings,
+    bodyTimeout: 3000,
+    callers: readNode(
+      schema,
+      ['slow', 'other'].map((name) => ({ name, keys: [keyHash(name)] })),
+      '', (name) => name, { env: {}, file: () => '' }, [],
+    ),
+    targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
+  }), (request) => request.startsWith('GET /api/data/v9.2/large') ? LARGE : Buffer.from('{"value":[]}'))
+  const ask = async (): Promise<number> =>
+    (await fetch(`${address}/accounts`, { headers: { 'x-api-key': 'other' } })).status
+
+  t.equal(await ask(), 200)
+  const readers = await Promise.all(Array.from({ length: PLACES }, () => stalledReader(t, port)))
+  t.same(await placesOf(address), [PLACES, 0], 'all places are taken')
+
+  let served = 0
+  const others = Promise.all(Array.from({ length: 2 * PLACES }, () => ask().finally(() => served++)))
+  while (served === 0 && (await placesOf(address))[1] === 0) await pause(10)
+  t.equal(served, 0, 'others wait')
+  t.equal((await fetch(`${address}/-/livez`)).status, 200, 'the gateway itself answers')
+  t.same(new Set(await others), new Set([200]), 'all others are served, later')
+
+  for (const received of await Promise.all(readers.map((reader) => reader.rest()))) {
+    t.ok(received < LARGE.length, 'an answer that was given up does not pass for whole')
+  }
+  t.same(await placesOf(address), [0, 0], 'no place is lost')
+})
+
+t.test('a caller that stops reading and leaves gives its place back at once', async (t) => {
+  const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
+    ...settings, bodyTimeout: 600_000, targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
+  }), (request) => request.startsWith('GET /api/data/v9.2/large') ? LARGE : Buffer.from('{"value":[]}'))
+  const readers = await Promise.all(Array.from({ length: PLACES }, () => stalledReader(t, port)))
+  const other = fetch(`${address}/accounts`)
+  while ((await placesOf(address))[1] === 0) await pause(10)
+
+  readers.forEach(({ leave }) => leave())
+  t.equal((await other).status, 200)
+  while ((await placesOf(address))[0] > 0) await pause(10)
+})
+
+/** Takes the head of a large answer, and then nothing. */
+async function stalledReader(
+  t: Test, port: number,
+): Promise<{ readonly rest: () => Promise<number>, readonly leave: () => void }> {
+  const socket = connect(port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => undefined)
+  socket.write('GET /large HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: slow\r\n\r\n')
+  await once(socket, 'readable')
+  return {
+    leave: () => socket.destroy(),
+    rest: async () => {
+      let length = 0
+      socket.on('data', (chunk: Buffer) => { length += chunk.length })
+      if (!socket.closed) await once(socket, 'close')
+      return length
+    },
+  }
+}
+
+/** Requests at Dynamics, and requests that wait for a place. */
+async function placesOf(address: string): Promise<readonly [running: number, waiting: number]> {
+  const text = await (await fetch(`${address}/-/metrics`)).text()
+  const gauge = (name: string): number => Number(new RegExp(`^${name}(?:{.*})? (\\d+)$`, 'm').exec(text)?.[1])
+  return [gauge('gateway_requests_running'), gauge('gateway_requests_waiting')]
+}
