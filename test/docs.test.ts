@@ -98,9 +98,10 @@ t.test('the README counts the packages that the gateway depends on, all in exact
 })
 
 t.test('the image is one without root, shell or development packages, and its process gets signals', async t => {
-  const [build, image] = text('Dockerfile').split(/^FROM /m).slice(1)
+  const [build, compiled, image] = text('Dockerfile').split(/^FROM /m).slice(1)
   t.match(build, /^node:\d+-\S+ AS build/)
   t.match(image, /^gcr\.io\/distroless\/nodejs\d+-debian\d+:nonroot/)
+  t.match(compiled, image!.split('\n')[0], 'what is compiled is compiled by the Node of the image')
   t.match(image, /^USER 65532:65532$/m)
   t.match(image, /^ENTRYPOINT \["\/nodejs\/bin\/node", "\/app\/gateway\.js"\]$/m)
   t.match(image, /^HEALTHCHECK .*CMD \["\/nodejs\/bin\/node", "\/app\/gateway\.js", "healthcheck"\]$/m)

@@ -1,0 +1,100 @@
+import { once } from 'node:events'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { runCompiled } from '../../src/commands/compiled.ts'
+
+const CODE = `(function (exports, require, module, file, folder) { "use strict";
+  exports.sum = (one, other) => one + other
+  exports.where = { file, folder, separator: require('node:path').sep }
+})`
+
+interface Exports {
+  readonly sum: (one: number, other: number) => number
+  readonly where: object
+}
+
+function folderWith(t: Test, code = CODE): { readonly file: string, readonly kept: string } {
+  const folder = t.testdir({ 'code.js': code })
+  return { file: join(folder, 'code.js'), kept: join(folder, 'kept') }
+}
+
+function run(file: string, folder: string, id = 'one'): Exports {
+  return runCompiled({ file, id, folder, require: createRequire(import.meta.url) }) as Exports
+}
+
+/** Lets a server of this process answer at `path`. */
+async function answerOnce(path: string): Promise<void> {
+  const server = createServer((_request, response) => response.end('well')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  await (await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`)).text()
+  server.close()
+}
+
+async function kept(folder: string): Promise<string> {
+  for (;;) {
+    const [name] = list(folder).filter((name) => name.endsWith(process.version))
+    if (name !== undefined) return join(folder, name)
+    await sleep(20)
+  }
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+t.test('the code runs as a module does', async (t) => {
+  const { file, kept } = folderWith(t)
+  const { sum, where } = run(file, kept)
+  t.equal(sum(1, 2), 3)
+  t.match(where, { file, folder: t.testdirName, separator: join('a', 'b')[1]! })
+  t.same(list(kept), [], 'nothing is kept before a request was answered')
+})
+
+t.test('what was compiled is kept after the first answer, and used for the same code only', async (t) => {
+  const { file, kept: folder } = folderWith(t)
+  run(file, folder)
+  await answerOnce('/accounts')
+  const path = await kept(folder)
+  const bytes = readFileSync(path)
+  t.equal(run(file, folder).sum(2, 3), 5)
+
+  writeFileSync(file, CODE.replace('one + other', 'one * other'))
+  t.equal(run(file, folder, 'two').sum(2, 3), 6, 'other code has another id')
+  await answerOnce('/accounts')
+  while (list(folder).length < 2) await sleep(20)
+  t.same(readFileSync(path), bytes, 'what fits is not written again')
+})
+
+t.test('what a disk has damaged is not used, and replaced', async (t) => {
+  const { file, kept: folder } = folderWith(t)
+  run(file, folder)
+  await answerOnce('/accounts')
+  const path = await kept(folder)
+  const whole = readFileSync(path)
+  for (const damaged of [whole.subarray(0, 100), Buffer.from(whole).fill(0, 200, 300), Buffer.alloc(0)]) {
+    writeFileSync(path, damaged)
+    t.equal(run(file, folder).sum(2, 3), 5)
+  }
+  await answerOnce('/accounts')
+  while (readFileSync(path).length === 0) await sleep(20)
+})
+
+t.test('where nothing may be written the code runs all the same', async (t) => {
+  const { file } = folderWith(t)
+  t.equal(run(file, '/dev/null/none').sum(1, 2), 3)
+  await answerOnce('/-/livez')
+  await answerOnce('/accounts')
+  await sleep(1500)
+  t.equal(run(file, '/dev/null/none').sum(1, 2), 3)
+})
