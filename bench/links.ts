@@ -3,7 +3,7 @@
  * The pages look as those of Dataverse do: an etag and formatted values in each row, some data that looks like a link.
  */
 import { Buffer } from 'node:buffer'
-import { type ByteTransform, jsonLinksInward, jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
+import { jsonLinksInward, jsonLinksOutward, targetAddress, type TextTransform, turned, urlMap } from '../src/odata/links.ts'
 
 const target = targetAddress('https://contoso.crm4.dynamics.com/api/data/v9.2')
 const address = { base: 'http://localhost:8080', otherBases: ['http://127.0.0.1:8080'], form: 'short' } as const
@@ -28,11 +28,10 @@ function times(rows: number): number {
   return Math.ceil((calls * 20) / Math.sqrt(rows))
 }
 
-function through(transform: ByteTransform, input: readonly Buffer[]): number {
+function through(transform: TextTransform, input: readonly Buffer[]): number {
   let size = 0
-  for (const chunk of input) for (const piece of transform.push(chunk)) size += piece.length
-  for (const piece of transform.end()) size += piece.length
-  return size
+  for (const chunk of input) size += turned(transform, chunk).length
+  return size + transform.end().length
 }
 
 function print(label: string, count: number, call: () => unknown): void {

@@ -4,7 +4,8 @@ import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 
 import type { AnswerBody, Sink } from './dynamics/send.ts'
-import type { ByteTransform } from './odata/links.ts'
+import { textOf, turned } from './odata/links.ts'
+import type { TextTransform } from './odata/links.ts'
 
 /** A content coding that can be undone. */
 export type Coding = 'gzip' | 'deflate' | 'br'
@@ -21,7 +22,7 @@ export interface Delivery {
   /** To be undone, because links inside must change. */
   readonly coding: Coding | undefined
   /** Turns links outward. */
-  readonly transform: ByteTransform | undefined
+  readonly transform: TextTransform | undefined
 }
 
 /**
@@ -56,39 +57,35 @@ function ignoring(raw: ServerResponse): Sink {
 /** An answer that says it is no longer than this is waited for: its rest is on its way. */
 const SOON_WHOLE = 64 * 1024
 
-/** Up to this size, copying a body costs less than a write of its own. */
-const ONE_WRITE = 16 * 1024
-
 /** For a body that has arrived: one write. */
 function atOnce(raw: ServerResponse, { status, headers, transform }: Delivery): Sink {
-  const pieces: Buffer[] = []
+  let text = ''
   return {
     resume: undefined,
     write: (chunk) => {
-      if (transform === undefined) pieces.push(chunk)
-      else pieces.push(...transform.push(chunk))
+      text += transform === undefined ? textOf(chunk) : transform.push(textOf(chunk))
       return true
     },
     end: () => {
-      if (transform !== undefined) pieces.push(...transform.end())
-      const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
-      raw.writeHead(status, framed(headers, String(whole.length)))
-      if (whole.length < ONE_WRITE) inOneWrite(raw, whole)
-      else raw.end(whole)
+      if (transform !== undefined) text += transform.end()
+      raw.writeHead(status, framed(headers, String(text.length)))
+      inOneWrite(raw, text)
     },
     fail: () => reset(raw),
   }
 }
 
 /**
- * Writes head and body as one piece. As text the body joins the head, for Latin-1 is every byte as it is; and a socket
- * that is corked already is not corked by Node until its next tick, when `end` would have added an empty piece: two
- * pieces are a `writev`, which costs half as much again. Until Node writes what `end` is given with the head.
+ * Writes head and body as one piece. As text the body joins the head; and a socket that is corked already is not corked
+ * by Node until its next tick, when `end` would have added an empty piece: two pieces are a `writev`, which costs half
+ * as much again. Until Node writes what `end` is given with the head.
+ *
+ * @param body in Latin-1
  */
-function inOneWrite(raw: ServerResponse, body: Buffer): void {
+function inOneWrite(raw: ServerResponse, body: string): void {
   const { socket } = raw
   socket?.cork()
-  raw.write(body.toString('latin1'), 'latin1')
+  raw.write(body, 'latin1')
   socket?.uncork()
   raw.end()
 }
@@ -97,7 +94,7 @@ function inOneWrite(raw: ServerResponse, body: Buffer): void {
  * For a body that follows. Pieces that arrive in one turn of the event loop leave in one write: a chunk of each would cost
  * a frame and a system call of its own.
  */
-function asItArrives(raw: ServerResponse, transform: ByteTransform | undefined): Sink {
+function asItArrives(raw: ServerResponse, transform: TextTransform | undefined): Sink {
   let gathering = false
   const sink: Sink = {
     resume: undefined,
@@ -107,13 +104,10 @@ function asItArrives(raw: ServerResponse, transform: ByteTransform | undefined):
         raw.cork()
         setImmediate(letGo)
       }
-      if (transform === undefined) return raw.write(chunk)
-      let more = true
-      for (const piece of transform.push(chunk)) more = raw.write(piece)
-      return more
+      return raw.write(transform === undefined ? chunk : turned(transform, chunk), 'latin1')
     },
     end: () => {
-      if (transform !== undefined) for (const piece of transform.end()) raw.write(piece)
+      if (transform !== undefined) raw.write(transform.end(), 'latin1')
       raw.end()
     },
     fail: () => reset(raw),
@@ -127,7 +121,7 @@ function asItArrives(raw: ServerResponse, transform: ByteTransform | undefined):
   }
 }
 
-function decoded(raw: ServerResponse, coding: Coding, transform: ByteTransform | undefined): Sink {
+function decoded(raw: ServerResponse, coding: Coding, transform: TextTransform | undefined): Sink {
   const decoder = decoderOf(coding)
   const plain = asItArrives(raw, transform)
   plain.resume = () => decoder.resume()

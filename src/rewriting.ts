@@ -5,7 +5,7 @@ import { batchInward, batchOutward } from './odata/batch.ts'
 import type { BatchOptions } from './odata/batch.ts'
 import { isJson } from './odata/content-type.ts'
 import { jsonLinksInward, jsonLinksOutward } from './odata/links.ts'
-import type { ByteTransform, UrlMap } from './odata/links.ts'
+import type { TextTransform, UrlMap } from './odata/links.ts'
 
 /** What tells which links an answer's body may hold. */
 interface AnswerFacts {
@@ -28,7 +28,7 @@ const FILE = /\/\$value(?:$|\?)/
  */
 export function outwardTransform(
   map: UrlMap, { contentType, contentEncoding, coding, status, path, prefer }: AnswerFacts,
-): ByteTransform | undefined {
+): TextTransform | undefined {
   if (status === 206 || (contentEncoding !== undefined && contentEncoding !== 'identity' && coding === undefined)) {
     return undefined
   }
@@ -47,7 +47,7 @@ export function outwardTransform(
  */
 export function inwardTransform(
   map: UrlMap, path: string, headers: IncomingHttpHeaders, batch: BatchOptions,
-): (() => ByteTransform) | undefined {
+): (() => TextTransform) | undefined {
   const contentType = headers['content-type'] ?? ''
   const encoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity'
   if (BATCH.test(path)) {

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-import type { ByteTransform } from '../odata/byte-transform.ts'
+import type { TextTransform } from '../odata/text-transform.ts'
 
 /** Sends one request and gives back what was answered; throws one of `errors.ts` when there is no answer. */
 export type Send = (request: Outbound) => Promise<Answer>
@@ -26,7 +26,7 @@ export interface Outbound {
   /** `performance.now()` at which the caller stops waiting; `undefined`: only the settings' limits hold. */
   readonly deadline: number | undefined
   /** Turns what the body says of the gateway into what Dynamics understands; `undefined`: the body goes as it is. */
-  readonly transform: (() => ByteTransform) | undefined
+  readonly transform: (() => TextTransform) | undefined
   /** How the request ends early. */
   readonly departure: Departure
   /** Where the time goes, in milliseconds; each wrapper adds its own. */

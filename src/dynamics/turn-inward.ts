@@ -2,7 +2,8 @@ import { Transform } from 'node:stream'
 import type { Readable } from 'node:stream'
 
 import { BodyTooLarge } from '../errors.ts'
-import type { ByteTransform } from '../odata/byte-transform.ts'
+import { bytesOf, textOf, turned } from '../odata/text-transform.ts'
+import type { TextTransform } from '../odata/text-transform.ts'
 import type { Outbound, Send } from './send.ts'
 
 /**
@@ -19,23 +20,24 @@ export function turnInward(send: Send, limit: number): Send {
     if (Buffer.isBuffer(body)) {
       return send(transform === undefined ? request : { ...request, body: whole(body, transform()) })
     }
-    const turned = streamed(body, transform?.(), limit, request)
+    const flowing = streamed(body, transform?.(), limit, request)
     return send(transform === undefined
-      ? { ...request, body: turned }
-      : { ...request, body: turned, bodyLength: undefined, headers: unframed(headers) })
+      ? { ...request, body: flowing }
+      : { ...request, body: flowing, bodyLength: undefined, headers: unframed(headers) })
   }
 }
 
-function whole(body: Buffer, transform: ByteTransform): Buffer {
-  const pieces = [...transform.push(body), ...transform.end()]
-  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
+function whole(body: Buffer, transform: TextTransform): Buffer {
+  const text = textOf(body)
+  const out = transform.push(text) + transform.end()
+  return out === text ? body : bytesOf(out)
 }
 
 /** Bytes beyond the limit that are read and dropped, so that the caller comes to read its answer; then it is cut off. */
 const WORTH_READING = 16 * 1024 * 1024
 
 function streamed(
-  body: Readable, transform: ByteTransform | undefined, limit: number, { departure }: Outbound,
+  body: Readable, transform: TextTransform | undefined, limit: number, { departure }: Outbound,
 ): Readable {
   let received = 0
   const through = new Transform({
@@ -44,16 +46,14 @@ function streamed(
       if (received > limit) return fail(new BodyTooLarge(limit))
       if (transform === undefined) return next(null, chunk)
       try {
-        for (const piece of transform.push(chunk)) this.push(piece)
-        next()
+        next(null, asBytes(turned(transform, chunk)))
       } catch (error) {
         fail(error as Error)
       }
     },
     flush(next) {
       try {
-        for (const piece of transform?.end() ?? []) this.push(piece)
-        next()
+        next(null, asBytes(transform?.end() ?? ''))
       } catch (error) {
         fail(error as Error)
       }
@@ -83,6 +83,10 @@ function streamed(
     departure.leave(reason)
     through.destroy(reason)
   }
+}
+
+function asBytes(piece: Buffer | string): Buffer {
+  return typeof piece === 'string' ? bytesOf(piece) : piece
 }
 
 /** The length that was announced holds no more. */

@@ -3,7 +3,7 @@
  */
 import { MalformedBatch } from './batch-error.ts'
 import type { BatchOptions } from './batch-operation.ts'
-import type { ByteTransform } from './byte-transform.ts'
+import type { TextTransform } from './text-transform.ts'
 import { isJson, mediaType } from './content-type.ts'
 import { jsonBatchInward } from './json-batch-inward.ts'
 import { jsonBatchOutward } from './json-batch-outward.ts'
@@ -25,7 +25,7 @@ export type { BatchOperation, BatchOptions } from './batch-operation.ts'
  * @param contentType header of the request; its boundary stays the same
  * @throws MalformedBatch, RefusedPart at once or while the batch streams; whatever `onPart` throws
  */
-export function batchInward(map: UrlMap, contentType: string, options: BatchOptions): ByteTransform {
+export function batchInward(map: UrlMap, contentType: string, options: BatchOptions): TextTransform {
   if (mediaType(contentType) === 'multipart/mixed') return multipartInward(map, contentType, options)
   if (isJson(contentType)) return jsonBatchInward(map, options)
   throw new MalformedBatch('The Content-Type of a batch is multipart/mixed or application/json.')
@@ -39,15 +39,15 @@ export function batchInward(map: UrlMap, contentType: string, options: BatchOpti
  * @param contentType header of the answer; its boundary stays the same
  * @throws MalformedBatch at once or while a multipart answer streams, also when it ends too early
  */
-export function batchOutward(map: UrlMap, contentType: string | undefined): ByteTransform | undefined {
+export function batchOutward(map: UrlMap, contentType: string | undefined): TextTransform | undefined {
   if (contentType === undefined) return undefined
   if (mediaType(contentType) === 'multipart/mixed') return multipartOutward(map, contentType)
   return isJson(contentType) ? inTurn(jsonBatchOutward(map), jsonLinksOutward(map)) : undefined
 }
 
-function inTurn(first: ByteTransform, second: ByteTransform): ByteTransform {
+function inTurn(first: TextTransform, second: TextTransform): TextTransform {
   return {
-    push: (chunk) => first.push(chunk).flatMap((piece) => second.push(piece)),
-    end: () => [...first.end().flatMap((piece) => second.push(piece)), ...second.end()],
+    push: (text) => second.push(first.push(text)),
+    end: () => second.push(first.end()) + second.end(),
   }
 }

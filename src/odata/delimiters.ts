@@ -1,11 +1,9 @@
-import { Buffer } from 'node:buffer'
 import { trimBlanks } from './header-fields.ts'
 
 /** A multipart body that is being read: the batch, or a change set in it. */
 export interface Level {
   /** What its delimiters begin with. */
   readonly dashes: string
-  readonly bytes: Buffer
   /** Whether its first delimiter is written. */
   begun: boolean
   /** Whether something was left out. */
@@ -21,7 +19,7 @@ export interface Delimiter {
 /** The level that `boundary` delimits. */
 export function level(boundary: string): Level {
   const dashes = `--${boundary}`
-  return { dashes, bytes: Buffer.from(dashes, 'latin1'), begun: false, skipped: false }
+  return { dashes, begun: false, skipped: false }
 }
 
 /** The delimiter that `line` is, without its end; blanks may follow it. */
@@ -34,12 +32,12 @@ export function delimiterIn(line: string, levels: readonly Level[]): Delimiter |
 }
 
 /** Where in `body`, at `from` or later, something begins like a delimiter of one of `levels`; -1 when nothing does. */
-export function nextDashes(body: Buffer, from: number, levels: readonly Level[]): number {
+export function nextDashes(body: string, from: number, levels: readonly Level[]): number {
   let first = -1
-  for (const { bytes } of levels) {
+  for (const { dashes } of levels) {
     // No further than the one found so far: a batch of many parts is searched once, not once for each of them.
-    const within = first === -1 ? body : body.subarray(0, first + bytes.length)
-    const at = within.indexOf(bytes, from)
+    const within = first === -1 ? body : body.slice(0, first + dashes.length)
+    const at = within.indexOf(dashes, from)
     if (at !== -1) first = at
   }
   return first

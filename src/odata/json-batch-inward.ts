@@ -1,7 +1,6 @@
-import { Buffer } from 'node:buffer'
 import { MalformedBatch, RefusedPart } from './batch-error.ts'
 import { type BatchOptions, type Judge, judge } from './batch-operation.ts'
-import type { ByteTransform } from './byte-transform.ts'
+import type { TextTransform } from './text-transform.ts'
 import { type Field, headerFields } from './header-fields.ts'
 import { afterSpace, asciiString, elementsAt, type Member, membersAt, textOf } from './json-spans.ts'
 import { jsonLinksInward } from './links-inward.ts'
@@ -13,32 +12,27 @@ const LIMIT = 16 * 1024 * 1024
 
 /**
  * Turns a `$batch` in JSON into one for the target, as `batchInward` describes. It is held until it is whole, so that
- * nothing goes on of one that is refused; then the bytes go on as they came, but for URLs, links and headers.
+ * nothing goes on of one that is refused; then it goes on as it came, but for URLs, links and headers.
  *
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html
  */
-export function jsonBatchInward(map: UrlMap, options: BatchOptions): ByteTransform {
-  const chunks: Buffer[] = []
-  let size = 0
+export function jsonBatchInward(map: UrlMap, options: BatchOptions): TextTransform {
+  let text = ''
   return {
     push(chunk) {
-      chunks.push(chunk)
-      size += chunk.length
-      if (size > LIMIT) throw new MalformedBatch('The batch is longer than 16 MiB; send it as multipart/mixed.')
-      return []
+      text += chunk
+      if (text.length > LIMIT) throw new MalformedBatch('The batch is longer than 16 MiB; send it as multipart/mixed.')
+      return ''
     },
     end() {
-      const bytes = Buffer.concat(chunks, size)
       const links = jsonLinksInward(map)
-      const turned = splice(bytes, bytes.length, editsOf(bytes, judge(map, options)))
-      return [...turned.flatMap((piece) => links.push(piece)), ...links.end()]
+      return links.push(splice(text, text.length, editsOf(text, judge(map, options)))) + links.end()
     },
   }
 }
 
-function editsOf(bytes: Buffer, judgement: Judge): readonly Edit[] {
-  // In Latin-1 the places of characters are the places of bytes.
-  const json = bytes.toString('latin1').replace(BYTE_ORDER_MARK, '   ')
+function editsOf(text: string, judgement: Judge): readonly Edit[] {
+  const json = text.replace(BYTE_ORDER_MARK, '   ')
   try {
     JSON.parse(json)
   } catch (cause) {

@@ -1,6 +1,5 @@
-import { Buffer } from 'node:buffer'
-import type { ByteTransform } from './byte-transform.ts'
-import { decidingBytes, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
+import type { TextTransform } from './text-transform.ts'
+import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
 import { type Edit, splice } from './splice.ts'
 import type { UrlMap } from './url-map.ts'
 
@@ -8,26 +7,26 @@ import type { UrlMap } from './url-map.ts'
  * Turns the `location` and `odata-entityid` in the `headers` of each of the `responses` of a JSON batch, as it streams.
  * Only there are they links: the same names may be columns elsewhere.
  */
-export function jsonBatchOutward(map: UrlMap): ByteTransform {
+export function jsonBatchOutward(map: UrlMap): TextTransform {
   const rule = map.outward
-  const deciding = decidingBytes(rule)
+  const deciding = decidingCharacters(rule)
   /** The name of the member, or the empty text in an array, on each level that counts. */
   const path: string[] = []
   let depth = 0
-  let text = ''
+  let name = ''
   let afterName = false
   let state: 'structure' | 'string' | 'escape' | 'url' = 'structure'
-  let held: Buffer = EMPTY
+  let held = ''
 
-  function turn(bytes: Buffer, whole: boolean): readonly Buffer[] {
+  function turn(text: string, whole: boolean): string {
     const edits: Edit[] = []
-    for (let at = 0; at < bytes.length;) {
+    for (let at = 0; at < text.length;) {
       switch (state) {
         case 'url': {
-          const url = startOfString(bytes, at, deciding)
-          if (!whole && url.length === bytes.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
-            held = bytes.subarray(at)
-            return splice(bytes, at, edits)
+          const url = startOfString(text, at, deciding)
+          if (!whole && url.length === text.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
+            held = text.slice(at)
+            return splice(text, at, edits)
           }
           const found = rewriteJsonUrl(rule, url)
           if (found !== undefined) edits.push({ from: at, to: at + found.taken, put: found.put })
@@ -35,28 +34,28 @@ export function jsonBatchOutward(map: UrlMap): ByteTransform {
           break
         }
         case 'string':
-          at = string(bytes, at)
+          at = string(text, at)
           break
         case 'escape':
           state = 'string'
           at++
           break
         case 'structure':
-          structure(bytes[at]!)
+          structure(text.charCodeAt(at))
           at++
           break
       }
     }
-    return splice(bytes, bytes.length, edits)
+    return splice(text, text.length, edits)
   }
 
   /** Goes on to the end of a string, or to an escaped quote in it. */
-  function string(bytes: Buffer, at: number): number {
-    const quote = bytes.indexOf(QUOTE, at)
-    const end = quote === -1 ? bytes.length : quote
-    if (text.length < LONGEST_NAME) text += bytes.toString('latin1', at, Math.min(end, at + LONGEST_NAME))
+  function string(text: string, at: number): number {
+    const quote = text.indexOf('"', at)
+    const end = quote === -1 ? text.length : quote
+    if (name.length < LONGEST_NAME) name += text.slice(at, Math.min(end, at + LONGEST_NAME))
     let escapes = end
-    while (escapes > at && bytes[escapes - 1] === BACKSLASH) escapes--
+    while (escapes > at && text.charCodeAt(escapes - 1) === BACKSLASH) escapes--
     const isEscaped = (end - escapes) % 2 === 1
     if (quote === -1) {
       if (isEscaped) state = 'escape'
@@ -66,11 +65,11 @@ export function jsonBatchOutward(map: UrlMap): ByteTransform {
     return quote + 1
   }
 
-  function structure(byte: number): void {
-    switch (byte) {
+  function structure(code: number): void {
+    switch (code) {
       case QUOTE:
         state = afterName && depth === LINK_DEPTH && isLink(path) ? 'url' : 'string'
-        text = ''
+        name = ''
         break
       case OPENING_BRACE:
       case OPENING_BRACKET:
@@ -83,7 +82,7 @@ export function jsonBatchOutward(map: UrlMap): ByteTransform {
         depth--
         break
       case COLON:
-        if (depth <= LINK_DEPTH) path[depth - 1] = text.toLowerCase()
+        if (depth <= LINK_DEPTH) path[depth - 1] = name.toLowerCase()
         afterName = true
         break
       case COMMA:
@@ -92,15 +91,15 @@ export function jsonBatchOutward(map: UrlMap): ByteTransform {
     }
   }
 
-  function take(chunk: Buffer): Buffer {
-    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
-    held = EMPTY
-    return bytes
+  function take(chunk: string): string {
+    const text = held + chunk
+    held = ''
+    return text
   }
 
   return {
     push: (chunk) => turn(take(chunk), false),
-    end: () => turn(take(EMPTY), true),
+    end: () => turn(take(''), true),
   }
 }
 
@@ -112,13 +111,12 @@ function isLink([responses, , headers, name]: readonly string[]): boolean {
   return responses === 'responses' && headers === 'headers' && (name === 'location' || name === 'odata-entityid')
 }
 
-function startOfString(bytes: Buffer, at: number, length: number): string {
-  const start = bytes.toString('latin1', at, Math.min(at + length, bytes.length))
+function startOfString(text: string, at: number, length: number): string {
+  const start = text.slice(at, at + length)
   const quote = start.indexOf('"')
   return quote === -1 ? start : start.slice(0, quote)
 }
 
-const EMPTY = Buffer.alloc(0)
 const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a

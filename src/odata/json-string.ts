@@ -1,11 +1,11 @@
 import type { Rewriting, UrlRule } from './url-map.ts'
 
-/** How many bytes of a JSON string decide whether it begins with one of the URLs of `rule`, slashes escaped or not. */
-export function decidingBytes(rule: UrlRule): number {
+/** How many characters of a JSON string decide whether it begins with one of the URLs of `rule`, slashes escaped or not. */
+export function decidingCharacters(rule: UrlRule): number {
   return 2 * rule.reach
 }
 
-/** As `UrlRule.rewrite`, for the bytes of a JSON string, in which a slash may be written `\/`. */
+/** As `UrlRule.rewrite`, for the text of a JSON string, in which a slash may be written `\/`. */
 export function rewriteJsonUrl(rule: UrlRule, raw: string): Rewriting | undefined {
   if (!raw.includes('\\/')) return rule.rewrite(raw)
   const found = rule.rewrite(raw.replaceAll('\\/', '/'))
@@ -15,7 +15,7 @@ export function rewriteJsonUrl(rule: UrlRule, raw: string): Rewriting | undefine
   return { taken, put: found.put }
 }
 
-/** As `UrlRule.possible`, for the first bytes of a JSON string. */
+/** As `UrlRule.possible`, for the beginning of a JSON string. */
 export function possibleJsonUrl(rule: UrlRule, raw: string): boolean {
   return rule.possible(raw.replaceAll('\\/', '/').replace(/\\$/, ''))
 }

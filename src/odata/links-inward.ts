@@ -1,6 +1,5 @@
-import { Buffer } from 'node:buffer'
-import type { ByteTransform } from './byte-transform.ts'
-import { decidingBytes, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
+import type { TextTransform } from './text-transform.ts'
+import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
 import { type Edit, splice } from './splice.ts'
 import type { UrlMap } from './url-map.ts'
 
@@ -11,63 +10,63 @@ import type { UrlMap } from './url-map.ts'
  * No JSON is parsed. In valid JSON `@odata.bind" :`, with a quote that is not escaped, can only be the end of a
  * member's name: inside a string the quote were escaped, and a string that is a value has no colon after it.
  */
-export function jsonLinksInward(map: UrlMap): ByteTransform {
+export function jsonLinksInward(map: UrlMap): TextTransform {
   const rule = map.inward
-  const deciding = decidingBytes(rule)
+  const deciding = decidingCharacters(rule)
   let state: State = 'search'
   let name = ''
   let inArray = false
   let escaped = false
-  let held: Buffer = EMPTY
+  let held = ''
 
-  function turn(bytes: Buffer, whole: boolean): readonly Buffer[] {
+  function turn(text: string, whole: boolean): string {
     const edits: Edit[] = []
     let at = 0
-    while (at < bytes.length) {
-      const byte = bytes[at]!
+    while (at < text.length) {
+      const code = text.charCodeAt(at)
       switch (state) {
         case 'search':
-          at = bytes.indexOf(AT, at)
-          if (at === -1) return splice(bytes, bytes.length, edits)
+          at = text.indexOf('@', at)
+          if (at === -1) return splice(text, text.length, edits)
           at++
           name = ''
           state = 'name'
           break
         case 'name':
-          if (byte === QUOTE) {
+          if (code === QUOTE) {
             state = NAMES.has(name) ? 'colon' : 'search'
             at++
-          } else if (byte === AT || name.length === LONGEST_NAME || (name === '' && !INITIALS.includes(byte))) {
+          } else if (code === AT || name.length === LONGEST_NAME || (name === '' && !INITIALS.includes(text[at]!))) {
             state = 'search'
           } else {
-            name += String.fromCharCode(byte)
+            name += text[at]!
             at++
           }
           break
         case 'colon':
-          if (byte === COLON) state = 'value'
-          else if (!isSpace(byte)) state = 'search'
+          if (code === COLON) state = 'value'
+          else if (!isSpace(code)) state = 'search'
           at++
           break
         case 'value':
-          inArray = byte === OPENING && name.endsWith('bind')
+          inArray = code === OPENING && name.endsWith('bind')
           if (inArray) state = 'array'
-          else if (byte === QUOTE) state = 'url'
-          else if (!isSpace(byte)) state = 'search'
+          else if (code === QUOTE) state = 'url'
+          else if (!isSpace(code)) state = 'search'
           at++
           break
         case 'array':
-          if (byte === QUOTE) state = 'url'
-          else if (byte !== COMMA && !isSpace(byte)) state = 'search'
+          if (code === QUOTE) state = 'url'
+          else if (code !== COMMA && !isSpace(code)) state = 'search'
           at++
           break
         case 'url': {
-          const start = bytes.toString('latin1', at, Math.min(at + deciding, bytes.length))
+          const start = text.slice(at, at + deciding)
           const quote = start.indexOf('"')
           const url = quote === -1 ? start : start.slice(0, quote)
-          if (!whole && url.length === bytes.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
-            held = bytes.subarray(at)
-            return splice(bytes, at, edits)
+          if (!whole && url.length === text.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
+            held = text.slice(at)
+            return splice(text, at, edits)
           }
           const found = rewriteJsonUrl(rule, url)
           if (found !== undefined) {
@@ -79,28 +78,28 @@ export function jsonLinksInward(map: UrlMap): ByteTransform {
         }
         case 'element':
           if (escaped) escaped = false
-          else if (byte === BACKSLASH) escaped = true
-          else if (byte === QUOTE) state = 'array'
+          else if (code === BACKSLASH) escaped = true
+          else if (code === QUOTE) state = 'array'
           at++
           break
       }
     }
-    return splice(bytes, bytes.length, edits)
+    return splice(text, text.length, edits)
   }
 
-  function take(chunk: Buffer): Buffer {
-    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
-    held = EMPTY
-    return bytes
+  function take(chunk: string): string {
+    const text = held + chunk
+    held = ''
+    return text
   }
 
   return {
     push: (chunk) => turn(take(chunk), false),
-    end: () => turn(take(EMPTY), true),
+    end: () => turn(take(''), true),
   }
 }
 
-/** Where in the text the next byte stands. */
+/** Where in the text the next character stands. */
 type State =
   | 'search' // anywhere
   | 'name' // after an @
@@ -110,7 +109,6 @@ type State =
   | 'url' // after the quote that opens a link
   | 'element' // further on in a link of an array
 
-const EMPTY = Buffer.alloc(0)
 const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
@@ -120,8 +118,8 @@ const BACKSLASH = 0x5c
 
 const NAMES: ReadonlySet<string> = new Set(['odata.id', 'odata.bind', 'id', 'bind'])
 const LONGEST_NAME = 'odata.bind'.length
-const INITIALS = Buffer.from('oib')
+const INITIALS = 'oib'
 
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 }

@@ -1,7 +1,6 @@
-import { Buffer } from 'node:buffer'
 import { MalformedBatch, RefusedPart } from './batch-error.ts'
 import { type BatchOptions, contentId, judge } from './batch-operation.ts'
-import type { ByteTransform } from './byte-transform.ts'
+import type { TextTransform } from './text-transform.ts'
 import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
 import { type Field, trimBlanks, valueOf } from './header-fields.ts'
 import { jsonLinksInward } from './links-inward.ts'
@@ -9,7 +8,7 @@ import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
 import type { UrlMap } from './url-map.ts'
 
 /** Turns a multipart `$batch` of a caller into one for the target, as `batchInward` describes. */
-export function multipartInward(map: UrlMap, contentType: string, options: BatchOptions): ByteTransform {
+export function multipartInward(map: UrlMap, contentType: string, options: BatchOptions): TextTransform {
   const judgement = judge(map, options)
   let changeSets = 0
   let changeSet = 0
@@ -38,7 +37,7 @@ export function multipartInward(map: UrlMap, contentType: string, options: Batch
     return { startLine: line, fields: turned.headers, body: body(method, fields, subject) }
   }
 
-  function body(method: string, fields: readonly Field[], subject: string): ByteTransform | undefined {
+  function body(method: string, fields: readonly Field[], subject: string): TextTransform | undefined {
     if (/^(?:GET|HEAD|DELETE)$/i.test(method)) return noBody(subject)
     const type = valueOf(fields, 'content-type')
     return (type === undefined || isJson(type)) && !isEncoded(fields) ? jsonLinksInward(map) : undefined
@@ -64,14 +63,14 @@ function requestLine(line: string): { readonly method: string; readonly url: str
  * Requests without a body are often followed by blank lines, in whatever spelling. Anything else could be taken for
  * another request by a service that reads on where the head ends.
  */
-function noBody(subject: string): ByteTransform {
+function noBody(subject: string): TextTransform {
   return {
-    push(chunk) {
-      if (chunk.every((byte) => BLANK.includes(byte))) return []
+    push(text) {
+      if (BLANK.test(text)) return ''
       throw new RefusedPart(`${subject} has a body that its method does not take.`)
     },
-    end: () => [],
+    end: () => '',
   }
 }
 
-const BLANK = Buffer.from('\r\n\t ')
+const BLANK = /^[\r\n\t ]*$/

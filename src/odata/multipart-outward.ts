@@ -1,4 +1,4 @@
-import type { ByteTransform } from './byte-transform.ts'
+import type { TextTransform } from './text-transform.ts'
 import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
 import { type Field, valueOf } from './header-fields.ts'
 import { jsonLinksOutward } from './links-outward.ts'
@@ -6,7 +6,7 @@ import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
 import { outwardHeader, type UrlMap } from './url-map.ts'
 
 /** Turns the multipart answer to a `$batch` into one for the caller, as `batchOutward` describes. */
-export function multipartOutward(map: UrlMap, contentType: string): ByteTransform {
+export function multipartOutward(map: UrlMap, contentType: string): TextTransform {
   function part(fields: readonly Field[], inChangeSet: boolean): TurnedPart {
     const type = valueOf(fields, 'content-type')
     if (mediaType(type) === 'application/http') return { fields: withoutLength(fields), content: 'message' }

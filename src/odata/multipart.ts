@@ -1,8 +1,6 @@
-import { Buffer } from 'node:buffer'
 import { MalformedBatch } from './batch-error.ts'
-import type { ByteTransform } from './byte-transform.ts'
+import type { TextTransform } from './text-transform.ts'
 import { type Delimiter, delimiterIn, type Level, level, nextDashes } from './delimiters.ts'
-import { gather } from './gather.ts'
 import { type Field, fieldLines, headerFields } from './header-fields.ts'
 
 /** What to send in place of a part's own head, and what follows the head. */
@@ -12,11 +10,11 @@ export interface TurnedPart {
   readonly content: 'message' | 'bytes' | { readonly boundary: string }
 }
 
-/** What to send in place of the head of the HTTP message in a part, and how to turn the bytes that follow it. */
+/** What to send in place of the head of the HTTP message in a part, and how to turn the body that follows it. */
 export interface TurnedMessage {
   readonly startLine: string
   readonly fields: readonly Field[]
-  readonly body: ByteTransform | undefined
+  readonly body: TextTransform | undefined
 }
 
 /** Decides about a `$batch` in one direction. What it throws ends the whole. */
@@ -40,35 +38,37 @@ const HEAD_LIMIT = 128 * 1024
  *
  * @throws MalformedBatch
  */
-export function multipart(rules: MultipartRules): ByteTransform {
+export function multipart(rules: MultipartRules): TextTransform {
   const levels: Level[] = [level(rules.boundary)]
-  const out = gather()
+  let out = ''
   let state: State = 'between'
-  let rest: Buffer = Buffer.alloc(0)
+  let rest = ''
   let scanned = 0
   let lines: string[] = []
   let headSize = 0
   let part: readonly Field[] = []
-  let body: ByteTransform | undefined
+  let body: TextTransform | undefined
   let atBodyStart = false
 
-  function run(final: boolean): readonly Buffer[] {
+  function run(final: boolean): string {
     while (state !== 'closed' && (state === 'body' ? takeBody(final) : takeLine(final)));
-    if (state === 'closed') rest = rest.subarray(rest.length)
+    if (state === 'closed') rest = ''
     else if (final) throw new MalformedBatch('The batch is not closed by its last delimiter.')
-    return out.taken()
+    const turned = out
+    out = ''
+    return turned
   }
 
   function takeLine(final: boolean): boolean {
-    const end = rest.indexOf(LF, scanned)
+    const end = rest.indexOf('\n', scanned)
     scanned = rest.length
     headSize += (end === -1 ? 0 : end + 1)
     const size = headSize + (end === -1 ? rest.length : 0)
     if (size > HEAD_LIMIT) throw new MalformedBatch('A line or head in the batch is too long.')
     if (end === -1 && !(final && rest.length > 0)) return false
 
-    const line = rest.toString('latin1', 0, end === -1 ? rest.length : end).replace(/\r$/, '')
-    rest = rest.subarray(end === -1 ? rest.length : end + 1)
+    const line = rest.slice(0, end === -1 ? rest.length : end).replace(/\r$/, '')
+    rest = end === -1 ? '' : rest.slice(end + 1)
     scanned = 0
     const delimiter = delimiterIn(line, levels)
     if (state === 'between') {
@@ -101,7 +101,7 @@ export function multipart(rules: MultipartRules): ByteTransform {
     if (state === 'part') endPartHead(fields)
     else if (first !== undefined) {
       const message = rules.message(first, fields, part)
-      out.write(`${message.startLine}\r\n${fieldLines(message.fields)}\r\n`)
+      out += `${message.startLine}\r\n${fieldLines(message.fields)}\r\n`
       beginBody(message.body)
     }
   }
@@ -109,7 +109,7 @@ export function multipart(rules: MultipartRules): ByteTransform {
   function endPartHead(fields: readonly Field[]): void {
     const turned = rules.part(fields, levels.length > 1)
     part = fields
-    out.write(`${fieldLines(turned.fields)}\r\n`)
+    out += `${fieldLines(turned.fields)}\r\n`
     if (turned.content === 'bytes') beginBody(undefined)
     else if (turned.content === 'message') state = 'message'
     else {
@@ -122,14 +122,14 @@ export function multipart(rules: MultipartRules): ByteTransform {
     }
   }
 
-  function beginBody(turn: ByteTransform | undefined): void {
+  function beginBody(turn: TextTransform | undefined): void {
     body = turn
     state = 'body'
     atBodyStart = true
   }
 
   function endBody(): void {
-    if (body !== undefined) out.add(body.end())
+    if (body !== undefined) out += body.end()
     body = undefined
   }
 
@@ -143,21 +143,21 @@ export function multipart(rules: MultipartRules): ByteTransform {
         return giveBody(final ? rest.length : Math.max(0, rest.length - longest - 1), false)
       }
       from = at + 1
-      const before = at === 0 ? (atBodyStart ? LF : undefined) : rest[at - 1]
-      if (before !== LF && !(before === CR && rules.falseDelimiters === 'refused')) continue
+      const before = at === 0 ? (atBodyStart ? '\n' : undefined) : rest[at - 1]
+      if (before !== '\n' && !(before === '\r' && rules.falseDelimiters === 'refused')) continue
 
-      const end = rest.indexOf(LF, at)
+      const end = rest.indexOf('\n', at)
       if (end === -1 && !final && rest.length - at < HEAD_LIMIT) return giveBody(Math.max(0, at - 2), false)
-      const line = rest.toString('latin1', at, end === -1 ? rest.length : end).replace(/\r$/, '')
+      const line = rest.slice(at, end === -1 ? rest.length : end).replace(/\r$/, '')
       const delimiter = delimiterIn(line, levels)
-      if (delimiter === undefined || before === CR) {
+      if (delimiter === undefined || before === '\r') {
         if (rules.falseDelimiters === 'data') continue
         throw doubtful()
       }
-      const given = at - (at > 1 && rest[at - 2] === CR ? 2 : Math.min(at, 1))
+      const given = at - (at > 1 && rest[at - 2] === '\r' ? 2 : Math.min(at, 1))
       const following = end === -1 ? rest.length : end + 1
       giveBody(given, true)
-      rest = rest.subarray(following - given)
+      rest = rest.slice(following - given)
       endBody()
       pass(delimiter)
       return true
@@ -165,11 +165,11 @@ export function multipart(rules: MultipartRules): ByteTransform {
   }
 
   function giveBody(end: number, more: boolean): boolean {
-    const bytes = rest.subarray(0, end)
-    rest = rest.subarray(end)
+    const given = rest.slice(0, end)
+    rest = rest.slice(end)
     if (end > 0) {
       atBodyStart = false
-      out.add(body === undefined ? [bytes] : body.push(bytes))
+      out += body === undefined ? given : body.push(given)
     }
     return more
   }
@@ -181,7 +181,7 @@ export function multipart(rules: MultipartRules): ByteTransform {
       return
     }
     const inner = levels[0]!
-    out.write(`${inner.begun ? '\r\n' : ''}${inner.dashes}\r\n`)
+    out += `${inner.begun ? '\r\n' : ''}${inner.dashes}\r\n`
     inner.begun = true
     state = 'part'
   }
@@ -190,36 +190,33 @@ export function multipart(rules: MultipartRules): ByteTransform {
   function close(): void {
     const inner = levels[0]!
     if (inner.skipped && !inner.begun && rules.falseDelimiters === 'refused') throw doubtful()
-    out.write(`${inner.begun ? '\r\n' : ''}${inner.dashes}--`)
+    out += `${inner.begun ? '\r\n' : ''}${inner.dashes}--`
     if (levels.length > 1) {
       levels.shift()
-      out.write(rules.afterChangeSet)
+      out += rules.afterChangeSet
       state = 'between'
     } else {
-      out.write('\r\n')
+      out += '\r\n'
       state = 'closed'
     }
   }
 
   return {
     push(chunk) {
-      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+      rest += chunk
       return run(false)
     },
     end: () => run(true),
   }
 }
 
-/** What the next line or byte belongs to. */
+/** What the next line or character belongs to. */
 type State =
   | 'between' // nothing
   | 'part' // the head of a part
   | 'message' // the head of the message in it
   | 'body'
   | 'closed' // what follows the end
-
-const LF = 0x0a
-const CR = 0x0d
 
 function doubtful(): MalformedBatch {
   return new MalformedBatch('The batch holds a line that could be taken for a delimiter, or parts without one.')

@@ -1,11 +1,9 @@
-import { Buffer } from 'node:buffer'
-
 /** Where a target's OData service stands. Made once per target. */
 export interface TargetAddress {
   /** Its origins in lower case, without a default port; the first is the one that is called. */
   readonly origins: readonly string[]
   /** How the hosts of its URLs begin, slashes included, in small and capital letters: what to search a body for. */
-  readonly hostBeginnings: readonly Buffer[]
+  readonly hostBeginnings: readonly string[]
   /** Path at which the service begins, without a slash at its end: `/api/data/v9.2`. */
   readonly apiRoot: string
   /** Matches the beginning of a path that already is one of the target's own, and stands as it is. */
@@ -35,7 +33,7 @@ export function targetAddress(apiUrl: string): TargetAddress {
   const ofDynamics = /^(?:.*\/api\/data\/v\d+\.\d+|\/data|\/v2\.0\/.+)$/.test(apiRoot)
   return {
     origins: other === undefined ? [origin] : [origin, other],
-    hostBeginnings: [...new Set([host[0]!, host[0]!.toUpperCase()])].map((letter) => Buffer.from(`//${letter}`)),
+    hostBeginnings: [...new Set([host[0]!, host[0]!.toUpperCase()])].map((letter) => `//${letter}`),
     apiRoot,
     ownPath: ownPath(apiRoot),
     batchUrls: ofDynamics ? 'as written' : 'relative',

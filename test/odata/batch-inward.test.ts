@@ -367,23 +367,23 @@ t.test('the policy is asked before anything of a part goes on', async t => {
     if (method === 'DELETE') throw new Error('not allowed')
   } })
 
-  t.same(
-    transform.push(Buffer.from(lines('--b', 'Content-Type: application/http', '', 'DELETE accounts(1)'))).map(String),
-    ['--b\r\nContent-Type: application/http\r\n\r\n'],
+  t.equal(
+    transform.push(lines('--b', 'Content-Type: application/http', '', 'DELETE accounts(1)')),
+    '--b\r\nContent-Type: application/http\r\n\r\n',
   )
-  t.throws(() => transform.push(Buffer.from(' HTTP/1.1\r\n\r\n')), { message: 'not allowed' })
+  t.throws(() => transform.push(' HTTP/1.1\r\n\r\n'), { message: 'not allowed' })
 })
 
 t.test('a part larger than memory streams through', async t => {
   const transform = batchInward(map, 'multipart/mixed; boundary=b', { onPart() {} })
   let out = 0
-  const push = (chunk: Buffer): void => transform.push(chunk).forEach(({ length }) => (out += length))
-  push(Buffer.from(lines(
+  const push = (chunk: string): void => { out += transform.push(chunk).length }
+  push(lines(
     '--b', 'Content-Type: application/http', '', 'PATCH accounts(1)/file HTTP/1.1',
     'Content-Type: application/octet-stream', '', '',
-  )))
+  ))
   const head = out
-  const chunk = Buffer.alloc(65_536, 'x\r\n-')
+  const chunk = 'x\r\n-'.repeat(16_384)
   for (let index = 0; index < 160; index++) push(chunk)
 
   t.ok(out - head > 160 * 65_536 - 10)

@@ -1,21 +1,22 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
-import type { ByteTransform } from '../../src/odata/byte-transform.ts'
+import type { TextTransform } from '../../src/odata/text-transform.ts'
 
 /** What `transform` makes of `text`, given in one piece. */
-export function whole(transform: ByteTransform, text: string): string {
+export function whole(transform: TextTransform, text: string): string {
   return inPieces(transform, Buffer.from(text), [])
 }
 
 /** What `transform` makes of `bytes` when chunk borders fall at `cuts`, in any order. */
-export function inPieces(transform: ByteTransform, bytes: Buffer, cuts: readonly number[]): string {
+export function inPieces(transform: TextTransform, bytes: Buffer, cuts: readonly number[]): string {
   const borders = [0, ...[...cuts].sort((one, other) => one - other), bytes.length]
-  const out = borders.slice(1).flatMap((border, index) => transform.push(bytes.subarray(borders[index], border)))
-  return Buffer.concat([...out, ...transform.end()]).toString()
+  const text = bytes.toString('latin1')
+  const out = borders.slice(1).map((border, index) => transform.push(text.slice(borders[index], border)))
+  return Buffer.from(out.join('') + transform.end(), 'latin1').toString()
 }
 
 /** What `transform` makes of `bytes`, one at a time. */
-export function byteByByte(transform: ByteTransform, bytes: Buffer): string {
+export function byteByByte(transform: TextTransform, bytes: Buffer): string {
   return inPieces(transform, bytes, Array.from(bytes, (_, index) => index))
 }
 

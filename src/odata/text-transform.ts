@@ -1,0 +1,34 @@
+/**
+ * Rewrites a body while it streams.
+ *
+ * A body is text in Latin-1 here, each character a byte: Node searches and writes such text as fast as bytes, and making
+ * Buffers of its pieces costs several times the rewriting.
+ *
+ * `push` gives back what can go on now, the very same text when nothing changed; perhaps nothing. `end` gives back what
+ * was held. After either threw, the transform is of no further use.
+ */
+export interface TextTransform {
+  push(text: string): string
+  end(): string
+}
+
+/** `bytes` as text in Latin-1. */
+export function textOf(bytes: Buffer): string {
+  // What `toString('latin1')` comes to, after it has looked up the encoding.
+  return (bytes as Buffer & { latin1Slice(): string }).latin1Slice()
+}
+
+/** The bytes that `text` in Latin-1 stands for. */
+export function bytesOf(text: string): Buffer {
+  return Buffer.from(text, 'latin1')
+}
+
+/**
+ * What `transform` makes of `chunk`: the same Buffer when that is what it was, for what did not change need not be
+ * written anew.
+ */
+export function turned(transform: TextTransform, chunk: Buffer): Buffer | string {
+  const text = textOf(chunk)
+  const out = transform.push(text)
+  return out === text ? chunk : out
+}
