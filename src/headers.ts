@@ -5,7 +5,7 @@ type Fate = 'pass' | 'drop' | 'connection' | 'accept-encoding'
  * Hop-by-hop headers, which concern one connection only.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
  */
-const HOP_BY_HOP = [
+export const HOP_BY_HOP: readonly string[] = [
   'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer',
   'transfer-encoding', 'upgrade',
   'http2-settings',
@@ -22,18 +22,11 @@ export const NOT_OUTWARD: ReadonlySet<string> = new Set([
   'x-original-url', 'x-rewrite-url', 'x-real-ip', 'callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid',
 ])
 
-/** Never handed to the caller: the session between gateway and Dynamics, and what is said of another host. */
-const NOT_INWARD = new Set([
-  ...HOP_BY_HOP, 'set-cookie', 'set-cookie2', 'strict-transport-security', 'alt-svc', 'www-authenticate',
-  'timing-allow-origin', 'x-request-id',
-  'public-key-pins', 'clear-site-data', 'nel', 'report-to',
-])
-
 /** Content codings that the gateway can undo where links must change. */
 const CODINGS = ['gzip', 'deflate', 'br']
 
 /** Names that were met so far, as they were spelt; bounded, because callers choose them. */
-const REMEMBERED = 1000
+export const REMEMBERED = 1000
 
 /**
  * Makes the function that takes a request's raw headers outward: hop-by-hop headers and those that `Connection`
@@ -76,39 +69,6 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], pa
   }
 }
 
-/** Names that were met in answers so far, as they were spelt. */
-const inwardNames = new Map<string, { readonly lower: string, readonly passes: boolean }>()
-
-/**
- * The headers of an answer that the caller gets, flat. `Connection` and what it names stay here, as do cookies and
- * challenges, which belong to the gateway's own session.
- *
- * @param edit sees each header that passes, by its name in small letters; gives the value to pass on,
- *   or `undefined` to drop it
- */
-export function headersInward(
-  raw: readonly Buffer[], edit: (lowerName: string, value: string) => string | undefined,
-): string[] {
-  const headers: string[] = []
-  let nominated: ReadonlySet<string> | undefined
-  for (let index = 0; index < raw.length; index += 2) {
-    const name = raw[index]!.toString('latin1')
-    const { lower, passes } = inwardNames.get(name) ?? learnInward(name)
-    if (lower === 'connection') nominated = namesIn(raw[index + 1]!.toString('latin1'), nominated)
-    if (!passes) continue
-    const value = edit(lower, raw[index + 1]!.toString('latin1'))
-    if (value !== undefined) headers.push(name, value)
-  }
-  return nominated === undefined ? headers : without(headers, nominated)
-}
-
-function learnInward(name: string): { readonly lower: string, readonly passes: boolean } {
-  const lower = name.toLowerCase()
-  const known = { lower, passes: !NOT_INWARD.has(lower) && !lower.startsWith('access-control-') }
-  if (inwardNames.size < REMEMBERED) inwardNames.set(name, known)
-  return known
-}
-
 /** Whether `name` is a header that says on whose behalf Dynamics acts, in any spelling. */
 function isCallerId(name: string): boolean {
   return /^(callerobjectid|mscrmcallerid|mscrmcallerobjectid)$/i.test(name)
@@ -125,13 +85,14 @@ function codingsOf(acceptEncoding: string | undefined): string {
   return codings.length === 0 ? 'identity' : codings.join(', ')
 }
 
-function namesIn(value: string, before: ReadonlySet<string> | undefined): ReadonlySet<string> | undefined {
+/** The names that a `Connection` header holds, and those that were found `before`. */
+export function namesIn(value: string, before: ReadonlySet<string> | undefined): ReadonlySet<string> | undefined {
   const lower = value.toLowerCase()
   if (lower === 'keep-alive' || lower === 'close') return before
   return new Set([...before ?? [], ...lower.split(',').map((name) => name.trim())])
 }
 
-/** Headers that a `Connection` header may not take away: they are what the gateway itself relies on. */
-function without(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
+/** `headers`, flat, without those that are `nominated`, in small letters, to stay on one connection. */
+export function without(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
   return headers.filter((_, index) => !nominated.has(headers[index - index % 2]!.toLowerCase()))
 }

@@ -78,7 +78,10 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const map = links(raw, addressForm(address, path))
     const query = mark === -1 ? '' : idQueryInward(map, written.slice(mark))
     const headers = outward(raw.rawHeaders, caller.policy.callerIds === 'allow' && user === undefined)
-    if (user !== undefined) headers.push(...callerIdOf(user))
+    if (user !== undefined) {
+      const [name, id] = callerIdOf(user)
+      headers.push(name, id)
+    }
     if (raw.headers['x-ms-client-request-id'] === undefined && GUID.test(exchange.id)) {
       headers.push('x-ms-client-request-id', exchange.id)
     }
@@ -115,21 +118,21 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   ): void {
     const { status, body } = answer
     exchange.answered = answer.headers
-    const head = answerHead(answer, map)
-    const { headers } = head
+    const { headers, contentType, contentEncoding, contentLength, coding: coded } = answerHead(answer, map)
     if (status >= 400 && status < 500) explain(status, body.first(), user !== undefined)
-    const transform = outwardTransform(map, { ...head, status, path, prefer: raw.headers['prefer'] })
-    const coding = transform === undefined ? undefined : head.coding
-    if (head.contentEncoding !== undefined && coding === undefined) {
-      headers.push('content-encoding', head.contentEncoding)
-    }
+    // Each member by name: an object that is spread and added to costs as much as all the rewriting.
+    const transform = outwardTransform(map, {
+      contentType, contentEncoding, coding: coded, status, path, prefer: raw.headers['prefer'],
+    })
+    const coding = transform === undefined ? undefined : coded
+    if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)
     headers.push('x-request-id', exchange.id, 'server-timing', serverTiming(exchange.spent))
     if (cors !== undefined) headers.push(...cors)
     if (stopping()) headers.push('connection', 'close')
     deliver(body, reply.raw, {
       status,
       headers,
-      contentLength: head.contentLength,
+      contentLength,
       hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
       coding,
       transform,
@@ -174,6 +177,8 @@ function serverTiming({ token, user, wait, dynamics }: Spent): string {
   return `token;dur=${tenth(token)}, user;dur=${tenth(user)}, wait;dur=${tenth(wait)}, dynamics;dur=${tenth(dynamics)}`
 }
 
-function tenth(milliseconds: number): number {
-  return Math.round(milliseconds * 10) / 10
+/** Written with whole numbers: to find the shortest text of a fraction takes far longer. */
+function tenth(milliseconds: number): string {
+  const tenths = Math.round(milliseconds * 10)
+  return `${Math.trunc(tenths / 10)}.${tenths % 10}`
 }

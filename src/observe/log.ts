@@ -30,19 +30,40 @@ export async function createLog({ logLevel, logFormat }: Pick<Settings, 'logLeve
  */
 const GATHER = 20
 
+/** So many lines are written at once at most. */
+const MOST = 1000
+
 function gathered(
   out: ReturnType<typeof pino.destination>,
 ): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
   let due: NodeJS.Timeout | undefined
+  let lines: string[] = []
+  // Also when the process ends all of a sudden: the last lines say why.
+  process.on('exit', () => {
+    writeOut()
+    out.flushSync()
+  })
   return {
     write: (line) => {
-      out.write(line)
+      lines.push(line)
+      if (lines.length === MOST) return writeOut()
       due ??= setTimeout(() => {
         due = undefined
-        out.flush()
+        writeOut()
       }, GATHER)
     },
-    flush: (done) => out.flush(done),
+    flush: (done) => {
+      writeOut()
+      out.flush(done)
+    },
+  }
+
+  /** As one text: that of each line would be looked through and copied three times. */
+  function writeOut(): void {
+    if (lines.length === 0) return
+    out.write(lines.join(''))
+    lines = []
+    out.flush()
   }
 }
 
