@@ -3,7 +3,8 @@
  * The pages look as those of Dataverse do: an etag and formatted values in each row, some data that looks like a link.
  */
 import { Buffer } from 'node:buffer'
-import { jsonLinksInward, jsonLinksOutward, targetAddress, type TextTransform, turned, urlMap } from '../src/odata/links.ts'
+import { jsonLinksInward, jsonLinksOutward, targetAddress, turned, urlMap } from '../src/odata/links.ts'
+import type { TextTransform } from '../src/odata/links.ts'
 
 const target = targetAddress('https://contoso.crm4.dynamics.com/api/data/v9.2')
 const address = { base: 'http://localhost:8080', otherBases: ['http://127.0.0.1:8080'], form: 'short' } as const

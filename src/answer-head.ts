@@ -16,8 +16,8 @@ export interface AnswerHead {
 }
 
 /**
- * Reads the head of `answer`, and turns its links to URLs of the gateway. `Connection` and what it names stay here, as do
- * cookies and challenges, which belong to the gateway's own session.
+ * Reads the head of `answer`, and turns its links to URLs of the gateway. `Connection` and what it names stay here, as
+ * do cookies and challenges, which belong to the gateway's own session.
  */
 export function answerHead(answer: Answer, map: UrlMap): AnswerHead {
   const raw = answer.headers

@@ -91,8 +91,8 @@ function inOneWrite(raw: ServerResponse, body: string): void {
 }
 
 /**
- * For a body that follows. Pieces that arrive in one turn of the event loop leave in one write: a chunk of each would cost
- * a frame and a system call of its own.
+ * For a body that follows. Pieces that arrive in one turn of the event loop leave in one write: a chunk of each would
+ * cost a frame and a system call of its own.
  */
 function asItArrives(raw: ServerResponse, transform: TextTransform | undefined): Sink {
   let gathering = false

@@ -29,7 +29,7 @@ export async function demo({ port, throttle, fault }: DemoOptions): Promise<numb
     LOG_FORMAT: process.env['LOG_FORMAT'],
     PORT: port === undefined ? process.env['PORT'] : String(port),
   }, undefined)
-  const log = await createLog(settings)
+  const log = await createLog(settings, (writeOut) => process.on('exit', writeOut))
   const nothing = async (): Promise<void> => undefined
   const agent = { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing }
   if (throttle === true) keepThrottling(emulator.faults.dataverse)

@@ -32,7 +32,7 @@ export interface Running {
 export async function serve(settings: Settings, readSettings: () => Settings | undefined): Promise<number> {
   const faults = inspectionFaults(settings)
   if (faults.length > 0) throw new SettingsFault(faults)
-  const log = await createLog(settings)
+  const log = await createLog(settings, (writeOut) => process.on('exit', writeOut))
   const running = await run(settings, log, agentFor(settings), readSettings)
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'stopping')

@@ -33,7 +33,7 @@ function whole(body: Buffer, transform: TextTransform): Buffer {
   return out === text ? body : bytesOf(out)
 }
 
-/** Bytes beyond the limit that are read and dropped, so that the caller comes to read its answer; then it is cut off. */
+/** Bytes beyond the limit that are read and dropped, so that the caller comes to read its answer. */
 const WORTH_READING = 16 * 1024 * 1024
 
 function streamed(

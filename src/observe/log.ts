@@ -8,12 +8,13 @@ import { CallerLeft } from '../exchange.ts'
 /** An entity set, function or action at the beginning of a path; keys and all that follows may be personal. */
 const ENTITY_SET = /^\/*(?:api\/data\/v\d+\.\d+\/)?([$A-Za-z_][\w.]{0,99})(?=[/(?]|$)/
 
-/**
- * The process' log: JSON, a line a fact; pretty where a person watches a terminal.
- *
- * @returns the logger, and how to write out what it holds before the process ends
- */
-export async function createLog({ logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>): Promise<Logger> {
+/** Has `writeOut` called when the process ends, also all of a sudden: the last lines say why. */
+type AtExit = (writeOut: () => void) => void
+
+/** The process' log: JSON, a line a fact; pretty where a person watches a terminal. */
+export async function createLog(
+  { logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>, atExit: AtExit,
+): Promise<Logger> {
   const options = { level: logLevel, base: null, formatters: { level: (level: string) => ({ level }) } }
   if (logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)) {
     const { default: pretty } = await import('pino-pretty')
@@ -21,7 +22,7 @@ export async function createLog({ logLevel, logFormat }: Pick<Settings, 'logLeve
       options, pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }),
     )
   }
-  return pino(options, gathered(pino.destination({ dest: 1, sync: false, minLength: 15 * 1024 })))
+  return pino(options, gathered(pino.destination({ dest: 1, sync: false, minLength: 15 * 1024 }), atExit))
 }
 
 /**
@@ -34,12 +35,11 @@ const GATHER = 20
 const MOST = 1000
 
 function gathered(
-  out: ReturnType<typeof pino.destination>,
+  out: ReturnType<typeof pino.destination>, atExit: AtExit,
 ): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
   let due: NodeJS.Timeout | undefined
   let lines: string[] = []
-  // Also when the process ends all of a sudden: the last lines say why.
-  process.on('exit', () => {
+  atExit(() => {
     writeOut()
     out.flushSync()
   })

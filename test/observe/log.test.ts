@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+
+import t from 'tap'
+
+const log = new URL('../../src/observe/log.js', import.meta.url).href
+
+t.test('a process that ends all of a sudden leaves its last lines', async (t) => {
+  const output = await run(`
+    log.info({ count: 1 }, 'one')
+    log.error('the last')
+    process.exit(3)
+  `)
+
+  t.same(output.map(({ msg }) => msg), ['one', 'the last'])
+})
+
+t.test('so does one that crashes', async (t) => {
+  t.same((await run('log.warn("before"); setImmediate(() => { throw new Error() })')).map(({ msg }) => msg), ['before'])
+})
+
+t.test('thousands of lines in one turn come whole and in order', async (t) => {
+  const output = await run('for (let count = 0; count < 5000; count++) log.info({ count }, "line")')
+
+  t.same(output.map(({ count }) => count), Array.from({ length: 5000 }, (_, count) => count))
+})
+
+/** The lines that a process with a log writes. */
+async function run(script: string): Promise<{ readonly msg: string, readonly count?: number }[]> {
+  const code = `import { createLog } from ${JSON.stringify(log)}
+    const log = await createLog({ logLevel: 'info', logFormat: 'json' }, (last) => process.on('exit', last))
+    ${script}`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'ignore'] })
+  return (await text(child.stdout)).trim().split('\n').map((line) => JSON.parse(line) as { msg: string })
+}
