@@ -3,6 +3,7 @@ import { peers } from '../setup/peers.ts'
 import { bodies } from './bodies.ts'
 import { calls } from './calls.ts'
 import { growth } from './growth.ts'
+import { stalls } from './stalls.ts'
 import { coldStart } from './start.ts'
 import { direct, throughput } from './throughput.ts'
 
@@ -58,7 +59,8 @@ export const measures: readonly Measure[] = [
       quick ? 1 : 3,
     ),
   },
-  { name: 'start', inQuick: true, measure: (quick) => coldStart(peers(), quick ? 3 : 9) },
+  { name: 'stalls', inQuick: false, measure: () => stalls(peers(), 60) },
+  { name: 'start', inQuick: true, measure: (quick) => coldStart(peers(), quick ? 3 : 15) },
   { name: 'bodies', inQuick: false, measure: () => bodies(peers(), 3) },
   { name: 'growth', inQuick: false, measure: growth },
   { name: 'calls', inQuick: false, measure: calls },

@@ -2,36 +2,46 @@ import { ask } from '../setup/ask.ts'
 import { sleep } from '../setup/machine.ts'
 import { headers, startPeer } from '../setup/peers.ts'
 import type { Peer } from '../setup/peers.ts'
-import { residentOf } from '../setup/process.ts'
+import { cpuOfThreads, residentOf } from '../setup/process.ts'
 import { middle } from '../setup/rounds.ts'
 import { ports, root } from '../setup/addresses.ts'
 import { printTable } from '../setup/table.ts'
 
-/** Milliseconds from starting a process to its first proxied answer, and what it holds when idle. */
-export async function coldStart(
-  peers: readonly Peer[], rounds: number,
-): Promise<Map<string, readonly { ms: number, resident: number }[]>> {
-  const results = new Map<string, { ms: number, resident: number }[]>()
+/** One start: milliseconds by the clock and of CPU until the first proxied answer, and MiB when idle. */
+interface Start {
+  readonly ms: number
+  readonly cpu: number
+  readonly resident: number
+}
+
+/** Starts each peer in turn, `rounds` times over, and looks at it until it is idle. */
+export async function coldStart(peers: readonly Peer[], rounds: number): Promise<Map<string, readonly Start[]>> {
+  const results = new Map<string, Start[]>()
   for (let round = 0; round < rounds; round++) {
-    for (const { name, command } of peers) {
-      const began = performance.now()
-      const running = startPeer(name, command)
-      await ask(ports.proxy, `${root}/accounts`, headers, { patience: 10_000 })
-      const ms = performance.now() - began
-      await sleep(700)
-      results.set(name, [...results.get(name) ?? [], { ms, resident: residentOf(running.pid) }])
-      await running.stop()
-    }
+    for (const peer of peers) results.set(peer.name, [...results.get(peer.name) ?? [], await once(peer)])
   }
-  const [bareStart, bareResident] = [
-    middle((results.get('bare http-proxy') ?? []).map(({ ms }) => ms)),
-    middle((results.get('bare http-proxy') ?? []).map(({ resident }) => resident)),
-  ]
-  const head = ['', 'ms', '× bare', 'fastest', 'RSS MiB', '× bare']
-  printTable('Cold start to the first proxied answer, and idle', head, [...results].map(([name, own]) => {
-    const ms = middle(own.map((one) => one.ms))
-    const resident = middle(own.map((one) => one.resident))
-    return [name, ms, ms / bareStart, Math.min(...own.map((one) => one.ms)), resident, resident / bareResident]
-  }))
+  const median = (name: string, figure: keyof Start): number =>
+    middle((results.get(name) ?? []).map((one) => one[figure]))
+  const beside = (name: string, figure: keyof Start): number => median(name, figure) / median('bare http-proxy', figure)
+  const head = ['', 'ms', '× bare', 'fastest', 'CPU ms', '× bare', 'RSS MiB', '× bare']
+  printTable('Cold start to the first proxied answer, and idle', head, [...results].map(([name, own]) => [
+    name, median(name, 'ms'), beside(name, 'ms'), Math.min(...own.map(({ ms }) => ms)),
+    median(name, 'cpu'), beside(name, 'cpu'), median(name, 'resident'), beside(name, 'resident'),
+  ]))
   return results
+}
+
+async function once({ name, command }: Peer): Promise<Start> {
+  const began = performance.now()
+  const running = startPeer(name, command)
+  try {
+    const { body } = await ask(ports.proxy, `${root}/accounts`, headers, { patience: 10_000 })
+    const ms = performance.now() - began
+    const cpu = cpuOfThreads(running.pid)
+    if (!body.includes('$metadata#')) throw new Error(`${name} answered ${body.slice(0, 200)}`)
+    await sleep(700)
+    return { ms, cpu, resident: residentOf(running.pid) }
+  } finally {
+    await running.stop()
+  }
 }

@@ -30,6 +30,10 @@ export interface Outcome {
   readonly p50: number
   readonly p99: number
   readonly longest: number
+  /** The longest that was not under way while the loader itself was held up, and its own longest pause, where known. */
+  readonly longestOnTime?: number
+  readonly ownPause?: number
+  readonly p999?: number
   /** Answers that were no success, held something else, or never came. */
   readonly wrong: number
 }

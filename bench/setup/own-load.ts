@@ -22,6 +22,11 @@ const requests = Array.from({ length: users }, (_, index) => {
     + `host: 127.0.0.1:${port}\r\n${lines}\r\n${body ?? ''}`)
 })
 const times: number[] = []
+/** When each request that took long was due and answered. */
+const slow: { readonly from: number, readonly to: number }[] = []
+/** When this loader itself was held up: by its own garbage, or by the machine. */
+const pauses: { readonly from: number, readonly to: number }[] = []
+const PAUSE = 5
 let wrong = 0
 let turn = 0
 /** When each request that still waits for a connection was due. */
@@ -34,8 +39,11 @@ for (let count = 0; count < connections; count++) open()
 
 if (rate !== undefined) {
   let sent = 0
+  let last = performance.now()
   const timer = setInterval(() => {
     const now = performance.now()
+    if (now - last > PAUSE) pauses.push({ from: last, to: now })
+    last = now
     for (; sent < (now - started) * rate / 1000 && now < end; sent++) {
       due.push(started + sent * 1000 / rate)
       idle.pop()?.next()
@@ -62,7 +70,9 @@ function open(): void {
   socket.on('data', (chunk) => {
     received += chunk.toString('latin1')
     if (!isWhole(received)) return
-    times.push(performance.now() - began)
+    const now = performance.now()
+    times.push(now - began)
+    if (now - began > PAUSE) slow.push({ from: began, to: now })
     if (!received.startsWith('HTTP/1.1 2') || (expect !== undefined && !received.includes(expect))) wrong += 1
     received = ''
     next()
@@ -86,13 +96,20 @@ function isWhole(received: string): boolean {
     : received.length >= headEnd + 4 + Number(length)
 }
 
+/** The length of the longest, in milliseconds; less than `PAUSE` is nothing here. */
+function longest(spans: readonly { readonly from: number, readonly to: number }[]): number {
+  return spans.reduce((most, { from, to }) => Math.max(most, to - from), 0)
+}
+
 function finish(): void {
   times.sort((one, other) => one - other)
   const at = (share: number): number => times[Math.floor((times.length - 1) * share)] ?? 0
   // What was due and never answered is wrong, too.
   const outcome: Outcome = {
-    requests: times.length, perSecond: times.length / seconds, p50: at(0.5), p99: at(0.99), longest: at(1),
-    wrong: wrong + due.length,
+    requests: times.length, perSecond: times.length / seconds, p50: at(0.5), p99: at(0.99), p999: at(0.999),
+    longest: at(1), wrong: wrong + due.length,
+    longestOnTime: longest(slow.filter(({ from, to }) => !pauses.some((pause) => pause.from < to && from < pause.to))),
+    ownPause: longest(pauses),
   }
   process.stdout.write(JSON.stringify(outcome))
   process.exit()

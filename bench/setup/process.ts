@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { openSync, readFileSync } from 'node:fs'
+import { openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { folder, installed, sleep } from './machine.ts'
@@ -55,6 +55,19 @@ export function cpuOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
   // The kernel counts in hundredths of a second.
   return (Number(fields[11]) + Number(fields[12])) * 10_000
+}
+
+/** Milliseconds of CPU that the threads of a process have used that run now; finer than `cpuOf`. */
+export function cpuOfThreads(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + nanosecondsOf(pid, thread), 0) / 1e6
+}
+
+function nanosecondsOf(pid: number, thread: string): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
+  } catch {
+    return 0 // It has ended meanwhile.
+  }
 }
 
 /** The resident set of a process, in MiB. */

@@ -21,6 +21,9 @@ export interface Contender {
   readonly what: Omit<Load, 'port'>
 }
 
+/** What every load tells. */
+type Figure = Exclude<keyof Round, 'p999' | 'longestOnTime' | 'ownPause'>
+
 export type Rounds = ReadonlyMap<string, readonly Round[]>
 
 /** What each answer must hold, so that a peer that answers nonsense quickly is found out. */
@@ -46,7 +49,7 @@ async function once({ name, command, what }: Contender): Promise<Round> {
     await ask(ports.proxy, '/api/data/v9.2/accounts', headers, { patience: 10_000 })
     const { rate: _rate, ...full } = what
     // As many users are looked up in a second as the settings allow.
-    const seconds = Math.max(1, Math.min(2, what.seconds), (what.users ?? 0) / 600)
+    const seconds = Math.max(1, Math.min(2, what.seconds / 2), (what.users ?? 0) / 600)
     const warm = await load({
       ...full, port: ports.proxy, seconds: Math.ceil(seconds), ...(what.body === undefined ? { expect: EXPECTED } : {}),
     })
@@ -61,7 +64,7 @@ async function once({ name, command, what }: Contender): Promise<Round> {
 }
 
 /** The median of one figure over the rounds. */
-export function median(rounds: readonly Round[] | undefined, figure: keyof Round): number {
+export function median(rounds: readonly Round[] | undefined, figure: Figure): number {
   return middle((rounds ?? []).map((round) => round[figure]))
 }
 
@@ -71,7 +74,7 @@ export function middle(values: readonly number[]): number {
 }
 
 /** How far the rounds lie apart, as a share of their median. */
-export function spread(rounds: readonly Round[] | undefined, figure: keyof Round): number {
+export function spread(rounds: readonly Round[] | undefined, figure: Figure): number {
   const values = (rounds ?? []).map((round) => round[figure])
   return (Math.max(...values) - Math.min(...values)) / middle(values)
 }
