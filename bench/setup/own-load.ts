@@ -44,7 +44,7 @@ if (rate !== undefined) {
     const now = performance.now()
     if (now - last > PAUSE) pauses.push({ from: last, to: now })
     last = now
-    for (; sent < (now - started) * rate / 1000 && now < end; sent++) {
+    for (; sent < (Math.min(now, end) - started) * rate / 1000; sent++) {
       due.push(started + sent * 1000 / rate)
       idle.pop()?.next()
     }
@@ -79,7 +79,7 @@ function open(): void {
   })
 
   function next(): void {
-    if (performance.now() > end) return
+    if (rate === undefined && performance.now() > end) return
     const moment = rate === undefined ? performance.now() : due.shift()
     if (moment === undefined) return void idle.push(connection)
     began = moment
