@@ -34,10 +34,10 @@ export const REMEMBERED = 1000
  *
  * @param emailHeader the header that carries the user's e-mail address, in small letters
  */
-export function headersOutward(emailHeader: string): (raw: readonly string[], passCallerIds: boolean) => string[] {
+export function headersOutward(emailHeader: string): (raw: readonly string[]) => string[] {
   const fates = new Map<string, Fate>()
 
-  return (raw, passCallerIds) => {
+  return (raw) => {
     const headers: string[] = []
     let nominated: ReadonlySet<string> | undefined
     let acceptEncoding: string | undefined
@@ -46,7 +46,7 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], pa
       const value = raw[index + 1]!
       switch (fates.get(name) ?? learn(name)) {
         case 'pass': headers.push(name, value); break
-        case 'drop': if (passCallerIds && isCallerId(name)) headers.push(name, value); break
+        case 'drop': break
         case 'accept-encoding':
           acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding},${value}`
           break
@@ -67,11 +67,6 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], pa
     if (fates.size < REMEMBERED) fates.set(name, fate)
     return fate
   }
-}
-
-/** Whether `name` is a header that says on whose behalf Dynamics acts, in any spelling. */
-function isCallerId(name: string): boolean {
-  return /^(callerobjectid|mscrmcallerid|mscrmcallerobjectid)$/i.test(name)
 }
 
 /**

@@ -53,8 +53,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     upstream: 'http://gateway.invalid',
     httpMethods: METHODS,
     routes: ['/'],
-    // Sends by itself, ahead of the handler of http-proxy: that would parse the address three times, to find out whether
-    // it leads out of the target, which the door has done byte for byte. `next` is never called.
+    // Sends by itself, ahead of the handler of http-proxy: that would parse the address three times, to find out
+    // whether it leads out of the target, which the door has done byte for byte. `next` is never called.
     preHandler: (request, reply) => {
       const { map, outbound } = prepare(request)
       // The caller waits with its body until the gateway wants it.
@@ -79,7 +79,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const path = mark === -1 ? written : written.slice(0, mark)
     const map = links(raw, addressForm(address, path))
     const query = mark === -1 ? '' : idQueryInward(map, written.slice(mark))
-    const headers = outward(raw.rawHeaders, caller.policy.callerIds === 'allow' && user === undefined)
+    const headers = outward(raw.rawHeaders)
     if (user !== undefined) {
       const [name, id] = callerIdOf(user)
       headers.push(name, id)

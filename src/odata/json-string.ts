@@ -1,6 +1,6 @@
 import type { Rewriting, UrlRule } from './url-map.ts'
 
-/** How many characters of a JSON string decide whether it begins with one of the URLs of `rule`, slashes escaped or not. */
+/** How many characters of a JSON string decide whether it begins with a URL of `rule`, slashes escaped or not. */
 export function decidingCharacters(rule: UrlRule): number {
   return 2 * rule.reach
 }

@@ -1,6 +1,6 @@
-import type { TextTransform } from './text-transform.ts'
 import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
 import { type Edit, splice } from './splice.ts'
+import { textOf, type TextTransform } from './text-transform.ts'
 import type { UrlMap, UrlRule } from './url-map.ts'
 
 /** What else the caller of `jsonLinksOutward` knows about the answer. */
@@ -20,7 +20,11 @@ export interface OutwardOptions {
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#ControlInformation
  */
 export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): TextTransform {
-  const kind = { rule: map.outward, hosts: map.target.hostBeginnings, names: options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS }
+  const kind = {
+    rule: map.outward,
+    marks: map.target.marks,
+    names: options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS,
+  }
   let before = ''
   let held = ''
 
@@ -39,13 +43,21 @@ export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): Tex
     end() {
       return turn(held, held.length)
     },
+    skip(bytes) {
+      const end = KEPT + decidingCharacters(kind.rule)
+      if (held !== '' || bytes.length < end || kind.marks.some((mark) => holds(bytes, mark))) return false
+      const tail = textOf(bytes.subarray(-end))
+      if (decidedEnd(tail, '', kind) < tail.length) return false
+      before = tail.slice(-KEPT)
+      return true
+    },
   }
 }
 
 /** Which members are links, and what becomes of them. */
 interface Kind {
   readonly rule: UrlRule
-  readonly hosts: readonly string[]
+  readonly marks: readonly string[]
   readonly names: ReadonlySet<string>
 }
 
@@ -65,14 +77,11 @@ const LONGEST_NAME = '@odata.associationLink'.length
 const LOOK_BACK = 256
 const KEPT = LOOK_BACK + LONGEST_NAME + 8
 
-/** As PHP and some .NET serializers write a double slash. */
-const ESCAPED_SLASHES = '\\/\\/'
-
-function linksIn(text: string, before: string, end: number, { rule, hosts, names }: Kind): readonly Edit[] {
+function linksIn(text: string, before: string, end: number, { rule, marks, names }: Kind): readonly Edit[] {
   const edits: Edit[] = []
-  for (const slashes of text.includes(ESCAPED_SLASHES) ? [...hosts, ESCAPED_SLASHES] : hosts) {
+  for (const mark of marks) {
     const sorted = edits.length
-    for (let at = text.indexOf(slashes); at !== -1 && at < end; at = text.indexOf(slashes, at + 2)) {
+    for (let at = text.indexOf(mark); at !== -1 && at < end; at = text.indexOf(mark, at + 2)) {
       if (text.charCodeAt(at - 1) !== COLON) continue
       // `"https:` or `"http:`
       const quote = text.charCodeAt(at - 7) === QUOTE ? at - 7 : at - 6
@@ -83,6 +92,11 @@ function linksIn(text: string, before: string, end: number, { rule, hosts, names
     if (sorted > 0 && edits.length > sorted) edits.sort((one, other) => one.from - other.from)
   }
   return edits
+}
+
+/** The last letter first: of a capital there is often none, and one byte is found many times faster than three. */
+function holds(bytes: Buffer, mark: string): boolean {
+  return bytes.includes(mark.charCodeAt(mark.length - 1)) && bytes.includes(mark, 0, 'latin1')
 }
 
 /** Where the last link begins whose URL goes on in the next chunk; the end, when there is none. */

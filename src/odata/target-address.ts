@@ -2,8 +2,8 @@
 export interface TargetAddress {
   /** Its origins in lower case, without a default port; the first is the one that is called. */
   readonly origins: readonly string[]
-  /** How the hosts of its URLs begin, slashes included, in small and capital letters: what to search a body for. */
-  readonly hostBeginnings: readonly string[]
+  /** What stands in each of its URLs in a body, and in few others: `//c`, `//C`, or two slashes that are escaped. */
+  readonly marks: readonly string[]
   /** Path at which the service begins, without a slash at its end: `/api/data/v9.2`. */
   readonly apiRoot: string
   /** Matches the beginning of a path that already is one of the target's own, and stands as it is. */
@@ -33,12 +33,15 @@ export function targetAddress(apiUrl: string): TargetAddress {
   const ofDynamics = /^(?:.*\/api\/data\/v\d+\.\d+|\/data|\/v2\.0\/.+)$/.test(apiRoot)
   return {
     origins: other === undefined ? [origin] : [origin, other],
-    hostBeginnings: [...new Set([host[0]!, host[0]!.toUpperCase()])].map((letter) => `//${letter}`),
+    marks: [...new Set([`//${host[0]!}`, `//${host[0]!.toUpperCase()}`]), ESCAPED_SLASHES],
     apiRoot,
     ownPath: ownPath(apiRoot),
     batchUrls: ofDynamics ? 'as written' : 'relative',
   }
 }
+
+/** As PHP and some .NET serializers write a double slash. */
+const ESCAPED_SLASHES = '\\/\\/'
 
 /** The path at the target that `path`, raw and below the gateway's base, stands for. */
 export function pathInward(target: TargetAddress, path: string): string {

@@ -1,8 +1,8 @@
 /**
  * Rewrites a body while it streams.
  *
- * A body is text in Latin-1 here, each character a byte: Node searches and writes such text as fast as bytes, and making
- * Buffers of its pieces costs several times the rewriting.
+ * A body is text in Latin-1 here, each character a byte: Node searches and writes such text as fast as bytes, and
+ * making Buffers of its pieces costs several times the rewriting.
  *
  * `push` gives back what can go on now, the very same text when nothing changed; perhaps nothing. `end` gives back what
  * was held. After either threw, the transform is of no further use.
@@ -10,6 +10,8 @@
 export interface TextTransform {
   push(text: string): string
   end(): string
+  /** Whether `bytes` go on as they are; if so they count as pushed. Spares a large body being made a text. */
+  skip?(bytes: Buffer): boolean
 }
 
 /** `bytes` as text in Latin-1. */
@@ -28,6 +30,7 @@ export function bytesOf(text: string): Buffer {
  * written anew.
  */
 export function turned(transform: TextTransform, chunk: Buffer): Buffer | string {
+  if (transform.skip?.(chunk) === true) return chunk
   const text = textOf(chunk)
   const out = transform.push(text)
   return out === text ? chunk : out
