@@ -19,7 +19,7 @@ type Wrapper = (exports: object, require: NodeJS.Require, module: { exports: obj
   => void
 
 /** How long after the first answer all is compiled that a start needs, in milliseconds. */
-const SETTLED = 1000
+const SETTLED = 300
 const DIGEST = 32
 
 /**
@@ -27,9 +27,10 @@ const DIGEST = 32
  * the next start, which takes a third less: Node's own cache, where it has one, keeps hardly any functions.
  */
 export function runCompiled({ file, id, folder, require }: Code): object {
-  // V8 takes nothing that another version of it made, or with other options; it does not look at the code.
-  const kept = join(folder, `${id}-${process.arch}-${process.version}`)
-  const cachedData = readKept(kept)
+  // V8 takes nothing that another version of it made, or with other options of its own; it does not look at the code.
+  const common = join(folder, `${id}-${process.arch}-${process.version}`)
+  const own = common + nameOfOptions()
+  const cachedData = readKept(own) ?? readKept(common)
   const script = new Script(readFileSync(file, 'latin1'), {
     filename: file, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData === undefined ? {} : { cachedData }),
@@ -37,8 +38,14 @@ export function runCompiled({ file, id, folder, require }: Code): object {
   const module = { exports: {} }
   const wrapper = script.runInThisContext() as Wrapper
   wrapper(module.exports, require, module, file, dirname(file))
-  if (script.cachedDataRejected !== false) onceAnswered(() => keep(kept, script.createCachedData()))
+  if (script.cachedDataRejected !== false) onceAnswered(() => keep(own, script.createCachedData()))
   return module.exports
+}
+
+/** Tells apart starts with different options of Node; empty for a start without any. */
+function nameOfOptions(): string {
+  const options = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ').trim()
+  return options === '' ? '' : `-${digestOf(Buffer.from(options)).toString('hex').slice(0, 8)}`
 }
 
 /** What was kept, if it is there and whole: V8 does not find out what a disk has done to it. */
@@ -52,14 +59,21 @@ function readKept(path: string): Buffer | undefined {
   }
 }
 
-/** Calls back a while after the first request from outside has been answered well. */
+/** Calls back once, a while after the first request from outside has been answered well, or when the process ends. */
 function onceAnswered(callback: () => void): void {
   const channel = 'http.server.response.finish'
   subscribe(channel, function finished(message) {
     const { request, response } = message as { request: { url?: string }, response: ServerResponse }
     if (request.url?.startsWith('/-/') === true || response.statusCode >= 400) return
     unsubscribe(channel, finished)
-    setTimeout(callback, SETTLED).unref()
+    const settled = setTimeout(done, SETTLED).unref()
+    process.once('exit', done)
+
+    function done(): void {
+      clearTimeout(settled)
+      process.off('exit', done)
+      callback()
+    }
   })
 }
 
@@ -67,7 +81,7 @@ function onceAnswered(callback: () => void): void {
 function keep(path: string, data: Buffer): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-    const beside = `${path}.${process.pid}.${Date.now()}`
+    const beside = `${path}.${process.pid}.${Date.now()}.new`
     writeFileSync(beside, Buffer.concat([digestOf(data), data]), { mode: 0o644, flag: 'wx' })
     renameSync(beside, path)
   } catch {

@@ -39,7 +39,7 @@ async function answerOnce(path: string): Promise<void> {
 
 async function kept(folder: string): Promise<string> {
   for (;;) {
-    const [name] = list(folder).filter((name) => name.endsWith(process.version))
+    const [name] = list(folder).filter((name) => !name.endsWith('.new'))
     if (name !== undefined) return join(folder, name)
     await sleep(20)
   }
