@@ -84,7 +84,7 @@ const unused = {
     build.onResolve(by('@fastify/(?:ajv-compiler|fast-json-stringify-compiler)'), unusedIn(fastify))
     build.onResolve(by('light-my-request'), unusedIn(fastify))
     build.onResolve(by('ws'), unusedIn(/node_modules\/@fastify\/http-proxy\//))
-    build.onResolve(by('node:http2'), unusedIn(/node_modules\/@fastify\/reply-from\//))
+    build.onResolve(by('node:http2'), unusedIn(/node_modules\/(?:@fastify\/reply-from\/|fastify\/lib\/server\.js$)/))
     build.onResolve(by('jsonwebtoken'), unusedIn(/node_modules\/@azure\/msal-node\//))
     build.onLoad({ filter: /.*/, namespace: 'unused' }, ({ path }) => ({ contents: instead[path] ?? fails }))
   },
