@@ -120,9 +120,11 @@ const { metafile } = await build({
     'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
   },
   banner: {
-    js: '(function (exports, require, module, __filename, __dirname) { "use strict"; const __required = require;',
+    // Also a module that exports the function. The parentheses around that tell V8 that it is called at once.
+    js: '((code) => typeof module === "object" ? module.exports = code : code)('
+      + '(function (exports, require, module, __filename, __dirname) { "use strict"; const __required = require;',
   },
-  footer: { js: '})' },
+  footer: { js: '}))' },
   plugins: [unused, required, lean],
 })
 const code = readFileSync(join(folder, 'code.js'))

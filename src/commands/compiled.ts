@@ -5,7 +5,10 @@ import type { ServerResponse } from 'node:http'
 import { dirname, join } from 'node:path'
 import { constants, Script } from 'node:vm'
 
-/** Code in one file: an expression that gives a function with the arguments of a CommonJS module. */
+/**
+ * Code in one file: an expression that gives a function with the arguments of a CommonJS module, and, loaded as a
+ * module, exports that function.
+ */
 export interface Code {
   readonly file: string
   /** Differs whenever the code differs. */
@@ -26,7 +29,16 @@ const DIGEST = 32
  * Runs the code and gives what it exports. What V8 compiled until the first request was answered is kept in a file for
  * the next start, which takes a third less: Node's own cache, where it has one, keeps hardly any functions.
  */
-export function runCompiled({ file, id, folder, require }: Code): object {
+export function runCompiled(code: Code): object {
+  const { file, require } = code
+  // With --enable-source-maps somebody looks for a fault; Node has such maps for modules only.
+  const wrapper = process.sourceMapsEnabled ? require(file) as Wrapper : compiled(code)
+  const module = { exports: {} }
+  wrapper(module.exports, require, module, file, dirname(file))
+  return module.exports
+}
+
+function compiled({ file, id, folder }: Code): Wrapper {
   // V8 takes nothing that another version of it made, or with other options of its own; it does not look at the code.
   const common = join(folder, `${id}-${process.arch}-${process.version}`)
   const own = common + nameOfOptions()
@@ -35,11 +47,8 @@ export function runCompiled({ file, id, folder, require }: Code): object {
     filename: file, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData === undefined ? {} : { cachedData }),
   })
-  const module = { exports: {} }
-  const wrapper = script.runInThisContext() as Wrapper
-  wrapper(module.exports, require, module, file, dirname(file))
   if (script.cachedDataRejected !== false) onceAnswered(() => keep(own, script.createCachedData()))
-  return module.exports
+  return script.runInThisContext() as Wrapper
 }
 
 /** Tells apart starts with different options of Node; empty for a start without any. */

@@ -10,18 +10,23 @@ import type { Test } from 'tap'
 
 import { runCompiled } from '../../src/commands/compiled.ts'
 
-const CODE = `(function (exports, require, module, file, folder) { "use strict";
+const CODE = `((code) => typeof module === "object" ? module.exports = code : code)((function (exports, require, module, file, folder) { "use strict";
   exports.sum = (one, other) => one + other
   exports.where = { file, folder, separator: require('node:path').sep }
-})`
+}))`
 
 interface Exports {
   readonly sum: (one: number, other: number) => number
   readonly where: object
 }
 
+// tap turns them on.
+const mapped = process.sourceMapsEnabled
+t.before(() => process.setSourceMapsEnabled(false))
+t.after(() => process.setSourceMapsEnabled(mapped))
+
 function folderWith(t: Test, code = CODE): { readonly file: string, readonly kept: string } {
-  const folder = t.testdir({ 'code.js': code })
+  const folder = t.testdir({ 'code.js': code, 'package.json': '{"type":"commonjs"}' })
   return { file: join(folder, 'code.js'), kept: join(folder, 'kept') }
 }
 
@@ -88,6 +93,16 @@ t.test('what a disk has damaged is not used, and replaced', async (t) => {
   }
   await answerOnce('/accounts')
   while (readFileSync(path).length === 0) await sleep(20)
+})
+
+t.test('with source maps the code runs as a module, whose lines Node can map', async (t) => {
+  const { file, kept } = folderWith(t)
+  const before = process.sourceMapsEnabled
+  t.teardown(() => process.setSourceMapsEnabled(before))
+  process.setSourceMapsEnabled(true)
+  t.equal(run(file, kept).sum(1, 2), 3)
+  process.setSourceMapsEnabled(false)
+  t.equal(run(file, kept).sum(1, 2), 3)
 })
 
 t.test('where nothing may be written the code runs all the same', async (t) => {
