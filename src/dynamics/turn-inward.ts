@@ -1,5 +1,4 @@
-import { Transform } from 'node:stream'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 
 import { BodyTooLarge } from '../errors.ts'
 import { bytesOf, textOf, turned } from '../odata/text-transform.ts'
@@ -33,6 +32,9 @@ function whole(body: Buffer, transform: TextTransform): Buffer {
   return out === text ? body : bytesOf(out)
 }
 
+/** Bytes that wait for Dynamics: with Node's 16 KiB the caller's connection would be paused at each of its chunks. */
+const ON_THE_WAY = 128 * 1024
+
 /** Bytes beyond the limit that are read and dropped, so that the caller comes to read its answer. */
 const WORTH_READING = 16 * 1024 * 1024
 
@@ -40,48 +42,44 @@ function streamed(
   body: Readable, transform: TextTransform | undefined, limit: number, { departure }: Outbound,
 ): Readable {
   let received = 0
-  const through = new Transform({
-    transform(chunk: Buffer, _encoding, next) {
-      received += chunk.length
-      if (received > limit) return fail(new BodyTooLarge(limit))
-      if (transform === undefined) return next(null, chunk)
-      try {
-        next(null, asBytes(turned(transform, chunk)))
-      } catch (error) {
-        fail(error as Error)
-      }
-    },
-    flush(next) {
-      try {
-        next(null, asBytes(transform?.end() ?? ''))
-      } catch (error) {
-        fail(error as Error)
-      }
-    },
+  const flowing = new Readable({ highWaterMark: ON_THE_WAY, read: () => body.resume() })
+
+  body.on('data', (chunk: Buffer) => {
+    received += chunk.length
+    // Dynamics may answer before it has read everything; then undici lets go of its end only, never of the caller's
+    // connection, on which the answer goes back.
+    if (flowing.destroyed) {
+      if (received > limit + WORTH_READING) body.destroy()
+    } else if (received > limit) {
+      fail(new BodyTooLarge(limit))
+    } else {
+      pass(() => transform === undefined ? chunk : turned(transform, chunk))
+    }
+  })
+  body.on('end', () => {
+    if (transform !== undefined) pass(() => transform.end())
+    flowing.push(null)
   })
   // The caller's connection may end in the middle; what was sent so far is not the whole.
-  body.on('error', (error) => through.destroy(error)).on('close', () => {
-    if (!body.readableEnded) through.destroy(departure.reason ?? new Error('the body of the request broke off'))
+  body.on('error', (error) => flowing.destroy(error)).on('close', () => {
+    if (!body.readableEnded) flowing.destroy(departure.reason ?? new Error('the body of the request broke off'))
   })
-  // Dynamics may answer before it has read everything; then undici lets go of its end only, never of the caller's
-  // connection, on which the answer goes back. What the same event does for the pipe stops the
-  // flow, so that comes first.
-  through.on('close', () => {
-    if (!body.readableEnded) process.nextTick(dropRest)
-  })
-  return body.pipe(through)
+  flowing.on('close', () => body.resume())
+  return flowing
 
-  function dropRest(): void {
-    body.on('data', (chunk: Buffer) => {
-      received += chunk.length
-      if (received > limit + WORTH_READING) body.destroy()
-    })
-    body.resume()
+  /** Gives on what `piece` makes, no faster than Dynamics reads. */
+  function pass(piece: () => Buffer | string): void {
+    try {
+      const bytes = asBytes(piece())
+      if (bytes.length > 0 && !flowing.push(bytes)) body.pause()
+    } catch (error) {
+      fail(error as Error)
+    }
   }
 
   function fail(reason: Error): void {
     departure.leave(reason)
-    through.destroy(reason)
+    flowing.destroy(reason)
   }
 }
 
