@@ -91,7 +91,7 @@ function inOneWrite(raw: ServerResponse, body: string): void {
 }
 
 /** Bytes of one answer that wait for a caller who is slower than Dynamics. */
-const HELD = 128 * 1024
+const HELD = 256 * 1024
 
 /**
  * For a body that follows. Pieces that arrive in one turn of the event loop leave in one write: a chunk of each would
