@@ -84,11 +84,12 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       const [name, id] = callerIdOf(user)
       headers.push(name, id)
     }
-    if (raw.headers['x-ms-client-request-id'] === undefined && GUID.test(exchange.id)) {
+    const { headers: given } = raw
+    if (given['x-ms-client-request-id'] === undefined && GUID.test(exchange.id)) {
       headers.push('x-ms-client-request-id', exchange.id)
     }
-    const length = raw.headers['content-length']
-    const hasBody = announcesBody(raw.headers)
+    const length = given['content-length']
+    const hasBody = announcesBody(given)
     if (length !== undefined && Number(length) > bodyLimit) throw new BodyTooLarge(bodyLimit)
     return {
       map,
@@ -98,13 +99,13 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         headers,
         body: hasBody ? raw : undefined,
         bodyLength: length === undefined ? undefined : Number(length),
-        repeatable: repeatable(raw.method!, raw.headers['if-match']),
+        repeatable: repeatable(raw.method!, given['if-match']),
         fairnessKey: caller.name === 'anybody' ? user?.systemUserId ?? raw.socket.remoteAddress ?? '' : caller.name,
-        deadline: deadline(raw.headers['prefer'], exchange.started),
+        deadline: deadline(given['prefer'], exchange.started),
         departure: exchange,
         spent: exchange.spent,
         transform: hasBody
-          ? inwardTransform(map, path, raw.headers, { dropped, onPart: (operation) => judge(request, operation) })
+          ? inwardTransform(map, path, given, { dropped, onPart: (operation) => judge(request, operation) })
           : undefined,
       },
     }

@@ -26,13 +26,13 @@ export async function createLog(
 }
 
 /**
- * How long a line waits for others, in milliseconds, so that a busy gateway writes many at once: a third of its work
- * was writing single lines.
+ * How long a line waits for others, in milliseconds, so that a busy gateway writes many at once: a write wakes another
+ * thread, which takes as long as several requests.
  */
-const GATHER = 20
+const GATHER = 50
 
-/** So many lines are written at once at most. */
-const MOST = 1000
+/** So many lines are written at once at most: more of them would take fresh memory each time. */
+const MOST = 100
 
 function gathered(
   out: ReturnType<typeof pino.destination>, atExit: AtExit,

@@ -46,7 +46,7 @@ export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): Tex
     skip(bytes) {
       const end = KEPT + decidingCharacters(kind.rule)
       if (held !== '' || bytes.length < end || kind.marks.some((mark) => holds(bytes, mark))) return false
-      const tail = textOf(bytes.subarray(-end))
+      const tail = textOf(bytes, bytes.length - end)
       if (decidedEnd(tail, '', kind) < tail.length) return false
       before = tail.slice(-KEPT)
       return true

@@ -14,10 +14,10 @@ export interface TextTransform {
   skip?(bytes: Buffer): boolean
 }
 
-/** `bytes` as text in Latin-1. */
-export function textOf(bytes: Buffer): string {
+/** `bytes`, `from` on, as text in Latin-1. */
+export function textOf(bytes: Buffer, from = 0): string {
   // What `toString('latin1')` comes to, after it has looked up the encoding.
-  return (bytes as Buffer & { latin1Slice(): string }).latin1Slice()
+  return (bytes as Buffer & { latin1Slice(from: number): string }).latin1Slice(from)
 }
 
 /** The bytes that `text` in Latin-1 stands for. */
