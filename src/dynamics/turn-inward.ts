@@ -57,6 +57,7 @@ function streamed(
     }
   })
   body.on('end', () => {
+    if (flowing.destroyed) return
     if (transform !== undefined) pass(() => transform.end())
     flowing.push(null)
   })
