@@ -31,7 +31,9 @@ export interface Delivery {
  * never ended as if it were whole.
  */
 export function deliver(body: AnswerBody, raw: ServerResponse, delivery: Delivery): void {
-  const { status, headers, contentLength, hasBody, coding, transform } = delivery
+  const { status, headers, contentLength, hasBody, transform } = delivery
+  // No bytes at all are no gzip either; some services say that they are.
+  const coding = contentLength === '0' ? undefined : delivery.coding
   if (!hasBody) {
     raw.writeHead(status, framed(headers, transform === undefined ? contentLength : undefined))
     body.flow(ignoring(raw))
@@ -130,10 +132,10 @@ function decoded(raw: ServerResponse, coding: Coding, transform: TextTransform |
   const decoder = decoderOf(coding)
   const plain = asItArrives(raw, transform)
   plain.resume = () => decoder.resume()
-  decoder.on('data', (chunk: Buffer) => {
+  decoder.on('data', (chunk: Buffer) => attempt(() => {
     if (!plain.write(chunk)) decoder.pause()
-  })
-  decoder.on('end', plain.end)
+  }))
+  decoder.on('end', () => attempt(plain.end))
   decoder.on('error', plain.fail)
   raw.on('close', () => decoder.destroy())
   const sink: Sink = {
@@ -144,6 +146,16 @@ function decoded(raw: ServerResponse, coding: Coding, transform: TextTransform |
   }
   decoder.on('drain', () => sink.resume?.())
   return sink
+
+  /** What cannot be turned is an answer that breaks off. What a listener throws would end the process. */
+  function attempt(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      decoder.destroy()
+      plain.fail(error as Error)
+    }
+  }
 }
 
 function decoderOf(coding: Coding): Transform {

@@ -1,11 +1,13 @@
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 
 import t from 'tap'
 import type { Test } from 'tap'
 
 import { deliver } from '../src/deliver.ts'
+import { batchOutward } from '../src/odata/batch.ts'
 import { jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
 import { raw } from './raw.ts'
 import { outbound, way } from './dynamics/way.ts'
@@ -53,4 +55,43 @@ t.test('resets the caller when a short answer breaks off between its pieces, and
 
   t.ok(reset)
   t.equal(text, '')
+})
+
+for (const [what, batch] of [
+  ['ends too early', '--x\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 200 OK\r\n\r\n'],
+  ['cannot be read', '--x\r\nno header\r\n\r\n--x--\r\n'],
+] as const) {
+  t.test(`resets the caller when a batch that came in gzip ${what}, and goes on`, async (t) => {
+    const service = await listening(t, (_request, response) => response.end(gzipSync(batch)))
+    const { send } = way(t, service)
+    const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
+    const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
+      const transform = batchOutward(map, 'multipart/mixed; boundary=x')
+      deliver(body, response, {
+        status, headers: [], contentLength: undefined, hasBody: true, coding: 'gzip', transform,
+      })
+    }))
+
+    const { reset } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+
+    t.ok(reset)
+  })
+}
+
+t.test('an empty body that is said to be gzip is an empty body', async (t) => {
+  const service = await listening(t, (_request, response) => {
+    response.writeHead(200, { 'content-length': 0 }).end()
+  })
+  const { send } = way(t, service)
+  const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
+  const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
+    deliver(body, response, {
+      status, headers: [], contentLength: '0', hasBody: true, coding: 'gzip', transform: jsonLinksOutward(map),
+    })
+  }))
+
+  const { text, reset } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+
+  t.notOk(reset)
+  t.match(text, /^HTTP\/1\.1 200 OK\r\ncontent-length: 0\r\n/)
 })
