@@ -138,7 +138,7 @@ await build({
       import { runCompiled } from './src/commands/compiled.ts'
       import { guardProcess } from './src/commands/process-guard.ts'
       guardProcess()
-      const folder = process.env.NODE_COMPILE_CACHE ?? __dirname + '/.compiled'
+      const folder = process.env.NODE_COMPILE_CACHE || __dirname + '/.compiled'
       const { main } = runCompiled({ file: __dirname + '/code.js', id: CODE_ID, folder, require })
       main(process.argv.slice(2)).then((status) => { process.exitCode = status })`,
   },

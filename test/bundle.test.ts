@@ -15,6 +15,8 @@ const gateway = join(folder, 'gateway.js')
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 
 const run = promisify(execFile)
+/** With source maps, which tap turns on, nothing compiled is used. */
+const WITHOUT_MAPS = '--import=data:text/javascript,process.setSourceMapsEnabled(false)'
 const options = { cwd: folder, env: { PATH: process.env['PATH'], HOST: '127.0.0.1', LOG_FORMAT: 'json' } }
 
 t.test('the bundle knows its version without a package.json of the project', async (t) => {
@@ -35,8 +37,9 @@ t.test('the build keeps what it compiled', async (t) => {
 
 for (const format of ['json', 'pretty']) {
   t.test(`the bundle's demo answers, with ${format} lines in its log`, async (t) => {
-    const demo = spawn(process.execPath, [gateway, 'demo', '--port', '0'], {
-      ...options, env: { ...options.env, LOG_FORMAT: format },
+    const cwd = t.testdir({})
+    const demo = spawn(process.execPath, [WITHOUT_MAPS, gateway, 'demo', '--port', '0'], {
+      cwd, env: { ...options.env, LOG_FORMAT: format, NODE_COMPILE_CACHE: '' },
     })
     t.teardown(() => demo.kill('SIGKILL'))
     const ended = new Promise((resolve) => demo.on('exit', resolve))
@@ -57,5 +60,6 @@ for (const format of ['json', 'pretty']) {
     t.equal(value.length, 1)
     demo.kill('SIGTERM')
     t.equal(await ended, 0)
+    t.same(readdirSync(cwd), [], 'compiled code neither comes from the working directory nor goes there')
   })
 }
