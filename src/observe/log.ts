@@ -22,7 +22,7 @@ export async function createLog(
       options, pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }),
     )
   }
-  return pino(options, gathered(pino.destination({ dest: 1, sync: false, minLength: 15 * 1024 }), atExit))
+  return pino(options, gathered(atExit))
 }
 
 /**
@@ -34,15 +34,22 @@ const GATHER = 50
 /** So many lines are written at once at most: more of them would take fresh memory each time. */
 const MOST = 100
 
-function gathered(
-  out: ReturnType<typeof pino.destination>, atExit: AtExit,
-): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
+/** How long a process that ends all of a sudden waits for a write that is under way, in milliseconds. */
+const OVERTAKEN = 100
+
+function gathered(atExit: AtExit): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
   let due: NodeJS.Timeout | undefined
   let lines: string[] = []
+  let onTheWay = false
+  // Ahead of pino, which writes at the exit as well, and does not wait.
   atExit(() => {
+    // What another thread is about to write comes first.
+    if (onTheWay) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OVERTAKEN)
     writeOut()
     out.flushSync()
   })
+  const out = pino.destination({ dest: 1, sync: false, minLength: 15 * 1024 })
+  out.on('drain', () => { onTheWay = false })
   return {
     write: (line) => {
       lines.push(line)
@@ -63,6 +70,7 @@ function gathered(
     if (lines.length === 0) return
     out.write(lines.join(''))
     lines = []
+    onTheWay = true
     out.flush()
   }
 }

@@ -25,6 +25,13 @@ t.test('thousands of lines in one turn come whole and in order', async (t) => {
   t.same(output.map(({ count }) => count), Array.from({ length: 5000 }, (_, count) => count))
 })
 
+t.test('lines that are on the way when a process crashes are not overtaken by its last ones', async (t) => {
+  const script = 'for (let count = 0; count < 250; count++) log.info({ count }, "line"); throw new Error()'
+  for (const output of await Promise.all(Array.from({ length: 12 }, () => run(script)))) {
+    t.same(output.map(({ count }) => count), Array.from({ length: 250 }, (_, count) => count))
+  }
+})
+
 /** The lines that a process with a log writes. */
 async function run(script: string): Promise<{ readonly msg: string, readonly count?: number }[]> {
   const code = `import { createLog } from ${JSON.stringify(log)}
