@@ -17,7 +17,7 @@ const read = {
 }
 const write = { ...read, method: 'POST' }
 const odd = [
-  ['CallerObjectId', 'x', 'GATEWAY_CALLER_ID_NOT_ALLOWED'],
+  ['CallerObjectId', '00000000-0000-4000-8000-000000000001', 'GATEWAY_CALLER_ID_NOT_ALLOWED'],
   ['MSCRM.BypassCustomPluginExecution', 'true', 'GATEWAY_CALLER_NOT_ALLOWED'],
   ['Prefer', 'respond-async, callback;url=x', 'GATEWAY_CALLER_NOT_ALLOWED'],
   ['X-HTTP-Method', 'DELETE', 'GATEWAY_CALLER_NOT_ALLOWED'],
