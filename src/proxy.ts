@@ -26,9 +26,9 @@ export interface ProxyOptions {
   readonly bodyLimit: number
   /** Whether the gateway is about to end, so that connections should not be kept. */
   readonly stopping: () => boolean
-  /** Throws when the caller may not do what a part of its `$batch` asks for. */
   /** Is shown what Dynamics refuses. */
   readonly explain: (status: number, body: Buffer | undefined, impersonated: boolean) => void
+  /** Throws when the caller may not do what a part of its `$batch` asks for. */
   readonly judge: (request: FastifyRequest, operation: BatchOperation) => void
 }
 
