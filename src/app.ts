@@ -22,7 +22,7 @@ import { beginExchange } from './exchange.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
 import type { AuditLog } from './observe/audit-log.ts'
 import { health } from './observe/health.ts'
-import { logRequest, requestFacts } from './observe/log.ts'
+import { requestFacts, requestLog } from './observe/log.ts'
 import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { refusalsExplained } from './observe/refusals.ts'
@@ -78,11 +78,12 @@ export async function createGateway(
   app.decorateRequest('exchange')
   const overload = watchOverload()
   const metrics = createMetrics(overload)
+  const logRequest = requestLog(log)
   app.addHook('onRequest', (request, reply, next) => {
     const requestId = request.raw.headers['x-request-id'] as string | undefined
     request.exchange = beginExchange(requestId, reply.raw, (exchange) => {
       const facts = requestFacts(request, reply)
-      logRequest(log, facts)
+      logRequest(facts)
       if (facts.entitySet !== 'gateway') {
         const { method, status, caller, ms } = facts
         metrics.requestDone({
@@ -151,12 +152,13 @@ export async function createGateway(
  * limits meet the paths of Dynamics; bodies are never parsed.
  */
 function serverOptions(attach: Surroundings['attach'], prefixes: readonly string[]): FastifyServerOptions {
+  const single = prefixes.length === 1 && prefixes[0] === ''
   return {
     logger: false,
     return503OnClosing: false,
     exposeHeadRoutes: false,
     genReqId: () => '',
-    rewriteUrl: ({ url = '/' }) => url.startsWith('/-/') ? url : routeOf(url, prefixes),
+    rewriteUrl: ({ url = '/' }) => url.startsWith('/-/') ? url : single ? '/' : routeOf(url, prefixes),
     serverFactory: attach,
     // The server answers what is no request by itself.
     clientErrorHandler: () => undefined,

@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
 import { pino } from 'pino'
 
 import type { Settings } from '../config.ts'
 import { CallerLeft } from '../exchange.ts'
 import { gathered } from './gathered.ts'
 import type { AtExit } from './gathered.ts'
+import { tenth } from './tenth.ts'
 
 /** An entity set, function or action at the beginning of a path; keys and all that follows may be personal. */
 const ENTITY_SET = /^\/*(?:api\/data\/v\d+\.\d+\/)?([$A-Za-z_][\w.]{0,99})(?=[/(?]|$)/
@@ -30,6 +31,7 @@ export interface RequestFacts {
   readonly method: string
   readonly entitySet: string
   readonly status: number
+  /** Milliseconds, however finely they were measured. */
   readonly ms: number
   readonly caller: string
   /** Whether Dynamics acted as a user. */
@@ -47,7 +49,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     entitySet: ENTITY_SET.exec(originalUrl)?.[1] ?? (originalUrl.startsWith('/-/') ? 'gateway' : 'other'),
     // 499 is what proxies write for callers that left.
     status: exchange.reason instanceof CallerLeft && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
-    ms: Math.round((performance.now() - exchange.started) * 10) / 10,
+    ms: performance.now() - exchange.started,
     caller: (caller as typeof caller | undefined)?.name ?? 'unknown',
     callerId: user !== undefined,
     code: exchange.code,
@@ -55,8 +57,36 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
   }
 }
 
-/** Writes the one line about a request. */
-export function logRequest(log: Logger, facts: RequestFacts): void {
-  if (facts.status >= 500) log.warn(facts, 'request')
-  else log.info(facts, 'request')
+/**
+ * Writes the one line about a request, as `log` itself would; it takes three microseconds to find out of what kind
+ * every fact is.
+ */
+export function requestLog(log: Logger): (facts: RequestFacts) => void {
+  const { [pino.symbols.streamSym]: stream } = log as Logger & { [pino.symbols.streamSym]: DestinationStream }
+  return (facts) => {
+    const level = facts.status >= 500 ? 'warn' : 'info'
+    if (log.isLevelEnabled(level)) stream.write(lineOf(level, facts))
+  }
+}
+
+function lineOf(level: string, { id, method, entitySet, status, ms, caller, callerId, code, causes }: RequestFacts) {
+  const reasons = (code === undefined ? '' : `,"code":${JSON.stringify(code)}`)
+    + (causes === undefined ? '' : `,"causes":${JSON.stringify(causes)}`)
+  // Ids, methods and entity sets hold no character that JSON escapes.
+  return `{"level":"${level}","time":${Date.now()},"id":"${id}","method":"${method}","entitySet":"${entitySet}"`
+    + `,"status":${status},"ms":${tenth(ms)},"caller":${quoted(caller)},"callerId":${callerId}${reasons}`
+    + ',"msg":"request"}\n'
+}
+
+/** Texts that have come up as names of callers, quoted; bounded, because some come from tokens. */
+const quotes = new Map<string, string>()
+const REMEMBERED = 1000
+
+function quoted(name: string): string {
+  let text = quotes.get(name)
+  if (text === undefined) {
+    text = JSON.stringify(name)
+    if (quotes.size < REMEMBERED) quotes.set(name, text)
+  }
+  return text
 }
