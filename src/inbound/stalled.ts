@@ -12,21 +12,30 @@ import { endWith } from './client-error.ts'
  * @returns the last answer that is being made on a connection, if any
  */
 export function endStalled(server: Server, patience: number): (socket: Socket) => ServerResponse | undefined {
-  const carried = new WeakMap<Socket, ServerResponse>()
-  /** Callers that wait to be told to go on, by what had been written to them before. */
-  const waiting = new WeakMap<ServerResponse, number>()
+  // One entry for a connection and not for every request: the garbage collector looks through all that are new.
+  const connections = new WeakMap<Socket, Carried>()
+  function carriedOn(socket: Socket): Carried {
+    let carried = connections.get(socket)
+    if (carried === undefined) connections.set(socket, carried = { response: undefined, writtenBefore: undefined })
+    return carried
+  }
 
   // The request's socket: an answer has none while those before it on the connection are under way.
-  server.prependListener('request', (request, response) => void carried.set(request.socket, response))
+  server.prependListener('request', ({ socket }, response) => {
+    const carried = carriedOn(socket)
+    carried.response = response
+    carried.writtenBefore = undefined
+  })
   server.prependListener('checkContinue', ({ socket }, response) => {
-    carried.set(socket, response)
-    waiting.set(response, socket.bytesWritten)
+    const carried = carriedOn(socket)
+    carried.response = response
+    carried.writtenBefore = socket.bytesWritten
   })
   server.setTimeout(patience, (socket) => {
-    const response = carried.get(socket)
+    const { response, writtenBefore } = carriedOn(socket)
     if (response === undefined || response.writableFinished) return void socket.destroy()
     const { req: request } = response
-    const toldToGoOn = waiting.get(response) !== socket.bytesWritten
+    const toldToGoOn = writtenBefore !== socket.bytesWritten
     if (!request.complete && request.readableLength === 0 && toldToGoOn) {
       return response.headersSent || !socket.writable ? void socket.destroy() : endWith(socket, new RequestTooSlow())
     }
@@ -34,5 +43,13 @@ export function endStalled(server: Server, patience: number): (socket: Socket) =
     // It is Dynamics' turn, or the gateway's.
     socket.setTimeout(patience)
   })
-  return (socket) => carried.get(socket)
+  return (socket) => connections.get(socket)?.response
+}
+
+/** What a connection carries. */
+interface Carried {
+  /** The last answer that is being made. */
+  response: ServerResponse | undefined
+  /** Bytes that had been written when its caller began to wait to be told to go on. */
+  writtenBefore: number | undefined
 }
