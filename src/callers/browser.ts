@@ -44,7 +44,8 @@ function browser(app: FastifyInstance, settings: BrowserSettings, registered: ()
     } else {
       const same = origin === undefined || origin.toLowerCase() === own || origin.toLowerCase() === ownOrigin(request)
       if (!same) return done(new OriginNotAllowed(FOREIGN_PAGE))
-      if (![undefined, 'same-origin', 'none'].includes(fetchSite)) return done(new OriginNotAllowed(FOREIGN_PAGE))
+      const sameSite = fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none'
+      if (!sameSite) return done(new OriginNotAllowed(FOREIGN_PAGE))
     }
     if (required !== undefined && !required.isMet(request.head.required)) {
       const text = `Every request must carry the header ${required.name}, as the gateway's settings say.`

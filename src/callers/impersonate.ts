@@ -22,7 +22,6 @@ function impersonate(
   app: FastifyInstance, { target: { url, impersonation }, directory }: Options, done: () => void,
 ): void {
   app.addHook('onRequest', (request, _reply, next) => {
-    const started = performance.now()
     let user: User | undefined | Promise<User>
     try {
       user = whom(request)
@@ -33,6 +32,7 @@ function impersonate(
       request.user = user
       return next()
     }
+    const started = performance.now()
     user.then((found) => {
       request.user = found
       request.exchange.spent.user = performance.now() - started

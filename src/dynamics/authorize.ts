@@ -1,6 +1,7 @@
 import type { Credential } from '../credentials/credential.ts'
 import { TokenRefused } from '../errors.ts'
 import { unlessLeft } from './departure.ts'
+import type { AuthorizedSend } from './dispatch.ts'
 import { header } from './send.ts'
 import type { Answer, Outbound, Send } from './send.ts'
 import type { Watch } from './watch.ts'
@@ -12,7 +13,7 @@ import type { Watch } from './watch.ts'
  *
  * @throws TokenRefused when the new token is refused as well
  */
-export function authorize(send: Send, credential: Credential, watch: Watch): Send {
+export function authorize(send: AuthorizedSend, credential: Credential, watch: Watch): Send {
   async function again(request: Outbound, refused: string, refusal: Answer): Promise<Answer> {
     const challenge = header(refusal, 'www-authenticate') ?? ''
     refusal.body.discard()
@@ -22,20 +23,25 @@ export function authorize(send: Send, credential: Credential, watch: Watch): Sen
     if (!repeatable) throw new TokenRefused({ cause: refusalOf(challenge) })
 
     const renewed = await tokenFor(request, credential.authorization())
-    const answer = await send(authorized(request, renewed))
+    const answer = await send(request, renewed)
     if (answer.status !== 401) return answer
     const still = refusalOf(header(answer, 'www-authenticate') ?? '')
     answer.body.discard()
     throw new TokenRefused({ cause: still })
   }
 
-  async function withToken(request: Outbound, authorization: string): Promise<Answer> {
-    const answer = await send(authorized(request, authorization))
-    return answer.status === 401 ? again(request, authorization, answer) : answer
+  function withToken(request: Outbound, authorization: string): Promise<Answer> {
+    return send(request, authorization)
+      .then((answer) => answer.status === 401 ? again(request, authorization, answer) : answer)
   }
 
   return (request) => {
-    const authorization = credential.authorization()
+    let authorization
+    try {
+      authorization = credential.authorization()
+    } catch (error) {
+      return Promise.reject(error)
+    }
     if (typeof authorization === 'string') return withToken(request, authorization)
     return tokenFor(request, authorization).then((token) => withToken(request, token))
   }
@@ -50,10 +56,6 @@ async function tokenFor({ departure, spent }: Outbound, authorization: string | 
   } finally {
     spent.token += performance.now() - began
   }
-}
-
-function authorized(request: Outbound, authorization: string): Outbound {
-  return { ...request, headers: [...request.headers, 'authorization', authorization] }
 }
 
 /**

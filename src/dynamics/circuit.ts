@@ -73,15 +73,25 @@ export function createCircuit(watch: Watch): Circuit {
 
 /** Counts who gets no connection, and turns away while the circuit is open. */
 export function breakCircuit(send: Send, circuit: Circuit): Send {
-  return async (request) => {
-    const probe = circuit.enter()
+  function counted(error: unknown): never {
+    if (isNoConnection(error)) circuit.failed(false)
+    throw error
+  }
+
+  function probed(error: unknown): never {
+    if (isNoConnection(error)) circuit.failed(true)
+    else circuit.undecided()
+    throw error
+  }
+
+  return (request) => {
+    let probe
     try {
-      return await send(request)
+      probe = circuit.enter()
     } catch (error) {
-      if (error instanceof Failure && isNoConnection(error)) circuit.failed(probe)
-      else if (probe) circuit.undecided()
-      throw error
+      return Promise.reject(error)
     }
+    return send(request).catch(probe ? probed : counted)
   }
 }
 
@@ -97,7 +107,8 @@ export function turnAwayWhileOpen(send: Send, circuit: Circuit): Send {
   }
 }
 
-function isNoConnection(failure: Failure): boolean {
-  const kind = kindOf(failure)
+function isNoConnection(error: unknown): boolean {
+  if (!(error instanceof Failure)) return false
+  const kind = kindOf(error)
   return kind === 'unreachable' || kind === 'connect-timeout'
 }

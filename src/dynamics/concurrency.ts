@@ -3,16 +3,18 @@ import type { Answer, Outbound, Send } from './send.ts'
 
 /** Sends when there is a place at Dynamics, and gives it back when the answer's body is over too. */
 export function limitConcurrency(send: Send, places: Places): Send {
-  async function within(request: Outbound): Promise<Answer> {
-    let answer
-    try {
-      answer = await send(request)
-    } catch (error) {
-      places.giveBack()
-      throw error
-    }
+  function within(request: Outbound): Promise<Answer> {
+    return send(request).then(leaveWhenOver, leave)
+  }
+
+  function leaveWhenOver(answer: Answer): Answer {
     answer.body.whenOver(places.giveBack)
     return answer
+  }
+
+  function leave(error: unknown): never {
+    places.giveBack()
+    throw error
   }
 
   async function inTurn(request: Outbound, turn: Promise<void>): Promise<Answer> {

@@ -45,7 +45,7 @@ export interface ConnectionState {
 }
 
 export interface ConnectOptions {
-  readonly agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>
+  readonly agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew' | 'isReset'>
   readonly credential: Credential
   /** Is told what happens, beside the log. */
   readonly watch: Watch
@@ -83,8 +83,8 @@ export function connect(
   }
 
   // Each step wraps the one above it, so a request meets the last one first.
-  let send = dispatch(agent, target.url.origin, patience, gate)
-  send = authorize(send, credential, watch) // every repetition anew
+  const sent = dispatch(agent, target.url.origin, patience, gate)
+  let send = authorize(sent, credential, watch) // every repetition anew
   send = retry(send, createRetryBudget(RETRIES), watch)
   send = breakCircuit(send, circuit)
   send = limitConcurrency(send, places)

@@ -52,17 +52,17 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
   }
 
   return {
-    async send(request) {
+    send(request) {
       const one = add(request.departure)
-      let answer
-      try {
-        answer = await (request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline))
-      } catch (error) {
-        remove(one)
+      const over = (): void => remove(one)
+      const answering = request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline)
+      return answering.then((answer) => {
+        answer.body.whenOver(over)
+        return answer
+      }, (error) => {
+        over()
         throw error
-      }
-      answer.body.whenOver(() => remove(one))
-      return answer
+      })
     },
     close: () => clearTimeout(timer),
   }

@@ -36,13 +36,9 @@ const MALFORMED = 'The head of the request cannot be passed on, or its body is n
 
 /** Turns a failure into the error that the caller is answered with; what undici said stays its `cause`. */
 export function explainFailures(send: Send, patience: Waits): Send {
-  return async (request) => {
-    try {
-      return await send(request)
-    } catch (error) {
-      throw error instanceof Failure ? explained(error, patience) : error
-    }
-  }
+  return (request) => send(request).catch((error: unknown) => {
+    throw error instanceof Failure ? explained(error, patience) : error
+  })
 }
 
 function explained(failure: Failure, { connect, head }: Waits): Error {

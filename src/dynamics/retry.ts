@@ -15,32 +15,38 @@ const BREATH = 200
 
 /** Sends once more where that can help and can do no harm, as far as `budget` goes. */
 export function retry(send: Send, budget: RetryBudget, watch: Watch): Send {
-  return async (request) => {
+  return (request) => {
     budget.sent()
-    let answer
-    let failure: Failure | undefined
-    let trouble
+    return send(request).then(
+      (answer) => answer.status < 500 ? answer : afterTrouble(request, answer),
+      (error) => afterFailure(request, error),
+    )
+  }
+
+  async function afterTrouble(request: Outbound, refusal: Answer): Promise<Answer> {
+    let looked
     try {
-      answer = await send(request)
-      if (answer.status < 500) return answer
-      ;({ answer, trouble } = await troubleIn(request, answer))
+      looked = await troubleIn(request, refusal)
     } catch (error) {
-      if (!(error instanceof Failure)) throw error
-      failure = error
-      trouble = troubleOf(error)
+      return afterFailure(request, error)
     }
-    if (trouble !== undefined && isRepeatable(request, trouble)) {
-      // One on a stale connection repeats no load: nobody has seen the request.
-      if (trouble === 'stale-connection' || budget.take()) {
-        watch({ kind: 'retry', trouble })
-        answer?.body.discard()
-        if (answer !== undefined) await pause(request.departure, BREATH * (0.5 + Math.random() / 2))
-        return send(request)
-      }
-      watch({ kind: 'retry-budget', trouble })
-    }
-    if (answer === undefined) throw failure!
-    return answer
+    const { answer, trouble } = looked
+    if (!mayRepeat(request, trouble)) return answer
+    answer.body.discard()
+    await pause(request.departure, BREATH * (0.5 + Math.random() / 2))
+    return send(request)
+  }
+
+  function afterFailure(request: Outbound, error: unknown): Promise<Answer> {
+    return error instanceof Failure && mayRepeat(request, troubleOf(error)) ? send(request) : Promise.reject(error)
+  }
+
+  function mayRepeat(request: Outbound, trouble: Trouble | undefined): boolean {
+    if (trouble === undefined || !isRepeatable(request, trouble)) return false
+    // One on a stale connection repeats no load: nobody has seen the request.
+    const may = trouble === 'stale-connection' || budget.take()
+    watch({ kind: may ? 'retry' : 'retry-budget', trouble })
+    return may
   }
 }
 

@@ -2,7 +2,10 @@ import type { Readable } from 'node:stream'
 
 import type { TextTransform } from '../odata/text-transform.ts'
 
-/** Sends one request and gives back what was answered; throws one of `errors.ts` when there is no answer. */
+/**
+ * Sends one request and gives back what was answered. When there is no answer the promise brings one of `errors.ts`;
+ * nothing is ever thrown at once.
+ */
 export type Send = (request: Outbound) => Promise<Answer>
 
 /** A request on its way to Dynamics. */

@@ -31,6 +31,11 @@ interface Refusal {
   readonly delay: number
 }
 
+/** Nothing was sent where a hold began just then. */
+function unlessHeld(error: unknown): undefined {
+  if (error !== HELD) throw error
+}
+
 /** A limit on requests at once is over as soon as some of them are; the others do not wait long for it. */
 const CONCURRENCY_HOLD = 1000
 
@@ -43,29 +48,37 @@ const CONCURRENCY_HOLD = 1000
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/api-limits
  */
 export function respectLimits(send: Send, { hold, maxRetryWait, queue, tooMany, answered, watch }: Patient): Send {
-  return async (request) => {
+  return (request) => {
+    if (hold.holds()) return patiently(request, undefined)
+    return send(request).then(
+      (answer) => answer.status === 429 ? patiently(request, answer) : took(request, answer),
+      (error) => error === HELD ? patiently(request, undefined) : Promise.reject(error),
+    )
+  }
+
+  function took({ departure }: Outbound, answer: Answer): Answer {
+    hold.taken(departure)
+    answered(answer)
+    return answer
+  }
+
+  /** Sends when nothing holds, and again after each 429, of which `first` may have come already. */
+  async function patiently(request: Outbound, first: Answer | undefined): Promise<Answer> {
+    const { departure } = request
     let waited = 0
     let attempts = 0
-    for (;;) {
-      while (hold.holds()) waited += await waitFor(request, waited)
-      let answer
-      try {
-        answer = await send(request)
-      } catch (error) {
-        if (error === HELD) continue
-        throw error
+    for (let next = first; ; next = undefined) {
+      let answer = next
+      while (answer === undefined) {
+        while (hold.holds()) waited += await waitFor(request, waited)
+        answer = await send(request).catch(unlessHeld)
       }
-      if (answer.status !== 429) {
-        hold.taken(request.departure)
-        answered(answer)
-        return answer
-      }
+      if (answer.status !== 429) return took(request, answer)
       const { refusal, limit, delay } = await read(request, answer, ++attempts)
       const wait = Math.max(delay, hold.remaining())
       const waits = isRepeatable(request) && mayWait(request, waited, wait)
       watch({ kind: 'limit', limit, wait, waits })
       if (!waits) return withHeader(refusal, 'retry-after', seconds(wait))
-      const { departure } = request
       waited += await measured(request, limit === 'concurrency' ? pause(departure, delay) : hold.wait(departure))
     }
   }

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 
 import { BodyTooLarge } from '../errors.ts'
-import { bytesOf, textOf, turned } from '../odata/text-transform.ts'
+import { bytesOf, textOf, turned, turnedWhole } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
-import type { Outbound, Send } from './send.ts'
+import type { Answer, Outbound, Send } from './send.ts'
 
 /**
  * Turns a body's links to the gateway into links to Dynamics: a kept body before anything is sent, so that one that
@@ -13,9 +13,13 @@ import type { Outbound, Send } from './send.ts'
  * @param limit in bytes, of what the caller sends; a body beyond it ends the request with BodyTooLarge
  */
 export function turnInward(send: Send, limit: number): Send {
-  return async (request) => {
-    const { body, transform, headers } = request
-    if (body === undefined) return send(request)
+  return (request) => {
+    if (request.body === undefined) return send(request)
+    return sendTurned(request, request.body)
+  }
+
+  async function sendTurned(request: Outbound, body: Buffer | Readable): Promise<Answer> {
+    const { transform, headers } = request
     if (Buffer.isBuffer(body)) {
       return send(transform === undefined ? request : { ...request, body: whole(body, transform()) })
     }
@@ -28,7 +32,7 @@ export function turnInward(send: Send, limit: number): Send {
 
 function whole(body: Buffer, transform: TextTransform): Buffer {
   const text = textOf(body)
-  const out = transform.push(text) + transform.end()
+  const out = turnedWhole(transform, text)
   return out === text ? body : bytesOf(out)
 }
 

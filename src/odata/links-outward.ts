@@ -43,6 +43,9 @@ export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): Tex
     end() {
       return turn(held, held.length)
     },
+    whole(text) {
+      return splice(text, text.length, linksIn(text, '', text.length, kind))
+    },
     skip(bytes) {
       const end = KEPT + decidingCharacters(kind.rule)
       if (held !== '' || bytes.length < end || kind.marks.some((mark) => holds(bytes, mark))) return false

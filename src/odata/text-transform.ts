@@ -10,8 +10,15 @@
 export interface TextTransform {
   push(text: string): string
   end(): string
+  /** As `push` and `end` of a body that is all there; spares the search for what might go on in a next piece. */
+  whole?(text: string): string
   /** Whether `bytes` go on as they are; if so they count as pushed. Spares a large body being made a text. */
   skip?(bytes: Buffer): boolean
+}
+
+/** What `transform`, which has met nothing yet, makes of a body that is all there. */
+export function turnedWhole(transform: TextTransform, text: string): string {
+  return transform.whole === undefined ? transform.push(text) + transform.end() : transform.whole(text)
 }
 
 /** `bytes`, `from` on, as text in Latin-1. */

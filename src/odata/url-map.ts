@@ -107,6 +107,8 @@ function lengthOfAny(bases: readonly string[], url: string): number {
 }
 
 function lengthOf(base: string, url: string): number {
+  // As nearly every URL is written.
+  if (url.startsWith(base) && isBorder(url, base.length)) return base.length
   const host = hostEnd(base)
   if (url.slice(0, host).toLowerCase() !== base.slice(0, host)) return 0
   const port = base.startsWith('https:') ? ':443' : ':80'
