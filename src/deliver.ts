@@ -4,7 +4,7 @@ import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 
 import type { AnswerBody, Sink } from './dynamics/send.ts'
-import { textOf, turned } from './odata/links.ts'
+import { textOf, turned, turnedWhole } from './odata/links.ts'
 import type { TextTransform } from './odata/links.ts'
 
 /** A content coding that can be undone. */
@@ -65,11 +65,11 @@ function atOnce(raw: ServerResponse, { status, headers, transform }: Delivery): 
   return {
     resume: undefined,
     write: (chunk) => {
-      text += transform === undefined ? textOf(chunk) : transform.push(textOf(chunk))
+      text += textOf(chunk)
       return true
     },
     end: () => {
-      if (transform !== undefined) text += transform.end()
+      if (transform !== undefined) text = turnedWhole(transform, text)
       raw.writeHead(status, framed(headers, String(text.length)))
       inOneWrite(raw, text)
     },
@@ -168,6 +168,8 @@ function decoderOf(coding: Coding): Transform {
 
 /** Ends the caller's connection so that nobody takes what was written for the whole. */
 export function reset(raw: ServerResponse): void {
+  // For the log: no status went out.
+  if (!raw.headersSent) raw.statusCode = 502
   const { socket } = raw
   // A Unix socket knows no reset.
   if (socket instanceof Socket && socket.remoteAddress !== undefined && !('encrypted' in socket)) {

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 
 import t from 'tap'
@@ -10,7 +10,7 @@ import { deliver } from '../src/deliver.ts'
 import { batchOutward } from '../src/odata/batch.ts'
 import { jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
 import { raw } from './raw.ts'
-import { outbound, way } from './dynamics/way.ts'
+import { outbound, sockets, way } from './dynamics/way.ts'
 
 async function listening(t: Test, handler: RequestListener): Promise<string> {
   const server: Server = createServer(handler)
@@ -55,6 +55,31 @@ t.test('resets the caller when a short answer breaks off between its pieces, and
 
   t.ok(reset)
   t.equal(text, '')
+})
+
+t.test('an answer without a length is whole when it is ended, and not when the connection is reset', async (t) => {
+  const part = '{"value":['
+  const send = async (end: (socket: Socket) => void): ReturnType<typeof raw> => {
+    const service = await sockets(t, (socket) => socket.once('data', () => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n${part}`)
+      setTimeout(() => end(socket), 100)
+    }))
+    const { send } = way(t, service)
+    const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
+      deliver(body, response, {
+        status, headers: [], contentLength: undefined, hasBody: true, coding: undefined, transform: undefined,
+      })
+    }))
+    return raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  }
+
+  const ended = await send((socket) => socket.end())
+  const broken = await send((socket) => socket.resetAndDestroy())
+
+  t.notOk(ended.reset)
+  t.match(ended.text, /\r\n0\r\n\r\n$/)
+  t.ok(broken.reset)
+  t.notMatch(broken.text, /\r\n0\r\n\r\n$/)
 })
 
 for (const [what, batch] of [

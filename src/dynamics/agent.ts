@@ -15,6 +15,8 @@ export interface OutboundAgent {
    * Whether the connection that a request is just put on was made for it; asked in that moment. Left out: not known.
    */
   readonly isNew?: () => boolean
+  /** Whether what ends just now ends because its connection was reset; asked in that moment. Left out: not known. */
+  readonly isReset?: () => boolean
   /** Ends idle connections at once, the others when their request is over. */
   readonly close: () => Promise<void>
   /** Ends all connections at once, and with them what is under way. */
@@ -46,12 +48,17 @@ export function createAgent({ connectTimeout, connections, environment = process
   const proxied: Tunnel[] = []
 
   let isNew = false
+  let isReset = false
   function connect(options: buildConnector.Options, callback: buildConnector.Callback): void {
-    // undici puts the first request on a new connection within the callback.
     connectThrough(options, (...outcome) => {
+      const [, socket] = outcome
+      // undici's own listener, between these two, takes a reset for the end of an answer that has no length.
+      socket?.on('error', () => { isReset = true })
+      // undici puts the first request on a new connection within the callback.
       isNew = true
       callback(...outcome)
       isNew = false
+      socket?.on('error', () => { isReset = false })
     })
   }
 
@@ -83,6 +90,7 @@ export function createAgent({ connectTimeout, connections, environment = process
     reads,
     writes,
     isNew: () => isNew,
+    isReset: () => isReset,
     async close() {
       await Promise.all([reads.close(), writes.close()])
       await Promise.all(proxied.map((one) => one.close()))

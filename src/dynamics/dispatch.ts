@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 
 import { DynamicsAnswerInvalid } from '../errors.ts'
 import type { OutboundAgent } from './agent.ts'
-import type { Answer, AnswerBody, Departure, Outbound, Send, Sink } from './send.ts'
+import type { Answer, AnswerBody, Departure, Outbound, Sink } from './send.ts'
 
 /** How long one request may wait for what, in milliseconds. */
 export interface Patience {
@@ -42,6 +42,9 @@ export interface Gate {
   readonly connected: () => void
 }
 
+/** Sends one request with what authorizes it. */
+export type AuthorizedSend = (request: Outbound, authorization: string) => Promise<Answer>
+
 /**
  * Puts a request on a connection of `reads` or `writes`, which are one dispatcher or two: a request that must
  * not be repeated goes where connections are young, so that it hardly ever meets one that Dynamics just closed.
@@ -49,9 +52,9 @@ export interface Gate {
  * @throws Failure when no answer came, and what `gate` keeps the request back for
  */
 export function dispatch(
-  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>, origin: string, patience: Patience, gate: Gate,
-): Send {
-  return (request) => new Promise((resolve, reject) => {
+  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew' | 'isReset'>, origin: string, patience: Patience, gate: Gate,
+): AuthorizedSend {
+  return (request, authorization) => new Promise((resolve, reject) => {
     const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
     const reason = request.departure.reason ?? gate.keepsBack(request.departure)
     if (reason !== undefined) return reject(reason)
@@ -59,7 +62,7 @@ export function dispatch(
       origin,
       path: request.path,
       method: request.method as Dispatcher.HttpMethod,
-      headers: request.headers as string[],
+      headers: [...request.headers, 'authorization', authorization],
       body: request.body ?? null,
       // A head that is due sooner is watched by a timer of its own, in `deadline`; this one is coarse.
       headersTimeout: patience.head,
@@ -78,7 +81,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   headers: Buffer[] = []
   complete = false
   waiting = 0
-  readonly #agent: Pick<OutboundAgent, 'isNew'>
+  readonly #agent: Pick<OutboundAgent, 'isNew' | 'isReset'>
   readonly #gate: Gate
   readonly #began = performance.now()
   #request: Outbound
@@ -97,7 +100,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   #whenOver: (() => void) | undefined
 
   constructor(
-    request: Outbound, agent: Pick<OutboundAgent, 'isNew'>, gate: Gate,
+    request: Outbound, agent: Pick<OutboundAgent, 'isNew' | 'isReset'>, gate: Gate,
     resolve: (answer: Answer) => void, reject: (error: Error) => void,
   ) {
     this.#request = request
@@ -149,6 +152,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   }
 
   onComplete(): void {
+    if (this.#agent.isReset?.() === true) return this.onError(new Error('the connection was reset'))
     this.complete = true
     this.#request.departure.onLeave = undefined
     this.#sink?.end()
