@@ -12,8 +12,9 @@ import { headersOutward, NOT_OUTWARD } from './headers.ts'
 import { announcesBody } from './inbound-body.ts'
 import { MalformedBatch, RefusedPart } from './odata/batch.ts'
 import type { BatchOperation } from './odata/batch.ts'
-import { addressForm, idQueryInward, pathInward, targetAddress } from './odata/links.ts'
-import type { TargetAddress, UrlMap } from './odata/links.ts'
+import { addressForm, idQueryInward, targetAddress } from './odata/links.ts'
+import type { AddressForm, UrlMap } from './odata/links.ts'
+import { tenth } from './observe/tenth.ts'
 import { inwardTransform, outwardTransform } from './rewriting.ts'
 
 export interface ProxyOptions {
@@ -77,7 +78,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const written = request.originalUrl.slice(mount.length)
     const mark = written.indexOf('?')
     const path = mark === -1 ? written : written.slice(0, mark)
-    const map = links(raw, addressForm(address, path))
+    const form = addressForm(address, path)
+    const map = links(raw, form)
     const query = mark === -1 ? '' : idQueryInward(map, written.slice(mark))
     const headers = outward(raw.rawHeaders)
     if (user !== undefined) {
@@ -95,11 +97,11 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       map,
       outbound: {
         method: raw.method!,
-        path: outwardPath(address, target, path) + query,
+        path: outwardPath(path, form) + query,
         headers,
         body: hasBody ? raw : undefined,
         bodyLength: length === undefined ? undefined : Number(length),
-        repeatable: repeatable(raw.method!, given['if-match']),
+        repeatable: repeatable(raw.method!, headers),
         fairnessKey: caller.name === 'anybody' ? user?.systemUserId ?? raw.socket.remoteAddress ?? '' : caller.name,
         deadline: deadline(given['prefer'], exchange.started),
         departure: exchange,
@@ -109,6 +111,13 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
           : undefined,
       },
     }
+  }
+
+  /** Where `path` goes: a path of the target's own stands as it is, all else is below the API root. */
+  function outwardPath(path: string, form: AddressForm): string {
+    if (path === '') return `${address.apiRoot}/`
+    const stands = form === 'long' || (target.url.product === 'dataverse' && BESIDE_THE_API.test(path))
+    return stands ? path : address.apiRoot + path
   }
 
   /** Hands the answer to the caller. */
@@ -155,18 +164,15 @@ function refusalOf(error: unknown): unknown {
 /** What links of Dataverse lead to beside the Web API: images, and how operations in the background fare. */
 const BESIDE_THE_API = /^\/(?:Image\/download\.aspx$|api\/backgroundoperation\/)/
 
-/** Where the path goes: what already is a path of the target's own stands as it is, all else is below the API root. */
-function outwardPath(address: TargetAddress, { url }: Target, path: string): string {
-  if (url.product === 'dataverse' && BESIDE_THE_API.test(path)) return path
-  return pathInward(address, path === '' ? '/' : path)
-}
+const IF_MATCH = /^if-match$/i
 
 /** A PATCH without If-Match creates the row when it is missing, so it is not the same the second time. */
-function repeatable(method: string, ifMatch: string | undefined): Outbound['repeatable'] {
+function repeatable(method: string, headers: readonly string[]): Outbound['repeatable'] {
   switch (method) {
     case 'GET': case 'HEAD': case 'OPTIONS': return 'read'
     case 'PUT': case 'DELETE': return 'idempotent'
-    default: return method === 'PATCH' && ifMatch !== undefined ? 'idempotent' : 'never'
+    case 'PATCH': return headers.some((text, index) => index % 2 === 0 && IF_MATCH.test(text)) ? 'idempotent' : 'never'
+    default: return 'never'
   }
 }
 
@@ -178,10 +184,4 @@ function deadline(prefer: string | string[] | undefined, started: number): numbe
 /** @see https://www.w3.org/TR/server-timing/ */
 function serverTiming({ token, user, wait, dynamics }: Spent): string {
   return `token;dur=${tenth(token)}, user;dur=${tenth(user)}, wait;dur=${tenth(wait)}, dynamics;dur=${tenth(dynamics)}`
-}
-
-/** Written with whole numbers: to find the shortest text of a fraction takes far longer. */
-function tenth(milliseconds: number): string {
-  const tenths = Math.round(milliseconds * 10)
-  return `${Math.trunc(tenths / 10)}.${tenths % 10}`
 }

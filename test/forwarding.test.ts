@@ -157,6 +157,22 @@ t.test('ends the outbound request when the caller leaves', async (t) => {
   t.equal(emulator.load.current, 0)
 })
 
+t.test('repeats a PATCH only where its If-Match went with it', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const { value: [{ contactid }] } = await (await fetch(`${url}/contacts?$top=1`)).json() as Contacts
+  const patch = async (connection: string): Promise<string> => {
+    emulator.faults.dataverse.push({ kind: 'deadlock' })
+    const head = `PATCH /contacts(${contactid}) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`
+    const { text } = await raw(
+      url, `${head}If-Match: *\r\nConnection: ${connection}\r\nContent-Length: 19\r\n\r\n{"firstname":"Ada"}`,
+    )
+    return text.slice(0, 12)
+  }
+
+  t.equal(await patch('close'), 'HTTP/1.1 204')
+  t.equal(await patch('close, if-match'), 'HTTP/1.1 500')
+})
+
 t.test('resets the caller when an answer breaks off', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({ kind: 'half' })
@@ -213,3 +229,5 @@ t.test('waits no longer than the caller says that it waits', async (t) => {
   t.match(await late.json(), { error: { code: 'GATEWAY_DYNAMICS_TOO_SLOW', message: /wait/ } })
   t.equal(patient.status, 200, 'no wait at all is none that can be meant')
 })
+
+interface Contacts { readonly value: readonly [{ readonly contactid: string }] }
