@@ -84,6 +84,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   readonly #agent: Pick<OutboundAgent, 'isNew' | 'isReset'>
   readonly #gate: Gate
   readonly #began = performance.now()
+  readonly #onLeave: (reason: Error) => void
   #request: Outbound
   #resolve: (answer: Answer) => void
   #reject: (error: Error) => void
@@ -108,7 +109,8 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     this.#gate = gate
     this.#resolve = resolve
     this.#reject = reject
-    request.departure.onLeave = (reason) => this.#leave(reason)
+    this.#onLeave = (reason) => this.#leave(reason)
+    request.departure.onLeave = this.#onLeave
   }
 
   get body(): AnswerBody {
@@ -154,13 +156,13 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   onComplete(): void {
     if (this.#agent.isReset?.() === true) return this.onError(new Error('the connection was reset'))
     this.complete = true
-    this.#request.departure.onLeave = undefined
+    this.#letOthersLeave()
     this.#sink?.end()
     this.#end()
   }
 
   onError(error: Error): void {
-    this.#request.departure.onLeave = undefined
+    this.#letOthersLeave()
     if (this.#answered) {
       this.#failure = error
       if (!this.#letGo) this.#sink?.fail(error)
@@ -169,6 +171,12 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
       this.#request.spent.dynamics += performance.now() - this.#began
       this.#reject(this.#request.departure.reason ?? new Failure(error, this.#abort !== undefined, this.#reused))
     }
+  }
+
+  /** Whoever holds the request now may be another: the rest of a refusal comes after it was sent again. */
+  #letOthersLeave(): void {
+    const { departure } = this.#request
+    if (departure.onLeave === this.#onLeave) departure.onLeave = undefined
   }
 
   first(): Buffer | undefined {

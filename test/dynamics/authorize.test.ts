@@ -3,7 +3,9 @@ import t from 'tap'
 
 import { CredentialRejected, TokenUnavailable } from '../../src/errors.ts'
 import { claimsOf } from '../../src/dynamics/authorize.ts'
-import { answerJson, fixedToken, outbound, pause, received, service, text, way } from './way.ts'
+import {
+  answerJson, fixedToken, outbound, pause, received, service, sockets, text, until, way,
+} from './way.ts'
 
 t.setTimeout(120_000)
 
@@ -132,4 +134,23 @@ t.test('reads a claims challenge, and nothing else', async (t) => {
   t.equal(claimsOf(`Bearer error="invalid_token", claims="${encoded}"`), undefined)
   t.equal(claimsOf('Bearer error="insufficient_claims"'), undefined)
   t.equal(claimsOf('Bearer error="insufficient_claims", claims="bm8ganNvbg=="'), undefined, 'no JSON')
+})
+
+t.test('the rest of a 401 that comes late does not keep its repetition from ending early', async (t) => {
+  let requests = 0
+  const origin = await sockets(t, (socket) => socket.on('data', () => {
+    if (requests++ > 0) return
+    socket.write('HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\n')
+    setTimeout(() => socket.write('late'), 40)
+  }))
+  const { send, state } = way(t, origin, {}, fixedToken('one', 'two'))
+  const request = outbound()
+  const answering = send(request).catch((error: Error) => error.message)
+
+  await until(() => requests === 2)
+  await pause(100)
+  request.departure.leave(new Error('left'))
+
+  t.equal(await Promise.race([answering, pause(2000)]), 'left')
+  t.equal(state().running, 0)
 })
