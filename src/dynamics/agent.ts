@@ -52,13 +52,16 @@ export function createAgent({ connectTimeout, connections, environment = process
   function connect(options: buildConnector.Options, callback: buildConnector.Callback): void {
     connectThrough(options, (...outcome) => {
       const [, socket] = outcome
-      // undici's own listener, between these two, takes a reset for the end of an answer that has no length.
+      // undici's own listeners, between these, take a reset for the end of an answer that has no length.
       socket?.on('error', () => { isReset = true })
+      // What is read in one go with the last bytes comes as an end; then there is no other side any more.
+      socket?.on('end', () => { isReset = socket.remoteAddress === undefined })
       // undici puts the first request on a new connection within the callback.
       isNew = true
       callback(...outcome)
       isNew = false
       socket?.on('error', () => { isReset = false })
+      socket?.on('end', () => { isReset = false })
     })
   }
 

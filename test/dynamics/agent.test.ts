@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer as createHttpsServer } from 'node:https'
 import { createServer as createSocketServer, connect as connectSocket } from 'node:net'
@@ -9,7 +10,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { createAgent } from '../../src/dynamics/agent.ts'
-import { listening, service } from './way.ts'
+import { listening, outbound, pause, service, way } from './way.ts'
 
 t.setTimeout(120_000)
 
@@ -156,4 +157,26 @@ t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
     await agent.destroy()
   }
   t.equal(connections, 1)
+})
+
+t.test('a reset that is read in one go with the last bytes is no end of an answer without a length', async (t) => {
+  // Another process, which answers and resets while this one is busy.
+  const dynamics = spawn(process.execPath, ['--input-type=module', '--eval', `
+    import { createServer } from 'node:net'
+    const server = createServer((socket) => socket.on('error', () => {}).once('data', () => setTimeout(() => {
+      socket.write('HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\n\\r\\n{"value":[')
+      setTimeout(() => socket.resetAndDestroy(), 10)
+    }, 20)))
+    server.listen(0, '127.0.0.1', () => process.stdout.write(String(server.address().port)))
+  `], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => dynamics.kill())
+  const [port] = await once(dynamics.stdout, 'data') as [Buffer]
+  const { send } = way(t, `http://127.0.0.1:${String(port)}`)
+
+  for (let count = 0; count < 5; count++) {
+    const answering = send(outbound())
+    await pause(8)
+    for (const end = performance.now() + 60; performance.now() < end;);
+    await t.rejects(answering.then(({ body }) => body.whole(1000)))
+  }
 })
