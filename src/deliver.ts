@@ -23,6 +23,8 @@ export interface Delivery {
   readonly coding: Coding | undefined
   /** Turns links outward. */
   readonly transform: TextTransform | undefined
+  /** Is told that the body cannot be turned, while nothing has gone out yet. */
+  readonly refuse: (cause: unknown) => void
 }
 
 /**
@@ -60,7 +62,7 @@ function ignoring(raw: ServerResponse): Sink {
 const SOON_WHOLE = 64 * 1024
 
 /** For a body that has arrived: one write. */
-function atOnce(raw: ServerResponse, { status, headers, transform }: Delivery): Sink {
+function atOnce(raw: ServerResponse, { status, headers, transform, refuse }: Delivery): Sink {
   let text = ''
   return {
     resume: undefined,
@@ -69,7 +71,11 @@ function atOnce(raw: ServerResponse, { status, headers, transform }: Delivery): 
       return true
     },
     end: () => {
-      if (transform !== undefined) text = turnedWhole(transform, text)
+      try {
+        if (transform !== undefined) text = turnedWhole(transform, text)
+      } catch (cause) {
+        return refuse(cause)
+      }
       raw.writeHead(status, framed(headers, String(text.length)))
       inOneWrite(raw, text)
     },

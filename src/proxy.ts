@@ -64,9 +64,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         try {
           pass(answer, request, reply, outbound, map)
         } catch (cause) {
-          // A `$batch` answer that cannot be read, or a header that may not be written: nothing has gone out yet.
+          // A head that may not be passed on: nothing has gone out yet.
           answer.body.discard()
-          void reply.send(new DynamicsAnswerInvalid({ cause }))
+          refuse(reply, cause)
         }
       }, (error: unknown) => void reply.send(refusalOf(error)))
     },
@@ -148,10 +148,16 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
       coding,
       transform,
+      refuse: (cause) => refuse(reply, cause),
     })
     const { spent } = exchange
     exchange.own = performance.now() - exchange.started - spent.token - spent.user - spent.wait - spent.dynamics
   }
+}
+
+/** Answers for an answer that cannot be passed on. */
+function refuse(reply: FastifyReply, cause: unknown): void {
+  void reply.send(new DynamicsAnswerInvalid({ cause: cause as Error }))
 }
 
 /** A `$batch` that cannot be passed on is the caller's to mend. */

@@ -12,6 +12,11 @@ import { jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
 import { raw } from './raw.ts'
 import { outbound, sockets, way } from './dynamics/way.ts'
 
+/** For what can be turned. */
+function refuse(cause: unknown): never {
+  throw cause
+}
+
 async function listening(t: Test, handler: RequestListener): Promise<string> {
   const server: Server = createServer(handler)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -32,6 +37,7 @@ async function callerOf(t: Test, breaksOff: boolean): Promise<{ readonly url: st
   const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
     deliver(body, response, {
       status, headers: [], contentLength: '12', hasBody: true, coding: undefined, transform: jsonLinksOutward(map),
+      refuse,
     })
   }))
   return { url, service }
@@ -68,6 +74,7 @@ t.test('an answer without a length is whole when it is ended, and not when the c
     const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
       deliver(body, response, {
         status, headers: [], contentLength: undefined, hasBody: true, coding: undefined, transform: undefined,
+        refuse,
       })
     }))
     return raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
@@ -93,7 +100,7 @@ for (const [what, batch] of [
     const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
       const transform = batchOutward(map, 'multipart/mixed; boundary=x')
       deliver(body, response, {
-        status, headers: [], contentLength: undefined, hasBody: true, coding: 'gzip', transform,
+        status, headers: [], contentLength: undefined, hasBody: true, coding: 'gzip', transform, refuse,
       })
     }))
 
@@ -102,6 +109,30 @@ for (const [what, batch] of [
     t.ok(reset)
   })
 }
+
+t.test('refuses a short batch that cannot be read, in however many pieces it comes', async (t) => {
+  const batch = '--x\r\nno header\r\n\r\n--x--\r\n'
+  for (const pause of [0, 50]) {
+    const service = await listening(t, (_request, response) => {
+      response.writeHead(200, { 'content-length': batch.length }).write(batch.slice(0, 20))
+      setTimeout(() => response.end(batch.slice(20)), pause)
+    })
+    const { send } = way(t, service)
+    const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
+    const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
+      deliver(body, response, {
+        status, headers: [], contentLength: String(batch.length), hasBody: true, coding: undefined,
+        transform: batchOutward(map, 'multipart/mixed; boundary=x'),
+        refuse: (cause) => response.writeHead(502).end((cause as Error).message),
+      })
+    }))
+
+    const answer = await fetch(url)
+
+    t.equal(answer.status, 502)
+    t.match(await answer.text(), /head in the batch/)
+  }
+})
 
 t.test('an empty body that is said to be gzip is an empty body', async (t) => {
   const service = await listening(t, (_request, response) => {
@@ -112,6 +143,7 @@ t.test('an empty body that is said to be gzip is an empty body', async (t) => {
   const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
     deliver(body, response, {
       status, headers: [], contentLength: '0', hasBody: true, coding: 'gzip', transform: jsonLinksOutward(map),
+      refuse,
     })
   }))
 
