@@ -179,13 +179,22 @@ t.test('a Dynamics that is gone: refused at once after a while, and well again w
 t.test('a caller that leaves takes its request with it, in the queue and at Dynamics', async (t) => {
   const { emulator, url } = await underTraffic(t, { MAX_CONCURRENCY: '2' })
   emulator.faults.dataverse.always({ kind: 'hang' })
-  const leaving = new AbortController()
+  const leaving = { first: new AbortController(), waiting: new AbortController() }
+  const ask = (count: number, { signal }: AbortController): Promise<unknown> =>
+    Promise.all(Array.from({ length: count }, () => fetch(`${url}/WhoAmI`, { signal }).catch(() => undefined)))
 
-  const requests = Array.from({ length: 10 }, () =>
-    fetch(`${url}/WhoAmI`, { signal: leaving.signal }).catch(() => undefined))
+  const atDynamics = ask(2, leaving.first)
   while (emulator.load.current < 2) await pause(10)
-  leaving.abort()
-  await Promise.all(requests)
+  const inQueue = ask(8, leaving.waiting)
+  while (!(await (await fetch(`${url}/-/metrics`)).text()).includes('gateway_requests_waiting{target="dynamics"} 8')) {
+    await pause(10)
+  }
+  // These first: whose place becomes free before the gateway sees the next one leave is sent, and rightly so.
+  leaving.waiting.abort()
+  await inQueue
+  await pause(50)
+  leaving.first.abort()
+  await atDynamics
   emulator.faults.clear()
   const began = performance.now()
   while (emulator.load.current > 0 && performance.now() - began < 5000) await pause(10)
