@@ -1,6 +1,5 @@
 import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
 import { type Edit, splice } from './splice.ts'
-import { ESCAPED_SLASHES } from './target-address.ts'
 import { textOf, type TextTransform } from './text-transform.ts'
 import type { UrlMap, UrlRule } from './url-map.ts'
 
@@ -24,7 +23,6 @@ export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): Tex
   const kind = {
     rule: map.outward,
     marks: map.target.marks,
-    initial: map.target.marks[0]!.charCodeAt(SLASHES.length),
     names: options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS,
   }
   let before = ''
@@ -63,13 +61,9 @@ export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): Tex
 interface Kind {
   readonly rule: UrlRule
   readonly marks: readonly string[]
-  /** Of the target's host, small. */
-  readonly initial: number
   readonly names: ReadonlySet<string>
 }
 
-const SLASHES = '//'
-const BEGINNINGS = [SLASHES, ESCAPED_SLASHES]
 const QUOTE = 0x22
 const COLON = 0x3a
 const AT = 0x40
@@ -86,12 +80,12 @@ const LONGEST_NAME = '@odata.associationLink'.length
 const LOOK_BACK = 256
 const KEPT = LOOK_BACK + LONGEST_NAME + 8
 
-function linksIn(text: string, before: string, end: number, { rule, initial, names }: Kind): readonly Edit[] {
+function linksIn(text: string, before: string, end: number, { rule, marks, names }: Kind): readonly Edit[] {
   const edits: Edit[] = []
-  for (const slashes of BEGINNINGS) {
+  for (const mark of marks) {
     const sorted = edits.length
-    for (let at = text.indexOf(slashes); at !== -1 && at < end; at = text.indexOf(slashes, at + 2)) {
-      if (text.charCodeAt(at - 1) !== COLON || small(text.charCodeAt(at + slashes.length)) !== initial) continue
+    for (let at = text.indexOf(mark); at !== -1 && at < end; at = text.indexOf(mark, at + 2)) {
+      if (text.charCodeAt(at - 1) !== COLON) continue
       // `"https:` or `"http:`
       const quote = text.charCodeAt(at - 7) === QUOTE ? at - 7 : at - 6
       if (text.charCodeAt(quote) !== QUOTE || !isLink(text, before, quote, names)) continue
@@ -101,11 +95,6 @@ function linksIn(text: string, before: string, end: number, { rule, initial, nam
     if (sorted > 0 && edits.length > sorted) edits.sort((one, other) => one.from - other.from)
   }
   return edits
-}
-
-/** Of a letter's code, that of the small one; digits stay what they are. */
-function small(code: number): number {
-  return code | 0x20
 }
 
 /** The last letter first: of a capital there is often none, and one byte is found many times faster than three. */

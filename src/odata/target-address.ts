@@ -2,10 +2,7 @@
 export interface TargetAddress {
   /** Its origins in lower case, without a default port; the first is the one that is called. */
   readonly origins: readonly string[]
-  /**
-   * What stands in each of its URLs in a body, and in few others: `//c`, the initial small; `//C`; or two slashes that
-   * are escaped.
-   */
+  /** What stands in each of its URLs in a body, and in few others: `//c`, `//C`, or two slashes that are escaped. */
   readonly marks: readonly string[]
   /** Path at which the service begins, without a slash at its end: `/api/data/v9.2`. */
   readonly apiRoot: string
@@ -44,7 +41,7 @@ export function targetAddress(apiUrl: string): TargetAddress {
 }
 
 /** As PHP and some .NET serializers write a double slash. */
-export const ESCAPED_SLASHES = '\\/\\/'
+const ESCAPED_SLASHES = '\\/\\/'
 
 /** The path at the target that `path`, raw and below the gateway's base, stands for. */
 export function pathInward(target: TargetAddress, path: string): string {
