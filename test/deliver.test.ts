@@ -10,7 +10,7 @@ import { deliver } from '../src/deliver.ts'
 import { batchOutward } from '../src/odata/batch.ts'
 import { jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
 import { raw } from './raw.ts'
-import { outbound, sockets, way } from './dynamics/way.ts'
+import { outbound, sockets, until, way } from './dynamics/way.ts'
 
 /** For what can be turned. */
 function refuse(cause: unknown): never {
@@ -25,7 +25,10 @@ async function listening(t: Test, handler: RequestListener): Promise<string> {
 }
 
 /** A service whose answer comes in two pieces, with a pause between them, or breaks off after the first. */
-async function callerOf(t: Test, breaksOff: boolean): Promise<{ readonly url: string, readonly service: string }> {
+async function callerOf(
+  t: Test, breaksOff: boolean,
+): Promise<{ readonly url: string, readonly status: () => number }> {
+  let status = 0
   const service: string = await listening(t, (_request, response) => {
     const [first, second] = [`{"@odata.context":"${service}/api/data/v9.2/$metadata#x",`, '"value":[]}']
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': first!.length + second!.length })
@@ -34,13 +37,14 @@ async function callerOf(t: Test, breaksOff: boolean): Promise<{ readonly url: st
   })
   const { send } = way(t, service)
   const map = urlMap(targetAddress(`${service}/api/data/v9.2`), { base: 'http://gateway.example:8080', form: 'short' })
-  const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
-    deliver(body, response, {
-      status, headers: [], contentLength: '12', hasBody: true, coding: undefined, transform: jsonLinksOutward(map),
-      refuse,
+  const url = await listening(t, (_request, response) => void send(outbound()).then((answer) => {
+    response.on('close', () => { status = response.statusCode })
+    deliver(answer.body, response, {
+      status: answer.status, headers: [], contentLength: '12', hasBody: true, coding: undefined,
+      transform: jsonLinksOutward(map), refuse,
     })
   }))
-  return { url, service }
+  return { url, status: () => status }
 }
 
 t.test('hands on a short answer that comes in pieces as one, with the length that it has with its links turned', async (t) => {
@@ -55,12 +59,14 @@ t.test('hands on a short answer that comes in pieces as one, with the length tha
 })
 
 t.test('resets the caller when a short answer breaks off between its pieces, and hands on nothing of it', async (t) => {
-  const { url } = await callerOf(t, true)
+  const { url, status } = await callerOf(t, true)
 
   const { text, reset } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
 
   t.ok(reset)
   t.equal(text, '')
+  await until(() => status() !== 0)
+  t.equal(status(), 502, 'for the log')
 })
 
 t.test('an answer without a length is whole when it is ended, and not when the connection is reset', async (t) => {

@@ -15,20 +15,16 @@ function host(
   if (settings.publicUrl !== undefined) allowed.add(new URL(settings.publicUrl).hostname)
   // No browser can open a Unix socket, and clients write any name for it, or none.
   const unixSocket = settings.host.startsWith('unix:')
-  /** What was last found to be a name of the gateway's own, however a connection came in. */
-  let lastOwn: string | undefined
   app.addHook('onRequest', (request, _reply, done) => {
     if (unixSocket) return done()
     const written = request.head.host
     if (written === undefined && settings.hostless === true) return done()
-    // Callers write one and the same.
-    if (written !== undefined && written === lastOwn) return done()
     const called = written === undefined ? undefined : readHost(written)
     if (called === undefined) return done(new BadRequest(NO_HOST))
     const { name, port } = called
-    if (isLocalName(name) || allowed.has(name) || allowed.has(`${name}:${port}`)) lastOwn = written
-    else if (!isAddress(name, request.raw.socket.localAddress)) return done(new HostNotAllowed())
-    done()
+    const own = isLocalName(name) || allowed.has(name) || allowed.has(`${name}:${port}`)
+      || isAddress(name, request.raw.socket.localAddress)
+    done(own ? undefined : new HostNotAllowed())
   })
   registered()
 }

@@ -1,4 +1,7 @@
-/** Milliseconds with one decimal, of whole numbers: to find the shortest text of a fraction takes far longer. */
+/**
+ * Milliseconds, none below zero, with one decimal. Of whole numbers, because to find the shortest text of a fraction
+ * takes far longer.
+ */
 export function tenth(milliseconds: number): string {
   const tenths = Math.round(milliseconds * 10)
   return `${Math.trunc(tenths / 10)}.${tenths % 10}`
