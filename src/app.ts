@@ -152,13 +152,12 @@ export async function createGateway(
  * limits meet the paths of Dynamics; bodies are never parsed.
  */
 function serverOptions(attach: Surroundings['attach'], prefixes: readonly string[]): FastifyServerOptions {
-  const single = prefixes.length === 1 && prefixes[0] === ''
   return {
     logger: false,
     return503OnClosing: false,
     exposeHeadRoutes: false,
     genReqId: () => '',
-    rewriteUrl: ({ url = '/' }) => url.startsWith('/-/') ? url : single ? '/' : routeOf(url, prefixes),
+    rewriteUrl: ({ url = '/' }) => url.startsWith('/-/') ? url : routeOf(url, prefixes),
     serverFactory: attach,
     // The server answers what is no request by itself.
     clientErrorHandler: () => undefined,

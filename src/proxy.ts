@@ -12,8 +12,8 @@ import { headersOutward, NOT_OUTWARD } from './headers.ts'
 import { announcesBody } from './inbound-body.ts'
 import { MalformedBatch, RefusedPart } from './odata/batch.ts'
 import type { BatchOperation } from './odata/batch.ts'
-import { addressForm, idQueryInward, targetAddress } from './odata/links.ts'
-import type { AddressForm, UrlMap } from './odata/links.ts'
+import { addressForm, idQueryInward, pathInward, targetAddress } from './odata/links.ts'
+import type { UrlMap } from './odata/links.ts'
 import { tenth } from './observe/tenth.ts'
 import { inwardTransform, outwardTransform } from './rewriting.ts'
 
@@ -78,8 +78,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const written = request.originalUrl.slice(mount.length)
     const mark = written.indexOf('?')
     const path = mark === -1 ? written : written.slice(0, mark)
-    const form = addressForm(address, path)
-    const map = links(raw, form)
+    const map = links(raw, addressForm(address, path))
     const query = mark === -1 ? '' : idQueryInward(map, written.slice(mark))
     const headers = outward(raw.rawHeaders)
     if (user !== undefined) {
@@ -97,7 +96,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       map,
       outbound: {
         method: raw.method!,
-        path: outwardPath(path, form) + query,
+        path: outwardPath(path) + query,
         headers,
         body: hasBody ? raw : undefined,
         bodyLength: length === undefined ? undefined : Number(length),
@@ -114,10 +113,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   }
 
   /** Where `path` goes: a path of the target's own stands as it is, all else is below the API root. */
-  function outwardPath(path: string, form: AddressForm): string {
-    if (path === '') return `${address.apiRoot}/`
-    const stands = form === 'long' || (target.url.product === 'dataverse' && BESIDE_THE_API.test(path))
-    return stands ? path : address.apiRoot + path
+  function outwardPath(path: string): string {
+    if (target.url.product === 'dataverse' && BESIDE_THE_API.test(path)) return path
+    return pathInward(address, path === '' ? '/' : path)
   }
 
   /** Hands the answer to the caller. */

@@ -25,7 +25,6 @@ export function userEmail(rawHeaders: readonly string[], name: string): string |
 }
 
 function address(value: string, name: string): string {
-  if (PLAIN.test(value)) return value
   // Node reads header bytes as latin1; an address beyond ASCII was sent as UTF-8.
   const ascii = /^[\x20-\x7e]*$/.test(value)
   const text = ascii ? value.trim() : utf8(value, name).trim()
@@ -44,8 +43,6 @@ function utf8(value: string, name: string): string {
   }
 }
 
-/** Most addresses. */
-const PLAIN = /^[\w.+-]{1,48}@[\w.-]{1,48}$/
 const ADDRESS = /^[^\s@<>()"\\]+@[^\s@<>()"\\]+$/
 
 /** Made when it is needed: Unicode's classes take 20 ms. */
