@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache'
 
 import { urlMap } from './odata/links.ts'
 import type { AddressForm, TargetAddress, UrlMap } from './odata/links.ts'
+import { isLoopbackHost, LOOPBACK_HOSTS } from './odata/loopback.ts'
 
 interface Options {
   readonly address: TargetAddress
@@ -50,11 +51,9 @@ export function linksFor(
  */
 function spellings(base: string): string[] {
   const [, host = '', port = ''] = /^https?:\/\/(.*?)(:\d+)?$/.exec(base)!
-  const hosts = LOOPBACK.includes(host.toLowerCase()) ? LOOPBACK : [host]
-  return hosts.flatMap((name) => [`http://${name}${port}`, `https://${name}${port}`])
+  const hosts = isLoopbackHost(host) ? new Set([host, ...LOOPBACK_HOSTS]) : [host]
+  return [...hosts].flatMap((name) => [`http://${name}${port}`, `https://${name}${port}`])
 }
-
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 /** What the nearest proxy said, where several are in a row. */
 function last(value: string | string[] | undefined): string | undefined {

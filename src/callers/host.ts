@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 
 import type { Settings } from '../config.ts'
 import { BadRequest, HostNotAllowed } from '../errors.ts'
+import { isLoopbackHost } from '../odata/loopback.ts'
 
 /**
  * Turns away requests that call the gateway by a name that is not its own: a page on the Internet
@@ -47,14 +48,12 @@ export function readHost(written: string): { readonly name: string, readonly por
 
 /** Whether `name` is a loopback address in its plain form, or a name that public DNS cannot hold. */
 export function isLocalName(name: string): boolean {
-  if (name === '[::1]') return true
+  if (isLoopbackHost(name)) return true
   // Browsers read a name that ends in a number, even a hexadecimal one, as an address.
-  if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/.test(name)) return LOOPBACK.test(name)
+  if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/.test(name)) return false
   if (/^[a-z0-9_-]+$/.test(name)) return true
   return /^(?:[a-z0-9_-]+\.)+(?:localhost|local|internal|svc|cluster\.local|home\.arpa)\.?$/.test(name)
 }
-
-const LOOPBACK = /^127(?:\.(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])){3}$/
 
 /** Whether `name`, as a Host header has it, is the address that the connection came in on. */
 export function isAddress(name: string, localAddress: string | undefined): boolean {

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '../odata/loopback.ts'
 import { parseRule } from './rule.ts'
 import { Fault, group } from './setting.ts'
 import type { Group, Many, Members, Read } from './setting.ts'
@@ -118,7 +119,7 @@ export type Policy = Read<typeof anybody>
 function secureUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const secure = url?.protocol === 'https:'
-    || (url?.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname))
+    || (url?.protocol === 'http:' && isLoopbackHost(url.hostname))
   if (!secure) {
     throw new Fault('is no https:// address: write a URL such as https://login.microsoftonline.com/<tenant id>/v2.0.')
   }

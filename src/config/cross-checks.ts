@@ -1,4 +1,5 @@
 import type { Settings } from '../config.ts'
+import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks } from './caller-checks.ts'
 
 /** Faults that no setting has by itself, but two of them have together. */
@@ -46,5 +47,5 @@ export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>
 
 /** Whether only this machine can reach what listens at `host`. */
 function isLocal(host: string): boolean {
-  return /^(unix:.*|localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/i.test(host)
+  return host.startsWith('unix:') || isLoopbackHost(host) || isLoopbackAddress(host)
 }

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '../odata/loopback.ts'
 import { Fault } from './setting.ts'
 
 /** What the address of an environment tells: where the API is, and which product answers there. */
@@ -16,7 +17,6 @@ export interface Environment {
 }
 
 const WRITE = 'write the environment\'s URL, such as https://contoso.crm4.dynamics.com'
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 /** Hosts of Microsoft's clouds, where the API root is known, and which take tokens for themselves only. */
 export const ONLINE = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\.(com|cn|us|de)$/
 const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
@@ -34,7 +34,7 @@ export function environmentUrl(written: string): Environment {
   const url = parse(written)
   refuseOtherSites(url.hostname)
   if (url.username !== '' || url.password !== '') throw new Fault(`holds a user name or password: ${WRITE}.`)
-  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
     throw new Fault('begins with http://, which would send the access token unprotected: write https://.')
   }
   const product = productOf(url)
@@ -62,7 +62,7 @@ function parse(written: string): URL {
   // Two addresses with a comma between them are a URL to the URL standard.
   if (/[^a-z0-9._[\]:-]/.test(url.hostname)) throw new Fault(`is not a URL: ${WRITE}.`)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Fault(`does not begin with https://: ${WRITE}.`)
-  if (!url.hostname.includes('.') && !LOOPBACK.test(url.hostname)) {
+  if (!url.hostname.includes('.') && !isLoopbackHost(url.hostname)) {
     throw new Fault(`holds no whole host name: ${WRITE}.`)
   }
   return url
