@@ -4,6 +4,7 @@ import { BadRequest, InternalFault } from './errors.ts'
 import { CallerLeft } from './exchange.ts'
 import { drain } from './inbound-body.ts'
 import type { RetryLater } from './errors.ts'
+import { ALLOW } from './odata/methods.ts'
 
 /** An error as the caller sees it. */
 type Answerable = Error & RetryLater & { readonly code?: string, readonly statusCode?: number }
@@ -29,7 +30,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   })
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
   if (status === 401) reply.header('www-authenticate', 'Bearer')
-  if (status === 405) reply.header('allow', 'GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS')
+  if (status === 405) reply.header('allow', ALLOW)
   // Who waits to be told to go on has sent nothing yet, and may or may not send it now.
   if (raw.headers.expect !== undefined) reply.header('connection', 'close')
   drain(raw)

@@ -19,6 +19,7 @@ import type { OutboundAgent } from './dynamics/agent.ts'
 import { connectEnvironment, prefixOf } from './environment.ts'
 import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
 import { beginExchange } from './exchange.ts'
+import { METHODS } from './odata/methods.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
 import type { AuditLog } from './observe/audit-log.ts'
 import { health } from './observe/health.ts'
@@ -27,7 +28,7 @@ import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { refusalsExplained } from './observe/refusals.ts'
 import { statusPage } from './observe/status-page.ts'
-import { METHODS, proxy } from './proxy.ts'
+import { proxy } from './proxy.ts'
 
 /** What the gateway needs from the process around it. */
 export interface Surroundings {

@@ -1,5 +1,7 @@
 import createError from '@fastify/error'
 
+import { ALLOW } from './odata/methods.ts'
+
 // Every error the gateway itself answers with. A code is interface: never renamed, never reused.
 // Texts hold no address, token, secret or anything that came from one; the cause is for the log.
 
@@ -97,7 +99,7 @@ export const NotFound = createError('GATEWAY_NOT_FOUND', 'The gateway has nothin
 /** A method that the Web API does not have. */
 export const MethodNotAllowed = createError(
   'GATEWAY_METHOD_NOT_ALLOWED',
-  'This method is not part of the Web API. Use GET, HEAD, POST, PATCH, PUT, DELETE or OPTIONS.',
+  `This method is not part of the Web API. Use one of ${ALLOW}.`,
   405,
 )
 

@@ -12,8 +12,10 @@ import { headersOutward, NOT_OUTWARD } from './headers.ts'
 import { announcesBody } from './inbound-body.ts'
 import { MalformedBatch, RefusedPart } from './odata/batch.ts'
 import type { BatchOperation } from './odata/batch.ts'
+import { isGuid } from './odata/guid.ts'
 import { addressForm, idQueryInward, pathInward, targetAddress } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
+import { isRead, METHODS } from './odata/methods.ts'
 import { tenth } from './observe/tenth.ts'
 import { inwardTransform, outwardTransform } from './rewriting.ts'
 
@@ -33,13 +35,8 @@ export interface ProxyOptions {
   readonly judge: (request: FastifyRequest, operation: BatchOperation) => void
 }
 
-/** Methods of the Web API. */
-export const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']
-
 /** Seconds that a caller says it waits: `Prefer: wait=5`. */
 const WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
-
-const GUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** Passes every request below a prefix to one target, and its answer back. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
@@ -52,7 +49,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   await app.register(httpProxy, {
     // What stands here is never called, and is harmless if it were.
     upstream: 'http://gateway.invalid',
-    httpMethods: METHODS,
+    httpMethods: [...METHODS],
     routes: ['/'],
     // Sends by itself, ahead of the handler of http-proxy: that would parse the address three times, to find out
     // whether it leads out of the target, which the door has done byte for byte. `next` is never called.
@@ -86,7 +83,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       headers.push(name, id)
     }
     const { headers: given } = raw
-    if (given['x-ms-client-request-id'] === undefined && GUID.test(exchange.id)) {
+    if (given['x-ms-client-request-id'] === undefined && isGuid(exchange.id)) {
       headers.push('x-ms-client-request-id', exchange.id)
     }
     const length = given['content-length']
@@ -172,8 +169,8 @@ const IF_MATCH = /^if-match$/i
 
 /** A PATCH without If-Match creates the row when it is missing, so it is not the same the second time. */
 function repeatable(method: string, headers: readonly string[]): Outbound['repeatable'] {
+  if (isRead(method)) return 'read'
   switch (method) {
-    case 'GET': case 'HEAD': case 'OPTIONS': return 'read'
     case 'PUT': case 'DELETE': return 'idempotent'
     case 'PATCH': return headers.some((text, index) => index % 2 === 0 && IF_MATCH.test(text)) ? 'idempotent' : 'never'
     default: return 'never'

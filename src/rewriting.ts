@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { BadBatch } from './errors.ts'
 import { batchInward, batchOutward } from './odata/batch.ts'
 import type { BatchOptions } from './odata/batch.ts'
+import { isBatch } from './odata/batch-path.ts'
 import { isJson } from './odata/content-type.ts'
 import { jsonLinksInward, jsonLinksOutward } from './odata/links.ts'
 import type { TextTransform, UrlMap } from './odata/links.ts'
@@ -20,7 +21,7 @@ interface AnswerFacts {
 }
 
 /** A file or a part of one, whatever its content type: `…/sample_file/$value`. */
-const FILE = /\/\$value(?:$|\?)/
+const FILE = /^[^?]*\/\$value(?:$|\?)/
 
 /**
  * What turns the links of an answer's body outward, or `undefined` where it must not be touched: files, parts of
@@ -33,7 +34,7 @@ export function outwardTransform(
     return undefined
   }
   if (FILE.test(path)) return undefined
-  if (BATCH.test(path)) return batchOutward(map, contentType)
+  if (isBatch(path)) return batchOutward(map, contentType)
   return isJson(contentType)
     ? jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true })
     : undefined
@@ -50,12 +51,9 @@ export function inwardTransform(
 ): (() => TextTransform) | undefined {
   const contentType = headers['content-type'] ?? ''
   const encoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity'
-  if (BATCH.test(path)) {
+  if (isBatch(path)) {
     if (encoded) throw new BadBatch('send it without Content-Encoding.')
     return () => batchInward(map, contentType, batch)
   }
   return isJson(contentType) && !encoded ? () => jsonLinksInward(map) : undefined
 }
-
-/** The address of a `$batch`, as Dynamics may read it. */
-const BATCH = /\/(?:\$|%24)batch\/?(?:$|\?)/i

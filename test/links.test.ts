@@ -2,7 +2,9 @@ import t from 'tap'
 
 import { accountId, contactId } from '../src/emulator/emulator.ts'
 import { gatewayFor } from './gateway-for.ts'
+import { gatewayBeforeRawDynamics } from './raw-dynamics.ts'
 import { raw } from './raw.ts'
+import { get, rawRequest } from './raw-http.ts'
 
 const context = async (response: Response): Promise<string> => (await response.json() as {
   '@odata.context': string,
@@ -137,6 +139,15 @@ t.test('leaves files alone, whatever is in them', async (t) => {
   })
 
   t.equal(await (await fetch(`${file}/$value`)).text(), content)
+})
+
+t.test('turns the links of an answer whose query only looks like the address of a file or a batch', async (t) => {
+  const link = Buffer.from('{"@odata.nextLink":"https://contoso.crm4.dynamics.com/api/data/v9.2/accounts?a"}')
+  const { port } = await gatewayBeforeRawDynamics(t, (settings) => settings, () => link)
+
+  for (const query of ['x=/$value', '$filter=name%20eq%20%27/$value', 'x=/$batch', 'x=/$batch/?']) {
+    t.match((await rawRequest({ port }, get(`/accounts?${query}`))).body, /"http:\/\/localhost\/accounts\?a"/, query)
+  }
 })
 
 t.test('knows itself in what callers write by each name they use, PUBLIC_URL or not, with TLS before it or not', async (t) => {

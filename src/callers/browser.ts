@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 
 import type { Settings } from '../config.ts'
 import { OriginNotAllowed } from '../errors.ts'
+import { ALLOW } from '../odata/methods.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -56,7 +57,7 @@ function browser(app: FastifyInstance, settings: BrowserSettings, registered: ()
   registered()
 
   function answerPreflight(reply: FastifyReply): void {
-    reply.header('access-control-allow-methods', 'GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS')
+    reply.header('access-control-allow-methods', ALLOW)
       .header('access-control-allow-headers', cors.allow)
       .header('access-control-max-age', '600')
       .code(204).send()

@@ -1,9 +1,5 @@
+import { isUserId } from '../odata/guid.ts'
 import type { User } from './caller.ts'
-
-/** Whether `id` can be a user's. The empty one means nobody, and Dynamics would act as the application user. */
-export function isUserId(id: unknown): id is string {
-  return typeof id === 'string' && /^(?![0-]+$)[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(id)
-}
 
 /**
  * The user that a caller names by a caller id of its own, or what is wrong with that: Dynamics ignores what it does

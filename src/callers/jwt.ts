@@ -2,6 +2,7 @@ import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 
 import type { CallerSettings, TokenSettings } from '../config/callers.ts'
 import { UserNotAllowed } from '../errors.ts'
+import { isUserId } from '../odata/guid.ts'
 import type { Caller } from './caller.ts'
 import type { ReadJson } from './read-json.ts'
 
@@ -86,15 +87,13 @@ function words(claim: unknown): unknown {
   return typeof claim === 'string' ? claim.split(' ') : claim
 }
 
-const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
 function withUser(caller: Caller, userFrom: CallerSettings['userFrom'], claims: JWTPayload): Caller {
   if (userFrom === 'header') return caller
   const claim = claims[userFrom]
   if (typeof claim !== 'string' || claim === '') throw new UserNotAllowed(`its token has no claim ${userFrom}`)
   if (isAppOnly(claims)) throw new UserNotAllowed('its token is that of an application, not of a user')
   if (userFrom === 'oid') {
-    if (!GUID.test(claim)) throw new UserNotAllowed('the claim oid of its token is no object id')
+    if (!isUserId(claim)) throw new UserNotAllowed('the claim oid of its token is no object id')
     return { ...caller, user: { objectId: claim.toLowerCase() } }
   }
   if (String(claims['email_verified']) === 'false') {

@@ -1,6 +1,6 @@
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnknown } from '../errors.ts'
+import { isUserId } from '../odata/guid.ts'
 import type { User } from './caller.ts'
-import { isUserId } from './caller-id.ts'
 
 /** The columns that tell who a user is, and whether the gateway may act as them. */
 export const COLUMNS =

@@ -1,5 +1,6 @@
 import { bareName } from '../config/rule.ts'
 import type { Name, Permission, Rule } from '../config/rule.ts'
+import { isRead } from '../odata/methods.ts'
 import { navigationOf } from '../odata/navigation.ts'
 import { presetRefuses } from './preset.ts'
 import { isNavigation, segmentsOf } from './segments.ts'
@@ -23,7 +24,7 @@ export interface Wish {
 export function objectionTo({ method, resourcePath, query }: Wish, rules: readonly Rule[]): string | undefined {
   if (rules.length === 0) return undefined
   const path = segmentsOf(resourcePath)
-  const ask = { method, kind: method === 'HEAD' || method === 'OPTIONS' ? 'GET' : method, path }
+  const ask = { method, kind: isRead(method) ? 'GET' : method, path }
   if (path === undefined) return objection(method, resourcePath, 'its path cannot be read')
   // What is inside a batch is judged part by part.
   if (path.length === 1 && path[0]!.name === '$batch' && method === 'POST') return undefined

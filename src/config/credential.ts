@@ -1,5 +1,6 @@
+import { isGuid } from '../odata/guid.ts'
 import type { Secret } from './secret.ts'
-import { group } from './setting.ts'
+import { Fault, group } from './setting.ts'
 import type { Read } from './setting.ts'
 import { matching, flag, optional, parsed, readableFile, secret } from './values.ts'
 
@@ -116,6 +117,8 @@ function namedKind(named: string, told: readonly (keyof typeof TOLD_BY)[], fault
 }
 
 function guid(text: string): string {
-  return matching(/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i,
-    'is no application id: write the Application (client) ID, for example 11111111-2222-3333-4444-555555555555.')(text)
+  if (isGuid(text)) return text
+  throw new Fault(
+    'is no application id: write the Application (client) ID, for example 11111111-2222-3333-4444-555555555555.',
+  )
 }

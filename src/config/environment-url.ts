@@ -1,4 +1,5 @@
 import { isLoopbackHost } from '../odata/loopback.ts'
+import { isGuid } from '../odata/guid.ts'
 import { Fault } from './setting.ts'
 
 /** What the address of an environment tells: where the API is, and which product answers there. */
@@ -27,7 +28,7 @@ const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
  */
 export function environmentUrl(written: string): Environment {
   if (written === '') throw new Fault(`is empty: ${WRITE}.`)
-  if (/^(https:\/\/)?\{?(default-)?[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\}?\/?$/i.test(written)) {
+  if (isGuid(written.replace(/^(?:https:\/\/)?\{?(?:default-)?|\}?\/?$/gi, ''))) {
     throw new Fault(`is an environment's id: ${WRITE} (Power Platform admin centre, Environments, the environment, `
       + 'Environment URL).')
   }

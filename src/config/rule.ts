@@ -1,3 +1,4 @@
+import { isRead, METHODS } from '../odata/methods.ts'
 import { nearest } from './nearest.ts'
 import { Fault } from './setting.ts'
 
@@ -31,8 +32,6 @@ export interface Name {
 
 const PRESETS = ['read-only', 'no-delete', 'no-metadata-writes'] as const
 
-const METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PATCH', 'PUT', 'DELETE']
-
 const FORM = 'write read-only, no-delete, no-metadata-writes, or allow or deny with methods and names, '
   + 'such as allow GET,POST accounts'
 
@@ -64,7 +63,7 @@ function parseMethods(written: string, text: string): ReadonlySet<string> {
       throw new Fault(`holds the rule "${text}", whose method "${method}" is not known: `
         + `write * or ${METHODS.join(', ')}.`)
     }
-    return method === 'HEAD' || method === 'OPTIONS' ? 'GET' : method
+    return isRead(method) ? 'GET' : method
   }))
 }
 

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { BadRequest, HeadTooLarge, MethodNotAllowed, RequestTooSlow } from '../errors.ts'
+import { ALLOW } from '../odata/methods.ts'
 
 /** What Node says of bytes that are no request. */
 interface ParseError extends Error {
@@ -41,7 +42,7 @@ export function endWith(socket: Socket, { statusCode, code, message }: Answerabl
   socket.end([
     `HTTP/1.1 ${statusCode!} ${REASONS[statusCode!] ?? 'Bad Request'}`,
     'Content-Type: application/json; odata.metadata=minimal',
-    'OData-Version: 4.0', 'Cache-Control: no-store', ...(statusCode === 405 ? [ALLOW] : []),
+    'OData-Version: 4.0', 'Cache-Control: no-store', ...(statusCode === 405 ? [`Allow: ${ALLOW}`] : []),
     `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body,
   ].join('\r\n'))
   // What still arrives is read, lest a reset takes the answer from whoever is still sending; but not for long.
@@ -51,8 +52,6 @@ export function endWith(socket: Socket, { statusCode, code, message }: Answerabl
 const ending = new WeakSet<Socket>()
 
 const LINGER = 1000
-
-const ALLOW = 'Allow: GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS'
 
 const REASONS: Readonly<Record<number, string>> = {
   405: 'Method Not Allowed', 408: 'Request Timeout', 431: 'Request Header Fields Too Large',

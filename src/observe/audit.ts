@@ -3,6 +3,8 @@ import fp from 'fastify-plugin'
 
 import { resourceOf } from '../callers/resource.ts'
 import type { Target } from '../config.ts'
+import { isBatch } from '../odata/batch-path.ts'
+import { isRead } from '../odata/methods.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { AuditLine, AuditLog } from './audit-log.ts'
 
@@ -32,7 +34,7 @@ function audit(app: FastifyInstance, { target, prefix, auditLog }: Options, regi
   const address = targetAddress(url.origin + url.apiRoot)
   app.decorateRequest('batchWrites')
   app.addHook('onRequest', (request, reply, done) => {
-    if (isWrite(request.method)) {
+    if (!isRead(request.method)) {
       request.batchWrites = []
       const { resourcePath } = resourceOf(address, request.originalUrl.slice(prefix.length))
       reply.raw.once('close', () => auditLog.write(auditLines(request, reply, name, resourcePath)))
@@ -46,12 +48,7 @@ export default fp(audit, { name: 'audit', fastify: '5.x' })
 
 /** Notes a part of a `$batch`, for the audit. */
 export function noteBatchWrite({ batchWrites }: FastifyRequest, { part, method, resourcePath }: BatchWrite): void {
-  if (isWrite(method)) batchWrites?.push({ part, method, resourcePath })
-}
-
-/** Whether a method may change something. */
-function isWrite(method: string): boolean {
-  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
+  if (!isRead(method)) batchWrites?.push({ part, method, resourcePath })
 }
 
 /** The lines about a finished write: one, or one for each write inside a `$batch`. */
@@ -74,10 +71,6 @@ function auditLines(
   }
   if (!isBatch(resourcePath)) return [{ ...line, method, ...rowOf(resourcePath, answered), part: undefined }]
   return batchWrites.map(({ part, method, resourcePath }) => ({ ...line, method, ...rowOf(resourcePath, []), part }))
-}
-
-function isBatch(resourcePath: string): boolean {
-  return /^\/(?:\$|%24)batch$/i.test(resourcePath)
 }
 
 /**

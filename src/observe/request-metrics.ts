@@ -1,3 +1,4 @@
+import { METHODS } from '../odata/methods.ts'
 import { histogram, read } from './series.ts'
 import type { Collect, Value } from './series.ts'
 
@@ -17,8 +18,6 @@ export interface RequestMetrics {
   readonly done: (request: RequestDone) => void
   readonly collect: readonly Collect[]
 }
-
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS'])
 
 /** Series of requests at most; names of callers may come from tokens, and so have no end. */
 const MOST = 600
@@ -56,7 +55,7 @@ export function requestMetrics(): RequestMetrics {
   }
 
   function countsOf(caller: string, method: string): number[] {
-    return byClass(caller, METHODS.has(method) ? method : OTHER)
+    return byClass(caller, METHODS.includes(method) ? method : OTHER)
   }
 
   return {

@@ -1,5 +1,7 @@
 import { MalformedBatch, RefusedPart } from './batch-error.ts'
+import { isBatch } from './batch-path.ts'
 import { type Field, valueOf } from './header-fields.ts'
+import { isPartMethod } from './methods.ts'
 import { operationUrl } from './operation-url.ts'
 import { partHeaders } from './part-headers.ts'
 import type { UrlMap } from './url-map.ts'
@@ -78,9 +80,9 @@ export function judge(map: UrlMap, { onPart, dropped = new Set() }: BatchOptions
       if (!/^[A-Z]+$/i.test(method) || written.url === '') {
         throw new MalformedBatch(`${subject()} has no method or no URL.`)
       }
-      if (!METHODS.test(method)) throw new RefusedPart(`${subject()} has a method other than those of the Web API.`)
+      if (!isPartMethod(method)) throw new RefusedPart(`${subject()} has a method other than those of the Web API.`)
       const { url, resourcePath, query } = operationUrl(map, written.url, { references, subject: subject() })
-      if (/^\/(?:\$|%24)batch\b/i.test(resourcePath)) throw new RefusedPart(`${subject()} is a batch within the batch.`)
+      if (isBatch(resourcePath)) throw new RefusedPart(`${subject()} is a batch within the batch.`)
       const headers = partHeaders(fields, { host, dropped, subject: subject() })
       onPart({ part, method: method.toUpperCase(), resourcePath, query, headers: [...around, ...fields] })
       remember(written, resourcePath)
@@ -96,8 +98,6 @@ export function contentId(around: readonly Field[], headers: readonly Field[]): 
   const outside = valueOf(around, 'content-id') ?? inside
   return inside === undefined || inside === outside ? outside : `${outside}, ${inside}`
 }
-
-const METHODS = /^(?:GET|HEAD|POST|PATCH|PUT|DELETE)$/i
 
 const MOST_OPERATIONS = 1000
 

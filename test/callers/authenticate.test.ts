@@ -200,6 +200,10 @@ t.test('the user can come from the token', async (t) => {
   const refused = { code: 'GATEWAY_USER_NOT_ALLOWED' }
   await t.rejects(user('oid', {}), refused, 'the claim is missing')
   await t.rejects(user('oid', { oid: 'x' }), refused, 'no object id')
+  await t.rejects(
+    user('oid', { oid: '00000000-0000-0000-0000-000000000000' }), refused,
+    'the empty id is nobody\'s, and Dynamics would act as the application user',
+  )
   await t.rejects(user('oid', { oid, idtyp: 'app' }), refused, 'an app is no user')
   await t.rejects(
     user('oid', { oid, sub: oid, scp: undefined, azp: 'portal' }),

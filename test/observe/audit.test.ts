@@ -106,6 +106,23 @@ t.test('writes a line for every write in a batch', async (t) => {
   ])
 })
 
+t.test('writes the same lines however the address of the batch is written', async (t) => {
+  const file = `${t.testdir({})}/audit.log`
+  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
+  const body = JSON.stringify({ requests: [{ id: '1', method: 'DELETE', url: 'accounts(1)' }] })
+  const addresses = ['/$batch', '/$batch/', '/%24batch/', '/$BATCH', '/api/data/v9.2/$batch/', '/$batch/?a=b']
+
+  for (const address of addresses) {
+    const head = requestOf(`POST ${address}`, 'Content-Type: application/json', `Content-Length: ${body.length}`)
+    t.equal((await rawRequest({ port }, head + body)).status, 200, address)
+  }
+
+  const lines = await linesOf(file, addresses.length)
+  t.same(
+    lines.map(({ method, entitySet, part }) => [method, entitySet, part]), addresses.map(() => ['DELETE', 'accounts', 1]),
+  )
+})
+
 t.test('goes on in a new file after the old one was renamed', async (t) => {
   const folder = t.testdir({})
   const { url, running } = await gatewayFor(t, { AUDIT_LOG: `${folder}/audit.log` })

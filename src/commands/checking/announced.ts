@@ -1,4 +1,5 @@
 import { authorityHostOf } from '../../credentials/select.ts'
+import { isGuid } from '../../odata/guid.ts'
 import { ok, skipped, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
 
@@ -57,8 +58,4 @@ export const tenant: Step = {
 function authorityIn(challenge = ''): { readonly host: string, readonly tenant: string } | undefined {
   const [, host, tenant] = /authorization_uri="?https:\/\/([a-z0-9.:-]+)\/([a-z0-9.-]+)\//i.exec(challenge) ?? []
   return host === undefined || tenant === undefined ? undefined : { host, tenant }
-}
-
-function isGuid(text: string): boolean {
-  return /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text)
 }
