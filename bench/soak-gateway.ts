@@ -21,7 +21,7 @@ export interface Held {
 }
 
 const settings = loadSettings(process.env, undefined)
-const own = createAgent({ connectTimeout: 5000, connections: 64, environment: {} })
+const own = createAgent({ connectTimeout: 5000, connections: 64 })
 const entra = reach(process.env['EMULATOR']!, new Set(['login.microsoftonline.com']), undefined)
 const { address } = await run(settings, pino({ level: 'warn' }, pino.destination('/dev/null')), {
   ...own, reads: new EntraBeside(own.reads, entra),

@@ -2,6 +2,7 @@ import { authority, listenAddress, network, origin, publicUrl } from './config/a
 import { callers, anybody } from './config/callers.ts'
 import { credential } from './config/credential.ts'
 import { environmentUrl } from './config/environment-url.ts'
+import type { Proxies } from './config/proxies.ts'
 import { group } from './config/setting.ts'
 import type { Read } from './config/setting.ts'
 import {
@@ -188,5 +189,6 @@ export const schema = group('The gateway\'s settings.', {
   targets: { type: 'many', about: 'The environments that the gateway forwards to.', of: target },
 })
 
-export type Settings = Read<typeof schema>
+/** What is set, and the proxies that the network's usual variables name. */
+export type Settings = Read<typeof schema> & { readonly proxies: Proxies }
 export type Target = Settings['targets'][number]

@@ -37,7 +37,7 @@ export async function gatewayOnSockets(
     SHUTDOWN_TIMEOUT: '1s',
     ...variables,
   }, undefined)
-  const own = createAgent({ connectTimeout: settings.targets[0]!.connectTimeout, connections: 64, environment: {} })
+  const own = createAgent({ connectTimeout: settings.targets[0]!.connectTimeout, connections: 64 })
   const agent: OutboundAgent = { ...own, reads: new EntraBeside(own.reads, emulator.dispatcher) }
   let written = ''
   const log = pino({ level: 'info' }, new Writable({

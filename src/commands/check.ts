@@ -49,9 +49,9 @@ export async function check({ user, json = false }: CheckArgs, io: CommandIo): P
 }
 
 async function checkTarget(
-  target: Target, user: string | undefined, { agent, env, emulated = false }: CommandIo, reporter: Reporter,
+  target: Target, user: string | undefined, { agent, env, settings, emulated = false }: CommandIo, reporter: Reporter,
 ): Promise<StepReport[]> {
-  const checking: Checking = { target, agent, env, emulated, user }
+  const checking: Checking = { target, agent, env, proxies: settings.proxies, emulated, user }
   const reports: StepReport[] = []
   for (const step of STEPS) {
     reporter.begins(step.name)

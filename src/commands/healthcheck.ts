@@ -13,7 +13,8 @@ export function healthcheck({ host, port, tls }: Pick<Settings, 'host' | 'port' 
   return new Promise((resolve) => {
     // The certificate is the gateway's own, for the names that its callers use; here it is asked by its address.
     const ask = tls === undefined ? request : secureRequest
-    const asked = ask({ ...where, path: '/-/readyz', timeout: 2000, rejectUnauthorized: false }, (response) => {
+    // No agent: Node's own goes through HTTP_PROXY where NODE_USE_ENV_PROXY is set.
+    const asked = ask({ ...where, agent: false, path: '/-/readyz', timeout: 2000, rejectUnauthorized: false }, (response) => {
       response.resume()
       resolve(response.statusCode === 200 ? 0 : 1)
     })

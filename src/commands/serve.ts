@@ -49,10 +49,11 @@ export async function serve(settings: Settings, readSettings: () => Settings | u
 }
 
 /** The agent that all targets share. */
-export function agentFor({ targets }: Settings): OutboundAgent {
+export function agentFor({ targets, proxies }: Settings): OutboundAgent {
   return createAgent({
     connectTimeout: Math.max(...targets.map(({ connectTimeout }) => connectTimeout)),
     connections: Math.max(...targets.map(({ concurrency }) => concurrency)) + 16,
+    proxies,
   })
 }
 
@@ -124,7 +125,7 @@ export async function run(
 /** What the process was started with: the server, the log and the way out. */
 const FIXED = [
   'host', 'port', 'tls', 'headTimeout', 'bodyTimeout', 'maxConnections', 'shutdownTimeout', 'logLevel', 'logFormat',
-  'auditLog',
+  'auditLog', 'proxies',
 ] as const
 
 function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {

@@ -6,6 +6,7 @@ import type { Settings } from '../config.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
 import { parseDotEnv } from './dot-env.ts'
 import { settingsOfEnvironment } from './from-environment.ts'
+import { readProxies } from './proxies.ts'
 import { readNode } from './setting.ts'
 import type { Source } from './setting.ts'
 
@@ -35,7 +36,8 @@ export function loadSettings(env: NodeJS.ProcessEnv, file: string | undefined): 
   const faults: string[] = []
   const source = sourceOf(env)
   const { written, nameOf } = settingsOfEnvironment(source, fileOf(source, file, faults), faults)
-  const settings = readNode(schema, written, '', nameOf, source, faults)
+  const read = readNode(schema, written, '', nameOf, source, faults)
+  const settings = { ...read, proxies: readProxies(source.env, faults) }
   exposureCheck(settings, faults)
   if (faults.length === 0) crossChecks(settings, faults)
   if (faults.length > 0) throw new SettingsFault(faults)

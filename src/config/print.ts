@@ -52,7 +52,10 @@ dynamics-gateway serve --config config/gateway.yaml # from a file, JSON or YAML;
   \`AZURE_FEDERATED_TOKEN_FILE\`; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
   the variables do not tell, such as \`CREDENTIAL=delegated\`. Variables of two kinds, or of another kind than \`CREDENTIAL\` names, are a fault;
   where a platform sets \`AZURE_FEDERATED_TOKEN_FILE\` by itself, set it to nothing to use another kind.
-- \`HTTPS_PROXY\`, \`HTTP_PROXY\` and \`NO_PROXY\`, in capitals or small letters, and \`NODE_EXTRA_CA_CERTS\` work as everywhere.
+- \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`ALL_PROXY\` and \`NO_PROXY\`, in upper or lower case (lower case counts first, as with curl), lead to the network's proxy. They are
+  checked at start: \`http://\` or \`https://\` proxies only, and a name or password with characters such as \`#\`, \`/\` or \`@\` percent-encoded. \`NO_PROXY\` lists names,
+  \`.suffixes\`, addresses and networks (\`10.0.0.0/8\`), with or without \`:port\`. Loopback and the end points of managed identities are never reached through a proxy.
+- \`NODE_EXTRA_CA_CERTS\` adds certificate authorities, as in every program of Node.
 - Examples stand beside this file. For completion in an editor, begin a YAML file with
   \`# yaml-language-server: $schema=./schema.json\`.
 `

@@ -1,6 +1,8 @@
 import { Agent, buildConnector } from 'undici'
 import type { Dispatcher } from 'undici'
 
+import { NO_PROXIES } from '../config/proxies.ts'
+import type { Proxies, Proxy } from '../config/proxies.ts'
 import { proxyFor } from './proxy-settings.ts'
 import { tunnel } from './tunnel.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -27,8 +29,8 @@ export interface AgentOptions {
   readonly connectTimeout: number
   /** Connections to one origin at most, for reads and for writes each. */
   readonly connections: number
-  /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read from, in capitals or small letters. */
-  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** The proxies of the network. Left out: there are none. */
+  readonly proxies?: Proxies
 }
 
 /** Well below the four minutes after which load balancers drop an idle connection without a word. */
@@ -39,12 +41,12 @@ const WRITES_IDLE = 1_900
 const LARGEST_HEAD = 128 * 1024
 
 /** Makes the agent. Certificates are always verified; `NODE_EXTRA_CA_CERTS` adds authorities. */
-export function createAgent({ connectTimeout, connections, environment = process.env }: AgentOptions): OutboundAgent {
+export function createAgent({ connectTimeout, connections, proxies = NO_PROXIES }: AgentOptions): OutboundAgent {
   const tls = {
     timeout: connectTimeout, minVersion: 'TLSv1.2', rejectUnauthorized: true, autoSelectFamily: true,
   } as const
   const direct = buildConnector(tls)
-  const tunnels = new Map<string, buildConnector.connector>()
+  const tunnels = new Map<Proxy, buildConnector.connector>()
   const proxied: Tunnel[] = []
 
   let isNew = false
@@ -66,13 +68,13 @@ export function createAgent({ connectTimeout, connections, environment = process
   }
 
   function connectThrough(options: buildConnector.Options, callback: buildConnector.Callback): void {
-    const proxy = proxyFor(options, environment)
+    const proxy = proxyFor(options, proxies)
     if (proxy === undefined) return direct(options, callback)
-    let through = tunnels.get(proxy.href)
+    let through = tunnels.get(proxy)
     if (through === undefined) {
       const made = tunnel(proxy, tls)
       proxied.push(made)
-      tunnels.set(proxy.href, through = made.connect)
+      tunnels.set(proxy, through = made.connect)
     }
     through(options, callback)
   }

@@ -1,30 +1,30 @@
-/**
- * The proxy of the network that leads to a host, or `undefined` where there is none.
- *
- * As curl and Node do: small letters count before capitals; NO_PROXY lists hosts, `.suffixes` and `host:port`,
- * separated by commas or blanks, and `*` for all. HTTP_PROXY stands in where HTTPS_PROXY is not set.
- */
-export function proxyFor(
-  { protocol, hostname, port }: { readonly protocol: string, readonly hostname: string, readonly port: string },
-  environment: Readonly<Record<string, string | undefined>>,
-): URL | undefined {
-  // Where a machine's own managed identity answers; no proxy can reach it.
-  if (hostname.startsWith('169.254.')) return undefined
-  const plain = environment['http_proxy'] ?? environment['HTTP_PROXY']
-  const proxy = protocol === 'https:' ? environment['https_proxy'] || environment['HTTPS_PROXY'] || plain : plain
-  if (proxy === undefined || proxy === '') return undefined
-  const except = environment['no_proxy'] || environment['NO_PROXY'] || ''
-  const number = port || (protocol === 'https:' ? '443' : '80')
-  const host = hostname.toLowerCase()
-  if (except.toLowerCase().split(/[,\s]+/).some((entry) => covers(entry, host, number))) return undefined
-  return new URL(proxy.includes('://') ? proxy : `http://${proxy}`)
+import type { Proxies, Proxy } from '../config/proxies.ts'
+import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
+
+/** What of an address decides which proxy leads there. */
+export interface Destination {
+  readonly protocol: string
+  readonly hostname: string
+  readonly port: string
 }
 
-function covers(entry: string, hostname: string, port: string): boolean {
-  if (entry === '') return false
-  if (entry === '*') return true
-  const [, host = entry, only] = /^(.+):(\d+)$/.exec(entry) ?? []
-  if (only !== undefined && only !== port) return false
-  const suffix = host.replace(/^\*?\./, '')
-  return hostname === suffix || hostname.endsWith(`.${suffix}`)
+/** The proxy that leads to an address, or `undefined` where there is none or the address is reached without one. */
+export function proxyFor({ protocol, hostname, port }: Destination, proxies: Proxies): Proxy | undefined {
+  const proxy = protocol === 'https:' ? proxies.https : proxies.http
+  if (proxy === undefined) return undefined
+  const host = hostname.toLowerCase().replace(/^\[(.*)\]$/, '$1')
+  if (isOnThisMachine(host)) return undefined
+  const number = port || (protocol === 'https:' ? '443' : '80')
+  return proxies.direct.some((covers) => covers(host, number)) ? undefined : proxy
 }
+
+/**
+ * Whether no proxy can reach `host`, and none must see what is sent there: loopback, and link-local addresses, where
+ * a machine's own managed identity answers.
+ */
+function isOnThisMachine(host: string): boolean {
+  return isLoopbackHost(host) || isLoopbackAddress(host) || /\.localhost$/.test(host) || OF_THIS_MACHINE.test(host)
+}
+
+/** 169.254.0.0/16, fe80::/10 and "all addresses", and those of IPv4 as IPv6 writes them. */
+const OF_THIS_MACHINE = /^(?:169\.254\.|fe[89ab][0-9a-f]:|0\.0\.0\.0$|::$|::ffff:(?:7f[0-9a-f]{2}|a9fe|0):)/

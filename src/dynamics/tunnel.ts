@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net'
 import { Pool, buildConnector } from 'undici'
 
+import type { Proxy } from '../config/proxies.ts'
+
 /** Connects through the network's proxy, which sees the name of the host and nothing that is said. */
 export interface Tunnel {
   readonly connect: buildConnector.connector
@@ -13,15 +15,15 @@ export interface Tunnel {
  *
  * @param tls how the connection inside the tunnel is secured, and how long connecting may take
  */
-export function tunnel(proxy: URL, tls: buildConnector.BuildOptions & { readonly timeout: number }): Tunnel {
+export function tunnel(proxy: Proxy, tls: buildConnector.BuildOptions & { readonly timeout: number }): Tunnel {
   const toProxy = new Pool(proxy.origin, { connect: tls, headersTimeout: tls.timeout })
   const within = buildConnector(tls)
-  const authorization = proxy.username === '' ? [] : ['proxy-authorization', `Basic ${basic(proxy)}`]
 
   return {
     connect(options, callback) {
       const authority = authorityOf(options)
-      const headers = ['host', authority, ...authorization]
+      const authorization = proxy.authorization()
+      const headers = ['host', authority, ...authorization === undefined ? [] : ['proxy-authorization', authorization]]
       toProxy.connect({ path: authority, headers }).then(({ statusCode, socket: duplex }) => {
         // undici's types know no more of it than that it goes both ways.
         const socket = duplex as Socket
@@ -39,10 +41,6 @@ export function tunnel(proxy: URL, tls: buildConnector.BuildOptions & { readonly
     },
     close: () => toProxy.destroy(),
   }
-}
-
-function basic({ username, password }: URL): string {
-  return Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
 }
 
 function authorityOf({ protocol, hostname, port }: buildConnector.Options): string {

@@ -2,6 +2,7 @@ import t from 'tap'
 import { readFileSync, rmSync } from 'node:fs'
 
 import { check } from '../../src/commands/check.ts'
+import { readProxies } from '../../src/config/proxies.ts'
 import { AADSTS } from '../../src/credentials/aadsts.ts'
 import { commandFor } from './io.ts'
 
@@ -175,7 +176,9 @@ t.test('a host that is not there is not looked for any further', async t => {
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /✗ DNS .*nothing\.invalid/)
   written.stdout = ''
-  t.equal(await check({}, { ...io, env: { HTTPS_PROXY: 'http://proxy.test:3128' } }), 2)
+  t.equal(await check({}, {
+    ...io, settings: { ...io.settings, proxies: readProxies({ HTTPS_PROXY: 'http://proxy.test:3128' }, []) },
+  }), 2)
   t.match(written.stdout, /– DNS .*the proxy looks the name up[\s\S]*✗ connection/)
   written.stdout = ''
   t.equal(await check({}, { ...io, emulated: true }), 2)

@@ -9,6 +9,7 @@ import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
 
+import { readProxies } from '../../src/config/proxies.ts'
 import { createAgent } from '../../src/dynamics/agent.ts'
 import { listening, outbound, pause, service, way } from './way.ts'
 
@@ -85,27 +86,28 @@ t.test('a connection that offers no more than TLS 1.1 is refused', async (t) => 
 
 t.test('goes through the network\'s proxy where one is set, and repeated headers arrive repeated', async (t) => {
   const seen: string[][] = []
-  const origin = await service(t, (request, response) => {
+  const local = await service(t, (request, response) => {
     seen.push(request.rawHeaders)
     response.end()
   })
   const tunnels: string[] = []
   const proxy = createSocketServer((socket) => {
     socket.on('error', () => {}).once('data', (head) => {
-      const [, host, port] = /^CONNECT ([\d.]+):(\d+) /.exec(head.toString())!
+      const [, port] = /^CONNECT dynamics\.test:(\d+) /.exec(head.toString())!
       tunnels.push(head.toString())
-      const beyond = connectSocket(Number(port), host, () => {
+      const beyond = connectSocket(Number(port), '127.0.0.1', () => {
         socket.write('HTTP/1.1 200 OK\r\n\r\n')
         socket.pipe(beyond).pipe(socket)
       }).on('error', () => socket.destroy())
     })
   })
-  const environment = { HTTP_PROXY: `http://ada:love%3Alace@127.0.0.1:${await listening(t, proxy)}` }
-  const agent = createAgent({ connectTimeout: 5000, connections: 4, environment })
+  const variables = { HTTP_PROXY: `http://ada:love%3Alace@127.0.0.1:${await listening(t, proxy)}` }
+  const agent = createAgent({ connectTimeout: 5000, connections: 4, proxies: readProxies(variables, []) })
   t.teardown(() => agent.destroy())
 
   const { statusCode, body } = await agent.reads.request({
-    origin, path: '/', method: 'GET', headers: ['prefer', 'a', 'prefer', 'b'],
+    origin: local.replace('127.0.0.1', 'dynamics.test'), path: '/', method: 'GET',
+    headers: ['prefer', 'a', 'prefer', 'b'],
   })
   await body.dump()
 
@@ -116,7 +118,7 @@ t.test('goes through the network\'s proxy where one is set, and repeated headers
 
 t.test('verifies what lies beyond the proxy, which sees nothing but the name', async (t) => {
   const { file, issue } = await authority(t)
-  const good = await issue('localhost', YEAR)
+  const good = await issue('dynamics.test', YEAR)
   const otherHost = await issue('evil.example', YEAR)
   let seen = ''
   const proxy = createSocketServer((socket) => {
@@ -131,10 +133,10 @@ t.test('verifies what lies beyond the proxy, which sees nothing but the name', a
   const environment = { NODE_EXTRA_CA_CERTS: file, HTTPS_PROXY: `http://127.0.0.1:${await listening(t, proxy)}` }
 
   t.same(
-    await reach([good.origin, otherHost.origin], environment),
+    await reach([good, otherHost].map(({ origin }) => origin.replace('localhost', 'dynamics.test')), environment),
     ['200', 'GATEWAY_DYNAMICS_UNREACHABLE ERR_TLS_CERT_ALTNAME_INVALID'],
   )
-  t.match(seen, /^CONNECT localhost:\d+ HTTP\/1.1\r\n/)
+  t.match(seen, /^CONNECT dynamics\.test:\d+ HTTP\/1.1\r\n/)
   t.notMatch(seen, /Bearer/)
   t.equal(otherHost.heard(), 0)
 })
@@ -149,8 +151,8 @@ t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
     socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n'))
   })
   for (const proxy of [hangsUp, refuses]) {
-    const environment = { https_proxy: `127.0.0.1:${await listening(t, proxy)}` }
-    const agent = createAgent({ connectTimeout: 5000, connections: 4, environment })
+    const proxies = readProxies({ https_proxy: `127.0.0.1:${await listening(t, proxy)}` }, [])
+    const agent = createAgent({ connectTimeout: 5000, connections: 4, proxies })
     await t.rejects(
       agent.writes.request({ origin: 'https://contoso.crm4.dynamics.com', path: '/', method: 'GET' }), /proxy/,
     )

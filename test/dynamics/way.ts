@@ -4,6 +4,8 @@ import { createServer as createSocketServer } from 'node:net'
 import type { AddressInfo, Server as SocketServer, Socket } from 'node:net'
 
 import type { Target } from '../../src/config.ts'
+import { NO_PROXIES } from '../../src/config/proxies.ts'
+import type { Proxies } from '../../src/config/proxies.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Credential } from '../../src/credentials/credential.ts'
 import { createAgent } from '../../src/dynamics/agent.ts'
@@ -58,8 +60,8 @@ export interface Way extends Connection {
 /** A connection to `origin` with the usual settings, or others; what happens is in `events`. */
 export function way(
   t: Test, origin: string, other: Partial<Target> = {}, credential: Credential = fixedToken(),
-  { bodyLimit = 2 ** 30, environment = {} }: {
-    readonly bodyLimit?: number, readonly environment?: NodeJS.ProcessEnv,
+  { bodyLimit = 2 ** 30, proxies = NO_PROXIES }: {
+    readonly bodyLimit?: number, readonly proxies?: Proxies,
   } = {},
 ): Way {
   const { targets: [target] } = loadSettings({
@@ -70,7 +72,7 @@ export function way(
   }, undefined)
   const settings: Target = { ...target!, ...other }
   const agent = createAgent({
-    connectTimeout: settings.connectTimeout, connections: settings.concurrency + 16, environment,
+    connectTimeout: settings.connectTimeout, connections: settings.concurrency + 16, proxies,
   })
   const events: DynamicsEvent[] = []
   const connection = connect(settings, {

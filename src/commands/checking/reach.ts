@@ -13,12 +13,12 @@ import type { Checking, Step } from './step.ts'
 /** Whether the environment's name can be looked up. */
 export const dns: Step = {
   name: 'DNS',
-  run: async ({ target, emulated, env }) => {
+  run: async ({ target, emulated, proxies }) => {
     const { hostname, protocol, port } = new URL(target.url.origin)
     const host = hostname.replace(/^\[|\]$/g, '')
     if (emulated) return skipped('not looked at: emulated')
     if (isIP(host) !== 0 || host === 'localhost') return skipped('not needed for this address')
-    if (proxyFor({ protocol, hostname, port }, env) !== undefined) return skipped('the proxy looks the name up')
+    if (proxyFor({ protocol, hostname, port }, proxies) !== undefined) return skipped('the proxy looks the name up')
     try {
       const addresses = await lookup(host, { all: true })
       return ok(addresses.map(({ address }) => address).slice(0, 4).join(', '))
@@ -73,9 +73,9 @@ function certificateOf(socket: Socket | undefined): string {
 }
 
 /** Where a certificate is not trusted, whose it is tells the mend. */
-async function withCertificate(error: unknown, { target, env, emulated }: Checking): Promise<unknown> {
+async function withCertificate(error: unknown, { target, proxies, emulated }: Checking): Promise<unknown> {
   const { hostname, protocol, port } = new URL(target.url.origin)
-  const direct = proxyFor({ protocol, hostname, port }, env) === undefined
+  const direct = proxyFor({ protocol, hostname, port }, proxies) === undefined
   if (!(error instanceof StepFailure) || protocol !== 'https:' || !direct || emulated) return error
   const shown = await certificateShown(hostname, Number(port) || 443)
   const { explanation } = error

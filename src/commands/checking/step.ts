@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 
 import type { Target } from '../../config.ts'
+import type { Proxies } from '../../config/proxies.ts'
 import type { Explanation } from '../../credentials/explanation.ts'
 
 /** One thing that `check` tries. */
@@ -31,6 +32,8 @@ export interface Checking {
   readonly target: Target
   readonly agent: Dispatcher
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The proxies of the network. */
+  readonly proxies: Proxies
   readonly emulated: boolean
   /** E-mail address of the user to try impersonation with. */
   readonly user: string | undefined
