@@ -23,7 +23,7 @@ export function proxyFor({ protocol, hostname, port }: Destination, proxies: Pro
  * a machine's own managed identity answers.
  */
 function isOnThisMachine(host: string): boolean {
-  return isLoopbackHost(host) || isLoopbackAddress(host) || /\.localhost$/.test(host) || OF_THIS_MACHINE.test(host)
+  return isLoopbackHost(host) || isLoopbackAddress(host) || host.endsWith('.localhost') || OF_THIS_MACHINE.test(host)
 }
 
 /** 169.254.0.0/16, fe80::/10 and "all addresses", and those of IPv4 as IPv6 writes them. */
