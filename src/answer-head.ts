@@ -1,6 +1,7 @@
 import type { Coding } from './deliver.ts'
 import type { Answer } from './dynamics/send.ts'
 import { HOP_BY_HOP, namesIn, REMEMBERED, without } from './headers.ts'
+import { LINK_HEADERS } from './odata/link-names.ts'
 import { outwardHeader, textOf } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
 
@@ -67,8 +68,9 @@ function learn(name: string): Fate {
 function fateOf(lowerName: string): Fate {
   switch (lowerName) {
     case 'connection': case 'content-type': case 'content-length': case 'content-encoding': return lowerName
-    case 'location': case 'odata-entityid': case 'content-location': return 'link'
-    default: return NOT_INWARD.has(lowerName) || lowerName.startsWith('access-control-') ? 'drop' : 'pass'
+    default:
+      if (LINK_HEADERS.has(lowerName)) return 'link'
+      return NOT_INWARD.has(lowerName) || lowerName.startsWith('access-control-') ? 'drop' : 'pass'
   }
 }
 

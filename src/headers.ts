@@ -1,5 +1,9 @@
+import { LINK_HEADERS } from './odata/link-names.ts'
+import { inwardHeader } from './odata/links.ts'
+import type { UrlMap } from './odata/links.ts'
+
 /** What happens to a header on its way. */
-type Fate = 'pass' | 'drop' | 'connection' | 'accept-encoding'
+type Fate = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding'
 
 /**
  * Hop-by-hop headers, which concern one connection only.
@@ -34,10 +38,10 @@ export const REMEMBERED = 1000
  *
  * @param emailHeader the header that carries the user's e-mail address, in small letters
  */
-export function headersOutward(emailHeader: string): (raw: readonly string[]) => string[] {
+export function headersOutward(emailHeader: string): (raw: readonly string[], map: UrlMap) => string[] {
   const fates = new Map<string, Fate>()
 
-  return (raw) => {
+  return (raw, map) => {
     const headers: string[] = []
     let nominated: ReadonlySet<string> | undefined
     let acceptEncoding: string | undefined
@@ -47,6 +51,7 @@ export function headersOutward(emailHeader: string): (raw: readonly string[]) =>
       switch (fates.get(name) ?? learn(name)) {
         case 'pass': headers.push(name, value); break
         case 'drop': break
+        case 'link': headers.push(name, inwardHeader(map, value)); break
         case 'accept-encoding':
           acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding},${value}`
           break
@@ -63,6 +68,7 @@ export function headersOutward(emailHeader: string): (raw: readonly string[]) =>
       : lower === 'accept-encoding' ? 'accept-encoding'
       : lower === emailHeader || lower.includes('_') || lower.startsWith('x-forwarded-') || lower.startsWith('sec-')
         || NOT_OUTWARD.has(lower) ? 'drop'
+      : LINK_HEADERS.has(lower) ? 'link'
       : 'pass'
     if (fates.size < REMEMBERED) fates.set(name, fate)
     return fate

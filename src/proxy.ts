@@ -13,7 +13,7 @@ import { announcesBody } from './inbound-body.ts'
 import { MalformedBatch, RefusedPart } from './odata/batch.ts'
 import type { BatchOperation } from './odata/batch.ts'
 import { isGuid } from './odata/guid.ts'
-import { addressForm, idQueryInward, pathInward, targetAddress } from './odata/links.ts'
+import { addressForm, objectLinksInward, pathInward, queryInward, targetAddress } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
 import { isRead, METHODS } from './odata/methods.ts'
 import { tenth } from './observe/tenth.ts'
@@ -76,8 +76,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const mark = written.indexOf('?')
     const path = mark === -1 ? written : written.slice(0, mark)
     const map = links(raw, addressForm(address, path))
-    const query = mark === -1 ? '' : idQueryInward(map, written.slice(mark))
-    const headers = outward(raw.rawHeaders)
+    const query = mark === -1 ? '' : queryInward(map, written.slice(mark))
+    const headers = outward(raw.rawHeaders, map)
     if (user !== undefined) {
       const [name, id] = callerIdOf(user)
       headers.push(name, id)
@@ -93,7 +93,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       map,
       outbound: {
         method: raw.method!,
-        path: outwardPath(path) + query,
+        path: outwardPath(objectLinksInward(map, path)) + query,
         headers,
         body: hasBody ? raw : undefined,
         bodyLength: length === undefined ? undefined : Number(length),

@@ -111,6 +111,50 @@ t.test('turns the gateway\'s own URLs in bodies and $id into those of the enviro
   t.equal(foreign.status, 400, 'Dynamics refuses it')
 })
 
+t.test('turns the gateway\'s own URLs in parameter aliases, of a part of a $batch too', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const alias = (base: string): string => `?@t={'@odata.id':'${base}/accounts(${accountId(1)})'}`
+  const path = '/RetrievePrincipalAccess(Target=@t)'
+  const body = [
+    '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '',
+    `GET ${url}${path}${alias(url)} HTTP/1.1`, '', '', '--b--', '',
+  ].join('\r\n')
+  const root = `${emulator.environment}/api/data/v9.2`
+
+  await fetch(`${url}/api/data/v9.2${path}${alias(url)}`)
+  await fetch(`${url}${path}?@t=${encodeURIComponent(alias(url).slice(4))}`)
+  const [written, encoded] = emulator.received.slice(-2)
+  await fetch(`${url}/$batch`, { method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary=b' } })
+
+  t.equal(decodeURIComponent(written?.url ?? ''), `/api/data/v9.2${path}${alias(root)}`)
+  t.equal(decodeURIComponent(encoded?.url ?? ''), `/api/data/v9.2${path}${alias(root)}`)
+  t.match(String(emulator.received.at(-1)?.body), `${root}${path}${alias(root)}`)
+})
+
+t.test('leads back to the actions that an answer advertises, in a page and in a $batch', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const of = (root: string): string =>
+    `{"@odata.context":"${root}/$metadata#salesInvoices","value":[{"id":1,"#Microsoft.NAV.post":{"title":"post",`
+    + `"target":"${root}/salesInvoices(1)/Microsoft.NAV.post"}}]}`
+  const root = `${emulator.environment}/api/data/v9.2`
+  const part = (root: string): string => [
+    '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'HTTP/1.1 200 OK',
+    `Content-Location: ${root}/salesInvoices`, 'Content-Type: application/json', '', of(root), '--b--', '',
+  ].join('\r\n')
+  const json = (root: string): string => `{"responses":[{"id":"1","status":200,"headers":{"content-location":`
+    + `"${root}/salesInvoices"},"body":${of(root)}}]}`
+  const ask = async (body: (root: string) => string, type: string, path: string): Promise<string> => {
+    emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers: { 'content-type': type }, body: body(root) })
+    const method = path === '/$batch' ? 'POST' : 'GET'
+    const headers = { 'content-type': 'application/json' }
+    return (await fetch(url + path, method === 'GET' ? {} : { method, headers, body: '{"requests":[]}' })).text()
+  }
+
+  t.equal(await ask(of, 'application/json', '/salesInvoices'), of(url))
+  t.equal(await ask(part, 'multipart/mixed; boundary=b', '/$batch'), part(url))
+  t.equal(await ask(json, 'application/json', '/$batch'), json(url))
+})
+
 t.test('refuses a $batch with a caller id in a part, and sends nothing', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const body = [

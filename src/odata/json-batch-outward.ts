@@ -1,10 +1,11 @@
 import type { TextTransform } from './text-transform.ts'
 import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
+import { LINK_HEADERS } from './link-names.ts'
 import { type Edit, splice } from './splice.ts'
 import type { UrlMap } from './url-map.ts'
 
 /**
- * Turns the `location` and `odata-entityid` in the `headers` of each of the `responses` of a JSON batch, as it streams.
+ * Turns the links in the `headers` of each of the `responses` of a JSON batch, such as `location`, as it streams.
  * Only there are they links: the same names may be columns elsewhere.
  */
 export function jsonBatchOutward(map: UrlMap): TextTransform {
@@ -105,10 +106,10 @@ export function jsonBatchOutward(map: UrlMap): TextTransform {
 
 /** In `{"responses":[{"headers":{"location":` */
 const LINK_DEPTH = 4
-const LONGEST_NAME = 'odata-entityid'.length + 1
+const LONGEST_NAME = Math.max(...[...LINK_HEADERS].map((name) => name.length)) + 1
 
 function isLink([responses, , headers, name]: readonly string[]): boolean {
-  return responses === 'responses' && headers === 'headers' && (name === 'location' || name === 'odata-entityid')
+  return responses === 'responses' && headers === 'headers' && LINK_HEADERS.has(name!)
 }
 
 function startOfString(text: string, at: number, length: number): string {

@@ -1,11 +1,13 @@
 import type { TextTransform } from './text-transform.ts'
 import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
+import { INBOUND_LINK_ANNOTATIONS, LONGEST_LINK_ANNOTATION } from './link-names.ts'
 import { type Edit, splice } from './splice.ts'
 import type { UrlMap } from './url-map.ts'
 
 /**
- * Turns the gateway's own URLs in the `@odata.id` and `@odata.bind` of a JSON body, single or in an array, into URLs of
- * the target; URLs of others and data that looks like a link stay as they are.
+ * Turns the gateway's own URLs in a JSON body into URLs of the target, where they are links: `@odata.id`, `@odata.bind`
+ * (single or in an array), and those that a row has when it is sent back as it was read. URLs of others and data that
+ * looks like a link stay as they are.
  *
  * No JSON is parsed. In valid JSON `@odata.bind" :`, with a quote that is not escaped, can only be the end of a
  * member's name: inside a string the quote were escaped, and a string that is a value has no colon after it.
@@ -34,9 +36,9 @@ export function jsonLinksInward(map: UrlMap): TextTransform {
           break
         case 'name':
           if (code === QUOTE) {
-            state = NAMES.has(name) ? 'colon' : 'search'
+            state = INBOUND_LINK_ANNOTATIONS.has(name) ? 'colon' : 'search'
             at++
-          } else if (code === AT || name.length === LONGEST_NAME || (name === '' && !INITIALS.includes(text[at]!))) {
+          } else if (code === AT || name.length === LONGEST_LINK_ANNOTATION || (name === '' && !INITIALS.includes(text[at]!))) {
             state = 'search'
           } else {
             name += text[at]!
@@ -116,9 +118,7 @@ const AT = 0x40
 const OPENING = 0x5b
 const BACKSLASH = 0x5c
 
-const NAMES: ReadonlySet<string> = new Set(['odata.id', 'odata.bind', 'id', 'bind'])
-const LONGEST_NAME = 'odata.bind'.length
-const INITIALS = 'oib'
+const INITIALS = [...new Set([...INBOUND_LINK_ANNOTATIONS].map((name) => name[0]))].join('')
 
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09

@@ -1,4 +1,7 @@
+import { ADVERTISEMENT, isAdvertised } from './advertised-operation.ts'
 import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
+import { LINK_ANNOTATIONS, LONGEST_LINK_ANNOTATION } from './link-names.ts'
+import { beforeSpace, codeAt, stretch } from './look-back.ts'
 import { type Edit, splice } from './splice.ts'
 import { textOf, type TextTransform } from './text-transform.ts'
 import type { UrlMap, UrlRule } from './url-map.ts'
@@ -15,7 +18,8 @@ export interface OutwardOptions {
  * No JSON is parsed. In valid JSON the text `@odata.nextLink" : "https:`, with quotes that are not escaped, can only
  * be a member's name and the beginning of its value: inside a string the quotes were escaped, outside of one the name
  * could not stand. So every URL found is judged by what stands before it, and at most the beginning of one URL is held
- * back. A name and its URL that lie further than 256 characters of white space apart are not recognised.
+ * back. A name and its URL that lie further than 256 characters of white space apart are not recognised. The `target`
+ * of an action or function that the answer advertises is judged by the name of the object around it.
  *
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#ControlInformation
  */
@@ -69,16 +73,14 @@ const COLON = 0x3a
 const AT = 0x40
 const BACKSLASH = 0x5c
 
-const LINKS: ReadonlySet<string> = new Set([
-  'context', 'id', 'nextLink', 'deltaLink', 'editLink', 'readLink', 'navigationLink', 'associationLink',
-  'mediaReadLink', 'mediaEditLink',
-].flatMap((name) => [`@odata.${name}`, `@${name}`]))
+const LINKS: ReadonlySet<string> = new Set([...LINK_ANNOTATIONS].map((name) => `@${name}`))
 const LOCATION = '"location'
 const BACKGROUND_LINKS: ReadonlySet<string> = new Set([...LINKS, LOCATION])
+const TARGET = '"target'
 
-const LONGEST_NAME = '@odata.associationLink'.length
+const LONGEST_NAME = LONGEST_LINK_ANNOTATION + 1
 const LOOK_BACK = 256
-const KEPT = LOOK_BACK + LONGEST_NAME + 8
+const KEPT = LOOK_BACK + LONGEST_NAME + 8 + ADVERTISEMENT
 
 function linksIn(text: string, before: string, end: number, { rule, marks, names }: Kind): readonly Edit[] {
   const edits: Edit[] = []
@@ -132,30 +134,10 @@ function isLink(text: string, before: string, quote: number, names: ReadonlySet<
     if (code === AT) return names.has(stretch(text, before, at, end))
     // Most strings that look like a URL are some column's: no text is made of its name.
     if (code === QUOTE) {
+      if (length === TARGET.length) return stretch(text, before, at, end) === TARGET && isAdvertised(text, before, at)
       return length === LOCATION.length && names.has(stretch(text, before, at, end))
         && codeAt(text, before, at - 1) !== BACKSLASH
     }
   }
   return false
-}
-
-/** The characters `from` … `to`; numbers below zero count backwards into what went before. */
-function stretch(text: string, before: string, from: number, to: number): string {
-  if (from >= 0) return text.slice(from, to)
-  return (before + text.slice(0, Math.max(to, 0))).slice(from + before.length, to + before.length)
-}
-
-function beforeSpace(text: string, before: string, at: number, floor: number): number {
-  while (at > floor && isSpace(codeAt(text, before, at))) at--
-  return at
-}
-
-function isSpace(code: number | undefined): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
-}
-
-/** Counts on backwards into what went before; `undefined` beyond. */
-function codeAt(text: string, before: string, at: number): number | undefined {
-  if (at >= 0) return text.charCodeAt(at)
-  return at + before.length < 0 ? undefined : before.charCodeAt(at + before.length)
 }

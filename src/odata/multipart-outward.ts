@@ -1,6 +1,7 @@
 import type { TextTransform } from './text-transform.ts'
 import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
 import { type Field, valueOf } from './header-fields.ts'
+import { LINK_HEADERS } from './link-names.ts'
 import { jsonLinksOutward } from './links-outward.ts'
 import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
 import { outwardHeader, type UrlMap } from './url-map.ts'
@@ -25,7 +26,7 @@ export function multipartOutward(map: UrlMap, contentType: string): TextTransfor
 }
 
 function isLink(header: string): boolean {
-  return /^(?:location|odata-entityid)$/i.test(header)
+  return LINK_HEADERS.has(header.toLowerCase())
 }
 
 /** What is turned has another length than was announced. */

@@ -1,5 +1,6 @@
 import { RefusedPart } from './batch-error.ts'
-import { idQueryInward } from './id-query.ts'
+import { objectLinksInward } from './object-links.ts'
+import { queryInward } from './query-inward.ts'
 import { pathInward, resourcePathOf } from './target-address.ts'
 import { unsafePath } from './unsafe-path.ts'
 import type { UrlMap } from './url-map.ts'
@@ -32,8 +33,9 @@ export function operationUrl(map: UrlMap, url: string, { references, subject }: 
   if (/[^\x20-\x7e\x80-\uffff]|#/.test(url)) {
     throw new RefusedPart(`${subject} has a URL with control characters or a fragment.`)
   }
-  const [, rawPath = '', question = '', rawQuery = ''] = /^([^?]*)(\??)(.*)$/s.exec(url)!
-  const query = idQueryInward(map, rawQuery)
+  const [, writtenPath = '', question = '', rawQuery = ''] = /^([^?]*)(\??)(.*)$/s.exec(url)!
+  const rawPath = objectLinksInward(map, writtenPath)
+  const query = queryInward(map, rawQuery)
 
   const reference = /^\/?\$([^/?$]+)(\/.*)?$/s.exec(rawPath)
   const referenced = reference === null ? undefined : references.get(reference[1]!)

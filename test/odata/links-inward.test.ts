@@ -25,6 +25,18 @@ t.test('the gateway in an @odata.id or @odata.bind becomes the target', async t 
   }
 })
 
+t.test('the links of a row that is sent back as it was read become the target\'s again', async t => {
+  for (const name of [
+    '@odata.context', '@context', '@odata.editLink', '@odata.readLink', 'contacts@odata.navigationLink',
+    'contacts@odata.associationLink', 'contacts@odata.nextLink', '@odata.deltaLink', 'image@odata.mediaReadLink',
+    'image@mediaEditLink',
+  ]) {
+    const turned = `{"${name}":"${root}/accounts(1)"}`
+    t.equal(whole(jsonLinksInward(map), `{"${name}":"http://gw:8080/accounts(1)"}`), turned, name)
+    t.equal(whole(jsonLinksInward(map), `{"${name}":["http://gw:8080/a"]}`), `{"${name}":["http://gw:8080/a"]}`)
+  }
+})
+
 t.test('each base and both address forms are understood', async t => {
   for (const [url, expected] of [
     ['http://GW:8080/accounts(1)', `${root}/accounts(1)`],
@@ -76,7 +88,7 @@ t.test('URLs of others, relative ones, references and data stay as they are', as
     '{"note":"{\\"@odata.id\\":\\"http://gw:8080/a\\"}"}',
     '["@odata.id","http://gw:8080/a"]',
     '{"emailaddress1":"a@id","b":"http://gw:8080/a"}',
-    '{"@odata.context":"http://gw:8080/a","@odata.ident":"http://gw:8080/a","@odata.id" "http://gw:8080/a"}',
+    '{"@odata.type":"http://gw:8080/a","@odata.ident":"http://gw:8080/a","@odata.id" "http://gw:8080/a"}',
     '{"@odata.id":["http://gw:8080/a"]}', '{"x":9007199254740993 , "x":1.0}', '@',
     '{"@odata.bindbindbind":"http://gw:8080/a"}', '',
   ]) {
@@ -109,7 +121,10 @@ t.test('chunk borders at any byte change nothing', async t => {
     '\\"',
   ]
   const json = randomJson(
-    ['@odata.id', '@id', 'm@odata.bind', 'm@bind', 'name', 'odata.id', 'x\\"@odata.bind', '@odata.ids'], texts,
+    [
+      '@odata.id', '@id', 'm@odata.bind', 'm@bind', '@odata.editLink', 'name', 'odata.id', 'x\\"@odata.bind', '@odata.ids',
+    ],
+    texts,
   )
   const inward = (value: string): string => {
     const plain = value.replaceAll('\\/', '/')
@@ -128,5 +143,5 @@ t.test('chunk borders at any byte change nothing', async t => {
 })
 
 function isLink(name: string, inArray: boolean): boolean {
-  return (inArray ? /@(?:odata\.)?bind$/ : /@(?:odata\.)?(?:id|bind)$/).test(name)
+  return (inArray ? /@(?:odata\.)?bind$/ : /@(?:odata\.)?(?:id|bind|editLink)$/).test(name)
 }

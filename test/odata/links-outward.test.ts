@@ -78,6 +78,49 @@ t.test('links to others never change', async t => {
   }
 })
 
+t.test('the target of an advertised action or function leads through the gateway', async t => {
+  const post = `${root}/salesInvoices(1)/Microsoft.NAV.post`
+  const plain = (text: string): string => text.replaceAll('\\/', '/')
+  const row = (url: string): string =>
+    `{"@odata.id":"a","#Microsoft.NAV.post":{"title":"a \\"b\\\\","target":"${url}"},"number":"x"}`
+  for (const body of [
+    row,
+    (url: string) =>
+      `{"value":[${row(url)},${row(url)}],"#Microsoft.Dynamics.CRM.WinOpportunity":{"target":"${url}"}}`,
+    (url: string) =>
+      `{"lines":[{"x":1},${row(url)}],"customer":{"y":{},"#a.b":{ "target" : "${url}" , "title":"z"}}}`,
+    (url: string) => '{"#A.f(x,y)":[{"title":"f","target":"' + url
+      + `"} ,\n{"target":"${url}","n":1.5,"b":true},{"target":"${url}"}]}`,
+    (url: string) => `{"lines#A.f":{"title":"f","@a.b":null,"target":"${url.replaceAll('/', '\\/')}"}}`,
+  ]) {
+    const bytes = Buffer.from(body(post))
+    const expected = plain(body(post.replace(root, 'http://gw:8080')))
+    t.equal(plain(whole(jsonLinksOutward(short), body(post))), expected)
+    t.equal(plain(byteByByte(jsonLinksOutward(short), bytes)), expected)
+    t.same(
+      Array.from(bytes, (_, cut) => plain(inPieces(jsonLinksOutward(short), bytes, [cut])))
+        .filter(text => text !== expected),
+      [],
+    )
+  }
+})
+
+t.test('a column that is called target never changes', async t => {
+  const url = `${root}/a`
+  for (const body of [
+    `{"target":"${url}"}`, `{"a":{"target":"${url}"}}`, `{"a":"#b.c","target":"${url}"}`,
+    `{"#b.c":"x","target":"${url}"}`, `{"#b.c":{"x":{"target":"${url}"}}}`, `{"#b.c":{"x":[{"target":"${url}"}]}}`,
+    `{"#b.c":{"x":{}},"y":{"target":"${url}"}}`, `{"#b.c":[1,{"target":"${url}"}]}`,
+    `{"#b.c":[{"x":{}},{"target":"${url}"}]}`, `{"#b c":{"target":"${url}"}}`,
+    `{"note":"{\\"#b.c\\":{\\"target\\":\\"${url}\\"}}"}`, `{"#b.c":{"targets":"${url}","xtarget":"${url}"}}`,
+    `"target":"${url}"`, `:{"target":"${url}"`, `x":{"target":"${url}"`, `{"t":"x",}:{"target":"${url}"`,
+    `{"#b.c":{"title":"${'x'.repeat(2000)}","target":"${url}"}}`,
+  ]) {
+    t.equal(whole(jsonLinksOutward(short), body), body)
+    t.equal(byteByByte(jsonLinksOutward(short), Buffer.from(body)), body)
+  }
+})
+
 t.test('the location of a background operation is a link when the answer is one', async t => {
   const body = `{"backgroundOperationId":"1","location" : "${root}/backgroundoperations(1)","x\\"location":"${root}/a"}`
   const expected =

@@ -1,0 +1,84 @@
+import { beforeSpace, codeAt, stretch } from './look-back.ts'
+
+/** How far before a `target` the name of its operation may begin, in characters. */
+export const ADVERTISEMENT = 1024
+
+/**
+ * Whether the member whose name opens at `at` belongs to an action or function that the answer advertises, as in
+ * `"#Microsoft.NAV.post":{"title":"…","target":"…"}`, or as one of several overloads in an array.
+ *
+ * Reads backwards, member by member: an object whose name holds a `#` is an advertisement, for no column has one.
+ *
+ * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#sec_BoundAction
+ */
+export function isAdvertised(text: string, before: string, at: number): boolean {
+  const floor = at - ADVERTISEMENT
+  let member: number | undefined = at
+  while (member !== undefined) {
+    const previous = back(member)
+    switch (codeAt(text, before, previous)) {
+      case COMMA: member = memberEndingAt(back(previous)); break
+      case OPENING_BRACE: {
+        const outer = back(previous)
+        if (codeAt(text, before, outer) !== COMMA) return isOperation(outer)
+        // The overload before this one.
+        const last = back(outer)
+        member = codeAt(text, before, last) === CLOSING_BRACE ? memberEndingAt(back(last)) : undefined
+        break
+      }
+      default: return false
+    }
+  }
+  return false
+
+  function back(from: number): number {
+    return beforeSpace(text, before, from - 1, floor)
+  }
+
+  /** Whether what ends at `end` is the name of an operation, with its colon and perhaps an opening bracket. */
+  function isOperation(end: number): boolean {
+    const colon = codeAt(text, before, end) === OPENING_BRACKET ? back(end) : end
+    if (codeAt(text, before, colon) !== COLON) return false
+    const closing = back(colon)
+    const opening = openingQuote(closing)
+    return opening !== undefined && OPERATION.test(stretch(text, before, opening + 1, closing))
+  }
+
+  /** Where the name opens of the member whose value ends at `end`: a string, a number, `true`, `false` or `null`. */
+  function memberEndingAt(end: number): number | undefined {
+    let start = openingQuote(end)
+    if (start === undefined) {
+      start = end + 1
+      while (start > floor && isScalar(codeAt(text, before, start - 1))) start--
+    }
+    const colon = back(start)
+    return codeAt(text, before, colon) === COLON ? openingQuote(back(colon)) : undefined
+  }
+
+  /** Where the string opens that the quote at `closing` closes. */
+  function openingQuote(closing: number): number | undefined {
+    if (codeAt(text, before, closing) !== QUOTE) return undefined
+    for (let from = closing - 1; from >= floor; from--) {
+      if (codeAt(text, before, from) !== QUOTE) continue
+      let escapes = from
+      while (codeAt(text, before, escapes - 1) === BACKSLASH && escapes > floor) escapes--
+      if ((from - escapes) % 2 === 0) return from
+    }
+    return undefined
+  }
+}
+
+/** The name of a property, perhaps; then the qualified name, with the parameters of an overload. */
+const OPERATION = /^[^#"\\]*#[\w.]+(?:\([^"\\]*\))?$/
+
+function isScalar(code: number | undefined): boolean {
+  return code !== undefined && /[\w.+-]/.test(String.fromCharCode(code))
+}
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPENING_BRACKET = 0x5b
+const BACKSLASH = 0x5c
+const OPENING_BRACE = 0x7b
+const CLOSING_BRACE = 0x7d

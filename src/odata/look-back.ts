@@ -1,0 +1,23 @@
+// Reading a text backwards beyond its beginning: places below zero count back into what went `before` it.
+
+/** The character at `at`; `undefined` beyond. */
+export function codeAt(text: string, before: string, at: number): number | undefined {
+  if (at >= 0) return text.charCodeAt(at)
+  return at + before.length < 0 ? undefined : before.charCodeAt(at + before.length)
+}
+
+/** The first place at or before `at` that holds no white space of JSON, but not beyond `floor`. */
+export function beforeSpace(text: string, before: string, at: number, floor: number): number {
+  while (at > floor && isSpace(codeAt(text, before, at))) at--
+  return at
+}
+
+/** The characters `from` … `to` (exclusive). */
+export function stretch(text: string, before: string, from: number, to: number): string {
+  if (from >= 0) return text.slice(from, to)
+  return (before + text.slice(0, Math.max(to, 0))).slice(from + before.length, to + before.length)
+}
+
+function isSpace(code: number | undefined): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+}

@@ -1,0 +1,32 @@
+import { type EncodedText, encodedText, withPut } from './encoded-text.ts'
+import { objectLinksInward } from './object-links.ts'
+import type { UrlMap } from './url-map.ts'
+
+/**
+ * Turns the gateway's own URLs in a raw query into URLs of the target, where they are links: in `$id`, as in
+ * `DELETE …/$ref?$id=…`, and in the objects that parameter aliases hold, as in `?@t={'@odata.id':'…'}`.
+ * Percent-encoded or not, they stay as they were written; every other byte of the query stays as it is.
+ *
+ * @param query with or without its question mark
+ */
+export function queryInward(map: UrlMap, query: string): string {
+  if (!MAY_HOLD_LINKS.test(query)) return query
+  const mark = query.startsWith('?') ? '?' : ''
+  return mark + query.slice(mark.length).split('&').map((option) => optionInward(map, option)).join('&')
+}
+
+/** An option `$id`, or one whose name begins with `@`. */
+const MAY_HOLD_LINKS = /[$4]id=|(?:^|[?&])(?:@|%40)/i
+
+function optionInward(map: UrlMap, option: string): string {
+  const equals = option.indexOf('=')
+  const name = encodedText(option.slice(0, Math.max(equals, 0))).text
+  const value = option.slice(equals + 1)
+  if (name === '$id') return option.slice(0, equals + 1) + urlInward(map, encodedText(value))
+  return name.startsWith('@') ? option.slice(0, equals + 1) + objectLinksInward(map, value) : option
+}
+
+function urlInward(map: UrlMap, value: EncodedText): string {
+  const found = map.inward.rewrite(value.text)
+  return found === undefined ? value.raw : withPut(value, [{ from: 0, to: found.taken, put: found.put }])
+}
