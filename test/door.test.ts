@@ -66,6 +66,7 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
       '/accounts%zz', '/accounts;x', '/accounts%3bx', '/accounts%3fx',
       '/accounts%23x', '/accounts\'x\'', '/accounts\'%2F..%2F..%2Fx\'', '/accounts(x=\'c', '/accounts(1', '/accounts)',
       '/accounts(x=\'/../../../../XRMServices\')',
+      '/accounts%3Cx', '/accounts|', '/accounts.', '/accounts(1)x', '/(1)', '/foo.$batch', '/api/data/v9.2r$batch',
       'http://localhost/accounts', 'http://evil.example/accounts', 'https://localhost@evil.example/',
       'HTTP://localhost/', '*', 'evil.example:443', 'accounts', '?x',
     ].map((target) => [`target ${JSON.stringify(target)}`, get(target), 400, 'GATEWAY_BAD_REQUEST'] as const),
@@ -147,7 +148,7 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
     ]
       .map((value) => [`Transfer-Encoding: ${value}`, chunked([`Transfer-Encoding: ${value}`], '0\r\n\r\n'), 400, 'GATEWAY_BAD_REQUEST'] as const),
     ['two types of body', `${requestOf('POST /$batch', 'Content-Type: multipart/mixed;boundary=a', 'Content-Type: multipart/mixed;boundary=b', 'Content-Length: 2')}{}`, 400, 'GATEWAY_BAD_REQUEST'],
-    ...['/$%62atch', '/%24b%61tch', '/$batch()', '/$batch/x'].map((target) => [
+    ...['/$%62atch', '/%24b%61tch', '/$batch()', '/$batch/x', '/foo.$batch', '/v9.2r$batch'].map((target) => [
       `${target}: a batch that is not looked into`, `${requestOf(`POST ${target}`, 'Content-Type: multipart/mixed;boundary=b', 'Content-Length: 2')}{}`, 400, 'GATEWAY_BAD_REQUEST'] as const),
     ['Transfer-Encoding twice', chunked(['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], '0\r\n\r\n'), 400, 'GATEWAY_BAD_REQUEST'],
     ['Transfer-Encoding on a second line', 'POST /accounts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n', 400, 'GATEWAY_BAD_REQUEST'],
@@ -284,7 +285,8 @@ t.test('a batch is judged part by part, and is not carried out when one part may
     ['POST accounts HTTP/1.1\r\nX-HTTP-Method-Override: DELETE\r\n', 400], ['POST accounts HTTP/1.1\r\nMSCRM.BypassCustomPluginExecution: true\r\n', 403],
     ['GET accounts HTTP/1.1\r\nPrefer: callback;url=x\r\n', 403], ['GET https://evil.example/accounts HTTP/1.1\r\n', 400], ['GET //evil.example/accounts HTTP/1.1\r\n', 400],
     ['GET ../../../XRMServices HTTP/1.1\r\n', 400], ['GET /api/data/v9.2/../x HTTP/1.1\r\n', 400], ['POST $batch HTTP/1.1\r\n', 400], ['GET accounts#x HTTP/1.1\r\n', 400],
-    ['GET acc\\ounts HTTP/1.1\r\n', 400],
+    ['GET acc\\ounts HTTP/1.1\r\n', 400], ['GET accounts%3Cx HTTP/1.1\r\n', 400], ['GET accounts| HTTP/1.1\r\n', 400],
+    ['POST foo.$batch HTTP/1.1\r\n', 400], ['GET accounts. HTTP/1.1\r\n', 400],
   ] as const) {
     t.equal((await send('GET contacts HTTP/1.1\r\n', part)).status, status, JSON.stringify(part))
     t.same(requests, [], 'no whole request arrived')

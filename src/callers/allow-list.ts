@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 
 import type { Policy } from '../config/callers.ts'
 import type { Target } from '../config.ts'
-import { BadBatch, BadRequest, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
+import { BadRequest, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
 import type { BatchOperation } from '../odata/batch.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { Caller } from './caller.ts'
@@ -12,7 +12,6 @@ import type { Head } from './head.ts'
 import { resourceOf } from './resource.ts'
 import { objectionTo } from './rule.ts'
 import type { Wish } from './rule.ts'
-import { targetFault } from './target.ts'
 
 interface Options {
   readonly target: Pick<Target, 'url'>
@@ -43,11 +42,9 @@ export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies:
 /**
  * Judges a part of a `$batch`, as {@link allowList} does the request around it.
  *
- * @throws {CallerNotAllowed} {@link CallerIdNotAllowed} {@link BadBatch}
+ * @throws {CallerNotAllowed} {@link CallerIdNotAllowed}
  */
 export function judgePart(caller: Caller, part: BatchOperation, log: Log): void {
-  const fault = targetFault(part.resourcePath)
-  if (fault !== undefined) throw new BadBatch(`part ${part.part}: ${fault}`)
   const head = readHead(part.headers.flatMap(({ name, value }) => [name, value]))
   const error = headerFault(head, caller.policy) ?? wishFault(caller, part, log)
   if (error !== undefined) throw error

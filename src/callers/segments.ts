@@ -1,5 +1,5 @@
 import { bareName } from '../config/rule.ts'
-import { rawSegments } from '../odata/path-segments.ts'
+import { pathSegments } from '../odata/resource-path.ts'
 
 /** One segment of a path. */
 export interface Segment {
@@ -8,6 +8,12 @@ export interface Segment {
   readonly written: string
   /** Whether its namespace is written: a function, an action or a type. */
   readonly qualified: boolean
+  /** Whether a key or parameters follow it. */
+  readonly hasParentheses: boolean
+}
+
+const SERVICE_DOCUMENT: Segment = {
+  name: '$metadata', written: 'the service document', qualified: false, hasParentheses: false,
 }
 
 /**
@@ -15,22 +21,15 @@ export interface Segment {
  * `undefined`: it cannot be read.
  */
 export function segmentsOf(resourcePath: string): readonly Segment[] | undefined {
-  const segments = rawSegments(resourcePath)?.filter(({ raw }) => raw !== '')
-  if (segments === undefined) return undefined
-  if (segments.length === 0) return [{ name: '$metadata', written: 'the service document', qualified: false }]
-  try {
-    return segments.map(({ plain }) => {
-      const written = decodeURIComponent(plain).replace(/\(.*$/s, '')
-      return { name: bareName(written), written, qualified: written.includes('.') }
-    })
-  } catch {
-    return undefined
-  }
+  const segments = pathSegments(resourcePath === '' ? '/' : resourcePath)
+  if (segments?.length === 0) return [SERVICE_DOCUMENT]
+  return segments?.map(({ name, hasParentheses }) =>
+    ({ name: bareName(name), written: name, qualified: name.includes('.'), hasParentheses }))
 }
 
 /** Whether a segment may lead to another entity set: not what is `$…`, qualified, or a plain property's `/$value`. */
 export function isNavigation(path: readonly Segment[], index: number): boolean {
-  const { name, qualified } = path[index]!
-  const isPlainProperty = index === path.length - 2 && path[index + 1]!.name === '$value'
+  const { name, qualified, hasParentheses } = path[index]!
+  const isPlainProperty = !hasParentheses && index === path.length - 2 && path[index + 1]!.name === '$value'
   return index > 0 && !qualified && !name.startsWith('$') && !isPlainProperty
 }

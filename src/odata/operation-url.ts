@@ -1,8 +1,8 @@
 import { RefusedPart } from './batch-error.ts'
 import { objectLinksInward } from './object-links.ts'
 import { queryInward } from './query-inward.ts'
+import { pathFault } from './resource-path.ts'
 import { pathInward, resourcePathOf } from './target-address.ts'
-import { unsafePath } from './unsafe-path.ts'
 import type { UrlMap } from './url-map.ts'
 
 /** Where an operation of a `$batch` goes. */
@@ -42,8 +42,10 @@ export function operationUrl(map: UrlMap, url: string, { references, subject }: 
   const { origin, path } = referenced === undefined ? located(map, rawPath, subject) : { origin: '', path: rawPath }
   const resourcePath = referenced === undefined ? belowRoot(map, origin, path) : `${referenced}${reference?.[2] ?? ''}`
   if (resourcePath === undefined) throw new RefusedPart(`${subject} has a URL outside of the API.`)
-  const reason = unsafePath(resourcePath)
-  if (reason !== undefined) throw new RefusedPart(`${subject} has a URL whose path ${reason}.`)
+  // What leads to the API root is part of what could be misread, unless it is the root of the settings, byte for byte.
+  const isConstant = referenced !== undefined || !path.startsWith('/') || path.startsWith(map.target.apiRoot)
+  const fault = pathFault((isConstant ? resourcePath : path) || '/')
+  if (fault !== undefined) throw new RefusedPart(`${subject} has a URL that ${fault}.`)
   const isRelative = map.target.batchUrls === 'relative' && referenced === undefined && /^\/[^/]/.test(resourcePath)
   return { url: (isRelative ? resourcePath.slice(1) : origin + path) + question + query, resourcePath, query }
 }

@@ -32,11 +32,11 @@ t.test('a part may do what its caller may, and carry what its caller may', (t) =
   t.end()
 })
 
-t.test('a part has the paths that a request may have', (t) => {
+t.test('rules refuse a part whose path cannot be read', (t) => {
   for (const resourcePath of ['/$%62atch', '/$batch()', '/accounts/%2e%2e/x']) {
     t.throws(
       () => judge(strict, { ...read, resourcePath }),
-      { code: 'GATEWAY_BAD_BATCH', message: /part 2: The address/ },
+      { code: 'GATEWAY_CALLER_NOT_ALLOWED', message: /cannot be read/ },
       resourcePath,
     )
   }
