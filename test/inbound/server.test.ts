@@ -100,6 +100,42 @@ t.test('a caller that does not take its answer is cut off', async (t) => {
   t.pass('the answer is given up')
 })
 
+t.test('a caller that takes nothing of a large answer is cut off after bodyTimeout, not after twice that', async (t) => {
+  // The system takes a part of the first write at once, which is no progress of the caller's.
+  const patience = 2000
+  let closed: Promise<unknown> | undefined
+  const server = await serverOf(t, (_request, response) => {
+    closed = once(response, 'close')
+    response.end(Buffer.alloc(64 * 1024 * 1024))
+  }, { bodyTimeout: patience })
+  const socket = dial(t, server)
+  socket.pause()
+  socket.write(get('/'))
+
+  while (closed === undefined) await pause(10)
+  t.equal(await Promise.race([closed.then(() => 'given up'), pause(2 * patience, 'waited on')]), 'given up')
+})
+
+t.test('a caller that takes one large write slowly gets all of it', async (t) => {
+  const large = Buffer.alloc(16 * 1024 * 1024)
+  const server = await serverOf(t, (_request, response) => void response.end(large), { bodyTimeout: 1500 })
+  const socket = dial(t, server)
+  let taken = 0
+  const closed = once(socket, 'close')
+  socket.on('data', (chunk: Buffer) => {
+    const before = taken
+    taken += chunk.length
+    // A pause after each mebibyte: all of it takes longer than the server is patient.
+    if (Math.floor(before / MEBIBYTE) === Math.floor(taken / MEBIBYTE)) return
+    socket.pause()
+    setTimeout(() => socket.resume(), 200)
+  })
+  socket.write(get('/'))
+
+  await closed
+  t.ok(taken > large.length)
+})
+
 t.test('a body that stops within a begun answer cuts the connection: the answer is never ended as if whole', async (t) => {
   const server = await serverOf(t, (request, response) => {
     response.writeHead(200, { 'content-length': '100' }).write('part')
@@ -193,6 +229,8 @@ t.test('a tunnel is refused', async (t) => {
   t.match(answer, { status: 405, code: 'GATEWAY_METHOD_NOT_ALLOWED' })
   t.match(answer.head, /\r\nAllow: GET, /)
 })
+
+const MEBIBYTE = 1024 * 1024
 
 async function serverOf(t: Test, handler: RequestListener, changes: Partial<typeof settings> = {}): Promise<Server> {
   const server = inboundServer(
