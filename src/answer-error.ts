@@ -4,6 +4,7 @@ import { BadRequest, InternalFault } from './errors.ts'
 import { CallerLeft } from './exchange.ts'
 import { drain } from './inbound-body.ts'
 import type { RetryLater } from './errors.ts'
+import { causesOf } from './observe/logged-error.ts'
 import { ALLOW } from './odata/methods.ts'
 
 /** An error as the caller sees it. */
@@ -23,7 +24,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   const error = own(thrown)
   const status = error.statusCode ?? 500
   exchange.code = error.code
-  if (status >= 500) exchange.causes = causes(error)
+  if (status >= 500) exchange.causes = causesOf(error)
   reply.code(status).headers({
     'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'cache-control': 'no-store',
     'x-request-id': exchange.id,
@@ -53,14 +54,4 @@ function own(thrown: unknown): Answerable {
     )
   }
   return new InternalFault({ cause: error })
-}
-
-/** The chain of causes, for the log: what each says, without stacks. */
-function causes(error: Error): string[] {
-  const said: string[] = []
-  for (let cause = error.cause; cause instanceof Error && said.length < 5; cause = cause.cause) {
-    const { code } = cause as { code?: unknown }
-    said.push(code === undefined ? cause.message : `${String(code)}: ${cause.message}`)
-  }
-  return said
 }

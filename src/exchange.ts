@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 
 import type {} from 'fastify'
 
+import { OwnError } from './own-error.ts'
 import type { Departure, Spent } from './dynamics/send.ts'
 
 /** One request and its answer, as they pass through the gateway: what the log line and the metrics are made of. */
@@ -25,7 +26,7 @@ export interface Exchange extends Departure {
 }
 
 /** The caller closed its connection before it had the whole answer. */
-export class CallerLeft extends Error {}
+export class CallerLeft extends OwnError {}
 
 declare module 'fastify' {
   interface FastifyRequest {

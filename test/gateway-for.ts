@@ -10,6 +10,7 @@ import type { Settings } from '../src/config.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { startEmulator } from '../src/emulator/emulator.ts'
 import type { Emulator, EmulatorOptions } from '../src/emulator/emulator.ts'
+import { logOptions } from '../src/observe/log.ts'
 
 /** A gateway on a real socket before an emulated Entra and Dynamics. */
 export interface Fixture {
@@ -55,7 +56,7 @@ export async function gatewayWithFile(t: Test, settings: (credential: object) =>
 
 async function start(t: Test, emulator: Emulator, settings: Settings): Promise<Fixture> {
   let written = ''
-  const log = pino({ level: 'debug' }, new Writable({
+  const log = pino(logOptions('trace'), new Writable({
     write: (chunk, _encoding, done) => {
       written += String(chunk)
       done()

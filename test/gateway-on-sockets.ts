@@ -10,6 +10,7 @@ import { createAgent } from '../src/dynamics/agent.ts'
 import type { OutboundAgent } from '../src/dynamics/agent.ts'
 import { startEmulator } from '../src/emulator/emulator.ts'
 import type { Emulator, EmulatorOptions } from '../src/emulator/emulator.ts'
+import { logOptions } from '../src/observe/log.ts'
 
 /** A gateway with its own agent, on real connections of its own keeping, before an emulated Dynamics. */
 export interface OnSockets {
@@ -40,7 +41,7 @@ export async function gatewayOnSockets(
   const own = createAgent({ connectTimeout: settings.targets[0]!.connectTimeout, connections: 64 })
   const agent: OutboundAgent = { ...own, reads: new EntraBeside(own.reads, emulator.dispatcher) }
   let written = ''
-  const log = pino({ level: 'info' }, new Writable({
+  const log = pino(logOptions('info'), new Writable({
     write: (chunk, _encoding, done) => {
       written += String(chunk)
       done()

@@ -37,6 +37,7 @@ const PARTS: readonly Part[] = [
   { layer: 2, name: 'config.ts', packages: [] },
   { layer: 2, name: 'config/', packages: ['yaml'] },
   { layer: 1, name: 'errors.ts', packages: ['@fastify/error'] },
+  { layer: 1, name: 'own-error.ts', packages: [] },
   { layer: 1, name: 'odata/', packages: [] },
   { layer: 1, name: 'emulator/', packages: ['undici'] },
 ]

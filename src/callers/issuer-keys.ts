@@ -2,6 +2,7 @@ import { createLocalJWKSet, errors } from 'jose'
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 
 import { CallerKeysUnavailable, retryLater } from '../errors.ts'
+import { OwnError } from '../own-error.ts'
 import type { ReadJson } from './read-json.ts'
 
 /**
@@ -65,10 +66,10 @@ export function issuerKeys(
   async function discovered(): Promise<string> {
     const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
     const document = await readJson(address) as { issuer?: unknown, jwks_uri?: unknown }
-    if (document.issuer !== issuer) throw new Error('The discovery document is another issuer\'s.')
+    if (document.issuer !== issuer) throw new OwnError('The discovery document is another issuer\'s.')
     const uri = document.jwks_uri
     if (typeof uri !== 'string' || new URL(uri).protocol !== new URL(issuer).protocol) {
-      throw new Error('The discovery document names no keys.')
+      throw new OwnError('The discovery document names no keys.')
     }
     return uri
   }

@@ -1,4 +1,5 @@
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnknown } from '../errors.ts'
+import { OwnError } from '../own-error.ts'
 import { isUserId } from '../odata/guid.ts'
 import type { User } from './caller.ts'
 
@@ -26,7 +27,7 @@ export function pickUser(rows: readonly unknown[], email: string): User | Error 
     matching.filter((row) => (row.applicationid ?? undefined) === undefined && !NOT_OURS.has(row.accessmode))
   if (people.length === 0) return new UserNotPerson()
   if (people.some(({ isdisabled }) => typeof isdisabled !== 'boolean')) {
-    return new UserLookupFailed({ cause: new Error('a row of the look-up\'s answer lacks isdisabled') })
+    return new UserLookupFailed({ cause: new OwnError('a row of the look-up\'s answer lacks isdisabled') })
   }
   const enabled = people.filter((row) => row.isdisabled === false)
   if (enabled.length === 0) return new UserDisabled()

@@ -1,3 +1,4 @@
+import { OwnError } from '../own-error.ts'
 import type { OutboundAgent } from '../dynamics/agent.ts'
 
 /** Reads a JSON document. Throws when it cannot be had. */
@@ -15,10 +16,10 @@ export function jsonReader(agent: OutboundAgent['reads']): ReadJson {
     let size = 0
     for await (const chunk of body as AsyncIterable<Buffer>) {
       size += chunk.length
-      if (size > LARGEST) throw new Error(`The document at ${url} is larger than ${LARGEST} bytes.`)
+      if (size > LARGEST) throw new OwnError(`The document at ${url} is larger than ${LARGEST} bytes.`)
       chunks.push(chunk)
     }
-    if (statusCode !== 200) throw new Error(`${url} was answered with status ${statusCode}.`)
+    if (statusCode !== 200) throw new OwnError(`${url} was answered with status ${statusCode}.`)
     return JSON.parse(Buffer.concat(chunks).toString())
   }
 }

@@ -7,7 +7,8 @@ import { createDeparture } from '../dynamics/departure.ts'
 import { retryAfter } from '../dynamics/limits.ts'
 import { header } from '../dynamics/send.ts'
 import type { Departure, Outbound, Send } from '../dynamics/send.ts'
-import { ImpersonationIgnored, LimitHolds, UserLookupFailed, UserLookupTooSlow, retryLater } from '../errors.ts'
+import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
+import { OwnError } from '../own-error.ts'
 import type { User } from './caller.ts'
 import { COLUMNS, pickUser } from './pick-user.ts'
 import { pace } from './pace.ts'
@@ -91,7 +92,7 @@ export function userDirectory(
     const path = `${url.apiRoot}/systemusers?$select=${COLUMNS}`
       + `&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
     const { value } = await ask(path, [], departure) as { value?: unknown }
-    if (!Array.isArray(value)) throw new UserLookupFailed({ cause: new Error('the look-up\'s answer holds no rows') })
+    if (!Array.isArray(value)) throw new UserLookupFailed({ cause: new OwnError('the look-up\'s answer holds no rows') })
     return value
   }
 
@@ -99,7 +100,7 @@ export function userDirectory(
   async function verify(user: User, departure: Departure): Promise<void> {
     const { UserId: actingAs } = await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), departure) as { UserId?: unknown }
     if (String(actingAs).toLowerCase() !== user.systemUserId?.toLowerCase()) {
-      throw new ImpersonationIgnored({ cause: new Error('WhoAmI as the user was answered with another user\'s id') })
+      throw new ImpersonationIgnored({ cause: new OwnError('WhoAmI as the user was answered with another user\'s id') })
     }
   }
 
@@ -115,7 +116,7 @@ export function userDirectory(
         status: answer.status, impersonated: also.length > 0, ...errorIn(parsed(body)),
       })
       throw new UserLookupFailed({
-        cause: new Error(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`),
+        cause: new OwnError(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`),
       })
     }
     try {

@@ -1,6 +1,8 @@
 import inspector from 'node:inspector'
 import { constants } from 'node:os'
 
+import { loggedError } from '../observe/logged-error.ts'
+
 /**
  * Closes the ways by which others get hold of what is in the process' memory. Called first of all: until then SIGUSR1
  * opens
@@ -10,6 +12,11 @@ export function guardProcess(): void {
   // A listener takes the place of Node's own; SIGUSR2 would end the process. Windows has neither.
   const signals = Object.keys(constants.signals).filter((name) => /^SIGUSR[12]$/.test(name))
   for (const signal of signals) process.on(signal, () => undefined)
+  // Node would print the error as an object, with all that it carries, such as the address that cannot be parsed.
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`dynamics-gateway ends, for a reason that it does not know: ${JSON.stringify(loggedError(error))}\n`)
+    process.exit(1)
+  })
   // Reports hold the environment, and with it secrets. Node 20 cannot leave it out, and makes none.
   Object.assign(process.report, {
     excludeEnv: true, reportOnFatalError: false, reportOnSignal: false, reportOnUncaughtException: false,

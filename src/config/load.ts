@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { parse as parseYaml } from 'yaml'
 
+import { OwnError } from '../own-error.ts'
 import { schema } from '../config.ts'
 import type { Settings } from '../config.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
@@ -11,7 +12,7 @@ import { readNode } from './setting.ts'
 import type { Source } from './setting.ts'
 
 /** The settings are wrong. `faults` names each of them, and what to write. */
-export class SettingsFault extends Error {
+export class SettingsFault extends OwnError {
   readonly faults: readonly string[]
   constructor(faults: readonly string[]) {
     super(`The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n`

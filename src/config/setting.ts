@@ -1,3 +1,4 @@
+import { OwnError } from '../own-error.ts'
 import { nearest } from './nearest.ts'
 
 /** One thing an operator may set: how it is read, and all that is to be said of it. */
@@ -69,7 +70,7 @@ export interface Source {
 }
 
 /** What is wrong with one setting, and what to write instead. Never holds a secret. */
-export class Fault extends Error {}
+export class Fault extends OwnError {}
 
 /**
  * Reads `written` as `node` says and adds every fault, by name, to `faults`.

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
+import { OwnError } from '../own-error.ts'
 import { PfxFault, readPfx } from './pfx.ts'
 
 /** A certificate with its private key, ready to sign with. */
@@ -12,7 +13,7 @@ export interface KeyPair {
 }
 
 /** The file cannot be used. Says why and the one thing to do, and holds nothing of the file. */
-export class CertificateFault extends Error {
+export class CertificateFault extends OwnError {
   readonly why: string
   readonly todo: string
   constructor(why: string, todo: string) {

@@ -1,3 +1,4 @@
+import { OwnError } from '../own-error.ts'
 import { inOneLine } from './explanation.ts'
 import type { Explanation } from './explanation.ts'
 
@@ -22,7 +23,7 @@ export interface FailureFacts {
 }
 
 /** No token came. `message` is for an operator: what happened, why, and the one thing to do. */
-export class AuthorityFailure extends Error {
+export class AuthorityFailure extends OwnError {
   /** The credential or the request was turned down: asking again soon is of no use. */
   readonly refused: boolean
   readonly facts: FailureFacts

@@ -1,5 +1,6 @@
 import { createDecipheriv, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 
+import { OwnError } from '../own-error.ts'
 import { element, elements, identifier, integer, NotAsn1, octets, sequence } from './der.ts'
 import type { Element } from './der.ts'
 import { deriveKey, passwordBytes, PURPOSE } from './pkcs12-key.ts'
@@ -12,7 +13,7 @@ export interface PfxContents {
 }
 
 /** The file cannot be read; `reason` says why. */
-export class PfxFault extends Error {
+export class PfxFault extends OwnError {
   readonly reason: 'damaged' | 'password' | 'algorithm'
   constructor(reason: PfxFault['reason']) {
     super(`PFX: ${reason}`)

@@ -1,5 +1,6 @@
 import type { Credential } from '../credentials/credential.ts'
 import { TokenRefused } from '../errors.ts'
+import { OwnError } from '../own-error.ts'
 import { unlessLeft } from './departure.ts'
 import type { AuthorizedSend } from './dispatch.ts'
 import { header } from './send.ts'
@@ -79,5 +80,5 @@ export function claimsOf(challenge: string): string | undefined {
 /** For the log: the code of the refusal, without the addresses that stand beside it. */
 function refusalOf(challenge: string): Error {
   const code = /\berror="?([a-z_]{1,40})/i.exec(challenge)?.[1]
-  return new Error(`Dynamics 365 answered 401${code === undefined ? '' : `, ${code}`}`)
+  return new OwnError(`Dynamics 365 answered 401${code === undefined ? '' : `, ${code}`}`)
 }

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 
 import { DynamicsAnswerInvalid } from '../errors.ts'
+import { OwnError } from '../own-error.ts'
 import type { OutboundAgent } from './agent.ts'
 import type { Answer, AnswerBody, Departure, Outbound, Sink } from './send.ts'
 
@@ -13,7 +14,7 @@ export interface Patience {
 }
 
 /** No answer came, or it broke off. What undici says of it is the `cause`. */
-export class Failure extends Error {
+export class Failure extends OwnError {
   /** Whether bytes of the request may have reached Dynamics; if not, nothing was carried out. */
   readonly sent: boolean
   /** Whether it was sent on a connection that had been used before. */
@@ -130,7 +131,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
     if (status < 200) {
-      if (++this.#heralds > HERALDS) this.#abort?.(new DynamicsAnswerInvalid({ cause: new Error('too many 1xx') }))
+      if (++this.#heralds > HERALDS) this.#abort?.(new DynamicsAnswerInvalid({ cause: new OwnError('too many 1xx') }))
       return true
     }
     this.status = status
@@ -154,7 +155,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   }
 
   onComplete(): void {
-    if (this.#agent.isReset?.() === true) return this.onError(new Error('the connection was reset'))
+    if (this.#agent.isReset?.() === true) return this.onError(new OwnError('the connection was reset'))
     this.complete = true
     this.#letOthersLeave()
     this.#sink?.end()
@@ -211,7 +212,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
         resume: undefined,
         write: (chunk) => {
           length += chunk.length
-          if (length > limit) this.#abort?.(new Error(`the body is larger than ${limit} bytes`))
+          if (length > limit) this.#abort?.(new OwnError(`the body is larger than ${limit} bytes`))
           else chunks.push(chunk)
           return true
         },

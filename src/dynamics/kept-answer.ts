@@ -1,5 +1,6 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 
+import { OwnError } from '../own-error.ts'
 import { Failure } from './dispatch.ts'
 import { header } from './send.ts'
 import type { Answer, AnswerBody, Outbound } from './send.ts'
@@ -48,7 +49,7 @@ function keptBody(bytes: Buffer): AnswerBody {
       sink.end()
     },
     async whole(limit) {
-      if (bytes.length > limit) throw new Error(`the body is larger than ${limit} bytes`)
+      if (bytes.length > limit) throw new OwnError(`the body is larger than ${limit} bytes`)
       return bytes
     },
     discard() {},

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Pool, buildConnector } from 'undici'
 
+import { OwnError } from '../own-error.ts'
 import type { Proxy } from '../config/proxies.ts'
 
 /** Connects through the network's proxy, which sees the name of the host and nothing that is said. */
@@ -29,13 +30,13 @@ export function tunnel(proxy: Proxy, tls: buildConnector.BuildOptions & { readon
         const socket = duplex as Socket
         if (statusCode !== 200) {
           socket.on('error', () => {}).destroy()
-          const refusal = new Error(`the proxy answered ${statusCode}`)
+          const refusal = new OwnError(`the proxy answered ${statusCode}`)
           return callback(Object.assign(refusal, { code: `PROXY_${statusCode}` }), null)
         }
         if (options.protocol !== 'https:') return callback(null, socket)
         within({ ...options, httpSocket: socket }, callback)
       }, (error: NodeJS.ErrnoException) => {
-        const failure = new Error('no way through the proxy', { cause: error })
+        const failure = new OwnError('no way through the proxy', { cause: error })
         callback(Object.assign(failure, { code: `PROXY_${error.code ?? 'BROKE_OFF'}` }), null)
       })
     },

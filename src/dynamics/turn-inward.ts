@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 
 import { BodyTooLarge } from '../errors.ts'
+import { OwnError } from '../own-error.ts'
 import { bytesOf, textOf, turned, turnedWhole } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import type { Answer, Outbound, Send } from './send.ts'
@@ -67,7 +68,7 @@ function streamed(
   })
   // The caller's connection may end in the middle; what was sent so far is not the whole.
   body.on('error', (error) => flowing.destroy(error)).on('close', () => {
-    if (!body.readableEnded) flowing.destroy(departure.reason ?? new Error('the body of the request broke off'))
+    if (!body.readableEnded) flowing.destroy(departure.reason ?? new OwnError('the body of the request broke off'))
   })
   flowing.on('close', () => body.resume())
   return flowing

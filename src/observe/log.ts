@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { DestinationStream, Logger } from 'pino'
+import type { DestinationStream, Logger, LoggerOptions } from 'pino'
 import { pino } from 'pino'
 
 import type { Settings } from '../config.ts'
 import { CallerLeft } from '../exchange.ts'
 import { gathered } from './gathered.ts'
 import type { AtExit } from './gathered.ts'
+import { loggedError } from './logged-error.ts'
 import { tenth } from './tenth.ts'
 
 /** An entity set, function or action at the beginning of a path; keys and all that follows may be personal. */
@@ -15,7 +16,7 @@ const ENTITY_SET = /^\/*(?:api\/data\/v\d+\.\d+\/)?([$A-Za-z_][\w.]{0,99})(?=[/(
 export async function createLog(
   { logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>, atExit: AtExit,
 ): Promise<Logger> {
-  const options = { level: logLevel, base: null, formatters: { level: (level: string) => ({ level }) } }
+  const options = logOptions(logLevel)
   if (logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)) {
     const { default: pretty } = await import('pino-pretty')
     return pino(
@@ -23,6 +24,34 @@ export async function createLog(
     )
   }
   return pino(options, gathered(atExit))
+}
+
+/** How lines are made: an error among the facts, under whatever name, becomes a list of fields. */
+export function logOptions(level: string): LoggerOptions {
+  return {
+    level,
+    base: null,
+    formatters: { level: (level) => ({ level }), log: withoutErrors },
+    // pino's own serializer writes an error's message, its stack and whatever else it carries.
+    serializers: { err: (value: unknown) => value },
+    hooks: {
+      logMethod(words, method) {
+        // pino takes the message of an error that stands alone, or that has no sentence beside it.
+        const [first, sentence = 'something failed'] = words as unknown as [unknown, string?]
+        const failed = first instanceof Error || (first as { err?: unknown } | undefined)?.err instanceof Error
+        if (!failed) return method.apply(this, words)
+        method.apply(this, [first instanceof Error ? { err: first } : first as object, sentence])
+      },
+    },
+  }
+}
+
+function withoutErrors(facts: object): Record<string, unknown> {
+  const plain = facts as Record<string, unknown>
+  return Object.values(plain).some((value) => value instanceof Error)
+    ? Object.fromEntries(Object.entries(plain).map(([name, value]) =>
+      [name, value instanceof Error ? loggedError(value) : value]))
+    : plain
 }
 
 /** What a line about a request says. Never its query, body, headers or e-mail address. */

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 
+import { OwnError } from '../../own-error.ts'
 import type { Target } from '../../config.ts'
 import type { Proxies } from '../../config/proxies.ts'
 import type { Explanation } from '../../credentials/explanation.ts'
@@ -19,7 +20,7 @@ export interface Outcome {
 }
 
 /** A step failed; the ones behind it make no sense. */
-export class StepFailure extends Error {
+export class StepFailure extends OwnError {
   readonly explanation: Explanation
   constructor(explanation: Explanation) {
     super(explanation.what)
