@@ -14,6 +14,7 @@ import host from './callers/host.ts'
 import impersonate from './callers/impersonate.ts'
 import { jsonReader } from './callers/read-json.ts'
 import { targetFault } from './callers/target.ts'
+import { fromThisMachine } from './callers/this-machine.ts'
 import type { Settings } from './config.ts'
 import type { OutboundAgent } from './dynamics/agent.ts'
 import { connectEnvironment, prefixOf } from './environment.ts'
@@ -101,7 +102,8 @@ export async function createGateway(
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
 
   // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page
-  // in a browser.
+  // in a browser, and where callers are listed only to them and to this machine.
+  const identify = knownCallers(settings, jsonReader(agent.reads))
   await app.register(async (probes) => {
     await probes.register(head, settings)
     await probes.register(host, { ...settings, hostless: true })
@@ -111,6 +113,7 @@ export async function createGateway(
     await own.register(head, settings)
     await own.register(host, settings)
     await own.register(browser, settings)
+    await own.register(authenticate, { identify, exempt: fromThisMachine(settings.host) })
     await own.register(statusPage, { version, environments })
     own.get('/-/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await metrics.text()))
   })
@@ -122,7 +125,7 @@ export async function createGateway(
     await door.register(browser, settings)
     door.addHook('onRequest', (_request, _reply, next) =>
       next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined))
-    await door.register(authenticate, { identify: knownCallers(settings, jsonReader(agent.reads)) })
+    await door.register(authenticate, { identify })
     for (const { target, prefix, connection, directory } of environments) {
       await door.register(async (below) => {
         if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })

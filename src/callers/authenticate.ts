@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 import type { Settings } from '../config.ts'
@@ -21,12 +22,17 @@ export type Identify = (
   head: Pick<Head, 'authorization' | 'apiKey'>, socket: Socket,
 ) => Caller | Error | undefined | Promise<Caller | undefined>
 
+interface Options {
+  readonly identify: Identify
+  /** Requests that pass without a caller. */
+  readonly exempt?: (request: IncomingMessage) => boolean
+}
+
 /** Sets `request.caller`, or turns the request away with 401. */
-function authenticate(
-  app: FastifyInstance, { identify }: { readonly identify: Identify }, registered: () => void,
-): void {
+function authenticate(app: FastifyInstance, { identify, exempt }: Options, registered: () => void): void {
   if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller')
   app.addHook('onRequest', (request, reply, done) => {
+    if (exempt?.(request.raw) === true) return done()
     const found = identify(request.head, request.raw.socket)
     if (found instanceof Promise) found.then(admit, done)
     else if (found instanceof Error) done(found)
