@@ -1,3 +1,4 @@
+import { carriesIdentity } from './identity-headers.ts'
 import { LINK_HEADERS } from './odata/link-names.ts'
 import { inwardHeader } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
@@ -15,16 +16,22 @@ export const HOP_BY_HOP: readonly string[] = [
   'http2-settings',
 ]
 
-/**
- * Never passed on: who the caller is for the gateway, what the gateway says itself, and what would change the method.
- */
-export const NOT_OUTWARD: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP, 'host', 'authorization', 'cookie', 'cookie2', 'forwarded', 'via', 'expect', 'content-length',
-  'x-api-key', 'origin',
-  'access-control-request-method', 'access-control-request-headers', 'x-http-method', 'x-http-method-override',
-  'x-method-override',
-  'x-original-url', 'x-rewrite-url', 'x-real-ip', 'callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid',
+/** Never passed on: what the gateway says itself, and what would change the method or the address. */
+const NOT_OUTWARD: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP, 'host', 'forwarded', 'via', 'expect', 'content-length', 'origin', 'access-control-request-method',
+  'access-control-request-headers', 'x-http-method', 'x-http-method-override', 'x-method-override', 'x-original-url',
+  'x-rewrite-url', 'callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid',
 ])
+
+/**
+ * Whether a header of a request, or of a request inside a `$batch`, is never passed on: hop-by-hop ones, tokens, keys
+ * and identities, forwarding notes, and names with an underscore, which some servers take for a dash.
+ *
+ * @param name in lower case
+ */
+export function staysHere(name: string): boolean {
+  return NOT_OUTWARD.has(name) || name.includes('_') || name.startsWith('sec-') || carriesIdentity(name)
+}
 
 /** Content codings that the gateway can undo where links must change. */
 const CODINGS = ['gzip', 'deflate', 'br']
@@ -33,8 +40,8 @@ const CODINGS = ['gzip', 'deflate', 'br']
 export const REMEMBERED = 1000
 
 /**
- * Makes the function that takes a request's raw headers outward: hop-by-hop headers and those that `Connection`
- * names, identities, forwarding notes and names with an underscore (which some servers take for a dash) stay here.
+ * Makes the function that takes a request's raw headers outward: those that {@link staysHere} tells, and those that
+ * `Connection` names, stay here.
  *
  * @param emailHeader the header that carries the user's e-mail address, in small letters
  */
@@ -66,8 +73,7 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], ma
     const lower = name.toLowerCase()
     const fate: Fate = lower === 'connection' ? 'connection'
       : lower === 'accept-encoding' ? 'accept-encoding'
-      : lower === emailHeader || lower.includes('_') || lower.startsWith('x-forwarded-') || lower.startsWith('sec-')
-        || NOT_OUTWARD.has(lower) ? 'drop'
+      : lower === emailHeader || staysHere(lower) ? 'drop'
       : LINK_HEADERS.has(lower) ? 'link'
       : 'pass'
     if (fates.size < REMEMBERED) fates.set(name, fate)

@@ -8,7 +8,7 @@ import { deliver } from './deliver.ts'
 import type { Answer, Outbound, Send, Spent } from './dynamics/send.ts'
 import { BadBatch, BodyTooLarge, DynamicsAnswerInvalid } from './errors.ts'
 import { linksFor } from './gateway-base.ts'
-import { headersOutward, NOT_OUTWARD } from './headers.ts'
+import { headersOutward, staysHere } from './headers.ts'
 import { announcesBody } from './inbound-body.ts'
 import { MalformedBatch, RefusedPart } from './odata/batch.ts'
 import type { BatchOperation } from './odata/batch.ts'
@@ -44,7 +44,6 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const links = linksFor({ address, prefix: mount, ...options })
   const outward = headersOutward(target.impersonation.header)
-  const dropped = new Set([...NOT_OUTWARD, target.impersonation.header])
 
   await app.register(httpProxy, {
     // What stands here is never called, and is harmless if it were.
@@ -103,7 +102,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         departure: exchange,
         spent: exchange.spent,
         transform: hasBody
-          ? inwardTransform(map, path, given, { dropped, onPart: (operation) => judge(request, operation) })
+          ? inwardTransform(map, path, given, {
+            userHeader: target.impersonation.header, staysHere, onPart: (operation) => judge(request, operation),
+          })
           : undefined,
       },
     }

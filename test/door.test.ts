@@ -10,6 +10,19 @@ import { get, rawRequest, requestOf } from './raw-http.ts'
 // Raw requests, each with the one right outcome. What is refused must not reach Dynamics at all; what passes must reach
 // it byte for byte, without anything that is the gateway's own to say.
 
+/** Headers by which gateways and platforms in front of this one say who calls. */
+const IDENTITIES = [
+  'X-Authorization', 'x-AUTHORIZATION', 'X-Original-Authorization', 'X-Serverless-Authorization',
+  'X-MS-TOKEN-AAD-ACCESS-TOKEN', 'X-MS-TOKEN-AAD-ID-TOKEN', 'X-MS-CLIENT-PRINCIPAL', 'X-MS-CLIENT-PRINCIPAL-NAME',
+  'X-Ms-Client-Principal-Id', 'X-Forwarded-Access-Token', 'X-Forwarded-Email', 'X-Forwarded-Client-Cert',
+  'X-Auth-Request-User', 'X-Auth-Request-Access-Token', 'X-Amzn-Oidc-Data', 'X-Amzn-Oidc-Accesstoken',
+  'X-Amzn-Mtls-Clientcert', 'X-Goog-IAP-JWT-Assertion', 'X-Goog-Authenticated-User-Email', 'Cf-Access-Jwt-Assertion',
+  'CF-Access-Client-Secret', 'X-Access-Token', 'X-Id-Token', 'X-Auth-Token', 'X-Remote-User', 'Remote-User',
+  'Remote-Groups', 'X-Pomerium-Jwt-Assertion', 'X-Authentik-Username', 'Tailscale-User-Login', 'Client-Cert',
+  'X-ARR-ClientCert', 'Ssl-Client-Cert', 'DPoP', 'Api-Key', 'Ocp-Apim-Subscription-Key', 'X-Functions-Key',
+  'X-ZUMO-AUTH', 'True-Client-IP', 'CF-Connecting-IP',
+]
+
 t.test('addresses of the Web API reach Dynamics byte for byte', async (t) => {
   const { port, requests } = await gatewayBeforeRawDynamics(t)
 
@@ -116,6 +129,7 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
     ['two users', get('/accounts', 'X-User-Email: a@contoso.com', 'x-user-email: b@contoso.com'), 400, 'GATEWAY_BAD_USER_EMAIL'],
     ['the same user twice', get('/accounts', 'X-User-Email: a@contoso.com', 'X-User-Email: a@contoso.com'), 400, 'GATEWAY_BAD_USER_EMAIL'],
     ['a user with underscores', get('/accounts', 'X_User_Email: a@contoso.com'), 400, 'GATEWAY_BAD_USER_EMAIL'],
+    ['a user with dots', get('/accounts', 'X.User.Email: a@contoso.com'), 400, 'GATEWAY_BAD_USER_EMAIL'],
     ['a user that Connection nominates', get('/accounts', 'Connection: x-user-email', 'X-User-Email: no address'), 400, 'GATEWAY_BAD_USER_EMAIL'],
 
     // What needs to be allowed.
@@ -202,7 +216,7 @@ t.test('what belongs to the gateway is never taken from the caller', async (t) =
     `X-Rewrite-URL: /${mark}`, `X_Anything: ${mark}`,
     `Keep-Alive: ${mark}`, `TE: ${mark}`, `Trailer: ${mark}`, `Upgrade: ${mark}`, `HTTP2-Settings: ${mark}`,
     `Connection: x-custom\r\nX-Custom: ${mark}`, `Via: 1.1 ${mark}`,
-    `Proxy-Connection: ${mark}`, `X-Real-IP: ${mark}`,
+    `Proxy-Connection: ${mark}`, `X-Real-IP: ${mark}`, ...IDENTITIES.map((name) => `${name}: ${mark}`),
   ]) {
     requests.length = 0
     t.equal((await rawRequest({ port }, get('/accounts', line))).status, 200, line)
@@ -210,6 +224,34 @@ t.test('what belongs to the gateway is never taken from the caller', async (t) =
     t.notMatch(requests[0], mark, line)
     t.equal(requests[0]!.match(/^authorization:/gim)?.length, 1, 'our token, once')
     t.match(requests[0], /\r\nhost: contoso\.crm4\.dynamics\.com\r\n/i)
+  }
+})
+
+t.test('no part of a batch takes a token or an identity of the caller to Dynamics', async (t) => {
+  const { port, requests } = await gatewayBeforeRawDynamics(t)
+  const mark = 'not-for-dynamics'
+
+  for (const name of [...IDENTITIES, 'Authorization', 'X-Api-Key', 'Cookie', 'X-Forwarded-User', 'X-Custom']) {
+    for (const spelt of [name, name.toLowerCase(), name.toUpperCase()]) {
+      const part = { id: '1', method: 'GET', url: 'accounts', headers: { [spelt]: mark, connection: 'x-custom' } }
+      const head = ['--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary']
+      const line = `${spelt}: ${mark}`
+      for (const [type, body] of [
+        ['application/json', JSON.stringify({ requests: [part] })],
+        ['multipart/mixed;boundary=b', [
+          ...head, '', 'GET accounts HTTP/1.1', 'Connection: x-custom', line, '', '', '--b--', '',
+        ].join('\r\n')],
+        ['multipart/mixed;boundary=b', [
+          ...head, line, 'Connection: x-custom', '', 'GET accounts HTTP/1.1', '', '', '--b--', '',
+        ].join('\r\n')],
+      ] as const) {
+        requests.length = 0
+        const batch = requestOf('POST /$batch', `Content-Type: ${type}`, `Content-Length: ${body.length}`) + body
+        t.equal((await rawRequest({ port }, batch)).status, 200, `${line} in ${type}`)
+        t.equal(requests.length, 1)
+        t.notMatch(requests[0], mark)
+      }
+    }
   }
 })
 

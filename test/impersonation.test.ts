@@ -15,6 +15,38 @@ t.test('looks a user up once, for many requests at the same time', async (t) => 
   t.equal(lookups(emulator.received), 1)
 })
 
+t.test('a part of a batch that names its user is refused, and nothing is sent', async (t) => {
+  for (const [mode, header] of [
+    ['optional', 'x-user-email'], ['required', 'x-user-email'], ['off', 'x-user-email'], ['required', 'x-contoso-user'],
+  ] as const) {
+    const { url, emulator } = await gatewayFor(t, { IMPERSONATION: mode, USER_EMAIL_HEADER: header })
+    const onBatch = { [header]: 'adele.vance@contoso.com' }
+
+    for (const name of [header, header.toUpperCase(), header.replaceAll('-', '_'), header.replaceAll('-', '.')]) {
+      const line = `${name}: alex.wilber@contoso.com`
+      for (const [type, body] of [
+        ['application/json', JSON.stringify({
+          requests: [{ id: '1', method: 'GET', url: 'WhoAmI', headers: { [name]: 'alex.wilber@contoso.com' } }],
+        })],
+        ['multipart/mixed;boundary=b', [
+          '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'GET WhoAmI HTTP/1.1',
+          line, '', '', '--b--', '',
+        ].join('\r\n')],
+      ] as const) {
+        for (const headers of [{}, onBatch]) {
+          if (mode === 'required' && headers !== onBatch) continue
+          const answer = await fetch(`${url}/$batch`, {
+            method: 'POST', headers: { 'content-type': type, ...headers }, body,
+          })
+          t.equal(answer.status, 400, `${mode} ${line} ${type}`)
+          t.match(await answer.json(), { error: { code: 'GATEWAY_BAD_BATCH', message: /put it on the batch/ } })
+        }
+      }
+    }
+    t.notOk(emulator.received.some(({ url }) => url.includes('$batch')), 'nothing of it was carried out')
+  }
+})
+
 t.test('remembers that nobody has an address', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 

@@ -35,7 +35,7 @@ export interface Head {
   bypass: string | undefined
   /** The first header that asks for another method than the request's. */
   override: string | undefined
-  /** The first header that differs from an e-mail header only by underscores. */
+  /** The first header that differs from an e-mail header only by underscores or dots. */
   emailVariant: string | undefined
   /** Whether Dynamics is asked to call a URL back. */
   callback: boolean
@@ -139,7 +139,7 @@ function lower(spelt: string): string {
   return name
 }
 
-const NOTEWORTHY = /_|caller|bypass|method|suppresscallback/
+const NOTEWORTHY = /[_.]|caller|bypass|method|suppresscallback/
 
 /**
  * Headers whose very presence matters. Servers disagree about `-`, `_` and `.` in names, so all are taken for the same.
@@ -153,7 +153,7 @@ function note(head: Head, spelt: string, value: string, emailHeaders: ReadonlySe
   }
   if (bare.startsWith('mscrmbypass') || bare === 'mscrmsuppresscallbackregistrationexpanderjob') head.bypass ??= spelt
   if (bare === 'xhttpmethod' || bare === 'xhttpmethodoverride' || bare === 'xmethodoverride') head.override ??= spelt
-  if (name.includes('_') && emailHeaders?.has(name.replaceAll('_', '-'))) head.emailVariant ??= spelt
+  if (/[_.]/.test(name) && emailHeaders?.has(name.replace(/[_.]/g, '-'))) head.emailVariant ??= spelt
 }
 
 const SEVERAL_CALLER_IDS = 'The request names its user more than once: send CallerObjectId or MSCRMCallerID, one time.'

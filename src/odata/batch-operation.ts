@@ -24,8 +24,10 @@ export interface BatchOperation {
 export interface BatchOptions {
   /** What it throws ends the batch. */
   readonly onPart: (operation: BatchOperation) => void
-  /** Names of headers, in lower case, that are the gateway's own and do not go on. */
-  readonly dropped?: ReadonlySet<string>
+  /** Name of the header, in lower case, that says on the batch whom all its parts run as. */
+  readonly userHeader?: string
+  /** Whether a header, by its name in lower case, is the gateway's own and does not go on. */
+  readonly staysHere?: (name: string) => boolean
 }
 
 /** What a caller wrote of an operation. */
@@ -51,10 +53,10 @@ export interface Judge {
 }
 
 /** Makes the judge of one batch. */
-export function judge(map: UrlMap, { onPart, dropped = new Set() }: BatchOptions): Judge {
+export function judge(map: UrlMap, { onPart, userHeader, staysHere = () => false }: BatchOptions): Judge {
   const references = new Map<string, string>()
   const ids = new Set<string>()
-  const host = map.target.origins[0]!.replace(/^https?:\/\//, '')
+  const destination = { host: map.target.origins[0]!.replace(/^https?:\/\//, ''), userHeader, staysHere }
   let part = 1
 
   function subject(): string {
@@ -73,7 +75,7 @@ export function judge(map: UrlMap, { onPart, dropped = new Set() }: BatchOptions
 
   return {
     subject,
-    headers: (fields) => partHeaders(fields, { host, dropped, subject: subject() }),
+    headers: (fields) => partHeaders(fields, { ...destination, subject: subject() }),
     operation(written) {
       if (part > MOST_OPERATIONS) throw new RefusedPart('The batch holds more than 1,000 operations.')
       const { method, around, headers: fields } = written
@@ -83,7 +85,7 @@ export function judge(map: UrlMap, { onPart, dropped = new Set() }: BatchOptions
       if (!isPartMethod(method)) throw new RefusedPart(`${subject()} has a method other than those of the Web API.`)
       const { url, resourcePath, query } = operationUrl(map, written.url, { references, subject: subject() })
       if (isBatch(resourcePath)) throw new RefusedPart(`${subject()} is a batch within the batch.`)
-      const headers = partHeaders(fields, { host, dropped, subject: subject() })
+      const headers = partHeaders(fields, { ...destination, subject: subject() })
       onPart({ part, method: method.toUpperCase(), resourcePath, query, headers: [...around, ...fields] })
       remember(written, resourcePath)
       part++

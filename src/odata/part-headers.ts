@@ -1,41 +1,57 @@
 import { RefusedPart } from './batch-error.ts'
-import type { Field } from './header-fields.ts'
+import { type Field, valueOf } from './header-fields.ts'
 
 /** Where the headers of a part go. */
 export interface Destination {
   readonly host: string
-  /** Further names, in lower case, that are the gateway's own. */
-  readonly dropped: ReadonlySet<string>
+  /** Name of the header, in lower case, that names the user on the batch. */
+  readonly userHeader: string | undefined
+  /** Whether a header, by its name in lower case, is the gateway's own. */
+  readonly staysHere: (name: string) => boolean
   /** Begins the sentence when one is refused: `Part 3 of the batch`. */
   readonly subject: string
 }
 
 /**
- * The headers of a part that may go on, in their order.
+ * The headers of a part that may go on, in their order. Whom a part runs as is said on the batch: to drop what a part
+ * says of it would run the part as somebody else.
  *
- * @throws RefusedPart for headers that name the user, override the method or encode the part once more
+ * @throws RefusedPart for headers that name the user, override the method, encode the part again, or take one away that
+ *   decides what the part does
  */
-export function partHeaders(fields: readonly Field[], { host, dropped, subject }: Destination): readonly Field[] {
+export function partHeaders(
+  fields: readonly Field[], { host, userHeader, staysHere, subject }: Destination,
+): readonly Field[] {
+  const user = userHeader === undefined ? undefined : lettersOf(userHeader)
+  const nominated = new Set(valueOf(fields, 'connection')?.toLowerCase().split(/[\s,]+/))
   return fields.flatMap((field) => {
     const name = field.name.toLowerCase()
-    const letters = name.replace(/[^a-z\d]/g, '')
+    const letters = lettersOf(name)
     if (CALLER_IDS.has(letters)) throw new RefusedPart(`${subject} names the user by a caller id header; leave it out.`)
+    if (letters === user) {
+      throw new RefusedPart(`${subject} names its user by the header ${field.name}: put it on the batch, for all parts.`)
+    }
     if (OVERRIDES.has(letters)) throw new RefusedPart(`${subject} overrides its method by a header.`)
     if (letters === 'transferencoding') throw new RefusedPart(`${subject} has a Transfer-Encoding.`)
     if (letters === 'contenttransferencoding' && !/^(?:binary|8bit|7bit)$/i.test(field.value)) {
       throw new RefusedPart(`${subject} has a Content-Transfer-Encoding other than binary.`)
     }
     if (name === 'host') return [{ name: field.name, value: host }]
-    if (DROPPED.has(name) || dropped.has(name) || name.includes('_') || name.startsWith('x-forwarded-')) return []
-    return [field]
+    if (nominated.has(name) && MEANINGFUL.test(name)) {
+      throw new RefusedPart(`${subject} names ${field.name} in its header Connection, which would take it away.`)
+    }
+    // A length need not be right any more.
+    return name === 'content-length' || nominated.has(name) || staysHere(name) ? [] : [field]
   })
 }
 
+/** Servers disagree about `-`, `_` and `.` in names, so all are taken for the same. */
+function lettersOf(name: string): string {
+  return name.toLowerCase().replace(/[^a-z\d]/g, '')
+}
+
+/** What a part means depends on these. */
+const MEANINGFUL = /^(?:content-(?!length)|if-|prefer$|odata-)/
+
 const CALLER_IDS: ReadonlySet<string> = new Set(['callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid'])
 const OVERRIDES: ReadonlySet<string> = new Set(['xhttpmethod', 'xhttpmethodoverride', 'xmethodoverride'])
-
-/** Credentials, what concerns one connection only, and a length that need not be right any more. */
-const DROPPED: ReadonlySet<string> = new Set([
-  'authorization', 'cookie', 'proxy-authorization', 'connection', 'proxy-connection', 'keep-alive', 'te', 'trailer',
-  'upgrade', 'expect', 'forwarded', 'content-length',
-])

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
+import { staysHere } from '../../src/headers.ts'
 import { batchInward, type BatchOperation } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
@@ -19,7 +20,7 @@ function turned(
 ): { text: string; operations: BatchOperation[] } {
   const operations: BatchOperation[] = []
   const transform = batchInward(map, contentType, {
-    onPart: operation => operations.push(operation), dropped: new Set(['x-user-email']),
+    onPart: operation => operations.push(operation), userHeader: 'x-user-email', staysHere,
   })
   return { text: inPieces(transform, Buffer.from(text), []), operations }
 }
@@ -219,10 +220,51 @@ t.test('headers that name a user, override the method or hide the body are refus
   }
 })
 
+t.test('the user of a part is named on the batch', async t => {
+  for (const name of [
+    'X-User-Email', 'x-user-email', 'X_User_Email', 'x-user_email', 'X.User.Email', 'XUserEmail', 'x-user-email ',
+  ]) {
+    const head = `${name}: adele.vance@contoso.com`
+    const refused = {
+      name: 'RefusedPart', message: `Part 1 of the batch names its user by the header ${name.trim()}: `
+        + 'put it on the batch, for all parts.',
+    }
+    t.throws(() => turned(single(`GET accounts HTTP/1.1\r\n${head}\r\n`)), refused, name)
+    t.throws(
+      () => turned(single('GET accounts HTTP/1.1\r\n').replace('Content-Type', `${head}\r\nContent-Type`)), refused,
+      `around the request: ${name}`,
+    )
+    t.throws(
+      () => turned(changeSet.replace('Content-Type: multipart', `${head}\r\nContent-Type: multipart`)), refused,
+      `on a change set: ${name}`,
+    )
+    t.throws(
+      () => turned(JSON.stringify({
+        requests: [{ id: '1', method: 'GET', url: 'accounts', headers: { [name.trim()]: 'a@contoso.com' } }],
+      }), 'application/json'),
+      refused,
+      `in JSON: ${name}`,
+    )
+  }
+  t.throws(
+    () => turned(single('GET accounts HTTP/1.1\r\nConnection: x-user-email\r\nX-User-Email: a@b.c\r\n')),
+    { name: 'RefusedPart' },
+    'not taken away by Connection',
+  )
+})
+
+t.test('a Connection header takes away nothing that a part needs', async t => {
+  for (const name of ['content-type', 'If-Match', 'content-id', 'prefer']) {
+    const request = `PATCH accounts(1) HTTP/1.1\r\nConnection: close, ${name}\r\n${name}: x\r\n`
+    t.throws(() => turned(single(request)), { name: 'RefusedPart', message: /Connection/ }, name)
+  }
+})
+
 t.test('credentials, connection headers and the gateway’s own are left out, and others stay as they are', async t => {
   const dropped = [
     'Authorization: Bearer x', 'Cookie: x', 'Proxy-Authorization: x', 'Connection: x', 'Content-Length: 3',
-    'X-User-Email: x', 'X_Anything: x', 'X-Forwarded-For: x', 'Keep-Alive: x',
+    'X_Anything: x', 'X-Forwarded-For: x', 'Keep-Alive: x', 'X-MS-CLIENT-PRINCIPAL-NAME: x', 'x-authorization: x',
+    'X: nominated',
   ]
   const kept = [
     'If-Match: W/"1"', 'Prefer: odata.include-annotations="*"', 'MSCRM.SuppressDuplicateDetection: false',
