@@ -58,7 +58,7 @@ export const commands = {
   },
   demo: {
     about: 'runs gateway, Entra and Dynamics in one process, with sample data',
-    usage: 'demo [--port PORT] [--throttle] [--fault AADSTSnnn]',
+    usage: 'demo [--port PORT] [--throttle] [--fault AADSTSnnn] [--config FILE]',
     options: {
       port: { type: 'string', about: 'port to listen at (PORT, or 8080)', value: 'PORT' },
       throttle: { type: 'boolean', about: 'Dynamics refuses every few requests with 429' },
@@ -67,8 +67,9 @@ export const commands = {
         about: 'Entra refuses with this error, such as AADSTS7000222; shows what `check` says of it',
         value: 'AADSTSnnn',
       },
+      config: { ...config, about: 'settings file; its targets are emulated, and its secrets not needed' },
     },
-    status: '0',
+    status: '0 after SIGTERM or SIGINT, 1 when the settings are wrong',
   },
   key: {
     about: 'makes a key for a caller, and prints it with its hash for the settings',

@@ -31,13 +31,17 @@ export function environment(): NodeJS.ProcessEnv {
  * concerns the process alone (`HOST`, `LOG_LEVEL` …) from the environment before the file.
  *
  * @param file path of a JSON or YAML file; `GATEWAY_CONFIG` names it too
+ * @param adapt changes a target as it was written, before it is read
  * @throws {SettingsFault} with all faults at once
  */
-export function loadSettings(env: NodeJS.ProcessEnv, file: string | undefined): Settings {
+export function loadSettings(
+  env: NodeJS.ProcessEnv, file: string | undefined,
+  adapt: (target: Readonly<Record<string, unknown>>) => unknown = (target) => target,
+): Settings {
   const faults: string[] = []
   const source = sourceOf(env)
   const { written, nameOf } = settingsOfEnvironment(source, fileOf(source, file, faults), faults)
-  const read = readNode(schema, written, '', nameOf, source, faults)
+  const read = readNode(schema, withTargets(written, adapt), '', nameOf, source, faults)
   const settings = { ...read, proxies: readProxies(source.env, faults) }
   exposureCheck(settings, faults)
   if (faults.length === 0) crossChecks(settings, faults)
@@ -65,6 +69,18 @@ export function loadListener(
   )
   if (faults.length > 0) throw new SettingsFault(faults)
   return listener
+}
+
+/** `written` with each target changed by `adapt`, as far as it is one. */
+function withTargets(written: unknown, adapt: (target: Readonly<Record<string, unknown>>) => unknown): unknown {
+  const { targets } = written as { readonly targets?: unknown }
+  return Array.isArray(targets)
+    ? { ...written as object, targets: targets.map((target) => isObject(target) ? adapt(target) : target) }
+    : written
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function sourceOf(env: NodeJS.ProcessEnv): Source {

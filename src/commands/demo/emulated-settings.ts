@@ -1,0 +1,66 @@
+import type { Settings } from '../../config.ts'
+import { environmentUrl, ONLINE } from '../../config/environment-url.ts'
+import { loadSettings } from '../../config/load.ts'
+import { PROXY_VARIABLES } from '../../config/proxies.ts'
+import { Fault } from '../../config/setting.ts'
+
+/** The one app registration that the emulated Entra knows. */
+export interface Registration {
+  readonly tenantId: string
+  readonly clientId: string
+  readonly clientSecret: string
+}
+
+/** Settings whose targets can be emulated. */
+export interface EmulatedSettings {
+  readonly settings: Settings
+  /** Targets that are emulated as another environment than the file describes, for that is no Dataverse online. */
+  readonly replaced: readonly string[]
+}
+
+const CONTOSO = 'https://contoso.crm4.dynamics.com'
+
+/** Variables about a real environment and how to get there; none of them is for an emulated one. */
+const OF_A_REAL_ONE = /^(?:AZURE_|DYNAMICS_|DATAVERSE_|CREDENTIAL$)/
+
+/**
+ * The settings of `env` and `file` as `serve` reads them, except for what leads to a real environment: each target gets
+ * the emulated app registration, so no secret of the file is needed.
+ *
+ * @throws {SettingsFault}
+ */
+export function emulatedSettings(
+  env: NodeJS.ProcessEnv, file: string | undefined, { tenantId, clientId, clientSecret }: Registration,
+): EmulatedSettings {
+  const replaced: string[] = []
+  const rest = Object.fromEntries(Object.entries(env).filter(([name]) =>
+    !OF_A_REAL_ONE.test(name) && !PROXY_VARIABLES.includes(name)))
+  const registered = { AZURE_CLIENT_SECRET: clientSecret }
+  const single = { DYNAMICS_URL: CONTOSO, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: clientId }
+  const described = file ?? rest['GATEWAY_CONFIG']
+  const settings = loadSettings({ ...rest, ...registered, ...(described === undefined ? single : {}) }, file, (target) => {
+    const { url, name, scope: _scope, authorityHost: _authorityHost, ...same } = target
+    const emulable = typeof url !== 'string' || isEmulable(url)
+    const called = typeof name === 'string' ? name : 'contoso'
+    if (!emulable) replaced.push(called)
+    return {
+      ...same,
+      ...(name === undefined ? {} : { name }),
+      ...(emulable ? { url } : { url: `https://${called}.crm4.dynamics.com` }),
+      credential: { kind: 'client-secret', tenantId, clientId, secret: { env: 'AZURE_CLIENT_SECRET' } },
+    }
+  })
+  return { settings, replaced }
+}
+
+/** Whether the emulator can be taken for the environment at `url`. What is wrong with a URL is said elsewhere. */
+function isEmulable(url: string): boolean {
+  try {
+    const { product, origin, apiRoot } = environmentUrl(url)
+    const { hostname, port } = new URL(origin)
+    return product === 'dataverse' && port === '' && ONLINE.test(hostname) && /^\/api\/data\/v9\.[0-2]$/.test(apiRoot)
+  } catch (error) {
+    if (error instanceof Fault) return true
+    throw error
+  }
+}

@@ -1,0 +1,51 @@
+import { Dispatcher } from 'undici'
+
+import type { Settings } from '../../config.ts'
+import type { Emulator } from '../../emulator/emulator.ts'
+
+/** An emulated Entra and Dynamics for each environment. */
+export interface Emulators {
+  readonly all: readonly Emulator[]
+  /** Leads each request to the emulator of its environment; everything else is refused. */
+  readonly dispatcher: Dispatcher
+  readonly close: () => Promise<void>
+}
+
+/** Starts an emulator for each environment of `settings`. */
+export async function startEmulators({ targets }: Settings): Promise<Emulators> {
+  const { startEmulator } = await import('../../emulator/emulator.ts')
+  const emulators = new Map<string, Emulator>()
+  for (const { url: { origin } } of targets) {
+    if (!emulators.has(origin)) emulators.set(origin, await startEmulator({ environment: origin }))
+  }
+  const all = [...emulators.values()]
+  const [first] = all as [Emulator]
+  return {
+    all,
+    dispatcher: new Routed((options) =>
+      (emulators.get(String(options.origin)) ?? emulators.get(resourceOf(options)) ?? first).dispatcher),
+    close: async () => {
+      await Promise.all(all.map((emulator) => emulator.close()))
+    },
+  }
+}
+
+/** Hands each request to the dispatcher that `choose` names. A class, because undici's `compose` changes the handlers. */
+class Routed extends Dispatcher {
+  readonly #choose: (options: Dispatcher.DispatchOptions) => Dispatcher
+
+  constructor(choose: (options: Dispatcher.DispatchOptions) => Dispatcher) {
+    super()
+    this.#choose = choose
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return this.#choose(options).dispatch(options, handler)
+  }
+}
+
+/** The environment that a request to Entra asks a token for: each emulator takes its own tokens only. */
+function resourceOf({ body }: Dispatcher.DispatchOptions): string {
+  const scope = typeof body === 'string' ? new URLSearchParams(body).get('scope') ?? '' : ''
+  return URL.canParse(scope) ? new URL(scope).origin : ''
+}

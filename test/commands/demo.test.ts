@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import type { Test } from 'tap'
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+
+/** Runs the demo until it invites, or ends. */
+async function demoFor(t: Test, files: Record<string, string>, words: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [MAIN, 'demo', ...words], {
+    cwd: t.testdir(files), env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json', ...env },
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('close', resolve)
+  })
+  const invited = new Promise<void>((resolve) => {
+    const read = (text: Buffer): void => {
+      output += String(text)
+      if (output.includes('Ctrl+C ends it')) resolve()
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+  })
+  await Promise.race([invited, ended])
+  return { child, ended, output, url: /sample data, at (\S+)/.exec(output)?.[1] ?? '' }
+}
+
+const KEY = 'dgk_0123456789abcdef0123456789abcdef0123456789a'
+const hash = createHash('sha256').update(KEY).digest('hex')
+
+/** As a file for production has it: secrets that are not here, and a product that is not emulated. */
+const GATEWAY = `
+callers:
+  - name: dashboard
+    keys: [${hash}]
+    rules: [read-only, allow GET accounts, allow GET WhoAmI]
+targets:
+  - name: sales
+    url: https://contoso-sales.crm4.dynamics.com
+    credential:
+      kind: client-secret
+      tenantId: 11111111-2222-3333-4444-555555555555
+      clientId: 66666666-7777-8888-9999-000000000000
+      secret: { env: SALES_CLIENT_SECRET }
+    impersonation: { mode: required }
+  - name: service
+    url: https://contoso-service.crm9.dynamics.com
+    credential: { kind: certificate, tenantId: x.y, clientId: 66666666-7777-8888-9999-000000000000, file: /nowhere.pem }
+    impersonation: { header: x-forwarded-email }
+  - name: finance
+    url: https://contoso.operations.dynamics.com
+    credential: { kind: managed-identity }
+`
+
+t.test('a settings file counts: callers, rules, and several targets, each emulated by itself', { timeout: 60_000 }, async (t) => {
+  const { url, output, child, ended } = await demoFor(t, { 'gateway.yaml': GATEWAY }, ['--config', 'gateway.yaml'])
+  const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`${url}${path}`, { headers: { 'x-api-key': KEY, ...headers } })
+  const adele = 'adele.vance@contoso.com'
+
+  t.equal((await fetch(`${url}/sales/accounts`)).status, 401, 'callers are listed')
+  t.match(await (await get('/sales/accounts')).json(), { error: { code: 'GATEWAY_USER_REQUIRED' } })
+  t.equal((await get('/sales/accounts', { 'x-user-email': adele })).status, 200)
+  t.match(await (await get('/sales/contacts', { 'x-user-email': adele })).json(), {
+    error: { code: 'GATEWAY_CALLER_NOT_ALLOWED' },
+  })
+  t.equal((await get('/service/accounts', { 'x-forwarded-email': adele })).status, 200)
+  t.equal((await get('/finance/WhoAmI')).status, 200)
+  t.equal((await get('/accounts')).status, 404)
+  t.match(output, /Targets: \S+\/sales, \S+\/service, \S+\/finance/)
+  t.match(output, /finance is no Dataverse online/)
+  t.match(output, /curl -H "X-Api-Key: \$KEY" -H "x-user-email: adele\.vance@contoso\.com" "\S+\/sales\/accounts/)
+
+  child.kill('SIGTERM')
+  t.equal(await ended, 0)
+})
+
+t.test('variables count as for serve', { timeout: 60_000 }, async (t) => {
+  const { url, output } = await demoFor(t, { '.env': 'USER_EMAIL_HEADER=x-person\n' }, [], {
+    IMPERSONATION: 'required', HTTPS_PROXY: 'http://a:b#c@d', AZURE_CLIENT_ID: 'not yet', DYNAMICS_URL: 'https://later',
+  })
+
+  t.match(await (await fetch(`${url}/accounts`)).json(), { error: { code: 'GATEWAY_USER_REQUIRED' } })
+  t.equal((await fetch(`${url}/accounts`, { headers: { 'x-person': 'adele.vance@contoso.com' } })).status, 200)
+  t.match(output, /curl -H "x-person: adele/)
+})
+
+t.test('with IMPERSONATION=off no user is suggested', { timeout: 60_000 }, async (t) => {
+  const { url, output } = await demoFor(t, {}, [], { IMPERSONATION: 'off' })
+
+  t.equal((await fetch(`${url}/accounts`)).status, 200)
+  t.notMatch(output, /adele/i)
+})
+
+t.test('what is wrong is said, and the demo ends with 1', { timeout: 60_000 }, async (t) => {
+  const cases: [words: string[], env: Record<string, string>, fault: RegExp][] = [
+    [['--port', 'abc'], {}, /--port abc is no port: write a whole number from 0 to 65535/],
+    [['--port', '70000', '--fault', 'x'], {}, /2 faults.*--port 70000.*--fault x/s],
+    [[], { PORT: 'abc' }, /PORT is not a whole number/],
+    [[], { IMPERSONATION: 'sometimes' }, /IMPERSONATION is not known/],
+    [['--config', 'nowhere.yaml'], {}, /nowhere\.yaml cannot be read/],
+    [['--config', 'gateway.yaml'], {}, /targets\[0\]\.url .*is the maker portal/],
+    [['--config', 'gateway.yaml'], { IMPERSONATION: 'required' }, /IMPERSONATION: a settings file describes the targets/],
+    [[], { GATEWAY_CONFIG: 'gateway.yaml' }, /targets\[0\]\.url .*is the maker portal/],
+  ]
+  for (const [words, env, fault] of cases) {
+    const { ended, output } = await demoFor(t, {
+      'gateway.yaml': 'targets: [{ name: a, url: "https://make.powerapps.com/x", credential: { kind: delegated } }, 7]',
+    }, words, env)
+    t.equal(await ended, 1, words.join(' '))
+    t.match(output, fault)
+  }
+})
