@@ -27,7 +27,6 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   if (status >= 500) exchange.causes = causesOf(error)
   reply.code(status).headers({
     'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'cache-control': 'no-store',
-    'x-request-id': exchange.id,
   })
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
   if (status === 401) reply.header('www-authenticate', 'Bearer')

@@ -5,10 +5,12 @@ import Fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 
+import addedHeaders from './added-headers.ts'
 import { answerError } from './answer-error.ts'
 import allowList, { judgePart } from './callers/allow-list.ts'
 import authenticate, { knownCallers } from './callers/authenticate.ts'
 import browser from './callers/browser.ts'
+import cors from './callers/cors.ts'
 import head from './callers/head.ts'
 import host from './callers/host.ts'
 import impersonate from './callers/impersonate.ts'
@@ -96,6 +98,8 @@ export async function createGateway(
     next()
   })
   app.addHook('onClose', async () => overload.close())
+  await app.register(addedHeaders)
+  await app.register(cors, settings)
 
   const environments = settings.targets.map((target) =>
     connectEnvironment(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }))
@@ -161,15 +165,19 @@ function serverOptions(attach: Surroundings['attach'], prefixes: readonly string
     return503OnClosing: false,
     exposeHeadRoutes: false,
     genReqId: () => '',
-    rewriteUrl: ({ url = '/' }) => url.startsWith('/-/') ? url : routeOf(url, prefixes),
+    rewriteUrl: ({ url = '/' }) => OWN.test(url) ? url : routeOf(url, prefixes),
     serverFactory: attach,
     // The server answers what is no request by itself.
     clientErrorHandler: () => undefined,
   } as FastifyServerOptions
 }
 
+/** Addresses of the gateway's own that its router can read. */
+const OWN = /^\/-\/[\w/-]*(?:\?|$)/
+
 /** The route that `url` belongs to: the prefix of its target, or an address that nothing has. */
 function routeOf(url: string, prefixes: readonly string[]): string {
+  if (url.startsWith('/-/')) return '/-/nothing'
   const prefix = prefixes.find((prefix) =>
     url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))))
   return prefix === undefined ? '/-/nothing' : prefix || '/'

@@ -116,6 +116,13 @@ export const AddressTooLong = createError(
   414,
 )
 
+/** The caller expects something of the gateway that it does not know. */
+export const ExpectationFailed = createError(
+  'GATEWAY_EXPECTATION_FAILED',
+  'The only expectation that the gateway meets is 100-continue: send no other Expect header.',
+  417,
+)
+
 /** The head of the request is larger than 64 KiB or has more than 100 lines. */
 export const HeadTooLarge = createError(
   'GATEWAY_HEAD_TOO_LARGE',

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
 import type {} from 'fastify'
 
@@ -13,6 +14,8 @@ export interface Exchange extends Departure {
   /** The caller's well-formed `x-request-id`, or a new one. */
   readonly id: string
   readonly spent: Spent
+  /** What the caller's browser is told, as headers, flat; `undefined` where no origin is listed. */
+  cors: readonly string[] | undefined
   /** Milliseconds that the gateway itself took until the answer's head was out; `undefined` before. */
   own: number | undefined
   /** Why it ended early, if it did. */
@@ -46,7 +49,9 @@ const WELL_FORMED = /^[\w.:-]{1,128}$/
 export function beginExchange(
   requestId: string | undefined, response: ServerResponse, done: (exchange: Exchange) => void,
 ): Exchange {
-  const exchange = new Begun(requestId !== undefined && WELL_FORMED.test(requestId) ? requestId : randomUUID())
+  const exchange = new Begun(idOf(requestId))
+  const { socket } = response.req as { readonly socket: WithExchange }
+  socket[LAST] = exchange
   response.on('close', () => {
     if (!response.writableFinished) exchange.leave(new CallerLeft('the caller closed its connection'))
     done(exchange)
@@ -54,11 +59,27 @@ export function beginExchange(
   return exchange
 }
 
+/** The request's id: the caller's own where it is well-formed, or a new one. */
+export function idOf(requestId: string | undefined): string {
+  return requestId !== undefined && WELL_FORMED.test(requestId) ? requestId : randomUUID()
+}
+
+/** The exchange that began last on a connection, for who must answer below the gateway's handler. */
+export function lastExchange(socket: Socket): Exchange | undefined {
+  return (socket as WithExchange)[LAST]
+}
+
+/** On the connection and not on each request: a property of a long-lived object costs no memory a request. */
+const LAST = Symbol('the last exchange')
+
+interface WithExchange { [LAST]?: Exchange }
+
 /** A class, because one is made for every request. */
 class Begun implements Exchange {
   readonly started = performance.now()
   readonly id: string
   readonly spent: Spent = { token: 0, user: 0, wait: 0, dynamics: 0 }
+  cors: readonly string[] | undefined = undefined
   own: number | undefined = undefined
   reason: Error | undefined = undefined
   onLeave: ((reason: Error) => void) | undefined = undefined

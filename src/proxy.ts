@@ -1,11 +1,12 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
+import { addHeaders } from './added-headers.ts'
 import { answerHead } from './answer-head.ts'
 import { callerIdOf } from './callers/system-user.ts'
 import type { Target } from './config.ts'
 import { deliver } from './deliver.ts'
-import type { Answer, Outbound, Send, Spent } from './dynamics/send.ts'
+import type { Answer, Outbound, Send } from './dynamics/send.ts'
 import { BadBatch, BodyTooLarge, DynamicsAnswerInvalid } from './errors.ts'
 import { linksFor } from './gateway-base.ts'
 import { headersOutward, staysHere } from './headers.ts'
@@ -16,7 +17,6 @@ import { isGuid } from './odata/guid.ts'
 import { addressForm, objectLinksInward, pathInward, queryInward, targetAddress } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
 import { isRead, METHODS } from './odata/methods.ts'
-import { tenth } from './observe/tenth.ts'
 import { inwardTransform, outwardTransform } from './rewriting.ts'
 
 export interface ProxyOptions {
@@ -119,7 +119,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   /** Hands the answer to the caller. */
   function pass(
     answer: Answer,
-    { exchange, raw, cors, user }: FastifyRequest,
+    { exchange, raw, user }: FastifyRequest,
     reply: FastifyReply,
     { method, path }: Outbound,
     map: UrlMap,
@@ -134,8 +134,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     })
     const coding = transform === undefined ? undefined : coded
     if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)
-    headers.push('x-request-id', exchange.id, 'server-timing', serverTiming(exchange.spent))
-    if (cors !== undefined) headers.push(...cors)
+    addHeaders(headers, exchange)
     if (stopping()) headers.push('connection', 'close')
     deliver(body, reply.raw, {
       status,
@@ -181,9 +180,4 @@ function repeatable(method: string, headers: readonly string[]): Outbound['repea
 function deadline(prefer: string | string[] | undefined, started: number): number | undefined {
   const seconds = prefer === undefined ? undefined : WAIT.exec(String(prefer))?.[1]
   return seconds === undefined ? undefined : started + Number(seconds) * 1000
-}
-
-/** @see https://www.w3.org/TR/server-timing/ */
-function serverTiming({ token, user, wait, dynamics }: Spent): string {
-  return `token;dur=${tenth(token)}, user;dur=${tenth(user)}, wait;dur=${tenth(wait)}, dynamics;dur=${tenth(dynamics)}`
 }

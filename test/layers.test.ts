@@ -29,6 +29,7 @@ const PARTS: readonly Part[] = [
   { layer: 6, name: 'inbound/', packages: [] },
   { layer: 5, name: 'headers.ts', packages: [] },
   { layer: 5, name: 'identity-headers.ts', packages: [] },
+  { layer: 5, name: 'added-headers.ts', packages: ['fastify', 'fastify-plugin'] },
   { layer: 5, name: 'exchange.ts', packages: ['fastify'] },
   { layer: 5, name: 'callers/', packages: ['fastify', 'fastify-plugin', 'lru-cache', 'jose'] },
   { layer: 5, name: 'observe/', packages: ['fastify', 'fastify-plugin', 'pino', 'pino-pretty', 'prom-client'] },

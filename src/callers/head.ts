@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Settings } from '../config.ts'
-import { AddressTooLong, BadRequest, BadUserEmail, HeadTooLarge } from '../errors.ts'
+import { AddressTooLong, BadRequest, BadUserEmail, ExpectationFailed, HeadTooLarge } from '../errors.ts'
 import type { User } from './caller.ts'
 import { userNamedBy } from './caller-id.ts'
 import { targetFault } from './target.ts'
@@ -14,6 +14,8 @@ import { targetFault } from './target.ts'
  * them fail.
  */
 export interface Head {
+  /** Characters of all header lines. */
+  size: number
   host: string | undefined
   origin: string | undefined
   fetchSite: string | undefined
@@ -63,6 +65,8 @@ function head(
     if (raw.rawHeaders.length > MAX_LINES * 2) return done(new HeadTooLarge())
     const facts = readHead(raw.rawHeaders, required, emailHeaders)
     request.head = facts
+    if (facts.size + request.originalUrl.length > LARGEST) return done(new HeadTooLarge())
+    if (!MAY_EXPECT.test(raw.headers.expect ?? '')) return done(new ExpectationFailed())
     const framing = framingFault(facts, request.method, raw.httpVersion)
     const last = over.has(raw.socket)
     // Whoever asks for another protocol may already be sending it, and where an unclear body ends is unclear too:
@@ -84,6 +88,11 @@ export default fp(head, { name: 'head', fastify: '5.x' })
 const AFTER_THE_LAST = 'The request before this one was the last of its connection.'
 const MAX_TARGET = 32_768
 const MAX_LINES = 100
+/** Twice what an address may have, for legal URLs of 32 KiB and their headers. */
+const LARGEST = 64 * 1024
+/** What a header line has beside its name and value. */
+const LINE = ': \r\n'.length
+const MAY_EXPECT = /^(?:100-continue)?$/i
 
 /**
  * Gathers what the door must know.
@@ -94,6 +103,7 @@ const MAX_LINES = 100
  */
 export function readHead(rawHeaders: readonly string[], required?: string, emailHeaders?: ReadonlySet<string>): Head {
   const head: Head = {
+    size: 0,
     host: undefined, origin: undefined, fetchSite: undefined,
     authorization: undefined, apiKey: undefined, required: undefined,
     contentLength: undefined, transferEncoding: undefined, contentTypes: 0, upgrade: false,
@@ -104,6 +114,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
     const spelt = rawHeaders[index]!
     const value = rawHeaders[index + 1]!
     const name = lowered.get(spelt) ?? lower(spelt)
+    head.size += spelt.length + value.length + LINE
     if (name === required) head.required = joined(head.required, value)
     switch (name) {
       case 'host': head.host = joined(head.host, value); break

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 
 import { createGateway } from '../app.ts'
 import type { Gateway } from '../app.ts'
+import { corsOf } from '../callers/cors.ts'
 import type { Settings } from '../config.ts'
 import type { OutboundAgent } from '../dynamics/agent.ts'
 import { inboundServer } from '../inbound/server.ts'
@@ -37,7 +38,9 @@ const LOOK_EVERY = 25
 /** Makes the server and the first gateway behind it, which need not have a token yet. */
 export async function openFront(settings: Settings, surroundings: Surroundings): Promise<Front> {
   let present: RequestListener = () => undefined
-  const server = inboundServer(settings, surroundings.log, (request, response) => present(request, response))
+  let cors = corsOf(settings)
+  const serverSettings = { ...settings, cors: (origin: string | undefined) => cors.headersFor(origin) }
+  const server = inboundServer(serverSettings, surroundings.log, (request, response) => present(request, response))
   let made = await make(settings)
   present = made.handler
   return { server, gateway: () => made.gateway, renew }
@@ -64,6 +67,7 @@ export async function openFront(settings: Settings, surroundings: Surroundings):
     const { gateway: last } = made
     made = next
     present = next.handler
+    cors = corsOf(settings)
     setTimeout(() => void last.app.close(), settings.shutdownTimeout).unref()
     return true
   }

@@ -1,14 +1,20 @@
 import { createServer } from 'node:http'
-import type { RequestListener, Server } from 'node:http'
+import type { IncomingHttpHeaders, RequestListener, Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 
 import type { Settings } from '../config.ts'
+import { addHeaders } from '../added-headers.ts'
 import { MethodNotAllowed } from '../errors.ts'
+import { idOf } from '../exchange.ts'
 import { reloadCertificates, tlsOptions } from './certificate.ts'
 import { answerClientError, endWith } from './client-error.ts'
+import type { CorsHeaders } from './client-error.ts'
 import { endStalled } from './stalled.ts'
 
-type ServerSettings = Pick<Settings, 'headTimeout' | 'bodyTimeout' | 'maxConnections' | 'tls' | 'callers'>
+type ServerSettings = Pick<Settings, 'headTimeout' | 'bodyTimeout' | 'maxConnections' | 'tls' | 'callers'> & {
+  /** For answers to what is no request; none unless given. */
+  readonly cors?: CorsHeaders
+}
 
 interface Log {
   readonly info: (facts: object, sentence: string) => void
@@ -28,7 +34,7 @@ export function inboundServer(settings: ServerSettings, log: Log, handler: Reque
     connectionsCheckingInterval: Math.min(1000, settings.headTimeout),
     keepAliveTimeout: IDLE,
   }
-  const { tls } = settings
+  const { tls, cors = () => undefined } = settings
   const server = tls === undefined ? createServer(options) : createSecureServer({
     ...options, ...tlsOptions(tls, settings.callers), handshakeTimeout: settings.headTimeout,
   })
@@ -39,14 +45,25 @@ export function inboundServer(settings: ServerSettings, log: Log, handler: Reque
   server.on('request', handler)
   // A caller that asks first is told to go on when the gateway takes the body, not before.
   server.on('checkContinue', handler)
-  server.on('clientError', (error, socket) => answerClientError(error, socket as never, answerOn(socket as never)))
-  server.on('connect', (_request, socket) => endWith(socket as never, new MethodNotAllowed()))
+  // What else it expects is refused at the door; Node would answer by itself.
+  server.on('checkExpectation', handler)
+  server.on('clientError', (error, socket) =>
+    answerClientError(error, socket as never, answerOn(socket as never), cors, log))
+  server.on('connect', ({ headers }, socket) => endWith(socket as never, new MethodNotAllowed(), tunnelHeaders(headers)))
   if (tls !== undefined) server.on('close', reloadCertificates(server as never, tls, log))
   return server
 }
 
-/** Twice what an address may have, for legal URLs of 32 KiB and their headers. */
-const LARGEST_HEAD = 64 * 1024
+/** What is added to the answer to a request for a tunnel, which reaches no handler. */
+function tunnelHeaders(headers: IncomingHttpHeaders): readonly string[] {
+  const added: string[] = []
+  const spent = { token: 0, user: 0, wait: 0, dynamics: 0 }
+  addHeaders(added, { id: idOf(headers['x-request-id'] as string | undefined), spent, cors: undefined })
+  return added
+}
+
+/** Twice what the door lets pass, so that most heads that are too large can be read and get an answer of their own. */
+const LARGEST_HEAD = 128 * 1024
 
 /** Callers' pools keep idle connections for a minute; they should close them first. */
 const IDLE = 72_000

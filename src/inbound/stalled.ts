@@ -30,6 +30,7 @@ export function endStalled(server: Server, patience: number): (socket: Socket) =
 
   // The request's socket: an answer has none while those before it on the connection are under way.
   server.prependListener('request', (request, response) => carry(request, response, undefined))
+  server.prependListener('checkExpectation', (request, response) => carry(request, response, undefined))
   server.prependListener('checkContinue', (request, response) => carry(request, response, request.socket.bytesWritten))
 
   // Looks are counted, not the time between them: a process that was kept from looking has seen nothing stand still.

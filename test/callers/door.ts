@@ -4,9 +4,12 @@ import type { Server } from 'node:http'
 
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config.ts'
+import addedHeaders from '../../src/added-headers.ts'
 import browser from '../../src/callers/browser.ts'
+import cors from '../../src/callers/cors.ts'
 import head from '../../src/callers/head.ts'
 import host from '../../src/callers/host.ts'
+import { beginExchange } from '../../src/exchange.ts'
 
 /** Whatever needs to be cleaned up after a test. */
 interface Test { readonly teardown: (clean: () => unknown) => void }
@@ -19,7 +22,7 @@ function settingsWith(changes: Partial<Settings> = {}): Settings {
 }
 
 /**
- * A small server behind the door: `head`, `host` and `browser`, then `further`; what passes is answered
+ * A small server behind the door: `cors`, `head`, `host` and `browser`, then `further`; what passes is answered
  * 200 with its caller. `passed` lists the targets that did.
  */
 export async function door(
@@ -33,6 +36,13 @@ export async function door(
   app.server.maxHeadersCount = 0
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  app.decorateRequest('exchange')
+  app.addHook('onRequest', (request, reply, done) => {
+    request.exchange = beginExchange(undefined, reply.raw, () => undefined)
+    done()
+  })
+  app.register(addedHeaders)
+  app.register(cors, settings)
   app.register(head, settings)
   app.register(host, settings)
   app.register(browser, settings)

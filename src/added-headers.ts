@@ -1,0 +1,35 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+import type { Spent } from './dynamics/send.ts'
+import type { Exchange } from './exchange.ts'
+import { tenth } from './observe/tenth.ts'
+
+/**
+ * Adds to `headers`, flat, what every response to a request that could be read carries, whoever makes it: the request's
+ * id, where the time went, and what the caller's browser is told.
+ */
+export function addHeaders(headers: string[], { id, spent, cors }: Added): void {
+  headers.push('x-request-id', id, 'server-timing', serverTiming(spent))
+  if (cors !== undefined) headers.push(...cors)
+}
+
+/** Adds them to the responses that the gateway itself makes: errors, probes, pages, answers to preflights. */
+function addedHeaders(app: FastifyInstance, _options: object, registered: () => void): void {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    const headers: string[] = []
+    addHeaders(headers, request.exchange)
+    for (let index = 0; index < headers.length; index += 2) reply.header(headers[index]!, headers[index + 1])
+    done(null, payload)
+  })
+  registered()
+}
+
+export default fp(addedHeaders, { name: 'added-headers', fastify: '5.x' })
+
+type Added = Pick<Exchange, 'id' | 'spent' | 'cors'>
+
+/** @see https://www.w3.org/TR/server-timing/ */
+function serverTiming({ token, user, wait, dynamics }: Spent): string {
+  return `token;dur=${tenth(token)}, user;dur=${tenth(user)}, wait;dur=${tenth(wait)}, dynamics;dur=${tenth(dynamics)}`
+}
