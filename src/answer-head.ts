@@ -1,6 +1,7 @@
 import type { Coding } from './deliver.ts'
 import type { Answer } from './dynamics/send.ts'
-import { HOP_BY_HOP, namesIn, REMEMBERED, without } from './headers.ts'
+import { namesIn, REMEMBERED, without } from './headers.ts'
+import { HOP_BY_HOP } from './odata/hop-by-hop.ts'
 import { LINK_HEADERS } from './odata/link-names.ts'
 import { outwardHeader, textOf } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'

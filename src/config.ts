@@ -2,6 +2,7 @@ import { authority, listenAddress, network, origin, publicUrl } from './config/a
 import { callers, anybody } from './config/callers.ts'
 import { credential } from './config/credential.ts'
 import { environmentUrl } from './config/environment-url.ts'
+import { ownHeader, requiredHeader } from './config/header-name.ts'
 import type { Proxies } from './config/proxies.ts'
 import { group } from './config/setting.ts'
 import type { Read } from './config/setting.ts'
@@ -10,8 +11,6 @@ import {
 } from './config/values.ts'
 
 // What an operator may set. Type, check, default and documentation of each setting stand here once.
-
-const headerName = matching(/^[a-z0-9-]+$/i, 'is no header name: write letters, digits and dashes.')
 
 const target = group('One environment: where it is, what the gateway proves its identity with, and its limits.', {
   name: optional({
@@ -45,7 +44,7 @@ const target = group('One environment: where it is, what the gateway proves its 
     header: parsed({
       about: 'The inbound header that carries the user\'s e-mail address.',
       env: 'USER_EMAIL_HEADER', fallback: 'x-user-email', write: 'a header name',
-    }, (text) => headerName(text).toLowerCase()),
+    }, ownHeader),
     remember: duration({ about: 'How long a user that was found is remembered.', fallback: '10m' }),
     rememberUnknown: duration({ about: 'How long it is remembered that nobody has an address.', fallback: '60s' }),
     users: wholeNumber({
@@ -72,6 +71,7 @@ const target = group('One environment: where it is, what the gateway proves its 
     env: 'REQUEST_TIMEOUT', fallback: '125s', least: 1,
   }),
   connectTimeout: duration({
+    restart: true,
     about: 'The longest wait for a connection to Dynamics or Entra.', env: 'CONNECT_TIMEOUT', fallback: '5s', least: 1,
   }),
   idleTimeout: duration({
@@ -101,10 +101,12 @@ const target = group('One environment: where it is, what the gateway proves its 
 /** All settings. The environment describes exactly one target, a file any number. */
 export const schema = group('The gateway\'s settings.', {
   host: parsed({
+    restart: true,
     about: 'The address to listen at, or `unix:/path.sock`.',
     env: 'HOST', fallback: '127.0.0.1', write: 'an address such as 127.0.0.1, or unix:/run/gateway.sock',
   }, listenAddress),
   port: wholeNumber({
+    restart: true,
     about: 'The port to listen at; 0 for any that is free.', env: 'PORT', fallback: 8080, least: 0, most: 65535,
   }),
   trustNetwork: flag({
@@ -125,7 +127,7 @@ export const schema = group('The gateway\'s settings.', {
     about: 'A header that every request must carry, which a page in a browser cannot add by itself: '
       + '`x-gateway: true`, or a name alone.',
     env: 'REQUIRED_HEADER', write: 'a header such as x-gateway: true',
-  }, matching(/^[a-z0-9-]+(:.*)?$/i, 'is no header: write a name, or name: value.')),
+  }, requiredHeader),
   publicUrl: optional({
     about: 'The gateway\'s own URL in links, when callers reach it through another proxy.',
     env: 'PUBLIC_URL', write: 'a URL such as https://dynamics.contoso.com',
@@ -135,20 +137,24 @@ export const schema = group('The gateway\'s settings.', {
     env: 'TRUSTED_PROXIES', write: 'addresses such as 10.0.0.0/8, separated by commas',
   }, network),
   shutdownTimeout: duration({
+    restart: true,
     about: 'How long running requests may take to finish when the gateway stops.',
     env: 'SHUTDOWN_TIMEOUT',
     fallback: '25s',
   }),
   bodyLimit: size({ about: 'The largest body that a request may have.', env: 'BODY_LIMIT', fallback: '1GiB' }),
   headTimeout: duration({
+    restart: true,
     about: 'The longest that the head of a request may take to arrive.', fallback: '10s', least: 100,
   }),
   bodyTimeout: duration({
+    restart: true,
     about: 'The longest pause while the body of a request arrives, or while a caller takes its answer.',
     fallback: '60s',
     least: 100,
   }),
   maxConnections: wholeNumber({
+    restart: true,
     about: 'Connections of callers at once, at most.',
     env: 'MAX_CONNECTIONS',
     fallback: 4096,
@@ -156,31 +162,38 @@ export const schema = group('The gateway\'s settings.', {
     most: 1_000_000,
   }),
   allowInspect: flag({
+    restart: true,
     about: 'Starts with Node\'s inspector on, or with options that write the memory to a file. '
       + 'Whoever reaches the inspector\'s port reads every secret.',
     env: 'ALLOW_INSPECT', fallback: false,
   }),
   logLevel: choice({
+    restart: true,
     about: 'The least important lines that are logged.',
     env: 'LOG_LEVEL', fallback: 'info', words: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
   }),
   logFormat: choice({
+    restart: true,
     about: 'How the log is written; `auto` is pretty on a terminal and JSON elsewhere.', env: 'LOG_FORMAT',
     fallback: 'auto', words: ['auto', 'json', 'pretty'],
   }),
   auditLog: optional({
+    restart: true,
     about: 'Where a line for every write goes: `stdout`, `stderr`, or a file. Left out: nowhere.',
     env: 'AUDIT_LOG',
     write: 'stdout, stderr or a path',
   }, (text) => text),
   tls: { ...group('Serves HTTPS, and knows callers by their certificates.', {
     certificate: parsed({
+      restart: true,
       about: 'A PEM file with the certificate and its chain.', required: true, write: 'the path of the file',
     }, readableFile),
     key: parsed({
+      restart: true,
       about: 'A PEM file with the private key.', required: true, write: 'the path of the file',
     }, readableFile),
     clientCa: optional({
+      restart: true,
       about: 'A PEM file with the authorities that callers\' certificates come from.', write: 'the path of the file',
     }, readableFile),
   }), optional: true },

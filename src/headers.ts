@@ -1,20 +1,11 @@
 import { carriesIdentity } from './identity-headers.ts'
+import { HOP_BY_HOP } from './odata/hop-by-hop.ts'
 import { LINK_HEADERS } from './odata/link-names.ts'
 import { inwardHeader } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
 
 /** What happens to a header on its way. */
 type Fate = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding'
-
-/**
- * Hop-by-hop headers, which concern one connection only.
- * @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
- */
-export const HOP_BY_HOP: readonly string[] = [
-  'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer',
-  'transfer-encoding', 'upgrade',
-  'http2-settings',
-]
 
 /** Never passed on: what the gateway says itself, and what would change the method or the address. */
 const NOT_OUTWARD: ReadonlySet<string> = new Set([

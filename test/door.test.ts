@@ -387,10 +387,7 @@ t.test('callers are known before anything else is said about their request', asy
     ...settings, callers: readNode(
       schema,
       [{ name: 'billing', keys: [keyHash(key)], rules: ['read-only'] }],
-      '',
-      (name) => name,
-      { env: {}, file: () => '' },
-      [],
+      { nameOf: (name) => name, from: { env: {}, file: () => '' }, faults: [] },
     ),
   }))
 

@@ -56,3 +56,14 @@ t.test('says which settings count from the next start on only', async (t) => {
 
   t.match(gateway.lines.find(({ msg }) => /next start/.test(String(msg))), { settings: ['maxConnections'] })
 })
+
+t.test('a gateway that listens beyond loopback is not laid open by new settings that would listen elsewhere', async (t) => {
+  const gateway = await gatewayFor(t, { HOST: '0.0.0.0', TRUST_NETWORK: 'true' })
+  gateway.next.settings = settingsOf(gateway, { HOST: '127.0.0.1', IMPERSONATION: 'required' })
+
+  gateway.running.reload()
+  await until(() => /the present ones stay in use/.test(gateway.log()))
+
+  t.match(gateway.lines.find(({ faults }) => faults !== undefined), { faults: [/^HOST is 0\.0\.0\.0, /] })
+  t.equal(await status(gateway.url.replace('0.0.0.0', '127.0.0.1')), 200)
+})

@@ -21,7 +21,7 @@ t.test('callers that stop reading hold their places until bodyTimeout, then othe
     callers: readNode(
       schema,
       ['slow', 'other'].map((name) => ({ name, keys: [keyHash(name)] })),
-      '', (name) => name, { env: {}, file: () => '' }, [],
+      { nameOf: (name) => name, from: { env: {}, file: () => '' }, faults: [] },
     ),
     targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
   }), (request) => request.startsWith('GET /api/data/v9.2/large') ? LARGE : Buffer.from('{"value":[]}'))

@@ -1,4 +1,5 @@
 import type { Target } from '../config.ts'
+import { SettingsFault } from '../config/load.ts'
 import { connection, dns } from './checking/reach.ts'
 import { clock, tenant } from './checking/announced.ts'
 import { lines, silent } from './checking/report.ts'
@@ -9,6 +10,7 @@ import type { Checking, Step } from './checking/step.ts'
 import { settings as settingsStep, token } from './checking/token.ts'
 import { asUser } from './checking/user.ts'
 import type { CommandIo } from './command-io.ts'
+import { inspectionFaults } from './process-guard.ts'
 
 export interface CheckArgs {
   /** E-mail address of a user to act as. */
@@ -29,6 +31,10 @@ const STEPS: readonly Step[] = [
  * @returns the exit status: 0 all well, 2 a step failed
  */
 export async function check({ user, json = false }: CheckArgs, io: CommandIo): Promise<number> {
+  const faults = inspectionFaults(io.settings)
+  if (faults.length > 0) throw new SettingsFault(faults)
+  const { warnings = [] } = io
+  if (!json) for (const warning of warnings) io.stdout.write(`  ! ${warning}\n`)
   const reporter = json ? silent : lines(io.stdout)
   const targets = []
   for (const target of io.settings.targets) {
@@ -43,7 +49,8 @@ export async function check({ user, json = false }: CheckArgs, io: CommandIo): P
     })
   }
   const ok = targets.every((target) => target.ok)
-  if (json) io.stdout.write(`${JSON.stringify({ ok, targets }, null, 2)}\n`)
+  const told = warnings.length === 0 ? {} : { warnings }
+  if (json) io.stdout.write(`${JSON.stringify({ ok, ...told, targets }, null, 2)}\n`)
   else io.stdout.write(ok ? '\nAll well.\n' : '\nA step failed; the ones behind it were not tried.\n')
   return ok ? 0 : 2
 }

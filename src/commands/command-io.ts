@@ -8,6 +8,8 @@ export interface CommandIo {
   /** The only way out of the process. */
   readonly agent: Dispatcher
   readonly env: Readonly<Record<string, string | undefined>>
+  /** What in the settings may not be what was meant, as sentences. */
+  readonly warnings?: readonly string[]
   readonly stdout: Writer
   readonly stderr: Writer
   /** Ends a command that waits for a person. */

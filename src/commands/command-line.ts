@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import type { CommandIo } from './command-io.ts'
 import { commands, help, overview } from './commands.ts'
 import type { Command, CommandName } from './commands.ts'
-import { environment, loadListener, loadSettings, SettingsFault, settingsText } from '../config/load.ts'
+import { environment, load, loadListener, SettingsFault, settingsText } from '../config/load.ts'
 import type { Settings } from '../config.ts'
 import { nearest } from '../config/nearest.ts'
 import { version } from './version.ts'
@@ -37,7 +37,7 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   if (typeof options === 'number') return options
   const { config } = options as { config?: string }
   switch (name) {
-    case 'serve': return (await import('./serve.ts')).serve(loadSettings(environment(), config), settingsReader(config))
+    case 'serve': return (await import('./serve.ts')).serve(load(config), settingsReader(config))
     case 'check': return runCheck(options as { user?: string, json?: boolean }, config)
     case 'login':
       return withPort(options, async (port) => (await import('./login.ts')).login(
@@ -84,16 +84,15 @@ function settingsReader(config: string | undefined): () => Settings | undefined 
     const now = settingsText(process.env, config)
     if (now === last) return undefined
     last = now
-    return loadSettings(environment(), config)
+    return load(config).settings
   }
 }
 
 /** What the commands for setting up work with. */
 async function surroundings(config: string | undefined): Promise<CommandIo> {
-  const env = environment()
-  const settings = loadSettings(env, config)
+  const { settings, env, warnings } = load(config)
   const { agentFor } = await import('./serve.ts')
-  return { settings, agent: agentFor(settings).reads, env, stdout: process.stdout, stderr: process.stderr }
+  return { settings, agent: agentFor(settings).reads, env, warnings, stdout: process.stdout, stderr: process.stderr }
 }
 
 /** The options of a command, or the exit status when they are wrong or ask for help. */

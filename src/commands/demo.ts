@@ -1,4 +1,4 @@
-import { environment, SettingsFault } from '../config/load.ts'
+import { processVariables, SettingsFault } from '../config/load.ts'
 import type { DataverseFault, FaultQueue } from '../emulator/emulator.ts'
 import { createLog } from '../observe/log.ts'
 import { check } from './check.ts'
@@ -25,9 +25,10 @@ export async function demo({ config, port, throttle, fault }: DemoOptions): Prom
   const faults = optionFaults(port, fault)
   if (faults.length > 0) throw new SettingsFault(faults)
   const registration = await import('../emulator/emulator.ts')
-  const variables = environment()
+  const variables = processVariables()
   const { settings, replaced } = emulatedSettings(
-    port === undefined ? variables : { ...variables, PORT: String(port) }, config as string | undefined, registration,
+    port === undefined ? variables : { ...variables, env: { ...variables.env, PORT: String(port) } },
+    config as string | undefined, registration,
   )
   const log = await createLog(settings, (writeOut) => process.on('exit', writeOut))
   const { all, dispatcher, close } = await startEmulators(settings)

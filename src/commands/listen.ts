@@ -7,13 +7,21 @@ import type { AddressInfo, ListenOptions } from 'node:net'
 import type { Settings } from '../config.ts'
 import { SettingsFault } from '../config/load.ts'
 
-/** What is wrong with an address that the system does not give, by the system's code. */
-const MENDS: Readonly<Record<string, string>> = {
+/** What is wrong with an address and port that the system does not give, by the system's code. */
+const PORT_MENDS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is in use already, perhaps by another gateway: end that one, or set PORT (or HOST) to another',
-  EACCES: 'may not be used by this user: set PORT to one from 1024 on, or mend the permissions of the folder',
+  EACCES: 'may not be used by this user: set PORT to one from 1024 on',
   EADDRNOTAVAIL: 'is no address of this machine: set HOST to 127.0.0.1, or to one that it has',
   ENOTFOUND: 'is a name that cannot be resolved: set HOST to an address such as 127.0.0.1',
+}
+
+/** The same of a Unix socket, which has no port. */
+const SOCKET_MENDS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is in use already, perhaps by another gateway: end that one, or set HOST to another path',
+  EACCES: 'may not be made by this user: mend the permissions of its folder, or set HOST to another path',
+  EROFS: 'lies in a file system that cannot be written: set HOST to another path',
   ENOENT: 'lies in a folder that does not exist: make the folder, or mend HOST',
+  ENOTDIR: 'lies in a folder that does not exist: make the folder, or mend HOST',
 }
 
 /**
@@ -26,9 +34,10 @@ export async function listen(server: Server, { host, port }: Pick<Settings, 'hos
   try {
     return await open(server, host, port)
   } catch (error) {
-    const mend = MENDS[(error as NodeJS.ErrnoException).code ?? '']
+    const isSocket = host.startsWith('unix:')
+    const mend = (isSocket ? SOCKET_MENDS : PORT_MENDS)[(error as NodeJS.ErrnoException).code ?? '']
     if (mend === undefined) throw error
-    throw new SettingsFault([`${host.startsWith('unix:') ? host : `${host}, port ${port},`} ${mend}.`])
+    throw new SettingsFault([`${isSocket ? host : `${host}, port ${port},`} ${mend}.`])
   }
 }
 

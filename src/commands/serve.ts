@@ -1,7 +1,11 @@
 import type { Logger } from 'pino'
 
 import type { Settings } from '../config.ts'
+import { exposureCheck } from '../config/cross-checks.ts'
 import { SettingsFault } from '../config/load.ts'
+import type { Loaded } from '../config/load.ts'
+import { unwritable } from '../config/machine-checks.ts'
+import { changedForRestart } from '../config/restart.ts'
 import { createAgent } from '../dynamics/agent.ts'
 import type { OutboundAgent } from '../dynamics/agent.ts'
 import { openAuditLog } from '../observe/audit-log.ts'
@@ -29,10 +33,13 @@ export interface Running {
 }
 
 /** Runs the gateway until it is told to stop, and gives the exit status. */
-export async function serve(settings: Settings, readSettings: () => Settings | undefined): Promise<number> {
+export async function serve(
+  { settings, warnings }: Pick<Loaded, 'settings' | 'warnings'>, readSettings: () => Settings | undefined,
+): Promise<number> {
   const faults = inspectionFaults(settings)
   if (faults.length > 0) throw new SettingsFault(faults)
   const log = await createLog(settings, (writeOut) => process.on('exit', writeOut))
+  for (const warning of warnings) log.warn(warning)
   const running = await run(settings, log, agentFor(settings), readSettings)
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'stopping')
@@ -93,8 +100,12 @@ export async function run(
     auditLog?.reopen()
     const next = readAgain()
     if (next === undefined) return
-    const fixed = FIXED.filter((name) => JSON.stringify(next[name]) !== JSON.stringify(settings[name]))
+    const fixed = changedForRestart(settings, next)
     if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings have changed, and count from the next start on')
+    // It goes on listening where it does, whatever the new settings say.
+    const faults: string[] = []
+    exposureCheck({ ...next, host: settings.host }, faults)
+    if (faults.length > 0) return log.error({ faults }, FAULTY)
     if (await front.renew(next)) tell(next)
     else log.error('with the settings as they are now no token can be had, so the present ones stay in use')
   }
@@ -104,7 +115,7 @@ export async function run(
       return readSettings()
     } catch (error) {
       if (!(error instanceof SettingsFault)) throw error
-      log.error({ faults: error.faults }, 'the settings have faults, so the present ones stay in use')
+      log.error({ faults: error.faults }, FAULTY)
       return undefined
     }
   }
@@ -122,11 +133,7 @@ export async function run(
   }
 }
 
-/** What the process was started with: the server, the log and the way out. */
-const FIXED = [
-  'host', 'port', 'tls', 'headTimeout', 'bodyTimeout', 'maxConnections', 'shutdownTimeout', 'logLevel', 'logFormat',
-  'auditLog', 'proxies',
-] as const
+const FAULTY = 'the settings have faults, so the present ones stay in use'
 
 function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
   if (auditLog === undefined) return undefined
@@ -135,8 +142,6 @@ function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
       log.error({ code: (error as NodeJS.ErrnoException).code }, 'the audit log cannot be written'))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new SettingsFault([
-      `AUDIT_LOG names a file that cannot be written (${code}): mend the path or its permissions.`,
-    ])
+    throw new SettingsFault([`AUDIT_LOG (auditLog) ${unwritable(code)}`])
   }
 }

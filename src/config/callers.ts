@@ -1,5 +1,5 @@
 import { isLoopbackHost } from '../odata/loopback.ts'
-import { parseRule } from './rule.ts'
+import { parseRule, PRESETS } from './rule.ts'
 import { Fault, group } from './setting.ts'
 import type { Group, Many, Members, Read } from './setting.ts'
 import { choice, flag, list, matching, optional, parsed } from './values.ts'
@@ -20,15 +20,16 @@ const policy = {
     words: ['refuse', 'allow'],
   }),
   rules: list({
-    about: 'What this caller may do. An empty list: everything the application user may. `read-only`, `no-delete` and '
-      + '`no-metadata-writes`, and `allow` or `deny` with methods and names: `allow GET,POST accounts`, '
+    about: 'What this caller may do. An empty list: everything the application user may. '
+      + `${PRESETS.map((name) => `\`${name}\``).join(', ')}, and \`allow\` or \`deny\` with methods and names: `
+      + '`allow GET,POST accounts`, '
       + '`deny * annotations`, `allow GET accounts/primarycontactid`, `allow POST WinOpportunity()`. A `deny` wins '
       + 'over every `allow`; once there is an `allow`, all that none of them names is refused. The rules hold for '
       + 'every request inside a `$batch` too. Where they restrict what is read, navigation properties (in paths, '
       + '`$expand`, `$filter`, `$orderby`, `$apply`) must be named by an `allow`, as must the logical names of all '
       + 'entities in `fetchXml`; `savedQuery` and `userQuery` are refused. Not covered: what the body of a request '
       + 'names (`@odata.bind`, deep inserts, the parameters of actions), and what plug-ins, workflows and actions do.',
-    write: 'rules such as read-only, no-delete, allow GET accounts, deny * annotations',
+    write: `rules such as ${PRESETS.join(', ')}, allow GET accounts, deny * annotations`,
   }, parseRule),
   bypassHeaders: flag({
     about: 'Whether this caller may send `MSCRM.Bypass…` headers, which skip business logic.', fallback: false,

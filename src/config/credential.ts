@@ -1,8 +1,21 @@
 import { isGuid } from '../odata/guid.ts'
+import { allOf, oneOf } from './prose.ts'
 import type { Secret } from './secret.ts'
 import { Fault, group } from './setting.ts'
 import type { Read } from './setting.ts'
 import { matching, flag, optional, parsed, readableFile, secret } from './values.ts'
+
+/** The kinds by the variable that tells each. */
+const TOLD_BY = {
+  AZURE_CLIENT_SECRET: 'client-secret',
+  AZURE_CLIENT_CERTIFICATE_PATH: 'certificate',
+  AZURE_FEDERATED_TOKEN_FILE: 'workload-identity',
+} as const
+
+/** The variables of which each tells a kind of credential. */
+export const TELLING_VARIABLES = Object.keys(TOLD_BY) as readonly (keyof typeof TOLD_BY)[]
+
+const SECRET = 'AZURE_CLIENT_SECRET'
 
 const tenantId = parsed({
   about: 'The Entra tenant (directory) id, or a domain of the tenant.',
@@ -24,10 +37,10 @@ export const credential = {
   kinds: {
     'client-secret': group('An app registration with a client secret.', {
       tenantId, clientId,
-      secret: secret({ about: 'The client secret\'s value (not its id).', env: 'AZURE_CLIENT_SECRET', required: true,
+      secret: secret({ about: 'The client secret\'s value (not its id).', env: SECRET, required: true,
         write: 'the value, or the path of a file that holds it in AZURE_CLIENT_SECRET_FILE; for another kind of '
-          + 'credential set AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE or CREDENTIAL; for a managed '
-          + 'identity remove AZURE_TENANT_ID',
+          + `credential set ${oneOf([...TELLING_VARIABLES.filter((name) => name !== SECRET), 'CREDENTIAL'])}; `
+          + 'for a managed identity remove AZURE_TENANT_ID',
       }),
     }),
     certificate: group('An app registration with a certificate.', {
@@ -71,13 +84,6 @@ export type { Secret }
 
 type Kind = keyof typeof credential['kinds']
 
-/** The kinds by the variable that tells each. */
-const TOLD_BY = {
-  AZURE_CLIENT_SECRET: 'client-secret',
-  AZURE_CLIENT_CERTIFICATE_PATH: 'certificate',
-  AZURE_FEDERATED_TOKEN_FILE: 'workload-identity',
-} as const
-
 /**
  * The kind of credential that the variables describe. None of the telling ones means a managed
  * identity, but only where no tenant is named: a tenant without a credential is something forgotten.
@@ -87,10 +93,10 @@ const TOLD_BY = {
 export function kindOfCredential(
   isSet: (variable: string) => boolean, named: string | undefined, faults: string[],
 ): Kind | undefined {
-  const told = (Object.keys(TOLD_BY) as (keyof typeof TOLD_BY)[]).filter(isSet)
+  const told = TELLING_VARIABLES.filter(isSet)
   if (named !== undefined) return namedKind(named, told, faults)
   if (told.length > 1) {
-    faults.push(`${told.join(' and ')} are all set, but only one kind of credential can be used: remove all but one.`)
+    faults.push(`${allOf(told)} are all set, but only one kind of credential can be used: remove all but one.`)
     return undefined
   }
   if (told[0] !== undefined) return TOLD_BY[told[0]]
@@ -108,7 +114,7 @@ function namedKind(named: string, told: readonly (keyof typeof TOLD_BY)[], fault
   const own = Object.values(credential.kinds[kind].members).map(({ env }) => env)
   const others = told.filter((variable) => !own.includes(variable))
   if (others.length > 0) {
-    const all = others.join(' and ')
+    const all = allOf(others)
     faults.push(`CREDENTIAL is ${kind}, and ${all} ${others.length === 1 ? 'belongs' : 'belong'} to another kind `
       + `(${others.map((variable) => TOLD_BY[variable]).join(', ')}), but only one kind of credential can be used. `
       + `Remove ${all} (leave it empty where a platform sets it), or CREDENTIAL.`)

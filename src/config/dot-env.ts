@@ -1,17 +1,89 @@
-/** One variable: its name, then its value in quotes of one kind, or up to the end of the line or a ` #`. */
-const VARIABLE = /^[ \t]*(?:export[ \t]+)?([a-z_][\w.-]*)[ \t]*=[ \t]*(?:'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|`([^`]*)`|([^\r\n]*?))(?:[ \t]+#[^\r\n]*)?[ \t]*\r?$/gim
+import { INVISIBLE } from './leftover.ts'
+
+/** What a `.env` file says. */
+export interface DotEnv {
+  readonly variables: Readonly<Record<string, string>>
+  /** Where each variable stands, by its name; lines count from 1. */
+  readonly lines: ReadonlyMap<string, number>
+  /** Variables whose value ends at a ` #` without quotes, so that the rest of the line is a comment. */
+  readonly cut: ReadonlySet<string>
+  /** Lines that are no variable, as parts of sentences: `line 3 is …`. */
+  readonly faults: readonly string[]
+}
 
 /**
- * Reads a `.env` file as Docker Compose does: `NAME=value`, `export NAME=value`, values in quotes, over several
- * lines too, comments. Node's own `parseEnv` takes what is commented out for set in older releases, and cuts
- * values at any `#`.
+ * One variable: its name, then its value in quotes of one kind, or up to the end of the line or a ` #`. As in Docker
+ * Compose, a colon may stand for the sign of equality.
  */
-export function parseDotEnv(text: string): Record<string, string> {
+const VARIABLE = /[ \t]*(?:export[ \t]+)?([a-z_][\w.-]*)[ \t]*[=:][ \t]*(?:'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|`([^`]*)`|([^\r\n]*?))([ \t]+#[^\r\n]*)?[ \t]*\r?(?:\n|$)/iy
+/** A line with nothing on it but blanks and a comment. */
+const NOTHING = /[ \t]*(?:#[^\r\n]*)?\r?(?:\n|$)/y
+const LINE = /[^\n]*(?:\n|$)/y
+
+/**
+ * Reads a `.env` file as Docker Compose does: `NAME=value`, `NAME: value`, `export NAME=value`, values in quotes, over
+ * several lines too, comments. Node's own `parseEnv` takes what is commented out for set in older releases, and cuts
+ * values at any `#`. A line that is none of these is a fault: what it was to set would be missing without a word.
+ */
+export function readDotEnv(written: string): DotEnv {
+  const text = written.replace(/^\uFEFF/, '')
   const variables: Record<string, string> = {}
-  for (const [, name, single, double, backquoted, plain] of text.replace(/^\uFEFF/, '').matchAll(VARIABLE)) {
-    variables[name!] = single
-      ?? double?.replace(/\\([nr"])/g, (_, letter: string) => ({ n: '\n', r: '\r' })[letter] ?? letter)
-      ?? backquoted ?? plain!
+  const lines = new Map<string, number>()
+  const cut = new Set<string>()
+  const unread: Unread[] = []
+  let line = 1
+  for (let at = 0; at < text.length;) {
+    const [form, found] = next(text, at)
+    if (form === VARIABLE) {
+      const [, name = '', single, double, backquoted, plain = '', comment] = found
+      variables[name] = single
+        ?? double?.replace(/\\([nr"])/g, (_, letter: string) => ({ n: '\n', r: '\r' })[letter] ?? letter)
+        ?? backquoted ?? plain
+      lines.set(name, line)
+      cut.delete(name)
+      if (plain !== '' && comment !== undefined) cut.add(name)
+    } else if (form === LINE) {
+      unread.push({ line, why: reasonFor(found[0]) })
+    }
+    line += found[0].split('\n').length - 1
+    at += found[0].length
   }
-  return variables
+  return { variables, lines, cut, faults: faultsOf(unread) }
+}
+
+interface Unread { readonly line: number, readonly why: string }
+
+function next(text: string, at: number): readonly [RegExp, RegExpExecArray] {
+  for (const form of [NOTHING, VARIABLE]) {
+    form.lastIndex = at
+    const found = form.exec(text)
+    if (found !== null) return [form, found]
+  }
+  LINE.lastIndex = at
+  return [LINE, LINE.exec(text)!]
+}
+
+/** Why a line is no variable; never with what stands there, which may be a secret. */
+function reasonFor(line: string): string {
+  if (INVISIBLE.test(line)) {
+    return 'holds a no-break space or another character that cannot be seen: write it again by hand'
+  }
+  if (/^\s*(?:export\s+)?[a-z_][\w.-]*\s*$/i.test(line)) return 'names a variable without a value: write NAME=value'
+  if (/^\s*(?:set|setx|let|var|const|declare|\$env:|-\s)/i.test(line)) {
+    return 'is a line of a script or list: write NAME=value, with nothing before it'
+  }
+  return 'is no variable: write NAME=value, or # before a comment; a value of several lines stands in quotes'
+}
+
+/** One sentence for lines that follow each other, such as those of a certificate without quotes. */
+function faultsOf(unread: readonly Unread[]): string[] {
+  const faults: string[] = []
+  for (let index = 0; index < unread.length;) {
+    const { line, why } = unread[index]!
+    let last = index
+    while (unread[last + 1]?.line === unread[last]!.line + 1 && unread[last + 1]?.why === why) last += 1
+    faults.push(last === index ? `line ${line} ${why}.` : `each of the lines ${line} to ${unread[last]!.line} ${why}.`)
+    index = last + 1
+  }
+  return faults
 }

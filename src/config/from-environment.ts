@@ -1,4 +1,5 @@
 import { schema } from '../config.ts'
+import { OWN_VARIABLES } from './catalogue.ts'
 import { kindOfCredential } from './credential.ts'
 import { nearest } from './nearest.ts'
 import { below } from './setting.ts'
@@ -9,6 +10,8 @@ import { unquoted } from './unquoted.ts'
 export interface Written {
   readonly written: unknown
   readonly nameOf: (name: string) => string
+  /** Whether a setting is called by a variable, and not by its place in the file. */
+  readonly isVariable: (name: string) => boolean
 }
 
 /**
@@ -29,10 +32,15 @@ const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
 /**
  * Puts what the environment says into the form of the settings file: the process' own settings over
  * those of `fromFile`, and one target where there is no file. Adds to `faults` what is described twice.
+ *
+ * @param sought where a variable that is missing was looked for: a sentence, or nothing
+ * @param told variables whose names were looked at already
  */
-export function settingsOfEnvironment(source: Source, fromFile: unknown, faults: string[]): Written {
+export function settingsOfEnvironment(
+  source: Source, fromFile: unknown, faults: string[], sought = '', told: ReadonlySet<string> = new Set(),
+): Written {
   const names = new Map<string, string>()
-  const variables = new Set<string>(['GATEWAY_CONFIG', 'CREDENTIAL'])
+  const variables = new Set<string>(OWN_VARIABLES)
   const written = collect(schema, '') as Record<string, unknown>
   if (fromFile === undefined) {
     written['targets'] = [environmentsTarget()]
@@ -52,6 +60,7 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
   return {
     written: merge(fromFile, written),
     nameOf: (name) => names.get(name) ?? (fromFile === undefined ? name : `${name} (in the settings file)`),
+    isVariable: (name) => names.has(name),
   }
 
   /** What the variables of the settings below `node` say, in the form that a file has. */
@@ -74,7 +83,7 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
     )
     if (named === undefined && kind === 'managed-identity' && !isSet(source, 'DYNAMICS_URL')) {
       faults.push('AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are missing: set them to what the app '
-        + 'registration shows. (Without them a managed identity is used, where Azure gives one.)')
+        + `registration shows. (Without them a managed identity is used, where Azure gives one.)${sought}`)
     }
     const rest = collect(target, 'targets[0]') as object
     if (kind === undefined) {
@@ -119,7 +128,7 @@ export function settingsOfEnvironment(source: Source, fromFile: unknown, faults:
   /** A variable of our own families that differs from a known one by a letter or two. */
   function misspelt(): void {
     for (const variable of Object.keys(source.env)) {
-      if (variables.has(variable)) continue
+      if (variables.has(variable) || told.has(variable)) continue
       const other = CALLED_ELSEWHERE[variable]
       if (other !== undefined && !isSet(source, other) && fromFile === undefined) {
         faults.push(`${variable} is not a setting here: call it ${other}.`)

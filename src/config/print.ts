@@ -1,4 +1,7 @@
 import { schema } from '../config.ts'
+import { catalogue } from './catalogue.ts'
+import { TELLING_VARIABLES } from './credential.ts'
+import { oneOf } from './prose.ts'
 import type { Group, Members, Node, Setting } from './setting.ts'
 
 /** A part of the documentation: what it describes, and the settings that stand in it. */
@@ -20,13 +23,9 @@ export function settingsAsMarkdown(): string {
  */
 export function settingsByVariable(): ReadonlyMap<string, Setting<unknown>> {
   const found = new Map<string, Setting<unknown>>()
-  const collect = ({ settings, below }: Section): void => {
-    for (const [, setting] of settings) {
-      if (setting.env !== undefined && !found.has(setting.env)) found.set(setting.env, setting)
-    }
-    below.forEach(collect)
+  for (const { setting } of catalogue()) {
+    if (setting.env !== undefined && !found.has(setting.env)) found.set(setting.env, setting)
   }
-  collect(sectionOf(schema, ''))
   return found
 }
 
@@ -43,13 +42,18 @@ dynamics-gateway serve --config config/gateway.yaml # from a file, JSON or YAML;
 - What the process itself needs (\`HOST\`, \`LOG_LEVEL\` …) may stand in either; the environment wins. Targets never mix: with a file,
   a variable that describes a target is a fault. (\`AZURE_…\` variables may be there: a file can take its secrets from them.)
 - A variable of the environment wins over the same one in \`.env\`. An empty variable is one that is not set.
-- A name that is not listed here is a fault. All faults are shown at once, each with what to write instead.
+- \`.env\` is read in UTF-8, as Docker Compose reads it: \`NAME=value\` or \`NAME: value\`, in quotes where the value holds \` #\`. A line that is
+  none of these is a fault. \`NODE_EXTRA_CA_CERTS\` and other variables of Node count only where they are set for the process.
+- A name that is not listed here is a fault in a file and in \`.env\`. In the environment, which belongs to other programs too, one that
+  looks like a name of this page is a warning, or a fault where a variable of a target is misspelt and missing.
+- What templates and pages leave in a value is a fault: \`\${NAME}\`, \`{subdomain}\`, \`<secret>\`, \`your-secret-here\`, curly quotes, characters that
+  cannot be seen. All faults are shown at once, each with what to write instead.
+- SIGHUP reads all settings again; those that say so need a restart.
 - **Times** are written \`1500ms\`, \`10s\`, \`5m\`, \`1h\`. **Sizes** are written \`500B\`, \`64KiB\`, \`128MiB\`, \`1GiB\`.
   **Lists** are lists in a file, and separated by commas in a variable.
 - **Secrets** never stand in the file: it says \`{ env: NAME }\` or \`{ file: path }\`. For each secret variable \`NAME\`, \`NAME_FILE\` may name
   a file that holds it instead; both set is a fault. A secret's file that changes is read again.
-- In the environment, the kind of credential follows from the variables that are set: \`AZURE_CLIENT_SECRET\`, \`AZURE_CLIENT_CERTIFICATE_PATH\` or
-  \`AZURE_FEDERATED_TOKEN_FILE\`; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
+- In the environment, the kind of credential follows from the variables that are set: ${oneOf(TELLING_VARIABLES.map((name) => `\`${name}\``))}; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
   the variables do not tell, such as \`CREDENTIAL=delegated\`. Variables of two kinds, or of another kind than \`CREDENTIAL\` names, are a fault;
   where a platform sets \`AZURE_FEDERATED_TOKEN_FILE\` by itself, set it to nothing to use another kind.
 - \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`ALL_PROXY\` and \`NO_PROXY\`, in upper or lower case (lower case counts first, as with curl), lead to the network's proxy. They are
@@ -96,10 +100,16 @@ ${settings.map(([name, setting]) => row(name, setting)).join('')}`
     + below.map((section) => sections(section, Math.min(depth + 1, 5))).join('')
 }
 
-function row(name: string, { env, about, write, fallback, required, secret }: Setting<unknown>): string {
+function row(name: string, setting: Setting<unknown>): string {
+  const { env, write, fallback, required, secret } = setting
   const variable = env === undefined ? '' : secret === true ? `\`${env}\`, \`${env}_FILE\`` : `\`${env}\``
-  const cells = [`\`${name}\``, variable, about, write, required === true ? '**required**' : asWritten(fallback)]
+  const cells = [`\`${name}\``, variable, meaning(setting), write, required === true ? '**required**' : asWritten(fallback)]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
+}
+
+/** What a setting means, and whether SIGHUP is enough to change it. */
+function meaning({ about, restart }: Setting<unknown>): string {
+  return restart === true ? `${about} Needs a restart.` : about
 }
 
 function asWritten(fallback: unknown): string {
@@ -120,7 +130,7 @@ export function settingsAsJsonSchema(): object {
 function schemaOf(node: Node): object {
   switch (node.type) {
     case 'setting': return {
-      description: `${node.about} Write ${node.write}.`,
+      description: `${meaning(node)} Write ${node.write}.`,
       ...(node.form ?? { type: 'string' }),
       ...(node.fallback === undefined ? {} : { default: node.fallback }),
     }

@@ -30,10 +30,10 @@ export interface Name {
   readonly operation: boolean
 }
 
-const PRESETS = ['read-only', 'no-delete', 'no-metadata-writes'] as const
+/** The usual rules, by their names. */
+export const PRESETS = ['read-only', 'no-delete', 'no-metadata-writes'] as const
 
-const FORM = 'write read-only, no-delete, no-metadata-writes, or allow or deny with methods and names, '
-  + 'such as allow GET,POST accounts'
+const FORM = `write ${PRESETS.join(', ')}, or allow or deny with methods and names, such as allow GET,POST accounts`
 
 /** Reads one rule. Throws a {@link Fault} that says what is wrong with it. */
 export function parseRule(written: string): Rule {

@@ -1,5 +1,7 @@
+import { leftoverSecret } from './leftover.ts'
 import { Fault } from './setting.ts'
 import type { Source } from './setting.ts'
+import { textFileFault } from './text-file.ts'
 import { unquoted } from './unquoted.ts'
 
 /** A secret that no print-out of the settings shows: its value is in a closure. */
@@ -10,6 +12,8 @@ export interface Secret {
   readonly source: string
   /** The file it comes from, to be watched. */
   readonly file?: string
+  /** What makes it doubtful that the value is complete: a sentence. */
+  readonly doubt?: string
 }
 
 /** Reads `{ env: NAME }` or `{ file: path }`. White space at the end is not part of a secret. */
@@ -21,7 +25,9 @@ export function readSecret(written: unknown, from: Source): Secret {
   }
   if (typeof file === 'string') {
     const reveal = (): string => from.file(file).replace(/^\uFEFF/, '').trimEnd()
-    if (attempt(reveal) === '') throw new Fault('names a file that is empty: write the secret into it.')
+    const value = attempt(reveal)
+    if (value === '') throw new Fault('names a file that is empty: write the secret into it.')
+    refuseLeftovers(value, 'names a file that holds')
     return { reveal, source: `file ${file}`, file }
   }
   const value = unquoted(from.env[env as string] ?? '')
@@ -32,14 +38,20 @@ export function readSecret(written: unknown, from: Source): Secret {
       ? `names the variable ${env as string}, which is not set.`
       : 'names a variable that is not set: write { env: NAME }.')
   }
-  return { reveal: () => value, source: `variable ${env as string}` }
+  refuseLeftovers(from.env[env as string] ?? '', 'holds')
+  const doubt = from.doubts?.get(env as string)
+  return { reveal: () => value, source: `variable ${env as string}`, ...(doubt === undefined ? {} : { doubt }) }
+}
+
+function refuseLeftovers(value: string, holds: string): void {
+  const left = leftoverSecret(value)
+  if (left !== undefined) throw new Fault(`${holds} ${left}: write the secret itself.`)
 }
 
 function attempt(read: () => string): string {
   try {
     return read()
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable'
-    throw new Fault(`names a file that cannot be read (${code}): mend the path or its permissions.`)
+    throw new Fault(`names a file that ${textFileFault(error)}`)
   }
 }

@@ -1,3 +1,4 @@
+import { leftoverIn } from './leftover.ts'
 import { OwnError } from '../own-error.ts'
 import { nearest } from './nearest.ts'
 
@@ -16,6 +17,8 @@ export interface Setting<T> {
   readonly env?: string
   /** Leaving it out is a fault. */
   readonly required?: true
+  /** A change counts from the next start on: the process was started with it. */
+  readonly restart?: true
   /** Never shown. */
   readonly secret?: true
   /** What a file may hold here, in JSON Schema's words; left out, any text. */
@@ -67,19 +70,39 @@ export interface Source {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Reads a file as text. */
   readonly file: (path: string) => string
+  /** What makes it doubtful that a variable holds what was meant, by its name: a sentence. */
+  readonly doubts?: ReadonlyMap<string, string>
 }
 
-/** What is wrong with one setting, and what to write instead. Never holds a secret. */
-export class Fault extends OwnError {}
+/** What is wrong with one setting, and what to write instead; several sentences of a list. Never holds a secret. */
+export class Fault extends OwnError {
+  readonly sentences: readonly string[]
+  constructor(...sentences: readonly string[]) {
+    super(sentences.join(' '))
+    this.sentences = sentences
+  }
+}
+
+/** What readers of settings have in common. */
+export interface Reading {
+  readonly from: Source
+  /** What an operator calls a setting. */
+  readonly nameOf: (name: string) => string
+  /** What a name that is not a setting was meant to be, beside the settings of its own group. */
+  readonly meant?: (key: string, group: string) => string | undefined
+  /** Where a setting that is missing was looked for: a sentence, or nothing. */
+  readonly soughtIn?: (name: string) => string
+  /** Every fault is added here. */
+  readonly faults: string[]
+}
 
 /**
  * Reads `written` as `node` says and adds every fault, by name, to `faults`.
  * What it returns may only be used when no fault was added.
  */
-export function readNode<N extends Node>(
-  node: N, written: unknown, name: string, nameOf: (name: string) => string, from: Source, faults: string[],
-): Read<N> {
-  return read(node, written, name) as Read<N>
+export function readNode<N extends Node>(node: N, written: unknown, reading: Reading): Read<N> {
+  const { from, nameOf, meant, soughtIn, faults } = reading
+  return read(node, written, '') as Read<N>
 
   function read(node: Node, written: unknown, name: string): unknown {
     switch (node.type) {
@@ -93,14 +116,17 @@ export function readNode<N extends Node>(
   function readSetting(setting: Setting<unknown>, written: unknown, name: string): unknown {
     const value = written ?? setting.fallback
     if (value === undefined) {
-      if (setting.required) faults.push(`${nameOf(name)} is missing: ${setting.about} Write ${setting.write}.`)
+      if (setting.required) {
+        faults.push(`${nameOf(name)} is missing: ${setting.about} Write ${setting.write}.${soughtIn?.(name) ?? ''}`)
+      }
       return undefined
     }
     try {
+      refuseLeftovers(setting, value)
       return setting.read(value, from)
     } catch (error) {
       if (!(error instanceof Fault)) throw error
-      faults.push(`${nameOf(name)} ${error.message}`)
+      faults.push(...error.sentences.map((sentence) => `${nameOf(name)} ${sentence}`))
       return undefined
     }
   }
@@ -122,7 +148,7 @@ export function readNode<N extends Node>(
     const values = written as Readonly<Record<string, unknown>>
     for (const key of Object.keys(values)) {
       if (Object.hasOwn(group.members, key) || also.includes(key)) continue
-      const near = nearest(key, Object.keys(group.members))
+      const near = meant?.(key, name) ?? nearest(key, Object.keys(group.members))
       faults.push(`${nameOf(below(name, key))} is not a setting.${near === undefined ? '' : ` Did you mean ${near}?`}`)
     }
     return Object.fromEntries(Object.entries(group.members)
@@ -139,6 +165,17 @@ export function readNode<N extends Node>(
       return undefined
     }
     return { kind, ...readGroup(group, written, name, ['kind']) as object }
+  }
+}
+
+/** Refuses what templates, pages and text programs leave in a value. A secret is looked at where it is read. */
+function refuseLeftovers({ write, secret, form }: Setting<unknown>, value: unknown): void {
+  if (secret === true) return
+  const texts = (Array.isArray(value) ? value : [value]).filter((text) => typeof text === 'string')
+  const parts = form?.['type'] === 'array' ? texts.flatMap((text) => text.split(',')) : texts
+  for (const part of parts) {
+    const left = leftoverIn(part)
+    if (left !== undefined) throw new Fault(`holds ${left}: write ${write}.`)
   }
 }
 

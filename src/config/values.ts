@@ -7,7 +7,12 @@ import type { Setting } from './setting.ts'
 import { unquoted } from './unquoted.ts'
 
 /** What every setting says of itself. */
-interface About { readonly about: string, readonly env?: string, readonly form?: Setting<unknown>['form'] }
+interface About {
+  readonly about: string
+  readonly env?: string
+  readonly form?: Setting<unknown>['form']
+  readonly restart?: true
+}
 
 /** A length of time in milliseconds, written `1500ms`, `10s`, `5m` or `1h`. */
 export function duration(is: About & { fallback: string, least?: number }): Setting<number> {
@@ -91,8 +96,24 @@ export function list<T>(
   }, (written) => {
     const texts = typeof written === 'string' ? written.split(',') : written
     if (!Array.isArray(texts)) throw new Fault(`must be a list: write ${is.write}.`)
-    return texts.map((one) => text(one, is.write)).filter((one) => one !== '').map(parse)
+    return parseEach(texts.map((one) => text(one, is.write)).filter((one) => one !== ''), parse)
   })
+}
+
+/** Parses all of `texts`, and throws one {@link Fault} with a sentence for each that is wrong. */
+function parseEach<T>(texts: readonly string[], parse: (written: string) => T): T[] {
+  const sentences = new Set<string>()
+  const values = texts.flatMap((text) => {
+    try {
+      return [parse(text)]
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      for (const sentence of error.sentences) sentences.add(sentence)
+      return []
+    }
+  })
+  if (sentences.size > 0) throw new Fault(...sentences)
+  return values
 }
 
 /** A secret: never in the file itself, but `{ env: NAME }` or `{ file: path }`. */
@@ -132,11 +153,11 @@ export function readableFile(path: string): string {
 function setting<T>(
   is: About & { write: string, fallback?: unknown, required?: true }, read: Setting<T>['read'],
 ): Setting<T> {
-  const { about, write, fallback, env, required, form } = is
+  const { about, write, fallback, env, required, form, restart } = is
   return {
     type: 'setting', about, write, read,
     ...(fallback === undefined ? {} : { fallback }), ...(env === undefined ? {} : { env }),
-    ...(required ? { required } : {}), ...(form === undefined ? {} : { form }),
+    ...(required ? { required } : {}), ...(restart ? { restart } : {}), ...(form === undefined ? {} : { form }),
   }
 }
 

@@ -14,5 +14,25 @@ export function clientSecret(app: AppRegistration, secret: Secret): Material {
       todo: 'Write the secret\'s value into it.',
     }, true)
   }
-  return { identity: clientSecret, fetch: (request) => fetchAppToken(app, { clientSecret }, request) }
+  return {
+    identity: clientSecret,
+    fetch: async (request) => {
+      try {
+        return await fetchAppToken(app, { clientSecret }, request)
+      } catch (error) {
+        throw error instanceof AuthorityFailure ? withDoubt(error, secret.doubt) : error
+      }
+    },
+  }
 }
+
+/** A secret that may not be complete is looked at before a new one is made. */
+function withDoubt(failure: AuthorityFailure, doubt: string | undefined): AuthorityFailure {
+  const { explanation, refused, facts, cause } = failure
+  if (doubt === undefined || (facts.aadsts !== WRONG_SECRET && facts.error !== 'invalid_client')) return failure
+  const todo = `First: ${doubt} If the value is complete: ${explanation.todo}`
+  return new AuthorityFailure({ ...explanation, todo }, refused, facts, cause)
+}
+
+/** AADSTS7000215: invalid client secret. */
+const WRONG_SECRET = 7000215

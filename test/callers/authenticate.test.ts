@@ -12,6 +12,7 @@ import { jsonReader } from '../../src/callers/read-json.ts'
 import { callers as schema } from '../../src/config/callers.ts'
 import type { CallerSettings } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/setting.ts'
+import type { Reading } from '../../src/config/setting.ts'
 import { makeKey } from '../../src/commands/key.ts'
 import { get, rawRequest } from '../raw-http.ts'
 import type { RawAnswer } from '../raw-http.ts'
@@ -221,10 +222,8 @@ function seconds(fromNow: number): number {
 
 function settingsOf(written: readonly object[]): { callers: readonly CallerSettings[], anybody: CallerSettings } {
   const faults: string[] = []
-  const callers = readNode(schema, written, 'callers', (name) => name, { env: {}, file: () => '' }, faults)
-  const [anybody] = readNode(
-    schema, [{ name: 'anybody' }], 'callers', (name) => name, { env: {}, file: () => '' }, faults,
-  )
+  const callers = readNode(schema, written, reading(faults))
+  const [anybody] = readNode(schema, [{ name: 'anybody' }], reading(faults))
   t.same(faults, [])
   return { callers, anybody: anybody! }
 }
@@ -272,4 +271,8 @@ async function issuer(t: { teardown: (clean: () => unknown) => void }): Promise<
       { iss: url, aud: 'api://gateway', exp: seconds(3600), ...claims },
     ).setProtectedHeader({ alg: 'RS256', kid: 'a' }).sign(privateKey),
   }
+}
+
+function reading(faults: string[]): Reading {
+  return { nameOf: (name) => `callers${name}`, from: { env: {}, file: () => '' }, faults }
 }

@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs'
 
 import { check } from '../../src/commands/check.ts'
 import { readProxies } from '../../src/config/proxies.ts'
+import type { Secret } from '../../src/config/secret.ts'
 import { AADSTS } from '../../src/credentials/aadsts.ts'
 import { commandFor } from './io.ts'
 
@@ -52,6 +53,16 @@ t.test('every error of Entra is explained, with one thing to do', async t => {
     t.match(written.stdout, `AADSTS${number}`)
     t.notMatch(written.stdout, /WhoAmI|undefined|Trace ID/, number)
   }
+})
+
+t.test('a secret that a comment may have cut short is looked at before a new one is made', async t => {
+  const { io, written } = await commandFor(t, { AZURE_CLIENT_SECRET: 'wrong~secret' })
+  const [target] = io.settings.targets
+  const { credential } = target!
+  const secret = { ...(credential as { secret: Secret }).secret, doubt: 'It ends before the #.' }
+  const settings = { ...io.settings, targets: [{ ...target!, credential: { ...credential, secret } as typeof credential }] }
+  t.equal(await check({}, { ...io, settings }), 2)
+  t.match(written.stdout, /What to do: First: It ends before the #\. If the value is complete: Make a new secret/)
 })
 
 t.test('an AADSTS number that is not known leads to Microsoft\'s page of it', async t => {

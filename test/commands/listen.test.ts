@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { request } from 'node:https'
 import { createServer } from 'node:net'
@@ -43,6 +43,17 @@ t.test('does not take the socket of somebody who listens there', async (t) => {
 
   await t.rejects(listen(createHttpServer(), { host: `unix:${path}`, port: 0 }), /in use already/)
   t.ok(existsSync(path))
+})
+
+t.test('a socket that cannot be made is explained without a port', async (t) => {
+  const file = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'file')
+  writeFileSync(file, 'x')
+  for (const path of [file, `${file}/s`, '/nowhere/s']) {
+    const fault = await listen(createHttpServer(), { host: `unix:${path}`, port: 0 }).catch((error: Error) => error.message)
+    t.match(fault, `unix:${path} `)
+    t.match(fault, /HOST/)
+    t.notMatch(fault, /PORT/)
+  }
 })
 
 t.test('serves HTTPS where a certificate is given, with links to match', async (t) => {

@@ -4,6 +4,7 @@ import { callerChecks } from '../../src/config/caller-checks.ts'
 import { callers as schema } from '../../src/config/callers.ts'
 import type { Settings } from '../../src/config.ts'
 import { readNode } from '../../src/config/setting.ts'
+import type { Reading } from '../../src/config/setting.ts'
 
 const hash = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
 const token = { issuer: 'https://idp.example', audience: ['api://gateway'], roles: ['Read'] }
@@ -52,11 +53,15 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
 
 function faultsOf(written: readonly object[], served?: typeof tls, mode?: 'off'): string[] {
   const faults: string[] = []
-  const callers = readNode(schema, written, 'callers', (name) => name, { env: {}, file: () => '' }, faults)
+  const callers = readNode(schema, written, reading(faults))
   if (faults.length === 0) callerChecks({
     callers,
     tls: served,
     targets: mode === undefined ? [] : [{ impersonation: { mode } } as Settings['targets'][number]],
   }, faults)
   return faults
+}
+
+function reading(faults: string[]): Reading {
+  return { nameOf: (name) => `callers${name}`, from: { env: {}, file: () => '' }, faults }
 }

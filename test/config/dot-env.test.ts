@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { parseDotEnv } from '../../src/config/dot-env.ts'
+import { readDotEnv } from '../../src/config/dot-env.ts'
 
 t.test('variables are read as people write them', async t => {
   for (const [text, variables] of [
@@ -29,16 +29,50 @@ t.test('variables are read as people write them', async t => {
     ['A=\'open\nB=\'2\'', { A: '\'open', B: '2' }],
     ['A=1\nA=2', { A: '2' }],
     ['a.b-c_1=1', { 'a.b-c_1': '1' }],
-  ] as const) t.same(parseDotEnv(text), variables, JSON.stringify(text))
+  ] as const) {
+    const read = readDotEnv(text)
+    t.same([read.variables, read.faults], [variables, []], JSON.stringify(text))
+  }
 })
 
-t.test('comments and what is no variable count for nothing', async t => {
-  for (const text of ['', '\n\n', '# A=1', '\n# one\n# A=1\n', '  # A=1', '#A=1', 'A', 'A: 1', '1A=1', '=1', '-A=1']) {
-    t.same(parseDotEnv(text), {}, JSON.stringify(text))
+t.test('as in Docker Compose, a colon may stand for the sign of equality', async t => {
+  t.same(readDotEnv('IMPERSONATION: required\nPORT:9000\nA : "x"').variables, {
+    IMPERSONATION: 'required', PORT: '9000', A: 'x',
+  })
+})
+
+t.test('comments and empty lines count for nothing', async t => {
+  for (const text of ['', '\n\n', '# A=1', '\n# one\n# A=1\n', '  # A=1', '#A=1', ' \t\r\n']) {
+    const { variables, faults } = readDotEnv(text)
+    t.same([variables, faults], [{}, []], JSON.stringify(text))
   }
+})
+
+t.test('a line that is no variable is a fault with its number, and the others count', async t => {
+  for (const line of [
+    'A', 'export A', '1A=1', '=1', '-A=1', 'set A=1', 'SET A=1', '- A=1', '$env:A=1', 'A 1', 'let A=1', 'A B=1', '{',
+    'A\u00A0=1',
+    '\u00A0A=1', 'A\u200B=1', '\u201CA\u201D=1', '$A=1', 'A->1',
+  ]) {
+    const { variables, faults } = readDotEnv(`B=1\n# one\n${line}\nC=2\n`)
+    t.same(variables, { B: '1', C: '2' }, JSON.stringify(line))
+    t.match(faults, [/^line 3 .*write/], JSON.stringify(line))
+    t.notMatch(faults.join(), /A->|201C/, 'what stands there is not repeated')
+  }
+})
+
+t.test('lines are counted through values of several lines, and those of one fault are told together', async t => {
+  const { faults, lines } = readDotEnv('A="1\n2\n3"\r\nB\n-----BEGIN KEY-----\nabc/+\n-----END KEY-----\nC=1')
+  t.match(faults, [/^line 4 names a variable without a value/, /^each of the lines 5 to 7 is no variable/])
+  t.same([...lines], [['A', 1], ['C', 8]])
+})
+
+t.test('a value that a comment ends is known, unless it is in quotes', async t => {
+  const { cut } = readDotEnv('A=ab #cd\nB="ab" # cd\nC=ab#cd\nD=ab #cd\nD="ab #cd"\nE= # cd')
+  t.same([...cut], ['A'])
 })
 
 t.test('long lines cost no more than they are long', async t => {
   const spaces = ' '.repeat(100_000)
-  t.same(parseDotEnv(`A=${spaces}x\n${spaces}B=1\n"${'\\'.repeat(50_001)}`), { A: 'x', B: '1' })
+  t.same(readDotEnv(`A=${spaces}x\n${spaces}B=1\n"${'\\'.repeat(50_001)}`).variables, { A: 'x', B: '1' })
 })

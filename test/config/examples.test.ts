@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
-import { parseDotEnv } from '../../src/config/dot-env.ts'
+import { readDotEnv } from '../../src/config/dot-env.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config.ts'
 
@@ -50,7 +50,8 @@ for (const [file, about] of Object.entries(EXAMPLES)) {
 function load(folder: string, file: string): Settings {
   const path = join(folder, file)
   return file.endsWith('.env')
-    ? loadSettings(parseDotEnv(readFileSync(path, 'utf8')), undefined)
+    // What an example leaves to be filled in.
+    ? loadSettings(readDotEnv(readFileSync(path, 'utf8').replace('the-value-of-the-secret', 's3cret')).variables, undefined)
     : loadSettings(SECRETS, path)
 }
 

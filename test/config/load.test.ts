@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import t from 'tap'
 
-import { environment, loadListener, loadSettings, SettingsFault } from '../../src/config/load.ts'
+import { environment, load, loadListener, loadSettings, SettingsFault } from '../../src/config/load.ts'
+import { settingsByVariable } from '../../src/config/print.ts'
 import type { Settings } from '../../src/config.ts'
 
 const TENANT = '7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10'
@@ -425,6 +426,52 @@ t.test('lists, origins and URLs in variables', async t => {
   )
 })
 
+t.test('every entry of a list that is wrong is told', async t => {
+  t.match(faultsOf({}, written(t, `
+anybody: { rules: [readonly, no-delete, permit GET accounts, allow GET], users: [me] }
+targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]
+`)), [
+    /^anybody\.users .*names no user/,
+    /^anybody\.rules \(in the settings file\) holds the rule "readonly".*did you mean read-only/,
+    /^anybody\.rules .*"permit GET accounts"/, /^anybody\.rules .*"allow GET", which is not complete/,
+  ])
+  t.equal(faultsOf({ ...FOUR, ALLOWED_HOSTS: 'a b,c d' }).length, 1)
+})
+
+t.test('a key that is the name of a variable, or belongs elsewhere, is told where', async t => {
+  const faults = faultsOf({}, written(t, `
+LOG_LEVEL: debug
+targets: [{ url: contoso.crm4.dynamics.com, MAX_RETRY_WAIT: 5s, header: x-user, credential: { kind: managed-identity } }]
+`))
+  t.match(faults, [
+    'LOG_LEVEL (in the settings file) is not a setting. Did you mean logLevel?',
+    'targets[0].MAX_RETRY_WAIT (in the settings file) is not a setting. Did you mean maxRetryWait?',
+    'targets[0].header (in the settings file) is not a setting. Did you mean impersonation.header?',
+  ])
+})
+
+t.test('what a template left in any setting is a fault, in a variable and in a file', async t => {
+  for (const left of ['${VALUE}', '{value}', '<value>', 'your-value-here', '\u201Cvalue\u201D', 'a\u00A0b']) {
+    for (const [variable, { secret }] of settingsByVariable()) {
+      if (/^AZURE_CLIENT_(CERT|SEND)|^AZURE_FEDERATED/.test(variable)) continue
+      const faults = faultsOf({ ...FOUR, [variable]: left })
+      t.match(faults, [new RegExp(`^${variable} holds .*: write `)], `${variable}=${left}`)
+      if (secret === true) t.notMatch(faults.join(), left)
+    }
+    t.match(faultsOf({}, written(t, JSON.stringify({
+      logLevel: left, allowedHosts: ['localhost', left], anybody: { users: [left] },
+      targets: [{ name: left, url: left, credential: { kind: 'managed-identity', clientId: left }, keepBody: left }],
+    }))).length, 7, left)
+  }
+})
+
+t.test('a header with another meaning carries no user', async t => {
+  for (const name of ['authorization', 'Host', 'cookie', 'content-type', 'connection', 'x-api-key']) {
+    t.match(faultsOf({ ...FOUR, USER_EMAIL_HEADER: name }), [/^USER_EMAIL_HEADER is .*another meaning: write/], name)
+  }
+  t.match(faultsOf({ ...FOUR, REQUIRED_HEADER: 'accept' }), [/^REQUIRED_HEADER is accept, .*write/])
+})
+
 t.test('a shared cache is refused, because there is none', async t => {
   t.match(
     faultsOf({ ...FOUR, REDIS_URL: 'redis://localhost' }), [/^REDIS_URL is not a setting of this version.*remove it/],
@@ -521,7 +568,7 @@ t.test('a .env that cannot be read is a fault', async t => {
   const before = process.cwd()
   t.teardown(() => process.chdir(before))
   process.chdir(t.testdir({ '.env': {} }))
-  t.throws(() => environment(), { message: /\.env cannot be read \(EISDIR\)/ })
+  t.throws(() => load(undefined), { message: /\.env cannot be read \(EISDIR\)/ })
 })
 
 t.test('where a gateway listens is read without the rest', async t => {

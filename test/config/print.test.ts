@@ -15,7 +15,7 @@ t.test('config/schema.json is what the schema prints: `npm run docs` renews it',
 
 t.test('the page has a row for every setting', async t => {
   const rows = settingsAsMarkdown().split('\n')
-  t.ok(rows.includes('| `port` | `PORT` | The port to listen at; 0 for any that is free. '
+  t.ok(rows.includes('| `port` | `PORT` | The port to listen at; 0 for any that is free. Needs a restart. '
     + '| a whole number from 0 to 65535 | `8080` |'))
   for (const [variable, { secret }] of settingsByVariable()) {
     t.ok(rows.some(row => row.includes(`\`${variable}\``)), variable)

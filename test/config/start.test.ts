@@ -69,6 +69,35 @@ t.test('healthcheck needs no settings but where to ask', async t => {
   t.match(await gateway(t.testdir(), ['healthcheck'], { PORT: '1' }), { status: 1, stderr: '' })
 })
 
+t.test('check refuses what serve refuses, in the same words', async t => {
+  const valid = { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity' }
+  for (const [env, fault] of [
+    [{ AUDIT_LOG: '/nope/x' }, /AUDIT_LOG names a file that cannot be written \(ENOENT\)/],
+    [{ HOST: 'unix:/nope/gateway.sock' }, /HOST names a socket in a folder that does not exist/],
+    [{ HOST: `unix:/tmp/${'s'.repeat(103)}` }, /HOST names a socket whose path is longer than 107 bytes/],
+    [{ NODE_OPTIONS: '--heapsnapshot-near-heap-limit=1' }, /writes the memory/],
+  ] as const) {
+    const serve = await gateway(t.testdir(), ['serve'], { ...valid, ...env })
+    const check = await gateway(t.testdir(), ['check'], { ...valid, ...env })
+    t.match(serve, { status: 1, stdout: '', stderr: fault })
+    t.same(check, serve)
+  }
+})
+
+t.test('a near miss of a variable is told in the log and by check', async t => {
+  const env = {
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', LOG_FORMAT: 'json',
+    IDENTITY_ENDPOINT: 'http://127.0.0.1:1/', IDENTITY_HEADER: 'x', LOGLEVEL: 'debug',
+    // So that serve ends by itself.
+    HOST: '192.0.2.1', TRUST_NETWORK: 'true',
+  }
+  const told = /LOGLEVEL is not a setting\. Did you mean LOG_LEVEL\?/
+  t.match(await gateway(t.testdir(), ['serve'], env), { status: 1, stdout: told, stderr: /is no address of this machine/ })
+  t.match(await gateway(t.testdir(), ['check'], env), { status: 2, stdout: told })
+  const { stdout } = await gateway(t.testdir(), ['check', '--json'], env)
+  t.match(JSON.parse(stdout), { ok: false, warnings: [told] })
+})
+
 /** Runs the command line in `folder` until it ends. */
 function gateway(
   folder: string, words: readonly string[], env: NodeJS.ProcessEnv,

@@ -130,7 +130,9 @@ async function gateway(
 ): Promise<(pair?: Pair, options?: RequestOptions) => Promise<string>> {
   const folder = t.testdir({ 'ca.pem': clientCa })
   write(folder, await generatedFor('gateway'))
-  const callers = readNode(schema, written, 'callers', (name) => name, { env: {}, file: () => '' }, [])
+  const callers = readNode(schema, written, {
+    nameOf: (name) => name, from: { env: {}, file: () => '' }, faults: [],
+  })
   const identify = knownCallers({ callers, anybody: undefined as never }, () => Promise.reject(new Error('no issuer')))
   const server = inboundServer(
     {

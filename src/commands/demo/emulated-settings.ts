@@ -1,6 +1,7 @@
 import type { Settings } from '../../config.ts'
 import { environmentUrl, ONLINE } from '../../config/environment-url.ts'
 import { loadSettings } from '../../config/load.ts'
+import type { LoadOptions } from '../../config/load.ts'
 import { PROXY_VARIABLES } from '../../config/proxies.ts'
 import { Fault } from '../../config/setting.ts'
 
@@ -18,6 +19,9 @@ export interface EmulatedSettings {
   readonly replaced: readonly string[]
 }
 
+/** The variables, and where they came from. */
+type Variables = Omit<LoadOptions, 'adapt'> & { readonly env: NodeJS.Dict<string> }
+
 const CONTOSO = 'https://contoso.crm4.dynamics.com'
 
 /** Variables about a real environment and how to get there; none of them is for an emulated one. */
@@ -30,7 +34,7 @@ const OF_A_REAL_ONE = /^(?:AZURE_|DYNAMICS_|DATAVERSE_|CREDENTIAL$)/
  * @throws {SettingsFault}
  */
 export function emulatedSettings(
-  env: NodeJS.ProcessEnv, file: string | undefined, { tenantId, clientId, clientSecret }: Registration,
+  { env, ...from }: Variables, file: string | undefined, { tenantId, clientId, clientSecret }: Registration,
 ): EmulatedSettings {
   const replaced: string[] = []
   const rest = Object.fromEntries(Object.entries(env).filter(([name]) =>
@@ -38,7 +42,7 @@ export function emulatedSettings(
   const registered = { AZURE_CLIENT_SECRET: clientSecret }
   const single = { DYNAMICS_URL: CONTOSO, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: clientId }
   const described = file ?? rest['GATEWAY_CONFIG']
-  const settings = loadSettings({ ...rest, ...registered, ...(described === undefined ? single : {}) }, file, (target) => {
+  const adapt = (target: Readonly<Record<string, unknown>>): unknown => {
     const { url, name, scope: _scope, authorityHost: _authorityHost, ...same } = target
     const emulable = typeof url !== 'string' || isEmulable(url)
     const called = typeof name === 'string' ? name : 'contoso'
@@ -49,7 +53,9 @@ export function emulatedSettings(
       ...(emulable ? { url } : { url: `https://${called}.crm4.dynamics.com` }),
       credential: { kind: 'client-secret', tenantId, clientId, secret: { env: 'AZURE_CLIENT_SECRET' } },
     }
-  })
+  }
+  const variables = { ...rest, ...registered, ...(described === undefined ? single : {}) }
+  const settings = loadSettings(variables, file, { ...from, adapt })
   return { settings, replaced }
 }
 

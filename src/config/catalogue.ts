@@ -1,0 +1,40 @@
+import { schema } from '../config.ts'
+import { below } from './setting.ts'
+import type { Node, Setting } from './setting.ts'
+
+/** One setting with its place in a settings file: `port`, `targets[].credential.tenantId`. */
+export interface Entry {
+  readonly path: string
+  readonly setting: Setting<unknown>
+}
+
+/** Every setting, in the order of the schema. Kinds of credential may have settings of the same path. */
+export function catalogue(): readonly Entry[] {
+  return entriesOf(schema, '')
+}
+
+/** Variables that are ours and describe no setting of their own. */
+export const OWN_VARIABLES: readonly string[] = ['GATEWAY_CONFIG', 'CREDENTIAL']
+
+/** Every variable that the gateway reads settings from, with the `…_FILE` of secrets. */
+export function settingVariables(): ReadonlySet<string> {
+  return new Set([
+    ...OWN_VARIABLES,
+    ...catalogue().flatMap(({ setting: { env, secret } }) =>
+      env === undefined ? [] : secret === true ? [env, `${env}_FILE`] : [env]),
+  ])
+}
+
+/** Letters and digits of a name, so that `MAX_RETRY_WAIT`, `max-retry-wait` and `maxRetryWait` are the same. */
+export function bare(name: string): string {
+  return name.replace(/[^a-z0-9]/gi, '').toUpperCase()
+}
+
+function entriesOf(node: Node, path: string): Entry[] {
+  switch (node.type) {
+    case 'setting': return [{ path, setting: node }]
+    case 'many': return entriesOf(node.of, `${path}[]`)
+    case 'group': return Object.entries(node.members).flatMap(([key, member]) => entriesOf(member, below(path, key)))
+    case 'kinds': return Object.values(node.kinds).flatMap((group) => entriesOf(group, path))
+  }
+}

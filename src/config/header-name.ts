@@ -1,0 +1,43 @@
+import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
+import { Fault } from './setting.ts'
+
+/**
+ * Headers that HTTP, OData, Dynamics or the gateway gives a meaning, or that clients and proxies send by themselves.
+ */
+const TAKEN = new Set([
+  ...HOP_BY_HOP, 'age', 'alt-used', 'authorization', 'autodisassociate', 'baggage', 'cache-control', 'callerobjectid',
+  'consistency', 'cookie', 'cookie2', 'date', 'dnt', 'etag', 'expect', 'forwarded', 'host', 'idempotency-key',
+  'isolation', 'last-modified', 'location', 'max-forwards', 'origin', 'pragma', 'prefer', 'priority', 'purpose', 'range', 'referer',
+  'retry-after', 'server', 'set-cookie', 'slug', 'traceparent', 'tracestate', 'upgrade-insecure-requests', 'user-agent',
+  'vary', 'via', 'warning', 'www-authenticate', 'x-api-key', 'x-authorization', 'x-forwarded-access-token',
+  'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-proto', 'x-http-method',
+  'x-http-method-override', 'x-method-override', 'x-ms-client-request-id', 'x-original-url', 'x-real-ip',
+  'x-request-id', 'x-rewrite-url',
+])
+
+/** Families of such headers. */
+const FAMILIES = /^(?:accept|access-control|content|if|odata|proxy|sec|x-ms-token)(?:-|$)|^mscrm/
+
+/** The name of a header that this gateway may give a meaning of its own, in small letters. */
+export function ownHeader(text: string): string {
+  const name = text.toLowerCase()
+  if (!/^[a-z0-9-]+$/.test(name)) throw new Fault('is no header name: write letters, digits and dashes.')
+  if (TAKEN.has(name) || FAMILIES.test(name)) {
+    throw new Fault(`is ${name}, which has another meaning: write a name of its own, such as x-user-email.`)
+  }
+  return name
+}
+
+/** `name: value`, or a name alone, of a header that a page in a browser cannot add by itself. */
+export function requiredHeader(text: string): string {
+  const [, name = '', value] = /^([^:]*)(:.*)?$/s.exec(text) ?? []
+  if (!/^[a-z0-9-]+$/i.test(name)) throw new Fault('is no header: write a name, or name: value.')
+  try {
+    ownHeader(name)
+  } catch {
+    throw new Fault(`is ${name.toLowerCase()}, which browsers and clients send by themselves or HTTP gives a meaning: `
+      + 'write one such as x-gateway: true.')
+  }
+  if (value !== undefined && /\p{Cc}/u.test(value)) throw new Fault('holds a control character: write x-gateway: true.')
+  return text
+}

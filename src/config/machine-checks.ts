@@ -1,0 +1,77 @@
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { createSecureContext } from 'node:tls'
+
+import type { Settings } from '../config.ts'
+
+/**
+ * Faults of settings that this machine shows: files that cannot be written, folders that are missing, a certificate
+ * that does not belong to its key. Looks at what could be read, whatever else is wrong, and changes nothing.
+ */
+export function machineChecks(
+  { host, auditLog, tls }: Partial<Settings>, nameOf: (name: string) => string, faults: string[],
+): void {
+  const add = (name: string, fault: string | undefined): void => {
+    if (fault !== undefined) faults.push(`${nameOf(name)} ${fault}`)
+  }
+  if (host?.startsWith('unix:') === true) add('host', socketFault(host.slice('unix:'.length)))
+  if (auditLog !== undefined && auditLog !== 'stdout' && auditLog !== 'stderr') add('auditLog', auditLogFault(auditLog))
+  if (tls?.certificate !== undefined && tls.key !== undefined) add('tls', certificateFault(tls))
+}
+
+/** Whether a socket can be made at `path`: in a folder that is there, and in the place of nothing but a socket. */
+function socketFault(path: string): string | undefined {
+  const folder = dirname(path)
+  const code = codeOf(() => writableFolder(folder))
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return 'names a socket in a folder that does not exist: make the folder, or name another.'
+  }
+  if (code !== undefined) {
+    return `names a socket in a folder that cannot be written (${code}): mend its permissions, or name another.`
+  }
+  return existsSync(path) && !statSync(path).isSocket()
+    ? 'names a socket where another file is already: remove the file, or name another path.'
+    : undefined
+}
+
+function auditLogFault(path: string): string | undefined {
+  const code = codeOf(() => {
+    if (!existsSync(path)) return writableFolder(dirname(path))
+    if (statSync(path).isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR' })
+    accessSync(path, constants.W_OK)
+  })
+  return code === undefined ? undefined : unwritable(code)
+}
+
+/** @throws with the system's code where no file can be made in `folder` */
+function writableFolder(folder: string): void {
+  if (!statSync(folder).isDirectory()) throw Object.assign(new Error('no folder'), { code: 'ENOTDIR' })
+  accessSync(folder, constants.W_OK | constants.X_OK)
+}
+
+/** What is wrong with a file for the audit log that the system does not open. */
+export function unwritable(code: string | undefined): string {
+  return `names a file that cannot be written (${code}): mend the path or its permissions.`
+}
+
+/** Whether HTTPS can be served with these files. */
+function certificateFault({ certificate, key, clientCa }: NonNullable<Settings['tls']>): string | undefined {
+  const code = codeOf(() => void createSecureContext({
+    cert: readFileSync(certificate),
+    key: readFileSync(key),
+    ...(clientCa === undefined ? {} : { ca: readFileSync(clientCa) }),
+  }))
+  if (code === undefined) return undefined
+  return code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
+    ? 'names a certificate and a key that do not belong together: write the key that the certificate was made for.'
+    : `names files that cannot be used for HTTPS (${code}): write PEM files, the key without a password.`
+}
+
+function codeOf(attempt: () => void): string | undefined {
+  try {
+    attempt()
+    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'unreadable'
+  }
+}

@@ -1,0 +1,20 @@
+import type { Settings } from '../config.ts'
+import { catalogue } from './catalogue.ts'
+
+/** The settings that differ between `before` and `after`, and count from the next start on only, by their paths. */
+export function changedForRestart(before: Settings, after: Settings): string[] {
+  const fixed = catalogue().filter(({ setting }) => setting.restart === true).map(({ path }) => path)
+  // The proxies' variables are no settings of the schema.
+  return [...fixed, 'proxies']
+    .filter((path) => JSON.stringify(valuesAt(before, path)) !== JSON.stringify(valuesAt(after, path)))
+}
+
+/** What `settings` has at a path; for a path through a list, the different values that its entries have. */
+function valuesAt(settings: unknown, path: string): unknown {
+  const [first = '', ...rest] = path.split('.')
+  const list = first.endsWith('[]')
+  const value = (settings as Readonly<Record<string, unknown>> | undefined)?.[list ? first.slice(0, -2) : first]
+  if (rest.length === 0) return value
+  if (!list) return valuesAt(value, rest.join('.'))
+  return [...new Set((value as readonly unknown[]).map((one) => valuesAt(one, rest.join('.'))))].sort()
+}

@@ -1,0 +1,47 @@
+import { LineCounter, parseDocument } from 'yaml'
+import type { Document } from 'yaml'
+
+import { readText, textFileFault } from './text-file.ts'
+
+/** Reads a settings file of JSON or YAML (of which JSON is a part); adds what is wrong with it to `faults`. */
+export function readSettingsFile(path: string, faults: string[]): object | undefined {
+  const text = textOf(path, faults)
+  if (text === undefined) return undefined
+  const counter = new LineCounter()
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, logLevel: 'error' })
+  // A tag that nobody resolves (`!env NAME`) is a warning of the parser's: its value is not what was meant.
+  for (const { message, pos: [at] } of [...document.errors, ...document.warnings]) {
+    const { line, col } = counter.linePos(at)
+    faults.push(`${path} is neither JSON nor YAML (line ${line}, column ${col}): mend it there. `
+      + `The parser says: ${withoutSource(message)}.`)
+  }
+  return document.errors.length > 0 ? undefined : valueOf(document, path, faults)
+}
+
+function textOf(path: string, faults: string[]): string | undefined {
+  try {
+    return readText(path)
+  } catch (error) {
+    faults.push(`${path} ${textFileFault(error)}`)
+    return undefined
+  }
+}
+
+function valueOf(document: Document, path: string, faults: string[]): object | undefined {
+  try {
+    const read: unknown = document.toJS() ?? {}
+    if (typeof read === 'object' && read !== null && !Array.isArray(read)) return read
+    faults.push(`${path} holds no named settings: write them as \`name: value\`, beginning with \`targets:\`.`)
+  } catch (error) {
+    // An alias (`*name`) without an anchor, or too many of them.
+    const says = withoutSource((error as Error).message)
+    faults.push(`${path} is neither JSON nor YAML: mend it. The parser says: ${says}; `
+      + 'a value that begins with * or & stands in quotes.')
+  }
+  return undefined
+}
+
+/** The parser's sentence without what it repeats of the file, which may be a secret. */
+function withoutSource(message: string): string {
+  return message.replace(/(?<=\S):\s[\s\S]*$/, '').replace(/(escape sequence|directive) .*$/s, '$1').replace(/\.$/, '')
+}
