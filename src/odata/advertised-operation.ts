@@ -3,6 +3,9 @@ import { beforeSpace, codeAt, stretch } from './look-back.ts'
 /** How far before a `target` the name of its operation may begin, in characters. */
 export const ADVERTISEMENT = 1024
 
+/** How many members of advertisements are read back over, so that none costs much more than its own length. */
+const MEMBERS = 16
+
 /**
  * Whether the member whose name opens at `at` belongs to an action or function that the answer advertises, as in
  * `"#Microsoft.NAV.post":{"title":"…","target":"…"}`, or as one of several overloads in an array.
@@ -14,7 +17,7 @@ export const ADVERTISEMENT = 1024
 export function isAdvertised(text: string, before: string, at: number): boolean {
   const floor = at - ADVERTISEMENT
   let member: number | undefined = at
-  while (member !== undefined) {
+  for (let left = MEMBERS; member !== undefined && left > 0; left--) {
     const previous = back(member)
     switch (codeAt(text, before, previous)) {
       case COMMA: member = memberEndingAt(back(previous)); break
