@@ -5,6 +5,7 @@ import t from 'tap'
 import { loadSettings } from '../src/config/load.ts'
 import { gatewayFor } from './gateway-for.ts'
 import type { Fixture } from './gateway-for.ts'
+import { get, rawRequest } from './raw-http.ts'
 
 const settingsOf = (
   { emulator }: Fixture, variables: NodeJS.ProcessEnv,
@@ -45,6 +46,18 @@ t.test('stays with the present settings when the new ones give no token', async 
 
   t.match(gateway.log(), /with the settings as they are now no token can be had/)
   t.equal(await status(gateway.url), 200)
+})
+
+t.test('new origins count for what cannot be read as a request, too', async (t) => {
+  const gateway = await gatewayFor(t)
+  gateway.next.settings = settingsOf(gateway, { ALLOWED_ORIGINS: 'https://app.contoso.com' })
+  const heads = async (target: string): Promise<string> =>
+    (await rawRequest({ port: Number(new URL(gateway.url).port) }, get(target, 'Origin: https://app.contoso.com'))).head
+
+  gateway.running.reload()
+  await until(async () => /^access-control/im.test(await heads('/-/livez')))
+
+  t.match(await heads('/acc ounts'), /^HTTP\/1\.1 400 .*access-control-allow-origin: https:\/\/app\.contoso\.com/is)
 })
 
 t.test('says which settings count from the next start on only', async (t) => {
