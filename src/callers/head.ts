@@ -66,7 +66,8 @@ function head(
     const facts = readHead(raw.rawHeaders, required, emailHeaders)
     request.head = facts
     if (facts.size + request.originalUrl.length > LARGEST) return done(new HeadTooLarge())
-    if (!MAY_EXPECT.test(raw.headers.expect ?? '')) return done(new ExpectationFailed())
+    const { expect } = raw.headers
+    if (expect !== undefined && expect.toLowerCase() !== '100-continue') return done(new ExpectationFailed())
     const framing = framingFault(facts, request.method, raw.httpVersion)
     const last = over.has(raw.socket)
     // Whoever asks for another protocol may already be sending it, and where an unclear body ends is unclear too:
@@ -92,7 +93,6 @@ const MAX_LINES = 100
 const LARGEST = 64 * 1024
 /** What a header line has beside its name and value. */
 const LINE = ': \r\n'.length
-const MAY_EXPECT = /^(?:100-continue)?$/i
 
 /**
  * Gathers what the door must know.
