@@ -10,6 +10,7 @@ import type { Checking, Step } from './checking/step.ts'
 import { settings as settingsStep, token } from './checking/token.ts'
 import { asUser } from './checking/user.ts'
 import type { CommandIo } from './command-io.ts'
+import { listenFault } from './listen.ts'
 import { inspectionFaults } from './process-guard.ts'
 
 export interface CheckArgs {
@@ -31,7 +32,8 @@ const STEPS: readonly Step[] = [
  * @returns the exit status: 0 all well, 2 a step failed
  */
 export async function check({ user, json = false }: CheckArgs, io: CommandIo): Promise<number> {
-  const faults = inspectionFaults(io.settings)
+  const unheard = await listenFault(io.settings)
+  const faults = [...inspectionFaults(io.settings), ...(unheard === undefined ? [] : [unheard])]
   if (faults.length > 0) throw new SettingsFault(faults)
   const { warnings = [] } = io
   if (!json) for (const warning of warnings) io.stdout.write(`  ! ${warning}\n`)

@@ -1,4 +1,5 @@
 import { existsSync, lstatSync, unlinkSync } from 'node:fs'
+import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { Server as SecureServer } from 'node:https'
 import { connect } from 'node:net'
@@ -34,11 +35,36 @@ export async function listen(server: Server, { host, port }: Pick<Settings, 'hos
   try {
     return await open(server, host, port)
   } catch (error) {
-    const isSocket = host.startsWith('unix:')
-    const mend = (isSocket ? SOCKET_MENDS : PORT_MENDS)[(error as NodeJS.ErrnoException).code ?? '']
-    if (mend === undefined) throw error
-    throw new SettingsFault([`${isSocket ? host : `${host}, port ${port},`} ${mend}.`])
+    const fault = faultOf(error, host, port)
+    throw fault === undefined ? error : new SettingsFault([fault])
   }
+}
+
+/**
+ * What would keep a gateway from listening at an address and port. Somebody who listens there is none: it may be the
+ * gateway that the settings are of, and so a port is tried only where not everybody may have it. What keeps it from a
+ * Unix socket, the settings' own checks say.
+ */
+export async function listenFault({ host, port }: Pick<Settings, 'host' | 'port'>): Promise<string | undefined> {
+  if (host.startsWith('unix:')) return undefined
+  const server = createServer()
+  try {
+    await open(server, host, port < FREE_FOR_ALL ? port : 0)
+    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? undefined : faultOf(error, host, port)
+  } finally {
+    server.close()
+  }
+}
+
+/** The first port that needs no privilege, wherever the system has not been told otherwise. */
+const FREE_FOR_ALL = 1024
+
+function faultOf(error: unknown, host: string, port: number): string | undefined {
+  const isSocket = host.startsWith('unix:')
+  const mend = (isSocket ? SOCKET_MENDS : PORT_MENDS)[(error as NodeJS.ErrnoException).code ?? '']
+  return mend === undefined ? undefined : `${isSocket ? host : `${host}, port ${port},`} ${mend}.`
 }
 
 async function open(server: Server, host: string, port: number): Promise<string> {

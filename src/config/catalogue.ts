@@ -9,21 +9,17 @@ export interface Entry {
 }
 
 /** Every setting, in the order of the schema. Kinds of credential may have settings of the same path. */
-export function catalogue(): readonly Entry[] {
-  return entriesOf(schema, '')
-}
+export const CATALOGUE: readonly Entry[] = entriesOf(schema, '')
 
 /** Variables that are ours and describe no setting of their own. */
 export const OWN_VARIABLES: readonly string[] = ['GATEWAY_CONFIG', 'CREDENTIAL']
 
 /** Every variable that the gateway reads settings from, with the `…_FILE` of secrets. */
-export function settingVariables(): ReadonlySet<string> {
-  return new Set([
-    ...OWN_VARIABLES,
-    ...catalogue().flatMap(({ setting: { env, secret } }) =>
-      env === undefined ? [] : secret === true ? [env, `${env}_FILE`] : [env]),
-  ])
-}
+export const SETTING_VARIABLES: ReadonlySet<string> = new Set([
+  ...OWN_VARIABLES,
+  ...CATALOGUE.flatMap(({ setting: { env, secret } }) =>
+    env === undefined ? [] : secret === true ? [env, `${env}_FILE`] : [env]),
+])
 
 /** Letters and digits of a name, so that `MAX_RETRY_WAIT`, `max-retry-wait` and `maxRetryWait` are the same. */
 export function bare(name: string): string {

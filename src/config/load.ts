@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { OwnError } from '../own-error.ts'
 import { schema } from '../config.ts'
 import type { Settings } from '../config.ts'
-import { settingVariables } from './catalogue.ts'
+import { SETTING_VARIABLES } from './catalogue.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
 import { cutShort, dotEnvFile, unknownNames } from './dot-env-file.ts'
 import type { DotEnvFile } from './dot-env-file.ts'
@@ -141,7 +141,7 @@ export function settingsText(env: NodeJS.Dict<string>, file: string | undefined)
 }
 
 /** `REDIS_URL` has a fault of its own. */
-const OBSERVED: readonly string[] = [...settingVariables(), 'REDIS_URL']
+const OBSERVED: readonly string[] = [...SETTING_VARIABLES, 'REDIS_URL']
 
 function sourceOf(env: NodeJS.Dict<string>): Source {
   return { env: nonEmpty(env), file: readText }

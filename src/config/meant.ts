@@ -1,4 +1,4 @@
-import { bare, catalogue, settingVariables } from './catalogue.ts'
+import { bare, CATALOGUE, SETTING_VARIABLES } from './catalogue.ts'
 import type { Entry } from './catalogue.ts'
 import { nearest } from './nearest.ts'
 
@@ -11,7 +11,7 @@ import { nearest } from './nearest.ts'
 export function meantInFile(key: string, group: string): string | undefined {
   const place = group.replace(/\[\d+\]/g, '[]')
   const own = (path: string): boolean => path.startsWith(place === '' ? '' : `${place}.`)
-  const found = catalogue().filter(({ path, setting }) => setting.env === key || bare(lastOf(path)) === bare(key))
+  const found = CATALOGUE.filter(({ path, setting }) => setting.env === key || bare(lastOf(path)) === bare(key))
   const path = (found.find(({ path }) => own(path)) ?? found[0])?.path
   if (path === undefined) return undefined
   return place !== '' && own(path) ? path.slice(place.length + 1) : path
@@ -24,23 +24,27 @@ export function meantInFile(key: string, group: string): string | undefined {
 export function meantVariable(name: string): string | undefined {
   if (/_SERVICE_(?:HOST|PORT)|_PORT(?:_\d+_(?:TCP|UDP))?(?:_|$)/.test(name)) return undefined
   const letters = bare(name.replace(/^(?:DYNAMICS_)?GATEWAY_(?!CONFIG)/i, ''))
-  const known = [...settingVariables()]
-  const same = known.find((variable) => bare(variable) === letters)
-  if (same !== undefined) return same
-  const entry = catalogue().find((entry) => hasWords(entry) && bare(withoutTarget(entry.path)) === letters)
-  if (entry !== undefined) return entry.setting.env ?? `${entry.path} in a settings file`
-  return known.find((variable) => variable.length >= LONG && name.toUpperCase().startsWith(`${variable}_`))
-    ?? slip(letters, known)
+  const known = VARIABLES.get(letters) ?? PATHS.get(letters)
+  if (known !== undefined) return known
+  const upper = name.toUpperCase()
+  return [...SETTING_VARIABLES].find((variable) => variable.length >= LONG && upper.startsWith(`${variable}_`))
+    ?? slip(letters)
 }
+
+/** Our variables by their letters, and likewise what settings are called that a file has more words for. */
+const VARIABLES = new Map([...SETTING_VARIABLES].map((variable) => [bare(variable), variable]))
+const PATHS = new Map(CATALOGUE.filter(hasWords).map(({ path, setting }) =>
+  [bare(withoutTarget(path)), setting.env ?? `${path} in a settings file`]))
 
 /** Names this long are no other program's by chance. */
 const LONG = 8
 
 /** One that differs by a letter, or by two where it is long. */
-function slip(letters: string, known: readonly string[]): string | undefined {
+function slip(letters: string): string | undefined {
   if (letters.length < LONG - 1) return undefined
-  const near = nearest(letters, known.map(bare), letters.length > LONG ? 2 : 1)
-  return known.find((variable) => bare(variable) === near)
+  const most = letters.length > LONG ? 2 : 1
+  const candidates = [...VARIABLES.keys()].filter((known) => Math.abs(known.length - letters.length) <= most)
+  return VARIABLES.get(nearest(letters, candidates, most) ?? '')
 }
 
 /** Whether a setting's path is more than one word: `queue` or `name` may be any program's variable. */

@@ -1,5 +1,5 @@
 import { schema } from '../config.ts'
-import { catalogue } from './catalogue.ts'
+import { CATALOGUE } from './catalogue.ts'
 import { TELLING_VARIABLES } from './credential.ts'
 import { oneOf } from './prose.ts'
 import type { Group, Members, Node, Setting } from './setting.ts'
@@ -23,7 +23,7 @@ export function settingsAsMarkdown(): string {
  */
 export function settingsByVariable(): ReadonlyMap<string, Setting<unknown>> {
   const found = new Map<string, Setting<unknown>>()
-  for (const { setting } of catalogue()) {
+  for (const { setting } of CATALOGUE) {
     if (setting.env !== undefined && !found.has(setting.env)) found.set(setting.env, setting)
   }
   return found

@@ -1,9 +1,9 @@
 import type { Settings } from '../config.ts'
-import { catalogue } from './catalogue.ts'
+import { CATALOGUE } from './catalogue.ts'
 
 /** The settings that differ between `before` and `after`, and count from the next start on only, by their paths. */
 export function changedForRestart(before: Settings, after: Settings): string[] {
-  const fixed = catalogue().filter(({ setting }) => setting.restart === true).map(({ path }) => path)
+  const fixed = CATALOGUE.filter(({ setting }) => setting.restart === true).map(({ path }) => path)
   // The proxies' variables are no settings of the schema.
   return [...fixed, 'proxies']
     .filter((path) => JSON.stringify(valuesAt(before, path)) !== JSON.stringify(valuesAt(after, path)))

@@ -3,12 +3,13 @@ import { existsSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { request } from 'node:https'
 import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import t from 'tap'
 
-import { listen } from '../../src/commands/listen.ts'
+import { listen, listenFault } from '../../src/commands/listen.ts'
 import { gatewayFor } from '../gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../raw-dynamics.ts'
 import { get, rawRequest } from '../raw-http.ts'
@@ -54,6 +55,18 @@ t.test('a socket that cannot be made is explained without a port', async (t) => 
     t.match(fault, /HOST/)
     t.notMatch(fault, /PORT/)
   }
+})
+
+t.test('whether an address can be had is told without taking its port', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await new Promise<void>((resolve) => other.once('listening', resolve))
+  t.teardown(() => other.close())
+  const { port } = other.address() as AddressInfo
+
+  t.equal(await listenFault({ host: '127.0.0.1', port }), undefined, 'who listens there may be the gateway')
+  t.equal(await listenFault({ host: '127.0.0.1', port: 0 }), undefined)
+  t.match(await listenFault({ host: '192.0.2.1', port: 8080 }), /^192\.0\.2\.1, port 8080, is no address of this machine/)
+  t.equal(await listenFault({ host: 'unix:/nowhere/s', port: 8080 }), undefined)
 })
 
 t.test('serves HTTPS where a certificate is given, with links to match', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { settingVariables } from '../../src/config/catalogue.ts'
+import { SETTING_VARIABLES } from '../../src/config/catalogue.ts'
 import { meantInFile, meantVariable } from '../../src/config/meant.ts'
 
 t.test('a variable that is close to one of ours is told', async t => {
@@ -26,7 +26,7 @@ t.test('variables of other programs are not', async t => {
     'AZURE_SUBSCRIPTION_ID', 'HTTPS_PROXY', 'LOGNAME', 'HOST_IP', 'PORT_NAME', 'LS_COLORS', 'XDG_SESSION_ID',
     'COLORTERM',
   ]) t.equal(meantVariable(name), undefined, name)
-  for (const name of settingVariables()) t.equal(meantVariable(name) ?? name, name, name)
+  for (const name of SETTING_VARIABLES) t.equal(meantVariable(name) ?? name, name, name)
 })
 
 t.test('a key of a file is told by the name of its variable, in another spelling, and in another place', async t => {
