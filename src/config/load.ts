@@ -163,8 +163,8 @@ function variablesOf(written: unknown): string[] {
 function soughtIn(dotEnv: DotEnvFile | undefined): string {
   if (dotEnv === undefined) return ''
   return dotEnv.exists
-    ? ` Neither the environment nor ${dotEnv.path} has it.`
-    : ` The environment does not have it, and there is no ${dotEnv.path}.`
+    ? ` Looked for in the environment and in ${dotEnv.path}.`
+    : ` Looked for in the environment; there is no ${dotEnv.path}.`
 }
 
 function doubtsOf(dotEnv: DotEnvFile, own: NodeJS.Dict<string>): ReadonlyMap<string, string> {

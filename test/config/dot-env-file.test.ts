@@ -68,7 +68,7 @@ t.test('a .env in another encoding is told to be, and what it holds counts for n
 
 t.test('what is missing says where it was looked for', async t => {
   const folder = enter(t, 'PORT=8080\n')
-  for (const fault of faultsOf()) t.match(fault, `Neither the environment nor ${folder}/.env has it.`)
+  for (const fault of faultsOf()) t.match(fault, `Looked for in the environment and in ${folder}/.env.`)
   process.chdir(HOME)
   const empty = t.testdir({})
   process.chdir(empty)
