@@ -1,9 +1,11 @@
 import type { Coding } from './deliver.ts'
 import type { Answer } from './dynamics/send.ts'
 import { namesIn, REMEMBERED, without } from './headers.ts'
+import { headerOutward } from './odata/header-links.ts'
+import type { OnForeign } from './odata/header-links.ts'
 import { HOP_BY_HOP } from './odata/hop-by-hop.ts'
-import { LINK_HEADERS } from './odata/link-names.ts'
-import { outwardHeader, textOf } from './odata/links.ts'
+import { isLinkHeader } from './odata/link-names.ts'
+import { textOf } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
 
 /** What the head of an answer says, sorted by what is done with it. */
@@ -19,9 +21,11 @@ export interface AnswerHead {
 
 /**
  * Reads the head of `answer`, and turns its links to URLs of the gateway. `Connection` and what it names stay here, as
- * do cookies and challenges, which belong to the gateway's own session.
+ * do cookies and challenges, which belong to the gateway's own session, and links to other hosts.
+ *
+ * @param foreign is told of each of these
  */
-export function answerHead(answer: Answer, map: UrlMap): AnswerHead {
+export function answerHead(answer: Answer, map: UrlMap, foreign: OnForeign): AnswerHead {
   const raw = answer.headers
   let headers: string[] = []
   let nominated: ReadonlySet<string> | undefined
@@ -35,7 +39,11 @@ export function answerHead(answer: Answer, map: UrlMap): AnswerHead {
     const value = textOf(raw[index + 1]!)
     switch (fate) {
       case 'pass': headers.push(name, value); break
-      case 'link': headers.push(name, outwardHeader(map, value)); break
+      case 'link': {
+        const link = headerOutward(map, name.toLowerCase(), value, foreign)
+        if (link !== undefined) headers.push(name, link)
+        break
+      }
       case 'content-type': headers.push(name, contentType = value); break
       case 'content-length': contentLength = value; break
       case 'content-encoding':
@@ -51,10 +59,14 @@ export function answerHead(answer: Answer, map: UrlMap): AnswerHead {
 /** What happens to a header on its way to the caller. */
 type Fate = 'pass' | 'drop' | 'link' | 'connection' | 'content-type' | 'content-length' | 'content-encoding'
 
-/** Never handed to the caller: the session between gateway and Dynamics, and what is said of another host. */
+/**
+ * Never handed to the caller: the session between gateway and Dynamics, what is said of another host, what sends a
+ * browser elsewhere, and what commands a web server before the gateway.
+ */
 const NOT_INWARD: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP, 'set-cookie', 'set-cookie2', 'strict-transport-security', 'alt-svc', 'www-authenticate',
   'timing-allow-origin', 'x-request-id', 'public-key-pins', 'clear-site-data', 'nel', 'report-to',
+  'reporting-endpoints', 'refresh', 'x-sendfile', 'x-lighttpd-send-file', 'x-reproxy-url',
 ])
 
 /** What happens to the names that were met in answers so far, as they were spelt. */
@@ -70,8 +82,8 @@ function fateOf(lowerName: string): Fate {
   switch (lowerName) {
     case 'connection': case 'content-type': case 'content-length': case 'content-encoding': return lowerName
     default:
-      if (LINK_HEADERS.has(lowerName)) return 'link'
-      return NOT_INWARD.has(lowerName) || lowerName.startsWith('access-control-') ? 'drop' : 'pass'
+      if (NOT_INWARD.has(lowerName) || /^(?:access-control|x-accel)-/.test(lowerName)) return 'drop'
+      return isLinkHeader(lowerName) ? 'link' : 'pass'
   }
 }
 

@@ -25,6 +25,7 @@ import { beginExchange } from './exchange.ts'
 import { METHODS } from './odata/methods.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
 import type { AuditLog } from './observe/audit-log.ts'
+import { foreignLinksTold } from './observe/foreign-links.ts'
 import { health } from './observe/health.ts'
 import { requestFacts, requestLog } from './observe/log.ts'
 import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
@@ -137,6 +138,7 @@ export async function createGateway(
         await below.register(impersonate, { target, directory })
         await below.register(proxy, {
           ...settings, target, mount: prefix, send: connection.send, stopping, explain: refusalsExplained(log),
+          foreign: foreignLinksTold(log),
           judge: (request, part) => {
             noteBatchWrite(request, part)
             judgePart(request.caller, part, log)

@@ -1,6 +1,6 @@
 import { carriesIdentity } from './identity-headers.ts'
 import { HOP_BY_HOP } from './odata/hop-by-hop.ts'
-import { LINK_HEADERS } from './odata/link-names.ts'
+import { isLinkHeader } from './odata/link-names.ts'
 import { inwardHeader } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
 
@@ -65,7 +65,7 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], ma
     const fate: Fate = lower === 'connection' ? 'connection'
       : lower === 'accept-encoding' ? 'accept-encoding'
       : lower === emailHeader || staysHere(lower) ? 'drop'
-      : LINK_HEADERS.has(lower) ? 'link'
+      : isLinkHeader(lower) ? 'link'
       : 'pass'
     if (fates.size < REMEMBERED) fates.set(name, fate)
     return fate

@@ -14,6 +14,7 @@ import { announcesBody } from './inbound-body.ts'
 import { MalformedBatch, RefusedPart } from './odata/batch.ts'
 import type { BatchOperation } from './odata/batch.ts'
 import { isGuid } from './odata/guid.ts'
+import type { OnForeign } from './odata/header-links.ts'
 import { addressForm, objectLinksInward, pathInward, queryInward, targetAddress } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
 import { isRead, METHODS } from './odata/methods.ts'
@@ -31,6 +32,8 @@ export interface ProxyOptions {
   readonly stopping: () => boolean
   /** Is shown what Dynamics refuses. */
   readonly explain: (status: number, body: Buffer | undefined, impersonated: boolean) => void
+  /** Is told the host of a link in an answer's headers that leads elsewhere, and stays here. */
+  readonly foreign: OnForeign
   /** Throws when the caller may not do what a part of its `$batch` asks for. */
   readonly judge: (request: FastifyRequest, operation: BatchOperation) => void
 }
@@ -40,7 +43,7 @@ const WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
 
 /** Passes every request below a prefix to one target, and its answer back. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { target, mount, send, bodyLimit, stopping, judge, explain } = options
+  const { target, mount, send, bodyLimit, stopping, judge, explain, foreign } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const links = linksFor({ address, prefix: mount, ...options })
   const outward = headersOutward(target.impersonation.header)
@@ -126,11 +129,11 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   ): void {
     const { status, body } = answer
     exchange.answered = answer.headers
-    const { headers, contentType, contentEncoding, contentLength, coding: coded } = answerHead(answer, map)
+    const { headers, contentType, contentEncoding, contentLength, coding: coded } = answerHead(answer, map, foreign)
     if (status >= 400 && status < 500) explain(status, body.first(), user !== undefined)
     // Each member by name: an object that is spread and added to costs as much as all the rewriting.
     const transform = outwardTransform(map, {
-      contentType, contentEncoding, coding: coded, status, path, prefer: raw.headers['prefer'],
+      contentType, contentEncoding, coding: coded, status, path, prefer: raw.headers['prefer'], foreign,
     })
     const coding = transform === undefined ? undefined : coded
     if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)

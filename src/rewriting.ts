@@ -5,6 +5,7 @@ import { batchInward, batchOutward } from './odata/batch.ts'
 import type { BatchOptions } from './odata/batch.ts'
 import { isBatch } from './odata/batch-path.ts'
 import { isJson } from './odata/content-type.ts'
+import type { OnForeign } from './odata/header-links.ts'
 import { jsonLinksInward, jsonLinksOutward } from './odata/links.ts'
 import type { TextTransform, UrlMap } from './odata/links.ts'
 
@@ -18,6 +19,8 @@ interface AnswerFacts {
   readonly path: string
   /** What the caller preferred. */
   readonly prefer: string | string[] | undefined
+  /** Is told of links to other hosts, which stay here. */
+  readonly foreign: OnForeign
 }
 
 /** A file or a part of one, whatever its content type: `…/sample_file/$value`. */
@@ -28,13 +31,13 @@ const FILE = /^[^?]*\/\$value(?:$|\?)/
  * files, `$metadata`, and what is coded in a way that cannot be undone.
  */
 export function outwardTransform(
-  map: UrlMap, { contentType, contentEncoding, coding, status, path, prefer }: AnswerFacts,
+  map: UrlMap, { contentType, contentEncoding, coding, status, path, prefer, foreign }: AnswerFacts,
 ): TextTransform | undefined {
   if (status === 206 || (contentEncoding !== undefined && contentEncoding !== 'identity' && coding === undefined)) {
     return undefined
   }
   if (FILE.test(path)) return undefined
-  if (isBatch(path)) return batchOutward(map, contentType)
+  if (isBatch(path)) return batchOutward(map, contentType, foreign)
   return isJson(contentType)
     ? jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true })
     : undefined

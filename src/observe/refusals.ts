@@ -2,6 +2,7 @@ import { unzipSync } from 'node:zlib'
 
 import { errorIn, explainDynamics } from '../credentials/dynamics-errors.ts'
 import { inOneLine } from '../credentials/explanation.ts'
+import { onceIn } from './once-in.ts'
 
 interface Log { readonly warn: (facts: object, sentence: string) => void }
 
@@ -21,7 +22,7 @@ const OF_THE_SETUP = /^0x(80072560|80042f09|8004a110|80040225|8004a104|8004d24b)
  * @returns looks at an answer's status, the beginning of its body as it arrived, and whether it ran as a user
  */
 export function refusalsExplained(log: Log): (status: number, body: Buffer | undefined, impersonated: boolean) => void {
-  const told = new Map<string, number>()
+  const isDue = onceIn(ONCE_IN)
 
   return (status, body, impersonated) => {
     if ((status !== 403 && status !== 400) || body === undefined) return
@@ -30,9 +31,7 @@ export function refusalsExplained(log: Log): (status: number, body: Buffer | und
     const ofTheSetup = code !== undefined && OF_THE_SETUP.test(code.toLowerCase())
     if (!ofTheSetup && !/prvActOnBehalfOfAnotherUser|access to your IP is blocked/i.test(message ?? '')) return
     const key = `${code ?? ''} ${impersonated}`
-    const now = performance.now()
-    if (now - (told.get(key) ?? -Infinity) < ONCE_IN) return
-    told.set(key, now)
+    if (!isDue(key)) return
     log.warn(
       { dynamics: code, status, callerId: impersonated },
       inOneLine(explainDynamics({ status, impersonated, ...error })),

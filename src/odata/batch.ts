@@ -3,6 +3,7 @@
  */
 import { MalformedBatch } from './batch-error.ts'
 import type { BatchOptions } from './batch-operation.ts'
+import type { OnForeign } from './header-links.ts'
 import type { TextTransform } from './text-transform.ts'
 import { isJson, mediaType } from './content-type.ts'
 import { jsonBatchInward } from './json-batch-inward.ts'
@@ -36,13 +37,19 @@ export function batchInward(map: UrlMap, contentType: string, options: BatchOpti
  * streams. What is neither multipart nor the JSON answer to a batch, such as an error, goes on with its links turned
  * when it is JSON, and as it is otherwise.
  *
+ * Links in headers that lead to another host stay here; in JSON, where what a member is called has gone out by then,
+ * their text.
+ *
  * @param contentType header of the answer; its boundary stays the same
+ * @param foreign is told of each link that stays here
  * @throws MalformedBatch at once or while a multipart answer streams, also when it ends too early
  */
-export function batchOutward(map: UrlMap, contentType: string | undefined): TextTransform | undefined {
+export function batchOutward(
+  map: UrlMap, contentType: string | undefined, foreign: OnForeign = () => undefined,
+): TextTransform | undefined {
   if (contentType === undefined) return undefined
-  if (mediaType(contentType) === 'multipart/mixed') return multipartOutward(map, contentType)
-  return isJson(contentType) ? inTurn(jsonBatchOutward(map), jsonLinksOutward(map)) : undefined
+  if (mediaType(contentType) === 'multipart/mixed') return multipartOutward(map, contentType, foreign)
+  return isJson(contentType) ? inTurn(jsonBatchOutward(map, foreign), jsonLinksOutward(map)) : undefined
 }
 
 function inTurn(first: TextTransform, second: TextTransform): TextTransform {

@@ -1,22 +1,23 @@
 import type { TextTransform } from './text-transform.ts'
-import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
-import { LINK_HEADERS } from './link-names.ts'
+import { rewriteJsonUrl } from './json-string.ts'
+import { linkOutward, type OnForeign } from './header-links.ts'
+import { isLinkHeader, LONGEST_LINK_HEADER } from './link-names.ts'
 import { type Edit, splice } from './splice.ts'
 import type { UrlMap } from './url-map.ts'
 
 /**
  * Turns the links in the `headers` of each of the `responses` of a JSON batch, such as `location`, as it streams.
- * Only there are they links: the same names may be columns elsewhere.
+ * Only there are they links: the same names may be columns elsewhere. Of one that leads to another host, the text stays
+ * here.
  */
-export function jsonBatchOutward(map: UrlMap): TextTransform {
-  const rule = map.outward
-  const deciding = decidingCharacters(rule)
+export function jsonBatchOutward(map: UrlMap, foreign: OnForeign): TextTransform {
   /** The name of the member, or the empty text in an array, on each level that counts. */
   const path: string[] = []
   let depth = 0
   let name = ''
   let afterName = false
   let state: 'structure' | 'string' | 'escape' | 'url' = 'structure'
+  let keptBack = false
   let held = ''
 
   function turn(text: string, whole: boolean): string {
@@ -24,21 +25,28 @@ export function jsonBatchOutward(map: UrlMap): TextTransform {
     for (let at = 0; at < text.length;) {
       switch (state) {
         case 'url': {
-          const url = startOfString(text, at, deciding)
-          if (!whole && url.length === text.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
+          const url = startOfString(text, at)
+          if (!whole && url.length === text.length - at && url.length < LONGEST_URL) {
             held = text.slice(at)
             return splice(text, at, edits)
           }
-          const found = rewriteJsonUrl(rule, url)
-          if (found !== undefined) edits.push({ from: at, to: at + found.taken, put: found.put })
+          const found = rewriteJsonUrl(map.outward, url)
+          if (found === undefined) keptBack = leadsElsewhere(url)
+          else edits.push({ from: at, to: at + found.taken, put: found.put })
           state = 'string'
           break
         }
-        case 'string':
-          at = string(text, at)
+        case 'string': {
+          const from = at
+          at = string(text, from)
+          if (keptBack) edits.push({ from, to: at - (isOver() ? 1 : 0), put: '' })
+          keptBack &&= !isOver()
           break
+        }
         case 'escape':
           state = 'string'
+          if (keptBack) edits.push({ from: at, to: at + 1, put: '' })
+          else name += text[at]!
           at++
           break
         case 'structure':
@@ -50,11 +58,23 @@ export function jsonBatchOutward(map: UrlMap): TextTransform {
     return splice(text, text.length, edits)
   }
 
+  /** Whether the string has ended. */
+  function isOver(): boolean {
+    return state === 'structure'
+  }
+
+  /** Judges a URL of another origin. One that is too long to be judged, or cannot be read, is not the target's. */
+  function leadsElsewhere(raw: string): boolean {
+    const url = raw.length < LONGEST_URL ? decoded(raw) : undefined
+    if (url === undefined) foreign('?')
+    return url === undefined || linkOutward(map, url, foreign) === undefined
+  }
+
   /** Goes on to the end of a string, or to an escaped quote in it. */
   function string(text: string, at: number): number {
     const quote = text.indexOf('"', at)
     const end = quote === -1 ? text.length : quote
-    if (name.length < LONGEST_NAME) name += text.slice(at, Math.min(end, at + LONGEST_NAME))
+    if (depth <= LINK_DEPTH && name.length < LONGEST_NAME) name += text.slice(at, Math.min(end, at + LONGEST_NAME))
     let escapes = end
     while (escapes > at && text.charCodeAt(escapes - 1) === BACKSLASH) escapes--
     const isEscaped = (end - escapes) % 2 === 1
@@ -83,7 +103,7 @@ export function jsonBatchOutward(map: UrlMap): TextTransform {
         depth--
         break
       case COLON:
-        if (depth <= LINK_DEPTH) path[depth - 1] = name.toLowerCase()
+        if (depth <= LINK_DEPTH) path[depth - 1] = (name.includes('\\') ? decoded(name) ?? '' : name).toLowerCase()
         afterName = true
         break
       case COMMA:
@@ -106,16 +126,29 @@ export function jsonBatchOutward(map: UrlMap): TextTransform {
 
 /** In `{"responses":[{"headers":{"location":` */
 const LINK_DEPTH = 4
-const LONGEST_NAME = Math.max(...[...LINK_HEADERS].map((name) => name.length)) + 1
+/** Each letter of a name may be written as an escape of six. */
+const LONGEST_NAME = 6 * LONGEST_LINK_HEADER
+/** Dynamics signs links to files with some hundred characters. */
+const LONGEST_URL = 4096
 
 function isLink([responses, , headers, name]: readonly string[]): boolean {
-  return responses === 'responses' && headers === 'headers' && LINK_HEADERS.has(name!)
+  return responses === 'responses' && headers === 'headers' && isLinkHeader(name!)
 }
 
-function startOfString(text: string, at: number, length: number): string {
-  const start = text.slice(at, at + length)
+/** No URL holds a quote, so an escaped one need not be told from the end. */
+function startOfString(text: string, at: number): string {
+  const start = text.slice(at, at + LONGEST_URL)
   const quote = start.indexOf('"')
   return quote === -1 ? start : start.slice(0, quote)
+}
+
+/** What the text of a JSON string stands for; `undefined` when it is not whole. */
+function decoded(raw: string): string | undefined {
+  try {
+    return JSON.parse(`"${raw}"`) as string
+  } catch {
+    return undefined
+  }
 }
 
 const QUOTE = 0x22

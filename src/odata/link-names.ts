@@ -10,5 +10,13 @@ export const INBOUND_LINK_ANNOTATIONS: ReadonlySet<string> = new Set([...LINK_AN
 /** Length of the longest of these names. */
 export const LONGEST_LINK_ANNOTATION = 'odata.associationLink'.length
 
-/** Headers whose value is a URL, in lower case: in answers, in their parts, and in requests that repeat them. */
-export const LINK_HEADERS: ReadonlySet<string> = new Set(['location', 'content-location', 'odata-entityid'])
+/** Whether the header `name`, in lower case, is a link: in answers, in their parts, and in requests that repeat it. */
+export function isLinkHeader(name: string): boolean {
+  return LINK_HEADERS.test(name)
+}
+
+const LINK_HEADERS =
+  /^(?:link|content-base)$|(?:^|-)(?:location|entityid|asyncoperation|redirect|sourcemap|ur[il]|link)$/
+
+/** Length of the longest of these names that may stand in a batch, with a letter to spare. */
+export const LONGEST_LINK_HEADER = 'azure-asyncoperation'.length + 1

@@ -1,13 +1,14 @@
 import type { TextTransform } from './text-transform.ts'
 import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
 import { type Field, valueOf } from './header-fields.ts'
-import { LINK_HEADERS } from './link-names.ts'
+import { headerOutward, type OnForeign } from './header-links.ts'
+import { isLinkHeader } from './link-names.ts'
 import { jsonLinksOutward } from './links-outward.ts'
 import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
-import { outwardHeader, type UrlMap } from './url-map.ts'
+import type { UrlMap } from './url-map.ts'
 
 /** Turns the multipart answer to a `$batch` into one for the caller, as `batchOutward` describes. */
-export function multipartOutward(map: UrlMap, contentType: string): TextTransform {
+export function multipartOutward(map: UrlMap, contentType: string, foreign: OnForeign): TextTransform {
   function part(fields: readonly Field[], inChangeSet: boolean): TurnedPart {
     const type = valueOf(fields, 'content-type')
     if (mediaType(type) === 'application/http') return { fields: withoutLength(fields), content: 'message' }
@@ -16,17 +17,18 @@ export function multipartOutward(map: UrlMap, contentType: string): TextTransfor
   }
 
   function message(startLine: string, fields: readonly Field[]): TurnedMessage {
-    const turned = fields.map(({ name, value }) => ({ name, value: isLink(name) ? outwardHeader(map, value) : value }))
+    const turned = fields.flatMap((field) => {
+      const name = field.name.toLowerCase()
+      if (!isLinkHeader(name)) return [field]
+      const value = headerOutward(map, name, field.value, foreign)
+      return value === undefined ? [] : [{ name: field.name, value }]
+    })
     const isOpen = isJson(valueOf(fields, 'content-type')) && !isEncoded(fields)
     if (!isOpen) return { startLine, fields: turned, body: undefined }
     return { startLine, fields: withoutLength(turned), body: jsonLinksOutward(map) }
   }
 
   return multipart({ boundary: batchBoundary(contentType), falseDelimiters: 'data', afterChangeSet: '', part, message })
-}
-
-function isLink(header: string): boolean {
-  return LINK_HEADERS.has(header.toLowerCase())
 }
 
 /** What is turned has another length than was announced. */

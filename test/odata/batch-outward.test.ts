@@ -63,6 +63,17 @@ t.test('headers and links of every part lead to the gateway, and every other byt
   t.equal(whole(batchOutward(map, type)!, answer), turned)
 })
 
+t.test('a link in the headers of a part that leads to another host stays here', async t => {
+  const hosts: string[] = []
+  const evil = answer.replace(`OData-EntityId: ${root}/accounts(1)`, 'Content-Location: //evil.example/x')
+
+  t.equal(
+    whole(batchOutward(map, type, (host) => hosts.push(host))!, evil),
+    turned.replace('OData-EntityId: http://gw:8080/accounts(1)\r\n', ''),
+  )
+  t.same(hosts, ['evil.example'])
+})
+
 t.test('line feeds, preamble and blank first lines come out strict', async t => {
   t.equal(whole(batchOutward(map, type)!, `\r\n\r\n${answer.replaceAll('\r\n', '\n')}\n`), turned)
 })

@@ -120,6 +120,26 @@ t.test('headers and links of an answer lead to the gateway, columns of the same 
   t.equal(batchOutward(map, undefined), undefined)
 })
 
+t.test('of a link in the headers of an answer that leads to another host the text stays here', async t => {
+  const headers = (...members: string[]): string =>
+    `{"responses":[{"headers":{${members.join(',')}},"body":{"location":"https://evil.example/data"}}]}`
+  const evil = headers(
+    '"Location":"https://evil.example/a\\"b\\\\"', '"x":"https://evil.example"', '"odata-entityid":"\\/\\/evil.example"',
+    '"l\\u006Fcation":"\\u0068ttps://evil.example/c"', `"content-location":"https://${'a'.repeat(5000)}"`, '"location":"/a"',
+    '"location":"https://store1.blob.core.windows.net/a?sig=b"', '"location":"https://evil.example\\'
+  ).replace('https://evil.example\\}', 'https://evil.example"}')
+  const kept = headers(
+    '"Location":""', '"x":"https://evil.example"', '"odata-entityid":""', '"l\\u006Fcation":""', '"content-location":""',
+    '"location":"/a"', '"location":"https://store1.blob.core.windows.net/a?sig=b"', '"location":""',
+  )
+  const hosts: string[] = []
+
+  t.equal(whole(batchOutward(map, 'application/json', (host) => hosts.push(host))!, evil), kept)
+  t.same(hosts, ['?', 'evil.example', 'evil.example', '?', 'evil.example'])
+  const cut = (at: number): string => inPieces(batchOutward(map, 'application/json')!, Buffer.from(evil), [at])
+  t.same(Array.from(evil, (_, at) => cut(at)).filter(out => out !== kept), [])
+})
+
 t.test('a header that ends with the answer is turned as well', async t => {
   t.equal(
     whole(batchOutward(map, 'application/json')!, `{"responses":[{"headers":{"location":"${root}`),

@@ -1,0 +1,18 @@
+import { onceIn } from './once-in.ts'
+
+interface Log { readonly warn: (facts: object, sentence: string) => void }
+
+const ONCE_IN = 60_000
+
+/**
+ * Makes the function that warns the operator of a link in the headers of an answer that leads to another host, and so
+ * was kept from the caller. Once a minute for each host.
+ */
+export function foreignLinksTold(log: Log): (host: string) => void {
+  const isDue = onceIn(ONCE_IN)
+  return (host) => {
+    if (!isDue(host)) return
+    log.warn({ host }, 'an answer holds a link to another host in its headers; the caller does not get it: clients '
+      + 'follow such links with their key. Where this host is the environment itself, set DYNAMICS_URL to its URL')
+  }
+}
