@@ -141,7 +141,7 @@ export async function createGateway(
           foreign: foreignLinksTold(log),
           judge: (request, part) => {
             noteBatchWrite(request, part)
-            judgePart(request.caller, part, log)
+            judgePart(request, part, log)
           },
         })
       }, { prefix })

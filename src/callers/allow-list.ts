@@ -32,7 +32,8 @@ function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Optio
     const { caller, head, method, originalUrl } = request
     const fault = headerFault(head, caller.policy)
     if (fault !== undefined || caller.policy.rules.length === 0) return done(fault)
-    done(wishFault(caller, { method, ...resourceOf(address, originalUrl.slice(prefix.length)) }, log))
+    const resource = resourceOf(address, originalUrl.slice(prefix.length))
+    done(wishFault(caller, { method, ...resource, wantsRow: head.wantsRow }, log))
   })
   registered()
 }
@@ -40,13 +41,18 @@ function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Optio
 export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies: ['head'] })
 
 /**
- * Judges a part of a `$batch`, as {@link allowList} does the request around it.
+ * Judges a part of a `$batch`, as {@link allowList} does the request around it, whose `Prefer` may hold for its parts.
  *
  * @throws {CallerNotAllowed} {@link CallerIdNotAllowed}
  */
-export function judgePart(caller: Caller, part: BatchOperation, log: Log): void {
+export function judgePart(
+  { caller, head: { wantsRow } }: { readonly caller: Caller, readonly head: Pick<Head, 'wantsRow'> },
+  part: BatchOperation,
+  log: Log,
+): void {
   const head = readHead(part.headers.flatMap(({ name, value }) => [name, value]))
-  const error = headerFault(head, caller.policy) ?? wishFault(caller, part, log)
+  const wish = { ...part, wantsRow: wantsRow || head.wantsRow }
+  const error = headerFault(head, caller.policy) ?? wishFault(caller, wish, log)
   if (error !== undefined) throw error
 }
 

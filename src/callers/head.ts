@@ -41,6 +41,8 @@ export interface Head {
   emailVariant: string | undefined
   /** Whether Dynamics is asked to call a URL back. */
   callback: boolean
+  /** Whether a write asks for the row that it changes. */
+  wantsRow: boolean
 }
 
 declare module 'fastify' {
@@ -108,7 +110,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
     authorization: undefined, apiKey: undefined, required: undefined,
     contentLength: undefined, transferEncoding: undefined, contentTypes: 0, upgrade: false,
     callerId: undefined, namedUser: undefined, bypass: undefined, override: undefined, emailVariant: undefined,
-    callback: false,
+    callback: false, wantsRow: false,
   }
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const spelt = rawHeaders[index]!
@@ -126,7 +128,10 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
       case 'transfer-encoding': head.transferEncoding = joined(head.transferEncoding, value); break
       case 'content-type': head.contentTypes += 1; break
       case 'upgrade': head.upgrade = true; break
-      case 'prefer': head.callback ||= asksForCallback(value); break
+      case 'prefer':
+        head.callback ||= asksForCallback(value)
+        head.wantsRow ||= /return\s*=\s*"?\s*representation/i.test(value)
+        break
       default: if (!plain.has(name)) note(head, spelt, value, emailHeaders)
     }
   }

@@ -1,10 +1,11 @@
 import { bareName } from '../config/rule.ts'
 import type { Name, Permission, Rule } from '../config/rule.ts'
-import { isRead } from '../odata/methods.ts'
+import { isBatch } from '../odata/batch-path.ts'
 import { navigationOf } from '../odata/navigation.ts'
+import { asking, isQuery, kindOf } from './asked.ts'
+import type { Asked } from './asked.ts'
 import { presetRefuses } from './preset.ts'
 import { isNavigation, segmentsOf } from './segments.ts'
-import type { Segment } from './segments.ts'
 
 /** What a request, or a part of a `$batch`, asks for. */
 export interface Wish {
@@ -13,6 +14,8 @@ export interface Wish {
   readonly resourcePath: string
   /** Raw, with or without its question mark. */
   readonly query: string
+  /** Whether the row is to be answered that a write changes: `Prefer: return=representation`. */
+  readonly wantsRow?: boolean
 }
 
 /**
@@ -21,30 +24,35 @@ export interface Wish {
  * A `deny` wins over every `allow`; once there is an `allow`, all that none of them names is refused. Without metadata
  * nobody can tell where a navigation property leads; so where rules restrict what may be read, each must be named.
  */
-export function objectionTo({ method, resourcePath, query }: Wish, rules: readonly Rule[]): string | undefined {
+export function objectionTo(wish: Wish, rules: readonly Rule[]): string | undefined {
+  const { method, resourcePath, query } = wish
   if (rules.length === 0) return undefined
   const path = segmentsOf(resourcePath)
-  const ask = { method, kind: isRead(method) ? 'GET' : method, path }
   if (path === undefined) return objection(method, resourcePath, 'its path cannot be read')
   // What is inside a batch is judged part by part.
-  if (path.length === 1 && path[0]!.name === '$batch' && method === 'POST') return undefined
+  if (path.length === 1 && method === 'POST' && isBatch(resourcePath)) return undefined
 
-  const asked = { ...ask, path }
+  // The row that a change answers is one that it reads.
+  const reads = wish.wantsRow === true && (method === 'PATCH' || method === 'PUT')
+  return objectionToAny(asking(method, path), query, rules)
+    ?? (reads ? objectionToAny(asking('GET', path), query, rules) : undefined)
+}
+
+function objectionToAny(asked: Asked, query: string, rules: readonly Rule[]): string | undefined {
+  const { method, path } = asked
   const permissions = rules.filter(isPermission)
   for (const rule of rules) {
-    if (!isPermission(rule) && presetRefuses(rule, asked)) return refused(method, path[0]!.written, rule)
+    if (!isPermission(rule) && presetRefuses(rule, { kind: kindOf(method), path })) {
+      return refused(method, path[0]!.written, rule)
+    }
   }
   const denies = permissions.filter(({ effect }) => effect === 'deny')
   const allows = permissions.filter(({ effect }) => effect === 'allow')
   return permissions.length === 0 ? undefined
-    : denied(asked, denies) ?? deniedBeyond(asked, query, denies, allows) ?? notAllowed(asked, query, allows)
-}
-
-interface Asked {
-  readonly method: string
-  /** The method, HEAD and OPTIONS taken for GET. */
-  readonly kind: string
-  readonly path: readonly Segment[]
+    : denied(asked, denies)
+      ?? deniedBeyond(asked, query, denies, allows)
+      ?? notAllowed(asked, query, allows)
+      ?? queriesUnseen(asked, denies, allows)
 }
 
 function isPermission(rule: Rule): rule is Permission {
@@ -52,9 +60,9 @@ function isPermission(rule: Rule): rule is Permission {
 }
 
 /** A rule that refuses what the path names. */
-function denied({ kind, method, path }: Asked, denies: readonly Permission[]): string | undefined {
+function denied({ kinds, method, path }: Asked, denies: readonly Permission[]): string | undefined {
   for (const rule of denies) {
-    if (!covers(rule, kind)) continue
+    if (!kinds.some((kind) => covers(rule, kind))) continue
     const hit = path.find(({ name }, index) => rule.names.some(({ first, below }) => {
       if (below === undefined) return first === '*' || first === name
       return isNavigation(path, index) && (below === '*' || below === name)
@@ -68,8 +76,8 @@ function denied({ kind, method, path }: Asked, denies: readonly Permission[]): s
 function deniedBeyond(
   asked: Asked, query: string, denies: readonly Permission[], allows: readonly Permission[],
 ): string | undefined {
-  const { kind, method, path } = asked
-  const writes = denies.find((rule) => covers(rule, kind) && rule.names.some(namesASet))
+  const { kind, kinds, method, path } = asked
+  const writes = denies.find((rule) => kinds.some((one) => covers(rule, one)) && rule.names.some(namesASet))
   if (writes !== undefined) {
     // `$entity`, `$crossjoin` and images lead to any entity set.
     const beyond = path.find(({ name }, index) => index === 0
@@ -78,8 +86,7 @@ function deniedBeyond(
     if (beyond !== undefined) return leads(method, beyond.written, writes)
   }
 
-  const reads = denies.filter((rule) => covers(rule, 'GET')
-    && rule.names.some((name) => namesASet(name) || name.below !== undefined))
+  const reads = denies.filter(deniesReading)
   if (reads.length === 0) return undefined
   const navigation = navigationOf(query)
   if (navigation === undefined) return objection(method, path[0]!.written, 'its query cannot be read')
@@ -108,12 +115,33 @@ function notAllowed(asked: Asked, query: string, allows: readonly Permission[]):
   const beyond = path.find(({ name, qualified }, index) =>
     index > 0 && (isNavigation(path, index) || qualified) && !isNamed(name, asked, kind, allows))
   if (beyond !== undefined) return none(beyond.written)
-  if (allows.some((rule) => covers(rule, 'GET') && rule.names.some(({ first }) => first === '*'))) return undefined
+  if (allows.some(allowsAllReading)) return undefined
 
   const navigation = navigationOf(query)
   if (navigation === undefined) return none('with a query that cannot be read')
   const name = navigation.query ?? navigation.names.find((one) => !isNamed(bareName(one), asked, 'GET', allows))
   return name === undefined ? undefined : none(name)
+}
+
+/** That the query is in the body, where nobody looks for what it leads to. */
+function queriesUnseen(
+  { method, path }: Asked, denies: readonly Permission[], allows: readonly Permission[],
+): string | undefined {
+  const isRestricted = denies.some(deniesReading) || (allows.length > 0 && !allows.some(allowsAllReading))
+  return isQuery(path) && isRestricted
+    ? objection(method, `${path[0]!.written}/$query`, IN_THE_BODY)
+    : undefined
+}
+
+const IN_THE_BODY = 'its query is in the body; send it as a GET, in a $batch if need be'
+
+/** Whether a `deny` says what must not be read beyond the path. */
+function deniesReading(rule: Permission): boolean {
+  return covers(rule, 'GET') && rule.names.some((name) => namesASet(name) || name.below !== undefined)
+}
+
+function allowsAllReading(rule: Permission): boolean {
+  return covers(rule, 'GET') && rule.names.some(({ first }) => first === '*')
 }
 
 /** Whether an `allow` names what lies below: as `accounts/name`, as `accounts/*`, or by itself. */

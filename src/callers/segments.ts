@@ -27,9 +27,15 @@ export function segmentsOf(resourcePath: string): readonly Segment[] | undefined
     ({ name: bareName(name), written: name, qualified: name.includes('.'), hasParentheses }))
 }
 
-/** Whether a segment may lead to another entity set: not what is `$…`, qualified, or a plain property's `/$value`. */
+/**
+ * Whether a segment may lead to another entity set: not what is qualified, a plain property's `/$value`, or what is
+ * known to lead nowhere.
+ */
 export function isNavigation(path: readonly Segment[], index: number): boolean {
   const { name, qualified, hasParentheses } = path[index]!
   const isPlainProperty = !hasParentheses && index === path.length - 2 && path[index + 1]!.name === '$value'
-  return index > 0 && !qualified && !name.startsWith('$') && !isPlainProperty
+  return index > 0 && !qualified && !LEADS_NOWHERE.has(name) && !isPlainProperty
 }
+
+/** What may stand behind a resource; all else that begins with `$` is named, or refused. */
+const LEADS_NOWHERE: ReadonlySet<string> = new Set(['$value', '$ref', '$count', '$links', '$query'])

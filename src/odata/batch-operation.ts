@@ -54,7 +54,8 @@ export interface Judge {
 
 /** Makes the judge of one batch. */
 export function judge(map: UrlMap, { onPart, userHeader, staysHere = () => false }: BatchOptions): Judge {
-  const references = new Map<string, string>()
+  /** What ids name, by their group. */
+  const references = new Map<string, Map<number, string>>()
   const ids = new Set<string>()
   const destination = { host: map.target.origins[0]!.replace(/^https?:\/\//, ''), userHeader, staysHere }
   let part = 1
@@ -70,7 +71,17 @@ export function judge(map: UrlMap, { onPart, userHeader, staysHere = () => false
       throw new RefusedPart(`${subject()} has an id that is no plain name or was used before.`)
     }
     ids.add(unique)
-    references.set(id, method.toUpperCase() === 'POST' ? `${resourcePath}($${id})` : resourcePath)
+    const named = references.get(id) ?? new Map<number, string>()
+    references.set(id, named.set(group, method.toUpperCase() === 'POST' ? `${resourcePath}($${id})` : resourcePath))
+  }
+
+  /** What `id` names in `group`: its own, or else the one that all other groups agree about. */
+  function referenced(id: string, group: number): string | undefined {
+    const named = references.get(id)
+    if (named === undefined || named.has(group)) return named?.get(group)
+    const paths = new Set(named.values())
+    if (paths.size > 1) throw new RefusedPart(`${subject()} refers to an id that several change sets have: $${id}.`)
+    return paths.values().next().value
   }
 
   return {
@@ -83,7 +94,9 @@ export function judge(map: UrlMap, { onPart, userHeader, staysHere = () => false
         throw new MalformedBatch(`${subject()} has no method or no URL.`)
       }
       if (!isPartMethod(method)) throw new RefusedPart(`${subject()} has a method other than those of the Web API.`)
-      const { url, resourcePath, query } = operationUrl(map, written.url, { references, subject: subject() })
+      const { url, resourcePath, query } = operationUrl(map, written.url, {
+        references: { get: (id) => referenced(id, written.group) }, subject: subject(),
+      })
       if (isBatch(resourcePath)) throw new RefusedPart(`${subject()} is a batch within the batch.`)
       const headers = partHeaders(fields, { ...destination, subject: subject() })
       onPart({ part, method: method.toUpperCase(), resourcePath, query, headers: [...around, ...fields] })

@@ -1,3 +1,4 @@
+import { addPaths, splitOutside, withoutTexts } from './expressions.ts'
 import { fetchedEntities } from './fetch-xml.ts'
 
 /** Where a query leads beyond the resource that its path names. */
@@ -16,7 +17,7 @@ export interface Navigation {
  * Dynamics may take for a navigation property is left out.
  *
  * @param query raw, with or without its question mark
- * @returns `undefined` when it cannot be decoded
+ * @returns `undefined` when it cannot be decoded, or names an option with letters that no option has
  */
 export function navigationOf(query: string): Navigation | undefined {
   const names = new Set<string>()
@@ -25,24 +26,17 @@ export function navigationOf(query: string): Navigation | undefined {
     const equals = option.indexOf('=')
     const name = decoded(equals === -1 ? option : option.slice(0, equals))?.trim().replace(/^\$/, '').toLowerCase()
     const value = equals === -1 ? '' : decoded(option.slice(equals + 1))
-    if (name === undefined || value === undefined) return undefined
+    // Some letters outside of ASCII become ASCII ones where letter case is ignored.
+    if (name === undefined || value === undefined || /[^\x20-\x7e]/.test(name)) return undefined
     if (STORED.has(name)) other ??= name
     else if (name === 'fetchxml') {
       const entities = fetchedEntities(value)
       if (entities === undefined) other ??= name
       for (const entity of entities ?? []) names.add(entity)
-    }
-    else if (name === 'expand') addExpanded(withoutTexts(value), names, 0)
-    else if (!OPAQUE.has(name)) {
-      addPaths(value, names)
-      // Transformations that take a navigation property as it stands, without a slash.
-      if (name === 'apply') for (const [word] of value.matchAll(LEADING)) names.add(word)
-    }
+    } else for (const text of withoutTexts(value)) addOption(name, text, names, 0)
   }
   return { names: [...names], query: other }
 }
-
-const LEADING = /\b(?:join|outerjoin|expand|nest|ancestors|descendants|traverse|from)\b/gi
 
 const STORED: ReadonlySet<string> = new Set(['savedquery', 'userquery'])
 
@@ -54,10 +48,18 @@ const OPAQUE: ReadonlySet<string> = new Set([
 /** Deeper than Dynamics goes; what is deeper still is named by the option itself, which nothing can allow. */
 const DEEPEST = 15
 
-/** `a($expand=b;$filter=c/d eq 1),e/f` leads to a, b, c, e and f. */
-function addExpanded(value: string, names: Set<string>, depth: number): void {
+/** Where an option leads, of the query or inside `$expand`. */
+function addOption(name: string, text: string, names: Set<string>, depth: number): void {
   if (depth > DEEPEST) names.add('$expand')
-  else for (const item of splitOutside(value, ',')) {
+  else if (name === 'expand') addExpanded(text, names, depth)
+  else if (name === 'select') addSelected(text, names, depth)
+  else if (name === 'apply') addApplied(text, names)
+  else if (depth > 0 || !OPAQUE.has(name)) addPaths(text, names)
+}
+
+/** `a($expand=b;$filter=c/d eq 1),e/f` leads to a, b, c, e and f. */
+function addExpanded(text: string, names: Set<string>, depth: number): void {
+  for (const item of splitOutside(text, ',')) {
     const open = item.indexOf('(')
     const path = open === -1 ? item : item.slice(0, open)
     for (const segment of path.split('/')) {
@@ -68,43 +70,43 @@ function addExpanded(value: string, names: Set<string>, depth: number): void {
     const options = item.slice(open + 1).replace(/\)\s*$/, '')
     for (const option of splitOutside(options, ';')) {
       const [, name, inner = ''] = /^\s*\$?(\w+)\s*=(.*)$/s.exec(option) ?? []
-      if (name?.toLowerCase() === 'expand') addExpanded(inner, names, depth + 1)
-      else addPaths(option, names)
+      if (name === undefined) addPaths(option, names)
+      else addOption(name.toLowerCase(), inner, names, depth + 1)
     }
   }
 }
 
-/** Every name that a slash follows, as in `primarycontactid/fullname eq 'x'`, and every lambda's variable. */
-function addPaths(value: string, names: Set<string>): void {
-  const pieces = withoutTexts(value).split('/')
-  for (const piece of pieces.slice(0, -1)) {
-    const end = piece.trimEnd()
-    let start = end.length
-    while (start > 0 && !/[\s(),;:='"]/.test(end[start - 1]!)) start -= 1
-    if (start < end.length) names.add(end.slice(start))
+/** Columns lead nowhere, unless a path or options of their own stand behind them. */
+function addSelected(text: string, names: Set<string>, depth: number): void {
+  addPaths(text, names)
+  for (const item of splitOutside(text, ',')) {
+    if (item.includes('(')) addExpanded(item, names, depth)
   }
 }
 
-/** Without what stands in single quotes; an open quote hides nothing. */
-function withoutTexts(value: string): string {
-  return value.replace(/'[^']*'/g, '\'\'')
+function addApplied(text: string, names: Set<string>): void {
+  addPaths(text, names, TRANSFORMATIONS)
+  // Transformations that take a navigation property as it is, without a slash; and properties that look like one.
+  for (const [word] of text.matchAll(LEADING)) names.add(word)
+  for (const [, word] of text.matchAll(/(?<![\w.])(\w+)\s*\(/g)) {
+    if (!TRANSFORMATIONS.has(word!.toLowerCase()) && !FUNCTIONS.has(word!.toLowerCase())) names.add(word!)
+  }
 }
 
-/** Splits where `separator` stands outside of parentheses. */
-function splitOutside(value: string, separator: string): string[] {
-  const parts: string[] = []
-  let depth = 0
-  let start = 0
-  for (let at = 0; at < value.length; at += 1) {
-    if (value[at] === '(') depth += 1
-    if (value[at] === ')') depth -= 1
-    if (value[at] === separator && depth <= 0) {
-      parts.push(value.slice(start, at))
-      start = at + 1
-    }
-  }
-  return [...parts, value.slice(start)]
-}
+const LEADING = /\b(?:join|outerjoin|expand|nest|ancestors|descendants|traverse|from)\b/gi
+
+/** Those of `$apply` that lead nowhere by themselves. */
+const TRANSFORMATIONS: ReadonlySet<string> = new Set([
+  'aggregate', 'groupby', 'filter', 'compute', 'orderby', 'top', 'skip', 'search', 'concat', 'identity', 'topcount',
+  'topsum', 'toppercent', 'bottomcount', 'bottomsum', 'bottompercent', 'rollup',
+])
+
+/** Functions and operators of expressions that may stand before a parenthesis. */
+const FUNCTIONS: ReadonlySet<string> = new Set([
+  'contains', 'startswith', 'endswith', 'indexof', 'length', 'substring', 'tolower', 'toupper', 'trim', 'year', 'month',
+  'day', 'hour', 'minute', 'second', 'date', 'time', 'round', 'floor', 'ceiling', 'now', 'and', 'or', 'not', 'eq', 'ne',
+  'gt', 'ge', 'lt', 'le', 'in', 'add', 'sub', 'mul', 'div', 'mod', 'with', 'as', 'by',
+])
 
 function decoded(text: string): string | undefined {
   try {

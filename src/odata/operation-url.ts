@@ -18,7 +18,7 @@ export interface OperationUrl {
 /** What a URL is read with. */
 export interface Surroundings {
   /** Resource paths of earlier parts by Content-ID. */
-  readonly references: ReadonlyMap<string, string>
+  readonly references: Pick<ReadonlyMap<string, string>, 'get'>
   /** Begins the sentence when it is refused: `Part 3 of the batch`. */
   readonly subject: string
 }

@@ -29,7 +29,8 @@ export function partHeaders(
     const letters = lettersOf(name)
     if (CALLER_IDS.has(letters)) throw new RefusedPart(`${subject} names the user by a caller id header; leave it out.`)
     if (letters === user) {
-      throw new RefusedPart(`${subject} names its user by the header ${field.name}: put it on the batch, for all parts.`)
+      const what = `names its user by the header ${field.name}`
+      throw new RefusedPart(`${subject} ${what}: put it on the batch, for all parts.`)
     }
     if (OVERRIDES.has(letters)) throw new RefusedPart(`${subject} overrides its method by a header.`)
     if (letters === 'transferencoding') throw new RefusedPart(`${subject} has a Transfer-Encoding.`)

@@ -53,6 +53,19 @@ t.test('what needs to be allowed can be, but for another method', (t) => {
   t.end()
 })
 
+t.test('a change that answers the row needs to be allowed to read, also where the batch asks for it', (t) => {
+  const change = { ...read, method: 'PATCH', resourcePath: '/accounts(1)' }
+  const row = [{ name: 'Prefer', value: 'odata.include-annotations="*", return = "representation"' }]
+  const mayChange: Policy = { ...strict, rules: ['allow PATCH accounts'].map(parseRule) }
+  const mayRead: Policy = { ...strict, rules: ['allow GET,PATCH accounts'].map(parseRule) }
+
+  judge(mayChange, change)
+  judge(mayRead, { ...change, headers: row }, true)
+  t.throws(() => judge(mayChange, { ...change, headers: row }), { message: /may not GET accounts/ })
+  t.throws(() => judge(mayChange, change, true), { message: /may not GET accounts/ })
+  t.end()
+})
+
 t.test('a dry run lets all pass, and tells the log what a rule would have refused', (t) => {
   const told = judge({ ...strict, dryRun: true }, write)
   t.match(told, [{ caller: 'billing', objection: /read-only/ }])
@@ -61,8 +74,8 @@ t.test('a dry run lets all pass, and tells the log what a rule would have refuse
 })
 
 /** Judges a part; what the log was told. */
-function judge(policy: Policy, part: Parameters<typeof judgePart>[1]): object[] {
+function judge(policy: Policy, part: Parameters<typeof judgePart>[1], wantsRow = false): object[] {
   const told: object[] = []
-  judgePart({ name: 'billing', policy }, part, { warn: (facts) => told.push(facts) })
+  judgePart({ caller: { name: 'billing', policy }, head: { wantsRow } }, part, { warn: (facts) => told.push(facts) })
   return told
 }

@@ -187,6 +187,93 @@ t.test('an allow can name what lies below, functions and actions, the service do
   t.end()
 })
 
+t.test('a query in a body is one that nobody looks into', (t) => {
+  const refused = ['POST /accounts/$query', 'POST /accounts/%24query', 'POST /accounts/$QUERY/', 'GET /accounts/$query']
+  table(t, ['allow GET accounts', 'allow POST accounts'], { passes: ['POST /accounts'], refused })
+  table(t, ['allow POST accounts', 'allow POST accounts/*'], { passes: ['POST /accounts'], refused })
+  table(t, ['deny * annotations'], { passes: ['POST /accounts'], refused })
+  table(t, ['read-only'], { passes: [], refused: refused.slice(0, 3) })
+  table(t, ['deny GET accounts/primarycontactid'], { passes: ['POST /accounts'], refused })
+  table(t, ['deny GET accounts'], { passes: ['POST /accounts'], refused })
+  table(t, ['allow POST *'], { passes: ['POST /accounts'], refused })
+  table(t, ['allow GET *'], { passes: refused, refused: ['POST /accounts'] })
+  table(t, ['allow * *'], { passes: refused, refused: [] })
+  table(t, ['no-delete'], { passes: refused, refused: [] })
+  table(t, ['deny POST WinOpportunity()'], { passes: refused, refused: [] })
+  t.match(ask(['allow GET accounts'], 'POST /accounts/$query'), /its query is in the body; send it as a GET/)
+  t.end()
+})
+
+t.test('a row below another is reached by no path that an allow does not name', (t) => {
+  table(t, ['allow GET accounts'], {
+    passes: ['GET /accounts(1)/entityimage/$value', 'GET /accounts(1)/$ref', 'GET /accounts/$count/'],
+    refused: [
+      'GET /accounts(1)/contact_customer_accounts(2)/$value', 'GET /accounts(1)/contact_customer_accounts(2)/$ref',
+      'GET /accounts(1)/contact_customer_accounts%282%29/%24value',
+      'GET /accounts(1)/contact_customer_accounts()/$value',
+      'GET /accounts(1)/contact_customer_accounts/$count', 'GET /accounts(1)/$links/contact_customer_accounts',
+      'GET /accounts(1)/contact_customer_accounts(2)/notetext/$value',
+      'GET /accounts(1)/primarycontactid/fullname/$value',
+      'GET /accounts(1)/Microsoft.Dynamics.CRM.account/primarycontactid', 'GET /accounts/$entity',
+      'GET /accounts/Microsoft.Dynamics.CRM.account', 'GET /accounts/$all', 'GET /accounts/$filter(@f)/$each?@f=a',
+      'GET /accounts/$crossjoin(contacts)', 'GET /$all', 'GET /$all/Microsoft.Dynamics.CRM.contact',
+      'GET /$root/contacts',
+      'GET /$entity/Microsoft.Dynamics.CRM.account?$id=accounts(1)', 'GET /accounts/1/primarycontactid',
+      'GET /accounts?$orderby=contact_customer_accounts(2)/fullname',
+      'GET /accounts?$filter=contact_customer_accounts(00000000-0000-0000-0000-000000000001)/fullname%20eq%20%27a%27',
+      'GET /accounts?$filter=(primarycontactid)/fullname%20eq%20%27a%27',
+      'GET /accounts?$filter=$it/primarycontactid/fullname%20eq%20%27a%27',
+      'GET /accounts?$filter=$root/contacts(1)/fullname%20eq%20%27a%27',
+      'GET /accounts?$compute=primarycontactid/fullname%20as%20x',
+      'GET /accounts?$select=primarycontactid($expand=owninguser)', 'GET /accounts?$select=primarycontactid/fullname',
+      'GET /accounts?$filter=@a/fullname%20eq%20%27x%27&@a=primarycontactid',
+      'GET /accounts?$filter=@a&@a=contacts(1)/x',
+      'GET /accounts?$apply=aggregate(contact_customer_accounts(annualincome%20with%20sum%20as%20x))',
+      'GET /accounts?$expand=primarycontactid/$ref', 'GET /accounts?$expand=contact_customer_accounts/$count',
+      'GET /accounts?$expand=Microsoft.Dynamics.CRM.account/primarycontactid', 'GET /accounts?$expand=*/$ref',
+      'GET /accounts?$filter=name%20eq%20%22%27%22%20or%20primarycontactid/x%20eq%20%22%27%22',
+      'GET /accounts?%24%65xpand=primarycontactid', 'GET /accounts?+$expand+=primarycontactid',
+    ],
+  })
+  table(t, ['deny GET contacts'], {
+    passes: ['GET /accounts?$filter=(name%20eq%20%27a%27)%20and%20(revenue%20gt%201)'],
+    refused: [
+      'GET /accounts(1)/contact_customer_accounts(2)/$value', 'GET /accounts/$entity', 'GET /accounts/$each/x',
+      'GET /accounts?$orderby=contact_customer_accounts(2)/fullname',
+    ],
+  })
+  table(t, ['deny DELETE,PATCH,PUT contacts'], {
+    passes: ['DELETE /accounts(1)'],
+    refused: ['PUT /accounts(1)/contact_customer_accounts(2)/$value', 'DELETE /$entity?$id=contacts(1)'],
+  })
+  t.end()
+})
+
+t.test('an action on many rows is held to the methods that it stands for', (t) => {
+  table(t, ['deny DELETE,PATCH accounts'], {
+    passes: ['POST /accounts', 'POST /accounts/Microsoft.Dynamics.CRM.CreateMultiple',
+    'POST /leads/Microsoft.Dynamics.CRM.UpsertMultiple'],
+    refused: [
+      'POST /accounts/Microsoft.Dynamics.CRM.DeleteMultiple', 'POST /accounts/Microsoft.Dynamics.CRM.UpdateMultiple',
+      'POST /accounts/microsoft.dynamics.crm.upsertmultiple', 'POST /leads(1)/accounts/DeleteMultiple',
+    ],
+  })
+  t.end()
+})
+
+t.test('a change that answers the row reads it', (t) => {
+  const change = (rules: readonly string[], method: string, query = ''): string | undefined =>
+    objectionTo({ method, resourcePath: '/accounts(1)', query, wantsRow: true }, rules.map(parseRule))
+  for (const method of ['PATCH', 'PUT']) {
+    t.match(change([`allow ${method} accounts`], method), /may not GET accounts/, method)
+    t.match(change(['deny GET accounts'], method), /may not GET accounts/)
+    t.equal(change([`allow GET,${method} accounts`], method), undefined)
+    t.equal(change([], method), undefined)
+  }
+  t.equal(change(['allow POST accounts'], 'POST'), undefined, 'a row of its own')
+  t.end()
+})
+
 t.test('FetchXML reads what an allow names', (t) => {
   const fetch = (xml: string): string => `GET /accounts?fetchXml=${encodeURIComponent(xml)}`
   const linked = '<fetch><entity name="account"><link-entity name="contact" from="a" to="b"/></entity></fetch>'

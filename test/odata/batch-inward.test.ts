@@ -189,6 +189,24 @@ t.test('other services than those of Dynamics are given URLs relative to their A
   ] as const) t.equal(line(url), `GET ${expected} HTTP/1.1`, url)
 })
 
+t.test('an id of several change sets is referred to within each, and by nobody else where they differ', async t => {
+  const request = (set: string, id: string, line: string): string => lines(
+    `--${set}`, 'Content-Type: application/http', ...(id === '' ? [] : [`Content-ID: ${id}`]), '', `${line} HTTP/1.1`,
+    'Content-Type: application/json', '', '{}', '',
+  )
+  const set = (name: string, entitySet: string): string => lines(
+    '--b', `Content-Type: multipart/mixed; boundary=${name}`, '', request(name, '1', `POST ${entitySet}`)
+      + request(name, '2', 'PUT $1/name') + `--${name}--`, '', '',
+  )
+  const batch = (second: string): string =>
+    `${set('one', 'annotations')}${set('two', second)}${request('b', '', 'PATCH $1')}--b--\r\n`
+
+  t.same(turned(batch('annotations')).operations.map(({ resourcePath }) => resourcePath), [
+    '/annotations', '/annotations($1)/name', '/annotations', '/annotations($1)/name', '/annotations($1)',
+  ])
+  t.throws(() => turned(batch('accounts')), { name: 'RefusedPart', message: /^Part 5 .* several change sets have: \$1/ })
+})
+
 t.test('a URL that leads elsewhere or can be read in two ways is refused', async t => {
   for (const url of [
     'https://evil.example/accounts', 'http://gw:8080.evil/accounts', 'http://gw:8080@evil/', '//evil/accounts',
