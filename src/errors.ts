@@ -109,6 +109,13 @@ export const RequestTooSlow = createError('GATEWAY_REQUEST_TOO_SLOW', 'The reque
 /** The body is larger than the gateway lets through. */
 export const BodyTooLarge = createError('GATEWAY_BODY_TOO_LARGE', 'The body is larger than the limit of %s bytes.', 413)
 
+/** The same of a `$batch` in JSON, which is held in memory until it is complete. */
+export const BatchTooLarge = createError(
+  'GATEWAY_BODY_TOO_LARGE',
+  'A $batch in JSON is at most %s bytes long: send several, or send it as multipart/mixed.',
+  413,
+)
+
 /** The address is longer than any that Dynamics takes. */
 export const AddressTooLong = createError(
   'GATEWAY_ADDRESS_TOO_LONG',

@@ -7,11 +7,11 @@ import { callerIdOf } from './callers/system-user.ts'
 import type { Target } from './config.ts'
 import { deliver } from './deliver.ts'
 import type { Answer, Outbound, Send } from './dynamics/send.ts'
-import { BadBatch, BodyTooLarge, DynamicsAnswerInvalid } from './errors.ts'
+import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid } from './errors.ts'
 import { linksFor } from './gateway-base.ts'
 import { headersOutward, staysHere } from './headers.ts'
 import { announcesBody } from './inbound-body.ts'
-import { MalformedBatch, RefusedPart } from './odata/batch.ts'
+import { MalformedBatch, OversizedBatch, RefusedPart } from './odata/batch.ts'
 import type { BatchOperation } from './odata/batch.ts'
 import { isGuid } from './odata/guid.ts'
 import type { OnForeign } from './odata/header-links.ts'
@@ -160,6 +160,7 @@ function refuse(reply: FastifyReply, cause: unknown): void {
 
 /** A `$batch` that cannot be passed on is the caller's to mend. */
 function refusalOf(error: unknown): unknown {
+  if (error instanceof OversizedBatch) return new BatchTooLarge(error.limit, { cause: error })
   return error instanceof MalformedBatch || error instanceof RefusedPart
     ? new BadBatch(error.message, { cause: error })
     : error

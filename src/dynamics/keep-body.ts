@@ -42,6 +42,9 @@ export function keepBody(send: Send, limit: number): Send {
   }
 }
 
+/** So many chunks become one. */
+const MOST_SMALL = 256
+
 /** The memory for bodies. */
 interface Room {
   /** Whether there is room for so many bytes more; takes it. */
@@ -53,11 +56,16 @@ interface Room {
 function read(body: Readable, limit: number, room: Room, departure: Departure): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     if (departure.reason !== undefined) return reject(departure.reason)
-    const chunks: Buffer[] = []
+    let chunks: Buffer[] = []
+    /** Of many small ones each would take far more memory than its bytes. */
+    let small: Buffer[] = []
     let length = 0
 
     function onData(chunk: Buffer): void {
-      chunks.push(chunk)
+      if (small.push(chunk) === MOST_SMALL) {
+        chunks.push(Buffer.concat(small))
+        small = []
+      }
       if (length + chunk.length <= limit && room.take(chunk.length)) {
         length += chunk.length
         return
@@ -65,12 +73,16 @@ function read(body: Readable, limit: number, room: Room, departure: Departure): 
       letGo()
       room.giveBack(length)
       body.pause()
-      body.unshift(Buffer.concat(chunks))
+      body.unshift(all())
       resolve(undefined)
     }
     function onEnd(): void {
       letGo()
-      resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length))
+      resolve(all())
+    }
+    function all(): Buffer {
+      chunks = [...chunks, ...small]
+      return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
     }
     function onClose(): void {
       onError(departure.reason ?? new BadRequest('The body of the request broke off.'))

@@ -7,3 +7,15 @@ export class MalformedBatch extends Error {
 export class RefusedPart extends Error {
   override readonly name = 'RefusedPart'
 }
+
+/** A `$batch` in JSON that is larger than is held in memory. */
+export class OversizedBatch extends Error {
+  override readonly name = 'OversizedBatch'
+  /** In bytes. */
+  readonly limit: number
+
+  constructor(limit: number) {
+    super('The batch in JSON is too large; send it as multipart/mixed.')
+    this.limit = limit
+  }
+}

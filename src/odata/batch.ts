@@ -13,7 +13,7 @@ import { multipartInward } from './multipart-inward.ts'
 import { multipartOutward } from './multipart-outward.ts'
 import type { UrlMap } from './url-map.ts'
 
-export { MalformedBatch, RefusedPart } from './batch-error.ts'
+export { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
 export type { BatchOperation, BatchOptions } from './batch-operation.ts'
 
 /**
@@ -24,7 +24,7 @@ export type { BatchOperation, BatchOptions } from './batch-operation.ts'
  * What was sent on before a part was refused stays sent: only an aborted request keeps it from being carried out.
  *
  * @param contentType header of the request; its boundary stays the same
- * @throws MalformedBatch, RefusedPart at once or while the batch streams; whatever `onPart` throws
+ * @throws MalformedBatch, OversizedBatch, RefusedPart at once or while the batch streams; whatever `onPart` throws
  */
 export function batchInward(map: UrlMap, contentType: string, options: BatchOptions): TextTransform {
   if (mediaType(contentType) === 'multipart/mixed') return multipartInward(map, contentType, options)

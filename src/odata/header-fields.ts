@@ -11,14 +11,13 @@ export interface Field {
  */
 export function headerFields(lines: readonly string[]): readonly Field[] | undefined {
   const fields: Field[] = []
-  for (const line of lines) {
+  for (let index = 0; index < lines.length; index++) {
+    let line = lines[index]!
+    if (isBlank(line[0])) return undefined
+    const folded = [line]
+    while (isBlank(lines[index + 1]?.[0])) folded.push(trimBlanks(lines[++index]!))
+    if (folded.length > 1) line = folded.join(' ')
     if (CONTROL.test(line)) return undefined
-    const last = fields.at(-1)
-    if (/^[ \t]/.test(line)) {
-      if (last === undefined) return undefined
-      fields[fields.length - 1] = { name: last.name, value: trimBlanks(`${last.value} ${trimBlanks(line)}`) }
-      continue
-    }
     const colon = line.indexOf(':')
     const name = trimBlanks(line.slice(0, Math.max(colon, 0)))
     if (!TOKEN.test(name)) return undefined

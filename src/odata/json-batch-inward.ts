@@ -1,94 +1,191 @@
-import { MalformedBatch, RefusedPart } from './batch-error.ts'
+import { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
 import { type BatchOptions, type Judge, judge } from './batch-operation.ts'
-import type { TextTransform } from './text-transform.ts'
+import { gatheredText } from './gathered-text.ts'
 import { type Field, headerFields } from './header-fields.ts'
-import { afterSpace, asciiString, elementsAt, type Member, membersAt, textOf } from './json-spans.ts'
+import { jsonScanner, type ScannedValue } from './json-scanner.ts'
+import { asciiString, textOf } from './json-text.ts'
 import { jsonLinksInward } from './links-inward.ts'
-import { type Edit, splice } from './splice.ts'
+import { type Edit, pieces } from './splice.ts'
+import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
-/** Largest batch in JSON, which is held in memory until it is whole. */
+/** Largest batch in JSON, which is held in memory until it is complete. */
 const LIMIT = 16 * 1024 * 1024
+/** Most members of the batch, of one of its requests, and of the headers of one. */
+const MOST_MEMBERS = 100
 
 /**
- * Turns a `$batch` in JSON into one for the target, as `batchInward` describes. It is held until it is whole, so that
- * nothing goes on of one that is refused; then it goes on as it came, but for URLs, links and headers.
+ * Turns a `$batch` in JSON into one for the target, as `batchInward` describes. It is read as it comes, and held until
+ * it is complete, so that nothing goes on of one that is refused; then it goes on as it came, but for URLs, links and
+ * headers.
  *
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html
  */
 export function jsonBatchInward(map: UrlMap, options: BatchOptions): TextTransform {
-  let text = ''
+  const judgement = judge(map, options)
+  /** What is read and judged, in pieces. */
+  const read: string[] = []
+  /** What comes after it, from `base` on. */
+  const rest = gatheredText()
+  let base = 0
+  let size = 0
+  const names = new Set<string>()
+  let inRequests = false
+  let hasRequests = false
+  let members: Member[] = []
+  let inner: ScannedValue[] = []
+
+  const scanner = jsonScanner({
+    deepest: HEADER,
+    begins({ depth, nameStart, nameEnd }, isArray) {
+      if (depth !== TOP || nameStart === -1) return
+      inRequests = nameOf(nameStart, nameEnd) === 'requests' && isArray
+      hasRequests ||= inRequests
+    },
+    ends(value) {
+      switch (value.depth) {
+        case TOP:
+          pass(value.end, [])
+          inRequests = false
+          break
+        case REQUEST:
+          if (inRequests) judged(value)
+          members = []
+          break
+        case MEMBER:
+          if (inRequests && value.nameStart !== -1) {
+            if (members.push({ ...value, inner }) > MOST_MEMBERS) throw new RefusedPart(tooMany(judgement.subject()))
+          }
+          inner = []
+          break
+        case HEADER:
+          // One more than may be, so that it is told.
+          if (inRequests && inner.length <= MOST_MEMBERS) inner.push(value)
+          break
+      }
+    },
+  })
+
+  /** A member of the batch, in lower case, for some services read the names of a batch without regard to case. */
+  function nameOf(start: number, end: number): string {
+    const text = rest.take()
+    rest.add(text)
+    const name = textOf(text.slice(start - base, end - base)).toLowerCase()
+    if (names.has(name)) throw new RefusedPart(`The batch has the member ${JSON.stringify(name)} twice.`)
+    if (names.add(name).size > MOST_MEMBERS) throw new RefusedPart(tooMany('The batch'))
+    return name
+  }
+
+  function judged(request: ScannedValue): void {
+    const text = rest.take()
+    rest.add(text)
+    pass(request.end, editsOf((start, end) => text.slice(start - base, end - base), members, judgement))
+  }
+
+  /** What stands before `end` is read. */
+  function pass(end: number, edits: readonly Edit[]): void {
+    const text = rest.take()
+    const inText = edits.map(({ from, to, put }) => ({ from: from - base, to: to - base, put }))
+    read.push(...pieces(text, end - base, inText))
+    rest.add(text.slice(end - base))
+    base = end
+  }
+
+  function* turned(): Generator<string> {
+    scanner.end()
+    if (!hasRequests) throw new MalformedBatch('The batch holds no array of requests.')
+    read.push(rest.take())
+    const links = jsonLinksInward(map)
+    for (const piece of read.splice(0)) {
+      for (let at = 0; at < piece.length; at += PIECE) yield links.push(piece.slice(at, at + PIECE))
+    }
+    yield links.end()
+  }
+
   return {
     push(chunk) {
-      text += chunk
-      if (text.length > LIMIT) throw new MalformedBatch('The batch is longer than 16 MiB; send it as multipart/mixed.')
+      size += chunk.length
+      if (size > LIMIT) throw new OversizedBatch(LIMIT)
+      rest.add(chunk)
+      scanner.scan(chunk)
       return ''
     },
-    end() {
-      const links = jsonLinksInward(map)
-      return links.push(splice(text, text.length, editsOf(text, judge(map, options)))) + links.end()
-    },
+    end: () => [...turned()].join(''),
+    endInPieces: turned,
   }
 }
 
-function editsOf(text: string, judgement: Judge): readonly Edit[] {
-  const json = text.replace(BYTE_ORDER_MARK, '   ')
-  try {
-    JSON.parse(json)
-  } catch (cause) {
-    throw new MalformedBatch('The batch is no valid JSON.', { cause })
-  }
-  const { requests } = named(json, afterSpace(json, 0), 'The batch')
-  const elements = requests === undefined ? undefined : elementsAt(json, requests.start)
-  if (elements === undefined) throw new MalformedBatch('The batch holds no array of requests.')
-  const edits = elements.flatMap(({ start }) => editsOfRequest(json, start, judgement))
-  return edits.sort((one, other) => one.from - other.from)
+/** A member of a request, and what stands directly in it. */
+interface Member extends ScannedValue {
+  readonly inner: readonly ScannedValue[]
 }
 
-function editsOfRequest(json: string, start: number, judgement: Judge): readonly Edit[] {
-  const { method, url, headers, id } = named(json, start, judgement.subject())
+/** What stands between two places of the batch. */
+type Slice = (start: number, end: number) => string
+
+function editsOf(slice: Slice, members: readonly Member[], judgement: Judge): readonly Edit[] {
+  const { method, url, headers, id } = named(slice, members, judgement.subject())
   if (method === undefined || url === undefined) {
     throw new MalformedBatch(`${judgement.subject()} has no method or no URL.`)
   }
-  const members = headers === undefined ? [] : membersAt(json, headers.start)
+  if (headers !== undefined && headers.inner.length > MOST_MEMBERS) {
+    throw new RefusedPart(tooMany(judgement.subject()))
+  }
   const texts = new Map<Field, string>()
-  for (const member of members) texts.set(field(json, member, judgement), json.slice(member.nameStart, member.end))
-
-  const rawUrl = textOf(json, url)
+  for (const member of headers?.inner ?? []) {
+    if (member.nameStart !== -1) texts.set(field(slice, member, judgement), slice(member.nameStart, member.end))
+  }
+  const rawUrl = textOf(slice(url.start, url.end))
   const fields = [...texts.keys()]
-  const head = { method: textOf(json, method), url: rawUrl, around: [], headers: fields }
-  const written = { ...head, id: idOf(json, id), group: 0 }
-  const turned = judgement.operation(written)
+  const head = { method: textOf(slice(method.start, method.end)), url: rawUrl, around: [], headers: fields }
+  const turned = judgement.operation({ ...head, id: idOf(slice, id), group: 0 })
   const edits: Edit[] = turned.url === rawUrl ? [] : [{ from: url.start, to: url.end, put: asciiString(turned.url) }]
   const isSame = turned.headers.length === fields.length && turned.headers.every((kept) => texts.has(kept))
   if (headers !== undefined && !isSame) {
     const put = turned.headers.map((kept) => texts.get(kept) ?? `${asciiString(kept.name)}:${asciiString(kept.value)}`)
     edits.push({ from: headers.start, to: headers.end, put: `{${put.join(',')}}` })
   }
-  return edits
+  return edits.sort((one, other) => one.from - other.from)
 }
 
-/** Members by name in lower case, for some services read the names of a batch without regard to case. */
-function named(json: string, start: number, subject: string): Readonly<Record<string, Member | undefined>> {
+/** Members by name in lower case. */
+function named(
+  slice: Slice, members: readonly Member[], subject: string,
+): Readonly<Record<string, Member | undefined>> {
   const found: Record<string, Member> = Object.create(null) as Record<string, Member>
-  for (const member of membersAt(json, start)) {
-    const name = member.name.toLowerCase()
+  for (const member of members) {
+    const name = textOf(slice(member.nameStart, member.nameEnd)).toLowerCase()
     if (found[name] !== undefined) throw new RefusedPart(`${subject} has the member ${JSON.stringify(name)} twice.`)
     found[name] = member
   }
   return found
 }
 
-function field(json: string, member: Member, judgement: Judge): Field {
-  const value = textOf(json, member)
-  if (headerFields([`${member.name}:`]) === undefined || json[member.start] !== '"' || /\p{Cc}/u.test(value)) {
+function field(slice: Slice, { nameStart, nameEnd, start, end }: ScannedValue, judgement: Judge): Field {
+  const name = textOf(slice(nameStart, nameEnd))
+  const raw = slice(start, end)
+  const value = textOf(raw)
+  if (headerFields([`${name}:`]) === undefined || raw[0] !== '"' || /\p{Cc}/u.test(value)) {
     throw new MalformedBatch(`${judgement.subject()} has a header that is none.`)
   }
-  return { name: member.name, value }
+  return { name, value }
 }
 
-function idOf(json: string, id: Member | undefined): string | undefined {
-  return id === undefined ? undefined : textOf(json, id) || json.slice(id.start, id.end)
+function idOf(slice: Slice, id: ScannedValue | undefined): string | undefined {
+  if (id === undefined) return undefined
+  const raw = slice(id.start, id.end)
+  return textOf(raw) || raw
 }
 
-const BYTE_ORDER_MARK = /^\u00ef\u00bb\u00bf/
+function tooMany(subject: string): string {
+  return `${subject} has more than ${MOST_MEMBERS} members or headers.`
+}
+
+/** What goes on at once, lest the event loop waits for all of it. */
+const PIECE = 64 * 1024
+
+/** How deep the values stand that count: `{"requests":[{"headers":{"If-Match":"*"}}]}`. */
+const TOP = 1
+const REQUEST = 2
+const MEMBER = 3
+const HEADER = 4

@@ -21,7 +21,7 @@ export function multipartInward(map: UrlMap, contentType: string, options: Batch
     const subject = judgement.subject()
     if (mediaType(type) !== 'multipart/mixed') throw new RefusedPart(`${subject} is no request and no change set.`)
     if (inChangeSet) throw new RefusedPart(`${subject} is a change set within a change set.`)
-    changeSets++
+    if (++changeSets > MOST_CHANGE_SETS) throw new RefusedPart('The batch holds more than 1,000 change sets.')
     return { fields: kept, content: { boundary: batchBoundary(type) } }
   }
 
@@ -72,5 +72,7 @@ function noBody(subject: string): TextTransform {
     end: () => '',
   }
 }
+
+const MOST_CHANGE_SETS = 1000
 
 const BLANK = /^[\r\n\t ]*$/

@@ -1,6 +1,7 @@
 import { MalformedBatch } from './batch-error.ts'
 import type { TextTransform } from './text-transform.ts'
-import { type Delimiter, delimiterIn, type Level, level, nextDashes } from './delimiters.ts'
+import { type Delimiter, delimiterIn, type Level, level, mayBeDelimiter, nextDashes } from './delimiters.ts'
+import { gatheredText } from './gathered-text.ts'
 import { type Field, fieldLines, headerFields } from './header-fields.ts'
 
 /** What to send in place of a part's own head, and what follows the head. */
@@ -30,6 +31,8 @@ export interface MultipartRules {
 
 /** Longest head of a part or message: a URL inside a batch may have 65,536 characters. */
 const HEAD_LIMIT = 128 * 1024
+/** Most lines of a head, and one that begins it; as many as the gateway takes of a request. */
+const MOST_LINES = 101
 
 /**
  * Reads the parts of a `$batch` while it streams, its lines ended by CRLF or LF, and writes them anew: every line of
@@ -43,7 +46,10 @@ export function multipart(rules: MultipartRules): TextTransform {
   let out = ''
   let state: State = 'between'
   let rest = ''
-  let scanned = 0
+  /** Where `rest` begins in the batch. */
+  let base = 0
+  /** Pieces of a line that is not complete, behind `rest`. */
+  const unfinished = gatheredText()
   let lines: string[] = []
   let headSize = 0
   let part: readonly Field[] = []
@@ -60,16 +66,14 @@ export function multipart(rules: MultipartRules): TextTransform {
   }
 
   function takeLine(final: boolean): boolean {
-    const end = rest.indexOf('\n', scanned)
-    scanned = rest.length
-    headSize += (end === -1 ? 0 : end + 1)
-    const size = headSize + (end === -1 ? rest.length : 0)
-    if (size > HEAD_LIMIT) throw new MalformedBatch('A line or head in the batch is too long.')
+    if (state === 'between' || (state === 'message' && lines.length === 0)) skipLineEnds()
+    const end = rest.indexOf('\n')
+    if (headSize + (end === -1 ? rest.length : end + 1) > HEAD_LIMIT) throw tooLong()
     if (end === -1 && !(final && rest.length > 0)) return false
 
-    const line = rest.slice(0, end === -1 ? rest.length : end).replace(/\r$/, '')
-    rest = end === -1 ? '' : rest.slice(end + 1)
-    scanned = 0
+    const line = withoutReturn(rest.slice(0, end === -1 ? rest.length : end))
+    advance(end === -1 ? rest.length : end + 1)
+    headSize += line.length + 1
     const delimiter = delimiterIn(line, levels)
     if (state === 'between') {
       headSize = 0
@@ -80,9 +84,22 @@ export function multipart(rules: MultipartRules): TextTransform {
       if (state !== 'body') throw new MalformedBatch('A part of the batch holds no request and no answer.')
       endBody()
       pass(delimiter)
-    } else if (line !== '') lines.push(line)
-    else if (state === 'part' || lines.length > 0) endHead()
+    } else if (line !== '') {
+      if (lines.push(line) > MOST_LINES) throw tooLong()
+    } else if (state === 'part' || lines.length > 0) endHead()
     return true
+  }
+
+  /** Blank lines say nothing here, and there may be many. */
+  function skipLineEnds(): void {
+    let at = 0
+    for (;;) {
+      const code = rest.charCodeAt(at)
+      if (code === LF) at++
+      else if (code === CR && rest.charCodeAt(at + 1) === LF) at += 2
+      else break
+    }
+    if (at > 0) advance(at)
   }
 
   /** What stands before the first part or after the last is left out, unless it may have been meant to be a part. */
@@ -137,7 +154,7 @@ export function multipart(rules: MultipartRules): TextTransform {
   function takeBody(final: boolean): boolean {
     let from = 0
     for (;;) {
-      const at = nextDashes(rest, from, levels)
+      const at = nextDashes(rest, base, from, levels)
       if (at === -1) {
         const longest = Math.max(...levels.map(({ dashes }) => dashes.length))
         return giveBody(final ? rest.length : Math.max(0, rest.length - longest - 1), false)
@@ -147,8 +164,9 @@ export function multipart(rules: MultipartRules): TextTransform {
       if (before !== '\n' && !(before === '\r' && rules.falseDelimiters === 'refused')) continue
 
       const end = rest.indexOf('\n', at)
-      if (end === -1 && !final && rest.length - at < HEAD_LIMIT) return giveBody(Math.max(0, at - 2), false)
-      const line = rest.slice(at, end === -1 ? rest.length : end).replace(/\r$/, '')
+      const raw = rest.slice(at, end === -1 ? rest.length : end)
+      if (end === -1 && !final && mayBeDelimiter(raw, levels)) return giveBody(Math.max(0, at - 2), false)
+      const line = withoutReturn(raw)
       const delimiter = delimiterIn(line, levels)
       if (delimiter === undefined || before === '\r') {
         if (rules.falseDelimiters === 'data') continue
@@ -157,7 +175,7 @@ export function multipart(rules: MultipartRules): TextTransform {
       const given = at - (at > 1 && rest[at - 2] === '\r' ? 2 : Math.min(at, 1))
       const following = end === -1 ? rest.length : end + 1
       giveBody(given, true)
-      rest = rest.slice(following - given)
+      advance(following - given)
       endBody()
       pass(delimiter)
       return true
@@ -166,12 +184,17 @@ export function multipart(rules: MultipartRules): TextTransform {
 
   function giveBody(end: number, more: boolean): boolean {
     const given = rest.slice(0, end)
-    rest = rest.slice(end)
     if (end > 0) {
+      advance(end)
       atBodyStart = false
       out += body === undefined ? given : body.push(given)
     }
     return more
+  }
+
+  function advance(by: number): void {
+    rest = rest.slice(by)
+    base += by
   }
 
   function pass({ depth, closing }: Delimiter): void {
@@ -203,10 +226,19 @@ export function multipart(rules: MultipartRules): TextTransform {
 
   return {
     push(chunk) {
-      rest += chunk
+      if (state === 'closed') return ''
+      unfinished.add(chunk)
+      if (state !== 'body' && !chunk.includes('\n')) {
+        if (headSize + rest.length + unfinished.length > HEAD_LIMIT) throw tooLong()
+        return ''
+      }
+      rest += unfinished.take()
       return run(false)
     },
-    end: () => run(true),
+    end() {
+      rest += unfinished.take()
+      return run(true)
+    },
   }
 }
 
@@ -217,6 +249,17 @@ type State =
   | 'message' // the head of the message in it
   | 'body'
   | 'closed' // what follows the end
+
+function tooLong(): MalformedBatch {
+  return new MalformedBatch('A line or head in the batch is too long, or has more than 100 header lines.')
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line
+}
+
+const LF = 0x0a
+const CR = 0x0d
 
 function doubtful(): MalformedBatch {
   return new MalformedBatch('The batch holds a line that could be taken for a delimiter, or parts without one.')

@@ -30,6 +30,7 @@ export interface Surroundings {
  * @throws RefusedPart for URLs of other hosts, and paths that can be read in two ways or lead out of the API
  */
 export function operationUrl(map: UrlMap, url: string, { references, subject }: Surroundings): OperationUrl {
+  if (url.length > LONGEST) throw new RefusedPart(`${subject} has a URL of more than 65,536 characters.`)
   if (/[^\x20-\x7e\x80-\uffff]|#/.test(url)) {
     throw new RefusedPart(`${subject} has a URL with control characters or a fragment.`)
   }
@@ -42,6 +43,9 @@ export function operationUrl(map: UrlMap, url: string, { references, subject }: 
   const { origin, path } = referenced === undefined ? located(map, rawPath, subject) : { origin: '', path: rawPath }
   const resourcePath = referenced === undefined ? belowRoot(map, origin, path) : `${referenced}${reference?.[2] ?? ''}`
   if (resourcePath === undefined) throw new RefusedPart(`${subject} has a URL outside of the API.`)
+  if (referenced !== undefined && resourcePath.length > LONGEST_RESOLVED) {
+    throw new RefusedPart(`${subject} refers to a part so that its path has more than 2,048 characters.`)
+  }
   // What leads to the API root is part of what could be misread, unless it is the root of the settings, byte for byte.
   const isConstant = referenced !== undefined || !path.startsWith('/') || path.startsWith(map.target.apiRoot)
   const fault = pathFault((isConstant ? resourcePath : path) || '/')
@@ -49,6 +53,13 @@ export function operationUrl(map: UrlMap, url: string, { references, subject }: 
   const isRelative = map.target.batchUrls === 'relative' && referenced === undefined && /^\/[^/]/.test(resourcePath)
   return { url: (isRelative ? resourcePath.slice(1) : origin + path) + question + query, resourcePath, query }
 }
+
+const LONGEST = 65_536
+/**
+ * Longest path with what a reference stands for: a few characters of the batch may stand for all of them, and parts may
+ * refer to each other in a row.
+ */
+const LONGEST_RESOLVED = 2048
 
 /** A path as it came when it is relative to the API root; otherwise one at the target, with an origin if it had one. */
 function located(map: UrlMap, path: string, subject: string): { readonly origin: string; readonly path: string } {

@@ -19,3 +19,15 @@ export function splice(text: string, end: number, edits: readonly Edit[]): strin
   }
   return read === 0 && edits.length === 0 ? text.slice(0, end) : out + text.slice(read, end)
 }
+
+/** The same as `splice`, for a text so long that putting it together again costs. */
+export function pieces(text: string, end: number, edits: readonly Edit[]): readonly string[] {
+  const out: string[] = []
+  let read = 0
+  for (const { from, to, put } of edits) {
+    out.push(text.slice(read, from), put)
+    read = to
+  }
+  out.push(text.slice(read, end))
+  return out
+}

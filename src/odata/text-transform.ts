@@ -10,6 +10,8 @@
 export interface TextTransform {
   push(text: string): string
   end(): string
+  /** As `end`, where a long text is held: in pieces, each of which takes little time. Called in place of `end`. */
+  endInPieces?(): Iterable<string>
   /** As `push` and `end` of a body that is all there; spares the search for what might go on in a next piece. */
   whole?(text: string): string
   /** Whether `bytes` go on as they are; if so they count as pushed. Spares a large body being made a text. */

@@ -1,0 +1,268 @@
+import { MalformedBatch } from './batch-error.ts'
+
+/** A value of a JSON text, and its name where it is a member of an object. Counts characters from the beginning. */
+export interface ScannedValue {
+  /** How many objects and arrays stand around it. */
+  readonly depth: number
+  readonly start: number
+  readonly end: number
+  /** Where the name's first quote stands; -1 for an element of an array, and for the text's own value. */
+  readonly nameStart: number
+  readonly nameEnd: number
+}
+
+/** Is told of values as they begin and end, inner ones first. */
+export interface JsonListener {
+  /** Values further in are not told. */
+  readonly deepest: number
+  /** @param isArray or something else */
+  begins(value: Pick<ScannedValue, 'depth' | 'nameStart' | 'nameEnd'>, isArray: boolean): void
+  ends(value: ScannedValue): void
+}
+
+/** Reads a JSON text that comes in pieces. */
+export interface JsonScanner {
+  /** @throws MalformedBatch, and whatever the listener throws */
+  scan(piece: string): void
+  /** @throws MalformedBatch when the text is not complete */
+  end(): void
+}
+
+/** Deeper than any request of a batch; OData libraries take no more either. */
+const DEEPEST = 100
+
+/**
+ * Checks that a text is JSON, exactly as `JSON.parse` does, and says where its outer values stand. Each character is
+ * looked at once and nothing is built, so that it costs the same whatever the text holds. A byte order mark may stand
+ * before it.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8259
+ */
+export function jsonScanner({ deepest, begins, ends }: JsonListener): JsonScanner {
+  /** For each open object or array, whether it is an array; and where it and its name stand. */
+  const isArray: boolean[] = []
+  const starts: number[] = []
+  const nameStarts: number[] = [-1]
+  const nameEnds: number[] = [-1]
+  let depth = 0
+  let state: State = 'value'
+  /** Whether the array may end here, or the object: right behind its beginning. */
+  let isFirst = false
+  let isName = false
+  let start = 0
+  /** Where the piece begins in the text. */
+  let base = 0
+  let mark = 0
+  let word = ''
+  let matched = 0
+  let digits: Digits = 'sign'
+  let hex = 0
+
+  function scan(piece: string): void {
+    for (let at = base === 0 || mark > 0 ? afterMark(piece) : 0; at < piece.length;) {
+      switch (state) {
+        case 'string': at = string(piece, at); break
+        case 'escape': escape(piece.charCodeAt(at++)); break
+        case 'hex': hexDigit(piece.charCodeAt(at++)); break
+        case 'word':
+          if (piece[at++] !== word[matched++]) throw malformed()
+          if (matched === word.length) valueEnds(base + at)
+          break
+        case 'number':
+          if (isNumber(piece.charCodeAt(at))) at++
+          else valueEnds(base + at)
+          break
+        default: {
+          const code = piece.charCodeAt(at)
+          if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) structure(code, base + at)
+          at++
+        }
+      }
+    }
+    base += piece.length
+  }
+
+  /** Goes on to the end of a string, or to an escape in it. */
+  function string(piece: string, at: number): number {
+    PLAIN.lastIndex = at
+    PLAIN.test(piece)
+    const end = PLAIN.lastIndex
+    if (end === piece.length) return end
+    const code = piece.charCodeAt(end)
+    if (code === BACKSLASH) state = 'escape'
+    else if (code !== QUOTE) throw malformed()
+    else if (!isName) valueEnds(base + end + 1)
+    else {
+      nameEnds[depth] = base + end + 1
+      state = 'colon'
+    }
+    return end + 1
+  }
+
+  function escape(code: number): void {
+    if (code === SMALL_U) {
+      state = 'hex'
+      hex = 0
+    } else if (ESCAPED.includes(code)) state = 'string'
+    else throw malformed()
+  }
+
+  function hexDigit(code: number): void {
+    const letter = code | 0x20
+    if (!isDigit(code) && !(letter >= 0x61 && letter <= 0x66)) throw malformed()
+    if (++hex === 4) state = 'string'
+  }
+
+  /** Takes one more character of a number; `false` where it ends before. */
+  function isNumber(code: number): boolean {
+    if (isDigit(code)) {
+      if (digits === 'zero') throw malformed()
+      if (digits === 'sign') digits = code === ZERO ? 'zero' : 'whole'
+      else if (digits === 'point') digits = 'fraction'
+      else if (digits === 'e' || digits === 'e-sign') digits = 'exponent'
+      return true
+    }
+    const isWhole = digits === 'zero' || digits === 'whole'
+    if (code === POINT && isWhole) digits = 'point'
+    else if ((code | 0x20) === SMALL_E && (isWhole || digits === 'fraction')) digits = 'e'
+    else if ((code === PLUS || code === MINUS) && digits === 'e') digits = 'e-sign'
+    else if (isWhole || digits === 'fraction' || digits === 'exponent') return false
+    else throw malformed()
+    return true
+  }
+
+  function structure(code: number, at: number): void {
+    switch (state) {
+      case 'value':
+        if (isFirst && code === CLOSING_BRACKET) return close(at)
+        return value(code, at)
+      case 'name':
+        if (isFirst && code === CLOSING_BRACE) return close(at)
+        if (code !== QUOTE) throw malformed()
+        nameStarts[depth] = at
+        isName = true
+        state = 'string'
+        return
+      case 'colon':
+        if (code !== COLON) throw malformed()
+        isFirst = false
+        state = 'value'
+        return
+      default:
+        if (depth === 0) throw malformed()
+        if (code === COMMA) {
+          isFirst = false
+          state = isArray[depth - 1]! ? 'value' : 'name'
+        } else if (code === (isArray[depth - 1]! ? CLOSING_BRACKET : CLOSING_BRACE)) close(at)
+        else throw malformed()
+    }
+  }
+
+  function value(code: number, at: number): void {
+    start = at
+    if (depth <= deepest) {
+      begins({ depth, nameStart: nameStarts[depth]!, nameEnd: nameEnds[depth]! }, code === OPENING_BRACKET)
+    }
+    switch (code) {
+      case QUOTE:
+        isName = false
+        state = 'string'
+        break
+      case OPENING_BRACE: open(false, at); break
+      case OPENING_BRACKET: open(true, at); break
+      case 0x74: begin('true'); break
+      case 0x66: begin('false'); break
+      case 0x6e: begin('null'); break
+      default:
+        digits = 'sign'
+        state = 'number'
+        if (code !== MINUS && !isNumber(code)) throw malformed()
+    }
+  }
+
+  function begin(expected: string): void {
+    word = expected
+    matched = 1
+    state = 'word'
+  }
+
+  function open(array: boolean, at: number): void {
+    if (depth === DEEPEST) throw new MalformedBatch(`The batch nests its JSON deeper than ${DEEPEST} levels.`)
+    isArray[depth] = array
+    starts[depth] = at
+    depth++
+    nameStarts[depth] = nameEnds[depth] = -1
+    isFirst = true
+    state = array ? 'value' : 'name'
+  }
+
+  function close(at: number): void {
+    depth--
+    start = starts[depth]!
+    valueEnds(at + 1)
+  }
+
+  function valueEnds(end: number): void {
+    state = 'after'
+    if (depth <= deepest) ends({ depth, start, end, nameStart: nameStarts[depth]!, nameEnd: nameEnds[depth]! })
+  }
+
+  /** How much of `piece` belongs to a byte order mark at the beginning of the text. */
+  function afterMark(piece: string): number {
+    let at = 0
+    while (at < piece.length && mark < BYTE_ORDER_MARK.length && piece[at] === BYTE_ORDER_MARK[mark]) {
+      at++
+      mark++
+    }
+    if (at < piece.length) {
+      if (mark > 0 && mark < BYTE_ORDER_MARK.length) throw malformed()
+      mark = 0
+    }
+    return at
+  }
+
+  return {
+    scan,
+    end() {
+      // A number ends with the text, and with nothing else.
+      if (state === 'number' && depth === 0 && !isNumber(0)) valueEnds(base)
+      if (state !== 'after' || depth > 0) throw malformed()
+    },
+  }
+}
+
+/** What the next character belongs to. */
+type State = 'value' | 'name' | 'colon' | 'after' | 'string' | 'escape' | 'hex' | 'word' | 'number'
+
+/** What of a number came last. */
+type Digits = 'sign' | 'zero' | 'whole' | 'point' | 'fraction' | 'e' | 'e-sign' | 'exponent'
+
+function malformed(): MalformedBatch {
+  return new MalformedBatch('The batch is no valid JSON.')
+}
+
+function isDigit(code: number): boolean {
+  return code >= ZERO && code <= 0x39
+}
+
+/** Up to a quote, a backslash or a control character. */
+const PLAIN = /[ !#-[\]-\uffff]*/y
+const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf'
+
+/** What may stand behind a backslash, beside `u`. */
+const ESCAPED: readonly number[] = [...'"\\/bfnrt'].map((character) => character.charCodeAt(0))
+
+const QUOTE = 0x22
+const PLUS = 0x2b
+const COMMA = 0x2c
+const MINUS = 0x2d
+const POINT = 0x2e
+const ZERO = 0x30
+const COLON = 0x3a
+const OPENING_BRACKET = 0x5b
+const BACKSLASH = 0x5c
+const CLOSING_BRACKET = 0x5d
+const SMALL_E = 0x65
+const SMALL_U = 0x75
+const OPENING_BRACE = 0x7b
+const CLOSING_BRACE = 0x7d
