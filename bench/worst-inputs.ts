@@ -95,7 +95,8 @@ const inputs: readonly Worst[] = [
   ...links('links outward', () => jsonLinksOutward(map), [
     ['marks', '//c'], ['links', `"@odata.id":"${root}/a",`], ['nearly links', '"@odata.id":"https://c'],
     ['escaped slashes', '"@odata.id":"https:\\/\\/c'], ['blanks', `:${' '.repeat(250)}"https://c`],
-    ['slashes', '\\/\\/'], ['quotes', '"'],
+    ['slashes', '\\/\\/'], ['quotes', '"'], ['targets', '"target":"https://c",'],
+    ['targets after escapes', `${'\\'.repeat(500)}","target":"https://c",`],
   ]),
   ...links('JSON batch outward', () => batchOutward(map, 'application/json')!, [
     ['[', '['], ['quotes', '"'], ['backslashes', '\\'], ['names', '"location":'], ['commas', ','],
@@ -141,7 +142,7 @@ const inputs: readonly Worst[] = [
   {
     name: 'head: names that Connection lists', most: HEAD,
     input: (length) => filled((index) => `a${index},`, length),
-    read: (value) => outward(['Connection', value, ...Array.from({ length: 98 }, () => ['Connection', 'x']).flat()]),
+    read: (value) => outward(['Connection', value, ...Array.from({ length: 98 }, () => ['Connection', 'x']).flat()], map),
   },
 ]
 
@@ -182,7 +183,7 @@ function headers(lines: readonly (readonly [string, string])[]): readonly Worst[
     input: (length) => filled(unit, length),
     read(value) {
       readHead([name, value], undefined, new Set(['x-user-email']))
-      outward([name, value])
+      outward([name, value], map)
       return userEmail([name, value], 'x-user-email')
     },
   }))

@@ -33,7 +33,10 @@ function schedule(): void {
   setImmediate(() => {
     scheduled = false
     began = undefined
-    waiting.shift()?.()
-    if (waiting.length > 0) schedule()
+    const next = waiting.shift()
+    if (next === undefined) return
+    began = performance.now()
+    schedule()
+    next()
   })
 }

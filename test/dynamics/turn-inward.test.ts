@@ -1,14 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PassThrough, type Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 
 import t from 'tap'
 
 import { createDeparture } from '../../src/dynamics/departure.ts'
 import type { Answer, Outbound } from '../../src/dynamics/send.ts'
 import { turnInward } from '../../src/dynamics/turn-inward.ts'
+import { batchInward } from '../../src/odata/batch.ts'
+import { targetAddress } from '../../src/odata/target-address.ts'
+import { urlMap } from '../../src/odata/url-map.ts'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
 import { outbound } from './way.ts'
 
+const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), {
+  base: 'http://gw:8080', form: 'short',
+})
 const answer = { status: 400, headers: [] } as unknown as Answer
 
 /** Fails when the end comes, as a `$batch` does that was not closed. */
@@ -70,6 +76,56 @@ t.test('a body is read no faster than it is sent', async (t) => {
 
   t.ok(written < 1_000_000, `${written} bytes`)
   taken!.destroy()
+})
+
+/** A JSON batch of about 8 MB, which takes far longer than one turn may. */
+const large = Buffer.from(`{"requests":[{"method":"POST","url":"a","body":{"a@odata.bind":[${'"h",'.repeat(2_000_000)}""]}}]}`)
+
+for (const [name, bodyOf] of [
+  ['kept', () => large],
+  ['streamed', () => Readable.from([large.subarray(0, 3_000_000), large.subarray(3_000_000)])],
+] as const) {
+  t.test(`a large body leaves the event loop to others, ${name}`, async (t) => {
+    let turns = 0
+    let running = true
+    const count = (): void => {
+      turns++
+      if (running) setImmediate(count)
+    }
+    const send = turnInward(async (request) => {
+      const { body } = request
+      const bytes = Buffer.isBuffer(body) ? body : Buffer.concat(await (body as Readable).toArray())
+      t.ok(bytes.equals(Buffer.from(large.toString().replace('"a"', '"/api/data/v9.2/a"'))) || bytes.equals(large))
+      return answer
+    }, 100_000_000)
+    setImmediate(count)
+
+    await send({
+      ...streamed(new PassThrough(), createDeparture(), batchInward(map, 'application/json', { onPart() {} })),
+      body: bodyOf(),
+    })
+    running = false
+
+    t.ok(turns >= 4, `${turns} turns`)
+  })
+}
+
+t.test('a large body whose caller leaves is turned no further', async (t) => {
+  const departure = createDeparture()
+  let pushed = 0
+  const slow: TextTransform = {
+    push(text) {
+      pushed++
+      for (const until = performance.now() + 6; performance.now() < until;);
+      departure.leave(new Error('left'))
+      return text
+    },
+    end: () => '',
+  }
+  const send = turnInward(async () => t.fail('nothing is sent') as never, 100_000_000)
+
+  await t.rejects(send({ ...streamed(new PassThrough(), departure, slow), body: large }), { message: 'left' })
+  t.equal(pushed, 1)
 })
 
 function streamed(

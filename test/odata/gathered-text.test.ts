@@ -1,0 +1,13 @@
+import t from 'tap'
+import { gatheredText } from '../../src/odata/gathered-text.ts'
+
+t.test('what was added comes out in one piece, once', async (t) => {
+  const gathered = gatheredText()
+  t.equal(gathered.take(), '')
+  for (let count = 0; count < 5000; count++) gathered.add('ab')
+  t.equal(gathered.length, 10_000)
+  t.equal(gathered.take(), 'ab'.repeat(5000))
+  t.equal(gathered.length, 0)
+  gathered.add('c')
+  t.equal(gathered.take(), 'c')
+})
