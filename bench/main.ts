@@ -38,4 +38,5 @@ const file = join(import.meta.dirname, '../../bench/results', `${new Date().toIS
 mkdirSync(join(file, '..'), { recursive: true })
 writeFileSync(file, JSON.stringify({ machine, loader, quick, results }, undefined, 2))
 console.log(`\nAll rounds: ${file}`)
+console.log('The worst inputs, in CPU for each MB: node dist/bench/worst-inputs.js')
 process.exit()
