@@ -137,13 +137,14 @@ t.test('goes on in a new file after the old one was renamed', async (t) => {
   t.match(await linesOf(`${folder}/old.log`, 1), [{ recordId: '1' }])
 })
 
-t.test('a file that cannot be written is a fault of the settings', async (t) => {
-  const settings = loadSettings({
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
-    CREDENTIAL: 'managed-identity',
-    AUDIT_LOG: `${t.testdir({})}/nowhere/audit.log`,
-  }, undefined)
-  await t.rejects(run(settings, pino({ level: 'silent' }), agentFor(settings)), { message: /AUDIT_LOG .*ENOENT/ })
+t.test('a file that cannot be written is a fault of the settings, found at once or when it is opened', async (t) => {
+  const variables = { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity' }
+  const auditLog = `${t.testdir({})}/nowhere/audit.log`
+  const fault = { message: /AUDIT_LOG .*ENOENT/ }
+  t.throws(() => loadSettings({ ...variables, AUDIT_LOG: auditLog }, undefined), fault)
+
+  const settings = { ...loadSettings(variables, undefined), auditLog }
+  await t.rejects(run(settings, pino({ level: 'silent' }), agentFor(settings)), fault)
 })
 
 /** The lines of `file` once there are `count`. */
