@@ -55,10 +55,11 @@ function read(path: string): Reading {
 function outerFault(path: string): string | undefined {
   const odd = /[^\x21-\x7e]|[\\#?]/.exec(path)
   if (odd !== null) return `holds ${nameOf(odd[0])}: write it percent-encoded`
+  if (DOT_SEGMENT.test(path)) return 'holds a dot segment: write the path that is meant'
+  if (!path.includes('%')) return undefined
   if (/%(?![\da-f]{2})/i.test(path)) {
     return 'holds a % that is not followed by two hexadecimal digits: write %25'
   }
-  if (DOT_SEGMENT.test(path)) return 'holds a dot segment: write the path that is meant'
   try {
     return /\p{Cc}/u.test(decodeURIComponent(path)) ? 'holds a control character' : undefined
   } catch {
@@ -78,8 +79,13 @@ function scan(path: string, segments: PathSegment[]): string | undefined {
   let isQuoted = false
   let isClosed = false
 
-  for (const { 0: token, index } of path.slice(1).matchAll(/%..|[^]/g)) {
-    const character = token.length === 1 ? token : String.fromCharCode(Number.parseInt(token.slice(1), 16))
+  for (let at = 1; at < path.length; at += 1) {
+    let character = path[at]!
+    const isEscaped = character === '%'
+    if (isEscaped) {
+      character = String.fromCharCode(Number.parseInt(path.slice(at + 1, at + 3), 16))
+      at += 2
+    }
     if (character === '\'' && depth > 0) isQuoted = !isQuoted
     else if (isQuoted) continue
     else if (character === '(') {
@@ -92,8 +98,8 @@ function scan(path: string, segments: PathSegment[]): string | undefined {
     } else if (depth > 0) {
       if (NOT_A_VALUE.test(character)) return `holds ${nameOf(character)} outside of a quoted key`
       inParentheses += character
-    } else if (token === '/') {
-      const fault = end(index + 1)
+    } else if (character === '/' && !isEscaped) {
+      const fault = end(at)
       if (fault !== undefined) return fault
     } else if (isClosed) return 'holds something behind a parenthesis that is closed'
     else if (NAME.test(character)) name += character
