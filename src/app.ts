@@ -137,7 +137,8 @@ export async function createGateway(
         await below.register(allowList, { target, prefix, log })
         await below.register(impersonate, { target, directory })
         await below.register(proxy, {
-          ...settings, target, mount: prefix, send: connection.send, stopping, explain: refusalsExplained(log),
+          ...settings, target, mount: prefix, send: connection.send, stopping,
+          explain: refusalsExplained(log, target.credential.kind === 'delegated'),
           foreign: foreignLinksTold(log),
           judge: (request, part) => {
             noteBatchWrite(request, part)

@@ -18,6 +18,7 @@ import type { OnForeign } from './odata/header-links.ts'
 import { addressForm, objectLinksInward, pathInward, queryInward, targetAddress } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
 import { isRead, METHODS } from './odata/methods.ts'
+import type { Refusal } from './observe/refusals.ts'
 import { inwardTransform, outwardTransform } from './rewriting.ts'
 
 export interface ProxyOptions {
@@ -31,7 +32,7 @@ export interface ProxyOptions {
   /** Whether the gateway is about to end, so that connections should not be kept. */
   readonly stopping: () => boolean
   /** Is shown what Dynamics refuses. */
-  readonly explain: (status: number, body: Buffer | undefined, impersonated: boolean) => void
+  readonly explain: (refusal: Refusal) => void
   /** Is told the host of a link in an answer's headers that leads elsewhere, and stays here. */
   readonly foreign: OnForeign
   /** Throws when the caller may not do what a part of its `$batch` asks for. */
@@ -130,7 +131,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const { status, body } = answer
     exchange.answered = answer.headers
     const { headers, contentType, contentEncoding, contentLength, coding: coded } = answerHead(answer, map, foreign)
-    if (status >= 400 && status < 500) explain(status, body.first(), user !== undefined)
+    if (status >= 400 && status < 500) {
+      explain({ status, contentType, body: body.first(), impersonated: user !== undefined })
+    }
     // Each member by name: an object that is spread and added to costs as much as all the rewriting.
     const transform = outwardTransform(map, {
       contentType, contentEncoding, coding: coded, status, path, prefer: raw.headers['prefer'], foreign,

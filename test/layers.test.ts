@@ -36,6 +36,7 @@ const PARTS: readonly Part[] = [
   { layer: 4, name: 'dynamics/', packages: ['undici'] },
   { layer: 3, name: 'credentials/', packages: ['@azure/msal-node', 'undici'] },
   { layer: 3, name: 'callers/caller.ts', packages: ['fastify'] },
+  { layer: 2, name: 'explanations/', packages: [] },
   { layer: 2, name: 'config.ts', packages: [] },
   { layer: 2, name: 'config/', packages: ['yaml'] },
   { layer: 1, name: 'errors.ts', packages: ['@fastify/error'] },

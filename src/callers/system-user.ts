@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
 
 import type { Target } from '../config.ts'
-import { errorIn, explainDynamics } from '../credentials/dynamics-errors.ts'
-import { inOneLine } from '../credentials/explanation.ts'
+import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
+import { inOneLine } from '../explanations/explanation.ts'
 import { createDeparture } from '../dynamics/departure.ts'
 import { retryAfter } from '../dynamics/limits.ts'
 import { header } from '../dynamics/send.ts'
@@ -42,7 +42,7 @@ const ANSWER_LIMIT = 256 * 1024
  * Sent as the application user and with no header of the caller.
  */
 export function userDirectory(
-  send: Send, { url, impersonation }: Pick<Target, 'url' | 'impersonation'>,
+  send: Send, { url, impersonation, credential }: Pick<Target, 'url' | 'impersonation' | 'credential'>,
 ): UserDirectory {
   const known = new LRUCache<string, User>({
     max: impersonation.users, ttl: impersonation.remember, ttlResolution: CLOCK,
@@ -92,7 +92,9 @@ export function userDirectory(
     const path = `${url.apiRoot}/systemusers?$select=${COLUMNS}`
       + `&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
     const { value } = await ask(path, [], departure) as { value?: unknown }
-    if (!Array.isArray(value)) throw new UserLookupFailed({ cause: new OwnError('the look-up\'s answer holds no rows') })
+    if (!Array.isArray(value)) {
+      throw new UserLookupFailed({ cause: new OwnError('the look-up\'s answer holds no rows') })
+    }
     return value
   }
 
@@ -111,19 +113,16 @@ export function userDirectory(
     if (answer.status === 429) {
       throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
     }
-    if (answer.status !== 200) {
-      const explanation = explainDynamics({
-        status: answer.status, impersonated: also.length > 0, ...errorIn(parsed(body)),
-      })
-      throw new UserLookupFailed({
-        cause: new OwnError(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`),
-      })
-    }
-    try {
-      return JSON.parse(body.toString('utf8')) ?? {}
-    } catch (cause) {
-      throw new UserLookupFailed({ cause })
-    }
+    const json = parsed(body)
+    if (answer.status === 200 && json !== undefined) return json ?? {}
+    const explanation = explainDynamics({
+      ...errorOf(answer.status, (name) => header(answer, name), json),
+      impersonated: also.length > 0,
+      delegated: credential.kind === 'delegated',
+    })
+    throw new UserLookupFailed({
+      cause: new OwnError(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`),
+    })
   }
 }
 

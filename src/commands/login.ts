@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 
 import { endpointsOf } from '../credentials/endpoints.ts'
-import type { Explanation } from '../credentials/explanation.ts'
+import type { Explanation } from '../explanations/explanation.ts'
 import { AuthorityFailure } from '../credentials/failure.ts'
 import type { PersonsToken } from '../credentials/token-endpoint.ts'
 import type { CommandIo } from './command-io.ts'

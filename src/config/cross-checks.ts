@@ -39,7 +39,7 @@ export function crossChecks(settings: Settings, faults: string[]): void {
  */
 export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>, faults: string[]): void {
   if (host !== undefined && trustNetwork === false && !isLocal(host) && callers?.length === 0) {
-    faults.push(`HOST is ${host}, so everybody who reaches the port would have the application user's rights: `
+    faults.push(`HOST is ${host}, so everybody who reaches the port would have the gateway's rights in Dynamics: `
       + 'set TRUST_NETWORK=true if that is '
       + 'meant (a private pod or container network), list callers in the settings file, or listen at 127.0.0.1.')
   }

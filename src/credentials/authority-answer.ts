@@ -1,7 +1,10 @@
+import { isMicrosoftsAuthority } from '../config/authority-hosts.ts'
+import { TRANSIENT } from '../explanations/aadsts-transient.ts'
+import { explainAnswer } from '../explanations/authority-errors.ts'
+import type { FailureFacts } from '../explanations/authority-errors.ts'
+import { explainConnection } from '../explanations/connection-errors.ts'
 import type { FetchedToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
-import type { FailureFacts } from './failure.ts'
-import { explainAnswer, explainConnection } from './explain.ts'
 
 /** What an authority answered. */
 export interface AuthorityAnswer {
@@ -15,19 +18,15 @@ export interface AuthorityAnswer {
 /** Error codes of OAuth 2.0 and of Microsoft that pass by themselves. */
 const PASSING = /^(temporarily_unavailable|server_error|slow_down|authorization_pending)$/
 
-/**
- * Microsoft's numbers for its own trouble: 90006, 90024, 90033, 50033 (transient), 90055 and 50196 (asked too often).
- */
-const PASSING_NUMBERS: ReadonlySet<number> = new Set([90006, 90024, 90033, 50033, 90055, 50196])
-
 /** The failure that `answer` is, or `undefined` where it is JSON and successful. */
 export function answerFailure(answer: AuthorityAnswer): AuthorityFailure | undefined {
   const { status, body } = answer
   if (status >= 200 && status < 300 && body !== undefined) return undefined
   const facts = factsOf(answer)
   const passing = status === 408 || status === 429 || status >= 500 || PASSING.test(facts.error ?? '')
-    || PASSING_NUMBERS.has(facts.aadsts ?? 0)
-  return new AuthorityFailure(explainAnswer(facts), !passing && facts.error !== undefined, facts)
+    || (facts.aadsts !== undefined && TRANSIENT[facts.aadsts] !== undefined)
+  const named = facts.error !== undefined || facts.aadsts !== undefined
+  return new AuthorityFailure(explainAnswer(facts), !passing && named, facts)
 }
 
 /** No answer came from `url`; `error` is undici's. */
@@ -57,7 +56,7 @@ export function tokenIn(answer: AuthorityAnswer | undefined): FetchedToken {
 function unusable(answer: AuthorityAnswer | undefined, how: string): AuthorityFailure {
   const explanation = {
     what: `${answer?.url.host ?? 'The authority'} answered ${how}.`,
-    why: 'It is unwell, or something else answered in its place.',
+    why: 'The answer does not say why. Something else may have answered in its place.',
     todo: 'Nothing, if it is Microsoft\'s: it will pass. Else check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY).',
   }
   return new AuthorityFailure(explanation, false, answer === undefined ? {} : factsOf(answer))
@@ -72,18 +71,32 @@ function seconds(value: unknown): number | undefined {
 }
 
 /** Only what is known to be harmless: descriptions may echo assertions and claims. */
-function factsOf({ url, status, headers, body = {} }: AuthorityAnswer): FailureFacts {
-  const { error, error_codes: codes, error_description: description } = body
-  const number = Array.isArray(codes) ? codes[0] as unknown : /\bAADSTS(\d{4,9})\b/.exec(String(description))?.[1]
+function factsOf({ url, status, headers, body }: AuthorityAnswer): FailureFacts {
+  const { error, error_codes: codes } = body ?? {}
+  const said = textOf(body)
+  const number = Array.isArray(codes) ? codes[0] as unknown : /\bAADSTS(\d{4,9})\b/.exec(said)?.[1]
   const retryAfter = waitOf(headers['retry-after'])
+  const contentType = /^\s*([\w.+-]{1,40}\/[\w.+-]{1,40})/.exec(headers['content-type'] ?? '')?.[1]
   return {
     asked: askedOf(url), host: url.host, status,
+    ...(body !== undefined || contentType === undefined ? {} : { contentType }),
     ...(typeof error === 'string' && /^[\w.-]{1,60}$/.test(error) ? { error } : {}),
     ...(Number.isSafeInteger(Number(number)) ? { aadsts: Number(number) } : {}),
     ...(retryAfter === undefined ? {} : { retryAfter }),
-    ...identifier('correlationId', body['correlation_id']),
-    ...identifier('traceId', body['trace_id']),
+    ...identifier('correlationId', body?.['correlation_id'] ?? /\bCorrelation ID: ([0-9a-f-]{36})/i.exec(said)?.[1]),
+    ...identifier('traceId', body?.['trace_id'] ?? /\bTrace ID: ([0-9a-f-]{36})/i.exec(said)?.[1]
+      ?? (isMicrosoftsAuthority(url.hostname) ? headers['x-ms-request-id'] : undefined)),
   }
+}
+
+/**
+ * The sentences of an error, to look for Microsoft's number and ids in them; never shown. Entra has one in
+ * `error_description`; the end points of managed identities hand it on in fields of their own.
+ */
+export function textOf(body: AuthorityAnswer['body']): string {
+  const { error_description: description, message, ExceptionMessage: exception, error } = body ?? {}
+  const { message: inner } = (typeof error === 'object' && error !== null ? error : {}) as { message?: unknown }
+  return [description, message, exception, inner].filter((text) => typeof text === 'string').join(' ').slice(0, 8192)
 }
 
 function askedOf(url: URL): string {

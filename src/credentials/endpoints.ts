@@ -1,3 +1,4 @@
+import { isMicrosoftsAuthority } from '../config/authority-hosts.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { answerFailure } from './authority-answer.ts'
 import { exchange } from './exchange.ts'
@@ -13,9 +14,7 @@ export interface Endpoints {
 
 /** Microsoft's own authorities, whose end points need not be asked for. */
 export function isMicrosofts(authorityHost: string): boolean {
-  return /(^|\.)(microsoftonline\.(com|us)|microsoftonline\.cn|chinacloudapi\.cn|windows\.net)$/.test(
-    new URL(authorityHost).hostname,
-  )
+  return isMicrosoftsAuthority(new URL(authorityHost).hostname)
 }
 
 /**

@@ -1,26 +1,7 @@
+import type { FailureFacts } from '../explanations/authority-errors.ts'
+import { inOneLine } from '../explanations/explanation.ts'
+import type { Explanation } from '../explanations/explanation.ts'
 import { OwnError } from '../own-error.ts'
-import { inOneLine } from './explanation.ts'
-import type { Explanation } from './explanation.ts'
-
-/** What is known of a failed attempt to get a token. Holds nothing secret, and no text of the authority. */
-export interface FailureFacts {
-  /** `metadata`, `token`: what was asked for. */
-  readonly asked?: string
-  readonly host?: string
-  /** HTTP status; `undefined`: no answer came. */
-  readonly status?: number
-  /** OAuth error code, such as `invalid_client`. */
-  readonly error?: string
-  /** Number of Microsoft's error: 7000215 of AADSTS7000215. */
-  readonly aadsts?: number
-  /** Of the connection: `ECONNREFUSED`, `CERT_HAS_EXPIRED` … */
-  readonly code?: string
-  /** Milliseconds that the authority asks to wait. */
-  readonly retryAfter?: number
-  /** For Microsoft's support. */
-  readonly correlationId?: string
-  readonly traceId?: string
-}
 
 /** No token came. `message` is for an operator: what happened, why, and the one thing to do. */
 export class AuthorityFailure extends OwnError {

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import type { Dispatcher } from 'undici'
 
+import { quotation } from '../explanations/explanation.ts'
+import type { Explanation } from '../explanations/explanation.ts'
 import { arcChallengeAnswer } from './arc.ts'
-import { answerFailure, tokenIn } from './authority-answer.ts'
+import { answerFailure, textOf, tokenIn } from './authority-answer.ts'
 import type { AuthorityAnswer } from './authority-answer.ts'
 import type { FetchedToken, FetchToken } from './credential.ts'
 import { exchange } from './exchange.ts'
-import type { Explanation } from './explanation.ts'
 import { AuthorityFailure } from './failure.ts'
 
 export interface ManagedIdentity {
@@ -99,13 +100,15 @@ function endPointOf(env: ManagedIdentity['env']): EndPoint {
 function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): FetchedToken {
   const { body = {} } = answer
   const failure = answerFailure(answer)
+  const said = textOf(answer.body)
   if (failure !== undefined) {
     // While an identity is being assigned the end point answers 404 or 410.
     const passing = answer.status === 404 || answer.status === 410
-    const unknown = answer.status === 400 || answer.status === 403
-    throw unknown
-      ? new AuthorityFailure(NO_IDENTITY, true, failure.facts)
-      : new AuthorityFailure(failure.explanation, failure.refused && !passing, failure.facts)
+    // App Service names no code of OAuth.
+    const turnedDown = (answer.status === 400 || answer.status === 403)
+      && failure.facts.aadsts === undefined && said !== ''
+    const refused = failure.refused || turnedDown
+    throw new AuthorityFailure(explain(failure, said), refused && !passing, failure.facts)
   }
   const { client_id: givenTo } = body
   if (clientId !== undefined && typeof givenTo === 'string' && givenTo.toLowerCase() !== clientId.toLowerCase()) {
@@ -116,6 +119,32 @@ function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): Fetched
   }
   return tokenIn({ ...answer, body: { ...body, expires_in: body['expires_in'] ?? secondsUntil(body['expires_on']) } })
 }
+
+/** Why no token came: Entra's number says most, then what the end point says of the identity. */
+function explain({ facts, explanation }: AuthorityFailure, said: string): Explanation {
+  if (facts.aadsts !== undefined) return explanation
+  if (NOT_FOUND.test(said)) return NO_IDENTITY
+  if (SEVERAL.test(said)) return SEVERAL_IDENTITIES
+  if (said === '' && facts.error === undefined) return explanation
+  const says = quotation(said)
+  return {
+    what: `The managed identity's end point answered ${facts.status}`
+      + `${facts.error === undefined ? '' : ` (${facts.error})`}.`,
+    why: 'The gateway has no explanation of this answer.',
+    todo: 'Compare DYNAMICS_URL and AZURE_CLIENT_ID with the environment and with Azure portal → the virtual machine, '
+      + 'app or container app → Identity.',
+    ...(says === undefined ? {} : { says }),
+  }
+}
+
+/** How the end points of virtual machines, App Service and Azure Arc say that there is not this identity. */
+const NOT_FOUND = new RegExp([
+  /\bidentity (?:was )?not found\b/, /\bno\b.{0,40}\bmanaged identity (?:was )?found\b/,
+  /\bidentity\b.{0,60}\bnot (?:been )?assigned\b/,
+].map(({ source }) => source).join('|'), 'i')
+
+/** A virtual machine with more than one, of which none was named. */
+const SEVERAL = /\bmultiple user.assigned identities\b/i
 
 /** App Service names the moment of the end, in seconds since 1970, instead of the life. */
 function secondsUntil(moment: unknown): number | undefined {
@@ -128,6 +157,12 @@ const NO_IDENTITY: Explanation = {
   why: 'The machine or app has no managed identity, or not the one that AZURE_CLIENT_ID names.',
   todo: 'Switch it on at Azure portal → the virtual machine, app or container app → Identity; '
     + 'for a user-assigned one set AZURE_CLIENT_ID to its client id, else remove AZURE_CLIENT_ID.',
+}
+
+const SEVERAL_IDENTITIES: Explanation = {
+  what: 'There are several managed identities here, and none was named.',
+  why: 'A machine with more than one user-assigned identity gives tokens only for the one that is asked for.',
+  todo: 'Set AZURE_CLIENT_ID to the client id of the one to use (Azure portal → the virtual machine → Identity).',
 }
 
 /**

@@ -3,7 +3,7 @@ import { backOff, backOffWhileNeeded } from './back-off.ts'
 import { spanOf, systemClock } from './clock.ts'
 import type { Clock, Span } from './clock.ts'
 import type { Credential, FetchedToken, FetchToken, Log } from './credential.ts'
-import type { Explanation } from './explanation.ts'
+import type { Explanation } from '../explanations/explanation.ts'
 import { asAuthorityFailure, AuthorityFailure } from './failure.ts'
 import { lifeOf } from './token-life.ts'
 

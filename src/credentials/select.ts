@@ -56,7 +56,8 @@ export function factsOf(target: Target): { kind: string, tenant?: string, client
   }
 }
 
-export function authorityHostOf(target: Target): string {
+/** The authority of `target`: the one that is set, else that of its cloud. */
+export function authorityHostOf(target: Pick<Target, 'url' | 'authorityHost'>): string {
   return target.authorityHost ?? target.url.authorityHost
 }
 

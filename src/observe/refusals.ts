@@ -1,7 +1,8 @@
 import { unzipSync } from 'node:zlib'
 
-import { errorIn, explainDynamics } from '../credentials/dynamics-errors.ts'
-import { inOneLine } from '../credentials/explanation.ts'
+import { errorIn, explainDynamics } from '../explanations/dynamics-errors.ts'
+import { inOneLine } from '../explanations/explanation.ts'
+import { isPage } from '../explanations/foreign-answers.ts'
 import { onceIn } from './once-in.ts'
 
 interface Log { readonly warn: (facts: object, sentence: string) => void }
@@ -15,31 +16,45 @@ const ONCE_IN = 60_000
  */
 const OF_THE_SETUP = /^0x(80072560|80042f09|8004a110|80040225|8004a104|8004d24b)$/
 
+/** Sentences of the same kind, whose codes are not documented. */
+const SAYS_SO = /prvActOnBehalfOfAnotherUser|access to your IP is blocked|Dataverse API is restricted for this app/i
+
+/** A refusal as Dynamics, or something in its place, answered it. */
+export interface Refusal {
+  readonly status: number
+  readonly contentType: string
+  /** The beginning of the body, as it arrived. */
+  readonly body: Buffer | undefined
+  /** Whether the request ran as a user that the gateway acts for. */
+  readonly impersonated: boolean
+}
+
 /**
- * Makes the function that tells the operator, in the words of `check`, when Dynamics refuses requests because of how
- * the gateway is set up. The caller gets Dynamics' own answer.
+ * Makes the function that tells the operator, in the words of `check`, when requests are refused because of how the
+ * gateway is set up, or by something that stands between. The caller gets the answer itself.
  *
- * @returns looks at an answer's status, the beginning of its body as it arrived, and whether it ran as a user
+ * @param delegated whether the access token is of a person who signed in
  */
-export function refusalsExplained(log: Log): (status: number, body: Buffer | undefined, impersonated: boolean) => void {
+export function refusalsExplained(log: Log, delegated: boolean): (refusal: Refusal) => void {
   const isDue = onceIn(ONCE_IN)
 
-  return (status, body, impersonated) => {
-    if ((status !== 403 && status !== 400) || body === undefined) return
-    const error = errorIn(json(body))
+  return ({ status, contentType, body, impersonated }) => {
+    if (status !== 403 && status !== 400) return
+    const page = isPage(contentType)
+    if (!page && body === undefined) return
+    const error = page ? {} : errorIn(json(body!))
     const { code, message } = error
     const ofTheSetup = code !== undefined && OF_THE_SETUP.test(code.toLowerCase())
-    if (!ofTheSetup && !/prvActOnBehalfOfAnotherUser|access to your IP is blocked/i.test(message ?? '')) return
-    const key = `${code ?? ''} ${impersonated}`
-    if (!isDue(key)) return
+    if (!page && !ofTheSetup && !SAYS_SO.test(message ?? '')) return
+    if (!isDue(`${page ? 'page' : code ?? ''} ${impersonated}`)) return
     log.warn(
       { dynamics: code, status, callerId: impersonated },
-      inOneLine(explainDynamics({ status, impersonated, ...error })),
+      inOneLine(explainDynamics({ status, contentType, impersonated, delegated, ...error })),
     )
   }
 }
 
-/** What an answer says, coded or not, as parsed JSON; `undefined` where it is not whole or no JSON. */
+/** What an answer says, coded or not, as parsed JSON; `undefined` where it is not complete or not JSON. */
 function json(body: Buffer): unknown {
   try {
     return JSON.parse((body[0] === 0x1f ? unzipSync(body, { maxOutputLength: 64 * 1024 }) : body).toString('utf8'))

@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { check } from '../../src/commands/check.ts'
 import { readProxies } from '../../src/config/proxies.ts'
 import type { Secret } from '../../src/config/secret.ts'
-import { AADSTS } from '../../src/credentials/aadsts.ts'
+import { AADSTS } from '../../src/explanations/aadsts.ts'
 import { commandFor } from './io.ts'
 
 const ADELE = 'adele.vance@contoso.com'
@@ -391,4 +391,78 @@ t.test('a platform token that cannot be read is explained without it', async t =
   rmSync(file)
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /✗ token .*cannot be read \(ENOENT\)/)
+})
+
+t.test('a 403 is explained by what came with it', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  const json = { 'content-type': 'application/json' }
+  const error = (code: string, message: string) => JSON.stringify({ error: { code, message } })
+  for (const [fault, says] of [
+    [{ status: 403, headers: json, body: error('0x80095ffc', 'Something undocumented.') },
+      /403 \(0x80095ffc\)\.\n\n +Why: .*no explanation.*\n +What came says: “Something undocumented\.”\n +What to/],
+    [{ status: 403, headers: json, body: error('0x80095ffe', 'It is rejected as access to your IP is blocked.') },
+      /IP firewall blocks[\s\S]*What came says: “It is rejected/],
+    [{ status: 403, headers: { 'content-type': 'text/html' }, body: '<html>blocked</html>' },
+      /Something answered 403 in place of Dynamics, with a page[\s\S]*web filter/],
+    [{ status: 302, headers: { location: 'https://filter.test/login' }, body: '' },
+      /Something answered 302 in place of Dynamics, a redirect to filter\.test/],
+    [{ status: 401, headers: { 'www-authenticate': 'Basic realm=x' }, body: '' }, /asks for Basic authentication/],
+    [{ status: 200, headers: json, body: '{}' }, /WhoAmI holds no user/],
+  ] as const) {
+    written.stdout = ''
+    emulator.faults.dataverse.push({ kind: 'answer', path: 'WhoAmI', skip: 1, ...fault })
+    t.equal(await check({}, io), 2)
+    t.match(written.stdout, says)
+    t.notMatch(written.stdout, /privilege|security role|<html>/)
+  }
+})
+
+t.test('a 403 on reading users is a missing privilege only where Dynamics says so', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  emulator.faults.dataverse.push({ kind: 'html', path: '/systemusers?', status: 403 })
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, /✗ read users .*in place of Dynamics/)
+  t.notMatch(written.stdout, /prvReadUser/)
+})
+
+t.test('a page that answers without a token is told at once', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  emulator.faults.dataverse.push({ kind: 'html', path: 'WhoAmI', status: 200 })
+  await check({}, io)
+  t.match(written.stdout, /! connection .*a page answers \(200\)/)
+})
+
+t.test('each reason not to act as a user has a fix of its own', async t => {
+  const { io, written } = await commandFor(t)
+  for (const [user, todo] of [
+    ['nestor.wilke@contoso.com', /disabled[\s\S]*What to do: Enable the user/],
+    ['megan.bowen@contoso.com', /Several enabled users[\s\S]*What to do: .*disable all but one/],
+    ['support@contoso.com', /application or system user[\s\S]*What to do: Name a person/],
+    ['nobody@contoso.com', /No user[\s\S]*What to do: Compare the address with Primary Email/],
+  ] as const) {
+    written.stdout = ''
+    t.equal(await check({ user }, io), 2)
+    t.match(written.stdout, todo, user)
+  }
+})
+
+t.test('Entra\'s ids of a refusal are shown for Microsoft\'s support', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  emulator.faults.entra.always({ kind: 'aadsts', number: 7000215 })
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, /For Microsoft's support: trace [0-9a-f-]{36}, correlation [0-9a-f-]{36}\./)
+})
+
+t.test('where Dynamics ran as somebody else again, no reason is made up', async t => {
+  const { io, written, emulator } = await commandFor(t)
+  emulator.faults.dataverse.push({
+    kind: 'answer', path: 'WhoAmI', skip: 2, status: 200,
+    body: JSON.stringify({ UserId: '99999999-9999-4999-8999-999999999999' }),
+  })
+  t.equal(await check({ user: ADELE }, io), 2)
+  t.match(written.stdout, /ran as another user\.[\s\S]*does not say why/)
+  written.stdout = ''
+  emulator.faults.dataverse.push({ kind: 'html', path: 'WhoAmI', skip: 2, status: 200 })
+  t.equal(await check({ user: ADELE }, io), 2)
+  t.match(written.stdout, /✗ as the user .*in place of Dynamics/)
 })

@@ -291,3 +291,42 @@ t.test('a machine without a browser is no failure', async t => {
   }
   await new Promise(resolve => setTimeout(resolve, 50))
 })
+
+t.test('check of a person who signed in blames no application user', async t => {
+  const command = await delegatedFor(t)
+  const { io, written, emulator } = command
+  emulator.signIn.interval = 0
+  t.equal(await login({ device: true }, io), 0)
+
+  t.equal(await check({ user: 'adele.vance@contoso.com' }, io), 0)
+  t.match(written.stdout, /– act as users .*IMPERSONATION=off/)
+  t.match(written.stdout, /! as the user .*IMPERSONATION=off, the default of CREDENTIAL=delegated/)
+
+  const [target] = io.settings.targets
+  const acting = { ...io, settings: { ...io.settings, targets: [
+    { ...target!, impersonation: { ...target!.impersonation, mode: 'optional' as const } },
+  ] } }
+  const refused = (code: string, message: string, path = 'WhoAmI', skip = 1) => emulator.faults.dataverse.push({
+    kind: 'answer', status: 403, path, skip, body: JSON.stringify({ error: { code, message } }),
+    headers: { 'content-type': 'application/json' },
+  })
+  for (const [arrange, says] of [
+    [() => refused('0x80072560', 'The user is not a member of the organization.'),
+      /person who signed in is not a user of this environment/],
+    [() => refused('0x80042F09', 'The user has not been assigned any roles.'),
+      /person who signed in has no security role/],
+    [() => refused('0x80040225', 'The user is disabled'), /person who signed in is disabled/],
+    [() => refused('0x80040220', 'Principal user is missing prvReadUser privilege', '/systemusers?', 0),
+      /prvReadUser is missing[\s\S]*role of the person who signed in/],
+    [() => emulator.faults.dataverse.push({
+      kind: 'answer', status: 200, path: 'RetrieveUserPrivilege', body: '{"RolePrivileges":[]}',
+      headers: { 'content-type': 'application/json' },
+    }), /person who signed in may not act as other users[\s\S]*IMPERSONATION=off/],
+  ] as const) {
+    written.stdout = ''
+    arrange()
+    t.equal(await check({ user: 'adele.vance@contoso.com' }, acting), 2)
+    t.match(written.stdout, says)
+    t.notMatch(written.stdout, /application user/i)
+  }
+})

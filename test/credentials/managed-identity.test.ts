@@ -129,3 +129,67 @@ t.test('platforms that are not supported say so', async t => {
     t.match(credential.state().trouble, /not supported/)
   }
 })
+
+t.test('Entra\'s number says why a managed identity gets no token, wherever the end point hands it on', async t => {
+  const trace = '11111111-aaaa-4aaa-8aaa-111111111111'
+  const correlation = '22222222-bbbb-4bbb-8bbb-222222222222'
+  const text = `AADSTS500011: The resource principal was not found. Trace ID: ${trace} Correlation ID: ${correlation} `
+    + 'Timestamp: 2026-01-01 00:00:00Z'
+  for (const [status, body] of [
+    [400, { error: 'invalid_resource', error_description: text }],
+    [400, { error: 'invalid_resource', error_description: text, error_codes: [500011] }],
+    [403, { error: 'forbidden', error_description: text }],
+    [400, { statusCode: 400, message: text }],
+    [500, { ExceptionMessage: text }],
+    [400, { error: { code: 'invalid_resource', message: text } }],
+  ] as const) {
+    const { authority, credential, log } = await identityFor(t, {})
+    authority.behave = (_, response) => json(response, status, body)
+    await t.rejects(credential.authorization() as Promise<string>, {
+      code: status < 500 ? 'GATEWAY_CREDENTIAL_REJECTED' : 'GATEWAY_TOKEN_UNAVAILABLE',
+    })
+    t.match(credential.state().trouble, /does not know the environment .*\(AADSTS500011\).*DYNAMICS_URL/)
+    t.match(log.lines.at(-1)?.facts, { aadsts: 500011, traceId: trace, correlationId: correlation })
+  }
+})
+
+t.test('a number that passes by itself is no refusal of a managed identity either', async t => {
+  const { authority, credential } = await identityFor(t, {})
+  authority.behave = (_, response) => json(response, 400, { error: 'x', error_description: 'AADSTS90033: transient' })
+  await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+})
+
+t.test('each way of saying that there is not this identity is understood', async t => {
+  for (const [body, says] of [
+    [{ error: 'invalid_request', error_description: 'Identity not found' }, /no such managed identity/],
+    [{ statusCode: 400, message: 'No User Assigned or Delegated Managed Identity found for specified '
+      + 'ClientId/ResourceId/PrincipalId.' }, /no such managed identity/],
+    [{ error: 'invalid_request', error_description: 'The requested identity has not been assigned to this resource.' },
+      /no such managed identity/],
+    [{ error: 'invalid_request', error_description: 'Multiple user assigned identities exist, please specify the '
+      + 'clientId / resourceId of the identity in the token request' }, /several managed identities.*AZURE_CLIENT_ID/],
+  ] as const) {
+    const { authority, credential } = await identityFor(t, {}, CLIENT_ID)
+    authority.behave = (_, response) => json(response, 400, body)
+    await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
+    t.match(credential.state().trouble, says)
+  }
+})
+
+t.test('what says nothing of the identity is not explained by it', async t => {
+  const invalid = await identityFor(t, {})
+  invalid.authority.behave = (_, response) =>
+    json(response, 400, { error: 'invalid_request', error_description: 'Required query variable missing' })
+  await t.rejects(invalid.credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
+  t.match(
+    invalid.credential.state().trouble,
+    /answered 400 \(invalid_request\)\. .*no explanation/,
+  )
+
+  const filter = await identityFor(t, {})
+  filter.authority.behave = (_, response) =>
+    response.writeHead(403, { 'content-type': 'text/html' }).end('<html>blocked</html>')
+  await t.rejects(filter.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+  t.match(filter.credential.state().trouble, /answered 403 with a page/)
+  t.notMatch(filter.credential.state().trouble, /no such managed identity|blocked/)
+})

@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import type { Clock } from '../../src/credentials/clock.ts'
 import type { FetchToken } from '../../src/credentials/credential.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
-import type { FailureFacts } from '../../src/credentials/failure.ts'
+import type { FailureFacts } from '../../src/explanations/authority-errors.ts'
 import { rememberToken } from '../../src/credentials/remembered.ts'
 import { memoryLog, until } from './authority.ts'
 

@@ -1,6 +1,7 @@
-import { errorIn, explainDynamics } from '../../credentials/dynamics-errors.ts'
-import { explainConnection } from '../../credentials/explain.ts'
-import { StepFailure } from './step.ts'
+import { explainConnection } from '../../explanations/connection-errors.ts'
+import { errorOf, explainDynamics } from '../../explanations/dynamics-errors.ts'
+import type { Explanation } from '../../explanations/explanation.ts'
+import { isDelegated, StepFailure } from './step.ts'
 import type { Checking } from './step.ts'
 
 /** An answer of Dynamics 365. */
@@ -47,19 +48,16 @@ export async function askFor(
 ): Promise<Readonly<Record<string, unknown>>> {
   const answer = await ask(checking, path, headers)
   if (answer.status === 200 && answer.body !== undefined) return answer.body
-  throw new StepFailure(explain(answer, Object.keys(headers).length > 0))
+  throw new StepFailure(explain(answer, checking, Object.keys(headers).length > 0 ? 'as a user' : undefined))
 }
 
-/** What an answer that is an error means. `impersonated`: the request ran as a user. */
-export function explain({ status, body }: Answered, impersonated: boolean): ReturnType<typeof explainDynamics> {
-  if (status < 300) {
-    return {
-      what: `Something answered ${status} in place of Dynamics.`,
-      why: 'A proxy or a sign-in page stands between, or DYNAMICS_URL is not an environment.',
-      todo: 'Compare DYNAMICS_URL with the Environment URL, and check the proxy (HTTPS_PROXY).',
-    }
-  }
-  return explainDynamics({ status, impersonated, ...errorIn(body) })
+/** What an answer means that is not the one that was asked for; `as a user`: the request was to run as one. */
+export function explain({ status, headers, body }: Answered, checking: Checking, as?: 'as a user'): Explanation {
+  return explainDynamics({
+    ...errorOf(status, (name) => headers[name], body),
+    impersonated: as !== undefined,
+    delegated: isDelegated(checking),
+  })
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -4,10 +4,11 @@ import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
+import { isPage } from '../../explanations/foreign-answers.ts'
 import { proxyFor } from '../../dynamics/proxy-settings.ts'
 import { ask } from './ask.ts'
 import { certificateShown, day, nameOf } from './shown-certificate.ts'
-import { ok, skipped, StepFailure } from './step.ts'
+import { ok, skipped, StepFailure, warning } from './step.ts'
 import type { Checking, Step } from './step.ts'
 
 /** Whether the environment's name can be looked up. */
@@ -34,8 +35,8 @@ export const dns: Step = {
         }
         : {
           what: `The name ${host} cannot be looked up (${code}).`,
-          why: 'This machine\'s DNS does not answer.',
-          todo: 'Mend this machine\'s DNS or network.',
+          why: code === 'EAI_AGAIN' ? 'This machine\'s DNS does not answer.' : 'The code is all that the system says.',
+          todo: 'See whether this machine can look names up, and correct its DNS or network.',
         })
     }
   },
@@ -56,7 +57,8 @@ export const connection: Step = {
     try {
       const { status, headers } = await ask(checking, '/WhoAmI')
       checking.challenge = { headers, asked, answered: Date.now() }
-      if (status >= 500) return { result: 'warning', says: `reached, but it answers ${status}` }
+      if (status >= 500) return warning(`reached, but it answers ${status}`)
+      if (isPage(headers['content-type'])) return warning(`reached, but a page answers (${status}), as of a proxy`)
       return ok(protocol === 'https:' ? certificateOf(socket) : 'reached, without TLS (this machine only)')
     } catch (error) {
       throw await withCertificate(error, checking)
@@ -72,7 +74,7 @@ function certificateOf(socket: Socket | undefined): string {
   return `${socket.getProtocol() ?? 'TLS'}, certificate of ${nameOf(subject)} from ${nameOf(issuer)}, until ${day(end)}`
 }
 
-/** Where a certificate is not trusted, whose it is tells the mend. */
+/** Where a certificate is not trusted, whose it is tells the fix. */
 async function withCertificate(error: unknown, { target, proxies, emulated }: Checking): Promise<unknown> {
   const { hostname, protocol, port } = new URL(target.url.origin)
   const direct = proxyFor({ protocol, hostname, port }, proxies) === undefined

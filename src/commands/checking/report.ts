@@ -1,4 +1,4 @@
-import type { Explanation } from '../../credentials/explanation.ts'
+import type { Explanation } from '../../explanations/explanation.ts'
 import type { Writer } from '../command-io.ts'
 import type { Outcome } from './step.ts'
 
@@ -33,7 +33,10 @@ export function lines(out: Writer): Reporter {
       if (progress) out.write('\r\u001b[K')
       out.write(`  ${MARKS[result]} ${step.padEnd(13)}${`${ms} ms`.padStart(8)}  ${plain(says)}\n`)
       if (explanation === undefined) return
-      out.write(`\n      Why: ${plain(explanation.why)}\n      What to do: ${plain(explanation.todo)}\n`)
+      const { why, todo, says: said } = explanation
+      out.write(`\n      Why: ${plain(why)}\n`)
+      if (said !== undefined) out.write(`      What came says: ${plain(said)}\n`)
+      out.write(`      What to do: ${plain(todo)}\n`)
     },
   }
 }

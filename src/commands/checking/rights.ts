@@ -1,6 +1,7 @@
-import { actOnBehalfMissing, errorIn, explainDynamics } from '../../credentials/dynamics-errors.ts'
+import { actOnBehalfMissing } from '../../explanations/dynamics-errors.ts'
+import type { Explanation } from '../../explanations/explanation.ts'
 import { ask, askFor, explain } from './ask.ts'
-import { ok, skipped, StepFailure, warning } from './step.ts'
+import { isDelegated, ok, skipped, StepFailure, warning } from './step.ts'
 import type { Checking, Outcome, Step } from './step.ts'
 
 /** As whom the token runs, and in which environment. */
@@ -9,7 +10,7 @@ export const whoAmI: Step = {
   run: async (checking) => {
     if (checking.target.url.product !== 'dataverse') return otherProduct(checking)
     const { UserId: userId, OrganizationId: organisation } = await askFor(checking, '/WhoAmI')
-    if (typeof userId !== 'string') throw new StepFailure(explain({ status: 200, headers: {}, body: undefined }, false))
+    if (typeof userId !== 'string') throw new StepFailure(NOT_WHO_AM_I)
     checking.userId = userId
     const [user, environment] = [await userOf(checking, userId), await environmentOf(checking)]
     return ok(`${user}${environment ?? `organisation ${String(organisation)}`}`)
@@ -23,14 +24,8 @@ export const readUsers: Step = {
     const off = impersonationOff(checking)
     if (off !== undefined) return off
     const answer = await ask(checking, '/systemusers?$select=systemuserid&$top=1')
-    if (answer.status === 403) {
-      const { code, message = '' } = errorIn(answer.body)
-      throw new StepFailure(explainDynamics({
-        status: 403, code, message: /\bprv/.test(message) ? message : 'prvReadUser',
-      }))
-    }
-    if (answer.status !== 200) throw new StepFailure(explain(answer, false))
-    return ok('the application user may look users up')
+    if (answer.status !== 200 || answer.body === undefined) throw new StepFailure(explain(answer, checking))
+    return ok(`${isDelegated(checking) ? 'the person who signed in' : 'the application user'} may look users up`)
   },
 }
 
@@ -47,7 +42,7 @@ export const actOnBehalf: Step = {
     if (answer.status !== 200 || !Array.isArray(held)) {
       return warning(`cannot be told (${answer.status}); --user E-MAIL proves it`)
     }
-    if (held.length === 0) throw new StepFailure(actOnBehalfMissing)
+    if (held.length === 0) throw new StepFailure(actOnBehalfMissing(isDelegated(checking)))
     return ok('the role is there (it counts only if assigned directly; --user E-MAIL proves it)')
   },
 }
@@ -57,15 +52,27 @@ function impersonationOff({ target }: Checking): Outcome | undefined {
   return target.impersonation.mode === 'off' ? skipped('not needed: IMPERSONATION=off') : undefined
 }
 
+const NOT_WHO_AM_I: Explanation = {
+  what: 'The answer to WhoAmI holds no user.',
+  why: 'Dynamics names one in each. Something else answered with JSON, or changed what Dynamics wrote.',
+  todo: 'Compare DYNAMICS_URL with the Environment URL, and look at what stands between, such as a proxy.',
+}
+
 /** Finance & Operations and Business Central: whether they answer at all. */
 async function otherProduct(checking: Checking): Promise<Outcome> {
   const answer = await ask(checking, '/')
-  if (answer.status === 200) return ok('the service answers (this product has no WhoAmI)')
-  if (answer.status !== 401 && answer.status !== 403) throw new StepFailure(explain(answer, false))
+  if (answer.status === 200 && answer.body !== undefined) {
+    return ok('the service answers (this product has no WhoAmI)')
+  }
+  const explanation = explain(answer, checking)
+  // What else answered in its place knows nothing of applications.
+  const own = explanation.what.startsWith('Dynamics')
+  if (!own || (answer.status !== 401 && answer.status !== 403)) throw new StepFailure(explanation)
   const finance = checking.target.url.product === 'finance-and-operations'
   throw new StepFailure({
-    what: `The service answered ${answer.status}: it does not know the application.`,
-    why: 'The app registration is not entered there, or the token is of another tenant.',
+    what: explanation.what,
+    why: `${explanation.why} The service answers so where it does not know the application, `
+      + 'or where the token is of another tenant.',
     todo: finance
       ? 'In Finance & Operations open System administration → Setup → Microsoft Entra applications, '
         + 'and enter the client id with a user.'

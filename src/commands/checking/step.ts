@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici'
 import { OwnError } from '../../own-error.ts'
 import type { Target } from '../../config.ts'
 import type { Proxies } from '../../config/proxies.ts'
-import type { Explanation } from '../../credentials/explanation.ts'
+import type { Explanation } from '../../explanations/explanation.ts'
 
 /** One thing that `check` tries. */
 export interface Step {
@@ -43,6 +43,11 @@ export interface Checking {
   authorization?: string
   /** The id of the user that the token runs as. */
   userId?: string
+}
+
+/** Whether the token is of a person who signed in: then there is no application user to look at. */
+export function isDelegated({ target }: Pick<Checking, 'target'>): boolean {
+  return target.credential.kind === 'delegated'
 }
 
 export function ok(says: string): Outcome {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Target } from '../../config.ts'
 import { ONLINE } from '../../config/environment-url.ts'
 import type { Log } from '../../credentials/credential.ts'
-import type { Explanation } from '../../credentials/explanation.ts'
+import type { Explanation } from '../../explanations/explanation.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
 import { connectCredential, factsOf, scopeOf } from '../../credentials/select.ts'
 import { ok, StepFailure, warning } from './step.ts'
@@ -34,7 +34,9 @@ export const token: Step = {
       checking.authorization = await credential.authorization()
     } catch (error) {
       const { cause } = error as Error
-      throw cause instanceof AuthorityFailure ? new StepFailure(withNotes(cause.explanation, notes)) : error
+      throw cause instanceof AuthorityFailure
+        ? new StepFailure(withNotes(withIds(cause), notes))
+        : error
     } finally {
       credential.close()
     }
@@ -45,6 +47,17 @@ export const token: Step = {
     if (!isFor(claims['aud'], target)) throw new StepFailure(notForIt(String(claims['aud']), target))
     return warned ? warning(says) : ok(says)
   },
+}
+
+/** Entra's own ids of the attempt: Microsoft's support asks for them. */
+function withIds({ explanation, facts: { traceId, correlationId } }: AuthorityFailure): Explanation {
+  const ids = [
+    ...(traceId === undefined ? [] : [`trace ${traceId}`]),
+    ...(correlationId === undefined ? [] : [`correlation ${correlationId}`]),
+  ]
+  return ids.length === 0
+    ? explanation
+    : { ...explanation, why: `${explanation.why} For Microsoft's support: ${ids.join(', ')}.` }
 }
 
 /** What was used: without it nobody could compare it with what is registered. */

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 
 import { delegatedScope } from '../../credentials/delegated.ts'
-import { explainAnswer } from '../../credentials/explain.ts'
+import { explainAnswer } from '../../explanations/authority-errors.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
 import { redeem } from '../../credentials/token-endpoint.ts'
 import type { PersonsToken } from '../../credentials/token-endpoint.ts'

@@ -1,0 +1,80 @@
+import { isMicrosoftsAuthority } from '../config/authority-hosts.ts'
+import type { Explanation } from './explanation.ts'
+
+/** What the head of an answer shows of who wrote it. */
+export interface AnswerEvidence {
+  readonly status: number
+  readonly contentType?: string | undefined
+  /** The header `Location`. */
+  readonly location?: string | undefined
+  /** The header `WWW-Authenticate`. */
+  readonly challenge?: string | undefined
+}
+
+/** Whether a content type is that of a page for people, which the Web API writes only as the content of a file. */
+export function isPage(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i.test(contentType)
+}
+
+/**
+ * Whether `location`, of an answer of `environment`, leads to where people sign in: to an authority, or to an address
+ * that says so.
+ *
+ * @param environment origin and API root; what lies below them is Dynamics' own
+ * @param authorityHost the authority of the settings, an origin
+ */
+export function leadsToSignIn(
+  location: string, { origin, apiRoot }: { readonly origin: string, readonly apiRoot: string }, authorityHost: string,
+): boolean {
+  if (!URL.canParse(location, origin)) return false
+  const { origin: leadsTo, hostname, pathname, searchParams } = new URL(location, origin)
+  if (leadsTo === origin && pathname.startsWith(`${apiRoot}/`)) return false
+  if (isMicrosoftsAuthority(hostname) || leadsTo === authorityHost) return true
+  return SIGN_IN_PATH.test(pathname) || searchParams.get('wa')?.startsWith('wsignin') === true
+    || searchParams.has('SAMLRequest') || searchParams.has('response_type')
+}
+
+/** Paths of OAuth, AD FS and SAML, and what portals call their own; the query tells WS-Federation, SAML and OpenID. */
+const SIGN_IN_PATH = /\/(?:oauth2?|adfs|saml2?|authorize|sign-?in|log-?[io]n|sso)(?:[/.]|$)/i
+
+/**
+ * Why an answer is not Dynamics' own, as far as its head shows it; `undefined` where it may be. Pages and redirects
+ * are told apart: each has a place of its own to look at.
+ */
+export function explainForeign({ status, contentType, location, challenge }: AnswerEvidence): Explanation | undefined {
+  if (status >= 300 && status < 400) {
+    const host = location !== undefined && URL.canParse(location) ? ` to ${new URL(location).host}` : ''
+    return {
+      what: `Something answered ${status} in place of Dynamics, a redirect${host}.`,
+      why: 'Dynamics does not redirect requests of the Web API; a proxy or a site that wants a sign-in does.',
+      todo: TODO,
+    }
+  }
+  if (isPage(contentType)) {
+    return {
+      what: `Something answered ${status} in place of Dynamics, with a page (${contentType!.trim().slice(0, 60)}).`,
+      why: 'Dynamics answers with JSON. Pages come from what stands between: a web filter, a proxy, a load balancer '
+        + 'or a sign-in page.',
+      todo: TODO,
+    }
+  }
+  const scheme = /^\s*([\w-]{1,30})/.exec(challenge ?? '')?.[1]
+  if (status === 401 && scheme !== undefined && !/^bearer$/i.test(scheme)) {
+    return {
+      what: `Something answered ${status} in place of Dynamics, and asks for ${scheme} authentication.`,
+      why: 'Dynamics 365 online asks for Bearer tokens only. A proxy, or an environment on premises, asks for others.',
+      todo: TODO,
+    }
+  }
+  if (status < 300) {
+    return {
+      what: `Something answered ${status} in place of Dynamics.`,
+      why: `What came is not the JSON that was asked for${contentType === undefined ? '' : ` (${contentType})`}.`,
+      todo: TODO,
+    }
+  }
+  return undefined
+}
+
+const TODO = 'Compare DYNAMICS_URL with the Environment URL, and look at what stands between: '
+  + 'the proxy (HTTPS_PROXY) and the firewall of this network.'
