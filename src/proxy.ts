@@ -19,6 +19,7 @@ import { addressForm, objectLinksInward, pathInward, queryInward, targetAddress 
 import type { UrlMap } from './odata/links.ts'
 import { isRead, METHODS } from './odata/methods.ts'
 import type { Refusal } from './observe/refusals.ts'
+import { refuseForeign } from './proxy/foreign-answer.ts'
 import { inwardTransform, outwardTransform } from './rewriting.ts'
 
 export interface ProxyOptions {
@@ -131,9 +132,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const { status, body } = answer
     exchange.answered = answer.headers
     const { headers, contentType, contentEncoding, contentLength, coding: coded } = answerHead(answer, map, foreign)
-    if (status >= 400 && status < 500) {
-      explain({ status, contentType, body: body.first(), impersonated: user !== undefined })
-    }
+    if (status < 400) refuseForeign(answer, contentType, path, target)
+    else if (status < 500) explain({ status, contentType, body: body.first(), impersonated: user !== undefined })
     // Each member by name: an object that is spread and added to costs as much as all the rewriting.
     const transform = outwardTransform(map, {
       contentType, contentEncoding, coding: coded, status, path, prefer: raw.headers['prefer'], foreign,

@@ -27,6 +27,7 @@ const PARTS: readonly Part[] = [
   { layer: 6, name: 'gateway-base.ts', packages: ['lru-cache'] },
   { layer: 6, name: 'inbound-body.ts', packages: [] },
   { layer: 6, name: 'inbound/', packages: [] },
+  { layer: 6, name: 'proxy/', packages: [] },
   { layer: 5, name: 'headers.ts', packages: [] },
   { layer: 5, name: 'identity-headers.ts', packages: [] },
   { layer: 5, name: 'added-headers.ts', packages: ['fastify', 'fastify-plugin'] },
