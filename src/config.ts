@@ -38,7 +38,7 @@ const target = group('One environment: where it is, what the gateway proves its 
   impersonation: group('Acting as the user whose e-mail address a request carries.', {
     mode: choice({
       about: '`off`: the e-mail header means nothing. `optional`: without it a request runs as the application user. '
-        + '`required`: without it a request is refused.',
+        + '`required`: without it a request is refused. With `CREDENTIAL=delegated` the default is `off`.',
       env: 'IMPERSONATION', fallback: 'optional', words: ['off', 'optional', 'required'],
     }),
     header: parsed({

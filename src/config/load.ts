@@ -5,6 +5,7 @@ import { schema } from '../config.ts'
 import type { Settings } from '../config.ts'
 import { SETTING_VARIABLES } from './catalogue.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
+import { withDependentDefaults } from './dependent-defaults.ts'
 import { cutShort, dotEnvFile, unknownNames } from './dot-env-file.ts'
 import type { DotEnvFile } from './dot-env-file.ts'
 import { settingsOfEnvironment } from './from-environment.ts'
@@ -89,7 +90,7 @@ export function loadSettings(
   const sought = soughtIn(dotEnv)
   const told = new Set([...dotEnv?.lines.keys() ?? []].filter((name) => own[name] === undefined))
   const { written, nameOf, isVariable } = settingsOfEnvironment(from, read, faults, sought, told)
-  const values = readNode(schema, withTargets(written, adapt), {
+  const values = readNode(schema, withTargets(written, (target) => withDependentDefaults(adapt(target))), {
     from, nameOf, faults, meant: meantInFile, soughtIn: (name) => isVariable(name) ? sought : '',
   })
   const settings = { ...values, proxies: readProxies(from.env, faults) }

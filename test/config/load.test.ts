@@ -624,3 +624,23 @@ function revealed({ targets }: Settings): string | undefined {
 function structuredCloneable(settings: Settings): unknown {
   return JSON.parse(JSON.stringify(settings, (_, value: unknown) => value ?? null))
 }
+
+t.test('a person who signed in acts for nobody, unless the settings say so', t => {
+  const { AZURE_CLIENT_SECRET: _, ...three } = FOUR
+  const mode = (env: NodeJS.ProcessEnv): unknown => loadSettings(env, undefined).targets[0]!.impersonation.mode
+  t.equal(mode({ ...three, CREDENTIAL: 'delegated' }), 'off')
+  t.equal(mode({ ...three, CREDENTIAL: 'delegated', IMPERSONATION_VERIFY: 'true' }), 'off')
+  t.equal(mode({ ...three, CREDENTIAL: 'delegated', IMPERSONATION: 'optional' }), 'optional')
+  t.equal(mode(FOUR), 'optional')
+
+  const file = (impersonation: object) => `${t.testdir({ 'gateway.json': JSON.stringify({ targets: [{
+    url: FOUR.DYNAMICS_URL,
+    credential: { kind: 'delegated', tenantId: FOUR.AZURE_TENANT_ID, clientId: FOUR.AZURE_CLIENT_ID },
+    ...impersonation,
+  }] }) })}/gateway.json`
+  t.equal(loadSettings({}, file({})).targets[0]!.impersonation.mode, 'off')
+  t.equal(loadSettings({}, file({ impersonation: { header: 'x-user' } })).targets[0]!.impersonation.mode, 'off')
+  t.equal(loadSettings({}, file({ impersonation: { mode: 'required' } })).targets[0]!.impersonation.mode, 'required')
+  t.throws(() => loadSettings({}, file({ impersonation: 'off' })), /impersonation/)
+  t.end()
+})
