@@ -8,6 +8,7 @@ import type { Logger } from 'pino'
 import addedHeaders from './added-headers.ts'
 import { answerError } from './answer-error.ts'
 import allowList, { judgePart } from './callers/allow-list.ts'
+import apiRoot from './callers/api-root.ts'
 import authenticate, { knownCallers } from './callers/authenticate.ts'
 import browser from './callers/browser.ts'
 import cors from './callers/cors.ts'
@@ -74,7 +75,7 @@ export async function createGateway(
     const fault = targetFault(request.originalUrl)
     if (fault !== undefined) throw new BadRequest(fault)
     throw request.originalUrl.startsWith('/-/') || METHODS.includes(request.method)
-      ? new NotFound()
+      ? new NotFound('')
       : new MethodNotAllowed()
   })
 
@@ -134,6 +135,7 @@ export async function createGateway(
     for (const { target, prefix, connection, directory } of environments) {
       await door.register(async (below) => {
         if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
+        await below.register(apiRoot, { target, prefix })
         await below.register(allowList, { target, prefix, log })
         await below.register(impersonate, { target, directory })
         await below.register(proxy, {

@@ -5,6 +5,8 @@ import { ALLOW } from './odata/methods.ts'
 // Every error the gateway itself answers with. A code is interface: never renamed, never reused.
 // Texts hold no address, token, secret or anything that came from one; the cause is for the log.
 
+const PERHAPS_MADE = 'A change may have been made: look before you send it again.'
+
 /** The address or head of the request is not one the gateway can pass on safely. */
 export const BadRequest = createError('GATEWAY_BAD_REQUEST', '%s', 400)
 
@@ -93,8 +95,8 @@ export const HostNotAllowed = createError(
   421,
 )
 
-/** Nothing of the gateway's own has this address. */
-export const NotFound = createError('GATEWAY_NOT_FOUND', 'The gateway has nothing at this address.', 404)
+/** Neither the gateway nor the Web API has this address. The text ends with the right form, where that can be told. */
+export const NotFound = createError('GATEWAY_NOT_FOUND', 'The gateway has nothing at this address%s.', 404)
 
 /** A method that the Web API does not have. */
 export const MethodNotAllowed = createError(
@@ -185,8 +187,7 @@ export const DynamicsUnreachable = createError(
 /** The connection broke after the request was sent; it may have been carried out. */
 export const DynamicsBrokeOff = createError(
   'GATEWAY_DYNAMICS_BROKE_OFF',
-  'The connection to Dynamics 365 broke before it answered. A change may have been made: '
-    + 'look before you send it again.',
+  `The connection to Dynamics 365 broke before it answered. ${PERHAPS_MADE}`,
   502,
 )
 
@@ -252,6 +253,12 @@ export const UserLookupTooSlow = createError(
   'The user could not be looked up in time, so nothing was sent.',
   504,
 )
+
+/** `error`, with the warning that the request may have been carried out though no answer came. */
+export function perhapsMade<E extends Error>(error: E): E {
+  if (!error.message.endsWith(PERHAPS_MADE)) error.message += ` ${PERHAPS_MADE}`
+  return error
+}
 
 /** What an answer of the gateway's own may carry beside its text. */
 export interface RetryLater {

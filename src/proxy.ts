@@ -7,7 +7,7 @@ import { callerIdOf } from './callers/system-user.ts'
 import type { Target } from './config.ts'
 import { deliver } from './deliver.ts'
 import type { Answer, Outbound, Send } from './dynamics/send.ts'
-import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid } from './errors.ts'
+import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid, perhapsMade } from './errors.ts'
 import { linksFor } from './gateway-base.ts'
 import { headersOutward, staysHere } from './headers.ts'
 import { announcesBody } from './inbound-body.ts'
@@ -17,6 +17,7 @@ import { isGuid } from './odata/guid.ts'
 import type { OnForeign } from './odata/header-links.ts'
 import { addressForm, objectLinksInward, pathInward, queryInward, targetAddress } from './odata/links.ts'
 import type { UrlMap } from './odata/links.ts'
+import { BESIDE_THE_API } from './odata/mistaken-path.ts'
 import { isRead, METHODS } from './odata/methods.ts'
 import type { Refusal } from './observe/refusals.ts'
 import { refuseForeign } from './proxy/foreign-answer.ts'
@@ -67,7 +68,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         } catch (cause) {
           // A head that may not be passed on: nothing has gone out yet.
           answer.body.discard()
-          refuse(reply, cause)
+          refuse(reply, cause, outbound)
         }
       }, (error: unknown) => void reply.send(refusalOf(error)))
     },
@@ -126,9 +127,10 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     answer: Answer,
     { exchange, raw, user }: FastifyRequest,
     reply: FastifyReply,
-    { method, path }: Outbound,
+    outbound: Outbound,
     map: UrlMap,
   ): void {
+    const { method, path } = outbound
     const { status, body } = answer
     exchange.answered = answer.headers
     const { headers, contentType, contentEncoding, contentLength, coding: coded } = answerHead(answer, map, foreign)
@@ -149,7 +151,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
       coding,
       transform,
-      refuse: (cause) => refuse(reply, cause),
+      refuse: (cause) => refuse(reply, cause, outbound),
     })
     const { spent } = exchange
     exchange.own = performance.now() - exchange.started - spent.token - spent.user - spent.wait - spent.dynamics
@@ -157,8 +159,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
 }
 
 /** Answers for an answer that cannot be passed on. */
-function refuse(reply: FastifyReply, cause: unknown): void {
-  void reply.send(new DynamicsAnswerInvalid({ cause: cause as Error }))
+function refuse(reply: FastifyReply, cause: unknown, { repeatable }: Outbound): void {
+  const error = new DynamicsAnswerInvalid({ cause: cause as Error })
+  void reply.send(repeatable === 'read' ? error : perhapsMade(error))
 }
 
 /** A `$batch` that cannot be passed on is the caller's to mend. */
@@ -168,9 +171,6 @@ function refusalOf(error: unknown): unknown {
     ? new BadBatch(error.message, { cause: error })
     : error
 }
-
-/** What links of Dataverse lead to beside the Web API: images, and how operations in the background fare. */
-const BESIDE_THE_API = /^\/(?:Image\/download\.aspx$|api\/backgroundoperation\/)/
 
 const IF_MATCH = /^if-match$/i
 

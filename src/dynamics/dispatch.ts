@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 
-import { DynamicsAnswerInvalid } from '../errors.ts'
+import { DynamicsAnswerInvalid, DynamicsTooSlow, perhapsMade } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
 import type { OutboundAgent } from './agent.ts'
 import type { Answer, AnswerBody, Departure, Outbound, Sink } from './send.ts'
@@ -249,10 +249,15 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     whenOver?.()
   }
 
+  /** Whether a change is on a connection whose time is over; who left reads nothing any more. */
+  #mayBeCarriedOut(reason: Error): boolean {
+    return reason instanceof DynamicsTooSlow && this.#abort !== undefined && this.#request.repeatable !== 'read'
+  }
+
   /** The caller left, or the time is over. */
   #leave(reason: Error): void {
     this.#failure = reason
-    if (!this.#answered) this.#reject(reason)
+    if (!this.#answered) this.#reject(this.#mayBeCarriedOut(reason) ? perhapsMade(reason) : reason)
     this.#abort?.(reason)
   }
 }

@@ -1,9 +1,10 @@
 import {
-  BadRequest, DynamicsAnswerInvalid, DynamicsBrokeOff, DynamicsTooSlow, DynamicsUnreachable, Stopping, retryLater,
+  BadRequest, DynamicsAnswerInvalid, DynamicsBrokeOff, DynamicsTooSlow, DynamicsUnreachable, Stopping, perhapsMade,
+  retryLater,
 } from '../errors.ts'
 import { Failure } from './dispatch.ts'
 import type { Patience } from './dispatch.ts'
-import type { Send } from './send.ts'
+import type { Outbound, Send } from './send.ts'
 
 /** What went wrong on the way to an answer, as far as it decides what is done about it. */
 export type FailureKind =
@@ -37,8 +38,17 @@ const MALFORMED = 'The head of the request cannot be passed on, or its body is n
 /** Turns a failure into the error that the caller is answered with; what undici said stays its `cause`. */
 export function explainFailures(send: Send, patience: Waits): Send {
   return (request) => send(request).catch((error: unknown) => {
-    throw error instanceof Failure ? explained(error, patience) : error
+    throw error instanceof Failure ? doubtful(request, error, explained(error, patience)) : error
   })
+}
+
+/** Kinds that leave open whether Dynamics carried the request out. */
+const IN_DOUBT: ReadonlySet<FailureKind> = new Set(['head-timeout', 'broke-off', 'answer-invalid', 'stopping'])
+
+/** `error`, with what whoever sends a change again should know. */
+function doubtful({ repeatable }: Outbound, failure: Failure, error: Error): Error {
+  const inDoubt = IN_DOUBT.has(kindOf(failure)) || error instanceof DynamicsAnswerInvalid
+  return inDoubt && failure.sent && repeatable !== 'read' ? perhapsMade(error) : error
 }
 
 function explained(failure: Failure, { connect, head }: Waits): Error {

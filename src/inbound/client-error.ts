@@ -2,9 +2,11 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { addHeaders } from '../added-headers.ts'
+import { targetFault } from '../callers/target.ts'
 import { BadRequest, HeadTooLarge, MethodNotAllowed, RequestTooSlow } from '../errors.ts'
 import { idOf, lastExchange } from '../exchange.ts'
-import { ALLOW } from '../odata/methods.ts'
+import { entitySetOf } from '../observe/log.ts'
+import { ALLOW, METHODS } from '../odata/methods.ts'
 
 /** What Node says of bytes that are no request. */
 interface ParseError extends Error {
@@ -47,8 +49,12 @@ function answerAlone(
   const answer = errorFor(error)
   // The head of this request was read; it is its body that is none.
   if (response?.req.complete === false) return endWith(socket, answer)
-  const id = idOf(undefined)
-  log.info({ id, status: answer.statusCode, code: answer.code, cause: error.code }, 'no readable request')
+  const { id: given, method, address } = requestIn(error.rawPacket)
+  const id = idOf(given)
+  log.info({
+    id, method: METHODS.find((known) => known === method) ?? 'other', entitySet: entitySetOf(address ?? ''),
+    status: answer.statusCode, code: answer.code, cause: error.code,
+  }, 'no readable request')
   endWith(socket, answer, ['x-request-id', id, ...cors(originIn(error.rawPacket)) ?? []])
 }
 
@@ -99,17 +105,34 @@ const REASONS: Readonly<Record<number, string>> = {
 }
 
 function errorFor({ code, rawPacket }: ParseError): Answerable {
-  switch (code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT': return new RequestTooSlow()
-    case 'HPE_HEADER_OVERFLOW': return new HeadTooLarge()
-    case 'HPE_INVALID_METHOD': if (isRequestLine(rawPacket)) return new MethodNotAllowed()
-  }
-  return new BadRequest('What was sent is no well-formed HTTP/1.1 request.')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestTooSlow()
+  if (code === 'HPE_HEADER_OVERFLOW') return new HeadTooLarge()
+  const { address } = requestIn(rawPacket)
+  // Node stops at a blank or a letter outside of ASCII, as people put them into addresses.
+  const fault = address === undefined ? NOT_HTTP : targetFault(address)
+  if (code === 'HPE_INVALID_METHOD' && fault === undefined) return new MethodNotAllowed()
+  return new BadRequest(OF_THE_ADDRESS.has(code ?? '') && fault !== undefined ? fault : NOT_HTTP)
 }
 
-/** Whether bytes begin with a request that has a method Node does not know. */
-function isRequestLine(bytes: Buffer | undefined): boolean {
-  return bytes !== undefined && REQUEST_LINE.test(bytes.toString('latin1', 0, 40_000))
+const OF_THE_ADDRESS = new Set(['HPE_INVALID_URL', 'HPE_INVALID_CONSTANT', 'HPE_INVALID_METHOD'])
+
+const NOT_HTTP = 'What was sent is no well-formed HTTP/1.1 request.'
+
+/** What can be told of a request that Node does not read. */
+interface UnreadRequest {
+  readonly id?: string | undefined
+  readonly method?: string | undefined
+  readonly address?: string | undefined
 }
 
-const REQUEST_LINE = /^[A-Za-z!#$%&'*+.^_`|~0-9-]{1,32} \/[\x21-\x7e]* HTTP\/1\.[01]\r\n/
+/** Reads the bytes in which Node found the fault, if they begin with the request's line. */
+function requestIn(bytes: Buffer | undefined): UnreadRequest {
+  const text = bytes?.toString('latin1', 0, 64 * 1024) ?? ''
+  const [, method, address] = REQUEST_LINE.exec(text) ?? []
+  const [head = ''] = text.split('\r\n\r\n', 1)
+  return { method, address, id: method === undefined ? undefined : REQUEST_ID.exec(head)?.[1] }
+}
+
+const REQUEST_LINE = /^([A-Za-z!#$%&'*+.^_`|~0-9-]{1,32}) ([^\r\n]+?) HTTP\/1\.[01]\r?\n/
+
+const REQUEST_ID = /\nx-request-id:[ \t]*([^\s]{1,128})[ \t]*(?:\r|$)/i

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { IncomingHttpHeaders, RequestListener, Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 
 import type { Settings } from '../config.ts'
@@ -49,16 +49,21 @@ export function inboundServer(settings: ServerSettings, log: Log, handler: Reque
   server.on('checkExpectation', handler)
   server.on('clientError', (error, socket) =>
     answerClientError(error, socket as never, answerOn(socket as never), cors, log))
-  server.on('connect', ({ headers }, socket) => endWith(socket as never, new MethodNotAllowed(), tunnelHeaders(headers)))
+  server.on('connect', ({ headers }, socket) => {
+    const id = idOf(headers['x-request-id'] as string | undefined)
+    const refusal = new MethodNotAllowed()
+    log.info({ id, method: 'CONNECT', status: refusal.statusCode, code: refusal.code }, 'no readable request')
+    endWith(socket as never, refusal, tunnelHeaders(id))
+  })
   if (tls !== undefined) server.on('close', reloadCertificates(server as never, tls, log))
   return server
 }
 
 /** What is added to the answer to a request for a tunnel, which reaches no handler. */
-function tunnelHeaders(headers: IncomingHttpHeaders): readonly string[] {
+function tunnelHeaders(id: string): readonly string[] {
   const added: string[] = []
   const spent = { token: 0, user: 0, wait: 0, dynamics: 0 }
-  addHeaders(added, { id: idOf(headers['x-request-id'] as string | undefined), spent, cors: undefined })
+  addHeaders(added, { id, spent, cors: undefined })
   return added
 }
 

@@ -75,7 +75,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
   return {
     id: exchange.id,
     method: raw.method ?? '',
-    entitySet: ENTITY_SET.exec(originalUrl)?.[1] ?? (originalUrl.startsWith('/-/') ? 'gateway' : 'other'),
+    entitySet: entitySetOf(originalUrl),
     // 499 is what proxies write for callers that left.
     status: exchange.reason instanceof CallerLeft && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
     ms: performance.now() - exchange.started,
@@ -84,6 +84,11 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     code: exchange.code,
     causes: exchange.causes,
   }
+}
+
+/** What of an address may stand in a log. */
+export function entitySetOf(address: string): string {
+  return ENTITY_SET.exec(address)?.[1] ?? (address.startsWith('/-/') ? 'gateway' : 'other')
 }
 
 /**

@@ -3,7 +3,8 @@ import t from 'tap'
 
 import { Failure } from '../../src/dynamics/dispatch.ts'
 import { explainFailures, kindOf } from '../../src/dynamics/failures.ts'
-import type { Send } from '../../src/dynamics/send.ts'
+import type { Target } from '../../src/config.ts'
+import type { Outbound, Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'
 import { outbound, received, service, sockets, text, way } from './way.ts'
 
@@ -124,6 +125,50 @@ t.test('no answer in time: too slow, and says what ran out', async (t) => {
   await t.rejects(send(outbound({ method: 'POST' })), {
     code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /REQUEST_TIMEOUT/,
   })
+})
+
+t.test('a change whose answer does not come may have been made, and says so; a read does not', async (t) => {
+  const doubt = /A change may have been made: look before you send it again\.$/
+  const silent = await sockets(t, () => {})
+  const invalid = await sockets(t, (socket) => socket.once('data', () => socket.write('HELLO\r\n\r\n')))
+  const flood = await sockets(t, (socket) => socket.once('data', () =>
+    socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50))))
+  const ends: [origin: string, waits: Partial<Target>, late: boolean, code: RegExp][] = [
+    [silent, { requestTimeout: 300 }, false, /^GATEWAY_DYNAMICS_TOO_SLOW$/],
+    [silent, { totalTimeout: 300 }, false, /^GATEWAY_DYNAMICS_TOO_SLOW$/],
+    [silent, {}, true, /^GATEWAY_DYNAMICS_TOO_SLOW$/],
+    [invalid, {}, false, /^GATEWAY_DYNAMICS_(ANSWER_INVALID|BROKE_OFF)$/],
+    [flood, {}, false, /^GATEWAY_DYNAMICS_ANSWER_INVALID$/],
+  ]
+  for (const [origin, waits, late, code] of ends) {
+    const { send } = way(t, origin, waits)
+    const ask = async (is: Partial<Outbound>): Promise<Error> => {
+      const error: unknown = await send(outbound({
+        ...is, ...(late ? { deadline: performance.now() + 300 } : {}),
+      })).catch((error: unknown) => error)
+      return error as Error
+    }
+    t.match(await ask({ method: 'POST', repeatable: 'never' }), { code, message: doubt })
+    t.match(await ask({ method: 'DELETE', repeatable: 'idempotent' }), { code, message: doubt })
+    const read = await ask({ method: 'GET', repeatable: 'read' })
+    t.match(read, { code })
+    if (code.source.includes('TOO_SLOW')) t.notMatch(read.message, doubt)
+  }
+  const unsent = await way(t, 'http://127.0.0.1:9').send(outbound({ method: 'POST', repeatable: 'never' })).catch((error: Error) => error)
+  t.notMatch((unsent as Error).message, doubt, 'nothing was sent')
+})
+
+t.test('a change that waits for its place when its time is over was not made', async (t) => {
+  const origin = await sockets(t, () => {})
+  const { send } = way(t, origin, { concurrency: 1, requestTimeout: 60_000 })
+  const ask = (deadline: number | undefined): Promise<unknown> =>
+    send(outbound({ method: 'POST', repeatable: 'never', deadline })).catch((error: unknown) => error)
+
+  const [first, second] = await Promise.all([ask(performance.now() + 600), ask(performance.now() + 300)])
+
+  t.match(first, { code: 'GATEWAY_DYNAMICS_TOO_SLOW', message: /may have been made/ })
+  t.match(second, { code: 'GATEWAY_DYNAMICS_TOO_SLOW' })
+  t.notMatch((second as Error).message, /may have been made/)
 })
 
 t.test('an answer that breaks off fails, and never ends as if whole', async (t) => {

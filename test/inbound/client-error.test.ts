@@ -1,0 +1,59 @@
+import t from 'tap'
+
+import { gatewayFor } from '../gateway-for.ts'
+import { rawRequest } from '../raw-http.ts'
+import type { RawAnswer } from '../raw-http.ts'
+
+t.test('a blank or a letter outside of ASCII in the address is named, with an id and a line in the log', async (t) => {
+  const gateway = await gatewayFor(t)
+  const { url, emulator } = gateway
+  const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
+  const cases: [address: string, message: RegExp, entitySet: string][] = [
+    ['/accounts?$filter=name eq 1', /holds a blank: write it percent-encoded/, 'accounts'],
+    ['/accounts(name=\'a b\')', /holds a blank: write it percent-encoded/, 'accounts'],
+    ['/accounts?$filter=name eq HTTP/1.1 ', /holds a blank/, 'accounts'],
+    ['/accounts?$filter=name%20eq%20\'Müller\'', /not visible ASCII: write it percent-encoded/, 'accounts'],
+    ['/Müller', /not visible ASCII: write it percent-encoded/, 'other'],
+    ['/a\tb', /not visible ASCII: write it percent-encoded/, 'other'],
+  ]
+  for (const [address, message, entitySet] of cases) {
+    for (const given of [undefined, 'from-the-caller']) {
+      const id = given === undefined ? '' : `X-Request-Id: ${given}\r\n`
+      const answer = await rawRequest(to, `GET ${address} HTTP/1.1\r\nHost: localhost\r\n${id}\r\n`)
+
+      t.match(answer, { status: 400 }, address)
+      const { error } = JSON.parse(answer.body) as { error: { code: string, message: string } }
+      t.equal(error.code, 'GATEWAY_BAD_REQUEST')
+      t.match(error.message, message)
+      const own = requestId(answer)
+      t.ok(given === undefined ? /^[0-9a-f-]{36}$/.test(String(own)) : own === given, String(own))
+      const line = gateway.lines.filter(({ msg }) => msg === 'no readable request' || msg === 'request').at(-1)
+      t.match(line, { id: own, method: 'GET', entitySet, status: 400, code: 'GATEWAY_BAD_REQUEST' })
+    }
+  }
+  t.same(emulator.received, [])
+})
+
+t.test('whatever else is no request has an id and a line too, which shows nothing of what came', async (t) => {
+  const gateway = await gatewayFor(t)
+  const { url, log } = gateway
+  const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
+  const cases: [bytes: string, status: number, code: string][] = [
+    ['MARKER nonsense\r\n\r\n', 400, 'GATEWAY_BAD_REQUEST'],
+    ['GET /?MARKER HTTP/1.1\r\nHost: x\r\nMARKER\r\n\r\n', 400, 'GATEWAY_BAD_REQUEST'],
+    ['GET /?MARKER HTTP/9.9\r\nHost: x\r\n\r\n', 400, 'GATEWAY_BAD_REQUEST'],
+    ['MARKER /?MARKER HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'GATEWAY_METHOD_NOT_ALLOWED'],
+    ['CONNECT MARKER:443 HTTP/1.1\r\nHost: MARKER\r\n\r\n', 405, 'GATEWAY_METHOD_NOT_ALLOWED'],
+    [`GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ${'MARKER'.repeat(40_000)}\r\n\r\n`, 431, 'GATEWAY_HEAD_TOO_LARGE'],
+  ]
+  for (const [bytes, status, code] of cases) {
+    const answer = await rawRequest(to, bytes)
+    t.match(answer, { status }, code)
+    t.match(gateway.lines.filter(({ msg }) => msg === 'no readable request' || msg === 'request').at(-1), { id: requestId(answer), status, code })
+  }
+  t.notMatch(log(), 'MARKER')
+})
+
+function requestId({ head }: RawAnswer): string | undefined {
+  return /^x-request-id: (\S+)$/im.exec(head)?.[1]
+}
