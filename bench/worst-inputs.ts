@@ -132,13 +132,15 @@ const inputs: readonly Worst[] = [
     ['letters', 'importa'],
   ].map(([name, unit]) => [name!, (length) => `/accounts${filled(unit!, length)}`])),
   ...headers([
-    ['Prefer', ',wait'], ['Prefer', ' wait ='], ['Prefer', ' wait= "0'], ['Prefer', 'callback '], ['Prefer', ' '],
+    ['Prefer', ',wait'], ['Prefer', ' wait ='], ['Prefer', ' wait= "0'], ['Prefer', 'callback '], ['Prefer', ' '], ['Prefer', 'return =   '],
     ['Accept-Encoding', ';q=0'], ['Accept-Encoding', ','], ['Accept-Encoding', ';'], ['Accept-Encoding', ' '],
     ['Accept-Encoding', '; '], ['Accept-Encoding', '0'],
     ['X-User-Email', 'a@'], ['X-User-Email', ' '], ['X-User-Email', '\u00c3\u00a9'], ['X-User-Email', 'a'],
     ['Host', '1'], ['Host', '1.'], ['Host', 'a-.'], ['Host', ':1'],
     ['MSCRMCallerID', '0'], ['a_', '_'],
   ]),
+  ...headers([' ', '"', ' "'].map((unit) => ['Prefer', unit] as const), 'return='),
+  ...headers([['Content-Type', '"\\"'], ['Content-Type', '\\,"'], ['Connection', ', '], ['Connection', ',content']]),
   {
     name: 'head: names that Connection lists', most: HEAD,
     input: (length) => filled((index) => `a${index},`, length),
@@ -177,10 +179,10 @@ function links(
   }))
 }
 
-function headers(lines: readonly (readonly [string, string])[]): readonly Worst[] {
+function headers(lines: readonly (readonly [string, string])[], before = ''): readonly Worst[] {
   return lines.map(([name, unit]) => ({
-    name: `head: ${name} of ${JSON.stringify(unit)}`, most: HEAD,
-    input: (length) => filled(unit, length),
+    name: `head: ${name} of ${before}${JSON.stringify(unit)}`, most: HEAD,
+    input: (length) => before + filled(unit, length),
     read(value) {
       readHead([name, value], undefined, new Set(['x-user-email']))
       outward([name, value], map)

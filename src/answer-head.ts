@@ -28,7 +28,7 @@ export interface AnswerHead {
 export function answerHead(answer: Answer, map: UrlMap, foreign: OnForeign): AnswerHead {
   const raw = answer.headers
   let headers: string[] = []
-  let nominated: ReadonlySet<string> | undefined
+  let nominated: Set<string> | undefined
   let contentType = ''
   let contentLength: string | undefined
   let contentEncoding: string | undefined

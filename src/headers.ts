@@ -41,7 +41,7 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], ma
 
   return (raw, map) => {
     const headers: string[] = []
-    let nominated: ReadonlySet<string> | undefined
+    let nominated: Set<string> | undefined
     let acceptEncoding: string | undefined
     for (let index = 0; index < raw.length; index += 2) {
       const name = raw[index]!
@@ -83,11 +83,13 @@ function codingsOf(acceptEncoding: string | undefined): string {
   return codings.length === 0 ? 'identity' : codings.join(', ')
 }
 
-/** The names that a `Connection` header holds, and those that were found `before`. */
-export function namesIn(value: string, before: ReadonlySet<string> | undefined): ReadonlySet<string> | undefined {
+/** The names that a `Connection` header holds, added to those that were found `before`. */
+export function namesIn(value: string, before: Set<string> | undefined): Set<string> | undefined {
   const lower = value.toLowerCase()
   if (lower === 'keep-alive' || lower === 'close') return before
-  return new Set([...before ?? [], ...lower.split(',').map((name) => name.trim())])
+  const names = before ?? new Set()
+  for (const name of lower.split(',')) names.add(name.trim())
+  return names
 }
 
 /** `headers`, flat, without those that are `nominated`, in small letters, to stay on one connection. */

@@ -162,6 +162,14 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
     ]
       .map((value) => [`Transfer-Encoding: ${value}`, chunked([`Transfer-Encoding: ${value}`], '0\r\n\r\n'), 400, 'GATEWAY_BAD_REQUEST'] as const),
     ['two types of body', `${requestOf('POST /$batch', 'Content-Type: multipart/mixed;boundary=a', 'Content-Type: multipart/mixed;boundary=b', 'Content-Length: 2')}{}`, 400, 'GATEWAY_BAD_REQUEST'],
+    ...['multipart/mixed, application/json', 'multipart/mixed;boundary=b, application/json', 'application/json,text/plain',
+      'multipart/mixed; boundary="b", multipart/mixed; boundary="c"', 'application/json; a="b', 'text/plain; a="\\",b'].map((type) =>
+      [`types of body in one line: ${type}`, `${requestOf('POST /$batch', `Content-Type: ${type}`, 'Content-Length: 2')}{}`, 400, type.endsWith('a="b') ? 'GATEWAY_BAD_BATCH' : 'GATEWAY_BAD_REQUEST'] as const),
+    ...['content-type', 'close, Content-Type', 'Content-Encoding', 'x,content-length', 'transfer-encoding'].map((names) =>
+      [`a body that Connection hides: ${names}`, `${requestOf('POST /accounts', 'Content-Type: application/json', `Connection: ${names}`, 'Content-Length: 2')}{}`, 400, 'GATEWAY_BAD_REQUEST'] as const),
+    ...['application/json;charset=utf-7', 'application/json; charset="ibm037"', 'application/json; charset=utf-16', 'application/json;charset=utf-8;charset=utf-7',
+      'application/json; charset*=utf-8\'\'utf-7', 'multipart/mixed;boundary=b;charset=ibm037'].map((type) =>
+      [`a batch in another encoding: ${type}`, `${requestOf('POST /$batch', `Content-Type: ${type}`, 'Content-Length: 15')}{"requests":[]}`, 400, 'GATEWAY_BAD_BATCH'] as const),
     ...['/$%62atch', '/%24b%61tch', '/$batch()', '/$batch/x', '/foo.$batch', '/v9.2r$batch'].map((target) => [
       `${target}: a batch that is not looked into`, `${requestOf(`POST ${target}`, 'Content-Type: multipart/mixed;boundary=b', 'Content-Length: 2')}{}`, 400, 'GATEWAY_BAD_REQUEST'] as const),
     ['Transfer-Encoding twice', chunked(['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], '0\r\n\r\n'), 400, 'GATEWAY_BAD_REQUEST'],

@@ -27,6 +27,8 @@ export interface Head {
   transferEncoding: string | undefined
   /** Lines that say how the body is to be read; servers disagree about which of several counts. */
   contentTypes: number
+  /** Whether a `Connection` header would take away what says how the body is to be read. */
+  hidesBody: boolean
   /** Whether the caller would like another protocol. */
   upgrade: boolean
   /** The first header, as it was spelt, that names the user to act as. */
@@ -108,7 +110,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
     size: 0,
     host: undefined, origin: undefined, fetchSite: undefined,
     authorization: undefined, apiKey: undefined, required: undefined,
-    contentLength: undefined, transferEncoding: undefined, contentTypes: 0, upgrade: false,
+    contentLength: undefined, transferEncoding: undefined, contentTypes: 0, hidesBody: false, upgrade: false,
     callerId: undefined, namedUser: undefined, bypass: undefined, override: undefined, emailVariant: undefined,
     callback: false, wantsRow: false,
   }
@@ -126,11 +128,12 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
       case 'x-api-key': head.apiKey = joined(head.apiKey, value); break
       case 'content-length': head.contentLength = joined(head.contentLength, value); break
       case 'transfer-encoding': head.transferEncoding = joined(head.transferEncoding, value); break
-      case 'content-type': head.contentTypes += 1; break
+      case 'content-type': head.contentTypes += isList(value) ? 2 : 1; break
+      case 'connection': head.hidesBody ||= HIDES_BODY.test(value); break
       case 'upgrade': head.upgrade = true; break
       case 'prefer':
         head.callback ||= asksForCallback(value)
-        head.wantsRow ||= /return\s*=\s*"?\s*representation/i.test(value)
+        head.wantsRow ||= /return\s*=[\s"]*representation/i.test(value)
         break
       default: if (!plain.has(name)) note(head, spelt, value, emailHeaders)
     }
@@ -179,6 +182,21 @@ function asksForCallback(prefer: string): boolean {
   return /(?:^|[,;"\s])(?:odata\.)?callback\s*(?:$|[,;="])/i.test(prefer)
 }
 
+/** Whether a value holds a comma outside of quotes, as where lines of the same name were joined. */
+function isList(value: string): boolean {
+  if (!value.includes(',')) return false
+  let isQuoted = false
+  for (let at = 0; at < value.length; at++) {
+    const character = value[at]
+    if (character === '"') isQuoted = !isQuoted
+    else if (character === '\\' && isQuoted) at++
+    else if (character === ',' && !isQuoted) return true
+  }
+  return isQuoted
+}
+
+const HIDES_BODY = /(?:^|,)\s*(?:content-|transfer-encoding)/i
+
 function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`
 }
@@ -188,9 +206,10 @@ function joined(before: string | undefined, value: string): string {
  * HTTP.
  */
 function framingFault(head: Head, method: string, version: string): string | undefined {
-  const { contentLength, transferEncoding, contentTypes } = head
+  const { contentLength, transferEncoding, contentTypes, hidesBody } = head
   if (version !== '1.1' && version !== '1.0') return 'The gateway speaks HTTP/1.1.'
   if (contentTypes > 1) return 'Send one Content-Type.'
+  if (hidesBody) return 'The header Connection must not name the headers that say how the body is to be read.'
   if (transferEncoding !== undefined && (version === '1.0' || transferEncoding.toLowerCase() !== 'chunked')) {
     return 'The only transfer encoding is chunked, in HTTP/1.1.'
   }

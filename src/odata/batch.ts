@@ -5,7 +5,7 @@ import { MalformedBatch } from './batch-error.ts'
 import type { BatchOptions } from './batch-operation.ts'
 import type { OnForeign } from './header-links.ts'
 import type { TextTransform } from './text-transform.ts'
-import { isJson, mediaType } from './content-type.ts'
+import { isJson, mediaType, requireUtf8 } from './content-type.ts'
 import { jsonBatchInward } from './json-batch-inward.ts'
 import { jsonBatchOutward } from './json-batch-outward.ts'
 import { jsonLinksOutward } from './links-outward.ts'
@@ -27,6 +27,7 @@ export type { BatchOperation, BatchOptions } from './batch-operation.ts'
  * @throws MalformedBatch, OversizedBatch, RefusedPart at once or while the batch streams; whatever `onPart` throws
  */
 export function batchInward(map: UrlMap, contentType: string, options: BatchOptions): TextTransform {
+  requireUtf8(contentType)
   if (mediaType(contentType) === 'multipart/mixed') return multipartInward(map, contentType, options)
   if (isJson(contentType)) return jsonBatchInward(map, options)
   throw new MalformedBatch('The Content-Type of a batch is multipart/mixed or application/json.')

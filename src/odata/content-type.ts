@@ -1,9 +1,12 @@
 import { MalformedBatch } from './batch-error.ts'
 import { type Field, valueOf } from './header-fields.ts'
 
-/** The media type of a Content-Type header in lower case, without parameters; empty when there is none. */
+/**
+ * The media type of a Content-Type header in lower case, without parameters; empty where there is not exactly one.
+ */
 export function mediaType(contentType: string | undefined): string {
-  return (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
+  const type = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
+  return /^[^\s,;/"]+\/[^\s,;/"]+$/.test(type) ? type : ''
 }
 
 /** Whether a body of this media type is JSON text. */
@@ -24,11 +27,11 @@ let lastJson: string | undefined = 'application/json'
  * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
  */
 function boundaryOf(contentType: string): string | undefined {
-  if (contentType.length > 1000) return undefined
+  if (contentType.length > LONGEST) return undefined
   const found = [...contentType.matchAll(/;\s*boundary(\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))\s*(?=;|$)/gi)]
   const [, extended, quoted, token] = found[0] ?? []
   const boundary = quoted?.replace(/\\(.)/g, '$1') ?? token ?? ''
-  const mentioned = contentType.match(/boundary\s*\*?\s*=/gi)?.length
+  const mentioned = contentType.match(/boundary[\s*]*=/gi)?.length
   const isPlain = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/.test(boundary)
   return mentioned === 1 && extended === '' && isPlain ? boundary : undefined
 }
@@ -43,6 +46,21 @@ export function batchBoundary(contentType: string): string {
   if (boundary === undefined) throw new MalformedBatch('A batch or change set names no boundary, or several.')
   return boundary
 }
+
+/**
+ * Checks that a batch, or a part of one, is to be read as UTF-8. In another encoding the same bytes are other
+ * requests than those that were judged: `+` begins letters in UTF-7, and EBCDIC has other letters altogether.
+ *
+ * @throws MalformedBatch
+ */
+export function requireUtf8(contentType: string): void {
+  const mentioned = contentType.slice(0, LONGEST).match(/charset/gi)?.length ?? 0
+  if (contentType.length <= LONGEST && (mentioned === 0 || (mentioned === 1 && UTF8.test(contentType)))) return
+  throw new MalformedBatch('A batch, and each part of it, is in UTF-8: leave charset out of its Content-Type.')
+}
+
+const LONGEST = 1000
+const UTF8 = /;\s*charset=(?:utf-?8|"utf-?8")\s*(?:;|$)/i
 
 /** Whether a body is coded, so that its JSON cannot be seen. */
 export function isEncoded(fields: readonly Field[]): boolean {

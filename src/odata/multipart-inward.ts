@@ -1,7 +1,7 @@
 import { MalformedBatch, RefusedPart } from './batch-error.ts'
 import { type BatchOptions, contentId, judge } from './batch-operation.ts'
 import type { TextTransform } from './text-transform.ts'
-import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
+import { batchBoundary, isEncoded, isJson, mediaType, requireUtf8 } from './content-type.ts'
 import { type Field, trimBlanks, valueOf } from './header-fields.ts'
 import { jsonLinksInward } from './links-inward.ts'
 import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
@@ -17,6 +17,7 @@ export function multipartInward(map: UrlMap, contentType: string, options: Batch
     const type = valueOf(fields, 'content-type') ?? ''
     const kept = judgement.headers(fields).filter(({ name }) => name.toLowerCase() !== 'host')
     changeSet = inChangeSet ? changeSets : 0
+    requireUtf8(type)
     if (mediaType(type) === 'application/http') return { fields: kept, content: 'message' }
     const subject = judgement.subject()
     if (mediaType(type) !== 'multipart/mixed') throw new RefusedPart(`${subject} is no request and no change set.`)

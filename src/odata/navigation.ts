@@ -23,6 +23,7 @@ export function navigationOf(query: string): Navigation | undefined {
   const names = new Set<string>()
   let other: string | undefined
   for (const option of query.replace(/^\?/, '').split('&')) {
+    if (option === '') continue
     const equals = option.indexOf('=')
     const name = decoded(equals === -1 ? option : option.slice(0, equals))?.trim().replace(/^\$/, '').toLowerCase()
     const value = equals === -1 ? '' : decoded(option.slice(equals + 1))

@@ -89,6 +89,13 @@ t.test('an address of 32,768 characters passes, a longer one gets 414', async (t
   })
 })
 
+t.test('a comma between quotes is part of a boundary', async (t) => {
+  const { server } = await door(t)
+  const type = 'Content-Type: multipart/mixed; boundary="a, \\", b"'
+  t.equal((await rawRequest(server, requestOf('POST /accounts', type))).status, 200)
+  t.equal((await rawRequest(server, requestOf('POST /accounts', `${type}, text/plain`))).status, 400)
+})
+
 t.test('a hundred header lines pass, one more gets 431', async (t) => {
   const { server } = await door(t)
   const lines = Array.from({ length: 99 }, (_, index) => `a${index}: b`)

@@ -97,3 +97,10 @@ t.test('a batch in JSON has a bounded number of members and headers', async (t) 
     `{"requests":[],${members(100)}}`,
   ]) t.throws(() => batch(text), { name: 'RefusedPart', message: /more than 100/ })
 })
+
+t.test('the parts of a batch are in UTF-8, too', async (t) => {
+  for (const type of ['application/http; charset=utf-7', 'multipart/mixed; boundary=c; charset=ibm037']) {
+    t.throws(() => inward().push(`--b\nContent-Type: ${type}\n\n`), { name: 'MalformedBatch', message: /UTF-8/ }, type)
+  }
+  t.doesNotThrow(() => inward().push('--b\nContent-Type: application/http; charset=utf-8\n\n'))
+})

@@ -91,6 +91,15 @@ t.test('what is no batch is refused', async t => {
   t.equal(turned('{"requests":[ ]}').text, '{"requests":[ ]}')
 })
 
+t.test('a batch is JSON in UTF-8', async t => {
+  const batch = (contentType: string): unknown => batchInward(map, contentType, { onPart() {} })
+  for (const type of ['application/json', 'Application/JSON ;charset=UTF-8', 'application/json; charset="utf8"; a=b',
+    'application/json;IEEE754Compatible=true']) t.doesNotThrow(() => batch(type), type)
+  for (const type of ['application/json;charset=utf-7', 'application/json; charset=ibm037', 'application/json;charset=utf-8;charset=utf-7',
+    'application/json;charset', 'application/json;charset=utf-8x', `application/json;a=${'b'.repeat(1000)}`, 'multipart/mixed, application/json',
+    'text/plain;application/json', 'application/x/json', '/json']) t.throws(() => batch(type), { name: 'MalformedBatch' }, type)
+})
+
 t.test('a batch beyond 16 MiB is refused before it is held', async t => {
   const transform = batchInward(map, 'application/json', { onPart() {} })
   const chunk = ' '.repeat(1024 * 1024)
