@@ -54,8 +54,9 @@ const lean = {
     // Parses settings files, which not every gateway has.
     build.onResolve({ filter: /^yaml$/ }, ({ importer }) => importer === '' || importer.startsWith(join(root, 'src'))
       ? { path: 'yaml', namespace: 'lean-yaml' } : undefined)
+    const parser = ['parseDocument', 'LineCounter'].map((name) => `get ${name}() { return require('yaml').${name} }`)
     build.onLoad({ filter: /.*/, namespace: 'lean-yaml' }, () => ({
-      resolveDir: root, contents: `export function parse(...all) { return require('yaml').parse(...all) }`,
+      resolveDir: root, contents: `module.exports = { ${parser.join(', ')} }`,
     }))
     build.onLoad({ filter: /undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/ }, () => ({
       contents: 'module.exports = () => { throw new Error("HTTP/2 is not spoken") }',
