@@ -1,6 +1,8 @@
 import type { Credential } from '../credentials/credential.ts'
 import { TokenRefused } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
+import { inOneLine } from '../explanations/explanation.ts'
+import { explainForeign } from '../explanations/foreign-answers.ts'
 import { unlessLeft } from './departure.ts'
 import type { AuthorizedSend } from './dispatch.ts'
 import { header } from './send.ts'
@@ -17,16 +19,17 @@ import type { Watch } from './watch.ts'
 export function authorize(send: AuthorizedSend, credential: Credential, watch: Watch): Send {
   async function again(request: Outbound, refused: string, refusal: Answer): Promise<Answer> {
     const challenge = header(refusal, 'www-authenticate') ?? ''
+    const why = refusalOf(refusal, challenge)
     refusal.body.discard()
     credential.discard(refused, claimsOf(challenge))
     const repeatable = request.body === undefined || Buffer.isBuffer(request.body)
     watch({ kind: 'token-refused', repeated: repeatable })
-    if (!repeatable) throw new TokenRefused({ cause: refusalOf(challenge) })
+    if (!repeatable) throw new TokenRefused({ cause: why })
 
     const renewed = await tokenFor(request, credential.authorization())
     const answer = await send(request, renewed)
     if (answer.status !== 401) return answer
-    const still = refusalOf(header(answer, 'www-authenticate') ?? '')
+    const still = refusalOf(answer, header(answer, 'www-authenticate') ?? '')
     answer.body.discard()
     throw new TokenRefused({ cause: still })
   }
@@ -78,7 +81,9 @@ export function claimsOf(challenge: string): string | undefined {
 }
 
 /** For the log: the code of the refusal, without the addresses that stand beside it. */
-function refusalOf(challenge: string): Error {
+function refusalOf(refusal: Answer, challenge: string): Error {
+  const foreign = explainForeign({ status: refusal.status, contentType: header(refusal, 'content-type'), challenge })
+  if (foreign !== undefined) return new OwnError(inOneLine(foreign))
   const code = /\berror="?([a-z_]{1,40})/i.exec(challenge)?.[1]
   return new OwnError(`Dynamics 365 answered 401${code === undefined ? '' : `, ${code}`}`)
 }

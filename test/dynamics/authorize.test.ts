@@ -154,3 +154,13 @@ t.test('the rest of a 401 that comes late does not keep its repetition from endi
   t.equal(await Promise.race([answering, pause(2000)]), 'left')
   t.equal(state().running, 0)
 })
+
+t.test('a 401 of something else is not taken for a refusal of Dynamics', async (t) => {
+  for (const [headers, message] of [
+    [{ 'content-type': 'text/html' }, /in place of Dynamics, with a page/],
+    [{ 'www-authenticate': 'Basic realm="filter"' }, /in place of Dynamics, and asks for Basic/],
+  ] as const) {
+    const origin = await service(t, (_, response) => response.writeHead(401, headers).end('<html></html>'))
+    await t.rejects(way(t, origin).send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED', cause: { message } })
+  }
+})
