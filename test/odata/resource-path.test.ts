@@ -82,9 +82,10 @@ t.test('the door, a part of a batch and the rules agree on every path', (t) => {
     const batch = batchInward(map, 'application/json', {
       onPart: ({ resourcePath }) => { shown = resourcePath },
     })
-    const text = batch.push(Buffer.from(JSON.stringify({ requests: [{ id: '1', method: 'GET', url }] })).toString())
+    const requests = [{ id: '1', method: 'GET', url }]
     try {
-      return JSON.parse(text + batch.end()).requests[0].url === url ? shown : undefined
+      const text = batch.push(Buffer.from(JSON.stringify({ requests })).toString()) + batch.end()
+      return JSON.parse(text).requests[0].url === url ? shown : undefined
     } catch {
       return undefined
     }
