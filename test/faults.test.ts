@@ -104,7 +104,7 @@ t.test('no request reaches Dynamics while its limit holds, and callers hardly no
 })
 
 t.test('a limit beyond the callers\' patience: a 429 at once, with what is left', async (t) => {
-  const { emulator, traffic } = await underTraffic(t, { MAX_RETRY_WAIT: '1s' })
+  const { emulator, traffic, url } = await underTraffic(t, { MAX_RETRY_WAIT: '1s' })
   await traffic.run(100, 200)
 
   emulator.faults.limit({ kind: 'time', seconds: 3 })
@@ -113,7 +113,7 @@ t.test('a limit beyond the callers\' patience: a 429 at once, with what is left'
   t.equal(emulator.faults.violations, 0)
   t.same(wrong(outcomes), [])
   t.ok(tally(outcomes)['GATEWAY_LIMIT_HOLDS']! > 50)
-  await pause(1800)
+  while ((await fetch(`${url}/WhoAmI`)).status === 429) await pause(50)
   t.same(Object.keys(tally(await traffic.run(50, 300))).filter((outcome) => !/^20\d/.test(outcome)), [])
 })
 
@@ -122,16 +122,20 @@ t.test('a look-up that meets a limit: 429 for the request behind it, and found w
   const asAdele = (): Promise<Response> =>
     fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
 
-  emulator.faults.limit({ kind: 'count', seconds: 2 })
+  emulator.faults.limit({ kind: 'count', seconds: 4 })
   const refused = [await asAdele(), await asAdele()]
 
   for (const response of refused) {
     t.equal(response.status, 429)
-    t.match(response.headers.get('retry-after'), /^[12]$/)
+    t.match(response.headers.get('retry-after'), /^[1-4]$/)
     t.match(await response.json(), { error: { code: 'GATEWAY_LIMIT_HOLDS' } })
   }
-  await pause(2100)
-  t.equal((await asAdele()).status, 200)
+  let { status } = await asAdele()
+  while (status === 429) {
+    await pause(50)
+    status = (await asAdele()).status
+  }
+  t.equal(status, 200)
 })
 
 t.test('a limit on requests at once is found and kept to', async (t) => {
@@ -186,18 +190,19 @@ t.test('a caller that leaves takes its request with it, in the queue and at Dyna
   const atDynamics = ask(2, leaving.first)
   while (emulator.load.current < 2) await pause(10)
   const inQueue = ask(8, leaving.waiting)
-  while (!(await (await fetch(`${url}/-/metrics`)).text()).includes('gateway_requests_waiting{target="dynamics"} 8')) {
-    await pause(10)
+  const waiting = async (count: number): Promise<void> => {
+    const line = `gateway_requests_waiting{target="dynamics"} ${count}\n`
+    while (!(await (await fetch(`${url}/-/metrics`)).text()).includes(line)) await pause(10)
   }
+  await waiting(8)
   // These first: whose place becomes free before the gateway sees the next one leave is sent, and rightly so.
   leaving.waiting.abort()
   await inQueue
-  await pause(50)
+  await waiting(0)
   leaving.first.abort()
   await atDynamics
   emulator.faults.clear()
-  const began = performance.now()
-  while (emulator.load.current > 0 && performance.now() - began < 5000) await pause(10)
+  while (emulator.load.current > 0) await pause(10)
 
   t.equal(emulator.load.current, 0)
   t.equal(emulator.load.total, 2, 'those that waited were never sent')

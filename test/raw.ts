@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 
 /** Sends `head` and `body` as they stand to `url` on one connection, and gives back all that came until it closed. */
 export function raw(
-  url: string, text: string | Buffer, patience = 3000,
+  url: string, text: string | Buffer, patience = 60_000,
 ): Promise<{ readonly text: string, readonly reset: boolean }> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve) => {

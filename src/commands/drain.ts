@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import type { Socket } from 'node:net'
 
-/** How long connections that carry no request may still bring one after the gateway was told to stop. */
+/** Long enough for a request that was on its way when the gateway was told to stop. */
 const LINGER = 300
 
 /** What has to be ended. */
@@ -17,12 +17,14 @@ interface Draining {
 /**
  * How a gateway ends. First `next`: not ready; connections end with the request that they carry; running requests
  * finish, for `patience` milliseconds at most. Second `next`: at once.
+ *
+ * @param linger how long connections that carry no request may still bring one, twice
  */
-export function drainOf({ server, stop, close }: Draining, patience: number): {
+export function drainOf({ server, stop, close }: Draining, patience: number, linger = LINGER): {
   readonly over: Promise<void>, readonly next: () => void,
 } {
   const { promise: over, resolve } = withResolvers()
-  let linger: NodeJS.Timeout | undefined
+  let ending: NodeJS.Timeout | undefined
   let closing = false
   const connections = new Set<Socket>()
   server.on('connection', (socket) => {
@@ -32,11 +34,11 @@ export function drainOf({ server, stop, close }: Draining, patience: number): {
   return {
     over,
     next: () => {
-      if (linger === undefined) {
+      if (ending === undefined) {
         stop()
-        linger = setTimeout(end, LINGER)
+        ending = setTimeout(end, linger)
       } else {
-        clearTimeout(linger)
+        clearTimeout(ending)
         end()
         server.closeAllConnections()
       }
@@ -61,7 +63,7 @@ export function drainOf({ server, stop, close }: Draining, patience: number): {
       server.closeIdleConnections()
       // Node does not count those as idle that never said anything.
       for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
-    }, LINGER)
+    }, linger)
   }
 }
 

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { SignJWT, UnsecuredJWT, exportJWK } from 'jose'
 import type { JWK } from 'jose'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { Agent } from 'undici'
 
@@ -160,11 +161,15 @@ t.test('a token that was verified is good until it expires', async (t) => {
   const { ask } = await doorOf(
     t, [{ name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } }],
   )
-  const lines = [`Authorization: Bearer ${await idp.token({ roles: ['Read'], exp: seconds(-54) })}`]
+  const lines = [`Authorization: Bearer ${await idp.token({ roles: ['Read'], exp: seconds(-52) })}`]
 
   t.equal((await ask(...lines)).status, 200)
-  await new Promise((resolve) => setTimeout(resolve, 7500))
-  t.equal((await ask(...lines)).status, 401)
+  let { status } = await ask(...lines)
+  while (status === 200) {
+    await pause(200)
+    status = (await ask(...lines)).status
+  }
+  t.equal(status, 401)
 })
 
 t.test('while the issuer\'s keys cannot be had, tokens are answered 503 and keys still work', async (t) => {

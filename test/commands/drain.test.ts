@@ -28,12 +28,12 @@ t.test('callers that come on new connections until the last moment are answered 
 })
 
 t.test('a connection that was made before asks a little later and is answered', async (t) => {
-  const { server, drain } = await draining(t)
+  const { server, drain } = await draining(t, undefined, 3000)
+  const { port } = server.address() as AddressInfo
   drain.next()
-  await pause(200)
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
-  await pause(200)
+  while (server.listening) await pause(10)
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
   const chunks: Buffer[] = []
   for await (const chunk of socket) chunks.push(chunk as Buffer)
@@ -56,12 +56,12 @@ t.test('idle connections do not hold the end, and a second call cuts what runs',
   await drain.over
 })
 
-async function draining(t: Test, answer = (respond: () => void): void => void setTimeout(respond, 20)) {
+async function draining(t: Test, answer = (respond: () => void): void => void setTimeout(respond, 20), linger?: number) {
   const server = createServer((_request, response) =>
     answer(() => response.setHeader('connection', 'close').end('whole')))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.teardown(() => server.closeAllConnections())
-  return { server, drain: drainOf({ server, stop: () => undefined, close: async () => undefined }, 10_000) }
+  return { server, drain: drainOf({ server, stop: () => undefined, close: async () => undefined }, 10_000, linger) }
 }
 
 /** The status, or the code of what went wrong. */

@@ -11,7 +11,8 @@ t.test('the caller\'s own deadline ends the wait, and says so', async (t) => {
   }))
   const { send, state } = way(t, origin)
 
-  await t.rejects(send(outbound({ deadline: performance.now() + 100 })), {
+  // Long enough for a connection to come about.
+  await t.rejects(send(outbound({ deadline: performance.now() + 2000 })), {
     code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /Prefer: wait/,
   })
   await until(() => gone && state().running === 0)
@@ -19,13 +20,17 @@ t.test('the caller\'s own deadline ends the wait, and says so', async (t) => {
 })
 
 t.test('an answer that began in time may take longer', async (t) => {
+  let end: (() => void) | undefined
   const origin = await service(t, (_, response) => {
     response.write('{')
-    setTimeout(() => response.end('}'), 2000)
+    end = () => response.end('}')
   })
   const { send } = way(t, origin)
+  const deadline = performance.now() + 3000
 
-  const { body } = await send(outbound({ deadline: performance.now() + 1500 }))
+  const { body } = await send(outbound({ deadline }))
+  await until(() => performance.now() > deadline + 100)
+  end!()
   t.equal((await body.whole(100)).toString(), '{}')
 })
 
@@ -46,7 +51,7 @@ t.test('the total ends a request, also in the middle of its answer', async (t) =
     await received(request)
     if (request.url === '/begins') response.write('{')
   })
-  const { send, state } = way(t, origin, { totalTimeout: 1500 })
+  const { send, state } = way(t, origin, { totalTimeout: 3000 })
 
   const none = send(outbound({ path: '/hangs', method: 'POST' }))
   const { body } = await send(outbound({ path: '/begins' }))
@@ -60,7 +65,7 @@ t.test('one total watches many requests', async (t) => {
   const origin = await service(t, (request, response) => {
     if (request.url === '/quick') response.end()
   })
-  const { send } = way(t, origin, { totalTimeout: 1500 })
+  const { send } = way(t, origin, { totalTimeout: 3000 })
 
   const first = send(outbound({ path: '/hangs' }))
   await send(outbound({ path: '/quick' }))

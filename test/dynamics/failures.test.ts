@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 
@@ -179,10 +180,15 @@ t.test('an answer that breaks off fails, and never ends as if whole', async (t) 
   ]
   for (const half of halves) {
     for (const end of ['end', 'resetAndDestroy'] as const) {
-      const origin = await sockets(t, (socket) =>
-        socket.once('data', () => socket.write(half, () => setTimeout(() => socket[end](), 20))))
+      let answering: Socket | undefined
+      const origin = await sockets(t, (socket) => socket.once('data', () => {
+        answering = socket
+        socket.write(half)
+      }))
       const { status, body } = await way(t, origin).send(outbound())
       t.equal(status, 200)
+      // The head has arrived: a reset would take it along.
+      answering![end]()
       const over = new Promise<void>((resolve) => body.whenOver(resolve))
       await t.rejects(body.whole(1000), `${half.slice(17)} ${end}`)
       await over

@@ -67,11 +67,12 @@ t.test('a wait that is longer than the caller\'s patience is passed on at once, 
 })
 
 t.test('the setting and the caller\'s own deadline bound the wait', async (t) => {
-  const origin = await service(t, refusing(3, COUNT, '1'))
+  const origin = await service(t, refusing(3, COUNT, '60'))
+  const deadline = performance.now() + 59_000
 
   t.equal((await way(t, origin, { maxRetryWait: 0 }).send(outbound())).status, 429)
-  t.equal((await way(t, origin, { maxRetryWait: 999 }).send(outbound())).status, 429)
-  t.equal((await way(t, origin).send(outbound({ deadline: performance.now() + 900 }))).status, 429)
+  t.equal((await way(t, origin, { maxRetryWait: 59_999 }).send(outbound())).status, 429)
+  t.equal((await way(t, origin, { maxRetryWait: 600_000 }).send(outbound({ deadline }))).status, 429)
 })
 
 t.test('waits add up', async (t) => {
@@ -99,6 +100,8 @@ t.test('a body that is not at hand is not sent again', async (t) => {
 })
 
 t.test('nothing is sent while a limit holds, and then one goes first', async (t) => {
+  // Long enough for all to come meanwhile.
+  const HOLD = 3000
   const seen: { at: number, atOnce: number }[] = []
   let atOnce = 0
   let ends = 0
@@ -111,8 +114,8 @@ t.test('nothing is sent while a limit holds, and then one goes first', async (t)
       if (times > 2) {
         response.writeHead(204).end()
       } else {
-        ends = performance.now() + 1000
-        refuse(response, times === 1 ? COUNT : TIME, '1')
+        ends = performance.now() + HOLD
+        refuse(response, times === 1 ? COUNT : TIME, String(HOLD / 1000))
       }
     }, 50)
   })
@@ -127,7 +130,7 @@ t.test('nothing is sent while a limit holds, and then one goes first', async (t)
 
   t.same([...new Set(statuses)], [204])
   t.equal(seen.length, 33, '31 requests and two refusals')
-  t.ok(seen[1]!.at - seen[0]!.at >= 1049)
+  t.ok(seen[1]!.at - seen[0]!.at >= HOLD + 49)
   t.ok(seen[2]!.at >= ends - 1, 'the second hold is kept too')
   t.equal(seen[2]!.atOnce, 1, 'one goes first')
   t.ok(seen[3]!.at - seen[2]!.at >= 49, 'and the others when it was taken')
@@ -135,17 +138,20 @@ t.test('nothing is sent while a limit holds, and then one goes first', async (t)
 
 t.test('who comes while the trial is under way waits for its end, without a word of limits', async (t) => {
   let requests = 0
+  let endTrial: (() => void) | undefined
   const origin = await service(t, (_, response) => {
     requests++
     if (requests === 1) refuse(response, COUNT, '1')
-    else setTimeout(() => response.writeHead(204).end(), requests === 2 ? 300 : 0)
+    else if (requests === 2) endTrial = () => response.writeHead(204).end()
+    else response.writeHead(204).end()
   })
   const { send, events, state } = way(t, origin, { maxRetryWait: 1000 })
 
   const trial = send(outbound())
-  await until(() => requests === 2)
+  await until(() => endTrial !== undefined)
   const other = send(outbound())
   await until(() => state().held === 1)
+  endTrial!()
 
   t.equal((await trial).status, 204)
   t.equal((await other).status, 204)
@@ -192,7 +198,7 @@ t.test('a caller that leaves is not sent for when the limit ends', async (t) => 
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
-    refuse(response, COUNT, '1')
+    refuse(response, COUNT, '3')
   })
   const { send, state } = way(t, origin)
   const request = outbound()
@@ -207,7 +213,7 @@ t.test('a caller that leaves is not sent for when the limit ends', async (t) => 
 
   await t.rejects(answer, { message: 'left' })
   await t.rejects(second, { message: 'left' })
-  await pause(1200)
+  await pause(3200)
   t.equal(requests, 1)
   t.equal(state().held, 0)
 })

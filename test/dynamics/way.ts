@@ -139,7 +139,7 @@ export function answerJson(
 
 /** Until `condition` holds; a test that waits for it in vain fails. */
 export async function until(condition: () => boolean): Promise<void> {
-  for (const end = performance.now() + 20_000; !condition();) {
+  for (const end = performance.now() + 100_000; !condition();) {
     if (performance.now() > end) throw new Error(`in vain: ${condition.toString()}`)
     await pause(5)
   }

@@ -198,9 +198,9 @@ t.test('who is refused and stays is cut off after a moment', async (t) => {
 
 t.test('connections beyond the limit are closed at once', async (t) => {
   const server = await serverOf(t, (_request, response) => response.end('answered'), { maxConnections: 1 })
+  const accepted = once(server, 'connection')
   const first = dial(t, server)
-  await once(first, 'connect')
-  await pause(50)
+  await accepted
 
   t.equal((await rawRequest(server, get('/'))).status, 0)
   first.write(get('/'))
