@@ -70,6 +70,11 @@ function seconds(value: unknown): number | undefined {
   return Number.isFinite(number) ? number : undefined
 }
 
+/** Whether `value` has the form of OAuth's error codes, such as `invalid_client`; what is echoed there has another. */
+export function isOAuthError(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 60 && /^[a-z]+(?:_[a-z]+){0,6}$/.test(value)
+}
+
 /** Only what is known to be harmless: descriptions may echo assertions and claims. */
 function factsOf({ url, status, headers, body }: AuthorityAnswer): FailureFacts {
   const { error, error_codes: codes } = body ?? {}
@@ -80,7 +85,7 @@ function factsOf({ url, status, headers, body }: AuthorityAnswer): FailureFacts 
   return {
     asked: askedOf(url), host: url.host, status,
     ...(body !== undefined || contentType === undefined ? {} : { contentType }),
-    ...(typeof error === 'string' && /^[\w.-]{1,60}$/.test(error) ? { error } : {}),
+    ...(isOAuthError(error) ? { error } : {}),
     ...(Number.isSafeInteger(Number(number)) ? { aadsts: Number(number) } : {}),
     ...(retryAfter === undefined ? {} : { retryAfter }),
     ...identifier('correlationId', body?.['correlation_id'] ?? /\bCorrelation ID: ([0-9a-f-]{36})/i.exec(said)?.[1]),

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 
+import { isOAuthError } from '../../credentials/authority-answer.ts'
 import { delegatedScope } from '../../credentials/delegated.ts'
 import { explainAnswer } from '../../explanations/authority-errors.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
@@ -52,7 +53,7 @@ export function declined(answer: URLSearchParams): AuthorityFailure {
   const number = /\bAADSTS(\d{4,9})\b/.exec(answer.get('error_description') ?? '')?.[1]
   const facts = {
     host: 'The authority',
-    error: /^[\w.-]{1,60}$/.test(error) ? error : 'unknown',
+    error: isOAuthError(error) ? error : 'unknown',
     ...(number === undefined ? {} : { aadsts: Number(number) }),
   }
   if (number === undefined && /^(access_denied|permission_denied|consent_required)$/.test(facts.error)) {
