@@ -20,11 +20,14 @@ export interface RawFixture {
   readonly bytes: () => string
 }
 
-/** Starts them. `change` may alter the settings; `answer` gives the body for a request. */
+/**
+ * Starts them. `change` may alter the settings; `answer` gives the body for a request. One that is `endless` is sent as
+ * long as it is taken, so it is never all there, however much of it the system holds.
+ */
 export async function gatewayBeforeRawDynamics(
   t: Test,
   change: (settings: Settings) => Settings = (settings) => settings,
-  answer: (request: string) => Buffer = () => NO_ROWS,
+  answer: (request: string) => Buffer | 'endless' = () => NO_ROWS,
 ): Promise<RawFixture> {
   const emulator = await startEmulator()
   const requests: string[] = []
@@ -43,8 +46,9 @@ export async function gatewayBeforeRawDynamics(
         received = received.slice(length)
         const body = answer(request)
         socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nOData-Version: 4.0\r\n'
-          + `Content-Length: ${body.length}\r\n\r\n`)
-        socket.write(body)
+          + `Content-Length: ${body === 'endless' ? 2 ** 40 : body.length}\r\n\r\n`)
+        if (body === 'endless') pour(socket)
+        else socket.write(body)
       }
     })
   })
@@ -82,6 +86,18 @@ export async function gatewayBeforeRawDynamics(
 }
 
 const NO_ROWS = Buffer.from('{"value":[]}')
+
+/** Writes as much as is taken. */
+function pour(socket: Socket): void {
+  socket.on('drain', more)
+  more()
+
+  function more(): void {
+    while (socket.write(PIECE));
+  }
+}
+
+const PIECE = Buffer.alloc(64 * 1024, ' ')
 
 /** How long the request is that `received` begins with, once it is whole. */
 function requestLength(received: string): number | undefined {

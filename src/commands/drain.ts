@@ -18,7 +18,7 @@ interface Draining {
  * How a gateway ends. First `next`: not ready; connections end with the request that they carry; running requests
  * finish, for `patience` milliseconds at most. Second `next`: at once.
  *
- * @param linger how long connections that carry no request may still bring one, twice
+ * @param linger how long new connections may still come, and those that carry no request may bring one
  */
 export function drainOf({ server, stop, close }: Draining, patience: number, linger = LINGER): {
   readonly over: Promise<void>, readonly next: () => void,
@@ -49,7 +49,7 @@ export function drainOf({ server, stop, close }: Draining, patience: number, lin
     if (closing) return
     closing = true
     const late = setTimeout(() => server.closeAllConnections(), patience)
-    onceAllAreAccepted(server, () => {
+    onceAllAreAccepted(server, linger, () => {
       // The server's own `close` would also end connections that were accepted a moment ago, and whose request
       // is on its way.
       NetServer.prototype.close.call(server, () => {
@@ -68,11 +68,11 @@ export function drainOf({ server, stop, close }: Draining, patience: number, lin
 }
 
 /**
- * Calls back when no connection waits to be accepted, for the system resets those; after a while also when more
- * and more come.
+ * Calls back when no connection waits to be accepted, for the system resets those; after `longest` also when
+ * more and more come.
  */
-function onceAllAreAccepted(server: Server, callback: () => void): void {
-  const until = performance.now() + LINGER
+function onceAllAreAccepted(server: Server, longest: number, callback: () => void): void {
+  const until = performance.now() + longest
   let accepted = true
   server.on('connection', () => { accepted = true })
   // Node accepts one connection in each turn of its loop.

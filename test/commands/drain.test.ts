@@ -10,7 +10,7 @@ import type { Test } from 'tap'
 import { drainOf } from '../../src/commands/drain.ts'
 
 t.test('callers that come on new connections until the last moment are answered or not let in, never cut off', async (t) => {
-  const { server, drain } = await draining(t)
+  const { server, drain } = await draining(t, undefined, 3000)
   const outcomes: string[] = []
   async function calling(): Promise<void> {
     for (;;) {
