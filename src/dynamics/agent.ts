@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 
 import { NO_PROXIES } from '../config/proxies.ts'
 import type { Proxies, Proxy } from '../config/proxies.ts'
+import { createPausing } from './pausing.ts'
 import { proxyFor } from './proxy-settings.ts'
 import { tunnel } from './tunnel.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -17,8 +18,6 @@ export interface OutboundAgent {
    * Whether the connection that a request is just put on was made for it; asked in that moment. Left out: not known.
    */
   readonly isNew?: () => boolean
-  /** Whether what ends just now ends because its connection was reset; asked in that moment. Left out: not known. */
-  readonly isReset?: () => boolean
   /** Ends idle connections at once, the others when their request is over. */
   readonly close: () => Promise<void>
   /** Ends all connections at once, and with them what is under way. */
@@ -49,21 +48,17 @@ export function createAgent({ connectTimeout, connections, proxies = NO_PROXIES 
   const tunnels = new Map<Proxy, buildConnector.connector>()
   const proxied: Tunnel[] = []
 
+  const pausing = createPausing()
   let isNew = false
-  let isReset = false
   function connect(options: buildConnector.Options, callback: buildConnector.Callback): void {
     connectThrough(options, (...outcome) => {
       const [, socket] = outcome
-      // undici's own listeners, between these, take a reset for the end of an answer that has no length.
-      socket?.on('error', () => { isReset = true })
-      // What is read in one go with the last bytes comes as an end; then there is no other side any more.
-      socket?.on('end', () => { isReset = socket.remoteAddress === undefined })
+      // undici's own connector gives no second argument with an error, whatever its types say.
+      if (socket) pausing.adopt(socket)
       // undici puts the first request on a new connection within the callback.
       isNew = true
       callback(...outcome)
       isNew = false
-      socket?.on('error', () => { isReset = false })
-      socket?.on('end', () => { isReset = false })
     })
   }
 
@@ -79,23 +74,26 @@ export function createAgent({ connectTimeout, connections, proxies = NO_PROXIES 
     through(options, callback)
   }
 
-  const agent = (idle: number): Agent => new Agent({
-    connect,
-    connections,
-    pipelining: 1,
-    allowH2: false,
-    maxHeaderSize: LARGEST_HEAD,
-    keepAliveTimeout: idle,
-    keepAliveMaxTimeout: idle,
-    keepAliveTimeoutThreshold: 1000,
-  })
+  function agent(idle: number): Agent {
+    const made = new Agent({
+      connect,
+      connections,
+      pipelining: 1,
+      allowH2: false,
+      maxHeaderSize: LARGEST_HEAD,
+      keepAliveTimeout: idle,
+      keepAliveMaxTimeout: idle,
+      keepAliveTimeoutThreshold: 1000,
+    })
+    pausing.through(made)
+    return made
+  }
   const reads = agent(READS_IDLE)
   const writes = agent(WRITES_IDLE)
   return {
     reads,
     writes,
     isNew: () => isNew,
-    isReset: () => isReset,
     async close() {
       await Promise.all([reads.close(), writes.close()])
       await Promise.all(proxied.map((one) => one.close()))

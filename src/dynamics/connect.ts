@@ -45,7 +45,7 @@ export interface ConnectionState {
 }
 
 export interface ConnectOptions {
-  readonly agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew' | 'isReset'>
+  readonly agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>
   readonly credential: Credential
   /** Is told what happens, beside the log. */
   readonly watch: Watch

@@ -53,7 +53,7 @@ export type AuthorizedSend = (request: Outbound, authorization: string) => Promi
  * @throws Failure when no answer came, and what `gate` keeps the request back for
  */
 export function dispatch(
-  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew' | 'isReset'>, origin: string, patience: Patience, gate: Gate,
+  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>, origin: string, patience: Patience, gate: Gate,
 ): AuthorizedSend {
   return (request, authorization) => new Promise((resolve, reject) => {
     const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
@@ -82,7 +82,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   headers: Buffer[] = []
   complete = false
   waiting = 0
-  readonly #agent: Pick<OutboundAgent, 'isNew' | 'isReset'>
+  readonly #agent: Pick<OutboundAgent, 'isNew'>
   readonly #gate: Gate
   readonly #began = performance.now()
   readonly #onLeave: (reason: Error) => void
@@ -102,7 +102,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   #whenOver: (() => void) | undefined
 
   constructor(
-    request: Outbound, agent: Pick<OutboundAgent, 'isNew' | 'isReset'>, gate: Gate,
+    request: Outbound, agent: Pick<OutboundAgent, 'isNew'>, gate: Gate,
     resolve: (answer: Answer) => void, reject: (error: Error) => void,
   ) {
     this.#request = request
@@ -155,7 +155,6 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   }
 
   onComplete(): void {
-    if (this.#agent.isReset?.() === true) return this.onError(new OwnError('the connection was reset'))
     this.complete = true
     this.#letOthersLeave()
     this.#sink?.end()
