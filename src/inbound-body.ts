@@ -7,6 +7,15 @@ export function announcesBody(headers: IncomingHttpHeaders): boolean {
 }
 
 /**
+ * Whether a caller waits with its body until it is told to go on. One that speaks HTTP/1.0 never does, whatever it says.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+ */
+export function awaitsContinue({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.expect !== undefined && httpVersion !== '1.0' && announcesBody(headers)
+}
+
+/**
  * Bytes of an unwanted body that are read, so that the caller comes to read its answer; beyond, the connection ends.
  */
 const WORTH_READING = 16 * 1024 * 1024

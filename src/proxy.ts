@@ -10,7 +10,7 @@ import type { Answer, Outbound, Send } from './dynamics/send.ts'
 import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid, perhapsMade } from './errors.ts'
 import { linksFor } from './gateway-base.ts'
 import { headersOutward, staysHere } from './headers.ts'
-import { announcesBody } from './inbound-body.ts'
+import { announcesBody, awaitsContinue } from './inbound-body.ts'
 import { MalformedBatch, OversizedBatch, RefusedPart } from './odata/batch.ts'
 import type { BatchOperation } from './odata/batch.ts'
 import { isGuid } from './odata/guid.ts'
@@ -61,7 +61,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     preHandler: (request, reply) => {
       const { map, outbound } = prepare(request)
       // The caller waits with its body until the gateway wants it.
-      if (outbound.body !== undefined && request.raw.headers.expect !== undefined) reply.raw.writeContinue()
+      if (awaitsContinue(request.raw)) reply.raw.writeContinue()
       send(outbound).then((answer) => {
         try {
           pass(answer, request, reply, outbound, map)

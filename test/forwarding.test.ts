@@ -129,6 +129,15 @@ t.test('takes an upload of 20 MB that waits to be told to go on', async (t) => {
   t.equal(sent.rawHeaders[sent.rawHeaders.findIndex((name) => name.toLowerCase() === 'content-length') + 1], '20000000')
 })
 
+t.test('a caller that speaks HTTP/1.0 is not told to go on, whatever it expects', async (t) => {
+  const { url } = await gatewayFor(t)
+  const lines = ['Host: localhost', 'Expect: 100-continue', 'Content-Type: application/json', 'Content-Length: 2']
+
+  const { text } = await raw(url, ['POST /accounts HTTP/1.0', ...lines, '', '{}'].join('\r\n'))
+
+  t.match(text, /^HTTP\/1\.1 204 /)
+})
+
 t.test('renews the token once for all who met a refusal, and repeats their requests', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await fetch(`${url}/WhoAmI`)

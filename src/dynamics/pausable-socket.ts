@@ -99,7 +99,7 @@ interface Handle {
 function isClosedByPeer(socket: TLSSocket): boolean {
   const { _handle: handle } = socket as unknown as { readonly _handle: Handle | null }
   if (handle?.reading === false) return true
-  const beneath = handle?._parent
+  const { _parent: beneath }: Handle = handle ?? {}
   const started = beneath?.readStart?.()
   if (started === 0) beneath?.readStop?.()
   // What libuv says when reading is to start that has started already.
