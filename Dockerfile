@@ -31,7 +31,9 @@ USER 65532:65532
 # HOST stays at loopback: that is right beside an app that shares the network of this container. To be reached through
 # a published port or a Service, set HOST=0.0.0.0 together with TRUST_NETWORK=true, or with callers in a settings file.
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/nodejs/bin/node", "/app/gateway.js", "healthcheck"]
+# Asks /-/readyz over a bare socket, which costs little more than to start Node (0.03 s of CPU). Docker only shows what it
+# finds, so every 30 s is enough; while it starts, every second.
+HEALTHCHECK --interval=30s --timeout=3s --start-period=15s --start-interval=1s CMD ["/nodejs/bin/node", "/app/gateway.js", "healthcheck"]
 
 # Node itself is process 1, so SIGTERM reaches it.
 ENTRYPOINT ["/nodejs/bin/node", "/app/gateway.js"]

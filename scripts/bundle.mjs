@@ -135,13 +135,21 @@ await build({
   ...shared,
   stdin: {
     resolveDir: root,
+    // A check of the container's health loads none of the code: it is asked for all the time.
     contents: `
-      import { runCompiled } from './src/commands/compiled.ts'
-      import { guardProcess } from './src/commands/process-guard.ts'
-      guardProcess()
-      const folder = process.env.NODE_COMPILE_CACHE || __dirname + '/.compiled'
-      const { main } = runCompiled({ file: __dirname + '/code.js', id: CODE_ID, folder, require })
-      main(process.argv.slice(2)).then((status) => { process.exitCode = status })`,
+      import { quickHealthcheck } from './src/commands/quick-healthcheck.ts'
+      const words = process.argv.slice(2)
+      const checked = quickHealthcheck(words, process.env)
+      if (checked === undefined) start()
+      else checked.then((status) => { process.exitCode = status })
+
+      function start() {
+        require('./src/commands/process-guard.ts').guardProcess()
+        const folder = process.env.NODE_COMPILE_CACHE || __dirname + '/.compiled'
+        const { runCompiled } = require('./src/commands/compiled.ts')
+        const { main } = runCompiled({ file: __dirname + '/code.js', id: CODE_ID, folder, require })
+        main(words).then((status) => { process.exitCode = status })
+      }`,
   },
   outfile: join(folder, 'gateway.js'),
   define: { CODE_ID: JSON.stringify(createHash('sha256').update(code).digest('hex').slice(0, 16)) },

@@ -1,5 +1,8 @@
 import { execFile, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -36,6 +39,19 @@ t.test('the bundle reads settings files in YAML, and says where one is broken', 
 
   t.match(await faultsOf('broken.yaml'), { code: 1, stderr: /line \d+, column \d+/ })
   t.match(await faultsOf('unknown.yaml'), { code: 1, stderr: /targetz/ })
+})
+
+t.test('a check of its health loads none of the gateway', async (t) => {
+  const alone = join(t.testdir({ 'package.json': '{}' }), 'gateway.js')
+  copyFileSync(gateway, alone)
+  const server = createServer((_request, response) => response.end('ready')).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+
+  const { stderr } = await run(process.execPath, [alone, 'healthcheck'], {
+    ...options, env: { ...options.env, PORT: String((server.address() as AddressInfo).port) },
+  })
+  t.equal(stderr, '')
 })
 
 t.test('the build keeps what it compiled', async (t) => {

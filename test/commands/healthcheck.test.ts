@@ -1,0 +1,92 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { join } from 'node:path'
+import { createServer as createSecureServer } from 'node:tls'
+
+import { generate } from 'selfsigned'
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { healthcheck } from '../../src/commands/healthcheck.ts'
+import { quickHealthcheck } from '../../src/commands/quick-healthcheck.ts'
+
+const READY = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready'
+const TLS = { certificate: 'own.pem', key: 'own.key' } as unknown as Parameters<typeof healthcheck>[0]['tls']
+
+t.test('asks a gateway whether it is ready', async (t) => {
+  const asked: string[] = []
+  const port = await listening(t, createServer((socket) => {
+    socket.once('data', (chunk) => asked.push(String(chunk)) && socket.end(READY))
+  }))
+
+  t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 0)
+  t.equal(await healthcheck({ host: '0.0.0.0', port, tls: undefined }), 0, 'an address for all of the machine\'s')
+  t.match(asked, [/^GET \/-\/readyz HTTP\/1\.1\r\nHost: localhost\r\n/])
+})
+
+t.test('a gateway that is not ready, breaks off or speaks otherwise is not healthy', async (t) => {
+  for (const answer of ['HTTP/1.1 503 Service Unavailable\r\n\r\n', '', 'HTTP/1.1 200', 'SSH-2.0-OpenSSH\r\n']) {
+    const port = await listening(t, createServer((socket) => socket.once('data', () => socket.end(answer))))
+    t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1, answer)
+  }
+})
+
+t.test('an answer in pieces is read to the end of its first line', async (t) => {
+  const port = await listening(t, createServer((socket) => socket.once('data', () => {
+    socket.write('HTTP/1.1 ', () => setImmediate(() => socket.write('200 OK\r\n')))
+  })))
+  t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 0)
+})
+
+t.test('a gateway that says nothing is not healthy after two seconds', async (t) => {
+  const port = await listening(t, createServer())
+  t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1)
+})
+
+t.test('a port at which nobody listens is not healthy', async (t) => {
+  const server = createServer()
+  const port = await listening(t, server)
+  server.close()
+  await once(server, 'close')
+  t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1)
+})
+
+t.test('asks at a socket of Unix, and over TLS', async (t) => {
+  const path = join(t.testdir({}), 'gateway.sock')
+  const answering = (socket: Socket): unknown => socket.once('data', () => socket.end(READY))
+  await listening(t, createServer(answering), path)
+  t.equal(await healthcheck({ host: `unix:${path}`, port: 0, tls: undefined }), 0)
+
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway.contoso.com' }])
+  const port = await listening(t, createSecureServer({ cert, key }, answering))
+  t.equal(await healthcheck({ host: '127.0.0.1', port, tls: TLS }), 0, 'whatever names the certificate is for')
+})
+
+t.test('plain variables are enough to ask without the gateway\'s code; what else counts is left to it', async (t) => {
+  const port = await listening(t, createServer((socket) => socket.once('data', () => socket.end(READY))))
+  const folder = t.testdir({ dotEnv: { '.env': `PORT=${port}` }, none: {} })
+  const quick = (env: NodeJS.Dict<string>, words = ['healthcheck'], at = join(folder, 'none')): ReturnType<typeof quickHealthcheck> =>
+    quickHealthcheck(words, env, at)
+
+  t.equal(await quick({ PORT: String(port) }), 0)
+  t.equal(await quick({ PORT: String(port), HOST: '0.0.0.0', GATEWAY_CONFIG: '' }), 0)
+  t.equal(quick({ PORT: String(port) }, ['healthcheck', '--config', 'gateway.yaml']), undefined)
+  t.equal(quick({ PORT: String(port) }, ['serve']), undefined)
+  t.equal(quick({ PORT: String(port), GATEWAY_CONFIG: 'gateway.yaml' }), undefined)
+  t.equal(quick({ PORT: '0x50' }), undefined, 'the gateway says what is wrong with it')
+  t.equal(quick({ PORT: '99999' }), undefined)
+  t.equal(quick({ HOST: '"127.0.0.1"' }), undefined, 'quotes that Docker keeps')
+  t.equal(quick({}, ['healthcheck'], join(folder, 'dotEnv')), undefined, '.env may say otherwise')
+})
+
+async function listening(t: Test, server: Server, path?: string): Promise<number> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => sockets.add(socket.on('error', () => undefined)))
+  t.teardown(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  await once(path === undefined ? server.listen(0, '127.0.0.1') : server.listen(path), 'listening')
+  return path === undefined ? (server.address() as AddressInfo).port : 0
+}
