@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { run } from '../src/commands/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/dynamics/agent.ts'
-import { reach } from '../src/emulator/reach.ts'
+import { reach } from '../emulator/http/resolve-to.ts'
 import { EntraBeside } from '../test/gateway-on-sockets.ts'
 
 // The gateway of the soak, in a process of its own so that what it holds can be told. Started by `soak.ts`, which is

@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
-import { startEmulator } from '../src/emulator/emulator.ts'
-import type { DataverseFault } from '../src/emulator/emulator.ts'
+import { startEmulator } from '../emulator/emulator.ts'
+import type { DataverseFault } from '../emulator/emulator.ts'
 import { layLine } from '../test/gateway-on-sockets.ts'
 import { mixedTraffic } from '../test/mixed-traffic.ts'
 import type { Outcome } from '../test/mixed-traffic.ts'

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { keyHash } from '../src/callers/api-key.ts'
-import type { Emulator } from '../src/emulator/emulator.ts'
+import type { Emulator } from '../emulator/emulator.ts'
 import { gatewayWithFile } from './gateway-for.ts'
 import type { Fixture } from './gateway-for.ts'
 import { get, rawRequest, requestOf } from './raw-http.ts'

@@ -1,7 +1,7 @@
 import type { DynamicsWebApi } from 'dynamics-web-api'
 import type { Test } from 'tap'
 
-import { accountId, contactId, type Emulator } from '../src/emulator/emulator.ts'
+import { accountId, contactId, type Emulator } from '../emulator/emulator.ts'
 
 /** A client and the service that it talks to, both for one test. */
 export interface Client {

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { run } from '../src/commands/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/dynamics/agent.ts'
-import { startEmulator } from '../src/emulator/emulator.ts'
+import { startEmulator } from '../emulator/emulator.ts'
 import { EntraBeside } from './gateway-on-sockets.ts'
 
 // A gateway in a process of its own before the Dynamics at the origin that it is given: what an answer does to the

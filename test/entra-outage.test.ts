@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import type { EntraFault } from '../src/emulator/emulator.ts'
+import type { EntraFault } from '../emulator/emulator.ts'
 import { pause } from './dynamics/way.ts'
 import { gatewayOnSockets } from './gateway-on-sockets.ts'
 import { mixedTraffic } from './mixed-traffic.ts'

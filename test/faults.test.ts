@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 
-import type { DataverseFault } from '../src/emulator/emulator.ts'
+import type { DataverseFault } from '../emulator/emulator.ts'
 import { gatewayOnSockets } from './gateway-on-sockets.ts'
 import type { OnSockets } from './gateway-on-sockets.ts'
 import { mixedTraffic } from './mixed-traffic.ts'

@@ -8,8 +8,8 @@ import { run } from '../src/commands/serve.ts'
 import type { Running } from '../src/commands/serve.ts'
 import type { Settings } from '../src/config.ts'
 import { loadSettings } from '../src/config/load.ts'
-import { startEmulator } from '../src/emulator/emulator.ts'
-import type { Emulator, EmulatorOptions } from '../src/emulator/emulator.ts'
+import { startEmulator } from '../emulator/emulator.ts'
+import type { Emulator, EmulatorOptions } from '../emulator/emulator.ts'
 import { logOptions } from '../src/observe/log.ts'
 
 /** A gateway on a real socket before an emulated Entra and Dynamics. */

@@ -8,8 +8,8 @@ import { run } from '../src/commands/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/dynamics/agent.ts'
 import type { OutboundAgent } from '../src/dynamics/agent.ts'
-import { startEmulator } from '../src/emulator/emulator.ts'
-import type { Emulator, EmulatorOptions } from '../src/emulator/emulator.ts'
+import { startEmulator } from '../emulator/emulator.ts'
+import type { Emulator, EmulatorOptions } from '../emulator/emulator.ts'
 import { logOptions } from '../src/observe/log.ts'
 
 /** A gateway with its own agent, on real connections of its own keeping, before an emulated Dynamics. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { accountId, contactId } from '../src/emulator/emulator.ts'
+import { accountId, contactId } from '../emulator/emulator.ts'
 import { gatewayFor } from './gateway-for.ts'
 import { gatewayBeforeRawDynamics } from './raw-dynamics.ts'
 import { raw } from './raw.ts'

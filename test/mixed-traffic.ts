@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { Agent } from 'undici'
 
-import { accountId } from '../src/emulator/emulator.ts'
-import type { Emulator } from '../src/emulator/emulator.ts'
+import { accountId } from '../emulator/emulator.ts'
+import type { Emulator } from '../emulator/emulator.ts'
 
 /** What came of one request, as its caller saw it. */
 export interface Outcome {

@@ -7,8 +7,8 @@ import { Dispatcher } from 'undici'
 import { run } from '../src/commands/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import type { Settings } from '../src/config.ts'
-import { startEmulator } from '../src/emulator/emulator.ts'
-import { reach } from '../src/emulator/reach.ts'
+import { startEmulator } from '../emulator/emulator.ts'
+import { reach } from '../emulator/http/resolve-to.ts'
 
 /** A gateway before an emulated Entra, and before a Dynamics that writes down every byte it gets. */
 export interface RawFixture {

@@ -8,7 +8,7 @@ import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { startEmulator } from '../src/emulator/emulator.ts'
+import { startEmulator } from '../emulator/emulator.ts'
 import { until } from './credentials/authority.ts'
 import { listening } from './dynamics/way.ts'
 import { raw } from './raw.ts'

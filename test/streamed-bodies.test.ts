@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 
 import t from 'tap'
 
-import { accountId } from '../src/emulator/emulator.ts'
+import { accountId } from '../emulator/emulator.ts'
 import { gatewayFor } from './gateway-for.ts'
 
 /** Sends `pieces` as they are, chunked, and gives back the status. */

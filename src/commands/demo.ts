@@ -1,5 +1,5 @@
 import { processVariables, SettingsFault } from '../config/load.ts'
-import type { DataverseFault, FaultQueue } from '../emulator/emulator.ts'
+import type { DataverseFault, FaultQueue } from '../../emulator/emulator.ts'
 import { createLog } from '../observe/log.ts'
 import { check } from './check.ts'
 import { emulatedSettings } from './demo/emulated-settings.ts'
@@ -24,7 +24,7 @@ export interface DemoOptions {
 export async function demo({ config, port, throttle, fault }: DemoOptions): Promise<number> {
   const faults = optionFaults(port, fault)
   if (faults.length > 0) throw new SettingsFault(faults)
-  const registration = await import('../emulator/emulator.ts')
+  const registration = await import('../../emulator/emulator.ts')
   const variables = processVariables()
   const { settings, replaced } = emulatedSettings(
     port === undefined ? variables : { ...variables, env: { ...variables.env, PORT: String(port) } },

@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 
 import type { CommandIo } from '../../src/commands/command-io.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import { startEmulator } from '../../src/emulator/emulator.ts'
+import { startEmulator } from '../../emulator/emulator.ts'
 
 /** What a command has to work with: an emulated Entra and Dynamics, and writers that can be read. */
 export async function commandFor(t: Test, env: Record<string, string> = {}) {

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { generate } from 'selfsigned'
 
-import { startEmulator } from '../../src/emulator/emulator.ts'
+import { startEmulator } from '../../emulator/emulator.ts'
 import { until } from '../credentials/authority.ts'
 
 /**

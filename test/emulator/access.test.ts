@@ -1,6 +1,6 @@
 import t from 'tap'
 import { request } from 'undici'
-import { tenantId } from '../../src/emulator/emulator.ts'
+import { tenantId } from '../../emulator/emulator.ts'
 import { caller, objectId, root, started, userId } from './started.ts'
 
 t.test('challenges who has no token, in the words of Dataverse', async (t) => {

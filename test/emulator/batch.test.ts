@@ -1,5 +1,5 @@
 import t from 'tap'
-import { accountId, contactId } from '../../src/emulator/emulator.ts'
+import { accountId, contactId } from '../../emulator/emulator.ts'
 import { type Answered, type Call, objectId, started, userId } from './started.ts'
 
 const part = 'Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n'

@@ -3,7 +3,7 @@ import {
 } from 'node:crypto'
 import t from 'tap'
 import { fetch } from 'undici'
-import { clientId, clientSecret, type Emulator, tenantId } from '../../src/emulator/emulator.ts'
+import { clientId, clientSecret, type Emulator, tenantId } from '../../emulator/emulator.ts'
 import { started } from './started.ts'
 
 const authority = 'https://login.microsoftonline.com'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { accountId } from '../../src/emulator/emulator.ts'
+import { accountId } from '../../emulator/emulator.ts'
 import { type Answered, type Json, root, started } from './started.ts'
 
 const column = `accounts(${accountId(0)})/sample_file`

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { accountId } from '../../src/emulator/emulator.ts'
+import { accountId } from '../../emulator/emulator.ts'
 import { type Json, started } from './started.ts'
 
 const length = (json: Json): number => (json['value'] as unknown as unknown[]).length

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { accountId, contactId } from '../../src/emulator/emulator.ts'
+import { accountId, contactId } from '../../emulator/emulator.ts'
 import { type Answered, caller, type Json, root, started, userId } from './started.ts'
 
 const names = ({ json }: Answered, column: string): unknown[] =>

@@ -1,5 +1,5 @@
 import { fetch, type RequestInit, type Response } from 'undici'
-import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
+import { type Emulator, type EmulatorOptions, startEmulator } from '../../emulator/emulator.ts'
 
 /** What a test needs to end what it began. */
 interface Ending {

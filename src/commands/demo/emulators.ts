@@ -1,7 +1,7 @@
 import { Dispatcher } from 'undici'
 
 import type { Settings } from '../../config.ts'
-import type { Emulator } from '../../emulator/emulator.ts'
+import type { Emulator } from '../../../emulator/emulator.ts'
 
 /** An emulated Entra and Dynamics for each environment. */
 export interface Emulators {
@@ -13,7 +13,7 @@ export interface Emulators {
 
 /** Starts an emulator for each environment of `settings`. */
 export async function startEmulators({ targets }: Settings): Promise<Emulators> {
-  const { startEmulator } = await import('../../emulator/emulator.ts')
+  const { startEmulator } = await import('../../../emulator/emulator.ts')
   const emulators = new Map<string, Emulator>()
   for (const { url: { origin } } of targets) {
     if (!emulators.has(origin)) emulators.set(origin, await startEmulator({ environment: origin }))

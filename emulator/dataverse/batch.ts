@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto'
+import { httpLines } from './batch-answers.ts'
+import { partsOf, requestIn } from './batch-requests.ts'
+import type { Environment } from './environment.ts'
+import { badPayload, noMethod } from './errors.ts'
+import type { Part } from '../http/multipart.ts'
+import { headerOf, type Identity, type Operation, type Reply } from '../http/operation.ts'
+import { preferencesOf } from './prefer.ts'
+import { errorReply, execute } from './resources.ts'
+
+/** Most operations in one batch. */
+const mostOperations = 1000
+
+/** What a `$batch` needs beside the environment. */
+export interface BatchSurroundings {
+  /** Whom a part runs as, by its own headers. */
+  identify(headers: ReadonlyMap<string, string>): Identity
+  /** A scripted fault for one part; `undefined` runs it. */
+  fault(method: string, path: string): Reply | undefined
+}
+
+/**
+ * Answers `POST $batch`. The status is 200, or that of the first failure when processing stopped there; the
+ * body is multipart in both cases.
+ */
+export function executeBatch(environment: Environment, operation: Operation, around: BatchSurroundings): Reply {
+  if (operation.method !== 'POST') throw noMethod(operation.method)
+  const { continueOnError, applied } = preferencesOf(operation)
+  const parts = partsOf(environment, operation.headers.get('content-type') ?? '', operation.body)
+  if (count(environment, parts) > mostOperations) {
+    throw badPayload(`A batch holds more than ${mostOperations} operations.`)
+  }
+
+  const boundary = `batchresponse_${randomUUID()}`
+  let text = ''
+  let status = 200
+  for (const part of parts) {
+    const { lines, failed } = isChangeSet(part)
+      ? changeSet(environment, operation, part, around)
+      : alone(environment, operation, part, around)
+    text += `--${boundary}\r\n${lines}\r\n`
+    if (failed !== undefined && !continueOnError) {
+      status = failed
+      break
+    }
+  }
+  return {
+    status,
+    headers: [
+      ['Content-Type', `multipart/mixed; boundary=${boundary}`],
+      ...(applied === undefined ? [] : [['Preference-Applied', applied] as const]),
+    ],
+    body: `${text}--${boundary}--\r\n`,
+  }
+}
+
+interface Outcome {
+  readonly lines: string
+  readonly failed: number | undefined
+}
+
+function alone(environment: Environment, outer: Operation, part: Part, around: BatchSurroundings): Outcome {
+  const reply = run(environment, outer, part, around, undefined)
+  return { lines: httpLines(reply, undefined), failed: reply.status >= 400 ? reply.status : undefined }
+}
+
+function changeSet(environment: Environment, outer: Operation, part: Part, around: BatchSurroundings): Outcome {
+  const parts = partsOf(environment, part.contentType, part.body)
+  const references = new Map<string, string>()
+  const boundary = `changesetresponse_${randomUUID()}`
+  return environment.store.transaction(() => {
+    let lines = `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`
+    for (const each of parts) {
+      const reply = run(environment, outer, each, around, references)
+      // The one part that failed stands for the whole change set.
+      if (reply.status >= 400) return { lines: httpLines(reply, undefined), failed: reply.status }
+      const id = each.headers.get('content-id')
+      const created = /\/([^/]+\([^)]*\))$/.exec(headerOf(reply, 'odata-entityid') ?? '')?.[1]
+      if (id !== undefined && created !== undefined) references.set(id, created)
+      lines += `--${boundary}\r\n${httpLines(reply, id)}\r\n`
+    }
+    return { lines: `${lines}--${boundary}--\r\n`, failed: undefined }
+  }, ({ failed }) => failed === undefined)
+}
+
+function run(
+  environment: Environment, outer: Operation, part: Part, around: BatchSurroundings,
+  references: Map<string, string> | undefined,
+): Reply {
+  try {
+    const { method, target, headers, body } = requestIn(environment, outer, part)
+    if (references !== undefined && method === 'GET') throw badPayload('A GET may not stand in a change set.')
+    const identity = environment.switches.callersInBatchParts ? around.identify(headers) : outer.identity
+    const scripted = around.fault(method, target)
+    if (scripted !== undefined) return scripted
+    const operation = { method, target, headers, body, origin: outer.origin, identity }
+    return execute(environment, references === undefined ? operation : { ...operation, references })
+  } catch (cause) {
+    return errorReply(cause)
+  }
+}
+
+function isChangeSet(part: Part): boolean {
+  return /^multipart\/mixed\b/i.test(part.contentType)
+}
+
+function count(environment: Environment, parts: readonly Part[]): number {
+  return parts.reduce((sum, part) => sum + (isChangeSet(part)
+    ? partsOf(environment, part.contentType, part.body).length
+    : 1), 0)
+}

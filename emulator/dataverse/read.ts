@@ -1,0 +1,105 @@
+import { parted, queryOptions } from './address.ts'
+import { deltaLink, readChanges } from './changes.ts'
+import type { Environment } from './environment.ts'
+import { badQuery } from './errors.ts'
+import { contextOf, expanded } from './expand.ts'
+import { jsonReply, writingOf } from './json-reply.ts'
+import { type Json, RawNumber } from '../http/json.ts'
+import { filtered, ordered } from './matching.ts'
+import type { Header, Operation, Reply } from '../http/operation.ts'
+import { extended, rawOption, readDeltaToken, readSkipToken, skipToken, without } from './paging.ts'
+import type { Preferences } from './prefer.ts'
+import { type Query, queryOf } from './query.ts'
+import { etagOf, type Writing } from './representation.ts'
+import type { Row } from './rows.ts'
+import type { EntityType } from './schema.ts'
+
+/** The type of a JSON answer with a status 200. */
+export const jsonType = 'application/json; odata.metadata=minimal'
+
+/** Answers one page of `rows` as a collection of `type`; `path` is the address of the collection below the root. */
+export function readCollection(
+  environment: Environment, operation: Operation, type: EntityType, rows: readonly Row[], path = type.set,
+): Reply {
+  const rawQuery = parted(operation.target).query
+  const options = queryOptions(rawQuery)
+  const query = queryOf(options, type)
+  const writing = writingOf(environment, operation)
+  const { preferences } = writing
+  const token = rawOption(rawQuery, '$deltatoken')
+  if (token !== undefined) return readChanges(environment, operation, type, readDeltaToken(token))
+  if (preferences.trackChanges && (query.filter ?? query.top ?? query.orderBy[0] ?? query.expand[0]) !== undefined) {
+    throw badQuery('Query options $filter, $orderby, $expand and $top cannot be used with change tracking.')
+  }
+
+  const matching = ordered(filtered(environment, rows, query, type, options), query)
+  const page = pageOf(matching, type, rawQuery, query, preferences, environment)
+  const json: Record<string, Json> = {}
+  if (writing.metadata !== 'none') json['@odata.context'] = contextOf(writing, type, query, '')
+  if (query.count) json['@odata.count'] = Math.min(matching.length, 5000)
+  if (preferences.annotated('Microsoft.Dynamics.CRM.totalrecordcount')) {
+    json['@Microsoft.Dynamics.CRM.totalrecordcount'] = query.count ? Math.min(matching.length, 5000) : -1
+    json['@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded'] = query.count && matching.length > 5000
+  }
+  json['value'] = page.rows.map((row) => expanded(row, type, query, writing))
+  if (page.next !== undefined) {
+    const next = extended(without(rawQuery, '$skiptoken'), '$skiptoken', page.next)
+    json['@odata.nextLink'] = `${writing.root}/${path}?${next}`
+  } else if (preferences.trackChanges) {
+    json['@odata.deltaLink'] = deltaLink(environment, writing, type, rawQuery)
+  }
+  return jsonReply(200, json, writing, [], '; odata.streaming=true')
+}
+
+/** Answers one row, or 304 when the caller has its newest version already. */
+export function readRow(environment: Environment, operation: Operation, type: EntityType, row: Row): Reply {
+  const query = queryOf(queryOptions(parted(operation.target).query), type)
+  const writing = writingOf(environment, operation)
+  const known = operation.headers.get('if-none-match')
+  const more = query.expand.length > 0 || writing.preferences.annotated('OData.Community.Display.V1.FormattedValue')
+  if (known === etagOf(row) && !more) return { status: 304, headers: [['ETag', etagOf(row)]] }
+  return representation(200, row, type, query, writing)
+}
+
+/** One row as the body of an answer, for reads and for `Prefer: return=representation`. */
+export function representation(
+  status: number, row: Row, type: EntityType, query: Query, writing: Writing, headers: readonly Header[] = [],
+): Reply {
+  const json: Record<string, Json> = {}
+  if (writing.metadata !== 'none') json['@odata.context'] = contextOf(writing, type, query, '/$entity')
+  Object.assign(json, expanded(row, type, query, writing))
+  return jsonReply(status, json, writing, [['ETag', etagOf(row)], ...headers])
+}
+
+function pageOf(
+  rows: readonly Row[], type: EntityType, rawQuery: string, query: Query, preferences: Preferences,
+  { switches }: Environment,
+): { readonly rows: readonly Row[], readonly next: string | undefined } {
+  const size = Math.min(preferences.pageSize ?? switches.pageSize, switches.pageSize)
+  // Dataverse ignores $top when a page size is preferred.
+  const all = query.top !== undefined && preferences.pageSize === undefined ? rows.slice(0, query.top) : rows
+  const token = rawOption(rawQuery, '$skiptoken')
+  const mark = token === undefined ? { page: 1, last: '' } : readSkipToken(token, type.key)
+  const start = mark.page === 1 ? 0 : all.findIndex((row) => row[type.key] === mark.last) + 1
+  if (mark.page > 1 && start === 0) throw badQuery('The paging cookie names a row that is no longer there.')
+  const page = all.slice(start, start + size)
+  const last = page.at(-1)
+  const more = start + size < all.length && last !== undefined
+  if (!more) return { rows: page, next: undefined }
+  return { rows: page, next: skipToken(type.key, { page: mark.page + 1, last: String(last[type.key]) }) }
+}
+
+/** The value of one column as an answer of its own: JSON, or plain with `$value`. */
+export function readColumn(
+  environment: Environment, operation: Operation, type: EntityType, row: Row, column: string, plain: boolean,
+): Reply {
+  const value = row[column] ?? null
+  if (value === null) return { status: 204, headers: [] }
+  if (plain) return { status: 200, headers: [['Content-Type', 'text/plain']], body: String(value) }
+  const writing = writingOf(environment, operation)
+  const money = type.columns[column]?.type === 'money' && typeof value === 'number'
+  return jsonReply(200, {
+    '@odata.context': `${writing.root}/$metadata#${type.set}(${String(row[type.key])})/${column}`,
+    value: money ? new RawNumber(value.toFixed(4)) : value,
+  }, writing)
+}

@@ -1,0 +1,220 @@
+import type { AddressInfo } from 'node:net'
+import type { Dispatcher } from 'undici'
+import { createAccessTokens, type Person, type TokenSettings } from './entra/access-tokens.ts'
+import { createAssertionKeys, type FederatedIssuer } from './entra/assertions.ts'
+import { originsOf } from './dataverse/environment.ts'
+import { createFaultQueue, type DataverseFault, type EntraFault, type FaultQueue, type Limit } from './http/faults.ts'
+import { createFileStore } from './dataverse/file-store.ts'
+import { guidOf } from './dataverse/guid.ts'
+import { reach } from './http/resolve-to.ts'
+import { createLog, type ReceivedRequest } from './http/received.ts'
+import { authorityOf, clientId, clientSecret, defaultEnvironment, tenantId } from './registration.ts'
+import { createStore, type Execution, type Row } from './dataverse/rows.ts'
+import { addSampleData } from './dataverse/sample-data.ts'
+import { typeOf } from './dataverse/schema.ts'
+import { type Load, serverOf } from './server.ts'
+import { createGrants, type SignIn } from './entra/sign-in.ts'
+import { defaultSwitches, type Switches } from './switches.ts'
+import { createThrottle } from './dataverse/throttle.ts'
+
+export { accountId, contactId } from './dataverse/sample-data.ts'
+export type {
+  DataverseFault, EntraFault, Execution, FaultQueue, FederatedIssuer, ReceivedRequest, Row, SignIn, Switches,
+}
+export { clientId, clientSecret, tenantId }
+
+/** How an emulator is started. */
+export interface EmulatorOptions {
+  /** Where to listen on loopback; 0 for any free port. */
+  readonly port?: number
+  /** The origin which the emulated environment believes it has. */
+  readonly environment?: string
+  /** Serves HTTPS instead of HTTP. */
+  readonly tls?: { readonly key: string, readonly cert: string }
+  /** Seconds until an access token expires. */
+  readonly tokenLifetime?: number
+}
+
+/** Scripted faults. */
+export interface Faults {
+  readonly dataverse: FaultQueue<DataverseFault>
+  readonly entra: FaultQueue<EntraFault>
+  /** Refuses every request to Dataverse with 429 for a time. */
+  limit(period: { readonly kind?: Limit, readonly seconds: number }): void
+  /** Requests that came to Dataverse during a Retry-After which had been announced before. */
+  readonly violations: number
+  /** Everything well again. */
+  clear(): void
+}
+
+/** A small Microsoft Entra and a small Dataverse, both on one loopback port. */
+export interface Emulator {
+  /** Where both really listen. */
+  readonly origin: string
+  /** The origin which the environment believes it has. */
+  readonly environment: string
+  readonly tenantId: string
+  readonly clientId: string
+  readonly clientSecret: string
+  /** Leads `environment`, its `.api.` form and the authority of its cloud here, and refuses any other origin. */
+  readonly dispatcher: Dispatcher
+  /** The last thousand requests to Dataverse. */
+  readonly received: ReceivedRequest[]
+  /** The last thousand requests to Entra's token endpoint. */
+  readonly tokenRequests: ReceivedRequest[]
+  readonly faults: Faults
+  /** How many writes were committed. */
+  readonly executions: number
+  /** The committed writes, in order. */
+  readonly executed: readonly Execution[]
+  /** Requests to Dataverse that are being answered now, at most so far, and in all. */
+  readonly load: Readonly<Load>
+  /** How the environment behaves; may be changed at any time. */
+  readonly switches: Switches
+  /** How tokens are made; may be changed at any time. */
+  readonly tokens: TokenSettings
+  /** What a person does who is asked to sign in; may be changed at any time. */
+  readonly signIn: SignIn
+  /** Secrets that are accepted; add and delete to rotate. */
+  readonly secrets: Set<string>
+  /** Redirect URIs registered beside loopback ones. */
+  readonly redirectUris: Set<string>
+  /** Accepts assertions signed with the key of a certificate (PEM). */
+  registerCertificate(pem: string): void
+  registerFederatedIssuer(issuer: FederatedIssuer): void
+  /** An access token as Entra would issue it; of a person, when their address is given. */
+  token(person?: string): string
+  /**
+   * Makes all access tokens issued so far invalid, and refresh tokens if told; with `claims` (JSON), Dataverse then
+   * demands them in its challenge.
+   */
+  revokeTokens(options?: { readonly claims?: string, readonly refreshTokens?: boolean }): void
+  /** Rows of an entity set. */
+  rows(entitySet: string): readonly Row[]
+  /** Adds or, when its id is there already, changes a row, past all rules. */
+  put(entitySet: string, row: Row): Row
+  /** Adds `count` rows made from a sample row. */
+  fill(entitySet: string, count: number): void
+  close(): Promise<void>
+}
+
+/**
+ * Starts an emulator with sample data on 127.0.0.1.
+ *
+ * @example
+ * const emulator = await startEmulator()
+ * const agent = emulator.dispatcher                     // to send with: real URLs, no certificates
+ * emulator.faults.dataverse.push({ kind: 'throttle', retryAfter: 2 })
+ * emulator.received.at(-1)?.headers['callerobjectid']   // what Dataverse was asked
+ * emulator.executions                                   // how many writes were committed
+ * await emulator.close()
+ */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const named = originsOf(options.environment ?? defaultEnvironment)
+  const origins: [string, ...string[]] = [...named]
+  const authority = new URL(authorityOf(named[0])).host
+  const store = createStore()
+  const switches = defaultSwitches()
+  const environment = { store, files: createFileStore(), background: new Set<string>(), switches, origins }
+  addSampleData(environment)
+
+  const tokens: TokenSettings = { lifetime: options.tokenLifetime ?? 3599, refreshIn: undefined }
+  const signIn: SignIn = { user: 'adele.vance@contoso.com', answer: 'granted', interval: 1, deviceLifetime: 900 }
+  const accessTokens = createAccessTokens(tokens)
+  const keys = createAssertionKeys(() => Date.now() + switches.clockAhead)
+  const secrets = new Set([clientSecret])
+  const redirectUris = new Set<string>()
+  const grants = createGrants(signIn, () => personOf(signIn.user))
+  const throttle = createThrottle()
+  const dataverseFaults = createFaultQueue<DataverseFault>()
+  const entraFaults = createFaultQueue<EntraFault>()
+  const [dataverseLog, entraLog] = [createLog(), createLog()]
+  const load: Load = { current: 0, peak: 0, total: 0 }
+  let claims: string | undefined
+  const hosts = new Map<string, 'dataverse' | 'entra'>([[authority, 'entra']])
+  for (const each of named) hosts.set(new URL(each).host, 'dataverse')
+
+  const server = serverOf({
+    entra: {
+      accessTokens, tokens, keys, grants, signIn, secrets, redirectUris, resources: origins,
+      signedIn: () => personOf(signIn.user),
+    },
+    entraFaults, entraLog, dataverseLog, load,
+    dataverse: { environment, accessTokens, throttle, faults: dataverseFaults, claims: () => claims },
+    hosts,
+  }, options.tls)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port ?? 0, '127.0.0.1', resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  const scheme = options.tls === undefined ? 'http' : 'https'
+  const origin = `${scheme}://127.0.0.1:${port}`
+  const local = [`127.0.0.1:${port}`, `localhost:${port}`]
+  origins.push(...local.map((host) => `${scheme}://${host}`))
+  const dispatcher = reach(origin, new Set([...hosts.keys(), ...local]), options.tls?.cert)
+
+  return {
+    origin, environment: named[0], tenantId, clientId, clientSecret, dispatcher,
+    received: dataverseLog.requests,
+    get tokenRequests() {
+      return entraLog.requests.filter(({ url }) => url.includes('/oauth2/v2.0/token'))
+    },
+    faults: {
+      dataverse: dataverseFaults,
+      entra: entraFaults,
+      limit: throttle.hold,
+      get violations() {
+        return throttle.violations
+      },
+      clear() {
+        dataverseFaults.clear()
+        entraFaults.clear()
+        throttle.release()
+      },
+    },
+    get executions() {
+      return store.executions.length
+    },
+    executed: store.executions,
+    load, switches, tokens, signIn, secrets, redirectUris,
+    registerCertificate: keys.registerCertificate,
+    registerFederatedIssuer: keys.registerFederatedIssuer,
+    token: (person) => accessTokens.issue(named[0], person === undefined ? undefined : personOf(person)),
+    revokeTokens(how) {
+      claims = how?.claims
+      accessTokens.revoke()
+      if (how?.refreshTokens === true) grants.revoke()
+    },
+    rows: (entitySet) => [...store.table(entitySet).rows.values()],
+    put(entitySet, row) {
+      const { key } = typeOf(entitySet)
+      const known = store.table(entitySet).rows.get(String(row[key]))
+      return known === undefined ? store.insert(entitySet, row) : store.replace(entitySet, known, row)
+    },
+    fill(entitySet, count) {
+      const { key } = typeOf(entitySet)
+      const sample = store.table(entitySet).rows.values().next().value
+      for (let number = 0; number < count; number += 1) {
+        store.insert(entitySet, { ...sample, [key]: guidOf(`fill/${entitySet}/${number}`) })
+      }
+    },
+    async close() {
+      // May be called again, by who closes before the test ends.
+      if (!server.listening) return
+      await dispatcher.destroy()
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+    },
+  }
+
+  function personOf(address: string): Person {
+    const row = [...store.table('systemusers').rows.values()].find((each) => each['internalemailaddress'] === address)
+    return {
+      objectId: String(row?.['azureactivedirectoryobjectid'] ?? guidOf(`entra/${address}`)),
+      name: String(row?.['fullname'] ?? address), userName: address,
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import type { AccessTokens, Person, TokenSettings } from './access-tokens.ts'
+import type { AssertionKeys } from './assertions.ts'
+import type { Origins } from '../dataverse/environment.ts'
+import type { Grants, SignIn } from './sign-in.ts'
+
+/** The emulated Microsoft Entra: the tenant, its app registration, and how both behave. */
+export interface Directory {
+  readonly accessTokens: AccessTokens
+  readonly tokens: TokenSettings
+  readonly keys: AssertionKeys
+  readonly grants: Grants
+  readonly signIn: SignIn
+  readonly signedIn: () => Person
+  /** Secrets that are accepted. */
+  readonly secrets: Set<string>
+  /** Resources for which there are tokens, without a trailing slash. */
+  readonly resources: Origins
+  /** Redirect URIs registered beside `http://localhost` with any port. */
+  readonly redirectUris: Set<string>
+}
+
+/** A request to Entra. */
+export interface EntraRequest {
+  readonly method: string
+  readonly origin: string
+  readonly path: string
+  readonly query: string
+  readonly headers: ReadonlyMap<string, string>
+  readonly body: Buffer
+}

@@ -1,0 +1,127 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { setTimeout as wait } from 'node:timers/promises'
+import { parted } from './dataverse/address.ts'
+import { serviceHeaders } from './http/response-headers.ts'
+import { coded } from './http/content-coding.ts'
+import { answerDataverse, type Dataverse } from './dataverse/dataverse.ts'
+import type { Directory } from './entra/directory.ts'
+import { answerEntra } from './entra/entra.ts'
+import { dataverseFaultAnswer, entraFaultAnswer, throttled } from './http/fault-responses.ts'
+import type { EntraFault, FaultSource } from './http/faults.ts'
+import type { Reply } from './http/operation.ts'
+import type { Log, Noted } from './http/received.ts'
+import { reset, transmit } from './http/transmit.ts'
+
+/** What the server answers with. */
+export interface World {
+  readonly entra: Directory
+  readonly entraFaults: FaultSource<EntraFault>
+  readonly entraLog: Log
+  readonly dataverse: Dataverse
+  readonly dataverseLog: Log
+  readonly load: Load
+  /** Whose host is whose, by lower-case name; on loopback, the path tells. */
+  readonly hosts: ReadonlyMap<string, 'dataverse' | 'entra'>
+}
+
+/** Requests to Dataverse at the same time. */
+export interface Load {
+  current: number
+  peak: number
+  total: number
+}
+
+/** An HTTP or HTTPS server, not yet listening. Long URLs and heads are taken, as by the real service. */
+export function serverOf(world: World, tls: { readonly key: string, readonly cert: string } | undefined): Server {
+  const options = { maxHeaderSize: 256 * 1024, keepAliveTimeout: 60_000, requestTimeout: 0 }
+  const scheme = tls === undefined ? 'http' : 'https'
+  const listener: RequestListener = (request, response) => void answer(world, scheme, request, response)
+  const server = tls === undefined ? createServer(options, listener) : createTlsServer({ ...options, ...tls }, listener)
+  server.on('connect', (_request, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n'))
+  return server
+}
+
+async function answer(world: World, scheme: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { headers: { host: asked = '' }, url = '' } = request
+  const host = asked.toLowerCase()
+  const known = world.hosts.get(host) ?? (loopback.test(host) ? 'by path' : undefined)
+  const origin = known === 'by path' ? `${scheme}://${host}` : `https://${host}`
+  const service = known === 'by path' ? serviceAt(url) : known
+  const log = service === 'entra' ? world.entraLog : world.dataverseLog
+  const noted = log.note(request)
+  response.on('close', () => {
+    if (!response.writableFinished) noted.aborted()
+  })
+  try {
+    if (service === 'entra') await entra(world, origin, request, response, noted)
+    else if (service === 'dataverse') await dataverse(world, origin, request, response, noted)
+    else await transmit(request, response, invalidHost, undefined)
+  } catch {
+    // The caller broke off in the middle of its body, so that there is nobody to answer.
+    response.destroy()
+  }
+}
+
+const invalidHost: Reply = {
+  status: 400, headers: [['Content-Type', 'text/html']], body: '<h2>Bad Request - Invalid Hostname</h2>',
+}
+
+/** The answer with the time of the emulated clock. */
+function dated({ dataverse: { environment: { switches } } }: World, reply: Reply): Reply {
+  if (reply.headers.some(([name]) => name.toLowerCase() === 'date')) return reply
+  const now = new Date(Date.now() + switches.clockAhead)
+  return { ...reply, headers: [['Date', now.toUTCString()], ...reply.headers] }
+}
+
+/** Any port, because tests put lines of their own before the emulator. */
+const loopback = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/
+
+function serviceAt(target: string): 'dataverse' | 'entra' {
+  return /^\/(api|Image|XRMServices)\//i.test(target) ? 'dataverse' : 'entra'
+}
+
+async function entra(
+  world: World, origin: string, request: IncomingMessage, response: ServerResponse, noted: Noted,
+): Promise<void> {
+  const { method = '', url = '' } = request
+  const { path, query } = parted(url)
+  const body = await noted.body()
+  const fault = world.entraFaults.take(method, url, (each) =>
+    each.path !== undefined || path.endsWith('/oauth2/v2.0/token'))
+  if (fault?.kind === 'reset') return reset(request)
+  if (fault?.kind === 'hang') return
+  if (fault?.kind === 'delay') await wait(fault.ms)
+  const reply = (fault && entraFaultAnswer(fault))
+    ?? answerEntra(world.entra, { method, origin, path, query, headers: noted.headers, body })
+  noted.answered(reply.status)
+  await transmit(request, response, dated(world, reply), fault)
+}
+
+async function dataverse(
+  world: World, origin: string, request: IncomingMessage, response: ServerResponse, noted: Noted,
+): Promise<void> {
+  const { load } = world
+  const { switches } = world.dataverse.environment
+  load.current += 1
+  load.total += 1
+  load.peak = Math.max(load.peak, load.current)
+  response.on('close', () => void (load.current -= 1))
+  const tooMany = load.current > switches.concurrencyLimit
+  const body = await noted.body()
+  const { method = '', url: target = '' } = request
+  const fault = world.dataverse.faults.take(method, target, ({ inBatch }) => inBatch !== true)
+  if (fault?.kind === 'reset') return reset(request)
+  if (fault?.kind === 'hang') return
+  if (fault?.kind === 'delay') await wait(fault.ms)
+  if (switches.latency > 0) await wait(switches.latency)
+
+  const scripted = tooMany ? throttled('concurrency', 1, false) : fault && dataverseFaultAnswer(fault, origin)
+  const reply = scripted ?? answerDataverse(world.dataverse, { method, target, origin, headers: noted.headers, body })
+  const whole = {
+    ...reply,
+    headers: serviceHeaders(reply, new URL(origin).hostname, Math.max(0, 6000 - load.total), switches.parallelism),
+  }
+  noted.answered(reply.status)
+  await transmit(request, response, dated(world, await coded(whole, noted.headers.get('accept-encoding'))), fault)
+}
