@@ -9,7 +9,7 @@ import { targetAddress } from '../odata/target-address.ts'
 import type { Caller } from './caller.ts'
 import { readHead } from './head.ts'
 import type { Head } from './head.ts'
-import { resourceOf } from './resource.ts'
+import { resourceOf } from '../odata/resource.ts'
 import { objectionTo } from './rule.ts'
 import type { Wish } from './rule.ts'
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
-import { resourceOf } from '../callers/resource.ts'
+import { resourceOf } from '../odata/resource.ts'
 import type { Target } from '../config.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { isRead } from '../odata/methods.ts'

@@ -1,6 +1,6 @@
 import { RefusedPart } from './batch-error.ts'
 import { objectLinksInward } from './object-links.ts'
-import { queryInward } from './query-inward.ts'
+import { queryInward } from './request-query.ts'
 import { pathFault } from './resource-path.ts'
 import { pathInward, resourcePathOf } from './target-address.ts'
 import type { UrlMap } from './url-map.ts'

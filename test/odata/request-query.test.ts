@@ -1,6 +1,6 @@
 import t from 'tap'
 import { objectLinksInward } from '../../src/odata/object-links.ts'
-import { queryInward } from '../../src/odata/query-inward.ts'
+import { queryInward } from '../../src/odata/request-query.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 

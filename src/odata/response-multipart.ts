@@ -3,7 +3,7 @@ import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
 import { type Field, valueOf } from './header-fields.ts'
 import { headerOutward, type OnForeign } from './header-links.ts'
 import { isLinkHeader } from './link-names.ts'
-import { jsonLinksOutward } from './links-outward.ts'
+import { jsonLinksOutward } from './response-links.ts'
 import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
 import type { UrlMap } from './url-map.ts'
 

@@ -1,5 +1,5 @@
-import { pathInward, resourcePathOf } from '../odata/target-address.ts'
-import type { TargetAddress } from '../odata/target-address.ts'
+import { pathInward, resourcePathOf } from './target-address.ts'
+import type { TargetAddress } from './target-address.ts'
 
 /** What a request is about. */
 export interface Resource {

@@ -3,7 +3,7 @@ import { type BatchOptions, contentId, judge } from './batch-operation.ts'
 import type { TextTransform } from './text-transform.ts'
 import { batchBoundary, isEncoded, isJson, mediaType, requireUtf8 } from './content-type.ts'
 import { type Field, trimBlanks, valueOf } from './header-fields.ts'
-import { jsonLinksInward } from './links-inward.ts'
+import { jsonLinksInward } from './request-links.ts'
 import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
 import type { UrlMap } from './url-map.ts'
 
