@@ -3,7 +3,7 @@ import { pino } from 'pino'
 
 import { run } from '../src/commands/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
-import { createAgent } from '../src/dynamics/agent.ts'
+import { createAgent } from '../src/outbound/agent.ts'
 import { reach } from '../emulator/http/resolve-to.ts'
 import { EntraBeside } from '../test/gateway-on-sockets.ts'
 

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 
 import { run } from '../src/commands/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
-import { createAgent } from '../src/dynamics/agent.ts'
+import { createAgent } from '../src/outbound/agent.ts'
 import { startEmulator } from '../emulator/emulator.ts'
 import { EntraBeside } from './gateway-on-sockets.ts'
 

@@ -12,7 +12,7 @@ import { certificateOwner } from './client-certificate.ts'
 import type { Head } from './head.ts'
 import { tokenHolder } from './jwt.ts'
 import type { TokenHolder } from './jwt.ts'
-import type { ReadJson } from './read-json.ts'
+import type { ReadJson } from '../outbound/read-json.ts'
 
 /**
  * Tells who sent a request, at once where that is known at once; `undefined`: nobody who is listed. An error: it

@@ -3,7 +3,7 @@ import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 
 import { CallerKeysUnavailable, retryLater } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
-import type { ReadJson } from './read-json.ts'
+import type { ReadJson } from '../outbound/read-json.ts'
 
 /**
  * The public keys of a token issuer. They are read when first needed, every ten minutes from then on, and when a

@@ -4,7 +4,7 @@ import type { CallerSettings, TokenSettings } from '../config/callers.ts'
 import { UserNotAllowed } from '../errors.ts'
 import { isUserId } from '../odata/guid.ts'
 import type { Caller } from './caller.ts'
-import type { ReadJson } from './read-json.ts'
+import type { ReadJson } from '../outbound/read-json.ts'
 
 /** A caller that proved itself with a token, and until when the token is good, in milliseconds since 1970. */
 export interface TokenHolder {

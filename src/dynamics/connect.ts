@@ -1,6 +1,6 @@
 import type { Target } from '../config.ts'
 import type { Credential } from '../credentials/credential.ts'
-import type { OutboundAgent } from './agent.ts'
+import type { OutboundAgent } from '../outbound/agent.ts'
 import { authorize } from './authorize.ts'
 import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
 import { limitConcurrency } from './concurrency.ts'

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 
 import { DynamicsAnswerInvalid, DynamicsTooSlow, perhapsMade } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
-import type { OutboundAgent } from './agent.ts'
+import type { OutboundAgent } from '../outbound/agent.ts'
 import type { Answer, AnswerBody, Departure, Outbound, Sink } from './send.ts'
 
 /** How long one request may wait for what, in milliseconds. */

@@ -9,7 +9,7 @@ import { Agent } from 'undici'
 
 import { keyHash } from '../../src/callers/api-key.ts'
 import authenticate, { knownCallers } from '../../src/callers/authenticate.ts'
-import { jsonReader } from '../../src/callers/read-json.ts'
+import { jsonReader } from '../../src/outbound/read-json.ts'
 import { callers as schema } from '../../src/config/callers.ts'
 import type { CallerSettings } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/setting.ts'

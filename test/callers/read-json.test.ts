@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { Agent } from 'undici'
 
-import { jsonReader } from '../../src/callers/read-json.ts'
+import { jsonReader } from '../../src/outbound/read-json.ts'
 
 t.test('reads small JSON documents, and follows nobody elsewhere', async (t) => {
   const server = createServer((request, response) => {

@@ -10,7 +10,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { readProxies } from '../../src/config/proxies.ts'
-import { createAgent } from '../../src/dynamics/agent.ts'
+import { createAgent } from '../../src/outbound/agent.ts'
 import { listening, outbound, pause, service, way } from './way.ts'
 
 t.setTimeout(120_000)

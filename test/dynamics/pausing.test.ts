@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { createAgent } from '../../src/dynamics/agent.ts'
+import { createAgent } from '../../src/outbound/agent.ts'
 import type { Answer, Sink } from '../../src/dynamics/send.ts'
 import { outbound, sockets, until, way } from './way.ts'
 

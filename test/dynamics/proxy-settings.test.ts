@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { readProxies } from '../../src/config/proxies.ts'
-import { proxyFor } from '../../src/dynamics/proxy-settings.ts'
+import { proxyFor } from '../../src/outbound/proxy-settings.ts'
 
 /** The proxy that leads to `url` while `variables` are set. */
 function through(url: string, variables: Record<string, string>): string | undefined {

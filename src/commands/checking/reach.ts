@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
 import { isPage } from '../../explanations/foreign-answers.ts'
-import { proxyFor } from '../../dynamics/proxy-settings.ts'
+import { proxyFor } from '../../outbound/proxy-settings.ts'
 import { ask } from './ask.ts'
 import { certificateShown, day, nameOf } from './shown-certificate.ts'
 import { ok, skipped, StepFailure, warning } from './step.ts'

@@ -1,5 +1,5 @@
 import { OwnError } from '../own-error.ts'
-import type { OutboundAgent } from '../dynamics/agent.ts'
+import type { OutboundAgent } from './agent.ts'
 
 /** Reads a JSON document. Throws when it cannot be had. */
 export type ReadJson = (url: string) => Promise<unknown>
