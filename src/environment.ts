@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 
 import { userDirectory } from './callers/system-user.ts'
 import type { UserDirectory } from './callers/system-user.ts'
-import type { Target } from './config.ts'
+import type { Target } from './config/schema.ts'
 import type { Credential } from './credentials/credential.ts'
 import { connectCredential } from './credentials/select.ts'
 import type { OutboundAgent } from './outbound/agent.ts'

@@ -5,7 +5,7 @@ import { parse, parseAllDocuments } from 'yaml'
 
 import { commands } from '../src/commands/commands.ts'
 import type { Command } from '../src/commands/commands.ts'
-import { settingsByVariable } from '../src/config/print.ts'
+import { settingsByVariable } from '../src/config/documentation.ts'
 import * as errors from '../src/errors.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -77,7 +77,7 @@ t.test('every heading that the README links to is there', async t => {
 
 t.test('every npm script that the documentation names is there', async t => {
   const { scripts } = JSON.parse(text('package.json')) as { scripts: Readonly<Record<string, string>> }
-  for (const page of ['README.md', 'CONTRIBUTING.md', '.ci/run', 'src/config/print.ts']) {
+  for (const page of ['README.md', 'CONTRIBUTING.md', '.ci/run', 'src/config/documentation.ts']) {
     for (const [, script = ''] of text(page).matchAll(/npm run (?:--?\w+ )*([a-z]+)/g)) {
       t.ok(script in scripts, `${page}: ${script}`)
     }

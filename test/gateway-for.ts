@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 
 import { run } from '../src/commands/serve.ts'
 import type { Running } from '../src/commands/serve.ts'
-import type { Settings } from '../src/config.ts'
+import type { Settings } from '../src/config/schema.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { startEmulator } from '../emulator/emulator.ts'
 import type { Emulator, EmulatorOptions } from '../emulator/emulator.ts'

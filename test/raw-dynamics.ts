@@ -6,7 +6,7 @@ import { Dispatcher } from 'undici'
 
 import { run } from '../src/commands/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
-import type { Settings } from '../src/config.ts'
+import type { Settings } from '../src/config/schema.ts'
 import { startEmulator } from '../emulator/emulator.ts'
 import { reach } from '../emulator/http/resolve-to.ts'
 

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Policy } from '../config/callers.ts'
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import { BadRequest, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
 import type { BatchOperation } from '../odata/batch.ts'
 import { targetAddress } from '../odata/target-address.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import { NotFound } from '../errors.ts'
 import { mistakenPath } from '../odata/mistaken-path.ts'
 import { targetAddress } from '../odata/target-address.ts'

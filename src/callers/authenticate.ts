@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { BadRequest, CallerUnknown } from '../errors.ts'
 import { keyHash, keyOwner } from './api-key.ts'
 import type { Caller } from './caller.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { OriginNotAllowed } from '../errors.ts'
 import { corsOf } from './cors.ts'
 

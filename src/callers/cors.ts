@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { ALLOW } from '../odata/methods.ts'
 
 /** Tells pages of listed origins what they may read, and what they may send. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { AddressTooLong, BadRequest, BadUserEmail, ExpectationFailed, HeadTooLarge } from '../errors.ts'
 import type { User } from './caller.ts'
 import { userNamedBy } from './caller-id.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { BadRequest, HostNotAllowed } from '../errors.ts'
 import { isLoopbackHost } from '../odata/loopback.ts'
 

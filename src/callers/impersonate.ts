@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import { BadRequest, ImpersonationUnsupported, UserNotAllowed, UserRequired } from '../errors.ts'
 import type { User } from './caller.ts'
 import type { UserDirectory } from './system-user.ts'

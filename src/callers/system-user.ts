@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { createDeparture } from '../dynamics/departure.ts'

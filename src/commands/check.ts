@@ -1,4 +1,4 @@
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import { SettingsFault } from '../config/load.ts'
 import { connection, dns } from './checking/reach.ts'
 import { clock, tenant } from './checking/announced.ts'

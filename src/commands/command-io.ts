@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 
 /** What a command for the one who sets the gateway up works with. */
 export interface CommandIo {

@@ -4,7 +4,7 @@ import type { CommandIo } from './command-io.ts'
 import { commands, help, overview } from './commands.ts'
 import type { Command, CommandName } from './commands.ts'
 import { environment, load, loadListener, SettingsFault, settingsText } from '../config/load.ts'
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { nearest } from '../config/nearest.ts'
 import { version } from './version.ts'
 

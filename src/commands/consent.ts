@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import { AuthorityFailure } from '../credentials/failure.ts'
 import { authorityHostOf, scopeOf } from '../credentials/select.ts'
 import type { CommandIo } from './command-io.ts'

@@ -1,4 +1,4 @@
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import type { AppRegistration } from '../credentials/app-registration.ts'
 import { keptSignIn } from '../credentials/kept-sign-in.ts'
 import type { KeptSignIn } from '../credentials/kept-sign-in.ts'

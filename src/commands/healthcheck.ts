@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import type { NetConnectOpts, Socket } from 'node:net'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 
 const PATIENCE = 2000
 /** `localhost` is always a name of the gateway's own. */

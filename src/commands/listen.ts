@@ -5,7 +5,7 @@ import { Server as SecureServer } from 'node:https'
 import { connect } from 'node:net'
 import type { AddressInfo, ListenOptions } from 'node:net'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { SettingsFault } from '../config/load.ts'
 
 /** What is wrong with an address and port that the system does not give, by the system's code. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { exposureCheck } from '../config/cross-checks.ts'
 import { SettingsFault } from '../config/load.ts'
 import type { Loaded } from '../config/load.ts'

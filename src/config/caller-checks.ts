@@ -1,4 +1,4 @@
-import type { Settings } from '../config.ts'
+import type { Settings } from './schema.ts'
 
 /** Faults of the list of callers that no setting has by itself. */
 export function callerChecks(

@@ -1,4 +1,4 @@
-import { schema } from '../config.ts'
+import { schema } from './schema.ts'
 import { below } from './setting.ts'
 import type { Node, Setting } from './setting.ts'
 

@@ -1,4 +1,4 @@
-import type { Settings } from '../config.ts'
+import type { Settings } from './schema.ts'
 import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks } from './caller-checks.ts'
 

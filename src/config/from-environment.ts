@@ -1,4 +1,4 @@
-import { schema } from '../config.ts'
+import { schema } from './schema.ts'
 import { OWN_VARIABLES } from './catalogue.ts'
 import { kindOfCredential } from './credential.ts'
 import { nearest } from './nearest.ts'

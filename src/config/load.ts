@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 
 import { OwnError } from '../own-error.ts'
-import { schema } from '../config.ts'
-import type { Settings } from '../config.ts'
+import { schema } from './schema.ts'
+import type { Settings } from './schema.ts'
 import { SETTING_VARIABLES } from './catalogue.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
 import { withDependentDefaults } from './dependent-defaults.ts'

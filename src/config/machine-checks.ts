@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { dirname } from 'node:path'
 import { createSecureContext } from 'node:tls'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from './schema.ts'
 
 /**
  * Faults of settings that this machine shows: files that cannot be written, folders that are missing, a certificate

@@ -1,4 +1,4 @@
-import type { Settings } from '../config.ts'
+import type { Settings } from './schema.ts'
 import { CATALOGUE } from './catalogue.ts'
 
 /** The settings that differ between `before` and `after`, and count from the next start on only, by their paths. */

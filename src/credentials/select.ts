@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import { environment } from '../config/load.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { certificate } from './certificate.ts'
@@ -11,7 +11,7 @@ import { keptSignIn } from './kept-sign-in.ts'
 import { managedIdentity } from './managed-identity.ts'
 import { rememberToken } from './remembered.ts'
 import { rotating } from './rotation.ts'
-import { watchFiles } from './watch.ts'
+import { watchFiles } from '../config/watch-files.ts'
 import { workloadIdentity } from './workload-identity.ts'
 
 export interface ConnectOptions {

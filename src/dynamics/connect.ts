@@ -1,4 +1,4 @@
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import type { Credential } from '../credentials/credential.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import { authorize } from './authorize.ts'

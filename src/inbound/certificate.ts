@@ -2,8 +2,8 @@ import { constants } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server, ServerOptions } from 'node:https'
 
-import type { Settings } from '../config.ts'
-import { watchFiles } from '../credentials/watch.ts'
+import type { Settings } from '../config/schema.ts'
+import { watchFiles } from '../config/watch-files.ts'
 
 type Tls = NonNullable<Settings['tls']>
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { addHeaders } from '../added-headers.ts'
 import { MethodNotAllowed } from '../errors.ts'
 import { idOf } from '../exchange.ts'

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 import { resourceOf } from '../odata/resource.ts'
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { isRead } from '../odata/methods.ts'
 import { targetAddress } from '../odata/target-address.ts'

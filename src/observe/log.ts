@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { DestinationStream, Logger, LoggerOptions } from 'pino'
 import { pino } from 'pino'
 
-import type { Settings } from '../config.ts'
+import type { Settings } from '../config/schema.ts'
 import { CallerLeft } from '../exchange.ts'
 import { gathered } from './gathered.ts'
 import type { AtExit } from './gathered.ts'

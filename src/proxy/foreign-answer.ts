@@ -1,4 +1,4 @@
-import type { Target } from '../config.ts'
+import type { Target } from '../config/schema.ts'
 import { authorityHostOf } from '../credentials/select.ts'
 import { header } from '../dynamics/send.ts'
 import type { Answer } from '../dynamics/send.ts'

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import type { Server } from 'node:http'
 
 import { loadSettings } from '../../src/config/load.ts'
-import type { Settings } from '../../src/config.ts'
+import type { Settings } from '../../src/config/schema.ts'
 import addedHeaders from '../../src/added-headers.ts'
 import browser from '../../src/callers/browser.ts'
 import cors from '../../src/callers/cors.ts'

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { callerChecks } from '../../src/config/caller-checks.ts'
 import { callers as schema } from '../../src/config/callers.ts'
-import type { Settings } from '../../src/config.ts'
+import type { Settings } from '../../src/config/schema.ts'
 import { readNode } from '../../src/config/setting.ts'
 import type { Reading } from '../../src/config/setting.ts'
 

@@ -5,7 +5,7 @@ import t from 'tap'
 
 import { readDotEnv } from '../../src/config/dot-env.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import type { Settings } from '../../src/config.ts'
+import type { Settings } from '../../src/config/schema.ts'
 
 const folder = fileURLToPath(new URL('../../../config/', import.meta.url))
 /** Files of the machine that the examples name. */

@@ -4,8 +4,8 @@ import { inspect } from 'node:util'
 import t from 'tap'
 
 import { environment, load, loadListener, loadSettings, SettingsFault } from '../../src/config/load.ts'
-import { settingsByVariable } from '../../src/config/print.ts'
-import type { Settings } from '../../src/config.ts'
+import { settingsByVariable } from '../../src/config/documentation.ts'
+import type { Settings } from '../../src/config/schema.ts'
 
 const TENANT = '7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10'
 const CLIENT = '3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35'

@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import { writeFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 
-import type { Target } from '../../src/config.ts'
+import type { Target } from '../../src/config/schema.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Received } from './authority.ts'
 import { connectCredential } from '../../src/credentials/select.ts'

@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { Failure } from '../../src/dynamics/dispatch.ts'
 import { explainFailures, kindOf } from '../../src/dynamics/failures.ts'
-import type { Target } from '../../src/config.ts'
+import type { Target } from '../../src/config/schema.ts'
 import type { Outbound, Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'
 import { outbound, received, service, sockets, text, way } from './way.ts'

@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { createServer as createSocketServer } from 'node:net'
 import type { AddressInfo, Server as SocketServer, Socket } from 'node:net'
 
-import type { Target } from '../../src/config.ts'
+import type { Target } from '../../src/config/schema.ts'
 import { NO_PROXIES } from '../../src/config/proxies.ts'
 import type { Proxies } from '../../src/config/proxies.ts'
 import { loadSettings } from '../../src/config/load.ts'

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 
 import { OwnError } from '../../own-error.ts'
-import type { Target } from '../../config.ts'
+import type { Target } from '../../config/schema.ts'
 import type { Proxies } from '../../config/proxies.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 

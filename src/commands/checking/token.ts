@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-import type { Target } from '../../config.ts'
+import type { Target } from '../../config/schema.ts'
 import { ONLINE } from '../../config/environment-url.ts'
 import type { Log } from '../../credentials/credential.ts'
 import type { Explanation } from '../../explanations/explanation.ts'

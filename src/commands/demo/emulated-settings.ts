@@ -1,4 +1,4 @@
-import type { Settings } from '../../config.ts'
+import type { Settings } from '../../config/schema.ts'
 import { environmentUrl, ONLINE } from '../../config/environment-url.ts'
 import { loadSettings } from '../../config/load.ts'
 import type { LoadOptions } from '../../config/load.ts'

@@ -1,6 +1,6 @@
 import { Dispatcher } from 'undici'
 
-import type { Settings } from '../../config.ts'
+import type { Settings } from '../../config/schema.ts'
 import type { Emulator } from '../../../emulator/emulator.ts'
 
 /** An emulated Entra and Dynamics for each environment. */

@@ -1,4 +1,4 @@
-import type { Settings } from '../../config.ts'
+import type { Settings } from '../../config/schema.ts'
 
 /** What a person tries first: lines to paste, as `settings` want them to be sent. */
 export function invitation(address: string, { targets, callers }: Settings, replaced: readonly string[]): string {

@@ -1,14 +1,14 @@
-import { authority, listenAddress, network, origin, publicUrl } from './config/addresses.ts'
-import { callers, anybody } from './config/callers.ts'
-import { credential } from './config/credential.ts'
-import { environmentUrl } from './config/environment-url.ts'
-import { ownHeader, requiredHeader } from './config/header-name.ts'
-import type { Proxies } from './config/proxies.ts'
-import { group } from './config/setting.ts'
-import type { Read } from './config/setting.ts'
+import { authority, listenAddress, network, origin, publicUrl } from './addresses.ts'
+import { callers, anybody } from './callers.ts'
+import { credential } from './credential.ts'
+import { environmentUrl } from './environment-url.ts'
+import { ownHeader, requiredHeader } from './header-name.ts'
+import type { Proxies } from './proxies.ts'
+import { group } from './setting.ts'
+import type { Read } from './setting.ts'
 import {
   choice, duration, flag, list, matching, optional, parsed, readableFile, size, wholeNumber,
-} from './config/values.ts'
+} from './values.ts'
 
 // What an operator may set. Type, check, default and documentation of each setting stand here once.
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 
-import { settingsAsJsonSchema, settingsAsMarkdown, settingsByVariable } from '../../src/config/print.ts'
+import { settingsAsJsonSchema, settingsAsMarkdown, settingsByVariable } from '../../src/config/documentation.ts'
 
 const folder = new URL('../../../config/', import.meta.url)
 

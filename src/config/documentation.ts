@@ -1,4 +1,4 @@
-import { schema } from '../config.ts'
+import { schema } from './schema.ts'
 import { CATALOGUE } from './catalogue.ts'
 import { TELLING_VARIABLES } from './credential.ts'
 import { oneOf } from './prose.ts'
