@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 
 import type { Target } from '../config/schema.ts'
 import { AuthorityFailure } from '../credentials/failure.ts'
-import { authorityHostOf, scopeOf } from '../credentials/select.ts'
+import { authorityHostOf, scopeOf } from '../credentials/connect-credential.ts'
 import type { CommandIo } from './command-io.ts'
 import { declined } from './signing-in/browser.ts'
 import { awaitRedirect } from './signing-in/redirect.ts'

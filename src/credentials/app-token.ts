@@ -1,7 +1,7 @@
 import type { NodeAuthOptions } from '@azure/msal-node'
 
 import type { AppRegistration } from './app-registration.ts'
-import { tokenIn } from './authority-answer.ts'
+import { tokenIn } from './authority-response.ts'
 import type { FetchedToken, TokenRequest } from './credential.ts'
 import { isMicrosofts } from './endpoints.ts'
 import { AuthorityFailure } from './failure.ts'

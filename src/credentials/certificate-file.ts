@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
 import { OwnError } from '../own-error.ts'
-import { PfxFault, readPfx } from './pfx.ts'
+import { PfxFault, readPfx } from './pfx/read-pfx.ts'
 
 /** A certificate with its private key, ready to sign with. */
 export interface KeyPair {

@@ -5,7 +5,7 @@ import type { FetchToken, Log } from './credential.ts'
 import { endpointsOf, isMicrosofts } from './endpoints.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import { AuthorityFailure } from './failure.ts'
-import type { KeptSignIn, SignIn } from './kept-sign-in.ts'
+import type { KeptSignIn, SignIn } from './token-store.ts'
 import { redeem } from './token-endpoint.ts'
 import type { PersonsToken } from './token-endpoint.ts'
 

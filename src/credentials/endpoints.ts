@@ -1,8 +1,8 @@
 import { isMicrosoftsAuthority } from '../config/authority-hosts.ts'
 import type { AppRegistration } from './app-registration.ts'
-import { answerFailure } from './authority-answer.ts'
-import { exchange } from './exchange.ts'
-import type { ExchangeOptions } from './exchange.ts'
+import { answerFailure } from './authority-response.ts'
+import { exchange } from './authority-request.ts'
+import type { ExchangeOptions } from './authority-request.ts'
 import { AuthorityFailure } from './failure.ts'
 
 /** Where an authority signs people in and gives tokens. */

@@ -4,10 +4,10 @@ import type { Dispatcher } from 'undici'
 import { quotation } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import { arcChallengeAnswer } from './arc.ts'
-import { answerFailure, textOf, tokenIn } from './authority-answer.ts'
-import type { AuthorityAnswer } from './authority-answer.ts'
+import { answerFailure, textOf, tokenIn } from './authority-response.ts'
+import type { AuthorityAnswer } from './authority-response.ts'
 import type { FetchedToken, FetchToken } from './credential.ts'
-import { exchange } from './exchange.ts'
+import { exchange } from './authority-request.ts'
 import { AuthorityFailure } from './failure.ts'
 
 export interface ManagedIdentity {

@@ -1,9 +1,9 @@
 import type { INetworkModule, NetworkRequestOptions } from '@azure/msal-node'
 
-import { answerFailure } from './authority-answer.ts'
-import type { AuthorityAnswer } from './authority-answer.ts'
-import { exchange } from './exchange.ts'
-import type { ExchangeOptions } from './exchange.ts'
+import { answerFailure } from './authority-response.ts'
+import type { AuthorityAnswer } from './authority-response.ts'
+import { exchange } from './authority-request.ts'
+import type { ExchangeOptions } from './authority-request.ts'
 import { asAuthorityFailure } from './failure.ts'
 import type { AuthorityFailure } from './failure.ts'
 

@@ -1,8 +1,8 @@
-import { answerFailure, tokenIn } from './authority-answer.ts'
-import type { AuthorityAnswer } from './authority-answer.ts'
+import { answerFailure, tokenIn } from './authority-response.ts'
+import type { AuthorityAnswer } from './authority-response.ts'
 import type { FetchedToken } from './credential.ts'
-import { exchange } from './exchange.ts'
-import type { ExchangeOptions } from './exchange.ts'
+import { exchange } from './authority-request.ts'
+import type { ExchangeOptions } from './authority-request.ts'
 
 /** What a person's sign-in is good for. */
 export interface PersonsToken extends FetchedToken {

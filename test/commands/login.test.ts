@@ -8,7 +8,7 @@ import { login } from '../../src/commands/login.ts'
 import { logout } from '../../src/commands/logout.ts'
 import { openBrowser } from '../../src/commands/signing-in/open-browser.ts'
 import { check } from '../../src/commands/check.ts'
-import { connectCredential } from '../../src/credentials/select.ts'
+import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { memoryLog, until } from '../credentials/authority.ts'
 import { commandFor } from './io.ts'
 

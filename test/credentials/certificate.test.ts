@@ -5,7 +5,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { decodeProtectedHeader, importX509, jwtVerify } from 'jose'
 
 import { loadSettings } from '../../src/config/load.ts'
-import { connectCredential } from '../../src/credentials/select.ts'
+import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { dueWarning } from '../../src/credentials/expiry.ts'
 import { gives, memoryLog, refuses, startAuthority, until } from './authority.ts'
 

@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import type { Target } from '../../src/config/schema.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Received } from './authority.ts'
-import { connectCredential } from '../../src/credentials/select.ts'
+import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { gives, json, memoryLog, refuses, startAuthority, until } from './authority.ts'
 
 const SECRET = 's3cret+&=%é~'

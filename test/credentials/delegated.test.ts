@@ -4,8 +4,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import { loadSettings } from '../../src/config/load.ts'
-import { keptSignIn } from '../../src/credentials/kept-sign-in.ts'
-import { connectCredential } from '../../src/credentials/select.ts'
+import { keptSignIn } from '../../src/credentials/token-store.ts'
+import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { json, memoryLog, startAuthority, until } from './authority.ts'
 
 const TENANT = '11111111-1111-1111-1111-111111111111'

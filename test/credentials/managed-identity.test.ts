@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 
 import { arcChallengeAnswer } from '../../src/credentials/arc.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import { connectCredential } from '../../src/credentials/select.ts'
+import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { json, memoryLog, startAuthority } from './authority.ts'
 
 const CLIENT_ID = '22222222-2222-2222-2222-222222222222'

@@ -3,7 +3,7 @@ import t from 'tap'
 
 import type { Clock } from '../../src/credentials/clock.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
-import { rememberToken } from '../../src/credentials/remembered.ts'
+import { rememberToken } from '../../src/credentials/token-cache.ts'
 
 // Whatever happens in whatever order, these hold.
 

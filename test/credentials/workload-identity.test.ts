@@ -2,7 +2,7 @@ import t from 'tap'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 
 import { loadSettings } from '../../src/config/load.ts'
-import { connectCredential } from '../../src/credentials/select.ts'
+import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { memoryLog, startAuthority, until } from './authority.ts'
 
 t.test('sends what the file holds at that moment, also after Kubernetes swapped its link', async t => {

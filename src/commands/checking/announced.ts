@@ -1,4 +1,4 @@
-import { authorityHostOf } from '../../credentials/select.ts'
+import { authorityHostOf } from '../../credentials/connect-credential.ts'
 import { isGuid } from '../../odata/guid.ts'
 import { ok, skipped, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'

@@ -5,7 +5,7 @@ import { ONLINE } from '../../config/environment-url.ts'
 import type { Log } from '../../credentials/credential.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
-import { connectCredential, factsOf, scopeOf } from '../../credentials/select.ts'
+import { connectCredential, factsOf, scopeOf } from '../../credentials/connect-credential.ts'
 import { ok, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
 

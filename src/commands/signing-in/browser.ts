@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-import { isOAuthError } from '../../credentials/authority-answer.ts'
+import { isOAuthError } from '../../credentials/authority-response.ts'
 import { delegatedScope } from '../../credentials/delegated.ts'
 import { explainAnswer } from '../../explanations/authority-errors.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { answerFailure } from '../../credentials/authority-answer.ts'
+import { answerFailure } from '../../credentials/authority-response.ts'
 import { delegatedScope } from '../../credentials/delegated.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
 import { post, redeem } from '../../credentials/token-endpoint.ts'

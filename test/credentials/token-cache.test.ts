@@ -5,7 +5,7 @@ import type { Clock } from '../../src/credentials/clock.ts'
 import type { FetchToken } from '../../src/credentials/credential.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
 import type { FailureFacts } from '../../src/explanations/authority-errors.ts'
-import { rememberToken } from '../../src/credentials/remembered.ts'
+import { rememberToken } from '../../src/credentials/token-cache.ts'
 import { memoryLog, until } from './authority.ts'
 
 const down = failure('The authority is down.', false)

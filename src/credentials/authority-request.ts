@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 
-import { connectionFailure } from './authority-answer.ts'
-import type { AuthorityAnswer } from './authority-answer.ts'
+import { connectionFailure } from './authority-response.ts'
+import type { AuthorityAnswer } from './authority-response.ts'
 import { AuthorityFailure } from './failure.ts'
 
 export interface ExchangeOptions {
