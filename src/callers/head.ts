@@ -5,8 +5,8 @@ import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
 import { AddressTooLong, BadRequest, BadUserEmail, ExpectationFailed, HeadTooLarge } from '../errors.ts'
-import type { User } from './caller.ts'
-import { userNamedBy } from './caller-id.ts'
+import type { User } from '../identity/caller.ts'
+import { userNamedBy } from '../identity/caller-id.ts'
 import { targetFault } from './target.ts'
 
 /**

@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 
 import type { Target } from '../config/schema.ts'
 import { BadRequest, ImpersonationUnsupported, UserNotAllowed, UserRequired } from '../errors.ts'
-import type { User } from './caller.ts'
+import type { User } from '../identity/caller.ts'
 import type { UserDirectory } from './system-user.ts'
 import { userEmail } from './user-email.ts'
 import { mayActAs } from './users.ts'

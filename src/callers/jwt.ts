@@ -3,7 +3,7 @@ import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 import type { CallerSettings, TokenSettings } from '../config/callers.ts'
 import { UserNotAllowed } from '../errors.ts'
 import { isUserId } from '../odata/guid.ts'
-import type { Caller } from './caller.ts'
+import type { Caller } from '../identity/caller.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
 
 /** A caller that proved itself with a token, and until when the token is good, in milliseconds since 1970. */

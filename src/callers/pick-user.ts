@@ -1,7 +1,7 @@
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnknown } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
 import { isUserId } from '../odata/guid.ts'
-import type { User } from './caller.ts'
+import type { User } from '../identity/caller.ts'
 
 /** The columns that tell who a user is, and whether the gateway may act as them. */
 export const COLUMNS =

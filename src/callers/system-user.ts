@@ -9,7 +9,7 @@ import { header } from '../dynamics/send.ts'
 import type { Departure, Outbound, Send } from '../dynamics/send.ts'
 import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
-import type { User } from './caller.ts'
+import type { User } from '../identity/caller.ts'
 import { COLUMNS, pickUser } from './pick-user.ts'
 import { pace } from './pace.ts'
 
