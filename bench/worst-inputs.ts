@@ -6,9 +6,9 @@
  */
 import { Buffer } from 'node:buffer'
 
-import { readHead } from '../src/callers/head.ts'
+import { readHead } from '../src/door/head.ts'
 import { objectionTo } from '../src/callers/rule.ts'
-import { targetFault } from '../src/callers/target.ts'
+import { targetFault } from '../src/door/request-target.ts'
 import { userEmail } from '../src/callers/user-email.ts'
 import { parseRule } from '../src/config/rule.ts'
 import { headersOutward } from '../src/headers.ts'

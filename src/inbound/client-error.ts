@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { addHeaders } from '../added-headers.ts'
-import { targetFault } from '../callers/target.ts'
+import { targetFault } from '../door/request-target.ts'
 import { BadRequest, HeadTooLarge, MethodNotAllowed, RequestTooSlow } from '../errors.ts'
 import { idOf, lastExchange } from '../exchange.ts'
 import { entitySetOf } from '../observe/log.ts'

@@ -5,10 +5,10 @@ import type { Server } from 'node:http'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
 import addedHeaders from '../../src/added-headers.ts'
-import browser from '../../src/callers/browser.ts'
+import browser from '../../src/door/browser.ts'
 import cors from '../../src/callers/cors.ts'
-import head from '../../src/callers/head.ts'
-import host from '../../src/callers/host.ts'
+import head from '../../src/door/head.ts'
+import host from '../../src/door/host.ts'
 import { beginExchange } from '../../src/exchange.ts'
 
 /** Whatever needs to be cleaned up after a test. */

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import t from 'tap'
 
-import { fromThisMachine } from '../../src/callers/this-machine.ts'
+import { fromThisMachine } from '../../src/door/this-machine.ts'
 
 t.test('a request comes from this machine over loopback or a Unix socket, and for nobody else', async (t) => {
   const comes = (host: string, remoteAddress: string | undefined, headers: IncomingHttpHeaders = {}): boolean =>

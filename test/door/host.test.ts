@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 
-import { isAddress, isLocalName, readHost } from '../../src/callers/host.ts'
+import { isAddress, isLocalName, readHost } from '../../src/door/host.ts'
 import { get, rawRequest } from '../raw-http.ts'
-import { door } from './door.ts'
+import { door } from '../callers/door.ts'
 
 t.test('names that public DNS cannot hold, and plain loopback addresses, are the gateway\'s own', (t) => {
   for (const name of [
