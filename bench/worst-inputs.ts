@@ -7,7 +7,7 @@
 import { Buffer } from 'node:buffer'
 
 import { readHead } from '../src/door/head.ts'
-import { objectionTo } from '../src/callers/rule.ts'
+import { objectionTo } from '../src/rules/evaluate.ts'
 import { targetFault } from '../src/door/request-target.ts'
 import { userEmail } from '../src/callers/user-email.ts'
 import { parseRule } from '../src/config/rule.ts'

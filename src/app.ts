@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 
 import addedHeaders from './added-headers.ts'
 import { answerError } from './answer-error.ts'
-import allowList, { judgePart } from './callers/allow-list.ts'
+import allowList, { judgePart } from './rules/enforce.ts'
 import apiRoot from './door/api-root.ts'
 import authenticate, { knownCallers } from './callers/authenticate.ts'
 import browser from './door/browser.ts'

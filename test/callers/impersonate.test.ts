@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import allowList from '../../src/callers/allow-list.ts'
+import allowList from '../../src/rules/enforce.ts'
 import authenticate from '../../src/callers/authenticate.ts'
 import impersonate from '../../src/callers/impersonate.ts'
 import { get, rawRequest } from '../raw-http.ts'

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
 
-import { objectionTo } from '../../src/callers/rule.ts'
+import { objectionTo } from '../../src/rules/evaluate.ts'
 import { targetFault } from '../../src/door/request-target.ts'
 import { parseRule } from '../../src/config/rule.ts'
 import { batchInward } from '../../src/odata/batch.ts'

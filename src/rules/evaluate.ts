@@ -4,7 +4,7 @@ import { isBatch } from '../odata/batch-path.ts'
 import { navigationOf } from '../odata/navigation.ts'
 import { asking, isQuery, kindOf } from './asked.ts'
 import type { Asked } from './asked.ts'
-import { presetRefuses } from './preset.ts'
+import { presetRefuses } from './presets.ts'
 import { isNavigation, segmentsOf } from './segments.ts'
 
 /** What a request, or a part of a `$batch`, asks for. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { judgePart } from '../../src/callers/allow-list.ts'
+import { judgePart } from '../../src/rules/enforce.ts'
 import type { Policy } from '../../src/config/callers.ts'
 import { parseRule } from '../../src/config/rule.ts'
 

@@ -10,8 +10,8 @@ import type { Caller } from '../identity/caller.ts'
 import { readHead } from '../door/head.ts'
 import type { Head } from '../door/head.ts'
 import { resourceOf } from '../odata/resource.ts'
-import { objectionTo } from './rule.ts'
-import type { Wish } from './rule.ts'
+import { objectionTo } from './evaluate.ts'
+import type { Wish } from './evaluate.ts'
 
 interface Options {
   readonly target: Pick<Target, 'url'>

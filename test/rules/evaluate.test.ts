@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { objectionTo } from '../../src/callers/rule.ts'
+import { objectionTo } from '../../src/rules/evaluate.ts'
 import { parseRule } from '../../src/config/rule.ts'
 
 /** What `rules` say to `GET /accounts?$top=1` and the like. */
