@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 
-import { userDirectory } from './callers/system-user.ts'
-import type { UserDirectory } from './callers/system-user.ts'
+import { userDirectory } from './users/directory.ts'
+import type { UserDirectory } from './users/directory.ts'
 import type { Target } from './config/schema.ts'
 import type { Credential } from './credentials/credential.ts'
 import { connectCredential } from './credentials/connect-credential.ts'

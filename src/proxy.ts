@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import { addHeaders } from './added-headers.ts'
 import { answerHead } from './answer-head.ts'
-import { callerIdOf } from './callers/system-user.ts'
+import { callerIdOf } from './users/directory.ts'
 import type { Target } from './config/schema.ts'
 import { deliver } from './deliver.ts'
 import type { Answer, Outbound, Send } from './dynamics/send.ts'

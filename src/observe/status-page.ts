@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-import type { UserDirectory } from '../callers/system-user.ts'
+import type { UserDirectory } from '../users/directory.ts'
 import type { Target } from '../config/schema.ts'
 import type { Credential } from '../credentials/credential.ts'
 import type { Connection } from '../dynamics/connect.ts'

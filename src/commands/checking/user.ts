@@ -1,5 +1,5 @@
-import { COLUMNS, pickUser } from '../../callers/pick-user.ts'
-import { callerIdOf, literalOf } from '../../callers/system-user.ts'
+import { COLUMNS, pickUser } from '../../users/pick-user.ts'
+import { callerIdOf, literalOf } from '../../users/directory.ts'
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson } from '../../errors.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { USERS } from '../../explanations/portals.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { mayActAs } from '../../src/callers/users.ts'
+import { mayActAs } from '../../src/users/may-act-as.ts'
 
 t.test('a caller names the users that are listed', (t) => {
   t.ok(mayActAs({ users: ['*'] }, 'ada@contoso.com'))

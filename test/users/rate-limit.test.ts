@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { pace } from '../../src/callers/pace.ts'
+import { pace } from '../../src/users/rate-limit.ts'
 import { createDeparture } from '../../src/dynamics/departure.ts'
 
 t.test('lets no more pass in a second than it should, however many come at once', async (t) => {

@@ -11,7 +11,7 @@ import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLoo
 import { OwnError } from '../own-error.ts'
 import type { User } from '../identity/caller.ts'
 import { COLUMNS, pickUser } from './pick-user.ts'
-import { pace } from './pace.ts'
+import { pace } from './rate-limit.ts'
 
 /** Finds the users of one environment by e-mail address. */
 export interface UserDirectory {

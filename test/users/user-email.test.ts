@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { userEmail } from '../../src/callers/user-email.ts'
+import { userEmail } from '../../src/users/user-email.ts'
 
 t.test('reads one address', async (t) => {
   t.equal(userEmail(['Host', 'x'], 'x-user-email'), undefined, 'no header')

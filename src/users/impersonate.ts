@@ -4,9 +4,9 @@ import fp from 'fastify-plugin'
 import type { Target } from '../config/schema.ts'
 import { BadRequest, ImpersonationUnsupported, UserNotAllowed, UserRequired } from '../errors.ts'
 import type { User } from '../identity/caller.ts'
-import type { UserDirectory } from './system-user.ts'
+import type { UserDirectory } from './directory.ts'
 import { userEmail } from './user-email.ts'
-import { mayActAs } from './users.ts'
+import { mayActAs } from './may-act-as.ts'
 
 interface Options {
   readonly target: Pick<Target, 'url' | 'impersonation'>

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { pickUser } from '../../src/callers/pick-user.ts'
+import { pickUser } from '../../src/users/pick-user.ts'
 
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 const id = (digit: number): string => `${digit}1111111-1111-4111-8111-111111111111`
