@@ -3,11 +3,11 @@ import { TokenRefused } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { explainForeign } from '../explanations/foreign-answers.ts'
-import { unlessLeft } from './departure.ts'
+import { unlessLeft } from './cancellation.ts'
 import type { AuthorizedSend } from './dispatch.ts'
 import { header } from './send.ts'
 import type { Answer, Outbound, Send } from './send.ts'
-import type { Watch } from './watch.ts'
+import type { Watch } from './events.ts'
 
 /**
  * Sends with an access token of `credential`. When Dynamics 365 answers 401, the token was revoked before it expired

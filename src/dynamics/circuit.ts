@@ -2,7 +2,7 @@ import { CircuitOpen, retryLater } from '../errors.ts'
 import { Failure } from './dispatch.ts'
 import { kindOf } from './failures.ts'
 import type { Send } from './send.ts'
-import type { Watch } from './watch.ts'
+import type { Watch } from './events.ts'
 
 /** Whether connections to Dynamics are tried. Open: not now, so that callers need not wait for what will fail. */
 export interface Circuit {

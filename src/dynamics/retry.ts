@@ -1,14 +1,14 @@
-import { pause } from './departure.ts'
+import { pause } from './cancellation.ts'
 import { Failure } from './dispatch.ts'
 import { kindOf } from './failures.ts'
-import { keep } from './kept-answer.ts'
-import { codeOf } from './limits.ts'
+import { keep } from './buffered-response.ts'
+import { codeOf } from './limits/parse.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { header } from './send.ts'
 import type { Answer, Outbound, Send } from './send.ts'
-import { ONCE_MORE } from './trouble.ts'
-import type { Trouble } from './trouble.ts'
-import type { Watch } from './watch.ts'
+import { ONCE_MORE } from './retry-policy.ts'
+import type { Trouble } from './retry-policy.ts'
+import type { Watch } from './events.ts'
 
 /** Some breath between two attempts, up to this long, where Dynamics has trouble; everybody takes another one. */
 const BREATH = 200

@@ -1,6 +1,6 @@
 import type { TokenState } from '../credentials/credential.ts'
 import type { ConnectionState } from '../dynamics/connect.ts'
-import type { Watch } from '../dynamics/watch.ts'
+import type { Watch } from '../dynamics/events.ts'
 import { counter, read } from './series.ts'
 import type { Collect } from './series.ts'
 

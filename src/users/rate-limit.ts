@@ -1,4 +1,4 @@
-import { pause } from '../dynamics/departure.ts'
+import { pause } from '../dynamics/cancellation.ts'
 import type { Departure } from '../dynamics/send.ts'
 import { UserLookupTooSlow } from '../errors.ts'
 

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { isDeadlock } from '../../src/dynamics/retry.ts'
-import { ONCE_MORE } from '../../src/dynamics/trouble.ts'
+import { ONCE_MORE } from '../../src/dynamics/retry-policy.ts'
 import { answerJson, listening, outbound, pause, received, service, sockets, text, way } from './way.ts'
 import type { Way } from './way.ts'
 

@@ -12,9 +12,9 @@ import { createAgent } from '../../src/outbound/agent.ts'
 import { connect } from '../../src/dynamics/connect.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
 import type { Connection } from '../../src/dynamics/connect.ts'
-import { createDeparture } from '../../src/dynamics/departure.ts'
+import { createDeparture } from '../../src/dynamics/cancellation.ts'
 import type { Answer, Outbound } from '../../src/dynamics/send.ts'
-import type { DynamicsEvent } from '../../src/dynamics/watch.ts'
+import type { DynamicsEvent } from '../../src/dynamics/events.ts'
 
 /** What a test needs of tap's `t` to clean up after itself. */
 interface Test { teardown: (clean: () => unknown) => void }

@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { pace } from '../../src/users/rate-limit.ts'
-import { createDeparture } from '../../src/dynamics/departure.ts'
+import { createDeparture } from '../../src/dynamics/cancellation.ts'
 
 t.test('lets no more pass in a second than it should, however many come at once', async (t) => {
   const turn = pace(20, 10_000)

@@ -1,4 +1,4 @@
-import type { Departure } from './send.ts'
+import type { Departure } from '../send.ts'
 
 /**
  * The time in which nothing may be sent, because Dynamics asked for it. When it is over, one request goes first, as a

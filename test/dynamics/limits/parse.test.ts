@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { codeOf, limitOf, retryAfter, retryDelay } from '../../src/dynamics/limits.ts'
+import { codeOf, limitOf, retryAfter, retryDelay } from '../../../src/dynamics/limits/parse.ts'
 
 t.test('tells the limit from its code, however it is written', async (t) => {
   const body = (code: unknown): string => JSON.stringify({ error: { code, message: '' } })

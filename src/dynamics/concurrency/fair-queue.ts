@@ -1,6 +1,6 @@
-import { QueueFull, retryLater } from '../errors.ts'
-import type { Outbound } from './send.ts'
-import type { Watch } from './watch.ts'
+import { QueueFull, retryLater } from '../../errors.ts'
+import type { Outbound } from '../send.ts'
+import type { Watch } from '../events.ts'
 
 /** The places at Dynamics: how many requests may be there at once, and who is next. */
 export interface Places {

@@ -1,5 +1,5 @@
-import type { Limit, Rates } from './limits.ts'
-import type { Trouble } from './trouble.ts'
+import type { Limit, Rates } from './limits/parse.ts'
+import type { Trouble } from './retry-policy.ts'
 
 /** What happens on the way to Dynamics, for the log and the metrics. Times are milliseconds. */
 export type DynamicsEvent =

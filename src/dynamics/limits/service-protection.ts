@@ -1,12 +1,12 @@
-import { LimitHolds, retryLater } from '../errors.ts'
-import { pause } from './departure.ts'
-import type { Hold } from './hold.ts'
-import { keep, withHeader } from './kept-answer.ts'
-import { limitOf, retryAfter, retryDelay } from './limits.ts'
-import type { Limit } from './limits.ts'
-import { header } from './send.ts'
-import type { Answer, Outbound, Send } from './send.ts'
-import type { Watch } from './watch.ts'
+import { LimitHolds, retryLater } from '../../errors.ts'
+import { pause } from '../cancellation.ts'
+import type { Hold } from './pause.ts'
+import { keep, withHeader } from '../buffered-response.ts'
+import { limitOf, retryAfter, retryDelay } from './parse.ts'
+import type { Limit } from './parse.ts'
+import { header } from '../send.ts'
+import type { Answer, Outbound, Send } from '../send.ts'
+import type { Watch } from '../events.ts'
 
 /** Thrown when a hold began while a request was on its way to be sent; nothing of it was. */
 export const HELD = new Error('held back')

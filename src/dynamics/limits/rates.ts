@@ -1,8 +1,8 @@
-import { ratesOf } from './limits.ts'
-import type { Rates } from './limits.ts'
-import type { Places } from './places.ts'
-import type { Answer } from './send.ts'
-import type { Watch } from './watch.ts'
+import { ratesOf } from './parse.ts'
+import type { Rates } from './parse.ts'
+import type { Places } from '../concurrency/fair-queue.ts'
+import type { Answer } from '../send.ts'
+import type { Watch } from '../events.ts'
 
 /** What Dynamics says of its limits with every answer. */
 export interface RateReader {

@@ -3,8 +3,8 @@ import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 
-import { header } from '../../src/dynamics/send.ts'
-import { answerJson, outbound, pause, received, service, text, until, way } from './way.ts'
+import { header } from '../../../src/dynamics/send.ts'
+import { answerJson, outbound, pause, received, service, text, until, way } from '../way.ts'
 
 t.setTimeout(120_000)
 

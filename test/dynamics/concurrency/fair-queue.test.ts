@@ -1,8 +1,8 @@
 import t from 'tap'
 
-import { createDeparture } from '../../src/dynamics/departure.ts'
-import { createPlaces } from '../../src/dynamics/places.ts'
-import type { Places } from '../../src/dynamics/places.ts'
+import { createDeparture } from '../../../src/dynamics/cancellation.ts'
+import { createPlaces } from '../../../src/dynamics/concurrency/fair-queue.ts'
+import type { Places } from '../../../src/dynamics/concurrency/fair-queue.ts'
 
 t.setTimeout(120_000)
 

@@ -1,8 +1,8 @@
-import { limitConcurrency } from './concurrency.ts'
-import { createPlaces } from './places.ts'
-import type { Places } from './places.ts'
-import type { Send } from './send.ts'
-import type { Watch } from './watch.ts'
+import { limitConcurrency } from './limit.ts'
+import { createPlaces } from './fair-queue.ts'
+import type { Places } from './fair-queue.ts'
+import type { Send } from '../send.ts'
+import type { Watch } from '../events.ts'
 
 /** Share of the places that bodies may hold which flow as their callers send them. */
 const SHARE = 0.75

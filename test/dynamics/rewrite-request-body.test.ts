@@ -3,9 +3,9 @@ import { PassThrough, Readable } from 'node:stream'
 
 import t from 'tap'
 
-import { createDeparture } from '../../src/dynamics/departure.ts'
+import { createDeparture } from '../../src/dynamics/cancellation.ts'
 import type { Answer, Outbound } from '../../src/dynamics/send.ts'
-import { turnInward } from '../../src/dynamics/turn-inward.ts'
+import { turnInward } from '../../src/dynamics/rewrite-request-body.ts'
 import { batchInward } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'

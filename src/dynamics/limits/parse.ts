@@ -1,5 +1,5 @@
-import { header } from './send.ts'
-import type { Answer } from './send.ts'
+import { header } from '../send.ts'
+import type { Answer } from '../send.ts'
 
 /** Which of Dynamics' service protection limits a 429 is about. */
 export type Limit = 'count' | 'time' | 'concurrency' | 'other'

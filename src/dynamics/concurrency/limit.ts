@@ -1,5 +1,5 @@
-import type { Places } from './places.ts'
-import type { Answer, Outbound, Send } from './send.ts'
+import type { Places } from './fair-queue.ts'
+import type { Answer, Outbound, Send } from '../send.ts'
 
 /** Sends when there is a place at Dynamics, and gives it back when the answer's body is over too. */
 export function limitConcurrency(send: Send, places: Places): Send {
