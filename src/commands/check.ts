@@ -10,7 +10,7 @@ import type { Checking, Step } from './checking/step.ts'
 import { settings as settingsStep, token } from './checking/token.ts'
 import { asUser } from './checking/user.ts'
 import type { CommandIo } from './command-io.ts'
-import { listenFault } from './listen.ts'
+import { listenFault } from '../server/listen.ts'
 import { inspectionFaults } from './process-guard.ts'
 
 export interface CheckArgs {

@@ -5,10 +5,10 @@ import type { Logger } from 'pino'
 
 import { createGateway } from '../app.ts'
 import type { Gateway } from '../app.ts'
-import { corsOf } from '../callers/cors.ts'
+import { corsOf } from '../server/cors.ts'
 import type { Settings } from '../config/schema.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
-import { inboundServer } from '../inbound/server.ts'
+import { inboundServer } from '../server/server.ts'
 import type { AuditLog } from '../observe/audit-log.ts'
 import { version } from './version.ts'
 

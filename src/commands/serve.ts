@@ -11,9 +11,9 @@ import type { OutboundAgent } from '../outbound/agent.ts'
 import { openAuditLog } from '../observe/audit-log.ts'
 import type { AuditLog } from '../observe/audit-log.ts'
 import { createLog } from '../observe/log.ts'
-import { drainOf } from './drain.ts'
+import { drainOf } from '../server/drain.ts'
 import { openFront } from './front.ts'
-import { listen } from './listen.ts'
+import { listen } from '../server/listen.ts'
 import { inspectionFaults } from './process-guard.ts'
 
 /** A gateway that runs. */

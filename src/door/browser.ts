@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
 import { OriginNotAllowed } from '../errors.ts'
-import { corsOf } from '../callers/cors.ts'
+import { corsOf } from '../server/cors.ts'
 
 /**
  * Turns away pages of other origins: whoever reaches the gateway has the application user's rights,

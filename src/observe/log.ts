@@ -3,11 +3,11 @@ import type { DestinationStream, Logger, LoggerOptions } from 'pino'
 import { pino } from 'pino'
 
 import type { Settings } from '../config/schema.ts'
-import { CallerLeft } from '../exchange.ts'
+import { CallerLeft } from '../server/exchange.ts'
 import { gathered } from './gathered.ts'
 import type { AtExit } from './gathered.ts'
-import { loggedError } from './logged-error.ts'
-import { tenth } from './tenth.ts'
+import { loggedError } from '../logged-error.ts'
+import { tenth } from '../server/format-ms.ts'
 
 /** An entity set, function or action at the beginning of a path; keys and all that follows may be personal. */
 const ENTITY_SET = /^\/*(?:api\/data\/v\d+\.\d+\/)?([$A-Za-z_][\w.]{0,99})(?=[/(?]|$)/

@@ -4,12 +4,12 @@ import type { Server } from 'node:http'
 
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
-import addedHeaders from '../../src/added-headers.ts'
+import addedHeaders from '../../src/server/added-headers.ts'
 import browser from '../../src/door/browser.ts'
-import cors from '../../src/callers/cors.ts'
+import cors from '../../src/server/cors.ts'
 import head from '../../src/door/head.ts'
 import host from '../../src/door/host.ts'
-import { beginExchange } from '../../src/exchange.ts'
+import { beginExchange } from '../../src/server/exchange.ts'
 
 /** Whatever needs to be cleaned up after a test. */
 interface Test { readonly teardown: (clean: () => unknown) => void }

@@ -9,7 +9,7 @@ import t from 'tap'
 
 import { BadBatch, InternalFault } from '../../src/errors.ts'
 import { logOptions } from '../../src/observe/log.ts'
-import { causesOf, loggedError } from '../../src/observe/logged-error.ts'
+import { causesOf, loggedError } from '../../src/logged-error.ts'
 import { OwnError } from '../../src/own-error.ts'
 
 /** What `run` throws. */

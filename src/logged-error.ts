@@ -1,5 +1,5 @@
-import { OwnError } from '../own-error.ts'
-import { MalformedBatch, RefusedPart } from '../odata/batch-error.ts'
+import { OwnError } from './own-error.ts'
+import { MalformedBatch, RefusedPart } from './odata/batch-error.ts'
 
 /** What of an error a log may hold. */
 export interface LoggedError {

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { drainOf } from '../../src/commands/drain.ts'
+import { drainOf } from '../../src/server/drain.ts'
 
 t.test('callers that come on new connections until the last moment are answered or not let in, never cut off', async (t) => {
   const { server, drain } = await draining(t, undefined, 3000)

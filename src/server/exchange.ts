@@ -4,8 +4,8 @@ import type { Socket } from 'node:net'
 
 import type {} from 'fastify'
 
-import { OwnError } from './own-error.ts'
-import type { Departure, Spent } from './dynamics/send.ts'
+import { OwnError } from '../own-error.ts'
+import type { Departure, Spent } from '../dynamics/send.ts'
 
 /** One request and its answer, as they pass through the gateway: what the log line and the metrics are made of. */
 export interface Exchange extends Departure {

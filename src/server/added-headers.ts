@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-import type { Spent } from './dynamics/send.ts'
+import type { Spent } from '../dynamics/send.ts'
 import type { Exchange } from './exchange.ts'
-import { tenth } from './observe/tenth.ts'
+import { tenth } from './format-ms.ts'
 
 /**
  * Adds to `headers`, flat, what every response to a request that could be read carries, whoever makes it: the request's

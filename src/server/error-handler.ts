@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-import { BadRequest, InternalFault } from './errors.ts'
+import { BadRequest, InternalFault } from '../errors.ts'
 import { CallerLeft } from './exchange.ts'
-import { drain } from './inbound-body.ts'
-import type { RetryLater } from './errors.ts'
-import { causesOf } from './observe/logged-error.ts'
-import { ALLOW } from './odata/methods.ts'
+import { drain } from './request-body.ts'
+import type { RetryLater } from '../errors.ts'
+import { causesOf } from '../logged-error.ts'
+import { ALLOW } from '../odata/methods.ts'
 
 /** An error as the caller sees it. */
 type Answerable = Error & RetryLater & { readonly code?: string, readonly statusCode?: number }

@@ -14,7 +14,7 @@ import { knownCallers } from '../../src/callers/authenticate.ts'
 import { alternativeNames, certificateOwner } from '../../src/callers/client-certificate.ts'
 import { callers as schema } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/setting.ts'
-import { inboundServer } from '../../src/inbound/server.ts'
+import { inboundServer } from '../../src/server/server.ts'
 
 type Pair = { readonly cert: string, readonly private: string }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import t from 'tap'
 
-import { listen, listenFault } from '../../src/commands/listen.ts'
+import { listen, listenFault } from '../../src/server/listen.ts'
 import { gatewayFor } from '../gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../raw-dynamics.ts'
 import { get, rawRequest } from '../raw-http.ts'

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { inboundServer } from '../../src/inbound/server.ts'
+import { inboundServer } from '../../src/server/server.ts'
 import { get, rawRequest, requestOf } from '../raw-http.ts'
 
 const log = { info: () => undefined, error: () => undefined }
