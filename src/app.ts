@@ -33,7 +33,7 @@ import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { refusalsExplained } from './observe/refusals.ts'
 import { statusPage } from './observe/status-page.ts'
-import { proxy } from './proxy.ts'
+import { proxy } from './proxy/proxy.ts'
 
 /** What the gateway needs from the process around it. */
 export interface Surroundings {

@@ -3,9 +3,9 @@ import { Socket } from 'node:net'
 import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 
-import type { AnswerBody, Sink } from './dynamics/send.ts'
-import { textOf, turned, turnedWhole } from './odata/links.ts'
-import type { TextTransform } from './odata/links.ts'
+import type { AnswerBody, Sink } from '../dynamics/send.ts'
+import { textOf, turned, turnedWhole } from '../odata/links.ts'
+import type { TextTransform } from '../odata/links.ts'
 
 /** A content coding that can be undone. */
 export type Coding = 'gzip' | 'deflate' | 'br'

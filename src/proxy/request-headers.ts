@@ -1,8 +1,8 @@
 import { carriesIdentity } from './identity-headers.ts'
-import { HOP_BY_HOP } from './odata/hop-by-hop.ts'
-import { isLinkHeader } from './odata/link-names.ts'
-import { inwardHeader } from './odata/links.ts'
-import type { UrlMap } from './odata/links.ts'
+import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
+import { isLinkHeader } from '../odata/link-names.ts'
+import { inwardHeader } from '../odata/links.ts'
+import type { UrlMap } from '../odata/links.ts'
 
 /** What happens to a header on its way. */
 type Fate = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding'

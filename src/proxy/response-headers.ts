@@ -1,12 +1,12 @@
-import type { Coding } from './deliver.ts'
-import type { Answer } from './dynamics/send.ts'
-import { namesIn, REMEMBERED, without } from './headers.ts'
-import { headerOutward } from './odata/header-links.ts'
-import type { OnForeign } from './odata/header-links.ts'
-import { HOP_BY_HOP } from './odata/hop-by-hop.ts'
-import { isLinkHeader } from './odata/link-names.ts'
-import { textOf } from './odata/links.ts'
-import type { UrlMap } from './odata/links.ts'
+import type { Coding } from './write-response.ts'
+import type { Answer } from '../dynamics/send.ts'
+import { namesIn, REMEMBERED, without } from './request-headers.ts'
+import { headerOutward } from '../odata/header-links.ts'
+import type { OnForeign } from '../odata/header-links.ts'
+import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
+import { isLinkHeader } from '../odata/link-names.ts'
+import { textOf } from '../odata/links.ts'
+import type { UrlMap } from '../odata/links.ts'
 
 /** What the head of an answer says, sorted by what is done with it. */
 export interface AnswerHead {

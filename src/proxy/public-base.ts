@@ -3,9 +3,9 @@ import type { IncomingMessage } from 'node:http'
 
 import { LRUCache } from 'lru-cache'
 
-import { urlMap } from './odata/links.ts'
-import type { AddressForm, TargetAddress, UrlMap } from './odata/links.ts'
-import { isLoopbackHost, LOOPBACK_HOSTS } from './odata/loopback.ts'
+import { urlMap } from '../odata/links.ts'
+import type { AddressForm, TargetAddress, UrlMap } from '../odata/links.ts'
+import { isLoopbackHost, LOOPBACK_HOSTS } from '../odata/loopback.ts'
 
 interface Options {
   readonly address: TargetAddress

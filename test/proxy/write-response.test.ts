@@ -6,11 +6,11 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { deliver } from '../src/deliver.ts'
-import { batchOutward } from '../src/odata/batch.ts'
-import { jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
-import { raw } from './raw.ts'
-import { outbound, sockets, until, way } from './dynamics/way.ts'
+import { deliver } from '../../src/proxy/write-response.ts'
+import { batchOutward } from '../../src/odata/batch.ts'
+import { jsonLinksOutward, targetAddress, urlMap } from '../../src/odata/links.ts'
+import { raw } from '../raw.ts'
+import { outbound, sockets, until, way } from '../dynamics/way.ts'
 
 /** For what can be turned. */
 function refuse(cause: unknown): never {

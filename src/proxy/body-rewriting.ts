@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import { BadBatch } from './errors.ts'
-import { batchInward, batchOutward } from './odata/batch.ts'
-import type { BatchOptions } from './odata/batch.ts'
-import { isBatch } from './odata/batch-path.ts'
-import { isJson } from './odata/content-type.ts'
-import type { OnForeign } from './odata/header-links.ts'
-import { jsonLinksInward, jsonLinksOutward } from './odata/links.ts'
-import type { TextTransform, UrlMap } from './odata/links.ts'
+import { BadBatch } from '../errors.ts'
+import { batchInward, batchOutward } from '../odata/batch.ts'
+import type { BatchOptions } from '../odata/batch.ts'
+import { isBatch } from '../odata/batch-path.ts'
+import { isJson } from '../odata/content-type.ts'
+import type { OnForeign } from '../odata/header-links.ts'
+import { jsonLinksInward, jsonLinksOutward } from '../odata/links.ts'
+import type { TextTransform, UrlMap } from '../odata/links.ts'
 
 /** What tells which links an answer's body may hold. */
 interface AnswerFacts {
