@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { pino } from 'pino'
 
-import { run } from '../src/commands/serve.ts'
+import { run } from '../src/commands/serve/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
 import { reach } from '../emulator/http/resolve-to.ts'

@@ -144,9 +144,9 @@ await build({
       else checked.then((status) => { process.exitCode = status })
 
       function start() {
-        require('./src/commands/process-guard.ts').guardProcess()
+        require('./src/commands/serve/process-guard.ts').guardProcess()
         const folder = process.env.NODE_COMPILE_CACHE || __dirname + '/.compiled'
-        const { runCompiled } = require('./src/commands/compiled.ts')
+        const { runCompiled } = require('./src/commands/serve/compile-cache.ts')
         const { main } = runCompiled({ file: __dirname + '/code.js', id: CODE_ID, folder, require })
         main(words).then((status) => { process.exitCode = status })
       }`,

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { guardProcess } from './commands/process-guard.ts'
+import { guardProcess } from './commands/serve/process-guard.ts'
 
 guardProcess()
 

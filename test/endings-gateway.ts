@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 
-import { run } from '../src/commands/serve.ts'
+import { run } from '../src/commands/serve/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
 import { startEmulator } from '../emulator/emulator.ts'

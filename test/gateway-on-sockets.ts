@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { Dispatcher } from 'undici'
 
-import { run } from '../src/commands/serve.ts'
+import { run } from '../src/commands/serve/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
 import type { OutboundAgent } from '../src/outbound/agent.ts'

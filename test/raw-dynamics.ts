@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 import { Dispatcher } from 'undici'
 
-import { run } from '../src/commands/serve.ts'
+import { run } from '../src/commands/serve/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import type { Settings } from '../src/config/schema.ts'
 import { startEmulator } from '../emulator/emulator.ts'

@@ -37,19 +37,19 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   if (typeof options === 'number') return options
   const { config } = options as { config?: string }
   switch (name) {
-    case 'serve': return (await import('./serve.ts')).serve(load(config), settingsReader(config))
+    case 'serve': return (await import('./serve/serve.ts')).serve(load(config), settingsReader(config))
     case 'check': return runCheck(options as { user?: string, json?: boolean }, config)
     case 'login':
-      return withPort(options, async (port) => (await import('./login.ts')).login(
+      return withPort(options, async (port) => (await import('./login/login.ts')).login(
         { port, device: options['device'] === true }, await surroundings(config),
       ))
-    case 'logout': return (await import('./logout.ts')).logout({}, await surroundings(config))
+    case 'logout': return (await import('./login/logout.ts')).logout({}, await surroundings(config))
     case 'consent':
       return withPort(options, async (port) => (await import('./consent.ts')).consent(
         { port, wait: options['wait'] === true }, await surroundings(config),
       ))
     case 'key': return (await import('./key.ts')).key(print)
-    case 'demo': return (await import('./demo.ts')).demo(options)
+    case 'demo': return (await import('./demo/demo.ts')).demo(options)
     case 'healthcheck': return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
   }
 }
@@ -58,7 +58,7 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
 async function runCheck(
   options: { readonly user?: string, readonly json?: boolean }, config: string | undefined,
 ): Promise<number> {
-  const { check } = await import('./check.ts')
+  const { check } = await import('./check/check.ts')
   try {
     return await check(options, await surroundings(config))
   } catch (error) {
@@ -91,7 +91,7 @@ function settingsReader(config: string | undefined): () => Settings | undefined 
 /** What the commands for setting up work with. */
 async function surroundings(config: string | undefined): Promise<CommandIo> {
   const { settings, env, warnings } = load(config)
-  const { agentFor } = await import('./serve.ts')
+  const { agentFor } = await import('./serve/serve.ts')
   return { settings, agent: agentFor(settings).reads, env, warnings, stdout: process.stdout, stderr: process.stderr }
 }
 

@@ -4,8 +4,8 @@ import type { Target } from '../config/schema.ts'
 import { AuthorityFailure } from '../credentials/failure.ts'
 import { authorityHostOf, scopeOf } from '../credentials/connect-credential.ts'
 import type { CommandIo } from './command-io.ts'
-import { declined } from './signing-in/browser.ts'
-import { awaitRedirect } from './signing-in/redirect.ts'
+import { declined } from './login/browser.ts'
+import { awaitRedirect } from './login/redirect.ts'
 
 export interface ConsentArgs {
   /** Serves the redirect, and says what came of it. */

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readFileSync, rmSync } from 'node:fs'
 
-import { check } from '../../src/commands/check.ts'
+import { check } from '../../src/commands/check/check.ts'
 import { readProxies } from '../../src/config/proxies.ts'
 import type { Secret } from '../../src/config/secret.ts'
 import { AADSTS } from '../../src/explanations/aadsts.ts'

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { pino } from 'pino'
 import t from 'tap'
 
-import { agentFor, run } from '../../src/commands/serve.ts'
+import { agentFor, run } from '../../src/commands/serve/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { openAuditLog } from '../../src/observe/audit-log.ts'
 import { gatewayBeforeRawDynamics } from '../raw-dynamics.ts'

@@ -99,7 +99,7 @@ t.test('an error in a line of the log becomes a list of fields, wherever it stan
 })
 
 t.test('an error that nobody caught ends the process, and is printed as a list of fields too', async (t) => {
-  const guard = new URL('../../src/commands/process-guard.js', import.meta.url).href
+  const guard = new URL('../../src/commands/serve/process-guard.js', import.meta.url).href
   for (const how of ['setTimeout(fail)', 'Promise.reject().catch(fail)', 'await Promise.reject().catch(fail)']) {
     const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', `
       import { guardProcess } from '${guard}'

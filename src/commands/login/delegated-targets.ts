@@ -1,9 +1,9 @@
-import type { Target } from '../config/schema.ts'
-import type { AppRegistration } from '../credentials/app-registration.ts'
-import { keptSignIn } from '../credentials/token-store.ts'
-import type { KeptSignIn } from '../credentials/token-store.ts'
-import { authorityHostOf, scopeOf } from '../credentials/connect-credential.ts'
-import type { CommandIo } from './command-io.ts'
+import type { Target } from '../../config/schema.ts'
+import type { AppRegistration } from '../../credentials/app-registration.ts'
+import { keptSignIn } from '../../credentials/token-store.ts'
+import type { KeptSignIn } from '../../credentials/token-store.ts'
+import { authorityHostOf, scopeOf } from '../../credentials/connect-credential.ts'
+import type { CommandIo } from '../command-io.ts'
 
 /** A target that forwards as a person, and where the person's sign-in is kept. */
 export interface DelegatedTarget {

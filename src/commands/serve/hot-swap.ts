@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Logger } from 'pino'
 
-import { createGateway } from '../app.ts'
-import type { Gateway } from '../app.ts'
-import { corsOf } from '../server/cors.ts'
-import type { Settings } from '../config/schema.ts'
-import type { OutboundAgent } from '../outbound/agent.ts'
-import { inboundServer } from '../server/server.ts'
-import type { AuditLog } from '../observe/audit-log.ts'
-import { version } from './version.ts'
+import { createGateway } from '../../app.ts'
+import type { Gateway } from '../../app.ts'
+import { corsOf } from '../../server/cors.ts'
+import type { Settings } from '../../config/schema.ts'
+import type { OutboundAgent } from '../../outbound/agent.ts'
+import { inboundServer } from '../../server/server.ts'
+import type { AuditLog } from '../../observe/audit-log.ts'
+import { version } from '../version.ts'
 
 /** What callers connect to; which gateway stands behind it can change while it listens. */
 export interface Front {

@@ -1,11 +1,11 @@
-import { processVariables, SettingsFault } from '../config/load.ts'
-import type { DataverseFault, FaultQueue } from '../../emulator/emulator.ts'
-import { createLog } from '../observe/log.ts'
-import { check } from './check.ts'
-import { emulatedSettings } from './demo/emulated-settings.ts'
-import { startEmulators } from './demo/emulators.ts'
-import { invitation, throttled } from './demo/invitation.ts'
-import { run } from './serve.ts'
+import { processVariables, SettingsFault } from '../../config/load.ts'
+import type { DataverseFault, FaultQueue } from '../../../emulator/emulator.ts'
+import { createLog } from '../../observe/log.ts'
+import { check } from '../check/check.ts'
+import { emulatedSettings } from './emulated-settings.ts'
+import { startEmulators } from './emulators.ts'
+import { invitation, throttled } from './invitation.ts'
+import { run } from '../serve/serve.ts'
 
 /** What `demo` may be told. */
 export interface DemoOptions {
@@ -24,7 +24,7 @@ export interface DemoOptions {
 export async function demo({ config, port, throttle, fault }: DemoOptions): Promise<number> {
   const faults = optionFaults(port, fault)
   if (faults.length > 0) throw new SettingsFault(faults)
-  const registration = await import('../../emulator/emulator.ts')
+  const registration = await import('../../../emulator/emulator.ts')
   const variables = processVariables()
   const { settings, replaced } = emulatedSettings(
     port === undefined ? variables : { ...variables, env: { ...variables.env, PORT: String(port) } },

@@ -1,4 +1,4 @@
-import type { CommandIo } from './command-io.ts'
+import type { CommandIo } from '../command-io.ts'
 import { delegatedTargets } from './delegated-targets.ts'
 
 /** Removes the sign-ins that `login` kept. Gives the exit status: 0. */

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { runCompiled } from '../../src/commands/compiled.ts'
+import { runCompiled } from '../../../src/commands/serve/compile-cache.ts'
 
 const CODE = `((code) => typeof module === "object" ? module.exports = code : code)((function (exports, require, module, file, folder) { "use strict";
   exports.sum = (one, other) => one + other

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
 
-import { endpointsOf } from '../credentials/endpoints.ts'
-import type { Explanation } from '../explanations/explanation.ts'
-import { AuthorityFailure } from '../credentials/failure.ts'
-import type { PersonsToken } from '../credentials/token-endpoint.ts'
-import type { CommandIo } from './command-io.ts'
+import { endpointsOf } from '../../credentials/endpoints.ts'
+import type { Explanation } from '../../explanations/explanation.ts'
+import { AuthorityFailure } from '../../credentials/failure.ts'
+import type { PersonsToken } from '../../credentials/token-endpoint.ts'
+import type { CommandIo } from '../command-io.ts'
 import { delegatedTargets } from './delegated-targets.ts'
 import type { DelegatedTarget } from './delegated-targets.ts'
-import { signInWithBrowser } from './signing-in/browser.ts'
-import { signInWithDevice } from './signing-in/device.ts'
-import { openBrowser } from './signing-in/open-browser.ts'
+import { signInWithBrowser } from './browser.ts'
+import { signInWithDevice } from './device.ts'
+import { openBrowser } from './open-browser.ts'
 
 export interface LoginArgs {
   /** Shows a code to enter on any machine, instead of waiting for a browser on this one. */

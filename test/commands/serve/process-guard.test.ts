@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
-import { inspectionFaults } from '../../src/commands/process-guard.ts'
+import { inspectionFaults } from '../../../src/commands/serve/process-guard.ts'
 
-const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+const main = fileURLToPath(new URL('../../../src/main.js', import.meta.url))
 
 t.test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async (t) => {
   // Whoever may send a signal would get a port at which every secret can be read.
