@@ -5,7 +5,7 @@ import { run } from '../src/commands/serve/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
 import { reach } from '../emulator/http/resolve-to.ts'
-import { EntraBeside } from '../test/gateway-on-sockets.ts'
+import { EntraBeside } from '../test/support/gateway-on-sockets.ts'
 
 // The gateway of the soak, in a process of its own so that what it holds can be told. Started by `soak.ts`, which is
 // answered on every message with what the process holds.

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 
 import { startEmulator } from '../emulator/emulator.ts'
 import type { DataverseFault } from '../emulator/emulator.ts'
-import { layLine } from '../test/gateway-on-sockets.ts'
-import { mixedTraffic } from '../test/mixed-traffic.ts'
-import type { Outcome } from '../test/mixed-traffic.ts'
+import { layLine } from '../test/support/gateway-on-sockets.ts'
+import { mixedTraffic } from '../test/support/mixed-traffic.ts'
+import type { Outcome } from '../test/support/mixed-traffic.ts'
 import type { Held } from './soak-gateway.ts'
 
 // Minutes of mixed traffic with a fault every few seconds: `node dist/bench/soak.js 10`. Shows what the gateway

@@ -15,9 +15,9 @@ import type { CallerSettings } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/setting.ts'
 import type { Reading } from '../../src/config/setting.ts'
 import { makeKey } from '../../src/commands/key.ts'
-import { get, rawRequest } from '../raw-http.ts'
-import type { RawAnswer } from '../raw-http.ts'
-import { door } from './door.ts'
+import { get, rawRequest } from '../support/raw-http.ts'
+import type { RawAnswer } from '../support/raw-http.ts'
+import { door } from '../support/callers-fixture.ts'
 
 t.test('without listed callers everybody is anybody', async (t) => {
   const { ask } = await doorOf(t, [])

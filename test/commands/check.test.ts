@@ -5,7 +5,7 @@ import { check } from '../../src/commands/check/check.ts'
 import { readProxies } from '../../src/config/proxies.ts'
 import type { Secret } from '../../src/config/secret.ts'
 import { AADSTS } from '../../src/explanations/aadsts.ts'
-import { commandFor } from './io.ts'
+import { commandFor } from '../support/command-io.ts'
 
 const ADELE = 'adele.vance@contoso.com'
 

@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 import { consent } from '../../src/commands/consent.ts'
-import { until } from '../credentials/authority.ts'
-import { commandFor } from './io.ts'
+import { until } from '../support/authority.ts'
+import { commandFor } from '../support/command-io.ts'
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')

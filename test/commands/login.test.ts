@@ -9,8 +9,8 @@ import { logout } from '../../src/commands/login/logout.ts'
 import { openBrowser } from '../../src/commands/login/open-browser.ts'
 import { check } from '../../src/commands/check/check.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import { memoryLog, until } from '../credentials/authority.ts'
-import { commandFor } from './io.ts'
+import { memoryLog, until } from '../support/authority.ts'
+import { commandFor } from '../support/command-io.ts'
 
 async function delegatedFor(t: Test, env: Record<string, string> = {}) {
   const home = t.testdir({})

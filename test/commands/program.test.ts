@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { generate } from 'selfsigned'
 
 import { startEmulator } from '../../emulator/emulator.ts'
-import { until } from '../credentials/authority.ts'
+import { until } from '../support/authority.ts'
 
 /**
  * The program itself, in a process of its own, before an emulated Entra and Dynamics that show the certificate of a

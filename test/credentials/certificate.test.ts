@@ -7,7 +7,7 @@ import { decodeProtectedHeader, importX509, jwtVerify } from 'jose'
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { dueWarning } from '../../src/credentials/expiry.ts'
-import { gives, memoryLog, refuses, startAuthority, until } from './authority.ts'
+import { gives, memoryLog, refuses, startAuthority, until } from '../support/authority.ts'
 
 const CLIENT_ID = '22222222-2222-2222-2222-222222222222'
 const TENANT = '11111111-1111-1111-1111-111111111111'

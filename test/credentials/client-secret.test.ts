@@ -5,9 +5,9 @@ import { inspect } from 'node:util'
 
 import type { Target } from '../../src/config/schema.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import type { Received } from './authority.ts'
+import type { Received } from '../support/authority.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import { gives, json, memoryLog, refuses, startAuthority, until } from './authority.ts'
+import { gives, json, memoryLog, refuses, startAuthority, until } from '../support/authority.ts'
 
 const SECRET = 's3cret+&=%é~'
 

@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { loadSettings } from '../../src/config/load.ts'
 import { keptSignIn } from '../../src/credentials/token-store.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import { json, memoryLog, startAuthority, until } from './authority.ts'
+import { json, memoryLog, startAuthority, until } from '../support/authority.ts'
 
 const TENANT = '11111111-1111-1111-1111-111111111111'
 

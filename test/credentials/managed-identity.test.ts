@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { arcChallengeAnswer } from '../../src/credentials/arc.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import { json, memoryLog, startAuthority } from './authority.ts'
+import { json, memoryLog, startAuthority } from '../support/authority.ts'
 
 const CLIENT_ID = '22222222-2222-2222-2222-222222222222'
 

@@ -6,7 +6,7 @@ import type { FetchToken } from '../../src/credentials/credential.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
 import type { FailureFacts } from '../../src/explanations/authority-errors.ts'
 import { rememberToken } from '../../src/credentials/token-cache.ts'
-import { memoryLog, until } from './authority.ts'
+import { memoryLog, until } from '../support/authority.ts'
 
 const down = failure('The authority is down.', false)
 const wrongSecret = failure('The client secret is wrong.', true, { aadsts: 7000215 })

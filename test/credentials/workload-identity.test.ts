@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import { memoryLog, startAuthority, until } from './authority.ts'
+import { memoryLog, startAuthority, until } from '../support/authority.ts'
 
 t.test('sends what the file holds at that moment, also after Kubernetes swapped its link', async t => {
   const dir = t.testdir({ '..1': { token: 'a.b.first\n' } })

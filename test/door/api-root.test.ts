@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { gatewayFor, gatewayWithFile } from '../gateway-for.ts'
+import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 
 t.test('addresses that miss the Web API get 404 with the right form, and nothing is sent', async (t) => {
   const gateway = await gatewayFor(t)

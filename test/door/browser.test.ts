@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { AddressInfo } from 'node:net'
 
-import { get, rawRequest, requestOf } from '../raw-http.ts'
-import { door } from '../callers/door.ts'
+import { get, rawRequest, requestOf } from '../support/raw-http.ts'
+import { door } from '../support/callers-fixture.ts'
 
 t.test('a page of another origin cannot drive the gateway', async (t) => {
   // Cross-site request forgery: a form, an image, a fetch of any page that is open on an internal desktop.

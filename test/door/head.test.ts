@@ -1,8 +1,8 @@
 import t from 'tap'
 
 import { readHead } from '../../src/door/head.ts'
-import { get, rawRequest, requestOf } from '../raw-http.ts'
-import { door } from '../callers/door.ts'
+import { get, rawRequest, requestOf } from '../support/raw-http.ts'
+import { door } from '../support/callers-fixture.ts'
 
 t.test('lines of one name are joined, so that none of them hides behind another', (t) => {
   t.equal(readHead(['Host', 'a', 'HOST', 'b']).host, 'a, b')

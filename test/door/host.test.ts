@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import t from 'tap'
 
 import { isAddress, isLocalName, readHost } from '../../src/door/host.ts'
-import { get, rawRequest } from '../raw-http.ts'
-import { door } from '../callers/door.ts'
+import { get, rawRequest } from '../support/raw-http.ts'
+import { door } from '../support/callers-fixture.ts'
 
 t.test('names that public DNS cannot hold, and plain loopback addresses, are the gateway\'s own', (t) => {
   for (const name of [

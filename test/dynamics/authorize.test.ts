@@ -7,7 +7,7 @@ import { CredentialRejected, TokenUnavailable } from '../../src/errors.ts'
 import { claimsOf } from '../../src/dynamics/authorize.ts'
 import {
   answerJson, fixedToken, outbound, pause, received, service, sockets, text, until, way,
-} from './way.ts'
+} from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 

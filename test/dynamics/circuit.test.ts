@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 
 import { createCircuit } from '../../src/dynamics/circuit.ts'
-import { listening, outbound, pause, sockets, until, way } from './way.ts'
+import { listening, outbound, pause, sockets, until, way } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { outbound, pause, received, service, sockets, until, way } from './way.ts'
+import { outbound, pause, received, service, sockets, until, way } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 

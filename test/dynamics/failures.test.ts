@@ -7,7 +7,7 @@ import { explainFailures, kindOf } from '../../src/dynamics/failures.ts'
 import type { Target } from '../../src/config/schema.ts'
 import type { Outbound, Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'
-import { outbound, received, service, sockets, text, way } from './way.ts'
+import { outbound, received, service, sockets, text, way } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 

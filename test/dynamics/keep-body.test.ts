@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 
-import { outbound, pause, received, service, text, until, way } from './way.ts'
+import { outbound, pause, received, service, text, until, way } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 

@@ -7,8 +7,8 @@ import type { Test } from 'tap'
 
 import { isDeadlock } from '../../src/dynamics/retry.ts'
 import { ONCE_MORE } from '../../src/dynamics/retry-policy.ts'
-import { answerJson, listening, outbound, pause, received, service, sockets, text, way } from './way.ts'
-import type { Way } from './way.ts'
+import { answerJson, listening, outbound, pause, received, service, sockets, text, way } from '../support/connection-fixture.ts'
+import type { Way } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 

@@ -10,7 +10,7 @@ import { batchInward } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
-import { outbound } from './way.ts'
+import { outbound } from '../support/connection-fixture.ts'
 
 const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), {
   base: 'http://gw:8080', form: 'short',

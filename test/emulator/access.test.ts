@@ -1,7 +1,7 @@
 import t from 'tap'
 import { request } from 'undici'
 import { tenantId } from '../../emulator/emulator.ts'
-import { caller, objectId, root, started, userId } from './started.ts'
+import { caller, objectId, root, started, userId } from '../support/started-emulator.ts'
 
 t.test('challenges who has no token, in the words of Dataverse', async (t) => {
   const { emulator } = await started(t)

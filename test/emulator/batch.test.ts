@@ -1,6 +1,6 @@
 import t from 'tap'
 import { accountId, contactId } from '../../emulator/emulator.ts'
-import { type Answered, type Call, objectId, started, userId } from './started.ts'
+import { type Answered, type Call, objectId, started, userId } from '../support/started-emulator.ts'
 
 const part = 'Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n'
 

@@ -1,8 +1,8 @@
 import { DynamicsWebApi } from 'dynamics-web-api'
 import t from 'tap'
 
-import { clientScenarios } from '../client-scenarios.ts'
-import { started } from './started.ts'
+import { clientScenarios } from '../support/client-scenarios.ts'
+import { started } from '../support/started-emulator.ts'
 
 clientScenarios(t, async (t) => {
   const { emulator } = await started(t)

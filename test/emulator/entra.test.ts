@@ -4,7 +4,7 @@ import {
 import t from 'tap'
 import { fetch } from 'undici'
 import { clientId, clientSecret, type Emulator, tenantId } from '../../emulator/emulator.ts'
-import { started } from './started.ts'
+import { started } from '../support/started-emulator.ts'
 
 const authority = 'https://login.microsoftonline.com'
 const scope = 'https://contoso.crm4.dynamics.com/.default'

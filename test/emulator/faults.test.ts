@@ -8,7 +8,7 @@ import { accountId, clientId, clientSecret, type Emulator, tenantId } from '../.
 import { faultOf } from '../../emulator/entra/aadsts-texts.ts'
 import { createLog } from '../../emulator/http/received.ts'
 import { createThrottle } from '../../emulator/dataverse/throttle.ts'
-import { type Call, root, started } from './started.ts'
+import { type Call, root, started } from '../support/started-emulator.ts'
 
 const token = (emulator: Emulator, headersTimeout = 10_000): ReturnType<typeof request> =>
   request(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { accountId } from '../../emulator/emulator.ts'
-import { type Answered, type Json, root, started } from './started.ts'
+import { type Answered, type Json, root, started } from '../support/started-emulator.ts'
 
 const column = `accounts(${accountId(0)})/sample_file`
 const bytes = Buffer.from(Array.from({ length: 1000 }, (_, at) => at % 256))

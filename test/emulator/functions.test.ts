@@ -1,5 +1,5 @@
 import t from 'tap'
-import { started, userId } from './started.ts'
+import { started, userId } from '../support/started-emulator.ts'
 
 t.test('tells version and organisation', async (t) => {
   const { call } = await started(t)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { accountId } from '../../emulator/emulator.ts'
-import { type Json, started } from './started.ts'
+import { type Json, started } from '../support/started-emulator.ts'
 
 const length = (json: Json): number => (json['value'] as unknown as unknown[]).length
 

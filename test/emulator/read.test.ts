@@ -1,6 +1,6 @@
 import t from 'tap'
 import { accountId, contactId } from '../../emulator/emulator.ts'
-import { type Answered, caller, type Json, root, started, userId } from './started.ts'
+import { type Answered, caller, type Json, root, started, userId } from '../support/started-emulator.ts'
 
 const names = ({ json }: Answered, column: string): unknown[] =>
   (json['value'] as unknown as Json[]).map((row) => row[column])

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { accountId, contactId } from '../../emulator/emulator.ts'
-import { type Answered, started, userId } from './started.ts'
+import { type Answered, started, userId } from '../support/started-emulator.ts'
 
 const code = ({ status, json }: Answered): unknown[] => [status, json['error']?.['code']]
 const nobody = '00000000-0000-0000-0000-000000000001'

@@ -6,9 +6,9 @@ import t from 'tap'
 import { agentFor, run } from '../../src/commands/serve/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { openAuditLog } from '../../src/observe/audit-log.ts'
-import { gatewayBeforeRawDynamics } from '../raw-dynamics.ts'
-import { rawRequest, requestOf } from '../raw-http.ts'
-import { gatewayFor } from '../gateway-for.ts'
+import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+import { rawRequest, requestOf } from '../support/raw-http.ts'
+import { gatewayFor } from '../support/gateway-for.ts'
 
 t.test('writes a line for every write, and none for what is read', async (t) => {
   const file = `${t.testdir({})}/audit.log`

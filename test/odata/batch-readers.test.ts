@@ -5,7 +5,7 @@ import t from 'tap'
 import { batchInward, MalformedBatch, RefusedPart } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
-import { inPieces, places, shares } from './cuts.ts'
+import { inPieces, places, shares } from '../support/chunkings.ts'
 
 const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), {
   base: 'http://gw:8080', form: 'short',

@@ -6,7 +6,7 @@ import { staysHere } from '../../src/proxy/request-headers.ts'
 import { batchInward, batchOutward, type BatchOperation } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
-import { byteByByte, inPieces, places, shares, whole } from './cuts.ts'
+import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
 
 const root = 'https://api.businesscentral.dynamics.com/v2.0/tenant/prod/api/v2.0'
 const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' })

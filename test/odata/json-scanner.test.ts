@@ -3,8 +3,8 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
 import { jsonScanner, type ScannedValue } from '../../src/odata/json-scanner.ts'
-import { places, shares } from './cuts.ts'
-import { randomJson } from './random-json.ts'
+import { places, shares } from '../support/chunkings.ts'
+import { randomJson } from '../support/random-json.ts'
 
 /** The values that a text holds, or `undefined` when it is refused. */
 function scanned(text: string, cuts: readonly number[] = []): readonly ScannedValue[] | undefined {

@@ -6,7 +6,7 @@ import { staysHere } from '../../src/proxy/request-headers.ts'
 import { batchInward, type BatchOperation } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
-import { byteByByte, inPieces, places, shares } from './cuts.ts'
+import { byteByByte, inPieces, places, shares } from '../support/chunkings.ts'
 
 const org = 'https://org.crm4.dynamics.com'
 const root = `${org}/api/data/v9.2`

@@ -6,9 +6,9 @@ import { jsonLinksInward } from '../../src/odata/request-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { turned } from '../../src/odata/text-transform.ts'
 import { inwardHeader, urlMap } from '../../src/odata/url-map.ts'
-import { byteByByte, inPieces, places, shares, whole } from './cuts.ts'
-import { replaceValues } from './json-oracle.ts'
-import { randomJson } from './random-json.ts'
+import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
+import { replaceValues } from '../support/json-oracle.ts'
+import { randomJson } from '../support/random-json.ts'
 
 const root = 'https://org.crm4.dynamics.com/api/data/v9.2'
 const map = urlMap(targetAddress(root), {

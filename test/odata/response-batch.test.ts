@@ -5,7 +5,7 @@ import t from 'tap'
 import { batchOutward } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
-import { byteByByte, inPieces, places, shares, whole } from './cuts.ts'
+import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
 
 const root = 'https://org.crm4.dynamics.com/api/data/v9.2'
 const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' })

@@ -6,9 +6,9 @@ import { jsonLinksOutward } from '../../src/odata/response-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { turned } from '../../src/odata/text-transform.ts'
 import { outwardHeader, urlMap } from '../../src/odata/url-map.ts'
-import { byteByByte, inPieces, places, shares, whole } from './cuts.ts'
-import { replaceValues } from './json-oracle.ts'
-import { randomJson } from './random-json.ts'
+import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
+import { replaceValues } from '../support/json-oracle.ts'
+import { randomJson } from '../support/random-json.ts'
 
 const org = 'https://org.crm4.dynamics.com'
 const root = `${org}/api/data/v9.2`

@@ -11,7 +11,7 @@ import type { Test } from 'tap'
 
 import { readProxies } from '../../src/config/proxies.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
-import { listening, outbound, pause, service, way } from '../dynamics/way.ts'
+import { listening, outbound, pause, service, way } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 
@@ -49,7 +49,7 @@ async function impostor(t: Test, host: string, ends: number, ca?: { key: string,
 
 /** What a request to each of `origins` comes to, in a process of its own. */
 async function reach(origins: readonly string[], environment: Record<string, string> = {}): Promise<string[]> {
-  const script = new URL('../dynamics/reach.js', import.meta.url).pathname
+  const script = new URL('../support/resolve-to.js', import.meta.url).pathname
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...origins], {
     env: { ...process.env, ...environment },
   })

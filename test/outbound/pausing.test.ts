@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { Answer, Sink } from '../../src/dynamics/send.ts'
-import { outbound, sockets, until, way } from '../dynamics/way.ts'
+import { outbound, sockets, until, way } from '../support/connection-fixture.ts'
 
 const SIZE = 1_000_000
 const HEAD = `HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\n`

@@ -9,8 +9,8 @@ import type { Test } from 'tap'
 import { deliver } from '../../src/proxy/write-response.ts'
 import { batchOutward } from '../../src/odata/batch.ts'
 import { jsonLinksOutward, targetAddress, urlMap } from '../../src/odata/links.ts'
-import { raw } from '../raw.ts'
-import { outbound, sockets, until, way } from '../dynamics/way.ts'
+import { raw } from '../support/raw-socket.ts'
+import { outbound, sockets, until, way } from '../support/connection-fixture.ts'
 
 /** For what can be turned. */
 function refuse(cause: unknown): never {

@@ -1,8 +1,8 @@
 import t from 'tap'
 
-import { gatewayFor } from '../gateway-for.ts'
-import { rawRequest } from '../raw-http.ts'
-import type { RawAnswer } from '../raw-http.ts'
+import { gatewayFor } from '../support/gateway-for.ts'
+import { rawRequest } from '../support/raw-http.ts'
+import type { RawAnswer } from '../support/raw-http.ts'
 
 t.test('a blank or a letter outside of ASCII in the address is named, with an id and a line in the log', async (t) => {
   const gateway = await gatewayFor(t)

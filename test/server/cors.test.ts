@@ -2,8 +2,8 @@ import t from 'tap'
 
 import { corsOf } from '../../src/server/cors.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import { rawRequest, requestOf } from '../raw-http.ts'
-import { door } from '../callers/door.ts'
+import { rawRequest, requestOf } from '../support/raw-http.ts'
+import { door } from '../support/callers-fixture.ts'
 
 const settings = loadSettings({
   DYNAMICS_URL: 'http://localhost:1', CREDENTIAL: 'managed-identity', USER_EMAIL_HEADER: 'x-user',

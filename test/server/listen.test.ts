@@ -10,9 +10,9 @@ import { generate } from 'selfsigned'
 import t from 'tap'
 
 import { listen, listenFault } from '../../src/server/listen.ts'
-import { gatewayFor } from '../gateway-for.ts'
-import { gatewayBeforeRawDynamics } from '../raw-dynamics.ts'
-import { get, rawRequest } from '../raw-http.ts'
+import { gatewayFor } from '../support/gateway-for.ts'
+import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+import { get, rawRequest } from '../support/raw-http.ts'
 
 t.test('listens at a Unix socket that its owner and group may use, and nobody else', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')

@@ -7,7 +7,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { inboundServer } from '../../src/server/server.ts'
-import { get, rawRequest, requestOf } from '../raw-http.ts'
+import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
 const log = { info: () => undefined, error: () => undefined }
 const settings = { headTimeout: 300, bodyTimeout: 300, maxConnections: 4096, tls: undefined, callers: [] }

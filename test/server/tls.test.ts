@@ -120,7 +120,7 @@ t.test('old versions of TLS, and bytes that are no TLS, get nowhere', async (t) 
     { info: () => undefined, error: () => undefined }, (_request, response) => response.end(),
   ))
   await t.rejects(answerOf(server, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }))
-  const { rawRequest, get } = await import('../raw-http.ts')
+  const { rawRequest, get } = await import('../support/raw-http.ts')
   t.equal((await rawRequest(server, get('/'))).status, 0)
 })
 

@@ -3,8 +3,8 @@ import t from 'tap'
 import allowList from '../../src/rules/enforce.ts'
 import authenticate from '../../src/callers/authenticate.ts'
 import impersonate from '../../src/users/impersonate.ts'
-import { get, rawRequest } from '../raw-http.ts'
-import { door } from '../callers/door.ts'
+import { get, rawRequest } from '../support/raw-http.ts'
+import { door } from '../support/callers-fixture.ts'
 
 t.test('a caller whose token names the user may name no other, by address or by id', async (t) => {
   const { server, passed } = await door(t, {}, (app, { anybody, targets: [target] }) => {

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 
-import { outbound, service, sockets, text, until, way } from '../way.ts'
+import { outbound, service, sockets, text, until, way } from '../../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 
 import { header } from '../../../src/dynamics/send.ts'
-import { answerJson, outbound, pause, received, service, text, until, way } from '../way.ts'
+import { answerJson, outbound, pause, received, service, text, until, way } from '../../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 

@@ -1,0 +1,91 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import t from 'tap'
+
+import { version } from '../../src/commands/version.ts'
+
+// The image holds the bundle and nothing else, so it must work where there is no node_modules.
+const folder = mkdtempSync(join(tmpdir(), 'gateway-bundle-'))
+cpSync(join(import.meta.dirname, '../bundle'), folder, { recursive: true })
+const gateway = join(folder, 'gateway.js')
+t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+
+const run = promisify(execFile)
+const options = { cwd: folder, env: { PATH: process.env['PATH'], HOST: '127.0.0.1', LOG_FORMAT: 'json' } }
+
+t.test('the bundle knows its version without a package.json of the project', async (t) => {
+  const { stdout } = await run(process.execPath, [gateway, '--version'], options)
+  t.equal(stdout, `${version()}\n`)
+})
+
+t.test('the bundle starts where nothing may be written', async (t) => {
+  const { stdout } = await run(process.execPath, [gateway, '--version'], {
+    ...options, env: { ...options.env, NODE_COMPILE_CACHE: '/dev/null/none' },
+  })
+  t.equal(stdout, `${version()}\n`)
+})
+
+t.test('the bundle reads settings files in YAML, and says where one is broken', async (t) => {
+  const folder = t.testdir({ 'broken.yaml': 'targets:\n  - {url: ', 'unknown.yaml': 'targetz: []\n' })
+  const faultsOf = (file: string): Promise<{ code: number, stderr: string }> =>
+    run(process.execPath, [gateway, 'serve', '--config', join(folder, file)], options).catch((error) => error)
+
+  t.match(await faultsOf('broken.yaml'), { code: 1, stderr: /line \d+, column \d+/ })
+  t.match(await faultsOf('unknown.yaml'), { code: 1, stderr: /targetz/ })
+})
+
+t.test('a check of its health loads none of the gateway', async (t) => {
+  const alone = join(t.testdir({ 'package.json': '{}' }), 'gateway.js')
+  copyFileSync(gateway, alone)
+  const server = createServer((_request, response) => response.end('ready')).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+
+  const { stderr } = await run(process.execPath, [alone, 'healthcheck'], {
+    ...options, env: { ...options.env, PORT: String((server.address() as AddressInfo).port) },
+  })
+  t.equal(stderr, '')
+})
+
+t.test('the build keeps what it compiled', async (t) => {
+  t.match(readdirSync(join(folder, '.compiled')), [new RegExp(`^[0-9a-f]{16}-${process.arch}-v`)])
+})
+
+for (const format of ['json', 'pretty']) {
+  t.test(`the bundle's demo answers, with ${format} lines in its log`, async (t) => {
+    const cwd = t.testdir({})
+    // With the source maps that tap turns on in each child, nothing compiled is used.
+    const env = { ...options.env, LOG_FORMAT: format, NODE_COMPILE_CACHE: '' }
+    const demo = spawn('env', [
+      '-i', ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      process.execPath, gateway, 'demo', '--port', '0',
+    ], { cwd })
+    t.teardown(() => demo.kill('SIGKILL'))
+    const ended = new Promise((resolve) => demo.on('exit', resolve))
+    const address = await new Promise<string>((resolve, reject) => {
+      let printed = ''
+      const read = (chunk: Buffer): void => {
+        printed += chunk.toString()
+        const found = /at (http:\/\/127\.0\.0\.1:\d+)/.exec(printed)?.[1]
+        if (found !== undefined) resolve(found)
+      }
+      demo.stdout.on('data', read)
+      demo.stderr.on('data', read)
+      demo.on('exit', () => reject(new Error(printed)))
+    })
+    const answer = await fetch(`${address}/accounts?$top=1`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
+    t.equal(answer.status, 200)
+    const { value } = await answer.json() as { value: unknown[] }
+    t.equal(value.length, 1)
+    demo.kill('SIGTERM')
+    t.equal(await ended, 0)
+    t.same(readdirSync(cwd), [], 'compiled code neither comes from the working directory nor goes there')
+  })
+}

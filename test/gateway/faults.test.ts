@@ -1,0 +1,210 @@
+import t from 'tap'
+import type { Test } from 'tap'
+
+import type { DataverseFault } from '../../emulator/emulator.ts'
+import { gatewayOnSockets } from '../support/gateway-on-sockets.ts'
+import type { OnSockets } from '../support/gateway-on-sockets.ts'
+import { mixedTraffic } from '../support/mixed-traffic.ts'
+import type { Outcome, Traffic } from '../support/mixed-traffic.ts'
+import { pause } from '../support/connection-fixture.ts'
+
+t.setTimeout(240_000)
+
+/** A gateway with traffic on it. */
+async function underTraffic(
+  t: Test, variables: NodeJS.ProcessEnv = {},
+): Promise<OnSockets & { readonly traffic: Traffic }> {
+  const gateway = await gatewayOnSockets(variables)
+  const traffic = mixedTraffic(gateway.url, gateway.emulator)
+  t.teardown(async () => {
+    await traffic.close()
+    await gateway.close()
+  })
+  return { ...gateway, traffic }
+}
+
+/** How often each outcome came. */
+function tally(outcomes: readonly Outcome[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { status, code } of outcomes) {
+    const key = code ?? String(status ?? 'broken')
+    counts[key] = (counts[key] ?? 0) + 1
+  }
+  return counts
+}
+
+function wrong(outcomes: readonly Outcome[]): string[] {
+  return outcomes.flatMap(({ kind, wrong }) => wrong === undefined ? [] : [`${kind}: ${wrong}`])
+}
+
+const FAULTS: readonly (readonly [DataverseFault, allowed: readonly string[]])[] = [
+  [{ kind: 'reset' }, ['GATEWAY_DYNAMICS_BROKE_OFF']],
+  [{ kind: 'reset after commit' }, ['GATEWAY_DYNAMICS_BROKE_OFF']],
+  [{ kind: 'half' }, ['broken', 'GATEWAY_DYNAMICS_BROKE_OFF']],
+  [{ kind: 'close after' }, []],
+  [{ kind: 'big head' }, []],
+  [{ kind: 'invalid head' }, ['GATEWAY_DYNAMICS_ANSWER_INVALID', 'GATEWAY_DYNAMICS_BROKE_OFF']],
+  [{ kind: 'html' }, ['502']],
+  [{ kind: 'unavailable', retryAfter: 1 }, ['503']],
+  [{ kind: 'unavailable' }, ['503']],
+  [{ kind: 'deadlock' }, ['500']],
+  [{ kind: 'delay', ms: 300 }, []],
+  [{ kind: 'slow', size: 100, ms: 2 }, []],
+  [{ kind: 'challenge' }, ['GATEWAY_TOKEN_REFUSED']],
+  [{ kind: 'throttle', limit: 'count', retryAfter: 1 }, []],
+  [{ kind: 'throttle', limit: 'concurrency', retryAfter: 1 }, []],
+]
+
+t.test('whatever goes wrong at Dynamics: an answer or a clear refusal, nothing twice, nothing mixed up', async (t) => {
+  const { emulator, traffic } = await underTraffic(t, { REQUEST_TIMEOUT: '2s', IDLE_TIMEOUT: '1s' })
+  await traffic.run(50, 200)
+
+  for (const [fault, allowed] of FAULTS) {
+    const name = JSON.stringify(fault)
+    emulator.faults.dataverse.push({ ...fault, times: fault.kind === 'throttle' ? 2 : 6, skip: 3 })
+    const outcomes = await traffic.run(100, 250)
+    emulator.faults.clear()
+
+    t.same(wrong(outcomes), [], name)
+    const seen = Object.keys(tally(outcomes)).filter((outcome) => !/^20[014]$/.test(outcome))
+    t.same(seen.filter((outcome) => !allowed.includes(outcome)), [], `${name}: ${JSON.stringify(tally(outcomes))}`)
+  }
+  t.same(traffic.faults(), [])
+  t.same(Object.keys(tally(await traffic.run(50, 200))), ['200', '204'], 'and afterwards all is well')
+})
+
+t.test('a Dynamics that does not answer any more: clear refusals in time, and well again at once', async (t) => {
+  const { emulator, traffic } = await underTraffic(t, { REQUEST_TIMEOUT: '1s', IDLE_TIMEOUT: '1s' })
+
+  emulator.faults.dataverse.push({ kind: 'hang', times: 10 }, { kind: 'hang in body', method: 'GET', times: 5 })
+  const outcomes = await traffic.run(50, 1000)
+
+  t.same(wrong(outcomes), [])
+  const { GATEWAY_DYNAMICS_TOO_SLOW: slow = 0, broken = 0, ...good } = tally(outcomes)
+  t.equal(slow, 10)
+  t.ok(broken <= 5)
+  t.match(Object.keys(good), /^20\d/)
+  t.ok(outcomes.every(({ milliseconds }) => milliseconds < 4000))
+  t.same(wrong(await traffic.run(50, 300)), [])
+  t.same(traffic.faults(), [])
+})
+
+t.test('no request reaches Dynamics while its limit holds, and callers hardly notice', async (t) => {
+  const { emulator, traffic, lines } = await underTraffic(t)
+  await traffic.run(100, 300)
+
+  emulator.faults.limit({ kind: 'count', seconds: 2 })
+  const outcomes = await traffic.run(100, 3000)
+
+  t.equal(emulator.faults.violations, 0)
+  t.same(wrong(outcomes), [])
+  t.same(Object.keys(tally(outcomes)).filter((outcome) => !/^20\d/.test(outcome)), [], 'all within their patience')
+  t.same(traffic.faults(), [])
+  t.ok(lines().some(({ msg, wait }) => msg === 'nothing is sent while Dynamics\' limit holds' && Number(wait) >= 1000))
+})
+
+t.test('a limit beyond the callers\' patience: a 429 at once, with what is left', async (t) => {
+  const { emulator, traffic, url } = await underTraffic(t, { MAX_RETRY_WAIT: '1s' })
+  await traffic.run(100, 200)
+
+  emulator.faults.limit({ kind: 'time', seconds: 3 })
+  const outcomes = await traffic.run(50, 1500)
+
+  t.equal(emulator.faults.violations, 0)
+  t.same(wrong(outcomes), [])
+  t.ok(tally(outcomes)['GATEWAY_LIMIT_HOLDS']! > 50)
+  while ((await fetch(`${url}/WhoAmI`)).status === 429) await pause(50)
+  t.same(Object.keys(tally(await traffic.run(50, 300))).filter((outcome) => !/^20\d/.test(outcome)), [])
+})
+
+t.test('a look-up that meets a limit: 429 for the request behind it, and found when it is over', async (t) => {
+  const { emulator, url } = await underTraffic(t, { MAX_RETRY_WAIT: '500ms' })
+  const asAdele = (): Promise<Response> =>
+    fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
+
+  emulator.faults.limit({ kind: 'count', seconds: 4 })
+  const refused = [await asAdele(), await asAdele()]
+
+  for (const response of refused) {
+    t.equal(response.status, 429)
+    t.match(response.headers.get('retry-after'), /^[1-4]$/)
+    t.match(await response.json(), { error: { code: 'GATEWAY_LIMIT_HOLDS' } })
+  }
+  let { status } = await asAdele()
+  while (status === 429) {
+    await pause(50)
+    status = (await asAdele()).status
+  }
+  t.equal(status, 200)
+})
+
+t.test('a limit on requests at once is found and kept to', async (t) => {
+  const { emulator, url, lines } = await underTraffic(t)
+  emulator.switches.concurrencyLimit = 8
+  emulator.switches.latency = 50
+
+  const statuses = await Promise.all(Array.from({ length: 60 }, async () => (await fetch(`${url}/WhoAmI`)).status))
+
+  t.same([...new Set(statuses)], [200])
+  t.ok(lines().some(({ msg, limit }) => msg === 'requests at once were limited anew' && Number(limit) <= 24))
+})
+
+t.test('tokens that are revoked under traffic: no caller notices, and one new token is fetched', async (t) => {
+  const { emulator, traffic } = await underTraffic(t)
+  await traffic.run(50, 200)
+  const before = emulator.tokenRequests.length
+
+  emulator.revokeTokens()
+  const outcomes = await traffic.run(100, 500)
+
+  t.same(Object.keys(tally(outcomes)).filter((outcome) => !/^20\d/.test(outcome)), [])
+  t.equal(emulator.tokenRequests.length, before + 1)
+  t.same(traffic.faults(), [])
+})
+
+t.test('a Dynamics that is gone: refused at once after a while, and well again within five seconds', async (t) => {
+  const { line, traffic, url } = await underTraffic(t)
+  await traffic.run(50, 200)
+  await line.cut()
+
+  const outcomes = await traffic.run(50, 1000)
+  t.same(wrong(outcomes), [])
+  t.match(tally(outcomes), { GATEWAY_CIRCUIT_OPEN: Number })
+  t.ok(outcomes.filter(({ code }) => code === 'GATEWAY_CIRCUIT_OPEN').every(({ milliseconds }) => milliseconds < 500))
+
+  await line.mend()
+  const began = performance.now()
+  while ((await fetch(`${url}/WhoAmI`)).status >= 500 && performance.now() - began < 10_000) await pause(50)
+  t.ok(performance.now() - began < 5000)
+  t.same(wrong(await traffic.run(50, 300)), [])
+  t.same(traffic.faults(), [])
+})
+
+t.test('a caller that leaves takes its request with it, in the queue and at Dynamics', async (t) => {
+  const { emulator, url } = await underTraffic(t, { MAX_CONCURRENCY: '2' })
+  emulator.faults.dataverse.always({ kind: 'hang' })
+  const leaving = { first: new AbortController(), waiting: new AbortController() }
+  const ask = (count: number, { signal }: AbortController): Promise<unknown> =>
+    Promise.all(Array.from({ length: count }, () => fetch(`${url}/WhoAmI`, { signal }).catch(() => undefined)))
+
+  const atDynamics = ask(2, leaving.first)
+  while (emulator.load.current < 2) await pause(10)
+  const inQueue = ask(8, leaving.waiting)
+  const waiting = async (count: number): Promise<void> => {
+    const line = `gateway_requests_waiting{target="dynamics"} ${count}\n`
+    while (!(await (await fetch(`${url}/-/metrics`)).text()).includes(line)) await pause(10)
+  }
+  await waiting(8)
+  // These first: whose place becomes free before the gateway sees the next one leave is sent, and rightly so.
+  leaving.waiting.abort()
+  await inQueue
+  await waiting(0)
+  leaving.first.abort()
+  await atDynamics
+  emulator.faults.clear()
+  while (emulator.load.current > 0) await pause(10)
+
+  t.equal(emulator.load.current, 0)
+  t.equal(emulator.load.total, 2, 'those that waited were never sent')
+  t.equal((await fetch(`${url}/WhoAmI`)).status, 200)
+})

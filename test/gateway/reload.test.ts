@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import t from 'tap'
+
+import { loadSettings } from '../../src/config/load.ts'
+import { gatewayFor } from '../support/gateway-for.ts'
+import type { Fixture } from '../support/gateway-for.ts'
+import { get, rawRequest } from '../support/raw-http.ts'
+
+const settingsOf = (
+  { emulator }: Fixture, variables: NodeJS.ProcessEnv,
+): ReturnType<typeof loadSettings> => loadSettings({
+  DYNAMICS_URL: emulator.environment, AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId,
+  AZURE_CLIENT_SECRET: emulator.clientSecret,
+  PORT: '0', SHUTDOWN_TIMEOUT: '2s', ...variables,
+}, undefined)
+
+const status = async (url: string): Promise<number> => (await fetch(`${url}/WhoAmI`)).status
+
+async function until(what: () => Promise<boolean> | boolean): Promise<void> {
+  while (!await what()) await sleep(25)
+}
+
+t.test('goes on with new settings without a request lost', async (t) => {
+  const gateway = await gatewayFor(t)
+  gateway.next.settings = settingsOf(gateway, { IMPERSONATION: 'required' })
+  gateway.emulator.faults.dataverse.push({ kind: 'delay', ms: 300 })
+
+  const running = status(gateway.url)
+  while (gateway.emulator.load.current === 0) await sleep(5)
+  gateway.running.reload()
+  await until(async () => await status(gateway.url) === 403)
+
+  t.equal(await running, 200, 'a request that was running finishes with the settings that it began with')
+  t.equal(await status(gateway.url), 403)
+})
+
+t.test('stays with the present settings when the new ones give no token', async (t) => {
+  const gateway = await gatewayFor(t)
+  gateway.next.settings = settingsOf(gateway, {
+    AZURE_CLIENT_SECRET: 'wrong', IMPERSONATION: 'required', TOKEN_TIMEOUT: '300ms',
+  })
+
+  gateway.running.reload()
+  await until(() => /no token can be had/.test(gateway.log()))
+
+  t.match(gateway.log(), /with the settings as they are now no token can be had/)
+  t.equal(await status(gateway.url), 200)
+})
+
+t.test('new origins count for what cannot be read as a request, too', async (t) => {
+  const gateway = await gatewayFor(t)
+  gateway.next.settings = settingsOf(gateway, { ALLOWED_ORIGINS: 'https://app.contoso.com' })
+  const heads = async (target: string): Promise<string> =>
+    (await rawRequest({ port: Number(new URL(gateway.url).port) }, get(target, 'Origin: https://app.contoso.com'))).head
+
+  gateway.running.reload()
+  await until(async () => /^access-control/im.test(await heads('/-/livez')))
+
+  t.match(await heads('/acc ounts'), /^HTTP\/1\.1 400 .*access-control-allow-origin: https:\/\/app\.contoso\.com/is)
+})
+
+t.test('says which settings count from the next start on only', async (t) => {
+  const gateway = await gatewayFor(t)
+  gateway.next.settings = settingsOf(gateway, { MAX_CONNECTIONS: '7' })
+
+  gateway.running.reload()
+  await until(() => /next start/.test(gateway.log()))
+
+  t.match(gateway.lines.find(({ msg }) => /next start/.test(String(msg))), { settings: ['maxConnections'] })
+})
+
+t.test('a gateway that listens beyond loopback is not laid open by new settings that would listen elsewhere', async (t) => {
+  const gateway = await gatewayFor(t, { HOST: '0.0.0.0', TRUST_NETWORK: 'true' })
+  gateway.next.settings = settingsOf(gateway, { HOST: '127.0.0.1', IMPERSONATION: 'required' })
+
+  gateway.running.reload()
+  await until(() => /the present ones stay in use/.test(gateway.log()))
+
+  t.match(gateway.lines.find(({ faults }) => faults !== undefined), { faults: [/^HOST is 0\.0\.0\.0, /] })
+  t.equal(await status(gateway.url.replace('0.0.0.0', '127.0.0.1')), 200)
+})

@@ -1,0 +1,99 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { keyHash } from '../../src/callers/api-key.ts'
+import { callers as schema } from '../../src/config/callers.ts'
+import { readNode } from '../../src/config/setting.ts'
+import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+
+t.setTimeout(240_000)
+
+/** Places at Dynamics, and as many callers that take them and no answer. */
+const PLACES = 6
+
+t.test('callers that stop reading hold their places until bodyTimeout, then others are served', async (t) => {
+  // On a busy machine it takes a while until all are there; then once more, with more time.
+  for (const bodyTimeout of [3000, 12_000, 48_000]) {
+    if (await areAllThere(t, bodyTimeout)) return
+  }
+  t.fail('the machine is too slow')
+})
+
+/** Goes through it; `false` when the slow readers were not all there before the first of them was given up. */
+async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
+  const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
+    ...settings,
+    bodyTimeout,
+    callers: readNode(
+      schema,
+      ['slow', 'other'].map((name) => ({ name, keys: [keyHash(name)] })),
+      { nameOf: (name) => name, from: { env: {}, file: () => '' }, faults: [] },
+    ),
+    targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
+  }), (request) => request.startsWith('GET /api/data/v9.2/large') ? 'endless' : Buffer.from('{"value":[]}'))
+  const ask = async (): Promise<number> =>
+    (await fetch(`${address}/accounts`, { headers: { 'x-api-key': 'other' } })).status
+  t.equal(await ask(), 200)
+
+  const began = performance.now()
+  const readers = await Promise.all(Array.from({ length: PLACES }, () => stalledReader(t, port)))
+  const places = await placesOf(address)
+  let served = 0
+  const others = Promise.all(Array.from({ length: 2 * PLACES }, () => ask().finally(() => served++)))
+  while (served === 0 && (await placesOf(address))[1] === 0) await pause(10)
+  const servedEarly = served
+  const alive = (await fetch(`${address}/-/livez`)).status
+  const inTime = performance.now() - began < bodyTimeout
+  t.same(new Set(await others), new Set([200]), 'all others are served, at last')
+  // Whoever reads on before it is given up is not.
+  while ((await placesOf(address))[0] > 0) await pause(10)
+  await Promise.all(readers.map(({ end }) => end()))
+  if (!inTime) return false
+
+  t.same(places, [PLACES, 0], 'all places are taken')
+  t.equal(servedEarly, 0, 'others wait')
+  t.equal(alive, 200, 'the gateway itself answers')
+  t.same(await placesOf(address), [0, 0], 'no place is lost, and no answer passes for whole')
+  return true
+}
+
+t.test('a caller that stops reading and leaves gives its place back at once', async (t) => {
+  const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
+    ...settings, bodyTimeout: 600_000, targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
+  }), (request) => request.startsWith('GET /api/data/v9.2/large') ? 'endless' : Buffer.from('{"value":[]}'))
+  const readers = await Promise.all(Array.from({ length: PLACES }, () => stalledReader(t, port)))
+  const other = fetch(`${address}/accounts`)
+  while ((await placesOf(address))[1] === 0) await pause(10)
+
+  readers.forEach(({ leave }) => leave())
+  t.equal((await other).status, 200)
+  while ((await placesOf(address))[0] > 0) await pause(10)
+})
+
+/** Takes the head of an endless answer, and then nothing; `end` comes when the gateway has given it up. */
+async function stalledReader(
+  t: Test, port: number,
+): Promise<{ readonly end: () => Promise<void>, readonly leave: () => void }> {
+  const socket = connect(port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => undefined)
+  socket.write('GET /large HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: slow\r\n\r\n')
+  await once(socket, 'readable')
+  return {
+    leave: () => socket.destroy(),
+    end: async () => {
+      socket.resume()
+      if (!socket.closed) await once(socket, 'close')
+    },
+  }
+}
+
+/** Requests at Dynamics, and requests that wait for a place. */
+async function placesOf(address: string): Promise<readonly [running: number, waiting: number]> {
+  const text = await (await fetch(`${address}/-/metrics`)).text()
+  const gauge = (name: string): number => Number(new RegExp(`^${name}(?:{.*})? (\\d+)$`, 'm').exec(text)?.[1])
+  return [gauge('gateway_requests_running'), gauge('gateway_requests_waiting')]
+}

@@ -1,0 +1,95 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+
+import t from 'tap'
+
+import { accountId } from '../../emulator/emulator.ts'
+import { gatewayFor } from '../support/gateway-for.ts'
+
+/** Sends `pieces` as they are, chunked, and gives back the status. */
+async function send(url: string, pieces: Iterable<Buffer>, headers: Record<string, string>): Promise<number> {
+  const outgoing = request(url, { method: 'POST', headers: { 'transfer-encoding': 'chunked', ...headers } })
+  const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>
+  answered.catch(() => undefined)
+  // An answer may come before all is sent; then Node's client lets go of its socket, and nobody reads the rest.
+  outgoing.on('error', () => undefined)
+  outgoing.on('socket', (socket) => socket.on('error', () => undefined))
+  // Once it has answered, the gateway takes no more of a body that it refused.
+  outgoing.on('error', () => undefined)
+  for (const piece of pieces) if (!outgoing.write(piece)) await Promise.race([once(outgoing, 'drain').catch(() => undefined), answered])
+  outgoing.end()
+  const [response] = await answered
+  response.resume()
+  return response.statusCode!
+}
+
+t.test('turns links in a body that is too long to be kept', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const json = JSON.stringify({
+    lastname: 'Long', 'parentcustomerid_account@odata.bind': `${url}/accounts(${accountId(7)})`,
+  })
+    .replace('{', `{${' '.repeat(3_000_000)}`)
+  const bytes = Buffer.from(json)
+
+  const status = await send(
+    `${url}/contacts`,
+    [bytes.subarray(0, 1_500_000), bytes.subarray(1_500_000, bytes.length - 30), bytes.subarray(bytes.length - 30)],
+    { 'content-type': 'application/json' },
+  )
+
+  t.equal(status, 204)
+  t.equal(
+    emulator.rows('contacts').find(({ lastname }) => lastname === 'Long')?.['_parentcustomerid_value'], accountId(7),
+  )
+})
+
+t.test('ends a body of unknown length beyond BODY_LIMIT, and nothing is carried out', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { BODY_LIMIT: '2MiB' })
+  const piece = Buffer.alloc(256 * 1024, ' ')
+
+  const status = await send(`${url}/accounts`, Array.from({ length: 16 }, () => piece), {
+    'content-type': 'application/octet-stream',
+  })
+
+  t.equal(status, 413)
+  t.equal(emulator.executions, 0)
+})
+
+t.test('refuses a body that says it is too long before it is read', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { BODY_LIMIT: '1KiB' })
+
+  const response = await fetch(`${url}/accounts`, { method: 'POST', body: 'x'.repeat(2000) })
+
+  t.equal(response.status, 413)
+  t.match(await response.json(), { error: { code: 'GATEWAY_BODY_TOO_LARGE' } })
+  t.equal(emulator.received.length, 0)
+})
+
+t.test('ends a long $batch at the part that is refused, and nothing is carried out', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const part = (head: string, body: string): string => '--b\r\nContent-Type: application/http\r\n'
+    + `Content-Transfer-Encoding: binary\r\n\r\n${head}\r\nContent-Type: application/json\r\n\r\n${body}\r\n`
+  const batch = part('POST /accounts HTTP/1.1', JSON.stringify({ name: 'first', description: 'x'.repeat(2_000_000) }))
+    + part(`POST /accounts HTTP/1.1\r\nMSCRMCallerID: ${accountId(1)}`, '{"name":"second"}') + '--b--\r\n'
+
+  const status = await send(`${url}/$batch`, [Buffer.from(batch)], { 'content-type': 'multipart/mixed; boundary=b' })
+
+  t.equal(status, 400)
+  t.equal(emulator.executions, 0)
+})
+
+t.test('sends nothing of a body whose sender leaves in the middle', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const outgoing = request(`${url}/accounts`, {
+    method: 'POST', headers: { 'content-type': 'application/json', 'content-length': 4_000_000 },
+  })
+  outgoing.on('error', () => undefined)
+
+  outgoing.write(Buffer.alloc(2_000_000, ' '))
+  while (emulator.load.current === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  outgoing.destroy()
+  while (emulator.load.current > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+
+  t.equal(emulator.executions, 0)
+})

@@ -1,0 +1,90 @@
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+
+import { pino } from 'pino'
+import type { Test } from 'tap'
+
+import { run } from '../../src/commands/serve/serve.ts'
+import type { Running } from '../../src/commands/serve/serve.ts'
+import type { Settings } from '../../src/config/schema.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import { startEmulator } from '../../emulator/emulator.ts'
+import type { Emulator, EmulatorOptions } from '../../emulator/emulator.ts'
+import { logOptions } from '../../src/observe/log.ts'
+
+/** A gateway on a real socket before an emulated Entra and Dynamics. */
+export interface Fixture {
+  /** Where the gateway listens. */
+  readonly url: string
+  readonly emulator: Emulator
+  readonly running: Running
+  /** The log lines so far, parsed. */
+  readonly lines: Record<string, unknown>[]
+  /** The log as it was written. */
+  readonly log: () => string
+  /** What the settings are when they are read again. */
+  readonly next: { settings: Settings | undefined }
+}
+
+/**
+ * Starts both, and ends them with the test. `variables` are added to the settings of an app registration with a secret.
+ */
+export async function gatewayFor(
+  t: Test, variables: NodeJS.ProcessEnv = {}, options: EmulatorOptions = {},
+): Promise<Fixture> {
+  const emulator = await startEmulator(options)
+  return start(t, emulator, loadSettings({
+    DYNAMICS_URL: emulator.environment,
+    AZURE_TENANT_ID: emulator.tenantId,
+    AZURE_CLIENT_ID: emulator.clientId,
+    AZURE_CLIENT_SECRET: emulator.clientSecret,
+    PORT: '0',
+    SHUTDOWN_TIMEOUT: '2s',
+    ...variables,
+  }, undefined))
+}
+
+/** The same with a settings file; what it says of a credential is `credential`, of the emulator's own registration. */
+export async function gatewayWithFile(t: Test, settings: (credential: object) => object): Promise<Fixture> {
+  const emulator = await startEmulator()
+  const credential = {
+    kind: 'client-secret', tenantId: emulator.tenantId, clientId: emulator.clientId, secret: { env: 'SECRET' },
+  }
+  const file = join(t.testdir({ 'gateway.json': JSON.stringify(settings(credential)) }), 'gateway.json')
+  return start(t, emulator, loadSettings({ SECRET: emulator.clientSecret, PORT: '0', SHUTDOWN_TIMEOUT: '2s' }, file))
+}
+
+async function start(t: Test, emulator: Emulator, settings: Settings): Promise<Fixture> {
+  let written = ''
+  const log = pino(logOptions('trace'), new Writable({
+    write: (chunk, _encoding, done) => {
+      written += String(chunk)
+      done()
+    },
+  }))
+  const next: Fixture['next'] = { settings: undefined }
+  const nothing = async (): Promise<void> => undefined
+  const running = await run(
+    settings,
+    log,
+    { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing },
+    () => next.settings,
+  )
+  t.teardown(async () => {
+    running.stop()
+    running.stop()
+    await running.stopped
+    await emulator.close()
+  })
+  return {
+    url: running.address,
+    emulator,
+    running,
+    get lines() {
+      return written.trim().split('\n').filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+    },
+    log: () => written,
+    next,
+  }
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto'
+import { Agent } from 'undici'
+
+import { accountId } from '../../emulator/emulator.ts'
+import type { Emulator } from '../../emulator/emulator.ts'
+
+/** What came of one request, as its caller saw it. */
+export interface Outcome {
+  /** What the request was to do: `read`, `create`, `update`, `delete`, `list`. */
+  readonly kind: string
+  /** `undefined`: the connection broke. */
+  readonly status: number | undefined
+  /** The gateway's own code, where it answered itself. */
+  readonly code: string | undefined
+  /** What is wrong with it, in a sentence; `undefined` where all is as it should be. */
+  readonly wrong: string | undefined
+  readonly milliseconds: number
+}
+
+/** Callers that read and write one row each, so that each answer can be told from all others and each write counted. */
+export interface Traffic {
+  /** `perSecond` requests a second for `milliseconds`; ends when all have come to an end. */
+  readonly run: (perSecond: number, milliseconds: number) => Promise<Outcome[]>
+  /** Writes that were carried out more than once, or not at all though they were answered with success. */
+  readonly faults: () => string[]
+  readonly close: () => Promise<void>
+}
+
+/** Traffic to the gateway at `url`, counted at `emulator`. */
+export function mixedTraffic(url: string, emulator: Emulator): Traffic {
+  const agent = new Agent({
+    connections: 256, keepAliveTimeout: 4000, keepAliveMaxTimeout: 4000, maxHeaderSize: 128 * 1024,
+  })
+  const created = new Map<string, boolean>()
+  const changed = new Map<string, boolean>()
+  let turn = 0
+
+  async function one(): Promise<Outcome> {
+    const began = performance.now()
+    const outcome = (kind: string, status: number | undefined, body: string, wrong?: string): Outcome =>
+      ({ kind, status, code: /"code":"(GATEWAY_\w+)"/.exec(body)?.[1], wrong, milliseconds: performance.now() - began })
+    const number = turn++
+    const kind = (['read', 'create', 'list', 'update', 'read', 'delete'] as const)[number % 6]!
+    const id = randomUUID()
+    if (kind === 'update' || kind === 'delete') emulator.put('contacts', { contactid: id, lastname: id })
+    try {
+      const { statusCode, headers, body } = await agent.request({ origin: url, ...requestOf(kind, number, id) })
+      const text = await body.text()
+      const good = statusCode >= 200 && statusCode < 300
+      if (kind === 'create') created.set(id, good)
+      if (kind === 'update' || kind === 'delete') changed.set(`${kind === 'update' ? 'PATCH' : 'DELETE'} ${id}`, good)
+      return outcome(
+        kind, statusCode, text, good ? wrongWith(kind, number, text) : wrongRefusal(statusCode, headers, text),
+      )
+    } catch (error) {
+      if (kind === 'create') created.set(id, false)
+      if (kind === 'update' || kind === 'delete') changed.set(`${kind === 'update' ? 'PATCH' : 'DELETE'} ${id}`, false)
+      return outcome(kind, undefined, '', /timeout/i.test((error as Error).message) ? 'no answer' : undefined)
+    }
+  }
+
+  return {
+    async run(perSecond, milliseconds) {
+      const running: Promise<Outcome>[] = []
+      const began = performance.now()
+      for (let sent = 0; performance.now() - began < milliseconds;) {
+        const due = (performance.now() - began) / 1000 * perSecond
+        for (; sent < due; sent++) running.push(one())
+        await new Promise((resolve) => {
+          setTimeout(resolve, 5)
+        })
+      }
+      return Promise.all(running)
+    },
+    faults() {
+      const rows = countBy(emulator.rows('contacts').map((row) => String(row['lastname'])))
+      const executions = countBy(emulator.executed.map(({ method, id }) => `${method} ${id}`))
+      const found: string[] = []
+      for (const [counts, of] of [[rows, created], [executions, changed]] as const) {
+        for (const [key, answered] of of) {
+          const times = counts.get(key) ?? 0
+          if (times > 1) found.push(`${key} was carried out ${times} times`)
+          if (times === 0 && answered) found.push(`${key} was answered with success and not carried out`)
+        }
+      }
+      return found
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+function requestOf(
+  kind: string, number: number, id: string,
+): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, headers?: Record<string, string>, body?: string } {
+  const json = { 'content-type': 'application/json' }
+  switch (kind) {
+    case 'create': return { method: 'POST', path: '/contacts', headers: json, body: JSON.stringify({ lastname: id }) }
+    case 'update':
+      return {
+        method: 'PATCH', path: `/contacts(${id})`, headers: { ...json, 'if-match': '*' }, body: '{"firstname":"Ada"}',
+      }
+    case 'delete': return { method: 'DELETE', path: `/contacts(${id})` }
+    case 'list': return { method: 'GET', path: `/accounts?$select=name&$top=${20 + number % 30}` }
+    default: return { method: 'GET', path: `/accounts(${accountId(number % 50)})?$select=name` }
+  }
+}
+
+/** Whether the answer is this request's, and whole. */
+function wrongWith(kind: string, number: number, text: string): string | undefined {
+  if (kind !== 'read' && kind !== 'list') return undefined
+  try {
+    const { accountid, value } = JSON.parse(text) as { accountid?: string, value?: unknown[] }
+    if (kind === 'read' && accountid !== accountId(number % 50)) return 'another request\'s answer'
+    if (kind === 'list' && value?.length !== 20 + number % 30) return 'another request\'s answer'
+    return undefined
+  } catch {
+    return `half an answer as if it were whole: ${text.slice(0, 80)}`
+  }
+}
+
+/** A refusal says what and, where it is for now, until when. */
+function wrongRefusal(
+  status: number, headers: Record<string, string | string[] | undefined>, text: string,
+): string | undefined {
+  if ((status === 429 || (status === 503 && text.includes('GATEWAY_'))) && headers['retry-after'] === undefined) {
+    return `${status} without Retry-After`
+  }
+  if (status === 401 || status < 400) return `${status}`
+  return undefined
+}
+
+function countBy(keys: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
+  return counts
+}
