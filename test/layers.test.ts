@@ -15,45 +15,40 @@ interface Part {
 }
 
 const PARTS: readonly Part[] = [
-  { layer: 9, name: 'main.ts', packages: [] },
-  { layer: 8, name: 'commands/', packages: ['pino', 'undici'] },
-  { layer: 7, name: 'app.ts', packages: ['fastify', 'pino'] },
-  { layer: 7, name: 'answer-error.ts', packages: ['fastify'] },
-  { layer: 6, name: 'proxy.ts', packages: ['@fastify/http-proxy', 'fastify'] },
-  { layer: 6, name: 'environment.ts', packages: ['pino'] },
-  { layer: 6, name: 'answer-head.ts', packages: [] },
-  { layer: 6, name: 'deliver.ts', packages: [] },
-  { layer: 6, name: 'rewriting.ts', packages: [] },
-  { layer: 6, name: 'gateway-base.ts', packages: ['lru-cache'] },
-  { layer: 6, name: 'inbound-body.ts', packages: [] },
-  { layer: 6, name: 'inbound/', packages: [] },
-  { layer: 6, name: 'proxy/', packages: [] },
-  { layer: 5, name: 'headers.ts', packages: [] },
-  { layer: 5, name: 'identity-headers.ts', packages: [] },
-  { layer: 5, name: 'added-headers.ts', packages: ['fastify', 'fastify-plugin'] },
-  { layer: 5, name: 'exchange.ts', packages: ['fastify'] },
-  { layer: 5, name: 'callers/', packages: ['fastify', 'fastify-plugin', 'lru-cache', 'jose'] },
-  { layer: 5, name: 'observe/', packages: ['fastify', 'fastify-plugin', 'pino', 'pino-pretty', 'prom-client'] },
-  { layer: 4, name: 'dynamics/', packages: ['undici'] },
-  { layer: 3, name: 'credentials/', packages: ['@azure/msal-node', 'undici'] },
-  { layer: 3, name: 'callers/caller.ts', packages: ['fastify'] },
-  { layer: 2, name: 'explanations/', packages: [] },
-  { layer: 2, name: 'config.ts', packages: [] },
+  { layer: 11, name: 'main.ts', packages: [] },
+  { layer: 10, name: 'commands/', packages: ['pino', 'undici'] },
+  { layer: 9, name: 'app.ts', packages: ['fastify', 'pino'] },
+  { layer: 9, name: 'target-runtime.ts', packages: ['pino'] },
+  { layer: 8, name: 'proxy/', packages: ['@fastify/http-proxy', 'fastify', 'lru-cache'] },
+  { layer: 8, name: 'observe/', packages: ['fastify', 'fastify-plugin', 'pino', 'pino-pretty', 'prom-client'] },
+  { layer: 7, name: 'rules/', packages: ['fastify', 'fastify-plugin'] },
+  { layer: 7, name: 'users/', packages: ['fastify', 'fastify-plugin', 'lru-cache'] },
+  { layer: 7, name: 'callers/', packages: ['fastify', 'fastify-plugin', 'jose', 'lru-cache'] },
+  { layer: 7, name: 'door/', packages: ['fastify', 'fastify-plugin'] },
+  { layer: 6, name: 'identity/', packages: ['fastify'] },
+  { layer: 6, name: 'server/', packages: ['fastify', 'fastify-plugin'] },
+  { layer: 5, name: 'dynamics/', packages: ['undici'] },
+  { layer: 4, name: 'credentials/', packages: ['@azure/msal-node', 'undici'] },
+  { layer: 3, name: 'explanations/', packages: [] },
+  { layer: 3, name: 'outbound/', packages: ['undici'] },
   { layer: 2, name: 'config/', packages: ['yaml'] },
+  { layer: 1, name: 'odata/', packages: [] },
   { layer: 1, name: 'errors.ts', packages: ['@fastify/error'] },
   { layer: 1, name: 'own-error.ts', packages: [] },
-  { layer: 1, name: 'odata/', packages: [] },
-  { layer: 1, name: 'emulator/', packages: ['undici'] },
+  { layer: 1, name: 'logged-error.ts', packages: [] },
 ]
 
 /** An import of one file: another file of `src/`, a package, or a module of Node's (`node:…`). */
-interface Import { readonly of: string, readonly typeOnly: boolean, readonly whenUsed: boolean }
+interface Import {
+  readonly of: string
+  readonly typeOnly: boolean
+  readonly whenUsed: boolean
+}
 
-const root = fileURLToPath(new URL('../../src/', import.meta.url))
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .map(path => path.replaceAll('\\', '/'))
-  .filter(path => path.endsWith('.ts'))
-const sources = new Map(files.map(file => [file, readFileSync(`${root}${file}`, 'utf8')]))
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const sources = sourcesIn('src/')
+const emulator = sourcesIn('emulator/')
+const files = [...sources.keys()]
 const imports = new Map([...sources].map(([file, source]) => [file, importsOf(file, source)]))
 
 t.test('every file has its layer', async t => {
@@ -76,10 +71,24 @@ t.test('a file imports only from its own layer or a lower one', async t => {
   }
 })
 
-t.test('the emulator and OData know nothing of the gateway', async t => {
+t.test('docs/architecture.md shows the same map', async t => {
+  const page = readFileSync(`${root}docs/architecture.md`, 'utf8')
+  const rows = [...page.matchAll(/^\| (\d+) \| `([^`]+)` \|/gm)].map(([, layer, name]) => `${layer} ${name}`)
+  t.same(rows, PARTS.map(({ layer, name }) => `${layer} ${name}`))
+})
+
+t.test('OData knows nothing of the gateway', async t => {
   for (const [file, { of }] of own()) {
     if (file.startsWith('odata/')) t.match(of, /^odata\//, `${file} imports ${of}`)
-    if (file.startsWith('emulator/')) t.match(of, /^(emulator|odata)\//, `${file} imports ${of}`)
+  }
+})
+
+t.test('the emulator imports nothing of the gateway', async t => {
+  t.ok(emulator.size > 50, 'the files are found')
+  for (const [file, source] of emulator) {
+    for (const { of } of importsOf(file, source)) {
+      t.ok(of.startsWith('node:') || of === 'undici' || emulator.has(of), `${file} imports ${of}`)
+    }
   }
 })
 
@@ -102,9 +111,8 @@ t.test('no layer is allowed a package that it does not use', async t => {
 })
 
 t.test('the emulator, MSAL and pretty logs are loaded only when they are used', async t => {
-  for (const [file, one] of [...packages(), ...own()]) {
-    const late = ['@azure/msal-node', 'pino-pretty'].includes(one.of)
-      || (one.of.startsWith('emulator/') && !file.startsWith('emulator/'))
+  for (const [file, one] of all()) {
+    const late = ['@azure/msal-node', 'pino-pretty'].includes(one.of) || one.of.startsWith('../emulator/')
     if (late) t.ok(one.typeOnly || one.whenUsed, `${file} imports ${one.of}`)
   }
 })
@@ -130,11 +138,20 @@ t.test('only the commands and the reading of settings touch the process', async 
   }
 })
 
-t.test('only the commands and the emulator listen', async t => {
+t.test('only the commands and the server listen', async t => {
   for (const [file, source] of sources) {
-    if (!/^(commands|emulator)\//.test(file)) t.notMatch(code(source), /\.listen\(/, file)
+    if (!/^(commands|server)\//.test(file)) t.notMatch(code(source), /\.listen\(/, file)
   }
 })
+
+/** The TypeScript files below `folder`, by their paths within it (those of the emulator by the path from the root). */
+function sourcesIn(folder: 'src/' | 'emulator/'): Map<string, string> {
+  const prefix = folder === 'src/' ? '' : folder
+  return new Map(readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' })
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => [`${prefix}${path}`, readFileSync(`${root}${folder}${path}`, 'utf8')]))
+}
 
 /** The part that `file` belongs to. */
 function partOf(file: string): Part | undefined {
@@ -149,7 +166,7 @@ function own(): [string, Import][] {
 
 /** Imports from npm. */
 function packages(): [string, Import][] {
-  return all().filter(([, { of }]) => !sources.has(of) && !of.startsWith('node:'))
+  return all().filter(([, { of }]) => !sources.has(of) && !of.startsWith('node:') && !of.startsWith('../'))
 }
 
 function all(): [string, Import][] {
