@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer'
 
 import { readHead } from '../src/door/head.ts'
 import { objectionTo } from '../src/rules/evaluate.ts'
-import { targetFault } from '../src/door/request-target.ts'
+import { targetFault } from '../src/odata/request-target.ts'
 import { userEmail } from '../src/users/user-email.ts'
 import { parseRule } from '../src/config/rule.ts'
 import { headersOutward } from '../src/proxy/request-headers.ts'

@@ -7,7 +7,7 @@ import type { Settings } from '../config/schema.ts'
 import { AddressTooLong, BadRequest, BadUserEmail, ExpectationFailed, HeadTooLarge } from '../errors.ts'
 import type { User } from '../identity/caller.ts'
 import { userNamedBy } from '../identity/caller-id.ts'
-import { targetFault } from './request-target.ts'
+import { targetFault } from '../odata/request-target.ts'
 
 /**
  * What the door must know of a request's head. Lines of the same name are joined by a comma, which makes each use of

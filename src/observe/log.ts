@@ -2,15 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { DestinationStream, Logger, LoggerOptions } from 'pino'
 import { pino } from 'pino'
 
+import { entitySetOf } from '../odata/entity-set.ts'
 import type { Settings } from '../config/schema.ts'
 import { CallerLeft } from '../server/exchange.ts'
 import { gathered } from './gathered.ts'
 import type { AtExit } from './gathered.ts'
 import { loggedError } from '../logged-error.ts'
 import { tenth } from '../server/format-ms.ts'
-
-/** An entity set, function or action at the beginning of a path; keys and all that follows may be personal. */
-const ENTITY_SET = /^\/*(?:api\/data\/v\d+\.\d+\/)?([$A-Za-z_][\w.]{0,99})(?=[/(?]|$)/
 
 /** The process' log: JSON, a line a fact; pretty where a person watches a terminal. */
 export async function createLog(
@@ -84,11 +82,6 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     code: exchange.code,
     causes: exchange.causes,
   }
-}
-
-/** What of an address may stand in a log. */
-export function entitySetOf(address: string): string {
-  return ENTITY_SET.exec(address)?.[1] ?? (address.startsWith('/-/') ? 'gateway' : 'other')
 }
 
 /**

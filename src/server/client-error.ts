@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { addHeaders } from './added-headers.ts'
-import { targetFault } from '../door/request-target.ts'
+import { targetFault } from '../odata/request-target.ts'
 import { BadRequest, HeadTooLarge, MethodNotAllowed, RequestTooSlow } from '../errors.ts'
 import { idOf, lastExchange } from './exchange.ts'
-import { entitySetOf } from '../observe/log.ts'
+import { entitySetOf } from '../odata/entity-set.ts'
 import { ALLOW, METHODS } from '../odata/methods.ts'
 
 /** What Node says of bytes that are no request. */

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 
 import { objectionTo } from '../../src/rules/evaluate.ts'
-import { targetFault } from '../../src/door/request-target.ts'
+import { targetFault } from '../../src/odata/request-target.ts'
 import { parseRule } from '../../src/config/rule.ts'
 import { batchInward } from '../../src/odata/batch.ts'
 import { pathFault, pathSegments } from '../../src/odata/resource-path.ts'

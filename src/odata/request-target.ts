@@ -1,4 +1,4 @@
-import { nameOf, pathFault } from '../odata/resource-path.ts'
+import { nameOf, pathFault } from './resource-path.ts'
 
 /**
  * What is wrong with a request's target, as a sentence, or `undefined` when it can be passed on byte for byte. The

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 
-import { targetFault } from '../../src/door/request-target.ts'
+import { targetFault } from '../../src/odata/request-target.ts'
 
 t.test('addresses of the Web API pass as they are', (t) => {
   for (const target of [
