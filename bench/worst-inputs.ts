@@ -7,12 +7,12 @@
 import { Buffer } from 'node:buffer'
 
 import { readHead } from '../src/door/head.ts'
-import { objectionTo } from '../src/rules/evaluate.ts'
+import { denialReason } from '../src/rules/evaluate.ts'
 import { targetFault } from '../src/odata/request-target.ts'
 import { userEmail } from '../src/users/user-email.ts'
 import { parseRule } from '../src/config/rule.ts'
-import { headersOutward } from '../src/proxy/request-headers.ts'
-import { batchInward, batchOutward } from '../src/odata/batch.ts'
+import { requestHeaders } from '../src/proxy/request-headers.ts'
+import { requestBatch, responseBatch } from '../src/odata/batch.ts'
 import { fetchedEntities } from '../src/odata/fetch-xml.ts'
 import { jsonLinksInward, jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
 import type { TextTransform } from '../src/odata/links.ts'
@@ -23,7 +23,7 @@ const map = urlMap(targetAddress(root), {
   base: 'http://localhost:8080', otherBases: ['http://127.0.0.1:8080', 'https://localhost:8080'], form: 'short',
 })
 const rules = ['deny GET annotations', 'allow GET accounts/*', 'no-metadata-writes', 'deny DELETE contacts'].map(parseRule)
-const outward = headersOutward('x-user-email')
+const outward = requestHeaders('x-user-email')
 
 /** What is measured: `input` makes a text of about so many characters, which `read` reads. */
 interface Worst {
@@ -98,14 +98,14 @@ const inputs: readonly Worst[] = [
     ['slashes', '\\/\\/'], ['quotes', '"'], ['targets', '"target":"https://c",'],
     ['targets after escapes', `${'\\'.repeat(500)}","target":"https://c",`],
   ]),
-  ...links('JSON batch outward', () => batchOutward(map, 'application/json')!, [
+  ...links('JSON batch outward', () => responseBatch(map, 'application/json')!, [
     ['[', '['], ['quotes', '"'], ['backslashes', '\\'], ['names', '"location":'], ['commas', ','],
     ['headers', '{"responses":[{"headers":{"location":"https://c"'],
   ]),
-  ...links('multipart outward', () => batchOutward(map, 'multipart/mixed; boundary=b')!, [
+  ...links('multipart outward', () => responseBatch(map, 'multipart/mixed; boundary=b')!, [
     ['line feeds', '\n'], ['false delimiters', '\n--bx'], ['dashes', 'x--b\n'], ['half delimiters', '\n--'],
   ].map(([name, unit]) => [name!, unit!, '--b\nContent-Type: text/plain\n\n'])),
-  ...of('a query under rules', ADDRESS, (query) => objectionTo(
+  ...of('a query under rules', ADDRESS, (query) => denialReason(
     { method: 'GET', resourcePath: '/accounts', query }, rules,
   ), [
     ['expanded', '$expand=', 'a,'], ['nested', '$expand=', 'a($expand='], ['nested lists', '$expand=', 'a($expand=b,'],
@@ -125,7 +125,7 @@ const inputs: readonly Worst[] = [
     ['parentheses', (length) => `$expand=${filled('a(', length)}`],
   ]),
   ...of('an address at the door', ADDRESS, (path) => [
-    targetFault(path), objectionTo({ method: 'GET', resourcePath: path, query: '' }, rules),
+    targetFault(path), denialReason({ method: 'GET', resourcePath: path, query: '' }, rules),
   ], [
     ['segments', '/a'], ['dots', '/.a'], ['keys', '/a(b)'], ['quoted', '/a(\'b\')'], ['escapes', '/%41'],
     ['parentheses', '(' ], ['quotes', '\''], ['percent', '%25'], ['semicolons', ';'], ['encoded quotes', '(%27%27)'],
@@ -154,7 +154,7 @@ function multipart(
   return bodies(0).map(([name], index) => ({
     name: `multipart, ${where}: ${name}`, most: 4 * MB,
     input: (length) => bodies(length)[index]![1],
-    read: through(() => batchInward(map, 'multipart/mixed; boundary=b', { onPart: judged })),
+    read: through(() => requestBatch(map, 'multipart/mixed; boundary=b', { onPart: judged })),
   }))
 }
 
@@ -162,13 +162,13 @@ function json(bodies: (length: number) => readonly (readonly [string, string])[]
   return bodies(0).map(([name], index) => ({
     name: `JSON batch: ${name}`, most: 4 * MB,
     input: (length) => bodies(length)[index]![1],
-    read: through(() => batchInward(map, 'application/json', { onPart: judged })),
+    read: through(() => requestBatch(map, 'application/json', { onPart: judged })),
   }))
 }
 
 function judged({ method, resourcePath, query }: { method: string, resourcePath: string, query: string }): void {
   targetFault(resourcePath)
-  objectionTo({ method, resourcePath, query }, rules)
+  denialReason({ method, resourcePath, query }, rules)
 }
 
 function links(
@@ -264,8 +264,8 @@ function jsonReferences(length: number): string {
 function cost({ input, read }: Worst, length: number): number {
   const text = Buffer.from(input(length), 'latin1').toString('latin1')
   let best = Infinity
-  let spent = 0
-  for (let round = 0; round < 5 && spent < 1000; round++) {
+  let timings = 0
+  for (let round = 0; round < 5 && timings < 1000; round++) {
     const before = process.cpuUsage()
     const calls = Math.max(1, Math.floor(200_000 / text.length))
     for (let call = 0; call < calls; call++) {
@@ -276,7 +276,7 @@ function cost({ input, read }: Worst, length: number): number {
       }
     }
     const { user, system } = process.cpuUsage(before)
-    spent += (user + system) / 1000
+    timings += (user + system) / 1000
     best = Math.min(best, (user + system) / 1000 / calls)
   }
   return best / (length / MB)

@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 
 import addedHeaders from './server/added-headers.ts'
 import { answerError } from './server/error-handler.ts'
-import allowList, { judgePart } from './rules/enforce.ts'
+import allowList, { authorizePart } from './rules/enforce.ts'
 import apiRoot from './door/api-root.ts'
 import authenticate, { knownCallers } from './callers/authenticate.ts'
 import browser from './door/browser.ts'
@@ -20,7 +20,7 @@ import { targetFault } from './odata/request-target.ts'
 import { fromThisMachine } from './door/this-machine.ts'
 import type { Settings } from './config/schema.ts'
 import type { OutboundAgent } from './outbound/agent.ts'
-import { connectEnvironment, prefixOf } from './target-runtime.ts'
+import { createTargetRuntime, prefixOf } from './target-runtime.ts'
 import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
 import { beginExchange } from './server/exchange.ts'
 import { METHODS } from './odata/methods.ts'
@@ -36,7 +36,7 @@ import { statusPage } from './observe/status-page.ts'
 import { proxy } from './proxy/proxy.ts'
 
 /** What the gateway needs from the process around it. */
-export interface Surroundings {
+export interface Dependencies {
   /** The only way out. */
   readonly agent: OutboundAgent
   readonly log: Logger
@@ -61,7 +61,7 @@ export interface Gateway {
 
 /** The whole gateway, in the order in which a request meets its parts. */
 export async function createGateway(
-  settings: Settings, { agent, log, auditLog, version, attach }: Surroundings,
+  settings: Settings, { agent, log, auditLog, version, attach }: Dependencies,
 ): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
@@ -93,7 +93,7 @@ export async function createGateway(
       if (facts.entitySet !== 'gateway') {
         const { method, status, caller, ms } = facts
         metrics.requestDone({
-          method, status, caller, own: exchange.own ?? ms, wait: exchange.spent.wait, dynamics: exchange.spent.dynamics,
+          method, status, caller, own: exchange.gatewayMs ?? ms, wait: exchange.timings.wait, dynamics: exchange.timings.dynamics,
         })
       }
     })
@@ -104,7 +104,7 @@ export async function createGateway(
   await app.register(cors, settings)
 
   const environments = settings.targets.map((target) =>
-    connectEnvironment(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }))
+    createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }))
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
 
   // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page
@@ -142,9 +142,9 @@ export async function createGateway(
           ...settings, target, mount: prefix, send: connection.send, stopping,
           explain: refusalsExplained(log, target.credential.kind === 'delegated'),
           foreign: foreignLinksTold(log),
-          judge: (request, part) => {
+          authorizePart: (request, part) => {
             noteBatchWrite(request, part)
-            judgePart(request, part, log)
+            authorizePart(request, part, log)
           },
         })
       }, { prefix })
@@ -164,7 +164,7 @@ export async function createGateway(
  * Fastify's own options. Its router sees one path for all that goes to a target, so that neither its decoding nor its
  * limits meet the paths of Dynamics; bodies are never parsed.
  */
-function serverOptions(attach: Surroundings['attach'], prefixes: readonly string[]): FastifyServerOptions {
+function serverOptions(attach: Dependencies['attach'], prefixes: readonly string[]): FastifyServerOptions {
   return {
     logger: false,
     return503OnClosing: false,

@@ -11,7 +11,7 @@ import type { Connection } from './dynamics/connect.ts'
 import type { Metrics } from './observe/metrics.ts'
 
 /** A target, and all that the gateway keeps for it while it runs. */
-export interface Environment {
+export interface TargetRuntime {
   /** For logs, metrics and people. */
   readonly name: string
   /** `/sales`, or nothing where there is one target. */
@@ -24,7 +24,7 @@ export interface Environment {
   readonly close: () => void
 }
 
-interface Surroundings {
+interface Dependencies {
   readonly agent: OutboundAgent
   readonly log: Logger
   readonly metrics: Metrics
@@ -33,12 +33,12 @@ interface Surroundings {
 }
 
 /** Makes all that is kept for `target`. Nothing is asked of Entra or Dynamics yet. */
-export function connectEnvironment(target: Target, { agent, log, metrics, bodyLimit }: Surroundings): Environment {
+export function createTargetRuntime(target: Target, { agent, log, metrics, bodyLimit }: Dependencies): TargetRuntime {
   const name = target.name ?? 'dynamics'
   const credential = connectCredential(target, {
     agent: agent.reads, log: target.name === undefined ? log : log.child({ target: name }),
   })
-  const connection = connect(target, { agent, credential, watch: metrics.watch(name), log, bodyLimit })
+  const connection = connect(target, { agent, credential, onEvent: metrics.watch(name), log, bodyLimit })
   const directory = userDirectory(connection.send, target)
   metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
   return {

@@ -28,7 +28,7 @@ export function addSampleData(environment: Environment): void {
   for (let number = 0; number < 30; number += 1) store.insert('tasks', task(number))
 }
 
-const places: readonly (readonly [city: string, country: string, code: string])[] = [
+const semaphore: readonly (readonly [city: string, country: string, code: string])[] = [
   ['Amsterdam', 'Netherlands', '1011 AB'], ['Zürich', 'Switzerland', '8001'], ['København', 'Denmark', '1050'],
   ['Wien', 'Austria', '1010'], ['Málaga', 'Spain', '29001'], ['Łódź', 'Poland', '90-001'],
   ['Leeds', 'United Kingdom', 'LS1 1UR'], ['Lyon', 'France', '69001'], ['Torino', 'Italy', '10121'],
@@ -45,7 +45,7 @@ const secondWords = ['Traders', 'Logistics', 'Ski House', 'Vineyard', 'Publishin
 
 function account(number: number): Row {
   const name = accountName(number)
-  const [city, country, code] = turn(places, number)
+  const [city, country, code] = turn(semaphore, number)
   const id = accountId(number)
   return {
     accountid: id,
@@ -83,7 +83,7 @@ const lastNames = [
 function contact(number: number): Row {
   const firstname = turn(firstNames, number)
   const lastname = turn(lastNames, number)
-  const [city, country, code] = turn(places, number * 3)
+  const [city, country, code] = turn(semaphore, number * 3)
   return {
     contactid: contactId(number),
     firstname, lastname, fullname: `${firstname} ${lastname}`,

@@ -28,7 +28,7 @@ const LARGEST_ANSWER = 1024 * 1024
  *
  * @throws AuthorityFailure when no whole answer came
  */
-export async function exchange(
+export async function authorityRequest(
   { method, url, headers, body }: AuthorityRequest, { dispatcher, signal, plainHttp }: ExchangeOptions,
 ): Promise<AuthorityAnswer> {
   try {

@@ -11,7 +11,7 @@ import type { KeyPair } from './certificate-file.ts'
 import type { Log } from './credential.ts'
 import { dueWarning } from './expiry.ts'
 import { AuthorityFailure } from './failure.ts'
-import type { Material } from './rotation.ts'
+import type { CredentialVersion } from './rotation.ts'
 
 export interface CertificateSettings {
   readonly file: string
@@ -26,7 +26,7 @@ export interface CertificateSettings {
  */
 export function certificate(
   app: AppRegistration, { file, password, sendChain }: CertificateSettings, log: Log,
-): () => Material {
+): () => CredentialVersion {
   let last: { readonly identity: string, readonly pair: KeyPair } | undefined
   let warned: number | undefined
   return () => {

@@ -2,10 +2,10 @@ import type { Secret } from '../config/secret.ts'
 import { fetchAppToken } from './app-token.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { AuthorityFailure } from './failure.ts'
-import type { Material } from './rotation.ts'
+import type { CredentialVersion } from './rotation.ts'
 
 /** An app registration with a client secret: the secret as it stands now. */
-export function clientSecret(app: AppRegistration, secret: Secret): Material {
+export function clientSecret(app: AppRegistration, secret: Secret): CredentialVersion {
   const clientSecret = secret.reveal()
   if (clientSecret === '') {
     throw new AuthorityFailure({

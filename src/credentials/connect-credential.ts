@@ -7,10 +7,10 @@ import { certificate } from './certificate.ts'
 import { clientSecret } from './client-secret.ts'
 import type { Credential, FetchToken, Log } from './credential.ts'
 import { delegated } from './delegated.ts'
-import { keptSignIn } from './token-store.ts'
+import { tokenStore } from './token-store.ts'
 import { managedIdentity } from './managed-identity.ts'
-import { rememberToken } from './token-cache.ts'
-import { rotating } from './rotation.ts'
+import { cacheToken } from './token-cache.ts'
+import { withRotation } from './rotation.ts'
 import { watchFiles } from '../config/watch-files.ts'
 import { workloadIdentity } from './workload-identity.ts'
 
@@ -26,7 +26,7 @@ export interface ConnectOptions {
 export function connectCredential(target: Target, options: ConnectOptions): Credential {
   const { log } = options
   const { fetch, files, isOwnChange } = kindOf(target, options)
-  const credential = rememberToken(fetch, { timeout: target.tokenTimeout, log })
+  const credential = cacheToken(fetch, { timeout: target.tokenTimeout, log })
   const unwatch = watchFiles(files, () => {
     if (isOwnChange?.() === true) return
     log.info({}, 'a file of the credential changed')
@@ -83,11 +83,11 @@ function kindOf(target: Target, { agent, log, env = environment() }: ConnectOpti
   switch (credential.kind) {
     case 'client-secret': {
       const { secret } = credential
-      return { fetch: rotating(() => clientSecret(registration(credential), secret), log), files: filesOf(secret.file) }
+      return { fetch: withRotation(() => clientSecret(registration(credential), secret), log), files: filesOf(secret.file) }
     }
     case 'certificate':
       return {
-        fetch: rotating(certificate(registration(credential), credential, log), log),
+        fetch: withRotation(certificate(registration(credential), credential, log), log),
         files: filesOf(credential.file, credential.password?.file),
       }
     case 'workload-identity':
@@ -99,7 +99,7 @@ function kindOf(target: Target, { agent, log, env = environment() }: ConnectOpti
       }
     case 'delegated': {
       const app = registration(credential)
-      const kept = keptSignIn(app, env)
+      const kept = tokenStore(app, env)
       return {
         ...delegated({ app, secret: credential.secret, kept, log }), files: filesOf(kept.file, credential.secret?.file),
       }

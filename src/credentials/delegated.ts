@@ -5,7 +5,7 @@ import type { FetchToken, Log } from './credential.ts'
 import { endpointsOf, isMicrosofts } from './endpoints.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import { AuthorityFailure } from './failure.ts'
-import type { KeptSignIn, SignIn } from './token-store.ts'
+import type { TokenStore, SignIn } from './token-store.ts'
 import { redeem } from './token-endpoint.ts'
 import type { PersonsToken } from './token-endpoint.ts'
 
@@ -13,7 +13,7 @@ export interface Delegated {
   readonly app: AppRegistration
   /** Of a confidential registration. */
   readonly secret: Secret | undefined
-  readonly kept: KeptSignIn
+  readonly kept: TokenStore
   readonly log: Log
 }
 

@@ -1,7 +1,7 @@
 import { isMicrosoftsAuthority } from '../config/authority-hosts.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { answerFailure } from './authority-response.ts'
-import { exchange } from './authority-request.ts'
+import { authorityRequest } from './authority-request.ts'
 import type { ExchangeOptions } from './authority-request.ts'
 import { AuthorityFailure } from './failure.ts'
 
@@ -30,7 +30,7 @@ export async function endpointsOf(
     const base = `${authority}/oauth2/v2.0`
     return { authorization: `${base}/authorize`, token: `${base}/token`, device: `${base}/devicecode` }
   }
-  const answer = await exchange(
+  const answer = await authorityRequest(
     { method: 'GET', url: new URL(`${authority}/v2.0/.well-known/openid-configuration`) }, options,
   )
   const failure = answerFailure(answer)

@@ -7,7 +7,7 @@ import { arcChallengeAnswer } from './arc.ts'
 import { answerFailure, textOf, tokenIn } from './authority-response.ts'
 import type { AuthorityAnswer } from './authority-response.ts'
 import type { FetchedToken, FetchToken } from './credential.ts'
-import { exchange } from './authority-request.ts'
+import { authorityRequest } from './authority-request.ts'
 import { AuthorityFailure } from './failure.ts'
 
 export interface ManagedIdentity {
@@ -44,7 +44,7 @@ export function managedIdentity(identity: ManagedIdentity): FetchToken {
     if (identity.clientId !== undefined) url.searchParams.set('client_id', identity.clientId)
 
     const ask = async (headers: Record<string, string>): Promise<AuthorityAnswer> => {
-      return exchange({ method: 'GET', url, headers }, {
+      return authorityRequest({ method: 'GET', url, headers }, {
         dispatcher: identity.dispatcher, signal, plainHttp: 'allowed',
       })
     }

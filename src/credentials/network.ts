@@ -2,7 +2,7 @@ import type { INetworkModule, NetworkRequestOptions } from '@azure/msal-node'
 
 import { answerFailure } from './authority-response.ts'
 import type { AuthorityAnswer } from './authority-response.ts'
-import { exchange } from './authority-request.ts'
+import { authorityRequest } from './authority-request.ts'
 import type { ExchangeOptions } from './authority-request.ts'
 import { asAuthorityFailure } from './failure.ts'
 import type { AuthorityFailure } from './failure.ts'
@@ -32,7 +32,7 @@ export function network(options: ExchangeOptions): Network {
 
   async function send<T>(method: 'GET' | 'POST', url: string, { headers, body }: NetworkRequestOptions = {}) {
     try {
-      answer = await exchange({ method, url: new URL(url), headers, body }, options)
+      answer = await authorityRequest({ method, url: new URL(url), headers, body }, options)
     } catch (error) {
       failure = asAuthorityFailure(error)
       throw failure

@@ -2,7 +2,7 @@ import type { FetchToken, Log } from './credential.ts'
 import { AuthorityFailure, asAuthorityFailure } from './failure.ts'
 
 /** A credential as its files stand at one moment. */
-export interface Material {
+export interface CredentialVersion {
   /** Differs when the credential does. Secret: only ever compared. */
   readonly identity: string
   readonly fetch: FetchToken
@@ -13,8 +13,8 @@ export interface Material {
  * have fetched a token before the old one is let go: until then the old one is used when the new one is refused or
  * cannot be read.
  */
-export function rotating(load: () => Material | Promise<Material>, log: Log): FetchToken {
-  let proven: Material | undefined
+export function withRotation(load: () => CredentialVersion | Promise<CredentialVersion>, log: Log): FetchToken {
+  let proven: CredentialVersion | undefined
   return async (request) => {
     if (proven === undefined) {
       const first = await read()
@@ -41,7 +41,7 @@ export function rotating(load: () => Material | Promise<Material>, log: Log): Fe
     return proven.fetch(request)
   }
 
-  async function read(): Promise<Material> {
+  async function read(): Promise<CredentialVersion> {
     try {
       return await load()
     } catch (error) {

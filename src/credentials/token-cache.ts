@@ -34,7 +34,7 @@ const DISCARDS_WITHIN = 10_000
  * authority is down, a token is served as long as it is valid; without one, callers are told at once how long the
  * store will not ask again.
  */
-export function rememberToken(fetch: FetchToken, { timeout, log, clock = systemClock }: RememberOptions): Credential {
+export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemClock }: RememberOptions): Credential {
   let held: Held | undefined
   /** What Dynamics refused while its successor is fetched. */
   let refused: Held | undefined

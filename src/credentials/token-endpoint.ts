@@ -1,7 +1,7 @@
 import { answerFailure, tokenIn } from './authority-response.ts'
 import type { AuthorityAnswer } from './authority-response.ts'
 import type { FetchedToken } from './credential.ts'
-import { exchange } from './authority-request.ts'
+import { authorityRequest } from './authority-request.ts'
 import type { ExchangeOptions } from './authority-request.ts'
 
 /** What a person's sign-in is good for. */
@@ -17,7 +17,7 @@ export function post(
   endpoint: string, form: Readonly<Record<string, string | undefined>>, options: ExchangeOptions,
 ): Promise<AuthorityAnswer> {
   const set = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
-  return exchange({
+  return authorityRequest({
     method: 'POST', url: new URL(endpoint), headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams(set).toString(),
   }, options)

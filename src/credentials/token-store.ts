@@ -15,7 +15,7 @@ export interface SignIn {
 }
 
 /** The file that keeps the sign-in of one app registration, which only its owner may read. */
-export interface KeptSignIn {
+export interface TokenStore {
   readonly file: string
   /** `undefined`: nobody has signed in. */
   readonly read: () => SignIn | undefined
@@ -25,10 +25,10 @@ export interface KeptSignIn {
 }
 
 /** Where the sign-in of `app` is kept: below `XDG_STATE_HOME`, or `~/.local/state`. */
-export function keptSignIn(
+export function tokenStore(
   { authorityHost, tenantId, clientId }: Pick<AppRegistration, 'authorityHost' | 'tenantId' | 'clientId'>,
   env: Readonly<Record<string, string | undefined>>,
-): KeptSignIn {
+): TokenStore {
   const id = createHash('sha256')
     .update(`${authorityHost} ${tenantId} ${clientId}`.toLowerCase())
     .digest('hex').slice(0, 16)

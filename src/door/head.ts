@@ -65,8 +65,8 @@ function head(
   app.decorateRequest('head')
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
-    if (request.originalUrl.length > MAX_TARGET) return done(new AddressTooLong())
-    if (raw.rawHeaders.length > MAX_LINES * 2) return done(new HeadTooLarge())
+    if (request.originalUrl.length > MAX_TARGET_CHARACTERS) return done(new AddressTooLong())
+    if (raw.rawHeaders.length > MAX_HEADER_LINES * 2) return done(new HeadTooLarge())
     const facts = readHead(raw.rawHeaders, required, emailHeaders)
     request.head = facts
     if (facts.size + request.originalUrl.length > LARGEST) return done(new HeadTooLarge())
@@ -91,8 +91,8 @@ function head(
 export default fp(head, { name: 'head', fastify: '5.x' })
 
 const AFTER_THE_LAST = 'The request before this one was the last of its connection.'
-const MAX_TARGET = 32_768
-const MAX_LINES = 100
+const MAX_TARGET_CHARACTERS = 32_768
+const MAX_HEADER_LINES = 100
 /** Twice what an address may have, for legal URLs of 32 KiB and their headers. */
 const LARGEST = 64 * 1024
 /** What a header line has beside its name and value. */

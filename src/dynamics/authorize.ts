@@ -3,11 +3,11 @@ import { TokenRefused } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { explainForeign } from '../explanations/foreign-answers.ts'
-import { unlessLeft } from './cancellation.ts'
+import { unlessCancelled } from './cancellation.ts'
 import type { AuthorizedSend } from './dispatch.ts'
 import { header } from './send.ts'
-import type { Answer, Outbound, Send } from './send.ts'
-import type { Watch } from './events.ts'
+import type { Answer, OutboundRequest, Send } from './send.ts'
+import type { OnEvent } from './events.ts'
 
 /**
  * Sends with an access token of `credential`. When Dynamics 365 answers 401, the token was revoked before it expired
@@ -16,11 +16,11 @@ import type { Watch } from './events.ts'
  *
  * @throws TokenRefused when the new token is refused as well
  */
-export function authorize(send: AuthorizedSend, credential: Credential, watch: Watch): Send {
-  async function again(request: Outbound, refused: string, refusal: Answer): Promise<Answer> {
+export function authorize(send: AuthorizedSend, credential: Credential, watch: OnEvent): Send {
+  async function again(request: OutboundRequest, refused: string, refusal: Answer): Promise<Answer> {
     const challenge = header(refusal, 'www-authenticate') ?? ''
     const why = refusalOf(refusal, challenge)
-    refusal.body.discard()
+    refusal.body.dump()
     credential.discard(refused, claimsOf(challenge))
     const repeatable = request.body === undefined || Buffer.isBuffer(request.body)
     watch({ kind: 'token-refused', repeated: repeatable })
@@ -30,11 +30,11 @@ export function authorize(send: AuthorizedSend, credential: Credential, watch: W
     const answer = await send(request, renewed)
     if (answer.status !== 401) return answer
     const still = refusalOf(answer, header(answer, 'www-authenticate') ?? '')
-    answer.body.discard()
+    answer.body.dump()
     throw new TokenRefused({ cause: still })
   }
 
-  function withToken(request: Outbound, authorization: string): Promise<Answer> {
+  function withToken(request: OutboundRequest, authorization: string): Promise<Answer> {
     return send(request, authorization)
       .then((answer) => answer.status === 401 ? again(request, authorization, answer) : answer)
   }
@@ -52,13 +52,13 @@ export function authorize(send: AuthorizedSend, credential: Credential, watch: W
 }
 
 /** Waits for the token, no longer than the one who asked, and counts the time. */
-async function tokenFor({ departure, spent }: Outbound, authorization: string | Promise<string>): Promise<string> {
+async function tokenFor({ cancellation, timings }: OutboundRequest, authorization: string | Promise<string>): Promise<string> {
   if (typeof authorization === 'string') return authorization
   const began = performance.now()
   try {
-    return await unlessLeft(departure, authorization)
+    return await unlessCancelled(cancellation, authorization)
   } finally {
-    spent.token += performance.now() - began
+    timings.token += performance.now() - began
   }
 }
 

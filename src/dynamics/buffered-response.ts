@@ -3,13 +3,13 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import { OwnError } from '../own-error.ts'
 import { Failure } from './dispatch.ts'
 import { header } from './send.ts'
-import type { Answer, AnswerBody, Outbound } from './send.ts'
+import type { Answer, AnswerBody, OutboundRequest } from './send.ts'
 
 /** The longest body of an error that is read. */
-const LARGEST = 1024 * 1024
+const MAX_ERROR_BODY_BYTES = 1024 * 1024
 
 /** An answer that was read to find out what it says, and can still be passed on. */
-export interface KeptAnswer extends Answer {
+export interface BufferedAnswer extends Answer {
   readonly text: string
 }
 
@@ -18,14 +18,14 @@ export interface KeptAnswer extends Answer {
  *
  * @throws Failure when the body breaks off: then nothing of the answer may be passed on
  */
-export async function keep(answer: Answer, { departure }: Pick<Outbound, 'departure'>): Promise<KeptAnswer> {
+export async function bufferAnswer(answer: Answer, { cancellation }: Pick<OutboundRequest, 'cancellation'>): Promise<BufferedAnswer> {
   let bytes: Buffer
   try {
-    bytes = await answer.body.whole(LARGEST)
+    bytes = await answer.body.bytes(MAX_ERROR_BODY_BYTES)
   } catch (error) {
-    throw departure.reason ?? new Failure(error as Error, true, false)
+    throw cancellation.reason ?? new Failure(error as Error, true, false)
   }
-  return { status: answer.status, headers: answer.headers, body: keptBody(bytes), text: decoded(answer, bytes) }
+  return { status: answer.status, headers: answer.headers, body: bufferedBody(bytes), text: decoded(answer, bytes) }
 }
 
 /** `answer` with one of its headers, `name` in small letters, set to `value`. */
@@ -39,21 +39,21 @@ export function withHeader(answer: Answer, name: string, value: string): Answer 
   return { status: answer.status, headers, body: answer.body }
 }
 
-function keptBody(bytes: Buffer): AnswerBody {
+function bufferedBody(bytes: Buffer): AnswerBody {
   return {
     complete: true,
-    waiting: bytes.length,
-    first: () => bytes,
-    flow(sink) {
+    bufferedBytes: bytes.length,
+    peek: () => bytes,
+    pipeTo(sink) {
       if (bytes.length > 0) sink.write(bytes)
       sink.end()
     },
-    async whole(limit) {
+    async bytes(limit) {
       if (bytes.length > limit) throw new OwnError(`the body is larger than ${limit} bytes`)
       return bytes
     },
-    discard() {},
-    whenOver: (callback) => callback(),
+    dump() {},
+    onClose: (callback) => callback(),
   }
 }
 
@@ -62,9 +62,9 @@ function decoded(answer: Answer, bytes: Buffer): string {
   try {
     switch (header(answer, 'content-encoding')?.toLowerCase()) {
       case undefined: case 'identity': return bytes.toString()
-      case 'gzip': return gunzipSync(bytes, { maxOutputLength: LARGEST }).toString()
-      case 'deflate': return inflateSync(bytes, { maxOutputLength: LARGEST }).toString()
-      case 'br': return brotliDecompressSync(bytes, { maxOutputLength: LARGEST }).toString()
+      case 'gzip': return gunzipSync(bytes, { maxOutputLength: MAX_ERROR_BODY_BYTES }).toString()
+      case 'deflate': return inflateSync(bytes, { maxOutputLength: MAX_ERROR_BODY_BYTES }).toString()
+      case 'br': return brotliDecompressSync(bytes, { maxOutputLength: MAX_ERROR_BODY_BYTES }).toString()
       default: return ''
     }
   } catch {

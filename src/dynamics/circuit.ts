@@ -1,8 +1,8 @@
 import { CircuitOpen, retryLater } from '../errors.ts'
 import { Failure } from './dispatch.ts'
-import { kindOf } from './failures.ts'
+import { failureKind } from './failures.ts'
 import type { Send } from './send.ts'
-import type { Watch } from './events.ts'
+import type { OnEvent } from './events.ts'
 
 /** Whether connections to Dynamics are tried. Open: not now, so that callers need not wait for what will fail. */
 export interface Circuit {
@@ -25,7 +25,7 @@ const FAILURES = 5
 const FIRST_PAUSE = 500
 const LONGEST_PAUSE = 2000
 
-export function createCircuit(watch: Watch): Circuit {
+export function createCircuit(watch: OnEvent): Circuit {
   let failures = 0
   let pause = 0
   /** On the clock of `performance.now()`: when a probe may go. */
@@ -109,6 +109,6 @@ export function turnAwayWhileOpen(send: Send, circuit: Circuit): Send {
 
 function isNoConnection(error: unknown): boolean {
   if (!(error instanceof Failure)) return false
-  const kind = kindOf(error)
+  const kind = failureKind(error)
   return kind === 'unreachable' || kind === 'connect-timeout'
 }

@@ -1,8 +1,8 @@
 import { DynamicsTooSlow } from '../errors.ts'
-import type { Departure, Outbound, Send } from './send.ts'
+import type { Cancellation, OutboundRequest, Send } from './send.ts'
 
 /** The longest that a timer of Node can wait. */
-const LONGEST_TIMER = 2 ** 31 - 1
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Ends requests whose time is over, wherever they wait. */
 export interface Deadlines {
@@ -20,12 +20,12 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
   let newest: Running | undefined
   let timer: NodeJS.Timeout | undefined
 
-  function add(departure: Departure): Running {
-    const one: Running = { departure, end: performance.now() + totalTimeout, older: newest, newer: undefined }
+  function add(cancellation: Cancellation): Running {
+    const one: Running = { cancellation: cancellation, end: performance.now() + totalTimeout, older: newest, newer: undefined }
     if (newest === undefined) oldest = one
     else newest.newer = one
     newest = one
-    timer ??= setTimeout(watch, Math.min(totalTimeout, LONGEST_TIMER)).unref()
+    timer ??= setTimeout(watch, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
     return one
   }
 
@@ -43,21 +43,21 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
     timer = undefined
     for (let one = oldest; one !== undefined; one = oldest) {
       if (one.end > now) {
-        timer = setTimeout(watch, Math.min(Math.max(one.end - now, 100), LONGEST_TIMER)).unref()
+        timer = setTimeout(watch, Math.min(Math.max(one.end - now, 100), MAX_TIMER_MS)).unref()
         return
       }
       remove(one)
-      one.departure.leave(new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in all (TOTAL_TIMEOUT)`))
+      one.cancellation.cancel(new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in all (TOTAL_TIMEOUT)`))
     }
   }
 
   return {
     send(request) {
-      const one = add(request.departure)
+      const one = add(request.cancellation)
       const over = (): void => remove(one)
       const answering = request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline)
       return answering.then((answer) => {
-        answer.body.whenOver(over)
+        answer.body.onClose(over)
         return answer
       }, (error) => {
         over()
@@ -70,15 +70,15 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
 
 /** A request under way, between those that came before and after it: a `Map` costs more than the rest of this file. */
 interface Running {
-  readonly departure: Departure
+  readonly cancellation: Cancellation
   readonly end: number
   older: Running | undefined
   newer: Running | undefined
 }
 
-async function untilDeadline(send: Send, request: Outbound, deadline: number): ReturnType<Send> {
+async function untilDeadline(send: Send, request: OutboundRequest, deadline: number): ReturnType<Send> {
   const late = (): void => {
-    request.departure.leave(new DynamicsTooSlow('the time that the caller gave is over (Prefer: wait)'))
+    request.cancellation.cancel(new DynamicsTooSlow('the time that the caller gave is over (Prefer: wait)'))
   }
   const timer = setTimeout(late, Math.max(deadline - performance.now(), 0))
   try {

@@ -3,10 +3,10 @@ import type { Dispatcher } from 'undici'
 import { DynamicsAnswerInvalid, DynamicsTooSlow, perhapsMade } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
-import type { Answer, AnswerBody, Departure, Outbound, Sink } from './send.ts'
+import type { Answer, AnswerBody, Cancellation, OutboundRequest, Sink } from './send.ts'
 
 /** How long one request may wait for what, in milliseconds. */
-export interface Patience {
+export interface Timeouts {
   /** For the head of the answer, counted from the moment the request is on a connection. */
   readonly head: number
   /** Within the answer's body, between two chunks. */
@@ -27,24 +27,24 @@ export class Failure extends OwnError {
 }
 
 /** Bytes of an answer that are held while nobody takes them; beyond, the connection is paused. */
-const HELD = 64 * 1024
+const MAX_BUFFERED_BYTES = 64 * 1024
 
 /** Answers of 1xx that may come before the real one; each lets the wait for it begin anew. */
-const HERALDS = 10
+const MAX_INFORMATIONAL_RESPONSES = 10
 
 /** Bytes that are read to the end, to save a connection, when an answer is not wanted. */
-const WORTH_READING = 64 * 1024
+const MAX_DRAIN_BYTES = 64 * 1024
 
 /** What `dispatch` says and asks on the way. */
 export interface Gate {
   /** A reason not to send now. Asked before a connection is sought, and when there is one and nothing is written. */
-  readonly keepsBack: (departure: Departure) => Error | undefined
+  readonly holdReason: (cancellation: Cancellation) => Error | undefined
   /** A connection stands. */
   readonly connected: () => void
 }
 
 /** Sends one request with what authorizes it. */
-export type AuthorizedSend = (request: Outbound, authorization: string) => Promise<Answer>
+export type AuthorizedSend = (request: OutboundRequest, authorization: string) => Promise<Answer>
 
 /**
  * Puts a request on a connection of `reads` or `writes`, which are one dispatcher or two: a request that must
@@ -53,11 +53,11 @@ export type AuthorizedSend = (request: Outbound, authorization: string) => Promi
  * @throws Failure when no answer came, and what `gate` keeps the request back for
  */
 export function dispatch(
-  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>, origin: string, patience: Patience, gate: Gate,
+  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>, origin: string, patience: Timeouts, gate: Gate,
 ): AuthorizedSend {
   return (request, authorization) => new Promise((resolve, reject) => {
     const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
-    const reason = request.departure.reason ?? gate.keepsBack(request.departure)
+    const reason = request.cancellation.reason ?? gate.holdReason(request.cancellation)
     if (reason !== undefined) return reject(reason)
     dispatcher.dispatch({
       origin,
@@ -68,7 +68,7 @@ export function dispatch(
       // A head that is due sooner is watched by a timer of its own, in `deadline`; this one is coarse.
       headersTimeout: patience.head,
       bodyTimeout: patience.idle,
-    }, new Arriving(request, agent, gate, resolve, reject))
+    }, new ResponseHandler(request, agent, gate, resolve, reject))
   })
 }
 
@@ -77,16 +77,16 @@ export function dispatch(
  * request. No `Readable` stands between the connection and the caller (half of a request's time otherwise).
  * Written to undici 7's handler of raw header arrays, the quickest it has.
  */
-class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
+class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   status = 0
   headers: Buffer[] = []
   complete = false
-  waiting = 0
+  bufferedBytes = 0
   readonly #agent: Pick<OutboundAgent, 'isNew'>
   readonly #gate: Gate
   readonly #began = performance.now()
-  readonly #onLeave: (reason: Error) => void
-  #request: Outbound
+  readonly #onCancel: (reason: Error) => void
+  #request: OutboundRequest
   #resolve: (answer: Answer) => void
   #reject: (error: Error) => void
   #chunks: Buffer[] = []
@@ -102,7 +102,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   #whenOver: (() => void) | undefined
 
   constructor(
-    request: Outbound, agent: Pick<OutboundAgent, 'isNew'>, gate: Gate,
+    request: OutboundRequest, agent: Pick<OutboundAgent, 'isNew'>, gate: Gate,
     resolve: (answer: Answer) => void, reject: (error: Error) => void,
   ) {
     this.#request = request
@@ -110,8 +110,8 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     this.#gate = gate
     this.#resolve = resolve
     this.#reject = reject
-    this.#onLeave = (reason) => this.#leave(reason)
-    request.departure.onLeave = this.#onLeave
+    this.#onCancel = (reason) => this.#leave(reason)
+    request.cancellation.onCancel = this.#onCancel
   }
 
   get body(): AnswerBody {
@@ -120,7 +120,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
 
   onConnect(abort: (error?: Error) => void): void {
     this.#gate.connected()
-    this.#failure ??= this.#gate.keepsBack(this.#request.departure)
+    this.#failure ??= this.#gate.holdReason(this.#request.cancellation)
     if (this.#failure !== undefined) {
       this.#reject(this.#failure)
       return abort(this.#failure)
@@ -131,27 +131,27 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
     if (status < 200) {
-      if (++this.#heralds > HERALDS) this.#abort?.(new DynamicsAnswerInvalid({ cause: new OwnError('too many 1xx') }))
+      if (++this.#heralds > MAX_INFORMATIONAL_RESPONSES) this.#abort?.(new DynamicsAnswerInvalid({ cause: new OwnError('too many 1xx') }))
       return true
     }
     this.status = status
     this.headers = headers
     this.#resume = resume
     this.#answered = true
-    this.#request.spent.dynamics += performance.now() - this.#began
+    this.#request.timings.dynamics += performance.now() - this.#began
     this.#resolve(this)
     return true
   }
 
   onData(chunk: Buffer): boolean {
     if (this.#sink !== undefined) return this.#sink.write(chunk)
-    this.waiting += chunk.length
+    this.bufferedBytes += chunk.length
     if (this.#letGo) {
-      if (this.waiting > WORTH_READING) this.#abort?.()
+      if (this.bufferedBytes > MAX_DRAIN_BYTES) this.#abort?.()
       return true
     }
     this.#chunks.push(chunk)
-    return this.waiting < HELD
+    return this.bufferedBytes < MAX_BUFFERED_BYTES
   }
 
   onComplete(): void {
@@ -168,22 +168,22 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
       if (!this.#letGo) this.#sink?.fail(error)
       this.#end()
     } else {
-      this.#request.spent.dynamics += performance.now() - this.#began
-      this.#reject(this.#request.departure.reason ?? new Failure(error, this.#abort !== undefined, this.#reused))
+      this.#request.timings.dynamics += performance.now() - this.#began
+      this.#reject(this.#request.cancellation.reason ?? new Failure(error, this.#abort !== undefined, this.#reused))
     }
   }
 
   /** Whoever holds the request now may be another: the rest of a refusal comes after it was sent again. */
   #letOthersLeave(): void {
-    const { departure } = this.#request
-    if (departure.onLeave === this.#onLeave) departure.onLeave = undefined
+    const { cancellation } = this.#request
+    if (cancellation.onCancel === this.#onCancel) cancellation.onCancel = undefined
   }
 
-  first(): Buffer | undefined {
+  peek(): Buffer | undefined {
     return this.#chunks[0]
   }
 
-  flow(sink: Sink): void {
+  pipeTo(sink: Sink): void {
     // Whoever takes the body has read the head.
     this.headers = []
     this.#take(sink)
@@ -200,10 +200,10 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     if (this.#failure !== undefined) return sink.fail(this.#failure)
     if (this.complete) return sink.end()
     // What is held may have paused the connection.
-    if (more && this.waiting >= HELD) this.#resume?.()
+    if (more && this.bufferedBytes >= MAX_BUFFERED_BYTES) this.#resume?.()
   }
 
-  whole(limit: number): Promise<Buffer> {
+  bytes(limit: number): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let length = 0
@@ -221,13 +221,13 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
     })
   }
 
-  discard(): void {
+  dump(): void {
     this.#letGo = true
     this.#chunks = []
     if (!this.complete && this.#failure === undefined) this.#resume?.()
   }
 
-  whenOver(callback: () => void): void {
+  onClose(callback: () => void): void {
     if (this.#over) return callback()
     const before = this.#whenOver
     this.#whenOver = before === undefined ? callback : () => {
@@ -242,7 +242,7 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   #end(): void {
     const whenOver = this.#whenOver
     this.#over = true
-    this.#request = NONE
+    this.#request = ENDED_REQUEST
     this.#resolve = this.#reject = nothing
     this.#sink = this.#abort = this.#resume = this.#whenOver = undefined
     whenOver?.()
@@ -262,6 +262,6 @@ class Arriving implements Dispatcher.DispatchHandler, Answer, AnswerBody {
 }
 
 /** Stands for a request that is over. */
-const NONE = { departure: {}, spent: {} } as Outbound
+const ENDED_REQUEST = { cancellation: {}, timings: {} } as OutboundRequest
 
 function nothing(): void {}

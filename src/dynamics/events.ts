@@ -1,5 +1,5 @@
 import type { Limit, Rates } from './limits/parse.ts'
-import type { Trouble } from './retry-policy.ts'
+import type { RetryableFailure } from './retry-policy.ts'
 
 /** What happens on the way to Dynamics, for the log and the metrics. Times are milliseconds. */
 export type DynamicsEvent =
@@ -10,9 +10,9 @@ export type DynamicsEvent =
   /** Nothing is sent for `wait`. */
   | { readonly kind: 'hold', readonly wait: number }
   /** A request is sent once more. */
-  | { readonly kind: 'retry', readonly trouble: Trouble }
+  | { readonly kind: 'retry', readonly trouble: RetryableFailure }
   /** A request would have been sent once more, if that had not been too often of late. */
-  | { readonly kind: 'retry-budget', readonly trouble: Trouble }
+  | { readonly kind: 'retry-budget', readonly trouble: RetryableFailure }
   /** More requests wait than may. */
   | { readonly kind: 'queue-full' }
   /** How many requests may be at Dynamics at once has changed. */
@@ -25,7 +25,7 @@ export type DynamicsEvent =
   | ({ readonly kind: 'rates' } & Rates)
 
 /** Is told what happens, at once; must not throw. */
-export type Watch = (event: DynamicsEvent) => void
+export type OnEvent = (event: DynamicsEvent) => void
 
 /** What of a logger is used: pino's form. */
 export interface Log {
@@ -34,7 +34,7 @@ export interface Log {
 }
 
 /** Writes a line for what an operator may want to know. */
-export function logged(log: Log, target: string | undefined): Watch {
+export function logEvents(log: Log, target: string | undefined): OnEvent {
   return (event) => {
     const facts = { target, ...event }
     switch (event.kind) {

@@ -3,8 +3,8 @@ import {
   retryLater,
 } from '../errors.ts'
 import { Failure } from './dispatch.ts'
-import type { Patience } from './dispatch.ts'
-import type { Outbound, Send } from './send.ts'
+import type { Timeouts } from './dispatch.ts'
+import type { OutboundRequest, Send } from './send.ts'
 
 /** What went wrong on the way to an answer, as far as it decides what is done about it. */
 export type FailureKind =
@@ -18,7 +18,7 @@ const REQUEST_INVALID = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED',
 const ANSWER_INVALID = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 
 /** Tells what a failure is from undici's and Node's codes. */
-export function kindOf({ cause, sent }: Failure): FailureKind {
+export function failureKind({ cause, sent }: Failure): FailureKind {
   const { code = '', statusCode } = cause as { code?: string, statusCode?: number }
   if (code.startsWith('GATEWAY_') || (statusCode !== undefined && code.startsWith('FST_'))) return 'ours'
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || (!sent && code === 'ETIMEDOUT')) return 'connect-timeout'
@@ -31,7 +31,7 @@ export function kindOf({ cause, sent }: Failure): FailureKind {
 }
 
 /** How long is waited for what, in milliseconds. */
-type Waits = Patience & { readonly connect: number }
+type Waits = Timeouts & { readonly connect: number }
 
 const MALFORMED = 'The head of the request cannot be passed on, or its body is not as long as it says.'
 
@@ -46,14 +46,14 @@ export function explainFailures(send: Send, patience: Waits): Send {
 const IN_DOUBT: ReadonlySet<FailureKind> = new Set(['head-timeout', 'broke-off', 'answer-invalid', 'stopping'])
 
 /** `error`, with what whoever sends a change again should know. */
-function doubtful({ repeatable }: Outbound, failure: Failure, error: Error): Error {
-  const inDoubt = IN_DOUBT.has(kindOf(failure)) || error instanceof DynamicsAnswerInvalid
+function doubtful({ repeatable }: OutboundRequest, failure: Failure, error: Error): Error {
+  const inDoubt = IN_DOUBT.has(failureKind(failure)) || error instanceof DynamicsAnswerInvalid
   return inDoubt && failure.sent && repeatable !== 'read' ? perhapsMade(error) : error
 }
 
 function explained(failure: Failure, { connect, head }: Waits): Error {
   const cause = failure.cause as Error
-  switch (kindOf(failure)) {
+  switch (failureKind(failure)) {
     case 'unreachable': case 'untrusted': return new DynamicsUnreachable({ cause })
     case 'connect-timeout':
       return new DynamicsTooSlow(`no connection within ${connect} ms (CONNECT_TIMEOUT)`, { cause })

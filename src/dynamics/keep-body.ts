@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 
 import { BadRequest } from '../errors.ts'
-import type { Answer, Departure, Outbound, Send } from './send.ts'
+import type { Answer, Cancellation, OutboundRequest, Send } from './send.ts'
 
 /** All bodies that are kept at once, in bytes; beyond, they flow on as if they were large. */
 const MOST = 64 * 1024 * 1024
@@ -10,7 +10,7 @@ const MOST = 64 * 1024 * 1024
  * Reads a body of up to `limit` bytes into memory before it is sent, so that it can be sent again, and so that a slow
  * caller holds no place at Dynamics. A larger one flows on as it comes, and is sent once.
  */
-export function keepBody(send: Send, limit: number): Send {
+export function bufferBody(send: Send, limit: number): Send {
   let kept = 0
   const room: Room = {
     take(bytes) {
@@ -23,7 +23,7 @@ export function keepBody(send: Send, limit: number): Send {
     },
   }
 
-  async function sendKept(request: Outbound, body: Buffer): Promise<Answer> {
+  async function sendKept(request: OutboundRequest, body: Buffer): Promise<Answer> {
     try {
       return await send({ ...request, body })
     } finally {
@@ -32,10 +32,10 @@ export function keepBody(send: Send, limit: number): Send {
   }
 
   return (request) => {
-    const { body, bodyLength, departure } = request
+    const { body, bodyLength, cancellation } = request
     if (body === undefined || Buffer.isBuffer(body)) return send(request)
     if (bodyLength !== undefined && bodyLength > limit) return send(framed(request))
-    return read(body, limit, room, departure).then((whole) => {
+    return read(body, limit, room, cancellation).then((whole) => {
       if (whole !== undefined) return sendKept(request, whole)
       return send(framed(request))
     })
@@ -53,9 +53,9 @@ interface Room {
 }
 
 /** The whole body, or `undefined` when there is no room for it; then `body` is as if nothing had been read. */
-function read(body: Readable, limit: number, room: Room, departure: Departure): Promise<Buffer | undefined> {
+function read(body: Readable, limit: number, room: Room, cancellation: Cancellation): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
-    if (departure.reason !== undefined) return reject(departure.reason)
+    if (cancellation.reason !== undefined) return reject(cancellation.reason)
     let chunks: Buffer[] = []
     /** Of many small ones each would take far more memory than its bytes. */
     let small: Buffer[] = []
@@ -85,7 +85,7 @@ function read(body: Readable, limit: number, room: Room, departure: Departure): 
       return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
     }
     function onClose(): void {
-      onError(departure.reason ?? new BadRequest('The body of the request broke off.'))
+      onError(cancellation.reason ?? new BadRequest('The body of the request broke off.'))
     }
     function onError(error: Error): void {
       letGo()
@@ -93,17 +93,17 @@ function read(body: Readable, limit: number, room: Room, departure: Departure): 
       reject(error)
     }
     function letGo(): void {
-      departure.onLeave = undefined
+      cancellation.onCancel = undefined
       body.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onError)
     }
 
-    departure.onLeave = onError
+    cancellation.onCancel = onError
     body.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onError)
   })
 }
 
 /** A body that flows says how long it is, where its sender has said so. */
-function framed(request: Outbound): Outbound {
+function framed(request: OutboundRequest): OutboundRequest {
   const { headers, bodyLength } = request
   return bodyLength === undefined
     ? request

@@ -1,7 +1,7 @@
-import type { Outbound } from './send.ts'
+import type { OutboundRequest } from './send.ts'
 
 /** What may be mended by sending a request once more. */
-export type Trouble =
+export type RetryableFailure =
   /** No connection came about: nothing was sent. */
   | 'no-connection'
   /** A connection that had been used before broke: Dynamics had most likely just closed it. */
@@ -17,7 +17,7 @@ export type Trouble =
  * Who is sent once more after what. What surely was not carried out may be repeated; what may have been, only where
  * twice is the same as once and nothing is written. Timeouts are not here: the time is used up.
  */
-export const ONCE_MORE: Readonly<Record<Trouble, Readonly<Record<Outbound['repeatable'], boolean>>>> = {
+export const RETRYABLE: Readonly<Record<RetryableFailure, Readonly<Record<OutboundRequest['repeatable'], boolean>>>> = {
   'no-connection': { read: true, idempotent: true, never: true },
   'stale-connection': { read: true, idempotent: false, never: false },
   'broke-off': { read: true, idempotent: false, never: false },

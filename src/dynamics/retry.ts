@@ -1,48 +1,48 @@
-import { pause } from './cancellation.ts'
+import { sleep } from './cancellation.ts'
 import { Failure } from './dispatch.ts'
-import { kindOf } from './failures.ts'
-import { keep } from './buffered-response.ts'
+import { failureKind } from './failures.ts'
+import { bufferAnswer } from './buffered-response.ts'
 import { codeOf } from './limits/parse.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { header } from './send.ts'
-import type { Answer, Outbound, Send } from './send.ts'
-import { ONCE_MORE } from './retry-policy.ts'
-import type { Trouble } from './retry-policy.ts'
-import type { Watch } from './events.ts'
+import type { Answer, OutboundRequest, Send } from './send.ts'
+import { RETRYABLE } from './retry-policy.ts'
+import type { RetryableFailure } from './retry-policy.ts'
+import type { OnEvent } from './events.ts'
 
 /** Some breath between two attempts, up to this long, where Dynamics has trouble; everybody takes another one. */
-const BREATH = 200
+const RETRY_JITTER_MS = 200
 
 /** Sends once more where that can help and can do no harm, as far as `budget` goes. */
-export function retry(send: Send, budget: RetryBudget, watch: Watch): Send {
+export function retry(send: Send, budget: RetryBudget, watch: OnEvent): Send {
   return (request) => {
     budget.sent()
     return send(request).then(
-      (answer) => answer.status < 500 ? answer : afterTrouble(request, answer),
+      (answer) => answer.status < 500 ? answer : afterServerError(request, answer),
       (error) => afterFailure(request, error),
     )
   }
 
-  async function afterTrouble(request: Outbound, refusal: Answer): Promise<Answer> {
+  async function afterServerError(request: OutboundRequest, refusal: Answer): Promise<Answer> {
     let looked
     try {
-      looked = await troubleIn(request, refusal)
+      looked = await failureIn(request, refusal)
     } catch (error) {
       return afterFailure(request, error)
     }
     const { answer, trouble } = looked
-    if (!mayRepeat(request, trouble)) return answer
-    answer.body.discard()
-    await pause(request.departure, BREATH * (0.5 + Math.random() / 2))
+    if (!mayRetry(request, trouble)) return answer
+    answer.body.dump()
+    await sleep(request.cancellation, RETRY_JITTER_MS * (0.5 + Math.random() / 2))
     return send(request)
   }
 
-  function afterFailure(request: Outbound, error: unknown): Promise<Answer> {
-    return error instanceof Failure && mayRepeat(request, troubleOf(error)) ? send(request) : Promise.reject(error)
+  function afterFailure(request: OutboundRequest, error: unknown): Promise<Answer> {
+    return error instanceof Failure && mayRetry(request, failureOf(error)) ? send(request) : Promise.reject(error)
   }
 
-  function mayRepeat(request: Outbound, trouble: Trouble | undefined): boolean {
-    if (trouble === undefined || !isRepeatable(request, trouble)) return false
+  function mayRetry(request: OutboundRequest, trouble: RetryableFailure | undefined): boolean {
+    if (trouble === undefined || !isRetryable(request, trouble)) return false
     // One on a stale connection repeats no load: nobody has seen the request.
     const may = trouble === 'stale-connection' || budget.take()
     watch({ kind: may ? 'retry' : 'retry-budget', trouble })
@@ -50,12 +50,12 @@ export function retry(send: Send, budget: RetryBudget, watch: Watch): Send {
   }
 }
 
-function isRepeatable({ repeatable, body }: Outbound, trouble: Trouble): boolean {
-  return ONCE_MORE[trouble][repeatable] && (body === undefined || Buffer.isBuffer(body))
+function isRetryable({ repeatable, body }: OutboundRequest, trouble: RetryableFailure): boolean {
+  return RETRYABLE[trouble][repeatable] && (body === undefined || Buffer.isBuffer(body))
 }
 
-function troubleOf(failure: Failure): Trouble | undefined {
-  switch (kindOf(failure)) {
+function failureOf(failure: Failure): RetryableFailure | undefined {
+  switch (failureKind(failure)) {
     case 'unreachable': return 'no-connection'
     case 'broke-off': return failure.reused ? 'stale-connection' : 'broke-off'
     case 'untrusted': case 'connect-timeout': case 'head-timeout': case 'answer-invalid':
@@ -64,9 +64,9 @@ function troubleOf(failure: Failure): Trouble | undefined {
 }
 
 /** Looks into a 5xx; its body may have been read, and the answer is another then. */
-async function troubleIn(request: Outbound, answer: Answer): Promise<{ answer: Answer, trouble: Trouble | undefined }> {
+async function failureIn(request: OutboundRequest, answer: Answer): Promise<{ answer: Answer, trouble: RetryableFailure | undefined }> {
   if (answer.status === 500 && request.repeatable !== 'never') {
-    const kept = await keep(answer, request)
+    const kept = await bufferAnswer(answer, request)
     return { answer: kept, trouble: isDeadlock(kept.text) ? 'deadlock' : undefined }
   }
   // Who says when to come again has said so to the caller.

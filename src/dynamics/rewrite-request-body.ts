@@ -2,10 +2,10 @@ import { Readable } from 'node:stream'
 
 import { BodyTooLarge } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
-import { bytesOf, textOf, turned, turnedWhole } from '../odata/text-transform.ts'
+import { bytesOf, textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import { isTurnOver, nextTurn } from './event-loop-share.ts'
-import type { Answer, Outbound, Send } from './send.ts'
+import type { Answer, OutboundRequest, Send } from './send.ts'
 
 /**
  * Turns a body's links to the gateway into links to Dynamics: a kept body before anything is sent, so that one that
@@ -15,13 +15,13 @@ import type { Answer, Outbound, Send } from './send.ts'
  *
  * @param limit in bytes, of what the caller sends; a body beyond it ends the request with BodyTooLarge
  */
-export function turnInward(send: Send, limit: number): Send {
+export function rewriteRequestBody(send: Send, limit: number): Send {
   return (request) => {
     if (request.body === undefined) return send(request)
     return sendTurned(request, request.body)
   }
 
-  async function sendTurned(request: Outbound, body: Buffer | Readable): Promise<Answer> {
+  async function sendTurned(request: OutboundRequest, body: Buffer | Readable): Promise<Answer> {
     const { transform, headers } = request
     if (Buffer.isBuffer(body)) {
       if (transform === undefined) return send(request)
@@ -37,20 +37,20 @@ export function turnInward(send: Send, limit: number): Send {
 
 function whole(body: Buffer, transform: TextTransform): Buffer {
   const text = textOf(body)
-  const out = turnedWhole(transform, text)
+  const out = rewriteComplete(transform, text)
   return out === text ? body : bytesOf(out)
 }
 
 /** Bytes that are turned at once. */
 const PIECE = 64 * 1024
 
-async function inTurns(body: Buffer, transform: TextTransform, { departure }: Outbound): Promise<Buffer> {
+async function inTurns(body: Buffer, transform: TextTransform, { cancellation }: OutboundRequest): Promise<Buffer> {
   const out: Buffer[] = []
   let isSame = true
   for (const make of steps(body, transform)) {
     if (isTurnOver()) {
       await nextTurn()
-      if (departure.reason !== undefined) throw departure.reason
+      if (cancellation.reason !== undefined) throw cancellation.reason
     }
     const piece = make()
     if (piece.length > 0) out.push(asBytes(piece))
@@ -61,7 +61,7 @@ async function inTurns(body: Buffer, transform: TextTransform, { departure }: Ou
 
 /** All that is to be done, step by step, for a body that is all there. */
 function* steps(body: Buffer, transform: TextTransform): Generator<() => Buffer | string> {
-  for (const piece of piecesOf(body)) yield () => turned(transform, piece)
+  for (const piece of piecesOf(body)) yield () => rewriteChunk(transform, piece)
   yield* lastSteps(transform)
 }
 
@@ -84,7 +84,7 @@ const ON_THE_WAY = 128 * 1024
 const WORTH_READING = 16 * 1024 * 1024
 
 function streamed(
-  body: Readable, transform: TextTransform | undefined, limit: number, { departure }: Outbound,
+  body: Readable, transform: TextTransform | undefined, limit: number, { cancellation }: OutboundRequest,
 ): Readable {
   let received = 0
   /** What has come and could not be turned in the same turn of the event loop. */
@@ -114,7 +114,7 @@ function streamed(
       waiting.push(...piecesOf(chunk))
       if (!working) void work(transform)
     } else {
-      pass(() => turned(transform, chunk))
+      pass(() => rewriteChunk(transform, chunk))
     }
   })
   body.on('end', () => {
@@ -124,7 +124,7 @@ function streamed(
   })
   // The caller's connection may end in the middle; what was sent so far is not the whole.
   body.on('error', (error) => flowing.destroy(error)).on('close', () => {
-    if (!body.readableEnded) flowing.destroy(departure.reason ?? new OwnError('the body of the request broke off'))
+    if (!body.readableEnded) flowing.destroy(cancellation.reason ?? new OwnError('the body of the request broke off'))
   })
   flowing.on('close', () => body.resume())
   return flowing
@@ -138,7 +138,7 @@ function streamed(
       waiting = []
       for (const piece of pieces) {
         if (isTurnOver()) await nextTurn()
-        pass(() => turned(transform, piece))
+        pass(() => rewriteChunk(transform, piece))
       }
     }
     working = false
@@ -174,7 +174,7 @@ function streamed(
   }
 
   function fail(reason: Error): void {
-    departure.leave(reason)
+    cancellation.cancel(reason)
     flowing.destroy(reason)
   }
 }

@@ -6,10 +6,10 @@ import type { TextTransform } from '../odata/text-transform.ts'
  * Sends one request and gives back what was answered. When there is no answer the promise brings one of `errors.ts`;
  * nothing is ever thrown at once.
  */
-export type Send = (request: Outbound) => Promise<Answer>
+export type Send = (request: OutboundRequest) => Promise<Answer>
 
 /** A request on its way to Dynamics. */
-export interface Outbound {
+export interface OutboundRequest {
   readonly method: string
   /** Origin-form: path and query, byte for byte. */
   readonly path: string
@@ -31,23 +31,23 @@ export interface Outbound {
   /** Turns what the body says of the gateway into what Dynamics understands; `undefined`: the body goes as it is. */
   readonly transform: (() => TextTransform) | undefined
   /** How the request ends early. */
-  readonly departure: Departure
+  readonly cancellation: Cancellation
   /** Where the time goes, in milliseconds; each wrapper adds its own. */
-  readonly spent: Spent
+  readonly timings: Timings
 }
 
 /** Whether the one who asked is still there. One holder at a time is told: whoever the request waits at. */
-export interface Departure {
+export interface Cancellation {
   /** Why the request ends, once it does. */
   readonly reason: Error | undefined
   /** Called once when the request ends early; set by the holder, and cleared by it when it hands the request on. */
-  onLeave: ((reason: Error) => void) | undefined
+  onCancel: ((reason: Error) => void) | undefined
   /** Ends the request; the first reason counts. Without effect once it is over. */
-  readonly leave: (reason: Error) => void
+  readonly cancel: (reason: Error) => void
 }
 
 /** Milliseconds, as `Server-Timing` shows them. */
-export interface Spent {
+export interface Timings {
   /** Waiting for an access token. */
   token: number
   /** Looking the user up. */
@@ -71,20 +71,20 @@ export interface AnswerBody {
   /** Whether all of it has arrived, so that `whole` answers at once. */
   readonly complete: boolean
   /** Bytes that have arrived and that nobody took yet. */
-  readonly waiting: number
+  readonly bufferedBytes: number
   /** The first bytes that arrived, as long as nobody took them. They stay where they are. */
-  readonly first: () => Buffer | undefined
+  readonly peek: () => Buffer | undefined
   /**
    * Hands all chunks to `sink`, now and as they arrive; the sink says when it has enough for now. The answer's
    * head is to be read before.
    */
-  readonly flow: (sink: Sink) => void
+  readonly pipeTo: (sink: Sink) => void
   /** The whole body, up to `limit` bytes; fails beyond. For refusals and look-ups, never for what a caller gets. */
-  readonly whole: (limit: number) => Promise<Buffer>
+  readonly bytes: (limit: number) => Promise<Buffer>
   /** Lets the body go: a short rest is read so that the connection can be used again, a long one is cut. */
-  readonly discard: () => void
+  readonly dump: () => void
   /** Calls back once nothing more comes, at once if so already: the body has ended, failed or been cut. */
-  readonly whenOver: (callback: () => void) => void
+  readonly onClose: (callback: () => void) => void
 }
 
 /** Where a body goes. */

@@ -56,7 +56,7 @@ function auditLines(
   { exchange, caller, user, method, batchWrites = [] }: FastifyRequest, { raw }: FastifyReply,
   target: string | undefined, resourcePath: string,
 ): readonly AuditLine[] {
-  const { answered = [] } = exchange
+  const { responseHeaders: answered = [] } = exchange
   const line = {
     time: new Date().toISOString(),
     requestId: exchange.id,

@@ -1,6 +1,6 @@
 import type { TokenState } from '../credentials/credential.ts'
 import type { ConnectionState } from '../dynamics/connect.ts'
-import type { Watch } from '../dynamics/events.ts'
+import type { OnEvent } from '../dynamics/events.ts'
 import { counter, read } from './series.ts'
 import type { Collect } from './series.ts'
 
@@ -13,7 +13,7 @@ export interface Sources {
 
 export interface DynamicsMetrics {
   /** Counts what happens on the way to the target of this name. */
-  readonly watch: (target: string) => Watch
+  readonly watch: (target: string) => OnEvent
   /** Shows the state of the target of this name. */
   readonly show: (target: string, sources: Sources) => void
   readonly collect: readonly Collect[]

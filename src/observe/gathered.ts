@@ -8,16 +8,16 @@ export type AtExit = (writeOut: () => void) => void
  * How long a line waits for others, in milliseconds, so that a busy gateway writes many at once: a write wakes another
  * thread, which takes as long as several requests.
  */
-const GATHER = 50
+const FLUSH_MS = 50
 
 /** So many lines are written at once at most: more of them would take fresh memory each time. */
-const MOST = 100
+const FLUSH_LINES = 100
 
 /** How long a process that ends all of a sudden waits for a write that is under way, in milliseconds. */
 const OVERTAKEN = 100
 
 /** Standard output for a busy log: few writes, in order; an exit or a crash loses nothing, a SIGKILL what waits. */
-export function gathered(atExit: AtExit): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
+export function batchedStdout(atExit: AtExit): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
   let due: NodeJS.Timeout | undefined
   let lines: string[] = []
   let onTheWay = false
@@ -33,11 +33,11 @@ export function gathered(atExit: AtExit): DestinationStream & { flush: (done?: (
   return {
     write: (line) => {
       lines.push(line)
-      if (lines.length === MOST) return writeOut()
+      if (lines.length === FLUSH_LINES) return writeOut()
       due ??= setTimeout(() => {
         due = undefined
         writeOut()
-      }, GATHER)
+      }, FLUSH_MS)
     },
     flush: (done) => {
       writeOut()

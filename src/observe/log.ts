@@ -4,11 +4,11 @@ import { pino } from 'pino'
 
 import { entitySetOf } from '../odata/entity-set.ts'
 import type { Settings } from '../config/schema.ts'
-import { CallerLeft } from '../server/exchange.ts'
-import { gathered } from './gathered.ts'
+import { ClientDisconnected } from '../server/exchange.ts'
+import { batchedStdout } from './gathered.ts'
 import type { AtExit } from './gathered.ts'
 import { loggedError } from '../logged-error.ts'
-import { tenth } from '../server/format-ms.ts'
+import { formatMs } from '../server/format-ms.ts'
 
 /** The process' log: JSON, a line a fact; pretty where a person watches a terminal. */
 export async function createLog(
@@ -21,7 +21,7 @@ export async function createLog(
       options, pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }),
     )
   }
-  return pino(options, gathered(atExit))
+  return pino(options, batchedStdout(atExit))
 }
 
 /** How lines are made: an error among the facts, under whatever name, becomes a list of fields. */
@@ -75,7 +75,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     method: raw.method ?? '',
     entitySet: entitySetOf(originalUrl),
     // 499 is what proxies write for callers that left.
-    status: exchange.reason instanceof CallerLeft && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
+    status: exchange.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
     ms: performance.now() - exchange.started,
     caller: (caller as typeof caller | undefined)?.name ?? 'unknown',
     callerId: user !== undefined,
@@ -101,6 +101,6 @@ function lineOf(level: string, { id, method, entitySet, status, ms, caller, call
     + (causes === undefined ? '' : `,"causes":${JSON.stringify(causes)}`)
   // Ids, methods and entity sets hold no character that JSON escapes.
   return `{"level":"${level}","time":${Date.now()},"id":"${id}","method":"${method}","entitySet":"${entitySet}"`
-    + `,"status":${status},"ms":${tenth(ms)},"caller":${JSON.stringify(caller)},"callerId":${callerId}${reasons}`
+    + `,"status":${status},"ms":${formatMs(ms)},"caller":${JSON.stringify(caller)},"callerId":${callerId}${reasons}`
     + ',"msg":"request"}\n'
 }

@@ -25,7 +25,7 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
  * The gateway's metrics, and those of its process. There are fewer than a thousand series whatever callers send: no
  * label holds anything of a request but its method, its class of status and its caller's name.
  */
-export function createMetrics({ delay, overloaded }: Pick<Overload, 'delay' | 'overloaded'>): Metrics {
+export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' | 'overloaded'>): Metrics {
   const requests = requestMetrics()
   const dynamics = dynamicsMetrics()
   const collect: readonly Collect[] = [

@@ -4,13 +4,13 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 export interface Overload {
   readonly overloaded: () => boolean
   /** How late the event loop is: the median, in milliseconds. */
-  readonly delay: () => number
+  readonly lag: () => number
   readonly close: () => void
 }
 
 /** How often it is looked at; and, in milliseconds, how exactly. */
-const WINDOW = 500
-const RESOLUTION = 20
+const SAMPLE_INTERVAL_MS = 500
+const RESOLUTION_MS = 20
 
 /** What one look at the event loop shows. */
 export interface Look {
@@ -28,31 +28,31 @@ export interface Pressure {
 }
 
 /** Half of all turns of the event loop are later than this: more work comes in than is done. */
-const TOO_LATE = 200
+const OVERLOADED_LAG_MS = 200
 /** The gateway has caught up. */
-const IN_TIME = 80
+const RECOVERED_LAG_MS = 80
 /**
  * An event loop that waits for something to do is late only because the machine is: other processes keep it from
  * running. Measured at `nice 19` beside three busy processes a core: at most 0.6 when idle, over 0.99 with too much to do.
  */
 const BUSY = 0.9
 /** One late look may be a pause of the garbage collection. */
-const LOOKS = 2
+const SAMPLES = 2
 
 /**
  * What follows from another look. It takes two in a row to change the mind, and the two bounds of the delay lie apart,
  * so that requests are not turned away by turns.
  */
-export function judge({ overloaded, against }: Pressure, { delay, utilization }: Look): Pressure {
+export function nextPressure({ overloaded, against }: Pressure, { delay, utilization }: Look): Pressure {
   const busy = utilization >= BUSY
-  const opposite = overloaded ? !busy || delay < IN_TIME : busy && delay > TOO_LATE
+  const opposite = overloaded ? !busy || delay < RECOVERED_LAG_MS : busy && delay > OVERLOADED_LAG_MS
   if (!opposite) return { overloaded, against: 0 }
-  return against + 1 < LOOKS ? { overloaded, against: against + 1 } : { overloaded: !overloaded, against: 0 }
+  return against + 1 < SAMPLES ? { overloaded, against: against + 1 } : { overloaded: !overloaded, against: 0 }
 }
 
 /** Watches how late the event loop is, and whether its own work makes it so. */
 export function watchOverload(): Overload {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION })
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
   let pressure: Pressure = { overloaded: false, against: 0 }
   let delay = 0
@@ -61,13 +61,13 @@ export function watchOverload(): Overload {
     const now = performance.eventLoopUtilization()
     const { utilization } = performance.eventLoopUtilization(now, before)
     before = now
-    delay = Math.max(histogram.percentile(50) / 1e6 - RESOLUTION, 0)
+    delay = Math.max(histogram.percentile(50) / 1e6 - RESOLUTION_MS, 0)
     histogram.reset()
-    pressure = judge(pressure, { delay, utilization })
-  }, WINDOW).unref()
+    pressure = nextPressure(pressure, { delay, utilization })
+  }, SAMPLE_INTERVAL_MS).unref()
   return {
     overloaded: () => pressure.overloaded,
-    delay: () => delay,
+    lag: () => delay,
     close() {
       clearInterval(timer)
       histogram.disable()

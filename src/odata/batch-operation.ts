@@ -44,7 +44,7 @@ export interface WrittenOperation {
 }
 
 /** Judges one operation after another; what goes on in place of each one's URL and headers. */
-export interface Judge {
+export interface PartAuthorizer {
   /** The headers of the next part that may go on. */
   headers(fields: readonly Field[]): readonly Field[]
   operation(written: WrittenOperation): { readonly url: string; readonly headers: readonly Field[] }
@@ -53,7 +53,7 @@ export interface Judge {
 }
 
 /** Makes the judge of one batch. */
-export function judge(map: UrlMap, { onPart, userHeader, staysHere = () => false }: BatchOptions): Judge {
+export function partAuthorizer(map: UrlMap, { onPart, userHeader, staysHere = () => false }: BatchOptions): PartAuthorizer {
   /** What ids name, by their group. */
   const references = new Map<string, Map<number, string>>()
   const ids = new Set<string>()
@@ -88,7 +88,7 @@ export function judge(map: UrlMap, { onPart, userHeader, staysHere = () => false
     subject,
     headers: (fields) => partHeaders(fields, { ...destination, subject: subject() }),
     operation(written) {
-      if (part > MOST_OPERATIONS) throw new RefusedPart('The batch holds more than 1,000 operations.')
+      if (part > MAX_OPERATIONS) throw new RefusedPart('The batch holds more than 1,000 operations.')
       const { method, around, headers: fields } = written
       if (!/^[A-Z]+$/i.test(method) || written.url === '') {
         throw new MalformedBatch(`${subject()} has no method or no URL.`)
@@ -114,7 +114,7 @@ export function contentId(around: readonly Field[], headers: readonly Field[]): 
   return inside === undefined || inside === outside ? outside : `${outside}, ${inside}`
 }
 
-const MOST_OPERATIONS = 1000
+const MAX_OPERATIONS = 1000
 
 /** What else may stand behind a `$` at the beginning of a URL. */
 const SYSTEM_NAMES: ReadonlySet<string> = new Set(['batch', 'metadata', 'entity', 'all', 'crossjoin', 'root'])

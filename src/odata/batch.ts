@@ -6,11 +6,11 @@ import type { BatchOptions } from './batch-operation.ts'
 import type { OnForeign } from './header-links.ts'
 import type { TextTransform } from './text-transform.ts'
 import { isJson, mediaType, requireUtf8 } from './content-type.ts'
-import { jsonBatchInward } from './request-json-batch.ts'
-import { jsonBatchOutward } from './response-json-batch.ts'
-import { jsonLinksOutward } from './response-links.ts'
-import { multipartInward } from './request-multipart.ts'
-import { multipartOutward } from './response-multipart.ts'
+import { requestJsonBatch } from './request-json-batch.ts'
+import { responseJsonBatch } from './response-json-batch.ts'
+import { responseLinks } from './response-links.ts'
+import { requestMultipart } from './request-multipart.ts'
+import { responseMultipart } from './response-multipart.ts'
 import type { UrlMap } from './url-map.ts'
 
 export { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
@@ -26,10 +26,10 @@ export type { BatchOperation, BatchOptions } from './batch-operation.ts'
  * @param contentType header of the request; its boundary stays the same
  * @throws MalformedBatch, OversizedBatch, RefusedPart at once or while the batch streams; whatever `onPart` throws
  */
-export function batchInward(map: UrlMap, contentType: string, options: BatchOptions): TextTransform {
+export function requestBatch(map: UrlMap, contentType: string, options: BatchOptions): TextTransform {
   requireUtf8(contentType)
-  if (mediaType(contentType) === 'multipart/mixed') return multipartInward(map, contentType, options)
-  if (isJson(contentType)) return jsonBatchInward(map, options)
+  if (mediaType(contentType) === 'multipart/mixed') return requestMultipart(map, contentType, options)
+  if (isJson(contentType)) return requestJsonBatch(map, options)
   throw new MalformedBatch('The Content-Type of a batch is multipart/mixed or application/json.')
 }
 
@@ -45,12 +45,12 @@ export function batchInward(map: UrlMap, contentType: string, options: BatchOpti
  * @param foreign is told of each link that stays here
  * @throws MalformedBatch at once or while a multipart answer streams, also when it ends too early
  */
-export function batchOutward(
+export function responseBatch(
   map: UrlMap, contentType: string | undefined, foreign: OnForeign = () => undefined,
 ): TextTransform | undefined {
   if (contentType === undefined) return undefined
-  if (mediaType(contentType) === 'multipart/mixed') return multipartOutward(map, contentType, foreign)
-  return isJson(contentType) ? inTurn(jsonBatchOutward(map, foreign), jsonLinksOutward(map)) : undefined
+  if (mediaType(contentType) === 'multipart/mixed') return responseMultipart(map, contentType, foreign)
+  return isJson(contentType) ? inTurn(responseJsonBatch(map, foreign), responseLinks(map)) : undefined
 }
 
 function inTurn(first: TextTransform, second: TextTransform): TextTransform {

@@ -1,4 +1,4 @@
-import { outwardHeader, type UrlMap } from './url-map.ts'
+import { downstreamUrl, type UrlMap } from './url-map.ts'
 
 /** Is told the host of a link that was kept back. The far end wrote it, so it is shortened and stripped. */
 export type OnForeign = (host: string) => void
@@ -23,7 +23,7 @@ export function headerOutward(map: UrlMap, name: string, value: string, foreign:
 
 /** The same for one URL. */
 export function linkOutward(map: UrlMap, url: string, foreign: OnForeign): string | undefined {
-  const turned = outwardHeader(map, url)
+  const turned = downstreamUrl(map, url)
   if (turned !== url) return turned
   // Browsers leave out blanks and control characters, and take a backslash for a slash.
   const bare = url.replaceAll(/[^!-~\u0080-\uffff]/g, '')

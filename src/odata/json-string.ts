@@ -2,7 +2,7 @@ import type { Rewriting, UrlRule } from './url-map.ts'
 
 /** How many characters of a JSON string decide whether it begins with a URL of `rule`, slashes escaped or not. */
 export function decidingCharacters(rule: UrlRule): number {
-  return 2 * rule.reach
+  return 2 * rule.lookahead
 }
 
 /** As `UrlRule.rewrite`, for the text of a JSON string, in which a slash may be written `\/`. */
@@ -11,8 +11,8 @@ export function rewriteJsonUrl(rule: UrlRule, raw: string): Rewriting | undefine
   const found = rule.rewrite(raw.replaceAll('\\/', '/'))
   if (found === undefined) return undefined
   let taken = 0
-  for (let characters = found.taken; characters > 0; characters--) taken += raw[taken] === '\\' ? 2 : 1
-  return { taken, put: found.put }
+  for (let characters = found.length; characters > 0; characters--) taken += raw[taken] === '\\' ? 2 : 1
+  return { length: taken, replacement: found.replacement }
 }
 
 /** As `UrlRule.possible`, for the beginning of a JSON string. */

@@ -5,14 +5,14 @@ import { gatheredText } from './gathered-text.ts'
 import { type Field, fieldLines, headerFields } from './header-fields.ts'
 
 /** What to send in place of a part's own head, and what follows the head. */
-export interface TurnedPart {
+export interface RewrittenPart {
   readonly fields: readonly Field[]
   /** An HTTP message, parts of a change set, or bytes that are no concern of ours. */
   readonly content: 'message' | 'bytes' | { readonly boundary: string }
 }
 
 /** What to send in place of the head of the HTTP message in a part, and how to turn the body that follows it. */
-export interface TurnedMessage {
+export interface RewrittenMessage {
   readonly startLine: string
   readonly fields: readonly Field[]
   readonly body: TextTransform | undefined
@@ -25,8 +25,8 @@ export interface MultipartRules {
   readonly falseDelimiters: 'refused' | 'data'
   /** Stands between the end of a change set and the next delimiter. */
   readonly afterChangeSet: string
-  part(fields: readonly Field[], inChangeSet: boolean): TurnedPart
-  message(startLine: string, fields: readonly Field[], part: readonly Field[]): TurnedMessage
+  part(fields: readonly Field[], inChangeSet: boolean): RewrittenPart
+  message(startLine: string, fields: readonly Field[], part: readonly Field[]): RewrittenMessage
 }
 
 /** Longest head of a part or message: a URL inside a batch may have 65,536 characters. */

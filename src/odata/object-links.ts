@@ -14,7 +14,7 @@ import type { UrlMap, UrlRule } from './url-map.ts'
 export function objectLinksInward(map: UrlMap, raw: string): string {
   if (!OBJECT.test(raw)) return raw
   const value = encodedText(raw)
-  const edits = linksIn(value.text, map.inward)
+  const edits = linksIn(value.text, map.upstream)
   return edits.length === 0 ? raw : withPut(value, edits)
 }
 
@@ -35,7 +35,7 @@ function linksIn(text: string, rule: UrlRule): readonly Edit[] {
       if (links === 'none') name = string
       else {
         const found = rewriteJsonUrl(rule, string)
-        if (found !== undefined) edits.push({ from: at + 1, to: at + 1 + found.taken, put: found.put })
+        if (found !== undefined) edits.push({ from: at + 1, to: at + 1 + found.length, put: found.replacement })
         if (links === 'one') links = 'none'
       }
       at = end + 1

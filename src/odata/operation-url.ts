@@ -1,8 +1,8 @@
 import { RefusedPart } from './batch-error.ts'
 import { objectLinksInward } from './object-links.ts'
-import { queryInward } from './request-query.ts'
+import { requestQuery } from './request-query.ts'
 import { pathFault } from './resource-path.ts'
-import { pathInward, resourcePathOf } from './target-address.ts'
+import { upstreamPath, resourcePathOf } from './target-address.ts'
 import type { UrlMap } from './url-map.ts'
 
 /** Where an operation of a `$batch` goes. */
@@ -16,7 +16,7 @@ export interface OperationUrl {
 }
 
 /** What a URL is read with. */
-export interface Surroundings {
+export interface Dependencies {
   /** Resource paths of earlier parts by Content-ID. */
   readonly references: Pick<ReadonlyMap<string, string>, 'get'>
   /** Begins the sentence when it is refused: `Part 3 of the batch`. */
@@ -29,14 +29,14 @@ export interface Surroundings {
  *
  * @throws RefusedPart for URLs of other hosts, and paths that can be read in two ways or lead out of the API
  */
-export function operationUrl(map: UrlMap, url: string, { references, subject }: Surroundings): OperationUrl {
+export function operationUrl(map: UrlMap, url: string, { references, subject }: Dependencies): OperationUrl {
   if (url.length > LONGEST) throw new RefusedPart(`${subject} has a URL of more than 65,536 characters.`)
   if (/[^\x20-\x7e\x80-\uffff]|#/.test(url)) {
     throw new RefusedPart(`${subject} has a URL with control characters or a fragment.`)
   }
   const [, writtenPath = '', question = '', rawQuery = ''] = /^([^?]*)(\??)(.*)$/s.exec(url)!
   const rawPath = objectLinksInward(map, writtenPath)
-  const query = queryInward(map, rawQuery)
+  const query = requestQuery(map, rawQuery)
 
   const reference = /^\/?\$([^/?$]+)(\/.*)?$/s.exec(rawPath)
   const referenced = reference === null ? undefined : references.get(reference[1]!)
@@ -64,15 +64,15 @@ const LONGEST_RESOLVED = 2048
 /** A path as it came when it is relative to the API root; otherwise one at the target, with an origin if it had one. */
 function located(map: UrlMap, path: string, subject: string): { readonly origin: string; readonly path: string } {
   if (/^(?:[a-z][a-z\d+.-]*:|[/\\]{2})/i.test(path)) {
-    const inward = map.inward.rewrite(path)
-    const url = inward === undefined ? path : inward.put + path.slice(inward.taken)
-    if (map.outward.rewrite(url) === undefined) throw new RefusedPart(`${subject} has the URL of another host.`)
+    const inward = map.upstream.rewrite(path)
+    const url = inward === undefined ? path : inward.replacement + path.slice(inward.length)
+    if (map.downstream.rewrite(url) === undefined) throw new RefusedPart(`${subject} has the URL of another host.`)
     const slash = url.indexOf('/', url.indexOf('//') + 2)
     return slash === -1 ? { origin: url, path: '' } : { origin: url.slice(0, slash), path: url.slice(slash) }
   }
   if (!path.startsWith('/')) return { origin: '', path }
   const base = map.basePaths.find((candidate) => path === candidate || path.startsWith(`${candidate}/`)) ?? ''
-  return { origin: '', path: pathInward(map.target, path.slice(base.length)) }
+  return { origin: '', path: upstreamPath(map.target, path.slice(base.length)) }
 }
 
 function belowRoot(map: UrlMap, origin: string, path: string): string | undefined {

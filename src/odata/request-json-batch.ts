@@ -1,10 +1,10 @@
 import { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
-import { type BatchOptions, type Judge, judge } from './batch-operation.ts'
+import { type BatchOptions, type PartAuthorizer, partAuthorizer } from './batch-operation.ts'
 import { gatheredText } from './gathered-text.ts'
 import { type Field, headerFields } from './header-fields.ts'
 import { jsonScanner, type ScannedValue } from './json-scanner.ts'
 import { asciiString, textOf } from './json-text.ts'
-import { jsonLinksInward } from './request-links.ts'
+import { requestLinks } from './request-links.ts'
 import { type Edit, pieces } from './splice.ts'
 import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
@@ -21,8 +21,8 @@ const MOST_MEMBERS = 100
  *
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html
  */
-export function jsonBatchInward(map: UrlMap, options: BatchOptions): TextTransform {
-  const judgement = judge(map, options)
+export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransform {
+  const judgement = partAuthorizer(map, options)
   /** What is read and judged, in pieces. */
   const read: string[] = []
   /** What comes after it, from `base` on. */
@@ -95,7 +95,7 @@ export function jsonBatchInward(map: UrlMap, options: BatchOptions): TextTransfo
     scanner.end()
     if (!hasRequests) throw new MalformedBatch('The batch holds no array of requests.')
     read.push(rest.take())
-    const links = jsonLinksInward(map)
+    const links = requestLinks(map)
     for (const piece of read.splice(0)) {
       for (let at = 0; at < piece.length; at += PIECE) yield links.push(piece.slice(at, at + PIECE))
     }
@@ -123,7 +123,7 @@ interface Member extends ScannedValue {
 /** What stands between two places of the batch. */
 type Slice = (start: number, end: number) => string
 
-function editsOf(slice: Slice, members: readonly Member[], judgement: Judge): readonly Edit[] {
+function editsOf(slice: Slice, members: readonly Member[], judgement: PartAuthorizer): readonly Edit[] {
   const { method, url, headers, id } = named(slice, members, judgement.subject())
   if (method === undefined || url === undefined) {
     throw new MalformedBatch(`${judgement.subject()} has no method or no URL.`)
@@ -161,7 +161,7 @@ function named(
   return found
 }
 
-function field(slice: Slice, { nameStart, nameEnd, start, end }: ScannedValue, judgement: Judge): Field {
+function field(slice: Slice, { nameStart, nameEnd, start, end }: ScannedValue, judgement: PartAuthorizer): Field {
   const name = textOf(slice(nameStart, nameEnd))
   const raw = slice(start, end)
   const value = textOf(raw)

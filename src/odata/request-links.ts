@@ -12,8 +12,8 @@ import type { UrlMap } from './url-map.ts'
  * No JSON is parsed. In valid JSON `@odata.bind" :`, with a quote that is not escaped, can only be the end of a
  * member's name: inside a string the quote were escaped, and a string that is a value has no colon after it.
  */
-export function jsonLinksInward(map: UrlMap): TextTransform {
-  const rule = map.inward
+export function requestLinks(map: UrlMap): TextTransform {
+  const rule = map.upstream
   const deciding = decidingCharacters(rule)
   let state: State = 'search'
   let name = ''
@@ -72,8 +72,8 @@ export function jsonLinksInward(map: UrlMap): TextTransform {
           }
           const found = rewriteJsonUrl(rule, url)
           if (found !== undefined) {
-            edits.push({ from: at, to: at + found.taken, put: found.put })
-            at += found.taken
+            edits.push({ from: at, to: at + found.length, put: found.replacement })
+            at += found.length
           }
           state = inArray ? 'element' : 'search'
           break

@@ -1,19 +1,19 @@
 import { MalformedBatch, RefusedPart } from './batch-error.ts'
-import { type BatchOptions, contentId, judge } from './batch-operation.ts'
+import { type BatchOptions, contentId, partAuthorizer } from './batch-operation.ts'
 import type { TextTransform } from './text-transform.ts'
 import { batchBoundary, isEncoded, isJson, mediaType, requireUtf8 } from './content-type.ts'
 import { type Field, trimBlanks, valueOf } from './header-fields.ts'
-import { jsonLinksInward } from './request-links.ts'
-import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
+import { requestLinks } from './request-links.ts'
+import { multipart, type RewrittenMessage, type RewrittenPart } from './multipart.ts'
 import type { UrlMap } from './url-map.ts'
 
 /** Turns a multipart `$batch` of a caller into one for the target, as `batchInward` describes. */
-export function multipartInward(map: UrlMap, contentType: string, options: BatchOptions): TextTransform {
-  const judgement = judge(map, options)
+export function requestMultipart(map: UrlMap, contentType: string, options: BatchOptions): TextTransform {
+  const judgement = partAuthorizer(map, options)
   let changeSets = 0
   let changeSet = 0
 
-  function part(fields: readonly Field[], inChangeSet: boolean): TurnedPart {
+  function part(fields: readonly Field[], inChangeSet: boolean): RewrittenPart {
     const type = valueOf(fields, 'content-type') ?? ''
     const kept = judgement.headers(fields).filter(({ name }) => name.toLowerCase() !== 'host')
     changeSet = inChangeSet ? changeSets : 0
@@ -26,7 +26,7 @@ export function multipartInward(map: UrlMap, contentType: string, options: Batch
     return { fields: kept, content: { boundary: batchBoundary(type) } }
   }
 
-  function message(startLine: string, fields: readonly Field[], around: readonly Field[]): TurnedMessage {
+  function message(startLine: string, fields: readonly Field[], around: readonly Field[]): RewrittenMessage {
     const { method, url, version } = requestLine(startLine)
     const subject = judgement.subject()
     if (!/^HTTP\/\d\.\d$/.test(version)) {
@@ -41,7 +41,7 @@ export function multipartInward(map: UrlMap, contentType: string, options: Batch
   function body(method: string, fields: readonly Field[], subject: string): TextTransform | undefined {
     if (/^(?:GET|HEAD|DELETE)$/i.test(method)) return noBody(subject)
     const type = valueOf(fields, 'content-type')
-    return (type === undefined || isJson(type)) && !isEncoded(fields) ? jsonLinksInward(map) : undefined
+    return (type === undefined || isJson(type)) && !isEncoded(fields) ? requestLinks(map) : undefined
   }
 
   const boundary = batchBoundary(contentType)

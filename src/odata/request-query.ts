@@ -9,7 +9,7 @@ import type { UrlMap } from './url-map.ts'
  *
  * @param query with or without its question mark
  */
-export function queryInward(map: UrlMap, query: string): string {
+export function requestQuery(map: UrlMap, query: string): string {
   if (!MAY_HOLD_LINKS.test(query)) return query
   const mark = query.startsWith('?') ? '?' : ''
   return mark + query.slice(mark.length).split('&').map((option) => optionInward(map, option)).join('&')
@@ -27,6 +27,6 @@ function optionInward(map: UrlMap, option: string): string {
 }
 
 function urlInward(map: UrlMap, value: EncodedText): string {
-  const found = map.inward.rewrite(value.text)
-  return found === undefined ? value.raw : withPut(value, [{ from: 0, to: found.taken, put: found.put }])
+  const found = map.upstream.rewrite(value.text)
+  return found === undefined ? value.raw : withPut(value, [{ from: 0, to: found.length, put: found.replacement }])
 }

@@ -1,4 +1,4 @@
-import { pathInward, resourcePathOf } from './target-address.ts'
+import { upstreamPath, resourcePathOf } from './target-address.ts'
 import type { TargetAddress } from './target-address.ts'
 
 /** What a request is about. */
@@ -21,5 +21,5 @@ export function resourceOf(address: TargetAddress, written: string): Resource {
   // Images are served outside of the API, whichever entity set they belong to.
   if (path.startsWith('/Image/')) return { resourcePath: '/$image', query }
   // What was turned inward lies below the API root.
-  return { resourcePath: resourcePathOf(address, pathInward(address, path))!, query }
+  return { resourcePath: resourcePathOf(address, upstreamPath(address, path))!, query }
 }

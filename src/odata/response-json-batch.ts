@@ -10,7 +10,7 @@ import type { UrlMap } from './url-map.ts'
  * Only there are they links: the same names may be columns elsewhere. Of one that leads to another host, the text stays
  * here.
  */
-export function jsonBatchOutward(map: UrlMap, foreign: OnForeign): TextTransform {
+export function responseJsonBatch(map: UrlMap, foreign: OnForeign): TextTransform {
   /** The name of the member, or the empty text in an array, on each level that counts. */
   const path: string[] = []
   let depth = 0
@@ -30,9 +30,9 @@ export function jsonBatchOutward(map: UrlMap, foreign: OnForeign): TextTransform
             held = text.slice(at)
             return splice(text, at, edits)
           }
-          const found = rewriteJsonUrl(map.outward, url)
+          const found = rewriteJsonUrl(map.downstream, url)
           if (found === undefined) keptBack = leadsElsewhere(url)
-          else edits.push({ from: at, to: at + found.taken, put: found.put })
+          else edits.push({ from: at, to: at + found.length, put: found.replacement })
           state = 'string'
           break
         }

@@ -7,7 +7,7 @@ import { textOf, type TextTransform } from './text-transform.ts'
 import type { UrlMap, UrlRule } from './url-map.ts'
 
 /** What else the caller of `jsonLinksOutward` knows about the answer. */
-export interface OutwardOptions {
+export interface ResponseLinkOptions {
   /** The answer is that of a background operation: its `location`, a name that a column may have as well, is a link. */
   readonly backgroundOperation?: boolean
 }
@@ -23,9 +23,9 @@ export interface OutwardOptions {
  *
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#ControlInformation
  */
-export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): TextTransform {
+export function responseLinks(map: UrlMap, options: ResponseLinkOptions = {}): TextTransform {
   const kind = {
-    rule: map.outward,
+    rule: map.downstream,
     marks: map.target.marks,
     names: options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS,
   }
@@ -47,7 +47,7 @@ export function jsonLinksOutward(map: UrlMap, options: OutwardOptions = {}): Tex
     end() {
       return turn(held, held.length)
     },
-    whole(text) {
+    complete(text) {
       return splice(text, text.length, linksIn(text, '', text.length, kind))
     },
     skip(bytes) {
@@ -92,7 +92,7 @@ function linksIn(text: string, before: string, end: number, { rule, marks, names
       const quote = text.charCodeAt(at - 7) === QUOTE ? at - 7 : at - 6
       if (text.charCodeAt(quote) !== QUOTE || !isLink(text, before, quote, names)) continue
       const found = rewriteJsonUrl(rule, startOfString(text, quote + 1, rule))
-      if (found !== undefined) edits.push({ from: quote + 1, to: quote + 1 + found.taken, put: found.put })
+      if (found !== undefined) edits.push({ from: quote + 1, to: quote + 1 + found.length, put: found.replacement })
     }
     if (sorted > 0 && edits.length > sorted) edits.sort((one, other) => one.from - other.from)
   }

@@ -3,20 +3,20 @@ import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
 import { type Field, valueOf } from './header-fields.ts'
 import { headerOutward, type OnForeign } from './header-links.ts'
 import { isLinkHeader } from './link-names.ts'
-import { jsonLinksOutward } from './response-links.ts'
-import { multipart, type TurnedMessage, type TurnedPart } from './multipart.ts'
+import { responseLinks } from './response-links.ts'
+import { multipart, type RewrittenMessage, type RewrittenPart } from './multipart.ts'
 import type { UrlMap } from './url-map.ts'
 
 /** Turns the multipart answer to a `$batch` into one for the caller, as `batchOutward` describes. */
-export function multipartOutward(map: UrlMap, contentType: string, foreign: OnForeign): TextTransform {
-  function part(fields: readonly Field[], inChangeSet: boolean): TurnedPart {
+export function responseMultipart(map: UrlMap, contentType: string, foreign: OnForeign): TextTransform {
+  function part(fields: readonly Field[], inChangeSet: boolean): RewrittenPart {
     const type = valueOf(fields, 'content-type')
     if (mediaType(type) === 'application/http') return { fields: withoutLength(fields), content: 'message' }
     if (type === undefined || mediaType(type) !== 'multipart/mixed' || inChangeSet) return { fields, content: 'bytes' }
     return { fields: withoutLength(fields), content: { boundary: batchBoundary(type) } }
   }
 
-  function message(startLine: string, fields: readonly Field[]): TurnedMessage {
+  function message(startLine: string, fields: readonly Field[]): RewrittenMessage {
     const turned = fields.flatMap((field) => {
       const name = field.name.toLowerCase()
       if (!isLinkHeader(name)) return [field]
@@ -25,7 +25,7 @@ export function multipartOutward(map: UrlMap, contentType: string, foreign: OnFo
     })
     const isOpen = isJson(valueOf(fields, 'content-type')) && !isEncoded(fields)
     if (!isOpen) return { startLine, fields: turned, body: undefined }
-    return { startLine, fields: withoutLength(turned), body: jsonLinksOutward(map) }
+    return { startLine, fields: withoutLength(turned), body: responseLinks(map) }
   }
 
   return multipart({ boundary: batchBoundary(contentType), falseDelimiters: 'data', afterChangeSet: '', part, message })

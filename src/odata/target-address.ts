@@ -44,7 +44,7 @@ export function targetAddress(apiUrl: string): TargetAddress {
 const ESCAPED_SLASHES = '\\/\\/'
 
 /** The path at the target that `path`, raw and below the gateway's base, stands for. */
-export function pathInward(target: TargetAddress, path: string): string {
+export function upstreamPath(target: TargetAddress, path: string): string {
   return target.ownPath.test(path) ? path : target.apiRoot + path
 }
 

@@ -13,14 +13,14 @@ export interface TextTransform {
   /** As `end`, where a long text is held: in pieces, each of which takes little time. Called in place of `end`. */
   endInPieces?(): Iterable<string>
   /** As `push` and `end` of a body that is all there; spares the search for what might go on in a next piece. */
-  whole?(text: string): string
+  complete?(text: string): string
   /** Whether `bytes` go on as they are; if so they count as pushed. Spares a large body being made a text. */
   skip?(bytes: Buffer): boolean
 }
 
 /** What `transform`, which has met nothing yet, makes of a body that is all there. */
-export function turnedWhole(transform: TextTransform, text: string): string {
-  return transform.whole === undefined ? transform.push(text) + transform.end() : transform.whole(text)
+export function rewriteComplete(transform: TextTransform, text: string): string {
+  return transform.complete === undefined ? transform.push(text) + transform.end() : transform.complete(text)
 }
 
 /** `bytes`, `from` on, as text in Latin-1. */
@@ -38,7 +38,7 @@ export function bytesOf(text: string): Buffer {
  * What `transform` makes of `chunk`: the same Buffer when that is what it was, for what did not change need not be
  * written anew.
  */
-export function turned(transform: TextTransform, chunk: Buffer): Buffer | string {
+export function rewriteChunk(transform: TextTransform, chunk: Buffer): Buffer | string {
   if (transform.skip?.(chunk) === true) return chunk
   const text = textOf(chunk)
   const out = transform.push(text)

@@ -3,7 +3,7 @@ import type { AddressForm, TargetAddress } from './target-address.ts'
 /** Turns the beginning of an absolute URL of one side into that of the other; the rest of it stays as it is. */
 export interface UrlRule {
   /** With this many characters of a URL, or the whole, `rewrite` can decide. */
-  readonly reach: number
+  readonly lookahead: number
   /** `undefined` when the URL is another's. */
   rewrite(url: string): Rewriting | undefined
   /** Whether a URL of which only `beginning` is known may turn out to be one to rewrite. */
@@ -12,8 +12,8 @@ export interface UrlRule {
 
 /** What to put in place of how many characters at the beginning of a URL. */
 export interface Rewriting {
-  readonly taken: number
-  readonly put: string
+  readonly length: number
+  readonly replacement: string
 }
 
 /** The two directions between a target and the gateway as one caller addresses it. */
@@ -21,8 +21,8 @@ export interface UrlMap {
   readonly target: TargetAddress
   /** Paths of the gateway's bases, the longest first. */
   readonly basePaths: readonly string[]
-  readonly inward: UrlRule
-  readonly outward: UrlRule
+  readonly upstream: UrlRule
+  readonly downstream: UrlRule
 }
 
 /** How a caller addresses the gateway. */
@@ -46,53 +46,53 @@ export function urlMap(target: TargetAddress, { base, otherBases = [], form }: G
   return {
     target,
     basePaths: bases.map((text) => text.slice(hostEnd(text))).filter((path) => path !== ''),
-    outward: outwardRule(target, trimmed(base), form),
-    inward: inwardRule(target, bases),
+    downstream: downstreamRule(target, trimmed(base), form),
+    upstream: upstreamRule(target, bases),
   }
 }
 
 /** The value of a `Location` or `OData-EntityId` header, or any URL, as the caller is to see it. */
-export function outwardHeader(map: UrlMap, value: string): string {
-  return rewritten(map.outward, value)
+export function downstreamUrl(map: UrlMap, value: string): string {
+  return rewritten(map.downstream, value)
 }
 
 /** A URL as the caller wrote it, as the target is to see it. */
-export function inwardHeader(map: UrlMap, value: string): string {
-  return rewritten(map.inward, value)
+export function upstreamUrl(map: UrlMap, value: string): string {
+  return rewritten(map.upstream, value)
 }
 
 function rewritten(rule: UrlRule, url: string): string {
   const found = rule.rewrite(url)
-  return found === undefined ? url : found.put + url.slice(found.taken)
+  return found === undefined ? url : found.replacement + url.slice(found.length)
 }
 
-function outwardRule(target: TargetAddress, base: string, form: AddressForm): UrlRule {
+function downstreamRule(target: TargetAddress, base: string, form: AddressForm): UrlRule {
   const { origins, apiRoot } = target
   return {
-    reach: longest(origins) + apiRoot.length + 1,
+    lookahead: longest(origins) + apiRoot.length + 1,
     possible: (beginning) => possible(origins, beginning),
     rewrite(url) {
       const taken = lengthOfAny(origins, url)
       if (taken === 0) return undefined
       const below = form === 'short' && url.startsWith(apiRoot, taken) && isBorder(url, taken + apiRoot.length)
-      return { taken: below ? taken + apiRoot.length : taken, put: base }
+      return { length: below ? taken + apiRoot.length : taken, replacement: base }
     },
   }
 }
 
 /** A path of the target's own may be longer than its API root, by digits of a version or the name of a tenant. */
-const SPARE = 96
+const SPARE_CHARACTERS = 96
 
-function inwardRule(target: TargetAddress, bases: readonly string[]): UrlRule {
-  const reach = longest(bases) + target.apiRoot.length + SPARE
+function upstreamRule(target: TargetAddress, bases: readonly string[]): UrlRule {
+  const reach = longest(bases) + target.apiRoot.length + SPARE_CHARACTERS
   return {
-    reach,
+    lookahead: reach,
     possible: (beginning) => possible(bases, beginning),
     rewrite(url) {
       const taken = lengthOfAny(bases, url)
       if (taken === 0) return undefined
       const root = target.ownPath.test(url.slice(taken, taken + reach)) ? '' : target.apiRoot
-      return { taken, put: `${target.origins[0]}${root}` }
+      return { length: taken, replacement: `${target.origins[0]}${root}` }
     },
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { BadBatch } from '../errors.ts'
-import { batchInward, batchOutward } from '../odata/batch.ts'
+import { requestBatch, responseBatch } from '../odata/batch.ts'
 import type { BatchOptions } from '../odata/batch.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { isJson } from '../odata/content-type.ts'
@@ -30,14 +30,14 @@ const FILE = /^[^?]*\/\$value(?:$|\?)/
  * What turns the links of an answer's body outward, or `undefined` where it must not be touched: files, parts of
  * files, `$metadata`, and what is coded in a way that cannot be undone.
  */
-export function outwardTransform(
+export function responseBodyRewriter(
   map: UrlMap, { contentType, contentEncoding, coding, status, path, prefer, foreign }: AnswerFacts,
 ): TextTransform | undefined {
   if (status === 206 || (contentEncoding !== undefined && contentEncoding !== 'identity' && coding === undefined)) {
     return undefined
   }
   if (FILE.test(path)) return undefined
-  if (isBatch(path)) return batchOutward(map, contentType, foreign)
+  if (isBatch(path)) return responseBatch(map, contentType, foreign)
   return isJson(contentType)
     ? jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true })
     : undefined
@@ -49,14 +49,14 @@ export function outwardTransform(
  * @param path below the gateway's base, as it was written
  * @throws BadBatch when a `$batch` is written in a way that cannot be looked into
  */
-export function inwardTransform(
+export function requestBodyRewriter(
   map: UrlMap, path: string, headers: IncomingHttpHeaders, batch: BatchOptions,
 ): (() => TextTransform) | undefined {
   const contentType = headers['content-type'] ?? ''
   const encoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity'
   if (isBatch(path)) {
     if (encoded) throw new BadBatch('send it without Content-Encoding.')
-    return () => batchInward(map, contentType, batch)
+    return () => requestBatch(map, contentType, batch)
   }
   return isJson(contentType) && !encoded ? () => jsonLinksInward(map) : undefined
 }

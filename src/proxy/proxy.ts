@@ -2,14 +2,14 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import { addHeaders } from '../server/added-headers.ts'
-import { answerHead } from './response-headers.ts'
+import { responseHead } from './response-headers.ts'
 import { callerIdOf } from '../users/directory.ts'
 import type { Target } from '../config/schema.ts'
-import { deliver } from './write-response.ts'
-import type { Answer, Outbound, Send } from '../dynamics/send.ts'
+import { writeResponse } from './write-response.ts'
+import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
 import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid, perhapsMade } from '../errors.ts'
 import { linksFor } from './public-base.ts'
-import { headersOutward, staysHere } from './request-headers.ts'
+import { requestHeaders, staysHere } from './request-headers.ts'
 import { announcesBody, awaitsContinue } from '../server/request-body.ts'
 import { MalformedBatch, OversizedBatch, RefusedPart } from '../odata/batch.ts'
 import type { BatchOperation } from '../odata/batch.ts'
@@ -21,7 +21,7 @@ import { BESIDE_THE_API } from '../odata/mistaken-path.ts'
 import { isRead, METHODS } from '../odata/methods.ts'
 import type { Refusal } from '../observe/refusals.ts'
 import { refuseForeign } from './foreign-answer.ts'
-import { inwardTransform, outwardTransform } from './body-rewriting.ts'
+import { requestBodyRewriter, responseBodyRewriter } from './body-rewriting.ts'
 
 export interface ProxyOptions {
   readonly target: Target
@@ -38,7 +38,7 @@ export interface ProxyOptions {
   /** Is told the host of a link in an answer's headers that leads elsewhere, and stays here. */
   readonly foreign: OnForeign
   /** Throws when the caller may not do what a part of its `$batch` asks for. */
-  readonly judge: (request: FastifyRequest, operation: BatchOperation) => void
+  readonly authorizePart: (request: FastifyRequest, operation: BatchOperation) => void
 }
 
 /** Seconds that a caller says it waits: `Prefer: wait=5`. */
@@ -46,10 +46,10 @@ const WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
 
 /** Passes every request below a prefix to one target, and its answer back. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { target, mount, send, bodyLimit, stopping, judge, explain, foreign } = options
+  const { target, mount, send, bodyLimit, stopping, authorizePart: judge, explain, foreign } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const links = linksFor({ address, prefix: mount, ...options })
-  const outward = headersOutward(target.impersonation.header)
+  const outward = requestHeaders(target.impersonation.header)
 
   await app.register(httpProxy, {
     // What stands here is never called, and is harmless if it were.
@@ -64,10 +64,10 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       if (awaitsContinue(request.raw)) reply.raw.writeContinue()
       send(outbound).then((answer) => {
         try {
-          pass(answer, request, reply, outbound, map)
+          respond(answer, request, reply, outbound, map)
         } catch (cause) {
           // A head that may not be passed on: nothing has gone out yet.
-          answer.body.discard()
+          answer.body.dump()
           refuse(reply, cause, outbound)
         }
       }, (error: unknown) => void reply.send(refusalOf(error)))
@@ -75,7 +75,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   })
 
   /** Makes the outbound request: constant origin, the path as it was written, headers by list, our own caller id. */
-  function prepare(request: FastifyRequest): { readonly map: UrlMap, readonly outbound: Outbound } {
+  function prepare(request: FastifyRequest): { readonly map: UrlMap, readonly outbound: OutboundRequest } {
     const { raw, exchange, caller, user } = request
     const written = request.originalUrl.slice(mount.length)
     const mark = written.indexOf('?')
@@ -105,10 +105,10 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         repeatable: repeatable(raw.method!, headers),
         fairnessKey: caller.name === 'anybody' ? user?.systemUserId ?? raw.socket.remoteAddress ?? '' : caller.name,
         deadline: deadline(given['prefer'], exchange.started),
-        departure: exchange,
-        spent: exchange.spent,
+        cancellation: exchange,
+        timings: exchange.timings,
         transform: hasBody
-          ? inwardTransform(map, path, given, {
+          ? requestBodyRewriter(map, path, given, {
             userHeader: target.impersonation.header, staysHere, onPart: (operation) => judge(request, operation),
           })
           : undefined,
@@ -123,28 +123,28 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   }
 
   /** Hands the answer to the caller. */
-  function pass(
+  function respond(
     answer: Answer,
     { exchange, raw, user }: FastifyRequest,
     reply: FastifyReply,
-    outbound: Outbound,
+    outbound: OutboundRequest,
     map: UrlMap,
   ): void {
     const { method, path } = outbound
     const { status, body } = answer
-    exchange.answered = answer.headers
-    const { headers, contentType, contentEncoding, contentLength, coding: coded } = answerHead(answer, map, foreign)
+    exchange.responseHeaders = answer.headers
+    const { headers, contentType, contentEncoding, contentLength, coding: coded } = responseHead(answer, map, foreign)
     if (status < 400) refuseForeign(answer, contentType, path, target)
-    else if (status < 500) explain({ status, contentType, body: body.first(), impersonated: user !== undefined })
+    else if (status < 500) explain({ status, contentType, body: body.peek(), impersonated: user !== undefined })
     // Each member by name: an object that is spread and added to costs as much as all the rewriting.
-    const transform = outwardTransform(map, {
+    const transform = responseBodyRewriter(map, {
       contentType, contentEncoding, coding: coded, status, path, prefer: raw.headers['prefer'], foreign,
     })
     const coding = transform === undefined ? undefined : coded
     if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)
     addHeaders(headers, exchange)
     if (stopping()) headers.push('connection', 'close')
-    deliver(body, reply.raw, {
+    writeResponse(body, reply.raw, {
       status,
       headers,
       contentLength,
@@ -153,13 +153,13 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       transform,
       refuse: (cause) => refuse(reply, cause, outbound),
     })
-    const { spent } = exchange
-    exchange.own = performance.now() - exchange.started - spent.token - spent.user - spent.wait - spent.dynamics
+    const { timings } = exchange
+    exchange.gatewayMs = performance.now() - exchange.started - timings.token - timings.user - timings.wait - timings.dynamics
   }
 }
 
 /** Answers for an answer that cannot be passed on. */
-function refuse(reply: FastifyReply, cause: unknown, { repeatable }: Outbound): void {
+function refuse(reply: FastifyReply, cause: unknown, { repeatable }: OutboundRequest): void {
   const error = new DynamicsAnswerInvalid({ cause: cause as Error })
   void reply.send(repeatable === 'read' ? error : perhapsMade(error))
 }
@@ -175,7 +175,7 @@ function refusalOf(error: unknown): unknown {
 const IF_MATCH = /^if-match$/i
 
 /** A PATCH without If-Match creates the row when it is missing, so it is not the same the second time. */
-function repeatable(method: string, headers: readonly string[]): Outbound['repeatable'] {
+function repeatable(method: string, headers: readonly string[]): OutboundRequest['repeatable'] {
   if (isRead(method)) return 'read'
   switch (method) {
     case 'PUT': case 'DELETE': return 'idempotent'

@@ -5,10 +5,10 @@ import { inwardHeader } from '../odata/links.ts'
 import type { UrlMap } from '../odata/links.ts'
 
 /** What happens to a header on its way. */
-type Fate = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding'
+type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding'
 
 /** Never passed on: what the gateway says itself, and what would change the method or the address. */
-const NOT_OUTWARD: ReadonlySet<string> = new Set([
+const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP, 'host', 'forwarded', 'via', 'expect', 'content-length', 'origin', 'access-control-request-method',
   'access-control-request-headers', 'x-http-method', 'x-http-method-override', 'x-method-override', 'x-original-url',
   'x-rewrite-url', 'callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid',
@@ -21,14 +21,14 @@ const NOT_OUTWARD: ReadonlySet<string> = new Set([
  * @param name in lower case
  */
 export function staysHere(name: string): boolean {
-  return NOT_OUTWARD.has(name) || name.includes('_') || name.startsWith('sec-') || carriesIdentity(name)
+  return NEVER_FORWARDED.has(name) || name.includes('_') || name.startsWith('sec-') || carriesIdentity(name)
 }
 
 /** Content codings that the gateway can undo where links must change. */
 const CODINGS = ['gzip', 'deflate', 'br']
 
 /** Names that were met so far, as they were spelt; bounded, because callers choose them. */
-export const REMEMBERED = 1000
+export const MAX_CACHED_NAMES = 1000
 
 /**
  * Makes the function that takes a request's raw headers outward: those that {@link staysHere} tells, and those that
@@ -36,8 +36,8 @@ export const REMEMBERED = 1000
  *
  * @param emailHeader the header that carries the user's e-mail address, in small letters
  */
-export function headersOutward(emailHeader: string): (raw: readonly string[], map: UrlMap) => string[] {
-  const fates = new Map<string, Fate>()
+export function requestHeaders(emailHeader: string): (raw: readonly string[], map: UrlMap) => string[] {
+  const headerActions = new Map<string, HeaderAction>()
 
   return (raw, map) => {
     const headers: string[] = []
@@ -46,7 +46,7 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], ma
     for (let index = 0; index < raw.length; index += 2) {
       const name = raw[index]!
       const value = raw[index + 1]!
-      switch (fates.get(name) ?? learn(name)) {
+      switch (headerActions.get(name) ?? classify(name)) {
         case 'pass': headers.push(name, value); break
         case 'drop': break
         case 'link': headers.push(name, inwardHeader(map, value)); break
@@ -60,14 +60,14 @@ export function headersOutward(emailHeader: string): (raw: readonly string[], ma
     return nominated === undefined ? headers : without(headers, nominated)
   }
 
-  function learn(name: string): Fate {
+  function classify(name: string): HeaderAction {
     const lower = name.toLowerCase()
-    const fate: Fate = lower === 'connection' ? 'connection'
+    const fate: HeaderAction = lower === 'connection' ? 'connection'
       : lower === 'accept-encoding' ? 'accept-encoding'
       : lower === emailHeader || staysHere(lower) ? 'drop'
       : isLinkHeader(lower) ? 'link'
       : 'pass'
-    if (fates.size < REMEMBERED) fates.set(name, fate)
+    if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, fate)
     return fate
   }
 }

@@ -1,6 +1,6 @@
 import type { Coding } from './write-response.ts'
 import type { Answer } from '../dynamics/send.ts'
-import { namesIn, REMEMBERED, without } from './request-headers.ts'
+import { namesIn, MAX_CACHED_NAMES, without } from './request-headers.ts'
 import { headerOutward } from '../odata/header-links.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
@@ -9,7 +9,7 @@ import { textOf } from '../odata/links.ts'
 import type { UrlMap } from '../odata/links.ts'
 
 /** What the head of an answer says, sorted by what is done with it. */
-export interface AnswerHead {
+export interface ResponseHead {
   /** What the caller gets as it stands; links in it are turned already. Flat. */
   readonly headers: string[]
   readonly contentType: string
@@ -25,7 +25,7 @@ export interface AnswerHead {
  *
  * @param foreign is told of each of these
  */
-export function answerHead(answer: Answer, map: UrlMap, foreign: OnForeign): AnswerHead {
+export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): ResponseHead {
   const raw = answer.headers
   let headers: string[] = []
   let nominated: Set<string> | undefined
@@ -34,7 +34,7 @@ export function answerHead(answer: Answer, map: UrlMap, foreign: OnForeign): Ans
   let contentEncoding: string | undefined
   for (let index = 0; index < raw.length; index += 2) {
     const name = textOf(raw[index]!)
-    const fate = fates.get(name) ?? learn(name)
+    const fate = headerActions.get(name) ?? classify(name)
     if (fate === 'drop') continue
     const value = textOf(raw[index + 1]!)
     switch (fate) {
@@ -57,32 +57,32 @@ export function answerHead(answer: Answer, map: UrlMap, foreign: OnForeign): Ans
 }
 
 /** What happens to a header on its way to the caller. */
-type Fate = 'pass' | 'drop' | 'link' | 'connection' | 'content-type' | 'content-length' | 'content-encoding'
+type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'content-type' | 'content-length' | 'content-encoding'
 
 /**
  * Never handed to the caller: the session between gateway and Dynamics, what is said of another host, what sends a
  * browser elsewhere, and what commands a web server before the gateway.
  */
-const NOT_INWARD: ReadonlySet<string> = new Set([
+const NEVER_RETURNED: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP, 'set-cookie', 'set-cookie2', 'strict-transport-security', 'alt-svc', 'www-authenticate',
   'timing-allow-origin', 'x-request-id', 'public-key-pins', 'clear-site-data', 'nel', 'report-to',
   'reporting-endpoints', 'refresh', 'x-sendfile', 'x-lighttpd-send-file', 'x-reproxy-url',
 ])
 
 /** What happens to the names that were met in answers so far, as they were spelt. */
-const fates = new Map<string, Fate>()
+const headerActions = new Map<string, HeaderAction>()
 
-function learn(name: string): Fate {
-  const fate = fateOf(name.toLowerCase())
-  if (fates.size < REMEMBERED) fates.set(name, fate)
+function classify(name: string): HeaderAction {
+  const fate = headerAction(name.toLowerCase())
+  if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, fate)
   return fate
 }
 
-function fateOf(lowerName: string): Fate {
+function headerAction(lowerName: string): HeaderAction {
   switch (lowerName) {
     case 'connection': case 'content-type': case 'content-length': case 'content-encoding': return lowerName
     default:
-      if (NOT_INWARD.has(lowerName) || /^(?:access-control|x-accel)-/.test(lowerName)) return 'drop'
+      if (NEVER_RETURNED.has(lowerName) || /^(?:access-control|x-accel)-/.test(lowerName)) return 'drop'
       return isLinkHeader(lowerName) ? 'link' : 'pass'
   }
 }

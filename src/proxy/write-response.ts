@@ -11,7 +11,7 @@ import type { TextTransform } from '../odata/links.ts'
 export type Coding = 'gzip' | 'deflate' | 'br'
 
 /** How an answer goes to the caller. */
-export interface Delivery {
+export interface ResponseParts {
   readonly status: number
   /** Flat, without the framing. */
   readonly headers: string[]
@@ -32,18 +32,18 @@ export interface Delivery {
  * follows as it arrives, no faster than the caller reads. One that breaks off resets the caller's connection: it is
  * never ended as if it were whole.
  */
-export function deliver(body: AnswerBody, raw: ServerResponse, delivery: Delivery): void {
+export function writeResponse(body: AnswerBody, raw: ServerResponse, delivery: ResponseParts): void {
   const { status, headers, contentLength, hasBody, transform } = delivery
   // No bytes at all are no gzip either; some services say that they are.
   const coding = contentLength === '0' ? undefined : delivery.coding
   if (!hasBody) {
     raw.writeHead(status, framed(headers, transform === undefined ? contentLength : undefined))
-    body.flow(ignoring(raw))
-  } else if (coding === undefined && (body.complete || Number(contentLength ?? Infinity) <= SOON_WHOLE)) {
-    body.flow(atOnce(raw, delivery))
+    body.pipeTo(withoutBody(raw))
+  } else if (coding === undefined && (body.complete || Number(contentLength ?? Infinity) <= COALESCE_BELOW_BYTES)) {
+    body.pipeTo(coalesced(raw, delivery))
   } else {
     raw.writeHead(status, framed(headers, transform === undefined && coding === undefined ? contentLength : undefined))
-    body.flow(coding === undefined ? asItArrives(raw, transform) : decoded(raw, coding, transform))
+    body.pipeTo(coding === undefined ? streamed(raw, transform) : decoded(raw, coding, transform))
   }
 }
 
@@ -53,16 +53,16 @@ function framed(headers: string[], contentLength: string | undefined): string[] 
 }
 
 /** For answers without a body; bytes that come all the same are dropped. */
-function ignoring(raw: ServerResponse): Sink {
+function withoutBody(raw: ServerResponse): Sink {
   raw.end()
   return { resume: undefined, write: () => true, end: () => undefined, fail: () => undefined }
 }
 
 /** An answer that says it is no longer than this is waited for: its rest is on its way. */
-const SOON_WHOLE = 64 * 1024
+const COALESCE_BELOW_BYTES = 64 * 1024
 
 /** For a body that has arrived: one write. */
-function atOnce(raw: ServerResponse, { status, headers, transform, refuse }: Delivery): Sink {
+function coalesced(raw: ServerResponse, { status, headers, transform, refuse }: ResponseParts): Sink {
   let text = ''
   return {
     resume: undefined,
@@ -77,7 +77,7 @@ function atOnce(raw: ServerResponse, { status, headers, transform, refuse }: Del
         return refuse(cause)
       }
       raw.writeHead(status, framed(headers, String(text.length)))
-      inOneWrite(raw, text)
+      writeOnce(raw, text)
     },
     fail: () => reset(raw),
   }
@@ -90,7 +90,7 @@ function atOnce(raw: ServerResponse, { status, headers, transform, refuse }: Del
  *
  * @param body in Latin-1
  */
-function inOneWrite(raw: ServerResponse, body: string): void {
+function writeOnce(raw: ServerResponse, body: string): void {
   const { socket } = raw
   socket?.cork()
   raw.write(body, 'latin1')
@@ -99,13 +99,13 @@ function inOneWrite(raw: ServerResponse, body: string): void {
 }
 
 /** Bytes of one answer that wait for a caller who is slower than Dynamics. */
-const HELD = 256 * 1024
+const HIGH_WATER_BYTES = 256 * 1024
 
 /**
  * For a body that follows. Pieces that arrive in one turn of the event loop leave in one write: a chunk of each would
  * cost a frame and a system call of its own.
  */
-function asItArrives(raw: ServerResponse, transform: TextTransform | undefined): Sink {
+function streamed(raw: ServerResponse, transform: TextTransform | undefined): Sink {
   let gathering = false
   const sink: Sink = {
     resume: undefined,
@@ -117,7 +117,7 @@ function asItArrives(raw: ServerResponse, transform: TextTransform | undefined):
       }
       // Node asks for a pause after 16 KiB: each costs two system calls more than the memory is worth.
       return raw.write(transform === undefined ? chunk : turned(transform, chunk), 'latin1')
-        || raw.writableLength < HELD
+        || raw.writableLength < HIGH_WATER_BYTES
     },
     end: () => {
       if (transform !== undefined) raw.write(transform.end(), 'latin1')
@@ -136,7 +136,7 @@ function asItArrives(raw: ServerResponse, transform: TextTransform | undefined):
 
 function decoded(raw: ServerResponse, coding: Coding, transform: TextTransform | undefined): Sink {
   const decoder = decoderOf(coding)
-  const plain = asItArrives(raw, transform)
+  const plain = streamed(raw, transform)
   plain.resume = () => decoder.resume()
   decoder.on('data', (chunk: Buffer) => attempt(() => {
     if (!plain.write(chunk)) decoder.pause()

@@ -10,8 +10,8 @@ import type { Caller } from '../identity/caller.ts'
 import { readHead } from '../door/head.ts'
 import type { Head } from '../door/head.ts'
 import { resourceOf } from '../odata/resource.ts'
-import { objectionTo } from './evaluate.ts'
-import type { Wish } from './evaluate.ts'
+import { denialReason } from './evaluate.ts'
+import type { AccessRequest } from './evaluate.ts'
 
 interface Options {
   readonly target: Pick<Target, 'url'>
@@ -33,7 +33,7 @@ function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Optio
     const fault = headerFault(head, caller.policy)
     if (fault !== undefined || caller.policy.rules.length === 0) return done(fault)
     const resource = resourceOf(address, originalUrl.slice(prefix.length))
-    done(wishFault(caller, { method, ...resource, wantsRow: head.wantsRow }, log))
+    done(accessFault(caller, { method, ...resource, wantsRow: head.wantsRow }, log))
   })
   registered()
 }
@@ -45,14 +45,14 @@ export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies:
  *
  * @throws {CallerNotAllowed} {@link CallerIdNotAllowed}
  */
-export function judgePart(
+export function authorizePart(
   { caller, head: { wantsRow } }: { readonly caller: Caller, readonly head: Pick<Head, 'wantsRow'> },
   part: BatchOperation,
   log: Log,
 ): void {
   const head = readHead(part.headers.flatMap(({ name, value }) => [name, value]))
   const wish = { ...part, wantsRow: wantsRow || head.wantsRow }
-  const error = headerFault(head, caller.policy) ?? wishFault(caller, wish, log)
+  const error = headerFault(head, caller.policy) ?? accessFault(caller, wish, log)
   if (error !== undefined) throw error
 }
 
@@ -74,8 +74,8 @@ function headerFault({ callerId, namedUser, bypass, override, callback }: Head, 
 }
 
 /** What is wrong with the request, by the caller's rules. A dry run only tells the log. */
-function wishFault({ name, policy }: Caller, wish: Wish, log: Log): Error | undefined {
-  const objection = objectionTo(wish, policy.rules)
+function accessFault({ name, policy }: Caller, wish: AccessRequest, log: Log): Error | undefined {
+  const objection = denialReason(wish, policy.rules)
   if (objection === undefined) return undefined
   if (!policy.dryRun) return new CallerNotAllowed(objection)
   log.warn({ caller: name, objection }, 'a rule would have refused this request')

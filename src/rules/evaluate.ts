@@ -8,7 +8,7 @@ import { presetRefuses } from './presets.ts'
 import { isNavigation, segmentsOf } from './segments.ts'
 
 /** What a request, or a part of a `$batch`, asks for. */
-export interface Wish {
+export interface AccessRequest {
   readonly method: string
   /** Raw, below the API root, with its first slash. */
   readonly resourcePath: string
@@ -24,7 +24,7 @@ export interface Wish {
  * A `deny` wins over every `allow`; once there is an `allow`, all that none of them names is refused. Without metadata
  * nobody can tell where a navigation property leads; so where rules restrict what may be read, each must be named.
  */
-export function objectionTo(wish: Wish, rules: readonly Rule[]): string | undefined {
+export function denialReason(wish: AccessRequest, rules: readonly Rule[]): string | undefined {
   const { method, resourcePath, query } = wish
   if (rules.length === 0) return undefined
   const path = segmentsOf(resourcePath)

@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-import type { Spent } from '../dynamics/send.ts'
+import type { Timings } from '../dynamics/send.ts'
 import type { Exchange } from './exchange.ts'
-import { tenth } from './format-ms.ts'
+import { formatMs } from './format-ms.ts'
 
 /**
  * Adds to `headers`, flat, what every response to a request that could be read carries, whoever makes it: the request's
  * id, where the time went, and what the caller's browser is told.
  */
-export function addHeaders(headers: string[], { id, spent, cors }: Added): void {
-  headers.push('x-request-id', id, 'server-timing', serverTiming(spent))
+export function addHeaders(headers: string[], { id, timings, cors }: Added): void {
+  headers.push('x-request-id', id, 'server-timing', serverTiming(timings))
   if (cors !== undefined) headers.push(...cors)
 }
 
@@ -27,9 +27,9 @@ function addedHeaders(app: FastifyInstance, _options: object, registered: () => 
 
 export default fp(addedHeaders, { name: 'added-headers', fastify: '5.x' })
 
-type Added = Pick<Exchange, 'id' | 'spent' | 'cors'>
+type Added = Pick<Exchange, 'id' | 'timings' | 'cors'>
 
 /** @see https://www.w3.org/TR/server-timing/ */
-function serverTiming({ token, user, wait, dynamics }: Spent): string {
-  return `token;dur=${tenth(token)}, user;dur=${tenth(user)}, wait;dur=${tenth(wait)}, dynamics;dur=${tenth(dynamics)}`
+function serverTiming({ token, user, wait, dynamics }: Timings): string {
+  return `token;dur=${formatMs(token)}, user;dur=${formatMs(user)}, wait;dur=${formatMs(wait)}, dynamics;dur=${formatMs(dynamics)}`
 }

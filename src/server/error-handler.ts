@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import { BadRequest, InternalFault } from '../errors.ts'
-import { CallerLeft } from './exchange.ts'
+import { ClientDisconnected } from './exchange.ts'
 import { drain } from './request-body.ts'
 import type { RetryLater } from '../errors.ts'
 import { causesOf } from '../logged-error.ts'
@@ -16,7 +16,7 @@ type Answerable = Error & RetryLater & { readonly code?: string, readonly status
  */
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { exchange, raw } = request
-  if (thrown instanceof CallerLeft || reply.raw.headersSent || reply.raw.destroyed) {
+  if (thrown instanceof ClientDisconnected || reply.raw.headersSent || reply.raw.destroyed) {
     reply.hijack()
     reply.raw.destroy()
     return

@@ -5,23 +5,23 @@ import type { Socket } from 'node:net'
 import type {} from 'fastify'
 
 import { OwnError } from '../own-error.ts'
-import type { Departure, Spent } from '../dynamics/send.ts'
+import type { Cancellation, Timings } from '../dynamics/send.ts'
 
 /** One request and its answer, as they pass through the gateway: what the log line and the metrics are made of. */
-export interface Exchange extends Departure {
+export interface Exchange extends Cancellation {
   /** `performance.now()` when the request's head had arrived. */
   readonly started: number
   /** The caller's well-formed `x-request-id`, or a new one. */
   readonly id: string
-  readonly spent: Spent
+  readonly timings: Timings
   /** What the caller's browser is told, as headers, flat; `undefined` where no origin is listed. */
   cors: readonly string[] | undefined
   /** Milliseconds that the gateway itself took until the answer's head was out; `undefined` before. */
-  own: number | undefined
+  gatewayMs: number | undefined
   /** Why it ended early, if it did. */
   reason: Error | undefined
   /** The head of Dynamics' answer, flat: name, value, name, value; `undefined` while there is none. */
-  answered: readonly Buffer[] | undefined
+  responseHeaders: readonly Buffer[] | undefined
   /** The error's code, where the gateway itself answered. */
   code: string | undefined
   /** What lies behind that error, for the log. */
@@ -29,7 +29,7 @@ export interface Exchange extends Departure {
 }
 
 /** The caller closed its connection before it had the whole answer. */
-export class CallerLeft extends OwnError {}
+export class ClientDisconnected extends OwnError {}
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -49,11 +49,11 @@ const WELL_FORMED = /^[\w.:-]{1,128}$/
 export function beginExchange(
   requestId: string | undefined, response: ServerResponse, done: (exchange: Exchange) => void,
 ): Exchange {
-  const exchange = new Begun(idOf(requestId))
+  const exchange = new RequestExchange(idOf(requestId))
   const { socket } = response.req as { readonly socket: WithExchange }
   socket[LAST] = exchange
   response.on('close', () => {
-    if (!response.writableFinished) exchange.leave(new CallerLeft('the caller closed its connection'))
+    if (!response.writableFinished) exchange.cancel(new ClientDisconnected('the caller closed its connection'))
     done(exchange)
   })
   return exchange
@@ -75,15 +75,15 @@ const LAST = Symbol('the last exchange')
 interface WithExchange { [LAST]?: Exchange }
 
 /** A class, because one is made for every request. */
-class Begun implements Exchange {
+class RequestExchange implements Exchange {
   readonly started = performance.now()
   readonly id: string
-  readonly spent: Spent = { token: 0, user: 0, wait: 0, dynamics: 0 }
+  readonly timings: Timings = { token: 0, user: 0, wait: 0, dynamics: 0 }
   cors: readonly string[] | undefined = undefined
-  own: number | undefined = undefined
+  gatewayMs: number | undefined = undefined
   reason: Error | undefined = undefined
-  onLeave: ((reason: Error) => void) | undefined = undefined
-  answered: readonly Buffer[] | undefined = undefined
+  onCancel: ((reason: Error) => void) | undefined = undefined
+  responseHeaders: readonly Buffer[] | undefined = undefined
   code: string | undefined = undefined
   causes: readonly string[] | undefined = undefined
 
@@ -91,11 +91,11 @@ class Begun implements Exchange {
     this.id = id
   }
 
-  leave(reason: Error): void {
+  cancel(reason: Error): void {
     if (this.reason !== undefined) return
     this.reason = reason
-    const { onLeave } = this
-    this.onLeave = undefined
-    onLeave?.(reason)
+    const { onCancel: onCancel } = this
+    this.onCancel = undefined
+    onCancel?.(reason)
   }
 }

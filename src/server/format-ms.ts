@@ -2,7 +2,7 @@
  * Milliseconds, none below zero, with one decimal. Of whole numbers, because to find the shortest text of a fraction
  * takes far longer.
  */
-export function tenth(milliseconds: number): string {
+export function formatMs(milliseconds: number): string {
   const tenths = Math.round(milliseconds * 10)
   return `${Math.trunc(tenths / 10)}.${tenths % 10}`
 }

@@ -62,8 +62,8 @@ export function inboundServer(settings: ServerSettings, log: Log, handler: Reque
 /** What is added to the answer to a request for a tunnel, which reaches no handler. */
 function tunnelHeaders(id: string): readonly string[] {
   const added: string[] = []
-  const spent = { token: 0, user: 0, wait: 0, dynamics: 0 }
-  addHeaders(added, { id, spent, cors: undefined })
+  const timings = { token: 0, user: 0, wait: 0, dynamics: 0 }
+  addHeaders(added, { id, timings, cors: undefined })
   return added
 }
 

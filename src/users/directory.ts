@@ -3,15 +3,15 @@ import { LRUCache } from 'lru-cache'
 import type { Target } from '../config/schema.ts'
 import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
-import { createDeparture } from '../dynamics/cancellation.ts'
+import { createCancellation } from '../dynamics/cancellation.ts'
 import { retryAfter } from '../dynamics/limits/parse.ts'
 import { header } from '../dynamics/send.ts'
-import type { Departure, Outbound, Send } from '../dynamics/send.ts'
+import type { Cancellation, OutboundRequest, Send } from '../dynamics/send.ts'
 import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
 import { OwnError } from '../own-error.ts'
 import type { User } from '../identity/caller.ts'
 import { COLUMNS, pickUser } from './pick-user.ts'
-import { pace } from './rate-limit.ts'
+import { rateLimiter } from './rate-limit.ts'
 
 /** Finds the users of one environment by e-mail address. */
 export interface UserDirectory {
@@ -51,7 +51,7 @@ export function userDirectory(
     max: impersonation.users, ttl: impersonation.rememberUnknown || 1, ttlResolution: CLOCK,
   })
   const underWay = new Map<string, Promise<User>>()
-  const turn = pace(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
+  const turn = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
 
   return {
     find: (email) => {
@@ -71,16 +71,16 @@ export function userDirectory(
   }
 
   async function lookUp(email: string, key: string): Promise<User> {
-    const departure = createDeparture()
-    const limit = setTimeout(() => departure.leave(new UserLookupTooSlow()), impersonation.lookupTimeout)
+    const cancellation = createCancellation()
+    const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
     try {
-      await turn(departure)
-      const found = pickUser(await rowsOf(email, departure), email)
+      await turn(cancellation)
+      const found = pickUser(await rowsOf(email, cancellation), email)
       if (found instanceof Error) {
         if (impersonation.rememberUnknown > 0 && !(found instanceof UserLookupFailed)) nobody.set(key, found)
         throw found
       }
-      if (impersonation.verify) await verify(found, departure)
+      if (impersonation.verify) await verify(found, cancellation)
       if (impersonation.remember > 0) known.set(key, found)
       return found
     } finally {
@@ -88,10 +88,10 @@ export function userDirectory(
     }
   }
 
-  async function rowsOf(email: string, departure: Departure): Promise<readonly unknown[]> {
+  async function rowsOf(email: string, cancellation: Cancellation): Promise<readonly unknown[]> {
     const path = `${url.apiRoot}/systemusers?$select=${COLUMNS}`
       + `&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
-    const { value } = await ask(path, [], departure) as { value?: unknown }
+    const { value } = await ask(path, [], cancellation) as { value?: unknown }
     if (!Array.isArray(value)) {
       throw new UserLookupFailed({ cause: new OwnError('the look-up\'s answer holds no rows') })
     }
@@ -99,16 +99,16 @@ export function userDirectory(
   }
 
   /** Whether Dynamics really acts as the user: it ignores a caller id that it does not know. */
-  async function verify(user: User, departure: Departure): Promise<void> {
-    const { UserId: actingAs } = await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), departure) as { UserId?: unknown }
+  async function verify(user: User, cancellation: Cancellation): Promise<void> {
+    const { UserId: actingAs } = await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation) as { UserId?: unknown }
     if (String(actingAs).toLowerCase() !== user.systemUserId?.toLowerCase()) {
       throw new ImpersonationIgnored({ cause: new OwnError('WhoAmI as the user was answered with another user\'s id') })
     }
   }
 
-  async function ask(path: string, also: readonly string[], departure: Departure): Promise<unknown> {
-    const answer = await send(lookupRequest(path, also, departure))
-    const body = await answer.body.whole(ANSWER_LIMIT)
+  async function ask(path: string, also: readonly string[], cancellation: Cancellation): Promise<unknown> {
+    const answer = await send(lookupRequest(path, also, cancellation))
+    const body = await answer.body.bytes(ANSWER_LIMIT)
     // A limit is no failure of the look-up: it holds for the request behind it as well.
     if (answer.status === 429) {
       throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
@@ -146,7 +146,7 @@ export function callerIdOf({ objectId, systemUserId }: User): readonly [string, 
   return objectId === undefined ? ['MSCRMCallerID', systemUserId!] : ['CallerObjectId', objectId]
 }
 
-function lookupRequest(path: string, also: readonly string[], departure: Departure): Outbound {
+function lookupRequest(path: string, also: readonly string[], cancellation: Cancellation): OutboundRequest {
   return {
     method: 'GET',
     path,
@@ -160,7 +160,7 @@ function lookupRequest(path: string, also: readonly string[], departure: Departu
     fairnessKey: 'look-ups of users',
     deadline: undefined,
     transform: undefined,
-    departure,
-    spent: { token: 0, user: 0, wait: 0, dynamics: 0 },
+    cancellation,
+    timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
   }
 }

@@ -35,7 +35,7 @@ function impersonate(
     const started = performance.now()
     user.then((found) => {
       request.user = found
-      request.exchange.spent.user = performance.now() - started
+      request.exchange.timings.user = performance.now() - started
       next()
     }, next)
   })

@@ -1,5 +1,5 @@
-import { pause } from '../dynamics/cancellation.ts'
-import type { Departure } from '../dynamics/send.ts'
+import { sleep } from '../dynamics/cancellation.ts'
+import type { Cancellation } from '../dynamics/send.ts'
 import { UserLookupTooSlow } from '../errors.ts'
 
 /**
@@ -9,15 +9,15 @@ import { UserLookupTooSlow } from '../errors.ts'
  * @param longest wait in milliseconds; who would wait longer takes no turn
  * @throws UserLookupTooSlow at once when the wait would be longer; the reason of leaving, when the one who waits leaves
  */
-export function pace(perSecond: number, longest: number): (departure: Departure) => Promise<void> {
+export function rateLimiter(perSecond: number, longest: number): (cancellation: Cancellation) => Promise<void> {
   /** When the next one may pass. */
   let next = -Infinity
 
-  return async (departure) => {
+  return async (cancellation) => {
     const now = performance.now()
     const earliest = Math.max(now, next)
     if (earliest - now > longest) throw new UserLookupTooSlow()
     next = earliest + 1000 / perSecond
-    if (earliest > now) await pause(departure, earliest - now)
+    if (earliest > now) await sleep(cancellation, earliest - now)
   }
 }

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import { loadSettings } from '../../src/config/load.ts'
-import { keptSignIn } from '../../src/credentials/token-store.ts'
+import { tokenStore } from '../../src/credentials/token-store.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { json, memoryLog, startAuthority, until } from '../support/authority.ts'
 
@@ -20,7 +20,7 @@ async function personFor(t: Test, env: Record<string, string> = {}) {
     CREDENTIAL: 'delegated', XDG_STATE_HOME: t.testdir({}), AZURE_AUTHORITY_HOST: 'https://idp.test:8443', ...env,
   }
   const [target] = loadSettings(variables, undefined).targets
-  const kept = keptSignIn(
+  const kept = tokenStore(
     { authorityHost: 'https://idp.test:8443', tenantId: TENANT, clientId: variables.AZURE_CLIENT_ID }, variables,
   )
   const credential = connectCredential(target!, { agent: authority.dispatcher, log, env: variables })

@@ -3,7 +3,7 @@ import t from 'tap'
 
 import type { Clock } from '../../src/credentials/clock.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
-import { rememberToken } from '../../src/credentials/token-cache.ts'
+import { cacheToken } from '../../src/credentials/token-cache.ts'
 
 // Whatever happens in whatever order, these hold.
 
@@ -34,7 +34,7 @@ t.test('no request gets a token that is over, one fetch runs at a time, and ever
     let most = 0
     const ends = new Map<string, number>()
     const nothing = (): void => undefined
-    const store = rememberToken(async () => {
+    const store = cacheToken(async () => {
       underWay += 1
       most = Math.max(most, underWay)
       await new Promise(setImmediate)

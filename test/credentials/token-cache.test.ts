@@ -5,7 +5,7 @@ import type { Clock } from '../../src/credentials/clock.ts'
 import type { FetchToken } from '../../src/credentials/credential.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
 import type { FailureFacts } from '../../src/explanations/authority-errors.ts'
-import { rememberToken } from '../../src/credentials/token-cache.ts'
+import { cacheToken } from '../../src/credentials/token-cache.ts'
 import { memoryLog, until } from '../support/authority.ts'
 
 const down = failure('The authority is down.', false)
@@ -30,7 +30,7 @@ function handClock(): Clock & {
 
 function storeFor(t: Test, fetch: FetchToken, options: { timeout?: number, clock?: Clock } = {}) {
   const log = memoryLog()
-  const store = rememberToken(fetch, { timeout: 5000, log, ...options })
+  const store = cacheToken(fetch, { timeout: 5000, log, ...options })
   t.teardown(store.close)
   return Object.assign(store, { log })
 }

@@ -33,13 +33,13 @@ t.test('a request that waits for the first token says how long, and ends when it
   const answer = send(stays)
   const none = send(leaves)
   await pause(20)
-  leaves.departure.leave(new Error('left'))
+  leaves.cancellation.cancel(new Error('left'))
   await t.rejects(none, { message: 'left' })
   arrive!('Bearer late')
 
   t.equal(await text(await answer), '"Bearer late"')
-  t.ok(stays.spent.token >= 15)
-  t.ok(stays.spent.dynamics > 0)
+  t.ok(stays.timings.token >= 15)
+  t.ok(stays.timings.dynamics > 0)
 })
 
 t.test('a 401 is answered with one new token and the same request, body and all', async (t) => {
@@ -101,7 +101,7 @@ t.test('without a token nothing is sent', async (t) => {
   const none = way(t, origin, {}, { ...fixedToken(), authorization: () => Promise.reject(new TokenUnavailable()) })
   const rejected = way(t, origin, {}, { ...fixedToken(), authorization: () => { throw new CredentialRejected() } })
   const left = outbound()
-  left.departure.leave(new Error('left'))
+  left.cancellation.cancel(new Error('left'))
 
   await t.rejects(none.send(outbound()), { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   await t.rejects(rejected.send(outbound()), { code: 'GATEWAY_CREDENTIAL_REJECTED' })
@@ -154,7 +154,7 @@ t.test('the rest of a 401 that comes late does not keep its repetition from endi
   await until(() => requests === 2)
   refused!.end('late')
   await once(refused!, 'close')
-  request.departure.leave(new Error('left'))
+  request.cancellation.cancel(new Error('left'))
 
   await until(() => outcome !== undefined)
   t.equal(outcome, 'left')

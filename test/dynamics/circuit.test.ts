@@ -65,7 +65,7 @@ t.test('a probe that has its connection closes the circuit, however long its ans
   const answer = send(slow)
   await until(() => state().circuit === 'closed')
 
-  slow.departure.leave(new Error('left'))
+  slow.cancellation.cancel(new Error('left'))
   await t.rejects(answer)
 })
 
@@ -74,7 +74,7 @@ t.test('a probe that ends before it shows anything makes room for the next', asy
   for (let request = 0; request < 5; request++) await send(outbound({ method: 'POST' })).catch(() => {})
   await pause(600)
   const left = outbound()
-  left.departure.leave(new Error('left'))
+  left.cancellation.cancel(new Error('left'))
 
   await t.rejects(send(left), { message: 'left' })
   await t.rejects(send(outbound()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' })

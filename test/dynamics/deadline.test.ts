@@ -31,7 +31,7 @@ t.test('an answer that began in time may take longer', async (t) => {
   const { body } = await send(outbound({ deadline }))
   await until(() => performance.now() > deadline + 100)
   end!()
-  t.equal((await body.whole(100)).toString(), '{}')
+  t.equal((await body.bytes(100)).toString(), '{}')
 })
 
 t.test('the deadline also ends the wait for a place', async (t) => {
@@ -42,7 +42,7 @@ t.test('the deadline also ends the wait for a place', async (t) => {
 
   await t.rejects(send(outbound({ deadline: performance.now() + 100 })), { code: 'GATEWAY_DYNAMICS_TOO_SLOW' })
   t.match(state(), { running: 1, waiting: 0 })
-  first.departure.leave(new Error('left'))
+  first.cancellation.cancel(new Error('left'))
   await t.rejects(hangs)
 })
 
@@ -57,7 +57,7 @@ t.test('the total ends a request, also in the middle of its answer', async (t) =
   const { body } = await send(outbound({ path: '/begins' }))
 
   await t.rejects(none, { code: 'GATEWAY_DYNAMICS_TOO_SLOW', message: /TOTAL_TIMEOUT/ })
-  await t.rejects(body.whole(100), { code: 'GATEWAY_DYNAMICS_TOO_SLOW' })
+  await t.rejects(body.bytes(100), { code: 'GATEWAY_DYNAMICS_TOO_SLOW' })
   t.equal(state().running, 0)
 })
 

@@ -3,9 +3,9 @@ import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 
 import { Failure } from '../../src/dynamics/dispatch.ts'
-import { explainFailures, kindOf } from '../../src/dynamics/failures.ts'
+import { explainFailures, failureKind } from '../../src/dynamics/failures.ts'
 import type { Target } from '../../src/config/schema.ts'
-import type { Outbound, Send } from '../../src/dynamics/send.ts'
+import type { OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'
 import { outbound, received, service, sockets, text, way } from '../support/connection-fixture.ts'
 
@@ -13,7 +13,7 @@ t.setTimeout(120_000)
 
 t.test('tells failures by their codes', async (t) => {
   const kind = (code: string | undefined, sent: boolean, statusCode?: number): string =>
-    kindOf(new Failure(Object.assign(new Error(), { code, statusCode }), sent, false))
+    failureKind(new Failure(Object.assign(new Error(), { code, statusCode }), sent, false))
   t.equal(kind('ECONNREFUSED', false), 'unreachable')
   t.equal(kind('ENOTFOUND', false), 'unreachable')
   for (const code of [
@@ -143,7 +143,7 @@ t.test('a change whose answer does not come may have been made, and says so; a r
   ]
   for (const [origin, waits, late, code] of ends) {
     const { send } = way(t, origin, waits)
-    const ask = async (is: Partial<Outbound>): Promise<Error> => {
+    const ask = async (is: Partial<OutboundRequest>): Promise<Error> => {
       const error: unknown = await send(outbound({
         ...is, ...(late ? { deadline: performance.now() + 300 } : {}),
       })).catch((error: unknown) => error)
@@ -189,8 +189,8 @@ t.test('an answer that breaks off fails, and never ends as if whole', async (t) 
       t.equal(status, 200)
       // The head has arrived: a reset would take it along.
       answering![end]()
-      const over = new Promise<void>((resolve) => body.whenOver(resolve))
-      await t.rejects(body.whole(1000), `${half.slice(17)} ${end}`)
+      const over = new Promise<void>((resolve) => body.onClose(resolve))
+      await t.rejects(body.bytes(1000), `${half.slice(17)} ${end}`)
       await over
     }
   }
@@ -201,7 +201,7 @@ t.test('a body that pauses too long fails', async (t) => {
     socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')))
   const { body } = await way(t, origin, { idleTimeout: 300 }).send(outbound())
 
-  await t.rejects(body.whole(1000), { code: 'UND_ERR_BODY_TIMEOUT' })
+  await t.rejects(body.bytes(1000), { code: 'UND_ERR_BODY_TIMEOUT' })
 })
 
 t.test('a body that is too large for the gateway says so itself, also half sent', async (t) => {

@@ -118,7 +118,7 @@ t.test('a body that breaks off is not sent', async (t) => {
   breaks.write('{')
   breaks.destroy(new Error('aborted'))
   ends.destroy()
-  leaves.departure.leave(new Error('left'))
+  leaves.cancellation.cancel(new Error('left'))
 
   await t.rejects(answers[0]!, { message: 'aborted' })
   await t.rejects(answers[1]!, { code: 'GATEWAY_BAD_REQUEST' })

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { isDeadlock } from '../../src/dynamics/retry.ts'
-import { ONCE_MORE } from '../../src/dynamics/retry-policy.ts'
+import { RETRYABLE } from '../../src/dynamics/retry-policy.ts'
 import { answerJson, listening, outbound, pause, received, service, sockets, text, way } from '../support/connection-fixture.ts'
 import type { Way } from '../support/connection-fixture.ts'
 
@@ -36,7 +36,7 @@ const conditional = (): ReturnType<typeof outbound> =>
 const create = (): ReturnType<typeof outbound> => outbound({ method: 'POST', body: Buffer.from('{}') })
 
 t.test('the table: what was surely not carried out, anybody; what may have been, readers alone', async (t) => {
-  t.same(ONCE_MORE, {
+  t.same(RETRYABLE, {
     'no-connection': { read: true, idempotent: true, never: true },
     'stale-connection': { read: true, idempotent: false, never: false },
     'broke-off': { read: true, idempotent: false, never: false },
@@ -111,7 +111,7 @@ t.test('a packed error is read as well, and one that cannot be read stands as it
       response.writeHead(500, { 'content-encoding': coding }).end(body))
     const answer = await send(outbound())
     t.equal(answer.status, status, coding)
-    if (status === 500) t.same(await answer.body.whole(10_000), body)
+    if (status === 500) t.same(await answer.body.bytes(10_000), body)
   }
 })
 
@@ -191,12 +191,12 @@ t.test('an outage is not made worse: one in five is sent again', async (t) => {
 
 t.test('who leaves between two attempts is not sent again', async (t) => {
   const { send, seen, events } = await troubled(t, (_, response) => answerJson(response, 503, {}))
-  const request = { ...read, departure: outbound().departure }
+  const request = { ...read, cancellation: outbound().cancellation }
 
   // As soon as it is to be sent again, which is a moment later.
   const note = events.push.bind(events)
   events.push = (...one) => {
-    queueMicrotask(() => request.departure.leave(new Error('left')))
+    queueMicrotask(() => request.cancellation.cancel(new Error('left')))
     return note(...one)
   }
 

@@ -3,10 +3,10 @@ import { PassThrough, Readable } from 'node:stream'
 
 import t from 'tap'
 
-import { createDeparture } from '../../src/dynamics/cancellation.ts'
-import type { Answer, Outbound } from '../../src/dynamics/send.ts'
-import { turnInward } from '../../src/dynamics/rewrite-request-body.ts'
-import { batchInward } from '../../src/odata/batch.ts'
+import { createCancellation } from '../../src/dynamics/cancellation.ts'
+import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
+import { rewriteRequestBody } from '../../src/dynamics/rewrite-request-body.ts'
+import { requestBatch } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
@@ -25,8 +25,8 @@ const unclosed: TextTransform = {
 
 t.test('what follows an early answer is read and dropped, and spoils nothing', async (t) => {
   const body = new PassThrough()
-  const departure = createDeparture()
-  const send = turnInward(async (request) => {
+  const cancellation = createCancellation()
+  const send = rewriteRequestBody(async (request) => {
     const flowing = request.body as Readable
     await new Promise((resolve) => flowing.once('data', resolve))
     // As undici lets go of a body whose answer is there.
@@ -34,39 +34,39 @@ t.test('what follows an early answer is read and dropped, and spoils nothing', a
     return answer
   }, 1_000_000)
 
-  const answering = send(streamed(body, departure, unclosed))
+  const answering = send(streamed(body, cancellation, unclosed))
   body.write('a'.repeat(100_000))
   t.equal(await answering, answer)
   for (let count = 0; count < 8; count++) body.write('b'.repeat(100_000))
   body.end()
   while (!body.readableEnded) await sleep(1)
 
-  t.equal(departure.reason, undefined)
+  t.equal(cancellation.reason, undefined)
 })
 
 t.test('a body that cannot be turned to its end ends the request', async (t) => {
   const body = new PassThrough()
-  const departure = createDeparture()
-  const send = turnInward(async (request) => {
+  const cancellation = createCancellation()
+  const send = rewriteRequestBody(async (request) => {
     const flowing = request.body as Readable
     await new Promise((resolve, reject) => flowing.on('data', () => undefined).on('end', resolve).on('error', reject))
     return answer
   }, 1_000_000)
 
-  const answering = send(streamed(body, departure, unclosed))
+  const answering = send(streamed(body, cancellation, unclosed))
   body.end('a')
   await t.rejects(answering, { message: 'not closed' })
-  t.match(departure.reason, { message: 'not closed' })
+  t.match(cancellation.reason, { message: 'not closed' })
 })
 
 t.test('a body is read no faster than it is sent', async (t) => {
   const body = new PassThrough()
   let taken: Readable | undefined
-  const send = turnInward(async (request) => {
+  const send = rewriteRequestBody(async (request) => {
     taken = request.body as Readable
     return answer
   }, 100_000_000)
-  await send(streamed(body, createDeparture(), undefined))
+  await send(streamed(body, createCancellation(), undefined))
   taken!.read(0)
   let written = 0
   while (written < 10_000_000 && body.write(Buffer.alloc(64 * 1024))) {
@@ -92,7 +92,7 @@ for (const [name, bodyOf] of [
       turns++
       if (running) setImmediate(count)
     }
-    const send = turnInward(async (request) => {
+    const send = rewriteRequestBody(async (request) => {
       const { body } = request
       const bytes = Buffer.isBuffer(body) ? body : Buffer.concat(await (body as Readable).toArray())
       t.ok(bytes.equals(Buffer.from(large.toString().replace('"a"', '"/api/data/v9.2/a"'))) || bytes.equals(large))
@@ -101,7 +101,7 @@ for (const [name, bodyOf] of [
     setImmediate(count)
 
     await send({
-      ...streamed(new PassThrough(), createDeparture(), batchInward(map, 'application/json', { onPart() {} })),
+      ...streamed(new PassThrough(), createCancellation(), requestBatch(map, 'application/json', { onPart() {} })),
       body: bodyOf(),
     })
     running = false
@@ -111,28 +111,28 @@ for (const [name, bodyOf] of [
 }
 
 t.test('a large body whose caller leaves is turned no further', async (t) => {
-  const departure = createDeparture()
+  const cancellation = createCancellation()
   let pushed = 0
   const slow: TextTransform = {
     push(text) {
       pushed++
       for (const until = performance.now() + 6; performance.now() < until;);
-      departure.leave(new Error('left'))
+      cancellation.cancel(new Error('left'))
       return text
     },
     end: () => '',
   }
-  const send = turnInward(async () => t.fail('nothing is sent') as never, 100_000_000)
+  const send = rewriteRequestBody(async () => t.fail('nothing is sent') as never, 100_000_000)
 
-  await t.rejects(send({ ...streamed(new PassThrough(), departure, slow), body: large }), { message: 'left' })
+  await t.rejects(send({ ...streamed(new PassThrough(), cancellation, slow), body: large }), { message: 'left' })
   t.equal(pushed, 1)
 })
 
 function streamed(
-  body: Readable, departure: Outbound['departure'], transform: TextTransform | undefined,
-): Outbound {
+  body: Readable, cancellation: OutboundRequest['cancellation'], transform: TextTransform | undefined,
+): OutboundRequest {
   return {
-    ...outbound({ method: 'POST', path: '/accounts' }), body, departure,
+    ...outbound({ method: 'POST', path: '/accounts' }), body, cancellation,
     transform: transform === undefined ? undefined : () => transform,
   }
 }

@@ -40,7 +40,7 @@ async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
 
   const began = performance.now()
   const readers = await Promise.all(Array.from({ length: PLACES }, () => stalledReader(t, port)))
-  const places = await placesOf(address)
+  const semaphore = await placesOf(address)
   let served = 0
   const others = Promise.all(Array.from({ length: 2 * PLACES }, () => ask().finally(() => served++)))
   while (served === 0 && (await placesOf(address))[1] === 0) await pause(10)
@@ -53,7 +53,7 @@ async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
   await Promise.all(readers.map(({ end }) => end()))
   if (!inTime) return false
 
-  t.same(places, [PLACES, 0], 'all places are taken')
+  t.same(semaphore, [PLACES, 0], 'all places are taken')
   t.equal(servedEarly, 0, 'others wait')
   t.equal(alive, 200, 'the gateway itself answers')
   t.same(await placesOf(address), [0, 0], 'no place is lost, and no answer passes for whole')

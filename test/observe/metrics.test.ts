@@ -8,7 +8,7 @@ import type { Metrics } from '../../src/observe/metrics.ts'
 const ANY = { method: 'GET', status: 200, caller: 'billing', own: 1, wait: 0, dynamics: 30 }
 
 function metrics(): Metrics {
-  return createMetrics({ delay: () => 12, overloaded: () => false })
+  return createMetrics({ lag: () => 12, overloaded: () => false })
 }
 
 /** The lines of the gateway's own metrics. */

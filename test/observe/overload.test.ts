@@ -3,14 +3,14 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 
-import { judge, watchOverload } from '../../src/observe/overload.ts'
+import { nextPressure, watchOverload } from '../../src/observe/overload.ts'
 import type { Look } from '../../src/observe/overload.ts'
 
 /** What is thought after each of `looks`; one that is only a delay is that of a busy event loop. */
 function thought(looks: (number | Look)[]): boolean[] {
   let pressure = { overloaded: false, against: 0 }
   return looks.map((look) => {
-    pressure = judge(pressure, typeof look === 'number' ? { delay: look, utilization: 1 } : look)
+    pressure = nextPressure(pressure, typeof look === 'number' ? { delay: look, utilization: 1 } : look)
     return pressure.overloaded
   })
 }
@@ -71,7 +71,7 @@ t.test('sees an event loop that is late, and one that has caught up', async (t) 
   })
   clearInterval(busy)
   t.equal(overload.overloaded(), true)
-  t.ok(overload.delay() > 200)
+  t.ok(overload.lag() > 200)
 
   while (overload.overloaded() && performance.now() - began < 100_000) await new Promise((resolve) => {
     setTimeout(resolve, 50)

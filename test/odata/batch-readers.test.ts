@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { batchInward, MalformedBatch, RefusedPart } from '../../src/odata/batch.ts'
+import { requestBatch, MalformedBatch, RefusedPart } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { inPieces, places, shares } from '../support/chunkings.ts'
@@ -40,7 +40,7 @@ const batches = fc
 function turned(batch: Buffer, cuts: readonly number[]): { text: string, operations: number } | undefined {
   let operations = 0
   try {
-    const transform = batchInward(map, 'multipart/mixed; boundary=b', { onPart: () => void operations++ })
+    const transform = requestBatch(map, 'multipart/mixed; boundary=b', { onPart: () => void operations++ })
     return { text: inPieces(transform, batch, cuts), operations }
   } catch (error) {
     if (error instanceof MalformedBatch || error instanceof RefusedPart) return undefined

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { batchInward, batchOutward } from '../../src/odata/batch.ts'
+import { requestBatch, responseBatch } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
@@ -32,8 +32,8 @@ function searched(transform: TextTransform, text: string): number {
   return steps
 }
 
-const inward = (): TextTransform => batchInward(map, 'multipart/mixed; boundary=b', { onPart() {} })
-const outward = (): TextTransform => batchOutward(map, 'multipart/mixed; boundary=b')!
+const inward = (): TextTransform => requestBatch(map, 'multipart/mixed; boundary=b', { onPart() {} })
+const outward = (): TextTransform => responseBatch(map, 'multipart/mixed; boundary=b')!
 const request = (delimiter: string): string =>
   `${delimiter}\nContent-Type: application/http\n\nPATCH a HTTP/1.1\nContent-Type: text/plain\n\n`
 const inChangeSet = `--b\nContent-Type: multipart/mixed; boundary=c\n\n${request('--c')}`
@@ -85,7 +85,7 @@ t.test('references stand for a path of 2,048 characters at most', async (t) => {
 
 t.test('a batch in JSON has a bounded number of members and headers', async (t) => {
   const batch = (text: string): void => {
-    const transform = batchInward(map, 'application/json', { onPart() {} })
+    const transform = requestBatch(map, 'application/json', { onPart() {} })
     transform.push(text)
     transform.end()
   }

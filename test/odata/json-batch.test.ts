@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
 import { staysHere } from '../../src/proxy/request-headers.ts'
-import { batchInward, batchOutward, type BatchOperation } from '../../src/odata/batch.ts'
+import { requestBatch, responseBatch, type BatchOperation } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
@@ -13,7 +13,7 @@ const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' 
 
 function turned(text: string | Buffer): { text: string; operations: BatchOperation[] } {
   const operations: BatchOperation[] = []
-  const transform = batchInward(map, 'application/json', {
+  const transform = requestBatch(map, 'application/json', {
     onPart: operation => operations.push(operation), userHeader: 'x-user-email', staysHere,
   })
   return { text: inPieces(transform, Buffer.from(text), [3, 9]), operations }
@@ -87,12 +87,12 @@ t.test('what is no batch is refused', async t => {
   ]) {
     t.throws(() => turned(text), { name: 'MalformedBatch' }, text.slice(0, 60))
   }
-  t.throws(() => batchInward(map, 'text/plain', { onPart() {} }), { name: 'MalformedBatch' })
+  t.throws(() => requestBatch(map, 'text/plain', { onPart() {} }), { name: 'MalformedBatch' })
   t.equal(turned('{"requests":[ ]}').text, '{"requests":[ ]}')
 })
 
 t.test('a batch is JSON in UTF-8', async t => {
-  const batch = (contentType: string): unknown => batchInward(map, contentType, { onPart() {} })
+  const batch = (contentType: string): unknown => requestBatch(map, contentType, { onPart() {} })
   for (const type of ['application/json', 'Application/JSON ;charset=UTF-8', 'application/json; charset="utf8"; a=b',
     'application/json;IEEE754Compatible=true']) t.doesNotThrow(() => batch(type), type)
   for (const type of ['application/json;charset=utf-7', 'application/json; charset=ibm037', 'application/json;charset=utf-8;charset=utf-7',
@@ -101,7 +101,7 @@ t.test('a batch is JSON in UTF-8', async t => {
 })
 
 t.test('a batch beyond 16 MiB is refused before it is held', async t => {
-  const transform = batchInward(map, 'application/json', { onPart() {} })
+  const transform = requestBatch(map, 'application/json', { onPart() {} })
   const chunk = ' '.repeat(1024 * 1024)
   for (let sent = 0; sent < 16; sent++) t.equal(transform.push(chunk), '')
 
@@ -124,9 +124,9 @@ const answerTurned = answer
   .replace(`"@odata.context":"${root}`, '"@odata.context":"http://gw:8080')
 
 t.test('headers and links of an answer lead to the gateway, columns of the same names do not', async t => {
-  t.equal(whole(batchOutward(map, 'application/json')!, answer), answerTurned)
-  t.equal(batchOutward(map, 'text/html'), undefined)
-  t.equal(batchOutward(map, undefined), undefined)
+  t.equal(whole(responseBatch(map, 'application/json')!, answer), answerTurned)
+  t.equal(responseBatch(map, 'text/html'), undefined)
+  t.equal(responseBatch(map, undefined), undefined)
 })
 
 t.test('of a link in the headers of an answer that leads to another host the text stays here', async t => {
@@ -143,15 +143,15 @@ t.test('of a link in the headers of an answer that leads to another host the tex
   )
   const hosts: string[] = []
 
-  t.equal(whole(batchOutward(map, 'application/json', (host) => hosts.push(host))!, evil), kept)
+  t.equal(whole(responseBatch(map, 'application/json', (host) => hosts.push(host))!, evil), kept)
   t.same(hosts, ['?', 'evil.example', 'evil.example', '?', 'evil.example'])
-  const cut = (at: number): string => inPieces(batchOutward(map, 'application/json')!, Buffer.from(evil), [at])
+  const cut = (at: number): string => inPieces(responseBatch(map, 'application/json')!, Buffer.from(evil), [at])
   t.same(Array.from(evil, (_, at) => cut(at)).filter(out => out !== kept), [])
 })
 
 t.test('a header that ends with the answer is turned as well', async t => {
   t.equal(
-    whole(batchOutward(map, 'application/json')!, `{"responses":[{"headers":{"location":"${root}`),
+    whole(responseBatch(map, 'application/json')!, `{"responses":[{"headers":{"location":"${root}`),
     '{"responses":[{"headers":{"location":"http://gw:8080',
   )
 })
@@ -159,12 +159,12 @@ t.test('a header that ends with the answer is turned as well', async t => {
 t.test('chunk borders at any byte change nothing', async t => {
   t.doesNotThrow(() => fc.assert(fc.property(shares, cuts => {
     const bytes = Buffer.from(answer)
-    assert.equal(inPieces(batchOutward(map, 'application/json')!, bytes, places(bytes.length, cuts)), answerTurned)
+    assert.equal(inPieces(responseBatch(map, 'application/json')!, bytes, places(bytes.length, cuts)), answerTurned)
   }), { numRuns: 100 }))
-  t.equal(byteByByte(batchOutward(map, 'application/json')!, Buffer.from(answer)), answerTurned)
+  t.equal(byteByByte(responseBatch(map, 'application/json')!, Buffer.from(answer)), answerTurned)
   t.same(
     Array
-      .from(answer, (_, cut) => inPieces(batchOutward(map, 'application/json')!, Buffer.from(answer), [cut]))
+      .from(answer, (_, cut) => inPieces(responseBatch(map, 'application/json')!, Buffer.from(answer), [cut]))
       .filter(out => out !== answerTurned),
     [],
   )

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
 import { staysHere } from '../../src/proxy/request-headers.ts'
-import { batchInward, type BatchOperation } from '../../src/odata/batch.ts'
+import { requestBatch, type BatchOperation } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { byteByByte, inPieces, places, shares } from '../support/chunkings.ts'
@@ -19,7 +19,7 @@ function turned(
   text: string | Buffer, contentType = 'multipart/mixed; boundary=b',
 ): { text: string; operations: BatchOperation[] } {
   const operations: BatchOperation[] = []
-  const transform = batchInward(map, contentType, {
+  const transform = requestBatch(map, contentType, {
     onPart: operation => operations.push(operation), userHeader: 'x-user-email', staysHere,
   })
   return { text: inPieces(transform, Buffer.from(text), []), operations }
@@ -172,7 +172,7 @@ t.test('other services than those of Dynamics are given URLs relative to their A
   })
   const line = (url: string): string => {
     const text = inPieces(
-      batchInward(other, 'multipart/mixed; boundary=b', { onPart() {} }),
+      requestBatch(other, 'multipart/mixed; boundary=b', { onPart() {} }),
       Buffer.from(single(`GET ${url} HTTP/1.1`)),
       [],
     )
@@ -423,7 +423,7 @@ t.test('a change set that only the next delimiter of the batch ends is closed', 
 })
 
 t.test('the policy is asked before anything of a part goes on', async t => {
-  const transform = batchInward(map, 'multipart/mixed; boundary=b', { onPart({ method }) {
+  const transform = requestBatch(map, 'multipart/mixed; boundary=b', { onPart({ method }) {
     if (method === 'DELETE') throw new Error('not allowed')
   } })
 
@@ -435,7 +435,7 @@ t.test('the policy is asked before anything of a part goes on', async t => {
 })
 
 t.test('a part larger than memory streams through', async t => {
-  const transform = batchInward(map, 'multipart/mixed; boundary=b', { onPart() {} })
+  const transform = requestBatch(map, 'multipart/mixed; boundary=b', { onPart() {} })
   let out = 0
   const push = (chunk: string): void => { out += transform.push(chunk).length }
   push(lines(
@@ -454,8 +454,8 @@ t.test('chunk borders at any byte change nothing', async t => {
     '\r\n', '\n',
   ), `\r\nx\n${changeSet}\n\n`, single('GET a HTTP/1.1'),
     single('PATCH a HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n\n-- b\r\n--\n --b\r\n\r\n-\r\n'))
-  const transform = (): ReturnType<typeof batchInward> =>
-    batchInward(map, 'multipart/mixed; boundary="b"', { onPart() {} })
+  const transform = (): ReturnType<typeof requestBatch> =>
+    requestBatch(map, 'multipart/mixed; boundary="b"', { onPart() {} })
 
   t.doesNotThrow(() => fc.assert(fc.property(text, shares, (batch, cuts) => {
     const bytes = Buffer.from(batch)

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { jsonLinksInward } from '../../src/odata/request-links.ts'
+import { requestLinks } from '../../src/odata/request-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
-import { turned } from '../../src/odata/text-transform.ts'
-import { inwardHeader, urlMap } from '../../src/odata/url-map.ts'
+import { rewriteChunk } from '../../src/odata/text-transform.ts'
+import { upstreamUrl, urlMap } from '../../src/odata/url-map.ts'
 import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
 import { replaceValues } from '../support/json-oracle.ts'
 import { randomJson } from '../support/random-json.ts'
@@ -18,7 +18,7 @@ const map = urlMap(targetAddress(root), {
 t.test('the gateway in an @odata.id or @odata.bind becomes the target', async t => {
   for (const name of ['@odata.id', '@odata.bind', '@id', 'a@odata.bind', 'a@bind', 'primarycontactid@odata.bind']) {
     t.equal(
-      whole(jsonLinksInward(map), `{"${name}":"http://gw:8080/accounts(1)"}`),
+      whole(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`),
       `{"${name}":"${root}/accounts(1)"}`,
       name,
     )
@@ -32,8 +32,8 @@ t.test('the links of a row that is sent back as it was read become the target\'s
     'image@mediaEditLink',
   ]) {
     const turned = `{"${name}":"${root}/accounts(1)"}`
-    t.equal(whole(jsonLinksInward(map), `{"${name}":"http://gw:8080/accounts(1)"}`), turned, name)
-    t.equal(whole(jsonLinksInward(map), `{"${name}":["http://gw:8080/a"]}`), `{"${name}":["http://gw:8080/a"]}`)
+    t.equal(whole(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`), turned, name)
+    t.equal(whole(requestLinks(map), `{"${name}":["http://gw:8080/a"]}`), `{"${name}":["http://gw:8080/a"]}`)
   }
 })
 
@@ -46,7 +46,7 @@ t.test('each base and both address forms are understood', async t => {
     ['https://Public.Example:443/crm/api/data/v9.2/accounts(1)', `${root}/accounts(1)`],
     ['http://127.0.0.1:8080/accounts(1)', `${root}/accounts(1)`],
     ['http:\\/\\/gw:8080\\/accounts(1)', `${root}\\/accounts(1)`],
-  ] as const) t.equal(whole(jsonLinksInward(map), `{"@odata.id":"${url}"}`), `{"@odata.id":"${expected}"}`, url)
+  ] as const) t.equal(whole(requestLinks(map), `{"@odata.id":"${url}"}`), `{"@odata.id":"${expected}"}`, url)
 })
 
 t.test('the tenant of Business Central may be named or not', async t => {
@@ -55,11 +55,11 @@ t.test('the tenant of Business Central may be named or not', async t => {
   const path = '/v2.0/00000000-0000-0000-0000-000000000001/prod/api/v2.0/items(1)'
 
   t.equal(
-    byteByByte(jsonLinksInward(central), Buffer.from(`{"@odata.id":"http://gw${path}"}`)),
+    byteByByte(requestLinks(central), Buffer.from(`{"@odata.id":"http://gw${path}"}`)),
     `{"@odata.id":"${origin}${path}"}`,
   )
   t.equal(
-    byteByByte(jsonLinksInward(central), Buffer.from('{"@odata.id":"http://gw/items(1)"}')),
+    byteByByte(requestLinks(central), Buffer.from('{"@odata.id":"http://gw/items(1)"}')),
     `{"@odata.id":"${origin}/v2.0/prod/api/v2.0/items(1)"}`,
   )
 })
@@ -70,8 +70,8 @@ t.test('every string of an array of links is turned, and nothing after it', asyn
   const expected = `{"m@odata.bind" : [ "${root}/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", `
     + `"${root}/d"],"n":["http://gw:8080/e"]}`
 
-  t.equal(whole(jsonLinksInward(map), body), expected)
-  t.equal(byteByByte(jsonLinksInward(map), Buffer.from(body)), expected)
+  t.equal(whole(requestLinks(map), body), expected)
+  t.equal(byteByByte(requestLinks(map), Buffer.from(body)), expected)
 })
 
 t.test('URLs of others, relative ones, references and data stay as they are', async t => {
@@ -92,26 +92,26 @@ t.test('URLs of others, relative ones, references and data stay as they are', as
     '{"@odata.id":["http://gw:8080/a"]}', '{"x":9007199254740993 , "x":1.0}', '@',
     '{"@odata.bindbindbind":"http://gw:8080/a"}', '',
   ]) {
-    t.equal(whole(jsonLinksInward(map), body), body)
-    t.equal(byteByByte(jsonLinksInward(map), Buffer.from(body)), body)
+    t.equal(whole(requestLinks(map), body), body)
+    t.equal(byteByByte(requestLinks(map), Buffer.from(body)), body)
   }
 })
 
 t.test('a body without links goes on as the very same Buffer', async t => {
   const chunk = Buffer.from('{"name":"Fabrikam"}')
-  const transform = jsonLinksInward(map)
+  const transform = requestLinks(map)
 
-  t.equal(turned(transform, chunk), chunk)
+  t.equal(rewriteChunk(transform, chunk), chunk)
   t.equal(transform.end(), '')
 })
 
 t.test('a link without end is not held back', async t => {
-  const transform = jsonLinksInward(map)
+  const transform = requestLinks(map)
 
   t.equal(transform.push('{"@odata.id":"http://gw').length, 14)
   t.ok(transform.push('/'.repeat(65_536)).length >= 65_536)
-  t.equal(whole(jsonLinksInward(map), '{"@odata.id":"http://gw:8080'), `{"@odata.id":"${root}`)
-  t.equal(whole(jsonLinksInward(map), '{"@odata.id":"http://gw:8'), '{"@odata.id":"http://gw:8')
+  t.equal(whole(requestLinks(map), '{"@odata.id":"http://gw:8080'), `{"@odata.id":"${root}`)
+  t.equal(whole(requestLinks(map), '{"@odata.id":"http://gw:8'), '{"@odata.id":"http://gw:8')
 })
 
 t.test('chunk borders at any byte change nothing', async t => {
@@ -128,17 +128,17 @@ t.test('chunk borders at any byte change nothing', async t => {
   )
   const inward = (value: string): string => {
     const plain = value.replaceAll('\\/', '/')
-    const turned = inwardHeader(map, plain)
+    const turned = upstreamUrl(map, plain)
     return turned === plain ? value : turned
   }
 
   t.doesNotThrow(() => fc.assert(fc.property(json, shares, (text, cuts) => {
     const bytes = Buffer.from(text)
     const expected = replaceValues(text, (name, value, inArray) => (isLink(name, inArray) ? inward(value) : value))
-    const once = inPieces(jsonLinksInward(map), bytes, [])
+    const once = inPieces(requestLinks(map), bytes, [])
     assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
-    assert.equal(inPieces(jsonLinksInward(map), bytes, places(bytes.length, cuts)), once)
-    assert.equal(byteByByte(jsonLinksInward(map), bytes), once)
+    assert.equal(inPieces(requestLinks(map), bytes, places(bytes.length, cuts)), once)
+    assert.equal(byteByByte(requestLinks(map), bytes), once)
   }), { numRuns: 500 }))
 })
 

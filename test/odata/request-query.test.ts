@@ -1,6 +1,6 @@
 import t from 'tap'
 import { objectLinksInward } from '../../src/odata/object-links.ts'
-import { queryInward } from '../../src/odata/request-query.ts'
+import { requestQuery } from '../../src/odata/request-query.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 
@@ -32,7 +32,7 @@ t.test('links in the objects that a parameter alias holds become the target, wri
       "?@t=[{'@odata.id':'http://gw:8080/a'},{'@odata.id':'http://gw:8080/b','x':{'@odata.id':'http://gw:8080/c'}}]",
       `?@t=[{'@odata.id':'${root}/a'},{'@odata.id':'${root}/b','x':{'@odata.id':'${root}/c'}}]`,
     ],
-  ] as const) t.equal(queryInward(map, query), expected, query)
+  ] as const) t.equal(requestQuery(map, query), expected, query)
 })
 
 t.test('texts that a parameter alias holds stay as they are, whatever they look like', async t => {
@@ -43,7 +43,7 @@ t.test('texts that a parameter alias holds stay as they are, whatever they look 
     "?@t={'@odata.id':{'x':'http://gw:8080/a'}}", "?@t={'@odata.idx':'http://gw:8080/a'}",
     "?@t={'@odata.id','http://gw:8080/a'}", "?@t={'@odata.id", "?@t={'", '?@t={', '?@t={}}}:', "?@t={'a':'\\",
     "?$filter=x eq '{@odata.id:' and y eq 'http://gw:8080/a'", "?t={'@odata.id':'http://gw:8080/a'}", '?@=&@&=@t',
-  ]) t.equal(queryInward(map, query), query, query)
+  ]) t.equal(requestQuery(map, query), query, query)
 })
 
 t.test('parameters in the path may hold links as well', async t => {
@@ -56,8 +56,8 @@ t.test('parameters in the path may hold links as well', async t => {
 t.test('every link of a long alias is found', async t => {
   const alias = Array.from({ length: 900 }, () => "{'@odata.id':'http%3A//gw:8080/a'}").join()
 
-  t.equal(queryInward(map, `?@t=[${alias}]`).match(/crm4/g)?.length, 900)
-  t.equal(queryInward(map, `?@t=${"{'".repeat(16_000)}`).length, 32_004)
+  t.equal(requestQuery(map, `?@t=[${alias}]`).match(/crm4/g)?.length, 900)
+  t.equal(requestQuery(map, `?@t=${"{'".repeat(16_000)}`).length, 32_004)
 })
 
 t.test('only the gateway in $id becomes the target, written as it was', async t => {
@@ -76,5 +76,5 @@ t.test('only the gateway in $id becomes the target, written as it was', async t 
     ['$id=', '$id='],
     ['', ''],
     ['$top=3', '$top=3'],
-  ] as const) t.equal(queryInward(map, query), expected, query)
+  ] as const) t.equal(requestQuery(map, query), expected, query)
 })

@@ -2,10 +2,10 @@ import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
 
-import { objectionTo } from '../../src/rules/evaluate.ts'
+import { denialReason } from '../../src/rules/evaluate.ts'
 import { targetFault } from '../../src/odata/request-target.ts'
 import { parseRule } from '../../src/config/rule.ts'
-import { batchInward } from '../../src/odata/batch.ts'
+import { requestBatch } from '../../src/odata/batch.ts'
 import { pathFault, pathSegments } from '../../src/odata/resource-path.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
@@ -79,7 +79,7 @@ t.test('the door, a part of a batch and the rules agree on every path', (t) => {
   /** What went on of a batch with one request, and what its judge was shown. */
   const asPart = (url: string): string | undefined => {
     let shown: string | undefined
-    const batch = batchInward(map, 'application/json', {
+    const batch = requestBatch(map, 'application/json', {
       onPart: ({ resourcePath }) => { shown = resourcePath },
     })
     const requests = [{ id: '1', method: 'GET', url }]
@@ -93,7 +93,7 @@ t.test('the door, a part of a batch and the rules agree on every path', (t) => {
   let safe = 0
   const verdicts = (path: string): void => {
     const door = targetFault(path) === undefined
-    const rules = objectionTo({ method: 'GET', resourcePath: path, query: '' }, everything) === undefined
+    const rules = denialReason({ method: 'GET', resourcePath: path, query: '' }, everything) === undefined
     // As a part, a batch is refused whatever its path.
     const isBatch = /^\/(?:.*\/)?(?:\$|%24)batch\/?$/i.test(path)
     const part = asPart(`/api/data/v9.2${path}`)
@@ -124,7 +124,7 @@ t.test('what stands before the API root in a part is held to the same rule', (t)
     base: 'http://localhost', form: 'short',
   })
   const part = (url: string): string => {
-    const batch = batchInward(map, 'application/json', { onPart: () => undefined })
+    const batch = requestBatch(map, 'application/json', { onPart: () => undefined })
     return batch.push(JSON.stringify({ requests: [{ id: '1', method: 'GET', url }] })) + batch.end()
   }
   t.match(part('/v2.0/contoso.com/Production/api/v2.0/companies'), 'contoso.com')

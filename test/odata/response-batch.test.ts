@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { batchOutward } from '../../src/odata/batch.ts'
+import { responseBatch } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
@@ -60,7 +60,7 @@ const turned = answer
   .replace(`"@odata.nextLink":"${root}`, '"@odata.nextLink":"http://gw:8080')
 
 t.test('headers and links of every part lead to the gateway, and every other byte stays', async t => {
-  t.equal(whole(batchOutward(map, type)!, answer), turned)
+  t.equal(whole(responseBatch(map, type)!, answer), turned)
 })
 
 t.test('a link in the headers of a part that leads to another host stays here', async t => {
@@ -68,14 +68,14 @@ t.test('a link in the headers of a part that leads to another host stays here', 
   const evil = answer.replace(`OData-EntityId: ${root}/accounts(1)`, 'Content-Location: //evil.example/x')
 
   t.equal(
-    whole(batchOutward(map, type, (host) => hosts.push(host))!, evil),
+    whole(responseBatch(map, type, (host) => hosts.push(host))!, evil),
     turned.replace('OData-EntityId: http://gw:8080/accounts(1)\r\n', ''),
   )
   t.same(hosts, ['evil.example'])
 })
 
 t.test('line feeds, preamble and blank first lines come out strict', async t => {
-  t.equal(whole(batchOutward(map, type)!, `\r\n\r\n${answer.replaceAll('\r\n', '\n')}\n`), turned)
+  t.equal(whole(responseBatch(map, type)!, `\r\n\r\n${answer.replaceAll('\r\n', '\n')}\n`), turned)
 })
 
 t.test('lengths that would no longer be right are left out, others stay', async t => {
@@ -84,14 +84,14 @@ t.test('lengths that would no longer be right are left out, others stay', async 
   const json = `{"@odata.id":"${root}/a"}`
 
   t.equal(whole(
-    batchOutward(map, 'multipart/mixed;boundary=b')!,
+    responseBatch(map, 'multipart/mixed;boundary=b')!,
     part(`content-length: ${json.length}\r\nContent-Type: application/json`, json),
   ),
     part('Content-Type: application/json', '{"@odata.id":"http://gw:8080/a"}'))
   const text = part('Content-Length: 3\r\nContent-Type: text/plain', 'a\r\n--b-\n--bc\r--b\r\n')
-  t.equal(whole(batchOutward(map, 'multipart/mixed;boundary=b')!, text), text)
+  t.equal(whole(responseBatch(map, 'multipart/mixed;boundary=b')!, text), text)
   const coded = part('Content-Length: 3\r\nContent-Encoding: gzip\r\nContent-Type: application/json', json)
-  t.equal(whole(batchOutward(map, 'multipart/mixed;boundary=b')!, coded), coded)
+  t.equal(whole(responseBatch(map, 'multipart/mixed;boundary=b')!, coded), coded)
 })
 
 t.test('parts of another kind go through as they are', async t => {
@@ -99,16 +99,16 @@ t.test('parts of another kind go through as they are', async t => {
     '--b', 'Content-Type: text/plain', 'Content-Length: 9', '', `Location: ${root}`, '--b', '', '', '--b--', '',
   )
 
-  t.equal(whole(batchOutward(map, 'multipart/mixed;boundary=b')!, other), other)
+  t.equal(whole(responseBatch(map, 'multipart/mixed;boundary=b')!, other), other)
 })
 
 t.test('an answer that breaks off is never ended as if it were whole', async t => {
   for (const length of [0, 30, 120, 700, answer.length - 6]) {
     t.throws(
-      () => whole(batchOutward(map, type)!, answer.slice(0, length)), { name: 'MalformedBatch' }, `${length} bytes`,
+      () => whole(responseBatch(map, type)!, answer.slice(0, length)), { name: 'MalformedBatch' }, `${length} bytes`,
     )
   }
-  t.throws(() => batchOutward(map, 'multipart/mixed'), { name: 'MalformedBatch' })
+  t.throws(() => responseBatch(map, 'multipart/mixed'), { name: 'MalformedBatch' })
 })
 
 t.test('chunk borders at any byte change nothing', async t => {
@@ -120,10 +120,10 @@ t.test('chunk borders at any byte change nothing', async t => {
   )
   t.doesNotThrow(() => fc.assert(fc.property(texts, shares, (text, cuts) => {
     const bytes = Buffer.from(text)
-    const once = inPieces(batchOutward(map, type)!, bytes, [])
-    assert.equal(inPieces(batchOutward(map, type)!, bytes, places(bytes.length, cuts)), once)
-    assert.equal(byteByByte(batchOutward(map, type)!, bytes), once)
+    const once = inPieces(responseBatch(map, type)!, bytes, [])
+    assert.equal(inPieces(responseBatch(map, type)!, bytes, places(bytes.length, cuts)), once)
+    assert.equal(byteByByte(responseBatch(map, type)!, bytes), once)
   }), { numRuns: 100 }))
-  t.same(Array.from(answer, (_, cut) => inPieces(batchOutward(map, type)!, Buffer.from(answer), [cut])).filter(out =>
+  t.same(Array.from(answer, (_, cut) => inPieces(responseBatch(map, type)!, Buffer.from(answer), [cut])).filter(out =>
     out !== turned), [])
 })

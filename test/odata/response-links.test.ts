@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import t from 'tap'
-import { jsonLinksOutward } from '../../src/odata/response-links.ts'
+import { responseLinks } from '../../src/odata/response-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
-import { turned } from '../../src/odata/text-transform.ts'
-import { outwardHeader, urlMap } from '../../src/odata/url-map.ts'
+import { rewriteChunk } from '../../src/odata/text-transform.ts'
+import { downstreamUrl, urlMap } from '../../src/odata/url-map.ts'
 import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
 import { replaceValues } from '../support/json-oracle.ts'
 import { randomJson } from '../support/random-json.ts'
@@ -25,7 +25,7 @@ const links = names.flatMap(name => [`@odata.${name}`, `@${name}`, `contacts@oda
 t.test('every kind of link leads through the gateway, in either spelling of its name', async t => {
   for (const name of links) {
     t.equal(
-      whole(jsonLinksOutward(short), `{"${name}":"${root}/accounts(1)"}`),
+      whole(responseLinks(short), `{"${name}":"${root}/accounts(1)"}`),
       `{"${name}":"http://gw:8080/accounts(1)"}`,
       name,
     )
@@ -36,9 +36,9 @@ t.test('links keep the address form that the caller used', async t => {
   const page =
     `{"@odata.context":"${root}/$metadata#accounts","value":[],"@odata.nextLink":"${root}/accounts?$skiptoken=%253c"}`
 
-  t.equal(whole(jsonLinksOutward(short), page),
+  t.equal(whole(responseLinks(short), page),
     '{"@odata.context":"http://gw:8080/$metadata#accounts","value":[],"@odata.nextLink":"http://gw:8080/accounts?$skiptoken=%253c"}')
-  t.equal(whole(jsonLinksOutward(long), page), page.replaceAll(org, 'https://gw.example/sales'))
+  t.equal(whole(responseLinks(long), page), page.replaceAll(org, 'https://gw.example/sales'))
 })
 
 t.test('data that looks like a link never changes', async t => {
@@ -63,8 +63,8 @@ t.test('data that looks like a link never changes', async t => {
     '{"n":9007199254740993,"n":1.00000,"d" :\t1 }',
   ]
   for (const body of data) {
-    t.equal(whole(jsonLinksOutward(short), body), body)
-    t.equal(byteByByte(jsonLinksOutward(short), Buffer.from(body)), body)
+    t.equal(whole(responseLinks(short), body), body)
+    t.equal(byteByByte(responseLinks(short), Buffer.from(body)), body)
   }
 })
 
@@ -74,7 +74,7 @@ t.test('links to others never change', async t => {
     'https://org.crm4.dynamics.com:444/api/data/v9.2/a', 'http://org.crm4.dynamics.com/api/data/v9.2/a',
     'https://other.crm4.dynamics.com/api/data/v9.2/a', '/accounts(1)', '$metadata#accounts', 'ftp://x', '//x', '',
   ]) {
-    t.equal(whole(jsonLinksOutward(short), `{"@odata.id":"${url}"}`), `{"@odata.id":"${url}"}`)
+    t.equal(whole(responseLinks(short), `{"@odata.id":"${url}"}`), `{"@odata.id":"${url}"}`)
   }
 })
 
@@ -95,10 +95,10 @@ t.test('the target of an advertised action or function leads through the gateway
   ]) {
     const bytes = Buffer.from(body(post))
     const expected = plain(body(post.replace(root, 'http://gw:8080')))
-    t.equal(plain(whole(jsonLinksOutward(short), body(post))), expected)
-    t.equal(plain(byteByByte(jsonLinksOutward(short), bytes)), expected)
+    t.equal(plain(whole(responseLinks(short), body(post))), expected)
+    t.equal(plain(byteByByte(responseLinks(short), bytes)), expected)
     t.same(
-      Array.from(bytes, (_, cut) => plain(inPieces(jsonLinksOutward(short), bytes, [cut])))
+      Array.from(bytes, (_, cut) => plain(inPieces(responseLinks(short), bytes, [cut])))
         .filter(text => text !== expected),
       [],
     )
@@ -116,8 +116,8 @@ t.test('a column that is called target never changes', async t => {
     `"target":"${url}"`, `:{"target":"${url}"`, `x":{"target":"${url}"`, `{"t":"x",}:{"target":"${url}"`,
     `{"#b.c":{${'"a":1,'.repeat(20)}"target":"${url}"}}`, `{"#b.c":{"title":"${'x'.repeat(2000)}","target":"${url}"}}`,
   ]) {
-    t.equal(whole(jsonLinksOutward(short), body), body)
-    t.equal(byteByByte(jsonLinksOutward(short), Buffer.from(body)), body)
+    t.equal(whole(responseLinks(short), body), body)
+    t.equal(byteByByte(responseLinks(short), Buffer.from(body)), body)
   }
 })
 
@@ -126,8 +126,8 @@ t.test('the location of a background operation is a link when the answer is one'
   const expected =
     `{"backgroundOperationId":"1","location" : "http://gw:8080/backgroundoperations(1)","x\\"location":"${root}/a"}`
 
-  t.equal(whole(jsonLinksOutward(short, { backgroundOperation: true }), body), expected)
-  t.equal(byteByByte(jsonLinksOutward(short, { backgroundOperation: true }), Buffer.from(body)), expected)
+  t.equal(whole(responseLinks(short, { backgroundOperation: true }), body), expected)
+  t.equal(byteByByte(responseLinks(short, { backgroundOperation: true }), Buffer.from(body)), expected)
 })
 
 t.test('a byte order mark, spacing, escaped slashes and duplicate names survive', async t => {
@@ -136,20 +136,20 @@ t.test('a byte order mark, spacing, escaped slashes and duplicate names survive'
   const expected = '\uFEFF{ "@odata.id"\r\n:\t"http://gw:8080\\/a(1)" , "@odata.id": '
     + '"http://gw:8080/b", "@odata.editLink":"http://gw:8080\\/x" }'
 
-  t.equal(whole(jsonLinksOutward(short), body), expected)
-  t.equal(byteByByte(jsonLinksOutward(short), Buffer.from(body)), expected)
+  t.equal(whole(responseLinks(short), body), expected)
+  t.equal(byteByByte(responseLinks(short), Buffer.from(body)), expected)
 })
 
 t.test('a chunk without links goes on as the very same Buffer', async t => {
   const chunk = Buffer.from(`{"name":"Fabrikam","websiteurl":"${root}/accounts"}`)
-  const transform = jsonLinksOutward(short)
+  const transform = responseLinks(short)
 
-  t.equal(turned(transform, chunk), chunk)
+  t.equal(rewriteChunk(transform, chunk), chunk)
   t.equal(transform.end(), '')
 })
 
 t.test('a string without end is not held back', async t => {
-  const transform = jsonLinksOutward(short)
+  const transform = responseLinks(short)
   const chunk = `${root}/`.repeat(2000)
 
   t.equal(transform.push('{"@odata.id":"').length, 13)
@@ -158,8 +158,8 @@ t.test('a string without end is not held back', async t => {
 })
 
 t.test('a link that ends with the body is turned as well', async t => {
-  t.equal(whole(jsonLinksOutward(short), `{"@odata.id":"${root}`), '{"@odata.id":"http://gw:8080')
-  t.equal(whole(jsonLinksOutward(short), '{"@odata.id":"https://org.crm4.'), '{"@odata.id":"https://org.crm4.')
+  t.equal(whole(responseLinks(short), `{"@odata.id":"${root}`), '{"@odata.id":"http://gw:8080')
+  t.equal(whole(responseLinks(short), '{"@odata.id":"https://org.crm4.'), '{"@odata.id":"https://org.crm4.')
 })
 
 t.test('large pages keep every byte but those of links', async t => {
@@ -168,9 +168,9 @@ t.test('large pages keep every byte but those of links', async t => {
   const page = `{"@odata.context":"${root}/$metadata","value":[${`${row},`.repeat(20)}${row}]}`
   const expected = page.replaceAll(root, 'http://gw:8080')
 
-  t.ok(whole(jsonLinksOutward(short), page) === expected)
+  t.ok(whole(responseLinks(short), page) === expected)
   t.ok(inPieces(
-    jsonLinksOutward(short), Buffer.from(page), Array.from({ length: 13 }, (_, index) => index * 65_536),
+    responseLinks(short), Buffer.from(page), Array.from({ length: 13 }, (_, index) => index * 65_536),
   ) === expected)
 })
 
@@ -183,7 +183,7 @@ t.test('chunk borders at any byte change nothing', async t => {
   const isLink = /(?:^|[^.\\])@(?:odata\.)?(?:context|nextLink|deltaLink|id|editLink|readLink|navigationLink|associationLink|mediaReadLink|mediaEditLink)$/
   const outward = (value: string): string => {
     const plain = value.replaceAll('\\/', '/')
-    const turned = outwardHeader(short, plain)
+    const turned = downstreamUrl(short, plain)
     return turned === plain ? value : turned
   }
 
@@ -193,19 +193,19 @@ t.test('chunk borders at any byte change nothing', async t => {
     const expected = replaceValues(
       text, (name, value, inArray) => (isLink.test(name) && !inArray ? outward(value) : value),
     )
-    const once = inPieces(jsonLinksOutward(short), bytes, [])
+    const once = inPieces(responseLinks(short), bytes, [])
     assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
-    assert.equal(inPieces(jsonLinksOutward(short), bytes, places(bytes.length, cuts)), once)
-    assert.equal(byteByByte(jsonLinksOutward(short), bytes), once)
+    assert.equal(inPieces(responseLinks(short), bytes, places(bytes.length, cuts)), once)
+    assert.equal(byteByByte(responseLinks(short), bytes), once)
   }), { numRuns: 500 }))
 })
 
 t.test('a page cut in two at each of its bytes is the same page', async t => {
   const page = Buffer.from(`{"@odata.context":"${root}/$metadata#accounts","value":[{"a@odata.nextLink" : `
     + `"${org}:443/api/data/v9.2/x","w":"${root}"}]}`)
-  const expected = whole(jsonLinksOutward(short), page.toString())
+  const expected = whole(responseLinks(short), page.toString())
   const differing = Array
-    .from(page, (_, cut) => inPieces(jsonLinksOutward(short), page, [cut]))
+    .from(page, (_, cut) => inPieces(responseLinks(short), page, [cut]))
     .filter(text => text !== expected)
 
   t.same(differing, [])

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { addressForm, pathInward, resourcePathOf, targetAddress } from '../../src/odata/target-address.ts'
-import { type GatewayAddress, inwardHeader, outwardHeader, urlMap } from '../../src/odata/url-map.ts'
+import { addressForm, upstreamPath, resourcePathOf, targetAddress } from '../../src/odata/target-address.ts'
+import { type GatewayAddress, upstreamUrl, downstreamUrl, urlMap } from '../../src/odata/url-map.ts'
 
 const dataverse = targetAddress('https://Contoso.crm4.dynamics.com/api/data/v9.2/')
 
@@ -42,7 +42,7 @@ t.test('a path stands as it is when it is one of the target, and below the API r
     [central, '/v2.0/tenant/test/api/v2.0/companies', '/v2.0/tenant/prod/api/v2.0/v2.0/tenant/test/api/v2.0/companies'],
     [targetAddress('http://localhost:4004'), '/Books', '/Books'],
     [targetAddress('https://crm.example/org(1)/api/data/v9.1'), '/org(1)/api/data/v9.0/x', '/org(1)/api/data/v9.0/x'],
-  ] as const) t.equal(pathInward(target, path), expected, `${target.apiRoot} ${path}`)
+  ] as const) t.equal(upstreamPath(target, path), expected, `${target.apiRoot} ${path}`)
   t.equal(resourcePathOf(central, '/v2.0/prod/api/v2.0/companies(1)'), '/companies(1)')
   t.equal(resourcePathOf(central, '/v2.0/tenant/prod/ODataV4/Company'), '/Company')
   t.equal(resourcePathOf(central, '/v2.0/tenant/test/api/v2.0'), undefined)
@@ -101,8 +101,8 @@ t.test('a URL of the target becomes one of the gateway', async t => {
     ['/api/data/v9.2/accounts(1)', '/api/data/v9.2/accounts(1)', '/api/data/v9.2/accounts(1)'],
     ['', '', ''],
   ] as const) {
-    t.equal(outwardHeader(short, url), expectedShort, url)
-    t.equal(outwardHeader(long, url), expectedLong, url)
+    t.equal(downstreamUrl(short, url), expectedShort, url)
+    t.equal(downstreamUrl(long, url), expectedLong, url)
   }
 })
 
@@ -118,7 +118,7 @@ t.test('a URL of the gateway becomes one of the target, by its longest base', as
     ['http://gw/CRM/accounts', 'https://contoso.crm4.dynamics.com/api/data/v9.2/CRM/accounts'],
     ['http://gw:8080/accounts', 'http://gw:8080/accounts'],
     ['http://gwx/accounts', 'http://gwx/accounts'],
-  ] as const) t.equal(inwardHeader(map, url), expected, url)
+  ] as const) t.equal(upstreamUrl(map, url), expected, url)
 })
 
 t.test('a base that cannot stand in a header or in JSON is refused', async t => {

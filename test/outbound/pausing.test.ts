@@ -35,7 +35,7 @@ function taking({ body }: Answer, pauses: () => boolean): {
     end: () => { fate = 'ended' },
     fail: (error) => { fate = (error as { code?: string }).code ?? error.message },
   }
-  body.flow(sink)
+  body.pipeTo(sink)
   return { sink, taken: () => taken, fate: () => fate }
 }
 

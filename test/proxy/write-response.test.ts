@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { deliver } from '../../src/proxy/write-response.ts'
-import { batchOutward } from '../../src/odata/batch.ts'
+import { writeResponse } from '../../src/proxy/write-response.ts'
+import { responseBatch } from '../../src/odata/batch.ts'
 import { jsonLinksOutward, targetAddress, urlMap } from '../../src/odata/links.ts'
 import { raw } from '../support/raw-socket.ts'
 import { outbound, sockets, until, way } from '../support/connection-fixture.ts'
@@ -39,7 +39,7 @@ async function callerOf(
   const map = urlMap(targetAddress(`${service}/api/data/v9.2`), { base: 'http://gateway.example:8080', form: 'short' })
   const url = await listening(t, (_request, response) => void send(outbound()).then((answer) => {
     response.on('close', () => { status = response.statusCode })
-    deliver(answer.body, response, {
+    writeResponse(answer.body, response, {
       status: answer.status, headers: [], contentLength: '12', hasBody: true, coding: undefined,
       transform: jsonLinksOutward(map), refuse,
     })
@@ -78,7 +78,7 @@ t.test('an answer without a length is whole when it is ended, and not when the c
     }))
     const { send } = way(t, service)
     const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
-      deliver(body, response, {
+      writeResponse(body, response, {
         status, headers: [], contentLength: undefined, hasBody: true, coding: undefined, transform: undefined,
         refuse,
       })
@@ -104,8 +104,8 @@ for (const [what, batch] of [
     const { send } = way(t, service)
     const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
     const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
-      const transform = batchOutward(map, 'multipart/mixed; boundary=x')
-      deliver(body, response, {
+      const transform = responseBatch(map, 'multipart/mixed; boundary=x')
+      writeResponse(body, response, {
         status, headers: [], contentLength: undefined, hasBody: true, coding: 'gzip', transform, refuse,
       })
     }))
@@ -126,9 +126,9 @@ t.test('refuses a short batch that cannot be read, in however many pieces it com
     const { send } = way(t, service)
     const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
     const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
-      deliver(body, response, {
+      writeResponse(body, response, {
         status, headers: [], contentLength: String(batch.length), hasBody: true, coding: undefined,
-        transform: batchOutward(map, 'multipart/mixed; boundary=x'),
+        transform: responseBatch(map, 'multipart/mixed; boundary=x'),
         refuse: (cause) => response.writeHead(502).end((cause as Error).message),
       })
     }))
@@ -147,7 +147,7 @@ t.test('an empty body that is said to be gzip is an empty body', async (t) => {
   const { send } = way(t, service)
   const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
   const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
-    deliver(body, response, {
+    writeResponse(body, response, {
       status, headers: [], contentLength: '0', hasBody: true, coding: 'gzip', transform: jsonLinksOutward(map),
       refuse,
     })

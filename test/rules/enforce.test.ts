@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { judgePart } from '../../src/rules/enforce.ts'
+import { authorizePart } from '../../src/rules/enforce.ts'
 import type { Policy } from '../../src/config/callers.ts'
 import { parseRule } from '../../src/config/rule.ts'
 
@@ -74,8 +74,8 @@ t.test('a dry run lets all pass, and tells the log what a rule would have refuse
 })
 
 /** Judges a part; what the log was told. */
-function judge(policy: Policy, part: Parameters<typeof judgePart>[1], wantsRow = false): object[] {
+function judge(policy: Policy, part: Parameters<typeof authorizePart>[1], wantsRow = false): object[] {
   const told: object[] = []
-  judgePart({ caller: { name: 'billing', policy }, head: { wantsRow } }, part, { warn: (facts) => told.push(facts) })
+  authorizePart({ caller: { name: 'billing', policy }, head: { wantsRow } }, part, { warn: (facts) => told.push(facts) })
   return told
 }

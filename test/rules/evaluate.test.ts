@@ -1,14 +1,14 @@
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { objectionTo } from '../../src/rules/evaluate.ts'
+import { denialReason } from '../../src/rules/evaluate.ts'
 import { parseRule } from '../../src/config/rule.ts'
 
 /** What `rules` say to `GET /accounts?$top=1` and the like. */
 function ask(rules: readonly string[], request: string): string | undefined {
   const [method, address] = request.split(' ') as [string, string]
   const [resourcePath, query] = address.split(/\?(.*)/s) as [string, string | undefined]
-  return objectionTo({ method, resourcePath, query: query ?? '' }, rules.map(parseRule))
+  return denialReason({ method, resourcePath, query: query ?? '' }, rules.map(parseRule))
 }
 
 function table(
@@ -263,7 +263,7 @@ t.test('an action on many rows is held to the methods that it stands for', (t) =
 
 t.test('a change that answers the row reads it', (t) => {
   const change = (rules: readonly string[], method: string, query = ''): string | undefined =>
-    objectionTo({ method, resourcePath: '/accounts(1)', query, wantsRow: true }, rules.map(parseRule))
+    denialReason({ method, resourcePath: '/accounts(1)', query, wantsRow: true }, rules.map(parseRule))
   for (const method of ['PATCH', 'PUT']) {
     t.match(change([`allow ${method} accounts`], method), /may not GET accounts/, method)
     t.match(change(['deny GET accounts'], method), /may not GET accounts/)

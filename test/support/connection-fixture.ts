@@ -12,8 +12,8 @@ import { createAgent } from '../../src/outbound/agent.ts'
 import { connect } from '../../src/dynamics/connect.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
 import type { Connection } from '../../src/dynamics/connect.ts'
-import { createDeparture } from '../../src/dynamics/cancellation.ts'
-import type { Answer, Outbound } from '../../src/dynamics/send.ts'
+import { createCancellation } from '../../src/dynamics/cancellation.ts'
+import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
 import type { DynamicsEvent } from '../../src/dynamics/events.ts'
 
 /** What a test needs of tap's `t` to clean up after itself. */
@@ -76,7 +76,7 @@ export function way(
   })
   const events: DynamicsEvent[] = []
   const connection = connect(settings, {
-    agent, credential, watch: (event) => events.push(event), log: { info() {}, warn() {} }, bodyLimit,
+    agent, credential, onEvent: (event) => events.push(event), log: { info() {}, warn() {} }, bodyLimit,
   })
   t.teardown(async () => {
     connection.close()
@@ -100,7 +100,7 @@ export function fixedToken(...tokens: string[]): Credential & { readonly discard
 }
 
 /** A request with little in it. */
-export function outbound(other: Partial<Outbound> = {}): Outbound {
+export function outbound(other: Partial<OutboundRequest> = {}): OutboundRequest {
   const method = other.method ?? 'GET'
   return {
     method,
@@ -112,15 +112,15 @@ export function outbound(other: Partial<Outbound> = {}): Outbound {
     fairnessKey: 'test',
     deadline: undefined,
     transform: undefined,
-    departure: createDeparture(),
-    spent: { token: 0, user: 0, wait: 0, dynamics: 0 },
+    cancellation: createCancellation(),
+    timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
     ...other,
   }
 }
 
 /** The body of an answer as text. */
 export async function text(answer: Answer): Promise<string> {
-  return (await answer.body.whole(10_000_000)).toString()
+  return (await answer.body.bytes(10_000_000)).toString()
 }
 
 /** The body of a request that a service got, as text. */

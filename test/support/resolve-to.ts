@@ -10,7 +10,7 @@ for (const origin of process.argv.slice(2)) {
   const { send } = way({ teardown: (one) => clean.push(one) }, origin, {}, undefined, { proxies })
   try {
     const { status, body } = await send(outbound({ method: 'POST', body: Buffer.from('{}') }))
-    body.discard()
+    body.dump()
     console.log(status)
   } catch (error) {
     const { code, cause } = error as { code: string, cause: { code?: string } }

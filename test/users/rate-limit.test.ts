@@ -1,14 +1,14 @@
 import t from 'tap'
 
-import { pace } from '../../src/users/rate-limit.ts'
-import { createDeparture } from '../../src/dynamics/cancellation.ts'
+import { rateLimiter } from '../../src/users/rate-limit.ts'
+import { createCancellation } from '../../src/dynamics/cancellation.ts'
 
 t.test('lets no more pass in a second than it should, however many come at once', async (t) => {
-  const turn = pace(20, 10_000)
+  const turn = rateLimiter(20, 10_000)
   const began = performance.now()
 
   const passed = await Promise.all(Array.from({ length: 25 }, async () => {
-    await turn(createDeparture())
+    await turn(createCancellation())
     return performance.now()
   }))
 
@@ -17,19 +17,19 @@ t.test('lets no more pass in a second than it should, however many come at once'
 })
 
 t.test('turns away at once who would wait too long, and that takes no turn', async (t) => {
-  const turn = pace(1, 1500)
-  const came = Array.from({ length: 5 }, () => turn(createDeparture()).then(() => 'passed', ({ code }) => code as string))
+  const turn = rateLimiter(1, 1500)
+  const came = Array.from({ length: 5 }, () => turn(createCancellation()).then(() => 'passed', ({ code }) => code as string))
 
   t.same(await Promise.all(came), ['passed', 'passed', ...Array.from({ length: 3 }, () => 'GATEWAY_USER_LOOKUP_TOO_SLOW')])
 })
 
 t.test('lets who leaves go at once, with the reason', async (t) => {
-  const turn = pace(1, 10_000)
-  await turn(createDeparture())
-  const departure = createDeparture()
+  const turn = rateLimiter(1, 10_000)
+  await turn(createCancellation())
+  const cancellation = createCancellation()
 
-  const waiting = turn(departure)
-  departure.leave(new Error('gone'))
+  const waiting = turn(cancellation)
+  cancellation.cancel(new Error('gone'))
 
   await t.rejects(waiting, { message: 'gone' })
 })

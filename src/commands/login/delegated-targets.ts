@@ -1,7 +1,7 @@
 import type { Target } from '../../config/schema.ts'
 import type { AppRegistration } from '../../credentials/app-registration.ts'
-import { keptSignIn } from '../../credentials/token-store.ts'
-import type { KeptSignIn } from '../../credentials/token-store.ts'
+import { tokenStore } from '../../credentials/token-store.ts'
+import type { TokenStore } from '../../credentials/token-store.ts'
 import { authorityHostOf, scopeOf } from '../../credentials/connect-credential.ts'
 import type { CommandIo } from '../command-io.ts'
 
@@ -9,7 +9,7 @@ import type { CommandIo } from '../command-io.ts'
 export interface DelegatedTarget {
   readonly app: AppRegistration
   readonly secret: string | undefined
-  readonly kept: KeptSignIn
+  readonly kept: TokenStore
 }
 
 /** The targets with CREDENTIAL=delegated, each app registration once: targets of one registration share a sign-in. */
@@ -24,6 +24,6 @@ export function delegatedTargets({ settings, agent, env }: CommandIo): Delegated
       authorityHost: authorityHostOf(target), scope: scopeOf(target), tenantId: credential.tenantId,
       clientId: credential.clientId, dispatcher: agent,
     }
-    return { app, secret: credential.secret?.reveal(), kept: keptSignIn(app, env) }
+    return { app, secret: credential.secret?.reveal(), kept: tokenStore(app, env) }
   }
 }

@@ -13,7 +13,7 @@ import type { AuditLog } from '../../observe/audit-log.ts'
 import { version } from '../version.ts'
 
 /** What callers connect to; which gateway stands behind it can change while it listens. */
-export interface Front {
+export interface HotSwap {
   readonly server: Server
   /** The gateway that gets the requests now. */
   readonly gateway: () => Gateway
@@ -23,27 +23,27 @@ export interface Front {
    *
    * @returns whether it did: not when the new gateway gets no token in time
    */
-  readonly renew: (settings: Settings) => Promise<boolean>
+  readonly swap: (settings: Settings) => Promise<boolean>
 }
 
-interface Surroundings {
+interface Dependencies {
   readonly agent: OutboundAgent
   readonly log: Logger
   readonly auditLog: AuditLog | undefined
 }
 
 /** How often it is looked whether a new gateway is ready. */
-const LOOK_EVERY = 25
+const READY_POLL_MS = 25
 
 /** Makes the server and the first gateway behind it, which need not have a token yet. */
-export async function openFront(settings: Settings, surroundings: Surroundings): Promise<Front> {
+export async function openHotSwap(settings: Settings, surroundings: Dependencies): Promise<HotSwap> {
   let present: RequestListener = () => undefined
   let cors = corsOf(settings)
   const serverSettings = { ...settings, cors: (origin: string | undefined) => cors.headersFor(origin) }
   const server = inboundServer(serverSettings, surroundings.log, (request, response) => present(request, response))
   let made = await make(settings)
   present = made.handler
-  return { server, gateway: () => made.gateway, renew }
+  return { server, gateway: () => made.gateway, swap: renew }
 
   async function make(settings: Settings): Promise<{ readonly gateway: Gateway, readonly handler: RequestListener }> {
     let handler: RequestListener = () => undefined
@@ -59,7 +59,7 @@ export async function openFront(settings: Settings, surroundings: Surroundings):
   async function renew(settings: Settings): Promise<boolean> {
     const next = await make(settings)
     const patience = performance.now() + 2 * Math.max(...settings.targets.map(({ tokenTimeout }) => tokenTimeout))
-    while (!next.gateway.ready() && performance.now() < patience) await sleep(LOOK_EVERY)
+    while (!next.gateway.ready() && performance.now() < patience) await sleep(READY_POLL_MS)
     if (!next.gateway.ready()) {
       await next.gateway.app.close()
       return false

@@ -12,7 +12,7 @@ import { openAuditLog } from '../../observe/audit-log.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
 import { createLog } from '../../observe/log.ts'
 import { drainOf } from '../../server/drain.ts'
-import { openFront } from './hot-swap.ts'
+import { openHotSwap } from './hot-swap.ts'
 import { listen } from '../../server/listen.ts'
 import { inspectionFaults } from './process-guard.ts'
 
@@ -73,14 +73,14 @@ export async function run(
   settings: Settings, log: Logger, agent: OutboundAgent, readSettings: () => Settings | undefined = () => undefined,
 ): Promise<Running> {
   const auditLog = auditLogOf(settings, log)
-  const front = await openFront(settings, { agent, log, auditLog })
+  const front = await openHotSwap(settings, { agent, log, auditLog })
   const { server } = front
   const address = await listen(server, settings).catch(async (error: unknown) => {
     await front.gateway().app.close()
     await agent.destroy()
     throw error
   })
-  tell(settings)
+  logTargets(settings)
   log.info({ address }, 'listening')
   const drain = drainOf(
     { server, stop: () => front.gateway().stop(), close: () => front.gateway().app.close() }, settings.shutdownTimeout,
@@ -106,7 +106,7 @@ export async function run(
     const faults: string[] = []
     exposureCheck({ ...next, host: settings.host }, faults)
     if (faults.length > 0) return log.error({ faults }, FAULTY)
-    if (await front.renew(next)) tell(next)
+    if (await front.swap(next)) logTargets(next)
     else log.error('with the settings as they are now no token can be had, so the present ones stay in use')
   }
 
@@ -120,7 +120,7 @@ export async function run(
     }
   }
 
-  function tell({ targets }: Settings): void {
+  function logTargets({ targets }: Settings): void {
     for (const { name, url, credential, impersonation } of targets) {
       log.info({
         target: name,

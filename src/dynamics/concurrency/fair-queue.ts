@@ -1,16 +1,16 @@
 import { QueueFull, retryLater } from '../../errors.ts'
-import type { Outbound } from '../send.ts'
-import type { Watch } from '../events.ts'
+import type { OutboundRequest } from '../send.ts'
+import type { OnEvent } from '../events.ts'
 
 /** The places at Dynamics: how many requests may be there at once, and who is next. */
-export interface Places {
+export interface Semaphore {
   /**
    * Takes a place; a promise where there is none yet.
    *
    * @throws QueueFull when too many wait
    */
-  readonly take: (request: Pick<Outbound, 'fairnessKey' | 'departure'>) => Promise<void> | undefined
-  readonly giveBack: () => void
+  readonly acquire: (request: Pick<OutboundRequest, 'fairnessKey' | 'cancellation'>) => Promise<void> | undefined
+  readonly release: () => void
   /** Dynamics had too many requests at once: fewer from now on, and slowly more again. */
   readonly lower: () => void
   /** Dynamics suggests so many requests at once. */
@@ -24,11 +24,11 @@ interface Waiting {
 }
 
 /** Requests that are refused within this time were there together. */
-const SAME = 1000
+const SAME_BURST_MS = 1000
 /** After so long without a sign, one more request is let in at once. */
-const STEP = 2000
+const RAISE_INTERVAL_MS = 2000
 /** As `STEP`, where the next step is one at which Dynamics had too many before. */
-const DARING_STEP = 30_000
+const CAUTIOUS_RAISE_INTERVAL_MS = 30_000
 
 /**
  * Places for `most` requests, and a queue for `queue` more. Places that become free go around among the fairness keys,
@@ -36,33 +36,33 @@ const DARING_STEP = 30_000
  *
  * @param clock milliseconds, rising
  */
-export function createPlaces(
-  { most, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: Watch },
+export function createSemaphore(
+  { most: max, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: OnEvent },
   clock: () => number = () => performance.now(),
-): Places {
-  let ceiling = most
-  let limit = most
+): Semaphore {
+  let ceiling = max
+  let limit = max
   /** So many at once were too many. */
   let tooMany = Infinity
   /**
    * How many were there when the last refusals began, and how many of them were refused: the others were not too many.
    */
   let burst = { at: -Infinity, atOnce: 0, refused: 0 }
-  let announced = most
+  let announced = max
   /** When the limit was last changed, on the clock of `performance.now()`. */
   let changed = 0
   let running = 0
   let waiting = 0
   /** In the order in which they are served next. */
-  const lines = new Map<string, Waiting[]>()
+  const queues = new Map<string, Waiting[]>()
 
   function fill(): void {
     if (limit < ceiling) rise()
     while (waiting > 0 && running < limit) {
-      const [key, line] = lines.entries().next().value!
+      const [key, line] = queues.entries().next().value!
       const next = line.shift()!
-      lines.delete(key)
-      if (line.length > 0) lines.set(key, line)
+      queues.delete(key)
+      if (line.length > 0) queues.set(key, line)
       waiting--
       running++
       next.go()
@@ -72,10 +72,10 @@ export function createPlaces(
   function rise(): void {
     const since = clock() - changed
     if (limit + 1 >= tooMany) {
-      if (since < DARING_STEP) return
+      if (since < CAUTIOUS_RAISE_INTERVAL_MS) return
       tooMany = limit + 2
     }
-    const steps = Math.floor(since / STEP)
+    const steps = Math.floor(since / RAISE_INTERVAL_MS)
     if (steps > 0) set(Math.min(limit + steps, ceiling, tooMany - 1))
   }
 
@@ -91,58 +91,58 @@ export function createPlaces(
 
   function makeRoom(newcomer: string): void {
     let longest: Waiting[] = []
-    for (const line of lines.values()) if (line.length > longest.length) longest = line
+    for (const line of queues.values()) if (line.length > longest.length) longest = line
     watch({ kind: 'queue-full' })
     const full = retryLater(new QueueFull(), 1000)
     // At least two ahead, or the newcomer would take the place of one with the same right.
-    if (longest.length <= (lines.get(newcomer)?.length ?? 0) + 1) throw full
+    if (longest.length <= (queues.get(newcomer)?.length ?? 0) + 1) throw full
     longest.at(-1)!.turnAway(full)
   }
 
   function leave(key: string, one: Waiting): void {
-    const line = lines.get(key)!
+    const line = queues.get(key)!
     line.splice(line.indexOf(one), 1)
-    if (line.length === 0) lines.delete(key)
+    if (line.length === 0) queues.delete(key)
     waiting--
   }
 
   return {
-    take({ fairnessKey, departure }) {
+    acquire({ fairnessKey, cancellation }) {
       if (limit < ceiling) rise()
       if (limit !== announced) announce()
       if (running < limit && waiting === 0) {
         running++
         return undefined
       }
-      if (departure.reason !== undefined) throw departure.reason
+      if (cancellation.reason !== undefined) throw cancellation.reason
       if (waiting >= queue) makeRoom(fairnessKey)
       return new Promise((resolve, reject) => {
         const one: Waiting = {
           go() {
-            departure.onLeave = undefined
+            cancellation.onCancel = undefined
             resolve()
           },
           turnAway(error) {
             leave(fairnessKey, one)
-            departure.onLeave = undefined
+            cancellation.onCancel = undefined
             reject(error)
           },
         }
-        departure.onLeave = one.turnAway
-        const line = lines.get(fairnessKey)
-        if (line === undefined) lines.set(fairnessKey, [one])
+        cancellation.onCancel = one.turnAway
+        const line = queues.get(fairnessKey)
+        if (line === undefined) queues.set(fairnessKey, [one])
         else line.push(one)
         waiting++
         fill()
       })
     },
-    giveBack() {
+    release() {
       running--
       if (waiting > 0) fill()
     },
     lower() {
       const now = clock()
-      if (now - burst.at > SAME) {
+      if (now - burst.at > SAME_BURST_MS) {
         // The one that was refused has given its place back.
         burst = { at: now, atOnce: running + 1, refused: 0 }
         tooMany = Math.max(burst.atOnce, 2)
@@ -151,7 +151,7 @@ export function createPlaces(
       set(Math.max(1, Math.min(limit, burst.atOnce - burst.refused)))
     },
     suggest(parallel) {
-      const next = Math.max(1, Math.min(most, Math.floor(parallel)))
+      const next = Math.max(1, Math.min(max, Math.floor(parallel)))
       if (next === ceiling) return
       const followed = limit === ceiling
       ceiling = next

@@ -1,28 +1,28 @@
-import type { Places } from './fair-queue.ts'
-import type { Answer, Outbound, Send } from '../send.ts'
+import type { Semaphore } from './fair-queue.ts'
+import type { Answer, OutboundRequest, Send } from '../send.ts'
 
 /** Sends when there is a place at Dynamics, and gives it back when the answer's body is over too. */
-export function limitConcurrency(send: Send, places: Places): Send {
-  function within(request: Outbound): Promise<Answer> {
+export function limitConcurrency(send: Send, semaphore: Semaphore): Send {
+  function within(request: OutboundRequest): Promise<Answer> {
     return send(request).then(leaveWhenOver, leave)
   }
 
   function leaveWhenOver(answer: Answer): Answer {
-    answer.body.whenOver(places.giveBack)
+    answer.body.onClose(semaphore.release)
     return answer
   }
 
   function leave(error: unknown): never {
-    places.giveBack()
+    semaphore.release()
     throw error
   }
 
-  async function inTurn(request: Outbound, turn: Promise<void>): Promise<Answer> {
+  async function inTurn(request: OutboundRequest, turn: Promise<void>): Promise<Answer> {
     const began = performance.now()
     try {
       await turn
     } finally {
-      request.spent.wait += performance.now() - began
+      request.timings.wait += performance.now() - began
     }
     return within(request)
   }
@@ -30,7 +30,7 @@ export function limitConcurrency(send: Send, places: Places): Send {
   return (request) => {
     let turn
     try {
-      turn = places.take(request)
+      turn = semaphore.acquire(request)
     } catch (error) {
       return Promise.reject(error)
     }

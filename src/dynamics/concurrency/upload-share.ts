@@ -1,25 +1,25 @@
 import { limitConcurrency } from './limit.ts'
-import { createPlaces } from './fair-queue.ts'
-import type { Places } from './fair-queue.ts'
+import { createSemaphore } from './fair-queue.ts'
+import type { Semaphore } from './fair-queue.ts'
 import type { Send } from '../send.ts'
-import type { Watch } from '../events.ts'
+import type { OnEvent } from '../events.ts'
 
 /** Share of the places that bodies may hold which flow as their callers send them. */
-const SHARE = 0.75
+const UPLOAD_SHARE = 0.75
 
 /** Places for requests whose bodies flow: fewer than there are, so that slow uploads leave room for others. */
-export interface Room {
+export interface UploadShare {
   readonly limit: (send: Send) => Send
   /** Dynamics suggests so many requests at once, of all kinds. */
-  readonly suggest: Places['suggest']
+  readonly suggest: Semaphore['suggest']
 }
 
 /** Room among `most` places, with a queue for `queue` requests. */
-export function createRoom(
-  { most, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: Watch },
-): Room {
+export function createUploadShare(
+  { most, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: OnEvent },
+): UploadShare {
   // How many places there are is told by others; a full queue is a full queue.
-  const places = createPlaces({
+  const semaphore = createSemaphore({
     most: share(most),
     queue,
     watch: (event) => {
@@ -27,9 +27,9 @@ export function createRoom(
     },
   })
   return {
-    suggest: (parallel) => places.suggest(share(parallel)),
+    suggest: (parallel) => semaphore.suggest(share(parallel)),
     limit(send) {
-      const limited = limitConcurrency(send, places)
+      const limited = limitConcurrency(send, semaphore)
       return (request) => {
         const flows = request.body !== undefined && !Buffer.isBuffer(request.body)
         return flows ? limited(request) : send(request)
@@ -38,6 +38,6 @@ export function createRoom(
   }
 }
 
-function share(places: number): number {
-  return Math.max(1, Math.floor(places * SHARE))
+function share(semaphore: number): number {
+  return Math.max(1, Math.floor(semaphore * UPLOAD_SHARE))
 }

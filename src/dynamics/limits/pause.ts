@@ -1,52 +1,52 @@
-import type { Departure } from '../send.ts'
+import type { Cancellation } from '../send.ts'
 
 /**
  * The time in which nothing may be sent, because Dynamics asked for it. When it is over, one request goes first, as a
  * trial; the others follow when Dynamics takes it, so that a limit that still holds is hit once and not a hundred
  * times.
  */
-export interface Hold {
+export interface PauseWindow {
   /** Whether nothing may be sent now but the trial. */
-  readonly holds: () => boolean
+  readonly isPaused: () => boolean
   /** Milliseconds until Dynamics is asked again; 0 when that is under way, or nothing holds. */
   readonly remaining: () => number
   /**
-   * Whether `departure`'s request must not be sent now. The first that asks when the time is over becomes the trial.
+   * Whether `cancellation`'s request must not be sent now. The first that asks when the time is over becomes the trial.
    */
-  readonly keepsBack: (departure: Departure) => boolean
+  readonly shouldHold: (cancellation: Cancellation) => boolean
   /** Nothing is sent for `milliseconds`. */
-  readonly begin: (milliseconds: number) => Begun
+  readonly start: (milliseconds: number) => StartedPause
   /** Dynamics took the request: if it was the trial, nothing holds any more. */
-  readonly taken: (departure: Departure) => void
+  readonly succeeded: (cancellation: Cancellation) => void
   /** Until something changes: nothing holds, the time is longer than was thought, or it is this one's turn to try. */
-  readonly wait: (departure: Departure) => Promise<void>
+  readonly wait: (cancellation: Cancellation) => Promise<void>
   readonly waiting: () => number
   readonly close: () => void
 }
 
 /** A hold that one refusal began. */
-export interface Begun {
+export interface StartedPause {
   /** Whether nothing or less was known of it before. */
-  readonly news: boolean
+  readonly extends: boolean
   /** It is not so serious: `milliseconds` from now are enough, and then all may go on without a trial. */
-  readonly relax: (milliseconds: number) => void
+  readonly shorten: (milliseconds: number) => void
 }
 
 /** A trial that has no answer by then does not keep the others waiting. */
-const TRIAL = 1000
+const PROBE_TIMEOUT_MS = 1000
 
 /** Several requests meet a limit in the same moment; what they are told differs by less. */
-const SAME = 500
+const SAME_PAUSE_MS = 500
 
-export function createHold(): Hold {
+export function createPauseWindow(): PauseWindow {
   /** Until when each refusal asked to wait, on the clock of `performance.now()`; none: nothing holds. */
   let ends: { until: number, serious: boolean }[] = []
-  let trial: { readonly departure: Departure, readonly until: number } | undefined
+  let probe: { readonly cancellation: Cancellation, readonly until: number } | undefined
   let timer: NodeJS.Timeout | undefined
   const waiters = new Set<() => void>()
 
   function until(): number {
-    return trial?.until ?? Math.max(...ends.map((end) => end.until))
+    return probe?.until ?? Math.max(...ends.map((end) => end.until))
   }
 
   function wakeAll(): void {
@@ -54,7 +54,7 @@ export function createHold(): Hold {
   }
 
   function end(): void {
-    trial = undefined
+    probe = undefined
     ends = []
     wakeAll()
   }
@@ -69,48 +69,48 @@ export function createHold(): Hold {
         else end()
       }
       if (waiters.size > 0) arm()
-    }, left > 0 ? left + 1 : TRIAL)
+    }, left > 0 ? left + 1 : PROBE_TIMEOUT_MS)
   }
 
   return {
-    holds: () => ends.length > 0 && performance.now() < until(),
-    remaining: () => ends.length === 0 || trial !== undefined ? 0 : Math.max(until() - performance.now(), 0),
-    keepsBack(departure) {
-      if (ends.length === 0 || trial?.departure === departure) return false
+    isPaused: () => ends.length > 0 && performance.now() < until(),
+    remaining: () => ends.length === 0 || probe !== undefined ? 0 : Math.max(until() - performance.now(), 0),
+    shouldHold(cancellation) {
+      if (ends.length === 0 || probe?.cancellation === cancellation) return false
       const now = performance.now()
       if (now < until()) return true
-      if (ends.some(({ serious }) => serious)) trial = { departure, until: now + TRIAL }
+      if (ends.some(({ serious }) => serious)) probe = { cancellation: cancellation, until: now + PROBE_TIMEOUT_MS }
       else end()
       return false
     },
-    begin(milliseconds) {
+    start(milliseconds) {
       const now = performance.now()
       const one = { until: now + milliseconds, serious: true }
-      const news = trial !== undefined || ends.length === 0 || one.until > until() + SAME
+      const news = probe !== undefined || ends.length === 0 || one.until > until() + SAME_PAUSE_MS
       // What is over, or was over when the trial was sent, is told anew.
-      ends = [...trial === undefined ? ends.filter((end) => end.until > now) : [], one]
-      trial = undefined
+      ends = [...probe === undefined ? ends.filter((end) => end.until > now) : [], one]
+      probe = undefined
       if (news) wakeAll()
       return {
-        news,
-        relax(milliseconds) {
+        extends: news,
+        shorten(milliseconds) {
           one.serious = false
           one.until = Math.min(one.until, performance.now() + milliseconds)
           if (waiters.size > 0) arm()
         },
       }
     },
-    taken(departure) {
-      if (trial?.departure === departure) end()
+    succeeded(cancellation) {
+      if (probe?.cancellation === cancellation) end()
     },
-    wait: (departure) => new Promise((resolve, reject) => {
-      if (departure.reason !== undefined) return reject(departure.reason)
+    wait: (cancellation) => new Promise((resolve, reject) => {
+      if (cancellation.reason !== undefined) return reject(cancellation.reason)
       function wake(): void {
         waiters.delete(wake)
-        departure.onLeave = undefined
+        cancellation.onCancel = undefined
         resolve()
       }
-      departure.onLeave = (reason) => {
+      cancellation.onCancel = (reason) => {
         waiters.delete(wake)
         reject(reason)
       }

@@ -1,8 +1,8 @@
 import { ratesOf } from './parse.ts'
 import type { Rates } from './parse.ts'
-import type { Places } from '../concurrency/fair-queue.ts'
+import type { Semaphore } from '../concurrency/fair-queue.ts'
 import type { Answer } from '../send.ts'
-import type { Watch } from '../events.ts'
+import type { OnEvent } from '../events.ts'
 
 /** What Dynamics says of its limits with every answer. */
 export interface RateReader {
@@ -11,7 +11,7 @@ export interface RateReader {
 }
 
 /** Listens to what Dynamics says of its limits: now and then is enough. */
-export function readRates(places: Pick<Places, 'suggest'>, watch: Watch): RateReader {
+export function readRates(semaphore: Pick<Semaphore, 'suggest'>, watch: OnEvent): RateReader {
   let last: Rates | undefined
   let next = 0
   return {
@@ -22,7 +22,7 @@ export function readRates(places: Pick<Places, 'suggest'>, watch: Watch): RateRe
       const rates = ratesOf(answer)
       if (rates === undefined) return
       last = rates
-      if (rates.parallel !== undefined && rates.parallel >= 1) places.suggest(rates.parallel)
+      if (rates.parallel !== undefined && rates.parallel >= 1) semaphore.suggest(rates.parallel)
       watch({ kind: 'rates', ...rates })
     },
     last: () => last,

@@ -21,7 +21,7 @@ t.test('no more requests are at Dynamics than may be, and all are answered', asy
   await Promise.all(requests.map(async (request) => text(await send(request))))
 
   t.equal(most, 5)
-  t.ok(requests.at(-1)!.spent.wait > 0)
+  t.ok(requests.at(-1)!.timings.wait > 0)
   t.match(state(), { running: 0, waiting: 0 })
 })
 
@@ -40,17 +40,17 @@ t.test('a place is given back when the body is over, however it ends', async (t)
   const open = outbound({ path: '/long' })
   await send(open)
   t.equal(state().running, 1, 'not with the head')
-  open.departure.leave(new Error('left'))
+  open.cancellation.cancel(new Error('left'))
   await given()
 
   await send(outbound({ path: '/breaks' }))
   await given()
 
   const { body } = await send(outbound({ path: '/long' }))
-  await t.rejects(body.whole(1))
+  await t.rejects(body.bytes(1))
   await given()
 
-  await t.rejects(send(outbound({ path: '/long', departure: open.departure })), { message: 'left' })
+  await t.rejects(send(outbound({ path: '/long', cancellation: open.cancellation })), { message: 'left' })
   t.equal(state().running, 0, 'nothing came')
 })
 
@@ -80,7 +80,7 @@ t.test('large uploads that do not move leave room for others', async (t) => {
 
   t.equal(await text(await send(outbound())), '{}')
   t.equal(state().running, 3)
-  for (const { departure } of uploads) departure.leave(new Error('left'))
+  for (const { cancellation } of uploads) cancellation.cancel(new Error('left'))
   t.same(new Set(await Promise.all(stalled)), new Set(['left']))
   await until(() => state().running === 0)
 })

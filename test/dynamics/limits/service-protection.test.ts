@@ -45,7 +45,7 @@ t.test('a refused request is sent again when Dynamics says so, whatever its meth
   t.equal(answer.status, 204)
   t.same(seen.map(([, body]) => body), ['{"name":"Fabrikam"}', '{"name":"Fabrikam"}'])
   t.ok(seen[1]![0] - seen[0]![0] >= 999, 'not before the second is over')
-  t.ok(request.spent.wait >= 900)
+  t.ok(request.timings.wait >= 900)
   t.match(events, [{ kind: 'hold', wait: 1000 }, { kind: 'limit', limit: 'count', waits: true }])
 })
 
@@ -173,7 +173,7 @@ t.test('a trial that brings nothing does not keep the others', async (t) => {
   const answer = await send(outbound())
 
   t.equal(answer.status, 204)
-  first.departure.leave(new Error('left'))
+  first.cancellation.cancel(new Error('left'))
   await t.rejects(hangs, { message: 'left' })
 })
 
@@ -208,8 +208,8 @@ t.test('a caller that leaves is not sent for when the limit ends', async (t) => 
   await until(() => state().held === 1)
   const second = send(other)
   await until(() => state().held === 2)
-  request.departure.leave(new Error('left'))
-  other.departure.leave(new Error('left'))
+  request.cancellation.cancel(new Error('left'))
+  other.cancellation.cancel(new Error('left'))
 
   await t.rejects(answer, { message: 'left' })
   await t.rejects(second, { message: 'left' })
