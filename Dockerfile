@@ -9,6 +9,7 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY src ./src
+COPY emulator ./emulator
 RUN npm run build && rm -rf dist/bundle/*.map dist/bundle/.compiled
 
 FROM gcr.io/distroless/nodejs26-debian13:nonroot AS compiled

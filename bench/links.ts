@@ -3,6 +3,7 @@
  * The pages look as those of Dataverse do: an etag and formatted values in each row, some data that looks like a link.
  */
 import { Buffer } from 'node:buffer'
+
 import { jsonLinksInward, jsonLinksOutward, targetAddress, turned, urlMap } from '../src/odata/links.ts'
 import type { TextTransform } from '../src/odata/links.ts'
 
@@ -50,11 +51,13 @@ function chunks(bytes: Buffer, size: number): readonly Buffer[] {
 
 function pageOf(rows: number): Buffer {
   const root = 'https://contoso.crm4.dynamics.com/api/data/v9.2'
-  return Buffer.from(JSON.stringify({
-    '@odata.context': `${root}/$metadata#accounts(name,revenue,websiteurl)`,
-    value: Array.from({ length: rows }, (_, index) => row(index)),
-    '@odata.nextLink': `${root}/accounts?$select=name&$skiptoken=%3Ccookie%20pagenumber=%222%22%20/%3E`,
-  }))
+  return Buffer.from(
+    JSON.stringify({
+      '@odata.context': `${root}/$metadata#accounts(name,revenue,websiteurl)`,
+      value: Array.from({ length: rows }, (_, index) => row(index)),
+      '@odata.nextLink': `${root}/accounts?$select=name&$skiptoken=%3Ccookie%20pagenumber=%222%22%20/%3E`,
+    }),
+  )
 }
 
 function row(index: number): object {

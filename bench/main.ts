@@ -12,7 +12,9 @@ import { cores, folder, machine, stayOnLoadCore } from './setup/machine.ts'
 import { programs } from './setup/peers.ts'
 import { startService } from './setup/service.ts'
 
-const { values: { quick, only } } = parseArgs({
+const {
+  values: { quick, only },
+} = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
 })
 const wanted = only?.split(',')

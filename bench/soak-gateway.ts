@@ -1,10 +1,11 @@
 import { readdirSync } from 'node:fs'
+
 import { pino } from 'pino'
 
+import { reach } from '../emulator/http/resolve-to.ts'
 import { run } from '../src/commands/serve/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
-import { reach } from '../emulator/http/resolve-to.ts'
 import { EntraBeside } from '../test/support/gateway-on-sockets.ts'
 
 // The gateway of the soak, in a process of its own so that what it holds can be told. Started by `soak.ts`, which is
@@ -24,7 +25,8 @@ const settings = loadSettings(process.env, undefined)
 const own = createAgent({ connectTimeout: 5000, connections: 64 })
 const entra = reach(process.env['EMULATOR']!, new Set(['login.microsoftonline.com']), undefined)
 const { address } = await run(settings, pino({ level: 'warn' }, pino.destination('/dev/null')), {
-  ...own, reads: new EntraBeside(own.reads, entra),
+  ...own,
+  reads: new EntraBeside(own.reads, entra),
 })
 process.send!(address)
 

@@ -18,10 +18,14 @@ const RATE = 100
 const REST = 15_000
 
 const FAULTS: readonly DataverseFault[] = [
-  { kind: 'reset', times: 20 }, { kind: 'reset after commit', times: 20 },
-  { kind: 'half', times: 20 }, { kind: 'close after', times: 50 },
-  { kind: 'hang', times: 5 }, { kind: 'hang in body', times: 5 },
-  { kind: 'invalid head', times: 10 }, { kind: 'html', times: 20 },
+  { kind: 'reset', times: 20 },
+  { kind: 'reset after commit', times: 20 },
+  { kind: 'half', times: 20 },
+  { kind: 'close after', times: 50 },
+  { kind: 'hang', times: 5 },
+  { kind: 'hang in body', times: 5 },
+  { kind: 'invalid head', times: 10 },
+  { kind: 'html', times: 20 },
   { kind: 'unavailable', retryAfter: 1, times: 20 },
   { kind: 'deadlock', times: 10 },
   { kind: 'delay', ms: 1000, times: 50 },
@@ -36,13 +40,20 @@ const line = await layLine(Number(new URL(emulator.origin).port))
 const gateway = fork(new URL('./soak-gateway.js', import.meta.url), {
   execArgv: ['--expose-gc'],
   env: {
-    ...process.env, DYNAMICS_URL: line.origin, DYNAMICS_SCOPE: `${emulator.origin}/.default`, EMULATOR: emulator.origin,
+    ...process.env,
+    DYNAMICS_URL: line.origin,
+    DYNAMICS_SCOPE: `${emulator.origin}/.default`,
+    EMULATOR: emulator.origin,
     PORT: '0',
-    AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId, AZURE_CLIENT_SECRET: emulator.clientSecret,
-    REQUEST_TIMEOUT: '3s', IDLE_TIMEOUT: '2s', MAX_RETRY_WAIT: '5s',
+    AZURE_TENANT_ID: emulator.tenantId,
+    AZURE_CLIENT_ID: emulator.clientId,
+    AZURE_CLIENT_SECRET: emulator.clientSecret,
+    REQUEST_TIMEOUT: '3s',
+    IDLE_TIMEOUT: '2s',
+    MAX_RETRY_WAIT: '5s',
   },
 })
-const [url] = await once(gateway, 'message') as [string]
+const [url] = (await once(gateway, 'message')) as [string]
 const traffic = mixedTraffic(url, emulator)
 const outcomes = new Map<string, number>()
 const wrong: string[] = []
@@ -75,12 +86,13 @@ show('after', after)
 const twice = traffic.faults()
 console.log(Object.fromEntries([...outcomes].sort()))
 const verdicts = [
-  ...twice, ...wrong.slice(0, 20),
-  ...emulator.faults.violations > 0 ? [`${emulator.faults.violations} requests while a limit held`] : [],
+  ...twice,
+  ...wrong.slice(0, 20),
+  ...(emulator.faults.violations > 0 ? [`${emulator.faults.violations} requests while a limit held`] : []),
   // Idle connections to Dynamics are kept for a minute.
-  ...after.descriptors > before.descriptors + 64 ? ['descriptors are not given back'] : [],
-  ...after.timers > before.timers + 5 ? ['timers are not given back'] : [],
-  ...after.rss > before.rss * 1.2 ? ['memory is not given back'] : [],
+  ...(after.descriptors > before.descriptors + 64 ? ['descriptors are not given back'] : []),
+  ...(after.timers > before.timers + 5 ? ['timers are not given back'] : []),
+  ...(after.rss > before.rss * 1.2 ? ['memory is not given back'] : []),
 ]
 console.log(verdicts.length === 0 ? 'well' : verdicts.join('\n'))
 process.exitCode = verdicts.length === 0 ? 0 : 1
@@ -90,7 +102,7 @@ await line.cut()
 await emulator.close()
 
 async function work(milliseconds: number, perSecond = RATE): Promise<void> {
-  for (const { kind, status, code, wrong: fault } of await traffic.run(perSecond, milliseconds) as Outcome[]) {
+  for (const { kind, status, code, wrong: fault } of (await traffic.run(perSecond, milliseconds)) as Outcome[]) {
     const key = code ?? String(status ?? 'broken')
     outcomes.set(key, (outcomes.get(key) ?? 0) + 1)
     if (fault !== undefined) wrong.push(`${kind}: ${fault}`)
@@ -99,12 +111,14 @@ async function work(milliseconds: number, perSecond = RATE): Promise<void> {
 
 async function held(): Promise<Held> {
   gateway.send('what do you hold?')
-  return (await once(gateway, 'message') as [Held])[0]
+  return ((await once(gateway, 'message')) as [Held])[0]
 }
 
 function show(when: string, { rss, heap, reserved, descriptors, timers }: Held): void {
-  console.log(`${when.padEnd(10)} rss ${mebibytes(rss)} MiB, heap ${mebibytes(heap)} of ${mebibytes(reserved)} MiB, `
-    + `${descriptors} descriptors, ${timers} timers`)
+  console.log(
+    `${when.padEnd(10)} rss ${mebibytes(rss)} MiB, heap ${mebibytes(heap)} of ${mebibytes(reserved)} MiB, ` +
+      `${descriptors} descriptors, ${timers} timers`,
+  )
 }
 
 function mebibytes(bytes: number): string {

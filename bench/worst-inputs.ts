@@ -6,23 +6,27 @@
  */
 import { Buffer } from 'node:buffer'
 
-import { readHead } from '../src/door/head.ts'
-import { denialReason } from '../src/rules/evaluate.ts'
-import { targetFault } from '../src/odata/request-target.ts'
-import { userEmail } from '../src/users/user-email.ts'
 import { parseRule } from '../src/config/rule.ts'
-import { requestHeaders } from '../src/proxy/request-headers.ts'
+import { readHead } from '../src/door/head.ts'
 import { requestBatch, responseBatch } from '../src/odata/batch.ts'
 import { fetchedEntities } from '../src/odata/fetch-xml.ts'
 import { jsonLinksInward, jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
 import type { TextTransform } from '../src/odata/links.ts'
 import { navigationOf } from '../src/odata/navigation.ts'
+import { targetFault } from '../src/odata/request-target.ts'
+import { requestHeaders } from '../src/proxy/request-headers.ts'
+import { denialReason } from '../src/rules/evaluate.ts'
+import { userEmail } from '../src/users/user-email.ts'
 
 const root = 'https://contoso.crm4.dynamics.com/api/data/v9.2'
 const map = urlMap(targetAddress(root), {
-  base: 'http://localhost:8080', otherBases: ['http://127.0.0.1:8080', 'https://localhost:8080'], form: 'short',
+  base: 'http://localhost:8080',
+  otherBases: ['http://127.0.0.1:8080', 'https://localhost:8080'],
+  form: 'short',
 })
-const rules = ['deny GET annotations', 'allow GET accounts/*', 'no-metadata-writes', 'deny DELETE contacts'].map(parseRule)
+const rules = ['deny GET annotations', 'allow GET accounts/*', 'no-metadata-writes', 'deny DELETE contacts'].map(
+  parseRule,
+)
 const outward = requestHeaders('x-user-email')
 
 /** What is measured: `input` makes a text of about so many characters, which `read` reads. */
@@ -41,7 +45,7 @@ const HEAD = 64_000
 
 const inputs: readonly Worst[] = [
   ...multipart('in a body', (length) => [
-    ['lines that hold the batch\'s dashes, in a change set', inChangeSet(filled('x--b\n', length))],
+    ["lines that hold the batch's dashes, in a change set", inChangeSet(filled('x--b\n', length))],
     ['line feeds', inBody(filled('\n', length))],
     ['dashes', inBody(filled('-', length))],
     ['half of a delimiter', inBody(filled('\n--', length))],
@@ -53,10 +57,16 @@ const inputs: readonly Worst[] = [
     ['line feeds before the first part', filled('\n', length)],
     ['lines before the first part', filled('x\n', length)],
     ['change sets', filled('--b\nContent-Type:multipart/mixed;boundary=c\n\n', length)],
-    ['line feeds before the request', `--b\nContent-Type: application/http\n\n${filled('\n', Math.min(length, 100_000))}`],
+    [
+      'line feeds before the request',
+      `--b\nContent-Type: application/http\n\n${filled('\n', Math.min(length, 100_000))}`,
+    ],
     ['folded headers', repeated(part(`GET a HTTP/1.1\na: b${filled('\n a', 100_000)}`), length)],
     ['short headers', repeated(part(`GET a HTTP/1.1${filled('\na:', 100_000)}`), length)],
-    ['headers of the part', repeated(`--b\nContent-Type: application/http${filled('\na:', 100_000)}\n\nGET a HTTP/1.1\n\n`, length)],
+    [
+      'headers of the part',
+      repeated(`--b\nContent-Type: application/http${filled('\na:', 100_000)}\n\nGET a HTTP/1.1\n\n`, length),
+    ],
     ['long URLs', repeated(part(`GET a(${filled('%27%27', 60_000)}) HTTP/1.1\n`), length)],
     ['URLs of many segments', repeated(part(`GET ${filled('a/', 60_000)} HTTP/1.1\n`), length)],
     ['URLs with many $id', repeated(part(`GET a?${filled('$id=&', 60_000)} HTTP/1.1\n`), length)],
@@ -78,8 +88,14 @@ const inputs: readonly Worst[] = [
     ['escapes', single(`"${filled('\\\\', length)}"`)],
     ['escaped quotes', single(`"${filled('\\"', length)}"`)],
     ['members of the batch', `{"requests":[],${filled((index) => `"a${index}":0,`, length)}"b":0}`],
-    ['members of a request', `{"requests":[{"method":"GET","url":"a",${filled((index) => `"a${index}":0,`, length)}"b":0}]}`],
-    ['headers', `{"requests":[{"method":"GET","url":"a","headers":{${filled((index) => `"a${index}":"",`, length)}"b":""}}]}`],
+    [
+      'members of a request',
+      `{"requests":[{"method":"GET","url":"a",${filled((index) => `"a${index}":0,`, length)}"b":0}]}`,
+    ],
+    [
+      'headers',
+      `{"requests":[{"method":"GET","url":"a","headers":{${filled((index) => `"a${index}":"",`, length)}"b":""}}]}`,
+    ],
     ['a long URL', `{"requests":[{"method":"GET","url":"${filled('a/', length)}"}]}`],
     ['links', single(`[${filled('{"@bind":["h"]},', length)}0]`)],
     ['links in one array', single(`{"@bind":[${filled('"h",', length)}"h"]}`)],
@@ -87,72 +103,161 @@ const inputs: readonly Worst[] = [
     ['references to a long path', `{"requests":[${jsonReferences(length)}]}`],
   ]),
   ...links('links inward', () => jsonLinksInward(map), [
-    ['@', '@'], ['half names', '@odata.bin'], ['names', '"@id"'], ['arrays', '"@bind":["",'], ['elements', '"h",'],
-    ['nearly ours', '"@id":"http://localhost:808",'], ['ours', '"@id":"http://localhost:8080/a",'],
-    ['escaped slashes', '"@id":"http:\\/\\/localhost:8080\\/a",'], ['capitals', '"@id":"HTTP://LOCALHOST:8080/a",'],
+    ['@', '@'],
+    ['half names', '@odata.bin'],
+    ['names', '"@id"'],
+    ['arrays', '"@bind":["",'],
+    ['elements', '"h",'],
+    ['nearly ours', '"@id":"http://localhost:808",'],
+    ['ours', '"@id":"http://localhost:8080/a",'],
+    ['escaped slashes', '"@id":"http:\\/\\/localhost:8080\\/a",'],
+    ['capitals', '"@id":"HTTP://LOCALHOST:8080/a",'],
     ['backslashes', '\\'],
   ]),
   ...links('links outward', () => jsonLinksOutward(map), [
-    ['marks', '//c'], ['links', `"@odata.id":"${root}/a",`], ['nearly links', '"@odata.id":"https://c'],
-    ['escaped slashes', '"@odata.id":"https:\\/\\/c'], ['blanks', `:${' '.repeat(250)}"https://c`],
-    ['slashes', '\\/\\/'], ['quotes', '"'], ['targets', '"target":"https://c",'],
+    ['marks', '//c'],
+    ['links', `"@odata.id":"${root}/a",`],
+    ['nearly links', '"@odata.id":"https://c'],
+    ['escaped slashes', '"@odata.id":"https:\\/\\/c'],
+    ['blanks', `:${' '.repeat(250)}"https://c`],
+    ['slashes', '\\/\\/'],
+    ['quotes', '"'],
+    ['targets', '"target":"https://c",'],
     ['targets after escapes', `${'\\'.repeat(500)}","target":"https://c",`],
   ]),
   ...links('JSON batch outward', () => responseBatch(map, 'application/json')!, [
-    ['[', '['], ['quotes', '"'], ['backslashes', '\\'], ['names', '"location":'], ['commas', ','],
+    ['[', '['],
+    ['quotes', '"'],
+    ['backslashes', '\\'],
+    ['names', '"location":'],
+    ['commas', ','],
     ['headers', '{"responses":[{"headers":{"location":"https://c"'],
   ]),
-  ...links('multipart outward', () => responseBatch(map, 'multipart/mixed; boundary=b')!, [
-    ['line feeds', '\n'], ['false delimiters', '\n--bx'], ['dashes', 'x--b\n'], ['half delimiters', '\n--'],
-  ].map(([name, unit]) => [name!, unit!, '--b\nContent-Type: text/plain\n\n'])),
-  ...of('a query under rules', ADDRESS, (query) => denialReason(
-    { method: 'GET', resourcePath: '/accounts', query }, rules,
-  ), [
-    ['expanded', '$expand=', 'a,'], ['nested', '$expand=', 'a($expand='], ['nested lists', '$expand=', 'a($expand=b,'],
-    ['options', '$expand=a(', 'b;'], ['quotes', '$filter=', '\''], ['paths', '$filter=', 'a/'],
-    ['closing', '$expand=a(', ') '], ['blanks', '$expand=a(', ' '], ['ampersands', '', '&'], ['percent', '', '%20'],
-    ['expand again', '', '&$expand=a'], ['join', '$apply=', 'join '],
-  ].map(([name, before, unit]) => [name!, (length) => before! + filled(unit!, length)])),
-  ...of('FetchXML', MB, fetchedEntities, [
-    ['tags', '<a/>'], ['open tags', '<a '], ['attributes', ' a="b"'], ['names', ' name="b"'], ['blanks', ' '],
-    ['quotes', '\''], ['entities', '<entity name="a"/>'], ['letters', 'a'], ['equals', 'name ='],
-  ].flatMap(([name, unit]) => ['', '<a', '<entity name="'].map((before) =>
-    [`${name!} after "${before}"`, (length: number) => before + filled(unit!, length)]))),
+  ...links(
+    'multipart outward',
+    () => responseBatch(map, 'multipart/mixed; boundary=b')!,
+    [
+      ['line feeds', '\n'],
+      ['false delimiters', '\n--bx'],
+      ['dashes', 'x--b\n'],
+      ['half delimiters', '\n--'],
+    ].map(([name, unit]) => [name!, unit!, '--b\nContent-Type: text/plain\n\n']),
+  ),
+  ...of(
+    'a query under rules',
+    ADDRESS,
+    (query) => denialReason({ method: 'GET', resourcePath: '/accounts', query }, rules),
+    [
+      ['expanded', '$expand=', 'a,'],
+      ['nested', '$expand=', 'a($expand='],
+      ['nested lists', '$expand=', 'a($expand=b,'],
+      ['options', '$expand=a(', 'b;'],
+      ['quotes', '$filter=', "'"],
+      ['paths', '$filter=', 'a/'],
+      ['closing', '$expand=a(', ') '],
+      ['blanks', '$expand=a(', ' '],
+      ['ampersands', '', '&'],
+      ['percent', '', '%20'],
+      ['expand again', '', '&$expand=a'],
+      ['join', '$apply=', 'join '],
+    ].map(([name, before, unit]) => [name!, (length) => before! + filled(unit!, length)]),
+  ),
+  ...of(
+    'FetchXML',
+    MB,
+    fetchedEntities,
+    [
+      ['tags', '<a/>'],
+      ['open tags', '<a '],
+      ['attributes', ' a="b"'],
+      ['names', ' name="b"'],
+      ['blanks', ' '],
+      ['quotes', "'"],
+      ['entities', '<entity name="a"/>'],
+      ['letters', 'a'],
+      ['equals', 'name ='],
+    ].flatMap(([name, unit]) =>
+      ['', '<a', '<entity name="'].map((before) => [
+        `${name!} after "${before}"`,
+        (length: number) => before + filled(unit!, length),
+      ]),
+    ),
+  ),
   ...of('navigation', MB, navigationOf, [
-    ['expanded', (length) => `$expand=${filled('a,', length)}`], ['paths', (length) => `$filter=${filled('a/', length)}`],
+    ['expanded', (length) => `$expand=${filled('a,', length)}`],
+    ['paths', (length) => `$filter=${filled('a/', length)}`],
     ['a long name', (length) => `$filter=${filled('a', length)}/b`],
     ['nested', (length) => `$expand=${filled('a($expand=', length)}`],
     ['parentheses', (length) => `$expand=${filled('a(', length)}`],
   ]),
-  ...of('an address at the door', ADDRESS, (path) => [
-    targetFault(path), denialReason({ method: 'GET', resourcePath: path, query: '' }, rules),
-  ], [
-    ['segments', '/a'], ['dots', '/.a'], ['keys', '/a(b)'], ['quoted', '/a(\'b\')'], ['escapes', '/%41'],
-    ['parentheses', '(' ], ['quotes', '\''], ['percent', '%25'], ['semicolons', ';'], ['encoded quotes', '(%27%27)'],
-    ['letters', 'importa'],
-  ].map(([name, unit]) => [name!, (length) => `/accounts${filled(unit!, length)}`])),
+  ...of(
+    'an address at the door',
+    ADDRESS,
+    (path) => [targetFault(path), denialReason({ method: 'GET', resourcePath: path, query: '' }, rules)],
+    [
+      ['segments', '/a'],
+      ['dots', '/.a'],
+      ['keys', '/a(b)'],
+      ['quoted', "/a('b')"],
+      ['escapes', '/%41'],
+      ['parentheses', '('],
+      ['quotes', "'"],
+      ['percent', '%25'],
+      ['semicolons', ';'],
+      ['encoded quotes', '(%27%27)'],
+      ['letters', 'importa'],
+    ].map(([name, unit]) => [name!, (length) => `/accounts${filled(unit!, length)}`]),
+  ),
   ...headers([
-    ['Prefer', ',wait'], ['Prefer', ' wait ='], ['Prefer', ' wait= "0'], ['Prefer', 'callback '], ['Prefer', ' '], ['Prefer', 'return =   '],
-    ['Accept-Encoding', ';q=0'], ['Accept-Encoding', ','], ['Accept-Encoding', ';'], ['Accept-Encoding', ' '],
-    ['Accept-Encoding', '; '], ['Accept-Encoding', '0'],
-    ['X-User-Email', 'a@'], ['X-User-Email', ' '], ['X-User-Email', '\u00c3\u00a9'], ['X-User-Email', 'a'],
-    ['Host', '1'], ['Host', '1.'], ['Host', 'a-.'], ['Host', ':1'],
-    ['MSCRMCallerID', '0'], ['a_', '_'],
+    ['Prefer', ',wait'],
+    ['Prefer', ' wait ='],
+    ['Prefer', ' wait= "0'],
+    ['Prefer', 'callback '],
+    ['Prefer', ' '],
+    ['Prefer', 'return =   '],
+    ['Accept-Encoding', ';q=0'],
+    ['Accept-Encoding', ','],
+    ['Accept-Encoding', ';'],
+    ['Accept-Encoding', ' '],
+    ['Accept-Encoding', '; '],
+    ['Accept-Encoding', '0'],
+    ['X-User-Email', 'a@'],
+    ['X-User-Email', ' '],
+    ['X-User-Email', '\u00c3\u00a9'],
+    ['X-User-Email', 'a'],
+    ['Host', '1'],
+    ['Host', '1.'],
+    ['Host', 'a-.'],
+    ['Host', ':1'],
+    ['MSCRMCallerID', '0'],
+    ['a_', '_'],
   ]),
-  ...headers([' ', '"', ' "'].map((unit) => ['Prefer', unit] as const), 'return='),
-  ...headers([['Content-Type', '"\\"'], ['Content-Type', '\\,"'], ['Connection', ', '], ['Connection', ',content']]),
+  ...headers(
+    [' ', '"', ' "'].map((unit) => ['Prefer', unit] as const),
+    'return=',
+  ),
+  ...headers([
+    ['Content-Type', '"\\"'],
+    ['Content-Type', '\\,"'],
+    ['Connection', ', '],
+    ['Connection', ',content'],
+  ]),
   {
-    name: 'head: names that Connection lists', most: HEAD,
+    name: 'head: names that Connection lists',
+    most: HEAD,
     input: (length) => filled((index) => `a${index},`, length),
-    read: (value) => outward(['Connection', value, ...Array.from({ length: 98 }, () => ['Connection', 'x']).flat()], map),
+    read: (value) =>
+      outward(['Connection', value, ...Array.from({ length: 98 }, () => ['Connection', 'x']).flat()], map),
   },
 ]
 
 function multipart(
-  where: string, bodies: (length: number) => readonly (readonly [string, string])[],
+  where: string,
+  bodies: (length: number) => readonly (readonly [string, string])[],
 ): readonly Worst[] {
   return bodies(0).map(([name], index) => ({
-    name: `multipart, ${where}: ${name}`, most: 4 * MB,
+    name: `multipart, ${where}: ${name}`,
+    most: 4 * MB,
     input: (length) => bodies(length)[index]![1],
     read: through(() => requestBatch(map, 'multipart/mixed; boundary=b', { onPart: judged })),
   }))
@@ -160,28 +265,31 @@ function multipart(
 
 function json(bodies: (length: number) => readonly (readonly [string, string])[]): readonly Worst[] {
   return bodies(0).map(([name], index) => ({
-    name: `JSON batch: ${name}`, most: 4 * MB,
+    name: `JSON batch: ${name}`,
+    most: 4 * MB,
     input: (length) => bodies(length)[index]![1],
     read: through(() => requestBatch(map, 'application/json', { onPart: judged })),
   }))
 }
 
-function judged({ method, resourcePath, query }: { method: string, resourcePath: string, query: string }): void {
+function judged({ method, resourcePath, query }: { method: string; resourcePath: string; query: string }): void {
   targetFault(resourcePath)
   denialReason({ method, resourcePath, query }, rules)
 }
 
-function links(
-  where: string, transform: () => TextTransform, units: readonly (readonly string[])[],
-): readonly Worst[] {
+function links(where: string, transform: () => TextTransform, units: readonly (readonly string[])[]): readonly Worst[] {
   return units.map(([name, unit, before = '']) => ({
-    name: `${where}: ${name!}`, most: 4 * MB, input: (length) => before + filled(unit!, length), read: through(transform),
+    name: `${where}: ${name!}`,
+    most: 4 * MB,
+    input: (length) => before + filled(unit!, length),
+    read: through(transform),
   }))
 }
 
 function headers(lines: readonly (readonly [string, string])[], before = ''): readonly Worst[] {
   return lines.map(([name, unit]) => ({
-    name: `head: ${name} of ${before}${JSON.stringify(unit)}`, most: HEAD,
+    name: `head: ${name} of ${before}${JSON.stringify(unit)}`,
+    most: HEAD,
     input: (length) => before + filled(unit, length),
     read(value) {
       readHead([name, value], undefined, new Set(['x-user-email']))
@@ -192,12 +300,16 @@ function headers(lines: readonly (readonly [string, string])[], before = ''): re
 }
 
 function of(
-  where: string, most: number, read: (input: string) => unknown,
+  where: string,
+  most: number,
+  read: (input: string) => unknown,
   texts: readonly (readonly [string, ((length: number) => string) | string])[],
 ): readonly Worst[] {
   return texts.map(([name, text]) => ({
-    name: `${where}: ${name}`, most, read,
-    input: (length) => typeof text === 'string' ? filled(text, length) : text(length),
+    name: `${where}: ${name}`,
+    most,
+    read,
+    input: (length) => (typeof text === 'string' ? filled(text, length) : text(length)),
   }))
 }
 
@@ -230,8 +342,10 @@ function inBody(body: string): string {
 }
 
 function inChangeSet(body: string): string {
-  return '--b\nContent-Type: multipart/mixed; boundary=changeset\n\n--changeset\nContent-Type: application/http\n\n'
-    + `PATCH a HTTP/1.1\nContent-Type: text/plain\n\n${body}`
+  return (
+    '--b\nContent-Type: multipart/mixed; boundary=changeset\n\n--changeset\nContent-Type: application/http\n\n' +
+    `PATCH a HTTP/1.1\nContent-Type: text/plain\n\n${body}`
+  )
 }
 
 function single(body: string): string {
@@ -245,19 +359,31 @@ function references(length: number): string {
 }
 
 function growing(length: number): string {
-  return '--b\nContent-Type: multipart/mixed; boundary=c\n\n' + Array.from({ length: 1000 }, (_, index) =>
-    `--c\nContent-Type: application/http\nContent-ID: ${index}\n\n`
-    + `PATCH ${index === 0 ? 'a' : `$${index - 1}`}/${'a'.repeat(Math.floor(length / 1000))} HTTP/1.1\n\n`).join('')
+  return (
+    '--b\nContent-Type: multipart/mixed; boundary=c\n\n' +
+    Array.from(
+      { length: 1000 },
+      (_, index) =>
+        `--c\nContent-Type: application/http\nContent-ID: ${index}\n\n` +
+        `PATCH ${index === 0 ? 'a' : `$${index - 1}`}/${'a'.repeat(Math.floor(length / 1000))} HTTP/1.1\n\n`,
+    ).join('')
+  )
 }
 
 function jsonGrowing(length: number): string {
-  return Array.from({ length: 1000 }, (_, index) =>
-    `{"id":"${index}","method":"PATCH","url":"${index === 0 ? 'a' : `$${index - 1}`}/${'a'.repeat(Math.floor(length / 1000))}"}`).join()
+  return Array.from(
+    { length: 1000 },
+    (_, index) =>
+      `{"id":"${index}","method":"PATCH","url":"${index === 0 ? 'a' : `$${index - 1}`}/${'a'.repeat(Math.floor(length / 1000))}"}`,
+  ).join()
 }
 
 function jsonReferences(length: number): string {
-  return Array.from({ length: 1000 }, (_, index) =>
-    `{"id":"${index}","method":"PATCH","url":"${index === 0 ? `a(${'a'.repeat(Math.floor(length / 4))})` : '$0'}"}`).join()
+  return Array.from(
+    { length: 1000 },
+    (_, index) =>
+      `{"id":"${index}","method":"PATCH","url":"${index === 0 ? `a(${'a'.repeat(Math.floor(length / 4))})` : '$0'}"}`,
+  ).join()
 }
 
 /** Milliseconds of CPU for each MB, the best of a few, for the machine has other work as well. */

@@ -1,25 +1,35 @@
 import type { AddressInfo } from 'node:net'
+
 import type { Dispatcher } from 'undici'
-import { createAccessTokens, type Person, type TokenSettings } from './entra/access-tokens.ts'
-import { createAssertionKeys, type FederatedIssuer } from './entra/assertions.ts'
+
 import { originsOf } from './dataverse/environment.ts'
-import { createFaultQueue, type DataverseFault, type EntraFault, type FaultQueue, type Limit } from './http/faults.ts'
 import { createFileStore } from './dataverse/file-store.ts'
 import { guidOf } from './dataverse/guid.ts'
-import { reach } from './http/resolve-to.ts'
-import { createLog, type ReceivedRequest } from './http/received.ts'
-import { authorityOf, clientId, clientSecret, defaultEnvironment, tenantId } from './registration.ts'
 import { createStore, type Execution, type Row } from './dataverse/rows.ts'
 import { addSampleData } from './dataverse/sample-data.ts'
 import { typeOf } from './dataverse/schema.ts'
-import { type Load, serverOf } from './server.ts'
-import { createGrants, type SignIn } from './entra/sign-in.ts'
-import { defaultSwitches, type Switches } from './switches.ts'
 import { createThrottle } from './dataverse/throttle.ts'
+import { createAccessTokens, type Person, type TokenSettings } from './entra/access-tokens.ts'
+import { createAssertionKeys, type FederatedIssuer } from './entra/assertions.ts'
+import { createGrants, type SignIn } from './entra/sign-in.ts'
+import { createFaultQueue, type DataverseFault, type EntraFault, type FaultQueue, type Limit } from './http/faults.ts'
+import { createLog, type ReceivedRequest } from './http/received.ts'
+import { reach } from './http/resolve-to.ts'
+import { authorityOf, clientId, clientSecret, defaultEnvironment, tenantId } from './registration.ts'
+import { type Load, serverOf } from './server.ts'
+import { defaultSwitches, type Switches } from './switches.ts'
 
 export { accountId, contactId } from './dataverse/sample-data.ts'
 export type {
-  DataverseFault, EntraFault, Execution, FaultQueue, FederatedIssuer, ReceivedRequest, Row, SignIn, Switches,
+  DataverseFault,
+  EntraFault,
+  Execution,
+  FaultQueue,
+  FederatedIssuer,
+  ReceivedRequest,
+  Row,
+  SignIn,
+  Switches,
 }
 export { clientId, clientSecret, tenantId }
 
@@ -30,7 +40,7 @@ export interface EmulatorOptions {
   /** The origin which the emulated environment believes it has. */
   readonly environment?: string
   /** Serves HTTPS instead of HTTP. */
-  readonly tls?: { readonly key: string, readonly cert: string }
+  readonly tls?: { readonly key: string; readonly cert: string }
   /** Seconds until an access token expires. */
   readonly tokenLifetime?: number
 }
@@ -40,7 +50,7 @@ export interface Faults {
   readonly dataverse: FaultQueue<DataverseFault>
   readonly entra: FaultQueue<EntraFault>
   /** Refuses every request to Dataverse with 429 for a time. */
-  limit(period: { readonly kind?: Limit, readonly seconds: number }): void
+  limit(period: { readonly kind?: Limit; readonly seconds: number }): void
   /** Requests that came to Dataverse during a Retry-After which had been announced before. */
   readonly violations: number
   /** Everything well again. */
@@ -88,7 +98,7 @@ export interface Emulator {
    * Makes all access tokens issued so far invalid, and refresh tokens if told; with `claims` (JSON), Dataverse then
    * demands them in its challenge.
    */
-  revokeTokens(options?: { readonly claims?: string, readonly refreshTokens?: boolean }): void
+  revokeTokens(options?: { readonly claims?: string; readonly refreshTokens?: boolean }): void
   /** Rows of an entity set. */
   rows(entitySet: string): readonly Row[]
   /** Adds or, when its id is there already, changes a row, past all rules. */
@@ -134,15 +144,28 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const hosts = new Map<string, 'dataverse' | 'entra'>([[authority, 'entra']])
   for (const each of named) hosts.set(new URL(each).host, 'dataverse')
 
-  const server = serverOf({
-    entra: {
-      accessTokens, tokens, keys, grants, signIn, secrets, redirectUris, resources: origins,
-      signedIn: () => personOf(signIn.user),
+  const server = serverOf(
+    {
+      entra: {
+        accessTokens,
+        tokens,
+        keys,
+        grants,
+        signIn,
+        secrets,
+        redirectUris,
+        resources: origins,
+        signedIn: () => personOf(signIn.user),
+      },
+      entraFaults,
+      entraLog,
+      dataverseLog,
+      load,
+      dataverse: { environment, accessTokens, throttle, faults: dataverseFaults, claims: () => claims },
+      hosts,
     },
-    entraFaults, entraLog, dataverseLog, load,
-    dataverse: { environment, accessTokens, throttle, faults: dataverseFaults, claims: () => claims },
-    hosts,
-  }, options.tls)
+    options.tls,
+  )
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, '127.0.0.1', resolve)
@@ -155,7 +178,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const dispatcher = reach(origin, new Set([...hosts.keys(), ...local]), options.tls?.cert)
 
   return {
-    origin, environment: named[0], tenantId, clientId, clientSecret, dispatcher,
+    origin,
+    environment: named[0],
+    tenantId,
+    clientId,
+    clientSecret,
+    dispatcher,
     received: dataverseLog.requests,
     get tokenRequests() {
       return entraLog.requests.filter(({ url }) => url.includes('/oauth2/v2.0/token'))
@@ -177,7 +205,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       return store.executions.length
     },
     executed: store.executions,
-    load, switches, tokens, signIn, secrets, redirectUris,
+    load,
+    switches,
+    tokens,
+    signIn,
+    secrets,
+    redirectUris,
     registerCertificate: keys.registerCertificate,
     registerFederatedIssuer: keys.registerFederatedIssuer,
     token: (person) => accessTokens.issue(named[0], person === undefined ? undefined : personOf(person)),
@@ -214,7 +247,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     const row = [...store.table('systemusers').rows.values()].find((each) => each['internalemailaddress'] === address)
     return {
       objectId: String(row?.['azureactivedirectoryobjectid'] ?? guidOf(`entra/${address}`)),
-      name: String(row?.['fullname'] ?? address), userName: address,
+      name: String(row?.['fullname'] ?? address),
+      userName: address,
     }
   }
 }

@@ -1,16 +1,17 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { setTimeout as wait } from 'node:timers/promises'
+
 import { parted } from './dataverse/address.ts'
-import { serviceHeaders } from './http/response-headers.ts'
-import { coded } from './http/content-coding.ts'
 import { answerDataverse, type Dataverse } from './dataverse/dataverse.ts'
 import type { Directory } from './entra/directory.ts'
 import { answerEntra } from './entra/entra.ts'
+import { coded } from './http/content-coding.ts'
 import { dataverseFaultAnswer, entraFaultAnswer, throttled } from './http/fault-responses.ts'
 import type { EntraFault, FaultSource } from './http/faults.ts'
 import type { Reply } from './http/operation.ts'
 import type { Log, Noted } from './http/received.ts'
+import { serviceHeaders } from './http/response-headers.ts'
 import { reset, transmit } from './http/transmit.ts'
 
 /** What the server answers with. */
@@ -33,7 +34,7 @@ export interface Load {
 }
 
 /** An HTTP or HTTPS server, not yet listening. Long URLs and heads are taken, as by the real service. */
-export function serverOf(world: World, tls: { readonly key: string, readonly cert: string } | undefined): Server {
+export function serverOf(world: World, tls: { readonly key: string; readonly cert: string } | undefined): Server {
   const options = { maxHeaderSize: 256 * 1024, keepAliveTimeout: 60_000, requestTimeout: 0 }
   const scheme = tls === undefined ? 'http' : 'https'
   const listener: RequestListener = (request, response) => void answer(world, scheme, request, response)
@@ -43,7 +44,10 @@ export function serverOf(world: World, tls: { readonly key: string, readonly cer
 }
 
 async function answer(world: World, scheme: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { headers: { host: asked = '' }, url = '' } = request
+  const {
+    headers: { host: asked = '' },
+    url = '',
+  } = request
   const host = asked.toLowerCase()
   const known = world.hosts.get(host) ?? (loopback.test(host) ? 'by path' : undefined)
   const origin = known === 'by path' ? `${scheme}://${host}` : `https://${host}`
@@ -64,11 +68,20 @@ async function answer(world: World, scheme: string, request: IncomingMessage, re
 }
 
 const invalidHost: Reply = {
-  status: 400, headers: [['Content-Type', 'text/html']], body: '<h2>Bad Request - Invalid Hostname</h2>',
+  status: 400,
+  headers: [['Content-Type', 'text/html']],
+  body: '<h2>Bad Request - Invalid Hostname</h2>',
 }
 
 /** The answer with the time of the emulated clock. */
-function dated({ dataverse: { environment: { switches } } }: World, reply: Reply): Reply {
+function dated(
+  {
+    dataverse: {
+      environment: { switches },
+    },
+  }: World,
+  reply: Reply,
+): Reply {
   if (reply.headers.some(([name]) => name.toLowerCase() === 'date')) return reply
   const now = new Date(Date.now() + switches.clockAhead)
   return { ...reply, headers: [['Date', now.toUTCString()], ...reply.headers] }
@@ -82,24 +95,36 @@ function serviceAt(target: string): 'dataverse' | 'entra' {
 }
 
 async function entra(
-  world: World, origin: string, request: IncomingMessage, response: ServerResponse, noted: Noted,
+  world: World,
+  origin: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  noted: Noted,
 ): Promise<void> {
   const { method = '', url = '' } = request
   const { path, query } = parted(url)
   const body = await noted.body()
-  const fault = world.entraFaults.take(method, url, (each) =>
-    each.path !== undefined || path.endsWith('/oauth2/v2.0/token'))
+  const fault = world.entraFaults.take(
+    method,
+    url,
+    (each) => each.path !== undefined || path.endsWith('/oauth2/v2.0/token'),
+  )
   if (fault?.kind === 'reset') return reset(request)
   if (fault?.kind === 'hang') return
   if (fault?.kind === 'delay') await wait(fault.ms)
-  const reply = (fault && entraFaultAnswer(fault))
-    ?? answerEntra(world.entra, { method, origin, path, query, headers: noted.headers, body })
+  const reply =
+    (fault && entraFaultAnswer(fault)) ??
+    answerEntra(world.entra, { method, origin, path, query, headers: noted.headers, body })
   noted.answered(reply.status)
   await transmit(request, response, dated(world, reply), fault)
 }
 
 async function dataverse(
-  world: World, origin: string, request: IncomingMessage, response: ServerResponse, noted: Noted,
+  world: World,
+  origin: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  noted: Noted,
 ): Promise<void> {
   const { load } = world
   const { switches } = world.dataverse.environment

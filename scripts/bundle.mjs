@@ -21,12 +21,16 @@ rmSync(folder, { recursive: true, force: true })
 const required = {
   name: 'required',
   setup(build) {
-    build.onResolve({ filter: /^[a-z_:/0-9]+$/ }, ({ path, kind }) => !isBuiltin(path) ? undefined
-      : kind === 'import-statement' ? { path, namespace: 'required' } : { path, external: true })
-    build.onLoad(
-      { filter: /.*/, namespace: 'required' },
-      ({ path }) => ({ contents: `module.exports = __required(${JSON.stringify(path)})` }),
+    build.onResolve({ filter: /^[a-z_:/0-9]+$/ }, ({ path, kind }) =>
+      !isBuiltin(path)
+        ? undefined
+        : kind === 'import-statement'
+          ? { path, namespace: 'required' }
+          : { path, external: true },
     )
+    build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = __required(${JSON.stringify(path)})`,
+    }))
   },
 }
 
@@ -39,9 +43,13 @@ const lean = {
   setup(build) {
     const folder = join(root, 'node_modules/undici')
     const members = {
-      Agent: 'dispatcher/agent', BalancedPool: 'dispatcher/balanced-pool', Client: 'dispatcher/client',
+      Agent: 'dispatcher/agent',
+      BalancedPool: 'dispatcher/balanced-pool',
+      Client: 'dispatcher/client',
       Dispatcher: 'dispatcher/dispatcher',
-      Pool: 'dispatcher/pool', ProxyAgent: 'dispatcher/proxy-agent', buildConnector: 'core/connect',
+      Pool: 'dispatcher/pool',
+      ProxyAgent: 'dispatcher/proxy-agent',
+      buildConnector: 'core/connect',
       errors: 'core/errors',
     }
     const getters = Object.entries(members).map(([name, file]) => `get ${name}() { return require('./lib/${file}') }`)
@@ -52,11 +60,13 @@ const lean = {
         module.exports = { ${getters.join(', ')}, getGlobalDispatcher: () => require('./lib/global').getGlobalDispatcher() }`,
     }))
     // Parses settings files, which not every gateway has.
-    build.onResolve({ filter: /^yaml$/ }, ({ importer }) => importer === '' || importer.startsWith(join(root, 'src'))
-      ? { path: 'yaml', namespace: 'lean-yaml' } : undefined)
+    build.onResolve({ filter: /^yaml$/ }, ({ importer }) =>
+      importer === '' || importer.startsWith(join(root, 'src')) ? { path: 'yaml', namespace: 'lean-yaml' } : undefined,
+    )
     const parser = ['parseDocument', 'LineCounter'].map((name) => `get ${name}() { return require('yaml').${name} }`)
     build.onLoad({ filter: /.*/, namespace: 'lean-yaml' }, () => ({
-      resolveDir: root, contents: `module.exports = { ${parser.join(', ')} }`,
+      resolveDir: root,
+      contents: `module.exports = { ${parser.join(', ')} }`,
     }))
     build.onLoad({ filter: /undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/ }, () => ({
       contents: 'module.exports = () => { throw new Error("HTTP/2 is not spoken") }',
@@ -79,8 +89,10 @@ const unused = {
       'node:http2': 'module.exports = { constants: { NGHTTP2_CANCEL: 8 } }',
     }
     const by = (filter) => ({ filter: new RegExp(`^(?:${filter})$`) })
-    const unusedIn = (importers) => ({ path, importer }) =>
-      importers.test(importer.replaceAll('\\', '/')) ? { path, namespace: 'unused' } : undefined
+    const unusedIn =
+      (importers) =>
+      ({ path, importer }) =>
+        importers.test(importer.replaceAll('\\', '/')) ? { path, namespace: 'unused' } : undefined
     const fastify = /node_modules\/fastify\/(?:lib\/schema-controller|fastify)\.js$/
     build.onResolve(by('@fastify/(?:ajv-compiler|fast-json-stringify-compiler)'), unusedIn(fastify))
     build.onResolve(by('light-my-request'), unusedIn(fastify))
@@ -122,8 +134,9 @@ const { metafile } = await build({
   },
   banner: {
     // Also a module that exports the function. The parentheses around that tell V8 that it is called at once.
-    js: '((code) => typeof module === "object" ? module.exports = code : code)('
-      + '(function (exports, require, module, __filename, __dirname) { "use strict"; const __required = require;',
+    js:
+      '((code) => typeof module === "object" ? module.exports = code : code)(' +
+      '(function (exports, require, module, __filename, __dirname) { "use strict"; const __required = require;',
   },
   footer: { js: '}))' },
   plugins: [unused, required, lean],
@@ -165,14 +178,20 @@ execFileSync(process.execPath, [join(root, 'scripts/compile.mjs'), folder], { st
 
 /** The licences of all packages that are inside. */
 function notices(inputs) {
-  const packages = new Set(inputs
-    .map((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1])
-    .filter((found) => found !== undefined))
-  return [...packages].sort().map((path) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'))
-    const file = readdirSync(join(root, path))
-      .find((entry) => /^licen[cs]e/i.test(entry) && statSync(join(root, path, entry)).isFile())
-    const text = file === undefined ? '' : readFileSync(join(root, path, file), 'utf8').trim()
-    return `${name} ${version} (${license})\n\n${text}\n`
-  }).join(`\n${'-'.repeat(80)}\n\n`)
+  const packages = new Set(
+    inputs
+      .map((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1])
+      .filter((found) => found !== undefined),
+  )
+  return [...packages]
+    .sort()
+    .map((path) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'))
+      const file = readdirSync(join(root, path)).find(
+        (entry) => /^licen[cs]e/i.test(entry) && statSync(join(root, path, entry)).isFile(),
+      )
+      const text = file === undefined ? '' : readFileSync(join(root, path, file), 'utf8').trim()
+      return `${name} ${version} (${license})\n\n${text}\n`
+    })
+    .join(`\n${'-'.repeat(80)}\n\n`)
 }

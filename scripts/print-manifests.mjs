@@ -11,9 +11,16 @@ const helm = process.env.HELM || (existsSync(installed) ? installed : 'helm')
 const charts = fileURLToPath(new URL('../deploy/helm', import.meta.url))
 const folder = process.argv[2] ?? fileURLToPath(new URL('../deploy', import.meta.url))
 
-const service = manifest('dynamics-gateway', 'dynamics-gateway', ['--values', join(charts, 'dynamics-gateway/ci/three-values.yaml')])
-print('kubernetes/service.yaml', `One gateway for the apps of a namespace, with workload identity.
-Replace the environment and the two ids; only pods with the label calls-dynamics: 'true' reach it.`, service)
+const service = manifest('dynamics-gateway', 'dynamics-gateway', [
+  '--values',
+  join(charts, 'dynamics-gateway/ci/three-values.yaml'),
+])
+print(
+  'kubernetes/service.yaml',
+  `One gateway for the apps of a namespace, with workload identity.
+Replace the environment and the two ids; only pods with the label calls-dynamics: 'true' reach it.`,
+  service,
+)
 print('kustomize/base/gateway.yaml', 'The base: see the overlays for what to change.', service)
 
 // The chart of an app looks for the charts that it depends on in a folder of its own.
@@ -21,8 +28,12 @@ const work = mkdtempSync(join(tmpdir(), 'gateway-charts-'))
 try {
   cpSync(join(charts, 'sample-app'), join(work, 'sample-app'), { recursive: true })
   cpSync(join(charts, 'dynamics-gateway'), join(work, 'sample-app/charts/dynamics-gateway'), { recursive: true })
-  print('kubernetes/sidecar.yaml', `An app with the gateway beside it, as a native sidecar, with workload identity.
-Replace the environment, the two ids and the app.`, manifest('my-app', join(work, 'sample-app'), []))
+  print(
+    'kubernetes/sidecar.yaml',
+    `An app with the gateway beside it, as a native sidecar, with workload identity.
+Replace the environment, the two ids and the app.`,
+    manifest('my-app', join(work, 'sample-app'), []),
+  )
 } finally {
   rmSync(work, { recursive: true })
 }

@@ -5,27 +5,16 @@ import Fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 
-import addedHeaders from './server/added-headers.ts'
-import { answerError } from './server/error-handler.ts'
-import allowList, { authorizePart } from './rules/enforce.ts'
-import apiRoot from './door/api-root.ts'
 import authenticate, { knownCallers } from './callers/authenticate.ts'
+import type { Settings } from './config/schema.ts'
+import apiRoot from './door/api-root.ts'
 import browser from './door/browser.ts'
-import cors from './server/cors.ts'
 import head from './door/head.ts'
 import host from './door/host.ts'
-import impersonate from './users/impersonate.ts'
-import { jsonReader } from './outbound/read-json.ts'
-import { targetFault } from './odata/request-target.ts'
 import { fromThisMachine } from './door/this-machine.ts'
-import type { Settings } from './config/schema.ts'
-import type { OutboundAgent } from './outbound/agent.ts'
-import { createTargetRuntime, prefixOf } from './target-runtime.ts'
 import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
-import { beginExchange } from './server/exchange.ts'
-import { METHODS } from './odata/methods.ts'
-import audit, { noteBatchWrite } from './observe/audit.ts'
 import type { AuditLog } from './observe/audit-log.ts'
+import audit, { noteBatchWrite } from './observe/audit.ts'
 import { foreignLinksTold } from './observe/foreign-links.ts'
 import { health } from './observe/health.ts'
 import { requestFacts, requestLog } from './observe/log.ts'
@@ -33,7 +22,18 @@ import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { refusalsExplained } from './observe/refusals.ts'
 import { statusPage } from './observe/status-page.ts'
+import { METHODS } from './odata/methods.ts'
+import { targetFault } from './odata/request-target.ts'
+import type { OutboundAgent } from './outbound/agent.ts'
+import { jsonReader } from './outbound/read-json.ts'
 import { proxy } from './proxy/proxy.ts'
+import allowList, { authorizePart } from './rules/enforce.ts'
+import addedHeaders from './server/added-headers.ts'
+import cors from './server/cors.ts'
+import { answerError } from './server/error-handler.ts'
+import { beginExchange } from './server/exchange.ts'
+import { createTargetRuntime, prefixOf } from './target-runtime.ts'
+import impersonate from './users/impersonate.ts'
 
 /** What the gateway needs from the process around it. */
 export interface Dependencies {
@@ -61,14 +61,16 @@ export interface Gateway {
 
 /** The whole gateway, in the order in which a request meets its parts. */
 export async function createGateway(
-  settings: Settings, { agent, log, auditLog, version, attach }: Dependencies,
+  settings: Settings,
+  { agent, log, auditLog, version, attach }: Dependencies,
 ): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
   const app = Fastify(serverOptions(attach, settings.targets.map(prefixOf)))
   // Bodies are not parsed, whatever their type: to Fastify no method has one.
-  const bodied = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY']
-    .filter((method) => NODES_METHODS.includes(method))
+  const bodied = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY'].filter((method) =>
+    NODES_METHODS.includes(method),
+  )
   for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request) => {
@@ -93,7 +95,12 @@ export async function createGateway(
       if (facts.entitySet !== 'gateway') {
         const { method, status, caller, ms } = facts
         metrics.requestDone({
-          method, status, caller, own: exchange.gatewayMs ?? ms, wait: exchange.timings.wait, dynamics: exchange.timings.dynamics,
+          method,
+          status,
+          caller,
+          own: exchange.gatewayMs ?? ms,
+          wait: exchange.timings.wait,
+          dynamics: exchange.timings.dynamics,
         })
       }
     })
@@ -104,7 +111,8 @@ export async function createGateway(
   await app.register(cors, settings)
 
   const environments = settings.targets.map((target) =>
-    createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }))
+    createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }),
+  )
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
 
   // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page
@@ -130,31 +138,41 @@ export async function createGateway(
     await door.register(host, settings)
     await door.register(browser, settings)
     door.addHook('onRequest', (_request, _reply, next) =>
-      next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined))
+      next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined),
+    )
     await door.register(authenticate, { identify })
     for (const { target, prefix, connection, directory } of environments) {
-      await door.register(async (below) => {
-        if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
-        await below.register(apiRoot, { target, prefix })
-        await below.register(allowList, { target, prefix, log })
-        await below.register(impersonate, { target, directory })
-        await below.register(proxy, {
-          ...settings, target, mount: prefix, send: connection.send, stopping,
-          explain: refusalsExplained(log, target.credential.kind === 'delegated'),
-          foreign: foreignLinksTold(log),
-          authorizePart: (request, part) => {
-            noteBatchWrite(request, part)
-            authorizePart(request, part, log)
-          },
-        })
-      }, { prefix })
+      await door.register(
+        async (below) => {
+          if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
+          await below.register(apiRoot, { target, prefix })
+          await below.register(allowList, { target, prefix, log })
+          await below.register(impersonate, { target, directory })
+          await below.register(proxy, {
+            ...settings,
+            target,
+            mount: prefix,
+            send: connection.send,
+            stopping,
+            explain: refusalsExplained(log, target.credential.kind === 'delegated'),
+            foreign: foreignLinksTold(log),
+            authorizePart: (request, part) => {
+              noteBatchWrite(request, part)
+              authorizePart(request, part, log)
+            },
+          })
+        },
+        { prefix },
+      )
     }
   })
   environments.forEach(({ credential }) => credential.warmUp())
 
   return {
     app,
-    stop: () => { ending = true },
+    stop: () => {
+      ending = true
+    },
     ready: () => environments.every(({ credential }) => credential.state().token !== 'none'),
     reload: () => environments.forEach(({ credential }) => credential.reload()),
   }
@@ -170,7 +188,7 @@ function serverOptions(attach: Dependencies['attach'], prefixes: readonly string
     return503OnClosing: false,
     exposeHeadRoutes: false,
     genReqId: () => '',
-    rewriteUrl: ({ url = '/' }) => OWN.test(url) ? url : routeOf(url, prefixes),
+    rewriteUrl: ({ url = '/' }) => (OWN.test(url) ? url : routeOf(url, prefixes)),
     serverFactory: attach,
     // The server answers what is no request by itself.
     clientErrorHandler: () => undefined,
@@ -183,7 +201,8 @@ const OWN = /^\/-\/[\w/-]*(?:\?|$)/
 /** The route that `url` belongs to: the prefix of its target, or an address that nothing has. */
 function routeOf(url: string, prefixes: readonly string[]): string {
   if (url.startsWith('/-/')) return '/-/nothing'
-  const prefix = prefixes.find((prefix) =>
-    url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))))
+  const prefix = prefixes.find(
+    (prefix) => url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))),
+  )
   return prefix === undefined ? '/-/nothing' : prefix || '/'
 }

@@ -47,23 +47,23 @@ export const CallerNotAllowed = createError('GATEWAY_CALLER_NOT_ALLOWED', '%s', 
 /** Impersonation is required and the request names no user. */
 export const UserRequired = createError(
   'GATEWAY_USER_REQUIRED',
-  'Every request must say for which user it is made: send the user\'s e-mail address in the header %s.',
+  "Every request must say for which user it is made: send the user's e-mail address in the header %s.",
   403,
 )
 
 /** No user of the environment has the e-mail address. */
 export const UserUnknown = createError(
   'GATEWAY_USER_UNKNOWN',
-  'No user of the environment has this e-mail address as primary e-mail. Add the user to the environment, '
-    + 'or mend the address.',
+  'No user of the environment has this e-mail address as primary e-mail. Add the user to the environment, ' +
+    'or mend the address.',
   403,
 )
 
 /** The user exists and is disabled. */
 export const UserDisabled = createError(
   'GATEWAY_USER_DISABLED',
-  'The user with this e-mail address is disabled in the environment. Enable the user (a removed licence disables), '
-    + 'then try again.',
+  'The user with this e-mail address is disabled in the environment. Enable the user (a removed licence disables), ' +
+    'then try again.',
   403,
 )
 
@@ -90,8 +90,8 @@ export const OriginNotAllowed = createError('GATEWAY_ORIGIN_NOT_ALLOWED', '%s', 
 /** The gateway was called by a name that is not its own. */
 export const HostNotAllowed = createError(
   'GATEWAY_HOST_NOT_ALLOWED',
-  'The gateway does not answer to this host name. Call it by a loopback address, '
-    + 'or ask the operator to add the name to ALLOWED_HOSTS.',
+  'The gateway does not answer to this host name. Call it by a loopback address, ' +
+    'or ask the operator to add the name to ALLOWED_HOSTS.',
   421,
 )
 
@@ -149,38 +149,38 @@ export const QueueFull = createError(
 /** Dynamics' service protection limits hold for this gateway's application user. */
 export const LimitHolds = createError(
   'GATEWAY_LIMIT_HOLDS',
-  'Dynamics 365 has asked this gateway to wait (service protection limits). '
-    + 'Try again after the seconds in Retry-After.',
+  'Dynamics 365 has asked this gateway to wait (service protection limits). ' +
+    'Try again after the seconds in Retry-After.',
   429,
 )
 
 /** Something of the gateway's own went wrong. The log has the cause. */
 export const InternalFault = createError(
   'GATEWAY_INTERNAL',
-  'Something went wrong inside the gateway. Its log has the cause, beside this request\'s id.',
+  "Something went wrong inside the gateway. Its log has the cause, beside this request's id.",
   500,
 )
 
 /** The authority refused the gateway's credential; `cause` holds Microsoft's AADSTS error. */
 export const CredentialRejected = createError(
   'GATEWAY_CREDENTIAL_REJECTED',
-  'Microsoft Entra refused the gateway\'s credential. The gateway\'s log says why; '
-    + '`dynamics-gateway check` says how to mend it.',
+  "Microsoft Entra refused the gateway's credential. The gateway's log says why; " +
+    '`dynamics-gateway check` says how to mend it.',
   502,
 )
 
 /** Dynamics refused a new access token as well. */
 export const TokenRefused = createError(
   'GATEWAY_TOKEN_REFUSED',
-  'Dynamics 365 refused the gateway\'s access token. The gateway\'s log says more; '
-    + '`dynamics-gateway check` says how to mend it.',
+  "Dynamics 365 refused the gateway's access token. The gateway's log says more; " +
+    '`dynamics-gateway check` says how to mend it.',
   502,
 )
 
 /** No connection to Dynamics, or it broke before an answer came. */
 export const DynamicsUnreachable = createError(
   'GATEWAY_DYNAMICS_UNREACHABLE',
-  'Dynamics 365 cannot be reached. The gateway\'s log says why.',
+  "Dynamics 365 cannot be reached. The gateway's log says why.",
   502,
 )
 
@@ -194,21 +194,21 @@ export const DynamicsBrokeOff = createError(
 /** What came back is not HTTP, or its certificate is not trusted. */
 export const DynamicsAnswerInvalid = createError(
   'GATEWAY_DYNAMICS_ANSWER_INVALID',
-  'Dynamics 365 answered with something that cannot be passed on. The gateway\'s log says why.',
+  "Dynamics 365 answered with something that cannot be passed on. The gateway's log says why.",
   502,
 )
 
 /** The user could not be looked up; nothing was sent. */
 export const UserLookupFailed = createError(
   'GATEWAY_USER_LOOKUP_FAILED',
-  'The user could not be looked up in Dynamics 365, so nothing was sent. The gateway\'s log says why.',
+  "The user could not be looked up in Dynamics 365, so nothing was sent. The gateway's log says why.",
   502,
 )
 
 /** Dynamics let the call run as somebody else than the user that was looked up. */
 export const ImpersonationIgnored = createError(
   'GATEWAY_IMPERSONATION_IGNORED',
-  'Dynamics 365 does not act as this user, so nothing was sent. The gateway\'s log says why.',
+  "Dynamics 365 does not act as this user, so nothing was sent. The gateway's log says why.",
   502,
 )
 
@@ -222,8 +222,8 @@ export const TokenUnavailable = createError(
 /** The keys that callers' tokens are signed with cannot be had, so no token can be checked. */
 export const CallerKeysUnavailable = createError(
   'GATEWAY_CALLER_KEYS_UNAVAILABLE',
-  'The caller\'s token cannot be checked at the moment, because its issuer\'s keys cannot be had. '
-    + 'Try again after the seconds in Retry-After.',
+  "The caller's token cannot be checked at the moment, because its issuer's keys cannot be had. " +
+    'Try again after the seconds in Retry-After.',
   503,
 )
 

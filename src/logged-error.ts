@@ -1,5 +1,5 @@
-import { OwnError } from './own-error.ts'
 import { MalformedBatch, RefusedPart } from './odata/batch-error.ts'
+import { OwnError } from './own-error.ts'
 
 /** What of an error a log may hold. */
 export interface LoggedError {
@@ -32,7 +32,7 @@ const FRAMES = 6
 export function loggedError(thrown: unknown, depth = 0): LoggedError {
   if (!(thrown instanceof Error)) return { type: typeof thrown }
   const { code, syscall, hostname, host, address, port } = thrown as Error & Readonly<Record<string, unknown>>
-  const { errors, cause } = thrown as { readonly errors?: unknown, readonly cause?: unknown }
+  const { errors, cause } = thrown as { readonly errors?: unknown; readonly cause?: unknown }
   const facts = {
     type: word(thrown.name) ?? 'Error',
     ...field('code', typeof code === 'number' ? String(code) : word(code)),
@@ -59,7 +59,14 @@ export function causesOf(error: Error): string[] {
 }
 
 function inWords({ type, code, syscall, address, message, at, errors }: LoggedError): string {
-  const place = [syscall, address ?? errors?.map((one) => one.address).filter(Boolean).join(', ')].filter(Boolean)
+  const place = [
+    syscall,
+    address ??
+      errors
+        ?.map((one) => one.address)
+        .filter(Boolean)
+        .join(', '),
+  ].filter(Boolean)
   const rest = message ?? (place.length > 0 ? place.join(' ') : undefined)
   if (code !== undefined) return rest === undefined ? code : `${code}: ${rest}`
   return rest ?? (at?.[0] === undefined ? type : `${type} ${at[0]}`)
@@ -67,12 +74,16 @@ function inWords({ type, code, syscall, address, message, at, errors }: LoggedEr
 
 /** Whether the gateway wrote the error's message. */
 function isOwn(error: Error): boolean {
-  return error instanceof OwnError || error instanceof MalformedBatch || error instanceof RefusedPart
-    || /^GATEWAY_[A-Z_]+$/.test(String((error as { code?: unknown }).code))
+  return (
+    error instanceof OwnError ||
+    error instanceof MalformedBatch ||
+    error instanceof RefusedPart ||
+    /^GATEWAY_[A-Z_]+$/.test(String((error as { code?: unknown }).code))
+  )
 }
 
 function field<N extends string, V>(name: N, value: V | undefined): { readonly [K in N]?: V } {
-  return value === undefined ? {} : { [name]: value } as { readonly [K in N]?: V }
+  return value === undefined ? {} : ({ [name]: value } as { readonly [K in N]?: V })
 }
 
 function word(value: unknown): string | undefined {
@@ -89,7 +100,11 @@ function addressOf(host: unknown, port: unknown): string | undefined {
 function framesOf({ stack = '', message }: Error): readonly string[] | undefined {
   const start = stack.indexOf(message)
   if (start === -1) return undefined
-  const frames = stack.slice(start + message.length).split('\n').map((line) => line.trim())
-    .filter((line) => /^at [\w$.<>#\s/:()@[\]+~-]{1,300}$/.test(line)).slice(0, FRAMES)
+  const frames = stack
+    .slice(start + message.length)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /^at [\w$.<>#\s/:()@[\]+~-]{1,300}$/.test(line))
+    .slice(0, FRAMES)
   return frames.length === 0 ? undefined : frames
 }

@@ -1,14 +1,14 @@
 import type { Logger } from 'pino'
 
-import { userDirectory } from './users/directory.ts'
-import type { UserDirectory } from './users/directory.ts'
 import type { Target } from './config/schema.ts'
-import type { Credential } from './credentials/credential.ts'
 import { connectCredential } from './credentials/connect-credential.ts'
-import type { OutboundAgent } from './outbound/agent.ts'
+import type { Credential } from './credentials/credential.ts'
 import { connect } from './dynamics/connect.ts'
 import type { Connection } from './dynamics/connect.ts'
 import type { Metrics } from './observe/metrics.ts'
+import type { OutboundAgent } from './outbound/agent.ts'
+import { userDirectory } from './users/directory.ts'
+import type { UserDirectory } from './users/directory.ts'
 
 /** A target, and all that the gateway keeps for it while it runs. */
 export interface TargetRuntime {
@@ -36,13 +36,19 @@ interface Dependencies {
 export function createTargetRuntime(target: Target, { agent, log, metrics, bodyLimit }: Dependencies): TargetRuntime {
   const name = target.name ?? 'dynamics'
   const credential = connectCredential(target, {
-    agent: agent.reads, log: target.name === undefined ? log : log.child({ target: name }),
+    agent: agent.reads,
+    log: target.name === undefined ? log : log.child({ target: name }),
   })
   const connection = connect(target, { agent, credential, onEvent: metrics.watch(name), log, bodyLimit })
   const directory = userDirectory(connection.send, target)
   metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
   return {
-    name, prefix: prefixOf(target), target, credential, connection, directory,
+    name,
+    prefix: prefixOf(target),
+    target,
+    credential,
+    connection,
+    directory,
     close() {
       credential.close()
       connection.close()

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
 import t from 'tap'
 
 /**
@@ -51,18 +52,21 @@ const emulator = sourcesIn('emulator/')
 const files = [...sources.keys()]
 const imports = new Map([...sources].map(([file, source]) => [file, importsOf(file, source)]))
 
-t.test('every file has its layer', async t => {
+t.test('every file has its layer', async (t) => {
   t.ok(files.length > 100, 'the files are found')
   for (const file of files) t.ok(partOf(file), file)
 })
 
-t.test('every part of the map is there', async t => {
+t.test('every part of the map is there', async (t) => {
   for (const { name } of PARTS) {
-    t.ok(files.some(file => file === name || (name.endsWith('/') && file.startsWith(name))), name)
+    t.ok(
+      files.some((file) => file === name || (name.endsWith('/') && file.startsWith(name))),
+      name,
+    )
   }
 })
 
-t.test('a file imports only from its own layer or a lower one', async t => {
+t.test('a file imports only from its own layer or a lower one', async (t) => {
   for (const [file, from] of own()) {
     t.ok(
       partOf(from.of)!.layer <= partOf(file)!.layer,
@@ -71,19 +75,22 @@ t.test('a file imports only from its own layer or a lower one', async t => {
   }
 })
 
-t.test('docs/architecture.md shows the same map', async t => {
+t.test('docs/architecture.md shows the same map', async (t) => {
   const page = readFileSync(`${root}docs/architecture.md`, 'utf8')
   const rows = [...page.matchAll(/^\| (\d+) \| `([^`]+)` \|/gm)].map(([, layer, name]) => `${layer} ${name}`)
-  t.same(rows, PARTS.map(({ layer, name }) => `${layer} ${name}`))
+  t.same(
+    rows,
+    PARTS.map(({ layer, name }) => `${layer} ${name}`),
+  )
 })
 
-t.test('OData knows nothing of the gateway', async t => {
+t.test('OData knows nothing of the gateway', async (t) => {
   for (const [file, { of }] of own()) {
     if (file.startsWith('odata/')) t.match(of, /^odata\//, `${file} imports ${of}`)
   }
 })
 
-t.test('the emulator imports nothing of the gateway', async t => {
+t.test('the emulator imports nothing of the gateway', async (t) => {
   t.ok(emulator.size > 50, 'the files are found')
   for (const [file, source] of emulator) {
     for (const { of } of importsOf(file, source)) {
@@ -92,32 +99,35 @@ t.test('the emulator imports nothing of the gateway', async t => {
   }
 })
 
-t.test('no file imports itself in a circle', async t => {
+t.test('no file imports itself in a circle', async (t) => {
   for (const file of files) t.equal(wayBack(file), undefined, file)
 })
 
-t.test('each layer imports only its own packages', async t => {
+t.test('each layer imports only its own packages', async (t) => {
   for (const [file, { of }] of packages()) {
     t.ok(partOf(file)!.packages.includes(of), `${file} imports ${of}`)
   }
 })
 
-t.test('no layer is allowed a package that it does not use', async t => {
+t.test('no layer is allowed a package that it does not use', async (t) => {
   for (const part of PARTS) {
     for (const name of part.packages) {
-      t.ok(packages().some(([file, { of }]) => of === name && partOf(file) === part), `${part.name}: ${name}`)
+      t.ok(
+        packages().some(([file, { of }]) => of === name && partOf(file) === part),
+        `${part.name}: ${name}`,
+      )
     }
   }
 })
 
-t.test('the emulator, MSAL and pretty logs are loaded only when they are used', async t => {
+t.test('the emulator, MSAL and pretty logs are loaded only when they are used', async (t) => {
   for (const [file, one] of all()) {
     const late = ['@azure/msal-node', 'pino-pretty'].includes(one.of) || one.of.startsWith('../emulator/')
     if (late) t.ok(one.typeOnly || one.whenUsed, `${file} imports ${one.of}`)
   }
 })
 
-t.test('OData and the errors use no module of Node that reaches outside', async t => {
+t.test('OData and the errors use no module of Node that reaches outside', async (t) => {
   for (const [file, from] of imports) {
     if (!file.startsWith('odata/') && file !== 'errors.ts') continue
     for (const { of } of from) {
@@ -126,7 +136,7 @@ t.test('OData and the errors use no module of Node that reaches outside', async 
   }
 })
 
-t.test('only the commands and the reading of settings touch the process', async t => {
+t.test('only the commands and the reading of settings touch the process', async (t) => {
   const may = /^(main\.ts|commands\/.*|config\/load\.ts|observe\/log\.ts)$/
   for (const [file, source] of sources) {
     if (!may.test(file)) {
@@ -138,7 +148,7 @@ t.test('only the commands and the reading of settings touch the process', async 
   }
 })
 
-t.test('only the commands and the server listen', async t => {
+t.test('only the commands and the server listen', async (t) => {
   for (const [file, source] of sources) {
     if (!/^(commands|server)\//.test(file)) t.notMatch(code(source), /\.listen\(/, file)
   }
@@ -147,16 +157,19 @@ t.test('only the commands and the server listen', async t => {
 /** The TypeScript files below `folder`, by their paths within it (those of the emulator by the path from the root). */
 function sourcesIn(folder: 'src/' | 'emulator/'): Map<string, string> {
   const prefix = folder === 'src/' ? '' : folder
-  return new Map(readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' })
-    .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => path.endsWith('.ts'))
-    .map((path) => [`${prefix}${path}`, readFileSync(`${root}${folder}${path}`, 'utf8')]))
+  return new Map(
+    readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' })
+      .map((path) => path.replaceAll('\\', '/'))
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => [`${prefix}${path}`, readFileSync(`${root}${folder}${path}`, 'utf8')]),
+  )
 }
 
 /** The part that `file` belongs to. */
 function partOf(file: string): Part | undefined {
-  return PARTS.filter(({ name }) => name === file || (name.endsWith('/') && file.startsWith(name)))
-    .sort((a, b) => b.name.length - a.name.length)[0]
+  return PARTS.filter(({ name }) => name === file || (name.endsWith('/') && file.startsWith(name))).sort(
+    (a, b) => b.name.length - a.name.length,
+  )[0]
 }
 
 /** Imports between files of `src/`. */
@@ -190,10 +203,14 @@ function wayBack(file: string): string | undefined {
 
 function importsOf(file: string, source: string): Import[] {
   const text = code(source)
-  const statements = [...text.matchAll(/^(?:import|export)\s(?:(type\s)?[^'"`;]*?\sfrom\s*)?'([^']+)'/gm)]
-    .map(([, type, of]) => ({ of: resolve(file, of!), typeOnly: type !== undefined, whenUsed: false }))
-  const calls = [...text.matchAll(/(await\s+)?\bimport\(\s*'([^']+)'/g)]
-    .map(([, awaited, of]) => ({ of: resolve(file, of!), typeOnly: awaited === undefined, whenUsed: true }))
+  const statements = [...text.matchAll(/^(?:import|export)\s(?:(type\s)?[^'"`;]*?\sfrom\s*)?'([^']+)'/gm)].map(
+    ([, type, of]) => ({ of: resolve(file, of!), typeOnly: type !== undefined, whenUsed: false }),
+  )
+  const calls = [...text.matchAll(/(await\s+)?\bimport\(\s*'([^']+)'/g)].map(([, awaited, of]) => ({
+    of: resolve(file, of!),
+    typeOnly: awaited === undefined,
+    whenUsed: true,
+  }))
   return [...statements, ...calls]
 }
 

@@ -1,13 +1,13 @@
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 
+import { ports, root } from '../setup/addresses.ts'
 import { ask } from '../setup/ask.ts'
 import { sleep } from '../setup/machine.ts'
 import { headers, startPeer } from '../setup/peers.ts'
 import type { Peer } from '../setup/peers.ts'
 import { cpuOf, residentOf } from '../setup/process.ts'
 import { middle } from '../setup/rounds.ts'
-import { ports, root } from '../setup/addresses.ts'
 import { printTable } from '../setup/table.ts'
 
 const SIZE = 100 * 1024 * 1024
@@ -20,7 +20,7 @@ interface Passed {
   readonly rise: number
 }
 
-const ways = { 'download': download(undefined), 'download, slow reader': download(2), 'upload': upload } as const
+const ways = { download: download(undefined), 'download, slow reader': download(2), upload: upload } as const
 
 /** A download, one that is read slowly, and an upload, through each peer. */
 export async function bodies(peers: readonly Peer[], rounds: number): Promise<Record<string, readonly Passed[]>> {
@@ -28,14 +28,20 @@ export async function bodies(peers: readonly Peer[], rounds: number): Promise<Re
   for (let round = 0; round < rounds; round++) {
     for (const peer of peers) {
       for (const way of Object.keys(ways) as (keyof typeof ways)[]) {
-        (results[`${peer.name}: ${way}`] ??= []).push(await pass(peer, ways[way]))
+        ;(results[`${peer.name}: ${way}`] ??= []).push(await pass(peer, ways[way]))
       }
     }
   }
-  printTable('100 MiB', ['', 'seconds', 'CPU ms', 'RSS + MiB'], Object.entries(results).map(([name, own]) => [
-    name, middle(own.map(({ seconds }) => seconds)), middle(own.map(({ cpu }) => cpu / 1000)),
-    middle(own.map(({ rise }) => rise)),
-  ]))
+  printTable(
+    '100 MiB',
+    ['', 'seconds', 'CPU ms', 'RSS + MiB'],
+    Object.entries(results).map(([name, own]) => [
+      name,
+      middle(own.map(({ seconds }) => seconds)),
+      middle(own.map(({ cpu }) => cpu / 1000)),
+      middle(own.map(({ rise }) => rise)),
+    ]),
+  )
   return results
 }
 
@@ -47,7 +53,9 @@ async function pass({ name, command }: Peer, way: () => Promise<void>): Promise<
     const idle = residentOf(running.pid)
     const [began, cpu] = [performance.now(), cpuOf(running.pid)]
     let highest = idle
-    const watch = setInterval(() => { highest = Math.max(highest, residentOf(running.pid)) }, 20)
+    const watch = setInterval(() => {
+      highest = Math.max(highest, residentOf(running.pid))
+    }, 20)
     await way()
     clearInterval(watch)
     return { seconds: (performance.now() - began) / 1000, cpu: cpuOf(running.pid) - cpu, rise: highest - idle }
@@ -64,7 +72,7 @@ function download(pace: number | undefined): () => Promise<void> {
     let received = 0
     for await (const chunk of response as AsyncIterable<Buffer>) {
       received += chunk.length
-      const early = pace === undefined ? 0 : began + pace * 1000 * received / SIZE - performance.now()
+      const early = pace === undefined ? 0 : began + (pace * 1000 * received) / SIZE - performance.now()
       if (early > 1) await sleep(early)
     }
     if (received !== SIZE) throw new Error(`${received} bytes of ${SIZE} arrived`)
@@ -73,18 +81,18 @@ function download(pace: number | undefined): () => Promise<void> {
 
 async function upload(): Promise<void> {
   const chunks: Buffer[] = []
-  for await (const chunk of await send('PUT', 'uploads') as AsyncIterable<Buffer>) chunks.push(chunk)
+  for await (const chunk of (await send('PUT', 'uploads')) as AsyncIterable<Buffer>) chunks.push(chunk)
   const text = Buffer.concat(chunks).toString()
   if (text !== JSON.stringify({ received: SIZE })) throw new Error(`the upload was answered ${text}`)
 }
 
 function send(method: 'GET' | 'PUT', path: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const fields = method === 'GET'
-      ? headers
-      : { ...headers, 'content-type': 'application/octet-stream', 'content-length': SIZE }
+    const fields =
+      method === 'GET' ? headers : { ...headers, 'content-type': 'application/octet-stream', 'content-length': SIZE }
     const sending = request(
-      { host: '127.0.0.1', port: ports.proxy, path: `${root}/${path}`, method, agent: false, headers: fields }, resolve,
+      { host: '127.0.0.1', port: ports.proxy, path: `${root}/${path}`, method, agent: false, headers: fields },
+      resolve,
     ).on('error', reject)
     if (method === 'GET') {
       sending.end()
@@ -98,7 +106,9 @@ function send(method: 'GET' | 'PUT', path: string): Promise<IncomingMessage> {
       }
       sending.end()
     }
-    sending.on('drain', () => { if (left >= 0 && !sending.writableEnded) more() })
+    sending.on('drain', () => {
+      if (left >= 0 && !sending.writableEnded) more()
+    })
     more()
   })
 }

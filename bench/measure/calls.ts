@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
+import { far, ports, root } from '../setup/addresses.ts'
 import { ask } from '../setup/ask.ts'
 import { gateway, headers, startPeer } from '../setup/peers.ts'
-import { far, ports, root } from '../setup/addresses.ts'
 import { certificate } from '../setup/service.ts'
 import { printTable } from '../setup/table.ts'
 
@@ -21,7 +21,10 @@ export async function calls(): Promise<Record<string, Call>> {
   const running = startPeer('gateway-far', gateway({ service: far.origin }))
   try {
     await ask(
-      ports.proxy, `${root}/accounts`, { ...headers, 'x-user-email': 'someone9@contoso.com' }, { patience: 10_000 },
+      ports.proxy,
+      `${root}/accounts`,
+      { ...headers, 'x-user-email': 'someone9@contoso.com' },
+      { patience: 10_000 },
     )
     const results: Record<string, Call> = {}
     for (const [way, label] of [
@@ -30,11 +33,13 @@ export async function calls(): Promise<Record<string, Call>> {
       ['gateway', 'through the gateway'],
       ['api', 'the API alone'],
     ] as const) {
-      const { stdout } = await run(process.execPath, [
-        join(import.meta.dirname, '../setup/app.js'), way, far.origin, `http://127.0.0.1:${ports.proxy}`,
-      ], {
-        env: { ...process.env, NODE_EXTRA_CA_CERTS: certificate },
-      })
+      const { stdout } = await run(
+        process.execPath,
+        [join(import.meta.dirname, '../setup/app.js'), way, far.origin, `http://127.0.0.1:${ports.proxy}`],
+        {
+          env: { ...process.env, NODE_EXTRA_CA_CERTS: certificate },
+        },
+      )
       results[label] = JSON.parse(stdout) as Call
     }
     printTable(

@@ -21,43 +21,54 @@ const accounts = `${root}/accounts`
 export const measures: readonly Measure[] = [
   { name: 'direct', inQuick: true, measure: (quick) => direct(quick ? 2 : 5) },
   {
-    name: 'throughput', inQuick: true,
-    measure: (quick) => throughput(
-      'GET, 1 KB, 16 connections', peers(), { path: accounts, connections: 16, seconds: quick ? 2 : 5 }, quick ? 3 : 7,
-    ),
+    name: 'throughput',
+    inQuick: true,
+    measure: (quick) =>
+      throughput(
+        'GET, 1 KB, 16 connections',
+        peers(),
+        { path: accounts, connections: 16, seconds: quick ? 2 : 5 },
+        quick ? 3 : 7,
+      ),
   },
   {
-    name: 'post', inQuick: false,
-    measure: () => throughput(
-      'POST, 300 bytes, 16 connections',
-      peers(),
-      { path: `${root}/tasks`, connections: 16, seconds: 4, body: POSTED },
-      3,
-    ),
+    name: 'post',
+    inQuick: false,
+    measure: () =>
+      throughput(
+        'POST, 300 bytes, 16 connections',
+        peers(),
+        { path: `${root}/tasks`, connections: 16, seconds: 4, body: POSTED },
+        3,
+      ),
   },
   {
-    name: '20k', inQuick: false,
-    measure: () => throughput(
-      'GET, 20 KB, 16 connections', peers(), { path: `${root}/contacts`, connections: 16, seconds: 4 }, 3,
-    ),
+    name: '20k',
+    inQuick: false,
+    measure: () =>
+      throughput('GET, 20 KB, 16 connections', peers(), { path: `${root}/contacts`, connections: 16, seconds: 4 }, 3),
   },
   {
-    name: '1m', inQuick: true,
-    measure: (quick) => throughput(
-      'GET, 1 MB, 8 connections',
-      peers(),
-      { path: `${root}/leads`, connections: 8, seconds: quick ? 2 : 4 },
-      quick ? 1 : 3,
-    ),
+    name: '1m',
+    inQuick: true,
+    measure: (quick) =>
+      throughput(
+        'GET, 1 MB, 8 connections',
+        peers(),
+        { path: `${root}/leads`, connections: 8, seconds: quick ? 2 : 4 },
+        quick ? 1 : 3,
+      ),
   },
   {
-    name: 'rate', inQuick: true,
-    measure: (quick) => throughput(
-      'GET, 1 KB, 2,000 requests a second',
-      peers(),
-      { path: accounts, connections: 64, seconds: quick ? 2 : 10, rate: 2000 },
-      quick ? 1 : 3,
-    ),
+    name: 'rate',
+    inQuick: true,
+    measure: (quick) =>
+      throughput(
+        'GET, 1 KB, 2,000 requests a second',
+        peers(),
+        { path: accounts, connections: 64, seconds: quick ? 2 : 10, rate: 2000 },
+        quick ? 1 : 3,
+      ),
   },
   { name: 'stalls', inQuick: false, measure: () => stalls(peers(), 60) },
   { name: 'start', inQuick: true, measure: (quick) => coldStart(peers(), quick ? 3 : 15) },

@@ -1,9 +1,9 @@
+import { ports, root } from '../setup/addresses.ts'
 import { ask } from '../setup/ask.ts'
 import { load } from '../setup/load.ts'
 import type { Outcome } from '../setup/load.ts'
 import { headers, startPeer } from '../setup/peers.ts'
 import type { Peer } from '../setup/peers.ts'
-import { ports, root } from '../setup/addresses.ts'
 import { printTable } from '../setup/table.ts'
 
 const RATE = 2000
@@ -31,12 +31,32 @@ export async function stalls(peers: readonly Peer[], seconds: number): Promise<R
   printTable(
     `${seconds} seconds of ${RATE.toLocaleString('en')} requests a second: answers, and pauses, in ms`,
     [
-      '', 'requests', 'p50', 'p99', 'p99.9', 'longest', '… loader on time', 'loader\'s pause', 'event loop\'s pause',
-      'GC in all', 'GC > 10 ms', 'wrong',
+      '',
+      'requests',
+      'p50',
+      'p99',
+      'p99.9',
+      'longest',
+      '… loader on time',
+      "loader's pause",
+      "event loop's pause",
+      'GC in all',
+      'GC > 10 ms',
+      'wrong',
     ],
     Object.entries(results).map(([name, own]) => [
-      name, own.requests, own.p50, own.p99, own.p999 ?? NaN, own.longest, own.longestOnTime ?? NaN, own.ownPause ?? NaN,
-      own.loopPause ?? NaN, own.collected ?? NaN, own.longCollections ?? NaN, String(own.wrong),
+      name,
+      own.requests,
+      own.p50,
+      own.p99,
+      own.p999 ?? NaN,
+      own.longest,
+      own.longestOnTime ?? NaN,
+      own.ownPause ?? NaN,
+      own.loopPause ?? NaN,
+      own.collected ?? NaN,
+      own.longCollections ?? NaN,
+      String(own.wrong),
     ]),
   )
   return results
@@ -54,7 +74,9 @@ async function once({ name, command }: Peer, seconds: number): Promise<Minute> {
     if (before === undefined) return outcome
     const after = await inside()
     return {
-      ...outcome, loopPause: after.loopPause, collected: after.collected - before.collected,
+      ...outcome,
+      loopPause: after.loopPause,
+      collected: after.collected - before.collected,
       longCollections: after.longCollections - before.longCollections,
     }
   } finally {

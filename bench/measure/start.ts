@@ -1,10 +1,10 @@
+import { ports, root } from '../setup/addresses.ts'
 import { ask } from '../setup/ask.ts'
 import { sleep } from '../setup/machine.ts'
 import { headers, startPeer } from '../setup/peers.ts'
 import type { Peer } from '../setup/peers.ts'
 import { cpuOfThreads, residentOf } from '../setup/process.ts'
 import { middle } from '../setup/rounds.ts'
-import { ports, root } from '../setup/addresses.ts'
 import { printTable } from '../setup/table.ts'
 
 /** One start: milliseconds by the clock and of CPU until the first proxied answer, and MiB when idle. */
@@ -18,16 +18,26 @@ interface Start {
 export async function coldStart(peers: readonly Peer[], rounds: number): Promise<Map<string, readonly Start[]>> {
   const results = new Map<string, Start[]>()
   for (let round = 0; round < rounds; round++) {
-    for (const peer of peers) results.set(peer.name, [...results.get(peer.name) ?? [], await once(peer)])
+    for (const peer of peers) results.set(peer.name, [...(results.get(peer.name) ?? []), await once(peer)])
   }
   const median = (name: string, figure: keyof Start): number =>
     middle((results.get(name) ?? []).map((one) => one[figure]))
   const beside = (name: string, figure: keyof Start): number => median(name, figure) / median('bare http-proxy', figure)
   const head = ['', 'ms', '× bare', 'fastest', 'CPU ms', '× bare', 'RSS MiB', '× bare']
-  printTable('Cold start to the first proxied answer, and idle', head, [...results].map(([name, own]) => [
-    name, median(name, 'ms'), beside(name, 'ms'), Math.min(...own.map(({ ms }) => ms)),
-    median(name, 'cpu'), beside(name, 'cpu'), median(name, 'resident'), beside(name, 'resident'),
-  ]))
+  printTable(
+    'Cold start to the first proxied answer, and idle',
+    head,
+    [...results].map(([name, own]) => [
+      name,
+      median(name, 'ms'),
+      beside(name, 'ms'),
+      Math.min(...own.map(({ ms }) => ms)),
+      median(name, 'cpu'),
+      beside(name, 'cpu'),
+      median(name, 'resident'),
+      beside(name, 'resident'),
+    ]),
+  )
   return results
 }
 

@@ -16,7 +16,7 @@ export const far = { origin: `https://localhost:${ports.far}`, entra: 30, dynami
 /** Four ports that nobody uses: another run may be under way. */
 async function freePorts(
   first: number,
-): Promise<{ readonly service: number, readonly far: number, readonly small: number, readonly proxy: number }> {
+): Promise<{ readonly service: number; readonly far: number; readonly small: number; readonly proxy: number }> {
   const [service, far, small, proxy] = [first, first + 1, first + 2, first + 7]
   const free = await Promise.all([service, far, small, proxy].map(isFree))
   return free.every(Boolean) ? { service, far, small, proxy } : freePorts(first + 10)

@@ -27,15 +27,17 @@ async function timed(what: () => Promise<unknown>): Promise<number> {
 
 async function call(): Promise<void> {
   switch (way) {
-    case 'gateway': return get(`${gateway}/accounts`, { 'x-user-email': email })
-    case 'api': return get(`${service}${root}/accounts`, {})
+    case 'gateway':
+      return get(`${gateway}/accounts`, { 'x-user-email': email })
+    case 'api':
+      return get(`${service}${root}/accounts`, {})
     case 'every': {
       const authorization = `Bearer ${await freshToken()}`
       return get(`${service}${root}/accounts`, { authorization, callerobjectid: await userOf(authorization) })
     }
     default: {
       const authorization = `Bearer ${await msalToken()}`
-      const user = users.get(email) ?? await userOf(authorization)
+      const user = users.get(email) ?? (await userOf(authorization))
       users.set(email, user)
       return get(`${service}${root}/accounts`, { authorization, callerobjectid: user })
     }
@@ -44,11 +46,14 @@ async function call(): Promise<void> {
 
 async function freshToken(): Promise<string> {
   const body = new URLSearchParams({
-    grant_type: 'client_credentials', client_id: registration.clientId, client_secret: registration.clientSecret,
+    grant_type: 'client_credentials',
+    client_id: registration.clientId,
+    client_secret: registration.clientSecret,
     scope: `${service}/.default`,
   })
-  const { access_token: token } = await (await fetch(`${authority}/oauth2/v2.0/token`, { method: 'POST', body }))
-    .json() as { access_token: string }
+  const { access_token: token } = (await (
+    await fetch(`${authority}/oauth2/v2.0/token`, { method: 'POST', body })
+  ).json()) as { access_token: string }
   return token
 }
 
@@ -62,7 +67,7 @@ async function msalToken(): Promise<string> {
 async function userOf(authorization: string): Promise<string> {
   const filter = encodeURIComponent(`internalemailaddress eq '${email}'`)
   const answer = await fetch(`${service}${root}/systemusers?$filter=${filter}`, { headers: { authorization } })
-  const { value } = await answer.json() as { value: { systemuserid: string }[] }
+  const { value } = (await answer.json()) as { value: { systemuserid: string }[] }
   return value[0]!.systemuserid
 }
 

@@ -16,7 +16,10 @@ export interface AskOptions {
 
 /** Asks once, for tests of what is measured; on a connection of its own. */
 export async function ask(
-  port: number, path: string, headers: Record<string, string>, { tls = false, patience = 0 }: AskOptions = {},
+  port: number,
+  path: string,
+  headers: Record<string, string>,
+  { tls = false, patience = 0 }: AskOptions = {},
 ): Promise<Asked> {
   const end = performance.now() + patience
   for (;;) {
@@ -36,6 +39,8 @@ function once(port: number, path: string, headers: Record<string, string>, tls: 
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }))
       response.on('error', reject)
-    }).on('error', reject).end()
+    })
+      .on('error', reject)
+      .end()
   })
 }

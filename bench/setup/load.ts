@@ -42,7 +42,7 @@ const run = promisify(execFile)
 const wrk = installed('wrk')
 
 /** What makes the load. */
-export const loader = wrk === undefined ? 'the bench\'s own loader (wrk is not installed: apt-get install wrk)' : 'wrk'
+export const loader = wrk === undefined ? "the bench's own loader (wrk is not installed: apt-get install wrk)" : 'wrk'
 
 /** Runs one load on the core for loads. */
 export async function load(what: Load): Promise<Outcome> {
@@ -53,16 +53,24 @@ async function wrkLoad(program: string, { port, path, connections, seconds, tls,
   const script = join(folder, 'load.lua')
   writeFileSync(script, luaScript(what))
   const url = `${tls === true ? 'https://localhost' : 'http://127.0.0.1'}:${port}${path}`
-  const { stdout } = await onLoadCore(
-    program, ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, url],
-  )
+  const { stdout } = await onLoadCore(program, [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    '10s',
+    '-s',
+    script,
+    url,
+  ])
   return JSON.parse(/RESULT (.+)/.exec(stdout)?.[1] ?? '{}') as Outcome
 }
 
 async function ownLoad(what: Load): Promise<Outcome> {
-  const { stdout } = await onLoadCore(
-    process.execPath, [join(import.meta.dirname, 'own-load.js'), JSON.stringify({ ...what, headers })],
-  )
+  const { stdout } = await onLoadCore(process.execPath, [
+    join(import.meta.dirname, 'own-load.js'),
+    JSON.stringify({ ...what, headers }),
+  ])
   return JSON.parse(stdout) as Outcome
 }
 
@@ -83,7 +91,10 @@ ${body === undefined ? '' : `wrk.method = "POST"; wrk.body = [[${body}]]; wrk.he
 local thread
 function setup(t) thread = t end
 wrong = 0
-${users === undefined ? '' : `
+${
+  users === undefined
+    ? ''
+    : `
 local requests = {}
 local turn = 0
 function init()
@@ -95,11 +106,16 @@ end
 function request()
   turn = turn % ${users} + 1
   return requests[turn]
-end`}
-${expect === undefined ? '' : `
+end`
+}
+${
+  expect === undefined
+    ? ''
+    : `
 function response(status, headers, body)
   if status > 299 or not string.find(body, [[${expect}]], 1, true) then wrong = wrong + 1 end
-end`}
+end`
+}
 function done(summary, latency, requests)
   local errors = summary.errors
   local bad = errors.connect + errors.read + errors.write + errors.timeout + errors.status

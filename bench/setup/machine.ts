@@ -16,7 +16,10 @@ export const cores = { proxy: '0', load: count > 1 ? '1' : '0' } as const
 
 /** What a reader of the results must know of the machine. */
 export const machine = {
-  cpu: cpus()[0]?.model ?? 'unknown', cores: count, node: process.version, platform: process.platform,
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: count,
+  node: process.version,
+  platform: process.platform,
 }
 
 /** The path of a program, or `undefined` when it is not installed. */
@@ -34,8 +37,7 @@ export function stayOnLoadCore(): void {
   const taskset = installed('taskset')
   if (taskset === undefined) {
     console.log('taskset is not installed, so nothing keeps to its core (apt-get install util-linux)')
-  }
-  else execFileSync(taskset, ['-a', '-c', '-p', cores.load, String(process.pid)], { stdio: 'ignore' })
+  } else execFileSync(taskset, ['-a', '-c', '-p', cores.load, String(process.pid)], { stdio: 'ignore' })
 }
 
 export function sleep(milliseconds: number): Promise<void> {

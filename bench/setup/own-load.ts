@@ -8,8 +8,18 @@ import { connect as secureConnect } from 'node:tls'
 
 import type { Load, Outcome } from './load.ts'
 
-const { port, path, connections, seconds, body, users = 1, rate, expect, tls, headers } =
-  JSON.parse(process.argv[2]!) as Load & { readonly headers: Readonly<Record<string, string>> }
+const {
+  port,
+  path,
+  connections,
+  seconds,
+  body,
+  users = 1,
+  rate,
+  expect,
+  tls,
+  headers,
+} = JSON.parse(process.argv[2]!) as Load & { readonly headers: Readonly<Record<string, string>> }
 
 const requests = Array.from({ length: users }, (_, index) => {
   const fields = {
@@ -17,15 +27,19 @@ const requests = Array.from({ length: users }, (_, index) => {
     'x-user-email': `user${index + 1}@contoso.com`,
     ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
   }
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  return Buffer.from(`${body === undefined ? 'GET' : 'POST'} ${path} HTTP/1.1\r\n`
-    + `host: 127.0.0.1:${port}\r\n${lines}\r\n${body ?? ''}`)
+  const lines = Object.entries(fields)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
+  return Buffer.from(
+    `${body === undefined ? 'GET' : 'POST'} ${path} HTTP/1.1\r\n` +
+      `host: 127.0.0.1:${port}\r\n${lines}\r\n${body ?? ''}`,
+  )
 })
 const times: number[] = []
 /** When each request that took long was due and answered. */
-const slow: { readonly from: number, readonly to: number }[] = []
+const slow: { readonly from: number; readonly to: number }[] = []
 /** When this loader itself was held up: by its own garbage, or by the machine. */
-const pauses: { readonly from: number, readonly to: number }[] = []
+const pauses: { readonly from: number; readonly to: number }[] = []
 const PAUSE = 5
 let wrong = 0
 let turn = 0
@@ -44,8 +58,8 @@ if (rate !== undefined) {
     const now = performance.now()
     if (now - last > PAUSE) pauses.push({ from: last, to: now })
     last = now
-    for (; sent < (Math.min(now, end) - started) * rate / 1000; sent++) {
-      due.push(started + sent * 1000 / rate)
+    for (; sent < ((Math.min(now, end) - started) * rate) / 1000; sent++) {
+      due.push(started + (sent * 1000) / rate)
       idle.pop()?.next()
     }
     if (now >= end) clearInterval(timer)
@@ -58,15 +72,16 @@ interface Connection {
 }
 
 function open(): void {
-  const socket: Socket = tls === true
-    ? secureConnect({ port, host: '127.0.0.1', rejectUnauthorized: false })
-    : connect(port, '127.0.0.1')
+  const socket: Socket =
+    tls === true ? secureConnect({ port, host: '127.0.0.1', rejectUnauthorized: false }) : connect(port, '127.0.0.1')
   socket.setNoDelay(true)
   let began = 0
   let received = ''
   const connection: Connection = { next }
   socket.on(tls === true ? 'secureConnect' : 'connect', next)
-  socket.on('error', () => { wrong += 1 })
+  socket.on('error', () => {
+    wrong += 1
+  })
   socket.on('data', (chunk) => {
     received += chunk.toString('latin1')
     if (!isWhole(received)) return
@@ -97,7 +112,7 @@ function isWhole(received: string): boolean {
 }
 
 /** The length of the longest, in milliseconds; less than `PAUSE` is nothing here. */
-function longest(spans: readonly { readonly from: number, readonly to: number }[]): number {
+function longest(spans: readonly { readonly from: number; readonly to: number }[]): number {
   return spans.reduce((most, { from, to }) => Math.max(most, to - from), 0)
 }
 
@@ -106,8 +121,13 @@ function finish(): void {
   const at = (share: number): number => times[Math.floor((times.length - 1) * share)] ?? 0
   // What was due and never answered is wrong, too.
   const outcome: Outcome = {
-    requests: times.length, perSecond: times.length / seconds, p50: at(0.5), p99: at(0.99), p999: at(0.999),
-    longest: at(1), wrong: wrong + due.length,
+    requests: times.length,
+    perSecond: times.length / seconds,
+    p50: at(0.5),
+    p99: at(0.99),
+    p999: at(0.999),
+    longest: at(1),
+    wrong: wrong + due.length,
     longestOnTime: longest(slow.filter(({ from, to }) => !pauses.some((pause) => pause.from < to && from < pause.to))),
     ownPause: longest(pauses),
   }

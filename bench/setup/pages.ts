@@ -4,13 +4,15 @@
  */
 export function pageOf(root: string, entitySet: string, size: number): string {
   const context = `${root}/$metadata#${entitySet}(name,revenue)`
-  const next = size < 5000
-    ? undefined
-    : `${root}/${entitySet}?$select=name&$skiptoken=%3Ccookie%20pagenumber=%222%22%20/%3E`
+  const next =
+    size < 5000 ? undefined : `${root}/${entitySet}?$select=name&$skiptoken=%3Ccookie%20pagenumber=%222%22%20/%3E`
   const rows: object[] = []
-  const page = (): string => JSON.stringify({
-    '@odata.context': context, value: rows, ...(next === undefined ? {} : { '@odata.nextLink': next }),
-  })
+  const page = (): string =>
+    JSON.stringify({
+      '@odata.context': context,
+      value: rows,
+      ...(next === undefined ? {} : { '@odata.nextLink': next }),
+    })
   const row = JSON.stringify(rowOf(100_000)).length + 1
   const count = Math.max(1, Math.floor((size - page().length) / row))
   for (let index = 0; index < count; index++) rows.push(rowOf(100_000 + index))

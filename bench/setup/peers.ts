@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { cores, folder, installed } from './machine.ts'
 import { origin, ports, tenant } from './addresses.ts'
-import { certificate } from './service.ts'
+import { cores, folder, installed } from './machine.ts'
 import { start } from './process.ts'
 import type { Command, Running } from './process.ts'
+import { certificate } from './service.ts'
 
 /** Something that stands between app and service. */
 export interface Peer {
@@ -19,8 +19,11 @@ const authorization = `Bearer ${'x'.repeat(1500)}`
 
 /** Headers that every request under load carries. */
 export const headers = {
-  'accept': 'application/json', 'odata-version': '4.0', 'user-agent': 'bench', 'x-user-email': 'user1@contoso.com',
-  'authorization': 'Bearer of-the-caller',
+  accept: 'application/json',
+  'odata-version': '4.0',
+  'user-agent': 'bench',
+  'x-user-email': 'user1@contoso.com',
+  authorization: 'Bearer of-the-caller',
 }
 
 /** Programs of others that are compared, and whether they are there. */
@@ -47,27 +50,37 @@ export function bare(): Peer {
 }
 
 /** The gateway with all that it does: token, impersonation, links, log to a file, metrics. */
-export function gateway(
-  { settings = {}, target = {}, service = origin }: { settings?: object, target?: object, service?: string } = {},
-): Command {
-  const id = createHash('sha256').update(JSON.stringify([settings, target, service])).digest('hex').slice(0, 8)
+export function gateway({
+  settings = {},
+  target = {},
+  service = origin,
+}: { settings?: object; target?: object; service?: string } = {}): Command {
+  const id = createHash('sha256')
+    .update(JSON.stringify([settings, target, service]))
+    .digest('hex')
+    .slice(0, 8)
   const file = join(folder, `gateway-${id}.json`)
-  writeFileSync(file, JSON.stringify({
-    port: ports.proxy,
-    logFormat: 'json',
-    ...settings,
-    targets: [{
-      url: service,
-      authorityHost: service,
-      credential: {
-        kind: 'client-secret',
-        tenantId: tenant,
-        clientId: '22222222-2222-4222-8222-222222222222',
-        secret: { env: 'BENCH_SECRET' },
-      },
-      ...target,
-    }],
-  }))
+  writeFileSync(
+    file,
+    JSON.stringify({
+      port: ports.proxy,
+      logFormat: 'json',
+      ...settings,
+      targets: [
+        {
+          url: service,
+          authorityHost: service,
+          credential: {
+            kind: 'client-secret',
+            tenantId: tenant,
+            clientId: '22222222-2222-4222-8222-222222222222',
+            secret: { env: 'BENCH_SECRET' },
+          },
+          ...target,
+        },
+      ],
+    }),
+  )
   return {
     program: process.execPath,
     args: [entry(), 'serve', '--config', file],
@@ -83,7 +96,9 @@ function entry(): string {
 
 function nginx(program: string): Peer {
   const file = join(folder, 'nginx.conf')
-  writeFileSync(file, `
+  writeFileSync(
+    file,
+    `
 daemon off; master_process off; pid nginx.pid; worker_rlimit_nofile 4096;
 events { worker_connections 4000; }
 http {
@@ -99,15 +114,19 @@ http {
     }
   }
 }
-`)
+`,
+  )
   return {
-    name: 'nginx', command: { program, args: ['-p', folder, '-e', join(folder, 'nginx-error.log'), '-c', file] },
+    name: 'nginx',
+    command: { program, args: ['-p', folder, '-e', join(folder, 'nginx-error.log'), '-c', file] },
   }
 }
 
 function caddy(program: string): Peer {
   const file = join(folder, 'Caddyfile')
-  writeFileSync(file, `
+  writeFileSync(
+    file,
+    `
 {
   admin off
   auto_https off
@@ -125,11 +144,14 @@ http://127.0.0.1:${ports.proxy} {
     }
   }
 }
-`)
+`,
+  )
   return {
     name: 'Caddy',
     command: {
-      program, args: ['run', '--adapter', 'caddyfile', '--config', file], env: { HOME: folder, GOMAXPROCS: '1' },
+      program,
+      args: ['run', '--adapter', 'caddyfile', '--config', file],
+      env: { HOME: folder, GOMAXPROCS: '1' },
     },
   }
 }

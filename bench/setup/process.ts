@@ -26,19 +26,22 @@ process.on('exit', () => {
 export function start(name: string, core: string, { program, args, env = {} }: Command): Running {
   const out = openSync(join(folder, `${name}.log`), 'a')
   const taskset = installed('taskset')
-  const [first, rest] = taskset === undefined
-    ? [program, args] as const
-    : [taskset, ['-c', core, program, ...args]] as const
+  const [first, rest] =
+    taskset === undefined ? ([program, args] as const) : ([taskset, ['-c', core, program, ...args]] as const)
   const child = spawn(first, rest, {
     stdio: ['ignore', out, out],
     cwd: folder,
     env: { ...process.env, NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] ?? '', ...env },
   })
   all.add(child)
-  const ended = new Promise<void>((resolve) => child.on('exit', () => {
-    all.delete(child)
-    resolve()
-  }).on('error', () => resolve()))
+  const ended = new Promise<void>((resolve) =>
+    child
+      .on('exit', () => {
+        all.delete(child)
+        resolve()
+      })
+      .on('error', () => resolve()),
+  )
   return {
     pid: child.pid ?? 0,
     stop: async () => {
@@ -52,7 +55,9 @@ export function start(name: string, core: string, { program, args, env = {} }: C
 
 /** Microseconds of CPU that a process has used, in user and kernel mode. */
 export function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
   // The kernel counts in hundredths of a second.
   return (Number(fields[11]) + Number(fields[12])) * 10_000
 }

@@ -1,10 +1,10 @@
+import { ports } from './addresses.ts'
 import { ask } from './ask.ts'
 import { load } from './load.ts'
 import type { Load, Outcome } from './load.ts'
 import { headers, startPeer } from './peers.ts'
 import { cpuOf, residentOf } from './process.ts'
 import type { Command } from './process.ts'
-import { ports } from './addresses.ts'
 
 /** One peer under one load, once. */
 export interface Round extends Outcome {
@@ -37,7 +37,7 @@ export async function interleaved(contenders: readonly Contender[], rounds: numb
   const results = new Map<string, Round[]>()
   for (let round = 0; round < rounds; round++) {
     for (const contender of contenders) {
-      results.set(contender.name, [...results.get(contender.name) ?? [], await once(contender)])
+      results.set(contender.name, [...(results.get(contender.name) ?? []), await once(contender)])
     }
   }
   return results
@@ -51,7 +51,10 @@ async function once({ name, command, what }: Contender): Promise<Round> {
     // As many users are looked up in a second as the settings allow.
     const seconds = Math.max(1, Math.min(2, what.seconds / 2), (what.users ?? 0) / 600)
     const warm = await load({
-      ...full, port: ports.proxy, seconds: Math.ceil(seconds), ...(what.body === undefined ? { expect: EXPECTED } : {}),
+      ...full,
+      port: ports.proxy,
+      seconds: Math.ceil(seconds),
+      ...(what.body === undefined ? { expect: EXPECTED } : {}),
     })
     if (warm.wrong > 0) throw new Error(`${name}: ${warm.wrong} of ${warm.requests} answers were wrong`)
     const before = cpuOf(running.pid)

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 
 import { far, origin, ports, root, tenant } from './addresses.ts'
-import { cores, folder, installed } from './machine.ts'
 import { ask } from './ask.ts'
+import { cores, folder, installed } from './machine.ts'
 import { pageOf } from './pages.ts'
 import { start } from './process.ts'
 
@@ -24,37 +24,57 @@ export async function startService(): Promise<void> {
     keyType: 'ec',
     extensions: [
       { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }, { type: 7, ip: '127.0.0.1' }] },
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 2, value: 'localhost' },
+          { type: 7, ip: '127.0.0.1' },
+        ],
+      },
     ],
   })
   writeFileSync(certificate, cert)
   writeFileSync(join(folder, 'service.key'), key)
   const pages = join(folder, 'pages')
   mkdirSync(pages)
-  for (const [name, size] of [['accounts', 1000], ['contacts', 20_000], ['leads', 1_000_000]] as const) {
+  for (const [name, size] of [
+    ['accounts', 1000],
+    ['contacts', 20_000],
+    ['leads', 1_000_000],
+  ] as const) {
     writeFileSync(join(pages, name), pageOf(origin + root, name, size))
   }
   writeFileSync(join(pages, 'large'), '')
   truncateSync(join(pages, 'large'), 100 * 1024 * 1024)
   writeFileSync(join(folder, 'service.conf'), configuration(pages))
   start('small', cores.load, {
-    program: process.execPath, args: [join(import.meta.dirname, 'small-service.js'), String(ports.small)],
+    program: process.execPath,
+    args: [join(import.meta.dirname, 'small-service.js'), String(ports.small)],
   })
   start('service', cores.load, {
-    program: nginx, args: ['-p', folder, '-e', join(folder, 'service-error.log'), '-c', join(folder, 'service.conf')],
+    program: nginx,
+    args: ['-p', folder, '-e', join(folder, 'service-error.log'), '-c', join(folder, 'service.conf')],
   })
-  const small = await ask(ports.service, `${root}/systemusers?$filter=x%20eq%20%27a@b.c%27`, {}, {
-    tls: true, patience: 5000,
-  })
+  const small = await ask(
+    ports.service,
+    `${root}/systemusers?$filter=x%20eq%20%27a@b.c%27`,
+    {},
+    {
+      tls: true,
+      patience: 5000,
+    },
+  )
   if (small.status !== 200) throw new Error(`the service does not run: ${small.status}; see ${folder}`)
 }
 
 function configuration(pages: string): string {
   const json = 'default_type "application/json; odata.metadata=minimal"; add_header OData-Version 4.0 always; etag off;'
-  const tls = `ssl_certificate ${certificate}; ssl_certificate_key service.key; keepalive_requests 100000000; `
-    + 'keepalive_timeout 120s; client_max_body_size 0;'
-  const small = 'proxy_pass http://small; proxy_http_version 1.1; proxy_set_header Connection ""; '
-    + 'proxy_set_header Host $http_host; proxy_request_buffering off; proxy_buffering off;'
+  const tls =
+    `ssl_certificate ${certificate}; ssl_certificate_key service.key; keepalive_requests 100000000; ` +
+    'keepalive_timeout 120s; client_max_body_size 0;'
+  const small =
+    'proxy_pass http://small; proxy_http_version 1.1; proxy_set_header Connection ""; ' +
+    'proxy_set_header Host $http_host; proxy_request_buffering off; proxy_buffering off;'
   return `
 daemon off; master_process off; pid service.pid; worker_rlimit_nofile 4096;
 events { worker_connections 4000; }

@@ -7,7 +7,9 @@ const ACCESS_TOKEN = 'x'.repeat(1500)
 
 createServer((request, response) => {
   let received = 0
-  request.on('data', (chunk: Buffer) => { received += chunk.length })
+  request.on('data', (chunk: Buffer) => {
+    received += chunk.length
+  })
   request.on('end', () => {
     const delay = Number(request.headers['x-delay'] ?? 0)
     if (delay > 0) setTimeout(() => answer(request, response, received), delay)
@@ -29,10 +31,16 @@ function answer({ url = '', headers }: IncomingMessage, response: ServerResponse
   } else if (url.includes('/systemusers')) {
     const email = /%27([^%]+(?:%40[^%]+)?)%27/.exec(url)?.[1]?.replace('%40', '@') ?? ''
     json(response, {
-      value: [{
-        systemuserid: idOf(email), azureactivedirectoryobjectid: idOf(email), internalemailaddress: email,
-        isdisabled: false, applicationid: null, accessmode: 0,
-      }],
+      value: [
+        {
+          systemuserid: idOf(email),
+          azureactivedirectoryobjectid: idOf(email),
+          internalemailaddress: email,
+          isdisabled: false,
+          applicationid: null,
+          accessmode: 0,
+        },
+      ],
     })
   } else {
     json(response, { received })
@@ -41,9 +49,13 @@ function answer({ url = '', headers }: IncomingMessage, response: ServerResponse
 
 function json(response: ServerResponse, body: object): void {
   const text = JSON.stringify(body)
-  response.writeHead(200, {
-    'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'content-length': text.length,
-  }).end(text)
+  response
+    .writeHead(200, {
+      'content-type': 'application/json; odata.metadata=minimal',
+      'odata-version': '4.0',
+      'content-length': text.length,
+    })
+    .end(text)
 }
 
 function idOf(email: string): string {

@@ -18,14 +18,17 @@ export type Literal = string | number | boolean | null | { readonly raw: string 
 export const apiRoot = /^\/api\/data\/v9\.[0-2](?=[/?]|$)/
 
 /** Path and query of a target, parted at the first question mark. */
-export function parted(target: string): { readonly path: string, readonly query: string } {
+export function parted(target: string): { readonly path: string; readonly query: string } {
   const mark = target.indexOf('?')
   return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) }
 }
 
 /** The segments of a raw resource path; parameter aliases (`@p`) are looked up in the query. */
 export function segmentsOf(path: string, query: ReadonlyMap<string, string>): Segment[] {
-  return path.split('/').filter((raw) => raw !== '').map((raw) => segmentOf(raw, query))
+  return path
+    .split('/')
+    .filter((raw) => raw !== '')
+    .map((raw) => segmentOf(raw, query))
 }
 
 function segmentOf(raw: string, query: ReadonlyMap<string, string>): Segment {
@@ -44,7 +47,7 @@ function keysOf(text: string, query: ReadonlyMap<string, string>): Keys {
     const [, name, value] = /^\s*(\w+)\s*=(.*)$/s.exec(pair) ?? []
     if (name === undefined || value === undefined) throw badQuery(`Bad Request - Error in query syntax: '(${text})'.`)
     const alias = value.trim()
-    named.set(name, literal(alias.startsWith('@') ? query.get(alias) ?? 'null' : alias))
+    named.set(name, literal(alias.startsWith('@') ? (query.get(alias) ?? 'null') : alias))
   }
   return { named }
 }
@@ -69,8 +72,8 @@ export function literal(text: string): Literal {
   if (text === 'null') return null
   if (text === 'true' || text === 'false') return text === 'true'
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text)
-  if (/^'(?:[^']|'')*'$/s.test(text)) return text.slice(1, -1).replaceAll('\'\'', '\'')
-  if (text.startsWith('\'')) throw badQuery(`There is an unterminated literal at position ${text.length} in '${text}'.`)
+  if (/^'(?:[^']|'')*'$/s.test(text)) return text.slice(1, -1).replaceAll("''", "'")
+  if (text.startsWith("'")) throw badQuery(`There is an unterminated literal at position ${text.length} in '${text}'.`)
   return isGuid(text) ? text.toLowerCase() : { raw: text }
 }
 
@@ -80,7 +83,7 @@ export function splitOutside(text: string, mark: string): string[] {
   let [depth, quoted, start] = [0, false, 0]
   for (let at = 0; at < text.length; at += 1) {
     const character = text[at]
-    if (character === '\'') quoted = !quoted
+    if (character === "'") quoted = !quoted
     else if (quoted) continue
     else if (character === '(' || character === '[') depth += 1
     else if (character === ')' || character === ']') depth -= 1

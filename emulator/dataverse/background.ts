@@ -1,8 +1,8 @@
+import type { Operation, Reply } from '../http/operation.ts'
 import type { Environment } from './environment.ts'
 import { noMethod, noRow } from './errors.ts'
 import { newGuid } from './guid.ts'
 import { jsonReply, writingOf } from './json-reply.ts'
-import type { Operation, Reply } from '../http/operation.ts'
 import { preferencesOf } from './prefer.ts'
 
 /** The one custom action there is: it counts accounts, with `Prefer: respond-async` in the background. */
@@ -16,7 +16,8 @@ export function exportAccounts(environment: Environment, operation: Operation): 
   // Unlike every other link of Dataverse, this one leads outside of the API root.
   const location = `${operation.origin}/api/backgroundoperation/${id}`
   return jsonReply(202, { backgroundOperationId: id, location }, writing, [
-    ['Location', location], ['x-ms-dyn-backgroundoperationid', id],
+    ['Location', location],
+    ['x-ms-dyn-backgroundoperationid', id],
   ])
 }
 
@@ -27,7 +28,13 @@ export const statusPath = /^\/api\/backgroundoperation\/([0-9a-f-]{36})$/
 export function backgroundStatus(environment: Environment, operation: Operation, id: string): Reply {
   if (operation.method !== 'GET') throw noMethod(operation.method)
   if (!environment.background.has(id)) throw noRow('backgroundoperation', id)
-  return jsonReply(200, {
-    backgroundOperationId: id, backgroundOperationStateCode: 3, backgroundOperationStatusCode: 30,
-  }, writingOf(environment, operation))
+  return jsonReply(
+    200,
+    {
+      backgroundOperationId: id,
+      backgroundOperationStateCode: 3,
+      backgroundOperationStatusCode: 30,
+    },
+    writingOf(environment, operation),
+  )
 }

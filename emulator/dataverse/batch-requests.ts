@@ -1,15 +1,17 @@
-import { type Environment, isOwn } from './environment.ts'
-import { badPayload, DataverseError } from './errors.ts'
 import { type Part, readParts } from '../http/multipart.ts'
 import type { Operation } from '../http/operation.ts'
+import { type Environment, isOwn } from './environment.ts'
+import { badPayload, DataverseError } from './errors.ts'
 
 /** Longest URL inside a batch, in characters: twice what is taken outside. */
 const longestUrl = 65_536
 
 /** The request inside a part, checked as strictly as Dataverse does, and on hosts of its own only. */
 export function requestIn(
-  environment: Environment, outer: Operation, part: Part,
-): { readonly method: string, readonly target: string, readonly headers: Map<string, string>, readonly body: Buffer } {
+  environment: Environment,
+  outer: Operation,
+  part: Part,
+): { readonly method: string; readonly target: string; readonly headers: Map<string, string>; readonly body: Buffer } {
   if (!/^application\/http\b/i.test(part.contentType)) {
     throw badPayload('The content type of a part must be application/http.')
   }
@@ -48,8 +50,10 @@ function targetIn(environment: Environment, outer: Operation, url: string): stri
   if (url.startsWith('/')) return url
   if (!/^[a-z]+:\/\//i.test(url)) return `${root}/${url}`
   if (!isOwn(environment, url)) {
-    throw badPayload(`Microsoft.OData.ODataException: The URI '${url}' is not valid because it is not based on `
-      + `'${outer.origin}${root}/'.`)
+    throw badPayload(
+      `Microsoft.OData.ODataException: The URI '${url}' is not valid because it is not based on ` +
+        `'${outer.origin}${root}/'.`,
+    )
   }
   return url.replace(/^[a-z]+:\/\/[^/?#]+/i, '')
 }
@@ -59,8 +63,11 @@ export function partsOf(environment: Environment, contentType: string, body: Buf
   const [, quoted, bare] = /^multipart\/mixed\s*;.*?\bboundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType) ?? []
   const boundary = quoted ?? bare
   if (boundary === undefined) {
-    throw new DataverseError(415, '0x80060888',
-      `The content type '${contentType}' is not a multipart/mixed with a boundary.`)
+    throw new DataverseError(
+      415,
+      '0x80060888',
+      `The content type '${contentType}' is not a multipart/mixed with a boundary.`,
+    )
   }
   return readParts(body, boundary, environment.switches.batchLines === 'strict')
 }

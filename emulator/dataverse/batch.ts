@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
+
+import type { Part } from '../http/multipart.ts'
+import { headerOf, type Identity, type Operation, type Reply } from '../http/operation.ts'
 import { httpLines } from './batch-answers.ts'
 import { partsOf, requestIn } from './batch-requests.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, noMethod } from './errors.ts'
-import type { Part } from '../http/multipart.ts'
-import { headerOf, type Identity, type Operation, type Reply } from '../http/operation.ts'
 import { preferencesOf } from './prefer.ts'
 import { errorReply, execute } from './resources.ts'
 
@@ -68,23 +69,29 @@ function changeSet(environment: Environment, outer: Operation, part: Part, aroun
   const parts = partsOf(environment, part.contentType, part.body)
   const references = new Map<string, string>()
   const boundary = `changesetresponse_${randomUUID()}`
-  return environment.store.transaction(() => {
-    let lines = `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`
-    for (const each of parts) {
-      const reply = run(environment, outer, each, around, references)
-      // The one part that failed stands for the whole change set.
-      if (reply.status >= 400) return { lines: httpLines(reply, undefined), failed: reply.status }
-      const id = each.headers.get('content-id')
-      const created = /\/([^/]+\([^)]*\))$/.exec(headerOf(reply, 'odata-entityid') ?? '')?.[1]
-      if (id !== undefined && created !== undefined) references.set(id, created)
-      lines += `--${boundary}\r\n${httpLines(reply, id)}\r\n`
-    }
-    return { lines: `${lines}--${boundary}--\r\n`, failed: undefined }
-  }, ({ failed }) => failed === undefined)
+  return environment.store.transaction(
+    () => {
+      let lines = `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`
+      for (const each of parts) {
+        const reply = run(environment, outer, each, around, references)
+        // The one part that failed stands for the whole change set.
+        if (reply.status >= 400) return { lines: httpLines(reply, undefined), failed: reply.status }
+        const id = each.headers.get('content-id')
+        const created = /\/([^/]+\([^)]*\))$/.exec(headerOf(reply, 'odata-entityid') ?? '')?.[1]
+        if (id !== undefined && created !== undefined) references.set(id, created)
+        lines += `--${boundary}\r\n${httpLines(reply, id)}\r\n`
+      }
+      return { lines: `${lines}--${boundary}--\r\n`, failed: undefined }
+    },
+    ({ failed }) => failed === undefined,
+  )
 }
 
 function run(
-  environment: Environment, outer: Operation, part: Part, around: BatchSurroundings,
+  environment: Environment,
+  outer: Operation,
+  part: Part,
+  around: BatchSurroundings,
   references: Map<string, string> | undefined,
 ): Reply {
   try {
@@ -105,7 +112,8 @@ function isChangeSet(part: Part): boolean {
 }
 
 function count(environment: Environment, parts: readonly Part[]): number {
-  return parts.reduce((sum, part) => sum + (isChangeSet(part)
-    ? partsOf(environment, part.contentType, part.body).length
-    : 1), 0)
+  return parts.reduce(
+    (sum, part) => sum + (isChangeSet(part) ? partsOf(environment, part.contentType, part.body).length : 1),
+    0,
+  )
 }

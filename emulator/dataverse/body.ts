@@ -1,6 +1,6 @@
-import { badPayload, DataverseError } from './errors.ts'
 import { isObject, type JsonObject, readJson } from '../http/json.ts'
 import type { Operation } from '../http/operation.ts'
+import { badPayload, DataverseError } from './errors.ts'
 
 /** The JSON object that a request carries. */
 export function bodyOf({ body, headers }: Operation, entity: string): JsonObject {

@@ -1,13 +1,13 @@
 import type { AccessTokens } from '../entra/access-tokens.ts'
+import { dataverseFaultAnswer } from '../http/fault-responses.ts'
+import type { DataverseFault, FaultSource } from '../http/faults.ts'
+import type { Operation, Reply } from '../http/operation.ts'
 import { parted } from './address.ts'
 import { executeBatch } from './batch.ts'
 import { challenge } from './challenge.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError } from './errors.ts'
-import { dataverseFaultAnswer } from '../http/fault-responses.ts'
-import type { DataverseFault, FaultSource } from '../http/faults.ts'
 import { connectionUser, identityOf } from './impersonation.ts'
-import type { Operation, Reply } from '../http/operation.ts'
 import { errorReply, execute } from './resources.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -51,8 +51,12 @@ function admitted(dataverse: Dataverse, request: DataverseRequest): Reply {
   const principal = token === undefined ? 'malformed' : accessTokens.verify(token, audiences)
   if (typeof principal === 'string') return challenge(request.origin, principal === 'revoked' ? claims() : undefined)
   if (environment.switches.organization === 'disabled') {
-    throw new DataverseError(403, '0x8004A104', 'The Dynamics 365 organization you are attempting to access is '
-      + 'currently disabled.  Please contact your system administrator')
+    throw new DataverseError(
+      403,
+      '0x8004A104',
+      'The Dynamics 365 organization you are attempting to access is ' +
+        'currently disabled.  Please contact your system administrator',
+    )
   }
   const refusal = throttle.refusal()
   if (refusal !== undefined) return refusal

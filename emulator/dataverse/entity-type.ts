@@ -1,8 +1,8 @@
 /** What a column holds; the number is the longest text it takes. */
 export type Column =
-  | { readonly type: 'text', readonly length: number }
+  | { readonly type: 'text'; readonly length: number }
   | { readonly type: 'integer' | 'big' | 'money' | 'boolean' | 'date' | 'guid' | 'lookup' | 'file' | 'image' }
-  | { readonly type: 'choice', readonly labels: Readonly<Record<number, string>> }
+  | { readonly type: 'choice'; readonly labels: Readonly<Record<number, string>> }
 
 /** A single-valued navigation property: the lookup column behind it, and the entity set it leads to. */
 export interface Lookup {
@@ -15,8 +15,8 @@ export interface Lookup {
  * rows that stand with this one in a list of pairs, of which this row is one half.
  */
 export type Collection =
-  | { readonly set: string, readonly column: string }
-  | { readonly set: string, readonly pairs: string, readonly half: 0 | 1 }
+  | { readonly set: string; readonly column: string }
+  | { readonly set: string; readonly pairs: string; readonly half: 0 | 1 }
 
 /** An entity type with its entity set. */
 export interface EntityType {
@@ -65,7 +65,9 @@ export function owned(type: EntityType): EntityType {
   return completed({
     ...whole,
     columns: {
-      ...whole.columns, statecode: choice('Active', 'Inactive'), statuscode: choice('', 'Active', 'Inactive'),
+      ...whole.columns,
+      statecode: choice('Active', 'Inactive'),
+      statuscode: choice('', 'Active', 'Inactive'),
     },
     lookups: {
       ...whole.lookups,

@@ -1,6 +1,6 @@
+import type { Switches } from '../switches.ts'
 import type { FileStore } from './file-store.ts'
 import type { Store } from './rows.ts'
-import type { Switches } from '../switches.ts'
 
 /** The emulated Dataverse environment: what it holds, how it behaves, and the names by which it is called. */
 export interface Environment {

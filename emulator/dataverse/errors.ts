@@ -4,9 +4,7 @@ export class DataverseError extends Error {
   readonly code: string
   readonly headers: readonly (readonly [string, string])[]
 
-  constructor(
-    status: number, code: string, message: string, headers: readonly (readonly [string, string])[] = [],
-  ) {
+  constructor(status: number, code: string, message: string, headers: readonly (readonly [string, string])[] = []) {
     super(message)
     this.status = status
     this.code = code
@@ -21,10 +19,13 @@ export function badQuery(message: string): DataverseError {
 
 /** 400 for a body that cannot be understood; `entity` as far as known. */
 export function badPayload(message: string, entity = ''): DataverseError {
-  return new DataverseError(400, '0x80048d19',
-    `Error identified in Payload provided by the user for Entity :'${entity}', For more information on this error `
-    + 'please follow this help link https://go.microsoft.com/fwlink/?linkid=2195293  ---->  '
-    + `InnerException : ${message}`)
+  return new DataverseError(
+    400,
+    '0x80048d19',
+    `Error identified in Payload provided by the user for Entity :'${entity}', For more information on this error ` +
+      'please follow this help link https://go.microsoft.com/fwlink/?linkid=2195293  ---->  ' +
+      `InnerException : ${message}`,
+  )
 }
 
 /** 404 for an entity set or property which there is not. */

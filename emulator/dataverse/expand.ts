@@ -14,7 +14,11 @@ export function expanded(row: Row, type: EntityType, query: Query, writing: Writ
 }
 
 function writeExpansion(
-  json: Record<string, Json>, row: Row, type: EntityType, { name, to, query, text }: Expansion, writing: Writing,
+  json: Record<string, Json>,
+  row: Row,
+  type: EntityType,
+  { name, to, query, text }: Expansion,
+  writing: Writing,
 ): void {
   const { environment, preferences, root } = writing
   if ('lookup' in to) {
@@ -24,7 +28,9 @@ function writeExpansion(
   }
   const target = typeOf(to.collection.set)
   const matching = ordered(
-    filtered(environment, related(environment, type, row, to.collection), query, target, new Map()), query)
+    filtered(environment, related(environment, type, row, to.collection), query, target, new Map()),
+    query,
+  )
   const rows = query.top === undefined ? matching : matching.slice(0, query.top)
   const size = preferences.pageSize ?? 5000
   json[name] = rows.slice(0, size).map((each) => expanded(each, target, query, writing))
@@ -39,7 +45,9 @@ function writeExpansion(
 
 /** The context URL of rows, with the columns that were asked for. */
 export function contextOf({ root }: Writing, type: EntityType, query: Query, suffix: string): string {
-  const parts = [...query.select ?? [], ...query.expand.map(({ name, query: inner }) =>
-    `${name}(${inner.select?.join(',') ?? ''})`)]
+  const parts = [
+    ...(query.select ?? []),
+    ...query.expand.map(({ name, query: inner }) => `${name}(${inner.select?.join(',') ?? ''})`),
+  ]
   return `${root}/$metadata#${type.set}${parts.length > 0 ? `(${parts.join(',')})` : ''}${suffix}`
 }

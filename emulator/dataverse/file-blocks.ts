@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
+
+import { isObject, type Json, type JsonObject } from '../http/json.ts'
+import type { Operation, Reply } from '../http/operation.ts'
 import { bodyOf } from './body.ts'
 import type { Environment } from './environment.ts'
 import { badPayload } from './errors.ts'
 import { chunkSize, fileIn, keepFile } from './files.ts'
 import { jsonReply, writingOf } from './json-reply.ts'
-import { isObject, type Json, type JsonObject } from '../http/json.ts'
 import { existing } from './keys.ts'
-import type { Operation, Reply } from '../http/operation.ts'
 import type { Row } from './rows.ts'
 import { type EntityType, typeNamed } from './schema.ts'
 
@@ -50,7 +51,7 @@ function commit(environment: Environment, operation: Operation): Reply {
   const body = bodyOf(operation, '')
   const { type, row, column, blocks } = transferOf(environment, body)
   const list = body['BlockList']
-  const chunks = (Array.isArray(list) ? list as readonly Json[] : []).map((id) => blocks.get(String(id)))
+  const chunks = (Array.isArray(list) ? (list as readonly Json[]) : []).map((id) => blocks.get(String(id)))
   if (chunks.length === 0 || chunks.includes(undefined)) {
     throw badPayload('BlockList names a block that was not uploaded.')
   }
@@ -58,7 +59,8 @@ function commit(environment: Environment, operation: Operation): Reply {
   const mimeType = typeof body['MimeType'] === 'string' ? body['MimeType'] : 'application/octet-stream'
   const id = keepFile(environment, operation, type, row, column, { name: textOf(body, 'FileName'), mimeType, content })
   return answer(environment, operation, 'CommitFileBlocksUploadResponse', {
-    FileId: id, FileSizeInBytes: content.length,
+    FileId: id,
+    FileSizeInBytes: content.length,
   })
 }
 
@@ -68,7 +70,10 @@ function startDownload(environment: Environment, operation: Operation): Reply {
   const { type, row, column } = transferOf(environment, { FileContinuationToken: token })
   const { name, content } = fileIn(environment, type, row, column)
   return answer(environment, operation, 'InitializeFileBlocksDownloadResponse', {
-    FileContinuationToken: token, FileSizeInBytes: content.length, FileName: name, IsChunkingSupported: true,
+    FileContinuationToken: token,
+    FileSizeInBytes: content.length,
+    FileName: name,
+    IsChunkingSupported: true,
   })
 }
 

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
+
+import type { Header, Operation, Reply } from '../http/operation.ts'
 import { parted, queryOptions } from './address.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, DataverseError, noMethod, noRow } from './errors.ts'
 import type { StoredFile } from './file-store.ts'
 import { jsonReply, writingOf } from './json-reply.ts'
-import type { Header, Operation, Reply } from '../http/operation.ts'
 import type { Row } from './rows.ts'
 import type { EntityType } from './schema.ts'
 import { store } from './update.ts'
@@ -14,25 +15,41 @@ export const chunkSize = 4 * 1024 * 1024
 
 /** Answers `accounts(…)/sample_file` and `…/$value`. */
 export function fileColumn(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, column: string, plain: boolean,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  column: string,
+  plain: boolean,
 ): Reply {
   switch (operation.method) {
-    case 'GET': return (plain ? download : asJson)(environment, operation, type, row, column)
-    case 'PUT': case 'PATCH': return upload(environment, operation, type, row, column)
+    case 'GET':
+      return (plain ? download : asJson)(environment, operation, type, row, column)
+    case 'PUT':
+    case 'PATCH':
+      return upload(environment, operation, type, row, column)
     case 'DELETE': {
       environment.files.files.delete(placeOf(type, row, column))
       store(environment, operation, type, row, { [column]: null, [`${column}_name`]: null })
       return { status: 204, headers: [] }
     }
-    default: throw noMethod(operation.method)
+    default:
+      throw noMethod(operation.method)
   }
 }
 
 /** Puts a file into its column; the row then names it. */
 export function keepFile(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, column: string, file: StoredFile,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  column: string,
+  file: StoredFile,
 ): string {
-  const id = randomBytes(16).toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  const id = randomBytes(16)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
   environment.files.files.set(placeOf(type, row, column), file)
   store(environment, operation, type, row, { [column]: id, [`${column}_name`]: file.name })
   return id
@@ -42,15 +59,16 @@ export function keepFile(
 export function fileIn(environment: Environment, type: EntityType, row: Row, column: string): StoredFile {
   const file = environment.files.files.get(placeOf(type, row, column))
   if (file === undefined) {
-    throw new DataverseError(404, '0x80040217',
-      `No file attachment found for attribute: ${column} EntityId: ${String(row[type.key])}.`)
+    throw new DataverseError(
+      404,
+      '0x80040217',
+      `No file attachment found for attribute: ${column} EntityId: ${String(row[type.key])}.`,
+    )
   }
   return file
 }
 
-function upload(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, column: string,
-): Reply {
+function upload(environment: Environment, operation: Operation, type: EntityType, row: Row, column: string): Reply {
   const { headers, body } = operation
   const options = queryOptions(parted(operation.target).query)
   const name = options.get('x-ms-file-name') ?? headers.get('x-ms-file-name')
@@ -67,7 +85,11 @@ function upload(
     const address = `${writingOf(environment, operation).root}/${type.set}(${id})/${column}?sessiontoken=${started}`
     return {
       status: 200,
-      headers: [['Location', address], ['x-ms-chunk-size', String(chunkSize)], ['Accept-Ranges', 'bytes']],
+      headers: [
+        ['Location', address],
+        ['x-ms-chunk-size', String(chunkSize)],
+        ['Accept-Ranges', 'bytes'],
+      ],
     }
   }
   if (!/^application\/octet-stream\b/i.test(headers.get('content-type') ?? '')) {
@@ -95,9 +117,7 @@ function chunk(environment: Environment, operation: Operation, type: EntityType,
   return { status: 204, headers: [] }
 }
 
-function download(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, column: string,
-): Reply {
+function download(environment: Environment, operation: Operation, type: EntityType, row: Row, column: string): Reply {
   const { name, mimeType, content } = fileIn(environment, type, row, column)
   const headers: Header[] = [
     ['Content-Type', 'application/octet-stream'],
@@ -113,7 +133,9 @@ function download(
   return {
     status: 206,
     headers: [
-      ...headers, ['x-ms-chunk-size', String(chunkSize)], ['Content-Range', `bytes ${from}-${to}/${content.length}`],
+      ...headers,
+      ['x-ms-chunk-size', String(chunkSize)],
+      ['Content-Range', `bytes ${from}-${to}/${content.length}`],
     ],
     body: content.subarray(from, to + 1),
   }
@@ -127,18 +149,23 @@ function asJson(environment: Environment, operation: Operation, type: EntityType
   const { from, to } = range === undefined ? { from: 0, to: content.length - 1 } : bounds(range, content.length)
   const more = to + 1 < content.length
   const address = `${writing.root}/${type.set}(${String(row[type.key])})/${column}`
-  return jsonReply(range === undefined ? 200 : 206, {
-    '@odata.context': `${writing.root}/$metadata#${type.set}(${String(row[type.key])})/${column}`,
-    value: content.subarray(from, to + 1).toString('base64'),
-  }, writing, [
-    ['Content-Disposition', disposition(name)],
-    ['x-ms-file-name', headerText(name)],
-    ['x-ms-file-size', String(content.length)],
-    ...(more ? [['Location', `${address}?size=full`] as const] : []),
-  ])
+  return jsonReply(
+    range === undefined ? 200 : 206,
+    {
+      '@odata.context': `${writing.root}/$metadata#${type.set}(${String(row[type.key])})/${column}`,
+      value: content.subarray(from, to + 1).toString('base64'),
+    },
+    writing,
+    [
+      ['Content-Disposition', disposition(name)],
+      ['x-ms-file-name', headerText(name)],
+      ['x-ms-file-size', String(content.length)],
+      ...(more ? [['Location', `${address}?size=full`] as const] : []),
+    ],
+  )
 }
 
-function bounds(range: string, length: number): { readonly from: number, readonly to: number } {
+function bounds(range: string, length: number): { readonly from: number; readonly to: number } {
   const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(range) ?? []
   const start = from === '' ? Math.max(0, length - Number(to)) : Number(from)
   const end = from === '' || to === '' ? length - 1 : Math.min(Number(to), length - 1)
@@ -159,8 +186,10 @@ function headerText(name: string): string {
 }
 
 function mimeTypeOf(name: string): string {
-  return { pdf: 'application/pdf', txt: 'text/plain', png: 'image/png' }[name.slice(name.lastIndexOf('.') + 1)]
-    ?? 'application/octet-stream'
+  return (
+    { pdf: 'application/pdf', txt: 'text/plain', png: 'image/png' }[name.slice(name.lastIndexOf('.') + 1)] ??
+    'application/octet-stream'
+  )
 }
 
 function placeOf(type: EntityType, row: Row, column: string): string {

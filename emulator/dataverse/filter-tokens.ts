@@ -38,6 +38,6 @@ function tokenAt(text: string, at: number): Token {
     const found = pattern.exec(text)?.[0]
     if (found !== undefined) return { kind, text: found, at }
   }
-  if (text[at] === '\'') throw badQuery(`There is an unterminated literal at position ${text.length} in '${text}'.`)
+  if (text[at] === "'") throw badQuery(`There is an unterminated literal at position ${text.length} in '${text}'.`)
   throw badQuery(`Syntax error at position ${at} in '${text}'.`)
 }

@@ -25,7 +25,7 @@ type Term = (row: Row) => Value
 export function filterOf(text: string, scope: FilterScope): Test {
   let tokens = tokensOf(text)
   let next = 0
-  let variables: { readonly name: string, readonly type: EntityType }[] = []
+  let variables: { readonly name: string; readonly type: EntityType }[] = []
 
   const test = either()
   if (peek().kind !== 'end') throw syntax()
@@ -75,13 +75,20 @@ export function filterOf(text: string, scope: FilterScope): Test {
     const operator = name()
     const right = operand()
     switch (operator) {
-      case 'eq': return (row) => equal(left(row), right(row), scope.wildcardsInEquals)
-      case 'ne': return (row) => !equal(left(row), right(row), scope.wildcardsInEquals)
-      case 'gt': return (row) => order(left(row), right(row), (sign) => sign > 0)
-      case 'ge': return (row) => order(left(row), right(row), (sign) => sign >= 0)
-      case 'lt': return (row) => order(left(row), right(row), (sign) => sign < 0)
-      case 'le': return (row) => order(left(row), right(row), (sign) => sign <= 0)
-      default: throw syntax()
+      case 'eq':
+        return (row) => equal(left(row), right(row), scope.wildcardsInEquals)
+      case 'ne':
+        return (row) => !equal(left(row), right(row), scope.wildcardsInEquals)
+      case 'gt':
+        return (row) => order(left(row), right(row), (sign) => sign > 0)
+      case 'ge':
+        return (row) => order(left(row), right(row), (sign) => sign >= 0)
+      case 'lt':
+        return (row) => order(left(row), right(row), (sign) => sign < 0)
+      case 'le':
+        return (row) => order(left(row), right(row), (sign) => sign <= 0)
+      default:
+        throw syntax()
     }
   }
 
@@ -188,7 +195,7 @@ export function filterOf(text: string, scope: FilterScope): Test {
   }
 
   function constant(token: Token): string {
-    return token.kind === 'string' ? token.text.slice(1, -1).replaceAll('\'\'', '\'') : token.text
+    return token.kind === 'string' ? token.text.slice(1, -1).replaceAll("''", "'") : token.text
   }
 
   function name(): string {

@@ -1,3 +1,6 @@
+import type { Json, JsonObject } from '../http/json.ts'
+import type { Operation, Reply } from '../http/operation.ts'
+import { businessUnitId, organizationId, tenantId } from '../registration.ts'
 import type { Keys, Segment } from './address.ts'
 import { exportAccounts } from './background.ts'
 import type { Environment } from './environment.ts'
@@ -5,9 +8,6 @@ import { DataverseError, noMethod } from './errors.ts'
 import { blockActions } from './file-blocks.ts'
 import { guidOf } from './guid.ts'
 import { jsonReply, writingOf } from './json-reply.ts'
-import type { Json, JsonObject } from '../http/json.ts'
-import type { Operation, Reply } from '../http/operation.ts'
-import { businessUnitId, organizationId, tenantId } from '../registration.ts'
 import type { Row } from './rows.ts'
 
 /** Answers an unbound function or action, as `WhoAmI`; `undefined` when there is none of that name. */
@@ -26,7 +26,10 @@ export function unbound(environment: Environment, operation: Operation, { name, 
 
 /** Answers a function bound to a user, as `RetrieveUserPrivilegeByPrivilegeName`. */
 export function boundToUser(
-  environment: Environment, operation: Operation, user: Row, { name, keys }: Segment,
+  environment: Environment,
+  operation: Operation,
+  user: Row,
+  { name, keys }: Segment,
 ): Reply | undefined {
   const bare = name.replace('Microsoft.Dynamics.CRM.', '')
   if (bare === 'RetrieveUserPrivilegeByPrivilegeName') {
@@ -47,20 +50,26 @@ export function nothingThere({ origin, target }: Operation): DataverseError {
 }
 
 function resultOf(
-  { origins }: Environment, operation: Operation, name: string, keys: Keys | undefined,
+  { origins }: Environment,
+  operation: Operation,
+  name: string,
+  keys: Keys | undefined,
 ): JsonObject | undefined {
   switch (name) {
-    case 'WhoAmI': return {
-      BusinessUnitId: businessUnitId,
-      UserId: String(operation.identity.user['systemuserid']),
-      OrganizationId: organizationId,
-    }
-    case 'RetrieveVersion': return { Version: '9.2.25112.00190' }
+    case 'WhoAmI':
+      return {
+        BusinessUnitId: businessUnitId,
+        UserId: String(operation.identity.user['systemuserid']),
+        OrganizationId: organizationId,
+      }
+    case 'RetrieveVersion':
+      return { Version: '9.2.25112.00190' }
     case 'RetrieveCurrentOrganization': {
       if (keys === undefined || !('named' in keys) || !keys.named.has('AccessType')) throw nothingThere(operation)
       return { Detail: organizationDetail(origins[0]) }
     }
-    default: return undefined
+    default:
+      return undefined
   }
 }
 
@@ -83,7 +92,10 @@ function organizationDetail(environment: string): JsonObject {
     UniqueName: `unq${guidOf('unique').slice(0, 8)}`,
     State: 'Enabled',
     Endpoints: {
-      Count: 3, IsReadOnly: false, Keys: Object.keys(endpoints), Values: Object.values(endpoints),
+      Count: 3,
+      IsReadOnly: false,
+      Keys: Object.keys(endpoints),
+      Values: Object.values(endpoints),
     },
   }
 }
@@ -94,7 +106,10 @@ function privilegesOf({ switches }: Environment, user: Row): readonly { readonly
   if (switches.mayReadUsers) names.push('prvReadUser')
   if (application && switches.mayImpersonate) names.push('prvActOnBehalfOfAnotherUser')
   return names.map((name) => ({
-    Depth: 'Global', PrivilegeId: guidOf(name), BusinessUnitId: businessUnitId, PrivilegeName: name,
+    Depth: 'Global',
+    PrivilegeId: guidOf(name),
+    BusinessUnitId: businessUnitId,
+    PrivilegeName: name,
   }))
 }
 

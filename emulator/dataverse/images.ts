@@ -1,7 +1,7 @@
+import type { Operation, Reply } from '../http/operation.ts'
 import { parted, queryOptions } from './address.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noMethod } from './errors.ts'
-import type { Operation, Reply } from '../http/operation.ts'
 import { typeNamed } from './schema.ts'
 
 /** Answers `/Image/download.aspx?Entity=account&Attribute=entityimage&Id=…`, where `entityimage_url` leads. */
@@ -15,7 +15,10 @@ export function imageOf({ store }: Environment, operation: Operation): Reply {
   if (typeof image !== 'string') throw new DataverseError(404, '0x80040217', 'The image does not exist.')
   return {
     status: 200,
-    headers: [['Content-Type', 'image/png'], ['Cache-Control', 'private, max-age=31536000']],
+    headers: [
+      ['Content-Type', 'image/png'],
+      ['Cache-Control', 'private, max-age=31536000'],
+    ],
     body: Buffer.from(image, 'base64'),
   }
 }

@@ -1,8 +1,8 @@
+import type { Identity } from '../http/operation.ts'
+import { organizationId } from '../registration.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noRow } from './errors.ts'
 import { isGuid } from './guid.ts'
-import type { Identity } from '../http/operation.ts'
-import { organizationId } from '../registration.ts'
 import type { Row } from './rows.ts'
 
 /** What an access token says about its holder. */
@@ -15,9 +15,10 @@ export interface Principal {
 /** The row of the user whom an access token belongs to; 403 when there is none in this environment. */
 export function connectionUser(environment: Environment, { applicationId, personId }: Principal): Row {
   const { applicationUser } = environment.switches
-  const row = personId === undefined
-    ? userWith(environment, 'applicationid', applicationId)
-    : userWith(environment, 'azureactivedirectoryobjectid', personId)
+  const row =
+    personId === undefined
+      ? userWith(environment, 'applicationid', applicationId)
+      : userWith(environment, 'azureactivedirectoryobjectid', personId)
   if (row === undefined || (personId === undefined && applicationUser === 'missing')) {
     throw new DataverseError(403, '0x80072560', 'The user is not a member of the organization.')
   }
@@ -33,9 +34,7 @@ export function connectionUser(environment: Environment, { applicationId, person
  * Whom a request runs as: the user named by `CallerObjectId` or `MSCRMCallerID`, else the connection's own.
  * An id that nobody has is ignored, as the real service does: exactly that is what a gateway must not rely on.
  */
-export function identityOf(
-  environment: Environment, connection: Row, headers: ReadonlyMap<string, string>,
-): Identity {
+export function identityOf(environment: Environment, connection: Row, headers: ReadonlyMap<string, string>): Identity {
   const objectId = headers.get('callerobjectid') ?? headers.get('mscrmcallerobjectid')
   const userId = headers.get('mscrmcallerid')
   const id = objectId ?? userId
@@ -57,9 +56,12 @@ export function identityOf(
 
 function unknown({ switches }: Environment, connection: Row, id: string): Identity {
   switch (switches.unknownCaller) {
-    case 'ignored': return { user: connection, onBehalfOf: undefined }
-    case 'forbidden': throw new DataverseError(403, '0x80072560', 'The user is not a member of the organization.')
-    case 'not found': throw noRow('systemuser', id)
+    case 'ignored':
+      return { user: connection, onBehalfOf: undefined }
+    case 'forbidden':
+      throw new DataverseError(403, '0x80072560', 'The user is not a member of the organization.')
+    case 'not found':
+      throw noRow('systemuser', id)
   }
 }
 
@@ -75,6 +77,9 @@ function refuseDisabled(row: Row): void {
 }
 
 function disabled(row: Row): DataverseError {
-  return new DataverseError(400, '0x80040225',
-    `The user with SystemUserId=${String(row['systemuserid'])} in OrganizationContext=${organizationId} is disabled`)
+  return new DataverseError(
+    400,
+    '0x80040225',
+    `The user with SystemUserId=${String(row['systemuserid'])} in OrganizationContext=${organizationId} is disabled`,
+  )
 }

@@ -1,7 +1,7 @@
-import { parted, queryOptions } from './address.ts'
-import type { Environment } from './environment.ts'
 import { type Json, writeJson } from '../http/json.ts'
 import type { Header, Operation, Reply } from '../http/operation.ts'
+import { parted, queryOptions } from './address.ts'
+import type { Environment } from './environment.ts'
 import { preferencesOf } from './prefer.ts'
 import type { Writing } from './representation.ts'
 
@@ -21,7 +21,11 @@ export function writingOf(environment: Environment, operation: Operation): Writi
 
 /** A JSON answer with the headers that every one has. */
 export function jsonReply(
-  status: number, json: Json, { metadata, preferences }: Writing, headers: readonly Header[] = [], suffix = '',
+  status: number,
+  json: Json,
+  { metadata, preferences }: Writing,
+  headers: readonly Header[] = [],
+  suffix = '',
 ): Reply {
   return {
     status,

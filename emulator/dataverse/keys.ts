@@ -11,8 +11,11 @@ export function rowOf(environment: Environment, type: EntityType, keys: Keys): R
   const columns = keyColumns(type, keys)
   const own = columns[type.key]
   if (typeof own === 'string') return rows.get(own)
-  return [...rows.values()].find((row) => Object.entries(columns).every(([column, value]) =>
-    String(row[column] ?? '').toLowerCase() === String(value ?? '').toLowerCase()))
+  return [...rows.values()].find((row) =>
+    Object.entries(columns).every(
+      ([column, value]) => String(row[column] ?? '').toLowerCase() === String(value ?? '').toLowerCase(),
+    ),
+  )
 }
 
 /** The row that a key names, or the 404 that Dataverse answers for its kind of key. */
@@ -28,8 +31,11 @@ export function keyColumns(type: EntityType, keys: Keys): Row {
   const names = [...keys.named.keys()].toSorted().join()
   const known = [[type.key], ...type.alternateKeys].some((key) => key.toSorted().join() === names)
   if (!known) {
-    throw new DataverseError(400, '0x80060888',
-      `The key in the request URI is not valid for resource '${type.name}': no alternate key of '${names}'.`)
+    throw new DataverseError(
+      400,
+      '0x80060888',
+      `The key in the request URI is not valid for resource '${type.name}': no alternate key of '${names}'.`,
+    )
   }
   return Object.fromEntries([...keys.named].map(([name, value]) => [name, plain(value)]))
 }
@@ -41,6 +47,9 @@ function plain(value: Literal): Value {
 /** The 404 for a key that names no row. */
 export function missing(type: EntityType, keys: Keys): DataverseError {
   if ('id' in keys) return noRow(type.name, keys.id)
-  return new DataverseError(404, '0x80060891',
-    `A record with the specified key values does not exist in ${type.name} entity`)
+  return new DataverseError(
+    404,
+    '0x80060891',
+    `A record with the specified key values does not exist in ${type.name} entity`,
+  )
 }

@@ -8,16 +8,22 @@ import type { EntityType } from './schema.ts'
 
 /** Rows that pass `$filter`. */
 export function filtered(
-  environment: Environment, rows: readonly Row[], query: Query, type: EntityType, options: ReadonlyMap<string, string>,
+  environment: Environment,
+  rows: readonly Row[],
+  query: Query,
+  type: EntityType,
+  options: ReadonlyMap<string, string>,
 ): readonly Row[] {
   if (query.filter === undefined) return rows
-  return rows.filter(filterOf(query.filter, {
-    type,
-    follow: (set, id) => environment.store.table(set).rows.get(id),
-    related: (of, row, collection) => related(environment, of, row, collection),
-    aliases: options,
-    wildcardsInEquals: environment.switches.wildcardsInEquals,
-  }))
+  return rows.filter(
+    filterOf(query.filter, {
+      type,
+      follow: (set, id) => environment.store.table(set).rows.get(id),
+      related: (of, row, collection) => related(environment, of, row, collection),
+      aliases: options,
+      wildcardsInEquals: environment.switches.wildcardsInEquals,
+    }),
+  )
 }
 
 /** Rows in the order of `$orderby`, else in that of their creation. */

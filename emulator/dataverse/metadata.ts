@@ -1,48 +1,66 @@
+import type { JsonObject } from '../http/json.ts'
+import type { Operation, Reply } from '../http/operation.ts'
 import { type Keys, parted, queryOptions } from './address.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noSegment } from './errors.ts'
 import { guidOf } from './guid.ts'
 import { jsonReply, writingOf } from './json-reply.ts'
-import type { JsonObject } from '../http/json.ts'
-import type { Operation, Reply } from '../http/operation.ts'
 import { type Column, entityTypes, type EntityType, typeNamed, typeOf } from './schema.ts'
 
 /** The service document: every entity set, with a relative `url`. */
 export function serviceDocument(environment: Environment, operation: Operation): Reply {
   const writing = writingOf(environment, operation)
-  return jsonReply(200, {
-    '@odata.context': `${writing.root}/$metadata`,
-    value: [...entityTypes.keys()].map((set) => ({ name: set, kind: 'EntitySet', url: set })),
-  }, writing)
+  return jsonReply(
+    200,
+    {
+      '@odata.context': `${writing.root}/$metadata`,
+      value: [...entityTypes.keys()].map((set) => ({ name: set, kind: 'EntitySet', url: set })),
+    },
+    writing,
+  )
 }
 
 /** `$metadata`: the schema as CSDL. */
 export function metadataDocument(): Reply {
   const types = [...entityTypes.values()]
   const sets = types.map((type) => `<EntitySet Name="${type.set}" EntityType="Microsoft.Dynamics.CRM.${type.name}"/>`)
-  const body = '<?xml version="1.0" encoding="utf-8"?>'
-    + '<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>'
-    + '<Schema Namespace="Microsoft.Dynamics.CRM" Alias="mscrm" xmlns="http://docs.oasis-open.org/odata/ns/edm">'
-    + types.map(entityXml).join('')
-    + `<EntityContainer Name="System">${sets.join('')}</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>`
+  const body =
+    '<?xml version="1.0" encoding="utf-8"?>' +
+    '<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>' +
+    '<Schema Namespace="Microsoft.Dynamics.CRM" Alias="mscrm" xmlns="http://docs.oasis-open.org/odata/ns/edm">' +
+    types.map(entityXml).join('') +
+    `<EntityContainer Name="System">${sets.join('')}</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>`
   return { status: 200, headers: [['Content-Type', 'application/xml']], body }
 }
 
 /** `EntityDefinitions` with `$select`, one definition by logical name, and its attributes. */
 export function entityDefinitions(
-  environment: Environment, operation: Operation, keys: Keys | undefined, rest: readonly string[],
+  environment: Environment,
+  operation: Operation,
+  keys: Keys | undefined,
+  rest: readonly string[],
 ): Reply {
   const writing = writingOf(environment, operation)
-  const selected = queryOptions(parted(operation.target).query).get('$select')?.split(',').map((name) => name.trim())
+  const selected = queryOptions(parted(operation.target).query)
+    .get('$select')
+    ?.split(',')
+    .map((name) => name.trim())
   const context = `${writing.root}/$metadata#EntityDefinitions`
   if (keys === undefined) {
-    return jsonReply(200, {
-      '@odata.context': context, value: [...entityTypes.values()].map((type) => definition(type, selected)),
-    }, writing)
+    return jsonReply(
+      200,
+      {
+        '@odata.context': context,
+        value: [...entityTypes.values()].map((type) => definition(type, selected)),
+      },
+      writing,
+    )
   }
   const name = 'named' in keys ? keys.named.get('LogicalName') : undefined
-  const type = typeof name === 'string' ? typeNamed(name) : [...entityTypes.values()].find((each) =>
-    'id' in keys && guidOf(`metadata/${each.name}`) === keys.id)
+  const type =
+    typeof name === 'string'
+      ? typeNamed(name)
+      : [...entityTypes.values()].find((each) => 'id' in keys && guidOf(`metadata/${each.name}`) === keys.id)
   if (type === undefined) {
     throw new DataverseError(404, '0x80060888', `Could not find an entity with the given name '${String(name)}'.`)
   }
@@ -50,11 +68,19 @@ export function entityDefinitions(
     return jsonReply(200, { '@odata.context': `${context}/$entity`, ...definition(type, selected) }, writing)
   }
   if (rest[0] !== 'Attributes') throw noSegment(rest[0])
-  return jsonReply(200, {
-    '@odata.context': `${context}('${type.name}')/Attributes`,
-    value: Object.entries(type.columns).map(([column, { type: kind }]) =>
-      ({ LogicalName: column, SchemaName: column, AttributeType: kind, MetadataId: guidOf(`${type.name}.${column}`) })),
-  }, writing)
+  return jsonReply(
+    200,
+    {
+      '@odata.context': `${context}('${type.name}')/Attributes`,
+      value: Object.entries(type.columns).map(([column, { type: kind }]) => ({
+        LogicalName: column,
+        SchemaName: column,
+        AttributeType: kind,
+        MetadataId: guidOf(`${type.name}.${column}`),
+      })),
+    },
+    writing,
+  )
 }
 
 function definition(type: EntityType, selected: readonly string[] | undefined): JsonObject {
@@ -73,25 +99,41 @@ function definition(type: EntityType, selected: readonly string[] | undefined): 
 }
 
 function entityXml(type: EntityType): string {
-  const properties = Object.entries(type.columns).map(([name, column]) =>
-    `<Property Name="${name}" Type="${edmType(column)}"/>`)
-  const single = Object.entries(type.lookups).map(([name, { set }]) =>
-    `<NavigationProperty Name="${name}" Type="mscrm.${typeOf(set).name}"/>`)
-  const many = Object.entries(type.collections).map(([name, { set }]) =>
-    `<NavigationProperty Name="${name}" Type="Collection(mscrm.${typeOf(set).name})"/>`)
-  return `<EntityType Name="${type.name}"><Key><PropertyRef Name="${type.key}"/></Key>`
-    + `${[...properties, ...single, ...many].join('')}</EntityType>`
+  const properties = Object.entries(type.columns).map(
+    ([name, column]) => `<Property Name="${name}" Type="${edmType(column)}"/>`,
+  )
+  const single = Object.entries(type.lookups).map(
+    ([name, { set }]) => `<NavigationProperty Name="${name}" Type="mscrm.${typeOf(set).name}"/>`,
+  )
+  const many = Object.entries(type.collections).map(
+    ([name, { set }]) => `<NavigationProperty Name="${name}" Type="Collection(mscrm.${typeOf(set).name})"/>`,
+  )
+  return (
+    `<EntityType Name="${type.name}"><Key><PropertyRef Name="${type.key}"/></Key>` +
+    `${[...properties, ...single, ...many].join('')}</EntityType>`
+  )
 }
 
 function edmType({ type }: Column): string {
   switch (type) {
-    case 'text': return 'Edm.String'
-    case 'integer': case 'choice': return 'Edm.Int32'
-    case 'big': return 'Edm.Int64'
-    case 'money': return 'Edm.Decimal'
-    case 'boolean': return 'Edm.Boolean'
-    case 'date': return 'Edm.DateTimeOffset'
-    case 'guid': case 'lookup': return 'Edm.Guid'
-    case 'file': case 'image': return 'Edm.Binary'
+    case 'text':
+      return 'Edm.String'
+    case 'integer':
+    case 'choice':
+      return 'Edm.Int32'
+    case 'big':
+      return 'Edm.Int64'
+    case 'money':
+      return 'Edm.Decimal'
+    case 'boolean':
+      return 'Edm.Boolean'
+    case 'date':
+      return 'Edm.DateTimeOffset'
+    case 'guid':
+    case 'lookup':
+      return 'Edm.Guid'
+    case 'file':
+    case 'image':
+      return 'Edm.Binary'
   }
 }

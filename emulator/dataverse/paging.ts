@@ -43,7 +43,9 @@ export function deltaToken(version: bigint, at: Date): string {
   const [date = '', time = ''] = at.toISOString().split('T')
   const [year = '', month = '', day = ''] = date.split('-')
   const text = `${version}!${month}/${day}/${year} ${time.slice(0, 8)}`
-  return encodeURIComponent(text).replaceAll('!', '%21').replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())
+  return encodeURIComponent(text)
+    .replaceAll('!', '%21')
+    .replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())
 }
 
 /** The version inside a raw `$deltatoken`. Throws 400 unless it is, byte for byte, one of the emulator's. */
@@ -61,7 +63,10 @@ export function rawOption(query: string, name: string): string | undefined {
 
 /** The raw query without the options `names`, otherwise byte for byte. */
 export function without(query: string, ...names: readonly string[]): string {
-  return query.split('&').filter((pair) => pair !== '' && !names.some((name) => pair.startsWith(`${name}=`))).join('&')
+  return query
+    .split('&')
+    .filter((pair) => pair !== '' && !names.some((name) => pair.startsWith(`${name}=`)))
+    .join('&')
 }
 
 /** A raw query with one more option. */

@@ -24,7 +24,11 @@ export function preferencesOf({ headers }: Operation): Preferences {
     found.set(match[1].toLowerCase(), (match[2] ?? '').replaceAll('"', ''))
     if (item.lastIndex >= text.length) break
   }
-  const annotations = found.get('odata.include-annotations')?.split(',').map((each) => each.trim()) ?? []
+  const annotations =
+    found
+      .get('odata.include-annotations')
+      ?.split(',')
+      .map((each) => each.trim()) ?? []
   const pageSize = Number(found.get('odata.maxpagesize'))
   const applied = [
     found.get('return') === 'representation' ? 'return=representation' : '',
@@ -33,7 +37,9 @@ export function preferencesOf({ headers }: Operation): Preferences {
     found.has('odata.track-changes') ? 'odata.track-changes' : '',
     found.has('respond-async') ? 'respond-async' : '',
     found.has('odata.continue-on-error') ? 'odata.continue-on-error' : '',
-  ].filter((each) => each !== '').join(', ')
+  ]
+    .filter((each) => each !== '')
+    .join(', ')
   return {
     representation: found.get('return') === 'representation',
     pageSize: pageSize > 0 ? pageSize : undefined,

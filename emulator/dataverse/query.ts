@@ -29,7 +29,16 @@ export interface Order {
 }
 
 const known = new Set([
-  '$select', '$expand', '$filter', '$orderby', '$top', '$count', '$skiptoken', '$deltatoken', '$format', '$apply',
+  '$select',
+  '$expand',
+  '$filter',
+  '$orderby',
+  '$top',
+  '$count',
+  '$skiptoken',
+  '$deltatoken',
+  '$format',
+  '$apply',
   '$id',
 ])
 
@@ -56,7 +65,10 @@ export function queryOf(options: ReadonlyMap<string, string>, type: EntityType):
 
 function selectOf(text: string | undefined, type: EntityType): string[] | undefined {
   if (text === undefined || text.trim() === '*') return undefined
-  const columns = text.split(',').map((column) => column.trim()).filter((column) => column !== '')
+  const columns = text
+    .split(',')
+    .map((column) => column.trim())
+    .filter((column) => column !== '')
   return columns.map((column) => columnNamed(column, type))
 }
 
@@ -105,8 +117,10 @@ function orderOf(text: string | undefined, type: EntityType): Order[] {
 function topOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (/^\d+$/.test(text)) return Number(text)
-  throw badQuery(`Invalid value '${text}' for $top query option found. `
-    + 'The $top query option requires a non-negative integer value.')
+  throw badQuery(
+    `Invalid value '${text}' for $top query option found. ` +
+      'The $top query option requires a non-negative integer value.',
+  )
 }
 
 function countOf(text: string | undefined): boolean {

@@ -1,12 +1,12 @@
+import { type Json, RawNumber } from '../http/json.ts'
+import type { Header, Operation, Reply } from '../http/operation.ts'
 import { parted, queryOptions } from './address.ts'
 import { deltaLink, readChanges } from './changes.ts'
 import type { Environment } from './environment.ts'
 import { badQuery } from './errors.ts'
 import { contextOf, expanded } from './expand.ts'
 import { jsonReply, writingOf } from './json-reply.ts'
-import { type Json, RawNumber } from '../http/json.ts'
 import { filtered, ordered } from './matching.ts'
-import type { Header, Operation, Reply } from '../http/operation.ts'
 import { extended, rawOption, readDeltaToken, readSkipToken, skipToken, without } from './paging.ts'
 import type { Preferences } from './prefer.ts'
 import { type Query, queryOf } from './query.ts'
@@ -19,7 +19,11 @@ export const jsonType = 'application/json; odata.metadata=minimal'
 
 /** Answers one page of `rows` as a collection of `type`; `path` is the address of the collection below the root. */
 export function readCollection(
-  environment: Environment, operation: Operation, type: EntityType, rows: readonly Row[], path = type.set,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  rows: readonly Row[],
+  path = type.set,
 ): Reply {
   const rawQuery = parted(operation.target).query
   const options = queryOptions(rawQuery)
@@ -63,7 +67,12 @@ export function readRow(environment: Environment, operation: Operation, type: En
 
 /** One row as the body of an answer, for reads and for `Prefer: return=representation`. */
 export function representation(
-  status: number, row: Row, type: EntityType, query: Query, writing: Writing, headers: readonly Header[] = [],
+  status: number,
+  row: Row,
+  type: EntityType,
+  query: Query,
+  writing: Writing,
+  headers: readonly Header[] = [],
 ): Reply {
   const json: Record<string, Json> = {}
   if (writing.metadata !== 'none') json['@odata.context'] = contextOf(writing, type, query, '/$entity')
@@ -72,9 +81,13 @@ export function representation(
 }
 
 function pageOf(
-  rows: readonly Row[], type: EntityType, rawQuery: string, query: Query, preferences: Preferences,
+  rows: readonly Row[],
+  type: EntityType,
+  rawQuery: string,
+  query: Query,
+  preferences: Preferences,
   { switches }: Environment,
-): { readonly rows: readonly Row[], readonly next: string | undefined } {
+): { readonly rows: readonly Row[]; readonly next: string | undefined } {
   const size = Math.min(preferences.pageSize ?? switches.pageSize, switches.pageSize)
   // Dataverse ignores $top when a page size is preferred.
   const all = query.top !== undefined && preferences.pageSize === undefined ? rows.slice(0, query.top) : rows
@@ -91,15 +104,24 @@ function pageOf(
 
 /** The value of one column as an answer of its own: JSON, or plain with `$value`. */
 export function readColumn(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, column: string, plain: boolean,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  column: string,
+  plain: boolean,
 ): Reply {
   const value = row[column] ?? null
   if (value === null) return { status: 204, headers: [] }
   if (plain) return { status: 200, headers: [['Content-Type', 'text/plain']], body: String(value) }
   const writing = writingOf(environment, operation)
   const money = type.columns[column]?.type === 'money' && typeof value === 'number'
-  return jsonReply(200, {
-    '@odata.context': `${writing.root}/$metadata#${type.set}(${String(row[type.key])})/${column}`,
-    value: money ? new RawNumber(value.toFixed(4)) : value,
-  }, writing)
+  return jsonReply(
+    200,
+    {
+      '@odata.context': `${writing.root}/$metadata#${type.set}(${String(row[type.key])})/${column}`,
+      value: money ? new RawNumber(value.toFixed(4)) : value,
+    },
+    writing,
+  )
 }

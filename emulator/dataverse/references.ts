@@ -1,9 +1,9 @@
+import type { Operation, Reply } from '../http/operation.ts'
 import { parted, queryOptions, type Segment } from './address.ts'
 import { bodyOf } from './body.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, badQuery, noMethod, noRow, noSegment } from './errors.ts'
 import { jsonReply, writingOf } from './json-reply.ts'
-import type { Operation, Reply } from '../http/operation.ts'
 import { followed, related, type Writing } from './representation.ts'
 import type { Row } from './rows.ts'
 import { type Collection, type EntityType, type Lookup, typeOf } from './schema.ts'
@@ -12,7 +12,11 @@ import { store } from './update.ts'
 
 /** `…/<navigation>/$ref`: reads, adds, sets or removes references between rows. */
 export function reference(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, navigation: Segment,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  navigation: Segment,
 ): Reply {
   const { name } = navigation
   const lookup = type.lookups[name]
@@ -22,18 +26,20 @@ export function reference(
   return many(environment, operation, type, row, collection, navigation)
 }
 
-function single(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, lookup: Lookup,
-): Reply {
+function single(environment: Environment, operation: Operation, type: EntityType, row: Row, lookup: Lookup): Reply {
   switch (operation.method) {
     case 'GET': {
       const target = followed(environment, row, lookup)
       if (target === undefined) return { status: 204, headers: [] }
       const writing = writingOf(environment, operation)
-      return jsonReply(200, {
-        '@odata.context': `${writing.root}/$metadata#$ref`,
-        '@odata.id': addressOf(writing, target.type, target.row),
-      }, writing)
+      return jsonReply(
+        200,
+        {
+          '@odata.context': `${writing.root}/$metadata#$ref`,
+          '@odata.id': addressOf(writing, target.type, target.row),
+        },
+        writing,
+      )
     }
     case 'PUT': {
       const target = named(environment, operation, type, lookup.set)
@@ -44,20 +50,26 @@ function single(
       store(environment, operation, type, row, { [lookup.column]: null })
       return { status: 204, headers: [] }
     }
-    default: throw noMethod(operation.method)
+    default:
+      throw noMethod(operation.method)
   }
 }
 
 function many(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, collection: Collection,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  collection: Collection,
   { keys }: Segment,
 ): Reply {
   const target = typeOf(collection.set)
   switch (operation.method) {
     case 'GET': {
       const writing = writingOf(environment, operation)
-      const value = related(environment, type, row, collection)
-        .map((each) => ({ '@odata.id': addressOf(writing, target, each) }))
+      const value = related(environment, type, row, collection).map((each) => ({
+        '@odata.id': addressOf(writing, target, each),
+      }))
       return jsonReply(200, { '@odata.context': `${writing.root}/$metadata#Collection($ref)`, value }, writing)
     }
     case 'POST': {
@@ -67,19 +79,24 @@ function many(
     case 'DELETE': {
       const url = queryOptions(parted(operation.target).query).get('$id')
       if (url === undefined && keys === undefined) throw badQuery('The $id query option is missing.')
-      const other = keys === undefined
-        ? targetRow(environment, operation, String(url))
-        : targetOf(environment, target, keys)
+      const other =
+        keys === undefined ? targetRow(environment, operation, String(url)) : targetOf(environment, target, keys)
       link(environment, operation, type, row, collection, other, false)
       return { status: 204, headers: [] }
     }
-    default: throw noMethod(operation.method)
+    default:
+      throw noMethod(operation.method)
   }
 }
 
 /** Adds or removes one reference, which for one-to-many stands in the other row. */
 function link(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, collection: Collection, other: Target,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  collection: Collection,
+  other: Target,
   linked: boolean,
 ): void {
   const id = String(row[type.key])
@@ -95,7 +112,7 @@ function link(
 
 function named(environment: Environment, operation: Operation, type: EntityType, set: string): Target {
   const url = bodyOf(operation, type.set)['@odata.id']
-  if (typeof url !== 'string') throw badPayload('The property \'@odata.id\' is missing.', type.set)
+  if (typeof url !== 'string') throw badPayload("The property '@odata.id' is missing.", type.set)
   const target = targetRow(environment, operation, url)
   if (target.type.set !== set) {
     throw badPayload(`A ${target.type.name} does not fit where a row of '${set}' belongs.`, type.set)

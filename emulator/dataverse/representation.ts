@@ -1,5 +1,5 @@
-import type { Environment } from './environment.ts'
 import { type Json, RawNumber } from '../http/json.ts'
+import type { Environment } from './environment.ts'
 import type { Preferences } from './prefer.ts'
 import type { Query } from './query.ts'
 import type { Row, Value } from './rows.ts'
@@ -38,15 +38,15 @@ export function etagOf(row: Row): string {
 function columnsOf(type: EntityType, query: Query): readonly string[] {
   // An image travels only when it is asked for.
   if (query.select === undefined) {
-    return Object.entries(type.columns).filter(([, column]) => column.type !== 'image').map(([name]) => name)
+    return Object.entries(type.columns)
+      .filter(([, column]) => column.type !== 'image')
+      .map(([name]) => name)
   }
   // The key always comes along.
   return [...new Set([...query.select, type.key])]
 }
 
-function writeColumn(
-  json: Record<string, Json>, column: string, row: Row, type: EntityType, writing: Writing,
-): void {
+function writeColumn(json: Record<string, Json>, column: string, row: Row, type: EntityType, writing: Writing): void {
   const definition = type.columns[column]
   const value = row[column] ?? null
   if (definition === undefined || (definition.type === 'file' && value === null)) return
@@ -66,12 +66,17 @@ function writeColumn(
 }
 
 const lookupAnnotations = [
-  'OData.Community.Display.V1.FormattedValue', 'Microsoft.Dynamics.CRM.associatednavigationproperty',
+  'OData.Community.Display.V1.FormattedValue',
+  'Microsoft.Dynamics.CRM.associatednavigationproperty',
   'Microsoft.Dynamics.CRM.lookuplogicalname',
 ]
 
 function writeLookupAnnotations(
-  json: Record<string, Json>, column: string, row: Row, type: EntityType, { environment, preferences }: Writing,
+  json: Record<string, Json>,
+  column: string,
+  row: Row,
+  type: EntityType,
+  { environment, preferences }: Writing,
 ): void {
   const id = row[column]
   const { annotated } = preferences
@@ -102,32 +107,44 @@ function writeNavigationLinks(json: Record<string, Json>, type: EntityType, addr
 function formattedValue(value: Value, definition: EntityType['columns'][string]): string | undefined {
   if (value === null) return undefined
   switch (definition.type) {
-    case 'choice': return definition.labels[Number(value)]
-    case 'boolean': return value === true ? 'Yes' : 'No'
-    case 'money': return `€${Number(value).toLocaleString('en-US', { minimumFractionDigits: 2 })}`
-    case 'integer': case 'big': return BigInt(value).toLocaleString('en-US')
-    case 'date': return new Date(String(value)).toLocaleString('en-US', { timeZone: 'UTC' })
-    case 'text': case 'guid': case 'lookup': case 'file': case 'image': return undefined
+    case 'choice':
+      return definition.labels[Number(value)]
+    case 'boolean':
+      return value === true ? 'Yes' : 'No'
+    case 'money':
+      return `€${Number(value).toLocaleString('en-US', { minimumFractionDigits: 2 })}`
+    case 'integer':
+    case 'big':
+      return BigInt(value).toLocaleString('en-US')
+    case 'date':
+      return new Date(String(value)).toLocaleString('en-US', { timeZone: 'UTC' })
+    case 'text':
+    case 'guid':
+    case 'lookup':
+    case 'file':
+    case 'image':
+      return undefined
   }
 }
 
 /** The row a lookup of `row` leads to, with its type; `undefined` when it is empty or leads elsewhere. */
 export function followed(
-  environment: Environment, row: Row, lookup: Lookup,
-): { readonly row: Row, readonly type: EntityType } | undefined {
+  environment: Environment,
+  row: Row,
+  lookup: Lookup,
+): { readonly row: Row; readonly type: EntityType } | undefined {
   const id = row[lookup.column]
   const found = typeof id === 'string' ? environment.store.table(lookup.set).rows.get(id) : undefined
   return found && { row: found, type: typeOf(lookup.set) }
 }
 
 /** The rows of a collection-valued navigation property. */
-export function related(
-  { store }: Environment, type: EntityType, row: Row, collection: Collection,
-): readonly Row[] {
+export function related({ store }: Environment, type: EntityType, row: Row, collection: Collection): readonly Row[] {
   const id = String(row[type.key])
   const { rows } = store.table(collection.set)
   if ('column' in collection) return [...rows.values()].filter((each) => each[collection.column] === id)
-  const others = [...store.pairs(collection.pairs)].map((pair) => pair.split('/'))
+  const others = [...store.pairs(collection.pairs)]
+    .map((pair) => pair.split('/'))
     .filter((ids) => ids[collection.half] === id)
     .map((ids) => ids[1 - collection.half])
   return [...rows.values()].filter((each) => others.includes(String(each[typeOf(collection.set).key])))

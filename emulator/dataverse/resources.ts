@@ -1,3 +1,4 @@
+import type { Operation, Reply } from '../http/operation.ts'
 import { apiRoot, type Keys, parted, queryOptions, type Segment, segmentsOf } from './address.ts'
 import { backgroundStatus, statusPath } from './background.ts'
 import type { Environment } from './environment.ts'
@@ -8,7 +9,6 @@ import { imageOf } from './images.ts'
 import { existing } from './keys.ts'
 import { filtered } from './matching.ts'
 import { entityDefinitions, metadataDocument, serviceDocument } from './metadata.ts'
-import type { Operation, Reply } from '../http/operation.ts'
 import { queryOf } from './query.ts'
 import { jsonType, readCollection, readColumn, readRow } from './read.ts'
 import { reference } from './references.ts'
@@ -25,9 +25,10 @@ export function execute(environment: Environment, operation: Operation): Reply {
 
 /** The answer that an error becomes. */
 export function errorReply(cause: unknown): Reply {
-  const error = cause instanceof DataverseError
-    ? cause
-    : new DataverseError(500, '0x80040216', `An unexpected error occurred. ${String(cause)}`)
+  const error =
+    cause instanceof DataverseError
+      ? cause
+      : new DataverseError(500, '0x80040216', `An unexpected error occurred. ${String(cause)}`)
   return {
     status: error.status,
     headers: [['Content-Type', jsonType], ...error.headers],
@@ -47,7 +48,14 @@ function dispatched(environment: Environment, operation: Operation): Reply {
   if (first === undefined) return reading(operation, () => serviceDocument(environment, operation))
   if (first.name === '$metadata') return reading(operation, metadataDocument)
   if (first.name === 'EntityDefinitions') {
-    return reading(operation, () => entityDefinitions(environment, operation, first.keys, rest.map(({ name }) => name)))
+    return reading(operation, () =>
+      entityDefinitions(
+        environment,
+        operation,
+        first.keys,
+        rest.map(({ name }) => name),
+      ),
+    )
   }
   const type = entityTypes.get(first.name)
   if (type === undefined) {
@@ -56,9 +64,15 @@ function dispatched(environment: Environment, operation: Operation): Reply {
     return reply
   }
   if (first.name === 'systemusers' && operation.method === 'GET' && !environment.switches.mayReadUsers) {
-    const { identity: { user } } = operation
-    throw new DataverseError(403, '0x80040220', `Principal user (Id=${String(user['systemuserid'])}, type=8) is `
-      + 'missing prvReadUser privilege (Id=ee44e1c5-c6a4-4a91-9c1a-9a1b1e4f1f10) on OTC=8 for entity \'systemuser\'.')
+    const {
+      identity: { user },
+    } = operation
+    throw new DataverseError(
+      403,
+      '0x80040220',
+      `Principal user (Id=${String(user['systemuserid'])}, type=8) is ` +
+        "missing prvReadUser privilege (Id=ee44e1c5-c6a4-4a91-9c1a-9a1b1e4f1f10) on OTC=8 for entity 'systemuser'.",
+    )
   }
   return first.keys === undefined
     ? onCollection(environment, operation, type, [...environment.store.table(type.set).rows.values()], rest, type.set)
@@ -66,39 +80,63 @@ function dispatched(environment: Environment, operation: Operation): Reply {
 }
 
 function onCollection(
-  environment: Environment, operation: Operation, type: EntityType, rows: readonly Row[],
-  rest: readonly Segment[], path: string,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  rows: readonly Row[],
+  rest: readonly Segment[],
+  path: string,
 ): Reply {
   if (rest[0]?.name === '$count') {
     const options = queryOptions(parted(operation.target).query)
     const count = filtered(environment, rows, queryOf(options, type), type, options).length
-    return reading(operation, () =>
-      ({ status: 200, headers: [['Content-Type', 'text/plain']], body: String(Math.min(count, 5000)) }))
+    return reading(operation, () => ({
+      status: 200,
+      headers: [['Content-Type', 'text/plain']],
+      body: String(Math.min(count, 5000)),
+    }))
   }
   if (rest[0] !== undefined) throw noSegment(rest[0].name)
   switch (operation.method) {
-    case 'GET': return readCollection(environment, operation, type, rows, path)
-    case 'POST': return create(environment, operation, type)
-    default: throw noMethod(operation.method)
+    case 'GET':
+      return readCollection(environment, operation, type, rows, path)
+    case 'POST':
+      return create(environment, operation, type)
+    default:
+      throw noMethod(operation.method)
   }
 }
 
 function onRow(
-  environment: Environment, operation: Operation, type: EntityType, keys: Keys, rest: readonly Segment[],
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  keys: Keys,
+  rest: readonly Segment[],
 ): Reply {
   const [next, ...after] = rest
   if (next !== undefined) return belowRow(environment, operation, type, existing(environment, type, keys), next, after)
   switch (operation.method) {
-    case 'GET': return readRow(environment, operation, type, existing(environment, type, keys))
-    case 'PATCH': return upsert(environment, operation, type, keys)
-    case 'PUT': return upsert(environment, operation, type, keys)
-    case 'DELETE': return remove(environment, operation, type, keys)
-    default: throw noMethod(operation.method)
+    case 'GET':
+      return readRow(environment, operation, type, existing(environment, type, keys))
+    case 'PATCH':
+      return upsert(environment, operation, type, keys)
+    case 'PUT':
+      return upsert(environment, operation, type, keys)
+    case 'DELETE':
+      return remove(environment, operation, type, keys)
+    default:
+      throw noMethod(operation.method)
   }
 }
 
 function belowRow(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, next: Segment, after: readonly Segment[],
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  next: Segment,
+  after: readonly Segment[],
 ): Reply {
   const { name } = next
   if (after[0]?.name === '$ref') return reference(environment, operation, type, row, next)
@@ -107,9 +145,13 @@ function belowRow(
   if (column?.type === 'file') return fileColumn(environment, operation, type, row, name, plain)
   if (column !== undefined) {
     switch (operation.method) {
-      case 'GET': return readColumn(environment, operation, type, row, name, plain)
-      case 'PUT': case 'DELETE': return writeColumn(environment, operation, type, row, name)
-      default: throw noMethod(operation.method)
+      case 'GET':
+        return readColumn(environment, operation, type, row, name, plain)
+      case 'PUT':
+      case 'DELETE':
+        return writeColumn(environment, operation, type, row, name)
+      default:
+        throw noMethod(operation.method)
     }
   }
   const bound = type.set === 'systemusers' ? boundToUser(environment, operation, row, next) : undefined
@@ -118,7 +160,11 @@ function belowRow(
 }
 
 function alongNavigation(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, { name, keys }: Segment,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  { name, keys }: Segment,
   after: readonly Segment[],
 ): Reply {
   const lookup = type.lookups[name]

@@ -107,7 +107,7 @@ export function createStore(): Store {
     transaction(work, keep) {
       // A part of a change set belongs to the transaction of the whole.
       if (journal !== undefined) return work()
-      const written: (() => void)[] = journal = []
+      const written: (() => void)[] = (journal = [])
       let kept = false
       try {
         const result = work()

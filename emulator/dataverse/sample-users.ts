@@ -1,5 +1,5 @@
-import { guidOf } from './guid.ts'
 import { clientId } from '../registration.ts'
+import { guidOf } from './guid.ts'
 import type { Row } from './rows.ts'
 
 /** About a hundred users, among them everything that makes a look-up by e-mail address go wrong. */
@@ -8,7 +8,7 @@ export function sampleUsers(): readonly Row[] {
     person('Adele Vance', 'adele.vance@contoso.com'),
     person('Alex Wilber', 'alex.wilber@contoso.com'),
     person('Diego Siciliani', 'diego.siciliani@contoso.com'),
-    person('Brian O\'Neil', 'brian.o\'neil@contoso.com'),
+    person("Brian O'Neil", "brian.o'neil@contoso.com"),
     person('Grady Archie', 'grady.archie+sales@contoso.com'),
     // The underscore is a wildcard where addresses are compared carelessly: one of these is a trap for the other.
     person('Isaiah Langer', 'isaiah_langer@contoso.com'),
@@ -17,12 +17,19 @@ export function sampleUsers(): readonly Row[] {
     person('Lee Gu', 'Lee.Gu@Contoso.com'),
     // Two people of the same address, both enabled.
     person('Megan Bowen', 'megan.bowen@contoso.com'),
-    person('Megan Bowen', 'megan.bowen@contoso.com', { systemuserid: guidOf('systemusers/megan.bowen/2'),
-      azureactivedirectoryobjectid: guidOf('entra/megan.bowen/2'), domainname: 'megan.bowen2@contoso.com' }),
+    person('Megan Bowen', 'megan.bowen@contoso.com', {
+      systemuserid: guidOf('systemusers/megan.bowen/2'),
+      azureactivedirectoryobjectid: guidOf('entra/megan.bowen/2'),
+      domainname: 'megan.bowen2@contoso.com',
+    }),
     // A disabled row beside the one in use.
     person('Miriam Graham', 'miriam.graham@contoso.com'),
-    person('Miriam Graham', 'miriam.graham@contoso.com', { systemuserid: guidOf('systemusers/miriam.graham/old'),
-      azureactivedirectoryobjectid: null, isdisabled: true, islicensed: false }),
+    person('Miriam Graham', 'miriam.graham@contoso.com', {
+      systemuserid: guidOf('systemusers/miriam.graham/old'),
+      azureactivedirectoryobjectid: null,
+      isdisabled: true,
+      islicensed: false,
+    }),
     person('Nestor Wilke', 'nestor.wilke@contoso.com', { isdisabled: true, islicensed: false }),
     // An application user that carries a person's address.
     person('Patti Fernandez', 'patti.fernandez@contoso.com'),
@@ -31,7 +38,8 @@ export function sampleUsers(): readonly Row[] {
     person('Pradeep Gupta', 'pradeep.gupta@contoso.com', { azureactivedirectoryobjectid: null }),
     // A guest: the user name is not the address.
     person('Kai Carter', 'kai.carter@fabrikam.example', {
-      domainname: 'kai.carter_fabrikam.example#EXT#@contoso.onmicrosoft.com' }),
+      domainname: 'kai.carter_fabrikam.example#EXT#@contoso.onmicrosoft.com',
+    }),
     // No address of the row's own, only a user name.
     person('Raul Razo', 'raul.razo@contoso.com', { internalemailaddress: null }),
     person('Enrico Cattaneo', 'enrico.cattaneo@contoso.com', { accessmode: 2 }),
@@ -48,28 +56,50 @@ export function sampleUsers(): readonly Row[] {
 function person(name: string, address: string, differences: Row = {}): Row {
   const [firstname = '', ...rest] = name.split(' ')
   return {
-    systemuserid: guidOf(`systemusers/${address}`), fullname: name, firstname, lastname: rest.join(' '),
-    internalemailaddress: address, domainname: address.toLowerCase(),
-    azureactivedirectoryobjectid: guidOf(`entra/${address}`), applicationid: null, applicationiduri: null,
-    isdisabled: false, islicensed: true, isintegrationuser: false, setupuser: false,
-    accessmode: 0, title: null, personalemailaddress: null, windowsliveid: address.toLowerCase(),
+    systemuserid: guidOf(`systemusers/${address}`),
+    fullname: name,
+    firstname,
+    lastname: rest.join(' '),
+    internalemailaddress: address,
+    domainname: address.toLowerCase(),
+    azureactivedirectoryobjectid: guidOf(`entra/${address}`),
+    applicationid: null,
+    applicationiduri: null,
+    isdisabled: false,
+    islicensed: true,
+    isintegrationuser: false,
+    setupuser: false,
+    accessmode: 0,
+    title: null,
+    personalemailaddress: null,
+    windowsliveid: address.toLowerCase(),
     ...differences,
   }
 }
 
 function application(name: string, applicationid: string, address: string | null): Row {
   return {
-    ...person(name, `${applicationid}@contoso.com`), internalemailaddress: address, applicationid,
-    applicationiduri: `api://${applicationid}`, accessmode: 4, islicensed: false, windowsliveid: null,
+    ...person(name, `${applicationid}@contoso.com`),
+    internalemailaddress: address,
+    applicationid,
+    applicationiduri: `api://${applicationid}`,
+    accessmode: 4,
+    islicensed: false,
+    windowsliveid: null,
     azureactivedirectoryobjectid: guidOf(`entra/${applicationid}`),
   }
 }
 
 function builtIn(name: string, id: string): Row {
   return {
-    ...person(name, ''), systemuserid: id, azureactivedirectoryobjectid: null, accessmode: 3, setupuser: true,
+    ...person(name, ''),
+    systemuserid: id,
+    azureactivedirectoryobjectid: null,
+    accessmode: 3,
+    setupuser: true,
     islicensed: false,
-    internalemailaddress: name === 'SYSTEM' ? null : 'system@contoso.com', isintegrationuser: name === 'INTEGRATION',
+    internalemailaddress: name === 'SYSTEM' ? null : 'system@contoso.com',
+    isintegrationuser: name === 'INTEGRATION',
   }
 }
 
@@ -77,6 +107,7 @@ const names = ['Anna', 'Bruno', 'Carla', 'Dimitri', 'Elif', 'Farid', 'Greta', 'H
 const families = ['Berger', 'Costa', 'Dubois', 'Eriksen', 'Fischer', 'Grimaldi', 'Horvath', 'Ivanova', 'Jensen']
 
 function crowd(): readonly Row[] {
-  return names.flatMap((name) => families.map((family) =>
-    person(`${name} ${family}`, `${name}.${family}@contoso.com`.toLowerCase())))
+  return names.flatMap((name) =>
+    families.map((family) => person(`${name} ${family}`, `${name}.${family}@contoso.com`.toLowerCase())),
+  )
 }

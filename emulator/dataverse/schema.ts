@@ -3,7 +3,10 @@ import { audited, boolean, choice, date, type EntityType, guid, integer, money, 
 export type { Collection, Column, EntityType, Lookup } from './entity-type.ts'
 
 const address = {
-  address1_line1: text(250), address1_city: text(80), address1_postalcode: text(20), address1_country: text(80),
+  address1_line1: text(250),
+  address1_city: text(80),
+  address1_postalcode: text(20),
+  address1_country: text(80),
 }
 
 const account = owned({
@@ -12,10 +15,20 @@ const account = owned({
   key: 'accountid',
   title: 'name',
   columns: {
-    name: text(160), accountnumber: text(20), telephone1: text(50), websiteurl: text(200), emailaddress1: text(100),
-    ...address, description: text(2000), revenue: money, creditlimit: money, numberofemployees: integer,
+    name: text(160),
+    accountnumber: text(20),
+    telephone1: text(50),
+    websiteurl: text(200),
+    emailaddress1: text(100),
+    ...address,
+    description: text(2000),
+    revenue: money,
+    creditlimit: money,
+    numberofemployees: integer,
     industrycode: choice('', 'Accounting', 'Agriculture', 'Broadcasting', 'Brokers', 'Building Supply', 'Consulting'),
-    creditonhold: boolean, sample_serial: { type: 'big' }, sample_file: { type: 'file' },
+    creditonhold: boolean,
+    sample_serial: { type: 'big' },
+    sample_file: { type: 'file' },
     entityimage: { type: 'image' },
   },
   lookups: {
@@ -38,9 +51,19 @@ const contact = owned({
   key: 'contactid',
   title: 'fullname',
   columns: {
-    firstname: text(50), lastname: text(50), fullname: text(160), jobtitle: text(100), emailaddress1: text(100),
-    telephone1: text(50), mobilephone: text(50), ...address, description: text(2000), birthdate: date,
-    gendercode: choice('', 'Male', 'Female'), donotemail: boolean, creditlimit: money,
+    firstname: text(50),
+    lastname: text(50),
+    fullname: text(160),
+    jobtitle: text(100),
+    emailaddress1: text(100),
+    telephone1: text(50),
+    mobilephone: text(50),
+    ...address,
+    description: text(2000),
+    birthdate: date,
+    gendercode: choice('', 'Male', 'Female'),
+    donotemail: boolean,
+    creditlimit: money,
     entityimage: { type: 'image' },
   },
   lookups: {
@@ -61,7 +84,10 @@ const opportunity = owned({
   key: 'opportunityid',
   title: 'name',
   columns: {
-    name: text(300), description: text(2000), estimatedvalue: money, estimatedclosedate: date,
+    name: text(300),
+    description: text(2000),
+    estimatedvalue: money,
+    estimatedclosedate: date,
     closeprobability: integer,
   },
   lookups: {
@@ -78,7 +104,11 @@ const task = owned({
   key: 'activityid',
   title: 'subject',
   columns: {
-    subject: text(200), description: text(2000), scheduledstart: date, scheduledend: date, percentcomplete: integer,
+    subject: text(200),
+    description: text(2000),
+    scheduledstart: date,
+    scheduledend: date,
+    percentcomplete: integer,
     prioritycode: choice('Low', 'Normal', 'High'),
   },
   lookups: {
@@ -96,7 +126,11 @@ const annotation = owned({
   key: 'annotationid',
   title: 'subject',
   columns: {
-    subject: text(500), notetext: text(100_000), filename: text(255), mimetype: text(256), isdocument: boolean,
+    subject: text(500),
+    notetext: text(100_000),
+    filename: text(255),
+    mimetype: text(256),
+    isdocument: boolean,
     documentbody: text(200 * 1024 * 1024),
   },
   lookups: {
@@ -113,10 +147,21 @@ const systemuser = audited({
   key: 'systemuserid',
   title: 'fullname',
   columns: {
-    firstname: text(256), lastname: text(256), fullname: text(200), internalemailaddress: text(100),
-    domainname: text(1024), personalemailaddress: text(100), windowsliveid: text(100), title: text(128),
-    azureactivedirectoryobjectid: guid, applicationid: guid, applicationiduri: text(1024), isdisabled: boolean,
-    islicensed: boolean, isintegrationuser: boolean, setupuser: boolean,
+    firstname: text(256),
+    lastname: text(256),
+    fullname: text(200),
+    internalemailaddress: text(100),
+    domainname: text(1024),
+    personalemailaddress: text(100),
+    windowsliveid: text(100),
+    title: text(128),
+    azureactivedirectoryobjectid: guid,
+    applicationid: guid,
+    applicationiduri: text(1024),
+    isdisabled: boolean,
+    islicensed: boolean,
+    isintegrationuser: boolean,
+    setupuser: boolean,
     accessmode: choice('Read-Write', 'Administrative', 'Read', 'Support User', 'Non-interactive', 'Delegated Admin'),
     ownerid: guid,
   },
@@ -160,8 +205,11 @@ const organization = audited({
 
 /** Every entity type of the emulated environment, by the name of its entity set. */
 export const entityTypes: ReadonlyMap<string, EntityType> = new Map(
-  [account, contact, opportunity, task, annotation, systemuser, role, businessunit, organization]
-    .map((type) => [type.set, type]))
+  [account, contact, opportunity, task, annotation, systemuser, role, businessunit, organization].map((type) => [
+    type.set,
+    type,
+  ]),
+)
 
 /** The entity type of an entity set that is known to exist. */
 export function typeOf(set: string): EntityType {
@@ -177,5 +225,10 @@ export function typeNamed(name: string): EntityType | undefined {
 
 /** Columns which the service fills in and nobody else. */
 export const readOnlyColumns: ReadonlySet<string> = new Set([
-  'createdon', 'modifiedon', 'versionnumber', 'azureactivedirectoryobjectid', 'entityimage_url', 'sample_file_name',
+  'createdon',
+  'modifiedon',
+  'versionnumber',
+  'azureactivedirectoryobjectid',
+  'entityimage_url',
+  'sample_file_name',
 ])

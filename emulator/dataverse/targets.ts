@@ -1,8 +1,8 @@
+import type { Operation } from '../http/operation.ts'
 import { apiRoot, type Keys, parted, segmentsOf } from './address.ts'
 import { type Environment, isOwn } from './environment.ts'
 import { badPayload } from './errors.ts'
 import { existing } from './keys.ts'
-import type { Operation } from '../http/operation.ts'
 import type { Row } from './rows.ts'
 import { entityTypes, type EntityType } from './schema.ts'
 
@@ -19,8 +19,10 @@ export interface Target {
  */
 export function targetRow(environment: Environment, operation: Operation, url: string): Target {
   if (/^[a-z][a-z0-9+.-]*:/i.test(url) && !isOwn(environment, url)) {
-    throw badPayload(`Microsoft.OData.ODataException: The URI '${url}' is not valid because it is not based on `
-      + `'${operation.origin}/api/data/v9.2/'.`)
+    throw badPayload(
+      `Microsoft.OData.ODataException: The URI '${url}' is not valid because it is not based on ` +
+        `'${operation.origin}/api/data/v9.2/'.`,
+    )
   }
   const path = parted(url.replace(/^[a-z]+:\/\/[^/]+/i, '')).path
   const below = path.replace(apiRoot, '').replace(/^\/+/, '')

@@ -5,7 +5,7 @@ import type { Reply } from '../http/operation.ts'
 /** A period during which every request is refused with 429, and which counts who asks nevertheless. */
 export interface Throttle {
   /** Begins a period, or replaces the running one. */
-  hold(period: { readonly kind?: Limit, readonly seconds: number }): void
+  hold(period: { readonly kind?: Limit; readonly seconds: number }): void
   /** The refusal for a request that arrives now; `undefined` when none is due. */
   refusal(): Reply | undefined
   /** Requests that came during a Retry-After that had been announced before. */

@@ -1,13 +1,11 @@
+import type { Operation } from '../http/operation.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError } from './errors.ts'
-import type { Operation } from '../http/operation.ts'
 import type { Row } from './rows.ts'
 import type { EntityType } from './schema.ts'
 
 /** Puts changes into a row, with who did it and when. */
-export function store(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, changes: Row,
-): Row {
+export function store(environment: Environment, operation: Operation, type: EntityType, row: Row, changes: Row): Row {
   mayWrite(operation, type, 'Write')
   const id = String(row[type.key])
   const after = environment.store.replace(type.set, row, { ...changes, ...modifiedBy(operation) })
@@ -20,8 +18,12 @@ export function mayWrite({ identity: { user } }: Operation, { name }: EntityType
   // Access mode 2 is "Read".
   if (user['accessmode'] !== 2) return
   const what = `prv${privilege}${name.charAt(0).toUpperCase()}${name.slice(1)}`
-  throw new DataverseError(403, '0x80040220', `Principal user (Id=${String(user['systemuserid'])}, type=8) is missing `
-    + `${what} privilege (Id=7863e80f-0ab2-4d67-a641-37d9f342c7e3) on OTC=1 for entity '${name}'.`)
+  throw new DataverseError(
+    403,
+    '0x80040220',
+    `Principal user (Id=${String(user['systemuserid'])}, type=8) is missing ` +
+      `${what} privilege (Id=7863e80f-0ab2-4d67-a641-37d9f342c7e3) on OTC=1 for entity '${name}'.`,
+  )
 }
 
 function modifiedBy({ identity: { user, onBehalfOf } }: Operation): Row {

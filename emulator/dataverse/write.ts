@@ -1,12 +1,12 @@
+import { isObject, type Json, type JsonObject } from '../http/json.ts'
+import type { Header, Operation, Reply } from '../http/operation.ts'
 import { type Keys, parted, queryOptions } from './address.ts'
 import { bodyOf } from './body.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, DataverseError } from './errors.ts'
 import { newGuid } from './guid.ts'
 import { writingOf } from './json-reply.ts'
-import { isObject, type Json, type JsonObject } from '../http/json.ts'
 import { existing, keyColumns, missing, rowOf } from './keys.ts'
-import type { Header, Operation, Reply } from '../http/operation.ts'
 import { preferencesOf } from './prefer.ts'
 import { queryOf } from './query.ts'
 import { representation } from './read.ts'
@@ -54,41 +54,52 @@ export function remove(environment: Environment, operation: Operation, type: Ent
 
 /** `PUT accounts(…)/name` and `DELETE accounts(…)/name`: one column. */
 export function writeColumn(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, column: string,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  column: string,
 ): Reply {
   const body = operation.method === 'DELETE' ? { value: null } : bodyOf(operation, type.set)
   checkVersion(operation, row)
-  if (!('value' in body)) throw badPayload('The property \'value\' is missing.', type.set)
+  if (!('value' in body)) throw badPayload("The property 'value' is missing.", type.set)
   const changes = changesOf(environment, operation, type, { [column]: body['value'] ?? null })
   return updated(environment, operation, type, store(environment, operation, type, row, changes))
 }
 
-function insert(
-  environment: Environment, operation: Operation, type: EntityType, body: JsonObject, keys: Row,
-): Row {
+function insert(environment: Environment, operation: Operation, type: EntityType, body: JsonObject, keys: Row): Row {
   mayWrite(operation, type, 'Create')
   const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
   const { user, onBehalfOf } = operation.identity
   const [userId, behalfId] = [String(user['systemuserid']), onBehalfOf ? String(onBehalfOf['systemuserid']) : null]
-  const ownership: Row = 'ownerid' in type.lookups && type.set !== 'systemusers'
-    ? {
-        _ownerid_value: userId, _owninguser_value: userId,
-        _owningbusinessunit_value: String(user['_businessunitid_value']), statecode: 0, statuscode: 1,
-      }
-    : {}
+  const ownership: Row =
+    'ownerid' in type.lookups && type.set !== 'systemusers'
+      ? {
+          _ownerid_value: userId,
+          _owninguser_value: userId,
+          _owningbusinessunit_value: String(user['_businessunitid_value']),
+          statecode: 0,
+          statuscode: 1,
+        }
+      : {}
   const given = changesOf(environment, operation, type, body)
   const id = String(keys[type.key] ?? given[type.key] ?? newGuid()).toLowerCase()
   if (environment.store.table(type.set).rows.has(id)) {
     throw new DataverseError(412, '0x80040237', 'Cannot insert duplicate key.')
   }
   const row = environment.store.insert(type.set, {
-    ...ownership, ...given, ...keys,
+    ...ownership,
+    ...given,
+    ...keys,
     ...(given['_ownerid_value'] ? { _owninguser_value: given['_ownerid_value'] } : {}),
     ...(type.set === 'contacts' ? { fullname: fullName(given) } : {}),
     [type.key]: id,
-    createdon: now, modifiedon: now,
-    _createdby_value: userId, _modifiedby_value: userId,
-    _createdonbehalfby_value: behalfId, _modifiedonbehalfby_value: behalfId,
+    createdon: now,
+    modifiedon: now,
+    _createdby_value: userId,
+    _modifiedby_value: userId,
+    _createdonbehalfby_value: behalfId,
+    _modifiedonbehalfby_value: behalfId,
   })
   environment.store.executed({ method: operation.method, entitySet: type.set, id })
   insertRelated(environment, operation, type, row, body)
@@ -97,7 +108,11 @@ function insert(
 
 /** Rows written inside the body of another one: `contact_customer_accounts: [{…}]`. */
 function insertRelated(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, body: JsonObject,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  body: JsonObject,
 ): void {
   for (const [name, value] of Object.entries(body)) {
     const collection = type.collections[name]
@@ -146,15 +161,17 @@ function changesOf(environment: Environment, operation: Operation, type: EntityT
     const target = typeOf(lookup.set)
     const made = value === null ? undefined : insert(environment, operation, target, value, {})
     changes[lookup.column] = made === undefined ? null : String(made[target.key])
-
   }
 }
 
 function checkVersion({ headers }: Operation, row: Row): void {
   const wanted = headers.get('if-match')
   if (wanted === undefined || wanted === '*' || wanted === etagOf(row)) return
-  throw new DataverseError(412, '0x80060882',
-    'The version of the existing record doesn\'t match the RowVersion property provided.')
+  throw new DataverseError(
+    412,
+    '0x80060882',
+    "The version of the existing record doesn't match the RowVersion property provided.",
+  )
 }
 
 function fullName(row: Row): string {
@@ -163,7 +180,10 @@ function fullName(row: Row): string {
 
 function created(environment: Environment, operation: Operation, type: EntityType, row: Row): Reply {
   const address = addressOf(environment, operation, type, row)
-  return written(environment, operation, type, row, 201, [['Location', address], ['OData-EntityId', address]])
+  return written(environment, operation, type, row, 201, [
+    ['Location', address],
+    ['OData-EntityId', address],
+  ])
 }
 
 function updated(environment: Environment, operation: Operation, type: EntityType, row: Row): Reply {
@@ -172,7 +192,11 @@ function updated(environment: Environment, operation: Operation, type: EntityTyp
 }
 
 function written(
-  environment: Environment, operation: Operation, type: EntityType, row: Row, status: number,
+  environment: Environment,
+  operation: Operation,
+  type: EntityType,
+  row: Row,
+  status: number,
   headers: readonly Header[],
 ): Reply {
   if (!preferencesOf(operation).representation) return { status: 204, headers }

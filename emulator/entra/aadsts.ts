@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
+
+import type { Reply } from '../http/operation.ts'
 import { type Circumstances, faultOf } from './aadsts-texts.ts'
 import { entraJson } from './json.ts'
-import type { Reply } from '../http/operation.ts'
 
 /** An error of Entra by its AADSTS number. */
 export class EntraError extends Error {
@@ -18,12 +19,14 @@ export class EntraError extends Error {
 /** The answer of Entra for an AADSTS number. */
 export function entraAnswer(number: number, circumstances: Circumstances = {}): Reply {
   const { status, error, description, suberror } = faultOf(number, circumstances)
-  const timestamp = new Date().toISOString().replace('T', ' ').replace(/\.\d+Z$/, 'Z')
+  const timestamp = new Date()
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, 'Z')
   const [trace, correlation] = [randomUUID(), randomUUID()]
   return entraJson(status, {
     error,
-    error_description: `AADSTS${number}: ${description} Trace ID: ${trace} Correlation ID: ${correlation} `
-      + `Timestamp: ${timestamp}`,
+    error_description: `AADSTS${number}: ${description} Trace ID: ${trace} Correlation ID: ${correlation} Timestamp: ${timestamp}`,
     error_codes: [number],
     timestamp,
     trace_id: trace,

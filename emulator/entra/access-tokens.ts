@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+
 import type { Principal } from '../dataverse/impersonation.ts'
 import { clientId, tenantId } from '../registration.ts'
 
@@ -34,17 +35,32 @@ export function createAccessTokens(settings: TokenSettings): AccessTokens {
   return {
     issue(audience, person) {
       const now = Math.floor(Date.now() / 1000)
-      const who = person === undefined
-        ? { idtyp: 'app', oid: serviceObjectId, sub: serviceObjectId, roles: [] }
-        : {
-            oid: person.objectId, sub: person.objectId, scp: 'user_impersonation', name: person.name,
-            upn: person.userName,
-          }
-      return signed({
-        aud: audience, iss: `https://sts.windows.net/${tenantId}/`, iat: now, nbf: now, exp: now + settings.lifetime,
-        appid: clientId, appidacr: '1', tid: tenantId, ...who, ver: '1.0',
-        uti: `${randomBytes(12).toString('base64url')}.${generation}`,
-      }, key)
+      const who =
+        person === undefined
+          ? { idtyp: 'app', oid: serviceObjectId, sub: serviceObjectId, roles: [] }
+          : {
+              oid: person.objectId,
+              sub: person.objectId,
+              scp: 'user_impersonation',
+              name: person.name,
+              upn: person.userName,
+            }
+      return signed(
+        {
+          aud: audience,
+          iss: `https://sts.windows.net/${tenantId}/`,
+          iat: now,
+          nbf: now,
+          exp: now + settings.lifetime,
+          appid: clientId,
+          appidacr: '1',
+          tid: tenantId,
+          ...who,
+          ver: '1.0',
+          uti: `${randomBytes(12).toString('base64url')}.${generation}`,
+        },
+        key,
+      )
     },
     verify(token, audiences) {
       const [header, payload, signature] = token.split('.')

@@ -1,6 +1,7 @@
 import { constants, createHash, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto'
-import { EntraError } from './aadsts.ts'
+
 import { clientId } from '../registration.ts'
+import { EntraError } from './aadsts.ts'
 
 /** An issuer outside of Entra whose tokens stand for the application: a Kubernetes cluster, a CI service. */
 export interface FederatedIssuer {
@@ -49,11 +50,16 @@ export function createAssertionKeys(clock: () => number): AssertionKeys {
 type Claims = Readonly<Record<string, unknown>>
 
 function checkOwn(
-  assertion: string, header: Claims, claims: Claims, endpoints: readonly string[], certificates: readonly Certificate[],
+  assertion: string,
+  header: Claims,
+  claims: Claims,
+  endpoints: readonly string[],
+  certificates: readonly Certificate[],
 ): void {
   if (claims['sub'] !== clientId) throw new EntraError(700021)
   const certificate = certificates.find(({ sha1, sha256 }) =>
-    header['x5t#S256'] === undefined ? header['x5t'] === sha1 : header['x5t#S256'] === sha256)
+    header['x5t#S256'] === undefined ? header['x5t'] === sha1 : header['x5t#S256'] === sha256,
+  )
   if (certificate === undefined || !holds(assertion, header['alg'], certificate.key)) {
     const named = Buffer.from(String(header['x5t#S256'] ?? header['x5t'] ?? ''), 'base64url')
     throw new EntraError(700027, { thumbprint: named.toString('hex').toUpperCase() })
@@ -82,16 +88,27 @@ function holds(assertion: string, algorithm: unknown, key: KeyObject): boolean {
   const cut = assertion.lastIndexOf('.')
   const [data, signature] = [Buffer.from(assertion.slice(0, cut)), Buffer.from(assertion.slice(cut + 1), 'base64url')]
   switch (algorithm) {
-    case 'RS256': return verify('sha256', data, key, signature)
-    case 'PS256': return verify('sha256', data, {
-      key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
-    }, signature)
-    case 'ES256': return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature)
-    default: return false
+    case 'RS256':
+      return verify('sha256', data, key, signature)
+    case 'PS256':
+      return verify(
+        'sha256',
+        data,
+        {
+          key,
+          padding: constants.RSA_PKCS1_PSS_PADDING,
+          saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+        },
+        signature,
+      )
+    case 'ES256':
+      return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature)
+    default:
+      return false
   }
 }
 
-function decoded(assertion: string): { readonly header: Claims, readonly claims: Claims } {
+function decoded(assertion: string): { readonly header: Claims; readonly claims: Claims } {
   try {
     const [header = '', claims = ''] = assertion.split('.')
     const parse = (part: string): Claims => JSON.parse(Buffer.from(part, 'base64url').toString()) as Claims

@@ -1,6 +1,6 @@
+import type { Origins } from '../dataverse/environment.ts'
 import type { AccessTokens, Person, TokenSettings } from './access-tokens.ts'
 import type { AssertionKeys } from './assertions.ts'
-import type { Origins } from '../dataverse/environment.ts'
 import type { Grants, SignIn } from './sign-in.ts'
 
 /** The emulated Microsoft Entra: the tenant, its app registration, and how both behave. */

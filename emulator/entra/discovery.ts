@@ -1,8 +1,8 @@
+import type { Reply } from '../http/operation.ts'
+import { tenantId } from '../registration.ts'
 import type { EntraRequest } from './directory.ts'
 import { checkTenant } from './form.ts'
 import { entraJson } from './json.ts'
-import type { Reply } from '../http/operation.ts'
-import { tenantId } from '../registration.ts'
 
 /** `GET /{tenant}/v2.0/.well-known/openid-configuration`. */
 export function openIdConfiguration({ origin }: EntraRequest, tenant: string): Reply {
@@ -32,7 +32,11 @@ export function instanceDiscovery({ origin, query }: EntraRequest): Reply {
   const endpoint = new URLSearchParams(query).get('authorization_endpoint') ?? ''
   const [, tenant = 'common'] = /^https?:\/\/[^/]+\/([^/]+)\//.exec(endpoint) ?? []
   const hosts = [
-    'login.microsoftonline.com', 'login.windows.net', 'login.microsoft.com', 'sts.windows.net', new URL(origin).host,
+    'login.microsoftonline.com',
+    'login.windows.net',
+    'login.microsoft.com',
+    'sts.windows.net',
+    new URL(origin).host,
   ]
   return entraJson(200, {
     tenant_discovery_endpoint: `${origin}/${tenant}/v2.0/.well-known/openid-configuration`,

@@ -1,8 +1,8 @@
+import type { Reply } from '../http/operation.ts'
 import { entraAnswer, EntraError } from './aadsts.ts'
 import type { Directory, EntraRequest } from './directory.ts'
 import { instanceDiscovery, openIdConfiguration } from './discovery.ts'
 import { entraJson } from './json.ts'
-import type { Reply } from '../http/operation.ts'
 import { adminConsent, authorize, deviceCode } from './sign-in-endpoints.ts'
 import { token } from './token-endpoint.ts'
 
@@ -11,14 +11,23 @@ export function answerEntra(entra: Directory, request: EntraRequest): Reply {
   const [, tenant = '', endpoint = ''] = /^\/([^/]+)\/(.*)$/.exec(request.path) ?? []
   try {
     switch (endpoint) {
-      case 'oauth2/v2.0/token': return token(entra, request, tenant)
-      case 'oauth2/v2.0/devicecode': return deviceCode(entra, request, tenant)
-      case 'oauth2/v2.0/authorize': return authorize(entra, request, tenant)
-      case 'adminconsent': case 'v2.0/adminconsent': return adminConsent(entra, request, tenant, endpoint)
-      case 'v2.0/.well-known/openid-configuration': return openIdConfiguration(request, tenant)
-      case 'discovery/instance': return instanceDiscovery(request)
-      case 'discovery/v2.0/keys': return entraJson(200, { keys: [] })
-      default: return { status: 404, headers: [['Content-Type', 'text/html']], body: '<html><body>404</body></html>' }
+      case 'oauth2/v2.0/token':
+        return token(entra, request, tenant)
+      case 'oauth2/v2.0/devicecode':
+        return deviceCode(entra, request, tenant)
+      case 'oauth2/v2.0/authorize':
+        return authorize(entra, request, tenant)
+      case 'adminconsent':
+      case 'v2.0/adminconsent':
+        return adminConsent(entra, request, tenant, endpoint)
+      case 'v2.0/.well-known/openid-configuration':
+        return openIdConfiguration(request, tenant)
+      case 'discovery/instance':
+        return instanceDiscovery(request)
+      case 'discovery/v2.0/keys':
+        return entraJson(200, { keys: [] })
+      default:
+        return { status: 404, headers: [['Content-Type', 'text/html']], body: '<html><body>404</body></html>' }
     }
   } catch (cause) {
     // Whatever else goes wrong is transient, as far as Entra says.

@@ -1,6 +1,6 @@
+import { clientId, tenantDomains, tenantId } from '../registration.ts'
 import { EntraError } from './aadsts.ts'
 import type { Directory, EntraRequest } from './directory.ts'
-import { clientId, tenantDomains, tenantId } from '../registration.ts'
 
 /** The form that a request carries. */
 export function formOf({ method, headers, body }: EntraRequest): URLSearchParams {

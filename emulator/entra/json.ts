@@ -1,7 +1,9 @@
 import type { Header, Reply } from '../http/operation.ts'
 
 const headers: readonly Header[] = [
-  ['Cache-Control', 'no-store, no-cache'], ['Pragma', 'no-cache'], ['Content-Type', 'application/json; charset=utf-8'],
+  ['Cache-Control', 'no-store, no-cache'],
+  ['Pragma', 'no-cache'],
+  ['Content-Type', 'application/json; charset=utf-8'],
 ]
 
 /** A JSON answer of Entra. */

@@ -1,9 +1,9 @@
+import type { Reply } from '../http/operation.ts'
+import { tenantId } from '../registration.ts'
 import { EntraError } from './aadsts.ts'
 import type { Directory, EntraRequest } from './directory.ts'
 import { checkClient, checkTenant, formOf, isRegistered, need } from './form.ts'
 import { entraJson } from './json.ts'
-import type { Reply } from '../http/operation.ts'
-import { tenantId } from '../registration.ts'
 
 /** `POST /{tenant}/oauth2/v2.0/devicecode`. */
 export function deviceCode(entra: Directory, request: EntraRequest, tenant: string): Reply {
@@ -13,10 +13,14 @@ export function deviceCode(entra: Directory, request: EntraRequest, tenant: stri
   const { deviceCode: code, userCode } = entra.grants.device(need(form, 'scope'))
   const verification = 'https://microsoft.com/devicelogin'
   return entraJson(200, {
-    user_code: userCode, device_code: code, verification_uri: verification,
-    expires_in: entra.signIn.deviceLifetime, interval: entra.signIn.interval,
-    message: `To sign in, use a web browser to open the page ${verification} and enter the code ${userCode} `
-      + 'to authenticate.',
+    user_code: userCode,
+    device_code: code,
+    verification_uri: verification,
+    expires_in: entra.signIn.deviceLifetime,
+    interval: entra.signIn.interval,
+    message:
+      `To sign in, use a web browser to open the page ${verification} and enter the code ${userCode} ` +
+      'to authenticate.',
   })
 }
 
@@ -80,8 +84,9 @@ function posting(uri: string, answer: URLSearchParams): Reply {
   return {
     status: 200,
     headers: [['Content-Type', 'text/html; charset=utf-8']],
-    body: `<html><body><form method="POST" name="hiddenform" action="${escaped(uri)}">${fields.join('')}</form>`
-      + '<script>document.forms[0].submit()</script></body></html>',
+    body:
+      `<html><body><form method="POST" name="hiddenform" action="${escaped(uri)}">${fields.join('')}</form>` +
+      '<script>document.forms[0].submit()</script></body></html>',
   }
 }
 

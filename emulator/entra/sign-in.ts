@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+
 import { EntraError } from './aadsts.ts'
 import type { Person } from './access-tokens.ts'
 
@@ -31,7 +32,7 @@ interface Code extends Grant {
 export interface Grants {
   code(grant: Grant, redirectUri: string, challenge: string | undefined): string
   redeemCode(code: string, redirectUri: string, verifier: string | undefined): Grant
-  device(scope: string): { readonly deviceCode: string, readonly userCode: string }
+  device(scope: string): { readonly deviceCode: string; readonly userCode: string }
   redeemDevice(deviceCode: string): Grant
   refreshToken(grant: Grant): string
   redeemRefreshToken(token: string): Grant
@@ -42,7 +43,7 @@ export interface Grants {
 /** `signedIn` gives the person who signs in. */
 export function createGrants(signIn: SignIn, signedIn: () => Person): Grants {
   const codes = new Map<string, Code>()
-  const devices = new Map<string, { readonly scope: string, readonly expires: number }>()
+  const devices = new Map<string, { readonly scope: string; readonly expires: number }>()
   const refreshTokens = new Map<string, Grant>()
 
   return {
@@ -63,7 +64,13 @@ export function createGrants(signIn: SignIn, signedIn: () => Person): Grants {
     device(scope) {
       const deviceCode = `D${randomBytes(32).toString('base64url')}`
       devices.set(deviceCode, { scope, expires: Date.now() + signIn.deviceLifetime * 1000 })
-      return { deviceCode, userCode: randomBytes(6).toString('base64url').toUpperCase().replace(/[^A-Z0-9]/g, 'X') }
+      return {
+        deviceCode,
+        userCode: randomBytes(6)
+          .toString('base64url')
+          .toUpperCase()
+          .replace(/[^A-Z0-9]/g, 'X'),
+      }
     },
     redeemDevice(deviceCode) {
       const found = devices.get(deviceCode)

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
+
+import type { Reply } from '../http/operation.ts'
+import { clientId, tenantId } from '../registration.ts'
 import { EntraError } from './aadsts.ts'
 import { type Person, signed } from './access-tokens.ts'
 import type { Directory, EntraRequest } from './directory.ts'
 import { checkTenant, formOf, need } from './form.ts'
 import { entraJson } from './json.ts'
-import type { Reply } from '../http/operation.ts'
-import { clientId, tenantId } from '../registration.ts'
 import type { Grant } from './sign-in.ts'
 
 /** `POST /{tenant}/oauth2/v2.0/token`, whatever the grant. */
@@ -29,11 +30,14 @@ export function token(entra: Directory, request: EntraRequest, tenant: string): 
       const verifier = form.get('code_verifier') ?? undefined
       return userTokens(entra, entra.grants.redeemCode(need(form, 'code'), need(form, 'redirect_uri'), verifier), form)
     }
-    case 'urn:ietf:params:oauth:grant-type:device_code': case 'device_code': {
+    case 'urn:ietf:params:oauth:grant-type:device_code':
+    case 'device_code': {
       return userTokens(entra, entra.grants.redeemDevice(form.get('device_code') ?? need(form, 'code')), form)
     }
-    case 'refresh_token': return userTokens(entra, entra.grants.redeemRefreshToken(need(form, 'refresh_token')), form)
-    default: throw new EntraError(70003)
+    case 'refresh_token':
+      return userTokens(entra, entra.grants.redeemRefreshToken(need(form, 'refresh_token')), form)
+    default:
+      throw new EntraError(70003)
   }
 }
 
@@ -70,22 +74,39 @@ function userTokens(entra: Directory, grant: Grant, form: URLSearchParams): Repl
 
 function lifetimes({ tokens }: Directory): Readonly<Record<string, unknown>> {
   return {
-    token_type: 'Bearer', expires_in: tokens.lifetime, ext_expires_in: tokens.lifetime,
+    token_type: 'Bearer',
+    expires_in: tokens.lifetime,
+    ext_expires_in: tokens.lifetime,
     ...(tokens.refreshIn === undefined ? {} : { refresh_in: tokens.refreshIn }),
   }
 }
 
 function idToken(person: Person, nonce: string | undefined): string {
   const now = Math.floor(Date.now() / 1000)
-  return signed({
-    aud: clientId, iss: `https://login.microsoftonline.com/${tenantId}/v2.0`, iat: now, nbf: now, exp: now + 3600,
-    name: person.name, oid: person.objectId, preferred_username: person.userName, sub: person.objectId, tid: tenantId,
-    ver: '2.0', ...(nonce === undefined ? {} : { nonce }),
-  }, randomBytes(32))
+  return signed(
+    {
+      aud: clientId,
+      iss: `https://login.microsoftonline.com/${tenantId}/v2.0`,
+      iat: now,
+      nbf: now,
+      exp: now + 3600,
+      name: person.name,
+      oid: person.objectId,
+      preferred_username: person.userName,
+      sub: person.objectId,
+      tid: tenantId,
+      ver: '2.0',
+      ...(nonce === undefined ? {} : { nonce }),
+    },
+    randomBytes(32),
+  )
 }
 
 function checkCredential(
-  entra: Directory, { origin, path }: EntraRequest, form: URLSearchParams, secret: string | undefined,
+  entra: Directory,
+  { origin, path }: EntraRequest,
+  form: URLSearchParams,
+  secret: string | undefined,
   required: boolean,
 ): void {
   const assertion = form.get('client_assertion')
@@ -109,7 +130,7 @@ function checkResource({ resources }: Directory, audience: string): void {
 
 function basicOf(
   headers: ReadonlyMap<string, string>,
-): { readonly client: string, readonly secret: string } | undefined {
+): { readonly client: string; readonly secret: string } | undefined {
   const encoded = /^Basic (\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
   if (encoded === undefined) return undefined
   const [client = '', secret = ''] = Buffer.from(encoded, 'base64').toString().split(':').map(decodeURIComponent)

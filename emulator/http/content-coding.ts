@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { brotliCompress, constants, deflate, gzip } from 'node:zlib'
+
 import { headerOf, type Reply } from './operation.ts'
 
 const compress = {
@@ -13,10 +14,12 @@ const compress = {
 export async function coded(reply: Reply, acceptEncoding: string | undefined): Promise<Reply> {
   const type = headerOf(reply, 'content-type') ?? ''
   if (reply.body === undefined || reply.body.length === 0 || !/json|xml|text|multipart/.test(type)) return reply
-  const accepted = new Map(acceptEncoding?.split(',').map((each) => {
-    const [name = '', quality = '1'] = each.trim().split(/\s*;\s*q=/)
-    return [name.toLowerCase(), Number(quality)] as const
-  }))
+  const accepted = new Map(
+    acceptEncoding?.split(',').map((each) => {
+      const [name = '', quality = '1'] = each.trim().split(/\s*;\s*q=/)
+      return [name.toLowerCase(), Number(quality)] as const
+    }),
+  )
   const coding = (['gzip', 'br', 'deflate'] as const).find((each) => (accepted.get(each) ?? accepted.get('*') ?? 0) > 0)
   if (coding === undefined) return reply
   const body = await compress[coding](Buffer.from(reply.body))

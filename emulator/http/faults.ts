@@ -16,7 +16,7 @@ export type TransportFault =
   /** No answer, ever. */
   | { readonly kind: 'hang' }
   /** The answer comes `ms` milliseconds late. */
-  | { readonly kind: 'delay', readonly ms: number }
+  | { readonly kind: 'delay'; readonly ms: number }
   /** The request is executed, then the connection is reset in place of an answer. */
   | { readonly kind: 'reset after commit' }
   /** The head and half of the body, then nothing more. */
@@ -24,50 +24,56 @@ export type TransportFault =
   /** The head and half of the body, then a reset. */
   | { readonly kind: 'half' }
   /** The body in pieces of `size` bytes, `ms` milliseconds apart. */
-  | { readonly kind: 'slow', readonly size: number, readonly ms: number }
+  | { readonly kind: 'slow'; readonly size: number; readonly ms: number }
   /** A whole answer, after which the connection is closed without notice. */
   | { readonly kind: 'close after' }
   /** An answer with `size` bytes of headers more; 65536 when absent. */
-  | { readonly kind: 'big head', readonly size?: number }
+  | { readonly kind: 'big head'; readonly size?: number }
   /** An answer whose head is not HTTP. */
   | { readonly kind: 'invalid head' }
   /** An answer written here. */
   | {
-    readonly kind: 'answer', readonly status: number, readonly body?: string
-    readonly headers?: Readonly<Record<string, string>>
-  }
+      readonly kind: 'answer'
+      readonly status: number
+      readonly body?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
   /** 502 with an HTML page, as a load balancer answers; or another status. */
-  | { readonly kind: 'html', readonly status?: number }
+  | { readonly kind: 'html'; readonly status?: number }
   /** 503, with Retry-After when given. */
-  | { readonly kind: 'unavailable', readonly retryAfter?: number | 'date' }
+  | { readonly kind: 'unavailable'; readonly retryAfter?: number | 'date' }
 
 /** A limit of service protection. */
 export type Limit = 'count' | 'time' | 'concurrency'
 
 /** What can go wrong in Dataverse. */
-export type DataverseFault = FaultMatch & (TransportFault
-  /** 429 of one kind; `retryAfter` in seconds, as an HTTP date with `asDate`. */
-  | { readonly kind: 'throttle', readonly limit?: Limit, readonly retryAfter?: number, readonly asDate?: boolean }
-  /** 500 for a database deadlock: rolled back, and may be repeated. */
-  | { readonly kind: 'deadlock' }
-  /** 401; with `claims`, the challenge of continuous access evaluation. */
-  | { readonly kind: 'challenge', readonly claims?: string }
-) & {
-  /** Strikes a part of a `$batch` rather than a whole request; only faults that answer can. */
-  readonly inBatch?: boolean
-}
+export type DataverseFault = FaultMatch &
+  (
+    | TransportFault
+    /** 429 of one kind; `retryAfter` in seconds, as an HTTP date with `asDate`. */
+    | { readonly kind: 'throttle'; readonly limit?: Limit; readonly retryAfter?: number; readonly asDate?: boolean }
+    /** 500 for a database deadlock: rolled back, and may be repeated. */
+    | { readonly kind: 'deadlock' }
+    /** 401; with `claims`, the challenge of continuous access evaluation. */
+    | { readonly kind: 'challenge'; readonly claims?: string }
+  ) & {
+    /** Strikes a part of a `$batch` rather than a whole request; only faults that answer can. */
+    readonly inBatch?: boolean
+  }
 
 /** What can go wrong in Microsoft Entra. Without `path` it strikes the token endpoint. */
-export type EntraFault = FaultMatch & (TransportFault
-  /** An error by its AADSTS number, with the status and text that Entra gives it. */
-  | { readonly kind: 'aadsts', readonly number: number }
-  /** 429 with Retry-After when given. */
-  | { readonly kind: 'throttle', readonly retryAfter?: number }
-  /** 200 without a body; with `null`; with text that is no JSON; with JSON that lacks the access token. */
-  | { readonly kind: 'empty' | 'null' | 'garbage' | 'no token' }
-  /** 500 whose body is no JSON. */
-  | { readonly kind: 'crash' }
-)
+export type EntraFault = FaultMatch &
+  (
+    | TransportFault
+    /** An error by its AADSTS number, with the status and text that Entra gives it. */
+    | { readonly kind: 'aadsts'; readonly number: number }
+    /** 429 with Retry-After when given. */
+    | { readonly kind: 'throttle'; readonly retryAfter?: number }
+    /** 200 without a body; with `null`; with text that is no JSON; with JSON that lacks the access token. */
+    | { readonly kind: 'empty' | 'null' | 'garbage' | 'no token' }
+    /** 500 whose body is no JSON. */
+    | { readonly kind: 'crash' }
+  )
 
 /** Faults that wait for their requests, in order. */
 export interface FaultQueue<Fault extends FaultMatch> {
@@ -86,7 +92,7 @@ export interface FaultSource<Fault extends FaultMatch> extends FaultQueue<Fault>
 
 /** An empty queue. */
 export function createFaultQueue<Fault extends FaultMatch>(): FaultSource<Fault> {
-  let waiting: { readonly fault: Fault, skip: number, times: number }[] = []
+  let waiting: { readonly fault: Fault; skip: number; times: number }[] = []
   let standing: Fault | undefined
 
   return {

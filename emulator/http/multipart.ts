@@ -63,7 +63,7 @@ function partOf(text: string, strict: boolean): Part {
   }
 }
 
-function headOf(text: string, strict: boolean): { readonly headers: Map<string, string>, readonly rest: string } {
+function headOf(text: string, strict: boolean): { readonly headers: Map<string, string>; readonly rest: string } {
   const headers = new Map<string, string>()
   let at = 0
   while (at < text.length) {
@@ -75,8 +75,10 @@ function headOf(text: string, strict: boolean): { readonly headers: Map<string, 
     if (bare === '') return { headers, rest: text.slice(at) }
     const [, name, value] = /^([^\s:]+)\s*:\s*(.*)$/.exec(bare) ?? []
     if (name === undefined || value === undefined) {
-      throw badPayload(`The message header '${bare}' is invalid. The header value must be of the format `
-        + '\'<header name>: <header value>\'.')
+      throw badPayload(
+        `The message header '${bare}' is invalid. The header value must be of the format ` +
+          "'<header name>: <header value>'.",
+      )
     }
     // Part headers carry UTF-8 where HTTP would not.
     headers.set(name.toLowerCase(), Buffer.from(value.trimEnd(), 'latin1').toString('utf8'))

@@ -47,9 +47,15 @@ export function createLog(): Log {
       const { method = '', url = '' } = message
       const headers = joined(message.rawHeaders)
       const entry = {
-        method, url, rawHeaders: message.rawHeaders,
-        headers: Object.fromEntries(headers), body: Buffer.alloc(0), bodyLength: 0, at: Date.now(),
-        status: undefined as number | undefined, aborted: false,
+        method,
+        url,
+        rawHeaders: message.rawHeaders,
+        headers: Object.fromEntries(headers),
+        body: Buffer.alloc(0),
+        bodyLength: 0,
+        at: Date.now(),
+        status: undefined as number | undefined,
+        aborted: false,
       }
       requests.push(entry)
       if (requests.length > most) requests.shift()

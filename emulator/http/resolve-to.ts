@@ -6,10 +6,15 @@ import { Agent, buildConnector, type Dispatcher } from 'undici'
  */
 export function reach(origin: string, hosts: ReadonlySet<string>, certificate: string | undefined): Dispatcher {
   const { protocol, hostname, port } = new URL(origin)
-  const connector = buildConnector(certificate === undefined ? {} : {
-    // The emulator's certificate need not name the hosts it stands for.
-    ca: certificate, checkServerIdentity: () => undefined,
-  })
+  const connector = buildConnector(
+    certificate === undefined
+      ? {}
+      : {
+          // The emulator's certificate need not name the hosts it stands for.
+          ca: certificate,
+          checkServerIdentity: () => undefined,
+        },
+  )
   const connect: typeof connector = (asked, callback) => {
     const host = asked.port === '' || asked.port === undefined ? asked.hostname : `${asked.hostname}:${asked.port}`
     if (hosts.has(host.toLowerCase())) {

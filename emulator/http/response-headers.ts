@@ -1,9 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+
 import type { Header, Reply } from './operation.ts'
 
 /** Everything else that Dataverse puts into the head of an answer, doubled headers included. */
 export function serviceHeaders(
-  reply: Reply, host: string, remaining: number, parallelism: number | undefined,
+  reply: Reply,
+  host: string,
+  remaining: number,
+  parallelism: number | undefined,
 ): readonly Header[] {
   const id = randomUUID()
   const cookie = `path=/; secure; HttpOnly`
@@ -28,8 +32,11 @@ export function serviceHeaders(
     ['X-Source', randomBytes(16).toString('hex')],
     ['Public', 'OPTIONS,GET,HEAD,POST'],
     ['Access-Control-Allow-Origin', '*'],
-    ['Access-Control-Expose-Headers', 'Preference-Applied,OData-EntityId,Location,ETag,OData-Version,Content-Encoding,'
-      + 'Transfer-Encoding,Content-Length,Retry-After'],
+    [
+      'Access-Control-Expose-Headers',
+      'Preference-Applied,OData-EntityId,Location,ETag,OData-Version,Content-Encoding,' +
+        'Transfer-Encoding,Content-Length,Retry-After',
+    ],
     ...reply.headers,
   ]
 }

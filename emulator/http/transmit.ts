@@ -1,11 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
+
 import type { TransportFault } from './faults.ts'
 import { type Header, headerOf, type Reply } from './operation.ts'
 
 /** Sends an answer, in the broken way that `fault` asks for. Resolves when all is handed over, or nothing will be. */
 export async function transmit(
-  request: IncomingMessage, response: ServerResponse, reply: Reply, fault: { readonly kind: string } | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+  fault: { readonly kind: string } | undefined,
 ): Promise<void> {
   const broken = fault as TransportFault | undefined
   if (broken?.kind === 'reset after commit') return reset(request)
@@ -19,7 +23,8 @@ export async function transmit(
   response.writeHead(reply.status, headers.flat())
 
   switch (broken?.kind) {
-    case 'half': case 'hang in body': {
+    case 'half':
+    case 'hang in body': {
       response.write(body.subarray(0, Math.ceil(body.length / 2)))
       if (broken.kind === 'hang in body') return
       // Long enough for the half to leave, so that it is the middle of an answer that breaks.

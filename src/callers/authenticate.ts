@@ -1,25 +1,27 @@
-import type { FastifyInstance } from 'fastify'
-import fp from 'fastify-plugin'
-import { LRUCache } from 'lru-cache'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { LRUCache } from 'lru-cache'
+
 import type { Settings } from '../config/schema.ts'
-import { BadRequest, CallerUnknown } from '../errors.ts'
-import { keyHash, keyOwner } from './api-key.ts'
-import type { Caller } from '../identity/caller.ts'
-import { certificateOwner } from './client-certificate.ts'
 import type { Head } from '../door/head.ts'
+import { BadRequest, CallerUnknown } from '../errors.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { ReadJson } from '../outbound/read-json.ts'
+import { keyHash, keyOwner } from './api-key.ts'
+import { certificateOwner } from './client-certificate.ts'
 import { tokenHolder } from './jwt.ts'
 import type { TokenHolder } from './jwt.ts'
-import type { ReadJson } from '../outbound/read-json.ts'
 
 /**
  * Tells who sent a request, at once where that is known at once; `undefined`: nobody who is listed. An error: it
  * cannot be one caller's.
  */
 export type Identify = (
-  head: Pick<Head, 'authorization' | 'apiKey'>, socket: Socket,
+  head: Pick<Head, 'authorization' | 'apiKey'>,
+  socket: Socket,
 ) => Caller | Error | undefined | Promise<Caller | undefined>
 
 interface Options {
@@ -65,7 +67,8 @@ const TWO_KEYS = 'The request carries the keys of two callers, one in Authorizat
  * @param readJson for the public keys of token issuers
  */
 export function knownCallers(
-  { callers, anybody }: Pick<Settings, 'callers' | 'anybody'>, readJson: ReadJson,
+  { callers, anybody }: Pick<Settings, 'callers' | 'anybody'>,
+  readJson: ReadJson,
 ): Identify {
   if (callers.length === 0) {
     const caller: Caller = { name: 'anybody', policy: anybody }
@@ -73,8 +76,9 @@ export function knownCallers(
   }
   const listed = callers.map((settings) => ({ settings, caller: { name: settings.name, policy: settings } }))
   const byKey = keyOwner(listed.flatMap(({ settings, caller }) => settings.keys.map((hash) => [hash, caller] as const)))
-  const byCertificate = certificateOwner(listed.flatMap(({ settings, caller }) =>
-    settings.certificates.map((one) => [one, caller] as const)))
+  const byCertificate = certificateOwner(
+    listed.flatMap(({ settings, caller }) => settings.certificates.map((one) => [one, caller] as const)),
+  )
   const byToken = callers.some(({ token }) => token !== undefined) ? tokenHolder(listed, readJson) : undefined
   // By the hash of the token, so that a dump of the memory holds no tokens.
   const verified = new LRUCache<string, TokenHolder>({ max: 10_000 })

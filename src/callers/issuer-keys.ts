@@ -2,8 +2,8 @@ import { createLocalJWKSet, errors } from 'jose'
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 
 import { CallerKeysUnavailable, retryLater } from '../errors.ts'
-import { OwnError } from '../own-error.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
+import { OwnError } from '../own-error.ts'
 
 /**
  * The public keys of a token issuer. They are read when first needed, every ten minutes from then on, and when a
@@ -15,7 +15,10 @@ import type { ReadJson } from '../outbound/read-json.ts'
  * @see https://openid.net/specs/openid-connect-discovery-1_0.html
  */
 export function issuerKeys(
-  issuer: string, jwks: string | undefined, readJson: ReadJson, now: () => number = Date.now,
+  issuer: string,
+  jwks: string | undefined,
+  readJson: ReadJson,
+  now: () => number = Date.now,
 ): JWTVerifyGetKey {
   let keys: ReturnType<typeof createLocalJWKSet> | undefined
   let readAt = -Infinity
@@ -41,7 +44,9 @@ export function issuerKeys(
   /** Reads the keys, once for all who wait for them, and not again and again. */
   function read(): Promise<void> {
     if (reading === undefined && !rested()) return Promise.resolve()
-    reading ??= attempt().finally(() => { reading = undefined })
+    reading ??= attempt().finally(() => {
+      reading = undefined
+    })
     return reading
   }
 
@@ -56,7 +61,7 @@ export function issuerKeys(
     if (attempts.length > AT_ONCE) attempts.shift()
     failure = undefined
     try {
-      keys = createLocalJWKSet(await readJson(jwks ?? await discovered()) as JSONWebKeySet)
+      keys = createLocalJWKSet((await readJson(jwks ?? (await discovered()))) as JSONWebKeySet)
       readAt = now()
     } catch (error) {
       failure = error
@@ -65,8 +70,8 @@ export function issuerKeys(
 
   async function discovered(): Promise<string> {
     const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
-    const document = await readJson(address) as { issuer?: unknown, jwks_uri?: unknown }
-    if (document.issuer !== issuer) throw new OwnError('The discovery document is another issuer\'s.')
+    const document = (await readJson(address)) as { issuer?: unknown; jwks_uri?: unknown }
+    if (document.issuer !== issuer) throw new OwnError("The discovery document is another issuer's.")
     const uri = document.jwks_uri
     if (typeof uri !== 'string' || new URL(uri).protocol !== new URL(issuer).protocol) {
       throw new OwnError('The discovery document names no keys.')

@@ -2,8 +2,8 @@ import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 
 import type { CallerSettings, TokenSettings } from '../config/callers.ts'
 import { UserNotAllowed } from '../errors.ts'
-import { isUserId } from '../odata/guid.ts'
 import type { Caller } from '../identity/caller.ts'
+import { isUserId } from '../odata/guid.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
 
 /** A caller that proved itself with a token, and until when the token is good, in milliseconds since 1970. */
@@ -26,10 +26,12 @@ export interface Listed {
  * @see https://learn.microsoft.com/entra/identity-platform/claims-validation
  */
 export function tokenHolder(
-  listed: readonly Listed[], readJson: ReadJson,
+  listed: readonly Listed[],
+  readJson: ReadJson,
 ): (token: string) => Promise<TokenHolder | undefined> {
   const candidates = listed.flatMap(({ settings: { token, userFrom }, caller }) =>
-    token === undefined ? [] : [{ caller, token, userFrom }])
+    token === undefined ? [] : [{ caller, token, userFrom }],
+  )
   const keysOf = new Map<string, JWTVerifyGetKey>()
 
   return async (token) => {
@@ -37,13 +39,18 @@ export function tokenHolder(
     try {
       const { iss, aud } = jose.decodeJwt(token)
       const { alg } = jose.decodeProtectedHeader(token)
-      const meant = candidates.filter(({ token: { issuer, algorithms, audience } }) =>
-        issuer === iss && algorithms.includes(alg!) && meets(audience, aud))
+      const meant = candidates.filter(
+        ({ token: { issuer, algorithms, audience } }) =>
+          issuer === iss && algorithms.includes(alg!) && meets(audience, aud),
+      )
       // They may differ in where the issuer's keys are, if only by mistake.
       for (const keys of new Set(meant.map((one) => one.token.keys))) {
         const of = meant.filter((one) => one.token.keys === keys)
         const { payload } = await jose.jwtVerify(token, await getKey(of[0]!.token), {
-          issuer: iss!, algorithms: [alg!], clockTolerance: SKEW, requiredClaims: ['exp'],
+          issuer: iss!,
+          algorithms: [alg!],
+          clockTolerance: SKEW,
+          requiredClaims: ['exp'],
         })
         const known = of.find((one) => isHeldBy(one.token, payload))
         if (known === undefined) continue

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util'
 
+import { environment, load, loadListener, SettingsFault, settingsText } from '../config/load.ts'
+import { nearest } from '../config/nearest.ts'
+import type { Settings } from '../config/schema.ts'
 import type { CommandIo } from './command-io.ts'
 import { commands, help, overview } from './commands.ts'
 import type { Command, CommandName } from './commands.ts'
-import { environment, load, loadListener, SettingsFault, settingsText } from '../config/load.ts'
-import type { Settings } from '../config/schema.ts'
-import { nearest } from '../config/nearest.ts'
 import { version } from './version.ts'
 
 /** What was written behind a command. */
@@ -17,12 +17,14 @@ export async function main(words: readonly string[]): Promise<number> {
   if (first === '--version' || first === '-v') return print(`${version()}\n`)
   if (first === '--help' || first === '-h') return print(overview(version()))
   if (first === 'help') {
-    return isCommand(rest[0] ?? '') ? print(help(rest[0] as CommandName))
-      : rest[0] === undefined ? print(overview(version()))
-      : unknown(rest[0])
+    return isCommand(rest[0] ?? '')
+      ? print(help(rest[0] as CommandName))
+      : rest[0] === undefined
+        ? print(overview(version()))
+        : unknown(rest[0])
   }
   // Options alone belong to `serve`.
-  const [name, options] = first.startsWith('-') ? ['serve', words] as const : [first, rest] as const
+  const [name, options] = first.startsWith('-') ? (['serve', words] as const) : ([first, rest] as const)
   if (!isCommand(name)) return unknown(name)
   try {
     return await run(name, options)
@@ -37,26 +39,36 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   if (typeof options === 'number') return options
   const { config } = options as { config?: string }
   switch (name) {
-    case 'serve': return (await import('./serve/serve.ts')).serve(load(config), settingsReader(config))
-    case 'check': return runCheck(options as { user?: string, json?: boolean }, config)
+    case 'serve':
+      return (await import('./serve/serve.ts')).serve(load(config), settingsReader(config))
+    case 'check':
+      return runCheck(options as { user?: string; json?: boolean }, config)
     case 'login':
-      return withPort(options, async (port) => (await import('./login/login.ts')).login(
-        { port, device: options['device'] === true }, await surroundings(config),
-      ))
-    case 'logout': return (await import('./login/logout.ts')).logout({}, await surroundings(config))
+      return withPort(options, async (port) =>
+        (await import('./login/login.ts')).login(
+          { port, device: options['device'] === true },
+          await surroundings(config),
+        ),
+      )
+    case 'logout':
+      return (await import('./login/logout.ts')).logout({}, await surroundings(config))
     case 'consent':
-      return withPort(options, async (port) => (await import('./consent.ts')).consent(
-        { port, wait: options['wait'] === true }, await surroundings(config),
-      ))
-    case 'key': return (await import('./key.ts')).key(print)
-    case 'demo': return (await import('./demo/demo.ts')).demo(options)
-    case 'healthcheck': return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
+      return withPort(options, async (port) =>
+        (await import('./consent.ts')).consent({ port, wait: options['wait'] === true }, await surroundings(config)),
+      )
+    case 'key':
+      return (await import('./key.ts')).key(print)
+    case 'demo':
+      return (await import('./demo/demo.ts')).demo(options)
+    case 'healthcheck':
+      return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
   }
 }
 
 /** With `--json` the faults of settings are JSON too, as are those of options. */
 async function runCheck(
-  options: { readonly user?: string, readonly json?: boolean }, config: string | undefined,
+  options: { readonly user?: string; readonly json?: boolean },
+  config: string | undefined,
 ): Promise<number> {
   const { check } = await import('./check/check.ts')
   try {
@@ -100,9 +112,11 @@ function read(name: CommandName, words: readonly string[]): Options | number {
   const { options }: Command = commands[name]
   try {
     const { values } = parseArgs({
-      args: [...words], options: { ...options, help: { type: 'boolean', short: 'h' } }, strict: true,
+      args: [...words],
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      strict: true,
     })
-    return values['help'] === true ? print(help(name)) : values as Options
+    return values['help'] === true ? print(help(name)) : (values as Options)
   } catch (error) {
     const fault = optionFault(name, words, error as NodeJS.ErrnoException)
     return 'json' in options && asksForJson(words)
@@ -119,8 +133,10 @@ function optionFault(name: CommandName, words: readonly string[], { code, messag
   }
   const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec(message) ?? []
   const near = nearest(wrong, Object.keys(commands[name].options))
-  return `${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.`
-    + (near === undefined ? '' : ` Did you mean --${near}?`)
+  return (
+    `${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.` +
+    (near === undefined ? '' : ` Did you mean --${near}?`)
+  )
 }
 
 /** Whether `--json` stands among options, right or wrong. */

@@ -4,9 +4,16 @@ export interface Command {
   /** How it is written, behind `dynamics-gateway`. */
   readonly usage: string
   /** Its own options: `parseArgs` takes them as they stand. */
-  readonly options: Readonly<Record<string, {
-    readonly type: 'string' | 'boolean', readonly about: string, readonly value?: string,
-  }>>
+  readonly options: Readonly<
+    Record<
+      string,
+      {
+        readonly type: 'string' | 'boolean'
+        readonly about: string
+        readonly value?: string
+      }
+    >
+  >
   readonly status: string
 }
 
@@ -73,11 +80,15 @@ export const commands = {
   },
   key: {
     about: 'makes a key for a caller, and prints it with its hash for the settings',
-    usage: 'key', options: {}, status: '0',
+    usage: 'key',
+    options: {},
+    status: '0',
   },
   healthcheck: {
     about: 'asks a running gateway whether it is ready; for images without a shell',
-    usage: 'healthcheck [--config FILE]', options: { config }, status: '0 ready, 1 not',
+    usage: 'healthcheck [--config FILE]',
+    options: { config },
+    status: '0 ready, 1 not',
   },
 } as const satisfies Readonly<Record<string, Command>>
 
@@ -107,8 +118,11 @@ All others: config/README.md. Try it without any: dynamics-gateway demo
 /** What `help COMMAND` prints. */
 export function help(name: CommandName): string {
   const { about, usage, options, status }: Command = commands[name]
-  const lines = Object.entries(options).map(([option, { about, value }]) =>
-    `  ${`--${option}${value === undefined ? '' : ` ${value}`}`.padEnd(20)}${about}\n`)
-  return `Usage: dynamics-gateway ${usage}\n\n${name} ${about}.\n`
-    + `${lines.length === 0 ? '' : `\n${lines.join('')}`}\nExit status: ${status}.\n`
+  const lines = Object.entries(options).map(
+    ([option, { about, value }]) => `  ${`--${option}${value === undefined ? '' : ` ${value}`}`.padEnd(20)}${about}\n`,
+  )
+  return (
+    `Usage: dynamics-gateway ${usage}\n\n${name} ${about}.\n` +
+    `${lines.length === 0 ? '' : `\n${lines.join('')}`}\nExit status: ${status}.\n`
+  )
 }

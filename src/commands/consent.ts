@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 
 import type { Target } from '../config/schema.ts'
-import { AuthorityFailure } from '../credentials/failure.ts'
 import { authorityHostOf, scopeOf } from '../credentials/connect-credential.ts'
+import { AuthorityFailure } from '../credentials/failure.ts'
 import type { CommandIo } from './command-io.ts'
 import { declined } from './login/browser.ts'
 import { awaitRedirect } from './login/redirect.ts'
@@ -25,25 +25,26 @@ const PATIENCE = 15 * 60_000
  * @returns the exit status: 0, or 2 when it was not granted
  */
 export async function consent(
-  { wait = false, port = PORT, timeout = PATIENCE }: ConsentArgs, io: CommandIo,
+  { wait = false, port = PORT, timeout = PATIENCE }: ConsentArgs,
+  io: CommandIo,
 ): Promise<number> {
   for (const target of io.settings.targets) {
     const state = randomBytes(32).toString('base64url')
     io.stdout.write(`${target.url.origin}\n  ${needOf(target)}\n`)
     const addresses = consentAddresses(target, `http://localhost:${port}`, state)
     if (addresses === undefined) continue
-    io.stdout.write('  An administrator of the tenant opens one of these '
-      + '(http://localhost must be a redirect URI of the registration):\n\n'
-      + `  ${addresses[0]}\n\n  or, with the permissions of this environment alone:\n\n  ${addresses[1]}\n\n`)
-    if (wait && await outcome({ port, state, timeout }, io) !== 0) return 2
+    io.stdout.write(
+      '  An administrator of the tenant opens one of these ' +
+        '(http://localhost must be a redirect URI of the registration):\n\n' +
+        `  ${addresses[0]}\n\n  or, with the permissions of this environment alone:\n\n  ${addresses[1]}\n\n`,
+    )
+    if (wait && (await outcome({ port, state, timeout }, io)) !== 0) return 2
   }
   return 0
 }
 
 /** Both forms of the address. `undefined`: nothing to consent to. */
-function consentAddresses(
-  target: Target, redirectUri: string, state: string,
-): readonly [string, string] | undefined {
+function consentAddresses(target: Target, redirectUri: string, state: string): readonly [string, string] | undefined {
   const { credential } = target
   if (credential.kind === 'managed-identity') return undefined
   // Consent is given for one tenant; `common` is not accepted here.
@@ -65,32 +66,49 @@ function needOf({ credential, url }: Target): string {
   }
   switch (url.product) {
     case 'dataverse':
-      return 'No consent is needed for an app of the same tenant: its rights come from the application user alone. '
-        + 'An app of another tenant (multi-tenant) needs it once, so that the application user can be made.'
+      return (
+        'No consent is needed for an app of the same tenant: its rights come from the application user alone. ' +
+        'An app of another tenant (multi-tenant) needs it once, so that the application user can be made.'
+      )
     case 'finance-and-operations':
-      return 'No consent is needed for an app of the same tenant: its rights come from System administration → Setup '
-        + '→ Microsoft Entra applications.'
+      return (
+        'No consent is needed for an app of the same tenant: its rights come from System administration → Setup ' +
+        '→ Microsoft Entra applications.'
+      )
     case 'business-central':
       return 'Consent is needed: Business Central takes only tokens with API.ReadWrite.All or Automation.ReadWrite.All.'
   }
 }
 
 async function outcome(
-  { port, state, timeout }: { readonly port: number, readonly state: string, readonly timeout: number }, io: CommandIo,
+  { port, state, timeout }: { readonly port: number; readonly state: string; readonly timeout: number },
+  io: CommandIo,
 ): Promise<number> {
   const patience = new AbortController()
-  const late = setTimeout(() => patience.abort(new AuthorityFailure({
-    what: `Nobody consented within ${Math.round(timeout / 1000)} s.`,
-    why: 'The wait for a person is limited.',
-    todo: 'Run consent --wait again.',
-  }, true)), timeout)
+  const late = setTimeout(
+    () =>
+      patience.abort(
+        new AuthorityFailure(
+          {
+            what: `Nobody consented within ${Math.round(timeout / 1000)} s.`,
+            why: 'The wait for a person is limited.',
+            todo: 'Run consent --wait again.',
+          },
+          true,
+        ),
+      ),
+    timeout,
+  )
   io.signal?.addEventListener('abort', () => patience.abort(new Error('ended')), { once: true })
   try {
     const redirect = await awaitRedirect({
-      port, state, signal: patience.signal,
-      page: (answer) => isGranted(answer)
-        ? 'Consent was granted. You can close this tab.'
-        : 'Consent was not granted. The terminal says why; you can close this tab.',
+      port,
+      state,
+      signal: patience.signal,
+      page: (answer) =>
+        isGranted(answer)
+          ? 'Consent was granted. You can close this tab.'
+          : 'Consent was not granted. The terminal says why; you can close this tab.',
     })
     try {
       io.stdout.write(`  Waiting for the browser to come back to http://localhost:${port} …\n`)
@@ -110,8 +128,9 @@ async function outcome(
       io.stderr.write(`  Not granted. ${what}\n  Why: ${why}\n  What to do: ${todo}\n`)
     } else {
       const { code } = error as NodeJS.ErrnoException
-      io.stderr.write(`  Not granted: port ${port} cannot be listened at (${code ?? 'ended'}). `
-        + 'Choose another with --port.\n')
+      io.stderr.write(
+        `  Not granted: port ${port} cannot be listened at (${code ?? 'ended'}). Choose another with --port.\n`,
+      )
     }
     return 2
   } finally {

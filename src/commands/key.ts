@@ -11,13 +11,15 @@ import { keyHash } from '../callers/api-key.ts'
  */
 export function key(print: (text: string) => void): number {
   const made = makeKey()
-  print([
-    `Key, for the caller (it is shown this once):          ${made}`,
-    `Hash, for "keys" of the caller in the settings file:  ${keyHash(made)}`,
-    '',
-    'The caller sends the key as "Authorization: Bearer <key>" or "X-Api-Key: <key>".',
-    '',
-  ].join('\n'))
+  print(
+    [
+      `Key, for the caller (it is shown this once):          ${made}`,
+      `Hash, for "keys" of the caller in the settings file:  ${keyHash(made)}`,
+      '',
+      'The caller sends the key as "Authorization: Bearer <key>" or "X-Api-Key: <key>".',
+      '',
+    ].join('\n'),
+  )
   return 0
 }
 

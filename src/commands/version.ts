@@ -6,7 +6,8 @@ declare const GATEWAY_VERSION: string | undefined
 /** The gateway's own version. */
 export function version(): string {
   if (typeof GATEWAY_VERSION === 'string') return GATEWAY_VERSION
-  const { version } =
-    JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
   return version
 }

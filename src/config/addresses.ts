@@ -9,11 +9,15 @@ const LONGEST_SOCKET = platform() === 'linux' ? 107 : 103
 /** Where to listen: an IP address, a name, or `unix:` and a whole path. */
 export function listenAddress(text: string): string {
   if (text.startsWith('unix:/') && Buffer.byteLength(text.slice('unix:'.length)) > LONGEST_SOCKET) {
-    throw new Fault(`names a socket whose path is longer than ${LONGEST_SOCKET} bytes, more than the system takes: `
-      + 'write a shorter path, such as unix:/run/gateway.sock.')
+    throw new Fault(
+      `names a socket whose path is longer than ${LONGEST_SOCKET} bytes, more than the system takes: ` +
+        'write a shorter path, such as unix:/run/gateway.sock.',
+    )
   }
-  const known = /^unix:\/.+/.test(text) || isIP(text.replace(/^\[(.+)\]$/, '$1')) !== 0
-    || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
+  const known =
+    /^unix:\/.+/.test(text) ||
+    isIP(text.replace(/^\[(.+)\]$/, '$1')) !== 0 ||
+    /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
   if (!known) throw new Fault('is no address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock; a port goes into PORT.')
   return text
 }

@@ -2,14 +2,17 @@ import type { Settings } from './schema.ts'
 
 /** Faults of the list of callers that no setting has by itself. */
 export function callerChecks(
-  { callers, tls, targets }: Pick<Settings, 'callers' | 'tls' | 'targets'>, faults: string[],
+  { callers, tls, targets }: Pick<Settings, 'callers' | 'tls' | 'targets'>,
+  faults: string[],
 ): void {
   for (const name of repeated(callers.map(({ name }) => name))) {
     faults.push(`callers: two are called ${name}; give each a name of its own.`)
   }
   for (const hash of repeated(callers.flatMap(({ keys }) => keys))) {
-    faults.push(`callers: the key hash ${hash.slice(0, 8)}… stands there twice; `
-      + 'make a key of its own for each with `dynamics-gateway key`.')
+    faults.push(
+      `callers: the key hash ${hash.slice(0, 8)}… stands there twice; ` +
+        'make a key of its own for each with `dynamics-gateway key`.',
+    )
   }
   for (const certificate of repeated(callers.flatMap(({ certificates }) => certificates))) {
     faults.push(`callers: the certificate ${certificate} stands there twice; leave it to one of them.`)
@@ -21,25 +24,33 @@ export function callerChecks(
     if (token !== undefined) {
       if (token.audience.length === 0) faults.push(`callers: the token of ${name} needs an audience.`)
       if (token.roles.length + token.scopes.length + token.clientIds.length + token.subjects.length === 0) {
-        faults.push(`callers: any app that can have a token for the audience would pass for ${name}; `
-          + 'name roles, scopes, clientIds or subjects.')
+        faults.push(
+          `callers: any app that can have a token for the audience would pass for ${name}; ` +
+            'name roles, scopes, clientIds or subjects.',
+        )
       }
     }
     if (userFrom !== 'header' && (token === undefined || keys.length + certificates.length > 0)) {
-      faults.push(`callers: the user of ${name} comes from its token, so it must be known by a token, `
-        + 'and by nothing else.')
+      faults.push(
+        `callers: the user of ${name} comes from its token, so it must be known by a token, and by nothing else.`,
+      )
     }
     if (userFrom !== 'header' && targets.some(({ impersonation }) => impersonation.mode === 'off')) {
-      faults.push(`callers: the user of ${name} comes from its token, but impersonation is off for a target; `
-        + 'set its mode to optional or required.')
+      faults.push(
+        `callers: the user of ${name} comes from its token, but impersonation is off for a target; ` +
+          'set its mode to optional or required.',
+      )
     }
     if (certificates.length > 0 && tls === undefined) {
-      faults.push(`callers: ${name} is known by a certificate, which only a gateway that serves HTTPS sees; `
-        + 'describe tls.')
+      faults.push(
+        `callers: ${name} is known by a certificate, which only a gateway that serves HTTPS sees; describe tls.`,
+      )
     }
     if (tls !== undefined && tls.clientCa === undefined && certificates.some((one) => !/^[0-9a-f]{64}$/.test(one))) {
-      faults.push(`callers: ${name} is known by a name in a certificate; `
-        + 'name the authorities that certify it in tls.clientCa.')
+      faults.push(
+        `callers: ${name} is known by a name in a certificate; ` +
+          'name the authorities that certify it in tls.clientCa.',
+      )
     }
   }
 }

@@ -6,36 +6,49 @@ import { choice, flag, list, matching, optional, parsed } from './values.ts'
 
 /** What a caller may do, and as whom. The same for a known caller and for anybody. */
 const policy = {
-  users: list({
-    about: 'The users that this caller may name by e-mail address: `*` for any, addresses, or `@domain`. '
-      + 'An empty list: none.',
-    write: 'e-mail addresses, @contoso.com, or *', fallback: ['*'],
-  }, (text) => matching(
-    /^(\*|[^@\s]*@[^@\s]+)$/, 'holds something that names no user: write e-mail addresses, @contoso.com, or *.',
-  )(text).toLowerCase()),
+  users: list(
+    {
+      about:
+        'The users that this caller may name by e-mail address: `*` for any, addresses, or `@domain`. ' +
+        'An empty list: none.',
+      write: 'e-mail addresses, @contoso.com, or *',
+      fallback: ['*'],
+    },
+    (text) =>
+      matching(
+        /^(\*|[^@\s]*@[^@\s]+)$/,
+        'holds something that names no user: write e-mail addresses, @contoso.com, or *.',
+      )(text).toLowerCase(),
+  ),
   callerIds: choice({
-    about: 'Whether this caller may itself send `CallerObjectId` or `MSCRMCallerID`: one of them, once, with a GUID. '
-      + 'On a `$batch` it holds for all parts; in a part it is refused.',
+    about:
+      'Whether this caller may itself send `CallerObjectId` or `MSCRMCallerID`: one of them, once, with a GUID. ' +
+      'On a `$batch` it holds for all parts; in a part it is refused.',
     fallback: 'refuse',
     words: ['refuse', 'allow'],
   }),
-  rules: list({
-    about: 'What this caller may do. An empty list: everything the application user may. '
-      + `${PRESETS.map((name) => `\`${name}\``).join(', ')}, and \`allow\` or \`deny\` with methods and names: `
-      + '`allow GET,POST accounts`, '
-      + '`deny * annotations`, `allow GET accounts/primarycontactid`, `allow POST WinOpportunity()`. A `deny` wins '
-      + 'over every `allow`; once there is an `allow`, all that none of them names is refused. The rules hold for '
-      + 'every request inside a `$batch` too. Where they restrict what is read, navigation properties (in paths, '
-      + '`$expand`, `$select`, `$filter`, `$orderby`, `$apply`, with keys or without) must be named by an `allow`, as '
-      + 'must the logical names of all entities in `fetchXml`; `savedQuery`, `userQuery` and `POST …/$query` are '
-      + 'refused. A PATCH or PUT with `Prefer: return=representation` must be allowed to read, too; a `deny` of PATCH '
-      + 'or DELETE holds for `UpdateMultiple`, `UpsertMultiple` and `DeleteMultiple` of the entity set. Not covered: '
-      + 'what the body of a request names (`@odata.bind`, deep inserts, the parameters of actions), and what plug-ins, '
-      + 'workflows and other actions do.',
-    write: `rules such as ${PRESETS.join(', ')}, allow GET accounts, deny * annotations`,
-  }, parseRule),
+  rules: list(
+    {
+      about:
+        'What this caller may do. An empty list: everything the application user may. ' +
+        `${PRESETS.map((name) => `\`${name}\``).join(', ')}, and \`allow\` or \`deny\` with methods and names: ` +
+        '`allow GET,POST accounts`, ' +
+        '`deny * annotations`, `allow GET accounts/primarycontactid`, `allow POST WinOpportunity()`. A `deny` wins ' +
+        'over every `allow`; once there is an `allow`, all that none of them names is refused. The rules hold for ' +
+        'every request inside a `$batch` too. Where they restrict what is read, navigation properties (in paths, ' +
+        '`$expand`, `$select`, `$filter`, `$orderby`, `$apply`, with keys or without) must be named by an `allow`, as ' +
+        'must the logical names of all entities in `fetchXml`; `savedQuery`, `userQuery` and `POST …/$query` are ' +
+        'refused. A PATCH or PUT with `Prefer: return=representation` must be allowed to read, too; a `deny` of PATCH ' +
+        'or DELETE holds for `UpdateMultiple`, `UpsertMultiple` and `DeleteMultiple` of the entity set. Not covered: ' +
+        'what the body of a request names (`@odata.bind`, deep inserts, the parameters of actions), and what plug-ins, ' +
+        'workflows and other actions do.',
+      write: `rules such as ${PRESETS.join(', ')}, allow GET accounts, deny * annotations`,
+    },
+    parseRule,
+  ),
   bypassHeaders: flag({
-    about: 'Whether this caller may send `MSCRM.Bypass…` headers, which skip business logic.', fallback: false,
+    about: 'Whether this caller may send `MSCRM.Bypass…` headers, which skip business logic.',
+    fallback: false,
   }),
   callbacks: flag({
     about: 'Whether this caller may ask Dynamics to call a URL back (`Prefer: respond-async, callback`).',
@@ -47,69 +60,116 @@ const policy = {
 /** What anybody may do who reaches the gateway, while it knows no callers. */
 export const anybody = group('What anybody who reaches the gateway may do, while no callers are listed.', policy)
 
-const token = { ...group('The tokens of Entra, or of another OIDC provider, that this caller is known by. '
-  + 'One of roles, scopes, clientIds and subjects at least.', {
-  issuer: parsed({
-    about: 'Who issues the tokens: their claim `iss`, letter by letter.', required: true,
-    write: 'a URL such as https://login.microsoftonline.com/<tenant id>/v2.0',
-  }, secureUrl),
-  audience: list({
-    about: 'Whom the tokens are for: one of these stands in their claim `aud`.',
-    write: 'an application id or its URI, such as api://gateway',
-  }, (text) => text),
-  keys: optional({
-    about: 'Where the issuer\'s public keys (JWKS) are. Left out: where its `/.well-known/openid-configuration` says.',
-    write: 'a URL',
-  }, secureUrl),
-  algorithms: list({
-    about: 'The signature algorithms that are taken.',
-    write: 'RS256, PS256, ES256, EdDSA or their longer forms',
-    fallback: ['RS256'],
-  }, matching(
-    /^((RS|PS|ES)(256|384|512)|EdDSA)$/,
-    'holds an algorithm that is not taken: write RS256, PS256, ES256, EdDSA or their longer forms.',
-  )),
-  roles: list({ about: 'One of these roles is in the token (`roles`).', write: 'names of app roles' }, (text) => text),
-  scopes: list({
-    about: 'One of these scopes is in the token (`scp` or `scope`).', write: 'names of scopes',
-  }, (text) => text),
-  clientIds: list({
-    about: 'The token was given to one of these apps (`azp`, `appid` or `client_id`).', write: 'application ids',
-  }, (text) => text),
-  subjects: list({ about: 'The token is about one of these (`sub`).', write: 'subjects' }, (text) => text),
-}), optional: true as const }
+const token = {
+  ...group(
+    'The tokens of Entra, or of another OIDC provider, that this caller is known by. ' +
+      'One of roles, scopes, clientIds and subjects at least.',
+    {
+      issuer: parsed(
+        {
+          about: 'Who issues the tokens: their claim `iss`, letter by letter.',
+          required: true,
+          write: 'a URL such as https://login.microsoftonline.com/<tenant id>/v2.0',
+        },
+        secureUrl,
+      ),
+      audience: list(
+        {
+          about: 'Whom the tokens are for: one of these stands in their claim `aud`.',
+          write: 'an application id or its URI, such as api://gateway',
+        },
+        (text) => text,
+      ),
+      keys: optional(
+        {
+          about:
+            "Where the issuer's public keys (JWKS) are. Left out: where its `/.well-known/openid-configuration` says.",
+          write: 'a URL',
+        },
+        secureUrl,
+      ),
+      algorithms: list(
+        {
+          about: 'The signature algorithms that are taken.',
+          write: 'RS256, PS256, ES256, EdDSA or their longer forms',
+          fallback: ['RS256'],
+        },
+        matching(
+          /^((RS|PS|ES)(256|384|512)|EdDSA)$/,
+          'holds an algorithm that is not taken: write RS256, PS256, ES256, EdDSA or their longer forms.',
+        ),
+      ),
+      roles: list(
+        { about: 'One of these roles is in the token (`roles`).', write: 'names of app roles' },
+        (text) => text,
+      ),
+      scopes: list(
+        {
+          about: 'One of these scopes is in the token (`scp` or `scope`).',
+          write: 'names of scopes',
+        },
+        (text) => text,
+      ),
+      clientIds: list(
+        {
+          about: 'The token was given to one of these apps (`azp`, `appid` or `client_id`).',
+          write: 'application ids',
+        },
+        (text) => text,
+      ),
+      subjects: list({ about: 'The token is about one of these (`sub`).', write: 'subjects' }, (text) => text),
+    },
+  ),
+  optional: true as const,
+}
 
 /** Who may call. One list entry a caller. */
 export const callers = {
   type: 'many',
   about: 'Who may call the gateway. While the list is empty, anybody who reaches it may.',
   of: group('One caller, known by a key, a token or a client certificate.', {
-    name: parsed({
-      about: 'The caller\'s name in logs, metrics and the queue.',
-      required: true,
-      write: 'a short name such as billing',
-    }, matching(
-      /^[a-z0-9][a-z0-9._-]{0,63}$/i, 'is no name: write letters, digits, dots, dashes and underscores, 64 at most.',
-    )),
-    keys: list({
-      about: 'SHA-256 hashes of the caller\'s keys, as `dynamics-gateway key` prints them. Two during a change. The '
-        + 'caller sends its key as `Authorization: Bearer` or `X-Api-Key`; keys of two callers in one request '
-        + 'are refused.',
-      write: 'the hash that `dynamics-gateway key` printed',
-    }, (text) => matching(
-      /^[0-9a-f]{64}$/i, 'is no SHA-256 hash: write the 64 hexadecimal digits that `dynamics-gateway key` prints.',
-    )(text).toLowerCase()),
+    name: parsed(
+      {
+        about: "The caller's name in logs, metrics and the queue.",
+        required: true,
+        write: 'a short name such as billing',
+      },
+      matching(
+        /^[a-z0-9][a-z0-9._-]{0,63}$/i,
+        'is no name: write letters, digits, dots, dashes and underscores, 64 at most.',
+      ),
+    ),
+    keys: list(
+      {
+        about:
+          "SHA-256 hashes of the caller's keys, as `dynamics-gateway key` prints them. Two during a change. The " +
+          'caller sends its key as `Authorization: Bearer` or `X-Api-Key`; keys of two callers in one request ' +
+          'are refused.',
+        write: 'the hash that `dynamics-gateway key` printed',
+      },
+      (text) =>
+        matching(
+          /^[0-9a-f]{64}$/i,
+          'is no SHA-256 hash: write the 64 hexadecimal digits that `dynamics-gateway key` prints.',
+        )(text).toLowerCase(),
+    ),
     token,
-    certificates: list({
-      about: 'Client certificates that the caller is known by: a SHA-256 fingerprint, or a name that an authority of '
-        + '`tls.clientCa` has certified: `CN=billing`, `DNS:billing.contoso.com`, `URI:spiffe://contoso/billing`.',
-      write: 'a SHA-256 fingerprint, CN=name, DNS:name or URI:name',
-    }, certificate),
+    certificates: list(
+      {
+        about:
+          'Client certificates that the caller is known by: a SHA-256 fingerprint, or a name that an authority of ' +
+          '`tls.clientCa` has certified: `CN=billing`, `DNS:billing.contoso.com`, `URI:spiffe://contoso/billing`.',
+        write: 'a SHA-256 fingerprint, CN=name, DNS:name or URI:name',
+      },
+      certificate,
+    ),
     userFrom: choice({
-      about: 'Where the user comes from: the e-mail header, or a claim of the caller\'s token. `oid` is the safest '
-        + 'and needs no look-up; addresses can be changed by people, so take them only from an issuer that checks '
-        + 'them.',
-      fallback: 'header', words: ['header', 'oid', 'email', 'preferred_username'],
+      about:
+        "Where the user comes from: the e-mail header, or a claim of the caller's token. `oid` is the safest " +
+        'and needs no look-up; addresses can be changed by people, so take them only from an issuer that checks ' +
+        'them.',
+      fallback: 'header',
+      words: ['header', 'oid', 'email', 'preferred_username'],
     }),
     ...policy,
   }),
@@ -122,8 +182,7 @@ export type Policy = Read<typeof anybody>
 /** `https:` anywhere, `http:` on this machine only. */
 function secureUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  const secure = url?.protocol === 'https:'
-    || (url?.protocol === 'http:' && isLoopbackHost(url.hostname))
+  const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname))
   if (!secure) {
     throw new Fault('is no https:// address: write a URL such as https://login.microsoftonline.com/<tenant id>/v2.0.')
   }

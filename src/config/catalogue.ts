@@ -18,7 +18,8 @@ export const OWN_VARIABLES: readonly string[] = ['GATEWAY_CONFIG', 'CREDENTIAL']
 export const SETTING_VARIABLES: ReadonlySet<string> = new Set([
   ...OWN_VARIABLES,
   ...CATALOGUE.flatMap(({ setting: { env, secret } }) =>
-    env === undefined ? [] : secret === true ? [env, `${env}_FILE`] : [env]),
+    env === undefined ? [] : secret === true ? [env, `${env}_FILE`] : [env],
+  ),
 ])
 
 /** Letters and digits of a name, so that `MAX_RETRY_WAIT`, `max-retry-wait` and `maxRetryWait` are the same. */
@@ -28,9 +29,13 @@ export function bare(name: string): string {
 
 function entriesOf(node: Node, path: string): Entry[] {
   switch (node.type) {
-    case 'setting': return [{ path, setting: node }]
-    case 'many': return entriesOf(node.of, `${path}[]`)
-    case 'group': return Object.entries(node.members).flatMap(([key, member]) => entriesOf(member, below(path, key)))
-    case 'kinds': return Object.values(node.kinds).flatMap((group) => entriesOf(group, path))
+    case 'setting':
+      return [{ path, setting: node }]
+    case 'many':
+      return entriesOf(node.of, `${path}[]`)
+    case 'group':
+      return Object.entries(node.members).flatMap(([key, member]) => entriesOf(member, below(path, key)))
+    case 'kinds':
+      return Object.values(node.kinds).flatMap((group) => entriesOf(group, path))
   }
 }

@@ -1,6 +1,6 @@
-import type { Settings } from './schema.ts'
 import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks } from './caller-checks.ts'
+import type { Settings } from './schema.ts'
 
 /** Faults that no setting has by itself, but two of them have together. */
 export function crossChecks(settings: Settings, faults: string[]): void {
@@ -15,19 +15,26 @@ export function crossChecks(settings: Settings, faults: string[]): void {
   }
   for (const { url, impersonation, credential } of targets) {
     if (
-      credential.kind !== 'managed-identity' && credential.kind !== 'delegated'
-        && /^(common|organizations|consumers)$/i.test(credential.tenantId)
+      credential.kind !== 'managed-identity' &&
+      credential.kind !== 'delegated' &&
+      /^(common|organizations|consumers)$/i.test(credential.tenantId)
     ) {
-      faults.push(`AZURE_TENANT_ID (tenantId) is ${credential.tenantId}, which only people can sign in through: `
-        + 'write the Directory (tenant) ID of the app registration.')
+      faults.push(
+        `AZURE_TENANT_ID (tenantId) is ${credential.tenantId}, which only people can sign in through: ` +
+          'write the Directory (tenant) ID of the app registration.',
+      )
     }
     if (impersonation.mode === 'off' && callers.some(({ userFrom }) => userFrom !== 'header')) {
-      faults.push('impersonation.mode is off, but a caller\'s userFrom takes the user from its token: '
-        + 'set the mode to optional or required, or userFrom to header.')
+      faults.push(
+        "impersonation.mode is off, but a caller's userFrom takes the user from its token: " +
+          'set the mode to optional or required, or userFrom to header.',
+      )
     }
     if (url.product !== 'dataverse' && impersonation.mode === 'required') {
-      faults.push('IMPERSONATION is required, but this product (Finance & Operations or Business Central) cannot act '
-        + 'as a user: set it to off.')
+      faults.push(
+        'IMPERSONATION is required, but this product (Finance & Operations or Business Central) cannot act ' +
+          'as a user: set it to off.',
+      )
     }
   }
   callerChecks(settings, faults)
@@ -39,9 +46,11 @@ export function crossChecks(settings: Settings, faults: string[]): void {
  */
 export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>, faults: string[]): void {
   if (host !== undefined && trustNetwork === false && !isLocal(host) && callers?.length === 0) {
-    faults.push(`HOST is ${host}, so everybody who reaches the port would have the gateway's rights in Dynamics: `
-      + 'set TRUST_NETWORK=true if that is '
-      + 'meant (a private pod or container network), list callers in the settings file, or listen at 127.0.0.1.')
+    faults.push(
+      `HOST is ${host}, so everybody who reaches the port would have the gateway's rights in Dynamics: ` +
+        'set TRUST_NETWORK=true if that is ' +
+        'meant (a private pod or container network), list callers in the settings file, or listen at 127.0.0.1.',
+    )
   }
 }
 

@@ -1,7 +1,7 @@
-import { schema } from './schema.ts'
 import { CATALOGUE } from './catalogue.ts'
 import { TELLING_VARIABLES } from './credential.ts'
 import { oneOf } from './prose.ts'
+import { schema } from './schema.ts'
 import type { Group, Members, Node, Setting } from './setting.ts'
 
 /** A part of the documentation: what it describes, and the settings that stand in it. */
@@ -69,10 +69,12 @@ function sectionOf(node: Exclude<Node, Setting<unknown>>, path: string): Section
     case 'group': {
       const members = Object.entries(node.members)
       return {
-        path, about: node.about,
-        settings: members.flatMap(([name, member]) => member.type === 'setting' ? [[name, member] as const] : []),
+        path,
+        about: node.about,
+        settings: members.flatMap(([name, member]) => (member.type === 'setting' ? [[name, member] as const] : [])),
         below: members.flatMap(([name, member]) =>
-          member.type === 'setting' ? [] : [sectionOf(member, path === '' ? name : `${path}.${name}`)]),
+          member.type === 'setting' ? [] : [sectionOf(member, path === '' ? name : `${path}.${name}`)],
+        ),
       }
     }
     case 'many': {
@@ -82,28 +84,44 @@ function sectionOf(node: Exclude<Node, Setting<unknown>>, path: string): Section
       const of = sectionOf(node.of, `${path}[]`)
       return { ...of, about: `${node.about} ${of.about}` }
     }
-    case 'kinds': return {
-      path, about: node.about, settings: [],
-      below: Object.entries(node.kinds)
-        .map(([kind, group]) => ({ ...sectionOf(group, path), path: `${path}\` with \`kind: ${kind}` })),
-    }
+    case 'kinds':
+      return {
+        path,
+        about: node.about,
+        settings: [],
+        below: Object.entries(node.kinds).map(([kind, group]) => ({
+          ...sectionOf(group, path),
+          path: `${path}\` with \`kind: ${kind}`,
+        })),
+      }
   }
 }
 
 function sections({ path, about, settings, below }: Section, depth: number): string {
   const title = path === '' ? 'The gateway' : `\`${path}\``
-  const table = settings.length === 0 ? '' : `
+  const table =
+    settings.length === 0
+      ? ''
+      : `
 | setting | variable | meaning | what to write | default |
 |---|---|---|---|---|
 ${settings.map(([name, setting]) => row(name, setting)).join('')}`
-  return `\n${'#'.repeat(depth)} ${title}\n\n${about}\n${table}`
-    + below.map((section) => sections(section, Math.min(depth + 1, 5))).join('')
+  return (
+    `\n${'#'.repeat(depth)} ${title}\n\n${about}\n${table}` +
+    below.map((section) => sections(section, Math.min(depth + 1, 5))).join('')
+  )
 }
 
 function row(name: string, setting: Setting<unknown>): string {
   const { env, write, fallback, required, secret } = setting
   const variable = env === undefined ? '' : secret === true ? `\`${env}\`, \`${env}_FILE\`` : `\`${env}\``
-  const cells = [`\`${name}\``, variable, meaning(setting), write, required === true ? '**required**' : asWritten(fallback)]
+  const cells = [
+    `\`${name}\``,
+    variable,
+    meaning(setting),
+    write,
+    required === true ? '**required**' : asWritten(fallback),
+  ]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
 }
 
@@ -123,23 +141,29 @@ function asWritten(fallback: unknown): string {
 /** A JSON Schema of the settings file, for editors. The gateway's own checks go further. */
 export function settingsAsJsonSchema(): object {
   return {
-    $schema: 'http://json-schema.org/draft-07/schema#', title: 'Settings of dynamics-gateway', ...schemaOf(schema),
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Settings of dynamics-gateway',
+    ...schemaOf(schema),
   }
 }
 
 function schemaOf(node: Node): object {
   switch (node.type) {
-    case 'setting': return {
-      description: `${meaning(node)} Write ${node.write}.`,
-      ...(node.form ?? { type: 'string' }),
-      ...(node.fallback === undefined ? {} : { default: node.fallback }),
-    }
-    case 'many': return { description: node.about, type: 'array', items: schemaOf(node.of) }
-    case 'group': return groupSchema(node, {})
-    case 'kinds': return {
-      description: node.about,
-      oneOf: Object.entries(node.kinds).map(([kind, group]) => groupSchema(group, { kind: { const: kind } })),
-    }
+    case 'setting':
+      return {
+        description: `${meaning(node)} Write ${node.write}.`,
+        ...(node.form ?? { type: 'string' }),
+        ...(node.fallback === undefined ? {} : { default: node.fallback }),
+      }
+    case 'many':
+      return { description: node.about, type: 'array', items: schemaOf(node.of) }
+    case 'group':
+      return groupSchema(node, {})
+    case 'kinds':
+      return {
+        description: node.about,
+        oneOf: Object.entries(node.kinds).map(([kind, group]) => groupSchema(group, { kind: { const: kind } })),
+      }
   }
 }
 
@@ -148,7 +172,10 @@ function groupSchema({ about, members }: Group<Members>, also: Readonly<Record<s
     .filter(([, member]) => member.type === 'setting' && member.required === true)
     .map(([name]) => name)
   return {
-    description: about, type: 'object', additionalProperties: false, required: [...Object.keys(also), ...required],
+    description: about,
+    type: 'object',
+    additionalProperties: false,
+    required: [...Object.keys(also), ...required],
     properties: {
       ...also,
       ...Object.fromEntries(Object.entries(members).map(([name, member]) => [name, schemaOf(member)])),

@@ -33,15 +33,16 @@ export function dotEnvFile(folder: string): DotEnvFile {
  * @param env the process' own variables
  */
 export function unknownNames(
-  { path, lines }: DotEnvFile, known: ReadonlySet<string>, env: Readonly<Record<string, string | undefined>>,
+  { path, lines }: DotEnvFile,
+  known: ReadonlySet<string>,
+  env: Readonly<Record<string, string | undefined>>,
 ): string[] {
   return [...lines].flatMap(([name, line]) => {
     if (known.has(name) || isForeign(name)) return []
     if (comesTooLate(name)) return env[name] === undefined ? [`${path}: line ${line}: ${name} ${TOO_LATE}`] : []
     const near = meantVariable(name) ?? nearest(name, [...known])
-    const todo = near === undefined
-      ? 'Remove it, or start the gateway in a folder of its own.'
-      : `Did you mean ${near}?`
+    const todo =
+      near === undefined ? 'Remove it, or start the gateway in a folder of its own.' : `Did you mean ${near}?`
     return [`${path}: line ${line}: ${name} is not a setting. ${todo}`]
   })
 }
@@ -53,18 +54,25 @@ const TOO_LATE = 'has no effect here, because Node reads it before this file: se
  * comment, or by another program that read the same file and takes every `#` for one.
  */
 export function cutShort(
-  { path, lines, cut, variables }: DotEnvFile, env: Readonly<Record<string, string | undefined>>,
+  { path, lines, cut, variables }: DotEnvFile,
+  env: Readonly<Record<string, string | undefined>>,
 ): ReadonlyMap<string, string> {
   const doubts = new Map<string, string>()
   for (const [name, line] of lines) {
     const [own, written] = [env[name]?.trim(), variables[name]!]
     const rest = own === undefined || own === '' || !written.startsWith(own) ? '' : written.slice(own.length)
     if (/^\s*#/.test(rest)) {
-      doubts.set(name, `${name} in the environment ends where line ${line} of ${path} has a #, so something else that `
-        + 'read this file took the rest for a comment: put the value into quotes there.')
+      doubts.set(
+        name,
+        `${name} in the environment ends where line ${line} of ${path} has a #, so something else that ` +
+          'read this file took the rest for a comment: put the value into quotes there.',
+      )
     } else if (own === undefined && cut.has(name)) {
-      doubts.set(name, `${name} ends before the # in line ${line} of ${path}, where a comment begins: `
-        + 'if the rest belongs to the value, put all of it into quotes.')
+      doubts.set(
+        name,
+        `${name} ends before the # in line ${line} of ${path}, where a comment begins: ` +
+          'if the rest belongs to the value, put all of it into quotes.',
+      )
     }
   }
   return doubts

@@ -15,7 +15,8 @@ export interface DotEnv {
  * One variable: its name, then its value in quotes of one kind, or up to the end of the line or a ` #`. As in Docker
  * Compose, a colon may stand for the sign of equality.
  */
-const VARIABLE = /[ \t]*(?:export[ \t]+)?([a-z_][\w.-]*)[ \t]*[=:][ \t]*(?:'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|`([^`]*)`|([^\r\n]*?))([ \t]+#[^\r\n]*)?[ \t]*\r?(?:\n|$)/iy
+const VARIABLE =
+  /[ \t]*(?:export[ \t]+)?([a-z_][\w.-]*)[ \t]*[=:][ \t]*(?:'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|`([^`]*)`|([^\r\n]*?))([ \t]+#[^\r\n]*)?[ \t]*\r?(?:\n|$)/iy
 /** A line with nothing on it but blanks and a comment. */
 const NOTHING = /[ \t]*(?:#[^\r\n]*)?\r?(?:\n|$)/y
 const LINE = /[^\n]*(?:\n|$)/y
@@ -36,9 +37,11 @@ export function readDotEnv(written: string): DotEnv {
     const [form, found] = next(text, at)
     if (form === VARIABLE) {
       const [, name = '', single, double, backquoted, plain = '', comment] = found
-      variables[name] = single
-        ?? double?.replace(/\\([nr"])/g, (_, letter: string) => ({ n: '\n', r: '\r' })[letter] ?? letter)
-        ?? backquoted ?? plain
+      variables[name] =
+        single ??
+        double?.replace(/\\([nr"])/g, (_, letter: string) => ({ n: '\n', r: '\r' })[letter] ?? letter) ??
+        backquoted ??
+        plain
       lines.set(name, line)
       cut.delete(name)
       if (plain !== '' && comment !== undefined) cut.add(name)
@@ -51,7 +54,10 @@ export function readDotEnv(written: string): DotEnv {
   return { variables, lines, cut, faults: faultsOf(unread) }
 }
 
-interface Unread { readonly line: number, readonly why: string }
+interface Unread {
+  readonly line: number
+  readonly why: string
+}
 
 function next(text: string, at: number): readonly [RegExp, RegExpExecArray] {
   for (const form of [NOTHING, VARIABLE]) {

@@ -1,5 +1,5 @@
-import { isLoopbackHost } from '../odata/loopback.ts'
 import { isGuid } from '../odata/guid.ts'
+import { isLoopbackHost } from '../odata/loopback.ts'
 import { Fault } from './setting.ts'
 
 /** What the address of an environment tells: where the API is, and which product answers there. */
@@ -17,7 +17,7 @@ export interface Environment {
   readonly authorityHost: string
 }
 
-const WRITE = 'write the environment\'s URL, such as https://contoso.crm4.dynamics.com'
+const WRITE = "write the environment's URL, such as https://contoso.crm4.dynamics.com"
 /** Hosts of Microsoft's clouds, where the API root is known, and which take tokens for themselves only. */
 export const ONLINE = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\.(com|cn|us|de)$/
 const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
@@ -29,8 +29,10 @@ const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
 export function environmentUrl(written: string): Environment {
   if (written === '') throw new Fault(`is empty: ${WRITE}.`)
   if (isGuid(written.replace(/^(?:https:\/\/)?\{?(?:default-)?|\}?\/?$/gi, ''))) {
-    throw new Fault(`is an environment's id: ${WRITE} (Power Platform admin centre, Environments, the environment, `
-      + 'Environment URL).')
+    throw new Fault(
+      `is an environment's id: ${WRITE} (Power Platform admin centre, Environments, the environment, ` +
+        'Environment URL).',
+    )
   }
   const url = parse(written)
   refuseOtherSites(url.hostname)
@@ -39,9 +41,8 @@ export function environmentUrl(written: string): Environment {
     throw new Fault('begins with http://, which would send the access token unprotected: write https://.')
   }
   const product = productOf(url)
-  const origin = product === 'business-central'
-    ? url.origin.replace('//businesscentral.', '//api.businesscentral.')
-    : url.origin
+  const origin =
+    product === 'business-central' ? url.origin.replace('//businesscentral.', '//api.businesscentral.') : url.origin
   return {
     product,
     origin,
@@ -88,7 +89,7 @@ function refuseOtherSites(host: string): void {
     [/(^|\.)login\.(microsoftonline|windows|microsoft|chinacloudapi|partner)\./, 'the authority that signs people in'],
     [/^(global)?disco\./, 'the discovery service'],
     [/^(home|www)\.dynamics\.com$/, 'the Dynamics 365 home page'],
-    [/(^|\.)(microsoft|office|office365|sharepoint)\.com$/, 'a page of Microsoft\'s'],
+    [/(^|\.)(microsoft|office|office365|sharepoint)\.com$/, "a page of Microsoft's"],
   ].find(([form]) => (form as RegExp).test(host))
   if (site !== undefined) throw new Fault(`is ${site[1] as string}, not an environment: ${WRITE}.`)
 }
@@ -109,13 +110,15 @@ function apiRootOf(product: Environment['product'], url: URL): string {
   const path = url.pathname.replace(/\/+$/, '')
   const segments = path.split('/').slice(1)
   switch (product) {
-    case 'finance-and-operations': return /^\/[a-z]+\/data$/i.test(path) ? path : '/data'
+    case 'finance-and-operations':
+      return /^\/[a-z]+\/data$/i.test(path) ? path : '/data'
     case 'business-central': {
       if (/^\/v2\.0\/.*\/(api|ODataV4)(\/|$)/.test(path)) return path
       const names = segments.filter((segment) => segment !== '' && segment !== 'v2.0')
       if (names.length < 1 || names.length > 2) {
-        throw new Fault('does not name the environment: write '
-          + 'https://api.businesscentral.dynamics.com/v2.0/<environment>.')
+        throw new Fault(
+          'does not name the environment: write https://api.businesscentral.dynamics.com/v2.0/<environment>.',
+        )
       }
       return `/v2.0/${names.join('/')}/api/v2.0`
     }

@@ -1,7 +1,7 @@
-import { schema } from './schema.ts'
 import { OWN_VARIABLES } from './catalogue.ts'
 import { kindOfCredential } from './credential.ts'
 import { nearest } from './nearest.ts'
+import { schema } from './schema.ts'
 import { below } from './setting.ts'
 import type { Node, Setting, Source } from './setting.ts'
 import { unquoted } from './unquoted.ts'
@@ -18,13 +18,16 @@ export interface Written {
  * Variables of ours, so that one which is none is a mistake. Names that Kubernetes makes of a service (`DYNAMICS_PORT`)
  * are not close to any.
  */
-const OURS = /^(DYNAM|AZURE_(CLIENT|TENANT|AUTH|FED)|IMPERS|USER_E?MAIL|MAX_RETRY|ALLOWED_|TRUST|(REQUEST|TOKEN|SHUTDOWN)_TIME|CREDENTIAL)/
+const OURS =
+  /^(DYNAM|AZURE_(CLIENT|TENANT|AUTH|FED)|IMPERS|USER_E?MAIL|MAX_RETRY|ALLOWED_|TRUST|(REQUEST|TOKEN|SHUTDOWN)_TIME|CREDENTIAL)/
 /** As many letters as a slip of the finger changes. */
 const SLIP = 3
 
 /** Variables that people use for other tools, and what they are called here. */
 const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
-  DATAVERSE_URL: 'DYNAMICS_URL', DYNAMICS_BASE_URL: 'DYNAMICS_URL', DYNAMICS_TENANT_ID: 'AZURE_TENANT_ID',
+  DATAVERSE_URL: 'DYNAMICS_URL',
+  DYNAMICS_BASE_URL: 'DYNAMICS_URL',
+  DYNAMICS_TENANT_ID: 'AZURE_TENANT_ID',
   DYNAMICS_CLIENT_ID: 'AZURE_CLIENT_ID',
   DYNAMICS_CLIENT_SECRET: 'AZURE_CLIENT_SECRET',
 }
@@ -37,7 +40,11 @@ const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
  * @param told variables whose names were looked at already
  */
 export function settingsOfEnvironment(
-  source: Source, fromFile: unknown, faults: string[], sought = '', told: ReadonlySet<string> = new Set(),
+  source: Source,
+  fromFile: unknown,
+  faults: string[],
+  sought = '',
+  told: ReadonlySet<string> = new Set(),
 ): Written {
   const names = new Map<string, string>()
   const variables = new Set<string>(OWN_VARIABLES)
@@ -46,11 +53,14 @@ export function settingsOfEnvironment(
     written['targets'] = [environmentsTarget()]
   } else {
     // Platforms set AZURE_… by themselves, and a file may name them for its secrets: they are no contradiction.
-    const described = [...targetVariables(), 'CREDENTIAL']
-      .filter((variable) => isSet(source, variable) && !variable.startsWith('AZURE_'))
+    const described = [...targetVariables(), 'CREDENTIAL'].filter(
+      (variable) => isSet(source, variable) && !variable.startsWith('AZURE_'),
+    )
     if (described.length > 0) {
-      faults.push(`${described.join(', ')}: a settings file describes the targets, `
-        + 'so these variables must not be set. Remove them, or the file.')
+      faults.push(
+        `${described.join(', ')}: a settings file describes the targets, ` +
+          'so these variables must not be set. Remove them, or the file.',
+      )
     }
   }
   if (isSet(source, 'REDIS_URL')) {
@@ -67,8 +77,9 @@ export function settingsOfEnvironment(
   function collect(node: Node, name: string): unknown {
     if (node.type === 'setting') return node.env === undefined ? undefined : valueOf(node, node.env, name)
     if (node.type !== 'group') return undefined
-    const members = Object.entries(node.members)
-      .map(([key, member]) => [key, collect(member, below(name, key))] as const)
+    const members = Object.entries(node.members).map(
+      ([key, member]) => [key, collect(member, below(name, key))] as const,
+    )
     const set = members.filter(([, value]) => value !== undefined)
     return set.length === 0 && name !== '' ? undefined : Object.fromEntries(set)
   }
@@ -79,18 +90,22 @@ export function settingsOfEnvironment(
     for (const kind of Object.values(credential.kinds)) for (const member of Object.values(kind.members)) note(member)
     const named = source.env['CREDENTIAL']
     const kind = kindOfCredential(
-      (variable) => isSet(source, variable), named === undefined ? undefined : unquoted(named), faults,
+      (variable) => isSet(source, variable),
+      named === undefined ? undefined : unquoted(named),
+      faults,
     )
     if (named === undefined && kind === 'managed-identity' && !isSet(source, 'DYNAMICS_URL')) {
-      faults.push('AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are missing: set them to what the app '
-        + `registration shows. (Without them a managed identity is used, where Azure gives one.)${sought}`)
+      faults.push(
+        'AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are missing: set them to what the app ' +
+          `registration shows. (Without them a managed identity is used, where Azure gives one.)${sought}`,
+      )
     }
     const rest = collect(target, 'targets[0]') as object
     if (kind === undefined) {
       // The fault is named already; so that the others are found too, any kind that asks for no more will do.
       return { ...rest, credential: { kind: 'managed-identity' } }
     }
-    return { ...rest, credential: { kind, ...collect(credential.kinds[kind]!, 'targets[0].credential') as object } }
+    return { ...rest, credential: { kind, ...(collect(credential.kinds[kind]!, 'targets[0].credential') as object) } }
   }
 
   function valueOf(setting: Setting<unknown>, variable: string, name: string): unknown {

@@ -5,14 +5,63 @@ import { Fault } from './setting.ts'
  * Headers that HTTP, OData, Dynamics or the gateway gives a meaning, or that clients and proxies send by themselves.
  */
 const TAKEN = new Set([
-  ...HOP_BY_HOP, 'age', 'alt-used', 'authorization', 'autodisassociate', 'baggage', 'cache-control', 'callerobjectid',
-  'consistency', 'cookie', 'cookie2', 'date', 'dnt', 'etag', 'expect', 'forwarded', 'host', 'idempotency-key',
-  'isolation', 'last-modified', 'location', 'max-forwards', 'origin', 'pragma', 'prefer', 'priority', 'purpose', 'range', 'referer',
-  'retry-after', 'server', 'set-cookie', 'slug', 'traceparent', 'tracestate', 'upgrade-insecure-requests', 'user-agent',
-  'vary', 'via', 'warning', 'www-authenticate', 'x-api-key', 'x-authorization', 'x-forwarded-access-token',
-  'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-proto', 'x-http-method',
-  'x-http-method-override', 'x-method-override', 'x-ms-client-request-id', 'x-original-url', 'x-real-ip',
-  'x-request-id', 'x-rewrite-url',
+  ...HOP_BY_HOP,
+  'age',
+  'alt-used',
+  'authorization',
+  'autodisassociate',
+  'baggage',
+  'cache-control',
+  'callerobjectid',
+  'consistency',
+  'cookie',
+  'cookie2',
+  'date',
+  'dnt',
+  'etag',
+  'expect',
+  'forwarded',
+  'host',
+  'idempotency-key',
+  'isolation',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'origin',
+  'pragma',
+  'prefer',
+  'priority',
+  'purpose',
+  'range',
+  'referer',
+  'retry-after',
+  'server',
+  'set-cookie',
+  'slug',
+  'traceparent',
+  'tracestate',
+  'upgrade-insecure-requests',
+  'user-agent',
+  'vary',
+  'via',
+  'warning',
+  'www-authenticate',
+  'x-api-key',
+  'x-authorization',
+  'x-forwarded-access-token',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-proto',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-ms-client-request-id',
+  'x-original-url',
+  'x-real-ip',
+  'x-request-id',
+  'x-rewrite-url',
 ])
 
 /** Families of such headers. */
@@ -35,8 +84,10 @@ export function requiredHeader(text: string): string {
   try {
     ownHeader(name)
   } catch {
-    throw new Fault(`is ${name.toLowerCase()}, which browsers and clients send by themselves or HTTP gives a meaning: `
-      + 'write one such as x-gateway: true.')
+    throw new Fault(
+      `is ${name.toLowerCase()}, which browsers and clients send by themselves or HTTP gives a meaning: ` +
+        'write one such as x-gateway: true.',
+    )
   }
   if (value !== undefined && /\p{Cc}/u.test(value)) throw new Fault('holds a control character: write x-gateway: true.')
   return text

@@ -11,8 +11,9 @@ export const INVISIBLE = /[\u00A0\u00AD\u1680\u2000-\u200F\u2028-\u202F\u205F-\u
 
 const CURLY = '\u2018-\u201F\u2039\u203A\u00AB\u00BB'
 /** Nouns that templates put behind "your". */
-const NOUN = '(?:own|app|application|azure|client|company|credential|domain|dynamics|env|environment|host|id|instance'
-  + '|key|name|org|organi[sz]ation|orgname|password|resource|secret|server|subdomain|tenant|token|url|value)'
+const NOUN =
+  '(?:own|app|application|azure|client|company|credential|domain|dynamics|env|environment|host|id|instance' +
+  '|key|name|org|organi[sz]ation|orgname|password|resource|secret|server|subdomain|tenant|token|url|value)'
 
 /** Wrong wherever they stand in a value; in a secret, which may hold any characters, when they are all of it. */
 const PLACEHOLDERS: readonly Trace[] = [
@@ -62,7 +63,7 @@ const WHOLE = PLACEHOLDERS.map(({ form, what }) => ({ form: new RegExp(`^(?:${fo
 
 function traceOf(text: string, traces: readonly Trace[]): string | undefined {
   const value = unquoted(text)
-  const found = TYPOGRAPHY.find(({ form }) => form.test(text) || form.test(value))
-    ?? traces.find(({ form }) => form.test(value))
+  const found =
+    TYPOGRAPHY.find(({ form }) => form.test(text) || form.test(value)) ?? traces.find(({ form }) => form.test(value))
   return found?.what
 }

@@ -1,8 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
 import { OwnError } from '../own-error.ts'
-import { schema } from './schema.ts'
-import type { Settings } from './schema.ts'
 import { SETTING_VARIABLES } from './catalogue.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
 import { withDependentDefaults } from './dependent-defaults.ts'
@@ -12,6 +10,8 @@ import { settingsOfEnvironment } from './from-environment.ts'
 import { machineChecks } from './machine-checks.ts'
 import { meantInFile, meantVariable } from './meant.ts'
 import { readProxies } from './proxies.ts'
+import { schema } from './schema.ts'
+import type { Settings } from './schema.ts'
 import { readNode } from './setting.ts'
 import type { Source } from './setting.ts'
 import { readSettingsFile } from './settings-file.ts'
@@ -21,8 +21,10 @@ import { readText } from './text-file.ts'
 export class SettingsFault extends OwnError {
   readonly faults: readonly string[]
   constructor(faults: readonly string[]) {
-    super(`The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n`
-      + faults.map((fault) => `  - ${fault}`).join('\n'))
+    super(
+      `The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n` +
+        faults.map((fault) => `  - ${fault}`).join('\n'),
+    )
     this.faults = faults
   }
 }
@@ -81,18 +83,28 @@ export function processVariables(): Required<Omit<LoadOptions, 'adapt'>> & { rea
  * @throws {SettingsFault} with all faults at once
  */
 export function loadSettings(
-  env: NodeJS.Dict<string>, file: string | undefined, { dotEnv, own = env, adapt = asItIs }: LoadOptions = {},
+  env: NodeJS.Dict<string>,
+  file: string | undefined,
+  { dotEnv, own = env, adapt = asItIs }: LoadOptions = {},
 ): Settings {
-  const faults = [...dotEnv?.faults ?? []]
+  const faults = [...(dotEnv?.faults ?? [])]
   const from = { ...sourceOf(env), ...(dotEnv === undefined ? {} : { doubts: doubtsOf(dotEnv, own) }) }
   const read = fileOf(from, file, faults)
   if (dotEnv !== undefined) faults.push(...unknownNames(dotEnv, new Set([...OBSERVED, ...variablesOf(read)]), own))
   const sought = soughtIn(dotEnv)
-  const told = new Set([...dotEnv?.lines.keys() ?? []].filter((name) => own[name] === undefined))
+  const told = new Set([...(dotEnv?.lines.keys() ?? [])].filter((name) => own[name] === undefined))
   const { written, nameOf, isVariable } = settingsOfEnvironment(from, read, faults, sought, told)
-  const values = readNode(schema, withTargets(written, (target) => withDependentDefaults(adapt(target))), {
-    from, nameOf, faults, meant: meantInFile, soughtIn: (name) => isVariable(name) ? sought : '',
-  })
+  const values = readNode(
+    schema,
+    withTargets(written, (target) => withDependentDefaults(adapt(target))),
+    {
+      from,
+      nameOf,
+      faults,
+      meant: meantInFile,
+      soughtIn: (name) => (isVariable(name) ? sought : ''),
+    },
+  )
   const settings = { ...values, proxies: readProxies(from.env, faults) }
   exposureCheck(settings, faults)
   machineChecks(settings, nameOf, faults)
@@ -107,7 +119,8 @@ export function loadSettings(
  * @throws {SettingsFault}
  */
 export function loadListener(
-  env: NodeJS.Dict<string>, file: string | undefined,
+  env: NodeJS.Dict<string>,
+  file: string | undefined,
 ): Pick<Settings, 'host' | 'port' | 'tls'> {
   const faults: string[] = []
   const from = sourceOf(env)
@@ -127,7 +140,7 @@ export function loadListener(
 function withTargets(written: unknown, adapt: Adapt): unknown {
   const { targets } = written as { readonly targets?: unknown }
   return Array.isArray(targets)
-    ? { ...written as object, targets: targets.map((target) => isObject(target) ? adapt(target) : target) }
+    ? { ...(written as object), targets: targets.map((target) => (isObject(target) ? adapt(target) : target)) }
     : written
 }
 
@@ -137,8 +150,9 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** What the files say that settings are read from, to see whether they have changed; empty where there are none. */
 export function settingsText(env: NodeJS.Dict<string>, file: string | undefined): string {
-  return [file ?? env['GATEWAY_CONFIG'], '.env'].map((path) =>
-    path !== undefined && existsSync(path) ? readFileSync(path, 'utf8') : '').join('\0')
+  return [file ?? env['GATEWAY_CONFIG'], '.env']
+    .map((path) => (path !== undefined && existsSync(path) ? readFileSync(path, 'utf8') : ''))
+    .join('\0')
 }
 
 /** `REDIS_URL` has a fault of its own. */
@@ -150,14 +164,15 @@ function sourceOf(env: NodeJS.Dict<string>): Source {
 
 function fileOf({ env }: Source, file: string | undefined, faults: string[]): unknown {
   const path = file ?? env['GATEWAY_CONFIG']
-  return path === undefined ? undefined : readSettingsFile(path, faults) ?? {}
+  return path === undefined ? undefined : (readSettingsFile(path, faults) ?? {})
 }
 
 /** The variables that a settings file takes secrets from. */
 function variablesOf(written: unknown): string[] {
   if (typeof written !== 'object' || written === null) return []
   return Object.entries(written).flatMap(([key, value]) =>
-    key === 'env' && typeof value === 'string' ? [value] : variablesOf(value))
+    key === 'env' && typeof value === 'string' ? [value] : variablesOf(value),
+  )
 }
 
 /** Where a variable that is missing was looked for. */

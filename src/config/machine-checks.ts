@@ -9,7 +9,9 @@ import type { Settings } from './schema.ts'
  * that does not belong to its key. Looks at what could be read, whatever else is wrong, and changes nothing.
  */
 export function machineChecks(
-  { host, auditLog, tls }: Partial<Settings>, nameOf: (name: string) => string, faults: string[],
+  { host, auditLog, tls }: Partial<Settings>,
+  nameOf: (name: string) => string,
+  faults: string[],
 ): void {
   const add = (name: string, fault: string | undefined): void => {
     if (fault !== undefined) faults.push(`${nameOf(name)} ${fault}`)
@@ -56,11 +58,14 @@ export function unwritable(code: string | undefined): string {
 
 /** Whether HTTPS can be served with these files. */
 function certificateFault({ certificate, key, clientCa }: NonNullable<Settings['tls']>): string | undefined {
-  const code = codeOf(() => void createSecureContext({
-    cert: readFileSync(certificate),
-    key: readFileSync(key),
-    ...(clientCa === undefined ? {} : { ca: readFileSync(clientCa) }),
-  }))
+  const code = codeOf(
+    () =>
+      void createSecureContext({
+        cert: readFileSync(certificate),
+        key: readFileSync(key),
+        ...(clientCa === undefined ? {} : { ca: readFileSync(clientCa) }),
+      }),
+  )
   if (code === undefined) return undefined
   return code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
     ? 'names a certificate and a key that do not belong together: write the key that the certificate was made for.'

@@ -27,14 +27,20 @@ export function meantVariable(name: string): string | undefined {
   const known = VARIABLES.get(letters) ?? PATHS.get(letters)
   if (known !== undefined) return known
   const upper = name.toUpperCase()
-  return [...SETTING_VARIABLES].find((variable) => variable.length >= LONG && upper.startsWith(`${variable}_`))
-    ?? slip(letters)
+  return (
+    [...SETTING_VARIABLES].find((variable) => variable.length >= LONG && upper.startsWith(`${variable}_`)) ??
+    slip(letters)
+  )
 }
 
 /** Our variables by their letters, and likewise what settings are called that a file has more words for. */
 const VARIABLES = new Map([...SETTING_VARIABLES].map((variable) => [bare(variable), variable]))
-const PATHS = new Map(CATALOGUE.filter(hasWords).map(({ path, setting }) =>
-  [bare(withoutTarget(path)), setting.env ?? `${path} in a settings file`]))
+const PATHS = new Map(
+  CATALOGUE.filter(hasWords).map(({ path, setting }) => [
+    bare(withoutTarget(path)),
+    setting.env ?? `${path} in a settings file`,
+  ]),
+)
 
 /** Names this long are no other program's by chance. */
 const LONG = 8

@@ -4,7 +4,9 @@
  * @param most letters that may differ; left out, a third of the word
  */
 export function nearest(
-  word: string, known: readonly string[], most = Math.max(1, Math.floor(word.length / 3)),
+  word: string,
+  known: readonly string[],
+  most = Math.max(1, Math.floor(word.length / 3)),
 ): string | undefined {
   let best: string | undefined
   let least = most + 1

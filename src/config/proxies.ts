@@ -66,8 +66,9 @@ export function readProxies(variables: Variables, faults: string[]): Proxies {
 }
 
 const WRITE = 'write http://host:port, or http://name:password@host:port'
-const ENCODE = 'percent-encode every character of its name and password that is no letter or digit, '
-  + 'such as %23 for #, %2F for /, %40 for @ and %25 for %'
+const ENCODE =
+  'percent-encode every character of its name and password that is no letter or digit, ' +
+  'such as %23 for #, %2F for /, %40 for @ and %25 for %'
 
 function parseProxy(text: string): Proxy {
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
@@ -95,21 +96,27 @@ function authorizationOf({ username, password }: URL): string | undefined {
 }
 
 function parseExceptions(text: string): Proxies['direct'] {
-  return text.split(/[,\s]+/).filter((entry) => entry !== '').map(parseException)
+  return text
+    .split(/[,\s]+/)
+    .filter((entry) => entry !== '')
+    .map(parseException)
 }
 
 /** `*`, a host or `.suffix` with or without a port, an address, or a network as address and length. */
 function parseException(entry: string): Proxies['direct'][number] {
   if (entry === '*') return () => true
   const network = networkOf(entry)
-  if (network !== undefined) return (host) => isIP(host) !== 0 && network.check(host, isIP(host) === 4 ? 'ipv4' : 'ipv6')
-  const [, name = '', only] = isIP(entry) === 6 ? [entry, entry]
-    : /^(\[[0-9a-f:.]+\]|[^:[\]/@]+)(?::(\d{1,5}))?$/i.exec(entry) ?? []
+  if (network !== undefined)
+    return (host) => isIP(host) !== 0 && network.check(host, isIP(host) === 4 ? 'ipv4' : 'ipv6')
+  const [, name = '', only] =
+    isIP(entry) === 6 ? [entry, entry] : (/^(\[[0-9a-f:.]+\]|[^:[\]/@]+)(?::(\d{1,5}))?$/i.exec(entry) ?? [])
   const plain = name.replace(/^\[(.*)\]$/, '$1').replace(/^\*?\./, '')
   const suffix = isIP(plain) === 0 ? domainToASCII(plain) : plain.toLowerCase()
   if (suffix === '' || /[*<>]/.test(suffix)) {
-    throw new Fault('holds something that names no host: write names, .suffixes, addresses or networks such as '
-      + '10.0.0.0/8, with or without :port, separated by commas.')
+    throw new Fault(
+      'holds something that names no host: write names, .suffixes, addresses or networks such as ' +
+        '10.0.0.0/8, with or without :port, separated by commas.',
+    )
   }
   return (host, port) => (only === undefined || only === port) && (host === suffix || host.endsWith(`.${suffix}`))
 }

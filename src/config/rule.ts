@@ -8,7 +8,7 @@ export type Rule = Preset | Permission
 /** One of the usual rules, by its name. */
 export interface Preset {
   readonly text: string
-  readonly effect: typeof PRESETS[number]
+  readonly effect: (typeof PRESETS)[number]
 }
 
 /** `allow GET accounts`, `deny * annotations`. */
@@ -44,38 +44,46 @@ export function parseRule(written: string): Rule {
   const [effect, methods, names, ...rest] = text.split(' ')
   if (effect !== 'allow' && effect !== 'deny') {
     const near = nearest(text, PRESETS)
-    throw new Fault(`holds the rule "${text}", which is not known: `
-      + (near === undefined ? FORM : `did you mean ${near}?`))
+    throw new Fault(
+      `holds the rule "${text}", which is not known: ` + (near === undefined ? FORM : `did you mean ${near}?`),
+    )
   }
   if (methods === undefined || names === undefined || rest.length > 0) {
     throw new Fault(`holds the rule "${text}", which is not complete: ${FORM}.`)
   }
   return {
-    text, effect,
+    text,
+    effect,
     methods: methods === '*' ? undefined : parseMethods(methods, text),
     names: names.split(',').map((name) => parseName(name, text)),
   }
 }
 
 function parseMethods(written: string, text: string): ReadonlySet<string> {
-  return new Set(written.split(',').map((method) => {
-    if (!METHODS.includes(method)) {
-      throw new Fault(`holds the rule "${text}", whose method "${method}" is not known: `
-        + `write * or ${METHODS.join(', ')}.`)
-    }
-    return isRead(method) ? 'GET' : method
-  }))
+  return new Set(
+    written.split(',').map((method) => {
+      if (!METHODS.includes(method)) {
+        throw new Fault(
+          `holds the rule "${text}", whose method "${method}" is not known: write * or ${METHODS.join(', ')}.`,
+        )
+      }
+      return isRead(method) ? 'GET' : method
+    }),
+  )
 }
 
 function parseName(written: string, text: string): Name {
   const [, first, parentheses, below] = /^(\*|\$?[\w.]+)(\(\))?(?:\/(\*|[\w.]+))?$/.exec(written) ?? []
   if (first === undefined || (below !== undefined && (first === '*' || parentheses !== undefined))) {
-    throw new Fault(`holds the rule "${text}", whose name "${written}" has no known form: `
-      + 'write *, accounts, accounts/*, accounts/primarycontactid, '
-      + 'WinOpportunity() or $metadata.')
+    throw new Fault(
+      `holds the rule "${text}", whose name "${written}" has no known form: ` +
+        'write *, accounts, accounts/*, accounts/primarycontactid, ' +
+        'WinOpportunity() or $metadata.',
+    )
   }
   return {
-    first: bareName(first), below: below === undefined ? undefined : bareName(below),
+    first: bareName(first),
+    below: below === undefined ? undefined : bareName(below),
     operation: below === undefined && (parentheses !== undefined || first.includes('.')),
   }
 }

@@ -18,13 +18,19 @@ export interface Secret {
 
 /** Reads `{ env: NAME }` or `{ file: path }`. White space at the end is not part of a secret. */
 export function readSecret(written: unknown, from: Source): Secret {
-  const { env, file, ...rest } =
-    (typeof written === 'object' && written !== null ? written : {}) as Record<string, unknown>
+  const { env, file, ...rest } = (typeof written === 'object' && written !== null ? written : {}) as Record<
+    string,
+    unknown
+  >
   if (Object.keys(rest).length > 0 || (typeof env === 'string') === (typeof file === 'string')) {
     throw new Fault('must not stand here itself: write { env: NAME } or { file: path }.')
   }
   if (typeof file === 'string') {
-    const reveal = (): string => from.file(file).replace(/^\uFEFF/, '').trimEnd()
+    const reveal = (): string =>
+      from
+        .file(file)
+        .replace(/^\uFEFF/, '')
+        .trimEnd()
     const value = attempt(reveal)
     if (value === '') throw new Fault('names a file that is empty: write the secret into it.')
     refuseLeftovers(value, 'names a file that holds')
@@ -34,9 +40,11 @@ export function readSecret(written: unknown, from: Source): Secret {
   if (value === '') {
     // What does not look like a variable's name may be the secret itself, put into the wrong place.
     const named = /^[A-Z][A-Z0-9_]*$/.test(env as string)
-    throw new Fault(named
-      ? `names the variable ${env as string}, which is not set.`
-      : 'names a variable that is not set: write { env: NAME }.')
+    throw new Fault(
+      named
+        ? `names the variable ${env as string}, which is not set.`
+        : 'names a variable that is not set: write { env: NAME }.',
+    )
   }
   refuseLeftovers(from.env[env as string] ?? '', 'holds')
   const doubt = from.doubts?.get(env as string)

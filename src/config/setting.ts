@@ -1,5 +1,5 @@
-import { leftoverIn } from './leftover.ts'
 import { OwnError } from '../own-error.ts'
+import { leftoverIn } from './leftover.ts'
 import { nearest } from './nearest.ts'
 
 /** One thing an operator may set: how it is read, and all that is to be said of it. */
@@ -54,16 +54,21 @@ export interface Kinds<K extends Readonly<Record<string, Group<Members>>>> {
 }
 
 export type Node = Setting<unknown> | Group<Members> | Many<Node> | Kinds<Readonly<Record<string, Group<Members>>>>
-export interface Members { readonly [name: string]: Node }
+export interface Members {
+  readonly [name: string]: Node
+}
 
 /** The type of what a schema reads. */
 export type Read<N> =
-  N extends Setting<infer T> ? T
-  : N extends Group<infer M>
-    ? { readonly [K in keyof M]: Read<M[K]> } | (N extends { optional: true } ? undefined : never)
-  : N extends Many<infer O> ? readonly Read<O>[]
-  : N extends Kinds<infer K> ? { [P in keyof K]: { readonly kind: P } & Read<K[P]> }[keyof K]
-  : never
+  N extends Setting<infer T>
+    ? T
+    : N extends Group<infer M>
+      ? { readonly [K in keyof M]: Read<M[K]> } | (N extends { optional: true } ? undefined : never)
+      : N extends Many<infer O>
+        ? readonly Read<O>[]
+        : N extends Kinds<infer K>
+          ? { [P in keyof K]: { readonly kind: P } & Read<K[P]> }[keyof K]
+          : never
 
 /** Where secrets and files are read from. */
 export interface Source {
@@ -106,10 +111,14 @@ export function readNode<N extends Node>(node: N, written: unknown, reading: Rea
 
   function read(node: Node, written: unknown, name: string): unknown {
     switch (node.type) {
-      case 'setting': return readSetting(node, written, name)
-      case 'many': return readMany(node, written, name)
-      case 'group': return written === undefined && node.optional ? undefined : readGroup(node, written ?? {}, name, [])
-      case 'kinds': return readKinds(node, written, name)
+      case 'setting':
+        return readSetting(node, written, name)
+      case 'many':
+        return readMany(node, written, name)
+      case 'group':
+        return written === undefined && node.optional ? undefined : readGroup(node, written ?? {}, name, [])
+      case 'kinds':
+        return readKinds(node, written, name)
     }
   }
 
@@ -151,8 +160,12 @@ export function readNode<N extends Node>(node: N, written: unknown, reading: Rea
       const near = meant?.(key, name) ?? nearest(key, Object.keys(group.members))
       faults.push(`${nameOf(below(name, key))} is not a setting.${near === undefined ? '' : ` Did you mean ${near}?`}`)
     }
-    return Object.fromEntries(Object.entries(group.members)
-      .map(([key, member]) => [key, read(member, values[key] ?? undefined, below(name, key))]))
+    return Object.fromEntries(
+      Object.entries(group.members).map(([key, member]) => [
+        key,
+        read(member, values[key] ?? undefined, below(name, key)),
+      ]),
+    )
   }
 
   function readKinds(kinds: Kinds<Readonly<Record<string, Group<Members>>>>, written: unknown, name: string): unknown {
@@ -160,11 +173,13 @@ export function readNode<N extends Node>(node: N, written: unknown, reading: Rea
     const group = typeof kind === 'string' && Object.hasOwn(kinds.kinds, kind) ? kinds.kinds[kind] : undefined
     if (group === undefined) {
       const known = Object.keys(kinds.kinds).join(', ')
-      faults.push(`${nameOf(below(name, 'kind'))} ${kind === undefined ? 'is missing' : 'is not known'}: `
-        + `write one of ${known}.`)
+      faults.push(
+        `${nameOf(below(name, 'kind'))} ${kind === undefined ? 'is missing' : 'is not known'}: ` +
+          `write one of ${known}.`,
+      )
       return undefined
     }
-    return { kind, ...readGroup(group, written, name, ['kind']) as object }
+    return { kind, ...(readGroup(group, written, name, ['kind']) as object) }
   }
 }
 

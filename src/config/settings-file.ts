@@ -10,10 +10,15 @@ export function readSettingsFile(path: string, faults: string[]): object | undef
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, logLevel: 'error' })
   // A tag that nobody resolves (`!env NAME`) is a warning of the parser's: its value is not what was meant.
-  for (const { message, pos: [at] } of [...document.errors, ...document.warnings]) {
+  for (const {
+    message,
+    pos: [at],
+  } of [...document.errors, ...document.warnings]) {
     const { line, col } = counter.linePos(at)
-    faults.push(`${path} is neither JSON nor YAML (line ${line}, column ${col}): mend it there. `
-      + `The parser says: ${withoutSource(message)}.`)
+    faults.push(
+      `${path} is neither JSON nor YAML (line ${line}, column ${col}): mend it there. ` +
+        `The parser says: ${withoutSource(message)}.`,
+    )
   }
   return document.errors.length > 0 ? undefined : valueOf(document, path, faults)
 }
@@ -35,13 +40,18 @@ function valueOf(document: Document, path: string, faults: string[]): object | u
   } catch (error) {
     // An alias (`*name`) without an anchor, or too many of them.
     const says = withoutSource((error as Error).message)
-    faults.push(`${path} is neither JSON nor YAML: mend it. The parser says: ${says}; `
-      + 'a value that begins with * or & stands in quotes.')
+    faults.push(
+      `${path} is neither JSON nor YAML: mend it. The parser says: ${says}; ` +
+        'a value that begins with * or & stands in quotes.',
+    )
   }
   return undefined
 }
 
 /** The parser's sentence without what it repeats of the file, which may be a secret. */
 function withoutSource(message: string): string {
-  return message.replace(/(?<=\S):\s[\s\S]*$/, '').replace(/(escape sequence|directive) .*$/s, '$1').replace(/\.$/, '')
+  return message
+    .replace(/(?<=\S):\s[\s\S]*$/, '')
+    .replace(/(escape sequence|directive) .*$/s, '$1')
+    .replace(/\.$/, '')
 }

@@ -15,7 +15,7 @@ interface About {
 }
 
 /** A length of time in milliseconds, written `1500ms`, `10s`, `5m` or `1h`. */
-export function duration(is: About & { fallback: string, least?: number }): Setting<number> {
+export function duration(is: About & { fallback: string; least?: number }): Setting<number> {
   const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
   const write = 'a time such as 1500ms, 10s, 5m or 1h'
   return setting({ ...is, write, form: { type: 'string', pattern: '^[0-9]{1,9}(ms|s|m|h)$' } }, (written) => {
@@ -41,12 +41,15 @@ export function size(is: About & { fallback: string }): Setting<number> {
 }
 
 /** A whole number between `least` and `most`. */
-export function wholeNumber(is: About & { fallback: number, least: number, most: number }): Setting<number> {
+export function wholeNumber(is: About & { fallback: number; least: number; most: number }): Setting<number> {
   const write = `a whole number from ${is.least} to ${is.most}`
   return setting({ ...is, write, form: { type: 'integer', minimum: is.least, maximum: is.most } }, (written) => {
-    const number = typeof written === 'string' && /^\d{1,10}$/.test(unquoted(written)) ? Number(unquoted(written))
-      : typeof written === 'number' ? written
-      : NaN
+    const number =
+      typeof written === 'string' && /^\d{1,10}$/.test(unquoted(written))
+        ? Number(unquoted(written))
+        : typeof written === 'number'
+          ? written
+          : NaN
     if (!Number.isInteger(number) || number < is.least || number > is.most) throw new Fault(`is not ${write}.`)
     return number
   })
@@ -64,7 +67,7 @@ export function flag(is: About & { fallback: boolean }): Setting<boolean> {
 }
 
 /** One of a few words. */
-export function choice<const W extends string>(is: About & { fallback: W, words: readonly W[] }): Setting<W> {
+export function choice<const W extends string>(is: About & { fallback: W; words: readonly W[] }): Setting<W> {
   const write = `one of ${is.words.join(', ')}`
   return setting({ ...is, write, form: { enum: is.words } }, (written) => {
     const chosen = typeof written === 'string' ? unquoted(written).toLowerCase() : written
@@ -76,7 +79,7 @@ export function choice<const W extends string>(is: About & { fallback: W, words:
 
 /** A text that `parse` takes; `parse` throws a {@link Fault} that says what is wrong with it. */
 export function parsed<T>(
-  is: About & { write: string, required: true } | About & { write: string, fallback: unknown },
+  is: (About & { write: string; required: true }) | (About & { write: string; fallback: unknown }),
   parse: (written: string) => T,
 ): Setting<T> {
   return setting(is, (written) => parse(text(written, is.write)))
@@ -89,15 +92,24 @@ export function optional<T>(is: About & { write: string }, parse: (written: stri
 
 /** A list of texts; in the environment they are separated by commas. */
 export function list<T>(
-  is: About & { write: string, fallback?: readonly string[] }, parse: (written: string) => T,
+  is: About & { write: string; fallback?: readonly string[] },
+  parse: (written: string) => T,
 ): Setting<readonly T[]> {
-  return setting({
-    ...is, fallback: is.fallback ?? [], form: { type: 'array', items: { type: 'string' } },
-  }, (written) => {
-    const texts = typeof written === 'string' ? written.split(',') : written
-    if (!Array.isArray(texts)) throw new Fault(`must be a list: write ${is.write}.`)
-    return parseEach(texts.map((one) => text(one, is.write)).filter((one) => one !== ''), parse)
-  })
+  return setting(
+    {
+      ...is,
+      fallback: is.fallback ?? [],
+      form: { type: 'array', items: { type: 'string' } },
+    },
+    (written) => {
+      const texts = typeof written === 'string' ? written.split(',') : written
+      if (!Array.isArray(texts)) throw new Fault(`must be a list: write ${is.write}.`)
+      return parseEach(
+        texts.map((one) => text(one, is.write)).filter((one) => one !== ''),
+        parse,
+      )
+    },
+  )
 }
 
 /** Parses all of `texts`, and throws one {@link Fault} with a sentence for each that is wrong. */
@@ -117,17 +129,22 @@ function parseEach<T>(texts: readonly string[], parse: (written: string) => T): 
 }
 
 /** A secret: never in the file itself, but `{ env: NAME }` or `{ file: path }`. */
-export function secret(is: About & { required: true, write?: string }): Setting<Secret>
+export function secret(is: About & { required: true; write?: string }): Setting<Secret>
 export function secret(is: About): Setting<Secret | undefined>
 export function secret(is: About): Setting<Secret | undefined> {
-  const write = is.env === undefined ? '{ env: NAME } or { file: path }'
-    : `it as it stands, or the path of a file that holds it in ${is.env}_FILE; `
-      + 'in a settings file { env: NAME } or { file: path }'
+  const write =
+    is.env === undefined
+      ? '{ env: NAME } or { file: path }'
+      : `it as it stands, or the path of a file that holds it in ${is.env}_FILE; ` +
+        'in a settings file { env: NAME } or { file: path }'
   return { type: 'setting', write, secret: true, ...is, form: SECRET, read: readSecret }
 }
 
 const SECRET = {
-  type: 'object', minProperties: 1, maxProperties: 1, additionalProperties: false,
+  type: 'object',
+  minProperties: 1,
+  maxProperties: 1,
+  additionalProperties: false,
   properties: { env: { type: 'string' }, file: { type: 'string' } },
 }
 
@@ -144,20 +161,29 @@ export function readableFile(path: string): string {
   try {
     readFileSync(path)
   } catch (error) {
-    throw new Fault(`names a file that cannot be read (${(error as NodeJS.ErrnoException).code}): `
-      + 'mend the path or its permissions.')
+    throw new Fault(
+      `names a file that cannot be read (${(error as NodeJS.ErrnoException).code}): ` +
+        'mend the path or its permissions.',
+    )
   }
   return path
 }
 
 function setting<T>(
-  is: About & { write: string, fallback?: unknown, required?: true }, read: Setting<T>['read'],
+  is: About & { write: string; fallback?: unknown; required?: true },
+  read: Setting<T>['read'],
 ): Setting<T> {
   const { about, write, fallback, env, required, form, restart } = is
   return {
-    type: 'setting', about, write, read,
-    ...(fallback === undefined ? {} : { fallback }), ...(env === undefined ? {} : { env }),
-    ...(required ? { required } : {}), ...(restart ? { restart } : {}), ...(form === undefined ? {} : { form }),
+    type: 'setting',
+    about,
+    write,
+    read,
+    ...(fallback === undefined ? {} : { fallback }),
+    ...(env === undefined ? {} : { env }),
+    ...(required ? { required } : {}),
+    ...(restart ? { restart } : {}),
+    ...(form === undefined ? {} : { form }),
   }
 }
 

@@ -18,16 +18,21 @@ export type Proof = Pick<NodeAuthOptions, 'clientSecret'> | Pick<NodeAuthOptions
  * @throws AuthorityFailure
  */
 export async function fetchAppToken(
-  app: AppRegistration, proof: Proof, { claims, signal }: TokenRequest,
+  app: AppRegistration,
+  proof: Proof,
+  { claims, signal }: TokenRequest,
 ): Promise<FetchedToken> {
   const { ConfidentialClientApplication } = await import('@azure/msal-node')
   const way = network({ dispatcher: app.dispatcher, signal })
   return ask(way, async () => {
     const client = new ConfidentialClientApplication({
-      auth: { ...authorityOf(app), ...proof }, system: { networkClient: way.module },
+      auth: { ...authorityOf(app), ...proof },
+      system: { networkClient: way.module },
     })
     await client.acquireTokenByClientCredential({
-      scopes: [app.scope], skipCache: true, azureRegion: 'DisableMsalForceRegion',
+      scopes: [app.scope],
+      skipCache: true,
+      azureRegion: 'DisableMsalForceRegion',
       ...(claims === undefined ? {} : { claims }),
     })
   })
@@ -59,10 +64,15 @@ function ofMsal(error: unknown): AuthorityFailure {
   if (error instanceof AuthorityFailure) return error
   const { errorCode } = (error ?? {}) as { errorCode?: unknown }
   const code = typeof errorCode === 'string' && /^[\w-]{1,60}$/.test(errorCode) ? errorCode : 'unknown'
-  return new AuthorityFailure({
-    what: `The authority's answer cannot be used (${code}).`,
-    why: 'Its metadata is not complete, names another issuer, or AZURE_TENANT_ID is common, '
-      + 'organizations or consumers.',
-    todo: 'Check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID.',
-  }, false, { code })
+  return new AuthorityFailure(
+    {
+      what: `The authority's answer cannot be used (${code}).`,
+      why:
+        'Its metadata is not complete, names another issuer, or AZURE_TENANT_ID is common, ' +
+        'organizations or consumers.',
+      todo: 'Check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID.',
+    },
+    false,
+    { code },
+  )
 }

@@ -17,21 +17,28 @@ const LARGEST_KEY = 4096
 export function arcChallengeAnswer(challenge: string | undefined, folder = FOLDER): string {
   const [, file] = /^Basic realm="?([^"]+)"?$/i.exec(challenge ?? '') ?? []
   if (file === undefined || normalize(file) !== file || dirname(file) !== folder || !file.endsWith('.key')) {
-    throw new AuthorityFailure({
-      what: 'The Azure Arc agent asks for a file that is not its own.',
-      why: 'Something else than the agent answers in its place.',
-      todo: 'See that only the agent listens at IDENTITY_ENDPOINT.',
-    }, true)
+    throw new AuthorityFailure(
+      {
+        what: 'The Azure Arc agent asks for a file that is not its own.',
+        why: 'Something else than the agent answers in its place.',
+        todo: 'See that only the agent listens at IDENTITY_ENDPOINT.',
+      },
+      true,
+    )
   }
   try {
     if (statSync(file).size > LARGEST_KEY) throw Object.assign(new Error(), { code: 'EFBIG' })
     return `Basic ${readFileSync(file, 'utf8')}`
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException
-    throw new AuthorityFailure({
-      what: `The key of the Azure Arc agent cannot be read (${code}).`,
-      why: 'Only members of the group himds may read it.',
-      todo: 'Add the gateway\'s user to the group himds.',
-    }, true, { code })
+    throw new AuthorityFailure(
+      {
+        what: `The key of the Azure Arc agent cannot be read (${code}).`,
+        why: 'Only members of the group himds may read it.',
+        todo: "Add the gateway's user to the group himds.",
+      },
+      true,
+      { code },
+    )
   }
 }

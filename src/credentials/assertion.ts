@@ -12,21 +12,40 @@ const BEFORE_NOW = 60
  *
  * @see https://learn.microsoft.com/entra/identity-platform/certificate-credentials
  */
-export function signAssertion({ key, certificate, chain }: KeyPair, { clientId, tokenEndpoint, sendChain }: {
-  readonly clientId: string, readonly tokenEndpoint: string, readonly sendChain: boolean,
-}): string {
+export function signAssertion(
+  { key, certificate, chain }: KeyPair,
+  {
+    clientId,
+    tokenEndpoint,
+    sendChain,
+  }: {
+    readonly clientId: string
+    readonly tokenEndpoint: string
+    readonly sendChain: boolean
+  },
+): string {
   const now = Math.floor(Date.now() / 1000)
   const begins = now - BEFORE_NOW
   const header = {
-    alg: 'PS256', typ: 'JWT', 'x5t#S256': createHash('sha256').update(certificate.raw).digest('base64url'),
+    alg: 'PS256',
+    typ: 'JWT',
+    'x5t#S256': createHash('sha256').update(certificate.raw).digest('base64url'),
     ...(sendChain ? { x5c: [certificate, ...chain].map(({ raw }) => raw.toString('base64')) } : {}),
   }
   const claims = {
-    aud: tokenEndpoint, iss: clientId, sub: clientId, jti: randomUUID(), iat: begins, nbf: begins, exp: begins + LIFE,
+    aud: tokenEndpoint,
+    iss: clientId,
+    sub: clientId,
+    jti: randomUUID(),
+    iat: begins,
+    nbf: begins,
+    exp: begins + LIFE,
   }
   const signed = `${encoded(header)}.${encoded(claims)}`
   const signature = sign('sha256', Buffer.from(signed), {
-    key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32,
+    key,
+    padding: constants.RSA_PKCS1_PSS_PADDING,
+    saltLength: 32,
   })
   return `${signed}.${signature.toString('base64url')}`
 }

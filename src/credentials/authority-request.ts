@@ -29,15 +29,20 @@ const LARGEST_ANSWER = 1024 * 1024
  * @throws AuthorityFailure when no whole answer came
  */
 export async function authorityRequest(
-  { method, url, headers, body }: AuthorityRequest, { dispatcher, signal, plainHttp }: ExchangeOptions,
+  { method, url, headers, body }: AuthorityRequest,
+  { dispatcher, signal, plainHttp }: ExchangeOptions,
 ): Promise<AuthorityAnswer> {
   try {
     if (url.protocol !== 'https:' && plainHttp === undefined) {
       throw Object.assign(new Error('not https'), { code: 'NOT_HTTPS' })
     }
     const answer = await dispatcher.request({
-      origin: url.origin, path: url.pathname + url.search, method, headers: { accept: 'application/json', ...headers },
-      body: body ?? null, signal,
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers: { accept: 'application/json', ...headers },
+      body: body ?? null,
+      signal,
     })
     return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await readWhole(answer.body)), url }
   } catch (error) {
@@ -50,7 +55,9 @@ function endedWaiting(reason: unknown, { host }: URL): unknown {
   if (!(reason instanceof AuthorityFailure)) return reason
   const { explanation, refused, facts } = reason
   return new AuthorityFailure(
-    { ...explanation, what: `${explanation.what.slice(0, -1)} (waiting for ${host}).` }, refused, { ...facts, host },
+    { ...explanation, what: `${explanation.what.slice(0, -1)} (waiting for ${host}).` },
+    refused,
+    { ...facts, host },
   )
 }
 
@@ -70,7 +77,7 @@ function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? value as Record<string, unknown>
+      ? (value as Record<string, unknown>)
       : undefined
   } catch {
     return undefined

@@ -23,8 +23,12 @@ export function answerFailure(answer: AuthorityAnswer): AuthorityFailure | undef
   const { status, body } = answer
   if (status >= 200 && status < 300 && body !== undefined) return undefined
   const facts = factsOf(answer)
-  const passing = status === 408 || status === 429 || status >= 500 || PASSING.test(facts.error ?? '')
-    || (facts.aadsts !== undefined && TRANSIENT[facts.aadsts] !== undefined)
+  const passing =
+    status === 408 ||
+    status === 429 ||
+    status >= 500 ||
+    PASSING.test(facts.error ?? '') ||
+    (facts.aadsts !== undefined && TRANSIENT[facts.aadsts] !== undefined)
   const named = facts.error !== undefined || facts.aadsts !== undefined
   return new AuthorityFailure(explainAnswer(facts), !passing && named, facts)
 }
@@ -42,8 +46,12 @@ export function connectionFailure(error: unknown, url: URL): AuthorityFailure {
  * @throws AuthorityFailure when there is none, or something that no request may carry
  */
 export function tokenIn(answer: AuthorityAnswer | undefined): FetchedToken {
-  const { access_token: accessToken, token_type: type, expires_in: expiresIn, refresh_in: refreshIn } =
-    answer?.body ?? {}
+  const {
+    access_token: accessToken,
+    token_type: type,
+    expires_in: expiresIn,
+    refresh_in: refreshIn,
+  } = answer?.body ?? {}
   if (answer === undefined || typeof accessToken !== 'string' || !/^[A-Za-z0-9._~+/-]{1,32768}=*$/.test(accessToken)) {
     throw unusable(answer, 'without a usable access token')
   }
@@ -57,16 +65,15 @@ function unusable(answer: AuthorityAnswer | undefined, how: string): AuthorityFa
   const explanation = {
     what: `${answer?.url.host ?? 'The authority'} answered ${how}.`,
     why: 'The answer does not say why. Something else may have answered in its place.',
-    todo: 'Nothing, if it is Microsoft\'s: it will pass. Else check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY).',
+    todo: "Nothing, if it is Microsoft's: it will pass. Else check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY).",
   }
   return new AuthorityFailure(explanation, false, answer === undefined ? {} : factsOf(answer))
 }
 
 /** Entra writes numbers, managed identities digits. */
 function seconds(value: unknown): number | undefined {
-  const number = typeof value === 'number' ? value
-    : typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value)
-    : NaN
+  const number =
+    typeof value === 'number' ? value : typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : NaN
   return Number.isFinite(number) ? number : undefined
 }
 
@@ -79,18 +86,24 @@ export function isOAuthError(value: unknown): value is string {
 function factsOf({ url, status, headers, body }: AuthorityAnswer): FailureFacts {
   const { error, error_codes: codes } = body ?? {}
   const said = textOf(body)
-  const number = Array.isArray(codes) ? codes[0] as unknown : /\bAADSTS(\d{4,9})\b/.exec(said)?.[1]
+  const number = Array.isArray(codes) ? (codes[0] as unknown) : /\bAADSTS(\d{4,9})\b/.exec(said)?.[1]
   const retryAfter = waitOf(headers['retry-after'])
   const contentType = /^\s*([\w.+-]{1,40}\/[\w.+-]{1,40})/.exec(headers['content-type'] ?? '')?.[1]
   return {
-    asked: askedOf(url), host: url.host, status,
+    asked: askedOf(url),
+    host: url.host,
+    status,
     ...(body !== undefined || contentType === undefined ? {} : { contentType }),
     ...(isOAuthError(error) ? { error } : {}),
     ...(Number.isSafeInteger(Number(number)) ? { aadsts: Number(number) } : {}),
     ...(retryAfter === undefined ? {} : { retryAfter }),
     ...identifier('correlationId', body?.['correlation_id'] ?? /\bCorrelation ID: ([0-9a-f-]{36})/i.exec(said)?.[1]),
-    ...identifier('traceId', body?.['trace_id'] ?? /\bTrace ID: ([0-9a-f-]{36})/i.exec(said)?.[1]
-      ?? (isMicrosoftsAuthority(url.hostname) ? headers['x-ms-request-id'] : undefined)),
+    ...identifier(
+      'traceId',
+      body?.['trace_id'] ??
+        /\bTrace ID: ([0-9a-f-]{36})/i.exec(said)?.[1] ??
+        (isMicrosoftsAuthority(url.hostname) ? headers['x-ms-request-id'] : undefined),
+    ),
   }
 }
 
@@ -101,7 +114,10 @@ function factsOf({ url, status, headers, body }: AuthorityAnswer): FailureFacts 
 export function textOf(body: AuthorityAnswer['body']): string {
   const { error_description: description, message, ExceptionMessage: exception, error } = body ?? {}
   const { message: inner } = (typeof error === 'object' && error !== null ? error : {}) as { message?: unknown }
-  return [description, message, exception, inner].filter((text) => typeof text === 'string').join(' ').slice(0, 8192)
+  return [description, message, exception, inner]
+    .filter((text) => typeof text === 'string')
+    .join(' ')
+    .slice(0, 8192)
 }
 
 function askedOf(url: URL): string {

@@ -53,17 +53,17 @@ export function readKeyPair(file: Buffer, password: string | undefined): KeyPair
   }
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
   if (key.asymmetricKeyType !== 'rsa' || bits < SHORTEST_KEY) {
-    const kind = key.asymmetricKeyType === 'rsa'
-      ? `an RSA key of ${bits} bits`
-      : `a key of type ${key.asymmetricKeyType}`
+    const kind =
+      key.asymmetricKeyType === 'rsa' ? `an RSA key of ${bits} bits` : `a key of type ${key.asymmetricKeyType}`
     throw new CertificateFault(
-      `It holds ${kind}; Entra takes RSA keys of ${SHORTEST_KEY} bits or more.`, 'Make a new certificate.',
+      `It holds ${kind}; Entra takes RSA keys of ${SHORTEST_KEY} bits or more.`,
+      'Make a new certificate.',
     )
   }
   return { key, certificate, chain: chainOf(certificate, certificates) }
 }
 
-function readPem(text: string, password: string | undefined): { keys: KeyObject[], certificates: X509Certificate[] } {
+function readPem(text: string, password: string | undefined): { keys: KeyObject[]; certificates: X509Certificate[] } {
   const blocks = text.match(/-----BEGIN ([A-Z0-9 ]+)-----[\s\S]+?-----END \1-----/g) ?? []
   const ofKind = (kind: RegExp): string[] => blocks.filter((block) => kind.test(block))
   return {
@@ -76,7 +76,8 @@ function privateKey(pem: string, password: string | undefined): KeyObject {
   const encrypted = pem.includes('ENCRYPTED')
   if (encrypted && password === undefined) {
     throw new CertificateFault(
-      'Its private key is encrypted.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the key\'s password.',
+      'Its private key is encrypted.',
+      "Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the key's password.",
     )
   }
   try {
@@ -86,14 +87,15 @@ function privateKey(pem: string, password: string | undefined): KeyObject {
     const { code = '' } = error as NodeJS.ErrnoException
     if (encrypted && code !== 'ERR_OSSL_UNSUPPORTED') {
       throw new CertificateFault(
-        'Its private key cannot be decrypted.', 'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the right password.',
+        'Its private key cannot be decrypted.',
+        'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to the right password.',
       )
     }
     throw new CertificateFault('Its private key is damaged or of an unknown form.', 'Export it again in PKCS #8.')
   }
 }
 
-function pfx(file: Buffer, text: string, password = ''): { keys: KeyObject[], certificates: X509Certificate[] } {
+function pfx(file: Buffer, text: string, password = ''): { keys: KeyObject[]; certificates: X509Certificate[] } {
   try {
     // A vault hands PFX files out in base64.
     const bytes = /^[A-Za-z0-9+/=\s]+$/.test(text) ? Buffer.from(text, 'base64') : file
@@ -105,15 +107,20 @@ function pfx(file: Buffer, text: string, password = ''): { keys: KeyObject[], ce
   } catch (error) {
     if (error instanceof CertificateFault) throw error
     switch (error instanceof PfxFault ? error.reason : 'damaged') {
-      case 'password': throw new CertificateFault(
-        password === '' ? 'It is encrypted.' : 'The password does not fit.',
-        'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password.',
-      )
-      case 'algorithm': throw new CertificateFault('It is encrypted in a way that is not known here.',
-        'Export it again with AES256, or convert it: openssl pkcs12 -legacy -in old.pfx -nodes -out new.pem')
+      case 'password':
+        throw new CertificateFault(
+          password === '' ? 'It is encrypted.' : 'The password does not fit.',
+          'Set AZURE_CLIENT_CERTIFICATE_PASSWORD to its password.',
+        )
+      case 'algorithm':
+        throw new CertificateFault(
+          'It is encrypted in a way that is not known here.',
+          'Export it again with AES256, or convert it: openssl pkcs12 -legacy -in old.pfx -nodes -out new.pem',
+        )
       case 'damaged':
         throw new CertificateFault(
-          'It is neither PEM nor PFX, or damaged.', 'Export the certificate with its private key again.',
+          'It is neither PEM nor PFX, or damaged.',
+          'Export the certificate with its private key again.',
         )
     }
   }
@@ -130,8 +137,9 @@ function x509(certificate: string | Buffer): X509Certificate {
 function chainOf(leaf: X509Certificate, certificates: readonly X509Certificate[]): X509Certificate[] {
   const chain: X509Certificate[] = []
   for (let below = leaf; chain.length < certificates.length;) {
-    const issuer = certificates.find((other) =>
-      other !== below && !chain.includes(other) && other !== leaf && below.checkIssued(other))
+    const issuer = certificates.find(
+      (other) => other !== below && !chain.includes(other) && other !== leaf && below.checkIssued(other),
+    )
     if (issuer === undefined) break
     chain.push(issuer)
     below = issuer

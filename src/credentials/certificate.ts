@@ -1,10 +1,11 @@
-import type { ClientAssertionCallback } from '@azure/msal-node'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
+import type { ClientAssertionCallback } from '@azure/msal-node'
+
 import type { Secret } from '../config/secret.ts'
-import { fetchAppToken } from './app-token.ts'
 import type { AppRegistration } from './app-registration.ts'
+import { fetchAppToken } from './app-token.ts'
 import { signAssertion } from './assertion.ts'
 import { CertificateFault, readKeyPair } from './certificate-file.ts'
 import type { KeyPair } from './certificate-file.ts'
@@ -25,9 +26,11 @@ export interface CertificateSettings {
  * and 1 days before the certificate ends.
  */
 export function certificate(
-  app: AppRegistration, { file, password, sendChain }: CertificateSettings, log: Log,
+  app: AppRegistration,
+  { file, password, sendChain }: CertificateSettings,
+  log: Log,
 ): () => CredentialVersion {
-  let last: { readonly identity: string, readonly pair: KeyPair } | undefined
+  let last: { readonly identity: string; readonly pair: KeyPair } | undefined
   let warned: number | undefined
   return () => {
     const identity = fingerprint(readFileSync(file), password?.reveal())
@@ -47,7 +50,8 @@ export function certificate(
     } catch (error) {
       if (!(error instanceof CertificateFault)) throw error
       throw new AuthorityFailure(
-        { what: `The certificate's file ${file} cannot be used.`, why: error.why, todo: error.todo }, true,
+        { what: `The certificate's file ${file} cannot be used.`, why: error.why, todo: error.todo },
+        true,
       )
     }
   }
@@ -71,11 +75,18 @@ export function certificate(
 
 /** What may be shown of a certificate. Entra's portal shows the SHA-1 thumbprint. */
 function certificateFacts({ certificate, chain }: KeyPair): {
-  thumbprint: string, sha256: string, subject: string, ends: string, chain: number,
+  thumbprint: string
+  sha256: string
+  subject: string
+  ends: string
+  chain: number
 } {
   return {
-    thumbprint: hex(certificate.fingerprint), sha256: hex(certificate.fingerprint256),
-    subject: certificate.subject.replaceAll('\n', ', '), ends: endOf(certificate.validTo), chain: chain.length,
+    thumbprint: hex(certificate.fingerprint),
+    sha256: hex(certificate.fingerprint256),
+    subject: certificate.subject.replaceAll('\n', ', '),
+    ends: endOf(certificate.validTo),
+    chain: chain.length,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Secret } from '../config/secret.ts'
-import { fetchAppToken } from './app-token.ts'
 import type { AppRegistration } from './app-registration.ts'
+import { fetchAppToken } from './app-token.ts'
 import { AuthorityFailure } from './failure.ts'
 import type { CredentialVersion } from './rotation.ts'
 
@@ -8,11 +8,14 @@ import type { CredentialVersion } from './rotation.ts'
 export function clientSecret(app: AppRegistration, secret: Secret): CredentialVersion {
   const clientSecret = secret.reveal()
   if (clientSecret === '') {
-    throw new AuthorityFailure({
-      what: `The client secret (${secret.source}) is empty.`,
-      why: 'The file was emptied, or is being written.',
-      todo: 'Write the secret\'s value into it.',
-    }, true)
+    throw new AuthorityFailure(
+      {
+        what: `The client secret (${secret.source}) is empty.`,
+        why: 'The file was emptied, or is being written.',
+        todo: "Write the secret's value into it.",
+      },
+      true,
+    )
   }
   return {
     identity: clientSecret,

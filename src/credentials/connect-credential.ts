@@ -1,17 +1,17 @@
 import type { Dispatcher } from 'undici'
 
-import type { Target } from '../config/schema.ts'
 import { environment } from '../config/load.ts'
+import type { Target } from '../config/schema.ts'
+import { watchFiles } from '../config/watch-files.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { certificate } from './certificate.ts'
 import { clientSecret } from './client-secret.ts'
 import type { Credential, FetchToken, Log } from './credential.ts'
 import { delegated } from './delegated.ts'
-import { tokenStore } from './token-store.ts'
 import { managedIdentity } from './managed-identity.ts'
-import { cacheToken } from './token-cache.ts'
 import { withRotation } from './rotation.ts'
-import { watchFiles } from '../config/watch-files.ts'
+import { cacheToken } from './token-cache.ts'
+import { tokenStore } from './token-store.ts'
 import { workloadIdentity } from './workload-identity.ts'
 
 export interface ConnectOptions {
@@ -43,7 +43,7 @@ export function connectCredential(target: Target, options: ConnectOptions): Cred
 }
 
 /** What may be shown of a credential: its kind, tenant, client id and authority. */
-export function factsOf(target: Target): { kind: string, tenant?: string, clientId?: string, authority?: string } {
+export function factsOf(target: Target): { kind: string; tenant?: string; clientId?: string; authority?: string } {
   const { credential } = target
   if (credential.kind === 'managed-identity') {
     return { kind: credential.kind, ...(credential.clientId === undefined ? {} : { clientId: credential.clientId }) }
@@ -76,14 +76,20 @@ interface Kind {
 
 function kindOf(target: Target, { agent, log, env = environment() }: ConnectOptions): Kind {
   const { credential } = target
-  const registration = (of: { readonly tenantId: string, readonly clientId: string }): AppRegistration => ({
-    authorityHost: authorityHostOf(target), scope: scopeOf(target), dispatcher: agent, tenantId: of.tenantId,
+  const registration = (of: { readonly tenantId: string; readonly clientId: string }): AppRegistration => ({
+    authorityHost: authorityHostOf(target),
+    scope: scopeOf(target),
+    dispatcher: agent,
+    tenantId: of.tenantId,
     clientId: of.clientId,
   })
   switch (credential.kind) {
     case 'client-secret': {
       const { secret } = credential
-      return { fetch: withRotation(() => clientSecret(registration(credential), secret), log), files: filesOf(secret.file) }
+      return {
+        fetch: withRotation(() => clientSecret(registration(credential), secret), log),
+        files: filesOf(secret.file),
+      }
     }
     case 'certificate':
       return {
@@ -101,7 +107,8 @@ function kindOf(target: Target, { agent, log, env = environment() }: ConnectOpti
       const app = registration(credential)
       const kept = tokenStore(app, env)
       return {
-        ...delegated({ app, secret: credential.secret, kept, log }), files: filesOf(kept.file, credential.secret?.file),
+        ...delegated({ app, secret: credential.secret, kept, log }),
+        files: filesOf(kept.file, credential.secret?.file),
       }
     }
   }

@@ -1,13 +1,13 @@
 import type { Secret } from '../config/secret.ts'
 import { AADSTS } from '../explanations/aadsts.ts'
+import type { Explanation } from '../explanations/explanation.ts'
 import type { AppRegistration } from './app-registration.ts'
 import type { FetchToken, Log } from './credential.ts'
 import { endpointsOf, isMicrosofts } from './endpoints.ts'
-import type { Explanation } from '../explanations/explanation.ts'
 import { AuthorityFailure } from './failure.ts'
-import type { TokenStore, SignIn } from './token-store.ts'
 import { redeem } from './token-endpoint.ts'
 import type { PersonsToken } from './token-endpoint.ts'
+import type { TokenStore, SignIn } from './token-store.ts'
 
 export interface Delegated {
   readonly app: AppRegistration
@@ -26,19 +26,21 @@ export function delegatedScope({ scope }: Pick<AppRegistration, 'scope'>): strin
  * A person who signed in with `login`: renews their token with the refresh token that is kept, and keeps the next one.
  */
 export function delegated({ app, secret, kept, log }: Delegated): {
-  readonly fetch: FetchToken, readonly isOwnChange: () => boolean,
+  readonly fetch: FetchToken
+  readonly isOwnChange: () => boolean
 } {
   let seen: string | undefined
   return {
     // A refresh token may be good for one use only, so targets that share a sign-in take turns.
-    fetch: ({ claims, signal }) => inTurn(kept.file, async () => {
-      const signIn = read()
-      if (signIn === undefined) throw new AuthorityFailure(NOBODY, true)
-      seen = signIn.id
-      const token = await renew(signIn.refreshToken, claims, { dispatcher: app.dispatcher, signal })
-      if (token.refreshToken !== undefined) keep({ ...signIn, refreshToken: token.refreshToken })
-      return token
-    }),
+    fetch: ({ claims, signal }) =>
+      inTurn(kept.file, async () => {
+        const signIn = read()
+        if (signIn === undefined) throw new AuthorityFailure(NOBODY, true)
+        seen = signIn.id
+        const token = await renew(signIn.refreshToken, claims, { dispatcher: app.dispatcher, signal })
+        if (token.refreshToken !== undefined) keep({ ...signIn, refreshToken: token.refreshToken })
+        return token
+      }),
     isOwnChange: () => seen !== undefined && read()?.id === seen,
   }
 
@@ -55,14 +57,22 @@ export function delegated({ app, secret, kept, log }: Delegated): {
   async function renew(
     refreshToken: string,
     claims: string | undefined,
-    way: { readonly dispatcher: AppRegistration['dispatcher'], readonly signal: AbortSignal },
+    way: { readonly dispatcher: AppRegistration['dispatcher']; readonly signal: AbortSignal },
   ): Promise<PersonsToken> {
     try {
       const { token } = await endpointsOf(app, way)
-      return await redeem(token, {
-        grant_type: 'refresh_token', client_id: app.clientId, client_secret: secret?.reveal(),
-        refresh_token: refreshToken, scope: renewalScope(app), claims,
-      }, way)
+      return await redeem(
+        token,
+        {
+          grant_type: 'refresh_token',
+          client_id: app.clientId,
+          client_secret: secret?.reveal(),
+          refresh_token: refreshToken,
+          scope: renewalScope(app),
+          claims,
+        },
+        way,
+      )
     } catch (error) {
       throw askingForPerson(error)
     }
@@ -86,7 +96,9 @@ const turns = new Map<string, Promise<unknown>>()
 
 async function inTurn<T>(file: string, task: () => Promise<T>): Promise<T> {
   const before = turns.get(file)
-  const own = Promise.resolve(before).catch(() => undefined).then(task)
+  const own = Promise.resolve(before)
+    .catch(() => undefined)
+    .then(task)
   turns.set(file, own)
   try {
     return await own
@@ -115,9 +127,13 @@ function askingForPerson(error: unknown): unknown {
   const { error: code = '', aadsts } = error.facts
   const ended = /^(invalid_grant|interaction_required|login_required)$/.test(code)
   if (!ended || (aadsts !== undefined && AADSTS[aadsts] !== undefined)) return error
-  return new AuthorityFailure({
-    ...error.explanation,
-    why: 'The sign-in that is kept is no longer valid.',
-    todo: 'Run `dynamics-gateway login` again.',
-  }, true, error.facts)
+  return new AuthorityFailure(
+    {
+      ...error.explanation,
+      why: 'The sign-in that is kept is no longer valid.',
+      todo: 'Run `dynamics-gateway login` again.',
+    },
+    true,
+    error.facts,
+  )
 }

@@ -1,8 +1,8 @@
 import { isMicrosoftsAuthority } from '../config/authority-hosts.ts'
 import type { AppRegistration } from './app-registration.ts'
-import { answerFailure } from './authority-response.ts'
 import { authorityRequest } from './authority-request.ts'
 import type { ExchangeOptions } from './authority-request.ts'
+import { answerFailure } from './authority-response.ts'
 import { AuthorityFailure } from './failure.ts'
 
 /** Where an authority signs people in and gives tokens. */
@@ -23,7 +23,8 @@ export function isMicrosofts(authorityHost: string): boolean {
  * @throws AuthorityFailure
  */
 export async function endpointsOf(
-  { authorityHost, tenantId }: Pick<AppRegistration, 'authorityHost' | 'tenantId'>, options: ExchangeOptions,
+  { authorityHost, tenantId }: Pick<AppRegistration, 'authorityHost' | 'tenantId'>,
+  options: ExchangeOptions,
 ): Promise<Endpoints> {
   const authority = `${authorityHost}/${tenantId}`
   if (isMicrosofts(authorityHost)) {
@@ -31,19 +32,25 @@ export async function endpointsOf(
     return { authorization: `${base}/authorize`, token: `${base}/token`, device: `${base}/devicecode` }
   }
   const answer = await authorityRequest(
-    { method: 'GET', url: new URL(`${authority}/v2.0/.well-known/openid-configuration`) }, options,
+    { method: 'GET', url: new URL(`${authority}/v2.0/.well-known/openid-configuration`) },
+    options,
   )
   const failure = answerFailure(answer)
   if (failure !== undefined) throw failure
   const {
-    authorization_endpoint: authorization, token_endpoint: token, device_authorization_endpoint: device,
+    authorization_endpoint: authorization,
+    token_endpoint: token,
+    device_authorization_endpoint: device,
   } = answer.body ?? {}
   if (!isHttps(authorization) || !isHttps(token)) {
-    throw new AuthorityFailure({
-      what: `The metadata of ${new URL(authorityHost).host} names no usable end points.`,
-      why: 'They are missing, or not https:// addresses.',
-      todo: 'Check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID.',
-    }, false)
+    throw new AuthorityFailure(
+      {
+        what: `The metadata of ${new URL(authorityHost).host} names no usable end points.`,
+        why: 'They are missing, or not https:// addresses.',
+        todo: 'Check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID.',
+      },
+      false,
+    )
   }
   return { authorization, token, device: isHttps(device) ? device : token.replace(/\/token$/, '/devicecode') }
 }

@@ -27,5 +27,5 @@ export function asAuthorityFailure(error: unknown): AuthorityFailure {
 const UNFORESEEN: Explanation = {
   what: 'The access token could not be fetched.',
   why: 'For a reason that the gateway does not know.',
-  todo: 'Look at the cause in the log, and report it with the gateway\'s version.',
+  todo: "Look at the cause in the log, and report it with the gateway's version.",
 }

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs'
+
 import type { Dispatcher } from 'undici'
 
 import { quotation } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import { arcChallengeAnswer } from './arc.ts'
+import { authorityRequest } from './authority-request.ts'
 import { answerFailure, textOf, tokenIn } from './authority-response.ts'
 import type { AuthorityAnswer } from './authority-response.ts'
 import type { FetchedToken, FetchToken } from './credential.ts'
-import { authorityRequest } from './authority-request.ts'
 import { AuthorityFailure } from './failure.ts'
 
 export interface ManagedIdentity {
@@ -44,17 +45,24 @@ export function managedIdentity(identity: ManagedIdentity): FetchToken {
     if (identity.clientId !== undefined) url.searchParams.set('client_id', identity.clientId)
 
     const ask = async (headers: Record<string, string>): Promise<AuthorityAnswer> => {
-      return authorityRequest({ method: 'GET', url, headers }, {
-        dispatcher: identity.dispatcher, signal, plainHttp: 'allowed',
-      })
+      return authorityRequest(
+        { method: 'GET', url, headers },
+        {
+          dispatcher: identity.dispatcher,
+          signal,
+          plainHttp: 'allowed',
+        },
+      )
     }
     try {
       const answer = await ask(endPoint.headers)
-      const again = endPoint.platform === 'Azure Arc' && answer.status === 401
-        ? arcChallengeAnswer(answer.headers['www-authenticate'])
-        : undefined
+      const again =
+        endPoint.platform === 'Azure Arc' && answer.status === 401
+          ? arcChallengeAnswer(answer.headers['www-authenticate'])
+          : undefined
       return tokenOf(
-        again === undefined ? answer : await ask({ ...endPoint.headers, authorization: again }), identity.clientId,
+        again === undefined ? answer : await ask({ ...endPoint.headers, authorization: again }),
+        identity.clientId,
       )
     } catch (error) {
       throw noEndPoint(error, endPoint)
@@ -65,15 +73,21 @@ export function managedIdentity(identity: ManagedIdentity): FetchToken {
 function endPointOf(env: ManagedIdentity['env']): EndPoint {
   const { IDENTITY_ENDPOINT: url, IDENTITY_HEADER: header, IMDS_ENDPOINT: imds } = env
   if (env['IDENTITY_SERVER_THUMBPRINT'] !== undefined || (url === undefined && env['MSI_ENDPOINT'] !== undefined)) {
-    throw new AuthorityFailure({
-      what: 'The managed identity of this platform is not supported.',
-      why: 'Service Fabric, Machine Learning and Cloud Shell have end points of their own kind.',
-      todo: 'Use a certificate or a federated token instead.',
-    }, true)
+    throw new AuthorityFailure(
+      {
+        what: 'The managed identity of this platform is not supported.',
+        why: 'Service Fabric, Machine Learning and Cloud Shell have end points of their own kind.',
+        todo: 'Use a certificate or a federated token instead.',
+      },
+      true,
+    )
   }
   if (url !== undefined && header !== undefined) {
     return {
-      platform: 'App Service or Container Apps', url, version: '2019-08-01', headers: { 'x-identity-header': header },
+      platform: 'App Service or Container Apps',
+      url,
+      version: '2019-08-01',
+      headers: { 'x-identity-header': header },
     }
   }
   const metadata = { metadata: 'true' }
@@ -105,17 +119,20 @@ function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): Fetched
     // While an identity is being assigned the end point answers 404 or 410.
     const passing = answer.status === 404 || answer.status === 410
     // App Service names no code of OAuth.
-    const turnedDown = (answer.status === 400 || answer.status === 403)
-      && failure.facts.aadsts === undefined && said !== ''
+    const turnedDown =
+      (answer.status === 400 || answer.status === 403) && failure.facts.aadsts === undefined && said !== ''
     const refused = failure.refused || turnedDown
     throw new AuthorityFailure(explain(failure, said), refused && !passing, failure.facts)
   }
   const { client_id: givenTo } = body
   if (clientId !== undefined && typeof givenTo === 'string' && givenTo.toLowerCase() !== clientId.toLowerCase()) {
-    throw new AuthorityFailure({
-      ...NO_IDENTITY,
-      what: 'The end point gave a token of another managed identity than the one that AZURE_CLIENT_ID names.',
-    }, true)
+    throw new AuthorityFailure(
+      {
+        ...NO_IDENTITY,
+        what: 'The end point gave a token of another managed identity than the one that AZURE_CLIENT_ID names.',
+      },
+      true,
+    )
   }
   return tokenIn({ ...answer, body: { ...body, expires_in: body['expires_in'] ?? secondsUntil(body['expires_on']) } })
 }
@@ -128,20 +145,28 @@ function explain({ facts, explanation }: AuthorityFailure, said: string): Explan
   if (said === '' && facts.error === undefined) return explanation
   const says = quotation(said)
   return {
-    what: `The managed identity's end point answered ${facts.status}`
-      + `${facts.error === undefined ? '' : ` (${facts.error})`}.`,
+    what:
+      `The managed identity's end point answered ${facts.status}` +
+      `${facts.error === undefined ? '' : ` (${facts.error})`}.`,
     why: 'The gateway has no explanation of this answer.',
-    todo: 'Compare DYNAMICS_URL and AZURE_CLIENT_ID with the environment and with Azure portal → the virtual machine, '
-      + 'app or container app → Identity.',
+    todo:
+      'Compare DYNAMICS_URL and AZURE_CLIENT_ID with the environment and with Azure portal → the virtual machine, ' +
+      'app or container app → Identity.',
     ...(says === undefined ? {} : { says }),
   }
 }
 
 /** How the end points of virtual machines, App Service and Azure Arc say that there is not this identity. */
-const NOT_FOUND = new RegExp([
-  /\bidentity (?:was )?not found\b/, /\bno\b.{0,40}\bmanaged identity (?:was )?found\b/,
-  /\bidentity\b.{0,60}\bnot (?:been )?assigned\b/,
-].map(({ source }) => source).join('|'), 'i')
+const NOT_FOUND = new RegExp(
+  [
+    /\bidentity (?:was )?not found\b/,
+    /\bno\b.{0,40}\bmanaged identity (?:was )?found\b/,
+    /\bidentity\b.{0,60}\bnot (?:been )?assigned\b/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'i',
+)
 
 /** A virtual machine with more than one, of which none was named. */
 const SEVERAL = /\bmultiple user.assigned identities\b/i
@@ -155,8 +180,9 @@ function secondsUntil(moment: unknown): number | undefined {
 const NO_IDENTITY: Explanation = {
   what: 'There is no such managed identity here.',
   why: 'The machine or app has no managed identity, or not the one that AZURE_CLIENT_ID names.',
-  todo: 'Switch it on at Azure portal → the virtual machine, app or container app → Identity; '
-    + 'for a user-assigned one set AZURE_CLIENT_ID to its client id, else remove AZURE_CLIENT_ID.',
+  todo:
+    'Switch it on at Azure portal → the virtual machine, app or container app → Identity; ' +
+    'for a user-assigned one set AZURE_CLIENT_ID to its client id, else remove AZURE_CLIENT_ID.',
 }
 
 const SEVERAL_IDENTITIES: Explanation = {
@@ -170,10 +196,16 @@ const SEVERAL_IDENTITIES: Explanation = {
  */
 function noEndPoint(error: unknown, { platform }: EndPoint): unknown {
   if (!(error instanceof AuthorityFailure) || error.refused || error.facts.status !== undefined) return error
-  return new AuthorityFailure({
-    what: `The managed identity's end point (${platform}) did not answer (${error.facts.code ?? 'no connection'}).`,
-    why: 'No other credential is set, so the gateway takes a managed identity, which exists inside Azure only.',
-    todo: 'If this does not run in Azure, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, '
-      + 'or another credential.',
-  }, false, error.facts, error.cause)
+  return new AuthorityFailure(
+    {
+      what: `The managed identity's end point (${platform}) did not answer (${error.facts.code ?? 'no connection'}).`,
+      why: 'No other credential is set, so the gateway takes a managed identity, which exists inside Azure only.',
+      todo:
+        'If this does not run in Azure, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, ' +
+        'or another credential.',
+    },
+    false,
+    error.facts,
+    error.cause,
+  )
 }

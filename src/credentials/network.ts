@@ -1,9 +1,9 @@
 import type { INetworkModule, NetworkRequestOptions } from '@azure/msal-node'
 
-import { answerFailure } from './authority-response.ts'
-import type { AuthorityAnswer } from './authority-response.ts'
 import { authorityRequest } from './authority-request.ts'
 import type { ExchangeOptions } from './authority-request.ts'
+import { answerFailure } from './authority-response.ts'
+import type { AuthorityAnswer } from './authority-response.ts'
 import { asAuthorityFailure } from './failure.ts'
 import type { AuthorityFailure } from './failure.ts'
 

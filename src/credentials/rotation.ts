@@ -47,11 +47,16 @@ export function withRotation(load: () => CredentialVersion | Promise<CredentialV
     } catch (error) {
       if (error instanceof AuthorityFailure) throw error
       const { code = 'unreadable' } = error as NodeJS.ErrnoException
-      throw new AuthorityFailure({
-        what: `The credential's file cannot be read (${code}).`,
-        why: 'It is missing, or the gateway\'s user may not read it.',
-        todo: 'Mend the path or its permissions.',
-      }, true, { code }, error)
+      throw new AuthorityFailure(
+        {
+          what: `The credential's file cannot be read (${code}).`,
+          why: "It is missing, or the gateway's user may not read it.",
+          todo: 'Mend the path or its permissions.',
+        },
+        true,
+        { code },
+        error,
+      )
     }
   }
 }

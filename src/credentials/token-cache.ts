@@ -1,9 +1,9 @@
 import { CredentialRejected, retryLater, TokenUnavailable } from '../errors.ts'
+import type { Explanation } from '../explanations/explanation.ts'
 import { backOff, backOffWhileNeeded } from './back-off.ts'
 import { spanOf, systemClock } from './clock.ts'
 import type { Clock, Span } from './clock.ts'
 import type { Credential, FetchedToken, FetchToken, Log } from './credential.ts'
-import type { Explanation } from '../explanations/explanation.ts'
 import { asAuthorityFailure, AuthorityFailure } from './failure.ts'
 import { lifeOf } from './token-life.ts'
 
@@ -39,9 +39,14 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
   /** What Dynamics refused while its successor is fetched. */
   let refused: Held | undefined
   let flight: Promise<string> | undefined
-  let failing: {
-    readonly failure: AuthorityFailure, readonly inARow: number, readonly pause: Span, readonly pauseWhileNeeded: Span,
-  } | undefined
+  let failing:
+    | {
+        readonly failure: AuthorityFailure
+        readonly inARow: number
+        readonly pause: Span
+        readonly pauseWhileNeeded: Span
+      }
+    | undefined
   let timer: NodeJS.Timeout | undefined
   /** A reload came while a fetch was under way that may have read the old files. */
   let onceMore = false
@@ -51,12 +56,15 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
   const closing = new AbortController()
 
   return {
-    authorization: () => held !== undefined && !held.valid.isOver() ? held.authorization : waitForToken(),
+    authorization: () => (held !== undefined && !held.valid.isOver() ? held.authorization : waitForToken()),
     discard,
     state: () => ({
-      token: held === undefined || held.valid.isOver() ? 'none'
-        : held.fresh.isOver() || failing !== undefined ? 'stale'
-        : 'fresh',
+      token:
+        held === undefined || held.valid.isOver()
+          ? 'none'
+          : held.fresh.isOver() || failing !== undefined
+            ? 'stale'
+            : 'fresh',
       validFor: Math.max(0, held?.valid.left() ?? 0),
       renewals,
       failures,
@@ -71,9 +79,9 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     },
     close: () => {
       clearTimeout(timer)
-      closing.abort(new AuthorityFailure(
-        { what: 'The gateway is stopping.', why: 'It was told to.', todo: 'Nothing.' }, false,
-      ))
+      closing.abort(
+        new AuthorityFailure({ what: 'The gateway is stopping.', why: 'It was told to.', todo: 'Nothing.' }, false),
+      )
     },
   }
 
@@ -86,13 +94,18 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
   function renew(claims?: string): Promise<string> {
     clearTimeout(timer)
     const started = clock.steady()
-    const renewal = fetchInTime(claims).then((token) => keep(token, clock.steady() - started), (error) => {
-      throw giveUp(error)
-    }).finally(() => {
-      flight = undefined
-      if (onceMore) inBackground()
-      onceMore = false
-    })
+    const renewal = fetchInTime(claims)
+      .then(
+        (token) => keep(token, clock.steady() - started),
+        (error) => {
+          throw giveUp(error)
+        },
+      )
+      .finally(() => {
+        flight = undefined
+        if (onceMore) inBackground()
+        onceMore = false
+      })
     flight = renewal
     return renewal
   }
@@ -110,10 +123,13 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     const signal = AbortSignal.any([patience.signal, closing.signal])
     try {
       signal.throwIfAborted()
-      return await Promise.race([fetch({ claims, signal }), new Promise<never>((_, reject) => {
-        // A fetch that heeds the signal says more of what it waited for.
-        signal.addEventListener('abort', () => setTimeout(reject, GRACE, signal.reason), { once: true })
-      })])
+      return await Promise.race([
+        fetch({ claims, signal }),
+        new Promise<never>((_, reject) => {
+          // A fetch that heeds the signal says more of what it waited for.
+          signal.addEventListener('abort', () => setTimeout(reject, GRACE, signal.reason), { once: true })
+        }),
+      ])
     } finally {
       clearTimeout(tooSlow)
     }

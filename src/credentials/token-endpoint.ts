@@ -1,8 +1,8 @@
+import { authorityRequest } from './authority-request.ts'
+import type { ExchangeOptions } from './authority-request.ts'
 import { answerFailure, tokenIn } from './authority-response.ts'
 import type { AuthorityAnswer } from './authority-response.ts'
 import type { FetchedToken } from './credential.ts'
-import { authorityRequest } from './authority-request.ts'
-import type { ExchangeOptions } from './authority-request.ts'
 
 /** What a person's sign-in is good for. */
 export interface PersonsToken extends FetchedToken {
@@ -14,13 +14,20 @@ export interface PersonsToken extends FetchedToken {
 
 /** Sends a form to an end point of the authority. Throws an AuthorityFailure when there is no answer. */
 export function post(
-  endpoint: string, form: Readonly<Record<string, string | undefined>>, options: ExchangeOptions,
+  endpoint: string,
+  form: Readonly<Record<string, string | undefined>>,
+  options: ExchangeOptions,
 ): Promise<AuthorityAnswer> {
   const set = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
-  return authorityRequest({
-    method: 'POST', url: new URL(endpoint), headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams(set).toString(),
-  }, options)
+  return authorityRequest(
+    {
+      method: 'POST',
+      url: new URL(endpoint),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(set).toString(),
+    },
+    options,
+  )
 }
 
 /**
@@ -29,7 +36,9 @@ export function post(
  * @throws AuthorityFailure
  */
 export async function redeem(
-  endpoint: string, form: Readonly<Record<string, string | undefined>>, options: ExchangeOptions,
+  endpoint: string,
+  form: Readonly<Record<string, string | undefined>>,
+  options: ExchangeOptions,
 ): Promise<PersonsToken> {
   const answer = await post(endpoint, form, options)
   const failure = answerFailure(answer)
@@ -44,8 +53,10 @@ export async function redeem(
 
 function nameIn(idToken: string): string | undefined {
   try {
-    const claims =
-      JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+    const claims = JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()) as Record<
+      string,
+      unknown
+    >
     const name = claims['preferred_username'] ?? claims['email'] ?? claims['name'] ?? claims['sub']
     return typeof name === 'string' ? name.slice(0, 200) : undefined
   } catch {

@@ -31,9 +31,12 @@ export function tokenStore(
 ): TokenStore {
   const id = createHash('sha256')
     .update(`${authorityHost} ${tenantId} ${clientId}`.toLowerCase())
-    .digest('hex').slice(0, 16)
+    .digest('hex')
+    .slice(0, 16)
   const file = join(
-    env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'dynamics-gateway', `sign-in-${id}.json`,
+    env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'),
+    'dynamics-gateway',
+    `sign-in-${id}.json`,
   )
   return {
     file,
@@ -48,10 +51,11 @@ export function tokenStore(
       writeFileSync(temporary, `${JSON.stringify(signIn)}\n`, { mode: 0o600, flag: 'wx' })
       renameSync(temporary, file)
     },
-    remove: () => unlessMissing(() => {
-      rmSync(file)
-      return true
-    }) ?? false,
+    remove: () =>
+      unlessMissing(() => {
+        rmSync(file)
+        return true
+      }) ?? false,
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
-import { fetchAppToken } from './app-token.ts'
 import type { AppRegistration } from './app-registration.ts'
+import { fetchAppToken } from './app-token.ts'
 import type { FetchToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
 
@@ -16,19 +16,27 @@ function readAssertion(file: string): string {
     text = readFileSync(file, 'utf8').trim()
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException
-    throw new AuthorityFailure({
-      what: `The platform's token file ${file} cannot be read (${code}).`,
-      why: 'The platform does not mount it, or the gateway\'s user may not read it.',
-      todo: 'For Kubernetes set the label azure.workload.identity/use: "true" on the pod, '
-        + 'and see that its service account is annotated with the client id.',
-    }, false, { code })
+    throw new AuthorityFailure(
+      {
+        what: `The platform's token file ${file} cannot be read (${code}).`,
+        why: "The platform does not mount it, or the gateway's user may not read it.",
+        todo:
+          'For Kubernetes set the label azure.workload.identity/use: "true" on the pod, ' +
+          'and see that its service account is annotated with the client id.',
+      },
+      false,
+      { code },
+    )
   }
   if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)) {
-    throw new AuthorityFailure({
-      what: `The platform's token file ${file} holds no token.`,
-      why: 'It is being written, or is another file.',
-      todo: 'Check AZURE_FEDERATED_TOKEN_FILE.',
-    }, false)
+    throw new AuthorityFailure(
+      {
+        what: `The platform's token file ${file} holds no token.`,
+        why: 'It is being written, or is another file.',
+        todo: 'Check AZURE_FEDERATED_TOKEN_FILE.',
+      },
+      false,
+    )
   }
   return text
 }

@@ -38,8 +38,9 @@ export default fp(browser, { name: 'browser', fastify: '5.x', dependencies: ['he
 
 type BrowserSettings = Pick<Settings, 'allowedOrigins' | 'publicUrl' | 'requiredHeader' | 'targets'>
 
-const FOREIGN_PAGE = 'Pages of other origins may not call this gateway from a browser. '
-  + 'Call it from a server, or ask the operator to add the origin to ALLOWED_ORIGINS.'
+const FOREIGN_PAGE =
+  'Pages of other origins may not call this gateway from a browser. ' +
+  'Call it from a server, or ask the operator to add the origin to ALLOWED_ORIGINS.'
 
 /** The origin that the request itself was sent to. */
 function ownOrigin(request: FastifyRequest): string | undefined {
@@ -51,7 +52,7 @@ function ownOrigin(request: FastifyRequest): string | undefined {
 /** `name: value`, or a name alone, which any value meets. */
 function requirement(
   written: string | undefined,
-): { name: string, isMet: (value: string | undefined) => boolean } | undefined {
+): { name: string; isMet: (value: string | undefined) => boolean } | undefined {
   if (written === undefined) return undefined
   const colon = written.indexOf(':')
   if (colon === -1) return { name: written, isMet: (value) => value !== undefined }

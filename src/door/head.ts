@@ -5,8 +5,8 @@ import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
 import { AddressTooLong, BadRequest, BadUserEmail, ExpectationFailed, HeadTooLarge } from '../errors.ts'
-import type { User } from '../identity/caller.ts'
 import { userNamedBy } from '../identity/caller-id.ts'
+import type { User } from '../identity/caller.ts'
 import { targetFault } from '../odata/request-target.ts'
 
 /**
@@ -56,7 +56,9 @@ declare module 'fastify' {
 
 /** Reads the head of each request once, and turns away those that cannot be passed on safely. */
 function head(
-  app: FastifyInstance, settings: Pick<Settings, 'requiredHeader' | 'targets'>, registered: () => void,
+  app: FastifyInstance,
+  settings: Pick<Settings, 'requiredHeader' | 'targets'>,
+  registered: () => void,
 ): void {
   const required = settings.requiredHeader?.split(':')[0]?.trim().toLowerCase()
   const emailHeaders = new Set(settings.targets.map(({ impersonation }) => impersonation.header))
@@ -80,7 +82,7 @@ function head(
       reply.raw.shouldKeepAlive = false
       over.add(raw.socket)
     }
-    const fault = last ? AFTER_THE_LAST : targetFault(request.originalUrl) ?? framing
+    const fault = last ? AFTER_THE_LAST : (targetFault(request.originalUrl) ?? framing)
     if (fault !== undefined) return done(new BadRequest(fault))
     if (facts.emailVariant === undefined) return done()
     done(new BadUserEmail(facts.emailVariant, 'write its name with dashes'))
@@ -108,11 +110,24 @@ const LINE = ': \r\n'.length
 export function readHead(rawHeaders: readonly string[], required?: string, emailHeaders?: ReadonlySet<string>): Head {
   const head: Head = {
     size: 0,
-    host: undefined, origin: undefined, fetchSite: undefined,
-    authorization: undefined, apiKey: undefined, required: undefined,
-    contentLength: undefined, transferEncoding: undefined, contentTypes: 0, hidesBody: false, upgrade: false,
-    callerId: undefined, namedUser: undefined, bypass: undefined, override: undefined, emailVariant: undefined,
-    callback: false, wantsRow: false,
+    host: undefined,
+    origin: undefined,
+    fetchSite: undefined,
+    authorization: undefined,
+    apiKey: undefined,
+    required: undefined,
+    contentLength: undefined,
+    transferEncoding: undefined,
+    contentTypes: 0,
+    hidesBody: false,
+    upgrade: false,
+    callerId: undefined,
+    namedUser: undefined,
+    bypass: undefined,
+    override: undefined,
+    emailVariant: undefined,
+    callback: false,
+    wantsRow: false,
   }
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const spelt = rawHeaders[index]!
@@ -121,21 +136,42 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
     head.size += spelt.length + value.length + LINE
     if (name === required) head.required = joined(head.required, value)
     switch (name) {
-      case 'host': head.host = joined(head.host, value); break
-      case 'origin': head.origin = joined(head.origin, value); break
-      case 'sec-fetch-site': head.fetchSite = joined(head.fetchSite, value); break
-      case 'authorization': head.authorization = joined(head.authorization, value); break
-      case 'x-api-key': head.apiKey = joined(head.apiKey, value); break
-      case 'content-length': head.contentLength = joined(head.contentLength, value); break
-      case 'transfer-encoding': head.transferEncoding = joined(head.transferEncoding, value); break
-      case 'content-type': head.contentTypes += isList(value) ? 2 : 1; break
-      case 'connection': head.hidesBody ||= HIDES_BODY.test(value); break
-      case 'upgrade': head.upgrade = true; break
+      case 'host':
+        head.host = joined(head.host, value)
+        break
+      case 'origin':
+        head.origin = joined(head.origin, value)
+        break
+      case 'sec-fetch-site':
+        head.fetchSite = joined(head.fetchSite, value)
+        break
+      case 'authorization':
+        head.authorization = joined(head.authorization, value)
+        break
+      case 'x-api-key':
+        head.apiKey = joined(head.apiKey, value)
+        break
+      case 'content-length':
+        head.contentLength = joined(head.contentLength, value)
+        break
+      case 'transfer-encoding':
+        head.transferEncoding = joined(head.transferEncoding, value)
+        break
+      case 'content-type':
+        head.contentTypes += isList(value) ? 2 : 1
+        break
+      case 'connection':
+        head.hidesBody ||= HIDES_BODY.test(value)
+        break
+      case 'upgrade':
+        head.upgrade = true
+        break
       case 'prefer':
         head.callback ||= asksForCallback(value)
         head.wantsRow ||= /return\s*=[\s"]*representation/i.test(value)
         break
-      default: if (!plain.has(name)) note(head, spelt, value, emailHeaders)
+      default:
+        if (!plain.has(name)) note(head, spelt, value, emailHeaders)
     }
   }
   return head

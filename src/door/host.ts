@@ -9,9 +9,7 @@ import { isLoopbackHost } from '../odata/loopback.ts'
  * Turns away requests that call the gateway by a name that is not its own: a page on the Internet
  * whose name is made to point here (DNS rebinding) sends that name in `Host`.
  */
-function host(
-  app: FastifyInstance, settings: HostSettings, registered: () => void,
-): void {
+function host(app: FastifyInstance, settings: HostSettings, registered: () => void): void {
   const allowed = new Set(settings.allowedHosts.map((name) => name.toLowerCase()))
   if (settings.publicUrl !== undefined) allowed.add(new URL(settings.publicUrl).hostname)
   // No browser can open a Unix socket, and clients write any name for it, or none.
@@ -23,8 +21,11 @@ function host(
     const called = written === undefined ? undefined : readHost(written)
     if (called === undefined) return done(new BadRequest(NO_HOST))
     const { name, port } = called
-    const own = isLocalName(name) || allowed.has(name) || allowed.has(`${name}:${port}`)
-      || isAddress(name, request.raw.socket.localAddress)
+    const own =
+      isLocalName(name) ||
+      allowed.has(name) ||
+      allowed.has(`${name}:${port}`) ||
+      isAddress(name, request.raw.socket.localAddress)
     done(own ? undefined : new HostNotAllowed())
   })
   registered()
@@ -40,7 +41,7 @@ type HostSettings = Pick<Settings, 'host' | 'allowedHosts' | 'publicUrl'> & {
 const NO_HOST = 'The request must have exactly one Host header, with a host name and perhaps a port.'
 
 /** A Host header's parts, the name in small letters; `undefined` when it has not the form of one. */
-export function readHost(written: string): { readonly name: string, readonly port: string } | undefined {
+export function readHost(written: string): { readonly name: string; readonly port: string } | undefined {
   const [, name, port = ''] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{0,5}))?$/i.exec(written) ?? []
   if (name === undefined || Number(port) > 65_535) return undefined
   return { name: name.toLowerCase(), port }

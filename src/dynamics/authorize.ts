@@ -1,13 +1,13 @@
 import type { Credential } from '../credentials/credential.ts'
 import { TokenRefused } from '../errors.ts'
-import { OwnError } from '../own-error.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { explainForeign } from '../explanations/foreign-answers.ts'
+import { OwnError } from '../own-error.ts'
 import { unlessCancelled } from './cancellation.ts'
 import type { AuthorizedSend } from './dispatch.ts'
+import type { OnEvent } from './events.ts'
 import { header } from './send.ts'
 import type { Answer, OutboundRequest, Send } from './send.ts'
-import type { OnEvent } from './events.ts'
 
 /**
  * Sends with an access token of `credential`. When Dynamics 365 answers 401, the token was revoked before it expired
@@ -35,8 +35,9 @@ export function authorize(send: AuthorizedSend, credential: Credential, watch: O
   }
 
   function withToken(request: OutboundRequest, authorization: string): Promise<Answer> {
-    return send(request, authorization)
-      .then((answer) => answer.status === 401 ? again(request, authorization, answer) : answer)
+    return send(request, authorization).then((answer) =>
+      answer.status === 401 ? again(request, authorization, answer) : answer,
+    )
   }
 
   return (request) => {
@@ -52,7 +53,10 @@ export function authorize(send: AuthorizedSend, credential: Credential, watch: O
 }
 
 /** Waits for the token, no longer than the one who asked, and counts the time. */
-async function tokenFor({ cancellation, timings }: OutboundRequest, authorization: string | Promise<string>): Promise<string> {
+async function tokenFor(
+  { cancellation, timings }: OutboundRequest,
+  authorization: string | Promise<string>,
+): Promise<string> {
   if (typeof authorization === 'string') return authorization
   const began = performance.now()
   try {

@@ -18,7 +18,10 @@ export interface BufferedAnswer extends Answer {
  *
  * @throws Failure when the body breaks off: then nothing of the answer may be passed on
  */
-export async function bufferAnswer(answer: Answer, { cancellation }: Pick<OutboundRequest, 'cancellation'>): Promise<BufferedAnswer> {
+export async function bufferAnswer(
+  answer: Answer,
+  { cancellation }: Pick<OutboundRequest, 'cancellation'>,
+): Promise<BufferedAnswer> {
   let bytes: Buffer
   try {
     bytes = await answer.body.bytes(MAX_ERROR_BODY_BYTES)
@@ -61,11 +64,17 @@ function bufferedBody(bytes: Buffer): AnswerBody {
 function decoded(answer: Answer, bytes: Buffer): string {
   try {
     switch (header(answer, 'content-encoding')?.toLowerCase()) {
-      case undefined: case 'identity': return bytes.toString()
-      case 'gzip': return gunzipSync(bytes, { maxOutputLength: MAX_ERROR_BODY_BYTES }).toString()
-      case 'deflate': return inflateSync(bytes, { maxOutputLength: MAX_ERROR_BODY_BYTES }).toString()
-      case 'br': return brotliDecompressSync(bytes, { maxOutputLength: MAX_ERROR_BODY_BYTES }).toString()
-      default: return ''
+      case undefined:
+      case 'identity':
+        return bytes.toString()
+      case 'gzip':
+        return gunzipSync(bytes, { maxOutputLength: MAX_ERROR_BODY_BYTES }).toString()
+      case 'deflate':
+        return inflateSync(bytes, { maxOutputLength: MAX_ERROR_BODY_BYTES }).toString()
+      case 'br':
+        return brotliDecompressSync(bytes, { maxOutputLength: MAX_ERROR_BODY_BYTES }).toString()
+      default:
+        return ''
     }
   } catch {
     return ''

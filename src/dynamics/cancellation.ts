@@ -24,13 +24,16 @@ export function unlessCancelled<T>(cancellation: Cancellation, arriving: Promise
     if (cancellation.reason === undefined) cancellation.onCancel = reject
     else reject(cancellation.reason)
     // Also when nobody waits any more: a failure that nobody takes ends the process.
-    arriving.then((value) => {
-      cancellation.onCancel = undefined
-      resolve(value)
-    }, (error: Error) => {
-      cancellation.onCancel = undefined
-      reject(error)
-    })
+    arriving.then(
+      (value) => {
+        cancellation.onCancel = undefined
+        resolve(value)
+      },
+      (error: Error) => {
+        cancellation.onCancel = undefined
+        reject(error)
+      },
+    )
   })
 }
 

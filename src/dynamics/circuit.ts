@@ -1,8 +1,8 @@
 import { CircuitOpen, retryLater } from '../errors.ts'
 import { Failure } from './dispatch.ts'
+import type { OnEvent } from './events.ts'
 import { failureKind } from './failures.ts'
 import type { Send } from './send.ts'
-import type { OnEvent } from './events.ts'
 
 /** Whether connections to Dynamics are tried. Open: not now, so that callers need not wait for what will fail. */
 export interface Circuit {

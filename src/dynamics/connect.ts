@@ -3,24 +3,24 @@ import type { Credential } from '../credentials/credential.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import { authorize } from './authorize.ts'
 import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
+import { createSemaphore } from './concurrency/fair-queue.ts'
 import { limitConcurrency } from './concurrency/limit.ts'
+import { createUploadShare } from './concurrency/upload-share.ts'
 import { keepDeadlines } from './deadline.ts'
 import { dispatch } from './dispatch.ts'
 import type { Gate } from './dispatch.ts'
-import { explainFailures } from './failures.ts'
-import { createPauseWindow } from './limits/pause.ts'
-import { bufferBody } from './keep-body.ts'
-import type { Rates } from './limits/parse.ts'
-import { createSemaphore } from './concurrency/fair-queue.ts'
-import { readRates } from './limits/rates.ts'
-import { createRetryBudget } from './retry-budget.ts'
-import { retry } from './retry.ts'
-import { createUploadShare } from './concurrency/upload-share.ts'
-import type { Send } from './send.ts'
-import { PAUSED, respectLimits } from './limits/service-protection.ts'
-import { rewriteRequestBody } from './rewrite-request-body.ts'
 import { logEvents } from './events.ts'
 import type { DynamicsEvent, Log, OnEvent } from './events.ts'
+import { explainFailures } from './failures.ts'
+import { bufferBody } from './keep-body.ts'
+import type { Rates } from './limits/parse.ts'
+import { createPauseWindow } from './limits/pause.ts'
+import { readRates } from './limits/rates.ts'
+import { PAUSED, respectLimits } from './limits/service-protection.ts'
+import { createRetryBudget } from './retry-budget.ts'
+import { retry } from './retry.ts'
+import { rewriteRequestBody } from './rewrite-request-body.ts'
+import type { Send } from './send.ts'
 
 /** The way to one target. */
 export interface Connection {
@@ -59,7 +59,8 @@ const RETRY_BUDGET_SHARE = 0.2
 
 /** How to speak to `target`. */
 export function connect(
-  target: Target, { agent, credential, onEvent: counted, log, bodyLimit }: ConnectOptions,
+  target: Target,
+  { agent, credential, onEvent: counted, log, bodyLimit }: ConnectOptions,
 ): Connection {
   const line = logEvents(log, target.name)
   function watch(event: DynamicsEvent): void {
@@ -71,14 +72,17 @@ export function connect(
   const semaphore = createSemaphore({ most: target.concurrency, queue: target.queue, watch })
   const circuit = createCircuit(watch)
   const room = createUploadShare({ most: target.concurrency, queue: target.queue, watch })
-  const rates = readRates({
-    suggest(parallel) {
-      semaphore.suggest(parallel)
-      room.suggest(parallel)
+  const rates = readRates(
+    {
+      suggest(parallel) {
+        semaphore.suggest(parallel)
+        room.suggest(parallel)
+      },
     },
-  }, watch)
+    watch,
+  )
   const gate: Gate = {
-    holdReason: (cancellation) => hold.shouldHold(cancellation) ? PAUSED : undefined,
+    holdReason: (cancellation) => (hold.shouldHold(cancellation) ? PAUSED : undefined),
     connected: circuit.connected,
   }
 
@@ -89,8 +93,14 @@ export function connect(
   send = breakCircuit(send, circuit)
   send = limitConcurrency(send, semaphore)
   send = room.limit(send)
-  send = respectLimits(send, { // waits without a place
-    hold, maxRetryWait: target.maxRetryWait, queue: target.queue, tooMany: semaphore.lower, answered: rates.read, onEvent: watch,
+  send = respectLimits(send, {
+    // waits without a place
+    hold,
+    maxRetryWait: target.maxRetryWait,
+    queue: target.queue,
+    tooMany: semaphore.lower,
+    answered: rates.read,
+    onEvent: watch,
   })
   send = turnAwayWhileOpen(send, circuit)
   send = rewriteRequestBody(send, bodyLimit)

@@ -21,7 +21,12 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
   let timer: NodeJS.Timeout | undefined
 
   function add(cancellation: Cancellation): Running {
-    const one: Running = { cancellation: cancellation, end: performance.now() + totalTimeout, older: newest, newer: undefined }
+    const one: Running = {
+      cancellation: cancellation,
+      end: performance.now() + totalTimeout,
+      older: newest,
+      newer: undefined,
+    }
     if (newest === undefined) oldest = one
     else newest.newer = one
     newest = one
@@ -47,7 +52,9 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
         return
       }
       remove(one)
-      one.cancellation.cancel(new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in all (TOTAL_TIMEOUT)`))
+      one.cancellation.cancel(
+        new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in all (TOTAL_TIMEOUT)`),
+      )
     }
   }
 
@@ -56,13 +63,16 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
       const one = add(request.cancellation)
       const over = (): void => remove(one)
       const answering = request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline)
-      return answering.then((answer) => {
-        answer.body.onClose(over)
-        return answer
-      }, (error) => {
-        over()
-        throw error
-      })
+      return answering.then(
+        (answer) => {
+          answer.body.onClose(over)
+          return answer
+        },
+        (error) => {
+          over()
+          throw error
+        },
+      )
     },
     close: () => clearTimeout(timer),
   }

@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
 
 import { DynamicsAnswerInvalid, DynamicsTooSlow, perhapsMade } from '../errors.ts'
-import { OwnError } from '../own-error.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
+import { OwnError } from '../own-error.ts'
 import type { Answer, AnswerBody, Cancellation, OutboundRequest, Sink } from './send.ts'
 
 /** How long one request may wait for what, in milliseconds. */
@@ -53,23 +53,30 @@ export type AuthorizedSend = (request: OutboundRequest, authorization: string) =
  * @throws Failure when no answer came, and what `gate` keeps the request back for
  */
 export function dispatch(
-  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>, origin: string, patience: Timeouts, gate: Gate,
+  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>,
+  origin: string,
+  patience: Timeouts,
+  gate: Gate,
 ): AuthorizedSend {
-  return (request, authorization) => new Promise((resolve, reject) => {
-    const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
-    const reason = request.cancellation.reason ?? gate.holdReason(request.cancellation)
-    if (reason !== undefined) return reject(reason)
-    dispatcher.dispatch({
-      origin,
-      path: request.path,
-      method: request.method as Dispatcher.HttpMethod,
-      headers: [...request.headers, 'authorization', authorization],
-      body: request.body ?? null,
-      // A head that is due sooner is watched by a timer of its own, in `deadline`; this one is coarse.
-      headersTimeout: patience.head,
-      bodyTimeout: patience.idle,
-    }, new ResponseHandler(request, agent, gate, resolve, reject))
-  })
+  return (request, authorization) =>
+    new Promise((resolve, reject) => {
+      const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
+      const reason = request.cancellation.reason ?? gate.holdReason(request.cancellation)
+      if (reason !== undefined) return reject(reason)
+      dispatcher.dispatch(
+        {
+          origin,
+          path: request.path,
+          method: request.method as Dispatcher.HttpMethod,
+          headers: [...request.headers, 'authorization', authorization],
+          body: request.body ?? null,
+          // A head that is due sooner is watched by a timer of its own, in `deadline`; this one is coarse.
+          headersTimeout: patience.head,
+          bodyTimeout: patience.idle,
+        },
+        new ResponseHandler(request, agent, gate, resolve, reject),
+      )
+    })
 }
 
 /**
@@ -102,8 +109,11 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   #whenOver: (() => void) | undefined
 
   constructor(
-    request: OutboundRequest, agent: Pick<OutboundAgent, 'isNew'>, gate: Gate,
-    resolve: (answer: Answer) => void, reject: (error: Error) => void,
+    request: OutboundRequest,
+    agent: Pick<OutboundAgent, 'isNew'>,
+    gate: Gate,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
   ) {
     this.#request = request
     this.#agent = agent
@@ -131,7 +141,8 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
     if (status < 200) {
-      if (++this.#heralds > MAX_INFORMATIONAL_RESPONSES) this.#abort?.(new DynamicsAnswerInvalid({ cause: new OwnError('too many 1xx') }))
+      if (++this.#heralds > MAX_INFORMATIONAL_RESPONSES)
+        this.#abort?.(new DynamicsAnswerInvalid({ cause: new OwnError('too many 1xx') }))
       return true
     }
     this.status = status
@@ -230,10 +241,13 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   onClose(callback: () => void): void {
     if (this.#over) return callback()
     const before = this.#whenOver
-    this.#whenOver = before === undefined ? callback : () => {
-      before()
-      callback()
-    }
+    this.#whenOver =
+      before === undefined
+        ? callback
+        : () => {
+            before()
+            callback()
+          }
   }
 
   /**

@@ -1,5 +1,11 @@
 import {
-  BadRequest, DynamicsAnswerInvalid, DynamicsBrokeOff, DynamicsTooSlow, DynamicsUnreachable, Stopping, perhapsMade,
+  BadRequest,
+  DynamicsAnswerInvalid,
+  DynamicsBrokeOff,
+  DynamicsTooSlow,
+  DynamicsUnreachable,
+  Stopping,
+  perhapsMade,
   retryLater,
 } from '../errors.ts'
 import { Failure } from './dispatch.ts'
@@ -8,8 +14,15 @@ import type { OutboundRequest, Send } from './send.ts'
 
 /** What went wrong on the way to an answer, as far as it decides what is done about it. */
 export type FailureKind =
-  | 'unreachable' | 'untrusted' | 'connect-timeout' | 'head-timeout' | 'broke-off'
-  | 'answer-invalid' | 'request-invalid' | 'stopping' | 'ours'
+  | 'unreachable'
+  | 'untrusted'
+  | 'connect-timeout'
+  | 'head-timeout'
+  | 'broke-off'
+  | 'answer-invalid'
+  | 'request-invalid'
+  | 'stopping'
+  | 'ours'
 
 /** OpenSSL's and Node's codes for certificates and for connections that cannot be secured. */
 const UNTRUSTED = /CERT|^UNABLE_TO_VERIFY|^ERR_(TLS|SSL)/
@@ -19,7 +32,7 @@ const ANSWER_INVALID = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT
 
 /** Tells what a failure is from undici's and Node's codes. */
 export function failureKind({ cause, sent }: Failure): FailureKind {
-  const { code = '', statusCode } = cause as { code?: string, statusCode?: number }
+  const { code = '', statusCode } = cause as { code?: string; statusCode?: number }
   if (code.startsWith('GATEWAY_') || (statusCode !== undefined && code.startsWith('FST_'))) return 'ours'
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || (!sent && code === 'ETIMEDOUT')) return 'connect-timeout'
   if (code === 'UND_ERR_HEADERS_TIMEOUT') return 'head-timeout'
@@ -37,9 +50,10 @@ const MALFORMED = 'The head of the request cannot be passed on, or its body is n
 
 /** Turns a failure into the error that the caller is answered with; what undici said stays its `cause`. */
 export function explainFailures(send: Send, patience: Waits): Send {
-  return (request) => send(request).catch((error: unknown) => {
-    throw error instanceof Failure ? doubtful(request, error, explained(error, patience)) : error
-  })
+  return (request) =>
+    send(request).catch((error: unknown) => {
+      throw error instanceof Failure ? doubtful(request, error, explained(error, patience)) : error
+    })
 }
 
 /** Kinds that leave open whether Dynamics carried the request out. */
@@ -54,14 +68,22 @@ function doubtful({ repeatable }: OutboundRequest, failure: Failure, error: Erro
 function explained(failure: Failure, { connect, head }: Waits): Error {
   const cause = failure.cause as Error
   switch (failureKind(failure)) {
-    case 'unreachable': case 'untrusted': return new DynamicsUnreachable({ cause })
+    case 'unreachable':
+    case 'untrusted':
+      return new DynamicsUnreachable({ cause })
     case 'connect-timeout':
       return new DynamicsTooSlow(`no connection within ${connect} ms (CONNECT_TIMEOUT)`, { cause })
-    case 'head-timeout': return new DynamicsTooSlow(`no answer began within ${head} ms (REQUEST_TIMEOUT)`, { cause })
-    case 'broke-off': return new DynamicsBrokeOff({ cause })
-    case 'answer-invalid': return new DynamicsAnswerInvalid({ cause })
-    case 'request-invalid': return new BadRequest(MALFORMED, { cause })
-    case 'stopping': return retryLater(new Stopping({ cause }), 1000)
-    case 'ours': return cause
+    case 'head-timeout':
+      return new DynamicsTooSlow(`no answer began within ${head} ms (REQUEST_TIMEOUT)`, { cause })
+    case 'broke-off':
+      return new DynamicsBrokeOff({ cause })
+    case 'answer-invalid':
+      return new DynamicsAnswerInvalid({ cause })
+    case 'request-invalid':
+      return new BadRequest(MALFORMED, { cause })
+    case 'stopping':
+      return retryLater(new Stopping({ cause }), 1000)
+    case 'ours':
+      return cause
   }
 }

@@ -1,14 +1,14 @@
+import { bufferAnswer } from './buffered-response.ts'
 import { sleep } from './cancellation.ts'
 import { Failure } from './dispatch.ts'
+import type { OnEvent } from './events.ts'
 import { failureKind } from './failures.ts'
-import { bufferAnswer } from './buffered-response.ts'
 import { codeOf } from './limits/parse.ts'
 import type { RetryBudget } from './retry-budget.ts'
-import { header } from './send.ts'
-import type { Answer, OutboundRequest, Send } from './send.ts'
 import { RETRYABLE } from './retry-policy.ts'
 import type { RetryableFailure } from './retry-policy.ts'
-import type { OnEvent } from './events.ts'
+import { header } from './send.ts'
+import type { Answer, OutboundRequest, Send } from './send.ts'
 
 /** Some breath between two attempts, up to this long, where Dynamics has trouble; everybody takes another one. */
 const RETRY_JITTER_MS = 200
@@ -18,7 +18,7 @@ export function retry(send: Send, budget: RetryBudget, watch: OnEvent): Send {
   return (request) => {
     budget.sent()
     return send(request).then(
-      (answer) => answer.status < 500 ? answer : afterServerError(request, answer),
+      (answer) => (answer.status < 500 ? answer : afterServerError(request, answer)),
       (error) => afterFailure(request, error),
     )
   }
@@ -56,15 +56,26 @@ function isRetryable({ repeatable, body }: OutboundRequest, trouble: RetryableFa
 
 function failureOf(failure: Failure): RetryableFailure | undefined {
   switch (failureKind(failure)) {
-    case 'unreachable': return 'no-connection'
-    case 'broke-off': return failure.reused ? 'stale-connection' : 'broke-off'
-    case 'untrusted': case 'connect-timeout': case 'head-timeout': case 'answer-invalid':
-    case 'request-invalid': case 'stopping': case 'ours': return undefined
+    case 'unreachable':
+      return 'no-connection'
+    case 'broke-off':
+      return failure.reused ? 'stale-connection' : 'broke-off'
+    case 'untrusted':
+    case 'connect-timeout':
+    case 'head-timeout':
+    case 'answer-invalid':
+    case 'request-invalid':
+    case 'stopping':
+    case 'ours':
+      return undefined
   }
 }
 
 /** Looks into a 5xx; its body may have been read, and the answer is another then. */
-async function failureIn(request: OutboundRequest, answer: Answer): Promise<{ answer: Answer, trouble: RetryableFailure | undefined }> {
+async function failureIn(
+  request: OutboundRequest,
+  answer: Answer,
+): Promise<{ answer: Answer; trouble: RetryableFailure | undefined }> {
   if (answer.status === 500 && request.repeatable !== 'never') {
     const kept = await bufferAnswer(answer, request)
     return { answer: kept, trouble: isDeadlock(kept.text) ? 'deadlock' : undefined }

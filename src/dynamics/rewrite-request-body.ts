@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 
 import { BodyTooLarge } from '../errors.ts'
-import { OwnError } from '../own-error.ts'
 import { bytesOf, textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
+import { OwnError } from '../own-error.ts'
 import { isTurnOver, nextTurn } from './event-loop-share.ts'
 import type { Answer, OutboundRequest, Send } from './send.ts'
 
@@ -29,9 +29,11 @@ export function rewriteRequestBody(send: Send, limit: number): Send {
       return send({ ...request, body: turned })
     }
     const flowing = streamed(body, transform?.(), limit, request)
-    return send(transform === undefined
-      ? { ...request, body: flowing }
-      : { ...request, body: flowing, bodyLength: undefined, headers: unframed(headers) })
+    return send(
+      transform === undefined
+        ? { ...request, body: flowing }
+        : { ...request, body: flowing, bodyLength: undefined, headers: unframed(headers) },
+    )
   }
 }
 
@@ -74,7 +76,8 @@ function* lastSteps(transform: TextTransform): Generator<() => string> {
 function piecesOf(chunk: Buffer): readonly Buffer[] {
   if (chunk.length <= PIECE) return [chunk]
   return Array.from({ length: Math.ceil(chunk.length / PIECE) }, (_, index) =>
-    chunk.subarray(index * PIECE, (index + 1) * PIECE))
+    chunk.subarray(index * PIECE, (index + 1) * PIECE),
+  )
 }
 
 /** Bytes that wait for Dynamics: with Node's 16 KiB the caller's connection would be paused at each of its chunks. */
@@ -84,7 +87,10 @@ const ON_THE_WAY = 128 * 1024
 const WORTH_READING = 16 * 1024 * 1024
 
 function streamed(
-  body: Readable, transform: TextTransform | undefined, limit: number, { cancellation }: OutboundRequest,
+  body: Readable,
+  transform: TextTransform | undefined,
+  limit: number,
+  { cancellation }: OutboundRequest,
 ): Readable {
   let received = 0
   /** What has come and could not be turned in the same turn of the event loop. */
@@ -123,9 +129,11 @@ function streamed(
     else if (!working) void work(transform)
   })
   // The caller's connection may end in the middle; what was sent so far is not the whole.
-  body.on('error', (error) => flowing.destroy(error)).on('close', () => {
-    if (!body.readableEnded) flowing.destroy(cancellation.reason ?? new OwnError('the body of the request broke off'))
-  })
+  body
+    .on('error', (error) => flowing.destroy(error))
+    .on('close', () => {
+      if (!body.readableEnded) flowing.destroy(cancellation.reason ?? new OwnError('the body of the request broke off'))
+    })
   flowing.on('close', () => body.resume())
   return flowing
 
@@ -185,5 +193,5 @@ function asBytes(piece: Buffer | string): Buffer {
 
 /** The length that was announced holds no more. */
 function unframed(headers: readonly string[]): readonly string[] {
-  return headers.filter((_, index) => headers[index - index % 2]!.toLowerCase() !== 'content-length')
+  return headers.filter((_, index) => headers[index - (index % 2)]!.toLowerCase() !== 'content-length')
 }

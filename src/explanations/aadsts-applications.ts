@@ -3,10 +3,12 @@ import { ENTERPRISE_APP, ENTRA, REGISTRATION } from './portals.ts'
 
 const wrongTenantOrCloud: Explanation = {
   what: 'Entra does not know the tenant.',
-  why: 'AZURE_TENANT_ID is mistyped, the tenant was deleted, or it lives in another cloud (GCC High, DoD, '
-    + 'China) than the authority that was asked.',
-  todo: `Copy the Directory (tenant) ID from ${REGISTRATION} → Overview into AZURE_TENANT_ID; `
-    + 'for a national cloud check AZURE_AUTHORITY_HOST.',
+  why:
+    'AZURE_TENANT_ID is mistyped, the tenant was deleted, or it lives in another cloud (GCC High, DoD, ' +
+    'China) than the authority that was asked.',
+  todo:
+    `Copy the Directory (tenant) ID from ${REGISTRATION} → Overview into AZURE_TENANT_ID; ` +
+    'for a national cloud check AZURE_AUTHORITY_HOST.',
 }
 
 const noTenant: Explanation = {
@@ -17,34 +19,41 @@ const noTenant: Explanation = {
 
 const unknownApp: Explanation = {
   what: 'Entra finds no app registration with this client id in this tenant.',
-  why: 'AZURE_CLIENT_ID or AZURE_TENANT_ID is of another app or tenant (an object id or a secret id is no client id), '
-    + 'or the app belongs to another tenant whose administrator has not consented yet.',
-  todo: `Compare AZURE_CLIENT_ID and AZURE_TENANT_ID with ${REGISTRATION} → Overview. `
-    + 'For an app of another tenant let an administrator open the address that `dynamics-gateway consent` prints.',
+  why:
+    'AZURE_CLIENT_ID or AZURE_TENANT_ID is of another app or tenant (an object id or a secret id is no client id), ' +
+    'or the app belongs to another tenant whose administrator has not consented yet.',
+  todo:
+    `Compare AZURE_CLIENT_ID and AZURE_TENANT_ID with ${REGISTRATION} → Overview. ` +
+    'For an app of another tenant let an administrator open the address that `dynamics-gateway consent` prints.',
 }
 
 const unknownResource: Explanation = {
   what: 'Entra does not know the environment that the token is for.',
-  why: 'DYNAMICS_URL is mistyped or of another region, the environment was renamed or deleted, '
-    + 'or it belongs to another tenant than AZURE_TENANT_ID.',
-  todo: 'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → '
-    + 'Environments → the environment into DYNAMICS_URL, and check that AZURE_TENANT_ID is the tenant of that '
-    + 'environment.',
+  why:
+    'DYNAMICS_URL is mistyped or of another region, the environment was renamed or deleted, ' +
+    'or it belongs to another tenant than AZURE_TENANT_ID.',
+  todo:
+    'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → ' +
+    'Environments → the environment into DYNAMICS_URL, and check that AZURE_TENANT_ID is the tenant of that ' +
+    'environment.',
 }
 
 const badScope: Explanation = {
   what: 'Entra does not accept the scope of the token.',
-  why: 'An app\'s own token is for exactly one resource, and its scope ends in /.default.',
-  todo: 'Remove DYNAMICS_SCOPE, so that the gateway takes the environment\'s own, '
-    + 'or write https://<environment>/.default.',
+  why: "An app's own token is for exactly one resource, and its scope ends in /.default.",
+  todo:
+    "Remove DYNAMICS_SCOPE, so that the gateway takes the environment's own, " +
+    'or write https://<environment>/.default.',
 }
 
 const consent: Explanation = {
   what: 'The app lacks a permission that somebody has to consent to.',
-  why: 'Nobody has consented yet, or the permission is not listed in the app registration. '
-    + 'An app\'s own token for Dataverse needs no consent; a person\'s does.',
-  todo: `At ${REGISTRATION} → API permissions add Dynamics CRM → user_impersonation (delegated), `
-    + 'then choose Grant admin consent; or open the address that `dynamics-gateway consent` prints.',
+  why:
+    'Nobody has consented yet, or the permission is not listed in the app registration. ' +
+    "An app's own token for Dataverse needs no consent; a person's does.",
+  todo:
+    `At ${REGISTRATION} → API permissions add Dynamics CRM → user_impersonation (delegated), ` +
+    'then choose Grant admin consent; or open the address that `dynamics-gateway consent` prints.',
 }
 
 const assignment: Explanation = {
@@ -68,8 +77,9 @@ const malformed: Explanation = {
 const otherCloud: Explanation = {
   what: 'The tenant or the app lives in another national cloud.',
   why: 'Registrations and credentials hold in one cloud only.',
-  todo: 'Set AZURE_AUTHORITY_HOST to the authority of the tenant\'s cloud (https://login.microsoftonline.us, '
-    + 'https://login.partner.microsoftonline.cn), and use an app registration of that cloud.',
+  todo:
+    "Set AZURE_AUTHORITY_HOST to the authority of the tenant's cloud (https://login.microsoftonline.us, " +
+    'https://login.partner.microsoftonline.cn), and use an app registration of that cloud.',
 }
 
 /** Numbers about the tenant, the app, the environment asked for, and what the app may do there. */
@@ -105,8 +115,9 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
   650052: {
     what: 'The tenant has no subscription for the service.',
     why: 'Dynamics 365 or Power Platform was never activated in this tenant, or AZURE_TENANT_ID is the wrong one.',
-    todo: 'Check that AZURE_TENANT_ID is the tenant of the environment; '
-      + 'else activate the service (Microsoft 365 admin centre → Billing → Licences).',
+    todo:
+      'Check that AZURE_TENANT_ID is the tenant of the environment; ' +
+      'else activate the service (Microsoft 365 admin centre → Billing → Licences).',
   },
   650056: { ...consent, what: 'The app registration is not set up for this permission.' },
   50105: assignment,
@@ -122,14 +133,16 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
   7000229: {
     what: 'The app has no service principal in this tenant.',
     why: 'Its enterprise application was deleted there or never made. An app of another tenant gets one by consent.',
-    todo: `Open the address that \`dynamics-gateway consent\` prints as an administrator, and look for the app at `
-      + `${ENTRA} → Enterprise applications.`,
+    todo:
+      `Open the address that \`dynamics-gateway consent\` prints as an administrator, and look for the app at ` +
+      `${ENTRA} → Enterprise applications.`,
   },
   7000110: {
     what: 'Entra was told two different client ids.',
     why: 'The client id of the request is not the one in the credential that goes with it.',
-    todo: 'Write the client id of the app registration that the certificate or the platform\'s token belongs to into '
-      + 'AZURE_CLIENT_ID.',
+    todo:
+      "Write the client id of the app registration that the certificate or the platform's token belongs to into " +
+      'AZURE_CLIENT_ID.',
   },
   90094: {
     ...consent,
@@ -146,14 +159,15 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
   90008: { ...consent, what: 'The app registration lacks a permission that every sign-in of a person needs.' },
   500014: {
     ...unknownResource,
-    what: 'The environment\'s service is disabled in this tenant.',
+    what: "The environment's service is disabled in this tenant.",
     why: 'An administrator disabled the service principal of Dynamics 365 (Dataverse), or its subscription ended.',
-    todo: `Set ${ENTRA} → Enterprise applications → Dataverse (Common Data Service) → Properties → `
-      + 'Enabled for users to sign in to Yes, or renew the subscription.',
+    todo:
+      `Set ${ENTRA} → Enterprise applications → Dataverse (Common Data Service) → Properties → ` +
+      'Enabled for users to sign in to Yes, or renew the subscription.',
   },
   500341: {
     what: 'The account was deleted from the tenant.',
-    why: 'The person, or the app\'s service principal, is not in the directory any more.',
+    why: "The person, or the app's service principal, is not in the directory any more.",
     todo: `Restore it at ${ENTRA} → Users → Deleted users, or run \`dynamics-gateway login\` as somebody else.`,
   },
   500021: {

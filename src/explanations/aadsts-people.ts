@@ -4,8 +4,9 @@ import { ENTRA, PERSON, REGISTRATION } from './portals.ts'
 const conditionalAccess: Explanation = {
   what: 'A Conditional Access policy of the tenant blocks the sign-in.',
   why: 'A policy for workload identities or people does not allow this app, this place or this address.',
-  todo: `Ask an administrator to look at ${ENTRA} → Protection → Conditional Access → Policies, `
-    + 'and to exclude the app or allow the address that the gateway comes from.',
+  todo:
+    `Ask an administrator to look at ${ENTRA} → Protection → Conditional Access → Policies, ` +
+    'and to exclude the app or allow the address that the gateway comes from.',
 }
 
 const securityPolicy: Explanation = {
@@ -21,7 +22,7 @@ const personSignsIn: Explanation = {
 }
 
 const wrongPerson: Explanation = {
-  what: 'Entra does not accept the person\'s account.',
+  what: "Entra does not accept the person's account.",
   why: 'The account does not exist in this tenant, is disabled, or its password is wrong or has expired.',
   todo: 'Run `dynamics-gateway login` again with an account of the tenant AZURE_TENANT_ID.',
 }
@@ -66,8 +67,9 @@ export const PEOPLE: Readonly<Record<number, Explanation>> = {
   50011: {
     what: 'The redirect address is not registered.',
     why: 'Entra sends people back only to addresses that the app registration lists.',
-    todo: `At ${REGISTRATION} → Authentication → Add a platform → Mobile and desktop `
-      + 'applications add http://localhost.',
+    todo:
+      `At ${REGISTRATION} → Authentication → Add a platform → Mobile and desktop ` +
+      'applications add http://localhost.',
   },
   530031: securityPolicy,
   530033: securityPolicy,
@@ -96,20 +98,23 @@ export const PEOPLE: Readonly<Record<number, Explanation>> = {
   50020: {
     what: 'The account is not a guest of this tenant.',
     why: 'It belongs to another tenant or is a personal one, and nobody has invited it.',
-    todo: 'Run `dynamics-gateway login` with an account of the tenant AZURE_TENANT_ID, '
-      + `or invite the account at ${ENTRA} → Users → New user → Invite external user.`,
+    todo:
+      'Run `dynamics-gateway login` with an account of the tenant AZURE_TENANT_ID, ' +
+      `or invite the account at ${ENTRA} → Users → New user → Invite external user.`,
   },
   90072: {
     what: 'The account is not a guest of this tenant.',
     why: 'It belongs to another tenant, and nobody has invited it.',
-    todo: 'Run `dynamics-gateway login` with an account of the tenant AZURE_TENANT_ID, '
-      + `or invite the account at ${ENTRA} → Users → New user → Invite external user.`,
+    todo:
+      'Run `dynamics-gateway login` with an account of the tenant AZURE_TENANT_ID, ' +
+      `or invite the account at ${ENTRA} → Users → New user → Invite external user.`,
   },
   50053: {
     what: 'The account is locked for now.',
     why: 'There were too many sign-ins with a wrong password, or from an address that Entra has seen attacks from.',
-    todo: 'Wait an hour, then run `dynamics-gateway login` again; see who tries to sign in at '
-      + `${PERSON} → Sign-in logs.`,
+    todo:
+      'Wait an hour, then run `dynamics-gateway login` again; see who tries to sign in at ' +
+      `${PERSON} → Sign-in logs.`,
   },
   50072: {
     ...personSignsIn,
@@ -133,7 +138,8 @@ export const PEOPLE: Readonly<Record<number, Explanation>> = {
   500113: {
     what: 'The app registration has no redirect address.',
     why: 'Entra sends people back only to addresses that the app registration lists, and it lists none.',
-    todo: `At ${REGISTRATION} → Authentication → Add a platform → Mobile and desktop `
-      + 'applications add http://localhost.',
+    todo:
+      `At ${REGISTRATION} → Authentication → Add a platform → Mobile and desktop ` +
+      'applications add http://localhost.',
   },
 }

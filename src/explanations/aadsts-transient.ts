@@ -20,7 +20,8 @@ export const TRANSIENT: Readonly<Record<number, Explanation>> = {
   50196: {
     what: 'Entra was asked for tokens far too often.',
     why: 'Many gateways start again and again, or something else uses this app registration in a loop.',
-    todo: 'Wait a few minutes; see that no gateway restarts in a loop, '
-      + 'and give each application a registration of its own.',
+    todo:
+      'Wait a few minutes; see that no gateway restarts in a loop, ' +
+      'and give each application a registration of its own.',
   },
 }

@@ -10,5 +10,8 @@ import type { Explanation } from './explanation.ts'
  * @see https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
 export const AADSTS: Readonly<Record<number, Explanation>> = {
-  ...APPLICATIONS, ...CREDENTIALS, ...PEOPLE, ...TRANSIENT,
+  ...APPLICATIONS,
+  ...CREDENTIALS,
+  ...PEOPLE,
+  ...TRANSIENT,
 }

@@ -47,8 +47,9 @@ export function explainAnswer(facts: FailureFacts): Explanation {
   if (isPage(contentType)) {
     return {
       what: `${answered} with a page (${contentType}).`,
-      why: 'An authority answers with JSON. Pages come from what stands between: a web filter, a proxy or a load '
-        + 'balancer.',
+      why:
+        'An authority answers with JSON. Pages come from what stands between: a web filter, a proxy or a load ' +
+        'balancer.',
       todo: `Check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY), and let them pass ${host}.`,
     }
   }
@@ -70,8 +71,9 @@ export function explainAnswer(facts: FailureFacts): Explanation {
   return {
     what: `${answered}${error === undefined ? ', with no answer that an authority would give' : ''}.`,
     why: 'The answer does not say why.',
-    todo: 'Nothing, if it passes: the gateway asks again by itself. Else check AZURE_AUTHORITY_HOST and '
-      + 'the proxy (HTTPS_PROXY).',
+    todo:
+      'Nothing, if it passes: the gateway asks again by itself. Else check AZURE_AUTHORITY_HOST and ' +
+      'the proxy (HTTPS_PROXY).',
   }
 }
 
@@ -82,34 +84,44 @@ export function explainAnswer(facts: FailureFacts): Explanation {
  */
 function explainOAuthError(error: string, answered: string): Explanation {
   switch (error) {
-    case 'invalid_client': return {
-      what: `${answered}: it does not accept the client id with this credential.`,
-      why: 'The client id is unknown there, or the secret or certificate is not the registered one.',
-      todo: 'Compare AZURE_CLIENT_ID, and the secret or certificate, with the app registration.',
-    }
-    case 'unauthorized_client': return {
-      what: `${answered}: this client may not ask for a token in this way.`,
-      why: 'The client id is unknown there, or its registration does not allow this kind of credential.',
-      todo: 'Compare AZURE_CLIENT_ID with the app registration, and see which grants it allows.',
-    }
-    case 'invalid_scope': case 'invalid_resource': case 'invalid_target':
+    case 'invalid_client':
+      return {
+        what: `${answered}: it does not accept the client id with this credential.`,
+        why: 'The client id is unknown there, or the secret or certificate is not the registered one.',
+        todo: 'Compare AZURE_CLIENT_ID, and the secret or certificate, with the app registration.',
+      }
+    case 'unauthorized_client':
+      return {
+        what: `${answered}: this client may not ask for a token in this way.`,
+        why: 'The client id is unknown there, or its registration does not allow this kind of credential.',
+        todo: 'Compare AZURE_CLIENT_ID with the app registration, and see which grants it allows.',
+      }
+    case 'invalid_scope':
+    case 'invalid_resource':
+    case 'invalid_target':
       return { ...AADSTS[70011]!, what: `${answered}: it does not accept the scope.` }
-    case 'invalid_grant': return {
-      what: `${answered}: what the token was asked for with is not valid.`,
-      why: 'A person\'s sign-in has ended or was revoked; or an assertion is not accepted.',
-      todo: 'For CREDENTIAL=delegated run `dynamics-gateway login` again; '
-        + 'else compare the certificate or the platform\'s token with the app registration.',
-    }
-    case 'interaction_required': case 'login_required': return {
-      what: `${answered}: a person has to sign in.`,
-      why: 'The authority does not give this token without the person.',
-      todo: 'Run `dynamics-gateway login` again.',
-    }
-    case 'consent_required': return { ...AADSTS[65001]!, what: `${answered}: somebody has to consent.` }
-    default: return {
-      what: `${answered}.`,
-      why: 'The gateway has no explanation of this code.',
-      todo: 'Compare tenant, client id, credential and scope with the app registration.',
-    }
+    case 'invalid_grant':
+      return {
+        what: `${answered}: what the token was asked for with is not valid.`,
+        why: "A person's sign-in has ended or was revoked; or an assertion is not accepted.",
+        todo:
+          'For CREDENTIAL=delegated run `dynamics-gateway login` again; ' +
+          "else compare the certificate or the platform's token with the app registration.",
+      }
+    case 'interaction_required':
+    case 'login_required':
+      return {
+        what: `${answered}: a person has to sign in.`,
+        why: 'The authority does not give this token without the person.',
+        todo: 'Run `dynamics-gateway login` again.',
+      }
+    case 'consent_required':
+      return { ...AADSTS[65001]!, what: `${answered}: somebody has to consent.` }
+    default:
+      return {
+        what: `${answered}.`,
+        why: 'The gateway has no explanation of this code.',
+        todo: 'Compare tenant, client id, credential and scope with the app registration.',
+      }
   }
 }

@@ -5,20 +5,23 @@ import type { Explanation } from './explanation.ts'
 export function explainConnection({ host = 'the authority', code = 'unknown' }: FailureFacts): Explanation {
   const what = `No answer came from ${host} (${code}).`
   switch (code) {
-    case 'ENOTFOUND': case 'EAI_AGAIN':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
       return {
-        what, why: 'The name cannot be looked up.',
-        todo: 'Check the spelling (DYNAMICS_URL or AZURE_AUTHORITY_HOST), and this machine\'s DNS.',
+        what,
+        why: 'The name cannot be looked up.',
+        todo: "Check the spelling (DYNAMICS_URL or AZURE_AUTHORITY_HOST), and this machine's DNS.",
       }
-    case 'ECONNREFUSED': return {
-      what,
-      why: 'Nothing listens there.',
-      todo: 'Check the address (DYNAMICS_URL or AZURE_AUTHORITY_HOST), and firewalls.',
-    }
+    case 'ECONNREFUSED':
+      return {
+        what,
+        why: 'Nothing listens there.',
+        todo: 'Check the address (DYNAMICS_URL or AZURE_AUTHORITY_HOST), and firewalls.',
+      }
     case 'NOT_HTTPS':
       return {
         what,
-        why: 'The authority\'s metadata names an address without TLS.',
+        why: "The authority's metadata names an address without TLS.",
         todo: 'Correct the authority: the gateway sends credentials through TLS only.',
       }
     case 'ANSWER_TOO_LARGE':
@@ -37,35 +40,42 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
   }
   if (code.startsWith('PROXY_')) {
     return {
-      what, why: 'The proxy that HTTPS_PROXY names cannot be reached, or does not let this through.',
-      todo: 'Check HTTPS_PROXY and let the proxy pass this host; or name the host in NO_PROXY, '
-        + 'if it is reached without a proxy.',
+      what,
+      why: 'The proxy that HTTPS_PROXY names cannot be reached, or does not let this through.',
+      todo:
+        'Check HTTPS_PROXY and let the proxy pass this host; or name the host in NO_PROXY, ' +
+        'if it is reached without a proxy.',
     }
   }
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
     return {
-      what, why: 'Its TLS certificate has ended or has not begun, or the clock of this machine is wrong.',
-      todo: 'Compare the clock of this machine with the certificate\'s dates; '
-        + 'if the clock is right, whoever runs that host (or the proxy on the way) renews the certificate.',
+      what,
+      why: 'Its TLS certificate has ended or has not begun, or the clock of this machine is wrong.',
+      todo:
+        "Compare the clock of this machine with the certificate's dates; " +
+        'if the clock is right, whoever runs that host (or the proxy on the way) renews the certificate.',
     }
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return {
-      what, why: 'Its TLS certificate is for other host names, so this is another server than the address says.',
-      todo: 'Check the spelling of the address, this machine\'s DNS, and the proxy (HTTPS_PROXY).',
+      what,
+      why: 'Its TLS certificate is for other host names, so this is another server than the address says.',
+      todo: "Check the spelling of the address, this machine's DNS, and the proxy (HTTPS_PROXY).",
     }
   }
   if (/^ERR_SSL_|^EPROTO$/.test(code)) {
     return {
-      what, why: 'It does not speak TLS 1.2 or newer at this port.',
+      what,
+      why: 'It does not speak TLS 1.2 or newer at this port.',
       todo: 'Check the port in the address; else let that host, or the proxy on the way, speak TLS 1.2 or 1.3.',
     }
   }
   if (/CERT|SELF_SIGNED|UNABLE_TO|TLS|SSL/.test(code)) {
     return {
       what,
-      why: 'Its TLS certificate is not trusted: a proxy that opens TLS, or a private authority, '
-        + 'has a certificate of its own.',
+      why:
+        'Its TLS certificate is not trusted: a proxy that opens TLS, or a private authority, ' +
+        'has a certificate of its own.',
       todo: 'Set NODE_EXTRA_CA_CERTS to a PEM file with the certificate authority of the proxy or authority.',
     }
   }

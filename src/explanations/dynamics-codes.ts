@@ -14,8 +14,9 @@ function sameForAll(explanation: Explanation): Meaning {
   return { application: explanation, person: explanation, acting: explanation }
 }
 
-const ONE_OF_TWO = 'Either the user that the gateway acts for, or the user that the access token belongs to: '
-  + 'where `dynamics-gateway check` without --user passes, it is the former.'
+const ONE_OF_TWO =
+  'Either the user that the gateway acts for, or the user that the access token belongs to: ' +
+  'where `dynamics-gateway check` without --user passes, it is the former.'
 
 /** For every privilege but that to act as others. */
 export const ROLE_OF: Readonly<Record<RanAs, string>> = {
@@ -34,8 +35,9 @@ export const MAY_NOT_IMPERSONATE: Meaning = {
   person: {
     what: 'the person who signed in may not act as other users.',
     why: 'They lack the privilege prvActOnBehalfOfAnotherUser; a role that comes through a team does not count for it.',
-    todo: `Set IMPERSONATION=off, the default of CREDENTIAL=delegated; or at ${ROLE_OF.person} assign the role `
-      + 'Delegate directly.',
+    todo:
+      `Set IMPERSONATION=off, the default of CREDENTIAL=delegated; or at ${ROLE_OF.person} assign the role ` +
+      'Delegate directly.',
   },
   get acting() {
     return this.application
@@ -52,8 +54,9 @@ export const BY_CODE: Readonly<Record<string, Meaning>> = {
     application: {
       what: 'the app registration has no application user in this environment.',
       why: 'An app registration alone has no rights in Dynamics: each environment needs an application user of it.',
-      todo: `At ${APPLICATION_USERS} → New app user → Add an app choose the app registration by its client id, `
-        + 'a business unit and security roles.',
+      todo:
+        `At ${APPLICATION_USERS} → New app user → Add an app choose the app registration by its client id, ` +
+        'a business unit and security roles.',
     },
     person: {
       what: 'the person who signed in is not a user of this environment.',
@@ -136,7 +139,9 @@ export const BY_CODE: Readonly<Record<string, Meaning>> = {
 function limit(what: string): Meaning {
   const why = 'Dynamics limits each user (service protection). Another program may use the same one.'
   const own = {
-    what, why, todo: 'Wait a few minutes; give each application a registration and an application user of its own.',
+    what,
+    why,
+    todo: 'Wait a few minutes; give each application a registration and an application user of its own.',
   }
   return {
     application: own,

@@ -32,8 +32,10 @@ export function explainDynamics(error: DynamicsError): Explanation {
   if (foreign !== undefined) return foreign
   const ranAs = impersonated ? 'acting' : delegated ? 'person' : 'application'
   const answered = `Dynamics answered ${status}${code === undefined ? '' : ` (${code})`}`
-  const { what, why, todo } = byText(message ?? '', ranAs, delegated)
-    ?? (code === undefined ? undefined : byCode(code, ranAs, delegated)) ?? byStatus(error)
+  const { what, why, todo } =
+    byText(message ?? '', ranAs, delegated) ??
+    (code === undefined ? undefined : byCode(code, ranAs, delegated)) ??
+    byStatus(error)
   return {
     what: what === '' ? `${answered}.` : `${answered}: ${what}`,
     why,
@@ -49,18 +51,20 @@ function byText(message: string, ranAs: RanAs, delegated: boolean): Explanation 
   if (privilege !== undefined) return missingPrivilege(privilege, ranAs)
   if (/access to your IP is blocked|\bIP address\b.{0,60}\b(?:blocked|not allowed|denied)\b/i.test(message)) {
     return {
-      what: 'the environment\'s IP firewall blocks the address that the gateway comes from.',
+      what: "the environment's IP firewall blocks the address that the gateway comes from.",
       why: 'The firewall lets in listed addresses only.',
-      todo: `Add the address that this machine appears with at ${ENVIRONMENT} → Settings → Product → Privacy + `
-        + 'Security → IP firewall, or allow all application users there.',
+      todo:
+        `Add the address that this machine appears with at ${ENVIRONMENT} → Settings → Product → Privacy + ` +
+        'Security → IP firewall, or allow all application users there.',
     }
   }
   if (/Dataverse API is restricted for this application/i.test(message)) {
     return {
       what: 'the environment does not let this app registration use its API.',
       why: 'App access control of the environment lets in listed applications only.',
-      todo: `Add the client id to the allowed apps at ${ENVIRONMENT} → Settings → Product → Privacy + Security → `
-        + 'App access control.',
+      todo:
+        `Add the client id to the allowed apps at ${ENVIRONMENT} → Settings → Product → Privacy + Security → ` +
+        'App access control.',
     }
   }
   if (/\bdoes not have \w*Access right/i.test(message)) return BY_CODE['0x80048306']![ranAs]
@@ -79,8 +83,9 @@ function byStatus({ status, code, message, challenge }: DynamicsError): Explanat
     return {
       what: `the access token is not accepted${error === undefined ? '' : ` (${error})`}.`,
       why: 'The answer does not say why. The token may be for another environment or tenant, or may have been revoked.',
-      todo: 'Compare DYNAMICS_URL (and DYNAMICS_SCOPE, if set) with the Environment URL, '
-        + 'and AZURE_TENANT_ID with the environment\'s tenant.',
+      todo:
+        'Compare DYNAMICS_URL (and DYNAMICS_SCOPE, if set) with the Environment URL, ' +
+        "and AZURE_TENANT_ID with the environment's tenant.",
     }
   }
   if (status === 429) {
@@ -95,8 +100,8 @@ function byStatus({ status, code, message, challenge }: DynamicsError): Explanat
       what: '',
       why: 'The gateway has no explanation of this code.',
       todo: /^0x/i.test(code)
-        ? 'Look the code up at '
-          + 'https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes.'
+        ? 'Look the code up at ' +
+          'https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes.'
         : 'Look the code up in the documentation of the service.',
     }
   }
@@ -109,13 +114,13 @@ function byStatus({ status, code, message, challenge }: DynamicsError): Explanat
   }
   return {
     what: '',
-    why: message === undefined
-      ? 'The answer says nothing about why.'
-      : 'The gateway has no explanation of this answer.',
-    todo: status >= 500
-      ? `Try again later; if it lasts, look at the environment's state at ${ENVIRONMENT}.`
-      : 'Compare DYNAMICS_URL with the Environment URL, and look at what stands between: the proxy (HTTPS_PROXY) '
-        + 'and the firewall of this network.',
+    why:
+      message === undefined ? 'The answer says nothing about why.' : 'The gateway has no explanation of this answer.',
+    todo:
+      status >= 500
+        ? `Try again later; if it lasts, look at the environment's state at ${ENVIRONMENT}.`
+        : 'Compare DYNAMICS_URL with the Environment URL, and look at what stands between: the proxy (HTTPS_PROXY) ' +
+          'and the firewall of this network.',
   }
 }
 
@@ -124,22 +129,26 @@ function missingPrivilege(privilege: string, ranAs: RanAs): Explanation {
   const depth = privilege === 'prvReadUser' ? ' for the whole organisation (to find users by e-mail address)' : ''
   const what = `the privilege ${privilege} is missing.`
   switch (ranAs) {
-    case 'application': return {
-      what,
-      why: 'No security role of the application user holds it.',
-      todo: `At ${ROLE_OF.application} assign a role that holds it${depth}.`,
-    }
-    case 'person': return {
-      what,
-      why: 'No security role of the person who signed in holds it.',
-      todo: `At ${ROLE_OF.person} assign a role that holds it${depth}.`,
-    }
-    case 'acting': return {
-      what,
-      why: 'When the gateway acts as a user, both need the privilege: the user acted for, and the one that the access '
-        + 'token belongs to. Dynamics names the former even when the latter lacks it.',
-      todo: `Assign a role with the privilege to whichever of the two lacks it: ${ROLE_OF.acting}.`,
-    }
+    case 'application':
+      return {
+        what,
+        why: 'No security role of the application user holds it.',
+        todo: `At ${ROLE_OF.application} assign a role that holds it${depth}.`,
+      }
+    case 'person':
+      return {
+        what,
+        why: 'No security role of the person who signed in holds it.',
+        todo: `At ${ROLE_OF.person} assign a role that holds it${depth}.`,
+      }
+    case 'acting':
+      return {
+        what,
+        why:
+          'When the gateway acts as a user, both need the privilege: the user acted for, and the one that the access ' +
+          'token belongs to. Dynamics names the former even when the latter lacks it.',
+        todo: `Assign a role with the privilege to whichever of the two lacks it: ${ROLE_OF.acting}.`,
+      }
   }
 }
 
@@ -151,10 +160,15 @@ export function actOnBehalfMissing(delegated: boolean): Explanation {
 
 /** What the head and the body of an answer show of an error. `header` reads a header by its name in small letters. */
 export function errorOf(
-  status: number, header: (name: string) => string | undefined, body: unknown,
+  status: number,
+  header: (name: string) => string | undefined,
+  body: unknown,
 ): AnswerEvidence & Pick<DynamicsError, 'code' | 'message'> {
   return {
-    status, contentType: header('content-type'), location: header('location'), challenge: header('www-authenticate'),
+    status,
+    contentType: header('content-type'),
+    location: header('location'),
+    challenge: header('www-authenticate'),
     ...errorIn(body),
   }
 }
@@ -162,7 +176,7 @@ export function errorOf(
 /** Code and sentence of an error, in a body as Dynamics writes it. */
 export function errorIn(body: unknown): Pick<DynamicsError, 'code' | 'message'> {
   const { error } = (body ?? {}) as { error?: unknown }
-  const { code, message } = (error ?? {}) as { code?: unknown, message?: unknown }
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   return {
     ...(typeof code === 'string' && /^(?:0x[0-9a-f]{8}|[A-Z]\w{1,40}_\w{1,40})$/i.test(code) ? { code } : {}),
     ...(typeof message === 'string' ? { message } : {}),

@@ -26,7 +26,11 @@ const TOKENLIKE = /\beyJ[\w.~+/=-]{8,}|[^\s]{120,}/g
  * comes from outside, and a terminal must not obey what is hidden in it. `undefined` where it said nothing.
  */
 export function quotation(text: string | undefined): string | undefined {
-  const plain = text?.slice(0, 4 * LONGEST).replace(/[\p{C}\s]+/gu, ' ').replace(TOKENLIKE, '…').trim()
+  const plain = text
+    ?.slice(0, 4 * LONGEST)
+    .replace(/[\p{C}\s]+/gu, ' ')
+    .replace(TOKENLIKE, '…')
+    .trim()
   if (plain === undefined || plain === '') return undefined
   return plain.length > LONGEST ? `“${plain.slice(0, LONGEST)}…”` : `“${plain}”`
 }

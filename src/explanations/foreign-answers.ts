@@ -24,14 +24,20 @@ export function isPage(contentType: string | undefined): boolean {
  * @param authorityHost the authority of the settings, an origin
  */
 export function leadsToSignIn(
-  location: string, { origin, apiRoot }: { readonly origin: string, readonly apiRoot: string }, authorityHost: string,
+  location: string,
+  { origin, apiRoot }: { readonly origin: string; readonly apiRoot: string },
+  authorityHost: string,
 ): boolean {
   if (!URL.canParse(location, origin)) return false
   const { origin: leadsTo, hostname, pathname, searchParams } = new URL(location, origin)
   if (leadsTo === origin && pathname.startsWith(`${apiRoot}/`)) return false
   if (isMicrosoftsAuthority(hostname) || leadsTo === authorityHost) return true
-  return SIGN_IN_PATH.test(pathname) || searchParams.get('wa')?.startsWith('wsignin') === true
-    || searchParams.has('SAMLRequest') || searchParams.has('response_type')
+  return (
+    SIGN_IN_PATH.test(pathname) ||
+    searchParams.get('wa')?.startsWith('wsignin') === true ||
+    searchParams.has('SAMLRequest') ||
+    searchParams.has('response_type')
+  )
 }
 
 /** Paths of OAuth, AD FS and SAML, and what portals call their own; the query tells WS-Federation, SAML and OpenID. */
@@ -53,8 +59,9 @@ export function explainForeign({ status, contentType, location, challenge }: Ans
   if (isPage(contentType)) {
     return {
       what: `Something answered ${status} in place of Dynamics, with a page (${contentType!.trim().slice(0, 60)}).`,
-      why: 'Dynamics answers with JSON. Pages come from what stands between: a web filter, a proxy, a load balancer '
-        + 'or a sign-in page.',
+      why:
+        'Dynamics answers with JSON. Pages come from what stands between: a web filter, a proxy, a load balancer ' +
+        'or a sign-in page.',
       todo: TODO,
     }
   }
@@ -76,5 +83,6 @@ export function explainForeign({ status, contentType, location, challenge }: Ans
   return undefined
 }
 
-const TODO = 'Compare DYNAMICS_URL with the Environment URL, and look at what stands between: '
-  + 'the proxy (HTTPS_PROXY) and the firewall of this network.'
+const TODO =
+  'Compare DYNAMICS_URL with the Environment URL, and look at what stands between: ' +
+  'the proxy (HTTPS_PROXY) and the firewall of this network.'

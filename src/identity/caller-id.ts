@@ -10,8 +10,12 @@ import type { User } from './caller.ts'
 export function userNamedBy(name: string, value: string): User | string {
   if (!isUserId(value)) return `The header ${name} must hold one user's id, a GUID without braces.`
   switch (name.toLowerCase()) {
-    case 'callerobjectid': case 'mscrmcallerobjectid': return { objectId: value }
-    case 'mscrmcallerid': return { systemUserId: value }
-    default: return `Write the header CallerObjectId or MSCRMCallerID in place of ${name}.`
+    case 'callerobjectid':
+    case 'mscrmcallerobjectid':
+      return { objectId: value }
+    case 'mscrmcallerid':
+      return { systemUserId: value }
+    default:
+      return `Write the header CallerObjectId or MSCRMCallerID in place of ${name}.`
   }
 }

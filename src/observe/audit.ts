@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
-import { resourceOf } from '../odata/resource.ts'
 import type { Target } from '../config/schema.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { isRead } from '../odata/methods.ts'
+import { resourceOf } from '../odata/resource.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { AuditLine, AuditLog } from './audit-log.ts'
 
@@ -53,8 +53,10 @@ export function noteBatchWrite({ batchWrites }: FastifyRequest, { part, method, 
 
 /** The lines about a finished write: one, or one for each write inside a `$batch`. */
 function auditLines(
-  { exchange, caller, user, method, batchWrites = [] }: FastifyRequest, { raw }: FastifyReply,
-  target: string | undefined, resourcePath: string,
+  { exchange, caller, user, method, batchWrites = [] }: FastifyRequest,
+  { raw }: FastifyReply,
+  target: string | undefined,
+  resourcePath: string,
 ): readonly AuditLine[] {
   const { responseHeaders: answered = [] } = exchange
   const line = {
@@ -95,7 +97,9 @@ function decoded(path: string): string {
 
 /** The first value of a header of Dynamics' answer. */
 function valueOf(headers: readonly Buffer[], name: string): string | undefined {
-  const index = headers.findIndex((header, index) =>
-    index % 2 === 0 && header.length === name.length && header.toString('latin1').toLowerCase() === name)
+  const index = headers.findIndex(
+    (header, index) =>
+      index % 2 === 0 && header.length === name.length && header.toString('latin1').toLowerCase() === name,
+  )
   return index === -1 ? undefined : headers[index + 1]!.toString('latin1').slice(0, LONGEST)
 }

@@ -1,6 +1,8 @@
 import { onceIn } from './once-in.ts'
 
-interface Log { readonly warn: (facts: object, sentence: string) => void }
+interface Log {
+  readonly warn: (facts: object, sentence: string) => void
+}
 
 const ONCE_IN = 60_000
 
@@ -12,7 +14,10 @@ export function foreignLinksTold(log: Log): (host: string) => void {
   const isDue = onceIn(ONCE_IN)
   return (host) => {
     if (!isDue(host)) return
-    log.warn({ host }, 'an answer holds a link to another host in its headers; the caller does not get it: clients '
-      + 'follow such links with their key. Where this host is the environment itself, set DYNAMICS_URL to its URL')
+    log.warn(
+      { host },
+      'an answer holds a link to another host in its headers; the caller does not get it: clients ' +
+        'follow such links with their key. Where this host is the environment itself, set DYNAMICS_URL to its URL',
+    )
   }
 }

@@ -29,7 +29,9 @@ export function batchedStdout(atExit: AtExit): DestinationStream & { flush: (don
     out.flushSync()
   })
   const out = pino.destination({ dest: 1, sync: false, minLength: 15 * 1024 })
-  out.on('drain', () => { onTheWay = false })
+  out.on('drain', () => {
+    onTheWay = false
+  })
   return {
     write: (line) => {
       lines.push(line)

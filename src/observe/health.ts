@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Credential } from '../credentials/credential.ts'
 
 interface Options {
-  readonly environments: readonly { readonly name: string, readonly credential: Pick<Credential, 'state'> }[]
+  readonly environments: readonly { readonly name: string; readonly credential: Pick<Credential, 'state'> }[]
   readonly stopping: () => boolean
 }
 
@@ -20,7 +20,8 @@ export async function health(app: FastifyInstance, { environments, stopping }: O
     handler: (_request, reply) => {
       const tokens = Object.fromEntries(environments.map(({ name, credential }) => [name, credential.state().token]))
       const ready = !stopping() && Object.values(tokens).every((token) => token !== 'none')
-      void reply.code(ready ? 200 : 503)
+      void reply
+        .code(ready ? 200 : 503)
         .send({ status: stopping() ? 'stopping' : ready ? 'ready' : 'not ready', tokens })
     },
   })

@@ -2,23 +2,25 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { DestinationStream, Logger, LoggerOptions } from 'pino'
 import { pino } from 'pino'
 
-import { entitySetOf } from '../odata/entity-set.ts'
 import type { Settings } from '../config/schema.ts'
+import { loggedError } from '../logged-error.ts'
+import { entitySetOf } from '../odata/entity-set.ts'
 import { ClientDisconnected } from '../server/exchange.ts'
+import { formatMs } from '../server/format-ms.ts'
 import { batchedStdout } from './gathered.ts'
 import type { AtExit } from './gathered.ts'
-import { loggedError } from '../logged-error.ts'
-import { formatMs } from '../server/format-ms.ts'
 
 /** The process' log: JSON, a line a fact; pretty where a person watches a terminal. */
 export async function createLog(
-  { logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>, atExit: AtExit,
+  { logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>,
+  atExit: AtExit,
 ): Promise<Logger> {
   const options = logOptions(logLevel)
   if (logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)) {
     const { default: pretty } = await import('pino-pretty')
     return pino(
-      options, pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }),
+      options,
+      pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }),
     )
   }
   return pino(options, batchedStdout(atExit))
@@ -38,7 +40,7 @@ export function logOptions(level: string): LoggerOptions {
         const [first, sentence = 'something failed'] = words as unknown as [unknown, string?]
         const failed = first instanceof Error || (first as { err?: unknown } | undefined)?.err instanceof Error
         if (!failed) return method.apply(this, words)
-        method.apply(this, [first instanceof Error ? { err: first } : first as object, sentence])
+        method.apply(this, [first instanceof Error ? { err: first } : (first as object), sentence])
       },
     },
   }
@@ -47,8 +49,9 @@ export function logOptions(level: string): LoggerOptions {
 function withoutErrors(facts: object): Record<string, unknown> {
   const plain = facts as Record<string, unknown>
   return Object.values(plain).some((value) => value instanceof Error)
-    ? Object.fromEntries(Object.entries(plain).map(([name, value]) =>
-      [name, value instanceof Error ? loggedError(value) : value]))
+    ? Object.fromEntries(
+        Object.entries(plain).map(([name, value]) => [name, value instanceof Error ? loggedError(value) : value]),
+      )
     : plain
 }
 
@@ -97,10 +100,13 @@ export function requestLog(log: Logger): (facts: RequestFacts) => void {
 }
 
 function lineOf(level: string, { id, method, entitySet, status, ms, caller, callerId, code, causes }: RequestFacts) {
-  const reasons = (code === undefined ? '' : `,"code":${JSON.stringify(code)}`)
-    + (causes === undefined ? '' : `,"causes":${JSON.stringify(causes)}`)
+  const reasons =
+    (code === undefined ? '' : `,"code":${JSON.stringify(code)}`) +
+    (causes === undefined ? '' : `,"causes":${JSON.stringify(causes)}`)
   // Ids, methods and entity sets hold no character that JSON escapes.
-  return `{"level":"${level}","time":${Date.now()},"id":"${id}","method":"${method}","entitySet":"${entitySet}"`
-    + `,"status":${status},"ms":${formatMs(ms)},"caller":${JSON.stringify(caller)},"callerId":${callerId}${reasons}`
-    + ',"msg":"request"}\n'
+  return (
+    `{"level":"${level}","time":${Date.now()},"id":"${id}","method":"${method}","entitySet":"${entitySet}"` +
+    `,"status":${status},"ms":${formatMs(ms)},"caller":${JSON.stringify(caller)},"callerId":${callerId}${reasons}` +
+    ',"msg":"request"}\n'
+  )
 }

@@ -32,10 +32,8 @@ export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' |
     ...requests.collect,
     ...dynamics.collect,
     one('gateway_event_loop_delay_seconds', 'How late the event loop was of late: the median.', () => delay() / 1000),
-    one(
-      'gateway_overloaded',
-      '1 while requests are turned away: the gateway has too much to do.',
-      () => overloaded() ? 1 : 0,
+    one('gateway_overloaded', '1 while requests are turned away: the gateway has too much to do.', () =>
+      overloaded() ? 1 : 0,
     ),
   ]
   let registry: Promise<Registry> | undefined
@@ -55,7 +53,9 @@ function one(name: string, help: string, value: () => number): Collect {
 /** prom-client takes 50 ms to load, so it is only when somebody asks. */
 async function registered(collect: readonly Collect[]): Promise<Registry> {
   // Bundled, a package of the older module system has all its names in its default export only.
-  const { default: { Registry, collectDefaultMetrics } } = await import('prom-client')
+  const {
+    default: { Registry, collectDefaultMetrics },
+  } = await import('prom-client')
   const registry = new Registry()
   for (const one of collect) {
     const { name, help, type } = one()

@@ -5,7 +5,9 @@ import { inOneLine } from '../explanations/explanation.ts'
 import { isPage } from '../explanations/foreign-answers.ts'
 import { onceIn } from './once-in.ts'
 
-interface Log { readonly warn: (facts: object, sentence: string) => void }
+interface Log {
+  readonly warn: (facts: object, sentence: string) => void
+}
 
 /** A set-up that is wrong shows in every request; the log says so once in a while. */
 const ONCE_IN = 60_000
@@ -46,7 +48,7 @@ export function refusalsExplained(log: Log, delegated: boolean): (refusal: Refus
     const { code, message } = error
     const ofTheSetup = code !== undefined && OF_THE_SETUP.test(code.toLowerCase())
     if (!page && !ofTheSetup && !SAYS_SO.test(message ?? '')) return
-    if (!isDue(`${page ? 'page' : code ?? ''} ${impersonated}`)) return
+    if (!isDue(`${page ? 'page' : (code ?? '')} ${impersonated}`)) return
     log.warn(
       { dynamics: code, status, callerId: impersonated },
       inOneLine(explainDynamics({ status, contentType, impersonated, delegated, ...error })),

@@ -39,9 +39,7 @@ export function requestMetrics(): RequestMetrics {
   let series = 0
   const own = histogram('gateway_own_seconds', 'Time that the gateway itself took for a request.', OWN)
   const wait = histogram('gateway_wait_seconds', 'Time that a request waited for its turn and for limits.', WAIT)
-  const dynamics = histogram(
-    'gateway_dynamics_seconds', 'Time from sending to the head of Dynamics\' answer.', DYNAMICS,
-  )
+  const dynamics = histogram('gateway_dynamics_seconds', "Time from sending to the head of Dynamics' answer.", DYNAMICS)
 
   function byClass(caller: string, method: string): number[] {
     let byMethod = counts.get(caller)
@@ -49,8 +47,8 @@ export function requestMetrics(): RequestMetrics {
     if (byClass !== undefined) return byClass
     if (series >= MOST - 40 && caller !== OTHER) return countsOf(OTHER, method)
     series += 5
-    if (byMethod === undefined) counts.set(caller, byMethod = new Map())
-    byMethod.set(method, byClass = [0, 0, 0, 0, 0, 0])
+    if (byMethod === undefined) counts.set(caller, (byMethod = new Map()))
+    byMethod.set(method, (byClass = [0, 0, 0, 0, 0, 0]))
     return byClass
   }
 
@@ -69,9 +67,14 @@ export function requestMetrics(): RequestMetrics {
     },
     collect: [
       read(
-        'gateway_requests_total', 'Requests by method, class of status and caller.', () => values(counts), 'counter',
+        'gateway_requests_total',
+        'Requests by method, class of status and caller.',
+        () => values(counts),
+        'counter',
       ),
-      own.collect, wait.collect, dynamics.collect,
+      own.collect,
+      wait.collect,
+      dynamics.collect,
     ],
   }
 }

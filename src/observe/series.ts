@@ -25,7 +25,7 @@ export interface Counter {
 }
 
 export function counter(name: string, help: string, ...labelNames: readonly string[]): Counter {
-  const counts = new Map<string, { readonly labels: Record<string, string>, value: number }>()
+  const counts = new Map<string, { readonly labels: Record<string, string>; value: number }>()
   return {
     count(...labels) {
       const key = labels.join('\0')
@@ -59,7 +59,10 @@ export function histogram(name: string, help: string, bounds: readonly number[])
         total += counts[index]!
         return { metricName: `${name}_bucket`, labels: { le }, value: total }
       })
-      const summary = [['sum', sum], ['count', total]] as const
+      const summary = [
+        ['sum', sum],
+        ['count', total],
+      ] as const
       const values = summary.map(([suffix, value]): Value => ({ metricName: `${name}_${suffix}`, labels: {}, value }))
       return { name, help, type: 'histogram', values: [...buckets, ...values] }
     },
@@ -68,11 +71,16 @@ export function histogram(name: string, help: string, bounds: readonly number[])
 
 /** A gauge, or a counter that somebody else counts. What has no value now is left out. */
 export function read(
-  name: string, help: string, values: () => readonly (Omit<Value, 'value'> & { readonly value: number | undefined })[],
+  name: string,
+  help: string,
+  values: () => readonly (Omit<Value, 'value'> & { readonly value: number | undefined })[],
   type: 'gauge' | 'counter' = 'gauge',
 ): Collect {
   return () => ({
-    name, help, type, values: values().flatMap(({ labels, value }) => value === undefined ? [] : [{ labels, value }]),
+    name,
+    help,
+    type,
+    values: values().flatMap(({ labels, value }) => (value === undefined ? [] : [{ labels, value }])),
   })
 }
 

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 
-import type { UserDirectory } from '../users/directory.ts'
 import type { Target } from '../config/schema.ts'
 import type { Credential } from '../credentials/credential.ts'
 import type { Connection } from '../dynamics/connect.ts'
+import type { UserDirectory } from '../users/directory.ts'
 
 /** What of one target the page shows. */
 interface Shown {
@@ -25,11 +25,13 @@ interface Options {
  */
 export async function statusPage(app: FastifyInstance, { version, environments }: Options): Promise<void> {
   app.get('/-/', (_request, reply) => {
-    void reply.headers({
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': 'default-src \'none\'; style-src \'unsafe-inline\'',
-      'cache-control': 'no-store',
-    }).send(page(version, environments))
+    void reply
+      .headers({
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+        'cache-control': 'no-store',
+      })
+      .send(page(version, environments))
   })
 }
 
@@ -53,9 +55,11 @@ function row({ name, target, credential, connection, directory }: Shown): string
     escape(name),
     escape(target.url.origin),
     token === 'none' ? bad('none: see the log') : `${token}, ${seconds(validFor)} left`,
-    circuit === 'open' ? bad('given up for a moment')
-      : hold > 0 ? bad(`held by Dynamics' limits for ${seconds(hold)}`)
-      : 'well',
+    circuit === 'open'
+      ? bad('given up for a moment')
+      : hold > 0
+        ? bad(`held by Dynamics' limits for ${seconds(hold)}`)
+        : 'well',
     `${running} of ${limit} at Dynamics, ${waiting} waiting`,
     `${directory.remembered().users} remembered, impersonation ${target.impersonation.mode}`,
   ]

@@ -20,7 +20,9 @@ export function isAdvertised(text: string, before: string, at: number): boolean 
   for (let left = MEMBERS; member !== undefined && left > 0; left--) {
     const previous = back(member)
     switch (codeAt(text, before, previous)) {
-      case COMMA: member = memberEndingAt(back(previous)); break
+      case COMMA:
+        member = memberEndingAt(back(previous))
+        break
       case OPENING_BRACE: {
         const outer = back(previous)
         if (codeAt(text, before, outer) !== COMMA) return isOperation(outer)
@@ -29,7 +31,8 @@ export function isAdvertised(text: string, before: string, at: number): boolean 
         member = codeAt(text, before, last) === CLOSING_BRACE ? memberEndingAt(back(last)) : undefined
         break
       }
-      default: return false
+      default:
+        return false
     }
   }
   return false

@@ -53,7 +53,10 @@ export interface PartAuthorizer {
 }
 
 /** Makes the judge of one batch. */
-export function partAuthorizer(map: UrlMap, { onPart, userHeader, staysHere = () => false }: BatchOptions): PartAuthorizer {
+export function partAuthorizer(
+  map: UrlMap,
+  { onPart, userHeader, staysHere = () => false }: BatchOptions,
+): PartAuthorizer {
   /** What ids name, by their group. */
   const references = new Map<string, Map<number, string>>()
   const ids = new Set<string>()
@@ -95,7 +98,8 @@ export function partAuthorizer(map: UrlMap, { onPart, userHeader, staysHere = ()
       }
       if (!isPartMethod(method)) throw new RefusedPart(`${subject()} has a method other than those of the Web API.`)
       const { url, resourcePath, query } = operationUrl(map, written.url, {
-        references: { get: (id) => referenced(id, written.group) }, subject: subject(),
+        references: { get: (id) => referenced(id, written.group) },
+        subject: subject(),
       })
       if (isBatch(resourcePath)) throw new RefusedPart(`${subject()} is a batch within the batch.`)
       const headers = partHeaders(fields, { ...destination, subject: subject() })

@@ -3,14 +3,14 @@
  */
 import { MalformedBatch } from './batch-error.ts'
 import type { BatchOptions } from './batch-operation.ts'
-import type { OnForeign } from './header-links.ts'
-import type { TextTransform } from './text-transform.ts'
 import { isJson, mediaType, requireUtf8 } from './content-type.ts'
+import type { OnForeign } from './header-links.ts'
 import { requestJsonBatch } from './request-json-batch.ts'
+import { requestMultipart } from './request-multipart.ts'
 import { responseJsonBatch } from './response-json-batch.ts'
 import { responseLinks } from './response-links.ts'
-import { requestMultipart } from './request-multipart.ts'
 import { responseMultipart } from './response-multipart.ts'
+import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
 export { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
@@ -46,7 +46,9 @@ export function requestBatch(map: UrlMap, contentType: string, options: BatchOpt
  * @throws MalformedBatch at once or while a multipart answer streams, also when it ends too early
  */
 export function responseBatch(
-  map: UrlMap, contentType: string | undefined, foreign: OnForeign = () => undefined,
+  map: UrlMap,
+  contentType: string | undefined,
+  foreign: OnForeign = () => undefined,
 ): TextTransform | undefined {
   if (contentType === undefined) return undefined
   if (mediaType(contentType) === 'multipart/mixed') return responseMultipart(map, contentType, foreign)

@@ -42,8 +42,13 @@ export function delimiterIn(line: string, levels: readonly Level[]): Delimiter |
 
 /** Whether a line of which only `beginning` is known may turn out to be a delimiter. */
 export function mayBeDelimiter(beginning: string, levels: readonly Level[]): boolean {
-  return levels.some(({ dashes }) => dashes.startsWith(beginning) || (beginning.startsWith(dashes)
-    && beginning.length <= dashes.length + 3 + MOST_BLANKS && AFTER_DASHES.test(beginning.slice(dashes.length))))
+  return levels.some(
+    ({ dashes }) =>
+      dashes.startsWith(beginning) ||
+      (beginning.startsWith(dashes) &&
+        beginning.length <= dashes.length + 3 + MOST_BLANKS &&
+        AFTER_DASHES.test(beginning.slice(dashes.length))),
+  )
 }
 
 const DASH = 0x2d

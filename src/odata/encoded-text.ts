@@ -23,11 +23,15 @@ export function encodedText(raw: string): EncodedText {
 
 /** `raw` with `edits` of its `text` made; what stood percent-encoded is put percent-encoded. */
 export function withPut({ raw, placeOf }: EncodedText, edits: readonly Edit[]): string {
-  return splice(raw, raw.length, edits.map((edit) => {
-    const from = placeOf(edit.from)
-    const to = placeOf(edit.to)
-    return { from, to, put: raw.slice(from, to).includes('%') ? encodeURIComponent(edit.put) : edit.put }
-  }))
+  return splice(
+    raw,
+    raw.length,
+    edits.map((edit) => {
+      const from = placeOf(edit.from)
+      const to = placeOf(edit.to)
+      return { from, to, put: raw.slice(from, to).includes('%') ? encodeURIComponent(edit.put) : edit.put }
+    }),
+  )
 }
 
 const CODE = /%([2-7][\da-f])/gi

@@ -47,7 +47,7 @@ function unquoted(value: string, quotes: 'single' | 'double' | 'escaped'): strin
   let at = 0
   while (at < value.length) {
     const character = value[at]!
-    const isQuote = character === '\'' || (character === '"' && quotes !== 'single')
+    const isQuote = character === "'" || (character === '"' && quotes !== 'single')
     let end = at + 1
     if (isQuote) {
       while (end < value.length && value[end] !== character) {
@@ -57,7 +57,7 @@ function unquoted(value: string, quotes: 'single' | 'double' | 'escaped'): strin
       end += 1
     }
     const token = value.slice(at, end)
-    text += !isQuote ? token : character === '"' ? token.replaceAll('\'', '') : '\'\''
+    text += !isQuote ? token : character === '"' ? token.replaceAll("'", '') : "''"
     at = end
   }
   return text

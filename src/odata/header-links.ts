@@ -46,7 +46,8 @@ const FILES = /^https:\/\/([a-z\d.-]+)(?=[/?#]|$)/i
  *
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/getfilesasurl
  */
-const FILE_HOSTS = /^[a-z\d-]+\.(?:z\d+\.blob\.storage\.azure\.net|blob\.core\.(?:windows\.net|usgovcloudapi\.net|chinacloudapi\.cn))$/i
+const FILE_HOSTS =
+  /^[a-z\d-]+\.(?:z\d+\.blob\.storage\.azure\.net|blob\.core\.(?:windows\.net|usgovcloudapi\.net|chinacloudapi\.cn))$/i
 
 /** The host at the beginning of `text`, without a password before it, and fit for a log. */
 function hostIn(text: string): string {

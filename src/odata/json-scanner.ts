@@ -61,9 +61,15 @@ export function jsonScanner({ deepest, begins, ends }: JsonListener): JsonScanne
   function scan(piece: string): void {
     for (let at = base === 0 || mark > 0 ? afterMark(piece) : 0; at < piece.length;) {
       switch (state) {
-        case 'string': at = string(piece, at); break
-        case 'escape': escape(piece.charCodeAt(at++)); break
-        case 'hex': hexDigit(piece.charCodeAt(at++)); break
+        case 'string':
+          at = string(piece, at)
+          break
+        case 'escape':
+          escape(piece.charCodeAt(at++))
+          break
+        case 'hex':
+          hexDigit(piece.charCodeAt(at++))
+          break
         case 'word':
           if (piece[at++] !== word[matched++]) throw malformed()
           if (matched === word.length) valueEnds(base + at)
@@ -168,11 +174,21 @@ export function jsonScanner({ deepest, begins, ends }: JsonListener): JsonScanne
         isName = false
         state = 'string'
         break
-      case OPENING_BRACE: open(false, at); break
-      case OPENING_BRACKET: open(true, at); break
-      case 0x74: begin('true'); break
-      case 0x66: begin('false'); break
-      case 0x6e: begin('null'); break
+      case OPENING_BRACE:
+        open(false, at)
+        break
+      case OPENING_BRACKET:
+        open(true, at)
+        break
+      case 0x74:
+        begin('true')
+        break
+      case 0x66:
+        begin('false')
+        break
+      case 0x6e:
+        begin('null')
+        break
       default:
         digits = 'sign'
         state = 'number'

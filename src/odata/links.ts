@@ -6,6 +6,12 @@ export { requestLinks as jsonLinksInward } from './request-links.ts'
 export { responseLinks as jsonLinksOutward, type ResponseLinkOptions as OutwardOptions } from './response-links.ts'
 export { objectLinksInward } from './object-links.ts'
 export { requestQuery as queryInward } from './request-query.ts'
-export { type AddressForm, addressForm, upstreamPath as pathInward, type TargetAddress, targetAddress } from './target-address.ts'
+export {
+  type AddressForm,
+  addressForm,
+  upstreamPath as pathInward,
+  type TargetAddress,
+  targetAddress,
+} from './target-address.ts'
 export { textOf, type TextTransform, rewriteChunk as turned, rewriteComplete as turnedWhole } from './text-transform.ts'
 export { type GatewayAddress, upstreamUrl as inwardHeader, type UrlMap, urlMap } from './url-map.ts'

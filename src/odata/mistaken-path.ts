@@ -15,11 +15,13 @@ export function mistakenPath(target: TargetAddress, path: string): string | unde
   if (!/\/api\/data\/v\d+\.\d+$/.test(apiRoot) || ownPath.test(path) || BESIDE_THE_API.test(path)) return undefined
   const first = pathSegments(path)?.[0]?.name.toLowerCase() ?? ''
   if (first === 'xrmservices') {
-    return 'The SOAP and OData V2 services of Dynamics are not passed on, only its Web API: '
-      + `write ${apiRoot}/accounts, or /accounts alone`
+    return (
+      'The SOAP and OData V2 services of Dynamics are not passed on, only its Web API: ' +
+      `write ${apiRoot}/accounts, or /accounts alone`
+    )
   }
   return first === 'api' || /^v?\d{1,2}(?:\.\d{1,2})?$/.test(first)
-    ? `The Web API is found at ${apiRoot}/, in lower case and with its version: `
-      + `write ${apiRoot}/accounts, or /accounts alone`
+    ? `The Web API is found at ${apiRoot}/, in lower case and with its version: ` +
+        `write ${apiRoot}/accounts, or /accounts alone`
     : undefined
 }

@@ -1,8 +1,8 @@
 import { MalformedBatch } from './batch-error.ts'
-import type { TextTransform } from './text-transform.ts'
 import { type Delimiter, delimiterIn, type Level, level, mayBeDelimiter, nextDashes } from './delimiters.ts'
 import { gatheredText } from './gathered-text.ts'
 import { type Field, fieldLines, headerFields } from './header-fields.ts'
+import type { TextTransform } from './text-transform.ts'
 
 /** What to send in place of a part's own head, and what follows the head. */
 export interface RewrittenPart {

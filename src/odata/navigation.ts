@@ -25,7 +25,10 @@ export function navigationOf(query: string): Navigation | undefined {
   for (const option of query.replace(/^\?/, '').split('&')) {
     if (option === '') continue
     const equals = option.indexOf('=')
-    const name = decoded(equals === -1 ? option : option.slice(0, equals))?.trim().replace(/^\$/, '').toLowerCase()
+    const name = decoded(equals === -1 ? option : option.slice(0, equals))
+      ?.trim()
+      .replace(/^\$/, '')
+      .toLowerCase()
     const value = equals === -1 ? '' : decoded(option.slice(equals + 1))
     // Some letters outside of ASCII become ASCII ones where letter case is ignored.
     if (name === undefined || value === undefined || /[^\x20-\x7e]/.test(name)) return undefined
@@ -43,7 +46,16 @@ const STORED: ReadonlySet<string> = new Set(['savedquery', 'userquery'])
 
 /** Options whose values name no properties. */
 const OPAQUE: ReadonlySet<string> = new Set([
-  'skiptoken', 'deltatoken', 'top', 'skip', 'count', 'format', 'tag', 'partitionid', 'id', 'annotations',
+  'skiptoken',
+  'deltatoken',
+  'top',
+  'skip',
+  'count',
+  'format',
+  'tag',
+  'partitionid',
+  'id',
+  'annotations',
 ])
 
 /** Deeper than Dynamics goes; what is deeper still is named by the option itself, which nothing can allow. */
@@ -98,15 +110,66 @@ const LEADING = /\b(?:join|outerjoin|expand|nest|ancestors|descendants|traverse|
 
 /** Those of `$apply` that lead nowhere by themselves. */
 const TRANSFORMATIONS: ReadonlySet<string> = new Set([
-  'aggregate', 'groupby', 'filter', 'compute', 'orderby', 'top', 'skip', 'search', 'concat', 'identity', 'topcount',
-  'topsum', 'toppercent', 'bottomcount', 'bottomsum', 'bottompercent', 'rollup',
+  'aggregate',
+  'groupby',
+  'filter',
+  'compute',
+  'orderby',
+  'top',
+  'skip',
+  'search',
+  'concat',
+  'identity',
+  'topcount',
+  'topsum',
+  'toppercent',
+  'bottomcount',
+  'bottomsum',
+  'bottompercent',
+  'rollup',
 ])
 
 /** Functions and operators of expressions that may stand before a parenthesis. */
 const FUNCTIONS: ReadonlySet<string> = new Set([
-  'contains', 'startswith', 'endswith', 'indexof', 'length', 'substring', 'tolower', 'toupper', 'trim', 'year', 'month',
-  'day', 'hour', 'minute', 'second', 'date', 'time', 'round', 'floor', 'ceiling', 'now', 'and', 'or', 'not', 'eq', 'ne',
-  'gt', 'ge', 'lt', 'le', 'in', 'add', 'sub', 'mul', 'div', 'mod', 'with', 'as', 'by',
+  'contains',
+  'startswith',
+  'endswith',
+  'indexof',
+  'length',
+  'substring',
+  'tolower',
+  'toupper',
+  'trim',
+  'year',
+  'month',
+  'day',
+  'hour',
+  'minute',
+  'second',
+  'date',
+  'time',
+  'round',
+  'floor',
+  'ceiling',
+  'now',
+  'and',
+  'or',
+  'not',
+  'eq',
+  'ne',
+  'gt',
+  'ge',
+  'lt',
+  'le',
+  'in',
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'mod',
+  'with',
+  'as',
+  'by',
 ])
 
 function decoded(text: string): string | undefined {

@@ -29,7 +29,7 @@ function linksIn(text: string, rule: UrlRule): readonly Edit[] {
   let links: 'none' | 'one' | 'some' = 'none'
   for (let at = 0; at < text.length;) {
     const character = text[at]!
-    if (character === '\'' || character === '"') {
+    if (character === "'" || character === '"') {
       const end = stringEnd(text, at, depth > 0)
       const string = text.slice(at + 1, end)
       if (links === 'none') name = string
@@ -48,12 +48,26 @@ function linksIn(text: string, rule: UrlRule): readonly Edit[] {
       continue
     }
     switch (character) {
-      case ':': links = depth > 0 && isLink(name) ? 'one' : 'none'; break
-      case '[': links = links === 'one' && name.endsWith('bind') ? 'some' : 'none'; break
-      case ']': links = 'none'; break
-      case '{': depth++; links = 'none'; break
-      case '}': depth--; links = 'none'; break
-      case ',': if (links === 'one') links = 'none'; break
+      case ':':
+        links = depth > 0 && isLink(name) ? 'one' : 'none'
+        break
+      case '[':
+        links = links === 'one' && name.endsWith('bind') ? 'some' : 'none'
+        break
+      case ']':
+        links = 'none'
+        break
+      case '{':
+        depth++
+        links = 'none'
+        break
+      case '}':
+        depth--
+        links = 'none'
+        break
+      case ',':
+        if (links === 'one') links = 'none'
+        break
     }
     at++
   }

@@ -20,10 +20,15 @@ export interface Destination {
  *   decides what the part does
  */
 export function partHeaders(
-  fields: readonly Field[], { host, userHeader, staysHere, subject }: Destination,
+  fields: readonly Field[],
+  { host, userHeader, staysHere, subject }: Destination,
 ): readonly Field[] {
   const user = userHeader === undefined ? undefined : lettersOf(userHeader)
-  const nominated = new Set(valueOf(fields, 'connection')?.toLowerCase().split(/[\s,]+/))
+  const nominated = new Set(
+    valueOf(fields, 'connection')
+      ?.toLowerCase()
+      .split(/[\s,]+/),
+  )
   return fields.flatMap((field) => {
     const name = field.name.toLowerCase()
     const letters = lettersOf(name)

@@ -79,7 +79,10 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
   function judged(request: ScannedValue): void {
     const text = rest.take()
     rest.add(text)
-    pass(request.end, editsOf((start, end) => text.slice(start - base, end - base), members, judgement))
+    pass(
+      request.end,
+      editsOf((start, end) => text.slice(start - base, end - base), members, judgement),
+    )
   }
 
   /** What stands before `end` is read. */
@@ -150,7 +153,9 @@ function editsOf(slice: Slice, members: readonly Member[], judgement: PartAuthor
 
 /** Members by name in lower case. */
 function named(
-  slice: Slice, members: readonly Member[], subject: string,
+  slice: Slice,
+  members: readonly Member[],
+  subject: string,
 ): Readonly<Record<string, Member | undefined>> {
   const found: Record<string, Member> = Object.create(null) as Record<string, Member>
   for (const member of members) {

@@ -1,7 +1,7 @@
-import type { TextTransform } from './text-transform.ts'
 import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
 import { INBOUND_LINK_ANNOTATIONS, LONGEST_LINK_ANNOTATION } from './link-names.ts'
 import { type Edit, splice } from './splice.ts'
+import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
 /**
@@ -38,7 +38,11 @@ export function requestLinks(map: UrlMap): TextTransform {
           if (code === QUOTE) {
             state = INBOUND_LINK_ANNOTATIONS.has(name) ? 'colon' : 'search'
             at++
-          } else if (code === AT || name.length === LONGEST_LINK_ANNOTATION || (name === '' && !INITIALS.includes(text[at]!))) {
+          } else if (
+            code === AT ||
+            name.length === LONGEST_LINK_ANNOTATION ||
+            (name === '' && !INITIALS.includes(text[at]!))
+          ) {
             state = 'search'
           } else {
             name += text[at]!

@@ -1,10 +1,10 @@
 import { MalformedBatch, RefusedPart } from './batch-error.ts'
 import { type BatchOptions, contentId, partAuthorizer } from './batch-operation.ts'
-import type { TextTransform } from './text-transform.ts'
 import { batchBoundary, isEncoded, isJson, mediaType, requireUtf8 } from './content-type.ts'
 import { type Field, trimBlanks, valueOf } from './header-fields.ts'
-import { requestLinks } from './request-links.ts'
 import { multipart, type RewrittenMessage, type RewrittenPart } from './multipart.ts'
+import { requestLinks } from './request-links.ts'
+import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
 /** Turns a multipart `$batch` of a caller into one for the target, as `batchInward` describes. */

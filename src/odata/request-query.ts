@@ -12,7 +12,14 @@ import type { UrlMap } from './url-map.ts'
 export function requestQuery(map: UrlMap, query: string): string {
   if (!MAY_HOLD_LINKS.test(query)) return query
   const mark = query.startsWith('?') ? '?' : ''
-  return mark + query.slice(mark.length).split('&').map((option) => optionInward(map, option)).join('&')
+  return (
+    mark +
+    query
+      .slice(mark.length)
+      .split('&')
+      .map((option) => optionInward(map, option))
+      .join('&')
+  )
 }
 
 /** An option `$id`, or one whose name begins with `@`. */

@@ -47,7 +47,7 @@ interface Reading {
 
 function read(path: string): Reading {
   const segments: PathSegment[] = []
-  const fault = path.startsWith('/') ? outerFault(path) ?? scan(path, segments) : 'does not begin with a slash'
+  const fault = path.startsWith('/') ? (outerFault(path) ?? scan(path, segments)) : 'does not begin with a slash'
   return { segments, fault }
 }
 
@@ -86,7 +86,7 @@ function scan(path: string, segments: PathSegment[]): string | undefined {
       character = String.fromCharCode(Number.parseInt(path.slice(at + 1, at + 3), 16))
       at += 2
     }
-    if (character === '\'' && depth > 0) isQuoted = !isQuoted
+    if (character === "'" && depth > 0) isQuoted = !isQuoted
     else if (isQuoted) continue
     else if (character === '(') {
       if (name === '') return 'holds a parenthesis without a name before it'
@@ -130,14 +130,23 @@ const BATCH = /^(?:\$|%24)batch$/i
 /** Names a character for a sentence. */
 export function nameOf(character: string): string {
   switch (character) {
-    case '#': return 'a # (a fragment is for browsers only)'
-    case '\\': return 'a backslash'
-    case '/': return 'a slash'
-    case '%': return 'a percent sign'
-    case '?': return 'a question mark'
-    case ';': return 'a semicolon'
-    case ' ': return 'a blank'
-    case '\'': return 'a quote'
-    default: return /[!-~]/.test(character) ? `the character ${character}` : 'a character that is not visible ASCII'
+    case '#':
+      return 'a # (a fragment is for browsers only)'
+    case '\\':
+      return 'a backslash'
+    case '/':
+      return 'a slash'
+    case '%':
+      return 'a percent sign'
+    case '?':
+      return 'a question mark'
+    case ';':
+      return 'a semicolon'
+    case ' ':
+      return 'a blank'
+    case "'":
+      return 'a quote'
+    default:
+      return /[!-~]/.test(character) ? `the character ${character}` : 'a character that is not visible ASCII'
   }
 }

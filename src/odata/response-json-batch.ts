@@ -1,8 +1,8 @@
-import type { TextTransform } from './text-transform.ts'
-import { rewriteJsonUrl } from './json-string.ts'
 import { linkOutward, type OnForeign } from './header-links.ts'
+import { rewriteJsonUrl } from './json-string.ts'
 import { isLinkHeader, LONGEST_LINK_HEADER } from './link-names.ts'
 import { type Edit, splice } from './splice.ts'
+import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
 /**
@@ -103,7 +103,7 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign): TextTransfor
         depth--
         break
       case COLON:
-        if (depth <= LINK_DEPTH) path[depth - 1] = (name.includes('\\') ? decoded(name) ?? '' : name).toLowerCase()
+        if (depth <= LINK_DEPTH) path[depth - 1] = (name.includes('\\') ? (decoded(name) ?? '') : name).toLowerCase()
         afterName = true
         break
       case COMMA:

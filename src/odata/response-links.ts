@@ -135,8 +135,11 @@ function isLink(text: string, before: string, quote: number, names: ReadonlySet<
     // Most strings that look like a URL are some column's: no text is made of its name.
     if (code === QUOTE) {
       if (length === TARGET.length) return stretch(text, before, at, end) === TARGET && isAdvertised(text, before, at)
-      return length === LOCATION.length && names.has(stretch(text, before, at, end))
-        && codeAt(text, before, at - 1) !== BACKSLASH
+      return (
+        length === LOCATION.length &&
+        names.has(stretch(text, before, at, end)) &&
+        codeAt(text, before, at - 1) !== BACKSLASH
+      )
     }
   }
   return false

@@ -1,10 +1,10 @@
-import type { TextTransform } from './text-transform.ts'
 import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
 import { type Field, valueOf } from './header-fields.ts'
 import { headerOutward, type OnForeign } from './header-links.ts'
 import { isLinkHeader } from './link-names.ts'
-import { responseLinks } from './response-links.ts'
 import { multipart, type RewrittenMessage, type RewrittenPart } from './multipart.ts'
+import { responseLinks } from './response-links.ts'
+import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
 /** Turns the multipart answer to a `$batch` into one for the caller, as `batchOutward` describes. */

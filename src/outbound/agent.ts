@@ -42,7 +42,10 @@ const LARGEST_HEAD = 128 * 1024
 /** Makes the agent. Certificates are always verified; `NODE_EXTRA_CA_CERTS` adds authorities. */
 export function createAgent({ connectTimeout, connections, proxies = NO_PROXIES }: AgentOptions): OutboundAgent {
   const tls = {
-    timeout: connectTimeout, minVersion: 'TLSv1.2', rejectUnauthorized: true, autoSelectFamily: true,
+    timeout: connectTimeout,
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: true,
+    autoSelectFamily: true,
   } as const
   const direct = buildConnector(tls)
   const tunnels = new Map<Proxy, buildConnector.connector>()
@@ -69,7 +72,7 @@ export function createAgent({ connectTimeout, connections, proxies = NO_PROXIES 
     if (through === undefined) {
       const made = tunnel(proxy, tls)
       proxied.push(made)
-      tunnels.set(proxy, through = made.connect)
+      tunnels.set(proxy, (through = made.connect))
     }
     through(options, callback)
   }

@@ -74,10 +74,16 @@ export function pausable(socket: Socket, onRead: (socket: PausableSocket) => voi
   socket.on('timeout', () => {
     if (!paused) idleCallback?.()
   })
-  socket.on('error', () => { broken = true })
+  socket.on('error', () => {
+    broken = true
+  })
   // A reset that is read in one go with the last bytes comes as an end; then there is no other side any more.
-  socket.on('end', () => { broken ||= cut || socket.remoteAddress === undefined })
-  socket.on('close', () => { broken ||= !socket.readableEnded })
+  socket.on('end', () => {
+    broken ||= cut || socket.remoteAddress === undefined
+  })
+  socket.on('close', () => {
+    broken ||= !socket.readableEnded
+  })
   return self
 
   function readOn(): void {
@@ -88,7 +94,7 @@ export function pausable(socket: Socket, onRead: (socket: PausableSocket) => voi
 /** What of Node's handles is used. */
 interface Handle {
   readonly reading?: boolean
-  readonly _parent?: { readonly readStart?: () => number, readonly readStop?: () => number }
+  readonly _parent?: { readonly readStart?: () => number; readonly readStop?: () => number }
 }
 
 /**

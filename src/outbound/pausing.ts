@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+
 import { errors } from 'undici'
 import type { Dispatcher } from 'undici'
 
@@ -24,7 +25,9 @@ const IDLE = 300_000
  */
 export function createPausing(): Pausing {
   let reading: PausableSocket | undefined
-  const onRead = (socket: PausableSocket): void => { reading = socket }
+  const onRead = (socket: PausableSocket): void => {
+    reading = socket
+  }
   const current = (): PausableSocket | undefined => reading
 
   return {

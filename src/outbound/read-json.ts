@@ -9,7 +9,10 @@ export function jsonReader(agent: OutboundAgent['reads']): ReadJson {
   return async (url) => {
     const { origin, pathname, search } = new URL(url)
     const { statusCode, body } = await agent.request({
-      origin, path: pathname + search, method: 'GET', headers: { accept: 'application/json' },
+      origin,
+      path: pathname + search,
+      method: 'GET',
+      headers: { accept: 'application/json' },
       signal: AbortSignal.timeout(LONGEST_WAIT),
     })
     const chunks: Buffer[] = []

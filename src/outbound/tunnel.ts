@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
+
 import { Pool, buildConnector } from 'undici'
 
-import { OwnError } from '../own-error.ts'
 import type { Proxy } from '../config/proxies.ts'
+import { OwnError } from '../own-error.ts'
 
 /** Connects through the network's proxy, which sees the name of the host and nothing that is said. */
 export interface Tunnel {
@@ -24,21 +25,28 @@ export function tunnel(proxy: Proxy, tls: buildConnector.BuildOptions & { readon
     connect(options, callback) {
       const authority = authorityOf(options)
       const authorization = proxy.authorization()
-      const headers = ['host', authority, ...authorization === undefined ? [] : ['proxy-authorization', authorization]]
-      toProxy.connect({ path: authority, headers }).then(({ statusCode, socket: duplex }) => {
-        // undici's types know no more of it than that it goes both ways.
-        const socket = duplex as Socket
-        if (statusCode !== 200) {
-          socket.on('error', () => {}).destroy()
-          const refusal = new OwnError(`the proxy answered ${statusCode}`)
-          return callback(Object.assign(refusal, { code: `PROXY_${statusCode}` }), null)
-        }
-        if (options.protocol !== 'https:') return callback(null, socket)
-        within({ ...options, httpSocket: socket }, callback)
-      }, (error: NodeJS.ErrnoException) => {
-        const failure = new OwnError('no way through the proxy', { cause: error })
-        callback(Object.assign(failure, { code: `PROXY_${error.code ?? 'BROKE_OFF'}` }), null)
-      })
+      const headers = [
+        'host',
+        authority,
+        ...(authorization === undefined ? [] : ['proxy-authorization', authorization]),
+      ]
+      toProxy.connect({ path: authority, headers }).then(
+        ({ statusCode, socket: duplex }) => {
+          // undici's types know no more of it than that it goes both ways.
+          const socket = duplex as Socket
+          if (statusCode !== 200) {
+            socket.on('error', () => {}).destroy()
+            const refusal = new OwnError(`the proxy answered ${statusCode}`)
+            return callback(Object.assign(refusal, { code: `PROXY_${statusCode}` }), null)
+          }
+          if (options.protocol !== 'https:') return callback(null, socket)
+          within({ ...options, httpSocket: socket }, callback)
+        },
+        (error: NodeJS.ErrnoException) => {
+          const failure = new OwnError('no way through the proxy', { cause: error })
+          callback(Object.assign(failure, { code: `PROXY_${error.code ?? 'BROKE_OFF'}` }), null)
+        },
+      )
     },
     close: () => toProxy.destroy(),
   }

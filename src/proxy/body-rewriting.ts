@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import { BadBatch } from '../errors.ts'
+import { isBatch } from '../odata/batch-path.ts'
 import { requestBatch, responseBatch } from '../odata/batch.ts'
 import type { BatchOptions } from '../odata/batch.ts'
-import { isBatch } from '../odata/batch-path.ts'
 import { isJson } from '../odata/content-type.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { jsonLinksInward, jsonLinksOutward } from '../odata/links.ts'
@@ -31,7 +31,8 @@ const FILE = /^[^?]*\/\$value(?:$|\?)/
  * files, `$metadata`, and what is coded in a way that cannot be undone.
  */
 export function responseBodyRewriter(
-  map: UrlMap, { contentType, contentEncoding, coding, status, path, prefer, foreign }: AnswerFacts,
+  map: UrlMap,
+  { contentType, contentEncoding, coding, status, path, prefer, foreign }: AnswerFacts,
 ): TextTransform | undefined {
   if (status === 206 || (contentEncoding !== undefined && contentEncoding !== 'identity' && coding === undefined)) {
     return undefined
@@ -50,7 +51,10 @@ export function responseBodyRewriter(
  * @throws BadBatch when a `$batch` is written in a way that cannot be looked into
  */
 export function requestBodyRewriter(
-  map: UrlMap, path: string, headers: IncomingHttpHeaders, batch: BatchOptions,
+  map: UrlMap,
+  path: string,
+  headers: IncomingHttpHeaders,
+  batch: BatchOptions,
 ): (() => TextTransform) | undefined {
   const contentType = headers['content-type'] ?? ''
   const encoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity'

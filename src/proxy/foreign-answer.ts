@@ -21,13 +21,17 @@ const FILE = /^[^?]*\/(?:\$|%24)value(?:$|\?)|^\/Image\/download\.aspx/i
  * @throws OwnError whose message is for the log
  */
 export function refuseForeign(
-  answer: Answer, contentType: string, path: string, target: Pick<Target, 'url' | 'authorityHost'>,
+  answer: Answer,
+  contentType: string,
+  path: string,
+  target: Pick<Target, 'url' | 'authorityHost'>,
 ): void {
   const { status } = answer
   if (status < 200 || status >= 400) return
   const location = status >= 300 ? header(answer, 'location') : undefined
-  const foreign = status >= 300
-    ? location !== undefined && leadsToSignIn(location, target.url, authorityHostOf(target))
-    : isPage(contentType) && !FILE.test(path) && header(answer, 'content-disposition') === undefined
+  const foreign =
+    status >= 300
+      ? location !== undefined && leadsToSignIn(location, target.url, authorityHostOf(target))
+      : isPage(contentType) && !FILE.test(path) && header(answer, 'content-disposition') === undefined
   if (foreign) throw new OwnError(inOneLine(explainForeign({ status, contentType, location })!))
 }

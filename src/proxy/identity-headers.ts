@@ -13,21 +13,59 @@ export function carriesIdentity(name: string): boolean {
 }
 
 const NAMES: ReadonlySet<string> = new Set([
-  'apikey', 'xapikey', 'xfunctionskey', 'ocpapimsubscriptionkey', 'xzumoauth', 'dpop', 'xamzsecuritytoken',
-  'xaccesstoken', 'xauthtoken', 'xidtoken', 'xrefreshtoken', 'xsessiontoken', 'xuseremail', 'xuserinfo', 'xremoteuser',
-  'xwebauthuser', 'remoteuser', 'remotename', 'remoteemail', 'remotegroups', 'clientcert', 'clientcertchain',
-  'xclientcert', 'xarrclientcert', 'xrealip', 'xclientip', 'trueclientip', 'cfconnectingip', 'cfconnectingipv6',
-  'fastlyclientip', 'xclusterclientip', 'xazureclientip', 'xazuresocketip',
+  'apikey',
+  'xapikey',
+  'xfunctionskey',
+  'ocpapimsubscriptionkey',
+  'xzumoauth',
+  'dpop',
+  'xamzsecuritytoken',
+  'xaccesstoken',
+  'xauthtoken',
+  'xidtoken',
+  'xrefreshtoken',
+  'xsessiontoken',
+  'xuseremail',
+  'xuserinfo',
+  'xremoteuser',
+  'xwebauthuser',
+  'remoteuser',
+  'remotename',
+  'remoteemail',
+  'remotegroups',
+  'clientcert',
+  'clientcertchain',
+  'xclientcert',
+  'xarrclientcert',
+  'xrealip',
+  'xclientip',
+  'trueclientip',
+  'cfconnectingip',
+  'cfconnectingipv6',
+  'fastlyclientip',
+  'xclusterclientip',
+  'xazureclientip',
+  'xazuresocketip',
 ])
 
 /** How names begin, but for `authorization`, which stands in them anywhere. */
-const FAMILY = new RegExp(`authorization|cookie|^(?:${[
-  'xforwarded', // also X-Forwarded-Access-Token and the client certificate of Envoy
-  'xmstoken', 'xmsclientprincipal', // Azure App Service, Container Apps
-  'xauthrequest', // oauth2-proxy
-  'xamznoidc', 'xamznmtls', // AWS load balancers
-  'xgoogiap', 'xgoogauthenticateduser', // Google's Identity-Aware Proxy
-  'cfaccess', // Cloudflare Access
-  'xauthentik', 'xpomerium', 'xvouch', 'xjwt', 'tailscaleuser',
-  'sslclient', 'xsslclient', // nginx
-].join('|')})`)
+const FAMILY = new RegExp(
+  `authorization|cookie|^(?:${[
+    'xforwarded', // also X-Forwarded-Access-Token and the client certificate of Envoy
+    'xmstoken',
+    'xmsclientprincipal', // Azure App Service, Container Apps
+    'xauthrequest', // oauth2-proxy
+    'xamznoidc',
+    'xamznmtls', // AWS load balancers
+    'xgoogiap',
+    'xgoogauthenticateduser', // Google's Identity-Aware Proxy
+    'cfaccess', // Cloudflare Access
+    'xauthentik',
+    'xpomerium',
+    'xvouch',
+    'xjwt',
+    'tailscaleuser',
+    'sslclient',
+    'xsslclient', // nginx
+  ].join('|')})`,
+)

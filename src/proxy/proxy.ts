@@ -1,27 +1,27 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-import { addHeaders } from '../server/added-headers.ts'
-import { responseHead } from './response-headers.ts'
-import { callerIdOf } from '../users/directory.ts'
 import type { Target } from '../config/schema.ts'
-import { writeResponse } from './write-response.ts'
 import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
 import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid, perhapsMade } from '../errors.ts'
-import { linksFor } from './public-base.ts'
-import { requestHeaders, staysHere } from './request-headers.ts'
-import { announcesBody, awaitsContinue } from '../server/request-body.ts'
+import type { Refusal } from '../observe/refusals.ts'
 import { MalformedBatch, OversizedBatch, RefusedPart } from '../odata/batch.ts'
 import type { BatchOperation } from '../odata/batch.ts'
 import { isGuid } from '../odata/guid.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { addressForm, objectLinksInward, pathInward, queryInward, targetAddress } from '../odata/links.ts'
 import type { UrlMap } from '../odata/links.ts'
-import { BESIDE_THE_API } from '../odata/mistaken-path.ts'
 import { isRead, METHODS } from '../odata/methods.ts'
-import type { Refusal } from '../observe/refusals.ts'
-import { refuseForeign } from './foreign-answer.ts'
+import { BESIDE_THE_API } from '../odata/mistaken-path.ts'
+import { addHeaders } from '../server/added-headers.ts'
+import { announcesBody, awaitsContinue } from '../server/request-body.ts'
+import { callerIdOf } from '../users/directory.ts'
 import { requestBodyRewriter, responseBodyRewriter } from './body-rewriting.ts'
+import { refuseForeign } from './foreign-answer.ts'
+import { linksFor } from './public-base.ts'
+import { requestHeaders, staysHere } from './request-headers.ts'
+import { responseHead } from './response-headers.ts'
+import { writeResponse } from './write-response.ts'
 
 export interface ProxyOptions {
   readonly target: Target
@@ -62,20 +62,23 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       const { map, outbound } = prepare(request)
       // The caller waits with its body until the gateway wants it.
       if (awaitsContinue(request.raw)) reply.raw.writeContinue()
-      send(outbound).then((answer) => {
-        try {
-          respond(answer, request, reply, outbound, map)
-        } catch (cause) {
-          // A head that may not be passed on: nothing has gone out yet.
-          answer.body.dump()
-          refuse(reply, cause, outbound)
-        }
-      }, (error: unknown) => void reply.send(refusalOf(error)))
+      send(outbound).then(
+        (answer) => {
+          try {
+            respond(answer, request, reply, outbound, map)
+          } catch (cause) {
+            // A head that may not be passed on: nothing has gone out yet.
+            answer.body.dump()
+            refuse(reply, cause, outbound)
+          }
+        },
+        (error: unknown) => void reply.send(refusalOf(error)),
+      )
     },
   })
 
   /** Makes the outbound request: constant origin, the path as it was written, headers by list, our own caller id. */
-  function prepare(request: FastifyRequest): { readonly map: UrlMap, readonly outbound: OutboundRequest } {
+  function prepare(request: FastifyRequest): { readonly map: UrlMap; readonly outbound: OutboundRequest } {
     const { raw, exchange, caller, user } = request
     const written = request.originalUrl.slice(mount.length)
     const mark = written.indexOf('?')
@@ -103,14 +106,16 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         body: hasBody ? raw : undefined,
         bodyLength: length === undefined ? undefined : Number(length),
         repeatable: repeatable(raw.method!, headers),
-        fairnessKey: caller.name === 'anybody' ? user?.systemUserId ?? raw.socket.remoteAddress ?? '' : caller.name,
+        fairnessKey: caller.name === 'anybody' ? (user?.systemUserId ?? raw.socket.remoteAddress ?? '') : caller.name,
         deadline: deadline(given['prefer'], exchange.started),
         cancellation: exchange,
         timings: exchange.timings,
         transform: hasBody
           ? requestBodyRewriter(map, path, given, {
-            userHeader: target.impersonation.header, staysHere, onPart: (operation) => judge(request, operation),
-          })
+              userHeader: target.impersonation.header,
+              staysHere,
+              onPart: (operation) => judge(request, operation),
+            })
           : undefined,
       },
     }
@@ -138,7 +143,13 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     else if (status < 500) explain({ status, contentType, body: body.peek(), impersonated: user !== undefined })
     // Each member by name: an object that is spread and added to costs as much as all the rewriting.
     const transform = responseBodyRewriter(map, {
-      contentType, contentEncoding, coding: coded, status, path, prefer: raw.headers['prefer'], foreign,
+      contentType,
+      contentEncoding,
+      coding: coded,
+      status,
+      path,
+      prefer: raw.headers['prefer'],
+      foreign,
     })
     const coding = transform === undefined ? undefined : coded
     if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)
@@ -154,7 +165,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       refuse: (cause) => refuse(reply, cause, outbound),
     })
     const { timings } = exchange
-    exchange.gatewayMs = performance.now() - exchange.started - timings.token - timings.user - timings.wait - timings.dynamics
+    exchange.gatewayMs =
+      performance.now() - exchange.started - timings.token - timings.user - timings.wait - timings.dynamics
   }
 }
 
@@ -178,9 +190,13 @@ const IF_MATCH = /^if-match$/i
 function repeatable(method: string, headers: readonly string[]): OutboundRequest['repeatable'] {
   if (isRead(method)) return 'read'
   switch (method) {
-    case 'PUT': case 'DELETE': return 'idempotent'
-    case 'PATCH': return headers.some((text, index) => index % 2 === 0 && IF_MATCH.test(text)) ? 'idempotent' : 'never'
-    default: return 'never'
+    case 'PUT':
+    case 'DELETE':
+      return 'idempotent'
+    case 'PATCH':
+      return headers.some((text, index) => index % 2 === 0 && IF_MATCH.test(text)) ? 'idempotent' : 'never'
+    default:
+      return 'never'
   }
 }
 

@@ -1,5 +1,5 @@
-import { BlockList, isIPv6 } from 'node:net'
 import type { IncomingMessage } from 'node:http'
+import { BlockList, isIPv6 } from 'node:net'
 
 import { LRUCache } from 'lru-cache'
 
@@ -19,9 +19,12 @@ interface Options {
  * Makes the function that tells how links look to the caller of a request: by `PUBLIC_URL`, else by the scheme and
  * name that it used itself; `X-Forwarded-…` counts only where the connection comes from a trusted proxy.
  */
-export function linksFor(
-  { address, prefix, publicUrl, trustedProxies }: Options,
-): (request: IncomingMessage, form: AddressForm) => UrlMap {
+export function linksFor({
+  address,
+  prefix,
+  publicUrl,
+  trustedProxies,
+}: Options): (request: IncomingMessage, form: AddressForm) => UrlMap {
   const maps = { short: new LRUCache<string, UrlMap>({ max: 200 }), long: new LRUCache<string, UrlMap>({ max: 200 }) }
   const trusts = trusted(trustedProxies)
 
@@ -39,7 +42,8 @@ export function linksFor(
   function ownBase(request: IncomingMessage): string {
     const { headers, socket } = request
     const byProxy = trustedProxies.length > 0 && trusts(socket.remoteAddress)
-    const scheme = byProxy && last(headers['x-forwarded-proto']) === 'https' || 'encrypted' in socket ? 'https' : 'http'
+    const scheme =
+      (byProxy && last(headers['x-forwarded-proto']) === 'https') || 'encrypted' in socket ? 'https' : 'http'
     const host = (byProxy ? last(headers['x-forwarded-host']) : undefined) ?? headers.host
     return `${scheme}://${host !== undefined && /^[a-z0-9.:[\]_-]+$/i.test(host) ? host : 'localhost'}`
   }

@@ -1,17 +1,31 @@
-import { carriesIdentity } from './identity-headers.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
 import { inwardHeader } from '../odata/links.ts'
 import type { UrlMap } from '../odata/links.ts'
+import { carriesIdentity } from './identity-headers.ts'
 
 /** What happens to a header on its way. */
 type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding'
 
 /** Never passed on: what the gateway says itself, and what would change the method or the address. */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP, 'host', 'forwarded', 'via', 'expect', 'content-length', 'origin', 'access-control-request-method',
-  'access-control-request-headers', 'x-http-method', 'x-http-method-override', 'x-method-override', 'x-original-url',
-  'x-rewrite-url', 'callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid',
+  ...HOP_BY_HOP,
+  'host',
+  'forwarded',
+  'via',
+  'expect',
+  'content-length',
+  'origin',
+  'access-control-request-method',
+  'access-control-request-headers',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url',
+  'callerobjectid',
+  'mscrmcallerid',
+  'mscrmcallerobjectid',
 ])
 
 /**
@@ -47,13 +61,20 @@ export function requestHeaders(emailHeader: string): (raw: readonly string[], ma
       const name = raw[index]!
       const value = raw[index + 1]!
       switch (headerActions.get(name) ?? classify(name)) {
-        case 'pass': headers.push(name, value); break
-        case 'drop': break
-        case 'link': headers.push(name, inwardHeader(map, value)); break
+        case 'pass':
+          headers.push(name, value)
+          break
+        case 'drop':
+          break
+        case 'link':
+          headers.push(name, inwardHeader(map, value))
+          break
         case 'accept-encoding':
           acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding},${value}`
           break
-        case 'connection': nominated = namesIn(value, nominated); break
+        case 'connection':
+          nominated = namesIn(value, nominated)
+          break
       }
     }
     headers.push('accept-encoding', codingsOf(acceptEncoding))
@@ -62,11 +83,16 @@ export function requestHeaders(emailHeader: string): (raw: readonly string[], ma
 
   function classify(name: string): HeaderAction {
     const lower = name.toLowerCase()
-    const fate: HeaderAction = lower === 'connection' ? 'connection'
-      : lower === 'accept-encoding' ? 'accept-encoding'
-      : lower === emailHeader || staysHere(lower) ? 'drop'
-      : isLinkHeader(lower) ? 'link'
-      : 'pass'
+    const fate: HeaderAction =
+      lower === 'connection'
+        ? 'connection'
+        : lower === 'accept-encoding'
+          ? 'accept-encoding'
+          : lower === emailHeader || staysHere(lower)
+            ? 'drop'
+            : isLinkHeader(lower)
+              ? 'link'
+              : 'pass'
     if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, fate)
     return fate
   }
@@ -77,8 +103,12 @@ export function requestHeaders(emailHeader: string): (raw: readonly string[], ma
  */
 function codingsOf(acceptEncoding: string | undefined): string {
   if (acceptEncoding === undefined) return 'identity'
-  const accepted = acceptEncoding.toLowerCase().split(',').map((coding) => coding.trim())
-    .filter((coding) => !/;\s*q=0(\.0*)?$/.test(coding)).map((coding) => coding.replace(/;.*/, '').trim())
+  const accepted = acceptEncoding
+    .toLowerCase()
+    .split(',')
+    .map((coding) => coding.trim())
+    .filter((coding) => !/;\s*q=0(\.0*)?$/.test(coding))
+    .map((coding) => coding.replace(/;.*/, '').trim())
   const codings = CODINGS.filter((coding) => accepted.includes(coding) || (coding === 'gzip' && accepted.includes('*')))
   return codings.length === 0 ? 'identity' : codings.join(', ')
 }
@@ -94,5 +124,5 @@ export function namesIn(value: string, before: Set<string> | undefined): Set<str
 
 /** `headers`, flat, without those that are `nominated`, in small letters, to stay on one connection. */
 export function without(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
-  return headers.filter((_, index) => !nominated.has(headers[index - index % 2]!.toLowerCase()))
+  return headers.filter((_, index) => !nominated.has(headers[index - (index % 2)]!.toLowerCase()))
 }

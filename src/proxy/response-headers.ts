@@ -1,12 +1,12 @@
-import type { Coding } from './write-response.ts'
 import type { Answer } from '../dynamics/send.ts'
-import { namesIn, MAX_CACHED_NAMES, without } from './request-headers.ts'
 import { headerOutward } from '../odata/header-links.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
 import { textOf } from '../odata/links.ts'
 import type { UrlMap } from '../odata/links.ts'
+import { namesIn, MAX_CACHED_NAMES, without } from './request-headers.ts'
+import type { Coding } from './write-response.ts'
 
 /** What the head of an answer says, sorted by what is done with it. */
 export interface ResponseHead {
@@ -38,18 +38,26 @@ export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): R
     if (fate === 'drop') continue
     const value = textOf(raw[index + 1]!)
     switch (fate) {
-      case 'pass': headers.push(name, value); break
+      case 'pass':
+        headers.push(name, value)
+        break
       case 'link': {
         const link = headerOutward(map, name.toLowerCase(), value, foreign)
         if (link !== undefined) headers.push(name, link)
         break
       }
-      case 'content-type': headers.push(name, contentType = value); break
-      case 'content-length': contentLength = value; break
+      case 'content-type':
+        headers.push(name, (contentType = value))
+        break
+      case 'content-length':
+        contentLength = value
+        break
       case 'content-encoding':
         contentEncoding = contentEncoding === undefined ? value : `${contentEncoding}, ${value}`
         break
-      case 'connection': nominated = namesIn(value, nominated); break
+      case 'connection':
+        nominated = namesIn(value, nominated)
+        break
     }
   }
   if (nominated !== undefined) headers = without(headers, nominated)
@@ -64,9 +72,23 @@ type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'content-type' | '
  * browser elsewhere, and what commands a web server before the gateway.
  */
 const NEVER_RETURNED: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP, 'set-cookie', 'set-cookie2', 'strict-transport-security', 'alt-svc', 'www-authenticate',
-  'timing-allow-origin', 'x-request-id', 'public-key-pins', 'clear-site-data', 'nel', 'report-to',
-  'reporting-endpoints', 'refresh', 'x-sendfile', 'x-lighttpd-send-file', 'x-reproxy-url',
+  ...HOP_BY_HOP,
+  'set-cookie',
+  'set-cookie2',
+  'strict-transport-security',
+  'alt-svc',
+  'www-authenticate',
+  'timing-allow-origin',
+  'x-request-id',
+  'public-key-pins',
+  'clear-site-data',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'refresh',
+  'x-sendfile',
+  'x-lighttpd-send-file',
+  'x-reproxy-url',
 ])
 
 /** What happens to the names that were met in answers so far, as they were spelt. */
@@ -80,7 +102,11 @@ function classify(name: string): HeaderAction {
 
 function headerAction(lowerName: string): HeaderAction {
   switch (lowerName) {
-    case 'connection': case 'content-type': case 'content-length': case 'content-encoding': return lowerName
+    case 'connection':
+    case 'content-type':
+    case 'content-length':
+    case 'content-encoding':
+      return lowerName
     default:
       if (NEVER_RETURNED.has(lowerName) || /^(?:access-control|x-accel)-/.test(lowerName)) return 'drop'
       return isLinkHeader(lowerName) ? 'link' : 'pass'
@@ -90,7 +116,9 @@ function headerAction(lowerName: string): HeaderAction {
 function codingOf(contentEncoding: string | undefined): Coding | undefined {
   if (contentEncoding === undefined) return undefined
   const coding = contentEncoding.trim().toLowerCase()
-  return coding === 'x-gzip' ? 'gzip'
-    : coding === 'gzip' || coding === 'deflate' || coding === 'br' ? coding
-    : undefined
+  return coding === 'x-gzip'
+    ? 'gzip'
+    : coding === 'gzip' || coding === 'deflate' || coding === 'br'
+      ? coding
+      : undefined
 }

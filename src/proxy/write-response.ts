@@ -116,8 +116,10 @@ function streamed(raw: ServerResponse, transform: TextTransform | undefined): Si
         setImmediate(letGo)
       }
       // Node asks for a pause after 16 KiB: each costs two system calls more than the memory is worth.
-      return raw.write(transform === undefined ? chunk : turned(transform, chunk), 'latin1')
-        || raw.writableLength < HIGH_WATER_BYTES
+      return (
+        raw.write(transform === undefined ? chunk : turned(transform, chunk), 'latin1') ||
+        raw.writableLength < HIGH_WATER_BYTES
+      )
     },
     end: () => {
       if (transform !== undefined) raw.write(transform.end(), 'latin1')
@@ -138,9 +140,11 @@ function decoded(raw: ServerResponse, coding: Coding, transform: TextTransform |
   const decoder = decoderOf(coding)
   const plain = streamed(raw, transform)
   plain.resume = () => decoder.resume()
-  decoder.on('data', (chunk: Buffer) => attempt(() => {
-    if (!plain.write(chunk)) decoder.pause()
-  }))
+  decoder.on('data', (chunk: Buffer) =>
+    attempt(() => {
+      if (!plain.write(chunk)) decoder.pause()
+    }),
+  )
   decoder.on('end', () => attempt(plain.end))
   decoder.on('error', plain.fail)
   raw.on('close', () => decoder.destroy())
@@ -166,9 +170,12 @@ function decoded(raw: ServerResponse, coding: Coding, transform: TextTransform |
 
 function decoderOf(coding: Coding): Transform {
   switch (coding) {
-    case 'gzip': return createGunzip()
-    case 'deflate': return createInflate()
-    case 'br': return createBrotliDecompress()
+    case 'gzip':
+      return createGunzip()
+    case 'deflate':
+      return createInflate()
+    case 'br':
+      return createBrotliDecompress()
   }
 }
 

@@ -20,7 +20,9 @@ export function asking(method: string, path: readonly Segment[]): Asked {
 
 /** What actions on many rows of an entity set come to. */
 const BULK: Readonly<Record<string, readonly string[]>> = Object.assign(Object.create(null), {
-  updatemultiple: ['PATCH'], upsertmultiple: ['PATCH'], deletemultiple: ['DELETE'],
+  updatemultiple: ['PATCH'],
+  upsertmultiple: ['PATCH'],
+  deletemultiple: ['DELETE'],
 } satisfies Record<string, readonly string[]>)
 
 /** Whether a path is one of OData's reads whose query is in the body. */

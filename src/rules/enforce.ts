@@ -3,13 +3,13 @@ import fp from 'fastify-plugin'
 
 import type { Policy } from '../config/callers.ts'
 import type { Target } from '../config/schema.ts'
-import { BadRequest, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
-import type { BatchOperation } from '../odata/batch.ts'
-import { targetAddress } from '../odata/target-address.ts'
-import type { Caller } from '../identity/caller.ts'
 import { readHead } from '../door/head.ts'
 import type { Head } from '../door/head.ts'
+import { BadRequest, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { BatchOperation } from '../odata/batch.ts'
 import { resourceOf } from '../odata/resource.ts'
+import { targetAddress } from '../odata/target-address.ts'
 import { denialReason } from './evaluate.ts'
 import type { AccessRequest } from './evaluate.ts'
 
@@ -20,7 +20,9 @@ interface Options {
   readonly log: Log
 }
 
-interface Log { readonly warn: (facts: object, sentence: string) => void }
+interface Log {
+  readonly warn: (facts: object, sentence: string) => void
+}
 
 /**
  * Turns away what the caller's settings do not let it do. The body is not read yet: parts of a `$batch` meet {@link
@@ -46,7 +48,7 @@ export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies:
  * @throws {CallerNotAllowed} {@link CallerIdNotAllowed}
  */
 export function authorizePart(
-  { caller, head: { wantsRow } }: { readonly caller: Caller, readonly head: Pick<Head, 'wantsRow'> },
+  { caller, head: { wantsRow } }: { readonly caller: Caller; readonly head: Pick<Head, 'wantsRow'> },
   part: BatchOperation,
   log: Log,
 ): void {
@@ -67,8 +69,9 @@ function headerFault({ callerId, namedUser, bypass, override, callback }: Head, 
     return new CallerNotAllowed(`This caller may not send the header ${bypass}: its setting bypassHeaders forbids it.`)
   }
   if (callback && !policy.callbacks) {
-    return new CallerNotAllowed('This caller may not ask for a callback in the header Prefer: '
-      + 'its setting callbacks forbids it.')
+    return new CallerNotAllowed(
+      'This caller may not ask for a callback in the header Prefer: its setting callbacks forbids it.',
+    )
   }
   return undefined
 }

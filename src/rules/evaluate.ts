@@ -34,8 +34,10 @@ export function denialReason(wish: AccessRequest, rules: readonly Rule[]): strin
 
   // The row that a change answers is one that it reads.
   const reads = wish.wantsRow === true && (method === 'PATCH' || method === 'PUT')
-  return objectionToAny(asking(method, path), query, rules)
-    ?? (reads ? objectionToAny(asking('GET', path), query, rules) : undefined)
+  return (
+    objectionToAny(asking(method, path), query, rules) ??
+    (reads ? objectionToAny(asking('GET', path), query, rules) : undefined)
+  )
 }
 
 function objectionToAny(asked: Asked, query: string, rules: readonly Rule[]): string | undefined {
@@ -48,11 +50,12 @@ function objectionToAny(asked: Asked, query: string, rules: readonly Rule[]): st
   }
   const denies = permissions.filter(({ effect }) => effect === 'deny')
   const allows = permissions.filter(({ effect }) => effect === 'allow')
-  return permissions.length === 0 ? undefined
-    : denied(asked, denies)
-      ?? deniedBeyond(asked, query, denies, allows)
-      ?? notAllowed(asked, query, allows)
-      ?? queriesUnseen(asked, denies, allows)
+  return permissions.length === 0
+    ? undefined
+    : (denied(asked, denies) ??
+        deniedBeyond(asked, query, denies, allows) ??
+        notAllowed(asked, query, allows) ??
+        queriesUnseen(asked, denies, allows))
 }
 
 function isPermission(rule: Rule): rule is Permission {
@@ -63,10 +66,12 @@ function isPermission(rule: Rule): rule is Permission {
 function denied({ kinds, method, path }: Asked, denies: readonly Permission[]): string | undefined {
   for (const rule of denies) {
     if (!kinds.some((kind) => covers(rule, kind))) continue
-    const hit = path.find(({ name }, index) => rule.names.some(({ first, below }) => {
-      if (below === undefined) return first === '*' || first === name
-      return isNavigation(path, index) && (below === '*' || below === name)
-    }))
+    const hit = path.find(({ name }, index) =>
+      rule.names.some(({ first, below }) => {
+        if (below === undefined) return first === '*' || first === name
+        return isNavigation(path, index) && (below === '*' || below === name)
+      }),
+    )
     if (hit !== undefined) return refused(method, hit.written, rule)
   }
   return undefined
@@ -74,15 +79,20 @@ function denied({ kinds, method, path }: Asked, denies: readonly Permission[]): 
 
 /** A rule that refuses what a navigation property of the path or the query may lead to. */
 function deniedBeyond(
-  asked: Asked, query: string, denies: readonly Permission[], allows: readonly Permission[],
+  asked: Asked,
+  query: string,
+  denies: readonly Permission[],
+  allows: readonly Permission[],
 ): string | undefined {
   const { kind, kinds, method, path } = asked
   const writes = denies.find((rule) => kinds.some((one) => covers(rule, one)) && rule.names.some(namesASet))
   if (writes !== undefined) {
     // `$entity`, `$crossjoin` and images lead to any entity set.
-    const beyond = path.find(({ name }, index) => index === 0
-      ? name.startsWith('$') && name !== '$metadata'
-      : isNavigation(path, index) && !isSpelt(name, asked, kind, allows))
+    const beyond = path.find(({ name }, index) =>
+      index === 0
+        ? name.startsWith('$') && name !== '$metadata'
+        : isNavigation(path, index) && !isSpelt(name, asked, kind, allows),
+    )
     if (beyond !== undefined) return leads(method, beyond.written, writes)
   }
 
@@ -94,8 +104,13 @@ function deniedBeyond(
     const isUnknown = rule.names.some(namesASet)
     if (isUnknown && navigation.query !== undefined) return leads(method, navigation.query, rule)
     const names = rule.names.map(({ first, below }) => below ?? first)
-    const name = navigation.names.find((one) => one === '*' || names.includes('*') || names.includes(bareName(one))
-      || (isUnknown && !isSpelt(bareName(one), asked, 'GET', allows)))
+    const name = navigation.names.find(
+      (one) =>
+        one === '*' ||
+        names.includes('*') ||
+        names.includes(bareName(one)) ||
+        (isUnknown && !isSpelt(bareName(one), asked, 'GET', allows)),
+    )
     if (name !== undefined) return leads(method, name, rule)
   }
   return undefined
@@ -109,11 +124,14 @@ function notAllowed(asked: Asked, query: string, allows: readonly Permission[]):
   const operation = path.findIndex(({ qualified }, index) => qualified && index > 0)
   const kinds = operation === -1 ? [kind] : [kind, 'GET']
   const first = path[0]!
-  const begins = allows.some((rule) =>
-    kinds.some((one) => covers(rule, one)) && rule.names.some((name) => namesFirst(name, first.name)))
+  const begins = allows.some(
+    (rule) => kinds.some((one) => covers(rule, one)) && rule.names.some((name) => namesFirst(name, first.name)),
+  )
   if (!begins) return none(first.written)
-  const beyond = path.find(({ name, qualified }, index) =>
-    index > 0 && (isNavigation(path, index) || qualified) && !isNamed(name, asked, kind, allows))
+  const beyond = path.find(
+    ({ name, qualified }, index) =>
+      index > 0 && (isNavigation(path, index) || qualified) && !isNamed(name, asked, kind, allows),
+  )
   if (beyond !== undefined) return none(beyond.written)
   if (allows.some(allowsAllReading)) return undefined
 
@@ -125,12 +143,12 @@ function notAllowed(asked: Asked, query: string, allows: readonly Permission[]):
 
 /** That the query is in the body, where nobody looks for what it leads to. */
 function queriesUnseen(
-  { method, path }: Asked, denies: readonly Permission[], allows: readonly Permission[],
+  { method, path }: Asked,
+  denies: readonly Permission[],
+  allows: readonly Permission[],
 ): string | undefined {
   const isRestricted = denies.some(deniesReading) || (allows.length > 0 && !allows.some(allowsAllReading))
-  return isQuery(path) && isRestricted
-    ? objection(method, `${path[0]!.written}/$query`, IN_THE_BODY)
-    : undefined
+  return isQuery(path) && isRestricted ? objection(method, `${path[0]!.written}/$query`, IN_THE_BODY) : undefined
 }
 
 const IN_THE_BODY = 'its query is in the body; send it as a GET, in a $batch if need be'
@@ -146,15 +164,26 @@ function allowsAllReading(rule: Permission): boolean {
 
 /** Whether an `allow` names what lies below: as `accounts/name`, as `accounts/*`, or by itself. */
 function isNamed(name: string, { path }: Asked, kind: string, allows: readonly Permission[]): boolean {
-  return allows.some((rule) => covers(rule, kind) && rule.names.some(({ first, below }) => below === undefined
-    ? first === '*' || first === name
-    : first === path[0]!.name && (below === '*' || below === name)))
+  return allows.some(
+    (rule) =>
+      covers(rule, kind) &&
+      rule.names.some(({ first, below }) =>
+        below === undefined
+          ? first === '*' || first === name
+          : first === path[0]!.name && (below === '*' || below === name),
+      ),
+  )
 }
 
 /** Whether an `allow` names what lies below itself, letter by letter: the operator knows where it leads. */
 function isSpelt(name: string, { path }: Asked, kind: string, allows: readonly Permission[]): boolean {
-  return allows.some((rule) => covers(rule, kind) && rule.names.some(({ first, below }) =>
-    below === undefined ? first === name : first === path[0]!.name && below === name))
+  return allows.some(
+    (rule) =>
+      covers(rule, kind) &&
+      rule.names.some(({ first, below }) =>
+        below === undefined ? first === name : first === path[0]!.name && below === name,
+      ),
+  )
 }
 
 function namesFirst({ first, below }: Name, name: string): boolean {

@@ -9,8 +9,10 @@ interface Asked {
 /** Whether one of the usual rules refuses a request. */
 export function presetRefuses({ effect }: Preset, { kind, path }: Asked): boolean {
   switch (effect) {
-    case 'read-only': return kind !== 'GET'
-    case 'no-delete': return kind === 'DELETE' || (kind === 'POST' && path.some(({ name }) => DELETING.test(name)))
+    case 'read-only':
+      return kind !== 'GET'
+    case 'no-delete':
+      return kind === 'DELETE' || (kind === 'POST' && path.some(({ name }) => DELETING.test(name)))
     case 'no-metadata-writes':
       return kind !== 'GET' && (DEFINITIONS.has(path[0]!.name) || path.some(({ name }) => DEFINING.test(name)))
   }
@@ -21,23 +23,34 @@ const DELETING = /^(?:bulk)?delete/
 
 /** Entity sets that hold definitions, or bring them in. */
 const DEFINITIONS: ReadonlySet<string> = new Set([
-  '$metadata', 'entitydefinitions', 'relationshipdefinitions', 'globaloptionsetdefinitions',
+  '$metadata',
+  'entitydefinitions',
+  'relationshipdefinitions',
+  'globaloptionsetdefinitions',
   'managedpropertydefinitions',
-  'entities', 'attributes', 'relationships', 'optionsets', 'entitykeys', 'solutions', 'solutioncomponents',
+  'entities',
+  'attributes',
+  'relationships',
+  'optionsets',
+  'entitykeys',
+  'solutions',
+  'solutioncomponents',
   'publishers',
   'stringmaps',
 ])
 
 /** Actions that change, bring in or publish definitions. */
-const DEFINING = new RegExp(`^(?:${[
-  'publish(?:all)?xml(?:async)?',
-  'create(?:entity|attribute|relationship|onetomany|manytomany|optionset|customerrelationships|entitykey).*',
-  'createpolymorphiclookupattribute.*',
-  '(?:insert|update|delete|order)(?:option|optionvalue|optionset|statusvalue|statevalue)',
-  '(?:update|delete)(?:entity|attribute|relationship|entitykey)',
-  '(?:add|remove|update)solutioncomponent',
-  '(?:import|stage|stageandupgrade|deleteandpromote|clone|cloneas|uninstall).*solution.*',
-  'cloneaspatch|cloneassolution|deleteandpromote(?:async)?',
-  'import(?:translation|fieldtranslation|mappings).*',
-  'setautonumberseed|(?:de)?provisionlanguage(?:async)?|reactivateentitykey|convertdatetimebehavior',
-].join('|')})$`)
+const DEFINING = new RegExp(
+  `^(?:${[
+    'publish(?:all)?xml(?:async)?',
+    'create(?:entity|attribute|relationship|onetomany|manytomany|optionset|customerrelationships|entitykey).*',
+    'createpolymorphiclookupattribute.*',
+    '(?:insert|update|delete|order)(?:option|optionvalue|optionset|statusvalue|statevalue)',
+    '(?:update|delete)(?:entity|attribute|relationship|entitykey)',
+    '(?:add|remove|update)solutioncomponent',
+    '(?:import|stage|stageandupgrade|deleteandpromote|clone|cloneas|uninstall).*solution.*',
+    'cloneaspatch|cloneassolution|deleteandpromote(?:async)?',
+    'import(?:translation|fieldtranslation|mappings).*',
+    'setautonumberseed|(?:de)?provisionlanguage(?:async)?|reactivateentitykey|convertdatetimebehavior',
+  ].join('|')})$`,
+)

@@ -13,7 +13,10 @@ export interface Segment {
 }
 
 const SERVICE_DOCUMENT: Segment = {
-  name: '$metadata', written: 'the service document', qualified: false, hasParentheses: false,
+  name: '$metadata',
+  written: 'the service document',
+  qualified: false,
+  hasParentheses: false,
 }
 
 /**
@@ -23,8 +26,12 @@ const SERVICE_DOCUMENT: Segment = {
 export function segmentsOf(resourcePath: string): readonly Segment[] | undefined {
   const segments = pathSegments(resourcePath === '' ? '/' : resourcePath)
   if (segments?.length === 0) return [SERVICE_DOCUMENT]
-  return segments?.map(({ name, hasParentheses }) =>
-    ({ name: bareName(name), written: name, qualified: name.includes('.'), hasParentheses }))
+  return segments?.map(({ name, hasParentheses }) => ({
+    name: bareName(name),
+    written: name,
+    qualified: name.includes('.'),
+    hasParentheses,
+  }))
 }
 
 /**

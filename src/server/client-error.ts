@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { addHeaders } from './added-headers.ts'
-import { targetFault } from '../odata/request-target.ts'
 import { BadRequest, HeadTooLarge, MethodNotAllowed, RequestTooSlow } from '../errors.ts'
-import { idOf, lastExchange } from './exchange.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import { ALLOW, METHODS } from '../odata/methods.ts'
+import { targetFault } from '../odata/request-target.ts'
+import { addHeaders } from './added-headers.ts'
+import { idOf, lastExchange } from './exchange.ts'
 
 /** What Node says of bytes that are no request. */
 interface ParseError extends Error {
@@ -15,17 +15,23 @@ interface ParseError extends Error {
 }
 
 /** One of the gateway's own errors. */
-type Answerable = Error & { readonly statusCode?: number | undefined, readonly code: string }
+type Answerable = Error & { readonly statusCode?: number | undefined; readonly code: string }
 
 /** Where what is no request is told of. */
-interface Log { readonly info: (facts: object, sentence: string) => void }
+interface Log {
+  readonly info: (facts: object, sentence: string) => void
+}
 
 /** What tells a caller's browser whether it may show an answer, as headers, flat. */
 export type CorsHeaders = (origin: string | undefined) => readonly string[] | undefined
 
 /** Answers what Node could not read as a request, and closes the connection. */
 export function answerClientError(
-  error: ParseError, socket: Socket, response: ServerResponse | undefined, cors: CorsHeaders, log: Log,
+  error: ParseError,
+  socket: Socket,
+  response: ServerResponse | undefined,
+  cors: CorsHeaders,
+  log: Log,
 ): void {
   if (ending.has(socket)) return
   if (response?.req.complete === true && !response.writableFinished && !response.destroyed) {
@@ -38,7 +44,11 @@ export function answerClientError(
 }
 
 function answerAlone(
-  error: ParseError, socket: Socket, response: ServerResponse | undefined, cors: CorsHeaders, log: Log,
+  error: ParseError,
+  socket: Socket,
+  response: ServerResponse | undefined,
+  cors: CorsHeaders,
+  log: Log,
 ): void {
   // Part of an answer is on its way, or nobody reads any more: a second answer would be taken for a part of the first.
   const answering = response !== undefined && response.headersSent && !response.writableFinished
@@ -51,11 +61,18 @@ function answerAlone(
   if (response?.req.complete === false) return endWith(socket, answer)
   const { id: given, method, address } = requestIn(error.rawPacket)
   const id = idOf(given)
-  log.info({
-    id, method: METHODS.find((known) => known === method) ?? 'other', entitySet: entitySetOf(address ?? ''),
-    status: answer.statusCode, code: answer.code, cause: error.code,
-  }, 'no readable request')
-  endWith(socket, answer, ['x-request-id', id, ...cors(originIn(error.rawPacket)) ?? []])
+  log.info(
+    {
+      id,
+      method: METHODS.find((known) => known === method) ?? 'other',
+      entitySet: entitySetOf(address ?? ''),
+      status: answer.statusCode,
+      code: answer.code,
+      cause: error.code,
+    },
+    'no readable request',
+  )
+  endWith(socket, answer, ['x-request-id', id, ...(cors(originIn(error.rawPacket)) ?? [])])
 }
 
 /** The origin of the page that sent `bytes`, where they name one and no other. */
@@ -70,16 +87,26 @@ function originIn(bytes: Buffer | undefined): string | undefined {
  * @param added flat; those of the request that the connection carries, unless told otherwise
  */
 export function endWith(
-  socket: Socket, { statusCode, code, message }: Answerable, added: readonly string[] = addedTo(socket),
+  socket: Socket,
+  { statusCode, code, message }: Answerable,
+  added: readonly string[] = addedTo(socket),
 ): void {
   ending.add(socket)
   const body = JSON.stringify({ error: { code, message } })
-  socket.end([
-    `HTTP/1.1 ${statusCode!} ${REASONS[statusCode!] ?? 'Bad Request'}`,
-    'Content-Type: application/json; odata.metadata=minimal',
-    'OData-Version: 4.0', 'Cache-Control: no-store', ...(statusCode === 405 ? [`Allow: ${ALLOW}`] : []),
-    ...lines(added), `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close', '', body,
-  ].join('\r\n'))
+  socket.end(
+    [
+      `HTTP/1.1 ${statusCode!} ${REASONS[statusCode!] ?? 'Bad Request'}`,
+      'Content-Type: application/json; odata.metadata=minimal',
+      'OData-Version: 4.0',
+      'Cache-Control: no-store',
+      ...(statusCode === 405 ? [`Allow: ${ALLOW}`] : []),
+      ...lines(added),
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  )
   // What still arrives is read, lest a reset takes the answer from whoever is still sending; but not for long.
   setTimeout(() => socket.destroy(), LINGER).unref()
 }
@@ -93,7 +120,7 @@ function addedTo(socket: Socket): readonly string[] {
 }
 
 function lines(headers: readonly string[]): readonly string[] {
-  return headers.flatMap((name, index) => index % 2 === 0 ? [`${name}: ${headers[index + 1]}`] : [])
+  return headers.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${headers[index + 1]}`] : []))
 }
 
 const ending = new WeakSet<Socket>()
@@ -101,7 +128,9 @@ const ending = new WeakSet<Socket>()
 const LINGER = 1000
 
 const REASONS: Readonly<Record<number, string>> = {
-  405: 'Method Not Allowed', 408: 'Request Timeout', 431: 'Request Header Fields Too Large',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
 }
 
 function errorFor({ code, rawPacket }: ParseError): Answerable {

@@ -18,23 +18,27 @@ type CorsSettings = Pick<Settings, 'allowedOrigins' | 'requiredHeader' | 'target
 
 /** What `settings` say of pages of other origins. */
 export function corsOf({ allowedOrigins, requiredHeader, targets }: CorsSettings): Cors {
-  const listed = new Map<string, readonly string[]>(allowedOrigins.map((origin) => [
-    origin,
-    ['vary', 'Origin', 'access-control-allow-origin', origin, 'access-control-expose-headers', EXPOSED.join(', ')],
-  ]))
+  const listed = new Map<string, readonly string[]>(
+    allowedOrigins.map((origin) => [
+      origin,
+      ['vary', 'Origin', 'access-control-allow-origin', origin, 'access-control-expose-headers', EXPOSED.join(', ')],
+    ]),
+  )
   const required = requiredHeader === undefined ? [] : [requiredHeader.split(':')[0]!]
   const allowed = [...ALLOWED, ...targets.map(({ impersonation }) => impersonation.header), ...required]
 
   return {
     headersFor: (origin) => {
       if (listed.size === 0) return undefined
-      return origin === undefined ? UNLISTED : listed.get(origin.toLowerCase()) ?? UNLISTED
+      return origin === undefined ? UNLISTED : (listed.get(origin.toLowerCase()) ?? UNLISTED)
     },
     isListed: (origin) => origin !== undefined && listed.has(origin.toLowerCase()),
     allowedHeaders: (requested = '') => {
       const names = new Set(allowed.map((name) => name.toLowerCase()))
-      const further = requested.split(',').map((name) => name.trim()).filter((name) =>
-        KINDS.test(name) && !names.has(name.toLowerCase()))
+      const further = requested
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => KINDS.test(name) && !names.has(name.toLowerCase()))
       return [...new Set([...allowed, ...further])].join(', ')
     },
   }
@@ -60,31 +64,72 @@ function cors(app: FastifyInstance, settings: CorsSettings, registered: () => vo
 export default fp(cors, { name: 'cors', fastify: '5.x', dependencies: ['added-headers'] })
 
 function answerPreflight(reply: FastifyReply, allowed: string): void {
-  reply.header('access-control-allow-methods', ALLOW)
+  reply
+    .header('access-control-allow-methods', ALLOW)
     .header('access-control-allow-headers', allowed)
     .header('access-control-max-age', '600')
-    .code(204).send()
+    .code(204)
+    .send()
 }
 
 /** A preflight has no body; what has one is judged like every other request. */
 function isPreflight({ raw: { method, headers } }: FastifyRequest): boolean {
-  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
-    && headers['transfer-encoding'] === undefined && /^0?$/.test(headers['content-length'] ?? '')
+  return (
+    method === 'OPTIONS' &&
+    headers['access-control-request-method'] !== undefined &&
+    headers['transfer-encoding'] === undefined &&
+    /^0?$/.test(headers['content-length'] ?? '')
+  )
 }
 
 const UNLISTED: readonly string[] = ['vary', 'Origin']
 
 /** Request headers with a meaning for the gateway, the Web API or OData. What a caller may not send is told then. */
 const ALLOWED: readonly string[] = [
-  'Accept', 'Accept-Language', 'Authorization', 'AutoDisassociate', 'Cache-Control', 'CallerObjectId', 'Company',
-  'Consistency', 'Content-Disposition', 'Content-Encoding', 'Content-Language', 'Content-Range', 'Content-Type',
-  'Data-Access-Intent', 'Idempotency-Key', 'If-Match', 'If-Modified-Since', 'If-None-Match', 'If-Range',
-  'If-Unmodified-Since', 'Isolation', 'MSCRM.BypassBusinessLogicExecution',
-  'MSCRM.BypassBusinessLogicExecutionStepIds', 'MSCRM.BypassCustomPluginExecution', 'MSCRM.MergeLabels',
-  'MSCRM.SessionToken', 'MSCRM.SolutionUniqueName', 'MSCRM.SuppressCallbackRegistrationExpanderJob',
-  'MSCRM.SuppressDuplicateDetection', 'MSCRMCallerID', 'OData-EntityId', 'OData-Isolation', 'OData-MaxVersion',
-  'OData-Version', 'Prefer', 'Range', 'traceparent', 'tracestate', 'X-Api-Key', 'x-ms-client-request-id',
-  'x-ms-client-session-id', 'x-ms-file-name', 'x-ms-transfer-mode', 'X-Request-Id',
+  'Accept',
+  'Accept-Language',
+  'Authorization',
+  'AutoDisassociate',
+  'Cache-Control',
+  'CallerObjectId',
+  'Company',
+  'Consistency',
+  'Content-Disposition',
+  'Content-Encoding',
+  'Content-Language',
+  'Content-Range',
+  'Content-Type',
+  'Data-Access-Intent',
+  'Idempotency-Key',
+  'If-Match',
+  'If-Modified-Since',
+  'If-None-Match',
+  'If-Range',
+  'If-Unmodified-Since',
+  'Isolation',
+  'MSCRM.BypassBusinessLogicExecution',
+  'MSCRM.BypassBusinessLogicExecutionStepIds',
+  'MSCRM.BypassCustomPluginExecution',
+  'MSCRM.MergeLabels',
+  'MSCRM.SessionToken',
+  'MSCRM.SolutionUniqueName',
+  'MSCRM.SuppressCallbackRegistrationExpanderJob',
+  'MSCRM.SuppressDuplicateDetection',
+  'MSCRMCallerID',
+  'OData-EntityId',
+  'OData-Isolation',
+  'OData-MaxVersion',
+  'OData-Version',
+  'Prefer',
+  'Range',
+  'traceparent',
+  'tracestate',
+  'X-Api-Key',
+  'x-ms-client-request-id',
+  'x-ms-client-session-id',
+  'x-ms-file-name',
+  'x-ms-transfer-mode',
+  'X-Request-Id',
 ]
 
 /** Families of request headers that grow. */
@@ -92,11 +137,44 @@ const KINDS = /^(?:mscrm\.|odata-|x-ms-)[\w.-]+$/i
 
 /** Response headers of the gateway, the Web API and OData, beyond those that every page may read. */
 const EXPOSED: readonly string[] = [
-  'Accept-Ranges', 'Age', 'Allow', 'AuthActivityId', 'Content-Disposition', 'Content-Encoding', 'Content-Location',
-  'Content-Range', 'CRM.ServiceId', 'Date', 'ETag', 'Link', 'Location', 'mimetype', 'OData-EntityId', 'OData-Error',
-  'OData-Isolation', 'OData-MaxVersion', 'OData-Version', 'Preference-Applied', 'Public', 'REQ_ID', 'Retry-After',
-  'Server-Timing', 'Vary', 'WWW-Authenticate', 'x-ms-chunk-size', 'x-ms-client-request-id',
-  'x-ms-correlation-request-id', 'x-ms-dop-hint', 'x-ms-dyn-backgroundoperationid', 'x-ms-file-name',
-  'x-ms-file-size', 'x-ms-ratelimit-burst-remaining-xrm-requests', 'x-ms-ratelimit-time-remaining-xrm-requests',
-  'x-ms-request-id', 'x-ms-service-request-id', 'x-ms-session-token', 'X-Request-Id', 'X-Source',
+  'Accept-Ranges',
+  'Age',
+  'Allow',
+  'AuthActivityId',
+  'Content-Disposition',
+  'Content-Encoding',
+  'Content-Location',
+  'Content-Range',
+  'CRM.ServiceId',
+  'Date',
+  'ETag',
+  'Link',
+  'Location',
+  'mimetype',
+  'OData-EntityId',
+  'OData-Error',
+  'OData-Isolation',
+  'OData-MaxVersion',
+  'OData-Version',
+  'Preference-Applied',
+  'Public',
+  'REQ_ID',
+  'Retry-After',
+  'Server-Timing',
+  'Vary',
+  'WWW-Authenticate',
+  'x-ms-chunk-size',
+  'x-ms-client-request-id',
+  'x-ms-correlation-request-id',
+  'x-ms-dop-hint',
+  'x-ms-dyn-backgroundoperationid',
+  'x-ms-file-name',
+  'x-ms-file-size',
+  'x-ms-ratelimit-burst-remaining-xrm-requests',
+  'x-ms-ratelimit-time-remaining-xrm-requests',
+  'x-ms-request-id',
+  'x-ms-service-request-id',
+  'x-ms-session-token',
+  'X-Request-Id',
+  'X-Source',
 ]

@@ -20,8 +20,13 @@ interface Draining {
  *
  * @param linger how long new connections may still come, and those that carry no request may bring one
  */
-export function drainOf({ server, stop, close }: Draining, patience: number, linger = LINGER): {
-  readonly over: Promise<void>, readonly next: () => void,
+export function drainOf(
+  { server, stop, close }: Draining,
+  patience: number,
+  linger = LINGER,
+): {
+  readonly over: Promise<void>
+  readonly next: () => void
 } {
   const { promise: over, resolve } = withResolvers()
   let ending: NodeJS.Timeout | undefined
@@ -74,7 +79,9 @@ export function drainOf({ server, stop, close }: Draining, patience: number, lin
 function onceAllAreAccepted(server: Server, longest: number, callback: () => void): void {
   const until = performance.now() + longest
   let accepted = true
-  server.on('connection', () => { accepted = true })
+  server.on('connection', () => {
+    accepted = true
+  })
   // Node accepts one connection in each turn of its loop.
   setImmediate(function turn() {
     if (!accepted || performance.now() > until) return callback()
@@ -84,8 +91,10 @@ function onceAllAreAccepted(server: Server, longest: number, callback: () => voi
 }
 
 /** `Promise.withResolvers`, which Node 20 lacks. */
-function withResolvers(): { readonly promise: Promise<void>, readonly resolve: () => void } {
+function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve: () => void = () => undefined
-  const promise = new Promise<void>((resolved) => { resolve = resolved })
+  const promise = new Promise<void>((resolved) => {
+    resolve = resolved
+  })
   return { promise, resolve }
 }

@@ -1,14 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import { BadRequest, InternalFault } from '../errors.ts'
-import { ClientDisconnected } from './exchange.ts'
-import { drain } from './request-body.ts'
 import type { RetryLater } from '../errors.ts'
 import { causesOf } from '../logged-error.ts'
 import { ALLOW } from '../odata/methods.ts'
+import { ClientDisconnected } from './exchange.ts'
+import { drain } from './request-body.ts'
 
 /** An error as the caller sees it. */
-type Answerable = Error & RetryLater & { readonly code?: string, readonly statusCode?: number }
+type Answerable = Error & RetryLater & { readonly code?: string; readonly statusCode?: number }
 
 /**
  * Answers an error in OData's format, with its stable code. What is not one of the gateway's own errors is answered
@@ -26,7 +26,9 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   exchange.code = error.code
   if (status >= 500) exchange.causes = causesOf(error)
   reply.code(status).headers({
-    'content-type': 'application/json; odata.metadata=minimal', 'odata-version': '4.0', 'cache-control': 'no-store',
+    'content-type': 'application/json; odata.metadata=minimal',
+    'odata-version': '4.0',
+    'cache-control': 'no-store',
   })
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
   if (status === 401) reply.header('www-authenticate', 'Bearer')
@@ -39,7 +41,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
 }
 
 /** `{"error":{"code":"GATEWAY_…","message":"…"}}` */
-function errorBody({ code, message }: { readonly code?: string, readonly message: string }): string {
+function errorBody({ code, message }: { readonly code?: string; readonly message: string }): string {
   return JSON.stringify({ error: { code, message } })
 }
 
@@ -48,9 +50,9 @@ function own(thrown: unknown): Answerable {
   const error = thrown as Answerable
   if (error.code?.startsWith('GATEWAY_') === true) return error
   if (error.code === 'FST_ERR_BAD_URL') {
-    return new BadRequest(
-      'The path is not well-formed: a % must begin a code of two hexadecimal digits.', { cause: error },
-    )
+    return new BadRequest('The path is not well-formed: a % must begin a code of two hexadecimal digits.', {
+      cause: error,
+    })
   }
   return new InternalFault({ cause: error })
 }

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net'
 
 import type {} from 'fastify'
 
-import { OwnError } from '../own-error.ts'
 import type { Cancellation, Timings } from '../dynamics/send.ts'
+import { OwnError } from '../own-error.ts'
 
 /** One request and its answer, as they pass through the gateway: what the log line and the metrics are made of. */
 export interface Exchange extends Cancellation {
@@ -47,7 +47,9 @@ const WELL_FORMED = /^[\w.:-]{1,128}$/
  * @param done is called once, when nothing more will be written
  */
 export function beginExchange(
-  requestId: string | undefined, response: ServerResponse, done: (exchange: Exchange) => void,
+  requestId: string | undefined,
+  response: ServerResponse,
+  done: (exchange: Exchange) => void,
 ): Exchange {
   const exchange = new RequestExchange(idOf(requestId))
   const { socket } = response.req as { readonly socket: WithExchange }
@@ -72,7 +74,9 @@ export function lastExchange(socket: Socket): Exchange | undefined {
 /** On the connection and not on each request: a property of a long-lived object costs no memory a request. */
 const LAST = Symbol('the last exchange')
 
-interface WithExchange { [LAST]?: Exchange }
+interface WithExchange {
+  [LAST]?: Exchange
+}
 
 /** A class, because one is made for every request. */
 class RequestExchange implements Exchange {
@@ -94,7 +98,7 @@ class RequestExchange implements Exchange {
   cancel(reason: Error): void {
     if (this.reason !== undefined) return
     this.reason = reason
-    const { onCancel: onCancel } = this
+    const { onCancel } = this
     this.onCancel = undefined
     onCancel?.(reason)
   }

@@ -3,13 +3,13 @@ import type { RequestListener, Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 
 import type { Settings } from '../config/schema.ts'
-import { addHeaders } from './added-headers.ts'
 import { MethodNotAllowed } from '../errors.ts'
-import { idOf } from './exchange.ts'
-import { reloadCertificates, tlsOptions } from './tls.ts'
+import { addHeaders } from './added-headers.ts'
 import { answerClientError, endWith } from './client-error.ts'
 import type { CorsHeaders } from './client-error.ts'
+import { idOf } from './exchange.ts'
 import { endStalled } from './stalled.ts'
+import { reloadCertificates, tlsOptions } from './tls.ts'
 
 type ServerSettings = Pick<Settings, 'headTimeout' | 'bodyTimeout' | 'maxConnections' | 'tls' | 'callers'> & {
   /** For answers to what is no request; none unless given. */
@@ -35,9 +35,14 @@ export function inboundServer(settings: ServerSettings, log: Log, handler: Reque
     keepAliveTimeout: IDLE,
   }
   const { tls, cors = () => undefined } = settings
-  const server = tls === undefined ? createServer(options) : createSecureServer({
-    ...options, ...tlsOptions(tls, settings.callers), handshakeTimeout: settings.headTimeout,
-  })
+  const server =
+    tls === undefined
+      ? createServer(options)
+      : createSecureServer({
+          ...options,
+          ...tlsOptions(tls, settings.callers),
+          handshakeTimeout: settings.headTimeout,
+        })
   // Node forgets header lines beyond a number, and an Origin after them vanishes; the door counts them instead.
   server.maxHeadersCount = 0
   server.maxConnections = settings.maxConnections
@@ -48,7 +53,8 @@ export function inboundServer(settings: ServerSettings, log: Log, handler: Reque
   // What else it expects is refused at the door; Node would answer by itself.
   server.on('checkExpectation', handler)
   server.on('clientError', (error, socket) =>
-    answerClientError(error, socket as never, answerOn(socket as never), cors, log))
+    answerClientError(error, socket as never, answerOn(socket as never), cors, log),
+  )
   server.on('connect', ({ headers }, socket) => {
     const id = idOf(headers['x-request-id'] as string | undefined)
     const refusal = new MethodNotAllowed()

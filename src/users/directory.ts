@@ -1,15 +1,15 @@
 import { LRUCache } from 'lru-cache'
 
 import type { Target } from '../config/schema.ts'
-import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
-import { inOneLine } from '../explanations/explanation.ts'
 import { createCancellation } from '../dynamics/cancellation.ts'
 import { retryAfter } from '../dynamics/limits/parse.ts'
 import { header } from '../dynamics/send.ts'
 import type { Cancellation, OutboundRequest, Send } from '../dynamics/send.ts'
 import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
-import { OwnError } from '../own-error.ts'
+import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
+import { inOneLine } from '../explanations/explanation.ts'
 import type { User } from '../identity/caller.ts'
+import { OwnError } from '../own-error.ts'
 import { COLUMNS, pickUser } from './pick-user.ts'
 import { rateLimiter } from './rate-limit.ts'
 
@@ -23,7 +23,7 @@ export interface UserDirectory {
    */
   readonly find: (email: string) => User | Promise<User>
   /** How many users, and how many addresses of nobody, are remembered. */
-  readonly remembered: () => { readonly users: number, readonly unknown: number }
+  readonly remembered: () => { readonly users: number; readonly unknown: number }
 }
 
 /** How often the caches look at the clock, in milliseconds: each time costs a timer. */
@@ -42,13 +42,18 @@ const ANSWER_LIMIT = 256 * 1024
  * Sent as the application user and with no header of the caller.
  */
 export function userDirectory(
-  send: Send, { url, impersonation, credential }: Pick<Target, 'url' | 'impersonation' | 'credential'>,
+  send: Send,
+  { url, impersonation, credential }: Pick<Target, 'url' | 'impersonation' | 'credential'>,
 ): UserDirectory {
   const known = new LRUCache<string, User>({
-    max: impersonation.users, ttl: impersonation.remember, ttlResolution: CLOCK,
+    max: impersonation.users,
+    ttl: impersonation.remember,
+    ttlResolution: CLOCK,
   })
   const nobody = new LRUCache<string, Error>({
-    max: impersonation.users, ttl: impersonation.rememberUnknown || 1, ttlResolution: CLOCK,
+    max: impersonation.users,
+    ttl: impersonation.rememberUnknown || 1,
+    ttlResolution: CLOCK,
   })
   const underWay = new Map<string, Promise<User>>()
   const turn = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
@@ -89,20 +94,23 @@ export function userDirectory(
   }
 
   async function rowsOf(email: string, cancellation: Cancellation): Promise<readonly unknown[]> {
-    const path = `${url.apiRoot}/systemusers?$select=${COLUMNS}`
-      + `&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
-    const { value } = await ask(path, [], cancellation) as { value?: unknown }
+    const path =
+      `${url.apiRoot}/systemusers?$select=${COLUMNS}` +
+      `&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
+    const { value } = (await ask(path, [], cancellation)) as { value?: unknown }
     if (!Array.isArray(value)) {
-      throw new UserLookupFailed({ cause: new OwnError('the look-up\'s answer holds no rows') })
+      throw new UserLookupFailed({ cause: new OwnError("the look-up's answer holds no rows") })
     }
     return value
   }
 
   /** Whether Dynamics really acts as the user: it ignores a caller id that it does not know. */
   async function verify(user: User, cancellation: Cancellation): Promise<void> {
-    const { UserId: actingAs } = await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation) as { UserId?: unknown }
+    const { UserId: actingAs } = (await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation)) as {
+      UserId?: unknown
+    }
     if (String(actingAs).toLowerCase() !== user.systemUserId?.toLowerCase()) {
-      throw new ImpersonationIgnored({ cause: new OwnError('WhoAmI as the user was answered with another user\'s id') })
+      throw new ImpersonationIgnored({ cause: new OwnError("WhoAmI as the user was answered with another user's id") })
     }
   }
 
@@ -128,7 +136,7 @@ export function userDirectory(
 
 /** `text` as a literal of OData inside a query: quotes doubled, then all of it encoded. */
 export function literalOf(text: string): string {
-  return encodeURIComponent(`'${text.replaceAll('\'', '\'\'')}'`).replaceAll('\'', '%27')
+  return encodeURIComponent(`'${text.replaceAll("'", "''")}'`).replaceAll("'", '%27')
 }
 
 function parsed(body: Buffer): unknown {
@@ -151,7 +159,14 @@ function lookupRequest(path: string, also: readonly string[], cancellation: Canc
     method: 'GET',
     path,
     headers: [
-      'accept', 'application/json', 'odata-version', '4.0', 'odata-maxversion', '4.0', 'accept-encoding', 'identity',
+      'accept',
+      'application/json',
+      'odata-version',
+      '4.0',
+      'odata-maxversion',
+      '4.0',
+      'accept-encoding',
+      'identity',
       ...also,
     ],
     body: undefined,

@@ -5,8 +5,8 @@ import type { Target } from '../config/schema.ts'
 import { BadRequest, ImpersonationUnsupported, UserNotAllowed, UserRequired } from '../errors.ts'
 import type { User } from '../identity/caller.ts'
 import type { UserDirectory } from './directory.ts'
-import { userEmail } from './user-email.ts'
 import { mayActAs } from './may-act-as.ts'
+import { userEmail } from './user-email.ts'
 
 interface Options {
   readonly target: Pick<Target, 'url' | 'impersonation'>
@@ -19,7 +19,9 @@ interface Options {
  * pass.
  */
 function impersonate(
-  app: FastifyInstance, { target: { url, impersonation }, directory }: Options, done: () => void,
+  app: FastifyInstance,
+  { target: { url, impersonation }, directory }: Options,
+  done: () => void,
 ): void {
   app.addHook('onRequest', (request, _reply, next) => {
     let user: User | undefined | Promise<User>
@@ -43,7 +45,11 @@ function impersonate(
 
   function whom(request: FastifyRequest): User | undefined | Promise<User> {
     const { mode, header } = impersonation
-    const { caller, head: { callerId }, raw: { rawHeaders } } = request
+    const {
+      caller,
+      head: { callerId },
+      raw: { rawHeaders },
+    } = request
     const named = ownUser(request)
     if (mode === 'off') return named
     const email = userEmail(rawHeaders, header)

@@ -1,7 +1,7 @@
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnknown } from '../errors.ts'
-import { OwnError } from '../own-error.ts'
-import { isUserId } from '../odata/guid.ts'
 import type { User } from '../identity/caller.ts'
+import { isUserId } from '../odata/guid.ts'
+import { OwnError } from '../own-error.ts'
 
 /** The columns that tell who a user is, and whether the gateway may act as them. */
 export const COLUMNS =
@@ -23,11 +23,12 @@ const NOT_OURS = new Set<unknown>([3, 5])
 export function pickUser(rows: readonly unknown[], email: string): User | Error {
   const matching = rows.filter(isRow).filter((row) => same(row.internalemailaddress, email))
   if (matching.length === 0) return new UserUnknown()
-  const people =
-    matching.filter((row) => (row.applicationid ?? undefined) === undefined && !NOT_OURS.has(row.accessmode))
+  const people = matching.filter(
+    (row) => (row.applicationid ?? undefined) === undefined && !NOT_OURS.has(row.accessmode),
+  )
   if (people.length === 0) return new UserNotPerson()
   if (people.some(({ isdisabled }) => typeof isdisabled !== 'boolean')) {
-    return new UserLookupFailed({ cause: new OwnError('a row of the look-up\'s answer lacks isdisabled') })
+    return new UserLookupFailed({ cause: new OwnError("a row of the look-up's answer lacks isdisabled") })
   }
   const enabled = people.filter((row) => row.isdisabled === false)
   if (enabled.length === 0) return new UserDisabled()

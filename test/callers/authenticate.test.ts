@@ -1,23 +1,24 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+
 import { SignJWT, UnsecuredJWT, exportJWK } from 'jose'
 import type { JWK } from 'jose'
-import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { Agent } from 'undici'
 
 import { keyHash } from '../../src/callers/api-key.ts'
 import authenticate, { knownCallers } from '../../src/callers/authenticate.ts'
-import { jsonReader } from '../../src/outbound/read-json.ts'
+import { makeKey } from '../../src/commands/key.ts'
 import { callers as schema } from '../../src/config/callers.ts'
 import type { CallerSettings } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/setting.ts'
 import type { Reading } from '../../src/config/setting.ts'
-import { makeKey } from '../../src/commands/key.ts'
+import { jsonReader } from '../../src/outbound/read-json.ts'
+import { door } from '../support/callers-fixture.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
-import { door } from '../support/callers-fixture.ts'
 
 t.test('without listed callers everybody is anybody', async (t) => {
   const { ask } = await doorOf(t, [])
@@ -26,27 +27,36 @@ t.test('without listed callers everybody is anybody', async (t) => {
 
 t.test('a caller is known by the hash of its key, in either header', async (t) => {
   const [key, other] = [makeKey(), makeKey()]
-  const { ask, passed } = await doorOf(
-    t, [{ name: 'billing', keys: [keyHash(key).toUpperCase()] }, { name: 'web', keys: [keyHash(other)] }],
-  )
+  const { ask, passed } = await doorOf(t, [
+    { name: 'billing', keys: [keyHash(key).toUpperCase()] },
+    { name: 'web', keys: [keyHash(other)] },
+  ])
 
   t.match(await ask(`Authorization: Bearer ${key}`), { status: 200, body: '{"caller":"billing"}' })
   t.match(await ask(`authorization: bearer ${key}`), { status: 200, body: '{"caller":"billing"}' })
   t.match(await ask(`X-Api-Key: ${other}`), { status: 200, body: '{"caller":"web"}' })
   t.match(await ask(`X-Api-Key: ${other}`, 'Authorization: Bearer whatever.the.library-sends'), {
-    status: 200, body: '{"caller":"web"}',
+    status: 200,
+    body: '{"caller":"web"}',
   })
 
   passed.length = 0
   for (const lines of [
-    [], ['Authorization: Bearer'], ['Authorization: Basic YTpi'], [`Authorization: ${key}`],
-    [`Authorization: Bearer ${keyHash(key)}`], [`Authorization: Bearer ${key}x`],
-    [`Authorization: Bearer ${key} ${key}`], [`X-Api-Key: ${keyHash(key)}`], ['X-Api-Key:'],
+    [],
+    ['Authorization: Bearer'],
+    ['Authorization: Basic YTpi'],
+    [`Authorization: ${key}`],
+    [`Authorization: Bearer ${keyHash(key)}`],
+    [`Authorization: Bearer ${key}x`],
+    [`Authorization: Bearer ${key} ${key}`],
+    [`X-Api-Key: ${keyHash(key)}`],
+    ['X-Api-Key:'],
     [`X-Api-Key: ${key}`, `X-Api-Key: ${key}`],
     [`X-Api-Key: wrong`, `Authorization: Bearer ${key}`],
     [`Authorization: Bearer ${key}`, 'Authorization: Bearer other'],
     [`X_Api_Key: ${key}`],
-    ['Authorization: Bearer a.b.c'], [`Cookie: x-api-key=${key}`],
+    ['Authorization: Bearer a.b.c'],
+    [`Cookie: x-api-key=${key}`],
   ]) {
     const answer = await ask(...lines)
     t.match(answer, { status: 401, code: 'GATEWAY_CALLER_UNKNOWN' }, lines.join(', ').replaceAll(key, '<key>'))
@@ -57,12 +67,14 @@ t.test('a caller is known by the hash of its key, in either header', async (t) =
 
 t.test('keys of two callers are refused, and nothing but that', async (t) => {
   const [key, next, other] = [makeKey(), makeKey(), makeKey()]
-  const { ask, passed } = await doorOf(
-    t, [{ name: 'billing', keys: [keyHash(key), keyHash(next)] }, { name: 'web', keys: [keyHash(other)] }],
-  )
+  const { ask, passed } = await doorOf(t, [
+    { name: 'billing', keys: [keyHash(key), keyHash(next)] },
+    { name: 'web', keys: [keyHash(other)] },
+  ])
 
   for (const lines of [
-    [`X-Api-Key: ${other}`, `Authorization: Bearer ${key}`], [`Authorization: bearer  ${other}`, `x-api-key: ${key}`],
+    [`X-Api-Key: ${other}`, `Authorization: Bearer ${key}`],
+    [`Authorization: bearer  ${other}`, `x-api-key: ${key}`],
   ]) {
     const answer = await ask(...lines)
     t.match(answer, { status: 400, code: 'GATEWAY_BAD_REQUEST', body: /two callers.*Authorization.*X-Api-Key/ })
@@ -71,7 +83,13 @@ t.test('keys of two callers are refused, and nothing but that', async (t) => {
   t.same(passed, [])
 
   for (const authorization of [
-    `Bearer ${key}`, `Bearer ${next}`, 'Bearer whatever.the.library-sends', 'Bearer x', 'Basic YTpi', 'Bearer', other,
+    `Bearer ${key}`,
+    `Bearer ${next}`,
+    'Bearer whatever.the.library-sends',
+    'Bearer x',
+    'Basic YTpi',
+    'Bearer',
+    other,
     `Bearer ${other}, Bearer ${other}`,
   ]) {
     const answer = await ask(`X-Api-Key: ${key}`, `Authorization: ${authorization}`)
@@ -105,7 +123,7 @@ t.test('a caller is known by what its token says, once the issuer has signed it'
   t.equal(idp.reads(), 2, 'the discovery document and the keys are read once')
 })
 
-t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
+t.test("forged, foreign and expired tokens are nobody's", async (t) => {
   const idp = await issuer(t)
   const stranger = await issuer(t)
   const { ask, passed } = await doorOf(t, [
@@ -123,17 +141,21 @@ t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
 
   for (const [attack, token] of Object.entries({
     'another issuer': await stranger.token(claims),
-    'another issuer, under this one\'s name': await stranger.token({ ...claims, iss: idp.url }),
+    "another issuer, under this one's name": await stranger.token({ ...claims, iss: idp.url }),
     'no signature': new UnsecuredJWT({ ...claims, iss: idp.url, aud: 'api://gateway' })
       .setExpirationTime('1h')
       .encode(),
     'signed with the public key as if it were a secret (CVE-2015-9235)': await new SignJWT({
-      ...claims, iss: idp.url, aud: 'api://gateway',
+      ...claims,
+      iss: idp.url,
+      aud: 'api://gateway',
     })
-      .setProtectedHeader({ alg: 'HS256', kid: 'a' }).setExpirationTime('1h').sign(publicKey),
+      .setProtectedHeader({ alg: 'HS256', kid: 'a' })
+      .setExpirationTime('1h')
+      .sign(publicKey),
     'another audience': await idp.token({ ...claims, aud: 'api://other' }),
     'no audience': await idp.token({ ...claims, aud: undefined }),
-    'expired': await idp.token({ ...claims, exp: seconds(-70) }),
+    expired: await idp.token({ ...claims, exp: seconds(-70) }),
     'never expires': await idp.token({ ...claims, exp: undefined }),
     'not yet': await idp.token({ ...claims, nbf: seconds(70) }),
     'no role': await idp.token({}),
@@ -141,16 +163,22 @@ t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
     'another scope': await idp.token({ scp: 'crm.write', azp: 'portal-app' }),
     'another app': await idp.token({ scp: 'crm.read', azp: 'other-app' }),
     'another subject': await idp.token({ sub: 'robot2' }),
-    'changed': `${head}.${Buffer.from(JSON.stringify({
-      ...claims, iss: idp.url, aud: 'api://gateway', exp: seconds(60),
-    })).toString('base64url')}.${signature}`,
-    'cut': `${head}.${body}.${signature.slice(0, 20)}`,
+    changed: `${head}.${Buffer.from(
+      JSON.stringify({
+        ...claims,
+        iss: idp.url,
+        aud: 'api://gateway',
+        exp: seconds(60),
+      }),
+    ).toString('base64url')}.${signature}`,
+    cut: `${head}.${body}.${signature.slice(0, 20)}`,
     'no JSON': 'e30.AAAA.AAAA',
     'a key of its own in the head': await new SignJWT({ ...claims, iss: idp.url, aud: 'api://gateway' })
       .setProtectedHeader({ alg: 'RS256', jwk: stranger.publicKey(), jku: `${stranger.url}/keys`, kid: 'a' })
-        .setExpirationTime('1h')
-        .sign(stranger.privateKey()),
-  })) t.match(await ask(`Authorization: Bearer ${token}`), { status: 401 }, attack)
+      .setExpirationTime('1h')
+      .sign(stranger.privateKey()),
+  }))
+    t.match(await ask(`Authorization: Bearer ${token}`), { status: 401 }, attack)
   t.same(passed, [])
   t.equal((await ask(`Authorization: Bearer ${good}`)).status, 200)
   t.equal(stranger.reads(), 0, 'nobody but the listed issuer is asked')
@@ -158,9 +186,9 @@ t.test('forged, foreign and expired tokens are nobody\'s', async (t) => {
 
 t.test('a token that was verified is good until it expires', async (t) => {
   const idp = await issuer(t)
-  const { ask } = await doorOf(
-    t, [{ name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } }],
-  )
+  const { ask } = await doorOf(t, [
+    { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } },
+  ])
   const lines = [`Authorization: Bearer ${await idp.token({ roles: ['Read'], exp: seconds(-52) })}`]
 
   t.equal((await ask(...lines)).status, 200)
@@ -172,7 +200,7 @@ t.test('a token that was verified is good until it expires', async (t) => {
   t.equal(status, 401)
 })
 
-t.test('while the issuer\'s keys cannot be had, tokens are answered 503 and keys still work', async (t) => {
+t.test("while the issuer's keys cannot be had, tokens are answered 503 and keys still work", async (t) => {
   const idp = await issuer(t)
   const key = makeKey()
   const { ask } = await doorOf(t, [
@@ -181,7 +209,8 @@ t.test('while the issuer\'s keys cannot be had, tokens are answered 503 and keys
   ])
   idp.fail(true)
   t.match(await ask(`Authorization: Bearer ${await idp.token({ roles: ['Read'] })}`), {
-    status: 503, code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE',
+    status: 503,
+    code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE',
   })
   t.equal((await ask(`X-Api-Key: ${key}`)).status, 200)
 })
@@ -207,8 +236,9 @@ t.test('the user can come from the token', async (t) => {
   await t.rejects(user('oid', {}), refused, 'the claim is missing')
   await t.rejects(user('oid', { oid: 'x' }), refused, 'no object id')
   await t.rejects(
-    user('oid', { oid: '00000000-0000-0000-0000-000000000000' }), refused,
-    'the empty id is nobody\'s, and Dynamics would act as the application user',
+    user('oid', { oid: '00000000-0000-0000-0000-000000000000' }),
+    refused,
+    "the empty id is nobody's, and Dynamics would act as the application user",
   )
   await t.rejects(user('oid', { oid, idtyp: 'app' }), refused, 'an app is no user')
   await t.rejects(
@@ -217,7 +247,9 @@ t.test('the user can come from the token', async (t) => {
     'a token without scopes that is about itself',
   )
   await t.rejects(
-    user('email', { email: 'ada@contoso.com', email_verified: 'false' }), refused, 'an address that anybody may claim',
+    user('email', { email: 'ada@contoso.com', email_verified: 'false' }),
+    refused,
+    'an address that anybody may claim',
   )
 })
 
@@ -225,7 +257,7 @@ function seconds(fromNow: number): number {
   return Math.floor(Date.now() / 1000) + fromNow
 }
 
-function settingsOf(written: readonly object[]): { callers: readonly CallerSettings[], anybody: CallerSettings } {
+function settingsOf(written: readonly object[]): { callers: readonly CallerSettings[]; anybody: CallerSettings } {
   const faults: string[] = []
   const callers = readNode(schema, written, reading(faults))
   const [anybody] = readNode(schema, [{ name: 'anybody' }], reading(faults))
@@ -233,7 +265,10 @@ function settingsOf(written: readonly object[]): { callers: readonly CallerSetti
   return { callers, anybody: anybody! }
 }
 
-async function doorOf(t: { teardown: (clean: () => unknown) => void }, written: readonly object[]): Promise<{
+async function doorOf(
+  t: { teardown: (clean: () => unknown) => void },
+  written: readonly object[],
+): Promise<{
   ask: (...lines: string[]) => Promise<RawAnswer>
   passed: string[]
 }> {
@@ -256,7 +291,7 @@ async function issuer(t: { teardown: (clean: () => unknown) => void }): Promise<
   readJson: (url: string) => Promise<unknown>
 }> {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const jwk = { ...await exportJWK(publicKey), kid: 'a', alg: 'RS256', use: 'sig' }
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'a', alg: 'RS256', use: 'sig' }
   let reads = 0
   let failing = false
   const server = createServer((request, response) => {
@@ -268,13 +303,23 @@ async function issuer(t: { teardown: (clean: () => unknown) => void }): Promise<
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const agent = new Agent()
-  t.teardown(async () => { await agent.close(); server.close() })
+  t.teardown(async () => {
+    await agent.close()
+    server.close()
+  })
   return {
-    url, publicKey: () => jwk, privateKey: () => privateKey, reads: () => reads, fail: (now) => { failing = now },
+    url,
+    publicKey: () => jwk,
+    privateKey: () => privateKey,
+    reads: () => reads,
+    fail: (now) => {
+      failing = now
+    },
     readJson: jsonReader(agent),
-    token: (claims) => new SignJWT(
-      { iss: url, aud: 'api://gateway', exp: seconds(3600), ...claims },
-    ).setProtectedHeader({ alg: 'RS256', kid: 'a' }).sign(privateKey),
+    token: (claims) =>
+      new SignJWT({ iss: url, aud: 'api://gateway', exp: seconds(3600), ...claims })
+        .setProtectedHeader({ alg: 'RS256', kid: 'a' })
+        .sign(privateKey),
   }
 }
 

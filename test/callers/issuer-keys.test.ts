@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+
 import { exportJWK } from 'jose'
 import t from 'tap'
 
@@ -49,37 +50,54 @@ t.test('keys are read anew when the issuer changes them, and hold while it canno
 t.test('keys are only read from where the issuer itself says', async (t) => {
   const documents: Record<string, unknown> = {
     'https://idp.example/tenant/v2.0/.well-known/openid-configuration': {
-      issuer: 'https://idp.example/tenant/v2.0', jwks_uri: 'https://idp.example/keys',
+      issuer: 'https://idp.example/tenant/v2.0',
+      jwks_uri: 'https://idp.example/keys',
     },
     'https://idp.example/keys': { keys: [] },
     'https://other.example/.well-known/openid-configuration': {
-      issuer: 'https://idp.example', jwks_uri: 'https://idp.example/keys',
+      issuer: 'https://idp.example',
+      jwks_uri: 'https://idp.example/keys',
     },
     'https://plain.example/.well-known/openid-configuration': {
-      issuer: 'https://plain.example', jwks_uri: 'http://plain.example/keys',
+      issuer: 'https://plain.example',
+      jwks_uri: 'http://plain.example/keys',
     },
     'https://none.example/.well-known/openid-configuration': { issuer: 'https://none.example' },
   }
   const find = (issuer: string): Promise<unknown> =>
-    Promise.resolve(issuerKeys(issuer, undefined, (url) => Promise.resolve(documents[url]))({ alg: 'RS256' }, {
-      payload: '', signature: '',
-    }))
+    Promise.resolve(
+      issuerKeys(issuer, undefined, (url) => Promise.resolve(documents[url]))(
+        { alg: 'RS256' },
+        {
+          payload: '',
+          signature: '',
+        },
+      ),
+    )
 
   await t.rejects(find('https://idp.example/tenant/v2.0'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
   for (const issuer of [
-    'https://other.example', 'https://plain.example', 'https://none.example', 'https://unreachable.example',
+    'https://other.example',
+    'https://plain.example',
+    'https://none.example',
+    'https://unreachable.example',
   ]) {
     await t.rejects(find(issuer), { code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE' }, issuer)
   }
 })
 
 async function emulatedIssuer(): Promise<{
-  kid: string, failing: boolean, reads: () => number, readJson: () => Promise<unknown>,
+  kid: string
+  failing: boolean
+  reads: () => number
+  readJson: () => Promise<unknown>
 }> {
   const jwk = await exportJWK(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)
   let reads = 0
   const issuer = {
-    kid: 'a', failing: false, reads: () => reads,
+    kid: 'a',
+    failing: false,
+    reads: () => reads,
     readJson: () => {
       reads += 1
       return issuer.failing

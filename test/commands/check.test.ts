@@ -1,5 +1,6 @@
-import t from 'tap'
 import { readFileSync, rmSync } from 'node:fs'
+
+import t from 'tap'
 
 import { check } from '../../src/commands/check/check.ts'
 import { readProxies } from '../../src/config/proxies.ts'
@@ -9,40 +10,55 @@ import { commandFor } from '../support/command-io.ts'
 
 const ADELE = 'adele.vance@contoso.com'
 
-t.test('says of each step what was found, and ends with 0', async t => {
+t.test('says of each step what was found, and ends with 0', async (t) => {
   const { io, written, emulator } = await commandFor(t)
 
   t.equal(await check({ user: ADELE }, io), 0)
-  const lines = written.stdout.split('\n').filter(line => line.startsWith('  '))
-  t.matchOnly(lines.map(line => line.replace(/\d+ ms/, 'N ms')), [
-    /✓ settings .* client-secret, client id .*, tenant .*, https:\/\/login\.microsoftonline\.com/,
-    /– DNS /,
-    /✓ connection .*without TLS/,
-    /✓ clock/,
-    /✓ tenant .*as configured/,
-    /✓ token .*for http.*tenant.*application.*lives \d+ min/,
-    /✓ WhoAmI .*application user .*environment “Contoso/,
-    /✓ read users/,
-    /✓ act as users/,
-    /✓ as the user .*adele/,
-  ])
+  const lines = written.stdout.split('\n').filter((line) => line.startsWith('  '))
+  t.matchOnly(
+    lines.map((line) => line.replace(/\d+ ms/, 'N ms')),
+    [
+      /✓ settings .* client-secret, client id .*, tenant .*, https:\/\/login\.microsoftonline\.com/,
+      /– DNS /,
+      /✓ connection .*without TLS/,
+      /✓ clock/,
+      /✓ tenant .*as configured/,
+      /✓ token .*for http.*tenant.*application.*lives \d+ min/,
+      /✓ WhoAmI .*application user .*environment “Contoso/,
+      /✓ read users/,
+      /✓ act as users/,
+      /✓ as the user .*adele/,
+    ],
+  )
   t.match(written.stdout, /All well/)
   t.notMatch(written.stdout + written.stderr, emulator.clientSecret)
   t.notMatch(written.stdout, /eyJ/)
 })
 
-t.test('--json tells programs the same', async t => {
+t.test('--json tells programs the same', async (t) => {
   const { io, written } = await commandFor(t)
   t.equal(await check({ json: true }, io), 0)
   const { ok, targets } = JSON.parse(written.stdout)
   t.equal(ok, true)
-  t.match(targets[0].steps.map(({ step }: { step: string }) => step), [
-    'settings', 'DNS', 'connection', 'clock', 'tenant', 'token', 'WhoAmI', 'read users', 'act as users', 'as the user',
-  ])
+  t.match(
+    targets[0].steps.map(({ step }: { step: string }) => step),
+    [
+      'settings',
+      'DNS',
+      'connection',
+      'clock',
+      'tenant',
+      'token',
+      'WhoAmI',
+      'read users',
+      'act as users',
+      'as the user',
+    ],
+  )
   t.match(targets[0].steps.at(-1), { result: 'skipped', says: /--user/ })
 })
 
-t.test('every error of Entra is explained, with one thing to do', async t => {
+t.test('every error of Entra is explained, with one thing to do', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   for (const number of Object.keys(AADSTS)) {
     written.stdout = ''
@@ -55,45 +71,71 @@ t.test('every error of Entra is explained, with one thing to do', async t => {
   }
 })
 
-t.test('a secret that a comment may have cut short is looked at before a new one is made', async t => {
+t.test('a secret that a comment may have cut short is looked at before a new one is made', async (t) => {
   const { io, written } = await commandFor(t, { AZURE_CLIENT_SECRET: 'wrong~secret' })
   const [target] = io.settings.targets
   const { credential } = target!
   const secret = { ...(credential as { secret: Secret }).secret, doubt: 'It ends before the #.' }
-  const settings = { ...io.settings, targets: [{ ...target!, credential: { ...credential, secret } as typeof credential }] }
+  const settings = {
+    ...io.settings,
+    targets: [{ ...target!, credential: { ...credential, secret } as typeof credential }],
+  }
   t.equal(await check({}, { ...io, settings }), 2)
   t.match(written.stdout, /What to do: First: It ends before the #\. If the value is complete: Make a new secret/)
 })
 
-t.test('an AADSTS number that is not known leads to Microsoft\'s page of it', async t => {
+t.test("an AADSTS number that is not known leads to Microsoft's page of it", async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.entra.always({ kind: 'aadsts', number: 123456 })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /error\?code=123456/)
 })
 
-t.test('what Dynamics refuses is explained', async t => {
+t.test('what Dynamics refuses is explained', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const cases: [set: () => void, failed: RegExp, todo: RegExp][] = [
     [
-      () => { emulator.switches.applicationUser = 'missing' },
+      () => {
+        emulator.switches.applicationUser = 'missing'
+      },
       /✗ WhoAmI/,
       /no application user in this environment[\s\S]*New app user/,
     ],
-    [() => { emulator.switches.applicationUser = 'disabled' }, /✗ WhoAmI/, /disabled[\s\S]*Activate/],
-    [() => { emulator.switches.applicationUser = 'without roles' }, /✗ WhoAmI|✗ read users/, /role/],
     [
-      () => { emulator.switches.applicationUser = 'present'; emulator.switches.mayReadUsers = false },
+      () => {
+        emulator.switches.applicationUser = 'disabled'
+      },
+      /✗ WhoAmI/,
+      /disabled[\s\S]*Activate/,
+    ],
+    [
+      () => {
+        emulator.switches.applicationUser = 'without roles'
+      },
+      /✗ WhoAmI|✗ read users/,
+      /role/,
+    ],
+    [
+      () => {
+        emulator.switches.applicationUser = 'present'
+        emulator.switches.mayReadUsers = false
+      },
       /✗ read users/,
       /prvReadUser is missing[\s\S]*for the whole organisation/,
     ],
     [
-      () => { emulator.switches.mayReadUsers = true; emulator.switches.mayImpersonate = false },
+      () => {
+        emulator.switches.mayReadUsers = true
+        emulator.switches.mayImpersonate = false
+      },
       /✗ act as users/,
       /Delegate directly/,
     ],
     [
-      () => { emulator.switches.mayImpersonate = true; emulator.switches.organization = 'disabled' },
+      () => {
+        emulator.switches.mayImpersonate = true
+        emulator.switches.organization = 'disabled'
+      },
       /✗ WhoAmI/,
       /environment is disabled/,
     ],
@@ -107,56 +149,76 @@ t.test('what Dynamics refuses is explained', async t => {
   }
 })
 
-t.test('who cannot be acted for is told apart', async t => {
+t.test('who cannot be acted for is told apart', async (t) => {
   const { io, written, emulator } = await commandFor(t)
-  for (const [user, says] of [['nobody@contoso.com', /No user/], ['a,b@contoso.com', /no e-mail address/]] as const) {
+  for (const [user, says] of [
+    ['nobody@contoso.com', /No user/],
+    ['a,b@contoso.com', /no e-mail address/],
+  ] as const) {
     written.stdout = ''
     t.equal(await check({ user }, io), 2)
     t.match(written.stdout, /✗ as the user/)
     t.match(written.stdout, says)
   }
-  emulator.faults.dataverse.push({ kind: 'answer', path: 'WhoAmI', skip: 2, status: 403, body: JSON.stringify({ error: {
-    code: '0x80040220', message: 'Principal user (Id=1, type=8) is missing prvReadAccount privilege' } }) })
+  emulator.faults.dataverse.push({
+    kind: 'answer',
+    path: 'WhoAmI',
+    skip: 2,
+    status: 403,
+    body: JSON.stringify({
+      error: {
+        code: '0x80040220',
+        message: 'Principal user (Id=1, type=8) is missing prvReadAccount privilege',
+      },
+    }),
+  })
   written.stdout = ''
   t.equal(await check({ user: ADELE }, io), 2)
   t.match(written.stdout, /prvReadAccount is missing[\s\S]*whichever of the two lacks it/)
 })
 
-t.test('a user whose id Dynamics ignores is found out', async t => {
+t.test('a user whose id Dynamics ignores is found out', async (t) => {
   const { io, written, emulator } = await commandFor(t)
-  const [adele] = emulator.rows('systemusers').filter(row => row['internalemailaddress'] === ADELE)
+  const [adele] = emulator.rows('systemusers').filter((row) => row['internalemailaddress'] === ADELE)
   emulator.put('systemusers', { ...adele!, azureactivedirectoryobjectid: '99999999-9999-9999-9999-999999999999' })
   emulator.faults.dataverse.push({
-    kind: 'answer', path: 'WhoAmI', skip: 2, status: 200, body: JSON.stringify({ UserId: 'nobody' }),
+    kind: 'answer',
+    path: 'WhoAmI',
+    skip: 2,
+    status: 200,
+    body: JSON.stringify({ UserId: 'nobody' }),
     headers: { 'content-type': 'application/json' },
   })
   t.equal(await check({ user: ADELE }, io), 2)
   t.match(written.stdout, /ran as another user/)
 })
 
-t.test('an environment that is not there: the address is what to look at', async t => {
+t.test('an environment that is not there: the address is what to look at', async (t) => {
   const { io, written } = await commandFor(t, { DYNAMICS_URL: 'http://127.0.0.1:9' })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /✗ connection[\s\S]*127\.0\.0\.1:9/)
 })
 
-t.test('something that is no environment', async t => {
+t.test('something that is no environment', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.always({ kind: 'answer', path: 'WhoAmI', status: 200, body: '<html>sign in</html>' })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /in place of Dynamics/)
 })
 
-t.test('a tenant that is not the environment\'s is named', async t => {
+t.test("a tenant that is not the environment's is named", async (t) => {
   const { io, written, emulator } = await commandFor(t, { AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111' })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, new RegExp(`✗ tenant[\\s\\S]*Set AZURE_TENANT_ID=${emulator.tenantId}`))
 })
 
-t.test('a clock that is some minutes wrong is a warning, and one that is hours wrong the end', async t => {
+t.test('a clock that is some minutes wrong is a warning, and one that is hours wrong the end', async (t) => {
   const fault = (wrong: number) =>
     ({
-      kind: 'answer', path: 'WhoAmI', status: 401, headers: { date: new Date(Date.now() - wrong).toUTCString() },
+      kind: 'answer',
+      path: 'WhoAmI',
+      status: 401,
+      headers: { date: new Date(Date.now() - wrong).toUTCString() },
     }) as const
   const minutes = await commandFor(t)
   minutes.emulator.faults.dataverse.push(fault(3 * 60_000))
@@ -169,45 +231,56 @@ t.test('a clock that is some minutes wrong is a warning, and one that is hours w
   t.match(hours.written.stdout, /✗ clock .*720\d s ahead of[\s\S]*Set the clock/)
 })
 
-t.test('a person at a terminal sees progress', async t => {
+t.test('a person at a terminal sees progress', async (t) => {
   const { io, written } = await commandFor(t)
   await check({}, { ...io, stdout: { ...io.stdout, isTTY: true } })
   t.match(written.stdout, /… token\r/)
 })
 
-t.test('without impersonation its rights are not asked for', async t => {
+t.test('without impersonation its rights are not asked for', async (t) => {
   const { io, written, emulator } = await commandFor(t, { IMPERSONATION: 'off' })
   emulator.switches.mayImpersonate = false
   t.equal(await check({}, io), 0)
   t.match(written.stdout, /– act as users .*IMPERSONATION=off/)
 })
 
-t.test('a host that is not there is not looked for any further', async t => {
+t.test('a host that is not there is not looked for any further', async (t) => {
   const { io, written } = await commandFor(t, { DYNAMICS_URL: 'https://nothing.invalid' })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /✗ DNS .*nothing\.invalid/)
   written.stdout = ''
-  t.equal(await check({}, {
-    ...io, settings: { ...io.settings, proxies: readProxies({ HTTPS_PROXY: 'http://proxy.test:3128' }, []) },
-  }), 2)
+  t.equal(
+    await check(
+      {},
+      {
+        ...io,
+        settings: { ...io.settings, proxies: readProxies({ HTTPS_PROXY: 'http://proxy.test:3128' }, []) },
+      },
+    ),
+    2,
+  )
   t.match(written.stdout, /– DNS .*the proxy looks the name up[\s\S]*✗ connection/)
   written.stdout = ''
   t.equal(await check({}, { ...io, emulated: true }), 2)
   t.match(written.stdout, /– DNS .*emulated/)
 })
 
-t.test('products without WhoAmI are asked for an answer', async t => {
+t.test('products without WhoAmI are asked for an answer', async (t) => {
   const finance = await commandFor(t)
   const { emulator, io, written } = finance
   const [target] = io.settings.targets
-  const other = (product: 'finance-and-operations' | 'business-central') =>
-    ({ ...io, settings: { ...io.settings, targets: [{ ...target!, url: { ...target!.url, product } }] } })
+  const other = (product: 'finance-and-operations' | 'business-central') => ({
+    ...io,
+    settings: { ...io.settings, targets: [{ ...target!, url: { ...target!.url, product } }] },
+  })
   t.equal(await check({ user: ADELE }, other('finance-and-operations')), 0)
   t.match(
-    written.stdout, /✓ WhoAmI .*answers[\s\S]*– read users .*no impersonation[\s\S]*– as the user .*no impersonation/,
+    written.stdout,
+    /✓ WhoAmI .*answers[\s\S]*– read users .*no impersonation[\s\S]*– as the user .*no impersonation/,
   )
   for (const [product, todo] of [
-    ['finance-and-operations', /System administration/], ['business-central', /permission sets/],
+    ['finance-and-operations', /System administration/],
+    ['business-central', /permission sets/],
   ] as const) {
     emulator.faults.dataverse.push({ kind: 'answer', status: 401, skip: 1 })
     t.equal(await check({}, other(product)), 2)
@@ -218,23 +291,28 @@ t.test('products without WhoAmI are asked for an answer', async t => {
   t.match(written.stdout, /no Web API/)
 })
 
-t.test('what Dynamics does not tell is no failure', async t => {
+t.test('what Dynamics does not tell is no failure', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const refused = { kind: 'answer', status: 403, body: '{}' } as const
   emulator.faults.dataverse.push(
-    { kind: 'answer', status: 503, path: 'WhoAmI' }, { ...refused, path: 'systemusers(' },
-    { ...refused, path: 'RetrieveCurrentOrganization' }, { ...refused, path: 'RetrieveUserPrivilege' },
+    { kind: 'answer', status: 503, path: 'WhoAmI' },
+    { ...refused, path: 'systemusers(' },
+    { ...refused, path: 'RetrieveCurrentOrganization' },
+    { ...refused, path: 'RetrieveUserPrivilege' },
   )
   t.equal(await check({}, io), 0)
   t.match(written.stdout, /! connection .*answers 503[\s\S]*✓ WhoAmI .*user [0-9a-f-]{36}, organisation [0-9a-f-]{36}/)
   t.match(written.stdout, /✓ WhoAmI [\s\S]*! act as users .*cannot be told \(403\)/)
 })
 
-t.test('a token that is no JWT says nothing, and one for another environment ends the check', async t => {
+t.test('a token that is no JWT says nothing, and one for another environment ends the check', async (t) => {
   const { io, written, emulator } = await commandFor(t)
-  const gives = (token: string) => ({
-    kind: 'answer', status: 200, body: JSON.stringify({ access_token: token, expires_in: 600, token_type: 'Bearer' }),
-  }) as const
+  const gives = (token: string) =>
+    ({
+      kind: 'answer',
+      status: 200,
+      body: JSON.stringify({ access_token: token, expires_in: 600, token_type: 'Bearer' }),
+    }) as const
   emulator.faults.entra.push(gives('opaque'))
   t.equal(await check({}, io), 2, 'Dynamics does not take it')
   t.match(written.stdout, /✓ token +\d+ ms  lives 10 min/)
@@ -247,21 +325,36 @@ t.test('a token that is no JWT says nothing, and one for another environment end
   t.notMatch(written.stdout, /WhoAmI/)
 })
 
-t.test('an environment of Microsoft\'s takes tokens for itself only, whatever DYNAMICS_SCOPE says', async t => {
+t.test("an environment of Microsoft's takes tokens for itself only, whatever DYNAMICS_SCOPE says", async (t) => {
   const { io, written, emulator } = await commandFor(t)
-  const tokenStep = async (
-    { origin, scope, aud }: { readonly origin: string, readonly scope?: string, readonly aud: string },
-  ): Promise<string> => {
+  const tokenStep = async ({
+    origin,
+    scope,
+    aud,
+  }: {
+    readonly origin: string
+    readonly scope?: string
+    readonly aud: string
+  }): Promise<string> => {
     const claims = Buffer.from(JSON.stringify({ aud })).toString('base64url')
     emulator.faults.entra.push({
-      kind: 'answer', status: 200,
+      kind: 'answer',
+      status: 200,
       body: JSON.stringify({ access_token: `x.${claims}.x`, expires_in: 600, token_type: 'Bearer' }),
     })
     const url = { ...io.settings.targets[0]!.url, origin, scope: `${origin}/.default` }
     written.stdout = ''
-    await check({}, { ...io, emulated: true, settings: {
-      ...io.settings, targets: [{ ...io.settings.targets[0]!, url, ...scope === undefined ? {} : { scope } }],
-    } })
+    await check(
+      {},
+      {
+        ...io,
+        emulated: true,
+        settings: {
+          ...io.settings,
+          targets: [{ ...io.settings.targets[0]!, url, ...(scope === undefined ? {} : { scope }) }],
+        },
+      },
+    )
     return / (.) token .*/s.exec(written.stdout)?.[0].replace(/\s+/g, ' ') ?? written.stdout
   }
   const contoso = { origin: 'https://contoso.crm4.dynamics.com' }
@@ -270,9 +363,12 @@ t.test('an environment of Microsoft\'s takes tokens for itself only, whatever DY
   const other = 'https://other.crm4.dynamics.com'
 
   for (const aud of [
-    contoso.origin, `${contoso.origin}/`, 'https://contoso.api.crm4.dynamics.com',
+    contoso.origin,
+    `${contoso.origin}/`,
+    'https://contoso.api.crm4.dynamics.com',
     '00000007-0000-0000-c000-000000000000',
-  ]) t.match(await tokenStep({ ...contoso, aud }), /✓ token/, aud)
+  ])
+    t.match(await tokenStep({ ...contoso, aud }), /✓ token/, aud)
   t.match(await tokenStep({ ...contoso, aud: other }), /✗ token.*What to do: Compare DYNAMICS_URL/)
   t.match(
     await tokenStep({ ...contoso, aud: other, scope: `${other}/.default` }),
@@ -282,49 +378,63 @@ t.test('an environment of Microsoft\'s takes tokens for itself only, whatever DY
   t.match(await tokenStep({ ...proxy, aud: other }), /✗ token/)
 })
 
-t.test('a row that does not say whether its user is disabled is no user', async t => {
+t.test('a row that does not say whether its user is disabled is no user', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({
-    kind: 'answer', status: 200, path: 'internalemailaddress', body: JSON.stringify({ value: [{
-      systemuserid: '88888888-8888-4888-8888-888888888888', internalemailaddress: ADELE,
-    }] }),
+    kind: 'answer',
+    status: 200,
+    path: 'internalemailaddress',
+    body: JSON.stringify({
+      value: [
+        {
+          systemuserid: '88888888-8888-4888-8888-888888888888',
+          internalemailaddress: ADELE,
+        },
+      ],
+    }),
   })
   t.equal(await check({ user: ADELE }, io), 2)
   t.match(written.stdout, /✗ as the user .*lacks isdisabled\.\n\n +Why: .+\n +What to do: .+proxy/)
 })
 
-t.test('several environments are checked each by itself', async t => {
+t.test('several environments are checked each by itself', async (t) => {
   const { io, written } = await commandFor(t)
   const [target] = io.settings.targets
   const targets = [
-    { ...target!, name: 'sales' }, { ...target!, name: 'gone', url: { ...target!.url, origin: 'http://127.0.0.1:9' } },
+    { ...target!, name: 'sales' },
+    { ...target!, name: 'gone', url: { ...target!.url, origin: 'http://127.0.0.1:9' } },
   ]
   t.equal(await check({ json: true }, { ...io, settings: { ...io.settings, targets } }), 2)
   t.match(JSON.parse(written.stdout), {
-    ok: false, targets: [{ name: 'sales', ok: true }, { name: 'gone', ok: false }],
+    ok: false,
+    targets: [
+      { name: 'sales', ok: true },
+      { name: 'gone', ok: false },
+    ],
   })
 })
 
-t.test('what was used is named, so that it can be compared with what is registered', async t => {
+t.test('what was used is named, so that it can be compared with what is registered', async (t) => {
   const certificate = await commandFor(t, {
-    AZURE_CLIENT_CERTIFICATE_PATH: new URL(
-      '../../../test/credentials/certificates/plain.pem', import.meta.url,
-    ).pathname,
+    AZURE_CLIENT_CERTIFICATE_PATH: new URL('../../../test/credentials/certificates/plain.pem', import.meta.url)
+      .pathname,
   })
   t.equal(await check({}, certificate.io), 2)
   t.match(
     certificate.written.stdout,
     /AADSTS700027[\s\S]*Used here: certificate 9E66ED57D38CC9629388D9A77774921DA647921C until 2126-10-27/,
   )
-  certificate.emulator.registerCertificate(readFileSync(
-    new URL('../../../test/credentials/certificates/plain.pem', import.meta.url), 'utf8',
-  ))
+  certificate.emulator.registerCertificate(
+    readFileSync(new URL('../../../test/credentials/certificates/plain.pem', import.meta.url), 'utf8'),
+  )
   certificate.written.stdout = ''
   t.equal(await check({}, certificate.io), 0)
   t.match(certificate.written.stdout, /✓ token .*certificate 9E66/)
 
   const claims = {
-    iss: 'https://issuer.test', sub: 'system:serviceaccount:apps:gateway', aud: 'api://AzureADTokenExchange',
+    iss: 'https://issuer.test',
+    sub: 'system:serviceaccount:apps:gateway',
+    aud: 'api://AzureADTokenExchange',
   }
   const token = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
   const file = `${t.testdir({ token })}/token`
@@ -338,7 +448,7 @@ t.test('what was used is named, so that it can be compared with what is register
   t.notMatch(federated.written.stdout, token)
 })
 
-t.test('a name with control characters does nothing to the terminal', async t => {
+t.test('a name with control characters does nothing to the terminal', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({
     kind: 'answer',
@@ -350,7 +460,7 @@ t.test('a name with control characters does nothing to the terminal', async t =>
   t.match(written.stdout, /user “a \[2Jb” \(disabled\)/)
 })
 
-t.test('another tenant is a failure at whatever authority Dynamics announces it', async t => {
+t.test('another tenant is a failure at whatever authority Dynamics announces it', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const address = 'https://login.elsewhere.test/99999999-1111-1111-1111-111111111111/oauth2/authorize'
   emulator.faults.dataverse.push({
@@ -363,7 +473,7 @@ t.test('another tenant is a failure at whatever authority Dynamics announces it'
   t.match(written.stdout, /✗ tenant[\s\S]*AZURE_TENANT_ID=99999999/)
 })
 
-t.test('a tenant that Dynamics does not announce, or by a name of another authority, is no failure', async t => {
+t.test('a tenant that Dynamics does not announce, or by a name of another authority, is no failure', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const announces = (address: string) =>
     ({
@@ -385,7 +495,7 @@ t.test('a tenant that Dynamics does not announce, or by a name of another author
   t.match(domain.written.stdout, /✓ tenant .*Dynamics announces/)
 })
 
-t.test('a platform token that cannot be read is explained without it', async t => {
+t.test('a platform token that cannot be read is explained without it', async (t) => {
   const file = `${t.testdir({ token: 'a.b.c' })}/token`
   const { io, written } = await commandFor(t, { AZURE_FEDERATED_TOKEN_FILE: file })
   rmSync(file)
@@ -393,19 +503,27 @@ t.test('a platform token that cannot be read is explained without it', async t =
   t.match(written.stdout, /✗ token .*cannot be read \(ENOENT\)/)
 })
 
-t.test('a 403 is explained by what came with it', async t => {
+t.test('a 403 is explained by what came with it', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const json = { 'content-type': 'application/json' }
   const error = (code: string, message: string) => JSON.stringify({ error: { code, message } })
   for (const [fault, says] of [
-    [{ status: 403, headers: json, body: error('0x80095ffc', 'Something undocumented.') },
-      /403 \(0x80095ffc\)\.\n\n +Why: .*no explanation.*\n +What came says: “Something undocumented\.”\n +What to/],
-    [{ status: 403, headers: json, body: error('0x80095ffe', 'It is rejected as access to your IP is blocked.') },
-      /IP firewall blocks[\s\S]*What came says: “It is rejected/],
-    [{ status: 403, headers: { 'content-type': 'text/html' }, body: '<html>blocked</html>' },
-      /Something answered 403 in place of Dynamics, with a page[\s\S]*web filter/],
-    [{ status: 302, headers: { location: 'https://filter.test/login' }, body: '' },
-      /Something answered 302 in place of Dynamics, a redirect to filter\.test/],
+    [
+      { status: 403, headers: json, body: error('0x80095ffc', 'Something undocumented.') },
+      /403 \(0x80095ffc\)\.\n\n +Why: .*no explanation.*\n +What came says: “Something undocumented\.”\n +What to/,
+    ],
+    [
+      { status: 403, headers: json, body: error('0x80095ffe', 'It is rejected as access to your IP is blocked.') },
+      /IP firewall blocks[\s\S]*What came says: “It is rejected/,
+    ],
+    [
+      { status: 403, headers: { 'content-type': 'text/html' }, body: '<html>blocked</html>' },
+      /Something answered 403 in place of Dynamics, with a page[\s\S]*web filter/,
+    ],
+    [
+      { status: 302, headers: { location: 'https://filter.test/login' }, body: '' },
+      /Something answered 302 in place of Dynamics, a redirect to filter\.test/,
+    ],
     [{ status: 401, headers: { 'www-authenticate': 'Basic realm=x' }, body: '' }, /asks for Basic authentication/],
     [{ status: 200, headers: json, body: '{}' }, /WhoAmI holds no user/],
   ] as const) {
@@ -417,7 +535,7 @@ t.test('a 403 is explained by what came with it', async t => {
   }
 })
 
-t.test('a 403 on reading users is a missing privilege only where Dynamics says so', async t => {
+t.test('a 403 on reading users is a missing privilege only where Dynamics says so', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({ kind: 'html', path: '/systemusers?', status: 403 })
   t.equal(await check({}, io), 2)
@@ -425,14 +543,14 @@ t.test('a 403 on reading users is a missing privilege only where Dynamics says s
   t.notMatch(written.stdout, /prvReadUser/)
 })
 
-t.test('a page that answers without a token is told at once', async t => {
+t.test('a page that answers without a token is told at once', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({ kind: 'html', path: 'WhoAmI', status: 200 })
   await check({}, io)
   t.match(written.stdout, /! connection .*a page answers \(200\)/)
 })
 
-t.test('each reason not to act as a user has a fix of its own', async t => {
+t.test('each reason not to act as a user has a fix of its own', async (t) => {
   const { io, written } = await commandFor(t)
   for (const [user, todo] of [
     ['nestor.wilke@contoso.com', /disabled[\s\S]*What to do: Enable the user/],
@@ -446,17 +564,20 @@ t.test('each reason not to act as a user has a fix of its own', async t => {
   }
 })
 
-t.test('Entra\'s ids of a refusal are shown for Microsoft\'s support', async t => {
+t.test("Entra's ids of a refusal are shown for Microsoft's support", async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.entra.always({ kind: 'aadsts', number: 7000215 })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /For Microsoft's support: trace [0-9a-f-]{36}, correlation [0-9a-f-]{36}\./)
 })
 
-t.test('where Dynamics ran as somebody else again, no reason is made up', async t => {
+t.test('where Dynamics ran as somebody else again, no reason is made up', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({
-    kind: 'answer', path: 'WhoAmI', skip: 2, status: 200,
+    kind: 'answer',
+    path: 'WhoAmI',
+    skip: 2,
+    status: 200,
     body: JSON.stringify({ UserId: '99999999-9999-4999-8999-999999999999' }),
   })
   t.equal(await check({ user: ADELE }, io), 2)

@@ -5,8 +5,9 @@ import { main } from '../../src/commands/command-line.ts'
 
 /** Runs the command line in this process, and gives back what it wrote. */
 async function run(
-  t: Test, ...words: string[]
-): Promise<{ readonly status: number, readonly out: string, readonly err: string }> {
+  t: Test,
+  ...words: string[]
+): Promise<{ readonly status: number; readonly out: string; readonly err: string }> {
   const out = t.capture(process.stdout, 'write', () => true)
   const err = t.capture(process.stderr, 'write', () => true)
   const status = await main(words)
@@ -28,7 +29,8 @@ t.test('prints its version and an overview', async (t) => {
 t.test('explains each command', async (t) => {
   for (const name of ['serve', 'check', 'login', 'logout', 'consent', 'demo', 'key', 'healthcheck']) {
     t.match(await run(t, 'help', name), {
-      status: 0, out: new RegExp(`^Usage: dynamics-gateway ${name}.*Exit status: `, 's'),
+      status: 0,
+      out: new RegExp(`^Usage: dynamics-gateway ${name}.*Exit status: `, 's'),
     })
     t.match(await run(t, name, '--help'), { status: 0, out: new RegExp(`^Usage: dynamics-gateway ${name}`) })
   }
@@ -39,7 +41,8 @@ t.test('names the nearest word for one that it does not know', async (t) => {
   t.match(await run(t, 'help', 'chek'), { status: 1, err: /Did you mean check\?/ })
   t.match(await run(t, 'frobnicate'), { status: 1, err: /See dynamics-gateway --help/ })
   t.match(await run(t, 'check', '--usr', 'a@b.c'), {
-    status: 1, err: /check does not take --usr\. Did you mean --user\?/,
+    status: 1,
+    err: /check does not take --usr\. Did you mean --user\?/,
   })
   t.match(await run(t, 'check', '--user'), { status: 1, err: /^--user is not followed by what it needs/ })
   t.match(await run(t, 'serve', 'now'), { status: 1, err: /serve does not take now/ })

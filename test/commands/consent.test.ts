@@ -1,6 +1,7 @@
-import t from 'tap'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+
+import t from 'tap'
 
 import { consent } from '../../src/commands/consent.ts'
 import { until } from '../support/authority.ts'
@@ -8,9 +9,9 @@ import { commandFor } from '../support/command-io.ts'
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
+  await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
+  await new Promise((resolve) => server.close(resolve))
   return port
 }
 
@@ -19,13 +20,15 @@ async function browse({ emulator, written }: Awaited<ReturnType<typeof commandFo
   await until(() => written.stdout.includes('Waiting for the browser'))
   const address = new URL(form.exec(written.stdout)![0])
   const { headers, body } = await emulator.dispatcher.request({
-    origin: address.origin, path: address.pathname + address.search, method: 'GET',
+    origin: address.origin,
+    path: address.pathname + address.search,
+    method: 'GET',
   })
   await body.dump()
   await fetch(String(headers['location']))
 }
 
-t.test('prints both forms of the address, and says when they are not needed', async t => {
+t.test('prints both forms of the address, and says when they are not needed', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   t.equal(await consent({}, io), 0)
   t.match(written.stdout, /No consent is needed/)
@@ -36,13 +39,15 @@ t.test('prints both forms of the address, and says when they are not needed', as
   )
   for (const { searchParams } of addresses) {
     t.match(Object.fromEntries(searchParams), {
-      client_id: emulator.clientId, redirect_uri: 'http://localhost:33333', state: /^.{40,}$/,
+      client_id: emulator.clientId,
+      redirect_uri: 'http://localhost:33333',
+      state: /^.{40,}$/,
     })
   }
   t.equal(addresses[1]!.searchParams.get('scope'), `${emulator.origin}/.default`)
 })
 
-t.test('waits for the administrator, and says that consent was granted', async t => {
+t.test('waits for the administrator, and says that consent was granted', async (t) => {
   for (const form of [/https:\S+\/adminconsent\S+/, /https:\S+\/v2\.0\/adminconsent\S+/]) {
     const command = await commandFor(t)
     const status = consent({ wait: true, port: await freePort() }, command.io)
@@ -52,7 +57,7 @@ t.test('waits for the administrator, and says that consent was granted', async t
   }
 })
 
-t.test('says that consent was refused, also where the answer says admin_consent=True', async t => {
+t.test('says that consent was refused, also where the answer says admin_consent=True', async (t) => {
   for (const form of [/https:\S+[0-9a-f]\/adminconsent\S+/, /https:\S+\/v2\.0\/adminconsent\S+/]) {
     const command = await commandFor(t)
     command.emulator.signIn.answer = 'declined'
@@ -63,18 +68,18 @@ t.test('says that consent was refused, also where the answer says admin_consent=
   }
 })
 
-t.test('does not wait for ever, nor at a port that is taken', async t => {
+t.test('does not wait for ever, nor at a port that is taken', async (t) => {
   const { io, written } = await commandFor(t)
   t.equal(await consent({ wait: true, port: await freePort(), timeout: 30 }, io), 2)
   t.match(written.stderr, /Nobody consented/)
   const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
+  await new Promise((resolve) => server.once('listening', resolve))
   t.equal(await consent({ wait: true, port: (server.address() as AddressInfo).port }, io), 2)
   t.match(written.stderr, /EADDRINUSE/)
   server.close()
 })
 
-t.test('a managed identity has nothing to consent to, a person and Business Central have', async t => {
+t.test('a managed identity has nothing to consent to, a person and Business Central have', async (t) => {
   const { io, written } = await commandFor(t, { CREDENTIAL: 'managed-identity' })
   t.equal(await consent({}, io), 0)
   t.match(written.stdout, /No consent is needed: a managed identity/)

@@ -1,15 +1,22 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+
 import t from 'tap'
 import type { Test } from 'tap'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 /** Runs the demo until it invites, or ends. */
-async function demoFor(t: Test, files: Record<string, string>, words: readonly string[], env: Record<string, string> = {}) {
+async function demoFor(
+  t: Test,
+  files: Record<string, string>,
+  words: readonly string[],
+  env: Record<string, string> = {},
+) {
   const child = spawn(process.execPath, [MAIN, 'demo', ...words], {
-    cwd: t.testdir(files), env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json', ...env },
+    cwd: t.testdir(files),
+    env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json', ...env },
   })
   t.teardown(() => child.kill('SIGKILL'))
   let output = ''
@@ -55,32 +62,39 @@ targets:
     credential: { kind: managed-identity }
 `
 
-t.test('a settings file counts: callers, rules, and several targets, each emulated by itself', { timeout: 60_000 }, async (t) => {
-  const { url, output, child, ended } = await demoFor(t, { 'gateway.yaml': GATEWAY }, ['--config', 'gateway.yaml'])
-  const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
-    fetch(`${url}${path}`, { headers: { 'x-api-key': KEY, ...headers } })
-  const adele = 'adele.vance@contoso.com'
+t.test(
+  'a settings file counts: callers, rules, and several targets, each emulated by itself',
+  { timeout: 60_000 },
+  async (t) => {
+    const { url, output, child, ended } = await demoFor(t, { 'gateway.yaml': GATEWAY }, ['--config', 'gateway.yaml'])
+    const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+      fetch(`${url}${path}`, { headers: { 'x-api-key': KEY, ...headers } })
+    const adele = 'adele.vance@contoso.com'
 
-  t.equal((await fetch(`${url}/sales/accounts`)).status, 401, 'callers are listed')
-  t.match(await (await get('/sales/accounts')).json(), { error: { code: 'GATEWAY_USER_REQUIRED' } })
-  t.equal((await get('/sales/accounts', { 'x-user-email': adele })).status, 200)
-  t.match(await (await get('/sales/contacts', { 'x-user-email': adele })).json(), {
-    error: { code: 'GATEWAY_CALLER_NOT_ALLOWED' },
-  })
-  t.equal((await get('/service/accounts', { 'x-forwarded-email': adele })).status, 200)
-  t.equal((await get('/finance/WhoAmI')).status, 200)
-  t.equal((await get('/accounts')).status, 404)
-  t.match(output, /Targets: \S+\/sales, \S+\/service, \S+\/finance/)
-  t.match(output, /finance is no Dataverse online/)
-  t.match(output, /curl -H "X-Api-Key: \$KEY" -H "x-user-email: adele\.vance@contoso\.com" "\S+\/sales\/accounts/)
+    t.equal((await fetch(`${url}/sales/accounts`)).status, 401, 'callers are listed')
+    t.match(await (await get('/sales/accounts')).json(), { error: { code: 'GATEWAY_USER_REQUIRED' } })
+    t.equal((await get('/sales/accounts', { 'x-user-email': adele })).status, 200)
+    t.match(await (await get('/sales/contacts', { 'x-user-email': adele })).json(), {
+      error: { code: 'GATEWAY_CALLER_NOT_ALLOWED' },
+    })
+    t.equal((await get('/service/accounts', { 'x-forwarded-email': adele })).status, 200)
+    t.equal((await get('/finance/WhoAmI')).status, 200)
+    t.equal((await get('/accounts')).status, 404)
+    t.match(output, /Targets: \S+\/sales, \S+\/service, \S+\/finance/)
+    t.match(output, /finance is no Dataverse online/)
+    t.match(output, /curl -H "X-Api-Key: \$KEY" -H "x-user-email: adele\.vance@contoso\.com" "\S+\/sales\/accounts/)
 
-  child.kill('SIGTERM')
-  t.equal(await ended, 0)
-})
+    child.kill('SIGTERM')
+    t.equal(await ended, 0)
+  },
+)
 
 t.test('variables count as for serve', { timeout: 60_000 }, async (t) => {
   const { url, output } = await demoFor(t, { '.env': 'USER_EMAIL_HEADER=x-person\n' }, [], {
-    IMPERSONATION: 'required', HTTPS_PROXY: 'http://a:b#c@d', AZURE_CLIENT_ID: 'not yet', DYNAMICS_URL: 'https://later',
+    IMPERSONATION: 'required',
+    HTTPS_PROXY: 'http://a:b#c@d',
+    AZURE_CLIENT_ID: 'not yet',
+    DYNAMICS_URL: 'https://later',
   })
 
   t.match(await (await fetch(`${url}/accounts`)).json(), { error: { code: 'GATEWAY_USER_REQUIRED' } })
@@ -103,13 +117,23 @@ t.test('what is wrong is said, and the demo ends with 1', { timeout: 60_000 }, a
     [[], { IMPERSONATION: 'sometimes' }, /IMPERSONATION is not known/],
     [['--config', 'nowhere.yaml'], {}, /nowhere\.yaml cannot be read/],
     [['--config', 'gateway.yaml'], {}, /targets\[0\]\.url .*is the maker portal/],
-    [['--config', 'gateway.yaml'], { IMPERSONATION: 'required' }, /IMPERSONATION: a settings file describes the targets/],
+    [
+      ['--config', 'gateway.yaml'],
+      { IMPERSONATION: 'required' },
+      /IMPERSONATION: a settings file describes the targets/,
+    ],
     [[], { GATEWAY_CONFIG: 'gateway.yaml' }, /targets\[0\]\.url .*is the maker portal/],
   ]
   for (const [words, env, fault] of cases) {
-    const { ended, output } = await demoFor(t, {
-      'gateway.yaml': 'targets: [{ name: a, url: "https://make.powerapps.com/x", credential: { kind: delegated } }, 7]',
-    }, words, env)
+    const { ended, output } = await demoFor(
+      t,
+      {
+        'gateway.yaml':
+          'targets: [{ name: a, url: "https://make.powerapps.com/x", credential: { kind: delegated } }, 7]',
+      },
+      words,
+      env,
+    )
     t.equal(await ended, 1, words.join(' '))
     t.match(output, fault)
   }

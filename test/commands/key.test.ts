@@ -5,7 +5,12 @@ import { key, makeKey } from '../../src/commands/key.ts'
 
 t.test('prints a new key of 256 bits, and the hash that settings hold', (t) => {
   let printed = ''
-  t.equal(key((text) => { printed += text }), 0)
+  t.equal(
+    key((text) => {
+      printed += text
+    }),
+    0,
+  )
 
   const [made] = /dgk_[\w-]{43}/.exec(printed)!
   t.match(printed, keyHash(made))

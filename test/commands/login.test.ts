@@ -1,38 +1,42 @@
-import t from 'tap'
-import type { Test } from 'tap'
 import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { check } from '../../src/commands/check/check.ts'
 import { login } from '../../src/commands/login/login.ts'
 import { logout } from '../../src/commands/login/logout.ts'
 import { openBrowser } from '../../src/commands/login/open-browser.ts'
-import { check } from '../../src/commands/check/check.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { memoryLog, until } from '../support/authority.ts'
 import { commandFor } from '../support/command-io.ts'
 
 async function delegatedFor(t: Test, env: Record<string, string> = {}) {
   const home = t.testdir({})
-  return { ...await commandFor(t, { CREDENTIAL: 'delegated', XDG_STATE_HOME: home, ...env }), home }
+  return { ...(await commandFor(t, { CREDENTIAL: 'delegated', XDG_STATE_HOME: home, ...env })), home }
 }
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
+  await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
+  await new Promise((resolve) => server.close(resolve))
   return port
 }
 
 /** What a person's browser does with the address in the terminal: signs in, and comes back. */
 async function browse(
-  { emulator, written }: Awaited<ReturnType<typeof delegatedFor>>, back: (location: URL) => Promise<unknown> = fetch,
+  { emulator, written }: Awaited<ReturnType<typeof delegatedFor>>,
+  back: (location: URL) => Promise<unknown> = fetch,
 ): Promise<URL> {
   await until(() => written.stdout.includes('Waiting for the browser'))
   const address = new URL(/https:\/\/\S+/.exec(written.stdout)![0])
   const { headers, body } = await emulator.dispatcher.request({
-    origin: address.origin, path: address.pathname + address.search, method: 'GET',
+    origin: address.origin,
+    path: address.pathname + address.search,
+    method: 'GET',
   })
   await body.dump()
   const location = new URL(String(headers['location']))
@@ -40,46 +44,58 @@ async function browse(
   return address
 }
 
-t.test('signs a person in through the browser, with PKCE, and keeps the refresh token for its owner alone', async t => {
-  const command = await delegatedFor(t)
-  const port = await freePort()
-  const status = login({ port }, command.io)
-  let page = ''
-  const address = await browse(command, async location => { page = await (await fetch(location)).text() })
+t.test(
+  'signs a person in through the browser, with PKCE, and keeps the refresh token for its owner alone',
+  async (t) => {
+    const command = await delegatedFor(t)
+    const port = await freePort()
+    const status = login({ port }, command.io)
+    let page = ''
+    const address = await browse(command, async (location) => {
+      page = await (await fetch(location)).text()
+    })
 
-  t.equal(await status, 0)
-  t.match(Object.fromEntries(address.searchParams), {
-    response_type: 'code', redirect_uri: `http://localhost:${port}`, code_challenge_method: 'S256', state: /^.{40,}$/,
-    scope: /\/\.default offline_access/,
-  })
-  t.match(page, /Done\. You can close this tab/)
-  t.match(command.written.stdout, /Signed in as .*@contoso\.com/)
-  const [file] = readdirSync(`${command.home}/dynamics-gateway`)
-  t.equal(statSync(`${command.home}/dynamics-gateway/${file}`).mode & 0o777, 0o600)
-  t.equal(statSync(`${command.home}/dynamics-gateway`).mode & 0o777, 0o700)
-  t.match(JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')), {
-    refreshToken: /.+/, userName: /@contoso\.com/,
-  })
-  t.notMatch(
-    command.written.stdout, JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')).refreshToken,
-  )
-})
+    t.equal(await status, 0)
+    t.match(Object.fromEntries(address.searchParams), {
+      response_type: 'code',
+      redirect_uri: `http://localhost:${port}`,
+      code_challenge_method: 'S256',
+      state: /^.{40,}$/,
+      scope: /\/\.default offline_access/,
+    })
+    t.match(page, /Done\. You can close this tab/)
+    t.match(command.written.stdout, /Signed in as .*@contoso\.com/)
+    const [file] = readdirSync(`${command.home}/dynamics-gateway`)
+    t.equal(statSync(`${command.home}/dynamics-gateway/${file}`).mode & 0o777, 0o600)
+    t.equal(statSync(`${command.home}/dynamics-gateway`).mode & 0o777, 0o700)
+    t.match(JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')), {
+      refreshToken: /.+/,
+      userName: /@contoso\.com/,
+    })
+    t.notMatch(
+      command.written.stdout,
+      JSON.parse(readFileSync(`${command.home}/dynamics-gateway/${file}`, 'utf8')).refreshToken,
+    )
+  },
+)
 
-t.test('afterwards the gateway forwards as that person, renews silently, and check says who it is', async t => {
+t.test('afterwards the gateway forwards as that person, renews silently, and check says who it is', async (t) => {
   const command = await delegatedFor(t)
   const status = login({ device: true }, command.io)
   command.emulator.signIn.interval = 0
   t.equal(await status, 0)
   const log = memoryLog()
   const credential = connectCredential(command.io.settings.targets[0]!, {
-    agent: command.io.agent, log, env: command.io.env,
+    agent: command.io.agent,
+    log,
+    env: command.io.env,
   })
   t.teardown(credential.close)
   const first = await credential.authorization()
   credential.reload()
   await until(() => credential.state().renewals === 2)
   t.not(await credential.authorization(), first)
-  await new Promise(resolve => setTimeout(resolve, 400))
+  await new Promise((resolve) => setTimeout(resolve, 400))
   t.equal(credential.state().renewals, 2, 'keeping the next refresh token is no reason to fetch again')
 
   command.written.stdout = ''
@@ -87,7 +103,7 @@ t.test('afterwards the gateway forwards as that person, renews silently, and che
   t.match(command.written.stdout, /WhoAmI .*user “/)
 })
 
-t.test('signs in with a device code, for machines without a browser', async t => {
+t.test('signs in with a device code, for machines without a browser', async (t) => {
   const command = await delegatedFor(t)
   command.emulator.signIn.interval = 0
   command.emulator.signIn.answer = 'waiting'
@@ -98,7 +114,7 @@ t.test('signs in with a device code, for machines without a browser', async t =>
   t.equal(await status, 0)
 })
 
-t.test('says why nobody is signed in', async t => {
+t.test('says why nobody is signed in', async (t) => {
   const declined = await delegatedFor(t)
   declined.emulator.signIn.answer = 'declined'
   const status = login({ port: await freePort() }, declined.io)
@@ -125,10 +141,10 @@ t.test('says why nobody is signed in', async t => {
   t.match(secretly.written.stderr, /Set CREDENTIAL=delegated/)
 })
 
-t.test('a port that is taken is named', async t => {
+t.test('a port that is taken is named', async (t) => {
   const command = await delegatedFor(t)
   const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
+  await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   t.equal(await login({ port }, command.io), 2)
   t.match(command.written.stderr, new RegExp(`Port ${port}.*EADDRINUSE[\\s\\S]*--port`))
@@ -136,11 +152,11 @@ t.test('a port that is taken is named', async t => {
 })
 
 // Any page that the person visits can send their browser to loopback, to plant the sign-in of somebody else.
-t.test('an answer that belongs to no sign-in of ours is refused, and the wait goes on', async t => {
+t.test('an answer that belongs to no sign-in of ours is refused, and the wait goes on', async (t) => {
   const command = await delegatedFor(t)
   const port = await freePort()
   const status = login({ port }, command.io)
-  await browse(command, async location => {
+  await browse(command, async (location) => {
     for (const path of ['/?code=evil', '/?code=evil&state=wrong']) {
       t.equal((await fetch(`http://localhost:${port}${path}`)).status, 400)
     }
@@ -157,12 +173,14 @@ t.test('an answer that belongs to no sign-in of ours is refused, and the wait go
   t.equal(await status, 0)
 })
 
-t.test('when Entra wants the person again, the gateway says so', async t => {
+t.test('when Entra wants the person again, the gateway says so', async (t) => {
   const command = await delegatedFor(t)
   command.emulator.signIn.interval = 0
   const log = memoryLog()
   const credential = connectCredential(command.io.settings.targets[0]!, {
-    agent: command.io.agent, log, env: command.io.env,
+    agent: command.io.agent,
+    log,
+    env: command.io.env,
   })
   t.teardown(credential.close)
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
@@ -178,7 +196,7 @@ t.test('when Entra wants the person again, the gateway says so', async t => {
   }
 })
 
-t.test('logout removes what login kept', async t => {
+t.test('logout removes what login kept', async (t) => {
   const command = await delegatedFor(t)
   command.emulator.signIn.interval = 0
   await login({ device: true }, command.io)
@@ -188,13 +206,17 @@ t.test('logout removes what login kept', async t => {
   t.match(command.written.stdout, /Signed out[\s\S]*Nobody was signed in/)
 })
 
-t.test('what else goes wrong with a device code is told', async t => {
+t.test('what else goes wrong with a device code is told', async (t) => {
   const command = await delegatedFor(t)
   const { emulator, io, written } = command
   emulator.signIn.interval = 0
-  const answer = (status: number, body: object) => ({
-    kind: 'answer', status, body: JSON.stringify(body), headers: { 'content-type': 'application/json' },
-  }) as const
+  const answer = (status: number, body: object) =>
+    ({
+      kind: 'answer',
+      status,
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    }) as const
   const attempt = async (): Promise<string> => {
     written.stderr = ''
     t.equal(await login({ device: true }, io), 2)
@@ -214,7 +236,7 @@ t.test('what else goes wrong with a device code is told', async t => {
   t.match(await attempt(), /answer that an authority would give/)
 })
 
-t.test('a folder that cannot be written is named', async t => {
+t.test('a folder that cannot be written is named', async (t) => {
   const home = t.testdir({ file: 'not a folder' })
   const command = await commandFor(t, { CREDENTIAL: 'delegated', XDG_STATE_HOME: `${home}/file` })
   command.emulator.signIn.interval = 0
@@ -222,7 +244,7 @@ t.test('a folder that cannot be written is named', async t => {
   t.match(command.written.stderr, /cannot be kept in .*ENOTDIR[\s\S]*XDG_STATE_HOME/)
 })
 
-t.test('however the authority sends a person back without a code, it is explained', async t => {
+t.test('however the authority sends a person back without a code, it is explained', async (t) => {
   const cases: [query: string, sentence: RegExp][] = [
     ['error=access_denied', /declined \(access_denied\)/],
     ['error=invalid_scope', /invalid_scope/],
@@ -244,34 +266,42 @@ t.test('however the authority sends a person back without a code, it is explaine
   }
 })
 
-t.test('a device is asked for more slowly when the authority wants it, and shown the shorter way where there is one', async t => {
-  const command = await delegatedFor(t)
-  const { emulator, io, written } = command
-  const answer = (status: number, body: object) => ({
-    kind: 'answer', status, body: JSON.stringify(body), headers: { 'content-type': 'application/json' },
-  }) as const
-  emulator.faults.entra.push(
-    {
-      ...answer(200, {
-        device_code: 'd',
-        user_code: 'ABCD',
-        verification_uri: 'https://idp.test/device',
-        verification_uri_complete: 'https://idp.test/device?c=ABCD',
-        interval: 0,
-      }),
-      path: 'devicecode',
-    },
-    answer(400, { error: 'slow_down' }),
-  )
-  t.equal(await login({ device: true, timeout: 300 }, io), 2)
-  t.match(written.stdout, /or open https:\/\/idp\.test\/device\?c=ABCD/)
-  t.equal(emulator.tokenRequests.length, 1)
-})
+t.test(
+  'a device is asked for more slowly when the authority wants it, and shown the shorter way where there is one',
+  async (t) => {
+    const command = await delegatedFor(t)
+    const { emulator, io, written } = command
+    const answer = (status: number, body: object) =>
+      ({
+        kind: 'answer',
+        status,
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      }) as const
+    emulator.faults.entra.push(
+      {
+        ...answer(200, {
+          device_code: 'd',
+          user_code: 'ABCD',
+          verification_uri: 'https://idp.test/device',
+          verification_uri_complete: 'https://idp.test/device?c=ABCD',
+          interval: 0,
+        }),
+        path: 'devicecode',
+      },
+      answer(400, { error: 'slow_down' }),
+    )
+    t.equal(await login({ device: true, timeout: 300 }, io), 2)
+    t.match(written.stdout, /or open https:\/\/idp\.test\/device\?c=ABCD/)
+    t.equal(emulator.tokenRequests.length, 1)
+  },
+)
 
-t.test('the other address of localhost must be free, too', async t => {
+t.test('the other address of localhost must be free, too', async (t) => {
   const server = createServer().listen(0, '::1')
-  const listening = await new Promise<boolean>(resolve =>
-    server.once('listening', () => resolve(true)).once('error', () => resolve(false)))
+  const listening = await new Promise<boolean>((resolve) =>
+    server.once('listening', () => resolve(true)).once('error', () => resolve(false)),
+  )
   if (!listening) {
     t.pass('this machine has no IPv6')
     return
@@ -282,17 +312,19 @@ t.test('the other address of localhost must be free, too', async t => {
   server.close()
 })
 
-t.test('a machine without a browser is no failure', async t => {
+t.test('a machine without a browser is no failure', async (t) => {
   const path = process.env['PATH']
-  t.teardown(() => { process.env['PATH'] = path })
+  t.teardown(() => {
+    process.env['PATH'] = path
+  })
   process.env['PATH'] = '/nowhere'
   for (const platform of ['linux', 'darwin', 'win32'] as const) {
     t.doesNotThrow(() => openBrowser('http://localhost', platform))
   }
-  await new Promise(resolve => setTimeout(resolve, 50))
+  await new Promise((resolve) => setTimeout(resolve, 50))
 })
 
-t.test('check of a person who signed in blames no application user', async t => {
+t.test('check of a person who signed in blames no application user', async (t) => {
   const command = await delegatedFor(t)
   const { io, written, emulator } = command
   emulator.signIn.interval = 0
@@ -303,25 +335,47 @@ t.test('check of a person who signed in blames no application user', async t => 
   t.match(written.stdout, /! as the user .*IMPERSONATION=off, the default of CREDENTIAL=delegated/)
 
   const [target] = io.settings.targets
-  const acting = { ...io, settings: { ...io.settings, targets: [
-    { ...target!, impersonation: { ...target!.impersonation, mode: 'optional' as const } },
-  ] } }
-  const refused = (code: string, message: string, path = 'WhoAmI', skip = 1) => emulator.faults.dataverse.push({
-    kind: 'answer', status: 403, path, skip, body: JSON.stringify({ error: { code, message } }),
-    headers: { 'content-type': 'application/json' },
-  })
-  for (const [arrange, says] of [
-    [() => refused('0x80072560', 'The user is not a member of the organization.'),
-      /person who signed in is not a user of this environment/],
-    [() => refused('0x80042F09', 'The user has not been assigned any roles.'),
-      /person who signed in has no security role/],
-    [() => refused('0x80040225', 'The user is disabled'), /person who signed in is disabled/],
-    [() => refused('0x80040220', 'Principal user is missing prvReadUser privilege', '/systemusers?', 0),
-      /prvReadUser is missing[\s\S]*role of the person who signed in/],
-    [() => emulator.faults.dataverse.push({
-      kind: 'answer', status: 200, path: 'RetrieveUserPrivilege', body: '{"RolePrivileges":[]}',
+  const acting = {
+    ...io,
+    settings: {
+      ...io.settings,
+      targets: [{ ...target!, impersonation: { ...target!.impersonation, mode: 'optional' as const } }],
+    },
+  }
+  const refused = (code: string, message: string, path = 'WhoAmI', skip = 1) =>
+    emulator.faults.dataverse.push({
+      kind: 'answer',
+      status: 403,
+      path,
+      skip,
+      body: JSON.stringify({ error: { code, message } }),
       headers: { 'content-type': 'application/json' },
-    }), /person who signed in may not act as other users[\s\S]*IMPERSONATION=off/],
+    })
+  for (const [arrange, says] of [
+    [
+      () => refused('0x80072560', 'The user is not a member of the organization.'),
+      /person who signed in is not a user of this environment/,
+    ],
+    [
+      () => refused('0x80042F09', 'The user has not been assigned any roles.'),
+      /person who signed in has no security role/,
+    ],
+    [() => refused('0x80040225', 'The user is disabled'), /person who signed in is disabled/],
+    [
+      () => refused('0x80040220', 'Principal user is missing prvReadUser privilege', '/systemusers?', 0),
+      /prvReadUser is missing[\s\S]*role of the person who signed in/,
+    ],
+    [
+      () =>
+        emulator.faults.dataverse.push({
+          kind: 'answer',
+          status: 200,
+          path: 'RetrieveUserPrivilege',
+          body: '{"RolePrivileges":[]}',
+          headers: { 'content-type': 'application/json' },
+        }),
+      /person who signed in may not act as other users[\s\S]*IMPERSONATION=off/,
+    ],
   ] as const) {
     written.stdout = ''
     arrange()

@@ -1,8 +1,9 @@
-import t from 'tap'
-import type { Test } from 'tap'
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+
 import { generate } from 'selfsigned'
+import t from 'tap'
+import type { Test } from 'tap'
 
 import { startEmulator } from '../../emulator/emulator.ts'
 import { until } from '../support/authority.ts'
@@ -13,29 +14,48 @@ import { until } from '../support/authority.ts'
  */
 async function programFor(t: Test, words: readonly string[], env: Record<string, string> = {}) {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
-    keySize: 2048, algorithm: 'sha256',
+    keySize: 2048,
+    algorithm: 'sha256',
     extensions: [
       { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }, { type: 7, ip: '127.0.0.1' }] },
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 2, value: 'localhost' },
+          { type: 7, ip: '127.0.0.1' },
+        ],
+      },
     ],
   } as never)
   const emulator = await startEmulator({ tls: { key, cert } })
   const { port } = new URL(emulator.origin)
-  const folder = t.testdir({ 'ca.pem': cert, 'secret': `${emulator.clientSecret}\n` })
+  const folder = t.testdir({ 'ca.pem': cert, secret: `${emulator.clientSecret}\n` })
   const start = (words: readonly string[]) => {
     const child = spawn(process.execPath, [new URL('../../src/main.js', import.meta.url).pathname, ...words], {
       cwd: folder,
       env: {
-        PATH: process.env['PATH'], NODE_EXTRA_CA_CERTS: `${folder}/ca.pem`, DYNAMICS_URL: `https://localhost:${port}`,
+        PATH: process.env['PATH'],
+        NODE_EXTRA_CA_CERTS: `${folder}/ca.pem`,
+        DYNAMICS_URL: `https://localhost:${port}`,
         AZURE_AUTHORITY_HOST: `https://localhost:${port}`,
-        AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId,
-        AZURE_CLIENT_SECRET_FILE: `${folder}/secret`, PORT: '0', LOG_FORMAT: 'json', ...env,
+        AZURE_TENANT_ID: emulator.tenantId,
+        AZURE_CLIENT_ID: emulator.clientId,
+        AZURE_CLIENT_SECRET_FILE: `${folder}/secret`,
+        PORT: '0',
+        LOG_FORMAT: 'json',
+        ...env,
       },
     })
     const output = { text: '', status: undefined as number | null | undefined }
-    child.stdout.setEncoding('utf8').on('data', (text: string) => { output.text += text })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => { output.text += text })
-    child.on('close', status => { output.status = status })
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output.text += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      output.text += text
+    })
+    child.on('close', (status) => {
+      output.status = status
+    })
     return { child, output }
   }
   const first = start(words)
@@ -46,7 +66,7 @@ async function programFor(t: Test, words: readonly string[], env: Record<string,
   return { emulator, folder, start, ...first }
 }
 
-t.test('check goes through to the end against a private authority', { timeout: 120_000 }, async t => {
+t.test('check goes through to the end against a private authority', { timeout: 120_000 }, async (t) => {
   const { output, emulator } = await programFor(t, ['check', '--user', 'adele.vance@contoso.com'])
   await until(() => output.status !== undefined)
 
@@ -56,7 +76,7 @@ t.test('check goes through to the end against a private authority', { timeout: 1
   t.notMatch(output.text, emulator.clientSecret)
 })
 
-t.test('check --json prints the faults of settings as JSON', { timeout: 120_000 }, async t => {
+t.test('check --json prints the faults of settings as JSON', { timeout: 120_000 }, async (t) => {
   const { output } = await programFor(t, ['check', '--json'], { PORT: 'abc' })
   await until(() => output.status !== undefined)
 
@@ -64,26 +84,30 @@ t.test('check --json prints the faults of settings as JSON', { timeout: 120_000 
   t.match(JSON.parse(output.text), { ok: false, faults: [/^PORT/] })
 })
 
-t.test('check names an authority whose certificate is not trusted', { timeout: 120_000 }, async t => {
+t.test('check names an authority whose certificate is not trusted', { timeout: 120_000 }, async (t) => {
   const { output } = await programFor(t, ['check', '--json'], { NODE_EXTRA_CA_CERTS: '' })
   await until(() => output.status !== undefined)
 
   t.equal(output.status, 2)
   t.match(JSON.parse(output.text), {
     ok: false,
-    targets: [{ steps: [
-      {},
-      {},
+    targets: [
       {
-        step: 'connection',
-        result: 'failed',
-        explanation: { why: /shown is from localhost/, todo: /NODE_EXTRA_CA_CERTS/ },
+        steps: [
+          {},
+          {},
+          {
+            step: 'connection',
+            result: 'failed',
+            explanation: { why: /shown is from localhost/, todo: /NODE_EXTRA_CA_CERTS/ },
+          },
+        ],
       },
-    ] }],
+    ],
   })
 })
 
-t.test('SIGHUP makes the gateway read its secret again, and ends nothing', { timeout: 120_000 }, async t => {
+t.test('SIGHUP makes the gateway read its secret again, and ends nothing', { timeout: 120_000 }, async (t) => {
   const { emulator, folder, child, output } = await programFor(t, ['serve'])
   await until(() => emulator.tokenRequests.length === 1)
   child.kill('SIGHUP')

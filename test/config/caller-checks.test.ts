@@ -8,15 +8,24 @@ import type { Reading } from '../../src/config/setting.ts'
 
 const hash = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
 const token = { issuer: 'https://idp.example', audience: ['api://gateway'], roles: ['Read'] }
-const tls: { certificate: string, key: string, clientCa: string | undefined } = {
-  certificate: '/c.pem', key: '/k.pem', clientCa: undefined,
+const tls: { certificate: string; key: string; clientCa: string | undefined } = {
+  certificate: '/c.pem',
+  key: '/k.pem',
+  clientCa: undefined,
 }
 
 t.test('callers that can be told apart have no faults', (t) => {
-  t.same(faultsOf([{ name: 'a', keys: [hash] }, { name: 'b', token, userFrom: 'oid' }]), [])
+  t.same(
+    faultsOf([
+      { name: 'a', keys: [hash] },
+      { name: 'b', token, userFrom: 'oid' },
+    ]),
+    [],
+  )
   t.same(
     faultsOf([{ name: 'a', certificates: [hash, 'CN=a', 'DNS:a.example', 'URI:spiffe://a'] }], {
-      ...tls, clientCa: '/ca.pem',
+      ...tls,
+      clientCa: '/ca.pem',
     }),
     [],
   )
@@ -26,8 +35,20 @@ t.test('callers that can be told apart have no faults', (t) => {
 
 t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
   for (const [sentence, callers] of [
-    [/two are called a/, [{ name: 'a', keys: [hash] }, { name: 'a', token }]],
-    [/ba7816bf… stands there twice/, [{ name: 'a', keys: [hash] }, { name: 'b', keys: [hash] }]],
+    [
+      /two are called a/,
+      [
+        { name: 'a', keys: [hash] },
+        { name: 'a', token },
+      ],
+    ],
+    [
+      /ba7816bf… stands there twice/,
+      [
+        { name: 'a', keys: [hash] },
+        { name: 'b', keys: [hash] },
+      ],
+    ],
     [/nothing tells a from others/, [{ name: 'a' }]],
     [/needs an audience/, [{ name: 'a', token: { ...token, audience: [] } }]],
     [/any app that can have a token/, [{ name: 'a', token: { ...token, roles: [] } }]],
@@ -41,11 +62,18 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
     [/no certificate/, [{ name: 'a', certificates: ['billing'] }]],
     [/names no user/, [{ name: 'a', keys: [hash], users: ['contoso.com'] }]],
     [/did you mean no-delete/, [{ name: 'a', keys: [hash], rules: ['nodelete'] }]],
-  ] as const) t.match(faultsOf(callers).join('\n'), sentence, sentence.source)
+  ] as const)
+    t.match(faultsOf(callers).join('\n'), sentence, sentence.source)
   t.match(faultsOf([{ name: 'a', token, userFrom: 'oid' }], undefined, 'off').join(), /impersonation is off/)
   t.match(faultsOf([{ name: 'a', certificates: ['CN=a'] }], tls).join(), /tls\.clientCa/)
   t.match(
-    faultsOf([{ name: 'a', certificates: [hash] }, { name: 'b', certificates: [hash] }], tls).join(),
+    faultsOf(
+      [
+        { name: 'a', certificates: [hash] },
+        { name: 'b', certificates: [hash] },
+      ],
+      tls,
+    ).join(),
     /the certificate .* stands there twice/,
   )
   t.end()
@@ -54,11 +82,15 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
 function faultsOf(written: readonly object[], served?: typeof tls, mode?: 'off'): string[] {
   const faults: string[] = []
   const callers = readNode(schema, written, reading(faults))
-  if (faults.length === 0) callerChecks({
-    callers,
-    tls: served,
-    targets: mode === undefined ? [] : [{ impersonation: { mode } } as Settings['targets'][number]],
-  }, faults)
+  if (faults.length === 0)
+    callerChecks(
+      {
+        callers,
+        tls: served,
+        targets: mode === undefined ? [] : [{ impersonation: { mode } } as Settings['targets'][number]],
+      },
+      faults,
+    )
   return faults
 }
 

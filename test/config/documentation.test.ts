@@ -1,41 +1,54 @@
 import { readFileSync } from 'node:fs'
+
 import t from 'tap'
 
 import { settingsAsJsonSchema, settingsAsMarkdown, settingsByVariable } from '../../src/config/documentation.ts'
 
 const folder = new URL('../../../config/', import.meta.url)
 
-t.test('config/README.md is what the schema prints: `npm run docs` renews it', async t => {
+t.test('config/README.md is what the schema prints: `npm run docs` renews it', async (t) => {
   t.equal(readFileSync(new URL('README.md', folder), 'utf8'), settingsAsMarkdown())
 })
 
-t.test('config/schema.json is what the schema prints: `npm run docs` renews it', async t => {
+t.test('config/schema.json is what the schema prints: `npm run docs` renews it', async (t) => {
   t.same(JSON.parse(readFileSync(new URL('schema.json', folder), 'utf8')), settingsAsJsonSchema())
 })
 
-t.test('the page has a row for every setting', async t => {
+t.test('the page has a row for every setting', async (t) => {
   const rows = settingsAsMarkdown().split('\n')
-  t.ok(rows.includes('| `port` | `PORT` | The port to listen at; 0 for any that is free. Needs a restart. '
-    + '| a whole number from 0 to 65535 | `8080` |'))
+  t.ok(
+    rows.includes(
+      '| `port` | `PORT` | The port to listen at; 0 for any that is free. Needs a restart. ' +
+        '| a whole number from 0 to 65535 | `8080` |',
+    ),
+  )
   for (const [variable, { secret }] of settingsByVariable()) {
-    t.ok(rows.some(row => row.includes(`\`${variable}\``)), variable)
-    if (secret === true) t.ok(rows.some(row => row.includes(`\`${variable}_FILE\``)), `${variable}_FILE`)
+    t.ok(
+      rows.some((row) => row.includes(`\`${variable}\``)),
+      variable,
+    )
+    if (secret === true)
+      t.ok(
+        rows.some((row) => row.includes(`\`${variable}_FILE\``)),
+        `${variable}_FILE`,
+      )
   }
   for (const kind of ['client-secret', 'certificate', 'workload-identity', 'managed-identity', 'delegated']) {
     t.ok(rows.includes(`##### \`targets[].credential\` with \`kind: ${kind}\``), kind)
   }
 })
 
-t.test('every setting says what it is, and what to write', async t => {
+t.test('every setting says what it is, and what to write', async (t) => {
   for (const [variable, { about, write }] of settingsByVariable()) {
     t.match(about, /^[A-Z`].*[.)]$/s, `${variable}: ${about}`)
     t.ok(write.length > 2, `${variable}: ${write}`)
   }
 })
 
-t.test('the schema for editors has the same names, and asks for the same ones', async t => {
+t.test('the schema for editors has the same names, and asks for the same ones', async (t) => {
   t.match(settingsAsJsonSchema(), {
-    type: 'object', additionalProperties: false,
+    type: 'object',
+    additionalProperties: false,
     properties: {
       port: { type: 'integer', minimum: 0, maximum: 65_535, default: 8080 },
       trustNetwork: { type: 'boolean' },
@@ -44,11 +57,18 @@ t.test('the schema for editors has the same names, and asks for the same ones', 
       targets: {
         type: 'array',
         items: {
-          additionalProperties: false, required: ['url'],
-          properties: { credential: { oneOf: [{
-            properties: { kind: { const: 'client-secret' }, secret: { type: 'object' } },
-            required: ['kind', 'tenantId', 'clientId', 'secret'],
-          }] } },
+          additionalProperties: false,
+          required: ['url'],
+          properties: {
+            credential: {
+              oneOf: [
+                {
+                  properties: { kind: { const: 'client-secret' }, secret: { type: 'object' } },
+                  required: ['kind', 'tenantId', 'clientId', 'secret'],
+                },
+              ],
+            },
+          },
         },
       },
     },

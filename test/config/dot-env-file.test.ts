@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+
 import t from 'tap'
 import type { Test } from 'tap'
 
@@ -9,26 +10,40 @@ import type { Loaded } from '../../src/config/load.ts'
 
 const HOME = process.cwd()
 const FOUR = [
-  'DYNAMICS_URL=https://contoso.crm4.dynamics.com', 'AZURE_TENANT_ID=7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10',
-  'AZURE_CLIENT_ID=3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35', 'AZURE_CLIENT_SECRET=Kx8~n0t.4-real_s3cret', '',
+  'DYNAMICS_URL=https://contoso.crm4.dynamics.com',
+  'AZURE_TENANT_ID=7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10',
+  'AZURE_CLIENT_ID=3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35',
+  'AZURE_CLIENT_SECRET=Kx8~n0t.4-real_s3cret',
+  '',
 ].join('\n')
 
-t.test('a line of .env that is no variable is a fault with file and number, beside all others', async t => {
+t.test('a line of .env that is no variable is a fault with file and number, beside all others', async (t) => {
   const folder = enter(t, `${FOUR}set IMPERSONATION=required\nPORT=x\n`)
   t.match(faultsOf(), [`${folder}/.env: line 5 `, /^PORT is not a whole number/])
 })
 
-t.test('what Compose takes counts', async t => {
+t.test('what Compose takes counts', async (t) => {
   enter(t, `${FOUR}IMPERSONATION: required\n`)
   t.equal(loaded().settings.targets[0]!.impersonation.mode, 'required')
 })
 
-t.test('a name in .env that is no setting is a fault, with what was meant', async t => {
-  const folder = enter(t, [
-    FOUR, 'IMPERSONATION_MODE=required', 'log_level=debug', 'DATABASE_URL=x', 'DYNAMICS_ULR=x', 'NODE_USE_SYSTEM_CA=1',
-    'HTTPS_PROXY=http://127.0.0.1:3128', 'no_proxy=x', 'COMPOSE_PROJECT_NAME=x', 'AZURE_CLIENT_SECRET_FILE=',
-    'OTEL_SERVICE_NAME=x',
-  ].join('\n'))
+t.test('a name in .env that is no setting is a fault, with what was meant', async (t) => {
+  const folder = enter(
+    t,
+    [
+      FOUR,
+      'IMPERSONATION_MODE=required',
+      'log_level=debug',
+      'DATABASE_URL=x',
+      'DYNAMICS_ULR=x',
+      'NODE_USE_SYSTEM_CA=1',
+      'HTTPS_PROXY=http://127.0.0.1:3128',
+      'no_proxy=x',
+      'COMPOSE_PROJECT_NAME=x',
+      'AZURE_CLIENT_SECRET_FILE=',
+      'OTEL_SERVICE_NAME=x',
+    ].join('\n'),
+  )
   t.match(faultsOf(), [
     `${folder}/.env: line 6: IMPERSONATION_MODE is not a setting. Did you mean IMPERSONATION?`,
     `${folder}/.env: line 7: log_level is not a setting. Did you mean LOG_LEVEL?`,
@@ -38,16 +53,26 @@ t.test('a name in .env that is no setting is a fault, with what was meant', asyn
   ])
 })
 
-t.test('a variable that a settings file takes a secret from may be in .env', async t => {
+t.test('a variable that a settings file takes a secret from may be in .env', async (t) => {
   const folder = enter(t, 'SALES_SECRET=Kx8~n0t.4-real_s3cret\nOTHER=x\n')
-  writeFileSync(join(folder, 'gateway.yaml'), 'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, '
-    + 'tenantId: contoso.com, clientId: 3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35, secret: { env: SALES_SECRET } } }]')
+  writeFileSync(
+    join(folder, 'gateway.yaml'),
+    'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, ' +
+      'tenantId: contoso.com, clientId: 3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35, secret: { env: SALES_SECRET } } }]',
+  )
   t.match(faultsOf('gateway.yaml'), [/line 2: OTHER is not a setting/])
 })
 
-t.test('a near miss in the environment, which is not ours alone, is a warning', async t => {
+t.test('a near miss in the environment, which is not ours alone, is a warning', async (t) => {
   enter(t, FOUR)
-  set(t, { LOGLEVEL: 'debug', IMPERSONATION_MODE: 'required', ALLOW_HOSTS: 'x', AUDITLOG: 'x', log_level: 'debug', HOSTNAME: 'x' })
+  set(t, {
+    LOGLEVEL: 'debug',
+    IMPERSONATION_MODE: 'required',
+    ALLOW_HOSTS: 'x',
+    AUDITLOG: 'x',
+    log_level: 'debug',
+    HOSTNAME: 'x',
+  })
   t.same([...loaded().warnings].sort(), [
     'ALLOW_HOSTS is not a setting. Did you mean ALLOWED_HOSTS?',
     'AUDITLOG is not a setting. Did you mean AUDIT_LOG?',
@@ -57,8 +82,12 @@ t.test('a near miss in the environment, which is not ours alone, is a warning', 
   ])
 })
 
-t.test('a .env in another encoding is told to be, and what it holds counts for nothing', async t => {
-  for (const bytes of [Buffer.from(`\uFEFF${FOUR}`, 'utf16le'), Buffer.from(FOUR, 'utf16le'), Buffer.from('A=\xE4', 'latin1')]) {
+t.test('a .env in another encoding is told to be, and what it holds counts for nothing', async (t) => {
+  for (const bytes of [
+    Buffer.from(`\uFEFF${FOUR}`, 'utf16le'),
+    Buffer.from(FOUR, 'utf16le'),
+    Buffer.from('A=\xE4', 'latin1'),
+  ]) {
     const folder = enter(t, bytes)
     const { faults, variables } = dotEnvFile(folder)
     t.match(faults, [`${folder}/.env is not written in UTF-8`])
@@ -66,7 +95,7 @@ t.test('a .env in another encoding is told to be, and what it holds counts for n
   }
 })
 
-t.test('what is missing says where it was looked for', async t => {
+t.test('what is missing says where it was looked for', async (t) => {
   const folder = enter(t, 'PORT=8080\n')
   for (const fault of faultsOf()) t.match(fault, `Looked for in the environment and in ${folder}/.env.`)
   process.chdir(HOME)
@@ -76,7 +105,7 @@ t.test('what is missing says where it was looked for', async t => {
   for (const fault of faultsOf()) t.match(fault, `there is no ${empty}/.env.`)
 })
 
-t.test('a secret that a comment ends is told', async t => {
+t.test('a secret that a comment ends is told', async (t) => {
   const folder = enter(t, FOUR.replace('s3cret', 's3c #ret'))
   const { settings, warnings } = loaded()
   const { credential } = settings.targets[0]!
@@ -84,13 +113,13 @@ t.test('a secret that a comment ends is told', async t => {
   t.match(credential, { kind: 'client-secret', secret: { doubt: /put all of it into quotes/ } })
 })
 
-t.test('a secret that another program cut at its # is told', async t => {
+t.test('a secret that another program cut at its # is told', async (t) => {
   const folder = enter(t, FOUR.replace('s3cret', 's3c#ret'))
   set(t, { AZURE_CLIENT_SECRET: 'Kx8~n0t.4-real_s3c' })
   t.match(loaded().warnings, [`AZURE_CLIENT_SECRET in the environment ends where line 4 of ${folder}/.env has a #`])
 })
 
-t.test('a # in quotes, behind a setting, or in a secret of another value is nothing to tell', async t => {
+t.test('a # in quotes, behind a setting, or in a secret of another value is nothing to tell', async (t) => {
   enter(t, `${FOUR.replace(/Kx8.*/, '"Kx8 #ret" # the secret')}PORT=8080 # the port\n`)
   t.same(loaded().warnings, [])
   enter(t, FOUR.replace('s3cret', 's3c #ret'))

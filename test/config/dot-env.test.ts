@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { readDotEnv } from '../../src/config/dot-env.ts'
 
-t.test('variables are read as people write them', async t => {
+t.test('variables are read as people write them', async (t) => {
   for (const [text, variables] of [
     ['A=1', { A: '1' }],
     ['A=1\nB=2\n', { A: '1', B: '2' }],
@@ -21,12 +21,12 @@ t.test('variables are read as people write them', async t => {
     ['A=\'it is "1"\'', { A: 'it is "1"' }],
     ['A=`it\'s "1"`', { A: 'it\'s "1"' }],
     ['A="line\\nline"', { A: 'line\nline' }],
-    ['A=\'line\\nline\'', { A: 'line\\nline' }],
+    ["A='line\\nline'", { A: 'line\\nline' }],
     ['A="say \\"1\\""', { A: 'say "1"' }],
     ['A="-----BEGIN\nabc\n-----END"\nB=2', { A: '-----BEGIN\nabc\n-----END', B: '2' }],
-    ['A=it\'s\nB=2', { A: 'it\'s', B: '2' }],
+    ["A=it's\nB=2", { A: "it's", B: '2' }],
     ['A="open\nB=2', { A: '"open', B: '2' }],
-    ['A=\'open\nB=\'2\'', { A: '\'open', B: '2' }],
+    ["A='open\nB='2'", { A: "'open", B: '2' }],
     ['A=1\nA=2', { A: '2' }],
     ['a.b-c_1=1', { 'a.b-c_1': '1' }],
   ] as const) {
@@ -35,24 +35,42 @@ t.test('variables are read as people write them', async t => {
   }
 })
 
-t.test('as in Docker Compose, a colon may stand for the sign of equality', async t => {
+t.test('as in Docker Compose, a colon may stand for the sign of equality', async (t) => {
   t.same(readDotEnv('IMPERSONATION: required\nPORT:9000\nA : "x"').variables, {
-    IMPERSONATION: 'required', PORT: '9000', A: 'x',
+    IMPERSONATION: 'required',
+    PORT: '9000',
+    A: 'x',
   })
 })
 
-t.test('comments and empty lines count for nothing', async t => {
+t.test('comments and empty lines count for nothing', async (t) => {
   for (const text of ['', '\n\n', '# A=1', '\n# one\n# A=1\n', '  # A=1', '#A=1', ' \t\r\n']) {
     const { variables, faults } = readDotEnv(text)
     t.same([variables, faults], [{}, []], JSON.stringify(text))
   }
 })
 
-t.test('a line that is no variable is a fault with its number, and the others count', async t => {
+t.test('a line that is no variable is a fault with its number, and the others count', async (t) => {
   for (const line of [
-    'A', 'export A', '1A=1', '=1', '-A=1', 'set A=1', 'SET A=1', '- A=1', '$env:A=1', 'A 1', 'let A=1', 'A B=1', '{',
+    'A',
+    'export A',
+    '1A=1',
+    '=1',
+    '-A=1',
+    'set A=1',
+    'SET A=1',
+    '- A=1',
+    '$env:A=1',
+    'A 1',
+    'let A=1',
+    'A B=1',
+    '{',
     'A\u00A0=1',
-    '\u00A0A=1', 'A\u200B=1', '\u201CA\u201D=1', '$A=1', 'A->1',
+    '\u00A0A=1',
+    'A\u200B=1',
+    '\u201CA\u201D=1',
+    '$A=1',
+    'A->1',
   ]) {
     const { variables, faults } = readDotEnv(`B=1\n# one\n${line}\nC=2\n`)
     t.same(variables, { B: '1', C: '2' }, JSON.stringify(line))
@@ -61,18 +79,24 @@ t.test('a line that is no variable is a fault with its number, and the others co
   }
 })
 
-t.test('lines are counted through values of several lines, and those of one fault are told together', async t => {
+t.test('lines are counted through values of several lines, and those of one fault are told together', async (t) => {
   const { faults, lines } = readDotEnv('A="1\n2\n3"\r\nB\n-----BEGIN KEY-----\nabc/+\n-----END KEY-----\nC=1')
   t.match(faults, [/^line 4 names a variable without a value/, /^each of the lines 5 to 7 is no variable/])
-  t.same([...lines], [['A', 1], ['C', 8]])
+  t.same(
+    [...lines],
+    [
+      ['A', 1],
+      ['C', 8],
+    ],
+  )
 })
 
-t.test('a value that a comment ends is known, unless it is in quotes', async t => {
+t.test('a value that a comment ends is known, unless it is in quotes', async (t) => {
   const { cut } = readDotEnv('A=ab #cd\nB="ab" # cd\nC=ab#cd\nD=ab #cd\nD="ab #cd"\nE= # cd')
   t.same([...cut], ['A'])
 })
 
-t.test('long lines cost no more than they are long', async t => {
+t.test('long lines cost no more than they are long', async (t) => {
   const spaces = ' '.repeat(100_000)
   t.same(readDotEnv(`A=${spaces}x\n${spaces}B=1\n"${'\\'.repeat(50_001)}`).variables, { A: 'x', B: '1' })
 })

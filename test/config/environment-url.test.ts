@@ -11,7 +11,7 @@ const CONTOSO = {
   scope: 'https://contoso.crm4.dynamics.com/.default',
 }
 
-t.test('the URL of an environment is taken as people copy it', async t => {
+t.test('the URL of an environment is taken as people copy it', async (t) => {
   for (const written of [
     'https://contoso.crm4.dynamics.com',
     'https://contoso.crm4.dynamics.com/',
@@ -40,7 +40,7 @@ t.test('the URL of an environment is taken as people copy it', async t => {
   }
 })
 
-t.test('an API root is taken as it stands', async t => {
+t.test('an API root is taken as it stands', async (t) => {
   const table: readonly (readonly [written: string, origin: string, apiRoot: string])[] = [
     ['https://contoso.crm4.dynamics.com/api/data/v9.1', 'https://contoso.crm4.dynamics.com', '/api/data/v9.1'],
     ['http://127.0.0.1:4004/odata/v4/x', 'http://127.0.0.1:4004', '/odata/v4/x'],
@@ -58,28 +58,28 @@ t.test('an API root is taken as it stands', async t => {
   }
 })
 
-t.test('both forms of a host stand for one environment', async t => {
-  t.same(
-    environmentUrl('https://contoso.crm4.dynamics.com').origins,
-    ['https://contoso.crm4.dynamics.com', 'https://contoso.api.crm4.dynamics.com'],
-  )
-  t.same(
-    environmentUrl('https://contoso.api.crm.dynamics.com').origins,
-    ['https://contoso.api.crm.dynamics.com', 'https://contoso.crm.dynamics.com'],
-  )
+t.test('both forms of a host stand for one environment', async (t) => {
+  t.same(environmentUrl('https://contoso.crm4.dynamics.com').origins, [
+    'https://contoso.crm4.dynamics.com',
+    'https://contoso.api.crm4.dynamics.com',
+  ])
+  t.same(environmentUrl('https://contoso.api.crm.dynamics.com').origins, [
+    'https://contoso.api.crm.dynamics.com',
+    'https://contoso.crm.dynamics.com',
+  ])
   t.equal(
     environmentUrl('https://contoso.api.crm.dynamics.com/api/data/v9.2').origin,
     'https://contoso.api.crm.dynamics.com',
     'the host that is written is the one that is called',
   )
-  t.same(
-    environmentUrl('https://contoso.api.crm.microsoftdynamics.us').origins,
-    ['https://contoso.api.crm.microsoftdynamics.us', 'https://contoso.crm.microsoftdynamics.us'],
-  )
+  t.same(environmentUrl('https://contoso.api.crm.microsoftdynamics.us').origins, [
+    'https://contoso.api.crm.microsoftdynamics.us',
+    'https://contoso.crm.microsoftdynamics.us',
+  ])
   t.same(environmentUrl('http://127.0.0.1:4004/odata/v4/x').origins, ['http://127.0.0.1:4004'])
 })
 
-t.test('the cloud is told by the host', async t => {
+t.test('the cloud is told by the host', async (t) => {
   const table = [
     ['crm.dynamics.com', 'https://login.microsoftonline.com'],
     ['crm9.dynamics.com', 'https://login.microsoftonline.com'],
@@ -89,13 +89,20 @@ t.test('the cloud is told by the host', async t => {
     ['crm.dynamics.cn', 'https://login.partner.microsoftonline.cn'],
   ] as const
   for (const [suffix, authorityHost] of table) {
-    t.match(environmentUrl(`https://contoso.${suffix}/main.aspx?pagetype=x`), {
-      product: 'dataverse', apiRoot: '/api/data/v9.2', authorityHost, scope: `https://contoso.${suffix}/.default`,
-    }, suffix)
+    t.match(
+      environmentUrl(`https://contoso.${suffix}/main.aspx?pagetype=x`),
+      {
+        product: 'dataverse',
+        apiRoot: '/api/data/v9.2',
+        authorityHost,
+        scope: `https://contoso.${suffix}/.default`,
+      },
+      suffix,
+    )
   }
 })
 
-t.test('Finance & Operations is known by its host or its path', async t => {
+t.test('Finance & Operations is known by its host or its path', async (t) => {
   for (const [written, origin] of [
     ['https://Contoso.Operations.Dynamics.com/', 'https://contoso.operations.dynamics.com'],
     ['https://contoso.operations.dynamics.com/data', 'https://contoso.operations.dynamics.com'],
@@ -118,7 +125,7 @@ t.test('Finance & Operations is known by its host or its path', async t => {
   }
 })
 
-t.test('Business Central is known by its host or its path, also from the address of a page', async t => {
+t.test('Business Central is known by its host or its path, also from the address of a page', async (t) => {
   const table = [
     ['https://api.businesscentral.dynamics.com/v2.0/Production', '/v2.0/Production/api/v2.0'],
     ['https://api.businesscentral.dynamics.com/v2.0/Production/api/v2.0', '/v2.0/Production/api/v2.0'],
@@ -134,10 +141,16 @@ t.test('Business Central is known by its host or its path, also from the address
     ['https://businesscentral.dynamics.com/Production/', '/v2.0/Production/api/v2.0'],
   ] as const
   for (const [written, apiRoot] of table) {
-    t.match(environmentUrl(written), {
-      product: 'business-central', origin: 'https://api.businesscentral.dynamics.com', apiRoot,
-      scope: 'https://api.businesscentral.dynamics.com/.default',
-    }, written)
+    t.match(
+      environmentUrl(written),
+      {
+        product: 'business-central',
+        origin: 'https://api.businesscentral.dynamics.com',
+        apiRoot,
+        scope: 'https://api.businesscentral.dynamics.com/.default',
+      },
+      written,
+    )
   }
   t.match(
     fault('https://businesscentral.dynamics.com/?company=CRONUS'),
@@ -146,7 +159,7 @@ t.test('Business Central is known by its host or its path, also from the address
   t.equal(environmentUrl('http://127.0.0.1:4004/v2.0/Production/api/v2.0').product, 'business-central')
 })
 
-t.test('what is no environment is refused, with what it is and what to write', async t => {
+t.test('what is no environment is refused, with what it is and what to write', async (t) => {
   const table: readonly (readonly [written: string, what: RegExp])[] = [
     ['', /is empty/],
     ['11111111-2222-3333-4444-555555555555', /environment's id/],

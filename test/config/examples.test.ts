@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
 import t from 'tap'
 
 import { readDotEnv } from '../../src/config/dot-env.ts'
@@ -16,7 +17,8 @@ const SECRETS = { SALES_CLIENT_SECRET: 's3cret' }
 /** What each example is about. */
 const EXAMPLES: Readonly<Record<string, object>> = {
   'minimal.env': {
-    host: '127.0.0.1', targets: [{ url: { product: 'dataverse' }, credential: { kind: 'client-secret' } }],
+    host: '127.0.0.1',
+    targets: [{ url: { product: 'dataverse' }, credential: { kind: 'client-secret' } }],
   },
   'sidecar.env': { host: '127.0.0.1', targets: [{ impersonation: { mode: 'required', header: 'x-forwarded-email' } }] },
   'managed-identity.env': { targets: [{ credential: { kind: 'managed-identity', clientId: undefined } }] },
@@ -26,14 +28,18 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   'business-central.env': { targets: [{ url: { product: 'business-central', apiRoot: '/v2.0/Production/api/v2.0' } }] },
   'certificate.yaml': { targets: [{ credential: { kind: 'certificate' } }] },
   'gateway.yaml': {
-    host: '0.0.0.0', trustNetwork: false, callers: [{ name: 'billing' }, { name: 'dashboard' }, { name: 'portal' }],
+    host: '0.0.0.0',
+    trustNetwork: false,
+    callers: [{ name: 'billing' }, { name: 'dashboard' }, { name: 'portal' }],
     targets: [{ name: 'sales' }, { name: 'service' }, { name: 'finance', url: { product: 'finance-and-operations' } }],
   },
 }
 
 t.test('every example is loaded here', async (t) => {
   t.same(
-    readdirSync(folder).filter((file) => !['README.md', 'schema.json'].includes(file)).sort(),
+    readdirSync(folder)
+      .filter((file) => !['README.md', 'schema.json'].includes(file))
+      .sort(),
     Object.keys(EXAMPLES).sort(),
   )
 })
@@ -50,8 +56,11 @@ for (const [file, about] of Object.entries(EXAMPLES)) {
 function load(folder: string, file: string): Settings {
   const path = join(folder, file)
   return file.endsWith('.env')
-    // What an example leaves to be filled in.
-    ? loadSettings(readDotEnv(readFileSync(path, 'utf8').replace('the-value-of-the-secret', 's3cret')).variables, undefined)
+    ? // What an example leaves to be filled in.
+      loadSettings(
+        readDotEnv(readFileSync(path, 'utf8').replace('the-value-of-the-secret', 's3cret')).variables,
+        undefined,
+      )
     : loadSettings(SECRETS, path)
 }
 

@@ -1,56 +1,84 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
+
 import t from 'tap'
 
-import { environment, load, loadListener, loadSettings, SettingsFault } from '../../src/config/load.ts'
 import { settingsByVariable } from '../../src/config/documentation.ts'
+import { environment, load, loadListener, loadSettings, SettingsFault } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
 
 const TENANT = '7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10'
 const CLIENT = '3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35'
 const SECRET = 'Kx8~n0t.4-real_s3cret'
 const FOUR = {
-  DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT,
+  DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+  AZURE_TENANT_ID: TENANT,
+  AZURE_CLIENT_ID: CLIENT,
   AZURE_CLIENT_SECRET: SECRET,
 }
 
-t.test('four variables are enough', async t => {
+t.test('four variables are enough', async (t) => {
   const settings = loadSettings(FOUR, undefined)
 
   t.match(settings, {
-    host: '127.0.0.1', port: 8080, trustNetwork: false, allowedHosts: [], publicUrl: undefined, shutdownTimeout: 25_000,
-    logLevel: 'info', tls: undefined, callers: [],
-    targets: [{
-      name: undefined,
-      url: { product: 'dataverse', origin: 'https://contoso.crm4.dynamics.com', apiRoot: '/api/data/v9.2' },
-      credential: { kind: 'client-secret', tenantId: TENANT, clientId: CLIENT },
-      impersonation: { mode: 'optional', header: 'x-user-email' },
-      maxRetryWait: 10_000, requestTimeout: 125_000, tokenTimeout: 5000,
-    }],
+    host: '127.0.0.1',
+    port: 8080,
+    trustNetwork: false,
+    allowedHosts: [],
+    publicUrl: undefined,
+    shutdownTimeout: 25_000,
+    logLevel: 'info',
+    tls: undefined,
+    callers: [],
+    targets: [
+      {
+        name: undefined,
+        url: { product: 'dataverse', origin: 'https://contoso.crm4.dynamics.com', apiRoot: '/api/data/v9.2' },
+        credential: { kind: 'client-secret', tenantId: TENANT, clientId: CLIENT },
+        impersonation: { mode: 'optional', header: 'x-user-email' },
+        maxRetryWait: 10_000,
+        requestTimeout: 125_000,
+        tokenTimeout: 5000,
+      },
+    ],
   })
   const { credential } = settings.targets[0]!
   t.equal(credential.kind === 'client-secret' && credential.secret.reveal(), SECRET)
 })
 
-t.test('all faults are shown at once, each with its variable and what to write', async t => {
+t.test('all faults are shown at once, each with its variable and what to write', async (t) => {
   const faults = faultsOf({
-    DYNAMICS_URL: 'http://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: 'my-app', PORT: '80a',
-    LOG_LEVEL: 'loud', IMPERSONATION: 'yes',
-    HOST: '0.0.0.0', MAX_RETRY_WAIT: '10', USER_EMAIL_HEADER: 'x user', TRUST_NETWORK: 'perhaps', PUBLIC_URL: 'gateway',
-    ALLOWED_HOSTS: 'a b', TRUSTED_PROXIES: '10.0.0.0/64',
+    DYNAMICS_URL: 'http://contoso.crm4.dynamics.com',
+    AZURE_TENANT_ID: TENANT,
+    AZURE_CLIENT_ID: 'my-app',
+    PORT: '80a',
+    LOG_LEVEL: 'loud',
+    IMPERSONATION: 'yes',
+    HOST: '0.0.0.0',
+    MAX_RETRY_WAIT: '10',
+    USER_EMAIL_HEADER: 'x user',
+    TRUST_NETWORK: 'perhaps',
+    PUBLIC_URL: 'gateway',
+    ALLOWED_HOSTS: 'a b',
+    TRUSTED_PROXIES: '10.0.0.0/64',
     DYNAMICS_SCOPE: 'https://contoso.crm4.dynamics.com/user_impersonation',
-    AZURE_AUTHORITY_HOST: 'http://login.microsoftonline.com', BODY_LIMIT: '1GB', ALLOWED_ORIGINS: 'app',
+    AZURE_AUTHORITY_HOST: 'http://login.microsoftonline.com',
+    BODY_LIMIT: '1GB',
+    ALLOWED_ORIGINS: 'app',
   })
 
   for (const [variable, what] of [
     ['DYNAMICS_URL', /write https:\/\//],
     ['AZURE_CLIENT_ID', /no application id: write the Application \(client\) ID/],
     ['AZURE_CLIENT_SECRET', /is missing.* Write/],
-    ['PORT', /not a whole number from 0 to 65535/], ['LOG_LEVEL', /write one of trace, debug/],
+    ['PORT', /not a whole number from 0 to 65535/],
+    ['LOG_LEVEL', /write one of trace, debug/],
     ['IMPERSONATION', /write one of off, optional, required/],
-    ['MAX_RETRY_WAIT', /write a time such as 1500ms/], ['USER_EMAIL_HEADER', /header name/],
-    ['TRUST_NETWORK', /write true or false/], ['PUBLIC_URL', /write a URL such as/],
+    ['MAX_RETRY_WAIT', /write a time such as 1500ms/],
+    ['USER_EMAIL_HEADER', /header name/],
+    ['TRUST_NETWORK', /write true or false/],
+    ['PUBLIC_URL', /write a URL such as/],
     ['ALLOWED_HOSTS', /write names such as/],
     ['TRUSTED_PROXIES', /write addresses such as/],
     ['DYNAMICS_SCOPE', /does not end in \/\.default: write/],
@@ -58,79 +86,126 @@ t.test('all faults are shown at once, each with its variable and what to write',
     ['BODY_LIMIT', /write a size such as/],
     ['ALLOWED_ORIGINS', /write origins such as/],
   ] as const) {
-    const own = faults.filter(fault => fault.startsWith(`${variable} `))
+    const own = faults.filter((fault) => fault.startsWith(`${variable} `))
     t.equal(own.length, 1, variable)
     t.match(own[0], what, variable)
   }
   t.equal(faults.length, 16)
 })
 
-t.test('the message counts and lists the faults', async t => {
+t.test('the message counts and lists the faults', async (t) => {
   t.match(messageOf({ ...FOUR, PORT: 'x' }), /^The settings have a fault:\n {2}- PORT is not/)
   t.match(messageOf({ ...FOUR, PORT: 'x', LOG_LEVEL: 'y' }), /^The settings have 2 faults:\n {2}- .+\n {2}- .+$/)
 })
 
-t.test('with nothing set, all four variables are named', async t => {
+t.test('with nothing set, all four variables are named', async (t) => {
   const faults = faultsOf({}).join('\n')
   for (const variable of Object.keys(FOUR)) t.match(faults, variable)
 })
 
-t.test('a misspelt variable is a fault that names the right one', async t => {
+t.test('a misspelt variable is a fault that names the right one', async (t) => {
   for (const [wrong, right] of [
-    ['DYNAMICS_ULR', 'DYNAMICS_URL'], ['DYNAMIC_URL', 'DYNAMICS_URL'], ['DYNAMICS_URI', 'DYNAMICS_URL'],
+    ['DYNAMICS_ULR', 'DYNAMICS_URL'],
+    ['DYNAMIC_URL', 'DYNAMICS_URL'],
+    ['DYNAMICS_URI', 'DYNAMICS_URL'],
     ['DATAVERSE_URL', 'DYNAMICS_URL'],
-    ['AZURE_TENANTID', 'AZURE_TENANT_ID'], ['AZURE_TENANT', 'AZURE_TENANT_ID'], ['AZURE_CLIENTID', 'AZURE_CLIENT_ID'],
+    ['AZURE_TENANTID', 'AZURE_TENANT_ID'],
+    ['AZURE_TENANT', 'AZURE_TENANT_ID'],
+    ['AZURE_CLIENTID', 'AZURE_CLIENT_ID'],
     ['DYNAMICS_CLIENT_ID', 'AZURE_CLIENT_ID'],
-    ['AZURE_CLIENT_SECERT', 'AZURE_CLIENT_SECRET'], ['DYNAMICS_CLIENT_SECRET', 'AZURE_CLIENT_SECRET'],
+    ['AZURE_CLIENT_SECERT', 'AZURE_CLIENT_SECRET'],
+    ['DYNAMICS_CLIENT_SECRET', 'AZURE_CLIENT_SECRET'],
   ] as const) {
     const { [right]: value, ...others } = FOUR
     const faults = faultsOf({ ...others, [wrong]: value })
-    t.ok(faults.some(fault => fault.startsWith(`${wrong} is not a setting`) && fault.includes(right)), wrong)
+    t.ok(
+      faults.some((fault) => fault.startsWith(`${wrong} is not a setting`) && fault.includes(right)),
+      wrong,
+    )
   }
   for (const [wrong, right] of [
-    ['IMPERSONATON', 'IMPERSONATION'], ['IMPERSONATE', 'IMPERSONATION'], ['USER_MAIL_HEADER', 'USER_EMAIL_HEADER'],
+    ['IMPERSONATON', 'IMPERSONATION'],
+    ['IMPERSONATE', 'IMPERSONATION'],
+    ['USER_MAIL_HEADER', 'USER_EMAIL_HEADER'],
     ['TRUSTNETWORK', 'TRUST_NETWORK'],
-    ['ALLOWED_HOST', 'ALLOWED_HOSTS'], ['AZURE_AUTHORITYHOST', 'AZURE_AUTHORITY_HOST'], ['CREDENTIALS', 'CREDENTIAL'],
+    ['ALLOWED_HOST', 'ALLOWED_HOSTS'],
+    ['AZURE_AUTHORITYHOST', 'AZURE_AUTHORITY_HOST'],
+    ['CREDENTIALS', 'CREDENTIAL'],
   ] as const) {
     t.same(faultsOf({ ...FOUR, [wrong]: 'x' }), [`${wrong} is not a setting. Did you mean ${right}?`], wrong)
   }
 })
 
-t.test('variables of other programs are none of ours', async t => {
+t.test('variables of other programs are none of ours', async (t) => {
   const others = {
-    DYNAMICS_PORT: 'tcp://10.0.0.1:80', DYNAMICS_SERVICE_HOST: '10.0.0.1',
-    DYNAMICS_GATEWAY_PORT_8080_TCP_ADDR: '10.0.0.1', DYNAMICS_GATEWAY_SERVICE_PORT: '8080',
-    AZURE_SUBSCRIPTION_ID: TENANT, AZURE_CLIENT_OBJECT_ID: CLIENT, HOSTNAME: 'web-1', PORTS: '1', LOGLEVEL: 'x',
-    HOSTS: 'y', USERNAME: 'me', PUBLIC_URI: 'z', POST: '1',
+    DYNAMICS_PORT: 'tcp://10.0.0.1:80',
+    DYNAMICS_SERVICE_HOST: '10.0.0.1',
+    DYNAMICS_GATEWAY_PORT_8080_TCP_ADDR: '10.0.0.1',
+    DYNAMICS_GATEWAY_SERVICE_PORT: '8080',
+    AZURE_SUBSCRIPTION_ID: TENANT,
+    AZURE_CLIENT_OBJECT_ID: CLIENT,
+    HOSTNAME: 'web-1',
+    PORTS: '1',
+    LOGLEVEL: 'x',
+    HOSTS: 'y',
+    USERNAME: 'me',
+    PUBLIC_URI: 'z',
+    POST: '1',
   }
   t.equal(loadSettings({ ...FOUR, ...others }, undefined).port, 8080)
 })
 
-t.test('white space, quotes and capitals that shells and files leave are taken off', async t => {
-  const settings = loadSettings({
-    DYNAMICS_URL: ' "https://contoso.crm4.dynamics.com"\r', AZURE_TENANT_ID: `'${TENANT}'`,
-    AZURE_CLIENT_ID: `${CLIENT}\r\n`, AZURE_CLIENT_SECRET: `"${SECRET}"\r`,
-    PORT: '"9090"\r', LOG_LEVEL: 'DEBUG ', TRUST_NETWORK: 'True', IMPERSONATION: '"Required"', HOST: ' 0.0.0.0 ',
-    MAX_RETRY_WAIT: ' 5s', USER_EMAIL_HEADER: 'X-User-Email',
-    REQUEST_TIMEOUT: '', CREDENTIAL: '  ',
-  }, undefined)
+t.test('white space, quotes and capitals that shells and files leave are taken off', async (t) => {
+  const settings = loadSettings(
+    {
+      DYNAMICS_URL: ' "https://contoso.crm4.dynamics.com"\r',
+      AZURE_TENANT_ID: `'${TENANT}'`,
+      AZURE_CLIENT_ID: `${CLIENT}\r\n`,
+      AZURE_CLIENT_SECRET: `"${SECRET}"\r`,
+      PORT: '"9090"\r',
+      LOG_LEVEL: 'DEBUG ',
+      TRUST_NETWORK: 'True',
+      IMPERSONATION: '"Required"',
+      HOST: ' 0.0.0.0 ',
+      MAX_RETRY_WAIT: ' 5s',
+      USER_EMAIL_HEADER: 'X-User-Email',
+      REQUEST_TIMEOUT: '',
+      CREDENTIAL: '  ',
+    },
+    undefined,
+  )
 
   t.match(settings, {
-    port: 9090, logLevel: 'debug', trustNetwork: true, host: '0.0.0.0',
-    targets: [{
-      url: { origin: 'https://contoso.crm4.dynamics.com' }, credential: { tenantId: TENANT, clientId: CLIENT },
-      impersonation: { mode: 'required', header: 'x-user-email' }, maxRetryWait: 5000, requestTimeout: 125_000,
-    }],
+    port: 9090,
+    logLevel: 'debug',
+    trustNetwork: true,
+    host: '0.0.0.0',
+    targets: [
+      {
+        url: { origin: 'https://contoso.crm4.dynamics.com' },
+        credential: { tenantId: TENANT, clientId: CLIENT },
+        impersonation: { mode: 'required', header: 'x-user-email' },
+        maxRetryWait: 5000,
+        requestTimeout: 125_000,
+      },
+    ],
   })
   t.equal(revealed(settings), SECRET)
 })
 
-t.test('times and sizes', async t => {
+t.test('times and sizes', async (t) => {
   for (const [written, milliseconds] of [
-    ['0ms', 0], ['1500ms', 1500], ['10s', 10_000], ['5m', 300_000], ['1h', 3_600_000], ['596h', 2_145_600_000],
+    ['0ms', 0],
+    ['1500ms', 1500],
+    ['10s', 10_000],
+    ['5m', 300_000],
+    ['1h', 3_600_000],
+    ['596h', 2_145_600_000],
   ] as const) {
     t.equal(
-      loadSettings({ ...FOUR, MAX_RETRY_WAIT: written }, undefined).targets[0]!.maxRetryWait, milliseconds, written,
+      loadSettings({ ...FOUR, MAX_RETRY_WAIT: written }, undefined).targets[0]!.maxRetryWait,
+      milliseconds,
+      written,
     )
   }
   for (const wrong of ['10', '-1s', '1.5s', '10 s', '10S', '1d', 's', 'ten', '1e3ms', '597h', '9999999999s', '0x10s']) {
@@ -138,7 +213,11 @@ t.test('times and sizes', async t => {
   }
   t.match(faultsOf({ ...FOUR, REQUEST_TIMEOUT: '0s' }), [/^REQUEST_TIMEOUT is too short: write at least 1ms/])
   for (const [written, bytes] of [
-    ['0B', 0], ['500B', 500], ['64KiB', 65_536], ['128MiB', 134_217_728], ['1GiB', 1_073_741_824],
+    ['0B', 0],
+    ['500B', 500],
+    ['64KiB', 65_536],
+    ['128MiB', 134_217_728],
+    ['1GiB', 1_073_741_824],
   ] as const) {
     t.equal(loadSettings({ ...FOUR, BODY_LIMIT: written }, undefined).bodyLimit, bytes, written)
   }
@@ -147,7 +226,7 @@ t.test('times and sizes', async t => {
   }
 })
 
-t.test('ports', async t => {
+t.test('ports', async (t) => {
   t.equal(loadSettings({ ...FOUR, PORT: '0' }, undefined).port, 0)
   t.equal(loadSettings({ ...FOUR, PORT: '65535' }, undefined).port, 65_535)
   for (const wrong of ['65536', '-1', '80.5', '8080x', '1e3', '0x50', 'tcp://10.0.0.1:80']) {
@@ -155,7 +234,7 @@ t.test('ports', async t => {
   }
 })
 
-t.test('the kind of credential follows from the variables', async t => {
+t.test('the kind of credential follows from the variables', async (t) => {
   const folder = t.testdir({ 'app.pem': 'x', token: 'y' })
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
   const kind = (env: NodeJS.ProcessEnv): string => loadSettings(env, undefined).targets[0]!.credential.kind
@@ -175,7 +254,7 @@ t.test('the kind of credential follows from the variables', async t => {
   t.equal(kind({ ...FOUR, CREDENTIAL: 'client-secret', AZURE_FEDERATED_TOKEN_FILE: '' }), 'client-secret')
 })
 
-t.test('a named kind beside the variables of another is a fault that names both, with all other faults', async t => {
+t.test('a named kind beside the variables of another is a fault that names both, with all other faults', async (t) => {
   const folder = t.testdir({ 'app.pem': 'x', token: 'y', secret: SECRET })
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
   const pem = { AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }
@@ -199,41 +278,46 @@ t.test('a named kind beside the variables of another is a fault that names both,
     [{ ...FOUR, ...token, CREDENTIAL: 'client-secret' }, 'client-secret', 'AZURE_FEDERATED_TOKEN_FILE'],
     [{ ...FOUR, ...pem, CREDENTIAL: 'certificate' }, 'certificate', 'AZURE_CLIENT_SECRET'],
   ] as const) {
-    t.match([...faultsOf({ ...env, PORT: 'x' })].sort(), [
-      new RegExp(`^CREDENTIAL is ${kind}, and ${others} .*only one kind.*Remove ${others}`), /^PORT /,
-    ], `${kind} and ${others}`)
+    t.match(
+      [...faultsOf({ ...env, PORT: 'x' })].sort(),
+      [new RegExp(`^CREDENTIAL is ${kind}, and ${others} .*only one kind.*Remove ${others}`), /^PORT /],
+      `${kind} and ${others}`,
+    )
   }
 })
 
-t.test('no kind of credential, two, or an unknown one are faults that name them', async t => {
+t.test('no kind of credential, two, or an unknown one are faults that name them', async (t) => {
   const folder = t.testdir({ 'app.pem': 'x' })
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
 
-  t.match(faultsOf(three), [/^AZURE_CLIENT_SECRET is missing.*AZURE_CLIENT_CERTIFICATE_PATH.*AZURE_FEDERATED_TOKEN_FILE.*CREDENTIAL.*AZURE_TENANT_ID/])
-  t.match(
-    faultsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }),
-    [/^AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH are .*set.*only one kind.*remove all but one/],
-  )
+  t.match(faultsOf(three), [
+    /^AZURE_CLIENT_SECRET is missing.*AZURE_CLIENT_CERTIFICATE_PATH.*AZURE_FEDERATED_TOKEN_FILE.*CREDENTIAL.*AZURE_TENANT_ID/,
+  ])
+  t.match(faultsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }), [
+    /^AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH are .*set.*only one kind.*remove all but one/,
+  ])
   t.match(faultsOf({ ...FOUR, CREDENTIAL: 'prod' }), [
     /^CREDENTIAL is not known: write one of client-secret, certificate, workload-identity, managed-identity, delegated/,
   ])
-  t.match(
-    faultsOf({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_SECRET: SECRET }),
-    [/^AZURE_TENANT_ID is missing/, /^AZURE_CLIENT_ID is missing/],
-  )
-  t.match(
-    faultsOf({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'other.pem') }),
-    [/^AZURE_CLIENT_CERTIFICATE_PATH names a file that cannot be read \(ENOENT\): mend/],
-  )
+  t.match(faultsOf({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_SECRET: SECRET }), [
+    /^AZURE_TENANT_ID is missing/,
+    /^AZURE_CLIENT_ID is missing/,
+  ])
+  t.match(faultsOf({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'other.pem') }), [
+    /^AZURE_CLIENT_CERTIFICATE_PATH names a file that cannot be read \(ENOENT\): mend/,
+  ])
   t.match(
     faultsOf({
-      DYNAMICS_URL: FOUR.DYNAMICS_URL, CREDENTIAL: 'client-secret', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT,
+      DYNAMICS_URL: FOUR.DYNAMICS_URL,
+      CREDENTIAL: 'client-secret',
+      AZURE_TENANT_ID: TENANT,
+      AZURE_CLIENT_ID: CLIENT,
     }),
     [/^AZURE_CLIENT_SECRET is missing/],
   )
 })
 
-t.test('NAME_FILE reads a secret from a file, and reads it anew', async t => {
+t.test('NAME_FILE reads a secret from a file, and reads it anew', async (t) => {
   const file = join(t.testdir({ secret: `${SECRET}\n` }), 'secret')
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
   const settings = loadSettings({ ...three, AZURE_CLIENT_SECRET_FILE: file }, undefined)
@@ -241,21 +325,19 @@ t.test('NAME_FILE reads a secret from a file, and reads it anew', async t => {
   t.equal(revealed(settings), SECRET)
   writeFileSync(file, '\uFEFFnext\r\n')
   t.equal(revealed(settings), 'next')
-  t.same(
-    faultsOf({ ...FOUR, AZURE_CLIENT_SECRET_FILE: file }),
-    ['AZURE_CLIENT_SECRET and AZURE_CLIENT_SECRET_FILE are both set: remove one of them.'],
-  )
-  t.match(
-    faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }),
-    [/^AZURE_CLIENT_SECRET_FILE names a file that cannot be read \(ENOENT\): mend/],
-  )
+  t.same(faultsOf({ ...FOUR, AZURE_CLIENT_SECRET_FILE: file }), [
+    'AZURE_CLIENT_SECRET and AZURE_CLIENT_SECRET_FILE are both set: remove one of them.',
+  ])
+  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }), [
+    /^AZURE_CLIENT_SECRET_FILE names a file that cannot be read \(ENOENT\): mend/,
+  ])
   writeFileSync(file, ' \n')
-  t.match(
-    faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [/^AZURE_CLIENT_SECRET_FILE names a file that is empty/],
-  )
+  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [
+    /^AZURE_CLIENT_SECRET_FILE names a file that is empty/,
+  ])
 })
 
-t.test('beyond loopback it starts only when the operator says so', async t => {
+t.test('beyond loopback it starts only when the operator says so', async (t) => {
   for (const host of ['0.0.0.0', '::', '10.1.2.3', 'gateway.contoso.com', '127.0.0.1.evil.example']) {
     t.match(faultsOf({ ...FOUR, HOST: host }), [/^HOST is .*TRUST_NETWORK=true/], host)
     t.equal(loadSettings({ ...FOUR, HOST: host, TRUST_NETWORK: 'true' }, undefined).host, host)
@@ -269,8 +351,10 @@ t.test('beyond loopback it starts only when the operator says so', async t => {
   t.match(faultsOf({ ...FOUR, HOST: 'unix:gateway.sock' }), [/^HOST is no address: write/], 'a socket has a whole path')
 })
 
-t.test('a file describes any number of targets', async t => {
-  const file = written(t, `
+t.test('a file describes any number of targets', async (t) => {
+  const file = written(
+    t,
+    `
 port: 9000
 targets:
   - name: sales
@@ -281,13 +365,16 @@ targets:
     url: https://contoso.operations.dynamics.com
     credential: { kind: managed-identity }
     impersonation: { mode: 'off' }
-`)
+`,
+  )
   const settings = loadSettings(
-    { AZURE_CLIENT_SECRET_SALES: SECRET, AZURE_CLIENT_SECRET_2: 'other', HOST: '127.0.0.2' }, file,
+    { AZURE_CLIENT_SECRET_SALES: SECRET, AZURE_CLIENT_SECRET_2: 'other', HOST: '127.0.0.2' },
+    file,
   )
 
   t.match(settings, {
-    port: 9000, host: '127.0.0.2',
+    port: 9000,
+    host: '127.0.0.2',
     targets: [
       {
         name: 'sales',
@@ -305,31 +392,39 @@ targets:
   t.equal(revealed(settings), SECRET)
 })
 
-t.test('JSON is a settings file too, and GATEWAY_CONFIG names it', async t => {
-  const file = written(t, JSON.stringify({
-    targets: [{ url: 'https://contoso.crm4.dynamics.com', credential: { kind: 'managed-identity' } }],
-  }))
+t.test('JSON is a settings file too, and GATEWAY_CONFIG names it', async (t) => {
+  const file = written(
+    t,
+    JSON.stringify({
+      targets: [{ url: 'https://contoso.crm4.dynamics.com', credential: { kind: 'managed-identity' } }],
+    }),
+  )
   t.equal(loadSettings({ GATEWAY_CONFIG: file }, undefined).targets.length, 1)
 })
 
-t.test('the environment goes before the file in what concerns the process, and never describes a target beside it', async t => {
+t.test(
+  'the environment goes before the file in what concerns the process, and never describes a target beside it',
+  async (t) => {
+    const file = written(
+      t,
+      'port: 9000\nlogLevel: warn\ntargets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]',
+    )
+
+    t.match(loadSettings({ PORT: '9001', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT }, file), {
+      port: 9001,
+      logLevel: 'warn',
+    })
+    t.match(faultsOf({ DYNAMICS_URL: 'https://x.crm.dynamics.com', IMPERSONATION: 'off' }, file), [
+      /^DYNAMICS_URL, IMPERSONATION: .*Remove them, or the file/,
+    ])
+    t.match(faultsOf({ CREDENTIAL: 'delegated' }, file), [/^CREDENTIAL: .*Remove/])
+  },
+)
+
+t.test('faults of a file name their place', async (t) => {
   const file = written(
     t,
-    'port: 9000\nlogLevel: warn\ntargets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]',
-  )
-
-  t.match(loadSettings({ PORT: '9001', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT }, file), {
-    port: 9001, logLevel: 'warn',
-  })
-  t.match(
-    faultsOf({ DYNAMICS_URL: 'https://x.crm.dynamics.com', IMPERSONATION: 'off' }, file),
-    [/^DYNAMICS_URL, IMPERSONATION: .*Remove them, or the file/],
-  )
-  t.match(faultsOf({ CREDENTIAL: 'delegated' }, file), [/^CREDENTIAL: .*Remove/])
-})
-
-t.test('faults of a file name their place', async t => {
-  const file = written(t, `
+    `
 prot: 9000
 target: []
 targets:
@@ -340,7 +435,8 @@ targets:
   - url: contoso.crm4.dynamics.com
     credential: { kind: clientsecret }
     maxRetryWait: 10
-`)
+`,
+  )
   const faults = faultsOf({}, file)
 
   for (const what of [
@@ -353,11 +449,15 @@ targets:
     /^targets\[0\]\.impersonation .* must hold named settings/,
     /^targets\[1\]\.credential\.kind .* is not known: write one of client-secret/,
     /^targets\[1\]\.maxRetryWait .* is no length of time/,
-  ]) t.ok(faults.some(fault => what.test(fault)), String(what))
+  ])
+    t.ok(
+      faults.some((fault) => what.test(fault)),
+      String(what),
+    )
   t.notMatch(faults.join('\n'), SECRET)
 })
 
-t.test('what has the wrong form in a file is a fault', async t => {
+t.test('what has the wrong form in a file is a fault', async (t) => {
   const target = `url: contoso.crm4.dynamics.com\n    credential: { kind: managed-identity }`
   for (const [lines, what] of [
     ['allowedHosts: gateway.contoso.com', undefined],
@@ -379,7 +479,11 @@ t.test('what has the wrong form in a file is a fault', async t => {
   ] as const) {
     const faults = faultsOf({}, written(t, `${lines}\ntargets:\n  - ${target}\n`))
     if (what === undefined) t.same(faults, [], lines)
-    else t.ok(faults.some(fault => what.test(fault)), `${lines}: ${faults.join(' ')}`)
+    else
+      t.ok(
+        faults.some((fault) => what.test(fault)),
+        `${lines}: ${faults.join(' ')}`,
+      )
   }
   for (const kind of ['constructor', 'toString', 'null', '[managed-identity]', '7']) {
     t.match(
@@ -388,61 +492,99 @@ t.test('what has the wrong form in a file is a fault', async t => {
       kind,
     )
   }
-  t.match(
-    faultsOf({}, written(t, 'targets: [{ url: contoso.crm4.dynamics.com, credential: managed-identity }]')),
-    [/credential\.kind .*is missing: write one of/],
-  )
+  t.match(faultsOf({}, written(t, 'targets: [{ url: contoso.crm4.dynamics.com, credential: managed-identity }]')), [
+    /credential\.kind .*is missing: write one of/,
+  ])
   for (const secret of ['{ env: A, file: b }', '{}', '{ env: A, more: b }', '7', '{ env: 7 }', '[a]']) {
-    t.match(faultsOf({ A: 'x' }, written(t, 'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: '
-      + `client-secret, tenantId: ${TENANT}, clientId: ${CLIENT}, secret: ${secret} } }]`)),
-      [/^targets\[0\]\.credential\.secret .*write \{ env: NAME \} or \{ file: path \}/], secret)
+    t.match(
+      faultsOf(
+        { A: 'x' },
+        written(
+          t,
+          'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: ' +
+            `client-secret, tenantId: ${TENANT}, clientId: ${CLIENT}, secret: ${secret} } }]`,
+        ),
+      ),
+      [/^targets\[0\]\.credential\.secret .*write \{ env: NAME \} or \{ file: path \}/],
+      secret,
+    )
   }
 })
 
-t.test('lists, origins and URLs in variables', async t => {
-  t.match(loadSettings({
-    ...FOUR, ALLOWED_HOSTS: 'gateway.contoso.com, other.contoso.com,', ALLOWED_ORIGINS: 'https://App.contoso.com',
-    TRUSTED_PROXIES: '10.0.0.0/8,::1, 192.168.1.1,fd00::/8',
-    PUBLIC_URL: 'https://dynamics.contoso.com/crm/', REQUIRED_HEADER: 'x-gateway: true',
-  }, undefined), {
-    allowedHosts: ['gateway.contoso.com', 'other.contoso.com'],
-    allowedOrigins: ['https://app.contoso.com'],
-    trustedProxies: ['10.0.0.0/8', '::1', '192.168.1.1', 'fd00::/8'],
-    publicUrl: 'https://dynamics.contoso.com/crm', requiredHeader: 'x-gateway: true',
-  })
+t.test('lists, origins and URLs in variables', async (t) => {
+  t.match(
+    loadSettings(
+      {
+        ...FOUR,
+        ALLOWED_HOSTS: 'gateway.contoso.com, other.contoso.com,',
+        ALLOWED_ORIGINS: 'https://App.contoso.com',
+        TRUSTED_PROXIES: '10.0.0.0/8,::1, 192.168.1.1,fd00::/8',
+        PUBLIC_URL: 'https://dynamics.contoso.com/crm/',
+        REQUIRED_HEADER: 'x-gateway: true',
+      },
+      undefined,
+    ),
+    {
+      allowedHosts: ['gateway.contoso.com', 'other.contoso.com'],
+      allowedOrigins: ['https://app.contoso.com'],
+      trustedProxies: ['10.0.0.0/8', '::1', '192.168.1.1', 'fd00::/8'],
+      publicUrl: 'https://dynamics.contoso.com/crm',
+      requiredHeader: 'x-gateway: true',
+    },
+  )
   for (const [variable, wrong] of [
-    ['TRUSTED_PROXIES', '10.0.0.1/33'], ['TRUSTED_PROXIES', '999.1.1.1'], ['TRUSTED_PROXIES', 'proxy.contoso.com'],
-    ['TRUSTED_PROXIES', '::1/129'], ['TRUSTED_PROXIES', '/8'],
+    ['TRUSTED_PROXIES', '10.0.0.1/33'],
+    ['TRUSTED_PROXIES', '999.1.1.1'],
+    ['TRUSTED_PROXIES', 'proxy.contoso.com'],
+    ['TRUSTED_PROXIES', '::1/129'],
+    ['TRUSTED_PROXIES', '/8'],
     ['ALLOWED_ORIGINS', 'https://app.contoso.com/'],
     ['ALLOWED_ORIGINS', '*'],
     ['ALLOWED_ORIGINS', 'null'],
     ['PUBLIC_URL', 'dynamics.contoso.com'],
     ['PUBLIC_URL', 'ftp://x.y'],
     ['PUBLIC_URL', 'https://dynamics.contoso.com/?a=b'],
-    ['AZURE_AUTHORITY_HOST', 'https://me:hunter2@idp.contoso.local'], ['AZURE_AUTHORITY_HOST', 'idp contoso'],
-    ['REQUIRED_HEADER', 'x gateway'], ['ALLOWED_HOSTS', 'https://gateway.contoso.com'],
-  ] as const) t.match(
-    faultsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`,
-  )
+    ['AZURE_AUTHORITY_HOST', 'https://me:hunter2@idp.contoso.local'],
+    ['AZURE_AUTHORITY_HOST', 'idp contoso'],
+    ['REQUIRED_HEADER', 'x gateway'],
+    ['ALLOWED_HOSTS', 'https://gateway.contoso.com'],
+  ] as const)
+    t.match(faultsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`)
 })
 
-t.test('every entry of a list that is wrong is told', async t => {
-  t.match(faultsOf({}, written(t, `
+t.test('every entry of a list that is wrong is told', async (t) => {
+  t.match(
+    faultsOf(
+      {},
+      written(
+        t,
+        `
 anybody: { rules: [readonly, no-delete, permit GET accounts, allow GET], users: [me] }
 targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]
-`)), [
-    /^anybody\.users .*names no user/,
-    /^anybody\.rules \(in the settings file\) holds the rule "readonly".*did you mean read-only/,
-    /^anybody\.rules .*"permit GET accounts"/, /^anybody\.rules .*"allow GET", which is not complete/,
-  ])
+`,
+      ),
+    ),
+    [
+      /^anybody\.users .*names no user/,
+      /^anybody\.rules \(in the settings file\) holds the rule "readonly".*did you mean read-only/,
+      /^anybody\.rules .*"permit GET accounts"/,
+      /^anybody\.rules .*"allow GET", which is not complete/,
+    ],
+  )
   t.equal(faultsOf({ ...FOUR, ALLOWED_HOSTS: 'a b,c d' }).length, 1)
 })
 
-t.test('a key that is the name of a variable, or belongs elsewhere, is told where', async t => {
-  const faults = faultsOf({}, written(t, `
+t.test('a key that is the name of a variable, or belongs elsewhere, is told where', async (t) => {
+  const faults = faultsOf(
+    {},
+    written(
+      t,
+      `
 LOG_LEVEL: debug
 targets: [{ url: contoso.crm4.dynamics.com, MAX_RETRY_WAIT: 5s, header: x-user, credential: { kind: managed-identity } }]
-`))
+`,
+    ),
+  )
   t.match(faults, [
     'LOG_LEVEL (in the settings file) is not a setting. Did you mean logLevel?',
     'targets[0].MAX_RETRY_WAIT (in the settings file) is not a setting. Did you mean maxRetryWait?',
@@ -450,7 +592,7 @@ targets: [{ url: contoso.crm4.dynamics.com, MAX_RETRY_WAIT: 5s, header: x-user, 
   ])
 })
 
-t.test('what a template left in any setting is a fault, in a variable and in a file', async t => {
+t.test('what a template left in any setting is a fault, in a variable and in a file', async (t) => {
   for (const left of ['${VALUE}', '{value}', '<value>', 'your-value-here', '\u201Cvalue\u201D', 'a\u00A0b']) {
     for (const [variable, { secret }] of settingsByVariable()) {
       if (/^AZURE_CLIENT_(CERT|SEND)|^AZURE_FEDERATED/.test(variable)) continue
@@ -458,45 +600,58 @@ t.test('what a template left in any setting is a fault, in a variable and in a f
       t.match(faults, [new RegExp(`^${variable} holds .*: write `)], `${variable}=${left}`)
       if (secret === true) t.notMatch(faults.join(), left)
     }
-    t.match(faultsOf({}, written(t, JSON.stringify({
-      logLevel: left, allowedHosts: ['localhost', left], anybody: { users: [left] },
-      targets: [{ name: left, url: left, credential: { kind: 'managed-identity', clientId: left }, keepBody: left }],
-    }))).length, 7, left)
+    t.match(
+      faultsOf(
+        {},
+        written(
+          t,
+          JSON.stringify({
+            logLevel: left,
+            allowedHosts: ['localhost', left],
+            anybody: { users: [left] },
+            targets: [
+              { name: left, url: left, credential: { kind: 'managed-identity', clientId: left }, keepBody: left },
+            ],
+          }),
+        ),
+      ).length,
+      7,
+      left,
+    )
   }
 })
 
-t.test('a header with another meaning carries no user', async t => {
+t.test('a header with another meaning carries no user', async (t) => {
   for (const name of ['authorization', 'Host', 'cookie', 'content-type', 'connection', 'x-api-key']) {
     t.match(faultsOf({ ...FOUR, USER_EMAIL_HEADER: name }), [/^USER_EMAIL_HEADER is .*another meaning: write/], name)
   }
   t.match(faultsOf({ ...FOUR, REQUIRED_HEADER: 'accept' }), [/^REQUIRED_HEADER is accept, .*write/])
 })
 
-t.test('a shared cache is refused, because there is none', async t => {
-  t.match(
-    faultsOf({ ...FOUR, REDIS_URL: 'redis://localhost' }), [/^REDIS_URL is not a setting of this version.*remove it/],
-  )
+t.test('a shared cache is refused, because there is none', async (t) => {
+  t.match(faultsOf({ ...FOUR, REDIS_URL: 'redis://localhost' }), [
+    /^REDIS_URL is not a setting of this version.*remove it/,
+  ])
 })
 
-t.test('a file that is none is a fault', async t => {
+t.test('a file that is none is a fault', async (t) => {
   t.match(faultsOf({}, '/nowhere/gateway.yaml'), [/^\/nowhere\/gateway\.yaml cannot be read \(ENOENT\): mend the path/])
-  t.match(
-    faultsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)),
-    [/is neither JSON nor YAML( \(line \d+, column \d+\))?: mend/],
-  )
+  t.match(faultsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)), [
+    /is neither JSON nor YAML( \(line \d+, column \d+\))?: mend/,
+  ])
   t.match(faultsOf({}, written(t, '- url: x')), [/holds no named settings/])
   t.match(faultsOf({}, written(t, 'hello')), [/holds no named settings/])
   t.match(faultsOf({}, written(t, '')), [/^targets is empty/])
   t.match(faultsOf({}, written(t, 'targets: {}')), [/^targets .*must be a list/])
 })
 
-t.test('several targets have names of their own', async t => {
+t.test('several targets have names of their own', async (t) => {
   const one = 'url: contoso.crm4.dynamics.com, credential: { kind: managed-identity }'
   t.match(faultsOf({}, written(t, `targets: [{ ${one} }, { ${one} }]`)), [/each needs a name/])
   t.match(faultsOf({}, written(t, `targets: [{ name: a, ${one} }, { name: a, ${one} }]`)), [/two are called a/])
 })
 
-t.test('an app registration has a tenant of its own', async t => {
+t.test('an app registration has a tenant of its own', async (t) => {
   for (const tenant of ['common', 'organizations', 'Consumers']) {
     t.match(
       faultsOf({ ...FOUR, AZURE_TENANT_ID: tenant }),
@@ -505,58 +660,63 @@ t.test('an app registration has a tenant of its own', async t => {
     )
   }
   t.equal(
-    loadSettings(
-      { ...FOUR, AZURE_TENANT_ID: 'organizations', CREDENTIAL: 'delegated' }, undefined,
-    ).targets[0]!.credential.kind,
+    loadSettings({ ...FOUR, AZURE_TENANT_ID: 'organizations', CREDENTIAL: 'delegated' }, undefined).targets[0]!
+      .credential.kind,
     'delegated',
   )
 })
 
-t.test('a product that cannot act as a user cannot be told to', async t => {
-  t.match(
-    faultsOf({ ...FOUR, DYNAMICS_URL: 'https://contoso.operations.dynamics.com', IMPERSONATION: 'required' }),
-    [/^IMPERSONATION is required, but .*set it to off/],
-  )
+t.test('a product that cannot act as a user cannot be told to', async (t) => {
+  t.match(faultsOf({ ...FOUR, DYNAMICS_URL: 'https://contoso.operations.dynamics.com', IMPERSONATION: 'required' }), [
+    /^IMPERSONATION is required, but .*set it to off/,
+  ])
 })
 
-t.test('an authority of another cloud or of one\'s own is taken without a slash at its end', async t => {
+t.test("an authority of another cloud or of one's own is taken without a slash at its end", async (t) => {
   for (const [written, taken] of [
     ['https://login.microsoftonline.us/', 'https://login.microsoftonline.us'],
     ['login.microsoftonline.us', 'https://login.microsoftonline.us'],
     ['https://entra.contoso.local:8443', 'https://entra.contoso.local:8443'],
     [`https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`, 'https://login.microsoftonline.com'],
     ['https://idp.contoso.local/realms/crm/', 'https://idp.contoso.local/realms/crm'],
-  ] as const) t.equal(
-    loadSettings({ ...FOUR, AZURE_AUTHORITY_HOST: written }, undefined).targets[0]!.authorityHost, taken,
-  )
+  ] as const)
+    t.equal(loadSettings({ ...FOUR, AZURE_AUTHORITY_HOST: written }, undefined).targets[0]!.authorityHost, taken)
 })
 
-t.test('no print-out of settings and no fault holds a secret', async t => {
+t.test('no print-out of settings and no fault holds a secret', async (t) => {
   const file = written(
     t,
-    `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, clientId: `
-      + `${CLIENT}, secret: { env: '${SECRET}' } } }]`,
+    `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, clientId: ` +
+      `${CLIENT}, secret: { env: '${SECRET}' } } }]`,
   )
   const settings = loadSettings(FOUR, undefined)
 
   for (const shown of [
-    inspect(settings, { depth: Infinity, showHidden: true, getters: true }), JSON.stringify(settings), String(settings),
+    inspect(settings, { depth: Infinity, showHidden: true, getters: true }),
+    JSON.stringify(settings),
+    String(settings),
     inspect(structuredCloneable(settings)),
-    inspected({}, file), messageOf({}, file), messageOf({ ...FOUR, PORT: 'x', AZURE_CLIENT_SECRET_FILE: SECRET }),
+    inspected({}, file),
+    messageOf({}, file),
+    messageOf({ ...FOUR, PORT: 'x', AZURE_CLIENT_SECRET_FILE: SECRET }),
     messageOf({ ...FOUR, AZURE_CLIENT_ID: 'x', DYNAMICS_URL: `https://me:${SECRET}@contoso.com` }),
-  ]) t.notMatch(shown, SECRET)
+  ])
+    t.notMatch(shown, SECRET)
 })
 
-t.test('.env in the working folder fills in what the environment lacks', async t => {
+t.test('.env in the working folder fills in what the environment lacks', async (t) => {
   const before = process.cwd()
   const folder = t.testdir({
-    '.env': `\uFEFFDYNAMICS_URL=https://contoso.crm4.dynamics.com\r\nexport AZURE_TENANT_ID="${TENANT}" # the tenant\n`
-      + 'PORT=9000\nEMPTY=\n',
+    '.env':
+      `\uFEFFDYNAMICS_URL=https://contoso.crm4.dynamics.com\r\nexport AZURE_TENANT_ID="${TENANT}" # the tenant\n` +
+      'PORT=9000\nEMPTY=\n',
   })
   t.teardown(() => process.chdir(before))
   process.chdir(folder)
   process.env['PORT'] = '9001'
-  t.teardown(() => { delete process.env['PORT'] })
+  t.teardown(() => {
+    delete process.env['PORT']
+  })
 
   const env = environment()
 
@@ -564,19 +724,22 @@ t.test('.env in the working folder fills in what the environment lacks', async t
   t.notOk('EMPTY' in env)
 })
 
-t.test('a .env that cannot be read is a fault', async t => {
+t.test('a .env that cannot be read is a fault', async (t) => {
   const before = process.cwd()
   t.teardown(() => process.chdir(before))
   process.chdir(t.testdir({ '.env': {} }))
   t.throws(() => load(undefined), { message: /\.env cannot be read \(EISDIR\)/ })
 })
 
-t.test('where a gateway listens is read without the rest', async t => {
+t.test('where a gateway listens is read without the rest', async (t) => {
   t.match(loadListener({ HOST: '0.0.0.0', PORT: '9000', IMPERSONATION: 'nonsense' }, undefined), {
-    host: '0.0.0.0', port: 9000, tls: undefined,
+    host: '0.0.0.0',
+    port: 9000,
+    tls: undefined,
   })
   t.match(loadListener({ PORT: '9001' }, written(t, 'port: 9000\nhost: 127.0.0.2\ntargets: []')), {
-    host: '127.0.0.2', port: 9001,
+    host: '127.0.0.2',
+    port: 9001,
   })
   t.throws(() => loadListener({ PORT: 'x' }, undefined), { message: /PORT is not/ })
 })
@@ -625,7 +788,7 @@ function structuredCloneable(settings: Settings): unknown {
   return JSON.parse(JSON.stringify(settings, (_, value: unknown) => value ?? null))
 }
 
-t.test('a person who signed in acts for nobody, unless the settings say so', t => {
+t.test('a person who signed in acts for nobody, unless the settings say so', (t) => {
   const { AZURE_CLIENT_SECRET: _, ...three } = FOUR
   const mode = (env: NodeJS.ProcessEnv): unknown => loadSettings(env, undefined).targets[0]!.impersonation.mode
   t.equal(mode({ ...three, CREDENTIAL: 'delegated' }), 'off')
@@ -633,11 +796,18 @@ t.test('a person who signed in acts for nobody, unless the settings say so', t =
   t.equal(mode({ ...three, CREDENTIAL: 'delegated', IMPERSONATION: 'optional' }), 'optional')
   t.equal(mode(FOUR), 'optional')
 
-  const file = (impersonation: object) => `${t.testdir({ 'gateway.json': JSON.stringify({ targets: [{
-    url: FOUR.DYNAMICS_URL,
-    credential: { kind: 'delegated', tenantId: FOUR.AZURE_TENANT_ID, clientId: FOUR.AZURE_CLIENT_ID },
-    ...impersonation,
-  }] }) })}/gateway.json`
+  const file = (impersonation: object) =>
+    `${t.testdir({
+      'gateway.json': JSON.stringify({
+        targets: [
+          {
+            url: FOUR.DYNAMICS_URL,
+            credential: { kind: 'delegated', tenantId: FOUR.AZURE_TENANT_ID, clientId: FOUR.AZURE_CLIENT_ID },
+            ...impersonation,
+          },
+        ],
+      }),
+    })}/gateway.json`
   t.equal(loadSettings({}, file({})).targets[0]!.impersonation.mode, 'off')
   t.equal(loadSettings({}, file({ impersonation: { header: 'x-user' } })).targets[0]!.impersonation.mode, 'off')
   t.equal(loadSettings({}, file({ impersonation: { mode: 'required' } })).targets[0]!.impersonation.mode, 'required')

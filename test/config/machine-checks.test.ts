@@ -1,19 +1,24 @@
 import { mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+
 import { generate } from 'selfsigned'
 import t from 'tap'
 
 import { loadSettings, SettingsFault } from '../../src/config/load.ts'
 
 const FOUR = {
-  DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: '7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10',
-  AZURE_CLIENT_ID: '3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35', AZURE_CLIENT_SECRET: 'Kx8~n0t.4-real_s3cret',
+  DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+  AZURE_TENANT_ID: '7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10',
+  AZURE_CLIENT_ID: '3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35',
+  AZURE_CLIENT_SECRET: 'Kx8~n0t.4-real_s3cret',
 }
 
-t.test('an audit log that cannot be written is a fault, and looking makes no file', async t => {
+t.test('an audit log that cannot be written is a fault, and looking makes no file', async (t) => {
   const folder = t.testdir({ folder: {}, file: 'x' })
-  t.match(faultsOf({ AUDIT_LOG: '/nope/x' }), [/^AUDIT_LOG names a file that cannot be written \(ENOENT\): mend the path/])
+  t.match(faultsOf({ AUDIT_LOG: '/nope/x' }), [
+    /^AUDIT_LOG names a file that cannot be written \(ENOENT\): mend the path/,
+  ])
   t.match(faultsOf({ AUDIT_LOG: join(folder, 'folder') }), [/^AUDIT_LOG .*\(EISDIR\)/])
   t.match(faultsOf({ AUDIT_LOG: join(folder, 'file', 'x') }), [/^AUDIT_LOG .*\(ENOTDIR\)/])
   for (const where of ['stdout', 'stderr', join(folder, 'file'), join(folder, 'new'), '/dev/null']) {
@@ -22,10 +27,12 @@ t.test('an audit log that cannot be written is a fault, and looking makes no fil
   t.same(readdirSync(folder).sort(), ['file', 'folder'])
 })
 
-t.test('a socket needs a folder, and no other file in its place', async t => {
+t.test('a socket needs a folder, and no other file in its place', async (t) => {
   const folder = mkdtempSync('/tmp/gateway-')
   writeFileSync(`${folder}/file`, 'x')
-  t.match(faultsOf({ HOST: 'unix:/nope/gateway.sock' }), [/^HOST names a socket in a folder that does not exist: make the folder/])
+  t.match(faultsOf({ HOST: 'unix:/nope/gateway.sock' }), [
+    /^HOST names a socket in a folder that does not exist: make the folder/,
+  ])
   t.match(faultsOf({ HOST: `unix:${folder}/file/x` }), [/^HOST .*folder that does not exist/])
   t.match(faultsOf({ HOST: `unix:${folder}/file` }), [/^HOST .*where another file is already: remove/])
   for (const fault of faultsOf({ HOST: 'unix:/nope/gateway.sock' })) t.notMatch(fault, /PORT/)
@@ -35,36 +42,51 @@ t.test('a socket needs a folder, and no other file in its place', async t => {
   t.same(faultsOf({ HOST: `unix:${folder}/s` }), [], 'a gateway that runs may be there')
 })
 
-t.test('a socket whose path is longer than the system takes is a fault, and one byte less is none', async t => {
+t.test('a socket whose path is longer than the system takes is a fault, and one byte less is none', async (t) => {
   const folder = mkdtempSync('/tmp/gateway-')
   const path = (bytes: number): string => `${folder}/${'é'.repeat(20)}`.padEnd(bytes - 20, 'x')
   t.equal(Buffer.byteLength(path(107)), 107)
   t.same(faultsOf({ HOST: `unix:${path(107)}` }), [])
-  t.match(faultsOf({ HOST: `unix:${path(108)}` }), [/^HOST names a socket whose path is longer than 107 bytes.*write a shorter/])
-})
-
-t.test('a certificate and a key that do not belong together, or are none, are a fault', async t => {
-  const [one, other] = await Promise.all([pair(), pair()])
-  const folder = t.testdir({ 'a.pem': one.cert, 'a.key': one.private, 'b.key': other.private, 'no.pem': 'x' })
-  const faults = (certificate: string, key: string): readonly string[] => {
-    const file = join(t.testdir({ 'gateway.yaml': [
-      `tls: { certificate: ${folder}/${certificate}, key: ${folder}/${key} }`,
-      'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]',
-    ].join('\n'), 'a.pem': one.cert, 'a.key': one.private, 'b.key': other.private, 'no.pem': 'x' }), 'gateway.yaml')
-    return faultsOf({}, file)
-  }
-  t.same(faults('a.pem', 'a.key'), [])
-  t.match(faults('a.pem', 'b.key'), [/^tls \(in the settings file\) names a certificate and a key that do not belong together/])
-  t.match(faults('no.pem', 'a.key'), [/^tls .*cannot be used for HTTPS \(ERR_.*\): write PEM files/])
-})
-
-t.test('what the machine shows is told together with all other faults', async t => {
-  t.match([...faultsOf({ AUDIT_LOG: '/nope/x', HOST: 'unix:/nope/s', LOG_LEVEL: 'loud' })].sort(), [
-    /^AUDIT_LOG /, /^HOST /, /^LOG_LEVEL /,
+  t.match(faultsOf({ HOST: `unix:${path(108)}` }), [
+    /^HOST names a socket whose path is longer than 107 bytes.*write a shorter/,
   ])
 })
 
-t.test('a link to nowhere in the place of a log is written through', async t => {
+t.test('a certificate and a key that do not belong together, or are none, are a fault', async (t) => {
+  const [one, other] = await Promise.all([pair(), pair()])
+  const folder = t.testdir({ 'a.pem': one.cert, 'a.key': one.private, 'b.key': other.private, 'no.pem': 'x' })
+  const faults = (certificate: string, key: string): readonly string[] => {
+    const file = join(
+      t.testdir({
+        'gateway.yaml': [
+          `tls: { certificate: ${folder}/${certificate}, key: ${folder}/${key} }`,
+          'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]',
+        ].join('\n'),
+        'a.pem': one.cert,
+        'a.key': one.private,
+        'b.key': other.private,
+        'no.pem': 'x',
+      }),
+      'gateway.yaml',
+    )
+    return faultsOf({}, file)
+  }
+  t.same(faults('a.pem', 'a.key'), [])
+  t.match(faults('a.pem', 'b.key'), [
+    /^tls \(in the settings file\) names a certificate and a key that do not belong together/,
+  ])
+  t.match(faults('no.pem', 'a.key'), [/^tls .*cannot be used for HTTPS \(ERR_.*\): write PEM files/])
+})
+
+t.test('what the machine shows is told together with all other faults', async (t) => {
+  t.match([...faultsOf({ AUDIT_LOG: '/nope/x', HOST: 'unix:/nope/s', LOG_LEVEL: 'loud' })].sort(), [
+    /^AUDIT_LOG /,
+    /^HOST /,
+    /^LOG_LEVEL /,
+  ])
+})
+
+t.test('a link to nowhere in the place of a log is written through', async (t) => {
   const folder = t.testdir({})
   symlinkSync(join(folder, 'to'), join(folder, 'link'))
   t.same(faultsOf({ AUDIT_LOG: join(folder, 'link') }), [])

@@ -4,8 +4,10 @@ import { loadSettings, SettingsFault } from '../../src/config/load.ts'
 import { readProxies } from '../../src/config/proxies.ts'
 
 const settings = {
-  DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_CLIENT_SECRET: 'x',
-  AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111', AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
+  DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+  AZURE_CLIENT_SECRET: 'x',
+  AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
+  AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
 }
 
 /** What is wrong with the variables. */
@@ -21,7 +23,7 @@ t.test('takes proxies as people write them', async (t) => {
 
   t.equal(read('proxy:3128')?.origin, 'http://proxy:3128')
   t.equal(read('"http://proxy:3128"')?.origin, 'http://proxy:3128', 'quotes of a shell or a .env file')
-  t.equal(read(' \'http://proxy:3128\' ')?.origin, 'http://proxy:3128')
+  t.equal(read(" 'http://proxy:3128' ")?.origin, 'http://proxy:3128')
   t.equal(read('https://proxy')?.origin, 'https://proxy')
   t.equal(read('HTTP://proxy:3128/')?.origin, 'http://proxy:3128')
   t.equal(read('http://[::1]:3128')?.origin, 'http://[::1]:3128')
@@ -31,27 +33,43 @@ t.test('takes proxies as people write them', async (t) => {
   t.same(faults({ HTTPS_PROXY: '', NO_PROXY: '' }), [])
 })
 
-t.test('a password that is not percent-encoded is a fault that names the variable, and never shows a part of it', async (t) => {
-  const wrong = [
-    'http://svc:Pw#1@127.0.0.1:3128', 'http://svc:12#3Pw@127.0.0.1:3128', 'http://svc:12/3Pw@127.0.0.1:3128',
-    'http://svc:12?3Pw@127.0.0.1:3128', 'http://svc:Pw\\1@127.0.0.1:3128', 'http://svc:100%Pw@127.0.0.1:3128',
-    'svc:Pw/1@127.0.0.1:3128', 'http://svc:P w@127.0.0.1:3128', 'http://svc:%ffPw@127.0.0.1:3128', 'http://',
-  ]
-  for (const text of wrong) {
-    for (const name of ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy', 'HTTP_PROXY', 'http_proxy']) {
-      const [fault = ''] = faults({ [name]: text })
-      t.match(fault, new RegExp(`^${name} .*percent-encode`), `${name}=${text}`)
-      t.notMatch(fault, /svc|Pw|127\.0|3128/)
+t.test(
+  'a password that is not percent-encoded is a fault that names the variable, and never shows a part of it',
+  async (t) => {
+    const wrong = [
+      'http://svc:Pw#1@127.0.0.1:3128',
+      'http://svc:12#3Pw@127.0.0.1:3128',
+      'http://svc:12/3Pw@127.0.0.1:3128',
+      'http://svc:12?3Pw@127.0.0.1:3128',
+      'http://svc:Pw\\1@127.0.0.1:3128',
+      'http://svc:100%Pw@127.0.0.1:3128',
+      'svc:Pw/1@127.0.0.1:3128',
+      'http://svc:P w@127.0.0.1:3128',
+      'http://svc:%ffPw@127.0.0.1:3128',
+      'http://',
+    ]
+    for (const text of wrong) {
+      for (const name of ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy', 'HTTP_PROXY', 'http_proxy']) {
+        const [fault = ''] = faults({ [name]: text })
+        t.match(fault, new RegExp(`^${name} .*percent-encode`), `${name}=${text}`)
+        t.notMatch(fault, /svc|Pw|127\.0|3128/)
+      }
     }
-  }
-})
+  },
+)
 
 t.test('a proxy of another kind is a fault', async (t) => {
   for (const text of ['socks5://proxy:1080', 'ftp://svc:Pw@proxy', 'file:///x']) {
-    t.match(faults({ HTTPS_PROXY: text }), [/^HTTPS_PROXY names a proxy that is neither http:\/\/ nor https:\/\/: write/])
+    t.match(faults({ HTTPS_PROXY: text }), [
+      /^HTTPS_PROXY names a proxy that is neither http:\/\/ nor https:\/\/: write/,
+    ])
     t.notMatch(faults({ HTTPS_PROXY: text })[0], /socks|svc|Pw/)
   }
-  t.same(faults({ HTTPS_PROXY: 'http://proxy', HTTP_PROXY: 'http://proxy', ALL_PROXY: 'socks5://proxy' }), [], 'not used')
+  t.same(
+    faults({ HTTPS_PROXY: 'http://proxy', HTTP_PROXY: 'http://proxy', ALL_PROXY: 'socks5://proxy' }),
+    [],
+    'not used',
+  )
 })
 
 t.test('NO_PROXY that names no host is a fault', async (t) => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+
 import t from 'tap'
 
 import { readSettingsFile } from '../../src/config/settings-file.ts'
@@ -13,7 +14,7 @@ function faultsOf(t: { testdir: (files: Record<string, string | Buffer>) => stri
   return faults.map((fault) => fault.replaceAll(path, 'FILE'))
 }
 
-t.test('says in the parser\'s words what is wrong, and where, of all that is wrong', async t => {
+t.test("says in the parser's words what is wrong, and where, of all that is wrong", async (t) => {
   t.match(faultsOf(t, 'port: 1\nport: 2\nhost: "x\n'), [
     /^FILE is neither JSON nor YAML \(line 2, column 1\): mend it there\. The parser says: Map keys must be unique\.$/,
     /^FILE .*\(line 4, column 1\).* The parser says: Missing closing "quote\.$/,
@@ -23,16 +24,29 @@ t.test('says in the parser\'s words what is wrong, and where, of all that is wro
   t.match(faultsOf(t, 'a: 1\n---\nb: 2\n'), [/multiple documents/])
 })
 
-t.test('an unknown tag is a fault: its value is not what was meant', async t => {
+t.test('an unknown tag is a fault: its value is not what was meant', async (t) => {
   t.match(faultsOf(t, `port: !env ${SECRET}`), [/line 1, column 7.*Unresolved tag\.$/])
 })
 
-t.test('the parser\'s words come without what stands in the file', async t => {
+t.test("the parser's words come without what stands in the file", async (t) => {
   for (const text of [
-    `a: *${SECRET}`, `a: !${SECRET} 1`, `a: |${SECRET}\n b`, `a: "\\${SECRET}"`, `a: b: ${SECRET}: c`,
-    `{ a: ${SECRET}`, `a: @${SECRET}`,
-    `a: "x" ${SECRET}`, `%${SECRET} x\n---\na: 1`, `[${SECRET}`, `a: '${SECRET}`, `a: &${SECRET} *${SECRET}`,
-    `a: %${SECRET}`, `a: \`${SECRET}`, `- ${SECRET}\nb: 1`, `a: >${SECRET}`, `a: "\\x${SECRET}"`,
+    `a: *${SECRET}`,
+    `a: !${SECRET} 1`,
+    `a: |${SECRET}\n b`,
+    `a: "\\${SECRET}"`,
+    `a: b: ${SECRET}: c`,
+    `{ a: ${SECRET}`,
+    `a: @${SECRET}`,
+    `a: "x" ${SECRET}`,
+    `%${SECRET} x\n---\na: 1`,
+    `[${SECRET}`,
+    `a: '${SECRET}`,
+    `a: &${SECRET} *${SECRET}`,
+    `a: %${SECRET}`,
+    `a: \`${SECRET}`,
+    `- ${SECRET}\nb: 1`,
+    `a: >${SECRET}`,
+    `a: "\\x${SECRET}"`,
   ]) {
     const faults = faultsOf(t, text)
     t.ok(faults.length > 0, text)
@@ -40,8 +54,12 @@ t.test('the parser\'s words come without what stands in the file', async t => {
   }
 })
 
-t.test('a file in UTF-16 is told to be one', async t => {
-  for (const bytes of [Buffer.from('\uFEFFport: 1', 'utf16le'), Buffer.from('port: 1', 'utf16le'), Buffer.from([0x70, 0xE4])]) {
+t.test('a file in UTF-16 is told to be one', async (t) => {
+  for (const bytes of [
+    Buffer.from('\uFEFFport: 1', 'utf16le'),
+    Buffer.from('port: 1', 'utf16le'),
+    Buffer.from([0x70, 0xe4]),
+  ]) {
     t.match(faultsOf(t, bytes), [/^FILE is not written in UTF-8.*save it as UTF-8/])
   }
   t.same(faultsOf(t, '\uFEFFport: 1'), [])

@@ -4,20 +4,25 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
 import t from 'tap'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
-t.test('serve with wrong settings says all faults on stderr, and ends with status 1', async t => {
+t.test('serve with wrong settings says all faults on stderr, and ends with status 1', async (t) => {
   const { status, stdout, stderr } = await gateway(t.testdir(), ['serve'], {
-    DYNAMICS_URL: 'https://make.powerapps.com/environments/1/home', PORT: 'x', AZURE_TENANT_ID: 'contoso.com',
+    DYNAMICS_URL: 'https://make.powerapps.com/environments/1/home',
+    PORT: 'x',
+    AZURE_TENANT_ID: 'contoso.com',
   })
 
   t.equal(status, 1)
   t.equal(stdout, '')
   t.match(stderr, /^The settings have \d faults:\n/)
   for (const fault of [
-    / {2}- DYNAMICS_URL is the maker portal/, / {2}- PORT is not a whole number/, / {2}- AZURE_CLIENT_ID is missing/,
+    / {2}- DYNAMICS_URL is the maker portal/,
+    / {2}- PORT is not a whole number/,
+    / {2}- AZURE_CLIENT_ID is missing/,
     / {2}- AZURE_CLIENT_SECRET is missing/,
   ]) {
     t.match(stderr, fault)
@@ -25,38 +30,46 @@ t.test('serve with wrong settings says all faults on stderr, and ends with statu
   t.notMatch(stderr, /\n {4}at /, 'no stack')
 })
 
-t.test('serve is what runs without a word, and options alone belong to it', async t => {
+t.test('serve is what runs without a word, and options alone belong to it', async (t) => {
   const folder = t.testdir({ 'gateway.yaml': 'prot: 1' })
   t.match(await gateway(folder, [], {}), { status: 1, stderr: /DYNAMICS_URL is missing/ })
   t.match(await gateway(folder, ['--config', 'gateway.yaml'], {}), {
-    status: 1, stderr: /prot \(in the settings file\) is not a setting\. Did you mean port\?/,
+    status: 1,
+    stderr: /prot \(in the settings file\) is not a setting\. Did you mean port\?/,
   })
   t.match(await gateway(folder, [], { GATEWAY_CONFIG: 'other.yaml' }), {
-    status: 1, stderr: /other\.yaml cannot be read \(ENOENT\)/,
+    status: 1,
+    stderr: /other\.yaml cannot be read \(ENOENT\)/,
   })
 })
 
-t.test('.env in the working folder is read', async t => {
+t.test('.env in the working folder is read', async (t) => {
   const folder = t.testdir({ '.env': 'DYNAMICS_URL=contoso\n' })
   t.match(await gateway(folder, ['serve'], {}), { status: 1, stderr: /DYNAMICS_URL holds no whole host name/ })
 })
 
-t.test('wrong settings show no secret', async t => {
+t.test('wrong settings show no secret', async (t) => {
   const { stdout, stderr } = await gateway(t.testdir(), ['serve'], {
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_CLIENT_SECRET: 's3cret~value', AZURE_CLIENT_ID: 'x',
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+    AZURE_CLIENT_SECRET: 's3cret~value',
+    AZURE_CLIENT_ID: 'x',
   })
   t.notMatch(stdout + stderr, 's3cret')
 })
 
-t.test('a port that is in use is said to be, with status 1', async t => {
+t.test('a port that is in use is said to be, with status 1', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   t.teardown(() => server.close())
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
 
   const { status, stderr } = await gateway(t.testdir(), ['serve'], {
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', PORT: String(port),
-    LOG_LEVEL: 'silent', IDENTITY_ENDPOINT: 'http://127.0.0.1:1/', IDENTITY_HEADER: 'x',
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+    CREDENTIAL: 'managed-identity',
+    PORT: String(port),
+    LOG_LEVEL: 'silent',
+    IDENTITY_ENDPOINT: 'http://127.0.0.1:1/',
+    IDENTITY_HEADER: 'x',
   })
 
   t.equal(status, 1)
@@ -65,17 +78,20 @@ t.test('a port that is in use is said to be, with status 1', async t => {
   t.match(await gateway(t.testdir(), ['demo', '--port', String(port)], {}), { status: 1, stderr: /is in use already/ })
 })
 
-t.test('healthcheck needs no settings but where to ask', async t => {
+t.test('healthcheck needs no settings but where to ask', async (t) => {
   t.match(await gateway(t.testdir(), ['healthcheck'], { PORT: '1' }), { status: 1, stderr: '' })
 })
 
-t.test('check refuses what serve refuses, in the same words', async t => {
+t.test('check refuses what serve refuses, in the same words', async (t) => {
   const valid = { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity' }
   for (const [env, fault] of [
     [{ AUDIT_LOG: '/nope/x' }, /AUDIT_LOG names a file that cannot be written \(ENOENT\)/],
     [{ HOST: 'unix:/nope/gateway.sock' }, /HOST names a socket in a folder that does not exist/],
     [{ HOST: `unix:/tmp/${'s'.repeat(103)}` }, /HOST names a socket whose path is longer than 107 bytes/],
-    [{ HOST: '192.0.2.1', TRUST_NETWORK: 'true', LOG_LEVEL: 'silent' }, /192\.0\.2\.1, port 8080, is no address of this machine/],
+    [
+      { HOST: '192.0.2.1', TRUST_NETWORK: 'true', LOG_LEVEL: 'silent' },
+      /192\.0\.2\.1, port 8080, is no address of this machine/,
+    ],
     [{ NODE_OPTIONS: '--heapsnapshot-near-heap-limit=1' }, /writes the memory/],
   ] as const) {
     const serve = await gateway(t.testdir(), ['serve'], { ...valid, ...env })
@@ -85,10 +101,14 @@ t.test('check refuses what serve refuses, in the same words', async t => {
   }
 })
 
-t.test('a near miss of a variable is told in the log and by check', async t => {
+t.test('a near miss of a variable is told in the log and by check', async (t) => {
   const env = {
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity', LOG_FORMAT: 'json',
-    IDENTITY_ENDPOINT: 'http://127.0.0.1:1/', IDENTITY_HEADER: 'x', LOGLEVEL: 'debug',
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+    CREDENTIAL: 'managed-identity',
+    LOG_FORMAT: 'json',
+    IDENTITY_ENDPOINT: 'http://127.0.0.1:1/',
+    IDENTITY_HEADER: 'x',
+    LOGLEVEL: 'debug',
   }
   const told = /LOGLEVEL is not a setting\. Did you mean LOG_LEVEL\?/
   // So that serve ends by itself.
@@ -101,13 +121,21 @@ t.test('a near miss of a variable is told in the log and by check', async t => {
 
 /** Runs the command line in `folder` until it ends. */
 function gateway(
-  folder: string, words: readonly string[], env: NodeJS.ProcessEnv,
-): Promise<{ status: number | null, stdout: string, stderr: string }> {
+  folder: string,
+  words: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [MAIN, ...words], {
-    cwd: join(folder), env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: join(folder),
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   let [stdout, stderr] = ['', '']
-  child.stdout.on('data', (text: Buffer) => { stdout += text.toString() })
-  child.stderr.on('data', (text: Buffer) => { stderr += text.toString() })
-  return new Promise(resolve => child.on('close', status => resolve({ status, stdout, stderr })))
+  child.stdout.on('data', (text: Buffer) => {
+    stdout += text.toString()
+  })
+  child.stderr.on('data', (text: Buffer) => {
+    stderr += text.toString()
+  })
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, stdout, stderr })))
 }

@@ -1,5 +1,6 @@
-import t from 'tap'
 import { readFileSync } from 'node:fs'
+
+import t from 'tap'
 
 import { CertificateFault, readKeyPair } from '../../src/credentials/certificate-file.ts'
 
@@ -11,10 +12,17 @@ function fixture(name: string): string {
 
 const thumbprint = readKeyPair(readFileSync(fixture('plain.pem')), undefined).certificate.fingerprint256
 
-t.test('reads PEM and PFX files in all the ways they are encrypted', async t => {
+t.test('reads PEM and PFX files in all the ways they are encrypted', async (t) => {
   for (const file of [
-    'encrypted-pkcs8.pem', 'encrypted-pkcs1.pem', 'plain.pem', 'aes.pfx', 'aes-no-mac.pfx', 'aes-sha512.pfx',
-    'unencrypted.pfx', 'aes-base64.txt', 'rc2.pfx',
+    'encrypted-pkcs8.pem',
+    'encrypted-pkcs1.pem',
+    'plain.pem',
+    'aes.pfx',
+    'aes-no-mac.pfx',
+    'aes-sha512.pfx',
+    'unencrypted.pfx',
+    'aes-base64.txt',
+    'rc2.pfx',
   ]) {
     t.equal(readKeyPair(readFileSync(fixture(file)), PASSWORD).certificate.fingerprint256, thumbprint, file)
   }
@@ -23,7 +31,7 @@ t.test('reads PEM and PFX files in all the ways they are encrypted', async t => 
   }
 })
 
-t.test('finds the certificate that belongs to the key, and the chain above it', async t => {
+t.test('finds the certificate that belongs to the key, and the chain above it', async (t) => {
   for (const file of ['chain.pem', '3des-chain.pfx']) {
     const { certificate, chain } = readKeyPair(readFileSync(fixture(file)), PASSWORD)
     t.match(certificate.subject, /gateway\.contoso\.example/, file)
@@ -31,7 +39,7 @@ t.test('finds the certificate that belongs to the key, and the chain above it', 
   }
 })
 
-t.test('says what is wrong with a file, and what to do', async t => {
+t.test('says what is wrong with a file, and what to do', async (t) => {
   const wrong: [file: string, password: string | undefined, sentence: RegExp][] = [
     ['encrypted-pkcs8.pem', undefined, /is encrypted\. Set AZURE_CLIENT_CERTIFICATE_PASSWORD/],
     ['encrypted-pkcs8.pem', 'wrong', /cannot be decrypted\. Set AZURE_CLIENT_CERTIFICATE_PASSWORD/],
@@ -52,7 +60,8 @@ t.test('says what is wrong with a file, and what to do', async t => {
   }
   const pem = readFileSync(fixture('plain.pem'), 'utf8')
   const [certificate, key] = [
-    pem.slice(0, pem.indexOf('-----BEGIN PRIVATE')), pem.slice(pem.indexOf('-----BEGIN PRIVATE')),
+    pem.slice(0, pem.indexOf('-----BEGIN PRIVATE')),
+    pem.slice(pem.indexOf('-----BEGIN PRIVATE')),
   ]
   t.throws(() => readKeyPair(Buffer.from(certificate), undefined), /no private key/)
   t.throws(() => readKeyPair(Buffer.from(key), undefined), /no certificate/)
@@ -63,7 +72,7 @@ t.test('says what is wrong with a file, and what to do', async t => {
   )
 })
 
-t.test('a PFX file that is cut or altered is a fault, never a crash or an endless loop', async t => {
+t.test('a PFX file that is cut or altered is a fault, never a crash or an endless loop', async (t) => {
   const file = readFileSync(fixture('aes.pfx'))
   for (let length = 0; length < file.length; length += 97) {
     t.throws(() => readKeyPair(file.subarray(0, length), PASSWORD), /neither PEM nor PFX/)
@@ -79,7 +88,7 @@ t.test('a PFX file that is cut or altered is a fault, never a crash or an endles
   }
 })
 
-t.test('reads PFX files in BER, as some libraries write them: lengths left out, bytes in pieces', async t => {
+t.test('reads PFX files in BER, as some libraries write them: lengths left out, bytes in pieces', async (t) => {
   t.equal(readKeyPair(toBer(readFileSync(fixture('aes.pfx'))), PASSWORD).certificate.fingerprint256, thumbprint)
 })
 
@@ -102,13 +111,17 @@ function toBer(der: Buffer): Buffer {
   const half = Math.floor(data.length / 2)
   const piece = (bytes: Buffer): Buffer =>
     Buffer.concat([Buffer.from([0x04, 0x82, bytes.length >> 8, bytes.length & 0xff]), bytes])
-  const octets =
-    Buffer.concat([Buffer.from([0x24, 0x80]), piece(data.subarray(0, half)), piece(data.subarray(half)), end])
+  const octets = Buffer.concat([
+    Buffer.from([0x24, 0x80]),
+    piece(data.subarray(0, half)),
+    piece(data.subarray(half)),
+    end,
+  ])
   const content = Buffer.concat([Buffer.from([0x30, 0x80]), type!, Buffer.from([0xa0, 0x80]), octets, end, end])
   return Buffer.concat([Buffer.from([0x30, 0x80]), version!, content, mac!, end])
 }
 
-function sizeAt(bytes: Buffer, at: number): { start: number, length: number } {
+function sizeAt(bytes: Buffer, at: number): { start: number; length: number } {
   const first = bytes[at + 1]!
   return first < 0x80
     ? { start: at + 2, length: first }

@@ -1,8 +1,9 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+
+import { decodeProtectedHeader, importX509, jwtVerify } from 'jose'
 import t from 'tap'
 import type { Test } from 'tap'
-import { copyFileSync, readFileSync, rmSync } from 'node:fs'
-import { createHash, X509Certificate } from 'node:crypto'
-import { decodeProtectedHeader, importX509, jwtVerify } from 'jose'
 
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
@@ -19,9 +20,15 @@ function fixture(name: string): string {
 async function credentialFor(t: Test, env: Record<string, string>) {
   const authority = await startAuthority(t)
   const log = memoryLog()
-  const [target] = loadSettings({
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT_ID, ...env,
-  }, undefined).targets
+  const [target] = loadSettings(
+    {
+      DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+      AZURE_TENANT_ID: TENANT,
+      AZURE_CLIENT_ID: CLIENT_ID,
+      ...env,
+    },
+    undefined,
+  ).targets
   const credential = connectCredential(target!, { agent: authority.dispatcher, log })
   t.teardown(credential.close)
   return { authority, log, credential }
@@ -31,26 +38,31 @@ function leafOf(file: string): X509Certificate {
   return new X509Certificate(readFileSync(fixture(file)))
 }
 
-t.test('signs an assertion with PS256 that the certificate verifies', async t => {
+t.test('signs an assertion with PS256 that the certificate verifies', async (t) => {
   const { authority, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('plain.pem') })
   await credential.authorization()
 
   const form = authority.requests[0]!.form
   t.equal(form.get('client_assertion_type'), 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
   const leaf = leafOf('plain.pem')
-  const { payload, protectedHeader } = await jwtVerify(form.get('client_assertion')!, await importX509(
-    leaf.toString(), 'PS256',
-  ), {
-    issuer: CLIENT_ID, subject: CLIENT_ID, audience: `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`,
-  })
+  const { payload, protectedHeader } = await jwtVerify(
+    form.get('client_assertion')!,
+    await importX509(leaf.toString(), 'PS256'),
+    {
+      issuer: CLIENT_ID,
+      subject: CLIENT_ID,
+      audience: `https://login.microsoftonline.com/${TENANT}/oauth2/v2.0/token`,
+    },
+  )
   t.match(protectedHeader, { alg: 'PS256', 'x5t#S256': createHash('sha256').update(leaf.raw).digest('base64url') })
   t.equal(protectedHeader.x5c, undefined)
   t.match(payload.jti, /.+/)
 })
 
-t.test('every request has an assertion of its own', async t => {
+t.test('every request has an assertion of its own', async (t) => {
   const { authority, credential } = await credentialFor(t, {
-    AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'), AZURE_CLIENT_CERTIFICATE_PASSWORD: 'pässword',
+    AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'),
+    AZURE_CLIENT_CERTIFICATE_PASSWORD: 'pässword',
   })
   await credential.authorization()
   credential.reload()
@@ -58,43 +70,48 @@ t.test('every request has an assertion of its own', async t => {
   t.not(authority.requests[0]!.form.get('client_assertion'), authority.requests[1]!.form.get('client_assertion'))
 })
 
-t.test('sends the chain where the registration trusts a subject name', async t => {
+t.test('sends the chain where the registration trusts a subject name', async (t) => {
   const { authority, credential } = await credentialFor(t, {
-    AZURE_CLIENT_CERTIFICATE_PATH: fixture('chain.pem'), AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: 'true',
+    AZURE_CLIENT_CERTIFICATE_PATH: fixture('chain.pem'),
+    AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: 'true',
   })
   await credential.authorization()
   const { x5c } = decodeProtectedHeader(authority.requests[0]!.form.get('client_assertion')!)
   t.same(
-    x5c?.map(one => new X509Certificate(Buffer.from(one, 'base64')).subject),
+    x5c?.map((one) => new X509Certificate(Buffer.from(one, 'base64')).subject),
     ['CN=gateway.contoso.example', 'CN=gateway test authority'],
   )
 })
 
-t.test('logs the thumbprint that the portal shows, and the end', async t => {
+t.test('logs the thumbprint that the portal shows, and the end', async (t) => {
   const { log, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('plain.pem') })
   await credential.authorization()
-  t.match(log.lines.find(({ sentence }) => sentence === 'certificate'), {
-    facts: { thumbprint: leafOf('plain.pem').fingerprint.replaceAll(':', ''), ends: '2126-10-27T13:07:34.000Z' },
-  })
+  t.match(
+    log.lines.find(({ sentence }) => sentence === 'certificate'),
+    {
+      facts: { thumbprint: leafOf('plain.pem').fingerprint.replaceAll(':', ''), ends: '2126-10-27T13:07:34.000Z' },
+    },
+  )
 })
 
-t.test('a file that cannot be used is 502, and the log says what to do', async t => {
+t.test('a file that cannot be used is 502, and the log says what to do', async (t) => {
   const { log, credential } = await credentialFor(t, {
-    AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'), AZURE_CLIENT_CERTIFICATE_PASSWORD: 'wr0ng',
+    AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'),
+    AZURE_CLIENT_CERTIFICATE_PASSWORD: 'wr0ng',
   })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(log.lines.at(-1), { level: 'error', sentence: /password does not fit/ })
   t.notMatch(JSON.stringify(log.lines), /wr0ng/)
 })
 
-t.test('a certificate that is not registered is explained', async t => {
+t.test('a certificate that is not registered is explained', async (t) => {
   const { authority, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('plain.pem') })
   authority.behave = refuses(401, 'invalid_client', 700027)
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(credential.state().trouble, /AADSTS700027.*Upload the certificate/)
 })
 
-t.test('a certificate is swapped under load without a failed request', async t => {
+t.test('a certificate is swapped under load without a failed request', async (t) => {
   const dir = t.testdir({})
   copyFileSync(fixture('plain.pem'), `${dir}/now.pem`)
   const { authority, credential, log } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: `${dir}/now.pem` })
@@ -106,14 +123,17 @@ t.test('a certificate is swapped under load without a failed request', async t =
     while (!stop) {
       t.match(await credential.authorization(), /^Bearer token-/)
       served += 1
-      await new Promise(resolve => setTimeout(resolve, 5))
+      await new Promise((resolve) => setTimeout(resolve, 5))
     }
   })()
   copyFileSync(fixture('chain.pem'), `${dir}/now.pem`)
   const used = (): boolean =>
-    decodeProtectedHeader(authority.requests.at(-1)!.form.get('client_assertion')!)['x5t#S256'] !== undefined
-    && authority.requests.some(({ form }) => decodeProtectedHeader(form.get('client_assertion')!)['x5t#S256']
-      !== decodeProtectedHeader(authority.requests[0]!.form.get('client_assertion')!)['x5t#S256'])
+    decodeProtectedHeader(authority.requests.at(-1)!.form.get('client_assertion')!)['x5t#S256'] !== undefined &&
+    authority.requests.some(
+      ({ form }) =>
+        decodeProtectedHeader(form.get('client_assertion')!)['x5t#S256'] !==
+        decodeProtectedHeader(authority.requests[0]!.form.get('client_assertion')!)['x5t#S256'],
+    )
   await until(used)
   copyFileSync(fixture('mismatch.pem'), `${dir}/now.pem`)
   await until(() => log.lines.some(({ sentence }) => /belongs to another certificate/.test(sentence)))
@@ -125,17 +145,24 @@ t.test('a certificate is swapped under load without a failed request', async t =
   t.equal(credential.state().failures, 0)
 })
 
-t.test('warns 30, 7 and 1 days before a certificate ends', async t => {
+t.test('warns 30, 7 and 1 days before a certificate ends', async (t) => {
   const DAY = 24 * 3_600_000
-  t.same([31, 30, 8, 7, 2, 1, 0, -5].map(days => dueWarning(days * DAY)), [undefined, 30, 30, 7, 7, 1, 1, 1])
+  t.same(
+    [31, 30, 8, 7, 2, 1, 0, -5].map((days) => dueWarning(days * DAY)),
+    [undefined, 30, 30, 7, 7, 1, 1, 1],
+  )
   const { log, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('ended.pem') })
   await credential.authorization()
   credential.reload()
   await until(() => credential.state().renewals === 2)
-  t.match(log.lines.filter(({ level }) => level === 'warn'), [{ sentence: /has ended/ }], 'once')
+  t.match(
+    log.lines.filter(({ level }) => level === 'warn'),
+    [{ sentence: /has ended/ }],
+    'once',
+  )
 })
 
-t.test('a certificate whose file vanished is explained, and the old one stays in use', async t => {
+t.test('a certificate whose file vanished is explained, and the old one stays in use', async (t) => {
   const dir = t.testdir({})
   copyFileSync(fixture('plain.pem'), `${dir}/now.pem`)
   const { log, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: `${dir}/now.pem` })

@@ -1,22 +1,29 @@
-import t from 'tap'
-import type { Test } from 'tap'
 import { writeFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 
-import type { Target } from '../../src/config/schema.ts'
+import t from 'tap'
+import type { Test } from 'tap'
+
 import { loadSettings } from '../../src/config/load.ts'
-import type { Received } from '../support/authority.ts'
+import type { Target } from '../../src/config/schema.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
+import type { Received } from '../support/authority.ts'
 import { gives, json, memoryLog, refuses, startAuthority, until } from '../support/authority.ts'
 
 const SECRET = 's3cret+&=%é~'
 
 function targetOf(env: Record<string, string> = {}): Target {
-  return loadSettings({
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111',
-    AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
-    ...('AZURE_CLIENT_SECRET_FILE' in env ? {} : { AZURE_CLIENT_SECRET: SECRET }), TOKEN_TIMEOUT: '3s', ...env,
-  }, undefined).targets[0]!
+  return loadSettings(
+    {
+      DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+      AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111',
+      AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
+      ...('AZURE_CLIENT_SECRET_FILE' in env ? {} : { AZURE_CLIENT_SECRET: SECRET }),
+      TOKEN_TIMEOUT: '3s',
+      ...env,
+    },
+    undefined,
+  ).targets[0]!
 }
 
 async function credentialFor(t: Test, env: Record<string, string> = {}) {
@@ -27,32 +34,38 @@ async function credentialFor(t: Test, env: Record<string, string> = {}) {
   return { authority, log, credential }
 }
 
-t.test('asks the tenant\'s token endpoint with id, secret and scope', async t => {
+t.test("asks the tenant's token endpoint with id, secret and scope", async (t) => {
   const { authority, credential } = await credentialFor(t)
   t.match(await credential.authorization(), /^Bearer token-\d+$/)
 
-  t.equal(authority.requests.length, 1, 'Microsoft\'s own authority needs no discovery')
+  t.equal(authority.requests.length, 1, "Microsoft's own authority needs no discovery")
   t.match(authority.requests[0]!.url, /^\/11111111-1111-1111-1111-111111111111\/oauth2\/v2\.0\/token/)
   t.match(Object.fromEntries(authority.requests[0]!.form), {
-    grant_type: 'client_credentials', client_id: '22222222-2222-2222-2222-222222222222', client_secret: SECRET,
+    grant_type: 'client_credentials',
+    client_id: '22222222-2222-2222-2222-222222222222',
+    client_secret: SECRET,
     scope: 'https://contoso.crm4.dynamics.com/.default',
   })
 })
 
-t.test('a claims challenge reaches the authority', async t => {
+t.test('a claims challenge reaches the authority', async (t) => {
   const { authority, credential } = await credentialFor(t)
   credential.discard(await credential.authorization(), '{"access_token":{"nbf":{"essential":true,"value":"1"}}}')
   await credential.authorization()
   t.match(authority.requests[1]!.form.get('claims'), /"nbf"/)
 })
 
-t.test('a private authority is found by its metadata, port and all', async t => {
+t.test('a private authority is found by its metadata, port and all', async (t) => {
   const { authority, credential } = await credentialFor(t, { AZURE_AUTHORITY_HOST: 'https://localhost:8443' })
   authority.behave = (received, response) => {
     const base = 'https://localhost:8443/11111111-1111-1111-1111-111111111111'
-    if (received.method === 'GET') return json(response, 200, {
-      issuer: base, token_endpoint: `${base}/token`, authorization_endpoint: `${base}/auth`, jwks_uri: `${base}/keys`,
-    })
+    if (received.method === 'GET')
+      return json(response, 200, {
+        issuer: base,
+        token_endpoint: `${base}/token`,
+        authorization_endpoint: `${base}/auth`,
+        jwks_uri: `${base}/keys`,
+      })
     gives()(received, response)
   }
   t.match(await credential.authorization(), /^Bearer token-/)
@@ -62,29 +75,30 @@ t.test('a private authority is found by its metadata, port and all', async t => 
   ])
 })
 
-t.test('credentials are never sent without TLS, even when the metadata says so', async t => {
+t.test('credentials are never sent without TLS, even when the metadata says so', async (t) => {
   const { authority, credential, log } = await credentialFor(t, { AZURE_AUTHORITY_HOST: 'https://localhost:8443' })
-  authority.behave = (_, response) => json(response, 200, {
-    issuer: 'https://localhost:8443/x',
-    token_endpoint: 'http://localhost:8443/token',
-    authorization_endpoint: 'https://localhost:8443/auth',
-    jwks_uri: 'https://localhost:8443/keys',
-  })
+  authority.behave = (_, response) =>
+    json(response, 200, {
+      issuer: 'https://localhost:8443/x',
+      token_endpoint: 'http://localhost:8443/token',
+      authorization_endpoint: 'https://localhost:8443/auth',
+      jwks_uri: 'https://localhost:8443/keys',
+    })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.equal(authority.requests.filter(({ method }) => method === 'POST').length, 0)
   t.match(log.lines.at(-1), { sentence: /TLS/ })
 })
 
-t.test('a redirect is not followed', async t => {
+t.test('a redirect is not followed', async (t) => {
   const { authority, credential } = await credentialFor(t)
   authority.behave = (_, response) => response.writeHead(307, { location: 'https://evil.example/token' }).end()
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.equal(authority.requests.length, 1)
 })
 
-t.test('whatever way the authority fails, the caller gets 503 and the log one sentence without secrets', async t => {
+t.test('whatever way the authority fails, the caller gets 503 and the log one sentence without secrets', async (t) => {
   const ways: Record<string, (received: Received, response: import('node:http').ServerResponse) => void> = {
-    'reset': (_, response) => response.destroy(),
+    reset: (_, response) => response.destroy(),
     'breaks off': (_, response) => {
       response.writeHead(200, { 'content-length': '500' }).write('{"access')
       setTimeout(() => response.destroy(), 20)
@@ -92,41 +106,51 @@ t.test('whatever way the authority fails, the caller gets 503 and the log one se
     '500 without JSON': (_, response) => response.writeHead(500).end('boom'),
     '500 with JSON': (_, response) => json(response, 500, { error: 'server_error' }),
     '503 with JSON and nothing in it': (_, response) => json(response, 503, {}),
-    '429': (_, response) => json(
-      response, 429, { error: 'temporarily_unavailable', error_codes: [90055] }, { 'retry-after': '7' },
-    ),
-    'HTML': (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>'),
-    'HTML 502': (_, response) => response.writeHead(
-      502, { 'content-type': 'text/html' },
-    ).end('<html>bad gateway</html>'),
-    'empty': (_, response) => response.writeHead(200).end(),
-    'null': (_, response) => json(response, 200, null),
+    '429': (_, response) =>
+      json(response, 429, { error: 'temporarily_unavailable', error_codes: [90055] }, { 'retry-after': '7' }),
+    HTML: (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>'),
+    'HTML 502': (_, response) =>
+      response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway</html>'),
+    empty: (_, response) => response.writeHead(200).end(),
+    null: (_, response) => json(response, 200, null),
     'a list': (_, response) => json(response, 200, []),
-    'garbage': (_, response) => response.writeHead(
-      200, { 'content-type': 'application/json' },
-    ).end('{"access_token": '),
+    garbage: (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"access_token": '),
     'no token': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600 }),
-    'an empty token': (_, response) => json(response, 200, {
-      token_type: 'Bearer', expires_in: 3600, access_token: '',
-    }),
-    'a token that is no text': (_, response) => json(response, 200, {
-      token_type: 'Bearer', expires_in: 3600, access_token: { a: 1 },
-    }),
-    'a token with a line break': (_, response) => json(response, 200, {
-      token_type: 'Bearer', expires_in: 3600, access_token: 'a\r\nx: y',
-    }),
-    'a token of another type': (_, response) => json(response, 200, {
-      token_type: 'mac', expires_in: 3600, access_token: 'abc',
-    }),
+    'an empty token': (_, response) =>
+      json(response, 200, {
+        token_type: 'Bearer',
+        expires_in: 3600,
+        access_token: '',
+      }),
+    'a token that is no text': (_, response) =>
+      json(response, 200, {
+        token_type: 'Bearer',
+        expires_in: 3600,
+        access_token: { a: 1 },
+      }),
+    'a token with a line break': (_, response) =>
+      json(response, 200, {
+        token_type: 'Bearer',
+        expires_in: 3600,
+        access_token: 'a\r\nx: y',
+      }),
+    'a token of another type': (_, response) =>
+      json(response, 200, {
+        token_type: 'mac',
+        expires_in: 3600,
+        access_token: 'abc',
+      }),
     'too much': (_, response) => response.writeHead(200).end('x'.repeat(2_000_000)),
-    'hangs': () => {},
+    hangs: () => {},
     'a page instead of a 404': (_, response) => response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
   }
   for (const [way, behave] of Object.entries(ways)) {
     const { authority, credential, log } = await credentialFor(t, { TOKEN_TIMEOUT: way === 'hangs' ? '200ms' : '3s' })
     authority.behave = behave
     await t.rejects(
-      credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503 }, way,
+      credential.authorization() as Promise<string>,
+      { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503 },
+      way,
     )
     const line = log.lines.at(-1)!
     t.match(line, { level: 'warn', sentence: /^no access token: .+\./ }, way)
@@ -139,20 +163,20 @@ t.test('whatever way the authority fails, the caller gets 503 and the log one se
   }
 })
 
-t.test('an authority that is not there: 503, and the log names the cause', async t => {
+t.test('an authority that is not there: 503, and the log names the cause', async (t) => {
   const { authority, credential, log } = await credentialFor(t)
   authority.server.close()
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.match(log.lines.at(-1), { facts: { code: 'ECONNREFUSED', host: 'login.microsoftonline.com' } })
 })
 
-t.test('Retry-After reaches the caller', async t => {
+t.test('Retry-After reaches the caller', async (t) => {
   const { authority, credential } = await credentialFor(t)
   authority.behave = (_, response) => json(response, 429, { error: 'temporarily_unavailable' }, { 'retry-after': '7' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 7 })
 })
 
-t.test('a failure does not block the next attempt', async t => {
+t.test('a failure does not block the next attempt', async (t) => {
   const { authority, credential } = await credentialFor(t)
   authority.behave = (_, response) => json(response, 500, { error: 'server_error' })
   await t.rejects(credential.authorization() as Promise<string>)
@@ -161,11 +185,12 @@ t.test('a failure does not block the next attempt', async t => {
   t.equal(authority.requests.length, 2)
 })
 
-t.test('a refused secret is 502, and the log explains Microsoft\'s number without its text', async t => {
+t.test("a refused secret is 502, and the log explains Microsoft's number without its text", async (t) => {
   const { authority, credential, log } = await credentialFor(t)
   authority.behave = refuses(401, 'invalid_client', 7000215)
   await t.rejects(credential.authorization() as Promise<string>, {
-    code: 'GATEWAY_CREDENTIAL_REJECTED', statusCode: 502,
+    code: 'GATEWAY_CREDENTIAL_REJECTED',
+    statusCode: 502,
   })
 
   const line = log.lines.at(-1)!
@@ -177,7 +202,7 @@ t.test('a refused secret is 502, and the log explains Microsoft\'s number withou
   t.notMatch(inspect(line, { depth: 9 }), /s3cret|text that quotes/)
 })
 
-t.test('an answer that names another scope is still kept', async t => {
+t.test('an answer that names another scope is still kept', async (t) => {
   const { authority, credential } = await credentialFor(t)
   authority.behave = gives(3600, { scope: 'something else' })
   await credential.authorization()
@@ -185,24 +210,28 @@ t.test('an answer that names another scope is still kept', async t => {
   t.equal(authority.requests.length, 1)
 })
 
-t.test('a secret that changes in its file is used without a restart', async t => {
+t.test('a secret that changes in its file is used without a restart', async (t) => {
   const file = `${t.testdir({ secret: 'first\n' })}/secret`
   const { authority, credential } = await credentialFor(t, { AZURE_CLIENT_SECRET_FILE: file })
   const first = await credential.authorization()
   writeFileSync(file, 'second\n')
   await until(() => credential.state().renewals === 2)
 
-  t.same(authority.requests.map(({ form }) => form.get('client_secret')), ['first', 'second'])
+  t.same(
+    authority.requests.map(({ form }) => form.get('client_secret')),
+    ['first', 'second'],
+  )
   t.not(await credential.authorization(), first)
 })
 
-t.test('a new secret that is refused is ignored, and the old one stays in use', async t => {
+t.test('a new secret that is refused is ignored, and the old one stays in use', async (t) => {
   const file = `${t.testdir({ secret: 'good' })}/secret`
   const { authority, credential, log } = await credentialFor(t, { AZURE_CLIENT_SECRET_FILE: file })
   await credential.authorization()
   authority.behave = (received, response) => {
-    (received.form.get('client_secret') === 'good' ? gives() : refuses(401, 'invalid_client', 7000215))(
-      received, response,
+    ;(received.form.get('client_secret') === 'good' ? gives() : refuses(401, 'invalid_client', 7000215))(
+      received,
+      response,
     )
   }
   for (const bad of ['bad', '']) {
@@ -211,11 +240,14 @@ t.test('a new secret that is refused is ignored, and the old one stays in use', 
     await until(() => credential.state().renewals > before)
     t.match(log.lines.findLast(({ level }) => level === 'error')?.sentence, /old one stays/)
   }
-  t.same(authority.requests.map(({ form }) => form.get('client_secret')), ['good', 'bad', 'good', 'good'])
+  t.same(
+    authority.requests.map(({ form }) => form.get('client_secret')),
+    ['good', 'bad', 'good', 'good'],
+  )
   t.equal(credential.state().failures, 0)
 })
 
-t.test('kind, tenant, client id and authority are logged at start, and nothing secret', async t => {
+t.test('kind, tenant, client id and authority are logged at start, and nothing secret', async (t) => {
   const { log } = await credentialFor(t)
   t.same(log.lines[0]!.facts, {
     kind: 'client-secret',
@@ -226,7 +258,7 @@ t.test('kind, tenant, client id and authority are logged at start, and nothing s
   t.notMatch(inspect(targetOf(), { depth: 9, showHidden: true }), /s3cret/)
 })
 
-t.test('what MSAL itself complains of is told by its code alone', async t => {
+t.test('what MSAL itself complains of is told by its code alone', async (t) => {
   // The settings refuse this tenant.
   const target = targetOf()
   const { dispatcher } = await startAuthority(t)
@@ -239,16 +271,22 @@ t.test('what MSAL itself complains of is told by its code alone', async t => {
   t.match(credential.state().trouble, /\(missing_tenant_id_error\).*AZURE_TENANT_ID/)
 })
 
-t.test('an authority may answer Retry-After as a date, and nonsense counts for nothing', async t => {
+t.test('an authority may answer Retry-After as a date, and nonsense counts for nothing', async (t) => {
   for (const [value, least, most] of [
-    [new Date(Date.now() + 9500).toUTCString(), 7, 10], ['soon', 1, 1], ['-5', 1, 1], [new Date(0).toUTCString(), 1, 1],
+    [new Date(Date.now() + 9500).toUTCString(), 7, 10],
+    ['soon', 1, 1],
+    ['-5', 1, 1],
+    [new Date(0).toUTCString(), 1, 1],
   ] as const) {
     const { authority, credential } = await credentialFor(t)
     authority.behave = (_, response) =>
       json(response, 503, { error: 'temporarily_unavailable' }, { 'retry-after': value })
-    const error: { retryAfter: number } = await Promise
-      .resolve(credential.authorization())
-      .then(() => { throw new Error('no failure') }, reason => reason)
+    const error: { retryAfter: number } = await Promise.resolve(credential.authorization()).then(
+      () => {
+        throw new Error('no failure')
+      },
+      (reason) => reason,
+    )
     t.ok(error.retryAfter >= least && error.retryAfter <= most, `${value}: ${error.retryAfter}`)
   }
 })

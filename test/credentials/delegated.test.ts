@@ -1,11 +1,12 @@
-import t from 'tap'
-import type { Test } from 'tap'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
+import t from 'tap'
+import type { Test } from 'tap'
+
 import { loadSettings } from '../../src/config/load.ts'
-import { tokenStore } from '../../src/credentials/token-store.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
+import { tokenStore } from '../../src/credentials/token-store.ts'
 import { json, memoryLog, startAuthority, until } from '../support/authority.ts'
 
 const TENANT = '11111111-1111-1111-1111-111111111111'
@@ -17,11 +18,15 @@ async function personFor(t: Test, env: Record<string, string> = {}) {
     DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
     AZURE_TENANT_ID: TENANT,
     AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
-    CREDENTIAL: 'delegated', XDG_STATE_HOME: t.testdir({}), AZURE_AUTHORITY_HOST: 'https://idp.test:8443', ...env,
+    CREDENTIAL: 'delegated',
+    XDG_STATE_HOME: t.testdir({}),
+    AZURE_AUTHORITY_HOST: 'https://idp.test:8443',
+    ...env,
   }
   const [target] = loadSettings(variables, undefined).targets
   const kept = tokenStore(
-    { authorityHost: 'https://idp.test:8443', tenantId: TENANT, clientId: variables.AZURE_CLIENT_ID }, variables,
+    { authorityHost: 'https://idp.test:8443', tenantId: TENANT, clientId: variables.AZURE_CLIENT_ID },
+    variables,
   )
   const credential = connectCredential(target!, { agent: authority.dispatcher, log, env: variables })
   t.teardown(credential.close)
@@ -30,22 +35,33 @@ async function personFor(t: Test, env: Record<string, string> = {}) {
 
 const metadata = { authorization_endpoint: 'https://idp.test:8443/auth', token_endpoint: 'https://idp.test:8443/token' }
 
-t.test('renews with the refresh token that is kept, and keeps the next one', async t => {
+t.test('renews with the refresh token that is kept, and keeps the next one', async (t) => {
   const { authority, kept, credential } = await personFor(t, { AZURE_CLIENT_SECRET: 's3cret' })
-  authority.behave = ({ method }, response) => json(response, 200, method === 'GET' ? metadata : {
-    access_token: 'person', expires_in: 600, refresh_token: 'second',
-  })
+  authority.behave = ({ method }, response) =>
+    json(
+      response,
+      200,
+      method === 'GET'
+        ? metadata
+        : {
+            access_token: 'person',
+            expires_in: 600,
+            refresh_token: 'second',
+          },
+    )
   kept.write({ id: '1', refreshToken: 'first', userName: 'ada' })
 
   t.equal(await credential.authorization(), 'Bearer person')
   t.match(Object.fromEntries(authority.requests[1]!.form), {
-    grant_type: 'refresh_token', refresh_token: 'first', client_secret: 's3cret',
+    grant_type: 'refresh_token',
+    refresh_token: 'first',
+    client_secret: 's3cret',
     scope: 'https://contoso.crm4.dynamics.com/.default',
   })
   t.same(kept.read(), { id: '1', refreshToken: 'second', userName: 'ada' })
 })
 
-t.test('a sign-in while the gateway runs is seen', async t => {
+t.test('a sign-in while the gateway runs is seen', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   authority.behave = ({ method }, response) =>
     json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, id_token: 'nonsense' })
@@ -56,7 +72,7 @@ t.test('a sign-in while the gateway runs is seen', async t => {
   t.same(kept.read(), { id: '1', refreshToken: 'first' }, 'the old refresh token goes on where there is no new one')
 })
 
-t.test('an authority without usable end points is a failure that passes', async t => {
+t.test('an authority without usable end points is a failure that passes', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   for (const answer of [{}, { ...metadata, token_endpoint: 'http://idp.test/token' }]) {
@@ -72,7 +88,7 @@ t.test('an authority without usable end points is a failure that passes', async 
   t.match(credential.state().trouble, /404/)
 })
 
-t.test('a refusal that no number explains is mended by signing in again', async t => {
+t.test('a refusal that no number explains is mended by signing in again', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   authority.behave = ({ method }, response) => {
@@ -83,7 +99,7 @@ t.test('a refusal that no number explains is mended by signing in again', async 
   t.match(credential.state().trouble, /login` again/)
 })
 
-t.test('a file that is no sign-in counts as none', async t => {
+t.test('a file that is no sign-in counts as none', async (t) => {
   const { kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   for (const text of ['', 'no json', '{}', '{"refreshToken":5}']) {
@@ -93,7 +109,7 @@ t.test('a file that is no sign-in counts as none', async t => {
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
 })
 
-t.test('a renewed sign-in that cannot be kept, or read again, is logged, and the token is used', async t => {
+t.test('a renewed sign-in that cannot be kept, or read again, is logged, and the token is used', async (t) => {
   const { authority, kept, credential, log } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   authority.behave = ({ method }, response) => {
@@ -103,17 +119,24 @@ t.test('a renewed sign-in that cannot be kept, or read again, is logged, and the
     json(response, 200, { access_token: 'person', expires_in: 600, refresh_token: 'second' })
   }
   t.equal(await credential.authorization(), 'Bearer person')
-  t.match(log.lines.find(({ level }) => level === 'warn'), { facts: { code: 'EISDIR' }, sentence: /cannot be kept/ })
+  t.match(
+    log.lines.find(({ level }) => level === 'warn'),
+    { facts: { code: 'EISDIR' }, sentence: /cannot be kept/ },
+  )
 
   credential.reload()
   await until(() => credential.state().failures === 1)
-  t.match(log.lines.findLast(({ level }) => level === 'warn'), {
-    facts: { code: 'EISDIR' }, sentence: /cannot be read/,
-  })
+  t.match(
+    log.lines.findLast(({ level }) => level === 'warn'),
+    {
+      facts: { code: 'EISDIR' },
+      sentence: /cannot be read/,
+    },
+  )
   t.equal(credential.authorization(), 'Bearer person')
 })
 
-t.test('environments that share a sign-in take turns with its refresh token, and do not wake each other', async t => {
+t.test('environments that share a sign-in take turns with its refresh token, and do not wake each other', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'r0' })
   let valid = 'r0'
@@ -127,14 +150,17 @@ t.test('environments that share a sign-in take turns with its refresh token, and
     DYNAMICS_URL: 'https://fabrikam.crm4.dynamics.com',
     AZURE_TENANT_ID: TENANT,
     AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
-    CREDENTIAL: 'delegated', AZURE_AUTHORITY_HOST: 'https://idp.test:8443',
+    CREDENTIAL: 'delegated',
+    AZURE_AUTHORITY_HOST: 'https://idp.test:8443',
   }
   const other = connectCredential(loadSettings(variables, undefined).targets[0]!, {
-    agent: authority.dispatcher, log: memoryLog(), env: { XDG_STATE_HOME: dirname(dirname(kept.file)) },
+    agent: authority.dispatcher,
+    log: memoryLog(),
+    env: { XDG_STATE_HOME: dirname(dirname(kept.file)) },
   })
   t.teardown(other.close)
   t.same(await Promise.all([credential.authorization(), other.authorization()]), ['Bearer person', 'Bearer person'])
-  await new Promise(resolve => setTimeout(resolve, 500))
+  await new Promise((resolve) => setTimeout(resolve, 500))
   t.same([credential.state().renewals, other.state().renewals], [1, 1])
 
   kept.write({ id: '2', refreshToken: valid })

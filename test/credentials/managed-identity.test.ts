@@ -1,22 +1,28 @@
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { arcChallengeAnswer } from '../../src/credentials/arc.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import { arcChallengeAnswer } from '../../src/credentials/arc.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { json, memoryLog, startAuthority } from '../support/authority.ts'
 
 const CLIENT_ID = '22222222-2222-2222-2222-222222222222'
 
 async function identityFor(
-  t: Test, env: Record<string, string>, clientId?: string, settings: Record<string, string> = {},
+  t: Test,
+  env: Record<string, string>,
+  clientId?: string,
+  settings: Record<string, string> = {},
 ) {
   const authority = await startAuthority(t)
-  const [target] = loadSettings({
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
-    ...settings,
-    ...(clientId === undefined ? {} : { AZURE_CLIENT_ID: clientId }),
-  }, undefined).targets
+  const [target] = loadSettings(
+    {
+      DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+      ...settings,
+      ...(clientId === undefined ? {} : { AZURE_CLIENT_ID: clientId }),
+    },
+    undefined,
+  ).targets
   const log = memoryLog()
   const credential = connectCredential(target!, { agent: authority.dispatcher, log, env })
   t.teardown(credential.close)
@@ -27,11 +33,16 @@ async function identityFor(
   return { authority, log, credential, ask }
 }
 
-t.test('a virtual machine: asks the metadata service', async t => {
+t.test('a virtual machine: asks the metadata service', async (t) => {
   const { authority, credential, ask } = await identityFor(t, {})
-  authority.behave = (_, response) => json(response, 200, {
-    access_token: 'vm', expires_in: '3599', token_type: 'Bearer', resource: 'x', refresh_in: '1800',
-  })
+  authority.behave = (_, response) =>
+    json(response, 200, {
+      access_token: 'vm',
+      expires_in: '3599',
+      token_type: 'Bearer',
+      resource: 'x',
+      refresh_in: '1800',
+    })
   t.equal(await credential.authorization(), 'Bearer vm')
 
   t.match(ask(), {
@@ -44,9 +55,11 @@ t.test('a virtual machine: asks the metadata service', async t => {
   t.ok(credential.state().validFor > 3_500_000)
 })
 
-t.test('a user-assigned identity is asked for by its client id', async t => {
+t.test('a user-assigned identity is asked for by its client id', async (t) => {
   const { authority, credential, ask, log } = await identityFor(
-    t, { AZURE_POD_IDENTITY_AUTHORITY_HOST: 'http://imds.test/' }, CLIENT_ID,
+    t,
+    { AZURE_POD_IDENTITY_AUTHORITY_HOST: 'http://imds.test/' },
+    CLIENT_ID,
   )
   authority.behave = (_, response) =>
     json(response, 200, { access_token: 'vm', expires_in: '3599', token_type: 'Bearer', client_id: CLIENT_ID })
@@ -55,32 +68,43 @@ t.test('a user-assigned identity is asked for by its client id', async t => {
   t.same(log.lines[0]!.facts, { kind: 'managed-identity', clientId: CLIENT_ID })
 })
 
-t.test('a token of another identity than the one asked for is not used', async t => {
+t.test('a token of another identity than the one asked for is not used', async (t) => {
   const { authority, credential } = await identityFor(t, {}, CLIENT_ID)
   authority.behave = (_, response) =>
     json(response, 200, { access_token: 'vm', expires_in: '3599', client_id: '33333333-3333-3333-3333-333333333333' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
 })
 
-t.test('App Service and Container Apps: asks their end point, whose answer names the moment of the end', async t => {
+t.test('App Service and Container Apps: asks their end point, whose answer names the moment of the end', async (t) => {
   const { authority, credential, ask } = await identityFor(t, {
-    IDENTITY_ENDPOINT: 'http://127.0.0.1:41741/msi/token/', IDENTITY_HEADER: 'h3ader',
+    IDENTITY_ENDPOINT: 'http://127.0.0.1:41741/msi/token/',
+    IDENTITY_HEADER: 'h3ader',
   })
-  authority.behave = (_, response) => json(response, 200, {
-    access_token: 'app', expires_on: String(Math.floor(Date.now() / 1000) + 1000), token_type: 'Bearer', resource: 'x',
-  })
+  authority.behave = (_, response) =>
+    json(response, 200, {
+      access_token: 'app',
+      expires_on: String(Math.floor(Date.now() / 1000) + 1000),
+      token_type: 'Bearer',
+      resource: 'x',
+    })
   t.equal(await credential.authorization(), 'Bearer app')
   t.match(ask(), {
-    url: /^\/msi\/token\/\?/, headers: { 'x-identity-header': 'h3ader' }, query: { 'api-version': '2019-08-01' },
+    url: /^\/msi\/token\/\?/,
+    headers: { 'x-identity-header': 'h3ader' },
+    query: { 'api-version': '2019-08-01' },
   })
   t.ok(credential.state().validFor > 900_000 && credential.state().validFor < 1_000_000)
 })
 
-t.test('Azure Arc: answers the agent\'s challenge only with the agent\'s own file', async t => {
+t.test("Azure Arc: answers the agent's challenge only with the agent's own file", async (t) => {
   const dir = t.testdir({ 'a.key': 'k3y', 'big.key': 'x'.repeat(5000), 'a.txt': 'no' })
   t.equal(arcChallengeAnswer(`Basic realm=${dir}/a.key`, dir), 'Basic k3y')
   for (const challenge of [
-    undefined, 'Bearer', `Basic realm=${dir}/a.txt`, `Basic realm=${dir}/../x.key`, 'Basic realm=/etc/shadow.key',
+    undefined,
+    'Bearer',
+    `Basic realm=${dir}/a.txt`,
+    `Basic realm=${dir}/../x.key`,
+    'Basic realm=/etc/shadow.key',
     'Basic realm=relative.key',
   ]) {
     t.throws(() => arcChallengeAnswer(challenge, dir), { refused: true, message: /not its own/ }, String(challenge))
@@ -89,7 +113,8 @@ t.test('Azure Arc: answers the agent\'s challenge only with the agent\'s own fil
   t.throws(() => arcChallengeAnswer(`Basic realm=${dir}/none.key`, dir), /ENOENT.*himds/)
 
   const { authority, credential, ask } = await identityFor(t, {
-    IDENTITY_ENDPOINT: 'http://127.0.0.1:40342/metadata/identity/oauth2/token', IMDS_ENDPOINT: 'http://127.0.0.1:40342',
+    IDENTITY_ENDPOINT: 'http://127.0.0.1:40342/metadata/identity/oauth2/token',
+    IMDS_ENDPOINT: 'http://127.0.0.1:40342',
   })
   authority.behave = (_, response) => json(response, 401, {}, { 'www-authenticate': 'Basic realm=/etc/passwd' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
@@ -97,7 +122,7 @@ t.test('Azure Arc: answers the agent\'s challenge only with the agent\'s own fil
   t.equal(authority.requests.length, 1)
 })
 
-t.test('a machine without that identity is told apart from one that is not in Azure', async t => {
+t.test('a machine without that identity is told apart from one that is not in Azure', async (t) => {
   const none = await identityFor(t, {})
   none.authority.behave = (_, response) =>
     json(response, 400, { error: 'invalid_request', error_description: 'Identity not found' })
@@ -119,7 +144,7 @@ t.test('a machine without that identity is told apart from one that is not in Az
   await t.rejects(starting.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
 })
 
-t.test('platforms that are not supported say so', async t => {
+t.test('platforms that are not supported say so', async (t) => {
   for (const env of [
     { MSI_ENDPOINT: 'http://localhost:1' },
     { IDENTITY_ENDPOINT: 'http://localhost:1', IDENTITY_HEADER: 'x', IDENTITY_SERVER_THUMBPRINT: 'y' },
@@ -130,11 +155,12 @@ t.test('platforms that are not supported say so', async t => {
   }
 })
 
-t.test('Entra\'s number says why a managed identity gets no token, wherever the end point hands it on', async t => {
+t.test("Entra's number says why a managed identity gets no token, wherever the end point hands it on", async (t) => {
   const trace = '11111111-aaaa-4aaa-8aaa-111111111111'
   const correlation = '22222222-bbbb-4bbb-8bbb-222222222222'
-  const text = `AADSTS500011: The resource principal was not found. Trace ID: ${trace} Correlation ID: ${correlation} `
-    + 'Timestamp: 2026-01-01 00:00:00Z'
+  const text =
+    `AADSTS500011: The resource principal was not found. Trace ID: ${trace} Correlation ID: ${correlation} ` +
+    'Timestamp: 2026-01-01 00:00:00Z'
   for (const [status, body] of [
     [400, { error: 'invalid_resource', error_description: text }],
     [400, { error: 'invalid_resource', error_description: text, error_codes: [500011] }],
@@ -153,21 +179,35 @@ t.test('Entra\'s number says why a managed identity gets no token, wherever the 
   }
 })
 
-t.test('a number that passes by itself is no refusal of a managed identity either', async t => {
+t.test('a number that passes by itself is no refusal of a managed identity either', async (t) => {
   const { authority, credential } = await identityFor(t, {})
   authority.behave = (_, response) => json(response, 400, { error: 'x', error_description: 'AADSTS90033: transient' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
 })
 
-t.test('each way of saying that there is not this identity is understood', async t => {
+t.test('each way of saying that there is not this identity is understood', async (t) => {
   for (const [body, says] of [
     [{ error: 'invalid_request', error_description: 'Identity not found' }, /no such managed identity/],
-    [{ statusCode: 400, message: 'No User Assigned or Delegated Managed Identity found for specified '
-      + 'ClientId/ResourceId/PrincipalId.' }, /no such managed identity/],
-    [{ error: 'invalid_request', error_description: 'The requested identity has not been assigned to this resource.' },
-      /no such managed identity/],
-    [{ error: 'invalid_request', error_description: 'Multiple user assigned identities exist, please specify the '
-      + 'clientId / resourceId of the identity in the token request' }, /several managed identities.*AZURE_CLIENT_ID/],
+    [
+      {
+        statusCode: 400,
+        message: 'No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.',
+      },
+      /no such managed identity/,
+    ],
+    [
+      { error: 'invalid_request', error_description: 'The requested identity has not been assigned to this resource.' },
+      /no such managed identity/,
+    ],
+    [
+      {
+        error: 'invalid_request',
+        error_description:
+          'Multiple user assigned identities exist, please specify the ' +
+          'clientId / resourceId of the identity in the token request',
+      },
+      /several managed identities.*AZURE_CLIENT_ID/,
+    ],
   ] as const) {
     const { authority, credential } = await identityFor(t, {}, CLIENT_ID)
     authority.behave = (_, response) => json(response, 400, body)
@@ -176,15 +216,12 @@ t.test('each way of saying that there is not this identity is understood', async
   }
 })
 
-t.test('what says nothing of the identity is not explained by it', async t => {
+t.test('what says nothing of the identity is not explained by it', async (t) => {
   const invalid = await identityFor(t, {})
   invalid.authority.behave = (_, response) =>
     json(response, 400, { error: 'invalid_request', error_description: 'Required query variable missing' })
   await t.rejects(invalid.credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
-  t.match(
-    invalid.credential.state().trouble,
-    /answered 400 \(invalid_request\)\. .*no explanation/,
-  )
+  t.match(invalid.credential.state().trouble, /answered 400 \(invalid_request\)\. .*no explanation/)
 
   const filter = await identityFor(t, {})
   filter.authority.behave = (_, response) =>

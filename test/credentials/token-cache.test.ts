@@ -4,8 +4,8 @@ import type { Test } from 'tap'
 import type { Clock } from '../../src/credentials/clock.ts'
 import type { FetchToken } from '../../src/credentials/credential.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
-import type { FailureFacts } from '../../src/explanations/authority-errors.ts'
 import { cacheToken } from '../../src/credentials/token-cache.ts'
+import type { FailureFacts } from '../../src/explanations/authority-errors.ts'
 import { memoryLog, until } from '../support/authority.ts'
 
 const down = failure('The authority is down.', false)
@@ -17,18 +17,31 @@ function failure(what: string, refused: boolean, facts: FailureFacts = {}): Auth
 
 /** A clock that the test sets; timers run on the real one. */
 function handClock(): Clock & {
-  pass: (milliseconds: number) => void, set: (milliseconds: number) => void, sleep: (milliseconds: number) => void,
+  pass: (milliseconds: number) => void
+  set: (milliseconds: number) => void
+  sleep: (milliseconds: number) => void
 } {
   const now = { steady: 1000, wall: 1_000_000, boot: 5000 }
   return {
-    steady: () => now.steady, wall: () => now.wall, sinceBoot: () => now.boot,
-    pass: ms => { now.steady += ms; now.wall += ms; now.boot += ms },
-    set: ms => { now.wall += ms },
-    sleep: ms => { now.wall += ms; now.boot += ms },
+    steady: () => now.steady,
+    wall: () => now.wall,
+    sinceBoot: () => now.boot,
+    pass: (ms) => {
+      now.steady += ms
+      now.wall += ms
+      now.boot += ms
+    },
+    set: (ms) => {
+      now.wall += ms
+    },
+    sleep: (ms) => {
+      now.wall += ms
+      now.boot += ms
+    },
   }
 }
 
-function storeFor(t: Test, fetch: FetchToken, options: { timeout?: number, clock?: Clock } = {}) {
+function storeFor(t: Test, fetch: FetchToken, options: { timeout?: number; clock?: Clock } = {}) {
   const log = memoryLog()
   const store = cacheToken(fetch, { timeout: 5000, log, ...options })
   t.teardown(store.close)
@@ -48,7 +61,12 @@ interface Fake {
 /** Gives token-1, token-2 …; counts. */
 function authority(expiresIn: number | undefined = 3600): Fake {
   const fake: Fake = {
-    asked: 0, expiresIn, trouble: undefined, gate: undefined, claims: [], token: undefined,
+    asked: 0,
+    expiresIn,
+    trouble: undefined,
+    gate: undefined,
+    claims: [],
+    token: undefined,
     fetch: async ({ claims }) => {
       fake.asked += 1
       fake.claims.push(claims)
@@ -63,11 +81,13 @@ function authority(expiresIn: number | undefined = 3600): Fake {
 
 function gate() {
   let open!: () => void
-  const promise = new Promise<void>(resolve => { open = resolve })
+  const promise = new Promise<void>((resolve) => {
+    open = resolve
+  })
   return { promise, open }
 }
 
-t.test('two hundred cold requests share one fetch', async t => {
+t.test('two hundred cold requests share one fetch', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
 
@@ -77,7 +97,7 @@ t.test('two hundred cold requests share one fetch', async t => {
   t.equal(entra.asked, 1)
 })
 
-t.test('a token that is held is given at once, as a string', async t => {
+t.test('a token that is held is given at once, as a string', async (t) => {
   const store = storeFor(t, authority().fetch)
   t.same(store.state(), { token: 'none', validFor: 0, renewals: 0, failures: 0, trouble: undefined })
   await store.authorization()
@@ -87,7 +107,7 @@ t.test('a token that is held is given at once, as a string', async t => {
   t.ok(store.state().validFor > 3_500_000)
 })
 
-t.test('a failure is shared by all who wait, and tells when to come again', async t => {
+t.test('a failure is shared by all who wait, and tells when to come again', async (t) => {
   const entra = authority()
   entra.trouble = down
   const store = storeFor(t, entra.fetch)
@@ -100,7 +120,7 @@ t.test('a failure is shared by all who wait, and tells when to come again', asyn
   }
 })
 
-t.test('while the store leaves the authority alone, callers are told at once', async t => {
+t.test('while the store leaves the authority alone, callers are told at once', async (t) => {
   const entra = authority()
   entra.trouble = failure('Asked too often.', false, { retryAfter: 500_000 })
   const store = storeFor(t, entra.fetch)
@@ -115,7 +135,7 @@ t.test('while the store leaves the authority alone, callers are told at once', a
   t.equal(store.state().trouble, 'Asked too often. So it is. Wait.')
 })
 
-t.test('a refused credential is 502 and is not tried again soon', async t => {
+t.test('a refused credential is 502 and is not tried again soon', async (t) => {
   const clock = handClock()
   const entra = authority()
   entra.trouble = wrongSecret
@@ -131,7 +151,7 @@ t.test('a refused credential is 502 and is not tried again soon', async t => {
   t.match(store.log.lines, [{ level: 'error', facts: { aadsts: 7000215 } }, { level: 'info' }, { level: 'debug' }])
 })
 
-t.test('after a short outage a token is there again within two seconds, without a request', async t => {
+t.test('after a short outage a token is there again within two seconds, without a request', async (t) => {
   const entra = authority()
   entra.trouble = down
   const store = storeFor(t, entra.fetch)
@@ -144,7 +164,7 @@ t.test('after a short outage a token is there again within two seconds, without 
   t.equal(store.state().trouble, undefined)
 })
 
-t.test('after a long outage the first callers find a token again within two seconds', async t => {
+t.test('after a long outage the first callers find a token again within two seconds', async (t) => {
   const entra = authority()
   entra.trouble = down
   const clock = handClock()
@@ -154,7 +174,8 @@ t.test('after a long outage the first callers find a token again within two seco
     clock.pass(1000)
   }
   t.ok(
-    entra.asked > 20 && entra.asked <= 60, `the authority is asked every other second meanwhile: ${entra.asked} times`,
+    entra.asked > 20 && entra.asked <= 60,
+    `the authority is asked every other second meanwhile: ${entra.asked} times`,
   )
   entra.trouble = undefined
   await Promise.resolve(store.authorization()).catch(() => undefined)
@@ -163,7 +184,7 @@ t.test('after a long outage the first callers find a token again within two seco
   t.match(await store.authorization(), /^Bearer token/)
 })
 
-t.test('a token is renewed in the background while the old one is served', async t => {
+t.test('a token is renewed in the background while the old one is served', async (t) => {
   const entra = authority(1)
   const store = storeFor(t, entra.fetch)
   await store.authorization()
@@ -179,7 +200,7 @@ t.test('a token is renewed in the background while the old one is served', async
   t.equal(store.authorization(), 'Bearer token-2')
 })
 
-t.test('while the authority is down, a token is served as long as it is valid, and no longer', async t => {
+t.test('while the authority is down, a token is served as long as it is valid, and no longer', async (t) => {
   const clock = handClock()
   const entra = authority(3600)
   const store = storeFor(t, entra.fetch, { clock })
@@ -196,7 +217,7 @@ t.test('while the authority is down, a token is served as long as it is valid, a
   t.equal(store.state().token, 'none')
 })
 
-t.test('a short-lived token is served many times', async t => {
+t.test('a short-lived token is served many times', async (t) => {
   for (const life of [2, 5, 30]) {
     const entra = authority(life)
     const store = storeFor(t, entra.fetch)
@@ -206,7 +227,7 @@ t.test('a short-lived token is served many times', async t => {
   }
 })
 
-t.test('an authority that says nothing sensible of the life is not asked for every request', async t => {
+t.test('an authority that says nothing sensible of the life is not asked for every request', async (t) => {
   for (const life of [undefined, -5, 0]) {
     const entra = authority(life)
     if (life === undefined) entra.expiresIn = undefined
@@ -217,26 +238,36 @@ t.test('an authority that says nothing sensible of the life is not asked for eve
   }
 })
 
-t.test('a fetch that hangs ends after the time limit, for all who wait', async t => {
+t.test('a fetch that hangs ends after the time limit, for all who wait', async (t) => {
   let ended: unknown
-  const store = storeFor(t, ({ signal }) => new Promise((_, reject) => {
-    signal.addEventListener('abort', () => { ended = signal.reason; reject(signal.reason as Error) })
-  }), { timeout: 60 })
+  const store = storeFor(
+    t,
+    ({ signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => {
+          ended = signal.reason
+          reject(signal.reason as Error)
+        })
+      }),
+    { timeout: 60 },
+  )
 
   await t.rejects(Promise.all([store.authorization(), store.authorization()]), { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.type(ended, AuthorityFailure)
   t.match(store.state().trouble, /within 60 ms/)
 })
 
-t.test('a refused token is replaced once for all who were refused with it', async t => {
+t.test('a refused token is replaced once for all who were refused with it', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const old = await store.authorization()
 
-  const renewed = await Promise.all(Array.from({ length: 50 }, async () => {
-    store.discard(old)
-    return store.authorization()
-  }))
+  const renewed = await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      store.discard(old)
+      return store.authorization()
+    }),
+  )
   store.discard(old)
 
   t.same(new Set(renewed), new Set(['Bearer token-2']))
@@ -244,7 +275,7 @@ t.test('a refused token is replaced once for all who were refused with it', asyn
   t.equal(entra.asked, 2)
 })
 
-t.test('what a claims challenge asked for is passed on', async t => {
+t.test('what a claims challenge asked for is passed on', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   store.discard(await store.authorization(), '{"access_token":{}}')
@@ -253,7 +284,7 @@ t.test('what a claims challenge asked for is passed on', async t => {
   t.same(entra.claims, [undefined, '{"access_token":{}}'])
 })
 
-t.test('an environment that refuses every token does not make the gateway flood the authority', async t => {
+t.test('an environment that refuses every token does not make the gateway flood the authority', async (t) => {
   const clock = handClock()
   const entra = authority()
   const store = storeFor(t, entra.fetch, { clock })
@@ -266,7 +297,7 @@ t.test('an environment that refuses every token does not make the gateway flood 
   t.equal(entra.asked, 4, 'after ten seconds it is tried again')
 })
 
-t.test('an authority that gives the refused token again is not asked again for ten seconds', async t => {
+t.test('an authority that gives the refused token again is not asked again for ten seconds', async (t) => {
   const entra = authority()
   entra.token = 'same'
   const store = storeFor(t, entra.fetch)
@@ -276,7 +307,7 @@ t.test('an authority that gives the refused token again is not asked again for t
   t.equal(store.authorization(), 'Bearer same')
 })
 
-t.test('a refused token is kept when the authority gives no other', async t => {
+t.test('a refused token is kept when the authority gives no other', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const old = await store.authorization()
@@ -290,7 +321,7 @@ t.test('a refused token is kept when the authority gives no other', async t => {
   t.equal(entra.asked, 2)
 })
 
-t.test('a token refused while its renewal is under way waits for that renewal', async t => {
+t.test('a token refused while its renewal is under way waits for that renewal', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const old = await store.authorization()
@@ -305,7 +336,7 @@ t.test('a token refused while its renewal is under way waits for that renewal', 
   t.equal(entra.asked, 2)
 })
 
-t.test('a clock that is set forward two hours changes nothing', async t => {
+t.test('a clock that is set forward two hours changes nothing', async (t) => {
   const clock = handClock()
   const entra = authority()
   const store = storeFor(t, entra.fetch, { clock })
@@ -319,7 +350,7 @@ t.test('a clock that is set forward two hours changes nothing', async t => {
   t.equal(await store.authorization(), 'Bearer token-2', 'and nor does one that is set back')
 })
 
-t.test('a token that expired while the machine slept is not served', async t => {
+t.test('a token that expired while the machine slept is not served', async (t) => {
   const clock = handClock()
   const entra = authority()
   const store = storeFor(t, entra.fetch, { clock })
@@ -329,7 +360,7 @@ t.test('a token that expired while the machine slept is not served', async t => 
   t.equal(await store.authorization(), 'Bearer token-2')
 })
 
-t.test('a reload fetches anew, also when one is under way, and keeps the token meanwhile', async t => {
+t.test('a reload fetches anew, also when one is under way, and keeps the token meanwhile', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const slow = gate()
@@ -343,7 +374,7 @@ t.test('a reload fetches anew, also when one is under way, and keeps the token m
   t.equal(store.authorization(), 'Bearer token-2')
 })
 
-t.test('a reload does not wait for the pause after a failure', async t => {
+t.test('a reload does not wait for the pause after a failure', async (t) => {
   const entra = authority()
   entra.trouble = wrongSecret
   const store = storeFor(t, entra.fetch)
@@ -354,13 +385,15 @@ t.test('a reload does not wait for the pause after a failure', async t => {
   t.equal(await store.authorization(), 'Bearer token-2')
 })
 
-t.test('an error that no one foresaw counts as a failure and is not shown', async t => {
-  const store = storeFor(t, async () => { throw new Error('s3cret') })
+t.test('an error that no one foresaw counts as a failure and is not shown', async (t) => {
+  const store = storeFor(t, async () => {
+    throw new Error('s3cret')
+  })
   await t.rejects(store.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.notMatch(store.state().trouble, /s3cret/)
 })
 
-t.test('warming up fetches once, and never again by itself while that fails', async t => {
+t.test('warming up fetches once, and never again by itself while that fails', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   store.warmUp()
@@ -370,7 +403,7 @@ t.test('warming up fetches once, and never again by itself while that fails', as
   t.equal(entra.asked, 1)
 })
 
-t.test('after the end nothing is fetched any more', async t => {
+t.test('after the end nothing is fetched any more', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   store.close()

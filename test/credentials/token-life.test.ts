@@ -27,23 +27,29 @@ t.test('short and odd lives', (t) => {
   t.end()
 })
 
-t.test('an authority that is unwell is asked after 1 s, doubling to 30 s; one that refused, after 30 s, doubling to two minutes', (t) => {
-  const failure = (refused: boolean, retryAfter?: number) =>
-    new AuthorityFailure({ what: '', why: '', todo: '' }, refused, retryAfter === undefined ? {} : { retryAfter })
-  t.same(
-    [1, 2, 3, 4, 5, 6, 7, 100].map((attempt) => backOff(failure(false), attempt, 0) / 1000),
-    [1, 2, 4, 8, 16, 30, 30, 30],
-  )
-  t.same([1, 2, 3, 4].map((attempt) => backOff(failure(true), attempt, 0) / 1000), [30, 60, 120, 120])
-  t.same(
-    [1, 2, 3, 100].map((attempt) => backOffWhileNeeded(failure(false), attempt, 0) / 1000),
-    [1, 2, 2, 2],
-    'while callers need a token',
-  )
-  t.equal(backOffWhileNeeded(failure(true), 1, 0), 30_000, 'a refusal is a refusal')
-  t.equal(backOffWhileNeeded(failure(false, 7000), 3, 0), 7000, 'Retry-After')
-  t.equal(backOff(failure(false), 1, 1), 800, 'a fifth less at most')
-  t.equal(backOff(failure(false, 7000), 1, 1), 7000, 'Retry-After')
-  t.equal(backOff(failure(false, 3_600_000), 1, 0), 60_000, 'Retry-After counts up to a minute')
-  t.end()
-})
+t.test(
+  'an authority that is unwell is asked after 1 s, doubling to 30 s; one that refused, after 30 s, doubling to two minutes',
+  (t) => {
+    const failure = (refused: boolean, retryAfter?: number) =>
+      new AuthorityFailure({ what: '', why: '', todo: '' }, refused, retryAfter === undefined ? {} : { retryAfter })
+    t.same(
+      [1, 2, 3, 4, 5, 6, 7, 100].map((attempt) => backOff(failure(false), attempt, 0) / 1000),
+      [1, 2, 4, 8, 16, 30, 30, 30],
+    )
+    t.same(
+      [1, 2, 3, 4].map((attempt) => backOff(failure(true), attempt, 0) / 1000),
+      [30, 60, 120, 120],
+    )
+    t.same(
+      [1, 2, 3, 100].map((attempt) => backOffWhileNeeded(failure(false), attempt, 0) / 1000),
+      [1, 2, 2, 2],
+      'while callers need a token',
+    )
+    t.equal(backOffWhileNeeded(failure(true), 1, 0), 30_000, 'a refusal is a refusal')
+    t.equal(backOffWhileNeeded(failure(false, 7000), 3, 0), 7000, 'Retry-After')
+    t.equal(backOff(failure(false), 1, 1), 800, 'a fifth less at most')
+    t.equal(backOff(failure(false, 7000), 1, 1), 7000, 'Retry-After')
+    t.equal(backOff(failure(false, 3_600_000), 1, 0), 60_000, 'Retry-After counts up to a minute')
+    t.end()
+  },
+)

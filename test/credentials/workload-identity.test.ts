@@ -1,19 +1,25 @@
-import t from 'tap'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+
+import t from 'tap'
 
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { memoryLog, startAuthority, until } from '../support/authority.ts'
 
-t.test('sends what the file holds at that moment, also after Kubernetes swapped its link', async t => {
+t.test('sends what the file holds at that moment, also after Kubernetes swapped its link', async (t) => {
   const dir = t.testdir({ '..1': { token: 'a.b.first\n' } })
   symlinkSync('..1', `${dir}/..data`)
   symlinkSync('..data/token', `${dir}/token`)
   const authority = await startAuthority(t)
-  const [target] = loadSettings({
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111',
-    AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222', AZURE_FEDERATED_TOKEN_FILE: `${dir}/token`,
-  }, undefined).targets
+  const [target] = loadSettings(
+    {
+      DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+      AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111',
+      AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
+      AZURE_FEDERATED_TOKEN_FILE: `${dir}/token`,
+    },
+    undefined,
+  ).targets
   const log = memoryLog()
   const credential = connectCredential(target!, { agent: authority.dispatcher, log })
   t.teardown(credential.close)
@@ -25,9 +31,13 @@ t.test('sends what the file holds at that moment, also after Kubernetes swapped 
   renameSync(`${dir}/..new`, `${dir}/..data`)
   await until(() => credential.state().renewals === 2)
 
-  t.same(authority.requests.map(({ form }) => form.get('client_assertion')), ['a.b.first', 'a.b.second'])
+  t.same(
+    authority.requests.map(({ form }) => form.get('client_assertion')),
+    ['a.b.first', 'a.b.second'],
+  )
   t.match(Object.fromEntries(authority.requests[0]!.form), {
-    grant_type: 'client_credentials', client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    grant_type: 'client_credentials',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
   })
 
   const token = credential.authorization()
@@ -38,13 +48,18 @@ t.test('sends what the file holds at that moment, also after Kubernetes swapped 
   t.match(credential.state().trouble, /holds no token/)
 })
 
-t.test('a token file that is not there any more does not end the token, and is explained', async t => {
+t.test('a token file that is not there any more does not end the token, and is explained', async (t) => {
   const dir = t.testdir({ token: 'a.b.first' })
   const authority = await startAuthority(t)
-  const [target] = loadSettings({
-    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111',
-    AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222', AZURE_FEDERATED_TOKEN_FILE: `${dir}/token`,
-  }, undefined).targets
+  const [target] = loadSettings(
+    {
+      DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+      AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111',
+      AZURE_CLIENT_ID: '22222222-2222-2222-2222-222222222222',
+      AZURE_FEDERATED_TOKEN_FILE: `${dir}/token`,
+    },
+    undefined,
+  ).targets
   const credential = connectCredential(target!, { agent: authority.dispatcher, log: memoryLog() })
   t.teardown(credential.close)
   const token = await credential.authorization()

@@ -17,7 +17,8 @@ const chart = join(charts, 'dynamics-gateway')
 const { skip } = helm
 
 const THREE = [
-  'dynamics.url=https://contoso.crm4.dynamics.com', 'azure.tenantId=11111111-2222-3333-4444-555555555555',
+  'dynamics.url=https://contoso.crm4.dynamics.com',
+  'azure.tenantId=11111111-2222-3333-4444-555555555555',
   'azure.clientId=66666666-7777-8888-9999-000000000000',
 ]
 
@@ -29,7 +30,10 @@ for (const file of readdirSync(join(chart, 'ci'))) {
 
     t.equal(objectFaults(objects, t.testdir({})), '')
     t.same(pointerFaults(objects), [])
-    for (const { metadata: { name } } of objects) t.equal(name, 'gw-dynamics-gateway')
+    for (const {
+      metadata: { name },
+    } of objects)
+      t.equal(name, 'gw-dynamics-gateway')
   })
 }
 
@@ -37,35 +41,45 @@ t.test('three values are enough, and give the gateway settings that it starts wi
   const objects = rendered(t, [chart, ...set(THREE)])
 
   t.same(objects.map(({ kind }) => kind).sort(), [
-    'Deployment', 'NetworkPolicy', 'PodDisruptionBudget', 'Service', 'ServiceAccount',
+    'Deployment',
+    'NetworkPolicy',
+    'PodDisruptionBudget',
+    'Service',
+    'ServiceAccount',
   ])
   t.match(settingsOf(t, objects), {
-    host: '0.0.0.0', trustNetwork: true, shutdownTimeout: 25_000,
+    host: '0.0.0.0',
+    trustNetwork: true,
+    shutdownTimeout: 25_000,
     targets: [{ url: { product: 'dataverse' }, credential: { kind: 'workload-identity' } }],
   })
 })
 
 t.test('the gateway starts with what each value file makes of its settings', { skip }, async (t) => {
-  const settings = (file: string): object =>
-    settingsOf(t, rendered(t, [chart, '--values', join(chart, 'ci', file)]))
+  const settings = (file: string): object => settingsOf(t, rendered(t, [chart, '--values', join(chart, 'ci', file)]))
 
   t.match(settings('client-secret.yaml'), {
-    trustNetwork: true, logLevel: 'warn',
+    trustNetwork: true,
+    logLevel: 'warn',
     targets: [{ credential: { kind: 'client-secret' }, impersonation: { mode: 'required' } }],
   })
   t.match(settings('certificate.yaml'), { targets: [{ credential: { kind: 'certificate' } }] })
   t.match(settings('managed-identity.yaml'), { host: '::', targets: [{ credential: { kind: 'managed-identity' } }] })
   t.match(settings('callers.yaml'), {
-    trustNetwork: false, callers: [{ name: 'billing' }],
+    trustNetwork: false,
+    callers: [{ name: 'billing' }],
     targets: [{ maxRetryWait: 30_000, impersonation: { mode: 'required', verify: true } }],
   })
   t.match(settings('settings-file.yaml'), {
-    trustNetwork: false, callers: [{ name: 'dashboard' }], targets: [{ name: 'sales' }, { name: 'service' }],
+    trustNetwork: false,
+    callers: [{ name: 'dashboard' }],
+    targets: [{ name: 'sales' }, { name: 'service' }],
   })
 })
 
 t.test('what everybody may reach is never what everybody may use', { skip }, async (t) => {
-  const trusts = (objects: KubernetesObject[]): boolean => variables(objects).some(({ name }) => name === 'TRUST_NETWORK')
+  const trusts = (objects: KubernetesObject[]): boolean =>
+    variables(objects).some(({ name }) => name === 'TRUST_NETWORK')
 
   t.ok(trusts(rendered(t, [chart, ...set(THREE)])), 'behind the policy')
   t.notOk(trusts(rendered(t, [chart, '--values', join(chart, 'ci/callers.yaml')])), 'callers are known')
@@ -92,8 +106,12 @@ t.test('values that cannot work are refused, with what to write', { skip }, asyn
 })
 
 t.test('a pod gets longer to end than its gateway takes', { skip }, async (t) => {
-  const [pod] = podsOf(rendered(t, [chart, ...set([...THREE, 'shutdown.delaySeconds=20', 'shutdown.timeoutSeconds=60'])]))
-  t.match(pod, { spec: { terminationGracePeriodSeconds: 95, containers: [{ lifecycle: { preStop: { sleep: { seconds: 20 } } } }] } })
+  const [pod] = podsOf(
+    rendered(t, [chart, ...set([...THREE, 'shutdown.delaySeconds=20', 'shutdown.timeoutSeconds=60'])]),
+  )
+  t.match(pod, {
+    spec: { terminationGracePeriodSeconds: 95, containers: [{ lifecycle: { preStop: { sleep: { seconds: 20 } } } }] },
+  })
 
   const own = rendered(t, [chart, ...set([...THREE, 'shutdown.delayBy=gateway'])])
   t.match(variables(own), [{ name: 'HOST' }, { name: 'TRUST_NETWORK' }, { name: 'SHUTDOWN_DELAY', value: '5s' }])
@@ -103,7 +121,7 @@ t.test('a pod gets longer to end than its gateway takes', { skip }, async (t) =>
 t.test('Prometheus reaches the metrics port, and nothing else', { skip }, async (t) => {
   const objects = rendered(t, [chart, '--values', join(chart, 'ci/everything.yaml')])
   const { spec } = objects.find(({ kind }) => kind === 'NetworkPolicy')! as unknown as {
-    spec: { ingress: { from: object[], ports: object[] }[] },
+    spec: { ingress: { from: object[]; ports: object[] }[] }
   }
 
   t.match(spec.ingress[1], { from: [{ namespaceSelector: {} }], ports: [{ port: 'metrics' }] })
@@ -113,16 +131,21 @@ t.test('Prometheus reaches the metrics port, and nothing else', { skip }, async 
   }
 })
 
-t.test('an app\'s own chart takes the gateway as a sidecar', { skip }, async (t) => {
+t.test("an app's own chart takes the gateway as a sidecar", { skip }, async (t) => {
   for (const metrics of [false, true]) {
-    const objects = rendered(t, [sampleApp(t), ...set([
-      `dynamics-gateway.metrics.enabled=${metrics}`, `dynamics-gateway.metrics.podMonitor.enabled=${metrics}`,
-      'dynamics-gateway.target.maxRetryWait=30s', 'dynamics-gateway.env=null',
-    ])])
+    const objects = rendered(t, [
+      sampleApp(t),
+      ...set([
+        `dynamics-gateway.metrics.enabled=${metrics}`,
+        `dynamics-gateway.metrics.podMonitor.enabled=${metrics}`,
+        'dynamics-gateway.target.maxRetryWait=30s',
+        'dynamics-gateway.env=null',
+      ]),
+    ])
 
     t.equal(objectFaults(objects, t.testdir({})), '')
     t.same(pointerFaults(objects), [])
-    t.same(objects.map(({ kind }) => kind).sort(), ['ConfigMap', 'Deployment', ...metrics ? ['PodMonitor'] : []])
+    t.same(objects.map(({ kind }) => kind).sort(), ['ConfigMap', 'Deployment', ...(metrics ? ['PodMonitor'] : [])])
     const [gateway] = containersOf(podsOf(objects)[0]!)
     t.match(gateway, { name: 'dynamics-gateway', restartPolicy: 'Always' })
     t.equal(gateway!.livenessProbe !== undefined, metrics, 'asks itself only where nobody else can')
@@ -131,7 +154,12 @@ t.test('an app\'s own chart takes the gateway as a sidecar', { skip }, async (t)
 })
 
 t.test('an unknown member of an object is found', async (t) => {
-  const broken = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, spec: { ports: [{ prot: 'TCP', port: 1 }] } }
+  const broken = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'a' },
+    spec: { ports: [{ prot: 'TCP', port: 1 }] },
+  }
   t.match(objectFaults([broken], t.testdir({})), /prot.* does not exist in type 'ServicePort'/)
 })
 
@@ -168,17 +196,25 @@ function sampleApp(t: Test): string {
 }
 
 function variables(objects: readonly KubernetesObject[]): NonNullable<Container['env']> {
-  return podsOf(objects).flatMap(containersOf).find(({ name }) => name === 'dynamics-gateway')?.env ?? []
+  return (
+    podsOf(objects)
+      .flatMap(containersOf)
+      .find(({ name }) => name === 'dynamics-gateway')?.env ?? []
+  )
 }
 
 /** What the gateway reads from the variables and files of its container. */
 function settingsOf(t: Test, objects: readonly KubernetesObject[]): object {
   const folder = t.testdir({ secret: 'x' })
-  const env = Object.fromEntries(variables(objects)
-    .map(({ name, value }) => [name, /_(?:FILE|PATH)$/.test(name) ? join(folder, 'secret') : value]))
+  const env = Object.fromEntries(
+    variables(objects).map(({ name, value }) => [name, /_(?:FILE|PATH)$/.test(name) ? join(folder, 'secret') : value]),
+  )
   const file = objects.find(({ kind }) => kind === 'ConfigMap') as { data?: Record<string, string> } | undefined
   const text = file?.data?.['gateway.yaml']
   if (text === undefined) return loadSettings(env, undefined)
-  writeFileSync(join(folder, 'gateway.yaml'), text.replace(/\/(?:secrets|var\/run\/secrets)\/\S+/g, join(folder, 'secret')))
+  writeFileSync(
+    join(folder, 'gateway.yaml'),
+    text.replace(/\/(?:secrets|var\/run\/secrets)\/\S+/g, join(folder, 'secret')),
+  )
   return loadSettings({ ...env, GATEWAY_CONFIG: undefined }, join(folder, 'gateway.yaml'))
 }

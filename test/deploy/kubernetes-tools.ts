@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url'
 
 /** A program that the tests of charts and manifests need, or what to do where it is missing. */
 export interface Tool {
-  readonly run: (words: readonly string[], cwd?: string) => { readonly status: number | null, readonly stdout: string, readonly stderr: string }
+  readonly run: (
+    words: readonly string[],
+    cwd?: string,
+  ) => { readonly status: number | null; readonly stdout: string; readonly stderr: string }
   /** Why tests are skipped; `false` where the program is there. */
   readonly skip: string | false
 }

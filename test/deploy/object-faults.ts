@@ -9,7 +9,11 @@ import { parseAllDocuments } from 'yaml'
 export interface KubernetesObject {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: { readonly name: string, readonly namespace?: string, readonly labels?: Readonly<Record<string, string>> }
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+  }
   readonly [member: string]: unknown
 }
 
@@ -50,15 +54,32 @@ export function objectFaults(objects: readonly KubernetesObject[], folder: strin
   if (unknown.length > 0) return `no type is known for ${unknown.join(', ')}`
   const lines = objects.map((object, index) => {
     const { apiVersion, kind } = object
-    return `export const _${index}: import(${JSON.stringify(TYPES[`${apiVersion} ${kind}`])}).${kind} = `
-      + JSON.stringify(object, null, 1)
+    return (
+      `export const _${index}: import(${JSON.stringify(TYPES[`${apiVersion} ${kind}`])}).${kind} = ` +
+      JSON.stringify(object, null, 1)
+    )
   })
   const file = join(folder, 'objects.ts')
   writeFileSync(file, lines.join('\n'))
-  const { stdout, stderr, error } = spawnSync(process.execPath, [
-    join(root, 'node_modules/typescript/bin/tsc'), '--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--types', '',
-    '--module', 'preserve', '--moduleResolution', 'bundler', '--allowImportingTsExtensions', file,
-  ], { cwd: folder, encoding: 'utf8' })
+  const { stdout, stderr, error } = spawnSync(
+    process.execPath,
+    [
+      join(root, 'node_modules/typescript/bin/tsc'),
+      '--ignoreConfig',
+      '--noEmit',
+      '--strict',
+      '--skipLibCheck',
+      '--types',
+      '',
+      '--module',
+      'preserve',
+      '--moduleResolution',
+      'bundler',
+      '--allowImportingTsExtensions',
+      file,
+    ],
+    { cwd: folder, encoding: 'utf8' },
+  )
   if (error !== undefined) throw error
   return stdout + stderr
 }

@@ -3,9 +3,9 @@ import type { KubernetesObject } from './object-faults.ts'
 /** What holds a container: of a Deployment's pods. */
 export interface Container {
   readonly name: string
-  readonly env?: readonly { readonly name: string, readonly value?: string }[]
-  readonly ports?: readonly { readonly name?: string, readonly containerPort: number }[]
-  readonly volumeMounts?: readonly { readonly name: string, readonly mountPath: string }[]
+  readonly env?: readonly { readonly name: string; readonly value?: string }[]
+  readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[]
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[]
   readonly securityContext?: object
   readonly [probe: `${string}Probe`]: { readonly httpGet?: { readonly port: string | number } } | undefined
 }
@@ -15,7 +15,7 @@ interface PodTemplate {
   readonly spec: {
     readonly containers: readonly Container[]
     readonly initContainers?: readonly Container[]
-    readonly volumes?: readonly { readonly name: string, readonly configMap?: { readonly name: string } }[]
+    readonly volumes?: readonly { readonly name: string; readonly configMap?: { readonly name: string } }[]
   }
 }
 
@@ -23,18 +23,21 @@ type Labels = Readonly<Record<string, string>>
 
 /** The pods that the Deployments among objects make. */
 export function podsOf(objects: readonly KubernetesObject[]): PodTemplate[] {
-  return objects.filter(({ kind }) => kind === 'Deployment').map(({ spec }) => (spec as { template: PodTemplate }).template)
+  return objects
+    .filter(({ kind }) => kind === 'Deployment')
+    .map(({ spec }) => (spec as { template: PodTemplate }).template)
 }
 
 /** All containers of a pod. */
 export function containersOf({ spec }: PodTemplate): Container[] {
-  return [...spec.initContainers ?? [], ...spec.containers]
+  return [...(spec.initContainers ?? []), ...spec.containers]
 }
 
 /** What the API of Kubernetes takes and what then does not work: names that lead nowhere, as sentences. */
 export function pointerFaults(objects: readonly KubernetesObject[]): string[] {
   const pods = podsOf(objects)
-  const ports = pods.flatMap((pod) => containersOf(pod).flatMap((container) => container.ports ?? []))
+  const ports = pods
+    .flatMap((pod) => containersOf(pod).flatMap((container) => container.ports ?? []))
     .map(({ name }) => name)
   const faults: string[] = []
   for (const pod of pods) {
@@ -44,7 +47,8 @@ export function pointerFaults(objects: readonly KubernetesObject[]): string[] {
     for (const name of volumes) if (!mounted.includes(name)) faults.push(`the volume ${name} is not mounted`)
     for (const container of containersOf(pod)) {
       const names = (container.env ?? []).map(({ name }) => name)
-      for (const name of new Set(names.filter((name, at) => names.indexOf(name) !== at))) faults.push(`${name} is set twice`)
+      for (const name of new Set(names.filter((name, at) => names.indexOf(name) !== at)))
+        faults.push(`${name} is set twice`)
       for (const [probe, value] of Object.entries(container)) {
         const port = probe.endsWith('Probe') ? (value as Container[`${string}Probe`])?.httpGet?.port : undefined
         if (port !== undefined && !(container.ports ?? []).some(({ name }) => name === port)) {
@@ -54,16 +58,28 @@ export function pointerFaults(objects: readonly KubernetesObject[]): string[] {
     }
   }
   for (const { kind, metadata, spec } of objects) {
-    const { selector, podSelector, ports: served = [], ingress = [] } = (spec ?? {}) as {
-      selector?: Labels | { matchLabels: Labels }, podSelector?: { matchLabels: Labels },
-      ports?: { targetPort: string }[], ingress?: { ports: { port: string }[] }[],
+    const {
+      selector,
+      podSelector,
+      ports: served = [],
+      ingress = [],
+    } = (spec ?? {}) as {
+      selector?: Labels | { matchLabels: Labels }
+      podSelector?: { matchLabels: Labels }
+      ports?: { targetPort: string }[]
+      ingress?: { ports: { port: string }[] }[]
     }
-    const labels = kind === 'Service' ? selector as Labels : (podSelector ?? selector as { matchLabels: Labels })?.matchLabels
+    const labels =
+      kind === 'Service' ? (selector as Labels) : (podSelector ?? (selector as { matchLabels: Labels }))?.matchLabels
     if (labels !== undefined && pods.length > 0 && !pods.some((pod) => covers(pod.metadata.labels, labels))) {
       faults.push(`the ${kind} ${metadata.name} selects no pod`)
     }
-    const named = [...served.map(({ targetPort }) => targetPort), ...ingress.flatMap((rule) => rule.ports.map(({ port }) => port))]
-    for (const port of named) if (!ports.includes(port)) faults.push(`the ${kind} ${metadata.name} names the port ${port}`)
+    const named = [
+      ...served.map(({ targetPort }) => targetPort),
+      ...ingress.flatMap((rule) => rule.ports.map(({ port }) => port)),
+    ]
+    for (const port of named)
+      if (!ports.includes(port)) faults.push(`the ${kind} ${metadata.name} names the port ${port}`)
   }
   return faults
 }

@@ -5,7 +5,7 @@
  */
 interface Monitor<Spec> {
   apiVersion: 'monitoring.coreos.com/v1'
-  metadata: { name: string, namespace?: string, labels?: Record<string, string> }
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> }
   spec: Spec
 }
 
@@ -21,7 +21,11 @@ interface Selector {
 }
 
 /** Asks the pods behind a Service for metrics. */
-export interface ServiceMonitor extends Monitor<{ selector: Selector, endpoints: Endpoint[] }> { kind: 'ServiceMonitor' }
+export interface ServiceMonitor extends Monitor<{ selector: Selector; endpoints: Endpoint[] }> {
+  kind: 'ServiceMonitor'
+}
 
 /** Asks pods for metrics. */
-export interface PodMonitor extends Monitor<{ selector: Selector, podMetricsEndpoints: Endpoint[] }> { kind: 'PodMonitor' }
+export interface PodMonitor extends Monitor<{ selector: Selector; podMetricsEndpoints: Endpoint[] }> {
+  kind: 'PodMonitor'
+}

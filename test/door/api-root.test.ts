@@ -7,7 +7,10 @@ t.test('addresses that miss the Web API get 404 with the right form, and nothing
   const { url, emulator } = gateway
 
   for (const path of [
-    '/api/data/accounts', '/api/data/9.2/accounts', '/API/data/v9.2/accounts?$top=1', '/XRMServices/2011/Organization.svc/web',
+    '/api/data/accounts',
+    '/api/data/9.2/accounts',
+    '/API/data/v9.2/accounts?$top=1',
+    '/XRMServices/2011/Organization.svc/web',
   ]) {
     const response = await fetch(`${url}${path}`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
     t.equal(response.status, 404, path)
@@ -15,7 +18,9 @@ t.test('addresses that miss the Web API get 404 with the right form, and nothing
       error: { code: 'GATEWAY_NOT_FOUND', message: /write \/api\/data\/v9\.2\/accounts, or \/accounts alone\.$/ },
     })
     t.match(gateway.lines.filter(({ msg }) => msg === 'request').at(-1), {
-      id: response.headers.get('x-request-id'), status: 404, code: 'GATEWAY_NOT_FOUND',
+      id: response.headers.get('x-request-id'),
+      status: 404,
+      code: 'GATEWAY_NOT_FOUND',
     })
   }
   t.equal(emulator.received.length, 0)
@@ -25,7 +30,7 @@ t.test('addresses that miss the Web API get 404 with the right form, and nothing
   })
 })
 
-t.test('below a target\'s prefix too', async (t) => {
+t.test("below a target's prefix too", async (t) => {
   const { url } = await gatewayWithFile(t, (credential) => ({
     targets: [{ name: 'sales', url: 'https://contoso.crm4.dynamics.com', credential }],
   }))

@@ -1,22 +1,29 @@
-import t from 'tap'
 import type { AddressInfo } from 'node:net'
 
-import { get, rawRequest, requestOf } from '../support/raw-http.ts'
+import t from 'tap'
+
 import { door } from '../support/callers-fixture.ts'
+import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
 t.test('a page of another origin cannot drive the gateway', async (t) => {
   // Cross-site request forgery: a form, an image, a fetch of any page that is open on an internal desktop.
   const { server, passed } = await door(t)
 
   for (const lines of [
-    ['Origin: https://evil.example'], ['Origin: null'], ['Origin:'], ['Origin: http://localhost:3000'],
+    ['Origin: https://evil.example'],
+    ['Origin: null'],
+    ['Origin:'],
+    ['Origin: http://localhost:3000'],
     ['Origin: http://localhost.evil.example'],
     ['Origin: https://localhost'],
     ['Origin: http://localhost', 'Origin: https://evil.example'],
     ['Origin: https://evil.example', 'Origin: http://localhost'],
-    ['Sec-Fetch-Site: cross-site'], ['Sec-Fetch-Site: same-site'], ['Sec-Fetch-Site: SAME-SITE'],
+    ['Sec-Fetch-Site: cross-site'],
+    ['Sec-Fetch-Site: same-site'],
+    ['Sec-Fetch-Site: SAME-SITE'],
     ['Sec-Fetch-Site: none', 'Sec-Fetch-Site: cross-site'],
-    ['Origin: http://localhost', 'Sec-Fetch-Site: cross-site'], ['Sec-Fetch-Site:'],
+    ['Origin: http://localhost', 'Sec-Fetch-Site: cross-site'],
+    ['Sec-Fetch-Site:'],
   ]) {
     for (const method of ['GET', 'POST', 'OPTIONS']) {
       const answer = await rawRequest(server, requestOf(`${method} /accounts`, ...lines))
@@ -33,43 +40,55 @@ t.test('an Origin cannot be pushed out of sight by many other lines', async (t) 
   const padding = Array.from({ length: 3000 }, (_, index) => `a${index}: b`)
 
   t.match(await rawRequest(server, get('/accounts', ...padding, 'Origin: https://evil.example')), {
-    status: 431, code: 'GATEWAY_HEAD_TOO_LARGE',
+    status: 431,
+    code: 'GATEWAY_HEAD_TOO_LARGE',
   })
-  t.match(
-    await rawRequest(server, get('/accounts', ...padding.slice(0, 97), 'Origin: https://evil.example')),
-    { status: 403 },
-  )
+  t.match(await rawRequest(server, get('/accounts', ...padding.slice(0, 97), 'Origin: https://evil.example')), {
+    status: 403,
+  })
   t.same(passed, [])
 })
 
-t.test('the gateway\'s own pages and what a person types into the browser pass', async (t) => {
+t.test("the gateway's own pages and what a person types into the browser pass", async (t) => {
   const { server } = await door(t, { publicUrl: 'https://dynamics.contoso.com' })
 
   for (const lines of [
-    [], ['Origin: http://localhost', 'Sec-Fetch-Site: same-origin'], ['Sec-Fetch-Site: none'],
+    [],
+    ['Origin: http://localhost', 'Sec-Fetch-Site: same-origin'],
+    ['Sec-Fetch-Site: none'],
     ['Origin: https://dynamics.contoso.com'],
     ['Host: LocalHost:81', 'Origin: http://localhost:81'],
-  ]) t.equal((await rawRequest(server, get('/accounts', ...lines))).status, 200, lines.join(', '))
+  ])
+    t.equal((await rawRequest(server, get('/accounts', ...lines))).status, 200, lines.join(', '))
 })
 
-t.test('Node\'s own fetch passes, although it sends Sec-Fetch-Mode', async (t) => {
+t.test("Node's own fetch passes, although it sends Sec-Fetch-Mode", async (t) => {
   const { server } = await door(t)
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/accounts`
 
   t.equal((await fetch(url)).status, 200)
   t.equal(
-    (await fetch(url, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })).status, 200,
+    (await fetch(url, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })).status,
+    200,
   )
 })
 
 t.test('listed origins get CORS answers, and only they', async (t) => {
   const { server, passed } = await door(t, {
-    allowedOrigins: ['https://app.contoso.com'], requiredHeader: 'x-gateway: true',
+    allowedOrigins: ['https://app.contoso.com'],
+    requiredHeader: 'x-gateway: true',
   })
-  const preflight = (origin: string): ReturnType<typeof rawRequest> => rawRequest(server, requestOf(
-    'OPTIONS /accounts', `Origin: ${origin}`, 'Access-Control-Request-Method: PATCH',
-    'Access-Control-Request-Private-Network: true', 'Sec-Fetch-Site: cross-site',
-  ))
+  const preflight = (origin: string): ReturnType<typeof rawRequest> =>
+    rawRequest(
+      server,
+      requestOf(
+        'OPTIONS /accounts',
+        `Origin: ${origin}`,
+        'Access-Control-Request-Method: PATCH',
+        'Access-Control-Request-Private-Network: true',
+        'Sec-Fetch-Site: cross-site',
+      ),
+    )
 
   const allowed = await preflight('https://app.contoso.com')
   t.equal(allowed.status, 204)
@@ -85,7 +104,8 @@ t.test('listed origins get CORS answers, and only they', async (t) => {
   t.match(refused.head, /vary: Origin/i)
 
   const request = await rawRequest(
-    server, get('/accounts', 'Origin: https://app.contoso.com', 'Sec-Fetch-Site: cross-site', 'X-Gateway: true'),
+    server,
+    get('/accounts', 'Origin: https://app.contoso.com', 'Sec-Fetch-Site: cross-site', 'X-Gateway: true'),
   )
   t.equal(request.status, 200)
   t.match(request.head, /access-control-allow-origin: https:\/\/app\.contoso\.com/i)

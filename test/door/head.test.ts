@@ -1,8 +1,8 @@
 import t from 'tap'
 
 import { readHead } from '../../src/door/head.ts'
-import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 import { door } from '../support/callers-fixture.ts'
+import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
 t.test('lines of one name are joined, so that none of them hides behind another', (t) => {
   t.equal(readHead(['Host', 'a', 'HOST', 'b']).host, 'a, b')
@@ -12,10 +12,18 @@ t.test('lines of one name are joined, so that none of them hides behind another'
 
 t.test('caller ids are seen in any spelling', (t) => {
   for (const name of [
-    'CallerObjectId', 'callerobjectid', 'CALLEROBJECTID', 'Caller-Object-Id', 'Caller_Object_Id', 'MSCRMCallerID',
-    'MSCRM_CallerID', 'MSCRM-Caller-Id',
-    'mscrm.callerid', 'MSCRMCallerObjectID',
-  ]) t.equal(readHead([name, 'x']).callerId, name)
+    'CallerObjectId',
+    'callerobjectid',
+    'CALLEROBJECTID',
+    'Caller-Object-Id',
+    'Caller_Object_Id',
+    'MSCRMCallerID',
+    'MSCRM_CallerID',
+    'MSCRM-Caller-Id',
+    'mscrm.callerid',
+    'MSCRMCallerObjectID',
+  ])
+    t.equal(readHead([name, 'x']).callerId, name)
   for (const name of ['Accept', 'MSCRM.MergeLabels', 'x-caller', 'Caller']) {
     t.equal(readHead([name, 'x']).callerId, undefined, name)
   }
@@ -24,10 +32,13 @@ t.test('caller ids are seen in any spelling', (t) => {
 
 t.test('headers that skip business logic or change the method are seen in any spelling', (t) => {
   for (const name of [
-    'MSCRM.BypassCustomPluginExecution', 'mscrm.bypassbusinesslogicexecution',
-    'MSCRM.BypassBusinessLogicExecutionStepIds', 'MSCRM_BypassCustomPluginExecution',
+    'MSCRM.BypassCustomPluginExecution',
+    'mscrm.bypassbusinesslogicexecution',
+    'MSCRM.BypassBusinessLogicExecutionStepIds',
+    'MSCRM_BypassCustomPluginExecution',
     'MSCRM.SuppressCallbackRegistrationExpanderJob',
-  ]) t.equal(readHead([name, 'x']).bypass, name)
+  ])
+    t.equal(readHead([name, 'x']).bypass, name)
   t.equal(readHead(['MSCRM.SuppressDuplicateDetection', 'false']).bypass, undefined)
   for (const name of ['X-HTTP-Method', 'x-http-method-override', 'X-Method-Override', 'X_HTTP_Method_Override']) {
     t.equal(readHead([name, 'x']).override, name)
@@ -38,12 +49,18 @@ t.test('headers that skip business logic or change the method are seen in any sp
 
 t.test('a callback is seen wherever it stands in Prefer', (t) => {
   for (const value of [
-    'callback', 'respond-async, callback; url="https://evil.example"', 'respond-async,callback;url=x',
-    'odata.callback;url="x"', 'a="b",Callback',
+    'callback',
+    'respond-async, callback; url="https://evil.example"',
+    'respond-async,callback;url=x',
+    'odata.callback;url="x"',
+    'a="b",Callback',
     'odata.include-annotations="a\\",callback;url=x',
-  ]) t.ok(readHead(['Prefer', 'return=minimal', 'prefer', value]).callback, value)
+  ])
+    t.ok(readHead(['Prefer', 'return=minimal', 'prefer', value]).callback, value)
   for (const value of [
-    'respond-async', 'odata.include-annotations="*"', 'return=representation, odata.maxpagesize=5',
+    'respond-async',
+    'odata.include-annotations="*"',
+    'return=representation, odata.maxpagesize=5',
     'odata.include-annotations="new.callbackurl"',
   ]) {
     t.notOk(readHead(['Prefer', value]).callback, value)
@@ -85,7 +102,8 @@ t.test('an address of 32,768 characters passes, a longer one gets 414', async (t
   const { server } = await door(t)
   t.equal((await rawRequest(server, get(`/a?${'x'.repeat(32_768 - 3)}`))).status, 200)
   t.match(await rawRequest(server, get(`/a?${'x'.repeat(32_768 - 2)}`)), {
-    status: 414, code: 'GATEWAY_ADDRESS_TOO_LONG',
+    status: 414,
+    code: 'GATEWAY_ADDRESS_TOO_LONG',
   })
 })
 
@@ -106,7 +124,8 @@ t.test('a hundred header lines pass, one more gets 431', async (t) => {
 t.test('another protocol is not spoken, and the connection ends after the answer', async (t) => {
   const { server } = await door(t)
   const answer = await rawRequest(
-    server, 'GET /accounts HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    server,
+    'GET /accounts HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
   )
   t.equal(answer.status, 200)
   t.match(answer.head, /connection: close/i)
@@ -114,11 +133,12 @@ t.test('another protocol is not spoken, and the connection ends after the answer
 
 t.test('nothing that follows a body of unclear length, or a change of protocol, is taken for a request', async (t) => {
   for (const line of [
-    'Transfer-Encoding: gzip, chunked', 'Transfer-Encoding: identity, chunked', 'Upgrade: websocket',
+    'Transfer-Encoding: gzip, chunked',
+    'Transfer-Encoding: identity, chunked',
+    'Upgrade: websocket',
   ]) {
     const { server, passed } = await door(t)
-    const first =
-      `POST /accounts HTTP/1.1\r\nHost: localhost\r\n${line}\r\n\r\n${line.startsWith('T') ? '0\r\n\r\n' : ''}`
+    const first = `POST /accounts HTTP/1.1\r\nHost: localhost\r\n${line}\r\n\r\n${line.startsWith('T') ? '0\r\n\r\n' : ''}`
     const answer = await rawRequest(server, `${first}GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n`)
     t.match(answer.head, /connection: close/i, line)
     t.notOk(JSON.stringify(passed).includes('smuggled'), line)

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
+
 import t from 'tap'
 
 import { fromThisMachine } from '../../src/door/this-machine.ts'

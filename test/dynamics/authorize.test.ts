@@ -1,12 +1,22 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
+
 import t from 'tap'
 
-import { CredentialRejected, TokenUnavailable } from '../../src/errors.ts'
 import { claimsOf } from '../../src/dynamics/authorize.ts'
+import { CredentialRejected, TokenUnavailable } from '../../src/errors.ts'
 import {
-  answerJson, fixedToken, outbound, pause, received, service, sockets, text, until, way,
+  answerJson,
+  fixedToken,
+  outbound,
+  pause,
+  received,
+  service,
+  sockets,
+  text,
+  until,
+  way,
 } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
@@ -47,17 +57,22 @@ t.test('a 401 is answered with one new token and the same request, body and all'
   const origin = await service(t, async (request, response) => {
     bodies.push(await received(request))
     const old = request.headers.authorization === 'Bearer old'
-    if (old) response.setHeader(
-      'www-authenticate', `Bearer error="insufficient_claims", claims="${Buffer.from(CLAIMS).toString('base64')}"`,
-    )
+    if (old)
+      response.setHeader(
+        'www-authenticate',
+        `Bearer error="insufficient_claims", claims="${Buffer.from(CLAIMS).toString('base64')}"`,
+      )
     answerJson(response, old ? 401 : 201, {})
   })
   const credential = fixedToken('old', 'new')
   const { send, events } = way(t, origin, {}, credential)
 
-  const answer = await send(outbound({
-    method: 'POST', body: Readable.from([Buffer.from('{"name":'), Buffer.from('"Fabrikam"}')]),
-  }))
+  const answer = await send(
+    outbound({
+      method: 'POST',
+      body: Readable.from([Buffer.from('{"name":'), Buffer.from('"Fabrikam"}')]),
+    }),
+  )
 
   t.equal(answer.status, 201)
   t.same(bodies, ['{"name":"Fabrikam"}', '{"name":"Fabrikam"}'])
@@ -65,18 +80,22 @@ t.test('a 401 is answered with one new token and the same request, body and all'
   t.same(events, [{ kind: 'token-refused', repeated: true }])
 })
 
-t.test('a second 401 is the gateway\'s trouble, not the caller\'s', async (t) => {
+t.test("a second 401 is the gateway's trouble, not the caller's", async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
-    response.writeHead(
-      401, { 'www-authenticate': 'Bearer authorization_uri=https://login.example/common, error="invalid_token"' },
-    ).end()
+    response
+      .writeHead(401, {
+        'www-authenticate': 'Bearer authorization_uri=https://login.example/common, error="invalid_token"',
+      })
+      .end()
   })
   const { send } = way(t, origin)
 
   await t.rejects(send(outbound()), {
-    code: 'GATEWAY_TOKEN_REFUSED', statusCode: 502, cause: { message: 'Dynamics 365 answered 401, invalid_token' },
+    code: 'GATEWAY_TOKEN_REFUSED',
+    statusCode: 502,
+    cause: { message: 'Dynamics 365 answered 401, invalid_token' },
   })
   t.equal(requests, 2)
 })
@@ -99,7 +118,17 @@ t.test('without a token nothing is sent', async (t) => {
     response.end()
   })
   const none = way(t, origin, {}, { ...fixedToken(), authorization: () => Promise.reject(new TokenUnavailable()) })
-  const rejected = way(t, origin, {}, { ...fixedToken(), authorization: () => { throw new CredentialRejected() } })
+  const rejected = way(
+    t,
+    origin,
+    {},
+    {
+      ...fixedToken(),
+      authorization: () => {
+        throw new CredentialRejected()
+      },
+    },
+  )
   const left = outbound()
   left.cancellation.cancel(new Error('left'))
 
@@ -128,11 +157,21 @@ t.test('a body that is not at hand any more is not sent again after a 401', asyn
 
 t.test('reads a claims challenge, and nothing else', async (t) => {
   const encoded = Buffer.from(CLAIMS).toString('base64')
-  t.equal(claimsOf('Bearer realm="", authorization_uri="https://login.example", error="insufficient_claims", '
-    + `claims="${encoded}"`), CLAIMS)
+  t.equal(
+    claimsOf(
+      'Bearer realm="", authorization_uri="https://login.example", error="insufficient_claims", ' +
+        `claims="${encoded}"`,
+    ),
+    CLAIMS,
+  )
   t.equal(claimsOf(`Bearer error=insufficient_claims, claims=${encoded}`), CLAIMS, 'unquoted, as Dynamics writes')
-  t.equal(claimsOf('Bearer authorization_uri=https://login.example/oauth2/authorize, '
-    + 'resource_id=https://contoso.crm4.dynamics.com/'), undefined)
+  t.equal(
+    claimsOf(
+      'Bearer authorization_uri=https://login.example/oauth2/authorize, ' +
+        'resource_id=https://contoso.crm4.dynamics.com/',
+    ),
+    undefined,
+  )
   t.equal(claimsOf(`Bearer error="invalid_token", claims="${encoded}"`), undefined)
   t.equal(claimsOf('Bearer error="insufficient_claims"'), undefined)
   t.equal(claimsOf('Bearer error="insufficient_claims", claims="bm8ganNvbg=="'), undefined, 'no JSON')
@@ -141,15 +180,19 @@ t.test('reads a claims challenge, and nothing else', async (t) => {
 t.test('the rest of a 401 that comes late does not keep its repetition from ending early', async (t) => {
   let requests = 0
   let refused: Socket | undefined
-  const origin = await sockets(t, (socket) => socket.on('data', () => {
-    if (requests++ > 0) return
-    refused = socket
-    socket.write('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 4\r\n\r\n')
-  }))
+  const origin = await sockets(t, (socket) =>
+    socket.on('data', () => {
+      if (requests++ > 0) return
+      refused = socket
+      socket.write('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 4\r\n\r\n')
+    }),
+  )
   const { send, state } = way(t, origin, {}, fixedToken('one', 'two'))
   const request = outbound()
   let outcome: unknown
-  send(request).catch((error: Error) => { outcome = error.message })
+  send(request).catch((error: Error) => {
+    outcome = error.message
+  })
 
   await until(() => requests === 2)
   refused!.end('late')

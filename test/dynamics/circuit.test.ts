@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+
 import t from 'tap'
 
 import { createCircuit } from '../../src/dynamics/circuit.ts'
@@ -7,41 +8,52 @@ import { listening, outbound, pause, sockets, until, way } from '../support/conn
 
 t.setTimeout(120_000)
 
-t.test('opens after five requests without a connection, turns away at once, and closes when Dynamics is back', async (t) => {
-  const gone = createServer()
-  const port = await listening(t, gone)
-  await new Promise((resolve) => {
-    gone.close(resolve)
-  })
-  const { send, state, events } = way(t, `http://127.0.0.1:${port}`)
-  const outcome = (): Promise<string | number> =>
-    send(outbound({ method: 'POST' })).then(({ status }) => status, ({ code }: { code: string }) => code)
+t.test(
+  'opens after five requests without a connection, turns away at once, and closes when Dynamics is back',
+  async (t) => {
+    const gone = createServer()
+    const port = await listening(t, gone)
+    await new Promise((resolve) => {
+      gone.close(resolve)
+    })
+    const { send, state, events } = way(t, `http://127.0.0.1:${port}`)
+    const outcome = (): Promise<string | number> =>
+      send(outbound({ method: 'POST' })).then(
+        ({ status }) => status,
+        ({ code }: { code: string }) => code,
+      )
 
-  for (let request = 0; request < 5; request++) t.equal(await outcome(), 'GATEWAY_DYNAMICS_UNREACHABLE')
-  await t.rejects(send(outbound()), { code: 'GATEWAY_CIRCUIT_OPEN', statusCode: 503, retryAfter: 1 })
-  t.equal(state().circuit, 'open')
+    for (let request = 0; request < 5; request++) t.equal(await outcome(), 'GATEWAY_DYNAMICS_UNREACHABLE')
+    await t.rejects(send(outbound()), { code: 'GATEWAY_CIRCUIT_OPEN', statusCode: 503, retryAfter: 1 })
+    t.equal(state().circuit, 'open')
 
-  await pause(600)
-  const probes = await Promise.all([outcome(), outcome(), outcome()])
-  t.same(
-    probes, ['GATEWAY_DYNAMICS_UNREACHABLE', 'GATEWAY_CIRCUIT_OPEN', 'GATEWAY_CIRCUIT_OPEN'], 'one probe at a time',
-  )
+    await pause(600)
+    const probes = await Promise.all([outcome(), outcome(), outcome()])
+    t.same(
+      probes,
+      ['GATEWAY_DYNAMICS_UNREACHABLE', 'GATEWAY_CIRCUIT_OPEN', 'GATEWAY_CIRCUIT_OPEN'],
+      'one probe at a time',
+    )
 
-  const back = createServer((_, response) => response.end())
-  await new Promise<void>((resolve) => {
-    back.listen(port, '127.0.0.1', resolve)
-  })
-  t.teardown(() => back.close())
-  t.equal((back.address() as AddressInfo).port, port)
-  const since = performance.now()
-  while (await outcome() !== 200) await pause(50)
-  t.ok(performance.now() - since < 5000)
-  t.equal(state().circuit, 'closed')
-  t.same(
-    events.filter(({ kind }) => kind === 'circuit'),
-    [{ kind: 'circuit', state: 'open' }, { kind: 'circuit', state: 'closed' }],
-  )
-})
+    const back = createServer((_, response) => response.end())
+    await new Promise<void>((resolve) => {
+      back.listen(port, '127.0.0.1', resolve)
+    })
+    t.teardown(() => back.close())
+    t.equal((back.address() as AddressInfo).port, port)
+    const since = performance.now()
+    while ((await outcome()) !== 200) await pause(50)
+    t.ok(performance.now() - since < 5000)
+    t.equal(state().circuit, 'closed')
+    t.same(
+      events.filter(({ kind }) => kind === 'circuit'),
+      [
+        { kind: 'circuit', state: 'open' },
+        { kind: 'circuit', state: 'closed' },
+      ],
+    )
+  },
+)
 
 t.test('a probe that has its connection closes the circuit, however long its answer takes', async (t) => {
   const gone = createServer()

@@ -4,16 +4,20 @@ import { outbound, pause, received, service, sockets, until, way } from '../supp
 
 t.setTimeout(120_000)
 
-t.test('the caller\'s own deadline ends the wait, and says so', async (t) => {
+t.test("the caller's own deadline ends the wait, and says so", async (t) => {
   let gone = false
-  const origin = await sockets(t, (socket) => socket.on('close', () => {
-    gone = true
-  }))
+  const origin = await sockets(t, (socket) =>
+    socket.on('close', () => {
+      gone = true
+    }),
+  )
   const { send, state } = way(t, origin)
 
   // Long enough for a connection to come about.
   await t.rejects(send(outbound({ deadline: performance.now() + 2000 })), {
-    code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /Prefer: wait/,
+    code: 'GATEWAY_DYNAMICS_TOO_SLOW',
+    statusCode: 504,
+    message: /Prefer: wait/,
   })
   await until(() => gone && state().running === 0)
   t.pass('the request is ended, not only the wait')

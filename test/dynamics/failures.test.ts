@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
+
 import t from 'tap'
 
+import type { Target } from '../../src/config/schema.ts'
 import { Failure } from '../../src/dynamics/dispatch.ts'
 import { explainFailures, failureKind } from '../../src/dynamics/failures.ts'
-import type { Target } from '../../src/config/schema.ts'
 import type { OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'
 import { outbound, received, service, sockets, text, way } from '../support/connection-fixture.ts'
@@ -17,8 +18,12 @@ t.test('tells failures by their codes', async (t) => {
   t.equal(kind('ECONNREFUSED', false), 'unreachable')
   t.equal(kind('ENOTFOUND', false), 'unreachable')
   for (const code of [
-    'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID', 'ERR_SSL_WRONG_VERSION_NUMBER',
+    'CERT_HAS_EXPIRED',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    'ERR_SSL_WRONG_VERSION_NUMBER',
   ]) {
     t.equal(kind(code, false), 'untrusted', code)
   }
@@ -41,11 +46,13 @@ t.test('no connection in time: too slow', async (t) => {
   const slow: Send = () =>
     Promise.reject(new Failure(Object.assign(new Error(), { code: 'UND_ERR_CONNECT_TIMEOUT' }), false, false))
   await t.rejects(explainFailures(slow, { connect: 5000, head: 1, idle: 1 })(outbound()), {
-    code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /no connection within 5000 ms \(CONNECT_TIMEOUT\)/,
+    code: 'GATEWAY_DYNAMICS_TOO_SLOW',
+    statusCode: 504,
+    message: /no connection within 5000 ms \(CONNECT_TIMEOUT\)/,
   })
 })
 
-t.test('a head that undici would not send: the caller\'s fault', async (t) => {
+t.test("a head that undici would not send: the caller's fault", async (t) => {
   await t.rejects(way(t, 'http://127.0.0.1:9').send(outbound({ headers: ['x', 'a\nb'] })), {
     code: 'GATEWAY_BAD_REQUEST',
   })
@@ -54,7 +61,7 @@ t.test('a head that undici would not send: the caller\'s fault', async (t) => {
 t.test('nobody listens: unreachable, without the address', async (t) => {
   const { send } = way(t, 'http://127.0.0.1:9')
 
-  const error = await send(outbound()).catch((error: Error) => error) as Error & { cause: { code: string } }
+  const error = (await send(outbound()).catch((error: Error) => error)) as Error & { cause: { code: string } }
 
   t.match(error, { code: 'GATEWAY_DYNAMICS_UNREACHABLE', statusCode: 502, cause: { code: 'ECONNREFUSED' } })
   t.notMatch(error.message, /127\.0|ECONN/)
@@ -65,10 +72,12 @@ t.test('a connection that breaks before the answer: broken off', async (t) => {
   const end = await sockets(t, (socket) => socket.once('data', () => socket.end()))
 
   await t.rejects(way(t, reset).send(outbound({ method: 'POST' })), {
-    code: 'GATEWAY_DYNAMICS_BROKE_OFF', statusCode: 502,
+    code: 'GATEWAY_DYNAMICS_BROKE_OFF',
+    statusCode: 502,
   })
   await t.rejects(way(t, end).send(outbound({ method: 'POST' })), {
-    code: 'GATEWAY_DYNAMICS_BROKE_OFF', statusCode: 502,
+    code: 'GATEWAY_DYNAMICS_BROKE_OFF',
+    statusCode: 502,
   })
 })
 
@@ -86,7 +95,8 @@ t.test('an answer that is no HTTP: invalid, and the next request is not touched 
 
   for (let left = answers.length; left > 1; left--) {
     await t.rejects(send(outbound({ method: 'POST' })), {
-      statusCode: 502, code: /^GATEWAY_DYNAMICS_(ANSWER_INVALID|BROKE_OFF)$/,
+      statusCode: 502,
+      code: /^GATEWAY_DYNAMICS_(ANSWER_INVALID|BROKE_OFF)$/,
     })
   }
   t.equal(await text(await send(outbound({ method: 'POST' }))), 'good')
@@ -94,12 +104,15 @@ t.test('an answer that is no HTTP: invalid, and the next request is not touched 
 
 t.test('a few answers of 1xx come before the real one, a flood of them is no answer', async (t) => {
   const early = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'
-  const few = await sockets(t, (socket) => socket.once('data', () => socket.write(`${early.repeat(5)}HTTP/1.1 204 No `
-    + 'Content\r\n\r\n')))
-  const flood = await sockets(t, (socket) => socket.once('data', () => {
-    const more = setInterval(() => socket.write(early), 5)
-    socket.on('close', () => clearInterval(more))
-  }))
+  const few = await sockets(t, (socket) =>
+    socket.once('data', () => socket.write(`${early.repeat(5)}HTTP/1.1 204 No Content\r\n\r\n`)),
+  )
+  const flood = await sockets(t, (socket) =>
+    socket.once('data', () => {
+      const more = setInterval(() => socket.write(early), 5)
+      socket.on('close', () => clearInterval(more))
+    }),
+  )
 
   t.equal((await way(t, few).send(outbound())).status, 204)
   await t.rejects(way(t, flood).send(outbound()), { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' })
@@ -124,7 +137,9 @@ t.test('no answer in time: too slow, and says what ran out', async (t) => {
   const { send } = way(t, origin, { requestTimeout: 300 })
 
   await t.rejects(send(outbound({ method: 'POST' })), {
-    code: 'GATEWAY_DYNAMICS_TOO_SLOW', statusCode: 504, message: /REQUEST_TIMEOUT/,
+    code: 'GATEWAY_DYNAMICS_TOO_SLOW',
+    statusCode: 504,
+    message: /REQUEST_TIMEOUT/,
   })
 })
 
@@ -132,8 +147,9 @@ t.test('a change whose answer does not come may have been made, and says so; a r
   const doubt = /A change may have been made: look before you send it again\.$/
   const silent = await sockets(t, () => {})
   const invalid = await sockets(t, (socket) => socket.once('data', () => socket.write('HELLO\r\n\r\n')))
-  const flood = await sockets(t, (socket) => socket.once('data', () =>
-    socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50))))
+  const flood = await sockets(t, (socket) =>
+    socket.once('data', () => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50))),
+  )
   const ends: [origin: string, waits: Partial<Target>, late: boolean, code: RegExp][] = [
     [silent, { requestTimeout: 300 }, false, /^GATEWAY_DYNAMICS_TOO_SLOW$/],
     [silent, { totalTimeout: 300 }, false, /^GATEWAY_DYNAMICS_TOO_SLOW$/],
@@ -144,9 +160,12 @@ t.test('a change whose answer does not come may have been made, and says so; a r
   for (const [origin, waits, late, code] of ends) {
     const { send } = way(t, origin, waits)
     const ask = async (is: Partial<OutboundRequest>): Promise<Error> => {
-      const error: unknown = await send(outbound({
-        ...is, ...(late ? { deadline: performance.now() + 300 } : {}),
-      })).catch((error: unknown) => error)
+      const error: unknown = await send(
+        outbound({
+          ...is,
+          ...(late ? { deadline: performance.now() + 300 } : {}),
+        }),
+      ).catch((error: unknown) => error)
       return error as Error
     }
     t.match(await ask({ method: 'POST', repeatable: 'never' }), { code, message: doubt })
@@ -155,7 +174,9 @@ t.test('a change whose answer does not come may have been made, and says so; a r
     t.match(read, { code })
     if (code.source.includes('TOO_SLOW')) t.notMatch(read.message, doubt)
   }
-  const unsent = await way(t, 'http://127.0.0.1:9').send(outbound({ method: 'POST', repeatable: 'never' })).catch((error: Error) => error)
+  const unsent = await way(t, 'http://127.0.0.1:9')
+    .send(outbound({ method: 'POST', repeatable: 'never' }))
+    .catch((error: Error) => error)
   t.notMatch((unsent as Error).message, doubt, 'nothing was sent')
 })
 
@@ -181,10 +202,12 @@ t.test('an answer that breaks off fails, and never ends as if whole', async (t) 
   for (const half of halves) {
     for (const end of ['end', 'resetAndDestroy'] as const) {
       let answering: Socket | undefined
-      const origin = await sockets(t, (socket) => socket.once('data', () => {
-        answering = socket
-        socket.write(half)
-      }))
+      const origin = await sockets(t, (socket) =>
+        socket.once('data', () => {
+          answering = socket
+          socket.write(half)
+        }),
+      )
       const { status, body } = await way(t, origin).send(outbound())
       t.equal(status, 200)
       // The head has arrived: a reset would take it along.
@@ -198,7 +221,8 @@ t.test('an answer that breaks off fails, and never ends as if whole', async (t) 
 
 t.test('a body that pauses too long fails', async (t) => {
   const origin = await sockets(t, (socket) =>
-    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')))
+    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')),
+  )
   const { body } = await way(t, origin, { idleTimeout: 300 }).send(outbound())
 
   await t.rejects(body.bytes(1000), { code: 'UND_ERR_BODY_TIMEOUT' })
@@ -217,7 +241,7 @@ t.test('a body that is too large for the gateway says so itself, also half sent'
   await t.rejects(send(outbound({ method: 'POST', body })), { code: 'GATEWAY_BODY_TOO_LARGE', statusCode: 413 })
 })
 
-t.test('a body that is not as long as it says is the caller\'s fault', async (t) => {
+t.test("a body that is not as long as it says is the caller's fault", async (t) => {
   const origin = await service(t, (_, response) => response.end())
   const { send } = way(t, origin, { keepBody: 1 })
 

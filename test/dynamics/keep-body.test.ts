@@ -1,4 +1,5 @@
 import { PassThrough, Readable } from 'node:stream'
+
 import t from 'tap'
 
 import { outbound, pause, received, service, text, until, way } from '../support/connection-fixture.ts'
@@ -25,7 +26,7 @@ t.test('a body is sent only when all of it is there, with its length', async (t)
 })
 
 t.test('a larger body flows on as it comes, whole, and as long as it says', async (t) => {
-  const requests: { length: string | undefined, body: string }[] = []
+  const requests: { length: string | undefined; body: string }[] = []
   const origin = await service(t, async (request, response) => {
     requests.push({ length: request.headers['content-length'], body: await received(request) })
     response.end()
@@ -34,11 +35,20 @@ t.test('a larger body flows on as it comes, whole, and as long as it says', asyn
   const chunks = ['12345', '67890', 'ABCDE', 'FGHIJ']
 
   await text(await send(outbound({ method: 'POST', body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))) })))
-  await text(await send(outbound({
-    method: 'POST', body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))), bodyLength: 20,
-  })))
+  await text(
+    await send(
+      outbound({
+        method: 'POST',
+        body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))),
+        bodyLength: 20,
+      }),
+    ),
+  )
 
-  t.same(requests.map(({ body }) => body), ['1234567890ABCDEFGHIJ', '1234567890ABCDEFGHIJ'])
+  t.same(
+    requests.map(({ body }) => body),
+    ['1234567890ABCDEFGHIJ', '1234567890ABCDEFGHIJ'],
+  )
   t.equal(requests[1]!.length, '20')
 })
 
@@ -66,7 +76,7 @@ t.test('a large body waits for Dynamics to take it', async (t) => {
   t.ok(produced > 64 * 1_048_576)
 })
 
-t.test('a body beyond the caller\'s limit is not kept', async (t) => {
+t.test("a body beyond the caller's limit is not kept", async (t) => {
   const origin = await service(t, async (request, response) => {
     await received(request).catch(() => {})
     response.end()
@@ -113,7 +123,9 @@ t.test('a body that breaks off is not sent', async (t) => {
   const leaves = outbound({ method: 'POST', body: new PassThrough() })
 
   const answers = [
-    send(outbound({ method: 'POST', body: breaks })), send(outbound({ method: 'POST', body: ends })), send(leaves),
+    send(outbound({ method: 'POST', body: breaks })),
+    send(outbound({ method: 'POST', body: ends })),
+    send(leaves),
   ]
   breaks.write('{')
   breaks.destroy(new Error('aborted'))

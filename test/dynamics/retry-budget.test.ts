@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { createRetryBudget } from '../../src/dynamics/retry-budget.ts'
 
-t.test('a share of the last ten seconds\' requests, and ten in any case', async (t) => {
+t.test("a share of the last ten seconds' requests, and ten in any case", async (t) => {
   let now = 0
   const budget = createRetryBudget(0.2, () => now)
   const taken = (): number => {

@@ -2,12 +2,23 @@ import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { Readable } from 'node:stream'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { isDeadlock } from '../../src/dynamics/retry.ts'
 import { RETRYABLE } from '../../src/dynamics/retry-policy.ts'
-import { answerJson, listening, outbound, pause, received, service, sockets, text, way } from '../support/connection-fixture.ts'
+import { isDeadlock } from '../../src/dynamics/retry.ts'
+import {
+  answerJson,
+  listening,
+  outbound,
+  pause,
+  received,
+  service,
+  sockets,
+  text,
+  way,
+} from '../support/connection-fixture.ts'
 import type { Way } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
@@ -77,38 +88,45 @@ t.test('502, 503 and 504: a read is sent once more, the second answer stands', a
   t.equal(await text(await way(t, origin).send(outbound())), '{"request":2}')
 })
 
-t.test('a 503 that says when to come again is the caller\'s', async (t) => {
+t.test("a 503 that says when to come again is the caller's", async (t) => {
   const { send, seen } = await troubled(t, (_, response) => answerJson(response, 503, {}, { 'retry-after': '30' }))
 
   t.equal((await send(outbound())).status, 503)
   t.equal(seen.length, 1)
 })
 
-t.test('a deadlock in Dynamics\' database was undone: reads and conditional writes are sent once more, others not', async (t) => {
-  const deadlock: RequestListener = (_, response) => answerJson(response, 500, DEADLOCK)
+t.test(
+  "a deadlock in Dynamics' database was undone: reads and conditional writes are sent once more, others not",
+  async (t) => {
+    const deadlock: RequestListener = (_, response) => answerJson(response, 500, DEADLOCK)
 
-  for (const request of [outbound(), conditional()]) {
-    const { send, seen, events } = await troubled(t, deadlock)
-    t.equal((await send(request)).status, 204)
-    t.equal(seen.length, 2)
-    t.match(events, [{ kind: 'retry', trouble: 'deadlock' }])
-  }
-  const { send, seen } = await troubled(t, deadlock)
-  const answer = await send(create())
-  t.same(JSON.parse(await text(answer)), DEADLOCK)
-  t.equal(seen.length, 1)
-})
+    for (const request of [outbound(), conditional()]) {
+      const { send, seen, events } = await troubled(t, deadlock)
+      t.equal((await send(request)).status, 204)
+      t.equal(seen.length, 2)
+      t.match(events, [{ kind: 'retry', trouble: 'deadlock' }])
+    }
+    const { send, seen } = await troubled(t, deadlock)
+    const answer = await send(create())
+    t.same(JSON.parse(await text(answer)), DEADLOCK)
+    t.equal(seen.length, 1)
+  },
+)
 
 t.test('a packed error is read as well, and one that cannot be read stands as it is', async (t) => {
   const packed = Buffer.from(JSON.stringify(DEADLOCK))
   const codings: [string, Buffer, number][] = [
-    ['gzip', gzipSync(packed), 204], ['br', brotliCompressSync(packed), 204], ['deflate', deflateSync(packed), 204],
+    ['gzip', gzipSync(packed), 204],
+    ['br', brotliCompressSync(packed), 204],
+    ['deflate', deflateSync(packed), 204],
     ['identity', packed, 204],
-    ['zstd', packed, 500], ['gzip', packed, 500],
+    ['zstd', packed, 500],
+    ['gzip', packed, 500],
   ]
   for (const [coding, body, status] of codings) {
     const { send } = await troubled(t, (_, response) =>
-      response.writeHead(500, { 'content-encoding': coding }).end(body))
+      response.writeHead(500, { 'content-encoding': coding }).end(body),
+    )
     const answer = await send(outbound())
     t.equal(answer.status, status, coding)
     if (status === 500) t.same(await answer.body.bytes(10_000), body)
@@ -149,37 +167,42 @@ t.test('a body that is not at hand any more is not sent again', async (t) => {
   t.same(events, [])
 })
 
-t.test('a connection that Dynamics had closed: reads never notice, however often, and writes meet none that is old', async (t) => {
-  // Answers the first request on each connection, and resets the connection when the second comes.
-  let resets = 0
-  const origin = await sockets(t, (socket) => {
-    let requests = 0
-    socket.on('data', () => {
-      if (++requests === 1) return socket.write('HTTP/1.1 204 No Content\r\nkeep-alive: timeout=60\r\n\r\n')
-      resets++
-      return socket.resetAndDestroy()
+t.test(
+  'a connection that Dynamics had closed: reads never notice, however often, and writes meet none that is old',
+  async (t) => {
+    // Answers the first request on each connection, and resets the connection when the second comes.
+    let resets = 0
+    const origin = await sockets(t, (socket) => {
+      let requests = 0
+      socket.on('data', () => {
+        if (++requests === 1) return socket.write('HTTP/1.1 204 No Content\r\nkeep-alive: timeout=60\r\n\r\n')
+        resets++
+        return socket.resetAndDestroy()
+      })
     })
-  })
-  const { send, events } = way(t, origin)
+    const { send, events } = way(t, origin)
 
-  for (let request = 0; request < 40; request++) {
-    t.equal((await send(outbound())).status, 204)
-    await pause(2)
-  }
-  t.ok(resets >= 15, `${resets} closed connections were met, more than a budget would bear`)
-  t.ok(events.every((event) => event.kind === 'retry' && event.trouble === 'stale-connection'))
+    for (let request = 0; request < 40; request++) {
+      t.equal((await send(outbound())).status, 204)
+      await pause(2)
+    }
+    t.ok(resets >= 15, `${resets} closed connections were met, more than a budget would bear`)
+    t.ok(events.every((event) => event.kind === 'retry' && event.trouble === 'stale-connection'))
 
-  t.equal((await send(create())).status, 204)
-  await pause(2500)
-  t.equal((await send(create())).status, 204, 'after two idle seconds on a new connection')
-})
+    t.equal((await send(create())).status, 204)
+    await pause(2500)
+    t.equal((await send(create())).status, 204, 'after two idle seconds on a new connection')
+  },
+)
 
 t.test('an outage is not made worse: one in five is sent again', async (t) => {
   let requests = 0
-  const origin = await sockets(t, (socket) => socket.once('data', () => {
-    requests++
-    socket.resetAndDestroy()
-  }))
+  const origin = await sockets(t, (socket) =>
+    socket.once('data', () => {
+      requests++
+      socket.resetAndDestroy()
+    }),
+  )
   const { send, events } = way(t, origin)
 
   const answers = await Promise.allSettled(Array.from({ length: 200 }, () => send(outbound())))

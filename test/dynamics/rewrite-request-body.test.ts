@@ -1,26 +1,29 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { PassThrough, Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import t from 'tap'
 
 import { createCancellation } from '../../src/dynamics/cancellation.ts'
-import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
 import { rewriteRequestBody } from '../../src/dynamics/rewrite-request-body.ts'
+import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
 import { requestBatch } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
-import { urlMap } from '../../src/odata/url-map.ts'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
+import { urlMap } from '../../src/odata/url-map.ts'
 import { outbound } from '../support/connection-fixture.ts'
 
 const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), {
-  base: 'http://gw:8080', form: 'short',
+  base: 'http://gw:8080',
+  form: 'short',
 })
 const answer = { status: 400, headers: [] } as unknown as Answer
 
 /** Fails when the end comes, as a `$batch` does that was not closed. */
 const unclosed: TextTransform = {
   push: (text) => text,
-  end: () => { throw new Error('not closed') },
+  end: () => {
+    throw new Error('not closed')
+  },
 }
 
 t.test('what follows an early answer is read and dropped, and spoils nothing', async (t) => {
@@ -49,7 +52,12 @@ t.test('a body that cannot be turned to its end ends the request', async (t) => 
   const cancellation = createCancellation()
   const send = rewriteRequestBody(async (request) => {
     const flowing = request.body as Readable
-    await new Promise((resolve, reject) => flowing.on('data', () => undefined).on('end', resolve).on('error', reject))
+    await new Promise((resolve, reject) =>
+      flowing
+        .on('data', () => undefined)
+        .on('end', resolve)
+        .on('error', reject),
+    )
     return answer
   }, 1_000_000)
 
@@ -79,7 +87,9 @@ t.test('a body is read no faster than it is sent', async (t) => {
 })
 
 /** A JSON batch of about 8 MB, which takes far longer than one turn may. */
-const large = Buffer.from(`{"requests":[{"method":"POST","url":"a","body":{"a@odata.bind":[${'"h",'.repeat(2_000_000)}""]}}]}`)
+const large = Buffer.from(
+  `{"requests":[{"method":"POST","url":"a","body":{"a@odata.bind":[${'"h",'.repeat(2_000_000)}""]}}]}`,
+)
 
 for (const [name, bodyOf] of [
   ['kept', () => large],
@@ -129,10 +139,14 @@ t.test('a large body whose caller leaves is turned no further', async (t) => {
 })
 
 function streamed(
-  body: Readable, cancellation: OutboundRequest['cancellation'], transform: TextTransform | undefined,
+  body: Readable,
+  cancellation: OutboundRequest['cancellation'],
+  transform: TextTransform | undefined,
 ): OutboundRequest {
   return {
-    ...outbound({ method: 'POST', path: '/accounts' }), body, cancellation,
+    ...outbound({ method: 'POST', path: '/accounts' }),
+    body,
+    cancellation,
     transform: transform === undefined ? undefined : () => transform,
   }
 }

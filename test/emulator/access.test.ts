@@ -1,5 +1,6 @@
 import t from 'tap'
 import { request } from 'undici'
+
 import { tenantId } from '../../emulator/emulator.ts'
 import { caller, objectId, root, started, userId } from '../support/started-emulator.ts'
 
@@ -10,9 +11,12 @@ t.test('challenges who has no token, in the words of Dataverse', async (t) => {
 
   t.equal(status, 401)
   t.equal(text, '')
-  t.equal(headers.get('www-authenticate'), 'Bearer '
-    + `authorization_uri=https://login.microsoftonline.com/${tenantId}/oauth2/authorize, `
-    + 'resource_id=https://contoso.crm4.dynamics.com/')
+  t.equal(
+    headers.get('www-authenticate'),
+    'Bearer ' +
+      `authorization_uri=https://login.microsoftonline.com/${tenantId}/oauth2/authorize, ` +
+      'resource_id=https://contoso.crm4.dynamics.com/',
+  )
 })
 
 t.test('challenges tokens that are broken, forged, expired, revoked, or for somebody else', async (t) => {
@@ -20,8 +24,14 @@ t.test('challenges tokens that are broken, forged, expired, revoked, or for some
   const good = emulator.token()
   const [head, claims, signature] = good.split('.')
   const foreign = (await started(t, { environment: 'https://fabrikam.crm.dynamics.com' })).emulator.token()
-  const bad = ['x', 'a.b.c', `${head}.${claims}.AAAA`, `${head}.${claims}x.${signature}`, `${good}, Bearer ${good}`,
-    foreign]
+  const bad = [
+    'x',
+    'a.b.c',
+    `${head}.${claims}.AAAA`,
+    `${head}.${claims}x.${signature}`,
+    `${good}, Bearer ${good}`,
+    foreign,
+  ]
   emulator.tokens.lifetime = -1
   bad.push(emulator.token())
 
@@ -29,8 +39,10 @@ t.test('challenges tokens that are broken, forged, expired, revoked, or for some
   t.equal((await caller(emulator, { authorization: `Basic ${good}` })('WhoAmI')).status, 401)
   t.equal((await caller(emulator, { authorization: `Bearer ${good}` })('WhoAmI')).status, 200)
   emulator.revokeTokens()
-  t.match((await caller(emulator, { authorization: `Bearer ${good}` })('WhoAmI')).headers.get('www-authenticate'),
-    /^Bearer authorization_uri=/)
+  t.match(
+    (await caller(emulator, { authorization: `Bearer ${good}` })('WhoAmI')).headers.get('www-authenticate'),
+    /^Bearer authorization_uri=/,
+  )
   emulator.revokeTokens({ claims: '{"access_token":{}}' })
   const { headers } = await caller(emulator, { authorization: `Bearer ${good}` })('WhoAmI')
   t.match(headers.get('www-authenticate'), /error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ=="$/)
@@ -39,15 +51,23 @@ t.test('challenges tokens that are broken, forged, expired, revoked, or for some
 t.test('refuses tokens of Entra that name another environment', async (t) => {
   const { emulator } = await started(t)
   const direct = await started(t)
-  const form = (emulatorOf: typeof emulator): URLSearchParams => new URLSearchParams({
-    grant_type: 'client_credentials', client_id: emulatorOf.clientId, client_secret: emulatorOf.clientSecret,
-    scope: `${direct.emulator.origin}/.default`,
-  })
+  const form = (emulatorOf: typeof emulator): URLSearchParams =>
+    new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: emulatorOf.clientId,
+      client_secret: emulatorOf.clientSecret,
+      scope: `${direct.emulator.origin}/.default`,
+    })
   const url = `${direct.emulator.origin}/${tenantId}/oauth2/v2.0/token`
 
-  const answer = await request(url, { method: 'POST', body: form(emulator).toString(), headers: {
-    'content-type': 'application/x-www-form-urlencoded' } })
-  const { access_token: token } = await answer.body.json() as { access_token: string }
+  const answer = await request(url, {
+    method: 'POST',
+    body: form(emulator).toString(),
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+  })
+  const { access_token: token } = (await answer.body.json()) as { access_token: string }
 
   t.equal((await caller(direct.emulator, { authorization: `Bearer ${token}` })('WhoAmI')).status, 200)
   t.equal((await caller(emulator, { authorization: `Bearer ${token}` })('WhoAmI')).status, 401)
@@ -56,13 +76,17 @@ t.test('refuses tokens of Entra that name another environment', async (t) => {
 t.test('refuses tokens for another resource of the tenant', async (t) => {
   const { emulator } = await started(t)
   const answer = await request(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
-    dispatcher: emulator.dispatcher, method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    dispatcher: emulator.dispatcher,
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams({
-      grant_type: 'client_credentials', client_id: emulator.clientId, client_secret: emulator.clientSecret,
+      grant_type: 'client_credentials',
+      client_id: emulator.clientId,
+      client_secret: emulator.clientSecret,
       scope: 'https://graph.microsoft.com/.default',
     }).toString(),
   })
-  const { access_token: token } = await answer.body.json() as { access_token: string }
+  const { access_token: token } = (await answer.body.json()) as { access_token: string }
 
   t.equal((await caller(emulator, { authorization: `Bearer ${token}` })('WhoAmI')).status, 401)
 })
@@ -71,7 +95,9 @@ t.test('names the host that was called in the URLs of its answers', async (t) =>
   const { emulator, call } = await started(t)
 
   for (const origin of [
-    'https://contoso.crm4.dynamics.com', 'https://contoso.api.crm4.dynamics.com', emulator.origin,
+    'https://contoso.crm4.dynamics.com',
+    'https://contoso.api.crm4.dynamics.com',
+    emulator.origin,
     emulator.origin.replace('127.0.0.1', 'localhost'),
   ]) {
     const { json } = await call(`${origin}/api/data/v9.1/WhoAmI`)
@@ -134,7 +160,9 @@ t.test('turns away applications without an application user', async (t) => {
   const { status, json } = await call('WhoAmI')
 
   t.same(answers, {
-    'missing': [403, '0x80072560'], 'disabled': [400, '0x80040225'], 'without roles': [403, '0x80042F09'],
+    missing: [403, '0x80072560'],
+    disabled: [400, '0x80040225'],
+    'without roles': [403, '0x80042F09'],
   })
   t.same([status, json['error']?.['code']], [403, '0x8004A104'])
 })
@@ -144,8 +172,9 @@ t.test('runs requests of a signed-in person as that person', async (t) => {
 
   const { json } = await caller(emulator, { authorization: `Bearer ${emulator.token('lee.gu@contoso.com')}` })('WhoAmI')
   const known = await caller(emulator, { authorization: `Bearer ${emulator.token('Lee.Gu@Contoso.com')}` })('WhoAmI')
-  const leaver = await caller(emulator,
-    { authorization: `Bearer ${emulator.token('nestor.wilke@contoso.com')}` })('WhoAmI')
+  const leaver = await caller(emulator, { authorization: `Bearer ${emulator.token('nestor.wilke@contoso.com')}` })(
+    'WhoAmI',
+  )
 
   t.equal(json['error']?.['code'], '0x80072560', 'nobody is written like that')
   t.equal(known.json['UserId'], userId(emulator, 'Lee.Gu@Contoso.com'))
@@ -168,16 +197,29 @@ t.test('notes who did something, and for whom', async (t) => {
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const application = (await call('WhoAmI')).json['UserId']
   const create = async (headers: Record<string, string>): Promise<unknown> =>
-    (await call('accounts',
-      { method: 'POST', body: '{"name":"A"}', headers: { prefer: 'return=representation', ...headers } })).json
+    (
+      await call('accounts', {
+        method: 'POST',
+        body: '{"name":"A"}',
+        headers: { prefer: 'return=representation', ...headers },
+      })
+    ).json
 
-  t.match(await create({}),
-    { _createdby_value: application, _createdonbehalfby_value: null, _ownerid_value: application })
-  t.match(await create({ MSCRMCallerID: adele }), {
-    _createdby_value: adele, _createdonbehalfby_value: application, _ownerid_value: adele, _owninguser_value: adele,
+  t.match(await create({}), {
+    _createdby_value: application,
+    _createdonbehalfby_value: null,
+    _ownerid_value: application,
   })
-  t.match(await create({ MSCRMCallerID: String(application) }),
-    { _createdby_value: application, _createdonbehalfby_value: null })
+  t.match(await create({ MSCRMCallerID: adele }), {
+    _createdby_value: adele,
+    _createdonbehalfby_value: application,
+    _ownerid_value: adele,
+    _owninguser_value: adele,
+  })
+  t.match(await create({ MSCRMCallerID: String(application) }), {
+    _createdby_value: application,
+    _createdonbehalfby_value: null,
+  })
 })
 
 t.test('runs requests with an unknown id as the application user, unless told otherwise', async (t) => {
@@ -248,7 +290,8 @@ t.test('answers with the headers of Dataverse, doubled ones too', async (t) => {
   const { emulator } = await started(t)
 
   const { headers, body } = await request(`${root}WhoAmI`, {
-    dispatcher: emulator.dispatcher, headers: { authorization: `Bearer ${emulator.token()}` },
+    dispatcher: emulator.dispatcher,
+    headers: { authorization: `Bearer ${emulator.token()}` },
   })
   await body.dump()
   emulator.switches.parallelism = undefined
@@ -256,8 +299,11 @@ t.test('answers with the headers of Dataverse, doubled ones too', async (t) => {
 
   t.equal(headers['x-ms-service-request-id']?.length, 2)
   t.match(headers['set-cookie']?.[0], /^ARRAffinity=[0-9a-f]{64}; domain=contoso\.crm4\.dynamics\.com/)
-  t.match(headers,
-    { 'x-ms-ratelimit-time-remaining-xrm-requests': '1,200.00', 'x-ms-dop-hint': '48', 'odata-version': '4.0' })
+  t.match(headers, {
+    'x-ms-ratelimit-time-remaining-xrm-requests': '1,200.00',
+    'x-ms-dop-hint': '48',
+    'odata-version': '4.0',
+  })
   t.equal(without.get('x-ms-dop-hint'), null)
 })
 

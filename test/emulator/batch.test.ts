@@ -1,12 +1,16 @@
 import t from 'tap'
+
 import { accountId, contactId } from '../../emulator/emulator.ts'
 import { type Answered, type Call, objectId, started, userId } from '../support/started-emulator.ts'
 
 const part = 'Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n'
 
 function send(call: Call, body: string, headers: Record<string, string> = {}): Promise<Answered> {
-  return call('$batch',
-    { method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary="b"', ...headers } })
+  return call('$batch', {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'multipart/mixed; boundary="b"', ...headers },
+  })
 }
 
 function batch(...parts: readonly string[]): string {
@@ -17,7 +21,7 @@ function get(url: string, headers = ''): string {
   return `${part}\r\nGET ${url} HTTP/1.1\r\n${headers}\r\n`
 }
 
-function write(line: string, body: string, { id, headers = '' }: { id?: string, headers?: string } = {}): string {
+function write(line: string, body: string, { id, headers = '' }: { id?: string; headers?: string } = {}): string {
   const head = `${part}${id === undefined ? '' : `Content-ID: ${id}\r\n`}\r\n`
   return `${head}${line} HTTP/1.1\r\nContent-Type: application/json\r\n${headers}\r\n${body}`
 }
@@ -35,14 +39,20 @@ t.test('runs parts in order, whatever the form of their addresses', async (t) =>
   const { emulator, call } = await started(t)
   const path = '/api/data/v9.2/accounts?$select=name&$top=1'
 
-  const answer = await send(call, batch(
-    get(path), get(`https://contoso.crm4.dynamics.com${path}`), get('accounts?$top=1'),
-    get(`https://contoso.api.crm4.dynamics.com${path}`),
-    get(`${emulator.origin}${path}`), get(path, 'Host: contoso.crm4.dynamics.com\r\n'),
-    write('POST tasks', '{"subject":"x"}'),
-    `${part}\r\nPOST tasks HTTP/1.1\r\n\r\n{"subject":"without a type"}`,
-    write('POST tasks', '{"subject":"x"}', { headers: 'Content-Length: 15\r\n' }),
-  ))
+  const answer = await send(
+    call,
+    batch(
+      get(path),
+      get(`https://contoso.crm4.dynamics.com${path}`),
+      get('accounts?$top=1'),
+      get(`https://contoso.api.crm4.dynamics.com${path}`),
+      get(`${emulator.origin}${path}`),
+      get(path, 'Host: contoso.crm4.dynamics.com\r\n'),
+      write('POST tasks', '{"subject":"x"}'),
+      `${part}\r\nPOST tasks HTTP/1.1\r\n\r\n{"subject":"without a type"}`,
+      write('POST tasks', '{"subject":"x"}', { headers: 'Content-Length: 15\r\n' }),
+    ),
+  )
 
   t.equal(answer.status, 200)
   t.match(answer.headers.get('content-type'), /^multipart\/mixed; boundary=batchresponse_[0-9a-f-]{36}$/)
@@ -55,20 +65,28 @@ t.test('runs parts in order, whatever the form of their addresses', async (t) =>
 t.test('commits a change set, whose parts may name earlier ones', async (t) => {
   const { emulator, call } = await started(t)
 
-  const answer = await send(call, batch(changeSet(
-    write('POST /api/data/v9.2/accounts', '{"name":"First"}', { id: '1' }),
-    write('POST contacts', '{"lastname":"Second","parentcustomerid_account@odata.bind":"$1"}', { id: 'two' }),
-    write('PATCH $1', '{"telephone1":"7"}', { headers: 'If-Match: *\r\n' }),
-    write('PUT $1/primarycontactid/$ref', '{"@odata.id":"$two"}'),
-    write('DELETE /api/data/v9.2/$1/telephone1', ''),
-  )))
+  const answer = await send(
+    call,
+    batch(
+      changeSet(
+        write('POST /api/data/v9.2/accounts', '{"name":"First"}', { id: '1' }),
+        write('POST contacts', '{"lastname":"Second","parentcustomerid_account@odata.bind":"$1"}', { id: 'two' }),
+        write('PATCH $1', '{"telephone1":"7"}', { headers: 'If-Match: *\r\n' }),
+        write('PUT $1/primarycontactid/$ref', '{"@odata.id":"$two"}'),
+        write('DELETE /api/data/v9.2/$1/telephone1', ''),
+      ),
+    ),
+  )
   const account = emulator.rows('accounts').at(-1)
 
   t.same(statuses(answer), ['204', '204', '204', '204', '204'])
   t.match(answer.text, /\r\n--changesetresponse_[0-9a-f-]{36}\r\nContent-Type: application\/http\r\n/)
   t.match(answer.text, 'Content-ID: 1\r\n\r\nHTTP/1.1 204 No Content')
-  t.match(account,
-    { name: 'First', telephone1: null, _primarycontactid_value: emulator.rows('contacts').at(-1)?.['contactid'] })
+  t.match(account, {
+    name: 'First',
+    telephone1: null,
+    _primarycontactid_value: emulator.rows('contacts').at(-1)?.['contactid'],
+  })
 })
 
 t.test('leaves nothing of a change set that fails', async (t) => {
@@ -77,16 +95,19 @@ t.test('leaves nothing of a change set that fails', async (t) => {
   const before = emulator.rows('accounts')
   const role = String(emulator.rows('roles')[0]?.['roleid'])
 
-  const answer = await send(call, batch(
-    changeSet(
-      write('POST accounts', '{"name":"Gone"}', { id: '1' }),
-      write(`PATCH accounts(${accountId(0)})`, '{"name":"Gone"}'),
-      write(`DELETE accounts(${accountId(1)})`, ''),
-      write(`POST systemusers(${adele})/systemuserroles_association/$ref`, `{"@odata.id":"roles(${role})"}`),
-      write('POST accounts', '{"nothing":1}'),
+  const answer = await send(
+    call,
+    batch(
+      changeSet(
+        write('POST accounts', '{"name":"Gone"}', { id: '1' }),
+        write(`PATCH accounts(${accountId(0)})`, '{"name":"Gone"}'),
+        write(`DELETE accounts(${accountId(1)})`, ''),
+        write(`POST systemusers(${adele})/systemuserroles_association/$ref`, `{"@odata.id":"roles(${role})"}`),
+        write('POST accounts', '{"nothing":1}'),
+      ),
+      get('accounts'),
     ),
-    get('accounts'),
-  ))
+  )
 
   t.equal(answer.status, 400)
   t.match(answer.headers.get('content-type'), /^multipart\/mixed/)

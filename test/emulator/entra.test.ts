@@ -1,8 +1,16 @@
 import {
-  constants, createHash, createSign, generateKeyPairSync, type KeyPairKeyObjectResult, sign, X509Certificate,
+  constants,
+  createHash,
+  createSign,
+  generateKeyPairSync,
+  type KeyPairKeyObjectResult,
+  sign,
+  X509Certificate,
 } from 'node:crypto'
+
 import t from 'tap'
 import { fetch } from 'undici'
+
 import { clientId, clientSecret, type Emulator, tenantId } from '../../emulator/emulator.ts'
 import { started } from '../support/started-emulator.ts'
 
@@ -22,12 +30,17 @@ interface Differently {
 }
 
 async function ask(
-  { dispatcher }: Emulator, form: Readonly<Record<string, string>>,
+  { dispatcher }: Emulator,
+  form: Readonly<Record<string, string>>,
   { tenant = tenantId, headers = {}, endpoint = 'oauth2/v2.0/token' }: Differently = {},
 ): Promise<Answer> {
-  const response = await fetch(`${authority}/${tenant}/${endpoint}`,
-    { dispatcher, method: 'POST', body: new URLSearchParams(form), headers })
-  return { status: response.status, body: await response.json() as Answer['body'] }
+  const response = await fetch(`${authority}/${tenant}/${endpoint}`, {
+    dispatcher,
+    method: 'POST',
+    body: new URLSearchParams(form),
+    headers,
+  })
+  return { status: response.status, body: (await response.json()) as Answer['body'] }
 }
 
 interface Visited {
@@ -37,10 +50,15 @@ interface Visited {
 }
 
 async function visit({ dispatcher }: Emulator, path: string, query: Record<string, string>): Promise<Visited> {
-  const response = await fetch(`${authority}/${path}?${new URLSearchParams(query).toString()}`,
-    { dispatcher, redirect: 'manual' })
-  return { status: response.status, text: await response.text(),
-    location: new URLSearchParams(response.headers.get('location')?.split('?').at(-1)) }
+  const response = await fetch(`${authority}/${path}?${new URLSearchParams(query).toString()}`, {
+    dispatcher,
+    redirect: 'manual',
+  })
+  return {
+    status: response.status,
+    text: await response.text(),
+    location: new URLSearchParams(response.headers.get('location')?.split('?').at(-1)),
+  }
 }
 
 const codeOf = ({ status, body }: Answer): unknown[] => [status, (body['error_codes'] as number[] | undefined)?.[0]]
@@ -76,8 +94,9 @@ t.test('takes the audience literally', async (t) => {
 
 t.test('takes the secret as HTTP Basic too', async (t) => {
   const { emulator } = await started(t)
-  const basic = (secret: string): Record<string, string> =>
-    ({ authorization: `Basic ${btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`)}` })
+  const basic = (secret: string): Record<string, string> => ({
+    authorization: `Basic ${btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`)}`,
+  })
   const form = { grant_type: 'client_credentials', scope }
 
   t.same(codeOf(await ask(emulator, form, { headers: { authorization: 'Basic JXp6' } })), [503, 90033])
@@ -126,7 +145,9 @@ t.test('explains what is wrong in the numbers of Entra', async (t) => {
   }
   const { body } = await ask(emulator, without('scope'))
   t.match(body, {
-    error: 'invalid_request', error_uri: 'https://login.microsoftonline.com/error?code=900144', trace_id: String,
+    error: 'invalid_request',
+    error_uri: 'https://login.microsoftonline.com/error?code=900144',
+    trace_id: String,
     error_description: /^AADSTS900144: The request body must contain the following parameter: 'scope'\. Trace ID: /,
   })
   t.same(codeOf(await ask(emulator, app, { headers: { 'content-type': 'application/json' } })), [400, 900144])
@@ -138,17 +159,23 @@ t.test('publishes what it is', async (t) => {
     (await fetch(`${authority}/${path}`, { dispatcher: emulator.dispatcher })).json()
 
   t.match(await read(`${tenantId}/v2.0/.well-known/openid-configuration`), {
-    issuer: `${authority}/${tenantId}/v2.0`, token_endpoint: `${authority}/${tenantId}/oauth2/v2.0/token` })
+    issuer: `${authority}/${tenantId}/v2.0`,
+    token_endpoint: `${authority}/${tenantId}/oauth2/v2.0/token`,
+  })
   t.match(await read('common/v2.0/.well-known/openid-configuration'), { issuer: `${authority}/{tenantid}/v2.0` })
-  t.match(await read(`common/discovery/instance?authorization_endpoint=${authority}/${tenantId}/oauth2/v2.0/authorize`),
+  t.match(
+    await read(`common/discovery/instance?authorization_endpoint=${authority}/${tenantId}/oauth2/v2.0/authorize`),
     {
-    tenant_discovery_endpoint: `${authority}/${tenantId}/v2.0/.well-known/openid-configuration` })
+      tenant_discovery_endpoint: `${authority}/${tenantId}/v2.0/.well-known/openid-configuration`,
+    },
+  )
   t.match(await read('common/discovery/instance'), { 'api-version': '1.1' })
   t.same(await read(`${tenantId}/discovery/v2.0/keys`), { keys: [] })
   t.equal((await fetch(`${authority}/${tenantId}/oauth2/v2.0/token`, { dispatcher: emulator.dispatcher })).status, 400)
   t.equal((await fetch(`${authority}/`, { dispatcher: emulator.dispatcher })).status, 404)
-  t.match(await (await fetch(`${emulator.origin}/${tenantId}/v2.0/.well-known/openid-configuration`)).json(),
-    { issuer: `${emulator.origin}/${tenantId}/v2.0` })
+  t.match(await (await fetch(`${emulator.origin}/${tenantId}/v2.0/.well-known/openid-configuration`)).json(), {
+    issuer: `${emulator.origin}/${tenantId}/v2.0`,
+  })
 })
 
 t.test('checks assertions signed with a certificate', async (t) => {
@@ -158,21 +185,31 @@ t.test('checks assertions signed with a certificate', async (t) => {
   const { raw } = new X509Certificate(pem.cert)
   const thumbprint = (hash: string): string => createHash(hash).update(raw).digest('base64url')
   const now = Math.floor(Date.now() / 1000)
-  const good = { aud: `${authority}/${tenantId}/oauth2/v2.0/token`, iss: clientId, sub: clientId, exp: now + 300,
-    nbf: now, jti: '1' }
+  const good = {
+    aud: `${authority}/${tenantId}/oauth2/v2.0/token`,
+    iss: clientId,
+    sub: clientId,
+    exp: now + 300,
+    nbf: now,
+    jti: '1',
+  }
   const jwt = (claims: object, header: Readonly<Record<string, string>>): string => {
     const text = [header, claims].map((each) => Buffer.from(JSON.stringify(each)).toString('base64url')).join('.')
     const pss = { key: pem.private, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }
-    const signature = header['alg'] === 'PS256'
-      ? sign('sha256', Buffer.from(text), pss)
-      : createSign('sha256').update(text).sign(pem.private)
+    const signature =
+      header['alg'] === 'PS256'
+        ? sign('sha256', Buffer.from(text), pss)
+        : createSign('sha256').update(text).sign(pem.private)
     return `${text}.${signature.toString('base64url')}`
   }
-  const ps256 = { 'alg': 'PS256', 'x5t#S256': thumbprint('sha256') }
-  const present = async (assertion: string,
-    type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'): Promise<unknown[]> =>
-    codeOf(await ask(emulator,
-      { ...without('client_secret'), client_assertion: assertion, client_assertion_type: type }))
+  const ps256 = { alg: 'PS256', 'x5t#S256': thumbprint('sha256') }
+  const present = async (
+    assertion: string,
+    type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+  ): Promise<unknown[]> =>
+    codeOf(
+      await ask(emulator, { ...without('client_secret'), client_assertion: assertion, client_assertion_type: type }),
+    )
 
   t.same(await present(jwt(good, ps256)), [401, 700027], 'not registered yet')
   emulator.registerCertificate(pem.cert)
@@ -201,24 +238,35 @@ t.test('checks assertions of federated issuers', async (t) => {
   const pemOf = ({ publicKey: key }: KeyPairKeyObjectResult): string =>
     key.export({ type: 'spki', format: 'pem' }).toString()
   const { privateKey, publicKey } = pair()
-  const good = { iss: 'https://cluster.example', sub: 'system:serviceaccount:crm:gateway',
-    aud: ['api://AzureADTokenExchange'], exp: 9e9 }
+  const good = {
+    iss: 'https://cluster.example',
+    sub: 'system:serviceaccount:crm:gateway',
+    aud: ['api://AzureADTokenExchange'],
+    exp: 9e9,
+  }
   const present = async (claims: object): Promise<unknown[]> => {
     const parts = [{ alg: 'ES256' }, claims]
     const text = parts.map((each) => Buffer.from(JSON.stringify(each)).toString('base64url')).join('.')
     const signature = sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' })
-    return codeOf(await ask(emulator, {
-      ...without('client_secret'), client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: `${text}.${signature.toString('base64url')}`,
-    }))
+    return codeOf(
+      await ask(emulator, {
+        ...without('client_secret'),
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: `${text}.${signature.toString('base64url')}`,
+      }),
+    )
   }
   const publicKeyPem = pemOf({ privateKey, publicKey })
   const other = pemOf(pair())
 
   t.same(await present(good), [400, 70021])
   emulator.registerFederatedIssuer({ issuer: good.iss, subject: good.sub, publicKeyPem })
-  emulator.registerFederatedIssuer({ issuer: 'https://ci.example', subject: 'x', publicKeyPem: other,
-    audience: 'mine' })
+  emulator.registerFederatedIssuer({
+    issuer: 'https://ci.example',
+    subject: 'x',
+    publicKeyPem: other,
+    audience: 'mine',
+  })
   t.same(await present(good), [200, undefined])
   t.same(await present({ ...good, aud: 'api://AzureADTokenExchange' }), [200, undefined])
   t.same(await present({ ...good, sub: 'other' }), [401, 700213])
@@ -230,43 +278,67 @@ t.test('signs a person in by code with PKCE', async (t) => {
   const { emulator } = await started(t)
   const verifier = 'v'.repeat(43)
   const asked = {
-    client_id: clientId, response_type: 'code', redirect_uri: 'http://localhost:33333',
-    scope: `${scope} openid offline_access`, state: 's&1',
-    code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256',
+    client_id: clientId,
+    response_type: 'code',
+    redirect_uri: 'http://localhost:33333',
+    scope: `${scope} openid offline_access`,
+    state: 's&1',
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
     nonce: 'n',
   }
   const authorize = (differences: Record<string, string> = {}): ReturnType<typeof visit> =>
     visit(emulator, 'organizations/oauth2/v2.0/authorize', { ...asked, ...differences })
-  const redeem = (code: string | null, differences: Record<string, string> = {}): Promise<Answer> => ask(emulator, {
-    grant_type: 'authorization_code', client_id: clientId, code: code ?? '', redirect_uri: asked.redirect_uri,
-    code_verifier: verifier,
-    client_info: '1', ...differences,
-  })
+  const redeem = (code: string | null, differences: Record<string, string> = {}): Promise<Answer> =>
+    ask(emulator, {
+      grant_type: 'authorization_code',
+      client_id: clientId,
+      code: code ?? '',
+      redirect_uri: asked.redirect_uri,
+      code_verifier: verifier,
+      client_info: '1',
+      ...differences,
+    })
 
   const { status, location } = await authorize()
   t.equal(status, 302)
   t.equal(location.get('state'), 's&1')
   const { body } = await redeem(location.get('code'))
-  t.match(JSON.parse(atob(String(body['id_token']).split('.')[1] ?? '')),
-    { nonce: 'n', preferred_username: 'adele.vance@contoso.com', aud: clientId })
-  t.match(JSON.parse(atob(String(body['access_token']).split('.')[1] ?? '')),
-    { scp: 'user_impersonation', upn: 'adele.vance@contoso.com' })
+  t.match(JSON.parse(atob(String(body['id_token']).split('.')[1] ?? '')), {
+    nonce: 'n',
+    preferred_username: 'adele.vance@contoso.com',
+    aud: clientId,
+  })
+  t.match(JSON.parse(atob(String(body['access_token']).split('.')[1] ?? '')), {
+    scp: 'user_impersonation',
+    upn: 'adele.vance@contoso.com',
+  })
   t.match(JSON.parse(atob(String(body['client_info']))), { utid: tenantId })
-  const again = await ask(emulator,
-    { grant_type: 'refresh_token', client_id: clientId, refresh_token: String(body['refresh_token']),
-    scope: 'https://contoso.crm4.dynamics.com/user_impersonation' })
+  const again = await ask(emulator, {
+    grant_type: 'refresh_token',
+    client_id: clientId,
+    refresh_token: String(body['refresh_token']),
+    scope: 'https://contoso.crm4.dynamics.com/user_impersonation',
+  })
   t.equal(again.status, 200)
   t.notOk('refresh_token' in again.body)
   emulator.revokeTokens({ refreshTokens: true })
-  const late = await ask(emulator,
-    { grant_type: 'refresh_token', client_id: clientId, refresh_token: String(body['refresh_token']) })
+  const late = await ask(emulator, {
+    grant_type: 'refresh_token',
+    client_id: clientId,
+    refresh_token: String(body['refresh_token']),
+  })
   t.same(codeOf(late), [400, 700082])
   t.same(codeOf(await redeem(location.get('code'))), [400, 70008], 'a code works once')
   t.same(codeOf(await redeem((await authorize()).location.get('code'), { code_verifier: 'x' })), [400, 70000])
-  t.same(codeOf(await redeem((await authorize()).location.get('code'), { redirect_uri: 'http://localhost:1' })),
-    [400, 70000])
-  t.same(codeOf(await redeem((await authorize({ scope: 'https://vault.azure.net/.default' })).location.get('code'))),
-    [400, 500011])
+  t.same(
+    codeOf(await redeem((await authorize()).location.get('code'), { redirect_uri: 'http://localhost:1' })),
+    [400, 70000],
+  )
+  t.same(
+    codeOf(await redeem((await authorize({ scope: 'https://vault.azure.net/.default' })).location.get('code'))),
+    [400, 500011],
+  )
   t.equal((await redeem((await authorize({ scope: 'openid' })).location.get('code'))).status, 200)
   const posted = await authorize({ response_mode: 'form_post' })
   t.match(posted.text, /<form method="POST" name="hiddenform" action="http:\/\/localhost:33333">/)
@@ -278,9 +350,11 @@ t.test('refuses to sign in where Entra does', async (t) => {
   const { emulator } = await started(t)
   const asked = { client_id: clientId, response_type: 'code', redirect_uri: 'https://app.example/back?x=1', scope }
   const authorize = async (differences: Record<string, string> = {}): Promise<unknown> => {
-    const { status, text, location } = await visit(emulator, `${tenantId}/oauth2/v2.0/authorize`,
-      { ...asked, ...differences })
-    return status === 302 ? location.get('error') : /"error_codes":\[(\d+)\]/.exec(text)?.[1] ?? text
+    const { status, text, location } = await visit(emulator, `${tenantId}/oauth2/v2.0/authorize`, {
+      ...asked,
+      ...differences,
+    })
+    return status === 302 ? location.get('error') : (/"error_codes":\[(\d+)\]/.exec(text)?.[1] ?? text)
   }
 
   t.equal(await authorize(), '50011')
@@ -288,7 +362,9 @@ t.test('refuses to sign in where Entra does', async (t) => {
   t.equal(await authorize(), null)
   const { location } = await visit(emulator, `${tenantId}/oauth2/v2.0/authorize`, { ...asked, scope: 'openid' })
   const { status } = await ask(emulator, {
-    grant_type: 'authorization_code', client_id: clientId, code: location.get('code') ?? '',
+    grant_type: 'authorization_code',
+    client_id: clientId,
+    code: location.get('code') ?? '',
     redirect_uri: asked.redirect_uri,
   })
   t.equal(status, 200, 'a code without PKCE needs no verifier')
@@ -305,11 +381,18 @@ t.test('signs a person in on another device', async (t) => {
   const { emulator } = await started(t)
   const start = async (): Promise<Record<string, string>> => {
     const { body } = await ask(emulator, { client_id: clientId, scope }, { endpoint: 'oauth2/v2.0/devicecode' })
-    t.match(body,
-      { interval: 1, expires_in: Number, verification_uri: 'https://microsoft.com/devicelogin', message: String,
-      user_code: /^[A-Z0-9]{8}$/ })
-    return { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', client_id: clientId,
-      device_code: String(body['device_code']) }
+    t.match(body, {
+      interval: 1,
+      expires_in: Number,
+      verification_uri: 'https://microsoft.com/devicelogin',
+      message: String,
+      user_code: /^[A-Z0-9]{8}$/,
+    })
+    return {
+      grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+      client_id: clientId,
+      device_code: String(body['device_code']),
+    }
   }
 
   const device = await start()
@@ -333,16 +416,27 @@ t.test('asks an administrator for consent', async (t) => {
     Object.fromEntries((await visit(emulator, path, { ...asked, ...differences })).location)
 
   t.same(await consent(`${tenantId}/adminconsent`), { admin_consent: 'True', tenant: tenantId, state: 's' })
-  t.same(await consent('organizations/v2.0/adminconsent'),
-    { admin_consent: 'True', tenant: tenantId, scope, state: 's' })
+  t.same(await consent('organizations/v2.0/adminconsent'), {
+    admin_consent: 'True',
+    tenant: tenantId,
+    scope,
+    state: 's',
+  })
   emulator.signIn.answer = 'declined'
-  t.match(await consent(`${tenantId}/adminconsent`),
-    { error: 'permission_denied', error_description: 'The admin canceled the request' })
-  t.match(await consent(`${tenantId}/v2.0/adminconsent`),
-    { admin_consent: 'True', error: 'consent_required', error_description: /^AADSTS65004/ })
+  t.match(await consent(`${tenantId}/adminconsent`), {
+    error: 'permission_denied',
+    error_description: 'The admin canceled the request',
+  })
+  t.match(await consent(`${tenantId}/v2.0/adminconsent`), {
+    admin_consent: 'True',
+    error: 'consent_required',
+    error_description: /^AADSTS65004/,
+  })
   t.same(await consent('common/adminconsent'), {})
   t.same(await consent(`${tenantId}/adminconsent`, { redirect_uri: 'https://elsewhere.example' }), {})
-  const { status } = await visit(emulator, `${tenantId}/adminconsent`,
-    { client_id: clientId, redirect_uri: 'http://127.0.0.1' })
+  const { status } = await visit(emulator, `${tenantId}/adminconsent`, {
+    client_id: clientId,
+    redirect_uri: 'http://127.0.0.1',
+  })
   t.equal(status, 302)
 })

@@ -2,20 +2,26 @@ import { once } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import { connect, Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
+
 import t from 'tap'
 import { request } from 'undici'
+
+import { createThrottle } from '../../emulator/dataverse/throttle.ts'
 import { accountId, clientId, clientSecret, type Emulator, tenantId } from '../../emulator/emulator.ts'
 import { faultOf } from '../../emulator/entra/aadsts-texts.ts'
 import { createLog } from '../../emulator/http/received.ts'
-import { createThrottle } from '../../emulator/dataverse/throttle.ts'
 import { type Call, root, started } from '../support/started-emulator.ts'
 
 const token = (emulator: Emulator, headersTimeout = 10_000): ReturnType<typeof request> =>
   request(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
-    dispatcher: emulator.dispatcher, method: 'POST', headersTimeout,
+    dispatcher: emulator.dispatcher,
+    method: 'POST',
+    headersTimeout,
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams({
-      grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret,
+      grant_type: 'client_credentials',
+      client_id: clientId,
+      client_secret: clientSecret,
       scope: 'https://contoso.crm4.dynamics.com/.default',
     }).toString(),
   })
@@ -31,10 +37,16 @@ t.test('answers in place of Dataverse', async (t) => {
   }
 
   dataverse.push(
-    { kind: 'throttle' }, { kind: 'throttle', limit: 'time', retryAfter: 17 },
+    { kind: 'throttle' },
+    { kind: 'throttle', limit: 'time', retryAfter: 17 },
     { kind: 'throttle', limit: 'concurrency', retryAfter: 2, asDate: true },
-    { kind: 'html' }, { kind: 'html', status: 504 }, { kind: 'unavailable' }, { kind: 'unavailable', retryAfter: 3 },
-    { kind: 'unavailable', retryAfter: 'date' }, { kind: 'deadlock' }, { kind: 'challenge' },
+    { kind: 'html' },
+    { kind: 'html', status: 504 },
+    { kind: 'unavailable' },
+    { kind: 'unavailable', retryAfter: 3 },
+    { kind: 'unavailable', retryAfter: 'date' },
+    { kind: 'deadlock' },
+    { kind: 'challenge' },
     { kind: 'challenge', claims: '{}' },
     { kind: 'answer', status: 418, body: 'teapot', headers: { 'content-type': 'text/plain' } },
     { kind: 'answer', status: 204 },
@@ -62,8 +74,11 @@ t.test('strikes the requests that match, as often as told', async (t) => {
   const { dataverse } = emulator.faults
   const status = async (target: string, method = 'GET'): Promise<number> => (await call(target, { method })).status
 
-  dataverse.push({ kind: 'html', path: 'contacts', times: 2 }, { kind: 'deadlock', method: 'POST' },
-    { kind: 'unavailable', path: /tasks$/, skip: 1 })
+  dataverse.push(
+    { kind: 'html', path: 'contacts', times: 2 },
+    { kind: 'deadlock', method: 'POST' },
+    { kind: 'unavailable', path: /tasks$/, skip: 1 },
+  )
   t.equal(await status('accounts'), 200)
   t.equal(await status('contacts'), 502)
   t.equal(await status('tasks'), 200)
@@ -102,9 +117,11 @@ t.test('breaks connections, before and after the commit', async (t) => {
 
 t.test('hangs before and in the middle of an answer, until the caller leaves', async (t) => {
   const { emulator } = await started(t)
-  const ask = (limits: { headersTimeout?: number, bodyTimeout?: number }): ReturnType<typeof request> =>
+  const ask = (limits: { headersTimeout?: number; bodyTimeout?: number }): ReturnType<typeof request> =>
     request(`${root}accounts`, {
-      dispatcher: emulator.dispatcher, headers: { authorization: `Bearer ${emulator.token()}` }, ...limits,
+      dispatcher: emulator.dispatcher,
+      headers: { authorization: `Bearer ${emulator.token()}` },
+      ...limits,
     })
 
   emulator.faults.dataverse.push({ kind: 'hang' }, { kind: 'hang in body' })
@@ -117,7 +134,9 @@ t.test('hangs before and in the middle of an answer, until the caller leaves', a
 t.test('answers late, in small pieces, with a large head, and closes when done', async (t) => {
   const { emulator, call } = await started(t)
   emulator.faults.dataverse.push(
-    { kind: 'delay', ms: 20 }, { kind: 'slow', size: 4000, ms: 1 }, { kind: 'big head' },
+    { kind: 'delay', ms: 20 },
+    { kind: 'slow', size: 4000, ms: 1 },
+    { kind: 'big head' },
     { kind: 'big head', size: 10 },
     { kind: 'close after' },
   )
@@ -185,7 +204,7 @@ t.test('has a clock of its own', async (t) => {
 
   t.ok(Math.abs(await ahead()) < 5)
   emulator.switches.clockAhead = 7_200_000
-  t.ok(Math.abs(await ahead() - 120) < 5)
+  t.ok(Math.abs((await ahead()) - 120) < 5)
   t.match((await token(emulator)).headers['date'], / GMT$/)
 })
 
@@ -207,10 +226,18 @@ t.test('answers in place of Entra', async (t) => {
   }
 
   entra.push(
-    { kind: 'throttle' }, { kind: 'throttle', retryAfter: 5 }, { kind: 'empty' }, { kind: 'null' }, { kind: 'garbage' },
+    { kind: 'throttle' },
+    { kind: 'throttle', retryAfter: 5 },
+    { kind: 'empty' },
+    { kind: 'null' },
+    { kind: 'garbage' },
     { kind: 'no token' },
-    { kind: 'crash' }, { kind: 'html', status: 503 }, { kind: 'aadsts', number: 7000222 },
-    { kind: 'aadsts', number: 123 }, { kind: 'aadsts', number: 65001 }, { kind: 'delay', ms: 1 },
+    { kind: 'crash' },
+    { kind: 'html', status: 503 },
+    { kind: 'aadsts', number: 7000222 },
+    { kind: 'aadsts', number: 123 },
+    { kind: 'aadsts', number: 65001 },
+    { kind: 'delay', ms: 1 },
   )
   t.match(await next(), [429, undefined])
   t.match(await next(), [429, '5'])
@@ -228,12 +255,19 @@ t.test('answers in place of Entra', async (t) => {
 
 t.test('strikes only the token endpoint of Entra, unless told otherwise', async (t) => {
   const { emulator } = await started(t)
-  const discover = async (): Promise<number> => (await request(
-    `https://login.microsoftonline.com/${tenantId}/v2.0/.well-known/openid-configuration`,
-    { dispatcher: emulator.dispatcher })).statusCode
+  const discover = async (): Promise<number> =>
+    (
+      await request(`https://login.microsoftonline.com/${tenantId}/v2.0/.well-known/openid-configuration`, {
+        dispatcher: emulator.dispatcher,
+      })
+    ).statusCode
 
-  emulator.faults.entra.push({ kind: 'crash' }, { kind: 'html', path: 'openid-configuration' }, { kind: 'reset' },
-    { kind: 'hang' })
+  emulator.faults.entra.push(
+    { kind: 'crash' },
+    { kind: 'html', path: 'openid-configuration' },
+    { kind: 'reset' },
+    { kind: 'hang' },
+  )
   t.equal(await discover(), 502)
   t.equal(await discover(), 200)
   t.equal((await token(emulator)).statusCode, 500)
@@ -244,25 +278,28 @@ t.test('strikes only the token endpoint of Entra, unless told otherwise', async 
 t.test('knows what Entra says to every number that matters', (t) => {
   for (const number of [
     7000215, 7000222, 700016, 700011, 70001, 7000112, 90002, 900021, 900023, 90019, 50059, 50128, 50194, 9001023,
-    500011, 50001, 70011, 1002012,
-    28002, 700022, 901002, 900144, 7000218, 700025, 700027, 700023, 700021, 700024, 700030, 50012, 50027, 50013, 700213,
-    70021, 65001, 650057,
-    650052, 650056, 53003, 530032, 530034, 530035, 50034, 50076, 50079, 50158, 50055, 50056, 50057, 50126, 50105,
-    501051, 700229, 50196, 90055,
-    90006, 90024, 90033, 50033, 90038, 900382, 900432,
-  ]) t.not(faultOf(number, {}).description, 'The request failed.', String(number))
+    500011, 50001, 70011, 1002012, 28002, 700022, 901002, 900144, 7000218, 700025, 700027, 700023, 700021, 700024,
+    700030, 50012, 50027, 50013, 700213, 70021, 65001, 650057, 650052, 650056, 53003, 530032, 530034, 530035, 50034,
+    50076, 50079, 50158, 50055, 50056, 50057, 50126, 50105, 501051, 700229, 50196, 90055, 90006, 90024, 90033, 50033,
+    90038, 900382, 900432,
+  ])
+    t.not(faultOf(number, {}).description, 'The request failed.', String(number))
   t.match(faultOf(65001, {}), { suberror: 'consent_required' })
   t.end()
 })
 
 t.test('keeps what it received, byte for byte, up to a bound', async (t) => {
   const { emulator, call } = await started(t)
-  await call('accounts?$filter=name eq \'%2F\'&x=+', { headers: { 'X-Twice': 'a' } })
+  await call("accounts?$filter=name eq '%2F'&x=+", { headers: { 'X-Twice': 'a' } })
   await call('tasks', { method: 'POST', body: 'x'.repeat(2_000_000) })
 
-  t.match(emulator.received[0],
-    { method: 'GET', url: '/api/data/v9.2/accounts?$filter=name%20eq%20%27%2F%27&x=+', status: 200, aborted: false,
-    headers: { 'x-twice': 'a' } })
+  t.match(emulator.received[0], {
+    method: 'GET',
+    url: '/api/data/v9.2/accounts?$filter=name%20eq%20%27%2F%27&x=+',
+    status: 200,
+    aborted: false,
+    headers: { 'x-twice': 'a' },
+  })
   t.ok(emulator.received[0]?.rawHeaders.includes('host'))
   t.equal(emulator.received[1]?.bodyLength, 2_000_000)
   t.equal(emulator.received[1]?.body.length, 1024 * 1024)
@@ -285,8 +322,10 @@ t.test('notes callers that leave in the middle of their body', async (t) => {
   const { emulator } = await started(t)
   const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
   await once(socket, 'connect')
-  socket.write(`POST /api/data/v9.2/accounts HTTP/1.1\r\nHost: ${new URL(emulator.origin).host}\r\n`
-    + 'Content-Length: 100\r\n\r\n{')
+  socket.write(
+    `POST /api/data/v9.2/accounts HTTP/1.1\r\nHost: ${new URL(emulator.origin).host}\r\n` +
+      'Content-Length: 100\r\n\r\n{',
+  )
   while (emulator.received.length === 0) await wait(5)
   socket.destroy()
   while (emulator.received[0]?.aborted !== true) await wait(5)
@@ -307,11 +346,19 @@ async function raw({ origin }: Emulator, head: readonly string[], body = ''): Pr
 t.test('answers Expect: 100-continue', async (t) => {
   const { emulator } = await started(t)
 
-  const text = await raw(emulator, [
-    'POST /api/data/v9.2/accounts HTTP/1.1', `Host: ${new URL(emulator.origin).host}`, 'Expect: 100-continue',
-    'Connection: close',
-    'Content-Type: application/json', `Authorization: Bearer ${emulator.token()}`, 'Content-Length: 2',
-  ], '{}')
+  const text = await raw(
+    emulator,
+    [
+      'POST /api/data/v9.2/accounts HTTP/1.1',
+      `Host: ${new URL(emulator.origin).host}`,
+      'Expect: 100-continue',
+      'Connection: close',
+      'Content-Type: application/json',
+      `Authorization: Bearer ${emulator.token()}`,
+      'Content-Length: 2',
+    ],
+    '{}',
+  )
 
   t.match(text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 204 No Content/)
 })
@@ -322,8 +369,10 @@ t.test('speaks HTTP/1.0, but not without a host, and joins repeated headers', as
   const head = ['GET /api/data/v9.2/accounts?$top=1 HTTP/1.0', `Authorization: Bearer ${emulator.token()}`]
 
   t.match(await raw(emulator, head), /^HTTP\/1\.1 400 /)
-  t.match(await raw(emulator, [...head, `Host: ${host}`, 'X-A: 1', 'x-a: 2']),
-    /^HTTP\/1\.1 200 OK\r\n(.+\r\n)*Content-Length: \d+\r\n/)
+  t.match(
+    await raw(emulator, [...head, `Host: ${host}`, 'X-A: 1', 'x-a: 2']),
+    /^HTTP\/1\.1 200 OK\r\n(.+\r\n)*Content-Length: \d+\r\n/,
+  )
   t.equal(emulator.received.at(-1)?.headers['x-a'], '1, 2')
 })
 
@@ -332,8 +381,10 @@ t.test('stops when the caller of a large answer stops reading', async (t) => {
   // More than the buffers of both ends can hold.
   emulator.put('accounts', { accountid: accountId(0), description: 'x'.repeat(30_000_000) })
   const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
-  socket.write(`GET /api/data/v9.2/accounts(${accountId(0)}) HTTP/1.1\r\nHost: ${new URL(emulator.origin).host}\r\n`
-    + `Authorization: Bearer ${emulator.token()}\r\n\r\n`)
+  socket.write(
+    `GET /api/data/v9.2/accounts(${accountId(0)}) HTTP/1.1\r\nHost: ${new URL(emulator.origin).host}\r\n` +
+      `Authorization: Bearer ${emulator.token()}\r\n\r\n`,
+  )
   await once(socket, 'readable')
   socket.destroy()
   while (emulator.received[0]?.aborted !== true) await wait(5)

@@ -1,4 +1,5 @@
 import t from 'tap'
+
 import { accountId } from '../../emulator/emulator.ts'
 import { type Answered, type Json, root, started } from '../support/started-emulator.ts'
 
@@ -17,19 +18,25 @@ t.test('takes a file in one request, gives it back, and deletes it', async (t) =
   t.equal(file.headers.get('x-ms-file-name'), '%C3%9Cbersicht.pdf')
   t.equal(file.headers.get('x-ms-file-size'), '1000')
   t.equal(file.headers.get('mimetype'), 'application/pdf')
-  t.match(file.headers.get('content-disposition'), 'filename*=UTF-8\'\'%C3%9Cbersicht.pdf')
+  t.match(file.headers.get('content-disposition'), "filename*=UTF-8''%C3%9Cbersicht.pdf")
   t.equal((await call(`accounts(${accountId(0)})?$select=sample_file_name`)).json['sample_file_name'], 'Übersicht.pdf')
   t.equal((await call(column, { method: 'PUT', body: bytes, headers: { ...type, 'x-ms-file-name': 'b' } })).status, 204)
   t.equal((await call(`${column}/$value`)).headers.get('mimetype'), 'application/octet-stream')
   t.equal((await call(column, { method: 'DELETE' })).status, 204)
   t.equal((await call(`${column}/$value`)).status, 404)
-  t.same(emulator.executed.map(({ method }) => method), ['PATCH', 'PUT', 'DELETE'])
+  t.same(
+    emulator.executed.map(({ method }) => method),
+    ['PATCH', 'PUT', 'DELETE'],
+  )
 })
 
 t.test('gives ranges of a file', async (t) => {
   const { call } = await started(t)
-  await call(`${column}?x-ms-file-name=a.txt`,
-    { method: 'PATCH', body: 'abcdefghij', headers: { 'content-type': 'application/octet-stream' } })
+  await call(`${column}?x-ms-file-name=a.txt`, {
+    method: 'PATCH',
+    body: 'abcdefghij',
+    headers: { 'content-type': 'application/octet-stream' },
+  })
   const range = async (value: string): Promise<unknown[]> => {
     const { status, text, headers } = await call(`${column}/$value`, { headers: { range: value } })
     return status === 206 ? [status, text, headers.get('content-range')] : [status]
@@ -49,14 +56,21 @@ t.test('gives ranges of a file', async (t) => {
 t.test('takes a file in chunks, at an absolute address of its own', async (t) => {
   const { call } = await started(t)
   const start = (headers: Record<string, string> = {}, body?: string): Promise<Answered> =>
-    call(`${column}?x-ms-file-name=big.bin`,
-      { method: 'PATCH', headers: { 'x-ms-transfer-mode': 'chunked', ...headers }, ...(body && { body }) })
+    call(`${column}?x-ms-file-name=big.bin`, {
+      method: 'PATCH',
+      headers: { 'x-ms-transfer-mode': 'chunked', ...headers },
+      ...(body && { body }),
+    })
   const session = await start()
   const location = session.headers.get('location') ?? ''
   const chunk = async (range: string, body: Buffer, address = location): Promise<number> =>
-    (await call(address,
-      { method: 'PATCH', body,
-      headers: { 'content-range': range, 'content-type': 'application/octet-stream' } })).status
+    (
+      await call(address, {
+        method: 'PATCH',
+        body,
+        headers: { 'content-range': range, 'content-type': 'application/octet-stream' },
+      })
+    ).status
 
   t.equal(session.status, 200)
   t.equal(session.text, '')
@@ -86,7 +100,7 @@ t.test('carries files in blocks', async (t) => {
   const { emulator, call } = await started(t)
   const act = async (name: string, body: unknown): Promise<Answered> =>
     call(name, { method: 'POST', body: JSON.stringify(body) })
-  const Target = { 'accountid': accountId(1), '@odata.type': 'Microsoft.Dynamics.CRM.account' }
+  const Target = { accountid: accountId(1), '@odata.type': 'Microsoft.Dynamics.CRM.account' }
   const place = { Target, FileAttributeName: 'sample_file' }
   const token = async (name: string, body: unknown): Promise<Json | undefined> =>
     (await act(name, body)).json['FileContinuationToken']
@@ -96,11 +110,17 @@ t.test('carries files in blocks', async (t) => {
   t.equal((await act('UploadBlock', { BlockId: 'Mg==', BlockData: btoa('world'), FileContinuationToken })).status, 204)
   const large = { BlockId: 'Mw==', BlockData: 'A'.repeat(5_592_404), FileContinuationToken }
   t.equal((await act('UploadBlock', large)).status, 204, 'four megabytes')
-  const commit = await act('CommitFileBlocksUpload',
-    { FileName: 'a.txt', MimeType: 'text/plain', BlockList: ['MQ==', 'Mg=='], FileContinuationToken })
+  const commit = await act('CommitFileBlocksUpload', {
+    FileName: 'a.txt',
+    MimeType: 'text/plain',
+    BlockList: ['MQ==', 'Mg=='],
+    FileContinuationToken,
+  })
   t.match(commit.json, { FileSizeInBytes: 11 })
-  t.equal((await act('CommitFileBlocksUpload', { FileName: 'b', BlockList: ['Mg=='], FileContinuationToken })).status,
-    200)
+  t.equal(
+    (await act('CommitFileBlocksUpload', { FileName: 'b', BlockList: ['Mg=='], FileContinuationToken })).status,
+    200,
+  )
   const download = await act('InitializeFileBlocksDownload', place)
   t.match(download.json, { FileSizeInBytes: 5, FileName: 'b', IsChunkingSupported: true })
   const from = { FileContinuationToken: download.json['FileContinuationToken'] }
@@ -117,7 +137,8 @@ t.test('carries files in blocks', async (t) => {
     ['CommitFileBlocksUpload', { FileName: 'a', BlockList: ['x'], FileContinuationToken }],
     ['CommitFileBlocksUpload', { FileName: 'a', FileContinuationToken }],
     ['DeleteFile', { FileId: 'x' }],
-  ] as const) t.equal((await act(name, body)).status, 400, name)
+  ] as const)
+    t.equal((await act(name, body)).status, 400, name)
   const FileId = emulator.rows('accounts').find((row) => row['accountid'] === accountId(1))?.['sample_file']
   t.equal((await act('DeleteFile', { FileId })).status, 204)
   t.equal((await act('InitializeFileBlocksDownload', place)).status, 404)

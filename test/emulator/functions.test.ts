@@ -1,14 +1,16 @@
 import t from 'tap'
+
 import { started, userId } from '../support/started-emulator.ts'
 
 t.test('tells version and organisation', async (t) => {
   const { call } = await started(t)
-  const access = 'Microsoft.Dynamics.CRM.EndpointAccessType\'Default\''
+  const access = "Microsoft.Dynamics.CRM.EndpointAccessType'Default'"
 
   t.match((await call('RetrieveVersion()')).json['Version'], /^9\.2\./)
   t.match((await call('https://contoso.crm4.dynamics.com/api/data/version')).json['Version'], /^9\.2\./)
-  t.match((await call(`RetrieveCurrentOrganization(AccessType=@p)?@p=${access}`)).json['Detail'],
-    { UrlName: 'contoso' })
+  t.match((await call(`RetrieveCurrentOrganization(AccessType=@p)?@p=${access}`)).json['Detail'], {
+    UrlName: 'contoso',
+  })
   t.equal((await call('RetrieveCurrentOrganization()')).status, 404)
   t.equal((await call('RetrieveCurrentOrganization')).status, 404)
   t.equal((await call('WhoAmI', { method: 'POST' })).status, 404)
@@ -62,13 +64,14 @@ t.test('describes itself', async (t) => {
   t.match(metadata.text, /<EntitySet Name="accounts" EntityType="Microsoft.Dynamics.CRM.account"\/>/)
   const { json } = await call('EntityDefinitions?$select=EntitySetName,LogicalName')
   t.match(json['value'], [{ EntitySetName: 'accounts', LogicalName: 'account' }])
-  const one = await call('EntityDefinitions(LogicalName=\'contact\')')
+  const one = await call("EntityDefinitions(LogicalName='contact')")
   t.match(one.json, { PrimaryIdAttribute: 'contactid' })
   t.match((await call(`EntityDefinitions(${String(one.json['MetadataId'])})`)).json, { LogicalName: 'contact' })
-  t.match((await call('EntityDefinitions(LogicalName=\'contact\')/Attributes')).json['value'],
-    [{ LogicalName: 'contactid' }])
-  t.equal((await call('EntityDefinitions(LogicalName=\'contact\')/Nothing')).status, 404)
-  t.equal((await call('EntityDefinitions(LogicalName=\'x\')')).status, 404)
+  t.match((await call("EntityDefinitions(LogicalName='contact')/Attributes")).json['value'], [
+    { LogicalName: 'contactid' },
+  ])
+  t.equal((await call("EntityDefinitions(LogicalName='contact')/Nothing")).status, 404)
+  t.equal((await call("EntityDefinitions(LogicalName='x')")).status, 404)
   t.equal((await call('EntityDefinitions(LogicalName=1)')).status, 404)
   t.equal((await call('$metadata', { method: 'POST' })).status, 405)
 })

@@ -1,4 +1,5 @@
 import t from 'tap'
+
 import { accountId } from '../../emulator/emulator.ts'
 import { type Json, started } from '../support/started-emulator.ts'
 
@@ -10,14 +11,14 @@ t.test('leads from page to page to the end', async (t) => {
   const ids = new Set<unknown>()
   const sizes: number[] = []
 
-  let next: unknown = 'accounts?$select=name&$orderby=name&$top=3&x=%2F\'()+'
+  let next: unknown = "accounts?$select=name&$orderby=name&$top=3&x=%2F'()+"
   while (next !== undefined) {
     const { json } = await call(String(next), { headers })
     sizes.push(length(json))
     for (const row of json['value'] as unknown as Json[]) ids.add(row['accountid'])
     next = json['@odata.nextLink']
-    if (next !== undefined) t.match(next,
-      /\?\$select=name&\$orderby=name&\$top=3&x=%2F(%27|')\(\)\+&\$skiptoken=%3Ccookie%20/)
+    if (next !== undefined)
+      t.match(next, /\?\$select=name&\$orderby=name&\$top=3&x=%2F(%27|')\(\)\+&\$skiptoken=%3Ccookie%20/)
   }
 
   t.same(sizes, [50, 50, 10])
@@ -81,7 +82,8 @@ t.test('tracks changes', async (t) => {
   t.equal(all.headers.get('preference-applied'), 'odata.track-changes')
   t.match(link, /\?\$select=name&\$deltatoken=\d+%21\d\d%2f\d\d%2f\d{4}%20\d\d%3a\d\d%3a\d\d$/)
   t.match(changes.json['value'], [
-    { name: 'Changed' }, { '@odata.context': /#accounts\/\$deletedEntity$/, 'id': accountId(0), 'reason': 'deleted' },
+    { name: 'Changed' },
+    { '@odata.context': /#accounts\/\$deletedEntity$/, id: accountId(0), reason: 'deleted' },
   ])
   t.equal(length(after.json), 0)
   t.equal((await call(link.replaceAll('%2f', '%2F'))).status, 400)

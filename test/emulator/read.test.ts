@@ -1,4 +1,5 @@
 import t from 'tap'
+
 import { accountId, contactId } from '../../emulator/emulator.ts'
 import { type Answered, caller, type Json, root, started, userId } from '../support/started-emulator.ts'
 
@@ -13,9 +14,9 @@ t.test('filters as Dataverse does', async (t) => {
   }
   const id = accountId(3)
   const table: readonly (readonly [string, unknown])[] = [
-    ['name eq \'ALPINE traders\'', 1],
-    ['name ne \'Alpine Traders\'', 109],
-    ['accountnumber eq \'O\'\'Hara & Söhne\'', 1],
+    ["name eq 'ALPINE traders'", 1],
+    ["name ne 'Alpine Traders'", 109],
+    ["accountnumber eq 'O''Hara & Söhne'", 1],
     [`accountid eq ${id}`, 1],
     [`accountid eq '${id.toUpperCase()}'`, 1],
     [`not (accountid eq ${id})`, 109],
@@ -32,59 +33,61 @@ t.test('filters as Dataverse does', async (t) => {
     ['sample_serial eq 9007199254740993', 1],
     ['numberofemployees ge 100', 83],
     ['createdon ge 2025-01-05T00:00:00Z and createdon lt 2025-01-07', 2],
-    ['contains(name,\'traders\')', 22],
-    ['startswith(name,\'Alpine\') and endswith(name,\'Vineyard\')', 1],
-    ['contains(name,\'traders\') eq false', 88],
-    ['contains(name,\'traders\') eq true', 22],
-    ['startswith(name,\'A%e T_aders\')', 1],
-    ['contains(name,\'[AB]lpine\')', 5],
-    ['contains(description,\'(\')', 11],
-    ['startswith(tolower(name),\'alpine\')', 5],
-    ['primarycontactid/fullname eq \'Yvonne McKay\'', 1],
+    ["contains(name,'traders')", 22],
+    ["startswith(name,'Alpine') and endswith(name,'Vineyard')", 1],
+    ["contains(name,'traders') eq false", 88],
+    ["contains(name,'traders') eq true", 22],
+    ["startswith(name,'A%e T_aders')", 1],
+    ["contains(name,'[AB]lpine')", 5],
+    ["contains(description,'(')", 11],
+    ["startswith(tolower(name),'alpine')", 5],
+    ["primarycontactid/fullname eq 'Yvonne McKay'", 1],
     ['primarycontactid/fullname eq null', 10],
     [`_primarycontactid_value eq ${contactId(0)}`, 1],
-    ['contact_customer_accounts/any(c:c/firstname eq \'Yvonne\')', 7],
-    ['contact_customer_accounts/all(c:c/firstname eq \'Yvonne\')', 5],
+    ["contact_customer_accounts/any(c:c/firstname eq 'Yvonne')", 7],
+    ["contact_customer_accounts/all(c:c/firstname eq 'Yvonne')", 5],
     ['contact_customer_accounts/any()', 110],
     [`Microsoft.Dynamics.CRM.In(PropertyName='accountid',PropertyValues=['${id}','${accountId(1)}'])`, 2],
-    ['Microsoft.Dynamics.CRM.In(PropertyName=\'name\',PropertyValues=\'Alpine Traders\')', 1],
-    ['telephone1 gt \'+31 20 555 2\'', 10],
-    ['telephone1 lt \'+31 20 555 101\'', 1],
-    ['revenue eq \'25000\'', 7],
-    ['\'25000\' eq revenue', 7],
+    ["Microsoft.Dynamics.CRM.In(PropertyName='name',PropertyValues='Alpine Traders')", 1],
+    ["telephone1 gt '+31 20 555 2'", 10],
+    ["telephone1 lt '+31 20 555 101'", 1],
+    ["revenue eq '25000'", 7],
+    ["'25000' eq revenue", 7],
     ['contains(name,description)', 99],
-    ['Microsoft.Dynamics.CRM.In(PropertyName=\'description\',PropertyValues=[\'x\'])', 0],
-    ['Microsoft.Dynamics.CRM.In(PropertyValues=[\'x\'])', '0x80060888'],
-    ['Microsoft.Dynamics.CRM.In(PropertyName=\'name\',PropertyValues=[', '0x80060888'],
-    ['name eq \'O\'Neil\'', '0x80060888'],
-    ['name eq \'x', '0x80060888'],
+    ["Microsoft.Dynamics.CRM.In(PropertyName='description',PropertyValues=['x'])", 0],
+    ["Microsoft.Dynamics.CRM.In(PropertyValues=['x'])", '0x80060888'],
+    ["Microsoft.Dynamics.CRM.In(PropertyName='name',PropertyValues=[", '0x80060888'],
+    ["name eq 'O'Neil'", '0x80060888'],
+    ["name eq 'x", '0x80060888'],
     ['nothing eq 1', '0x80060888'],
     ['primarycontactid/nothing eq 1', '0x80060888'],
     ['nothing/fullname eq 1', '0x80060888'],
-    ['nothing/any(c:c/firstname eq \'x\')', '0x80060888'],
+    ["nothing/any(c:c/firstname eq 'x')", '0x80060888'],
     ['name eq', '0x80060888'],
     ['name', '0x80060888'],
-    ['name like \'x\'', '0x80060888'],
-    ['name eq \'x\' name', '0x80060888'],
+    ["name like 'x'", '0x80060888'],
+    ["name eq 'x' name", '0x80060888'],
     ['name eq )', '0x80060888'],
-    ['(name eq \'x\'', '0x80060888'],
+    ["(name eq 'x'", '0x80060888'],
     ['name eq #', '0x80060888'],
     ['length(name) eq 3', '0x80060888'],
-    ['contains(name,\'x\') eq 1', '0x80060888'],
-    ['name \'x\'', '0x80060888'],
+    ["contains(name,'x') eq 1", '0x80060888'],
+    ["name 'x'", '0x80060888'],
   ]
 
   for (const [filter, expected] of table) t.equal(await count(filter), expected, filter)
-  t.equal(await count('internalemailaddress eq \'isaiah_langer@contoso.com\'', 'systemusers'), 1)
+  t.equal(await count("internalemailaddress eq 'isaiah_langer@contoso.com'", 'systemusers'), 1)
   emulator.switches.wildcardsInEquals = true
-  t.equal(await count('internalemailaddress eq \'isaiah_langer@contoso.com\'', 'systemusers'), 2)
+  t.equal(await count("internalemailaddress eq 'isaiah_langer@contoso.com'", 'systemusers'), 2)
 })
 
 t.test('takes values of a filter from aliases', async (t) => {
   const { call } = await started(t)
 
-  t.same(names(await call('accounts?$select=name&$filter=name eq @n and revenue gt @m&@n=\'Alpine Traders\'&@m=1'),
-    'name'), ['Alpine Traders'])
+  t.same(
+    names(await call("accounts?$select=name&$filter=name eq @n and revenue gt @m&@n='Alpine Traders'&@m=1"), 'name'),
+    ['Alpine Traders'],
+  )
   t.same(names(await call('accounts?$select=name&$filter=name eq @n'), 'name'), [])
 })
 
@@ -96,40 +99,57 @@ t.test('selects, orders and counts', async (t) => {
   const { json } = await call(`accounts?${query}`)
   t.equal(json['@odata.count'], 110)
   t.same(Object.keys(json['value']?.[0] ?? {}), ['@odata.etag', 'name', '_primarycontactid_value', 'accountid'])
-  t.same(names(await call('systemusers?$select=fullname&$filter=startswith(fullname,\'Me\')&$orderby=fullname asc'),
-    'fullname'),
-    ['Megan Bowen', 'Megan Bowen'])
+  t.same(
+    names(
+      await call("systemusers?$select=fullname&$filter=startswith(fullname,'Me')&$orderby=fullname asc"),
+      'fullname',
+    ),
+    ['Megan Bowen', 'Megan Bowen'],
+  )
   t.equal((await call('accounts/$count')).text, '110')
-  t.equal((await call('accounts/$count?$filter=name eq \'Alpine Traders\'')).text, '1')
+  t.equal((await call("accounts/$count?$filter=name eq 'Alpine Traders'")).text, '1')
   emulator.fill('accounts', 5000)
   t.equal((await call('accounts?$count=true&$top=1')).json['@odata.count'], 5000)
   t.equal((await call('accounts?$select=*&$top=0')).text.includes('"value":[]'), true)
-  t.equal((await call('accounts?$orderby=creditlimit&$select=creditlimit&$top=1')).json['value']?.[0]?.['creditlimit'],
-    null)
+  t.equal(
+    (await call('accounts?$orderby=creditlimit&$select=creditlimit&$top=1')).json['value']?.[0]?.['creditlimit'],
+    null,
+  )
 })
 
 t.test('refuses query options it does not understand', async (t) => {
   const { call } = await started(t)
 
   for (const query of [
-    '$select=nothing', '$orderby=nothing', '$orderby=name up', '$orderby=name asc x', '$top=x', '$top=-1', '$count=yes',
+    '$select=nothing',
+    '$orderby=nothing',
+    '$orderby=name up',
+    '$orderby=name asc x',
+    '$top=x',
+    '$top=-1',
+    '$count=yes',
     '$skip=1',
-    '$foo=1', '$expand=nothing', '$expand=primarycontactid($select)', '$expand=primarycontactid($select=nothing)',
-    '$select=name&$select=name', '$expand=(',
+    '$foo=1',
+    '$expand=nothing',
+    '$expand=primarycontactid($select)',
+    '$expand=primarycontactid($select=nothing)',
+    '$select=name&$select=name',
+    '$expand=(',
   ]) {
     const { status, json } = await call(`accounts?${query}`)
     t.same([status, json['error']?.['code']], [400, '0x80060888'], query)
   }
-  for (const query of ['$apply=aggregate($count as c)',
-    'fetchXml=%3Cfetch/%3E']) t.equal((await call(`accounts?${query}`)).status, 501)
+  for (const query of ['$apply=aggregate($count as c)', 'fetchXml=%3Cfetch/%3E'])
+    t.equal((await call(`accounts?${query}`)).status, 501)
   t.equal((await call('accounts?tag=mine&$count=false&x&$orderby=')).status, 200)
 })
 
 t.test('expands', async (t) => {
   const { emulator, call } = await started(t)
   emulator.switches.pageSize = 2
-  const expand = 'primarycontactid($select=fullname;$expand=parentcustomerid_account($select=name)),'
-    + 'Account_Tasks($select=subject;$top=3;$orderby=subject)'
+  const expand =
+    'primarycontactid($select=fullname;$expand=parentcustomerid_account($select=name)),' +
+    'Account_Tasks($select=subject;$top=3;$orderby=subject)'
 
   const { json } = await call(`accounts?$select=name&$expand=${expand}`, { headers: { prefer: 'odata.maxpagesize=2' } })
   const row = json['value']?.[0]
@@ -175,11 +195,15 @@ t.test('writes as much metadata as asked for', async (t) => {
   const full = await call(`accounts(${accountId(0)})`, { headers: { accept: 'application/json;odata.metadata=full' } })
   const none = await call('accounts?$top=1', { headers: { accept: 'application/json; odata.metadata=none' } })
   const format = await call(`accounts(${accountId(0)})?$select=name&$format=application/json;odata.metadata=none`)
-  emulator.put('accounts',
-    { accountid: accountId(0), _primarycontactid_value: userId(emulator, 'adele.vance@contoso.com') })
+  emulator.put('accounts', {
+    accountid: accountId(0),
+    _primarycontactid_value: userId(emulator, 'adele.vance@contoso.com'),
+  })
 
   t.match(full.json, {
-    '@odata.id': address, '@odata.editLink': address, '@odata.type': '#Microsoft.Dynamics.CRM.account',
+    '@odata.id': address,
+    '@odata.editLink': address,
+    '@odata.type': '#Microsoft.Dynamics.CRM.account',
     'accountid@odata.type': '#Guid',
     'primarycontactid@odata.navigationLink': `${address}/primarycontactid`,
     'Account_Tasks@odata.associationLink': `${address}/Account_Tasks/$ref`,
@@ -187,8 +211,10 @@ t.test('writes as much metadata as asked for', async (t) => {
   t.match(full.headers.get('content-type'), 'application/json; odata.metadata=full')
   t.notMatch(none.text, '@odata')
   t.notMatch(format.text, '@odata')
-  t.equal((await call(`accounts(${accountId(0)})`, { headers: { prefer: 'odata.include-annotations="*"' } })).status,
-    200)
+  t.equal(
+    (await call(`accounts(${accountId(0)})`, { headers: { prefer: 'odata.include-annotations="*"' } })).status,
+    200,
+  )
 })
 
 t.test('keeps every digit', async (t) => {
@@ -208,21 +234,21 @@ t.test('finds rows by alternate keys', async (t) => {
     return status === 200 ? json['accountnumber'] : json['error']?.['code']
   }
 
-  t.equal(await read('accountnumber=\'A%2FB\''), 'A/B')
-  t.equal(await read('accountnumber=\'o\'\'hara%20%26%20S%C3%B6hne\''), 'O\'Hara & Söhne')
+  t.equal(await read("accountnumber='A%2FB'"), 'A/B')
+  t.equal(await read("accountnumber='o''hara%20%26%20S%C3%B6hne'"), "O'Hara & Söhne")
   t.equal(await read('accountnumber=%27C-1001%27'), 'C-1001')
-  t.equal(await read('name=\'Alpine Traders\',address1_city=\'Amsterdam\''), 'C-1000')
+  t.equal(await read("name='Alpine Traders',address1_city='Amsterdam'"), 'C-1000')
   t.equal(await read(`accountid=${accountId(1)}`), 'C-1001')
-  t.equal(await read('accountnumber=\'none\''), '0x80060891')
+  t.equal(await read("accountnumber='none'"), '0x80060891')
   t.equal(await read('accountnumber=@p'), '0x80060891')
-  t.equal(await read('accountnumber=\'A/B\''), '0x80060888')
-  t.equal(await read('accountnumber=\'x'), '0x80060888')
-  t.equal(await read('accountnumber=\'x)\''), '0x80060891')
+  t.equal(await read("accountnumber='A/B'"), '0x80060888')
+  t.equal(await read("accountnumber='x"), '0x80060888')
+  t.equal(await read("accountnumber='x)'"), '0x80060891')
   t.equal(await read('accountnumber'), '0x80060888')
   t.equal(await read('revenue=1'), '0x80060888')
   t.equal(await read('accountnumber=true'), '0x80060891')
   t.equal(await read('accountnumber=Some.Enum'), '0x80060891')
-  t.equal((await call('accounts(accountnumber=@p)?@p=\'C-1001\'')).status, 200)
+  t.equal((await call("accounts(accountnumber=@p)?@p='C-1001'")).status, 200)
 })
 
 t.test('answers 304 to who has the newest version', async (t) => {
@@ -236,7 +262,7 @@ t.test('answers 304 to who has the newest version', async (t) => {
   t.equal(await status('null'), 200)
   t.equal(await status('W/"1"'), 200)
   t.equal(await status(etag, '&$expand=primarycontactid'), 200)
-  const annotated = { 'if-none-match': etag, 'prefer': 'odata.include-annotations="*"' }
+  const annotated = { 'if-none-match': etag, prefer: 'odata.include-annotations="*"' }
   t.equal((await call(path, { headers: annotated })).status, 200)
 })
 
@@ -244,7 +270,7 @@ t.test('reads single columns, navigation properties and references', async (t) =
   const { call } = await started(t)
   const row = `accounts(${accountId(0)})`
 
-  t.match((await call(`${row}/name`)).json, { '@odata.context': /\/name$/, 'value': 'Alpine Traders' })
+  t.match((await call(`${row}/name`)).json, { '@odata.context': /\/name$/, value: 'Alpine Traders' })
   t.match((await call(`${row}/revenue`)).text, '"value":25000.0000')
   t.equal((await call(`${row}/name/$value`)).text, 'Alpine Traders')
   t.equal((await call(`accounts(${accountId(1)})/creditlimit`)).status, 204)
@@ -257,14 +283,24 @@ t.test('reads single columns, navigation properties and references', async (t) =
   t.match((await call(`${row}/contact_customer_accounts(${contactId(0)})`)).json, { fullname: 'Yvonne McKay' })
   t.equal((await call(`${row}/contact_customer_accounts(${contactId(0)})/fullname/$value`)).text, 'Yvonne McKay')
   t.match((await call(`${row}/primarycontactid/$ref`)).json, {
-    '@odata.id': `https://contoso.crm4.dynamics.com/api/data/v9.2/contacts(${contactId(0)})` })
-  t.match((await call(`${row}/contact_customer_accounts/$ref`)).json['value'],
-    [{ '@odata.id': String }, { '@odata.id': String }])
+    '@odata.id': `https://contoso.crm4.dynamics.com/api/data/v9.2/contacts(${contactId(0)})`,
+  })
+  t.match((await call(`${row}/contact_customer_accounts/$ref`)).json['value'], [
+    { '@odata.id': String },
+    { '@odata.id': String },
+  ])
   for (const [path, method, status] of [
-    ['name', 'POST', 405], ['nothing', 'GET', 404], ['nothing/$ref', 'GET', 404], ['Account_Tasks', 'POST', 405],
-    ['Account_Tasks/nothing', 'GET', 404], ['primarycontactid', 'DELETE', 405], ['nothing/$ref', 'POST', 404],
-    ['contact_customer_accounts(00000000-0000-0000-0000-000000000001)', 'GET', 404], ['', 'POST', 405],
-  ] as const) t.equal((await call(`${row}/${path}`, { method })).status, status, path)
+    ['name', 'POST', 405],
+    ['nothing', 'GET', 404],
+    ['nothing/$ref', 'GET', 404],
+    ['Account_Tasks', 'POST', 405],
+    ['Account_Tasks/nothing', 'GET', 404],
+    ['primarycontactid', 'DELETE', 405],
+    ['nothing/$ref', 'POST', 404],
+    ['contact_customer_accounts(00000000-0000-0000-0000-000000000001)', 'GET', 404],
+    ['', 'POST', 405],
+  ] as const)
+    t.equal((await call(`${row}/${path}`, { method })).status, status, path)
   t.equal((await call('accounts', { method: 'DELETE' })).status, 405)
   t.equal((await call('Account')).status, 404)
   t.equal((await call('accounts(')).status, 400)

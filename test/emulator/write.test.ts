@@ -1,4 +1,5 @@
 import t from 'tap'
+
 import { accountId, contactId } from '../../emulator/emulator.ts'
 import { type Answered, started, userId } from '../support/started-emulator.ts'
 
@@ -10,7 +11,8 @@ t.test('creates rows', async (t) => {
 
   const { status, headers, text } = await call('accounts', { method: 'POST', body: '{"name":"Grüße 東京"}' })
   const made = await call('accounts?$select=name', {
-    method: 'POST', body: '\uFEFF{"name":"B"}',
+    method: 'POST',
+    body: '\uFEFF{"name":"B"}',
     headers: { prefer: 'return=representation, odata.include-annotations="*"' },
   })
 
@@ -22,7 +24,7 @@ t.test('creates rows', async (t) => {
   t.match((await call(address)).json, { name: 'Grüße 東京', statecode: 0 })
   t.equal(made.status, 201)
   t.equal(made.headers.get('preference-applied'), 'return=representation, odata.include-annotations="*"')
-  t.match(made.json, { '@odata.context': /#accounts\(name\)\/\$entity$/, 'name': 'B' })
+  t.match(made.json, { '@odata.context': /#accounts\(name\)\/\$entity$/, name: 'B' })
   t.equal(emulator.executions, 2)
   t.match(emulator.executed[0], { method: 'POST', entitySet: 'accounts', id: /^[0-9a-f-]{36}$/ })
 })
@@ -30,19 +32,31 @@ t.test('creates rows', async (t) => {
 t.test('creates rows along with others', async (t) => {
   const { emulator, call } = await started(t)
 
-  const { headers } = await call('accounts', { method: 'POST', body: JSON.stringify({
-    'name': 'Parent', 'primarycontactid': { firstname: 'Ann', lastname: 'Other' }, 'parentaccountid': null,
-    'contact_customer_accounts': [{ lastname: 'Child' }, 1],
-    'ownerid@odata.bind': `/systemusers(${userId(emulator, 'adele.vance@contoso.com')})`,
-    'revenue': 12.5, 'creditonhold': true, 'industrycode': 1, 'numberofemployees': 3, 'name@odata.type': '#String',
-    'versionnumber': 1,
-    'entityimage': 'AAAA', 'parentaccountid@odata.bind': null,
-  }) })
+  const { headers } = await call('accounts', {
+    method: 'POST',
+    body: JSON.stringify({
+      name: 'Parent',
+      primarycontactid: { firstname: 'Ann', lastname: 'Other' },
+      parentaccountid: null,
+      contact_customer_accounts: [{ lastname: 'Child' }, 1],
+      'ownerid@odata.bind': `/systemusers(${userId(emulator, 'adele.vance@contoso.com')})`,
+      revenue: 12.5,
+      creditonhold: true,
+      industrycode: 1,
+      numberofemployees: 3,
+      'name@odata.type': '#String',
+      versionnumber: 1,
+      entityimage: 'AAAA',
+      'parentaccountid@odata.bind': null,
+    }),
+  })
   const { json } = await call(`${headers.get('location')}?$expand=primarycontactid,contact_customer_accounts,ownerid`)
 
   t.match(json, {
-    primarycontactid: { fullname: 'Ann Other' }, contact_customer_accounts: [{ fullname: 'Child' }],
-    ownerid: { fullname: 'Adele Vance' }, revenue: 12.5,
+    primarycontactid: { fullname: 'Ann Other' },
+    contact_customer_accounts: [{ fullname: 'Child' }],
+    ownerid: { fullname: 'Adele Vance' },
+    revenue: 12.5,
   })
   t.equal(emulator.executions, 3)
 })
@@ -50,8 +64,11 @@ t.test('creates rows along with others', async (t) => {
 t.test('creates rows of sets that nobody owns', async (t) => {
   const { emulator, call } = await started(t)
 
-  const { json } = await call('businessunits',
-    { method: 'POST', body: '{"name":"North"}', headers: { prefer: 'return=representation' } })
+  const { json } = await call('businessunits', {
+    method: 'POST',
+    body: '{"name":"North"}',
+    headers: { prefer: 'return=representation' },
+  })
   const row = emulator.put('roles', { name: 'Put' })
 
   t.notOk('_ownerid_value' in json)
@@ -64,12 +81,19 @@ t.test('notes who changed something, and for whom', async (t) => {
   const { emulator, call } = await started(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
 
-  await call(`accounts(${accountId(0)})`,
-    { method: 'PATCH', body: '{"name":"New"}', headers: { mscrmcallerid: adele } })
-
-  t.match(emulator.rows('accounts').find((row) => row['accountid'] === accountId(0)), {
-    _modifiedby_value: adele, _modifiedonbehalfby_value: (await call('WhoAmI')).json['UserId'],
+  await call(`accounts(${accountId(0)})`, {
+    method: 'PATCH',
+    body: '{"name":"New"}',
+    headers: { mscrmcallerid: adele },
   })
+
+  t.match(
+    emulator.rows('accounts').find((row) => row['accountid'] === accountId(0)),
+    {
+      _modifiedby_value: adele,
+      _modifiedonbehalfby_value: (await call('WhoAmI')).json['UserId'],
+    },
+  )
 })
 
 t.test('refuses bodies that do not fit', async (t) => {
@@ -78,18 +102,40 @@ t.test('refuses bodies that do not fit', async (t) => {
   const payload = [400, '0x80048d19']
 
   for (const body of [
-    '{"nothing":1}', '{"name":1}', '{', '[]', 'x', '{"a":1,}', '{"a" 1}', '[1 2]', '"\\x"', '{"numberofemployees":1.5}',
-    '{"revenue":"1"}', '{"creditonhold":1}', '{"industrycode":"x"}', '{"sample_serial":"x"}', '{"_ownerid_value":"x"}',
+    '{"nothing":1}',
+    '{"name":1}',
+    '{',
+    '[]',
+    'x',
+    '{"a":1,}',
+    '{"a" 1}',
+    '[1 2]',
+    '"\\x"',
+    '{"numberofemployees":1.5}',
+    '{"revenue":"1"}',
+    '{"creditonhold":1}',
+    '{"industrycode":"x"}',
+    '{"sample_serial":"x"}',
+    '{"_ownerid_value":"x"}',
     '{"sample_file":"x"}',
-    '{"accountid":"x"}', '{"nothing@odata.bind":"/contacts(1)"}', '{"primarycontactid@odata.bind":1}',
+    '{"accountid":"x"}',
+    '{"nothing@odata.bind":"/contacts(1)"}',
+    '{"primarycontactid@odata.bind":1}',
     '{"entityimage":"?"}',
     `{"primarycontactid@odata.bind":"/accounts(${accountId(0)})"}`,
-    `{"primarycontactid@odata.bind":"/nothing(${nobody})"}`, '{"primarycontactid@odata.bind":"/"}', '{} x',
-    '{"name":"\n"}', '{"name":"a',
+    `{"primarycontactid@odata.bind":"/nothing(${nobody})"}`,
+    '{"primarycontactid@odata.bind":"/"}',
+    '{} x',
+    '{"name":"\n"}',
+    '{"name":"a',
     '{"name":"a" "b":2}',
-    '{"primarycontactid@odata.bind":"/contacts"}', '{"primarycontactid":1}', '{"contact_customer_accounts":1}',
-    `{"primarycontactid@odata.bind":"https://example.com/api/data/v9.2/contacts(${contactId(0)})"}`, '',
-  ]) t.same(code(await post(body)), payload, body)
+    '{"primarycontactid@odata.bind":"/contacts"}',
+    '{"primarycontactid":1}',
+    '{"contact_customer_accounts":1}',
+    `{"primarycontactid@odata.bind":"https://example.com/api/data/v9.2/contacts(${contactId(0)})"}`,
+    '',
+  ])
+    t.same(code(await post(body)), payload, body)
   t.same(code(await call('tasks', { method: 'POST', body: '{"scheduledend":"x"}' })), payload)
   t.same(code(await post(`{"name":"${'x'.repeat(161)}"}`)), [400, '0x80044331'])
   t.same(code(await post('{}', { 'content-type': 'text/plain' })), [415, '0x80060888'])
@@ -104,11 +150,16 @@ t.test('binds by relative, host-relative and its own absolute addresses', async 
   const row = `contacts(${contactId(9)})`
 
   for (const address of [
-    row, `/${row}`, `/api/data/v9.2/${row}`, `https://contoso.crm4.dynamics.com/api/data/v9.2/${row}`,
-    `https://CONTOSO.api.crm4.dynamics.com:443/api/data/v9.2/${row}`, `${emulator.origin}/api/data/v9.2/${row}`,
+    row,
+    `/${row}`,
+    `/api/data/v9.2/${row}`,
+    `https://contoso.crm4.dynamics.com/api/data/v9.2/${row}`,
+    `https://CONTOSO.api.crm4.dynamics.com:443/api/data/v9.2/${row}`,
+    `${emulator.origin}/api/data/v9.2/${row}`,
   ]) {
     const { status } = await call(`accounts(${accountId(0)})`, {
-      method: 'PATCH', body: JSON.stringify({ 'primarycontactid@odata.bind': address }),
+      method: 'PATCH',
+      body: JSON.stringify({ 'primarycontactid@odata.bind': address }),
     })
     t.equal(status, 204, address)
   }
@@ -120,13 +171,13 @@ t.test('updates, or creates what is missing', async (t) => {
     call(`accounts(${key})`, { method: 'PATCH', body: '{"telephone1":"1"}', headers })
 
   t.equal((await patch(accountId(0))).status, 204)
-  t.match((await patch(accountId(0), { prefer: 'return=representation' })), { status: 200, json: { telephone1: '1' } })
+  t.match(await patch(accountId(0), { prefer: 'return=representation' }), { status: 200, json: { telephone1: '1' } })
   t.match((await patch(nobody)).headers.get('location'), `accounts(${nobody})`)
-  t.equal((await patch('accountnumber=\'NEW\'')).status, 204)
+  t.equal((await patch("accountnumber='NEW'")).status, 204)
   t.equal(emulator.rows('accounts').find((row) => row['accountnumber'] === 'NEW')?.['telephone1'], '1')
   t.equal((await patch(accountId(0), { 'if-match': '*' })).status, 204)
   t.same(code(await patch('00000000-0000-0000-0000-000000000002', { 'if-match': '*' })), [404, '0x80040217'])
-  t.same(code(await patch('accountnumber=\'NONE\'', { 'if-match': '*' })), [404, '0x80060891'])
+  t.same(code(await patch("accountnumber='NONE'", { 'if-match': '*' })), [404, '0x80060891'])
   t.same(code(await patch(accountId(0), { 'if-none-match': '*' })), [412, '0x80040237'])
   t.equal((await call(`accounts(${accountId(0)})`, { method: 'PUT', body: '{}' })).status, 204)
 })
@@ -154,7 +205,10 @@ t.test('writes single columns', async (t) => {
   t.same(code(await call(path, { method: 'PUT', body: '{}' })), [400, '0x80048d19'])
   t.equal((await call(path, { method: 'DELETE' })).status, 204)
   t.equal((await call(path)).status, 204)
-  t.same(emulator.executed.map(({ method }) => method), ['PUT', 'DELETE'])
+  t.same(
+    emulator.executed.map(({ method }) => method),
+    ['PUT', 'DELETE'],
+  )
 })
 
 t.test('relates rows by reference', async (t) => {
@@ -173,10 +227,14 @@ t.test('relates rows by reference', async (t) => {
   t.equal((await ref(`contact_customer_accounts(${contact})/$ref`, 'DELETE')).status, 404)
   t.equal((await ref('primarycontactid/$ref', 'PUT', `contacts(${contact})`)).status, 204)
   t.equal((await ref('primarycontactid/$ref', 'DELETE')).status, 204)
-  t.same(code(await ref('contact_customer_accounts/$ref', 'POST', address.replace('contoso', 'evil'))),
-    [400, '0x80048d19'])
-  t.same(code(await ref(`contact_customer_accounts/$ref?$id=${address.replace('contoso', 'evil')}`, 'DELETE')),
-    [400, '0x80048d19'])
+  t.same(code(await ref('contact_customer_accounts/$ref', 'POST', address.replace('contoso', 'evil'))), [
+    400,
+    '0x80048d19',
+  ])
+  t.same(code(await ref(`contact_customer_accounts/$ref?$id=${address.replace('contoso', 'evil')}`, 'DELETE')), [
+    400,
+    '0x80048d19',
+  ])
   t.same(code(await ref('contact_customer_accounts/$ref', 'POST', account)), [400, '0x80048d19'])
   t.same(code(await ref('primarycontactid/$ref', 'PUT', account)), [400, '0x80048d19'])
   t.equal((await call(`${account}/primarycontactid/$ref`, { method: 'PUT', body: '{}' })).status, 400)
@@ -196,8 +254,10 @@ t.test('relates rows many to many', async (t) => {
   const roles = async (): Promise<string> =>
     (await call(`systemusers(${user})/systemuserroles_association/$count`)).text
 
-  await call(`systemusers(${user})/systemuserroles_association/$ref`,
-    { method: 'POST', body: `{"@odata.id":"roles(${role})"}` })
+  await call(`systemusers(${user})/systemuserroles_association/$ref`, {
+    method: 'POST',
+    body: `{"@odata.id":"roles(${role})"}`,
+  })
   t.equal(await roles(), '2')
   await call(`roles(${role})/systemuserroles_association(${user})/$ref`, { method: 'DELETE' })
   t.equal(await roles(), '1')
@@ -207,8 +267,9 @@ t.test('says in full what nobody has thought of', async (t) => {
   const { emulator, call } = await started(t)
   emulator.put('accounts', { accountid: accountId(0), sample_serial: 'x' })
 
-  const { status, json } = await call(`accounts(${accountId(0)})`,
-    { headers: { prefer: 'odata.include-annotations="*"' } })
+  const { status, json } = await call(`accounts(${accountId(0)})`, {
+    headers: { prefer: 'odata.include-annotations="*"' },
+  })
 
   t.same([status, json['error']?.['code']], [500, '0x80040216'])
 })

@@ -4,7 +4,7 @@ import { AADSTS } from '../../src/explanations/aadsts.ts'
 import { explainAnswer } from '../../src/explanations/authority-errors.ts'
 import { explainConnection } from '../../src/explanations/connection-errors.ts'
 
-t.test('every number has what happened, why, and one thing to do that names a place', t => {
+t.test('every number has what happened, why, and one thing to do that names a place', (t) => {
   for (const [number, { what, why, todo }] of Object.entries(AADSTS)) {
     for (const text of [what, why, todo]) t.match(text, /^[A-Z].+\.$/s, number)
     t.match(todo, /admin centre|AZURE_|DYNAMICS_|`dynamics-gateway|clock|Nothing:|gateway restarts/, number)
@@ -12,21 +12,20 @@ t.test('every number has what happened, why, and one thing to do that names a pl
   t.end()
 })
 
-t.test('the numbers that set-up fails with most are all there', t => {
+t.test('the numbers that set-up fails with most are all there', (t) => {
   const wanted = [
     7000215, 7000222, 700016, 700011, 70001, 7000112, 90002, 900021, 900023, 90019, 50059, 50128, 50194, 9001023,
-    500011, 50001, 70011, 1002012, 28002, 700022,
-    901002, 900144, 7000218, 700025, 700027, 700023, 700021, 700024, 700030, 50012, 50027, 50013, 700213, 70021, 65001,
-    650057, 650052, 650056, 53003, 530032,
-    530034, 530035, 50034, 50076, 50079, 50158, 50055, 50056, 50057, 50126, 50105, 501051, 700229, 50196, 90055, 90006,
-    90024, 90033, 50033, 90038, 900382, 900432, 7000229, 500113, 50020, 50072, 50074, 50053, 500341, 53000, 90094,
-    7000110, 5002730, 7000216, 90072, 90095, 90099, 500014, 500021, 53001, 53002, 53004, 50144, 70043, 54005, 500133,
+    500011, 50001, 70011, 1002012, 28002, 700022, 901002, 900144, 7000218, 700025, 700027, 700023, 700021, 700024,
+    700030, 50012, 50027, 50013, 700213, 70021, 65001, 650057, 650052, 650056, 53003, 530032, 530034, 530035, 50034,
+    50076, 50079, 50158, 50055, 50056, 50057, 50126, 50105, 501051, 700229, 50196, 90055, 90006, 90024, 90033, 50033,
+    90038, 900382, 900432, 7000229, 500113, 50020, 50072, 50074, 50053, 500341, 53000, 90094, 7000110, 5002730, 7000216,
+    90072, 90095, 90099, 500014, 500021, 53001, 53002, 53004, 50144, 70043, 54005, 500133,
   ]
   for (const number of wanted) t.ok(AADSTS[number], String(number))
   t.end()
 })
 
-t.test('answers without Microsoft\'s number are explained, too', t => {
+t.test("answers without Microsoft's number are explained, too", (t) => {
   const cases: [facts: Parameters<typeof explainAnswer>[0], what: RegExp, todo: RegExp][] = [
     [
       { status: 401, error: 'invalid_client', host: 'idp.test' },
@@ -53,17 +52,27 @@ t.test('answers without Microsoft\'s number are explained, too', t => {
   t.end()
 })
 
-t.test('why no answer came is told apart', t => {
+t.test('why no answer came is told apart', (t) => {
   const cases: [code: string | undefined, todo: RegExp][] = [
-    ['ENOTFOUND', /spelling/], ['EAI_AGAIN', /DNS/], ['ECONNREFUSED', /firewalls/], ['NOT_HTTPS', /TLS only/],
+    ['ENOTFOUND', /spelling/],
+    ['EAI_AGAIN', /DNS/],
+    ['ECONNREFUSED', /firewalls/],
+    ['NOT_HTTPS', /TLS only/],
     ['ANSWER_TOO_LARGE', /AZURE_AUTHORITY_HOST/],
-    ['CERT_HAS_EXPIRED', /renews/], ['CERT_NOT_YET_VALID', /clock/],
-    ['SELF_SIGNED_CERT_IN_CHAIN', /NODE_EXTRA_CA_CERTS/], ['ERR_TLS_CERT_ALTNAME_INVALID', /spelling/],
-    ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', /TLS 1\.2/], ['ERR_SSL_WRONG_VERSION_NUMBER', /port/],
-    ['PROXY_407', /name:password/], ['PROXY_ECONNREFUSED', /NO_PROXY/], ['UND_ERR_CONNECT_TIMEOUT', /port 443/],
-    ['TIMEOUT', /Let this machine reach it/], ['EHOSTUNREACH', /Let this machine reach it/],
+    ['CERT_HAS_EXPIRED', /renews/],
+    ['CERT_NOT_YET_VALID', /clock/],
+    ['SELF_SIGNED_CERT_IN_CHAIN', /NODE_EXTRA_CA_CERTS/],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', /spelling/],
+    ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', /TLS 1\.2/],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', /port/],
+    ['PROXY_407', /name:password/],
+    ['PROXY_ECONNREFUSED', /NO_PROXY/],
+    ['UND_ERR_CONNECT_TIMEOUT', /port 443/],
+    ['TIMEOUT', /Let this machine reach it/],
+    ['EHOSTUNREACH', /Let this machine reach it/],
     ['ECONNRESET', /firewalls/],
-    [undefined, /See whether/], ['EMADEUP', /See whether/],
+    [undefined, /See whether/],
+    ['EMADEUP', /See whether/],
   ]
   for (const [code, todo] of cases) {
     t.match(explainConnection(code === undefined ? {} : { code, host: 'x' }), { todo }, String(code))
@@ -71,10 +80,12 @@ t.test('why no answer came is told apart', t => {
   t.end()
 })
 
-t.test('what is not known is not explained', t => {
+t.test('what is not known is not explained', (t) => {
   for (const explanation of [
-    explainAnswer({ status: 400, error: 'made_up' }), explainAnswer({ status: 400, aadsts: 123456 }),
-    explainAnswer({ status: 502 }), explainConnection({ code: 'EMADEUP' }),
+    explainAnswer({ status: 400, error: 'made_up' }),
+    explainAnswer({ status: 400, aadsts: 123456 }),
+    explainAnswer({ status: 502 }),
+    explainConnection({ code: 'EMADEUP' }),
   ]) {
     t.match(explanation.why, /no explanation of this|does not say why/)
   }

@@ -1,13 +1,13 @@
 import t from 'tap'
 
-import { inOneLine } from '../../src/explanations/explanation.ts'
 import { actOnBehalfMissing, errorIn, errorOf, explainDynamics } from '../../src/explanations/dynamics-errors.ts'
+import { inOneLine } from '../../src/explanations/explanation.ts'
 
 type Cases = [error: Parameters<typeof explainDynamics>[0], what: RegExp, todo: RegExp][]
 
 const PRIVILEGE = 'Principal user (Id=1, type=8) is missing prvReadAccount privilege (Id=2)'
 
-t.test('what Dynamics refuses is explained by its code and by what its text names', t => {
+t.test('what Dynamics refuses is explained by its code and by what its text names', (t) => {
   const cases: Cases = [
     [
       { status: 403, code: '0x80072560' },
@@ -39,9 +39,11 @@ t.test('what Dynamics refuses is explained by its code and by what its text name
     [{ status: 400, code: '0x8004A104' }, /environment is disabled/, /state/],
     [
       {
-        status: 403, code: '0x80095ffe',
-        message: 'The request you are trying to make is rejected as access to your IP is blocked. Contact your '
-          + 'administrator for more information',
+        status: 403,
+        code: '0x80095ffe',
+        message:
+          'The request you are trying to make is rejected as access to your IP is blocked. Contact your ' +
+          'administrator for more information',
       },
       /403 \(0x80095ffe\): the environment's IP firewall blocks/,
       /Privacy \+ Security/,
@@ -65,7 +67,7 @@ t.test('what Dynamics refuses is explained by its code and by what its text name
   t.end()
 })
 
-t.test('a privilege is said to be missing only where the text names one', t => {
+t.test('a privilege is said to be missing only where the text names one', (t) => {
   const refusals: Parameters<typeof explainDynamics>[0][] = [
     { status: 403 },
     { status: 403, code: '0x80095ffc', message: 'Something that nobody has documented.' },
@@ -86,13 +88,14 @@ t.test('a privilege is said to be missing only where the text names one', t => {
   })
   t.match(explainDynamics({ status: 403 }).why, /says nothing about why/)
   t.match(explainDynamics({ status: 404, code: '0x8006088a', message: 'Resource not found for the segment' }), {
-    what: /404 \(0x8006088a\)\.$/, says: /Resource not found/,
+    what: /404 \(0x8006088a\)\.$/,
+    says: /Resource not found/,
   })
   t.match(explainDynamics({ status: 404, message: 'Resource not found for the segment' }).what, /404\.$/)
   t.end()
 })
 
-t.test('what something else answered is not blamed on Dynamics', t => {
+t.test('what something else answered is not blamed on Dynamics', (t) => {
   const cases: Cases = [
     [{ status: 403, contentType: 'text/html; charset=utf-8' }, /answered 403 in place of Dynamics, with/, /proxy/],
     [{ status: 502, contentType: 'text/html' }, /answered 502 in place of Dynamics/, /proxy/],
@@ -108,10 +111,14 @@ t.test('what something else answered is not blamed on Dynamics', t => {
   t.end()
 })
 
-t.test('where a person signed in no application user is blamed', t => {
+t.test('where a person signed in no application user is blamed', (t) => {
   for (const error of [
-    { status: 403, code: '0x80072560' }, { status: 403, code: '0x80042f09' }, { status: 400, code: '0x80040225' },
-    { status: 403, code: '0x8004a110' }, { status: 403, code: '0x80048306' }, { status: 429, code: '0x80072322' },
+    { status: 403, code: '0x80072560' },
+    { status: 403, code: '0x80042f09' },
+    { status: 400, code: '0x80040225' },
+    { status: 403, code: '0x8004a110' },
+    { status: 403, code: '0x80048306' },
+    { status: 429, code: '0x80072322' },
     { status: 403, code: '0x80040220', message: PRIVILEGE },
     { status: 403, code: '0x80040220', message: 'missing prvActOnBehalfOfAnotherUser' },
   ]) {
@@ -120,20 +127,21 @@ t.test('where a person signed in no application user is blamed', t => {
     t.match(`${what} ${why} ${todo}`, /person/, error.code)
   }
   t.match(explainDynamics({ status: 403, code: '0x8004a110', delegated: true, impersonated: true }), {
-    what: /person who signed in may not act/, todo: /IMPERSONATION=off/,
+    what: /person who signed in may not act/,
+    todo: /IMPERSONATION=off/,
   })
   t.match(actOnBehalfMissing(true).what, /^The person/)
   t.end()
 })
 
-t.test('where the gateway acts as a user, either of two may be meant', t => {
+t.test('where the gateway acts as a user, either of two may be meant', (t) => {
   for (const code of ['0x80072560', '0x80042f09', '0x80040225']) {
     t.match(explainDynamics({ status: 403, code, impersonated: true }).why, /^Either the user that the gateway acts/)
   }
   t.end()
 })
 
-t.test('what Dynamics says is quoted on one line, and not without end', t => {
+t.test('what Dynamics says is quoted on one line, and not without end', (t) => {
   const says = (message: string) => explainDynamics({ status: 403, code: '0x80095ffc', message }).says
   t.equal(says('a\r\n\u001b[2Jb'), '“a [2Jb”')
   t.equal(says('ab '.repeat(9999))?.length, 303)
@@ -143,17 +151,34 @@ t.test('what Dynamics says is quoted on one line, and not without end', t => {
   t.end()
 })
 
-t.test('an error is found in a body, whatever the body is', t => {
+t.test('an error is found in a body, whatever the body is', (t) => {
   t.same(errorIn({ error: { code: '0x80040220', message: 'no' } }), { code: '0x80040220', message: 'no' })
   t.same(errorIn({ error: { code: 'BadRequest_NotFound', message: 'no' } }).code, 'BadRequest_NotFound')
   for (const body of [
-    undefined, null, 1, {}, { error: null }, { error: { code: 5, message: {} } }, { error: { code: 'x' } },
+    undefined,
+    null,
+    1,
+    {},
+    { error: null },
+    { error: { code: 5, message: {} } },
+    { error: { code: 'x' } },
   ]) {
     t.same(errorIn(body), {})
   }
-  const head = new Map([['content-type', 'text/html'], ['location', '/x'], ['www-authenticate', 'Bearer']])
-  t.same(errorOf(401, (name) => head.get(name), { error: { code: '0x80040220' } }), {
-    status: 401, contentType: 'text/html', location: '/x', challenge: 'Bearer', code: '0x80040220',
-  })
+  const head = new Map([
+    ['content-type', 'text/html'],
+    ['location', '/x'],
+    ['www-authenticate', 'Bearer'],
+  ])
+  t.same(
+    errorOf(401, (name) => head.get(name), { error: { code: '0x80040220' } }),
+    {
+      status: 401,
+      contentType: 'text/html',
+      location: '/x',
+      challenge: 'Bearer',
+      code: '0x80040220',
+    },
+  )
   t.end()
 })

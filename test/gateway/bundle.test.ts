@@ -27,14 +27,15 @@ t.test('the bundle knows its version without a package.json of the project', asy
 
 t.test('the bundle starts where nothing may be written', async (t) => {
   const { stdout } = await run(process.execPath, [gateway, '--version'], {
-    ...options, env: { ...options.env, NODE_COMPILE_CACHE: '/dev/null/none' },
+    ...options,
+    env: { ...options.env, NODE_COMPILE_CACHE: '/dev/null/none' },
   })
   t.equal(stdout, `${version()}\n`)
 })
 
 t.test('the bundle reads settings files in YAML, and says where one is broken', async (t) => {
   const folder = t.testdir({ 'broken.yaml': 'targets:\n  - {url: ', 'unknown.yaml': 'targetz: []\n' })
-  const faultsOf = (file: string): Promise<{ code: number, stderr: string }> =>
+  const faultsOf = (file: string): Promise<{ code: number; stderr: string }> =>
     run(process.execPath, [gateway, 'serve', '--config', join(folder, file)], options).catch((error) => error)
 
   t.match(await faultsOf('broken.yaml'), { code: 1, stderr: /line \d+, column \d+/ })
@@ -63,10 +64,19 @@ for (const format of ['json', 'pretty']) {
     const cwd = t.testdir({})
     // With the source maps that tap turns on in each child, nothing compiled is used.
     const env = { ...options.env, LOG_FORMAT: format, NODE_COMPILE_CACHE: '' }
-    const demo = spawn('env', [
-      '-i', ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
-      process.execPath, gateway, 'demo', '--port', '0',
-    ], { cwd })
+    const demo = spawn(
+      'env',
+      [
+        '-i',
+        ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+        process.execPath,
+        gateway,
+        'demo',
+        '--port',
+        '0',
+      ],
+      { cwd },
+    )
     t.teardown(() => demo.kill('SIGKILL'))
     const ended = new Promise((resolve) => demo.on('exit', resolve))
     const address = await new Promise<string>((resolve, reject) => {
@@ -82,7 +92,7 @@ for (const format of ['json', 'pretty']) {
     })
     const answer = await fetch(`${address}/accounts?$top=1`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
     t.equal(answer.status, 200)
-    const { value } = await answer.json() as { value: unknown[] }
+    const { value } = (await answer.json()) as { value: unknown[] }
     t.equal(value.length, 1)
     demo.kill('SIGTERM')
     t.equal(await ended, 0)

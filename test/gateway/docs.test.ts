@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+
 import t from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
 
@@ -11,17 +12,20 @@ import * as errors from '../../src/errors.ts'
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const readme = text('README.md')
 
-t.test('the README lists every error code, with its status, and no other', async t => {
-  const listed = new Map([...readme.matchAll(/^\| `(GATEWAY_[A-Z_]+)` \| (\d{3}) \| .+ \|$/gm)].map(
-    ([, code, status]) => [code!, Number(status)],
-  ))
+t.test('the README lists every error code, with its status, and no other', async (t) => {
+  const listed = new Map(
+    [...readme.matchAll(/^\| `(GATEWAY_[A-Z_]+)` \| (\d{3}) \| .+ \|$/gm)].map(([, code, status]) => [
+      code!,
+      Number(status),
+    ]),
+  )
   t.same(new Map([...listed].sort()), new Map([...errorCodes()].sort()))
   for (const [code] of readme.matchAll(/GATEWAY_[A-Z]+(?:_[A-Z]+)*/g)) {
     t.ok(errorCodes().has(code) || code === 'GATEWAY_CONFIG', code)
   }
 })
 
-t.test('the README\'s table of settings has the schema\'s variables and defaults', async t => {
+t.test("the README's table of settings has the schema's variables and defaults", async (t) => {
   const variables = settingsByVariable()
   const elsewhere = ['CREDENTIAL', 'HTTPS_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS']
   const rows = section('Settings').matchAll(/^\| (`[A-Z_`, ]+`) \| .+ \| (.+) \|$/gm)
@@ -34,21 +38,22 @@ t.test('the README\'s table of settings has the schema\'s variables and defaults
       if (setting === undefined) continue
       const { fallback: own, required } = setting
       if (Array.isArray(own)) t.equal(fallback, own.length === 0 ? 'empty' : own.join(','), name)
-      else if (own !== undefined) t.ok(
-        [`\`${String(own)}\``].includes(fallback!), `${name}: ${fallback}, ${String(own)}`,
-      )
-      else t.equal(
-        fallback!.startsWith('required'), required === true && !/SECRET|CERTIFICATE|FEDERATED/.test(name), name,
-      )
+      else if (own !== undefined)
+        t.ok([`\`${String(own)}\``].includes(fallback!), `${name}: ${fallback}, ${String(own)}`)
+      else
+        t.equal(fallback!.startsWith('required'), required === true && !/SECRET|CERTIFICATE|FEDERATED/.test(name), name)
     }
   }
   t.ok(count >= 22)
 })
 
-t.test('the README\'s table of commands is that of --help', async t => {
-  const rows = new Map([...section('Commands').matchAll(/^\| `([a-z]+)` \| (.+?) \| (.+?) \|$/gm)].map(
-    ([, name, does, status]) => [name!, { does: does!, status: status! }],
-  ))
+t.test("the README's table of commands is that of --help", async (t) => {
+  const rows = new Map(
+    [...section('Commands').matchAll(/^\| `([a-z]+)` \| (.+?) \| (.+?) \|$/gm)].map(([, name, does, status]) => [
+      name!,
+      { does: does!, status: status! },
+    ]),
+  )
   t.same([...rows.keys()], Object.keys(commands))
   for (const [name, { about, status, options }] of Object.entries(commands as Readonly<Record<string, Command>>)) {
     t.equal(rows.get(name)?.status, status, name)
@@ -59,7 +64,7 @@ t.test('the README\'s table of commands is that of --help', async t => {
   }
 })
 
-t.test('every file that the documentation names is there', async t => {
+t.test('every file that the documentation names is there', async (t) => {
   for (const page of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'config/README.md']) {
     for (const [, link = ''] of text(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
       if (!/^[a-z]+:/.test(link)) {
@@ -69,13 +74,17 @@ t.test('every file that the documentation names is there', async t => {
   }
 })
 
-t.test('every heading that the README links to is there', async t => {
-  const headings = [...readme.matchAll(/^#+ (.+)$/gm)]
-    .map(([, heading]) => heading!.toLowerCase().replace(/[^a-z0-9 -]/g, '').replaceAll(' ', '-'))
+t.test('every heading that the README links to is there', async (t) => {
+  const headings = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^a-z0-9 -]/g, '')
+      .replaceAll(' ', '-'),
+  )
   for (const [, anchor = ''] of readme.matchAll(/\]\(#([^)]+)\)/g)) t.ok(headings.includes(anchor), anchor)
 })
 
-t.test('every npm script that the documentation names is there', async t => {
+t.test('every npm script that the documentation names is there', async (t) => {
   const { scripts } = JSON.parse(text('package.json')) as { scripts: Readonly<Record<string, string>> }
   for (const page of ['README.md', 'CONTRIBUTING.md', '.ci/run', 'src/config/documentation.ts']) {
     for (const [, script = ''] of text(page).matchAll(/npm run (?:--?\w+ )*([a-z]+)/g)) {
@@ -84,21 +93,31 @@ t.test('every npm script that the documentation names is there', async t => {
   }
 })
 
-t.test('the README counts the packages that the gateway depends on, all in exact versions', async t => {
+t.test('the README counts the packages that the gateway depends on, all in exact versions', async (t) => {
   const { packages } = JSON.parse(text('package-lock.json')) as {
-    packages: Readonly<Record<string, {
-      dev?: true, optional?: true, dependencies?: Readonly<Record<string, string>>,
-    }>>,
+    packages: Readonly<
+      Record<
+        string,
+        {
+          dev?: true
+          optional?: true
+          dependencies?: Readonly<Record<string, string>>
+        }
+      >
+    >
   }
   const direct = Object.values(packages['']!.dependencies!)
-  const all = Object.entries(packages).filter(([path, { dev, optional }]) =>
-    path !== '' && dev !== true && optional !== true)
+  const all = Object.entries(packages).filter(
+    ([path, { dev, optional }]) => path !== '' && dev !== true && optional !== true,
+  )
   t.match(section('Security'), `It depends on ${direct.length} packages, ${all.length} with all that they depend on`)
   for (const version of direct) t.match(version, /^\d+\.\d+\.\d+$/)
 })
 
-t.test('the image is one without root, shell or development packages, and its process gets signals', async t => {
-  const [build, compiled, image] = text('Dockerfile').split(/^FROM /m).slice(1)
+t.test('the image is one without root, shell or development packages, and its process gets signals', async (t) => {
+  const [build, compiled, image] = text('Dockerfile')
+    .split(/^FROM /m)
+    .slice(1)
   t.match(build, /^node:\d+-\S+ AS build/)
   t.match(image, /^gcr\.io\/distroless\/nodejs\d+-debian\d+:nonroot/)
   t.match(compiled, image!.split('\n')[0], 'what is compiled is compiled by the Node of the image')
@@ -109,13 +128,17 @@ t.test('the image is one without root, shell or development packages, and its pr
   t.ok(text('.dockerignore').split('\n').includes('*'), 'nothing but what is named goes into the build, no .env')
 })
 
-t.test('the containers of docker-compose.yml have no rights that they do not need', async t => {
+t.test('the containers of docker-compose.yml have no rights that they do not need', async (t) => {
   const { services } = parse(text('docker-compose.yml'), { merge: true }) as {
-    services: Readonly<Record<string, { profiles: string[], ports?: string[] }>>,
+    services: Readonly<Record<string, { profiles: string[]; ports?: string[] }>>
   }
   t.same(
     Object.entries(services).map(([name, { profiles }]) => [name, ...profiles]),
-    [['demo', 'demo'], ['app', 'sidecar'], ['gateway', 'sidecar']],
+    [
+      ['demo', 'demo'],
+      ['app', 'sidecar'],
+      ['gateway', 'sidecar'],
+    ],
   )
   for (const [name, service] of Object.entries(services)) {
     t.match(service, { read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] }, name)
@@ -124,22 +147,30 @@ t.test('the containers of docker-compose.yml have no rights that they do not nee
   t.match(services['gateway'], { network_mode: 'service:app', env_file: '.env', environment: { HOST: '127.0.0.1' } })
 })
 
-t.test('the containers of the Kubernetes manifests have no rights that they do not need', async t => {
+t.test('the containers of the Kubernetes manifests have no rights that they do not need', async (t) => {
   for (const file of readdirSync(`${root}deploy/kubernetes`)) {
-    const documents = parseAllDocuments(text(`deploy/kubernetes/${file}`))
-      .map(document => document.toJS() as Manifest)
+    const documents = parseAllDocuments(text(`deploy/kubernetes/${file}`)).map(
+      (document) => document.toJS() as Manifest,
+    )
     const pods = documents.filter(({ kind }) => kind === 'Deployment').map(({ spec }) => spec.template.spec)
     t.ok(pods.length > 0, file)
     for (const { securityContext, automountServiceAccountToken, initContainers = [], containers } of pods) {
-      t.match({ securityContext, automountServiceAccountToken }, {
-        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-        automountServiceAccountToken: false,
-      }, file)
+      t.match(
+        { securityContext, automountServiceAccountToken },
+        {
+          securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+          automountServiceAccountToken: false,
+        },
+        file,
+      )
       for (const { name, securityContext: own, env } of [...initContainers, ...containers]) {
         t.match(own, { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }, `${file}: ${name}`)
         for (const { name: variable } of env) {
           if (name === 'dynamics-gateway') {
-            t.ok([variable, variable.replace(/_FILE$/, '')].some(found => settingsByVariable().has(found)), `${file}: ${variable}`)
+            t.ok(
+              [variable, variable.replace(/_FILE$/, '')].some((found) => settingsByVariable().has(found)),
+              `${file}: ${variable}`,
+            )
           }
         }
       }
@@ -147,7 +178,7 @@ t.test('the containers of the Kubernetes manifests have no rights that they do n
   }
 })
 
-t.test('.ci/run can be run', async t => {
+t.test('.ci/run can be run', async (t) => {
   t.ok((statSync(`${root}.ci/run`).mode & 0o111) !== 0)
 })
 
@@ -159,12 +190,16 @@ interface Container {
 
 interface Manifest {
   readonly kind: string
-  readonly spec: { readonly template: { readonly spec: {
-    readonly securityContext: object
-    readonly automountServiceAccountToken: boolean
-    readonly initContainers?: readonly Container[]
-    readonly containers: readonly Container[]
-  } } }
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly securityContext: object
+        readonly automountServiceAccountToken: boolean
+        readonly initContainers?: readonly Container[]
+        readonly containers: readonly Container[]
+      }
+    }
+  }
 }
 
 /** The status of every error of the gateway's own, by its code. */
@@ -172,7 +207,7 @@ function errorCodes(): Map<string, number> {
   const codes = new Map<string, number>()
   for (const made of Object.values(errors)) {
     if (!('prototype' in made) || !(made.prototype instanceof Error)) continue
-    const { code, statusCode } = new (made as unknown as new () => Error & { code: string, statusCode: number })()
+    const { code, statusCode } = new (made as unknown as new () => Error & { code: string; statusCode: number })()
     codes.set(code, statusCode)
   }
   return codes
@@ -180,7 +215,7 @@ function errorCodes(): Map<string, number> {
 
 /** What stands below a heading of the README. */
 function section(heading: string): string {
-  return readme.split(/^## /m).find(part => part.startsWith(`${heading}\n`)) ?? ''
+  return readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
 }
 
 function text(file: string): string {

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { TLSSocket, createSecureContext } from 'node:tls'
 import { gzipSync } from 'node:zlib'
+
 import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -25,10 +26,10 @@ const ENDINGS = ['close', 'half', 'fin', 'reset'] as const
 
 /** An answer of Dynamics, and how its connection ends. */
 interface Case {
-  readonly framing: typeof FRAMINGS[number]
-  readonly coding: typeof CODINGS[number]
-  readonly connection: typeof CONNECTIONS[number]
-  readonly ending: typeof ENDINGS[number]
+  readonly framing: (typeof FRAMINGS)[number]
+  readonly coding: (typeof CODINGS)[number]
+  readonly connection: (typeof CONNECTIONS)[number]
+  readonly ending: (typeof ENDINGS)[number]
   /** Bytes that are sent, of all. */
   readonly sent: number
   /** Milliseconds between the last byte and the end. */
@@ -62,28 +63,48 @@ for (const encrypted of [false, true]) {
   t.test(`an answer that is cut is never ended as if it were whole, ${over}`, async (t) => {
     const fixture = await gatewayBefore(t, encrypted)
     // Over TLS each costs a handshake.
-    const small = casesOf([SMALL], [0]).filter(({ ending, connection }) => (
-      ending !== 'half' && (!encrypted || connection === 'close')
-    ))
+    const small = casesOf([SMALL], [0]).filter(
+      ({ ending, connection }) => ending !== 'half' && (!encrypted || connection === 'close'),
+    )
     const cases = small.flatMap((one) => {
       // The end of the connection is the end of such an answer; only gzip has an end of its own.
-      const all = one.framing === 'none' && one.coding === 'identity' && (!encrypted || one.ending !== 'fin')
-        && one.ending !== 'reset' ? headOf(one).length : one.sent
+      const all =
+        one.framing === 'none' &&
+        one.coding === 'identity' &&
+        (!encrypted || one.ending !== 'fin') &&
+        one.ending !== 'reset'
+          ? headOf(one).length
+          : one.sent
       return Array.from({ length: all }, (_, sent) => ({ ...one, sent }))
     })
     await fixture.check(t, 32, cases, 0, () => ['broken'])
     const large = casesOf([LARGE], [0]).filter(({ framing, coding }) => framing !== 'none' || coding === 'gzip')
-    await fixture.check(t, 4, large.map((one) => ({ ...one, sent: one.sent - 1 })), 100, () => ['broken'])
+    await fixture.check(
+      t,
+      4,
+      large.map((one) => ({ ...one, sent: one.sent - 1 })),
+      100,
+      () => ['broken'],
+    )
     t.ok(fixture.alive())
   })
 }
 
 function casesOf(bodies: readonly Buffer[], delays: readonly number[]): Case[] {
-  return bodies.flatMap((body) => delays.flatMap((later) => FRAMINGS.flatMap((framing) => CODINGS.flatMap((coding) =>
-    CONNECTIONS.flatMap((connection) => ENDINGS.map((ending) => {
-      const one = { framing, coding, connection, ending, body, later, sent: 0 }
-      return { ...one, sent: bytesOf(one).length }
-    }))))))
+  return bodies.flatMap((body) =>
+    delays.flatMap((later) =>
+      FRAMINGS.flatMap((framing) =>
+        CODINGS.flatMap((coding) =>
+          CONNECTIONS.flatMap((connection) =>
+            ENDINGS.map((ending) => {
+              const one = { framing, coding, connection, ending, body, later, sent: 0 }
+              return { ...one, sent: bytesOf(one).length }
+            }),
+          ),
+        ),
+      ),
+    ),
+  )
 }
 
 function jsonOf(size: number): Buffer {
@@ -91,20 +112,31 @@ function jsonOf(size: number): Buffer {
 }
 
 function headOf({ framing, coding, connection, body }: Case): string {
-  return ['HTTP/1.1 200 OK', 'Content-Type: application/json', `Connection: ${connection}`,
-    ...coding === 'gzip' ? ['Content-Encoding: gzip'] : [],
-    ...framing === 'length' ? [`Content-Length: ${encoded(coding, body).length}`] : [],
-    ...framing === 'chunked' ? ['Transfer-Encoding: chunked'] : [], '', ''].join('\r\n')
+  return [
+    'HTTP/1.1 200 OK',
+    'Content-Type: application/json',
+    `Connection: ${connection}`,
+    ...(coding === 'gzip' ? ['Content-Encoding: gzip'] : []),
+    ...(framing === 'length' ? [`Content-Length: ${encoded(coding, body).length}`] : []),
+    ...(framing === 'chunked' ? ['Transfer-Encoding: chunked'] : []),
+    '',
+    '',
+  ].join('\r\n')
 }
 
 function bytesOf(one: Case): Buffer {
   const body = encoded(one.coding, one.body)
   const size = Math.ceil(body.length / 3)
   const chunks = [body.subarray(0, size), body.subarray(size, 2 * size), body.subarray(2 * size)]
-  return Buffer.concat([Buffer.from(headOf(one)), ...one.framing !== 'chunked' ? [body] : [
-    ...chunks.flatMap((chunk) => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]),
-    Buffer.from('0\r\n\r\n'),
-  ]])
+  return Buffer.concat([
+    Buffer.from(headOf(one)),
+    ...(one.framing !== 'chunked'
+      ? [body]
+      : [
+          ...chunks.flatMap((chunk) => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]),
+          Buffer.from('0\r\n\r\n'),
+        ]),
+  ])
 }
 
 const gzipped = new Map<Buffer, Buffer>()
@@ -118,7 +150,11 @@ function encoded(coding: Case['coding'], body: Buffer): Buffer {
 interface Fixture {
   /** Asks for each of `cases`, some at once, as a caller that reads only after `stall` milliseconds. */
   readonly check: (
-    t: Test, atOnce: number, cases: readonly Case[], stall: number, expected: (one: Case) => readonly Fate[],
+    t: Test,
+    atOnce: number,
+    cases: readonly Case[],
+    stall: number,
+    expected: (one: Case) => readonly Fate[],
   ) => Promise<void>
   readonly alive: () => boolean
 }
@@ -150,13 +186,14 @@ async function gatewayBefore(t: Test, encrypted: boolean): Promise<Fixture> {
   })
   const origin = `${encrypted ? 'https://localhost' : 'http://127.0.0.1'}:${await listening(t, dynamics)}`
   const gateway = fork(new URL('../support/endings-gateway.js', import.meta.url), [origin], {
-    env: { ...process.env, NODE_EXTRA_CA_CERTS: authority }, stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: authority },
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   t.teardown(async () => {
     gateway.disconnect()
     if (gateway.exitCode === null) await once(gateway, 'exit')
   })
-  const address = String((await once(gateway.stdout!, 'data') as [Buffer])[0]).trim()
+  const address = String(((await once(gateway.stdout!, 'data')) as [Buffer])[0]).trim()
   let last = 0
 
   return {
@@ -164,17 +201,20 @@ async function gatewayBefore(t: Test, encrypted: boolean): Promise<Fixture> {
     async check(t, atOnce, cases, stall, expected) {
       const wrong: string[] = []
       const left = cases.values()
-      await Promise.all(Array.from({ length: atOnce }, async () => {
-        for (const one of left) {
-          const id = String(last++)
-          asked.set(id, one)
-          // A GET that meets a connection that was just closed is sent again. A POST never is, so a cut head costs no wait.
-          const method = one.sent < bytesOf(one).length ? 'POST' : 'GET'
-          const fate = await fateOf(method, `${address}/accounts?case=${id}`, one.body, stall)
-          asked.delete(id)
-          if (!expected(one).includes(fate)) wrong.push(`${fate}: ${JSON.stringify({ ...one, body: one.body.length })}`)
-        }
-      }))
+      await Promise.all(
+        Array.from({ length: atOnce }, async () => {
+          for (const one of left) {
+            const id = String(last++)
+            asked.set(id, one)
+            // A GET that meets a connection that was just closed is sent again. A POST never is, so a cut head costs no wait.
+            const method = one.sent < bytesOf(one).length ? 'POST' : 'GET'
+            const fate = await fateOf(method, `${address}/accounts?case=${id}`, one.body, stall)
+            asked.delete(id)
+            if (!expected(one).includes(fate))
+              wrong.push(`${fate}: ${JSON.stringify({ ...one, body: one.body.length })}`)
+          }
+        }),
+      )
       t.same(wrong.slice(0, 20), [], `${wrong.length} of ${cases.length}`)
     },
   }
@@ -191,9 +231,15 @@ async function answer(one: Case, socket: Socket, beneath: Socket, isLast: () => 
     if (one.later > 0) await pause(one.later)
     if (!isLast()) return
     switch (one.ending) {
-      case 'close': case 'half': socket.end(); break
-      case 'fin': beneath.end(); break
-      case 'reset': beneath.resetAndDestroy()
+      case 'close':
+      case 'half':
+        socket.end()
+        break
+      case 'fin':
+        beneath.end()
+        break
+      case 'reset':
+        beneath.resetAndDestroy()
     }
   }
   if (one.ending === 'close') socket.pause()

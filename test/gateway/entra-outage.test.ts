@@ -8,42 +8,56 @@ import { mixedTraffic } from '../support/mixed-traffic.ts'
 t.setTimeout(240_000)
 
 const FAULTS: readonly EntraFault[] = [
-  { kind: 'reset' }, { kind: 'hang' }, { kind: 'throttle', retryAfter: 1 }, { kind: 'throttle' }, { kind: 'crash' },
+  { kind: 'reset' },
+  { kind: 'hang' },
+  { kind: 'throttle', retryAfter: 1 },
+  { kind: 'throttle' },
+  { kind: 'crash' },
   { kind: 'html', status: 503 },
-  { kind: 'empty' }, { kind: 'null' }, { kind: 'garbage' }, { kind: 'no token' }, { kind: 'half' },
+  { kind: 'empty' },
+  { kind: 'null' },
+  { kind: 'garbage' },
+  { kind: 'no token' },
+  { kind: 'half' },
   { kind: 'unavailable', retryAfter: 1 },
   { kind: 'answer', status: 200, body: '{"token_type":"Bearer","expires_in":3599,"access_token":""}' },
 ]
 
-t.test('whatever keeps Entra from giving the first token: 503 with Retry-After, nothing is sent, and well again soon after', async (t) => {
-  for (const fault of FAULTS) {
-    const name = JSON.stringify(fault)
-    const gateway = await gatewayOnSockets({ TOKEN_TIMEOUT: '500ms' })
-    const { emulator, url } = gateway
-    // The first token was asked for when the gateway started; it is taken back.
-    while ((await fetch(`${url}/-/readyz`)).status !== 200) await pause(10)
-    emulator.faults.entra.always(fault)
-    emulator.revokeTokens()
+t.test(
+  'whatever keeps Entra from giving the first token: 503 with Retry-After, nothing is sent, and well again soon after',
+  async (t) => {
+    for (const fault of FAULTS) {
+      const name = JSON.stringify(fault)
+      const gateway = await gatewayOnSockets({ TOKEN_TIMEOUT: '500ms' })
+      const { emulator, url } = gateway
+      // The first token was asked for when the gateway started; it is taken back.
+      while ((await fetch(`${url}/-/readyz`)).status !== 200) await pause(10)
+      emulator.faults.entra.always(fault)
+      emulator.revokeTokens()
 
-    const began = performance.now()
-    const refusals = await Promise.all(Array.from({ length: 5 }, () => fetch(`${url}/WhoAmI`)))
-    t.ok(performance.now() - began < 6000, `${name}: in time`)
-    for (const response of refusals) {
-      t.ok(response.status === 503 || response.status === 502, `${name}: ${response.status}`)
-      if (response.status === 503) t.match(response.headers.get('retry-after'), /^\d+$/, name)
-      const text = await response.text()
-      t.match(text, /"code":"GATEWAY_/, name)
-      t.notMatch(text, /AADSTS|login\.|127\.0|http:/, name)
+      const began = performance.now()
+      const refusals = await Promise.all(Array.from({ length: 5 }, () => fetch(`${url}/WhoAmI`)))
+      t.ok(performance.now() - began < 6000, `${name}: in time`)
+      for (const response of refusals) {
+        t.ok(response.status === 503 || response.status === 502, `${name}: ${response.status}`)
+        if (response.status === 503) t.match(response.headers.get('retry-after'), /^\d+$/, name)
+        const text = await response.text()
+        t.match(text, /"code":"GATEWAY_/, name)
+        t.notMatch(text, /AADSTS|login\.|127\.0|http:/, name)
+      }
+      t.equal(emulator.executions, 0)
+
+      emulator.faults.clear()
+      const cleared = performance.now()
+      while ((await fetch(`${url}/WhoAmI`)).status !== 200 && performance.now() - cleared < 20_000) await pause(100)
+      t.ok(
+        performance.now() - cleared < 6000,
+        `${name}: well again after ${Math.round(performance.now() - cleared)} ms`,
+      )
+      await gateway.close()
     }
-    t.equal(emulator.executions, 0)
-
-    emulator.faults.clear()
-    const cleared = performance.now()
-    while ((await fetch(`${url}/WhoAmI`)).status !== 200 && performance.now() - cleared < 20_000) await pause(100)
-    t.ok(performance.now() - cleared < 6000, `${name}: well again after ${Math.round(performance.now() - cleared)} ms`)
-    await gateway.close()
-  }
-})
+  },
+)
 
 t.test('with a token in hand nobody notices that Entra is away', async (t) => {
   const gateway = await gatewayOnSockets({ TOKEN_TIMEOUT: '500ms' }, { tokenLifetime: 60 })
@@ -58,6 +72,10 @@ t.test('with a token in hand nobody notices that Entra is away', async (t) => {
   for (const fault of FAULTS) {
     emulator.faults.entra.always(fault)
     const outcomes = await traffic.run(50, 200)
-    t.same(outcomes.filter(({ status }) => status === undefined || status >= 300), [], JSON.stringify(fault))
+    t.same(
+      outcomes.filter(({ status }) => status === undefined || status >= 300),
+      [],
+      JSON.stringify(fault),
+    )
   }
 })

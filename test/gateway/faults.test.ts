@@ -2,17 +2,18 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import type { DataverseFault } from '../../emulator/emulator.ts'
+import { pause } from '../support/connection-fixture.ts'
 import { gatewayOnSockets } from '../support/gateway-on-sockets.ts'
 import type { OnSockets } from '../support/gateway-on-sockets.ts'
 import { mixedTraffic } from '../support/mixed-traffic.ts'
 import type { Outcome, Traffic } from '../support/mixed-traffic.ts'
-import { pause } from '../support/connection-fixture.ts'
 
 t.setTimeout(240_000)
 
 /** A gateway with traffic on it. */
 async function underTraffic(
-  t: Test, variables: NodeJS.ProcessEnv = {},
+  t: Test,
+  variables: NodeJS.ProcessEnv = {},
 ): Promise<OnSockets & { readonly traffic: Traffic }> {
   const gateway = await gatewayOnSockets(variables)
   const traffic = mixedTraffic(gateway.url, gateway.emulator)
@@ -34,7 +35,7 @@ function tally(outcomes: readonly Outcome[]): Record<string, number> {
 }
 
 function wrong(outcomes: readonly Outcome[]): string[] {
-  return outcomes.flatMap(({ kind, wrong }) => wrong === undefined ? [] : [`${kind}: ${wrong}`])
+  return outcomes.flatMap(({ kind, wrong }) => (wrong === undefined ? [] : [`${kind}: ${wrong}`]))
 }
 
 const FAULTS: readonly (readonly [DataverseFault, allowed: readonly string[]])[] = [
@@ -67,7 +68,11 @@ t.test('whatever goes wrong at Dynamics: an answer or a clear refusal, nothing t
 
     t.same(wrong(outcomes), [], name)
     const seen = Object.keys(tally(outcomes)).filter((outcome) => !/^20[014]$/.test(outcome))
-    t.same(seen.filter((outcome) => !allowed.includes(outcome)), [], `${name}: ${JSON.stringify(tally(outcomes))}`)
+    t.same(
+      seen.filter((outcome) => !allowed.includes(outcome)),
+      [],
+      `${name}: ${JSON.stringify(tally(outcomes))}`,
+    )
   }
   t.same(traffic.faults(), [])
   t.same(Object.keys(tally(await traffic.run(50, 200))), ['200', '204'], 'and afterwards all is well')
@@ -98,12 +103,16 @@ t.test('no request reaches Dynamics while its limit holds, and callers hardly no
 
   t.equal(emulator.faults.violations, 0)
   t.same(wrong(outcomes), [])
-  t.same(Object.keys(tally(outcomes)).filter((outcome) => !/^20\d/.test(outcome)), [], 'all within their patience')
+  t.same(
+    Object.keys(tally(outcomes)).filter((outcome) => !/^20\d/.test(outcome)),
+    [],
+    'all within their patience',
+  )
   t.same(traffic.faults(), [])
-  t.ok(lines().some(({ msg, wait }) => msg === 'nothing is sent while Dynamics\' limit holds' && Number(wait) >= 1000))
+  t.ok(lines().some(({ msg, wait }) => msg === "nothing is sent while Dynamics' limit holds" && Number(wait) >= 1000))
 })
 
-t.test('a limit beyond the callers\' patience: a 429 at once, with what is left', async (t) => {
+t.test("a limit beyond the callers' patience: a 429 at once, with what is left", async (t) => {
   const { emulator, traffic, url } = await underTraffic(t, { MAX_RETRY_WAIT: '1s' })
   await traffic.run(100, 200)
 
@@ -114,7 +123,10 @@ t.test('a limit beyond the callers\' patience: a 429 at once, with what is left'
   t.same(wrong(outcomes), [])
   t.ok(tally(outcomes)['GATEWAY_LIMIT_HOLDS']! > 50)
   while ((await fetch(`${url}/WhoAmI`)).status === 429) await pause(50)
-  t.same(Object.keys(tally(await traffic.run(50, 300))).filter((outcome) => !/^20\d/.test(outcome)), [])
+  t.same(
+    Object.keys(tally(await traffic.run(50, 300))).filter((outcome) => !/^20\d/.test(outcome)),
+    [],
+  )
 })
 
 t.test('a look-up that meets a limit: 429 for the request behind it, and found when it is over', async (t) => {
@@ -157,7 +169,10 @@ t.test('tokens that are revoked under traffic: no caller notices, and one new to
   emulator.revokeTokens()
   const outcomes = await traffic.run(100, 500)
 
-  t.same(Object.keys(tally(outcomes)).filter((outcome) => !/^20\d/.test(outcome)), [])
+  t.same(
+    Object.keys(tally(outcomes)).filter((outcome) => !/^20\d/.test(outcome)),
+    [],
+  )
   t.equal(emulator.tokenRequests.length, before + 1)
   t.same(traffic.faults(), [])
 })

@@ -9,8 +9,11 @@ const HTML = { 'content-type': 'text/html; charset=utf-8' }
 
 // A captive portal or a proxy answers 200 with its own page: a caller would take it for data.
 for (const [name, path, method] of [
-  ['a query', '/accounts?$top=1', 'GET'], ['a create', '/accounts', 'POST'], ['a HEAD', '/accounts', 'HEAD'],
-  ['the service document', '/', 'GET'], ['$metadata', '/$metadata', 'GET'],
+  ['a query', '/accounts?$top=1', 'GET'],
+  ['a create', '/accounts', 'POST'],
+  ['a HEAD', '/accounts', 'HEAD'],
+  ['the service document', '/', 'GET'],
+  ['$metadata', '/$metadata', 'GET'],
   ['a name that only looks like a file', '/accounts?$filter=name%20eq%20%27x/$value%27', 'GET'],
 ] as const) {
   t.test(`a page in place of JSON is a 502: ${name}`, async (t) => {
@@ -18,7 +21,7 @@ for (const [name, path, method] of [
     const { url, emulator } = gateway
     emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers: HTML, body: PAGE })
 
-    const response = await fetch(url + path, { method, ...method === 'POST' ? { body: '{}' } : {} })
+    const response = await fetch(url + path, { method, ...(method === 'POST' ? { body: '{}' } : {}) })
 
     t.equal(response.status, 502)
     const body = await response.text()
@@ -36,16 +39,19 @@ t.test('a page in place of a $batch answer is a 502', async (t) => {
   emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers: HTML, body: PAGE })
 
   const response = await fetch(`${url}/$batch`, {
-    method: 'POST', headers: { 'content-type': 'multipart/mixed; boundary=b' },
-    body: '--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n'
-      + 'GET /api/data/v9.2/WhoAmI HTTP/1.1\r\n\r\n\r\n--b--\r\n',
+    method: 'POST',
+    headers: { 'content-type': 'multipart/mixed; boundary=b' },
+    body:
+      '--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n' +
+      'GET /api/data/v9.2/WhoAmI HTTP/1.1\r\n\r\n\r\n--b--\r\n',
   })
 
   t.equal(response.status, 502)
 })
 
 for (const location of [
-  'https://login.microsoftonline.com/common/oauth2/authorize?client_id=1', 'https://filter.test/login?back=1',
+  'https://login.microsoftonline.com/common/oauth2/authorize?client_id=1',
+  'https://filter.test/login?back=1',
   '/signin.aspx',
 ]) {
   t.test(`a redirect to a sign-in page is a 502: ${location}`, async (t) => {
@@ -64,8 +70,10 @@ for (const location of [
 t.test('a file that is a page passes', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   for (const [path, headers] of [
-    ['/webresourceset(1)/content/$value', HTML], ['/accounts(1)/sample_file/$value', HTML],
-    ['/accounts(1)/sample_file/%24value', HTML], ['/accounts(1)/sample_file/$value?size=full', HTML],
+    ['/webresourceset(1)/content/$value', HTML],
+    ['/accounts(1)/sample_file/$value', HTML],
+    ['/accounts(1)/sample_file/%24value', HTML],
+    ['/accounts(1)/sample_file/$value?size=full', HTML],
     ['/Image/download.aspx?Entity=account', HTML],
     ['/sample_Export()', { ...HTML, 'content-disposition': 'attachment; filename=a.html' }],
   ] as const) {
@@ -92,7 +100,7 @@ t.test('errors and other redirects pass, whoever wrote them', async (t) => {
 
 t.test('a 403 of a web filter is told to the operator for what it is', async (t) => {
   const gateway = await gatewayFor(t)
-    const { url, emulator } = gateway
+  const { url, emulator } = gateway
   emulator.faults.dataverse.always({ kind: 'html', status: 403 })
 
   for (let count = 0; count < 3; count++) t.equal((await fetch(`${url}/accounts`)).status, 403)
@@ -106,9 +114,13 @@ t.test('a 403 of a web filter is told to the operator for what it is', async (t)
 
 t.test('a user is not looked up in a page', async (t) => {
   const gateway = await gatewayFor(t)
-    const { url, emulator } = gateway
+  const { url, emulator } = gateway
   emulator.faults.dataverse.push({
-    kind: 'answer', path: 'internalemailaddress', status: 200, headers: HTML, body: PAGE,
+    kind: 'answer',
+    path: 'internalemailaddress',
+    status: 200,
+    headers: HTML,
+    body: PAGE,
   })
 
   const response = await fetch(`${url}/accounts`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })

@@ -10,11 +10,11 @@ import { raw } from '../support/raw-socket.ts'
 
 for (const target of [
   '/accounts?$filter=name%20eq%20%27O%27%27Neil%27',
-  '/accounts?$filter=name eq \'a\'&x=%2522&y=+&z=%zz'.replaceAll(' ', '%20'),
-  '/accounts(accountnumber=\'A%2FB\')',
-  '/accounts(accountnumber=\'..%2F..\')',
-  '/accounts(name=\'a.b.c\',accountnumber=\'1\')/contact_customer_accounts/$ref',
-  '/RetrieveTotalRecordCount(EntityNames=@p)?@p=[\'account\']',
+  "/accounts?$filter=name eq 'a'&x=%2522&y=+&z=%zz".replaceAll(' ', '%20'),
+  "/accounts(accountnumber='A%2FB')",
+  "/accounts(accountnumber='..%2F..')",
+  "/accounts(name='a.b.c',accountnumber='1')/contact_customer_accounts/$ref",
+  "/RetrieveTotalRecordCount(EntityNames=@p)?@p=['account']",
   '/WhoAmI()?',
   '/api/data/v9.1/accounts?$top=1',
   '/api/data/v9.2',
@@ -36,7 +36,11 @@ t.test('passes bodies on untouched, whatever their type', async (t) => {
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
 
   for (const type of [
-    'application/json', 'text/plain; charset=utf-16', 'application/octet-stream', ';;; no type', '',
+    'application/json',
+    'text/plain; charset=utf-16',
+    'application/octet-stream',
+    ';;; no type',
+    '',
   ]) {
     await fetch(`${url}/accounts`, { method: 'POST', body: bytes, headers: { 'content-type': type } })
     t.same(emulator.received.at(-1)?.body, bytes, type)
@@ -47,11 +51,19 @@ t.test('passes methods on as they are, with and without a body', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   for (const [method, body] of [
-    ['POST', '{}'], ['POST', ''], ['PATCH', '{}'], ['PUT', '{}'], ['DELETE', undefined], ['DELETE', '{}'],
-    ['OPTIONS', undefined], ['HEAD', undefined],
+    ['POST', '{}'],
+    ['POST', ''],
+    ['PATCH', '{}'],
+    ['PUT', '{}'],
+    ['DELETE', undefined],
+    ['DELETE', '{}'],
+    ['OPTIONS', undefined],
+    ['HEAD', undefined],
   ] as const) {
     await fetch(`${url}/accounts(1)`, {
-      method, ...(body === undefined ? {} : { body }), headers: { 'content-type': 'application/json' },
+      method,
+      ...(body === undefined ? {} : { body }),
+      headers: { 'content-type': 'application/json' },
     })
     t.match(emulator.received.at(-1), { method, body: Buffer.from(body ?? '') }, `${method} ${body}`)
   }
@@ -70,24 +82,50 @@ t.test('answers methods that the Web API lacks with 405', async (t) => {
 t.test('hands headers on that Dynamics needs, and no others', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
-  await raw(url, [
-    'GET /accounts HTTP/1.1', 'Host: localhost', 'Connection: close, X-Private', 'X-Private: 1',
-    'Keep-Alive: timeout=5', 'TE: trailers',
-    'Authorization: Bearer mine', 'Cookie: a=1', 'Proxy-Authorization: x', 'Forwarded: for=1.2.3.4',
-    'X-Forwarded-For: 1.2.3.4', 'X_Under_Score: 1',
-    'Prefer: odata.maxpagesize=5', 'If-None-Match: null', 'MSCRM.SolutionUniqueName: x', 'Expect: 100-continue', '', '',
-  ].join('\r\n'))
+  await raw(
+    url,
+    [
+      'GET /accounts HTTP/1.1',
+      'Host: localhost',
+      'Connection: close, X-Private',
+      'X-Private: 1',
+      'Keep-Alive: timeout=5',
+      'TE: trailers',
+      'Authorization: Bearer mine',
+      'Cookie: a=1',
+      'Proxy-Authorization: x',
+      'Forwarded: for=1.2.3.4',
+      'X-Forwarded-For: 1.2.3.4',
+      'X_Under_Score: 1',
+      'Prefer: odata.maxpagesize=5',
+      'If-None-Match: null',
+      'MSCRM.SolutionUniqueName: x',
+      'Expect: 100-continue',
+      '',
+      '',
+    ].join('\r\n'),
+  )
 
   const { rawHeaders } = emulator.received.at(-1)!
-  const sent = new Map(rawHeaders.flatMap((name, index) =>
-    index % 2 === 0 ? [[name.toLowerCase(), rawHeaders[index + 1]!]] : []))
+  const sent = new Map(
+    rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name.toLowerCase(), rawHeaders[index + 1]!]] : [])),
+  )
   t.match(sent.get('authorization'), /^Bearer ey/)
   t.equal(sent.get('host'), 'contoso.crm4.dynamics.com')
   t.match(Object.fromEntries(sent), {
-    'prefer': 'odata.maxpagesize=5', 'if-none-match': 'null', 'mscrm.solutionuniquename': 'x',
+    prefer: 'odata.maxpagesize=5',
+    'if-none-match': 'null',
+    'mscrm.solutionuniquename': 'x',
   })
   for (const name of [
-    'x-private', 'keep-alive', 'te', 'cookie', 'proxy-authorization', 'forwarded', 'x-forwarded-for', 'x_under_score',
+    'x-private',
+    'keep-alive',
+    'te',
+    'cookie',
+    'proxy-authorization',
+    'forwarded',
+    'x-forwarded-for',
+    'x_under_score',
     'expect',
   ]) {
     t.notOk(sent.has(name), name)
@@ -112,7 +150,7 @@ t.test('takes an upload of 20 MB that waits to be told to go on', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const outgoing = request(`${url}/accounts(1)/sample_file`, {
     method: 'PATCH',
-    headers: { 'expect': '100-continue', 'content-type': 'application/octet-stream', 'content-length': 20_000_000 },
+    headers: { expect: '100-continue', 'content-type': 'application/octet-stream', 'content-length': 20_000_000 },
   })
 
   const answered = once(outgoing, 'response')
@@ -143,9 +181,15 @@ t.test('renews the token once for all who met a refusal, and repeats their reque
   await fetch(`${url}/WhoAmI`)
   emulator.revokeTokens()
 
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => fetch(`${url}/accounts`, {
-    method: 'POST', body: JSON.stringify({ name: `n${index}` }), headers: { 'content-type': 'application/json' },
-  })))
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      fetch(`${url}/accounts`, {
+        method: 'POST',
+        body: JSON.stringify({ name: `n${index}` }),
+        headers: { 'content-type': 'application/json' },
+      }),
+    ),
+  )
 
   t.same(new Set(answers.map(({ status }) => status)), new Set([204]))
   t.equal(emulator.tokenRequests.length, 2)
@@ -168,12 +212,15 @@ t.test('ends the outbound request when the caller leaves', async (t) => {
 
 t.test('repeats a PATCH only where its If-Match went with it', async (t) => {
   const { url, emulator } = await gatewayFor(t)
-  const { value: [{ contactid }] } = await (await fetch(`${url}/contacts?$top=1`)).json() as Contacts
+  const {
+    value: [{ contactid }],
+  } = (await (await fetch(`${url}/contacts?$top=1`)).json()) as Contacts
   const patch = async (connection: string): Promise<string> => {
     emulator.faults.dataverse.push({ kind: 'deadlock' })
     const head = `PATCH /contacts(${contactid}) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`
     const { text } = await raw(
-      url, `${head}If-Match: *\r\nConnection: ${connection}\r\nContent-Length: 19\r\n\r\n{"firstname":"Ada"}`,
+      url,
+      `${head}If-Match: *\r\nConnection: ${connection}\r\nContent-Length: 19\r\n\r\n{"firstname":"Ada"}`,
     )
     return text.slice(0, 12)
   }
@@ -210,12 +257,14 @@ t.test('hands an answer on that comes before the upload is read, and keeps the c
 
   for (let count = 0; count < 2; count++) {
     const outgoing = request(`${url}/accounts(1)/sample_file`, {
-      agent, method: 'PATCH', headers: { 'content-length': 8_000_000 },
+      agent,
+      method: 'PATCH',
+      headers: { 'content-length': 8_000_000 },
     })
     const answered = once(outgoing, 'response')
     for (let sent = 0; sent < 8; sent++) if (!outgoing.write(Buffer.alloc(1_000_000))) await once(outgoing, 'drain')
     outgoing.end()
-    const [response] = await answered as [IncomingMessage]
+    const [response] = (await answered) as [IncomingMessage]
     await once(response.resume(), 'end')
     t.equal(response.statusCode, 413)
   }
@@ -239,4 +288,6 @@ t.test('waits no longer than the caller says that it waits', async (t) => {
   t.equal(patient.status, 200, 'no wait at all is none that can be meant')
 })
 
-interface Contacts { readonly value: readonly [{ readonly contactid: string }] }
+interface Contacts {
+  readonly value: readonly [{ readonly contactid: string }]
+}

@@ -8,8 +8,11 @@ const lookups = (received: readonly { url: string }[]): number =>
 t.test('looks a user up once, for many requests at the same time', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
-  const answers = await Promise.all(Array.from({ length: 100 }, () =>
-    fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })))
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () =>
+      fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } }),
+    ),
+  )
 
   t.same(new Set(answers.map(({ status }) => status)), new Set([200]))
   t.equal(lookups(emulator.received), 1)
@@ -17,7 +20,10 @@ t.test('looks a user up once, for many requests at the same time', async (t) => 
 
 t.test('a part of a batch that names its user is refused, and nothing is sent', async (t) => {
   for (const [mode, header] of [
-    ['optional', 'x-user-email'], ['required', 'x-user-email'], ['off', 'x-user-email'], ['required', 'x-contoso-user'],
+    ['optional', 'x-user-email'],
+    ['required', 'x-user-email'],
+    ['off', 'x-user-email'],
+    ['required', 'x-contoso-user'],
   ] as const) {
     const { url, emulator } = await gatewayFor(t, { IMPERSONATION: mode, USER_EMAIL_HEADER: header })
     const onBatch = { [header]: 'adele.vance@contoso.com' }
@@ -25,25 +31,44 @@ t.test('a part of a batch that names its user is refused, and nothing is sent', 
     for (const name of [header, header.toUpperCase(), header.replaceAll('-', '_'), header.replaceAll('-', '.')]) {
       const line = `${name}: alex.wilber@contoso.com`
       for (const [type, body] of [
-        ['application/json', JSON.stringify({
-          requests: [{ id: '1', method: 'GET', url: 'WhoAmI', headers: { [name]: 'alex.wilber@contoso.com' } }],
-        })],
-        ['multipart/mixed;boundary=b', [
-          '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'GET WhoAmI HTTP/1.1',
-          line, '', '', '--b--', '',
-        ].join('\r\n')],
+        [
+          'application/json',
+          JSON.stringify({
+            requests: [{ id: '1', method: 'GET', url: 'WhoAmI', headers: { [name]: 'alex.wilber@contoso.com' } }],
+          }),
+        ],
+        [
+          'multipart/mixed;boundary=b',
+          [
+            '--b',
+            'Content-Type: application/http',
+            'Content-Transfer-Encoding: binary',
+            '',
+            'GET WhoAmI HTTP/1.1',
+            line,
+            '',
+            '',
+            '--b--',
+            '',
+          ].join('\r\n'),
+        ],
       ] as const) {
         for (const headers of [{}, onBatch]) {
           if (mode === 'required' && headers !== onBatch) continue
           const answer = await fetch(`${url}/$batch`, {
-            method: 'POST', headers: { 'content-type': type, ...headers }, body,
+            method: 'POST',
+            headers: { 'content-type': type, ...headers },
+            body,
           })
           t.equal(answer.status, 400, `${mode} ${line} ${type}`)
           t.match(await answer.json(), { error: { code: 'GATEWAY_BAD_BATCH', message: /put it on the batch/ } })
         }
       }
     }
-    t.notOk(emulator.received.some(({ url }) => url.includes('$batch')), 'nothing of it was carried out')
+    t.notOk(
+      emulator.received.some(({ url }) => url.includes('$batch')),
+      'nothing of it was carried out',
+    )
   }
 })
 
@@ -58,8 +83,13 @@ t.test('remembers that nobody has an address', async (t) => {
 })
 
 for (const address of [
-  'brian.o\'neil@contoso.com', 'grady.archie+sales@contoso.com', 'isaiah_langer@contoso.com',
-  'jürgen.müller@contoso.com', 'pradeep.gupta@contoso.com', 'patti.fernandez@contoso.com', 'miriam.graham@contoso.com',
+  "brian.o'neil@contoso.com",
+  'grady.archie+sales@contoso.com',
+  'isaiah_langer@contoso.com',
+  'jürgen.müller@contoso.com',
+  'pradeep.gupta@contoso.com',
+  'patti.fernandez@contoso.com',
+  'miriam.graham@contoso.com',
 ]) {
   t.test(`acts as ${address}`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
@@ -69,18 +99,23 @@ for (const address of [
     })
 
     t.equal(response.status, 200)
-    const { UserId } = await response.json() as { UserId: string }
-    t.match(emulator.rows('systemusers').find(({ systemuserid }) => systemuserid === UserId), {
-      internalemailaddress: address, isdisabled: false, applicationid: null,
-    })
+    const { UserId } = (await response.json()) as { UserId: string }
+    t.match(
+      emulator.rows('systemusers').find(({ systemuserid }) => systemuserid === UserId),
+      {
+        internalemailaddress: address,
+        isdisabled: false,
+        applicationid: null,
+      },
+    )
   })
 }
 
-t.test('sends the look-up without anything of the caller\'s', async (t) => {
+t.test("sends the look-up without anything of the caller's", async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   await fetch(`${url}/WhoAmI`, {
-    headers: { 'x-user-email': 'adele.vance@contoso.com', 'prefer': 'odata.maxpagesize=1', 'x-mine': '1' },
+    headers: { 'x-user-email': 'adele.vance@contoso.com', prefer: 'odata.maxpagesize=1', 'x-mine': '1' },
   })
 
   const lookup = emulator.received.find(({ url }) => url.includes('internalemailaddress'))!
@@ -102,7 +137,7 @@ for (const [fault, status, code] of [
     emulator.faults.dataverse.always({ ...fault, path: 'internalemailaddress' })
 
     const response = await fetch(`${url}/accounts`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
-    const { error } = await response.json() as { error: { code: string } }
+    const { error } = (await response.json()) as { error: { code: string } }
     emulator.faults.dataverse.clear()
     const afterwards = await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
 
@@ -116,11 +151,17 @@ for (const [fault, status, code] of [
 t.test('sends nothing where Dynamics does not say whether the user is disabled', async (t) => {
   const { url, emulator, log } = await gatewayFor(t)
   const row = {
-    systemuserid: '88888888-8888-4888-8888-888888888888', azureactivedirectoryobjectid: null,
-    internalemailaddress: 'adele.vance@contoso.com', applicationid: null, accessmode: 0,
+    systemuserid: '88888888-8888-4888-8888-888888888888',
+    azureactivedirectoryobjectid: null,
+    internalemailaddress: 'adele.vance@contoso.com',
+    applicationid: null,
+    accessmode: 0,
   }
   emulator.faults.dataverse.push({
-    kind: 'answer', status: 200, body: JSON.stringify({ value: [row] }), path: 'internalemailaddress',
+    kind: 'answer',
+    status: 200,
+    body: JSON.stringify({ value: [row] }),
+    path: 'internalemailaddress',
   })
   const headers = { 'x-user-email': 'adele.vance@contoso.com' }
   const response = await fetch(`${url}/accounts`, { headers })
@@ -162,14 +203,21 @@ t.test('notices when Dynamics does not act as the user', async (t) => {
   const row = {
     systemuserid: '88888888-8888-4888-8888-888888888888',
     azureactivedirectoryobjectid: '99999999-9999-4999-8999-999999999999',
-    internalemailaddress: 'adele.vance@contoso.com', isdisabled: false, applicationid: null, accessmode: 0,
+    internalemailaddress: 'adele.vance@contoso.com',
+    isdisabled: false,
+    applicationid: null,
+    accessmode: 0,
   }
 
   t.equal(
-    (await fetch(`${url}/accounts?$top=1`, { headers: { 'x-user-email': 'alex.wilber@contoso.com' } })).status, 200,
+    (await fetch(`${url}/accounts?$top=1`, { headers: { 'x-user-email': 'alex.wilber@contoso.com' } })).status,
+    200,
   )
   emulator.faults.dataverse.push({
-    kind: 'answer', status: 200, body: JSON.stringify({ value: [row] }), path: 'internalemailaddress',
+    kind: 'answer',
+    status: 200,
+    body: JSON.stringify({ value: [row] }),
+    path: 'internalemailaddress',
   })
   const response = await fetch(`${url}/accounts`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
 

@@ -3,12 +3,15 @@ import t from 'tap'
 import { accountId, contactId } from '../../emulator/emulator.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
-import { raw } from '../support/raw-socket.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
+import { raw } from '../support/raw-socket.ts'
 
-const context = async (response: Response): Promise<string> => (await response.json() as {
-  '@odata.context': string,
-})['@odata.context']
+const context = async (response: Response): Promise<string> =>
+  (
+    (await response.json()) as {
+      '@odata.context': string
+    }
+  )['@odata.context']
 
 t.test('writes links in the address form that the caller used', async (t) => {
   const { url } = await gatewayFor(t)
@@ -54,7 +57,9 @@ t.test('turns the links of a created row', async (t) => {
   const { url } = await gatewayFor(t)
 
   const { headers } = await fetch(`${url}/accounts`, {
-    method: 'POST', body: '{"name":"x"}', headers: { 'content-type': 'application/json' },
+    method: 'POST',
+    body: '{"name":"x"}',
+    headers: { 'content-type': 'application/json' },
   })
 
   for (const name of ['location', 'odata-entityid']) {
@@ -68,8 +73,8 @@ for (const coding of ['gzip', 'br', 'deflate']) {
 
     const { text } = await raw(
       url,
-      `GET /accounts?$select=name HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${coding}\r\n`
-        + 'Connection: close\r\n\r\n',
+      `GET /accounts?$select=name HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${coding}\r\n` +
+        'Connection: close\r\n\r\n',
     )
 
     const { rawHeaders } = emulator.received.at(-1)!
@@ -91,13 +96,15 @@ t.test('asks for no coding that the caller did not ask for', async (t) => {
   t.equal(rawHeaders[rawHeaders.findIndex((name) => name.toLowerCase() === 'accept-encoding') + 1], 'identity')
 })
 
-t.test('turns the gateway\'s own URLs in bodies and $id into those of the environment', async (t) => {
+t.test("turns the gateway's own URLs in bodies and $id into those of the environment", async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const related = `${url}/contacts(${emulator.rows('contacts')[3]!['contactid'] as string})`
   const reference = `${url}/accounts(${accountId(1)})/contact_customer_accounts/$ref`
 
   const associated = await fetch(reference, {
-    method: 'POST', body: JSON.stringify({ '@odata.id': related }), headers: { 'content-type': 'application/json' },
+    method: 'POST',
+    body: JSON.stringify({ '@odata.id': related }),
+    headers: { 'content-type': 'application/json' },
   })
   const dissociated = await fetch(`${reference}?$id=${encodeURIComponent(related)}`, { method: 'DELETE' })
   const foreign = await fetch(reference, {
@@ -111,13 +118,20 @@ t.test('turns the gateway\'s own URLs in bodies and $id into those of the enviro
   t.equal(foreign.status, 400, 'Dynamics refuses it')
 })
 
-t.test('turns the gateway\'s own URLs in parameter aliases, of a part of a $batch too', async (t) => {
+t.test("turns the gateway's own URLs in parameter aliases, of a part of a $batch too", async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const alias = (base: string): string => `?@t={'@odata.id':'${base}/accounts(${accountId(1)})'}`
   const path = '/RetrievePrincipalAccess(Target=@t)'
   const body = [
-    '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '',
-    `GET ${url}${path}${alias(url)} HTTP/1.1`, '', '', '--b--', '',
+    '--b',
+    'Content-Type: application/http',
+    'Content-Transfer-Encoding: binary',
+    '',
+    `GET ${url}${path}${alias(url)} HTTP/1.1`,
+    '',
+    '',
+    '--b--',
+    '',
   ].join('\r\n')
   const root = `${emulator.environment}/api/data/v9.2`
 
@@ -134,15 +148,26 @@ t.test('turns the gateway\'s own URLs in parameter aliases, of a part of a $batc
 t.test('leads back to the actions that an answer advertises, in a page and in a $batch', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const of = (root: string): string =>
-    `{"@odata.context":"${root}/$metadata#salesInvoices","value":[{"id":1,"#Microsoft.NAV.post":{"title":"post",`
-    + `"target":"${root}/salesInvoices(1)/Microsoft.NAV.post"}}]}`
+    `{"@odata.context":"${root}/$metadata#salesInvoices","value":[{"id":1,"#Microsoft.NAV.post":{"title":"post",` +
+    `"target":"${root}/salesInvoices(1)/Microsoft.NAV.post"}}]}`
   const root = `${emulator.environment}/api/data/v9.2`
-  const part = (root: string): string => [
-    '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'HTTP/1.1 200 OK',
-    `Content-Location: ${root}/salesInvoices`, 'Content-Type: application/json', '', of(root), '--b--', '',
-  ].join('\r\n')
-  const json = (root: string): string => `{"responses":[{"id":"1","status":200,"headers":{"content-location":`
-    + `"${root}/salesInvoices"},"body":${of(root)}}]}`
+  const part = (root: string): string =>
+    [
+      '--b',
+      'Content-Type: application/http',
+      'Content-Transfer-Encoding: binary',
+      '',
+      'HTTP/1.1 200 OK',
+      `Content-Location: ${root}/salesInvoices`,
+      'Content-Type: application/json',
+      '',
+      of(root),
+      '--b--',
+      '',
+    ].join('\r\n')
+  const json = (root: string): string =>
+    `{"responses":[{"id":"1","status":200,"headers":{"content-location":` +
+    `"${root}/salesInvoices"},"body":${of(root)}}]}`
   const ask = async (body: (root: string) => string, type: string, path: string): Promise<string> => {
     emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers: { 'content-type': type }, body: body(root) })
     const method = path === '/$batch' ? 'POST' : 'GET'
@@ -158,12 +183,22 @@ t.test('leads back to the actions that an answer advertises, in a page and in a 
 t.test('refuses a $batch with a caller id in a part, and sends nothing', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const body = [
-    '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'GET /accounts HTTP/1.1',
-    `CallerObjectId: ${accountId(1)}`, '', '', '--b--', '',
+    '--b',
+    'Content-Type: application/http',
+    'Content-Transfer-Encoding: binary',
+    '',
+    'GET /accounts HTTP/1.1',
+    `CallerObjectId: ${accountId(1)}`,
+    '',
+    '',
+    '--b--',
+    '',
   ].join('\r\n')
 
   const response = await fetch(`${url}/$batch`, {
-    method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary=b' },
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'multipart/mixed; boundary=b' },
   })
 
   t.equal(response.status, 400)
@@ -187,35 +222,47 @@ t.test('leaves files alone, whatever is in them', async (t) => {
 
 t.test('turns the links of an answer whose query only looks like the address of a file or a batch', async (t) => {
   const link = Buffer.from('{"@odata.nextLink":"https://contoso.crm4.dynamics.com/api/data/v9.2/accounts?a"}')
-  const { port } = await gatewayBeforeRawDynamics(t, (settings) => settings, () => link)
+  const { port } = await gatewayBeforeRawDynamics(
+    t,
+    (settings) => settings,
+    () => link,
+  )
 
   for (const query of ['x=/$value', '$filter=name%20eq%20%27/$value', 'x=/$batch', 'x=/$batch/?']) {
     t.match((await rawRequest({ port }, get(`/accounts?${query}`))).body, /"http:\/\/localhost\/accounts\?a"/, query)
   }
 })
 
-t.test('knows itself in what callers write by each name they use, PUBLIC_URL or not, with TLS before it or not', async (t) => {
-  const { url } = await gatewayFor(t, { PUBLIC_URL: 'https://dynamics.example.com/crm' })
-  const { port } = new URL(url)
-  const bases = [
-    'https://dynamics.example.com/crm', `http://localhost:${port}`, `http://127.0.0.1:${port}`, `https://[::1]:${port}`,
-  ]
+t.test(
+  'knows itself in what callers write by each name they use, PUBLIC_URL or not, with TLS before it or not',
+  async (t) => {
+    const { url } = await gatewayFor(t, { PUBLIC_URL: 'https://dynamics.example.com/crm' })
+    const { port } = new URL(url)
+    const bases = [
+      'https://dynamics.example.com/crm',
+      `http://localhost:${port}`,
+      `http://127.0.0.1:${port}`,
+      `https://[::1]:${port}`,
+    ]
 
-  for (const base of bases) {
-    const answer = await fetch(`${url}/accounts(${accountId(1)})/primarycontactid/$ref`, {
-      method: 'PUT',
-      body: JSON.stringify({ '@odata.id': `${base}/contacts(${contactId(1)})` }),
-      headers: { 'content-type': 'application/json' },
-    })
-    t.equal(answer.status, 204, base)
-  }
-})
+    for (const base of bases) {
+      const answer = await fetch(`${url}/accounts(${accountId(1)})/primarycontactid/$ref`, {
+        method: 'PUT',
+        body: JSON.stringify({ '@odata.id': `${base}/contacts(${contactId(1)})` }),
+        headers: { 'content-type': 'application/json' },
+      })
+      t.equal(answer.status, 204, base)
+    }
+  },
+)
 
 t.test('leads back to an operation in the background, which does not lie below the API root', async (t) => {
   const { url } = await gatewayFor(t)
 
   const begun = await fetch(`${url}/sample_ExportAccounts`, {
-    method: 'POST', body: '{}', headers: { 'content-type': 'application/json', 'prefer': 'respond-async' },
+    method: 'POST',
+    body: '{}',
+    headers: { 'content-type': 'application/json', prefer: 'respond-async' },
   })
   const location = begun.headers.get('location') ?? ''
   const followed = await fetch(location)
@@ -236,11 +283,22 @@ t.test('leads to images by the relative links of image columns', async (t) => {
 t.test('answers 502 for the answer to a $batch that cannot be read, and goes on', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({
-    kind: 'answer', status: 200, headers: { 'content-type': 'multipart/mixed' }, body: '--x', path: 'batch',
+    kind: 'answer',
+    status: 200,
+    headers: { 'content-type': 'multipart/mixed' },
+    body: '--x',
+    path: 'batch',
   })
   const body = [
-    '--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', 'GET /accounts?$top=1 HTTP/1.1',
-    '', '', '--b--', '',
+    '--b',
+    'Content-Type: application/http',
+    'Content-Transfer-Encoding: binary',
+    '',
+    'GET /accounts?$top=1 HTTP/1.1',
+    '',
+    '',
+    '--b--',
+    '',
   ].join('\r\n')
   const ask = async (): Promise<Response> =>
     fetch(`${url}/$batch`, { method: 'POST', body, headers: { 'content-type': 'multipart/mixed; boundary=b' } })

@@ -26,14 +26,17 @@ t.test('what a request met on its way is counted', async (t) => {
   t.teardown(gateway.close)
   const { url, emulator } = gateway
   emulator.faults.dataverse.push(
-    { path: 'WhoAmI', kind: 'throttle', limit: 'count', retryAfter: 1 }, { kind: 'reset' }, { kind: 'challenge' },
+    { path: 'WhoAmI', kind: 'throttle', limit: 'count', retryAfter: 1 },
+    { kind: 'reset' },
+    { kind: 'challenge' },
   )
 
   for (let request = 0; request < 5; request++) {
     const response = await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
     t.equal(response.status, 200)
     t.match(
-      response.headers.get('server-timing'), /token;dur=[\d.]+, user;dur=[\d.]+, wait;dur=[\d.]+, dynamics;dur=[\d.]+/,
+      response.headers.get('server-timing'),
+      /token;dur=[\d.]+, user;dur=[\d.]+, wait;dur=[\d.]+, dynamics;dur=[\d.]+/,
     )
   }
   await fetch(`${url}/nothing`).then((response) => response.text())
@@ -65,13 +68,15 @@ t.test('nothing of a request becomes a name of its own', async (t) => {
   const before = (await series(gateway)).length
 
   for (let batch = 0; batch < 5; batch++) {
-    await Promise.all(Array.from({ length: 20 }, async (_, number) => {
-      const id = `random${batch}x${number}`
-      const response = await fetch(`${gateway.url}/${id}?$filter=${id}`, {
-        headers: { 'x-user-email': `${id}@contoso.com`, 'user-agent': id, 'x-request-id': id },
-      })
-      await response.text()
-    }))
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, number) => {
+        const id = `random${batch}x${number}`
+        const response = await fetch(`${gateway.url}/${id}?$filter=${id}`, {
+          headers: { 'x-user-email': `${id}@contoso.com`, 'user-agent': id, 'x-request-id': id },
+        })
+        await response.text()
+      }),
+    )
   }
 
   const after = await series(gateway)

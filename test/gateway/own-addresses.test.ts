@@ -1,11 +1,13 @@
 import { networkInterfaces } from 'node:os'
+
 import t from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
 import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 
 /** An address of this machine that is not loopback, if it has one. */
-const OUTSIDE = Object.values(networkInterfaces()).flat()
+const OUTSIDE = Object.values(networkInterfaces())
+  .flat()
   .find((one) => one?.internal === false && one.family === 'IPv4')?.address
 
 t.test('where callers are listed, what shows more than a probe needs one, or this machine', async (t) => {

@@ -7,18 +7,24 @@ import { gatewayFor } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 
-const settingsOf = (
-  { emulator }: Fixture, variables: NodeJS.ProcessEnv,
-): ReturnType<typeof loadSettings> => loadSettings({
-  DYNAMICS_URL: emulator.environment, AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId,
-  AZURE_CLIENT_SECRET: emulator.clientSecret,
-  PORT: '0', SHUTDOWN_TIMEOUT: '2s', ...variables,
-}, undefined)
+const settingsOf = ({ emulator }: Fixture, variables: NodeJS.ProcessEnv): ReturnType<typeof loadSettings> =>
+  loadSettings(
+    {
+      DYNAMICS_URL: emulator.environment,
+      AZURE_TENANT_ID: emulator.tenantId,
+      AZURE_CLIENT_ID: emulator.clientId,
+      AZURE_CLIENT_SECRET: emulator.clientSecret,
+      PORT: '0',
+      SHUTDOWN_TIMEOUT: '2s',
+      ...variables,
+    },
+    undefined,
+  )
 
 const status = async (url: string): Promise<number> => (await fetch(`${url}/WhoAmI`)).status
 
 async function until(what: () => Promise<boolean> | boolean): Promise<void> {
-  while (!await what()) await sleep(25)
+  while (!(await what())) await sleep(25)
 }
 
 t.test('goes on with new settings without a request lost', async (t) => {
@@ -29,7 +35,7 @@ t.test('goes on with new settings without a request lost', async (t) => {
   const running = status(gateway.url)
   while (gateway.emulator.load.current === 0) await sleep(5)
   gateway.running.reload()
-  await until(async () => await status(gateway.url) === 403)
+  await until(async () => (await status(gateway.url)) === 403)
 
   t.equal(await running, 200, 'a request that was running finishes with the settings that it began with')
   t.equal(await status(gateway.url), 403)
@@ -38,7 +44,9 @@ t.test('goes on with new settings without a request lost', async (t) => {
 t.test('stays with the present settings when the new ones give no token', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, {
-    AZURE_CLIENT_SECRET: 'wrong', IMPERSONATION: 'required', TOKEN_TIMEOUT: '300ms',
+    AZURE_CLIENT_SECRET: 'wrong',
+    IMPERSONATION: 'required',
+    TOKEN_TIMEOUT: '300ms',
   })
 
   gateway.running.reload()
@@ -67,16 +75,25 @@ t.test('says which settings count from the next start on only', async (t) => {
   gateway.running.reload()
   await until(() => /next start/.test(gateway.log()))
 
-  t.match(gateway.lines.find(({ msg }) => /next start/.test(String(msg))), { settings: ['maxConnections'] })
+  t.match(
+    gateway.lines.find(({ msg }) => /next start/.test(String(msg))),
+    { settings: ['maxConnections'] },
+  )
 })
 
-t.test('a gateway that listens beyond loopback is not laid open by new settings that would listen elsewhere', async (t) => {
-  const gateway = await gatewayFor(t, { HOST: '0.0.0.0', TRUST_NETWORK: 'true' })
-  gateway.next.settings = settingsOf(gateway, { HOST: '127.0.0.1', IMPERSONATION: 'required' })
+t.test(
+  'a gateway that listens beyond loopback is not laid open by new settings that would listen elsewhere',
+  async (t) => {
+    const gateway = await gatewayFor(t, { HOST: '0.0.0.0', TRUST_NETWORK: 'true' })
+    gateway.next.settings = settingsOf(gateway, { HOST: '127.0.0.1', IMPERSONATION: 'required' })
 
-  gateway.running.reload()
-  await until(() => /the present ones stay in use/.test(gateway.log()))
+    gateway.running.reload()
+    await until(() => /the present ones stay in use/.test(gateway.log()))
 
-  t.match(gateway.lines.find(({ faults }) => faults !== undefined), { faults: [/^HOST is 0\.0\.0\.0, /] })
-  t.equal(await status(gateway.url.replace('0.0.0.0', '127.0.0.1')), 200)
-})
+    t.match(
+      gateway.lines.find(({ faults }) => faults !== undefined),
+      { faults: [/^HOST is 0\.0\.0\.0, /] },
+    )
+    t.equal(await status(gateway.url.replace('0.0.0.0', '127.0.0.1')), 200)
+  },
+)

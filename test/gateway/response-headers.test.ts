@@ -34,7 +34,12 @@ const KINDS: readonly (readonly [kind: string, bytes: string, status: number, re
   ['one that Fastify does not have', requestOf('M-SEARCH /accounts', ...lines), 405, true],
   ['an expectation', requestOf('POST /accounts', ...lines, 'Expect: x', 'Content-Length: 0'), 417, true],
   ['a tunnel', `CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\nX-Request-Id: mine\r\n\r\n`, 405, true],
-  ['a body that is no chunk', `${requestOf('POST /accounts', ...lines, json, 'Transfer-Encoding: chunked')}z\r\n`, 400, true],
+  [
+    'a body that is no chunk',
+    `${requestOf('POST /accounts', ...lines, json, 'Transfer-Encoding: chunked')}z\r\n`,
+    400,
+    true,
+  ],
   ['a preflight', requestOf('OPTIONS /accounts', ...lines, 'Access-Control-Request-Method: PATCH'), 204, true],
   ['one for a wrong path', requestOf('OPTIONS //accounts', ...lines, 'Access-Control-Request-Method: GET'), 204, true],
   ['a probe', requestOf('GET /-/livez', ...lines), 200, true],
@@ -82,7 +87,11 @@ t.test('where no origin is listed no response speaks of CORS', async (t) => {
   const { url } = await gatewayFor(t, { BODY_LIMIT: '1KiB' })
 
   for (const [kind, bytes] of KINDS) {
-    t.notMatch((await rawRequest({ port: Number(new URL(url).port) }, bytes)).head, /access-control|vary: origin/i, kind)
+    t.notMatch(
+      (await rawRequest({ port: Number(new URL(url).port) }, bytes)).head,
+      /access-control|vary: origin/i,
+      kind,
+    )
   }
 })
 
@@ -94,7 +103,10 @@ t.test('a caller that is not known, and a wrong target, can be read by pages as 
   }))
   const port = Number(new URL(url).port)
 
-  for (const [path, status] of [['/sales/accounts', 401], ['/wrong/accounts', 404]] as const) {
+  for (const [path, status] of [
+    ['/sales/accounts', 401],
+    ['/wrong/accounts', 404],
+  ] as const) {
     const answer = await rawRequest({ port }, requestOf(`GET ${path}`, ...lines))
     t.equal(answer.status, status)
     t.same(valuesOf(answer, 'access-control-allow-origin'), [ORIGIN])
@@ -105,7 +117,7 @@ t.test('a caller that is not known, and a wrong target, can be read by pages as 
   t.equal(emulator.received.filter(({ url }) => url.includes('accounts')).length, 0)
 })
 
-t.test('a body that stops arriving is answered with its request\'s id', async (t) => {
+t.test("a body that stops arriving is answered with its request's id", async (t) => {
   const { url } = await gatewayWithFile(t, (credential) => ({
     bodyTimeout: '300ms',
     allowedOrigins: [ORIGIN],
@@ -113,7 +125,8 @@ t.test('a body that stops arriving is answered with its request\'s id', async (t
   }))
 
   const answer = await rawRequest(
-    { port: Number(new URL(url).port) }, `${requestOf('POST /sales/accounts', ...lines, json, 'Content-Length: 9')}{`,
+    { port: Number(new URL(url).port) },
+    `${requestOf('POST /sales/accounts', ...lines, json, 'Content-Length: 9')}{`,
   )
 
   t.equal(answer.status, 408)
@@ -127,7 +140,10 @@ t.test('the log has a line about what could not be read, with the id that its se
   const answer = await rawRequest({ port: Number(new URL(fixture.url).port) }, 'no request\r\n\r\n')
 
   const [id] = valuesOf(answer, 'x-request-id')
-  t.match(fixture.lines.find((line) => line['id'] === id), { code: 'GATEWAY_BAD_REQUEST', status: 400 })
+  t.match(
+    fixture.lines.find((line) => line['id'] === id),
+    { code: 'GATEWAY_BAD_REQUEST', status: 400 },
+  )
 })
 
 function carriesAll(t: Test, answer: RawAnswer, kind: string, readable: boolean): void {
@@ -141,16 +157,22 @@ function carriesAll(t: Test, answer: RawAnswer, kind: string, readable: boolean)
 }
 
 function valuesOf({ head }: RawAnswer, name: string): string[] {
-  return head.split('\r\n').filter((line) => line.toLowerCase().startsWith(`${name}: `))
+  return head
+    .split('\r\n')
+    .filter((line) => line.toLowerCase().startsWith(`${name}: `))
     .map((line) => line.slice(name.length + 2))
 }
 
 function namesOf({ head }: RawAnswer): string[] {
-  return head.split('\r\n').slice(1).map((line) => line.slice(0, line.indexOf(':')).toLowerCase())
+  return head
+    .split('\r\n')
+    .slice(1)
+    .map((line) => line.slice(0, line.indexOf(':')).toLowerCase())
 }
 
 /** Headers that every page may read, those that are for the browser alone, and those of the connection. */
-const OTHERS = /^(?:cache-control|content-(?:language|length|type|security-policy)|expires|last-modified|pragma|access-control-.*|connection|keep-alive|transfer-encoding)$/
+const OTHERS =
+  /^(?:cache-control|content-(?:language|length|type|security-policy)|expires|last-modified|pragma|access-control-.*|connection|keep-alive|transfer-encoding)$/
 
 function isExposed(answer: RawAnswer, name: string): boolean {
   const exposed = valuesOf(answer, 'access-control-expose-headers').join().toLowerCase().split(/,\s*/)

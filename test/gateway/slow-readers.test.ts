@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+
 import t from 'tap'
 import type { Test } from 'tap'
 
@@ -24,16 +25,20 @@ t.test('callers that stop reading hold their places until bodyTimeout, then othe
 
 /** Goes through it; `false` when the slow readers were not all there before the first of them was given up. */
 async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
-  const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
-    ...settings,
-    bodyTimeout,
-    callers: readNode(
-      schema,
-      ['slow', 'other'].map((name) => ({ name, keys: [keyHash(name)] })),
-      { nameOf: (name) => name, from: { env: {}, file: () => '' }, faults: [] },
-    ),
-    targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
-  }), (request) => request.startsWith('GET /api/data/v9.2/large') ? 'endless' : Buffer.from('{"value":[]}'))
+  const { port, address } = await gatewayBeforeRawDynamics(
+    t,
+    (settings) => ({
+      ...settings,
+      bodyTimeout,
+      callers: readNode(
+        schema,
+        ['slow', 'other'].map((name) => ({ name, keys: [keyHash(name)] })),
+        { nameOf: (name) => name, from: { env: {}, file: () => '' }, faults: [] },
+      ),
+      targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
+    }),
+    (request) => (request.startsWith('GET /api/data/v9.2/large') ? 'endless' : Buffer.from('{"value":[]}')),
+  )
   const ask = async (): Promise<number> =>
     (await fetch(`${address}/accounts`, { headers: { 'x-api-key': 'other' } })).status
   t.equal(await ask(), 200)
@@ -61,9 +66,15 @@ async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
 }
 
 t.test('a caller that stops reading and leaves gives its place back at once', async (t) => {
-  const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
-    ...settings, bodyTimeout: 600_000, targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
-  }), (request) => request.startsWith('GET /api/data/v9.2/large') ? 'endless' : Buffer.from('{"value":[]}'))
+  const { port, address } = await gatewayBeforeRawDynamics(
+    t,
+    (settings) => ({
+      ...settings,
+      bodyTimeout: 600_000,
+      targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
+    }),
+    (request) => (request.startsWith('GET /api/data/v9.2/large') ? 'endless' : Buffer.from('{"value":[]}')),
+  )
   const readers = await Promise.all(Array.from({ length: PLACES }, () => stalledReader(t, port)))
   const other = fetch(`${address}/accounts`)
   while ((await placesOf(address))[1] === 0) await pause(10)
@@ -75,8 +86,9 @@ t.test('a caller that stops reading and leaves gives its place back at once', as
 
 /** Takes the head of an endless answer, and then nothing; `end` comes when the gateway has given it up. */
 async function stalledReader(
-  t: Test, port: number,
-): Promise<{ readonly end: () => Promise<void>, readonly leave: () => void }> {
+  t: Test,
+  port: number,
+): Promise<{ readonly end: () => Promise<void>; readonly leave: () => void }> {
   const socket = connect(port, '127.0.0.1')
   t.teardown(() => socket.destroy())
   socket.on('error', () => undefined)

@@ -58,7 +58,7 @@ t.test('answers requests that come on a kept connection while it stops', async (
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
   const ask = async (): Promise<IncomingMessage> => {
-    const [response] = await once(request(`${url}/WhoAmI`, { agent }).end(), 'response') as [IncomingMessage]
+    const [response] = (await once(request(`${url}/WhoAmI`, { agent }).end(), 'response')) as [IncomingMessage]
     await once(response.resume(), 'end')
     return response
   }
@@ -77,7 +77,10 @@ t.test('does not wait for a request that hangs longer than SHUTDOWN_TIMEOUT', as
   const { url, emulator, running } = await gatewayFor(t, { SHUTDOWN_TIMEOUT: '500ms' })
   emulator.faults.dataverse.push({ kind: 'hang' })
 
-  const hanging = fetch(`${url}/accounts`).then(() => 'answered', () => 'cut')
+  const hanging = fetch(`${url}/accounts`).then(
+    () => 'answered',
+    () => 'cut',
+  )
   while (emulator.load.current === 0) await sleep(5)
   running.stop()
   await running.stopped
@@ -89,7 +92,10 @@ t.test('ends at once when it is told to stop a second time', async (t) => {
   const { url, emulator, running } = await gatewayFor(t, { SHUTDOWN_TIMEOUT: '1h' })
   emulator.faults.dataverse.push({ kind: 'hang' })
 
-  const hanging = fetch(`${url}/accounts`).then(() => 'answered', () => 'cut')
+  const hanging = fetch(`${url}/accounts`).then(
+    () => 'answered',
+    () => 'cut',
+  )
   while (emulator.load.current === 0) await sleep(5)
   running.stop()
   running.stop()

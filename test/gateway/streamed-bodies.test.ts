@@ -17,7 +17,8 @@ async function send(url: string, pieces: Iterable<Buffer>, headers: Record<strin
   outgoing.on('socket', (socket) => socket.on('error', () => undefined))
   // Once it has answered, the gateway takes no more of a body that it refused.
   outgoing.on('error', () => undefined)
-  for (const piece of pieces) if (!outgoing.write(piece)) await Promise.race([once(outgoing, 'drain').catch(() => undefined), answered])
+  for (const piece of pieces)
+    if (!outgoing.write(piece)) await Promise.race([once(outgoing, 'drain').catch(() => undefined), answered])
   outgoing.end()
   const [response] = await answered
   response.resume()
@@ -27,9 +28,9 @@ async function send(url: string, pieces: Iterable<Buffer>, headers: Record<strin
 t.test('turns links in a body that is too long to be kept', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const json = JSON.stringify({
-    lastname: 'Long', 'parentcustomerid_account@odata.bind': `${url}/accounts(${accountId(7)})`,
-  })
-    .replace('{', `{${' '.repeat(3_000_000)}`)
+    lastname: 'Long',
+    'parentcustomerid_account@odata.bind': `${url}/accounts(${accountId(7)})`,
+  }).replace('{', `{${' '.repeat(3_000_000)}`)
   const bytes = Buffer.from(json)
 
   const status = await send(
@@ -40,7 +41,8 @@ t.test('turns links in a body that is too long to be kept', async (t) => {
 
   t.equal(status, 204)
   t.equal(
-    emulator.rows('contacts').find(({ lastname }) => lastname === 'Long')?.['_parentcustomerid_value'], accountId(7),
+    emulator.rows('contacts').find(({ lastname }) => lastname === 'Long')?.['_parentcustomerid_value'],
+    accountId(7),
   )
 })
 
@@ -48,9 +50,13 @@ t.test('ends a body of unknown length beyond BODY_LIMIT, and nothing is carried 
   const { url, emulator } = await gatewayFor(t, { BODY_LIMIT: '2MiB' })
   const piece = Buffer.alloc(256 * 1024, ' ')
 
-  const status = await send(`${url}/accounts`, Array.from({ length: 16 }, () => piece), {
-    'content-type': 'application/octet-stream',
-  })
+  const status = await send(
+    `${url}/accounts`,
+    Array.from({ length: 16 }, () => piece),
+    {
+      'content-type': 'application/octet-stream',
+    },
+  )
 
   t.equal(status, 413)
   t.equal(emulator.executions, 0)
@@ -68,10 +74,13 @@ t.test('refuses a body that says it is too long before it is read', async (t) =>
 
 t.test('ends a long $batch at the part that is refused, and nothing is carried out', async (t) => {
   const { url, emulator } = await gatewayFor(t)
-  const part = (head: string, body: string): string => '--b\r\nContent-Type: application/http\r\n'
-    + `Content-Transfer-Encoding: binary\r\n\r\n${head}\r\nContent-Type: application/json\r\n\r\n${body}\r\n`
-  const batch = part('POST /accounts HTTP/1.1', JSON.stringify({ name: 'first', description: 'x'.repeat(2_000_000) }))
-    + part(`POST /accounts HTTP/1.1\r\nMSCRMCallerID: ${accountId(1)}`, '{"name":"second"}') + '--b--\r\n'
+  const part = (head: string, body: string): string =>
+    '--b\r\nContent-Type: application/http\r\n' +
+    `Content-Transfer-Encoding: binary\r\n\r\n${head}\r\nContent-Type: application/json\r\n\r\n${body}\r\n`
+  const batch =
+    part('POST /accounts HTTP/1.1', JSON.stringify({ name: 'first', description: 'x'.repeat(2_000_000) })) +
+    part(`POST /accounts HTTP/1.1\r\nMSCRMCallerID: ${accountId(1)}`, '{"name":"second"}') +
+    '--b--\r\n'
 
   const status = await send(`${url}/$batch`, [Buffer.from(batch)], { 'content-type': 'multipart/mixed; boundary=b' })
 
@@ -82,7 +91,8 @@ t.test('ends a long $batch at the part that is refused, and nothing is carried o
 t.test('sends nothing of a body whose sender leaves in the middle', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const outgoing = request(`${url}/accounts`, {
-    method: 'POST', headers: { 'content-type': 'application/json', 'content-length': 4_000_000 },
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': 4_000_000 },
   })
   outgoing.on('error', () => undefined)
 

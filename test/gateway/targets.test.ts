@@ -17,20 +17,25 @@ const both = (credential: object): object => ({
 t.test('serves each environment below its name, with links that stay there', async (t) => {
   const { url, emulator } = await gatewayWithFile(t, both)
 
-  const sales = await (await fetch(`${url}/sales/accounts?$top=1&$select=name`)).json() as { '@odata.context': string }
-  const service = await (await fetch(`${url}/service/api/data/v9.2/accounts?$top=1&$select=name`, {
-    headers: { 'x-person': 'adele.vance@contoso.com' },
-  })).json() as { '@odata.context': string }
+  const sales = (await (await fetch(`${url}/sales/accounts?$top=1&$select=name`)).json()) as {
+    '@odata.context': string
+  }
+  const service = (await (
+    await fetch(`${url}/service/api/data/v9.2/accounts?$top=1&$select=name`, {
+      headers: { 'x-person': 'adele.vance@contoso.com' },
+    })
+  ).json()) as { '@odata.context': string }
 
   t.equal(sales['@odata.context'], `${url}/sales/$metadata#accounts(name)`)
   t.equal(service['@odata.context'], `${url}/service/api/data/v9.2/$metadata#accounts(name)`)
-  const hosts = emulator.received.map(({ rawHeaders }) =>
-    rawHeaders[rawHeaders.findIndex((name) => name.toLowerCase() === 'host') + 1])
+  const hosts = emulator.received.map(
+    ({ rawHeaders }) => rawHeaders[rawHeaders.findIndex((name) => name.toLowerCase() === 'host') + 1],
+  )
   t.same(new Set(hosts), new Set(['contoso.crm4.dynamics.com', 'contoso.api.crm4.dynamics.com']))
   t.equal(
     emulator.received
-      .find(({ url }) => url.includes('internalemailaddress'))?.url
-      .startsWith('/api/data/v9.1/systemusers?'),
+      .find(({ url }) => url.includes('internalemailaddress'))
+      ?.url.startsWith('/api/data/v9.1/systemusers?'),
     true,
   )
 })

@@ -1,14 +1,15 @@
 import { readFileSync, renameSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
+
 import { pino } from 'pino'
 import t from 'tap'
 
 import { agentFor, run } from '../../src/commands/serve/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { openAuditLog } from '../../src/observe/audit-log.ts'
+import { gatewayFor } from '../support/gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 import { rawRequest, requestOf } from '../support/raw-http.ts'
-import { gatewayFor } from '../support/gateway-for.ts'
 
 t.test('writes a line for every write, and none for what is read', async (t) => {
   const file = `${t.testdir({})}/audit.log`
@@ -33,12 +34,19 @@ t.test('writes a line for every write, and none for what is read', async (t) => 
   const lines = await linesOf(file, 4)
   t.match(lines, [
     {
-      requestId: 'one', caller: 'anybody', user: adele, method: 'POST', entitySet: 'accounts', recordId: id,
-      status: 204, dynamicsRequestId: String, time: /^\d{4}-.*Z$/,
+      requestId: 'one',
+      caller: 'anybody',
+      user: adele,
+      method: 'POST',
+      entitySet: 'accounts',
+      recordId: id,
+      status: 204,
+      dynamicsRequestId: String,
+      time: /^\d{4}-.*Z$/,
     },
     { method: 'PATCH', entitySet: 'accounts', recordId: id, status: 204 },
     { method: 'DELETE', entitySet: 'accounts', recordId: id, status: 403, code: 'GATEWAY_CALLER_NOT_ALLOWED' },
-    { method: 'DELETE', entitySet: 'contacts', recordId: 'emailaddress1=\'a/b\'' },
+    { method: 'DELETE', entitySet: 'contacts', recordId: "emailaddress1='a/b'" },
   ])
   t.equal(lines.length, 4)
   t.notMatch(readFileSync(file, 'utf8'), /adele|Fabrikam|Bearer/i, 'neither address nor content')
@@ -81,8 +89,14 @@ t.test('goes to where the process writes, too', (t) => {
 t.test('writes a line for every write in a batch', async (t) => {
   const file = `${t.testdir({})}/audit.log`
   const { url } = await gatewayFor(t, { AUDIT_LOG: file })
-  const part = (...lines: string[]): string[] =>
-    ['--b', 'Content-Type: application/http', 'Content-Transfer-Encoding: binary', '', ...lines, '']
+  const part = (...lines: string[]): string[] => [
+    '--b',
+    'Content-Type: application/http',
+    'Content-Transfer-Encoding: binary',
+    '',
+    ...lines,
+    '',
+  ]
 
   const answer = await fetch(`${url}/$batch`, {
     method: 'POST',
@@ -95,7 +109,9 @@ t.test('writes a line for every write in a batch', async (t) => {
         'Content-Type: application/json',
         '',
         '{"name":"B"}',
-      ), '--b--', '',
+      ),
+      '--b--',
+      '',
     ].join('\r\n'),
   })
   t.equal(answer.status, 200)
@@ -119,7 +135,8 @@ t.test('writes the same lines however the address of the batch is written', asyn
 
   const lines = await linesOf(file, addresses.length)
   t.same(
-    lines.map(({ method, entitySet, part }) => [method, entitySet, part]), addresses.map(() => ['DELETE', 'accounts', 1]),
+    lines.map(({ method, entitySet, part }) => [method, entitySet, part]),
+    addresses.map(() => ['DELETE', 'accounts', 1]),
   )
 })
 
@@ -150,7 +167,9 @@ t.test('a file that cannot be written is a fault of the settings, found at once 
 /** The lines of `file` once there are `count`. */
 async function linesOf(file: string, count: number): Promise<Record<string, unknown>[]> {
   for (;;) {
-    const lines = text(file).split('\n').filter((line) => line !== '')
+    const lines = text(file)
+      .split('\n')
+      .filter((line) => line !== '')
     if (lines.length >= count) return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

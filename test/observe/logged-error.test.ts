@@ -1,15 +1,16 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { once } from 'node:events'
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+
 import { pino } from 'pino'
 import t from 'tap'
 
 import { BadBatch, InternalFault } from '../../src/errors.ts'
-import { logOptions } from '../../src/observe/log.ts'
 import { causesOf, loggedError } from '../../src/logged-error.ts'
+import { logOptions } from '../../src/observe/log.ts'
 import { OwnError } from '../../src/own-error.ts'
 
 /** What `run` throws. */
@@ -29,7 +30,13 @@ t.test('of an error the log gets the fields that are listed, and nothing else th
     thrownBy(() => new RegExp(String('(Pw'))),
     thrownBy(() => decodeURIComponent('%Pw')),
     thrownBy(() => Buffer.from({ Pw: 1 } as never)),
-    Object.assign(new Error('Pw'), { code: 'Pw Pw', syscall: 'Pw/', address: 'http://Pw@', headers: ['Pw'], body: 'Pw' }),
+    Object.assign(new Error('Pw'), {
+      code: 'Pw Pw',
+      syscall: 'Pw/',
+      address: 'http://Pw@',
+      headers: ['Pw'],
+      body: 'Pw',
+    }),
     Object.assign(new Error('Pw\n    at Pw of (Pw'), { name: 'Pw: Pw' }),
     new AggregateError([new Error('Pw')], 'Pw', { cause: new Error('Pw', { cause: 'Pw' }) }),
   ]
@@ -43,13 +50,14 @@ t.test('of an error the log gets the fields that are listed, and nothing else th
 
 t.test('what tells an operator most is kept', async (t) => {
   const socket = connect(9, '127.0.0.1')
-  const [refused] = await once(socket, 'error') as [Error]
+  const [refused] = (await once(socket, 'error')) as [Error]
   t.same(loggedError(refused), { type: 'Error', code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1:9' })
   t.same(causesOf(new InternalFault({ cause: refused })), ['ECONNREFUSED: connect 127.0.0.1:9'])
-  t.same(
-    loggedError(new OwnError('The proxy hung up.', { cause: refused })),
-    { type: 'Error', message: 'The proxy hung up.', cause: loggedError(refused) },
-  )
+  t.same(loggedError(new OwnError('The proxy hung up.', { cause: refused })), {
+    type: 'Error',
+    message: 'The proxy hung up.',
+    cause: loggedError(refused),
+  })
   t.match(loggedError(new BadBatch('it is empty.')), { code: 'GATEWAY_BAD_BATCH', message: /it is empty/ })
 
   const bug = thrownBy(() => (undefined as unknown as { x: () => void }).x())
@@ -60,10 +68,9 @@ t.test('what tells an operator most is kept', async (t) => {
     Object.assign(new Error('x'), { code: 'ECONNREFUSED', address: '::1', port: 443 }),
     Object.assign(new Error('x'), { code: 'ETIMEDOUT', address: '10.0.0.1', port: 443 }),
   ])
-  t.same(
-    causesOf(new Error('x', { cause: Object.assign(both, { code: 'ECONNREFUSED' }) })),
-    ['ECONNREFUSED: [::1]:443, 10.0.0.1:443'],
-  )
+  t.same(causesOf(new Error('x', { cause: Object.assign(both, { code: 'ECONNREFUSED' }) })), [
+    'ECONNREFUSED: [::1]:443, 10.0.0.1:443',
+  ])
 })
 
 t.test('a chain of causes that leads back to itself comes to an end', async (t) => {
@@ -74,12 +81,15 @@ t.test('a chain of causes that leads back to itself comes to an end', async (t) 
 
 t.test('an error in a line of the log becomes a list of fields, wherever it stands', async (t) => {
   let written = ''
-  const log = pino(logOptions('trace'), new Writable({
-    write: (chunk, _encoding, done) => {
-      written += String(chunk)
-      done()
-    },
-  }))
+  const log = pino(
+    logOptions('trace'),
+    new Writable({
+      write: (chunk, _encoding, done) => {
+        written += String(chunk)
+        done()
+      },
+    }),
+  )
   const error = thrownBy(() => new URL('http://svc:Pw#1@127.0.0.1:3128'))
   log.warn({ err: error, cause: error, target: 'sales' }, 'sentence')
   log.error(error)
@@ -87,9 +97,18 @@ t.test('an error in a line of the log becomes a list of fields, wherever it stan
   log.error({ err: error })
   log.info({ target: 'sales' }, 'nothing failed')
 
-  const lines = written.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>)
+  const lines = written
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
   t.match(lines, [
-    { level: 'warn', err: { code: 'ERR_INVALID_URL' }, cause: { code: 'ERR_INVALID_URL' }, target: 'sales', msg: 'sentence' },
+    {
+      level: 'warn',
+      err: { code: 'ERR_INVALID_URL' },
+      cause: { code: 'ERR_INVALID_URL' },
+      target: 'sales',
+      msg: 'sentence',
+    },
     { level: 'error', err: { code: 'ERR_INVALID_URL' }, msg: 'something failed' },
     { err: { code: 'ERR_INVALID_URL' }, msg: 'with a sentence' },
     { err: { code: 'ERR_INVALID_URL' }, msg: 'something failed' },
@@ -101,13 +120,21 @@ t.test('an error in a line of the log becomes a list of fields, wherever it stan
 t.test('an error that nobody caught ends the process, and is printed as a list of fields too', async (t) => {
   const guard = new URL('../../src/commands/serve/process-guard.js', import.meta.url).href
   for (const how of ['setTimeout(fail)', 'Promise.reject().catch(fail)', 'await Promise.reject().catch(fail)']) {
-    const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', `
+    const { status, stderr, stdout } = spawnSync(
+      process.execPath,
+      [
+        '--input-type=module',
+        '--eval',
+        `
       import { guardProcess } from '${guard}'
       guardProcess()
       process.on('exit', () => process.stdout.write('last lines'))
       const fail = () => new URL('http://svc:Pw#1@127.0.0.1:3128')
       ${how}
-    `], { encoding: 'utf8' })
+    `,
+      ],
+      { encoding: 'utf8' },
+    )
     t.equal(status, 1, how)
     t.match(stderr, /dynamics-gateway ends.*ERR_INVALID_URL/)
     t.notMatch(stderr, 'Pw')
@@ -117,8 +144,9 @@ t.test('an error that nobody caught ends the process, and is printed as a list o
 
 t.test('no file of the gateway writes an error by itself', async (t) => {
   const root = fileURLToPath(new URL('../../../src/', import.meta.url))
-  const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && !/^emulator|process-guard/.test(file))
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && !/^emulator|process-guard/.test(file),
+  )
   t.ok(files.length > 100)
   for (const file of files) {
     const source = readFileSync(`${root}${file}`, 'utf8')

@@ -29,7 +29,9 @@ t.test('counts requests by method, class of status and caller, and where their t
   all.requestDone({ ...ANY, method: 'BREW' })
   all.requestDone({ ...ANY, caller: 'x'.repeat(100), status: 999 })
 
-  await includes(t, all,
+  await includes(
+    t,
+    all,
     'gateway_requests_total{method="GET",status="2xx",caller="billing"} 2',
     'gateway_requests_total{method="POST",status="4xx",caller="crm \\"x\\"\\n"} 1',
     'gateway_requests_total{method="other",status="2xx",caller="billing"} 1',
@@ -64,7 +66,9 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
   watch({ kind: 'concurrency', limit: 4 })
   watch({ kind: 'rates', requests: 1, seconds: 1, parallel: 1 })
 
-  await includes(t, all,
+  await includes(
+    t,
+    all,
     'gateway_limits_total{target="sales",limit="count",outcome="waited"} 1',
     'gateway_limits_total{target="sales",limit="time",outcome="passed on"} 1',
     'gateway_held_total{target="sales",outcome="waited"} 1',
@@ -82,7 +86,13 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
 t.test('shows the state of the moment', async (t) => {
   const all = metrics()
   let connection: ConnectionState = {
-    circuit: 'closed', running: 3, waiting: 2, limit: 52, hold: 0, held: 0, rates: undefined,
+    circuit: 'closed',
+    running: 3,
+    waiting: 2,
+    limit: 52,
+    hold: 0,
+    held: 0,
+    rates: undefined,
   }
   all.show('sales', {
     credential: () => ({ token: 'stale', validFor: 90_000, renewals: 7, failures: 1, trouble: 'Entra is away' }),
@@ -90,7 +100,9 @@ t.test('shows the state of the moment', async (t) => {
     users: () => ({ users: 12, unknown: 3 }),
   })
 
-  await includes(t, all,
+  await includes(
+    t,
+    all,
     'gateway_token_state{target="sales",state="fresh"} 0',
     'gateway_token_state{target="sales",state="stale"} 1',
     'gateway_token_expiry_seconds{target="sales"} 90',
@@ -106,9 +118,15 @@ t.test('shows the state of the moment', async (t) => {
   t.notMatch((await lines(all)).join('\n'), /gateway_remaining_requests\{/, 'Dynamics has said nothing yet')
 
   connection = {
-    ...connection, circuit: 'open', hold: 1500, held: 9, rates: { requests: 5999, seconds: 1200, parallel: 48 },
+    ...connection,
+    circuit: 'open',
+    hold: 1500,
+    held: 9,
+    rates: { requests: 5999, seconds: 1200, parallel: 48 },
   }
-  await includes(t, all,
+  await includes(
+    t,
+    all,
     'gateway_circuit_open{target="sales"} 1',
     'gateway_hold_seconds{target="sales"} 1.5',
     'gateway_requests_held{target="sales"} 9',
@@ -123,7 +141,12 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
   all.show('sales', {
     credential: () => ({ token: 'fresh', validFor: 1, renewals: 1, failures: 0, trouble: undefined }),
     connection: () => ({
-      circuit: 'closed', running: 0, waiting: 0, limit: 52, hold: 0, held: 0,
+      circuit: 'closed',
+      running: 0,
+      waiting: 0,
+      limit: 52,
+      hold: 0,
+      held: 0,
       rates: { requests: 1, seconds: 1, parallel: 1 },
     }),
     users: () => ({ users: 0, unknown: 0 }),
@@ -131,14 +154,21 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
   const methods = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']
   for (let request = 0; request < 100_000; request++) {
     all.requestDone({
-      ...ANY, caller: `caller-${request % 5000}`, method: methods[request % 8]!, status: 100 * (1 + request % 5),
+      ...ANY,
+      caller: `caller-${request % 5000}`,
+      method: methods[request % 8]!,
+      status: 100 * (1 + (request % 5)),
     })
   }
 
   const series = (await all.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   t.ok(series.length < 1000, `${series.length} series`)
-  const requests = series.filter((line) => line.startsWith('gateway_requests_total')).map((line) =>
-    Number(line.split(' ').at(-1)))
-  t.equal(requests.reduce((sum, count) => sum + count), 100_000)
+  const requests = series
+    .filter((line) => line.startsWith('gateway_requests_total'))
+    .map((line) => Number(line.split(' ').at(-1)))
+  t.equal(
+    requests.reduce((sum, count) => sum + count),
+    100_000,
+  )
   t.ok(series.some((line) => line.includes('caller="other"')))
 })

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
+
 import t from 'tap'
 
 import { nextPressure, watchOverload } from '../../src/observe/overload.ts'
@@ -31,11 +32,19 @@ t.test('a late event loop that has little to do is not overloaded: the machine i
 
 t.test('an idle process that is kept from running is not overloaded', async (t) => {
   // As on a machine that others use up: stopped for most of the time, it is late with all that it does.
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', `
+  const child = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '--eval',
+      `
     import { watchOverload } from ${JSON.stringify(new URL('../../src/observe/overload.js', import.meta.url))}
     const overload = watchOverload()
     setInterval(() => console.log(JSON.stringify([overload.overloaded(), overload.delay()])), 10)
-  `], { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] })
+  `,
+    ],
+    { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
+  )
   t.teardown(() => child.kill('SIGKILL'))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const look = async (): Promise<[boolean, number]> => JSON.parse(String((await lines.next()).value))
@@ -66,15 +75,17 @@ t.test('sees an event loop that is late, and one that has caught up', async (t) 
   }
   const busy = setInterval(block, 1)
   const began = performance.now()
-  while (!overload.overloaded() && performance.now() - began < 40_000) await new Promise((resolve) => {
-    setTimeout(resolve, 50)
-  })
+  while (!overload.overloaded() && performance.now() - began < 40_000)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50)
+    })
   clearInterval(busy)
   t.equal(overload.overloaded(), true)
   t.ok(overload.lag() > 200)
 
-  while (overload.overloaded() && performance.now() - began < 100_000) await new Promise((resolve) => {
-    setTimeout(resolve, 50)
-  })
+  while (overload.overloaded() && performance.now() - began < 100_000)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50)
+    })
   t.equal(overload.overloaded(), false)
 })

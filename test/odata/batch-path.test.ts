@@ -4,16 +4,34 @@ import { isBatch } from '../../src/odata/batch-path.ts'
 
 t.test('a batch is one in every spelling that Dynamics may read as one', (t) => {
   for (const path of [
-    '/$batch', '/$batch/', '/%24batch', '/$BATCH', '/%24Batch/', '/api/data/v9.2/$batch', '/$batch?x=1', '/$batch/?x',
-    '/v2.0/Production/api/contoso/app/v1.0/$batch', '/$batch?x=?',
-  ]) t.equal(isBatch(path), true, path)
+    '/$batch',
+    '/$batch/',
+    '/%24batch',
+    '/$BATCH',
+    '/%24Batch/',
+    '/api/data/v9.2/$batch',
+    '/$batch?x=1',
+    '/$batch/?x',
+    '/v2.0/Production/api/contoso/app/v1.0/$batch',
+    '/$batch?x=?',
+  ])
+    t.equal(isBatch(path), true, path)
   t.end()
 })
 
 t.test('what only looks like one is none', (t) => {
   for (const path of [
-    '/', '', '/batch', '/foo.$batch', '/v9.2r$batch', '/$batch/x', '/$batchx', '/accounts?x=/$batch',
-    '/accounts?$filter=a%20eq%20\'/$batch', '/$batch()',
-  ]) t.equal(isBatch(path), false, path)
+    '/',
+    '',
+    '/batch',
+    '/foo.$batch',
+    '/v9.2r$batch',
+    '/$batch/x',
+    '/$batchx',
+    '/accounts?x=/$batch',
+    "/accounts?$filter=a%20eq%20'/$batch",
+    '/$batch()',
+  ])
+    t.equal(isBatch(path), false, path)
   t.end()
 })

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
+
 import fc from 'fast-check'
 import t from 'tap'
+
 import { requestBatch, MalformedBatch, RefusedPart } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { inPieces, places, shares } from '../support/chunkings.ts'
 
 const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), {
-  base: 'http://gw:8080', form: 'short',
+  base: 'http://gw:8080',
+  form: 'short',
 })
 
 const part = (delimiter: string, request: string): string =>
@@ -22,22 +25,44 @@ const wellFormed = [
   '--c--\r\n',
 ]
 const fragments = [
-  '--b', '--b--', '--c', '--c--', '--bc', '--b ', '\r\n', '\n', '\r', '\r\n\r\n', '\n\n', '--', '-', ' ', '\t', '\0',
-  'x', '\u0085',
-  'Content-Type: application/http', 'Content-Type: multipart/mixed;\r\n boundary=c', 'GET accounts HTTP/1.1',
+  '--b',
+  '--b--',
+  '--c',
+  '--c--',
+  '--bc',
+  '--b ',
+  '\r\n',
+  '\n',
+  '\r',
+  '\r\n\r\n',
+  '\n\n',
+  '--',
+  '-',
+  ' ',
+  '\t',
+  '\0',
+  'x',
+  '\u0085',
+  'Content-Type: application/http',
+  'Content-Type: multipart/mixed;\r\n boundary=c',
+  'GET accounts HTTP/1.1',
   'Content-Length: 5',
 ]
 const batches = fc
   .array(
-    fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...wellFormed) }, {
-      weight: 1, arbitrary: fc.constantFrom(...fragments),
-    }),
+    fc.oneof(
+      { weight: 5, arbitrary: fc.constantFrom(...wellFormed) },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom(...fragments),
+      },
+    ),
     { maxLength: 10 },
   )
   .map((pieces) => Buffer.from(`${pieces.join('')}--b--\r\n`, 'latin1'))
 
 /** What goes on, and the operations that a policy was shown; `undefined` when the batch was refused. */
-function turned(batch: Buffer, cuts: readonly number[]): { text: string, operations: number } | undefined {
+function turned(batch: Buffer, cuts: readonly number[]): { text: string; operations: number } | undefined {
   let operations = 0
   try {
     const transform = requestBatch(map, 'multipart/mixed; boundary=b', { onPart: () => void operations++ })
@@ -53,7 +78,9 @@ function turned(batch: Buffer, cuts: readonly number[]): { text: string, operati
  * `isDelimiter` says.
  */
 function seen(
-  text: string, lineEnd: RegExp, isDelimiter: (line: string, dashes: string) => boolean,
+  text: string,
+  lineEnd: RegExp,
+  isDelimiter: (line: string, dashes: string) => boolean,
 ): readonly string[] {
   const boundaries = ['b']
   const requests: string[] = []
@@ -77,17 +104,22 @@ function seen(
 
 t.test('no reader, however generous, sees an operation in a batch that the policy was not shown', async (t) => {
   let taken = 0
-  t.doesNotThrow(() => fc.assert(fc.property(batches, shares, (batch, cuts) => {
-    const result = turned(batch, [])
-    assert.deepEqual(turned(batch, places(batch.length, cuts)), result)
-    if (result === undefined) return
-    taken++
-    for (const lineEnd of [/\r\n/, /\r?\n/, /\r\n|\n|\r/]) {
-      for (const isDelimiter of [exact, generous]) {
-        assert.equal(seen(result.text, lineEnd, isDelimiter).length, result.operations)
-      }
-    }
-  }), { numRuns: 1500 }))
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(batches, shares, (batch, cuts) => {
+        const result = turned(batch, [])
+        assert.deepEqual(turned(batch, places(batch.length, cuts)), result)
+        if (result === undefined) return
+        taken++
+        for (const lineEnd of [/\r\n/, /\r?\n/, /\r\n|\n|\r/]) {
+          for (const isDelimiter of [exact, generous]) {
+            assert.equal(seen(result.text, lineEnd, isDelimiter).length, result.operations)
+          }
+        }
+      }),
+      { numRuns: 1500 },
+    ),
+  )
   t.ok(taken > 50, 'many are taken')
 })
 

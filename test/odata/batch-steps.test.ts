@@ -1,11 +1,13 @@
 import t from 'tap'
+
 import { requestBatch, responseBatch } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 
 const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), {
-  base: 'http://gw:8080', form: 'short',
+  base: 'http://gw:8080',
+  form: 'short',
 })
 const PIECE = 16_384
 
@@ -41,7 +43,12 @@ const inChangeSet = `--b\nContent-Type: multipart/mixed; boundary=c\n\n${request
 for (const [name, transform, before, unit] of [
   ['lines that hold the dashes of the batch in a change set', inward, inChangeSet, 'x--b\n'],
   ['lines that hold the dashes of the change set', inward, inChangeSet, 'x--c\n'],
-  ['lines that look like a delimiter in an answer', outward, request('--b').replace('PATCH a', 'HTTP/1.1 200'), '\n--bx'],
+  [
+    'lines that look like a delimiter in an answer',
+    outward,
+    request('--b').replace('PATCH a', 'HTTP/1.1 200'),
+    '\n--bx',
+  ],
   ['parts', inward, inChangeSet, request('--c')],
 ] as const) {
   t.test(`each character is searched a few times, whatever it holds: ${name}`, async (t) => {
@@ -76,9 +83,12 @@ t.test('references stand for a path of 2,048 characters at most', async (t) => {
   const set = '--b\nContent-Type: multipart/mixed; boundary=c\n\n'
   t.doesNotThrow(() => inward().push(set + part(1, `a('${'x'.repeat(2000)}')`) + part(2, '$1') + part(3, '$2')))
   t.throws(() => inward().push(set + part(1, `a('${'x'.repeat(3000)}')`) + part(2, '$1')), {
-    name: 'RefusedPart', message: /2,048/,
+    name: 'RefusedPart',
+    message: /2,048/,
   })
-  const growing = Array.from({ length: 20 }, (_, index) => part(index, `${index === 0 ? '' : `$${index - 1}/`}${'a'.repeat(200)}`))
+  const growing = Array.from({ length: 20 }, (_, index) =>
+    part(index, `${index === 0 ? '' : `$${index - 1}/`}${'a'.repeat(200)}`),
+  )
   t.throws(() => inward().push(set + growing.join('') + part(21, 'x')), { name: 'RefusedPart', message: /2,048/ })
   t.throws(() => inward().push(set + part(1, 'x'.repeat(65_537))), { name: 'RefusedPart', message: /65,536/ })
 })
@@ -90,12 +100,15 @@ t.test('a batch in JSON has a bounded number of members and headers', async (t) 
     transform.end()
   }
   const members = (count: number): string => Array.from({ length: count }, (_, index) => `"a${index}":""`).join()
-  t.doesNotThrow(() => batch(`{"requests":[{"method":"GET","url":"a","headers":{${members(100)}},"body":{${members(500)}}}]}`))
+  t.doesNotThrow(() =>
+    batch(`{"requests":[{"method":"GET","url":"a","headers":{${members(100)}},"body":{${members(500)}}}]}`),
+  )
   for (const text of [
     `{"requests":[{"method":"GET","url":"a","headers":{${members(101)}}}]}`,
     `{"requests":[{"method":"GET","url":"a",${members(99)}}]}`,
     `{"requests":[],${members(100)}}`,
-  ]) t.throws(() => batch(text), { name: 'RefusedPart', message: /more than 100/ })
+  ])
+    t.throws(() => batch(text), { name: 'RefusedPart', message: /more than 100/ })
 })
 
 t.test('the parts of a batch are in UTF-8, too', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap'
+
 import { gatheredText } from '../../src/odata/gathered-text.ts'
 
 t.test('what was added comes out in one piece, once', async (t) => {

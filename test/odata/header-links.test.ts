@@ -8,7 +8,10 @@ import { urlMap } from '../../src/odata/url-map.ts'
 const root = 'https://org.crm4.dynamics.com/api/data/v9.2'
 const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' })
 
-function judged(name: string, value: string): { readonly value: string | undefined, readonly hosts: readonly string[] } {
+function judged(
+  name: string,
+  value: string,
+): { readonly value: string | undefined; readonly hosts: readonly string[] } {
   const hosts: string[] = []
   return { value: headerOutward(map, name, value, (host) => hosts.push(host)), hosts }
 }
@@ -19,14 +22,15 @@ t.test('links to the target lead to the gateway, relative ones and files of the 
     'HTTPS://ORG.crm4.dynamics.com:443/api/data/v9.2/accounts(1)': 'http://gw:8080/accounts(1)',
     'https://org.api.crm4.dynamics.com/x': 'http://gw:8080/x',
     '/api/data/v9.2/accounts(1)': '/api/data/v9.2/accounts(1)',
-    'accounts(name=\'a:b\')': 'accounts(name=\'a:b\')',
+    "accounts(name='a:b')": "accounts(name='a:b')",
     '?sessiontoken=a:b//c': '?sessiontoken=a:b//c',
     'West Europe': 'West Europe',
     '': '',
     'https://store1.blob.core.windows.net/files/a.pdf?sig=x': 'https://store1.blob.core.windows.net/files/a.pdf?sig=x',
     'https://Store1.blob.core.usgovcloudapi.net/a': 'https://Store1.blob.core.usgovcloudapi.net/a',
     'https://store1.z12.blob.storage.azure.net/a': 'https://store1.z12.blob.storage.azure.net/a',
-  })) t.same(judged('location', value), { value: expected, hosts: [] }, value)
+  }))
+    t.same(judged('location', value), { value: expected, hosts: [] }, value)
 })
 
 t.test('links to any other host stay here, and their host is told', async (t) => {
@@ -57,24 +61,38 @@ t.test('links to any other host stay here, and their host is told', async (t) =>
     'https://blob.core.windows.net/a': 'blob.core.windows.net',
     'https://store1.blob.core.windows.net:444/a': 'store1.blob.core.windows.net:444',
     'https://x@store1.blob.core.windows.net/a': 'store1.blob.core.windows.net',
-  })) t.same(judged('location', value), { value: undefined, hosts: [host] }, JSON.stringify(value))
+  }))
+    t.same(judged('location', value), { value: undefined, hosts: [host] }, JSON.stringify(value))
 })
 
 t.test('a Link header goes on when all its links may', async (t) => {
-  t.same(
-    judged('link', `<${root}/a>; rel="next", </b>; rel=prev`),
-    { value: '<http://gw:8080/a>; rel="next", </b>; rel=prev', hosts: [] },
-  )
-  t.same(judged('link', `<${root}/a>; rel="next", <https://evil.example/b>; rel=prev`),
-    { value: undefined, hosts: ['evil.example'] })
+  t.same(judged('link', `<${root}/a>; rel="next", </b>; rel=prev`), {
+    value: '<http://gw:8080/a>; rel="next", </b>; rel=prev',
+    hosts: [],
+  })
+  t.same(judged('link', `<${root}/a>; rel="next", <https://evil.example/b>; rel=prev`), {
+    value: undefined,
+    hosts: ['evil.example'],
+  })
   t.same(judged('link', '<//evil.example/b'), { value: undefined, hosts: ['evil.example'] }, 'not closed')
 })
 
 t.test('knows a link by the name of its header', async (t) => {
   for (const name of [
-    'location', 'content-location', 'odata-entityid', 'operation-location', 'azure-asyncoperation', 'link',
-    'x-ms-location', 'x-redirect', 'sourcemap', 'x-sourcemap', 'x-next-url', 'content-base',
-  ]) t.ok(isLinkHeader(name), name)
+    'location',
+    'content-location',
+    'odata-entityid',
+    'operation-location',
+    'azure-asyncoperation',
+    'link',
+    'x-ms-location',
+    'x-redirect',
+    'sourcemap',
+    'x-sourcemap',
+    'x-next-url',
+    'content-base',
+  ])
+    t.ok(isLinkHeader(name), name)
   for (const name of ['odata-version', 'etag', 'x-ms-service-request-id', 'allocation', 'preference-applied', 'curl']) {
     t.notOk(isLinkHeader(name), name)
   }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
+
 import fc from 'fast-check'
 import t from 'tap'
-import { staysHere } from '../../src/proxy/request-headers.ts'
+
 import { requestBatch, responseBatch, type BatchOperation } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
+import { staysHere } from '../../src/proxy/request-headers.ts'
 import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
 
 const root = 'https://api.businesscentral.dynamics.com/v2.0/tenant/prod/api/v2.0'
@@ -14,7 +16,9 @@ const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' 
 function turned(text: string | Buffer): { text: string; operations: BatchOperation[] } {
   const operations: BatchOperation[] = []
   const transform = requestBatch(map, 'application/json', {
-    onPart: operation => operations.push(operation), userHeader: 'x-user-email', staysHere,
+    onPart: (operation) => operations.push(operation),
+    userHeader: 'x-user-email',
+    staysHere,
   })
   return { text: inPieces(transform, Buffer.from(text), [3, 9]), operations }
 }
@@ -23,7 +27,7 @@ function single(members: string): string {
   return `{"requests":[{"method":"GET","id":"1",${members}}]}`
 }
 
-t.test('URLs and links of a batch lead to the target, and every other byte stays', async t => {
+t.test('URLs and links of a batch lead to the target, and every other byte stays', async (t) => {
   const batch = `\uFEFF{ "requests" : [
   {"method":"POST", "id":"1", "url":"http://gw:8080/companies(1)/items", "headers":{"Company":"Ü", "If-Match":"*"},
    "body":{"n":9007199254740993,"n":1.0,"url":"http://gw:8080/x","item@odata.bind":"http://gw:8080/items(1)","note":"\\"@odata.id\\":\\"http://gw:8080/a\\""}},
@@ -31,29 +35,45 @@ t.test('URLs and links of a batch lead to the target, and every other byte stays
   { "url" : "/items?$filter=n eq \\u0027Ü\\u00dc\\u0027" , "method" : "get" , "dependsOn" : ["1"], "id":"3" } ] , "x":null}`
   const { text, operations } = turned(batch)
 
-  t.equal(text, batch
-    .replace('"url":"http://gw:8080/companies', `"url":"${root}/companies`)
-    .replace('"item@odata.bind":"http://gw:8080', `"item@odata.bind":"${root}`)
-    .replace(
-      '"/items?$filter=n eq \\u0027Ü\\u00dc\\u0027"',
-      '"/v2.0/tenant/prod/api/v2.0/items?$filter=n eq \'\\u00dc\\u00dc\'"',
-    ))
-  t.same(operations.map(({ part, method, resourcePath, query }) => [part, method, resourcePath, query]), [
-    [1, 'POST', '/companies(1)/items', ''],
-    [2, 'PATCH', '/companies(1)/items($1)', ''],
-    [3, 'GET', '/items', "$filter=n eq 'ÜÜ'"],
+  t.equal(
+    text,
+    batch
+      .replace('"url":"http://gw:8080/companies', `"url":"${root}/companies`)
+      .replace('"item@odata.bind":"http://gw:8080', `"item@odata.bind":"${root}`)
+      .replace(
+        '"/items?$filter=n eq \\u0027Ü\\u00dc\\u0027"',
+        '"/v2.0/tenant/prod/api/v2.0/items?$filter=n eq \'\\u00dc\\u00dc\'"',
+      ),
+  )
+  t.same(
+    operations.map(({ part, method, resourcePath, query }) => [part, method, resourcePath, query]),
+    [
+      [1, 'POST', '/companies(1)/items', ''],
+      [2, 'PATCH', '/companies(1)/items($1)', ''],
+      [3, 'GET', '/items', "$filter=n eq 'ÜÜ'"],
+    ],
+  )
+  t.same(operations[0]?.headers, [
+    { name: 'Company', value: 'Ü' },
+    { name: 'If-Match', value: '*' },
   ])
-  t.same(operations[0]?.headers, [{ name: 'Company', value: 'Ü' }, { name: 'If-Match', value: '*' }])
 })
 
-t.test('credentials and the gateway’s own headers are left out, hosts replaced, others stay as they were written', async t => {
-  const { text } = turned(single('"url":"items","headers":{"Authorization":"x", "If-Match" : '
-    + '"\\u002a","Host":"gw:8080","X-MS-TOKEN-AAD-ACCESS-TOKEN":"x","connection":"x-a","X-A":"x"}'))
+t.test(
+  'credentials and the gateway’s own headers are left out, hosts replaced, others stay as they were written',
+  async (t) => {
+    const { text } = turned(
+      single(
+        '"url":"items","headers":{"Authorization":"x", "If-Match" : ' +
+          '"\\u002a","Host":"gw:8080","X-MS-TOKEN-AAD-ACCESS-TOKEN":"x","connection":"x-a","X-A":"x"}',
+      ),
+    )
 
-  t.equal(text, single('"url":"items","headers":{"If-Match" : "\\u002a","Host":"api.businesscentral.dynamics.com"}'))
-})
+    t.equal(text, single('"url":"items","headers":{"If-Match" : "\\u002a","Host":"api.businesscentral.dynamics.com"}'))
+  },
+)
 
-t.test('what must not go on is refused', async t => {
+t.test('what must not go on is refused', async (t) => {
   for (const members of [
     '"url":"https://evil.example/x"',
     '"url":"../x"',
@@ -70,20 +90,32 @@ t.test('what must not go on is refused', async t => {
     t.throws(() => turned(single(members)), { name: 'RefusedPart' }, members)
   }
   t.throws(() => turned(`{"requests":[${'{"method":"GET","url":"a"},'.repeat(1000)}{"method":"GET","url":"a"}]}`), {
-    name: 'RefusedPart', message: /1,000/,
+    name: 'RefusedPart',
+    message: /1,000/,
   })
   t.throws(() => turned('{"requests":[],"Requests":[]}'), { name: 'RefusedPart' })
-  t.throws(
-    () => turned('{"requests":[{"id":"1","method":"GET","url":"a"},{"id":"1","method":"GET","url":"a"}]}'),
-    { name: 'RefusedPart' },
-  )
+  t.throws(() => turned('{"requests":[{"id":"1","method":"GET","url":"a"},{"id":"1","method":"GET","url":"a"}]}'), {
+    name: 'RefusedPart',
+  })
 })
 
-t.test('what is no batch is refused', async t => {
+t.test('what is no batch is refused', async (t) => {
   for (const text of [
-    '', '{', 'null', '[]', '{}', '{"requests":{}}', '{"requests":[1]}', '{"requests":[{}]}', single('"url":1'),
-    single('"url":""'), single('"url":"a","headers":{"a b":"x"}'), single('"url":"a","headers":{"a":"x\\r\\ny"}'),
-    single('"url":"a","headers":{"a":1}'), '{"requests":[{"method":"G T","url":"a"}]}', `${'['.repeat(100_000)}`,
+    '',
+    '{',
+    'null',
+    '[]',
+    '{}',
+    '{"requests":{}}',
+    '{"requests":[1]}',
+    '{"requests":[{}]}',
+    single('"url":1'),
+    single('"url":""'),
+    single('"url":"a","headers":{"a b":"x"}'),
+    single('"url":"a","headers":{"a":"x\\r\\ny"}'),
+    single('"url":"a","headers":{"a":1}'),
+    '{"requests":[{"method":"G T","url":"a"}]}',
+    `${'['.repeat(100_000)}`,
   ]) {
     t.throws(() => turned(text), { name: 'MalformedBatch' }, text.slice(0, 60))
   }
@@ -91,16 +123,31 @@ t.test('what is no batch is refused', async t => {
   t.equal(turned('{"requests":[ ]}').text, '{"requests":[ ]}')
 })
 
-t.test('a batch is JSON in UTF-8', async t => {
+t.test('a batch is JSON in UTF-8', async (t) => {
   const batch = (contentType: string): unknown => requestBatch(map, contentType, { onPart() {} })
-  for (const type of ['application/json', 'Application/JSON ;charset=UTF-8', 'application/json; charset="utf8"; a=b',
-    'application/json;IEEE754Compatible=true']) t.doesNotThrow(() => batch(type), type)
-  for (const type of ['application/json;charset=utf-7', 'application/json; charset=ibm037', 'application/json;charset=utf-8;charset=utf-7',
-    'application/json;charset', 'application/json;charset=utf-8x', `application/json;a=${'b'.repeat(1000)}`, 'multipart/mixed, application/json',
-    'text/plain;application/json', 'application/x/json', '/json']) t.throws(() => batch(type), { name: 'MalformedBatch' }, type)
+  for (const type of [
+    'application/json',
+    'Application/JSON ;charset=UTF-8',
+    'application/json; charset="utf8"; a=b',
+    'application/json;IEEE754Compatible=true',
+  ])
+    t.doesNotThrow(() => batch(type), type)
+  for (const type of [
+    'application/json;charset=utf-7',
+    'application/json; charset=ibm037',
+    'application/json;charset=utf-8;charset=utf-7',
+    'application/json;charset',
+    'application/json;charset=utf-8x',
+    `application/json;a=${'b'.repeat(1000)}`,
+    'multipart/mixed, application/json',
+    'text/plain;application/json',
+    'application/x/json',
+    '/json',
+  ])
+    t.throws(() => batch(type), { name: 'MalformedBatch' }, type)
 })
 
-t.test('a batch beyond 16 MiB is refused before it is held', async t => {
+t.test('a batch beyond 16 MiB is refused before it is held', async (t) => {
   const transform = requestBatch(map, 'application/json', { onPart() {} })
   const chunk = ' '.repeat(1024 * 1024)
   for (let sent = 0; sent < 16; sent++) t.equal(transform.push(chunk), '')
@@ -108,7 +155,7 @@ t.test('a batch beyond 16 MiB is refused before it is held', async t => {
   t.throws(() => transform.push(chunk), { name: 'OversizedBatch', limit: 16 * 1024 * 1024 })
 })
 
-t.test('a long body in a batch is no trouble', async t => {
+t.test('a long body in a batch is no trouble', async (t) => {
   const batch = single(`"url":"/items","body":{"a":"${'\\\\\\"x'.repeat(500_000)}","b":"${'y'.repeat(2_000_000)}"}`)
 
   t.ok(turned(batch).text === batch.replace('"/items"', '"/v2.0/tenant/prod/api/v2.0/items"'))
@@ -123,49 +170,74 @@ const answerTurned = answer
   .replace(`"odata-entityid" : "${root}`, '"odata-entityid" : "http://gw:8080')
   .replace(`"@odata.context":"${root}`, '"@odata.context":"http://gw:8080')
 
-t.test('headers and links of an answer lead to the gateway, columns of the same names do not', async t => {
+t.test('headers and links of an answer lead to the gateway, columns of the same names do not', async (t) => {
   t.equal(whole(responseBatch(map, 'application/json')!, answer), answerTurned)
   t.equal(responseBatch(map, 'text/html'), undefined)
   t.equal(responseBatch(map, undefined), undefined)
 })
 
-t.test('of a link in the headers of an answer that leads to another host the text stays here', async t => {
+t.test('of a link in the headers of an answer that leads to another host the text stays here', async (t) => {
   const headers = (...members: string[]): string =>
     `{"responses":[{"headers":{${members.join(',')}},"body":{"location":"https://evil.example/data"}}]}`
   const evil = headers(
-    '"Location":"https://evil.example/a\\"b\\\\"', '"x":"https://evil.example"', '"odata-entityid":"\\/\\/evil.example"',
-    '"l\\u006Fcation":"\\u0068ttps://evil.example/c"', `"content-location":"https://${'a'.repeat(5000)}"`, '"location":"/a"',
-    '"location":"https://store1.blob.core.windows.net/a?sig=b"', '"location":"https://evil.example\\'
+    '"Location":"https://evil.example/a\\"b\\\\"',
+    '"x":"https://evil.example"',
+    '"odata-entityid":"\\/\\/evil.example"',
+    '"l\\u006Fcation":"\\u0068ttps://evil.example/c"',
+    `"content-location":"https://${'a'.repeat(5000)}"`,
+    '"location":"/a"',
+    '"location":"https://store1.blob.core.windows.net/a?sig=b"',
+    '"location":"https://evil.example\\',
   ).replace('https://evil.example\\}', 'https://evil.example"}')
   const kept = headers(
-    '"Location":""', '"x":"https://evil.example"', '"odata-entityid":""', '"l\\u006Fcation":""', '"content-location":""',
-    '"location":"/a"', '"location":"https://store1.blob.core.windows.net/a?sig=b"', '"location":""',
+    '"Location":""',
+    '"x":"https://evil.example"',
+    '"odata-entityid":""',
+    '"l\\u006Fcation":""',
+    '"content-location":""',
+    '"location":"/a"',
+    '"location":"https://store1.blob.core.windows.net/a?sig=b"',
+    '"location":""',
   )
   const hosts: string[] = []
 
-  t.equal(whole(responseBatch(map, 'application/json', (host) => hosts.push(host))!, evil), kept)
+  t.equal(
+    whole(
+      responseBatch(map, 'application/json', (host) => hosts.push(host))!,
+      evil,
+    ),
+    kept,
+  )
   t.same(hosts, ['?', 'evil.example', 'evil.example', '?', 'evil.example'])
   const cut = (at: number): string => inPieces(responseBatch(map, 'application/json')!, Buffer.from(evil), [at])
-  t.same(Array.from(evil, (_, at) => cut(at)).filter(out => out !== kept), [])
+  t.same(
+    Array.from(evil, (_, at) => cut(at)).filter((out) => out !== kept),
+    [],
+  )
 })
 
-t.test('a header that ends with the answer is turned as well', async t => {
+t.test('a header that ends with the answer is turned as well', async (t) => {
   t.equal(
     whole(responseBatch(map, 'application/json')!, `{"responses":[{"headers":{"location":"${root}`),
     '{"responses":[{"headers":{"location":"http://gw:8080',
   )
 })
 
-t.test('chunk borders at any byte change nothing', async t => {
-  t.doesNotThrow(() => fc.assert(fc.property(shares, cuts => {
-    const bytes = Buffer.from(answer)
-    assert.equal(inPieces(responseBatch(map, 'application/json')!, bytes, places(bytes.length, cuts)), answerTurned)
-  }), { numRuns: 100 }))
+t.test('chunk borders at any byte change nothing', async (t) => {
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(shares, (cuts) => {
+        const bytes = Buffer.from(answer)
+        assert.equal(inPieces(responseBatch(map, 'application/json')!, bytes, places(bytes.length, cuts)), answerTurned)
+      }),
+      { numRuns: 100 },
+    ),
+  )
   t.equal(byteByByte(responseBatch(map, 'application/json')!, Buffer.from(answer)), answerTurned)
   t.same(
-    Array
-      .from(answer, (_, cut) => inPieces(responseBatch(map, 'application/json')!, Buffer.from(answer), [cut]))
-      .filter(out => out !== answerTurned),
+    Array.from(answer, (_, cut) =>
+      inPieces(responseBatch(map, 'application/json')!, Buffer.from(answer), [cut]),
+    ).filter((out) => out !== answerTurned),
     [],
   )
 })

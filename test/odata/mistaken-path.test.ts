@@ -7,24 +7,61 @@ const dataverse = targetAddress('https://contoso.crm4.dynamics.com/api/data/v9.2
 
 t.test('an address that misses the Web API of Dataverse is told the right form', async (t) => {
   for (const path of [
-    '/api/data/accounts', '/api/data', '/api/data/', '/api', '/api/accounts', '/api/data/9.2/accounts', '/api/data/v9/accounts',
-    '/api/v9.2/accounts', '/API/data/v9.2/accounts', '/Api/Data/v9.2/accounts', '/api/DATA/v9.2/accounts',
-    '/api/data/V9.2/accounts', '/%61pi/data/v9.2/accounts', '/v9.2/accounts', '/9.2/accounts', '/api/data/$batch',
-    '/api/discovery/v9.2/Instances', '/api/data/accounts(1)',
+    '/api/data/accounts',
+    '/api/data',
+    '/api/data/',
+    '/api',
+    '/api/accounts',
+    '/api/data/9.2/accounts',
+    '/api/data/v9/accounts',
+    '/api/v9.2/accounts',
+    '/API/data/v9.2/accounts',
+    '/Api/Data/v9.2/accounts',
+    '/api/DATA/v9.2/accounts',
+    '/api/data/V9.2/accounts',
+    '/%61pi/data/v9.2/accounts',
+    '/v9.2/accounts',
+    '/9.2/accounts',
+    '/api/data/$batch',
+    '/api/discovery/v9.2/Instances',
+    '/api/data/accounts(1)',
   ]) {
-    t.match(mistakenPath(dataverse, path), /found at \/api\/data\/v9\.2\/.*write \/api\/data\/v9\.2\/accounts, or \/accounts/, path)
+    t.match(
+      mistakenPath(dataverse, path),
+      /found at \/api\/data\/v9\.2\/.*write \/api\/data\/v9\.2\/accounts, or \/accounts/,
+      path,
+    )
   }
   for (const path of [
-    '/XRMServices/2011/Organization.svc/web', '/xrmservices/2011/organization.svc', '/XRMServices/2011/OrganizationData.svc/AccountSet',
+    '/XRMServices/2011/Organization.svc/web',
+    '/xrmservices/2011/organization.svc',
+    '/XRMServices/2011/OrganizationData.svc/AccountSet',
   ]) {
-    t.match(mistakenPath(dataverse, path), /SOAP .* not passed on, only its Web API: write \/api\/data\/v9\.2\/accounts/, path)
+    t.match(
+      mistakenPath(dataverse, path),
+      /SOAP .* not passed on, only its Web API: write \/api\/data\/v9\.2\/accounts/,
+      path,
+    )
   }
 })
 
 t.test('what may be an address of the Web API is left alone', async (t) => {
   for (const path of [
-    '', '/', '/accounts', '/apis', '/api_things', '/api/data/v9.2/accounts', '/api/data/v9.1', '/WhoAmI', '/$batch',
-    '/$metadata', '/api/backgroundoperation/7', '/Image/download.aspx', '/accounts(1)/api', '/v9things', '/contacts(a=\'/api/\')',
+    '',
+    '/',
+    '/accounts',
+    '/apis',
+    '/api_things',
+    '/api/data/v9.2/accounts',
+    '/api/data/v9.1',
+    '/WhoAmI',
+    '/$batch',
+    '/$metadata',
+    '/api/backgroundoperation/7',
+    '/Image/download.aspx',
+    '/accounts(1)/api',
+    '/v9things',
+    "/contacts(a='/api/')",
   ]) {
     t.equal(mistakenPath(dataverse, path), undefined, path)
   }

@@ -1,26 +1,33 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
+
 import fc from 'fast-check'
 import t from 'tap'
-import { staysHere } from '../../src/proxy/request-headers.ts'
+
 import { requestBatch, type BatchOperation } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
+import { staysHere } from '../../src/proxy/request-headers.ts'
 import { byteByByte, inPieces, places, shares } from '../support/chunkings.ts'
 
 const org = 'https://org.crm4.dynamics.com'
 const root = `${org}/api/data/v9.2`
 const map = urlMap(targetAddress(root), {
-  base: 'http://gw:8080/sales', otherBases: ['http://localhost:8080'], form: 'short',
+  base: 'http://gw:8080/sales',
+  otherBases: ['http://localhost:8080'],
+  form: 'short',
 })
 
 /** What becomes of a batch, with the operations that the policy was shown. */
 function turned(
-  text: string | Buffer, contentType = 'multipart/mixed; boundary=b',
+  text: string | Buffer,
+  contentType = 'multipart/mixed; boundary=b',
 ): { text: string; operations: BatchOperation[] } {
   const operations: BatchOperation[] = []
   const transform = requestBatch(map, contentType, {
-    onPart: operation => operations.push(operation), userHeader: 'x-user-email', staysHere,
+    onPart: (operation) => operations.push(operation),
+    userHeader: 'x-user-email',
+    staysHere,
   })
   return { text: inPieces(transform, Buffer.from(text), []), operations }
 }
@@ -91,23 +98,29 @@ const changeSetTurned = changeSet
   .replace('http://gw:8080/sales/contacts', `${root}/contacts`)
   .replace('http://gw:8080/sales/accounts', `${root}/accounts`)
 
-t.test('URLs, hosts and links of a batch lead to the target, and nothing else changes', async t => {
+t.test('URLs, hosts and links of a batch lead to the target, and nothing else changes', async (t) => {
   const { text, operations } = turned(changeSet)
 
   t.equal(text, changeSetTurned)
-  t.same(operations.map(({ part, method, resourcePath, query }) => [part, method, resourcePath, query]), [
-    [1, 'POST', '/accounts', ''],
-    [2, 'PATCH', '/accounts($1)', ''],
-    [3, 'PUT', '/accounts($1)/primarycontactid/$ref', ''],
-    [4, 'GET', '/accounts', '$select=name'],
-  ])
-  t.match(
-    operations[0]?.headers,
-    [{ name: 'Content-Type' }, {}, { name: 'Content-ID', value: '1' }, { name: 'Host', value: 'gw:8080' }, {}],
+  t.same(
+    operations.map(({ part, method, resourcePath, query }) => [part, method, resourcePath, query]),
+    [
+      [1, 'POST', '/accounts', ''],
+      [2, 'PATCH', '/accounts($1)', ''],
+      [3, 'PUT', '/accounts($1)/primarycontactid/$ref', ''],
+      [4, 'GET', '/accounts', '$select=name'],
+    ],
   )
+  t.match(operations[0]?.headers, [
+    { name: 'Content-Type' },
+    {},
+    { name: 'Content-ID', value: '1' },
+    { name: 'Host', value: 'gw:8080' },
+    {},
+  ])
 })
 
-t.test('line feeds alone, preamble, epilogue and blanks after a delimiter make no difference', async t => {
+t.test('line feeds alone, preamble, epilogue and blanks after a delimiter make no difference', async (t) => {
   t.equal(turned(changeSet.replaceAll('\r\n', '\n')).text, changeSetTurned)
   t.equal(turned(`preamble\r\n--x\n\n${changeSet}epilogue\r\n--b\r\n`).text, changeSetTurned)
   t.equal(
@@ -118,22 +131,44 @@ t.test('line feeds alone, preamble, epilogue and blanks after a delimiter make n
   t.equal(turned(changeSet.slice(0, -2)).text, changeSetTurned, 'no line end after the last delimiter')
 })
 
-t.test('the form that DynamicsWebApi writes is made strict', async t => {
+t.test('the form that DynamicsWebApi writes is made strict', async (t) => {
   const body = `\n--dwa_batch_1\nContent-Type: multipart/mixed;boundary=changeset_1\n\n--changeset_1\nContent-Type: application/http\nContent-Transfer-Encoding: binary
 Content-ID: 100001\n\nPATCH http://localhost:8080/api/data/v9.2/accounts(1) HTTP/1.1\nContent-Type: application/json\nIf-Match: *\n\n{"name":"A"}\n--changeset_1--
 \n--dwa_batch_1\nContent-Type: application/http\nContent-Transfer-Encoding: binary\n\nGET http://localhost:8080/api/data/v9.2/accounts HTTP/1.1\nAccept: application/json
 --dwa_batch_1--`
-  t.equal(turned(body, 'multipart/mixed;boundary=dwa_batch_1').text, lines(
-    '--dwa_batch_1', 'Content-Type: multipart/mixed;boundary=changeset_1', '', '--changeset_1',
-    'Content-Type: application/http',
-    'Content-Transfer-Encoding: binary', 'Content-ID: 100001', '', `PATCH ${root}/accounts(1) HTTP/1.1`,
-    'Content-Type: application/json', 'If-Match: *', '',
-    '{"name":"A"}', '--changeset_1--', '', '--dwa_batch_1', 'Content-Type: application/http',
-    'Content-Transfer-Encoding: binary', '',
-    `GET ${root}/accounts HTTP/1.1`, 'Accept: application/json', '', '', '--dwa_batch_1--', ''))
+  t.equal(
+    turned(body, 'multipart/mixed;boundary=dwa_batch_1').text,
+    lines(
+      '--dwa_batch_1',
+      'Content-Type: multipart/mixed;boundary=changeset_1',
+      '',
+      '--changeset_1',
+      'Content-Type: application/http',
+      'Content-Transfer-Encoding: binary',
+      'Content-ID: 100001',
+      '',
+      `PATCH ${root}/accounts(1) HTTP/1.1`,
+      'Content-Type: application/json',
+      'If-Match: *',
+      '',
+      '{"name":"A"}',
+      '--changeset_1--',
+      '',
+      '--dwa_batch_1',
+      'Content-Type: application/http',
+      'Content-Transfer-Encoding: binary',
+      '',
+      `GET ${root}/accounts HTTP/1.1`,
+      'Accept: application/json',
+      '',
+      '',
+      '--dwa_batch_1--',
+      '',
+    ),
+  )
 })
 
-t.test('each way to write a URL leads to the same resource', async t => {
+t.test('each way to write a URL leads to the same resource', async (t) => {
   for (const [url, expected] of [
     ['http://gw:8080/sales/accounts', `${root}/accounts`],
     ['HTTP://GW:8080/sales/api/data/v9.1/accounts', `${org}/api/data/v9.1/accounts`],
@@ -148,7 +183,7 @@ t.test('each way to write a URL leads to the same resource', async t => {
     ['/sales', '/api/data/v9.2'],
     ['/salesorders', '/api/data/v9.2/salesorders'],
     ['/sales/api/data/v9.0/accounts', '/api/data/v9.0/accounts'],
-    ['/api/data/v9.2/accounts?$filter=name eq \'a b\'', '/api/data/v9.2/accounts?$filter=name eq \'a b\''],
+    ["/api/data/v9.2/accounts?$filter=name eq 'a b'", "/api/data/v9.2/accounts?$filter=name eq 'a b'"],
     ['accounts', 'accounts'],
     ["accounts(name='A%2FB')", "accounts(name='A%2FB')"],
     ['accounts?x=%2522+', 'accounts?x=%2522+'],
@@ -162,13 +197,15 @@ t.test('each way to write a URL leads to the same resource', async t => {
     ],
     ['$1', '$1'],
     ['?x', '?x'],
-  ] as const) t.equal(requestLine(`GET ${url} HTTP/1.1`), `GET ${expected} HTTP/1.1`, url)
+  ] as const)
+    t.equal(requestLine(`GET ${url} HTTP/1.1`), `GET ${expected} HTTP/1.1`, url)
   t.equal(requestLine(`GET  accounts  HTTP/1.1 `), 'GET accounts HTTP/1.1')
 })
 
-t.test('other services than those of Dynamics are given URLs relative to their API root', async t => {
+t.test('other services than those of Dynamics are given URLs relative to their API root', async (t) => {
   const other = urlMap(targetAddress('http://localhost:4004/odata/v4/catalog'), {
-    base: 'http://gw:8080', form: 'short',
+    base: 'http://gw:8080',
+    form: 'short',
   })
   const line = (url: string): string => {
     const text = inPieces(
@@ -186,49 +223,104 @@ t.test('other services than those of Dynamics are given URLs relative to their A
     ['http://localhost:4004/odata/v4/catalog/Books', 'Books'],
     ['/', '/odata/v4/catalog/'],
     ['$1', '$1'],
-  ] as const) t.equal(line(url), `GET ${expected} HTTP/1.1`, url)
+  ] as const)
+    t.equal(line(url), `GET ${expected} HTTP/1.1`, url)
 })
 
-t.test('an id of several change sets is referred to within each, and by nobody else where they differ', async t => {
-  const request = (set: string, id: string, line: string): string => lines(
-    `--${set}`, 'Content-Type: application/http', ...(id === '' ? [] : [`Content-ID: ${id}`]), '', `${line} HTTP/1.1`,
-    'Content-Type: application/json', '', '{}', '',
-  )
-  const set = (name: string, entitySet: string): string => lines(
-    '--b', `Content-Type: multipart/mixed; boundary=${name}`, '', request(name, '1', `POST ${entitySet}`)
-      + request(name, '2', 'PUT $1/name') + `--${name}--`, '', '',
-  )
+t.test('an id of several change sets is referred to within each, and by nobody else where they differ', async (t) => {
+  const request = (set: string, id: string, line: string): string =>
+    lines(
+      `--${set}`,
+      'Content-Type: application/http',
+      ...(id === '' ? [] : [`Content-ID: ${id}`]),
+      '',
+      `${line} HTTP/1.1`,
+      'Content-Type: application/json',
+      '',
+      '{}',
+      '',
+    )
+  const set = (name: string, entitySet: string): string =>
+    lines(
+      '--b',
+      `Content-Type: multipart/mixed; boundary=${name}`,
+      '',
+      request(name, '1', `POST ${entitySet}`) + request(name, '2', 'PUT $1/name') + `--${name}--`,
+      '',
+      '',
+    )
   const batch = (second: string): string =>
     `${set('one', 'annotations')}${set('two', second)}${request('b', '', 'PATCH $1')}--b--\r\n`
 
-  t.same(turned(batch('annotations')).operations.map(({ resourcePath }) => resourcePath), [
-    '/annotations', '/annotations($1)/name', '/annotations', '/annotations($1)/name', '/annotations($1)',
-  ])
-  t.throws(() => turned(batch('accounts')), { name: 'RefusedPart', message: /^Part 5 .* several change sets have: \$1/ })
+  t.same(
+    turned(batch('annotations')).operations.map(({ resourcePath }) => resourcePath),
+    ['/annotations', '/annotations($1)/name', '/annotations', '/annotations($1)/name', '/annotations($1)'],
+  )
+  t.throws(() => turned(batch('accounts')), {
+    name: 'RefusedPart',
+    message: /^Part 5 .* several change sets have: \$1/,
+  })
 })
 
-t.test('a URL that leads elsewhere or can be read in two ways is refused', async t => {
+t.test('a URL that leads elsewhere or can be read in two ways is refused', async (t) => {
   for (const url of [
-    'https://evil.example/accounts', 'http://gw:8080.evil/accounts', 'http://gw:8080@evil/', '//evil/accounts',
-    '\\\\evil', '/\\evil', 'https:evil', 'ftp://gw:8080/sales', `${org}/api/search/v2.0/query`,
-    `${org}/XRMServices/2011/Organization.svc`, org, 'http://gw:8080/sales/../x', '/api/data/v9.2/../../x', '../x',
-    '%2e%2e/x', 'a/./b', '/a%2f..%2fb', 'a\\b', 'a%5cb', 'a//b', 'a#b', 'a?b#c', 'accounts(1', "accounts('x",
-    'a\u0001b', 'a%00', '$batch', '/api/data/v9.2/$batch', '%24batch', '$BATCH?x', 'http://localhost:8080/$batch',
+    'https://evil.example/accounts',
+    'http://gw:8080.evil/accounts',
+    'http://gw:8080@evil/',
+    '//evil/accounts',
+    '\\\\evil',
+    '/\\evil',
+    'https:evil',
+    'ftp://gw:8080/sales',
+    `${org}/api/search/v2.0/query`,
+    `${org}/XRMServices/2011/Organization.svc`,
+    org,
+    'http://gw:8080/sales/../x',
+    '/api/data/v9.2/../../x',
+    '../x',
+    '%2e%2e/x',
+    'a/./b',
+    '/a%2f..%2fb',
+    'a\\b',
+    'a%5cb',
+    'a//b',
+    'a#b',
+    'a?b#c',
+    'accounts(1',
+    "accounts('x",
+    'a\u0001b',
+    'a%00',
+    '$batch',
+    '/api/data/v9.2/$batch',
+    '%24batch',
+    '$BATCH?x',
+    'http://localhost:8080/$batch',
   ]) {
     t.throws(() => requestLine(`GET ${url} HTTP/1.1`), { name: 'RefusedPart', message: /^Part 1 of the batch/ }, url)
   }
 })
 
-t.test('headers that name a user, override the method or hide the body are refused', async t => {
+t.test('headers that name a user, override the method or hide the body are refused', async (t) => {
   const heads = [
-    'CallerObjectId: x', 'MSCRMCallerID: x', 'mscrmcallerobjectid: x', 'MSCRM_CallerID: x', 'MSCRMCallerID : x',
-    'caller-object-id:x', 'X-HTTP-Method: DELETE', 'X-HTTP-Method-Override: DELETE', 'X_Method_Override: x',
-    'Transfer-Encoding: chunked', 'Content-Transfer-Encoding: base64', 'MSCRMCallerID:\r\n x',
+    'CallerObjectId: x',
+    'MSCRMCallerID: x',
+    'mscrmcallerobjectid: x',
+    'MSCRM_CallerID: x',
+    'MSCRMCallerID : x',
+    'caller-object-id:x',
+    'X-HTTP-Method: DELETE',
+    'X-HTTP-Method-Override: DELETE',
+    'X_Method_Override: x',
+    'Transfer-Encoding: chunked',
+    'Content-Transfer-Encoding: base64',
+    'MSCRMCallerID:\r\n x',
     'Accept: x\r\nCALLEROBJECTID: x',
   ]
   for (const head of heads) {
     t.throws(
-      () => turned(single(`GET accounts HTTP/1.1\r\n${head}\r\n`)), { name: 'RefusedPart', message: /^Part 1 / }, head,
+      () => turned(single(`GET accounts HTTP/1.1\r\n${head}\r\n`)),
+      { name: 'RefusedPart', message: /^Part 1 / },
+      head,
     )
     t.throws(
       () => turned(single(`GET accounts HTTP/1.1\r\n`).replace('Content-Type', `${head}\r\nContent-Type`)),
@@ -238,28 +330,40 @@ t.test('headers that name a user, override the method or hide the body are refus
   }
 })
 
-t.test('the user of a part is named on the batch', async t => {
+t.test('the user of a part is named on the batch', async (t) => {
   for (const name of [
-    'X-User-Email', 'x-user-email', 'X_User_Email', 'x-user_email', 'X.User.Email', 'XUserEmail', 'x-user-email ',
+    'X-User-Email',
+    'x-user-email',
+    'X_User_Email',
+    'x-user_email',
+    'X.User.Email',
+    'XUserEmail',
+    'x-user-email ',
   ]) {
     const head = `${name}: adele.vance@contoso.com`
     const refused = {
-      name: 'RefusedPart', message: `Part 1 of the batch names its user by the header ${name.trim()}: `
-        + 'put it on the batch, for all parts.',
+      name: 'RefusedPart',
+      message: `Part 1 of the batch names its user by the header ${name.trim()}: put it on the batch, for all parts.`,
     }
     t.throws(() => turned(single(`GET accounts HTTP/1.1\r\n${head}\r\n`)), refused, name)
     t.throws(
-      () => turned(single('GET accounts HTTP/1.1\r\n').replace('Content-Type', `${head}\r\nContent-Type`)), refused,
+      () => turned(single('GET accounts HTTP/1.1\r\n').replace('Content-Type', `${head}\r\nContent-Type`)),
+      refused,
       `around the request: ${name}`,
     )
     t.throws(
-      () => turned(changeSet.replace('Content-Type: multipart', `${head}\r\nContent-Type: multipart`)), refused,
+      () => turned(changeSet.replace('Content-Type: multipart', `${head}\r\nContent-Type: multipart`)),
+      refused,
       `on a change set: ${name}`,
     )
     t.throws(
-      () => turned(JSON.stringify({
-        requests: [{ id: '1', method: 'GET', url: 'accounts', headers: { [name.trim()]: 'a@contoso.com' } }],
-      }), 'application/json'),
+      () =>
+        turned(
+          JSON.stringify({
+            requests: [{ id: '1', method: 'GET', url: 'accounts', headers: { [name.trim()]: 'a@contoso.com' } }],
+          }),
+          'application/json',
+        ),
       refused,
       `in JSON: ${name}`,
     )
@@ -271,30 +375,50 @@ t.test('the user of a part is named on the batch', async t => {
   )
 })
 
-t.test('a Connection header takes away nothing that a part needs', async t => {
+t.test('a Connection header takes away nothing that a part needs', async (t) => {
   for (const name of ['content-type', 'If-Match', 'content-id', 'prefer']) {
     const request = `PATCH accounts(1) HTTP/1.1\r\nConnection: close, ${name}\r\n${name}: x\r\n`
     t.throws(() => turned(single(request)), { name: 'RefusedPart', message: /Connection/ }, name)
   }
 })
 
-t.test('credentials, connection headers and the gateway’s own are left out, and others stay as they are', async t => {
+t.test('credentials, connection headers and the gateway’s own are left out, and others stay as they are', async (t) => {
   const dropped = [
-    'Authorization: Bearer x', 'Cookie: x', 'Proxy-Authorization: x', 'Connection: x', 'Content-Length: 3',
-    'X_Anything: x', 'X-Forwarded-For: x', 'Keep-Alive: x', 'X-MS-CLIENT-PRINCIPAL-NAME: x', 'x-authorization: x',
+    'Authorization: Bearer x',
+    'Cookie: x',
+    'Proxy-Authorization: x',
+    'Connection: x',
+    'Content-Length: 3',
+    'X_Anything: x',
+    'X-Forwarded-For: x',
+    'Keep-Alive: x',
+    'X-MS-CLIENT-PRINCIPAL-NAME: x',
+    'x-authorization: x',
     'X: nominated',
   ]
   const kept = [
-    'If-Match: W/"1"', 'Prefer: odata.include-annotations="*"', 'MSCRM.SuppressDuplicateDetection: false',
+    'If-Match: W/"1"',
+    'Prefer: odata.include-annotations="*"',
+    'MSCRM.SuppressDuplicateDetection: false',
     'x-ms-file-name: \u00c3\u00a0',
   ]
-  const { text } = turned(Buffer.from(
-    single(lines(
-      'PATCH accounts(1)/name HTTP/1.1', ...dropped, ...kept, 'content-TYPE:  text/plain ', 'Folded: a', '\t b', '',
-      'abc',
-    )),
-    'latin1',
-  ))
+  const { text } = turned(
+    Buffer.from(
+      single(
+        lines(
+          'PATCH accounts(1)/name HTTP/1.1',
+          ...dropped,
+          ...kept,
+          'content-TYPE:  text/plain ',
+          'Folded: a',
+          '\t b',
+          '',
+          'abc',
+        ),
+      ),
+      'latin1',
+    ),
+  )
 
   t.equal(
     text,
@@ -305,18 +429,20 @@ t.test('credentials, connection headers and the gateway’s own are left out, an
   )
 })
 
-t.test('bodies that are not JSON go through byte for byte, whatever they hold', async t => {
+t.test('bodies that are not JSON go through byte for byte, whatever they hold', async (t) => {
   const data = `\r\n\n--\r\n--c\n--x--\r\n{"@odata.id":"http://localhost:8080/a"} --b\r\n--\r\n\r`
   const request = (type: string): string =>
     single(`PATCH accounts(1)/file HTTP/1.1\r\nContent-Type: ${type}\r\n\r\n${data}`)
 
   t.equal(turned(request('application/octet-stream')).text, request('application/octet-stream'))
-  t.equal(turned(request('application/json\r\nContent-Encoding: gzip')).text, request('application/json\r\n'
-    + 'Content-Encoding: gzip'))
+  t.equal(
+    turned(request('application/json\r\nContent-Encoding: gzip')).text,
+    request('application/json\r\nContent-Encoding: gzip'),
+  )
   t.not(turned(request('application/json')).text, request('application/json'))
 })
 
-t.test('a body where none belongs is refused, for it could be taken for another request', async t => {
+t.test('a body where none belongs is refused, for it could be taken for another request', async (t) => {
   for (const method of ['GET', 'HEAD', 'delete']) {
     const request = single(`${method} accounts(1) HTTP/1.1\r\n\r\n\r\nPOST accounts HTTP/1.1\r\n`)
     t.throws(() => turned(request), { name: 'RefusedPart', message: /^Part 1 / }, method)
@@ -324,7 +450,7 @@ t.test('a body where none belongs is refused, for it could be taken for another 
   t.equal(turned(single('GET a HTTP/1.1\r\n\r\n \n\n\t\r\n')).text, single('GET a HTTP/1.1\r\n\r\n'))
 })
 
-t.test('a line that some readers take for a delimiter is refused', async t => {
+t.test('a line that some readers take for a delimiter is refused', async (t) => {
   for (const line of ['\n--bx', '\r\n--b--x', '\r--b\r\nx', '\r--b--\n', '\n--b-']) {
     t.throws(
       () => turned(single(`POST accounts HTTP/1.1\r\nContent-Type: text/plain\r\n\r\na${line}\r\nb`)),
@@ -334,20 +460,36 @@ t.test('a line that some readers take for a delimiter is refused', async t => {
   }
 })
 
-t.test('a batch that is not whole or not well formed is refused', async t => {
+t.test('a batch that is not whole or not well formed is refused', async (t) => {
   const cut = [changeSet.slice(0, -7), '', 'x', '--b', '--b\r\n', single('').replace('--b--', '')]
   for (const text of cut) t.throws(() => turned(text), { name: 'MalformedBatch' }, text)
   for (const request of [
-    '', '\r\n', 'GET', 'GET accounts', 'accounts HTTP/1.1', 'G€T accounts HTTP/1.1', 'GET accounts HTTP/11',
-    'GET accounts HTTP/1.1\r\nnot a header', 'GET accounts HTTP/1.1\r\n: x', 'GET accounts HTTP/1.1\r\n folded: x',
-    'GET accounts HTTP/1.1\r\nA: b\u0000', 'GET accounts HTTP/1.1\r\nA: b\rC: d', 'GET accounts HTTP/1.1\r\nA b: c',
+    '',
+    '\r\n',
+    'GET',
+    'GET accounts',
+    'accounts HTTP/1.1',
+    'G€T accounts HTTP/1.1',
+    'GET accounts HTTP/11',
+    'GET accounts HTTP/1.1\r\nnot a header',
+    'GET accounts HTTP/1.1\r\n: x',
+    'GET accounts HTTP/1.1\r\n folded: x',
+    'GET accounts HTTP/1.1\r\nA: b\u0000',
+    'GET accounts HTTP/1.1\r\nA: b\rC: d',
+    'GET accounts HTTP/1.1\r\nA b: c',
   ]) {
     t.throws(() => turned(single(request)), { name: 'MalformedBatch' }, request)
   }
   for (const type of [
-    'multipart/mixed', 'multipart/mixed; boundary=', 'multipart/mixed; boundary=b; boundary=c',
-    'multipart/mixed; boundary*=b', 'multipart/mixed; boundary="b', 'multipart/form-data; boundary=b', 'text/plain',
-    `multipart/mixed; boundary=${'b'.repeat(300)}`, `multipart/mixed;${' '.repeat(2000)}boundary=b`,
+    'multipart/mixed',
+    'multipart/mixed; boundary=',
+    'multipart/mixed; boundary=b; boundary=c',
+    'multipart/mixed; boundary*=b',
+    'multipart/mixed; boundary="b',
+    'multipart/form-data; boundary=b',
+    'text/plain',
+    `multipart/mixed; boundary=${'b'.repeat(300)}`,
+    `multipart/mixed;${' '.repeat(2000)}boundary=b`,
     'multipart/mixed; x="boundary=c"; boundary=b',
   ]) {
     t.throws(() => turned(single('GET accounts HTTP/1.1'), type), { name: 'MalformedBatch' }, type)
@@ -358,7 +500,9 @@ t.test('a batch that is not whole or not well formed is refused', async t => {
     'a change set with the boundary of the batch',
   )
   t.throws(
-    () => turned(single(`GET ${'a'.repeat(140_000)} HTTP/1.1`)), { name: 'MalformedBatch' }, 'a head without end',
+    () => turned(single(`GET ${'a'.repeat(140_000)} HTTP/1.1`)),
+    { name: 'MalformedBatch' },
+    'a head without end',
   )
   t.throws(
     () => turned(single(`GET a HTTP/1.1\r\n${`A: ${'x'.repeat(1000)}\r\n`.repeat(140)}`)),
@@ -367,39 +511,44 @@ t.test('a batch that is not whole or not well formed is refused', async t => {
   )
 })
 
-t.test('no part is left out because its delimiter is not written well', async t => {
+t.test('no part is left out because its delimiter is not written well', async (t) => {
   for (const text of [
-    `\uFEFF${changeSet}`, `x--b\r\n${changeSet}`, `--bx\r\n${changeSet}`, changeSet.replaceAll('--cs 1', '--cs 2'),
-    changeSet.replace(/--cs 1\r\n/g, ' --cs 1\r\n'), changeSet.replace('--cs 1--\r\n', '--cs 1--\r\n--b-\r\n'),
+    `\uFEFF${changeSet}`,
+    `x--b\r\n${changeSet}`,
+    `--bx\r\n${changeSet}`,
+    changeSet.replaceAll('--cs 1', '--cs 2'),
+    changeSet.replace(/--cs 1\r\n/g, ' --cs 1\r\n'),
+    changeSet.replace('--cs 1--\r\n', '--cs 1--\r\n--b-\r\n'),
     'x\r\n--b--',
-  ]) t.throws(() => turned(text), { name: 'MalformedBatch', message: /delimiter/ }, text.slice(0, 60))
+  ])
+    t.throws(() => turned(text), { name: 'MalformedBatch', message: /delimiter/ }, text.slice(0, 60))
 })
 
-t.test('methods that the Web API does not have are refused', async t => {
+t.test('methods that the Web API does not have are refused', async (t) => {
   for (const method of ['TRACE', 'CONNECT', 'OPTIONS', 'MERGE', 'x']) {
     t.throws(() => requestLine(`${method} accounts HTTP/1.1`), { name: 'RefusedPart' }, method)
   }
 })
 
-t.test('parts of another kind and deeper nesting are refused', async t => {
+t.test('parts of another kind and deeper nesting are refused', async (t) => {
   t.throws(() => turned(single('GET a HTTP/1.1').replace('application/http', 'text/plain')), { name: 'RefusedPart' })
-  t.throws(
-    () => turned(single('GET a HTTP/1.1').replace('Content-Type: application/http\r\n', '')), { name: 'RefusedPart' },
-  )
+  t.throws(() => turned(single('GET a HTTP/1.1').replace('Content-Type: application/http\r\n', '')), {
+    name: 'RefusedPart',
+  })
   t.throws(
     () => turned(changeSet.replace('Content-Type: application/http', 'Content-Type: multipart/mixed; boundary=deeper')),
     { name: 'RefusedPart', message: /change set within/ },
   )
 })
 
-t.test('at most 1,000 operations are taken', async t => {
+t.test('at most 1,000 operations are taken', async (t) => {
   const part = lines('--b', 'Content-Type: application/http', '', 'GET accounts HTTP/1.1', '', '', '')
 
   t.equal(turned(`${part.repeat(1000)}--b--`).operations.length, 1000)
   t.throws(() => turned(`${part.repeat(1001)}--b--`), { name: 'RefusedPart', message: /1,000/ })
 })
 
-t.test('a Content-ID that stands for two things is refused', async t => {
+t.test('a Content-ID that stands for two things is refused', async (t) => {
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: 1')), { name: 'RefusedPart' })
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: metadata')), { name: 'RefusedPart' })
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: 2/x')), { name: 'RefusedPart' })
@@ -410,11 +559,12 @@ t.test('a Content-ID that stands for two things is refused', async t => {
     'in the request',
   )
   t.doesNotThrow(
-    () => turned(changeSet.replace(/(--b\r\n[^]*)--b\r\n[^]*/, '$1$1--b--')), 'used again in the next change set',
+    () => turned(changeSet.replace(/(--b\r\n[^]*)--b\r\n[^]*/, '$1$1--b--')),
+    'used again in the next change set',
   )
 })
 
-t.test('a change set that only the next delimiter of the batch ends is closed', async t => {
+t.test('a change set that only the next delimiter of the batch ends is closed', async (t) => {
   t.equal(turned(changeSet.replace('--cs 1--\r\n\r\n', '')).text, changeSetTurned)
   t.equal(
     turned(lines('--b', 'Content-Type: multipart/mixed; boundary=c', '', '', '--b--')).text,
@@ -422,10 +572,12 @@ t.test('a change set that only the next delimiter of the batch ends is closed', 
   )
 })
 
-t.test('the policy is asked before anything of a part goes on', async t => {
-  const transform = requestBatch(map, 'multipart/mixed; boundary=b', { onPart({ method }) {
-    if (method === 'DELETE') throw new Error('not allowed')
-  } })
+t.test('the policy is asked before anything of a part goes on', async (t) => {
+  const transform = requestBatch(map, 'multipart/mixed; boundary=b', {
+    onPart({ method }) {
+      if (method === 'DELETE') throw new Error('not allowed')
+    },
+  })
 
   t.equal(
     transform.push(lines('--b', 'Content-Type: application/http', '', 'DELETE accounts(1)')),
@@ -434,14 +586,23 @@ t.test('the policy is asked before anything of a part goes on', async t => {
   t.throws(() => transform.push(' HTTP/1.1\r\n\r\n'), { message: 'not allowed' })
 })
 
-t.test('a part larger than memory streams through', async t => {
+t.test('a part larger than memory streams through', async (t) => {
   const transform = requestBatch(map, 'multipart/mixed; boundary=b', { onPart() {} })
   let out = 0
-  const push = (chunk: string): void => { out += transform.push(chunk).length }
-  push(lines(
-    '--b', 'Content-Type: application/http', '', 'PATCH accounts(1)/file HTTP/1.1',
-    'Content-Type: application/octet-stream', '', '',
-  ))
+  const push = (chunk: string): void => {
+    out += transform.push(chunk).length
+  }
+  push(
+    lines(
+      '--b',
+      'Content-Type: application/http',
+      '',
+      'PATCH accounts(1)/file HTTP/1.1',
+      'Content-Type: application/octet-stream',
+      '',
+      '',
+    ),
+  )
   const head = out
   const chunk = 'x\r\n-'.repeat(16_384)
   for (let index = 0; index < 160; index++) push(chunk)
@@ -449,21 +610,33 @@ t.test('a part larger than memory streams through', async t => {
   t.ok(out - head > 160 * 65_536 - 10)
 })
 
-t.test('chunk borders at any byte change nothing', async t => {
-  const text = fc.constantFrom(changeSet, changeSet.replaceAll(
-    '\r\n', '\n',
-  ), `\r\nx\n${changeSet}\n\n`, single('GET a HTTP/1.1'),
-    single('PATCH a HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n\n-- b\r\n--\n --b\r\n\r\n-\r\n'))
+t.test('chunk borders at any byte change nothing', async (t) => {
+  const text = fc.constantFrom(
+    changeSet,
+    changeSet.replaceAll('\r\n', '\n'),
+    `\r\nx\n${changeSet}\n\n`,
+    single('GET a HTTP/1.1'),
+    single('PATCH a HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n\n-- b\r\n--\n --b\r\n\r\n-\r\n'),
+  )
   const transform = (): ReturnType<typeof requestBatch> =>
     requestBatch(map, 'multipart/mixed; boundary="b"', { onPart() {} })
 
-  t.doesNotThrow(() => fc.assert(fc.property(text, shares, (batch, cuts) => {
-    const bytes = Buffer.from(batch)
-    const once = inPieces(transform(), bytes, [])
-    assert.equal(inPieces(transform(), bytes, places(bytes.length, cuts)), once)
-    assert.equal(byteByByte(transform(), bytes), once)
-    assert.equal(inPieces(transform(), Buffer.from(once), []), once, 'a turned batch is turned no further')
-  }), { numRuns: 200 }))
-  t.same(Array.from(changeSet, (_, cut) => inPieces(transform(), Buffer.from(changeSet), [cut])).filter(out =>
-    out !== changeSetTurned), [])
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(text, shares, (batch, cuts) => {
+        const bytes = Buffer.from(batch)
+        const once = inPieces(transform(), bytes, [])
+        assert.equal(inPieces(transform(), bytes, places(bytes.length, cuts)), once)
+        assert.equal(byteByByte(transform(), bytes), once)
+        assert.equal(inPieces(transform(), Buffer.from(once), []), once, 'a turned batch is turned no further')
+      }),
+      { numRuns: 200 },
+    ),
+  )
+  t.same(
+    Array.from(changeSet, (_, cut) => inPieces(transform(), Buffer.from(changeSet), [cut])).filter(
+      (out) => out !== changeSetTurned,
+    ),
+    [],
+  )
 })

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
+
 import fc from 'fast-check'
 import t from 'tap'
+
 import { requestLinks } from '../../src/odata/request-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { rewriteChunk } from '../../src/odata/text-transform.ts'
@@ -12,10 +14,12 @@ import { randomJson } from '../support/random-json.ts'
 
 const root = 'https://org.crm4.dynamics.com/api/data/v9.2'
 const map = urlMap(targetAddress(root), {
-  base: 'http://gw:8080', otherBases: ['https://public.example/crm/', 'http://127.0.0.1:8080'], form: 'short',
+  base: 'http://gw:8080',
+  otherBases: ['https://public.example/crm/', 'http://127.0.0.1:8080'],
+  form: 'short',
 })
 
-t.test('the gateway in an @odata.id or @odata.bind becomes the target', async t => {
+t.test('the gateway in an @odata.id or @odata.bind becomes the target', async (t) => {
   for (const name of ['@odata.id', '@odata.bind', '@id', 'a@odata.bind', 'a@bind', 'primarycontactid@odata.bind']) {
     t.equal(
       whole(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`),
@@ -25,10 +29,17 @@ t.test('the gateway in an @odata.id or @odata.bind becomes the target', async t 
   }
 })
 
-t.test('the links of a row that is sent back as it was read become the target\'s again', async t => {
+t.test("the links of a row that is sent back as it was read become the target's again", async (t) => {
   for (const name of [
-    '@odata.context', '@context', '@odata.editLink', '@odata.readLink', 'contacts@odata.navigationLink',
-    'contacts@odata.associationLink', 'contacts@odata.nextLink', '@odata.deltaLink', 'image@odata.mediaReadLink',
+    '@odata.context',
+    '@context',
+    '@odata.editLink',
+    '@odata.readLink',
+    'contacts@odata.navigationLink',
+    'contacts@odata.associationLink',
+    'contacts@odata.nextLink',
+    '@odata.deltaLink',
+    'image@odata.mediaReadLink',
     'image@mediaEditLink',
   ]) {
     const turned = `{"${name}":"${root}/accounts(1)"}`
@@ -37,7 +48,7 @@ t.test('the links of a row that is sent back as it was read become the target\'s
   }
 })
 
-t.test('each base and both address forms are understood', async t => {
+t.test('each base and both address forms are understood', async (t) => {
   for (const [url, expected] of [
     ['http://GW:8080/accounts(1)', `${root}/accounts(1)`],
     ['http://gw:8080/api/data/v9.2/accounts(1)', `${root}/accounts(1)`],
@@ -46,10 +57,11 @@ t.test('each base and both address forms are understood', async t => {
     ['https://Public.Example:443/crm/api/data/v9.2/accounts(1)', `${root}/accounts(1)`],
     ['http://127.0.0.1:8080/accounts(1)', `${root}/accounts(1)`],
     ['http:\\/\\/gw:8080\\/accounts(1)', `${root}\\/accounts(1)`],
-  ] as const) t.equal(whole(requestLinks(map), `{"@odata.id":"${url}"}`), `{"@odata.id":"${expected}"}`, url)
+  ] as const)
+    t.equal(whole(requestLinks(map), `{"@odata.id":"${url}"}`), `{"@odata.id":"${expected}"}`, url)
 })
 
-t.test('the tenant of Business Central may be named or not', async t => {
+t.test('the tenant of Business Central may be named or not', async (t) => {
   const origin = 'https://api.businesscentral.dynamics.com'
   const central = urlMap(targetAddress(`${origin}/v2.0/prod/api/v2.0`), { base: 'http://gw', form: 'short' })
   const path = '/v2.0/00000000-0000-0000-0000-000000000001/prod/api/v2.0/items(1)'
@@ -64,17 +76,19 @@ t.test('the tenant of Business Central may be named or not', async t => {
   )
 })
 
-t.test('every string of an array of links is turned, and nothing after it', async t => {
-  const body = '{"m@odata.bind" : [ "http://gw:8080/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", '
-    + '"http://gw:8080/d"],"n":["http://gw:8080/e"]}'
-  const expected = `{"m@odata.bind" : [ "${root}/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", `
-    + `"${root}/d"],"n":["http://gw:8080/e"]}`
+t.test('every string of an array of links is turned, and nothing after it', async (t) => {
+  const body =
+    '{"m@odata.bind" : [ "http://gw:8080/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", ' +
+    '"http://gw:8080/d"],"n":["http://gw:8080/e"]}'
+  const expected =
+    `{"m@odata.bind" : [ "${root}/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", ` +
+    `"${root}/d"],"n":["http://gw:8080/e"]}`
 
   t.equal(whole(requestLinks(map), body), expected)
   t.equal(byteByByte(requestLinks(map), Buffer.from(body)), expected)
 })
 
-t.test('URLs of others, relative ones, references and data stay as they are', async t => {
+t.test('URLs of others, relative ones, references and data stay as they are', async (t) => {
   for (const body of [
     '{"@odata.id":"https://evil.example/accounts(1)"}',
     '{"@odata.id":"http://gw:8080.evil/accounts(1)"}',
@@ -82,22 +96,29 @@ t.test('URLs of others, relative ones, references and data stay as they are', as
     '{"@odata.id":"http://gw:80801/a"}',
     '{"@odata.id":"https://public.example/other/a"}',
     '{"@odata.id":"https://public.example/crmx"}',
-    '{"@odata.id":"https:\\/\\/evil.example\\/a"}', '{"a@odata.bind":"/contacts(1)"}', '{"a@odata.bind":"$1"}',
-    '{"@odata.id":"accounts(1)"}', '{"@odata.id":null}', '{"a@odata.bind":[{}]}',
+    '{"@odata.id":"https:\\/\\/evil.example\\/a"}',
+    '{"a@odata.bind":"/contacts(1)"}',
+    '{"a@odata.bind":"$1"}',
+    '{"@odata.id":"accounts(1)"}',
+    '{"@odata.id":null}',
+    '{"a@odata.bind":[{}]}',
     '{"websiteurl":"http://gw:8080/accounts(1)"}',
     '{"note":"{\\"@odata.id\\":\\"http://gw:8080/a\\"}"}',
     '["@odata.id","http://gw:8080/a"]',
     '{"emailaddress1":"a@id","b":"http://gw:8080/a"}',
     '{"@odata.type":"http://gw:8080/a","@odata.ident":"http://gw:8080/a","@odata.id" "http://gw:8080/a"}',
-    '{"@odata.id":["http://gw:8080/a"]}', '{"x":9007199254740993 , "x":1.0}', '@',
-    '{"@odata.bindbindbind":"http://gw:8080/a"}', '',
+    '{"@odata.id":["http://gw:8080/a"]}',
+    '{"x":9007199254740993 , "x":1.0}',
+    '@',
+    '{"@odata.bindbindbind":"http://gw:8080/a"}',
+    '',
   ]) {
     t.equal(whole(requestLinks(map), body), body)
     t.equal(byteByByte(requestLinks(map), Buffer.from(body)), body)
   }
 })
 
-t.test('a body without links goes on as the very same Buffer', async t => {
+t.test('a body without links goes on as the very same Buffer', async (t) => {
   const chunk = Buffer.from('{"name":"Fabrikam"}')
   const transform = requestLinks(map)
 
@@ -105,7 +126,7 @@ t.test('a body without links goes on as the very same Buffer', async t => {
   t.equal(transform.end(), '')
 })
 
-t.test('a link without end is not held back', async t => {
+t.test('a link without end is not held back', async (t) => {
   const transform = requestLinks(map)
 
   t.equal(transform.push('{"@odata.id":"http://gw').length, 14)
@@ -114,15 +135,32 @@ t.test('a link without end is not held back', async t => {
   t.equal(whole(requestLinks(map), '{"@odata.id":"http://gw:8'), '{"@odata.id":"http://gw:8')
 })
 
-t.test('chunk borders at any byte change nothing', async t => {
+t.test('chunk borders at any byte change nothing', async (t) => {
   const texts = [
-    'http://gw:8080/a(1)', 'HTTP://GW:8080', 'http://gw:8080/api/data/v9.1/a', 'https://public.example/crm?x',
-    'https://public.example/', 'x@odata.id', 'http:\\/\\/gw:8080\\/a', 'http://127.0.0.1:80/', '$1', 'a@id', '\\\\',
+    'http://gw:8080/a(1)',
+    'HTTP://GW:8080',
+    'http://gw:8080/api/data/v9.1/a',
+    'https://public.example/crm?x',
+    'https://public.example/',
+    'x@odata.id',
+    'http:\\/\\/gw:8080\\/a',
+    'http://127.0.0.1:80/',
+    '$1',
+    'a@id',
+    '\\\\',
     '\\"',
   ]
   const json = randomJson(
     [
-      '@odata.id', '@id', 'm@odata.bind', 'm@bind', '@odata.editLink', 'name', 'odata.id', 'x\\"@odata.bind', '@odata.ids',
+      '@odata.id',
+      '@id',
+      'm@odata.bind',
+      'm@bind',
+      '@odata.editLink',
+      'name',
+      'odata.id',
+      'x\\"@odata.bind',
+      '@odata.ids',
     ],
     texts,
   )
@@ -132,14 +170,19 @@ t.test('chunk borders at any byte change nothing', async t => {
     return turned === plain ? value : turned
   }
 
-  t.doesNotThrow(() => fc.assert(fc.property(json, shares, (text, cuts) => {
-    const bytes = Buffer.from(text)
-    const expected = replaceValues(text, (name, value, inArray) => (isLink(name, inArray) ? inward(value) : value))
-    const once = inPieces(requestLinks(map), bytes, [])
-    assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
-    assert.equal(inPieces(requestLinks(map), bytes, places(bytes.length, cuts)), once)
-    assert.equal(byteByByte(requestLinks(map), bytes), once)
-  }), { numRuns: 500 }))
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(json, shares, (text, cuts) => {
+        const bytes = Buffer.from(text)
+        const expected = replaceValues(text, (name, value, inArray) => (isLink(name, inArray) ? inward(value) : value))
+        const once = inPieces(requestLinks(map), bytes, [])
+        assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
+        assert.equal(inPieces(requestLinks(map), bytes, places(bytes.length, cuts)), once)
+        assert.equal(byteByByte(requestLinks(map), bytes), once)
+      }),
+      { numRuns: 500 },
+    ),
+  )
 })
 
 function isLink(name: string, inArray: boolean): boolean {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
+
 import fc from 'fast-check'
 import t from 'tap'
+
 import { responseBatch } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
@@ -59,71 +61,96 @@ const turned = answer
   .replace(`"@odata.context":"${root}`, '"@odata.context":"http://gw:8080')
   .replace(`"@odata.nextLink":"${root}`, '"@odata.nextLink":"http://gw:8080')
 
-t.test('headers and links of every part lead to the gateway, and every other byte stays', async t => {
+t.test('headers and links of every part lead to the gateway, and every other byte stays', async (t) => {
   t.equal(whole(responseBatch(map, type)!, answer), turned)
 })
 
-t.test('a link in the headers of a part that leads to another host stays here', async t => {
+t.test('a link in the headers of a part that leads to another host stays here', async (t) => {
   const hosts: string[] = []
   const evil = answer.replace(`OData-EntityId: ${root}/accounts(1)`, 'Content-Location: //evil.example/x')
 
   t.equal(
-    whole(responseBatch(map, type, (host) => hosts.push(host))!, evil),
+    whole(
+      responseBatch(map, type, (host) => hosts.push(host))!,
+      evil,
+    ),
     turned.replace('OData-EntityId: http://gw:8080/accounts(1)\r\n', ''),
   )
   t.same(hosts, ['evil.example'])
 })
 
-t.test('line feeds, preamble and blank first lines come out strict', async t => {
+t.test('line feeds, preamble and blank first lines come out strict', async (t) => {
   t.equal(whole(responseBatch(map, type)!, `\r\n\r\n${answer.replaceAll('\r\n', '\n')}\n`), turned)
 })
 
-t.test('lengths that would no longer be right are left out, others stay', async t => {
+t.test('lengths that would no longer be right are left out, others stay', async (t) => {
   const part = (head: string, body: string): string =>
     lines('--b', 'Content-Type: application/http', '', 'HTTP/1.1 200 OK', head, '', `${body}\r\n--b--`, '')
   const json = `{"@odata.id":"${root}/a"}`
 
-  t.equal(whole(
-    responseBatch(map, 'multipart/mixed;boundary=b')!,
-    part(`content-length: ${json.length}\r\nContent-Type: application/json`, json),
-  ),
-    part('Content-Type: application/json', '{"@odata.id":"http://gw:8080/a"}'))
+  t.equal(
+    whole(
+      responseBatch(map, 'multipart/mixed;boundary=b')!,
+      part(`content-length: ${json.length}\r\nContent-Type: application/json`, json),
+    ),
+    part('Content-Type: application/json', '{"@odata.id":"http://gw:8080/a"}'),
+  )
   const text = part('Content-Length: 3\r\nContent-Type: text/plain', 'a\r\n--b-\n--bc\r--b\r\n')
   t.equal(whole(responseBatch(map, 'multipart/mixed;boundary=b')!, text), text)
   const coded = part('Content-Length: 3\r\nContent-Encoding: gzip\r\nContent-Type: application/json', json)
   t.equal(whole(responseBatch(map, 'multipart/mixed;boundary=b')!, coded), coded)
 })
 
-t.test('parts of another kind go through as they are', async t => {
+t.test('parts of another kind go through as they are', async (t) => {
   const other = lines(
-    '--b', 'Content-Type: text/plain', 'Content-Length: 9', '', `Location: ${root}`, '--b', '', '', '--b--', '',
+    '--b',
+    'Content-Type: text/plain',
+    'Content-Length: 9',
+    '',
+    `Location: ${root}`,
+    '--b',
+    '',
+    '',
+    '--b--',
+    '',
   )
 
   t.equal(whole(responseBatch(map, 'multipart/mixed;boundary=b')!, other), other)
 })
 
-t.test('an answer that breaks off is never ended as if it were whole', async t => {
+t.test('an answer that breaks off is never ended as if it were whole', async (t) => {
   for (const length of [0, 30, 120, 700, answer.length - 6]) {
     t.throws(
-      () => whole(responseBatch(map, type)!, answer.slice(0, length)), { name: 'MalformedBatch' }, `${length} bytes`,
+      () => whole(responseBatch(map, type)!, answer.slice(0, length)),
+      { name: 'MalformedBatch' },
+      `${length} bytes`,
     )
   }
   t.throws(() => responseBatch(map, 'multipart/mixed'), { name: 'MalformedBatch' })
 })
 
-t.test('chunk borders at any byte change nothing', async t => {
+t.test('chunk borders at any byte change nothing', async (t) => {
   const texts = fc.constantFrom(
     answer,
     answer.replaceAll('\r\n', '\n'),
     `\r\n${answer}`,
     answer.replace('{"error"', '\r\n--batchresponse_9f0cx\r\n'),
   )
-  t.doesNotThrow(() => fc.assert(fc.property(texts, shares, (text, cuts) => {
-    const bytes = Buffer.from(text)
-    const once = inPieces(responseBatch(map, type)!, bytes, [])
-    assert.equal(inPieces(responseBatch(map, type)!, bytes, places(bytes.length, cuts)), once)
-    assert.equal(byteByByte(responseBatch(map, type)!, bytes), once)
-  }), { numRuns: 100 }))
-  t.same(Array.from(answer, (_, cut) => inPieces(responseBatch(map, type)!, Buffer.from(answer), [cut])).filter(out =>
-    out !== turned), [])
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(texts, shares, (text, cuts) => {
+        const bytes = Buffer.from(text)
+        const once = inPieces(responseBatch(map, type)!, bytes, [])
+        assert.equal(inPieces(responseBatch(map, type)!, bytes, places(bytes.length, cuts)), once)
+        assert.equal(byteByByte(responseBatch(map, type)!, bytes), once)
+      }),
+      { numRuns: 100 },
+    ),
+  )
+  t.same(
+    Array.from(answer, (_, cut) => inPieces(responseBatch(map, type)!, Buffer.from(answer), [cut])).filter(
+      (out) => out !== turned,
+    ),
+    [],
+  )
 })

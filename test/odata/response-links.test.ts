@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
+
 import fc from 'fast-check'
 import t from 'tap'
+
 import { responseLinks } from '../../src/odata/response-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { rewriteChunk } from '../../src/odata/text-transform.ts'
@@ -17,12 +19,20 @@ const short = urlMap(target, { base: 'http://gw:8080', form: 'short' })
 const long = urlMap(target, { base: 'https://gw.example/sales', form: 'long' })
 
 const names = [
-  'context', 'nextLink', 'deltaLink', 'id', 'editLink', 'readLink', 'navigationLink', 'associationLink',
-  'mediaReadLink', 'mediaEditLink',
+  'context',
+  'nextLink',
+  'deltaLink',
+  'id',
+  'editLink',
+  'readLink',
+  'navigationLink',
+  'associationLink',
+  'mediaReadLink',
+  'mediaEditLink',
 ]
-const links = names.flatMap(name => [`@odata.${name}`, `@${name}`, `contacts@odata.${name}`, `contacts@${name}`])
+const links = names.flatMap((name) => [`@odata.${name}`, `@${name}`, `contacts@odata.${name}`, `contacts@${name}`])
 
-t.test('every kind of link leads through the gateway, in either spelling of its name', async t => {
+t.test('every kind of link leads through the gateway, in either spelling of its name', async (t) => {
   for (const name of links) {
     t.equal(
       whole(responseLinks(short), `{"${name}":"${root}/accounts(1)"}`),
@@ -32,16 +42,17 @@ t.test('every kind of link leads through the gateway, in either spelling of its 
   }
 })
 
-t.test('links keep the address form that the caller used', async t => {
-  const page =
-    `{"@odata.context":"${root}/$metadata#accounts","value":[],"@odata.nextLink":"${root}/accounts?$skiptoken=%253c"}`
+t.test('links keep the address form that the caller used', async (t) => {
+  const page = `{"@odata.context":"${root}/$metadata#accounts","value":[],"@odata.nextLink":"${root}/accounts?$skiptoken=%253c"}`
 
-  t.equal(whole(responseLinks(short), page),
-    '{"@odata.context":"http://gw:8080/$metadata#accounts","value":[],"@odata.nextLink":"http://gw:8080/accounts?$skiptoken=%253c"}')
+  t.equal(
+    whole(responseLinks(short), page),
+    '{"@odata.context":"http://gw:8080/$metadata#accounts","value":[],"@odata.nextLink":"http://gw:8080/accounts?$skiptoken=%253c"}',
+  )
   t.equal(whole(responseLinks(long), page), page.replaceAll(org, 'https://gw.example/sales'))
 })
 
-t.test('data that looks like a link never changes', async t => {
+t.test('data that looks like a link never changes', async (t) => {
   const data = [
     `{"websiteurl":"${root}/accounts"}`,
     `{"description":"see \\"@odata.nextLink\\":\\"${root}/accounts\\""}`,
@@ -68,29 +79,36 @@ t.test('data that looks like a link never changes', async t => {
   }
 })
 
-t.test('links to others never change', async t => {
+t.test('links to others never change', async (t) => {
   for (const url of [
-    'https://org.crm4.dynamics.com.evil/api/data/v9.2/a', 'https://org.crm4.dynamics.com@evil/',
-    'https://org.crm4.dynamics.com:444/api/data/v9.2/a', 'http://org.crm4.dynamics.com/api/data/v9.2/a',
-    'https://other.crm4.dynamics.com/api/data/v9.2/a', '/accounts(1)', '$metadata#accounts', 'ftp://x', '//x', '',
+    'https://org.crm4.dynamics.com.evil/api/data/v9.2/a',
+    'https://org.crm4.dynamics.com@evil/',
+    'https://org.crm4.dynamics.com:444/api/data/v9.2/a',
+    'http://org.crm4.dynamics.com/api/data/v9.2/a',
+    'https://other.crm4.dynamics.com/api/data/v9.2/a',
+    '/accounts(1)',
+    '$metadata#accounts',
+    'ftp://x',
+    '//x',
+    '',
   ]) {
     t.equal(whole(responseLinks(short), `{"@odata.id":"${url}"}`), `{"@odata.id":"${url}"}`)
   }
 })
 
-t.test('the target of an advertised action or function leads through the gateway', async t => {
+t.test('the target of an advertised action or function leads through the gateway', async (t) => {
   const post = `${root}/salesInvoices(1)/Microsoft.NAV.post`
   const plain = (text: string): string => text.replaceAll('\\/', '/')
   const row = (url: string): string =>
     `{"@odata.id":"a","#Microsoft.NAV.post":{"title":"a \\"b\\\\","target":"${url}"},"number":"x"}`
   for (const body of [
     row,
+    (url: string) => `{"value":[${row(url)},${row(url)}],"#Microsoft.Dynamics.CRM.WinOpportunity":{"target":"${url}"}}`,
+    (url: string) => `{"lines":[{"x":1},${row(url)}],"customer":{"y":{},"#a.b":{ "target" : "${url}" , "title":"z"}}}`,
     (url: string) =>
-      `{"value":[${row(url)},${row(url)}],"#Microsoft.Dynamics.CRM.WinOpportunity":{"target":"${url}"}}`,
-    (url: string) =>
-      `{"lines":[{"x":1},${row(url)}],"customer":{"y":{},"#a.b":{ "target" : "${url}" , "title":"z"}}}`,
-    (url: string) => '{"#A.f(x,y)":[{"title":"f","target":"' + url
-      + `"} ,\n{"target":"${url}","n":1.5,"b":true},{"target":"${url}"}]}`,
+      '{"#A.f(x,y)":[{"title":"f","target":"' +
+      url +
+      `"} ,\n{"target":"${url}","n":1.5,"b":true},{"target":"${url}"}]}`,
     (url: string) => `{"lines#A.f":{"title":"f","@a.b":null,"target":"${url.replaceAll('/', '\\/')}"}}`,
   ]) {
     const bytes = Buffer.from(body(post))
@@ -98,49 +116,62 @@ t.test('the target of an advertised action or function leads through the gateway
     t.equal(plain(whole(responseLinks(short), body(post))), expected)
     t.equal(plain(byteByByte(responseLinks(short), bytes)), expected)
     t.same(
-      Array.from(bytes, (_, cut) => plain(inPieces(responseLinks(short), bytes, [cut])))
-        .filter(text => text !== expected),
+      Array.from(bytes, (_, cut) => plain(inPieces(responseLinks(short), bytes, [cut]))).filter(
+        (text) => text !== expected,
+      ),
       [],
     )
   }
 })
 
-t.test('a column that is called target never changes', async t => {
+t.test('a column that is called target never changes', async (t) => {
   const url = `${root}/a`
   for (const body of [
-    `{"target":"${url}"}`, `{"a":{"target":"${url}"}}`, `{"a":"#b.c","target":"${url}"}`,
-    `{"#b.c":"x","target":"${url}"}`, `{"#b.c":{"x":{"target":"${url}"}}}`, `{"#b.c":{"x":[{"target":"${url}"}]}}`,
-    `{"#b.c":{"x":{}},"y":{"target":"${url}"}}`, `{"#b.c":[1,{"target":"${url}"}]}`,
-    `{"#b.c":[{"x":{}},{"target":"${url}"}]}`, `{"#b c":{"target":"${url}"}}`,
-    `{"note":"{\\"#b.c\\":{\\"target\\":\\"${url}\\"}}"}`, `{"#b.c":{"targets":"${url}","xtarget":"${url}"}}`,
-    `"target":"${url}"`, `:{"target":"${url}"`, `x":{"target":"${url}"`, `{"t":"x",}:{"target":"${url}"`,
-    `{"#b.c":{${'"a":1,'.repeat(20)}"target":"${url}"}}`, `{"#b.c":{"title":"${'x'.repeat(2000)}","target":"${url}"}}`,
+    `{"target":"${url}"}`,
+    `{"a":{"target":"${url}"}}`,
+    `{"a":"#b.c","target":"${url}"}`,
+    `{"#b.c":"x","target":"${url}"}`,
+    `{"#b.c":{"x":{"target":"${url}"}}}`,
+    `{"#b.c":{"x":[{"target":"${url}"}]}}`,
+    `{"#b.c":{"x":{}},"y":{"target":"${url}"}}`,
+    `{"#b.c":[1,{"target":"${url}"}]}`,
+    `{"#b.c":[{"x":{}},{"target":"${url}"}]}`,
+    `{"#b c":{"target":"${url}"}}`,
+    `{"note":"{\\"#b.c\\":{\\"target\\":\\"${url}\\"}}"}`,
+    `{"#b.c":{"targets":"${url}","xtarget":"${url}"}}`,
+    `"target":"${url}"`,
+    `:{"target":"${url}"`,
+    `x":{"target":"${url}"`,
+    `{"t":"x",}:{"target":"${url}"`,
+    `{"#b.c":{${'"a":1,'.repeat(20)}"target":"${url}"}}`,
+    `{"#b.c":{"title":"${'x'.repeat(2000)}","target":"${url}"}}`,
   ]) {
     t.equal(whole(responseLinks(short), body), body)
     t.equal(byteByByte(responseLinks(short), Buffer.from(body)), body)
   }
 })
 
-t.test('the location of a background operation is a link when the answer is one', async t => {
+t.test('the location of a background operation is a link when the answer is one', async (t) => {
   const body = `{"backgroundOperationId":"1","location" : "${root}/backgroundoperations(1)","x\\"location":"${root}/a"}`
-  const expected =
-    `{"backgroundOperationId":"1","location" : "http://gw:8080/backgroundoperations(1)","x\\"location":"${root}/a"}`
+  const expected = `{"backgroundOperationId":"1","location" : "http://gw:8080/backgroundoperations(1)","x\\"location":"${root}/a"}`
 
   t.equal(whole(responseLinks(short, { backgroundOperation: true }), body), expected)
   t.equal(byteByByte(responseLinks(short, { backgroundOperation: true }), Buffer.from(body)), expected)
 })
 
-t.test('a byte order mark, spacing, escaped slashes and duplicate names survive', async t => {
-  const body = `\uFEFF{ "@odata.id"\r\n:\t"${root.replaceAll('/', '\\/')}\\/a(1)" , "@odata.id": `
-    + `"${root}/b", "@odata.editLink":"${org}\\/x" }`
-  const expected = '\uFEFF{ "@odata.id"\r\n:\t"http://gw:8080\\/a(1)" , "@odata.id": '
-    + '"http://gw:8080/b", "@odata.editLink":"http://gw:8080\\/x" }'
+t.test('a byte order mark, spacing, escaped slashes and duplicate names survive', async (t) => {
+  const body =
+    `\uFEFF{ "@odata.id"\r\n:\t"${root.replaceAll('/', '\\/')}\\/a(1)" , "@odata.id": ` +
+    `"${root}/b", "@odata.editLink":"${org}\\/x" }`
+  const expected =
+    '\uFEFF{ "@odata.id"\r\n:\t"http://gw:8080\\/a(1)" , "@odata.id": ' +
+    '"http://gw:8080/b", "@odata.editLink":"http://gw:8080\\/x" }'
 
   t.equal(whole(responseLinks(short), body), expected)
   t.equal(byteByByte(responseLinks(short), Buffer.from(body)), expected)
 })
 
-t.test('a chunk without links goes on as the very same Buffer', async t => {
+t.test('a chunk without links goes on as the very same Buffer', async (t) => {
   const chunk = Buffer.from(`{"name":"Fabrikam","websiteurl":"${root}/accounts"}`)
   const transform = responseLinks(short)
 
@@ -148,7 +179,7 @@ t.test('a chunk without links goes on as the very same Buffer', async t => {
   t.equal(transform.end(), '')
 })
 
-t.test('a string without end is not held back', async t => {
+t.test('a string without end is not held back', async (t) => {
   const transform = responseLinks(short)
   const chunk = `${root}/`.repeat(2000)
 
@@ -157,56 +188,74 @@ t.test('a string without end is not held back', async t => {
   for (let count = 0; count < 64; count++) t.equal(transform.push(chunk).length, chunk.length)
 })
 
-t.test('a link that ends with the body is turned as well', async t => {
+t.test('a link that ends with the body is turned as well', async (t) => {
   t.equal(whole(responseLinks(short), `{"@odata.id":"${root}`), '{"@odata.id":"http://gw:8080')
   t.equal(whole(responseLinks(short), '{"@odata.id":"https://org.crm4.'), '{"@odata.id":"https://org.crm4.')
 })
 
-t.test('large pages keep every byte but those of links', async t => {
-  const row =
-    `{"@odata.etag":"W/\\"1\\"","description":"${'x'.repeat(40_000)}","contacts@odata.nextLink":"${root}/contacts"}`
+t.test('large pages keep every byte but those of links', async (t) => {
+  const row = `{"@odata.etag":"W/\\"1\\"","description":"${'x'.repeat(40_000)}","contacts@odata.nextLink":"${root}/contacts"}`
   const page = `{"@odata.context":"${root}/$metadata","value":[${`${row},`.repeat(20)}${row}]}`
   const expected = page.replaceAll(root, 'http://gw:8080')
 
   t.ok(whole(responseLinks(short), page) === expected)
-  t.ok(inPieces(
-    responseLinks(short), Buffer.from(page), Array.from({ length: 13 }, (_, index) => index * 65_536),
-  ) === expected)
+  t.ok(
+    inPieces(
+      responseLinks(short),
+      Buffer.from(page),
+      Array.from({ length: 13 }, (_, index) => index * 65_536),
+    ) === expected,
+  )
 })
 
-t.test('chunk borders at any byte change nothing', async t => {
+t.test('chunk borders at any byte change nothing', async (t) => {
   const texts = [
-    `${root}/accounts(1)`, root, org, `${org}:443/api/data/v9.1/x`, 'HTTPS://ORG.API.crm4.dynamics.com/api/data/v9.2?x',
-    `${org}x`, root.replaceAll('/', '\\/'), 'https://', 'x',
+    `${root}/accounts(1)`,
+    root,
+    org,
+    `${org}:443/api/data/v9.1/x`,
+    'HTTPS://ORG.API.crm4.dynamics.com/api/data/v9.2?x',
+    `${org}x`,
+    root.replaceAll('/', '\\/'),
+    'https://',
+    'x',
   ]
   const json = randomJson([...links, 'location', 'name', 'x\\"@odata.id', 'é@odata.nextLink'], texts)
-  const isLink = /(?:^|[^.\\])@(?:odata\.)?(?:context|nextLink|deltaLink|id|editLink|readLink|navigationLink|associationLink|mediaReadLink|mediaEditLink)$/
+  const isLink =
+    /(?:^|[^.\\])@(?:odata\.)?(?:context|nextLink|deltaLink|id|editLink|readLink|navigationLink|associationLink|mediaReadLink|mediaEditLink)$/
   const outward = (value: string): string => {
     const plain = value.replaceAll('\\/', '/')
     const turned = downstreamUrl(short, plain)
     return turned === plain ? value : turned
   }
 
-  t.doesNotThrow(() => fc.assert(fc.property(json, shares, (text, cuts) => {
-    const bytes = Buffer.from(text)
-    // A turned link is compared with its slashes unescaped, for only its beginning is written anew.
-    const expected = replaceValues(
-      text, (name, value, inArray) => (isLink.test(name) && !inArray ? outward(value) : value),
-    )
-    const once = inPieces(responseLinks(short), bytes, [])
-    assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
-    assert.equal(inPieces(responseLinks(short), bytes, places(bytes.length, cuts)), once)
-    assert.equal(byteByByte(responseLinks(short), bytes), once)
-  }), { numRuns: 500 }))
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(json, shares, (text, cuts) => {
+        const bytes = Buffer.from(text)
+        // A turned link is compared with its slashes unescaped, for only its beginning is written anew.
+        const expected = replaceValues(text, (name, value, inArray) =>
+          isLink.test(name) && !inArray ? outward(value) : value,
+        )
+        const once = inPieces(responseLinks(short), bytes, [])
+        assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
+        assert.equal(inPieces(responseLinks(short), bytes, places(bytes.length, cuts)), once)
+        assert.equal(byteByByte(responseLinks(short), bytes), once)
+      }),
+      { numRuns: 500 },
+    ),
+  )
 })
 
-t.test('a page cut in two at each of its bytes is the same page', async t => {
-  const page = Buffer.from(`{"@odata.context":"${root}/$metadata#accounts","value":[{"a@odata.nextLink" : `
-    + `"${org}:443/api/data/v9.2/x","w":"${root}"}]}`)
+t.test('a page cut in two at each of its bytes is the same page', async (t) => {
+  const page = Buffer.from(
+    `{"@odata.context":"${root}/$metadata#accounts","value":[{"a@odata.nextLink" : ` +
+      `"${org}:443/api/data/v9.2/x","w":"${root}"}]}`,
+  )
   const expected = whole(responseLinks(short), page.toString())
-  const differing = Array
-    .from(page, (_, cut) => inPieces(responseLinks(short), page, [cut]))
-    .filter(text => text !== expected)
+  const differing = Array.from(page, (_, cut) => inPieces(responseLinks(short), page, [cut])).filter(
+    (text) => text !== expected,
+  )
 
   t.same(differing, [])
 })

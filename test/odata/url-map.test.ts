@@ -1,28 +1,30 @@
 import t from 'tap'
+
 import { addressForm, upstreamPath, resourcePathOf, targetAddress } from '../../src/odata/target-address.ts'
 import { type GatewayAddress, upstreamUrl, downstreamUrl, urlMap } from '../../src/odata/url-map.ts'
 
 const dataverse = targetAddress('https://Contoso.crm4.dynamics.com/api/data/v9.2/')
 
-t.test('the address of a target holds both names of an environment and its API root', async t => {
+t.test('the address of a target holds both names of an environment and its API root', async (t) => {
   t.match(dataverse, {
-    origins: ['https://contoso.crm4.dynamics.com', 'https://contoso.api.crm4.dynamics.com'], apiRoot: '/api/data/v9.2',
+    origins: ['https://contoso.crm4.dynamics.com', 'https://contoso.api.crm4.dynamics.com'],
+    apiRoot: '/api/data/v9.2',
   })
-  t.match(
-    targetAddress('https://contoso.api.crm.dynamics.com/api/data/v9.2').origins,
-    ['https://contoso.api.crm.dynamics.com', 'https://contoso.crm.dynamics.com'],
-  )
+  t.match(targetAddress('https://contoso.api.crm.dynamics.com/api/data/v9.2').origins, [
+    'https://contoso.api.crm.dynamics.com',
+    'https://contoso.crm.dynamics.com',
+  ])
   t.same(targetAddress('http://127.0.0.1:4000/api/data/v9.2').origins, ['http://127.0.0.1:4000'])
-  t.same(
-    targetAddress('https://contoso.operations.dynamics.com/data').origins, ['https://contoso.operations.dynamics.com'],
-  )
+  t.same(targetAddress('https://contoso.operations.dynamics.com/data').origins, [
+    'https://contoso.operations.dynamics.com',
+  ])
   t.equal(targetAddress('http://localhost:4004').apiRoot, '')
   t.throws(() => targetAddress('contoso'), TypeError)
   t.equal(dataverse.batchUrls, 'as written')
   t.equal(targetAddress('http://localhost:4004/odata/v4/catalog').batchUrls, 'relative')
 })
 
-t.test('a path stands as it is when it is one of the target, and below the API root otherwise', async t => {
+t.test('a path stands as it is when it is one of the target, and below the API root otherwise', async (t) => {
   const finance = targetAddress('https://x.operations.dynamics.com/data')
   const central = targetAddress('https://api.businesscentral.dynamics.com/v2.0/tenant/prod/api/v2.0')
   for (const [target, path, expected] of [
@@ -42,7 +44,8 @@ t.test('a path stands as it is when it is one of the target, and below the API r
     [central, '/v2.0/tenant/test/api/v2.0/companies', '/v2.0/tenant/prod/api/v2.0/v2.0/tenant/test/api/v2.0/companies'],
     [targetAddress('http://localhost:4004'), '/Books', '/Books'],
     [targetAddress('https://crm.example/org(1)/api/data/v9.1'), '/org(1)/api/data/v9.0/x', '/org(1)/api/data/v9.0/x'],
-  ] as const) t.equal(upstreamPath(target, path), expected, `${target.apiRoot} ${path}`)
+  ] as const)
+    t.equal(upstreamPath(target, path), expected, `${target.apiRoot} ${path}`)
   t.equal(resourcePathOf(central, '/v2.0/prod/api/v2.0/companies(1)'), '/companies(1)')
   t.equal(resourcePathOf(central, '/v2.0/tenant/prod/ODataV4/Company'), '/Company')
   t.equal(resourcePathOf(central, '/v2.0/tenant/test/api/v2.0'), undefined)
@@ -51,7 +54,7 @@ t.test('a path stands as it is when it is one of the target, and below the API r
   t.equal(addressForm(dataverse, '/accounts'), 'short')
 })
 
-t.test('a URL of the target becomes one of the gateway', async t => {
+t.test('a URL of the target becomes one of the gateway', async (t) => {
   const short = urlMap(dataverse, { base: 'http://gw:8080', form: 'short' })
   const long = urlMap(dataverse, { base: 'https://gw.example/sales/', form: 'long' })
   for (const [url, expectedShort, expectedLong] of [
@@ -106,9 +109,11 @@ t.test('a URL of the target becomes one of the gateway', async t => {
   }
 })
 
-t.test('a URL of the gateway becomes one of the target, by its longest base', async t => {
+t.test('a URL of the gateway becomes one of the target, by its longest base', async (t) => {
   const map = urlMap(dataverse, {
-    base: 'http://gw', otherBases: ['http://gw:80/crm', 'https://[::1]:8443'], form: 'short',
+    base: 'http://gw',
+    otherBases: ['http://gw:80/crm', 'https://[::1]:8443'],
+    form: 'short',
   })
   for (const [url, expected] of [
     ['http://gw/crm/accounts', 'https://contoso.crm4.dynamics.com/api/data/v9.2/accounts'],
@@ -118,12 +123,20 @@ t.test('a URL of the gateway becomes one of the target, by its longest base', as
     ['http://gw/CRM/accounts', 'https://contoso.crm4.dynamics.com/api/data/v9.2/CRM/accounts'],
     ['http://gw:8080/accounts', 'http://gw:8080/accounts'],
     ['http://gwx/accounts', 'http://gwx/accounts'],
-  ] as const) t.equal(upstreamUrl(map, url), expected, url)
+  ] as const)
+    t.equal(upstreamUrl(map, url), expected, url)
 })
 
-t.test('a base that cannot stand in a header or in JSON is refused', async t => {
+t.test('a base that cannot stand in a header or in JSON is refused', async (t) => {
   for (const base of [
-    'http://gw"', 'http://gw\\', 'http://gw\r\nx: y', 'http://gw<', 'http://gẃ', 'gw', 'ftp://gw', 'http://',
+    'http://gw"',
+    'http://gw\\',
+    'http://gw\r\nx: y',
+    'http://gw<',
+    'http://gẃ',
+    'gw',
+    'ftp://gw',
+    'http://',
   ]) {
     t.throws(() => urlMap(dataverse, { base, form: 'short' } satisfies GatewayAddress), TypeError, base)
   }

@@ -5,6 +5,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { createServer as createSocketServer, connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+
 import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -18,10 +19,11 @@ t.setTimeout(120_000)
 const YEAR = 365 * 86_400_000
 
 /** An authority that the process trusts, and HTTPS services with certificates of its making. */
-async function authority(t: Test): Promise<{ file: string, issue: (host: string, ends: number) => Promise<Issued> }> {
+async function authority(t: Test): Promise<{ file: string; issue: (host: string, ends: number) => Promise<Issued> }> {
   const ca = await generate([{ name: 'commonName', value: 'Test authority' }], {
     extensions: [
-      { name: 'basicConstraints', cA: true, critical: true }, { name: 'keyUsage', keyCertSign: true, critical: true },
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, critical: true },
     ],
   })
   const file = join(t.testdir(), 'ca.pem')
@@ -29,21 +31,26 @@ async function authority(t: Test): Promise<{ file: string, issue: (host: string,
   return { file, issue: (host, ends) => impostor(t, host, ends, { key: ca.private, cert: ca.cert }) }
 }
 
-interface Issued { readonly origin: string, readonly heard: () => number }
+interface Issued {
+  readonly origin: string
+  readonly heard: () => number
+}
 
 /** An HTTPS service that says it is `host`; `heard` are the bytes that came through the encryption. */
-async function impostor(t: Test, host: string, ends: number, ca?: { key: string, cert: string }): Promise<Issued> {
+async function impostor(t: Test, host: string, ends: number, ca?: { key: string; cert: string }): Promise<Issued> {
   const pems = await generate([{ name: 'commonName', value: host }], {
-    ...ca === undefined ? {} : { ca },
+    ...(ca === undefined ? {} : { ca }),
     notBeforeDate: new Date(Date.now() - 2 * YEAR),
     notAfterDate: new Date(Date.now() + ends),
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: host }] }],
   })
   let heard = 0
   const server = createHttpsServer({ key: pems.private, cert: pems.cert }, (_, response) => response.end())
-  server.on('secureConnection', (socket) => socket.on('data', (bytes: Buffer) => {
-    heard += bytes.length
-  }))
+  server.on('secureConnection', (socket) =>
+    socket.on('data', (bytes: Buffer) => {
+      heard += bytes.length
+    }),
+  )
   return { origin: `https://localhost:${await listening(t, server)}`, heard: () => heard }
 }
 
@@ -56,16 +63,19 @@ async function reach(origins: readonly string[], environment: Record<string, str
   return stdout.trim().split('\n')
 }
 
-t.test('a certificate that is self-signed, expired or another host\'s gets not one byte', async (t) => {
+t.test("a certificate that is self-signed, expired or another host's gets not one byte", async (t) => {
   const { file, issue } = await authority(t)
   const good = await issue('localhost', YEAR)
   const expired = await issue('localhost', -YEAR)
   const otherHost = await issue('evil.example', YEAR)
   const selfSigned = await impostor(t, 'localhost', YEAR)
 
-  const trusted = await reach([good, expired, otherHost, selfSigned].map(({ origin }) => origin), {
-    NODE_EXTRA_CA_CERTS: file,
-  })
+  const trusted = await reach(
+    [good, expired, otherHost, selfSigned].map(({ origin }) => origin),
+    {
+      NODE_EXTRA_CA_CERTS: file,
+    },
+  )
   t.equal(trusted[0], '200', 'the authority is trusted, or the rest would prove nothing')
   t.equal(trusted[1], 'GATEWAY_DYNAMICS_UNREACHABLE CERT_HAS_EXPIRED')
   t.equal(trusted[2], 'GATEWAY_DYNAMICS_UNREACHABLE ERR_TLS_CERT_ALTNAME_INVALID')
@@ -77,14 +87,18 @@ t.test('a certificate that is self-signed, expired or another host\'s gets not o
 t.test('a connection that offers no more than TLS 1.1 is refused', async (t) => {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }])
   const server = createHttpsServer({
-    key: pems.private, cert: pems.cert, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0',
+    key: pems.private,
+    cert: pems.cert,
+    minVersion: 'TLSv1',
+    maxVersion: 'TLSv1.1',
+    ciphers: 'ALL@SECLEVEL=0',
   })
   const origin = `https://localhost:${await listening(t, server)}`
 
   t.match(await reach([origin]), [/^GATEWAY_DYNAMICS_UNREACHABLE (ERR_SSL_|ECONNRESET)/])
 })
 
-t.test('goes through the network\'s proxy where one is set, and repeated headers arrive repeated', async (t) => {
+t.test("goes through the network's proxy where one is set, and repeated headers arrive repeated", async (t) => {
   const seen: string[][] = []
   const local = await service(t, (request, response) => {
     seen.push(request.rawHeaders)
@@ -92,28 +106,35 @@ t.test('goes through the network\'s proxy where one is set, and repeated headers
   })
   const tunnels: string[] = []
   const proxy = createSocketServer((socket) => {
-    socket.on('error', () => {}).once('data', (head) => {
-      const [, port] = /^CONNECT dynamics\.test:(\d+) /.exec(head.toString())!
-      tunnels.push(head.toString())
-      const beyond = connectSocket(Number(port), '127.0.0.1', () => {
-        socket.write('HTTP/1.1 200 OK\r\n\r\n')
-        socket.pipe(beyond).pipe(socket)
-      }).on('error', () => socket.destroy())
-    })
+    socket
+      .on('error', () => {})
+      .once('data', (head) => {
+        const [, port] = /^CONNECT dynamics\.test:(\d+) /.exec(head.toString())!
+        tunnels.push(head.toString())
+        const beyond = connectSocket(Number(port), '127.0.0.1', () => {
+          socket.write('HTTP/1.1 200 OK\r\n\r\n')
+          socket.pipe(beyond).pipe(socket)
+        }).on('error', () => socket.destroy())
+      })
   })
   const variables = { HTTP_PROXY: `http://ada:love%3Alace@127.0.0.1:${await listening(t, proxy)}` }
   const agent = createAgent({ connectTimeout: 5000, connections: 4, proxies: readProxies(variables, []) })
   t.teardown(() => agent.destroy())
 
   const { statusCode, body } = await agent.reads.request({
-    origin: local.replace('127.0.0.1', 'dynamics.test'), path: '/', method: 'GET',
+    origin: local.replace('127.0.0.1', 'dynamics.test'),
+    path: '/',
+    method: 'GET',
     headers: ['prefer', 'a', 'prefer', 'b'],
   })
   await body.dump()
 
   t.equal(statusCode, 200)
   t.match(tunnels, [/proxy-authorization: Basic YWRhOmxvdmU6bGFjZQ==/])
-  t.same(seen[0]!.filter((_, index, all) => all[index - 1] === 'prefer'), ['a', 'b'])
+  t.same(
+    seen[0]!.filter((_, index, all) => all[index - 1] === 'prefer'),
+    ['a', 'b'],
+  )
 })
 
 t.test('verifies what lies beyond the proxy, which sees nothing but the name', async (t) => {
@@ -122,18 +143,26 @@ t.test('verifies what lies beyond the proxy, which sees nothing but the name', a
   const otherHost = await issue('evil.example', YEAR)
   let seen = ''
   const proxy = createSocketServer((socket) => {
-    socket.on('error', () => {}).once('data', (head) => {
-      seen += head.toString()
-      const beyond = connectSocket(Number(/:(\d+) /.exec(head.toString())![1]), '127.0.0.1', () => {
-        socket.write('HTTP/1.1 200 OK\r\n\r\n')
-        socket.on('data', (bytes) => seen += bytes.toString('latin1')).pipe(beyond).pipe(socket)
-      }).on('error', () => socket.destroy())
-    })
+    socket
+      .on('error', () => {})
+      .once('data', (head) => {
+        seen += head.toString()
+        const beyond = connectSocket(Number(/:(\d+) /.exec(head.toString())![1]), '127.0.0.1', () => {
+          socket.write('HTTP/1.1 200 OK\r\n\r\n')
+          socket
+            .on('data', (bytes) => (seen += bytes.toString('latin1')))
+            .pipe(beyond)
+            .pipe(socket)
+        }).on('error', () => socket.destroy())
+      })
   })
   const environment = { NODE_EXTRA_CA_CERTS: file, HTTPS_PROXY: `http://127.0.0.1:${await listening(t, proxy)}` }
 
   t.same(
-    await reach([good, otherHost].map(({ origin }) => origin.replace('localhost', 'dynamics.test')), environment),
+    await reach(
+      [good, otherHost].map(({ origin }) => origin.replace('localhost', 'dynamics.test')),
+      environment,
+    ),
     ['200', 'GATEWAY_DYNAMICS_UNREACHABLE ERR_TLS_CERT_ALTNAME_INVALID'],
   )
   t.match(seen, /^CONNECT dynamics\.test:\d+ HTTP\/1.1\r\n/)
@@ -154,7 +183,8 @@ t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
     const proxies = readProxies({ https_proxy: `127.0.0.1:${await listening(t, proxy)}` }, [])
     const agent = createAgent({ connectTimeout: 5000, connections: 4, proxies })
     await t.rejects(
-      agent.writes.request({ origin: 'https://contoso.crm4.dynamics.com', path: '/', method: 'GET' }), /proxy/,
+      agent.writes.request({ origin: 'https://contoso.crm4.dynamics.com', path: '/', method: 'GET' }),
+      /proxy/,
     )
     await agent.destroy()
   }
@@ -163,16 +193,24 @@ t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
 
 t.test('a reset that is read in one go with the last bytes is no end of an answer without a length', async (t) => {
   // Another process, which answers and resets while this one is busy.
-  const dynamics = spawn(process.execPath, ['--input-type=module', '--eval', `
+  const dynamics = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '--eval',
+      `
     import { createServer } from 'node:net'
     const server = createServer((socket) => socket.on('error', () => {}).once('data', () => setTimeout(() => {
       socket.write('HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\n\\r\\n{"value":[')
       setTimeout(() => socket.resetAndDestroy(), 10)
     }, 20)))
     server.listen(0, '127.0.0.1', () => process.stdout.write(String(server.address().port)))
-  `], { stdio: ['ignore', 'pipe', 'inherit'] })
+  `,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
   t.teardown(() => dynamics.kill())
-  const [port] = await once(dynamics.stdout, 'data') as [Buffer]
+  const [port] = (await once(dynamics.stdout, 'data')) as [Buffer]
   const { send } = way(t, `http://127.0.0.1:${String(port)}`)
 
   for (let count = 0; count < 5; count++) {

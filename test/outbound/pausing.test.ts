@@ -1,11 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { createAgent } from '../../src/outbound/agent.ts'
 import type { Answer, Sink } from '../../src/dynamics/send.ts'
+import { createAgent } from '../../src/outbound/agent.ts'
 import { outbound, sockets, until, way } from '../support/connection-fixture.ts'
 
 const SIZE = 1_000_000
@@ -21,8 +22,13 @@ function opened(t: Test): Socket[] {
 }
 
 /** Takes a body; `pauses` says whether each chunk asks for a pause. */
-function taking({ body }: Answer, pauses: () => boolean): {
-  readonly sink: Sink, readonly taken: () => number, readonly fate: () => string,
+function taking(
+  { body }: Answer,
+  pauses: () => boolean,
+): {
+  readonly sink: Sink
+  readonly taken: () => number
+  readonly fate: () => string
 } {
   let taken = 0
   let fate = ''
@@ -32,8 +38,12 @@ function taking({ body }: Answer, pauses: () => boolean): {
       taken += chunk.length
       return !pauses()
     },
-    end: () => { fate = 'ended' },
-    fail: (error) => { fate = (error as { code?: string }).code ?? error.message },
+    end: () => {
+      fate = 'ended'
+    },
+    fail: (error) => {
+      fate = (error as { code?: string }).code ?? error.message
+    },
   }
   body.pipeTo(sink)
   return { sink, taken: () => taken, fate: () => fate }
@@ -41,10 +51,12 @@ function taking({ body }: Answer, pauses: () => boolean): {
 
 t.test('a paused connection takes little more from Dynamics, and what follows arrives after it resumes', async (t) => {
   const connections = opened(t)
-  const origin = await sockets(t, (socket) => socket.on('data', () => {
-    socket.write(`${HEAD}\r\n`)
-    socket.write(Buffer.alloc(SIZE))
-  }))
+  const origin = await sockets(t, (socket) =>
+    socket.on('data', () => {
+      socket.write(`${HEAD}\r\n`)
+      socket.write(Buffer.alloc(SIZE))
+    }),
+  )
   let slow = true
   const { sink, taken, fate } = taking(await way(t, origin).send(outbound()), () => slow)
   await until(() => connections[0]!.readableLength > 0)
@@ -59,13 +71,18 @@ t.test('a paused connection takes little more from Dynamics, and what follows ar
 })
 
 t.test('a pause does not count as silence of Dynamics; silence after it does', async (t) => {
-  const origin = await sockets(t, (socket) => socket.on('data', (request) => {
-    socket.write(`${HEAD}\r\n`)
-    socket.write(Buffer.alloc(SIZE / 2))
-    if (String(request).includes('/finished')) socket.write(Buffer.alloc(SIZE / 2))
-  }))
+  const origin = await sockets(t, (socket) =>
+    socket.on('data', (request) => {
+      socket.write(`${HEAD}\r\n`)
+      socket.write(Buffer.alloc(SIZE / 2))
+      if (String(request).includes('/finished')) socket.write(Buffer.alloc(SIZE / 2))
+    }),
+  )
   const { send } = way(t, origin, { idleTimeout: 200 })
-  for (const [path, end] of [['/finished', 'ended'], ['/unfinished', 'UND_ERR_BODY_TIMEOUT']] as const) {
+  for (const [path, end] of [
+    ['/finished', 'ended'],
+    ['/unfinished', 'UND_ERR_BODY_TIMEOUT'],
+  ] as const) {
     let slow = true
     const { sink, fate } = taking(await send(outbound({ path })), () => slow)
     await pause(600)
@@ -80,14 +97,16 @@ t.test('a pause does not count as silence of Dynamics; silence after it does', a
 
 t.test('a late resume of one answer does not resume the next on the connection', async (t) => {
   const connections = opened(t)
-  const origin = await sockets(t, (socket) => socket.on('data', (request) => {
-    if (String(request).includes('/short')) {
-      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{')
-      return void setTimeout(() => socket.write('}'), 50)
-    }
-    socket.write(`${HEAD}\r\n`)
-    socket.write(Buffer.alloc(SIZE))
-  }))
+  const origin = await sockets(t, (socket) =>
+    socket.on('data', (request) => {
+      if (String(request).includes('/short')) {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{')
+        return void setTimeout(() => socket.write('}'), 50)
+      }
+      socket.write(`${HEAD}\r\n`)
+      socket.write(Buffer.alloc(SIZE))
+    }),
+  )
   const { send } = way(t, origin)
   const first = taking(await send(outbound({ path: '/short' })), () => false)
   await until(() => first.fate() === 'ended')
@@ -105,10 +124,12 @@ t.test('a late resume of one answer does not resume the next on the connection',
 
 for (const connection of ['close', 'keep-alive']) {
   t.test(`whoever reads through the agent gets what is complete: Connection: ${connection}`, async (t) => {
-    const origin = await sockets(t, (socket) => socket.on('data', () => {
-      socket.write(`${HEAD}Connection: ${connection}\r\n\r\n`)
-      socket.end(Buffer.alloc(SIZE))
-    }))
+    const origin = await sockets(t, (socket) =>
+      socket.on('data', () => {
+        socket.write(`${HEAD}Connection: ${connection}\r\n\r\n`)
+        socket.end(Buffer.alloc(SIZE))
+      }),
+    )
     const agent = createAgent({ connectTimeout: 5000, connections: 4 })
     t.teardown(() => agent.destroy())
 
@@ -119,10 +140,12 @@ for (const connection of ['close', 'keep-alive']) {
   })
 }
 
-t.test('a caller\'s reader that asks for a pause with the last byte still gets the end', async (t) => {
-  const origin = await sockets(t, (socket) => socket.on('data', () => {
-    socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nabcde')
-  }))
+t.test("a caller's reader that asks for a pause with the last byte still gets the end", async (t) => {
+  const origin = await sockets(t, (socket) =>
+    socket.on('data', () => {
+      socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nabcde')
+    }),
+  )
 
   const { taken, fate } = taking(await way(t, origin).send(outbound()), () => true)
 

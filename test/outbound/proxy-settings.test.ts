@@ -19,7 +19,8 @@ t.test('finds the proxy as curl does', async (t) => {
   t.equal(through(dynamics, { HTTPS_PROXY: 'http://proxy:3128' }), 'http://proxy:3128')
   t.equal(
     through(dynamics, { https_proxy: 'http://small:3128', HTTPS_PROXY: 'http://proxy:3128' }),
-    'http://small:3128', 'lower case first',
+    'http://small:3128',
+    'lower case first',
   )
   t.equal(through(dynamics, { HTTPS_PROXY: 'proxy:3128' }), 'http://proxy:3128', 'http is meant where nothing is said')
   t.equal(through(dynamics, { ALL_PROXY: 'http://all:3128' }), 'http://all:3128')
@@ -55,16 +56,25 @@ t.test('leaves out what NO_PROXY names', async (t) => {
   t.equal(leaves('https://xn--bcher-kva.example', 'bücher.example'), true)
 })
 
-const everywhere = [
-  'HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy',
-].map((name) => ({ [name]: 'http://proxy:3128' }))
+const everywhere = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'].map((name) => ({
+  [name]: 'http://proxy:3128',
+}))
 
-t.test('what runs on this machine, and a managed identity\'s end point, is never reached through a proxy', async (t) => {
+t.test("what runs on this machine, and a managed identity's end point, is never reached through a proxy", async (t) => {
   for (const variables of everywhere) {
     for (const url of [
-      'http://127.0.0.1:8081', 'https://127.9.9.9', 'http://127.1', 'https://localhost:8443', 'https://LOCALHOST',
-      'http://[::1]:8081', 'http://[::ffff:127.0.0.1]', 'http://0.0.0.0:8081', 'https://dynamics.localhost',
-      'http://169.254.169.254/metadata', 'http://169.254.129.2:8081/msi/token', 'http://[fe80::1]',
+      'http://127.0.0.1:8081',
+      'https://127.9.9.9',
+      'http://127.1',
+      'https://localhost:8443',
+      'https://LOCALHOST',
+      'http://[::1]:8081',
+      'http://[::ffff:127.0.0.1]',
+      'http://0.0.0.0:8081',
+      'https://dynamics.localhost',
+      'http://169.254.169.254/metadata',
+      'http://169.254.129.2:8081/msi/token',
+      'http://[fe80::1]',
     ]) {
       t.equal(through(url, variables), undefined, `${Object.keys(variables)[0]} ${url}`)
     }

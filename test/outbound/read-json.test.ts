@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+
 import t from 'tap'
 import { Agent } from 'undici'
 
@@ -8,10 +9,14 @@ import { jsonReader } from '../../src/outbound/read-json.ts'
 t.test('reads small JSON documents, and follows nobody elsewhere', async (t) => {
   const server = createServer((request, response) => {
     switch (request.url) {
-      case '/good?a=1': return response.end('{"a":1}')
-      case '/moved': return response.writeHead(302, { location: '/good?a=1' }).end()
-      case '/large': return response.end(`"${'x'.repeat(2 * 1024 * 1024)}"`)
-      default: return response.end('no JSON')
+      case '/good?a=1':
+        return response.end('{"a":1}')
+      case '/moved':
+        return response.writeHead(302, { location: '/good?a=1' }).end()
+      case '/large':
+        return response.end(`"${'x'.repeat(2 * 1024 * 1024)}"`)
+      default:
+        return response.end('no JSON')
     }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

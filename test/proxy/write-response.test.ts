@@ -6,11 +6,11 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { writeResponse } from '../../src/proxy/write-response.ts'
 import { responseBatch } from '../../src/odata/batch.ts'
 import { jsonLinksOutward, targetAddress, urlMap } from '../../src/odata/links.ts'
-import { raw } from '../support/raw-socket.ts'
+import { writeResponse } from '../../src/proxy/write-response.ts'
 import { outbound, sockets, until, way } from '../support/connection-fixture.ts'
+import { raw } from '../support/raw-socket.ts'
 
 /** For what can be turned. */
 function refuse(cause: unknown): never {
@@ -25,38 +25,50 @@ async function listening(t: Test, handler: RequestListener): Promise<string> {
 }
 
 /** A service whose answer comes in two pieces, with a pause between them, or breaks off after the first. */
-async function callerOf(
-  t: Test, breaksOff: boolean,
-): Promise<{ readonly url: string, readonly status: () => number }> {
+async function callerOf(t: Test, breaksOff: boolean): Promise<{ readonly url: string; readonly status: () => number }> {
   let status = 0
   const service: string = await listening(t, (_request, response) => {
     const [first, second] = [`{"@odata.context":"${service}/api/data/v9.2/$metadata#x",`, '"value":[]}']
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': first!.length + second!.length })
     response.write(first)
-    setTimeout(() => breaksOff ? response.destroy() : response.end(second), 100)
+    setTimeout(() => (breaksOff ? response.destroy() : response.end(second)), 100)
   })
   const { send } = way(t, service)
   const map = urlMap(targetAddress(`${service}/api/data/v9.2`), { base: 'http://gateway.example:8080', form: 'short' })
-  const url = await listening(t, (_request, response) => void send(outbound()).then((answer) => {
-    response.on('close', () => { status = response.statusCode })
-    writeResponse(answer.body, response, {
-      status: answer.status, headers: [], contentLength: '12', hasBody: true, coding: undefined,
-      transform: jsonLinksOutward(map), refuse,
-    })
-  }))
+  const url = await listening(
+    t,
+    (_request, response) =>
+      void send(outbound()).then((answer) => {
+        response.on('close', () => {
+          status = response.statusCode
+        })
+        writeResponse(answer.body, response, {
+          status: answer.status,
+          headers: [],
+          contentLength: '12',
+          hasBody: true,
+          coding: undefined,
+          transform: jsonLinksOutward(map),
+          refuse,
+        })
+      }),
+  )
   return { url, status: () => status }
 }
 
-t.test('hands on a short answer that comes in pieces as one, with the length that it has with its links turned', async (t) => {
-  const { url } = await callerOf(t, false)
+t.test(
+  'hands on a short answer that comes in pieces as one, with the length that it has with its links turned',
+  async (t) => {
+    const { url } = await callerOf(t, false)
 
-  const { text } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    const { text } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
 
-  const [head, body] = text.split('\r\n\r\n') as [string, string]
-  t.equal(body, '{"@odata.context":"http://gateway.example:8080/$metadata#x","value":[]}')
-  t.match(head, new RegExp(`content-length: ${body.length}(\\r\\n|$)`))
-  t.notMatch(head, /chunked/)
-})
+    const [head, body] = text.split('\r\n\r\n') as [string, string]
+    t.equal(body, '{"@odata.context":"http://gateway.example:8080/$metadata#x","value":[]}')
+    t.match(head, new RegExp(`content-length: ${body.length}(\\r\\n|$)`))
+    t.notMatch(head, /chunked/)
+  },
+)
 
 t.test('resets the caller when a short answer breaks off between its pieces, and hands on nothing of it', async (t) => {
   const { url, status } = await callerOf(t, true)
@@ -72,17 +84,28 @@ t.test('resets the caller when a short answer breaks off between its pieces, and
 t.test('an answer without a length is whole when it is ended, and not when the connection is reset', async (t) => {
   const part = '{"value":['
   const send = async (end: (socket: Socket) => void): ReturnType<typeof raw> => {
-    const service = await sockets(t, (socket) => socket.once('data', () => {
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n${part}`)
-      setTimeout(() => end(socket), 100)
-    }))
+    const service = await sockets(t, (socket) =>
+      socket.once('data', () => {
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n${part}`)
+        setTimeout(() => end(socket), 100)
+      }),
+    )
     const { send } = way(t, service)
-    const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
-      writeResponse(body, response, {
-        status, headers: [], contentLength: undefined, hasBody: true, coding: undefined, transform: undefined,
-        refuse,
-      })
-    }))
+    const url = await listening(
+      t,
+      (_request, response) =>
+        void send(outbound()).then(({ status, body }) => {
+          writeResponse(body, response, {
+            status,
+            headers: [],
+            contentLength: undefined,
+            hasBody: true,
+            coding: undefined,
+            transform: undefined,
+            refuse,
+          })
+        }),
+    )
     return raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
   }
 
@@ -103,12 +126,22 @@ for (const [what, batch] of [
     const service = await listening(t, (_request, response) => response.end(gzipSync(batch)))
     const { send } = way(t, service)
     const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
-    const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
-      const transform = responseBatch(map, 'multipart/mixed; boundary=x')
-      writeResponse(body, response, {
-        status, headers: [], contentLength: undefined, hasBody: true, coding: 'gzip', transform, refuse,
-      })
-    }))
+    const url = await listening(
+      t,
+      (_request, response) =>
+        void send(outbound()).then(({ status, body }) => {
+          const transform = responseBatch(map, 'multipart/mixed; boundary=x')
+          writeResponse(body, response, {
+            status,
+            headers: [],
+            contentLength: undefined,
+            hasBody: true,
+            coding: 'gzip',
+            transform,
+            refuse,
+          })
+        }),
+    )
 
     const { reset } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
 
@@ -125,13 +158,21 @@ t.test('refuses a short batch that cannot be read, in however many pieces it com
     })
     const { send } = way(t, service)
     const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
-    const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
-      writeResponse(body, response, {
-        status, headers: [], contentLength: String(batch.length), hasBody: true, coding: undefined,
-        transform: responseBatch(map, 'multipart/mixed; boundary=x'),
-        refuse: (cause) => response.writeHead(502).end((cause as Error).message),
-      })
-    }))
+    const url = await listening(
+      t,
+      (_request, response) =>
+        void send(outbound()).then(({ status, body }) => {
+          writeResponse(body, response, {
+            status,
+            headers: [],
+            contentLength: String(batch.length),
+            hasBody: true,
+            coding: undefined,
+            transform: responseBatch(map, 'multipart/mixed; boundary=x'),
+            refuse: (cause) => response.writeHead(502).end((cause as Error).message),
+          })
+        }),
+    )
 
     const answer = await fetch(url)
 
@@ -146,12 +187,21 @@ t.test('an empty body that is said to be gzip is an empty body', async (t) => {
   })
   const { send } = way(t, service)
   const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
-  const url = await listening(t, (_request, response) => void send(outbound()).then(({ status, body }) => {
-    writeResponse(body, response, {
-      status, headers: [], contentLength: '0', hasBody: true, coding: 'gzip', transform: jsonLinksOutward(map),
-      refuse,
-    })
-  }))
+  const url = await listening(
+    t,
+    (_request, response) =>
+      void send(outbound()).then(({ status, body }) => {
+        writeResponse(body, response, {
+          status,
+          headers: [],
+          contentLength: '0',
+          hasBody: true,
+          coding: 'gzip',
+          transform: jsonLinksOutward(map),
+          refuse,
+        })
+      }),
+  )
 
   const { text, reset } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
 

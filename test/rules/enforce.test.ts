@@ -1,11 +1,15 @@
 import t from 'tap'
 
-import { authorizePart } from '../../src/rules/enforce.ts'
 import type { Policy } from '../../src/config/callers.ts'
 import { parseRule } from '../../src/config/rule.ts'
+import { authorizePart } from '../../src/rules/enforce.ts'
 
 const strict: Policy = {
-  users: ['*'], callerIds: 'refuse', rules: ['read-only'].map(parseRule), bypassHeaders: false, callbacks: false,
+  users: ['*'],
+  callerIds: 'refuse',
+  rules: ['read-only'].map(parseRule),
+  bypassHeaders: false,
+  callbacks: false,
   dryRun: false,
 }
 const read = {
@@ -76,6 +80,8 @@ t.test('a dry run lets all pass, and tells the log what a rule would have refuse
 /** Judges a part; what the log was told. */
 function judge(policy: Policy, part: Parameters<typeof authorizePart>[1], wantsRow = false): object[] {
   const told: object[] = []
-  authorizePart({ caller: { name: 'billing', policy }, head: { wantsRow } }, part, { warn: (facts) => told.push(facts) })
+  authorizePart({ caller: { name: 'billing', policy }, head: { wantsRow } }, part, {
+    warn: (facts) => told.push(facts),
+  })
   return told
 }

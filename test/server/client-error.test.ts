@@ -10,9 +10,9 @@ t.test('a blank or a letter outside of ASCII in the address is named, with an id
   const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
   const cases: [address: string, message: RegExp, entitySet: string][] = [
     ['/accounts?$filter=name eq 1', /holds a blank: write it percent-encoded/, 'accounts'],
-    ['/accounts(name=\'a b\')', /holds a blank: write it percent-encoded/, 'accounts'],
+    ["/accounts(name='a b')", /holds a blank: write it percent-encoded/, 'accounts'],
     ['/accounts?$filter=name eq HTTP/1.1 ', /holds a blank/, 'accounts'],
-    ['/accounts?$filter=name%20eq%20\'Müller\'', /not visible ASCII: write it percent-encoded/, 'accounts'],
+    ["/accounts?$filter=name%20eq%20'Müller'", /not visible ASCII: write it percent-encoded/, 'accounts'],
     ['/Müller', /not visible ASCII: write it percent-encoded/, 'other'],
     ['/a\tb', /not visible ASCII: write it percent-encoded/, 'other'],
   ]
@@ -22,7 +22,7 @@ t.test('a blank or a letter outside of ASCII in the address is named, with an id
       const answer = await rawRequest(to, `GET ${address} HTTP/1.1\r\nHost: localhost\r\n${id}\r\n`)
 
       t.match(answer, { status: 400 }, address)
-      const { error } = JSON.parse(answer.body) as { error: { code: string, message: string } }
+      const { error } = JSON.parse(answer.body) as { error: { code: string; message: string } }
       t.equal(error.code, 'GATEWAY_BAD_REQUEST')
       t.match(error.message, message)
       const own = requestId(answer)
@@ -44,12 +44,20 @@ t.test('whatever else is no request has an id and a line too, which shows nothin
     ['GET /?MARKER HTTP/9.9\r\nHost: x\r\n\r\n', 400, 'GATEWAY_BAD_REQUEST'],
     ['MARKER /?MARKER HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'GATEWAY_METHOD_NOT_ALLOWED'],
     ['CONNECT MARKER:443 HTTP/1.1\r\nHost: MARKER\r\n\r\n', 405, 'GATEWAY_METHOD_NOT_ALLOWED'],
-    [`GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ${'MARKER'.repeat(40_000)}\r\n\r\n`, 431, 'GATEWAY_HEAD_TOO_LARGE'],
+    [
+      `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ${'MARKER'.repeat(40_000)}\r\n\r\n`,
+      431,
+      'GATEWAY_HEAD_TOO_LARGE',
+    ],
   ]
   for (const [bytes, status, code] of cases) {
     const answer = await rawRequest(to, bytes)
     t.match(answer, { status }, code)
-    t.match(gateway.lines.filter(({ msg }) => msg === 'no readable request' || msg === 'request').at(-1), { id: requestId(answer), status, code })
+    t.match(gateway.lines.filter(({ msg }) => msg === 'no readable request' || msg === 'request').at(-1), {
+      id: requestId(answer),
+      status,
+      code,
+    })
   }
   t.notMatch(log(), 'MARKER')
 })

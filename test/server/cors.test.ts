@@ -1,29 +1,57 @@
 import t from 'tap'
 
-import { corsOf } from '../../src/server/cors.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import { rawRequest, requestOf } from '../support/raw-http.ts'
+import { corsOf } from '../../src/server/cors.ts'
 import { door } from '../support/callers-fixture.ts'
+import { rawRequest, requestOf } from '../support/raw-http.ts'
 
-const settings = loadSettings({
-  DYNAMICS_URL: 'http://localhost:1', CREDENTIAL: 'managed-identity', USER_EMAIL_HEADER: 'x-user',
-  ALLOWED_ORIGINS: 'https://app.contoso.com', REQUIRED_HEADER: 'X-Gateway: true',
-}, undefined)
+const settings = loadSettings(
+  {
+    DYNAMICS_URL: 'http://localhost:1',
+    CREDENTIAL: 'managed-identity',
+    USER_EMAIL_HEADER: 'x-user',
+    ALLOWED_ORIGINS: 'https://app.contoso.com',
+    REQUIRED_HEADER: 'X-Gateway: true',
+  },
+  undefined,
+)
 const cors = corsOf(settings)
 
 t.test('pages may send every documented header, by whatever name the settings give it', async (t) => {
   const allowed = cors.allowedHeaders(undefined).toLowerCase().split(', ')
 
   for (const name of [
-    'x-user', 'x-gateway', 'prefer', 'cache-control', 'idempotency-key', 'traceparent', 'tracestate', 'content-range',
-    'x-ms-client-request-id', 'if-match', 'if-none-match', 'if-modified-since', 'range', 'content-type', 'x-api-key',
-    'authorization', 'mscrm.suppressduplicatedetection', 'mscrm.solutionuniquename', 'odata-version',
-    'odata-maxversion', 'x-ms-file-name', 'x-ms-transfer-mode', 'x-request-id', 'consistency',
-  ]) t.ok(allowed.includes(name), name)
+    'x-user',
+    'x-gateway',
+    'prefer',
+    'cache-control',
+    'idempotency-key',
+    'traceparent',
+    'tracestate',
+    'content-range',
+    'x-ms-client-request-id',
+    'if-match',
+    'if-none-match',
+    'if-modified-since',
+    'range',
+    'content-type',
+    'x-api-key',
+    'authorization',
+    'mscrm.suppressduplicatedetection',
+    'mscrm.solutionuniquename',
+    'odata-version',
+    'odata-maxversion',
+    'x-ms-file-name',
+    'x-ms-transfer-mode',
+    'x-request-id',
+    'consistency',
+  ])
+    t.ok(allowed.includes(name), name)
 })
 
-t.test('pages may send headers of the product\'s families that are not documented yet', async (t) => {
-  const allowed = cors.allowedHeaders('content-type, mscrm.new,OData-New , x-ms-new,evil, x-ms-, x-ms-a b, x-ms-new')
+t.test("pages may send headers of the product's families that are not documented yet", async (t) => {
+  const allowed = cors
+    .allowedHeaders('content-type, mscrm.new,OData-New , x-ms-new,evil, x-ms-, x-ms-a b, x-ms-new')
     .split(', ')
 
   for (const name of ['mscrm.new', 'OData-New', 'x-ms-new']) {

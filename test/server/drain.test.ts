@@ -4,28 +4,32 @@ import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+
 import t from 'tap'
 import type { Test } from 'tap'
 
 import { drainOf } from '../../src/server/drain.ts'
 
-t.test('callers that come on new connections until the last moment are answered or not let in, never cut off', async (t) => {
-  const { server, drain } = await draining(t, undefined, 3000)
-  const outcomes: string[] = []
-  async function calling(): Promise<void> {
-    for (;;) {
-      const outcome = await call(server)
-      if (outcome === 'ECONNREFUSED') return
-      outcomes.push(outcome)
+t.test(
+  'callers that come on new connections until the last moment are answered or not let in, never cut off',
+  async (t) => {
+    const { server, drain } = await draining(t, undefined, 3000)
+    const outcomes: string[] = []
+    async function calling(): Promise<void> {
+      for (;;) {
+        const outcome = await call(server)
+        if (outcome === 'ECONNREFUSED') return
+        outcomes.push(outcome)
+      }
     }
-  }
-  const callers = Array.from({ length: 50 }, calling)
-  await pause(200)
-  drain.next()
-  await Promise.all([...callers, drain.over])
+    const callers = Array.from({ length: 50 }, calling)
+    await pause(200)
+    drain.next()
+    await Promise.all([...callers, drain.over])
 
-  t.same([...new Set(outcomes)], ['200'])
-})
+    t.same([...new Set(outcomes)], ['200'])
+  },
+)
 
 t.test('a connection that was made before asks a little later and is answered', async (t) => {
   const { server, drain } = await draining(t, undefined, 3000)
@@ -56,9 +60,14 @@ t.test('idle connections do not hold the end, and a second call cuts what runs',
   await drain.over
 })
 
-async function draining(t: Test, answer = (respond: () => void): void => void setTimeout(respond, 20), linger?: number) {
+async function draining(
+  t: Test,
+  answer = (respond: () => void): void => void setTimeout(respond, 20),
+  linger?: number,
+) {
   const server = createServer((_request, response) =>
-    answer(() => response.setHeader('connection', 'close').end('whole')))
+    answer(() => response.setHeader('connection', 'close').end('whole')),
+  )
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.teardown(() => server.closeAllConnections())
   return { server, drain: drainOf({ server, stop: () => undefined, close: async () => undefined }, 10_000, linger) }
@@ -66,12 +75,13 @@ async function draining(t: Test, answer = (respond: () => void): void => void se
 
 /** The status, or the code of what went wrong. */
 function call(server: Server): Promise<string> {
-  const { port } = server.address() as AddressInfo | null ?? { port: 1 }
+  const { port } = (server.address() as AddressInfo | null) ?? { port: 1 }
   return new Promise((resolve) => {
     get({ host: '127.0.0.1', port, agent: false }, (response) => {
-      response.resume().on('end', () => resolve(String(response.statusCode))).on(
-        'error', (error) => resolve(error.message),
-      )
+      response
+        .resume()
+        .on('end', () => resolve(String(response.statusCode)))
+        .on('error', (error) => resolve(error.message))
     }).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
   })
 }

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+
 import { generate } from 'selfsigned'
 import t from 'tap'
 
@@ -27,8 +28,7 @@ t.test('listens at a Unix socket that its owner and group may use, and nobody el
 
 t.test('takes the place of a socket that a gateway left behind', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
-  const killed =
-    `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
+  const killed = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
   spawnSync(process.execPath, ['-e', killed])
   t.ok(existsSync(path))
   await gatewayFor(t, { HOST: `unix:${path}` })
@@ -50,7 +50,9 @@ t.test('a socket that cannot be made is explained without a port', async (t) => 
   const file = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'file')
   writeFileSync(file, 'x')
   for (const path of [file, `${file}/s`, '/nowhere/s']) {
-    const fault = await listen(createHttpServer(), { host: `unix:${path}`, port: 0 }).catch((error: Error) => error.message)
+    const fault = await listen(createHttpServer(), { host: `unix:${path}`, port: 0 }).catch(
+      (error: Error) => error.message,
+    )
     t.match(fault, `unix:${path} `)
     t.match(fault, /HOST/)
     t.notMatch(fault, /PORT/)
@@ -65,28 +67,42 @@ t.test('whether an address can be had is told without taking its port', async (t
 
   t.equal(await listenFault({ host: '127.0.0.1', port }), undefined, 'who listens there may be the gateway')
   t.equal(await listenFault({ host: '127.0.0.1', port: 0 }), undefined)
-  t.match(await listenFault({ host: '192.0.2.1', port: 8080 }), /^192\.0\.2\.1, port 8080, is no address of this machine/)
+  t.match(
+    await listenFault({ host: '192.0.2.1', port: 8080 }),
+    /^192\.0\.2\.1, port 8080, is no address of this machine/,
+  )
   t.equal(await listenFault({ host: 'unix:/nowhere/s', port: 8080 }), undefined)
 })
 
 t.test('serves HTTPS where a certificate is given, with links to match', async (t) => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway' }], {
-    keyType: 'ec', algorithm: 'sha256',
+    keyType: 'ec',
+    algorithm: 'sha256',
   })
   const folder = t.testdir({ 'c.pem': cert, 'k.pem': key })
   const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
-    ...settings, tls: { certificate: `${folder}/c.pem`, key: `${folder}/k.pem`, clientCa: undefined },
+    ...settings,
+    tls: { certificate: `${folder}/c.pem`, key: `${folder}/k.pem`, clientCa: undefined },
   }))
 
   t.equal(address, `https://127.0.0.1:${port}`)
   const status = await new Promise((resolve, reject) => {
-    request({
-      host: '127.0.0.1', port, path: '/accounts', ca: cert, checkServerIdentity: () => undefined,
-      headers: { origin: `https://127.0.0.1:${port}` },
-    }, (response) => {
-      response.resume()
-      resolve(response.statusCode)
-    }).on('error', reject).end()
+    request(
+      {
+        host: '127.0.0.1',
+        port,
+        path: '/accounts',
+        ca: cert,
+        checkServerIdentity: () => undefined,
+        headers: { origin: `https://127.0.0.1:${port}` },
+      },
+      (response) => {
+        response.resume()
+        resolve(response.statusCode)
+      },
+    )
+      .on('error', reject)
+      .end()
   })
   t.equal(status, 200)
 })

@@ -3,6 +3,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+
 import t from 'tap'
 import type { Test } from 'tap'
 
@@ -39,7 +40,11 @@ t.test('a body that stops arriving gets 408', async (t) => {
 
 t.test('a body may take as long as it moves', async (t) => {
   const server = await serverOf(
-    t, (request, response) => { request.resume().on('end', () => response.end('taken')) }, { bodyTimeout: 2000 },
+    t,
+    (request, response) => {
+      request.resume().on('end', () => response.end('taken'))
+    },
+    { bodyTimeout: 2000 },
   )
   const socket = dial(t, server)
   socket.write(requestOf('POST /', 'Content-Length: 12'))
@@ -58,13 +63,17 @@ t.test('an answer that is not begun yet may take its time, whoever waits for it'
 })
 
 t.test('a caller that was not told to go on is not late with its body', async (t) => {
-  const server = await serverOf(t, (request, response) => {
-    setTimeout(() => response.writeContinue(), 2500)
-    request.on('data', () => undefined).on('end', () => response.end('taken'))
-  }, { bodyTimeout: 1000 })
+  const server = await serverOf(
+    t,
+    (request, response) => {
+      setTimeout(() => response.writeContinue(), 2500)
+      request.on('data', () => undefined).on('end', () => response.end('taken'))
+    },
+    { bodyTimeout: 1000 },
+  )
   const socket = dial(t, server)
   socket.write(requestOf('POST /', 'Expect: 100-continue', 'Content-Length: 3'))
-  const [going] = await once(socket, 'data') as [Buffer]
+  const [going] = (await once(socket, 'data')) as [Buffer]
   t.match(String(going), /^HTTP\/1\.1 100 Continue/)
   socket.write('abc')
 
@@ -87,7 +96,9 @@ t.test('a caller that does not take its answer is cut off', async (t) => {
   const closed: Promise<unknown>[] = []
   const server = await serverOf(t, (_request, response) => {
     closed.push(once(response, 'close'))
-    const fill = (): void => { while (response.write(Buffer.alloc(1024 * 1024))); }
+    const fill = (): void => {
+      while (response.write(Buffer.alloc(1024 * 1024)));
+    }
     response.on('drain', fill)
     fill()
   })
@@ -100,21 +111,28 @@ t.test('a caller that does not take its answer is cut off', async (t) => {
   t.pass('the answer is given up')
 })
 
-t.test('a caller that takes nothing of a large answer is cut off after bodyTimeout, not after twice that', async (t) => {
-  // The system takes a part of the first write at once, which is no progress of the caller's.
-  const patience = 2000
-  let closed: Promise<unknown> | undefined
-  const server = await serverOf(t, (_request, response) => {
-    closed = once(response, 'close')
-    response.end(Buffer.alloc(64 * 1024 * 1024))
-  }, { bodyTimeout: patience })
-  const socket = dial(t, server)
-  socket.pause()
-  socket.write(get('/'))
+t.test(
+  'a caller that takes nothing of a large answer is cut off after bodyTimeout, not after twice that',
+  async (t) => {
+    // The system takes a part of the first write at once, which is no progress of the caller's.
+    const patience = 2000
+    let closed: Promise<unknown> | undefined
+    const server = await serverOf(
+      t,
+      (_request, response) => {
+        closed = once(response, 'close')
+        response.end(Buffer.alloc(64 * 1024 * 1024))
+      },
+      { bodyTimeout: patience },
+    )
+    const socket = dial(t, server)
+    socket.pause()
+    socket.write(get('/'))
 
-  while (closed === undefined) await pause(10)
-  t.equal(await Promise.race([closed.then(() => 'given up'), pause(2 * patience, 'waited on')]), 'given up')
-})
+    while (closed === undefined) await pause(10)
+    t.equal(await Promise.race([closed.then(() => 'given up'), pause(2 * patience, 'waited on')]), 'given up')
+  },
+)
 
 t.test('a caller that takes one large write slowly gets all of it', async (t) => {
   const large = Buffer.alloc(16 * 1024 * 1024)
@@ -136,18 +154,21 @@ t.test('a caller that takes one large write slowly gets all of it', async (t) =>
   t.ok(taken > large.length)
 })
 
-t.test('a body that stops within a begun answer cuts the connection: the answer is never ended as if whole', async (t) => {
-  const server = await serverOf(t, (request, response) => {
-    response.writeHead(200, { 'content-length': '100' }).write('part')
-    request.resume()
-  })
-  const socket = dial(t, server)
-  socket.write(requestOf('POST /', 'Content-Length: 10') + 'abc')
+t.test(
+  'a body that stops within a begun answer cuts the connection: the answer is never ended as if whole',
+  async (t) => {
+    const server = await serverOf(t, (request, response) => {
+      response.writeHead(200, { 'content-length': '100' }).write('part')
+      request.resume()
+    })
+    const socket = dial(t, server)
+    socket.write(requestOf('POST /', 'Content-Length: 10') + 'abc')
 
-  const answer = await everything(socket)
-  t.ok(answer.endsWith('part'))
-  t.notMatch(answer, /408/)
-})
+    const answer = await everything(socket)
+    t.ok(answer.endsWith('part'))
+    t.notMatch(answer, /408/)
+  },
+)
 
 t.test('bytes that are no request within a begun answer cut the connection too', async (t) => {
   const server = await serverOf(t, (request, response) => {
@@ -163,23 +184,29 @@ t.test('bytes that are no request within a begun answer cut the connection too',
 })
 
 t.test('requests sent one upon the other are answered one after the other', async (t) => {
-  const server = await serverOf(t, (request, response) => {
-    request.resume().on('end', () =>
-      setTimeout(() => response.end(`answer ${request.url}`), request.url === '/1' ? 100 : 0))
-  }, { bodyTimeout: 5000 })
+  const server = await serverOf(
+    t,
+    (request, response) => {
+      request
+        .resume()
+        .on('end', () => setTimeout(() => response.end(`answer ${request.url}`), request.url === '/1' ? 100 : 0))
+    },
+    { bodyTimeout: 5000 },
+  )
   const socket = dial(t, server)
   socket.write(
-    'POST /1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\n'
-      + 'Host: localhost\r\n\r\n' + get('/3'),
+    'POST /1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\n' +
+      'Host: localhost\r\n\r\n' +
+      get('/3'),
   )
 
   t.strictSame((await everything(socket)).match(/answer .\d/g), ['answer /1', 'answer /2', 'answer /3'])
 })
 
 t.test('bytes that are no request do not take the place of the answer to the request before them', async (t) => {
-  const server = await serverOf(
-    t, (_request, response) => void setTimeout(() => response.end('made'), 100), { bodyTimeout: 5000 },
-  )
+  const server = await serverOf(t, (_request, response) => void setTimeout(() => response.end('made'), 100), {
+    bodyTimeout: 5000,
+  })
   const socket = dial(t, server)
   socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\nno request\r\n\r\n')
 
@@ -234,7 +261,9 @@ const MEBIBYTE = 1024 * 1024
 
 async function serverOf(t: Test, handler: RequestListener, changes: Partial<typeof settings> = {}): Promise<Server> {
   const server = inboundServer(
-    { ...settings, ...changes }, log, handler as (request: IncomingMessage, response: ServerResponse) => void,
+    { ...settings, ...changes },
+    log,
+    handler as (request: IncomingMessage, response: ServerResponse) => void,
   )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
@@ -252,7 +281,11 @@ function dial(t: Test, server: Server, options: { allowHalfOpen?: boolean } = {}
 
 async function everything(socket: Socket): Promise<string> {
   let received = ''
-  socket.on('data', (chunk) => { received += chunk.toString('latin1') }).on('error', () => undefined)
+  socket
+    .on('data', (chunk) => {
+      received += chunk.toString('latin1')
+    })
+    .on('error', () => undefined)
   await new Promise((resolve) => socket.once('close', resolve))
   return received
 }

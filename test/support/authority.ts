@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
+
 import type { Test } from 'tap'
 import { Agent } from 'undici'
 
@@ -14,7 +15,8 @@ export interface Received {
 
 /** Answers what Entra would: a token that differs each time. */
 export function gives(
-  life: number | string = 3600, more: object = {},
+  life: number | string = 3600,
+  more: object = {},
 ): (received: Received, response: ServerResponse) => void {
   return (_, response) =>
     json(response, 200, { token_type: 'Bearer', expires_in: life, access_token: `token-${++count}`, ...more })
@@ -22,35 +24,53 @@ export function gives(
 let count = 0
 
 export function json(
-  response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {},
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
 ): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 }
 
 /** Refuses as Entra does, with `number` after AADSTS. */
 export function refuses(
-  status: number, error: string, number: number,
+  status: number,
+  error: string,
+  number: number,
 ): (received: Received, response: ServerResponse) => void {
-  return (_, response) => json(response, status, {
-    error, error_description: `AADSTS${number}: text that quotes s3cret. Trace ID: 1`, error_codes: [number],
-    trace_id: '00000000-0000-0000-0000-000000000001', correlation_id: '00000000-0000-0000-0000-000000000002',
-  })
+  return (_, response) =>
+    json(response, status, {
+      error,
+      error_description: `AADSTS${number}: text that quotes s3cret. Trace ID: 1`,
+      error_codes: [number],
+      trace_id: '00000000-0000-0000-0000-000000000001',
+      correlation_id: '00000000-0000-0000-0000-000000000002',
+    })
 }
 
 /** An authority at a real socket; whatever host is asked, `dispatcher` leads to it. `behave` is how it answers now. */
 export async function startAuthority(t: Test) {
   const authority = {
-    behave: gives() as (received: Received, response: ServerResponse) => void, requests: [] as Received[],
+    behave: gives() as (received: Received, response: ServerResponse) => void,
+    requests: [] as Received[],
   }
   const server = createServer((request, response) => {
     let body = ''
-    request.setEncoding('utf8').on('data', (chunk: string) => { body += chunk }).on('end', () => {
-      const received = {
-        method: request.method!, url: request.url!, headers: request.headers, form: new URLSearchParams(body),
-      }
-      authority.requests.push(received)
-      authority.behave(received, response)
-    })
+    request
+      .setEncoding('utf8')
+      .on('data', (chunk: string) => {
+        body += chunk
+      })
+      .on('end', () => {
+        const received = {
+          method: request.method!,
+          url: request.url!,
+          headers: request.headers,
+          form: new URLSearchParams(body),
+        }
+        authority.requests.push(received)
+        authority.behave(received, response)
+      })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -70,8 +90,12 @@ export async function startAuthority(t: Test) {
 
 /** A log that can be read. */
 export function memoryLog() {
-  const lines: { level: string, facts: object, sentence: string }[] = []
-  const level = (level: string) => (facts: object, sentence: string): void => { lines.push({ level, facts, sentence }) }
+  const lines: { level: string; facts: object; sentence: string }[] = []
+  const level =
+    (level: string) =>
+    (facts: object, sentence: string): void => {
+      lines.push({ level, facts, sentence })
+    }
   return { lines, debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') }
 }
 

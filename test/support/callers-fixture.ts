@@ -1,23 +1,27 @@
+import type { Server } from 'node:http'
+
 import Fastify from 'fastify'
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
-import type { Server } from 'node:http'
 
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
-import addedHeaders from '../../src/server/added-headers.ts'
 import browser from '../../src/door/browser.ts'
-import cors from '../../src/server/cors.ts'
 import head from '../../src/door/head.ts'
 import host from '../../src/door/host.ts'
+import addedHeaders from '../../src/server/added-headers.ts'
+import cors from '../../src/server/cors.ts'
 import { beginExchange } from '../../src/server/exchange.ts'
 
 /** Whatever needs to be cleaned up after a test. */
-interface Test { readonly teardown: (clean: () => unknown) => void }
+interface Test {
+  readonly teardown: (clean: () => unknown) => void
+}
 
 /** A gateway's settings with `changes`. */
 function settingsWith(changes: Partial<Settings> = {}): Settings {
   return {
-    ...loadSettings({ DYNAMICS_URL: 'http://localhost:1', CREDENTIAL: 'managed-identity' }, undefined), ...changes,
+    ...loadSettings({ DYNAMICS_URL: 'http://localhost:1', CREDENTIAL: 'managed-identity' }, undefined),
+    ...changes,
   }
 }
 
@@ -29,7 +33,7 @@ export async function door(
   t: Test,
   changes: Partial<Settings> = {},
   further: (app: FastifyInstance, settings: Settings) => void = () => undefined,
-): Promise<{ readonly app: FastifyInstance, readonly server: Server, readonly passed: string[] }> {
+): Promise<{ readonly app: FastifyInstance; readonly server: Server; readonly passed: string[] }> {
   const settings = settingsWith(changes)
   const passed: string[] = []
   const app = Fastify({ rewriteUrl: () => '/', http: { requireHostHeader: false, maxHeaderSize: 65_536 } })
@@ -49,7 +53,8 @@ export async function door(
   further(app, settings)
   app.register(((scope, _options, registered) => {
     scope.route({
-      method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], url: '/',
+      method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+      url: '/',
       handler: (request, reply) => {
         passed.push(request.originalUrl)
         reply.send({ caller: request.caller?.name })

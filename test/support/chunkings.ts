@@ -1,5 +1,7 @@
 import { Buffer } from 'node:buffer'
+
 import fc from 'fast-check'
+
 import type { TextTransform } from '../../src/odata/text-transform.ts'
 
 /** What `transform` makes of `text`, given in one piece. */
@@ -17,7 +19,11 @@ export function inPieces(transform: TextTransform, bytes: Buffer, cuts: readonly
 
 /** What `transform` makes of `bytes`, one at a time. */
 export function byteByByte(transform: TextTransform, bytes: Buffer): string {
-  return inPieces(transform, bytes, Array.from(bytes, (_, index) => index))
+  return inPieces(
+    transform,
+    bytes,
+    Array.from(bytes, (_, index) => index),
+  )
 }
 
 /** A few places of a text to cut it at, as shares of its length. */
@@ -25,5 +31,5 @@ export const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { max
 
 /** The places in a text of `length` bytes. */
 export function places(length: number, cuts: readonly number[]): number[] {
-  return cuts.map(share => Math.floor(share * length))
+  return cuts.map((share) => Math.floor(share * length))
 }

@@ -1,8 +1,8 @@
 import type { Test } from 'tap'
 
+import { startEmulator } from '../../emulator/emulator.ts'
 import type { CommandIo } from '../../src/commands/command-io.ts'
 import { loadSettings } from '../../src/config/load.ts'
-import { startEmulator } from '../../emulator/emulator.ts'
 
 /** What a command has to work with: an emulated Entra and Dynamics, and writers that can be read. */
 export async function commandFor(t: Test, env: Record<string, string> = {}) {
@@ -14,18 +14,30 @@ export async function commandFor(t: Test, env: Record<string, string> = {}) {
     settings,
     agent: emulator.dispatcher,
     env: variables,
-    stdout: { write: (text) => { written.stdout += text } },
-    stderr: { write: (text) => { written.stderr += text } },
+    stdout: {
+      write: (text) => {
+        written.stdout += text
+      },
+    },
+    stderr: {
+      write: (text) => {
+        written.stderr += text
+      },
+    },
   }
   return { emulator, written, io }
 }
 
 function settingsFor(emulator: Awaited<ReturnType<typeof startEmulator>>, env: Record<string, string>) {
   const variables = {
-    DYNAMICS_URL: emulator.origin, AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId,
-    ...(Object.keys(env).some((name) => /SECRET|CERTIFICATE|FEDERATED|CREDENTIAL/.test(name)) ? {} : {
-      AZURE_CLIENT_SECRET: emulator.clientSecret,
-    }),
+    DYNAMICS_URL: emulator.origin,
+    AZURE_TENANT_ID: emulator.tenantId,
+    AZURE_CLIENT_ID: emulator.clientId,
+    ...(Object.keys(env).some((name) => /SECRET|CERTIFICATE|FEDERATED|CREDENTIAL/.test(name))
+      ? {}
+      : {
+          AZURE_CLIENT_SECRET: emulator.clientSecret,
+        }),
     ...env,
   }
   return [variables, loadSettings(variables, undefined)] as const

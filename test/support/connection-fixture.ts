@@ -3,21 +3,23 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { createServer as createSocketServer } from 'node:net'
 import type { AddressInfo, Server as SocketServer, Socket } from 'node:net'
 
-import type { Target } from '../../src/config/schema.ts'
+import { loadSettings } from '../../src/config/load.ts'
 import { NO_PROXIES } from '../../src/config/proxies.ts'
 import type { Proxies } from '../../src/config/proxies.ts'
-import { loadSettings } from '../../src/config/load.ts'
+import type { Target } from '../../src/config/schema.ts'
 import type { Credential } from '../../src/credentials/credential.ts'
-import { createAgent } from '../../src/outbound/agent.ts'
-import { connect } from '../../src/dynamics/connect.ts'
-import type { OutboundAgent } from '../../src/outbound/agent.ts'
-import type { Connection } from '../../src/dynamics/connect.ts'
 import { createCancellation } from '../../src/dynamics/cancellation.ts'
-import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
+import { connect } from '../../src/dynamics/connect.ts'
+import type { Connection } from '../../src/dynamics/connect.ts'
 import type { DynamicsEvent } from '../../src/dynamics/events.ts'
+import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
+import { createAgent } from '../../src/outbound/agent.ts'
+import type { OutboundAgent } from '../../src/outbound/agent.ts'
 
 /** What a test needs of tap's `t` to clean up after itself. */
-interface Test { teardown: (clean: () => unknown) => void }
+interface Test {
+  teardown: (clean: () => unknown) => void
+}
 
 /** An HTTP service on loopback; gives its origin. */
 export async function service(t: Test, listener: RequestListener): Promise<string> {
@@ -59,24 +61,42 @@ export interface Way extends Connection {
 
 /** A connection to `origin` with the usual settings, or others; what happens is in `events`. */
 export function way(
-  t: Test, origin: string, other: Partial<Target> = {}, credential: Credential = fixedToken(),
-  { bodyLimit = 2 ** 30, proxies = NO_PROXIES }: {
-    readonly bodyLimit?: number, readonly proxies?: Proxies,
+  t: Test,
+  origin: string,
+  other: Partial<Target> = {},
+  credential: Credential = fixedToken(),
+  {
+    bodyLimit = 2 ** 30,
+    proxies = NO_PROXIES,
+  }: {
+    readonly bodyLimit?: number
+    readonly proxies?: Proxies
   } = {},
 ): Way {
-  const { targets: [target] } = loadSettings({
-    DYNAMICS_URL: origin,
-    AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
-    AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
-    AZURE_CLIENT_SECRET: 'not-a-secret',
-  }, undefined)
+  const {
+    targets: [target],
+  } = loadSettings(
+    {
+      DYNAMICS_URL: origin,
+      AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
+      AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
+      AZURE_CLIENT_SECRET: 'not-a-secret',
+    },
+    undefined,
+  )
   const settings: Target = { ...target!, ...other }
   const agent = createAgent({
-    connectTimeout: settings.connectTimeout, connections: settings.concurrency + 16, proxies,
+    connectTimeout: settings.connectTimeout,
+    connections: settings.concurrency + 16,
+    proxies,
   })
   const events: DynamicsEvent[] = []
   const connection = connect(settings, {
-    agent, credential, onEvent: (event) => events.push(event), log: { info() {}, warn() {} }, bodyLimit,
+    agent,
+    credential,
+    onEvent: (event) => events.push(event),
+    log: { info() {}, warn() {} },
+    bodyLimit,
   })
   t.teardown(async () => {
     connection.close()
@@ -132,7 +152,10 @@ export async function received(request: IncomingMessage): Promise<string> {
 
 /** Answers with JSON. */
 export function answerJson(
-  response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {},
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
 ): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 }

@@ -4,12 +4,12 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import type { Test } from 'tap'
 
-import { run } from '../../src/commands/serve/serve.ts'
-import type { Running } from '../../src/commands/serve/serve.ts'
-import type { Settings } from '../../src/config/schema.ts'
-import { loadSettings } from '../../src/config/load.ts'
 import { startEmulator } from '../../emulator/emulator.ts'
 import type { Emulator, EmulatorOptions } from '../../emulator/emulator.ts'
+import { run } from '../../src/commands/serve/serve.ts'
+import type { Running } from '../../src/commands/serve/serve.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import type { Settings } from '../../src/config/schema.ts'
 import { logOptions } from '../../src/observe/log.ts'
 
 /** A gateway on a real socket before an emulated Entra and Dynamics. */
@@ -30,25 +30,37 @@ export interface Fixture {
  * Starts both, and ends them with the test. `variables` are added to the settings of an app registration with a secret.
  */
 export async function gatewayFor(
-  t: Test, variables: NodeJS.ProcessEnv = {}, options: EmulatorOptions = {},
+  t: Test,
+  variables: NodeJS.ProcessEnv = {},
+  options: EmulatorOptions = {},
 ): Promise<Fixture> {
   const emulator = await startEmulator(options)
-  return start(t, emulator, loadSettings({
-    DYNAMICS_URL: emulator.environment,
-    AZURE_TENANT_ID: emulator.tenantId,
-    AZURE_CLIENT_ID: emulator.clientId,
-    AZURE_CLIENT_SECRET: emulator.clientSecret,
-    PORT: '0',
-    SHUTDOWN_TIMEOUT: '2s',
-    ...variables,
-  }, undefined))
+  return start(
+    t,
+    emulator,
+    loadSettings(
+      {
+        DYNAMICS_URL: emulator.environment,
+        AZURE_TENANT_ID: emulator.tenantId,
+        AZURE_CLIENT_ID: emulator.clientId,
+        AZURE_CLIENT_SECRET: emulator.clientSecret,
+        PORT: '0',
+        SHUTDOWN_TIMEOUT: '2s',
+        ...variables,
+      },
+      undefined,
+    ),
+  )
 }
 
 /** The same with a settings file; what it says of a credential is `credential`, of the emulator's own registration. */
 export async function gatewayWithFile(t: Test, settings: (credential: object) => object): Promise<Fixture> {
   const emulator = await startEmulator()
   const credential = {
-    kind: 'client-secret', tenantId: emulator.tenantId, clientId: emulator.clientId, secret: { env: 'SECRET' },
+    kind: 'client-secret',
+    tenantId: emulator.tenantId,
+    clientId: emulator.clientId,
+    secret: { env: 'SECRET' },
   }
   const file = join(t.testdir({ 'gateway.json': JSON.stringify(settings(credential)) }), 'gateway.json')
   return start(t, emulator, loadSettings({ SECRET: emulator.clientSecret, PORT: '0', SHUTDOWN_TIMEOUT: '2s' }, file))
@@ -56,12 +68,15 @@ export async function gatewayWithFile(t: Test, settings: (credential: object) =>
 
 async function start(t: Test, emulator: Emulator, settings: Settings): Promise<Fixture> {
   let written = ''
-  const log = pino(logOptions('trace'), new Writable({
-    write: (chunk, _encoding, done) => {
-      written += String(chunk)
-      done()
-    },
-  }))
+  const log = pino(
+    logOptions('trace'),
+    new Writable({
+      write: (chunk, _encoding, done) => {
+        written += String(chunk)
+        done()
+      },
+    }),
+  )
   const next: Fixture['next'] = { settings: undefined }
   const nothing = async (): Promise<void> => undefined
   const running = await run(
@@ -81,7 +96,10 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
     emulator,
     running,
     get lines() {
-      return written.trim().split('\n').filter((line) => line !== '')
+      return written
+        .trim()
+        .split('\n')
+        .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as Record<string, unknown>)
     },
     log: () => written,

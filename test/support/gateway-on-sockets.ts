@@ -1,16 +1,17 @@
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Writable } from 'node:stream'
+
 import { pino } from 'pino'
 import { Dispatcher } from 'undici'
 
-import { run } from '../../src/commands/serve/serve.ts'
-import { loadSettings } from '../../src/config/load.ts'
-import { createAgent } from '../../src/outbound/agent.ts'
-import type { OutboundAgent } from '../../src/outbound/agent.ts'
 import { startEmulator } from '../../emulator/emulator.ts'
 import type { Emulator, EmulatorOptions } from '../../emulator/emulator.ts'
+import { run } from '../../src/commands/serve/serve.ts'
+import { loadSettings } from '../../src/config/load.ts'
 import { logOptions } from '../../src/observe/log.ts'
+import { createAgent } from '../../src/outbound/agent.ts'
+import type { OutboundAgent } from '../../src/outbound/agent.ts'
 
 /** A gateway with its own agent, on real connections of its own keeping, before an emulated Dynamics. */
 export interface OnSockets {
@@ -24,35 +25,46 @@ export interface OnSockets {
 
 /** Starts both. Only Entra is reached by the emulator's own dispatcher: it is known by a name, not by an address. */
 export async function gatewayOnSockets(
-  variables: NodeJS.ProcessEnv = {}, options: EmulatorOptions = {},
+  variables: NodeJS.ProcessEnv = {},
+  options: EmulatorOptions = {},
 ): Promise<OnSockets> {
   const emulator = await startEmulator(options)
   const line = await layLine(Number(new URL(emulator.origin).port))
-  const settings = loadSettings({
-    DYNAMICS_URL: line.origin,
-    DYNAMICS_SCOPE: `${emulator.origin}/.default`,
-    AZURE_TENANT_ID: emulator.tenantId,
-    AZURE_CLIENT_ID: emulator.clientId,
-    AZURE_CLIENT_SECRET: emulator.clientSecret,
-    PORT: '0',
-    SHUTDOWN_TIMEOUT: '1s',
-    ...variables,
-  }, undefined)
+  const settings = loadSettings(
+    {
+      DYNAMICS_URL: line.origin,
+      DYNAMICS_SCOPE: `${emulator.origin}/.default`,
+      AZURE_TENANT_ID: emulator.tenantId,
+      AZURE_CLIENT_ID: emulator.clientId,
+      AZURE_CLIENT_SECRET: emulator.clientSecret,
+      PORT: '0',
+      SHUTDOWN_TIMEOUT: '1s',
+      ...variables,
+    },
+    undefined,
+  )
   const own = createAgent({ connectTimeout: settings.targets[0]!.connectTimeout, connections: 64 })
   const agent: OutboundAgent = { ...own, reads: new EntraBeside(own.reads, emulator.dispatcher) }
   let written = ''
-  const log = pino(logOptions('info'), new Writable({
-    write: (chunk, _encoding, done) => {
-      written += String(chunk)
-      done()
-    },
-  }))
+  const log = pino(
+    logOptions('info'),
+    new Writable({
+      write: (chunk, _encoding, done) => {
+        written += String(chunk)
+        done()
+      },
+    }),
+  )
   const running = await run(settings, log, agent)
   return {
     url: running.address,
     emulator,
     line,
-    lines: () => written.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>),
+    lines: () =>
+      written
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
     async close() {
       running.stop()
       running.stop()
@@ -79,33 +91,40 @@ export async function layLine(to: number): Promise<Line> {
   const open = new Set<Socket>()
   const server = createServer((near) => {
     const far = connect(to, '127.0.0.1')
-    for (const [one, other] of [[near, far], [far, near]] as const) {
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       open.add(one)
-      one.on('error', () => other.destroy()).on('close', () => {
-        open.delete(one)
-        other.destroy()
-      })
+      one
+        .on('error', () => other.destroy())
+        .on('close', () => {
+          open.delete(one)
+          other.destroy()
+        })
     }
     // A reset stays a reset.
     far.on('error', () => near.resetAndDestroy())
     near.pipe(far).pipe(near)
   })
   let port = 0
-  const mend = (): Promise<void> => new Promise((resolve) => {
-    server.listen(port, '127.0.0.1', () => {
-      port = (server.address() as AddressInfo).port
-      resolve()
+  const mend = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.listen(port, '127.0.0.1', () => {
+        port = (server.address() as AddressInfo).port
+        resolve()
+      })
     })
-  })
   await mend()
   return {
     origin: `http://127.0.0.1:${port}`,
     connections: () => open.size / 2,
     mend,
-    cut: () => new Promise((resolve) => {
-      server.close(() => resolve())
-      for (const socket of open) socket.destroy()
-    }),
+    cut: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        for (const socket of open) socket.destroy()
+      }),
   }
 }
 

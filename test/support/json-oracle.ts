@@ -3,7 +3,8 @@
  * nothing but strings before them, by reading it token by token: slow and plain, to hold the fast way against.
  */
 export function replaceValues(
-  json: string, replace: (name: string, value: string, inArray: boolean) => string,
+  json: string,
+  replace: (name: string, value: string, inArray: boolean) => string,
 ): string {
   const open: (string | undefined)[] = []
   let name: string | undefined

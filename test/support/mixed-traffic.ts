@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+
 import { Agent } from 'undici'
 
 import { accountId } from '../../emulator/emulator.ts'
@@ -29,7 +30,10 @@ export interface Traffic {
 /** Traffic to the gateway at `url`, counted at `emulator`. */
 export function mixedTraffic(url: string, emulator: Emulator): Traffic {
   const agent = new Agent({
-    connections: 256, keepAliveTimeout: 4000, keepAliveMaxTimeout: 4000, maxHeaderSize: 128 * 1024,
+    connections: 256,
+    keepAliveTimeout: 4000,
+    keepAliveMaxTimeout: 4000,
+    maxHeaderSize: 128 * 1024,
   })
   const created = new Map<string, boolean>()
   const changed = new Map<string, boolean>()
@@ -37,8 +41,13 @@ export function mixedTraffic(url: string, emulator: Emulator): Traffic {
 
   async function one(): Promise<Outcome> {
     const began = performance.now()
-    const outcome = (kind: string, status: number | undefined, body: string, wrong?: string): Outcome =>
-      ({ kind, status, code: /"code":"(GATEWAY_\w+)"/.exec(body)?.[1], wrong, milliseconds: performance.now() - began })
+    const outcome = (kind: string, status: number | undefined, body: string, wrong?: string): Outcome => ({
+      kind,
+      status,
+      code: /"code":"(GATEWAY_\w+)"/.exec(body)?.[1],
+      wrong,
+      milliseconds: performance.now() - began,
+    })
     const number = turn++
     const kind = (['read', 'create', 'list', 'update', 'read', 'delete'] as const)[number % 6]!
     const id = randomUUID()
@@ -50,7 +59,10 @@ export function mixedTraffic(url: string, emulator: Emulator): Traffic {
       if (kind === 'create') created.set(id, good)
       if (kind === 'update' || kind === 'delete') changed.set(`${kind === 'update' ? 'PATCH' : 'DELETE'} ${id}`, good)
       return outcome(
-        kind, statusCode, text, good ? wrongWith(kind, number, text) : wrongRefusal(statusCode, headers, text),
+        kind,
+        statusCode,
+        text,
+        good ? wrongWith(kind, number, text) : wrongRefusal(statusCode, headers, text),
       )
     } catch (error) {
       if (kind === 'create') created.set(id, false)
@@ -64,7 +76,7 @@ export function mixedTraffic(url: string, emulator: Emulator): Traffic {
       const running: Promise<Outcome>[] = []
       const began = performance.now()
       for (let sent = 0; performance.now() - began < milliseconds;) {
-        const due = (performance.now() - began) / 1000 * perSecond
+        const due = ((performance.now() - began) / 1000) * perSecond
         for (; sent < due; sent++) running.push(one())
         await new Promise((resolve) => {
           setTimeout(resolve, 5)
@@ -76,7 +88,10 @@ export function mixedTraffic(url: string, emulator: Emulator): Traffic {
       const rows = countBy(emulator.rows('contacts').map((row) => String(row['lastname'])))
       const executions = countBy(emulator.executed.map(({ method, id }) => `${method} ${id}`))
       const found: string[] = []
-      for (const [counts, of] of [[rows, created], [executions, changed]] as const) {
+      for (const [counts, of] of [
+        [rows, created],
+        [executions, changed],
+      ] as const) {
         for (const [key, answered] of of) {
           const times = counts.get(key) ?? 0
           if (times > 1) found.push(`${key} was carried out ${times} times`)
@@ -90,18 +105,27 @@ export function mixedTraffic(url: string, emulator: Emulator): Traffic {
 }
 
 function requestOf(
-  kind: string, number: number, id: string,
-): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, headers?: Record<string, string>, body?: string } {
+  kind: string,
+  number: number,
+  id: string,
+): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; path: string; headers?: Record<string, string>; body?: string } {
   const json = { 'content-type': 'application/json' }
   switch (kind) {
-    case 'create': return { method: 'POST', path: '/contacts', headers: json, body: JSON.stringify({ lastname: id }) }
+    case 'create':
+      return { method: 'POST', path: '/contacts', headers: json, body: JSON.stringify({ lastname: id }) }
     case 'update':
       return {
-        method: 'PATCH', path: `/contacts(${id})`, headers: { ...json, 'if-match': '*' }, body: '{"firstname":"Ada"}',
+        method: 'PATCH',
+        path: `/contacts(${id})`,
+        headers: { ...json, 'if-match': '*' },
+        body: '{"firstname":"Ada"}',
       }
-    case 'delete': return { method: 'DELETE', path: `/contacts(${id})` }
-    case 'list': return { method: 'GET', path: `/accounts?$select=name&$top=${20 + number % 30}` }
-    default: return { method: 'GET', path: `/accounts(${accountId(number % 50)})?$select=name` }
+    case 'delete':
+      return { method: 'DELETE', path: `/contacts(${id})` }
+    case 'list':
+      return { method: 'GET', path: `/accounts?$select=name&$top=${20 + (number % 30)}` }
+    default:
+      return { method: 'GET', path: `/accounts(${accountId(number % 50)})?$select=name` }
   }
 }
 
@@ -109,9 +133,9 @@ function requestOf(
 function wrongWith(kind: string, number: number, text: string): string | undefined {
   if (kind !== 'read' && kind !== 'list') return undefined
   try {
-    const { accountid, value } = JSON.parse(text) as { accountid?: string, value?: unknown[] }
-    if (kind === 'read' && accountid !== accountId(number % 50)) return 'another request\'s answer'
-    if (kind === 'list' && value?.length !== 20 + number % 30) return 'another request\'s answer'
+    const { accountid, value } = JSON.parse(text) as { accountid?: string; value?: unknown[] }
+    if (kind === 'read' && accountid !== accountId(number % 50)) return "another request's answer"
+    if (kind === 'list' && value?.length !== 20 + (number % 30)) return "another request's answer"
     return undefined
   } catch {
     return `half an answer as if it were whole: ${text.slice(0, 80)}`
@@ -120,7 +144,9 @@ function wrongWith(kind: string, number: number, text: string): string | undefin
 
 /** A refusal says what and, where it is for now, until when. */
 function wrongRefusal(
-  status: number, headers: Record<string, string | string[] | undefined>, text: string,
+  status: number,
+  headers: Record<string, string | string[] | undefined>,
+  text: string,
 ): string | undefined {
   if ((status === 429 || (status === 503 && text.includes('GATEWAY_'))) && headers['retry-after'] === undefined) {
     return `${status} without Retry-After`

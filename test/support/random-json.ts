@@ -13,12 +13,12 @@ export function randomJson(names: readonly string[], texts: readonly string[]): 
   const plain = fc.oneof(fc.constantFrom(...texts), fc.string({ maxLength: 8 }))
   const note = fc.tuple(name, plain).map(([key, value]) => JSON.stringify({ [key]: value }))
   const text = fc.oneof(
-    { weight: 4, arbitrary: fc.constantFrom(...texts).map(raw => `"${raw}"`) },
-    { weight: 1, arbitrary: note.map(json => JSON.stringify(json)) },
-    { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 12 }).map(value => JSON.stringify(value)) },
-    { weight: 1, arbitrary: name.map(key => JSON.stringify(key)) },
+    { weight: 4, arbitrary: fc.constantFrom(...texts).map((raw) => `"${raw}"`) },
+    { weight: 1, arbitrary: note.map((json) => JSON.stringify(json)) },
+    { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 12 }).map((value) => JSON.stringify(value)) },
+    { weight: 1, arbitrary: name.map((key) => JSON.stringify(key)) },
   )
-  const { value } = fc.letrec<{ value: string; object: string; array: string }>(tie => ({
+  const { value } = fc.letrec<{ value: string; object: string; array: string }>((tie) => ({
     value: fc.oneof(
       { maxDepth: 4, depthSize: 'small' },
       text,
@@ -28,9 +28,10 @@ export function randomJson(names: readonly string[], texts: readonly string[]): 
     ),
     object: fc
       .array(fc.tuple(space, name, space, space, tie('value'), space), { maxLength: 5 })
-      .map(members => `{${members.map(([a, key, b, c, it, d]) => `${a}"${key}"${b}:${c}${it}${d}`).join(',')}}`),
-    array: fc.array(fc.tuple(space, tie('value'), space), { maxLength: 4 }).map(items =>
-      `[${items.map(item => item.join('')).join(',')}]`),
+      .map((members) => `{${members.map(([a, key, b, c, it, d]) => `${a}"${key}"${b}:${c}${it}${d}`).join(',')}}`),
+    array: fc
+      .array(fc.tuple(space, tie('value'), space), { maxLength: 4 })
+      .map((items) => `[${items.map((item) => item.join('')).join(',')}]`),
   }))
   return value
 }

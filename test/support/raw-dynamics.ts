@@ -1,14 +1,15 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import { Dispatcher } from 'undici'
 
+import { startEmulator } from '../../emulator/emulator.ts'
+import { reach } from '../../emulator/http/resolve-to.ts'
 import { run } from '../../src/commands/serve/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
-import { startEmulator } from '../../emulator/emulator.ts'
-import { reach } from '../../emulator/http/resolve-to.ts'
 
 /** A gateway before an emulated Entra, and before a Dynamics that writes down every byte it gets. */
 export interface RawFixture {
@@ -45,8 +46,10 @@ export async function gatewayBeforeRawDynamics(
         requests.push(request)
         received = received.slice(length)
         const body = answer(request)
-        socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nOData-Version: 4.0\r\n'
-          + `Content-Length: ${body === 'endless' ? 2 ** 40 : body.length}\r\n\r\n`)
+        socket.write(
+          'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nOData-Version: 4.0\r\n' +
+            `Content-Length: ${body === 'endless' ? 2 ** 40 : body.length}\r\n\r\n`,
+        )
         if (body === 'endless') pour(socket)
         else socket.write(body)
       }
@@ -63,15 +66,24 @@ export async function gatewayBeforeRawDynamics(
     }
   }
 
-  const settings = loadSettings({
-    DYNAMICS_URL: emulator.environment, AZURE_TENANT_ID: emulator.tenantId, AZURE_CLIENT_ID: emulator.clientId,
-    AZURE_CLIENT_SECRET: emulator.clientSecret,
-    PORT: '0', SHUTDOWN_TIMEOUT: '1s',
-  }, undefined)
+  const settings = loadSettings(
+    {
+      DYNAMICS_URL: emulator.environment,
+      AZURE_TENANT_ID: emulator.tenantId,
+      AZURE_CLIENT_ID: emulator.clientId,
+      AZURE_CLIENT_SECRET: emulator.clientSecret,
+      PORT: '0',
+      SHUTDOWN_TIMEOUT: '1s',
+    },
+    undefined,
+  )
   const fork = new Fork()
   const nothing = async (): Promise<void> => undefined
   const running = await run(change(settings), pino({ level: 'silent' }), {
-    reads: fork, writes: fork, close: nothing, destroy: nothing,
+    reads: fork,
+    writes: fork,
+    close: nothing,
+    destroy: nothing,
   })
   t.teardown(async () => {
     running.stop()

@@ -1,6 +1,6 @@
+import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo, NetConnectOpts } from 'node:net'
-import type { Server } from 'node:http'
 
 /** What came back for bytes written to a socket. */
 export interface RawAnswer {
@@ -15,9 +15,14 @@ export interface RawAnswer {
 export function rawRequest(to: Server | NetConnectOpts, bytes: string): Promise<RawAnswer> {
   return new Promise((resolve) => {
     const received: Buffer[] = []
-    const socket = connect('port' in to || 'path' in to ? to as NetConnectOpts : {
-      port: ((to as Server).address() as AddressInfo).port, host: '127.0.0.1',
-    })
+    const socket = connect(
+      'port' in to || 'path' in to
+        ? (to as NetConnectOpts)
+        : {
+            port: ((to as Server).address() as AddressInfo).port,
+            host: '127.0.0.1',
+          },
+    )
     socket.on('connect', () => socket.write(bytes, 'latin1'))
     socket.on('data', (chunk) => received.push(chunk))
     socket.on('error', () => undefined)

@@ -2,16 +2,22 @@ import { connect } from 'node:net'
 
 /** Sends `head` and `body` as they stand to `url` on one connection, and gives back all that came until it closed. */
 export function raw(
-  url: string, text: string | Buffer, patience = 60_000,
-): Promise<{ readonly text: string, readonly reset: boolean }> {
+  url: string,
+  text: string | Buffer,
+  patience = 60_000,
+): Promise<{ readonly text: string; readonly reset: boolean }> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve) => {
     let received = ''
     const socket = connect(Number(port), hostname, () => socket.write(text))
     const late = setTimeout(() => socket.destroy(), patience)
-    socket.on('data', (chunk: Buffer) => { received += chunk.toString('latin1') })
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString('latin1')
+    })
     let reset = false
-    socket.on('error', (error: NodeJS.ErrnoException) => { reset = error.code === 'ECONNRESET' })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      reset = error.code === 'ECONNRESET'
+    })
     socket.on('close', () => {
       clearTimeout(late)
       resolve({ text: received, reset })

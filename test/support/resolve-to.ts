@@ -13,7 +13,7 @@ for (const origin of process.argv.slice(2)) {
     body.dump()
     console.log(status)
   } catch (error) {
-    const { code, cause } = error as { code: string, cause: { code?: string } }
+    const { code, cause } = error as { code: string; cause: { code?: string } }
     console.log(code, cause.code)
   }
 }

@@ -1,4 +1,5 @@
 import { fetch, type RequestInit, type Response } from 'undici'
+
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../emulator/emulator.ts'
 
 /** What a test needs to end what it began. */
@@ -28,7 +29,7 @@ export interface Json {
 export const root = 'https://contoso.crm4.dynamics.com/api/data/v9.2/'
 
 /** An emulator that ends with the test, and a client of it that holds a token. */
-export async function started(t: Ending, options?: EmulatorOptions): Promise<{ emulator: Emulator, call: Call }> {
+export async function started(t: Ending, options?: EmulatorOptions): Promise<{ emulator: Emulator; call: Call }> {
   const emulator = await startEmulator(options)
   t.teardown(() => emulator.close())
   return { emulator, call: caller(emulator, { authorization: `Bearer ${emulator.token()}` }) }
@@ -40,11 +41,14 @@ export function caller(emulator: Emulator, headers: Readonly<Record<string, stri
     const url = /^https?:/.test(target) ? target : root + target
     const type: Record<string, string> = typeof init.body === 'string' ? { 'content-type': 'application/json' } : {}
     const given = init.headers as Record<string, string> | undefined
-    const response = await fetch(url,
-      { ...init, dispatcher: emulator.dispatcher, headers: { ...headers, ...type, ...given } })
+    const response = await fetch(url, {
+      ...init,
+      dispatcher: emulator.dispatcher,
+      headers: { ...headers, ...type, ...given },
+    })
     const text = await response.text()
     const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== ''
-    return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) as Json : {} }
+    return { status: response.status, headers: response.headers, text, json: isJson ? (JSON.parse(text) as Json) : {} }
   }
 }
 
@@ -55,6 +59,9 @@ export function userId(emulator: Emulator, address: string): string {
 
 /** The Entra object id of the user with an e-mail address. */
 export function objectId(emulator: Emulator, address: string): string {
-  return String(emulator.rows('systemusers').find((row) =>
-    row['internalemailaddress'] === address)?.['azureactivedirectoryobjectid'])
+  return String(
+    emulator.rows('systemusers').find((row) => row['internalemailaddress'] === address)?.[
+      'azureactivedirectoryobjectid'
+    ],
+  )
 }

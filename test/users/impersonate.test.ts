@@ -1,19 +1,21 @@
 import t from 'tap'
 
-import allowList from '../../src/rules/enforce.ts'
 import authenticate from '../../src/callers/authenticate.ts'
+import allowList from '../../src/rules/enforce.ts'
 import impersonate from '../../src/users/impersonate.ts'
-import { get, rawRequest } from '../support/raw-http.ts'
 import { door } from '../support/callers-fixture.ts'
+import { get, rawRequest } from '../support/raw-http.ts'
 
 t.test('a caller whose token names the user may name no other, by address or by id', async (t) => {
   const { server, passed } = await door(t, {}, (app, { anybody, targets: [target] }) => {
     const caller = {
-      name: 'portal', policy: { ...anybody, callerIds: 'allow' as const },
+      name: 'portal',
+      policy: { ...anybody, callerIds: 'allow' as const },
       user: { objectId: '11111111-2222-4333-8444-555555555555' },
     }
     const directory = {
-      find: () => t.fail('nobody is looked up') as never, remembered: () => ({ users: 0, unknown: 0 }),
+      find: () => t.fail('nobody is looked up') as never,
+      remembered: () => ({ users: 0, unknown: 0 }),
     }
     app.register(authenticate, { identify: () => caller })
     app.register(allowList, { target: target!, prefix: '', log: { warn: () => undefined } })
@@ -21,7 +23,8 @@ t.test('a caller whose token names the user may name no other, by address or by 
   })
 
   for (const line of [
-    'X-User-Email: ada@contoso.com', 'CallerObjectId: 99999999-9999-4999-8999-999999999999',
+    'X-User-Email: ada@contoso.com',
+    'CallerObjectId: 99999999-9999-4999-8999-999999999999',
     'MSCRMCallerID: 99999999-9999-4999-8999-999999999999',
   ]) {
     t.match(

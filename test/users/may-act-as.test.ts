@@ -14,11 +14,20 @@ t.test('a caller names the users that are listed', (t) => {
 t.test('a domain is the whole domain of an address with one @', (t) => {
   // oauth2-proxy GHSA-c5c4-8r6x-56w3: an address with two @ passed the check of its domain.
   for (const email of [
-    'ada@evil.example@contoso.com', 'ada@contoso.com@evil.example', 'ada@notcontoso.com', 'ada@x.contoso.com',
-    '@contoso.com', 'contoso.com', '', 'ada@contoso.com.',
-    'ada@contoso.com ', 'a da@contoso.com', 'ada@contoso.com\n',
-  ]) t.notOk(mayActAs({ users: ['@contoso.com'] }, email), JSON.stringify(email))
+    'ada@evil.example@contoso.com',
+    'ada@contoso.com@evil.example',
+    'ada@notcontoso.com',
+    'ada@x.contoso.com',
+    '@contoso.com',
+    'contoso.com',
+    '',
+    'ada@contoso.com.',
+    'ada@contoso.com ',
+    'a da@contoso.com',
+    'ada@contoso.com\n',
+  ])
+    t.notOk(mayActAs({ users: ['@contoso.com'] }, email), JSON.stringify(email))
   t.notOk(mayActAs({ users: ['ken@contoso.com'] }, '\u212aen@contoso.com'), 'a Kelvin sign is no k')
-  for (const email of ['a@b@c', '', 'x', '@x']) t.notOk(mayActAs({ users: ['*'] }, email), 'no address is nobody\'s')
+  for (const email of ['a@b@c', '', 'x', '@x']) t.notOk(mayActAs({ users: ['*'] }, email), "no address is nobody's")
   t.end()
 })

@@ -5,8 +5,13 @@ import { pickUser } from '../../src/users/pick-user.ts'
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 const id = (digit: number): string => `${digit}1111111-1111-4111-8111-111111111111`
 const row = (digit: number, other: object = {}): object => ({
-  systemuserid: id(digit), azureactivedirectoryobjectid: id(digit + 1), internalemailaddress: 'Ada@Contoso.com',
-  isdisabled: false, applicationid: null, accessmode: 0, ...other,
+  systemuserid: id(digit),
+  azureactivedirectoryobjectid: id(digit + 1),
+  internalemailaddress: 'Ada@Contoso.com',
+  isdisabled: false,
+  applicationid: null,
+  accessmode: 0,
+  ...other,
 })
 
 t.test('takes the one enabled person with the address', async (t) => {
@@ -29,8 +34,8 @@ t.test('takes the one enabled person with the address', async (t) => {
 })
 
 t.test('refuses everybody else', async (t) => {
-  const codes =
-    (rows: unknown[], email = 'ada@contoso.com'): unknown => (pickUser(rows, email) as { code?: string }).code
+  const codes = (rows: unknown[], email = 'ada@contoso.com'): unknown =>
+    (pickUser(rows, email) as { code?: string }).code
 
   t.equal(codes([]), 'GATEWAY_USER_UNKNOWN', 'no row')
   t.equal(codes([row(1)], 'a_a@contoso.com'), 'GATEWAY_USER_UNKNOWN', 'a row that only matches by wildcard')
@@ -56,6 +61,6 @@ t.test('takes a row that does not say whether its user is disabled for a broken 
   t.match(
     pickUser([row(1), row(3, { isdisabled: undefined, internalemailaddress: 'eve@contoso.com' })], 'ada@contoso.com'),
     { systemUserId: id(1) },
-    'somebody else\'s row does not matter',
+    "somebody else's row does not matter",
   )
 })

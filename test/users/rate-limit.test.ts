@@ -1,16 +1,18 @@
 import t from 'tap'
 
-import { rateLimiter } from '../../src/users/rate-limit.ts'
 import { createCancellation } from '../../src/dynamics/cancellation.ts'
+import { rateLimiter } from '../../src/users/rate-limit.ts'
 
 t.test('lets no more pass in a second than it should, however many come at once', async (t) => {
   const turn = rateLimiter(20, 10_000)
   const began = performance.now()
 
-  const passed = await Promise.all(Array.from({ length: 25 }, async () => {
-    await turn(createCancellation())
-    return performance.now()
-  }))
+  const passed = await Promise.all(
+    Array.from({ length: 25 }, async () => {
+      await turn(createCancellation())
+      return performance.now()
+    }),
+  )
 
   // From the first turn's own moment: what is noted of it comes later. Timers may be a millisecond early, never more.
   t.ok(passed[20]! - began >= 999)
@@ -18,9 +20,18 @@ t.test('lets no more pass in a second than it should, however many come at once'
 
 t.test('turns away at once who would wait too long, and that takes no turn', async (t) => {
   const turn = rateLimiter(1, 1500)
-  const came = Array.from({ length: 5 }, () => turn(createCancellation()).then(() => 'passed', ({ code }) => code as string))
+  const came = Array.from({ length: 5 }, () =>
+    turn(createCancellation()).then(
+      () => 'passed',
+      ({ code }) => code as string,
+    ),
+  )
 
-  t.same(await Promise.all(came), ['passed', 'passed', ...Array.from({ length: 3 }, () => 'GATEWAY_USER_LOOKUP_TOO_SLOW')])
+  t.same(await Promise.all(came), [
+    'passed',
+    'passed',
+    ...Array.from({ length: 3 }, () => 'GATEWAY_USER_LOOKUP_TOO_SLOW'),
+  ])
 })
 
 t.test('lets who leaves go at once, with the reason', async (t) => {

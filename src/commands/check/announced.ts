@@ -19,8 +19,9 @@ export const clock: Step = {
     if (Math.abs(difference) < TOLERATED) return warning(says)
     throw new StepFailure({
       what: `${says[0]!.toUpperCase()}${says.slice(1)}.`,
-      why: 'Certificates, and the tokens that callers and platforms prove themselves with, are judged by the clock; '
-        + 'Entra refuses assertions of the past or future.',
+      why:
+        'Certificates, and the tokens that callers and platforms prove themselves with, are judged by the clock; ' +
+        'Entra refuses assertions of the past or future.',
       todo: 'Set the clock of this machine right (time synchronisation, for example chrony).',
     })
   },
@@ -41,21 +42,23 @@ export const tenant: Step = {
     if (configured.toLowerCase() === announced.tenant.toLowerCase()) return ok(`${announced.tenant}, as configured`)
     // An authority of another cloud, or a private one, may call its tenants by names of its own.
     if (announced.host !== new URL(authorityHostOf(target)).host && !isGuid(announced.tenant)) {
-      return warning(`Dynamics announces ${announced.tenant} at ${announced.host}, `
-        + 'another authority than the configured one')
+      return warning(
+        `Dynamics announces ${announced.tenant} at ${announced.host}, another authority than the configured one`,
+      )
     }
     throw new StepFailure({
       what: `The environment belongs to the tenant ${announced.tenant}, but AZURE_TENANT_ID is ${configured}.`,
       why: 'Dynamics takes tokens of its own tenant only.',
-      todo: `Set AZURE_TENANT_ID=${announced.tenant}. If the app registration is in the other tenant, `
-        + 'it must be multi-tenant, '
-        + 'and an administrator of the environment\'s tenant opens the address that `dynamics-gateway consent` prints.',
+      todo:
+        `Set AZURE_TENANT_ID=${announced.tenant}. If the app registration is in the other tenant, ` +
+        'it must be multi-tenant, ' +
+        "and an administrator of the environment's tenant opens the address that `dynamics-gateway consent` prints.",
     })
   },
 }
 
 /** Dynamics writes the address without quotes, which HTTP does not allow, or with them. */
-function authorityIn(challenge = ''): { readonly host: string, readonly tenant: string } | undefined {
+function authorityIn(challenge = ''): { readonly host: string; readonly tenant: string } | undefined {
   const [, host, tenant] = /authorization_uri="?https:\/\/([a-z0-9.:-]+)\/([a-z0-9.-]+)\//i.exec(challenge) ?? []
   return host === undefined || tenant === undefined ? undefined : { host, tenant }
 }

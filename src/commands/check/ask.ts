@@ -21,30 +21,42 @@ const PATIENCE = 30_000
  * @throws StepFailure when no answer comes
  */
 export async function ask(
-  { target, agent, authorization }: Checking, path: string, headers: Record<string, string> = {},
+  { target, agent, authorization }: Checking,
+  path: string,
+  headers: Record<string, string> = {},
 ): Promise<Answered> {
   const { origin, apiRoot } = target.url
   try {
     const answer = await agent.request({
-      origin, path: `${apiRoot}${path}`, method: 'GET',
+      origin,
+      path: `${apiRoot}${path}`,
+      method: 'GET',
       signal: AbortSignal.timeout(Math.min(PATIENCE, target.requestTimeout)),
       headers: {
-        accept: 'application/json', 'odata-version': '4.0', 'odata-maxversion': '4.0',
-        ...(authorization === undefined ? {} : { authorization }), ...headers,
+        accept: 'application/json',
+        'odata-version': '4.0',
+        'odata-maxversion': '4.0',
+        ...(authorization === undefined ? {} : { authorization }),
+        ...headers,
       },
     })
     return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await answer.body.text()) }
   } catch (error) {
-    const { code, name } = error as { code?: unknown, name?: unknown }
-    throw new StepFailure(explainConnection({
-      host: new URL(origin).host, code: name === 'TimeoutError' ? 'TIMEOUT' : String(code),
-    }))
+    const { code, name } = error as { code?: unknown; name?: unknown }
+    throw new StepFailure(
+      explainConnection({
+        host: new URL(origin).host,
+        code: name === 'TimeoutError' ? 'TIMEOUT' : String(code),
+      }),
+    )
   }
 }
 
 /** As {@link ask}, but anything else than 200 and JSON is a StepFailure that explains it. */
 export async function askFor(
-  checking: Checking, path: string, headers: Record<string, string> = {},
+  checking: Checking,
+  path: string,
+  headers: Record<string, string> = {},
 ): Promise<Readonly<Record<string, unknown>>> {
   const answer = await ask(checking, path, headers)
   if (answer.status === 200 && answer.body !== undefined) return answer.body
@@ -63,7 +75,7 @@ export function explain({ status, headers, body }: Answered, checking: Checking,
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? value as Record<string, unknown> : undefined
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
   } catch {
     return undefined
   }

@@ -1,7 +1,10 @@
-import type { Target } from '../../config/schema.ts'
 import { SettingsFault } from '../../config/load.ts'
-import { connection, dns } from './reach.ts'
+import type { Target } from '../../config/schema.ts'
+import { listenFault } from '../../server/listen.ts'
+import type { CommandIo } from '../command-io.ts'
+import { inspectionFaults } from '../serve/process-guard.ts'
 import { clock, tenant } from './announced.ts'
+import { connection, dns } from './reach.ts'
 import { lines, silent } from './report.ts'
 import type { Reporter, StepReport } from './report.ts'
 import { actOnBehalf, readUsers, whoAmI } from './rights.ts'
@@ -9,9 +12,6 @@ import { StepFailure } from './step.ts'
 import type { Checking, Step } from './step.ts'
 import { settings as settingsStep, token } from './token.ts'
 import { asUser } from './user.ts'
-import type { CommandIo } from '../command-io.ts'
-import { listenFault } from '../../server/listen.ts'
-import { inspectionFaults } from '../serve/process-guard.ts'
 
 export interface CheckArgs {
   /** E-mail address of a user to act as. */
@@ -22,7 +22,16 @@ export interface CheckArgs {
 
 /** All that is tried, in the order in which one thing needs the other. */
 const STEPS: readonly Step[] = [
-  settingsStep, dns, connection, clock, tenant, token, whoAmI, readUsers, actOnBehalf, asUser,
+  settingsStep,
+  dns,
+  connection,
+  clock,
+  tenant,
+  token,
+  whoAmI,
+  readUsers,
+  actOnBehalf,
+  asUser,
 ]
 
 /**
@@ -58,7 +67,10 @@ export async function check({ user, json = false }: CheckArgs, io: CommandIo): P
 }
 
 async function checkTarget(
-  target: Target, user: string | undefined, { agent, env, settings, emulated = false }: CommandIo, reporter: Reporter,
+  target: Target,
+  user: string | undefined,
+  { agent, env, settings, emulated = false }: CommandIo,
+  reporter: Reporter,
 ): Promise<StepReport[]> {
   const checking: Checking = { target, agent, env, proxies: settings.proxies, emulated, user }
   const reports: StepReport[] = []

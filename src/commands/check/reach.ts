@@ -22,22 +22,32 @@ export const dns: Step = {
     if (proxyFor({ protocol, hostname, port }, proxies) !== undefined) return skipped('the proxy looks the name up')
     try {
       const addresses = await lookup(host, { all: true })
-      return ok(addresses.map(({ address }) => address).slice(0, 4).join(', '))
+      return ok(
+        addresses
+          .map(({ address }) => address)
+          .slice(0, 4)
+          .join(', '),
+      )
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      throw new StepFailure(code === 'ENOTFOUND'
-        ? {
-          what: `There is no host named ${host}.`,
-          why: 'DYNAMICS_URL is mistyped, or the environment was renamed or deleted; '
-            + 'or only a proxy leads out of this network, and HTTPS_PROXY is not set.',
-          todo: 'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → '
-            + 'Manage → Environments → the environment into DYNAMICS_URL.',
-        }
-        : {
-          what: `The name ${host} cannot be looked up (${code}).`,
-          why: code === 'EAI_AGAIN' ? 'This machine\'s DNS does not answer.' : 'The code is all that the system says.',
-          todo: 'See whether this machine can look names up, and correct its DNS or network.',
-        })
+      throw new StepFailure(
+        code === 'ENOTFOUND'
+          ? {
+              what: `There is no host named ${host}.`,
+              why:
+                'DYNAMICS_URL is mistyped, or the environment was renamed or deleted; ' +
+                'or only a proxy leads out of this network, and HTTPS_PROXY is not set.',
+              todo:
+                'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → ' +
+                'Manage → Environments → the environment into DYNAMICS_URL.',
+            }
+          : {
+              what: `The name ${host} cannot be looked up (${code}).`,
+              why:
+                code === 'EAI_AGAIN' ? "This machine's DNS does not answer." : 'The code is all that the system says.',
+              todo: 'See whether this machine can look names up, and correct its DNS or network.',
+            },
+      )
     }
   },
 }
@@ -49,7 +59,7 @@ export const connection: Step = {
     const { hostname, protocol } = new URL(checking.target.url.origin)
     let socket: Socket | undefined
     const connected = (message: unknown): void => {
-      const { connectParams, socket: made } = message as { connectParams: { hostname: string }, socket: Socket }
+      const { connectParams, socket: made } = message as { connectParams: { hostname: string }; socket: Socket }
       if (connectParams.hostname === hostname) socket ??= made
     }
     subscribe('undici:client:connected', connected)

@@ -35,9 +35,11 @@ export const actOnBehalf: Step = {
   run: async (checking) => {
     const off = impersonationOff(checking)
     if (off !== undefined) return off
-    const answer = await ask(checking,
-      `/systemusers(${checking.userId})/Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName`
-        + `(PrivilegeName='prvActOnBehalfOfAnotherUser')`)
+    const answer = await ask(
+      checking,
+      `/systemusers(${checking.userId})/Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName` +
+        `(PrivilegeName='prvActOnBehalfOfAnotherUser')`,
+    )
     const held = answer.body?.['RolePrivileges']
     if (answer.status !== 200 || !Array.isArray(held)) {
       return warning(`cannot be told (${answer.status}); --user E-MAIL proves it`)
@@ -71,13 +73,14 @@ async function otherProduct(checking: Checking): Promise<Outcome> {
   const finance = checking.target.url.product === 'finance-and-operations'
   throw new StepFailure({
     what: explanation.what,
-    why: `${explanation.why} The service answers so where it does not know the application, `
-      + 'or where the token is of another tenant.',
+    why:
+      `${explanation.why} The service answers so where it does not know the application, ` +
+      'or where the token is of another tenant.',
     todo: finance
-      ? 'In Finance & Operations open System administration → Setup → Microsoft Entra applications, '
-        + 'and enter the client id with a user.'
-      : 'In Business Central open Microsoft Entra Applications, enter the client id, set State to Enabled and add '
-        + 'permission sets; then grant admin consent (`dynamics-gateway consent`).',
+      ? 'In Finance & Operations open System administration → Setup → Microsoft Entra applications, ' +
+        'and enter the client id with a user.'
+      : 'In Business Central open Microsoft Entra Applications, enter the client id, set State to Enabled and add ' +
+        'permission sets; then grant admin consent (`dynamics-gateway consent`).',
   })
 }
 
@@ -90,10 +93,15 @@ async function userOf(checking: Checking, userId: string): Promise<string> {
 }
 
 async function environmentOf(checking: Checking): Promise<string | undefined> {
-  const { status, body } = await ask(checking,
-    '/RetrieveCurrentOrganization(AccessType=@p)?@p=Microsoft.Dynamics.CRM.EndpointAccessType%27Default%27')
-  const { FriendlyName: name, UniqueName: unique, OrganizationVersion: version } =
-    (body?.['Detail'] ?? {}) as Record<string, unknown>
+  const { status, body } = await ask(
+    checking,
+    '/RetrieveCurrentOrganization(AccessType=@p)?@p=Microsoft.Dynamics.CRM.EndpointAccessType%27Default%27',
+  )
+  const {
+    FriendlyName: name,
+    UniqueName: unique,
+    OrganizationVersion: version,
+  } = (body?.['Detail'] ?? {}) as Record<string, unknown>
   return status === 200 && typeof name === 'string'
     ? `environment “${name.slice(0, 80)}” (${String(unique)}, ${String(version)})`
     : undefined

@@ -36,7 +36,13 @@ export function day(date: string): string {
 export function nameOf(entity: PeerCertificate['issuer'] | undefined): string {
   const { CN: name, O: organisation } = entity ?? {}
   const text = [
-    name, name === undefined ? organisation : organisation === undefined ? undefined : `(${String(organisation)})`,
+    name,
+    name === undefined ? organisation : organisation === undefined ? undefined : `(${String(organisation)})`,
   ]
-  return text.filter((part) => part !== undefined).join(' ').slice(0, 120) || 'somebody without a name'
+  return (
+    text
+      .filter((part) => part !== undefined)
+      .join(' ')
+      .slice(0, 120) || 'somebody without a name'
+  )
 }

@@ -1,9 +1,9 @@
 import type { Dispatcher } from 'undici'
 
-import { OwnError } from '../../own-error.ts'
-import type { Target } from '../../config/schema.ts'
 import type { Proxies } from '../../config/proxies.ts'
+import type { Target } from '../../config/schema.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
+import { OwnError } from '../../own-error.ts'
 
 /** One thing that `check` tries. */
 export interface Step {
@@ -39,7 +39,7 @@ export interface Checking {
   /** E-mail address of the user to try impersonation with. */
   readonly user: string | undefined
   /** The answer to a request without a token. */
-  challenge?: { readonly headers: Readonly<Record<string, string>>, readonly asked: number, readonly answered: number }
+  challenge?: { readonly headers: Readonly<Record<string, string>>; readonly asked: number; readonly answered: number }
   authorization?: string
   /** The id of the user that the token runs as. */
   userId?: string

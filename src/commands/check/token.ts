@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 
-import type { Target } from '../../config/schema.ts'
 import { ONLINE } from '../../config/environment-url.ts'
-import type { Log } from '../../credentials/credential.ts'
-import type { Explanation } from '../../explanations/explanation.ts'
-import { AuthorityFailure } from '../../credentials/failure.ts'
+import type { Target } from '../../config/schema.ts'
 import { connectCredential, factsOf, scopeOf } from '../../credentials/connect-credential.ts'
+import type { Log } from '../../credentials/credential.ts'
+import { AuthorityFailure } from '../../credentials/failure.ts'
+import type { Explanation } from '../../explanations/explanation.ts'
 import { ok, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
 
@@ -14,12 +14,14 @@ export const settings: Step = {
   name: 'settings',
   run: async ({ target }) => {
     const { kind, tenant, clientId, authority } = factsOf(target)
-    return ok([
-      kind,
-      ...(clientId === undefined ? [] : [`client id ${clientId}`]),
-      ...(tenant === undefined ? [] : [`tenant ${tenant}`]),
-      ...(authority === undefined ? [] : [authority]),
-    ].join(', '))
+    return ok(
+      [
+        kind,
+        ...(clientId === undefined ? [] : [`client id ${clientId}`]),
+        ...(tenant === undefined ? [] : [`tenant ${tenant}`]),
+        ...(authority === undefined ? [] : [authority]),
+      ].join(', '),
+    )
   },
 }
 
@@ -34,9 +36,7 @@ export const token: Step = {
       checking.authorization = await credential.authorization()
     } catch (error) {
       const { cause } = error as Error
-      throw cause instanceof AuthorityFailure
-        ? new StepFailure(withNotes(withIds(cause), notes))
-        : error
+      throw cause instanceof AuthorityFailure ? new StepFailure(withNotes(withIds(cause), notes)) : error
     } finally {
       credential.close()
     }
@@ -82,7 +82,7 @@ function platformToken({ credential }: Target): string[] {
 function claimsOf(token: string): Readonly<Record<string, unknown>> {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
-    return typeof claims === 'object' && claims !== null ? claims as Record<string, unknown> : {}
+    return typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>) : {}
   } catch {
     return {}
   }
@@ -118,10 +118,11 @@ function notForIt(audience: string, { url, scope }: Target): Explanation {
   return {
     what: `The token is for ${audience.slice(0, 200)}, not for ${url.origin}.`,
     why: 'Dynamics refuses tokens that are for somebody else.',
-    todo: scope === undefined
-      ? 'Compare DYNAMICS_URL with the Environment URL. Where it is the address of a proxy before the environment, set '
-        + 'DYNAMICS_SCOPE to the environment\'s own URL and /.default.'
-      : `Compare DYNAMICS_SCOPE with DYNAMICS_URL, or remove it: then ${url.scope} is asked for.`,
+    todo:
+      scope === undefined
+        ? 'Compare DYNAMICS_URL with the Environment URL. Where it is the address of a proxy before the environment, set ' +
+          "DYNAMICS_SCOPE to the environment's own URL and /.default."
+        : `Compare DYNAMICS_SCOPE with DYNAMICS_URL, or remove it: then ${url.scope} is asked for.`,
   }
 }
 
@@ -132,7 +133,7 @@ function noting(notes: string[]): Log {
     debug: nothing,
     error: nothing,
     info: (facts, sentence) => {
-      const { thumbprint, ends } = facts as { thumbprint?: string, ends?: string }
+      const { thumbprint, ends } = facts as { thumbprint?: string; ends?: string }
       if (sentence === 'certificate') notes.push(`certificate ${thumbprint} until ${ends?.slice(0, 10)}`)
     },
     warn: (_, sentence) => {

@@ -1,8 +1,8 @@
-import { COLUMNS, pickUser } from '../../users/pick-user.ts'
-import { callerIdOf, literalOf } from '../../users/directory.ts'
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson } from '../../errors.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { USERS } from '../../explanations/portals.ts'
+import { callerIdOf, literalOf } from '../../users/directory.ts'
+import { COLUMNS, pickUser } from '../../users/pick-user.ts'
 import { askFor } from './ask.ts'
 import { isDelegated, ok, skipped, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
@@ -15,8 +15,11 @@ export const asUser: Step = {
     if (email === undefined) return skipped('name a user with --user E-MAIL to try it')
     if (target.url.product !== 'dataverse') return skipped('this product has no impersonation')
     if (target.impersonation.mode === 'off') {
-      return warning(`the gateway acts as nobody: IMPERSONATION=off${
-        isDelegated(checking) ? ', the default of CREDENTIAL=delegated' : ''}`)
+      return warning(
+        `the gateway acts as nobody: IMPERSONATION=off${
+          isDelegated(checking) ? ', the default of CREDENTIAL=delegated' : ''
+        }`,
+      )
     }
     if (!/^[^\s@,;]+@[^\s@,;]+$/.test(email) || email.length > 100) {
       throw new StepFailure({
@@ -26,7 +29,8 @@ export const asUser: Step = {
       })
     }
     const { value } = await askFor(
-      checking, `/systemusers?$select=${COLUMNS}&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=10`,
+      checking,
+      `/systemusers?$select=${COLUMNS}&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=10`,
     )
     const found = pickUser(Array.isArray(value) ? value : [], email)
     if (found instanceof UserLookupFailed) {
@@ -43,14 +47,17 @@ export const asUser: Step = {
     const { UserId: ranAs } = await askFor(checking, '/WhoAmI', { [name]: id })
     const actingAs = String(ranAs).toLowerCase()
     if (actingAs === found.systemUserId?.toLowerCase()) return ok(`Dynamics acts as ${email} (${name})`)
-    throw new StepFailure(actingAs === userId?.toLowerCase()
-      ? ignored(email, name, isDelegated(checking) ? 'the person who signed in' : 'the application user')
-      : {
-        what: 'Dynamics ran as another user.',
-        why: 'The answer does not say why; it names neither the user acted for nor the one that the token belongs to.',
-        todo: 'Set IMPERSONATION_VERIFY=true, so that no request runs as somebody else, and look at what stands '
-          + 'between the gateway and Dynamics, such as a proxy.',
-      })
+    throw new StepFailure(
+      actingAs === userId?.toLowerCase()
+        ? ignored(email, name, isDelegated(checking) ? 'the person who signed in' : 'the application user')
+        : {
+            what: 'Dynamics ran as another user.',
+            why: 'The answer does not say why; it names neither the user acted for nor the one that the token belongs to.',
+            todo:
+              'Set IMPERSONATION_VERIFY=true, so that no request runs as somebody else, and look at what stands ' +
+              'between the gateway and Dynamics, such as a proxy.',
+          },
+    )
   },
 }
 
@@ -59,24 +66,31 @@ function ignored(email: string, header: string, tokensUser: string): Explanation
   return {
     what: `Dynamics ignored the wish to act as ${email}, and ran as ${tokensUser}.`,
     why: `It does so where it does not know the id in ${header}, although the user's row holds it.`,
-    todo: `Compare the user's Entra object id with the one at ${USERS} → the user; remove and add the user again if `
-      + 'they differ, or set IMPERSONATION_VERIFY=true so that no request runs as somebody else.',
+    todo:
+      `Compare the user's Entra object id with the one at ${USERS} → the user; remove and add the user again if ` +
+      'they differ, or set IMPERSONATION_VERIFY=true so that no request runs as somebody else.',
   }
 }
 
 /** What to do where the look-up found nobody to act as; each reason has a fix of its own. */
 function fixOf(refusal: Error): string {
   if (refusal instanceof UserDisabled) {
-    return `Enable the user at ${USERS}: give back the licence or the membership in the environment's security group `
-      + 'that they lack.'
+    return (
+      `Enable the user at ${USERS}: give back the licence or the membership in the environment's security group ` +
+      'that they lack.'
+    )
   }
   if (refusal instanceof UserAmbiguous) {
-    return `At ${USERS} find the users with this Primary Email, and disable all but one or give the others addresses `
-      + 'of their own.'
+    return (
+      `At ${USERS} find the users with this Primary Email, and disable all but one or give the others addresses ` +
+      'of their own.'
+    )
   }
   if (refusal instanceof UserNotPerson) {
-    return 'Name a person. To run with the gateway\'s own rights send no address; to run as another application give '
-      + 'the gateway a target with that app registration.'
+    return (
+      "Name a person. To run with the gateway's own rights send no address; to run as another application give " +
+      'the gateway a target with that app registration.'
+    )
   }
   return `Compare the address with Primary Email at ${USERS}; add the user to the environment if they are not there.`
 }

@@ -1,11 +1,11 @@
-import { processVariables, SettingsFault } from '../../config/load.ts'
 import type { DataverseFault, FaultQueue } from '../../../emulator/emulator.ts'
+import { processVariables, SettingsFault } from '../../config/load.ts'
 import { createLog } from '../../observe/log.ts'
 import { check } from '../check/check.ts'
+import { run } from '../serve/serve.ts'
 import { emulatedSettings } from './emulated-settings.ts'
 import { startEmulators } from './emulators.ts'
 import { invitation, throttled } from './invitation.ts'
-import { run } from '../serve/serve.ts'
 
 /** What `demo` may be told. */
 export interface DemoOptions {
@@ -28,27 +28,41 @@ export async function demo({ config, port, throttle, fault }: DemoOptions): Prom
   const variables = processVariables()
   const { settings, replaced } = emulatedSettings(
     port === undefined ? variables : { ...variables, env: { ...variables.env, PORT: String(port) } },
-    config as string | undefined, registration,
+    config as string | undefined,
+    registration,
   )
   const log = await createLog(settings, (writeOut) => process.on('exit', writeOut))
   const { all, dispatcher, close } = await startEmulators(settings)
   try {
-    for (const { faults: { dataverse, entra } } of all) {
+    for (const {
+      faults: { dataverse, entra },
+    } of all) {
       if (throttle === true) keepThrottling(dataverse)
       if (typeof fault === 'string') entra.always({ kind: 'aadsts', number: Number(fault.replace(/^AADSTS/i, '')) })
     }
     const nothing = async (): Promise<void> => undefined
     const running = await run(settings, log, {
-      reads: dispatcher, writes: dispatcher, close: nothing, destroy: nothing,
+      reads: dispatcher,
+      writes: dispatcher,
+      close: nothing,
+      destroy: nothing,
     })
     process.on('SIGTERM', running.stop).on('SIGINT', running.stop)
     process.stdout.write(invitation(running.address, settings, replaced))
     if (throttle === true) process.stdout.write(throttled(running.address))
     if (typeof fault === 'string') {
       process.stdout.write('What `dynamics-gateway check` says of this fault:\n\n')
-      await check({}, {
-        settings, agent: dispatcher, env: {}, stdout: process.stdout, stderr: process.stderr, emulated: true,
-      })
+      await check(
+        {},
+        {
+          settings,
+          agent: dispatcher,
+          env: {},
+          stdout: process.stdout,
+          stderr: process.stderr,
+          emulated: true,
+        },
+      )
     }
     await running.stopped
   } finally {

@@ -1,8 +1,8 @@
-import type { Settings } from '../../config/schema.ts'
 import { environmentUrl, ONLINE } from '../../config/environment-url.ts'
 import { loadSettings } from '../../config/load.ts'
 import type { LoadOptions } from '../../config/load.ts'
 import { PROXY_VARIABLES } from '../../config/proxies.ts'
+import type { Settings } from '../../config/schema.ts'
 import { Fault } from '../../config/setting.ts'
 
 /** The one app registration that the emulated Entra knows. */
@@ -34,11 +34,14 @@ const OF_A_REAL_ONE = /^(?:AZURE_|DYNAMICS_|DATAVERSE_|CREDENTIAL$)/
  * @throws {SettingsFault}
  */
 export function emulatedSettings(
-  { env, ...from }: Variables, file: string | undefined, { tenantId, clientId, clientSecret }: Registration,
+  { env, ...from }: Variables,
+  file: string | undefined,
+  { tenantId, clientId, clientSecret }: Registration,
 ): EmulatedSettings {
   const replaced: string[] = []
-  const rest = Object.fromEntries(Object.entries(env).filter(([name]) =>
-    !OF_A_REAL_ONE.test(name) && !PROXY_VARIABLES.includes(name)))
+  const rest = Object.fromEntries(
+    Object.entries(env).filter(([name]) => !OF_A_REAL_ONE.test(name) && !PROXY_VARIABLES.includes(name)),
+  )
   const registered = { AZURE_CLIENT_SECRET: clientSecret }
   const single = { DYNAMICS_URL: CONTOSO, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: clientId }
   const described = file ?? rest['GATEWAY_CONFIG']

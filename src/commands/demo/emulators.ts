@@ -1,7 +1,7 @@
 import { Dispatcher } from 'undici'
 
-import type { Settings } from '../../config/schema.ts'
 import type { Emulator } from '../../../emulator/emulator.ts'
+import type { Settings } from '../../config/schema.ts'
 
 /** An emulated Entra and Dynamics for each environment. */
 export interface Emulators {
@@ -15,15 +15,18 @@ export interface Emulators {
 export async function startEmulators({ targets }: Settings): Promise<Emulators> {
   const { startEmulator } = await import('../../../emulator/emulator.ts')
   const emulators = new Map<string, Emulator>()
-  for (const { url: { origin } } of targets) {
+  for (const {
+    url: { origin },
+  } of targets) {
     if (!emulators.has(origin)) emulators.set(origin, await startEmulator({ environment: origin }))
   }
   const all = [...emulators.values()]
   const [first] = all as [Emulator]
   return {
     all,
-    dispatcher: new Routed((options) =>
-      (emulators.get(String(options.origin)) ?? emulators.get(resourceOf(options)) ?? first).dispatcher),
+    dispatcher: new Routed(
+      (options) => (emulators.get(String(options.origin)) ?? emulators.get(resourceOf(options)) ?? first).dispatcher,
+    ),
     close: async () => {
       await Promise.all(all.map((emulator) => emulator.close()))
     },
@@ -46,6 +49,6 @@ class Routed extends Dispatcher {
 
 /** The environment that a request to Entra asks a token for: each emulator takes its own tokens only. */
 function resourceOf({ body }: Dispatcher.DispatchOptions): string {
-  const scope = typeof body === 'string' ? new URLSearchParams(body).get('scope') ?? '' : ''
+  const scope = typeof body === 'string' ? (new URLSearchParams(body).get('scope') ?? '') : ''
   return URL.canParse(scope) ? new URL(scope).origin : ''
 }

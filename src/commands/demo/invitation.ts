@@ -2,7 +2,12 @@ import type { Settings } from '../../config/schema.ts'
 
 /** What a person tries first: lines to paste, as `settings` want them to be sent. */
 export function invitation(address: string, { targets, callers }: Settings, replaced: readonly string[]): string {
-  const [{ name, impersonation: { mode, header } }] = targets as [Settings['targets'][number]]
+  const [
+    {
+      name,
+      impersonation: { mode, header },
+    },
+  ] = targets as [Settings['targets'][number]]
   const base = name === undefined ? address : `${address}/${name}`
   const key = callers.some(({ keys }) => keys.length > 0) ? ' -H "X-Api-Key: $KEY"' : ''
   const user = ` -H "${header}: adele.vance@contoso.com"`
@@ -10,8 +15,12 @@ export function invitation(address: string, { targets, callers }: Settings, repl
   const notes = [
     ...(targets.length === 1 ? [] : [`Targets: ${targets.map((target) => `${address}/${target.name!}`).join(', ')}`]),
     ...replaced.map((called) => `${called} is no Dataverse online; the demo answers for it as if it were.`),
-    ...(key === '' ? [] : ['Callers are listed: put the key of one of them into KEY. `dynamics-gateway key` makes a key, '
-      + 'and the hash for the file.']),
+    ...(key === ''
+      ? []
+      : [
+          'Callers are listed: put the key of one of them into KEY. `dynamics-gateway key` makes a key, ' +
+            'and the hash for the file.',
+        ]),
     ...(callers.length > 0 && key === '' ? ['Callers are listed: send what makes you known as one of them.'] : []),
   ]
   const lines = [
@@ -19,22 +28,26 @@ export function invitation(address: string, { targets, callers }: Settings, repl
   curl${always} "${base}/accounts?\\$select=name,revenue&\\$top=3"`,
     `# the next page: the link leads back through the gateway
   curl${always} -H "Prefer: odata.maxpagesize=2" "${base}/contacts?\\$select=fullname"`,
-    ...(mode === 'off' ? [`# who am I: the application user
-  curl${always} ${base}/WhoAmI`] : [
-      `# a new account as Adele Vance: see createdby and createdonbehalfby
+    ...(mode === 'off'
+      ? [
+          `# who am I: the application user
+  curl${always} ${base}/WhoAmI`,
+        ]
+      : [
+          `# a new account as Adele Vance: see createdby and createdonbehalfby
   curl -X POST "${base}/accounts?\\$select=name,_createdby_value,_createdonbehalfby_value" \\
    ${key}${user} -H "Content-Type: application/json" -H "Prefer: return=representation" \\
     -d '{"name":"Fabrikam Rockets"}'`,
-      `# nobody has this address, so nothing is sent
+          `# nobody has this address, so nothing is sent
   curl${key} -H "${header}: nobody@contoso.com" ${base}/WhoAmI`,
-      mode === 'required'
-        ? `# who am I: Adele. Without the header: 403, for IMPERSONATION is required
+          mode === 'required'
+            ? `# who am I: Adele. Without the header: 403, for IMPERSONATION is required
   curl${key}${user} ${base}/WhoAmI
   curl${key} ${base}/WhoAmI`
-        : `# who am I: the application user, and Adele
+            : `# who am I: the application user, and Adele
   curl${key} ${base}/WhoAmI
   curl${key}${user} ${base}/WhoAmI`,
-    ]),
+        ]),
   ]
   return `
 dynamics-gateway demo: an emulated environment with sample data, at ${address}

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 
 import { isOAuthError } from '../../credentials/authority-response.ts'
 import { delegatedScope } from '../../credentials/delegated.ts'
-import { explainAnswer } from '../../explanations/authority-errors.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
 import { redeem } from '../../credentials/token-endpoint.ts'
 import type { PersonsToken } from '../../credentials/token-endpoint.ts'
+import { explainAnswer } from '../../explanations/authority-errors.ts'
 import { awaitRedirect } from './redirect.ts'
 import type { SigningIn } from './signing-in.ts'
 
@@ -15,33 +15,53 @@ import type { SigningIn } from './signing-in.ts'
  * @throws AuthorityFailure, or the system's error when the port is taken
  */
 export async function signInWithBrowser(
-  { app, endpoints, secret, signal, say, openBrowser }: SigningIn, port: number,
+  { app, endpoints, secret, signal, say, openBrowser }: SigningIn,
+  port: number,
 ): Promise<PersonsToken> {
   const [verifier, state] = [random(), random()]
   const redirectUri = `http://localhost:${port}`
   const redirect = await awaitRedirect({
-    port, state, signal,
-    page: (answer) => answer.has('code')
-      ? 'Done. You can close this tab.'
-      : 'You are not signed in. The terminal says why; you can close this tab.',
+    port,
+    state,
+    signal,
+    page: (answer) =>
+      answer.has('code')
+        ? 'Done. You can close this tab.'
+        : 'You are not signed in. The terminal says why; you can close this tab.',
   })
   try {
     const address = new URL(endpoints.authorization)
     for (const [name, value] of Object.entries({
-      client_id: app.clientId, response_type: 'code', redirect_uri: redirectUri, scope: delegatedScope(app), state,
-      code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256',
-    })) address.searchParams.set(name, value)
-    say(`Open this address in a browser on this machine, and sign in:\n\n  ${address.href}\n\n`
-      + `Waiting for the browser to come back to ${redirectUri} …\n`)
+      client_id: app.clientId,
+      response_type: 'code',
+      redirect_uri: redirectUri,
+      scope: delegatedScope(app),
+      state,
+      code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+      code_challenge_method: 'S256',
+    }))
+      address.searchParams.set(name, value)
+    say(
+      `Open this address in a browser on this machine, and sign in:\n\n  ${address.href}\n\n` +
+        `Waiting for the browser to come back to ${redirectUri} …\n`,
+    )
     openBrowser?.(address.href)
     const answer = await redirect.answer
     const code = answer.get('code')
     if (code === null) throw declined(answer)
-    return await redeem(endpoints.token, {
-      grant_type: 'authorization_code', client_id: app.clientId, client_secret: secret, code, redirect_uri: redirectUri,
-      code_verifier: verifier,
-      scope: delegatedScope(app),
-    }, { dispatcher: app.dispatcher, signal })
+    return await redeem(
+      endpoints.token,
+      {
+        grant_type: 'authorization_code',
+        client_id: app.clientId,
+        client_secret: secret,
+        code,
+        redirect_uri: redirectUri,
+        code_verifier: verifier,
+        scope: delegatedScope(app),
+      },
+      { dispatcher: app.dispatcher, signal },
+    )
   } finally {
     redirect.close()
   }
@@ -57,11 +77,15 @@ export function declined(answer: URLSearchParams): AuthorityFailure {
     ...(number === undefined ? {} : { aadsts: Number(number) }),
   }
   if (number === undefined && /^(access_denied|permission_denied|consent_required)$/.test(facts.error)) {
-    return new AuthorityFailure({
-      what: `The authority says that it was declined (${facts.error}).`,
-      why: 'The person cancelled, or may not consent.',
-      todo: 'Try again with an account that may, or ask an administrator.',
-    }, true, facts)
+    return new AuthorityFailure(
+      {
+        what: `The authority says that it was declined (${facts.error}).`,
+        why: 'The person cancelled, or may not consent.',
+        todo: 'Try again with an account that may, or ask an administrator.',
+      },
+      true,
+      facts,
+    )
   }
   return new AuthorityFailure(explainAnswer({ ...facts, status: 400 }), true, facts)
 }

@@ -1,8 +1,8 @@
 import type { Target } from '../../config/schema.ts'
 import type { AppRegistration } from '../../credentials/app-registration.ts'
+import { authorityHostOf, scopeOf } from '../../credentials/connect-credential.ts'
 import { tokenStore } from '../../credentials/token-store.ts'
 import type { TokenStore } from '../../credentials/token-store.ts'
-import { authorityHostOf, scopeOf } from '../../credentials/connect-credential.ts'
 import type { CommandIo } from '../command-io.ts'
 
 /** A target that forwards as a person, and where the person's sign-in is kept. */
@@ -21,8 +21,11 @@ export function delegatedTargets({ settings, agent, env }: CommandIo): Delegated
     const { credential } = target
     if (credential.kind !== 'delegated') return undefined
     const app = {
-      authorityHost: authorityHostOf(target), scope: scopeOf(target), tenantId: credential.tenantId,
-      clientId: credential.clientId, dispatcher: agent,
+      authorityHost: authorityHostOf(target),
+      scope: scopeOf(target),
+      tenantId: credential.tenantId,
+      clientId: credential.clientId,
+      dispatcher: agent,
     }
     return { app, secret: credential.secret?.reveal(), kept: tokenStore(app, env) }
   }

@@ -16,31 +16,51 @@ import type { SigningIn } from './signing-in.ts'
 export async function signInWithDevice({ app, endpoints, secret, signal, say }: SigningIn): Promise<PersonsToken> {
   const way = { dispatcher: app.dispatcher, signal }
   const answer = await post(
-    endpoints.device, { client_id: app.clientId, client_secret: secret, scope: delegatedScope(app) }, way,
+    endpoints.device,
+    { client_id: app.clientId, client_secret: secret, scope: delegatedScope(app) },
+    way,
   )
   const failure = answerFailure(answer)
   if (failure !== undefined) throw failure
   const {
-    device_code: deviceCode, user_code: userCode, verification_uri: page, verification_uri_complete: complete, interval,
+    device_code: deviceCode,
+    user_code: userCode,
+    verification_uri: page,
+    verification_uri_complete: complete,
+    interval,
   } = answer.body ?? {}
   if (typeof deviceCode !== 'string' || typeof userCode !== 'string' || typeof page !== 'string') {
-    throw new AuthorityFailure({
-      what: 'The authority gave no device code.',
-      why: 'It does not know this way of signing in.',
-      todo: 'Run `dynamics-gateway login` without --device, on a machine with a browser.',
-    }, true)
+    throw new AuthorityFailure(
+      {
+        what: 'The authority gave no device code.',
+        why: 'It does not know this way of signing in.',
+        todo: 'Run `dynamics-gateway login` without --device, on a machine with a browser.',
+      },
+      true,
+    )
   }
-  say(`Open ${page} in a browser on any machine, and enter the code ${userCode}\n`
-    + (typeof complete === 'string' ? `(or open ${complete})\n` : '') + 'Waiting …\n')
+  say(
+    `Open ${page} in a browser on any machine, and enter the code ${userCode}\n` +
+      (typeof complete === 'string' ? `(or open ${complete})\n` : '') +
+      'Waiting …\n',
+  )
 
   let seconds = typeof interval === 'number' && interval >= 0 ? interval : 5
   for (;;) {
-    await pause(seconds * 1000, undefined, { signal }).catch(() => { throw signal.reason })
+    await pause(seconds * 1000, undefined, { signal }).catch(() => {
+      throw signal.reason
+    })
     try {
-      return await redeem(endpoints.token, {
-        grant_type: 'urn:ietf:params:oauth:grant-type:device_code', client_id: app.clientId, client_secret: secret,
-        device_code: deviceCode,
-      }, way)
+      return await redeem(
+        endpoints.token,
+        {
+          grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+          client_id: app.clientId,
+          client_secret: secret,
+          device_code: deviceCode,
+        },
+        way,
+      )
     } catch (error) {
       const code = error instanceof AuthorityFailure ? error.facts.error : undefined
       if (code === 'slow_down') seconds += 5
@@ -51,9 +71,14 @@ export async function signInWithDevice({ app, endpoints, secret, signal, say }: 
 }
 
 function late(cause: unknown): AuthorityFailure {
-  return new AuthorityFailure({
-    what: 'The code has expired.',
-    why: 'Nobody entered it in time.',
-    todo: 'Run `dynamics-gateway login --device` again.',
-  }, true, {}, cause)
+  return new AuthorityFailure(
+    {
+      what: 'The code has expired.',
+      why: 'Nobody entered it in time.',
+      todo: 'Run `dynamics-gateway login --device` again.',
+    },
+    true,
+    {},
+    cause,
+  )
 }

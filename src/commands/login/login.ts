@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 
 import { endpointsOf } from '../../credentials/endpoints.ts'
-import type { Explanation } from '../../explanations/explanation.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
 import type { PersonsToken } from '../../credentials/token-endpoint.ts'
+import type { Explanation } from '../../explanations/explanation.ts'
 import type { CommandIo } from '../command-io.ts'
+import { signInWithBrowser } from './browser.ts'
 import { delegatedTargets } from './delegated-targets.ts'
 import type { DelegatedTarget } from './delegated-targets.ts'
-import { signInWithBrowser } from './browser.ts'
 import { signInWithDevice } from './device.ts'
 import { openBrowser } from './open-browser.ts'
 
@@ -32,7 +32,8 @@ const PATIENCE = 5 * 60_000
  * @returns the exit status: 0 signed in, 2 not
  */
 export async function login(
-  { device = false, port = PORT, timeout = PATIENCE }: LoginArgs, io: CommandIo,
+  { device = false, port = PORT, timeout = PATIENCE }: LoginArgs,
+  io: CommandIo,
 ): Promise<number> {
   const targets = delegatedTargets(io)
   if (targets.length === 0) {
@@ -56,19 +57,29 @@ export async function login(
 }
 
 async function signIn(
-  { app, secret }: DelegatedTarget, { device, port, timeout }: Required<LoginArgs>, io: CommandIo,
+  { app, secret }: DelegatedTarget,
+  { device, port, timeout }: Required<LoginArgs>,
+  io: CommandIo,
 ): Promise<PersonsToken> {
   const patience = new AbortController()
   const late = setTimeout(() => patience.abort(new AuthorityFailure(nobodyCame(timeout!), true)), timeout)
-  const left = (): void => patience.abort(new AuthorityFailure(
-    { what: 'The sign-in was ended.', why: 'You asked for it.', todo: 'Run login again when you like.' }, true,
-  ))
+  const left = (): void =>
+    patience.abort(
+      new AuthorityFailure(
+        { what: 'The sign-in was ended.', why: 'You asked for it.', todo: 'Run login again when you like.' },
+        true,
+      ),
+    )
   io.signal?.addEventListener('abort', left, { once: true })
   try {
     const { signal } = patience
     const endpoints = await endpointsOf(app, { dispatcher: app.dispatcher, signal })
     const signingIn = {
-      app, endpoints, secret, signal, say: (text: string) => void io.stdout.write(text),
+      app,
+      endpoints,
+      secret,
+      signal,
+      say: (text: string) => void io.stdout.write(text),
       openBrowser: io.stdout.isTTY === true ? openBrowser : undefined,
     }
     return await (device === true ? signInWithDevice(signingIn) : signInWithBrowser(signingIn, port!))
@@ -81,11 +92,12 @@ async function signIn(
 function explanationOf(error: unknown, port: number, { kept }: DelegatedTarget): Explanation {
   if (error instanceof AuthorityFailure) return error.explanation
   const { code = '', syscall } = error as NodeJS.ErrnoException
-  if (syscall === 'listen') return {
-    what: `Port ${port} cannot be listened at (${code}).`,
-    why: 'Another program has it.',
-    todo: 'Choose another with --port; Entra accepts any for http://localhost.',
-  }
+  if (syscall === 'listen')
+    return {
+      what: `Port ${port} cannot be listened at (${code}).`,
+      why: 'Another program has it.',
+      todo: 'Choose another with --port; Entra accepts any for http://localhost.',
+    }
   if (syscall === undefined) throw error
   return {
     what: `The sign-in cannot be kept in ${kept.file} (${code}).`,

@@ -52,15 +52,20 @@ export async function awaitRedirect({ port, state, signal, page }: RedirectOptio
   return { answer, close }
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
-    read(request).then((parameters) => {
-      if (parameters === undefined) return respond(response, 404, 'There is nothing here.')
-      if (parameters.get('state') !== state) {
-        return respond(response, 400, 'This does not belong to the sign-in that is waiting. '
-          + 'Start again from the address in the terminal.')
-      }
-      respond(response, 200, page(parameters))
-      resolve(parameters)
-    }).catch(() => respond(response, 400, 'This cannot be read.'))
+    read(request)
+      .then((parameters) => {
+        if (parameters === undefined) return respond(response, 404, 'There is nothing here.')
+        if (parameters.get('state') !== state) {
+          return respond(
+            response,
+            400,
+            'This does not belong to the sign-in that is waiting. Start again from the address in the terminal.',
+          )
+        }
+        respond(response, 200, page(parameters))
+        resolve(parameters)
+      })
+      .catch(() => respond(response, 400, 'This cannot be read.'))
   }
 }
 
@@ -82,17 +87,22 @@ async function read(request: IncomingMessage): Promise<URLSearchParams | undefin
 
 function respond(response: ServerResponse, status: number, sentence: string): void {
   response.writeHead(status, {
-    'content-type': 'text/html; charset=utf-8', 'connection': 'close', 'cache-control': 'no-store',
+    'content-type': 'text/html; charset=utf-8',
+    connection: 'close',
+    'cache-control': 'no-store',
     'referrer-policy': 'no-referrer',
-    'content-security-policy': 'default-src \'none\'',
+    'content-security-policy': "default-src 'none'",
   })
   const text = sentence.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  response.end('<!doctype html><html lang="en"><meta charset="utf-8">'
-    + `<title>dynamics-gateway</title><p>${text}</p></html>\n`)
+  response.end(
+    `<!doctype html><html lang="en"><meta charset="utf-8"><title>dynamics-gateway</title><p>${text}</p></html>\n`,
+  )
 }
 
 function listen(
-  handler: (request: IncomingMessage, response: ServerResponse) => void, port: number, host: string,
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  port: number,
+  host: string,
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer(handler)

@@ -18,8 +18,13 @@ export interface Code {
   readonly require: NodeJS.Require
 }
 
-type Wrapper = (exports: object, require: NodeJS.Require, module: { exports: object }, file: string, folder: string)
-  => void
+type Wrapper = (
+  exports: object,
+  require: NodeJS.Require,
+  module: { exports: object },
+  file: string,
+  folder: string,
+) => void
 
 /** How long after the first answer all is compiled that a start needs, in milliseconds. */
 const SETTLED = 300
@@ -32,7 +37,7 @@ const DIGEST = 32
 export function runCompiled(code: Code): object {
   const { file, require } = code
   // With --enable-source-maps somebody looks for a fault; Node has such maps for modules only.
-  const wrapper = process.sourceMapsEnabled ? require(file) as Wrapper : compiled(code)
+  const wrapper = process.sourceMapsEnabled ? (require(file) as Wrapper) : compiled(code)
   const module = { exports: {} }
   wrapper(module.exports, require, module, file, dirname(file))
   return module.exports
@@ -44,7 +49,8 @@ function compiled({ file, id, folder }: Code): Wrapper {
   const own = common + nameOfOptions()
   const cachedData = readKept(own) ?? readKept(common)
   const script = new Script(readFileSync(file, 'latin1'), {
-    filename: file, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    filename: file,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData === undefined ? {} : { cachedData }),
   })
   if (script.cachedDataRejected !== false) onceAnswered(() => keep(own, script.createCachedData()))
@@ -72,7 +78,7 @@ function readKept(path: string): Buffer | undefined {
 function onceAnswered(callback: () => void): void {
   const channel = 'http.server.response.finish'
   subscribe(channel, function finished(message) {
-    const { request, response } = message as { request: { url?: string }, response: ServerResponse }
+    const { request, response } = message as { request: { url?: string }; response: ServerResponse }
     if (request.url?.startsWith('/-/') === true || response.statusCode >= 400) return
     unsubscribe(channel, finished)
     const settled = setTimeout(done, SETTLED).unref()

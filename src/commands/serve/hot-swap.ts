@@ -5,11 +5,11 @@ import type { Logger } from 'pino'
 
 import { createGateway } from '../../app.ts'
 import type { Gateway } from '../../app.ts'
-import { corsOf } from '../../server/cors.ts'
 import type { Settings } from '../../config/schema.ts'
-import type { OutboundAgent } from '../../outbound/agent.ts'
-import { inboundServer } from '../../server/server.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
+import type { OutboundAgent } from '../../outbound/agent.ts'
+import { corsOf } from '../../server/cors.ts'
+import { inboundServer } from '../../server/server.ts'
 import { version } from '../version.ts'
 
 /** What callers connect to; which gateway stands behind it can change while it listens. */
@@ -45,7 +45,7 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
   present = made.handler
   return { server, gateway: () => made.gateway, swap: renew }
 
-  async function make(settings: Settings): Promise<{ readonly gateway: Gateway, readonly handler: RequestListener }> {
+  async function make(settings: Settings): Promise<{ readonly gateway: Gateway; readonly handler: RequestListener }> {
     let handler: RequestListener = () => undefined
     const attach = (made: RequestListener): Server => {
       handler = made

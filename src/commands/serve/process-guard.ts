@@ -14,12 +14,17 @@ export function guardProcess(): void {
   for (const signal of signals) process.on(signal, () => undefined)
   // Node would print the error as an object, with all that it carries, such as the address that cannot be parsed.
   process.on('uncaughtException', (error) => {
-    process.stderr.write(`dynamics-gateway ends, for a reason that it does not know: ${JSON.stringify(loggedError(error))}\n`)
+    process.stderr.write(
+      `dynamics-gateway ends, for a reason that it does not know: ${JSON.stringify(loggedError(error))}\n`,
+    )
     process.exit(1)
   })
   // Reports hold the environment, and with it secrets. Node 20 cannot leave it out, and makes none.
   Object.assign(process.report, {
-    excludeEnv: true, reportOnFatalError: false, reportOnSignal: false, reportOnUncaughtException: false,
+    excludeEnv: true,
+    reportOnFatalError: false,
+    reportOnSignal: false,
+    reportOnUncaughtException: false,
   })
 }
 
@@ -29,7 +34,8 @@ export function guardProcess(): void {
  * @param options of Node: from the command line and from NODE_OPTIONS
  */
 export function inspectionFaults(
-  { allowInspect }: { readonly allowInspect: boolean }, options: readonly string[] = nodeOptions(),
+  { allowInspect }: { readonly allowInspect: boolean },
+  options: readonly string[] = nodeOptions(),
 ): string[] {
   if (allowInspect) return []
   const open = inspector.url() !== undefined || options.some((option) => /^--inspect(?!-port|-publish)/.test(option))
@@ -42,8 +48,9 @@ export function inspectionFaults(
   ]
 }
 
-const INSPECTOR = 'Node\'s inspector is on, and whoever reaches its port can read every secret: '
-  + 'start without --inspect, or set ALLOW_INSPECT=true where nobody else can.'
+const INSPECTOR =
+  "Node's inspector is on, and whoever reaches its port can read every secret: " +
+  'start without --inspect, or set ALLOW_INSPECT=true where nobody else can.'
 
 function nodeOptions(): string[] {
   return [...process.execArgv, ...String(process.env['NODE_OPTIONS']).split(/\s+/)]

@@ -1,19 +1,19 @@
 import type { Logger } from 'pino'
 
-import type { Settings } from '../../config/schema.ts'
 import { exposureCheck } from '../../config/cross-checks.ts'
 import { SettingsFault } from '../../config/load.ts'
 import type { Loaded } from '../../config/load.ts'
 import { unwritable } from '../../config/machine-checks.ts'
 import { changedForRestart } from '../../config/restart.ts'
-import { createAgent } from '../../outbound/agent.ts'
-import type { OutboundAgent } from '../../outbound/agent.ts'
+import type { Settings } from '../../config/schema.ts'
 import { openAuditLog } from '../../observe/audit-log.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
 import { createLog } from '../../observe/log.ts'
+import { createAgent } from '../../outbound/agent.ts'
+import type { OutboundAgent } from '../../outbound/agent.ts'
 import { drainOf } from '../../server/drain.ts'
-import { openHotSwap } from './hot-swap.ts'
 import { listen } from '../../server/listen.ts'
+import { openHotSwap } from './hot-swap.ts'
 import { inspectionFaults } from './process-guard.ts'
 
 /** A gateway that runs. */
@@ -34,7 +34,8 @@ export interface Running {
 
 /** Runs the gateway until it is told to stop, and gives the exit status. */
 export async function serve(
-  { settings, warnings }: Pick<Loaded, 'settings' | 'warnings'>, readSettings: () => Settings | undefined,
+  { settings, warnings }: Pick<Loaded, 'settings' | 'warnings'>,
+  readSettings: () => Settings | undefined,
 ): Promise<number> {
   const faults = inspectionFaults(settings)
   if (faults.length > 0) throw new SettingsFault(faults)
@@ -45,10 +46,13 @@ export async function serve(
     log.info({ signal }, 'stopping')
     running.stop()
   }
-  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', (signal) => {
-    log.info({ signal }, 'reading settings and credentials again')
-    running.reload()
-  })
+  process
+    .on('SIGTERM', stop)
+    .on('SIGINT', stop)
+    .on('SIGHUP', (signal) => {
+      log.info({ signal }, 'reading settings and credentials again')
+      running.reload()
+    })
   await running.stopped
   log.info('stopped')
   log.flush()
@@ -70,7 +74,10 @@ export function agentFor({ targets, proxies }: Settings): OutboundAgent {
  * @param readSettings reads the settings again; `undefined` where they have not changed
  */
 export async function run(
-  settings: Settings, log: Logger, agent: OutboundAgent, readSettings: () => Settings | undefined = () => undefined,
+  settings: Settings,
+  log: Logger,
+  agent: OutboundAgent,
+  readSettings: () => Settings | undefined = () => undefined,
 ): Promise<Running> {
   const auditLog = auditLogOf(settings, log)
   const front = await openHotSwap(settings, { agent, log, auditLog })
@@ -83,16 +90,20 @@ export async function run(
   logTargets(settings)
   log.info({ address }, 'listening')
   const drain = drainOf(
-    { server, stop: () => front.gateway().stop(), close: () => front.gateway().app.close() }, settings.shutdownTimeout,
+    { server, stop: () => front.gateway().stop(), close: () => front.gateway().app.close() },
+    settings.shutdownTimeout,
   )
   const stopped = drain.over
     .then(() => agent.destroy())
     .finally(() => auditLog?.close())
     .catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
   return {
-    address, log, stopped, stop: drain.next,
-    reload: () => void reload()
-      .catch((error: unknown) => log.error({ err: error }, 'the settings could not be read again')),
+    address,
+    log,
+    stopped,
+    stop: drain.next,
+    reload: () =>
+      void reload().catch((error: unknown) => log.error({ err: error }, 'the settings could not be read again')),
   }
 
   async function reload(): Promise<void> {
@@ -122,13 +133,16 @@ export async function run(
 
   function logTargets({ targets }: Settings): void {
     for (const { name, url, credential, impersonation } of targets) {
-      log.info({
-        target: name,
-        environment: url.origin,
-        apiRoot: url.apiRoot,
-        credential: credential.kind,
-        impersonation: impersonation.mode,
-      }, 'forwards')
+      log.info(
+        {
+          target: name,
+          environment: url.origin,
+          apiRoot: url.apiRoot,
+          credential: credential.kind,
+          impersonation: impersonation.mode,
+        },
+        'forwards',
+      )
     }
   }
 }
@@ -139,7 +153,8 @@ function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
   if (auditLog === undefined) return undefined
   try {
     return openAuditLog(auditLog, (error) =>
-      log.error({ code: (error as NodeJS.ErrnoException).code }, 'the audit log cannot be written'))
+      log.error({ code: (error as NodeJS.ErrnoException).code }, 'the audit log cannot be written'),
+    )
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new SettingsFault([`AUDIT_LOG (auditLog) ${unwritable(code)}`])

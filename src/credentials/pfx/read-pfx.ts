@@ -32,15 +32,23 @@ const PBES2 = '2a864886f70d01050d'
 const PBKDF2 = '2a864886f70d01050c'
 /** SHA-1's key derivation and a cipher, with the bytes of its key. */
 const SHA1_CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>> = {
-  '2a864886f70d010c0103': ['des-ede3-cbc', 24], '2a864886f70d010c0104': ['des-ede3-cbc', 16],
-  '2a864886f70d010c0105': [RC2, 16], '2a864886f70d010c0106': [RC2, 5],
+  '2a864886f70d010c0103': ['des-ede3-cbc', 24],
+  '2a864886f70d010c0104': ['des-ede3-cbc', 16],
+  '2a864886f70d010c0105': [RC2, 16],
+  '2a864886f70d010c0106': [RC2, 5],
 }
 const HASHES: Readonly<Record<string, string>> = {
-  '2b0e03021a': 'sha1', '608648016503040201': 'sha256', '608648016503040202': 'sha384', '608648016503040203': 'sha512',
+  '2b0e03021a': 'sha1',
+  '608648016503040201': 'sha256',
+  '608648016503040202': 'sha384',
+  '608648016503040203': 'sha512',
   '608648016503040204': 'sha224',
 }
 const HMACS: Readonly<Record<string, string>> = {
-  '2a864886f70d0207': 'sha1', '2a864886f70d0208': 'sha224', '2a864886f70d0209': 'sha256', '2a864886f70d020a': 'sha384',
+  '2a864886f70d0207': 'sha1',
+  '2a864886f70d0208': 'sha224',
+  '2a864886f70d0209': 'sha256',
+  '2a864886f70d020a': 'sha384',
   '2a864886f70d020b': 'sha512',
 }
 const CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>> = {
@@ -84,8 +92,11 @@ function macFits(mac: Element, data: Buffer, password: Buffer): boolean {
   const hash = known(HASHES[identifier(sequence(algorithm, 1)[0])])
   const expected = octets(digest)
   const key = deriveKey(password, {
-    hash, purpose: PURPOSE.mac, salt: octets(salt),
-    iterations: iterations === undefined ? 1 : bounded(integer(iterations)), size: expected.length,
+    hash,
+    purpose: PURPOSE.mac,
+    salt: octets(salt),
+    iterations: iterations === undefined ? 1 : bounded(integer(iterations)),
+    size: expected.length,
   })
   const actual = createHmac(hash, key).update(data).digest()
   return actual.length === expected.length && timingSafeEqual(actual, expected)
@@ -95,24 +106,28 @@ function macFits(mac: Element, data: Buffer, password: Buffer): boolean {
 function bagsOf(contentInfo: Element, password: string, bytes: Buffer): Element[] {
   const [type, content] = sequence(contentInfo, 2)
   switch (identifier(type)) {
-    case DATA: return sequence(element(octets(inContext(content))), 0)
+    case DATA:
+      return sequence(element(octets(inContext(content))), 0)
     case ENCRYPTED_DATA: {
       const [, algorithm, encrypted] = sequence(sequence(inContext(content), 2)[1], 3)
       return sequence(element(decrypt(algorithm!, octets(encrypted, 0x80), password, bytes)), 0)
     }
-    default: throw new PfxFault('algorithm')
+    default:
+      throw new PfxFault('algorithm')
   }
 }
 
 function keyIn(bag: Element, password: string, bytes: Buffer): Buffer[] {
   const [type, value] = sequence(bag, 2)
   switch (identifier(type)) {
-    case `${BAG}01`: return [inContext(value).whole]
+    case `${BAG}01`:
+      return [inContext(value).whole]
     case `${BAG}02`: {
       const [algorithm, encrypted] = sequence(inContext(value), 2)
       return [element(decrypt(algorithm!, octets(encrypted), password, bytes)).whole]
     }
-    default: return []
+    default:
+      return []
   }
 }
 
@@ -142,7 +157,7 @@ function unpadded(plain: Buffer): Buffer {
   return plain.subarray(0, -padding)
 }
 
-function keyFor(algorithm: Element, password: string, bytes: Buffer): { cipher: string, key: Buffer, iv: Buffer } {
+function keyFor(algorithm: Element, password: string, bytes: Buffer): { cipher: string; key: Buffer; iv: Buffer } {
   const [scheme, parameters] = sequence(algorithm, 2)
   const oid = identifier(scheme)
   const sha1 = SHA1_CIPHERS[oid]

@@ -1,6 +1,6 @@
 import { QueueFull, retryLater } from '../../errors.ts'
-import type { OutboundRequest } from '../send.ts'
 import type { OnEvent } from '../events.ts'
+import type { OutboundRequest } from '../send.ts'
 
 /** The places at Dynamics: how many requests may be there at once, and who is next. */
 export interface Semaphore {
@@ -15,7 +15,7 @@ export interface Semaphore {
   readonly lower: () => void
   /** Dynamics suggests so many requests at once. */
   readonly suggest: (parallel: number) => void
-  readonly state: () => { readonly running: number, readonly waiting: number, readonly limit: number }
+  readonly state: () => { readonly running: number; readonly waiting: number; readonly limit: number }
 }
 
 interface Waiting {
@@ -37,7 +37,7 @@ const CAUTIOUS_RAISE_INTERVAL_MS = 30_000
  * @param clock milliseconds, rising
  */
 export function createSemaphore(
-  { most: max, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: OnEvent },
+  { most: max, queue, watch }: { readonly most: number; readonly queue: number; readonly watch: OnEvent },
   clock: () => number = () => performance.now(),
 ): Semaphore {
   let ceiling = max

@@ -1,8 +1,8 @@
-import { limitConcurrency } from './limit.ts'
+import type { OnEvent } from '../events.ts'
+import type { Send } from '../send.ts'
 import { createSemaphore } from './fair-queue.ts'
 import type { Semaphore } from './fair-queue.ts'
-import type { Send } from '../send.ts'
-import type { OnEvent } from '../events.ts'
+import { limitConcurrency } from './limit.ts'
 
 /** Share of the places that bodies may hold which flow as their callers send them. */
 const UPLOAD_SHARE = 0.75
@@ -15,9 +15,15 @@ export interface UploadShare {
 }
 
 /** Room among `most` places, with a queue for `queue` requests. */
-export function createUploadShare(
-  { most, queue, watch }: { readonly most: number, readonly queue: number, readonly watch: OnEvent },
-): UploadShare {
+export function createUploadShare({
+  most,
+  queue,
+  watch,
+}: {
+  readonly most: number
+  readonly queue: number
+  readonly watch: OnEvent
+}): UploadShare {
   // How many places there are is told by others; a full queue is a full queue.
   const semaphore = createSemaphore({
     most: share(most),

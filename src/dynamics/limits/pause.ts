@@ -40,8 +40,8 @@ const SAME_PAUSE_MS = 500
 
 export function createPauseWindow(): PauseWindow {
   /** Until when each refusal asked to wait, on the clock of `performance.now()`; none: nothing holds. */
-  let ends: { until: number, serious: boolean }[] = []
-  let probe: { readonly cancellation: Cancellation, readonly until: number } | undefined
+  let ends: { until: number; serious: boolean }[] = []
+  let probe: { readonly cancellation: Cancellation; readonly until: number } | undefined
   let timer: NodeJS.Timeout | undefined
   const waiters = new Set<() => void>()
 
@@ -63,18 +63,21 @@ export function createPauseWindow(): PauseWindow {
   function arm(): void {
     clearTimeout(timer)
     const left = until() - performance.now()
-    timer = setTimeout(() => {
-      if (performance.now() >= until()) {
-        if (ends.some(({ serious }) => serious)) waiters.values().next().value?.()
-        else end()
-      }
-      if (waiters.size > 0) arm()
-    }, left > 0 ? left + 1 : PROBE_TIMEOUT_MS)
+    timer = setTimeout(
+      () => {
+        if (performance.now() >= until()) {
+          if (ends.some(({ serious }) => serious)) waiters.values().next().value?.()
+          else end()
+        }
+        if (waiters.size > 0) arm()
+      },
+      left > 0 ? left + 1 : PROBE_TIMEOUT_MS,
+    )
   }
 
   return {
     isPaused: () => ends.length > 0 && performance.now() < until(),
-    remaining: () => ends.length === 0 || probe !== undefined ? 0 : Math.max(until() - performance.now(), 0),
+    remaining: () => (ends.length === 0 || probe !== undefined ? 0 : Math.max(until() - performance.now(), 0)),
     shouldHold(cancellation) {
       if (ends.length === 0 || probe?.cancellation === cancellation) return false
       const now = performance.now()
@@ -88,7 +91,7 @@ export function createPauseWindow(): PauseWindow {
       const one = { until: now + milliseconds, serious: true }
       const news = probe !== undefined || ends.length === 0 || one.until > until() + SAME_PAUSE_MS
       // What is over, or was over when the trial was sent, is told anew.
-      ends = [...probe === undefined ? ends.filter((end) => end.until > now) : [], one]
+      ends = [...(probe === undefined ? ends.filter((end) => end.until > now) : []), one]
       probe = undefined
       if (news) wakeAll()
       return {
@@ -103,20 +106,21 @@ export function createPauseWindow(): PauseWindow {
     succeeded(cancellation) {
       if (probe?.cancellation === cancellation) end()
     },
-    wait: (cancellation) => new Promise((resolve, reject) => {
-      if (cancellation.reason !== undefined) return reject(cancellation.reason)
-      function wake(): void {
-        waiters.delete(wake)
-        cancellation.onCancel = undefined
-        resolve()
-      }
-      cancellation.onCancel = (reason) => {
-        waiters.delete(wake)
-        reject(reason)
-      }
-      waiters.add(wake)
-      if (waiters.size === 1) arm()
-    }),
+    wait: (cancellation) =>
+      new Promise((resolve, reject) => {
+        if (cancellation.reason !== undefined) return reject(cancellation.reason)
+        function wake(): void {
+          waiters.delete(wake)
+          cancellation.onCancel = undefined
+          resolve()
+        }
+        cancellation.onCancel = (reason) => {
+          waiters.delete(wake)
+          reject(reason)
+        }
+        waiters.add(wake)
+        if (waiters.size === 1) arm()
+      }),
     waiting: () => waiters.size,
     close: () => clearTimeout(timer),
   }

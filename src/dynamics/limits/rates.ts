@@ -1,8 +1,8 @@
+import type { Semaphore } from '../concurrency/fair-queue.ts'
+import type { OnEvent } from '../events.ts'
+import type { Answer } from '../send.ts'
 import { ratesOf } from './parse.ts'
 import type { Rates } from './parse.ts'
-import type { Semaphore } from '../concurrency/fair-queue.ts'
-import type { Answer } from '../send.ts'
-import type { OnEvent } from '../events.ts'
 
 /** What Dynamics says of its limits with every answer. */
 export interface RateReader {

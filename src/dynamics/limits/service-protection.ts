@@ -1,12 +1,12 @@
 import { LimitHolds, retryLater } from '../../errors.ts'
-import { sleep } from '../cancellation.ts'
-import type { PauseWindow } from './pause.ts'
 import { bufferAnswer, withHeader } from '../buffered-response.ts'
-import { limitOf, retryAfter, retryDelay } from './parse.ts'
-import type { Limit } from './parse.ts'
+import { sleep } from '../cancellation.ts'
+import type { OnEvent } from '../events.ts'
 import { header } from '../send.ts'
 import type { Answer, OutboundRequest, Send } from '../send.ts'
-import type { OnEvent } from '../events.ts'
+import { limitOf, retryAfter, retryDelay } from './parse.ts'
+import type { Limit } from './parse.ts'
+import type { PauseWindow } from './pause.ts'
 
 /** Thrown when a hold began while a request was on its way to be sent; nothing of it was. */
 export const PAUSED = new Error('held back')
@@ -47,12 +47,15 @@ const CONCURRENCY_PAUSE_MS = 1000
  * @throws LimitHolds when a limit holds for longer than the request may wait
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/api-limits
  */
-export function respectLimits(send: Send, { hold, maxRetryWait, queue, tooMany, answered, onEvent: watch }: RetryLimits): Send {
+export function respectLimits(
+  send: Send,
+  { hold, maxRetryWait, queue, tooMany, answered, onEvent: watch }: RetryLimits,
+): Send {
   return (request) => {
     if (hold.isPaused()) return waitAndSend(request, undefined)
     return send(request).then(
-      (answer) => answer.status === 429 ? waitAndSend(request, answer) : succeeded(request, answer),
-      (error) => error === PAUSED ? waitAndSend(request, undefined) : Promise.reject(error),
+      (answer) => (answer.status === 429 ? waitAndSend(request, answer) : succeeded(request, answer)),
+      (error) => (error === PAUSED ? waitAndSend(request, undefined) : Promise.reject(error)),
     )
   }
 

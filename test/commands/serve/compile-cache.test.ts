@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+
 import t from 'tap'
 import type { Test } from 'tap'
 
@@ -25,7 +26,7 @@ const mapped = process.sourceMapsEnabled
 t.before(() => process.setSourceMapsEnabled(false))
 t.after(() => process.setSourceMapsEnabled(mapped))
 
-function folderWith(t: Test, code = CODE): { readonly file: string, readonly kept: string } {
+function folderWith(t: Test, code = CODE): { readonly file: string; readonly kept: string } {
   const folder = t.testdir({ 'code.js': code, 'package.json': '{"type":"commonjs"}' })
   return { file: join(folder, 'code.js'), kept: join(folder, 'kept') }
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+
 import t from 'tap'
 
 import { inspectionFaults } from '../../../src/commands/serve/process-guard.ts'
@@ -14,7 +15,9 @@ t.test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async (t) => {
   })
   t.teardown(() => gateway.kill('SIGKILL'))
   let said = ''
-  gateway.stderr.on('data', (chunk) => { said += String(chunk) })
+  gateway.stderr.on('data', (chunk) => {
+    said += String(chunk)
+  })
   const url = await new Promise<string>((resolve) => {
     let printed = ''
     gateway.stdout.on('data', (chunk) => {
@@ -35,12 +38,16 @@ t.test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async (t) => {
 
 t.test('does not start with the inspector on', async (t) => {
   const env = {
-    PATH: process.env['PATH'], DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity',
+    PATH: process.env['PATH'],
+    DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
+    CREDENTIAL: 'managed-identity',
     PORT: '0',
   }
   const gateway = spawn(process.execPath, ['--inspect=127.0.0.1:0', main, 'serve'], { env })
   let said = ''
-  gateway.stderr.on('data', (chunk) => { said += String(chunk) })
+  gateway.stderr.on('data', (chunk) => {
+    said += String(chunk)
+  })
 
   t.same(await once(gateway, 'close'), [1, null])
   t.match(said, /ALLOW_INSPECT=true/)
@@ -48,8 +55,13 @@ t.test('does not start with the inspector on', async (t) => {
 
 t.test('options that lay the memory open are faults, unless they are meant', (t) => {
   for (const option of [
-    '--inspect', '--inspect-brk', '--inspect=0', '--inspect-wait', '--heapsnapshot-signal=SIGUSR2',
-    '--heapsnapshot-near-heap-limit=1', '--abort-on-uncaught-exception',
+    '--inspect',
+    '--inspect-brk',
+    '--inspect=0',
+    '--inspect-wait',
+    '--heapsnapshot-signal=SIGUSR2',
+    '--heapsnapshot-near-heap-limit=1',
+    '--abort-on-uncaught-exception',
   ]) {
     t.equal(inspectionFaults({ allowInspect: false }, [option]).length, 1, option)
     t.same(inspectionFaults({ allowInspect: true }, [option]), [], option)

@@ -7,15 +7,16 @@ import type { Semaphore } from '../../../src/dynamics/concurrency/fair-queue.ts'
 t.setTimeout(120_000)
 
 /** Takes places for the keys, one after the other; `order` are those who got one. */
-function takers(semaphore: Semaphore): { take: (...keys: string[]) => Promise<unknown>[], order: string[] } {
+function takers(semaphore: Semaphore): { take: (...keys: string[]) => Promise<unknown>[]; order: string[] } {
   const order: string[] = []
   return {
     order,
-    take: (...keys) => keys.map((key) => {
-      const turn = semaphore.acquire({ fairnessKey: key, cancellation: createCancellation() })
-      if (turn === undefined) order.push(key)
-      return turn?.then(() => order.push(key)) ?? Promise.resolve()
-    }),
+    take: (...keys) =>
+      keys.map((key) => {
+        const turn = semaphore.acquire({ fairnessKey: key, cancellation: createCancellation() })
+        if (turn === undefined) order.push(key)
+        return turn?.then(() => order.push(key)) ?? Promise.resolve()
+      }),
   }
 }
 
@@ -71,7 +72,9 @@ t.test('without a queue nobody waits', async (t) => {
   const semaphore = createSemaphore({ most: 1, queue: 0, watch() {} })
   semaphore.acquire({ fairnessKey: 'a', cancellation: createCancellation() })
 
-  t.throws(() => semaphore.acquire({ fairnessKey: 'b', cancellation: createCancellation() }), { code: 'GATEWAY_QUEUE_FULL' })
+  t.throws(() => semaphore.acquire({ fairnessKey: 'b', cancellation: createCancellation() }), {
+    code: 'GATEWAY_QUEUE_FULL',
+  })
 })
 
 t.test('who leaves is taken out of the queue', async (t) => {
@@ -89,7 +92,11 @@ t.test('who leaves is taken out of the queue', async (t) => {
   semaphore.release()
   await settle()
   t.same(order, ['a', 'c'])
-  t.throws(() => semaphore.acquire({ fairnessKey: 'b', cancellation }), { message: 'left' }, 'and who has left does not queue')
+  t.throws(
+    () => semaphore.acquire({ fairnessKey: 'b', cancellation }),
+    { message: 'left' },
+    'and who has left does not queue',
+  )
 })
 
 t.test('as many as Dynamics took together may be there from now on; then they become slowly more', async (t) => {

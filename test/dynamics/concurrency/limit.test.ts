@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream'
+
 import t from 'tap'
 
 import { outbound, service, sockets, text, until, way } from '../../support/connection-fixture.ts'
@@ -26,11 +27,13 @@ t.test('no more requests are at Dynamics than may be, and all are answered', asy
 })
 
 t.test('a place is given back when the body is over, however it ends', async (t) => {
-  const origin = await sockets(t, (socket) => socket.on('data', (head) => {
-    const length = head.toString().includes('short') ? 5 : 1_000_000
-    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\nhello`)
-    if (head.toString().includes('breaks')) setTimeout(() => socket.destroy(), 50)
-  }))
+  const origin = await sockets(t, (socket) =>
+    socket.on('data', (head) => {
+      const length = head.toString().includes('short') ? 5 : 1_000_000
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\nhello`)
+      if (head.toString().includes('breaks')) setTimeout(() => socket.destroy(), 50)
+    }),
+  )
   const { send, state } = way(t, origin)
   const given = (): Promise<void> => until(() => state().running === 0)
 
@@ -58,11 +61,15 @@ t.test('one noisy caller does not starve the others', async (t) => {
   const origin = await service(t, (_, response) => setTimeout(() => response.end(), 20))
   const { send } = way(t, origin, { concurrency: 4, queue: 100 })
   const noisy = Array.from({ length: 200 }, () =>
-    send(outbound({ fairnessKey: 'noisy' })).catch((error: Error) => error))
+    send(outbound({ fairnessKey: 'noisy' })).catch((error: Error) => error),
+  )
 
   const quiet = await Promise.all(['ada', 'grace', 'edith'].map((fairnessKey) => send(outbound({ fairnessKey }))))
 
-  t.same(quiet.map(({ status }) => status), [200, 200, 200])
+  t.same(
+    quiet.map(({ status }) => status),
+    [200, 200, 200],
+  )
   const turnedAway = (await Promise.all(noisy)).filter((one) => one instanceof Error)
   t.equal(turnedAway.length, 99, '4 at once, 100 waiting, of which three made room')
   t.match(turnedAway, [{ code: 'GATEWAY_QUEUE_FULL' }])
@@ -74,7 +81,8 @@ t.test('large uploads that do not move leave room for others', async (t) => {
   })
   const { send, state } = way(t, origin, { concurrency: 4 })
   const uploads = Array.from({ length: 10 }, () =>
-    outbound({ method: 'POST', body: new PassThrough(), bodyLength: 5_000_000, repeatable: 'never' }))
+    outbound({ method: 'POST', body: new PassThrough(), bodyLength: 5_000_000, repeatable: 'never' }),
+  )
   const stalled = uploads.map((upload) => send(upload).catch((error: Error) => error.message))
   await until(() => state().running === 3)
 

@@ -34,8 +34,14 @@ t.test('waits what Dynamics says, never less', async (t) => {
   t.equal(retryDelay(17_000, 1), 17_000)
   t.equal(retryDelay(17_000, 5), 17_000)
   t.same(
-    [1, 2, 3].map((attempt) => retryDelay(undefined, attempt)), [1000, 2000, 4000], 'doubling, where it says nothing',
+    [1, 2, 3].map((attempt) => retryDelay(undefined, attempt)),
+    [1000, 2000, 4000],
+    'doubling, where it says nothing',
   )
-  t.same([1, 2, 3].map((attempt) => retryDelay(0, attempt)), [50, 100, 200], 'a moment at least')
+  t.same(
+    [1, 2, 3].map((attempt) => retryDelay(0, attempt)),
+    [50, 100, 200],
+    'a moment at least',
+  )
   t.equal(retryDelay(undefined, 100), 64_000, 'no longer than about a minute')
 })

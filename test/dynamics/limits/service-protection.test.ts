@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
+
 import t from 'tap'
 
 import { header } from '../../../src/dynamics/send.ts'
@@ -24,9 +25,11 @@ function refuse(response: ServerResponse, code: string, retryAfter?: string): vo
 
 /** Refuses the first `times` requests. */
 function refusing(
-  times: number, code: string, retryAfter?: string,
+  times: number,
+  code: string,
+  retryAfter?: string,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  return (_, response) => times-- > 0 ? refuse(response, code, retryAfter) : response.writeHead(204).end()
+  return (_, response) => (times-- > 0 ? refuse(response, code, retryAfter) : response.writeHead(204).end())
 }
 
 t.test('a refused request is sent again when Dynamics says so, whatever its method, body and all', async (t) => {
@@ -43,13 +46,19 @@ t.test('a refused request is sent again when Dynamics says so, whatever its meth
   const answer = await send(request)
 
   t.equal(answer.status, 204)
-  t.same(seen.map(([, body]) => body), ['{"name":"Fabrikam"}', '{"name":"Fabrikam"}'])
+  t.same(
+    seen.map(([, body]) => body),
+    ['{"name":"Fabrikam"}', '{"name":"Fabrikam"}'],
+  )
   t.ok(seen[1]![0] - seen[0]![0] >= 999, 'not before the second is over')
   t.ok(request.timings.wait >= 900)
-  t.match(events, [{ kind: 'hold', wait: 1000 }, { kind: 'limit', limit: 'count', waits: true }])
+  t.match(events, [
+    { kind: 'hold', wait: 1000 },
+    { kind: 'limit', limit: 'count', waits: true },
+  ])
 })
 
-t.test('a wait that is longer than the caller\'s patience is passed on at once, with what is left of it', async (t) => {
+t.test("a wait that is longer than the caller's patience is passed on at once, with what is left of it", async (t) => {
   const origin = await service(t, refusing(1, TIME, '30'))
   const { send } = way(t, origin)
 
@@ -58,7 +67,7 @@ t.test('a wait that is longer than the caller\'s patience is passed on at once, 
 
   t.equal(answer.status, 429)
   t.equal(header(answer, 'retry-after'), '30')
-  t.match(JSON.parse(await text(answer)), { error: { code: TIME } }, 'Dynamics\' own words')
+  t.match(JSON.parse(await text(answer)), { error: { code: TIME } }, "Dynamics' own words")
   await t.rejects(
     send(outbound({ method: 'POST' })),
     { code: 'GATEWAY_LIMIT_HOLDS', statusCode: 429, retryAfter: /^2\d$/ },
@@ -66,7 +75,7 @@ t.test('a wait that is longer than the caller\'s patience is passed on at once, 
   )
 })
 
-t.test('the setting and the caller\'s own deadline bound the wait', async (t) => {
+t.test("the setting and the caller's own deadline bound the wait", async (t) => {
   const origin = await service(t, refusing(3, COUNT, '60'))
   const deadline = performance.now() + 59_000
 
@@ -102,7 +111,7 @@ t.test('a body that is not at hand is not sent again', async (t) => {
 t.test('nothing is sent while a limit holds, and then one goes first', async (t) => {
   // Long enough for all to come meanwhile.
   const HOLD = 3000
-  const seen: { at: number, atOnce: number }[] = []
+  const seen: { at: number; atOnce: number }[] = []
   let atOnce = 0
   let ends = 0
   const origin = await service(t, (_, response) => {
@@ -155,7 +164,10 @@ t.test('who comes while the trial is under way waits for its end, without a word
 
   t.equal((await trial).status, 204)
   t.equal((await other).status, 204)
-  t.same(events.filter(({ kind }) => kind === 'held'), [])
+  t.same(
+    events.filter(({ kind }) => kind === 'held'),
+    [],
+  )
 })
 
 t.test('a trial that brings nothing does not keep the others', async (t) => {
@@ -240,21 +252,28 @@ t.test('too many at once: fewer from now on, and the others hardly wait', async 
 })
 
 t.test('a refusal that says nothing is waited out as well', async (t) => {
-  const origin = await service(t, (() => {
-    let requests = 0
-    return (_, response) => {
-      requests++
-      if (requests === 1) response.writeHead(429, { 'content-type': 'text/html' }).end('<html>')
-      else if (requests === 2) response
-        .writeHead(429, { 'content-encoding': 'gzip', 'retry-after': '0' })
-        .end(gzipSync('{"error":{"code":"0x80072321"}}'))
-      else response.writeHead(204).end()
-    }
-  })())
+  const origin = await service(
+    t,
+    (() => {
+      let requests = 0
+      return (_, response) => {
+        requests++
+        if (requests === 1) response.writeHead(429, { 'content-type': 'text/html' }).end('<html>')
+        else if (requests === 2)
+          response
+            .writeHead(429, { 'content-encoding': 'gzip', 'retry-after': '0' })
+            .end(gzipSync('{"error":{"code":"0x80072321"}}'))
+        else response.writeHead(204).end()
+      }
+    })(),
+  )
   const { send, events } = way(t, origin)
 
   t.equal((await send(outbound())).status, 204)
-  t.match(events.filter(({ kind }) => kind === 'limit'), [{ limit: 'other', wait: Number }, { limit: 'time' }])
+  t.match(
+    events.filter(({ kind }) => kind === 'limit'),
+    [{ limit: 'other', wait: Number }, { limit: 'time' }],
+  )
 })
 
 t.test('a refusal that breaks off is no answer, and is heeded all the same', async (t) => {
@@ -273,11 +292,15 @@ t.test('a refusal that breaks off is no answer, and is heeded all the same', asy
 })
 
 t.test('what Dynamics says is left is known, and its suggestion followed', async (t) => {
-  const origin = await service(t, (_, response) => response.writeHead(204, {
-    'x-ms-ratelimit-burst-remaining-xrm-requests': '5,999',
-    'x-ms-ratelimit-time-remaining-xrm-requests': '1,200.00',
-    'x-ms-dop-hint': '4',
-  }).end())
+  const origin = await service(t, (_, response) =>
+    response
+      .writeHead(204, {
+        'x-ms-ratelimit-burst-remaining-xrm-requests': '5,999',
+        'x-ms-ratelimit-time-remaining-xrm-requests': '1,200.00',
+        'x-ms-dop-hint': '4',
+      })
+      .end(),
+  )
   const { send, state, events } = way(t, origin)
 
   await send(outbound())
