@@ -13,7 +13,7 @@ import { version } from '../../src/commands/version.ts'
 
 // The image holds the bundle and nothing else, so it must work where there is no node_modules.
 const folder = mkdtempSync(join(tmpdir(), 'gateway-bundle-'))
-cpSync(join(import.meta.dirname, '../bundle'), folder, { recursive: true })
+cpSync(join(import.meta.dirname, '../../bundle'), folder, { recursive: true })
 const gateway = join(folder, 'gateway.js')
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -40,7 +40,7 @@ t.test('an idle process that is kept from running is not overloaded', async (t) 
       `
     import { watchOverload } from ${JSON.stringify(new URL('../../src/observe/overload.js', import.meta.url))}
     const overload = watchOverload()
-    setInterval(() => console.log(JSON.stringify([overload.overloaded(), overload.delay()])), 10)
+    setInterval(() => console.log(JSON.stringify([overload.overloaded(), overload.lag()])), 10)
   `,
     ],
     { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
