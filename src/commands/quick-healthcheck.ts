@@ -10,11 +10,18 @@ import { healthcheck } from './healthcheck.ts'
  * @returns the exit status, or `undefined` where the gateway has to read its settings
  */
 export function quickHealthcheck(
-  words: readonly string[], env: NodeJS.Dict<string>, folder: string = process.cwd(),
+  words: readonly string[],
+  env: NodeJS.Dict<string>,
+  folder: string = process.cwd(),
 ): Promise<number> | undefined {
   const { HOST: host = '', PORT: port = '', GATEWAY_CONFIG: config = '' } = env
-  const plain = words.length === 1 && words[0] === 'healthcheck' && config === '' && !existsSync(`${folder}/.env`)
-    && /^(?:[\w.:-]*|unix:\/[\w./-]+)$/.test(host) && /^(?:[1-9]\d{0,3}|[1-5]\d{4}|)$/.test(port)
+  const plain =
+    words.length === 1 &&
+    words[0] === 'healthcheck' &&
+    config === '' &&
+    !existsSync(`${folder}/.env`) &&
+    /^(?:[\w.:-]*|unix:\/[\w./-]+)$/.test(host) &&
+    /^(?:[1-9]\d{0,3}|[1-5]\d{4}|)$/.test(port)
   if (!plain) return undefined
   return healthcheck({ host: host || '127.0.0.1', port: Number(port || '8080'), tls: undefined })
 }

@@ -16,26 +16,37 @@ const TLS = { certificate: 'own.pem', key: 'own.key' } as unknown as Parameters<
 
 t.test('asks a gateway whether it is ready', async (t) => {
   const asked: string[] = []
-  const port = await listening(t, createServer((socket) => {
-    socket.once('data', (chunk) => asked.push(String(chunk)) && socket.end(READY))
-  }))
+  const port = await listening(
+    t,
+    createServer((socket) => {
+      socket.once('data', (chunk) => asked.push(String(chunk)) && socket.end(READY))
+    }),
+  )
 
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 0)
-  t.equal(await healthcheck({ host: '0.0.0.0', port, tls: undefined }), 0, 'an address for all of the machine\'s')
+  t.equal(await healthcheck({ host: '0.0.0.0', port, tls: undefined }), 0, "an address for all of the machine's")
   t.match(asked, [/^GET \/-\/readyz HTTP\/1\.1\r\nHost: localhost\r\n/])
 })
 
 t.test('a gateway that is not ready, breaks off or speaks otherwise is not healthy', async (t) => {
   for (const answer of ['HTTP/1.1 503 Service Unavailable\r\n\r\n', '', 'HTTP/1.1 200', 'SSH-2.0-OpenSSH\r\n']) {
-    const port = await listening(t, createServer((socket) => socket.once('data', () => socket.end(answer))))
+    const port = await listening(
+      t,
+      createServer((socket) => socket.once('data', () => socket.end(answer))),
+    )
     t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1, answer)
   }
 })
 
 t.test('an answer in pieces is read to the end of its first line', async (t) => {
-  const port = await listening(t, createServer((socket) => socket.once('data', () => {
-    socket.write('HTTP/1.1 ', () => setImmediate(() => socket.write('200 OK\r\n')))
-  })))
+  const port = await listening(
+    t,
+    createServer((socket) =>
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 ', () => setImmediate(() => socket.write('200 OK\r\n')))
+      }),
+    ),
+  )
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 0)
 })
 
@@ -63,11 +74,17 @@ t.test('asks at a socket of Unix, and over TLS', async (t) => {
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: TLS }), 0, 'whatever names the certificate is for')
 })
 
-t.test('plain variables are enough to ask without the gateway\'s code; what else counts is left to it', async (t) => {
-  const port = await listening(t, createServer((socket) => socket.once('data', () => socket.end(READY))))
+t.test("plain variables are enough to ask without the gateway's code; what else counts is left to it", async (t) => {
+  const port = await listening(
+    t,
+    createServer((socket) => socket.once('data', () => socket.end(READY))),
+  )
   const folder = t.testdir({ dotEnv: { '.env': `PORT=${port}` }, none: {} })
-  const quick = (env: NodeJS.Dict<string>, words = ['healthcheck'], at = join(folder, 'none')): ReturnType<typeof quickHealthcheck> =>
-    quickHealthcheck(words, env, at)
+  const quick = (
+    env: NodeJS.Dict<string>,
+    words = ['healthcheck'],
+    at = join(folder, 'none'),
+  ): ReturnType<typeof quickHealthcheck> => quickHealthcheck(words, env, at)
 
   t.equal(await quick({ PORT: String(port) }), 0)
   t.equal(await quick({ PORT: String(port), HOST: '0.0.0.0', GATEWAY_CONFIG: '' }), 0)

@@ -50,7 +50,8 @@ t.test('a check of its health loads none of the gateway', async (t) => {
   await once(server, 'listening')
 
   const { stderr } = await run(process.execPath, [alone, 'healthcheck'], {
-    ...options, env: { ...options.env, PORT: String((server.address() as AddressInfo).port) },
+    ...options,
+    env: { ...options.env, PORT: String((server.address() as AddressInfo).port) },
   })
   t.equal(stderr, '')
 })
