@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 
 import authenticate, { knownCallers } from './callers/authenticate.ts'
+import { runsAsPerson } from './config/credential.ts'
 import type { Settings } from './config/schema.ts'
 import apiRoot from './door/api-root.ts'
 import browser from './door/browser.ts'
@@ -154,7 +155,7 @@ export async function createGateway(
             mount: prefix,
             send: connection.send,
             stopping,
-            explain: refusalsExplained(log, target.credential.kind === 'delegated'),
+            explain: refusalsExplained(log, runsAsPerson(target.credential)),
             foreign: foreignLinksTold(log),
             authorizePart: (request, part) => {
               noteBatchWrite(request, part)

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 
 import type { Target } from '../config/schema.ts'
-import { authorityHostOf, scopeOf } from '../credentials/connect-credential.ts'
+import { authorityHostOf, scopeOf } from '../credentials/credential-facts.ts'
 import { AuthorityFailure } from '../credentials/failure.ts'
+import { kindOf } from '../credentials/kinds.ts'
 import type { CommandIo } from './command-io.ts'
 import { declined } from './login/browser.ts'
 import { awaitRedirect } from './login/redirect.ts'
@@ -46,7 +47,7 @@ export async function consent(
 /** Both forms of the address. `undefined`: nothing to consent to. */
 function consentAddresses(target: Target, redirectUri: string, state: string): readonly [string, string] | undefined {
   const { credential } = target
-  if (credential.kind === 'managed-identity') return undefined
+  if (!('tenantId' in credential)) return undefined
   // Consent is given for one tenant; `common` is not accepted here.
   const tenant = credential.tenantId === 'common' ? 'organizations' : credential.tenantId
   const base = `${authorityHostOf(target)}/${tenant}`
@@ -58,12 +59,8 @@ function consentAddresses(target: Target, redirectUri: string, state: string): r
 }
 
 function needOf({ credential, url }: Target): string {
-  if (credential.kind === 'managed-identity') {
-    return 'No consent is needed: a managed identity has its rights from the application user alone.'
-  }
-  if (credential.kind === 'delegated') {
-    return 'Consent is needed for people to sign in: each for themselves at `login`, or an administrator once for all.'
-  }
+  const { consent } = kindOf(credential)
+  if (consent !== undefined) return consent
   switch (url.product) {
     case 'dataverse':
       return (

@@ -1,31 +1,37 @@
 import { isGuid } from '../odata/guid.ts'
-import { allOf, oneOf } from './prose.ts'
 import type { Secret } from './secret.ts'
 import { Fault, group } from './setting.ts'
-import type { Read } from './setting.ts'
-import { matching, flag, optional, parsed, readableFile, secret } from './values.ts'
+import type { Group, Kinds, Members, Read } from './setting.ts'
+import { flag, matching, optional, parsed, readableFile, secret } from './values.ts'
 
-/** The kinds by the variable that tells each. */
-const TOLD_BY = {
-  AZURE_CLIENT_SECRET: 'client-secret',
-  AZURE_CLIENT_CERTIFICATE_PATH: 'certificate',
-  AZURE_FEDERATED_TOKEN_FILE: 'workload-identity',
+/**
+ * The part of a kind of credential that the settings need. `credentials/kinds.ts` adds what the kind does, and does not
+ * compile while a kind of this file is missing there.
+ */
+interface KindSettings {
+  readonly settings: Group<Members>
+  /** The environment variable that chooses this kind; without one, only `CREDENTIAL` does. */
+  readonly variable?: string
+  /** Whose rights a request has in Dynamics. With those of a person, impersonation is off by default. */
+  readonly runsAs: 'application' | 'person'
+}
+
+const TENANT = {
+  about: 'The Entra tenant (directory) id, or a domain of the tenant.',
+  env: 'AZURE_TENANT_ID',
+  required: true,
+  write: 'the Directory (tenant) ID of the app registration, for example 11111111-2222-3333-4444-555555555555',
 } as const
 
-/** The variables of which each tells a kind of credential. */
-export const TELLING_VARIABLES = Object.keys(TOLD_BY) as readonly (keyof typeof TOLD_BY)[]
-
-const SECRET = 'AZURE_CLIENT_SECRET'
-
-const tenantId = parsed(
-  {
-    about: 'The Entra tenant (directory) id, or a domain of the tenant.',
-    env: 'AZURE_TENANT_ID',
-    required: true,
-    write: 'the Directory (tenant) ID of the app registration, for example 11111111-2222-3333-4444-555555555555',
-  },
-  matching(/^[0-9a-z][0-9a-z.-]*$/i, 'is no tenant: write the Directory (tenant) ID that the app registration shows.'),
-)
+/** An application gets tokens from one tenant only. */
+const tenantId = parsed(TENANT, (text) => {
+  if (/^(common|organizations|consumers)$/i.test(text)) {
+    throw new Fault(
+      `is ${text}, which only people can sign in through: write the Directory (tenant) ID of the app registration.`,
+    )
+  }
+  return tenant(text)
+})
 
 const clientId = parsed(
   {
@@ -37,27 +43,29 @@ const clientId = parsed(
   guid,
 )
 
-/** What the gateway proves its identity with, one group a kind. */
-export const credential = {
-  type: 'kinds',
-  about:
-    'What the gateway proves its identity with. In the environment the kind follows from the ' +
-    'variables that are set.',
-  kinds: {
-    'client-secret': group('An app registration with a client secret.', {
+/** Every kind of credential, in the order in which the documentation lists them. */
+export const credentialKinds = {
+  'client-secret': {
+    variable: 'AZURE_CLIENT_SECRET',
+    runsAs: 'application',
+    settings: group('An app registration with a client secret.', {
       tenantId,
       clientId,
       secret: secret({
         about: "The client secret's value (not its id).",
-        env: SECRET,
+        env: 'AZURE_CLIENT_SECRET',
         required: true,
         write:
           'the value, or the path of a file that holds it in AZURE_CLIENT_SECRET_FILE; for another kind of ' +
-          `credential set ${oneOf([...TELLING_VARIABLES.filter((name) => name !== SECRET), 'CREDENTIAL'])}; ` +
+          'credential set AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE or CREDENTIAL; ' +
           'for a managed identity remove AZURE_TENANT_ID',
       }),
     }),
-    certificate: group('An app registration with a certificate.', {
+  },
+  certificate: {
+    variable: 'AZURE_CLIENT_CERTIFICATE_PATH',
+    runsAs: 'application',
+    settings: group('An app registration with a certificate.', {
       tenantId,
       clientId,
       file: parsed(
@@ -79,12 +87,16 @@ export const credential = {
         fallback: false,
       }),
     }),
-    'workload-identity': group('A federated token that the platform writes to a file (Kubernetes).', {
+  },
+  'workload-identity': {
+    variable: 'AZURE_FEDERATED_TOKEN_FILE',
+    runsAs: 'application',
+    settings: group('A federated token that the platform writes to a file (Kubernetes).', {
       tenantId,
       clientId,
       file: parsed(
         {
-          about: 'The file with the federated token; read anew for every request to Entra.',
+          about: 'The file with the federated token; read again for every request to Entra.',
           env: 'AZURE_FEDERATED_TOKEN_FILE',
           required: true,
           write: 'the path of the file',
@@ -92,7 +104,10 @@ export const credential = {
         readableFile,
       ),
     }),
-    'managed-identity': group('The identity that Azure gives the machine, app or container.', {
+  },
+  'managed-identity': {
+    runsAs: 'application',
+    settings: group('The identity that Azure gives the machine, app or container.', {
       clientId: optional(
         {
           about: 'The client id of a user-assigned identity; left out, the system-assigned one.',
@@ -102,8 +117,11 @@ export const credential = {
         guid,
       ),
     }),
-    delegated: group('A person who signed in with `dynamics-gateway login`, for debugging with their own rights.', {
-      tenantId,
+  },
+  delegated: {
+    runsAs: 'person',
+    settings: group('A person who signed in with `dynamics-gateway login`, for debugging with their own rights.', {
+      tenantId: parsed(TENANT, tenant),
       clientId,
       secret: secret({
         about: 'The client secret, where the registration is a confidential one.',
@@ -111,53 +129,41 @@ export const credential = {
       }),
     }),
   },
-} as const
+} as const satisfies Readonly<Record<string, KindSettings>>
 
-export type Credential = Read<typeof credential>
-export type { Secret }
+export type CredentialKindName = keyof typeof credentialKinds
 
-type Kind = keyof (typeof credential)['kinds']
+type KindGroups = { readonly [K in CredentialKindName]: (typeof credentialKinds)[K]['settings'] }
 
-/**
- * The kind of credential that the variables describe. None of the telling ones means a managed
- * identity, but only where no tenant is named: a tenant without a credential is something forgotten.
- *
- * @param named what CREDENTIAL says, for where the variables do not tell; it does not choose between two kinds
- */
-export function kindOfCredential(
-  isSet: (variable: string) => boolean,
-  named: string | undefined,
-  faults: string[],
-): Kind | undefined {
-  const told = TELLING_VARIABLES.filter(isSet)
-  if (named !== undefined) return namedKind(named, told, faults)
-  if (told.length > 1) {
-    faults.push(`${allOf(told)} are all set, but only one kind of credential can be used: remove all but one.`)
-    return undefined
-  }
-  if (told[0] !== undefined) return TOLD_BY[told[0]]
-  // A tenant without a credential is something forgotten: then the secret is what is missing.
-  return isSet('AZURE_TENANT_ID') ? 'client-secret' : 'managed-identity'
+/** What the gateway proves its identity with, one group a kind. */
+export const credential: Kinds<KindGroups> = {
+  type: 'kinds',
+  about:
+    'What the gateway proves its identity with. In the environment the kind follows from the ' +
+    'variables that are set.',
+  kinds: Object.fromEntries(
+    Object.entries(credentialKinds).map(([kind, { settings }]) => [kind, settings]),
+  ) as KindGroups,
 }
 
-function namedKind(named: string, told: readonly (keyof typeof TOLD_BY)[], faults: string[]): Kind | undefined {
-  const kinds = Object.keys(credential.kinds) as Kind[]
-  const kind = kinds.find((kind) => kind === named)
-  if (kind === undefined) {
-    faults.push(`CREDENTIAL is not known: write one of ${kinds.join(', ')}.`)
-    return undefined
-  }
-  const own = Object.values(credential.kinds[kind].members).map(({ env }) => env)
-  const others = told.filter((variable) => !own.includes(variable))
-  if (others.length > 0) {
-    const all = allOf(others)
-    faults.push(
-      `CREDENTIAL is ${kind}, and ${all} ${others.length === 1 ? 'belongs' : 'belong'} to another kind ` +
-        `(${others.map((variable) => TOLD_BY[variable]).join(', ')}), but only one kind of credential can be used. ` +
-        `Remove ${all} (leave it empty where a platform sets it), or CREDENTIAL.`,
-    )
-  }
-  return kind
+/** The settings of one kind of credential. */
+export type CredentialOf<K extends CredentialKindName> = {
+  [P in K]: { readonly kind: P } & Read<KindGroups[P]>
+}[K]
+
+export type Credential = CredentialOf<CredentialKindName>
+export type { Secret }
+
+/** Whether requests run with the rights of a person, and not with those of an application user. */
+export function runsAsPerson({ kind }: Pick<Credential, 'kind'>): boolean {
+  return credentialKinds[kind].runsAs === 'person'
+}
+
+function tenant(text: string): string {
+  return matching(
+    /^[0-9a-z][0-9a-z.-]*$/i,
+    'is no tenant: write the Directory (tenant) ID that the app registration shows.',
+  )(text)
 }
 
 function guid(text: string): string {

@@ -13,17 +13,7 @@ export function crossChecks(settings: Settings, faults: string[]): void {
   for (const name of new Set(names.filter((name, index) => name !== undefined && names.indexOf(name) !== index))) {
     faults.push(`targets: two are called ${name!}; give each a name of its own.`)
   }
-  for (const { url, impersonation, credential } of targets) {
-    if (
-      credential.kind !== 'managed-identity' &&
-      credential.kind !== 'delegated' &&
-      /^(common|organizations|consumers)$/i.test(credential.tenantId)
-    ) {
-      faults.push(
-        `AZURE_TENANT_ID (tenantId) is ${credential.tenantId}, which only people can sign in through: ` +
-          'write the Directory (tenant) ID of the app registration.',
-      )
-    }
+  for (const { url, impersonation } of targets) {
     if (impersonation.mode === 'off' && callers.some(({ userFrom }) => userFrom !== 'header')) {
       faults.push(
         "impersonation.mode is off, but a caller's userFrom takes the user from its token: " +

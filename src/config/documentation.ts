@@ -1,5 +1,5 @@
 import { CATALOGUE } from './catalogue.ts'
-import { TELLING_VARIABLES } from './credential.ts'
+import { CHOOSING_VARIABLES } from './choose-credential.ts'
 import { oneOf } from './prose.ts'
 import { schema } from './schema.ts'
 import type { Group, Members, Node, Setting } from './setting.ts'
@@ -53,7 +53,7 @@ dynamics-gateway serve --config config/gateway.yaml # from a file, JSON or YAML;
   **Lists** are lists in a file, and separated by commas in a variable.
 - **Secrets** never stand in the file: it says \`{ env: NAME }\` or \`{ file: path }\`. For each secret variable \`NAME\`, \`NAME_FILE\` may name
   a file that holds it instead; both set is a fault. A secret's file that changes is read again.
-- In the environment, the kind of credential follows from the variables that are set: ${oneOf(TELLING_VARIABLES.map((name) => `\`${name}\``))}; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
+- In the environment, the kind of credential follows from the variables that are set: ${oneOf(CHOOSING_VARIABLES.map((name) => `\`${name}\``))}; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
   the variables do not tell, such as \`CREDENTIAL=delegated\`. Variables of two kinds, or of another kind than \`CREDENTIAL\` names, are a fault;
   where a platform sets \`AZURE_FEDERATED_TOKEN_FILE\` by itself, set it to nothing to use another kind.
 - \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`ALL_PROXY\` and \`NO_PROXY\`, in upper or lower case (lower case counts first, as with curl), lead to the network's proxy. They are

@@ -1,5 +1,5 @@
 import { OWN_VARIABLES } from './catalogue.ts'
-import { kindOfCredential } from './credential.ts'
+import { chooseCredential } from './choose-credential.ts'
 import { nearest } from './nearest.ts'
 import { schema } from './schema.ts'
 import { below } from './setting.ts'
@@ -89,7 +89,7 @@ export function settingsOfEnvironment(
     const { credential } = target.members as { credential: Node & { type: 'kinds' } }
     for (const kind of Object.values(credential.kinds)) for (const member of Object.values(kind.members)) note(member)
     const named = source.env['CREDENTIAL']
-    const kind = kindOfCredential(
+    const kind = chooseCredential(
       (variable) => isSet(source, variable),
       named === undefined ? undefined : unquoted(named),
       faults,

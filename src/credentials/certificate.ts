@@ -9,12 +9,23 @@ import { fetchAppToken } from './app-token.ts'
 import { signAssertion } from './assertion.ts'
 import { CertificateFault, readKeyPair } from './certificate-file.ts'
 import type { KeyPair } from './certificate-file.ts'
+import { registrationOf } from './credential-kind.ts'
+import type { CredentialKind } from './credential-kind.ts'
 import type { Log } from './credential.ts'
 import { dueWarning } from './expiry.ts'
 import { AuthorityFailure } from './failure.ts'
+import { withRotation } from './rotation.ts'
 import type { CredentialVersion } from './rotation.ts'
 
-export interface CertificateSettings {
+/** An app registration with a certificate. */
+export const certificateKind: CredentialKind<'certificate'> = {
+  connect: (credential, context) => ({
+    fetch: withRotation(certificate(registrationOf(credential, context), credential, context.log), context.log),
+    files: [credential.file, credential.password?.file],
+  }),
+}
+
+interface CertificateSettings {
   readonly file: string
   readonly password: Secret | undefined
   /** Sends the chain too, for registrations that trust a subject name and issuer. */
@@ -22,10 +33,10 @@ export interface CertificateSettings {
 }
 
 /**
- * An app registration with a certificate: what is returned reads the file as it stands at each call, and warns 30, 7
- * and 1 days before the certificate ends.
+ * Returns a function that reads the present content of the file at each call, and warns 30, 7 and 1 days before the
+ * certificate expires.
  */
-export function certificate(
+function certificate(
   app: AppRegistration,
   { file, password, sendChain }: CertificateSettings,
   log: Log,

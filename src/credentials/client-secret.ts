@@ -1,11 +1,22 @@
 import type { Secret } from '../config/secret.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { fetchAppToken } from './app-token.ts'
+import { registrationOf } from './credential-kind.ts'
+import type { CredentialKind } from './credential-kind.ts'
 import { AuthorityFailure } from './failure.ts'
+import { withRotation } from './rotation.ts'
 import type { CredentialVersion } from './rotation.ts'
 
-/** An app registration with a client secret: the secret as it stands now. */
-export function clientSecret(app: AppRegistration, secret: Secret): CredentialVersion {
+/** An app registration with a client secret. */
+export const clientSecretKind: CredentialKind<'client-secret'> = {
+  connect: (credential, context) => ({
+    fetch: withRotation(() => clientSecret(registrationOf(credential, context), credential.secret), context.log),
+    files: [credential.secret.file],
+  }),
+}
+
+/** The credential with the present value of `secret`. */
+function clientSecret(app: AppRegistration, secret: Secret): CredentialVersion {
   const clientSecret = secret.reveal()
   if (clientSecret === '') {
     throw new AuthorityFailure(

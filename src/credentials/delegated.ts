@@ -2,14 +2,29 @@ import type { Secret } from '../config/secret.ts'
 import { AADSTS } from '../explanations/aadsts.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import type { AppRegistration } from './app-registration.ts'
+import { registrationOf } from './credential-kind.ts'
+import type { CredentialKind } from './credential-kind.ts'
 import type { FetchToken, Log } from './credential.ts'
 import { endpointsOf, isMicrosofts } from './endpoints.ts'
 import { AuthorityFailure } from './failure.ts'
 import { redeem } from './token-endpoint.ts'
 import type { PersonsToken } from './token-endpoint.ts'
+import { tokenStore } from './token-store.ts'
 import type { TokenStore, SignIn } from './token-store.ts'
 
-export interface Delegated {
+/** A person who signed in with `dynamics-gateway login`. */
+export const delegatedKind: CredentialKind<'delegated'> = {
+  connect: (credential, context) => {
+    const { secret } = credential
+    const app = registrationOf(credential, context)
+    const kept = tokenStore(app, context.env)
+    return { ...delegated({ app, secret, kept, log: context.log }), files: [kept.file, secret?.file] }
+  },
+  consent: 'Consent is needed for people to sign in: each for themselves at `login`, or an administrator once for all.',
+  signInSecret: ({ secret }) => secret?.reveal(),
+}
+
+interface Delegated {
   readonly app: AppRegistration
   /** Of a confidential registration. */
   readonly secret: Secret | undefined
@@ -25,7 +40,7 @@ export function delegatedScope({ scope }: Pick<AppRegistration, 'scope'>): strin
 /**
  * A person who signed in with `login`: renews their token with the refresh token that is kept, and keeps the next one.
  */
-export function delegated({ app, secret, kept, log }: Delegated): {
+function delegated({ app, secret, kept, log }: Delegated): {
   readonly fetch: FetchToken
   readonly isOwnChange: () => boolean
 } {

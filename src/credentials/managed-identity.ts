@@ -8,10 +8,20 @@ import { arcChallengeAnswer } from './arc.ts'
 import { authorityRequest } from './authority-request.ts'
 import { answerFailure, textOf, tokenIn } from './authority-response.ts'
 import type { AuthorityAnswer } from './authority-response.ts'
+import { scopeOf } from './credential-facts.ts'
+import type { CredentialKind } from './credential-kind.ts'
 import type { FetchedToken, FetchToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
 
-export interface ManagedIdentity {
+/** The identity that Azure gives the machine, app or container. */
+export const managedIdentityKind: CredentialKind<'managed-identity'> = {
+  connect: ({ clientId }, { target, agent, env }) => ({
+    fetch: managedIdentity({ clientId, scope: scopeOf(target), dispatcher: agent, env }),
+  }),
+  consent: 'No consent is needed: a managed identity has its rights from the application user alone.',
+}
+
+interface ManagedIdentity {
   /** The client id of a user-assigned identity; `undefined`: the system-assigned one. */
   readonly clientId: string | undefined
   readonly scope: string
@@ -31,12 +41,12 @@ interface EndPoint {
 const ARC_AGENT = '/opt/azcmagent/bin/himds'
 
 /**
- * The identity that Azure gives the machine, app or container: asks its local end point, which needs no secret. Without
- * MSAL, whose managed identity is one for the whole process, with a cache and repetitions of its own.
+ * Fetches tokens from the local end point of the platform, which needs no secret. Without MSAL, whose managed identity
+ * is one for the entire process, with a cache and retries of its own.
  *
  * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
  */
-export function managedIdentity(identity: ManagedIdentity): FetchToken {
+function managedIdentity(identity: ManagedIdentity): FetchToken {
   return async ({ signal }) => {
     const endPoint = endPointOf(identity.env)
     const url = new URL(endPoint.url)

@@ -2,11 +2,31 @@ import { readFileSync } from 'node:fs'
 
 import type { AppRegistration } from './app-registration.ts'
 import { fetchAppToken } from './app-token.ts'
+import { registrationOf } from './credential-kind.ts'
+import type { CredentialKind } from './credential-kind.ts'
 import type { FetchToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
+import { claimsOf } from './token-claims.ts'
 
-/** A federated token that the platform writes to a file, and replaces now and then: read anew for every request. */
-export function workloadIdentity(app: AppRegistration, file: string): FetchToken {
+/** A federated token that the platform writes to a file (Kubernetes). */
+export const workloadIdentityKind: CredentialKind<'workload-identity'> = {
+  connect: (credential, context) => ({
+    fetch: workloadIdentity(registrationOf(credential, context), credential.file),
+    files: [credential.file],
+  }),
+  /** The claims that a federated credential of the app registration is compared with; never the token itself. */
+  describeProof: ({ file }) => {
+    try {
+      const { iss, sub, aud } = claimsOf(readFileSync(file, 'utf8'))
+      return `a platform token with issuer ${String(iss)}, subject ${String(sub)}, audience ${String(aud)}`
+    } catch {
+      return undefined
+    }
+  },
+}
+
+/** The platform replaces the token now and then, so the file is read for every request. */
+function workloadIdentity(app: AppRegistration, file: string): FetchToken {
   return (request) => fetchAppToken(app, { clientAssertion: readAssertion(file) }, request)
 }
 

@@ -1,5 +1,5 @@
 import type { Target } from '../config/schema.ts'
-import { authorityHostOf } from '../credentials/connect-credential.ts'
+import { authorityHostOf } from '../credentials/credential-facts.ts'
 import { header } from '../dynamics/send.ts'
 import type { Answer } from '../dynamics/send.ts'
 import { inOneLine } from '../explanations/explanation.ts'

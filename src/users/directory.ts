@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 
+import { runsAsPerson } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
 import { createCancellation } from '../dynamics/cancellation.ts'
 import { retryAfter } from '../dynamics/limits/parse.ts'
@@ -126,7 +127,7 @@ export function userDirectory(
     const explanation = explainDynamics({
       ...errorOf(answer.status, (name) => header(answer, name), json),
       impersonated: also.length > 0,
-      delegated: credential.kind === 'delegated',
+      delegated: runsAsPerson(credential),
     })
     throw new UserLookupFailed({
       cause: new OwnError(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`),

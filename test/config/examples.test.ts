@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
 
+import { credentialKinds } from '../../src/config/credential.ts'
 import { readDotEnv } from '../../src/config/dot-env.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
@@ -42,6 +43,16 @@ t.test('every example is loaded here', async (t) => {
       .sort(),
     Object.keys(EXAMPLES).sort(),
   )
+})
+
+t.test('every kind of credential has an example', async (t) => {
+  const texts = Object.keys(EXAMPLES).map((file) => JSON.stringify(EXAMPLES[file]))
+  for (const kind of Object.keys(credentialKinds)) {
+    t.ok(
+      texts.some((text) => text.includes(`{"kind":"${kind}"`)),
+      kind,
+    )
+  }
 })
 
 for (const [file, about] of Object.entries(EXAMPLES)) {

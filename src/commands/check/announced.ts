@@ -1,4 +1,4 @@
-import { authorityHostOf } from '../../credentials/connect-credential.ts'
+import { authorityHostOf } from '../../credentials/credential-facts.ts'
 import { isGuid } from '../../odata/guid.ts'
 import { ok, skipped, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
@@ -37,7 +37,7 @@ export const tenant: Step = {
       return skipped(`Dynamics announces no tenant of its own (${announced.tenant})`)
     }
     const { credential } = target
-    const configured = credential.kind === 'managed-identity' ? undefined : credential.tenantId
+    const configured = 'tenantId' in credential ? credential.tenantId : undefined
     if (configured === undefined || !isGuid(configured)) return ok(`Dynamics announces ${announced.tenant}`)
     if (configured.toLowerCase() === announced.tenant.toLowerCase()) return ok(`${announced.tenant}, as configured`)
     // An authority of another cloud, or a private one, may call its tenants by names of its own.

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 
+import { runsAsPerson } from '../../config/credential.ts'
 import type { Proxies } from '../../config/proxies.ts'
 import type { Target } from '../../config/schema.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
@@ -47,7 +48,7 @@ export interface Checking {
 
 /** Whether the token is of a person who signed in: then there is no application user to look at. */
 export function isDelegated({ target }: Pick<Checking, 'target'>): boolean {
-  return target.credential.kind === 'delegated'
+  return runsAsPerson(target.credential)
 }
 
 export function ok(says: string): Outcome {

@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs'
-
 import { ONLINE } from '../../config/environment-url.ts'
 import type { Target } from '../../config/schema.ts'
-import { connectCredential, factsOf, scopeOf } from '../../credentials/connect-credential.ts'
+import { connectCredential } from '../../credentials/connect-credential.ts'
+import { factsOf, scopeOf } from '../../credentials/credential-facts.ts'
 import type { Log } from '../../credentials/credential.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
+import { kindOf } from '../../credentials/kinds.ts'
+import { claimsOf } from '../../credentials/token-claims.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { ok, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
@@ -30,7 +31,8 @@ export const token: Step = {
   name: 'token',
   run: async (checking) => {
     const { target, agent, env } = checking
-    const notes = platformToken(target)
+    const proof = kindOf(target.credential).describeProof?.(target.credential)
+    const notes = proof === undefined ? [] : [proof]
     const credential = connectCredential(target, { agent, log: noting(notes), env })
     try {
       checking.authorization = await credential.authorization()
@@ -65,27 +67,6 @@ function withNotes(explanation: Explanation, notes: readonly string[]): Explanat
   return notes.length === 0
     ? explanation
     : { ...explanation, why: `${explanation.why} Used here: ${notes.join('; ')}.` }
-}
-
-/** What a federated credential is compared with, of the platform's token: never the token itself. */
-function platformToken({ credential }: Target): string[] {
-  if (credential.kind !== 'workload-identity') return []
-  try {
-    const { iss, sub, aud } = claimsOf(readFileSync(credential.file, 'utf8'))
-    return [`a platform token with issuer ${String(iss)}, subject ${String(sub)}, audience ${String(aud)}`]
-  } catch {
-    return []
-  }
-}
-
-/** The claims, where the token is a JWT; they are for showing, and never decide what is sent. */
-function claimsOf(token: string): Readonly<Record<string, unknown>> {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
-    return typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
 }
 
 function describe({ aud, tid, appid, azp, roles, scp }: Readonly<Record<string, unknown>>): string[] {

@@ -1,6 +1,7 @@
 import type { Target } from '../../config/schema.ts'
 import type { AppRegistration } from '../../credentials/app-registration.ts'
-import { authorityHostOf, scopeOf } from '../../credentials/connect-credential.ts'
+import { registrationOf } from '../../credentials/credential-kind.ts'
+import { kindOf } from '../../credentials/kinds.ts'
 import { tokenStore } from '../../credentials/token-store.ts'
 import type { TokenStore } from '../../credentials/token-store.ts'
 import type { CommandIo } from '../command-io.ts'
@@ -19,14 +20,9 @@ export function delegatedTargets({ settings, agent, env }: CommandIo): Delegated
 
   function of(target: Target): DelegatedTarget | undefined {
     const { credential } = target
-    if (credential.kind !== 'delegated') return undefined
-    const app = {
-      authorityHost: authorityHostOf(target),
-      scope: scopeOf(target),
-      tenantId: credential.tenantId,
-      clientId: credential.clientId,
-      dispatcher: agent,
-    }
-    return { app, secret: credential.secret?.reveal(), kept: tokenStore(app, env) }
+    const { signInSecret } = kindOf(credential)
+    if (signInSecret === undefined || !('tenantId' in credential)) return undefined
+    const app = registrationOf(credential, { target, agent })
+    return { app, secret: signInSecret(credential), kept: tokenStore(app, env) }
   }
 }

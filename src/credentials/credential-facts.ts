@@ -1,0 +1,23 @@
+import type { Target } from '../config/schema.ts'
+
+/** What may be shown of a credential: its kind, tenant, client id and authority. */
+export function factsOf(target: Target): { kind: string; tenant?: string; clientId?: string; authority?: string } {
+  const { credential } = target
+  const { kind, clientId } = credential
+  return {
+    kind,
+    ...('tenantId' in credential ? { tenant: credential.tenantId } : {}),
+    ...(clientId === undefined ? {} : { clientId }),
+    ...('tenantId' in credential ? { authority: authorityHostOf(target) } : {}),
+  }
+}
+
+/** The authority of `target`: the one that is set, else that of its cloud. */
+export function authorityHostOf(target: Pick<Target, 'url' | 'authorityHost'>): string {
+  return target.authorityHost ?? target.url.authorityHost
+}
+
+/** The scope of the access token for `target`. */
+export function scopeOf(target: Pick<Target, 'url' | 'scope'>): string {
+  return target.scope ?? target.url.scope
+}

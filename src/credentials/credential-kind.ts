@@ -1,0 +1,55 @@
+import type { Dispatcher } from 'undici'
+
+import type { CredentialKindName, CredentialOf } from '../config/credential.ts'
+import type { Target } from '../config/schema.ts'
+import type { AppRegistration } from './app-registration.ts'
+import { authorityHostOf, scopeOf } from './credential-facts.ts'
+import type { FetchToken, Log } from './credential.ts'
+
+/**
+ * One kind of credential: what it does with its settings, which `config/credential.ts` describes. How to add one:
+ * CONTRIBUTING.md.
+ */
+export interface CredentialKind<K extends CredentialKindName = CredentialKindName> {
+  /** Prepares to fetch tokens. Throws nothing; what is wrong with a file is found when a token is fetched. */
+  readonly connect: (credential: CredentialOf<K>, context: ConnectContext) => TokenSource
+  /** Whether an administrator must consent, as a sentence; left out where the product of the environment decides. */
+  readonly consent?: string
+  /** What the credential presents to Entra, for `check` to show; never anything secret. */
+  readonly describeProof?: (credential: CredentialOf<K>) => string | undefined
+  /** The client secret with which `login` signs a person in. Only kinds with a sign-in have it. */
+  readonly signInSecret?: (credential: CredentialOf<K>) => string | undefined
+}
+
+/** Where tokens come from, and which files they depend on. */
+export interface TokenSource {
+  readonly fetch: FetchToken
+  /** Files to watch: after a change a new token is fetched. */
+  readonly files?: readonly (string | undefined)[]
+  /** Whether the gateway itself wrote what changed in a file. */
+  readonly isOwnChange?: () => boolean
+}
+
+/** What every kind is connected with. */
+export interface ConnectContext {
+  readonly target: Target
+  /** The only way out of the process. */
+  readonly agent: Dispatcher
+  readonly log: Log
+  /** Where the platform announces a managed identity. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** The app registration of a credential that has one. */
+export function registrationOf(
+  { tenantId, clientId }: { readonly tenantId: string; readonly clientId: string },
+  { target, agent }: Pick<ConnectContext, 'target' | 'agent'>,
+): AppRegistration {
+  return {
+    authorityHost: authorityHostOf(target),
+    scope: scopeOf(target),
+    dispatcher: agent,
+    tenantId,
+    clientId,
+  }
+}
