@@ -5,8 +5,8 @@ import { authorize } from './authorize.ts'
 import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
 import { createSemaphore } from './concurrency/fair-queue.ts'
 import { limitConcurrency } from './concurrency/limit.ts'
-import { createUploadShare } from './concurrency/upload-share.ts'
-import { keepDeadlines } from './deadline.ts'
+import { createUploadShare, limitUploads } from './concurrency/upload-share.ts'
+import { createDeadlines, keepDeadlines } from './deadline.ts'
 import { dispatch } from './dispatch.ts'
 import type { Gate } from './dispatch.ts'
 import { logEvents } from './events.ts'
@@ -67,16 +67,17 @@ export function connect(
     line(event)
     counted(event)
   }
-  const patience = { connect: target.connectTimeout, head: target.requestTimeout, idle: target.idleTimeout }
+  const timeouts = { connect: target.connectTimeout, head: target.requestTimeout, idle: target.idleTimeout }
   const hold = createPauseWindow()
   const semaphore = createSemaphore({ most: target.concurrency, queue: target.queue, watch })
   const circuit = createCircuit(watch)
-  const room = createUploadShare({ most: target.concurrency, queue: target.queue, watch })
+  const deadlines = createDeadlines(target.totalTimeout)
+  const uploads = createUploadShare({ most: target.concurrency, queue: target.queue, watch })
   const rates = readRates(
     {
       suggest(parallel) {
         semaphore.suggest(parallel)
-        room.suggest(parallel)
+        uploads.suggest(parallel)
       },
     },
     watch,
@@ -86,27 +87,32 @@ export function connect(
     connected: circuit.connected,
   }
 
-  // Each step wraps the one above it, so a request meets the last one first.
-  const sent = dispatch(agent, target.url.origin, patience, gate)
-  let send = authorize(sent, credential, watch) // every repetition anew
-  send = retry(send, createRetryBudget(RETRY_BUDGET_SHARE), watch)
-  send = breakCircuit(send, circuit)
-  send = limitConcurrency(send, semaphore)
-  send = room.limit(send)
-  send = respectLimits(send, {
-    // waits without a place
+  const limits = {
     hold,
     maxRetryWait: target.maxRetryWait,
     queue: target.queue,
     tooMany: semaphore.lower,
     answered: rates.read,
     onEvent: watch,
-  })
-  send = turnAwayWhileOpen(send, circuit)
-  send = rewriteRequestBody(send, bodyLimit)
-  send = bufferBody(send, Math.min(target.keepBody, bodyLimit))
-  const deadlines = keepDeadlines(send, target.totalTimeout)
-  send = explainFailures(deadlines.send, patience)
+  }
+  const budget = createRetryBudget(RETRY_BUDGET_SHARE)
+
+  const send = chain(
+    [
+      (next) => explainFailures(next, timeouts),
+      (next) => keepDeadlines(next, deadlines),
+      (next) => bufferBody(next, Math.min(target.keepBody, bodyLimit)),
+      (next) => rewriteRequestBody(next, bodyLimit),
+      (next) => turnAwayWhileOpen(next, circuit),
+      (next) => respectLimits(next, limits), // waits without a place
+      (next) => limitUploads(next, uploads),
+      (next) => limitConcurrency(next, semaphore),
+      (next) => breakCircuit(next, circuit),
+      (next) => retry(next, budget, watch),
+    ],
+    // Innermost, so that each attempt has a token that is valid then.
+    authorize(dispatch(agent, target.url.origin, timeouts, gate), credential, watch),
+  )
 
   return {
     send,
@@ -122,4 +128,12 @@ export function connect(
       deadlines.close()
     },
   }
+}
+
+/** Adds one concern to a `Send`: what happens before a request goes to `next`, and after its response. */
+type Wrapper = (next: Send) => Send
+
+/** Wraps `innermost` so that a request meets `wrappers` in the order in which they are listed. */
+function chain(wrappers: readonly Wrapper[], innermost: Send): Send {
+  return wrappers.reduceRight((next, wrap) => wrap(next), innermost)
 }

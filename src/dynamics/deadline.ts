@@ -1,21 +1,43 @@
 import { DynamicsTooSlow } from '../errors.ts'
-import type { Cancellation, OutboundRequest, Send } from './send.ts'
+import type { Cancellation } from './cancellation.ts'
+import type { OutboundRequest, Send } from './send.ts'
 
 /** The longest that a timer of Node can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Ends requests whose time is over, wherever they wait. */
 export interface Deadlines {
-  readonly send: Send
+  /** Watches a request from now on; the function that it returns ends that. */
+  readonly watch: (cancellation: Cancellation) => () => void
+  /** Stops the timer. */
   readonly close: () => void
 }
 
 /**
- * Ends a request at its own `deadline`, if the answer has not begun by then, and at `totalTimeout` after it came, also
- * within the answer's body. A deadline is rare and has a timer; the total is the same for all, so one timer watches the
- * oldest.
+ * Ends a request at its own `deadline`, if the response has not begun by then, and at the end of `deadlines`' time, also
+ * within the response's body.
  */
-export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
+export function keepDeadlines(send: Send, deadlines: Deadlines): Send {
+  return (request) => {
+    const release = deadlines.watch(request.cancellation)
+    const answering = request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline)
+    return answering.then(
+      (answer) => {
+        answer.body.onClose(release)
+        return answer
+      },
+      (error) => {
+        release()
+        throw error
+      },
+    )
+  }
+}
+
+/**
+ * Gives each request `totalTimeout` milliseconds. That time is the same for all, so one timer watches the oldest.
+ */
+export function createDeadlines(totalTimeout: number): Deadlines {
   let oldest: Running | undefined
   let newest: Running | undefined
   let timer: NodeJS.Timeout | undefined
@@ -30,7 +52,7 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
     if (newest === undefined) oldest = one
     else newest.newer = one
     newest = one
-    timer ??= setTimeout(watch, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
+    timer ??= setTimeout(cancelOldest, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
     return one
   }
 
@@ -43,12 +65,12 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
     one.older = one.newer = undefined
   }
 
-  function watch(): void {
+  function cancelOldest(): void {
     const now = performance.now()
     timer = undefined
     for (let one = oldest; one !== undefined; one = oldest) {
       if (one.end > now) {
-        timer = setTimeout(watch, Math.min(Math.max(one.end - now, 100), MAX_TIMER_MS)).unref()
+        timer = setTimeout(cancelOldest, Math.min(Math.max(one.end - now, 100), MAX_TIMER_MS)).unref()
         return
       }
       remove(one)
@@ -59,20 +81,9 @@ export function keepDeadlines(send: Send, totalTimeout: number): Deadlines {
   }
 
   return {
-    send(request) {
-      const one = add(request.cancellation)
-      const over = (): void => remove(one)
-      const answering = request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline)
-      return answering.then(
-        (answer) => {
-          answer.body.onClose(over)
-          return answer
-        },
-        (error) => {
-          over()
-          throw error
-        },
-      )
+    watch(cancellation) {
+      const one = add(cancellation)
+      return () => remove(one)
     },
     close: () => clearTimeout(timer),
   }

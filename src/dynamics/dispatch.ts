@@ -3,7 +3,8 @@ import type { Dispatcher } from 'undici'
 import { DynamicsAnswerInvalid, DynamicsTooSlow, perhapsMade } from '../errors.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import { OwnError } from '../own-error.ts'
-import type { Answer, AnswerBody, Cancellation, OutboundRequest, Sink } from './send.ts'
+import type { Cancellation } from './cancellation.ts'
+import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
 
 /** How long one request may wait for what, in milliseconds. */
 export interface Timeouts {
@@ -92,7 +93,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   readonly #agent: Pick<OutboundAgent, 'isNew'>
   readonly #gate: Gate
   readonly #began = performance.now()
-  readonly #onCancel: (reason: Error) => void
+  #release: () => void
   #request: OutboundRequest
   #resolve: (answer: Answer) => void
   #reject: (error: Error) => void
@@ -120,8 +121,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
     this.#gate = gate
     this.#resolve = resolve
     this.#reject = reject
-    this.#onCancel = (reason) => this.#leave(reason)
-    request.cancellation.onCancel = this.#onCancel
+    this.#release = request.cancellation.hold((reason) => this.#leave(reason))
   }
 
   get body(): AnswerBody {
@@ -167,13 +167,13 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
 
   onComplete(): void {
     this.complete = true
-    this.#letOthersLeave()
+    this.#release()
     this.#sink?.end()
     this.#end()
   }
 
   onError(error: Error): void {
-    this.#letOthersLeave()
+    this.#release()
     if (this.#answered) {
       this.#failure = error
       if (!this.#letGo) this.#sink?.fail(error)
@@ -182,12 +182,6 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
       this.#request.timings.dynamics += performance.now() - this.#began
       this.#reject(this.#request.cancellation.reason ?? new Failure(error, this.#abort !== undefined, this.#reused))
     }
-  }
-
-  /** Whoever holds the request now may be another: the rest of a refusal comes after it was sent again. */
-  #letOthersLeave(): void {
-    const { cancellation } = this.#request
-    if (cancellation.onCancel === this.#onCancel) cancellation.onCancel = undefined
   }
 
   peek(): Buffer | undefined {
@@ -257,7 +251,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
     const whenOver = this.#whenOver
     this.#over = true
     this.#request = ENDED_REQUEST
-    this.#resolve = this.#reject = nothing
+    this.#resolve = this.#reject = this.#release = nothing
     this.#sink = this.#abort = this.#resume = this.#whenOver = undefined
     whenOver?.()
   }

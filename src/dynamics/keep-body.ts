@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
 
 import { BadRequest } from '../errors.ts'
-import type { Answer, Cancellation, OutboundRequest, Send } from './send.ts'
+import type { Cancellation } from './cancellation.ts'
+import type { Answer, OutboundRequest, Send } from './send.ts'
 
 /** All bodies that are kept at once, in bytes; beyond, they flow on as if they were large. */
 const MOST = 64 * 1024 * 1024
@@ -54,8 +55,7 @@ interface Room {
 
 /** The whole body, or `undefined` when there is no room for it; then `body` is as if nothing had been read. */
 function read(body: Readable, limit: number, room: Room, cancellation: Cancellation): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    if (cancellation.reason !== undefined) return reject(cancellation.reason)
+  return cancellation.wait((done, fail) => {
     let chunks: Buffer[] = []
     /** Of many small ones each would take far more memory than its bytes. */
     let small: Buffer[] = []
@@ -70,15 +70,14 @@ function read(body: Readable, limit: number, room: Room, cancellation: Cancellat
         length += chunk.length
         return
       }
-      letGo()
-      room.giveBack(length)
+      undo()
       body.pause()
       body.unshift(all())
-      resolve(undefined)
+      done(undefined)
     }
     function onEnd(): void {
-      letGo()
-      resolve(all())
+      stopReading()
+      done(all())
     }
     function all(): Buffer {
       chunks = [...chunks, ...small]
@@ -88,17 +87,19 @@ function read(body: Readable, limit: number, room: Room, cancellation: Cancellat
       onError(cancellation.reason ?? new BadRequest('The body of the request broke off.'))
     }
     function onError(error: Error): void {
-      letGo()
-      room.giveBack(length)
-      reject(error)
+      undo()
+      fail(error)
     }
-    function letGo(): void {
-      cancellation.onCancel = undefined
+    function undo(): void {
+      stopReading()
+      room.giveBack(length)
+    }
+    function stopReading(): void {
       body.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onError)
     }
 
-    cancellation.onCancel = onError
     body.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onError)
+    return undo
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 
 import type { TextTransform } from '../odata/text-transform.ts'
+import type { Cancellation } from './cancellation.ts'
 
 /**
  * Sends one request and gives back what was answered. When there is no answer the promise brings one of `errors.ts`;
@@ -34,16 +35,6 @@ export interface OutboundRequest {
   readonly cancellation: Cancellation
   /** Where the time goes, in milliseconds; each wrapper adds its own. */
   readonly timings: Timings
-}
-
-/** Whether the one who asked is still there. One holder at a time is told: whoever the request waits at. */
-export interface Cancellation {
-  /** Why the request ends, once it does. */
-  readonly reason: Error | undefined
-  /** Called once when the request ends early; set by the holder, and cleared by it when it hands the request on. */
-  onCancel: ((reason: Error) => void) | undefined
-  /** Ends the request; the first reason counts. Without effect once it is over. */
-  readonly cancel: (reason: Error) => void
 }
 
 /** Milliseconds, as `Server-Timing` shows them. */

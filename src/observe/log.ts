@@ -78,7 +78,8 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     method: raw.method ?? '',
     entitySet: entitySetOf(originalUrl),
     // 499 is what proxies write for callers that left.
-    status: exchange.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
+    status:
+      exchange.cancellation.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
     ms: performance.now() - exchange.started,
     caller: (caller as typeof caller | undefined)?.name ?? 'unknown',
     callerId: user !== undefined,

@@ -108,7 +108,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         repeatable: repeatable(raw.method!, headers),
         fairnessKey: caller.name === 'anybody' ? (user?.systemUserId ?? raw.socket.remoteAddress ?? '') : caller.name,
         deadline: deadline(given['prefer'], exchange.started),
-        cancellation: exchange,
+        cancellation: exchange.cancellation,
         timings: exchange.timings,
         transform: hasBody
           ? requestBodyRewriter(map, path, given, {

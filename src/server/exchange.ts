@@ -4,11 +4,12 @@ import type { Socket } from 'node:net'
 
 import type {} from 'fastify'
 
-import type { Cancellation, Timings } from '../dynamics/send.ts'
+import { Cancellation } from '../dynamics/cancellation.ts'
+import type { Timings } from '../dynamics/send.ts'
 import { OwnError } from '../own-error.ts'
 
 /** One request and its answer, as they pass through the gateway: what the log line and the metrics are made of. */
-export interface Exchange extends Cancellation {
+export interface Exchange {
   /** `performance.now()` when the request's head had arrived. */
   readonly started: number
   /** The caller's well-formed `x-request-id`, or a new one. */
@@ -18,8 +19,8 @@ export interface Exchange extends Cancellation {
   cors: readonly string[] | undefined
   /** Milliseconds that the gateway itself took until the answer's head was out; `undefined` before. */
   gatewayMs: number | undefined
-  /** Why it ended early, if it did. */
-  reason: Error | undefined
+  /** Ends the request early: when the caller closes its connection, or when the time is up. */
+  readonly cancellation: Cancellation
   /** The head of Dynamics' answer, flat: name, value, name, value; `undefined` while there is none. */
   responseHeaders: readonly Buffer[] | undefined
   /** The error's code, where the gateway itself answered. */
@@ -55,7 +56,8 @@ export function beginExchange(
   const { socket } = response.req as { readonly socket: WithExchange }
   socket[LAST] = exchange
   response.on('close', () => {
-    if (!response.writableFinished) exchange.cancel(new ClientDisconnected('the caller closed its connection'))
+    if (!response.writableFinished)
+      exchange.cancellation.cancel(new ClientDisconnected('the caller closed its connection'))
     done(exchange)
   })
   return exchange
@@ -85,21 +87,12 @@ class RequestExchange implements Exchange {
   readonly timings: Timings = { token: 0, user: 0, wait: 0, dynamics: 0 }
   cors: readonly string[] | undefined = undefined
   gatewayMs: number | undefined = undefined
-  reason: Error | undefined = undefined
-  onCancel: ((reason: Error) => void) | undefined = undefined
+  readonly cancellation = new Cancellation()
   responseHeaders: readonly Buffer[] | undefined = undefined
   code: string | undefined = undefined
   causes: readonly string[] | undefined = undefined
 
   constructor(id: string) {
     this.id = id
-  }
-
-  cancel(reason: Error): void {
-    if (this.reason !== undefined) return
-    this.reason = reason
-    const { onCancel } = this
-    this.onCancel = undefined
-    onCancel?.(reason)
   }
 }

@@ -2,10 +2,10 @@ import { LRUCache } from 'lru-cache'
 
 import { runsAsPerson } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
-import { createCancellation } from '../dynamics/cancellation.ts'
+import { Cancellation } from '../dynamics/cancellation.ts'
 import { retryAfter } from '../dynamics/limits/parse.ts'
 import { header } from '../dynamics/send.ts'
-import type { Cancellation, OutboundRequest, Send } from '../dynamics/send.ts'
+import type { OutboundRequest, Send } from '../dynamics/send.ts'
 import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
 import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
@@ -77,7 +77,7 @@ export function userDirectory(
   }
 
   async function lookUp(email: string, key: string): Promise<User> {
-    const cancellation = createCancellation()
+    const cancellation = new Cancellation()
     const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
     try {
       await turn(cancellation)

@@ -1,5 +1,5 @@
 import { sleep } from '../dynamics/cancellation.ts'
-import type { Cancellation } from '../dynamics/send.ts'
+import type { Cancellation } from '../dynamics/cancellation.ts'
 import { UserLookupTooSlow } from '../errors.ts'
 
 /**

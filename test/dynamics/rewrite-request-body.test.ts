@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { createCancellation } from '../../src/dynamics/cancellation.ts'
+import { Cancellation } from '../../src/dynamics/cancellation.ts'
 import { rewriteRequestBody } from '../../src/dynamics/rewrite-request-body.ts'
 import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
 import { requestBatch } from '../../src/odata/batch.ts'
@@ -28,7 +28,7 @@ const unclosed: TextTransform = {
 
 t.test('what follows an early answer is read and dropped, and spoils nothing', async (t) => {
   const body = new PassThrough()
-  const cancellation = createCancellation()
+  const cancellation = new Cancellation()
   const send = rewriteRequestBody(async (request) => {
     const flowing = request.body as Readable
     await new Promise((resolve) => flowing.once('data', resolve))
@@ -49,7 +49,7 @@ t.test('what follows an early answer is read and dropped, and spoils nothing', a
 
 t.test('a body that cannot be turned to its end ends the request', async (t) => {
   const body = new PassThrough()
-  const cancellation = createCancellation()
+  const cancellation = new Cancellation()
   const send = rewriteRequestBody(async (request) => {
     const flowing = request.body as Readable
     await new Promise((resolve, reject) =>
@@ -74,7 +74,7 @@ t.test('a body is read no faster than it is sent', async (t) => {
     taken = request.body as Readable
     return answer
   }, 100_000_000)
-  await send(streamed(body, createCancellation(), undefined))
+  await send(streamed(body, new Cancellation(), undefined))
   taken!.read(0)
   let written = 0
   while (written < 10_000_000 && body.write(Buffer.alloc(64 * 1024))) {
@@ -111,7 +111,7 @@ for (const [name, bodyOf] of [
     setImmediate(count)
 
     await send({
-      ...streamed(new PassThrough(), createCancellation(), requestBatch(map, 'application/json', { onPart() {} })),
+      ...streamed(new PassThrough(), new Cancellation(), requestBatch(map, 'application/json', { onPart() {} })),
       body: bodyOf(),
     })
     running = false
@@ -121,7 +121,7 @@ for (const [name, bodyOf] of [
 }
 
 t.test('a large body whose caller leaves is turned no further', async (t) => {
-  const cancellation = createCancellation()
+  const cancellation = new Cancellation()
   let pushed = 0
   const slow: TextTransform = {
     push(text) {

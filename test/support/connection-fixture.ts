@@ -8,7 +8,7 @@ import { NO_PROXIES } from '../../src/config/proxies.ts'
 import type { Proxies } from '../../src/config/proxies.ts'
 import type { Target } from '../../src/config/schema.ts'
 import type { Credential } from '../../src/credentials/credential.ts'
-import { createCancellation } from '../../src/dynamics/cancellation.ts'
+import { Cancellation } from '../../src/dynamics/cancellation.ts'
 import { connect } from '../../src/dynamics/connect.ts'
 import type { Connection } from '../../src/dynamics/connect.ts'
 import type { DynamicsEvent } from '../../src/dynamics/events.ts'
@@ -132,7 +132,7 @@ export function outbound(other: Partial<OutboundRequest> = {}): OutboundRequest 
     fairnessKey: 'test',
     deadline: undefined,
     transform: undefined,
-    cancellation: createCancellation(),
+    cancellation: new Cancellation(),
     timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
     ...other,
   }

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { createCancellation } from '../../src/dynamics/cancellation.ts'
+import { Cancellation } from '../../src/dynamics/cancellation.ts'
 import { rateLimiter } from '../../src/users/rate-limit.ts'
 
 t.test('lets no more pass in a second than it should, however many come at once', async (t) => {
@@ -9,7 +9,7 @@ t.test('lets no more pass in a second than it should, however many come at once'
 
   const passed = await Promise.all(
     Array.from({ length: 25 }, async () => {
-      await turn(createCancellation())
+      await turn(new Cancellation())
       return performance.now()
     }),
   )
@@ -21,7 +21,7 @@ t.test('lets no more pass in a second than it should, however many come at once'
 t.test('turns away at once who would wait too long, and that takes no turn', async (t) => {
   const turn = rateLimiter(1, 1500)
   const came = Array.from({ length: 5 }, () =>
-    turn(createCancellation()).then(
+    turn(new Cancellation()).then(
       () => 'passed',
       ({ code }) => code as string,
     ),
@@ -36,8 +36,8 @@ t.test('turns away at once who would wait too long, and that takes no turn', asy
 
 t.test('lets who leaves go at once, with the reason', async (t) => {
   const turn = rateLimiter(1, 10_000)
-  await turn(createCancellation())
-  const cancellation = createCancellation()
+  await turn(new Cancellation())
+  const cancellation = new Cancellation()
 
   const waiting = turn(cancellation)
   cancellation.cancel(new Error('gone'))

@@ -116,24 +116,20 @@ export function createSemaphore(
       }
       if (cancellation.reason !== undefined) throw cancellation.reason
       if (waiting >= queue) makeRoom(fairnessKey)
-      return new Promise((resolve, reject) => {
+      return cancellation.wait((done, fail) => {
         const one: Waiting = {
-          go() {
-            cancellation.onCancel = undefined
-            resolve()
-          },
+          go: done,
           turnAway(error) {
             leave(fairnessKey, one)
-            cancellation.onCancel = undefined
-            reject(error)
+            fail(error)
           },
         }
-        cancellation.onCancel = one.turnAway
         const line = queues.get(fairnessKey)
         if (line === undefined) queues.set(fairnessKey, [one])
         else line.push(one)
         waiting++
         fill()
+        return () => leave(fairnessKey, one)
       })
     },
     release() {

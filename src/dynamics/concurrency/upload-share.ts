@@ -9,7 +9,7 @@ const UPLOAD_SHARE = 0.75
 
 /** Places for requests whose bodies flow: fewer than there are, so that slow uploads leave room for others. */
 export interface UploadShare {
-  readonly limit: (send: Send) => Send
+  readonly semaphore: Semaphore
   /** Dynamics suggests so many requests at once, of all kinds. */
   readonly suggest: Semaphore['suggest']
 }
@@ -33,14 +33,17 @@ export function createUploadShare({
     },
   })
   return {
+    semaphore,
     suggest: (parallel) => semaphore.suggest(share(parallel)),
-    limit(send) {
-      const limited = limitConcurrency(send, semaphore)
-      return (request) => {
-        const flows = request.body !== undefined && !Buffer.isBuffer(request.body)
-        return flows ? limited(request) : send(request)
-      }
-    },
+  }
+}
+
+/** Sends a request whose body streams when `uploads` has a place. Other requests pass. */
+export function limitUploads(send: Send, { semaphore }: UploadShare): Send {
+  const limited = limitConcurrency(send, semaphore)
+  return (request) => {
+    const streams = request.body !== undefined && !Buffer.isBuffer(request.body)
+    return streams ? limited(request) : send(request)
   }
 }
 

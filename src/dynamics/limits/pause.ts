@@ -1,4 +1,4 @@
-import type { Cancellation } from '../send.ts'
+import type { Cancellation } from '../cancellation.ts'
 
 /**
  * The time in which nothing may be sent, because Dynamics asked for it. When it is over, one request goes first, as a
@@ -107,19 +107,14 @@ export function createPauseWindow(): PauseWindow {
       if (probe?.cancellation === cancellation) end()
     },
     wait: (cancellation) =>
-      new Promise((resolve, reject) => {
-        if (cancellation.reason !== undefined) return reject(cancellation.reason)
+      cancellation.wait((done) => {
         function wake(): void {
           waiters.delete(wake)
-          cancellation.onCancel = undefined
-          resolve()
-        }
-        cancellation.onCancel = (reason) => {
-          waiters.delete(wake)
-          reject(reason)
+          done()
         }
         waiters.add(wake)
         if (waiters.size === 1) arm()
+        return () => waiters.delete(wake)
       }),
     waiting: () => waiters.size,
     close: () => clearTimeout(timer),

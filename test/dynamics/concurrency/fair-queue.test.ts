@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { createCancellation } from '../../../src/dynamics/cancellation.ts'
+import { Cancellation } from '../../../src/dynamics/cancellation.ts'
 import { createSemaphore } from '../../../src/dynamics/concurrency/fair-queue.ts'
 import type { Semaphore } from '../../../src/dynamics/concurrency/fair-queue.ts'
 
@@ -13,7 +13,7 @@ function takers(semaphore: Semaphore): { take: (...keys: string[]) => Promise<un
     order,
     take: (...keys) =>
       keys.map((key) => {
-        const turn = semaphore.acquire({ fairnessKey: key, cancellation: createCancellation() })
+        const turn = semaphore.acquire({ fairnessKey: key, cancellation: new Cancellation() })
         if (turn === undefined) order.push(key)
         return turn?.then(() => order.push(key)) ?? Promise.resolve()
       }),
@@ -28,7 +28,7 @@ async function settle(): Promise<void> {
 t.test('a free place is taken at once', async (t) => {
   const semaphore = createSemaphore({ most: 2, queue: 10, watch() {} })
 
-  t.equal(semaphore.acquire({ fairnessKey: 'a', cancellation: createCancellation() }), undefined)
+  t.equal(semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation() }), undefined)
   t.same(semaphore.state(), { running: 1, waiting: 0, limit: 2 })
   semaphore.release()
   t.same(semaphore.state(), { running: 0, waiting: 0, limit: 2 })
@@ -70,9 +70,9 @@ t.test('a full queue turns away, and the busiest first', async (t) => {
 
 t.test('without a queue nobody waits', async (t) => {
   const semaphore = createSemaphore({ most: 1, queue: 0, watch() {} })
-  semaphore.acquire({ fairnessKey: 'a', cancellation: createCancellation() })
+  semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation() })
 
-  t.throws(() => semaphore.acquire({ fairnessKey: 'b', cancellation: createCancellation() }), {
+  t.throws(() => semaphore.acquire({ fairnessKey: 'b', cancellation: new Cancellation() }), {
     code: 'GATEWAY_QUEUE_FULL',
   })
 })
@@ -81,7 +81,7 @@ t.test('who leaves is taken out of the queue', async (t) => {
   const semaphore = createSemaphore({ most: 1, queue: 10, watch() {} })
   const { take, order } = takers(semaphore)
   take('a')
-  const cancellation = createCancellation()
+  const cancellation = new Cancellation()
   const left = semaphore.acquire({ fairnessKey: 'b', cancellation })!
   take('c')
 
