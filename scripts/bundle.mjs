@@ -2,12 +2,14 @@
 // the code that it runs beside it.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { build } from 'esbuild'
+
+import { billOfMaterials, notices, packagesOf } from './bill-of-materials.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -172,26 +174,8 @@ writeFileSync(
   join(folder, 'package.json'),
   `${JSON.stringify({ name: 'dynamics-gateway', version, type: 'commonjs', private: true })}\n`,
 )
-writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), notices(Object.keys(metafile.inputs)))
+const packages = packagesOf(Object.keys(metafile.inputs))
+writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), notices(root, packages))
+writeFileSync(join(folder, 'sbom.cdx.json'), `${JSON.stringify(billOfMaterials(root, packages), null, 2)}\n`)
 chmodSync(join(folder, 'gateway.js'), 0o755)
 execFileSync(process.execPath, [join(root, 'scripts/compile.mjs'), folder], { stdio: 'inherit' })
-
-/** The licences of all packages that are inside. */
-function notices(inputs) {
-  const packages = new Set(
-    inputs
-      .map((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1])
-      .filter((found) => found !== undefined),
-  )
-  return [...packages]
-    .sort()
-    .map((path) => {
-      const { name, version, license } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'))
-      const file = readdirSync(join(root, path)).find(
-        (entry) => /^licen[cs]e/i.test(entry) && statSync(join(root, path, entry)).isFile(),
-      )
-      const text = file === undefined ? '' : readFileSync(join(root, path, file), 'utf8').trim()
-      return `${name} ${version} (${license})\n\n${text}\n`
-    })
-    .join(`\n${'-'.repeat(80)}\n\n`)
-}

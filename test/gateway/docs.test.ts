@@ -118,7 +118,7 @@ t.test('the image is one without root, shell or development packages, and its pr
   const [build, compiled, image] = text('Dockerfile')
     .split(/^FROM /m)
     .slice(1)
-  t.match(build, /^node:\d+-\S+ AS build/)
+  t.match(build, /^--platform=\$BUILDPLATFORM node:\d+-\S+ AS build/)
   t.match(image, /^gcr\.io\/distroless\/nodejs\d+-debian\d+:nonroot/)
   t.match(compiled, image!.split('\n')[0], 'what is compiled is compiled by the Node of the image')
   t.match(image, /^USER 65532:65532$/m)
