@@ -12,13 +12,16 @@ export function packagesOf(inputs) {
 
 /** The licences of packages, as text. */
 export function notices(root, folders) {
-  return folders.map((path) => {
-    const { name, version, license } = manifest(root, path)
-    const file = readdirSync(join(root, path))
-      .find((entry) => /^licen[cs]e/i.test(entry) && statSync(join(root, path, entry)).isFile())
-    const text = file === undefined ? '' : readFileSync(join(root, path, file), 'utf8').trim()
-    return `${name} ${version} (${license})\n\n${text}\n`
-  }).join(`\n${'-'.repeat(80)}\n\n`)
+  return folders
+    .map((path) => {
+      const { name, version, license } = manifest(root, path)
+      const file = readdirSync(join(root, path)).find(
+        (entry) => /^licen[cs]e/i.test(entry) && statSync(join(root, path, entry)).isFile(),
+      )
+      const text = file === undefined ? '' : readFileSync(join(root, path, file), 'utf8').trim()
+      return `${name} ${version} (${license})\n\n${text}\n`
+    })
+    .join(`\n${'-'.repeat(80)}\n\n`)
 }
 
 /**
@@ -40,9 +43,13 @@ export function billOfMaterials(root, folders) {
       const [, algorithm, digest] = /^(sha\d+)-(.+)$/.exec(packages[path]?.integrity ?? '') ?? []
       return {
         ...component(name, version, license, 'library'),
-        ...(algorithm === undefined ? {} : {
-          hashes: [{ alg: algorithm.replace('sha', 'SHA-'), content: Buffer.from(digest, 'base64').toString('hex') }],
-        }),
+        ...(algorithm === undefined
+          ? {}
+          : {
+              hashes: [
+                { alg: algorithm.replace('sha', 'SHA-'), content: Buffer.from(digest, 'base64').toString('hex') },
+              ],
+            }),
       }
     }),
   }

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, 'dist/package')
-const { name, version, description, keywords, license, homepage, repository, bugs, engines } =
-  JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { name, version, description, keywords, license, homepage, repository, bugs, engines } = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+)
 
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
@@ -17,8 +18,24 @@ for (const file of ['gateway.js', 'code.js', 'THIRD-PARTY-NOTICES.txt', 'sbom.cd
 for (const document of ['config', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE']) {
   cpSync(join(root, document), join(folder, document), { recursive: true })
 }
-writeFileSync(join(folder, 'package.json'), `${JSON.stringify({
-  name, version, description, keywords, license, homepage, repository, bugs,
-  type: 'commonjs', bin: { [name]: 'gateway.js' }, engines,
-  publishConfig: { access: 'public', provenance: true },
-}, null, 2)}\n`)
+writeFileSync(
+  join(folder, 'package.json'),
+  `${JSON.stringify(
+    {
+      name,
+      version,
+      description,
+      keywords,
+      license,
+      homepage,
+      repository,
+      bugs,
+      type: 'commonjs',
+      bin: { [name]: 'gateway.js' },
+      engines,
+      publishConfig: { access: 'public', provenance: true },
+    },
+    null,
+    2,
+  )}\n`,
+)

@@ -6,12 +6,18 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
-const manifest = readJson('package.json') as { version: string, dependencies: Readonly<Record<string, string>> }
+const manifest = readJson('package.json') as { version: string; dependencies: Readonly<Record<string, string>> }
 
 t.test('the bill of materials lists every package that the bundle holds, with version, licence and hash', async (t) => {
   const { components, metadata } = readJson('dist/bundle/sbom.cdx.json') as {
-    metadata: { component: { name: string, version: string } },
-    components: { name: string, version: string, purl: string, licenses: { license: { id: string } }[], hashes: { alg: string }[] }[],
+    metadata: { component: { name: string; version: string } }
+    components: {
+      name: string
+      version: string
+      purl: string
+      licenses: { license: { id: string } }[]
+      hashes: { alg: string }[]
+    }[]
   }
   const notices = readFileSync(join(root, 'dist/bundle/THIRD-PARTY-NOTICES.txt'), 'utf8')
 
@@ -23,7 +29,11 @@ t.test('the bill of materials lists every package that the bundle holds, with ve
     t.match(hashes, [{ alg: 'SHA-512' }], name)
   }
   for (const [name, version] of Object.entries(manifest.dependencies)) {
-    t.match(components.find((component) => component.name === name), { version }, name)
+    t.match(
+      components.find((component) => component.name === name),
+      { version },
+      name,
+    )
   }
 })
 
@@ -32,8 +42,16 @@ t.test('the published package holds the bundle and its documents, and depends on
   t.equal(status, 0, stderr)
 
   t.same(readdirSync(join(root, 'dist/package')).sort(), [
-    'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'THIRD-PARTY-NOTICES.txt', 'code.js', 'config', 'gateway.js',
-    'package.json', 'sbom.cdx.json',
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'SECURITY.md',
+    'THIRD-PARTY-NOTICES.txt',
+    'code.js',
+    'config',
+    'gateway.js',
+    'package.json',
+    'sbom.cdx.json',
   ])
   const published = readJson('dist/package/package.json') as object
   t.match(published, { name: 'dynamics-gateway', version: manifest.version, bin: { 'dynamics-gateway': 'gateway.js' } })
