@@ -23,6 +23,7 @@ import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { refusalsExplained } from './observe/refusals.ts'
 import { statusPage } from './observe/status-page.ts'
+import { entitySetOf } from './odata/entity-set.ts'
 import { METHODS } from './odata/methods.ts'
 import { targetFault } from './odata/request-target.ts'
 import type { OutboundAgent } from './outbound/agent.ts'
@@ -145,6 +146,11 @@ export async function createGateway(
     for (const { target, prefix, connection, directory } of environments) {
       await door.register(
         async (below) => {
+          below.addHook('onRequest', ({ exchange: { record }, originalUrl }, _reply, next) => {
+            record.target = target.name
+            record.entitySet = entitySetOf(originalUrl.slice(prefix.length))
+            next()
+          })
           if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
           await below.register(apiRoot, { target, prefix })
           await below.register(allowList, { target, prefix, log })

@@ -6,6 +6,7 @@ import { OwnError } from '../own-error.ts'
 import { unlessCancelled } from './cancellation.ts'
 import type { AuthorizedSend } from './dispatch.ts'
 import type { OnEvent } from './events.ts'
+import { requestIds } from './request-record.ts'
 import { header } from './send.ts'
 import type { Answer, OutboundRequest, Send } from './send.ts'
 
@@ -23,9 +24,10 @@ export function authorize(send: AuthorizedSend, credential: Credential, watch: O
     refusal.body.dump()
     credential.discard(refused, claimsOf(challenge))
     const repeatable = request.body === undefined || Buffer.isBuffer(request.body)
-    watch({ kind: 'token-refused', repeated: repeatable })
+    watch({ kind: 'token-refused', repeated: repeatable, ...requestIds(request.record) })
     if (!repeatable) throw new TokenRefused({ cause: why })
 
+    request.record.resends('token-refused')
     const renewed = await tokenFor(request, credential.authorization())
     const answer = await send(request, renewed)
     if (answer.status !== 401) return answer
@@ -54,7 +56,7 @@ export function authorize(send: AuthorizedSend, credential: Credential, watch: O
 
 /** Waits for the token, no longer than the one who asked, and counts the time. */
 async function tokenFor(
-  { cancellation, timings }: OutboundRequest,
+  { cancellation, timings, record }: OutboundRequest,
   authorization: string | Promise<string>,
 ): Promise<string> {
   if (typeof authorization === 'string') return authorization
@@ -62,7 +64,9 @@ async function tokenFor(
   try {
     return await unlessCancelled(cancellation, authorization)
   } finally {
-    timings.token += performance.now() - began
+    const ms = performance.now() - began
+    timings.token += ms
+    record.waited('token', began, ms)
   }
 }
 

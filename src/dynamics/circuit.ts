@@ -2,6 +2,8 @@ import { CircuitOpen, retryLater } from '../errors.ts'
 import { Failure } from './dispatch.ts'
 import type { OnEvent } from './events.ts'
 import { failureKind } from './failures.ts'
+import { requestIds } from './request-record.ts'
+import type { RequestRecord } from './request-record.ts'
 import type { Send } from './send.ts'
 
 /** Whether connections to Dynamics are tried. Open: not now, so that callers need not wait for what will fail. */
@@ -13,7 +15,7 @@ export interface Circuit {
   /** A connection stands. */
   readonly connected: () => void
   /** A request got no connection. */
-  readonly failed: (wasProbe: boolean) => void
+  readonly failed: (wasProbe: boolean, record: RequestRecord) => void
   /** The probe came to an end without showing anything. */
   readonly undecided: () => void
   readonly isOpen: () => boolean
@@ -54,12 +56,12 @@ export function createCircuit(watch: OnEvent): Circuit {
       pause = 0
       watch({ kind: 'circuit', state: 'closed' })
     },
-    failed(wasProbe) {
+    failed(wasProbe, record) {
       failures++
       if (pause === 0 && failures < FAILURES) return
       // Requests that were under way when it opened tell nothing new.
       if (pause !== 0 && !wasProbe) return
-      if (pause === 0) watch({ kind: 'circuit', state: 'open' })
+      if (pause === 0) watch({ kind: 'circuit', state: 'open', ...requestIds(record) })
       pause = Math.min(pause * 2 || FIRST_PAUSE, LONGEST_PAUSE)
       probeAt = performance.now() + pause
       probing = false
@@ -73,25 +75,20 @@ export function createCircuit(watch: OnEvent): Circuit {
 
 /** Counts who gets no connection, and turns away while the circuit is open. */
 export function breakCircuit(send: Send, circuit: Circuit): Send {
-  function counted(error: unknown): never {
-    if (isNoConnection(error)) circuit.failed(false)
-    throw error
-  }
-
-  function probed(error: unknown): never {
-    if (isNoConnection(error)) circuit.failed(true)
-    else circuit.undecided()
+  function failed(error: unknown, wasProbe: boolean, record: RequestRecord): never {
+    if (isNoConnection(error)) circuit.failed(wasProbe, record)
+    else if (wasProbe) circuit.undecided()
     throw error
   }
 
   return (request) => {
-    let probe
+    let probe: boolean
     try {
       probe = circuit.enter()
     } catch (error) {
       return Promise.reject(error)
     }
-    return send(request).catch(probe ? probed : counted)
+    return send(request).catch((error: unknown) => failed(error, probe, request.record))
   }
 }
 

@@ -4,6 +4,7 @@ import { DynamicsAnswerInvalid, DynamicsTooSlow, perhapsMade } from '../errors.t
 import type { OutboundAgent } from '../outbound/agent.ts'
 import { OwnError } from '../own-error.ts'
 import type { Cancellation } from './cancellation.ts'
+import { RequestRecord } from './request-record.ts'
 import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
 
 /** How long one request may wait for what, in milliseconds. */
@@ -64,12 +65,13 @@ export function dispatch(
       const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
       const reason = request.cancellation.reason ?? gate.holdReason(request.cancellation)
       if (reason !== undefined) return reject(reason)
+      request.record.attemptStarted(performance.now())
       dispatcher.dispatch(
         {
           origin,
           path: request.path,
           method: request.method as Dispatcher.HttpMethod,
-          headers: [...request.headers, 'authorization', authorization],
+          headers: headersOf(request, authorization),
           body: request.body ?? null,
           // A head that is due sooner is watched by a timer of its own, in `deadline`; this one is coarse.
           headersTimeout: patience.head,
@@ -78,6 +80,13 @@ export function dispatch(
         new ResponseHandler(request, agent, gate, resolve, reject),
       )
     })
+}
+
+function headersOf({ headers, record }: OutboundRequest, authorization: string): string[] {
+  const traceparent = record.attemptTraceparent()
+  return traceparent === undefined
+    ? [...headers, 'authorization', authorization]
+    : [...headers, 'authorization', authorization, 'traceparent', traceparent]
 }
 
 /**
@@ -137,6 +146,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
     }
     this.#abort = abort
     this.#reused = this.#agent.isNew?.() === false
+    this.#request.record.attemptSent()
   }
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
@@ -149,7 +159,9 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
     this.headers = headers
     this.#resume = resume
     this.#answered = true
-    this.#request.timings.dynamics += performance.now() - this.#began
+    const now = performance.now()
+    this.#request.timings.dynamics += now - this.#began
+    this.#request.record.attemptEnded(now, status)
     this.#resolve(this)
     return true
   }
@@ -179,7 +191,9 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
       if (!this.#letGo) this.#sink?.fail(error)
       this.#end()
     } else {
-      this.#request.timings.dynamics += performance.now() - this.#began
+      const now = performance.now()
+      this.#request.timings.dynamics += now - this.#began
+      this.#request.record.attemptEnded(now, undefined, error)
       this.#reject(this.#request.cancellation.reason ?? new Failure(error, this.#abort !== undefined, this.#reused))
     }
   }
@@ -264,12 +278,13 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   /** The caller left, or the time is over. */
   #leave(reason: Error): void {
     this.#failure = reason
+    this.#request.record.attemptEnded(performance.now(), undefined, reason)
     if (!this.#answered) this.#reject(this.#mayBeCarriedOut(reason) ? perhapsMade(reason) : reason)
     this.#abort?.(reason)
   }
 }
 
 /** Stands for a request that is over. */
-const ENDED_REQUEST = { cancellation: {}, timings: {} } as OutboundRequest
+const ENDED_REQUEST = { cancellation: {}, timings: {}, record: new RequestRecord('', 0) } as unknown as OutboundRequest
 
 function nothing(): void {}

@@ -1,26 +1,31 @@
 import type { Limit, Rates } from './limits/parse.ts'
+import type { RequestIds } from './request-record.ts'
 import type { RetryableFailure } from './retry-policy.ts'
 
-/** What happens on the way to Dynamics, for the log and the metrics. Times are milliseconds. */
+/**
+ * What happens on the way to Dynamics, for the log and the metrics. Times are milliseconds. What happens to one request
+ * carries its ids.
+ */
 export type DynamicsEvent =
   /** Dynamics answered 429. `waits`: the request is sent again after `wait`; else the 429 goes to the caller. */
-  | { readonly kind: 'limit'; readonly limit: Limit; readonly wait: number; readonly waits: boolean }
+  | ({ readonly kind: 'limit'; readonly limit: Limit; readonly wait: number; readonly waits: boolean } & RequestIds)
   /** A limit that another request hit keeps a request from being sent; `waits` as above. */
-  | { readonly kind: 'held'; readonly wait: number; readonly waits: boolean }
+  | ({ readonly kind: 'held'; readonly wait: number; readonly waits: boolean } & RequestIds)
   /** Nothing is sent for `wait`. */
-  | { readonly kind: 'hold'; readonly wait: number }
+  | ({ readonly kind: 'hold'; readonly wait: number } & RequestIds)
   /** A request is sent once more. */
-  | { readonly kind: 'retry'; readonly trouble: RetryableFailure }
+  | ({ readonly kind: 'retry'; readonly trouble: RetryableFailure } & RequestIds)
   /** A request would have been sent once more, if that had not been too often of late. */
-  | { readonly kind: 'retry-budget'; readonly trouble: RetryableFailure }
+  | ({ readonly kind: 'retry-budget'; readonly trouble: RetryableFailure } & RequestIds)
   /** More requests wait than may. */
-  | { readonly kind: 'queue-full' }
+  | ({ readonly kind: 'queue-full' } & RequestIds)
   /** How many requests may be at Dynamics at once has changed. */
   | { readonly kind: 'concurrency'; readonly limit: number }
   /** Whether connections are tried: not while it is `open`, but one at a time. */
-  | { readonly kind: 'circuit'; readonly state: 'open' | 'closed' }
+  | ({ readonly kind: 'circuit'; readonly state: 'open' } & RequestIds)
+  | { readonly kind: 'circuit'; readonly state: 'closed' }
   /** Dynamics refused the access token; `repeated`: the request is sent once more with a new one. */
-  | { readonly kind: 'token-refused'; readonly repeated: boolean }
+  | ({ readonly kind: 'token-refused'; readonly repeated: boolean } & RequestIds)
   /** What is left of Dynamics' limits, by its own account; `undefined` where it does not say. */
   | ({ readonly kind: 'rates' } & Rates)
 

@@ -4,6 +4,7 @@ import { Failure } from './dispatch.ts'
 import type { OnEvent } from './events.ts'
 import { failureKind } from './failures.ts'
 import { codeOf } from './limits/parse.ts'
+import { requestIds } from './request-record.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { RETRYABLE } from './retry-policy.ts'
 import type { RetryableFailure } from './retry-policy.ts'
@@ -33,7 +34,7 @@ export function retry(send: Send, budget: RetryBudget, watch: OnEvent): Send {
     const { answer, trouble } = looked
     if (!mayRetry(request, trouble)) return answer
     answer.body.dump()
-    await sleep(request.cancellation, RETRY_JITTER_MS * (0.5 + Math.random() / 2))
+    await pauseBefore(request)
     return send(request)
   }
 
@@ -45,8 +46,18 @@ export function retry(send: Send, budget: RetryBudget, watch: OnEvent): Send {
     if (trouble === undefined || !isRetryable(request, trouble)) return false
     // One on a stale connection repeats no load: nobody has seen the request.
     const may = trouble === 'stale-connection' || budget.take()
-    watch({ kind: may ? 'retry' : 'retry-budget', trouble })
+    watch({ kind: may ? 'retry' : 'retry-budget', trouble, ...requestIds(request.record) })
+    if (may) request.record.resends(trouble)
     return may
+  }
+}
+
+async function pauseBefore({ cancellation, record }: OutboundRequest): Promise<void> {
+  const began = performance.now()
+  try {
+    await sleep(cancellation, RETRY_JITTER_MS * (0.5 + Math.random() / 2))
+  } finally {
+    record.waited('retry', began, performance.now() - began)
   }
 }
 

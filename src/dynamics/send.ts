@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 
 import type { TextTransform } from '../odata/text-transform.ts'
 import type { Cancellation } from './cancellation.ts'
+import type { RequestRecord } from './request-record.ts'
 
 /**
  * Sends one request and gives back what was answered. When there is no answer the promise brings one of `errors.ts`;
@@ -35,6 +36,8 @@ export interface OutboundRequest {
   readonly cancellation: Cancellation
   /** Where the time goes, in milliseconds; each wrapper adds its own. */
   readonly timings: Timings
+  /** What happens to it; each wrapper notes its own. */
+  readonly record: RequestRecord
 }
 
 /** Milliseconds, as `Server-Timing` shows them. */

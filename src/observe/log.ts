@@ -76,7 +76,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
   return {
     id: exchange.id,
     method: raw.method ?? '',
-    entitySet: entitySetOf(originalUrl),
+    entitySet: exchange.record.entitySet ?? entitySetOf(originalUrl),
     // 499 is what proxies write for callers that left.
     status:
       exchange.cancellation.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode,

@@ -1,5 +1,7 @@
 import { unzipSync } from 'node:zlib'
 
+import { requestIds } from '../dynamics/request-record.ts'
+import type { RequestRecord } from '../dynamics/request-record.ts'
 import { errorIn, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { isPage } from '../explanations/foreign-answers.ts'
@@ -29,6 +31,7 @@ export interface Refusal {
   readonly body: Buffer | undefined
   /** Whether the request ran as a user that the gateway acts for. */
   readonly impersonated: boolean
+  readonly record: RequestRecord
 }
 
 /**
@@ -40,7 +43,7 @@ export interface Refusal {
 export function refusalsExplained(log: Log, delegated: boolean): (refusal: Refusal) => void {
   const isDue = onceIn(ONCE_IN)
 
-  return ({ status, contentType, body, impersonated }) => {
+  return ({ status, contentType, body, impersonated, record }) => {
     if (status !== 403 && status !== 400) return
     const page = isPage(contentType)
     if (!page && body === undefined) return
@@ -50,7 +53,7 @@ export function refusalsExplained(log: Log, delegated: boolean): (refusal: Refus
     if (!page && !ofTheSetup && !SAYS_SO.test(message ?? '')) return
     if (!isDue(`${page ? 'page' : (code ?? '')} ${impersonated}`)) return
     log.warn(
-      { dynamics: code, status, callerId: impersonated },
+      { ...requestIds(record), dynamics: code, status, callerId: impersonated },
       inOneLine(explainDynamics({ status, contentType, impersonated, delegated, ...error })),
     )
   }

@@ -43,16 +43,18 @@ export function requestBatch(map: UrlMap, contentType: string, options: BatchOpt
  *
  * @param contentType header of the answer; its boundary stays the same
  * @param foreign is told of each link that stays here
+ * @param onPart is told the status of each part
  * @throws MalformedBatch at once or while a multipart answer streams, also when it ends too early
  */
 export function responseBatch(
   map: UrlMap,
   contentType: string | undefined,
   foreign: OnForeign = () => undefined,
+  onPart: (status: number) => void = () => undefined,
 ): TextTransform | undefined {
   if (contentType === undefined) return undefined
-  if (mediaType(contentType) === 'multipart/mixed') return responseMultipart(map, contentType, foreign)
-  return isJson(contentType) ? inTurn(responseJsonBatch(map, foreign), responseLinks(map)) : undefined
+  if (mediaType(contentType) === 'multipart/mixed') return responseMultipart(map, contentType, foreign, onPart)
+  return isJson(contentType) ? inTurn(responseJsonBatch(map, foreign, onPart), responseLinks(map)) : undefined
 }
 
 function inTurn(first: TextTransform, second: TextTransform): TextTransform {

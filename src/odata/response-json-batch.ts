@@ -10,7 +10,7 @@ import type { UrlMap } from './url-map.ts'
  * Only there are they links: the same names may be columns elsewhere. Of one that leads to another host, the text stays
  * here.
  */
-export function responseJsonBatch(map: UrlMap, foreign: OnForeign): TextTransform {
+export function responseJsonBatch(map: UrlMap, foreign: OnForeign, onPart: (status: number) => void): TextTransform {
   /** The name of the member, or the empty text in an array, on each level that counts. */
   const path: string[] = []
   let depth = 0
@@ -18,6 +18,8 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign): TextTransfor
   let afterName = false
   let state: 'structure' | 'string' | 'escape' | 'url' = 'structure'
   let keptBack = false
+  /** The digits of a part's status, as they come. */
+  let status: string | undefined
   let held = ''
 
   function turn(text: string, whole: boolean): string {
@@ -87,6 +89,7 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign): TextTransfor
   }
 
   function structure(code: number): void {
+    if (status !== undefined) readStatus(code)
     switch (code) {
       case QUOTE:
         state = afterName && depth === LINK_DEPTH && isLink(path) ? 'url' : 'string'
@@ -105,10 +108,20 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign): TextTransfor
       case COLON:
         if (depth <= LINK_DEPTH) path[depth - 1] = (name.includes('\\') ? (decoded(name) ?? '') : name).toLowerCase()
         afterName = true
+        if (depth === STATUS_DEPTH && path[0] === 'responses' && path[2] === 'status') status = ''
         break
       case COMMA:
         afterName = false
         break
+    }
+  }
+
+  function readStatus(code: number): void {
+    if (code >= DIGIT_0 && code <= DIGIT_9 && status!.length < 3) {
+      status += String.fromCharCode(code)
+    } else if (code === COMMA || code === CLOSING_BRACE) {
+      if (status!.length === 3) onPart(Number(status))
+      status = undefined
     }
   }
 
@@ -126,6 +139,8 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign): TextTransfor
 
 /** In `{"responses":[{"headers":{"location":` */
 const LINK_DEPTH = 4
+/** In `{"responses":[{"status":` */
+const STATUS_DEPTH = 3
 /** Each letter of a name may be written as an escape of six. */
 const LONGEST_NAME = 6 * LONGEST_LINK_HEADER
 /** Dynamics signs links to files with some hundred characters. */
@@ -153,6 +168,8 @@ function decoded(raw: string): string | undefined {
 
 const QUOTE = 0x22
 const COMMA = 0x2c
+const DIGIT_0 = 0x30
+const DIGIT_9 = 0x39
 const COLON = 0x3a
 const OPENING_BRACKET = 0x5b
 const BACKSLASH = 0x5c

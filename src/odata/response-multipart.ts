@@ -8,7 +8,12 @@ import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
 /** Turns the multipart answer to a `$batch` into one for the caller, as `batchOutward` describes. */
-export function responseMultipart(map: UrlMap, contentType: string, foreign: OnForeign): TextTransform {
+export function responseMultipart(
+  map: UrlMap,
+  contentType: string,
+  foreign: OnForeign,
+  onPart: (status: number) => void,
+): TextTransform {
   function part(fields: readonly Field[], inChangeSet: boolean): RewrittenPart {
     const type = valueOf(fields, 'content-type')
     if (mediaType(type) === 'application/http') return { fields: withoutLength(fields), content: 'message' }
@@ -17,6 +22,8 @@ export function responseMultipart(map: UrlMap, contentType: string, foreign: OnF
   }
 
   function message(startLine: string, fields: readonly Field[]): RewrittenMessage {
+    const status = STATUS.exec(startLine)?.[1]
+    if (status !== undefined) onPart(Number(status))
     const turned = fields.flatMap((field) => {
       const name = field.name.toLowerCase()
       if (!isLinkHeader(name)) return [field]
@@ -30,6 +37,8 @@ export function responseMultipart(map: UrlMap, contentType: string, foreign: OnF
 
   return multipart({ boundary: batchBoundary(contentType), falseDelimiters: 'data', afterChangeSet: '', part, message })
 }
+
+const STATUS = /^HTTP\/1\.[01] (\d{3})(?: |$)/
 
 /** What is turned has another length than was announced. */
 function withoutLength(fields: readonly Field[]): readonly Field[] {

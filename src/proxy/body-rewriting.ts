@@ -21,6 +21,8 @@ interface AnswerFacts {
   readonly prefer: string | string[] | undefined
   /** Is told of links to other hosts, which stay here. */
   readonly foreign: OnForeign
+  /** Is told the status of each part of the answer to a `$batch`. */
+  readonly onPart: (status: number) => void
 }
 
 /** A file or a part of one, whatever its content type: `…/sample_file/$value`. */
@@ -32,13 +34,13 @@ const FILE = /^[^?]*\/\$value(?:$|\?)/
  */
 export function responseBodyRewriter(
   map: UrlMap,
-  { contentType, contentEncoding, coding, status, path, prefer, foreign }: AnswerFacts,
+  { contentType, contentEncoding, coding, status, path, prefer, foreign, onPart }: AnswerFacts,
 ): TextTransform | undefined {
   if (status === 206 || (contentEncoding !== undefined && contentEncoding !== 'identity' && coding === undefined)) {
     return undefined
   }
   if (FILE.test(path)) return undefined
-  if (isBatch(path)) return responseBatch(map, contentType, foreign)
+  if (isBatch(path)) return responseBatch(map, contentType, foreign, onPart)
   return isJson(contentType)
     ? jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true })
     : undefined

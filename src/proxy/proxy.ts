@@ -2,6 +2,7 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Target } from '../config/schema.ts'
+import { errorCodeIn } from '../dynamics/error-code.ts'
 import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
 import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid, perhapsMade } from '../errors.ts'
 import type { Refusal } from '../observe/refusals.ts'
@@ -17,6 +18,7 @@ import { addHeaders } from '../server/added-headers.ts'
 import { announcesBody, awaitsContinue } from '../server/request-body.ts'
 import { callerIdOf } from '../users/directory.ts'
 import { requestBodyRewriter, responseBodyRewriter } from './body-rewriting.ts'
+import { withFirstBytes } from './first-bytes.ts'
 import { refuseForeign } from './foreign-answer.ts'
 import { linksFor } from './public-base.ts'
 import { requestHeaders, staysHere } from './request-headers.ts'
@@ -110,6 +112,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         deadline: deadline(given['prefer'], exchange.started),
         cancellation: exchange.cancellation,
         timings: exchange.timings,
+        record: exchange.record,
         transform: hasBody
           ? requestBodyRewriter(map, path, given, {
               userHeader: target.impersonation.header,
@@ -136,11 +139,27 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     map: UrlMap,
   ): void {
     const { method, path } = outbound
-    const { status, body } = answer
+    const { status } = answer
+    const { record } = exchange
+    let { body } = answer
     exchange.responseHeaders = answer.headers
-    const { headers, contentType, contentEncoding, contentLength, coding: coded } = responseHead(answer, map, foreign)
+    const {
+      headers,
+      contentType,
+      contentEncoding,
+      contentLength,
+      requestId,
+      coding: coded,
+    } = responseHead(answer, map, foreign)
+    record.dynamicsRequestId = requestId
     if (status < 400) refuseForeign(answer, contentType, path, target)
-    else if (status < 500) explain({ status, contentType, body: body.peek(), impersonated: user !== undefined })
+    else {
+      body = withFirstBytes(body, (bytes) => {
+        record.dynamicsCode = errorCodeIn(bytes)
+        if (status < 500) explain({ status, contentType, body: bytes, impersonated: user !== undefined, record })
+      })
+    }
+    const onPart = (part: number): void => record.partAnswered(part)
     // Each member by name: an object that is spread and added to costs as much as all the rewriting.
     const transform = responseBodyRewriter(map, {
       contentType,
@@ -150,6 +169,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       path,
       prefer: raw.headers['prefer'],
       foreign,
+      onPart,
     })
     const coding = transform === undefined ? undefined : coded
     if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)

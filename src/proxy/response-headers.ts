@@ -14,6 +14,8 @@ export interface ResponseHead {
   readonly headers: string[]
   readonly contentType: string
   readonly contentLength: string | undefined
+  /** The request's id at Dynamics. */
+  readonly requestId: string | undefined
   readonly contentEncoding: string | undefined
   /** The content coding, where it can be undone. */
   readonly coding: Coding | undefined
@@ -31,6 +33,7 @@ export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): R
   let nominated: Set<string> | undefined
   let contentType = ''
   let contentLength: string | undefined
+  let requestId: string | undefined
   let contentEncoding: string | undefined
   for (let index = 0; index < raw.length; index += 2) {
     const name = textOf(raw[index]!)
@@ -49,6 +52,11 @@ export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): R
       case 'content-type':
         headers.push(name, (contentType = value))
         break
+      case 'request-id':
+        headers.push(name, value)
+        // REQ_ID is the one that Microsoft's support asks for.
+        if (requestId === undefined || name.length === 'req_id'.length) requestId = value
+        break
       case 'content-length':
         contentLength = value
         break
@@ -61,11 +69,19 @@ export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): R
     }
   }
   if (nominated !== undefined) headers = without(headers, nominated)
-  return { headers, contentType, contentLength, contentEncoding, coding: codingOf(contentEncoding) }
+  return { headers, contentType, contentLength, contentEncoding, requestId, coding: codingOf(contentEncoding) }
 }
 
 /** What happens to a header on its way to the caller. */
-type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'content-type' | 'content-length' | 'content-encoding'
+type HeaderAction =
+  | 'pass'
+  | 'drop'
+  | 'link'
+  | 'request-id'
+  | 'connection'
+  | 'content-type'
+  | 'content-length'
+  | 'content-encoding'
 
 /**
  * Never handed to the caller: the session between gateway and Dynamics, what is said of another host, what sends a
@@ -107,6 +123,9 @@ function headerAction(lowerName: string): HeaderAction {
     case 'content-length':
     case 'content-encoding':
       return lowerName
+    case 'req_id':
+    case 'x-ms-service-request-id':
+      return 'request-id'
     default:
       if (NEVER_RETURNED.has(lowerName) || /^(?:access-control|x-accel)-/.test(lowerName)) return 'drop'
       return isLinkHeader(lowerName) ? 'link' : 'pass'

@@ -5,6 +5,8 @@ import type { Policy } from '../config/callers.ts'
 import type { Target } from '../config/schema.ts'
 import { readHead } from '../door/head.ts'
 import type { Head } from '../door/head.ts'
+import { requestIds } from '../dynamics/request-record.ts'
+import type { RequestRecord } from '../dynamics/request-record.ts'
 import { BadRequest, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { BatchOperation } from '../odata/batch.ts'
@@ -35,7 +37,7 @@ function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Optio
     const fault = headerFault(head, caller.policy)
     if (fault !== undefined || caller.policy.rules.length === 0) return done(fault)
     const resource = resourceOf(address, originalUrl.slice(prefix.length))
-    done(accessFault(caller, { method, ...resource, wantsRow: head.wantsRow }, log))
+    done(accessFault(request, { method, ...resource, wantsRow: head.wantsRow }, log))
   })
   registered()
 }
@@ -48,14 +50,24 @@ export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies:
  * @throws {CallerNotAllowed} {@link CallerIdNotAllowed}
  */
 export function authorizePart(
-  { caller, head: { wantsRow } }: { readonly caller: Caller; readonly head: Pick<Head, 'wantsRow'> },
+  request: Judged & { readonly head: Pick<Head, 'wantsRow'> },
   part: BatchOperation,
   log: Log,
 ): void {
+  const {
+    caller,
+    head: { wantsRow },
+  } = request
   const head = readHead(part.headers.flatMap(({ name, value }) => [name, value]))
   const wish = { ...part, wantsRow: wantsRow || head.wantsRow }
-  const error = headerFault(head, caller.policy) ?? accessFault(caller, wish, log)
+  const error = headerFault(head, caller.policy) ?? accessFault(request, wish, log)
   if (error !== undefined) throw error
+}
+
+/** Whose request is judged, and where the verdict is noted. */
+interface Judged {
+  readonly caller: Caller
+  readonly exchange: { readonly record: RequestRecord }
 }
 
 /** What is wrong with headers that need to be allowed. */
@@ -77,10 +89,12 @@ function headerFault({ callerId, namedUser, bypass, override, callback }: Head, 
 }
 
 /** What is wrong with the request, by the caller's rules. A dry run only tells the log. */
-function accessFault({ name, policy }: Caller, wish: AccessRequest, log: Log): Error | undefined {
+function accessFault({ caller: { name, policy }, exchange }: Judged, wish: AccessRequest, log: Log): Error | undefined {
   const objection = denialReason(wish, policy.rules)
   if (objection === undefined) return undefined
+  const { record } = exchange
+  record.objection = objection
   if (!policy.dryRun) return new CallerNotAllowed(objection)
-  log.warn({ caller: name, objection }, 'a rule would have refused this request')
+  log.warn({ ...requestIds(record), caller: name, objection }, 'a rule would have refused this request')
   return undefined
 }

@@ -5,6 +5,8 @@ import type { Socket } from 'node:net'
 import type {} from 'fastify'
 
 import { Cancellation } from '../dynamics/cancellation.ts'
+import { RequestRecord, traceOf } from '../dynamics/request-record.ts'
+import type { TraceContext } from '../dynamics/request-record.ts'
 import type { Timings } from '../dynamics/send.ts'
 import { OwnError } from '../own-error.ts'
 
@@ -15,6 +17,8 @@ export interface Exchange {
   /** The caller's well-formed `x-request-id`, or a new one. */
   readonly id: string
   readonly timings: Timings
+  /** What happens to it, step by step. */
+  readonly record: RequestRecord
   /** What the caller's browser is told, as headers, flat; `undefined` where no origin is listed. */
   cors: readonly string[] | undefined
   /** Milliseconds that the gateway itself took until the answer's head was out; `undefined` before. */
@@ -52,7 +56,7 @@ export function beginExchange(
   response: ServerResponse,
   done: (exchange: Exchange) => void,
 ): Exchange {
-  const exchange = new RequestExchange(idOf(requestId))
+  const exchange = new RequestExchange(idOf(requestId), traceOf(response.req.headers['traceparent']))
   const { socket } = response.req as { readonly socket: WithExchange }
   socket[LAST] = exchange
   response.on('close', () => {
@@ -84,6 +88,7 @@ interface WithExchange {
 class RequestExchange implements Exchange {
   readonly started = performance.now()
   readonly id: string
+  readonly record: RequestRecord
   readonly timings: Timings = { token: 0, user: 0, wait: 0, dynamics: 0 }
   cors: readonly string[] | undefined = undefined
   gatewayMs: number | undefined = undefined
@@ -92,7 +97,8 @@ class RequestExchange implements Exchange {
   code: string | undefined = undefined
   causes: readonly string[] | undefined = undefined
 
-  constructor(id: string) {
+  constructor(id: string, trace: TraceContext | undefined) {
     this.id = id
+    this.record = new RequestRecord(id, this.started, trace)
   }
 }

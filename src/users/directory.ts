@@ -4,6 +4,7 @@ import { runsAsPerson } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
 import { Cancellation } from '../dynamics/cancellation.ts'
 import { retryAfter } from '../dynamics/limits/parse.ts'
+import { RequestRecord } from '../dynamics/request-record.ts'
 import { header } from '../dynamics/send.ts'
 import type { OutboundRequest, Send } from '../dynamics/send.ts'
 import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
@@ -19,10 +20,12 @@ export interface UserDirectory {
   /**
    * The user that `email` means: at once where it is remembered.
    *
+   * @param asker the request whose user it is; its ids stand in lines of the log about the look-up
+   *
    * @throws UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson (403), UserLookupFailed (502),
    *   UserLookupTooSlow (504), or what kept the look-up from being sent
    */
-  readonly find: (email: string) => User | Promise<User>
+  readonly find: (email: string, asker: RequestRecord) => User | Promise<User>
   /** How many users, and how many addresses of nobody, are remembered. */
   readonly remembered: () => { readonly users: number; readonly unknown: number }
 }
@@ -60,7 +63,7 @@ export function userDirectory(
   const turn = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
 
   return {
-    find: (email) => {
+    find: (email, asker) => {
       const key = email.toLowerCase()
       const user = known.get(key)
       if (user !== undefined) return user
@@ -68,7 +71,7 @@ export function userDirectory(
       if (refusal !== undefined) throw refusal
       let lookup = underWay.get(key)
       if (lookup === undefined) {
-        lookup = lookUp(email, key).finally(() => underWay.delete(key))
+        lookup = lookUp(email, key, asker).finally(() => underWay.delete(key))
         underWay.set(key, lookup)
       }
       return lookup
@@ -76,17 +79,22 @@ export function userDirectory(
     remembered: () => ({ users: known.size, unknown: nobody.size }),
   }
 
-  async function lookUp(email: string, key: string): Promise<User> {
+  async function lookUp(email: string, key: string, { id, trace }: RequestRecord): Promise<User> {
     const cancellation = new Cancellation()
+    const record = new RequestRecord(
+      id,
+      performance.now(),
+      trace === undefined ? undefined : { ...trace, spanId: undefined },
+    )
     const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
     try {
       await turn(cancellation)
-      const found = pickUser(await rowsOf(email, cancellation), email)
+      const found = pickUser(await rowsOf(email, cancellation, record), email)
       if (found instanceof Error) {
         if (impersonation.rememberUnknown > 0 && !(found instanceof UserLookupFailed)) nobody.set(key, found)
         throw found
       }
-      if (impersonation.verify) await verify(found, cancellation)
+      if (impersonation.verify) await verify(found, cancellation, record)
       if (impersonation.remember > 0) known.set(key, found)
       return found
     } finally {
@@ -94,11 +102,11 @@ export function userDirectory(
     }
   }
 
-  async function rowsOf(email: string, cancellation: Cancellation): Promise<readonly unknown[]> {
+  async function rowsOf(email: string, cancellation: Cancellation, record: RequestRecord): Promise<readonly unknown[]> {
     const path =
       `${url.apiRoot}/systemusers?$select=${COLUMNS}` +
       `&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
-    const { value } = (await ask(path, [], cancellation)) as { value?: unknown }
+    const { value } = (await ask(path, [], cancellation, record)) as { value?: unknown }
     if (!Array.isArray(value)) {
       throw new UserLookupFailed({ cause: new OwnError("the look-up's answer holds no rows") })
     }
@@ -106,8 +114,8 @@ export function userDirectory(
   }
 
   /** Whether Dynamics really acts as the user: it ignores a caller id that it does not know. */
-  async function verify(user: User, cancellation: Cancellation): Promise<void> {
-    const { UserId: actingAs } = (await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation)) as {
+  async function verify(user: User, cancellation: Cancellation, record: RequestRecord): Promise<void> {
+    const { UserId: actingAs } = (await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation, record)) as {
       UserId?: unknown
     }
     if (String(actingAs).toLowerCase() !== user.systemUserId?.toLowerCase()) {
@@ -115,8 +123,13 @@ export function userDirectory(
     }
   }
 
-  async function ask(path: string, also: readonly string[], cancellation: Cancellation): Promise<unknown> {
-    const answer = await send(lookupRequest(path, also, cancellation))
+  async function ask(
+    path: string,
+    also: readonly string[],
+    cancellation: Cancellation,
+    record: RequestRecord,
+  ): Promise<unknown> {
+    const answer = await send(lookupRequest(path, also, cancellation, record))
     const body = await answer.body.bytes(ANSWER_LIMIT)
     // A limit is no failure of the look-up: it holds for the request behind it as well.
     if (answer.status === 429) {
@@ -155,7 +168,12 @@ export function callerIdOf({ objectId, systemUserId }: User): readonly [string, 
   return objectId === undefined ? ['MSCRMCallerID', systemUserId!] : ['CallerObjectId', objectId]
 }
 
-function lookupRequest(path: string, also: readonly string[], cancellation: Cancellation): OutboundRequest {
+function lookupRequest(
+  path: string,
+  also: readonly string[],
+  cancellation: Cancellation,
+  record: RequestRecord,
+): OutboundRequest {
   return {
     method: 'GET',
     path,
@@ -178,5 +196,6 @@ function lookupRequest(path: string, also: readonly string[], cancellation: Canc
     transform: undefined,
     cancellation,
     timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
+    record,
   }
 }

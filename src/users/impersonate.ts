@@ -35,11 +35,22 @@ function impersonate(
       return next()
     }
     const started = performance.now()
-    user.then((found) => {
-      request.user = found
-      request.exchange.timings.user = performance.now() - started
-      next()
-    }, next)
+    const waited = (): void => {
+      const { timings, record } = request.exchange
+      timings.user = performance.now() - started
+      record.waited('user', started, timings.user)
+    }
+    user.then(
+      (found) => {
+        waited()
+        request.user = found
+        next()
+      },
+      (error) => {
+        waited()
+        next(error)
+      },
+    )
   })
   done()
 
@@ -56,7 +67,9 @@ function impersonate(
     if (caller.user !== undefined) {
       const more = email !== undefined ? header : callerId
       if (more !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${more}.`)
-      return 'objectId' in caller.user ? caller.user : directory.find(caller.user.email)
+      if (!('objectId' in caller.user)) return byEmail(request, caller.user.email)
+      request.exchange.record.userSource = 'token'
+      return caller.user
     }
     if (email === undefined) {
       if (mode === 'required' && named === undefined) throw new UserRequired(header)
@@ -69,13 +82,22 @@ function impersonate(
     if (named !== undefined) {
       throw new BadRequest(`The request names its user twice: leave out ${header}, or the caller id.`)
     }
-    return directory.find(email)
+    return byEmail(request, email)
+  }
+
+  function byEmail({ exchange: { record } }: FastifyRequest, email: string): User | Promise<User> {
+    const user = directory.find(email, record)
+    record.userSource = user instanceof Promise ? 'look-up' : 'memory'
+    return user
   }
 
   /** The user that the caller itself has named by id. */
-  function ownUser({ caller, head: { callerId, namedUser } }: FastifyRequest): User | undefined {
+  function ownUser({ caller, head: { callerId, namedUser }, exchange }: FastifyRequest): User | undefined {
     if (caller.policy.callerIds !== 'allow' || typeof namedUser !== 'object') return undefined
-    if (url.product === 'dataverse') return namedUser
+    if (url.product === 'dataverse') {
+      exchange.record.userSource = 'caller-id'
+      return namedUser
+    }
     throw new BadRequest(`This environment cannot act as a user: leave out ${callerId}.`)
   }
 }

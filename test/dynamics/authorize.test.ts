@@ -77,7 +77,7 @@ t.test('a 401 is answered with one new token and the same request, body and all'
   t.equal(answer.status, 201)
   t.same(bodies, ['{"name":"Fabrikam"}', '{"name":"Fabrikam"}'])
   t.same(credential.discarded, [['Bearer old', CLAIMS]], 'with what the challenge claims')
-  t.same(events, [{ kind: 'token-refused', repeated: true }])
+  t.same(events, [{ kind: 'token-refused', repeated: true, id: 'test' }])
 })
 
 t.test("a second 401 is the gateway's trouble, not the caller's", async (t) => {

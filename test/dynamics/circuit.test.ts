@@ -48,7 +48,7 @@ t.test(
     t.same(
       events.filter(({ kind }) => kind === 'circuit'),
       [
-        { kind: 'circuit', state: 'open' },
+        { kind: 'circuit', state: 'open', id: 'test' },
         { kind: 'circuit', state: 'closed' },
       ],
     )
@@ -99,7 +99,7 @@ t.test('opens once for all who fail together, and only for failures in a row', a
 
   const circuit = createCircuit(() => t.fail('it stays closed'))
   for (let round = 0; round < 3; round++) {
-    for (let failure = 0; failure < 4; failure++) circuit.failed(circuit.enter())
+    for (let failure = 0; failure < 4; failure++) circuit.failed(circuit.enter(), outbound().record)
     circuit.connected()
   }
 })

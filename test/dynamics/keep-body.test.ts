@@ -108,7 +108,7 @@ t.test('where many bodies are kept already, further ones flow on', async (t) => 
 
   t.same([...new Set(sizes)], [1_048_576])
   t.match(state(), { running: 0 })
-  t.same(events, [{ kind: 'token-refused', repeated: false }], 'it could not be sent again')
+  t.same(events, [{ kind: 'token-refused', repeated: false, id: 'test' }], 'it could not be sent again')
 })
 
 t.test('a body that breaks off is not sent', async (t) => {

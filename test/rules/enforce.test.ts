@@ -2,6 +2,7 @@ import t from 'tap'
 
 import type { Policy } from '../../src/config/callers.ts'
 import { parseRule } from '../../src/config/rule.ts'
+import { RequestRecord } from '../../src/dynamics/request-record.ts'
 import { authorizePart } from '../../src/rules/enforce.ts'
 
 const strict: Policy = {
@@ -72,7 +73,7 @@ t.test('a change that answers the row needs to be allowed to read, also where th
 
 t.test('a dry run lets all pass, and tells the log what a rule would have refused', (t) => {
   const told = judge({ ...strict, dryRun: true }, write)
-  t.match(told, [{ caller: 'billing', objection: /read-only/ }])
+  t.match(told, [{ id: 'of-a-request', caller: 'billing', objection: /read-only/ }])
   t.same(judge({ ...strict, dryRun: true }, read), [])
   t.end()
 })
@@ -80,7 +81,8 @@ t.test('a dry run lets all pass, and tells the log what a rule would have refuse
 /** Judges a part; what the log was told. */
 function judge(policy: Policy, part: Parameters<typeof authorizePart>[1], wantsRow = false): object[] {
   const told: object[] = []
-  authorizePart({ caller: { name: 'billing', policy }, head: { wantsRow } }, part, {
+  const exchange = { record: new RequestRecord('of-a-request', 0) }
+  authorizePart({ caller: { name: 'billing', policy }, head: { wantsRow }, exchange }, part, {
     warn: (facts) => told.push(facts),
   })
   return told

@@ -12,6 +12,7 @@ import { Cancellation } from '../../src/dynamics/cancellation.ts'
 import { connect } from '../../src/dynamics/connect.ts'
 import type { Connection } from '../../src/dynamics/connect.ts'
 import type { DynamicsEvent } from '../../src/dynamics/events.ts'
+import { RequestRecord } from '../../src/dynamics/request-record.ts'
 import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
@@ -134,6 +135,7 @@ export function outbound(other: Partial<OutboundRequest> = {}): OutboundRequest 
     transform: undefined,
     cancellation: new Cancellation(),
     timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
+    record: new RequestRecord('test', performance.now()),
     ...other,
   }
 }

@@ -1,5 +1,7 @@
 import { QueueFull, retryLater } from '../../errors.ts'
 import type { OnEvent } from '../events.ts'
+import { requestIds } from '../request-record.ts'
+import type { RequestRecord } from '../request-record.ts'
 import type { OutboundRequest } from '../send.ts'
 
 /** The places at Dynamics: how many requests may be there at once, and who is next. */
@@ -9,7 +11,9 @@ export interface Semaphore {
    *
    * @throws QueueFull when too many wait
    */
-  readonly acquire: (request: Pick<OutboundRequest, 'fairnessKey' | 'cancellation'>) => Promise<void> | undefined
+  readonly acquire: (
+    request: Pick<OutboundRequest, 'fairnessKey' | 'cancellation' | 'record'>,
+  ) => Promise<void> | undefined
   readonly release: () => void
   /** Dynamics had too many requests at once: fewer from now on, and slowly more again. */
   readonly lower: () => void
@@ -19,6 +23,7 @@ export interface Semaphore {
 }
 
 interface Waiting {
+  readonly record: RequestRecord
   readonly go: () => void
   readonly turnAway: (error: Error) => void
 }
@@ -89,13 +94,14 @@ export function createSemaphore(
     watch({ kind: 'concurrency', limit })
   }
 
-  function makeRoom(newcomer: string): void {
+  function makeRoom(newcomer: string, record: RequestRecord): void {
     let longest: Waiting[] = []
     for (const line of queues.values()) if (line.length > longest.length) longest = line
-    watch({ kind: 'queue-full' })
     const full = retryLater(new QueueFull(), 1000)
     // At least two ahead, or the newcomer would take the place of one with the same right.
-    if (longest.length <= (queues.get(newcomer)?.length ?? 0) + 1) throw full
+    const stays = longest.length > (queues.get(newcomer)?.length ?? 0) + 1
+    watch({ kind: 'queue-full', ...requestIds(stays ? longest.at(-1)!.record : record) })
+    if (!stays) throw full
     longest.at(-1)!.turnAway(full)
   }
 
@@ -107,7 +113,7 @@ export function createSemaphore(
   }
 
   return {
-    acquire({ fairnessKey, cancellation }) {
+    acquire({ fairnessKey, cancellation, record }) {
       if (limit < ceiling) rise()
       if (limit !== announced) announce()
       if (running < limit && waiting === 0) {
@@ -115,9 +121,10 @@ export function createSemaphore(
         return undefined
       }
       if (cancellation.reason !== undefined) throw cancellation.reason
-      if (waiting >= queue) makeRoom(fairnessKey)
+      if (waiting >= queue) makeRoom(fairnessKey, record)
       return cancellation.wait((done, fail) => {
         const one: Waiting = {
+          record,
           go: done,
           turnAway(error) {
             leave(fairnessKey, one)

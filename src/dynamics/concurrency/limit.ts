@@ -22,7 +22,9 @@ export function limitConcurrency(send: Send, semaphore: Semaphore): Send {
     try {
       await turn
     } finally {
-      request.timings.wait += performance.now() - began
+      const ms = performance.now() - began
+      request.timings.wait += ms
+      request.record.waited('queue', began, ms)
     }
     return within(request)
   }

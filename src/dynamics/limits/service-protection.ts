@@ -2,6 +2,7 @@ import { LimitHolds, retryLater } from '../../errors.ts'
 import { bufferAnswer, withHeader } from '../buffered-response.ts'
 import { sleep } from '../cancellation.ts'
 import type { OnEvent } from '../events.ts'
+import { requestIds } from '../request-record.ts'
 import { header } from '../send.ts'
 import type { Answer, OutboundRequest, Send } from '../send.ts'
 import { limitOf, retryAfter, retryDelay } from './parse.ts'
@@ -80,8 +81,9 @@ export function respectLimits(
       const { refusal, limit, delay } = await read(request, answer, ++attempts)
       const wait = Math.max(delay, hold.remaining())
       const waits = isRepeatable(request) && mayWait(request, waited, wait)
-      watch({ kind: 'limit', limit, wait, waits })
+      watch({ kind: 'limit', limit, wait, waits, ...requestIds(request.record) })
       if (!waits) return withHeader(refusal, 'retry-after', seconds(wait))
+      request.record.resends(`limit-${limit}`)
       waited += await measured(request, limit === 'concurrency' ? sleep(cancellation, delay) : hold.wait(cancellation))
     }
   }
@@ -96,7 +98,7 @@ export function respectLimits(
       relax(CONCURRENCY_PAUSE_MS)
       tooMany()
     } else if (news) {
-      watch({ kind: 'hold', wait: delay })
+      watch({ kind: 'hold', wait: delay, ...requestIds(request.record) })
     }
     return { refusal, limit, delay }
   }
@@ -109,7 +111,7 @@ export function respectLimits(
       return 0
     }
     const waits = mayWait(request, waited, wait) && hold.waiting() < Math.max(queue, 1)
-    watch({ kind: 'held', wait, waits })
+    watch({ kind: 'held', wait, waits, ...requestIds(request.record) })
     if (!waits) throw retryLater(new LimitHolds(), wait)
     return measured(request, hold.wait(request.cancellation))
   }
@@ -123,12 +125,14 @@ function isRepeatable({ body }: OutboundRequest): boolean {
   return body === undefined || Buffer.isBuffer(body)
 }
 
-async function measured({ timings }: OutboundRequest, waiting: Promise<void>): Promise<number> {
+async function measured({ timings, record }: OutboundRequest, waiting: Promise<void>): Promise<number> {
   const began = performance.now()
   try {
     await waiting
   } finally {
-    timings.wait += performance.now() - began
+    const ms = performance.now() - began
+    timings.wait += ms
+    record.waited('pause', began, ms)
   }
   return performance.now() - began
 }

@@ -3,8 +3,11 @@ import t from 'tap'
 import { Cancellation } from '../../../src/dynamics/cancellation.ts'
 import { createSemaphore } from '../../../src/dynamics/concurrency/fair-queue.ts'
 import type { Semaphore } from '../../../src/dynamics/concurrency/fair-queue.ts'
+import { RequestRecord } from '../../../src/dynamics/request-record.ts'
 
 t.setTimeout(120_000)
+
+const record = new RequestRecord('test', 0)
 
 /** Takes places for the keys, one after the other; `order` are those who got one. */
 function takers(semaphore: Semaphore): { take: (...keys: string[]) => Promise<unknown>[]; order: string[] } {
@@ -13,7 +16,7 @@ function takers(semaphore: Semaphore): { take: (...keys: string[]) => Promise<un
     order,
     take: (...keys) =>
       keys.map((key) => {
-        const turn = semaphore.acquire({ fairnessKey: key, cancellation: new Cancellation() })
+        const turn = semaphore.acquire({ fairnessKey: key, cancellation: new Cancellation(), record })
         if (turn === undefined) order.push(key)
         return turn?.then(() => order.push(key)) ?? Promise.resolve()
       }),
@@ -28,7 +31,7 @@ async function settle(): Promise<void> {
 t.test('a free place is taken at once', async (t) => {
   const semaphore = createSemaphore({ most: 2, queue: 10, watch() {} })
 
-  t.equal(semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation() }), undefined)
+  t.equal(semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation(), record }), undefined)
   t.same(semaphore.state(), { running: 1, waiting: 0, limit: 2 })
   semaphore.release()
   t.same(semaphore.state(), { running: 0, waiting: 0, limit: 2 })
@@ -65,14 +68,17 @@ t.test('a full queue turns away, and the busiest first', async (t) => {
   }
 
   t.same(order, ['noisy', 'noisy', 'quiet', 'noisy'])
-  t.equal(events.length, 4)
+  t.same(
+    events,
+    Array.from({ length: 4 }, () => ({ kind: 'queue-full', id: 'test' })),
+  )
 })
 
 t.test('without a queue nobody waits', async (t) => {
   const semaphore = createSemaphore({ most: 1, queue: 0, watch() {} })
-  semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation() })
+  semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation(), record })
 
-  t.throws(() => semaphore.acquire({ fairnessKey: 'b', cancellation: new Cancellation() }), {
+  t.throws(() => semaphore.acquire({ fairnessKey: 'b', cancellation: new Cancellation(), record }), {
     code: 'GATEWAY_QUEUE_FULL',
   })
 })
@@ -82,7 +88,7 @@ t.test('who leaves is taken out of the queue', async (t) => {
   const { take, order } = takers(semaphore)
   take('a')
   const cancellation = new Cancellation()
-  const left = semaphore.acquire({ fairnessKey: 'b', cancellation })!
+  const left = semaphore.acquire({ fairnessKey: 'b', cancellation, record })!
   take('c')
 
   cancellation.cancel(new Error('left'))
@@ -93,7 +99,7 @@ t.test('who leaves is taken out of the queue', async (t) => {
   await settle()
   t.same(order, ['a', 'c'])
   t.throws(
-    () => semaphore.acquire({ fairnessKey: 'b', cancellation }),
+    () => semaphore.acquire({ fairnessKey: 'b', cancellation, record }),
     { message: 'left' },
     'and who has left does not queue',
   )

@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto'
+
+/** Why a request waited: for an access token, its user's look-up, its turn, Dynamics' limits, or before a retry. */
+export type WaitReason = 'token' | 'user' | 'queue' | 'pause' | 'retry'
+
+/** A time in which a request waited. */
+export interface Wait {
+  readonly reason: WaitReason
+  /** `performance.now()` at its beginning. */
+  readonly start: number
+  readonly ms: number
+}
+
+/** One time that a request was sent. */
+export interface AttemptRecord {
+  /** `performance.now()` when it was handed to the connection pool. */
+  readonly start: number
+  /** Until the head of the response, or the failure; `undefined` while neither has come. */
+  readonly ms: number | undefined
+  readonly status: number | undefined
+  /** What ended it without a response. */
+  readonly failure: Error | undefined
+  /** Whether bytes of it may have reached Dynamics. */
+  readonly sent: boolean
+  /** Why it was sent again after this attempt; `undefined`: it was not. */
+  readonly resentFor: string | undefined
+  /** Its span's id, where the request is traced. */
+  readonly spanId: string | undefined
+}
+
+/** The trace that a request belongs to, by W3C's `traceparent`. */
+export interface TraceContext {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string
+  /** The caller's span: 16 hexadecimal digits; `undefined` where the trace begins here. */
+  readonly parentId: string | undefined
+  /** The gateway's own span for this request; `undefined` where the gateway itself does not trace. */
+  readonly spanId: string | undefined
+  readonly sampled: boolean
+}
+
+/** How the user of a request was found. */
+export type UserSource = 'memory' | 'look-up' | 'token' | 'caller-id'
+
+/** Where a response came from: Dynamics, the gateway's memory, or another request that asked for the same. */
+export type ResponseSource = 'dynamics' | 'memory' | 'shared'
+
+/** Most attempts and waits that one request's record holds; the later ones are left out. */
+const MAX_ENTRIES = 50
+
+/**
+ * What happened to one request, noted by whoever handles it; for the log, the inspector and traces. It holds no query,
+ * key, header value or body. A class with fields for the usual case, because one is made for every request: what seldom
+ * happens takes memory only then.
+ */
+export class RequestRecord {
+  readonly id: string
+  /** `performance.now()` when the request began. */
+  readonly started: number
+  trace: TraceContext | undefined
+  /** The target's name; `undefined` for the gateway's own addresses, and where there is one target without a name. */
+  target: string | undefined = undefined
+  /** The entity set, function or action, without keys; `undefined` where nobody has looked. */
+  entitySet: string | undefined = undefined
+  /** Why the caller's rules refused it, in the words of the error, or would have in a dry run. */
+  objection: string | undefined = undefined
+  userSource: UserSource | undefined = undefined
+  /** The code of Dynamics' own error: `0x80040217`. */
+  dynamicsCode: string | undefined = undefined
+  /** The request's id at Dynamics, for Microsoft's support. */
+  dynamicsRequestId: string | undefined = undefined
+  source: ResponseSource = 'dynamics'
+  /** How many parts of a `$batch` were answered with which status. */
+  parts: Map<number, number> | undefined = undefined
+  waits: Wait[] | undefined = undefined
+  /** How often it was handed to the connection pool. */
+  attempts = 0
+  /** Whether bytes of it may have reached Dynamics. */
+  sent = false
+  #earlier: AttemptRecord[] | undefined = undefined
+  #start = 0
+  #ms: number | undefined = undefined
+  #status: number | undefined = undefined
+  #failure: Error | undefined = undefined
+  #sent = false
+  #resentFor: string | undefined = undefined
+  #spanId: string | undefined = undefined
+
+  constructor(id: string, started: number, trace?: TraceContext) {
+    this.id = id
+    this.started = started
+    this.trace = trace
+  }
+
+  /** It is handed to the connection pool, for the first time or again. */
+  attemptStarted(now: number): void {
+    if (this.attempts > 0 && (this.#earlier === undefined || this.#earlier.length < MAX_ENTRIES)) {
+      ;(this.#earlier ??= []).push(this.#last())
+    }
+    this.attempts++
+    this.#start = now
+    this.#ms = this.#status = this.#failure = this.#resentFor = this.#spanId = undefined
+    this.#sent = false
+  }
+
+  /** It is on a connection. */
+  attemptSent(): void {
+    this.sent = this.#sent = true
+  }
+
+  /** The head of a response came, or a failure in its place; the first counts. */
+  attemptEnded(now: number, status: number | undefined, failure?: Error): void {
+    if (this.#ms !== undefined) return
+    this.#ms = now - this.#start
+    this.#status = status
+    this.#failure = failure
+  }
+
+  /** The last attempt is not the end: it is sent again. */
+  resends(reason: string): void {
+    this.#resentFor = reason
+  }
+
+  waited(reason: WaitReason, start: number, ms: number): void {
+    if (this.waits === undefined) this.waits = [{ reason, start, ms }]
+    else if (this.waits.length < MAX_ENTRIES) this.waits.push({ reason, start, ms })
+  }
+
+  partAnswered(status: number): void {
+    this.parts ??= new Map()
+    this.parts.set(status, (this.parts.get(status) ?? 0) + 1)
+  }
+
+  /** All attempts, the first one first. */
+  attemptList(): readonly AttemptRecord[] {
+    return this.attempts === 0 ? [] : [...(this.#earlier ?? []), this.#last()]
+  }
+
+  /** `traceparent` for the present attempt, with a span of its own; `undefined` where the gateway does not trace. */
+  attemptTraceparent(): string | undefined {
+    const { trace } = this
+    if (trace?.spanId === undefined) return undefined
+    if (!trace.sampled) return traceparentOf(trace.traceId, trace.spanId, false)
+    this.#spanId = newSpanId()
+    return traceparentOf(trace.traceId, this.#spanId, true)
+  }
+
+  #last(): AttemptRecord {
+    return {
+      start: this.#start,
+      ms: this.#ms,
+      status: this.#status,
+      failure: this.#failure,
+      sent: this.#sent,
+      resentFor: this.#resentFor,
+      spanId: this.#spanId,
+    }
+  }
+}
+
+/** The ids of a request for a line of the log: its own, and its trace's. */
+export interface RequestIds {
+  readonly id: string
+  readonly traceId?: string
+}
+
+export function requestIds({ id, trace }: RequestRecord): RequestIds {
+  return trace === undefined ? { id } : { id, traceId: trace.traceId }
+}
+
+/** A span's id, which is never all zeros. */
+export function newSpanId(): string {
+  const id = randomBytes(8).toString('hex')
+  return id === '0000000000000000' ? newSpanId() : id
+}
+
+/** @see https://www.w3.org/TR/trace-context/ */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-((?!0{32})[\da-f]{32})-((?!0{16})[\da-f]{16})-([\da-f]{2})(?:$|-)/
+
+/** What a caller's `traceparent` says; `undefined` where there is none, or it is not well-formed. */
+export function traceOf(traceparent: string | string[] | undefined): TraceContext | undefined {
+  if (typeof traceparent !== 'string') return undefined
+  const [, traceId, parentId, flags] = TRACEPARENT.exec(traceparent) ?? []
+  if (traceId === undefined) return undefined
+  return { traceId, parentId, spanId: undefined, sampled: (Number.parseInt(flags!, 16) & 1) === 1 }
+}
+
+function traceparentOf(traceId: string, spanId: string, sampled: boolean): string {
+  return `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`
+}

@@ -1,0 +1,37 @@
+import type { AnswerBody } from '../dynamics/send.ts'
+
+/** `body`, whose first bytes are shown to `look` on their way, where they have not arrived yet. */
+export function withFirstBytes(body: AnswerBody, look: (bytes: Buffer) => void): AnswerBody {
+  const arrived = body.peek()
+  if (arrived !== undefined) {
+    look(arrived)
+    return body
+  }
+  return {
+    complete: body.complete,
+    bufferedBytes: body.bufferedBytes,
+    peek: () => body.peek(),
+    bytes: (limit) => body.bytes(limit),
+    dump: () => body.dump(),
+    onClose: (callback) => body.onClose(callback),
+    pipeTo(sink) {
+      let isFirst = true
+      const write = sink.write
+      body.pipeTo({
+        write(chunk) {
+          if (isFirst) look(chunk)
+          isFirst = false
+          return write(chunk)
+        },
+        end: () => sink.end(),
+        fail: (reason) => sink.fail(reason),
+        get resume() {
+          return sink.resume
+        },
+        set resume(resume) {
+          sink.resume = resume
+        },
+      })
+    },
+  }
+}

@@ -1,0 +1,110 @@
+import t from 'tap'
+
+import { newSpanId, requestIds, RequestRecord, traceOf } from '../../src/dynamics/request-record.ts'
+import { answerJson, outbound, service, way } from '../support/connection-fixture.ts'
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c'
+
+t.test('holds every attempt, why it was sent again, and what was waited for', async (t) => {
+  let asked = 0
+  const origin = await service(t, (_, response) => {
+    asked++
+    if (asked === 1) return answerJson(response, 503, {})
+    if (asked === 2) return answerJson(response, 429, { error: { code: '0x80072322' } }, { 'retry-after': '0' })
+    answerJson(response, 200, {})
+  })
+  const { send } = way(t, origin)
+  const request = outbound()
+
+  const answer = await send(request)
+  answer.body.dump()
+
+  const { record } = request
+  t.match(record.attemptList(), [
+    { status: 503, sent: true, resentFor: 'busy', failure: undefined },
+    { status: 429, sent: true, resentFor: 'limit-count' },
+    { status: 200, sent: true, resentFor: undefined },
+  ])
+  t.ok(record.attemptList().every(({ ms }) => ms! >= 0))
+  t.match(record.waits, [{ reason: 'retry' }, { reason: 'pause' }])
+  t.ok(record.sent)
+})
+
+t.test('tells what was never sent', async (t) => {
+  const { send } = way(t, 'http://127.0.0.1:9')
+  const request = outbound({ method: 'POST' })
+
+  await t.rejects(send(request))
+
+  const attempts = request.record.attemptList()
+  t.ok(attempts.length >= 2)
+  t.match(attempts[0], {
+    status: undefined,
+    sent: false,
+    resentFor: 'no-connection',
+    failure: { code: 'ECONNREFUSED' },
+  })
+  t.equal(request.record.sent, false)
+})
+
+t.test('costs nothing where nothing happens', async (t) => {
+  const record = new RequestRecord('a', 0)
+
+  t.same(record.attemptList(), [])
+  t.equal(record.waits, undefined)
+  t.equal(record.parts, undefined)
+  t.same(requestIds(record), { id: 'a' })
+  t.equal(record.attemptTraceparent(), undefined)
+})
+
+t.test('an endless story does not fill the memory', async (t) => {
+  const record = new RequestRecord('a', 0)
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    record.attemptStarted(attempt)
+    record.waited('pause', attempt, 1)
+  }
+
+  t.equal(record.attempts, 1000)
+  t.equal(record.attemptList().length, 51)
+  t.equal(record.waits!.length, 50)
+})
+
+t.test('reads traceparent as W3C writes it, and nothing else', async (t) => {
+  const context = { traceId: TRACE, parentId: 'b7ad6b7169203331', spanId: undefined, sampled: true }
+
+  t.same(traceOf(`00-${TRACE}-b7ad6b7169203331-01`), context)
+  t.same(traceOf(`00-${TRACE}-b7ad6b7169203331-02`), { ...context, sampled: false })
+  t.same(traceOf(`01-${TRACE}-b7ad6b7169203331-01-more`), context, 'a later version may say more')
+  for (const wrong of [
+    undefined,
+    ['00'],
+    '',
+    'x',
+    `ff-${TRACE}-b7ad6b7169203331-01`,
+    `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+    `00-${TRACE}-${'0'.repeat(16)}-01`,
+    `00-${TRACE.toUpperCase()}-b7ad6b7169203331-01`,
+    `00-${TRACE}-b7ad6b7169203331-01x`,
+  ]) {
+    t.equal(traceOf(wrong as string), undefined, String(wrong))
+  }
+})
+
+t.test('each attempt has a span of its own, where the request is traced', async (t) => {
+  const trace = { traceId: TRACE, parentId: undefined, spanId: '00f067aa0ba902b7' }
+  const sampled = new RequestRecord('a', 0, { ...trace, sampled: true })
+  sampled.attemptStarted(0)
+  const first = sampled.attemptTraceparent()!
+  sampled.attemptStarted(1)
+  const second = sampled.attemptTraceparent()!
+  const dropped = new RequestRecord('b', 0, { ...trace, sampled: false })
+
+  t.match(first, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`))
+  t.same(
+    sampled.attemptList().map(({ spanId }) => spanId),
+    [first, second].map((text) => text.split('-')[2]),
+  )
+  t.not(first, second)
+  t.equal(dropped.attemptTraceparent(), `00-${TRACE}-${trace.spanId}-00`)
+  t.match(newSpanId(), /^[0-9a-f]{16}$/)
+})
