@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
@@ -10,25 +11,28 @@ import { settingsByVariable } from '../../src/config/documentation.ts'
 import * as errors from '../../src/errors.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
-const readme = text('README.md')
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'config/README.md', ...below('docs')]
+const troubleshooting = text('docs/troubleshooting.md')
 
-t.test('the README lists every error code, with its status, and no other', async (t) => {
+t.test('docs/troubleshooting.md lists every error code with its status, and no others', async (t) => {
   const listed = new Map(
-    [...readme.matchAll(/^\| `(GATEWAY_[A-Z_]+)` \| (\d{3}) \| .+ \|$/gm)].map(([, code, status]) => [
+    [...troubleshooting.matchAll(/^\| `(GATEWAY_[A-Z_]+)` \| (\d{3}) \| .+ \|$/gm)].map(([, code, status]) => [
       code!,
       Number(status),
     ]),
   )
   t.same(new Map([...listed].sort()), new Map([...errorCodes()].sort()))
-  for (const [code] of readme.matchAll(/GATEWAY_[A-Z]+(?:_[A-Z]+)*/g)) {
-    t.ok(errorCodes().has(code) || code === 'GATEWAY_CONFIG', code)
+  for (const page of pages) {
+    for (const [code] of text(page).matchAll(/GATEWAY_[A-Z]+(?:_[A-Z]+)*/g)) {
+      t.ok(errorCodes().has(code) || code === 'GATEWAY_CONFIG', `${page}: ${code}`)
+    }
   }
 })
 
-t.test("the README's table of settings has the schema's variables and defaults", async (t) => {
+t.test("the table of docs/settings.md has the schema's variables and defaults", async (t) => {
   const variables = settingsByVariable()
   const elsewhere = ['CREDENTIAL', 'HTTPS_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS']
-  const rows = section('Settings').matchAll(/^\| (`[A-Z_`, ]+`) \| .+ \| (.+) \|$/gm)
+  const rows = text('docs/settings.md').matchAll(/^\| (`[A-Z_`, ]+`) \| .+ \| (.+) \|$/gm)
   let count = 0
   for (const [, names, fallback] of rows) {
     for (const [, name = ''] of names!.matchAll(/`([A-Z_]+)`/g)) {
@@ -47,12 +51,11 @@ t.test("the README's table of settings has the schema's variables and defaults",
   t.ok(count >= 22)
 })
 
-t.test("the README's table of commands is that of --help", async (t) => {
+t.test('the table of commands in docs/operations.md is that of --help', async (t) => {
   const rows = new Map(
-    [...section('Commands').matchAll(/^\| `([a-z]+)` \| (.+?) \| (.+?) \|$/gm)].map(([, name, does, status]) => [
-      name!,
-      { does: does!, status: status! },
-    ]),
+    [...section('docs/operations.md', 'Commands').matchAll(/^\| `([a-z]+)` \| (.+?) \| (.+?) \|$/gm)].map(
+      ([, name, does, status]) => [name!, { does: does!, status: status! }],
+    ),
   )
   t.same([...rows.keys()], Object.keys(commands))
   for (const [name, { about, status, options }] of Object.entries(commands as Readonly<Record<string, Command>>)) {
@@ -64,29 +67,37 @@ t.test("the README's table of commands is that of --help", async (t) => {
   }
 })
 
-t.test('every file that the documentation names is there', async (t) => {
-  for (const page of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'config/README.md']) {
-    for (const [, link = ''] of text(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
-      if (!/^[a-z]+:/.test(link)) {
-        t.ok(existsSync(`${root}${page.includes('/') ? 'config/' : ''}${link}`), `${page}: ${link}`)
-      }
+t.test('every file and heading that the documentation links to exists', async (t) => {
+  for (const page of pages) {
+    for (const [, file = '', anchor] of text(page).matchAll(/\]\(([^)#\s]*)(?:#([^)]*))?\)/g)) {
+      if (/^[a-z]+:/.test(file)) continue
+      const path = file === '' ? page : join(dirname(page), file)
+      t.ok(existsSync(`${root}${path}`), `${page}: ${file}`)
+      if (anchor !== undefined) t.ok(headingsOf(path).includes(anchor), `${page}: ${file}#${anchor}`)
     }
   }
 })
 
-t.test('every heading that the README links to is there', async (t) => {
-  const headings = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
-    heading!
-      .toLowerCase()
-      .replace(/[^a-z0-9 -]/g, '')
-      .replaceAll(' ', '-'),
-  )
-  for (const [, anchor = ''] of readme.matchAll(/\]\(#([^)]+)\)/g)) t.ok(headings.includes(anchor), anchor)
+t.test('the README links to every page of docs/', async (t) => {
+  const links = [...text('README.md').matchAll(/\]\(([^)#\s]+)/g)].map(([, file]) => file)
+  for (const page of below('docs')) {
+    t.ok(links.includes(page) || (page.startsWith('docs/decisions/') && links.includes('docs/decisions')), page)
+  }
+})
+
+t.test('prose is wrapped at 120 columns', async (t) => {
+  // Tables, images and commands cannot be wrapped; settings are printed, and the changelog has one line a change.
+  for (const page of pages.filter((page) => !['config/README.md', 'CHANGELOG.md'].includes(page))) {
+    const long = text(page)
+      .split('\n')
+      .filter((line) => line.length > 120 && !/^\||^!?\[[^\]]*\]\(\S+\)$|^docker run /.test(line))
+    t.same(long, [], page)
+  }
 })
 
 t.test('every npm script that the documentation names is there', async (t) => {
   const { scripts } = JSON.parse(text('package.json')) as { scripts: Readonly<Record<string, string>> }
-  for (const page of ['README.md', 'CONTRIBUTING.md', '.ci/run', 'src/config/documentation.ts']) {
+  for (const page of [...pages, '.ci/run', 'src/config/documentation.ts']) {
     for (const [, script = ''] of text(page).matchAll(/npm run (?:--?\w+ )*([a-z]+)/g)) {
       t.ok(script in scripts, `${page}: ${script}`)
     }
@@ -110,7 +121,10 @@ t.test('the README counts the packages that the gateway depends on, all in exact
   const all = Object.entries(packages).filter(
     ([path, { dev, optional }]) => path !== '' && dev !== true && optional !== true,
   )
-  t.match(section('Security'), `It depends on ${direct.length} packages, ${all.length} with all that they depend on`)
+  t.match(
+    section('README.md', 'Security'),
+    `It depends on ${direct.length} packages, ${all.length} with all that they depend on`,
+  )
   for (const version of direct) t.match(version, /^\d+\.\d+\.\d+$/)
 })
 
@@ -213,9 +227,31 @@ function errorCodes(): Map<string, number> {
   return codes
 }
 
-/** What stands below a heading of the README. */
-function section(heading: string): string {
-  return readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
+/** The Markdown files in a folder and its subfolders. */
+function below(folder: string): string[] {
+  return readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `${folder}/${file.replaceAll('\\', '/')}`)
+    .sort()
+}
+
+/** The anchors of a page's headings, as GitHub writes them. */
+function headingsOf(page: string): string[] {
+  return [...text(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^a-z0-9 _-]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+/** The text below a heading of a page. */
+function section(page: string, heading: string): string {
+  return (
+    text(page)
+      .split(/^## /m)
+      .find((part) => part.startsWith(`${heading}\n`)) ?? ''
+  )
 }
 
 function text(file: string): string {
