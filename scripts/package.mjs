@@ -15,7 +15,7 @@ mkdirSync(folder, { recursive: true })
 for (const file of ['gateway.js', 'code.js', 'THIRD-PARTY-NOTICES.txt', 'sbom.cdx.json']) {
   cpSync(join(root, 'dist/bundle', file), join(folder, file))
 }
-for (const document of ['config', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE']) {
+for (const document of ['config', 'docs', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE']) {
   cpSync(join(root, document), join(folder, document), { recursive: true })
 }
 writeFileSync(
