@@ -49,6 +49,7 @@ t.test('the published package holds the bundle and its documents, and depends on
     'THIRD-PARTY-NOTICES.txt',
     'code.js',
     'config',
+    'docs',
     'gateway.js',
     'package.json',
     'sbom.cdx.json',
