@@ -2,24 +2,28 @@ import type { Dispatcher } from 'undici'
 
 import type { Settings } from '../config/schema.ts'
 
-/** What a command for the one who sets the gateway up works with. */
-export interface CommandIo {
+/** What every command writes to. */
+export interface Io {
+  readonly stdout: Writer
+  readonly stderr: Writer
+  /** Cancels a command that waits for a person. */
+  readonly signal?: AbortSignal
+}
+
+/** What a command works with that needs the settings and a connection to Entra or Dynamics. */
+export interface CommandIo extends Io {
   readonly settings: Settings
   /** The only way out of the process. */
   readonly agent: Dispatcher
   readonly env: Readonly<Record<string, string | undefined>>
   /** What in the settings may not be what was meant, as sentences. */
   readonly warnings?: readonly string[]
-  readonly stdout: Writer
-  readonly stderr: Writer
-  /** Ends a command that waits for a person. */
-  readonly signal?: AbortSignal
-  /** The agent leads to an emulator, so names and certificates are not looked at. */
+  /** The agent leads to an emulator, so names and certificates are not checked. */
   readonly emulated?: boolean
 }
 
 export interface Writer {
   readonly write: (text: string) => unknown
-  /** Whether a person watches, so that progress may be shown and wiped out again. */
+  /** Whether the output is a terminal, so that progress may be shown and erased again. */
   readonly isTTY?: boolean | undefined
 }

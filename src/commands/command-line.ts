@@ -1,15 +1,13 @@
 import { parseArgs } from 'node:util'
 
-import { environment, load, loadListener, SettingsFault, settingsText } from '../config/load.ts'
+import { SettingsFault } from '../config/load.ts'
 import { nearest } from '../config/nearest.ts'
-import type { Settings } from '../config/schema.ts'
-import type { CommandIo } from './command-io.ts'
-import { commands, help, overview } from './commands.ts'
-import type { Command, CommandName } from './commands.ts'
+import { OptionError } from './command.ts'
+import type { Command, Options, Values } from './command.ts'
+import { commands } from './commands.ts'
+import type { CommandName } from './commands.ts'
+import { help, overview } from './help.ts'
 import { version } from './version.ts'
-
-/** What was written behind a command. */
-type Options = Readonly<Record<string, string | boolean | undefined>>
 
 /** Picks one command, and gives the exit status. */
 export async function main(words: readonly string[]): Promise<number> {
@@ -35,80 +33,19 @@ export async function main(words: readonly string[]): Promise<number> {
 }
 
 async function run(name: CommandName, words: readonly string[]): Promise<number> {
+  const { stdout, stderr } = process
   const options = read(name, words)
   if (typeof options === 'number') return options
-  const { config } = options as { config?: string }
-  switch (name) {
-    case 'serve':
-      return (await import('./serve/serve.ts')).serve(load(config), settingsReader(config))
-    case 'check':
-      return runCheck(options as { user?: string; json?: boolean }, config)
-    case 'login':
-      return withPort(options, async (port) =>
-        (await import('./login/login.ts')).login(
-          { port, device: options['device'] === true },
-          await surroundings(config),
-        ),
-      )
-    case 'logout':
-      return (await import('./login/logout.ts')).logout({}, await surroundings(config))
-    case 'consent':
-      return withPort(options, async (port) =>
-        (await import('./consent.ts')).consent({ port, wait: options['wait'] === true }, await surroundings(config)),
-      )
-    case 'key':
-      return (await import('./key.ts')).key(print)
-    case 'demo':
-      return (await import('./demo/demo.ts')).demo(options)
-    case 'healthcheck':
-      return (await import('./healthcheck.ts')).healthcheck(loadListener(environment(), config))
-  }
-}
-
-/** With `--json` the faults of settings are JSON too, as are those of options. */
-async function runCheck(
-  options: { readonly user?: string; readonly json?: boolean },
-  config: string | undefined,
-): Promise<number> {
-  const { check } = await import('./check/check.ts')
   try {
-    return await check(options, await surroundings(config))
+    return await commands[name].run(options, { stdout, stderr })
   } catch (error) {
-    if (!(error instanceof SettingsFault) || options.json !== true) throw error
+    if (!(error instanceof SettingsFault) || options['json'] !== true) throw error
     return printJson({ ok: false, faults: error.faults })
   }
 }
 
-/** Runs a command with the port that `--port` names, if it is one. */
-async function withPort(options: Options, command: (port: number | undefined) => Promise<number>): Promise<number> {
-  const { port } = options
-  if (port === undefined) return command(undefined)
-  const number = /^\d{1,5}$/.test(String(port)) ? Number(port) : 0
-  return number >= 1 && number <= 65_535
-    ? command(number)
-    : complain(`--port is no port: write a whole number from 1 to 65535.\n`)
-}
-
-/** Reads the settings again; gives `undefined` where nothing has changed that they are read from. */
-function settingsReader(config: string | undefined): () => Settings | undefined {
-  let last = settingsText(process.env, config)
-  return () => {
-    const now = settingsText(process.env, config)
-    if (now === last) return undefined
-    last = now
-    return load(config).settings
-  }
-}
-
-/** What the commands for setting up work with. */
-async function surroundings(config: string | undefined): Promise<CommandIo> {
-  const { settings, env, warnings } = load(config)
-  const { agentFor } = await import('./serve/serve.ts')
-  return { settings, agent: agentFor(settings).reads, env, warnings, stdout: process.stdout, stderr: process.stderr }
-}
-
 /** The options of a command, or the exit status when they are wrong or ask for help. */
-function read(name: CommandName, words: readonly string[]): Options | number {
+function read(name: CommandName, words: readonly string[]): Values<Options> | number {
   const { options }: Command = commands[name]
   try {
     const { values } = parseArgs({
@@ -116,13 +53,32 @@ function read(name: CommandName, words: readonly string[]): Options | number {
       options: { ...options, help: { type: 'boolean', short: 'h' } },
       strict: true,
     })
-    return values['help'] === true ? print(help(name)) : (values as Options)
+    return values['help'] === true ? print(help(name)) : parsed(values, options)
   } catch (error) {
+    if (error instanceof OptionError) return complain(`${error.message}\n`)
     const fault = optionFault(name, words, error as NodeJS.ErrnoException)
     return 'json' in options && asksForJson(words)
       ? printJson({ ok: false, error: fault })
       : complain(`${fault}\n\n${help(name)}`)
   }
+}
+
+/** `values` with each value read by its option. Throws one {@link OptionError} with every fault. */
+function parsed(values: Readonly<Record<string, unknown>>, options: Options): Values<Options> {
+  const faults: string[] = []
+  const read = Object.entries(values).map(([name, value]) => {
+    const { parse } = options[name] ?? {}
+    if (typeof value !== 'string' || parse === undefined) return [name, value]
+    try {
+      return [name, parse(value, name)]
+    } catch (error) {
+      if (!(error instanceof OptionError)) throw error
+      faults.push(error.message)
+      return []
+    }
+  })
+  if (faults.length > 0) throw new OptionError(faults.join('\n'))
+  return Object.fromEntries(read) as Values<Options>
 }
 
 /** What is wrong with the options of a command. */

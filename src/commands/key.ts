@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto'
 
 import { keyHash } from '../callers/api-key.ts'
+import type { Io } from './command-io.ts'
 
 /**
- * `dynamics-gateway key`: makes a key for a caller and prints it, with the hash that belongs in the settings. The key
- * is
- * kept nowhere else.
+ * Generates a key for a caller and prints it, with the hash that belongs in the settings. The key is stored nowhere.
  *
  * @returns the exit status
  */
-export function key(print: (text: string) => void): number {
+export async function key(_: object, { stdout }: Io): Promise<number> {
   const made = makeKey()
-  print(
+  stdout.write(
     [
       `Key, for the caller (it is shown this once):          ${made}`,
       `Hash, for "keys" of the caller in the settings file:  ${keyHash(made)}`,
@@ -23,7 +22,7 @@ export function key(print: (text: string) => void): number {
   return 0
 }
 
-/** A new key: 256 random bits, with a prefix that secret scanners can look for. */
+/** A new key: 256 random bits, with a prefix that secret scanners recognise. */
 export function makeKey(): string {
   return `dgk_${randomBytes(32).toString('base64url')}`
 }

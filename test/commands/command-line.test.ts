@@ -46,9 +46,9 @@ t.test('names the nearest word for one that it does not know', async (t) => {
   })
   t.match(await run(t, 'check', '--user'), { status: 1, err: /^--user is not followed by what it needs/ })
   t.match(await run(t, 'serve', 'now'), { status: 1, err: /serve does not take now/ })
-  t.match(await run(t, 'login', '--port', 'x'), { status: 1, err: /--port is no port/ })
-  t.match(await run(t, 'consent', '--port', '70000'), { status: 1, err: /--port is no port/ })
-  t.match(await run(t, 'demo', '--fault', 'x'), { status: 1, err: /--fault x is no error of Entra/ })
+  t.match(await run(t, 'login', '--port', 'x'), { status: 1, err: /--port must be a port number/ })
+  t.match(await run(t, 'consent', '--port', '70000'), { status: 1, err: /--port must be a port number/ })
+  t.match(await run(t, 'demo', '--fault', 'x'), { status: 1, err: /--fault must be an error code of Entra/ })
 })
 
 t.test('check --json says in JSON, too, what is wrong with its options', async (t) => {

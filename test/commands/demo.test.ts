@@ -111,8 +111,8 @@ t.test('with IMPERSONATION=off no user is suggested', { timeout: 60_000 }, async
 
 t.test('what is wrong is said, and the demo ends with 1', { timeout: 60_000 }, async (t) => {
   const cases: [words: string[], env: Record<string, string>, fault: RegExp][] = [
-    [['--port', 'abc'], {}, /--port abc is no port: write a whole number from 0 to 65535/],
-    [['--port', '70000', '--fault', 'x'], {}, /2 faults.*--port 70000.*--fault x/s],
+    [['--port', 'abc'], {}, /--port must be a port number from 0 to 65535/],
+    [['--port', '70000', '--fault', 'x'], {}, /--port must be a port number.*--fault must be an error code/s],
     [[], { PORT: 'abc' }, /PORT is not a whole number/],
     [[], { IMPERSONATION: 'sometimes' }, /IMPERSONATION is not known/],
     [['--config', 'nowhere.yaml'], {}, /nowhere\.yaml cannot be read/],

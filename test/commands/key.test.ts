@@ -3,19 +3,14 @@ import t from 'tap'
 import { keyHash } from '../../src/callers/api-key.ts'
 import { key, makeKey } from '../../src/commands/key.ts'
 
-t.test('prints a new key of 256 bits, and the hash that settings hold', (t) => {
+t.test('prints a new key of 256 bits, and the hash that settings hold', async (t) => {
   let printed = ''
-  t.equal(
-    key((text) => {
-      printed += text
-    }),
-    0,
-  )
+  const stdout = { write: (text: string) => (printed += text) }
+  t.equal(await key({}, { stdout, stderr: stdout }), 0)
 
   const [made] = /dgk_[\w-]{43}/.exec(printed)!
   t.match(printed, keyHash(made))
   t.not(makeKey(), makeKey())
-  t.end()
 })
 
 t.test('the hash is what sha256sum prints', (t) => {

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
 
+import type { Command } from '../../src/commands/command.ts'
 import { commands } from '../../src/commands/commands.ts'
-import type { Command } from '../../src/commands/commands.ts'
 import { settingsByVariable } from '../../src/config/documentation.ts'
 import * as errors from '../../src/errors.ts'
 
@@ -58,9 +58,11 @@ t.test('the table of commands in docs/operations.md is that of --help', async (t
     ),
   )
   t.same([...rows.keys()], Object.keys(commands))
-  for (const [name, { about, status, options }] of Object.entries(commands as Readonly<Record<string, Command>>)) {
+  for (const [name, { description, status, options }] of Object.entries(
+    commands as Readonly<Record<string, Command>>,
+  )) {
     t.equal(rows.get(name)?.status, status, name)
-    t.ok(rows.get(name)?.does.startsWith(about.replace(/ \(.*\)$/, '')), name)
+    t.ok(rows.get(name)?.does.startsWith(description), name)
     for (const [, option = ''] of rows.get(name)?.does.matchAll(/`--([a-z]+)/g) ?? []) {
       t.ok(option in options, `${name} --${option}`)
     }

@@ -1,34 +1,35 @@
 import type { DataverseFault, FaultQueue } from '../../../emulator/emulator.ts'
-import { processVariables, SettingsFault } from '../../config/load.ts'
+import { processVariables } from '../../config/load.ts'
 import { createLog } from '../../observe/log.ts'
 import { check } from '../check/check.ts'
+import type { Io } from '../command-io.ts'
 import { run } from '../serve/serve.ts'
 import { emulatedSettings } from './emulated-settings.ts'
 import { startEmulators } from './emulators.ts'
 import { invitation, throttled } from './invitation.ts'
 
-/** What `demo` may be told. */
 export interface DemoOptions {
-  readonly config?: string | boolean | undefined
-  readonly port?: string | boolean | undefined
-  readonly throttle?: string | boolean | undefined
-  readonly fault?: string | boolean | undefined
+  readonly config?: string | undefined
+  readonly port?: number | undefined
+  /** Dynamics refuses every fourth request. */
+  readonly throttle?: boolean | undefined
+  /** The number of the error that Entra answers with. */
+  readonly fault?: number | undefined
 }
 
 /**
- * Runs a gateway before an emulated Entra and Dynamics 365 until it is told to stop. Settings count as for `serve`:
+ * Runs a gateway in front of an emulated Entra and Dynamics 365 until a signal stops it. Settings apply as for `serve`:
  * callers, rules, impersonation, several targets.
  *
+ * @returns the exit status
  * @throws {SettingsFault}
  */
-export async function demo({ config, port, throttle, fault }: DemoOptions): Promise<number> {
-  const faults = optionFaults(port, fault)
-  if (faults.length > 0) throw new SettingsFault(faults)
+export async function demo({ config, port, throttle, fault }: DemoOptions, io: Io): Promise<number> {
   const registration = await import('../../../emulator/emulator.ts')
   const variables = processVariables()
   const { settings, replaced } = emulatedSettings(
     port === undefined ? variables : { ...variables, env: { ...variables.env, PORT: String(port) } },
-    config as string | undefined,
+    config,
     registration,
   )
   const log = await createLog(settings, (writeOut) => process.on('exit', writeOut))
@@ -38,7 +39,7 @@ export async function demo({ config, port, throttle, fault }: DemoOptions): Prom
       faults: { dataverse, entra },
     } of all) {
       if (throttle === true) keepThrottling(dataverse)
-      if (typeof fault === 'string') entra.always({ kind: 'aadsts', number: Number(fault.replace(/^AADSTS/i, '')) })
+      if (fault !== undefined) entra.always({ kind: 'aadsts', number: fault })
     }
     const nothing = async (): Promise<void> => undefined
     const running = await run(settings, log, {
@@ -48,36 +49,17 @@ export async function demo({ config, port, throttle, fault }: DemoOptions): Prom
       destroy: nothing,
     })
     process.on('SIGTERM', running.stop).on('SIGINT', running.stop)
-    process.stdout.write(invitation(running.address, settings, replaced))
-    if (throttle === true) process.stdout.write(throttled(running.address))
-    if (typeof fault === 'string') {
-      process.stdout.write('What `dynamics-gateway check` says of this fault:\n\n')
-      await check(
-        {},
-        {
-          settings,
-          agent: dispatcher,
-          env: {},
-          stdout: process.stdout,
-          stderr: process.stderr,
-          emulated: true,
-        },
-      )
+    io.stdout.write(invitation(running.address, settings, replaced))
+    if (throttle === true) io.stdout.write(throttled(running.address))
+    if (fault !== undefined) {
+      io.stdout.write('`dynamics-gateway check` says about this error:\n\n')
+      await check({}, { ...io, settings, agent: dispatcher, env: {}, emulated: true })
     }
     await running.stopped
   } finally {
     await close()
   }
   return 0
-}
-
-function optionFaults(port: DemoOptions['port'], fault: DemoOptions['fault']): string[] {
-  const isPort = port === undefined || (/^\d{1,5}$/.test(String(port)) && Number(port) <= 65_535)
-  const isFault = fault === undefined || /^(AADSTS)?\d{4,7}$/i.test(String(fault))
-  return [
-    ...(isPort ? [] : [`--port ${String(port)} is no port: write a whole number from 0 to 65535.`]),
-    ...(isFault ? [] : [`--fault ${String(fault)} is no error of Entra: write one such as AADSTS7000222.`]),
-  ]
 }
 
 /** Refuses the fourth request, for three seconds, and then the fourth again. */

@@ -2,7 +2,7 @@ import type { CommandIo } from '../command-io.ts'
 import { delegatedTargets } from './delegated-targets.ts'
 
 /** Removes the sign-ins that `login` kept. Gives the exit status: 0. */
-export async function logout(_: Readonly<Record<string, never>>, io: CommandIo): Promise<number> {
+export async function logout(_: object, io: CommandIo): Promise<number> {
   const removed = delegatedTargets(io).filter(({ kept }) => kept.remove())
   for (const { kept } of removed) io.stdout.write(`Signed out: removed ${kept.file}\n`)
   if (removed.length === 0) io.stdout.write('Nobody was signed in.\n')

@@ -1,8 +1,7 @@
 import type { Logger } from 'pino'
 
 import { exposureCheck } from '../../config/cross-checks.ts'
-import { SettingsFault } from '../../config/load.ts'
-import type { Loaded } from '../../config/load.ts'
+import { load, SettingsFault, settingsText } from '../../config/load.ts'
 import { unwritable } from '../../config/machine-checks.ts'
 import { changedForRestart } from '../../config/restart.ts'
 import type { Settings } from '../../config/schema.ts'
@@ -13,6 +12,7 @@ import { createAgent } from '../../outbound/agent.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
 import { drainOf } from '../../server/drain.ts'
 import { listen } from '../../server/listen.ts'
+import type { Io } from '../command-io.ts'
 import { openHotSwap } from './hot-swap.ts'
 import { inspectionFaults } from './process-guard.ts'
 
@@ -32,16 +32,19 @@ export interface Running {
   readonly reload: () => void
 }
 
-/** Runs the gateway until it is told to stop, and gives the exit status. */
-export async function serve(
-  { settings, warnings }: Pick<Loaded, 'settings' | 'warnings'>,
-  readSettings: () => Settings | undefined,
-): Promise<number> {
+/**
+ * Runs the gateway until a signal stops it.
+ *
+ * @returns the exit status
+ * @throws {SettingsFault}
+ */
+export async function serve({ config }: { readonly config?: string | undefined }, _: Io): Promise<number> {
+  const { settings, warnings } = load(config)
   const faults = inspectionFaults(settings)
   if (faults.length > 0) throw new SettingsFault(faults)
   const log = await createLog(settings, (writeOut) => process.on('exit', writeOut))
   for (const warning of warnings) log.warn(warning)
-  const running = await run(settings, log, agentFor(settings), readSettings)
+  const running = await run(settings, log, agentFor(settings), settingsReader(config))
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'stopping')
     running.stop()
@@ -57,6 +60,17 @@ export async function serve(
   log.info('stopped')
   log.flush()
   return 0
+}
+
+/** Reads the settings again. The function returns `undefined` while the files have not changed. */
+function settingsReader(config: string | undefined): () => Settings | undefined {
+  let last = settingsText(process.env, config)
+  return () => {
+    const now = settingsText(process.env, config)
+    if (now === last) return undefined
+    last = now
+    return load(config).settings
+  }
 }
 
 /** The agent that all targets share. */

@@ -1,0 +1,13 @@
+import { load } from '../config/load.ts'
+import type { CommandIo, Io } from './command-io.ts'
+
+/**
+ * Loads the settings for a command.
+ *
+ * @throws {SettingsFault}
+ */
+export async function withSettings(config: string | undefined, io: Io): Promise<CommandIo> {
+  const { settings, env, warnings } = load(config)
+  const { agentFor } = await import('./serve/serve.ts')
+  return { ...io, settings, agent: agentFor(settings).reads, env, warnings }
+}
