@@ -8,21 +8,18 @@ import { LRUCache } from 'lru-cache'
 import type { Settings } from '../config/schema.ts'
 import type { Head } from '../door/head.ts'
 import { BadRequest, CallerUnknown } from '../errors.ts'
-import type { Caller } from '../identity/caller.ts'
+import type { Caller, CallerOrFault } from '../identity/caller.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
 import { keyHash, keyOwner } from './api-key.ts'
 import { certificateOwner } from './client-certificate.ts'
 import { tokenHolder } from './jwt.ts'
 import type { TokenHolder } from './jwt.ts'
 
-/**
- * Tells who sent a request, at once where that is known at once; `undefined`: nobody who is listed. An error: it
- * cannot be one caller's.
- */
+/** Finds out who sent a request; waits only where the keys of a token's issuer must be fetched first. */
 export type Identify = (
   head: Pick<Head, 'authorization' | 'apiKey'>,
   socket: Socket,
-) => Caller | Error | undefined | Promise<Caller | undefined>
+) => CallerOrFault | Promise<CallerOrFault>
 
 interface Options {
   readonly identify: Identify
@@ -37,14 +34,11 @@ function authenticate(app: FastifyInstance, { identify, exempt }: Options, regis
     if (exempt?.(request.raw) === true) return done()
     const found = identify(request.head, request.raw.socket)
     if (found instanceof Promise) found.then(admit, done)
-    else if (found instanceof Error) done(found)
     else admit(found)
 
-    function admit(caller: Caller | undefined): void {
-      if (caller === undefined) {
-        reply.header('www-authenticate', 'Bearer')
-        return done(new CallerUnknown(HOW_TO))
-      }
+    function admit({ caller, fault }: CallerOrFault): void {
+      if (fault instanceof CallerUnknown) reply.header('www-authenticate', 'Bearer')
+      if (fault !== undefined) return done(fault)
       request.caller = caller
       done()
     }
@@ -71,8 +65,8 @@ export function knownCallers(
   readJson: ReadJson,
 ): Identify {
   if (callers.length === 0) {
-    const caller: Caller = { name: 'anybody', policy: anybody }
-    return () => caller
+    const anyone: CallerOrFault = { caller: { name: 'anybody', policy: anybody } }
+    return () => anyone
   }
   const listed = callers.map((settings) => ({ settings, caller: { name: settings.name, policy: settings } }))
   const byKey = keyOwner(listed.flatMap(({ settings, caller }) => settings.keys.map((hash) => [hash, caller] as const)))
@@ -87,21 +81,25 @@ export function knownCallers(
     const bearer = authorization === undefined ? undefined : /^bearer +(\S+)$/i.exec(authorization)?.[1]
     if (apiKey !== undefined) {
       const owner = byKey(keyHash(apiKey))
-      if (owner === undefined || bearer === undefined || bearer === apiKey) return owner
+      if (owner === undefined || bearer === undefined || bearer === apiKey) return known(owner)
       const other = byKey(keyHash(bearer))
-      return other === undefined || other === owner ? owner : new BadRequest(TWO_KEYS)
+      return other === undefined || other === owner ? known(owner) : { fault: new BadRequest(TWO_KEYS) }
     }
-    if (bearer === undefined) return byCertificate(socket)
+    if (bearer === undefined) return known(byCertificate(socket))
     const hash = keyHash(bearer)
     const holder = byKey(hash) ?? verified.get(hash)?.caller
-    if (holder !== undefined) return holder
-    if (byToken === undefined || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(bearer)) return byCertificate(socket)
+    if (holder !== undefined) return { caller: holder }
+    if (byToken === undefined || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(bearer)) return known(byCertificate(socket))
     return byToken(bearer).then((found) => {
-      if (found === undefined) return byCertificate(socket)
+      if (found === undefined) return known(byCertificate(socket))
       verified.set(hash, found, { ttl: Math.max(1, Math.min(found.expires - Date.now(), LONGEST)) })
-      return found.caller
+      return { caller: found.caller }
     })
   }
+}
+
+function known(caller: Caller | undefined): CallerOrFault {
+  return caller === undefined ? { fault: new CallerUnknown(HOW_TO) } : { caller }
 }
 
 /** A token is verified again after this time at the latest, so that an issuer's withdrawn keys lose their force. */

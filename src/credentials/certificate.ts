@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { ClientAssertionCallback } from '@azure/msal-node'
 
 import type { Secret } from '../config/secret.ts'
+import type { Logger } from '../logger.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { fetchAppToken } from './app-token.ts'
 import { signAssertion } from './assertion.ts'
@@ -11,7 +12,6 @@ import { CertificateFault, readKeyPair } from './certificate-file.ts'
 import type { KeyPair } from './certificate-file.ts'
 import { registrationOf } from './credential-kind.ts'
 import type { CredentialKind } from './credential-kind.ts'
-import type { Log } from './credential.ts'
 import { dueWarning } from './expiry.ts'
 import { AuthorityFailure } from './failure.ts'
 import { withRotation } from './rotation.ts'
@@ -39,7 +39,7 @@ interface CertificateSettings {
 function certificate(
   app: AppRegistration,
   { file, password, sendChain }: CertificateSettings,
-  log: Log,
+  log: Logger,
 ): () => CredentialVersion {
   let last: { readonly identity: string; readonly pair: KeyPair } | undefined
   let warned: number | undefined

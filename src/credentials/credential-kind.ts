@@ -2,9 +2,10 @@ import type { Dispatcher } from 'undici'
 
 import type { CredentialKindName, CredentialOf } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
+import type { Logger } from '../logger.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { authorityHostOf, scopeOf } from './credential-facts.ts'
-import type { FetchToken, Log } from './credential.ts'
+import type { FetchToken } from './credential.ts'
 
 /**
  * One kind of credential: what it does with its settings, which `config/credential.ts` describes. How to add one:
@@ -35,7 +36,7 @@ export interface ConnectContext {
   readonly target: Target
   /** The only way out of the process. */
   readonly agent: Dispatcher
-  readonly log: Log
+  readonly log: Logger
   /** Where the platform announces a managed identity. */
   readonly env: Readonly<Record<string, string | undefined>>
 }

@@ -59,11 +59,3 @@ export interface TokenRequest {
   readonly claims?: string | undefined
   readonly signal: AbortSignal
 }
-
-/** The part of a pino logger that credentials write to. */
-export interface Log {
-  readonly debug: (facts: object, sentence: string) => void
-  readonly info: (facts: object, sentence: string) => void
-  readonly warn: (facts: object, sentence: string) => void
-  readonly error: (facts: object, sentence: string) => void
-}

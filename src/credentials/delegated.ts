@@ -1,10 +1,11 @@
 import type { Secret } from '../config/secret.ts'
 import { AADSTS } from '../explanations/aadsts.ts'
 import type { Explanation } from '../explanations/explanation.ts'
+import type { Logger } from '../logger.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { registrationOf } from './credential-kind.ts'
 import type { CredentialKind } from './credential-kind.ts'
-import type { FetchToken, Log } from './credential.ts'
+import type { FetchToken } from './credential.ts'
 import { endpointsOf, isMicrosofts } from './endpoints.ts'
 import { AuthorityFailure } from './failure.ts'
 import { redeem } from './token-endpoint.ts'
@@ -29,7 +30,7 @@ interface Delegated {
   /** Of a confidential registration. */
   readonly secret: Secret | undefined
   readonly kept: TokenStore
-  readonly log: Log
+  readonly log: Logger
 }
 
 /** The scopes of a person's token: the environment, and a refresh token. */

@@ -1,4 +1,5 @@
-import type { FetchToken, Log } from './credential.ts'
+import type { Logger } from '../logger.ts'
+import type { FetchToken } from './credential.ts'
 import { AuthorityFailure, asAuthorityFailure } from './failure.ts'
 
 /** A credential as its files stand at one moment. */
@@ -13,7 +14,7 @@ export interface CredentialVersion {
  * have fetched a token before the old one is let go: until then the old one is used when the new one is refused or
  * cannot be read.
  */
-export function withRotation(load: () => CredentialVersion | Promise<CredentialVersion>, log: Log): FetchToken {
+export function withRotation(load: () => CredentialVersion | Promise<CredentialVersion>, log: Logger): FetchToken {
   let proven: CredentialVersion | undefined
   return async (request) => {
     if (proven === undefined) {

@@ -1,16 +1,17 @@
 import { CredentialRejected, retryLater, TokenUnavailable } from '../errors.ts'
 import type { Explanation } from '../explanations/explanation.ts'
+import type { Logger } from '../logger.ts'
 import { backOff, backOffWhileNeeded } from './back-off.ts'
 import { spanOf, systemClock } from './clock.ts'
 import type { Clock, Span } from './clock.ts'
-import type { Credential, FetchedToken, FetchToken, Log } from './credential.ts'
+import type { Credential, FetchedToken, FetchToken } from './credential.ts'
 import { asAuthorityFailure, AuthorityFailure } from './failure.ts'
 import { lifeOf } from './token-life.ts'
 
 export interface RememberOptions {
   /** The longest that one fetch may take, in milliseconds. */
   readonly timeout: number
-  readonly log: Log
+  readonly log: Logger
   readonly clock?: Clock
 }
 

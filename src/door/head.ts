@@ -5,8 +5,8 @@ import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
 import { AddressTooLong, BadRequest, BadUserEmail, ExpectationFailed, HeadTooLarge } from '../errors.ts'
-import { userNamedBy } from '../identity/caller-id.ts'
-import type { User } from '../identity/caller.ts'
+import { severalCallerIds, userNamedBy } from '../identity/caller-id.ts'
+import type { UserOrFault } from '../identity/caller.ts'
 import { targetFault } from '../odata/request-target.ts'
 
 /**
@@ -33,8 +33,8 @@ export interface Head {
   upgrade: boolean
   /** The first header, as it was spelt, that names the user to act as. */
   callerId: string | undefined
-  /** The user that it names, or what is wrong with it, or with there being others. */
-  namedUser: User | string | undefined
+  /** The user that it names; a fault where its value cannot be used, or where there are others. */
+  namedUser: UserOrFault | undefined
   /** The first header that skips business logic. */
   bypass: string | undefined
   /** The first header that asks for another method than the request's. */
@@ -203,15 +203,13 @@ function note(head: Head, spelt: string, value: string, emailHeaders: ReadonlySe
   const name = spelt.toLowerCase()
   const bare = name.replace(/[-_.]/g, '')
   if (bare === 'callerobjectid' || bare === 'mscrmcallerid' || bare === 'mscrmcallerobjectid') {
-    head.namedUser = head.callerId === undefined ? userNamedBy(spelt, value) : SEVERAL_CALLER_IDS
+    head.namedUser = head.callerId === undefined ? userNamedBy(spelt, value) : severalCallerIds()
     head.callerId ??= spelt
   }
   if (bare.startsWith('mscrmbypass') || bare === 'mscrmsuppresscallbackregistrationexpanderjob') head.bypass ??= spelt
   if (bare === 'xhttpmethod' || bare === 'xhttpmethodoverride' || bare === 'xmethodoverride') head.override ??= spelt
   if (/[_.]/.test(name) && emailHeaders?.has(name.replace(/[_.]/g, '-'))) head.emailVariant ??= spelt
 }
-
-const SEVERAL_CALLER_IDS = 'The request names its user more than once: send CallerObjectId or MSCRMCallerID, one time.'
 
 /** Whether a Prefer header holds the preference `callback`; quotes are not trusted to hide one. */
 function asksForCallback(prefer: string): boolean {

@@ -1,5 +1,6 @@
 import type { Target } from '../config/schema.ts'
 import type { Credential } from '../credentials/credential.ts'
+import type { Logger } from '../logger.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import { authorize } from './authorize.ts'
 import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
@@ -10,7 +11,7 @@ import { createDeadlines, keepDeadlines } from './deadline.ts'
 import { dispatch } from './dispatch.ts'
 import type { Gate } from './dispatch.ts'
 import { logEvents } from './events.ts'
-import type { DynamicsEvent, Log, OnEvent } from './events.ts'
+import type { DynamicsEvent, OnEvent } from './events.ts'
 import { explainFailures } from './failures.ts'
 import { bufferBody } from './keep-body.ts'
 import type { Rates } from './limits/parse.ts'
@@ -49,7 +50,7 @@ export interface ConnectOptions {
   readonly credential: Credential
   /** Is told what happens, beside the log. */
   readonly onEvent: OnEvent
-  readonly log: Log
+  readonly log: Pick<Logger, 'info' | 'warn'>
   /** The largest body that a caller may send, in bytes. */
   readonly bodyLimit: number
 }

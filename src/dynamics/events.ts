@@ -1,3 +1,4 @@
+import type { Logger } from '../logger.ts'
 import type { Limit, Rates } from './limits/parse.ts'
 import type { RequestIds } from './request-record.ts'
 import type { RetryableFailure } from './retry-policy.ts'
@@ -32,14 +33,8 @@ export type DynamicsEvent =
 /** Is told what happens, at once; must not throw. */
 export type OnEvent = (event: DynamicsEvent) => void
 
-/** What of a logger is used: pino's form. */
-export interface Log {
-  readonly info: (facts: object, sentence: string) => void
-  readonly warn: (facts: object, sentence: string) => void
-}
-
 /** Writes a line for what an operator may want to know. */
-export function logEvents(log: Log, target: string | undefined): OnEvent {
+export function logEvents(log: Pick<Logger, 'info' | 'warn'>, target: string | undefined): OnEvent {
   return (event) => {
     const facts = { target, ...event }
     switch (event.kind) {

@@ -1,21 +1,31 @@
+import { BadRequest } from '../errors.ts'
 import { isUserId } from '../odata/guid.ts'
-import type { User } from './caller.ts'
+import type { UserOrFault } from './caller.ts'
 
 /**
- * The user that a caller names by a caller id of its own, or what is wrong with that: Dynamics ignores what it does
- * not know, and the request would run as the application user.
+ * The user that a caller names by a caller id header. Dynamics ignores ids that it does not know, and would run the
+ * request as the application user, so anything that is not clearly one user's id is a fault.
  *
- * @param name of the header as it was spelt; MSCRMCallerObjectID is an older name of CallerObjectId
+ * @param name of the header as it was received; MSCRMCallerObjectID is an older name of CallerObjectId
  */
-export function userNamedBy(name: string, value: string): User | string {
-  if (!isUserId(value)) return `The header ${name} must hold one user's id, a GUID without braces.`
+export function userNamedBy(name: string, value: string): UserOrFault {
+  if (!isUserId(value)) return fault(`The header ${name} must hold one user's id, a GUID without braces.`)
   switch (name.toLowerCase()) {
     case 'callerobjectid':
     case 'mscrmcallerobjectid':
-      return { objectId: value }
+      return { user: { objectId: value } }
     case 'mscrmcallerid':
-      return { systemUserId: value }
+      return { user: { systemUserId: value } }
     default:
-      return `Write the header CallerObjectId or MSCRMCallerID in place of ${name}.`
+      return fault(`Write the header CallerObjectId or MSCRMCallerID in place of ${name}.`)
   }
+}
+
+/** The fault of a request with more than one caller id. */
+export function severalCallerIds(): UserOrFault {
+  return fault('The request names its user more than once: send CallerObjectId or MSCRMCallerID, one time.')
+}
+
+function fault(sentence: string): UserOrFault {
+  return { fault: new BadRequest(sentence) }
 }

@@ -19,6 +19,16 @@ export interface User {
   readonly objectId?: string
 }
 
+/** A user, or the error to answer with where no single user is certain. */
+export type UserOrFault =
+  | { readonly user: User; readonly fault?: undefined }
+  | { readonly user?: undefined; readonly fault: Error }
+
+/** Who calls, or the error to answer with. */
+export type CallerOrFault =
+  | { readonly caller: Caller; readonly fault?: undefined }
+  | { readonly caller?: undefined; readonly fault: Error }
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set by `authenticate`. */

@@ -1,8 +1,5 @@
+import type { Logger } from '../logger.ts'
 import { onceIn } from './once-in.ts'
-
-interface Log {
-  readonly warn: (facts: object, sentence: string) => void
-}
 
 const ONCE_IN = 60_000
 
@@ -10,7 +7,7 @@ const ONCE_IN = 60_000
  * Makes the function that warns the operator of a link in the headers of an answer that leads to another host, and so
  * was kept from the caller. Once a minute for each host.
  */
-export function foreignLinksTold(log: Log): (host: string) => void {
+export function foreignLinksTold(log: Pick<Logger, 'warn'>): (host: string) => void {
   const isDue = onceIn(ONCE_IN)
   return (host) => {
     if (!isDue(host)) return

@@ -5,11 +5,8 @@ import type { RequestRecord } from '../dynamics/request-record.ts'
 import { errorIn, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { isPage } from '../explanations/foreign-answers.ts'
+import type { Logger } from '../logger.ts'
 import { onceIn } from './once-in.ts'
-
-interface Log {
-  readonly warn: (facts: object, sentence: string) => void
-}
 
 /** A set-up that is wrong shows in every request; the log says so once in a while. */
 const ONCE_IN = 60_000
@@ -40,7 +37,7 @@ export interface Refusal {
  *
  * @param delegated whether the access token is of a person who signed in
  */
-export function refusalsExplained(log: Log, delegated: boolean): (refusal: Refusal) => void {
+export function refusalsExplained(log: Pick<Logger, 'warn'>, delegated: boolean): (refusal: Refusal) => void {
   const isDue = onceIn(ONCE_IN)
 
   return ({ status, contentType, body, impersonated, record }) => {

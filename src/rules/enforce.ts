@@ -7,8 +7,9 @@ import { readHead } from '../door/head.ts'
 import type { Head } from '../door/head.ts'
 import { requestIds } from '../dynamics/request-record.ts'
 import type { RequestRecord } from '../dynamics/request-record.ts'
-import { BadRequest, CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
+import { CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
+import type { Logger } from '../logger.ts'
 import type { BatchOperation } from '../odata/batch.ts'
 import { resourceOf } from '../odata/resource.ts'
 import { targetAddress } from '../odata/target-address.ts'
@@ -19,11 +20,7 @@ interface Options {
   readonly target: Pick<Target, 'url'>
   /** `/sales`, or nothing where there is one target. */
   readonly prefix: string
-  readonly log: Log
-}
-
-interface Log {
-  readonly warn: (facts: object, sentence: string) => void
+  readonly log: Pick<Logger, 'warn'>
 }
 
 /**
@@ -52,7 +49,7 @@ export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies:
 export function authorizePart(
   request: Judged & { readonly head: Pick<Head, 'wantsRow'> },
   part: BatchOperation,
-  log: Log,
+  log: Pick<Logger, 'warn'>,
 ): void {
   const {
     caller,
@@ -73,7 +70,7 @@ interface Judged {
 /** What is wrong with headers that need to be allowed. */
 function headerFault({ callerId, namedUser, bypass, override, callback }: Head, policy: Policy): Error | undefined {
   if (callerId !== undefined && policy.callerIds !== 'allow') return new CallerIdNotAllowed(callerId)
-  if (typeof namedUser === 'string') return new BadRequest(namedUser)
+  if (namedUser?.fault !== undefined) return namedUser.fault
   if (override !== undefined) {
     return new CallerNotAllowed(`The header ${override} is not taken: send the request with the method that is meant.`)
   }
@@ -89,7 +86,11 @@ function headerFault({ callerId, namedUser, bypass, override, callback }: Head, 
 }
 
 /** What is wrong with the request, by the caller's rules. A dry run only tells the log. */
-function accessFault({ caller: { name, policy }, exchange }: Judged, wish: AccessRequest, log: Log): Error | undefined {
+function accessFault(
+  { caller: { name, policy }, exchange }: Judged,
+  wish: AccessRequest,
+  log: Pick<Logger, 'warn'>,
+): Error | undefined {
   const objection = denialReason(wish, policy.rules)
   if (objection === undefined) return undefined
   const { record } = exchange

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { BadRequest, HeadTooLarge, MethodNotAllowed, RequestTooSlow } from '../errors.ts'
+import type { Logger } from '../logger.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import { ALLOW, METHODS } from '../odata/methods.ts'
 import { targetFault } from '../odata/request-target.ts'
@@ -17,11 +18,6 @@ interface ParseError extends Error {
 /** One of the gateway's own errors. */
 type Answerable = Error & { readonly statusCode?: number | undefined; readonly code: string }
 
-/** Where what is no request is told of. */
-interface Log {
-  readonly info: (facts: object, sentence: string) => void
-}
-
 /** What tells a caller's browser whether it may show an answer, as headers, flat. */
 export type CorsHeaders = (origin: string | undefined) => readonly string[] | undefined
 
@@ -31,7 +27,7 @@ export function answerClientError(
   socket: Socket,
   response: ServerResponse | undefined,
   cors: CorsHeaders,
-  log: Log,
+  log: Pick<Logger, 'info'>,
 ): void {
   if (ending.has(socket)) return
   if (response?.req.complete === true && !response.writableFinished && !response.destroyed) {
@@ -48,7 +44,7 @@ function answerAlone(
   socket: Socket,
   response: ServerResponse | undefined,
   cors: CorsHeaders,
-  log: Log,
+  log: Pick<Logger, 'info'>,
 ): void {
   // Part of an answer is on its way, or nobody reads any more: a second answer would be taken for a part of the first.
   const answering = response !== undefined && response.headersSent && !response.writableFinished

@@ -1,28 +1,30 @@
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
+import type { Socket } from 'node:net'
 
 import type { Settings } from '../config/schema.ts'
 import { MethodNotAllowed } from '../errors.ts'
+import type { Logger } from '../logger.ts'
 import { addHeaders } from './added-headers.ts'
 import { answerClientError, endWith } from './client-error.ts'
 import type { CorsHeaders } from './client-error.ts'
 import { idOf } from './exchange.ts'
 import { endStalled } from './stalled.ts'
 import { reloadCertificates, tlsOptions } from './tls.ts'
+import type { Tls } from './tls.ts'
 
 type ServerSettings = Pick<Settings, 'headTimeout' | 'bodyTimeout' | 'maxConnections' | 'tls' | 'callers'> & {
   /** For answers to what is no request; none unless given. */
   readonly cors?: CorsHeaders
 }
 
-interface Log {
-  readonly info: (facts: object, sentence: string) => void
-  readonly error: (facts: object, sentence: string) => void
-}
-
 /** A server for callers, with all limits that Node leaves open; `handler` gets the requests. */
-export function inboundServer(settings: ServerSettings, log: Log, handler: RequestListener): Server {
+export function inboundServer(
+  settings: ServerSettings,
+  log: Pick<Logger, 'info' | 'error'>,
+  handler: RequestListener,
+): Server {
   const options = {
     maxHeaderSize: LARGEST_HEAD,
     // Host is judged at the door, and refused in OData's format.
@@ -35,14 +37,7 @@ export function inboundServer(settings: ServerSettings, log: Log, handler: Reque
     keepAliveTimeout: IDLE,
   }
   const { tls, cors = () => undefined } = settings
-  const server =
-    tls === undefined
-      ? createServer(options)
-      : createSecureServer({
-          ...options,
-          ...tlsOptions(tls, settings.callers),
-          handshakeTimeout: settings.headTimeout,
-        })
+  const server = tls === undefined ? createServer(options) : secureServer(tls)
   // Node forgets header lines beyond a number, and an Origin after them vanishes; the door counts them instead.
   server.maxHeadersCount = 0
   server.maxConnections = settings.maxConnections
@@ -52,17 +47,26 @@ export function inboundServer(settings: ServerSettings, log: Log, handler: Reque
   server.on('checkContinue', handler)
   // What else it expects is refused at the door; Node would answer by itself.
   server.on('checkExpectation', handler)
-  server.on('clientError', (error, socket) =>
-    answerClientError(error, socket as never, answerOn(socket as never), cors, log),
-  )
+  // Node's types say Duplex, for servers that are handed other streams. This one reads from connections only.
+  server.on('clientError', (error, socket) => {
+    answerClientError(error, socket as Socket, answerOn(socket as Socket), cors, log)
+  })
   server.on('connect', ({ headers }, socket) => {
     const id = idOf(headers['x-request-id'] as string | undefined)
     const refusal = new MethodNotAllowed()
     log.info({ id, method: 'CONNECT', status: refusal.statusCode, code: refusal.code }, 'no readable request')
-    endWith(socket as never, refusal, tunnelHeaders(id))
+    endWith(socket as Socket, refusal, tunnelHeaders(id))
   })
-  if (tls !== undefined) server.on('close', reloadCertificates(server as never, tls, log))
   return server
+
+  function secureServer(tls: Tls): Server {
+    const secure = createSecureServer({
+      ...options,
+      ...tlsOptions(tls, settings.callers),
+      handshakeTimeout: settings.headTimeout,
+    })
+    return secure.on('close', reloadCertificates(secure, tls, log))
+  }
 }
 
 /** What is added to the answer to a request for a tunnel, which reaches no handler. */

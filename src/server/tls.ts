@@ -4,13 +4,10 @@ import type { Server, ServerOptions } from 'node:https'
 
 import type { Settings } from '../config/schema.ts'
 import { watchFiles } from '../config/watch-files.ts'
+import type { Logger } from '../logger.ts'
 
-type Tls = NonNullable<Settings['tls']>
-
-interface Log {
-  readonly info: (facts: object, sentence: string) => void
-  readonly error: (facts: object, sentence: string) => void
-}
+/** How HTTPS is served. */
+export type Tls = NonNullable<Settings['tls']>
 
 /**
  * How the gateway serves HTTPS. Callers' certificates are asked for where authorities or callers with certificates are
@@ -28,7 +25,7 @@ export function tlsOptions(tls: Tls, callers: Settings['callers']): ServerOption
  *
  * @returns stops it
  */
-export function reloadCertificates(server: Server, tls: Tls, log: Log): () => void {
+export function reloadCertificates(server: Server, tls: Tls, log: Pick<Logger, 'info' | 'error'>): () => void {
   const files = [tls.certificate, tls.key, ...(tls.clientCa === undefined ? [] : [tls.clientCa])]
   return watchFiles(files, () => {
     try {

@@ -89,14 +89,14 @@ export function userDirectory(
     const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
     try {
       await turn(cancellation)
-      const found = pickUser(await rowsOf(email, cancellation, record), email)
-      if (found instanceof Error) {
-        if (impersonation.rememberUnknown > 0 && !(found instanceof UserLookupFailed)) nobody.set(key, found)
-        throw found
+      const { user, fault } = pickUser(await rowsOf(email, cancellation, record), email)
+      if (fault !== undefined) {
+        if (impersonation.rememberUnknown > 0 && !(fault instanceof UserLookupFailed)) nobody.set(key, fault)
+        throw fault
       }
-      if (impersonation.verify) await verify(found, cancellation, record)
-      if (impersonation.remember > 0) known.set(key, found)
-      return found
+      if (impersonation.verify) await verify(user, cancellation, record)
+      if (impersonation.remember > 0) known.set(key, user)
+      return user
     } finally {
       clearTimeout(limit)
     }

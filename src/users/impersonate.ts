@@ -93,10 +93,10 @@ function impersonate(
 
   /** The user that the caller itself has named by id. */
   function ownUser({ caller, head: { callerId, namedUser }, exchange }: FastifyRequest): User | undefined {
-    if (caller.policy.callerIds !== 'allow' || typeof namedUser !== 'object') return undefined
+    if (caller.policy.callerIds !== 'allow' || namedUser?.user === undefined) return undefined
     if (url.product === 'dataverse') {
       exchange.record.userSource = 'caller-id'
-      return namedUser
+      return namedUser.user
     }
     throw new BadRequest(`This environment cannot act as a user: leave out ${callerId}.`)
   }

@@ -1,5 +1,5 @@
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnknown } from '../errors.ts'
-import type { User } from '../identity/caller.ts'
+import type { UserOrFault } from '../identity/caller.ts'
 import { isUserId } from '../odata/guid.ts'
 import { OwnError } from '../own-error.ts'
 
@@ -18,24 +18,23 @@ const NOT_OURS = new Set<unknown>([3, 5])
  * does not say whether its user is disabled, which was asked for.
  *
  * @param rows of the users' table, as parsed JSON
- * @returns the user, or the error to answer with
  */
-export function pickUser(rows: readonly unknown[], email: string): User | Error {
+export function pickUser(rows: readonly unknown[], email: string): UserOrFault {
   const matching = rows.filter(isRow).filter((row) => same(row.internalemailaddress, email))
-  if (matching.length === 0) return new UserUnknown()
+  if (matching.length === 0) return { fault: new UserUnknown() }
   const people = matching.filter(
     (row) => (row.applicationid ?? undefined) === undefined && !NOT_OURS.has(row.accessmode),
   )
-  if (people.length === 0) return new UserNotPerson()
+  if (people.length === 0) return { fault: new UserNotPerson() }
   if (people.some(({ isdisabled }) => typeof isdisabled !== 'boolean')) {
-    return new UserLookupFailed({ cause: new OwnError("a row of the look-up's answer lacks isdisabled") })
+    return { fault: new UserLookupFailed({ cause: new OwnError("a row of the look-up's answer lacks isdisabled") }) }
   }
   const enabled = people.filter((row) => row.isdisabled === false)
-  if (enabled.length === 0) return new UserDisabled()
-  if (enabled.length > 1) return new UserAmbiguous()
+  if (enabled.length === 0) return { fault: new UserDisabled() }
+  if (enabled.length > 1) return { fault: new UserAmbiguous() }
   const { systemuserid, azureactivedirectoryobjectid: objectId } = enabled[0]!
-  if (!isUserId(systemuserid)) return new UserUnknown()
-  return { systemUserId: systemuserid, ...(isUserId(objectId) ? { objectId } : {}) }
+  if (!isUserId(systemuserid)) return { fault: new UserUnknown() }
+  return { user: { systemUserId: systemuserid, ...(isUserId(objectId) ? { objectId } : {}) } }
 }
 
 interface Row {

@@ -221,11 +221,11 @@ t.test('the user can come from the token', async (t) => {
   const oid = '8B1A9953-0000-4000-8000-000000000001'
   const user = async (userFrom: CallerSettings['userFrom'], claims: object): Promise<unknown> => {
     const identify = knownCallers({ ...settingsOf([{ name: 'portal', userFrom, token }]) }, idp.readJson)
-    const found = await identify(
+    const { caller, fault } = await identify(
       { authorization: `Bearer ${await idp.token({ scp: 'crm', azp: 'portal', ...claims })}`, apiKey: undefined },
       undefined as never,
     )
-    return found instanceof Error ? found : found?.user
+    return fault ?? caller.user
   }
 
   t.same(await user('header', { oid }), undefined)

@@ -173,7 +173,9 @@ async function gateway(
     },
     { info: () => undefined, error: () => undefined },
     async ({ socket }, response) =>
-      void response.end((await identify({ apiKey: undefined, authorization: undefined }, socket))?.name ?? 'nobody'),
+      void response.end(
+        (await identify({ apiKey: undefined, authorization: undefined }, socket)).caller?.name ?? 'nobody',
+      ),
   )
   await listening(t, server)
   return (pair, options) =>

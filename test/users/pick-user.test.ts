@@ -15,7 +15,7 @@ const row = (digit: number, other: object = {}): object => ({
 })
 
 t.test('takes the one enabled person with the address', async (t) => {
-  const ada = { systemUserId: id(1), objectId: id(2) }
+  const ada = { user: { systemUserId: id(1), objectId: id(2) } }
 
   t.same(pickUser([row(1)], 'ada@contoso.com'), ada, 'in whatever letter case')
   t.same(pickUser([row(1), row(3, { isdisabled: true })], 'ada@contoso.com'), ada, 'beside a disabled one')
@@ -23,19 +23,19 @@ t.test('takes the one enabled person with the address', async (t) => {
   t.same(pickUser([row(1, { accessmode: 4 })], 'ada@contoso.com'), ada, 'non-interactive')
   t.same(
     pickUser([row(1, { azureactivedirectoryobjectid: null })], 'ada@contoso.com'),
-    { systemUserId: id(1) },
+    { user: { systemUserId: id(1) } },
     'never synchronised',
   )
   t.same(
     pickUser([row(1, { azureactivedirectoryobjectid: NOBODY })], 'ada@contoso.com'),
-    { systemUserId: id(1) },
+    { user: { systemUserId: id(1) } },
     'with the id of nobody',
   )
 })
 
 t.test('refuses everybody else', async (t) => {
   const codes = (rows: unknown[], email = 'ada@contoso.com'): unknown =>
-    (pickUser(rows, email) as { code?: string }).code
+    (pickUser(rows, email).fault as { code?: string }).code
 
   t.equal(codes([]), 'GATEWAY_USER_UNKNOWN', 'no row')
   t.equal(codes([row(1)], 'a_a@contoso.com'), 'GATEWAY_USER_UNKNOWN', 'a row that only matches by wildcard')
@@ -55,12 +55,14 @@ t.test('refuses everybody else', async (t) => {
 
 t.test('takes a row that does not say whether its user is disabled for a broken answer', async (t) => {
   for (const isdisabled of [undefined, null, 'false', 0]) {
-    t.match(pickUser([row(1, { isdisabled })], 'ada@contoso.com'), { code: 'GATEWAY_USER_LOOKUP_FAILED' })
-    t.match(pickUser([row(1), row(3, { isdisabled })], 'ada@contoso.com'), { code: 'GATEWAY_USER_LOOKUP_FAILED' })
+    t.match(pickUser([row(1, { isdisabled })], 'ada@contoso.com'), { fault: { code: 'GATEWAY_USER_LOOKUP_FAILED' } })
+    t.match(pickUser([row(1), row(3, { isdisabled })], 'ada@contoso.com'), {
+      fault: { code: 'GATEWAY_USER_LOOKUP_FAILED' },
+    })
   }
   t.match(
     pickUser([row(1), row(3, { isdisabled: undefined, internalemailaddress: 'eve@contoso.com' })], 'ada@contoso.com'),
-    { systemUserId: id(1) },
+    { user: { systemUserId: id(1) } },
     "somebody else's row does not matter",
   )
 })

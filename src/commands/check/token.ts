@@ -2,11 +2,11 @@ import { ONLINE } from '../../config/environment-url.ts'
 import type { Target } from '../../config/schema.ts'
 import { connectCredential } from '../../credentials/connect-credential.ts'
 import { factsOf, scopeOf } from '../../credentials/credential-facts.ts'
-import type { Log } from '../../credentials/credential.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
 import { kindOf } from '../../credentials/kinds.ts'
 import { claimsOf } from '../../credentials/token-claims.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
+import type { Logger } from '../../logger.ts'
 import { ok, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
 
@@ -108,7 +108,7 @@ function notForIt(audience: string, { url, scope }: Target): Explanation {
 }
 
 /** Takes warnings up, such as that of a certificate that ends soon. */
-function noting(notes: string[]): Log {
+function noting(notes: string[]): Logger {
   const nothing = (): void => undefined
   return {
     debug: nothing,

@@ -32,21 +32,21 @@ export const asUser: Step = {
       checking,
       `/systemusers?$select=${COLUMNS}&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=10`,
     )
-    const found = pickUser(Array.isArray(value) ? value : [], email)
-    if (found instanceof UserLookupFailed) {
+    const { user, fault } = pickUser(Array.isArray(value) ? value : [], email)
+    if (fault instanceof UserLookupFailed) {
       throw new StepFailure({
-        what: `What Dynamics says of ${email} is not whole: ${(found.cause as Error).message}.`,
+        what: `What Dynamics says of ${email} is not whole: ${(fault.cause as Error).message}.`,
         why: 'The column was asked for. Without it a disabled user could not be told from an enabled one.',
         todo: 'Look at what stands between the gateway and Dynamics, such as a proxy that changes answers.',
       })
     }
-    if (found instanceof Error) {
-      throw new StepFailure({ what: `The gateway would not act as ${email}.`, why: found.message, todo: fixOf(found) })
+    if (fault !== undefined) {
+      throw new StepFailure({ what: `The gateway would not act as ${email}.`, why: fault.message, todo: fixOf(fault) })
     }
-    const [name, id] = callerIdOf(found)
+    const [name, id] = callerIdOf(user)
     const { UserId: ranAs } = await askFor(checking, '/WhoAmI', { [name]: id })
     const actingAs = String(ranAs).toLowerCase()
-    if (actingAs === found.systemUserId?.toLowerCase()) return ok(`Dynamics acts as ${email} (${name})`)
+    if (actingAs === user.systemUserId?.toLowerCase()) return ok(`Dynamics acts as ${email} (${name})`)
     throw new StepFailure(
       actingAs === userId?.toLowerCase()
         ? ignored(email, name, isDelegated(checking) ? 'the person who signed in' : 'the application user')
