@@ -53,5 +53,17 @@ const INSPECTOR =
   'start without --inspect, or set ALLOW_INSPECT=true where nobody else can.'
 
 function nodeOptions(): string[] {
-  return [...process.execArgv, ...String(process.env['NODE_OPTIONS']).split(/\s+/)]
+  return [...process.execArgv, ...splitNodeOptions(process.env['NODE_OPTIONS'] ?? '')]
+}
+
+/**
+ * The options in `NODE_OPTIONS` as Node reads them: separated by spaces, with double quotes around any part of one and
+ * a backslash before a character inside quotes.
+ *
+ * @see https://nodejs.org/api/cli.html#node_optionsoptions
+ */
+export function splitNodeOptions(text: string): string[] {
+  return [...text.matchAll(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/gs)].map(([option]) =>
+    option.replace(/"((?:\\.|[^"\\])*)"?/gs, (_, quoted: string) => quoted.replace(/\\(.)/gs, '$1')),
+  )
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
 
-import { inspectionFaults } from '../../../src/commands/serve/process-guard.ts'
+import { inspectionFaults, splitNodeOptions } from '../../../src/commands/serve/process-guard.ts'
 
 const main = fileURLToPath(new URL('../../../src/main.js', import.meta.url))
 
@@ -68,4 +68,21 @@ t.test('options that lay the memory open are faults, unless they are meant', (t)
   }
   t.same(inspectionFaults({ allowInspect: false }, ['--inspect-port=9229', '--max-old-space-size=100', '']), [])
   t.end()
+})
+
+t.test('options of Node count in whatever quotes NODE_OPTIONS holds them', async (t) => {
+  for (const [written, read] of [
+    ['', []],
+    [' --a  --b=c\t--d ', ['--a', '--b=c', '--d']],
+    ['"--inspect"', ['--inspect']],
+    ['--in"spect=0.0.0.0:1"', ['--inspect=0.0.0.0:1']],
+    ['"--import=file:///a b.mjs" --c', ['--import=file:///a b.mjs', '--c']],
+    ['"--title=a \\"b\\" \\\\" --c', ['--title=a "b" \\', '--c']],
+    ['"--inspect', ['--inspect']],
+  ] as const) {
+    t.same(splitNodeOptions(written), read, written)
+  }
+  t.match(inspectionFaults({ allowInspect: false }, splitNodeOptions('"--heapsnapshot-near-heap-limit=1"')), [
+    /^--heapsnapshot-near-heap-limit=1 writes the memory/,
+  ])
 })
