@@ -21,10 +21,14 @@ export type Test = (row: Row) => boolean
 
 type Term = (row: Row) => Value
 
+/** How deeply expressions may nest, as in Microsoft's OData library. */
+const MAX_DEPTH = 100
+
 /** A test for `$filter`. Throws 400 as Dataverse does when the expression or a name in it is wrong. */
 export function filterOf(text: string, scope: FilterScope): Test {
   let tokens = tokensOf(text)
   let next = 0
+  let depth = 0
   let variables: { readonly name: string; readonly type: EntityType }[] = []
 
   const test = either()
@@ -50,6 +54,16 @@ export function filterOf(text: string, scope: FilterScope): Test {
   }
 
   function single(): Test {
+    depth += 1
+    if (depth > MAX_DEPTH) throw badQuery('The recursion limit of the query expression was exceeded.')
+    try {
+      return nested()
+    } finally {
+      depth -= 1
+    }
+  }
+
+  function nested(): Test {
     if (taken('not')) {
       const denied = single()
       return (row) => !denied(row)

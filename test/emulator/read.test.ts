@@ -65,6 +65,8 @@ t.test('filters as Dataverse does', async (t) => {
     ["nothing/any(c:c/firstname eq 'x')", '0x80060888'],
     ['name eq', '0x80060888'],
     ['name', '0x80060888'],
+    ['('.repeat(8000), '0x80060888'],
+    ['not '.repeat(8000), '0x80060888'],
     ["name like 'x'", '0x80060888'],
     ["name eq 'x' name", '0x80060888'],
     ['name eq )', '0x80060888'],
