@@ -18,10 +18,10 @@ import type { AuditLog } from './observe/audit-log.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
 import { foreignLinksTold } from './observe/foreign-links.ts'
 import { health } from './observe/health.ts'
-import { requestFacts, requestLog } from './observe/log.ts'
 import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { refusalsExplained } from './observe/refusals.ts'
+import { requestFacts, requestLog } from './observe/request-line.ts'
 import { statusPage } from './observe/status-page.ts'
 import { entitySetOf } from './odata/entity-set.ts'
 import { METHODS } from './odata/methods.ts'
@@ -146,8 +146,10 @@ export async function createGateway(
     for (const { target, prefix, connection, directory } of environments) {
       await door.register(
         async (below) => {
+          const ownUser = runsAsPerson(target.credential) ? 'signed-in person' : 'application user'
           below.addHook('onRequest', ({ exchange: { record }, originalUrl }, _reply, next) => {
             record.target = target.name
+            record.ownUser = ownUser
             record.entitySet = entitySetOf(originalUrl.slice(prefix.length))
             next()
           })

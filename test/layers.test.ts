@@ -21,7 +21,7 @@ const PARTS: readonly Part[] = [
   { layer: 9, name: 'app.ts', packages: ['fastify', 'pino'] },
   { layer: 9, name: 'target-runtime.ts', packages: ['pino'] },
   { layer: 8, name: 'proxy/', packages: ['@fastify/http-proxy', 'fastify', 'lru-cache'] },
-  { layer: 8, name: 'observe/', packages: ['fastify', 'fastify-plugin', 'pino', 'pino-pretty', 'prom-client'] },
+  { layer: 8, name: 'observe/', packages: ['fastify', 'fastify-plugin', 'pino', 'prom-client'] },
   { layer: 7, name: 'rules/', packages: ['fastify', 'fastify-plugin'] },
   { layer: 7, name: 'users/', packages: ['fastify', 'fastify-plugin', 'lru-cache'] },
   { layer: 7, name: 'callers/', packages: ['fastify', 'fastify-plugin', 'jose', 'lru-cache'] },
@@ -121,9 +121,9 @@ t.test('no layer is allowed a package that it does not use', async (t) => {
   }
 })
 
-t.test('the emulator, MSAL and pretty logs are loaded only when they are used', async (t) => {
+t.test('the emulator and MSAL are loaded only when they are used', async (t) => {
   for (const [file, one] of all()) {
-    const late = ['@azure/msal-node', 'pino-pretty'].includes(one.of) || one.of.startsWith('../emulator/')
+    const late = one.of === '@azure/msal-node' || one.of.startsWith('../emulator/')
     if (late) t.ok(one.typeOnly || one.whenUsed, `${file} imports ${one.of}`)
   }
 })

@@ -34,6 +34,8 @@ export interface Loaded {
   readonly settings: Settings
   /** The variables of the process, and those of `.env` that it lacks. */
   readonly env: NodeJS.Dict<string>
+  /** Where the settings were read from, for people. */
+  readonly source: string
   /** What is not wrong but may not be what was meant, as sentences. */
   readonly warnings: readonly string[]
 }
@@ -60,7 +62,9 @@ const asItIs: Adapt = (target) => target
 export function load(file: string | undefined): Loaded {
   const { env, dotEnv, own } = processVariables()
   const settings = loadSettings(env, file, { dotEnv, own })
-  return { settings, env, warnings: [...nearMisses(own), ...doubtsOf(dotEnv, own).values()] }
+  const source =
+    file ?? env['GATEWAY_CONFIG'] ?? (dotEnv.exists ? `the environment and ${dotEnv.path}` : 'the environment')
+  return { settings, env, source, warnings: [...nearMisses(own), ...doubtsOf(dotEnv, own).values()] }
 }
 
 /** The variables of the process; a `.env` file in the working folder fills in what is not set. */

@@ -64,6 +64,8 @@ export class RequestRecord {
   entitySet: string | undefined = undefined
   /** Why the caller's rules refused it, in the words of the error, or would have in a dry run. */
   objection: string | undefined = undefined
+  /** Whose rights it has where it names no user; `undefined` for the gateway's own addresses. */
+  ownUser: 'application user' | 'signed-in person' | undefined = undefined
   userSource: UserSource | undefined = undefined
   /** The code of Dynamics' own error: `0x80040217`. */
   dynamicsCode: string | undefined = undefined

@@ -1,27 +1,21 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { DestinationStream, Logger, LoggerOptions } from 'pino'
+import type { Logger, LoggerOptions } from 'pino'
 import { pino } from 'pino'
 
 import type { Settings } from '../config/schema.ts'
 import { loggedError } from '../logged-error.ts'
-import { entitySetOf } from '../odata/entity-set.ts'
-import { ClientDisconnected } from '../server/exchange.ts'
-import { formatMs } from '../server/format-ms.ts'
 import { batchedStdout } from './gathered.ts'
 import type { AtExit } from './gathered.ts'
+import { terminalLine } from './terminal-line.ts'
 
-/** The process' log: JSON, a line a fact; pretty where a person watches a terminal. */
-export async function createLog(
-  { logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>,
-  atExit: AtExit,
-): Promise<Logger> {
+/** The process' log: JSON, a line a fact; short lines where a person watches a terminal. */
+export function createLog({ logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>, atExit: AtExit): Logger {
   const options = logOptions(logLevel)
   if (logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)) {
-    const { default: pretty } = await import('pino-pretty')
-    return pino(
-      options,
-      pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }),
-    )
+    const colour = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === ''
+    const stdout = pino.destination({ dest: 1, sync: true })
+    return pino(options, {
+      write: (line) => void stdout.write(terminalLine(JSON.parse(line) as Record<string, unknown>, colour)),
+    })
   }
   return pino(options, batchedStdout(atExit))
 }
@@ -53,61 +47,4 @@ function withoutErrors(facts: object): Record<string, unknown> {
         Object.entries(plain).map(([name, value]) => [name, value instanceof Error ? loggedError(value) : value]),
       )
     : plain
-}
-
-/** What a line about a request says. Never its query, body, headers or e-mail address. */
-export interface RequestFacts {
-  readonly id: string
-  readonly method: string
-  readonly entitySet: string
-  readonly status: number
-  /** Milliseconds, however finely they were measured. */
-  readonly ms: number
-  readonly caller: string
-  /** Whether Dynamics acted as a user. */
-  readonly callerId: boolean
-  readonly code: string | undefined
-  readonly causes: readonly string[] | undefined
-}
-
-/** Gathers the facts of a finished request. */
-export function requestFacts(request: FastifyRequest, reply: FastifyReply): RequestFacts {
-  const { exchange, caller, user, raw, originalUrl } = request
-  return {
-    id: exchange.id,
-    method: raw.method ?? '',
-    entitySet: exchange.record.entitySet ?? entitySetOf(originalUrl),
-    // 499 is what proxies write for callers that left.
-    status:
-      exchange.cancellation.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
-    ms: performance.now() - exchange.started,
-    caller: (caller as typeof caller | undefined)?.name ?? 'unknown',
-    callerId: user !== undefined,
-    code: exchange.code,
-    causes: exchange.causes,
-  }
-}
-
-/**
- * Writes the one line about a request to where `log` writes, in the form that {@link createLog} gives it: pino takes
- * three microseconds to find out of what kind every fact is.
- */
-export function requestLog(log: Logger): (facts: RequestFacts) => void {
-  const { [pino.symbols.streamSym]: stream } = log as Logger & { [pino.symbols.streamSym]: DestinationStream }
-  return (facts) => {
-    const level = facts.status >= 500 ? 'warn' : 'info'
-    if (log.isLevelEnabled(level)) stream.write(lineOf(level, facts))
-  }
-}
-
-function lineOf(level: string, { id, method, entitySet, status, ms, caller, callerId, code, causes }: RequestFacts) {
-  const reasons =
-    (code === undefined ? '' : `,"code":${JSON.stringify(code)}`) +
-    (causes === undefined ? '' : `,"causes":${JSON.stringify(causes)}`)
-  // Ids, methods and entity sets hold no character that JSON escapes.
-  return (
-    `{"level":"${level}","time":${Date.now()},"id":"${id}","method":"${method}","entitySet":"${entitySet}"` +
-    `,"status":${status},"ms":${formatMs(ms)},"caller":${JSON.stringify(caller)},"callerId":${callerId}${reasons}` +
-    ',"msg":"request"}\n'
-  )
 }

@@ -241,3 +241,21 @@ t.test('chunk borders at any byte change nothing', async (t) => {
     [],
   )
 })
+
+t.test('tells the status of each part of an answer, wherever it is cut', async (t) => {
+  const answer = JSON.stringify({
+    responses: [
+      { id: '1', status: 200, headers: {}, body: { status: 412, value: [{ status: 500 }] } },
+      { id: '2', status: 404 },
+    ],
+    status: 999,
+    body: { inner: { status: 999 } },
+  }).replace('"status":404', '"st\\u0061tus" : 404 ')
+  const bytes = Buffer.from(answer)
+  for (const cut of bytes.keys()) {
+    const statuses: number[] = []
+    const transform = responseBatch(map, 'application/json', undefined, (status) => statuses.push(status))!
+    inPieces(transform, bytes, [cut])
+    assert.deepEqual(statuses, [200, 404])
+  }
+})

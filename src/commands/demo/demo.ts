@@ -32,7 +32,7 @@ export async function demo({ config, port, throttle, fault }: DemoOptions, io: I
     config,
     registration,
   )
-  const log = await createLog(settings, (writeOut) => process.on('exit', writeOut))
+  const log = createLog(settings, (writeOut) => process.on('exit', writeOut))
   const { all, dispatcher, close } = await startEmulators(settings)
   try {
     for (const {

@@ -13,6 +13,8 @@ import type { OutboundAgent } from '../../outbound/agent.ts'
 import { drainOf } from '../../server/drain.ts'
 import { listen } from '../../server/listen.ts'
 import type { Io } from '../command-io.ts'
+import { version } from '../version.ts'
+import { featuresOf } from './features.ts'
 import { openHotSwap } from './hot-swap.ts'
 import { inspectionFaults } from './process-guard.ts'
 
@@ -39,10 +41,11 @@ export interface Running {
  * @throws {SettingsFault}
  */
 export async function serve({ config }: { readonly config?: string | undefined }, _: Io): Promise<number> {
-  const { settings, warnings } = load(config)
+  const { settings, source, warnings } = load(config)
   const faults = inspectionFaults(settings)
   if (faults.length > 0) throw new SettingsFault(faults)
-  const log = await createLog(settings, (writeOut) => process.on('exit', writeOut))
+  const log = createLog(settings, (writeOut) => process.on('exit', writeOut))
+  log.info({ version: version(), settings: source, on: featuresOf(settings) }, 'starting')
   for (const warning of warnings) log.warn(warning)
   const running = await run(settings, log, agentFor(settings), settingsReader(config))
   const stop = (signal: NodeJS.Signals): void => {

@@ -1,0 +1,116 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { DestinationStream, Logger } from 'pino'
+import { pino } from 'pino'
+
+import type { Timings } from '../dynamics/send.ts'
+import { entitySetOf } from '../odata/entity-set.ts'
+import { ClientDisconnected } from '../server/exchange.ts'
+import { formatMs } from '../server/format-ms.ts'
+
+/** What a line about a request says. Never its query, keys, body, headers or e-mail address. */
+export interface RequestFacts {
+  readonly id: string
+  readonly traceId: string | undefined
+  readonly target: string | undefined
+  readonly method: string
+  readonly entitySet: string
+  readonly status: number
+  /** The gateway's own error, where it answered itself. */
+  readonly code: string | undefined
+  /** The code of Dynamics' error: `0x80040217`. */
+  readonly dynamicsCode: string | undefined
+  /** Milliseconds in all, however finely they were measured. */
+  readonly ms: number
+  readonly timings: Timings
+  readonly caller: string
+  /** The user's id at Dynamics or in Entra, or whose rights it ran with; `undefined` where it did not come so far. */
+  readonly user: string | undefined
+  /** How often it was sent to Dynamics. */
+  readonly attempts: number
+  /** Whether bytes of it may have reached Dynamics. */
+  readonly sent: boolean
+  /** The request's id at Dynamics. */
+  readonly dynamicsRequestId: string | undefined
+  /** The parts of a `$batch` by status: `4×2xx 1×412`. */
+  readonly parts: string | undefined
+  readonly causes: readonly string[] | undefined
+}
+
+/** Gathers the facts of a finished request. */
+export function requestFacts(request: FastifyRequest, reply: FastifyReply): RequestFacts {
+  const { exchange, caller, user, raw, originalUrl } = request
+  const { record, cancellation } = exchange
+  return {
+    id: exchange.id,
+    traceId: record.trace?.traceId,
+    target: record.target,
+    method: raw.method ?? '',
+    entitySet: record.entitySet ?? entitySetOf(originalUrl),
+    // 499 is what proxies write for callers that left.
+    status: cancellation.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
+    code: exchange.code,
+    dynamicsCode: record.dynamicsCode,
+    ms: performance.now() - exchange.started,
+    timings: exchange.timings,
+    caller: (caller as typeof caller | undefined)?.name ?? 'unknown',
+    user: user?.systemUserId ?? user?.objectId ?? (record.attempts > 0 ? record.ownUser : undefined),
+    attempts: record.attempts,
+    sent: record.sent,
+    dynamicsRequestId: record.dynamicsRequestId,
+    parts: record.parts === undefined ? undefined : partsInWords(record.parts),
+    causes: exchange.causes,
+  }
+}
+
+/** `4×2xx 1×412`: what went well by its class, everything else by its status. */
+export function partsInWords(parts: ReadonlyMap<number, number>): string {
+  let well = 0
+  const others: [number, number][] = []
+  for (const [status, count] of parts) {
+    if (status >= 200 && status < 300) well += count
+    else others.push([status, count])
+  }
+  const words = others.sort(([one], [other]) => one - other).map(([status, count]) => `${count}×${status}`)
+  return [...(well > 0 ? [`${well}×2xx`] : []), ...words].join(' ')
+}
+
+/** How important a line about a request is. A probe that is answered tells nobody anything. */
+export function levelOf({ status, entitySet }: Pick<RequestFacts, 'status' | 'entitySet'>): 'debug' | 'info' | 'warn' {
+  if (status >= 500) return 'warn'
+  return entitySet === 'gateway' && status < 400 ? 'debug' : 'info'
+}
+
+/**
+ * Writes the one line about a request to where `log` writes, in the form that `createLog` gives it: pino takes three
+ * microseconds to find out of what kind every fact is.
+ */
+export function requestLog(log: Logger): (facts: RequestFacts) => void {
+  const { [pino.symbols.streamSym]: stream } = log as Logger & { [pino.symbols.streamSym]: DestinationStream }
+  return (facts) => {
+    const level = levelOf(facts)
+    if (log.isLevelEnabled(level)) stream.write(lineOf(level, facts))
+  }
+}
+
+/** JSON, written by hand. What may be missing is left out. */
+function lineOf(level: string, facts: RequestFacts): string {
+  const { timings, code, dynamicsCode, user, dynamicsRequestId, traceId, target, parts, causes } = facts
+  // Ids, methods, entity sets and codes of the gateway hold no character that JSON escapes.
+  return (
+    `{"level":"${level}","time":${Date.now()},"id":"${facts.id}"` +
+    (traceId === undefined ? '' : `,"traceId":"${traceId}"`) +
+    (target === undefined ? '' : `,"target":"${target}"`) +
+    `,"method":"${facts.method}","entitySet":"${facts.entitySet}","status":${facts.status}` +
+    (code === undefined ? '' : `,"code":${JSON.stringify(code)}`) +
+    (dynamicsCode === undefined ? '' : `,"dynamicsCode":"${dynamicsCode}"`) +
+    `,"ms":${formatMs(facts.ms)},"tokenMs":${formatMs(timings.token)},"userMs":${formatMs(timings.user)}` +
+    `,"waitMs":${formatMs(timings.wait)},"dynamicsMs":${formatMs(timings.dynamics)}` +
+    `,"caller":${JSON.stringify(facts.caller)}` +
+    (user === undefined ? '' : `,"user":"${user}"`) +
+    `,"attempts":${facts.attempts},"sent":${facts.sent}` +
+    (dynamicsRequestId === undefined ? '' : `,"dynamicsRequestId":${JSON.stringify(dynamicsRequestId)}`) +
+    (parts === undefined ? '' : `,"parts":"${parts}"`) +
+    (causes === undefined ? '' : `,"causes":${JSON.stringify(causes)}`) +
+    ',"msg":"request"}\n'
+  )
+}
