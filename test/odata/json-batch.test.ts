@@ -256,6 +256,6 @@ t.test('tells the status of each part of an answer, wherever it is cut', async (
     const statuses: number[] = []
     const transform = responseBatch(map, 'application/json', undefined, (status) => statuses.push(status))!
     inPieces(transform, bytes, [cut])
-    assert.deepEqual(statuses, [200, 404])
+    t.same(statuses, [200, 404], `cut at ${cut}`)
   }
 })
