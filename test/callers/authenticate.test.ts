@@ -16,7 +16,7 @@ import type { CallerSettings } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/setting.ts'
 import type { Reading } from '../../src/config/setting.ts'
 import { jsonReader } from '../../src/outbound/read-json.ts'
-import { door } from '../support/callers-fixture.ts'
+import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
 
@@ -274,7 +274,7 @@ async function doorOf(
 }> {
   const agent = new Agent()
   t.teardown(() => agent.close())
-  const { server, passed } = await door(t, { callers: settingsOf(written).callers }, (app, settings) => {
+  const { server, passed } = await callersFixture(t, { callers: settingsOf(written).callers }, (app, settings) => {
     app.register(authenticate, { identify: knownCallers(settings, jsonReader(agent)) })
   })
   return { ask: (...lines) => rawRequest(server, get('/accounts', ...lines)), passed }

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 
 import { consent } from '../../src/commands/consent.ts'
-import { until } from '../support/authority.ts'
 import { commandFor } from '../support/command-io.ts'
+import { until } from '../support/until.ts'
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')

@@ -10,8 +10,9 @@ import { login } from '../../src/commands/login/login.ts'
 import { logout } from '../../src/commands/login/logout.ts'
 import { openBrowser } from '../../src/commands/login/open-browser.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import { memoryLog, until } from '../support/authority.ts'
+import { memoryLog } from '../support/authority.ts'
 import { commandFor } from '../support/command-io.ts'
+import { until } from '../support/until.ts'
 
 async function delegatedFor(t: Test, env: Record<string, string> = {}) {
   const home = t.testdir({})

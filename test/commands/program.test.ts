@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { startEmulator } from '../../emulator/emulator.ts'
-import { until } from '../support/authority.ts'
+import { until } from '../support/until.ts'
 
 /**
  * The program itself, in a process of its own, before an emulated Entra and Dynamics that show the certificate of a

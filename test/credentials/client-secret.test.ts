@@ -8,7 +8,8 @@ import { loadSettings } from '../../src/config/load.ts'
 import type { Target } from '../../src/config/schema.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import type { Received } from '../support/authority.ts'
-import { gives, json, memoryLog, refuses, startAuthority, until } from '../support/authority.ts'
+import { gives, json, memoryLog, refuses, startAuthority } from '../support/authority.ts'
+import { until } from '../support/until.ts'
 
 const SECRET = 's3cret+&=%é~'
 

@@ -7,7 +7,8 @@ import type { Test } from 'tap'
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { tokenStore } from '../../src/credentials/token-store.ts'
-import { json, memoryLog, startAuthority, until } from '../support/authority.ts'
+import { json, memoryLog, startAuthority } from '../support/authority.ts'
+import { until } from '../support/until.ts'
 
 const TENANT = '11111111-1111-1111-1111-111111111111'
 

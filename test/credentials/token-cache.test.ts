@@ -6,7 +6,8 @@ import type { FetchToken } from '../../src/credentials/credential.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
 import { cacheToken } from '../../src/credentials/token-cache.ts'
 import type { FailureFacts } from '../../src/explanations/authority-errors.ts'
-import { memoryLog, until } from '../support/authority.ts'
+import { memoryLog } from '../support/authority.ts'
+import { until } from '../support/until.ts'
 
 const down = failure('The authority is down.', false)
 const wrongSecret = failure('The client secret is wrong.', true, { aadsts: 7000215 })

@@ -4,7 +4,8 @@ import t from 'tap'
 
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import { memoryLog, startAuthority, until } from '../support/authority.ts'
+import { memoryLog, startAuthority } from '../support/authority.ts'
+import { until } from '../support/until.ts'
 
 t.test('sends what the file holds at that moment, also after Kubernetes swapped its link', async (t) => {
   const dir = t.testdir({ '..1': { token: 'a.b.first\n' } })

@@ -2,12 +2,12 @@ import type { AddressInfo } from 'node:net'
 
 import t from 'tap'
 
-import { door } from '../support/callers-fixture.ts'
+import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
 t.test('a page of another origin cannot drive the gateway', async (t) => {
   // Cross-site request forgery: a form, an image, a fetch of any page that is open on an internal desktop.
-  const { server, passed } = await door(t)
+  const { server, passed } = await callersFixture(t)
 
   for (const lines of [
     ['Origin: https://evil.example'],
@@ -36,7 +36,7 @@ t.test('a page of another origin cannot drive the gateway', async (t) => {
 
 t.test('an Origin cannot be pushed out of sight by many other lines', async (t) => {
   // Node 20 forgets header lines beyond about a thousand, unless told otherwise.
-  const { server, passed } = await door(t)
+  const { server, passed } = await callersFixture(t)
   const padding = Array.from({ length: 3000 }, (_, index) => `a${index}: b`)
 
   t.match(await rawRequest(server, get('/accounts', ...padding, 'Origin: https://evil.example')), {
@@ -50,7 +50,7 @@ t.test('an Origin cannot be pushed out of sight by many other lines', async (t) 
 })
 
 t.test("the gateway's own pages and what a person types into the browser pass", async (t) => {
-  const { server } = await door(t, { publicUrl: 'https://dynamics.contoso.com' })
+  const { server } = await callersFixture(t, { publicUrl: 'https://dynamics.contoso.com' })
 
   for (const lines of [
     [],
@@ -63,7 +63,7 @@ t.test("the gateway's own pages and what a person types into the browser pass", 
 })
 
 t.test("Node's own fetch passes, although it sends Sec-Fetch-Mode", async (t) => {
-  const { server } = await door(t)
+  const { server } = await callersFixture(t)
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/accounts`
 
   t.equal((await fetch(url)).status, 200)
@@ -74,7 +74,7 @@ t.test("Node's own fetch passes, although it sends Sec-Fetch-Mode", async (t) =>
 })
 
 t.test('listed origins get CORS answers, and only they', async (t) => {
-  const { server, passed } = await door(t, {
+  const { server, passed } = await callersFixture(t, {
     allowedOrigins: ['https://app.contoso.com'],
     requiredHeader: 'x-gateway: true',
   })
@@ -114,13 +114,13 @@ t.test('listed origins get CORS answers, and only they', async (t) => {
 })
 
 t.test('a header can be required, which no page can add by itself', async (t) => {
-  const withValue = await door(t, { requiredHeader: 'X-Gateway: true' })
+  const withValue = await callersFixture(t, { requiredHeader: 'X-Gateway: true' })
   t.match(await rawRequest(withValue.server, get('/')), { status: 403, code: 'GATEWAY_ORIGIN_NOT_ALLOWED' })
   t.equal((await rawRequest(withValue.server, get('/', 'x-gateway: false'))).status, 403)
   t.equal((await rawRequest(withValue.server, get('/', 'x-gateway: true', 'x-gateway: true'))).status, 403)
   t.equal((await rawRequest(withValue.server, get('/', 'x-gateway: true'))).status, 200)
 
-  const withName = await door(t, { requiredHeader: 'x-gateway' })
+  const withName = await callersFixture(t, { requiredHeader: 'x-gateway' })
   t.equal((await rawRequest(withName.server, get('/'))).status, 403)
   t.equal((await rawRequest(withName.server, get('/', 'X-Gateway: anything'))).status, 200)
 })

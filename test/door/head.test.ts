@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { readHead } from '../../src/door/head.ts'
-import { door } from '../support/callers-fixture.ts'
+import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
 t.test('lines of one name are joined, so that none of them hides behind another', (t) => {
@@ -69,7 +69,7 @@ t.test('a callback is seen wherever it stands in Prefer', (t) => {
 })
 
 t.test('what cannot be passed on safely gets 400, and goes no further', async (t) => {
-  const { server, passed } = await door(t)
+  const { server, passed } = await callersFixture(t)
 
   for (const [attack, bytes] of Object.entries({
     'dot segments': get('/accounts/../../../XRMServices'),
@@ -94,12 +94,12 @@ t.test('what cannot be passed on safely gets 400, and goes no further', async (t
 })
 
 t.test('a GET may say that its body is empty', async (t) => {
-  const { server } = await door(t)
+  const { server } = await callersFixture(t)
   t.equal((await rawRequest(server, get('/accounts', 'Content-Length: 0'))).status, 200)
 })
 
 t.test('an address of 32,768 characters passes, a longer one gets 414', async (t) => {
-  const { server } = await door(t)
+  const { server } = await callersFixture(t)
   t.equal((await rawRequest(server, get(`/a?${'x'.repeat(32_768 - 3)}`))).status, 200)
   t.match(await rawRequest(server, get(`/a?${'x'.repeat(32_768 - 2)}`)), {
     status: 414,
@@ -108,21 +108,21 @@ t.test('an address of 32,768 characters passes, a longer one gets 414', async (t
 })
 
 t.test('a comma between quotes is part of a boundary', async (t) => {
-  const { server } = await door(t)
+  const { server } = await callersFixture(t)
   const type = 'Content-Type: multipart/mixed; boundary="a, \\", b"'
   t.equal((await rawRequest(server, requestOf('POST /accounts', type))).status, 200)
   t.equal((await rawRequest(server, requestOf('POST /accounts', `${type}, text/plain`))).status, 400)
 })
 
 t.test('a hundred header lines pass, one more gets 431', async (t) => {
-  const { server } = await door(t)
+  const { server } = await callersFixture(t)
   const lines = Array.from({ length: 99 }, (_, index) => `a${index}: b`)
   t.equal((await rawRequest(server, get('/accounts', ...lines.slice(1)))).status, 200)
   t.match(await rawRequest(server, get('/accounts', ...lines)), { status: 431, code: 'GATEWAY_HEAD_TOO_LARGE' })
 })
 
 t.test('another protocol is not spoken, and the connection ends after the answer', async (t) => {
-  const { server } = await door(t)
+  const { server } = await callersFixture(t)
   const answer = await rawRequest(
     server,
     'GET /accounts HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
@@ -137,7 +137,7 @@ t.test('nothing that follows a body of unclear length, or a change of protocol, 
     'Transfer-Encoding: identity, chunked',
     'Upgrade: websocket',
   ]) {
-    const { server, passed } = await door(t)
+    const { server, passed } = await callersFixture(t)
     const first = `POST /accounts HTTP/1.1\r\nHost: localhost\r\n${line}\r\n\r\n${line.startsWith('T') ? '0\r\n\r\n' : ''}`
     const answer = await rawRequest(server, `${first}GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n`)
     t.match(answer.head, /connection: close/i, line)

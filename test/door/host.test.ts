@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 
 import { isAddress, isLocalName, readHost } from '../../src/door/host.ts'
-import { door } from '../support/callers-fixture.ts'
+import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 
 t.test("names that public DNS cannot hold, and plain loopback addresses, are the gateway's own", (t) => {
@@ -91,7 +91,7 @@ t.test('a Host header is a name and perhaps a port, and nothing else', (t) => {
 t.test('a page whose name is made to point at this machine gets 421', async (t) => {
   // DNS rebinding: evil.example resolves to 127.0.0.1 the second time, and the browser takes the answer for
   // the page's own.
-  const { server, passed } = await door(t)
+  const { server, passed } = await callersFixture(t)
 
   for (const name of [
     'evil.example',
@@ -110,7 +110,7 @@ t.test('a page whose name is made to point at this machine gets 421', async (t) 
 })
 
 t.test('a request without one well-formed Host gets 400, in any version of HTTP', async (t) => {
-  const { server, passed } = await door(t)
+  const { server, passed } = await callersFixture(t)
 
   for (const [attack, bytes] of Object.entries({
     'no Host': 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n',
@@ -128,7 +128,7 @@ t.test('a request without one well-formed Host gets 400, in any version of HTTP'
 })
 
 t.test('listed names and the host of PUBLIC_URL may be used, with any port unless the list names one', async (t) => {
-  const { server } = await door(t, {
+  const { server } = await callersFixture(t, {
     allowedHosts: ['Gateway.contoso.com', 'other.contoso.com:8443'],
     publicUrl: 'https://dynamics.contoso.com',
   })
@@ -157,7 +157,7 @@ t.test("the address that the connection came in on is the gateway's own, in its 
 
 t.test('a Unix socket is called by any name, or none', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
-  const { server } = await door(t, { host: `unix:${path}` })
+  const { server } = await callersFixture(t, { host: `unix:${path}` })
   await new Promise<void>((resolve) => server.close(() => server.listen(path, resolve)))
   t.equal((await rawRequest({ path }, get('/', 'Host: whatever.example'))).status, 200)
   t.equal((await rawRequest({ path }, get('/', 'Host:'))).status, 200)

@@ -15,9 +15,9 @@ import {
   service,
   sockets,
   text,
-  until,
-  way,
+  connectionFixture,
 } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 t.setTimeout(120_000)
 
@@ -25,7 +25,7 @@ const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1767000000"}}}
 
 t.test('every request carries the token of the moment', async (t) => {
   const origin = await service(t, ({ headers }, response) => answerJson(response, 200, headers.authorization))
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
 
   t.equal(await text(await send(outbound())), '"Bearer token"')
 })
@@ -36,7 +36,7 @@ t.test('a request that waits for the first token says how long, and ends when it
   const token = new Promise<string>((resolve) => {
     arrive = resolve
   })
-  const { send } = way(t, origin, {}, { ...fixedToken(), authorization: () => token })
+  const { send } = connectionFixture(t, origin, {}, { ...fixedToken(), authorization: () => token })
   const stays = outbound()
   const leaves = outbound()
 
@@ -65,7 +65,7 @@ t.test('a 401 is answered with one new token and the same request, body and all'
     answerJson(response, old ? 401 : 201, {})
   })
   const credential = fixedToken('old', 'new')
-  const { send, events } = way(t, origin, {}, credential)
+  const { send, events } = connectionFixture(t, origin, {}, credential)
 
   const answer = await send(
     outbound({
@@ -90,7 +90,7 @@ t.test("a second 401 is the gateway's trouble, not the caller's", async (t) => {
       })
       .end()
   })
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
 
   await t.rejects(send(outbound()), {
     code: 'GATEWAY_TOKEN_REFUSED',
@@ -103,7 +103,7 @@ t.test("a second 401 is the gateway's trouble, not the caller's", async (t) => {
 t.test('a 401 that says nothing is one as well, and a long one does not block its connection', async (t) => {
   let connections = 0
   const origin = await service(t, (_, response) => response.writeHead(401).end('x'.repeat(300_000)))
-  const { send, agent } = way(t, origin)
+  const { send, agent } = connectionFixture(t, origin)
   agent.reads.on('connect', () => connections++)
 
   await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED', cause: { message: 'Dynamics 365 answered 401' } })
@@ -117,8 +117,13 @@ t.test('without a token nothing is sent', async (t) => {
     requests++
     response.end()
   })
-  const none = way(t, origin, {}, { ...fixedToken(), authorization: () => Promise.reject(new TokenUnavailable()) })
-  const rejected = way(
+  const none = connectionFixture(
+    t,
+    origin,
+    {},
+    { ...fixedToken(), authorization: () => Promise.reject(new TokenUnavailable()) },
+  )
+  const rejected = connectionFixture(
     t,
     origin,
     {},
@@ -146,7 +151,7 @@ t.test('a body that is not at hand any more is not sent again after a 401', asyn
     response.writeHead(401).end()
   })
   const credential = fixedToken()
-  const { send } = way(t, origin, { keepBody: 4 }, credential)
+  const { send } = connectionFixture(t, origin, { keepBody: 4 }, credential)
 
   await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('{"name":"Fabrikam"}')]) })), {
     code: 'GATEWAY_TOKEN_REFUSED',
@@ -187,7 +192,7 @@ t.test('the rest of a 401 that comes late does not keep its repetition from endi
       socket.write('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 4\r\n\r\n')
     }),
   )
-  const { send, state } = way(t, origin, {}, fixedToken('one', 'two'))
+  const { send, state } = connectionFixture(t, origin, {}, fixedToken('one', 'two'))
   const request = outbound()
   let outcome: unknown
   send(request).catch((error: Error) => {
@@ -210,6 +215,9 @@ t.test('a 401 of something else is not taken for a refusal of Dynamics', async (
     [{ 'www-authenticate': 'Basic realm="filter"' }, /in place of Dynamics, and asks for Basic/],
   ] as const) {
     const origin = await service(t, (_, response) => response.writeHead(401, headers).end('<html></html>'))
-    await t.rejects(way(t, origin).send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED', cause: { message } })
+    await t.rejects(connectionFixture(t, origin).send(outbound()), {
+      code: 'GATEWAY_TOKEN_REFUSED',
+      cause: { message },
+    })
   }
 })

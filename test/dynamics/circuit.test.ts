@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 
 import { createCircuit } from '../../src/dynamics/circuit.ts'
-import { listening, outbound, pause, sockets, until, way } from '../support/connection-fixture.ts'
+import { listening, outbound, pause, sockets, connectionFixture } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 t.setTimeout(120_000)
 
@@ -16,7 +17,7 @@ t.test(
     await new Promise((resolve) => {
       gone.close(resolve)
     })
-    const { send, state, events } = way(t, `http://127.0.0.1:${port}`)
+    const { send, state, events } = connectionFixture(t, `http://127.0.0.1:${port}`)
     const outcome = (): Promise<string | number> =>
       send(outbound({ method: 'POST' })).then(
         ({ status }) => status,
@@ -61,7 +62,7 @@ t.test('a probe that has its connection closes the circuit, however long its ans
   await new Promise((resolve) => {
     gone.close(resolve)
   })
-  const { send, state } = way(t, `http://127.0.0.1:${port}`)
+  const { send, state } = connectionFixture(t, `http://127.0.0.1:${port}`)
   for (let request = 0; request < 5; request++) await send(outbound({ method: 'POST' })).catch(() => {})
   const back = createServer()
   await new Promise<void>((resolve) => {
@@ -82,7 +83,7 @@ t.test('a probe that has its connection closes the circuit, however long its ans
 })
 
 t.test('a probe that ends before it shows anything makes room for the next', async (t) => {
-  const { send } = way(t, 'http://127.0.0.1:9')
+  const { send } = connectionFixture(t, 'http://127.0.0.1:9')
   for (let request = 0; request < 5; request++) await send(outbound({ method: 'POST' })).catch(() => {})
   await pause(600)
   const left = outbound()
@@ -93,7 +94,7 @@ t.test('a probe that ends before it shows anything makes room for the next', asy
 })
 
 t.test('opens once for all who fail together, and only for failures in a row', async (t) => {
-  const { send, events } = way(t, 'http://127.0.0.1:9')
+  const { send, events } = connectionFixture(t, 'http://127.0.0.1:9')
   await Promise.allSettled(Array.from({ length: 20 }, () => send(outbound({ method: 'POST' }))))
   t.equal(events.filter(({ kind }) => kind === 'circuit').length, 1)
 
@@ -106,7 +107,7 @@ t.test('opens once for all who fail together, and only for failures in a row', a
 
 t.test('trouble after the connection stands does not open it', async (t) => {
   const origin = await sockets(t, (socket) => socket.once('data', () => socket.destroy()))
-  const { send, state } = way(t, origin)
+  const { send, state } = connectionFixture(t, origin)
 
   for (let request = 0; request < 10; request++) {
     await t.rejects(send(outbound({ method: 'POST' })), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })

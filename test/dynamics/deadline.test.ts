@@ -1,6 +1,7 @@
 import t from 'tap'
 
-import { outbound, pause, received, service, sockets, until, way } from '../support/connection-fixture.ts'
+import { outbound, pause, received, service, sockets, connectionFixture } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 t.setTimeout(120_000)
 
@@ -11,7 +12,7 @@ t.test("the caller's own deadline ends the wait, and says so", async (t) => {
       gone = true
     }),
   )
-  const { send, state } = way(t, origin)
+  const { send, state } = connectionFixture(t, origin)
 
   // Long enough for a connection to come about.
   await t.rejects(send(outbound({ deadline: performance.now() + 2000 })), {
@@ -29,7 +30,7 @@ t.test('an answer that began in time may take longer', async (t) => {
     response.write('{')
     end = () => response.end('}')
   })
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
   const deadline = performance.now() + 3000
 
   const { body } = await send(outbound({ deadline }))
@@ -40,7 +41,7 @@ t.test('an answer that began in time may take longer', async (t) => {
 
 t.test('the deadline also ends the wait for a place', async (t) => {
   const origin = await sockets(t, () => {})
-  const { send, state } = way(t, origin, { concurrency: 1 })
+  const { send, state } = connectionFixture(t, origin, { concurrency: 1 })
   const first = outbound()
   const hangs = send(first)
 
@@ -55,7 +56,7 @@ t.test('the total ends a request, also in the middle of its answer', async (t) =
     await received(request)
     if (request.url === '/begins') response.write('{')
   })
-  const { send, state } = way(t, origin, { totalTimeout: 3000 })
+  const { send, state } = connectionFixture(t, origin, { totalTimeout: 3000 })
 
   const none = send(outbound({ path: '/hangs', method: 'POST' }))
   const { body } = await send(outbound({ path: '/begins' }))
@@ -69,7 +70,7 @@ t.test('one total watches many requests', async (t) => {
   const origin = await service(t, (request, response) => {
     if (request.url === '/quick') response.end()
   })
-  const { send } = way(t, origin, { totalTimeout: 3000 })
+  const { send } = connectionFixture(t, origin, { totalTimeout: 3000 })
 
   const first = send(outbound({ path: '/hangs' }))
   await send(outbound({ path: '/quick' }))

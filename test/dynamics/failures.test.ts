@@ -8,7 +8,7 @@ import { Failure } from '../../src/dynamics/dispatch.ts'
 import { explainFailures, failureKind } from '../../src/dynamics/failures.ts'
 import type { OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'
-import { outbound, received, service, sockets, text, way } from '../support/connection-fixture.ts'
+import { outbound, received, service, sockets, text, connectionFixture } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 
@@ -53,13 +53,13 @@ t.test('no connection in time: too slow', async (t) => {
 })
 
 t.test("a head that undici would not send: the caller's fault", async (t) => {
-  await t.rejects(way(t, 'http://127.0.0.1:9').send(outbound({ headers: ['x', 'a\nb'] })), {
+  await t.rejects(connectionFixture(t, 'http://127.0.0.1:9').send(outbound({ headers: ['x', 'a\nb'] })), {
     code: 'GATEWAY_BAD_REQUEST',
   })
 })
 
 t.test('nobody listens: unreachable, without the address', async (t) => {
-  const { send } = way(t, 'http://127.0.0.1:9')
+  const { send } = connectionFixture(t, 'http://127.0.0.1:9')
 
   const error = (await send(outbound()).catch((error: Error) => error)) as Error & { cause: { code: string } }
 
@@ -71,11 +71,11 @@ t.test('a connection that breaks before the answer: broken off', async (t) => {
   const reset = await sockets(t, (socket) => socket.once('data', () => socket.resetAndDestroy()))
   const end = await sockets(t, (socket) => socket.once('data', () => socket.end()))
 
-  await t.rejects(way(t, reset).send(outbound({ method: 'POST' })), {
+  await t.rejects(connectionFixture(t, reset).send(outbound({ method: 'POST' })), {
     code: 'GATEWAY_DYNAMICS_BROKE_OFF',
     statusCode: 502,
   })
-  await t.rejects(way(t, end).send(outbound({ method: 'POST' })), {
+  await t.rejects(connectionFixture(t, end).send(outbound({ method: 'POST' })), {
     code: 'GATEWAY_DYNAMICS_BROKE_OFF',
     statusCode: 502,
   })
@@ -91,7 +91,7 @@ t.test('an answer that is no HTTP: invalid, and the next request is not touched 
     'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood',
   ]
   const origin = await sockets(t, (socket) => socket.once('data', () => socket.write(answers.shift()!)))
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
 
   for (let left = answers.length; left > 1; left--) {
     await t.rejects(send(outbound({ method: 'POST' })), {
@@ -114,8 +114,8 @@ t.test('a few answers of 1xx come before the real one, a flood of them is no ans
     }),
   )
 
-  t.equal((await way(t, few).send(outbound())).status, 204)
-  await t.rejects(way(t, flood).send(outbound()), { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' })
+  t.equal((await connectionFixture(t, few).send(outbound())).status, 204)
+  await t.rejects(connectionFixture(t, flood).send(outbound()), { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' })
 })
 
 t.test('an answer that nobody asked for reaches nobody', async (t) => {
@@ -127,14 +127,14 @@ t.test('an answer that nobody asked for reaches nobody', async (t) => {
       socket.write(requests === 1 ? `${answer}HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwrong` : answer)
     })
   })
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
 
   for (let request = 0; request < 5; request++) t.equal(await text(await send(outbound())), 'right')
 })
 
 t.test('no answer in time: too slow, and says what ran out', async (t) => {
   const origin = await sockets(t, () => {})
-  const { send } = way(t, origin, { requestTimeout: 300 })
+  const { send } = connectionFixture(t, origin, { requestTimeout: 300 })
 
   await t.rejects(send(outbound({ method: 'POST' })), {
     code: 'GATEWAY_DYNAMICS_TOO_SLOW',
@@ -158,7 +158,7 @@ t.test('a change whose answer does not come may have been made, and says so; a r
     [flood, {}, false, /^GATEWAY_DYNAMICS_ANSWER_INVALID$/],
   ]
   for (const [origin, waits, late, code] of ends) {
-    const { send } = way(t, origin, waits)
+    const { send } = connectionFixture(t, origin, waits)
     const ask = async (is: Partial<OutboundRequest>): Promise<Error> => {
       const error: unknown = await send(
         outbound({
@@ -174,7 +174,7 @@ t.test('a change whose answer does not come may have been made, and says so; a r
     t.match(read, { code })
     if (code.source.includes('TOO_SLOW')) t.notMatch(read.message, doubt)
   }
-  const unsent = await way(t, 'http://127.0.0.1:9')
+  const unsent = await connectionFixture(t, 'http://127.0.0.1:9')
     .send(outbound({ method: 'POST', repeatable: 'never' }))
     .catch((error: Error) => error)
   t.notMatch((unsent as Error).message, doubt, 'nothing was sent')
@@ -182,7 +182,7 @@ t.test('a change whose answer does not come may have been made, and says so; a r
 
 t.test('a change that waits for its place when its time is over was not made', async (t) => {
   const origin = await sockets(t, () => {})
-  const { send } = way(t, origin, { concurrency: 1, requestTimeout: 60_000 })
+  const { send } = connectionFixture(t, origin, { concurrency: 1, requestTimeout: 60_000 })
   const ask = (deadline: number | undefined): Promise<unknown> =>
     send(outbound({ method: 'POST', repeatable: 'never', deadline })).catch((error: unknown) => error)
 
@@ -208,7 +208,7 @@ t.test('an answer that breaks off fails, and never ends as if whole', async (t) 
           socket.write(half)
         }),
       )
-      const { status, body } = await way(t, origin).send(outbound())
+      const { status, body } = await connectionFixture(t, origin).send(outbound())
       t.equal(status, 200)
       // The head has arrived: a reset would take it along.
       answering![end]()
@@ -223,7 +223,7 @@ t.test('a body that pauses too long fails', async (t) => {
   const origin = await sockets(t, (socket) =>
     socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')),
   )
-  const { body } = await way(t, origin, { idleTimeout: 300 }).send(outbound())
+  const { body } = await connectionFixture(t, origin, { idleTimeout: 300 }).send(outbound())
 
   await t.rejects(body.bytes(1000), { code: 'UND_ERR_BODY_TIMEOUT' })
 })
@@ -233,7 +233,7 @@ t.test('a body that is too large for the gateway says so itself, also half sent'
     await received(request).catch(() => {})
     response.end()
   })
-  const { send } = way(t, origin, { keepBody: 1 })
+  const { send } = connectionFixture(t, origin, { keepBody: 1 })
   const body = new PassThrough()
   body.write('12345678')
   setTimeout(() => body.destroy(new BodyTooLarge('4')), 100)
@@ -243,7 +243,7 @@ t.test('a body that is too large for the gateway says so itself, also half sent'
 
 t.test("a body that is not as long as it says is the caller's fault", async (t) => {
   const origin = await service(t, (_, response) => response.end())
-  const { send } = way(t, origin, { keepBody: 1 })
+  const { send } = connectionFixture(t, origin, { keepBody: 1 })
 
   await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('12345678')]), bodyLength: 4 })), {
     code: 'GATEWAY_BAD_REQUEST',
@@ -252,7 +252,7 @@ t.test("a body that is not as long as it says is the caller's fault", async (t) 
 
 t.test('an agent that is closed: the gateway is stopping', async (t) => {
   const origin = await service(t, (_, response) => response.end())
-  const { send, agent } = way(t, origin)
+  const { send, agent } = connectionFixture(t, origin)
   await agent.close()
 
   await t.rejects(send(outbound()), { code: 'GATEWAY_STOPPING', statusCode: 503, retryAfter: 1 })

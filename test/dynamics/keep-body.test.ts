@@ -2,7 +2,8 @@ import { PassThrough, Readable } from 'node:stream'
 
 import t from 'tap'
 
-import { outbound, pause, received, service, text, until, way } from '../support/connection-fixture.ts'
+import { outbound, pause, received, service, text, connectionFixture } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 t.setTimeout(120_000)
 
@@ -12,7 +13,7 @@ t.test('a body is sent only when all of it is there, with its length', async (t)
     requests.push([request.headers['content-length'], request.headers['transfer-encoding'], await received(request)])
     response.end()
   })
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
   const body = new PassThrough()
 
   const answer = send(outbound({ method: 'POST', body }))
@@ -31,7 +32,7 @@ t.test('a larger body flows on as it comes, whole, and as long as it says', asyn
     requests.push({ length: request.headers['content-length'], body: await received(request) })
     response.end()
   })
-  const { send } = way(t, origin, { keepBody: 10 })
+  const { send } = connectionFixture(t, origin, { keepBody: 10 })
   const chunks = ['12345', '67890', 'ABCDE', 'FGHIJ']
 
   await text(await send(outbound({ method: 'POST', body: Readable.from(chunks.map((chunk) => Buffer.from(chunk))) })))
@@ -57,7 +58,7 @@ t.test('a large body waits for Dynamics to take it', async (t) => {
   const origin = await service(t, (request, response) => {
     taken = () => request.resume().on('end', () => response.end())
   })
-  const { send } = way(t, origin, { keepBody: 1000 })
+  const { send } = connectionFixture(t, origin, { keepBody: 1000 })
   let produced = 0
   const body = new Readable({
     read() {
@@ -81,7 +82,7 @@ t.test("a body beyond the caller's limit is not kept", async (t) => {
     await received(request).catch(() => {})
     response.end()
   })
-  const { send } = way(t, origin, {}, undefined, { bodyLimit: 10 })
+  const { send } = connectionFixture(t, origin, {}, undefined, { bodyLimit: 10 })
 
   t.equal((await send(outbound({ method: 'POST', body: Readable.from([Buffer.from('1234567890')]) }))).status, 200)
   await t.rejects(send(outbound({ method: 'POST', body: Readable.from([Buffer.from('12345678901')]) })), {
@@ -97,7 +98,7 @@ t.test('where many bodies are kept already, further ones flow on', async (t) => 
     if (sizes.length > 64) response.writeHead(401).end()
     else waiting.push(() => response.end())
   })
-  const { send, state, events } = way(t, origin, { concurrency: 100 })
+  const { send, state, events } = connectionFixture(t, origin, { concurrency: 100 })
   const mebibyte = (): Readable => Readable.from([Buffer.alloc(1_048_576, 'a')])
   const kept = Array.from({ length: 64 }, () => send(outbound({ method: 'POST', body: mebibyte() })))
   await until(() => waiting.length === 64)
@@ -117,7 +118,7 @@ t.test('a body that breaks off is not sent', async (t) => {
     requests++
     response.end()
   })
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
   const breaks = new PassThrough()
   const ends = new PassThrough()
   const leaves = outbound({ method: 'POST', body: new PassThrough() })

@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { newSpanId, requestIds, RequestRecord, traceOf } from '../../src/dynamics/request-record.ts'
-import { answerJson, outbound, service, way } from '../support/connection-fixture.ts'
+import { answerJson, outbound, service, connectionFixture } from '../support/connection-fixture.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 
@@ -13,7 +13,7 @@ t.test('holds every attempt, why it was sent again, and what was waited for', as
     if (asked === 2) return answerJson(response, 429, { error: { code: '0x80072322' } }, { 'retry-after': '0' })
     answerJson(response, 200, {})
   })
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
   const request = outbound()
 
   const answer = await send(request)
@@ -31,7 +31,7 @@ t.test('holds every attempt, why it was sent again, and what was waited for', as
 })
 
 t.test('tells what was never sent', async (t) => {
-  const { send } = way(t, 'http://127.0.0.1:9')
+  const { send } = connectionFixture(t, 'http://127.0.0.1:9')
   const request = outbound({ method: 'POST' })
 
   await t.rejects(send(request))

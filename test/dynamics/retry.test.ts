@@ -17,9 +17,9 @@ import {
   service,
   sockets,
   text,
-  way,
+  connectionFixture,
 } from '../support/connection-fixture.ts'
-import type { Way } from '../support/connection-fixture.ts'
+import type { ConnectionFixture } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 
@@ -31,14 +31,14 @@ const DEADLOCK = {
 }
 
 /** A service whose first answer is `first` and whose others are 204; gives what it received. */
-async function troubled(t: Test, first: RequestListener): Promise<Way & { readonly seen: string[] }> {
+async function troubled(t: Test, first: RequestListener): Promise<ConnectionFixture & { readonly seen: string[] }> {
   const seen: string[] = []
   const origin = await service(t, async (request, response) => {
     seen.push(`${request.method} ${await received(request)}`)
     if (seen.length === 1) first(request, response)
     else response.writeHead(204).end()
   })
-  return { ...way(t, origin), seen }
+  return { ...connectionFixture(t, origin), seen }
 }
 
 const read = outbound()
@@ -85,7 +85,7 @@ t.test('502, 503 and 504: a read is sent once more, the second answer stands', a
   }
   let requests = 0
   const origin = await service(t, (_, response) => answerJson(response, 503, { request: ++requests }))
-  t.equal(await text(await way(t, origin).send(outbound())), '{"request":2}')
+  t.equal(await text(await connectionFixture(t, origin).send(outbound())), '{"request":2}')
 })
 
 t.test("a 503 that says when to come again is the caller's", async (t) => {
@@ -153,7 +153,7 @@ t.test('no connection came about: any method is sent once more', async (t) => {
   await new Promise((resolve) => {
     gone.close(resolve)
   })
-  const { send, events } = way(t, `http://127.0.0.1:${port}`)
+  const { send, events } = connectionFixture(t, `http://127.0.0.1:${port}`)
 
   await t.rejects(send(create()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' })
   t.match(events, [{ kind: 'retry', trouble: 'no-connection' }])
@@ -161,7 +161,7 @@ t.test('no connection came about: any method is sent once more', async (t) => {
 })
 
 t.test('a body that is not at hand any more is not sent again', async (t) => {
-  const { events, send } = way(t, 'http://127.0.0.1:9', { keepBody: 1 })
+  const { events, send } = connectionFixture(t, 'http://127.0.0.1:9', { keepBody: 1 })
 
   await t.rejects(send(outbound({ method: 'PUT', body: Readable.from([Buffer.from('12345')]) })))
   t.same(events, [])
@@ -180,7 +180,7 @@ t.test(
         return socket.resetAndDestroy()
       })
     })
-    const { send, events } = way(t, origin)
+    const { send, events } = connectionFixture(t, origin)
 
     for (let request = 0; request < 40; request++) {
       t.equal((await send(outbound())).status, 204)
@@ -203,7 +203,7 @@ t.test('an outage is not made worse: one in five is sent again', async (t) => {
       socket.resetAndDestroy()
     }),
   )
-  const { send, events } = way(t, origin)
+  const { send, events } = connectionFixture(t, origin)
 
   const answers = await Promise.allSettled(Array.from({ length: 200 }, () => send(outbound())))
 

@@ -11,6 +11,7 @@ import { targetAddress } from '../../src/odata/target-address.ts'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { outbound } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), {
   base: 'http://gw:8080',
@@ -42,7 +43,7 @@ t.test('what follows an early answer is read and dropped, and spoils nothing', a
   t.equal(await answering, answer)
   for (let count = 0; count < 8; count++) body.write('b'.repeat(100_000))
   body.end()
-  while (!body.readableEnded) await sleep(1)
+  await until(() => body.readableEnded)
 
   t.equal(cancellation.reason, undefined)
 })

@@ -1,8 +1,8 @@
 import t from 'tap'
 
-import { until } from '../support/authority.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
+import { until } from '../support/until.ts'
 
 const PAGE = '<!DOCTYPE html><html><body><form action="/login">Sign in</form></body></html>'
 const HTML = { 'content-type': 'text/html; charset=utf-8' }

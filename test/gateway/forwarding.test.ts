@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import t from 'tap'
 
 import { gatewayFor } from '../support/gateway-for.ts'
-import { raw } from '../support/raw-socket.ts'
+import { rawSocket } from '../support/raw-socket.ts'
+import { until } from '../support/until.ts'
 
 for (const target of [
   '/accounts?$filter=name%20eq%20%27O%27%27Neil%27',
@@ -24,7 +24,7 @@ for (const target of [
   t.test(`passes on byte for byte: ${target.slice(0, 60)}`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
 
-    await raw(url, `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+    await rawSocket(url, `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
 
     const expected = target.startsWith('/api/data') ? target : `/api/data/v9.2${target}`
     t.equal(emulator.received.at(-1)?.url, expected)
@@ -73,7 +73,10 @@ t.test('answers methods that the Web API lacks with 405', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   for (const method of ['MERGE', 'TRACE', 'PROPFIND']) {
-    const { text } = await raw(url, `${method} /accounts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+    const { text } = await rawSocket(
+      url,
+      `${method} /accounts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    )
     t.match(text, /^HTTP\/1\.1 405 .*\r\nallow: GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS\r\n/is)
   }
   t.equal(emulator.received.length, 0)
@@ -82,7 +85,7 @@ t.test('answers methods that the Web API lacks with 405', async (t) => {
 t.test('hands headers on that Dynamics needs, and no others', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
-  await raw(
+  await rawSocket(
     url,
     [
       'GET /accounts HTTP/1.1',
@@ -171,7 +174,7 @@ t.test('a caller that speaks HTTP/1.0 is not told to go on, whatever it expects'
   const { url } = await gatewayFor(t)
   const lines = ['Host: localhost', 'Expect: 100-continue', 'Content-Type: application/json', 'Content-Length: 2']
 
-  const { text } = await raw(url, ['POST /accounts HTTP/1.0', ...lines, '', '{}'].join('\r\n'))
+  const { text } = await rawSocket(url, ['POST /accounts HTTP/1.0', ...lines, '', '{}'].join('\r\n'))
 
   t.match(text, /^HTTP\/1\.1 204 /)
 })
@@ -201,12 +204,12 @@ t.test('ends the outbound request when the caller leaves', async (t) => {
   emulator.faults.dataverse.push({ kind: 'hang' })
   const gone = new AbortController()
   const asked = fetch(`${url}/accounts`, { signal: gone.signal }).catch(() => 'gone')
-  while (emulator.load.current === 0) await sleep(5)
+  await until(() => emulator.load.current > 0)
 
   gone.abort()
   await asked
 
-  while (emulator.load.current > 0) await sleep(5)
+  await until(() => emulator.load.current === 0)
   t.equal(emulator.load.current, 0)
 })
 
@@ -218,7 +221,7 @@ t.test('repeats a PATCH only where its If-Match went with it', async (t) => {
   const patch = async (connection: string): Promise<string> => {
     emulator.faults.dataverse.push({ kind: 'deadlock' })
     const head = `PATCH /contacts(${contactid}) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`
-    const { text } = await raw(
+    const { text } = await rawSocket(
       url,
       `${head}If-Match: *\r\nConnection: ${connection}\r\nContent-Length: 19\r\n\r\n{"firstname":"Ada"}`,
     )
@@ -233,7 +236,7 @@ t.test('resets the caller when an answer breaks off', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({ kind: 'half' })
 
-  const { text, reset } = await raw(url, 'GET /accounts HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  const { text, reset } = await rawSocket(url, 'GET /accounts HTTP/1.1\r\nHost: localhost\r\n\r\n')
 
   t.ok(reset)
   t.notMatch(text, /\r\n0\r\n\r\n$/)

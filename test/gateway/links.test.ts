@@ -4,7 +4,7 @@ import { accountId, contactId } from '../../emulator/emulator.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
-import { raw } from '../support/raw-socket.ts'
+import { rawSocket } from '../support/raw-socket.ts'
 
 const context = async (response: Response): Promise<string> =>
   (
@@ -71,7 +71,7 @@ for (const coding of ['gzip', 'br', 'deflate']) {
   t.test(`undoes ${coding} where links must change, and passes on what the caller can decode`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
 
-    const { text } = await raw(
+    const { text } = await rawSocket(
       url,
       `GET /accounts?$select=name HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${coding}\r\n` +
         'Connection: close\r\n\r\n',
@@ -87,7 +87,7 @@ for (const coding of ['gzip', 'br', 'deflate']) {
 t.test('asks for no coding that the caller did not ask for', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
-  await raw(
+  await rawSocket(
     url,
     'GET /accounts?$top=1 HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: zstd, gzip;q=0\r\nConnection: close\r\n\r\n',
   )

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import t from 'tap'
 
 import { loadSettings } from '../../src/config/load.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
+import { until } from '../support/until.ts'
 
 const settingsOf = ({ emulator }: Fixture, variables: NodeJS.ProcessEnv): ReturnType<typeof loadSettings> =>
   loadSettings(
@@ -23,17 +22,13 @@ const settingsOf = ({ emulator }: Fixture, variables: NodeJS.ProcessEnv): Return
 
 const status = async (url: string): Promise<number> => (await fetch(`${url}/WhoAmI`)).status
 
-async function until(what: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await what())) await sleep(25)
-}
-
 t.test('goes on with new settings without a request lost', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, { IMPERSONATION: 'required' })
   gateway.emulator.faults.dataverse.push({ kind: 'delay', ms: 300 })
 
   const running = status(gateway.url)
-  while (gateway.emulator.load.current === 0) await sleep(5)
+  await until(() => gateway.emulator.load.current > 0)
   gateway.running.reload()
   await until(async () => (await status(gateway.url)) === 403)
 

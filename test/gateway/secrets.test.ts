@@ -10,9 +10,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { startEmulator } from '../../emulator/emulator.ts'
-import { until } from '../support/authority.ts'
 import { listening } from '../support/connection-fixture.ts'
-import { raw } from '../support/raw-socket.ts'
+import { rawSocket } from '../support/raw-socket.ts'
+import { until } from '../support/until.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 const PFX = fileURLToPath(new URL('../../../test/credentials/certificates/aes.pfx', import.meta.url))
@@ -291,7 +291,7 @@ t.test('whatever fails, no secret gets into log, audit log, metrics or status pa
     `CONNECT ${SECRETS.queryValue}:443 HTTP/1.1\r\nHost: ${SECRETS.queryValue}\r\n\r\n`,
     `GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ${SECRETS.cookie.repeat(20_000)}\r\n\r\n`,
   ]) {
-    await raw(url, text)
+    await rawSocket(url, text)
   }
   // A caller that leaves in the middle.
   const left = connect(Number(new URL(url).port), '127.0.0.1')

@@ -12,11 +12,10 @@ async function send(url: string, pieces: Iterable<Buffer>, headers: Record<strin
   const outgoing = request(url, { method: 'POST', headers: { 'transfer-encoding': 'chunked', ...headers } })
   const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>
   answered.catch(() => undefined)
-  // An answer may come before all is sent; then Node's client lets go of its socket, and nobody reads the rest.
+  // The response may come before the body is sent: the gateway reads no more of a body that it refused, and Node's
+  // client releases its socket.
   outgoing.on('error', () => undefined)
   outgoing.on('socket', (socket) => socket.on('error', () => undefined))
-  // Once it has answered, the gateway takes no more of a body that it refused.
-  outgoing.on('error', () => undefined)
   for (const piece of pieces)
     if (!outgoing.write(piece)) await Promise.race([once(outgoing, 'drain').catch(() => undefined), answered])
   outgoing.end()

@@ -7,7 +7,7 @@ import t from 'tap'
 import { requestBatch, MalformedBatch, RefusedPart } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
-import { inPieces, places, shares } from '../support/chunkings.ts'
+import { inChunks, cutPositions, shares } from '../support/chunkings.ts'
 
 const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'), {
   base: 'http://gw:8080',
@@ -66,7 +66,7 @@ function turned(batch: Buffer, cuts: readonly number[]): { text: string; operati
   let operations = 0
   try {
     const transform = requestBatch(map, 'multipart/mixed; boundary=b', { onPart: () => void operations++ })
-    return { text: inPieces(transform, batch, cuts), operations }
+    return { text: inChunks(transform, batch, cuts), operations }
   } catch (error) {
     if (error instanceof MalformedBatch || error instanceof RefusedPart) return undefined
     throw error
@@ -108,7 +108,7 @@ t.test('no reader, however generous, sees an operation in a batch that the polic
     fc.assert(
       fc.property(batches, shares, (batch, cuts) => {
         const result = turned(batch, [])
-        assert.deepEqual(turned(batch, places(batch.length, cuts)), result)
+        assert.deepEqual(turned(batch, cutPositions(batch.length, cuts)), result)
         if (result === undefined) return
         taken++
         for (const lineEnd of [/\r\n/, /\r?\n/, /\r\n|\n|\r/]) {

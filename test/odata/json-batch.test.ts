@@ -8,7 +8,7 @@ import { requestBatch, responseBatch, type BatchOperation } from '../../src/odat
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { staysHere } from '../../src/proxy/request-headers.ts'
-import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
+import { byteByByte, inChunks, cutPositions, shares, inOneChunk } from '../support/chunkings.ts'
 
 const root = 'https://api.businesscentral.dynamics.com/v2.0/tenant/prod/api/v2.0'
 const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' })
@@ -20,7 +20,7 @@ function turned(text: string | Buffer): { text: string; operations: BatchOperati
     userHeader: 'x-user-email',
     staysHere,
   })
-  return { text: inPieces(transform, Buffer.from(text), [3, 9]), operations }
+  return { text: inChunks(transform, Buffer.from(text), [3, 9]), operations }
 }
 
 function single(members: string): string {
@@ -171,7 +171,7 @@ const answerTurned = answer
   .replace(`"@odata.context":"${root}`, '"@odata.context":"http://gw:8080')
 
 t.test('headers and links of an answer lead to the gateway, columns of the same names do not', async (t) => {
-  t.equal(whole(responseBatch(map, 'application/json')!, answer), answerTurned)
+  t.equal(inOneChunk(responseBatch(map, 'application/json')!, answer), answerTurned)
   t.equal(responseBatch(map, 'text/html'), undefined)
   t.equal(responseBatch(map, undefined), undefined)
 })
@@ -202,14 +202,14 @@ t.test('of a link in the headers of an answer that leads to another host the tex
   const hosts: string[] = []
 
   t.equal(
-    whole(
+    inOneChunk(
       responseBatch(map, 'application/json', (host) => hosts.push(host))!,
       evil,
     ),
     kept,
   )
   t.same(hosts, ['?', 'evil.example', 'evil.example', '?', 'evil.example'])
-  const cut = (at: number): string => inPieces(responseBatch(map, 'application/json')!, Buffer.from(evil), [at])
+  const cut = (at: number): string => inChunks(responseBatch(map, 'application/json')!, Buffer.from(evil), [at])
   t.same(
     Array.from(evil, (_, at) => cut(at)).filter((out) => out !== kept),
     [],
@@ -218,7 +218,7 @@ t.test('of a link in the headers of an answer that leads to another host the tex
 
 t.test('a header that ends with the answer is turned as well', async (t) => {
   t.equal(
-    whole(responseBatch(map, 'application/json')!, `{"responses":[{"headers":{"location":"${root}`),
+    inOneChunk(responseBatch(map, 'application/json')!, `{"responses":[{"headers":{"location":"${root}`),
     '{"responses":[{"headers":{"location":"http://gw:8080',
   )
 })
@@ -228,7 +228,10 @@ t.test('chunk borders at any byte change nothing', async (t) => {
     fc.assert(
       fc.property(shares, (cuts) => {
         const bytes = Buffer.from(answer)
-        assert.equal(inPieces(responseBatch(map, 'application/json')!, bytes, places(bytes.length, cuts)), answerTurned)
+        assert.equal(
+          inChunks(responseBatch(map, 'application/json')!, bytes, cutPositions(bytes.length, cuts)),
+          answerTurned,
+        )
       }),
       { numRuns: 100 },
     ),
@@ -236,7 +239,7 @@ t.test('chunk borders at any byte change nothing', async (t) => {
   t.equal(byteByByte(responseBatch(map, 'application/json')!, Buffer.from(answer)), answerTurned)
   t.same(
     Array.from(answer, (_, cut) =>
-      inPieces(responseBatch(map, 'application/json')!, Buffer.from(answer), [cut]),
+      inChunks(responseBatch(map, 'application/json')!, Buffer.from(answer), [cut]),
     ).filter((out) => out !== answerTurned),
     [],
   )

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import t from 'tap'
 
 import { jsonScanner, type ScannedValue } from '../../src/odata/json-scanner.ts'
-import { places, shares } from '../support/chunkings.ts'
+import { cutPositions, shares } from '../support/chunkings.ts'
 import { randomJson } from '../support/random-json.ts'
 
 /** The values that a text holds, or `undefined` when it is refused. */
@@ -92,7 +92,7 @@ t.test('takes what JSON.parse takes, and nothing else, however it is cut', async
         const bytes = Buffer.from(text).toString('latin1')
         const values = scanned(bytes)
         assert.equal(values !== undefined, isJson(bytes), JSON.stringify(text))
-        assert.deepEqual(scanned(bytes, places(bytes.length, cuts)), values)
+        assert.deepEqual(scanned(bytes, cutPositions(bytes.length, cuts)), values)
         if (values !== undefined) taken++
       }),
       { numRuns: 5000 },

@@ -8,7 +8,7 @@ import { requestBatch, type BatchOperation } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { staysHere } from '../../src/proxy/request-headers.ts'
-import { byteByByte, inPieces, places, shares } from '../support/chunkings.ts'
+import { byteByByte, inChunks, cutPositions, shares } from '../support/chunkings.ts'
 
 const org = 'https://org.crm4.dynamics.com'
 const root = `${org}/api/data/v9.2`
@@ -29,7 +29,7 @@ function turned(
     userHeader: 'x-user-email',
     staysHere,
   })
-  return { text: inPieces(transform, Buffer.from(text), []), operations }
+  return { text: inChunks(transform, Buffer.from(text), []), operations }
 }
 
 /** A batch of one request. */
@@ -208,7 +208,7 @@ t.test('other services than those of Dynamics are given URLs relative to their A
     form: 'short',
   })
   const line = (url: string): string => {
-    const text = inPieces(
+    const text = inChunks(
       requestBatch(other, 'multipart/mixed; boundary=b', { onPart() {} }),
       Buffer.from(single(`GET ${url} HTTP/1.1`)),
       [],
@@ -625,16 +625,16 @@ t.test('chunk borders at any byte change nothing', async (t) => {
     fc.assert(
       fc.property(text, shares, (batch, cuts) => {
         const bytes = Buffer.from(batch)
-        const once = inPieces(transform(), bytes, [])
-        assert.equal(inPieces(transform(), bytes, places(bytes.length, cuts)), once)
+        const once = inChunks(transform(), bytes, [])
+        assert.equal(inChunks(transform(), bytes, cutPositions(bytes.length, cuts)), once)
         assert.equal(byteByByte(transform(), bytes), once)
-        assert.equal(inPieces(transform(), Buffer.from(once), []), once, 'a turned batch is turned no further')
+        assert.equal(inChunks(transform(), Buffer.from(once), []), once, 'a turned batch is turned no further')
       }),
       { numRuns: 200 },
     ),
   )
   t.same(
-    Array.from(changeSet, (_, cut) => inPieces(transform(), Buffer.from(changeSet), [cut])).filter(
+    Array.from(changeSet, (_, cut) => inChunks(transform(), Buffer.from(changeSet), [cut])).filter(
       (out) => out !== changeSetTurned,
     ),
     [],

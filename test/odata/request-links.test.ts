@@ -8,7 +8,7 @@ import { requestLinks } from '../../src/odata/request-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { rewriteChunk } from '../../src/odata/text-transform.ts'
 import { upstreamUrl, urlMap } from '../../src/odata/url-map.ts'
-import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
+import { byteByByte, inChunks, cutPositions, shares, inOneChunk } from '../support/chunkings.ts'
 import { replaceValues } from '../support/json-oracle.ts'
 import { randomJson } from '../support/random-json.ts'
 
@@ -22,7 +22,7 @@ const map = urlMap(targetAddress(root), {
 t.test('the gateway in an @odata.id or @odata.bind becomes the target', async (t) => {
   for (const name of ['@odata.id', '@odata.bind', '@id', 'a@odata.bind', 'a@bind', 'primarycontactid@odata.bind']) {
     t.equal(
-      whole(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`),
+      inOneChunk(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`),
       `{"${name}":"${root}/accounts(1)"}`,
       name,
     )
@@ -43,8 +43,8 @@ t.test("the links of a row that is sent back as it was read become the target's 
     'image@mediaEditLink',
   ]) {
     const turned = `{"${name}":"${root}/accounts(1)"}`
-    t.equal(whole(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`), turned, name)
-    t.equal(whole(requestLinks(map), `{"${name}":["http://gw:8080/a"]}`), `{"${name}":["http://gw:8080/a"]}`)
+    t.equal(inOneChunk(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`), turned, name)
+    t.equal(inOneChunk(requestLinks(map), `{"${name}":["http://gw:8080/a"]}`), `{"${name}":["http://gw:8080/a"]}`)
   }
 })
 
@@ -58,7 +58,7 @@ t.test('each base and both address forms are understood', async (t) => {
     ['http://127.0.0.1:8080/accounts(1)', `${root}/accounts(1)`],
     ['http:\\/\\/gw:8080\\/accounts(1)', `${root}\\/accounts(1)`],
   ] as const)
-    t.equal(whole(requestLinks(map), `{"@odata.id":"${url}"}`), `{"@odata.id":"${expected}"}`, url)
+    t.equal(inOneChunk(requestLinks(map), `{"@odata.id":"${url}"}`), `{"@odata.id":"${expected}"}`, url)
 })
 
 t.test('the tenant of Business Central may be named or not', async (t) => {
@@ -84,7 +84,7 @@ t.test('every string of an array of links is turned, and nothing after it', asyn
     `{"m@odata.bind" : [ "${root}/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", ` +
     `"${root}/d"],"n":["http://gw:8080/e"]}`
 
-  t.equal(whole(requestLinks(map), body), expected)
+  t.equal(inOneChunk(requestLinks(map), body), expected)
   t.equal(byteByByte(requestLinks(map), Buffer.from(body)), expected)
 })
 
@@ -113,7 +113,7 @@ t.test('URLs of others, relative ones, references and data stay as they are', as
     '{"@odata.bindbindbind":"http://gw:8080/a"}',
     '',
   ]) {
-    t.equal(whole(requestLinks(map), body), body)
+    t.equal(inOneChunk(requestLinks(map), body), body)
     t.equal(byteByByte(requestLinks(map), Buffer.from(body)), body)
   }
 })
@@ -131,8 +131,8 @@ t.test('a link without end is not held back', async (t) => {
 
   t.equal(transform.push('{"@odata.id":"http://gw').length, 14)
   t.ok(transform.push('/'.repeat(65_536)).length >= 65_536)
-  t.equal(whole(requestLinks(map), '{"@odata.id":"http://gw:8080'), `{"@odata.id":"${root}`)
-  t.equal(whole(requestLinks(map), '{"@odata.id":"http://gw:8'), '{"@odata.id":"http://gw:8')
+  t.equal(inOneChunk(requestLinks(map), '{"@odata.id":"http://gw:8080'), `{"@odata.id":"${root}`)
+  t.equal(inOneChunk(requestLinks(map), '{"@odata.id":"http://gw:8'), '{"@odata.id":"http://gw:8')
 })
 
 t.test('chunk borders at any byte change nothing', async (t) => {
@@ -175,9 +175,9 @@ t.test('chunk borders at any byte change nothing', async (t) => {
       fc.property(json, shares, (text, cuts) => {
         const bytes = Buffer.from(text)
         const expected = replaceValues(text, (name, value, inArray) => (isLink(name, inArray) ? inward(value) : value))
-        const once = inPieces(requestLinks(map), bytes, [])
+        const once = inChunks(requestLinks(map), bytes, [])
         assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
-        assert.equal(inPieces(requestLinks(map), bytes, places(bytes.length, cuts)), once)
+        assert.equal(inChunks(requestLinks(map), bytes, cutPositions(bytes.length, cuts)), once)
         assert.equal(byteByByte(requestLinks(map), bytes), once)
       }),
       { numRuns: 500 },

@@ -7,7 +7,7 @@ import t from 'tap'
 import { responseBatch } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
-import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
+import { byteByByte, inChunks, cutPositions, shares, inOneChunk } from '../support/chunkings.ts'
 
 const root = 'https://org.crm4.dynamics.com/api/data/v9.2'
 const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' })
@@ -62,7 +62,7 @@ const turned = answer
   .replace(`"@odata.nextLink":"${root}`, '"@odata.nextLink":"http://gw:8080')
 
 t.test('headers and links of every part lead to the gateway, and every other byte stays', async (t) => {
-  t.equal(whole(responseBatch(map, type)!, answer), turned)
+  t.equal(inOneChunk(responseBatch(map, type)!, answer), turned)
 })
 
 t.test('a link in the headers of a part that leads to another host stays here', async (t) => {
@@ -70,7 +70,7 @@ t.test('a link in the headers of a part that leads to another host stays here', 
   const evil = answer.replace(`OData-EntityId: ${root}/accounts(1)`, 'Content-Location: //evil.example/x')
 
   t.equal(
-    whole(
+    inOneChunk(
       responseBatch(map, type, (host) => hosts.push(host))!,
       evil,
     ),
@@ -80,7 +80,7 @@ t.test('a link in the headers of a part that leads to another host stays here', 
 })
 
 t.test('line feeds, preamble and blank first lines come out strict', async (t) => {
-  t.equal(whole(responseBatch(map, type)!, `\r\n\r\n${answer.replaceAll('\r\n', '\n')}\n`), turned)
+  t.equal(inOneChunk(responseBatch(map, type)!, `\r\n\r\n${answer.replaceAll('\r\n', '\n')}\n`), turned)
 })
 
 t.test('lengths that would no longer be right are left out, others stay', async (t) => {
@@ -89,16 +89,16 @@ t.test('lengths that would no longer be right are left out, others stay', async 
   const json = `{"@odata.id":"${root}/a"}`
 
   t.equal(
-    whole(
+    inOneChunk(
       responseBatch(map, 'multipart/mixed;boundary=b')!,
       part(`content-length: ${json.length}\r\nContent-Type: application/json`, json),
     ),
     part('Content-Type: application/json', '{"@odata.id":"http://gw:8080/a"}'),
   )
   const text = part('Content-Length: 3\r\nContent-Type: text/plain', 'a\r\n--b-\n--bc\r--b\r\n')
-  t.equal(whole(responseBatch(map, 'multipart/mixed;boundary=b')!, text), text)
+  t.equal(inOneChunk(responseBatch(map, 'multipart/mixed;boundary=b')!, text), text)
   const coded = part('Content-Length: 3\r\nContent-Encoding: gzip\r\nContent-Type: application/json', json)
-  t.equal(whole(responseBatch(map, 'multipart/mixed;boundary=b')!, coded), coded)
+  t.equal(inOneChunk(responseBatch(map, 'multipart/mixed;boundary=b')!, coded), coded)
 })
 
 t.test('parts of another kind go through as they are', async (t) => {
@@ -115,13 +115,13 @@ t.test('parts of another kind go through as they are', async (t) => {
     '',
   )
 
-  t.equal(whole(responseBatch(map, 'multipart/mixed;boundary=b')!, other), other)
+  t.equal(inOneChunk(responseBatch(map, 'multipart/mixed;boundary=b')!, other), other)
 })
 
 t.test('an answer that breaks off is never ended as if it were whole', async (t) => {
   for (const length of [0, 30, 120, 700, answer.length - 6]) {
     t.throws(
-      () => whole(responseBatch(map, type)!, answer.slice(0, length)),
+      () => inOneChunk(responseBatch(map, type)!, answer.slice(0, length)),
       { name: 'MalformedBatch' },
       `${length} bytes`,
     )
@@ -140,15 +140,15 @@ t.test('chunk borders at any byte change nothing', async (t) => {
     fc.assert(
       fc.property(texts, shares, (text, cuts) => {
         const bytes = Buffer.from(text)
-        const once = inPieces(responseBatch(map, type)!, bytes, [])
-        assert.equal(inPieces(responseBatch(map, type)!, bytes, places(bytes.length, cuts)), once)
+        const once = inChunks(responseBatch(map, type)!, bytes, [])
+        assert.equal(inChunks(responseBatch(map, type)!, bytes, cutPositions(bytes.length, cuts)), once)
         assert.equal(byteByByte(responseBatch(map, type)!, bytes), once)
       }),
       { numRuns: 100 },
     ),
   )
   t.same(
-    Array.from(answer, (_, cut) => inPieces(responseBatch(map, type)!, Buffer.from(answer), [cut])).filter(
+    Array.from(answer, (_, cut) => inChunks(responseBatch(map, type)!, Buffer.from(answer), [cut])).filter(
       (out) => out !== turned,
     ),
     [],

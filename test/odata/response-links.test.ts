@@ -8,7 +8,7 @@ import { responseLinks } from '../../src/odata/response-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { rewriteChunk } from '../../src/odata/text-transform.ts'
 import { downstreamUrl, urlMap } from '../../src/odata/url-map.ts'
-import { byteByByte, inPieces, places, shares, whole } from '../support/chunkings.ts'
+import { byteByByte, inChunks, cutPositions, shares, inOneChunk } from '../support/chunkings.ts'
 import { replaceValues } from '../support/json-oracle.ts'
 import { randomJson } from '../support/random-json.ts'
 
@@ -35,7 +35,7 @@ const links = names.flatMap((name) => [`@odata.${name}`, `@${name}`, `contacts@o
 t.test('every kind of link leads through the gateway, in either spelling of its name', async (t) => {
   for (const name of links) {
     t.equal(
-      whole(responseLinks(short), `{"${name}":"${root}/accounts(1)"}`),
+      inOneChunk(responseLinks(short), `{"${name}":"${root}/accounts(1)"}`),
       `{"${name}":"http://gw:8080/accounts(1)"}`,
       name,
     )
@@ -46,10 +46,10 @@ t.test('links keep the address form that the caller used', async (t) => {
   const page = `{"@odata.context":"${root}/$metadata#accounts","value":[],"@odata.nextLink":"${root}/accounts?$skiptoken=%253c"}`
 
   t.equal(
-    whole(responseLinks(short), page),
+    inOneChunk(responseLinks(short), page),
     '{"@odata.context":"http://gw:8080/$metadata#accounts","value":[],"@odata.nextLink":"http://gw:8080/accounts?$skiptoken=%253c"}',
   )
-  t.equal(whole(responseLinks(long), page), page.replaceAll(org, 'https://gw.example/sales'))
+  t.equal(inOneChunk(responseLinks(long), page), page.replaceAll(org, 'https://gw.example/sales'))
 })
 
 t.test('data that looks like a link never changes', async (t) => {
@@ -74,7 +74,7 @@ t.test('data that looks like a link never changes', async (t) => {
     '{"n":9007199254740993,"n":1.00000,"d" :\t1 }',
   ]
   for (const body of data) {
-    t.equal(whole(responseLinks(short), body), body)
+    t.equal(inOneChunk(responseLinks(short), body), body)
     t.equal(byteByByte(responseLinks(short), Buffer.from(body)), body)
   }
 })
@@ -92,7 +92,7 @@ t.test('links to others never change', async (t) => {
     '//x',
     '',
   ]) {
-    t.equal(whole(responseLinks(short), `{"@odata.id":"${url}"}`), `{"@odata.id":"${url}"}`)
+    t.equal(inOneChunk(responseLinks(short), `{"@odata.id":"${url}"}`), `{"@odata.id":"${url}"}`)
   }
 })
 
@@ -113,10 +113,10 @@ t.test('the target of an advertised action or function leads through the gateway
   ]) {
     const bytes = Buffer.from(body(post))
     const expected = plain(body(post.replace(root, 'http://gw:8080')))
-    t.equal(plain(whole(responseLinks(short), body(post))), expected)
+    t.equal(plain(inOneChunk(responseLinks(short), body(post))), expected)
     t.equal(plain(byteByByte(responseLinks(short), bytes)), expected)
     t.same(
-      Array.from(bytes, (_, cut) => plain(inPieces(responseLinks(short), bytes, [cut]))).filter(
+      Array.from(bytes, (_, cut) => plain(inChunks(responseLinks(short), bytes, [cut]))).filter(
         (text) => text !== expected,
       ),
       [],
@@ -146,7 +146,7 @@ t.test('a column that is called target never changes', async (t) => {
     `{"#b.c":{${'"a":1,'.repeat(20)}"target":"${url}"}}`,
     `{"#b.c":{"title":"${'x'.repeat(2000)}","target":"${url}"}}`,
   ]) {
-    t.equal(whole(responseLinks(short), body), body)
+    t.equal(inOneChunk(responseLinks(short), body), body)
     t.equal(byteByByte(responseLinks(short), Buffer.from(body)), body)
   }
 })
@@ -155,7 +155,7 @@ t.test('the location of a background operation is a link when the answer is one'
   const body = `{"backgroundOperationId":"1","location" : "${root}/backgroundoperations(1)","x\\"location":"${root}/a"}`
   const expected = `{"backgroundOperationId":"1","location" : "http://gw:8080/backgroundoperations(1)","x\\"location":"${root}/a"}`
 
-  t.equal(whole(responseLinks(short, { backgroundOperation: true }), body), expected)
+  t.equal(inOneChunk(responseLinks(short, { backgroundOperation: true }), body), expected)
   t.equal(byteByByte(responseLinks(short, { backgroundOperation: true }), Buffer.from(body)), expected)
 })
 
@@ -167,7 +167,7 @@ t.test('a byte order mark, spacing, escaped slashes and duplicate names survive'
     '\uFEFF{ "@odata.id"\r\n:\t"http://gw:8080\\/a(1)" , "@odata.id": ' +
     '"http://gw:8080/b", "@odata.editLink":"http://gw:8080\\/x" }'
 
-  t.equal(whole(responseLinks(short), body), expected)
+  t.equal(inOneChunk(responseLinks(short), body), expected)
   t.equal(byteByByte(responseLinks(short), Buffer.from(body)), expected)
 })
 
@@ -189,8 +189,8 @@ t.test('a string without end is not held back', async (t) => {
 })
 
 t.test('a link that ends with the body is turned as well', async (t) => {
-  t.equal(whole(responseLinks(short), `{"@odata.id":"${root}`), '{"@odata.id":"http://gw:8080')
-  t.equal(whole(responseLinks(short), '{"@odata.id":"https://org.crm4.'), '{"@odata.id":"https://org.crm4.')
+  t.equal(inOneChunk(responseLinks(short), `{"@odata.id":"${root}`), '{"@odata.id":"http://gw:8080')
+  t.equal(inOneChunk(responseLinks(short), '{"@odata.id":"https://org.crm4.'), '{"@odata.id":"https://org.crm4.')
 })
 
 t.test('large pages keep every byte but those of links', async (t) => {
@@ -198,9 +198,9 @@ t.test('large pages keep every byte but those of links', async (t) => {
   const page = `{"@odata.context":"${root}/$metadata","value":[${`${row},`.repeat(20)}${row}]}`
   const expected = page.replaceAll(root, 'http://gw:8080')
 
-  t.ok(whole(responseLinks(short), page) === expected)
+  t.ok(inOneChunk(responseLinks(short), page) === expected)
   t.ok(
-    inPieces(
+    inChunks(
       responseLinks(short),
       Buffer.from(page),
       Array.from({ length: 13 }, (_, index) => index * 65_536),
@@ -237,9 +237,9 @@ t.test('chunk borders at any byte change nothing', async (t) => {
         const expected = replaceValues(text, (name, value, inArray) =>
           isLink.test(name) && !inArray ? outward(value) : value,
         )
-        const once = inPieces(responseLinks(short), bytes, [])
+        const once = inChunks(responseLinks(short), bytes, [])
         assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
-        assert.equal(inPieces(responseLinks(short), bytes, places(bytes.length, cuts)), once)
+        assert.equal(inChunks(responseLinks(short), bytes, cutPositions(bytes.length, cuts)), once)
         assert.equal(byteByByte(responseLinks(short), bytes), once)
       }),
       { numRuns: 500 },
@@ -252,8 +252,8 @@ t.test('a page cut in two at each of its bytes is the same page', async (t) => {
     `{"@odata.context":"${root}/$metadata#accounts","value":[{"a@odata.nextLink" : ` +
       `"${org}:443/api/data/v9.2/x","w":"${root}"}]}`,
   )
-  const expected = whole(responseLinks(short), page.toString())
-  const differing = Array.from(page, (_, cut) => inPieces(responseLinks(short), page, [cut])).filter(
+  const expected = inOneChunk(responseLinks(short), page.toString())
+  const differing = Array.from(page, (_, cut) => inChunks(responseLinks(short), page, [cut])).filter(
     (text) => text !== expected,
   )
 

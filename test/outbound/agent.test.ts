@@ -12,7 +12,7 @@ import type { Test } from 'tap'
 
 import { readProxies } from '../../src/config/proxies.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
-import { listening, outbound, pause, service, way } from '../support/connection-fixture.ts'
+import { listening, outbound, pause, service, connectionFixture } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 
@@ -211,7 +211,7 @@ t.test('a reset that is read in one go with the last bytes is no end of an answe
   )
   t.teardown(() => dynamics.kill())
   const [port] = (await once(dynamics.stdout, 'data')) as [Buffer]
-  const { send } = way(t, `http://127.0.0.1:${String(port)}`)
+  const { send } = connectionFixture(t, `http://127.0.0.1:${String(port)}`)
 
   for (let count = 0; count < 5; count++) {
     const answering = send(outbound())

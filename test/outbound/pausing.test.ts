@@ -7,7 +7,8 @@ import type { Test } from 'tap'
 
 import type { Answer, Sink } from '../../src/dynamics/send.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
-import { outbound, sockets, until, way } from '../support/connection-fixture.ts'
+import { outbound, sockets, connectionFixture } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 const SIZE = 1_000_000
 const HEAD = `HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\n`
@@ -58,7 +59,7 @@ t.test('a paused connection takes little more from Dynamics, and what follows ar
     }),
   )
   let slow = true
-  const { sink, taken, fate } = taking(await way(t, origin).send(outbound()), () => slow)
+  const { sink, taken, fate } = taking(await connectionFixture(t, origin).send(outbound()), () => slow)
   await until(() => connections[0]!.readableLength > 0)
   await pause(100)
 
@@ -78,7 +79,7 @@ t.test('a pause does not count as silence of Dynamics; silence after it does', a
       if (String(request).includes('/finished')) socket.write(Buffer.alloc(SIZE / 2))
     }),
   )
-  const { send } = way(t, origin, { idleTimeout: 200 })
+  const { send } = connectionFixture(t, origin, { idleTimeout: 200 })
   for (const [path, end] of [
     ['/finished', 'ended'],
     ['/unfinished', 'UND_ERR_BODY_TIMEOUT'],
@@ -107,7 +108,7 @@ t.test('a late resume of one answer does not resume the next on the connection',
       socket.write(Buffer.alloc(SIZE))
     }),
   )
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
   const first = taking(await send(outbound({ path: '/short' })), () => false)
   await until(() => first.fate() === 'ended')
   await pause(50)
@@ -147,7 +148,7 @@ t.test("a caller's reader that asks for a pause with the last byte still gets th
     }),
   )
 
-  const { taken, fate } = taking(await way(t, origin).send(outbound()), () => true)
+  const { taken, fate } = taking(await connectionFixture(t, origin).send(outbound()), () => true)
 
   await until(() => fate() !== '')
   t.same([fate(), taken()], ['ended', 5])

@@ -9,8 +9,9 @@ import type { Test } from 'tap'
 import { responseBatch } from '../../src/odata/batch.ts'
 import { jsonLinksOutward, targetAddress, urlMap } from '../../src/odata/links.ts'
 import { writeResponse } from '../../src/proxy/write-response.ts'
-import { outbound, sockets, until, way } from '../support/connection-fixture.ts'
-import { raw } from '../support/raw-socket.ts'
+import { outbound, sockets, connectionFixture } from '../support/connection-fixture.ts'
+import { rawSocket } from '../support/raw-socket.ts'
+import { until } from '../support/until.ts'
 
 /** For what can be turned. */
 function refuse(cause: unknown): never {
@@ -33,7 +34,7 @@ async function callerOf(t: Test, breaksOff: boolean): Promise<{ readonly url: st
     response.write(first)
     setTimeout(() => (breaksOff ? response.destroy() : response.end(second)), 100)
   })
-  const { send } = way(t, service)
+  const { send } = connectionFixture(t, service)
   const map = urlMap(targetAddress(`${service}/api/data/v9.2`), { base: 'http://gateway.example:8080', form: 'short' })
   const url = await listening(
     t,
@@ -61,7 +62,7 @@ t.test(
   async (t) => {
     const { url } = await callerOf(t, false)
 
-    const { text } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    const { text } = await rawSocket(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
 
     const [head, body] = text.split('\r\n\r\n') as [string, string]
     t.equal(body, '{"@odata.context":"http://gateway.example:8080/$metadata#x","value":[]}')
@@ -73,7 +74,7 @@ t.test(
 t.test('resets the caller when a short answer breaks off between its pieces, and hands on nothing of it', async (t) => {
   const { url, status } = await callerOf(t, true)
 
-  const { text, reset } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  const { text, reset } = await rawSocket(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
 
   t.ok(reset)
   t.equal(text, '')
@@ -83,14 +84,14 @@ t.test('resets the caller when a short answer breaks off between its pieces, and
 
 t.test('an answer without a length is whole when it is ended, and not when the connection is reset', async (t) => {
   const part = '{"value":['
-  const send = async (end: (socket: Socket) => void): ReturnType<typeof raw> => {
+  const send = async (end: (socket: Socket) => void): ReturnType<typeof rawSocket> => {
     const service = await sockets(t, (socket) =>
       socket.once('data', () => {
         socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n${part}`)
         setTimeout(() => end(socket), 100)
       }),
     )
-    const { send } = way(t, service)
+    const { send } = connectionFixture(t, service)
     const url = await listening(
       t,
       (_request, response) =>
@@ -106,7 +107,7 @@ t.test('an answer without a length is whole when it is ended, and not when the c
           })
         }),
     )
-    return raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    return rawSocket(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
   }
 
   const ended = await send((socket) => socket.end())
@@ -124,7 +125,7 @@ for (const [what, batch] of [
 ] as const) {
   t.test(`resets the caller when a batch that came in gzip ${what}, and goes on`, async (t) => {
     const service = await listening(t, (_request, response) => response.end(gzipSync(batch)))
-    const { send } = way(t, service)
+    const { send } = connectionFixture(t, service)
     const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
     const url = await listening(
       t,
@@ -143,7 +144,7 @@ for (const [what, batch] of [
         }),
     )
 
-    const { reset } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    const { reset } = await rawSocket(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
 
     t.ok(reset)
   })
@@ -156,7 +157,7 @@ t.test('refuses a short batch that cannot be read, in however many pieces it com
       response.writeHead(200, { 'content-length': batch.length }).write(batch.slice(0, 20))
       setTimeout(() => response.end(batch.slice(20)), pause)
     })
-    const { send } = way(t, service)
+    const { send } = connectionFixture(t, service)
     const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
     const url = await listening(
       t,
@@ -185,7 +186,7 @@ t.test('an empty body that is said to be gzip is an empty body', async (t) => {
   const service = await listening(t, (_request, response) => {
     response.writeHead(200, { 'content-length': 0 }).end()
   })
-  const { send } = way(t, service)
+  const { send } = connectionFixture(t, service)
   const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
   const url = await listening(
     t,
@@ -203,7 +204,7 @@ t.test('an empty body that is said to be gzip is an empty body', async (t) => {
       }),
   )
 
-  const { text, reset } = await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  const { text, reset } = await rawSocket(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
 
   t.notOk(reset)
   t.match(text, /^HTTP\/1\.1 200 OK\r\ncontent-length: 0\r\n/)

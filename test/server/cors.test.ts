@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { loadSettings } from '../../src/config/load.ts'
 import { corsOf } from '../../src/server/cors.ts'
-import { door } from '../support/callers-fixture.ts'
+import { callersFixture } from '../support/callers-fixture.ts'
 import { rawRequest, requestOf } from '../support/raw-http.ts'
 
 const settings = loadSettings(
@@ -68,7 +68,7 @@ t.test('an origin counts in any letter case, and is told as it is listed', async
 })
 
 t.test('what resembles a preflight and has a body is judged like every other request', async (t) => {
-  const { server, passed } = await door(t, { allowedOrigins: [ORIGIN], requiredHeader: 'x-gateway' })
+  const { server, passed } = await callersFixture(t, { allowedOrigins: [ORIGIN], requiredHeader: 'x-gateway' })
   const preflight = [`Origin: ${ORIGIN}`, 'Access-Control-Request-Method: PATCH']
 
   t.equal((await rawRequest(server, requestOf('OPTIONS /a', ...preflight, 'Content-Length: 0'))).status, 204)

@@ -98,8 +98,3 @@ export function memoryLog() {
     }
   return { lines, debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') }
 }
-
-/** Waits until `holds`; for what happens in the background. */
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
-}

@@ -29,7 +29,7 @@ function settingsWith(changes: Partial<Settings> = {}): Settings {
  * A small server behind the door: `cors`, `head`, `host` and `browser`, then `further`; what passes is answered
  * 200 with its caller. `passed` lists the targets that did.
  */
-export async function door(
+export async function callersFixture(
   t: Test,
   changes: Partial<Settings> = {},
   further: (app: FastifyInstance, settings: Settings) => void = () => undefined,

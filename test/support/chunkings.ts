@@ -5,12 +5,12 @@ import fc from 'fast-check'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
 
 /** What `transform` makes of `text`, given in one piece. */
-export function whole(transform: TextTransform, text: string): string {
-  return inPieces(transform, Buffer.from(text), [])
+export function inOneChunk(transform: TextTransform, text: string): string {
+  return inChunks(transform, Buffer.from(text), [])
 }
 
 /** What `transform` makes of `bytes` when chunk borders fall at `cuts`, in any order. */
-export function inPieces(transform: TextTransform, bytes: Buffer, cuts: readonly number[]): string {
+export function inChunks(transform: TextTransform, bytes: Buffer, cuts: readonly number[]): string {
   const borders = [0, ...[...cuts].sort((one, other) => one - other), bytes.length]
   const text = bytes.toString('latin1')
   const out = borders.slice(1).map((border, index) => transform.push(text.slice(borders[index], border)))
@@ -19,7 +19,7 @@ export function inPieces(transform: TextTransform, bytes: Buffer, cuts: readonly
 
 /** What `transform` makes of `bytes`, one at a time. */
 export function byteByByte(transform: TextTransform, bytes: Buffer): string {
-  return inPieces(
+  return inChunks(
     transform,
     bytes,
     Array.from(bytes, (_, index) => index),
@@ -30,6 +30,6 @@ export function byteByByte(transform: TextTransform, bytes: Buffer): string {
 export const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 })
 
 /** The places in a text of `length` bytes. */
-export function places(length: number, cuts: readonly number[]): number[] {
+export function cutPositions(length: number, cuts: readonly number[]): number[] {
   return cuts.map((share) => Math.floor(share * length))
 }

@@ -55,13 +55,13 @@ export async function listening(t: Test, server: Server | SocketServer): Promise
   return (server.address() as AddressInfo).port
 }
 
-export interface Way extends Connection {
+export interface ConnectionFixture extends Connection {
   readonly events: DynamicsEvent[]
   readonly agent: OutboundAgent
 }
 
 /** A connection to `origin` with the usual settings, or others; what happens is in `events`. */
-export function way(
+export function connectionFixture(
   t: Test,
   origin: string,
   other: Partial<Target> = {},
@@ -73,7 +73,7 @@ export function way(
     readonly bodyLimit?: number
     readonly proxies?: Proxies
   } = {},
-): Way {
+): ConnectionFixture {
   const {
     targets: [target],
   } = loadSettings(
@@ -160,14 +160,6 @@ export function answerJson(
   headers: Record<string, string> = {},
 ): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
-}
-
-/** Until `condition` holds; a test that waits for it in vain fails. */
-export async function until(condition: () => boolean): Promise<void> {
-  for (const end = performance.now() + 100_000; !condition();) {
-    if (performance.now() > end) throw new Error(`in vain: ${condition.toString()}`)
-    await pause(5)
-  }
 }
 
 /** Some milliseconds. */

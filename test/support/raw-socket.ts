@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 
 /** Sends `head` and `body` as they stand to `url` on one connection, and gives back all that came until it closed. */
-export function raw(
+export function rawSocket(
   url: string,
   text: string | Buffer,
   patience = 60_000,

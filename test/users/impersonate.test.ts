@@ -3,11 +3,11 @@ import t from 'tap'
 import authenticate from '../../src/callers/authenticate.ts'
 import allowList from '../../src/rules/enforce.ts'
 import impersonate from '../../src/users/impersonate.ts'
-import { door } from '../support/callers-fixture.ts'
+import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 
 t.test('a caller whose token names the user may name no other, by address or by id', async (t) => {
-  const { server, passed } = await door(t, {}, (app, { anybody, targets: [target] }) => {
+  const { server, passed } = await callersFixture(t, {}, (app, { anybody, targets: [target] }) => {
     const caller = {
       name: 'portal',
       policy: { ...anybody, callerIds: 'allow' as const },

@@ -10,6 +10,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { runCompiled } from '../../../src/commands/serve/compile-cache.ts'
+import { until } from '../../support/until.ts'
 
 const CODE = `((code) => typeof module === "object" ? module.exports = code : code)((function (exports, require, module, file, folder) { "use strict";
   exports.sum = (one, other) => one + other
@@ -78,7 +79,7 @@ t.test('what was compiled is kept after the first answer, and used for the same 
   writeFileSync(file, CODE.replace('one + other', 'one * other'))
   t.equal(run(file, folder, 'two').sum(2, 3), 6, 'other code has another id')
   await answerOnce('/accounts')
-  while (list(folder).length < 2) await sleep(20)
+  await until(() => list(folder).length >= 2)
   t.same(readFileSync(path), bytes, 'what fits is not written again')
 })
 
@@ -93,7 +94,7 @@ t.test('what a disk has damaged is not used, and replaced', async (t) => {
     t.equal(run(file, folder).sum(2, 3), 5)
   }
   await answerOnce('/accounts')
-  while (readFileSync(path).length === 0) await sleep(20)
+  await until(() => readFileSync(path).length > 0)
 })
 
 t.test('with source maps the code runs as a module, whose lines Node can map', async (t) => {

@@ -2,7 +2,8 @@ import { PassThrough } from 'node:stream'
 
 import t from 'tap'
 
-import { outbound, service, sockets, text, until, way } from '../../support/connection-fixture.ts'
+import { outbound, service, sockets, text, connectionFixture } from '../../support/connection-fixture.ts'
+import { until } from '../../support/until.ts'
 
 t.setTimeout(120_000)
 
@@ -16,7 +17,7 @@ t.test('no more requests are at Dynamics than may be, and all are answered', asy
       response.end('{}')
     }, 10)
   })
-  const { send, state } = way(t, origin, { concurrency: 5 })
+  const { send, state } = connectionFixture(t, origin, { concurrency: 5 })
   const requests = Array.from({ length: 50 }, () => outbound())
 
   await Promise.all(requests.map(async (request) => text(await send(request))))
@@ -34,7 +35,7 @@ t.test('a place is given back when the body is over, however it ends', async (t)
       if (head.toString().includes('breaks')) setTimeout(() => socket.destroy(), 50)
     }),
   )
-  const { send, state } = way(t, origin)
+  const { send, state } = connectionFixture(t, origin)
   const given = (): Promise<void> => until(() => state().running === 0)
 
   await send(outbound({ path: '/short' }))
@@ -59,7 +60,7 @@ t.test('a place is given back when the body is over, however it ends', async (t)
 
 t.test('one noisy caller does not starve the others', async (t) => {
   const origin = await service(t, (_, response) => setTimeout(() => response.end(), 20))
-  const { send } = way(t, origin, { concurrency: 4, queue: 100 })
+  const { send } = connectionFixture(t, origin, { concurrency: 4, queue: 100 })
   const noisy = Array.from({ length: 200 }, () =>
     send(outbound({ fairnessKey: 'noisy' })).catch((error: Error) => error),
   )
@@ -79,7 +80,7 @@ t.test('large uploads that do not move leave room for others', async (t) => {
   const origin = await service(t, (request, response) => {
     request.resume().on('end', () => response.end('{}'))
   })
-  const { send, state } = way(t, origin, { concurrency: 4 })
+  const { send, state } = connectionFixture(t, origin, { concurrency: 4 })
   const uploads = Array.from({ length: 10 }, () =>
     outbound({ method: 'POST', body: new PassThrough(), bodyLength: 5_000_000, repeatable: 'never' }),
   )

@@ -5,7 +5,16 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 
 import { header } from '../../../src/dynamics/send.ts'
-import { answerJson, outbound, pause, received, service, text, until, way } from '../../support/connection-fixture.ts'
+import {
+  answerJson,
+  outbound,
+  pause,
+  received,
+  service,
+  text,
+  connectionFixture,
+} from '../../support/connection-fixture.ts'
+import { until } from '../../support/until.ts'
 
 t.setTimeout(120_000)
 
@@ -40,7 +49,7 @@ t.test('a refused request is sent again when Dynamics says so, whatever its meth
     if (seen.length === 1) refuse(response, COUNT, '1')
     else response.writeHead(204).end()
   })
-  const { send, events } = way(t, origin)
+  const { send, events } = connectionFixture(t, origin)
   const request = outbound({ method: 'POST', body: Readable.from([Buffer.from('{"name":"Fabrikam"}')]) })
 
   const answer = await send(request)
@@ -60,7 +69,7 @@ t.test('a refused request is sent again when Dynamics says so, whatever its meth
 
 t.test("a wait that is longer than the caller's patience is passed on at once, with what is left of it", async (t) => {
   const origin = await service(t, refusing(1, TIME, '30'))
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
 
   const answer = await send(outbound())
   await pause(1100)
@@ -79,9 +88,9 @@ t.test("the setting and the caller's own deadline bound the wait", async (t) => 
   const origin = await service(t, refusing(3, COUNT, '60'))
   const deadline = performance.now() + 59_000
 
-  t.equal((await way(t, origin, { maxRetryWait: 0 }).send(outbound())).status, 429)
-  t.equal((await way(t, origin, { maxRetryWait: 59_999 }).send(outbound())).status, 429)
-  t.equal((await way(t, origin, { maxRetryWait: 600_000 }).send(outbound({ deadline }))).status, 429)
+  t.equal((await connectionFixture(t, origin, { maxRetryWait: 0 }).send(outbound())).status, 429)
+  t.equal((await connectionFixture(t, origin, { maxRetryWait: 59_999 }).send(outbound())).status, 429)
+  t.equal((await connectionFixture(t, origin, { maxRetryWait: 600_000 }).send(outbound({ deadline }))).status, 429)
 })
 
 t.test('waits add up', async (t) => {
@@ -91,7 +100,7 @@ t.test('waits add up', async (t) => {
     refuse(response, COUNT, '1')
   })
 
-  t.equal((await way(t, origin, { maxRetryWait: 2500 }).send(outbound())).status, 429)
+  t.equal((await connectionFixture(t, origin, { maxRetryWait: 2500 }).send(outbound())).status, 429)
   t.ok(requests === 3 || requests === 2, 'after 0, 1 and perhaps 2 seconds; another would be too late')
 })
 
@@ -100,7 +109,7 @@ t.test('a body that is not at hand is not sent again', async (t) => {
     await received(request)
     refuse(response, COUNT, '1')
   })
-  const { send } = way(t, origin, { keepBody: 4 })
+  const { send } = connectionFixture(t, origin, { keepBody: 4 })
 
   const answer = await send(outbound({ method: 'POST', body: Readable.from([Buffer.from('{"name":"Fabrikam"}')]) }))
 
@@ -128,7 +137,7 @@ t.test('nothing is sent while a limit holds, and then one goes first', async (t)
       }
     }, 50)
   })
-  const { send, state } = way(t, origin)
+  const { send, state } = connectionFixture(t, origin)
 
   const first = send(outbound())
   await until(() => state().held === 1)
@@ -154,7 +163,7 @@ t.test('who comes while the trial is under way waits for its end, without a word
     else if (requests === 2) endTrial = () => response.writeHead(204).end()
     else response.writeHead(204).end()
   })
-  const { send, events, state } = way(t, origin, { maxRetryWait: 1000 })
+  const { send, events, state } = connectionFixture(t, origin, { maxRetryWait: 1000 })
 
   const trial = send(outbound())
   await until(() => endTrial !== undefined)
@@ -177,7 +186,7 @@ t.test('a trial that brings nothing does not keep the others', async (t) => {
     if (requests === 1) refuse(response, COUNT, '1')
     else if (requests > 2) response.writeHead(204).end()
   })
-  const { send, state } = way(t, origin)
+  const { send, state } = connectionFixture(t, origin)
 
   const first = outbound()
   const hangs = send(first)
@@ -195,7 +204,7 @@ t.test('requests that were under way to a connection are held too', async (t) =>
     requests++
     setTimeout(() => refuse(response, COUNT, '5'), 100)
   })
-  const { send } = way(t, origin, { concurrency: 1, maxRetryWait: 100 })
+  const { send } = connectionFixture(t, origin, { concurrency: 1, maxRetryWait: 100 })
 
   const answers = await Promise.allSettled(Array.from({ length: 5 }, () => send(outbound())))
 
@@ -212,7 +221,7 @@ t.test('a caller that leaves is not sent for when the limit ends', async (t) => 
     requests++
     refuse(response, COUNT, '3')
   })
-  const { send, state } = way(t, origin)
+  const { send, state } = connectionFixture(t, origin)
   const request = outbound()
   const other = outbound()
 
@@ -241,7 +250,7 @@ t.test('too many at once: fewer from now on, and the others hardly wait', async 
       else response.writeHead(204).end()
     }, 50)
   })
-  const { send, state, events } = way(t, origin)
+  const { send, state, events } = connectionFixture(t, origin)
 
   const answers = await Promise.all(Array.from({ length: 60 }, () => send(outbound({ method: 'POST' }))))
 
@@ -267,7 +276,7 @@ t.test('a refusal that says nothing is waited out as well', async (t) => {
       }
     })(),
   )
-  const { send, events } = way(t, origin)
+  const { send, events } = connectionFixture(t, origin)
 
   t.equal((await send(outbound())).status, 204)
   t.match(
@@ -283,7 +292,7 @@ t.test('a refusal that breaks off is no answer, and is heeded all the same', asy
     response.writeHead(429, { 'content-length': '100', 'retry-after': '30' }).write('half')
     setTimeout(() => response.destroy(), 20)
   })
-  const { send } = way(t, origin)
+  const { send } = connectionFixture(t, origin)
 
   await t.rejects(send(outbound()), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
   await pause(1200)
@@ -301,7 +310,7 @@ t.test('what Dynamics says is left is known, and its suggestion followed', async
       })
       .end(),
   )
-  const { send, state, events } = way(t, origin)
+  const { send, state, events } = connectionFixture(t, origin)
 
   await send(outbound())
 
