@@ -258,7 +258,7 @@ t.test('tells the status of each part of an answer, wherever it is cut', async (
   for (const cut of bytes.keys()) {
     const statuses: number[] = []
     const transform = responseBatch(map, 'application/json', undefined, (status) => statuses.push(status))!
-    inPieces(transform, bytes, [cut])
+    inChunks(transform, bytes, [cut])
     t.same(statuses, [200, 404], `cut at ${cut}`)
   }
 })
