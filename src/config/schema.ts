@@ -221,6 +221,14 @@ export const schema = group("The gateway's settings.", {
     env: 'SHUTDOWN_TIMEOUT',
     fallback: '25s',
   }),
+  shutdownDelay: duration({
+    restart: true,
+    about:
+      'After SIGTERM: how long the gateway still accepts and serves requests, though it is not ready, so that load ' +
+      'balancers notice.',
+    env: 'SHUTDOWN_DELAY',
+    fallback: '300ms',
+  }),
   bodyLimit: size({ about: 'The largest body that a request may have.', env: 'BODY_LIMIT', fallback: '1GiB' }),
   headTimeout: duration({
     restart: true,

@@ -1,9 +1,19 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import type { Socket } from 'node:net'
 
-/** Long enough for a request that was on its way when the gateway was told to stop. */
-const LINGER = 300
+/** Long enough for a request that was already on its way on an idle connection, in milliseconds. */
+const IDLE_GRACE_MS = 300
+
+/** How long each step of the end takes, in milliseconds. */
+export interface DrainTimes {
+  /** How long new connections and requests are still served, so that load balancers notice. */
+  readonly delay: number
+  /** How long running requests may take after that. */
+  readonly timeout: number
+  /** How long an idle connection may still bring a request once no new ones are accepted. */
+  readonly idleGrace?: number
+}
 
 /** What has to be ended. */
 interface Draining {
@@ -15,15 +25,13 @@ interface Draining {
 }
 
 /**
- * How a gateway ends. First `next`: not ready; connections end with the request that they carry; running requests
- * finish, for `patience` milliseconds at most. Second `next`: at once.
- *
- * @param linger how long new connections may still come, and those that carry no request may bring one
+ * How a gateway ends. First `next`: it is not ready, and for `delay` it still accepts and serves, with
+ * `Connection: close` on every response. Then it accepts no more, and running requests finish, for `timeout` at most.
+ * Second `next`: everything ends at once.
  */
 export function drainOf(
   { server, stop, close }: Draining,
-  patience: number,
-  linger = LINGER,
+  { delay, timeout, idleGrace = IDLE_GRACE_MS }: DrainTimes,
 ): {
   readonly over: Promise<void>
   readonly next: () => void
@@ -41,7 +49,9 @@ export function drainOf(
     next: () => {
       if (ending === undefined) {
         stop()
-        ending = setTimeout(end, linger)
+        // Also for responses that the proxy does not write, such as refusals and probes.
+        for (const event of ['request', 'checkContinue']) server.prependListener(event, closeAfter)
+        ending = setTimeout(end, delay)
       } else {
         clearTimeout(ending)
         end()
@@ -53,8 +63,8 @@ export function drainOf(
   function end(): void {
     if (closing) return
     closing = true
-    const late = setTimeout(() => server.closeAllConnections(), patience)
-    onceAllAreAccepted(server, linger, () => {
+    const late = setTimeout(() => server.closeAllConnections(), timeout)
+    onceAllAreAccepted(server, idleGrace, () => {
       // The server's own `close` would also end connections that were accepted a moment ago, and whose request
       // is on its way.
       NetServer.prototype.close.call(server, () => {
@@ -68,7 +78,7 @@ export function drainOf(
       server.closeIdleConnections()
       // Node does not count those as idle that never said anything.
       for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
-    }, linger)
+    }, idleGrace)
   }
 }
 
@@ -88,6 +98,11 @@ function onceAllAreAccepted(server: Server, longest: number, callback: () => voi
     accepted = false
     setImmediate(turn)
   })
+}
+
+/** Has Node write `Connection: close`, and end the connection after the response. */
+function closeAfter(_request: IncomingMessage, response: ServerResponse): void {
+  response.shouldKeepAlive = false
 }
 
 /** `Promise.withResolvers`, which Node 20 lacks. */

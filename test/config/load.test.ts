@@ -28,6 +28,7 @@ t.test('four variables are enough', async (t) => {
     allowedHosts: [],
     publicUrl: undefined,
     shutdownTimeout: 25_000,
+    shutdownDelay: 300,
     logLevel: 'info',
     tls: undefined,
     callers: [],

@@ -106,16 +106,14 @@ t.test('values that cannot work are refused, with what to write', { skip }, asyn
 })
 
 t.test('a pod gets longer to end than its gateway takes', { skip }, async (t) => {
-  const [pod] = podsOf(
-    rendered(t, [chart, ...set([...THREE, 'shutdown.delaySeconds=20', 'shutdown.timeoutSeconds=60'])]),
-  )
-  t.match(pod, {
-    spec: { terminationGracePeriodSeconds: 95, containers: [{ lifecycle: { preStop: { sleep: { seconds: 20 } } } }] },
-  })
-
-  const own = rendered(t, [chart, ...set([...THREE, 'shutdown.delayBy=gateway'])])
-  t.match(variables(own), [{ name: 'HOST' }, { name: 'TRUST_NETWORK' }, { name: 'SHUTDOWN_DELAY', value: '5s' }])
+  const own = rendered(t, [chart, ...set([...THREE, 'shutdown.delaySeconds=20', 'shutdown.timeoutSeconds=60'])])
+  t.match(podsOf(own)[0], { spec: { terminationGracePeriodSeconds: 95 } })
+  t.match(variables(own), [{ name: 'HOST' }, { name: 'TRUST_NETWORK' }, { name: 'SHUTDOWN_DELAY', value: '20s' }])
   t.notOk(containersOf(podsOf(own)[0]!)[0]?.['lifecycle' as never], 'one of them waits, not both')
+
+  const kubernetes = rendered(t, [chart, ...set([...THREE, 'shutdown.delayBy=preStop'])])
+  t.match(podsOf(kubernetes)[0], { spec: { containers: [{ lifecycle: { preStop: { sleep: { seconds: 5 } } } }] } })
+  t.notOk(variables(kubernetes).some(({ name }) => name === 'SHUTDOWN_DELAY'))
 })
 
 t.test('Prometheus reaches the metrics port, and nothing else', { skip }, async (t) => {

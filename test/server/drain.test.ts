@@ -60,17 +60,15 @@ t.test('idle connections do not hold the end, and a second call cuts what runs',
   await drain.over
 })
 
-async function draining(
-  t: Test,
-  answer = (respond: () => void): void => void setTimeout(respond, 20),
-  linger?: number,
-) {
+async function draining(t: Test, answer = (respond: () => void): void => void setTimeout(respond, 20), grace?: number) {
   const server = createServer((_request, response) =>
     answer(() => response.setHeader('connection', 'close').end('whole')),
   )
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.teardown(() => server.closeAllConnections())
-  return { server, drain: drainOf({ server, stop: () => undefined, close: async () => undefined }, 10_000, linger) }
+  const times = grace === undefined ? { delay: 300 } : { delay: grace, idleGrace: grace }
+  const draining = { server, stop: () => undefined, close: async () => undefined }
+  return { server, drain: drainOf(draining, { timeout: 10_000, ...times }) }
 }
 
 /** The status, or the code of what went wrong. */

@@ -108,7 +108,7 @@ export async function run(
   log.info({ address }, 'listening')
   const drain = drainOf(
     { server, stop: () => front.gateway().stop(), close: () => front.gateway().app.close() },
-    settings.shutdownTimeout,
+    { delay: settings.shutdownDelay, timeout: settings.shutdownTimeout },
   )
   const stopped = drain.over
     .then(() => agent.destroy())
