@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
-import { SettingsFault } from '../config/load.ts'
-import { nearest } from '../config/nearest.ts'
+import { closestWord } from '../config/closest-word.ts'
+import { SettingsError } from '../config/load.ts'
 import { OptionError } from './command.ts'
 import type { Command, Options, Values } from './command.ts'
 import { commands } from './commands.ts'
@@ -27,7 +27,7 @@ export async function main(words: readonly string[]): Promise<number> {
   try {
     return await run(name, options)
   } catch (error) {
-    if (!(error instanceof SettingsFault)) throw error
+    if (!(error instanceof SettingsError)) throw error
     return complain(`${error.message}\n\nEvery setting: config/README.md. Without settings: dynamics-gateway demo\n`)
   }
 }
@@ -39,8 +39,8 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   try {
     return await commands[name].run(options, { stdout, stderr })
   } catch (error) {
-    if (!(error instanceof SettingsFault) || options['json'] !== true) throw error
-    return printJson({ ok: false, faults: error.faults })
+    if (!(error instanceof SettingsError) || options['json'] !== true) throw error
+    return printJson({ ok: false, faults: error.errors })
   }
 }
 
@@ -88,7 +88,7 @@ function optionFault(name: CommandName, words: readonly string[], { code, messag
     return `${option} is not followed by what it needs, or by more than it takes.`
   }
   const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec(message) ?? []
-  const near = nearest(wrong, Object.keys(commands[name].options))
+  const near = closestWord(wrong, Object.keys(commands[name].options))
   return (
     `${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.` +
     (near === undefined ? '' : ` Did you mean --${near}?`)
@@ -102,7 +102,7 @@ function asksForJson(words: readonly string[]): boolean {
 }
 
 function unknown(word: string): number {
-  const near = nearest(word, Object.keys(commands))
+  const near = closestWord(word, Object.keys(commands))
   return complain(
     `There is no command ${word}.${near === undefined ? ' See dynamics-gateway --help.' : ` Did you mean ${near}?`}\n`,
   )

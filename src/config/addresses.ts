@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { platform } from 'node:os'
 
-import { Fault } from './setting.ts'
+import { isMicrosoftsAuthority } from './authority-hosts.ts'
+import { SettingError } from './setting.ts'
 
 /** The longest path that the system takes for a socket, in bytes: one less than `sun_path` has, for the NUL. */
 const LONGEST_SOCKET = platform() === 'linux' ? 107 : 103
@@ -9,7 +10,7 @@ const LONGEST_SOCKET = platform() === 'linux' ? 107 : 103
 /** Where to listen: an IP address, a name, or `unix:` and a whole path. */
 export function listenAddress(text: string): string {
   if (text.startsWith('unix:/') && Buffer.byteLength(text.slice('unix:'.length)) > LONGEST_SOCKET) {
-    throw new Fault(
+    throw new SettingError(
       `names a socket whose path is longer than ${LONGEST_SOCKET} bytes, more than the system takes: ` +
         'write a shorter path, such as unix:/run/gateway.sock.',
     )
@@ -18,7 +19,8 @@ export function listenAddress(text: string): string {
     /^unix:\/.+/.test(text) ||
     isIP(text.replace(/^\[(.+)\]$/, '$1')) !== 0 ||
     /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
-  if (!known) throw new Fault('is no address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock; a port goes into PORT.')
+  if (!known)
+    throw new SettingError('is no address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock; a port goes into PORT.')
   return text
 }
 
@@ -26,7 +28,7 @@ export function listenAddress(text: string): string {
 export function network(text: string): string {
   const [, address = '', length = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   if (isIP(address) === 0 || Number(length) > (isIP(address) === 4 ? 32 : 128)) {
-    throw new Fault('holds something that is no address: write addresses such as 10.0.0.7 or 10.0.0.0/8.')
+    throw new SettingError('holds something that is no address: write addresses such as 10.0.0.7 or 10.0.0.0/8.')
   }
   return text
 }
@@ -34,7 +36,7 @@ export function network(text: string): string {
 /** An origin as browsers send it, in small letters. */
 export function origin(text: string): string {
   if (!URL.canParse(text) || new URL(text).origin !== text.toLowerCase()) {
-    throw new Fault('holds something that is no origin: write origins such as https://app.contoso.com.')
+    throw new SettingError('holds something that is no origin: write origins such as https://app.contoso.com.')
   }
   return text.toLowerCase()
 }
@@ -43,18 +45,16 @@ export function origin(text: string): string {
 export function authority(text: string): string {
   const write = 'write an origin such as https://login.microsoftonline.com'
   const url = parse(/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`)
-  if (url?.protocol !== 'https:') throw new Fault(`is no https:// address: ${write}.`)
+  if (url?.protocol !== 'https:') throw new SettingError(`is no https:// address: ${write}.`)
   // People copy it with the tenant behind it; a private authority may have a path of its own.
-  return /(^|\.)(microsoftonline\.(com|us|cn)|windows\.net|chinacloudapi\.cn)$/.test(url.hostname)
-    ? url.origin
-    : withoutSlash(url)
+  return isMicrosoftsAuthority(url.hostname) ? url.origin : withoutSlash(url)
 }
 
 /** A URL of the gateway's own, without a slash at its end. */
 export function publicUrl(text: string): string {
   const url = parse(text)
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new Fault('is no URL: write a URL such as https://dynamics.contoso.com.')
+    throw new SettingError('is no URL: write a URL such as https://dynamics.contoso.com.')
   }
   return withoutSlash(url)
 }

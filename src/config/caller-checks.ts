@@ -3,51 +3,51 @@ import type { Settings } from './schema.ts'
 /** Faults of the list of callers that no setting has by itself. */
 export function callerChecks(
   { callers, tls, targets }: Pick<Settings, 'callers' | 'tls' | 'targets'>,
-  faults: string[],
+  errors: string[],
 ): void {
   for (const name of repeated(callers.map(({ name }) => name))) {
-    faults.push(`callers: two are called ${name}; give each a name of its own.`)
+    errors.push(`callers: two are called ${name}; give each a name of its own.`)
   }
   for (const hash of repeated(callers.flatMap(({ keys }) => keys))) {
-    faults.push(
+    errors.push(
       `callers: the key hash ${hash.slice(0, 8)}… stands there twice; ` +
         'make a key of its own for each with `dynamics-gateway key`.',
     )
   }
   for (const certificate of repeated(callers.flatMap(({ certificates }) => certificates))) {
-    faults.push(`callers: the certificate ${certificate} stands there twice; leave it to one of them.`)
+    errors.push(`callers: the certificate ${certificate} stands there twice; leave it to one of them.`)
   }
   for (const { name, keys, token, certificates, userFrom } of callers) {
     if (keys.length + certificates.length === 0 && token === undefined) {
-      faults.push(`callers: nothing tells ${name} from others; give it keys, a token or certificates.`)
+      errors.push(`callers: nothing tells ${name} from others; give it keys, a token or certificates.`)
     }
     if (token !== undefined) {
-      if (token.audience.length === 0) faults.push(`callers: the token of ${name} needs an audience.`)
+      if (token.audience.length === 0) errors.push(`callers: the token of ${name} needs an audience.`)
       if (token.roles.length + token.scopes.length + token.clientIds.length + token.subjects.length === 0) {
-        faults.push(
+        errors.push(
           `callers: any app that can have a token for the audience would pass for ${name}; ` +
             'name roles, scopes, clientIds or subjects.',
         )
       }
     }
     if (userFrom !== 'header' && (token === undefined || keys.length + certificates.length > 0)) {
-      faults.push(
+      errors.push(
         `callers: the user of ${name} comes from its token, so it must be known by a token, and by nothing else.`,
       )
     }
     if (userFrom !== 'header' && targets.some(({ impersonation }) => impersonation.mode === 'off')) {
-      faults.push(
+      errors.push(
         `callers: the user of ${name} comes from its token, but impersonation is off for a target; ` +
           'set its mode to optional or required.',
       )
     }
     if (certificates.length > 0 && tls === undefined) {
-      faults.push(
+      errors.push(
         `callers: ${name} is known by a certificate, which only a gateway that serves HTTPS sees; describe tls.`,
       )
     }
     if (tls !== undefined && tls.clientCa === undefined && certificates.some((one) => !/^[0-9a-f]{64}$/.test(one))) {
-      faults.push(
+      errors.push(
         `callers: ${name} is known by a name in a certificate; ` +
           'name the authorities that certify it in tls.clientCa.',
       )

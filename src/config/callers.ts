@@ -1,17 +1,17 @@
 import { isLoopbackHost } from '../odata/loopback.ts'
 import { parseRule, PRESETS } from './rule.ts'
-import { Fault, group } from './setting.ts'
-import type { Group, Many, Members, Read } from './setting.ts'
+import { SettingError, group } from './setting.ts'
+import type { Group, ArrayOf, Members, Read } from './setting.ts'
 import { choice, flag, list, matching, optional, parsed } from './values.ts'
 
 /** What a caller may do, and as whom. The same for a known caller and for anybody. */
 const policy = {
   users: list(
     {
-      about:
+      description:
         'The users that this caller may name by e-mail address: `*` for any, addresses, or `@domain`. ' +
         'An empty list: none.',
-      write: 'e-mail addresses, @contoso.com, or *',
+      hint: 'e-mail addresses, @contoso.com, or *',
       fallback: ['*'],
     },
     (text) =>
@@ -21,7 +21,7 @@ const policy = {
       )(text).toLowerCase(),
   ),
   callerIds: choice({
-    about:
+    description:
       'Whether this caller may itself send `CallerObjectId` or `MSCRMCallerID`: one of them, once, with a GUID. ' +
       'On a `$batch` it holds for all parts; in a part it is refused.',
     fallback: 'refuse',
@@ -29,7 +29,7 @@ const policy = {
   }),
   rules: list(
     {
-      about:
+      description:
         'What this caller may do. An empty list: everything the application user may. ' +
         `${PRESETS.map((name) => `\`${name}\``).join(', ')}, and \`allow\` or \`deny\` with methods and names: ` +
         '`allow GET,POST accounts`, ' +
@@ -42,19 +42,19 @@ const policy = {
         'or DELETE holds for `UpdateMultiple`, `UpsertMultiple` and `DeleteMultiple` of the entity set. Not covered: ' +
         'what the body of a request names (`@odata.bind`, deep inserts, the parameters of actions), and what plug-ins, ' +
         'workflows and other actions do.',
-      write: `rules such as ${PRESETS.join(', ')}, allow GET accounts, deny * annotations`,
+      hint: `rules such as ${PRESETS.join(', ')}, allow GET accounts, deny * annotations`,
     },
     parseRule,
   ),
   bypassHeaders: flag({
-    about: 'Whether this caller may send `MSCRM.Bypass…` headers, which skip business logic.',
+    description: 'Whether this caller may send `MSCRM.Bypass…` headers, which skip business logic.',
     fallback: false,
   }),
   callbacks: flag({
-    about: 'Whether this caller may ask Dynamics to call a URL back (`Prefer: respond-async, callback`).',
+    description: 'Whether this caller may ask Dynamics to call a URL back (`Prefer: respond-async, callback`).',
     fallback: false,
   }),
-  dryRun: flag({ about: 'Rules only write to the log what they would have refused.', fallback: false }),
+  dryRun: flag({ description: 'Rules only write to the log what they would have refused.', fallback: false }),
 }
 
 /** What anybody may do who reaches the gateway, while it knows no callers. */
@@ -67,31 +67,31 @@ const token = {
     {
       issuer: parsed(
         {
-          about: 'Who issues the tokens: their claim `iss`, letter by letter.',
+          description: 'Who issues the tokens: their claim `iss`, letter by letter.',
           required: true,
-          write: 'a URL such as https://login.microsoftonline.com/<tenant id>/v2.0',
+          hint: 'a URL such as https://login.microsoftonline.com/<tenant id>/v2.0',
         },
         secureUrl,
       ),
       audience: list(
         {
-          about: 'Whom the tokens are for: one of these stands in their claim `aud`.',
-          write: 'an application id or its URI, such as api://gateway',
+          description: 'Whom the tokens are for: one of these stands in their claim `aud`.',
+          hint: 'an application id or its URI, such as api://gateway',
         },
         (text) => text,
       ),
       keys: optional(
         {
-          about:
+          description:
             "Where the issuer's public keys (JWKS) are. Left out: where its `/.well-known/openid-configuration` says.",
-          write: 'a URL',
+          hint: 'a URL',
         },
         secureUrl,
       ),
       algorithms: list(
         {
-          about: 'The signature algorithms that are taken.',
-          write: 'RS256, PS256, ES256, EdDSA or their longer forms',
+          description: 'The signature algorithms that are taken.',
+          hint: 'RS256, PS256, ES256, EdDSA or their longer forms',
           fallback: ['RS256'],
         },
         matching(
@@ -100,24 +100,24 @@ const token = {
         ),
       ),
       roles: list(
-        { about: 'One of these roles is in the token (`roles`).', write: 'names of app roles' },
+        { description: 'One of these roles is in the token (`roles`).', hint: 'names of app roles' },
         (text) => text,
       ),
       scopes: list(
         {
-          about: 'One of these scopes is in the token (`scp` or `scope`).',
-          write: 'names of scopes',
+          description: 'One of these scopes is in the token (`scp` or `scope`).',
+          hint: 'names of scopes',
         },
         (text) => text,
       ),
       clientIds: list(
         {
-          about: 'The token was given to one of these apps (`azp`, `appid` or `client_id`).',
-          write: 'application ids',
+          description: 'The token was given to one of these apps (`azp`, `appid` or `client_id`).',
+          hint: 'application ids',
         },
         (text) => text,
       ),
-      subjects: list({ about: 'The token is about one of these (`sub`).', write: 'subjects' }, (text) => text),
+      subjects: list({ description: 'The token is about one of these (`sub`).', hint: 'subjects' }, (text) => text),
     },
   ),
   optional: true as const,
@@ -125,14 +125,14 @@ const token = {
 
 /** Who may call. One list entry a caller. */
 export const callers = {
-  type: 'many',
-  about: 'Who may call the gateway. While the list is empty, anybody who reaches it may.',
-  of: group('One caller, known by a key, a token or a client certificate.', {
+  type: 'array',
+  description: 'Who may call the gateway. While the list is empty, anybody who reaches it may.',
+  items: group('One caller, known by a key, a token or a client certificate.', {
     name: parsed(
       {
-        about: "The caller's name in logs, metrics and the queue.",
+        description: "The caller's name in logs, metrics and the queue.",
         required: true,
-        write: 'a short name such as billing',
+        hint: 'a short name such as billing',
       },
       matching(
         /^[a-z0-9][a-z0-9._-]{0,63}$/i,
@@ -141,11 +141,11 @@ export const callers = {
     ),
     keys: list(
       {
-        about:
+        description:
           "SHA-256 hashes of the caller's keys, as `dynamics-gateway key` prints them. Two during a change. The " +
           'caller sends its key as `Authorization: Bearer` or `X-Api-Key`; keys of two callers in one request ' +
           'are refused.',
-        write: 'the hash that `dynamics-gateway key` printed',
+        hint: 'the hash that `dynamics-gateway key` printed',
       },
       (text) =>
         matching(
@@ -156,15 +156,15 @@ export const callers = {
     token,
     certificates: list(
       {
-        about:
+        description:
           'Client certificates that the caller is known by: a SHA-256 fingerprint, or a name that an authority of ' +
           '`tls.clientCa` has certified: `CN=billing`, `DNS:billing.contoso.com`, `URI:spiffe://contoso/billing`.',
-        write: 'a SHA-256 fingerprint, CN=name, DNS:name or URI:name',
+        hint: 'a SHA-256 fingerprint, CN=name, DNS:name or URI:name',
       },
       certificate,
     ),
     userFrom: choice({
-      about:
+      description:
         "Where the user comes from: the e-mail header, or a claim of the caller's token. `oid` is the safest " +
         'and needs no look-up; addresses can be changed by people, so take them only from an issuer that checks ' +
         'them.',
@@ -173,7 +173,7 @@ export const callers = {
     }),
     ...policy,
   }),
-} as const satisfies Many<Group<Members>>
+} as const satisfies ArrayOf<Group<Members>>
 
 export type CallerSettings = Read<typeof callers>[number]
 export type TokenSettings = NonNullable<CallerSettings['token']>
@@ -184,7 +184,9 @@ function secureUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname))
   if (!secure) {
-    throw new Fault('is no https:// address: write a URL such as https://login.microsoftonline.com/<tenant id>/v2.0.')
+    throw new SettingError(
+      'is no https:// address: write a URL such as https://login.microsoftonline.com/<tenant id>/v2.0.',
+    )
   }
   return text
 }

@@ -1,6 +1,6 @@
 import { credentialKinds } from './credential.ts'
 import type { CredentialKindName } from './credential.ts'
-import { allOf } from './prose.ts'
+import { andList } from './word-list.ts'
 
 const KINDS = Object.entries(credentialKinds).map(([kind, of]) => ({
   kind: kind as CredentialKindName,
@@ -20,13 +20,13 @@ export const CHOOSING_VARIABLES: readonly string[] = KINDS.flatMap(({ variable }
 export function chooseCredential(
   isSet: (variable: string) => boolean,
   named: string | undefined,
-  faults: string[],
+  errors: string[],
 ): CredentialKindName | undefined {
   const chosen = KINDS.filter(({ variable }) => variable !== undefined && isSet(variable))
-  if (named !== undefined) return namedKind(named, chosen, faults)
+  if (named !== undefined) return namedKind(named, chosen, errors)
   if (chosen.length > 1) {
-    const all = allOf(chosen.map(({ variable }) => variable!))
-    faults.push(`${all} are all set, but only one kind of credential can be used: remove all but one.`)
+    const all = andList(chosen.map(({ variable }) => variable!))
+    errors.push(`${all} are all set, but only one kind of credential can be used: remove all but one.`)
     return undefined
   }
   if (chosen[0] !== undefined) return chosen[0].kind
@@ -34,16 +34,16 @@ export function chooseCredential(
   return isSet('AZURE_TENANT_ID') ? 'client-secret' : 'managed-identity'
 }
 
-function namedKind(named: string, chosen: typeof KINDS, faults: string[]): CredentialKindName | undefined {
+function namedKind(named: string, chosen: typeof KINDS, errors: string[]): CredentialKindName | undefined {
   const found = KINDS.find(({ kind }) => kind === named)
   if (found === undefined) {
-    faults.push(`CREDENTIAL is not known: write one of ${KINDS.map(({ kind }) => kind).join(', ')}.`)
+    errors.push(`CREDENTIAL is not known: write one of ${KINDS.map(({ kind }) => kind).join(', ')}.`)
     return undefined
   }
   const others = chosen.filter(({ variable }) => !found.variables.includes(variable))
   if (others.length > 0) {
-    const all = allOf(others.map(({ variable }) => variable!))
-    faults.push(
+    const all = andList(others.map(({ variable }) => variable!))
+    errors.push(
       `CREDENTIAL is ${named}, and ${all} ${others.length === 1 ? 'belongs' : 'belong'} to another kind ` +
         `(${others.map(({ kind }) => kind).join(', ')}), but only one kind of credential can be used. ` +
         `Remove ${all} (leave it empty where a platform sets it), or CREDENTIAL.`,

@@ -1,7 +1,7 @@
 import { isGuid } from '../odata/guid.ts'
 import type { Secret } from './secret.ts'
-import { Fault, group } from './setting.ts'
-import type { Group, Kinds, Members, Read } from './setting.ts'
+import { SettingError, group } from './setting.ts'
+import type { Group, OneOf, Members, Read } from './setting.ts'
 import { flag, matching, optional, parsed, readableFile, secret } from './values.ts'
 
 /**
@@ -17,17 +17,17 @@ interface KindSettings {
 }
 
 const TENANT = {
-  about: 'The Entra tenant (directory) id, or a domain of the tenant.',
+  description: 'The Entra tenant (directory) id, or a domain of the tenant.',
   env: 'AZURE_TENANT_ID',
   required: true,
-  write: 'the Directory (tenant) ID of the app registration, for example 11111111-2222-3333-4444-555555555555',
+  hint: 'the Directory (tenant) ID of the app registration, for example 11111111-2222-3333-4444-555555555555',
 } as const
 
 /** An application gets tokens from one tenant only. */
 const tenantId = parsed(TENANT, (text) => {
   if (/^(common|organizations|consumers)$/i.test(text)) {
-    throw new Fault(
-      `is ${text}, which only people can sign in through: write the Directory (tenant) ID of the app registration.`,
+    throw new SettingError(
+      `is ${text}, which only people can sign in through: hint the Directory (tenant) ID of the app registration.`,
     )
   }
   return tenant(text)
@@ -35,10 +35,10 @@ const tenantId = parsed(TENANT, (text) => {
 
 const clientId = parsed(
   {
-    about: "The app registration's application (client) id.",
+    description: "The app registration's application (client) id.",
     env: 'AZURE_CLIENT_ID',
     required: true,
-    write: 'the Application (client) ID of the app registration',
+    hint: 'the Application (client) ID of the app registration',
   },
   guid,
 )
@@ -52,10 +52,10 @@ export const credentialKinds = {
       tenantId,
       clientId,
       secret: secret({
-        about: "The client secret's value (not its id).",
+        description: "The client secret's value (not its id).",
         env: 'AZURE_CLIENT_SECRET',
         required: true,
-        write:
+        hint:
           'the value, or the path of a file that holds it in AZURE_CLIENT_SECRET_FILE; for another kind of ' +
           'credential set AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE or CREDENTIAL; ' +
           'for a managed identity remove AZURE_TENANT_ID',
@@ -70,19 +70,19 @@ export const credentialKinds = {
       clientId,
       file: parsed(
         {
-          about: 'A PEM file with certificate and private key, or a PFX file.',
+          description: 'A PEM file with certificate and private key, or a PFX file.',
           env: 'AZURE_CLIENT_CERTIFICATE_PATH',
           required: true,
-          write: 'the path of the file',
+          hint: 'the path of the file',
         },
         readableFile,
       ),
       password: secret({
-        about: 'The password of the private key or PFX file.',
+        description: 'The password of the private key or PFX file.',
         env: 'AZURE_CLIENT_CERTIFICATE_PASSWORD',
       }),
       sendChain: flag({
-        about: 'Sends the certificate chain too, for registrations that trust a subject name and issuer.',
+        description: 'Sends the certificate chain too, for registrations that trust a subject name and issuer.',
         env: 'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN',
         fallback: false,
       }),
@@ -96,10 +96,10 @@ export const credentialKinds = {
       clientId,
       file: parsed(
         {
-          about: 'The file with the federated token; read again for every request to Entra.',
+          description: 'The file with the federated token; read again for every request to Entra.',
           env: 'AZURE_FEDERATED_TOKEN_FILE',
           required: true,
-          write: 'the path of the file',
+          hint: 'the path of the file',
         },
         readableFile,
       ),
@@ -110,9 +110,9 @@ export const credentialKinds = {
     settings: group('The identity that Azure gives the machine, app or container.', {
       clientId: optional(
         {
-          about: 'The client id of a user-assigned identity; left out, the system-assigned one.',
+          description: 'The client id of a user-assigned identity; left out, the system-assigned one.',
           env: 'AZURE_CLIENT_ID',
-          write: 'the client id of the managed identity',
+          hint: 'the client id of the managed identity',
         },
         guid,
       ),
@@ -124,7 +124,7 @@ export const credentialKinds = {
       tenantId: parsed(TENANT, tenant),
       clientId,
       secret: secret({
-        about: 'The client secret, where the registration is a confidential one.',
+        description: 'The client secret, where the registration is a confidential one.',
         env: 'AZURE_CLIENT_SECRET',
       }),
     }),
@@ -136,9 +136,9 @@ export type CredentialKindName = keyof typeof credentialKinds
 type KindGroups = { readonly [K in CredentialKindName]: (typeof credentialKinds)[K]['settings'] }
 
 /** What the gateway proves its identity with, one group a kind. */
-export const credential: Kinds<KindGroups> = {
-  type: 'kinds',
-  about:
+export const credential: OneOf<KindGroups> = {
+  type: 'oneOf',
+  description:
     'What the gateway proves its identity with. In the environment the kind follows from the ' +
     'variables that are set.',
   kinds: Object.fromEntries(
@@ -168,7 +168,7 @@ function tenant(text: string): string {
 
 function guid(text: string): string {
   if (isGuid(text)) return text
-  throw new Fault(
+  throw new SettingError(
     'is no application id: write the Application (client) ID, for example 11111111-2222-3333-4444-555555555555.',
   )
 }

@@ -3,40 +3,40 @@ import { callerChecks } from './caller-checks.ts'
 import type { Settings } from './schema.ts'
 
 /** Faults that no setting has by itself, but two of them have together. */
-export function crossChecks(settings: Settings, faults: string[]): void {
+export function crossChecks(settings: Settings, errors: string[]): void {
   const { targets, callers } = settings
-  if (targets.length === 0) faults.push('targets is empty: describe at least one environment.')
+  if (targets.length === 0) errors.push('targets is empty: describe at least one environment.')
   const names = targets.map(({ name }) => name)
   if (targets.length > 1 && names.includes(undefined)) {
-    faults.push('targets: with several targets each needs a name of its own.')
+    errors.push('targets: with several targets each needs a name of its own.')
   }
   for (const name of new Set(names.filter((name, index) => name !== undefined && names.indexOf(name) !== index))) {
-    faults.push(`targets: two are called ${name!}; give each a name of its own.`)
+    errors.push(`targets: two are called ${name!}; give each a name of its own.`)
   }
   for (const { url, impersonation } of targets) {
     if (impersonation.mode === 'off' && callers.some(({ userFrom }) => userFrom !== 'header')) {
-      faults.push(
+      errors.push(
         "impersonation.mode is off, but a caller's userFrom takes the user from its token: " +
           'set the mode to optional or required, or userFrom to header.',
       )
     }
     if (url.product !== 'dataverse' && impersonation.mode === 'required') {
-      faults.push(
+      errors.push(
         'IMPERSONATION is required, but this product (Finance & Operations or Business Central) cannot act ' +
           'as a user: set it to off.',
       )
     }
   }
-  callerChecks(settings, faults)
+  callerChecks(settings, errors)
 }
 
 /**
  * Whether everybody may reach the gateway without a word from the operator. Looks at what could be read, whatever
  * else is wrong.
  */
-export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>, faults: string[]): void {
+export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>, errors: string[]): void {
   if (host !== undefined && trustNetwork === false && !isLocal(host) && callers?.length === 0) {
-    faults.push(
+    errors.push(
       `HOST is ${host}, so everybody who reaches the port would have the gateway's rights in Dynamics: ` +
         'set TRUST_NETWORK=true if that is ' +
         'meant (a private pod or container network), list callers in the settings file, or listen at 127.0.0.1.',

@@ -1,15 +1,15 @@
-import { CATALOGUE } from './catalogue.ts'
+import { ALL_SETTINGS } from './all-settings.ts'
 import { CHOOSING_VARIABLES } from './choose-credential.ts'
-import { oneOf } from './prose.ts'
 import { schema } from './schema.ts'
 import type { Group, Members, Node, Setting } from './setting.ts'
+import { orList } from './word-list.ts'
 
 /** A part of the documentation: what it describes, and the settings that stand in it. */
 interface Section {
   readonly path: string
-  readonly about: string
+  readonly description: string
   readonly settings: readonly (readonly [name: string, setting: Setting<unknown>])[]
-  readonly below: readonly Section[]
+  readonly sections: readonly Section[]
 }
 
 /** The documentation of all settings, as `config/README.md` holds it. */
@@ -23,7 +23,7 @@ export function settingsAsMarkdown(): string {
  */
 export function settingsByVariable(): ReadonlyMap<string, Setting<unknown>> {
   const found = new Map<string, Setting<unknown>>()
-  for (const { setting } of CATALOGUE) {
+  for (const { setting } of ALL_SETTINGS) {
     if (setting.env !== undefined && !found.has(setting.env)) found.set(setting.env, setting)
   }
   return found
@@ -47,13 +47,13 @@ dynamics-gateway serve --config config/gateway.yaml # from a file, JSON or YAML;
 - A name that is not listed here is a fault in a file and in \`.env\`. In the environment, which belongs to other programs too, one that
   looks like a name of this page is a warning, or a fault where a variable of a target is misspelt and missing.
 - What templates and pages leave in a value is a fault: \`\${NAME}\`, \`{subdomain}\`, \`<secret>\`, \`your-secret-here\`, curly quotes, characters that
-  cannot be seen. All faults are shown at once, each with what to write instead.
+  cannot be seen. All errors are shown at once, each with what to write instead.
 - SIGHUP reads all settings again; those that say so need a restart.
 - **Times** are written \`1500ms\`, \`10s\`, \`5m\`, \`1h\`. **Sizes** are written \`500B\`, \`64KiB\`, \`128MiB\`, \`1GiB\`.
   **Lists** are lists in a file, and separated by commas in a variable.
 - **Secrets** never stand in the file: it says \`{ env: NAME }\` or \`{ file: path }\`. For each secret variable \`NAME\`, \`NAME_FILE\` may name
   a file that holds it instead; both set is a fault. A secret's file that changes is read again.
-- In the environment, the kind of credential follows from the variables that are set: ${oneOf(CHOOSING_VARIABLES.map((name) => `\`${name}\``))}; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
+- In the environment, the kind of credential follows from the variables that are set: ${orList(CHOOSING_VARIABLES.map((name) => `\`${name}\``))}; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
   the variables do not tell, such as \`CREDENTIAL=delegated\`. Variables of two kinds, or of another kind than \`CREDENTIAL\` names, are a fault;
   where a platform sets \`AZURE_FEDERATED_TOKEN_FILE\` by itself, set it to nothing to use another kind.
 - \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`ALL_PROXY\` and \`NO_PROXY\`, in upper or lower case (lower case counts first, as with curl), lead to the network's proxy. They are
@@ -70,26 +70,26 @@ function sectionOf(node: Exclude<Node, Setting<unknown>>, path: string): Section
       const members = Object.entries(node.members)
       return {
         path,
-        about: node.about,
+        description: node.description,
         settings: members.flatMap(([name, member]) => (member.type === 'setting' ? [[name, member] as const] : [])),
-        below: members.flatMap(([name, member]) =>
+        sections: members.flatMap(([name, member]) =>
           member.type === 'setting' ? [] : [sectionOf(member, path === '' ? name : `${path}.${name}`)],
         ),
       }
     }
-    case 'many': {
-      if (node.of.type === 'setting') {
-        return { path: `${path}[]`, about: node.about, settings: [['each', node.of]], below: [] }
+    case 'array': {
+      if (node.items.type === 'setting') {
+        return { path: `${path}[]`, description: node.description, settings: [['each', node.items]], sections: [] }
       }
-      const of = sectionOf(node.of, `${path}[]`)
-      return { ...of, about: `${node.about} ${of.about}` }
+      const of = sectionOf(node.items, `${path}[]`)
+      return { ...of, description: `${node.description} ${of.description}` }
     }
-    case 'kinds':
+    case 'oneOf':
       return {
         path,
-        about: node.about,
+        description: node.description,
         settings: [],
-        below: Object.entries(node.kinds).map(([kind, group]) => ({
+        sections: Object.entries(node.kinds).map(([kind, group]) => ({
           ...sectionOf(group, path),
           path: `${path}\` with \`kind: ${kind}`,
         })),
@@ -97,7 +97,7 @@ function sectionOf(node: Exclude<Node, Setting<unknown>>, path: string): Section
   }
 }
 
-function sections({ path, about, settings, below }: Section, depth: number): string {
+function sections({ path, description, settings, sections: below }: Section, depth: number): string {
   const title = path === '' ? 'The gateway' : `\`${path}\``
   const table =
     settings.length === 0
@@ -107,27 +107,27 @@ function sections({ path, about, settings, below }: Section, depth: number): str
 |---|---|---|---|---|
 ${settings.map(([name, setting]) => row(name, setting)).join('')}`
   return (
-    `\n${'#'.repeat(depth)} ${title}\n\n${about}\n${table}` +
+    `\n${'#'.repeat(depth)} ${title}\n\n${description}\n${table}` +
     below.map((section) => sections(section, Math.min(depth + 1, 5))).join('')
   )
 }
 
 function row(name: string, setting: Setting<unknown>): string {
-  const { env, write, fallback, required, secret } = setting
+  const { env, hint, fallback, required, secret } = setting
   const variable = env === undefined ? '' : secret === true ? `\`${env}\`, \`${env}_FILE\`` : `\`${env}\``
   const cells = [
     `\`${name}\``,
     variable,
     meaning(setting),
-    write,
+    hint,
     required === true ? '**required**' : asWritten(fallback),
   ]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
 }
 
 /** What a setting means, and whether SIGHUP is enough to change it. */
-function meaning({ about, restart }: Setting<unknown>): string {
-  return restart === true ? `${about} Needs a restart.` : about
+function meaning({ description, restart }: Setting<unknown>): string {
+  return restart === true ? `${description} Needs a restart.` : description
 }
 
 function asWritten(fallback: unknown): string {
@@ -151,28 +151,28 @@ function schemaOf(node: Node): object {
   switch (node.type) {
     case 'setting':
       return {
-        description: `${meaning(node)} Write ${node.write}.`,
-        ...(node.form ?? { type: 'string' }),
+        description: `${meaning(node)} Write ${node.hint}.`,
+        ...(node.jsonSchema ?? { type: 'string' }),
         ...(node.fallback === undefined ? {} : { default: node.fallback }),
       }
-    case 'many':
-      return { description: node.about, type: 'array', items: schemaOf(node.of) }
+    case 'array':
+      return { description: node.description, type: 'array', items: schemaOf(node.items) }
     case 'group':
       return groupSchema(node, {})
-    case 'kinds':
+    case 'oneOf':
       return {
-        description: node.about,
+        description: node.description,
         oneOf: Object.entries(node.kinds).map(([kind, group]) => groupSchema(group, { kind: { const: kind } })),
       }
   }
 }
 
-function groupSchema({ about, members }: Group<Members>, also: Readonly<Record<string, object>>): object {
+function groupSchema({ description, members }: Group<Members>, also: Readonly<Record<string, object>>): object {
   const required = Object.entries(members)
     .filter(([, member]) => member.type === 'setting' && member.required === true)
     .map(([name]) => name)
   return {
-    description: about,
+    description,
     type: 'object',
     additionalProperties: false,
     required: [...Object.keys(also), ...required],

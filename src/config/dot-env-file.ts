@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 
+import { closestWord } from './closest-word.ts'
 import { readDotEnv } from './dot-env.ts'
 import type { DotEnv } from './dot-env.ts'
-import { comesTooLate, isForeign } from './foreign-variables.ts'
-import { meantVariable } from './meant.ts'
-import { nearest } from './nearest.ts'
-import { readText, textFileFault } from './text-file.ts'
+import { isReadBeforeStart, isForeign } from './foreign-variables.ts'
+import { suggestVariable } from './suggest.ts'
+import { readText, textFileError } from './text-file.ts'
 
 /** The `.env` file of a folder. */
 export interface DotEnvFile extends DotEnv {
@@ -17,12 +17,12 @@ export interface DotEnvFile extends DotEnv {
 export function dotEnvFile(folder: string): DotEnvFile {
   const path = join(folder, '.env')
   try {
-    const { faults, ...read } = readDotEnv(readText(path))
-    return { path, exists: true, ...read, faults: faults.map((fault) => `${path}: ${fault}`) }
+    const { errors, ...read } = readDotEnv(readText(path))
+    return { path, exists: true, ...read, errors: errors.map((fault) => `${path}: ${fault}`) }
   } catch (error) {
     const exists = (error as NodeJS.ErrnoException).code !== 'ENOENT'
-    const faults = exists ? [`${path} ${textFileFault(error)}`] : []
-    return { path, exists, variables: {}, lines: new Map(), cut: new Set(), faults }
+    const errors = exists ? [`${path} ${textFileError(error)}`] : []
+    return { path, exists, variables: {}, lines: new Map(), cut: new Set(), errors }
   }
 }
 
@@ -39,8 +39,8 @@ export function unknownNames(
 ): string[] {
   return [...lines].flatMap(([name, line]) => {
     if (known.has(name) || isForeign(name)) return []
-    if (comesTooLate(name)) return env[name] === undefined ? [`${path}: line ${line}: ${name} ${TOO_LATE}`] : []
-    const near = meantVariable(name) ?? nearest(name, [...known])
+    if (isReadBeforeStart(name)) return env[name] === undefined ? [`${path}: line ${line}: ${name} ${TOO_LATE}`] : []
+    const near = suggestVariable(name) ?? closestWord(name, [...known])
     const todo =
       near === undefined ? 'Remove it, or start the gateway in a folder of its own.' : `Did you mean ${near}?`
     return [`${path}: line ${line}: ${name} is not a setting. ${todo}`]
@@ -59,8 +59,8 @@ export function cutShort(
 ): ReadonlyMap<string, string> {
   const doubts = new Map<string, string>()
   for (const [name, line] of lines) {
-    const [own, written] = [env[name]?.trim(), variables[name]!]
-    const rest = own === undefined || own === '' || !written.startsWith(own) ? '' : written.slice(own.length)
+    const [own, raw] = [env[name]?.trim(), variables[name]!]
+    const rest = own === undefined || own === '' || !raw.startsWith(own) ? '' : raw.slice(own.length)
     if (/^\s*#/.test(rest)) {
       doubts.set(
         name,

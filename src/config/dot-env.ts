@@ -1,4 +1,4 @@
-import { INVISIBLE } from './leftover.ts'
+import { INVISIBLE } from './placeholders.ts'
 
 /** What a `.env` file says. */
 export interface DotEnv {
@@ -8,7 +8,7 @@ export interface DotEnv {
   /** Variables whose value ends at a ` #` without quotes, so that the rest of the line is a comment. */
   readonly cut: ReadonlySet<string>
   /** Lines that are no variable, as parts of sentences: `line 3 is …`. */
-  readonly faults: readonly string[]
+  readonly errors: readonly string[]
 }
 
 /**
@@ -26,8 +26,8 @@ const LINE = /[^\n]*(?:\n|$)/y
  * several lines too, comments. Node's own `parseEnv` takes what is commented out for set in older releases, and cuts
  * values at any `#`. A line that is none of these is a fault: what it was to set would be missing without a word.
  */
-export function readDotEnv(written: string): DotEnv {
-  const text = written.replace(/^\uFEFF/, '')
+export function readDotEnv(raw: string): DotEnv {
+  const text = raw.replace(/^\uFEFF/, '')
   const variables: Record<string, string> = {}
   const lines = new Map<string, number>()
   const cut = new Set<string>()
@@ -51,7 +51,7 @@ export function readDotEnv(written: string): DotEnv {
     line += found[0].split('\n').length - 1
     at += found[0].length
   }
-  return { variables, lines, cut, faults: faultsOf(unread) }
+  return { variables, lines, cut, errors: errorsOf(unread) }
 }
 
 interface Unread {
@@ -82,14 +82,14 @@ function reasonFor(line: string): string {
 }
 
 /** One sentence for lines that follow each other, such as those of a certificate without quotes. */
-function faultsOf(unread: readonly Unread[]): string[] {
-  const faults: string[] = []
+function errorsOf(unread: readonly Unread[]): string[] {
+  const errors: string[] = []
   for (let index = 0; index < unread.length;) {
     const { line, why } = unread[index]!
     let last = index
     while (unread[last + 1]?.line === unread[last]!.line + 1 && unread[last + 1]?.why === why) last += 1
-    faults.push(last === index ? `line ${line} ${why}.` : `each of the lines ${line} to ${unread[last]!.line} ${why}.`)
+    errors.push(last === index ? `line ${line} ${why}.` : `each of the lines ${line} to ${unread[last]!.line} ${why}.`)
     index = last + 1
   }
-  return faults
+  return errors
 }

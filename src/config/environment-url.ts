@@ -1,6 +1,6 @@
 import { isGuid } from '../odata/guid.ts'
 import { isLoopbackHost } from '../odata/loopback.ts'
-import { Fault } from './setting.ts'
+import { SettingError } from './setting.ts'
 
 /** What the address of an environment tells: where the API is, and which product answers there. */
 export interface Environment {
@@ -9,15 +9,13 @@ export interface Environment {
   readonly origin: string
   /** `/api/data/v9.2`: the path at which the OData service begins, with no slash at the end. */
   readonly apiRoot: string
-  /** All origins that may stand for this environment in its links: with and without `.api.`. */
-  readonly origins: readonly string[]
   /** The scope to ask Entra for. */
   readonly scope: string
   /** The authority of the host's cloud. */
   readonly authorityHost: string
 }
 
-const WRITE = "write the environment's URL, such as https://contoso.crm4.dynamics.com"
+const HINT = "write the environment's URL, such as https://contoso.crm4.dynamics.com"
 /** Hosts of Microsoft's clouds, where the API root is known, and which take tokens for themselves only. */
 export const ONLINE = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\.(com|cn|us|de)$/
 const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
@@ -26,19 +24,19 @@ const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
  * Reads the URL of an environment, and mends what people paste: a missing `https://`, the path of
  * a page (`main.aspx?appid=…`), a slash at the end. What cannot be told is refused with a sentence.
  */
-export function environmentUrl(written: string): Environment {
-  if (written === '') throw new Fault(`is empty: ${WRITE}.`)
-  if (isGuid(written.replace(/^(?:https:\/\/)?\{?(?:default-)?|\}?\/?$/gi, ''))) {
-    throw new Fault(
-      `is an environment's id: ${WRITE} (Power Platform admin centre, Environments, the environment, ` +
+export function environmentUrl(raw: string): Environment {
+  if (raw === '') throw new SettingError(`is empty: ${HINT}.`)
+  if (isGuid(raw.replace(/^(?:https:\/\/)?\{?(?:default-)?|\}?\/?$/gi, ''))) {
+    throw new SettingError(
+      `is an environment's id: ${HINT} (Power Platform admin centre, Environments, the environment, ` +
         'Environment URL).',
     )
   }
-  const url = parse(written)
+  const url = parse(raw)
   refuseOtherSites(url.hostname)
-  if (url.username !== '' || url.password !== '') throw new Fault(`holds a user name or password: ${WRITE}.`)
+  if (url.username !== '' || url.password !== '') throw new SettingError(`holds a user name or password: ${HINT}.`)
   if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
-    throw new Fault('begins with http://, which would send the access token unprotected: write https://.')
+    throw new SettingError('begins with http://, which would send the access token unprotected: write https://.')
   }
   const product = productOf(url)
   const origin =
@@ -47,25 +45,25 @@ export function environmentUrl(written: string): Environment {
     product,
     origin,
     apiRoot: apiRootOf(product, url),
-    origins: [...new Set([origin, ...otherHostForm(origin)])],
     scope: product === 'business-central' ? 'https://api.businesscentral.dynamics.com/.default' : `${origin}/.default`,
     authorityHost: authorityOf(url.hostname),
   }
 }
 
-function parse(written: string): URL {
+function parse(raw: string): URL {
   // `https:/contoso…` and `https//contoso…` are what is left of `https://` after careless copying.
-  const mended = written.replace(/^(https?)(:\/?|\/\/)(?=[^/:])/i, '$1://').replace(/^\/\//, '')
+  const mended = raw.replace(/^(https?)(:\/?|\/\/)(?=[^/:])/i, '$1://').replace(/^\/\//, '')
   const complete = /^[a-z][a-z0-9+.-]*:\/\//i.test(mended) ? mended : `https://${mended}`
-  if (!URL.canParse(complete)) throw new Fault(`is not a URL: ${WRITE}.`)
+  if (!URL.canParse(complete)) throw new SettingError(`is not a URL: ${HINT}.`)
   const url = new URL(complete)
   // A dot at the end of a host name is right in DNS, but neither Entra nor Dynamics takes it.
   if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1)
   // Two addresses with a comma between them are a URL to the URL standard.
-  if (/[^a-z0-9._[\]:-]/.test(url.hostname)) throw new Fault(`is not a URL: ${WRITE}.`)
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Fault(`does not begin with https://: ${WRITE}.`)
+  if (/[^a-z0-9._[\]:-]/.test(url.hostname)) throw new SettingError(`is not a URL: ${HINT}.`)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new SettingError(`does not begin with https://: ${HINT}.`)
   if (!url.hostname.includes('.') && !isLoopbackHost(url.hostname)) {
-    throw new Fault(`holds no whole host name: ${WRITE}.`)
+    throw new SettingError(`holds no whole host name: ${HINT}.`)
   }
   return url
 }
@@ -91,7 +89,7 @@ function refuseOtherSites(host: string): void {
     [/^(home|www)\.dynamics\.com$/, 'the Dynamics 365 home page'],
     [/(^|\.)(microsoft|office|office365|sharepoint)\.com$/, "a page of Microsoft's"],
   ].find(([form]) => (form as RegExp).test(host))
-  if (site !== undefined) throw new Fault(`is ${site[1] as string}, not an environment: ${WRITE}.`)
+  if (site !== undefined) throw new SettingError(`is ${site[1] as string}, not an environment: ${HINT}.`)
 }
 
 /**
@@ -116,7 +114,7 @@ function apiRootOf(product: Environment['product'], url: URL): string {
       if (/^\/v2\.0\/.*\/(api|ODataV4)(\/|$)/.test(path)) return path
       const names = segments.filter((segment) => segment !== '' && segment !== 'v2.0')
       if (names.length < 1 || names.length > 2) {
-        throw new Fault(
+        throw new SettingError(
           'does not name the environment: write https://api.businesscentral.dynamics.com/v2.0/<environment>.',
         )
       }
@@ -132,15 +130,6 @@ function apiRootOf(product: Environment['product'], url: URL): string {
       return path === '' || PAGE.test(path) ? `${organisation}/api/data/v9.2` : path
     }
   }
-}
-
-/**
- * `org.api.crm4.dynamics.com` for `org.crm4.dynamics.com` and the other way round. Both answer; links name the one
- * that was called.
- */
-function otherHostForm(origin: string): string[] {
-  const [, scheme, name, api, rest] = /^(https:\/\/)([^.]+)(\.api)?(\.crm\d*\..+)$/.exec(origin) ?? []
-  return scheme === undefined ? [] : [`${scheme}${name!}${api === undefined ? '.api' : ''}${rest!}`]
 }
 
 /** @see https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud */

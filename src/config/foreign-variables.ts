@@ -34,6 +34,6 @@ export function isForeign(name: string): boolean {
 }
 
 /** Whether a variable counts only where it is set for the process. */
-export function comesTooLate(name: string): boolean {
+export function isReadBeforeStart(name: string): boolean {
   return TOO_LATE.has(name)
 }

@@ -1,14 +1,14 @@
-import { OWN_VARIABLES } from './catalogue.ts'
+import { EXTRA_VARIABLES } from './all-settings.ts'
 import { chooseCredential } from './choose-credential.ts'
-import { nearest } from './nearest.ts'
+import { closestWord } from './closest-word.ts'
 import { schema } from './schema.ts'
 import { below } from './setting.ts'
 import type { Node, Setting, Source } from './setting.ts'
 import { unquoted } from './unquoted.ts'
 
 /** Settings as they were written, in the schema's form, and what an operator calls each of them. */
-export interface Written {
-  readonly written: unknown
+export interface RawSettings {
+  readonly raw: unknown
   readonly nameOf: (name: string) => string
   /** Whether a setting is called by a variable, and not by its place in the file. */
   readonly isVariable: (name: string) => boolean
@@ -39,36 +39,36 @@ const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
  * @param sought where a variable that is missing was looked for: a sentence, or nothing
  * @param told variables whose names were looked at already
  */
-export function settingsOfEnvironment(
+export function settingsFromEnvironment(
   source: Source,
   fromFile: unknown,
-  faults: string[],
+  errors: string[],
   sought = '',
   told: ReadonlySet<string> = new Set(),
-): Written {
+): RawSettings {
   const names = new Map<string, string>()
-  const variables = new Set<string>(OWN_VARIABLES)
-  const written = collect(schema, '') as Record<string, unknown>
+  const variables = new Set<string>(EXTRA_VARIABLES)
+  const raw = collect(schema, '') as Record<string, unknown>
   if (fromFile === undefined) {
-    written['targets'] = [environmentsTarget()]
+    raw['targets'] = [environmentsTarget()]
   } else {
     // Platforms set AZURE_… by themselves, and a file may name them for its secrets: they are no contradiction.
     const described = [...targetVariables(), 'CREDENTIAL'].filter(
       (variable) => isSet(source, variable) && !variable.startsWith('AZURE_'),
     )
     if (described.length > 0) {
-      faults.push(
+      errors.push(
         `${described.join(', ')}: a settings file describes the targets, ` +
           'so these variables must not be set. Remove them, or the file.',
       )
     }
   }
   if (isSet(source, 'REDIS_URL')) {
-    faults.push('REDIS_URL is not a setting of this version, which remembers users in memory only: remove it.')
+    errors.push('REDIS_URL is not a setting of this version, which remembers users in memory only: remove it.')
   }
   misspelt()
   return {
-    written: merge(fromFile, written),
+    raw: merge(fromFile, raw),
     nameOf: (name) => names.get(name) ?? (fromFile === undefined ? name : `${name} (in the settings file)`),
     isVariable: (name) => names.has(name),
   }
@@ -85,17 +85,17 @@ export function settingsOfEnvironment(
   }
 
   function environmentsTarget(): unknown {
-    const { of: target } = schema.members.targets as { of: Node & { type: 'group' } }
-    const { credential } = target.members as { credential: Node & { type: 'kinds' } }
+    const { items: target } = schema.members.targets as { items: Node & { type: 'group' } }
+    const { credential } = target.members as { credential: Node & { type: 'oneOf' } }
     for (const kind of Object.values(credential.kinds)) for (const member of Object.values(kind.members)) note(member)
     const named = source.env['CREDENTIAL']
     const kind = chooseCredential(
       (variable) => isSet(source, variable),
       named === undefined ? undefined : unquoted(named),
-      faults,
+      errors,
     )
     if (named === undefined && kind === 'managed-identity' && !isSet(source, 'DYNAMICS_URL')) {
-      faults.push(
+      errors.push(
         'AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are missing: set them to what the app ' +
           `registration shows. (Without them a managed identity is used, where Azure gives one.)${sought}`,
       )
@@ -118,7 +118,7 @@ export function settingsOfEnvironment(
     if (setting.secret !== true) return source.env[variable]
     if (file === undefined) return source.env[variable] === undefined ? undefined : { env: variable }
     if (source.env[variable] !== undefined) {
-      faults.push(`${variable} and ${variable}_FILE are both set: remove one of them.`)
+      errors.push(`${variable} and ${variable}_FILE are both set: remove one of them.`)
     }
     return { file }
   }
@@ -131,10 +131,10 @@ export function settingsOfEnvironment(
 
   function targetVariables(): Set<string> {
     const before = new Set(variables)
-    const [at, called] = [faults.length, new Map(names)]
+    const [at, called] = [errors.length, new Map(names)]
     environmentsTarget()
     // It was asked for its variables only: a target of the file is not called by them.
-    faults.length = at
+    errors.length = at
     names.clear()
     for (const [name, variable] of called) names.set(name, variable)
     return new Set([...variables].filter((variable) => !before.has(variable)))
@@ -146,13 +146,13 @@ export function settingsOfEnvironment(
       if (variables.has(variable) || told.has(variable)) continue
       const other = CALLED_ELSEWHERE[variable]
       if (other !== undefined && !isSet(source, other) && fromFile === undefined) {
-        faults.push(`${variable} is not a setting here: call it ${other}.`)
+        errors.push(`${variable} is not a setting here: call it ${other}.`)
       } else if (OURS.test(variable)) {
         // With a file, AZURE_CLIENT_SECRET_2 and the like are what its secrets come from.
         if (fromFile !== undefined && variable.startsWith('AZURE_')) continue
-        const near = nearest(variable, [...variables], SLIP)
+        const near = closestWord(variable, [...variables], SLIP)
         if (near !== undefined && !isSet(source, near)) {
-          faults.push(`${variable} is not a setting. Did you mean ${near}?`)
+          errors.push(`${variable} is not a setting. Did you mean ${near}?`)
         }
       }
     }

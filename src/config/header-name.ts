@@ -1,5 +1,5 @@
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
-import { Fault } from './setting.ts'
+import { SettingError } from './setting.ts'
 
 /**
  * Headers that HTTP, OData, Dynamics or the gateway gives a meaning, or that clients and proxies send by themselves.
@@ -70,9 +70,9 @@ const FAMILIES = /^(?:accept|access-control|content|if|odata|proxy|sec|x-ms-toke
 /** The name of a header that this gateway may give a meaning of its own, in small letters. */
 export function ownHeader(text: string): string {
   const name = text.toLowerCase()
-  if (!/^[a-z0-9-]+$/.test(name)) throw new Fault('is no header name: write letters, digits and dashes.')
+  if (!/^[a-z0-9-]+$/.test(name)) throw new SettingError('is no header name: write letters, digits and dashes.')
   if (TAKEN.has(name) || FAMILIES.test(name)) {
-    throw new Fault(`is ${name}, which has another meaning: write a name of its own, such as x-user-email.`)
+    throw new SettingError(`is ${name}, which has another meaning: write a name of its own, such as x-user-email.`)
   }
   return name
 }
@@ -80,15 +80,16 @@ export function ownHeader(text: string): string {
 /** `name: value`, or a name alone, of a header that a page in a browser cannot add by itself. */
 export function requiredHeader(text: string): string {
   const [, name = '', value] = /^([^:]*)(:.*)?$/s.exec(text) ?? []
-  if (!/^[a-z0-9-]+$/i.test(name)) throw new Fault('is no header: write a name, or name: value.')
+  if (!/^[a-z0-9-]+$/i.test(name)) throw new SettingError('is no header: write a name, or name: value.')
   try {
     ownHeader(name)
   } catch {
-    throw new Fault(
+    throw new SettingError(
       `is ${name.toLowerCase()}, which browsers and clients send by themselves or HTTP gives a meaning: ` +
         'write one such as x-gateway: true.',
     )
   }
-  if (value !== undefined && /\p{Cc}/u.test(value)) throw new Fault('holds a control character: write x-gateway: true.')
+  if (value !== undefined && /\p{Cc}/u.test(value))
+    throw new SettingError('holds a control character: write x-gateway: true.')
   return text
 }

@@ -1,31 +1,31 @@
 import { existsSync, readFileSync } from 'node:fs'
 
 import { OwnError } from '../own-error.ts'
-import { SETTING_VARIABLES } from './catalogue.ts'
+import { SETTING_VARIABLES } from './all-settings.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
 import { withDependentDefaults } from './dependent-defaults.ts'
 import { cutShort, dotEnvFile, unknownNames } from './dot-env-file.ts'
 import type { DotEnvFile } from './dot-env-file.ts'
-import { settingsOfEnvironment } from './from-environment.ts'
+import { settingsFromEnvironment } from './from-environment.ts'
 import { machineChecks } from './machine-checks.ts'
-import { meantInFile, meantVariable } from './meant.ts'
 import { readProxies } from './proxies.ts'
+import { readNode } from './read-node.ts'
 import { schema } from './schema.ts'
 import type { Settings } from './schema.ts'
-import { readNode } from './setting.ts'
 import type { Source } from './setting.ts'
 import { readSettingsFile } from './settings-file.ts'
+import { suggestKey, suggestVariable } from './suggest.ts'
 import { readText } from './text-file.ts'
 
 /** The settings are wrong. `faults` names each of them, and what to write. */
-export class SettingsFault extends OwnError {
-  readonly faults: readonly string[]
-  constructor(faults: readonly string[]) {
+export class SettingsError extends OwnError {
+  readonly errors: readonly string[]
+  constructor(errors: readonly string[]) {
     super(
-      `The settings have ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n` +
-        faults.map((fault) => `  - ${fault}`).join('\n'),
+      `The settings have ${errors.length === 1 ? 'an error' : `${errors.length} errors`}:\n` +
+        errors.map((fault) => `  - ${fault}`).join('\n'),
     )
-    this.faults = faults
+    this.errors = errors
   }
 }
 
@@ -57,7 +57,7 @@ const asItIs: Adapt = (target) => target
 /**
  * Reads the settings of this process: its variables, the `.env` file of its working folder, and `file`.
  *
- * @throws {SettingsFault} with all faults at once
+ * @throws {SettingsError} with all faults at once
  */
 export function load(file: string | undefined): Loaded {
   const { env, dotEnv, own } = processVariables()
@@ -84,68 +84,68 @@ export function processVariables(): Required<Omit<LoadOptions, 'adapt'>> & { rea
  * concerns the process alone (`HOST`, `LOG_LEVEL` …) from the environment before the file.
  *
  * @param file path of a JSON or YAML file; `GATEWAY_CONFIG` names it too
- * @throws {SettingsFault} with all faults at once
+ * @throws {SettingsError} with all faults at once
  */
 export function loadSettings(
   env: NodeJS.Dict<string>,
   file: string | undefined,
   { dotEnv, own = env, adapt = asItIs }: LoadOptions = {},
 ): Settings {
-  const faults = [...(dotEnv?.faults ?? [])]
+  const errors = [...(dotEnv?.errors ?? [])]
   const from = { ...sourceOf(env), ...(dotEnv === undefined ? {} : { doubts: doubtsOf(dotEnv, own) }) }
-  const read = fileOf(from, file, faults)
-  if (dotEnv !== undefined) faults.push(...unknownNames(dotEnv, new Set([...OBSERVED, ...variablesOf(read)]), own))
-  const sought = soughtIn(dotEnv)
+  const read = fileOf(from, file, errors)
+  if (dotEnv !== undefined) errors.push(...unknownNames(dotEnv, new Set([...OBSERVED, ...variablesOf(read)]), own))
+  const sought = searchedIn(dotEnv)
   const told = new Set([...(dotEnv?.lines.keys() ?? [])].filter((name) => own[name] === undefined))
-  const { written, nameOf, isVariable } = settingsOfEnvironment(from, read, faults, sought, told)
+  const { raw, nameOf, isVariable } = settingsFromEnvironment(from, read, errors, sought, told)
   const values = readNode(
     schema,
-    withTargets(written, (target) => withDependentDefaults(adapt(target))),
+    withTargets(raw, (target) => withDependentDefaults(adapt(target))),
     {
-      from,
+      source: from,
       nameOf,
-      faults,
-      meant: meantInFile,
-      soughtIn: (name) => (isVariable(name) ? sought : ''),
+      errors,
+      suggest: suggestKey,
+      searchedIn: (name) => (isVariable(name) ? sought : ''),
     },
   )
-  const settings = { ...values, proxies: readProxies(from.env, faults) }
-  exposureCheck(settings, faults)
-  machineChecks(settings, nameOf, faults)
-  if (faults.length === 0) crossChecks(settings, faults)
-  if (faults.length > 0) throw new SettingsFault([...new Set(faults)])
+  const settings = { ...values, proxies: readProxies(from.env, errors) }
+  exposureCheck(settings, errors)
+  machineChecks(settings, nameOf, errors)
+  if (errors.length === 0) crossChecks(settings, errors)
+  if (errors.length > 0) throw new SettingsError([...new Set(errors)])
   return settings
 }
 
 /**
  * Reads where the gateway listens and nothing else, to look at one that runs: other settings may be missing or wrong.
  *
- * @throws {SettingsFault}
+ * @throws {SettingsError}
  */
 export function loadListener(
   env: NodeJS.Dict<string>,
   file: string | undefined,
 ): Pick<Settings, 'host' | 'port' | 'tls'> {
-  const faults: string[] = []
+  const errors: string[] = []
   const from = sourceOf(env)
   const { host, port, tls } = schema.members
-  const { written, nameOf } = settingsOfEnvironment(from, fileOf(from, file, faults), [])
-  const { host: at, port: on, tls: how } = written as Readonly<Record<string, unknown>>
+  const { raw, nameOf } = settingsFromEnvironment(from, fileOf(from, file, errors), [])
+  const { host: at, port: on, tls: how } = raw as Readonly<Record<string, unknown>>
   const listener = readNode(
-    { type: 'group', about: '', members: { host, port, tls } },
+    { type: 'group', description: '', members: { host, port, tls } },
     { host: at, port: on, tls: how },
-    { from, nameOf, faults },
+    { source: from, nameOf, errors },
   )
-  if (faults.length > 0) throw new SettingsFault(faults)
+  if (errors.length > 0) throw new SettingsError(errors)
   return listener
 }
 
 /** `written` with each target changed by `adapt`, as far as it is one. */
-function withTargets(written: unknown, adapt: Adapt): unknown {
-  const { targets } = written as { readonly targets?: unknown }
+function withTargets(raw: unknown, adapt: Adapt): unknown {
+  const { targets } = raw as { readonly targets?: unknown }
   return Array.isArray(targets)
-    ? { ...(written as object), targets: targets.map((target) => (isObject(target) ? adapt(target) : target)) }
-    : written
+    ? { ...(raw as object), targets: targets.map((target) => (isObject(target) ? adapt(target) : target)) }
+    : raw
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -166,21 +166,21 @@ function sourceOf(env: NodeJS.Dict<string>): Source {
   return { env: nonEmpty(env), file: readText }
 }
 
-function fileOf({ env }: Source, file: string | undefined, faults: string[]): unknown {
+function fileOf({ env }: Source, file: string | undefined, errors: string[]): unknown {
   const path = file ?? env['GATEWAY_CONFIG']
-  return path === undefined ? undefined : (readSettingsFile(path, faults) ?? {})
+  return path === undefined ? undefined : (readSettingsFile(path, errors) ?? {})
 }
 
 /** The variables that a settings file takes secrets from. */
-function variablesOf(written: unknown): string[] {
-  if (typeof written !== 'object' || written === null) return []
-  return Object.entries(written).flatMap(([key, value]) =>
+function variablesOf(raw: unknown): string[] {
+  if (typeof raw !== 'object' || raw === null) return []
+  return Object.entries(raw).flatMap(([key, value]) =>
     key === 'env' && typeof value === 'string' ? [value] : variablesOf(value),
   )
 }
 
 /** Where a variable that is missing was looked for. */
-function soughtIn(dotEnv: DotEnvFile | undefined): string {
+function searchedIn(dotEnv: DotEnvFile | undefined): string {
   if (dotEnv === undefined) return ''
   return dotEnv.exists
     ? ` Looked for in the environment and in ${dotEnv.path}.`
@@ -195,7 +195,7 @@ function doubtsOf(dotEnv: DotEnvFile, own: NodeJS.Dict<string>): ReadonlyMap<str
 /** Variables of the process that are no settings, and look as if they were meant to be. */
 function nearMisses(env: NodeJS.Dict<string>): string[] {
   return Object.keys(env).flatMap((name) => {
-    const near = OBSERVED.includes(name) ? undefined : meantVariable(name)
+    const near = OBSERVED.includes(name) ? undefined : suggestVariable(name)
     return near === undefined || env[near] !== undefined ? [] : [`${name} is not a setting. Did you mean ${near}?`]
   })
 }

@@ -11,18 +11,18 @@ import type { Settings } from './schema.ts'
 export function machineChecks(
   { host, auditLog, tls }: Partial<Settings>,
   nameOf: (name: string) => string,
-  faults: string[],
+  errors: string[],
 ): void {
   const add = (name: string, fault: string | undefined): void => {
-    if (fault !== undefined) faults.push(`${nameOf(name)} ${fault}`)
+    if (fault !== undefined) errors.push(`${nameOf(name)} ${fault}`)
   }
-  if (host?.startsWith('unix:') === true) add('host', socketFault(host.slice('unix:'.length)))
-  if (auditLog !== undefined && auditLog !== 'stdout' && auditLog !== 'stderr') add('auditLog', auditLogFault(auditLog))
-  if (tls?.certificate !== undefined && tls.key !== undefined) add('tls', certificateFault(tls))
+  if (host?.startsWith('unix:') === true) add('host', socketError(host.slice('unix:'.length)))
+  if (auditLog !== undefined && auditLog !== 'stdout' && auditLog !== 'stderr') add('auditLog', auditLogError(auditLog))
+  if (tls?.certificate !== undefined && tls.key !== undefined) add('tls', certificateError(tls))
 }
 
 /** Whether a socket can be made at `path`: in a folder that is there, and in the place of nothing but a socket. */
-function socketFault(path: string): string | undefined {
+function socketError(path: string): string | undefined {
   const folder = dirname(path)
   const code = codeOf(() => writableFolder(folder))
   if (code === 'ENOENT' || code === 'ENOTDIR') {
@@ -36,7 +36,7 @@ function socketFault(path: string): string | undefined {
     : undefined
 }
 
-function auditLogFault(path: string): string | undefined {
+function auditLogError(path: string): string | undefined {
   const code = codeOf(() => {
     if (!existsSync(path)) return writableFolder(dirname(path))
     if (statSync(path).isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR' })
@@ -57,7 +57,7 @@ export function unwritable(code: string | undefined): string {
 }
 
 /** Whether HTTPS can be served with these files. */
-function certificateFault({ certificate, key, clientCa }: NonNullable<Settings['tls']>): string | undefined {
+function certificateError({ certificate, key, clientCa }: NonNullable<Settings['tls']>): string | undefined {
   const code = codeOf(
     () =>
       void createSecureContext({

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 
-import { Fault } from './setting.ts'
+import { SettingError } from './setting.ts'
 import { unquoted } from './unquoted.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -42,7 +42,7 @@ export const PROXY_VARIABLES: readonly string[] = [...new Set([...LEAD_TO_HTTPS,
  * Reads the proxy variables. As with curl, lower case counts before upper case. Adds what is wrong to `faults`, by
  * the variable's name and never by its value, which may hold a password.
  */
-export function readProxies(variables: Variables, faults: string[]): Proxies {
+export function readProxies(variables: Variables, errors: string[]): Proxies {
   const read = <T>(names: readonly string[], parse: (text: string) => T, otherwise: T): T => {
     for (const name of names) {
       const text = unquoted(variables[name] ?? '')
@@ -50,9 +50,9 @@ export function readProxies(variables: Variables, faults: string[]): Proxies {
       try {
         return parse(text)
       } catch (error) {
-        if (!(error instanceof Fault)) throw error
+        if (!(error instanceof SettingError)) throw error
         const fault = `${name} ${error.message}`
-        if (!faults.includes(fault)) faults.push(fault)
+        if (!errors.includes(fault)) errors.push(fault)
         return otherwise
       }
     }
@@ -65,7 +65,7 @@ export function readProxies(variables: Variables, faults: string[]): Proxies {
   }
 }
 
-const WRITE = 'write http://host:port, or http://name:password@host:port'
+const HINT = 'write http://host:port, or http://name:password@host:port'
 const ENCODE =
   'percent-encode every character of its name and password that is no letter or digit, ' +
   'such as %23 for #, %2F for /, %40 for @ and %25 for %'
@@ -73,13 +73,13 @@ const ENCODE =
 function parseProxy(text: string): Proxy {
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
   if (scheme !== undefined && !/^https?$/i.test(scheme)) {
-    throw new Fault(`names a proxy that is neither http:// nor https://: ${WRITE}.`)
+    throw new SettingError(`names a proxy that is neither http:// nor https://: ${HINT}.`)
   }
   const complete = scheme === undefined ? `http://${text}` : text
   const url = /\s/.test(complete) || !URL.canParse(complete) ? undefined : new URL(complete)
   // What a `#`, `/` or `?` of a password cuts off would else be taken for a path, and the rest for the host.
   if (url === undefined || url.hostname === '' || url.pathname !== '/' || url.search + url.hash !== '') {
-    throw new Fault(`is not the address of a proxy: ${WRITE}, and ${ENCODE}.`)
+    throw new SettingError(`is not the address of a proxy: ${HINT}, and ${ENCODE}.`)
   }
   const authorization = authorizationOf(url)
   return { origin: url.origin, authorization: () => authorization }
@@ -91,7 +91,7 @@ function authorizationOf({ username, password }: URL): string | undefined {
     const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
     return `Basic ${Buffer.from(credentials).toString('base64')}`
   } catch {
-    throw new Fault(`holds a % that begins no code: ${ENCODE}.`)
+    throw new SettingError(`holds a % that begins no code: ${ENCODE}.`)
   }
 }
 
@@ -113,7 +113,7 @@ function parseException(entry: string): Proxies['direct'][number] {
   const plain = name.replace(/^\[(.*)\]$/, '$1').replace(/^\*?\./, '')
   const suffix = isIP(plain) === 0 ? domainToASCII(plain) : plain.toLowerCase()
   if (suffix === '' || /[*<>]/.test(suffix)) {
-    throw new Fault(
+    throw new SettingError(
       'holds something that names no host: write names, .suffixes, addresses or networks such as ' +
         '10.0.0.0/8, with or without :port, separated by commas.',
     )

@@ -1,9 +1,9 @@
-import { CATALOGUE } from './catalogue.ts'
+import { ALL_SETTINGS } from './all-settings.ts'
 import type { Settings } from './schema.ts'
 
 /** The settings that differ between `before` and `after`, and count from the next start on only, by their paths. */
 export function changedForRestart(before: Settings, after: Settings): string[] {
-  const fixed = CATALOGUE.filter(({ setting }) => setting.restart === true).map(({ path }) => path)
+  const fixed = ALL_SETTINGS.filter(({ setting }) => setting.restart === true).map(({ path }) => path)
   // The proxies' variables are no settings of the schema.
   return [...fixed, 'proxies'].filter(
     (path) => JSON.stringify(valuesAt(before, path)) !== JSON.stringify(valuesAt(after, path)),

@@ -1,6 +1,7 @@
 import { isRead, METHODS } from '../odata/methods.ts'
-import { nearest } from './nearest.ts'
-import { Fault } from './setting.ts'
+import { closestWord } from './closest-word.ts'
+import { SettingError } from './setting.ts'
+import { andList } from './word-list.ts'
 
 /** What a caller may do, or may not. */
 export type Rule = Preset | Permission
@@ -33,23 +34,23 @@ export interface Name {
 /** The usual rules, by their names. */
 export const PRESETS = ['read-only', 'no-delete', 'no-metadata-writes'] as const
 
-const FORM = `write ${PRESETS.join(', ')}, or allow or deny with methods and names, such as allow GET,POST accounts`
+const RULE_HINT = `write ${PRESETS.join(', ')}, or allow or deny with methods and names, such as allow GET,POST accounts`
 
-/** Reads one rule. Throws a {@link Fault} that says what is wrong with it. */
-export function parseRule(written: string): Rule {
-  const text = written.trim().replace(/\s+/g, ' ')
+/** Reads one rule. Throws a {@link SettingError} that says what is wrong with it. */
+export function parseRule(raw: string): Rule {
+  const text = raw.trim().replace(/\s+/g, ' ')
   const preset = PRESETS.find((name) => name === text)
   if (preset !== undefined) return { text, effect: preset }
 
   const [effect, methods, names, ...rest] = text.split(' ')
   if (effect !== 'allow' && effect !== 'deny') {
-    const near = nearest(text, PRESETS)
-    throw new Fault(
-      `holds the rule "${text}", which is not known: ` + (near === undefined ? FORM : `did you mean ${near}?`),
+    const near = closestWord(text, PRESETS)
+    throw new SettingError(
+      `holds the rule "${text}", which is not known: ` + (near === undefined ? RULE_HINT : `did you mean ${near}?`),
     )
   }
   if (methods === undefined || names === undefined || rest.length > 0) {
-    throw new Fault(`holds the rule "${text}", which is not complete: ${FORM}.`)
+    throw new SettingError(`holds the rule "${text}", which is not complete: ${RULE_HINT}.`)
   }
   return {
     text,
@@ -59,24 +60,24 @@ export function parseRule(written: string): Rule {
   }
 }
 
-function parseMethods(written: string, text: string): ReadonlySet<string> {
-  return new Set(
-    written.split(',').map((method) => {
-      if (!METHODS.includes(method)) {
-        throw new Fault(
-          `holds the rule "${text}", whose method "${method}" is not known: write * or ${METHODS.join(', ')}.`,
-        )
-      }
-      return isRead(method) ? 'GET' : method
-    }),
-  )
+function parseMethods(raw: string, text: string): ReadonlySet<string> {
+  const methods = raw.split(',')
+  const unknown = methods.filter((method) => !METHODS.includes(method))
+  if (unknown.length > 0) {
+    const names = andList(unknown.map((method) => `"${method}"`))
+    throw new SettingError(
+      `holds the rule "${text}", whose ${unknown.length === 1 ? `method ${names} is` : `methods ${names} are`} ` +
+        `not known: write * or ${METHODS.join(', ')}.`,
+    )
+  }
+  return new Set(methods.map((method) => (isRead(method) ? 'GET' : method)))
 }
 
-function parseName(written: string, text: string): Name {
-  const [, first, parentheses, below] = /^(\*|\$?[\w.]+)(\(\))?(?:\/(\*|[\w.]+))?$/.exec(written) ?? []
+function parseName(raw: string, text: string): Name {
+  const [, first, parentheses, below] = /^(\*|\$?[\w.]+)(\(\))?(?:\/(\*|[\w.]+))?$/.exec(raw) ?? []
   if (first === undefined || (below !== undefined && (first === '*' || parentheses !== undefined))) {
-    throw new Fault(
-      `holds the rule "${text}", whose name "${written}" has no known form: ` +
+    throw new SettingError(
+      `holds the rule "${text}", whose name "${raw}" has no known form: ` +
         'write *, accounts, accounts/*, accounts/primarycontactid, ' +
         'WinOpportunity() or $metadata.',
     )

@@ -1,7 +1,7 @@
-import { leftoverSecret } from './leftover.ts'
-import { Fault } from './setting.ts'
+import { placeholderInSecret } from './placeholders.ts'
+import { SettingError } from './setting.ts'
 import type { Source } from './setting.ts'
-import { textFileFault } from './text-file.ts'
+import { textFileError } from './text-file.ts'
 import { unquoted } from './unquoted.ts'
 
 /** A secret that no print-out of the settings shows: its value is in a closure. */
@@ -17,13 +17,10 @@ export interface Secret {
 }
 
 /** Reads `{ env: NAME }` or `{ file: path }`. White space at the end is not part of a secret. */
-export function readSecret(written: unknown, from: Source): Secret {
-  const { env, file, ...rest } = (typeof written === 'object' && written !== null ? written : {}) as Record<
-    string,
-    unknown
-  >
+export function readSecret(raw: unknown, from: Source): Secret {
+  const { env, file, ...rest } = (typeof raw === 'object' && raw !== null ? raw : {}) as Record<string, unknown>
   if (Object.keys(rest).length > 0 || (typeof env === 'string') === (typeof file === 'string')) {
-    throw new Fault('must not stand here itself: write { env: NAME } or { file: path }.')
+    throw new SettingError('must not stand here itself: write { env: NAME } or { file: path }.')
   }
   if (typeof file === 'string') {
     const reveal = (): string =>
@@ -32,7 +29,7 @@ export function readSecret(written: unknown, from: Source): Secret {
         .replace(/^\uFEFF/, '')
         .trimEnd()
     const value = attempt(reveal)
-    if (value === '') throw new Fault('names a file that is empty: write the secret into it.')
+    if (value === '') throw new SettingError('names a file that is empty: write the secret into it.')
     refuseLeftovers(value, 'names a file that holds')
     return { reveal, source: `file ${file}`, file }
   }
@@ -40,7 +37,7 @@ export function readSecret(written: unknown, from: Source): Secret {
   if (value === '') {
     // What does not look like a variable's name may be the secret itself, put into the wrong place.
     const named = /^[A-Z][A-Z0-9_]*$/.test(env as string)
-    throw new Fault(
+    throw new SettingError(
       named
         ? `names the variable ${env as string}, which is not set.`
         : 'names a variable that is not set: write { env: NAME }.',
@@ -52,14 +49,14 @@ export function readSecret(written: unknown, from: Source): Secret {
 }
 
 function refuseLeftovers(value: string, holds: string): void {
-  const left = leftoverSecret(value)
-  if (left !== undefined) throw new Fault(`${holds} ${left}: write the secret itself.`)
+  const left = placeholderInSecret(value)
+  if (left !== undefined) throw new SettingError(`${holds} ${left}: write the secret itself.`)
 }
 
 function attempt(read: () => string): string {
   try {
     return read()
   } catch (error) {
-    throw new Fault(`names a file that ${textFileFault(error)}`)
+    throw new SettingError(`names a file that ${textFileError(error)}`)
   }
 }

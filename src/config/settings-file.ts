@@ -1,11 +1,11 @@
 import { LineCounter, parseDocument } from 'yaml'
 import type { Document } from 'yaml'
 
-import { readText, textFileFault } from './text-file.ts'
+import { readText, textFileError } from './text-file.ts'
 
 /** Reads a settings file of JSON or YAML (of which JSON is a part); adds what is wrong with it to `faults`. */
-export function readSettingsFile(path: string, faults: string[]): object | undefined {
-  const text = textOf(path, faults)
+export function readSettingsFile(path: string, errors: string[]): object | undefined {
+  const text = textOf(path, errors)
   if (text === undefined) return undefined
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, logLevel: 'error' })
@@ -15,32 +15,32 @@ export function readSettingsFile(path: string, faults: string[]): object | undef
     pos: [at],
   } of [...document.errors, ...document.warnings]) {
     const { line, col } = counter.linePos(at)
-    faults.push(
+    errors.push(
       `${path} is neither JSON nor YAML (line ${line}, column ${col}): mend it there. ` +
         `The parser says: ${withoutSource(message)}.`,
     )
   }
-  return document.errors.length > 0 ? undefined : valueOf(document, path, faults)
+  return document.errors.length > 0 ? undefined : valueOf(document, path, errors)
 }
 
-function textOf(path: string, faults: string[]): string | undefined {
+function textOf(path: string, errors: string[]): string | undefined {
   try {
     return readText(path)
   } catch (error) {
-    faults.push(`${path} ${textFileFault(error)}`)
+    errors.push(`${path} ${textFileError(error)}`)
     return undefined
   }
 }
 
-function valueOf(document: Document, path: string, faults: string[]): object | undefined {
+function valueOf(document: Document, path: string, errors: string[]): object | undefined {
   try {
     const read: unknown = document.toJS() ?? {}
     if (typeof read === 'object' && read !== null && !Array.isArray(read)) return read
-    faults.push(`${path} holds no named settings: write them as \`name: value\`, beginning with \`targets:\`.`)
+    errors.push(`${path} holds no named settings: write them as \`name: value\`, beginning with \`targets:\`.`)
   } catch (error) {
     // An alias (`*name`) without an anchor, or too many of them.
     const says = withoutSource((error as Error).message)
-    faults.push(
+    errors.push(
       `${path} is neither JSON nor YAML: mend it. The parser says: ${says}; ` +
         'a value that begins with * or & stands in quotes.',
     )

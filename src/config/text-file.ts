@@ -13,7 +13,7 @@ export function readText(path: string): string {
 }
 
 /** What is wrong with a file that {@link readText} could not read, behind its name. */
-export function textFileFault(error: unknown): string {
+export function textFileError(error: unknown): string {
   const { code = 'unreadable' } = error as NodeJS.ErrnoException
   return code === WRONG_ENCODING
     ? 'is not written in UTF-8 (PowerShell and some editors write UTF-16): save it as UTF-8.'

@@ -5,7 +5,7 @@ import { Server as SecureServer } from 'node:https'
 import { connect } from 'node:net'
 import type { AddressInfo, ListenOptions } from 'node:net'
 
-import { SettingsFault } from '../config/load.ts'
+import { SettingsError } from '../config/load.ts'
 import type { Settings } from '../config/schema.ts'
 
 /** What is wrong with an address and port that the system does not give, by the system's code. */
@@ -29,14 +29,14 @@ const SOCKET_MENDS: Readonly<Record<string, string>> = {
  * Begins to listen where the settings say.
  *
  * @returns the address to call, for people: `http://127.0.0.1:8080`, `unix:/run/gateway.sock`
- * @throws {SettingsFault} when the system does not give the address
+ * @throws {SettingsError} when the system does not give the address
  */
 export async function listen(server: Server, { host, port }: Pick<Settings, 'host' | 'port'>): Promise<string> {
   try {
     return await open(server, host, port)
   } catch (error) {
     const fault = faultOf(error, host, port)
-    throw fault === undefined ? error : new SettingsFault([fault])
+    throw fault === undefined ? error : new SettingsError([fault])
   }
 }
 

@@ -13,8 +13,8 @@ import authenticate, { knownCallers } from '../../src/callers/authenticate.ts'
 import { makeKey } from '../../src/commands/key.ts'
 import { callers as schema } from '../../src/config/callers.ts'
 import type { CallerSettings } from '../../src/config/callers.ts'
-import { readNode } from '../../src/config/setting.ts'
-import type { Reading } from '../../src/config/setting.ts'
+import { readNode } from '../../src/config/read-node.ts'
+import type { ReadContext } from '../../src/config/read-node.ts'
 import { jsonReader } from '../../src/outbound/read-json.ts'
 import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
@@ -323,6 +323,6 @@ async function issuer(t: { teardown: (clean: () => unknown) => void }): Promise<
   }
 }
 
-function reading(faults: string[]): Reading {
-  return { nameOf: (name) => `callers${name}`, from: { env: {}, file: () => '' }, faults }
+function reading(faults: string[]): ReadContext {
+  return { nameOf: (name) => `callers${name}`, source: { env: {}, file: () => '' }, errors: faults }
 }

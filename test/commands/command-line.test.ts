@@ -75,7 +75,7 @@ t.test('shows all faults of the settings, for every command that needs them', as
   for (const name of ['serve', 'check', 'login', 'logout', 'consent']) {
     const { status, err } = await run(t, name, '--config', file)
     t.equal(status, 1)
-    t.match(err, /The settings have \d faults:.*port.*targets\[0\]\.url.*targets\[0\]\.credential\.kind/s)
+    t.match(err, /The settings have \d errors:.*port.*targets\[0\]\.url.*targets\[0\]\.credential\.kind/s)
   }
   t.match(await run(t, '--config', 'nowhere.yaml'), { status: 1, err: /nowhere\.yaml cannot be read \(ENOENT\)/ })
 })

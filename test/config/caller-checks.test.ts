@@ -2,9 +2,9 @@ import t from 'tap'
 
 import { callerChecks } from '../../src/config/caller-checks.ts'
 import { callers as schema } from '../../src/config/callers.ts'
+import { readNode } from '../../src/config/read-node.ts'
+import type { ReadContext } from '../../src/config/read-node.ts'
 import type { Settings } from '../../src/config/schema.ts'
-import { readNode } from '../../src/config/setting.ts'
-import type { Reading } from '../../src/config/setting.ts'
 
 const hash = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
 const token = { issuer: 'https://idp.example', audience: ['api://gateway'], roles: ['Read'] }
@@ -94,6 +94,6 @@ function faultsOf(written: readonly object[], served?: typeof tls, mode?: 'off')
   return faults
 }
 
-function reading(faults: string[]): Reading {
-  return { nameOf: (name) => `callers${name}`, from: { env: {}, file: () => '' }, faults }
+function reading(faults: string[]): ReadContext {
+  return { nameOf: (name) => `callers${name}`, source: { env: {}, file: () => '' }, errors: faults }
 }

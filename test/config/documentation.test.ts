@@ -39,7 +39,7 @@ t.test('the page has a row for every setting', async (t) => {
 })
 
 t.test('every setting says what it is, and what to write', async (t) => {
-  for (const [variable, { about, write }] of settingsByVariable()) {
+  for (const [variable, { description: about, hint: write }] of settingsByVariable()) {
     t.match(about, /^[A-Z`].*[.)]$/s, `${variable}: ${about}`)
     t.ok(write.length > 2, `${variable}: ${write}`)
   }

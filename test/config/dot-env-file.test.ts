@@ -5,7 +5,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { dotEnvFile } from '../../src/config/dot-env-file.ts'
-import { load, SettingsFault } from '../../src/config/load.ts'
+import { load, SettingsError } from '../../src/config/load.ts'
 import type { Loaded } from '../../src/config/load.ts'
 
 const HOME = process.cwd()
@@ -89,7 +89,7 @@ t.test('a .env in another encoding is told to be, and what it holds counts for n
     Buffer.from('A=\xE4', 'latin1'),
   ]) {
     const folder = enter(t, bytes)
-    const { faults, variables } = dotEnvFile(folder)
+    const { errors: faults, variables } = dotEnvFile(folder)
     t.match(faults, [`${folder}/.env is not written in UTF-8`])
     t.same(variables, {})
   }
@@ -152,7 +152,7 @@ function faultsOf(file?: string): readonly string[] {
     load(file)
     return []
   } catch (error) {
-    if (!(error instanceof SettingsFault)) throw error
-    return error.faults
+    if (!(error instanceof SettingsError)) throw error
+    return error.errors
   }
 }

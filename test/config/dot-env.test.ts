@@ -31,7 +31,7 @@ t.test('variables are read as people write them', async (t) => {
     ['a.b-c_1=1', { 'a.b-c_1': '1' }],
   ] as const) {
     const read = readDotEnv(text)
-    t.same([read.variables, read.faults], [variables, []], JSON.stringify(text))
+    t.same([read.variables, read.errors], [variables, []], JSON.stringify(text))
   }
 })
 
@@ -45,7 +45,7 @@ t.test('as in Docker Compose, a colon may stand for the sign of equality', async
 
 t.test('comments and empty lines count for nothing', async (t) => {
   for (const text of ['', '\n\n', '# A=1', '\n# one\n# A=1\n', '  # A=1', '#A=1', ' \t\r\n']) {
-    const { variables, faults } = readDotEnv(text)
+    const { variables, errors: faults } = readDotEnv(text)
     t.same([variables, faults], [{}, []], JSON.stringify(text))
   }
 })
@@ -72,7 +72,7 @@ t.test('a line that is no variable is a fault with its number, and the others co
     '$A=1',
     'A->1',
   ]) {
-    const { variables, faults } = readDotEnv(`B=1\n# one\n${line}\nC=2\n`)
+    const { variables, errors: faults } = readDotEnv(`B=1\n# one\n${line}\nC=2\n`)
     t.same(variables, { B: '1', C: '2' }, JSON.stringify(line))
     t.match(faults, [/^line 3 .*write/], JSON.stringify(line))
     t.notMatch(faults.join(), /A->|201C/, 'what stands there is not repeated')
@@ -80,7 +80,7 @@ t.test('a line that is no variable is a fault with its number, and the others co
 })
 
 t.test('lines are counted through values of several lines, and those of one fault are told together', async (t) => {
-  const { faults, lines } = readDotEnv('A="1\n2\n3"\r\nB\n-----BEGIN KEY-----\nabc/+\n-----END KEY-----\nC=1')
+  const { errors: faults, lines } = readDotEnv('A="1\n2\n3"\r\nB\n-----BEGIN KEY-----\nabc/+\n-----END KEY-----\nC=1')
   t.match(faults, [/^line 4 names a variable without a value/, /^each of the lines 5 to 7 is no variable/])
   t.same(
     [...lines],

@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import t from 'tap'
 
 import { settingsByVariable } from '../../src/config/documentation.ts'
-import { environment, load, loadListener, loadSettings, SettingsFault } from '../../src/config/load.ts'
+import { environment, load, loadListener, loadSettings, SettingsError } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
 
 const TENANT = '7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10'
@@ -95,8 +95,8 @@ t.test('all faults are shown at once, each with its variable and what to write',
 })
 
 t.test('the message counts and lists the faults', async (t) => {
-  t.match(messageOf({ ...FOUR, PORT: 'x' }), /^The settings have a fault:\n {2}- PORT is not/)
-  t.match(messageOf({ ...FOUR, PORT: 'x', LOG_LEVEL: 'y' }), /^The settings have 2 faults:\n {2}- .+\n {2}- .+$/)
+  t.match(messageOf({ ...FOUR, PORT: 'x' }), /^The settings have an error:\n {2}- PORT is not/)
+  t.match(messageOf({ ...FOUR, PORT: 'x', LOG_LEVEL: 'y' }), /^The settings have 2 errors:\n {2}- .+\n {2}- .+$/)
 })
 
 t.test('with nothing set, all four variables are named', async (t) => {
@@ -755,8 +755,8 @@ function faultsOf(env: NodeJS.ProcessEnv, file?: string): readonly string[] {
     loadSettings(env, file)
     return []
   } catch (error) {
-    if (!(error instanceof SettingsFault)) throw error
-    return error.faults
+    if (!(error instanceof SettingsError)) throw error
+    return error.errors
   }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import t from 'tap'
 
-import { loadSettings, SettingsFault } from '../../src/config/load.ts'
+import { loadSettings, SettingsError } from '../../src/config/load.ts'
 
 const FOUR = {
   DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
@@ -101,7 +101,7 @@ function faultsOf(env: NodeJS.Dict<string>, file?: string): readonly string[] {
     loadSettings(file === undefined ? { ...FOUR, ...env } : env, file)
     return []
   } catch (error) {
-    if (!(error instanceof SettingsFault)) throw error
-    return error.faults
+    if (!(error instanceof SettingsError)) throw error
+    return error.errors
   }
 }

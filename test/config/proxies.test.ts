@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { loadSettings, SettingsFault } from '../../src/config/load.ts'
+import { loadSettings, SettingsError } from '../../src/config/load.ts'
 import { readProxies } from '../../src/config/proxies.ts'
 
 const settings = {
@@ -86,8 +86,8 @@ t.test('is checked at the start, beside all other settings', async (t) => {
     loadSettings(wrong, undefined)
     t.fail('starts')
   } catch (error) {
-    t.match(error, { faults: [/^PORT/, /^HTTPS_PROXY .*percent-encode/, /^NO_PROXY/] })
-    t.ok(error instanceof SettingsFault)
+    t.match(error, { errors: [/^PORT/, /^HTTPS_PROXY .*percent-encode/, /^NO_PROXY/] })
+    t.ok(error instanceof SettingsError)
     t.notMatch(String(error), 'Pw')
   }
   const { proxies } = loadSettings({ ...settings, HTTPS_PROXY: 'http://svc:Pw@127.0.0.1:3128' }, undefined)

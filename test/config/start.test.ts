@@ -18,7 +18,7 @@ t.test('serve with wrong settings says all faults on stderr, and ends with statu
 
   t.equal(status, 1)
   t.equal(stdout, '')
-  t.match(stderr, /^The settings have \d faults:\n/)
+  t.match(stderr, /^The settings have \d errors:\n/)
   for (const fault of [
     / {2}- DYNAMICS_URL is the maker portal/,
     / {2}- PORT is not a whole number/,

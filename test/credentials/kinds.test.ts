@@ -17,6 +17,6 @@ t.test('every kind of credential has a file and a test of its name', async (t) =
 })
 
 t.test('a secret that is missing names the variables of every other kind', async (t) => {
-  const { write: hint } = credentialKinds['client-secret'].settings.members.secret
+  const { hint } = credentialKinds['client-secret'].settings.members.secret
   for (const variable of [...CHOOSING_VARIABLES, 'CREDENTIAL']) t.match(hint, variable)
 })

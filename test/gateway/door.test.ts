@@ -2,8 +2,8 @@ import t from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
 import { callers as schema } from '../../src/config/callers.ts'
+import { readNode } from '../../src/config/read-node.ts'
 import { parseRule } from '../../src/config/rule.ts'
-import { readNode } from '../../src/config/setting.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
@@ -778,8 +778,8 @@ t.test('callers are known before anything else is said about their request', asy
     ...settings,
     callers: readNode(schema, [{ name: 'billing', keys: [keyHash(key)], rules: ['read-only'] }], {
       nameOf: (name) => name,
-      from: { env: {}, file: () => '' },
-      faults: [],
+      source: { env: {}, file: () => '' },
+      errors: [],
     }),
   }))
 

@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
 import { callers as schema } from '../../src/config/callers.ts'
-import { readNode } from '../../src/config/setting.ts'
+import { readNode } from '../../src/config/read-node.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 
 t.setTimeout(240_000)
@@ -33,7 +33,7 @@ async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
       callers: readNode(
         schema,
         ['slow', 'other'].map((name) => ({ name, keys: [keyHash(name)] })),
-        { nameOf: (name) => name, from: { env: {}, file: () => '' }, faults: [] },
+        { nameOf: (name) => name, source: { env: {}, file: () => '' }, errors: [] },
       ),
       targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
     }),

@@ -14,7 +14,7 @@ import type { Test } from 'tap'
 import { knownCallers } from '../../src/callers/authenticate.ts'
 import { alternativeNames, certificateOwner } from '../../src/callers/client-certificate.ts'
 import { callers as schema } from '../../src/config/callers.ts'
-import { readNode } from '../../src/config/setting.ts'
+import { readNode } from '../../src/config/read-node.ts'
 import { inboundServer } from '../../src/server/server.ts'
 
 type Pair = { readonly cert: string; readonly private: string }
@@ -159,8 +159,8 @@ async function gateway(
   write(folder, await generatedFor('gateway'))
   const callers = readNode(schema, written, {
     nameOf: (name) => name,
-    from: { env: {}, file: () => '' },
-    faults: [],
+    source: { env: {}, file: () => '' },
+    errors: [],
   })
   const identify = knownCallers({ callers, anybody: undefined as never }, () => Promise.reject(new Error('no issuer')))
   const server = inboundServer(

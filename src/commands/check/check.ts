@@ -1,8 +1,8 @@
-import { SettingsFault } from '../../config/load.ts'
+import { SettingsError } from '../../config/load.ts'
 import type { Target } from '../../config/schema.ts'
 import { listenFault } from '../../server/listen.ts'
 import type { CommandIo } from '../command-io.ts'
-import { inspectionFaults } from '../serve/process-guard.ts'
+import { inspectionErrors } from '../serve/process-guard.ts'
 import { clock, tenant } from './announced.ts'
 import { connection, dns } from './reach.ts'
 import { lines, silent } from './report.ts'
@@ -42,8 +42,8 @@ const STEPS: readonly Step[] = [
  */
 export async function check({ user, json = false }: CheckArgs, io: CommandIo): Promise<number> {
   const unheard = await listenFault(io.settings)
-  const faults = [...inspectionFaults(io.settings), ...(unheard === undefined ? [] : [unheard])]
-  if (faults.length > 0) throw new SettingsFault(faults)
+  const faults = [...inspectionErrors(io.settings), ...(unheard === undefined ? [] : [unheard])]
+  if (faults.length > 0) throw new SettingsError(faults)
   const { warnings = [] } = io
   if (!json) for (const warning of warnings) io.stdout.write(`  ! ${warning}\n`)
   const reporter = json ? silent : lines(io.stdout)

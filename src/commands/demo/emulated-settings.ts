@@ -3,7 +3,7 @@ import { loadSettings } from '../../config/load.ts'
 import type { LoadOptions } from '../../config/load.ts'
 import { PROXY_VARIABLES } from '../../config/proxies.ts'
 import type { Settings } from '../../config/schema.ts'
-import { Fault } from '../../config/setting.ts'
+import { SettingError } from '../../config/setting.ts'
 
 /** The one app registration that the emulated Entra knows. */
 export interface Registration {
@@ -69,7 +69,7 @@ function isEmulable(url: string): boolean {
     const { hostname, port } = new URL(origin)
     return product === 'dataverse' && port === '' && ONLINE.test(hostname) && /^\/api\/data\/v9\.[0-2]$/.test(apiRoot)
   } catch (error) {
-    if (error instanceof Fault) return true
+    if (error instanceof SettingError) return true
     throw error
   }
 }

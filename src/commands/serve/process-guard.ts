@@ -33,7 +33,7 @@ export function guardProcess(): void {
  *
  * @param options of Node: from the command line and from NODE_OPTIONS
  */
-export function inspectionFaults(
+export function inspectionErrors(
   { allowInspect }: { readonly allowInspect: boolean },
   options: readonly string[] = nodeOptions(),
 ): string[] {

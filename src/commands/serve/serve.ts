@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 
 import { exposureCheck } from '../../config/cross-checks.ts'
-import { load, SettingsFault, settingsText } from '../../config/load.ts'
+import { load, SettingsError, settingsText } from '../../config/load.ts'
 import { unwritable } from '../../config/machine-checks.ts'
 import { changedForRestart } from '../../config/restart.ts'
 import type { Settings } from '../../config/schema.ts'
@@ -16,7 +16,7 @@ import type { Io } from '../command-io.ts'
 import { version } from '../version.ts'
 import { featuresOf } from './features.ts'
 import { openHotSwap } from './hot-swap.ts'
-import { inspectionFaults } from './process-guard.ts'
+import { inspectionErrors } from './process-guard.ts'
 
 /** A gateway that runs. */
 export interface Running {
@@ -38,12 +38,12 @@ export interface Running {
  * Runs the gateway until a signal stops it.
  *
  * @returns the exit status
- * @throws {SettingsFault}
+ * @throws {SettingsError}
  */
 export async function serve({ config }: { readonly config?: string | undefined }, _: Io): Promise<number> {
   const { settings, source, warnings } = load(config)
-  const faults = inspectionFaults(settings)
-  if (faults.length > 0) throw new SettingsFault(faults)
+  const faults = inspectionErrors(settings)
+  if (faults.length > 0) throw new SettingsError(faults)
   const log = createLog(settings, (writeOut) => process.on('exit', writeOut))
   log.info({ version: version(), settings: source, on: featuresOf(settings) }, 'starting')
   for (const warning of warnings) log.warn(warning)
@@ -142,8 +142,8 @@ export async function run(
     try {
       return readSettings()
     } catch (error) {
-      if (!(error instanceof SettingsFault)) throw error
-      log.error({ faults: error.faults }, FAULTY)
+      if (!(error instanceof SettingsError)) throw error
+      log.error({ faults: error.errors }, FAULTY)
       return undefined
     }
   }
@@ -174,6 +174,6 @@ function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
     )
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new SettingsFault([`AUDIT_LOG (auditLog) ${unwritable(code)}`])
+    throw new SettingsError([`AUDIT_LOG (auditLog) ${unwritable(code)}`])
   }
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
 
-import { inspectionFaults, splitNodeOptions } from '../../../src/commands/serve/process-guard.ts'
+import { inspectionErrors, splitNodeOptions } from '../../../src/commands/serve/process-guard.ts'
 
 const main = fileURLToPath(new URL('../../../src/main.js', import.meta.url))
 
@@ -63,10 +63,10 @@ t.test('options that lay the memory open are faults, unless they are meant', (t)
     '--heapsnapshot-near-heap-limit=1',
     '--abort-on-uncaught-exception',
   ]) {
-    t.equal(inspectionFaults({ allowInspect: false }, [option]).length, 1, option)
-    t.same(inspectionFaults({ allowInspect: true }, [option]), [], option)
+    t.equal(inspectionErrors({ allowInspect: false }, [option]).length, 1, option)
+    t.same(inspectionErrors({ allowInspect: true }, [option]), [], option)
   }
-  t.same(inspectionFaults({ allowInspect: false }, ['--inspect-port=9229', '--max-old-space-size=100', '']), [])
+  t.same(inspectionErrors({ allowInspect: false }, ['--inspect-port=9229', '--max-old-space-size=100', '']), [])
   t.end()
 })
 
@@ -82,7 +82,7 @@ t.test('options of Node count in whatever quotes NODE_OPTIONS holds them', async
   ] as const) {
     t.same(splitNodeOptions(written), read, written)
   }
-  t.match(inspectionFaults({ allowInspect: false }, splitNodeOptions('"--heapsnapshot-near-heap-limit=1"')), [
+  t.match(inspectionErrors({ allowInspect: false }, splitNodeOptions('"--heapsnapshot-near-heap-limit=1"')), [
     /^--heapsnapshot-near-heap-limit=1 writes the memory/,
   ])
 })

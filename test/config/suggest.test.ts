@@ -1,7 +1,7 @@
 import t from 'tap'
 
-import { SETTING_VARIABLES } from '../../src/config/catalogue.ts'
-import { meantInFile, meantVariable } from '../../src/config/meant.ts'
+import { SETTING_VARIABLES } from '../../src/config/all-settings.ts'
+import { suggestKey, suggestVariable } from '../../src/config/suggest.ts'
 
 t.test('a variable that is close to one of ours is told', async (t) => {
   for (const [name, meant] of [
@@ -24,7 +24,7 @@ t.test('a variable that is close to one of ours is told', async (t) => {
     ['AUDIT_LOGS', 'AUDIT_LOG'],
     ['TRUSTED_PROXY', undefined],
   ] as const)
-    t.equal(meantVariable(name), meant, name)
+    t.equal(suggestVariable(name), meant, name)
 })
 
 t.test('variables of other programs are not', async (t) => {
@@ -58,8 +58,8 @@ t.test('variables of other programs are not', async (t) => {
     'XDG_SESSION_ID',
     'COLORTERM',
   ])
-    t.equal(meantVariable(name), undefined, name)
-  for (const name of SETTING_VARIABLES) t.equal(meantVariable(name) ?? name, name, name)
+    t.equal(suggestVariable(name), undefined, name)
+  for (const name of SETTING_VARIABLES) t.equal(suggestVariable(name) ?? name, name, name)
 })
 
 t.test('a key of a file is told by the name of its variable, in another spelling, and in another place', async (t) => {
@@ -78,5 +78,5 @@ t.test('a key of a file is told by the name of its variable, in another spelling
     ['logLevel', 'targets[0]', 'logLevel'],
     ['colour', '', undefined],
   ] as const)
-    t.equal(meantInFile(key, group), meant, `${key} in ${group}`)
+    t.equal(suggestKey(key, group), meant, `${key} in ${group}`)
 })

@@ -3,7 +3,7 @@
  *
  * @param most letters that may differ; left out, a third of the word
  */
-export function nearest(
+export function closestWord(
   word: string,
   known: readonly string[],
   most = Math.max(1, Math.floor(word.length / 3)),

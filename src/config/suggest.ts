@@ -1,6 +1,6 @@
-import { bare, CATALOGUE, SETTING_VARIABLES } from './catalogue.ts'
-import type { Entry } from './catalogue.ts'
-import { nearest } from './nearest.ts'
+import { normalized, ALL_SETTINGS, SETTING_VARIABLES } from './all-settings.ts'
+import type { SettingEntry } from './all-settings.ts'
+import { closestWord } from './closest-word.ts'
 
 /**
  * The setting that a key of a settings file was meant to be, by the name of its variable or in another spelling, or one
@@ -8,10 +8,12 @@ import { nearest } from './nearest.ts'
  *
  * @param group where the key stands: `targets[0].impersonation`, or nothing
  */
-export function meantInFile(key: string, group: string): string | undefined {
+export function suggestKey(key: string, group: string): string | undefined {
   const place = group.replace(/\[\d+\]/g, '[]')
   const own = (path: string): boolean => path.startsWith(place === '' ? '' : `${place}.`)
-  const found = CATALOGUE.filter(({ path, setting }) => setting.env === key || bare(lastOf(path)) === bare(key))
+  const found = ALL_SETTINGS.filter(
+    ({ path, setting }) => setting.env === key || normalized(lastOf(path)) === normalized(key),
+  )
   const path = (found.find(({ path }) => own(path)) ?? found[0])?.path
   if (path === undefined) return undefined
   return place !== '' && own(path) ? path.slice(place.length + 1) : path
@@ -21,9 +23,9 @@ export function meantInFile(key: string, group: string): string | undefined {
  * What a variable was meant to be that is not a setting: a variable, or a setting that only a file has. `undefined`
  * where it is not close to any, or is what Kubernetes makes of a service.
  */
-export function meantVariable(name: string): string | undefined {
+export function suggestVariable(name: string): string | undefined {
   if (/_SERVICE_(?:HOST|PORT)|_PORT(?:_\d+_(?:TCP|UDP))?(?:_|$)/.test(name)) return undefined
-  const letters = bare(name.replace(/^(?:DYNAMICS_)?GATEWAY_(?!CONFIG)/i, ''))
+  const letters = normalized(name.replace(/^(?:DYNAMICS_)?GATEWAY_(?!CONFIG)/i, ''))
   const known = VARIABLES.get(letters) ?? PATHS.get(letters)
   if (known !== undefined) return known
   const upper = name.toUpperCase()
@@ -34,10 +36,10 @@ export function meantVariable(name: string): string | undefined {
 }
 
 /** Our variables by their letters, and likewise what settings are called that a file has more words for. */
-const VARIABLES = new Map([...SETTING_VARIABLES].map((variable) => [bare(variable), variable]))
+const VARIABLES = new Map([...SETTING_VARIABLES].map((variable) => [normalized(variable), variable]))
 const PATHS = new Map(
-  CATALOGUE.filter(hasWords).map(({ path, setting }) => [
-    bare(withoutTarget(path)),
+  ALL_SETTINGS.filter(hasWords).map(({ path, setting }) => [
+    normalized(withoutTarget(path)),
     setting.env ?? `${path} in a settings file`,
   ]),
 )
@@ -50,11 +52,11 @@ function slip(letters: string): string | undefined {
   if (letters.length < LONG - 1) return undefined
   const most = letters.length > LONG ? 2 : 1
   const candidates = [...VARIABLES.keys()].filter((known) => Math.abs(known.length - letters.length) <= most)
-  return VARIABLES.get(nearest(letters, candidates, most) ?? '')
+  return VARIABLES.get(closestWord(letters, candidates, most) ?? '')
 }
 
 /** Whether a setting's path is more than one word: `queue` or `name` may be any program's variable. */
-function hasWords({ path }: Entry): boolean {
+function hasWords({ path }: SettingEntry): boolean {
   return /[A-Z.]/.test(withoutTarget(path))
 }
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { leftoverIn, leftoverSecret } from '../../src/config/leftover.ts'
+import { placeholderIn, placeholderInSecret } from '../../src/config/placeholders.ts'
 
 t.test(
   'what templates, pages and text programs leave is found in every value, and in a secret when it is all of it',
@@ -54,8 +54,8 @@ t.test(
       '"\u201Csecret\u201D"',
       '@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/secrets/a)',
     ]) {
-      t.type(leftoverIn(text), 'string', JSON.stringify(text))
-      t.type(leftoverSecret(text), 'string', JSON.stringify(text))
+      t.type(placeholderIn(text), 'string', JSON.stringify(text))
+      t.type(placeholderInSecret(text), 'string', JSON.stringify(text))
     }
   },
 )
@@ -71,8 +71,8 @@ t.test('a part of a value is found too, but not of a secret, which may hold any 
     'https://login.microsoftonline.com/<tenant id>/v2.0',
     'https://login.microsoftonline.com/{tenantid}/v2.0',
   ]) {
-    t.type(leftoverIn(text), 'string', text)
-    t.equal(leftoverSecret(text), undefined, text)
+    t.type(placeholderIn(text), 'string', text)
+    t.equal(placeholderInSecret(text), undefined, text)
   }
 })
 
@@ -105,7 +105,7 @@ t.test('what people mean is taken', async (t) => {
     'zażółć',
     '東京',
   ])
-    t.equal(leftoverIn(text), undefined, JSON.stringify(text))
+    t.equal(placeholderIn(text), undefined, JSON.stringify(text))
   for (const text of [
     'Kx8~n0t.4-real_s3cret',
     'pa$$word',
@@ -120,5 +120,5 @@ t.test('what people mean is taken', async (t) => {
     '**',
     'a#b',
   ])
-    t.equal(leftoverSecret(text), undefined, text)
+    t.equal(placeholderInSecret(text), undefined, text)
 })

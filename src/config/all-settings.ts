@@ -3,39 +3,39 @@ import { below } from './setting.ts'
 import type { Node, Setting } from './setting.ts'
 
 /** One setting with its place in a settings file: `port`, `targets[].credential.tenantId`. */
-export interface Entry {
+export interface SettingEntry {
   readonly path: string
   readonly setting: Setting<unknown>
 }
 
 /** Every setting, in the order of the schema. Kinds of credential may have settings of the same path. */
-export const CATALOGUE: readonly Entry[] = entriesOf(schema, '')
+export const ALL_SETTINGS: readonly SettingEntry[] = entriesOf(schema, '')
 
 /** Variables that are ours and describe no setting of their own. */
-export const OWN_VARIABLES: readonly string[] = ['GATEWAY_CONFIG', 'CREDENTIAL']
+export const EXTRA_VARIABLES: readonly string[] = ['GATEWAY_CONFIG', 'CREDENTIAL']
 
 /** Every variable that the gateway reads settings from, with the `…_FILE` of secrets. */
 export const SETTING_VARIABLES: ReadonlySet<string> = new Set([
-  ...OWN_VARIABLES,
-  ...CATALOGUE.flatMap(({ setting: { env, secret } }) =>
+  ...EXTRA_VARIABLES,
+  ...ALL_SETTINGS.flatMap(({ setting: { env, secret } }) =>
     env === undefined ? [] : secret === true ? [env, `${env}_FILE`] : [env],
   ),
 ])
 
 /** Letters and digits of a name, so that `MAX_RETRY_WAIT`, `max-retry-wait` and `maxRetryWait` are the same. */
-export function bare(name: string): string {
+export function normalized(name: string): string {
   return name.replace(/[^a-z0-9]/gi, '').toUpperCase()
 }
 
-function entriesOf(node: Node, path: string): Entry[] {
+function entriesOf(node: Node, path: string): SettingEntry[] {
   switch (node.type) {
     case 'setting':
       return [{ path, setting: node }]
-    case 'many':
-      return entriesOf(node.of, `${path}[]`)
+    case 'array':
+      return entriesOf(node.items, `${path}[]`)
     case 'group':
       return Object.entries(node.members).flatMap(([key, member]) => entriesOf(member, below(path, key)))
-    case 'kinds':
+    case 'oneOf':
       return Object.values(node.kinds).flatMap((group) => entriesOf(group, path))
   }
 }

@@ -1,10 +1,10 @@
 /** Words as a sentence lists them: `a, b or c`. */
-export function oneOf(words: readonly string[]): string {
+export function orList(words: readonly string[]): string {
   return joined(words, 'or')
 }
 
 /** Words as a sentence lists them: `a, b and c`. */
-export function allOf(words: readonly string[]): string {
+export function andList(words: readonly string[]): string {
   return joined(words, 'and')
 }
 

@@ -1,0 +1,85 @@
+import { unquoted } from './unquoted.ts'
+
+/** What is left in a value of the template or page that it came from: a sentence's part behind "holds". */
+interface Placeholder {
+  readonly pattern: RegExp
+  readonly description: string
+}
+
+/** Characters that look like a blank, or like nothing. */
+export const INVISIBLE = /[\u00A0\u00AD\u1680\u2000-\u200F\u2028-\u202F\u205F-\u2064\u3000\uFEFF]/
+
+const CURLY = '\u2018-\u201F\u2039\u203A\u00AB\u00BB'
+/** Nouns that templates put behind "your". */
+const NOUN =
+  '(?:own|app|application|azure|client|company|credential|domain|dynamics|env|environment|host|id|instance' +
+  '|key|name|org|organi[sz]ation|orgname|password|resource|secret|server|subdomain|tenant|token|url|value)'
+
+/** Wrong wherever they stand in a value; in a secret, which may hold any characters, when they are all of it. */
+const PLACEHOLDERS: readonly Placeholder[] = [
+  { pattern: /\$\{[^{}]*\}|\$\([^()]*\)|\{\{[^{}]*\}\}/, description: 'a placeholder that nothing filled in' },
+  // `{` and a GUID is how some pages show ids.
+  {
+    pattern: /[#$]?\{(?![0-9a-f]{8}-)[a-z_][\w .-]*\}#?/i,
+    description: 'a placeholder in braces that nothing filled in',
+  },
+  { pattern: /<[a-z_][^<>]*>/i, description: 'a placeholder in angle brackets' },
+  { pattern: /\[[a-z_][a-z_ -]*\]/i, description: 'a placeholder in square brackets' },
+  {
+    pattern: new RegExp(`(?<![a-z0-9_])your[-_ ]?${NOUN}(?![a-z])[\\w -]*`, 'i'),
+    description: 'the words of a template',
+  },
+  { pattern: /(?<=\/\/)x{3,}(?=\.)|^x{3,}(?:-x+)*$/i, description: 'the x of a template' },
+]
+
+/** Wrong when they are the complete value. */
+const VALUES: readonly Placeholder[] = [
+  { pattern: /^\$(?:env:)?[A-Z_][A-Z0-9_]*$/, description: 'the name of a variable that nothing filled in' },
+  { pattern: /^%[A-Z_][A-Z0-9_]*%$/i, description: 'the name of a variable that nothing filled in' },
+  { pattern: /^__\w+__$/, description: 'a placeholder that nothing filled in' },
+  { pattern: /^[\w -]*[-_ ]here$/i, description: 'the words of a template' },
+  {
+    pattern: /^(?:change[-_ ]?me|replace[-_ ]?(?:me|this)|placeholder|redacted|todo|tbd|fixme)$/i,
+    description: 'a word of a template',
+  },
+  // What the examples beside the documentation hold.
+  { pattern: /^the-value-of-the-secret$/i, description: 'the words of the example' },
+  { pattern: /^(?:undefined|null|\[object Object\])$/, description: 'what a script writes that found no value' },
+  { pattern: /^[^*\u2022\u25CF]{0,8}[*\u2022\u25CF]{4,}$/, description: 'a value that a page has masked' },
+  {
+    pattern: /^@Microsoft\.KeyVault\(/i,
+    description: 'a reference to a key vault that the platform could not resolve',
+  },
+]
+
+/** Wrong in every value, because nobody means them. */
+const TYPOGRAPHY: readonly Placeholder[] = [
+  { pattern: INVISIBLE, description: 'a no-break space or another character that cannot be seen' },
+  {
+    pattern: new RegExp(`^[${CURLY}]|[${CURLY}]$`),
+    description: 'curly quotes, which a text program has made of straight ones',
+  },
+]
+
+/** What in `text` was left over from a template or a page, or `undefined`. */
+export function placeholderIn(text: string): string | undefined {
+  return placeholderOf(text, [...VALUES, ...PLACEHOLDERS])
+}
+
+/** The same of a secret, for which any part may be meant. */
+export function placeholderInSecret(text: string): string | undefined {
+  return placeholderOf(text, [...VALUES, ...COMPLETE_PLACEHOLDERS])
+}
+
+const COMPLETE_PLACEHOLDERS = PLACEHOLDERS.map(({ pattern, description }) => ({
+  pattern: new RegExp(`^(?:${pattern.source})$`, pattern.flags),
+  description,
+}))
+
+function placeholderOf(text: string, placeholders: readonly Placeholder[]): string | undefined {
+  const value = unquoted(text)
+  const found =
+    TYPOGRAPHY.find(({ pattern }) => pattern.test(text) || pattern.test(value)) ??
+    placeholders.find(({ pattern }) => pattern.test(value))
+  return found?.description
+}

@@ -1,0 +1,124 @@
+import { closestWord } from './closest-word.ts'
+import { placeholderIn } from './placeholders.ts'
+import { below, SettingError } from './setting.ts'
+import type { ArrayOf, Group, Members, Node, OneOf, Read, Setting, Source } from './setting.ts'
+
+/** What reading a tree of settings needs beside their values. */
+export interface ReadContext {
+  readonly source: Source
+  /** The name of a setting as an operator knows it. */
+  readonly nameOf: (name: string) => string
+  /** A suggestion for an unknown name, beyond the settings of its own group. */
+  readonly suggest?: (key: string, group: string) => string | undefined
+  /** A sentence that says where a missing setting was looked for, or nothing. */
+  readonly searchedIn?: (name: string) => string
+  /** Every error is added here. */
+  readonly errors: string[]
+}
+
+/** Where in the settings a value is: `targets[0].url`. */
+type Place = ReadContext & { readonly name: string }
+
+/**
+ * Reads `raw` as `node` describes, and adds every error to `context.errors`. The result may only be used if no error
+ * was added.
+ */
+export function readNode<N extends Node>(node: N, raw: unknown, context: ReadContext): Read<N> {
+  return readAny(node, raw, { ...context, name: '' }) as Read<N>
+}
+
+function readAny(node: Node, raw: unknown, place: Place): unknown {
+  switch (node.type) {
+    case 'setting':
+      return readSetting(node, raw, place)
+    case 'array':
+      return readArray(node, raw, place)
+    case 'group':
+      return raw === undefined && node.optional ? undefined : readGroup(node, raw ?? {}, [], place)
+    case 'oneOf':
+      return readOneOf(node, raw, place)
+  }
+}
+
+function readSetting(setting: Setting<unknown>, raw: unknown, place: Place): unknown {
+  const { name, nameOf, searchedIn, source, errors } = place
+  const value = raw ?? setting.fallback
+  if (value === undefined) {
+    if (setting.required) {
+      errors.push(
+        `${nameOf(name)} is missing: ${setting.description} Write ${setting.hint}.${searchedIn?.(name) ?? ''}`,
+      )
+    }
+    return undefined
+  }
+  try {
+    refusePlaceholders(setting, value)
+    return setting.read(value, source)
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error
+    errors.push(...error.sentences.map((sentence) => `${nameOf(name)} ${sentence}`))
+    return undefined
+  }
+}
+
+function readArray({ description, items }: ArrayOf<Node>, raw: unknown, place: Place): unknown {
+  const { name, nameOf, errors } = place
+  if (raw === undefined) return []
+  if (!Array.isArray(raw)) {
+    errors.push(`${nameOf(name)} must be a list: ${description}`)
+    return []
+  }
+  return raw.map((item, index) => readAny(items, item, { ...place, name: `${name}[${index}]` }))
+}
+
+/** @param also names that are allowed beside the members of the group */
+function readGroup(
+  { description, members }: Group<Members>,
+  raw: unknown,
+  also: readonly string[],
+  place: Place,
+): unknown {
+  const { name, nameOf, suggest, errors } = place
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    errors.push(`${nameOf(name)} must hold named settings: ${description}`)
+    return undefined
+  }
+  const values = raw as Readonly<Record<string, unknown>>
+  for (const key of Object.keys(values)) {
+    if (Object.hasOwn(members, key) || also.includes(key)) continue
+    const suggestion = suggest?.(key, name) ?? closestWord(key, Object.keys(members))
+    const question = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`
+    errors.push(`${nameOf(below(name, key))} is not a setting.${question}`)
+  }
+  return Object.fromEntries(
+    Object.entries(members).map(([key, member]) => [
+      key,
+      readAny(member, values[key] ?? undefined, { ...place, name: below(name, key) }),
+    ]),
+  )
+}
+
+function readOneOf({ kinds }: OneOf<Readonly<Record<string, Group<Members>>>>, raw: unknown, place: Place): unknown {
+  const { name, nameOf, errors } = place
+  const kind = (raw as { kind?: unknown } | undefined)?.kind
+  const group = typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
+  if (group === undefined) {
+    errors.push(
+      `${nameOf(below(name, 'kind'))} ${kind === undefined ? 'is missing' : 'is not known'}: ` +
+        `write one of ${Object.keys(kinds).join(', ')}.`,
+    )
+    return undefined
+  }
+  return { kind, ...(readGroup(group, raw, ['kind'], place) as object) }
+}
+
+/** Refuses what templates, web pages and word processors leave in a value. A secret is checked where it is read. */
+function refusePlaceholders({ hint, secret, jsonSchema }: Setting<unknown>, value: unknown): void {
+  if (secret === true) return
+  const texts = (Array.isArray(value) ? value : [value]).filter((text) => typeof text === 'string')
+  const parts = jsonSchema?.['type'] === 'array' ? texts.flatMap((text) => text.split(',')) : texts
+  for (const part of parts) {
+    const placeholder = placeholderIn(part)
+    if (placeholder !== undefined) throw new SettingError(`holds ${placeholder}: write ${hint}.`)
+  }
+}
