@@ -4,7 +4,7 @@ import type { CommandIo, Io } from './command-io.ts'
 /**
  * Loads the settings for a command.
  *
- * @throws {SettingsFault}
+ * @throws {SettingsError}
  */
 export async function withSettings(config: string | undefined, io: Io): Promise<CommandIo> {
   const { settings, env, warnings } = load(config)

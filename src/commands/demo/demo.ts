@@ -22,7 +22,7 @@ export interface DemoOptions {
  * callers, rules, impersonation, several targets.
  *
  * @returns the exit status
- * @throws {SettingsFault}
+ * @throws {SettingsError}
  */
 export async function demo({ config, port, throttle, fault }: DemoOptions, io: Io): Promise<number> {
   const registration = await import('../../../emulator/emulator.ts')

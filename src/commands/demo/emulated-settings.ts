@@ -31,7 +31,7 @@ const OF_A_REAL_ONE = /^(?:AZURE_|DYNAMICS_|DATAVERSE_|CREDENTIAL$)/
  * The settings of `env` and `file` as `serve` reads them, except for what leads to a real environment: each target gets
  * the emulated app registration, so no secret of the file is needed.
  *
- * @throws {SettingsFault}
+ * @throws {SettingsError}
  */
 export function emulatedSettings(
   { env, ...from }: Variables,
