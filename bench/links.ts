@@ -4,8 +4,12 @@
  */
 import { Buffer } from 'node:buffer'
 
-import { jsonLinksInward, jsonLinksOutward, targetAddress, turned, urlMap } from '../src/odata/links.ts'
-import type { TextTransform } from '../src/odata/links.ts'
+import { requestLinks } from '../src/odata/request-links.ts'
+import { responseLinks } from '../src/odata/response-links.ts'
+import { targetAddress } from '../src/odata/target-address.ts'
+import { rewriteChunk } from '../src/odata/text-transform.ts'
+import type { TextTransform } from '../src/odata/text-transform.ts'
+import { urlMap } from '../src/odata/url-map.ts'
 
 const target = targetAddress('https://contoso.crm4.dynamics.com/api/data/v9.2')
 const address = { base: 'http://localhost:8080', otherBases: ['http://127.0.0.1:8080'], form: 'short' } as const
@@ -17,14 +21,14 @@ for (const rows of [2, 35, 1800]) {
   const page = pageOf(rows)
   const socket = chunks(page, 65_536)
   const label = `${Math.round(page.length / 1024)} KiB`
-  print(`outward, ${label} whole`, times(rows), () => through(jsonLinksOutward(map), [page]))
-  print(`outward, ${label} in chunks`, times(rows), () => through(jsonLinksOutward(map), socket))
-  print(`inward, ${label} whole`, times(rows), () => through(jsonLinksInward(map), [page]))
+  print(`outward, ${label} whole`, times(rows), () => through(responseLinks(map), [page]))
+  print(`outward, ${label} in chunks`, times(rows), () => through(responseLinks(map), socket))
+  print(`inward, ${label} whole`, times(rows), () => through(requestLinks(map), [page]))
 }
 const plain = Buffer.from(JSON.stringify({ BlockData: Buffer.alloc(768 * 1024, 'no link').toString('base64') }))
-print('inward, 1 MiB of base64', calls, () => through(jsonLinksInward(map), [plain]))
+print('inward, 1 MiB of base64', calls, () => through(requestLinks(map), [plain]))
 const full = Buffer.from(JSON.stringify({ value: Array.from({ length: 100 }, fullRow) }))
-print('outward, 600 KiB of 4,200 links', calls / 10, () => through(jsonLinksOutward(map), [full]))
+print('outward, 600 KiB of 4,200 links', calls / 10, () => through(responseLinks(map), [full]))
 
 function times(rows: number): number {
   return Math.ceil((calls * 20) / Math.sqrt(rows))
@@ -32,7 +36,7 @@ function times(rows: number): number {
 
 function through(transform: TextTransform, input: readonly Buffer[]): number {
   let size = 0
-  for (const chunk of input) size += turned(transform, chunk).length
+  for (const chunk of input) size += rewriteChunk(transform, chunk).length
   return size + transform.end().length
 }
 

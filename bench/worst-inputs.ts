@@ -10,10 +10,13 @@ import { parseRule } from '../src/config/rule.ts'
 import { readHead } from '../src/door/head.ts'
 import { requestBatch, responseBatch } from '../src/odata/batch.ts'
 import { fetchedEntities } from '../src/odata/fetch-xml.ts'
-import { jsonLinksInward, jsonLinksOutward, targetAddress, urlMap } from '../src/odata/links.ts'
-import type { TextTransform } from '../src/odata/links.ts'
 import { navigationOf } from '../src/odata/navigation.ts'
+import { requestLinks } from '../src/odata/request-links.ts'
 import { targetFault } from '../src/odata/request-target.ts'
+import { responseLinks } from '../src/odata/response-links.ts'
+import { targetAddress } from '../src/odata/target-address.ts'
+import type { TextTransform } from '../src/odata/text-transform.ts'
+import { urlMap } from '../src/odata/url-map.ts'
 import { requestHeaders } from '../src/proxy/request-headers.ts'
 import { denialReason } from '../src/rules/evaluate.ts'
 import { userEmail } from '../src/users/user-email.ts'
@@ -102,7 +105,7 @@ const inputs: readonly Worst[] = [
     ['references that grow', `{"requests":[${jsonGrowing(length)}]}`],
     ['references to a long path', `{"requests":[${jsonReferences(length)}]}`],
   ]),
-  ...links('links inward', () => jsonLinksInward(map), [
+  ...links('links inward', () => requestLinks(map), [
     ['@', '@'],
     ['half names', '@odata.bin'],
     ['names', '"@id"'],
@@ -114,7 +117,7 @@ const inputs: readonly Worst[] = [
     ['capitals', '"@id":"HTTP://LOCALHOST:8080/a",'],
     ['backslashes', '\\'],
   ]),
-  ...links('links outward', () => jsonLinksOutward(map), [
+  ...links('links outward', () => responseLinks(map), [
     ['marks', '//c'],
     ['links', `"@odata.id":"${root}/a",`],
     ['nearly links', '"@odata.id":"https://c'],

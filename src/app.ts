@@ -70,8 +70,8 @@ export async function createGateway(
   const stopping = (): boolean => ending
   const app = Fastify(serverOptions(attach, settings.targets.map(prefixOf)))
   // Bodies are not parsed, whatever their type: to Fastify no method has one.
-  const bodied = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY'].filter((method) =>
-    NODES_METHODS.includes(method),
+  const bodied = [...METHODS, 'QUERY'].filter(
+    (method) => method !== 'GET' && method !== 'HEAD' && NODES_METHODS.includes(method),
   )
   for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   app.setErrorHandler(answerError)

@@ -3,6 +3,8 @@ import { TRANSIENT } from '../explanations/aadsts-transient.ts'
 import { explainAnswer } from '../explanations/authority-errors.ts'
 import type { FailureFacts } from '../explanations/authority-errors.ts'
 import { explainConnection } from '../explanations/connection-errors.ts'
+import { isGuid } from '../odata/guid.ts'
+import { retryAfter } from '../outbound/retry-after.ts'
 import type { FetchedToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
 
@@ -87,7 +89,7 @@ function factsOf({ url, status, headers, body }: AuthorityAnswer): FailureFacts 
   const { error, error_codes: codes } = body ?? {}
   const said = textOf(body)
   const number = Array.isArray(codes) ? (codes[0] as unknown) : /\bAADSTS(\d{4,9})\b/.exec(said)?.[1]
-  const retryAfter = waitOf(headers['retry-after'])
+  const wait = retryAfter(headers['retry-after'], Date.now())
   const contentType = /^\s*([\w.+-]{1,40}\/[\w.+-]{1,40})/.exec(headers['content-type'] ?? '')?.[1]
   return {
     asked: askedOf(url),
@@ -96,12 +98,12 @@ function factsOf({ url, status, headers, body }: AuthorityAnswer): FailureFacts 
     ...(body !== undefined || contentType === undefined ? {} : { contentType }),
     ...(isOAuthError(error) ? { error } : {}),
     ...(Number.isSafeInteger(Number(number)) ? { aadsts: Number(number) } : {}),
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-    ...identifier('correlationId', body?.['correlation_id'] ?? /\bCorrelation ID: ([0-9a-f-]{36})/i.exec(said)?.[1]),
+    ...(wait === undefined ? {} : { retryAfter: wait }),
+    ...identifier('correlationId', body?.['correlation_id'] ?? /\bCorrelation ID: (\S{36})/i.exec(said)?.[1]),
     ...identifier(
       'traceId',
       body?.['trace_id'] ??
-        /\bTrace ID: ([0-9a-f-]{36})/i.exec(said)?.[1] ??
+        /\bTrace ID: (\S{36})/i.exec(said)?.[1] ??
         (isMicrosoftsAuthority(url.hostname) ? headers['x-ms-request-id'] : undefined),
     ),
   }
@@ -125,12 +127,5 @@ function askedOf(url: URL): string {
 }
 
 function identifier(name: string, value: unknown): Record<string, string> {
-  return typeof value === 'string' && /^[0-9a-f-]{36}$/i.test(value) ? { [name]: value } : {}
-}
-
-/** Seconds or a date, as milliseconds from now. */
-function waitOf(retryAfter: string | undefined): number | undefined {
-  if (retryAfter === undefined) return undefined
-  const wait = /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now()
-  return Number.isFinite(wait) && wait > 0 ? wait : undefined
+  return typeof value === 'string' && isGuid(value) ? { [name]: value } : {}
 }

@@ -92,13 +92,32 @@ export interface Sink {
   resume: (() => void) | undefined
 }
 
-/** The value of a header of `answer`, the first where there are several; names are compared without case. */
-export function header(answer: Answer, name: string): string | undefined {
-  for (let index = 0; index < answer.headers.length; index += 2) {
-    const candidate = answer.headers[index]!
-    if (candidate.length === name.length && candidate.toString('latin1').toLowerCase() === name) {
-      return answer.headers[index + 1]!.toString('latin1')
-    }
+/**
+ * The value of a response's header, the first where there are several.
+ *
+ * @param name in lower case
+ */
+export function header({ headers }: Pick<Answer, 'headers'>, name: string): string | undefined {
+  for (let index = 0; index < headers.length; index += 2) {
+    if (isNamed(headers[index]!, name)) return headers[index + 1]!.toString('latin1')
   }
   return undefined
+}
+
+/**
+ * `answer` with one of its headers set to `value`.
+ *
+ * @param name in lower case
+ */
+export function withHeader(answer: Answer, name: string, value: string): Answer {
+  const headers: Buffer[] = []
+  for (let index = 0; index < answer.headers.length; index += 2) {
+    if (!isNamed(answer.headers[index]!, name)) headers.push(answer.headers[index]!, answer.headers[index + 1]!)
+  }
+  headers.push(Buffer.from(name), Buffer.from(value))
+  return { status: answer.status, headers, body: answer.body }
+}
+
+function isNamed(header: Buffer, name: string): boolean {
+  return header.length === name.length && header.toString('latin1').toLowerCase() === name
 }

@@ -2,7 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Target } from '../config/schema.ts'
+import { header } from '../dynamics/send.ts'
 import { isBatch } from '../odata/batch-path.ts'
+import { isGuid } from '../odata/guid.ts'
 import { isRead } from '../odata/methods.ts'
 import { resourceOf } from '../odata/resource.ts'
 import { targetAddress } from '../odata/target-address.ts'
@@ -58,11 +60,14 @@ function auditLines(
   target: string | undefined,
   resourcePath: string,
 ): readonly AuditLine[] {
-  const { responseHeaders: answered = [] } = exchange
+  const { responseHeaders: headers = [] } = exchange
   const line = {
     time: new Date().toISOString(),
     requestId: exchange.id,
-    dynamicsRequestId: valueOf(answered, 'req_id') ?? valueOf(answered, 'x-ms-service-request-id'),
+    dynamicsRequestId: (header({ headers }, 'req_id') ?? header({ headers }, 'x-ms-service-request-id'))?.slice(
+      0,
+      LONGEST,
+    ),
     caller: caller.name,
     user: user?.systemUserId,
     userObjectId: user?.objectId,
@@ -71,7 +76,7 @@ function auditLines(
     status: raw.headersSent ? raw.statusCode : 499,
     code: exchange.code,
   }
-  if (!isBatch(resourcePath)) return [{ ...line, method, ...rowOf(resourcePath, answered), part: undefined }]
+  if (!isBatch(resourcePath)) return [{ ...line, method, ...rowOf(resourcePath, headers), part: undefined }]
   return batchWrites.map(({ part, method, resourcePath }) => ({ ...line, method, ...rowOf(resourcePath, []), part }))
 }
 
@@ -79,10 +84,10 @@ function auditLines(
  * The entity set (or function, or action) that a path begins with, and the row: as Dynamics names it, else as the path
  * does.
  */
-function rowOf(resourcePath: string, answered: readonly Buffer[]): Pick<AuditLine, 'entitySet' | 'recordId'> {
+function rowOf(resourcePath: string, headers: readonly Buffer[]): Pick<AuditLine, 'entitySet' | 'recordId'> {
   const [, entitySet, , key] = /^\/?([^/(]*)(\(((?:[^)']|'[^']*')*)\))?/.exec(decoded(resourcePath.slice(0, LONGEST)))!
-  const entityId = /\(([0-9a-f-]{36})\)$/i.exec(valueOf(answered, 'odata-entityid') ?? '')?.[1]
-  return { entitySet: entitySet!, recordId: entityId ?? (key === '' ? undefined : key) }
+  const entityId = /\(([^()]{36})\)$/.exec(header({ headers }, 'odata-entityid') ?? '')?.[1] ?? ''
+  return { entitySet: entitySet!, recordId: isGuid(entityId) ? entityId : key === '' ? undefined : key }
 }
 
 const LONGEST = 500
@@ -93,13 +98,4 @@ function decoded(path: string): string {
   } catch {
     return path
   }
-}
-
-/** The first value of a header of Dynamics' answer. */
-function valueOf(headers: readonly Buffer[], name: string): string | undefined {
-  const index = headers.findIndex(
-    (header, index) =>
-      index % 2 === 0 && header.length === name.length && header.toString('latin1').toLowerCase() === name,
-  )
-  return index === -1 ? undefined : headers[index + 1]!.toString('latin1').slice(0, LONGEST)
 }

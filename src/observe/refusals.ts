@@ -1,5 +1,3 @@
-import { unzipSync } from 'node:zlib'
-
 import { requestIds } from '../dynamics/request-record.ts'
 import type { RequestRecord } from '../dynamics/request-record.ts'
 import { errorIn, explainDynamics } from '../explanations/dynamics-errors.ts'
@@ -24,7 +22,7 @@ const SAYS_SO = /prvActOnBehalfOfAnotherUser|access to your IP is blocked|Datave
 export interface Refusal {
   readonly status: number
   readonly contentType: string
-  /** The beginning of the body, as it arrived. */
+  /** The first bytes of the body, with their coding undone; `undefined` where that is not possible. */
   readonly body: Buffer | undefined
   /** Whether the request ran as a user that the gateway acts for. */
   readonly impersonated: boolean
@@ -56,10 +54,10 @@ export function refusalsExplained(log: Pick<Logger, 'warn'>, delegated: boolean)
   }
 }
 
-/** What an answer says, coded or not, as parsed JSON; `undefined` where it is not complete or not JSON. */
+/** A body as parsed JSON; `undefined` where it is incomplete, or not JSON. */
 function json(body: Buffer): unknown {
   try {
-    return JSON.parse((body[0] === 0x1f ? unzipSync(body, { maxOutputLength: 64 * 1024 }) : body).toString('utf8'))
+    return JSON.parse(body.toString('utf8'))
   } catch {
     return undefined
   }

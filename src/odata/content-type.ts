@@ -1,5 +1,4 @@
 import { MalformedBatch } from './batch-error.ts'
-import { type Field, valueOf } from './header-fields.ts'
 
 /**
  * The media type of a Content-Type header in lower case, without parameters; empty where there is not exactly one.
@@ -62,7 +61,7 @@ export function requireUtf8(contentType: string): void {
 const LONGEST = 1000
 const UTF8 = /;\s*charset=(?:utf-?8|"utf-?8")\s*(?:;|$)/i
 
-/** Whether a body is coded, so that its JSON cannot be seen. */
-export function isEncoded(fields: readonly Field[]): boolean {
-  return (valueOf(fields, 'content-encoding') ?? 'identity').toLowerCase() !== 'identity'
+/** Whether a Content-Encoding header names a coding, so that the JSON of the body cannot be seen. */
+export function isEncoded(contentEncoding: string | undefined): contentEncoding is string {
+  return contentEncoding !== undefined && contentEncoding.trim().toLowerCase() !== 'identity'
 }

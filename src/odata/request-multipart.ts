@@ -41,7 +41,9 @@ export function requestMultipart(map: UrlMap, contentType: string, options: Batc
   function body(method: string, fields: readonly Field[], subject: string): TextTransform | undefined {
     if (/^(?:GET|HEAD|DELETE)$/i.test(method)) return noBody(subject)
     const type = valueOf(fields, 'content-type')
-    return (type === undefined || isJson(type)) && !isEncoded(fields) ? requestLinks(map) : undefined
+    return (type === undefined || isJson(type)) && !isEncoded(valueOf(fields, 'content-encoding'))
+      ? requestLinks(map)
+      : undefined
   }
 
   const boundary = batchBoundary(contentType)

@@ -30,7 +30,7 @@ export function responseMultipart(
       const value = headerOutward(map, name, field.value, foreign)
       return value === undefined ? [] : [{ name: field.name, value }]
     })
-    const isOpen = isJson(valueOf(fields, 'content-type')) && !isEncoded(fields)
+    const isOpen = isJson(valueOf(fields, 'content-type')) && !isEncoded(valueOf(fields, 'content-encoding'))
     if (!isOpen) return { startLine, fields: turned, body: undefined }
     return { startLine, fields: withoutLength(turned), body: responseLinks(map) }
   }

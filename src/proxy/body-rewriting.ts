@@ -4,10 +4,12 @@ import { BadBatch } from '../errors.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { requestBatch, responseBatch } from '../odata/batch.ts'
 import type { BatchOptions } from '../odata/batch.ts'
-import { isJson } from '../odata/content-type.ts'
+import { isEncoded, isJson } from '../odata/content-type.ts'
 import type { OnForeign } from '../odata/header-links.ts'
-import { jsonLinksInward, jsonLinksOutward } from '../odata/links.ts'
-import type { TextTransform, UrlMap } from '../odata/links.ts'
+import { requestLinks } from '../odata/request-links.ts'
+import { responseLinks } from '../odata/response-links.ts'
+import type { TextTransform } from '../odata/text-transform.ts'
+import type { UrlMap } from '../odata/url-map.ts'
 
 /** What tells which links an answer's body may hold. */
 interface AnswerFacts {
@@ -36,13 +38,13 @@ export function responseBodyRewriter(
   map: UrlMap,
   { contentType, contentEncoding, coding, status, path, prefer, foreign, onPart }: AnswerFacts,
 ): TextTransform | undefined {
-  if (status === 206 || (contentEncoding !== undefined && contentEncoding !== 'identity' && coding === undefined)) {
+  if (status === 206 || (isEncoded(contentEncoding) && coding === undefined)) {
     return undefined
   }
   if (FILE.test(path)) return undefined
   if (isBatch(path)) return responseBatch(map, contentType, foreign, onPart)
   return isJson(contentType)
-    ? jsonLinksOutward(map, { backgroundOperation: prefer?.includes('respond-async') === true })
+    ? responseLinks(map, { backgroundOperation: prefer?.includes('respond-async') === true })
     : undefined
 }
 
@@ -59,10 +61,10 @@ export function requestBodyRewriter(
   batch: BatchOptions,
 ): (() => TextTransform) | undefined {
   const contentType = headers['content-type'] ?? ''
-  const encoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity'
+  const encoded = isEncoded(headers['content-encoding'])
   if (isBatch(path)) {
     if (encoded) throw new BadBatch('send it without Content-Encoding.')
     return () => requestBatch(map, contentType, batch)
   }
-  return isJson(contentType) && !encoded ? () => jsonLinksInward(map) : undefined
+  return isJson(contentType) && !encoded ? () => requestLinks(map) : undefined
 }

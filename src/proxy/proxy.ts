@@ -10,10 +10,13 @@ import { MalformedBatch, OversizedBatch, RefusedPart } from '../odata/batch.ts'
 import type { BatchOperation } from '../odata/batch.ts'
 import { isGuid } from '../odata/guid.ts'
 import type { OnForeign } from '../odata/header-links.ts'
-import { addressForm, objectLinksInward, pathInward, queryInward, targetAddress } from '../odata/links.ts'
-import type { UrlMap } from '../odata/links.ts'
 import { isRead, METHODS } from '../odata/methods.ts'
 import { BESIDE_THE_API } from '../odata/mistaken-path.ts'
+import { objectLinksInward } from '../odata/object-links.ts'
+import { requestQuery } from '../odata/request-query.ts'
+import { addressForm, upstreamPath, targetAddress } from '../odata/target-address.ts'
+import type { UrlMap } from '../odata/url-map.ts'
+import { decode } from '../outbound/content-coding.ts'
 import { addHeaders } from '../server/added-headers.ts'
 import { announcesBody, awaitsContinue } from '../server/request-body.ts'
 import { callerIdOf } from '../users/directory.ts'
@@ -42,6 +45,9 @@ export interface ProxyOptions {
   /** Throws when the caller may not do what a part of its `$batch` asks for. */
   readonly authorizePart: (request: FastifyRequest, operation: BatchOperation) => void
 }
+
+/** Bytes of an error that are looked at, once its coding is undone. */
+const MAX_ERROR_BYTES = 64 * 1024
 
 /** Seconds that a caller says it waits: `Prefer: wait=5`. */
 const WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
@@ -86,7 +92,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const mark = written.indexOf('?')
     const path = mark === -1 ? written : written.slice(0, mark)
     const map = links(raw, addressForm(address, path))
-    const query = mark === -1 ? '' : queryInward(map, written.slice(mark))
+    const query = mark === -1 ? '' : requestQuery(map, written.slice(mark))
     const headers = outward(raw.rawHeaders, map)
     if (user !== undefined) {
       const [name, id] = callerIdOf(user)
@@ -127,7 +133,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   /** Where `path` goes: a path of the target's own stands as it is, all else is below the API root. */
   function outwardPath(path: string): string {
     if (target.url.product === 'dataverse' && BESIDE_THE_API.test(path)) return path
-    return pathInward(address, path === '' ? '/' : path)
+    return upstreamPath(address, path === '' ? '/' : path)
   }
 
   /** Hands the answer to the caller. */
@@ -155,8 +161,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (status < 400) refuseForeign(answer, contentType, path, target)
     else {
       body = withFirstBytes(body, (bytes) => {
-        record.dynamicsCode = errorCodeIn(bytes)
-        if (status < 500) explain({ status, contentType, body: bytes, impersonated: user !== undefined, record })
+        const error = decode(bytes, contentEncoding, MAX_ERROR_BYTES)
+        record.dynamicsCode = error === undefined ? undefined : errorCodeIn(error)
+        if (status < 500) explain({ status, contentType, body: error, impersonated: user !== undefined, record })
       })
     }
     const onPart = (part: number): void => record.partAnswered(part)

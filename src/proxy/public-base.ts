@@ -3,9 +3,10 @@ import { BlockList, isIPv6 } from 'node:net'
 
 import { LRUCache } from 'lru-cache'
 
-import { urlMap } from '../odata/links.ts'
-import type { AddressForm, TargetAddress, UrlMap } from '../odata/links.ts'
 import { isLoopbackHost, LOOPBACK_HOSTS } from '../odata/loopback.ts'
+import type { AddressForm, TargetAddress } from '../odata/target-address.ts'
+import { urlMap } from '../odata/url-map.ts'
+import type { UrlMap } from '../odata/url-map.ts'
 
 interface Options {
   readonly address: TargetAddress

@@ -1,7 +1,7 @@
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
-import { inwardHeader } from '../odata/links.ts'
-import type { UrlMap } from '../odata/links.ts'
+import { upstreamUrl } from '../odata/url-map.ts'
+import type { UrlMap } from '../odata/url-map.ts'
 import { carriesIdentity } from './identity-headers.ts'
 
 /** What happens to a header on its way. */
@@ -67,7 +67,7 @@ export function requestHeaders(emailHeader: string): (raw: readonly string[], ma
         case 'drop':
           break
         case 'link':
-          headers.push(name, inwardHeader(map, value))
+          headers.push(name, upstreamUrl(map, value))
           break
         case 'accept-encoding':
           acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding},${value}`

@@ -3,10 +3,11 @@ import { headerOutward } from '../odata/header-links.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
-import { textOf } from '../odata/links.ts'
-import type { UrlMap } from '../odata/links.ts'
+import { textOf } from '../odata/text-transform.ts'
+import type { UrlMap } from '../odata/url-map.ts'
+import { contentCoding } from '../outbound/content-coding.ts'
+import type { ContentCoding } from '../outbound/content-coding.ts'
 import { namesIn, MAX_CACHED_NAMES, without } from './request-headers.ts'
-import type { Coding } from './write-response.ts'
 
 /** What the head of an answer says, sorted by what is done with it. */
 export interface ResponseHead {
@@ -18,7 +19,7 @@ export interface ResponseHead {
   readonly requestId: string | undefined
   readonly contentEncoding: string | undefined
   /** The content coding, where it can be undone. */
-  readonly coding: Coding | undefined
+  readonly coding: ContentCoding | undefined
 }
 
 /**
@@ -69,7 +70,7 @@ export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): R
     }
   }
   if (nominated !== undefined) headers = without(headers, nominated)
-  return { headers, contentType, contentLength, contentEncoding, requestId, coding: codingOf(contentEncoding) }
+  return { headers, contentType, contentLength, contentEncoding, requestId, coding: contentCoding(contentEncoding) }
 }
 
 /** What happens to a header on its way to the caller. */
@@ -130,14 +131,4 @@ function headerAction(lowerName: string): HeaderAction {
       if (NEVER_RETURNED.has(lowerName) || /^(?:access-control|x-accel)-/.test(lowerName)) return 'drop'
       return isLinkHeader(lowerName) ? 'link' : 'pass'
   }
-}
-
-function codingOf(contentEncoding: string | undefined): Coding | undefined {
-  if (contentEncoding === undefined) return undefined
-  const coding = contentEncoding.trim().toLowerCase()
-  return coding === 'x-gzip'
-    ? 'gzip'
-    : coding === 'gzip' || coding === 'deflate' || coding === 'br'
-      ? coding
-      : undefined
 }

@@ -1,14 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import type { Transform } from 'node:stream'
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 
 import type { AnswerBody, Sink } from '../dynamics/send.ts'
-import { textOf, turned, turnedWhole } from '../odata/links.ts'
-import type { TextTransform } from '../odata/links.ts'
-
-/** A content coding that can be undone. */
-export type Coding = 'gzip' | 'deflate' | 'br'
+import { textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
+import type { TextTransform } from '../odata/text-transform.ts'
+import { createDecoder } from '../outbound/content-coding.ts'
+import type { ContentCoding } from '../outbound/content-coding.ts'
 
 /** How an answer goes to the caller. */
 export interface ResponseParts {
@@ -20,10 +17,10 @@ export interface ResponseParts {
   /** Whether this status, to this method, has a body at all. */
   readonly hasBody: boolean
   /** To be undone, because links inside must change. */
-  readonly coding: Coding | undefined
+  readonly coding: ContentCoding | undefined
   /** Turns links outward. */
   readonly transform: TextTransform | undefined
-  /** Is told that the body cannot be turned, while nothing has gone out yet. */
+  /** Is told that the body cannot be rewriteChunk, while nothing has gone out yet. */
   readonly refuse: (cause: unknown) => void
 }
 
@@ -72,7 +69,7 @@ function coalesced(raw: ServerResponse, { status, headers, transform, refuse }: 
     },
     end: () => {
       try {
-        if (transform !== undefined) text = turnedWhole(transform, text)
+        if (transform !== undefined) text = rewriteComplete(transform, text)
       } catch (cause) {
         return refuse(cause)
       }
@@ -119,7 +116,7 @@ function streamed(raw: ServerResponse, transform: TextTransform | undefined): Si
       }
       // Node asks for a pause after 16 KiB: each costs two system calls more than the memory is worth.
       return (
-        raw.write(transform === undefined ? chunk : turned(transform, chunk), 'latin1') ||
+        raw.write(transform === undefined ? chunk : rewriteChunk(transform, chunk), 'latin1') ||
         raw.writableLength < HIGH_WATER_BYTES
       )
     },
@@ -138,8 +135,8 @@ function streamed(raw: ServerResponse, transform: TextTransform | undefined): Si
   }
 }
 
-function decoded(raw: ServerResponse, coding: Coding, transform: TextTransform | undefined): Sink {
-  const decoder = decoderOf(coding)
+function decoded(raw: ServerResponse, coding: ContentCoding, transform: TextTransform | undefined): Sink {
+  const decoder = createDecoder(coding)
   const plain = streamed(raw, transform)
   plain.resume = () => decoder.resume()
   decoder.on('data', (chunk: Buffer) =>
@@ -159,7 +156,7 @@ function decoded(raw: ServerResponse, coding: Coding, transform: TextTransform |
   decoder.on('drain', () => sink.resume?.())
   return sink
 
-  /** What cannot be turned is an answer that breaks off. What a listener throws would end the process. */
+  /** What cannot be rewriteChunk is an answer that breaks off. What a listener throws would end the process. */
   function attempt(action: () => void): void {
     try {
       action()
@@ -167,17 +164,6 @@ function decoded(raw: ServerResponse, coding: Coding, transform: TextTransform |
       decoder.destroy()
       plain.fail(error as Error)
     }
-  }
-}
-
-function decoderOf(coding: Coding): Transform {
-  switch (coding) {
-    case 'gzip':
-      return createGunzip()
-    case 'deflate':
-      return createInflate()
-    case 'br':
-      return createBrotliDecompress()
   }
 }
 

@@ -7,7 +7,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { responseBatch } from '../../src/odata/batch.ts'
-import { jsonLinksOutward, targetAddress, urlMap } from '../../src/odata/links.ts'
+import { responseLinks } from '../../src/odata/response-links.ts'
+import { targetAddress } from '../../src/odata/target-address.ts'
+import { urlMap } from '../../src/odata/url-map.ts'
 import { writeResponse } from '../../src/proxy/write-response.ts'
 import { outbound, sockets, connectionFixture } from '../support/connection-fixture.ts'
 import { rawSocket } from '../support/raw-socket.ts'
@@ -49,7 +51,7 @@ async function callerOf(t: Test, breaksOff: boolean): Promise<{ readonly url: st
           contentLength: '12',
           hasBody: true,
           coding: undefined,
-          transform: jsonLinksOutward(map),
+          transform: responseLinks(map),
           refuse,
         })
       }),
@@ -198,7 +200,7 @@ t.test('an empty body that is said to be gzip is an empty body', async (t) => {
           contentLength: '0',
           hasBody: true,
           coding: 'gzip',
-          transform: jsonLinksOutward(map),
+          transform: responseLinks(map),
           refuse,
         })
       }),

@@ -32,23 +32,6 @@ export function codeOf(body: string): number | undefined {
   }
 }
 
-/** The longest wait that a Retry-After is believed to mean: a day. */
-const LONGEST = 86_400_000
-
-/**
- * The milliseconds that a Retry-After header asks for: seconds, perhaps with a comma between thousands, or a date.
- * `undefined` where it says nothing that can be understood.
- *
- * @param now milliseconds since 1970, for dates
- */
-export function retryAfter(value: string | undefined, now: number): number | undefined {
-  if (value === undefined) return undefined
-  const text = value.trim()
-  if (/^\d[\d,]*(\.\d+)?$/.test(text)) return Math.min(Number(text.replaceAll(',', '')) * 1000, LONGEST)
-  const date = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(date) ? undefined : Math.min(Math.max(date - now, 0), LONGEST)
-}
-
 /**
  * How long a refused request waits before it is sent again.
  *

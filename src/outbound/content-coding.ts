@@ -1,0 +1,65 @@
+import type { Transform } from 'node:stream'
+import {
+  brotliDecompressSync,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  gunzipSync,
+  inflateSync,
+} from 'node:zlib'
+
+import { isEncoded } from '../odata/content-type.ts'
+
+/** A content coding that the gateway can undo. */
+export type ContentCoding = 'gzip' | 'deflate' | 'br'
+
+/** The coding that a Content-Encoding header names; `undefined` where it names none, several, or an unknown one. */
+export function contentCoding(contentEncoding: string | undefined): ContentCoding | undefined {
+  const coding = contentEncoding?.trim().toLowerCase()
+  switch (coding) {
+    case 'gzip':
+    case 'deflate':
+    case 'br':
+      return coding
+    case 'x-gzip':
+      return 'gzip'
+    default:
+      return undefined
+  }
+}
+
+/** A stream that undoes `coding`. */
+export function createDecoder(coding: ContentCoding): Transform {
+  switch (coding) {
+    case 'gzip':
+      return createGunzip()
+    case 'deflate':
+      return createInflate()
+    case 'br':
+      return createBrotliDecompress()
+  }
+}
+
+/**
+ * A complete body with its coding undone; `undefined` where that fails, or where the result exceeds `limit` bytes.
+ *
+ * @param contentEncoding header of the message
+ */
+export function decode(body: Buffer, contentEncoding: string | undefined, limit: number): Buffer | undefined {
+  if (!isEncoded(contentEncoding)) return body
+  const options = { maxOutputLength: limit }
+  try {
+    switch (contentCoding(contentEncoding)) {
+      case 'gzip':
+        return gunzipSync(body, options)
+      case 'deflate':
+        return inflateSync(body, options)
+      case 'br':
+        return brotliDecompressSync(body, options)
+      case undefined:
+        return undefined
+    }
+  } catch {
+    return undefined
+  }
+}

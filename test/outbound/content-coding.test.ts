@@ -1,0 +1,37 @@
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+
+import t from 'tap'
+
+import { isEncoded } from '../../src/odata/content-type.ts'
+import { contentCoding, decode } from '../../src/outbound/content-coding.ts'
+
+const body = Buffer.from('{"error":{"code":"0x80040217"}}')
+
+t.test('undoes each coding of a complete body', async (t) => {
+  for (const [contentEncoding, encoded] of [
+    [undefined, body],
+    ['identity', body],
+    ['gzip', gzipSync(body)],
+    ['x-gzip', gzipSync(body)],
+    [' GZIP ', gzipSync(body)],
+    ['deflate', deflateSync(body)],
+    ['br', brotliCompressSync(body)],
+  ] as const) {
+    t.same(decode(encoded, contentEncoding, 1000), body, String(contentEncoding))
+  }
+})
+
+t.test('returns nothing for a body that is cut, too large, or encoded in an unknown way', async (t) => {
+  t.equal(decode(gzipSync(body).subarray(0, 10), 'gzip', 1000), undefined)
+  t.equal(decode(gzipSync(Buffer.alloc(100_000)), 'gzip', 1000), undefined)
+  t.equal(decode(body, 'br', 1000), undefined)
+  t.equal(decode(body, 'zstd', 1000), undefined)
+  t.equal(decode(body, 'gzip, br', 1000), undefined)
+})
+
+t.test('knows whether a body is encoded', async (t) => {
+  t.equal(isEncoded(undefined), false)
+  t.equal(isEncoded('Identity'), false)
+  t.equal(isEncoded('zstd'), true)
+  t.equal(contentCoding('zstd'), undefined)
+})
