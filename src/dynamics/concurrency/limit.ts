@@ -1,5 +1,5 @@
 import type { Answer, OutboundRequest, Send } from '../send.ts'
-import type { Semaphore } from './fair-queue.ts'
+import type { Semaphore } from './semaphore.ts'
 
 /** Sends when there is a place at Dynamics, and gives it back when the answer's body is over too. */
 export function limitConcurrency(send: Send, semaphore: Semaphore): Send {

@@ -1,8 +1,8 @@
 import type { OnEvent } from '../events.ts'
 import type { Send } from '../send.ts'
-import { createSemaphore } from './fair-queue.ts'
-import type { Semaphore } from './fair-queue.ts'
 import { limitConcurrency } from './limit.ts'
+import { createSemaphore } from './semaphore.ts'
+import type { Semaphore } from './semaphore.ts'
 
 /** Share of the places that bodies may hold which flow as their callers send them. */
 const UPLOAD_SHARE = 0.75

@@ -1,4 +1,4 @@
-import type { Semaphore } from '../concurrency/fair-queue.ts'
+import type { Semaphore } from '../concurrency/semaphore.ts'
 import type { OnEvent } from '../events.ts'
 import type { Answer } from '../send.ts'
 import { ratesOf } from './parse.ts'
