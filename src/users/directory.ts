@@ -31,7 +31,7 @@ export interface UserDirectory {
 }
 
 /** How often the caches look at the clock, in milliseconds: each time costs a timer. */
-const CLOCK = 100
+const CLOCK_MS = 100
 
 /** Rows that are asked for: as many as one address may have, disabled ones included. */
 const ROWS = 10
@@ -49,25 +49,18 @@ export function userDirectory(
   send: Send,
   { url, impersonation, credential }: Pick<Target, 'url' | 'impersonation' | 'credential'>,
 ): UserDirectory {
-  const known = new LRUCache<string, User>({
-    max: impersonation.users,
-    ttl: impersonation.remember,
-    ttlResolution: CLOCK,
-  })
-  const nobody = new LRUCache<string, Error>({
-    max: impersonation.users,
-    ttl: impersonation.rememberUnknown || 1,
-    ttlResolution: CLOCK,
-  })
+  // Created when the first entry comes: a cache takes the memory for all its entries at once, 1 MB for 10,000.
+  let known: LRUCache<string, User> | undefined
+  let nobody: LRUCache<string, Error> | undefined
   const underWay = new Map<string, Promise<User>>()
   const turn = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
 
   return {
     find: (email, asker) => {
       const key = email.toLowerCase()
-      const user = known.get(key)
+      const user = known?.get(key)
       if (user !== undefined) return user
-      const refusal = nobody.get(key)
+      const refusal = nobody?.get(key)
       if (refusal !== undefined) throw refusal
       let lookup = underWay.get(key)
       if (lookup === undefined) {
@@ -76,7 +69,7 @@ export function userDirectory(
       }
       return lookup
     },
-    remembered: () => ({ users: known.size, unknown: nobody.size }),
+    remembered: () => ({ users: known?.size ?? 0, unknown: nobody?.size ?? 0 }),
   }
 
   async function lookUp(email: string, key: string, { id, trace }: RequestRecord): Promise<User> {
@@ -91,11 +84,17 @@ export function userDirectory(
       await turn(cancellation)
       const { user, fault } = pickUser(await rowsOf(email, cancellation, record), email)
       if (fault !== undefined) {
-        if (impersonation.rememberUnknown > 0 && !(fault instanceof UserLookupFailed)) nobody.set(key, fault)
+        if (impersonation.rememberUnknown > 0 && !(fault instanceof UserLookupFailed)) {
+          nobody ??= createCache(impersonation.users, impersonation.rememberUnknown)
+          nobody.set(key, fault)
+        }
         throw fault
       }
       if (impersonation.verify) await verify(user, cancellation, record)
-      if (impersonation.remember > 0) known.set(key, user)
+      if (impersonation.remember > 0) {
+        known ??= createCache(impersonation.users, impersonation.remember)
+        known.set(key, user)
+      }
       return user
     } finally {
       clearTimeout(limit)
@@ -146,6 +145,10 @@ export function userDirectory(
       cause: new OwnError(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`),
     })
   }
+}
+
+function createCache<V extends object>(max: number, ttl: number): LRUCache<string, V> {
+  return new LRUCache({ max, ttl, ttlResolution: CLOCK_MS })
 }
 
 /** `text` as a literal of OData inside a query: quotes doubled, then all of it encoded. */
