@@ -17,7 +17,8 @@ import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from '
 import type { AuditLog } from './observe/audit-log.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
 import { foreignLinksTold } from './observe/foreign-links.ts'
-import { health } from './observe/health.ts'
+import { health, tokenStatus } from './observe/health.ts'
+import type { TokenStatus } from './observe/health.ts'
 import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { refusalsExplained } from './observe/refusals.ts'
@@ -55,8 +56,8 @@ export interface Gateway {
   readonly app: FastifyInstance
   /** Makes it not ready, and lets connections end with the request they carry. */
   readonly stop: () => void
-  /** Whether every target has a valid token. */
-  readonly ready: () => boolean
+  /** What is known of each target's token, by the target's name. */
+  readonly tokens: () => ReadonlyMap<string, TokenStatus>
   /** Reads credentials again, and fetches tokens with them while the present ones stay in use. */
   readonly reload: () => void
 }
@@ -182,7 +183,7 @@ export async function createGateway(
     stop: () => {
       ending = true
     },
-    ready: () => environments.every(({ credential }) => credential.state().token !== 'none'),
+    tokens: () => new Map(environments.map(({ name, credential }) => [name, tokenStatus(credential)])),
     reload: () => environments.forEach(({ credential }) => credential.reload()),
   }
 }

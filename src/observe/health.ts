@@ -7,9 +7,27 @@ interface Options {
   readonly stopping: () => boolean
 }
 
+/** What is known of a target's token: a valid one, none after a failed fetch, or none because the first is under way. */
+export type TokenStatus = 'valid' | 'failed' | 'pending'
+
+/** What `credential` has. */
+export function tokenStatus({ state }: Pick<Credential, 'state'>): TokenStatus {
+  const { token, failures } = state()
+  if (token !== 'none') return 'valid'
+  return failures > 0 ? 'failed' : 'pending'
+}
+
 /**
- * `/-/livez`: the process answers. `/-/readyz`: every target has a valid token, or could have one; nothing is asked of
- * Entra or Dynamics for it, so that probes cost nothing there. Callers need not prove who they are.
+ * Whether a gateway with targets in these states should get requests: one target has a token, and none is still
+ * fetching its first. A target that fails takes none of the others down.
+ */
+export function isReady(statuses: readonly TokenStatus[]): boolean {
+  return statuses.includes('valid') && !statuses.includes('pending')
+}
+
+/**
+ * `/-/livez`: the process answers. `/-/readyz`: see {@link isReady}. Nothing is asked of Entra or Dynamics for it, so
+ * that probes cost nothing there. Callers need not prove who they are.
  */
 export async function health(app: FastifyInstance, { environments, stopping }: Options): Promise<void> {
   const method = ['GET', 'HEAD']
@@ -19,7 +37,7 @@ export async function health(app: FastifyInstance, { environments, stopping }: O
     url: '/-/readyz',
     handler: (_request, reply) => {
       const tokens = Object.fromEntries(environments.map(({ name, credential }) => [name, credential.state().token]))
-      const ready = !stopping() && Object.values(tokens).every((token) => token !== 'none')
+      const ready = !stopping() && isReady(environments.map(({ credential }) => tokenStatus(credential)))
       void reply
         .code(ready ? 200 : 503)
         .send({ status: stopping() ? 'stopping' : ready ? 'ready' : 'not ready', tokens })

@@ -1,6 +1,9 @@
 import t from 'tap'
 
+import { mayReplace } from '../../src/commands/serve/hot-swap.ts'
+import type { TokenStatus } from '../../src/observe/health.ts'
 import { gatewayWithFile } from '../support/gateway-for.ts'
+import { until } from '../support/until.ts'
 
 const both = (credential: object): object => ({
   targets: [
@@ -56,4 +59,38 @@ t.test('answers 404 outside of every environment', async (t) => {
     t.match(await response.json(), { error: { code: 'GATEWAY_NOT_FOUND' } })
   }
   t.equal(emulator.received.length, 0)
+})
+
+t.test('a target that gets no token takes none of the others down, and holds up no change of settings', async (t) => {
+  const withBroken = (credential: object): { targets: object[] } => ({
+    targets: [
+      { name: 'sales', url: 'https://contoso.crm4.dynamics.com', credential },
+      {
+        name: 'broken',
+        url: 'https://fabrikam.crm4.dynamics.com',
+        credential: { ...credential, clientId: '00000000-0000-4000-8000-00000000dead' },
+      },
+    ],
+  })
+  const gateway = await gatewayWithFile(t, withBroken)
+  const { url } = gateway
+  await until(async () => (await fetch(`${url}/-/readyz`)).status === 200)
+
+  t.equal((await fetch(`${url}/sales/WhoAmI`)).status, 200)
+  t.equal((await fetch(`${url}/broken/WhoAmI`)).status, 502)
+  t.match(await (await fetch(`${url}/-/readyz`)).json(), { tokens: { sales: 'fresh', broken: 'none' } })
+})
+
+t.test('what may take the place of a running gateway', async (t) => {
+  const may = (current: Record<string, TokenStatus>, next: Record<string, TokenStatus>): boolean =>
+    mayReplace(new Map(Object.entries(current)), new Map(Object.entries(next)))
+
+  t.equal(may({ a: 'valid' }, { a: 'valid' }), true)
+  t.equal(may({ a: 'valid' }, { a: 'failed' }), false, 'a target would lose its token')
+  t.equal(may({ a: 'valid' }, { a: 'valid', b: 'pending' }), false, 'not yet')
+  t.equal(may({ a: 'valid' }, { a: 'valid', b: 'failed' }), true, 'a new target fails alone')
+  t.equal(may({ a: 'valid', b: 'failed' }, { a: 'valid', b: 'failed' }), true, 'a target that fails already')
+  t.equal(may({ a: 'valid', b: 'valid' }, { a: 'valid' }), true, 'a target was removed')
+  t.equal(may({ a: 'failed' }, { a: 'failed' }), false, 'nothing would be gained')
+  t.equal(may({ a: 'valid' }, { b: 'failed' }), false)
 })

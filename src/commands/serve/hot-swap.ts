@@ -7,6 +7,8 @@ import { createGateway } from '../../app.ts'
 import type { Gateway } from '../../app.ts'
 import type { Settings } from '../../config/schema.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
+import { isReady } from '../../observe/health.ts'
+import type { TokenStatus } from '../../observe/health.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
 import { corsOf } from '../../server/cors.ts'
 import { inboundServer } from '../../server/server.ts'
@@ -59,8 +61,9 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
   async function renew(settings: Settings): Promise<boolean> {
     const next = await make(settings)
     const patience = performance.now() + 2 * Math.max(...settings.targets.map(({ tokenTimeout }) => tokenTimeout))
-    while (!next.gateway.ready() && performance.now() < patience) await sleep(READY_POLL_MS)
-    if (!next.gateway.ready()) {
+    const ready = (): boolean => mayReplace(made.gateway.tokens(), next.gateway.tokens())
+    while (!ready() && performance.now() < patience) await sleep(READY_POLL_MS)
+    if (!ready()) {
       await next.gateway.app.close()
       return false
     }
@@ -71,4 +74,16 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
     setTimeout(() => void last.app.close(), settings.shutdownTimeout).unref()
     return true
   }
+}
+
+/**
+ * Whether a gateway whose targets have these tokens may take the place of the current one: no target loses the token
+ * that it has now, and one target has a token. A target that has failed, now or as a new one, holds up none of the
+ * others.
+ */
+export function mayReplace(current: ReadonlyMap<string, TokenStatus>, next: ReadonlyMap<string, TokenStatus>): boolean {
+  return (
+    isReady([...next.values()]) &&
+    [...next].every(([name, status]) => status === 'valid' || current.get(name) !== 'valid')
+  )
 }
