@@ -1,9 +1,8 @@
-// Puts the command line and all that it uses into one folder that needs no node_modules: dist/bundle/gateway.js, and
-// the code that it runs beside it.
+// Bundles the command line and everything that it uses into one folder that needs no node_modules: dist/bundle/gateway.js
+// and, beside it, the code that it runs.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -17,33 +16,13 @@ const folder = join(root, 'dist/bundle')
 
 rmSync(folder, { recursive: true, force: true })
 /**
- * Node's own modules are required, also where the source imports them: for an import Node asks each module for all that
- * it exports, and `http` loads a third of a start's time to answer for WebSocket.
+ * Only the parts of undici that are used. Its index also loads fetch, WebSocket, mocks and caches: 7 to 28 % of a
+ * start's CPU. Other packages load what the gateway does not use, too; each costs less than that
+ * (docs/decisions/start-up-cache.md).
  */
-const required = {
-  name: 'required',
-  setup(build) {
-    build.onResolve({ filter: /^[a-z_:/0-9]+$/ }, ({ path, kind }) =>
-      !isBuiltin(path)
-        ? undefined
-        : kind === 'import-statement'
-          ? { path, namespace: 'required' }
-          : { path, external: true },
-    )
-    build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
-      contents: `module.exports = __required(${JSON.stringify(path)})`,
-    }))
-  },
-}
-
-/**
- * Of undici only what is used, loaded when it is: its index loads fetch, WebSocket, mocks and caches too, and takes a
- * sixth of a start. HTTP/2, which the gateway never speaks, would load Node's.
- */
-const lean = {
+const leanUndici = {
   name: 'lean-undici',
   setup(build) {
-    const folder = join(root, 'node_modules/undici')
     const members = {
       Agent: 'dispatcher/agent',
       BalancedPool: 'dispatcher/balanced-pool',
@@ -57,51 +36,10 @@ const lean = {
     const getters = Object.entries(members).map(([name, file]) => `get ${name}() { return require('./lib/${file}') }`)
     build.onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'lean' }))
     build.onLoad({ filter: /.*/, namespace: 'lean' }, () => ({
-      resolveDir: folder,
+      resolveDir: join(root, 'node_modules/undici'),
       contents: `Object.assign(require('./lib/dispatcher/dispatcher').prototype, require('./lib/api'))
         module.exports = { ${getters.join(', ')}, getGlobalDispatcher: () => require('./lib/global').getGlobalDispatcher() }`,
     }))
-    // Parses settings files, which not every gateway has.
-    build.onResolve({ filter: /^yaml$/ }, ({ importer }) =>
-      importer === '' || importer.startsWith(join(root, 'src')) ? { path: 'yaml', namespace: 'lean-yaml' } : undefined,
-    )
-    const parser = ['parseDocument', 'LineCounter'].map((name) => `get ${name}() { return require('yaml').${name} }`)
-    build.onLoad({ filter: /.*/, namespace: 'lean-yaml' }, () => ({
-      resolveDir: root,
-      contents: `module.exports = { ${parser.join(', ')} }`,
-    }))
-    build.onLoad({ filter: /undici[\\/]lib[\\/]dispatcher[\\/]client-h2\.js$/ }, () => ({
-      contents: 'module.exports = () => { throw new Error("HTTP/2 is not spoken") }',
-    }))
-  },
-}
-
-/**
- * What Fastify, its proxy and MSAL load and the gateway has no use for: schemas, injected requests, WebSockets,
- * HTTP/2, JSON Web Tokens that MSAL signs itself. Asked for all the same, it fails loudly.
- */
-const unused = {
-  name: 'unused',
-  setup(build) {
-    const fails = 'module.exports = () => { throw new Error("the gateway does without") }'
-    const compilers = `module.exports = () => () => { throw new Error("the gateway has no schemas") }`
-    const instead = {
-      '@fastify/ajv-compiler': compilers,
-      '@fastify/fast-json-stringify-compiler': compilers,
-      'node:http2': 'module.exports = { constants: { NGHTTP2_CANCEL: 8 } }',
-    }
-    const by = (filter) => ({ filter: new RegExp(`^(?:${filter})$`) })
-    const unusedIn =
-      (importers) =>
-      ({ path, importer }) =>
-        importers.test(importer.replaceAll('\\', '/')) ? { path, namespace: 'unused' } : undefined
-    const fastify = /node_modules\/fastify\/(?:lib\/schema-controller|fastify)\.js$/
-    build.onResolve(by('@fastify/(?:ajv-compiler|fast-json-stringify-compiler)'), unusedIn(fastify))
-    build.onResolve(by('light-my-request'), unusedIn(fastify))
-    build.onResolve(by('ws'), unusedIn(/node_modules\/@fastify\/http-proxy\//))
-    build.onResolve(by('node:http2'), unusedIn(/node_modules\/(?:@fastify\/reply-from\/|fastify\/lib\/server\.js$)/))
-    build.onResolve(by('jsonwebtoken'), unusedIn(/node_modules\/@azure\/msal-node\//))
-    build.onLoad({ filter: /.*/, namespace: 'unused' }, ({ path }) => ({ contents: instead[path] ?? fails }))
   },
 }
 
@@ -111,7 +49,7 @@ const shared = {
   format: 'cjs',
   platform: 'node',
   target: 'node20',
-  // Names stay, so that stacks can be read.
+  // Names stay, so that stack traces can be read.
   minifySyntax: true,
   minifyWhitespace: true,
   lineLimit: 160,
@@ -120,7 +58,7 @@ const shared = {
   logLevel: 'warning',
 }
 
-// All code in one script, which can be kept as it was compiled, functions and all.
+// All code in one script, so that V8's code cache can hold its compiled functions.
 const { metafile } = await build({
   ...shared,
   entryPoints: { code: 'src/commands/command-line.ts' },
@@ -130,27 +68,27 @@ const { metafile } = await build({
   define: {
     GATEWAY_VERSION: JSON.stringify(version),
     'import.meta.url': '__filename',
-    // Packages for speed that are not there; nor are they to be found in a folder that happens to be near.
+    // Optional native packages of ws: they are not bundled, and must not be loaded from a folder that happens to be near.
     'process.env.WS_NO_BUFFER_UTIL': '"1"',
     'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
   },
   banner: {
-    // Also a module that exports the function. The parentheses around that tell V8 that it is called at once.
+    // It is also a module that exports the function. The parentheses tell V8 that the function is called at once.
     js:
       '((code) => typeof module === "object" ? module.exports = code : code)(' +
-      '(function (exports, require, module, __filename, __dirname) { "use strict"; const __required = require;',
+      '(function (exports, require, module, __filename, __dirname) { "use strict";',
   },
   footer: { js: '}))' },
-  plugins: [unused, required, lean],
+  plugins: [leanUndici],
 })
 const code = readFileSync(join(folder, 'code.js'))
-if (code.some((byte) => byte > 127)) throw new Error('the code is to be read as Latin-1, and holds other characters')
+if (code.some((byte) => byte > 127)) throw new Error('the code is read as Latin-1, but holds characters outside ASCII')
 
 await build({
   ...shared,
   stdin: {
     resolveDir: root,
-    // A check of the container's health loads none of the code: it is asked for all the time.
+    // A health check loads none of the code: the container runs it all the time.
     contents: `
       import { quickHealthcheck } from './src/commands/quick-healthcheck.ts'
       const words = process.argv.slice(2)
