@@ -87,8 +87,8 @@ async function outcome(
       patience.abort(
         new AuthorityFailure(
           {
-            what: `Nobody consented within ${Math.round(timeout / 1000)} s.`,
-            why: 'The wait for a person is limited.',
+            what: `No administrator consented within ${Math.round(timeout / 1000)} s.`,
+            why: 'The time for this is limited.',
             todo: 'Run consent --wait again.',
           },
           true,
@@ -113,7 +113,7 @@ async function outcome(
       if (!isGranted(answer)) throw declined(answer)
       const tenant = answer.get('tenant') ?? ''
       io.stdout.write(
-        `  Granted${/^[\w.-]{1,100}$/.test(tenant) ? ` for the tenant ${tenant} (as the browser says)` : ''}.\n`,
+        `  Granted${/^[\w.-]{1,100}$/.test(tenant) ? ` for the tenant ${tenant} (as reported by the browser)` : ''}.\n`,
       )
       return 0
     } finally {

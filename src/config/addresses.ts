@@ -20,7 +20,7 @@ export function listenAddress(text: string): string {
     isIP(text.replace(/^\[(.+)\]$/, '$1')) !== 0 ||
     /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text)
   if (!known)
-    throw new SettingError('is no address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock; a port goes into PORT.')
+    throw new SettingError('is not an address: write 127.0.0.1, 0.0.0.0, or unix:/path.sock; a port goes into PORT.')
   return text
 }
 
@@ -28,7 +28,7 @@ export function listenAddress(text: string): string {
 export function network(text: string): string {
   const [, address = '', length = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   if (isIP(address) === 0 || Number(length) > (isIP(address) === 4 ? 32 : 128)) {
-    throw new SettingError('holds something that is no address: write addresses such as 10.0.0.7 or 10.0.0.0/8.')
+    throw new SettingError('holds something that is not an address: write addresses such as 10.0.0.7 or 10.0.0.0/8.')
   }
   return text
 }
@@ -36,7 +36,7 @@ export function network(text: string): string {
 /** An origin as browsers send it, in small letters. */
 export function origin(text: string): string {
   if (!URL.canParse(text) || new URL(text).origin !== text.toLowerCase()) {
-    throw new SettingError('holds something that is no origin: write origins such as https://app.contoso.com.')
+    throw new SettingError('holds something that is not an origin: write origins such as https://app.contoso.com.')
   }
   return text.toLowerCase()
 }
@@ -45,7 +45,7 @@ export function origin(text: string): string {
 export function authority(text: string): string {
   const write = 'write an origin such as https://login.microsoftonline.com'
   const url = parse(/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`)
-  if (url?.protocol !== 'https:') throw new SettingError(`is no https:// address: ${write}.`)
+  if (url?.protocol !== 'https:') throw new SettingError(`is not an https:// address: ${write}.`)
   // People copy it with the tenant behind it; a private authority may have a path of its own.
   return isMicrosoftsAuthority(url.hostname) ? url.origin : withoutSlash(url)
 }
@@ -54,7 +54,7 @@ export function authority(text: string): string {
 export function publicUrl(text: string): string {
   const url = parse(text)
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new SettingError('is no URL: write a URL such as https://dynamics.contoso.com.')
+    throw new SettingError('is not a URL: write a URL such as https://dynamics.contoso.com.')
   }
   return withoutSlash(url)
 }

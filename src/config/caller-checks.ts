@@ -10,12 +10,12 @@ export function callerChecks(
   }
   for (const hash of repeated(callers.flatMap(({ keys }) => keys))) {
     errors.push(
-      `callers: the key hash ${hash.slice(0, 8)}… stands there twice; ` +
-        'make a key of its own for each with `dynamics-gateway key`.',
+      `callers: the key hash ${hash.slice(0, 8)}… is listed twice; ` +
+        'generate a separate key for each with `dynamics-gateway key`.',
     )
   }
   for (const certificate of repeated(callers.flatMap(({ certificates }) => certificates))) {
-    errors.push(`callers: the certificate ${certificate} stands there twice; leave it to one of them.`)
+    errors.push(`callers: the certificate ${certificate} is listed twice; list it for one caller only.`)
   }
   for (const { name, keys, token, certificates, userFrom } of callers) {
     if (keys.length + certificates.length === 0 && token === undefined) {

@@ -67,7 +67,7 @@ const token = {
     {
       issuer: parsed(
         {
-          description: 'Who issues the tokens: their claim `iss`, letter by letter.',
+          description: 'The issuer of the tokens, exactly as in their claim `iss`.',
           required: true,
           hint: 'a URL such as https://login.microsoftonline.com/<tenant id>/v2.0',
         },
@@ -75,7 +75,7 @@ const token = {
       ),
       audience: list(
         {
-          description: 'Whom the tokens are for: one of these stands in their claim `aud`.',
+          description: 'The audience of the tokens: their claim `aud` holds one of these.',
           hint: 'an application id or its URI, such as api://gateway',
         },
         (text) => text,
@@ -123,7 +123,7 @@ const token = {
   optional: true as const,
 }
 
-/** Who may call. One list entry a caller. */
+/** Who may call, one entry per caller. */
 export const callers = {
   type: 'array',
   description: 'Who may call the gateway. While the list is empty, anybody who reaches it may.',
@@ -136,7 +136,7 @@ export const callers = {
       },
       matching(
         /^[a-z0-9][a-z0-9._-]{0,63}$/i,
-        'is no name: write letters, digits, dots, dashes and underscores, 64 at most.',
+        'is not a valid name: write letters, digits, dots, dashes and underscores, 64 at most.',
       ),
     ),
     keys: list(
@@ -150,7 +150,7 @@ export const callers = {
       (text) =>
         matching(
           /^[0-9a-f]{64}$/i,
-          'is no SHA-256 hash: write the 64 hexadecimal digits that `dynamics-gateway key` prints.',
+          'is not a SHA-256 hash: write the 64 hexadecimal digits that `dynamics-gateway key` prints.',
         )(text).toLowerCase(),
     ),
     token,
@@ -185,7 +185,7 @@ function secureUrl(text: string): string {
   const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname))
   if (!secure) {
     throw new SettingError(
-      'is no https:// address: write a URL such as https://login.microsoftonline.com/<tenant id>/v2.0.',
+      'is not an https:// address: write a URL such as https://login.microsoftonline.com/<tenant id>/v2.0.',
     )
   }
   return text
@@ -197,6 +197,6 @@ function certificate(text: string): string {
   if (/^[0-9a-f]{64}$/.test(digits)) return digits
   return matching(
     /^(CN=|DNS:|URI:)\S/,
-    'holds something that is no certificate: write a SHA-256 fingerprint, CN=name, DNS:name or URI:name.',
+    'holds something that is not a certificate: write a SHA-256 fingerprint, CN=name, DNS:name or URI:name.',
   )(text)
 }

@@ -27,7 +27,7 @@ const TENANT = {
 const tenantId = parsed(TENANT, (text) => {
   if (/^(common|organizations|consumers)$/i.test(text)) {
     throw new SettingError(
-      `is ${text}, which only people can sign in through: hint the Directory (tenant) ID of the app registration.`,
+      `is ${text}, which only people can sign in through: write the Directory (tenant) ID of the app registration.`,
     )
   }
   return tenant(text)
@@ -139,7 +139,7 @@ type KindGroups = { readonly [K in CredentialKindName]: (typeof credentialKinds)
 export const credential: OneOf<KindGroups> = {
   type: 'oneOf',
   description:
-    'What the gateway proves its identity with. In the environment the kind follows from the ' +
+    'What the gateway proves its identity with. In environment variables the kind follows from the ' +
     'variables that are set.',
   kinds: Object.fromEntries(
     Object.entries(credentialKinds).map(([kind, { settings }]) => [kind, settings]),
@@ -162,13 +162,13 @@ export function runsAsPerson({ kind }: Pick<Credential, 'kind'>): boolean {
 function tenant(text: string): string {
   return matching(
     /^[0-9a-z][0-9a-z.-]*$/i,
-    'is no tenant: write the Directory (tenant) ID that the app registration shows.',
+    'is not a tenant: write the Directory (tenant) ID that the app registration shows.',
   )(text)
 }
 
 function guid(text: string): string {
   if (isGuid(text)) return text
   throw new SettingError(
-    'is no application id: write the Application (client) ID, for example 11111111-2222-3333-4444-555555555555.',
+    'is not an application id: write the Application (client) ID, for example 11111111-2222-3333-4444-555555555555.',
   )
 }

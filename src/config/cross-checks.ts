@@ -37,7 +37,7 @@ export function crossChecks(settings: Settings, errors: string[]): void {
 export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>, errors: string[]): void {
   if (host !== undefined && trustNetwork === false && !isLocal(host) && callers?.length === 0) {
     errors.push(
-      `HOST is ${host}, so everybody who reaches the port would have the gateway's rights in Dynamics: ` +
+      `HOST is ${host}, so anyone who reaches the port would have the gateway's rights in Dynamics: ` +
         'set TRUST_NETWORK=true if that is ' +
         'meant (a private pod or container network), list callers in the settings file, or listen at 127.0.0.1.',
     )

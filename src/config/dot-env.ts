@@ -72,13 +72,13 @@ function next(text: string, at: number): readonly [RegExp, RegExpExecArray] {
 /** Why a line is no variable; never with what stands there, which may be a secret. */
 function reasonFor(line: string): string {
   if (INVISIBLE.test(line)) {
-    return 'holds a no-break space or another character that cannot be seen: write it again by hand'
+    return 'holds a no-break space or another character that cannot be seen: write the line again'
   }
   if (/^\s*(?:export\s+)?[a-z_][\w.-]*\s*$/i.test(line)) return 'names a variable without a value: write NAME=value'
   if (/^\s*(?:set|setx|let|var|const|declare|\$env:|-\s)/i.test(line)) {
     return 'is a line of a script or list: write NAME=value, with nothing before it'
   }
-  return 'is no variable: write NAME=value, or # before a comment; a value of several lines stands in quotes'
+  return 'is not a variable: write NAME=value, or # before a comment; put a value of several lines into quotes'
 }
 
 /** One sentence for lines that follow each other, such as those of a certificate without quotes. */

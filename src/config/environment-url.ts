@@ -63,7 +63,7 @@ function parse(raw: string): URL {
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     throw new SettingError(`does not begin with https://: ${HINT}.`)
   if (!url.hostname.includes('.') && !isLoopbackHost(url.hostname)) {
-    throw new SettingError(`holds no whole host name: ${HINT}.`)
+    throw new SettingError(`is not a complete host name: ${HINT}.`)
   }
   return url
 }

@@ -70,7 +70,7 @@ const FAMILIES = /^(?:accept|access-control|content|if|odata|proxy|sec|x-ms-toke
 /** The name of a header that this gateway may give a meaning of its own, in small letters. */
 export function ownHeader(text: string): string {
   const name = text.toLowerCase()
-  if (!/^[a-z0-9-]+$/.test(name)) throw new SettingError('is no header name: write letters, digits and dashes.')
+  if (!/^[a-z0-9-]+$/.test(name)) throw new SettingError('is not a header name: write letters, digits and dashes.')
   if (TAKEN.has(name) || FAMILIES.test(name)) {
     throw new SettingError(`is ${name}, which has another meaning: write a name of its own, such as x-user-email.`)
   }
@@ -80,7 +80,7 @@ export function ownHeader(text: string): string {
 /** `name: value`, or a name alone, of a header that a page in a browser cannot add by itself. */
 export function requiredHeader(text: string): string {
   const [, name = '', value] = /^([^:]*)(:.*)?$/s.exec(text) ?? []
-  if (!/^[a-z0-9-]+$/i.test(name)) throw new SettingError('is no header: write a name, or name: value.')
+  if (!/^[a-z0-9-]+$/i.test(name)) throw new SettingError('is not a header: write a name, or name: value.')
   try {
     ownHeader(name)
   } catch {

@@ -29,7 +29,7 @@ function socketError(path: string): string | undefined {
     return 'names a socket in a folder that does not exist: make the folder, or name another.'
   }
   if (code !== undefined) {
-    return `names a socket in a folder that cannot be written (${code}): mend its permissions, or name another.`
+    return `names a socket in a folder that cannot be written (${code}): fix its permissions, or name another.`
   }
   return existsSync(path) && !statSync(path).isSocket()
     ? 'names a socket where another file is already: remove the file, or name another path.'
@@ -53,7 +53,7 @@ function writableFolder(folder: string): void {
 
 /** What is wrong with a file for the audit log that the system does not open. */
 export function unwritable(code: string | undefined): string {
-  return `names a file that cannot be written (${code}): mend the path or its permissions.`
+  return `names a file that cannot be written (${code}): fix the path or its permissions.`
 }
 
 /** Whether HTTPS can be served with these files. */

@@ -67,7 +67,7 @@ export function readProxies(variables: Variables, errors: string[]): Proxies {
 
 const HINT = 'write http://host:port, or http://name:password@host:port'
 const ENCODE =
-  'percent-encode every character of its name and password that is no letter or digit, ' +
+  'percent-encode every character of its name and password that is not a letter or a digit, ' +
   'such as %23 for #, %2F for /, %40 for @ and %25 for %'
 
 function parseProxy(text: string): Proxy {

@@ -20,12 +20,12 @@ const target = group('One environment: where it is, what the gateway proves its 
     },
     matching(
       /^[a-z][a-z0-9-]{0,31}$/,
-      'is no prefix: write small letters, digits and dashes, beginning with a letter.',
+      'is not a valid prefix: write lower-case letters, digits and dashes, beginning with a letter.',
     ),
   ),
   url: parsed(
     {
-      description: 'The environment, or its whole API root.',
+      description: 'The URL of the environment, or of its API root.',
       env: 'DYNAMICS_URL',
       required: true,
       hint: "the environment's URL, such as https://contoso.crm4.dynamics.com",
@@ -47,7 +47,7 @@ const target = group('One environment: where it is, what the gateway proves its 
   authorityHost: optional(
     {
       description:
-        'The authority, for national clouds or a private one. Left out: told by the host of the environment.',
+        'The authority, for national clouds or a private one. Left out: the authority of the cloud that hosts the environment.',
       env: 'AZURE_AUTHORITY_HOST',
       hint: 'an origin such as https://login.microsoftonline.us',
     },
@@ -56,7 +56,7 @@ const target = group('One environment: where it is, what the gateway proves its 
   impersonation: group('Acting as the user whose e-mail address a request carries.', {
     mode: choice({
       description:
-        '`off`: the e-mail header means nothing. `optional`: without it a request runs as the application user. ' +
+        '`off`: the e-mail header is ignored. `optional`: without it a request runs as the application user. ' +
         '`required`: without it a request is refused. With `CREDENTIAL=delegated` the default is `off`.',
       env: 'IMPERSONATION',
       fallback: 'optional',
@@ -73,17 +73,17 @@ const target = group('One environment: where it is, what the gateway proves its 
     ),
     remember: duration({ description: 'How long a user that was found is remembered.', fallback: '10m' }),
     rememberUnknown: duration({
-      description: 'How long it is remembered that nobody has an address.',
+      description: 'How long it is remembered that an address belongs to no user.',
       fallback: '60s',
     }),
     users: wholeNumber({
-      description: 'How many users are remembered at most; as many unknown addresses beside them.',
+      description: 'Maximum number of remembered users, and of remembered unknown addresses.',
       fallback: 10_000,
       minimum: 1,
       maximum: 1_000_000,
     }),
     lookupsPerSecond: wholeNumber({
-      description: 'Look-ups of users in a second at most; further ones wait.',
+      description: 'Maximum look-ups of users per second; further ones wait.',
       fallback: 20,
       minimum: 1,
       maximum: 1000,
@@ -101,7 +101,8 @@ const target = group('One environment: where it is, what the gateway proves its 
     fallback: '10s',
   }),
   requestTimeout: duration({
-    description: "The longest wait for the head of Dynamics' answer. Dynamics itself ends a request after two minutes.",
+    description:
+      'The longest wait for the head of a response of Dynamics. Dynamics itself ends a request after two minutes.',
     env: 'REQUEST_TIMEOUT',
     fallback: '125s',
     minimum: 1,
@@ -114,13 +115,13 @@ const target = group('One environment: where it is, what the gateway proves its 
     minimum: 1,
   }),
   idleTimeout: duration({
-    description: "The longest pause within the body of Dynamics' answer.",
+    description: 'The longest pause within the body of a response of Dynamics.',
     env: 'IDLE_TIMEOUT',
     fallback: '60s',
     minimum: 1,
   }),
   totalTimeout: duration({
-    description: "The longest that one request may take, with its body and its answer's body.",
+    description: 'Maximum duration of one request, including the bodies of the request and the response.',
     env: 'TOTAL_TIMEOUT',
     fallback: '1h',
     minimum: 1,
@@ -132,14 +133,14 @@ const target = group('One environment: where it is, what the gateway proves its 
     minimum: 1,
   }),
   concurrency: wholeNumber({
-    description: "Requests at Dynamics at once, at most; Dynamics' own hints lower it.",
+    description: 'Maximum concurrent requests to Dynamics; hints of Dynamics lower it.',
     env: 'MAX_CONCURRENCY',
     fallback: 52,
     minimum: 1,
     maximum: 1000,
   }),
   queue: wholeNumber({
-    description: 'Requests that may wait for their turn.',
+    description: 'Maximum number of requests that wait in the queue.',
     env: 'MAX_QUEUE',
     fallback: 1000,
     minimum: 0,
@@ -175,7 +176,7 @@ export const schema = group("The gateway's settings.", {
   }),
   trustNetwork: flag({
     description:
-      'Everybody who can reach the port may use the gateway. Needed to listen beyond loopback ' +
+      'Anyone who can reach the port may use the gateway. Needed to listen beyond loopback ' +
       'without callers of its own.',
     env: 'TRUST_NETWORK',
     fallback: false,
@@ -188,7 +189,7 @@ export const schema = group("The gateway's settings.", {
       env: 'ALLOWED_HOSTS',
       hint: 'host names separated by commas',
     },
-    matching(/^[a-z0-9.:[\]-]+$/i, 'holds something that is no host name: write names such as gateway.contoso.com.'),
+    matching(/^[a-z0-9.:[\]-]+$/i, 'holds something that is not a host name: write names such as gateway.contoso.com.'),
   ),
   allowedOrigins: list(
     {
@@ -242,19 +243,19 @@ export const schema = group("The gateway's settings.", {
   bodyLimit: size({ description: 'The largest body that a request may have.', env: 'BODY_LIMIT', fallback: '1GiB' }),
   headTimeout: duration({
     restart: true,
-    description: 'The longest that the head of a request may take to arrive.',
+    description: 'Maximum time for the head of a request to arrive.',
     fallback: '10s',
     minimum: 100,
   }),
   bodyTimeout: duration({
     restart: true,
-    description: 'The longest pause while the body of a request arrives, or while a caller takes its answer.',
+    description: 'The longest pause while the body of a request arrives, or while a caller reads its response.',
     fallback: '60s',
     minimum: 100,
   }),
   maxConnections: wholeNumber({
     restart: true,
-    description: 'Connections of callers at once, at most.',
+    description: 'Maximum number of inbound connections.',
     env: 'MAX_CONNECTIONS',
     fallback: 4096,
     minimum: 1,
@@ -270,7 +271,7 @@ export const schema = group("The gateway's settings.", {
   }),
   logLevel: choice({
     restart: true,
-    description: 'The least important lines that are logged.',
+    description: 'The lowest level that is logged.',
     env: 'LOG_LEVEL',
     fallback: 'info',
     words: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
@@ -285,14 +286,14 @@ export const schema = group("The gateway's settings.", {
   auditLog: optional(
     {
       restart: true,
-      description: 'Where a line for every write goes: `stdout`, `stderr`, or a file. Left out: nowhere.',
+      description: 'Where the audit log, one line per write, goes: `stdout`, `stderr`, or a file. Left out: nowhere.',
       env: 'AUDIT_LOG',
       hint: 'stdout, stderr or a path',
     },
     (text) => text,
   ),
   tls: {
-    ...group('Serves HTTPS, and knows callers by their certificates.', {
+    ...group('Serves HTTPS, and identifies callers by their certificates.', {
       certificate: parsed(
         {
           restart: true,

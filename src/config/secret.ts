@@ -20,7 +20,7 @@ export interface Secret {
 export function readSecret(raw: unknown, from: Source): Secret {
   const { env, file, ...rest } = (typeof raw === 'object' && raw !== null ? raw : {}) as Record<string, unknown>
   if (Object.keys(rest).length > 0 || (typeof env === 'string') === (typeof file === 'string')) {
-    throw new SettingError('must not stand here itself: write { env: NAME } or { file: path }.')
+    throw new SettingError('must not be written here: write { env: NAME } or { file: path }.')
   }
   if (typeof file === 'string') {
     const reveal = (): string =>

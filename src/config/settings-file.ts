@@ -16,7 +16,7 @@ export function readSettingsFile(path: string, errors: string[]): object | undef
   } of [...document.errors, ...document.warnings]) {
     const { line, col } = counter.linePos(at)
     errors.push(
-      `${path} is neither JSON nor YAML (line ${line}, column ${col}): mend it there. ` +
+      `${path} is neither JSON nor YAML (line ${line}, column ${col}): fix it there. ` +
         `The parser says: ${withoutSource(message)}.`,
     )
   }
@@ -41,8 +41,8 @@ function valueOf(document: Document, path: string, errors: string[]): object | u
     // An alias (`*name`) without an anchor, or too many of them.
     const says = withoutSource((error as Error).message)
     errors.push(
-      `${path} is neither JSON nor YAML: mend it. The parser says: ${says}; ` +
-        'a value that begins with * or & stands in quotes.',
+      `${path} is neither JSON nor YAML: fix it. The parser says: ${says}; ` +
+        'put a value that begins with * or & into quotes.',
     )
   }
   return undefined

@@ -17,7 +17,7 @@ export function textFileError(error: unknown): string {
   const { code = 'unreadable' } = error as NodeJS.ErrnoException
   return code === WRONG_ENCODING
     ? 'is not written in UTF-8 (PowerShell and some editors write UTF-16): save it as UTF-8.'
-    : `cannot be read (${code}): mend the path or its permissions.`
+    : `cannot be read (${code}): fix the path or its permissions.`
 }
 
 const WRONG_ENCODING = 'ENOTUTF8'

@@ -20,7 +20,7 @@ export function duration(is: SettingSpec & { fallback: string; minimum?: number 
   const hint = 'a time such as 1500ms, 10s, 5m or 1h'
   return setting({ ...is, hint, jsonSchema: { type: 'string', pattern: '^[0-9]{1,9}(ms|s|m|h)$' } }, (raw) => {
     const [, number, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text(raw, hint)) ?? []
-    if (number === undefined) throw new SettingError(`is no length of time: write ${hint}.`)
+    if (number === undefined) throw new SettingError(`is not a duration: write ${hint}.`)
     const milliseconds = Number(number) * units[unit!]!
     // The largest delay that a timer takes.
     if (milliseconds > 2_147_483_647) throw new SettingError('is too long: write at most 596h.')
@@ -35,7 +35,7 @@ export function size(is: SettingSpec & { fallback: string }): Setting<number> {
   const hint = 'a size such as 64KiB, 128MiB or 1GiB'
   return setting({ ...is, hint, jsonSchema: { type: 'string', pattern: '^[0-9]{1,9}(B|KiB|MiB|GiB)$' } }, (raw) => {
     const [, number, unit] = /^(\d{1,9})(B|KiB|MiB|GiB)$/.exec(text(raw, hint)) ?? []
-    if (number === undefined) throw new SettingError(`is no size: write ${hint}.`)
+    if (number === undefined) throw new SettingError(`is not a size: write ${hint}.`)
     return Number(number) * units[unit!]!
   })
 }
@@ -136,7 +136,7 @@ export function secret(is: SettingSpec): Setting<Secret | undefined> {
   const hint =
     is.env === undefined
       ? '{ env: NAME } or { file: path }'
-      : `it as it stands, or the path of a file that holds it in ${is.env}_FILE; ` +
+      : `the value itself, or the path of a file that holds it in ${is.env}_FILE; ` +
         'in a settings file { env: NAME } or { file: path }'
   return { type: 'setting', hint, secret: true, ...is, jsonSchema: SECRET, read: readSecret }
 }
@@ -164,7 +164,7 @@ export function readableFile(path: string): string {
   } catch (error) {
     throw new SettingError(
       `names a file that cannot be read (${(error as NodeJS.ErrnoException).code}): ` +
-        'mend the path or its permissions.',
+        'fix the path or its permissions.',
     )
   }
   return path

@@ -65,7 +65,7 @@ function delegated({ app, secret, kept, log }: Delegated): {
       return kept.read()
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      log.warn({ code, file: kept.file }, 'the sign-in that is kept cannot be read')
+      log.warn({ code, file: kept.file }, 'the stored sign-in cannot be read')
       return undefined
     }
   }
@@ -101,7 +101,7 @@ function delegated({ app, secret, kept, log }: Delegated): {
       const { code } = error as NodeJS.ErrnoException
       log.warn(
         { code, file: kept.file },
-        'the renewed sign-in cannot be kept, so `dynamics-gateway login` is needed again one day',
+        'the renewed sign-in cannot be stored, so `dynamics-gateway login` will be needed again',
       )
     }
   }
@@ -146,7 +146,7 @@ function askingForPerson(error: unknown): unknown {
   return new AuthorityFailure(
     {
       ...error.explanation,
-      why: 'The sign-in that is kept is no longer valid.',
+      why: 'The stored sign-in is no longer valid.',
       todo: 'Run `dynamics-gateway login` again.',
     },
     true,

@@ -26,6 +26,6 @@ export function asAuthorityFailure(error: unknown): AuthorityFailure {
 
 const UNFORESEEN: Explanation = {
   what: 'The access token could not be fetched.',
-  why: 'For a reason that the gateway does not know.',
+  why: 'The gateway does not know the reason.',
   todo: "Look at the cause in the log, and report it with the gateway's version.",
 }

@@ -52,7 +52,7 @@ export function withRotation(load: () => CredentialVersion | Promise<CredentialV
         {
           what: `The credential's file cannot be read (${code}).`,
           why: "It is missing, or the gateway's user may not read it.",
-          todo: 'Mend the path or its permissions.',
+          todo: 'Fix the path or its permissions.',
         },
         true,
         { code },

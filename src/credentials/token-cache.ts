@@ -81,7 +81,10 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     close: () => {
       clearTimeout(timer)
       closing.abort(
-        new AuthorityFailure({ what: 'The gateway is stopping.', why: 'It was told to.', todo: 'Nothing.' }, false),
+        new AuthorityFailure(
+          { what: 'The gateway is stopping.', why: 'It received a signal to stop.', todo: 'Nothing.' },
+          false,
+        ),
       )
     },
   }

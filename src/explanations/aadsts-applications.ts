@@ -12,7 +12,7 @@ const wrongTenantOrCloud: Explanation = {
 }
 
 const noTenant: Explanation = {
-  what: 'Entra was not told a tenant that it can use.',
+  what: 'The request names no tenant that Entra can use.',
   why: 'AZURE_TENANT_ID is empty, or is common, organizations or consumers, which only people can sign in through.',
   todo: `Set AZURE_TENANT_ID to the Directory (tenant) ID of ${REGISTRATION} → Overview.`,
 }
@@ -20,7 +20,7 @@ const noTenant: Explanation = {
 const unknownApp: Explanation = {
   what: 'Entra finds no app registration with this client id in this tenant.',
   why:
-    'AZURE_CLIENT_ID or AZURE_TENANT_ID is of another app or tenant (an object id or a secret id is no client id), ' +
+    'AZURE_CLIENT_ID or AZURE_TENANT_ID is of another app or tenant (an object id or a secret id is not a client id), ' +
     'or the app belongs to another tenant whose administrator has not consented yet.',
   todo:
     `Compare AZURE_CLIENT_ID and AZURE_TENANT_ID with ${REGISTRATION} → Overview. ` +
@@ -138,7 +138,7 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
       `${ENTRA} → Enterprise applications.`,
   },
   7000110: {
-    what: 'Entra was told two different client ids.',
+    what: 'The request holds two different client ids.',
     why: 'The client id of the request is not the one in the credential that goes with it.',
     todo:
       "Write the client id of the app registration that the certificate or the platform's token belongs to into " +
@@ -171,8 +171,8 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
     todo: `Restore it at ${ENTRA} → Users → Deleted users, or run \`dynamics-gateway login\` as somebody else.`,
   },
   500021: {
-    what: 'The network lets nobody sign in to this tenant.',
-    why: 'A proxy on the way restricts sign-ins to listed tenants (tenant restrictions).',
+    what: 'The network blocks sign-ins to this tenant.',
+    why: 'A proxy in between restricts sign-ins to listed tenants (tenant restrictions).',
     todo: 'Ask whoever runs the proxy (HTTPS_PROXY) to add the tenant, or correct AZURE_TENANT_ID.',
   },
   9002313: malformed,

@@ -11,7 +11,7 @@ const badAssertion: Explanation = {
 
 const federation: Explanation = {
   what: "No federated credential of the app matches the platform's token.",
-  why: 'Issuer, subject or audience of the token differ from what is registered; they are compared letter by letter.',
+  why: 'Issuer, subject or audience of the token differ from what is registered; they must match exactly.',
   todo:
     `Compare them at ${REGISTRATION} → Certificates & secrets → Federated credentials: ` +
     "for Kubernetes the cluster's issuer URL, " +
@@ -24,7 +24,7 @@ const clock: Explanation = {
     'The clock of this machine is wrong by more than a few minutes, ' +
     "or the platform's token file holds an old token.",
   todo:
-    'Set the clock of this machine right (time synchronisation, for example chrony), ' +
+    'Correct the clock of this machine (time synchronisation, for example chrony), ' +
     'and see that the platform renews the token file.',
 }
 
@@ -34,14 +34,14 @@ export const CREDENTIALS: Readonly<Record<number, Explanation>> = {
     what: 'The client secret is wrong.',
     why: "Often the secret's ID was copied instead of its Value, or the secret is of another app, or was deleted.",
     todo:
-      `Make a new secret at ${REGISTRATION} → Certificates & secrets → Client secrets, ` +
+      `Create a new secret at ${REGISTRATION} → Certificates & secrets → Client secrets, ` +
       'copy its Value (shown only once), and put it into AZURE_CLIENT_SECRET.',
   },
   7000222: {
     what: 'The client secret has expired.',
-    why: "Client secrets end on a date; this one's is over.",
+    why: 'Client secrets have an expiry date, and it has passed.',
     todo:
-      `Make a new secret at ${REGISTRATION} → Certificates & secrets → Client secrets, ` +
+      `Create a new secret at ${REGISTRATION} → Certificates & secrets → Client secrets, ` +
       'and put its Value into AZURE_CLIENT_SECRET.',
   },
   7000218: {
@@ -62,7 +62,7 @@ export const CREDENTIALS: Readonly<Record<number, Explanation>> = {
     ...badAssertion,
     what: 'Entra does not know the certificate, or it has expired.',
     why:
-      'The certificate was not uploaded to this app, was replaced there, has ended, ' +
+      'The certificate was not uploaded to this app, was replaced there, has expired, ' +
       'or the clock of this machine is wrong.',
   },
   700030: badAssertion,
@@ -76,7 +76,7 @@ export const CREDENTIALS: Readonly<Record<number, Explanation>> = {
   70021: federation,
   700229: {
     what: "The platform's token is of a kind that Entra does not take here.",
-    why: 'Only tokens of apps, not of people, may stand for this app.',
+    why: 'Only tokens of apps, not of people, may act as this app.',
     todo:
       `Use a client secret or certificate, or fix ${REGISTRATION} → Certificates & secrets ` +
       '→ Federated credentials.',

@@ -28,7 +28,7 @@ const wrongPerson: Explanation = {
 }
 
 const signInExpired: Explanation = {
-  what: 'The sign-in that is kept here is no longer valid.',
+  what: 'The stored sign-in is no longer valid.',
   why: 'It was not used for long, was revoked, or the password was changed.',
   todo: 'Run `dynamics-gateway login` again.',
 }

@@ -1,9 +1,9 @@
 import type { Explanation } from './explanation.ts'
 
 const passing: Explanation = {
-  what: 'Entra has a problem of its own at the moment.',
+  what: 'Entra has a temporary problem.',
   why: 'The error is one that Microsoft calls transient.',
-  todo: 'Nothing: the gateway asks again by itself. If it lasts, look at status.cloud.microsoft.',
+  todo: 'Nothing: the gateway retries by itself. If it persists, look at status.cloud.microsoft.',
 }
 
 /** Numbers of Microsoft's own trouble and of being asked too often: they pass by themselves. */
@@ -15,13 +15,13 @@ export const TRANSIENT: Readonly<Record<number, Explanation>> = {
   90055: {
     what: 'Entra limits how often this tenant may ask.',
     why: 'There are too many requests from the tenant at the moment.',
-    todo: 'Nothing: the gateway asks again by itself, more slowly.',
+    todo: 'Nothing: the gateway retries by itself, more slowly.',
   },
   50196: {
     what: 'Entra was asked for tokens far too often.',
     why: 'Many gateways start again and again, or something else uses this app registration in a loop.',
     todo:
-      'Wait a few minutes; see that no gateway restarts in a loop, ' +
+      'Wait a few minutes; make sure that no gateway restarts in a loop, ' +
       'and give each application a registration of its own.',
   },
 }

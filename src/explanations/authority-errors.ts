@@ -48,7 +48,7 @@ export function explainAnswer(facts: FailureFacts): Explanation {
     return {
       what: `${answered} with a page (${contentType}).`,
       why:
-        'An authority answers with JSON. Pages come from what stands between: a web filter, a proxy or a load ' +
+        'An authority answers with JSON. Pages come from something in between: a web filter, a proxy or a load ' +
         'balancer.',
       todo: `Check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY), and let them pass ${host}.`,
     }
@@ -57,7 +57,7 @@ export function explainAnswer(facts: FailureFacts): Explanation {
     return {
       what: `${answered}: it is asked too often.`,
       why: 'The authority limits requests.',
-      todo: 'Nothing: the gateway asks again by itself, more slowly.',
+      todo: 'Nothing: the gateway retries by itself, more slowly.',
     }
   }
   if (error !== undefined && status !== undefined && status < 500) return explainOAuthError(error, answered)
@@ -70,9 +70,9 @@ export function explainAnswer(facts: FailureFacts): Explanation {
   }
   return {
     what: `${answered}${error === undefined ? ', with no answer that an authority would give' : ''}.`,
-    why: 'The answer does not say why.',
+    why: 'The response does not say why.',
     todo:
-      'Nothing, if it passes: the gateway asks again by itself. Else check AZURE_AUTHORITY_HOST and ' +
+      'Nothing, if it passes: the gateway retries by itself. Else check AZURE_AUTHORITY_HOST and ' +
       'the proxy (HTTPS_PROXY).',
   }
 }

@@ -27,14 +27,14 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
     case 'ANSWER_TOO_LARGE':
       return {
         what,
-        why: 'What came was no answer of an authority.',
+        why: 'The response was not that of an authority.',
         todo: 'Check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY).',
       }
   }
   if (code === 'PROXY_407') {
     return {
       what,
-      why: 'The proxy on the way asks for a name and a password.',
+      why: 'The proxy in between requires a name and a password.',
       todo: 'Write them into HTTPS_PROXY: http://name:password@host:port.',
     }
   }
@@ -50,10 +50,10 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
     return {
       what,
-      why: 'Its TLS certificate has ended or has not begun, or the clock of this machine is wrong.',
+      why: 'Its TLS certificate has expired or is not valid yet, or the clock of this machine is wrong.',
       todo:
         "Compare the clock of this machine with the certificate's dates; " +
-        'if the clock is right, whoever runs that host (or the proxy on the way) renews the certificate.',
+        'if the clock is right, whoever runs that host (or the proxy in between) must renew the certificate.',
     }
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
@@ -66,8 +66,8 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
   if (/^ERR_SSL_|^EPROTO$/.test(code)) {
     return {
       what,
-      why: 'It does not speak TLS 1.2 or newer at this port.',
-      todo: 'Check the port in the address; else let that host, or the proxy on the way, speak TLS 1.2 or 1.3.',
+      why: 'It does not support TLS 1.2 or newer on this port.',
+      todo: 'Check the port in the address; else enable TLS 1.2 or 1.3 on that host or the proxy in between.',
     }
   }
   if (/CERT|SELF_SIGNED|UNABLE_TO|TLS|SSL/.test(code)) {
@@ -89,8 +89,8 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
   if (/^(?:ECONNRESET|EPIPE|UND_ERR_SOCKET)$/.test(code)) {
     return {
       what,
-      why: 'The connection was broken off, by that host or by something on the way.',
-      todo: 'Try again. If it lasts, let firewalls and the proxy (HTTPS_PROXY) pass this host.',
+      why: 'That host, or something in between, closed the connection.',
+      todo: 'Try again. If it persists, let firewalls and the proxy (HTTPS_PROXY) pass this host.',
     }
   }
   return {

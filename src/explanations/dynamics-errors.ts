@@ -119,7 +119,7 @@ function byStatus({ status, code, message, challenge }: DynamicsError): Explanat
     todo:
       status >= 500
         ? `Try again later; if it lasts, look at the environment's state at ${ENVIRONMENT}.`
-        : 'Compare DYNAMICS_URL with the Environment URL, and look at what stands between: the proxy (HTTPS_PROXY) ' +
+        : 'Compare DYNAMICS_URL with the Environment URL, and check what is between: the proxy (HTTPS_PROXY) ' +
           'and the firewall of this network.',
   }
 }

@@ -60,7 +60,7 @@ export function explainForeign({ status, contentType, location, challenge }: Ans
     return {
       what: `Something answered ${status} in place of Dynamics, with a page (${contentType!.trim().slice(0, 60)}).`,
       why:
-        'Dynamics answers with JSON. Pages come from what stands between: a web filter, a proxy, a load balancer ' +
+        'Dynamics answers with JSON. Pages come from something in between: a web filter, a proxy, a load balancer ' +
         'or a sign-in page.',
       todo: TODO,
     }
@@ -84,5 +84,5 @@ export function explainForeign({ status, contentType, location, challenge }: Ans
 }
 
 const TODO =
-  'Compare DYNAMICS_URL with the Environment URL, and look at what stands between: ' +
+  'Compare DYNAMICS_URL with the Environment URL, and check what is between: ' +
   'the proxy (HTTPS_PROXY) and the firewall of this network.'

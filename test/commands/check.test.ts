@@ -30,7 +30,7 @@ t.test('says of each step what was found, and ends with 0', async (t) => {
       /✓ as the user .*adele/,
     ],
   )
-  t.match(written.stdout, /All well/)
+  t.match(written.stdout, /All steps passed/)
   t.notMatch(written.stdout + written.stderr, emulator.clientSecret)
   t.notMatch(written.stdout, /eyJ/)
 })
@@ -81,7 +81,7 @@ t.test('a secret that a comment may have cut short is looked at before a new one
     targets: [{ ...target!, credential: { ...credential, secret } as typeof credential }],
   }
   t.equal(await check({}, { ...io, settings }), 2)
-  t.match(written.stdout, /What to do: First: It ends before the #\. If the value is complete: Make a new secret/)
+  t.match(written.stdout, /What to do: First: It ends before the #\. If the value is complete: Create a new secret/)
 })
 
 t.test("an AADSTS number that is not known leads to Microsoft's page of it", async (t) => {
@@ -153,7 +153,7 @@ t.test('who cannot be acted for is told apart', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   for (const [user, says] of [
     ['nobody@contoso.com', /No user/],
-    ['a,b@contoso.com', /no e-mail address/],
+    ['a,b@contoso.com', /not an e-mail address/],
   ] as const) {
     written.stdout = ''
     t.equal(await check({ user }, io), 2)
@@ -228,7 +228,7 @@ t.test('a clock that is some minutes wrong is a warning, and one that is hours w
   const hours = await commandFor(t)
   hours.emulator.faults.dataverse.push(fault(2 * 3_600_000))
   t.equal(await check({}, hours.io), 2)
-  t.match(hours.written.stdout, /✗ clock .*720\d s ahead of[\s\S]*Set the clock/)
+  t.match(hours.written.stdout, /✗ clock .*720\d s ahead of[\s\S]*Correct the clock/)
 })
 
 t.test('a person at a terminal sees progress', async (t) => {

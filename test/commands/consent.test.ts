@@ -71,7 +71,7 @@ t.test('says that consent was refused, also where the answer says admin_consent=
 t.test('does not wait for ever, nor at a port that is taken', async (t) => {
   const { io, written } = await commandFor(t)
   t.equal(await consent({ wait: true, port: await freePort(), timeout: 30 }, io), 2)
-  t.match(written.stderr, /Nobody consented/)
+  t.match(written.stderr, /No administrator consented/)
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   t.equal(await consent({ wait: true, port: (server.address() as AddressInfo).port }, io), 2)

@@ -81,7 +81,7 @@ t.test(
     t.equal((await get('/finance/WhoAmI')).status, 200)
     t.equal((await get('/accounts')).status, 404)
     t.match(output, /Targets: \S+\/sales, \S+\/service, \S+\/finance/)
-    t.match(output, /finance is no Dataverse online/)
+    t.match(output, /finance is not a Dataverse environment/)
     t.match(output, /curl -H "X-Api-Key: \$KEY" -H "x-user-email: adele\.vance@contoso\.com" "\S+\/sales\/accounts/)
 
     child.kill('SIGTERM')

@@ -135,7 +135,7 @@ t.test('says why nobody is signed in', async (t) => {
   await until(() => nobody.written.stdout.includes('Waiting for the browser'))
   ended.abort()
   t.equal(await left, 2)
-  t.match(nobody.written.stderr, /was ended/)
+  t.match(nobody.written.stderr, /was cancelled/)
 
   const secretly = await commandFor(t)
   t.equal(await login({}, secretly.io), 2)
@@ -242,7 +242,7 @@ t.test('a folder that cannot be written is named', async (t) => {
   const command = await commandFor(t, { CREDENTIAL: 'delegated', XDG_STATE_HOME: `${home}/file` })
   command.emulator.signIn.interval = 0
   t.equal(await login({ device: true }, command.io), 2)
-  t.match(command.written.stderr, /cannot be kept in .*ENOTDIR[\s\S]*XDG_STATE_HOME/)
+  t.match(command.written.stderr, /cannot be stored in .*ENOTDIR[\s\S]*XDG_STATE_HOME/)
 })
 
 t.test('however the authority sends a person back without a code, it is explained', async (t) => {

@@ -43,7 +43,7 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
       ],
     ],
     [
-      /ba7816bf… stands there twice/,
+      /ba7816bf… is listed twice/,
       [
         { name: 'a', keys: [hash] },
         { name: 'b', keys: [hash] },
@@ -55,11 +55,11 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
     [/by nothing else/, [{ name: 'a', token, keys: [hash], userFrom: 'oid' }]],
     [/comes from its token/, [{ name: 'a', keys: [hash], userFrom: 'email' }]],
     [/describe tls/, [{ name: 'a', certificates: [hash] }]],
-    [/is no SHA-256 hash/, [{ name: 'a', keys: ['secret'] }]],
-    [/is no https/, [{ name: 'a', token: { ...token, issuer: 'http://idp.example' } }]],
-    [/is no https/, [{ name: 'a', token: { ...token, issuer: 'idp' } }]],
+    [/is not a SHA-256 hash/, [{ name: 'a', keys: ['secret'] }]],
+    [/is not an https/, [{ name: 'a', token: { ...token, issuer: 'http://idp.example' } }]],
+    [/is not an https/, [{ name: 'a', token: { ...token, issuer: 'idp' } }]],
     [/algorithm that is not taken/, [{ name: 'a', token: { ...token, algorithms: ['HS256'] } }]],
-    [/no certificate/, [{ name: 'a', certificates: ['billing'] }]],
+    [/not a certificate/, [{ name: 'a', certificates: ['billing'] }]],
     [/names no user/, [{ name: 'a', keys: [hash], users: ['contoso.com'] }]],
     [/did you mean no-delete/, [{ name: 'a', keys: [hash], rules: ['nodelete'] }]],
   ] as const)
@@ -74,7 +74,7 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
       ],
       tls,
     ).join(),
-    /the certificate .* stands there twice/,
+    /the certificate .* is listed twice/,
   )
   t.end()
 })

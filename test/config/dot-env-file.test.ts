@@ -17,7 +17,7 @@ const FOUR = [
   '',
 ].join('\n')
 
-t.test('a line of .env that is no variable is a fault with file and number, beside all others', async (t) => {
+t.test('a line of .env that is not a variable is a fault with file and number, beside all others', async (t) => {
   const folder = enter(t, `${FOUR}set IMPERSONATION=required\nPORT=x\n`)
   t.match(faultsOf(), [`${folder}/.env: line 5 `, /^PORT is not a whole number/])
 })

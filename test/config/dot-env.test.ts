@@ -50,7 +50,7 @@ t.test('comments and empty lines count for nothing', async (t) => {
   }
 })
 
-t.test('a line that is no variable is a fault with its number, and the others count', async (t) => {
+t.test('a line that is not a variable is a fault with its number, and the others count', async (t) => {
   for (const line of [
     'A',
     'export A',
@@ -81,7 +81,7 @@ t.test('a line that is no variable is a fault with its number, and the others co
 
 t.test('lines are counted through values of several lines, and those of one fault are told together', async (t) => {
   const { errors: faults, lines } = readDotEnv('A="1\n2\n3"\r\nB\n-----BEGIN KEY-----\nabc/+\n-----END KEY-----\nC=1')
-  t.match(faults, [/^line 4 names a variable without a value/, /^each of the lines 5 to 7 is no variable/])
+  t.match(faults, [/^line 4 names a variable without a value/, /^each of the lines 5 to 7 is not a variable/])
   t.same(
     [...lines],
     [

@@ -71,7 +71,7 @@ t.test('all faults are shown at once, each with its variable and what to write',
 
   for (const [variable, what] of [
     ['DYNAMICS_URL', /write https:\/\//],
-    ['AZURE_CLIENT_ID', /no application id: write the Application \(client\) ID/],
+    ['AZURE_CLIENT_ID', /not an application id: write the Application \(client\) ID/],
     ['AZURE_CLIENT_SECRET', /is missing.* Write/],
     ['PORT', /not a whole number from 0 to 65535/],
     ['LOG_LEVEL', /write one of trace, debug/],
@@ -223,7 +223,7 @@ t.test('times and sizes', async (t) => {
     t.equal(loadSettings({ ...FOUR, BODY_LIMIT: written }, undefined).bodyLimit, bytes, written)
   }
   for (const wrong of ['1024', '1KB', '1kib', '1.5MiB', '-1B', 'GiB']) {
-    t.match(faultsOf({ ...FOUR, BODY_LIMIT: wrong }), [/^BODY_LIMIT is no size: write a size/], wrong)
+    t.match(faultsOf({ ...FOUR, BODY_LIMIT: wrong }), [/^BODY_LIMIT is not a size: write a size/], wrong)
   }
 })
 
@@ -305,7 +305,7 @@ t.test('no kind of credential, two, or an unknown one are faults that name them'
     /^AZURE_CLIENT_ID is missing/,
   ])
   t.match(faultsOf({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'other.pem') }), [
-    /^AZURE_CLIENT_CERTIFICATE_PATH names a file that cannot be read \(ENOENT\): mend/,
+    /^AZURE_CLIENT_CERTIFICATE_PATH names a file that cannot be read \(ENOENT\): fix/,
   ])
   t.match(
     faultsOf({
@@ -330,7 +330,7 @@ t.test('NAME_FILE reads a secret from a file, and reads it anew', async (t) => {
     'AZURE_CLIENT_SECRET and AZURE_CLIENT_SECRET_FILE are both set: remove one of them.',
   ])
   t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }), [
-    /^AZURE_CLIENT_SECRET_FILE names a file that cannot be read \(ENOENT\): mend/,
+    /^AZURE_CLIENT_SECRET_FILE names a file that cannot be read \(ENOENT\): fix/,
   ])
   writeFileSync(file, ' \n')
   t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [
@@ -347,9 +347,13 @@ t.test('beyond loopback it starts only when the operator says so', async (t) => 
     t.equal(loadSettings({ ...FOUR, HOST: host }, undefined).host, host)
   }
   for (const wrong of ['http://127.0.0.1', '127.0.0.1:8080', '*', ':8080', '0.0.0.0/0']) {
-    t.match(faultsOf({ ...FOUR, HOST: wrong, TRUST_NETWORK: 'true' }), [/^HOST is no address: write/], wrong)
+    t.match(faultsOf({ ...FOUR, HOST: wrong, TRUST_NETWORK: 'true' }), [/^HOST is not an address: write/], wrong)
   }
-  t.match(faultsOf({ ...FOUR, HOST: 'unix:gateway.sock' }), [/^HOST is no address: write/], 'a socket has a whole path')
+  t.match(
+    faultsOf({ ...FOUR, HOST: 'unix:gateway.sock' }),
+    [/^HOST is not an address: write/],
+    'a socket has a whole path',
+  )
 })
 
 t.test('a file describes any number of targets', async (t) => {
@@ -443,13 +447,13 @@ targets:
   for (const what of [
     /^prot \(in the settings file\) is not a setting\. Did you mean port\?/,
     /^target .* is not a setting\. Did you mean targets\?/,
-    /^targets\[0\]\.name .* is no prefix/,
+    /^targets\[0\]\.name .* is not a valid prefix/,
     /^targets\[0\]\.url .* is the maker portal/,
-    /^targets\[0\]\.credential\.secret .* must not stand here itself: write \{ env: NAME \} or \{ file: path \}/,
+    /^targets\[0\]\.credential\.secret .* must not be written here: write \{ env: NAME \} or \{ file: path \}/,
     /^targets\[0\]\.credential\.password .* is not a setting/,
     /^targets\[0\]\.impersonation .* must hold named settings/,
     /^targets\[1\]\.credential\.kind .* is not known: write one of client-secret/,
-    /^targets\[1\]\.maxRetryWait .* is no length of time/,
+    /^targets\[1\]\.maxRetryWait .* is not a duration/,
   ])
     t.ok(
       faults.some((fault) => what.test(fault)),
@@ -471,7 +475,7 @@ t.test('what has the wrong form in a file is a fault', async (t) => {
     ['trustNetwork: 1', /^trustNetwork .*neither true nor false/],
     ['trustNetwork: on', /^trustNetwork .*neither true nor false/],
     ['logLevel: 30', /^logLevel .*is not known/],
-    ['shutdownTimeout: 25', /^shutdownTimeout .*no length of time/],
+    ['shutdownTimeout: 25', /^shutdownTimeout .*not a duration/],
     ['toString: 1', /^toString .*is not a setting/],
     ['__proto__: { port: 1 }', /^__proto__ .*is not a setting/],
     ['tls: {}', /^tls\.certificate .*is missing/],
@@ -636,9 +640,9 @@ t.test('a shared cache is refused, because there is none', async (t) => {
 })
 
 t.test('a file that is none is a fault', async (t) => {
-  t.match(faultsOf({}, '/nowhere/gateway.yaml'), [/^\/nowhere\/gateway\.yaml cannot be read \(ENOENT\): mend the path/])
+  t.match(faultsOf({}, '/nowhere/gateway.yaml'), [/^\/nowhere\/gateway\.yaml cannot be read \(ENOENT\): fix the path/])
   t.match(faultsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)), [
-    /is neither JSON nor YAML( \(line \d+, column \d+\))?: mend/,
+    /is neither JSON nor YAML( \(line \d+, column \d+\))?: fix/,
   ])
   t.match(faultsOf({}, written(t, '- url: x')), [/holds no named settings/])
   t.match(faultsOf({}, written(t, 'hello')), [/holds no named settings/])

@@ -17,7 +17,7 @@ const FOUR = {
 t.test('an audit log that cannot be written is a fault, and looking makes no file', async (t) => {
   const folder = t.testdir({ folder: {}, file: 'x' })
   t.match(faultsOf({ AUDIT_LOG: '/nope/x' }), [
-    /^AUDIT_LOG names a file that cannot be written \(ENOENT\): mend the path/,
+    /^AUDIT_LOG names a file that cannot be written \(ENOENT\): fix the path/,
   ])
   t.match(faultsOf({ AUDIT_LOG: join(folder, 'folder') }), [/^AUDIT_LOG .*\(EISDIR\)/])
   t.match(faultsOf({ AUDIT_LOG: join(folder, 'file', 'x') }), [/^AUDIT_LOG .*\(ENOTDIR\)/])

@@ -16,7 +16,7 @@ function faultsOf(t: { testdir: (files: Record<string, string | Buffer>) => stri
 
 t.test("says in the parser's words what is wrong, and where, of all that is wrong", async (t) => {
   t.match(faultsOf(t, 'port: 1\nport: 2\nhost: "x\n'), [
-    /^FILE is neither JSON nor YAML \(line 2, column 1\): mend it there\. The parser says: Map keys must be unique\.$/,
+    /^FILE is neither JSON nor YAML \(line 2, column 1\): fix it there\. The parser says: Map keys must be unique\.$/,
     /^FILE .*\(line 4, column 1\).* The parser says: Missing closing "quote\.$/,
   ])
   t.match(faultsOf(t, 'targets:\n\t- url: x\n'), [/line 2, column 1.*Tabs are not allowed as indentation/])

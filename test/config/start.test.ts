@@ -45,7 +45,7 @@ t.test('serve is what runs without a word, and options alone belong to it', asyn
 
 t.test('.env in the working folder is read', async (t) => {
   const folder = t.testdir({ '.env': 'DYNAMICS_URL=contoso\n' })
-  t.match(await gateway(folder, ['serve'], {}), { status: 1, stderr: /DYNAMICS_URL holds no whole host name/ })
+  t.match(await gateway(folder, ['serve'], {}), { status: 1, stderr: /DYNAMICS_URL is not a complete host name/ })
 })
 
 t.test('wrong settings show no secret', async (t) => {

@@ -110,7 +110,7 @@ t.test('a file that is no sign-in counts as none', async (t) => {
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
 })
 
-t.test('a renewed sign-in that cannot be kept, or read again, is logged, and the token is used', async (t) => {
+t.test('a renewed sign-in that cannot be stored, or read again, is logged, and the token is used', async (t) => {
   const { authority, kept, credential, log } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   authority.behave = ({ method }, response) => {
@@ -122,7 +122,7 @@ t.test('a renewed sign-in that cannot be kept, or read again, is logged, and the
   t.equal(await credential.authorization(), 'Bearer person')
   t.match(
     log.lines.find(({ level }) => level === 'warn'),
-    { facts: { code: 'EISDIR' }, sentence: /cannot be kept/ },
+    { facts: { code: 'EISDIR' }, sentence: /cannot be stored/ },
   )
 
   credential.reload()

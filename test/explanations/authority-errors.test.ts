@@ -59,7 +59,7 @@ t.test('why no answer came is told apart', (t) => {
     ['ECONNREFUSED', /firewalls/],
     ['NOT_HTTPS', /TLS only/],
     ['ANSWER_TOO_LARGE', /AZURE_AUTHORITY_HOST/],
-    ['CERT_HAS_EXPIRED', /renews/],
+    ['CERT_HAS_EXPIRED', /must renew/],
     ['CERT_NOT_YET_VALID', /clock/],
     ['SELF_SIGNED_CERT_IN_CHAIN', /NODE_EXTRA_CA_CERTS/],
     ['ERR_TLS_CERT_ALTNAME_INVALID', /spelling/],

@@ -11,18 +11,18 @@ export const clock: Step = {
   name: 'clock',
   run: async ({ challenge }) => {
     const theirs = Date.parse(challenge?.headers['date'] ?? '')
-    if (challenge === undefined || Number.isNaN(theirs)) return skipped('the answer held no date')
+    if (challenge === undefined || Number.isNaN(theirs)) return skipped('the response held no date')
     const difference = (challenge.asked + challenge.answered) / 2 - theirs
     const seconds = Math.round(Math.abs(difference) / 1000)
-    if (seconds <= 60) return ok('right to the minute')
+    if (seconds <= 60) return ok('correct to the minute')
     const says = `this machine's clock is ${seconds} s ${difference > 0 ? 'ahead of' : 'behind'} that of Dynamics`
     if (Math.abs(difference) < TOLERATED) return warning(says)
     throw new StepFailure({
       what: `${says[0]!.toUpperCase()}${says.slice(1)}.`,
       why:
-        'Certificates, and the tokens that callers and platforms prove themselves with, are judged by the clock; ' +
+        'Certificates and tokens are valid for a time that the clock decides; ' +
         'Entra refuses assertions of the past or future.',
-      todo: 'Set the clock of this machine right (time synchronisation, for example chrony).',
+      todo: 'Correct the clock of this machine (time synchronisation, for example chrony).',
     })
   },
 }
@@ -32,7 +32,7 @@ export const tenant: Step = {
   name: 'tenant',
   run: async ({ target, challenge }) => {
     const announced = authorityIn(challenge?.headers['www-authenticate'])
-    if (announced === undefined) return skipped('Dynamics announces none')
+    if (announced === undefined) return skipped('Dynamics does not announce one')
     if (/^(common|organizations)$/i.test(announced.tenant)) {
       return skipped(`Dynamics announces no tenant of its own (${announced.tenant})`)
     }
@@ -48,7 +48,7 @@ export const tenant: Step = {
     }
     throw new StepFailure({
       what: `The environment belongs to the tenant ${announced.tenant}, but AZURE_TENANT_ID is ${configured}.`,
-      why: 'Dynamics takes tokens of its own tenant only.',
+      why: 'Dynamics accepts only tokens of its own tenant.',
       todo:
         `Set AZURE_TENANT_ID=${announced.tenant}. If the app registration is in the other tenant, ` +
         'it must be multi-tenant, ' +

@@ -62,7 +62,7 @@ export async function check({ user, json = false }: CheckArgs, io: CommandIo): P
   const ok = targets.every((target) => target.ok)
   const told = warnings.length === 0 ? {} : { warnings }
   if (json) io.stdout.write(`${JSON.stringify({ ok, ...told, targets }, null, 2)}\n`)
-  else io.stdout.write(ok ? '\nAll well.\n' : '\nA step failed; the ones behind it were not tried.\n')
+  else io.stdout.write(ok ? '\nAll steps passed.\n' : '\nA step failed; the steps after it were skipped.\n')
   return ok ? 0 : 2
 }
 

@@ -57,7 +57,7 @@ function impersonationOff({ target }: Checking): Outcome | undefined {
 const NOT_WHO_AM_I: Explanation = {
   what: 'The answer to WhoAmI holds no user.',
   why: 'Dynamics names one in each. Something else answered with JSON, or changed what Dynamics wrote.',
-  todo: 'Compare DYNAMICS_URL with the Environment URL, and look at what stands between, such as a proxy.',
+  todo: 'Compare DYNAMICS_URL with the Environment URL, and check what is between, such as a proxy.',
 }
 
 /** Finance & Operations and Business Central: whether they answer at all. */

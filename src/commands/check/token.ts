@@ -98,7 +98,7 @@ function isFor(audience: unknown, target: Target): boolean {
 function notForIt(audience: string, { url, scope }: Target): Explanation {
   return {
     what: `The token is for ${audience.slice(0, 200)}, not for ${url.origin}.`,
-    why: 'Dynamics refuses tokens that are for somebody else.',
+    why: 'Dynamics refuses tokens that were issued for another audience.',
     todo:
       scope === undefined
         ? 'Compare DYNAMICS_URL with the Environment URL. Where it is the address of a proxy before the environment, set ' +

@@ -23,7 +23,7 @@ export const asUser: Step = {
     }
     if (!/^[^\s@,;]+@[^\s@,;]+$/.test(email) || email.length > 100) {
       throw new StepFailure({
-        what: `${email} is no e-mail address.`,
+        what: `${email} is not an e-mail address.`,
         why: 'It must be one address of at most 100 characters.',
         todo: 'Write --user adele.vance@contoso.com.',
       })

@@ -14,7 +14,7 @@ export function invitation(address: string, { targets, callers }: Settings, repl
   const always = key + (mode === 'required' ? user : '')
   const notes = [
     ...(targets.length === 1 ? [] : [`Targets: ${targets.map((target) => `${address}/${target.name!}`).join(', ')}`]),
-    ...replaced.map((called) => `${called} is no Dataverse online; the demo answers for it as if it were.`),
+    ...replaced.map((called) => `${called} is not a Dataverse environment; the demo emulates one in its place.`),
     ...(key === ''
       ? []
       : [

@@ -66,7 +66,7 @@ async function signIn(
   const left = (): void =>
     patience.abort(
       new AuthorityFailure(
-        { what: 'The sign-in was ended.', why: 'You asked for it.', todo: 'Run login again when you like.' },
+        { what: 'The sign-in was cancelled.', why: 'You cancelled it.', todo: 'Run login again.' },
         true,
       ),
     )
@@ -95,12 +95,12 @@ function explanationOf(error: unknown, port: number, { kept }: DelegatedTarget):
   if (syscall === 'listen')
     return {
       what: `Port ${port} cannot be listened at (${code}).`,
-      why: 'Another program has it.',
+      why: 'Another program uses it.',
       todo: 'Choose another with --port; Entra accepts any for http://localhost.',
     }
   if (syscall === undefined) throw error
   return {
-    what: `The sign-in cannot be kept in ${kept.file} (${code}).`,
+    what: `The sign-in cannot be stored in ${kept.file} (${code}).`,
     why: 'The folder cannot be written.',
     todo: 'Set XDG_STATE_HOME to a folder that the gateway may write.',
   }
@@ -109,13 +109,13 @@ function explanationOf(error: unknown, port: number, { kept }: DelegatedTarget):
 function nobodyCame(timeout: number): Explanation {
   return {
     what: `Nobody signed in within ${Math.round(timeout / 1000)} s.`,
-    why: 'The wait for a person is limited.',
+    why: 'The time for this is limited.',
     todo: 'Run login again; on a machine without a browser, with --device.',
   }
 }
 
 const NO_REFRESH_TOKEN: Explanation = {
-  what: 'The authority gave no refresh token, so the sign-in cannot be kept.',
+  what: 'The authority gave no refresh token, so the sign-in cannot be stored.',
   why: 'The app registration does not allow offline_access.',
   todo: 'Allow it (Entra does by itself), then run login again.',
 }

@@ -113,7 +113,7 @@ export async function run(
   const stopped = drain.over
     .then(() => agent.destroy())
     .finally(() => auditLog?.close())
-    .catch((error: unknown) => log.warn({ err: error }, 'not everything ended well'))
+    .catch((error: unknown) => log.warn({ err: error }, 'shutdown incomplete'))
   return {
     address,
     log,
@@ -129,13 +129,13 @@ export async function run(
     const next = readAgain()
     if (next === undefined) return
     const fixed = changedForRestart(settings, next)
-    if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings have changed, and count from the next start on')
+    if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings have changed and need a restart')
     // It goes on listening where it does, whatever the new settings say.
     const faults: string[] = []
     exposureCheck({ ...next, host: settings.host }, faults)
     if (faults.length > 0) return log.error({ faults }, FAULTY)
     if (await front.swap(next)) logTargets(next)
-    else log.error('with the settings as they are now no token can be had, so the present ones stay in use')
+    else log.error('no token could be acquired with the new settings, so the present ones stay in use')
   }
 
   function readAgain(): Settings | undefined {
@@ -164,7 +164,7 @@ export async function run(
   }
 }
 
-const FAULTY = 'the settings have faults, so the present ones stay in use'
+const FAULTY = 'the settings have errors, so the present ones stay in use'
 
 function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
   if (auditLog === undefined) return undefined
