@@ -45,9 +45,9 @@ t.test('stays with the present settings when the new ones give no token', async 
   })
 
   gateway.running.reload()
-  await until(() => /no token can be had/.test(gateway.log()))
+  await until(() => /no token could be acquired/.test(gateway.log()))
 
-  t.match(gateway.log(), /with the settings as they are now no token can be had/)
+  t.match(gateway.log(), /no token could be acquired with the new settings/)
   t.equal(await status(gateway.url), 200)
 })
 
@@ -63,15 +63,15 @@ t.test('new origins count for what cannot be read as a request, too', async (t) 
   t.match(await heads('/acc ounts'), /^HTTP\/1\.1 400 .*access-control-allow-origin: https:\/\/app\.contoso\.com/is)
 })
 
-t.test('says which settings count from the next start on only', async (t) => {
+t.test('says which settings need a restart', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, { MAX_CONNECTIONS: '7' })
 
   gateway.running.reload()
-  await until(() => /next start/.test(gateway.log()))
+  await until(() => /need a restart/.test(gateway.log()))
 
   t.match(
-    gateway.lines.find(({ msg }) => /next start/.test(String(msg))),
+    gateway.lines.find(({ msg }) => /need a restart/.test(String(msg))),
     { settings: ['maxConnections'] },
   )
 })
