@@ -1,5 +1,9 @@
 import t from 'tap'
 
+import { APPLICATIONS } from '../../src/explanations/aadsts-applications.ts'
+import { CREDENTIALS } from '../../src/explanations/aadsts-credentials.ts'
+import { PEOPLE } from '../../src/explanations/aadsts-people.ts'
+import { TRANSIENT } from '../../src/explanations/aadsts-transient.ts'
 import { AADSTS } from '../../src/explanations/aadsts.ts'
 import { explainAnswer } from '../../src/explanations/authority-errors.ts'
 import { explainConnection } from '../../src/explanations/connection-errors.ts'
@@ -9,6 +13,12 @@ t.test('every number has what happened, why, and one thing to do that names a pl
     for (const text of [what, why, todo]) t.match(text, /^[A-Z].+\.$/s, number)
     t.match(todo, /admin centre|AZURE_|DYNAMICS_|`dynamics-gateway|clock|Nothing:|gateway restarts/, number)
   }
+  t.end()
+})
+
+t.test('no number is explained in two files', (t) => {
+  const numbers = [APPLICATIONS, CREDENTIALS, PEOPLE, TRANSIENT].flatMap((part) => Object.keys(part))
+  t.same([...numbers].sort(), Object.keys(AADSTS).sort())
   t.end()
 })
 

@@ -8,7 +8,9 @@ import { parse, parseAllDocuments } from 'yaml'
 import type { Command } from '../../src/commands/command.ts'
 import { commands } from '../../src/commands/commands.ts'
 import { settingsByVariable } from '../../src/config/documentation.ts'
+import { PRESETS } from '../../src/config/rule.ts'
 import * as errors from '../../src/errors.ts'
+import { addHeaders } from '../../src/server/added-headers.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'config/README.md', ...below('docs')]
@@ -67,6 +69,21 @@ t.test('the table of commands in docs/operations.md is that of --help', async (t
       t.ok(option in options, `${name} --${option}`)
     }
   }
+})
+
+t.test('docs/callers-and-rules.md explains every preset of rules, and no others', async (t) => {
+  const rows = text('docs/callers-and-rules.md').matchAll(/^\| `([\w-]+)` \| .+ \|$/gm)
+  t.same(
+    [...rows].map(([, name]) => name),
+    PRESETS,
+  )
+})
+
+t.test('docs/calling.md names every header that the gateway adds to responses', async (t) => {
+  const added: string[] = []
+  addHeaders(added, { id: '', timings: { token: 0, user: 0, wait: 0, dynamics: 0 }, cors: undefined })
+  const headers = section('docs/calling.md', 'Headers').toLowerCase()
+  for (let index = 0; index < added.length; index += 2) t.match(headers, `\`${added[index]!}\``)
 })
 
 t.test('every file and heading that the documentation links to exists', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { parseRule } from '../../src/config/rule.ts'
+import { parseRule, PRESETS } from '../../src/config/rule.ts'
 import { denialReason } from '../../src/rules/evaluate.ts'
 
 /** What `rules` say to `GET /accounts?$top=1` and the like. */
@@ -427,5 +427,19 @@ t.test('a deny wins over every allow', (t) => {
     passes: ['GET /accounts'],
     refused: ['POST /accounts', 'GET /contacts'],
   })
+  t.end()
+})
+
+t.test('every preset refuses what passes without rules', (t) => {
+  // A new preset needs an entry here, and tests of its own above.
+  const refused: Readonly<Record<(typeof PRESETS)[number], string>> = {
+    'read-only': 'POST /accounts',
+    'no-delete': 'DELETE /accounts(1)',
+    'no-metadata-writes': 'POST /EntityDefinitions',
+  }
+  for (const preset of PRESETS) {
+    t.type(ask([preset], refused[preset]), 'string', preset)
+    t.equal(ask([], refused[preset]), undefined, preset)
+  }
   t.end()
 })
