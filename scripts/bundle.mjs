@@ -2,7 +2,7 @@
 // and, beside it, the code that it runs.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -67,6 +67,7 @@ const { metafile } = await build({
   sourcesContent: false,
   define: {
     GATEWAY_VERSION: JSON.stringify(version),
+    GATEWAY_ASSETS: JSON.stringify(assets()),
     'import.meta.url': '__filename',
     // Optional native packages of ws: they are not bundled, and must not be loaded from a folder that happens to be near.
     'process.env.WS_NO_BUFFER_UTIL': '"1"',
@@ -117,3 +118,9 @@ writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.txt'), notices(root, packages))
 writeFileSync(join(folder, 'sbom.cdx.json'), `${JSON.stringify(billOfMaterials(root, packages), null, 2)}\n`)
 chmodSync(join(folder, 'gateway.js'), 0o755)
 execFileSync(process.execPath, [join(root, 'scripts/compile.mjs'), folder], { stdio: 'inherit' })
+
+/** The files that a browser loads, by their names. */
+function assets() {
+  const from = join(root, 'src/observe/assets')
+  return Object.fromEntries(readdirSync(from).map((name) => [name, readFileSync(join(from, name), 'utf8')]))
+}

@@ -13,15 +13,21 @@ import browser from './door/browser.ts'
 import head from './door/head.ts'
 import host from './door/host.ts'
 import { fromThisMachine } from './door/this-machine.ts'
+import type { RequestRecord } from './dynamics/request-record.ts'
 import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
 import type { AuditLog } from './observe/audit-log.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
 import { foreignLinksTold } from './observe/foreign-links.ts'
 import { health, tokenStatus } from './observe/health.ts'
 import type { TokenStatus } from './observe/health.ts'
+import inspectorAccess from './observe/inspector/access.ts'
+import type { Inspector } from './observe/inspector/inspector.ts'
+import { recordOf } from './observe/inspector/record-request.ts'
+import type { Asked } from './observe/inspector/record-request.ts'
+import { inspectorRoutes } from './observe/inspector/routes.ts'
 import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
-import { refusalsExplained } from './observe/refusals.ts'
+import { explainRefusal, refusalsExplained } from './observe/refusals.ts'
 import { requestFacts, requestLog } from './observe/request-line.ts'
 import { statusPage } from './observe/status-page.ts'
 import { entitySetOf } from './odata/entity-set.ts'
@@ -49,6 +55,8 @@ export interface Dependencies {
   readonly attach: (handler: RequestListener) => Server
   /** Where a line for every write goes, if anywhere. */
   readonly auditLog?: Pick<AuditLog, 'write'> | undefined
+  /** The request inspector, where it is switched on. */
+  readonly inspector?: Inspector | undefined
 }
 
 /** A gateway that is ready to listen. */
@@ -65,7 +73,7 @@ export interface Gateway {
 /** The whole gateway, in the order in which a request meets its parts. */
 export async function createGateway(
   settings: Settings,
-  { agent, log, auditLog, version, attach }: Dependencies,
+  { agent, log, auditLog, inspector, version, attach }: Dependencies,
 ): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
@@ -92,6 +100,10 @@ export async function createGateway(
   const logRequest = requestLog(log)
   app.addHook('onRequest', (request, reply, next) => {
     const requestId = request.raw.headers['x-request-id'] as string | undefined
+    const { originalUrl: target, raw } = request
+    const captured = target.startsWith('/-/')
+      ? undefined
+      : inspector?.capture({ target, request: raw, response: reply.raw })
     request.exchange = beginExchange(requestId, reply.raw, (exchange) => {
       const facts = requestFacts(request, reply)
       logRequest(facts)
@@ -105,6 +117,7 @@ export async function createGateway(
           wait: exchange.timings.wait,
           dynamics: exchange.timings.dynamics,
         })
+        inspector?.add(recordOf(request, reply, facts, askedTarget(exchange.record), captured?.()))
       }
     })
     next()
@@ -117,6 +130,11 @@ export async function createGateway(
     createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit }),
   )
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
+  /** The target that a request was for; `undefined` where it was refused before. */
+  function askedTarget({ entitySet, target: name }: RequestRecord): Asked | undefined {
+    const found = entitySet === undefined ? undefined : environments.find(({ target }) => target.name === name)
+    return found === undefined ? undefined : { target: found.target, trouble: found.credential.state().trouble }
+  }
 
   // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page
   // in a browser, and where callers are listed only to them and to this machine.
@@ -134,6 +152,13 @@ export async function createGateway(
     await own.register(statusPage, { version, environments })
     own.get('/-/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await metrics.text()))
   })
+  if (inspector !== undefined) {
+    await app.register(async (own) => {
+      await own.register(head, settings)
+      await own.register(inspectorAccess, { settings, identify, keys: inspector.keys })
+      await own.register(inspectorRoutes, { inspector })
+    })
+  }
 
   // The door: who has business here, and with what. Behind it the environments, each below its prefix.
   await app.register(async (door) => {
@@ -154,6 +179,8 @@ export async function createGateway(
             record.entitySet = entitySetOf(originalUrl.slice(prefix.length))
             next()
           })
+          const isDelegated = runsAsPerson(target.credential)
+          const logRefusal = refusalsExplained(log, isDelegated)
           if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
           await below.register(apiRoot, { target, prefix })
           await below.register(allowList, { target, prefix, log })
@@ -164,7 +191,10 @@ export async function createGateway(
             mount: prefix,
             send: connection.send,
             stopping,
-            explain: refusalsExplained(log, runsAsPerson(target.credential)),
+            explain: (refusal) => {
+              logRefusal(refusal)
+              if (inspector !== undefined) refusal.record.explanation = explainRefusal(refusal, isDelegated)
+            },
             foreign: foreignLinksTold(log),
             authorizePart: (request, part) => {
               noteBatchWrite(request, part)

@@ -68,7 +68,10 @@ export function knownCallers(
     const anyone: CallerOrFault = { caller: { name: 'anybody', policy: anybody } }
     return () => anyone
   }
-  const listed = callers.map((settings) => ({ settings, caller: { name: settings.name, policy: settings } }))
+  const listed = callers.map((settings) => ({
+    settings,
+    caller: { name: settings.name, policy: settings, inspect: settings.inspect },
+  }))
   const byKey = keyOwner(listed.flatMap(({ settings, caller }) => settings.keys.map((hash) => [hash, caller] as const)))
   const byCertificate = certificateOwner(
     listed.flatMap(({ settings, caller }) => settings.certificates.map((one) => [one, caller] as const)),

@@ -171,6 +171,12 @@ export const callers = {
       fallback: 'header',
       words: ['header', 'oid', 'email', 'preferred_username'],
     }),
+    inspect: flag({
+      description:
+        'Whether this caller may use the request inspector from another machine, together with the token of the link ' +
+        'that is printed at start (`INSPECTOR`).',
+      fallback: false,
+    }),
     ...policy,
   }),
 } as const satisfies ArrayOf<Group<Members>>

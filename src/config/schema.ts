@@ -292,6 +292,14 @@ export const schema = group("The gateway's settings.", {
     },
     (text) => text,
   ),
+  inspector: flag({
+    restart: true,
+    description:
+      'The request inspector at `/-/inspector`: a page that shows what became of the last requests. It opens with the ' +
+      'link that is printed at start, on this machine, or for a caller with `inspect: true`.',
+    env: 'INSPECTOR',
+    fallback: false,
+  }),
   tls: {
     ...group('Serves HTTPS, and identifies callers by their certificates.', {
       certificate: parsed(

@@ -14,17 +14,11 @@ import { corsOf } from '../server/cors.ts'
  */
 function browser(app: FastifyInstance, settings: BrowserSettings, registered: () => void): void {
   const { isListed } = corsOf(settings)
-  const own = settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).origin
+  const isOwnPage = ownPage(settings)
   const required = requirement(settings.requiredHeader)
 
   app.addHook('onRequest', (request, reply, done) => {
-    const { origin, fetchSite } = request.head
-    if (!isListed(origin)) {
-      const same = origin === undefined || origin.toLowerCase() === own || origin.toLowerCase() === ownOrigin(request)
-      if (!same) return done(new OriginNotAllowed(FOREIGN_PAGE))
-      const sameSite = fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none'
-      if (!sameSite) return done(new OriginNotAllowed(FOREIGN_PAGE))
-    }
+    if (!isListed(request.head.origin) && !isOwnPage(request)) return done(new OriginNotAllowed(FOREIGN_PAGE))
     if (required !== undefined && !required.isMet(request.head.required)) {
       const text = `Every request must carry the header ${required.name}, as the gateway's settings say.`
       return done(new OriginNotAllowed(text))
@@ -41,6 +35,16 @@ type BrowserSettings = Pick<Settings, 'allowedOrigins' | 'publicUrl' | 'required
 const FOREIGN_PAGE =
   'Pages of other origins may not call this gateway from a browser. ' +
   'Call it from a server, or ask the operator to add the origin to ALLOWED_ORIGINS.'
+
+/** Makes the function that tells whether a request comes from a page of the gateway's own, or from no page at all. */
+export function ownPage({ publicUrl }: Pick<Settings, 'publicUrl'>): (request: FastifyRequest) => boolean {
+  const own = publicUrl === undefined ? undefined : new URL(publicUrl).origin
+  return (request) => {
+    const { origin, fetchSite } = request.head
+    const same = origin === undefined || origin.toLowerCase() === own || origin.toLowerCase() === ownOrigin(request)
+    return same && (fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none')
+  }
+}
 
 /** The origin that the request itself was sent to. */
 function ownOrigin(request: FastifyRequest): string | undefined {

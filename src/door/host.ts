@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
@@ -10,23 +10,17 @@ import { isLoopbackHost } from '../odata/loopback.ts'
  * whose name is made to point here (DNS rebinding) sends that name in `Host`.
  */
 function host(app: FastifyInstance, settings: HostSettings, registered: () => void): void {
-  const allowed = new Set(settings.allowedHosts.map((name) => name.toLowerCase()))
-  if (settings.publicUrl !== undefined) allowed.add(new URL(settings.publicUrl).hostname)
-  // No browser can open a Unix socket, and clients write any name for it, or none.
-  const unixSocket = settings.host.startsWith('unix:')
+  const verdict = hostVerdict(settings)
   app.addHook('onRequest', (request, _reply, done) => {
-    if (unixSocket) return done()
-    const written = request.head.host
-    if (written === undefined && settings.hostless === true) return done()
-    const called = written === undefined ? undefined : readHost(written)
-    if (called === undefined) return done(new BadRequest(NO_HOST))
-    const { name, port } = called
-    const own =
-      isLocalName(name) ||
-      allowed.has(name) ||
-      allowed.has(`${name}:${port}`) ||
-      isAddress(name, request.raw.socket.localAddress)
-    done(own ? undefined : new HostNotAllowed())
+    if (request.head.host === undefined && settings.hostless === true) return done()
+    switch (verdict(request)) {
+      case 'own':
+        return done()
+      case 'foreign':
+        return done(new HostNotAllowed())
+      case 'unreadable':
+        return done(new BadRequest(NO_HOST))
+    }
   })
   registered()
 }
@@ -36,6 +30,34 @@ export default fp(host, { name: 'host', fastify: '5.x', dependencies: ['head'] }
 type HostSettings = Pick<Settings, 'host' | 'allowedHosts' | 'publicUrl'> & {
   /** Lets those pass who name no host, as simple probes do. Browsers always name one. */
   readonly hostless?: boolean
+}
+
+/** Makes the function that tells whether a request calls the gateway by a name of its own. */
+export function ownHost(settings: HostSettings): (request: Called) => boolean {
+  const verdict = hostVerdict(settings)
+  return (request) => verdict(request) === 'own'
+}
+
+/** What of a request tells the name that it calls. */
+type Called = Pick<FastifyRequest, 'head' | 'raw'>
+
+function hostVerdict(settings: HostSettings): (request: Called) => 'own' | 'foreign' | 'unreadable' {
+  const allowed = new Set(settings.allowedHosts.map((name) => name.toLowerCase()))
+  if (settings.publicUrl !== undefined) allowed.add(new URL(settings.publicUrl).hostname)
+  // No browser can open a Unix socket, and clients write any name for it, or none.
+  const unixSocket = settings.host.startsWith('unix:')
+  return ({ head, raw }) => {
+    if (unixSocket) return 'own'
+    const called = head.host === undefined ? undefined : readHost(head.host)
+    if (called === undefined) return 'unreadable'
+    const { name, port } = called
+    const own =
+      isLocalName(name) ||
+      allowed.has(name) ||
+      allowed.has(`${name}:${port}`) ||
+      isAddress(name, raw.socket.localAddress)
+    return own ? 'own' : 'foreign'
+  }
 }
 
 const NO_HOST = 'The request must have exactly one Host header, with a host name and perhaps a port.'

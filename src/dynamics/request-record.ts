@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
+import type { Explanation } from '../explanations/explanation.ts'
+
 /** Why a request waited: for an access token, its user's look-up, its turn, Dynamics' limits, or before a retry. */
 export type WaitReason = 'token' | 'user' | 'queue' | 'pause' | 'retry'
 
@@ -72,6 +74,8 @@ export class RequestRecord {
   /** The request's id at Dynamics, for Microsoft's support. */
   dynamicsRequestId: string | undefined = undefined
   source: ResponseSource = 'dynamics'
+  /** What Dynamics' error means; only where somebody wants to show it. */
+  explanation: Explanation | undefined = undefined
   /** How many parts of a `$batch` were answered with which status. */
   parts: Map<number, number> | undefined = undefined
   waits: Wait[] | undefined = undefined

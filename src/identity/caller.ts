@@ -7,6 +7,8 @@ export interface Caller {
   /** The name in the settings; `anybody` where no callers are listed. */
   readonly name: string
   readonly policy: Policy
+  /** Whether it may use the request inspector from another machine. */
+  readonly inspect?: boolean
   /** The user that the caller's own token names, where the settings take the user from there. */
   readonly user?: { readonly objectId: string } | { readonly email: string }
 }

@@ -2,6 +2,7 @@ import { requestIds } from '../dynamics/request-record.ts'
 import type { RequestRecord } from '../dynamics/request-record.ts'
 import { errorIn, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
+import type { Explanation } from '../explanations/explanation.ts'
 import { isPage } from '../explanations/foreign-answers.ts'
 import type { Logger } from '../logger.ts'
 import { onceIn } from './once-in.ts'
@@ -52,6 +53,12 @@ export function refusalsExplained(log: Pick<Logger, 'warn'>, delegated: boolean)
       inOneLine(explainDynamics({ status, contentType, impersonated, delegated, ...error })),
     )
   }
+}
+
+/** What a refusal means, whatever it is about, in the words of `check`. */
+export function explainRefusal({ status, contentType, body, impersonated }: Refusal, delegated: boolean): Explanation {
+  const error = isPage(contentType) || body === undefined ? {} : errorIn(json(body))
+  return explainDynamics({ status, contentType, impersonated, delegated, ...error })
 }
 
 /** A body as parsed JSON; `undefined` where it is incomplete, or not JSON. */

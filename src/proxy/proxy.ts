@@ -163,7 +163,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       body = withFirstBytes(body, (bytes) => {
         const error = decode(bytes, contentEncoding, MAX_ERROR_BYTES)
         record.dynamicsCode = error === undefined ? undefined : errorCodeIn(error)
-        if (status < 500) explain({ status, contentType, body: error, impersonated: user !== undefined, record })
+        explain({ status, contentType, body: error, impersonated: user !== undefined, record })
       })
     }
     const onPart = (part: number): void => record.partAnswered(part)

@@ -24,6 +24,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   const error = own(thrown)
   const status = error.statusCode ?? 500
   exchange.code = error.code
+  exchange.message = error.message
   if (status >= 500) exchange.causes = causesOf(error)
   reply.code(status).headers({
     'content-type': 'application/json; odata.metadata=minimal',

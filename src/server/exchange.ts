@@ -29,6 +29,8 @@ export interface Exchange {
   responseHeaders: readonly Buffer[] | undefined
   /** The error's code, where the gateway itself answered. */
   code: string | undefined
+  /** What the caller was told with it. */
+  message: string | undefined
   /** What lies behind that error, for the log. */
   causes: readonly string[] | undefined
 }
@@ -95,6 +97,7 @@ class RequestExchange implements Exchange {
   readonly cancellation = new Cancellation()
   responseHeaders: readonly Buffer[] | undefined = undefined
   code: string | undefined = undefined
+  message: string | undefined = undefined
   causes: readonly string[] | undefined = undefined
 
   constructor(id: string, trace: TraceContext | undefined) {

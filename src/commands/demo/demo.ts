@@ -42,14 +42,14 @@ export async function demo({ config, port, throttle, fault }: DemoOptions, io: I
       if (fault !== undefined) entra.always({ kind: 'aadsts', number: fault })
     }
     const nothing = async (): Promise<void> => undefined
-    const running = await run(settings, log, {
+    const running = await run({ ...settings, inspector: true }, log, {
       reads: dispatcher,
       writes: dispatcher,
       close: nothing,
       destroy: nothing,
     })
     process.on('SIGTERM', running.stop).on('SIGINT', running.stop)
-    io.stdout.write(invitation(running.address, settings, replaced))
+    io.stdout.write(invitation(running, settings, replaced))
     if (throttle === true) io.stdout.write(throttled(running.address))
     if (fault !== undefined) {
       io.stdout.write('`dynamics-gateway check` says about this error:\n\n')

@@ -1,7 +1,12 @@
 import type { Settings } from '../../config/schema.ts'
+import type { Running } from '../serve/serve.ts'
 
 /** What a person tries first: lines to paste, as `settings` want them to be sent. */
-export function invitation(address: string, { targets, callers }: Settings, replaced: readonly string[]): string {
+export function invitation(
+  { address, inspectorLink }: Pick<Running, 'address' | 'inspectorLink'>,
+  { targets, callers }: Settings,
+  replaced: readonly string[],
+): string {
   const [
     {
       name,
@@ -54,6 +59,10 @@ dynamics-gateway demo: an emulated environment with sample data, at ${address}
 No account, no network, nothing is kept. Paste these into another terminal:
 ${notes.map((note) => `\n  ${note}`).join('')}${notes.length > 0 ? '\n' : ''}
   ${lines.join('\n\n  ')}
+
+See what became of each request, in a browser:
+
+  ${inspectorLink}
 
 Ctrl+C ends it. With your own environment: dynamics-gateway --help
 

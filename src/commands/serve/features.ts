@@ -1,12 +1,15 @@
 import type { Settings } from '../../config/schema.ts'
 
 /** What `settings` switch on beyond the least, in a few words each, for the line that tells of the start. */
-export function featuresOf(settings: Pick<Settings, 'callers' | 'tls' | 'auditLog' | 'proxies'>): string[] {
-  const { callers, tls, auditLog, proxies } = settings
+export function featuresOf(
+  settings: Pick<Settings, 'callers' | 'tls' | 'auditLog' | 'inspector' | 'proxies'>,
+): string[] {
+  const { callers, tls, auditLog, inspector, proxies } = settings
   return [
     ...(callers.length > 0 ? [`callers (${callers.length})`] : []),
     ...(tls === undefined ? [] : [tls.clientCa === undefined ? 'TLS' : 'TLS with client certificates']),
     ...(auditLog === undefined ? [] : ['audit log']),
+    ...(inspector ? ['request inspector'] : []),
     ...(proxies.https === undefined && proxies.http === undefined ? [] : ['outbound proxy']),
   ]
 }

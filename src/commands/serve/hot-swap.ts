@@ -9,6 +9,7 @@ import type { Settings } from '../../config/schema.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
 import { isReady } from '../../observe/health.ts'
 import type { TokenStatus } from '../../observe/health.ts'
+import type { Inspector } from '../../observe/inspector/inspector.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
 import { corsOf } from '../../server/cors.ts'
 import { inboundServer } from '../../server/server.ts'
@@ -32,6 +33,7 @@ interface Dependencies {
   readonly agent: OutboundAgent
   readonly log: Logger
   readonly auditLog: AuditLog | undefined
+  readonly inspector: Inspector | undefined
 }
 
 /** How often it is looked whether a new gateway is ready. */

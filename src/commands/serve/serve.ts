@@ -7,6 +7,7 @@ import { changedForRestart } from '../../config/restart.ts'
 import type { Settings } from '../../config/schema.ts'
 import { openAuditLog } from '../../observe/audit-log.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
+import { createInspector } from '../../observe/inspector/inspector.ts'
 import { createLog } from '../../observe/log.ts'
 import { createAgent } from '../../outbound/agent.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
@@ -22,6 +23,8 @@ import { inspectionErrors } from './process-guard.ts'
 export interface Running {
   /** Where it listens. */
   readonly address: string
+  /** What opens the request inspector, where it is switched on. Holds a secret: it is printed, and never logged. */
+  readonly inspectorLink: string | undefined
   readonly log: Logger
   /** Ends when the gateway has stopped. */
   readonly stopped: Promise<void>
@@ -40,7 +43,7 @@ export interface Running {
  * @returns the exit status
  * @throws {SettingsError}
  */
-export async function serve({ config }: { readonly config?: string | undefined }, _: Io): Promise<number> {
+export async function serve({ config }: { readonly config?: string | undefined }, { stderr }: Io): Promise<number> {
   const { settings, source, warnings } = load(config)
   const faults = inspectionErrors(settings)
   if (faults.length > 0) throw new SettingsError(faults)
@@ -48,6 +51,7 @@ export async function serve({ config }: { readonly config?: string | undefined }
   log.info({ version: version(), settings: source, on: featuresOf(settings) }, 'starting')
   for (const warning of warnings) log.warn(warning)
   const running = await run(settings, log, agentFor(settings), settingsReader(config))
+  if (running.inspectorLink !== undefined) stderr.write(`Request inspector: ${running.inspectorLink}\n`)
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'stopping')
     running.stop()
@@ -97,7 +101,8 @@ export async function run(
   readSettings: () => Settings | undefined = () => undefined,
 ): Promise<Running> {
   const auditLog = auditLogOf(settings, log)
-  const front = await openHotSwap(settings, { agent, log, auditLog })
+  const inspector = settings.inspector ? createInspector() : undefined
+  const front = await openHotSwap(settings, { agent, log, auditLog, inspector })
   const { server } = front
   const address = await listen(server, settings).catch(async (error: unknown) => {
     await front.gateway().app.close()
@@ -107,15 +112,20 @@ export async function run(
   logTargets(settings)
   log.info({ address }, 'listening')
   const drain = drainOf(
-    { server, stop: () => front.gateway().stop(), close: () => front.gateway().app.close() },
+    { server, stop, close: () => front.gateway().app.close() },
     { delay: settings.shutdownDelay, timeout: settings.shutdownTimeout },
   )
+  function stop(): void {
+    front.gateway().stop()
+    inspector?.close()
+  }
   const stopped = drain.over
     .then(() => agent.destroy())
     .finally(() => auditLog?.close())
     .catch((error: unknown) => log.warn({ err: error }, 'shutdown incomplete'))
   return {
     address,
+    inspectorLink: inspector === undefined ? undefined : linkOf(address, inspector.keys.token),
     log,
     stopped,
     stop: drain.next,
@@ -162,6 +172,12 @@ export async function run(
       )
     }
   }
+}
+
+/** The link that opens the inspector on this machine. */
+function linkOf(address: string, token: string): string {
+  const here = address.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=[:/]|$)/, '//127.0.0.1')
+  return `${here}/-/inspector?token=${token}`
 }
 
 const FAULTY = 'the settings have errors, so the present ones stay in use'

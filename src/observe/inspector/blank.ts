@@ -1,0 +1,69 @@
+/** What stands in place of a value. */
+export const BLANK = '…'
+
+/** A request target is shown up to this length. */
+const MAX_CHARACTERS = 2048
+
+/**
+ * A request target without what a caller wrote into it as a value: of the query only the names, of keys and parameters
+ * in the path only ids and numbers, for other literals hold names and addresses.
+ */
+export function blanked(target: string): string {
+  const mark = target.indexOf('?')
+  const path = mark === -1 ? target : target.slice(0, mark)
+  const query = mark === -1 ? '' : target.slice(mark + 1)
+  const text = blankedPath(path) + (mark === -1 ? '' : `?${query.split('&').map(blankedOption).join('&')}`)
+  return text.length > MAX_CHARACTERS ? text.slice(0, MAX_CHARACTERS) + BLANK : text
+}
+
+/** Whether `blanked` keeps all of it. */
+export function isPlain(target: string): boolean {
+  return target === blanked(target)
+}
+
+/** All between parentheses but ids, numbers and the names of keys. */
+function blankedPath(path: string): string {
+  let text = ''
+  let depth = 0
+  let isQuoted = false
+  for (const piece of path.split(/(\(|\)|%28|%29)/i)) {
+    const quotes = piece.split(QUOTE).length - 1
+    if (isQuoted) {
+      // Whatever it looks like, it is part of the value that began before.
+      isQuoted = quotes % 2 === 0
+      continue
+    }
+    isQuoted = quotes % 2 === 1
+    if (/^(?:\(|%28)$/i.test(piece)) depth += 1
+    else if (/^(?:\)|%29)$/i.test(piece)) depth -= 1
+    else if (depth > 0) {
+      text += quotes > 0 ? blankedKey(piece) : piece.split(',').map(blankedKey).join(',')
+      continue
+    } else if (quotes > 0) {
+      // Outside of parentheses a quotation mark begins nothing that the gateway knows.
+      return text + piece.replace(/(?:'|%27).*$/is, BLANK)
+    }
+    text += piece
+  }
+  return text
+}
+
+const QUOTE = /'|%27/
+
+const HARMLESS = /^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|-?\d{1,19}|)$/i
+
+function blankedKey(key: string): string {
+  const equals = key.indexOf('=')
+  const name = equals === -1 ? '' : key.slice(0, equals + 1)
+  const value = equals === -1 ? key : key.slice(equals + 1)
+  const isName = /^[\w@]*=?$/.test(name)
+  return (isName ? name : '') + (isName && HARMLESS.test(value) ? value : BLANK)
+}
+
+function blankedOption(option: string): string {
+  const equals = option.indexOf('=')
+  const name = equals === -1 ? option : option.slice(0, equals)
+  // A name that is no name may be a value whose beginning was lost.
+  const shown = /^(?:\$|%24|@|%40)?[\w.-]{0,64}$/i.test(name) ? name : BLANK
+  return equals === -1 ? shown : `${shown}=${option.length === equals + 1 ? '' : BLANK}`
+}

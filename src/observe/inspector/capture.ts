@@ -1,0 +1,155 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib'
+
+import { BLANK } from './blank.ts'
+
+/** What was said on both sides of one request, for as long as somebody asked to see it. */
+export interface Captured {
+  readonly requestBody: string | undefined
+  readonly responseBody: string | undefined
+}
+
+/** A request that has begun, and the response to it. */
+export interface Watched {
+  /** As it was written. */
+  readonly target: string
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/** Memory for what is not a record yet. */
+interface Memory {
+  readonly reserve: (bytes: number) => boolean
+  readonly release: (bytes: number) => void
+}
+
+/** Of a body so much is kept, in bytes. */
+const MAX_BODY_BYTES = 64 * 1024
+
+/** A coded body may become so much larger before it is cut. */
+const MAX_DECODED_BYTES = 1024 * 1024
+
+/** Bodies that are text. Files have other types, and are never kept. */
+const TEXT = /^(?:application\/(?:[\w.-]+\+)?(?:json|xml)|multipart\/mixed|text\/(?:plain|xml))\b/i
+
+/** Addresses of files and images, whatever type they have. */
+const FILE = /\/\$value$|\/\$value\?|download\.aspx|\/entityimage\b/i
+
+/**
+ * Looks on while a request's body arrives and its response leaves, without changing either. Only for requests that begin
+ * while the switch is on: nobody else pays for it.
+ *
+ * @returns takes what was kept, once; its memory is released
+ */
+export function capture({ target, request, response }: Watched, memory: Memory): () => Captured {
+  const isFile = FILE.test(target)
+  const inbound = keeper(memory)
+  const outbound = keeper(memory)
+  let head: Head = { type: '', coding: '' }
+
+  if (!isFile && TEXT.test(request.headers['content-type'] ?? '')) {
+    // The parser pushes each byte once, whoever reads them, and how often.
+    const push = request.push.bind(request)
+    request.push = (chunk: unknown, encoding?: BufferEncoding) => {
+      if (chunk instanceof Buffer) inbound.add(chunk)
+      return push(chunk, encoding)
+    }
+  }
+  const { writeHead, write, end } = response
+  response.writeHead = function (this: ServerResponse, ...words: unknown[]) {
+    head = headOf(words.at(-1))
+    return writeHead.apply(this, words as never)
+  } as typeof writeHead
+  response.write = function (this: ServerResponse, ...words: unknown[]) {
+    outbound.add(words[0], words[1])
+    return write.apply(this, words as never)
+  } as typeof write
+  response.end = function (this: ServerResponse, ...words: unknown[]) {
+    outbound.add(words[0], words[1])
+    return end.apply(this, words as never)
+  } as typeof end
+
+  return () => {
+    const sent = inbound.take()
+    const received = outbound.take()
+    const isText = !isFile && TEXT.test(head.type)
+    return {
+      requestBody: sent.length === 0 ? undefined : shown(sent, String(request.headers['content-encoding'] ?? '')),
+      responseBody: received.length === 0 || !isText ? undefined : shown(received, head.coding),
+    }
+  }
+}
+
+/** Keeps the first bytes of a body. */
+function keeper(memory: Memory): { add: (chunk: unknown, encoding?: unknown) => void; take: () => Buffer } {
+  const chunks: Buffer[] = []
+  let length = 0
+  return {
+    add(chunk, encoding) {
+      if (length >= MAX_BODY_BYTES || (typeof chunk !== 'string' && !(chunk instanceof Uint8Array))) return
+      const room = MAX_BODY_BYTES - length
+      // A copy: a piece would hold on to all of the buffer that it is part of.
+      const copy =
+        typeof chunk === 'string'
+          ? Buffer.from(chunk.slice(0, room), (encoding as BufferEncoding | undefined) ?? 'utf8')
+          : Buffer.from(chunk.subarray(0, room))
+      if (!memory.reserve(copy.length)) return
+      length += copy.length
+      chunks.push(copy)
+    },
+    take() {
+      memory.release(length)
+      return Buffer.concat(chunks)
+    },
+  }
+}
+
+interface Head {
+  readonly type: string
+  readonly coding: string
+}
+
+/** What a response's head says of its body; headers are flat, or by name. */
+function headOf(headers: unknown): Head {
+  const pairs: readonly (readonly [string, unknown])[] = Array.isArray(headers)
+    ? headers.flatMap((name, index) => (index % 2 === 0 ? [[String(name), headers[index + 1]] as const] : []))
+    : Object.entries((headers ?? {}) as object)
+  const valueOf = (wanted: string): string => String(pairs.find(([name]) => name.toLowerCase() === wanted)?.[1] ?? '')
+  return { type: valueOf('content-type'), coding: valueOf('content-encoding') }
+}
+
+function shown(bytes: Buffer, coding: string): string {
+  const plain = decoded(bytes, coding.trim().toLowerCase())
+  if (plain === undefined) return `(${bytes.length} bytes in ${coding.slice(0, 40)})`
+  return withoutFiles(plain.toString('utf8', 0, MAX_BODY_BYTES))
+}
+
+/** The beginning of a coded body may end anywhere. */
+function decoded(bytes: Buffer, coding: string): Buffer | undefined {
+  const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_DECODED_BYTES }
+  try {
+    switch (coding) {
+      case '':
+      case 'identity':
+        return bytes
+      case 'gzip':
+        return gunzipSync(bytes, options)
+      case 'deflate':
+        return inflateSync(bytes, options)
+      case 'br':
+        return brotliDecompressSync(bytes, {
+          finishFlush: constants.BROTLI_OPERATION_FLUSH,
+          maxOutputLength: MAX_DECODED_BYTES,
+        })
+      default:
+        return undefined
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** A text without what is as long as a file, a token or a key within it. */
+export function withoutFiles(text: string): string {
+  return text.replace(/[\w+/.~-]{120,}={0,2}/g, (found) => `${BLANK}(${found.length} characters)`)
+}

@@ -1,0 +1,77 @@
+import { capture } from './capture.ts'
+import type { Captured, Watched } from './capture.ts'
+import { createKeys } from './keys.ts'
+import type { Keys } from './keys.ts'
+import { bytesOf, summaryOf } from './record.ts'
+import type { InspectorRecord } from './record.ts'
+import { createRing } from './ring.ts'
+import type { Ring } from './ring.ts'
+import { createWatchers } from './watchers.ts'
+import type { Watchers } from './watchers.ts'
+
+/** The last requests of a gateway, for whoever holds the token that is printed at start. Outlives changed settings. */
+export interface Inspector {
+  readonly keys: Keys
+  readonly records: Pick<Ring<InspectorRecord>, 'get' | 'after' | 'bytes'>
+  readonly add: (record: InspectorRecord) => void
+  readonly clear: () => void
+  /** Looks on at a request that begins, where that is switched on. */
+  readonly capture: (watched: Watched) => (() => Captured) | undefined
+  /** Milliseconds since 1970 until which values and bodies are captured; 0: they are not. */
+  readonly capturesUntil: () => number
+  /** @returns whether it is as was asked: nothing is captured while nobody looks */
+  readonly setCapture: (on: 'on' | 'off') => boolean
+  readonly watch: Watchers['add']
+  /** Ends all streams, so that the gateway can stop. */
+  readonly close: () => void
+}
+
+const MAX_RECORDS = 200
+
+/** With the streams of four browsers, and one list on its way, below 16 MiB. */
+const MAX_BYTES = 14 * 1024 * 1024
+
+/** How long values and bodies are captured, in milliseconds. */
+const CAPTURE_MS = 15 * 60_000
+
+/** Makes an inspector with new keys. */
+export function createInspector(): Inspector {
+  const ring = createRing<InspectorRecord>(MAX_RECORDS, MAX_BYTES)
+  const memory = { reserve: ring.reserve, release: ring.release }
+  let until = 0
+  let cleared = 0
+  const capturesUntil = (): number => (until > Date.now() ? until : 0)
+  const watchers = createWatchers(news, () => {
+    until = 0
+  })
+
+  /** What a browser has not seen: rows, and the state of the switch with each. */
+  function news(seen: number): { readonly text: string; readonly seen: number } {
+    const rows = ring.after(seen).map(({ number, entry }) => summaryOf(number, entry))
+    const state = { rows, cleared, capturesUntil: capturesUntil(), bytes: ring.bytes(), limit: MAX_BYTES }
+    return { text: `data: ${JSON.stringify(state)}\n\n`, seen: rows.at(-1)?.number ?? seen }
+  }
+
+  return {
+    keys: createKeys(),
+    records: ring,
+    add(record) {
+      ring.push(record, bytesOf(record))
+      watchers.notify()
+    },
+    clear() {
+      cleared = ring.after(0).at(-1)?.number ?? cleared
+      ring.clear()
+      watchers.notify()
+    },
+    capture: (watched) => (until > Date.now() ? capture(watched, memory) : undefined),
+    capturesUntil,
+    setCapture(on) {
+      until = on === 'on' && watchers.count() > 0 ? Date.now() + CAPTURE_MS : 0
+      watchers.notify()
+      return (on === 'on') === until > 0
+    },
+    watch: watchers.add,
+    close: watchers.close,
+  }
+}

@@ -1,0 +1,229 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+import type { Target } from '../../config/schema.ts'
+import type { AttemptRecord, RequestRecord, UserSource, WaitReason } from '../../dynamics/request-record.ts'
+import { explainDynamics } from '../../explanations/dynamics-errors.ts'
+import type { Explanation } from '../../explanations/explanation.ts'
+import { explainGateway } from '../../explanations/gateway-errors.ts'
+import { loggedError } from '../../logged-error.ts'
+import { partsInWords } from '../request-line.ts'
+import type { RequestFacts } from '../request-line.ts'
+import { blanked, isPlain } from './blank.ts'
+import type { Captured } from './capture.ts'
+import type { Attempt, Fact, HeaderLine, InspectorRecord } from './record.ts'
+
+/** The target of a request, as far as an explanation needs it. */
+export interface Asked {
+  readonly target: Pick<Target, 'name' | 'url' | 'impersonation'>
+  /** What the authority last refused. */
+  readonly trouble: string | undefined
+}
+
+/** What the inspector keeps of a request that is over. */
+export function recordOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  facts: Pick<RequestFacts, 'status' | 'ms' | 'entitySet' | 'caller' | 'user'>,
+  asked: Asked | undefined,
+  captured: Captured | undefined,
+): InspectorRecord {
+  const { exchange, raw, originalUrl } = request
+  const { record } = exchange
+  const { status, ms, entitySet, caller } = facts
+  return {
+    id: exchange.id,
+    at: Math.round(Date.now() - ms),
+    method: raw.method ?? '',
+    path: blanked(originalUrl),
+    entitySet,
+    target: asked?.target.name,
+    status,
+    code: exchange.code ?? record.dynamicsCode,
+    ms: rounded(ms),
+    caller,
+    user: facts.user,
+    explanation: explanationOf(request, asked, status),
+    facts: factsOf(request, caller, asked),
+    times: timesOf(request, ms),
+    attempts: attemptsOf(record),
+    isPlain: asked !== undefined && isPlain(originalUrl) && !namesUser(request, asked),
+    responder: exchange.responseHeaders !== undefined && exchange.code === undefined ? 'Dynamics' : 'gateway',
+    requestHeaders: namesOf(raw.rawHeaders),
+    responseHeaders: namesOf(exchange.responseHeaders ?? Object.keys(reply.getHeaders()).flatMap((name) => [name, ''])),
+    captured:
+      captured === undefined
+        ? undefined
+        : { ...captured, target: originalUrl, headers: shownHeaders(raw.rawHeaders, asked) },
+  }
+}
+
+function explanationOf(
+  { exchange: { code, message = '', causes, record } }: FastifyRequest,
+  asked: Asked | undefined,
+  status: number,
+): Explanation | undefined {
+  if (status === 499) return LEFT
+  if (code === undefined) {
+    // An error without a body says no more than its status.
+    return record.explanation ?? (status >= 400 ? explainDynamics({ status }) : undefined)
+  }
+  return explainGateway({
+    code,
+    message,
+    causes,
+    host: asked === undefined ? undefined : new URL(asked.target.url.origin).host,
+    trouble: asked?.trouble,
+  })
+}
+
+const LEFT: Explanation = {
+  what: 'The caller closed its connection before it had the response.',
+  why: 'Its own timeout ran out, or it was ended.',
+  todo: 'See below where the time went; give the caller a longer timeout, or ask for less at once.',
+}
+
+function factsOf(
+  { exchange: { record }, caller, user }: FastifyRequest,
+  callerName: string,
+  asked: Asked | undefined,
+): Fact[] {
+  const { trace, dynamicsRequestId, parts } = record
+  return [
+    ['Caller', callerName],
+    ['Rules', rulesOf(caller as typeof caller | undefined, record)],
+    ['Ran as', user === undefined ? withoutUser(record) : `${userIdOf(user)}, ${foundBy(record.userSource)}`],
+    ...(asked === undefined ? [] : [['Environment', asked.target.url.origin] as const]),
+    ['Sent to Dynamics', sentOf(record)],
+    ...(parts === undefined ? [] : [['Parts of the batch', partsInWords(parts)] as const]),
+    ['Request id', record.id],
+    ...(dynamicsRequestId === undefined ? [] : [['Request id at Dynamics', dynamicsRequestId] as const]),
+    ...(trace === undefined ? [] : [['Trace id', trace.traceId] as const]),
+  ]
+}
+
+function rulesOf(caller: FastifyRequest['caller'] | undefined, { objection }: RequestRecord): string {
+  if (caller === undefined) return 'none asked: the request was refused before'
+  const { rules, dryRun } = caller.policy
+  if (objection !== undefined) return `${dryRun ? 'would refuse' : 'refuse'}: ${objection}`
+  return rules.length === 0 ? 'none: the caller may do all that the user may' : 'allow it'
+}
+
+function userIdOf({ systemUserId, objectId }: NonNullable<FastifyRequest['user']>): string {
+  return systemUserId ?? `Entra object id ${objectId}`
+}
+
+function foundBy(source: UserSource | undefined): string {
+  switch (source) {
+    case 'memory':
+      return 'found in memory by e-mail address'
+    case 'look-up':
+      return 'looked up in Dynamics by e-mail address'
+    case 'token':
+      return "named by the caller's token"
+    case 'caller-id':
+      return 'named by the caller, by id'
+    case undefined:
+      return 'found'
+  }
+}
+
+function withoutUser({ attempts, ownUser, userSource }: RequestRecord): string {
+  if (attempts > 0) return `the ${ownUser ?? 'application user'}: the request names no user`
+  return userSource === undefined ? 'nobody: it was not sent' : 'nobody: the user is not certain'
+}
+
+function sentOf({ sent, attempts, source }: RequestRecord): string {
+  if (source === 'memory') return "no: answered from the gateway's memory"
+  if (source === 'shared') return 'no: shares the response to another request'
+  if (!sent) return attempts > 0 ? 'no: the connection failed before' : 'no'
+  return attempts === 1 ? 'yes' : `yes, in ${attempts} attempts`
+}
+
+function timesOf({ exchange: { timings, gatewayMs } }: FastifyRequest, ms: number): [string, number][] {
+  const { token, user, wait, dynamics } = timings
+  const rest = Math.max(0, ms - token - user - wait - dynamics)
+  const gateway = Math.min(rest, gatewayMs ?? rest)
+  return [
+    ['token', rounded(token)],
+    ['user', rounded(user)],
+    ['wait', rounded(wait)],
+    ['dynamics', rounded(dynamics)],
+    ['gateway', rounded(gateway)],
+    ['body', rounded(rest - gateway)],
+  ]
+}
+
+/** To hundredths of a millisecond. */
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100
+}
+
+/** Whether the request says which user it is for, found or not: without that it would run as somebody else. */
+function namesUser({ head, caller, raw }: FastifyRequest, { target }: Asked): boolean {
+  return (
+    head.callerId !== undefined ||
+    (caller as typeof caller | undefined)?.user !== undefined ||
+    raw.headers[target.impersonation.header] !== undefined
+  )
+}
+
+const WAITED: Readonly<Record<WaitReason, string>> = {
+  token: 'waited for an access token',
+  user: 'waited until the user was looked up',
+  queue: 'waited for its turn: the places at Dynamics were taken',
+  pause: "waited for Dynamics' service protection limits",
+  retry: 'waited before the next attempt',
+}
+
+/** Attempts and waits, in order. */
+function attemptsOf(record: RequestRecord): Attempt[] {
+  const { started, waits = [] } = record
+  const attempts = record.attemptList()
+  const since = (start: number): number => rounded(start - started)
+  // A request that was sent once at once has no story.
+  if (waits.length === 0 && attempts.length < 2 && attempts[0]?.failure === undefined) return []
+  return [
+    ...waits.map(({ reason, start, ms }) => ({ at: since(start), what: WAITED[reason], ms: rounded(ms) })),
+    ...attempts.map((one, index) => ({
+      at: since(one.start),
+      what: `attempt ${index + 1}: ${endOf(one)}`,
+      ms: one.ms && rounded(one.ms),
+    })),
+  ].sort((a, b) => a.at - b.at)
+}
+
+function endOf({ status, failure, sent, resentFor }: AttemptRecord): string {
+  const again = resentFor === undefined ? '' : `, sent again (${resentFor})`
+  if (status !== undefined) return `Dynamics answered ${status}${again}`
+  if (failure === undefined) return 'no answer came'
+  const { type, code, cause } = loggedError(failure)
+  return `failed (${code ?? cause?.code ?? type})${sent ? ', after it was sent' : ', before it was sent'}${again}`
+}
+
+/** The names of headers, each as it was written. */
+function namesOf(flat: readonly (string | Buffer)[]): string[] {
+  const names: string[] = []
+  for (let index = 0; index < flat.length; index += 2) {
+    const name = flat[index]!
+    names.push((typeof name === 'string' ? name : name.toString('latin1')).slice(0, MAX_NAME))
+  }
+  return names
+}
+
+const MAX_NAME = 100
+const MAX_VALUE = 1000
+
+/** Headers whose values say what was asked for, and never who proves to be whom. */
+const SHOWN =
+  /^(?:accept|accept-language|content-type|prefer|odata-(?:max)?version|if-(?:none-)?match|consistency|callerobjectid|mscrmcaller(?:object)?id|mscrm\.[\w.-]+)$/i
+
+function shownHeaders(rawHeaders: readonly string[], asked: Asked | undefined): HeaderLine[] {
+  const lines: HeaderLine[] = []
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!
+    if (SHOWN.test(name) || name.toLowerCase() === asked?.target.impersonation.header) {
+      lines.push([name, rawHeaders[index + 1]!.slice(0, MAX_VALUE)])
+    }
+  }
+  return lines
+}

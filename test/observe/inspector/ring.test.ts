@@ -1,0 +1,38 @@
+import t from 'tap'
+
+import { createRing } from '../../../src/observe/inspector/ring.ts'
+
+t.test('keeps the last entries, by number', async (t) => {
+  const ring = createRing<string>(3, 1000)
+  for (const entry of ['a', 'b', 'c', 'd']) ring.push(entry, 10)
+
+  t.same(
+    ring.after(0).map(({ number, entry }) => `${number} ${entry}`),
+    ['2 b', '3 c', '4 d'],
+  )
+  t.same(
+    ring.after(3).map(({ entry }) => entry),
+    ['d'],
+  )
+  t.equal(ring.get(2), 'b')
+  t.equal(ring.get(1), undefined)
+  t.equal(ring.bytes(), 30)
+})
+
+t.test('never holds more bytes than its bound, whatever is pushed or reserved', async (t) => {
+  const ring = createRing<number>(200, 1000)
+  for (let turn = 0; turn < 1000; turn += 1) {
+    const bytes = (turn * 7919) % 1300
+    if (turn % 3 === 0 && ring.reserve(bytes % 400)) {
+      t.ok(ring.bytes() <= 1000)
+      ring.release(bytes % 400)
+    }
+    ring.push(turn, bytes)
+    if (ring.bytes() > 1000) t.fail(`${ring.bytes()} bytes`)
+  }
+  ring.clear()
+  t.equal(ring.bytes(), 0)
+  t.equal(ring.reserve(1001), false)
+  t.equal(ring.push(1, 1001), 1001, 'what is too large has a number, and is not kept')
+  t.same(ring.after(0), [])
+})
