@@ -19,6 +19,8 @@ rmSync(folder, { recursive: true, force: true })
  * Only the parts of undici that are used. Its index also loads fetch, WebSocket, mocks and caches: 7 to 28 % of a
  * start's CPU. Other packages load what the gateway does not use, too; each costs less than that
  * (docs/decisions/start-up-cache.md).
+ *
+ * @until undici's index loads its parts when they are used
  */
 const leanUndici = {
   name: 'lean-undici',

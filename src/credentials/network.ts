@@ -7,7 +7,11 @@ import type { AuthorityAnswer } from './authority-response.ts'
 import { asAuthorityFailure } from './failure.ts'
 import type { AuthorityFailure } from './failure.ts'
 
-/** The way from MSAL to the authority, and what came of it. */
+/**
+ * The way from MSAL to the authority, and what came of it.
+ *
+ * @until MSAL hands on the complete response and the cause of a failure
+ */
 export interface Network {
   readonly module: INetworkModule
   /** The last answer; MSAL itself hands on only a part of it. */

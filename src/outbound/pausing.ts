@@ -21,7 +21,9 @@ const IDLE = 300_000
 /**
  * undici 7 loses an answer, or ends the process with a failed assertion, when a connection ends while its parser is
  * paused (nodejs/undici#5360). So the parser is never paused: a handler that asks for a pause pauses the socket.
- * Until undici 8, which needs Node 22.19: docs/decisions/undici-paused-parser.md.
+ * See docs/decisions/undici-paused-parser.md.
+ *
+ * @until undici 8, which needs Node 22.19
  */
 export function createPausing(): Pausing {
   let reading: PausableSocket | undefined

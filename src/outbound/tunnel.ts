@@ -15,6 +15,7 @@ export interface Tunnel {
  * A tunnel through `proxy` (CONNECT). undici's own ProxyAgent drops repeated headers, and tries for ever when the
  * proxy hangs up.
  *
+ * @until undici's ProxyAgent keeps repeated headers and gives up when the proxy hangs up
  * @param tls how the connection inside the tunnel is secured, and how long connecting may take
  */
 export function tunnel(proxy: Proxy, tls: buildConnector.BuildOptions & { readonly timeout: number }): Tunnel {

@@ -83,9 +83,10 @@ function coalesced(raw: ServerResponse, { status, headers, transform, refuse }: 
 /**
  * Writes head and body as one piece. As text the body joins the head; and a socket that is corked already is not corked
  * by Node until its next tick, when `end` would have added an empty piece: two pieces are a `writev`, which costs half
- * as much again. Until Node writes what `end` is given with the head.
+ * as much again.
  *
  * @param body in Latin-1
+ * @until Node writes the body that `end` is given in one piece with the head
  */
 function writeOnce(raw: ServerResponse, body: string): void {
   const { socket } = raw
@@ -103,6 +104,8 @@ const HIGH_WATER_BYTES = 256 * 1024
  *
  * The socket is corked, not the response: Node 22 and 24 write the terminating chunk of a corked response before the
  * data that the response still holds back, and may never report that it has drained.
+ *
+ * @until Node writes a corked response in order
  */
 function streamed(raw: ServerResponse, transform: TextTransform | undefined): Sink {
   let corked: ServerResponse['socket'] = null

@@ -105,7 +105,7 @@ function closeAfter(_request: IncomingMessage, response: ServerResponse): void {
   response.shouldKeepAlive = false
 }
 
-/** `Promise.withResolvers`, which Node 20 lacks. */
+/** @until Node 22, which has `Promise.withResolvers` */
 function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve: () => void = () => undefined
   const promise = new Promise<void>((resolved) => {

@@ -33,6 +33,9 @@ const DIGEST = 32
 /**
  * Runs the code and gives what it exports. What V8 compiled until the first request was answered is kept in a file for
  * the next start, which takes a third less: Node's own cache, where it has one, keeps hardly any functions.
+ * See docs/decisions/start-up-cache.md.
+ *
+ * @until Node's `module.enableCompileCache()` keeps compiled functions
  */
 export function runCompiled(code: Code): object {
   const { file, require } = code

@@ -20,6 +20,7 @@ export function guardProcess(): void {
     process.exit(1)
   })
   // Reports hold the environment, and with it secrets. Node 20 cannot leave it out, and makes none.
+  // @until Node 22, whose reports leave the environment out
   Object.assign(process.report, {
     excludeEnv: true,
     reportOnFatalError: false,

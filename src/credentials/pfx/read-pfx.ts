@@ -6,7 +6,11 @@ import type { Element } from './der.ts'
 import { deriveKey, passwordBytes, PURPOSE } from './pkcs12-key.ts'
 import { decryptRc2 } from './rc2.ts'
 
-/** What a PFX (PKCS #12) file holds: keys in PKCS #8 and certificates, in DER. */
+/**
+ * What a PFX (PKCS #12) file holds: keys in PKCS #8 and certificates, in DER.
+ *
+ * @until Node reads keys out of PKCS #12
+ */
 export interface PfxContents {
   readonly keys: readonly Buffer[]
   readonly certificates: readonly Buffer[]
