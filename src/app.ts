@@ -1,5 +1,5 @@
 import { METHODS as NODES_METHODS } from 'node:http'
-import type { RequestListener, Server } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
 
 import Fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
@@ -25,7 +25,7 @@ import type { Inspector } from './observe/inspector/inspector.ts'
 import { recordOf } from './observe/inspector/record-request.ts'
 import type { Asked } from './observe/inspector/record-request.ts'
 import { inspectorRoutes } from './observe/inspector/routes.ts'
-import { createMetrics, METRICS_TYPE } from './observe/metrics.ts'
+import { createMetrics } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
 import { explainRefusal, refusalsExplained } from './observe/refusals.ts'
 import { requestFacts, requestLog } from './observe/request-line.ts'
@@ -41,6 +41,7 @@ import addedHeaders from './server/added-headers.ts'
 import cors from './server/cors.ts'
 import { answerError } from './server/error-handler.ts'
 import { beginExchange } from './server/exchange.ts'
+import { onOperationsListener } from './server/operations-listener.ts'
 import { createTargetRuntime, prefixOf } from './target-runtime.ts'
 import impersonate from './users/impersonate.ts'
 
@@ -108,8 +109,12 @@ export async function createGateway(
       const facts = requestFacts(request, reply)
       logRequest(facts)
       if (facts.entitySet !== 'gateway') {
-        const { method, status, caller, ms } = facts
+        const { method, status, caller, code, ms } = facts
+        const { record } = exchange
         metrics.requestDone({
+          target: record.ownUser === undefined ? 'none' : (record.target ?? 'dynamics'),
+          code: code?.replace('GATEWAY_', ''),
+          traceId: record.trace?.spanId !== undefined && record.trace.sampled ? record.trace.traceId : undefined,
           method,
           status,
           caller,
@@ -148,9 +153,14 @@ export async function createGateway(
     await own.register(head, settings)
     await own.register(host, settings)
     await own.register(browser, settings)
-    await own.register(authenticate, { identify, exempt: fromThisMachine(settings.host) })
+    const near = fromThisMachine(settings.host)
+    const exempt = (request: IncomingMessage): boolean => onOperationsListener(request) || near(request)
+    await own.register(authenticate, { identify, exempt })
     await own.register(statusPage, { version, environments })
-    own.get('/-/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await metrics.text()))
+    own.get('/-/metrics', async ({ headers }, reply) => {
+      const { contentType, text } = await metrics.page(headers.accept)
+      return reply.type(contentType).send(text)
+    })
   })
   if (inspector !== undefined) {
     await app.register(async (own) => {

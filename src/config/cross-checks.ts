@@ -4,7 +4,13 @@ import type { Settings } from './schema.ts'
 
 /** Faults that no setting has by itself, but two of them have together. */
 export function crossChecks(settings: Settings, errors: string[]): void {
-  const { targets, callers } = settings
+  const { targets, callers, host, port, metricsHost, metricsPort } = settings
+  if (metricsPort !== undefined && metricsPort === port && port !== 0 && metricsHost === host) {
+    errors.push('METRICS_HOST and METRICS_PORT are the address of the gateway itself: give METRICS_PORT another port.')
+  }
+  if (metricsPort === undefined && metricsHost !== '127.0.0.1') {
+    errors.push('METRICS_HOST is set, but METRICS_PORT is not: set the port to listen at, such as 9090.')
+  }
   if (targets.length === 0) errors.push('targets is empty: describe at least one environment.')
   const names = targets.map(({ name }) => name)
   if (targets.length > 1 && names.includes(undefined)) {

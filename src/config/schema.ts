@@ -6,7 +6,19 @@ import { ownHeader, requiredHeader } from './header-name.ts'
 import type { Proxies } from './proxies.ts'
 import { group } from './setting.ts'
 import type { Read } from './setting.ts'
-import { choice, duration, flag, list, matching, optional, parsed, readableFile, size, wholeNumber } from './values.ts'
+import {
+  choice,
+  duration,
+  flag,
+  list,
+  matching,
+  optional,
+  optionalNumber,
+  parsed,
+  readableFile,
+  size,
+  wholeNumber,
+} from './values.ts'
 
 // What an operator may set. Type, check, default and documentation of each setting stand here once.
 
@@ -171,6 +183,25 @@ export const schema = group("The gateway's settings.", {
     description: 'The port to listen at; 0 for any that is free.',
     env: 'PORT',
     fallback: 8080,
+    minimum: 0,
+    maximum: 65535,
+  }),
+  metricsHost: parsed(
+    {
+      restart: true,
+      description:
+        'The address of a second listener, which serves `/-/livez`, `/-/readyz` and `/-/metrics` only, to anyone who ' +
+        'reaches it. Counts where METRICS_PORT is set.',
+      env: 'METRICS_HOST',
+      fallback: '127.0.0.1',
+      hint: 'an address such as 0.0.0.0',
+    },
+    listenAddress,
+  ),
+  metricsPort: optionalNumber({
+    restart: true,
+    description: 'The port of that listener. Left out: there is none.',
+    env: 'METRICS_PORT',
     minimum: 0,
     maximum: 65535,
   }),

@@ -56,6 +56,12 @@ export function wholeNumber(is: SettingSpec & { fallback: number; minimum: numbe
   })
 }
 
+/** The same, which may be left out. */
+export function optionalNumber(is: SettingSpec & { minimum: number; maximum: number }): Setting<number | undefined> {
+  const { fallback: _fallback, ...setting } = wholeNumber({ ...is, fallback: is.minimum })
+  return setting
+}
+
 /** Yes or no. */
 export function flag(is: SettingSpec & { fallback: boolean }): Setting<boolean> {
   const hint = 'true or false'

@@ -52,7 +52,14 @@ function certificate(
     }
     const { pair } = last
     warn(pair)
-    return { identity, fetch: (request) => fetchAppToken(app, { clientAssertion: signedWith(pair) }, request) }
+    const credentialEnds = Date.parse(pair.certificate.validTo)
+    return {
+      identity,
+      fetch: async (request) => ({
+        ...(await fetchAppToken(app, { clientAssertion: signedWith(pair) }, request)),
+        credentialEnds,
+      }),
+    }
   }
 
   function read(): KeyPair {

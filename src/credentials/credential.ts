@@ -37,6 +37,8 @@ export interface TokenState {
   readonly failures: number
   /** The last failure in one sentence for an operator, with what to do; `undefined` after a success. */
   readonly trouble: string | undefined
+  /** When the credential itself ends, as a certificate does, in milliseconds since 1970; left out where nobody says. */
+  readonly credentialEnds?: number
 }
 
 /** What the authority answered. */
@@ -46,6 +48,8 @@ export interface FetchedToken {
   readonly expiresIn: number | undefined
   /** Seconds from now, where the authority says when to renew. */
   readonly refreshIn?: number | undefined
+  /** When the credential that it was fetched with ends, in milliseconds since 1970. */
+  readonly credentialEnds?: number
 }
 
 /**

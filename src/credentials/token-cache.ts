@@ -52,6 +52,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
   /** A reload came while a fetch was under way that may have read the old files. */
   let onceMore = false
   let recentDiscards: Span[] = []
+  let credentialEnds: number | undefined
   let renewals = 0
   let failures = 0
   const closing = new AbortController()
@@ -70,6 +71,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
       renewals,
       failures,
       trouble: failing?.failure.message,
+      ...(credentialEnds === undefined ? {} : { credentialEnds }),
     }),
     warmUp: () => {
       if (held === undefined && flight === undefined && failing === undefined) inBackground()
@@ -148,6 +150,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     }
     held = { authorization, valid: spanOf(servedFor, clock), fresh: spanOf(renewAfter, clock) }
     refused = undefined
+    credentialEnds = token.credentialEnds
     renewals += 1
     if (failing !== undefined) log.info({ failures: failing.inARow }, 'the authority gives access tokens again')
     failing = undefined

@@ -47,7 +47,7 @@ function hostVerdict(settings: HostSettings): (request: Called) => 'own' | 'fore
   // No browser can open a Unix socket, and clients write any name for it, or none.
   const unixSocket = settings.host.startsWith('unix:')
   return ({ head, raw }) => {
-    if (unixSocket) return 'own'
+    if (unixSocket && raw.socket.localAddress === undefined) return 'own'
     const called = head.host === undefined ? undefined : readHost(head.host)
     if (called === undefined) return 'unreadable'
     const { name, port } = called

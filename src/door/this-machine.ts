@@ -11,7 +11,7 @@ import { isLoopbackAddress } from '../odata/loopback.ts'
 export function fromThisMachine(host: string): (request: Pick<IncomingMessage, 'socket' | 'headers'>) => boolean {
   const unixSocket = host.startsWith('unix:')
   return ({ socket, headers }) => {
-    const near = unixSocket || (socket.remoteAddress !== undefined && isLoopbackAddress(socket.remoteAddress))
+    const near = socket.remoteAddress === undefined ? unixSocket : isLoopbackAddress(socket.remoteAddress)
     return near && !Object.keys(headers).some((name) => PASSED_ON.test(name))
   }
 }

@@ -113,6 +113,14 @@ export function dynamicsMetrics(): DynamicsMetrics {
         'Seconds until the token expires.',
         ({ validFor }) => Math.max(validFor, 0) / 1000,
       ),
+      each(
+        'gateway_credential_expiry_seconds',
+        'Seconds until the credential ends, where that is known.',
+        (sources) => {
+          const { credentialEnds } = sources.credential()
+          return credentialEnds === undefined ? undefined : Math.round((credentialEnds - Date.now()) / 1000)
+        },
+      ),
       token('gateway_token_renewals_total', 'Tokens fetched.', ({ renewals }) => renewals, 'counter'),
       token('gateway_token_failures_total', 'Failed attempts to fetch a token.', ({ failures }) => failures, 'counter'),
       way('gateway_circuit_open', '1 while connecting is given up.', ({ circuit }) => (circuit === 'open' ? 1 : 0)),

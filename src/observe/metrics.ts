@@ -6,7 +6,7 @@ import type { Overload } from './overload.ts'
 import { requestMetrics } from './request-metrics.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import { read } from './series.ts'
-import type { Collect } from './series.ts'
+import type { Collect, Family } from './series.ts'
 
 /** All that is counted. */
 export interface Metrics {
@@ -14,16 +14,19 @@ export interface Metrics {
   readonly requestDone: RequestMetrics['done']
   readonly watch: DynamicsMetrics['watch']
   readonly show: DynamicsMetrics['show']
-  /** Everything in Prometheus' text format. */
-  readonly text: () => Promise<string>
+  /** Everything in Prometheus' text format, or in OpenMetrics' where `accept` names that; it has exemplars. */
+  readonly page: (accept: string | undefined) => Promise<MetricsPage>
 }
 
-/** The media type of `text`. */
-export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+/** What is answered to whoever scrapes. */
+export interface MetricsPage {
+  readonly contentType: string
+  readonly text: string
+}
 
 /**
  * The gateway's metrics, and those of its process. There are fewer than a thousand series whatever callers send: no
- * label holds anything of a request but its method, its class of status and its caller's name.
+ * label holds anything of a request but its method, its target's and its caller's name, and how it ended.
  */
 export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' | 'overloaded'>): Metrics {
   const requests = requestMetrics()
@@ -36,13 +39,19 @@ export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' |
       overloaded() ? 1 : 0,
     ),
   ]
-  let registry: Promise<Registry> | undefined
+  const registries = new Map<Format, Promise<Registry>>()
 
   return {
     requestDone: requests.done,
     watch: dynamics.watch,
     show: dynamics.show,
-    text: async () => (await (registry ??= registered(collect))).metrics(),
+    page: async (accept) => {
+      const format = accept?.includes('application/openmetrics-text') === true ? 'open' : 'plain'
+      let loading = registries.get(format)
+      if (loading === undefined) registries.set(format, (loading = registered(collect, format)))
+      const registry = await loading
+      return { contentType: registry.contentType, text: await registry.metrics() }
+    },
   }
 }
 
@@ -50,18 +59,28 @@ function one(name: string, help: string, value: () => number): Collect {
   return read(name, help, () => [{ labels: {}, value: value() }])
 }
 
+type Format = 'plain' | 'open'
+
 /** prom-client takes 50 ms to load, so it is only when somebody asks. */
-async function registered(collect: readonly Collect[]): Promise<Registry> {
+async function registered(collect: readonly Collect[], format: Format): Promise<Registry> {
   // Bundled, a package of the older module system has all its names in its default export only.
   const {
     default: { Registry, collectDefaultMetrics },
   } = await import('prom-client')
   const registry = new Registry()
-  for (const one of collect) {
-    const { name, help, type } = one()
-    // All that a registry uses of a metric is its name and `get`; its own classes cost more to count with.
-    registry.registerMetric({ name, help, type, get: async () => one() } as never)
-  }
+  // Its constructor takes the format, which its types do not know.
+  if (format === 'open') registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never)
   collectDefaultMetrics({ register: registry })
+  for (const one of collect) {
+    const named = (): Family => (format === 'open' ? withoutSuffix(one()) : one())
+    const { name, help, type } = named()
+    // All that a registry uses of a metric is its name and `get`; its own classes cost more to count with.
+    registry.registerMetric({ name, help, type, get: async () => named() } as never)
+  }
   return registry
+}
+
+/** In OpenMetrics the suffix of a counter belongs to its values; prom-client adds it. */
+function withoutSuffix(family: Family): Family {
+  return family.type === 'counter' ? { ...family, name: family.name.replace(/_total$/, '') } : family
 }

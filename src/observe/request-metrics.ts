@@ -1,17 +1,23 @@
 import { METHODS } from '../odata/methods.ts'
 import { histogram, read } from './series.ts'
-import type { Collect, Value } from './series.ts'
+import type { Collect } from './series.ts'
 
 /** One request that is over. Times are milliseconds. */
 export interface RequestDone {
+  /** The target's name; `none` where it did not get to one. */
+  readonly target: string
   readonly method: string
   readonly status: number
+  /** The gateway's own error, without `GATEWAY_`; `undefined` where it answered none. */
+  readonly code: string | undefined
   /** The caller's name, as the settings have it. */
   readonly caller: string
   /** What the gateway itself took: neither waiting nor Dynamics. */
   readonly own: number
   readonly wait: number
   readonly dynamics: number
+  /** Its trace, where that is kept. */
+  readonly traceId?: string | undefined
 }
 
 export interface RequestMetrics {
@@ -20,7 +26,10 @@ export interface RequestMetrics {
 }
 
 /** Series of requests at most; names of callers may come from tokens, and so have no end. */
-const MOST = 600
+const MAX_SERIES = 500
+
+/** From here on callers who are new are counted together. */
+const NAMED_SERIES = 440
 
 /** Names that a token may bear are cut. */
 const LONGEST_NAME = 64
@@ -32,44 +41,72 @@ const OWN = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1]
 const WAIT = [0.001, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30]
 const DYNAMICS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
 
-/** Counts requests by method, class of status and caller, and where their time went: a fraction of a microsecond. */
+/** The series of one caller at one target: by method and status, and by the gateway's error too where there was one. */
+type Series = Map<number | string, { readonly labels: Labels; value: number }>
+
+interface Labels extends Readonly<Record<string, string>> {
+  readonly target: string
+  readonly method: string
+  readonly status: string
+  readonly code: string
+  readonly caller: string
+}
+
+/** Counts requests, and where their time went: a fraction of a microsecond. */
 export function requestMetrics(): RequestMetrics {
-  /** By caller, by method: one count for each class of status. */
-  const counts = new Map<string, Map<string, number[]>>()
-  let series = 0
+  /** By caller, by target. */
+  const callers = new Map<string, Map<string, Series>>()
+  let size = 0
   const own = histogram('gateway_own_seconds', 'Time that the gateway itself took for a request.', OWN)
   const wait = histogram('gateway_wait_seconds', 'Time that a request waited for its turn and for limits.', WAIT)
   const dynamics = histogram('gateway_dynamics_seconds', "Time from sending to the head of Dynamics' answer.", DYNAMICS)
 
-  function byClass(caller: string, method: string): number[] {
-    let byMethod = counts.get(caller)
-    let byClass = byMethod?.get(method)
-    if (byClass !== undefined) return byClass
-    if (series >= MOST - 40 && caller !== OTHER) return countsOf(OTHER, method)
-    series += 5
-    if (byMethod === undefined) counts.set(caller, (byMethod = new Map()))
-    byMethod.set(method, (byClass = [0, 0, 0, 0, 0, 0]))
-    return byClass
-  }
-
-  function countsOf(caller: string, method: string): number[] {
-    return byClass(caller, METHODS.includes(method) ? method : OTHER)
+  function count(caller: string, target: string, { method, status, code }: CountedBy): void {
+    let targets = callers.get(caller)
+    let series = targets?.get(target)
+    const number = 1000 * METHODS.indexOf(method) + status
+    const key = code === undefined ? number : `${number} ${code}`
+    const known = series?.get(key)
+    if (known !== undefined) {
+      known.value++
+      return
+    }
+    if (size >= NAMED_SERIES && caller !== OTHER) return count(OTHER, target, { method, status, code })
+    // Nothing that is not in the settings or in this program has got here, but statuses of Dynamics.
+    if (size >= MAX_SERIES - STATUS_CLASSES && target !== OTHER) {
+      return count(OTHER, OTHER, {
+        method: OTHER,
+        status: 100 * Math.min(Math.trunc(status / 100), 9),
+        code: undefined,
+      })
+    }
+    if (targets === undefined) callers.set(caller, (targets = new Map()))
+    if (series === undefined) targets.set(target, (series = new Map()))
+    const labels = {
+      target,
+      method: METHODS.includes(method) ? method : OTHER,
+      status: String(status),
+      code: code ?? '',
+      caller,
+    }
+    series.set(key, { labels, value: 1 })
+    size++
   }
 
   return {
     done(request) {
-      const { caller, status } = request
-      const name = caller.length > LONGEST_NAME ? caller.slice(0, LONGEST_NAME) : caller
-      countsOf(name, request.method)[Math.min(Math.trunc(status / 100), 5)]!++
-      own.observe(request.own / 1000)
-      wait.observe(request.wait / 1000)
-      dynamics.observe(request.dynamics / 1000)
+      const { caller, target, traceId } = request
+      count(caller.length > LONGEST_NAME ? caller.slice(0, LONGEST_NAME) : caller, target, request)
+      own.observe(request.own / 1000, traceId)
+      wait.observe(request.wait / 1000, traceId)
+      dynamics.observe(request.dynamics / 1000, traceId)
     },
     collect: [
       read(
         'gateway_requests_total',
-        'Requests by method, class of status and caller.',
-        () => values(counts),
+        "Requests by target, method, status, the gateway's own error and caller.",
+        () =>
+          [...callers.values()].flatMap((targets) => [...targets.values()].flatMap((series) => [...series.values()])),
         'counter',
       ),
       own.collect,
@@ -79,14 +116,7 @@ export function requestMetrics(): RequestMetrics {
   }
 }
 
-function values(counts: ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>): Value[] {
-  const all: Value[] = []
-  for (const [caller, byMethod] of counts) {
-    for (const [method, byClass] of byMethod) {
-      for (const [digit, value] of byClass.entries()) {
-        if (value > 0) all.push({ labels: { method, status: `${digit}xx`, caller }, value })
-      }
-    }
-  }
-  return all
-}
+type CountedBy = Pick<RequestDone, 'method' | 'status' | 'code'>
+
+/** 000, 100 … 900. */
+const STATUS_CLASSES = 10

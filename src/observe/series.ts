@@ -13,6 +13,15 @@ export interface Value {
   readonly metricName?: string
   readonly labels: Readonly<Record<string, string | number>>
   readonly value: number
+  readonly exemplar?: Exemplar
+}
+
+/** One observation of a bucket, and the trace to look at. In OpenMetrics' format only. */
+interface Exemplar {
+  readonly labelSet: { readonly trace_id: string }
+  readonly value: number
+  /** In seconds since 1970. */
+  readonly timestamp: number
 }
 
 /** Something that has its values ready when it is asked. */
@@ -38,26 +47,32 @@ export function counter(name: string, help: string, ...labelNames: readonly stri
 }
 
 export interface Histogram {
-  readonly observe: (value: number) => void
+  /** @param traceId where the observation is traced */
+  readonly observe: (value: number, traceId?: string) => void
   readonly collect: Collect
 }
 
 /** @param bounds the upper bounds of the buckets, rising */
 export function histogram(name: string, help: string, bounds: readonly number[]): Histogram {
   const counts = [...bounds, Infinity].map(() => 0)
+  const exemplars: (Exemplar | undefined)[] = []
   let sum = 0
   return {
-    observe(value) {
+    observe(value, traceId) {
       let bucket = 0
       while (bucket < bounds.length && value > bounds[bucket]!) bucket++
       counts[bucket]!++
       sum += value
+      if (traceId === undefined) return
+      exemplars[bucket] = { labelSet: { trace_id: traceId }, value, timestamp: Date.now() / 1000 }
     },
     collect() {
       let total = 0
       const buckets = [...bounds, '+Inf'].map((le, index): Value => {
         total += counts[index]!
-        return { metricName: `${name}_bucket`, labels: { le }, value: total }
+        const exemplar = exemplars[index]
+        const bucket = { metricName: `${name}_bucket`, labels: { le }, value: total }
+        return exemplar === undefined ? bucket : { ...bucket, exemplar }
       })
       const summary = [
         ['sum', sum],

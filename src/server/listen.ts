@@ -29,14 +29,19 @@ const SOCKET_MENDS: Readonly<Record<string, string>> = {
  * Begins to listen where the settings say.
  *
  * @returns the address to call, for people: `http://127.0.0.1:8080`, `unix:/run/gateway.sock`
+ * @param variables what the names of the variables begin with that say so
  * @throws {SettingsError} when the system does not give the address
  */
-export async function listen(server: Server, { host, port }: Pick<Settings, 'host' | 'port'>): Promise<string> {
+export async function listen(
+  server: Server,
+  { host, port }: Pick<Settings, 'host' | 'port'>,
+  variables: '' | 'METRICS_' = '',
+): Promise<string> {
   try {
     return await open(server, host, port)
   } catch (error) {
     const fault = faultOf(error, host, port)
-    throw fault === undefined ? error : new SettingsError([fault])
+    throw fault === undefined ? error : new SettingsError([fault.replace(/\b(?=(?:HOST|PORT)\b)/g, variables)])
   }
 }
 

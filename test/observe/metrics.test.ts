@@ -5,7 +5,16 @@ import type { ConnectionState } from '../../src/dynamics/connect.ts'
 import { createMetrics } from '../../src/observe/metrics.ts'
 import type { Metrics } from '../../src/observe/metrics.ts'
 
-const ANY = { method: 'GET', status: 200, caller: 'billing', own: 1, wait: 0, dynamics: 30 }
+const ANY = {
+  target: 'sales',
+  method: 'GET',
+  status: 200,
+  code: undefined,
+  caller: 'billing',
+  own: 1,
+  wait: 0,
+  dynamics: 30,
+}
 
 function metrics(): Metrics {
   return createMetrics({ lag: () => 12, overloaded: () => false })
@@ -13,7 +22,7 @@ function metrics(): Metrics {
 
 /** The lines of the gateway's own metrics. */
 async function lines(metrics: Metrics): Promise<string[]> {
-  return (await metrics.text()).split('\n').filter((line) => line.startsWith('gateway_'))
+  return (await metrics.page(undefined)).text.split('\n').filter((line) => line.startsWith('gateway_'))
 }
 
 async function includes(t: Test, metrics: Metrics, ...expected: string[]): Promise<void> {
@@ -21,21 +30,30 @@ async function includes(t: Test, metrics: Metrics, ...expected: string[]): Promi
   for (const line of expected) t.ok(found.includes(line), line)
 }
 
-t.test('counts requests by method, class of status and caller, and where their time went', async (t) => {
+t.test('counts requests by target, method, status, error and caller, and where their time went', async (t) => {
   const all = metrics()
   all.requestDone(ANY)
   all.requestDone({ ...ANY, status: 204 })
-  all.requestDone({ ...ANY, status: 429, method: 'POST', caller: 'crm "x"\n', wait: 2000, dynamics: 0 })
+  all.requestDone({
+    ...ANY,
+    status: 429,
+    code: 'LIMIT_HOLDS',
+    method: 'POST',
+    caller: 'crm "x"\n',
+    wait: 2000,
+    dynamics: 0,
+  })
   all.requestDone({ ...ANY, method: 'BREW' })
   all.requestDone({ ...ANY, caller: 'x'.repeat(100), status: 999 })
 
   await includes(
     t,
     all,
-    'gateway_requests_total{method="GET",status="2xx",caller="billing"} 2',
-    'gateway_requests_total{method="POST",status="4xx",caller="crm \\"x\\"\\n"} 1',
-    'gateway_requests_total{method="other",status="2xx",caller="billing"} 1',
-    `gateway_requests_total{method="GET",status="5xx",caller="${'x'.repeat(64)}"} 1`,
+    'gateway_requests_total{target="sales",method="GET",status="200",code="",caller="billing"} 1',
+    'gateway_requests_total{target="sales",method="GET",status="204",code="",caller="billing"} 1',
+    'gateway_requests_total{target="sales",method="POST",status="429",code="LIMIT_HOLDS",caller="crm \\"x\\"\\n"} 1',
+    'gateway_requests_total{target="sales",method="other",status="200",code="",caller="billing"} 1',
+    `gateway_requests_total{target="sales",method="GET",status="999",code="",caller="${'x'.repeat(64)}"} 1`,
     'gateway_own_seconds_bucket{le="0.001"} 5',
     'gateway_own_seconds_count 5',
     'gateway_wait_seconds_bucket{le="1"} 4',
@@ -97,7 +115,14 @@ t.test('shows the state of the moment', async (t) => {
     rates: undefined,
   }
   all.show('sales', {
-    credential: () => ({ token: 'stale', validFor: 90_000, renewals: 7, failures: 1, trouble: 'Entra is away' }),
+    credential: () => ({
+      token: 'stale',
+      validFor: 90_000,
+      renewals: 7,
+      failures: 1,
+      trouble: 'Entra is away',
+      credentialEnds: Date.now() + 86_400_000,
+    }),
     connection: () => connection,
     users: () => ({ users: 12, unknown: 3 }),
   })
@@ -108,6 +133,7 @@ t.test('shows the state of the moment', async (t) => {
     'gateway_token_state{target="sales",state="fresh"} 0',
     'gateway_token_state{target="sales",state="stale"} 1',
     'gateway_token_expiry_seconds{target="sales"} 90',
+    'gateway_credential_expiry_seconds{target="sales"} 86400',
     'gateway_token_renewals_total{target="sales"} 7',
     'gateway_token_failures_total{target="sales"} 1',
     'gateway_circuit_open{target="sales"} 0',
@@ -159,11 +185,11 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
       ...ANY,
       caller: `caller-${request % 5000}`,
       method: methods[request % 8]!,
-      status: 100 * (1 + (request % 5)),
+      status: 100 + (request % 500),
     })
   }
 
-  const series = (await all.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  const series = (await all.page(undefined)).text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   t.ok(series.length < 1000, `${series.length} series`)
   const requests = series
     .filter((line) => line.startsWith('gateway_requests_total'))
@@ -173,4 +199,26 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
     100_000,
   )
   t.ok(series.some((line) => line.includes('caller="other"')))
+})
+
+t.test('whoever asks for OpenMetrics gets it, with the trace of one request in each bucket', async (t) => {
+  const all = metrics()
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  all.requestDone(ANY)
+  all.requestDone({ ...ANY, traceId })
+
+  const { contentType, text } = await all.page('application/openmetrics-text;version=1.0.0,text/plain;q=0.5')
+  const { contentType: other, text: plain } = await all.page('text/plain')
+
+  t.equal(contentType, 'application/openmetrics-text; version=1.0.0; charset=utf-8')
+  t.equal(other, 'text/plain; version=0.0.4; charset=utf-8')
+  t.match(
+    text,
+    /^gateway_dynamics_seconds_bucket\{le="0.05"\} 2 # \{trace_id="0af7651916cd43dd8448eb211c80319c"\} 0.03 [\d.]+$/m,
+  )
+  t.match(text, /^# TYPE gateway_requests counter$/m)
+  t.match(text, /^gateway_requests_total\{.*\} 2$/m)
+  t.match(text, /# EOF\n$/)
+  t.notMatch(plain, /trace_id/)
+  t.match(plain, /^# TYPE gateway_requests_total counter$/m)
 })

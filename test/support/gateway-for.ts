@@ -84,7 +84,10 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
     log,
     { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing },
     () => next.settings,
-  )
+  ).catch(async (error: unknown) => {
+    await emulator.close()
+    throw error
+  })
   t.teardown(async () => {
     running.stop()
     running.stop()

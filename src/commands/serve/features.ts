@@ -2,14 +2,15 @@ import type { Settings } from '../../config/schema.ts'
 
 /** What `settings` switch on beyond the least, in a few words each, for the line that tells of the start. */
 export function featuresOf(
-  settings: Pick<Settings, 'callers' | 'tls' | 'auditLog' | 'inspector' | 'proxies'>,
+  settings: Pick<Settings, 'callers' | 'tls' | 'auditLog' | 'inspector' | 'proxies' | 'metricsPort'>,
 ): string[] {
-  const { callers, tls, auditLog, inspector, proxies } = settings
+  const { callers, tls, auditLog, inspector, proxies, metricsPort } = settings
   return [
     ...(callers.length > 0 ? [`callers (${callers.length})`] : []),
     ...(tls === undefined ? [] : [tls.clientCa === undefined ? 'TLS' : 'TLS with client certificates']),
     ...(auditLog === undefined ? [] : ['audit log']),
     ...(inspector ? ['request inspector'] : []),
+    ...(metricsPort === undefined ? [] : ['metrics listener']),
     ...(proxies.https === undefined && proxies.http === undefined ? [] : ['outbound proxy']),
   ]
 }

@@ -12,12 +12,15 @@ import type { TokenStatus } from '../../observe/health.ts'
 import type { Inspector } from '../../observe/inspector/inspector.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
 import { corsOf } from '../../server/cors.ts'
+import { operationsServer } from '../../server/operations-listener.ts'
 import { inboundServer } from '../../server/server.ts'
 import { version } from '../version.ts'
 
 /** What callers connect to; which gateway stands behind it can change while it listens. */
 export interface HotSwap {
   readonly server: Server
+  /** The second listener's server, where the settings have one. */
+  readonly operations: Server | undefined
   /** The gateway that gets the requests now. */
   readonly gateway: () => Gateway
   /**
@@ -45,9 +48,13 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
   let cors = corsOf(settings)
   const serverSettings = { ...settings, cors: (origin: string | undefined) => cors.headersFor(origin) }
   const server = inboundServer(serverSettings, surroundings.log, (request, response) => present(request, response))
+  const operations =
+    settings.metricsPort === undefined
+      ? undefined
+      : operationsServer(settings, surroundings.log, (request, response) => present(request, response))
   let made = await make(settings)
   present = made.handler
-  return { server, gateway: () => made.gateway, swap: renew }
+  return { server, operations, gateway: () => made.gateway, swap: renew }
 
   async function make(settings: Settings): Promise<{ readonly gateway: Gateway; readonly handler: RequestListener }> {
     let handler: RequestListener = () => undefined

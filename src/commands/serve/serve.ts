@@ -25,6 +25,8 @@ export interface Running {
   readonly address: string
   /** What opens the request inspector, where it is switched on. Holds a secret: it is printed, and never logged. */
   readonly inspectorLink: string | undefined
+  /** Where probes and Prometheus may ask besides; `undefined`: nowhere. */
+  readonly operationsAddress: string | undefined
   readonly log: Logger
   /** Ends when the gateway has stopped. */
   readonly stopped: Promise<void>
@@ -103,14 +105,15 @@ export async function run(
   const auditLog = auditLogOf(settings, log)
   const inspector = settings.inspector ? createInspector() : undefined
   const front = await openHotSwap(settings, { agent, log, auditLog, inspector })
-  const { server } = front
-  const address = await listen(server, settings).catch(async (error: unknown) => {
+  const { server, operations } = front
+  const address = await listenAll().catch(async (error: unknown) => {
+    server.close()
     await front.gateway().app.close()
     await agent.destroy()
     throw error
   })
   logTargets(settings)
-  log.info({ address }, 'listening')
+  log.info({ address: address.main, metrics: address.operations }, 'listening')
   const drain = drainOf(
     { server, stop, close: () => front.gateway().app.close() },
     { delay: settings.shutdownDelay, timeout: settings.shutdownTimeout },
@@ -120,17 +123,33 @@ export async function run(
     inspector?.close()
   }
   const stopped = drain.over
+    .then(() => endOperations())
     .then(() => agent.destroy())
     .finally(() => auditLog?.close())
     .catch((error: unknown) => log.warn({ err: error }, 'shutdown incomplete'))
   return {
-    address,
-    inspectorLink: inspector === undefined ? undefined : linkOf(address, inspector.keys.token),
+    address: address.main,
+    operationsAddress: address.operations,
+    inspectorLink: inspector === undefined ? undefined : linkOf(address.main, inspector.keys.token),
     log,
     stopped,
     stop: drain.next,
     reload: () =>
       void reload().catch((error: unknown) => log.error({ err: error }, 'the settings could not be read again')),
+  }
+
+  async function listenAll(): Promise<{ readonly main: string; readonly operations: string | undefined }> {
+    const { metricsHost, metricsPort } = settings
+    const main = await listen(server, settings)
+    if (operations === undefined) return { main, operations: undefined }
+    const where = { host: metricsHost, port: metricsPort! }
+    return { main, operations: await listen(operations, where, 'METRICS_') }
+  }
+
+  /** Probes are answered until the last request is. */
+  function endOperations(): void {
+    operations?.close()
+    operations?.closeAllConnections()
   }
 
   async function reload(): Promise<void> {
