@@ -5,7 +5,7 @@ import { ALLOW } from './odata/methods.ts'
 // Every error the gateway itself answers with. A code is interface: never renamed, never reused.
 // Texts hold no address, token, secret or anything that came from one; the cause is for the log.
 
-const PERHAPS_MADE = 'A change may have been made: look before you send it again.'
+const PERHAPS_MADE = 'The change may have been made. Check before you send it again.'
 
 /** The address or head of the request is not one the gateway can pass on safely. */
 export const BadRequest = createError('GATEWAY_BAD_REQUEST', '%s', 400)
@@ -35,11 +35,7 @@ export const ImpersonationUnsupported = createError(
 export const BadBatch = createError('GATEWAY_BAD_BATCH', 'The $batch request cannot be passed on: %s', 400)
 
 /** No known caller sent this request. */
-export const CallerUnknown = createError(
-  'GATEWAY_CALLER_UNKNOWN',
-  'This gateway asks its callers who they are: %s.',
-  401,
-)
+export const CallerUnknown = createError('GATEWAY_CALLER_UNKNOWN', 'The gateway does not know this caller: %s.', 401)
 
 /** The caller's rules do not cover the request. The text names the rule. */
 export const CallerNotAllowed = createError('GATEWAY_CALLER_NOT_ALLOWED', '%s', 403)
@@ -47,7 +43,7 @@ export const CallerNotAllowed = createError('GATEWAY_CALLER_NOT_ALLOWED', '%s', 
 /** Impersonation is required and the request names no user. */
 export const UserRequired = createError(
   'GATEWAY_USER_REQUIRED',
-  "Every request must say for which user it is made: send the user's e-mail address in the header %s.",
+  "Every request must name its user: send the user's e-mail address in the header %s.",
   403,
 )
 
@@ -55,14 +51,14 @@ export const UserRequired = createError(
 export const UserUnknown = createError(
   'GATEWAY_USER_UNKNOWN',
   'No user of the environment has this e-mail address as primary e-mail. Add the user to the environment, ' +
-    'or mend the address.',
+    'or correct the address.',
   403,
 )
 
 /** The user exists and is disabled. */
 export const UserDisabled = createError(
   'GATEWAY_USER_DISABLED',
-  'The user with this e-mail address is disabled in the environment. Enable the user (a removed licence disables), ' +
+  'The user with this e-mail address is disabled in the environment. Enable the user (removing a licence disables a user), ' +
     'then try again.',
   403,
 )
@@ -70,7 +66,7 @@ export const UserDisabled = createError(
 /** More than one enabled user has the address; taking one of them would be a guess. */
 export const UserAmbiguous = createError(
   'GATEWAY_USER_AMBIGUOUS',
-  'Several enabled users of the environment have this e-mail address. Leave it to one of them, then try again.',
+  'Several enabled users of the environment have this e-mail address. Remove it from all but one of them, then try again.',
   403,
 )
 
@@ -90,13 +86,13 @@ export const OriginNotAllowed = createError('GATEWAY_ORIGIN_NOT_ALLOWED', '%s', 
 /** The gateway was called by a name that is not its own. */
 export const HostNotAllowed = createError(
   'GATEWAY_HOST_NOT_ALLOWED',
-  'The gateway does not answer to this host name. Call it by a loopback address, ' +
+  "This host name is not one of the gateway's. Use a loopback address, " +
     'or ask the operator to add the name to ALLOWED_HOSTS.',
   421,
 )
 
 /** Neither the gateway nor the Web API has this address. The text ends with the right form, where that can be told. */
-export const NotFound = createError('GATEWAY_NOT_FOUND', 'The gateway has nothing at this address%s.', 404)
+export const NotFound = createError('GATEWAY_NOT_FOUND', 'There is nothing at this address%s.', 404)
 
 /** A method that the Web API does not have. */
 export const MethodNotAllowed = createError(
@@ -114,7 +110,7 @@ export const BodyTooLarge = createError('GATEWAY_BODY_TOO_LARGE', 'The body is l
 /** The same of a `$batch` in JSON, which is held in memory until it is complete. */
 export const BatchTooLarge = createError(
   'GATEWAY_BODY_TOO_LARGE',
-  'A $batch in JSON is at most %s bytes long: send several, or send it as multipart/mixed.',
+  'A $batch in JSON has a limit of %s bytes. Send several batches, or send it as multipart/mixed.',
   413,
 )
 
@@ -128,7 +124,7 @@ export const AddressTooLong = createError(
 /** The caller expects something of the gateway that it does not know. */
 export const ExpectationFailed = createError(
   'GATEWAY_EXPECTATION_FAILED',
-  'The only expectation that the gateway meets is 100-continue: send no other Expect header.',
+  'The gateway supports Expect: 100-continue only. Send no other Expect header.',
   417,
 )
 
@@ -165,15 +161,15 @@ export const InternalFault = createError(
 export const CredentialRejected = createError(
   'GATEWAY_CREDENTIAL_REJECTED',
   "Microsoft Entra refused the gateway's credential. The gateway's log says why; " +
-    '`dynamics-gateway check` says how to mend it.',
+    '`dynamics-gateway check` says how to fix it.',
   502,
 )
 
 /** Dynamics refused a new access token as well. */
 export const TokenRefused = createError(
   'GATEWAY_TOKEN_REFUSED',
-  "Dynamics 365 refused the gateway's access token. The gateway's log says more; " +
-    '`dynamics-gateway check` says how to mend it.',
+  "Dynamics 365 refused the gateway's access token. The gateway's log has details; " +
+    '`dynamics-gateway check` says how to fix it.',
   502,
 )
 
@@ -187,14 +183,14 @@ export const DynamicsUnreachable = createError(
 /** The connection broke after the request was sent; it may have been carried out. */
 export const DynamicsBrokeOff = createError(
   'GATEWAY_DYNAMICS_BROKE_OFF',
-  `The connection to Dynamics 365 broke before it answered. ${PERHAPS_MADE}`,
+  `The connection to Dynamics 365 broke before a response arrived. ${PERHAPS_MADE}`,
   502,
 )
 
 /** What came back is not HTTP, or its certificate is not trusted. */
 export const DynamicsAnswerInvalid = createError(
   'GATEWAY_DYNAMICS_ANSWER_INVALID',
-  "Dynamics 365 answered with something that cannot be passed on. The gateway's log says why.",
+  "The response of Dynamics 365 cannot be passed on. The gateway's log says why.",
   502,
 )
 
@@ -208,21 +204,21 @@ export const UserLookupFailed = createError(
 /** Dynamics let the call run as somebody else than the user that was looked up. */
 export const ImpersonationIgnored = createError(
   'GATEWAY_IMPERSONATION_IGNORED',
-  "Dynamics 365 does not act as this user, so nothing was sent. The gateway's log says why.",
+  "Dynamics 365 did not act as this user, so nothing was sent. The gateway's log says why.",
   502,
 )
 
 /** No token is at hand and the authority gives none for now. */
 export const TokenUnavailable = createError(
   'GATEWAY_TOKEN_UNAVAILABLE',
-  'No access token can be had at the moment. Try again after the seconds in Retry-After.',
+  'No access token is available at the moment. Try again after the seconds in Retry-After.',
   503,
 )
 
 /** The keys that callers' tokens are signed with cannot be had, so no token can be checked. */
 export const CallerKeysUnavailable = createError(
   'GATEWAY_CALLER_KEYS_UNAVAILABLE',
-  "The caller's token cannot be checked at the moment, because its issuer's keys cannot be had. " +
+  "The caller's token cannot be checked at the moment, because its issuer's keys are not available. " +
     'Try again after the seconds in Retry-After.',
   503,
 )
@@ -240,7 +236,7 @@ export const CircuitOpen = createError(
 /** The gateway itself has too much to do. */
 export const Overloaded = createError(
   'GATEWAY_OVERLOADED',
-  'The gateway has too much to do at the moment. Try again after the seconds in Retry-After.',
+  'The gateway is overloaded at the moment. Try again after the seconds in Retry-After.',
   503,
 )
 

@@ -49,9 +49,10 @@ function authenticate(app: FastifyInstance, { identify, exempt }: Options, regis
 export default fp(authenticate, { name: 'authenticate', fastify: '5.x', dependencies: ['head'] })
 
 const HOW_TO =
-  'send a key that it knows as "Authorization: Bearer" or "X-Api-Key", or whatever else its settings list for you'
+  'send a key as "Authorization: Bearer" or "X-Api-Key", or another credential that its settings list for you'
 
-const TWO_KEYS = 'The request carries the keys of two callers, one in Authorization and one in X-Api-Key: send one.'
+const TWO_KEYS =
+  'The request carries the keys of two callers, one in Authorization and one in X-Api-Key. Send one of them.'
 
 /**
  * How the callers of `settings` are known. A key in `X-Api-Key` decides; else a key or token in `Authorization`,

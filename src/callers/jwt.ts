@@ -98,9 +98,9 @@ function withUser(caller: Caller, userFrom: CallerSettings['userFrom'], claims: 
   if (userFrom === 'header') return caller
   const claim = claims[userFrom]
   if (typeof claim !== 'string' || claim === '') throw new UserNotAllowed(`its token has no claim ${userFrom}`)
-  if (isAppOnly(claims)) throw new UserNotAllowed('its token is that of an application, not of a user')
+  if (isAppOnly(claims)) throw new UserNotAllowed('its token belongs to an application, not to a user')
   if (userFrom === 'oid') {
-    if (!isUserId(claim)) throw new UserNotAllowed('the claim oid of its token is no object id')
+    if (!isUserId(claim)) throw new UserNotAllowed('the claim oid of its token is not an object id')
     return { ...caller, user: { objectId: claim.toLowerCase() } }
   }
   if (String(claims['email_verified']) === 'false') {

@@ -92,7 +92,7 @@ function head(
 
 export default fp(head, { name: 'head', fastify: '5.x' })
 
-const AFTER_THE_LAST = 'The request before this one was the last of its connection.'
+const AFTER_THE_LAST = 'The previous request was the last one on this connection.'
 const MAX_TARGET_CHARACTERS = 32_768
 const MAX_HEADER_LINES = 100
 /** Twice what an address may have, for legal URLs of 32 KiB and their headers. */
@@ -241,13 +241,13 @@ function joined(before: string | undefined, value: string): string {
  */
 function framingFault(head: Head, method: string, version: string): string | undefined {
   const { contentLength, transferEncoding, contentTypes, hidesBody } = head
-  if (version !== '1.1' && version !== '1.0') return 'The gateway speaks HTTP/1.1.'
+  if (version !== '1.1' && version !== '1.0') return 'The gateway supports HTTP/1.1 only.'
   if (contentTypes > 1) return 'Send one Content-Type.'
-  if (hidesBody) return 'The header Connection must not name the headers that say how the body is to be read.'
+  if (hidesBody) return 'The header Connection must not name headers that describe the body.'
   if (transferEncoding !== undefined && (version === '1.0' || transferEncoding.toLowerCase() !== 'chunked')) {
-    return 'The only transfer encoding is chunked, in HTTP/1.1.'
+    return 'The only supported transfer encoding is chunked, in HTTP/1.1.'
   }
   const bodied = transferEncoding !== undefined || (contentLength !== undefined && !/^0+$/.test(contentLength))
   if (!bodied || (method !== 'GET' && method !== 'HEAD')) return undefined
-  return `A ${method} request has no body: leave it out, or use another method.`
+  return `A ${method} request cannot have a body. Leave it out, or use another method.`
 }

@@ -60,7 +60,7 @@ function hostVerdict(settings: HostSettings): (request: Called) => 'own' | 'fore
   }
 }
 
-const NO_HOST = 'The request must have exactly one Host header, with a host name and perhaps a port.'
+const NO_HOST = 'The request must have exactly one Host header: a host name, and a port if needed.'
 
 /** A Host header's parts, the name in small letters; `undefined` when it has not the form of one. */
 export function readHost(written: string): { readonly name: string; readonly port: string } | undefined {

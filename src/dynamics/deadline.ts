@@ -52,7 +52,7 @@ export function createDeadlines(totalTimeout: number): Deadlines {
       }
       running.delete(one)
       one.cancellation.cancel(
-        new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in all (TOTAL_TIMEOUT)`),
+        new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in total (TOTAL_TIMEOUT)`),
       )
     }
   }
@@ -76,7 +76,7 @@ interface Running {
 
 async function untilDeadline(send: Send, request: OutboundRequest, deadline: number): ReturnType<Send> {
   const late = (): void => {
-    request.cancellation.cancel(new DynamicsTooSlow('the time that the caller gave is over (Prefer: wait)'))
+    request.cancellation.cancel(new DynamicsTooSlow("the caller's time is up (Prefer: wait)"))
   }
   const timer = setTimeout(late, Math.max(deadline - performance.now(), 0))
   try {

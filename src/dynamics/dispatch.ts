@@ -11,7 +11,7 @@ import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
 export interface Timeouts {
   /** For the head of the answer, counted from the moment the request is on a connection. */
   readonly head: number
-  /** Within the answer's body, between two chunks. */
+  /** Within the response's body, between two chunks. */
   readonly idle: number
 }
 

@@ -41,26 +41,29 @@ export function logEvents(log: Pick<Logger, 'info' | 'warn'>, target: string | u
       case 'limit':
         return log.warn(
           facts,
-          `Dynamics' limit was hit: ${event.waits ? 'the request waits' : 'the caller gets the 429'}`,
+          `service protection limit hit: ${event.waits ? 'the request waits' : 'the caller gets the 429'}`,
         )
       case 'held':
-        return log.info(facts, `Dynamics' limit holds: a request ${event.waits ? 'waits' : 'was turned away'}`)
+        return log.info(
+          facts,
+          `service protection limit holds: ${event.waits ? 'the request waits' : 'request refused'}`,
+        )
       case 'hold':
-        return log.warn(facts, "nothing is sent while Dynamics' limit holds")
+        return log.warn(facts, 'sending paused by a service protection limit')
       case 'retry':
-        return log.info(facts, 'a request is sent once more')
+        return log.info(facts, 'request retried')
       case 'retry-budget':
-        return log.warn(facts, 'a request is not sent once more: that was too often of late')
+        return log.warn(facts, 'retry budget exhausted')
       case 'queue-full':
-        return log.warn(facts, 'a request was turned away: too many wait')
+        return log.warn(facts, 'request refused: the queue is full')
       case 'concurrency':
-        return log.info(facts, 'requests at once were limited anew')
+        return log.info(facts, 'concurrency limit changed')
       case 'circuit':
         return event.state === 'open'
-          ? log.warn(facts, 'Dynamics cannot be reached: requests are turned away, but for one probe at a time')
-          : log.info(facts, 'Dynamics can be reached again')
+          ? log.warn(facts, 'circuit opened: Dynamics cannot be reached; one request at a time probes it')
+          : log.info(facts, 'circuit closed: Dynamics can be reached again')
       case 'token-refused':
-        return log.warn(facts, 'Dynamics refused the access token')
+        return log.warn(facts, 'access token refused by Dynamics')
       case 'rates':
         return undefined
     }

@@ -46,7 +46,7 @@ export function failureKind({ cause, sent }: Failure): FailureKind {
 /** How long is waited for what, in milliseconds. */
 type Waits = Timeouts & { readonly connect: number }
 
-const MALFORMED = 'The head of the request cannot be passed on, or its body is not as long as it says.'
+const MALFORMED = 'The head of the request cannot be passed on, or its body is not as long as announced.'
 
 /** Turns a failure into the error that the caller is answered with; what undici said stays its `cause`. */
 export function explainFailures(send: Send, patience: Waits): Send {
@@ -74,7 +74,7 @@ function explained(failure: Failure, { connect, head }: Waits): Error {
     case 'connect-timeout':
       return new DynamicsTooSlow(`no connection within ${connect} ms (CONNECT_TIMEOUT)`, { cause })
     case 'head-timeout':
-      return new DynamicsTooSlow(`no answer began within ${head} ms (REQUEST_TIMEOUT)`, { cause })
+      return new DynamicsTooSlow(`no response began within ${head} ms (REQUEST_TIMEOUT)`, { cause })
     case 'broke-off':
       return new DynamicsBrokeOff({ cause })
     case 'answer-invalid':

@@ -84,7 +84,7 @@ function read(body: Readable, limit: number, room: Room, cancellation: Cancellat
       return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
     }
     function onClose(): void {
-      onError(cancellation.reason ?? new BadRequest('The body of the request broke off.'))
+      onError(cancellation.reason ?? new BadRequest('The body of the request ended early.'))
     }
     function onError(error: Error): void {
       undo()

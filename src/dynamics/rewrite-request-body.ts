@@ -132,7 +132,8 @@ function streamed(
   body
     .on('error', (error) => flowing.destroy(error))
     .on('close', () => {
-      if (!body.readableEnded) flowing.destroy(cancellation.reason ?? new OwnError('the body of the request broke off'))
+      if (!body.readableEnded)
+        flowing.destroy(cancellation.reason ?? new OwnError('the body of the request ended early'))
     })
   flowing.on('close', () => body.resume())
   return flowing

@@ -23,7 +23,7 @@ export function userNamedBy(name: string, value: string): UserOrFault {
 
 /** The fault of a request with more than one caller id. */
 export function severalCallerIds(): UserOrFault {
-  return fault('The request names its user more than once: send CallerObjectId or MSCRMCallerID, one time.')
+  return fault('The request names its user more than once. Send CallerObjectId or MSCRMCallerID once.')
 }
 
 function fault(sentence: string): UserOrFault {

@@ -20,7 +20,8 @@ export function requestMultipart(map: UrlMap, contentType: string, options: Batc
     requireUtf8(type)
     if (mediaType(type) === 'application/http') return { fields: kept, content: 'message' }
     const subject = judgement.subject()
-    if (mediaType(type) !== 'multipart/mixed') throw new RefusedPart(`${subject} is no request and no change set.`)
+    if (mediaType(type) !== 'multipart/mixed')
+      throw new RefusedPart(`${subject} is neither a request nor a change set.`)
     if (inChangeSet) throw new RefusedPart(`${subject} is a change set within a change set.`)
     if (++changeSets > MOST_CHANGE_SETS) throw new RefusedPart('The batch holds more than 1,000 change sets.')
     return { fields: kept, content: { boundary: batchBoundary(type) } }

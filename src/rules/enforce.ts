@@ -72,7 +72,7 @@ function headerFault({ callerId, namedUser, bypass, override, callback }: Head, 
   if (callerId !== undefined && policy.callerIds !== 'allow') return new CallerIdNotAllowed(callerId)
   if (namedUser?.fault !== undefined) return namedUser.fault
   if (override !== undefined) {
-    return new CallerNotAllowed(`The header ${override} is not taken: send the request with the method that is meant.`)
+    return new CallerNotAllowed(`The header ${override} is not supported. Send the request with the intended method.`)
   }
   if (bypass !== undefined && !policy.bypassHeaders) {
     return new CallerNotAllowed(`This caller may not send the header ${bypass}: its setting bypassHeaders forbids it.`)
@@ -96,6 +96,6 @@ function accessFault(
   const { record } = exchange
   record.objection = objection
   if (!policy.dryRun) return new CallerNotAllowed(objection)
-  log.warn({ ...requestIds(record), caller: name, objection }, 'a rule would have refused this request')
+  log.warn({ ...requestIds(record), caller: name, objection }, 'dry run: a rule would have refused this request')
   return undefined
 }

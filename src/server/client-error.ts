@@ -66,7 +66,7 @@ function answerAlone(
       code: answer.code,
       cause: error.code,
     },
-    'no readable request',
+    'unreadable request refused',
   )
   endWith(socket, answer, ['x-request-id', id, ...(cors(originIn(error.rawPacket)) ?? [])])
 }
@@ -141,7 +141,7 @@ function errorFor({ code, rawPacket }: ParseError): Answerable {
 
 const OF_THE_ADDRESS = new Set(['HPE_INVALID_URL', 'HPE_INVALID_CONSTANT', 'HPE_INVALID_METHOD'])
 
-const NOT_HTTP = 'What was sent is no well-formed HTTP/1.1 request.'
+const NOT_HTTP = 'The request is not well-formed HTTP/1.1.'
 
 /** What can be told of a request that Node does not read. */
 interface UnreadRequest {

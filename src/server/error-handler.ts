@@ -51,7 +51,7 @@ function own(thrown: unknown): Answerable {
   const error = thrown as Answerable
   if (error.code?.startsWith('GATEWAY_') === true) return error
   if (error.code === 'FST_ERR_BAD_URL') {
-    return new BadRequest('The path is not well-formed: a % must begin a code of two hexadecimal digits.', {
+    return new BadRequest('The path is not well-formed. A % must be followed by two hexadecimal digits.', {
       cause: error,
     })
   }

@@ -10,19 +10,19 @@ import type { Settings } from '../config/schema.ts'
 
 /** What is wrong with an address and port that the system does not give, by the system's code. */
 const PORT_MENDS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is in use already, perhaps by another gateway: end that one, or set PORT (or HOST) to another',
-  EACCES: 'may not be used by this user: set PORT to one from 1024 on',
-  EADDRNOTAVAIL: 'is no address of this machine: set HOST to 127.0.0.1, or to one that it has',
-  ENOTFOUND: 'is a name that cannot be resolved: set HOST to an address such as 127.0.0.1',
+  EADDRINUSE: 'is already in use, perhaps by another gateway: stop it, or change PORT (or HOST)',
+  EACCES: 'may not be used by this user: set PORT to 1024 or above',
+  EADDRNOTAVAIL: 'is not an address of this machine: set HOST to 127.0.0.1, or to one of its addresses',
+  ENOTFOUND: 'cannot be resolved: set HOST to an address such as 127.0.0.1',
 }
 
 /** The same of a Unix socket, which has no port. */
 const SOCKET_MENDS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is in use already, perhaps by another gateway: end that one, or set HOST to another path',
-  EACCES: 'may not be made by this user: mend the permissions of its folder, or set HOST to another path',
-  EROFS: 'lies in a file system that cannot be written: set HOST to another path',
-  ENOENT: 'lies in a folder that does not exist: make the folder, or mend HOST',
-  ENOTDIR: 'lies in a folder that does not exist: make the folder, or mend HOST',
+  EADDRINUSE: 'is already in use, perhaps by another gateway: stop it, or set HOST to another path',
+  EACCES: 'cannot be created by this user: fix the permissions of its folder, or set HOST to another path',
+  EROFS: 'is in a read-only file system: set HOST to another path',
+  ENOENT: 'is in a folder that does not exist: create the folder, or correct HOST',
+  ENOTDIR: 'is in a folder that does not exist: create the folder, or correct HOST',
 }
 
 /**

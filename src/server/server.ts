@@ -54,7 +54,7 @@ export function inboundServer(
   server.on('connect', ({ headers }, socket) => {
     const id = idOf(headers['x-request-id'] as string | undefined)
     const refusal = new MethodNotAllowed()
-    log.info({ id, method: 'CONNECT', status: refusal.statusCode, code: refusal.code }, 'no readable request')
+    log.info({ id, method: 'CONNECT', status: refusal.statusCode, code: refusal.code }, 'unreadable request refused')
     endWith(socket as Socket, refusal, tunnelHeaders(id))
   })
   return server

@@ -30,11 +30,11 @@ export function reloadCertificates(server: Server, tls: Tls, log: Pick<Logger, '
   return watchFiles(files, () => {
     try {
       server.setSecureContext(secureContext(tls))
-      log.info({ certificate: tls.certificate }, 'serves with a new certificate')
+      log.info({ certificate: tls.certificate }, 'certificate reloaded')
     } catch (error) {
       log.error(
         { certificate: tls.certificate, code: (error as NodeJS.ErrnoException).code },
-        'the new certificate cannot be used; the old one stays',
+        'new certificate cannot be used; keeping the old one',
       )
     }
   })

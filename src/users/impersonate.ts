@@ -66,7 +66,7 @@ function impersonate(
     const email = userEmail(rawHeaders, header)
     if (caller.user !== undefined) {
       const more = email !== undefined ? header : callerId
-      if (more !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${more}.`)
+      if (more !== undefined) throw new BadRequest(`The user comes from the caller's token. Leave out ${more}.`)
       if (!('objectId' in caller.user)) return byEmail(request, caller.user.email)
       request.exchange.record.userSource = 'token'
       return caller.user
@@ -77,10 +77,10 @@ function impersonate(
     }
     if (url.product !== 'dataverse') throw new ImpersonationUnsupported(header)
     if (!mayActAs(caller.policy, email)) {
-      throw new UserNotAllowed('it is not among the users that the settings let it name')
+      throw new UserNotAllowed('the settings do not list the user for this caller')
     }
     if (named !== undefined) {
-      throw new BadRequest(`The request names its user twice: leave out ${header}, or the caller id.`)
+      throw new BadRequest(`The request names its user twice. Leave out ${header} or the caller id.`)
     }
     return byEmail(request, email)
   }

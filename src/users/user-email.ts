@@ -18,7 +18,7 @@ export function userEmail(rawHeaders: readonly string[], name: string): string |
     const candidate = rawHeaders[index]!
     if (candidate.length !== name.length || candidate.toLowerCase().replaceAll('_', '-') !== name) continue
     if (candidate.includes('_')) throw new BadUserEmail(name, 'its name must be written with dashes')
-    if (found !== undefined) throw new BadUserEmail(name, 'it is there more than once')
+    if (found !== undefined) throw new BadUserEmail(name, 'it is sent more than once')
     found = rawHeaders[index + 1]!
   }
   return found === undefined ? undefined : address(found, name)
@@ -29,9 +29,9 @@ function address(value: string, name: string): string {
   const ascii = /^[\x20-\x7e]*$/.test(value)
   const text = ascii ? value.trim() : utf8(value, name).trim()
   if (text === '') throw new BadUserEmail(name, 'it is empty')
-  if (text.length > LONGEST) throw new BadUserEmail(name, 'it is longer')
+  if (text.length > LONGEST) throw new BadUserEmail(name, 'it is too long')
   if (/[,;]/.test(text)) throw new BadUserEmail(name, 'it is a list')
-  if (!(ascii ? ADDRESS : beyondAscii()).test(text)) throw new BadUserEmail(name, 'it is no address')
+  if (!(ascii ? ADDRESS : beyondAscii()).test(text)) throw new BadUserEmail(name, 'it is not an address')
   return text
 }
 

@@ -73,9 +73,9 @@ t.test('a port that is in use is said to be, with status 1', async (t) => {
   })
 
   t.equal(status, 1)
-  t.match(stderr, `127.0.0.1, port ${port}, is in use already`)
+  t.match(stderr, `127.0.0.1, port ${port}, is already in use`)
   t.notMatch(stderr, /\n {4}at /, 'no stack')
-  t.match(await gateway(t.testdir(), ['demo', '--port', String(port)], {}), { status: 1, stderr: /is in use already/ })
+  t.match(await gateway(t.testdir(), ['demo', '--port', String(port)], {}), { status: 1, stderr: /is already in use/ })
 })
 
 t.test('healthcheck needs no settings but where to ask', async (t) => {
@@ -90,7 +90,7 @@ t.test('check refuses what serve refuses, in the same words', async (t) => {
     [{ HOST: `unix:/tmp/${'s'.repeat(103)}` }, /HOST names a socket whose path is longer than 107 bytes/],
     [
       { HOST: '192.0.2.1', TRUST_NETWORK: 'true', LOG_LEVEL: 'silent' },
-      /192\.0\.2\.1, port 8080, is no address of this machine/,
+      /192\.0\.2\.1, port 8080, is not an address of this machine/,
     ],
     [{ NODE_OPTIONS: '--heapsnapshot-near-heap-limit=1' }, /writes the memory/],
   ] as const) {

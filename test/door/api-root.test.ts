@@ -26,7 +26,7 @@ t.test('addresses that miss the Web API get 404 with the right form, and nothing
   t.equal(emulator.received.length, 0)
   t.equal((await fetch(`${url}/api/data/v9.2/accounts`)).status, 200)
   t.match(await (await fetch(`${url}/-/nothing`)).json(), {
-    error: { message: 'The gateway has nothing at this address.' },
+    error: { message: 'There is nothing at this address.' },
   })
 })
 

@@ -144,7 +144,7 @@ t.test('no answer in time: too slow, and says what ran out', async (t) => {
 })
 
 t.test('a change whose answer does not come may have been made, and says so; a read does not', async (t) => {
-  const doubt = /A change may have been made: look before you send it again\.$/
+  const doubt = /The change may have been made. Check before you send it again\.$/
   const silent = await sockets(t, () => {})
   const invalid = await sockets(t, (socket) => socket.once('data', () => socket.write('HELLO\r\n\r\n')))
   const flood = await sockets(t, (socket) =>

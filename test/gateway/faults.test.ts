@@ -109,7 +109,7 @@ t.test('no request reaches Dynamics while its limit holds, and callers hardly no
     'all within their patience',
   )
   t.same(traffic.faults(), [])
-  t.ok(lines().some(({ msg, wait }) => msg === "nothing is sent while Dynamics' limit holds" && Number(wait) >= 1000))
+  t.ok(lines().some(({ msg, wait }) => msg === 'sending paused by a service protection limit' && Number(wait) >= 1000))
 })
 
 t.test("a limit beyond the callers' patience: a 429 at once, with what is left", async (t) => {
@@ -158,7 +158,7 @@ t.test('a limit on requests at once is found and kept to', async (t) => {
   const statuses = await Promise.all(Array.from({ length: 60 }, async () => (await fetch(`${url}/WhoAmI`)).status))
 
   t.same([...new Set(statuses)], [200])
-  t.ok(lines().some(({ msg, limit }) => msg === 'requests at once were limited anew' && Number(limit) <= 24))
+  t.ok(lines().some(({ msg, limit }) => msg === 'concurrency limit changed' && Number(limit) <= 24))
 })
 
 t.test('tokens that are revoked under traffic: no caller notices, and one new token is fetched', async (t) => {

@@ -27,7 +27,7 @@ t.test('a blank or a letter outside of ASCII in the address is named, with an id
       t.match(error.message, message)
       const own = requestId(answer)
       t.ok(given === undefined ? /^[0-9a-f-]{36}$/.test(String(own)) : own === given, String(own))
-      const line = gateway.lines.filter(({ msg }) => msg === 'no readable request' || msg === 'request').at(-1)
+      const line = gateway.lines.filter(({ msg }) => msg === 'unreadable request refused' || msg === 'request').at(-1)
       t.match(line, { id: own, method: 'GET', entitySet, status: 400, code: 'GATEWAY_BAD_REQUEST' })
     }
   }
@@ -53,7 +53,7 @@ t.test('whatever else is no request has an id and a line too, which shows nothin
   for (const [bytes, status, code] of cases) {
     const answer = await rawRequest(to, bytes)
     t.match(answer, { status }, code)
-    t.match(gateway.lines.filter(({ msg }) => msg === 'no readable request' || msg === 'request').at(-1), {
+    t.match(gateway.lines.filter(({ msg }) => msg === 'unreadable request refused' || msg === 'request').at(-1), {
       id: requestId(answer),
       status,
       code,

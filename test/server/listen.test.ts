@@ -42,7 +42,7 @@ t.test('does not take the socket of somebody who listens there', async (t) => {
   await new Promise<void>((resolve) => other.listen(path, resolve))
   t.teardown(() => other.close())
 
-  await t.rejects(listen(createHttpServer(), { host: `unix:${path}`, port: 0 }), /in use already/)
+  await t.rejects(listen(createHttpServer(), { host: `unix:${path}`, port: 0 }), /already in use/)
   t.ok(existsSync(path))
 })
 
@@ -69,7 +69,7 @@ t.test('whether an address can be had is told without taking its port', async (t
   t.equal(await listenFault({ host: '127.0.0.1', port: 0 }), undefined)
   t.match(
     await listenFault({ host: '192.0.2.1', port: 8080 }),
-    /^192\.0\.2\.1, port 8080, is no address of this machine/,
+    /^192\.0\.2\.1, port 8080, is not an address of this machine/,
   )
   t.equal(await listenFault({ host: 'unix:/nowhere/s', port: 8080 }), undefined)
 })

@@ -1,7 +1,7 @@
 import type { Answer, OutboundRequest, Send } from '../send.ts'
 import type { Semaphore } from './semaphore.ts'
 
-/** Sends when there is a place at Dynamics, and gives it back when the answer's body is over too. */
+/** Sends when there is a place at Dynamics, and gives it back when the response's body is over too. */
 export function limitConcurrency(send: Send, semaphore: Semaphore): Send {
   function within(request: OutboundRequest): Promise<Answer> {
     return send(request).then(leaveWhenOver, leave)
