@@ -30,7 +30,7 @@ const policy = {
   rules: list(
     {
       description:
-        'What this caller may do. An empty list: everything the application user may. ' +
+        'What this caller may do. An empty list: everything that the application user, or the person who signed in, may do. ' +
         `${PRESETS.map((name) => `\`${name}\``).join(', ')}, and \`allow\` or \`deny\` with methods and names: ` +
         '`allow GET,POST accounts`, ' +
         '`deny * annotations`, `allow GET accounts/primarycontactid`, `allow POST WinOpportunity()`. A `deny` wins ' +

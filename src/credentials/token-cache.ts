@@ -1,14 +1,14 @@
-import { CredentialRejected, retryLater, TokenUnavailable } from '../errors.ts'
-import type { Explanation } from '../explanations/explanation.ts'
 import type { Logger } from '../logger.ts'
-import { backOff, backOffWhileNeeded } from './back-off.ts'
 import { spanOf, systemClock } from './clock.ts'
 import type { Clock, Span } from './clock.ts'
-import type { Credential, FetchedToken, FetchToken } from './credential.ts'
+import type { Credential, FetchedToken, FetchToken, TokenState } from './credential.ts'
 import { asAuthorityFailure, AuthorityFailure } from './failure.ts'
+import { fetchInTime } from './fetch-in-time.ts'
+import { errorOf, nextFailure } from './token-failure.ts'
+import type { FailureSeries } from './token-failure.ts'
 import { lifeOf } from './token-life.ts'
 
-export interface RememberOptions {
+export interface TokenCacheOptions {
   /** The longest that one fetch may take, in milliseconds. */
   readonly timeout: number
   readonly log: Logger
@@ -22,35 +22,24 @@ interface Held {
   readonly fresh: Span
 }
 
-/** How long a fetch may take to end after it was told to. */
-const GRACE = 100
-
-/** Dynamics' refusals may make the store fetch early this often … */
-const DISCARDS = 2
-/** … within this time. */
-const DISCARDS_WITHIN = 10_000
+/** How many refusals of Dynamics within the window may cause a fetch ahead of time. */
+const MAX_DISCARDS = 2
+const DISCARD_WINDOW_MS = 10_000
 
 /**
  * Keeps a token of `fetch` ready: one fetch at a time, ahead of the token's end, in the background. While the
  * authority is down, a token is served as long as it is valid; without one, callers are told at once how long the
  * store will not ask again.
  */
-export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemClock }: RememberOptions): Credential {
+export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemClock }: TokenCacheOptions): Credential {
   let held: Held | undefined
   /** What Dynamics refused while its successor is fetched. */
   let refused: Held | undefined
   let flight: Promise<string> | undefined
-  let failing:
-    | {
-        readonly failure: AuthorityFailure
-        readonly inARow: number
-        readonly pause: Span
-        readonly pauseWhileNeeded: Span
-      }
-    | undefined
+  let failing: FailureSeries | undefined
   let timer: NodeJS.Timeout | undefined
   /** A reload came while a fetch was under way that may have read the old files. */
-  let onceMore = false
+  let reloadPending = false
   let recentDiscards: Span[] = []
   let credentialEnds: number | undefined
   let renewals = 0
@@ -61,12 +50,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     authorization: () => (held !== undefined && !held.valid.isOver() ? held.authorization : waitForToken()),
     discard,
     state: () => ({
-      token:
-        held === undefined || held.valid.isOver()
-          ? 'none'
-          : held.fresh.isOver() || failing !== undefined
-            ? 'stale'
-            : 'fresh',
+      token: freshnessOf(held, failing),
       validFor: Math.max(0, held?.valid.left() ?? 0),
       renewals,
       failures,
@@ -78,7 +62,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     },
     reload: () => {
       if (flight === undefined) inBackground()
-      else onceMore = true
+      else reloadPending = true
     },
     close: () => {
       clearTimeout(timer)
@@ -93,24 +77,24 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
 
   function waitForToken(): Promise<string> {
     if (flight !== undefined) return flight
-    if (failing !== undefined && !failing.pauseWhileNeeded.isOver()) return Promise.reject(refusal(failing))
+    if (failing !== undefined && !failing.pauseWhileNeeded.isOver()) return Promise.reject(errorOf(failing))
     return renew()
   }
 
   function renew(claims?: string): Promise<string> {
     clearTimeout(timer)
     const started = clock.steady()
-    const renewal = fetchInTime(claims)
+    const renewal = fetchInTime(fetch, claims, { timeout, closing: closing.signal })
       .then(
-        (token) => keep(token, clock.steady() - started),
+        (token) => store(token, clock.steady() - started),
         (error) => {
-          throw giveUp(error)
+          throw recordFailure(error)
         },
       )
       .finally(() => {
         flight = undefined
-        if (onceMore) inBackground()
-        onceMore = false
+        if (reloadPending) inBackground()
+        reloadPending = false
       })
     flight = renewal
     return renewal
@@ -121,32 +105,12 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     if (!closing.signal.aborted) renew(claims).catch(() => {})
   }
 
-  async function fetchInTime(claims: string | undefined): Promise<FetchedToken> {
-    const patience = new AbortController()
-    const tooSlow = setTimeout(() => {
-      patience.abort(new AuthorityFailure(tooSlowFor(timeout), false, { code: 'TIMEOUT' }))
-    }, timeout)
-    const signal = AbortSignal.any([patience.signal, closing.signal])
-    try {
-      signal.throwIfAborted()
-      return await Promise.race([
-        fetch({ claims, signal }),
-        new Promise<never>((_, reject) => {
-          // A fetch that heeds the signal says more of what it waited for.
-          signal.addEventListener('abort', () => setTimeout(reject, GRACE, signal.reason), { once: true })
-        }),
-      ])
-    } finally {
-      clearTimeout(tooSlow)
-    }
-  }
-
-  function keep(token: FetchedToken, took: number): string {
+  function store(token: FetchedToken, took: number): string {
     const { servedFor, renewAfter } = lifeOf(token, took, Math.random())
     const authorization = `Bearer ${token.accessToken}`
     if (refused?.authorization === authorization) {
       // The authority itself remembers the token that was refused: asking again brings nothing new for a while.
-      recentDiscards = Array.from({ length: DISCARDS }, () => spanOf(DISCARDS_WITHIN, clock))
+      recentDiscards = Array.from({ length: MAX_DISCARDS }, () => spanOf(DISCARD_WINDOW_MS, clock))
     }
     held = { authorization, valid: spanOf(servedFor, clock), fresh: spanOf(renewAfter, clock) }
     refused = undefined
@@ -159,32 +123,25 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     return authorization
   }
 
-  function giveUp(error: unknown): Error {
+  function recordFailure(error: unknown): Error {
     const failure = asAuthorityFailure(error)
-    const inARow = failing?.failure.refused === failure.refused ? failing.inARow + 1 : 1
-    const random = Math.random()
-    const delay = backOff(failure, inARow, random)
+    const series = nextFailure(failing, failure, Math.random(), clock)
     failures += 1
-    failing = {
-      failure,
-      inARow,
-      pause: spanOf(delay, clock),
-      pauseWhileNeeded: spanOf(backOffWhileNeeded(failure, inARow, random), clock),
-    }
+    failing = series
     held ??= refused
     refused = undefined
     if (!closing.signal.aborted) {
       const facts = {
         ...failure.facts,
         err: failure.cause,
-        inARow,
-        retryIn: Math.round(delay),
+        inARow: series.inARow,
+        retryIn: Math.round(series.delay),
         tokenValidFor: Math.round(Math.max(0, held?.valid.left() ?? 0)),
       }
       log[failure.refused ? 'error' : 'warn'](facts, `no access token: ${failure.message}`)
-      renewIn(delay)
+      renewIn(series.delay)
     }
-    return refusal(failing)
+    return errorOf(series)
   }
 
   function renewIn(delay: number): void {
@@ -196,26 +153,17 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     if (held?.authorization !== authorization) return
     recentDiscards = recentDiscards.filter((span) => !span.isOver())
     if (flight === undefined) {
-      if (recentDiscards.length >= DISCARDS || (failing !== undefined && !failing.pause.isOver())) return
-      recentDiscards.push(spanOf(DISCARDS_WITHIN, clock))
+      if (recentDiscards.length >= MAX_DISCARDS || (failing !== undefined && !failing.pause.isOver())) return
+      recentDiscards.push(spanOf(DISCARD_WINDOW_MS, clock))
     }
     refused = held
     held = undefined
     log.warn({ claims: claims !== undefined }, 'Dynamics refused the access token before its end; fetching a new one')
     if (flight === undefined) inBackground(claims)
   }
-
-  function refusal({ failure, pauseWhileNeeded }: NonNullable<typeof failing>): Error {
-    return failure.refused
-      ? new CredentialRejected({ cause: failure })
-      : retryLater(new TokenUnavailable({ cause: failure }), pauseWhileNeeded.left())
-  }
 }
 
-function tooSlowFor(timeout: number): Explanation {
-  return {
-    what: `The authority gave no token within ${timeout} ms.`,
-    why: 'It is slow, or a firewall swallows what is sent to it.',
-    todo: 'Let this machine reach it on port 443, or set HTTPS_PROXY; TOKEN_TIMEOUT allows more time.',
-  }
+function freshnessOf(held: Held | undefined, failing: FailureSeries | undefined): TokenState['token'] {
+  if (held === undefined || held.valid.isOver()) return 'none'
+  return held.fresh.isOver() || failing !== undefined ? 'stale' : 'fresh'
 }

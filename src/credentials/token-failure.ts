@@ -1,0 +1,48 @@
+import { CredentialRejected, retryLater, TokenUnavailable } from '../errors.ts'
+import { backOff, backOffWhileNeeded } from './back-off.ts'
+import { spanOf } from './clock.ts'
+import type { Clock, Span } from './clock.ts'
+import type { AuthorityFailure } from './failure.ts'
+
+/** Fetches that fail one after the other. */
+export interface FailureSeries {
+  /** The last failure. */
+  readonly failure: AuthorityFailure
+  readonly inARow: number
+  /** Milliseconds until the next fetch in the background. */
+  readonly delay: number
+  /** The same, as a span that passes. */
+  readonly pause: Span
+  /** The shorter pause while there is no token and callers ask for one. */
+  readonly pauseWhileNeeded: Span
+}
+
+/**
+ * The series that `failure` begins or continues. A rejected credential and an authority that is out of order are
+ * different series.
+ *
+ * @param random between 0 and 1
+ */
+export function nextFailure(
+  previous: FailureSeries | undefined,
+  failure: AuthorityFailure,
+  random: number,
+  clock: Clock,
+): FailureSeries {
+  const inARow = previous?.failure.refused === failure.refused ? previous.inARow + 1 : 1
+  const delay = backOff(failure, inARow, random)
+  return {
+    failure,
+    inARow,
+    delay,
+    pause: spanOf(delay, clock),
+    pauseWhileNeeded: spanOf(backOffWhileNeeded(failure, inARow, random), clock),
+  }
+}
+
+/** What a caller without a token gets. */
+export function errorOf({ failure, pauseWhileNeeded }: FailureSeries): Error {
+  return failure.refused
+    ? new CredentialRejected({ cause: failure })
+    : retryLater(new TokenUnavailable({ cause: failure }), pauseWhileNeeded.left())
+}
