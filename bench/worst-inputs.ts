@@ -8,6 +8,7 @@ import { Buffer } from 'node:buffer'
 
 import { parseRule } from '../src/config/rule.ts'
 import { readHead } from '../src/door/head.ts'
+import { namesByLetters } from '../src/door/header-names.ts'
 import { requestBatch, responseBatch } from '../src/odata/batch.ts'
 import { fetchedEntities } from '../src/odata/fetch-xml.ts'
 import { navigationOf } from '../src/odata/navigation.ts'
@@ -295,7 +296,7 @@ function headers(lines: readonly (readonly [string, string])[], before = ''): re
     most: HEAD,
     input: (length) => before + filled(unit, length),
     read(value) {
-      readHead([name, value], undefined, new Set(['x-user-email']))
+      readHead([name, value], undefined, namesByLetters(['x-user-email']))
       outward([name, value], map)
       return userEmail([name, value], 'x-user-email')
     },

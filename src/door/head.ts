@@ -8,6 +8,8 @@ import { AddressTooLong, BadRequest, BadUserEmail, ExpectationFailed, HeadTooLar
 import { severalCallerIds, userNamedBy } from '../identity/caller-id.ts'
 import type { UserOrFault } from '../identity/caller.ts'
 import { targetFault } from '../odata/request-target.ts'
+import { headerName, namesByLetters } from './header-names.ts'
+import type { NamesByLetters } from './header-names.ts'
 
 /**
  * What the door must know of a request's head. Lines of the same name are joined by a comma, which makes each use of
@@ -39,7 +41,7 @@ export interface Head {
   bypass: string | undefined
   /** The first header that asks for another method than the request's. */
   override: string | undefined
-  /** The first header that differs from an e-mail header only by underscores or dots. */
+  /** The first header that has the letters of an e-mail header, and is none. */
   emailVariant: string | undefined
   /** Whether Dynamics is asked to call a URL back. */
   callback: boolean
@@ -61,7 +63,7 @@ function head(
   registered: () => void,
 ): void {
   const required = settings.requiredHeader?.split(':')[0]?.trim().toLowerCase()
-  const emailHeaders = new Set(settings.targets.map(({ impersonation }) => impersonation.header))
+  const emailHeaders = namesByLetters(settings.targets.map(({ impersonation }) => impersonation.header))
   /** Connections on which nothing more is taken for a request. */
   const over = new WeakSet<Socket>()
   app.decorateRequest('head')
@@ -85,7 +87,7 @@ function head(
     const fault = last ? AFTER_THE_LAST : (targetFault(request.originalUrl) ?? framing)
     if (fault !== undefined) return done(new BadRequest(fault))
     if (facts.emailVariant === undefined) return done()
-    done(new BadUserEmail(facts.emailVariant, 'write its name with dashes'))
+    done(new BadUserEmail(facts.emailVariant, 'write its name as the settings do, with the same dashes'))
   })
   registered()
 }
@@ -105,9 +107,9 @@ const LINE = ': \r\n'.length
  *
  * @param rawHeaders flat: name, value, name, value, as received
  * @param required name of the header that every request must carry, in small letters
- * @param emailHeaders names of the headers with the user's e-mail address, in small letters
+ * @param emailHeaders names of the headers with the user's e-mail address, see {@link namesByLetters}
  */
-export function readHead(rawHeaders: readonly string[], required?: string, emailHeaders?: ReadonlySet<string>): Head {
+export function readHead(rawHeaders: readonly string[], required?: string, emailHeaders?: NamesByLetters): Head {
   const head: Head = {
     size: 0,
     host: undefined,
@@ -132,7 +134,8 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const spelt = rawHeaders[index]!
     const value = rawHeaders[index + 1]!
-    const name = lowered.get(spelt) ?? lower(spelt)
+    const known = headerName(spelt)
+    const { name } = known
     head.size += spelt.length + value.length + LINE
     if (name === required) head.required = joined(head.required, value)
     switch (name) {
@@ -171,44 +174,24 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
         head.wantsRow ||= /return\s*=[\s"]*representation/i.test(value)
         break
       default:
-        if (!plain.has(name)) note(head, spelt, value, emailHeaders)
+        if (emailHeaders?.get(known.letters)?.has(name) === false) head.emailVariant ??= spelt
+        if (known.isNoteworthy) note(head, spelt, value, known.letters)
     }
   }
   return head
 }
 
-/**
- * Names that were met so far, as they were spelt, in small letters; and those of them that are never noteworthy.
- * Bounded, because callers choose them.
- */
-const lowered = new Map<string, string>()
-const plain = new Set<string>()
-const REMEMBERED = 1000
-
-function lower(spelt: string): string {
-  const name = spelt.toLowerCase()
-  if (lowered.size < REMEMBERED) {
-    lowered.set(spelt, name)
-    if (!NOTEWORTHY.test(name)) plain.add(name)
-  }
-  return name
-}
-
-const NOTEWORTHY = /[_.]|caller|bypass|method|suppresscallback/
-
-/**
- * Headers whose very presence matters. Servers disagree about `-`, `_` and `.` in names, so all are taken for the same.
- */
-function note(head: Head, spelt: string, value: string, emailHeaders: ReadonlySet<string> | undefined): void {
-  const name = spelt.toLowerCase()
-  const bare = name.replace(/[-_.]/g, '')
-  if (bare === 'callerobjectid' || bare === 'mscrmcallerid' || bare === 'mscrmcallerobjectid') {
+/** Headers whose very presence matters, in any spelling. */
+function note(head: Head, spelt: string, value: string, letters: string): void {
+  if (letters === 'callerobjectid' || letters === 'mscrmcallerid' || letters === 'mscrmcallerobjectid') {
     head.namedUser = head.callerId === undefined ? userNamedBy(spelt, value) : severalCallerIds()
     head.callerId ??= spelt
   }
-  if (bare.startsWith('mscrmbypass') || bare === 'mscrmsuppresscallbackregistrationexpanderjob') head.bypass ??= spelt
-  if (bare === 'xhttpmethod' || bare === 'xhttpmethodoverride' || bare === 'xmethodoverride') head.override ??= spelt
-  if (/[_.]/.test(name) && emailHeaders?.has(name.replace(/[_.]/g, '-'))) head.emailVariant ??= spelt
+  const isBypass = letters.startsWith('mscrmbypass') || letters === 'mscrmsuppresscallbackregistrationexpanderjob'
+  if (isBypass) head.bypass ??= spelt
+  if (letters === 'xhttpmethod' || letters === 'xhttpmethodoverride' || letters === 'xmethodoverride') {
+    head.override ??= spelt
+  }
 }
 
 /** Whether a Prefer header holds the preference `callback`; quotes are not trusted to hide one. */

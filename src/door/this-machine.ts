@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
+import { isForwardingHeader } from '../identity/forwarding-headers.ts'
 import { isLoopbackAddress } from '../odata/loopback.ts'
 
 /**
@@ -12,8 +13,6 @@ export function fromThisMachine(host: string): (request: Pick<IncomingMessage, '
   const unixSocket = host.startsWith('unix:')
   return ({ socket, headers }) => {
     const near = socket.remoteAddress === undefined ? unixSocket : isLoopbackAddress(socket.remoteAddress)
-    return near && !Object.keys(headers).some((name) => PASSED_ON.test(name))
+    return near && !Object.keys(headers).some(isForwardingHeader)
   }
 }
-
-const PASSED_ON = /^(?:forwarded|via|x-real-ip|x-forwarded-.*|x-envoy-external-address)$/

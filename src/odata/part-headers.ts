@@ -1,5 +1,6 @@
 import { RefusedPart } from './batch-error.ts'
 import { type Field, valueOf } from './header-fields.ts'
+import { headerLetters } from './header-letters.ts'
 
 /** Where the headers of a part go. */
 export interface Destination {
@@ -23,7 +24,7 @@ export function partHeaders(
   fields: readonly Field[],
   { host, userHeader, staysHere, subject }: Destination,
 ): readonly Field[] {
-  const user = userHeader === undefined ? undefined : lettersOf(userHeader)
+  const user = userHeader === undefined ? undefined : headerLetters(userHeader)
   const nominated = new Set(
     valueOf(fields, 'connection')
       ?.toLowerCase()
@@ -31,7 +32,7 @@ export function partHeaders(
   )
   return fields.flatMap((field) => {
     const name = field.name.toLowerCase()
-    const letters = lettersOf(name)
+    const letters = headerLetters(name)
     if (CALLER_IDS.has(letters)) throw new RefusedPart(`${subject} names the user by a caller id header; leave it out.`)
     if (letters === user) {
       const what = `names its user by the header ${field.name}`
@@ -49,11 +50,6 @@ export function partHeaders(
     // A length need not be right any more.
     return name === 'content-length' || nominated.has(name) || staysHere(name) ? [] : [field]
   })
-}
-
-/** Servers disagree about `-`, `_` and `.` in names, so all are taken for the same. */
-function lettersOf(name: string): string {
-  return name.toLowerCase().replace(/[^a-z\d]/g, '')
 }
 
 /** What a part means depends on these. */

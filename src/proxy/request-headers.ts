@@ -1,3 +1,4 @@
+import { isForwardingHeader } from '../identity/forwarding-headers.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
 import { upstreamUrl } from '../odata/url-map.ts'
@@ -11,8 +12,6 @@ type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding'
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   'host',
-  'forwarded',
-  'via',
   'expect',
   'content-length',
   'origin',
@@ -21,8 +20,6 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'x-http-method',
   'x-http-method-override',
   'x-method-override',
-  'x-original-url',
-  'x-rewrite-url',
   'callerobjectid',
   'mscrmcallerid',
   'mscrmcallerobjectid',
@@ -35,7 +32,13 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
  * @param name in lower case
  */
 export function staysHere(name: string): boolean {
-  return NEVER_FORWARDED.has(name) || name.includes('_') || name.startsWith('sec-') || carriesIdentity(name)
+  return (
+    NEVER_FORWARDED.has(name) ||
+    name.includes('_') ||
+    name.startsWith('sec-') ||
+    isForwardingHeader(name) ||
+    carriesIdentity(name)
+  )
 }
 
 /** Content codings that the gateway can undo where links must change. */

@@ -1,6 +1,7 @@
 import t from 'tap'
 
 import { readHead } from '../../src/door/head.ts'
+import { namesByLetters } from '../../src/door/header-names.ts'
 import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
@@ -21,12 +22,39 @@ t.test('caller ids are seen in any spelling', (t) => {
     'MSCRM_CallerID',
     'MSCRM-Caller-Id',
     'mscrm.callerid',
+    'MSCRM~CallerID',
+    'Caller+Object+Id',
+    'mscrm!callerid',
     'MSCRMCallerObjectID',
   ])
     t.equal(readHead([name, 'x']).callerId, name)
   for (const name of ['Accept', 'MSCRM.MergeLabels', 'x-caller', 'Caller']) {
     t.equal(readHead([name, 'x']).callerId, undefined, name)
   }
+  t.end()
+})
+
+t.test('a header that has the letters of an e-mail header is noticed, however it is spelt', (t) => {
+  const emailHeaders = namesByLetters(['x-user-email', 'x-useremail', 'x-upn'])
+  const variant = (name: string): string | undefined => readHead([name, 'x'], undefined, emailHeaders).emailVariant
+  for (const name of [
+    'x_user_email',
+    'X.User.Email',
+    'XUserEmail',
+    'x--user-email',
+    'x-user-email-',
+    'x~user~email',
+    'X+User+Email',
+    "x'user'email",
+    'xupn',
+  ]) {
+    t.equal(variant(name), name)
+    t.equal(variant(name), name, 'the second time, too')
+  }
+  for (const name of ['X-User-Email', 'x-useremail', 'X-UPN', 'x-user', 'http-x-user-email']) {
+    t.equal(variant(name), undefined, name)
+  }
+  t.equal(readHead(['x_user_email', 'x']).emailVariant, undefined, 'where there is no such header')
   t.end()
 })
 

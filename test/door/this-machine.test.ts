@@ -16,8 +16,24 @@ t.test('a request comes from this machine over loopback or a Unix socket, and fo
   t.notOk(comes('0.0.0.0', '10.0.0.7'))
   t.notOk(comes('::', '::ffff:10.0.0.7'))
   t.notOk(comes('0.0.0.0', undefined), 'it has gone')
-  for (const name of ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']) {
+  for (const name of [
+    'forwarded',
+    'x-forwarded',
+    'x-forwarded-for',
+    'x_forwarded_for',
+    'x-forwarded-host',
+    'x-original-forwarded-for',
+    'x-real-ip',
+    'x-client-ip',
+    'true-client-ip',
+    'cf-connecting-ip',
+    'x-cluster-client-ip',
+    'x-azure-clientip',
+    'x-envoy-external-address',
+    'via',
+  ]) {
     t.notOk(comes('127.0.0.1', '127.0.0.1', { [name]: 'x' }), `a proxy stands here: ${name}`)
     t.notOk(comes('unix:/run/gateway.sock', undefined, { [name]: 'x' }), name)
   }
+  t.ok(comes('127.0.0.1', '127.0.0.1', { host: 'localhost', 'user-agent': 'curl/8', accept: '*/*', cookie: 'a=b' }))
 })
