@@ -7,7 +7,7 @@ import { issuerKeys } from '../../src/callers/issuer-keys.ts'
 
 const MINUTE = 60_000
 
-t.test('keys are read anew when the issuer changes them, and hold while it cannot be reached', async (t) => {
+t.test('keys are read again when the issuer changes them, and stay in use while it cannot be reached', async (t) => {
   const issuer = await emulatedIssuer()
   let now = 0
   const keys = issuerKeys('https://idp.example', 'https://idp.example/keys', issuer.readJson, () => now)

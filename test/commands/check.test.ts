@@ -291,7 +291,7 @@ t.test('products without WhoAmI are asked for an answer', async (t) => {
   t.match(written.stdout, /no Web API/)
 })
 
-t.test('what Dynamics does not tell is no failure', async (t) => {
+t.test('facts that Dynamics does not report are not a failure', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const refused = { kind: 'answer', status: 403, body: '{}' } as const
   emulator.faults.dataverse.push(
@@ -305,7 +305,7 @@ t.test('what Dynamics does not tell is no failure', async (t) => {
   t.match(written.stdout, /✓ WhoAmI [\s\S]*! act as users .*cannot be told \(403\)/)
 })
 
-t.test('a token that is no JWT says nothing, and one for another environment ends the check', async (t) => {
+t.test('a token that is not a JWT proves nothing, and one for another environment ends the check', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const gives = (token: string) =>
     ({
@@ -378,7 +378,7 @@ t.test("an environment of Microsoft's takes tokens for itself only, whatever DYN
   t.match(await tokenStep({ ...proxy, aud: other }), /✗ token/)
 })
 
-t.test('a row that does not say whether its user is disabled is no user', async (t) => {
+t.test('a row that does not say whether its user is disabled is not a user', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({
     kind: 'answer',

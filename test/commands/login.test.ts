@@ -313,7 +313,7 @@ t.test('the other address of localhost must be free, too', async (t) => {
   server.close()
 })
 
-t.test('a machine without a browser is no failure', async (t) => {
+t.test('a machine without a browser is not a failure', async (t) => {
   const path = process.env['PATH']
   t.teardown(() => {
     process.env['PATH'] = path

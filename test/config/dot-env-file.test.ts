@@ -27,7 +27,7 @@ t.test('what Compose takes counts', async (t) => {
   t.equal(loaded().settings.targets[0]!.impersonation.mode, 'required')
 })
 
-t.test('a name in .env that is no setting is a fault, with what was meant', async (t) => {
+t.test('a name in .env that is not a setting is an error that suggests the right name', async (t) => {
   const folder = enter(
     t,
     [

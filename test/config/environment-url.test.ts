@@ -145,7 +145,7 @@ t.test('Business Central is known by its host or its path, also from the address
   t.equal(environmentUrl('http://127.0.0.1:4004/v2.0/Production/api/v2.0').product, 'business-central')
 })
 
-t.test('what is no environment is refused, with what it is and what to write', async (t) => {
+t.test('a URL that is not an environment is refused, with what it is and what to write', async (t) => {
   const table: readonly (readonly [written: string, what: RegExp])[] = [
     ['', /is empty/],
     ['11111111-2222-3333-4444-555555555555', /environment's id/],

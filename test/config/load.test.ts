@@ -318,7 +318,7 @@ t.test('no kind of credential, two, or an unknown one are faults that name them'
   )
 })
 
-t.test('NAME_FILE reads a secret from a file, and reads it anew', async (t) => {
+t.test('NAME_FILE reads a secret from a file, and reads it again', async (t) => {
   const file = join(t.testdir({ secret: `${SECRET}\n` }), 'secret')
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
   const settings = loadSettings({ ...three, AZURE_CLIENT_SECRET_FILE: file }, undefined)

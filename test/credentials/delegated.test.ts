@@ -100,7 +100,7 @@ t.test('a refusal that no number explains is mended by signing in again', async 
   t.match(credential.state().trouble, /login` again/)
 })
 
-t.test('a file that is no sign-in counts as none', async (t) => {
+t.test('a file that is not a sign-in counts as missing', async (t) => {
   const { kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   for (const text of ['', 'no json', '{}', '{"refreshToken":5}']) {

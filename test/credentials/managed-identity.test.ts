@@ -179,7 +179,7 @@ t.test("Entra's number says why a managed identity gets no token, wherever the e
   }
 })
 
-t.test('a number that passes by itself is no refusal of a managed identity either', async (t) => {
+t.test('a number for a transient error does not refuse a managed identity', async (t) => {
   const { authority, credential } = await identityFor(t, {})
   authority.behave = (_, response) => json(response, 400, { error: 'x', error_description: 'AADSTS90033: transient' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })

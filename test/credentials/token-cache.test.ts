@@ -361,7 +361,7 @@ t.test('a token that expired while the machine slept is not served', async (t) =
   t.equal(await store.authorization(), 'Bearer token-2')
 })
 
-t.test('a reload fetches anew, also when one is under way, and keeps the token meanwhile', async (t) => {
+t.test('a reload fetches a new token, even during another fetch, and keeps the old one meanwhile', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const slow = gate()

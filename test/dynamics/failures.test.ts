@@ -81,7 +81,7 @@ t.test('a connection that breaks before the answer: broken off', async (t) => {
   })
 })
 
-t.test('an answer that is no HTTP: invalid, and the next request is not touched by it', async (t) => {
+t.test('a response that is not HTTP is invalid, and does not affect the next request', async (t) => {
   const answers = [
     'HELLO\r\n\r\n',
     'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello',
@@ -102,7 +102,7 @@ t.test('an answer that is no HTTP: invalid, and the next request is not touched 
   t.equal(await text(await send(outbound({ method: 'POST' }))), 'good')
 })
 
-t.test('a few answers of 1xx come before the real one, a flood of them is no answer', async (t) => {
+t.test('a few 1xx responses may come before the final one; a flood of them is an error', async (t) => {
   const early = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'
   const few = await sockets(t, (socket) =>
     socket.once('data', () => socket.write(`${early.repeat(5)}HTTP/1.1 204 No Content\r\n\r\n`)),
@@ -193,7 +193,7 @@ t.test('a change that waits for its place when its time is over was not made', a
   t.notMatch((second as Error).message, /may have been made/)
 })
 
-t.test('an answer that breaks off fails, and never ends as if whole', async (t) => {
+t.test('a response that breaks off fails, and never ends as if it were complete', async (t) => {
   const halves = [
     'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf',
     'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n',

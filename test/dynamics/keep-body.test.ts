@@ -26,7 +26,7 @@ t.test('a body is sent only when all of it is there, with its length', async (t)
   t.same(requests, [['7', undefined, '{"a":1}']])
 })
 
-t.test('a larger body flows on as it comes, whole, and as long as it says', async (t) => {
+t.test('a larger body streams as it arrives, completely, with its declared length', async (t) => {
   const requests: { length: string | undefined; body: string }[] = []
   const origin = await service(t, async (request, response) => {
     requests.push({ length: request.headers['content-length'], body: await received(request) })

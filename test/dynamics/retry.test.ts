@@ -56,7 +56,7 @@ t.test('the table: what was surely not carried out, anybody; what may have been,
   })
 })
 
-t.test('a connection that breaks before the answer: a read is sent once more, a write never', async (t) => {
+t.test('if a connection breaks before the response, a read is retried, a write never', async (t) => {
   const reset: RequestListener = ({ socket }) => socket.resetAndDestroy()
 
   const reader = await troubled(t, reset)
@@ -71,7 +71,7 @@ t.test('a connection that breaks before the answer: a read is sent once more, a 
   }
 })
 
-t.test('502, 503 and 504: a read is sent once more, the second answer stands', async (t) => {
+t.test('on 502, 503 and 504 a read is retried, and the second response counts', async (t) => {
   for (const status of [502, 503, 504]) {
     const reader = await troubled(t, (_, response) => answerJson(response, status, { message: 'busy' }))
     t.equal((await reader.send(outbound())).status, 204)
@@ -133,7 +133,7 @@ t.test('a packed error is read as well, and one that cannot be read stands as it
   }
 })
 
-t.test('any other 500 is passed on whole', async (t) => {
+t.test('any other 500 is passed on completely', async (t) => {
   const { send, seen } = await troubled(t, (_, response) => {
     response.writeHead(500).write('{"error":')
     setTimeout(() => response.end('{"code":"0x80040216"}}'), 30)
@@ -146,7 +146,7 @@ t.test('any other 500 is passed on whole', async (t) => {
   t.equal(isDeadlock('{"error":{"code":"-2147204784","message":"Sql Number: 1205"}}'), true)
 })
 
-t.test('no connection came about: any method is sent once more', async (t) => {
+t.test('if no connection was made, any method is retried', async (t) => {
   // Nobody listens at first; the second attempt follows at once, so somebody must listen very soon.
   const gone = createServer()
   const port = await listening(t, gone)

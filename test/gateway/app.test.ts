@@ -91,7 +91,7 @@ t.test('never writes a token, a secret or an address of a person to the log', as
   t.notMatch(log(), new RegExp(`eyJ|adele|confidential|biscuit|${emulator.clientSecret}`))
 })
 
-t.test('tells the operator, not the caller, how to mend a set-up that Dynamics refuses', async (t) => {
+t.test('tells the operator, not the caller, how to fix a set-up that Dynamics refuses', async (t) => {
   const { url, emulator, log } = await gatewayFor(t)
   const body = '{"error":{"code":"0x80072560","message":"The user is not a member of the organization."}}'
   emulator.faults.dataverse.push({

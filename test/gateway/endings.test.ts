@@ -48,7 +48,7 @@ const HUGE = jsonOf(5_000_000)
 for (const encrypted of [false, true]) {
   const over = encrypted ? 'over TLS' : 'over plain HTTP'
 
-  t.test(`an answer that is whole arrives whole however its connection ends, ${over}`, async (t) => {
+  t.test(`a complete response arrives completely however its connection ends, ${over}`, async (t) => {
     const fixture = await gatewayBefore(t, encrypted)
     const expected = ({ framing, ending, body }: Case): readonly Fate[] => {
       if (framing === 'none' && (ending === 'reset' || (encrypted && ending === 'fin'))) return ['broken']
@@ -60,7 +60,7 @@ for (const encrypted of [false, true]) {
     t.ok(fixture.alive())
   })
 
-  t.test(`an answer that is cut is never ended as if it were whole, ${over}`, async (t) => {
+  t.test(`a response that is cut is never ended as if it were complete, ${over}`, async (t) => {
     const fixture = await gatewayBefore(t, encrypted)
     // Over TLS each costs a handshake.
     const small = casesOf([SMALL], [0]).filter(

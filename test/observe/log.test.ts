@@ -25,7 +25,7 @@ t.test('so does one that crashes', async (t) => {
   )
 })
 
-t.test('thousands of lines in one turn come whole and in order', async (t) => {
+t.test('thousands of lines in one turn arrive completely and in order', async (t) => {
   const output = await run('for (let count = 0; count < 5000; count++) log.info({ count }, "line")')
 
   t.same(

@@ -113,7 +113,7 @@ t.test('every line about a request carries its id and that of its trace', async 
   for (const line of told) t.match(line, { id: 'limited', traceId })
 })
 
-t.test('a probe that is answered is no news, one that is not is a warning', async (t) => {
+t.test('an answered probe is logged at debug level, one that fails as a warning', async (t) => {
   const gateway = await gatewayFor(t)
   const { url } = gateway
   await (await fetch(`${url}/-/livez`, { headers: { 'x-request-id': 'probe' } })).text()

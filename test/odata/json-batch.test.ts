@@ -99,7 +99,7 @@ t.test('what must not go on is refused', async (t) => {
   })
 })
 
-t.test('what is no batch is refused', async (t) => {
+t.test('a body that is not a batch is refused', async (t) => {
   for (const text of [
     '',
     '{',
@@ -155,7 +155,7 @@ t.test('a batch beyond 16 MiB is refused before it is held', async (t) => {
   t.throws(() => transform.push(chunk), { name: 'OversizedBatch', limit: 16 * 1024 * 1024 })
 })
 
-t.test('a long body in a batch is no trouble', async (t) => {
+t.test('a long body in a batch works', async (t) => {
   const batch = single(`"url":"/items","body":{"a":"${'\\\\\\"x'.repeat(500_000)}","b":"${'y'.repeat(2_000_000)}"}`)
 
   t.ok(turned(batch).text === batch.replace('"/items"', '"/v2.0/tenant/prod/api/v2.0/items"'))

@@ -460,7 +460,7 @@ t.test('a line that some readers take for a delimiter is refused', async (t) => 
   }
 })
 
-t.test('a batch that is not whole or not well formed is refused', async (t) => {
+t.test('a batch that is incomplete or malformed is refused', async (t) => {
   const cut = [changeSet.slice(0, -7), '', 'x', '--b', '--b\r\n', single('').replace('--b--', '')]
   for (const text of cut) t.throws(() => turned(text), { name: 'MalformedBatch' }, text)
   for (const request of [

@@ -118,7 +118,7 @@ t.test('parts of another kind go through as they are', async (t) => {
   t.equal(inOneChunk(responseBatch(map, 'multipart/mixed;boundary=b')!, other), other)
 })
 
-t.test('an answer that breaks off is never ended as if it were whole', async (t) => {
+t.test('a response that breaks off is never ended as if it were complete', async (t) => {
   for (const length of [0, 30, 120, 700, answer.length - 6]) {
     t.throws(
       () => inOneChunk(responseBatch(map, type)!, answer.slice(0, length)),

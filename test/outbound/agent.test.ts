@@ -191,7 +191,7 @@ t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
   t.equal(connections, 1)
 })
 
-t.test('a reset that is read in one go with the last bytes is no end of an answer without a length', async (t) => {
+t.test('a reset that is read together with the last bytes does not end a response without a length', async (t) => {
   // Another process, which answers and resets while this one is busy.
   const dynamics = spawn(
     process.execPath,

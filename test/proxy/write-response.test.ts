@@ -84,7 +84,7 @@ t.test('resets the caller when a short answer breaks off between its pieces, and
   t.equal(status(), 502, 'for the log')
 })
 
-t.test('an answer without a length is whole when it is ended, and not when the connection is reset', async (t) => {
+t.test('a response without a length is complete when the connection ends, not when it is reset', async (t) => {
   const part = '{"value":['
   const send = async (end: (socket: Socket) => void): ReturnType<typeof rawSocket> => {
     const service = await sockets(t, (socket) =>

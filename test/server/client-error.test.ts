@@ -34,7 +34,7 @@ t.test('a blank or a letter outside of ASCII in the address is named, with an id
   t.same(emulator.received, [])
 })
 
-t.test('whatever else is no request has an id and a line too, which shows nothing of what came', async (t) => {
+t.test('bytes that are not a request have an id and a log line too, which shows none of them', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, log } = gateway
   const to = { host: '127.0.0.1', port: Number(new URL(url).port) }

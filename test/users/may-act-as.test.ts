@@ -11,7 +11,7 @@ t.test('a caller names the users that are listed', (t) => {
   t.end()
 })
 
-t.test('a domain is the whole domain of an address with one @', (t) => {
+t.test('a domain is the complete domain of an address with one @', (t) => {
   // oauth2-proxy GHSA-c5c4-8r6x-56w3: an address with two @ passed the check of its domain.
   for (const email of [
     'ada@evil.example@contoso.com',

@@ -285,7 +285,7 @@ t.test('a refusal that says nothing is waited out as well', async (t) => {
   )
 })
 
-t.test('a refusal that breaks off is no answer, and is heeded all the same', async (t) => {
+t.test('a refusal that breaks off is not a response, and is still obeyed', async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
