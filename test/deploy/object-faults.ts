@@ -62,9 +62,9 @@ export function objectFaults(objects: readonly KubernetesObject[], folder: strin
   const file = join(folder, 'objects.ts')
   writeFileSync(file, lines.join('\n'))
   const { stdout, stderr, error } = spawnSync(
-    process.execPath,
+    // The program itself: its launcher in JavaScript does not run below the hooks of tap.
+    join(root, `node_modules/@typescript/typescript-${process.platform}-${process.arch}/lib/tsc`),
     [
-      join(root, 'node_modules/typescript/bin/tsc'),
       '--ignoreConfig',
       '--noEmit',
       '--strict',
