@@ -1,4 +1,6 @@
 import type { Io } from './command-io.ts'
+import { DYNAMICS_FAULTS } from './demo/dynamics-faults.ts'
+import type { DynamicsFault } from './demo/dynamics-faults.ts'
 
 /** One command of the command line. */
 export interface Command {
@@ -61,8 +63,21 @@ export function portFrom(least: 0 | 1): (text: string, option: string) => number
   }
 }
 
+/** Reads a fault to emulate: the name of one of the environment, or an error of Entra. */
+export function emulatedFault(text: string, option: string): DynamicsFault | number {
+  const named = DYNAMICS_FAULTS.find((name) => name === text)
+  if (named !== undefined) return named
+  try {
+    return aadstsNumber(text, option)
+  } catch {
+    throw new OptionError(
+      `--${option} must be an error code of Entra, such as AADSTS7000222, or one of ${DYNAMICS_FAULTS.join(', ')}.`,
+    )
+  }
+}
+
 /** Reads the number of an error of Entra: `AADSTS7000222`, or the digits alone. */
-export function aadstsNumber(text: string, option: string): number {
+function aadstsNumber(text: string, option: string): number {
   const [, digits] = /^(?:AADSTS)?(\d{4,7})$/i.exec(text) ?? []
   if (digits !== undefined) return Number(digits)
   throw new OptionError(`--${option} must be an error code of Entra, such as AADSTS7000222.`)

@@ -1,4 +1,4 @@
-import { aadstsNumber, command, portFrom } from './command.ts'
+import { command, emulatedFault, portFrom } from './command.ts'
 import type { Command } from './command.ts'
 import { withSettings } from './with-settings.ts'
 
@@ -12,6 +12,14 @@ const redirectPort = {
   description: 'port of the redirect URI http://localhost:PORT (default 33333)',
   value: 'PORT',
   parse: portFrom(1),
+} as const
+
+const fault = {
+  type: 'string',
+  description:
+    'Entra answers with this error, such as AADSTS7000222; or no-application-user, no-delegate, no-privilege, ip-firewall, maintenance',
+  value: 'FAULT',
+  parse: emulatedFault,
 } as const
 
 /** All commands, in the order in which `--help` lists them. Each loads its module only when it runs. */
@@ -68,7 +76,7 @@ export const commands = {
   }),
   demo: command({
     description: 'runs the gateway with an emulated Entra and Dynamics 365 and sample data',
-    usage: 'demo [--port PORT] [--throttle] [--fault AADSTSnnn] [--config FILE]',
+    usage: 'demo [--port PORT] [--throttle] [--fault FAULT] [--config FILE]',
     options: {
       port: {
         type: 'string',
@@ -77,16 +85,28 @@ export const commands = {
         parse: portFrom(0),
       },
       throttle: { type: 'boolean', description: 'Dynamics answers every fourth request with 429' },
-      fault: {
-        type: 'string',
-        description: 'Entra answers with this error, such as AADSTS7000222; shows what `check` says about it',
-        value: 'AADSTSnnn',
-        parse: aadstsNumber,
-      },
+      fault: { ...fault, description: `${fault.description}; shows what \`check\` says about it` },
       config: { ...config, description: 'settings file; its environments are emulated, and no secrets are needed' },
     },
     status: '0 after SIGTERM or SIGINT, 1 if the settings are invalid',
     run: async (options, io) => (await import('./demo/demo.ts')).demo(options, io),
+  }),
+  emulator: command({
+    description: 'serves the emulated Entra and Dynamics 365 alone, for tests of other programs',
+    usage: 'emulator [--port PORT] [--certificate FILE --key FILE] [--fault FAULT]',
+    options: {
+      port: {
+        type: 'string',
+        description: 'port to listen on, on loopback (default 8090; 0 for any that is free)',
+        value: 'PORT',
+        parse: portFrom(0),
+      },
+      certificate: { type: 'string', description: 'serves HTTPS with this certificate (PEM)', value: 'FILE' },
+      key: { type: 'string', description: 'the private key of the certificate (PEM)', value: 'FILE' },
+      fault,
+    },
+    status: '0 after SIGTERM or SIGINT, 1 if the port or a file cannot be used',
+    run: async (options, io) => (await import('./emulator.ts')).emulator(options, io),
   }),
   key: command({
     description: 'generates a key for a caller, and prints it with its hash for the settings',

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
 
+t.setTimeout(180_000)
+
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 /** Runs the demo until it invites, or ends. */
@@ -32,7 +34,7 @@ async function demoFor(
     child.stderr.on('data', read)
   })
   await Promise.race([invited, ended])
-  return { child, ended, output, url: /sample data, at (\S+)/.exec(output)?.[1] ?? '' }
+  return { child, ended, output, said: () => output, url: /sample data, at (\S+)/.exec(output)?.[1] ?? '' }
 }
 
 const KEY = 'dgk_0123456789abcdef0123456789abcdef0123456789a'
@@ -138,3 +140,28 @@ t.test('what is wrong is said, and the demo ends with 1', { timeout: 60_000 }, a
     t.match(output, fault)
   }
 })
+
+for (const [fault, said] of [
+  ['no-delegate', /prvActOnBehalfOfAnotherUser/],
+  ['no-privilege', /the user has no security role/],
+  ['ip-firewall', /IP firewall blocks/],
+] as const) {
+  t.test(`--fault ${fault} breaks the environment, and check explains it`, { timeout: 60_000 }, async (t) => {
+    const demo = await demoFor(t, {}, ['--fault', fault])
+    const { status } = await fetch(`${demo.url}/accounts`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
+
+    t.ok(status >= 400, String(status))
+    await new Promise<void>((resolve) => {
+      const look = (text: Buffer): void => {
+        shown += String(text)
+        if (/A step failed/.test(shown)) resolve()
+      }
+      let shown = demo.output
+      demo.child.stdout.on('data', look)
+      look(Buffer.from(''))
+    })
+    demo.child.kill('SIGTERM')
+    t.equal(await demo.ended, 0)
+    t.match(demo.said(), said)
+  })
+}

@@ -4,6 +4,8 @@ import { createLog } from '../../observe/log.ts'
 import { check } from '../check/check.ts'
 import type { Io } from '../command-io.ts'
 import { run } from '../serve/serve.ts'
+import { strike } from './dynamics-faults.ts'
+import type { DynamicsFault } from './dynamics-faults.ts'
 import { emulatedSettings } from './emulated-settings.ts'
 import { startEmulators } from './emulators.ts'
 import { invitation, throttled } from './invitation.ts'
@@ -13,8 +15,8 @@ export interface DemoOptions {
   readonly port?: number | undefined
   /** Dynamics refuses every fourth request. */
   readonly throttle?: boolean | undefined
-  /** The number of the error that Entra answers with. */
-  readonly fault?: number | undefined
+  /** What is wrong: with the environment, or an error of Entra by its number. */
+  readonly fault?: DynamicsFault | number | undefined
 }
 
 /**
@@ -35,11 +37,11 @@ export async function demo({ config, port, throttle, fault }: DemoOptions, io: I
   const log = createLog(settings, (writeOut) => process.on('exit', writeOut))
   const { all, dispatcher, close } = await startEmulators(settings)
   try {
-    for (const {
-      faults: { dataverse, entra },
-    } of all) {
+    for (const emulator of all) {
+      const { dataverse, entra } = emulator.faults
       if (throttle === true) keepThrottling(dataverse)
-      if (fault !== undefined) entra.always({ kind: 'aadsts', number: fault })
+      if (typeof fault === 'number') entra.always({ kind: 'aadsts', number: fault })
+      else if (fault !== undefined) strike(emulator, fault)
     }
     const nothing = async (): Promise<void> => undefined
     const running = await run({ ...settings, inspector: true }, log, {
@@ -53,7 +55,8 @@ export async function demo({ config, port, throttle, fault }: DemoOptions, io: I
     if (throttle === true) io.stdout.write(throttled(running.address))
     if (fault !== undefined) {
       io.stdout.write('`dynamics-gateway check` says about this error:\n\n')
-      await check({}, { ...io, settings, agent: dispatcher, env: {}, emulated: true })
+      const user = fault === 'no-delegate' ? 'adele.vance@contoso.com' : undefined
+      await check({ user }, { ...io, settings, agent: dispatcher, env: {}, emulated: true })
     }
     await running.stopped
   } finally {
