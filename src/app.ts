@@ -17,13 +17,13 @@ import type { RequestRecord } from './dynamics/request-record.ts'
 import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
 import type { AuditLog } from './observe/audit-log.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
+import { explanationOf } from './observe/explain-request.ts'
 import { foreignLinksTold } from './observe/foreign-links.ts'
 import { health, tokenStatus } from './observe/health.ts'
 import type { TokenStatus } from './observe/health.ts'
 import inspectorAccess from './observe/inspector/access.ts'
 import type { Inspector } from './observe/inspector/inspector.ts'
 import { recordOf } from './observe/inspector/record-request.ts'
-import type { Asked } from './observe/inspector/record-request.ts'
 import { inspectorRoutes } from './observe/inspector/routes.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
@@ -43,6 +43,7 @@ import { answerError } from './server/error-handler.ts'
 import { beginExchange } from './server/exchange.ts'
 import { onOperationsListener } from './server/operations-listener.ts'
 import { createTargetRuntime, prefixOf } from './target-runtime.ts'
+import type { TargetRuntime } from './target-runtime.ts'
 import impersonate from './users/impersonate.ts'
 
 /** What the gateway needs from the process around it. */
@@ -122,7 +123,14 @@ export async function createGateway(
           wait: exchange.timings.wait,
           dynamics: exchange.timings.dynamics,
         })
-        inspector?.add(recordOf(request, reply, facts, askedTarget(exchange.record), captured?.()))
+        const asked = askedTarget(exchange.record)
+        const trouble = asked?.credential.state().trouble
+        const reached = asked === undefined ? undefined : { target: asked.target, trouble }
+        asked?.activity.requestDone(status)
+        if (status >= 500 && exchange.code !== undefined) {
+          asked?.activity.faulted(explanationOf(exchange, reached, status)!)
+        }
+        inspector?.add(recordOf(request, reply, facts, reached, captured?.()))
       }
     })
     next()
@@ -136,9 +144,8 @@ export async function createGateway(
   )
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
   /** The target that a request was for; `undefined` where it was refused before. */
-  function askedTarget({ entitySet, target: name }: RequestRecord): Asked | undefined {
-    const found = entitySet === undefined ? undefined : environments.find(({ target }) => target.name === name)
-    return found === undefined ? undefined : { target: found.target, trouble: found.credential.state().trouble }
+  function askedTarget({ entitySet, target: name }: RequestRecord): TargetRuntime | undefined {
+    return entitySet === undefined ? undefined : environments.find(({ target }) => target.name === name)
   }
 
   // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page
@@ -156,7 +163,7 @@ export async function createGateway(
     const near = fromThisMachine(settings.host)
     const exempt = (request: IncomingMessage): boolean => onOperationsListener(request) || near(request)
     await own.register(authenticate, { identify, exempt })
-    await own.register(statusPage, { version, environments })
+    await own.register(statusPage, { version, environments, hasInspector: inspector !== undefined })
     own.get('/-/metrics', async ({ headers }, reply) => {
       const { contentType, text } = await metrics.page(headers.accept)
       return reply.type(contentType).send(text)
@@ -179,7 +186,7 @@ export async function createGateway(
       next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined),
     )
     await door.register(authenticate, { identify })
-    for (const { target, prefix, connection, directory } of environments) {
+    for (const { target, prefix, connection, directory, activity } of environments) {
       await door.register(
         async (below) => {
           const ownUser = runsAsPerson(target.credential) ? 'signed-in person' : 'application user'
@@ -190,7 +197,7 @@ export async function createGateway(
             next()
           })
           const isDelegated = runsAsPerson(target.credential)
-          const logRefusal = refusalsExplained(log, isDelegated)
+          const logRefusal = refusalsExplained(log, isDelegated, activity.faulted)
           if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
           await below.register(apiRoot, { target, prefix })
           await below.register(allowList, { target, prefix, log })

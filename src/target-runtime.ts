@@ -5,6 +5,9 @@ import { connectCredential } from './credentials/connect-credential.ts'
 import type { Credential } from './credentials/credential.ts'
 import { connect } from './dynamics/connect.ts'
 import type { Connection } from './dynamics/connect.ts'
+import type { OnEvent } from './dynamics/events.ts'
+import { createActivity } from './observe/activity.ts'
+import type { Activity } from './observe/activity.ts'
 import type { Metrics } from './observe/metrics.ts'
 import type { OutboundAgent } from './outbound/agent.ts'
 import { userDirectory } from './users/directory.ts'
@@ -20,6 +23,8 @@ export interface TargetRuntime {
   readonly credential: Credential
   readonly connection: Connection
   readonly directory: UserDirectory
+  /** What happened lately, for the status page. */
+  readonly activity: Activity
   /** Ends its timers. */
   readonly close: () => void
 }
@@ -39,7 +44,13 @@ export function createTargetRuntime(target: Target, { agent, log, metrics, bodyL
     agent: agent.reads,
     log: target.name === undefined ? log : log.child({ target: name }),
   })
-  const connection = connect(target, { agent, credential, onEvent: metrics.watch(name), log, bodyLimit })
+  const activity = createActivity()
+  const count = metrics.watch(name)
+  const onEvent: OnEvent = (event) => {
+    count(event)
+    activity.watch(event)
+  }
+  const connection = connect(target, { agent, credential, onEvent, log, bodyLimit })
   const directory = userDirectory(connection.send, target)
   metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
   return {
@@ -49,6 +60,7 @@ export function createTargetRuntime(target: Target, { agent, log, metrics, bodyL
     credential,
     connection,
     directory,
+    activity,
     close() {
       credential.close()
       connection.close()

@@ -35,8 +35,13 @@ export interface Refusal {
  * gateway is set up, or by something that stands between. The caller gets the answer itself.
  *
  * @param delegated whether the access token is of a person who signed in
+ * @param explained gets what is logged
  */
-export function refusalsExplained(log: Pick<Logger, 'warn'>, delegated: boolean): (refusal: Refusal) => void {
+export function refusalsExplained(
+  log: Pick<Logger, 'warn'>,
+  delegated: boolean,
+  explained: (explanation: Explanation) => void = () => undefined,
+): (refusal: Refusal) => void {
   const isDue = onceIn(ONCE_IN)
 
   return ({ status, contentType, body, impersonated, record }) => {
@@ -48,10 +53,9 @@ export function refusalsExplained(log: Pick<Logger, 'warn'>, delegated: boolean)
     const ofTheSetup = code !== undefined && OF_THE_SETUP.test(code.toLowerCase())
     if (!page && !ofTheSetup && !SAYS_SO.test(message ?? '')) return
     if (!isDue(`${page ? 'page' : (code ?? '')} ${impersonated}`)) return
-    log.warn(
-      { ...requestIds(record), dynamics: code, status, callerId: impersonated },
-      inOneLine(explainDynamics({ status, contentType, impersonated, delegated, ...error })),
-    )
+    const explanation = explainDynamics({ status, contentType, impersonated, delegated, ...error })
+    explained(explanation)
+    log.warn({ ...requestIds(record), dynamics: code, status, callerId: impersonated }, inOneLine(explanation))
   }
 }
 

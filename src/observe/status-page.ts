@@ -1,79 +1,58 @@
+import { createHash } from 'node:crypto'
+
 import type { FastifyInstance } from 'fastify'
 
-import type { Target } from '../config/schema.ts'
-import type { Credential } from '../credentials/credential.ts'
-import type { Connection } from '../dynamics/connect.ts'
-import type { UserDirectory } from '../users/directory.ts'
-
-/** What of one target the page shows. */
-interface Shown {
-  readonly name: string
-  readonly target: Pick<Target, 'url' | 'impersonation'>
-  readonly credential: Pick<Credential, 'state'>
-  readonly connection: Pick<Connection, 'state'>
-  readonly directory: Pick<UserDirectory, 'remembered'>
-}
+import { asset } from './assets.ts'
+import { escape } from './escape.ts'
+import { targetCard } from './target-card.ts'
+import type { ShownTarget } from './target-card.ts'
 
 interface Options {
   readonly version: string
-  readonly environments: readonly Shown[]
+  readonly environments: readonly ShownTarget[]
+  /** Whether there is a request inspector to lead to. */
+  readonly hasInspector: boolean
 }
 
+/** Seconds after which a browser asks for the page again. */
+const REFRESH_S = 10
+
 /**
- * A page for the person who looks after the gateway: what it forwards to, and how it fares. It loads nothing, runs no
- * script, and shows nothing secret: no token, no caller, no user.
+ * A page for the person who looks after the gateway: what it forwards to, and whether that works. It refreshes itself,
+ * loads nothing, runs no script, and shows nothing secret: no token, no caller, no user.
  */
-export async function statusPage(app: FastifyInstance, { version, environments }: Options): Promise<void> {
+export async function statusPage(app: FastifyInstance, options: Options): Promise<void> {
+  let style: { readonly text: string; readonly hash: string } | undefined
   app.get('/-/', (_request, reply) => {
+    style ??= styleOf(asset('look.css') + asset('status.css'))
     void reply
       .headers({
         'content-type': 'text/html; charset=utf-8',
-        'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+        'content-security-policy':
+          `default-src 'none'; style-src '${style.hash}'; img-src data:; base-uri 'none'; form-action 'none'; ` +
+          "frame-ancestors 'none'",
         'cache-control': 'no-store',
       })
-      .send(page(version, environments))
+      .send(page(style.text, options))
   })
 }
 
-function page(version: string, environments: readonly Shown[]): string {
-  const rows = environments.map(row).join('')
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>dynamics-gateway</title><style>
-body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color:#222;background:#fff}table{border-collapse:collapse}
-th,td{text-align:left;padding:.3rem 1.2rem .3rem 0;border-bottom:1px solid #ddd;vertical-align:top}.bad{color:#a00;font-weight:600}
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#111}th,td{border-color:#444}.bad{color:#f77}}
-</style></head><body><h1>dynamics-gateway ${escape(version)}</h1><table>
-<tr><th>Target<th>Environment<th>Token<th>Connection<th>Requests<th>Users</tr>${rows}
-</table><p><a href="/-/metrics">metrics</a> · <a href="/-/readyz">ready</a></p></body></html>
-`
+function styleOf(text: string): { readonly text: string; readonly hash: string } {
+  return { text, hash: `sha256-${createHash('sha256').update(text).digest('base64')}` }
 }
 
-function row({ name, target, credential, connection, directory }: Shown): string {
-  const { token, validFor } = credential.state()
-  const { circuit, running, waiting, limit, hold } = connection.state()
-  const cells = [
-    escape(name),
-    escape(target.url.origin),
-    token === 'none' ? bad('none: see the log') : `${token}, ${seconds(validFor)} left`,
-    circuit === 'open'
-      ? bad('given up for a moment')
-      : hold > 0
-        ? bad(`held by Dynamics' limits for ${seconds(hold)}`)
-        : 'well',
-    `${running} of ${limit} at Dynamics, ${waiting} waiting`,
-    `${directory.remembered().users} remembered, impersonation ${target.impersonation.mode}`,
+function page(style: string, { version, environments, hasInspector }: Options): string {
+  const links = [
+    ...(hasInspector ? ['<a href="/-/inspector">Request inspector</a>'] : []),
+    '<a href="/-/metrics">Metrics</a>',
+    '<a href="/-/readyz">Readiness</a>',
   ]
-  return `\n<tr>${cells.map((cell) => `<td>${cell}`).join('')}</tr>`
-}
-
-function bad(text: string): string {
-  return `<span class="bad">${text}</span>`
-}
-
-function seconds(milliseconds: number): string {
-  return `${Math.max(0, Math.round(milliseconds / 1000))} s`
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="${REFRESH_S}"><title>dynamics-gateway</title>
+<link rel="icon" href="data:,"><style>${style}</style></head><body>
+<header><h1>dynamics-gateway</h1><span class="soft">${escape(version)}</span><nav>${links.join('')}</nav></header>
+<main>${environments.map((one) => targetCard(one, Date.now())).join('')}
+</main><footer>Refreshes every ${REFRESH_S} seconds.</footer></body></html>
+`
 }

@@ -1,23 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-import type { Target } from '../../config/schema.ts'
 import type { AttemptRecord, RequestRecord, UserSource, WaitReason } from '../../dynamics/request-record.ts'
-import { explainDynamics } from '../../explanations/dynamics-errors.ts'
-import type { Explanation } from '../../explanations/explanation.ts'
-import { explainGateway } from '../../explanations/gateway-errors.ts'
 import { loggedError } from '../../logged-error.ts'
+import { explanationOf } from '../explain-request.ts'
+import type { Asked } from '../explain-request.ts'
 import { partsInWords } from '../request-line.ts'
 import type { RequestFacts } from '../request-line.ts'
 import { blanked, isPlain } from './blank.ts'
 import type { Captured } from './capture.ts'
 import type { Attempt, Fact, HeaderLine, InspectorRecord } from './record.ts'
-
-/** The target of a request, as far as an explanation needs it. */
-export interface Asked {
-  readonly target: Pick<Target, 'name' | 'url' | 'impersonation'>
-  /** What the authority last refused. */
-  readonly trouble: string | undefined
-}
 
 /** What the inspector keeps of a request that is over. */
 export function recordOf(
@@ -42,7 +33,7 @@ export function recordOf(
     ms: rounded(ms),
     caller,
     user: facts.user,
-    explanation: explanationOf(request, asked, status),
+    explanation: explanationOf(exchange, asked, status),
     facts: factsOf(request, caller, asked),
     times: timesOf(request, ms),
     attempts: attemptsOf(record),
@@ -55,31 +46,6 @@ export function recordOf(
         ? undefined
         : { ...captured, target: originalUrl, headers: shownHeaders(raw.rawHeaders, asked) },
   }
-}
-
-function explanationOf(
-  { exchange: { code, message = '', causes, record } }: FastifyRequest,
-  asked: Asked | undefined,
-  status: number,
-): Explanation | undefined {
-  if (status === 499) return LEFT
-  if (code === undefined) {
-    // An error without a body says no more than its status.
-    return record.explanation ?? (status >= 400 ? explainDynamics({ status }) : undefined)
-  }
-  return explainGateway({
-    code,
-    message,
-    causes,
-    host: asked === undefined ? undefined : new URL(asked.target.url.origin).host,
-    trouble: asked?.trouble,
-  })
-}
-
-const LEFT: Explanation = {
-  what: 'The caller closed its connection before it had the response.',
-  why: 'Its own timeout ran out, or it was ended.',
-  todo: 'See below where the time went; give the caller a longer timeout, or ask for less at once.',
 }
 
 function factsOf(

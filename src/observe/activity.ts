@@ -1,0 +1,95 @@
+import type { OnEvent } from '../dynamics/events.ts'
+import type { Limit } from '../dynamics/limits/parse.ts'
+import type { Explanation } from '../explanations/explanation.ts'
+
+/** What happened at one target lately, for the status page. Takes the same memory whatever happens. */
+export interface Activity {
+  /** Counts a request that is over. */
+  readonly requestDone: (status: number) => void
+  /** Counts the limits that Dynamics answers with. */
+  readonly watch: OnEvent
+  /** Remembers what last went wrong for a reason that is not the request's. */
+  readonly faulted: (explanation: Explanation) => void
+  readonly recent: () => RecentActivity
+}
+
+export interface RecentActivity {
+  /** The last 15 minutes, the oldest first. */
+  readonly traffic: readonly Traffic[]
+  /** Responses of 429 in the last five minutes, by limit. */
+  readonly limits: ReadonlyMap<Limit, number>
+  readonly fault: { readonly at: number; readonly explanation: Explanation } | undefined
+}
+
+/** Requests that ended within one slot of time. */
+export interface Traffic {
+  readonly ok: number
+  /** 4xx */
+  readonly refused: number
+  /** 5xx, and callers that left. */
+  readonly failed: number
+}
+
+const SLOT_MS = 15_000
+const SLOTS = 60
+const LIMIT_SLOTS = 20
+
+interface Slot {
+  /** Which slot of time it counts; an older one counts as empty. */
+  time: number
+  ok: number
+  refused: number
+  failed: number
+  limits: Map<Limit, number> | undefined
+}
+
+/**
+ * Counts nothing yet.
+ *
+ * @param now milliseconds of a clock that never goes back
+ */
+export function createActivity(now: () => number = () => performance.now()): Activity {
+  const slots = Array.from({ length: SLOTS }, (): Slot => emptySlot(-1))
+  let fault: RecentActivity['fault']
+
+  function present(): Slot {
+    const time = Math.floor(now() / SLOT_MS)
+    const index = time % SLOTS
+    if (slots[index]!.time !== time) slots[index] = emptySlot(time)
+    return slots[index]!
+  }
+
+  return {
+    requestDone(status) {
+      const slot = present()
+      if (status < 400) slot.ok += 1
+      else if (status < 499) slot.refused += 1
+      else slot.failed += 1
+    },
+    watch(event) {
+      if (event.kind !== 'limit') return
+      const limits = (present().limits ??= new Map())
+      limits.set(event.limit, (limits.get(event.limit) ?? 0) + 1)
+    },
+    faulted(explanation) {
+      fault = { at: Date.now(), explanation }
+    },
+    recent() {
+      const last = Math.floor(now() / SLOT_MS)
+      const inOrder = Array.from({ length: SLOTS }, (_, index) => {
+        const time = last - SLOTS + 1 + index
+        const slot = slots[((time % SLOTS) + SLOTS) % SLOTS]!
+        return slot.time === time && time >= 0 ? slot : emptySlot(time)
+      })
+      const limits = new Map<Limit, number>()
+      for (const slot of inOrder.slice(-LIMIT_SLOTS)) {
+        for (const [limit, count] of slot.limits ?? []) limits.set(limit, (limits.get(limit) ?? 0) + count)
+      }
+      return { traffic: inOrder.map(({ ok, refused, failed }) => ({ ok, refused, failed })), limits, fault }
+    },
+  }
+}
+
+function emptySlot(time: number): Slot {
+  return { time, ok: 0, refused: 0, failed: 0, limits: undefined }
+}

@@ -1,0 +1,129 @@
+import type { Target } from '../config/schema.ts'
+import type { Credential } from '../credentials/credential.ts'
+import type { Connection, ConnectionState } from '../dynamics/connect.ts'
+import type { Limit } from '../dynamics/limits/parse.ts'
+import type { UserDirectory } from '../users/directory.ts'
+import type { Activity, RecentActivity, Traffic } from './activity.ts'
+import { escape } from './escape.ts'
+
+/** What of one target its card shows. */
+export interface ShownTarget {
+  readonly name: string
+  readonly target: Pick<Target, 'url' | 'impersonation' | 'credential'>
+  readonly credential: Pick<Credential, 'state'>
+  readonly connection: Pick<Connection, 'state'>
+  readonly directory: Pick<UserDirectory, 'remembered'>
+  readonly activity: Pick<Activity, 'recent'>
+}
+
+/** One target of the status page, as HTML. */
+export function targetCard(shown: ShownTarget, now: number): string {
+  const { name, target, credential, connection, directory, activity } = shown
+  const token = credential.state()
+  const state = connection.state()
+  const { traffic, limits, fault } = activity.recent()
+  const rows: readonly (readonly [string, string])[] = [
+    ['Environment', escape(target.url.origin)],
+    [
+      'Access token',
+      token.token === 'none'
+        ? badge('bad', token.failures > 0 ? 'none' : 'on its way')
+        : `${token.token === 'fresh' ? 'valid' : badge('warn', 'renewal due')}, ${duration(token.validFor)} left`,
+    ],
+    ['Credential', escape(target.credential.kind)],
+    ['Connection', connectionIn(state)],
+    ['At Dynamics', `${state.running} of ${state.limit} places, ${state.waiting} waiting`],
+    ['Limits hit', limitsIn(limits)],
+    ...(state.rates === undefined ? [] : [['Left of the limits', leftIn(state.rates)] as const]),
+    ['Users', `${directory.remembered().users} remembered, impersonation ${target.impersonation.mode}`],
+  ]
+  return `
+<section class="card"><div class="head"><strong>${escape(name)}</strong>${stateBadge(token.token, token.failures, state)}</div>
+<dl>${rows.map(([label, value]) => `<dt>${label}</dt><dd>${value}</dd>`).join('')}</dl>
+${chart(traffic)}
+${token.trouble === undefined ? '' : `<div class="fault"><p><b>Access token</b></p><p>${escape(token.trouble)}</p></div>`}
+${fault === undefined ? '' : faultIn(fault, now)}</section>`
+}
+
+function badge(kind: 'good' | 'warn' | 'bad', text: string): string {
+  return `<span class="badge ${kind}">${text}</span>`
+}
+
+function stateBadge(token: string, failures: number, { circuit, hold }: ConnectionState): string {
+  if (token === 'none') return failures > 0 ? badge('bad', 'no access token') : badge('warn', 'starting')
+  if (circuit === 'open') return badge('bad', 'unreachable')
+  return hold > 0 ? badge('warn', 'paused') : badge('good', 'healthy')
+}
+
+function connectionIn({ circuit, hold, held }: ConnectionState): string {
+  if (circuit === 'open') return badge('bad', 'unreachable: one probe at a time')
+  if (hold > 0) {
+    return badge('warn', `paused by service protection limits for ${duration(hold)}, ${held} waiting`)
+  }
+  return 'healthy'
+}
+
+const LIMIT_NAMES: Readonly<Record<Limit, string>> = {
+  count: 'number of requests',
+  time: 'execution time',
+  concurrency: 'concurrent requests',
+  other: 'not named',
+}
+
+function limitsIn(limits: ReadonlyMap<Limit, number>): string {
+  const hit = [...limits].map(([limit, count]) => badge('warn', `${count}× ${LIMIT_NAMES[limit]}`))
+  return hit.length === 0 ? 'none in the last 5 minutes' : `${hit.join(' ')} in the last 5 minutes`
+}
+
+function leftIn({ requests, seconds }: NonNullable<ConnectionState['rates']>): string {
+  return [
+    ...(requests === undefined ? [] : [`${requests.toLocaleString('en')} requests`]),
+    ...(seconds === undefined ? [] : [`${seconds.toLocaleString('en')} s of execution`]),
+  ].join(', ')
+}
+
+const HEIGHT = 72
+const BAR = 10
+
+/** The last 15 minutes as bars: what went well at the bottom, failures at the top. */
+function chart(traffic: readonly Traffic[]): string {
+  const all = { ok: 0, refused: 0, failed: 0 }
+  let highest = 1
+  for (const { ok, refused, failed } of traffic) {
+    all.ok += ok
+    all.refused += refused
+    all.failed += failed
+    highest = Math.max(highest, ok + refused + failed)
+  }
+  const bars = traffic.map((slot, index) => {
+    let y = HEIGHT
+    return (['ok', 'refused', 'failed'] as const)
+      .filter((kind) => slot[kind] > 0)
+      .map((kind) => {
+        const height = Math.max(1, Math.round((HEIGHT * slot[kind]) / highest))
+        y -= height
+        return `<rect class="bar-${kind}" x="${index * BAR}" y="${y}" width="${BAR - 2}" height="${height}"/>`
+      })
+      .join('')
+  })
+  const sum = all.ok + all.refused + all.failed
+  const words = `${sum.toLocaleString('en')} request${sum === 1 ? '' : 's'} in the last 15 minutes: ${all.refused} refused, ${all.failed} failed`
+  const box = `0 0 ${traffic.length * BAR} ${HEIGHT}`
+  return (
+    `<svg viewBox="${box}" preserveAspectRatio="none" role="img" aria-label="${words}">${bars.join('')}</svg>` +
+    `<div class="soft">${words}</div>`
+  )
+}
+
+function faultIn({ at, explanation: { what, why, todo } }: NonNullable<RecentActivity['fault']>, now: number): string {
+  return (
+    `<div class="fault"><p><b>Last fault, ${duration(now - at)} ago:</b> ${escape(what)}</p>` +
+    `<p>${escape(why)}</p><p><b>The fix:</b> ${escape(todo)}</p></div>`
+  )
+}
+
+function duration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000))
+  if (seconds < 120) return `${seconds} s`
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
+}

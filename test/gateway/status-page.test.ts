@@ -1,0 +1,62 @@
+import t from 'tap'
+
+import { FAINT_TEXTS, noChromium, openChromium } from '../support/chromium.ts'
+import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
+
+const skip = noChromium
+
+t.test('the status page has a card for each target, and refreshes itself without a script', async (t) => {
+  const { url } = await gatewayWithFile(t, (credential) => ({
+    targets: ['sales', 'service'].map((name) => ({ name, url: 'https://contoso.crm4.dynamics.com', credential })),
+  }))
+  await (await fetch(`${url}/sales/accounts?$top=1`)).arrayBuffer()
+  const response = await fetch(`${url}/-/`)
+  const page = await response.text()
+
+  t.match(response.headers.get('content-security-policy'), /^default-src 'none'; style-src 'sha256-[^']+';/)
+  t.match(page, /<meta http-equiv="refresh" content="10">/)
+  t.notMatch(page, /<script|href="\/-\/inspector"/)
+  const [sales, service] = page.split('<section').slice(1)
+  t.match(sales, /<strong>sales<\/strong>.*healthy/)
+  t.match(sales, '1 request in the last 15 minutes: 0 refused, 0 failed')
+  t.match(service, '0 requests in the last 15 minutes')
+})
+
+t.test('limits, and the last fault with its fix, are on the card; what callers wrote is not', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { MAX_RETRY_WAIT: '0s', INSPECTOR: 'true' })
+  emulator.faults.dataverse.push({ kind: 'throttle', limit: 'count', retryAfter: 1 })
+  await (await fetch(`${url}/contacts(lastname='Sycamore')?$filter=Sycamore`)).arrayBuffer()
+  const throttled = await (await fetch(`${url}/-/`)).text()
+  t.match(throttled, '1× number of requests</span> in the last 5 minutes')
+  t.match(throttled, 'href="/-/inspector"')
+  t.notMatch(throttled, 'Sycamore')
+})
+
+t.test('a credential that is refused is explained on the card', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  emulator.faults.entra.always({ kind: 'aadsts', number: 7_000_222 })
+  const { url: second } = await gatewayFor(t, { AZURE_CLIENT_SECRET: 'wrong' })
+  await (await fetch(`${second}/WhoAmI`)).arrayBuffer()
+  const page = await (await fetch(`${second}/-/`)).text()
+  t.match(page, /no access token/)
+  t.match(page, /Last fault, \d+ s ago/)
+  t.match(page, /The fix:/)
+  t.notMatch(await (await fetch(`${url}/-/`)).text(), 'Last fault')
+})
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  t.test(`it can be read on a phone where the scheme is ${colorScheme}`, { skip }, async (t) => {
+    const { url } = await gatewayFor(t, { AZURE_CLIENT_SECRET: 'wrong' })
+    await (await fetch(`${url}/WhoAmI`)).arrayBuffer()
+    const browser = await openChromium(t)
+    const page = await browser.newPage({ colorScheme, viewport: { width: 390, height: 800 } })
+    const troubles: string[] = []
+    page.on('console', (message) => troubles.push(message.text()))
+    await page.goto(`${url}/-/`)
+
+    t.same(await page.evaluate<string[]>(FAINT_TEXTS), [])
+    t.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= 390)
+    t.equal(await page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius"), '12px', 'styled')
+    t.same(troubles, [])
+  })
+}
