@@ -15,7 +15,7 @@ const RULES: readonly (readonly [rule: string, pattern: RegExp, files: readonly 
   ['hop-by-hop headers', /'proxy-connection'/, ['odata/hop-by-hop.ts']],
   [
     'the part of the logger that is used',
-    /interface Log\b|'debug' \| 'info' \| 'warn'|readonly (?:warn|info): \(/,
+    /interface Log\b|\[level in 'debug'|readonly (?:warn|info): \(/,
     ['logger.ts'],
   ],
   ['one listener of a cancellation', /onCancel\b/, []],
@@ -24,7 +24,8 @@ const RULES: readonly (readonly [rule: string, pattern: RegExp, files: readonly 
 /** Files that hold a pattern and mean something else by it. */
 const OTHER_MEANING: Readonly<Record<string, string>> = {
   'odata/resource-path.ts what is a $batch': 'refuses what only resembles a $batch',
-  'config/leftover.ts what is a GUID': 'a placeholder in braces, which is not a GUID',
+  'config/cross-checks.ts what is loopback': 'whether a setting has its default',
+  'config/placeholders.ts what is a GUID': 'a placeholder in braces, which is not a GUID',
 }
 
 /** The code of each file, without comments. */

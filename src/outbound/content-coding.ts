@@ -1,6 +1,7 @@
 import type { Transform } from 'node:stream'
 import {
   brotliDecompressSync,
+  constants,
   createBrotliDecompress,
   createGunzip,
   createInflate,
@@ -41,13 +42,14 @@ export function createDecoder(coding: ContentCoding): Transform {
 }
 
 /**
- * A complete body with its coding undone; `undefined` where that fails, or where the result exceeds `limit` bytes.
+ * A body, or the beginning of one, with its coding undone; `undefined` where that fails, or where the result exceeds
+ * `limit` bytes.
  *
  * @param contentEncoding header of the message
  */
 export function decode(body: Buffer, contentEncoding: string | undefined, limit: number): Buffer | undefined {
   if (!isEncoded(contentEncoding)) return body
-  const options = { maxOutputLength: limit }
+  const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: limit }
   try {
     switch (contentCoding(contentEncoding)) {
       case 'gzip':
@@ -55,7 +57,7 @@ export function decode(body: Buffer, contentEncoding: string | undefined, limit:
       case 'deflate':
         return inflateSync(body, options)
       case 'br':
-        return brotliDecompressSync(body, options)
+        return brotliDecompressSync(body, { ...options, finishFlush: constants.BROTLI_OPERATION_FLUSH })
       case undefined:
         return undefined
     }

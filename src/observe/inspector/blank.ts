@@ -1,3 +1,5 @@
+import { isGuid } from '../../odata/guid.ts'
+
 /** What stands in place of a value. */
 export const BLANK = '…'
 
@@ -50,14 +52,14 @@ function blankedPath(path: string): string {
 
 const QUOTE = /'|%27/
 
-const HARMLESS = /^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|-?\d{1,19}|)$/i
+const NUMBER = /^(?:-?\d{1,19})?$/
 
 function blankedKey(key: string): string {
   const equals = key.indexOf('=')
   const name = equals === -1 ? '' : key.slice(0, equals + 1)
   const value = equals === -1 ? key : key.slice(equals + 1)
   const isName = /^[\w@]*=?$/.test(name)
-  return (isName ? name : '') + (isName && HARMLESS.test(value) ? value : BLANK)
+  return (isName ? name : '') + (isName && (isGuid(value) || NUMBER.test(value)) ? value : BLANK)
 }
 
 function blankedOption(option: string): string {

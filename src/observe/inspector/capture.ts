@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib'
 
+import { decode } from '../../outbound/content-coding.ts'
 import { BLANK } from './blank.ts'
 
 /** What was said on both sides of one request, for as long as somebody asked to see it. */
@@ -119,34 +119,9 @@ function headOf(headers: unknown): Head {
 }
 
 function shown(bytes: Buffer, coding: string): string {
-  const plain = decoded(bytes, coding.trim().toLowerCase())
+  const plain = coding === '' ? bytes : decode(bytes, coding, MAX_DECODED_BYTES)
   if (plain === undefined) return `(${bytes.length} bytes in ${coding.slice(0, 40)})`
   return withoutFiles(plain.toString('utf8', 0, MAX_BODY_BYTES))
-}
-
-/** The beginning of a coded body may end anywhere. */
-function decoded(bytes: Buffer, coding: string): Buffer | undefined {
-  const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_DECODED_BYTES }
-  try {
-    switch (coding) {
-      case '':
-      case 'identity':
-        return bytes
-      case 'gzip':
-        return gunzipSync(bytes, options)
-      case 'deflate':
-        return inflateSync(bytes, options)
-      case 'br':
-        return brotliDecompressSync(bytes, {
-          finishFlush: constants.BROTLI_OPERATION_FLUSH,
-          maxOutputLength: MAX_DECODED_BYTES,
-        })
-      default:
-        return undefined
-    }
-  } catch {
-    return undefined
-  }
 }
 
 /** A text without what is as long as a file, a token or a key within it. */
