@@ -8,6 +8,8 @@ export interface Navigation {
    * them apart without metadata.
    */
   readonly names: readonly string[]
+  /** Those of them that are entities of FetchXML: which navigation properties lead there, it does not say. */
+  readonly entities: readonly string[]
   /** A query option that names a stored query, `savedQuery` or `userQuery`, or a `fetchXml` that cannot be read. */
   readonly query: string | undefined
 }
@@ -17,17 +19,20 @@ export interface Navigation {
  * Dynamics may take for a navigation property is left out.
  *
  * @param query raw, with or without its question mark
- * @returns `undefined` when it cannot be decoded, or names an option with letters that no option has
+ * @returns `undefined` when it cannot be decoded, names an option with letters that no option has, or is nested more
+ *   deeply than Dynamics goes
  */
 export function navigationOf(query: string): Navigation | undefined {
   const names = new Set<string>()
+  const fetched: string[] = []
+  const found: Found = { names, left: 4 * query.length + SPARE }
   let other: string | undefined
   for (const option of query.replace(/^\?/, '').split('&')) {
     if (option === '') continue
     const equals = option.indexOf('=')
     const name = decoded(equals === -1 ? option : option.slice(0, equals))
       ?.trim()
-      .replace(/^\$/, '')
+      .replace(/^[$\s]+/, '')
       .toLowerCase()
     const value = equals === -1 ? '' : decoded(option.slice(equals + 1))
     // Some letters outside of ASCII become ASCII ones where letter case is ignored.
@@ -36,10 +41,18 @@ export function navigationOf(query: string): Navigation | undefined {
     else if (name === 'fetchxml') {
       const entities = fetchedEntities(value)
       if (entities === undefined) other ??= name
-      for (const entity of entities ?? []) names.add(entity)
-    } else for (const text of withoutTexts(value)) addOption(name, text, names, 0)
+      fetched.push(...(entities ?? []))
+    } else for (const text of withoutTexts(value)) addOption(name, text, found, 0)
   }
-  return { names: [...names], query: other }
+  if (found.left < 0) return undefined
+  return { names: [...new Set([...names, ...fetched])], entities: fetched, query: other }
+}
+
+/** What was found so far. */
+interface Found {
+  readonly names: Set<string>
+  /** Characters that may still be read of what is nested, where each is read again at each depth; below 0: too deep. */
+  left: number
 }
 
 const STORED: ReadonlySet<string> = new Set(['savedquery', 'userquery'])
@@ -58,20 +71,25 @@ const OPAQUE: ReadonlySet<string> = new Set([
   'annotations',
 ])
 
-/** Deeper than Dynamics goes; what is deeper still is named by the option itself, which nothing can allow. */
+/** Deeper than Dynamics goes. */
 const DEEPEST = 15
+/** What a short query may have beyond four times its length, so that its depth alone counts. */
+const SPARE = 16_384
 
 /** Where an option leads, of the query or inside `$expand`. */
-function addOption(name: string, text: string, names: Set<string>, depth: number): void {
-  if (depth > DEEPEST) names.add('$expand')
-  else if (name === 'expand') addExpanded(text, names, depth)
-  else if (name === 'select') addSelected(text, names, depth)
+function addOption(name: string, text: string, found: Found, depth: number): void {
+  const { names } = found
+  found.left = depth > DEEPEST ? -1 : found.left - text.length
+  if (found.left < 0) return
+  if (name === 'expand') addExpanded(text, found, depth)
+  else if (name === 'select') addSelected(text, found, depth)
   else if (name === 'apply') addApplied(text, names)
   else if (depth > 0 || !OPAQUE.has(name)) addPaths(text, names)
 }
 
 /** `a($expand=b;$filter=c/d eq 1),e/f` leads to a, b, c, e and f. */
-function addExpanded(text: string, names: Set<string>, depth: number): void {
+function addExpanded(text: string, found: Found, depth: number): void {
+  const { names } = found
   for (const item of splitOutside(text, ',')) {
     const open = item.indexOf('(')
     const path = open === -1 ? item : item.slice(0, open)
@@ -84,16 +102,16 @@ function addExpanded(text: string, names: Set<string>, depth: number): void {
     for (const option of splitOutside(options, ';')) {
       const [, name, inner = ''] = /^\s*\$?(\w+)\s*=(.*)$/s.exec(option) ?? []
       if (name === undefined) addPaths(option, names)
-      else addOption(name.toLowerCase(), inner, names, depth + 1)
+      else addOption(name.toLowerCase(), inner, found, depth + 1)
     }
   }
 }
 
 /** Columns lead nowhere, unless a path or options of their own stand behind them. */
-function addSelected(text: string, names: Set<string>, depth: number): void {
-  addPaths(text, names)
+function addSelected(text: string, found: Found, depth: number): void {
+  addPaths(text, found.names)
   for (const item of splitOutside(text, ',')) {
-    if (item.includes('(')) addExpanded(item, names, depth)
+    if (item.includes('(')) addExpanded(item, found, depth)
   }
 }
 

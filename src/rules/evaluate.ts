@@ -102,14 +102,14 @@ function deniedBeyond(
   if (navigation === undefined) return objection(method, path[0]!.written, 'its query cannot be read')
   for (const rule of reads) {
     const isUnknown = rule.names.some(namesASet)
-    if (isUnknown && navigation.query !== undefined) return leads(method, navigation.query, rule)
+    if (navigation.query !== undefined) return leads(method, navigation.query, rule)
     const names = rule.names.map(({ first, below }) => below ?? first)
     const name = navigation.names.find(
       (one) =>
         one === '*' ||
         names.includes('*') ||
         names.includes(bareName(one)) ||
-        (isUnknown && !isSpelt(bareName(one), asked, 'GET', allows)),
+        ((isUnknown || navigation.entities.includes(one)) && !isSpelt(bareName(one), asked, 'GET', allows)),
     )
     if (name !== undefined) return leads(method, name, rule)
   }

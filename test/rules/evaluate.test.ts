@@ -178,12 +178,7 @@ t.test('a deny on reading cannot be got round by navigation, queries of their ow
 
 t.test('a deny on an action or a navigation property concerns nothing else', (t) => {
   table(t, ['deny POST WinOpportunity(),Microsoft.Dynamics.CRM.Assign', 'deny GET accounts/primarycontactid'], {
-    passes: [
-      'POST /LoseOpportunity',
-      'GET /accounts(1)/name',
-      'GET /accounts?$expand=owninguser',
-      'GET /accounts?fetchXml=x',
-    ],
+    passes: ['POST /LoseOpportunity', 'GET /accounts(1)/name', 'GET /accounts?$expand=owninguser'],
     refused: [
       'POST /WinOpportunity',
       'POST /opportunities(1)/Microsoft.Dynamics.CRM.WinOpportunity',
@@ -191,6 +186,11 @@ t.test('a deny on an action or a navigation property concerns nothing else', (t)
       'GET /accounts(1)/primarycontactid',
       'GET /accounts?$expand=primarycontactid',
       'GET /accounts?$filter=primarycontactid/fullname%20eq%20%27x%27',
+      `GET /accounts?$expand=${'a($expand='.repeat(16)}primarycontactid${')'.repeat(16)}`,
+      // A stored query, and one that links entities, may follow the same relationship.
+      'GET /accounts?savedQuery=00000000-0000-0000-0000-000000000001',
+      'GET /accounts?fetchXml=x',
+      'GET /accounts?fetchXml=%3Centity%20name=%22account%22%3E%3Clink-entity%20name=%22contact%22/%3E%3C/entity%3E',
     ],
   })
   t.end()
