@@ -16,8 +16,8 @@ export interface ConsentArgs {
   readonly timeout?: number | undefined
 }
 
-const PORT = 33333
-const PATIENCE = 15 * 60_000
+const DEFAULT_PORT = 33333
+const CONSENT_TIMEOUT_MS = 15 * 60_000
 
 /**
  * Prints the address at which an administrator consents to the app, in both forms; with `wait` says whether
@@ -26,7 +26,7 @@ const PATIENCE = 15 * 60_000
  * @returns the exit status: 0, or 2 when it was not granted
  */
 export async function consent(
-  { wait = false, port = PORT, timeout = PATIENCE }: ConsentArgs,
+  { wait = false, port = DEFAULT_PORT, timeout = CONSENT_TIMEOUT_MS }: ConsentArgs,
   io: CommandIo,
 ): Promise<number> {
   for (const target of io.settings.targets) {

@@ -3,7 +3,7 @@ import type { NetConnectOpts, Socket } from 'node:net'
 
 import type { Settings } from '../config/schema.ts'
 
-const PATIENCE = 2000
+const TIMEOUT_MS = 2000
 /** `localhost` is always a name of the gateway's own. */
 const REQUEST = 'GET /-/readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
 const READY = /^HTTP\/1\.1 200 /
@@ -22,7 +22,7 @@ export async function healthcheck(listener: Pick<Settings, 'host' | 'port' | 'tl
       resolve(READY.test(head) ? 0 : 1)
       socket.destroy()
     }
-    socket.setEncoding('latin1').setTimeout(PATIENCE, end)
+    socket.setEncoding('latin1').setTimeout(TIMEOUT_MS, end)
     socket.on('data', (chunk: string) => {
       head += chunk
       if (head.includes('\n')) end()
@@ -42,7 +42,7 @@ async function open({ host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>
   return secure.connect({ ...where, rejectUnauthorized: false })
 }
 
-/** An address that stands for all of the machine's is asked at loopback. */
+/** A wildcard address is asked at loopback. */
 function reachable(host: string): string {
   return host === '0.0.0.0' ? '127.0.0.1' : /^\[?::\]?$/.test(host) ? '::1' : host.replace(/^\[(.*)\]$/, '$1')
 }

@@ -5,13 +5,13 @@ import { isMicrosoftsAuthority } from './authority-hosts.ts'
 import { SettingError } from './setting.ts'
 
 /** The longest path that the system takes for a socket, in bytes: one less than `sun_path` has, for the NUL. */
-const LONGEST_SOCKET = platform() === 'linux' ? 107 : 103
+const MAX_SOCKET_PATH_BYTES = platform() === 'linux' ? 107 : 103
 
-/** Where to listen: an IP address, a name, or `unix:` and a whole path. */
+/** Where to listen: an IP address, a name, or `unix:` and an absolute path. */
 export function listenAddress(text: string): string {
-  if (text.startsWith('unix:/') && Buffer.byteLength(text.slice('unix:'.length)) > LONGEST_SOCKET) {
+  if (text.startsWith('unix:/') && Buffer.byteLength(text.slice('unix:'.length)) > MAX_SOCKET_PATH_BYTES) {
     throw new SettingError(
-      `names a socket whose path is longer than ${LONGEST_SOCKET} bytes, more than the system takes: ` +
+      `names a socket whose path is longer than ${MAX_SOCKET_PATH_BYTES} bytes, more than the system takes: ` +
         'write a shorter path, such as unix:/run/gateway.sock.',
     )
   }
@@ -33,7 +33,7 @@ export function network(text: string): string {
   return text
 }
 
-/** An origin as browsers send it, in small letters. */
+/** An origin as browsers send it, in lower case. */
 export function origin(text: string): string {
   if (!URL.canParse(text) || new URL(text).origin !== text.toLowerCase()) {
     throw new SettingError('holds something that is not an origin: write origins such as https://app.contoso.com.')

@@ -1,6 +1,6 @@
 import type { Settings } from './schema.ts'
 
-/** Faults of the list of callers that no setting has by itself. */
+/** Errors in the list of callers that concern several settings. */
 export function callerChecks(
   { callers, tls, targets }: Pick<Settings, 'callers' | 'tls' | 'targets'>,
   errors: string[],

@@ -2,7 +2,7 @@ import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks } from './caller-checks.ts'
 import type { Settings } from './schema.ts'
 
-/** Faults that no setting has by itself, but two of them have together. */
+/** Errors that concern several settings together. */
 export function crossChecks(settings: Settings, errors: string[]): void {
   const { targets, callers, host, port, metricsHost, metricsPort } = settings
   if (metricsPort !== undefined && metricsPort === port && port !== 0 && metricsHost === host) {

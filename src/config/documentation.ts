@@ -4,7 +4,7 @@ import { schema } from './schema.ts'
 import type { Group, Members, Node, Setting } from './setting.ts'
 import { orList } from './word-list.ts'
 
-/** A part of the documentation: what it describes, and the settings that stand in it. */
+/** A section of the documentation, and its settings. */
 interface Section {
   readonly path: string
   readonly description: string

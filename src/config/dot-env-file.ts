@@ -13,7 +13,7 @@ export interface DotEnvFile extends DotEnv {
   readonly exists: boolean
 }
 
-/** Reads the `.env` file of `folder`; one that cannot be read is a fault, one that is not there is empty. */
+/** Reads the `.env` file of `folder`; a file that cannot be read is an error, a missing one is empty. */
 export function dotEnvFile(folder: string): DotEnvFile {
   const path = join(folder, '.env')
   try {

@@ -24,7 +24,7 @@ const LINE = /[^\n]*(?:\n|$)/y
 /**
  * Reads a `.env` file as Docker Compose does: `NAME=value`, `NAME: value`, `export NAME=value`, values in quotes, over
  * several lines too, comments. Node's own `parseEnv` takes what is commented out for set in older releases, and cuts
- * values at any `#`. A line that is none of these is a fault: what it was to set would be missing without a word.
+ * values at any `#`. A line that is none of these is an error: otherwise its variable would be missing silently.
  */
 export function readDotEnv(raw: string): DotEnv {
   const text = raw.replace(/^\uFEFF/, '')

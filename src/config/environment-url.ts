@@ -21,7 +21,7 @@ export const ONLINE = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\
 const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
 
 /**
- * Reads the URL of an environment, and mends what people paste: a missing `https://`, the path of
+ * Reads the URL of an environment, and corrects what people paste: a missing `https://`, the path of
  * a page (`main.aspx?appid=…`), a slash at the end. What cannot be told is refused with a sentence.
  */
 export function environmentUrl(raw: string): Environment {

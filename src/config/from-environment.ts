@@ -20,8 +20,8 @@ export interface RawSettings {
  */
 const OURS =
   /^(DYNAM|AZURE_(CLIENT|TENANT|AUTH|FED)|IMPERS|USER_E?MAIL|MAX_RETRY|ALLOWED_|TRUST|(REQUEST|TOKEN|SHUTDOWN)_TIME|CREDENTIAL)/
-/** As many letters as a slip of the finger changes. */
-const SLIP = 3
+/** The most letters in which a misspelt variable differs from a known one. */
+const MAX_TYPOS = 3
 
 /** Variables that people use for other tools, and what they are called here. */
 const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
@@ -34,7 +34,7 @@ const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
 
 /**
  * Puts what the environment says into the form of the settings file: the process' own settings over
- * those of `fromFile`, and one target where there is no file. Adds to `faults` what is described twice.
+ * those of `fromFile`, and one target where there is no file. Adds to `errors` what is described twice.
  *
  * @param sought where a variable that is missing was looked for: a sentence, or nothing
  * @param told variables whose names were looked at already
@@ -150,7 +150,7 @@ export function settingsFromEnvironment(
       } else if (OURS.test(variable)) {
         // With a file, AZURE_CLIENT_SECRET_2 and the like are what its secrets come from.
         if (fromFile !== undefined && variable.startsWith('AZURE_')) continue
-        const near = closestWord(variable, [...variables], SLIP)
+        const near = closestWord(variable, [...variables], MAX_TYPOS)
         if (near !== undefined && !isSet(source, near)) {
           errors.push(`${variable} is not a setting. Did you mean ${near}?`)
         }

@@ -67,7 +67,7 @@ const TAKEN = new Set([
 /** Families of such headers. */
 const FAMILIES = /^(?:accept|access-control|content|if|odata|proxy|sec|x-ms-token)(?:-|$)|^mscrm/
 
-/** The name of a header that this gateway may give a meaning of its own, in small letters. */
+/** The name of a header that this gateway may give a meaning of its own, in lower case. */
 export function ownHeader(text: string): string {
   const name = text.toLowerCase()
   if (!/^[a-z0-9-]+$/.test(name)) throw new SettingError('is not a header name: write letters, digits and dashes.')

@@ -17,7 +17,7 @@ import { readSettingsFile } from './settings-file.ts'
 import { suggestKey, suggestVariable } from './suggest.ts'
 import { readText } from './text-file.ts'
 
-/** The settings are wrong. `faults` names each of them, and what to write. */
+/** The settings are invalid. `errors` names each of them, and what to write. */
 export class SettingsError extends OwnError {
   readonly errors: readonly string[]
   constructor(errors: readonly string[]) {
@@ -159,7 +159,7 @@ export function settingsText(env: NodeJS.Dict<string>, file: string | undefined)
     .join('\0')
 }
 
-/** `REDIS_URL` has a fault of its own. */
+/** `REDIS_URL` has an error of its own. */
 const OBSERVED: readonly string[] = [...SETTING_VARIABLES, 'REDIS_URL']
 
 function sourceOf(env: NodeJS.Dict<string>): Source {

@@ -5,7 +5,7 @@ import { createSecureContext } from 'node:tls'
 import type { Settings } from './schema.ts'
 
 /**
- * Faults of settings that this machine shows: files that cannot be written, folders that are missing, a certificate
+ * Errors that only this machine can show: files that cannot be written, folders that are missing, a certificate
  * that does not belong to its key. Looks at what could be read, whatever else is wrong, and changes nothing.
  */
 export function machineChecks(

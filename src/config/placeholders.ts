@@ -1,12 +1,12 @@
 import { unquoted } from './unquoted.ts'
 
-/** What is left in a value of the template or page that it came from: a sentence's part behind "holds". */
+/** What a template or a web page left in a value. The description continues a sentence after "holds". */
 interface Placeholder {
   readonly pattern: RegExp
   readonly description: string
 }
 
-/** Characters that look like a blank, or like nothing. */
+/** Characters that look like a space, or are invisible. */
 export const INVISIBLE = /[\u00A0\u00AD\u1680\u2000-\u200F\u2028-\u202F\u205F-\u2064\u3000\uFEFF]/
 
 const CURLY = '\u2018-\u201F\u2039\u203A\u00AB\u00BB'
@@ -15,7 +15,7 @@ const NOUN =
   '(?:own|app|application|azure|client|company|credential|domain|dynamics|env|environment|host|id|instance' +
   '|key|name|org|organi[sz]ation|orgname|password|resource|secret|server|subdomain|tenant|token|url|value)'
 
-/** Wrong wherever they stand in a value; in a secret, which may hold any characters, when they are all of it. */
+/** Wrong anywhere in a value; in a secret, which may hold any characters, when they are all of it. */
 const PLACEHOLDERS: readonly Placeholder[] = [
   { pattern: /\$\{[^{}]*\}|\$\([^()]*\)|\{\{[^{}]*\}\}/, description: 'a placeholder that nothing filled in' },
   // `{` and a GUID is how some pages show ids.

@@ -39,7 +39,7 @@ const IDENTITY_ENDPOINTS = ['IDENTITY_ENDPOINT', 'IMDS_ENDPOINT', 'MSI_ENDPOINT'
 export const PROXY_VARIABLES: readonly string[] = [...new Set([...LEAD_TO_HTTPS, ...EXCEPT])]
 
 /**
- * Reads the proxy variables. As with curl, lower case counts before upper case. Adds what is wrong to `faults`, by
+ * Reads the proxy variables. As with curl, lower case counts before upper case. Adds what is wrong to `errors`, by
  * the variable's name and never by its value, which may hold a password.
  */
 export function readProxies(variables: Variables, errors: string[]): Proxies {

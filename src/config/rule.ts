@@ -25,7 +25,7 @@ export interface Permission {
 export interface Name {
   /** In small letters, without namespace; `*` for any. */
   readonly first: string
-  /** The navigation property or property below, in small letters; `*` for any; `undefined`: not below. */
+  /** The navigation property or property below, in lower case; `*` for any; `undefined`: not below. */
   readonly below: string | undefined
   /** Whether only a function or action can be meant: written with its namespace, or with `()`. */
   readonly operation: boolean
@@ -89,7 +89,7 @@ function parseName(raw: string, text: string): Name {
   }
 }
 
-/** A name in small letters, without its namespace. */
+/** A name in lower case, without its namespace. */
 export function bareName(name: string): string {
   return name.slice(name.lastIndexOf('.') + 1).toLowerCase()
 }

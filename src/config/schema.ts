@@ -20,7 +20,7 @@ import {
   wholeNumber,
 } from './values.ts'
 
-// What an operator may set. Type, check, default and documentation of each setting stand here once.
+// What an operator may set: type, check, default and documentation of each setting, once.
 
 const target = group('One environment: where it is, what the gateway proves its identity with, and its limits.', {
   name: optional(

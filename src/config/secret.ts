@@ -6,7 +6,7 @@ import { unquoted } from './unquoted.ts'
 
 /** A secret that no print-out of the settings shows: its value is in a closure. */
 export interface Secret {
-  /** The value now; a file is read anew, so that a rotated secret is seen. */
+  /** The value now; a file is read again, so that a rotated secret is seen. */
   readonly reveal: () => string
   /** Where it comes from, for people. */
   readonly source: string

@@ -9,11 +9,11 @@ export interface Setting<T> {
   readonly fallback?: unknown
   /** The sentence in the documentation. */
   readonly description: string
-  /** What to write, for faults: `a whole number of seconds`. */
+  /** What to write, for errors: `a whole number of seconds`. */
   readonly hint: string
   /** The environment variable that sets it. */
   readonly env?: string
-  /** Leaving it out is a fault. */
+  /** Leaving it out is an error. */
   readonly required?: true
   /** A change counts from the next start on: the process was started with it. */
   readonly restart?: true
@@ -23,12 +23,12 @@ export interface Setting<T> {
   readonly jsonSchema?: Readonly<Record<string, unknown>>
 }
 
-/** Settings that belong together, by name; a name that is not listed is a fault. */
+/** Settings that belong together, by name; a name that is not listed is an error. */
 export interface Group<M extends Members> {
   readonly type: 'group'
   readonly description: string
   readonly members: M
-  /** The whole group may be left out, and is `undefined` then. */
+  /** The group may be left out, and is `undefined` then. */
   readonly optional?: true
 }
 

@@ -3,7 +3,7 @@ import type { Document } from 'yaml'
 
 import { readText, textFileError } from './text-file.ts'
 
-/** Reads a settings file of JSON or YAML (of which JSON is a part); adds what is wrong with it to `faults`. */
+/** Reads a settings file of JSON or YAML (of which JSON is a part); adds what is wrong with it to `errors`. */
 export function readSettingsFile(path: string, errors: string[]): object | undefined {
   const text = textOf(path, errors)
   if (text === undefined) return undefined

@@ -30,8 +30,9 @@ export function suggestVariable(name: string): string | undefined {
   if (known !== undefined) return known
   const upper = name.toUpperCase()
   return (
-    [...SETTING_VARIABLES].find((variable) => variable.length >= LONG && upper.startsWith(`${variable}_`)) ??
-    slip(letters)
+    [...SETTING_VARIABLES].find(
+      (variable) => variable.length >= MIN_DISTINCT_LENGTH && upper.startsWith(`${variable}_`),
+    ) ?? slip(letters)
   )
 }
 
@@ -45,12 +46,12 @@ const PATHS = new Map(
 )
 
 /** Names this long are no other program's by chance. */
-const LONG = 8
+const MIN_DISTINCT_LENGTH = 8
 
 /** One that differs by a letter, or by two where it is long. */
 function slip(letters: string): string | undefined {
-  if (letters.length < LONG - 1) return undefined
-  const most = letters.length > LONG ? 2 : 1
+  if (letters.length < MIN_DISTINCT_LENGTH - 1) return undefined
+  const most = letters.length > MIN_DISTINCT_LENGTH ? 2 : 1
   const candidates = [...VARIABLES.keys()].filter((known) => Math.abs(known.length - letters.length) <= most)
   return VARIABLES.get(closestWord(letters, candidates, most) ?? '')
 }

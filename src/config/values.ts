@@ -155,7 +155,7 @@ const SECRET = {
   properties: { env: { type: 'string' }, file: { type: 'string' } },
 }
 
-/** `text` as it stands, once it matches `form`. */
+/** `text` unchanged, if it matches `form`. */
 export function matching(jsonSchema: RegExp, wrong: string): (text: string) => string {
   return (text) => {
     if (!jsonSchema.test(text)) throw new SettingError(wrong)

@@ -4,10 +4,10 @@ import type { FSWatcher } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** A change comes in several steps (write, rename, link); this long after the last it is looked at. */
-const SETTLING = 100
+const SETTLE_MS = 100
 
 /** Where the system tells nothing of changes (network drives, links to elsewhere), files are compared this often. */
-const POLLING = 10_000
+const POLL_MS = 10_000
 
 /**
  * Calls `changed` when what stands in one of `files` differs. Watches their folders, because files are replaced rather
@@ -20,7 +20,7 @@ export function watchFiles(files: readonly string[], changed: () => void): () =>
   let known = fingerprint()
   let settling: NodeJS.Timeout | undefined
   const watchers = [...new Set(files.map((file) => dirname(file)))].map(watchFolder)
-  const polling = setInterval(compare, POLLING).unref()
+  const polling = setInterval(compare, POLL_MS).unref()
   return () => {
     clearInterval(polling)
     clearTimeout(settling)
@@ -38,7 +38,7 @@ export function watchFiles(files: readonly string[], changed: () => void): () =>
 
   function settle(): void {
     clearTimeout(settling)
-    settling = setTimeout(compare, SETTLING).unref()
+    settling = setTimeout(compare, SETTLE_MS).unref()
   }
 
   function compare(): void {

@@ -3,8 +3,8 @@ import { constants, createHash, randomUUID, sign } from 'node:crypto'
 import type { KeyPair } from './certificate-file.ts'
 
 /** Seconds that an assertion is valid, of which some lie before now: clocks differ a little. */
-const LIFE = 600
-const BEFORE_NOW = 60
+const LIFETIME_SECONDS = 600
+const BACKDATE_SECONDS = 60
 
 /**
  * A signed statement that the gateway is `clientId`, for `tokenEndpoint` alone. Signed here rather than by MSAL, which
@@ -25,7 +25,7 @@ export function signAssertion(
   },
 ): string {
   const now = Math.floor(Date.now() / 1000)
-  const begins = now - BEFORE_NOW
+  const begins = now - BACKDATE_SECONDS
   const header = {
     alg: 'PS256',
     typ: 'JWT',
@@ -39,7 +39,7 @@ export function signAssertion(
     jti: randomUUID(),
     iat: begins,
     nbf: begins,
-    exp: begins + LIFE,
+    exp: begins + LIFETIME_SECONDS,
   }
   const signed = `${encoded(header)}.${encoded(claims)}`
   const signature = sign('sha256', Buffer.from(signed), {

@@ -26,7 +26,7 @@ const LARGEST_ANSWER = 1024 * 1024
 /**
  * Sends one request to an authority. Follows no redirect: that would repeat the credential to wherever it leads.
  *
- * @throws AuthorityFailure when no whole answer came
+ * @throws AuthorityFailure when no complete response came
  */
 export async function authorityRequest(
   { method, url, headers, body }: AuthorityRequest,
@@ -72,7 +72,7 @@ async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** A JSON object, or `undefined`: what stands between may answer pages. */
+/** A JSON object, or `undefined`: a proxy in between may answer with a web page. */
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)

@@ -1,7 +1,7 @@
 import type { AuthorityFailure } from './failure.ts'
 
 /** The longest Retry-After of an authority that is obeyed. */
-const LONGEST_RETRY_AFTER = 60_000
+const MAX_RETRY_AFTER_MS = 60_000
 
 /**
  * How long to leave the authority alone after `failure`: from 1 s doubling to 30 s while it is unwell; from 30 s
@@ -11,7 +11,7 @@ const LONGEST_RETRY_AFTER = 60_000
  * @param random between 0 and 1; takes up to a fifth off, so that many gateways do not ask at once
  */
 export function backOff(failure: AuthorityFailure, attempt: number, random: number): number {
-  return growing(failure, attempt, random, failure.refused ? 120_000 : 30_000)
+  return delayFor(failure, attempt, random, failure.refused ? 120_000 : 30_000)
 }
 
 /**
@@ -19,10 +19,10 @@ export function backOff(failure: AuthorityFailure, attempt: number, random: numb
  * seconds at most, so that they wait no longer than that once it is well.
  */
 export function backOffWhileNeeded(failure: AuthorityFailure, attempt: number, random: number): number {
-  return growing(failure, attempt, random, failure.refused ? 120_000 : 2000)
+  return delayFor(failure, attempt, random, failure.refused ? 120_000 : 2000)
 }
 
-function growing({ refused, facts }: AuthorityFailure, attempt: number, random: number, longest: number): number {
+function delayFor({ refused, facts }: AuthorityFailure, attempt: number, random: number, longest: number): number {
   const delay = Math.min((refused ? 30_000 : 1000) * 2 ** Math.min(attempt - 1, 10), longest) * (1 - random / 5)
-  return Math.max(delay, Math.min(facts.retryAfter ?? 0, LONGEST_RETRY_AFTER))
+  return Math.max(delay, Math.min(facts.retryAfter ?? 0, MAX_RETRY_AFTER_MS))
 }

@@ -83,7 +83,7 @@ function certificate(
     const due = dueWarning(left)
     if (due === undefined || due === warned) return
     warned = due
-    const when = left < 0 ? 'has ended' : `ends within ${due === 1 ? 'a day' : `${due} days`}`
+    const when = left < 0 ? 'has expired' : `expires within ${due === 1 ? 'a day' : `${due} days`}`
     log.warn(
       { ends: endOf(certificate.validTo) },
       `the certificate of the credential ${when}: upload a new one to the app registration and replace the file`,

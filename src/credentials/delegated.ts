@@ -11,7 +11,7 @@ import { AuthorityFailure } from './failure.ts'
 import { redeem } from './token-endpoint.ts'
 import type { PersonsToken } from './token-endpoint.ts'
 import { tokenStore } from './token-store.ts'
-import type { TokenStore, SignIn } from './token-store.ts'
+import type { TokenStore, StoredSignIn } from './token-store.ts'
 
 /** A person who signed in with `dynamics-gateway login`. */
 export const delegatedKind: CredentialKind<'delegated'> = {
@@ -39,7 +39,7 @@ export function delegatedScope({ scope }: Pick<AppRegistration, 'scope'>): strin
 }
 
 /**
- * A person who signed in with `login`: renews their token with the refresh token that is kept, and keeps the next one.
+ * Renews a person's token with the stored refresh token, and stores the next one.
  */
 function delegated({ app, secret, kept, log }: Delegated): {
   readonly fetch: FetchToken
@@ -60,7 +60,7 @@ function delegated({ app, secret, kept, log }: Delegated): {
     isOwnChange: () => seen !== undefined && read()?.id === seen,
   }
 
-  function read(): SignIn | undefined {
+  function read(): StoredSignIn | undefined {
     try {
       return kept.read()
     } catch (error) {
@@ -94,7 +94,7 @@ function delegated({ app, secret, kept, log }: Delegated): {
     }
   }
 
-  function keep(signIn: SignIn): void {
+  function keep(signIn: StoredSignIn): void {
     try {
       kept.write(signIn)
     } catch (error) {
@@ -133,11 +133,11 @@ function renewalScope(app: AppRegistration): string {
 
 const NOBODY: Explanation = {
   what: 'Nobody has signed in.',
-  why: 'CREDENTIAL=delegated forwards as a person, who signs in once.',
+  why: 'CREDENTIAL=delegated runs requests as a person, who signs in once.',
   todo: 'Run `dynamics-gateway login`.',
 }
 
-/** Where the person is wanted and Microsoft's number is not one that says more, the mend is to sign in again. */
+/** Where a person is needed and Microsoft's error number does not explain more, the fix is to sign in again. */
 function askingForPerson(error: unknown): unknown {
   if (!(error instanceof AuthorityFailure) || !error.refused) return error
   const { error: code = '', aadsts } = error.facts

@@ -2,7 +2,7 @@ import type { Logger } from '../logger.ts'
 import type { FetchToken } from './credential.ts'
 import { AuthorityFailure, asAuthorityFailure } from './failure.ts'
 
-/** A credential as its files stand at one moment. */
+/** A credential with the content of its files at one moment. */
 export interface CredentialVersion {
   /** Differs when the credential does. Secret: only ever compared. */
   readonly identity: string
@@ -11,7 +11,7 @@ export interface CredentialVersion {
 
 /**
  * Fetches with what `load` reads at that moment, so that a rotated credential is used without a restart. A new one must
- * have fetched a token before the old one is let go: until then the old one is used when the new one is refused or
+ * have fetched a token before it replaces the old one: until then the old one is used when the new one is refused or
  * cannot be read.
  */
 export function withRotation(load: () => CredentialVersion | Promise<CredentialVersion>, log: Logger): FetchToken {

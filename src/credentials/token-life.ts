@@ -9,14 +9,14 @@ export interface TokenLife {
 }
 
 /** Taken for a token whose authority does not say how long it lives. */
-const UNKNOWN_LIFE = 60_000
-const LONGEST_LIFE = 24 * 3_600_000
+const DEFAULT_LIFETIME_MS = 60_000
+const MAX_LIFETIME_MS = 24 * 3_600_000
 
 /** Before its end a token is left alone for this long, so that it does not expire on the way. */
-const MARGIN = 10_000
+const EXPIRY_MARGIN_MS = 10_000
 
 /** Renewals are never closer together. */
-const SHORTEST_PAUSE = 500
+const MIN_RENEWAL_MS = 500
 
 /**
  * How long to use `token`, and when to renew it: when the authority says so, else after three quarters of its life, up
@@ -26,11 +26,11 @@ const SHORTEST_PAUSE = 500
  * @param random between 0 and 1
  */
 export function lifeOf(token: FetchedToken, took: number, random: number): TokenLife {
-  const life = Math.min(seconds(token.expiresIn) ?? UNKNOWN_LIFE, LONGEST_LIFE)
-  const servedFor = life - Math.min(took, life / 10) - Math.min(MARGIN, life / 20)
+  const life = Math.min(seconds(token.expiresIn) ?? DEFAULT_LIFETIME_MS, MAX_LIFETIME_MS)
+  const servedFor = life - Math.min(took, life / 10) - Math.min(EXPIRY_MARGIN_MS, life / 20)
   const due = seconds(token.refreshIn)
   const renewAfter = (due !== undefined && due < servedFor ? due : 0.75 * life) * (1 - random / 10)
-  return { servedFor, renewAfter: Math.max(SHORTEST_PAUSE, renewAfter) }
+  return { servedFor, renewAfter: Math.max(MIN_RENEWAL_MS, renewAfter) }
 }
 
 function seconds(value: number | undefined): number | undefined {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import type { AppRegistration } from './app-registration.ts'
 
 /** What is kept of a person's sign-in between runs. */
-export interface SignIn {
+export interface StoredSignIn {
   /** New with every sign-in, the same through its renewals. */
   readonly id: string
   readonly refreshToken: string
@@ -18,8 +18,8 @@ export interface SignIn {
 export interface TokenStore {
   readonly file: string
   /** `undefined`: nobody has signed in. */
-  readonly read: () => SignIn | undefined
-  readonly write: (signIn: SignIn) => void
+  readonly read: () => StoredSignIn | undefined
+  readonly write: (signIn: StoredSignIn) => void
   /** Whether there was one. */
   readonly remove: () => boolean
 }
@@ -59,7 +59,7 @@ export function tokenStore(
   }
 }
 
-function parse(text: string): SignIn | undefined {
+function parse(text: string): StoredSignIn | undefined {
   try {
     const { id, refreshToken, userName } = JSON.parse(text) as Record<string, unknown>
     if (typeof id !== 'string' || typeof refreshToken !== 'string') return undefined

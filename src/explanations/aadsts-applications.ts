@@ -96,7 +96,7 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
   50128: wrongTenantOrCloud,
   50194: {
     what: 'The app belongs to one tenant, but was asked for through /common.',
-    why: 'AZURE_TENANT_ID names no tenant.',
+    why: 'AZURE_TENANT_ID does not name a tenant.',
     todo: noTenant.todo,
   },
   9001023: noTenant,

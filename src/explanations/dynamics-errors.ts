@@ -158,7 +158,7 @@ export function actOnBehalfMissing(delegated: boolean): Explanation {
   return { ...rest, what: `${what[0]!.toUpperCase()}${what.slice(1)}` }
 }
 
-/** What the head and the body of an answer show of an error. `header` reads a header by its name in small letters. */
+/** What the head and the body of an answer show of an error. `header` reads a header by its name in lower case. */
 export function errorOf(
   status: number,
   header: (name: string) => string | undefined,

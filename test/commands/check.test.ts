@@ -302,7 +302,7 @@ t.test('facts that Dynamics does not report are not a failure', async (t) => {
   )
   t.equal(await check({}, io), 0)
   t.match(written.stdout, /! connection .*answers 503[\s\S]*✓ WhoAmI .*user [0-9a-f-]{36}, organisation [0-9a-f-]{36}/)
-  t.match(written.stdout, /✓ WhoAmI [\s\S]*! act as users .*cannot be told \(403\)/)
+  t.match(written.stdout, /✓ WhoAmI [\s\S]*! act as users .*unknown \(403\)/)
 })
 
 t.test('a token that is not a JWT proves nothing, and one for another environment ends the check', async (t) => {

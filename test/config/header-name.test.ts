@@ -38,7 +38,7 @@ t.test('a header that has another meaning carries no e-mail address', async (t) 
     t.throws(() => ownHeader(name), /is not a header name/, name)
 })
 
-t.test('names of its own and those of sign-in proxies are taken, in small letters', async (t) => {
+t.test('names of its own and those of sign-in proxies are taken, in lower case', async (t) => {
   for (const name of [
     'X-User-Email',
     'x-forwarded-email',

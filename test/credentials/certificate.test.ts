@@ -158,7 +158,7 @@ t.test('warns 30, 7 and 1 days before a certificate ends', async (t) => {
   await until(() => credential.state().renewals === 2)
   t.match(
     log.lines.filter(({ level }) => level === 'warn'),
-    [{ sentence: /has ended/ }],
+    [{ sentence: /has expired/ }],
     'once',
   )
 })

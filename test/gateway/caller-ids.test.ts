@@ -141,7 +141,7 @@ function idsIn(emulator: Emulator): { readonly adele: string; readonly adeleInEn
   return { adele: String(row?.['systemuserid']), adeleInEntra: String(row?.['azureactivedirectoryobjectid']) }
 }
 
-/** The caller ids that Dynamics got last, names in small letters. */
+/** The caller ids that Dynamics got last, names in lower case. */
 function callerIdsOf(emulator: Emulator): (readonly [string, string])[] {
   const { rawHeaders } = emulator.received.at(-1)!
   return rawHeaders.flatMap((name, index) =>

@@ -4,7 +4,7 @@ import { ok, skipped, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
 
 /** Entra takes assertions of clocks that differ by less. */
-const TOLERATED = 5 * 60_000
+const MAX_CLOCK_DIFFERENCE_MS = 5 * 60_000
 
 /** Whether this machine's clock is that of the world: certificates and federated tokens depend on it. */
 export const clock: Step = {
@@ -16,7 +16,7 @@ export const clock: Step = {
     const seconds = Math.round(Math.abs(difference) / 1000)
     if (seconds <= 60) return ok('correct to the minute')
     const says = `this machine's clock is ${seconds} s ${difference > 0 ? 'ahead of' : 'behind'} that of Dynamics`
-    if (Math.abs(difference) < TOLERATED) return warning(says)
+    if (Math.abs(difference) < MAX_CLOCK_DIFFERENCE_MS) return warning(says)
     throw new StepFailure({
       what: `${says[0]!.toUpperCase()}${says.slice(1)}.`,
       why:

@@ -13,7 +13,7 @@ export interface Answered {
 }
 
 /** The longest that `check` waits for one answer. */
-const PATIENCE = 30_000
+const MAX_WAIT_MS = 30_000
 
 /**
  * Asks Dynamics 365 for `path` below the API root, with the access token if there is one already.
@@ -31,7 +31,7 @@ export async function ask(
       origin,
       path: `${apiRoot}${path}`,
       method: 'GET',
-      signal: AbortSignal.timeout(Math.min(PATIENCE, target.requestTimeout)),
+      signal: AbortSignal.timeout(Math.min(MAX_WAIT_MS, target.requestTimeout)),
       headers: {
         accept: 'application/json',
         'odata-version': '4.0',

@@ -12,7 +12,7 @@ export interface StepReport {
   readonly explanation?: Explanation
 }
 
-/** Where steps are told of as they go. */
+/** Reports steps while they run. */
 export interface Reporter {
   readonly target: (name: string) => void
   readonly begins: (step: string) => void
@@ -41,7 +41,7 @@ export function lines(out: Writer): Reporter {
   }
 }
 
-/** Says nothing: the whole is printed at the end. */
+/** Silent: the complete result is printed at the end. */
 export const silent: Reporter = { target: () => undefined, begins: () => undefined, ends: () => undefined }
 
 /** Names come from Dynamics and tokens; a terminal would obey what is hidden in them. */

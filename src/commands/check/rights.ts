@@ -42,7 +42,7 @@ export const actOnBehalf: Step = {
     )
     const held = answer.body?.['RolePrivileges']
     if (answer.status !== 200 || !Array.isArray(held)) {
-      return warning(`cannot be told (${answer.status}); --user E-MAIL proves it`)
+      return warning(`unknown (${answer.status}); --user E-MAIL proves it`)
     }
     if (held.length === 0) throw new StepFailure(actOnBehalfMissing(isDelegated(checking)))
     return ok('the role is there (it counts only if assigned directly; --user E-MAIL proves it)')

@@ -2,7 +2,7 @@ import { connect } from 'node:tls'
 import type { PeerCertificate } from 'node:tls'
 
 /** The longest wait for a certificate that is only to be shown. */
-const PATIENCE = 5000
+const TIMEOUT_MS = 5000
 
 /**
  * Whose the certificate is that a host shows, where it is not trusted: names the proxy that opens TLS, the
@@ -22,7 +22,7 @@ export function certificateShown(host: string, port: number): Promise<string | u
       const { issuer, subject, valid_to: end } = socket.getPeerCertificate()
       shown = `from ${nameOf(issuer)}, for ${nameOf(subject)}, until ${day(end)}`
     })
-    socket.setTimeout(PATIENCE, done).once('error', done).once('secureConnect', done)
+    socket.setTimeout(TIMEOUT_MS, done).once('error', done).once('secureConnect', done)
   })
 }
 

@@ -26,7 +26,7 @@ export const settings: Step = {
   },
 }
 
-/** Whether the authority gives an access token, and what stands in it. */
+/** Whether the authority gives an access token, and what it contains. */
 export const token: Step = {
   name: 'token',
   run: async (checking) => {
@@ -107,7 +107,7 @@ function notForIt(audience: string, { url, scope }: Target): Explanation {
   }
 }
 
-/** Takes warnings up, such as that of a certificate that ends soon. */
+/** Collects warnings, such as that of a certificate that expires soon. */
 function noting(notes: string[]): Logger {
   const nothing = (): void => undefined
   return {

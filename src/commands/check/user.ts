@@ -35,9 +35,9 @@ export const asUser: Step = {
     const { user, fault } = pickUser(Array.isArray(value) ? value : [], email)
     if (fault instanceof UserLookupFailed) {
       throw new StepFailure({
-        what: `What Dynamics says of ${email} is not whole: ${(fault.cause as Error).message}.`,
-        why: 'The column was asked for. Without it a disabled user could not be told from an enabled one.',
-        todo: 'Look at what stands between the gateway and Dynamics, such as a proxy that changes answers.',
+        what: `The response about ${email} is incomplete: ${(fault.cause as Error).message}.`,
+        why: 'The column was asked for. Without it a disabled user looks like an enabled one.',
+        todo: 'Check what is between the gateway and Dynamics, such as a proxy that changes responses.',
       })
     }
     if (fault !== undefined) {
@@ -54,7 +54,7 @@ export const asUser: Step = {
             what: 'Dynamics ran as another user.',
             why: 'The answer does not say why; it names neither the user acted for nor the one that the token belongs to.',
             todo:
-              'Set IMPERSONATION_VERIFY=true, so that no request runs as somebody else, and look at what stands ' +
+              'Set IMPERSONATION_VERIFY=true, so that no request runs as another user, and check what is ' +
               'between the gateway and Dynamics, such as a proxy.',
           },
     )

@@ -10,19 +10,19 @@ import type { CommandIo } from '../command-io.ts'
 export interface DelegatedTarget {
   readonly app: AppRegistration
   readonly secret: string | undefined
-  readonly kept: TokenStore
+  readonly store: TokenStore
 }
 
 /** The targets with CREDENTIAL=delegated, each app registration once: targets of one registration share a sign-in. */
 export function delegatedTargets({ settings, agent, env }: CommandIo): DelegatedTarget[] {
   const found = settings.targets.map((target) => of(target)).filter((one) => one !== undefined)
-  return found.filter((one, index) => found.findIndex(({ kept }) => kept.file === one.kept.file) === index)
+  return found.filter((one, index) => found.findIndex(({ store: kept }) => kept.file === one.store.file) === index)
 
   function of(target: Target): DelegatedTarget | undefined {
     const { credential } = target
     const { signInSecret } = kindOf(credential)
     if (signInSecret === undefined || !('tenantId' in credential)) return undefined
     const app = registrationOf(credential, { target, agent })
-    return { app, secret: signInSecret(credential), kept: tokenStore(app, env) }
+    return { app, secret: signInSecret(credential), store: tokenStore(app, env) }
   }
 }

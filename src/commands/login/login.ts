@@ -21,10 +21,10 @@ export interface LoginArgs {
 }
 
 /** The port that is registered with many app registrations for this purpose. */
-const PORT = 33333
+const DEFAULT_PORT = 33333
 
 /** Long enough to look up a password and a second factor. */
-const PATIENCE = 5 * 60_000
+const SIGN_IN_TIMEOUT_MS = 5 * 60_000
 
 /**
  * Signs a person in once for each app registration with CREDENTIAL=delegated, and keeps the refresh token.
@@ -32,13 +32,13 @@ const PATIENCE = 5 * 60_000
  * @returns the exit status: 0 signed in, 2 not
  */
 export async function login(
-  { device = false, port = PORT, timeout = PATIENCE }: LoginArgs,
+  { device = false, port = DEFAULT_PORT, timeout = SIGN_IN_TIMEOUT_MS }: LoginArgs,
   io: CommandIo,
 ): Promise<number> {
   const targets = delegatedTargets(io)
   if (targets.length === 0) {
     return complain(io, {
-      what: 'No environment is set up to forward as a person.',
+      what: 'No environment is configured to run requests as a person.',
       why: 'CREDENTIAL is not delegated.',
       todo: 'Set CREDENTIAL=delegated, then run login again.',
     })
@@ -47,8 +47,8 @@ export async function login(
     try {
       const { userName, refreshToken } = await signIn(target, { device, port, timeout }, io)
       if (refreshToken === undefined) return complain(io, NO_REFRESH_TOKEN)
-      target.kept.write({ id: randomUUID(), refreshToken, userName })
-      io.stdout.write(`Signed in${userName === undefined ? '' : ` as ${userName}`}. Kept in ${target.kept.file}\n`)
+      target.store.write({ id: randomUUID(), refreshToken, userName })
+      io.stdout.write(`Signed in${userName === undefined ? '' : ` as ${userName}`}. Stored in ${target.store.file}\n`)
     } catch (error) {
       return complain(io, explanationOf(error, port, target))
     }
@@ -89,7 +89,7 @@ async function signIn(
   }
 }
 
-function explanationOf(error: unknown, port: number, { kept }: DelegatedTarget): Explanation {
+function explanationOf(error: unknown, port: number, { store: kept }: DelegatedTarget): Explanation {
   if (error instanceof AuthorityFailure) return error.explanation
   const { code = '', syscall } = error as NodeJS.ErrnoException
   if (syscall === 'listen')

@@ -66,7 +66,7 @@ function nameOfOptions(): string {
   return options === '' ? '' : `-${digestOf(Buffer.from(options)).toString('hex').slice(0, 8)}`
 }
 
-/** What was kept, if it is there and whole: V8 does not find out what a disk has done to it. */
+/** The stored code, if it exists and is complete: V8 does not find out what a disk has done to it. */
 function readKept(path: string): Buffer | undefined {
   try {
     const bytes = readFileSync(path)
@@ -95,7 +95,7 @@ function onceAnswered(callback: () => void): void {
   })
 }
 
-/** Writes beside, and puts it in place whole. Where nothing may be written, starts take longer, and that is all. */
+/** Writes a temporary file and renames it, so that it is complete. Where nothing may be written, starts take longer, and that is all. */
 function keep(path: string, data: Buffer): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 })

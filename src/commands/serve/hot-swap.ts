@@ -16,7 +16,7 @@ import { operationsServer } from '../../server/operations-listener.ts'
 import { inboundServer } from '../../server/server.ts'
 import { version } from '../version.ts'
 
-/** What callers connect to; which gateway stands behind it can change while it listens. */
+/** What callers connect to. The gateway behind it can change while it listens. */
 export interface HotSwap {
   readonly server: Server
   /** The second listener's server, where the settings have one. */

@@ -187,7 +187,7 @@ export async function run(
           credential: credential.kind,
           impersonation: impersonation.mode,
         },
-        'forwards',
+        'target configured',
       )
     }
   }

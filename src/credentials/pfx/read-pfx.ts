@@ -63,7 +63,7 @@ const CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>
 }
 
 /** Iterations beyond are no protection any more but a way to keep the gateway busy. */
-const MOST_ITERATIONS = 10_000_000
+const MAX_ITERATIONS = 10_000_000
 
 /**
  * Reads a PFX file, encrypted with AES, 3DES or RC2, because Node.js can use one for TLS but does not give its key
@@ -199,6 +199,6 @@ function known<T>(value: T | undefined): T {
 }
 
 function bounded(iterations: number): number {
-  if (iterations < 1 || iterations > MOST_ITERATIONS) throw new PfxFault('algorithm')
+  if (iterations < 1 || iterations > MAX_ITERATIONS) throw new PfxFault('algorithm')
   return iterations
 }
