@@ -106,7 +106,7 @@ const LINE = ': \r\n'.length
  * Gathers what the door must know.
  *
  * @param rawHeaders flat: name, value, name, value, as received
- * @param required name of the header that every request must carry, in small letters
+ * @param required name of the header that every request must carry, in lower case
  * @param emailHeaders names of the headers with the user's e-mail address, see {@link namesByLetters}
  */
 export function readHead(rawHeaders: readonly string[], required?: string, emailHeaders?: NamesByLetters): Head {

@@ -1,6 +1,6 @@
 import { headerLetters } from '../odata/header-letters.ts'
 
-/** Names of headers in small letters, by their letters alone. */
+/** Names of headers in lower case, by their letters alone. */
 export type NamesByLetters = ReadonlyMap<string, ReadonlySet<string>>
 
 /** Gathers names by what is left of them where only letters count, so that another spelling of one is noticed. */

@@ -62,7 +62,7 @@ function hostVerdict(settings: HostSettings): (request: Called) => 'own' | 'fore
 
 const NO_HOST = 'The request must have exactly one Host header: a host name, and a port if needed.'
 
-/** A Host header's parts, the name in small letters; `undefined` when it has not the form of one. */
+/** A Host header's parts, the name in lower case; `undefined` when it has not the form of one. */
 export function readHost(written: string): { readonly name: string; readonly port: string } | undefined {
   const [, name, port = ''] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{0,5}))?$/i.exec(written) ?? []
   if (name === undefined || Number(port) > 65_535) return undefined

@@ -12,7 +12,7 @@ import type { Answer, OutboundRequest, Send } from './send.ts'
 
 /**
  * Sends with an access token of `credential`. When Dynamics 365 answers 401, the token was revoked before it expired
- * (nothing was carried out), and the request is sent once more with a new one, if its body is still at hand. The
+ * (nothing was carried out), and the request is retried with a new one, if its body is still at hand. The
  * caller never sees a 401 that is not about the caller.
  *
  * @throws TokenRefused when the new token is refused as well

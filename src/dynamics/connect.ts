@@ -55,7 +55,7 @@ export interface ConnectOptions {
   readonly bodyLimit: number
 }
 
-/** Share of requests that may be sent once more. */
+/** Share of requests that may be retried. */
 const RETRY_BUDGET_SHARE = 0.2
 
 /** How to speak to `target`. */

@@ -31,7 +31,7 @@ export class Failure extends OwnError {
 /** Bytes of an answer that are held while nobody takes them; beyond, the connection is paused. */
 const MAX_BUFFERED_BYTES = 64 * 1024
 
-/** Answers of 1xx that may come before the real one; each lets the wait for it begin anew. */
+/** Answers of 1xx that may come before the real one; each lets the wait for it begin again. */
 const MAX_INFORMATIONAL_RESPONSES = 10
 
 /** Bytes that are read to the end, to save a connection, when an answer is not wanted. */

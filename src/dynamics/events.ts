@@ -14,9 +14,9 @@ export type DynamicsEvent =
   | ({ readonly kind: 'held'; readonly wait: number; readonly waits: boolean } & RequestIds)
   /** Nothing is sent for `wait`. */
   | ({ readonly kind: 'hold'; readonly wait: number } & RequestIds)
-  /** A request is sent once more. */
+  /** A request is retried. */
   | ({ readonly kind: 'retry'; readonly trouble: RetryableFailure } & RequestIds)
-  /** A request would have been sent once more, if that had not been too often of late. */
+  /** A request would have been retried, if that had not been too often of late. */
   | ({ readonly kind: 'retry-budget'; readonly trouble: RetryableFailure } & RequestIds)
   /** More requests wait than may. */
   | ({ readonly kind: 'queue-full' } & RequestIds)
@@ -25,7 +25,7 @@ export type DynamicsEvent =
   /** Whether connections are tried: not while it is `open`, but one at a time. */
   | ({ readonly kind: 'circuit'; readonly state: 'open' } & RequestIds)
   | { readonly kind: 'circuit'; readonly state: 'closed' }
-  /** Dynamics refused the access token; `repeated`: the request is sent once more with a new one. */
+  /** Dynamics refused the access token; `repeated`: the request is retried with a new one. */
   | ({ readonly kind: 'token-refused'; readonly repeated: boolean } & RequestIds)
   /** What is left of Dynamics' limits, by its own account; `undefined` where it does not say. */
   | ({ readonly kind: 'rates' } & Rates)

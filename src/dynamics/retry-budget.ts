@@ -1,8 +1,8 @@
-/** How often requests may be sent once more, so that an outage is not made worse by asking twice. */
+/** How often requests may be retried, so that an outage is not made worse by asking twice. */
 export interface RetryBudget {
   /** A request was sent. */
   readonly sent: () => void
-  /** Whether one may be sent once more; counts it. */
+  /** Whether one may be retried; counts it. */
   readonly take: () => boolean
 }
 

@@ -1,6 +1,6 @@
 import type { OutboundRequest } from './send.ts'
 
-/** What may be mended by sending a request once more. */
+/** What may be mended by sending a request again. */
 export type RetryableFailure =
   /** No connection came about: nothing was sent. */
   | 'no-connection'
@@ -14,7 +14,7 @@ export type RetryableFailure =
   | 'deadlock'
 
 /**
- * Who is sent once more after what. What surely was not carried out may be repeated; what may have been, only where
+ * Who is retried after what. What surely was not carried out may be repeated; what may have been, only where
  * twice is the same as once and nothing is written. Timeouts are not here: the time is used up.
  */
 export const RETRYABLE: Readonly<Record<RetryableFailure, Readonly<Record<OutboundRequest['repeatable'], boolean>>>> = {

@@ -14,7 +14,7 @@ import type { Answer, OutboundRequest, Send } from './send.ts'
 /** Some breath between two attempts, up to this long, where Dynamics has trouble; everybody takes another one. */
 const RETRY_JITTER_MS = 200
 
-/** Sends once more where that can help and can do no harm, as far as `budget` goes. */
+/** Sends again where that can help and can do no harm, as far as `budget` goes. */
 export function retry(send: Send, budget: RetryBudget, watch: OnEvent): Send {
   return (request) => {
     budget.sent()

@@ -5,7 +5,7 @@ import type { Cancellation } from './cancellation.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /**
- * Sends one request and gives back what was answered. When there is no answer the promise brings one of `errors.ts`;
+ * Sends one request and returns what was answered. When there is no answer the promise brings one of `errors.ts`;
  * nothing is ever thrown at once.
  */
 export type Send = (request: OutboundRequest) => Promise<Answer>

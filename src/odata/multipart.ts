@@ -35,7 +35,7 @@ const HEAD_LIMIT = 128 * 1024
 const MOST_LINES = 101
 
 /**
- * Reads the parts of a `$batch` while it streams, its lines ended by CRLF or LF, and writes them anew: every line of
+ * Reads the parts of a `$batch` while it streams, its lines ended by CRLF or LF, and writes them again: every line of
  * a head ended by CRLF, a blank line after each head, nothing before the first delimiter and nothing after the last.
  * Bodies go through as they are or as `message` wants them turned; only the length of a delimiter is held back.
  *

@@ -4,7 +4,7 @@
  * A body is text in Latin-1 here, each character a byte: Node searches and writes such text as fast as bytes, and
  * making Buffers of its pieces costs several times the rewriting.
  *
- * `push` gives back what can go on now, the very same text when nothing changed; perhaps nothing. `end` gives back what
+ * `push` returns what can go on now, the very same text when nothing changed; perhaps nothing. `end` returns what
  * was held. After either threw, the transform is of no further use.
  */
 export interface TextTransform {
@@ -36,7 +36,7 @@ export function bytesOf(text: string): Buffer {
 
 /**
  * What `transform` makes of `chunk`: the same Buffer when that is what it was, for what did not change need not be
- * written anew.
+ * written again.
  */
 export function rewriteChunk(transform: TextTransform, chunk: Buffer): Buffer | string {
   if (transform.skip?.(chunk) === true) return chunk

@@ -30,7 +30,7 @@ import { writeResponse } from './write-response.ts'
 
 export interface ProxyOptions {
   readonly target: Target
-  /** `/sales`, or nothing where there is one target. (Fastify would add what is called `prefix` once more.) */
+  /** `/sales`, or nothing where there is one target. (Fastify would add what is called `prefix` again.) */
   readonly mount: string
   readonly send: Send
   readonly publicUrl: string | undefined
@@ -203,7 +203,7 @@ function refuse(reply: FastifyReply, cause: unknown, { repeatable }: OutboundReq
   void reply.send(repeatable === 'read' ? error : perhapsMade(error))
 }
 
-/** A `$batch` that cannot be passed on is the caller's to mend. */
+/** A `$batch` that cannot be passed on is for the caller to fix. */
 function refusalOf(error: unknown): unknown {
   if (error instanceof OversizedBatch) return new BatchTooLarge(error.limit, { cause: error })
   return error instanceof MalformedBatch || error instanceof RefusedPart

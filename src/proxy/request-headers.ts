@@ -51,7 +51,7 @@ export const MAX_CACHED_NAMES = 1000
  * Makes the function that takes a request's raw headers outward: those that {@link staysHere} tells, and those that
  * `Connection` names, stay here.
  *
- * @param emailHeader the header that carries the user's e-mail address, in small letters
+ * @param emailHeader the header that carries the user's e-mail address, in lower case
  */
 export function requestHeaders(emailHeader: string): (raw: readonly string[], map: UrlMap) => string[] {
   const headerActions = new Map<string, HeaderAction>()
@@ -125,7 +125,7 @@ export function namesIn(value: string, before: Set<string> | undefined): Set<str
   return names
 }
 
-/** `headers`, flat, without those that are `nominated`, in small letters, to stay on one connection. */
+/** `headers`, flat, without those that are `nominated`, in lower case, to stay on one connection. */
 export function without(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
   return headers.filter((_, index) => !nominated.has(headers[index - (index % 2)]!.toLowerCase()))
 }

@@ -9,7 +9,7 @@ const LONGEST = 100
  * Read from the raw headers, because Node joins a repeated header to one text, and because nothing that a
  * `Connection` header names may take it away.
  *
- * @param name of the header, in small letters
+ * @param name of the header, in lower case
  * @throws BadUserEmail unless the header stands there once and holds one address
  */
 export function userEmail(rawHeaders: readonly string[], name: string): string | undefined {

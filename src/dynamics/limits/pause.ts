@@ -90,7 +90,7 @@ export function createPauseWindow(): PauseWindow {
       const now = performance.now()
       const one = { until: now + milliseconds, serious: true }
       const news = probe !== undefined || ends.length === 0 || one.until > until() + SAME_PAUSE_MS
-      // What is over, or was over when the trial was sent, is told anew.
+      // What is over, or was over when the trial was sent, is told again.
       ends = [...(probe === undefined ? ends.filter((end) => end.until > now) : []), one]
       probe = undefined
       if (news) wakeAll()
