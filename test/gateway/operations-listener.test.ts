@@ -65,7 +65,7 @@ t.test('a port that is taken is a fault that names the variable', async (t) => {
 
   await t.rejects(gatewayFor(t, { METRICS_PORT: String(port) }), {
     constructor: SettingsError,
-    message: /is in use already.*set METRICS_PORT \(or METRICS_HOST\)/,
+    message: /is already in use.*change METRICS_PORT \(or METRICS_HOST\)/,
   })
 })
 
