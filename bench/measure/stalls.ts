@@ -84,7 +84,7 @@ async function once({ name, command }: Peer, seconds: number): Promise<Minute> {
   }
 }
 
-/** Node's own figures; asking also begins anew with the longest pause. */
+/** Node's own figures; asking also resets the longest pause. */
 async function inside(): Promise<Inside> {
   const { body } = await ask(ports.proxy, '/-/metrics', {})
   const sum = (name: RegExp): number => [...body.matchAll(name)].reduce((total, [, value]) => total + Number(value), 0)

@@ -31,7 +31,7 @@ const EXPECTED = '$metadata#'
 
 /**
  * Measures each contender in turn, `rounds` times over, so that a slow minute of the machine meets all of them. Each is
- * started anew, answers one request, and is warmed up while all its answers are checked.
+ * restarted, answers one request, and is warmed up while all its answers are checked.
  */
 export async function interleaved(contenders: readonly Contender[], rounds: number): Promise<Rounds> {
   const results = new Map<string, Round[]>()
