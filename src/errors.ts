@@ -6,6 +6,7 @@ import { ALLOW } from './odata/methods.ts'
 // Texts hold no address, token, secret or anything that came from one; the cause is for the log.
 
 const PERHAPS_MADE = 'The change may have been made. Check before you send it again.'
+const SEND_AGAIN = 'Send the create again with the same Idempotency-Key: it makes one row.'
 
 /** The address or head of the request is not one the gateway can pass on safely. */
 export const BadRequest = createError('GATEWAY_BAD_REQUEST', '%s', 400)
@@ -33,6 +34,13 @@ export const ImpersonationUnsupported = createError(
 
 /** A body that must be read to be passed on safely (`$batch`) is not well-formed. */
 export const BadBatch = createError('GATEWAY_BAD_BATCH', 'The $batch request cannot be passed on: %s', 400)
+
+/** The `Idempotency-Key` is not well-formed, or the request is not one whose key can be kept. Nothing was sent. */
+export const BadIdempotencyKey = createError(
+  'GATEWAY_BAD_IDEMPOTENCY_KEY',
+  'The Idempotency-Key cannot be honoured: %s. Nothing was sent.',
+  400,
+)
 
 /** No known caller sent this request. */
 export const CallerUnknown = createError('GATEWAY_CALLER_UNKNOWN', 'The gateway does not know this caller: %s.', 401)
@@ -101,6 +109,14 @@ export const MethodNotAllowed = createError(
   405,
 )
 
+/** A row was created with this `Idempotency-Key`, and it cannot be read to be compared with the body. */
+export const KeyedRowUnreadable = createError(
+  'GATEWAY_KEYED_ROW_UNREADABLE',
+  'A row was created with this Idempotency-Key before, but the user may not read it, so that it cannot be compared ' +
+    'with this body. No second row was made.',
+  409,
+)
+
 /** The caller was too slow to send its request. */
 export const RequestTooSlow = createError('GATEWAY_REQUEST_TOO_SLOW', 'The request was not received in time.', 408)
 
@@ -119,6 +135,14 @@ export const AddressTooLong = createError(
   'GATEWAY_ADDRESS_TOO_LONG',
   'The address is longer than 32,768 characters. Send the query inside a $batch request instead.',
   414,
+)
+
+/** The `Idempotency-Key` came with another body before, or its row has been changed since. */
+export const IdempotencyKeyReused = createError(
+  'GATEWAY_IDEMPOTENCY_KEY_REUSED',
+  'A row was created with this Idempotency-Key, and it differs from this body. No second row was made: ' +
+    'use a new key for a new row, and the same body for the same key.',
+  422,
 )
 
 /** The caller expects something of the gateway that it does not know. */
@@ -201,6 +225,14 @@ export const UserLookupFailed = createError(
   502,
 )
 
+/** The definition of a table could not be read, which a create with an `Idempotency-Key` needs; nothing was sent. */
+export const TableLookupFailed = createError(
+  'GATEWAY_TABLE_LOOKUP_FAILED',
+  'The definition of the table could not be read in Dynamics 365, which an Idempotency-Key needs, so the create was ' +
+    "not sent. The gateway's log says why.",
+  502,
+)
+
 /** Dynamics let the call run as somebody else than the user that was looked up. */
 export const ImpersonationIgnored = createError(
   'GATEWAY_IMPERSONATION_IGNORED',
@@ -253,6 +285,13 @@ export const UserLookupTooSlow = createError(
 /** `error`, with the warning that the request may have been carried out though no answer came. */
 export function perhapsMade<E extends Error>(error: E): E {
   if (!error.message.endsWith(PERHAPS_MADE)) error.message += ` ${PERHAPS_MADE}`
+  return error
+}
+
+/** The same for a create with an `Idempotency-Key`, which may be sent again without looking. */
+export function safeToRepeat<E extends Error>(error: E): E {
+  const message = error.message.replace(PERHAPS_MADE, '').trimEnd()
+  error.message = message.endsWith(SEND_AGAIN) ? message : `${message} ${SEND_AGAIN}`
   return error
 }
 

@@ -10,6 +10,7 @@ import { createActivity } from './observe/activity.ts'
 import type { Activity } from './observe/activity.ts'
 import type { Metrics } from './observe/metrics.ts'
 import type { OutboundAgent } from './outbound/agent.ts'
+import type { SharedState } from './replicas/shared-state.ts'
 import { userDirectory } from './users/directory.ts'
 import type { UserDirectory } from './users/directory.ts'
 
@@ -35,10 +36,14 @@ interface Dependencies {
   readonly metrics: Metrics
   /** The largest body that a caller may send, in bytes. */
   readonly bodyLimit: number
+  readonly state: SharedState
 }
 
 /** Makes all that is kept for `target`. Nothing is asked of Entra or Dynamics yet. */
-export function createTargetRuntime(target: Target, { agent, log, metrics, bodyLimit }: Dependencies): TargetRuntime {
+export function createTargetRuntime(
+  target: Target,
+  { agent, log, metrics, bodyLimit, state }: Dependencies,
+): TargetRuntime {
   const name = target.name ?? 'dynamics'
   const credential = connectCredential(target, {
     agent: agent.reads,
@@ -50,7 +55,7 @@ export function createTargetRuntime(target: Target, { agent, log, metrics, bodyL
     count(event)
     activity.watch(event)
   }
-  const connection = connect(target, { agent, credential, onEvent, log, bodyLimit })
+  const connection = connect(target, { agent, credential, onEvent, log, bodyLimit, state })
   const directory = userDirectory(connection.send, target)
   metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
   return {

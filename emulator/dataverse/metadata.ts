@@ -1,6 +1,6 @@
-import type { JsonObject } from '../http/json.ts'
 import type { Operation, Reply } from '../http/operation.ts'
 import { type Keys, parted, queryOptions } from './address.ts'
+import { definition, definitions, manyToOneRelationships, matchingDefinitions, selectedOf } from './definitions.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noSegment } from './errors.ts'
 import { guidOf } from './guid.ts'
@@ -33,7 +33,7 @@ export function metadataDocument(): Reply {
   return { status: 200, headers: [['Content-Type', 'application/xml']], body }
 }
 
-/** `EntityDefinitions` with `$select`, one definition by logical name, and its attributes. */
+/** `EntityDefinitions` with `$select` and `$filter`, one definition by logical name, its attributes and relationships. */
 export function entityDefinitions(
   environment: Environment,
   operation: Operation,
@@ -41,7 +41,8 @@ export function entityDefinitions(
   rest: readonly string[],
 ): Reply {
   const writing = writingOf(environment, operation)
-  const selected = queryOptions(parted(operation.target).query)
+  const options = queryOptions(parted(operation.target).query)
+  const selected = options
     .get('$select')
     ?.split(',')
     .map((name) => name.trim())
@@ -51,7 +52,7 @@ export function entityDefinitions(
       200,
       {
         '@odata.context': context,
-        value: [...entityTypes.values()].map((type) => definition(type, selected)),
+        value: matchingDefinitions(definitions(), options.get('$filter')).map((each) => selectedOf(each, selected)),
       },
       writing,
     )
@@ -65,7 +66,15 @@ export function entityDefinitions(
     throw new DataverseError(404, '0x80060888', `Could not find an entity with the given name '${String(name)}'.`)
   }
   if (rest[0] === undefined) {
-    return jsonReply(200, { '@odata.context': `${context}/$entity`, ...definition(type, selected) }, writing)
+    return jsonReply(
+      200,
+      { '@odata.context': `${context}/$entity`, ...selectedOf(definition(type), selected) },
+      writing,
+    )
+  }
+  if (rest[0] === 'ManyToOneRelationships') {
+    const value = manyToOneRelationships(type).map((each) => selectedOf(each, selected))
+    return jsonReply(200, { '@odata.context': `${context}('${type.name}')/ManyToOneRelationships`, value }, writing)
   }
   if (rest[0] !== 'Attributes') throw noSegment(rest[0])
   return jsonReply(
@@ -81,21 +90,6 @@ export function entityDefinitions(
     },
     writing,
   )
-}
-
-function definition(type: EntityType, selected: readonly string[] | undefined): JsonObject {
-  const all: Record<string, JsonObject[string]> = {
-    MetadataId: guidOf(`metadata/${type.name}`),
-    LogicalName: type.name,
-    EntitySetName: type.set,
-    LogicalCollectionName: type.set,
-    SchemaName: type.name.charAt(0).toUpperCase() + type.name.slice(1),
-    PrimaryIdAttribute: type.key,
-    PrimaryNameAttribute: type.title,
-    IsActivity: type.name === 'task',
-  }
-  if (selected === undefined) return all
-  return Object.fromEntries(Object.entries(all).filter(([name]) => name === 'MetadataId' || selected.includes(name)))
 }
 
 function entityXml(type: EntityType): string {

@@ -16,6 +16,7 @@ import {
   optionalNumber,
   parsed,
   readableFile,
+  secret,
   size,
   wholeNumber,
 } from './values.ts'
@@ -163,6 +164,13 @@ const target = group('One environment: where it is, what the gateway proves its 
       'Bodies up to this size are kept until the answer, so that they can be sent again; ' +
       'larger ones are sent once.',
     fallback: '1MiB',
+  }),
+  idempotencySalt: secret({
+    description:
+      'Keys the hashes that become the primary keys of rows created with an `Idempotency-Key`. The same in all ' +
+      'replicas; with another one, a create that is sent again makes a second row. Left out: derived from the app ' +
+      'registration.',
+    env: 'IDEMPOTENCY_SALT',
   }),
 })
 

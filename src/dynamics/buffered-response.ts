@@ -14,17 +14,18 @@ export interface BufferedAnswer extends Answer {
 }
 
 /**
- * Reads the body of an error.
+ * Reads the body of an error, or of another answer of up to `limit` bytes.
  *
  * @throws Failure when the body breaks off: then nothing of the answer may be passed on
  */
 export async function bufferAnswer(
   answer: Answer,
   { cancellation }: Pick<OutboundRequest, 'cancellation'>,
+  limit = MAX_ERROR_BODY_BYTES,
 ): Promise<BufferedAnswer> {
   let bytes: Buffer
   try {
-    bytes = await answer.body.bytes(MAX_ERROR_BODY_BYTES)
+    bytes = await answer.body.bytes(limit)
   } catch (error) {
     throw cancellation.reason ?? new Failure(error as Error, true, false)
   }
@@ -32,7 +33,8 @@ export async function bufferAnswer(
   return { status: answer.status, headers: answer.headers, body: bufferedBody(bytes), text }
 }
 
-function bufferedBody(bytes: Buffer): AnswerBody {
+/** A body that is `bytes`. */
+export function bufferedBody(bytes: Buffer): AnswerBody {
   return {
     complete: true,
     bufferedBytes: bytes.length,

@@ -2,6 +2,7 @@ import type { Target } from '../config/schema.ts'
 import type { Credential } from '../credentials/credential.ts'
 import type { Logger } from '../logger.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
+import type { SharedState } from '../replicas/shared-state.ts'
 import { authorize } from './authorize.ts'
 import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
 import { limitConcurrency } from './concurrency/limit.ts'
@@ -13,6 +14,8 @@ import type { Gate } from './dispatch.ts'
 import { logEvents } from './events.ts'
 import type { DynamicsEvent, OnEvent } from './events.ts'
 import { explainFailures } from './failures.ts'
+import { idempotentCreates } from './idempotency/idempotent-creates.ts'
+import { saltOf } from './idempotency/salt.ts'
 import { bufferBody } from './keep-body.ts'
 import type { Rates } from './limits/parse.ts'
 import { createPauseWindow } from './limits/pause.ts'
@@ -53,6 +56,8 @@ export interface ConnectOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>
   /** The largest body that a caller may send, in bytes. */
   readonly bodyLimit: number
+  /** What is remembered of creates with an idempotency key. */
+  readonly state: SharedState
 }
 
 /** Share of requests that may be retried. */
@@ -61,7 +66,7 @@ const RETRY_BUDGET_SHARE = 0.2
 /** How to speak to `target`. */
 export function connect(
   target: Target,
-  { agent, credential, onEvent: counted, log, bodyLimit }: ConnectOptions,
+  { agent, credential, onEvent: counted, log, bodyLimit, state }: ConnectOptions,
 ): Connection {
   const line = logEvents(log, target.name)
   function watch(event: DynamicsEvent): void {
@@ -69,6 +74,7 @@ export function connect(
     counted(event)
   }
   const timeouts = { connect: target.connectTimeout, head: target.requestTimeout, idle: target.idleTimeout }
+  const keepBody = Math.min(target.keepBody, bodyLimit)
   const hold = createPauseWindow()
   const semaphore = createSemaphore({ most: target.concurrency, queue: target.queue, watch })
   const circuit = createCircuit(watch)
@@ -98,12 +104,22 @@ export function connect(
   }
   const budget = createRetryBudget(RETRY_BUDGET_SHARE)
 
+  const idempotency = {
+    origin: target.url.origin,
+    apiRoot: target.url.apiRoot,
+    salt: saltOf(target),
+    state,
+    keepBody,
+    watch,
+  }
+
   const send = chain(
     [
       (next) => explainFailures(next, timeouts),
       (next) => keepDeadlines(next, deadlines),
-      (next) => bufferBody(next, Math.min(target.keepBody, bodyLimit)),
+      (next) => bufferBody(next, keepBody),
       (next) => rewriteRequestBody(next, bodyLimit),
+      (next) => idempotentCreates(next, idempotency),
       (next) => turnAwayWhileOpen(next, circuit),
       (next) => respectLimits(next, limits), // waits without a place
       (next) => limitUploads(next, uploads),

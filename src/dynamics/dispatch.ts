@@ -1,9 +1,10 @@
 import type { Dispatcher } from 'undici'
 
-import { DynamicsAnswerInvalid, DynamicsTooSlow, perhapsMade } from '../errors.ts'
+import { DynamicsAnswerInvalid, DynamicsTooSlow } from '../errors.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import { OwnError } from '../own-error.ts'
 import type { Cancellation } from './cancellation.ts'
+import { withDoubt } from './doubt.ts'
 import { RequestRecord } from './request-record.ts'
 import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
 
@@ -272,14 +273,14 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
 
   /** Whether a change is on a connection whose time is over; who left reads nothing any more. */
   #mayBeCarriedOut(reason: Error): boolean {
-    return reason instanceof DynamicsTooSlow && this.#abort !== undefined && this.#request.repeatable !== 'read'
+    return reason instanceof DynamicsTooSlow && this.#abort !== undefined
   }
 
   /** The caller left, or the time is over. */
   #leave(reason: Error): void {
     this.#failure = reason
     this.#request.record.attemptEnded(performance.now(), undefined, reason)
-    if (!this.#answered) this.#reject(this.#mayBeCarriedOut(reason) ? perhapsMade(reason) : reason)
+    if (!this.#answered) this.#reject(this.#mayBeCarriedOut(reason) ? withDoubt(reason, this.#request) : reason)
     this.#abort?.(reason)
   }
 }

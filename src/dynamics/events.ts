@@ -18,6 +18,11 @@ export type DynamicsEvent =
   | ({ readonly kind: 'retry'; readonly trouble: RetryableFailure } & RequestIds)
   /** A request would have been retried, if that had not been too often of late. */
   | ({ readonly kind: 'retry-budget'; readonly trouble: RetryableFailure } & RequestIds)
+  /**
+   * A create with an idempotency key: its row was made; the answer is that of an earlier request, which was remembered
+   * (`replayed`) or read from the row (`recovered`); or the key came with another body.
+   */
+  | ({ readonly kind: 'keyed-create'; readonly outcome: 'created' | 'replayed' | 'recovered' | 'reused' } & RequestIds)
   /** More requests wait than may. */
   | ({ readonly kind: 'queue-full' } & RequestIds)
   /** How many requests may be at Dynamics at once has changed. */
@@ -54,6 +59,8 @@ export function logEvents(log: Pick<Logger, 'info' | 'warn'>, target: string | u
         return log.info(facts, 'request retried')
       case 'retry-budget':
         return log.warn(facts, 'retry budget exhausted')
+      case 'keyed-create':
+        return event.outcome === 'created' ? undefined : log.info(facts, 'create sent again with its Idempotency-Key')
       case 'queue-full':
         return log.warn(facts, 'request refused: the queue is full')
       case 'concurrency':

@@ -5,11 +5,11 @@ import {
   DynamicsTooSlow,
   DynamicsUnreachable,
   Stopping,
-  perhapsMade,
   retryLater,
 } from '../errors.ts'
 import { Failure } from './dispatch.ts'
 import type { Timeouts } from './dispatch.ts'
+import { withDoubt } from './doubt.ts'
 import type { OutboundRequest, Send } from './send.ts'
 
 /** What went wrong on the way to an answer, as far as it decides what is done about it. */
@@ -32,7 +32,7 @@ const ANSWER_INVALID = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT
 
 /** Tells what a failure is from undici's and Node's codes. */
 export function failureKind({ cause, sent }: Failure): FailureKind {
-  const { code = '', statusCode } = cause as { code?: string; statusCode?: number }
+  const { code = '', name, statusCode } = cause as { code?: string; name?: string; statusCode?: number }
   if (code.startsWith('GATEWAY_') || (statusCode !== undefined && code.startsWith('FST_'))) return 'ours'
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || (!sent && code === 'ETIMEDOUT')) return 'connect-timeout'
   if (code === 'UND_ERR_HEADERS_TIMEOUT') return 'head-timeout'
@@ -40,7 +40,9 @@ export function failureKind({ cause, sent }: Failure): FailureKind {
   if (REQUEST_INVALID.has(code)) return 'request-invalid'
   // What is wrong with a certificate is still wrong a moment later.
   if (!sent) return UNTRUSTED.test(code) ? 'untrusted' : 'unreachable'
-  return code.startsWith('HPE_') || ANSWER_INVALID.has(code) ? 'answer-invalid' : 'broke-off'
+  // undici 7 gives some errors of its parser no code.
+  const isUnreadable = name === 'HTTPParserError' || code.startsWith('HPE_') || ANSWER_INVALID.has(code)
+  return isUnreadable ? 'answer-invalid' : 'broke-off'
 }
 
 /** How long is waited for what, in milliseconds. */
@@ -60,9 +62,9 @@ export function explainFailures(send: Send, patience: Waits): Send {
 const IN_DOUBT: ReadonlySet<FailureKind> = new Set(['head-timeout', 'broke-off', 'answer-invalid', 'stopping'])
 
 /** `error`, with what whoever sends a change again should know. */
-function doubtful({ repeatable }: OutboundRequest, failure: Failure, error: Error): Error {
+function doubtful(request: OutboundRequest, failure: Failure, error: Error): Error {
   const inDoubt = IN_DOUBT.has(failureKind(failure)) || error instanceof DynamicsAnswerInvalid
-  return inDoubt && failure.sent && repeatable !== 'read' ? perhapsMade(error) : error
+  return inDoubt && failure.sent ? withDoubt(error, request) : error
 }
 
 function explained(failure: Failure, { connect, head }: Waits): Error {

@@ -164,6 +164,11 @@ export class RequestRecord {
   }
 }
 
+/** The record of a look-up that a request needs: under the same id and trace. */
+export function lookupRecord({ id, trace }: RequestRecord): RequestRecord {
+  return new RequestRecord(id, performance.now(), trace === undefined ? undefined : { ...trace, spanId: undefined })
+}
+
 /** The ids of a request for a line of the log: its own, and its trace's. */
 export interface RequestIds {
   readonly id: string

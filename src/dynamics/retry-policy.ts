@@ -15,12 +15,13 @@ export type RetryableFailure =
 
 /**
  * Who is retried after what. What surely was not carried out may be repeated; what may have been, only where
- * twice is the same as once and nothing is written. Timeouts are not here: the time is used up.
+ * twice is the same as once and nothing is written, or where Dynamics refuses the second row by its primary key.
+ * Timeouts are not here: the time is used up.
  */
 export const RETRYABLE: Readonly<Record<RetryableFailure, Readonly<Record<OutboundRequest['repeatable'], boolean>>>> = {
-  'no-connection': { read: true, idempotent: true, never: true },
-  'stale-connection': { read: true, idempotent: false, never: false },
-  'broke-off': { read: true, idempotent: false, never: false },
-  busy: { read: true, idempotent: false, never: false },
-  deadlock: { read: true, idempotent: true, never: false },
+  'no-connection': { read: true, idempotent: true, keyed: true, never: true },
+  'stale-connection': { read: true, idempotent: false, keyed: true, never: false },
+  'broke-off': { read: true, idempotent: false, keyed: true, never: false },
+  busy: { read: true, idempotent: false, keyed: true, never: false },
+  deadlock: { read: true, idempotent: true, keyed: true, never: false },
 }

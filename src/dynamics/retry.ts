@@ -14,32 +14,48 @@ import type { Answer, OutboundRequest, Send } from './send.ts'
 /** Some breath between two attempts, up to this long, where Dynamics has trouble; everybody takes another one. */
 const RETRY_JITTER_MS = 200
 
-/** Sends again where that can help and can do no harm, as far as `budget` goes. */
+/** How often a create with a primary key is sent again: whoever sends it again later would only do the same. */
+const MAX_KEYED_RETRIES = 3
+
+/** Sends again where that can help and can do no harm, as far as `budget` goes: once, creates with a key three times. */
 export function retry(send: Send, budget: RetryBudget, watch: OnEvent): Send {
   return (request) => {
     budget.sent()
+    return attempt(request, request.repeatable === 'keyed' ? MAX_KEYED_RETRIES : 1)
+  }
+
+  /** @param retries how often the request may be sent again */
+  function attempt(request: OutboundRequest, retries: number): Promise<Answer> {
+    if (retries === 0) return send(request)
     return send(request).then(
-      (answer) => (answer.status < 500 ? answer : afterServerError(request, answer)),
-      (error) => afterFailure(request, error),
+      (answer) => (answer.status < 500 ? answer : afterServerError(request, answer, retries)),
+      (error) => afterFailure(request, error, retries),
     )
   }
 
-  async function afterServerError(request: OutboundRequest, refusal: Answer): Promise<Answer> {
+  async function afterServerError(request: OutboundRequest, refusal: Answer, retries: number): Promise<Answer> {
     let looked
     try {
       looked = await failureIn(request, refusal)
     } catch (error) {
-      return afterFailure(request, error)
+      return afterFailure(request, error, retries)
     }
     const { answer, trouble } = looked
     if (!mayRetry(request, trouble)) return answer
     answer.body.dump()
     await pauseBefore(request)
-    return send(request)
+    return again(request, retries)
   }
 
-  function afterFailure(request: OutboundRequest, error: unknown): Promise<Answer> {
-    return error instanceof Failure && mayRetry(request, failureOf(error)) ? send(request) : Promise.reject(error)
+  async function afterFailure(request: OutboundRequest, error: unknown, retries: number): Promise<Answer> {
+    if (!(error instanceof Failure) || !mayRetry(request, failureOf(error))) throw error
+    if (retries < MAX_KEYED_RETRIES && request.repeatable === 'keyed') await pauseBefore(request)
+    return again(request, retries)
+  }
+
+  function again(request: OutboundRequest, retries: number): Promise<Answer> {
+    request.onRetry?.()
+    return attempt(request, retries - 1)
   }
 
   function mayRetry(request: OutboundRequest, trouble: RetryableFailure | undefined): boolean {

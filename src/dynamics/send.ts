@@ -23,21 +23,36 @@ export interface OutboundRequest {
   readonly bodyLength: number | undefined
   /**
    * Whether sending it twice does no more than sending it once (OData: GET, HEAD, OPTIONS; PUT and
-   * DELETE; PATCH with If-Match).
+   * DELETE; PATCH with If-Match, or with If-None-Match: *). `keyed`: a create whose row has a primary key in the body.
    */
-  readonly repeatable: 'read' | 'idempotent' | 'never'
+  readonly repeatable: 'read' | 'idempotent' | 'keyed' | 'never'
   /** Who it is queued for: one busy name does not starve the others. */
   readonly fairnessKey: string
   /** `performance.now()` at which the caller stops waiting; `undefined`: only the settings' limits hold. */
   readonly deadline: number | undefined
   /** Turns what the body says of the gateway into what Dynamics understands; `undefined`: the body goes as it is. */
   readonly transform: (() => TextTransform) | undefined
+  /** What the caller's `Idempotency-Key` asks for; absent on all other requests. */
+  readonly idempotency?: IdempotentCreate | undefined
+  /** Called each time that the request is sent again after a failure. */
+  readonly onRetry?: (() => void) | undefined
   /** How the request ends early. */
   readonly cancellation: Cancellation
   /** Where the time goes, in milliseconds; each wrapper adds its own. */
   readonly timings: Timings
   /** What happens to it; each wrapper notes its own. */
   readonly record: RequestRecord
+}
+
+/** A create that makes one row, however often it is sent. */
+export interface IdempotentCreate {
+  /** As the caller wrote it. */
+  readonly key: string
+  readonly entitySet: string
+  /** The caller id that the request is sent with; empty for the application user. */
+  readonly user: string
+  /** Whether the row is to be answered: `Prefer: return=representation`. */
+  readonly wantsRow: boolean
 }
 
 /** Milliseconds, as `Server-Timing` shows them. */

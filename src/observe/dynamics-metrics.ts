@@ -44,6 +44,12 @@ export function dynamicsMetrics(): DynamicsMetrics {
     'target',
     'trouble',
   )
+  const keyed = counter(
+    'gateway_keyed_creates_total',
+    'Creates with an Idempotency-Key: created, replayed, recovered from the row, or refused as reused.',
+    'target',
+    'outcome',
+  )
   const queueFull = counter('gateway_queue_full_total', 'Requests turned away because too many waited.', 'target')
   const opened = counter('gateway_circuit_opened_total', 'Times that connecting was given up for a while.', 'target')
   const refused = counter(
@@ -89,6 +95,8 @@ export function dynamicsMetrics(): DynamicsMetrics {
           return retries.count(target, event.trouble)
         case 'retry-budget':
           return denied.count(target, event.trouble)
+        case 'keyed-create':
+          return keyed.count(target, event.outcome)
         case 'queue-full':
           return queueFull.count(target)
         case 'circuit':
@@ -102,7 +110,7 @@ export function dynamicsMetrics(): DynamicsMetrics {
     },
     show: (target, sources) => void shown.set(target, sources),
     collect: [
-      ...[limits, held, holds, retries, denied, queueFull, opened, refused].map(({ collect }) => collect),
+      ...[limits, held, holds, retries, denied, keyed, queueFull, opened, refused].map(({ collect }) => collect),
       read('gateway_token_state', 'Whether the token is fresh, stale (renewal due) or none: 1 for what it is.', () => {
         return [...shown].flatMap(([target, { credential }]) =>
           TOKENS.map((state) => ({ labels: { target, state }, value: credential().token === state ? 1 : 0 })),

@@ -2,9 +2,10 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Target } from '../config/schema.ts'
+import { withDoubt } from '../dynamics/doubt.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
 import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
-import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid, perhapsMade } from '../errors.ts'
+import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid } from '../errors.ts'
 import type { Refusal } from '../observe/refusals.ts'
 import { MalformedBatch, OversizedBatch, RefusedPart } from '../odata/batch.ts'
 import type { BatchOperation } from '../odata/batch.ts'
@@ -14,7 +15,7 @@ import { isRead, METHODS } from '../odata/methods.ts'
 import { BESIDE_THE_API } from '../odata/mistaken-path.ts'
 import { objectLinksInward } from '../odata/object-links.ts'
 import { requestQuery } from '../odata/request-query.ts'
-import { addressForm, upstreamPath, targetAddress } from '../odata/target-address.ts'
+import { addressForm, resourcePathOf, upstreamPath, targetAddress } from '../odata/target-address.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { decode } from '../outbound/content-coding.ts'
 import { addHeaders } from '../server/added-headers.ts'
@@ -23,6 +24,7 @@ import { callerIdOf } from '../users/directory.ts'
 import { requestBodyRewriter, responseBodyRewriter } from './body-rewriting.ts'
 import { withFirstBytes } from './first-bytes.ts'
 import { refuseForeign } from './foreign-answer.ts'
+import { IDEMPOTENCY_KEY, idempotentCreate, refusePartKey } from './idempotency-key.ts'
 import { linksFor } from './public-base.ts'
 import { requestHeaders, staysHere } from './request-headers.ts'
 import { responseHead } from './response-headers.ts'
@@ -104,18 +106,32 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     }
     const length = given['content-length']
     const hasBody = announcesBody(given)
+    const upstream = outwardPath(objectLinksInward(map, path))
+    const idempotency =
+      given[IDEMPOTENCY_KEY] === undefined
+        ? undefined
+        : idempotentCreate({
+            method: raw.method!,
+            headers: given,
+            resourcePath: resourcePathOf(address, upstream),
+            isDataverse: target.url.product === 'dataverse',
+            hasBody,
+            user: user === undefined ? '' : callerIdOf(user).join(':'),
+            wantsRow: request.head.wantsRow,
+          })
     if (length !== undefined && Number(length) > bodyLimit) throw new BodyTooLarge(bodyLimit)
     return {
       map,
       outbound: {
         method: raw.method!,
-        path: outwardPath(objectLinksInward(map, path)) + query,
+        path: upstream + query,
         headers,
         body: hasBody ? raw : undefined,
         bodyLength: length === undefined ? undefined : Number(length),
         repeatable: repeatable(raw.method!, headers),
         fairnessKey: caller.name === 'anybody' ? (user?.systemUserId ?? raw.socket.remoteAddress ?? '') : caller.name,
         deadline: deadline(given['prefer'], exchange.started),
+        idempotency,
         cancellation: exchange.cancellation,
         timings: exchange.timings,
         record: exchange.record,
@@ -123,7 +139,10 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
           ? requestBodyRewriter(map, path, given, {
               userHeader: target.impersonation.header,
               staysHere,
-              onPart: (operation) => judge(request, operation),
+              onPart: (operation) => {
+                refusePartKey(operation.part, operation.headers)
+                judge(request, operation)
+              },
             })
           : undefined,
       },
@@ -198,9 +217,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
 }
 
 /** Answers for an answer that cannot be passed on. */
-function refuse(reply: FastifyReply, cause: unknown, { repeatable }: OutboundRequest): void {
-  const error = new DynamicsAnswerInvalid({ cause: cause as Error })
-  void reply.send(repeatable === 'read' ? error : perhapsMade(error))
+function refuse(reply: FastifyReply, cause: unknown, outbound: OutboundRequest): void {
+  void reply.send(withDoubt(new DynamicsAnswerInvalid({ cause: cause as Error }), outbound))
 }
 
 /** A `$batch` that cannot be passed on is for the caller to fix. */
@@ -211,9 +229,10 @@ function refusalOf(error: unknown): unknown {
     : error
 }
 
-const IF_MATCH = /^if-match$/i
-
-/** A PATCH without If-Match creates the row when it is missing, so it is not the same the second time. */
+/**
+ * A PATCH without a condition changes a row or creates it, so it is not the same the second time. With If-Match it only
+ * changes one, with `If-None-Match: *` it only creates one. Some clients send `If-None-Match: null`, which is none.
+ */
 function repeatable(method: string, headers: readonly string[]): OutboundRequest['repeatable'] {
   if (isRead(method)) return 'read'
   switch (method) {
@@ -221,10 +240,17 @@ function repeatable(method: string, headers: readonly string[]): OutboundRequest
     case 'DELETE':
       return 'idempotent'
     case 'PATCH':
-      return headers.some((text, index) => index % 2 === 0 && IF_MATCH.test(text)) ? 'idempotent' : 'never'
+      return headers.some((text, index) => index % 2 === 0 && isCondition(text, headers[index + 1]!))
+        ? 'idempotent'
+        : 'never'
     default:
       return 'never'
   }
+}
+
+function isCondition(name: string, value: string): boolean {
+  const lower = name.toLowerCase()
+  return lower === 'if-match' || (lower === 'if-none-match' && value.trim() === '*')
 }
 
 function deadline(prefer: string | string[] | undefined, started: number): number | undefined {

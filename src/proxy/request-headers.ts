@@ -14,6 +14,7 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'host',
   'expect',
   'content-length',
+  'idempotency-key',
   'origin',
   'access-control-request-method',
   'access-control-request-headers',

@@ -148,6 +148,7 @@ const EXPOSED: readonly string[] = [
   'CRM.ServiceId',
   'Date',
   'ETag',
+  'Idempotency-Replayed',
   'Link',
   'Location',
   'mimetype',

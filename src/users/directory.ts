@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache'
 import { runsAsPerson } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
 import { Cancellation } from '../dynamics/cancellation.ts'
-import { RequestRecord } from '../dynamics/request-record.ts'
+import { lookupRecord } from '../dynamics/request-record.ts'
+import type { RequestRecord } from '../dynamics/request-record.ts'
 import { header } from '../dynamics/send.ts'
 import type { OutboundRequest, Send } from '../dynamics/send.ts'
 import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
@@ -72,13 +73,9 @@ export function userDirectory(
     remembered: () => ({ users: known?.size ?? 0, unknown: nobody?.size ?? 0 }),
   }
 
-  async function lookUp(email: string, key: string, { id, trace }: RequestRecord): Promise<User> {
+  async function lookUp(email: string, key: string, asker: RequestRecord): Promise<User> {
     const cancellation = new Cancellation()
-    const record = new RequestRecord(
-      id,
-      performance.now(),
-      trace === undefined ? undefined : { ...trace, spanId: undefined },
-    )
+    const record = lookupRecord(asker)
     const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
     try {
       await turn(cancellation)

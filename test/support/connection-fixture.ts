@@ -16,6 +16,7 @@ import { RequestRecord } from '../../src/dynamics/request-record.ts'
 import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
+import { inProcess } from '../../src/replicas/in-process.ts'
 
 /** What a test needs of tap's `t` to clean up after itself. */
 interface Test {
@@ -98,6 +99,7 @@ export function connectionFixture(
     onEvent: (event) => events.push(event),
     log: { info() {}, warn() {} },
     bodyLimit,
+    state: inProcess(1000),
   })
   t.teardown(async () => {
     connection.close()

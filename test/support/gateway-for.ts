@@ -34,7 +34,11 @@ export async function gatewayFor(
   variables: NodeJS.ProcessEnv = {},
   options: EmulatorOptions = {},
 ): Promise<Fixture> {
-  const emulator = await startEmulator(options)
+  return gatewayBefore(t, await startEmulator(options), variables)
+}
+
+/** A gateway before an emulator that is there already, as a replica or after a restart. */
+export function gatewayBefore(t: Test, emulator: Emulator, variables: NodeJS.ProcessEnv = {}): Promise<Fixture> {
   return start(
     t,
     emulator,

@@ -11,6 +11,7 @@ import { isReady } from '../../observe/health.ts'
 import type { TokenStatus } from '../../observe/health.ts'
 import type { Inspector } from '../../observe/inspector/inspector.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
+import { inProcess } from '../../replicas/in-process.ts'
 import { corsOf } from '../../server/cors.ts'
 import { operationsServer } from '../../server/operations-listener.ts'
 import { inboundServer } from '../../server/server.ts'
@@ -42,10 +43,14 @@ interface Dependencies {
 /** How often it is looked whether a new gateway is ready. */
 const READY_POLL_MS = 25
 
+/** Creates with an idempotency key that are remembered. */
+const MAX_REMEMBERED = 100_000
+
 /** Makes the server and the first gateway behind it, which need not have a token yet. */
 export async function openHotSwap(settings: Settings, surroundings: Dependencies): Promise<HotSwap> {
   let present: RequestListener = () => undefined
   let cors = corsOf(settings)
+  const state = inProcess(MAX_REMEMBERED)
   const serverSettings = { ...settings, cors: (origin: string | undefined) => cors.headersFor(origin) }
   const server = inboundServer(serverSettings, surroundings.log, (request, response) => present(request, response))
   const operations =
@@ -62,7 +67,7 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
       handler = made
       return server
     }
-    const gateway = await createGateway(settings, { ...surroundings, version: version(), attach })
+    const gateway = await createGateway(settings, { ...surroundings, version: version(), attach, state })
     await gateway.app.ready()
     return { gateway, handler }
   }

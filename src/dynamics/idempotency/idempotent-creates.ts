@@ -1,0 +1,216 @@
+import { BodyTooLarge, DynamicsAnswerInvalid, IdempotencyKeyReused, KeyedRowUnreadable } from '../../errors.ts'
+import type { SharedState } from '../../replicas/shared-state.ts'
+import { bufferAnswer } from '../buffered-response.ts'
+import type { BufferedAnswer } from '../buffered-response.ts'
+import { unlessCancelled } from '../cancellation.ts'
+import type { OnEvent } from '../events.ts'
+import { codeOf } from '../limits/parse.ts'
+import { requestIds } from '../request-record.ts'
+import { header } from '../send.ts'
+import type { Answer, IdempotentCreate, OutboundRequest, Send } from '../send.ts'
+import { bindsRows, expectedOf, holds } from './compare.ts'
+import { membersOf, withMember } from './create-body.ts'
+import type { Members } from './create-body.ts'
+import { bodyDigest, rowId } from './key.ts'
+import { asReplayed, replay, rowRequest } from './replay.ts'
+import { tablesOf } from './tables.ts'
+import type { Table } from './tables.ts'
+
+/** What creates with an idempotency key need beside a way to send. */
+export interface IdempotencyOptions {
+  /** Origin of the environment. */
+  readonly origin: string
+  /** `/api/data/v9.2` */
+  readonly apiRoot: string
+  /** Keys the hashes that primary keys are. The same in all replicas, and for as long as callers repeat creates. */
+  readonly salt: string
+  /** Where it is remembered what was created. May forget at any time. */
+  readonly state: SharedState
+  /** The largest body that is kept, and so can be sent again, in bytes. */
+  readonly keepBody: number
+  readonly watch: OnEvent
+}
+
+/** How long it is remembered what a key created: 24 h. */
+const REMEMBER_MS = 86_400_000
+
+/** Dynamics' code for a row that is there already. */
+const DUPLICATE_KEY = 0x80040237
+
+/** How far the clocks of the servers of one environment may differ, with the second that `createdon` leaves out. */
+const CLOCK_TOLERANCE_MS = 3000
+
+const MAX_ROW_BYTES = 16 * 1024 * 1024
+
+/** A create that is about to be sent. */
+interface KeyedCreate {
+  /** With the row's primary key in its body. */
+  readonly request: OutboundRequest
+  readonly keyed: IdempotentCreate
+  readonly table: Table
+  readonly members: Members
+  /** The row's primary key. */
+  readonly id: string
+  /** What the body is, without the primary key. */
+  readonly digest: string
+}
+
+/**
+ * Makes creates with an idempotency key safe to send again: the key decides the row's primary key, so that Dynamics
+ * itself refuses a second row, whichever gateway sends it and whatever broke. What was created is remembered; where
+ * that is lost, the row is read and compared with what was sent.
+ *
+ * @throws BadIdempotencyKey before anything is sent; IdempotencyKeyReused when the key came with another body
+ */
+export function idempotentCreates(send: Send, options: IdempotencyOptions): Send {
+  const { origin, apiRoot, salt, state, keepBody, watch } = options
+  const tables = tablesOf(send, apiRoot)
+  /** Creates under way in this process, by the primary keys of their rows. */
+  const running = new Map<string, Promise<void>>()
+
+  return (request) => {
+    const { idempotency } = request
+    return idempotency === undefined ? send(request) : createOnce(request, idempotency)
+  }
+
+  async function createOnce(request: OutboundRequest, keyed: IdempotentCreate): Promise<Answer> {
+    const create = await prepare(request, keyed)
+    const { id } = create
+    // Nothing is awaited between the last look and `set`: of all that wait, one goes on.
+    for (let other = running.get(id); other !== undefined; other = running.get(id)) await queueBehind(other, request)
+    const answering = carryOut(create)
+    const settled = answering.then(nothing, nothing).finally(() => running.delete(id))
+    running.set(id, settled)
+    return answering
+  }
+
+  /** Everything that can be found out before anything is sent. */
+  async function prepare(request: OutboundRequest, keyed: IdempotentCreate): Promise<KeyedCreate> {
+    const { body, cancellation, timings, record } = request
+    if (!Buffer.isBuffer(body)) {
+      body?.destroy()
+      throw new BodyTooLarge(keepBody)
+    }
+    const began = performance.now()
+    const table = await unlessCancelled(cancellation, tables.find(keyed.entitySet, record))
+    timings.dynamics += performance.now() - began
+    const members = membersOf(body, table.keyColumn)
+    const id = rowId(salt, { origin, user: keyed.user, entitySet: keyed.entitySet, key: keyed.key })
+    return {
+      request: { ...request, body: withMember(body, members, table.keyColumn, id), repeatable: 'keyed' },
+      keyed,
+      table,
+      members,
+      id,
+      digest: bodyDigest(salt, body),
+    }
+  }
+
+  async function carryOut(create: KeyedCreate): Promise<Answer> {
+    const remembered = await recall(create.id)
+    if (remembered !== undefined) {
+      if (remembered !== create.digest) return reused(create)
+      watch({ kind: 'keyed-create', outcome: 'replayed', ...requestIds(create.request.record) })
+      return asReplayed(await replay(send, create.request, create.id, origin))
+    }
+    let sends = 1
+    const began = performance.now()
+    const request = { ...create.request, onRetry: () => void sends++ }
+    const answer = await send(request)
+    if (answer.status === 201 || answer.status === 204) {
+      remember(create)
+      watch({ kind: 'keyed-create', outcome: 'created', ...requestIds(request.record) })
+      return answer
+    }
+    if (answer.status < 400) return answer
+    const refusal = await bufferAnswer(answer, request)
+    if (codeOf(refusal.text) !== DUPLICATE_KEY) return refusal
+    return afterDuplicate(create, refusal, sends > 1 ? performance.now() - began : undefined)
+  }
+
+  /**
+   * The row is there, made by an earlier request with the same key, or by this one before its connection broke.
+   *
+   * @param sending milliseconds since this request was first sent, where it was sent more than once
+   */
+  async function afterDuplicate(create: KeyedCreate, refusal: Answer, sending: number | undefined): Promise<Answer> {
+    const { request, table, members, id } = create
+    const lookups = bindsRows(members)
+      ? await unlessCancelled(request.cancellation, tables.lookups(table, request.record))
+      : undefined
+    const expected = expectedOf(members, lookups)
+    const columns = new Set([table.keyColumn, ...expected.map(({ column }) => column)])
+    const found = await read(request, id, [...columns])
+    // Some other unique value is taken, not this key.
+    if (found.status === 404) return refusal
+    if (found.status === 403) throw new KeyedRowUnreadable()
+    if (found.status !== 200) return found
+    const own = sending !== undefined
+    if (!holds(rowIn(found), expected) && !(own && (await isOlderThan(request, id, sending)) === false))
+      return reused(create)
+    remember(create)
+    watch({ kind: 'keyed-create', outcome: 'recovered', ...requestIds(request.record) })
+    const answer = await replay(send, request, id, origin)
+    return own ? answer : asReplayed(answer)
+  }
+
+  /** Whether a row was there before the last `milliseconds`, by Dynamics' own clock; `undefined` where it is unknown. */
+  async function isOlderThan(request: OutboundRequest, id: string, milliseconds: number): Promise<boolean | undefined> {
+    const found = await read(request, id, ['createdon'])
+    if (found.status !== 200) return undefined
+    const age = Date.parse(header(found, 'date') ?? '') - Date.parse(String(rowIn(found)['createdon']))
+    return Number.isNaN(age) ? undefined : age > milliseconds + CLOCK_TOLERANCE_MS
+  }
+
+  /** Reads columns of a row as the user who creates it. */
+  async function read(request: OutboundRequest, id: string, columns: readonly string[]): Promise<BufferedAnswer> {
+    const path = `${request.path.split('?', 1)[0]!}(${id})?$select=${columns.join(',')}`
+    const get = rowRequest(request, path)
+    const headers = get.headers.filter((_, index, all) => !NOT_FOR_READING.test(all[index - (index % 2)]!))
+    const answer = await send({
+      ...get,
+      headers: [...headers, 'accept', 'application/json', 'accept-encoding', 'identity'],
+    })
+    return bufferAnswer(answer, request, MAX_ROW_BYTES)
+  }
+
+  /** What was sent with the key that is a row's primary key; memory that fails is memory that was lost. */
+  function recall(id: string): Promise<string | undefined> {
+    return state.get(stateKey(id)).catch(() => undefined)
+  }
+
+  function remember({ id, digest }: KeyedCreate): void {
+    state.set(stateKey(id), digest, REMEMBER_MS).catch(nothing)
+  }
+
+  function reused({ request }: KeyedCreate): never {
+    watch({ kind: 'keyed-create', outcome: 'reused', ...requestIds(request.record) })
+    throw new IdempotencyKeyReused()
+  }
+}
+
+/** Waits for another create with the same key. */
+async function queueBehind(other: Promise<void>, { cancellation, timings, record }: OutboundRequest): Promise<void> {
+  const began = performance.now()
+  await unlessCancelled(cancellation, other)
+  const ms = performance.now() - began
+  timings.wait += ms
+  record.waited('queue', began, ms)
+}
+
+/** Headers that change in what form a row comes. */
+const NOT_FOR_READING = /^(?:accept|accept-encoding|prefer)$/i
+
+function rowIn({ text }: BufferedAnswer): Members {
+  try {
+    return JSON.parse(text) as Members
+  } catch (cause) {
+    throw new DynamicsAnswerInvalid({ cause: cause as Error })
+  }
+}
+
+function stateKey(id: string): string {
+  return `idempotency:${id}`
+}
+
+function nothing(): void {}

@@ -1,0 +1,189 @@
+import { LRUCache } from 'lru-cache'
+
+import { BadIdempotencyKey, LimitHolds, retryLater, TableLookupFailed } from '../../errors.ts'
+import { errorOf, explainDynamics } from '../../explanations/dynamics-errors.ts'
+import { inOneLine } from '../../explanations/explanation.ts'
+import { retryAfter } from '../../outbound/retry-after.ts'
+import { OwnError } from '../../own-error.ts'
+import { Cancellation } from '../cancellation.ts'
+import { lookupRecord } from '../request-record.ts'
+import type { RequestRecord } from '../request-record.ts'
+import { header } from '../send.ts'
+import type { OutboundRequest, Send } from '../send.ts'
+import { sharedFlights } from './shared-flights.ts'
+
+/** A table whose rows may be given a primary key when they are created. */
+export interface Table {
+  readonly logicalName: string
+  /** Logical name of the column with the primary key. */
+  readonly keyColumn: string
+}
+
+/** What the definitions of an environment say of its tables. Asked as the application user, and remembered. */
+export interface Tables {
+  /**
+   * The table behind an entity set.
+   *
+   * @throws BadIdempotencyKey when there is none whose rows take a chosen key; TableLookupFailed
+   */
+  readonly find: (entitySet: string, asker: RequestRecord) => Promise<Table>
+  /** The lookup columns of a table, by their navigation properties. */
+  readonly lookups: (table: Table, asker: RequestRecord) => Promise<ReadonlyMap<string, string>>
+}
+
+const MAX_TABLES = 2000
+const REMEMBER_MS = 10 * 60_000
+/** A table may be made at any time; the cache is for callers that keep asking for one that is not there. */
+const REMEMBER_UNSUITABLE_MS = 60_000
+const LOOKUP_TIMEOUT_MS = 10_000
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+const COLUMNS = 'LogicalName,EntitySetName,PrimaryIdAttribute,TableType,IsIntersect,IsLogicalEntity,DataProviderId'
+
+/** Asks the definitions at `apiRoot` by `send`. */
+export function tablesOf(send: Send, apiRoot: string): Tables {
+  const found = new LRUCache<string, Table>({ max: MAX_TABLES, ttl: REMEMBER_MS })
+  const unsuitable = new LRUCache<string, string>({ max: MAX_TABLES, ttl: REMEMBER_UNSUITABLE_MS })
+  const lookups = new LRUCache<string, ReadonlyMap<string, string>>({ max: MAX_TABLES, ttl: REMEMBER_MS })
+  const tableFlights = sharedFlights<Table>()
+  const lookupFlights = sharedFlights<ReadonlyMap<string, string>>()
+
+  return {
+    async find(entitySet, asker) {
+      const known = found.get(entitySet)
+      if (known !== undefined) return known
+      const fault = unsuitable.get(entitySet)
+      if (fault !== undefined) throw new BadIdempotencyKey(fault)
+      return tableFlights(entitySet, () => findTable(entitySet, asker))
+    },
+    async lookups(table, asker) {
+      const { logicalName } = table
+      return lookups.get(logicalName) ?? lookupFlights(logicalName, () => findLookups(logicalName, asker))
+    },
+  }
+
+  async function findTable(entitySet: string, asker: RequestRecord): Promise<Table> {
+    const rows = await ask(
+      `EntityDefinitions?$select=${COLUMNS}&$filter=EntitySetName%20eq%20%27${entitySet}%27`,
+      asker,
+    )
+    const table = tableIn(rows, entitySet)
+    if (typeof table === 'string') {
+      unsuitable.set(entitySet, table)
+      throw new BadIdempotencyKey(table)
+    }
+    found.set(entitySet, table)
+    return table
+  }
+
+  async function findLookups(logicalName: string, asker: RequestRecord): Promise<ReadonlyMap<string, string>> {
+    const rows = await ask(
+      `EntityDefinitions(LogicalName=%27${logicalName}%27)/ManyToOneRelationships` +
+        '?$select=ReferencingAttribute,ReferencingEntityNavigationPropertyName',
+      asker,
+    )
+    const columns = new Map(
+      rows.map((row) => {
+        const { ReferencingEntityNavigationPropertyName: navigation, ReferencingAttribute: column } = row as Definition
+        return [String(navigation), String(column)]
+      }),
+    )
+    lookups.set(logicalName, columns)
+    return columns
+  }
+
+  /** The rows at `path` below the API root. */
+  async function ask(path: string, asker: RequestRecord): Promise<readonly unknown[]> {
+    const request = definitionRequest(`${apiRoot}/${path}`, lookupRecord(asker))
+    const timer = setTimeout(() => request.cancellation.cancel(failed('it took too long')), LOOKUP_TIMEOUT_MS)
+    try {
+      const answer = await send(request)
+      const body = await answer.body.bytes(MAX_ANSWER_BYTES)
+      // A limit is no failure of the look-up: it holds for the request behind it as well.
+      if (answer.status === 429) {
+        throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
+      }
+      const json = parsed(body)
+      const rows = (json as { value?: unknown } | undefined)?.value
+      if (answer.status === 200 && Array.isArray(rows)) return rows
+      const error = errorOf(answer.status, (name) => header(answer, name), json)
+      throw failed(inOneLine(explainDynamics({ ...error, impersonated: false, delegated: false })))
+    } catch (error) {
+      // What has a code is an error of the gateway's own, and says what to do.
+      throw (error as { code?: string }).code?.startsWith('GATEWAY_') === true
+        ? error
+        : new TableLookupFailed({ cause: error as Error })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+interface Definition {
+  readonly LogicalName?: unknown
+  readonly EntitySetName?: unknown
+  readonly PrimaryIdAttribute?: unknown
+  readonly TableType?: unknown
+  readonly IsIntersect?: unknown
+  readonly IsLogicalEntity?: unknown
+  readonly DataProviderId?: unknown
+  readonly ReferencingAttribute?: unknown
+  readonly ReferencingEntityNavigationPropertyName?: unknown
+}
+
+/** Types of tables that keep their rows in the environment's own database, where a key is unique. */
+const STORED: ReadonlySet<unknown> = new Set(['Standard', 'Activity'])
+/** Rows that Dynamics makes itself, as parts or as common view of others. */
+const MADE_BY_DYNAMICS: ReadonlySet<unknown> = new Set(['activityparty', 'activitypointer'])
+
+/**
+ * The table of `entitySet` among `rows` of `EntityDefinitions`, or why its rows cannot be given a key, as the rest of a
+ * sentence. An elastic table takes the same key again in another partition; a virtual one is another system's.
+ */
+export function tableIn(rows: readonly unknown[], entitySet: string): Table | string {
+  const row = (rows as readonly Definition[]).find(({ EntitySetName: name }) => name === entitySet)
+  if (row === undefined) return `${entitySet} is not an entity set, and the key of an action or function cannot be kept`
+  const { LogicalName: logicalName, PrimaryIdAttribute: keyColumn, TableType: type } = row
+  const isName = (name: unknown): name is string => typeof name === 'string' && /^\w+$/.test(name)
+  if (
+    !STORED.has(type) ||
+    row.IsIntersect !== false ||
+    row.IsLogicalEntity !== false ||
+    (row.DataProviderId ?? undefined) !== undefined ||
+    MADE_BY_DYNAMICS.has(logicalName) ||
+    !isName(logicalName) ||
+    !isName(keyColumn)
+  ) {
+    return `rows of ${entitySet} cannot be given a primary key that is unique (elastic, virtual and intersect tables)`
+  }
+  return { logicalName, keyColumn }
+}
+
+function failed(why: string): Error {
+  return new TableLookupFailed({ cause: new OwnError(`the definition of the table could not be read: ${why}`) })
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function definitionRequest(path: string, record: RequestRecord): OutboundRequest {
+  return {
+    method: 'GET',
+    path,
+    headers: ['accept', 'application/json', 'odata-version', '4.0', 'odata-maxversion', '4.0'],
+    body: undefined,
+    bodyLength: undefined,
+    repeatable: 'read',
+    fairnessKey: 'look-ups of tables',
+    deadline: undefined,
+    transform: undefined,
+    cancellation: new Cancellation(),
+    timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
+    record,
+  }
+}
