@@ -4,6 +4,7 @@ import t from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
 import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
+import { until } from '../support/until.ts'
 
 /** An address of this machine that is not loopback, if it has one. */
 const OUTSIDE = Object.values(networkInterfaces())
@@ -23,6 +24,8 @@ t.test('where callers are listed, what shows more than a probe needs one, or thi
     return response.status < 400 ? response.status : JSON.parse(text).error.code
   }
   const key = { 'x-api-key': 'key-of-monitoring' }
+  // Not before the first token.
+  await until(async () => (await fetch(`${url.replace('0.0.0.0', '127.0.0.1')}/-/readyz`)).status === 200)
 
   for (const path of ['/-/', '/-/metrics']) {
     t.equal(await status('127.0.0.1', path), 200, `${path} on this machine`)
