@@ -11,7 +11,9 @@ import { typeOf } from './dataverse/schema.ts'
 import { createThrottle } from './dataverse/throttle.ts'
 import { createAccessTokens, type Person, type TokenSettings } from './entra/access-tokens.ts'
 import { createAssertionKeys, type FederatedIssuer } from './entra/assertions.ts'
+import type { OnBehalfOf } from './entra/on-behalf-of.ts'
 import { createGrants, type SignIn } from './entra/sign-in.ts'
+import { createUserTokens, type UserTokenOptions } from './entra/user-tokens.ts'
 import { createFaultQueue, type DataverseFault, type EntraFault, type FaultQueue, type Limit } from './http/faults.ts'
 import { createLog, type ReceivedRequest } from './http/received.ts'
 import { reach } from './http/resolve-to.ts'
@@ -85,6 +87,8 @@ export interface Emulator {
   readonly tokens: TokenSettings
   /** What a person does who is asked to sign in; may be changed at any time. */
   readonly signIn: SignIn
+  /** How the on-behalf-of grant is answered; may be changed at any time. */
+  readonly onBehalfOf: OnBehalfOf
   /** Secrets that are accepted; add and delete to rotate. */
   readonly secrets: Set<string>
   /** Redirect URIs registered beside loopback ones. */
@@ -92,6 +96,8 @@ export interface Emulator {
   /** Accepts assertions signed with the key of a certificate (PEM). */
   registerCertificate(pem: string): void
   registerFederatedIssuer(issuer: FederatedIssuer): void
+  /** The token of a person who is signed in to an app that calls the app registration. */
+  userToken(person: string, options?: UserTokenOptions): string
   /** An access token as Entra would issue it; of a person, when their address is given. */
   token(person?: string): string
   /**
@@ -134,6 +140,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const keys = createAssertionKeys(() => Date.now() + switches.clockAhead)
   const secrets = new Set([clientSecret])
   const redirectUris = new Set<string>()
+  const userTokens = createUserTokens()
+  const onBehalfOf: OnBehalfOf = { consent: 'granted', demand: undefined, refuse: undefined }
   const grants = createGrants(signIn, () => personOf(signIn.user))
   const throttle = createThrottle()
   const dataverseFaults = createFaultQueue<DataverseFault>()
@@ -150,6 +158,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
         accessTokens,
         tokens,
         keys,
+        userTokens,
+        onBehalfOf,
         grants,
         signIn,
         secrets,
@@ -209,10 +219,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     switches,
     tokens,
     signIn,
+    onBehalfOf,
     secrets,
     redirectUris,
     registerCertificate: keys.registerCertificate,
     registerFederatedIssuer: keys.registerFederatedIssuer,
+    userToken: (person, how) => userTokens.issue(personOf(person), how),
     token: (person) => accessTokens.issue(named[0], person === undefined ? undefined : personOf(person)),
     revokeTokens(how) {
       claims = how?.claims

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 
 import authenticate, { knownCallers } from './callers/authenticate.ts'
-import { runsAsPerson } from './config/credential.ts'
+import { runsAsCaller, runsAsPerson } from './config/credential.ts'
 import type { Settings } from './config/schema.ts'
 import apiRoot from './door/api-root.ts'
 import browser from './door/browser.ts'
@@ -99,6 +99,7 @@ export async function createGateway(
 
   // The head of every request.
   app.decorateRequest('user', undefined)
+  app.decorateRequest('tokens', undefined)
   app.decorateRequest('exchange')
   const overload = watchOverload()
   const metrics = createMetrics(overload)
@@ -189,7 +190,7 @@ export async function createGateway(
       next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined),
     )
     await door.register(authenticate, { identify })
-    for (const { target, prefix, connection, directory, activity } of environments) {
+    for (const { target, prefix, connection, credential, directory, activity } of environments) {
       await door.register(
         async (below) => {
           const ownUser = runsAsPerson(target.credential) ? 'signed-in person' : 'application user'
@@ -204,7 +205,12 @@ export async function createGateway(
           if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
           await below.register(apiRoot, { target, prefix })
           await below.register(allowList, { target, prefix, log })
-          await below.register(impersonate, { target, directory })
+          await below.register(impersonate, {
+            target,
+            directory,
+            onBehalfOf: credential.onBehalfOf,
+            asCallersOnly: runsAsCaller(target.credential),
+          })
           await below.register(proxy, {
             ...settings,
             target,

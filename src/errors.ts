@@ -48,6 +48,70 @@ export const CallerUnknown = createError('GATEWAY_CALLER_UNKNOWN', 'The gateway 
 /** The caller's rules do not cover the request. The text names the rule. */
 export const CallerNotAllowed = createError('GATEWAY_CALLER_NOT_ALLOWED', '%s', 403)
 
+/**
+ * Entra or Dynamics asks more of the person than their token says. The answer's `WWW-Authenticate` holds what, so that
+ * the library of the app can ask the person.
+ */
+export const UserClaimsRequired = createError(
+  'GATEWAY_USER_CLAIMS_REQUIRED',
+  'The person must sign in again, with more proof: pass the claims in WWW-Authenticate to the sign-in library, ' +
+    'then send its new token.',
+  401,
+)
+
+/** The person's token cannot be exchanged any more: it was revoked, or the password was changed. */
+export const UserSignInRequired = createError(
+  'GATEWAY_USER_SIGN_IN_REQUIRED',
+  'Microsoft Entra does not accept the sign-in of this person any more: let them sign in again, then send the new token.',
+  401,
+)
+
+/** The person's token has expired. */
+export const UserTokenExpired = createError(
+  'GATEWAY_USER_TOKEN_EXPIRED',
+  "The person's token has expired: get a new one from the sign-in library, then try again.",
+  401,
+)
+
+/** The person's token is one for another app than that of the gateway. */
+export const UserTokenForAnotherApp = createError(
+  'GATEWAY_USER_TOKEN_FOR_ANOTHER_APP',
+  "The person's token is not for the gateway's app registration: ask the sign-in library for the scope %s.",
+  401,
+)
+
+/** The environment takes no request without a person's token. */
+export const UserTokenRequired = createError(
+  'GATEWAY_USER_TOKEN_REQUIRED',
+  "This environment is reached as the person who is signed in only: send the person's token for the gateway's app " +
+    'registration as "Authorization: Bearer".',
+  401,
+)
+
+/** Nobody has consented that the gateway's app reaches Dynamics for people. */
+export const UserConsentMissing = createError(
+  'GATEWAY_USER_CONSENT_MISSING',
+  "The gateway's app may not reach Dynamics 365 for people yet: an administrator consents to its permission " +
+    'user_impersonation; `dynamics-gateway consent` prints the address.',
+  403,
+)
+
+/** A Conditional Access policy does not let this person reach Dynamics this way. */
+export const UserBlocked = createError(
+  'GATEWAY_USER_BLOCKED',
+  'A Conditional Access policy does not let this person reach Dynamics 365 through the gateway. Ask an administrator ' +
+    "to look at the person's sign-in log.",
+  403,
+)
+
+/** The person's account is disabled, is not in the tenant, or is not assigned to the app. */
+export const UserWithoutAccess = createError(
+  'GATEWAY_USER_WITHOUT_ACCESS',
+  'This person has no access in the tenant of the environment: the account is disabled, is not a guest of the tenant, ' +
+    'or is not assigned to the app.',
+  403,
+)
+
 /** Impersonation is required and the request names no user. */
 export const UserRequired = createError(
   'GATEWAY_USER_REQUIRED',

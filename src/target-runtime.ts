@@ -1,11 +1,14 @@
 import type { Logger } from 'pino'
 
+import { runsAsCaller } from './config/credential.ts'
 import type { Target } from './config/schema.ts'
 import { connectCredential } from './credentials/connect-credential.ts'
-import type { Credential } from './credentials/credential.ts'
+import type { ConnectedCredential } from './credentials/connect-credential.ts'
+import type { AccessTokens } from './credentials/credential.ts'
 import { connect } from './dynamics/connect.ts'
 import type { Connection } from './dynamics/connect.ts'
 import type { OnEvent } from './dynamics/events.ts'
+import { UserTokenRequired } from './errors.ts'
 import { createActivity } from './observe/activity.ts'
 import type { Activity } from './observe/activity.ts'
 import type { Metrics } from './observe/metrics.ts'
@@ -21,7 +24,7 @@ export interface TargetRuntime {
   /** `/sales`, or nothing where there is one target. */
   readonly prefix: string
   readonly target: Target
-  readonly credential: Credential
+  readonly credential: ConnectedCredential
   readonly connection: Connection
   readonly directory: UserDirectory
   /** What happened lately, for the status page. */
@@ -55,7 +58,14 @@ export function createTargetRuntime(
     count(event)
     activity.watch(event)
   }
-  const connection = connect(target, { agent, credential, onEvent, log, bodyLimit, state })
+  const connection = connect(target, {
+    agent,
+    credential: runsAsCaller(target.credential) ? NOBODYS : credential,
+    onEvent,
+    log,
+    bodyLimit,
+    state,
+  })
   const directory = userDirectory(connection.send, target)
   metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
   return {
@@ -71,6 +81,12 @@ export function createTargetRuntime(
       connection.close()
     },
   }
+}
+
+/** For a target that is never reached as the application itself. */
+const NOBODYS: AccessTokens = {
+  authorization: () => Promise.reject(new UserTokenRequired()),
+  discard: () => undefined,
 }
 
 /** The path below which callers find `target`. */

@@ -16,6 +16,8 @@ export interface Circumstances {
   readonly scope?: string
   readonly parameter?: string
   readonly thumbprint?: string
+  /** A claims challenge, as JSON. */
+  readonly claims?: string
 }
 
 /** What Entra says for an AADSTS number; for one that is not known, no more than that. */
@@ -151,6 +153,19 @@ const texts: Readonly<Record<number, readonly [status: number, error: string, te
       'user in the tenant. You might have sent your authentication request to the wrong tenant.',
   ],
   501051: [400, 'invalid_grant', "Application '{client}' is not assigned to a role for the application '{resource}'."],
+  50173: [
+    400,
+    'invalid_grant',
+    'The provided grant has expired due to it being revoked; a fresh auth token is needed.',
+  ],
+  7000114: [400, 'invalid_request', 'Application is not allowed to make application on-behalf-of calls.'],
+  500131: [
+    400,
+    'invalid_grant',
+    'Assertion audience does not match the Client app presenting the assertion. The audience in the assertion ' +
+      "was not '{client}'.",
+  ],
+  500133: [400, 'invalid_grant', 'Assertion is not within its valid time range.'],
   530032: [400, 'invalid_grant', 'Blocked by the security policy of the tenant.'],
   530034: [400, 'invalid_grant', 'Blocked by the security policy of the tenant.'],
   530035: [400, 'invalid_grant', 'Access has been blocked by security defaults.'],

@@ -32,6 +32,7 @@ export function entraAnswer(number: number, circumstances: Circumstances = {}): 
     trace_id: trace,
     correlation_id: correlation,
     error_uri: `https://login.microsoftonline.com/error?code=${number}`,
+    ...(circumstances.claims === undefined ? {} : { claims: circumstances.claims }),
     ...(suberror === undefined ? {} : { suberror }),
   })
 }

@@ -1,13 +1,17 @@
 import type { Origins } from '../dataverse/environment.ts'
 import type { AccessTokens, Person, TokenSettings } from './access-tokens.ts'
 import type { AssertionKeys } from './assertions.ts'
+import type { OnBehalfOf } from './on-behalf-of.ts'
 import type { Grants, SignIn } from './sign-in.ts'
+import type { UserTokens } from './user-tokens.ts'
 
 /** The emulated Microsoft Entra: the tenant, its app registration, and how both behave. */
 export interface Directory {
   readonly accessTokens: AccessTokens
   readonly tokens: TokenSettings
   readonly keys: AssertionKeys
+  readonly userTokens: UserTokens
+  readonly onBehalfOf: OnBehalfOf
   readonly grants: Grants
   readonly signIn: SignIn
   readonly signedIn: () => Person

@@ -25,7 +25,7 @@ export function answerEntra(entra: Directory, request: EntraRequest): Reply {
       case 'discovery/instance':
         return instanceDiscovery(request)
       case 'discovery/v2.0/keys':
-        return entraJson(200, { keys: [] })
+        return entraJson(200, { keys: [entra.userTokens.jwk] })
       default:
         return { status: 404, headers: [['Content-Type', 'text/html']], body: '<html><body>404</body></html>' }
     }

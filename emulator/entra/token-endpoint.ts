@@ -7,6 +7,7 @@ import { type Person, signed } from './access-tokens.ts'
 import type { Directory, EntraRequest } from './directory.ts'
 import { checkTenant, formOf, need } from './form.ts'
 import { entraJson } from './json.ts'
+import { exchange } from './on-behalf-of.ts'
 import type { Grant } from './sign-in.ts'
 
 /** `POST /{tenant}/oauth2/v2.0/token`, whatever the grant. */
@@ -19,12 +20,21 @@ export function token(entra: Directory, request: EntraRequest, tenant: string): 
   if (client !== clientId) throw new EntraError(700016, { client, tenant })
   if (form.has('resource')) throw new EntraError(901002)
   const secret = basic?.secret ?? form.get('client_secret') ?? undefined
-  checkCredential(entra, request, form, secret, grantType === 'client_credentials')
+  checkCredential(entra, request, form, secret, grantType === 'client_credentials' || grantType === JWT_BEARER)
 
   switch (grantType) {
     case 'client_credentials': {
       if (tenant === 'common' || tenant === 'organizations') throw new EntraError(50059)
       return appToken(entra, need(form, 'scope'))
+    }
+    case JWT_BEARER: {
+      const { person, audience } = exchange(entra, form)
+      checkResource(entra, audience)
+      return entraJson(200, {
+        ...lifetimes(entra),
+        scope: `${audience}/user_impersonation`,
+        access_token: entra.accessTokens.issue(audience, person),
+      })
     }
     case 'authorization_code': {
       const verifier = form.get('code_verifier') ?? undefined
@@ -40,6 +50,8 @@ export function token(entra: Directory, request: EntraRequest, tenant: string): 
       throw new EntraError(70003)
   }
 }
+
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
 function appToken(entra: Directory, scope: string): Reply {
   const scopes = scope.split(' ').filter((each) => each !== '')

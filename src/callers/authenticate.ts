@@ -92,14 +92,20 @@ export function knownCallers(
     if (bearer === undefined) return known(byCertificate(socket))
     const hash = keyHash(bearer)
     const holder = byKey(hash) ?? verified.get(hash)?.caller
-    if (holder !== undefined) return { caller: holder }
+    if (holder !== undefined) return { caller: withToken(holder, hash, bearer) }
     if (byToken === undefined || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(bearer)) return known(byCertificate(socket))
     return byToken(bearer).then((found) => {
       if (found === undefined) return known(byCertificate(socket))
       verified.set(hash, found, { ttl: Math.max(1, Math.min(found.expires - Date.now(), LONGEST)) })
-      return { caller: found.caller }
+      return { caller: withToken(found.caller, hash, bearer) }
     })
   }
+}
+
+/** The caller with its token where that is to be exchanged: what is remembered of callers holds no tokens. */
+function withToken(caller: Caller, id: string, assertion: string): Caller {
+  const { user } = caller
+  return user !== undefined && 'onBehalfOf' in user ? { ...caller, token: { id, assertion } } : caller
 }
 
 function known(caller: Caller | undefined): CallerOrFault {

@@ -2,7 +2,7 @@ import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 
 import type { CallerSettings, TokenSettings } from '../config/callers.ts'
 import { UserNotAllowed } from '../errors.ts'
-import type { Caller } from '../identity/caller.ts'
+import type { Caller, Session } from '../identity/caller.ts'
 import { isUserId } from '../odata/guid.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
 
@@ -54,7 +54,8 @@ export function tokenHolder(
         })
         const known = of.find((one) => isHeldBy(one.token, payload))
         if (known === undefined) continue
-        return { caller: withUser(known.caller, known.userFrom, payload), expires: (payload.exp! + SKEW) * 1000 }
+        const expires = (payload.exp! + SKEW) * 1000
+        return { caller: withUser(known.caller, known.userFrom, payload, expires), expires }
       }
       return undefined
     } catch (error) {
@@ -94,8 +95,9 @@ function words(claim: unknown): unknown {
   return typeof claim === 'string' ? claim.split(' ') : claim
 }
 
-function withUser(caller: Caller, userFrom: CallerSettings['userFrom'], claims: JWTPayload): Caller {
+function withUser(caller: Caller, userFrom: CallerSettings['userFrom'], claims: JWTPayload, expires: number): Caller {
   if (userFrom === 'header') return caller
+  if (userFrom === 'on-behalf-of') return { ...caller, user: { onBehalfOf: sessionOf(claims, expires) } }
   const claim = claims[userFrom]
   if (typeof claim !== 'string' || claim === '') throw new UserNotAllowed(`its token has no claim ${userFrom}`)
   if (isAppOnly(claims)) throw new UserNotAllowed('its token belongs to an application, not to a user')
@@ -107,6 +109,19 @@ function withUser(caller: Caller, userFrom: CallerSettings['userFrom'], claims: 
     throw new UserNotAllowed('the issuer has not verified the address in its token')
   }
   return { ...caller, user: { email: claim } }
+}
+
+/** Whose session a token of Entra's belongs to. */
+function sessionOf(claims: JWTPayload, expires: number): Session {
+  const { oid, tid, scp } = claims
+  if (isAppOnly(claims)) throw new UserNotAllowed('its token is that of an application, not of a user')
+  if (typeof scp !== 'string' || scp === '') {
+    throw new UserNotAllowed('its token has no scope (scp): send an access token for the gateway, not an ID token')
+  }
+  if (typeof oid !== 'string' || typeof tid !== 'string' || !isUserId(oid) || !isUserId(tid)) {
+    throw new UserNotAllowed('its token names no user of Entra (oid and tid)')
+  }
+  return { objectId: oid.toLowerCase(), tenantId: tid.toLowerCase(), expires }
 }
 
 /** Whether an app got the token for itself: Entra then names the app in `oid` as in `sub`, and gives no scopes. */

@@ -1,3 +1,5 @@
+import type { CallerSettings } from './callers.ts'
+import { canExchange } from './credential.ts'
 import type { Settings } from './schema.ts'
 
 /** Errors in the list of callers that concern several settings. */
@@ -35,10 +37,17 @@ export function callerChecks(
         `callers: the user of ${name} comes from its token, so it must be known by a token, and by nothing else.`,
       )
     }
-    if (userFrom !== 'header' && targets.some(({ impersonation }) => impersonation.mode === 'off')) {
+    if (namesUser(userFrom) && targets.some(({ impersonation }) => impersonation.mode === 'off')) {
       errors.push(
         `callers: the user of ${name} comes from its token, but impersonation is off for a target; ` +
           'set its mode to optional or required.',
+      )
+    }
+    for (const { credential } of userFrom === 'on-behalf-of' ? targets : []) {
+      if (canExchange(credential)) continue
+      errors.push(
+        `callers: ${name} is to reach Dynamics on behalf of people, which a credential of kind ${credential.kind} ` +
+          'cannot do: use client-secret, certificate, workload-identity or on-behalf-of.',
       )
     }
     if (certificates.length > 0 && tls === undefined) {
@@ -53,6 +62,11 @@ export function callerChecks(
       )
     }
   }
+}
+
+/** Whether the gateway acts as a user whom the caller's token names. */
+function namesUser(userFrom: CallerSettings['userFrom']): boolean {
+  return userFrom !== 'header' && userFrom !== 'on-behalf-of'
 }
 
 function repeated(values: readonly string[]): Set<string> {

@@ -167,9 +167,10 @@ export const callers = {
       description:
         "Where the user comes from: the e-mail header, or a claim of the caller's token. `oid` is the safest " +
         'and needs no look-up; addresses can be changed by people, so take them only from an issuer that checks ' +
-        'them.',
+        "them. `on-behalf-of`: the caller's token is exchanged for one of Dynamics, which then sees the person; its " +
+        'audience must be the app registration of the credential.',
       fallback: 'header',
-      words: ['header', 'oid', 'email', 'preferred_username'],
+      words: ['header', 'oid', 'email', 'preferred_username', 'on-behalf-of'],
     }),
     inspect: flag({
       description:

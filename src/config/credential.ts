@@ -12,8 +12,10 @@ interface KindSettings {
   readonly settings: Group<Members>
   /** The environment variable that chooses this kind; without one, only `CREDENTIAL` does. */
   readonly variable?: string
-  /** Whose rights a request has in Dynamics. With those of a person, impersonation is off by default. */
-  readonly runsAs: 'application' | 'person'
+  /** Whose rights a request has in Dynamics. With those of people, impersonation is off by default. */
+  readonly runsAs: 'application' | 'person' | 'caller'
+  /** Whether it can exchange the token of a person who calls for one of Dynamics. */
+  readonly exchanges?: true
 }
 
 const TENANT = {
@@ -48,6 +50,7 @@ export const credentialKinds = {
   'client-secret': {
     variable: 'AZURE_CLIENT_SECRET',
     runsAs: 'application',
+    exchanges: true,
     settings: group('An app registration with a client secret.', {
       tenantId,
       clientId,
@@ -65,6 +68,7 @@ export const credentialKinds = {
   certificate: {
     variable: 'AZURE_CLIENT_CERTIFICATE_PATH',
     runsAs: 'application',
+    exchanges: true,
     settings: group('An app registration with a certificate.', {
       tenantId,
       clientId,
@@ -91,6 +95,7 @@ export const credentialKinds = {
   'workload-identity': {
     variable: 'AZURE_FEDERATED_TOKEN_FILE',
     runsAs: 'application',
+    exchanges: true,
     settings: group('A federated token that the platform writes to a file (Kubernetes).', {
       tenantId,
       clientId,
@@ -129,6 +134,44 @@ export const credentialKinds = {
       }),
     }),
   },
+  'on-behalf-of': {
+    runsAs: 'caller',
+    exchanges: true,
+    settings: group(
+      'An app registration that exchanges the tokens of people who call, so that each request has the rights of its ' +
+        'person, and that never acts by itself. One of secret, certificateFile and federatedTokenFile.',
+      {
+        tenantId,
+        clientId,
+        secret: secret({ description: "The client secret's value (not its id).", env: 'AZURE_CLIENT_SECRET' }),
+        certificateFile: optional(
+          {
+            description: 'A PEM file with certificate and private key, or a PFX file.',
+            env: 'AZURE_CLIENT_CERTIFICATE_PATH',
+            hint: 'the path of the file',
+          },
+          readableFile,
+        ),
+        certificatePassword: secret({
+          description: 'The password of the private key or PFX file.',
+          env: 'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+        }),
+        sendChain: flag({
+          description: 'Sends the certificate chain too, for registrations that trust a subject name and issuer.',
+          env: 'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN',
+          fallback: false,
+        }),
+        federatedTokenFile: optional(
+          {
+            description: 'A file with a federated token of the platform; read again for every request to Entra.',
+            env: 'AZURE_FEDERATED_TOKEN_FILE',
+            hint: 'the path of the file',
+          },
+          readableFile,
+        ),
+      },
+    ),
+  },
 } as const satisfies Readonly<Record<string, KindSettings>>
 
 export type CredentialKindName = keyof typeof credentialKinds
@@ -157,6 +200,16 @@ export type { Secret }
 /** Whether requests run with the rights of a person, and not with those of an application user. */
 export function runsAsPerson({ kind }: Pick<Credential, 'kind'>): boolean {
   return credentialKinds[kind].runsAs === 'person'
+}
+
+/** Whether requests run only with the rights of the people who call, each with a token of their own. */
+export function runsAsCaller({ kind }: Pick<Credential, 'kind'>): boolean {
+  return credentialKinds[kind].runsAs === 'caller'
+}
+
+/** Whether the tokens of people who call can be exchanged with this credential. */
+export function canExchange({ kind }: Pick<Credential, 'kind'>): boolean {
+  return 'exchanges' in credentialKinds[kind]
 }
 
 function tenant(text: string): string {

@@ -20,7 +20,10 @@ export function crossChecks(settings: Settings, errors: string[]): void {
     errors.push(`targets: two are called ${name!}; give each a name of its own.`)
   }
   for (const { url, impersonation } of targets) {
-    if (impersonation.mode === 'off' && callers.some(({ userFrom }) => userFrom !== 'header')) {
+    if (
+      impersonation.mode === 'off' &&
+      callers.some(({ userFrom }) => userFrom !== 'header' && userFrom !== 'on-behalf-of')
+    ) {
       errors.push(
         "impersonation.mode is off, but a caller's userFrom takes the user from its token: " +
           'set the mode to optional or required, or userFrom to header.',
@@ -30,6 +33,24 @@ export function crossChecks(settings: Settings, errors: string[]): void {
       errors.push(
         'IMPERSONATION is required, but this product (Finance & Operations or Business Central) cannot act ' +
           'as a user: set it to off.',
+      )
+    }
+  }
+  for (const { credential, impersonation } of targets) {
+    if (credential.kind !== 'on-behalf-of') continue
+    const { secret, certificateFile, federatedTokenFile } = credential
+    if ([secret, certificateFile, federatedTokenFile].filter((proof) => proof !== undefined).length !== 1) {
+      errors.push('credential: on-behalf-of needs exactly one of secret, certificateFile and federatedTokenFile.')
+    }
+    if (!callers.some(({ userFrom }) => userFrom === 'on-behalf-of')) {
+      errors.push(
+        'callers: a credential of kind on-behalf-of serves only people with a token of their own; ' +
+          'list a caller with a token and userFrom: on-behalf-of.',
+      )
+    }
+    if (impersonation.mode !== 'off') {
+      errors.push(
+        'impersonation.mode must be off with a credential of kind on-behalf-of: no application user could act as others.',
       )
     }
   }

@@ -2,17 +2,17 @@ import { credentialKinds } from './credential.ts'
 
 /**
  * A target as it was written, with the defaults that depend on another of its settings: where requests run with the
- * rights of a person, the gateway acts for nobody else unless `impersonation.mode` says so.
+ * rights of people, the gateway acts for nobody else unless `impersonation.mode` says so.
  */
 export function withDependentDefaults(target: unknown): unknown {
   if (!isObject(target)) return target
   const { credential, impersonation = {} } = target
-  if (!isObject(credential) || !isObject(impersonation) || !runsAsPerson(credential['kind'])) return target
+  if (!isObject(credential) || !isObject(impersonation) || !runsAsPeople(credential['kind'])) return target
   return { ...target, impersonation: { mode: 'off', ...impersonation } }
 }
 
-function runsAsPerson(name: unknown): boolean {
-  return Object.entries(credentialKinds).some(([kind, { runsAs }]) => kind === name && runsAs === 'person')
+function runsAsPeople(name: unknown): boolean {
+  return Object.entries(credentialKinds).some(([kind, { runsAs }]) => kind === name && runsAs !== 'application')
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -70,7 +70,7 @@ const target = group('One environment: where it is, what the gateway proves its 
     mode: choice({
       description:
         '`off`: the e-mail header is ignored. `optional`: without it a request runs as the application user. ' +
-        '`required`: without it a request is refused. With `CREDENTIAL=delegated` the default is `off`.',
+        '`required`: without it a request is refused. With `CREDENTIAL=delegated` or `on-behalf-of` the default is `off`.',
       env: 'IMPERSONATION',
       fallback: 'optional',
       words: ['off', 'optional', 'required'],

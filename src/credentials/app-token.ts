@@ -4,7 +4,7 @@ import type { AppRegistration } from './app-registration.ts'
 import { tokenIn } from './authority-response.ts'
 import type { FetchedToken, TokenRequest } from './credential.ts'
 import { isMicrosofts } from './endpoints.ts'
-import { AuthorityFailure } from './failure.ts'
+import { AuthorityFailure, ClaimsDemanded, isClaims } from './failure.ts'
 import { network } from './network.ts'
 import type { Network } from './network.ts'
 
@@ -12,7 +12,8 @@ import type { Network } from './network.ts'
 export type Proof = Pick<NodeAuthOptions, 'clientSecret'> | Pick<NodeAuthOptions, 'clientAssertion'>
 
 /**
- * Fetches a token for the app itself with MSAL (client credentials grant). MSAL only fetches: each time a new instance,
+ * Fetches a token with MSAL: for the app itself (client credentials grant), or for a person whose token it was given
+ * (on-behalf-of grant). MSAL only fetches: each time a new instance,
  * because one blocks itself for 60 s after a failure, and without its cache, which ends tokens five minutes early.
  *
  * @throws AuthorityFailure
@@ -20,7 +21,7 @@ export type Proof = Pick<NodeAuthOptions, 'clientSecret'> | Pick<NodeAuthOptions
 export async function fetchAppToken(
   app: AppRegistration,
   proof: Proof,
-  { claims, signal }: TokenRequest,
+  { claims, onBehalfOf, signal }: TokenRequest,
 ): Promise<FetchedToken> {
   const { ConfidentialClientApplication } = await import('@azure/msal-node')
   const way = network({ dispatcher: app.dispatcher, signal })
@@ -29,7 +30,11 @@ export async function fetchAppToken(
       auth: { ...authorityOf(app), ...proof },
       system: { networkClient: way.module },
     })
-    await client.acquireTokenByClientCredential({
+    if (onBehalfOf !== undefined) {
+      const { assertion, scope } = onBehalfOf
+      return client.acquireTokenOnBehalfOf({ oboAssertion: assertion, scopes: [scope], skipCache: true })
+    }
+    return client.acquireTokenByClientCredential({
       scopes: [app.scope],
       skipCache: true,
       azureRegion: 'DisableMsalForceRegion',
@@ -52,11 +57,17 @@ export async function ask(way: Network, call: () => Promise<unknown>): Promise<F
   try {
     await call()
   } catch (error) {
-    throw way.failure() ?? ofMsal(error)
+    throw withClaims(way.failure() ?? ofMsal(error), way)
   }
   const failure = way.failure()
-  if (failure !== undefined) throw failure
+  if (failure !== undefined) throw withClaims(failure, way)
   return tokenIn(way.answer())
+}
+
+/** `failure`, with what Entra asks of the person beside it. */
+function withClaims(failure: AuthorityFailure, way: Network): AuthorityFailure {
+  const claims = way.answer()?.body?.['claims']
+  return isClaims(claims) ? new ClaimsDemanded(failure, claims) : failure
 }
 
 /** MSAL's own complaint. Its message may quote what was sent, so only its code is kept. */

@@ -1,3 +1,4 @@
+import { canExchange } from '../config/credential.ts'
 import { environment } from '../config/load.ts'
 import type { Target } from '../config/schema.ts'
 import { watchFiles } from '../config/watch-files.ts'
@@ -6,11 +7,22 @@ import type { ConnectContext } from './credential-kind.ts'
 import type { Credential } from './credential.ts'
 import { kindOf } from './kinds.ts'
 import { cacheToken } from './token-cache.ts'
+import { onBehalfOf } from './user-tokens.ts'
+import type { OnBehalfOf } from './user-tokens.ts'
 
 export type ConnectOptions = Pick<ConnectContext, 'agent' | 'log'> & Partial<Pick<ConnectContext, 'env'>>
 
+/** The way to the tokens of one target. */
+export interface ConnectedCredential extends Credential {
+  /** For the tokens of people who call; `undefined` where the kind of credential cannot exchange them. */
+  readonly onBehalfOf: OnBehalfOf | undefined
+}
+
 /** The credential of `target`, with its token kept ready and its files watched. */
-export function connectCredential(target: Target, { agent, log, env = environment() }: ConnectOptions): Credential {
+export function connectCredential(
+  target: Target,
+  { agent, log, env = environment() }: ConnectOptions,
+): ConnectedCredential {
   const {
     fetch,
     files = [],
@@ -22,6 +34,9 @@ export function connectCredential(target: Target, { agent, log, env = environmen
     env,
   })
   const credential = cacheToken(fetch, { timeout: target.tokenTimeout, log })
+  const { clientId } = target.credential
+  const people =
+    canExchange(target.credential) && clientId !== undefined ? onBehalfOf(target, clientId, fetch, log) : undefined
   const watched = files.filter((file) => file !== undefined)
   const unwatch = watchFiles(watched, () => {
     if (isOwnChange?.() === true) return
@@ -31,7 +46,9 @@ export function connectCredential(target: Target, { agent, log, env = environmen
   log.info(factsOf(target), 'credential')
   return {
     ...credential,
+    onBehalfOf: people,
     close: () => {
+      people?.close()
       unwatch()
       credential.close()
     },

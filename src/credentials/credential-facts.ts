@@ -17,6 +17,12 @@ export function authorityHostOf(target: Pick<Target, 'url' | 'authorityHost'>): 
   return target.authorityHost ?? target.url.authorityHost
 }
 
+/** The scope of a person's access token for `target`. Products beside Dataverse name their permissions in other words. */
+export function userScopeOf(target: Pick<Target, 'url' | 'scope'>): string {
+  const scope = scopeOf(target)
+  return target.url.product === 'dataverse' ? scope.replace(/\.default$/, 'user_impersonation') : scope
+}
+
 /** The scope of the access token for `target`. */
 export function scopeOf(target: Pick<Target, 'url' | 'scope'>): string {
   return target.scope ?? target.url.scope

@@ -1,5 +1,5 @@
-/** What the gateway proves its identity with to one environment: an access token, kept ready. */
-export interface Credential {
+/** Where the access tokens of a request come from. */
+export interface AccessTokens {
   /**
    * The value of the Authorization header, `Bearer …`, of a token that is valid now. At once while one is
    * held; a promise while the first is fetched.
@@ -12,8 +12,13 @@ export interface Credential {
    * Dynamics refused `authorization`: the next call fetches a new token, once for all who got the same refusal.
    *
    * @param claims what a claims challenge asked for, decoded; `undefined` without one
+   * @throws UserClaimsRequired where only the person whose token it is can meet `claims`
    */
   readonly discard: (authorization: string, claims?: string) => void
+}
+
+/** What the gateway proves its identity with to one environment: an access token, kept ready. */
+export interface Credential extends AccessTokens {
   /** What is known of the token now; for health, metrics and logs. */
   readonly state: () => TokenState
   /** Fetches the first token ahead of the first request. Never throws: a failure is logged and tried again. */
@@ -61,5 +66,13 @@ export type FetchToken = (request: TokenRequest) => Promise<FetchedToken>
 
 export interface TokenRequest {
   readonly claims?: string | undefined
+  /** The person to fetch the token for; `undefined`: for the app itself. */
+  readonly onBehalfOf?: UserAssertion | undefined
   readonly signal: AbortSignal
+}
+
+/** A person's token for the app registration, to be exchanged for one of `scope`. */
+export interface UserAssertion {
+  readonly assertion: string
+  readonly scope: string
 }

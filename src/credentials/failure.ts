@@ -18,6 +18,30 @@ export class AuthorityFailure extends OwnError {
   }
 }
 
+/** The authority asks more of the person than their token says: a second factor, another device. */
+export class ClaimsDemanded extends AuthorityFailure {
+  /** A claims request, as JSON text, that only the person's sign-in can meet. */
+  readonly claims: string
+
+  constructor({ explanation, facts, cause }: AuthorityFailure, claims: string) {
+    super(explanation, true, facts, cause)
+    this.claims = claims
+  }
+}
+
+/** Whether `claims` is a claims request that can be handed on in a header: a JSON object of moderate size. */
+export function isClaims(claims: unknown): claims is string {
+  if (typeof claims !== 'string' || claims.length > LONGEST_CLAIMS) return false
+  try {
+    const request: unknown = JSON.parse(claims)
+    return typeof request === 'object' && request !== null && !Array.isArray(request)
+  } catch {
+    return false
+  }
+}
+
+const LONGEST_CLAIMS = 4096
+
 /** `error` as an AuthorityFailure: what is none counts as something that passes. */
 export function asAuthorityFailure(error: unknown): AuthorityFailure {
   if (error instanceof AuthorityFailure) return error

@@ -4,6 +4,7 @@ import { clientSecretKind } from './client-secret.ts'
 import type { CredentialKind } from './credential-kind.ts'
 import { delegatedKind } from './delegated.ts'
 import { managedIdentityKind } from './managed-identity.ts'
+import { onBehalfOfKind } from './on-behalf-of.ts'
 import { workloadIdentityKind } from './workload-identity.ts'
 
 /** Every kind of credential; a kind of the settings that is missing here does not compile. */
@@ -13,6 +14,7 @@ export const KINDS: { readonly [K in CredentialKindName]: CredentialKind<K> } = 
   'workload-identity': workloadIdentityKind,
   'managed-identity': managedIdentityKind,
   delegated: delegatedKind,
+  'on-behalf-of': onBehalfOfKind,
 }
 
 /** The kind of `credential`. */

@@ -1,4 +1,4 @@
-import type { Credential } from '../credentials/credential.ts'
+import type { AccessTokens } from '../credentials/credential.ts'
 import { TokenRefused } from '../errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { explainForeign } from '../explanations/foreign-answers.ts'
@@ -11,28 +11,33 @@ import { header } from './send.ts'
 import type { Answer, OutboundRequest, Send } from './send.ts'
 
 /**
- * Sends with an access token of `credential`. When Dynamics 365 answers 401, the token was revoked before it expired
+ * Sends with an access token of the request's own source, or else of `credential`. When Dynamics 365 answers 401, the
+ * token was revoked before it expired
  * (nothing was carried out), and the request is retried with a new one, if its body is still at hand. The
  * caller never sees a 401 that is not about the caller.
  *
- * @throws TokenRefused when the new token is refused as well
+ * @throws TokenRefused when the new token is refused as well, UserClaimsRequired when Dynamics asks more of the person
  */
-export function authorize(send: AuthorizedSend, credential: Credential, watch: OnEvent): Send {
+export function authorize(send: AuthorizedSend, credential: AccessTokens, watch: OnEvent): Send {
   async function again(request: OutboundRequest, refused: string, refusal: Answer): Promise<Answer> {
     const challenge = header(refusal, 'www-authenticate') ?? ''
     const why = refusalOf(refusal, challenge)
     refusal.body.dump()
-    credential.discard(refused, claimsOf(challenge))
+    const tokens = request.tokens ?? credential
+    tokens.discard(refused, claimsOf(challenge))
     const repeatable = request.body === undefined || Buffer.isBuffer(request.body)
     watch({ kind: 'token-refused', repeated: repeatable, ...requestIds(request.record) })
     if (!repeatable) throw new TokenRefused({ cause: why })
 
     request.record.resends('token-refused')
-    const renewed = await tokenFor(request, credential.authorization())
+    const renewed = await tokenFor(request, tokens.authorization())
     const answer = await send(request, renewed)
     if (answer.status !== 401) return answer
-    const still = refusalOf(answer, header(answer, 'www-authenticate') ?? '')
+    const challenged = header(answer, 'www-authenticate') ?? ''
+    const still = refusalOf(answer, challenged)
     answer.body.dump()
+    // What only the person can meet is for the person, also at the second time.
+    if (request.tokens !== undefined) tokens.discard(renewed, claimsOf(challenged))
     throw new TokenRefused({ cause: still })
   }
 
@@ -45,7 +50,7 @@ export function authorize(send: AuthorizedSend, credential: Credential, watch: O
   return (request) => {
     let authorization
     try {
-      authorization = credential.authorization()
+      authorization = (request.tokens ?? credential).authorization()
     } catch (error) {
       return Promise.reject(error)
     }

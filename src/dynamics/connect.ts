@@ -1,5 +1,5 @@
 import type { Target } from '../config/schema.ts'
-import type { Credential } from '../credentials/credential.ts'
+import type { AccessTokens } from '../credentials/credential.ts'
 import type { Logger } from '../logger.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import type { SharedState } from '../replicas/shared-state.ts'
@@ -50,7 +50,8 @@ export interface ConnectionState {
 
 export interface ConnectOptions {
   readonly agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>
-  readonly credential: Credential
+  /** For requests that bring no tokens of their own. */
+  readonly credential: AccessTokens
   /** Is told what happens, beside the log. */
   readonly onEvent: OnEvent
   readonly log: Pick<Logger, 'info' | 'warn'>

@@ -42,7 +42,7 @@ export interface TraceContext {
 }
 
 /** How the user of a request was found. */
-export type UserSource = 'memory' | 'look-up' | 'token' | 'caller-id'
+export type UserSource = 'memory' | 'look-up' | 'token' | 'caller-id' | 'on-behalf-of'
 
 /** Where a response came from: Dynamics, the gateway's memory, or another request that asked for the same. */
 export type ResponseSource = 'dynamics' | 'memory' | 'shared'

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 
+import type { AccessTokens } from '../credentials/credential.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { RequestRecord } from './request-record.ts'
@@ -15,6 +16,8 @@ export interface OutboundRequest {
   readonly method: string
   /** Origin-form: path and query, byte for byte. */
   readonly path: string
+  /** Where its access token comes from; left out: the credential of the target. */
+  readonly tokens?: AccessTokens | undefined
   /** Flat: name, value, name, value. Without Authorization, Host and framing. */
   readonly headers: readonly string[]
   /** `undefined`: none. A Buffer can be sent again, a Readable once. */

@@ -1,6 +1,8 @@
 import type {} from 'fastify'
 
 import type { Policy } from '../config/callers.ts'
+import type { AccessTokens } from '../credentials/credential.ts'
+import type { UserToken } from '../credentials/user-tokens.ts'
 
 /** Who calls the gateway. */
 export interface Caller {
@@ -10,8 +12,13 @@ export interface Caller {
   /** Whether it may use the request inspector from another machine. */
   readonly inspect?: boolean
   /** The user that the caller's own token names, where the settings take the user from there. */
-  readonly user?: { readonly objectId: string } | { readonly email: string }
+  readonly user?: { readonly objectId: string } | { readonly email: string } | { readonly onBehalfOf: Session }
+  /** The token itself that the caller sent, where it is to be exchanged. Never kept beyond the request. */
+  readonly token?: Pick<UserToken, 'id' | 'assertion'>
 }
+
+/** Who is signed in, and until when; without the token. */
+export type Session = Omit<UserToken, 'id' | 'assertion'>
 
 /** The user that a request runs as. */
 export interface User {
@@ -37,5 +44,7 @@ declare module 'fastify' {
     caller: Caller
     /** Set by `impersonate`; `undefined`: the application user. */
     user: User | undefined
+    /** Set by `impersonate`: the person's own access tokens; `undefined`: those of the target. */
+    tokens: AccessTokens | undefined
   }
 }

@@ -27,6 +27,8 @@ export interface Refusal {
   readonly body: Buffer | undefined
   /** Whether the request ran as a user that the gateway acts for. */
   readonly impersonated: boolean
+  /** Whether it ran with a token of the person who called. */
+  readonly asCaller?: boolean
   readonly record: RequestRecord
 }
 
@@ -44,7 +46,7 @@ export function refusalsExplained(
 ): (refusal: Refusal) => void {
   const isDue = onceIn(ONCE_IN)
 
-  return ({ status, contentType, body, impersonated, record }) => {
+  return ({ status, contentType, body, impersonated, asCaller = false, record }) => {
     if (status !== 403 && status !== 400) return
     const page = isPage(contentType)
     if (!page && body === undefined) return
@@ -53,7 +55,13 @@ export function refusalsExplained(
     const ofTheSetup = code !== undefined && OF_THE_SETUP.test(code.toLowerCase())
     if (!page && !ofTheSetup && !SAYS_SO.test(message ?? '')) return
     if (!isDue(`${page ? 'page' : (code ?? '')} ${impersonated}`)) return
-    const explanation = explainDynamics({ status, contentType, impersonated, delegated, ...error })
+    const explanation = explainDynamics({
+      status,
+      contentType,
+      impersonated,
+      delegated: delegated || asCaller,
+      ...error,
+    })
     explained(explanation)
     log.warn({ ...requestIds(record), dynamics: code, status, callerId: impersonated }, inOneLine(explanation))
   }

@@ -89,14 +89,15 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
 
   /** Makes the outbound request: constant origin, the path as it was written, headers by list, our own caller id. */
   function prepare(request: FastifyRequest): { readonly map: UrlMap; readonly outbound: OutboundRequest } {
-    const { raw, exchange, caller, user } = request
+    const { raw, exchange, caller, user, tokens } = request
     const written = request.originalUrl.slice(mount.length)
     const mark = written.indexOf('?')
     const path = mark === -1 ? written : written.slice(0, mark)
     const map = links(raw, addressForm(address, path))
     const query = mark === -1 ? '' : requestQuery(map, written.slice(mark))
     const headers = outward(raw.rawHeaders, map)
-    if (user !== undefined) {
+    // With tokens of their own, a person needs nobody to act for them.
+    if (user !== undefined && tokens === undefined) {
       const [name, id] = callerIdOf(user)
       headers.push(name, id)
     }
@@ -126,6 +127,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         method: raw.method!,
         path: upstream + query,
         headers,
+        tokens,
         body: hasBody ? raw : undefined,
         bodyLength: length === undefined ? undefined : Number(length),
         repeatable: repeatable(raw.method!, headers),
@@ -158,7 +160,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   /** Hands the answer to the caller. */
   function respond(
     answer: Answer,
-    { exchange, raw, user }: FastifyRequest,
+    { exchange, raw, user, tokens }: FastifyRequest,
     reply: FastifyReply,
     outbound: OutboundRequest,
     map: UrlMap,
@@ -182,7 +184,15 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       body = withFirstBytes(body, (bytes) => {
         const error = decode(bytes, contentEncoding, MAX_ERROR_BYTES)
         record.dynamicsCode = error === undefined ? undefined : errorCodeIn(error)
-        explain({ status, contentType, body: error, impersonated: user !== undefined, record })
+        const asCaller = tokens !== undefined
+        explain({
+          status,
+          contentType,
+          body: error,
+          impersonated: user !== undefined && !asCaller,
+          asCaller,
+          record,
+        })
       })
     }
     const onPart = (part: number): void => record.partAnswered(part)

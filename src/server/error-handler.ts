@@ -8,7 +8,8 @@ import { ClientDisconnected } from './exchange.ts'
 import { drain } from './request-body.ts'
 
 /** An error as the caller sees it. */
-type Answerable = Error & RetryLater & { readonly code?: string; readonly statusCode?: number }
+type Answerable = Error &
+  RetryLater & { readonly code?: string; readonly statusCode?: number; readonly challenge?: string }
 
 /**
  * Answers an error in OData's format, with its stable code. What is not one of the gateway's own errors is answered
@@ -32,7 +33,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
     'cache-control': 'no-store',
   })
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
-  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  if (status === 401) reply.header('www-authenticate', error.challenge ?? 'Bearer')
   if (status === 405) reply.header('allow', ALLOW)
   // Who waits to be told to go on has sent nothing yet, and may or may not send it now.
   if (raw.headers.expect !== undefined) reply.header('connection', 'close')

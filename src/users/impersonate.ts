@@ -2,8 +2,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Target } from '../config/schema.ts'
-import { BadRequest, ImpersonationUnsupported, UserNotAllowed, UserRequired } from '../errors.ts'
-import type { User } from '../identity/caller.ts'
+import type { OnBehalfOf } from '../credentials/user-tokens.ts'
+import { BadRequest, ImpersonationUnsupported, UserNotAllowed, UserRequired, UserTokenRequired } from '../errors.ts'
+import type { Session, User } from '../identity/caller.ts'
 import type { UserDirectory } from './directory.ts'
 import { mayActAs } from './may-act-as.ts'
 import { userEmail } from './user-email.ts'
@@ -11,6 +12,10 @@ import { userEmail } from './user-email.ts'
 interface Options {
   readonly target: Pick<Target, 'url' | 'impersonation'>
   readonly directory: UserDirectory
+  /** For callers that send the tokens of people; `undefined` where these cannot be exchanged. */
+  readonly onBehalfOf?: OnBehalfOf | undefined
+  /** Whether every request must bring a person's token. */
+  readonly asCallersOnly?: boolean
 }
 
 /**
@@ -20,7 +25,7 @@ interface Options {
  */
 function impersonate(
   app: FastifyInstance,
-  { target: { url, impersonation }, directory }: Options,
+  { target: { url, impersonation }, directory, onBehalfOf, asCallersOnly = false }: Options,
   done: () => void,
 ): void {
   app.addHook('onRequest', (request, _reply, next) => {
@@ -61,6 +66,8 @@ function impersonate(
       head: { callerId },
       raw: { rawHeaders },
     } = request
+    if (caller.user !== undefined && 'onBehalfOf' in caller.user) return asThemselves(request, caller.user.onBehalfOf)
+    if (asCallersOnly) throw new UserTokenRequired()
     const named = ownUser(request)
     if (mode === 'off') return named
     const email = userEmail(rawHeaders, header)
@@ -83,6 +90,21 @@ function impersonate(
       throw new BadRequest(`The request names its user twice. Leave out ${header} or the caller id.`)
     }
     return byEmail(request, email)
+  }
+
+  /**
+   * The person whose token the caller sent. Another user beside it is a contradiction, whatever impersonation is set to.
+   */
+  function asThemselves(request: FastifyRequest, session: Session): User {
+    const { caller, head, raw, exchange } = request
+    const more = userEmail(raw.rawHeaders, impersonation.header) === undefined ? head.callerId : impersonation.header
+    if (more !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${more}.`)
+    if (onBehalfOf === undefined || caller.token === undefined) {
+      throw new UserNotAllowed("the environment's credential cannot exchange tokens of people")
+    }
+    request.tokens = onBehalfOf.tokensOf({ ...session, ...caller.token })
+    exchange.record.userSource = 'on-behalf-of'
+    return { objectId: session.objectId }
   }
 
   function byEmail({ exchange: { record } }: FastifyRequest, email: string): User | Promise<User> {

@@ -28,6 +28,10 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   'delegated.env': { targets: [{ credential: { kind: 'delegated' }, impersonation: { mode: 'off' } }] },
   'business-central.env': { targets: [{ url: { product: 'business-central', apiRoot: '/v2.0/Production/api/v2.0' } }] },
   'certificate.yaml': { targets: [{ credential: { kind: 'certificate' } }] },
+  'on-behalf-of.yaml': {
+    callers: [{ name: 'portal', userFrom: 'on-behalf-of' }],
+    targets: [{ credential: { kind: 'on-behalf-of' }, impersonation: { mode: 'off' } }],
+  },
   'gateway.yaml': {
     host: '0.0.0.0',
     trustNetwork: false,

@@ -170,7 +170,7 @@ t.test('publishes what it is', async (t) => {
     },
   )
   t.match(await read('common/discovery/instance'), { 'api-version': '1.1' })
-  t.same(await read(`${tenantId}/discovery/v2.0/keys`), { keys: [] })
+  t.match(await read(`${tenantId}/discovery/v2.0/keys`), { keys: [{ kty: 'RSA', use: 'sig' }] })
   t.equal((await fetch(`${authority}/${tenantId}/oauth2/v2.0/token`, { dispatcher: emulator.dispatcher })).status, 400)
   t.equal((await fetch(`${authority}/`, { dispatcher: emulator.dispatcher })).status, 404)
   t.match(await (await fetch(`${emulator.origin}/${tenantId}/v2.0/.well-known/openid-configuration`)).json(), {
@@ -439,4 +439,45 @@ t.test('asks an administrator for consent', async (t) => {
     redirect_uri: 'http://127.0.0.1',
   })
   t.equal(status, 302)
+})
+
+t.test("exchanges a person's token for one of the environment", async (t) => {
+  const { emulator } = await started(t)
+  const person = 'adele.vance@contoso.com'
+  const asked = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+    requested_token_use: 'on_behalf_of',
+    client_id: clientId,
+    client_secret: emulator.clientSecret,
+    scope: scope.replace('.default', 'user_impersonation'),
+    assertion: emulator.userToken(person),
+  }
+  const exchange = (differences: Record<string, string>) => ask(emulator, { ...asked, ...differences })
+
+  const given = await exchange({})
+  t.equal(given.status, 200)
+  t.match(JSON.parse(Buffer.from(String(given.body['access_token']).split('.')[1]!, 'base64url').toString()), {
+    scp: 'user_impersonation',
+    upn: person,
+  })
+  const [head, claims] = asked.assertion.split('.')
+  for (const [differences, code] of [
+    [{ assertion: `${head}.${claims}.c2ln` }, 50013],
+    [{ assertion: 'none' }, 50027],
+    [{ assertion: emulator.userToken(person, { audience: 'api://other' }) }, 500131],
+    [{ assertion: emulator.userToken(person, { expiresIn: -600 }) }, 500133],
+    [{ assertion: emulator.userToken(person, { claims: { scp: undefined } }) }, 7000114],
+    [{ client_secret: 'wrong' }, 7000215],
+    [{ requested_token_use: 'other' }, 70003],
+    [{ scope: 'https://contoso.crm4.dynamics.com/other' }, 65001],
+    [{ scope: 'https://nowhere.example/.default' }, 500011],
+  ] as const) {
+    t.equal(codeOf(await exchange(differences))[1], code)
+  }
+  emulator.onBehalfOf.consent = 'missing'
+  t.match((await exchange({})).body, { error: 'invalid_grant', suberror: 'consent_required' })
+  emulator.onBehalfOf.consent = 'granted'
+  emulator.onBehalfOf.demand = 'c1'
+  t.match((await exchange({})).body, { error: 'interaction_required', claims: /"acrs"/ })
+  t.equal((await exchange({ assertion: emulator.userToken(person, { claims: { acrs: ['c1'] } }) })).status, 200)
 })

@@ -1,3 +1,4 @@
+import { runsAsCaller } from '../../config/credential.ts'
 import { actOnBehalfMissing } from '../../explanations/dynamics-errors.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { ask, askFor, explain } from './ask.ts'
@@ -8,6 +9,8 @@ import type { Checking, Outcome, Step } from './step.ts'
 export const whoAmI: Step = {
   name: 'WhoAmI',
   run: async (checking) => {
+    if (runsAsCaller(checking.target.credential))
+      return skipped('only people reach Dynamics, each with their own token')
     if (checking.target.url.product !== 'dataverse') return otherProduct(checking)
     const { UserId: userId, OrganizationId: organisation } = await askFor(checking, '/WhoAmI')
     if (typeof userId !== 'string') throw new StepFailure(NOT_WHO_AM_I)

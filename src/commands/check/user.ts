@@ -1,3 +1,4 @@
+import { runsAsCaller } from '../../config/credential.ts'
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson } from '../../errors.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { USERS } from '../../explanations/portals.ts'
@@ -14,6 +15,7 @@ export const asUser: Step = {
     const { user: email, target, userId } = checking
     if (email === undefined) return skipped('name a user with --user E-MAIL to try it')
     if (target.url.product !== 'dataverse') return skipped('this product has no impersonation')
+    if (runsAsCaller(target.credential)) return skipped('the gateway acts as nobody else: kind on-behalf-of')
     if (target.impersonation.mode === 'off') {
       return warning(
         `the gateway acts as nobody: IMPERSONATION=off${

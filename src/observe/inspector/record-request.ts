@@ -86,6 +86,8 @@ function foundBy(source: UserSource | undefined): string {
       return 'looked up in Dynamics by e-mail address'
     case 'token':
       return "named by the caller's token"
+    case 'on-behalf-of':
+      return "the caller's own token, exchanged by Entra"
     case 'caller-id':
       return 'named by the caller, by id'
     case undefined:

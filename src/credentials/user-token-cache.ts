@@ -1,0 +1,159 @@
+import { spanOf, systemClock } from './clock.ts'
+import type { Clock, Span } from './clock.ts'
+import type { FetchedToken } from './credential.ts'
+import { lifeOf } from './token-life.ts'
+
+/** A person's session with an app, as far as their verified token tells of it. */
+export interface UserSession {
+  readonly tenantId: string
+  /** The person's object id in the tenant. */
+  readonly objectId: string
+  /** A hash of the token. */
+  readonly id: string
+  /** When the token ends, in milliseconds since 1970. */
+  readonly expires: number
+}
+
+/** What a failed exchange means for its session. */
+export interface ExchangeFault {
+  /** A new error for one request. */
+  readonly error: () => Error
+  /** Milliseconds for which the session gets the same answer without asking again; 0: none. */
+  readonly pause: number
+  /** Whether a token that is still valid is not to be used any more. */
+  readonly final: boolean
+}
+
+/** Access tokens of people, each for one session. */
+export interface UserTokenCache {
+  /**
+   * The access token of `session`, `Bearer …`: at once where one is held. `exchange` is called for one caller at a time;
+   * a token that is due for renewal is renewed in the background, but only when it is asked for.
+   */
+  readonly get: (session: UserSession, exchange: () => Promise<FetchedToken>) => string | Promise<string>
+  /** Lets go of `authorization`, which Dynamics refused. `always`: even when the one before was let go a moment ago. */
+  readonly discard: (session: UserSession, authorization: string, always: boolean) => void
+  readonly size: () => number
+}
+
+export interface UserTokenCacheOptions {
+  /** Sessions that are kept at most; beyond, the one that was used longest ago goes. */
+  readonly most: number
+  readonly faultOf: (error: unknown) => ExchangeFault
+  /** The error for a session that has ended. */
+  readonly ended: () => Error
+  readonly clock?: Clock
+}
+
+interface Entry {
+  readonly session: Span
+  held: { readonly authorization: string; readonly valid: Span; readonly fresh: Span } | undefined
+  flight: Promise<string> | undefined
+  failed: { readonly fault: ExchangeFault; readonly until: Span } | undefined
+  discarded: Span | undefined
+}
+
+/** Refusals of Dynamics make a session's token go only once within this time. */
+const DISCARD_AGAIN = 5000
+
+/**
+ * Keeps access tokens by person and session, so that what one person or session may do serves no other: a second
+ * sign-in of the same person may have proved less than the first. A token is never used beyond its session.
+ */
+export function createUserTokenCache({
+  most,
+  faultOf,
+  ended,
+  clock = systemClock,
+}: UserTokenCacheOptions): UserTokenCache {
+  /** In the order of their last use. */
+  const entries = new Map<string, Entry>()
+
+  return {
+    get(session, exchange) {
+      const entry = entryOf(session)
+      if (entry.session.isOver()) {
+        entries.delete(keyOf(session))
+        return Promise.reject(ended())
+      }
+      const { held, failed } = entry
+      const paused = failed !== undefined && !failed.until.isOver()
+      if (held !== undefined && !held.valid.isOver()) {
+        if (held.fresh.isOver() && entry.flight === undefined && !paused) renew(entry, exchange).catch(() => {})
+        return held.authorization
+      }
+      if (entry.flight !== undefined) return entry.flight
+      return paused ? Promise.reject(failed.fault.error()) : renew(entry, exchange)
+    },
+    discard(session, authorization, always) {
+      const entry = entries.get(keyOf(session))
+      if (entry?.held?.authorization !== authorization) return
+      if (!always && entry.discarded !== undefined && !entry.discarded.isOver()) return
+      entry.held = undefined
+      entry.discarded = spanOf(DISCARD_AGAIN, clock)
+    },
+    size: () => entries.size,
+  }
+
+  function entryOf(session: UserSession): Entry {
+    const key = keyOf(session)
+    const known = entries.get(key)
+    if (known !== undefined) {
+      entries.delete(key)
+      entries.set(key, known)
+      return known
+    }
+    letGo()
+    const entry: Entry = {
+      session: spanOf(session.expires - clock.wall(), clock),
+      held: undefined,
+      flight: undefined,
+      failed: undefined,
+      discarded: undefined,
+    }
+    entries.set(key, entry)
+    return entry
+  }
+
+  /** Makes room: at each new session for one, and for two more where those used longest ago have ended. */
+  function letGo(): void {
+    let looked = 0
+    for (const [key, entry] of entries) {
+      if (entries.size >= most || entry.session.isOver()) entries.delete(key)
+      looked += 1
+      if (looked === 3) return
+    }
+  }
+
+  function renew(entry: Entry, exchange: () => Promise<FetchedToken>): Promise<string> {
+    const started = clock.steady()
+    const flight = exchange().then(
+      (token) => {
+        const { servedFor, renewAfter } = lifeOf(token, clock.steady() - started, Math.random())
+        const authorization = `Bearer ${token.accessToken}`
+        entry.held = {
+          authorization,
+          valid: spanOf(Math.min(servedFor, entry.session.left()), clock),
+          fresh: spanOf(renewAfter, clock),
+        }
+        entry.failed = undefined
+        entry.flight = undefined
+        return authorization
+      },
+      (error: unknown) => {
+        const fault = faultOf(error)
+        if (fault.final) entry.held = undefined
+        entry.failed = fault.pause > 0 ? { fault, until: spanOf(fault.pause, clock) } : undefined
+        entry.flight = undefined
+        throw fault.error()
+      },
+    )
+    entry.flight = flight
+    return flight
+  }
+}
+
+/** No part of it can hold a space: two are ids, one is a hash. */
+function keyOf({ tenantId, objectId, id }: UserSession): string {
+  return `${tenantId} ${objectId} ${id}`
+}

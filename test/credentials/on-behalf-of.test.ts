@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { loadSettings } from '../../src/config/load.ts'
+import { connectCredential } from '../../src/credentials/connect-credential.ts'
+import type { UserToken } from '../../src/credentials/user-tokens.ts'
+import { gives, json, memoryLog, startAuthority } from '../support/authority.ts'
+
+const ADELE: UserToken = {
+  tenantId: '11111111-1111-1111-1111-111111111111',
+  objectId: 'aaaaaaaa-0000-4000-8000-000000000001',
+  id: 'hash',
+  expires: Date.now() + 3_600_000,
+  assertion: 'the.persons.token',
+}
+
+t.test('exchanges a token with the secret, the certificate or the federated token that is set', async (t) => {
+  const federated = fileIn(t, 'platform.issued.token')
+  for (const [proof, form] of [
+    [{ secret: { env: 'SECRET' } }, { client_secret: 's3cret' }],
+    [{ federatedTokenFile: federated }, { client_assertion: 'platform.issued.token' }],
+  ] as const) {
+    const { authority, credential } = await credentialFor(t, proof)
+    t.match(await credential.onBehalfOf!.tokensOf(ADELE).authorization(), /^Bearer token-\d+$/)
+    t.match(Object.fromEntries(authority.requests.at(-1)!.form), {
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      requested_token_use: 'on_behalf_of',
+      assertion: 'the.persons.token',
+      ...form,
+    })
+  }
+})
+
+t.test('the token of somebody else, or of the app, is not taken', async (t) => {
+  const { authority, credential, log } = await credentialFor(t, { secret: { env: 'SECRET' } })
+  for (const claims of [
+    { oid: 'aaaaaaaa-0000-4000-8000-000000000002', tid: ADELE.tenantId },
+    { oid: ADELE.objectId, tid: '99999999-1111-1111-1111-111111111111' },
+    { oid: ADELE.objectId, idtyp: 'app' },
+  ]) {
+    const accessToken = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
+    authority.behave = (_, response) => json(response, 200, { access_token: accessToken, expires_in: 3600 })
+    const tokens = credential.onBehalfOf!.tokensOf({ ...ADELE, id: JSON.stringify(claims) })
+    await t.rejects(Promise.resolve(tokens.authorization()), { code: 'GATEWAY_CREDENTIAL_REJECTED' })
+  }
+  t.match(JSON.stringify(log.lines), /token of somebody else/)
+})
+
+t.test('an authority that does not answer costs no more than TOKEN_TIMEOUT', async (t) => {
+  const { authority, credential } = await credentialFor(t, { secret: { env: 'SECRET' } })
+  authority.behave = () => undefined
+  const tokens = credential.onBehalfOf!.tokensOf(ADELE)
+  await t.rejects(Promise.resolve(tokens.authorization()), { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 1 })
+  authority.behave = gives()
+})
+
+t.test('kinds without an app registration exchange nothing', async (t) => {
+  const authority = await startAuthority(t)
+  const [target] = loadSettings(
+    { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity' },
+    undefined,
+  ).targets
+  const credential = connectCredential(target!, { agent: authority.dispatcher, log: memoryLog(), env: {} })
+  t.teardown(credential.close)
+  t.equal(credential.onBehalfOf, undefined)
+})
+
+t.test('settings that cannot work are refused at the start', async (t) => {
+  for (const [target, callers, fault] of [
+    [{ credential: credentialOf({}) }, [PEOPLE], /exactly one of secret/],
+    [
+      { credential: credentialOf({ secret: { env: 'SECRET' }, federatedTokenFile: fileIn(t, 'x') }) },
+      [PEOPLE],
+      /exactly one of secret/,
+    ],
+    [{ credential: credentialOf({ secret: { env: 'SECRET' } }) }, [], /list a caller/],
+    [
+      { credential: credentialOf({ secret: { env: 'SECRET' } }), impersonation: { mode: 'optional' } },
+      [PEOPLE],
+      /must be off/,
+    ],
+    [{ credential: { kind: 'managed-identity' } }, [PEOPLE], /cannot do: use client-secret/],
+    [
+      { credential: credentialOf({ secret: { env: 'SECRET' } }) },
+      [{ ...PEOPLE, keys: ['0'.repeat(64)] }],
+      /nothing else/,
+    ],
+  ] as const) {
+    t.throws(() => settingsWith(t, { callers, targets: [{ url: ENVIRONMENT, ...target }] }), fault)
+  }
+})
+
+const ENVIRONMENT = 'https://contoso.crm4.dynamics.com'
+
+const PEOPLE = {
+  name: 'portal',
+  token: {
+    issuer: 'https://login.microsoftonline.com/11111111-1111-1111-1111-111111111111/v2.0',
+    audience: ['22222222-2222-2222-2222-222222222222'],
+    scopes: ['access_as_user'],
+  },
+  userFrom: 'on-behalf-of',
+}
+
+function credentialOf(proof: object): object {
+  return {
+    kind: 'on-behalf-of',
+    tenantId: '11111111-1111-1111-1111-111111111111',
+    clientId: '22222222-2222-2222-2222-222222222222',
+    ...proof,
+  }
+}
+
+function fileIn(t: Test, content: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'on-behalf-of-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'file.json')
+  writeFileSync(file, content)
+  return file
+}
+
+function settingsWith(t: Test, settings: object) {
+  const file = fileIn(t, '')
+  writeFileSync(file, JSON.stringify(settings))
+  return loadSettings({ SECRET: 's3cret' }, file)
+}
+
+async function credentialFor(t: Test, proof: object) {
+  const authority = await startAuthority(t)
+  const log = memoryLog()
+  const { targets } = settingsWith(t, {
+    callers: [PEOPLE],
+    targets: [{ url: ENVIRONMENT, credential: credentialOf(proof), tokenTimeout: '500ms' }],
+  })
+  const credential = connectCredential(targets[0]!, { agent: authority.dispatcher, log })
+  t.teardown(credential.close)
+  return { authority, credential, log }
+}

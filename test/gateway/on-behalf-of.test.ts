@@ -1,0 +1,279 @@
+import t from 'tap'
+import type { Test } from 'tap'
+
+import type { Emulator } from '../../emulator/emulator.ts'
+import { keyHash } from '../../src/callers/api-key.ts'
+import { gatewayWithFile } from '../support/gateway-for.ts'
+import type { Fixture } from '../support/gateway-for.ts'
+import { get, rawRequest, requestOf } from '../support/raw-http.ts'
+import type { RawAnswer } from '../support/raw-http.ts'
+import { objectId, userId } from '../support/started-emulator.ts'
+
+// People who are signed in to an app reach Dynamics as themselves, beside jobs that reach it as the application user.
+
+const ADELE = 'adele.vance@contoso.com'
+const ALEX = 'alex.wilber@contoso.com'
+const CONTEXT = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
+
+t.test('Dynamics sees the person, and no caller id', async (t) => {
+  const { as, emulator } = await gatewayWith(t)
+  for (const person of [ADELE, ALEX, ADELE]) {
+    const answer = await as(person)
+    t.equal(answer.status, 200, answer.body)
+    t.match(answer.body, `"UserId":"${userId(emulator, person)}"`)
+    t.same(callerIdsOf(emulator), [])
+    t.equal(claimsSent(emulator)['oid'], objectId(emulator, person))
+  }
+  t.match(exchanges(emulator)[0], {
+    requested_token_use: 'on_behalf_of',
+    scope: /^https:\/\/contoso\.crm4\.dynamics\.com\/user_impersonation\b/,
+  })
+})
+
+t.test('jobs on the same environment run as the application user', async (t) => {
+  const { ask, emulator } = await gatewayWith(t)
+  t.match(await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`)), { status: 200 })
+  t.equal(claimsSent(emulator)['idtyp'], 'app')
+  t.match(await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`, `x-user-email: ${ALEX}`)), {
+    status: 200,
+    body: `"UserId":"${userId(emulator, ALEX)}"`,
+  })
+  t.same(exchanges(emulator), [])
+})
+
+t.test('a session is exchanged once, however many requests come at the same time', async (t) => {
+  const { ask, emulator } = await gatewayWith(t)
+  const [first, second] = [emulator.userToken(ADELE), emulator.userToken(ADELE)]
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, index) => ask(get('/WhoAmI', bearer(index % 2 === 0 ? first : second)))),
+  )
+  t.same(new Set(answers.map(({ status }) => status)), new Set([200]))
+  t.equal(exchanges(emulator).length, 2, 'two sign-ins of a person are two sessions')
+})
+
+t.test('people at the same time each get what is theirs', async (t) => {
+  const { as, emulator } = await gatewayWith(t)
+  const people = [ADELE, ALEX, 'diego.siciliani@contoso.com', "brian.o'neil@contoso.com"]
+  await Promise.all(
+    Array.from({ length: 60 }, async (_, index) => {
+      const person = people[index % people.length]!
+      t.match((await as(person)).body, `"UserId":"${userId(emulator, person)}"`)
+    }),
+  )
+})
+
+t.test('a token that Dynamics has revoked is exchanged again', async (t) => {
+  const { ask, emulator } = await gatewayWith(t)
+  const token = emulator.userToken(ADELE)
+  t.equal((await ask(get('/WhoAmI', bearer(token)))).status, 200)
+  emulator.revokeTokens()
+  t.match(await ask(get('/WhoAmI', bearer(token))), { status: 200, body: userId(emulator, ADELE) })
+  t.equal(exchanges(emulator).length, 2)
+})
+
+t.test('what Entra refuses has its own status, code and fix', async (t) => {
+  const { emulator, ask, as } = await gatewayWith(t)
+  for (const [number, status, code, fix] of [
+    [65001, 403, 'GATEWAY_USER_CONSENT_MISSING', /dynamics-gateway consent/],
+    [500131, 401, 'GATEWAY_USER_TOKEN_FOR_ANOTHER_APP', /api:\/\//],
+    [50013, 401, 'GATEWAY_USER_TOKEN_FOR_ANOTHER_APP', /scope/],
+    [500133, 401, 'GATEWAY_USER_TOKEN_EXPIRED', /get a new one/],
+    [53003, 403, 'GATEWAY_USER_BLOCKED', /administrator/],
+    [50105, 403, 'GATEWAY_USER_WITHOUT_ACCESS', /assigned/],
+    [50057, 403, 'GATEWAY_USER_WITHOUT_ACCESS', /disabled/],
+    [50079, 401, 'GATEWAY_USER_SIGN_IN_REQUIRED', /sign in again/],
+    [50173, 401, 'GATEWAY_USER_SIGN_IN_REQUIRED', /sign in again/],
+    [7000114, 403, 'GATEWAY_USER_NOT_ALLOWED', /application/],
+    [7000222, 502, 'GATEWAY_CREDENTIAL_REJECTED', /check/],
+    [90033, 503, 'GATEWAY_TOKEN_UNAVAILABLE', /Retry-After/],
+  ] as const) {
+    emulator.onBehalfOf.refuse = number
+    const before = emulator.received.length
+    const answer = await as(ADELE)
+    t.match(answer, { status, code, body: fix }, `AADSTS${number}`)
+    t.equal(emulator.received.length, before, 'nothing was sent')
+  }
+  emulator.onBehalfOf.refuse = undefined
+  emulator.onBehalfOf.consent = 'missing'
+  const token = emulator.userToken(ADELE)
+  t.match(await ask(get('/WhoAmI', bearer(token))), { status: 403, code: 'GATEWAY_USER_CONSENT_MISSING' })
+  const asked = exchanges(emulator).length
+  t.match(await ask(get('/WhoAmI', bearer(token))), { status: 403, code: 'GATEWAY_USER_CONSENT_MISSING' })
+  t.equal(exchanges(emulator).length, asked, 'Entra is not asked again at once')
+})
+
+t.test('tokens of applications, of others and without a user never get to Entra', async (t) => {
+  const { emulator, ask } = await gatewayWith(t)
+  for (const [claims, status] of [
+    [{ idtyp: 'app' }, 403],
+    [{ scp: undefined, roles: ['access_as_user'] }, 401],
+    [{ oid: undefined }, 403],
+    [{ oid: 'adele' }, 403],
+    [{ tid: undefined }, 403],
+    [{ tid: '*' }, 403],
+    [{ aud: '00000003-0000-0000-c000-000000000000' }, 401],
+    [{ iss: 'https://login.microsoftonline.com/common/v2.0' }, 401],
+    [{ exp: Math.floor(Date.now() / 1000) - 120 }, 401],
+    [{ nbf: Math.floor(Date.now() / 1000) + 3600 }, 401],
+  ] as const) {
+    const answer = await ask(get('/WhoAmI', bearer(emulator.userToken(ADELE, { claims }))))
+    t.equal(answer.status, status, JSON.stringify(claims))
+  }
+  const [head, , signature] = emulator.userToken(ADELE).split('.')
+  const [, claims] = emulator.userToken(ALEX).split('.')
+  t.equal((await ask(get('/WhoAmI', bearer(`${head}.${claims}.${signature}`)))).status, 401, 'a forged token')
+  t.same(exchanges(emulator), [])
+})
+
+t.test('a claims challenge of Entra is handed on, and never answered from memory', async (t) => {
+  const { emulator, ask } = await gatewayWith(t)
+  emulator.onBehalfOf.demand = 'c1'
+  const weak = emulator.userToken(ADELE)
+  for (const nth of [1, 2]) {
+    const answer = await ask(get('/WhoAmI', bearer(weak)))
+    t.match(answer, { status: 401, code: 'GATEWAY_USER_CLAIMS_REQUIRED' })
+    t.equal(challengeOf(answer), CONTEXT)
+    t.equal(exchanges(emulator).length, nth, 'Entra is asked each time')
+  }
+  const strong = emulator.userToken(ADELE, { claims: { acrs: ['c1'] } })
+  t.equal((await ask(get('/WhoAmI', bearer(strong)))).status, 200)
+  t.equal((await ask(get('/WhoAmI', bearer(weak)))).status, 401, 'the other session has proved no more than before')
+})
+
+t.test('a claims challenge of Dynamics is handed on, for reads and writes', async (t) => {
+  const { emulator, ask } = await gatewayWith(t)
+  const claims = '{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}'
+  const token = emulator.userToken(ADELE)
+  t.equal((await ask(get('/WhoAmI', bearer(token)))).status, 200)
+  const asked = exchanges(emulator).length
+  emulator.revokeTokens({ claims })
+  const answer = await ask(get('/WhoAmI', bearer(token)))
+  t.match(answer, { status: 401, code: 'GATEWAY_USER_CLAIMS_REQUIRED' })
+  t.equal(challengeOf(answer), claims)
+  t.equal(exchanges(emulator).length, asked, 'the person is asked, not Entra')
+  t.equal((await ask(get('/WhoAmI', bearer(token)))).status, 200, 'the next request has another token')
+
+  emulator.revokeTokens({ claims })
+  const body = '{"name":"A"}'
+  const lines = [bearer(token), 'Content-Type: application/json', `Content-Length: ${body.length}`]
+  t.match(await ask(requestOf('POST /accounts', ...lines) + body), {
+    status: 401,
+    code: 'GATEWAY_USER_CLAIMS_REQUIRED',
+  })
+  t.equal(emulator.executions, 0)
+})
+
+t.test('a token beside another user is a contradiction', async (t) => {
+  for (const mode of ['optional', 'required', 'off']) {
+    const { emulator, as } = await gatewayWith(t, { mode, callerIds: 'allow' })
+    for (const line of [
+      `x-user-email: ${ALEX}`,
+      `x-user-email: ${ADELE}`,
+      `CallerObjectId: ${objectId(emulator, ALEX)}`,
+      `MSCRMCallerID: ${userId(emulator, ALEX)}`,
+    ]) {
+      t.match(await as(ADELE, line), { status: 400, code: 'GATEWAY_BAD_REQUEST' }, `${mode}: ${line}`)
+    }
+    t.equal(emulator.received.length, 0)
+  }
+})
+
+t.test('a guest without a row in the environment has no access, and the log says why', async (t) => {
+  const { as } = await gatewayWith(t)
+  t.match(await as('somebody@fabrikam.example'), { status: 403, body: '0x80072560' })
+})
+
+t.test('with a credential of its own kind nothing ever runs as the application', async (t) => {
+  const { ask, as, emulator } = await gatewayWith(t, { kind: 'on-behalf-of', mode: 'off' })
+  t.match(await as(ADELE), { status: 200, body: userId(emulator, ADELE) })
+  const before = emulator.received.length
+  for (const line of [`X-Api-Key: ${KEY}`, `X-Api-Key: ${KEY}\r\nx-user-email: ${ALEX}`]) {
+    t.match(await ask(get('/WhoAmI', line)), { status: 401, code: 'GATEWAY_USER_TOKEN_REQUIRED' }, line)
+  }
+  t.equal(emulator.received.length, before)
+  t.match(await ask(get('/-/readyz')), { status: 200 })
+})
+
+t.test('neither tokens of people nor their claims get into the log', async (t) => {
+  const { emulator, ask, log } = await gatewayWith(t)
+  const token = emulator.userToken(ADELE)
+  await ask(get('/WhoAmI', bearer(token)))
+  emulator.onBehalfOf.refuse = 65001
+  const other = emulator.userToken(ALEX)
+  await ask(get('/WhoAmI', bearer(other)))
+  for (const secret of [token, other]) t.notMatch(log(), secret.split('.')[2]!)
+  t.notMatch(log(), /adele\.vance|alex\.wilber/i)
+})
+
+const KEY = 'key-of-the-jobs'
+
+function bearer(token: string): string {
+  return `Authorization: Bearer ${token}`
+}
+
+interface Setup {
+  readonly kind?: string
+  readonly mode?: string
+  readonly callerIds?: string
+}
+
+interface Asked extends Fixture {
+  readonly ask: (request: string) => Promise<RawAnswer>
+  /** Asks who a person is, with a new token of theirs. */
+  readonly as: (person: string, ...lines: string[]) => Promise<RawAnswer>
+}
+
+async function gatewayWith(t: Test, { kind, mode, callerIds = 'refuse' }: Setup = {}): Promise<Asked> {
+  const fixture = await gatewayWithFile(t, (credential) => {
+    const { tenantId, clientId } = credential as { tenantId: string; clientId: string }
+    const issuer = `https://login.microsoftonline.com/${tenantId}/v2.0`
+    return {
+      callers: [
+        {
+          name: 'portal',
+          token: { issuer, audience: [clientId], scopes: ['access_as_user'] },
+          userFrom: 'on-behalf-of',
+          callerIds,
+        },
+        { name: 'jobs', keys: [keyHash(KEY)] },
+      ],
+      targets: [
+        {
+          url: 'https://contoso.crm4.dynamics.com',
+          credential: kind === undefined ? credential : { ...credential, kind },
+          ...(mode === undefined ? {} : { impersonation: { mode } }),
+        },
+      ],
+    }
+  })
+  const { port } = new URL(fixture.url)
+  const ask = (request: string): Promise<RawAnswer> => rawRequest({ port: Number(port) }, request)
+  return {
+    ...fixture,
+    ask,
+    as: (person, ...lines) => ask(get('/WhoAmI', bearer(fixture.emulator.userToken(person)), ...lines)),
+  }
+}
+
+/** The forms of the exchanges so far. */
+function exchanges(emulator: Emulator): readonly Readonly<Record<string, string>>[] {
+  return emulator.tokenRequests
+    .map(({ body }) => Object.fromEntries(new URLSearchParams(body.toString())))
+    .filter(({ grant_type: grant }) => grant === 'urn:ietf:params:oauth:grant-type:jwt-bearer')
+}
+
+/** The claims of the token that Dynamics saw last. */
+function claimsSent(emulator: Emulator): Readonly<Record<string, unknown>> {
+  const token = emulator.received.at(-1)?.headers['authorization'] ?? ''
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+}
+
+function callerIdsOf(emulator: Emulator): readonly string[] {
+  return Object.keys(emulator.received.at(-1)!.headers).filter((name) => /caller/i.test(name))
+}
+
+/** The claims of a challenge, decoded. */
+function challengeOf({ head }: RawAnswer): string {
+  const encoded = /www-authenticate: Bearer error="insufficient_claims", claims="([^"]+)"/i.exec(head)?.[1] ?? ''
+  return Buffer.from(encoded, 'base64').toString()
+}
