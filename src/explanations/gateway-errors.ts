@@ -155,6 +155,18 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Several enabled users have the address, and taking one of them would be a guess.',
     `At ${USERS} leave the primary e-mail address to one of them.`,
   ],
+  GATEWAY_USER_BLOCKED: [
+    "A Conditional Access policy does not let this person reach Dynamics through the gateway's app.",
+    "Open the person's sign-in log in Entra: it names the policy. Change the policy, or the device that the person uses.",
+  ],
+  GATEWAY_USER_CLAIMS_REQUIRED: [
+    'A policy asks for more proof of the person than their sign-in has given: a second factor, or another device.',
+    'Pass the claims of WWW-Authenticate to the sign-in library of the app, and send the token that it then gets.',
+  ],
+  GATEWAY_USER_CONSENT_MISSING: [
+    "Nobody has consented that the gateway's app registration reaches Dynamics for people.",
+    'Run `dynamics-gateway consent`: an administrator opens the address that it prints.',
+  ],
   GATEWAY_USER_DISABLED: [
     'The user has this address and is disabled; a licence that is taken away disables.',
     `Give the user a licence again, or enable the user at ${USERS}.`,
@@ -179,8 +191,28 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'IMPERSONATION=required: nothing runs as the application user.',
     'Send the e-mail address of the user in the header that the message names.',
   ],
+  GATEWAY_USER_SIGN_IN_REQUIRED: [
+    'The sign-in of the person was revoked, or the password was changed.',
+    'Let the person sign in to the app again.',
+  ],
+  GATEWAY_USER_TOKEN_EXPIRED: [
+    'The token that the app sent for the person has ended.',
+    'Ask the sign-in library for a token before each request: it renews an old one by itself.',
+  ],
+  GATEWAY_USER_TOKEN_FOR_ANOTHER_APP: [
+    "Entra exchanges only tokens whose audience is the app registration of the gateway's credential.",
+    "Ask the sign-in library for a scope of that app, and compare token.audience of the caller with the credential's client id.",
+  ],
+  GATEWAY_USER_TOKEN_REQUIRED: [
+    'The credential is of kind on-behalf-of: nothing runs as the application.',
+    "Send the person's token as Authorization: Bearer; for jobs use a credential with an application user.",
+  ],
   GATEWAY_USER_UNKNOWN: [
     'The address is compared with the primary e-mail address of each user, not with aliases or the sign-in name.',
     `At ${USERS} → Add user add the person; or send the address that is the Primary Email of the user there.`,
+  ],
+  GATEWAY_USER_WITHOUT_ACCESS: [
+    "The account is disabled, is not in the tenant of the environment, or is not assigned to the gateway's app.",
+    'Enable the account, invite it as a guest, or assign it under Entra → Enterprise applications → the app.',
   ],
 }

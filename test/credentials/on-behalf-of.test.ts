@@ -51,7 +51,7 @@ t.test('the token of somebody else, or of the app, is not taken', async (t) => {
 })
 
 t.test('an authority that does not answer costs no more than TOKEN_TIMEOUT', async (t) => {
-  const { authority, credential } = await credentialFor(t, { secret: { env: 'SECRET' } })
+  const { authority, credential } = await credentialFor(t, { secret: { env: 'SECRET' } }, '300ms')
   authority.behave = () => undefined
   const tokens = credential.onBehalfOf!.tokensOf(ADELE)
   await t.rejects(Promise.resolve(tokens.authorization()), { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 1 })
@@ -129,12 +129,12 @@ function settingsWith(t: Test, settings: object) {
   return loadSettings({ SECRET: 's3cret' }, file)
 }
 
-async function credentialFor(t: Test, proof: object) {
+async function credentialFor(t: Test, proof: object, tokenTimeout = '20s') {
   const authority = await startAuthority(t)
   const log = memoryLog()
   const { targets } = settingsWith(t, {
     callers: [PEOPLE],
-    targets: [{ url: ENVIRONMENT, credential: credentialOf(proof), tokenTimeout: '500ms' }],
+    targets: [{ url: ENVIRONMENT, credential: credentialOf(proof), tokenTimeout }],
   })
   const credential = connectCredential(targets[0]!, { agent: authority.dispatcher, log })
   t.teardown(credential.close)
