@@ -52,8 +52,8 @@ export function environmentUrl(raw: string): Environment {
 
 function parse(raw: string): URL {
   // `https:/contoso…` and `https//contoso…` are what is left of `https://` after careless copying.
-  const mended = raw.replace(/^(https?)(:\/?|\/\/)(?=[^/:])/i, '$1://').replace(/^\/\//, '')
-  const complete = /^[a-z][a-z0-9+.-]*:\/\//i.test(mended) ? mended : `https://${mended}`
+  const repaired = raw.replace(/^(https?)(:\/?|\/\/)(?=[^/:])/i, '$1://').replace(/^\/\//, '')
+  const complete = /^[a-z][a-z0-9+.-]*:\/\//i.test(repaired) ? repaired : `https://${repaired}`
   if (!URL.canParse(complete)) throw new SettingError(`is not a URL: ${HINT}.`)
   const url = new URL(complete)
   // A dot at the end of a host name is right in DNS, but neither Entra nor Dynamics takes it.

@@ -23,7 +23,7 @@ export interface Permission {
 
 /** What a rule names: an entity set, a function or action, or what lies below an entity set. */
 export interface Name {
-  /** In small letters, without namespace; `*` for any. */
+  /** In lower case, without namespace; `*` for any. */
   readonly first: string
   /** The navigation property or property below, in lower case; `*` for any; `undefined`: not below. */
   readonly below: string | undefined

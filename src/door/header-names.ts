@@ -15,7 +15,7 @@ export function namesByLetters(names: readonly string[]): NamesByLetters {
 
 /** A header's name. */
 export interface HeaderName {
-  /** In small letters. */
+  /** In lower case. */
   readonly name: string
   readonly letters: string
   /** Whether its very presence may matter. */

@@ -16,7 +16,7 @@ export type DynamicsEvent =
   | ({ readonly kind: 'hold'; readonly wait: number } & RequestIds)
   /** A request is retried. */
   | ({ readonly kind: 'retry'; readonly trouble: RetryableFailure } & RequestIds)
-  /** A request would have been retried, if that had not been too often of late. */
+  /** A request would have been retried, but the retry budget is exhausted. */
   | ({ readonly kind: 'retry-budget'; readonly trouble: RetryableFailure } & RequestIds)
   /**
    * A create with an idempotency key: its row was made; the answer is that of an earlier request, which was remembered

@@ -1,6 +1,6 @@
 import type { OutboundRequest } from './send.ts'
 
-/** What may be mended by sending a request again. */
+/** Failures after which sending the request again may help. */
 export type RetryableFailure =
   /** No connection came about: nothing was sent. */
   | 'no-connection'

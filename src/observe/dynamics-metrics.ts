@@ -37,7 +37,7 @@ export function dynamicsMetrics(): DynamicsMetrics {
     'outcome',
   )
   const holds = counter('gateway_holds_total', "Times that nothing was sent because of Dynamics' limits.", 'target')
-  const retries = counter('gateway_retries_total', 'Requests that were sent once more.', 'target', 'trouble')
+  const retries = counter('gateway_retries_total', 'Requests that were retried.', 'target', 'trouble')
   const denied = counter(
     'gateway_retries_denied_total',
     'Requests that were not: too many had been.',

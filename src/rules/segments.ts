@@ -3,7 +3,7 @@ import { pathSegments } from '../odata/resource-path.ts'
 
 /** One segment of a path. */
 export interface Segment {
-  /** In small letters, without namespace and key. */
+  /** In lower case, without namespace and key. */
   readonly name: string
   readonly written: string
   /** Whether its namespace is written: a function, an action or a type. */

@@ -9,7 +9,7 @@ import { SettingsError } from '../config/load.ts'
 import type { Settings } from '../config/schema.ts'
 
 /** What is wrong with an address and port that the system does not give, by the system's code. */
-const PORT_MENDS: Readonly<Record<string, string>> = {
+const PORT_FIXES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is already in use, perhaps by another gateway: stop it, or change PORT (or HOST)',
   EACCES: 'may not be used by this user: set PORT to 1024 or above',
   EADDRNOTAVAIL: 'is not an address of this machine: set HOST to 127.0.0.1, or to one of its addresses',
@@ -17,7 +17,7 @@ const PORT_MENDS: Readonly<Record<string, string>> = {
 }
 
 /** The same of a Unix socket, which has no port. */
-const SOCKET_MENDS: Readonly<Record<string, string>> = {
+const SOCKET_FIXES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is already in use, perhaps by another gateway: stop it, or set HOST to another path',
   EACCES: 'cannot be created by this user: fix the permissions of its folder, or set HOST to another path',
   EROFS: 'is in a read-only file system: set HOST to another path',
@@ -68,8 +68,8 @@ const FREE_FOR_ALL = 1024
 
 function faultOf(error: unknown, host: string, port: number): string | undefined {
   const isSocket = host.startsWith('unix:')
-  const mend = (isSocket ? SOCKET_MENDS : PORT_MENDS)[(error as NodeJS.ErrnoException).code ?? '']
-  return mend === undefined ? undefined : `${isSocket ? host : `${host}, port ${port},`} ${mend}.`
+  const fix = (isSocket ? SOCKET_FIXES : PORT_FIXES)[(error as NodeJS.ErrnoException).code ?? '']
+  return fix === undefined ? undefined : `${isSocket ? host : `${host}, port ${port},`} ${fix}.`
 }
 
 async function open(server: Server, host: string, port: number): Promise<string> {

@@ -99,7 +99,7 @@ t.test("a 503 that says when to come again is the caller's", async (t) => {
 })
 
 t.test(
-  "a deadlock in Dynamics' database was undone: reads and conditional writes are sent once more, others not",
+  "a deadlock in Dynamics' database was undone: reads and conditional writes are retried, others not",
   async (t) => {
     const deadlock: RequestListener = (_, response) => answerJson(response, 500, DEADLOCK)
 
