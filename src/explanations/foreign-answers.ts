@@ -53,7 +53,7 @@ export function explainForeign({ status, contentType, location, challenge }: Ans
     return {
       what: `Something answered ${status} in place of Dynamics, a redirect${host}.`,
       why: 'Dynamics does not redirect requests of the Web API; a proxy or a site that wants a sign-in does.',
-      todo: TODO,
+      todo: COMMON_FIX,
     }
   }
   if (isPage(contentType)) {
@@ -62,7 +62,7 @@ export function explainForeign({ status, contentType, location, challenge }: Ans
       why:
         'Dynamics answers with JSON. Pages come from something in between: a web filter, a proxy, a load balancer ' +
         'or a sign-in page.',
-      todo: TODO,
+      todo: COMMON_FIX,
     }
   }
   const scheme = /^\s*([\w-]{1,30})/.exec(challenge ?? '')?.[1]
@@ -70,19 +70,19 @@ export function explainForeign({ status, contentType, location, challenge }: Ans
     return {
       what: `Something answered ${status} in place of Dynamics, and asks for ${scheme} authentication.`,
       why: 'Dynamics 365 online asks for Bearer tokens only. A proxy, or an environment on premises, asks for others.',
-      todo: TODO,
+      todo: COMMON_FIX,
     }
   }
   if (status < 300) {
     return {
       what: `Something answered ${status} in place of Dynamics.`,
       why: `What came is not the JSON that was asked for${contentType === undefined ? '' : ` (${contentType})`}.`,
-      todo: TODO,
+      todo: COMMON_FIX,
     }
   }
   return undefined
 }
 
-const TODO =
+const COMMON_FIX =
   'Compare DYNAMICS_URL with the Environment URL, and check what is between: ' +
   'the proxy (HTTPS_PROXY) and the firewall of this network.'
