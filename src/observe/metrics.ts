@@ -34,7 +34,11 @@ export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' |
   const collect: readonly Collect[] = [
     ...requests.collect,
     ...dynamics.collect,
-    one('gateway_event_loop_delay_seconds', 'Median lag of the event loop in the last half second.', () => delay() / 1000),
+    one(
+      'gateway_event_loop_delay_seconds',
+      'Median lag of the event loop in the last half second.',
+      () => delay() / 1000,
+    ),
     one('gateway_overloaded', '1 while requests are turned away: the gateway has too much to do.', () =>
       overloaded() ? 1 : 0,
     ),
