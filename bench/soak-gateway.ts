@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 
 import { pino } from 'pino'
 
-import { reach } from '../emulator/http/resolve-to.ts'
+import { dispatcherTo } from '../emulator/http/resolve-to.ts'
 import { run } from '../src/commands/serve/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
@@ -23,7 +23,7 @@ export interface Held {
 
 const settings = loadSettings(process.env, undefined)
 const own = createAgent({ connectTimeout: 5000, connections: 64 })
-const entra = reach(process.env['EMULATOR']!, new Set(['login.microsoftonline.com']), undefined)
+const entra = dispatcherTo(process.env['EMULATOR']!, new Set(['login.microsoftonline.com']), undefined)
 const { address } = await run(settings, pino({ level: 'warn' }, pino.destination('/dev/null')), {
   ...own,
   reads: new EntraBeside(own.reads, entra),

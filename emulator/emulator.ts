@@ -15,8 +15,8 @@ import type { OnBehalfOf } from './entra/on-behalf-of.ts'
 import { createGrants, type SignIn } from './entra/sign-in.ts'
 import { createUserTokens, type UserTokenOptions } from './entra/user-tokens.ts'
 import { createFaultQueue, type DataverseFault, type EntraFault, type FaultQueue, type Limit } from './http/faults.ts'
-import { createLog, type ReceivedRequest } from './http/received.ts'
-import { reach } from './http/resolve-to.ts'
+import { createRequestLog, type ReceivedRequest } from './http/received.ts'
+import { dispatcherTo } from './http/resolve-to.ts'
 import { authorityOf, clientId, clientSecret, defaultEnvironment, tenantId } from './registration.ts'
 import { type Load, serverOf } from './server.ts'
 import { defaultSwitches, type Switches } from './switches.ts'
@@ -35,11 +35,11 @@ export type {
 }
 export { clientId, clientSecret, tenantId }
 
-/** How an emulator is started. */
+/** Options of an emulator. */
 export interface EmulatorOptions {
-  /** Where to listen on loopback; 0 for any free port. */
+  /** Port on loopback; 0 for any free port. */
   readonly port?: number
-  /** The origin which the emulated environment believes it has. */
+  /** The origin of the emulated environment. */
   readonly environment?: string
   /** Serves HTTPS instead of HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string }
@@ -53,22 +53,22 @@ export interface Faults {
   readonly entra: FaultQueue<EntraFault>
   /** Refuses every request to Dataverse with 429 for a time. */
   limit(period: { readonly kind?: Limit; readonly seconds: number }): void
-  /** Requests that came to Dataverse during a Retry-After which had been announced before. */
+  /** Requests to Dataverse within a Retry-After that an earlier response had announced. */
   readonly violations: number
-  /** Everything well again. */
+  /** Removes all faults and limits. */
   clear(): void
 }
 
 /** A small Microsoft Entra and a small Dataverse, both on one loopback port. */
 export interface Emulator {
-  /** Where both really listen. */
+  /** The address where both listen. */
   readonly origin: string
   /** The origin which the environment believes it has. */
   readonly environment: string
   readonly tenantId: string
   readonly clientId: string
   readonly clientSecret: string
-  /** Leads `environment`, its `.api.` form and the authority of its cloud here, and refuses any other origin. */
+  /** Connects `environment`, its `.api.` form and the authority of its cloud to the emulator; refuses other origins. */
   readonly dispatcher: Dispatcher
   /** The last thousand requests to Dataverse. */
   readonly received: ReceivedRequest[]
@@ -79,37 +79,37 @@ export interface Emulator {
   readonly executions: number
   /** The committed writes, in order. */
   readonly executed: readonly Execution[]
-  /** Requests to Dataverse that are being answered now, at most so far, and in all. */
+  /** Requests to Dataverse: in progress now, the peak, and the total. */
   readonly load: Readonly<Load>
-  /** How the environment behaves; may be changed at any time. */
+  /** How the environment behaves; can be changed at any time. */
   readonly switches: Switches
-  /** How tokens are made; may be changed at any time. */
+  /** How tokens are made; can be changed at any time. */
   readonly tokens: TokenSettings
-  /** What a person does who is asked to sign in; may be changed at any time. */
+  /** What a person does when asked to sign in; can be changed at any time. */
   readonly signIn: SignIn
-  /** How the on-behalf-of grant is answered; may be changed at any time. */
+  /** How the on-behalf-of grant is answered; can be changed at any time. */
   readonly onBehalfOf: OnBehalfOf
-  /** Secrets that are accepted; add and delete to rotate. */
+  /** The accepted client secrets; add and delete to rotate. */
   readonly secrets: Set<string>
-  /** Redirect URIs registered beside loopback ones. */
+  /** Registered redirect URIs, besides loopback. */
   readonly redirectUris: Set<string>
   /** Accepts assertions signed with the key of a certificate (PEM). */
   registerCertificate(pem: string): void
   registerFederatedIssuer(issuer: FederatedIssuer): void
-  /** The token of a person who is signed in to an app that calls the app registration. */
+  /** The token of a person signed in to an app that calls the app registration. */
   userToken(person: string, options?: UserTokenOptions): string
-  /** An access token as Entra would issue it; of a person, when their address is given. */
+  /** An access token as Entra issues it: for the person with an address, or for the application. */
   token(person?: string): string
   /**
-   * Makes all access tokens issued so far invalid, and refresh tokens if told; with `claims` (JSON), Dataverse then
-   * demands them in its challenge.
+   * Invalidates all access tokens issued so far, and with `refreshTokens` also refresh tokens. With `claims` (JSON),
+   * Dataverse then asks for them in its challenge.
    */
   revokeTokens(options?: { readonly claims?: string; readonly refreshTokens?: boolean }): void
-  /** Rows of an entity set. */
+  /** The rows of an entity set. */
   rows(entitySet: string): readonly Row[]
-  /** Adds or, when its id is there already, changes a row, past all rules. */
+  /** Adds a row, or changes the one with the same id, without any checks. */
   put(entitySet: string, row: Row): Row
-  /** Adds `count` rows made from a sample row. */
+  /** Adds `count` copies of a sample row. */
   fill(entitySet: string, count: number): void
   close(): Promise<void>
 }
@@ -119,9 +119,9 @@ export interface Emulator {
  *
  * @example
  * const emulator = await startEmulator()
- * const agent = emulator.dispatcher                     // to send with: real URLs, no certificates
+ * const agent = emulator.dispatcher                     // sends to real URLs, without certificates
  * emulator.faults.dataverse.push({ kind: 'throttle', retryAfter: 2 })
- * emulator.received.at(-1)?.headers['callerobjectid']   // what Dataverse was asked
+ * emulator.received.at(-1)?.headers['callerobjectid']   // what Dataverse received
  * emulator.executions                                   // how many writes were committed
  * await emulator.close()
  */
@@ -146,7 +146,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const throttle = createThrottle()
   const dataverseFaults = createFaultQueue<DataverseFault>()
   const entraFaults = createFaultQueue<EntraFault>()
-  const [dataverseLog, entraLog] = [createLog(), createLog()]
+  const [dataverseLog, entraLog] = [createRequestLog(), createRequestLog()]
   const load: Load = { current: 0, peak: 0, total: 0 }
   let claims: string | undefined
   const hosts = new Map<string, 'dataverse' | 'entra'>([[authority, 'entra']])
@@ -185,7 +185,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const origin = `${scheme}://127.0.0.1:${port}`
   const local = [`127.0.0.1:${port}`, `localhost:${port}`]
   origins.push(...local.map((host) => `${scheme}://${host}`))
-  const dispatcher = reach(origin, new Set([...hosts.keys(), ...local]), options.tls?.cert)
+  const dispatcher = dispatcherTo(origin, new Set([...hosts.keys(), ...local]), options.tls?.cert)
 
   return {
     origin,
@@ -201,7 +201,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     faults: {
       dataverse: dataverseFaults,
       entra: entraFaults,
-      limit: throttle.hold,
+      limit: throttle.start,
       get violations() {
         return throttle.violations
       },
@@ -245,7 +245,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       }
     },
     async close() {
-      // May be called again, by who closes before the test ends.
+      // A test that closes the emulator itself closes it again in its teardown.
       if (!server.listening) return
       await dispatcher.destroy()
       await new Promise<void>((resolve) => {

@@ -2,67 +2,67 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from 'node:https'
 import { setTimeout as wait } from 'node:timers/promises'
 
-import { parted } from './dataverse/address.ts'
-import { answerDataverse, type Dataverse } from './dataverse/dataverse.ts'
+import { splitTarget } from './dataverse/address.ts'
+import { handleDataverseRequest, type Dataverse } from './dataverse/dataverse.ts'
 import type { Directory } from './entra/directory.ts'
-import { answerEntra } from './entra/entra.ts'
-import { coded } from './http/content-coding.ts'
-import { dataverseFaultAnswer, entraFaultAnswer, throttled } from './http/fault-responses.ts'
+import { handleEntraRequest } from './entra/entra.ts'
+import { encoded } from './http/content-coding.ts'
+import { dataverseFaultReply, entraFaultReply, throttled } from './http/fault-responses.ts'
 import type { EntraFault, FaultSource } from './http/faults.ts'
 import type { Reply } from './http/operation.ts'
-import type { Log, Noted } from './http/received.ts'
+import type { RequestLog, RequestEntry } from './http/received.ts'
 import { serviceHeaders } from './http/response-headers.ts'
 import { reset, transmit } from './http/transmit.ts'
 
-/** What the server answers with. */
-export interface World {
+/** The services behind the server. */
+export interface EmulatedServices {
   readonly entra: Directory
   readonly entraFaults: FaultSource<EntraFault>
-  readonly entraLog: Log
+  readonly entraLog: RequestLog
   readonly dataverse: Dataverse
-  readonly dataverseLog: Log
+  readonly dataverseLog: RequestLog
   readonly load: Load
-  /** Whose host is whose, by lower-case name; on loopback, the path tells. */
+  /** The service of each host, by lower-case name. On loopback, the path decides. */
   readonly hosts: ReadonlyMap<string, 'dataverse' | 'entra'>
 }
 
-/** Requests to Dataverse at the same time. */
+/** Requests to Dataverse: in progress, the peak, and the total. */
 export interface Load {
   current: number
   peak: number
   total: number
 }
 
-/** An HTTP or HTTPS server, not yet listening. Long URLs and heads are taken, as by the real service. */
-export function serverOf(world: World, tls: { readonly key: string; readonly cert: string } | undefined): Server {
+/** An HTTP or HTTPS server, not yet listening. It accepts long URLs and heads, as the real service does. */
+export function serverOf(services: EmulatedServices, tls: { readonly key: string; readonly cert: string } | undefined): Server {
   const options = { maxHeaderSize: 256 * 1024, keepAliveTimeout: 60_000, requestTimeout: 0 }
   const scheme = tls === undefined ? 'http' : 'https'
-  const listener: RequestListener = (request, response) => void answer(world, scheme, request, response)
+  const listener: RequestListener = (request, response) => void handle(services, scheme, request, response)
   const server = tls === undefined ? createServer(options, listener) : createTlsServer({ ...options, ...tls }, listener)
   server.on('connect', (_request, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n'))
   return server
 }
 
-async function answer(world: World, scheme: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(services: EmulatedServices, scheme: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const {
     headers: { host: asked = '' },
     url = '',
   } = request
   const host = asked.toLowerCase()
-  const known = world.hosts.get(host) ?? (loopback.test(host) ? 'by path' : undefined)
+  const known = services.hosts.get(host) ?? (loopback.test(host) ? 'by path' : undefined)
   const origin = known === 'by path' ? `${scheme}://${host}` : `https://${host}`
   const service = known === 'by path' ? serviceAt(url) : known
-  const log = service === 'entra' ? world.entraLog : world.dataverseLog
-  const noted = log.note(request)
+  const log = service === 'entra' ? services.entraLog : services.dataverseLog
+  const entry = log.record(request)
   response.on('close', () => {
-    if (!response.writableFinished) noted.aborted()
+    if (!response.writableFinished) entry.setAborted()
   })
   try {
-    if (service === 'entra') await entra(world, origin, request, response, noted)
-    else if (service === 'dataverse') await dataverse(world, origin, request, response, noted)
+    if (service === 'entra') await entra(services, origin, request, response, entry)
+    else if (service === 'dataverse') await dataverse(services, origin, request, response, entry)
     else await transmit(request, response, invalidHost, undefined)
   } catch {
-    // The caller broke off in the middle of its body, so that there is nobody to answer.
+    // The caller disconnected in the middle of its body: there is no connection to respond on.
     response.destroy()
   }
 }
@@ -73,13 +73,13 @@ const invalidHost: Reply = {
   body: '<h2>Bad Request - Invalid Hostname</h2>',
 }
 
-/** The answer with the time of the emulated clock. */
-function dated(
+/** The response with the time of the emulated clock. */
+function withDate(
   {
     dataverse: {
       environment: { switches },
     },
-  }: World,
+  }: EmulatedServices,
   reply: Reply,
 ): Reply {
   if (reply.headers.some(([name]) => name.toLowerCase() === 'date')) return reply
@@ -87,7 +87,7 @@ function dated(
   return { ...reply, headers: [['Date', now.toUTCString()], ...reply.headers] }
 }
 
-/** Any port, because tests put lines of their own before the emulator. */
+/** Any port, because tests put proxies before the emulator. */
 const loopback = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/
 
 function serviceAt(target: string): 'dataverse' | 'entra' {
@@ -95,14 +95,14 @@ function serviceAt(target: string): 'dataverse' | 'entra' {
 }
 
 async function entra(
-  world: World,
+  world: EmulatedServices,
   origin: string,
   request: IncomingMessage,
   response: ServerResponse,
-  noted: Noted,
+  noted: RequestEntry,
 ): Promise<void> {
   const { method = '', url = '' } = request
-  const { path, query } = parted(url)
+  const { path, query } = splitTarget(url)
   const body = await noted.body()
   const fault = world.entraFaults.take(
     method,
@@ -113,18 +113,18 @@ async function entra(
   if (fault?.kind === 'hang') return
   if (fault?.kind === 'delay') await wait(fault.ms)
   const reply =
-    (fault && entraFaultAnswer(fault)) ??
-    answerEntra(world.entra, { method, origin, path, query, headers: noted.headers, body })
-  noted.answered(reply.status)
-  await transmit(request, response, dated(world, reply), fault)
+    (fault && entraFaultReply(fault)) ??
+    handleEntraRequest(world.entra, { method, origin, path, query, headers: noted.headers, body })
+  noted.setStatus(reply.status)
+  await transmit(request, response, withDate(world, reply), fault)
 }
 
 async function dataverse(
-  world: World,
+  world: EmulatedServices,
   origin: string,
   request: IncomingMessage,
   response: ServerResponse,
-  noted: Noted,
+  noted: RequestEntry,
 ): Promise<void> {
   const { load } = world
   const { switches } = world.dataverse.environment
@@ -141,12 +141,12 @@ async function dataverse(
   if (fault?.kind === 'delay') await wait(fault.ms)
   if (switches.latency > 0) await wait(switches.latency)
 
-  const scripted = tooMany ? throttled('concurrency', 1, false) : fault && dataverseFaultAnswer(fault, origin)
-  const reply = scripted ?? answerDataverse(world.dataverse, { method, target, origin, headers: noted.headers, body })
+  const scripted = tooMany ? throttled('concurrency', 1, false) : fault && dataverseFaultReply(fault, origin)
+  const reply = scripted ?? handleDataverseRequest(world.dataverse, { method, target, origin, headers: noted.headers, body })
   const whole = {
     ...reply,
     headers: serviceHeaders(reply, new URL(origin).hostname, Math.max(0, 6000 - load.total), switches.parallelism),
   }
-  noted.answered(reply.status)
-  await transmit(request, response, dated(world, await coded(whole, noted.headers.get('accept-encoding'))), fault)
+  noted.setStatus(reply.status)
+  await transmit(request, response, withDate(world, await encoded(whole, noted.headers.get('accept-encoding'))), fault)
 }

@@ -1,34 +1,34 @@
-/** How the emulated environment behaves where the real one can be set up, or is not known exactly. */
+/** Behaviour that can be configured in a real environment, or is not known exactly. */
 export interface Switches {
-  /** What a caller id that no user has does: the real service runs the request as the application user. */
+  /** What happens to a caller id without a user. The real service ignores it and runs as the application user. */
   unknownCaller: 'ignored' | 'forbidden' | 'not found'
   /** Whether the application user holds `prvActOnBehalfOfAnotherUser`. */
   mayImpersonate: boolean
   /** Whether the application user holds `prvReadUser`. */
   mayReadUsers: boolean
-  /** The application user of the one app registration. */
+  /** The application user of the app registration. */
   applicationUser: 'present' | 'missing' | 'disabled' | 'without roles'
-  /** Whether caller ids inside the parts of a `$batch` count. */
+  /** Whether caller ids inside the parts of a `$batch` apply. */
   callersInBatchParts: boolean
-  /** `strict` wants CRLF at the end of every line of a `$batch` and its closing delimiter. */
+  /** `strict` requires CRLF at the end of every line of a `$batch`, and its closing delimiter. */
   batchLines: 'strict' | 'lenient'
   /** Whether `% _ [ ]` are wildcards in `eq`, as they are in `contains`. */
   wildcardsInEquals: boolean
-  /** Most rows in one page; the real service's is 5000. */
+  /** Rows in one page; 5000 in the real service. */
   pageSize: number
-  /** The parallelism advised by `x-ms-dop-hint`; `undefined` leaves the header out. */
+  /** The degree of parallelism advised by `x-ms-dop-hint`; `undefined` omits the header. */
   parallelism: number | undefined
-  /** More requests than this at once are refused with 429 0x80072326. */
+  /** Concurrent requests beyond this number are refused with 429 0x80072326. */
   concurrencyLimit: number
   /** Milliseconds by which the clocks of Entra and Dataverse are ahead of this machine's. */
   clockAhead: number
-  /** Milliseconds that every answer of Dataverse takes. */
+  /** Milliseconds that every response of Dataverse takes. */
   latency: number
-  /** A disabled organisation answers nothing else than that. */
+  /** A disabled organisation answers every request with 403. */
   organization: 'enabled' | 'disabled'
 }
 
-/** Switches as a new environment has them. */
+/** The switches of a new environment. */
 export function defaultSwitches(): Switches {
   return {
     unknownCaller: 'ignored',

@@ -4,21 +4,21 @@ import { isGuid } from './guid.ts'
 /** One segment of a resource path: `accounts`, `accounts(<guid>)`, `accounts(name='a',address1_city='b')`. */
 export interface Segment {
   readonly name: string
-  /** What stands in parentheses; `undefined` when there are none. */
+  /** The text in parentheses, parsed; `undefined` without parentheses. */
   readonly keys: Keys | undefined
 }
 
 /** A key: a GUID, or named values of an alternate key or of a function's parameters. */
 export type Keys = { readonly id: string } | { readonly named: ReadonlyMap<string, Literal> }
 
-/** A literal as it stands in a URL. */
+/** A literal of a URL. */
 export type Literal = string | number | boolean | null | { readonly raw: string }
 
-/** The API root which every resource path follows. */
+/** The API root, which comes before every resource path. */
 export const apiRoot = /^\/api\/data\/v9\.[0-2](?=[/?]|$)/
 
-/** Path and query of a target, parted at the first question mark. */
-export function parted(target: string): { readonly path: string; readonly query: string } {
+/** Path and query of a request target, split at the first question mark. */
+export function splitTarget(target: string): { readonly path: string; readonly query: string } {
   const mark = target.indexOf('?')
   return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) }
 }
@@ -67,7 +67,7 @@ export function queryOptions(query: string): Map<string, string> {
   return options
 }
 
-/** The value a literal of a URL stands for. */
+/** The value of a literal in a URL. */
 export function literal(text: string): Literal {
   if (text === 'null') return null
   if (text === 'true' || text === 'false') return text === 'true'

@@ -2,18 +2,18 @@ import type { Operation, Reply } from '../http/operation.ts'
 import type { Environment } from './environment.ts'
 import { noMethod, noRow } from './errors.ts'
 import { newGuid } from './guid.ts'
-import { jsonReply, writingOf } from './json-reply.ts'
+import { jsonReply, responseFormat } from './json-reply.ts'
 import { preferencesOf } from './prefer.ts'
 
-/** The one custom action there is: it counts accounts, with `Prefer: respond-async` in the background. */
+/** The only custom action: it counts accounts, in the background with `Prefer: respond-async`. */
 export function exportAccounts(environment: Environment, operation: Operation): Reply {
-  const writing = writingOf(environment, operation)
+  const writing = responseFormat(environment, operation)
   const counted = { ExportedAccounts: environment.store.table('accounts').rows.size }
   const context = `${writing.root}/$metadata#Microsoft.Dynamics.CRM.sample_ExportAccountsResponse`
   if (!preferencesOf(operation).respondAsync) return jsonReply(200, { '@odata.context': context, ...counted }, writing)
   const id = newGuid()
   environment.background.add(id)
-  // Unlike every other link of Dataverse, this one leads outside of the API root.
+  // Unlike every other link of Dataverse, this one points outside the API root.
   const location = `${operation.origin}/api/backgroundoperation/${id}`
   return jsonReply(202, { backgroundOperationId: id, location }, writing, [
     ['Location', location],
@@ -21,10 +21,10 @@ export function exportAccounts(environment: Environment, operation: Operation): 
   ])
 }
 
-/** The path of the resource that tells how a background operation fares. */
+/** The path of the status resource of a background operation. */
 export const statusPath = /^\/api\/backgroundoperation\/([0-9a-f-]{36})$/
 
-/** Answers that resource: every background operation has succeeded by the time anybody asks. */
+/** Serves the status resource. Every background operation has succeeded by the time it is asked for. */
 export function backgroundStatus(environment: Environment, operation: Operation, id: string): Reply {
   if (operation.method !== 'GET') throw noMethod(operation.method)
   if (!environment.background.has(id)) throw noRow('backgroundoperation', id)
@@ -35,6 +35,6 @@ export function backgroundStatus(environment: Environment, operation: Operation,
       backgroundOperationStateCode: 3,
       backgroundOperationStatusCode: 30,
     },
-    writingOf(environment, operation),
+    responseFormat(environment, operation),
   )
 }

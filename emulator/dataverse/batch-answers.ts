@@ -3,8 +3,8 @@ import { STATUS_CODES } from 'node:http'
 
 import type { Header, Reply } from '../http/operation.ts'
 
-/** An answer as a part of a multipart body, without the delimiter before it. */
-export function httpLines(reply: Reply, contentId: string | undefined): string {
+/** A response as a part of a multipart body, without the delimiter before it. */
+export function responsePart(reply: Reply, contentId: string | undefined): string {
   const body = reply.body === undefined ? '' : reply.body.toString()
   const id = contentId === undefined ? '' : `Content-ID: ${contentId}\r\n`
   const headers: readonly Header[] = [

@@ -3,10 +3,10 @@ import type { Operation } from '../http/operation.ts'
 import { type Environment, isOwn } from './environment.ts'
 import { badPayload, DataverseError } from './errors.ts'
 
-/** Longest URL inside a batch, in characters: twice what is taken outside. */
-const longestUrl = 65_536
+/** Longest URL inside a batch, in characters: twice the limit outside. */
+const MAX_URL_LENGTH = 65_536
 
-/** The request inside a part, checked as strictly as Dataverse does, and on hosts of its own only. */
+/** The request inside a part, checked as strictly as Dataverse does. Its host must be one of the environment's. */
 export function requestIn(
   environment: Environment,
   outer: Operation,
@@ -21,7 +21,7 @@ export function requestIn(
   const { line, headers, body } = part.http(environment.switches.batchLines === 'strict')
   const [, method, url] = /^([A-Z]+) (\S+) HTTP\/1\.1$/.exec(line) ?? []
   if (method === undefined || url === undefined) throw badPayload(`The request line '${line}' is invalid.`)
-  if (url.length > longestUrl) throw badPayload('The URL of a part is too long.')
+  if (url.length > MAX_URL_LENGTH) throw badPayload('The URL of a part is too long.')
   const host = headers.get('host')
   if (host !== undefined && !environment.origins.some((origin) => origin.endsWith(`//${host.toLowerCase()}`))) {
     throw badPayload(`The Host header '${host}' of a part is not '${new URL(outer.origin).host}'.`)
@@ -34,7 +34,7 @@ export function requestIn(
   return { method, target: targetIn(environment, outer, url), headers: inherited(outer, headers), body }
 }
 
-/** Parts take over what the outer request says about versions and preferences of the whole. */
+/** Parts inherit the caller id of the outer request, unless they have one of their own. */
 function inherited(outer: Operation, headers: Map<string, string>): Map<string, string> {
   for (const name of ['callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid']) {
     const value = outer.headers.get(name)
@@ -58,7 +58,7 @@ function targetIn(environment: Environment, outer: Operation, url: string): stri
   return url.replace(/^[a-z]+:\/\/[^/?#]+/i, '')
 }
 
-/** The parts of a body, by the boundary that its content type names. */
+/** The parts of a body, split at the boundary given by its content type. */
 export function partsOf(environment: Environment, contentType: string, body: Buffer): Part[] {
   const [, quoted, bare] = /^multipart\/mixed\s*;.*?\bboundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType) ?? []
   const boundary = quoted ?? bare

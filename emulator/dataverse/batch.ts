@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 
 import type { Part } from '../http/multipart.ts'
 import { headerOf, type Identity, type Operation, type Reply } from '../http/operation.ts'
-import { httpLines } from './batch-answers.ts'
+import { responsePart } from './batch-answers.ts'
 import { partsOf, requestIn } from './batch-requests.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, noMethod } from './errors.ts'
@@ -10,26 +10,26 @@ import { preferencesOf } from './prefer.ts'
 import { errorReply, execute } from './resources.ts'
 
 /** Most operations in one batch. */
-const mostOperations = 1000
+const MAX_OPERATIONS = 1000
 
-/** What a `$batch` needs beside the environment. */
-export interface BatchSurroundings {
-  /** Whom a part runs as, by its own headers. */
+/** What a `$batch` needs besides the environment. */
+export interface BatchContext {
+  /** The user that a part runs as, by the headers of the part. */
   identify(headers: ReadonlyMap<string, string>): Identity
   /** A scripted fault for one part; `undefined` runs it. */
   fault(method: string, path: string): Reply | undefined
 }
 
 /**
- * Answers `POST $batch`. The status is 200, or that of the first failure when processing stopped there; the
+ * Executes `POST $batch`. The status is 200, or that of the first failure when processing stopped there. The
  * body is multipart in both cases.
  */
-export function executeBatch(environment: Environment, operation: Operation, around: BatchSurroundings): Reply {
+export function executeBatch(environment: Environment, operation: Operation, context: BatchContext): Reply {
   if (operation.method !== 'POST') throw noMethod(operation.method)
   const { continueOnError, applied } = preferencesOf(operation)
   const parts = partsOf(environment, operation.headers.get('content-type') ?? '', operation.body)
-  if (count(environment, parts) > mostOperations) {
-    throw badPayload(`A batch holds more than ${mostOperations} operations.`)
+  if (count(environment, parts) > MAX_OPERATIONS) {
+    throw badPayload(`A batch holds more than ${MAX_OPERATIONS} operations.`)
   }
 
   const boundary = `batchresponse_${randomUUID()}`
@@ -37,8 +37,8 @@ export function executeBatch(environment: Environment, operation: Operation, aro
   let status = 200
   for (const part of parts) {
     const { lines, failed } = isChangeSet(part)
-      ? changeSet(environment, operation, part, around)
-      : alone(environment, operation, part, around)
+      ? changeSet(environment, operation, part, context)
+      : singlePart(environment, operation, part, context)
     text += `--${boundary}\r\n${lines}\r\n`
     if (failed !== undefined && !continueOnError) {
       status = failed
@@ -60,12 +60,12 @@ interface Outcome {
   readonly failed: number | undefined
 }
 
-function alone(environment: Environment, outer: Operation, part: Part, around: BatchSurroundings): Outcome {
-  const reply = run(environment, outer, part, around, undefined)
-  return { lines: httpLines(reply, undefined), failed: reply.status >= 400 ? reply.status : undefined }
+function singlePart(environment: Environment, outer: Operation, part: Part, context: BatchContext): Outcome {
+  const reply = run(environment, outer, part, context, undefined)
+  return { lines: responsePart(reply, undefined), failed: reply.status >= 400 ? reply.status : undefined }
 }
 
-function changeSet(environment: Environment, outer: Operation, part: Part, around: BatchSurroundings): Outcome {
+function changeSet(environment: Environment, outer: Operation, part: Part, context: BatchContext): Outcome {
   const parts = partsOf(environment, part.contentType, part.body)
   const references = new Map<string, string>()
   const boundary = `changesetresponse_${randomUUID()}`
@@ -73,13 +73,13 @@ function changeSet(environment: Environment, outer: Operation, part: Part, aroun
     () => {
       let lines = `Content-Type: multipart/mixed; boundary=${boundary}\r\n\r\n`
       for (const each of parts) {
-        const reply = run(environment, outer, each, around, references)
-        // The one part that failed stands for the whole change set.
-        if (reply.status >= 400) return { lines: httpLines(reply, undefined), failed: reply.status }
+        const reply = run(environment, outer, each, context, references)
+        // The failed part replaces the response of the entire change set.
+        if (reply.status >= 400) return { lines: responsePart(reply, undefined), failed: reply.status }
         const id = each.headers.get('content-id')
         const created = /\/([^/]+\([^)]*\))$/.exec(headerOf(reply, 'odata-entityid') ?? '')?.[1]
         if (id !== undefined && created !== undefined) references.set(id, created)
-        lines += `--${boundary}\r\n${httpLines(reply, id)}\r\n`
+        lines += `--${boundary}\r\n${responsePart(reply, id)}\r\n`
       }
       return { lines: `${lines}--${boundary}--\r\n`, failed: undefined }
     },
@@ -91,14 +91,14 @@ function run(
   environment: Environment,
   outer: Operation,
   part: Part,
-  around: BatchSurroundings,
+  context: BatchContext,
   references: Map<string, string> | undefined,
 ): Reply {
   try {
     const { method, target, headers, body } = requestIn(environment, outer, part)
     if (references !== undefined && method === 'GET') throw badPayload('A GET may not stand in a change set.')
-    const identity = environment.switches.callersInBatchParts ? around.identify(headers) : outer.identity
-    const scripted = around.fault(method, target)
+    const identity = environment.switches.callersInBatchParts ? context.identify(headers) : outer.identity
+    const scripted = context.fault(method, target)
     if (scripted !== undefined) return scripted
     const operation = { method, target, headers, body, origin: outer.origin, identity }
     return execute(environment, references === undefined ? operation : { ...operation, references })

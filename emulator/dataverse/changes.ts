@@ -1,18 +1,18 @@
 import type { Operation, Reply } from '../http/operation.ts'
-import { parted, queryOptions } from './address.ts'
+import { splitTarget, queryOptions } from './address.ts'
 import type { Environment } from './environment.ts'
 import { contextOf, expanded } from './expand.ts'
-import { jsonReply, writingOf } from './json-reply.ts'
-import { deltaToken, extended, without } from './paging.ts'
+import { jsonReply, responseFormat } from './json-reply.ts'
+import { deltaToken, withOption, withoutOptions } from './paging.ts'
 import { queryOf } from './query.ts'
-import type { Writing } from './representation.ts'
+import type { ResponseFormat } from './representation.ts'
 import type { EntityType } from './schema.ts'
 
-/** Answers what changed since a version, deletions included. */
+/** Returns the rows that changed since a version, and those that were deleted. */
 export function readChanges(environment: Environment, operation: Operation, type: EntityType, since: bigint): Reply {
-  const rawQuery = parted(operation.target).query
+  const rawQuery = splitTarget(operation.target).query
   const query = queryOf(queryOptions(rawQuery), type)
-  const writing = writingOf(environment, operation)
+  const writing = responseFormat(environment, operation)
   const { rows, deleted } = environment.store.table(type.set)
   const changed = [...rows.values()].filter((row) => BigInt(String(row['versionnumber'])) > since)
   return jsonReply(
@@ -37,8 +37,8 @@ export function readChanges(environment: Environment, operation: Operation, type
   )
 }
 
-/** The link to what will have changed from now on. */
-export function deltaLink(environment: Environment, { root }: Writing, type: EntityType, rawQuery: string): string {
+/** The link to the changes from now on. */
+export function deltaLink(environment: Environment, { root }: ResponseFormat, type: EntityType, rawQuery: string): string {
   const token = deltaToken(environment.store.version(), new Date())
-  return `${root}/${type.set}?${extended(without(rawQuery, '$deltatoken', '$skiptoken'), '$deltatoken', token)}`
+  return `${root}/${type.set}?${withOption(withoutOptions(rawQuery, '$deltatoken', '$skiptoken'), '$deltatoken', token)}`
 }

@@ -1,6 +1,6 @@
 import type { Value } from './rows.ts'
 
-/** Whether two values are the same to the database; `wildcards` lets `% _ [ ]` stand for others. */
+/** Whether the database considers two values equal. With `wildcards`, `% _ [ ]` match as in LIKE. */
 export function equal(left: Value, right: Value, wildcards: boolean): boolean {
   if (left === null || right === null) return left === right
   if (typeof left === 'string' && typeof right === 'string') {
@@ -10,12 +10,12 @@ export function equal(left: Value, right: Value, wildcards: boolean): boolean {
   return compare(left, right) === 0
 }
 
-/** Whether the order of two values is as `holds` wants it; never when one is null. */
+/** Whether `holds` accepts the order of two values. Never true when one of them is null. */
 export function order(left: Value, right: Value, holds: (sign: number) => boolean): boolean {
   return left !== null && right !== null && holds(compare(left, right))
 }
 
-/** Orders two values as the database does: text without regard to case, dates as points in time. */
+/** Orders two values as the database does: text case-insensitively, dates as points in time. */
 export function compare(left: Value, right: Value): number {
   if (left === null || right === null) return left === right ? 0 : left === null ? -1 : 1
   if (typeof left === 'string' && typeof right === 'string') {
@@ -24,7 +24,7 @@ export function compare(left: Value, right: Value): number {
     const [a, b] = [left.toLowerCase(), right.toLowerCase()]
     return a < b ? -1 : a > b ? 1 : 0
   }
-  // Loosely, because a big integer column is compared with plain numbers.
+  // Numeric types are mixed, because a big integer column is compared with plain numbers.
   const [a, b] = [typeof left === 'string' ? Number(left) : left, typeof right === 'string' ? Number(right) : right]
   return a < b ? -1 : a > b ? 1 : 0
 }
@@ -33,7 +33,7 @@ function timeOf(text: string): number | undefined {
   return /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(text) ? Date.parse(text) : undefined
 }
 
-/** Whether a value is like a pattern of SQL. */
+/** Whether a value matches a LIKE pattern of SQL. */
 export function like(value: Value, pattern: string): boolean {
   if (value === null) return false
   const source = pattern.replace(/\[[^\]]+\]|[%_]|[.*+?^${}()|[\]\\]/g, (found) => {

@@ -1,8 +1,8 @@
 import type { AccessTokens } from '../entra/access-tokens.ts'
-import { dataverseFaultAnswer } from '../http/fault-responses.ts'
+import { dataverseFaultReply } from '../http/fault-responses.ts'
 import type { DataverseFault, FaultSource } from '../http/faults.ts'
 import type { Operation, Reply } from '../http/operation.ts'
-import { parted } from './address.ts'
+import { splitTarget } from './address.ts'
 import { executeBatch } from './batch.ts'
 import { challenge } from './challenge.ts'
 import type { Environment } from './environment.ts'
@@ -11,36 +11,36 @@ import { connectionUser, identityOf } from './impersonation.ts'
 import { errorReply, execute } from './resources.ts'
 import type { Throttle } from './throttle.ts'
 
-/** The emulated Dataverse: an environment behind its door. */
+/** The emulated Dataverse: an environment with its tokens, limits and faults. */
 export interface Dataverse {
   readonly environment: Environment
   readonly accessTokens: AccessTokens
   readonly throttle: Throttle
   readonly faults: FaultSource<DataverseFault>
-  /** Whether tokens revoked are announced with the challenge of continuous access evaluation. */
+  /** The claims of the challenge for revoked tokens (continuous access evaluation); `undefined`: a plain challenge. */
   readonly claims: () => string | undefined
 }
 
-/** One whole request to Dataverse. */
+/** One request to Dataverse, with its complete body. */
 export type DataverseRequest = Omit<Operation, 'identity' | 'references'>
 
-/** Longest URL that is understood, in characters. */
-const longestUrl = 32_768
+/** Longest URL that is accepted, in characters. */
+const MAX_URL_LENGTH = 32_768
 
-/** Answers one request to Dataverse: who is it, may it come in, and then what it asks for. */
-export function answerDataverse(dataverse: Dataverse, request: DataverseRequest): Reply {
+/** Handles one request to Dataverse: authenticates it, checks limits, then executes it. */
+export function handleDataverseRequest(dataverse: Dataverse, request: DataverseRequest): Reply {
   try {
-    return admitted(dataverse, request)
+    return authenticateAndExecute(dataverse, request)
   } catch (cause) {
     return errorReply(cause)
   }
 }
 
-function admitted(dataverse: Dataverse, request: DataverseRequest): Reply {
+function authenticateAndExecute(dataverse: Dataverse, request: DataverseRequest): Reply {
   const { environment, accessTokens, throttle, faults, claims } = dataverse
-  const { path } = parted(request.target)
+  const { path } = splitTarget(request.target)
   const method = methodOf(request)
-  if (request.target.length > longestUrl) throw new DataverseError(400, '', 'Bad Request - Request Too Long')
+  if (request.target.length > MAX_URL_LENGTH) throw new DataverseError(400, '', 'Bad Request - Request Too Long')
   if (!methods.has(method)) {
     throw new DataverseError(405, '0x80060888', `The requested resource does not support http method '${method}'.`)
   }
@@ -69,14 +69,14 @@ function admitted(dataverse: Dataverse, request: DataverseRequest): Reply {
     identify: (headers) => identityOf(environment, connection, headers),
     fault(partMethod, target) {
       const fault = faults.take(partMethod, target, ({ inBatch }) => inBatch === true)
-      return fault && dataverseFaultAnswer(fault, request.origin)
+      return fault && dataverseFaultReply(fault, request.origin)
     },
   })
 }
 
 const methods = new Set(['GET', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS'])
 
-/** The method that counts: HEAD reads as GET does, and a POST may name another one in a header. */
+/** The effective method: HEAD reads like GET, and a POST may override its method in a header. */
 function methodOf({ method, headers }: DataverseRequest): string {
   const override = headers.get('x-http-method') ?? headers.get('x-http-method-override')
   if (method === 'POST' && override !== undefined) return override.toUpperCase()

@@ -3,27 +3,27 @@ import { DataverseError } from './errors.ts'
 import { guidOf } from './guid.ts'
 import { entityTypes, type EntityType } from './schema.ts'
 
-/** Every definition of a table, those included that have a definition only. */
+/** The definitions of all tables, including tables that have only a definition. */
 export function definitions(): readonly JsonObject[] {
   return [...[...entityTypes.values()].map(definition), ...DEFINED_ONLY]
 }
 
-/** Those of `all` that `$filter` names. Of its forms only `Property eq 'text'` is emulated. */
+/** Those of `all` that match `$filter`. Only the form `Property eq 'text'` is emulated. */
 export function matchingDefinitions(all: readonly JsonObject[], filter: string | undefined): readonly JsonObject[] {
   if (filter === undefined) return all
   const [, property = '', text] = /^\s*(\w+)\s+eq\s+'([^']*)'\s*$/.exec(filter) ?? []
   if (text === undefined) throw new DataverseError(501, '0x80060888', `$filter=${filter} is not emulated here.`)
-  // As texts are compared in Dataverse: letter case does not matter.
+  // Dataverse compares text case-insensitively.
   return all.filter((each) => String(each[property]).toLowerCase() === text.toLowerCase())
 }
 
-/** What `$select` leaves of a definition; its `MetadataId` always. */
+/** The properties of a definition that `$select` asks for, and always its `MetadataId`. */
 export function selectedOf(all: JsonObject, selected: readonly string[] | undefined): JsonObject {
   if (selected === undefined) return all
   return Object.fromEntries(Object.entries(all).filter(([name]) => name === 'MetadataId' || selected.includes(name)))
 }
 
-/** The many-to-one relationships of a table: a lookup column and the navigation property that leads along it. */
+/** The many-to-one relationships of a table: a lookup column and its navigation property. */
 export function manyToOneRelationships(type: EntityType): readonly JsonObject[] {
   return Object.entries(type.lookups).map(([navigation, { column, set }]) => ({
     ReferencingEntity: type.name,
@@ -62,7 +62,7 @@ function defined(
   }
 }
 
-/** Tables of the kinds that have no unique primary key of their own, and whose rows are not emulated. */
+/** Tables of the kinds without a unique primary key of their own. Their rows are not emulated. */
 const DEFINED_ONLY: readonly JsonObject[] = [
   defined({
     LogicalName: 'sample_reading',

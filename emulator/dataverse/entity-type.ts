@@ -1,18 +1,18 @@
-/** What a column holds; the number is the longest text it takes. */
+/** The type of a column; `length` is the longest text it accepts, in characters. */
 export type Column =
   | { readonly type: 'text'; readonly length: number }
   | { readonly type: 'integer' | 'big' | 'money' | 'boolean' | 'date' | 'guid' | 'lookup' | 'file' | 'image' }
   | { readonly type: 'choice'; readonly labels: Readonly<Record<number, string>> }
 
-/** A single-valued navigation property: the lookup column behind it, and the entity set it leads to. */
+/** A single-valued navigation property: its lookup column, and the entity set it refers to. */
 export interface Lookup {
   readonly column: string
   readonly set: string
 }
 
 /**
- * A collection-valued navigation property: rows of `set` whose lookup `column` names this row, or, many to many,
- * rows that stand with this one in a list of pairs, of which this row is one half.
+ * A collection-valued navigation property: rows of `set` whose lookup `column` refers to this row. Many to many:
+ * rows that form a pair with this one in the list `pairs`, in which this row is the first (0) or second (1) half.
  */
 export type Collection =
   | { readonly set: string; readonly column: string }
@@ -32,20 +32,20 @@ export interface EntityType {
 
 /** A column of text. */
 export const text = (length: number): Column => ({ type: 'text', length })
-/** A column of one of several labels, numbered from 0. */
+/** A choice column with labels, numbered from 0. */
 export const choice = (...labels: readonly string[]): Column => ({ type: 'choice', labels: { ...labels } })
-/** A column of whole numbers. */
+/** A column of integers. */
 export const integer: Column = { type: 'integer' }
 /** A column of money. */
 export const money: Column = { type: 'money' }
-/** A column of yes or no. */
+/** A column of true or false. */
 export const boolean: Column = { type: 'boolean' }
 /** A column of points in time. */
 export const date: Column = { type: 'date' }
 /** A column of GUIDs. */
 export const guid: Column = { type: 'guid' }
 
-/** A type whose rows tell who made and changed them. */
+/** A type whose rows record who created and modified them. */
 export function audited(type: EntityType): EntityType {
   const user = (column: string): Lookup => ({ column: `_${column}_value`, set: 'systemusers' })
   const lookups = {
@@ -58,19 +58,19 @@ export function audited(type: EntityType): EntityType {
   return completed({ ...type, lookups })
 }
 
-/** A type whose rows have an owner and a state, too. */
+/** An audited type whose rows also have an owner and a state. */
 export function owned(type: EntityType): EntityType {
-  const whole = audited(type)
+  const base = audited(type)
   const owner = { column: '_ownerid_value', set: 'systemusers' }
   return completed({
-    ...whole,
+    ...base,
     columns: {
-      ...whole.columns,
+      ...base.columns,
       statecode: choice('Active', 'Inactive'),
       statuscode: choice('', 'Active', 'Inactive'),
     },
     lookups: {
-      ...whole.lookups,
+      ...base.lookups,
       ownerid: owner,
       ownerid_systemuser: owner,
       owninguser: { column: '_owninguser_value', set: 'systemusers' },

@@ -1,4 +1,4 @@
-/** An error as Dataverse answers it: a status, a hexadecimal code and a sentence. */
+/** An error of Dataverse: a status, a hexadecimal code and a message. */
 export class DataverseError extends Error {
   readonly status: number
   readonly code: string
@@ -12,12 +12,12 @@ export class DataverseError extends Error {
   }
 }
 
-/** 400 for a query or an address that cannot be understood. */
+/** 400 for a query or an address that cannot be parsed. */
 export function badQuery(message: string): DataverseError {
   return new DataverseError(400, '0x80060888', message)
 }
 
-/** 400 for a body that cannot be understood; `entity` as far as known. */
+/** 400 for a body that cannot be parsed; `entity` if it is known. */
 export function badPayload(message: string, entity = ''): DataverseError {
   return new DataverseError(
     400,
@@ -28,17 +28,17 @@ export function badPayload(message: string, entity = ''): DataverseError {
   )
 }
 
-/** 404 for an entity set or property which there is not. */
+/** 404 for an entity set or property that does not exist. */
 export function noSegment(segment: string): DataverseError {
   return new DataverseError(404, '0x8006088a', `Resource not found for the segment '${segment}'.`)
 }
 
-/** 404 for a row which there is not. */
+/** 404 for a row that does not exist. */
 export function noRow(entity: string, id: string): DataverseError {
   return new DataverseError(404, '0x80040217', `${entity} With Id = ${id} Does Not Exist`)
 }
 
-/** 405 for a method that the addressed thing does not know. */
+/** 405 for a method that the resource does not support. */
 export function noMethod(method: string): DataverseError {
   return new DataverseError(405, '0x80060888', `The requested resource does not support http method '${method}'.`)
 }

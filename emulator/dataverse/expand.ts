@@ -1,13 +1,13 @@
 import type { Json } from '../http/json.ts'
 import { filtered, ordered } from './matching.ts'
-import { extended, skipToken } from './paging.ts'
+import { withOption, skipToken } from './paging.ts'
 import type { Expansion, Query } from './query.ts'
-import { followed, related, rowAsJson, type Writing } from './representation.ts'
+import { followed, related, rowAsJson, type ResponseFormat } from './representation.ts'
 import type { Row } from './rows.ts'
 import { type EntityType, typeOf } from './schema.ts'
 
-/** A row with what `$expand` asks for. */
-export function expanded(row: Row, type: EntityType, query: Query, writing: Writing): Record<string, Json> {
+/** A row as JSON, with the navigation properties that `$expand` asks for. */
+export function expanded(row: Row, type: EntityType, query: Query, writing: ResponseFormat): Record<string, Json> {
   const json = rowAsJson(row, type, query, writing)
   for (const expansion of query.expand) writeExpansion(json, row, type, expansion, writing)
   return json
@@ -18,7 +18,7 @@ function writeExpansion(
   row: Row,
   type: EntityType,
   { name, to, query, text }: Expansion,
-  writing: Writing,
+  writing: ResponseFormat,
 ): void {
   const { environment, preferences, root } = writing
   if ('lookup' in to) {
@@ -39,12 +39,12 @@ function writeExpansion(
     const options = text.replaceAll(';', '&').replaceAll(' ', '%20')
     const token = skipToken(target.key, { page: 2, last: String(last[target.key]) })
     const address = `${root}/${type.set}(${String(row[type.key])})/${name}`
-    json[`${name}@odata.nextLink`] = `${address}?${extended(options, '$skiptoken', token)}`
+    json[`${name}@odata.nextLink`] = `${address}?${withOption(options, '$skiptoken', token)}`
   }
 }
 
-/** The context URL of rows, with the columns that were asked for. */
-export function contextOf({ root }: Writing, type: EntityType, query: Query, suffix: string): string {
+/** The context URL of rows, with the selected columns. */
+export function contextOf({ root }: ResponseFormat, type: EntityType, query: Query, suffix: string): string {
   const parts = [
     ...(query.select ?? []),
     ...query.expand.map(({ name, query: inner }) => `${name}(${inner.select?.join(',') ?? ''})`),

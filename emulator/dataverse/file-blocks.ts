@@ -5,13 +5,13 @@ import type { Operation, Reply } from '../http/operation.ts'
 import { bodyOf } from './body.ts'
 import type { Environment } from './environment.ts'
 import { badPayload } from './errors.ts'
-import { chunkSize, fileIn, keepFile } from './files.ts'
-import { jsonReply, writingOf } from './json-reply.ts'
+import { CHUNK_BYTES, fileIn, saveFile } from './files.ts'
+import { jsonReply, responseFormat } from './json-reply.ts'
 import { existing } from './keys.ts'
 import type { Row } from './rows.ts'
 import { type EntityType, typeNamed } from './schema.ts'
 
-/** What a continuation token stands for: a column of a row, and the blocks uploaded so far. */
+/** The state behind a continuation token: a column of a row, and the blocks uploaded so far. */
 interface Transfer {
   readonly type: EntityType
   readonly row: Row
@@ -21,7 +21,7 @@ interface Transfer {
 
 const transfers = new WeakMap<Environment, Map<string, Transfer>>()
 
-/** The actions that carry files in blocks of base64, by name. */
+/** The actions that transfer files in base64 blocks, by name. */
 export const blockActions: ReadonlyMap<string, (environment: Environment, operation: Operation) => Reply> = new Map([
   ['InitializeFileBlocksUpload', startUpload],
   ['UploadBlock', uploadBlock],
@@ -34,7 +34,7 @@ export const blockActions: ReadonlyMap<string, (environment: Environment, operat
 function startUpload(environment: Environment, operation: Operation): Reply {
   const body = bodyOf(operation, '')
   textOf(body, 'FileName')
-  return answer(environment, operation, 'InitializeFileBlocksUploadResponse', {
+  return actionReply(environment, operation, 'InitializeFileBlocksUploadResponse', {
     FileContinuationToken: begin(environment, body),
   })
 }
@@ -42,7 +42,7 @@ function startUpload(environment: Environment, operation: Operation): Reply {
 function uploadBlock(environment: Environment, operation: Operation): Reply {
   const body = bodyOf(operation, '')
   const data = Buffer.from(textOf(body, 'BlockData'), 'base64')
-  if (data.length > chunkSize) throw badPayload('A block is larger than 4 MB.')
+  if (data.length > CHUNK_BYTES) throw badPayload('A block is larger than 4 MB.')
   transferOf(environment, body).blocks.set(textOf(body, 'BlockId'), data)
   return { status: 204, headers: [] }
 }
@@ -57,8 +57,8 @@ function commit(environment: Environment, operation: Operation): Reply {
   }
   const content = Buffer.concat(chunks as Buffer[])
   const mimeType = typeof body['MimeType'] === 'string' ? body['MimeType'] : 'application/octet-stream'
-  const id = keepFile(environment, operation, type, row, column, { name: textOf(body, 'FileName'), mimeType, content })
-  return answer(environment, operation, 'CommitFileBlocksUploadResponse', {
+  const id = saveFile(environment, operation, type, row, column, { name: textOf(body, 'FileName'), mimeType, content })
+  return actionReply(environment, operation, 'CommitFileBlocksUploadResponse', {
     FileId: id,
     FileSizeInBytes: content.length,
   })
@@ -69,7 +69,7 @@ function startDownload(environment: Environment, operation: Operation): Reply {
   const token = begin(environment, body)
   const { type, row, column } = transferOf(environment, { FileContinuationToken: token })
   const { name, content } = fileIn(environment, type, row, column)
-  return answer(environment, operation, 'InitializeFileBlocksDownloadResponse', {
+  return actionReply(environment, operation, 'InitializeFileBlocksDownloadResponse', {
     FileContinuationToken: token,
     FileSizeInBytes: content.length,
     FileName: name,
@@ -82,8 +82,8 @@ function downloadBlock(environment: Environment, operation: Operation): Reply {
   const { type, row, column } = transferOf(environment, body)
   const from = Number(body['Offset'] ?? 0)
   const { content } = fileIn(environment, type, row, column)
-  const data = content.subarray(from, from + Number(body['BlockLength'] ?? chunkSize))
-  return answer(environment, operation, 'DownloadBlockResponse', { Data: data.toString('base64') })
+  const data = content.subarray(from, from + Number(body['BlockLength'] ?? CHUNK_BYTES))
+  return actionReply(environment, operation, 'DownloadBlockResponse', { Data: data.toString('base64') })
 }
 
 function deleteFile(environment: Environment, operation: Operation): Reply {
@@ -123,8 +123,8 @@ function textOf(body: JsonObject, name: string): string {
   throw badPayload(`The parameter '${name}' is missing.`)
 }
 
-function answer(environment: Environment, operation: Operation, type: string, json: JsonObject): Reply {
-  const writing = writingOf(environment, operation)
+function actionReply(environment: Environment, operation: Operation, type: string, json: JsonObject): Reply {
+  const writing = responseFormat(environment, operation)
   const context = `${writing.root}/$metadata#Microsoft.Dynamics.CRM.${type}`
   return jsonReply(200, { '@odata.context': context, ...json }, writing)
 }

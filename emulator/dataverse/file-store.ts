@@ -1,11 +1,11 @@
-/** What a file column holds. */
+/** The content of a file column. */
 export interface StoredFile {
   readonly name: string
   readonly mimeType: string
   readonly content: Buffer
 }
 
-/** An upload in chunks that has not ended yet. */
+/** A chunked upload that is not complete yet. */
 export interface Upload {
   readonly entitySet: string
   readonly id: string
@@ -14,13 +14,13 @@ export interface Upload {
   readonly chunks: Buffer[]
 }
 
-/** The contents of file columns, by `<entity set>/<id>/<column>`, and the uploads that are under way, by token. */
+/** The contents of file columns, by `<entity set>/<id>/<column>`, and the uploads in progress, by token. */
 export interface FileStore {
   readonly files: Map<string, StoredFile>
   readonly uploads: Map<string, Upload>
 }
 
-/** Nothing stored yet. */
+/** An empty store. */
 export function createFileStore(): FileStore {
   return { files: new Map(), uploads: new Map() }
 }

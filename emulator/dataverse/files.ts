@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto'
 
 import type { Header, Operation, Reply } from '../http/operation.ts'
-import { parted, queryOptions } from './address.ts'
+import { splitTarget, queryOptions } from './address.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, DataverseError, noMethod, noRow } from './errors.ts'
 import type { StoredFile } from './file-store.ts'
-import { jsonReply, writingOf } from './json-reply.ts'
+import { jsonReply, responseFormat } from './json-reply.ts'
 import type { Row } from './rows.ts'
 import type { EntityType } from './schema.ts'
 import { store } from './update.ts'
 
-/** Bytes in one chunk, as `x-ms-chunk-size` announces it. */
-export const chunkSize = 4 * 1024 * 1024
+/** Bytes in one chunk, as sent in `x-ms-chunk-size`. */
+export const CHUNK_BYTES = 4 * 1024 * 1024
 
-/** Answers `accounts(…)/sample_file` and `…/$value`. */
+/** Serves `accounts(…)/sample_file` and `…/$value`. */
 export function fileColumn(
   environment: Environment,
   operation: Operation,
@@ -29,7 +29,7 @@ export function fileColumn(
     case 'PATCH':
       return upload(environment, operation, type, row, column)
     case 'DELETE': {
-      environment.files.files.delete(placeOf(type, row, column))
+      environment.files.files.delete(fileKey(type, row, column))
       store(environment, operation, type, row, { [column]: null, [`${column}_name`]: null })
       return { status: 204, headers: [] }
     }
@@ -38,8 +38,8 @@ export function fileColumn(
   }
 }
 
-/** Puts a file into its column; the row then names it. */
-export function keepFile(
+/** Stores a file in its column, and its id and name in the row. */
+export function saveFile(
   environment: Environment,
   operation: Operation,
   type: EntityType,
@@ -50,14 +50,14 @@ export function keepFile(
   const id = randomBytes(16)
     .toString('hex')
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-  environment.files.files.set(placeOf(type, row, column), file)
+  environment.files.files.set(fileKey(type, row, column), file)
   store(environment, operation, type, row, { [column]: id, [`${column}_name`]: file.name })
   return id
 }
 
 /** The file in a column, or 404. */
 export function fileIn(environment: Environment, type: EntityType, row: Row, column: string): StoredFile {
-  const file = environment.files.files.get(placeOf(type, row, column))
+  const file = environment.files.files.get(fileKey(type, row, column))
   if (file === undefined) {
     throw new DataverseError(
       404,
@@ -70,7 +70,7 @@ export function fileIn(environment: Environment, type: EntityType, row: Row, col
 
 function upload(environment: Environment, operation: Operation, type: EntityType, row: Row, column: string): Reply {
   const { headers, body } = operation
-  const options = queryOptions(parted(operation.target).query)
+  const options = queryOptions(splitTarget(operation.target).query)
   const name = options.get('x-ms-file-name') ?? headers.get('x-ms-file-name')
   const token = options.get('sessiontoken')
   if (token !== undefined) return chunk(environment, operation, type, row, token)
@@ -82,12 +82,12 @@ function upload(environment: Environment, operation: Operation, type: EntityType
     const started = randomBytes(24).toString('base64url')
     const id = String(row[type.key])
     environment.files.uploads.set(started, { entitySet: type.set, id, column, name, chunks: [] })
-    const address = `${writingOf(environment, operation).root}/${type.set}(${id})/${column}?sessiontoken=${started}`
+    const address = `${responseFormat(environment, operation).root}/${type.set}(${id})/${column}?sessiontoken=${started}`
     return {
       status: 200,
       headers: [
         ['Location', address],
-        ['x-ms-chunk-size', String(chunkSize)],
+        ['x-ms-chunk-size', String(CHUNK_BYTES)],
         ['Accept-Ranges', 'bytes'],
       ],
     }
@@ -95,7 +95,7 @@ function upload(environment: Environment, operation: Operation, type: EntityType
   if (!/^application\/octet-stream\b/i.test(headers.get('content-type') ?? '')) {
     throw new DataverseError(415, '0x80060888', 'A file is sent as application/octet-stream.')
   }
-  keepFile(environment, operation, type, row, column, { name, mimeType: mimeTypeOf(name), content: body })
+  saveFile(environment, operation, type, row, column, { name, mimeType: mimeTypeOf(name), content: body })
   return { status: 204, headers: [] }
 }
 
@@ -113,7 +113,7 @@ function chunk(environment: Environment, operation: Operation, type: EntityType,
   environment.files.uploads.delete(token)
   const { name, column, chunks } = started
   const content = Buffer.concat(chunks)
-  keepFile(environment, operation, type, row, column, { name, mimeType: mimeTypeOf(name), content })
+  saveFile(environment, operation, type, row, column, { name, mimeType: mimeTypeOf(name), content })
   return { status: 204, headers: [] }
 }
 
@@ -134,7 +134,7 @@ function download(environment: Environment, operation: Operation, type: EntityTy
     status: 206,
     headers: [
       ...headers,
-      ['x-ms-chunk-size', String(chunkSize)],
+      ['x-ms-chunk-size', String(CHUNK_BYTES)],
       ['Content-Range', `bytes ${from}-${to}/${content.length}`],
     ],
     body: content.subarray(from, to + 1),
@@ -144,7 +144,7 @@ function download(environment: Environment, operation: Operation, type: EntityTy
 /** The form in which DynamicsWebApi reads files: base64 in JSON, one range at a time. */
 function asJson(environment: Environment, operation: Operation, type: EntityType, row: Row, column: string): Reply {
   const { name, content } = fileIn(environment, type, row, column)
-  const writing = writingOf(environment, operation)
+  const writing = responseFormat(environment, operation)
   const range = operation.headers.get('range')
   const { from, to } = range === undefined ? { from: 0, to: content.length - 1 } : bounds(range, content.length)
   const more = to + 1 < content.length
@@ -170,8 +170,8 @@ function bounds(range: string, length: number): { readonly from: number; readonl
   const start = from === '' ? Math.max(0, length - Number(to)) : Number(from)
   const end = from === '' || to === '' ? length - 1 : Math.min(Number(to), length - 1)
   if ((from === '' && to === '') || start > end) {
-    const whole = ['Content-Range', `bytes */${length}`] as const
-    throw new DataverseError(416, '0x80060888', 'The range is not satisfiable.', [whole])
+    const fullLength = ['Content-Range', `bytes */${length}`] as const
+    throw new DataverseError(416, '0x80060888', 'The range is not satisfiable.', [fullLength])
   }
   return { from: start, to: end }
 }
@@ -180,7 +180,7 @@ function disposition(name: string): string {
   return `attachment; filename="${headerText(name)}"; filename*=UTF-8''${encodeURIComponent(name)}`
 }
 
-/** A header takes bytes; what is beyond ASCII goes percent-encoded. */
+/** The name as a header value: characters outside ASCII are percent-encoded. */
 function headerText(name: string): string {
   return name.replace(/[^\x20-\x7e]|["%]/g, (character) => encodeURIComponent(character))
 }
@@ -192,6 +192,6 @@ function mimeTypeOf(name: string): string {
   )
 }
 
-function placeOf(type: EntityType, row: Row, column: string): string {
+function fileKey(type: EntityType, row: Row, column: string): string {
   return `${type.set}/${String(row[type.key])}/${column}`
 }

@@ -1,7 +1,7 @@
 import { badQuery } from './errors.ts'
 import { guidPattern } from './guid.ts'
 
-/** One word or mark of a filter, and where it stands. */
+/** One token of a filter, and its position in characters. */
 export interface Token {
   readonly kind: 'string' | 'guid' | 'date' | 'number' | 'name' | 'mark' | 'end'
   readonly text: string
@@ -17,7 +17,7 @@ const patterns: readonly (readonly [Token['kind'], RegExp])[] = [
   ['mark', /[(),/:=[\]]/y],
 ]
 
-/** The tokens of a filter; 400 for what can be none. */
+/** The tokens of a filter; 400 for text that is not a token. */
 export function tokensOf(text: string): Token[] {
   const tokens: Token[] = []
   for (let at = 0; at < text.length;) {

@@ -4,10 +4,10 @@ import { type Token, tokensOf } from './filter-tokens.ts'
 import type { Row, Value } from './rows.ts'
 import { type Collection, type EntityType, typeOf } from './schema.ts'
 
-/** What a filter needs to know of its surroundings. */
+/** What a filter needs to evaluate names, lookups and parameter aliases. */
 export interface FilterScope {
   readonly type: EntityType
-  /** The row a lookup leads to, for paths as `primarycontactid/fullname`. */
+  /** The row that a lookup refers to, for paths such as `primarycontactid/fullname`. */
   follow(set: string, id: string): Row | undefined
   /** The rows of a collection-valued navigation property, for `any` and `all`. */
   related(type: EntityType, row: Row, collection: Collection): readonly Row[]
@@ -16,12 +16,12 @@ export interface FilterScope {
   readonly wildcardsInEquals: boolean
 }
 
-/** Whether a row passes. */
+/** Whether a row matches. */
 export type Test = (row: Row) => boolean
 
 type Term = (row: Row) => Value
 
-/** How deeply expressions may nest, as in Microsoft's OData library. */
+/** Deepest nesting of expressions, as in Microsoft's OData library. */
 const MAX_DEPTH = 100
 
 /** A test for `$filter`. Throws 400 as Dataverse does when the expression or a name in it is wrong. */
@@ -31,56 +31,56 @@ export function filterOf(text: string, scope: FilterScope): Test {
   let depth = 0
   let variables: { readonly name: string; readonly type: EntityType }[] = []
 
-  const test = either()
+  const test = orExpression()
   if (peek().kind !== 'end') throw syntax()
   return test
 
-  function either(): Test {
-    let left = both()
-    while (taken('or')) {
-      const [first, second] = [left, both()]
+  function orExpression(): Test {
+    let left = andExpression()
+    while (accept('or')) {
+      const [first, second] = [left, andExpression()]
       left = (row) => first(row) || second(row)
     }
     return left
   }
 
-  function both(): Test {
-    let left = single()
-    while (taken('and')) {
-      const [first, second] = [left, single()]
+  function andExpression(): Test {
+    let left = unary()
+    while (accept('and')) {
+      const [first, second] = [left, unary()]
       left = (row) => first(row) && second(row)
     }
     return left
   }
 
-  function single(): Test {
+  function unary(): Test {
     depth += 1
     if (depth > MAX_DEPTH) throw badQuery('The recursion limit of the query expression was exceeded.')
     try {
-      return nested()
+      return primary()
     } finally {
       depth -= 1
     }
   }
 
-  function nested(): Test {
-    if (taken('not')) {
-      const denied = single()
+  function primary(): Test {
+    if (accept('not')) {
+      const denied = unary()
       return (row) => !denied(row)
     }
     if (peek().text === '(') {
-      take('(')
-      const inner = either()
-      take(')')
+      expect('(')
+      const inner = orExpression()
+      expect(')')
       return inner
     }
     const called = call() ?? lambda()
-    if (called !== undefined) return taken('eq') ? expecting(called) : called
+    if (called !== undefined) return accept('eq') ? optionallyEqual(called) : called
     return comparison()
   }
 
-  function expecting(called: Test): Test {
-    const wanted = taken('true') || (take('false'), false)
+  function optionallyEqual(called: Test): Test {
+    const wanted = accept('true') || (expect('false'), false)
     return (row) => called(row) === wanted
   }
 
@@ -109,34 +109,34 @@ export function filterOf(text: string, scope: FilterScope): Test {
   function call(): Test | undefined {
     const { text: called } = peek()
     if (tokens[next + 1]?.text !== '(') return undefined
-    if (called === 'Microsoft.Dynamics.CRM.In') return within()
+    if (called === 'Microsoft.Dynamics.CRM.In') return inFunction()
     if (called !== 'contains' && called !== 'startswith' && called !== 'endswith') {
       throw badQuery(`An unknown function with name '${called}' was found.`)
     }
     next += 2
     const where = operand()
-    take(',')
+    expect(',')
     const what = operand()
-    take(')')
+    expect(')')
     const [before, after] = [called === 'startswith' ? '' : '%', called === 'endswith' ? '' : '%']
     return (row) => like(where(row), `${before}${String(what(row) ?? '')}${after}`)
   }
 
-  function within(): Test {
+  function inFunction(): Test {
     next += 2
     const parameters = new Map<string, string[]>()
     do {
       const parameter = name()
-      take('=')
+      expect('=')
       const values: string[] = []
-      const list = taken('[')
+      const list = accept('[')
       do {
         values.push(constant(tokens[next++] ?? peek()))
-      } while (list && taken(','))
-      if (list) take(']')
+      } while (list && accept(','))
+      if (list) expect(']')
       parameters.set(parameter, values)
-    } while (taken(','))
-    take(')')
+    } while (accept(','))
+    expect(')')
     const column = parameters.get('PropertyName')?.[0] ?? ''
     const value = property(scope.type, column)
     const wanted = new Set(parameters.get('PropertyValues')?.map((each) => each.toLowerCase()))
@@ -151,13 +151,13 @@ export function filterOf(text: string, scope: FilterScope): Test {
     const collection = type.collections[navigation.text]
     if (collection === undefined) throw noProperty(navigation.text, type)
     next += 4
-    if (taken(')')) return (row) => scope.related(type, row, collection).length > 0
+    if (accept(')')) return (row) => scope.related(type, row, collection).length > 0
     const variable = name()
-    take(':')
+    expect(':')
     variables = [...variables, { name: variable, type: typeOf(collection.set) }]
-    const inner = either()
+    const inner = orExpression()
     variables = variables.slice(0, -1)
-    take(')')
+    expect(')')
     return word?.text === 'any'
       ? (row) => scope.related(type, row, collection).some(inner)
       : (row) => scope.related(type, row, collection).every(inner)
@@ -166,23 +166,23 @@ export function filterOf(text: string, scope: FilterScope): Test {
   function operand(): Term {
     const token = tokens[next++] ?? peek()
     if (token.kind === 'mark' || token.kind === 'end') throw syntax()
-    if (token.kind === 'number') return always(numberOf(token.text))
-    if (token.kind !== 'name') return always(constant(token))
-    if (token.text === 'null') return always(null)
-    if (token.text === 'true' || token.text === 'false') return always(token.text === 'true')
+    if (token.kind === 'number') return constantTerm(numberOf(token.text))
+    if (token.kind !== 'name') return constantTerm(constant(token))
+    if (token.text === 'null') return constantTerm(null)
+    if (token.text === 'true' || token.text === 'false') return constantTerm(token.text === 'true')
     if (token.text.startsWith('@')) return alias(token.text)
     if (token.text === 'tolower' || token.text === 'toupper') {
-      take('(')
+      expect('(')
       const inner = operand()
-      take(')')
+      expect(')')
       return inner
     }
     const variable = variables.find((each) => each.name === token.text)
     if (variable !== undefined) {
-      take('/')
+      expect('/')
       return property(variable.type, name())
     }
-    return taken('/') ? path(token.text) : property(scope.type, token.text)
+    return accept('/') ? path(token.text) : property(scope.type, token.text)
   }
 
   function path(navigation: string): Term {
@@ -198,7 +198,7 @@ export function filterOf(text: string, scope: FilterScope): Test {
 
   function alias(called: string): Term {
     const value = scope.aliases.get(called)
-    if (value === undefined) return always(null)
+    if (value === undefined) return constantTerm(null)
     const [saved, position] = [tokens, next]
     tokens = tokensOf(value)
     next = 0
@@ -222,14 +222,14 @@ export function filterOf(text: string, scope: FilterScope): Test {
     return tokens[next] ?? { kind: 'end', text: '', at: text.length }
   }
 
-  function taken(wanted: string): boolean {
+  function accept(wanted: string): boolean {
     const found = peek().kind !== 'string' && peek().text === wanted
     if (found) next += 1
     return found
   }
 
-  function take(wanted: string): void {
-    if (!taken(wanted)) throw syntax()
+  function expect(wanted: string): void {
+    if (!accept(wanted)) throw syntax()
   }
 
   function syntax(): Error {
@@ -247,12 +247,12 @@ function noProperty(name: string, type: EntityType): Error {
   return badQuery(`Could not find a property named '${name}' on type 'Microsoft.Dynamics.CRM.${type.name}'.`)
 }
 
-/** A big integer keeps its digits. */
+/** A number without loss of digits: integers beyond 2^53 become `bigint`. */
 function numberOf(text: string): Value {
   const value = Number(text)
   return Number.isSafeInteger(value) || text.includes('.') ? value : BigInt(text)
 }
 
-function always(value: Value): Term {
+function constantTerm(value: Value): Term {
   return () => value
 }

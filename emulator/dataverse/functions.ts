@@ -7,10 +7,10 @@ import type { Environment } from './environment.ts'
 import { DataverseError, noMethod } from './errors.ts'
 import { blockActions } from './file-blocks.ts'
 import { guidOf } from './guid.ts'
-import { jsonReply, writingOf } from './json-reply.ts'
+import { jsonReply, responseFormat } from './json-reply.ts'
 import type { Row } from './rows.ts'
 
-/** Answers an unbound function or action, as `WhoAmI`; `undefined` when there is none of that name. */
+/** Executes an unbound function or action, such as `WhoAmI`; `undefined` when the name is unknown. */
 export function unbound(environment: Environment, operation: Operation, { name, keys }: Segment): Reply | undefined {
   const action = name === 'sample_ExportAccounts' ? exportAccounts : blockActions.get(name)
   if (action !== undefined) {
@@ -19,12 +19,12 @@ export function unbound(environment: Environment, operation: Operation, { name, 
   }
   const result = resultOf(environment, operation, name, keys)
   if (result === undefined) return undefined
-  // A function called like an action is not found, rather than not allowed.
-  if (operation.method !== 'GET') throw nothingThere(operation)
-  return answer(environment, operation, `${name}Response`, result)
+  // Dataverse answers a POST to a function with 404, not 405.
+  if (operation.method !== 'GET') throw notFound(operation)
+  return functionReply(environment, operation, `${name}Response`, result)
 }
 
-/** Answers a function bound to a user, as `RetrieveUserPrivilegeByPrivilegeName`. */
+/** Executes a function bound to a user, such as `RetrieveUserPrivilegeByPrivilegeName`. */
 export function boundToUser(
   environment: Environment,
   operation: Operation,
@@ -38,14 +38,14 @@ export function boundToUser(
     if (typeof asked !== 'string' || !/^prv[A-Z]\w+$/.test(asked)) {
       throw new DataverseError(400, '0x80040203', `The privilege name '${String(asked)}' is not valid.`)
     }
-    return answer(environment, operation, `${bare}Response`, { RolePrivileges: held })
+    return functionReply(environment, operation, `${bare}Response`, { RolePrivileges: held })
   }
   if (bare !== 'RetrieveUserPrivileges') return undefined
-  return answer(environment, operation, `${bare}Response`, { RolePrivileges: privilegesOf(environment, user) })
+  return functionReply(environment, operation, `${bare}Response`, { RolePrivileges: privilegesOf(environment, user) })
 }
 
-/** 404 as ASP.NET words it, with the URL that was asked for. */
-export function nothingThere({ origin, target }: Operation): DataverseError {
+/** 404 in the words of ASP.NET, with the requested URL. */
+export function notFound({ origin, target }: Operation): DataverseError {
   return new DataverseError(404, '', `No HTTP resource was found that matches the request URI '${origin}${target}'.`)
 }
 
@@ -65,7 +65,7 @@ function resultOf(
     case 'RetrieveVersion':
       return { Version: '9.2.25112.00190' }
     case 'RetrieveCurrentOrganization': {
-      if (keys === undefined || !('named' in keys) || !keys.named.has('AccessType')) throw nothingThere(operation)
+      if (keys === undefined || !('named' in keys) || !keys.named.has('AccessType')) throw notFound(operation)
       return { Detail: organizationDetail(origins[0]) }
     }
     default:
@@ -113,8 +113,8 @@ function privilegesOf({ switches }: Environment, user: Row): readonly { readonly
   }))
 }
 
-function answer(environment: Environment, operation: Operation, type: string, json: JsonObject): Reply {
-  const writing = writingOf(environment, operation)
+function functionReply(environment: Environment, operation: Operation, type: string, json: JsonObject): Reply {
+  const writing = responseFormat(environment, operation)
   const context = `${writing.root}/$metadata#Microsoft.Dynamics.CRM.${type}`
   return jsonReply(200, { '@odata.context': context, ...json }, writing)
 }

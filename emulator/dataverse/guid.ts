@@ -8,7 +8,7 @@ export function isGuid(text: string): boolean {
   return guidPattern.test(text)
 }
 
-/** Always the same GUID for the same name, so that sample rows keep their ids from run to run. */
+/** A GUID derived from a name, so that sample rows have the same ids in every run. */
 export function guidOf(name: string): string {
   const hex = createHash('sha256').update(name).digest('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`

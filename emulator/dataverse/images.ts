@@ -1,13 +1,13 @@
 import type { Operation, Reply } from '../http/operation.ts'
-import { parted, queryOptions } from './address.ts'
+import { splitTarget, queryOptions } from './address.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noMethod } from './errors.ts'
 import { typeNamed } from './schema.ts'
 
-/** Answers `/Image/download.aspx?Entity=account&Attribute=entityimage&Id=…`, where `entityimage_url` leads. */
+/** Serves `/Image/download.aspx?Entity=account&Attribute=entityimage&Id=…`, the target of `entityimage_url`. */
 export function imageOf({ store }: Environment, operation: Operation): Reply {
   if (operation.method !== 'GET') throw noMethod(operation.method)
-  const options = queryOptions(parted(operation.target).query)
+  const options = queryOptions(splitTarget(operation.target).query)
   const type = typeNamed(options.get('Entity') ?? '')
   const column = options.get('Attribute') ?? ''
   const row = type && store.table(type.set).rows.get((options.get('Id') ?? '').toLowerCase())
@@ -23,7 +23,7 @@ export function imageOf({ store }: Environment, operation: Operation): Reply {
   }
 }
 
-/** The relative address of a row's image, as `entityimage_url` holds it. */
+/** The relative URL of a row's image, the value of `entityimage_url`. */
 export function imageAddress(entity: string, id: string, timestamp: bigint): string {
   return `/Image/download.aspx?Entity=${entity}&Attribute=entityimage&Id=${id}&Timestamp=${timestamp}`
 }

@@ -5,14 +5,14 @@ import { DataverseError, noRow } from './errors.ts'
 import { isGuid } from './guid.ts'
 import type { Row } from './rows.ts'
 
-/** What an access token says about its holder. */
+/** The identity in an access token. */
 export interface Principal {
   readonly applicationId: string
-  /** Object id of a person who signed in; `undefined` for an application of its own. */
+  /** Object id of the person who signed in; `undefined` for a token of the application itself. */
   readonly personId: string | undefined
 }
 
-/** The row of the user whom an access token belongs to; 403 when there is none in this environment. */
+/** The row of the user to whom an access token belongs; 403 when this environment has none. */
 export function connectionUser(environment: Environment, { applicationId, personId }: Principal): Row {
   const { applicationUser } = environment.switches
   const row =
@@ -31,8 +31,8 @@ export function connectionUser(environment: Environment, { applicationId, person
 }
 
 /**
- * Whom a request runs as: the user named by `CallerObjectId` or `MSCRMCallerID`, else the connection's own.
- * An id that nobody has is ignored, as the real service does: exactly that is what a gateway must not rely on.
+ * The user that a request runs as: the one given by `CallerObjectId` or `MSCRMCallerID`, else the connection's own.
+ * Like the real service, it ignores an id that belongs to no user. A gateway must not rely on that.
  */
 export function identityOf(environment: Environment, connection: Row, headers: ReadonlyMap<string, string>): Identity {
   const objectId = headers.get('callerobjectid') ?? headers.get('mscrmcallerobjectid')

@@ -1,29 +1,29 @@
 import { type Json, writeJson } from '../http/json.ts'
 import type { Header, Operation, Reply } from '../http/operation.ts'
-import { parted, queryOptions } from './address.ts'
+import { splitTarget, queryOptions } from './address.ts'
 import type { Environment } from './environment.ts'
 import { preferencesOf } from './prefer.ts'
-import type { Writing } from './representation.ts'
+import type { ResponseFormat } from './representation.ts'
 
-/** How the answer to `operation` is to be written. */
-export function writingOf(environment: Environment, operation: Operation): Writing {
-  const accept = `${operation.headers.get('accept') ?? ''};${formatOf(operation)}`
+/** The format of the response to `operation`. */
+export function responseFormat(environment: Environment, operation: Operation): ResponseFormat {
+  const accept = `${operation.headers.get('accept') ?? ''};${formatOption(operation)}`
   const [, metadata = 'minimal'] = /odata\.metadata=(full|none|minimal)/.exec(accept) ?? []
-  const { path } = parted(operation.target)
+  const { path } = splitTarget(operation.target)
   const version = /^\/api\/data\/v9\.\d/.exec(path)?.[0] ?? '/api/data/v9.2'
   return {
     environment,
     root: `${operation.origin}${version}`,
-    metadata: metadata as Writing['metadata'],
+    metadata: metadata as ResponseFormat['metadata'],
     preferences: preferencesOf(operation),
   }
 }
 
-/** A JSON answer with the headers that every one has. */
+/** A JSON response with the headers that all JSON responses have. */
 export function jsonReply(
   status: number,
   json: Json,
-  { metadata, preferences }: Writing,
+  { metadata, preferences }: ResponseFormat,
   headers: readonly Header[] = [],
   suffix = '',
 ): Reply {
@@ -38,6 +38,6 @@ export function jsonReply(
   }
 }
 
-function formatOf(operation: Operation): string {
-  return queryOptions(parted(operation.target).query).get('$format') ?? ''
+function formatOption(operation: Operation): string {
+  return queryOptions(splitTarget(operation.target).query).get('$format') ?? ''
 }

@@ -4,7 +4,7 @@ import { DataverseError, noRow } from './errors.ts'
 import type { Row, Value } from './rows.ts'
 import type { EntityType } from './schema.ts'
 
-/** The row that a key names. */
+/** The row with a key. */
 export function rowOf(environment: Environment, type: EntityType, keys: Keys): Row | undefined {
   const { rows } = environment.store.table(type.set)
   if ('id' in keys) return rows.get(keys.id)
@@ -18,14 +18,14 @@ export function rowOf(environment: Environment, type: EntityType, keys: Keys): R
   )
 }
 
-/** The row that a key names, or the 404 that Dataverse answers for its kind of key. */
+/** The row with a key, or the 404 of Dataverse for this kind of key. */
 export function existing(environment: Environment, type: EntityType, keys: Keys): Row {
   const row = rowOf(environment, type, keys)
   if (row === undefined) throw missing(type, keys)
   return row
 }
 
-/** The columns that a key sets, of the row it names or of the one it creates; 400 when there is no such key. */
+/** The columns and values of a key; 400 when the type has no such key. */
 export function keyColumns(type: EntityType, keys: Keys): Row {
   if ('id' in keys) return { [type.key]: keys.id }
   const names = [...keys.named.keys()].toSorted().join()
@@ -44,7 +44,7 @@ function plain(value: Literal): Value {
   return typeof value === 'object' && value !== null ? value.raw : value
 }
 
-/** The 404 for a key that names no row. */
+/** The 404 for a key without a row. */
 export function missing(type: EntityType, keys: Keys): DataverseError {
   if ('id' in keys) return noRow(type.name, keys.id)
   return new DataverseError(

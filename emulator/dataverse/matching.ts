@@ -6,7 +6,7 @@ import { related } from './representation.ts'
 import type { Row } from './rows.ts'
 import type { EntityType } from './schema.ts'
 
-/** Rows that pass `$filter`. */
+/** The rows that match `$filter`. */
 export function filtered(
   environment: Environment,
   rows: readonly Row[],
@@ -26,7 +26,7 @@ export function filtered(
   )
 }
 
-/** Rows in the order of `$orderby`, else in that of their creation. */
+/** The rows in the order of `$orderby`, or else of their creation. */
 export function ordered(rows: readonly Row[], { orderBy }: Query): readonly Row[] {
   if (orderBy.length === 0) return rows
   return [...rows].sort((left, right) => {

@@ -1,15 +1,15 @@
 import type { Operation, Reply } from '../http/operation.ts'
-import { type Keys, parted, queryOptions } from './address.ts'
+import { type Keys, splitTarget, queryOptions } from './address.ts'
 import { definition, definitions, manyToOneRelationships, matchingDefinitions, selectedOf } from './definitions.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noSegment } from './errors.ts'
 import { guidOf } from './guid.ts'
-import { jsonReply, writingOf } from './json-reply.ts'
+import { jsonReply, responseFormat } from './json-reply.ts'
 import { type Column, entityTypes, type EntityType, typeNamed, typeOf } from './schema.ts'
 
 /** The service document: every entity set, with a relative `url`. */
 export function serviceDocument(environment: Environment, operation: Operation): Reply {
-  const writing = writingOf(environment, operation)
+  const writing = responseFormat(environment, operation)
   return jsonReply(
     200,
     {
@@ -33,15 +33,15 @@ export function metadataDocument(): Reply {
   return { status: 200, headers: [['Content-Type', 'application/xml']], body }
 }
 
-/** `EntityDefinitions` with `$select` and `$filter`, one definition by logical name, its attributes and relationships. */
+/** `EntityDefinitions` with `$select` and `$filter`; one definition by logical name, its attributes, its relationships. */
 export function entityDefinitions(
   environment: Environment,
   operation: Operation,
   keys: Keys | undefined,
   rest: readonly string[],
 ): Reply {
-  const writing = writingOf(environment, operation)
-  const options = queryOptions(parted(operation.target).query)
+  const writing = responseFormat(environment, operation)
+  const options = queryOptions(splitTarget(operation.target).query)
   const selected = options
     .get('$select')
     ?.split(',')

@@ -1,14 +1,14 @@
 import { badQuery } from './errors.ts'
 
-/** Where a page begins. */
-export interface PageMark {
+/** Where a page starts. */
+export interface PagePosition {
   readonly page: number
-  /** The last row of the page before. */
+  /** Id of the last row of the previous page. */
   readonly last: string
 }
 
 /** The value of `$skiptoken` for the page after the row `last`, encoded twice as Dataverse does. */
-export function skipToken(key: string, { page, last }: PageMark): string {
+export function skipToken(key: string, { page, last }: PagePosition): string {
   const cookie = `<cookie page="${page - 1}"><${key} last="{${last.toUpperCase()}}" /></cookie>`
   const once = encodeURIComponent(cookie).replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())
   const outer = `<cookie pagenumber="${page}" pagingcookie="${once}" istracking="False" />`
@@ -16,18 +16,18 @@ export function skipToken(key: string, { page, last }: PageMark): string {
 }
 
 /**
- * Reads a `$skiptoken` as it stands in the raw query. Throws 400 unless it is, byte for byte, a token
+ * Reads a `$skiptoken` from the raw query. Throws 400 unless it is, byte for byte, a token
  * that the emulator itself would write: clients and proxies must treat it as opaque.
  */
-export function readSkipToken(raw: string, key: string): PageMark {
-  const mark = decodedMark(raw)
+export function readSkipToken(raw: string, key: string): PagePosition {
+  const mark = decodedPosition(raw)
   if (mark === undefined || skipToken(key, mark) !== raw) {
     throw badQuery('Malformed XML in the Paging Cookie')
   }
   return mark
 }
 
-function decodedMark(raw: string): PageMark | undefined {
+function decodedPosition(raw: string): PagePosition | undefined {
   try {
     const text = decodeURIComponent(decodeURIComponent(raw))
     const page = Number(/pagenumber="(\d+)"/.exec(text)?.[1])
@@ -38,7 +38,7 @@ function decodedMark(raw: string): PageMark | undefined {
   }
 }
 
-/** The value of `$deltatoken` for changes after a version, as `919042%2108%2f22%2f2017%2008%3a10%3a44`. */
+/** The value of `$deltatoken` for changes after a version, such as `919042%2108%2f22%2f2017%2008%3a10%3a44`. */
 export function deltaToken(version: bigint, at: Date): string {
   const [date = '', time = ''] = at.toISOString().split('T')
   const [year = '', month = '', day = ''] = date.split('-')
@@ -48,7 +48,7 @@ export function deltaToken(version: bigint, at: Date): string {
     .replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())
 }
 
-/** The version inside a raw `$deltatoken`. Throws 400 unless it is, byte for byte, one of the emulator's. */
+/** The version in a raw `$deltatoken`. Throws 400 unless the token has exactly the emulator's form. */
 export function readDeltaToken(raw: string): bigint {
   const [, version] = /^(\d+)%21\d\d%2f\d\d%2f\d{4}%20\d\d%3a\d\d%3a\d\d$/.exec(raw) ?? []
   if (version === undefined) throw badQuery('Invalid delta token.')
@@ -61,15 +61,15 @@ export function rawOption(query: string, name: string): string | undefined {
   return found?.slice(name.length + 1)
 }
 
-/** The raw query without the options `names`, otherwise byte for byte. */
-export function without(query: string, ...names: readonly string[]): string {
+/** The raw query without the options `names`; the rest is unchanged, byte for byte. */
+export function withoutOptions(query: string, ...names: readonly string[]): string {
   return query
     .split('&')
     .filter((pair) => pair !== '' && !names.some((name) => pair.startsWith(`${name}=`)))
     .join('&')
 }
 
-/** A raw query with one more option. */
-export function extended(query: string, name: string, value: string): string {
+/** The raw query with an added option. */
+export function withOption(query: string, name: string, value: string): string {
   return `${query === '' ? '' : `${query}&`}${name}=${value}`
 }

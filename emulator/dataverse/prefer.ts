@@ -1,21 +1,21 @@
 import type { Operation } from '../http/operation.ts'
 
-/** What a request asked for with `Prefer`. */
+/** The preferences of a request (`Prefer`). */
 export interface Preferences {
   readonly representation: boolean
   readonly pageSize: number | undefined
   readonly trackChanges: boolean
   readonly continueOnError: boolean
   readonly respondAsync: boolean
-  /** Whether an annotation was asked for with `odata.include-annotations`. */
+  /** Whether `odata.include-annotations` asks for an annotation. */
   annotated(name: string): boolean
-  /** The value for `Preference-Applied`; `undefined` when there is none. */
+  /** The value of `Preference-Applied`; `undefined` when no preference applies. */
   readonly applied: string | undefined
 }
 
 const item = /\s*([\w.-]+)\s*(?:=\s*("[^"]*"|[^,;\s]*))?(?:\s*;[^,]*)?\s*(?:,|$)/y
 
-/** Reads `Prefer`, whose quoted values may hold commas. */
+/** Reads `Prefer`, whose quoted values may contain commas. */
 export function preferencesOf({ headers }: Operation): Preferences {
   const text = headers.get('prefer') ?? ''
   const found = new Map<string, string>()

@@ -4,7 +4,7 @@ import { type Collection, type EntityType, type Lookup, typeOf } from './schema.
 
 /** The query options of one collection or row, parsed. */
 export interface Query {
-  /** Columns asked for; `undefined` means all. */
+  /** The selected columns; `undefined` means all. */
   readonly select: readonly string[] | undefined
   readonly expand: readonly Expansion[]
   readonly filter: string | undefined
@@ -18,7 +18,7 @@ export interface Expansion {
   readonly name: string
   readonly to: { readonly lookup: Lookup } | { readonly collection: Collection }
   readonly query: Query
-  /** The options as they were written, for the link to the next page of the expanded rows. */
+  /** The raw options, for the link to the next page of the expanded rows. */
   readonly text: string
 }
 
@@ -42,7 +42,7 @@ const known = new Set([
   '$id',
 ])
 
-/** Reads the options of a query on `type`; throws 400 for what Dataverse does not know. */
+/** Reads the options of a query on `type`; throws 400 for options that Dataverse does not support. */
 export function queryOf(options: ReadonlyMap<string, string>, type: EntityType): Query {
   for (const name of options.keys()) {
     if (name === '$skip') throw badQuery('Skip Clause is not supported in CRM')
@@ -74,7 +74,7 @@ function selectOf(text: string | undefined, type: EntityType): string[] | undefi
 
 function columnNamed(column: string, type: EntityType): string {
   if (column in type.columns) return column
-  // A lookup may be selected by the name of its navigation property.
+  // $select also accepts the navigation property of a lookup.
   const lookup = type.lookups[column]
   if (lookup !== undefined) return lookup.column
   throw badQuery(`Could not find a property named '${column}' on type 'Microsoft.Dynamics.CRM.${type.name}'.`)

@@ -1,23 +1,23 @@
 import { type Json, RawNumber } from '../http/json.ts'
 import type { Header, Operation, Reply } from '../http/operation.ts'
-import { parted, queryOptions } from './address.ts'
+import { splitTarget, queryOptions } from './address.ts'
 import { deltaLink, readChanges } from './changes.ts'
 import type { Environment } from './environment.ts'
 import { badQuery } from './errors.ts'
 import { contextOf, expanded } from './expand.ts'
-import { jsonReply, writingOf } from './json-reply.ts'
+import { jsonReply, responseFormat } from './json-reply.ts'
 import { filtered, ordered } from './matching.ts'
-import { extended, rawOption, readDeltaToken, readSkipToken, skipToken, without } from './paging.ts'
+import { withOption, rawOption, readDeltaToken, readSkipToken, skipToken, withoutOptions } from './paging.ts'
 import type { Preferences } from './prefer.ts'
 import { type Query, queryOf } from './query.ts'
-import { etagOf, type Writing } from './representation.ts'
+import { etagOf, type ResponseFormat } from './representation.ts'
 import type { Row } from './rows.ts'
 import type { EntityType } from './schema.ts'
 
-/** The type of a JSON answer with a status 200. */
+/** The content type of a JSON response. */
 export const jsonType = 'application/json; odata.metadata=minimal'
 
-/** Answers one page of `rows` as a collection of `type`; `path` is the address of the collection below the root. */
+/** Returns one page of `rows` as a collection of `type`; `path` is the resource path of the collection. */
 export function readCollection(
   environment: Environment,
   operation: Operation,
@@ -25,10 +25,10 @@ export function readCollection(
   rows: readonly Row[],
   path = type.set,
 ): Reply {
-  const rawQuery = parted(operation.target).query
+  const rawQuery = splitTarget(operation.target).query
   const options = queryOptions(rawQuery)
   const query = queryOf(options, type)
-  const writing = writingOf(environment, operation)
+  const writing = responseFormat(environment, operation)
   const { preferences } = writing
   const token = rawOption(rawQuery, '$deltatoken')
   if (token !== undefined) return readChanges(environment, operation, type, readDeltaToken(token))
@@ -47,7 +47,7 @@ export function readCollection(
   }
   json['value'] = page.rows.map((row) => expanded(row, type, query, writing))
   if (page.next !== undefined) {
-    const next = extended(without(rawQuery, '$skiptoken'), '$skiptoken', page.next)
+    const next = withOption(withoutOptions(rawQuery, '$skiptoken'), '$skiptoken', page.next)
     json['@odata.nextLink'] = `${writing.root}/${path}?${next}`
   } else if (preferences.trackChanges) {
     json['@odata.deltaLink'] = deltaLink(environment, writing, type, rawQuery)
@@ -55,23 +55,23 @@ export function readCollection(
   return jsonReply(200, json, writing, [], '; odata.streaming=true')
 }
 
-/** Answers one row, or 304 when the caller has its newest version already. */
+/** Returns one row, or 304 when the caller has its current version. */
 export function readRow(environment: Environment, operation: Operation, type: EntityType, row: Row): Reply {
-  const query = queryOf(queryOptions(parted(operation.target).query), type)
-  const writing = writingOf(environment, operation)
+  const query = queryOf(queryOptions(splitTarget(operation.target).query), type)
+  const writing = responseFormat(environment, operation)
   const known = operation.headers.get('if-none-match')
   const more = query.expand.length > 0 || writing.preferences.annotated('OData.Community.Display.V1.FormattedValue')
   if (known === etagOf(row) && !more) return { status: 304, headers: [['ETag', etagOf(row)]] }
   return representation(200, row, type, query, writing)
 }
 
-/** One row as the body of an answer, for reads and for `Prefer: return=representation`. */
+/** One row as a response, for reads and for `Prefer: return=representation`. */
 export function representation(
   status: number,
   row: Row,
   type: EntityType,
   query: Query,
-  writing: Writing,
+  writing: ResponseFormat,
   headers: readonly Header[] = [],
 ): Reply {
   const json: Record<string, Json> = {}
@@ -89,7 +89,7 @@ function pageOf(
   { switches }: Environment,
 ): { readonly rows: readonly Row[]; readonly next: string | undefined } {
   const size = Math.min(preferences.pageSize ?? switches.pageSize, switches.pageSize)
-  // Dataverse ignores $top when a page size is preferred.
+  // Dataverse ignores $top together with odata.maxpagesize.
   const all = query.top !== undefined && preferences.pageSize === undefined ? rows.slice(0, query.top) : rows
   const token = rawOption(rawQuery, '$skiptoken')
   const mark = token === undefined ? { page: 1, last: '' } : readSkipToken(token, type.key)
@@ -102,7 +102,7 @@ function pageOf(
   return { rows: page, next: skipToken(type.key, { page: mark.page + 1, last: String(last[type.key]) }) }
 }
 
-/** The value of one column as an answer of its own: JSON, or plain with `$value`. */
+/** The value of one column as a response: JSON, or plain text with `$value`. */
 export function readColumn(
   environment: Environment,
   operation: Operation,
@@ -114,7 +114,7 @@ export function readColumn(
   const value = row[column] ?? null
   if (value === null) return { status: 204, headers: [] }
   if (plain) return { status: 200, headers: [['Content-Type', 'text/plain']], body: String(value) }
-  const writing = writingOf(environment, operation)
+  const writing = responseFormat(environment, operation)
   const money = type.columns[column]?.type === 'money' && typeof value === 'number'
   return jsonReply(
     200,

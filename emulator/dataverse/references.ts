@@ -1,10 +1,10 @@
 import type { Operation, Reply } from '../http/operation.ts'
-import { parted, queryOptions, type Segment } from './address.ts'
+import { splitTarget, queryOptions, type Segment } from './address.ts'
 import { bodyOf } from './body.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, badQuery, noMethod, noRow, noSegment } from './errors.ts'
-import { jsonReply, writingOf } from './json-reply.ts'
-import { followed, related, type Writing } from './representation.ts'
+import { jsonReply, responseFormat } from './json-reply.ts'
+import { followed, related, type ResponseFormat } from './representation.ts'
 import type { Row } from './rows.ts'
 import { type Collection, type EntityType, type Lookup, typeOf } from './schema.ts'
 import { type Target, targetOf, targetRow } from './targets.ts'
@@ -31,7 +31,7 @@ function single(environment: Environment, operation: Operation, type: EntityType
     case 'GET': {
       const target = followed(environment, row, lookup)
       if (target === undefined) return { status: 204, headers: [] }
-      const writing = writingOf(environment, operation)
+      const writing = responseFormat(environment, operation)
       return jsonReply(
         200,
         {
@@ -66,7 +66,7 @@ function many(
   const target = typeOf(collection.set)
   switch (operation.method) {
     case 'GET': {
-      const writing = writingOf(environment, operation)
+      const writing = responseFormat(environment, operation)
       const value = related(environment, type, row, collection).map((each) => ({
         '@odata.id': addressOf(writing, target, each),
       }))
@@ -77,7 +77,7 @@ function many(
       return { status: 204, headers: [] }
     }
     case 'DELETE': {
-      const url = queryOptions(parted(operation.target).query).get('$id')
+      const url = queryOptions(splitTarget(operation.target).query).get('$id')
       if (url === undefined && keys === undefined) throw badQuery('The $id query option is missing.')
       const other =
         keys === undefined ? targetRow(environment, operation, String(url)) : targetOf(environment, target, keys)
@@ -89,7 +89,7 @@ function many(
   }
 }
 
-/** Adds or removes one reference, which for one-to-many stands in the other row. */
+/** Adds or removes one reference. For one-to-many, the lookup column of the other row holds it. */
 function link(
   environment: Environment,
   operation: Operation,
@@ -120,6 +120,6 @@ function named(environment: Environment, operation: Operation, type: EntityType,
   return target
 }
 
-function addressOf({ root }: Writing, type: EntityType, row: Row): string {
+function addressOf({ root }: ResponseFormat, type: EntityType, row: Row): string {
   return `${root}/${type.set}(${String(row[type.key])})`
 }

@@ -5,8 +5,8 @@ import type { Query } from './query.ts'
 import type { Row, Value } from './rows.ts'
 import { type Collection, type EntityType, type Lookup, typeOf } from './schema.ts'
 
-/** How rows are to be written: which annotations, which metadata, and below which API root. */
-export interface Writing {
+/** How rows are serialized: annotations, metadata level and API root. */
+export interface ResponseFormat {
   readonly environment: Environment
   /** `https://contoso.crm4.dynamics.com/api/data/v9.2` */
   readonly root: string
@@ -14,8 +14,8 @@ export interface Writing {
   readonly preferences: Preferences
 }
 
-/** The columns of a row as JSON, with etag and annotations, without what is expanded. */
-export function rowAsJson(row: Row, type: EntityType, query: Query, writing: Writing): Record<string, Json> {
+/** The columns of a row as JSON, with etag and annotations, without expanded rows. */
+export function rowAsJson(row: Row, type: EntityType, query: Query, writing: ResponseFormat): Record<string, Json> {
   const { metadata } = writing
   const address = `${writing.root}/${type.set}(${String(row[type.key])})`
   const json: Record<string, Json> = {}
@@ -36,23 +36,23 @@ export function etagOf(row: Row): string {
 }
 
 function columnsOf(type: EntityType, query: Query): readonly string[] {
-  // An image travels only when it is asked for.
+  // An image is returned only when it is selected.
   if (query.select === undefined) {
     return Object.entries(type.columns)
       .filter(([, column]) => column.type !== 'image')
       .map(([name]) => name)
   }
-  // The key always comes along.
+  // The primary key is always returned.
   return [...new Set([...query.select, type.key])]
 }
 
-function writeColumn(json: Record<string, Json>, column: string, row: Row, type: EntityType, writing: Writing): void {
+function writeColumn(json: Record<string, Json>, column: string, row: Row, type: EntityType, writing: ResponseFormat): void {
   const definition = type.columns[column]
   const value = row[column] ?? null
   if (definition === undefined || (definition.type === 'file' && value === null)) return
   const { annotated } = writing.preferences
   if (definition.type === 'lookup') writeLookupAnnotations(json, column, row, type, writing)
-  // Formatting is slow, so that it happens for who asks only.
+  // Formatting is slow, so it happens only when the annotation is requested.
   if (annotated('OData.Community.Display.V1.FormattedValue')) {
     const formatted = formattedValue(value, definition)
     if (formatted !== undefined) json[`${column}@OData.Community.Display.V1.FormattedValue`] = formatted
@@ -76,7 +76,7 @@ function writeLookupAnnotations(
   column: string,
   row: Row,
   type: EntityType,
-  { environment, preferences }: Writing,
+  { environment, preferences }: ResponseFormat,
 ): void {
   const id = row[column]
   const { annotated } = preferences
@@ -127,7 +127,7 @@ function formattedValue(value: Value, definition: EntityType['columns'][string])
   }
 }
 
-/** The row a lookup of `row` leads to, with its type; `undefined` when it is empty or leads elsewhere. */
+/** The row that a lookup of `row` refers to, with its type; `undefined` when it is empty or of another type. */
 export function followed(
   environment: Environment,
   row: Row,

@@ -1,10 +1,10 @@
 import type { Operation, Reply } from '../http/operation.ts'
-import { apiRoot, type Keys, parted, queryOptions, type Segment, segmentsOf } from './address.ts'
+import { apiRoot, type Keys, splitTarget, queryOptions, type Segment, segmentsOf } from './address.ts'
 import { backgroundStatus, statusPath } from './background.ts'
 import type { Environment } from './environment.ts'
 import { DataverseError, noMethod, noSegment } from './errors.ts'
 import { fileColumn } from './files.ts'
-import { boundToUser, nothingThere, unbound } from './functions.ts'
+import { boundToUser, notFound, unbound } from './functions.ts'
 import { imageOf } from './images.ts'
 import { existing } from './keys.ts'
 import { filtered } from './matching.ts'
@@ -18,12 +18,12 @@ import { entityTypes, type EntityType, typeOf } from './schema.ts'
 import { resolved } from './targets.ts'
 import { create, remove, upsert, writeColumn } from './write.ts'
 
-/** Answers one operation, or throws. Nothing remains of what a failed one wrote. */
+/** Executes one operation, or throws. The writes of a failed operation are rolled back. */
 export function execute(environment: Environment, operation: Operation): Reply {
   return environment.store.transaction(() => dispatched(environment, operation))
 }
 
-/** The answer that an error becomes. */
+/** The response for an error. */
 export function errorReply(cause: unknown): Reply {
   const error =
     cause instanceof DataverseError
@@ -37,11 +37,11 @@ export function errorReply(cause: unknown): Reply {
 }
 
 function dispatched(environment: Environment, operation: Operation): Reply {
-  const { path, query } = parted(operation.target)
+  const { path, query } = splitTarget(operation.target)
   if (/^\/Image\/download\.aspx$/i.test(path)) return imageOf(environment, operation)
   const [, background] = statusPath.exec(path) ?? []
   if (background !== undefined) return backgroundStatus(environment, operation, background)
-  if (!apiRoot.test(path) && path !== '/api/data/version') throw nothingThere(operation)
+  if (!apiRoot.test(path) && path !== '/api/data/version') throw notFound(operation)
 
   const options = queryOptions(query)
   const [first, ...rest] = segmentsOf(below(operation, path), options)
@@ -88,7 +88,7 @@ function onCollection(
   path: string,
 ): Reply {
   if (rest[0]?.name === '$count') {
-    const options = queryOptions(parted(operation.target).query)
+    const options = queryOptions(splitTarget(operation.target).query)
     const count = filtered(environment, rows, queryOf(options, type), type, options).length
     return reading(operation, () => ({
       status: 200,
@@ -189,7 +189,7 @@ function alongNavigation(
   return onCollection(environment, operation, target, related(environment, type, row, collection), after, path)
 }
 
-/** What follows the API root; `/api/data/version` answers like the function. */
+/** The path after the API root. `/api/data/version` works like the function. */
 function below(operation: Operation, path: string): string {
   if (path === '/api/data/version') return 'RetrieveVersion'
   return resolved(operation, path.replace(apiRoot, '').replace(/^\/+/, ''))

@@ -1,13 +1,13 @@
 import { newGuid } from './guid.ts'
 import { entityTypes, typeOf } from './schema.ts'
 
-/** What a column of a row can hold. Dates are ISO text, GUIDs lower-case text, files stand in `files.ts`. */
+/** The value of a column. Dates are ISO text, GUIDs lower-case text; `files.ts` has the contents of files. */
 export type Value = null | boolean | number | bigint | string
 
-/** One row. It is never changed in place: an update puts a new object in its stead. */
+/** One row. It is immutable: an update replaces it with a new object. */
 export type Row = Readonly<Record<string, Value>>
 
-/** A row that was deleted, for delta links. */
+/** A deleted row, for delta links. */
 export interface Tombstone {
   readonly id: string
   readonly version: bigint
@@ -26,7 +26,7 @@ export interface Execution {
   readonly id: string
 }
 
-/** Everything the emulated environment remembers. */
+/** The data of the emulated environment. */
 export interface Store {
   table(set: string): Table
   /** Many-to-many pairs, written `id/id`. */
@@ -35,15 +35,15 @@ export interface Store {
   replace(set: string, before: Row, changes: Row): Row
   remove(set: string, before: Row): void
   relate(name: string, pair: string, linked: boolean): void
-  /** Notes that a write took place; taken back with the transaction it belongs to. */
+  /** Records a committed write. A rollback of its transaction removes it. */
   executed(execution: Execution): void
   readonly executions: Execution[]
   version(): bigint
-  /** Runs `work`; when it throws, or `keep` does not want its result, nothing of what it wrote remains. */
+  /** Runs `work`. When it throws, or `keep` rejects its result, all its writes are rolled back. */
   transaction<T>(work: () => T, keep?: (result: T) => boolean): T
 }
 
-/** An empty store. Row versions start beyond 2^53, so that a client that reads them as doubles is found out. */
+/** An empty store. Row versions start beyond 2^53, which exposes clients that read them as doubles. */
 export function createStore(): Store {
   const tables = new Map<string, Table>([...entityTypes.keys()].map((set) => [set, { rows: new Map(), deleted: [] }]))
   const relations = new Map<string, Set<string>>()
@@ -105,7 +105,7 @@ export function createStore(): Store {
     },
     version: () => lastVersion,
     transaction(work, keep) {
-      // A part of a change set belongs to the transaction of the whole.
+      // A part of a change set belongs to the transaction of the change set.
       if (journal !== undefined) return work()
       const written: (() => void)[] = (journal = [])
       let kept = false

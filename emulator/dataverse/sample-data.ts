@@ -7,7 +7,7 @@ import { sampleUsers } from './sample-users.ts'
 
 const seller = guidOf('systemusers/adele.vance@contoso.com')
 
-/** Fills an empty environment with about a hundred invented users, accounts and contacts. */
+/** Adds about a hundred fictional users, accounts and contacts to an empty environment. */
 export function addSampleData(environment: Environment): void {
   const { store } = environment
   store.insert('organizations', { organizationid: organizationId, name: 'Contoso (emulated)', languagecode: 1033 })
@@ -74,7 +74,7 @@ const secondWords = ['Traders', 'Logistics', 'Ski House', 'Vineyard', 'Publishin
 
 function account(number: number): Row {
   const name = accountName(number)
-  const [city, country, code] = turn(semaphore, number)
+  const [city, country, code] = rotate(semaphore, number)
   const id = accountId(number)
   return {
     accountid: id,
@@ -87,7 +87,7 @@ function account(number: number): Row {
     address1_city: city,
     address1_country: country,
     address1_postalcode: code,
-    // Looks like a link of the environment, but is data, which nobody may change.
+    // Looks like a link of the environment, but is data, which must not be rewritten.
     description:
       number % 10 === 3
         ? `See https://contoso.crm4.dynamics.com/api/data/v9.2/accounts(${id}) and "quotes", {"@odata.id":"x"}`
@@ -147,15 +147,15 @@ const lastNames = [
 ]
 
 function contact(number: number): Row {
-  const firstname = turn(firstNames, number)
-  const lastname = turn(lastNames, number)
-  const [city, country, code] = turn(semaphore, number * 3)
+  const firstname = rotate(firstNames, number)
+  const lastname = rotate(lastNames, number)
+  const [city, country, code] = rotate(semaphore, number * 3)
   return {
     contactid: contactId(number),
     firstname,
     lastname,
     fullname: `${firstname} ${lastname}`,
-    jobtitle: turn(['Buyer', 'Purchasing Manager', 'Owner', 'Director of Operations', null], number),
+    jobtitle: rotate(['Buyer', 'Purchasing Manager', 'Owner', 'Director of Operations', null], number),
     emailaddress1: `${slug(`${firstname} ${lastname}`)}.${number}@${slug(accountName(number % 110))}.example`,
     telephone1: `+44 20 7946 ${1000 + number}`,
     mobilephone: number % 3 === 0 ? `+44 7700 900${100 + number}` : null,
@@ -177,7 +177,7 @@ function contact(number: number): Row {
 function opportunity(number: number): Row {
   return {
     opportunityid: guidOf(`opportunities/${number}`),
-    name: `${turn(['Renewal', 'New machines', 'Service contract', 'Pilot'], number)} – ${accountName(number)}`,
+    name: `${rotate(['Renewal', 'New machines', 'Service contract', 'Pilot'], number)} – ${accountName(number)}`,
     estimatedvalue: 1250.75 * (number + 1),
     estimatedclosedate: '2027-03-31T00:00:00Z',
     closeprobability: (number * 13) % 100,
@@ -190,7 +190,7 @@ function opportunity(number: number): Row {
 function task(number: number): Row {
   return {
     activityid: guidOf(`tasks/${number}`),
-    subject: `Call ${turn(firstNames, number)} back`,
+    subject: `Call ${rotate(firstNames, number)} back`,
     percentcomplete: 0,
     prioritycode: number % 3,
     scheduledend: '2027-01-15T09:00:00Z',
@@ -200,22 +200,22 @@ function task(number: number): Row {
   }
 }
 
-/** The id of the n-th sample account, counting from 0; always the same. */
+/** The id of the n-th sample account, counting from 0. It is the same in every run. */
 export function accountId(number: number): string {
   return guidOf(`accounts/${number}`)
 }
 
-/** The id of the n-th sample contact, counting from 0; always the same. */
+/** The id of the n-th sample contact, counting from 0. It is the same in every run. */
 export function contactId(number: number): string {
   return guidOf(`contacts/${number}`)
 }
 
 function accountName(number: number): string {
-  return `${turn(firstWords, number)} ${turn(secondWords, Math.floor(number / firstWords.length))}`
+  return `${rotate(firstWords, number)} ${rotate(secondWords, Math.floor(number / firstWords.length))}`
 }
 
-/** Each of a list in turn. */
-function turn<T>(list: readonly T[], number: number): T {
+/** The elements of a list in rotation. */
+function rotate<T>(list: readonly T[], number: number): T {
   // The remainder is always an index of the list.
   return list[number % list.length] as T
 }

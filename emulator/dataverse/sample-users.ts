@@ -2,7 +2,7 @@ import { clientId } from '../registration.ts'
 import { guidOf } from './guid.ts'
 import type { Row } from './rows.ts'
 
-/** About a hundred users, among them everything that makes a look-up by e-mail address go wrong. */
+/** About a hundred users, including every case that makes a lookup by e-mail address difficult. */
 export function sampleUsers(): readonly Row[] {
   return [
     person('Adele Vance', 'adele.vance@contoso.com'),
@@ -10,19 +10,19 @@ export function sampleUsers(): readonly Row[] {
     person('Diego Siciliani', 'diego.siciliani@contoso.com'),
     person("Brian O'Neil", "brian.o'neil@contoso.com"),
     person('Grady Archie', 'grady.archie+sales@contoso.com'),
-    // The underscore is a wildcard where addresses are compared carelessly: one of these is a trap for the other.
+    // The underscore is a wildcard where `eq` compares like LIKE: each of these addresses matches the other.
     person('Isaiah Langer', 'isaiah_langer@contoso.com'),
     person('Isaiah X. Langer', 'isaiahxlanger@contoso.com'),
     person('Jürgen Müller', 'jürgen.müller@contoso.com'),
     person('Lee Gu', 'Lee.Gu@Contoso.com'),
-    // Two people of the same address, both enabled.
+    // Two people with the same address, both enabled.
     person('Megan Bowen', 'megan.bowen@contoso.com'),
     person('Megan Bowen', 'megan.bowen@contoso.com', {
       systemuserid: guidOf('systemusers/megan.bowen/2'),
       azureactivedirectoryobjectid: guidOf('entra/megan.bowen/2'),
       domainname: 'megan.bowen2@contoso.com',
     }),
-    // A disabled row beside the one in use.
+    // A disabled row besides the enabled one.
     person('Miriam Graham', 'miriam.graham@contoso.com'),
     person('Miriam Graham', 'miriam.graham@contoso.com', {
       systemuserid: guidOf('systemusers/miriam.graham/old'),
@@ -31,16 +31,16 @@ export function sampleUsers(): readonly Row[] {
       islicensed: false,
     }),
     person('Nestor Wilke', 'nestor.wilke@contoso.com', { isdisabled: true, islicensed: false }),
-    // An application user that carries a person's address.
+    // An application user with a person's address.
     person('Patti Fernandez', 'patti.fernandez@contoso.com'),
     application('# Invoice Importer', guidOf('applications/invoices'), 'patti.fernandez@contoso.com'),
     // Never synchronised with Entra.
     person('Pradeep Gupta', 'pradeep.gupta@contoso.com', { azureactivedirectoryobjectid: null }),
-    // A guest: the user name is not the address.
+    // A guest, whose user name is not the address.
     person('Kai Carter', 'kai.carter@fabrikam.example', {
       domainname: 'kai.carter_fabrikam.example#EXT#@contoso.onmicrosoft.com',
     }),
-    // No address of the row's own, only a user name.
+    // Without an address, only with a user name.
     person('Raul Razo', 'raul.razo@contoso.com', { internalemailaddress: null }),
     person('Enrico Cattaneo', 'enrico.cattaneo@contoso.com', { accessmode: 2 }),
     person('Support Desk', 'support@contoso.com', { accessmode: 3 }),

@@ -218,12 +218,12 @@ export function typeOf(set: string): EntityType {
   return type
 }
 
-/** The entity type with a logical name, as `account`. */
+/** The entity type with a logical name, such as `account`. */
 export function typeNamed(name: string): EntityType | undefined {
   return [...entityTypes.values()].find((type) => type.name === name)
 }
 
-/** Columns which the service fills in and nobody else. */
+/** Columns that only the service sets. */
 export const readOnlyColumns: ReadonlySet<string> = new Set([
   'createdon',
   'modifiedon',

@@ -1,12 +1,12 @@
 import type { Operation } from '../http/operation.ts'
-import { apiRoot, type Keys, parted, segmentsOf } from './address.ts'
+import { apiRoot, type Keys, splitTarget, segmentsOf } from './address.ts'
 import { type Environment, isOwn } from './environment.ts'
 import { badPayload } from './errors.ts'
 import { existing } from './keys.ts'
 import type { Row } from './rows.ts'
 import { entityTypes, type EntityType } from './schema.ts'
 
-/** A row named by a URL inside a request. */
+/** A row that a URL inside a request refers to. */
 export interface Target {
   readonly type: EntityType
   readonly id: string
@@ -14,7 +14,7 @@ export interface Target {
 }
 
 /**
- * The row that `@odata.bind`, `@odata.id` or `$id` names: relative to the API root, host-relative, absolute
+ * The row that `@odata.bind`, `@odata.id` or `$id` refers to: relative to the API root, host-relative, absolute
  * on a host of the environment itself, or `$1` for a row created earlier in the change set.
  */
 export function targetRow(environment: Environment, operation: Operation, url: string): Target {
@@ -24,7 +24,7 @@ export function targetRow(environment: Environment, operation: Operation, url: s
         `'${operation.origin}/api/data/v9.2/'.`,
     )
   }
-  const path = parted(url.replace(/^[a-z]+:\/\/[^/]+/i, '')).path
+  const path = splitTarget(url.replace(/^[a-z]+:\/\/[^/]+/i, '')).path
   const below = path.replace(apiRoot, '').replace(/^\/+/, '')
   const [segment, ...rest] = segmentsOf(resolved(operation, below), new Map())
   const type = entityTypes.get(segment?.name ?? '')
@@ -34,13 +34,13 @@ export function targetRow(environment: Environment, operation: Operation, url: s
   return targetOf(environment, type, segment.keys)
 }
 
-/** The row of an entity set that a key names; 404 when there is none. */
+/** The row of an entity set with a key; 404 when it does not exist. */
 export function targetOf(environment: Environment, type: EntityType, keys: Keys): Target {
   const row = existing(environment, type, keys)
   return { type, row, id: String(row[type.key]) }
 }
 
-/** `$1` at the start of a path, replaced by the row it stands for. */
+/** The path with `$1` at its start replaced by the row created earlier in the change set. */
 export function resolved(operation: Operation, path: string): string {
   const [, reference, rest = ''] = /^\$(\w+)(\/.*)?$/s.exec(path) ?? []
   if (reference === undefined || reference === 'batch' || reference === 'metadata') return path

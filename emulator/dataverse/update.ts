@@ -4,7 +4,7 @@ import { DataverseError } from './errors.ts'
 import type { Row } from './rows.ts'
 import type { EntityType } from './schema.ts'
 
-/** Puts changes into a row, with who did it and when. */
+/** Applies changes to a row, and records who modified it and when. */
 export function store(environment: Environment, operation: Operation, type: EntityType, row: Row, changes: Row): Row {
   mayWrite(operation, type, 'Write')
   const id = String(row[type.key])
@@ -13,7 +13,7 @@ export function store(environment: Environment, operation: Operation, type: Enti
   return after
 }
 
-/** Throws 403 when the acting user may only read. */
+/** Throws 403 when the user may only read. */
 export function mayWrite({ identity: { user } }: Operation, { name }: EntityType, privilege: string): void {
   // Access mode 2 is "Read".
   if (user['accessmode'] !== 2) return

@@ -4,7 +4,7 @@ import { badPayload, DataverseError } from './errors.ts'
 import type { Value } from './rows.ts'
 import type { Column, EntityType } from './schema.ts'
 
-/** The value that a column takes from JSON; 400 when it is of another type or too long. */
+/** The value of a column, from JSON; 400 when it has another type or is too long. */
 export function valueOf(value: Json, name: string, column: Column, type: EntityType): Value {
   if (value === null || fits(value, column)) return value as Value
   if (column.type === 'text' && typeof value === 'string') {

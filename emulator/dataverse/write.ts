@@ -1,11 +1,11 @@
 import { isObject, type Json, type JsonObject } from '../http/json.ts'
 import type { Header, Operation, Reply } from '../http/operation.ts'
-import { type Keys, parted, queryOptions } from './address.ts'
+import { type Keys, splitTarget, queryOptions } from './address.ts'
 import { bodyOf } from './body.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, DataverseError } from './errors.ts'
 import { newGuid } from './guid.ts'
-import { writingOf } from './json-reply.ts'
+import { responseFormat } from './json-reply.ts'
 import { existing, keyColumns, missing, rowOf } from './keys.ts'
 import { preferencesOf } from './prefer.ts'
 import { queryOf } from './query.ts'
@@ -17,13 +17,13 @@ import { targetRow } from './targets.ts'
 import { mayWrite, store } from './update.ts'
 import { undeclared, valueOf } from './values.ts'
 
-/** `POST accounts`: a new row; 204 with its address, or 201 with the row. */
+/** `POST accounts`: creates a row; 204 with its URL, or 201 with the row. */
 export function create(environment: Environment, operation: Operation, type: EntityType): Reply {
   const row = insert(environment, operation, type, bodyOf(operation, type.set), {})
   return created(environment, operation, type, row)
 }
 
-/** `PATCH accounts(…)`: an update, or without conditions to the contrary a new row. */
+/** `PATCH accounts(…)`: updates a row, or creates it unless a condition forbids that. */
 export function upsert(environment: Environment, operation: Operation, type: EntityType, keys: Keys): Reply {
   const row = rowOf(environment, type, keys)
   const wanted = operation.headers.get('if-match')
@@ -106,7 +106,7 @@ function insert(environment: Environment, operation: Operation, type: EntityType
   return row
 }
 
-/** Rows written inside the body of another one: `contact_customer_accounts: [{…}]`. */
+/** Creates rows nested in the body of another one: `contact_customer_accounts: [{…}]`. */
 function insertRelated(
   environment: Environment,
   operation: Operation,
@@ -200,10 +200,10 @@ function written(
   headers: readonly Header[],
 ): Reply {
   if (!preferencesOf(operation).representation) return { status: 204, headers }
-  const query = queryOf(queryOptions(parted(operation.target).query), type)
-  return representation(status, row, type, query, writingOf(environment, operation), headers)
+  const query = queryOf(queryOptions(splitTarget(operation.target).query), type)
+  return representation(status, row, type, query, responseFormat(environment, operation), headers)
 }
 
 function addressOf(environment: Environment, operation: Operation, type: EntityType, row: Row): string {
-  return `${writingOf(environment, operation).root}/${type.set}(${String(row[type.key])})`
+  return `${responseFormat(environment, operation).root}/${type.set}(${String(row[type.key])})`
 }

@@ -1,15 +1,15 @@
 import { clientId } from '../registration.ts'
 
-/** What an error of Entra says. `description` stands without its AADSTS number. */
-export interface EntraText {
+/** The texts of an error of Entra. `description` comes without its AADSTS number. */
+export interface ErrorText {
   readonly status: number
   readonly error: string
   readonly description: string
   readonly suberror?: string
 }
 
-/** What the text of an error may name. */
-export interface Circumstances {
+/** Values that appear in error texts. */
+export interface ErrorDetails {
   readonly client?: string
   readonly tenant?: string
   readonly resource?: string
@@ -20,8 +20,8 @@ export interface Circumstances {
   readonly claims?: string
 }
 
-/** What Entra says for an AADSTS number; for one that is not known, no more than that. */
-export function faultOf(number: number, circumstances: Circumstances): EntraText {
+/** The texts of Entra for an AADSTS number; a generic text when the number is unknown. */
+export function errorText(number: number, circumstances: ErrorDetails): ErrorText {
   const [status, error, text, suberror] = texts[number] ?? [400, 'invalid_request', 'The request failed.']
   const names: Readonly<Record<string, string>> = {
     client: clientId,
@@ -36,7 +36,7 @@ export function faultOf(number: number, circumstances: Circumstances): EntraText
   return { status, error, description, ...(suberror === undefined ? {} : { suberror }) }
 }
 
-// One table, because each line is looked up by its number; `{client}` and the like stand for circumstances.
+// One table, looked up by number. `{client}` and the like are replaced by values of the request.
 const texts: Readonly<Record<number, readonly [status: number, error: string, text: string, suberror?: string]>> = {
   16000: [400, 'interaction_required', 'Several user identities are available; the user must choose one.'],
   28002: [

@@ -1,24 +1,24 @@
 import { randomUUID } from 'node:crypto'
 
 import type { Reply } from '../http/operation.ts'
-import { type Circumstances, faultOf } from './aadsts-texts.ts'
+import { type ErrorDetails, errorText } from './aadsts-texts.ts'
 import { entraJson } from './json.ts'
 
 /** An error of Entra by its AADSTS number. */
 export class EntraError extends Error {
   readonly number: number
-  readonly circumstances: Circumstances
+  readonly details: ErrorDetails
 
-  constructor(number: number, circumstances: Circumstances = {}) {
+  constructor(number: number, circumstances: ErrorDetails = {}) {
     super(`AADSTS${number}`)
     this.number = number
-    this.circumstances = circumstances
+    this.details = circumstances
   }
 }
 
-/** The answer of Entra for an AADSTS number. */
-export function entraAnswer(number: number, circumstances: Circumstances = {}): Reply {
-  const { status, error, description, suberror } = faultOf(number, circumstances)
+/** The response of Entra for an AADSTS number. */
+export function entraErrorReply(number: number, circumstances: ErrorDetails = {}): Reply {
+  const { status, error, description, suberror } = errorText(number, circumstances)
   const timestamp = new Date()
     .toISOString()
     .replace('T', ' ')

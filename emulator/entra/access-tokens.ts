@@ -3,31 +3,31 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Principal } from '../dataverse/impersonation.ts'
 import { clientId, tenantId } from '../registration.ts'
 
-/** How tokens are made; may be changed at any time. */
+/** How tokens are made; can be changed at any time. */
 export interface TokenSettings {
   /** Seconds until an access token expires. */
   lifetime: number
-  /** Seconds after which Entra advises to renew, sent as `refresh_in`; `undefined` leaves it out. */
+  /** Seconds after which Entra advises to renew (`refresh_in`); `undefined` omits it. */
   refreshIn: number | undefined
 }
 
-/** A person who signed in, as far as tokens speak of them. */
+/** A person who signed in, with the values that tokens contain. */
 export interface Person {
   readonly objectId: string
   readonly name: string
   readonly userName: string
 }
 
-/** Makes access tokens and knows its own again. */
+/** Issues access tokens and verifies them. */
 export interface AccessTokens {
   issue(audience: string, person: Person | undefined): string
-  /** Whose token it is; otherwise what is wrong with it. */
+  /** The identity in a token, or what is wrong with it. */
   verify(token: string, audiences: readonly string[]): Principal | 'malformed' | 'expired' | 'audience' | 'revoked'
-  /** Makes every token issued so far invalid. */
+  /** Invalidates every token issued so far. */
   revoke(): void
 }
 
-/** A maker of JWTs signed with a key of its own. */
+/** An issuer of JWTs with a key of its own. */
 export function createAccessTokens(settings: TokenSettings): AccessTokens {
   const key = randomBytes(32)
   let generation = 0

@@ -3,7 +3,7 @@ import { constants, createHash, createPublicKey, type KeyObject, verify, X509Cer
 import { clientId } from '../registration.ts'
 import { EntraError } from './aadsts.ts'
 
-/** An issuer outside of Entra whose tokens stand for the application: a Kubernetes cluster, a CI service. */
+/** An issuer outside Entra whose tokens prove the application: a Kubernetes cluster, a CI service. */
 export interface FederatedIssuer {
   readonly issuer: string
   readonly subject: string
@@ -12,11 +12,11 @@ export interface FederatedIssuer {
   readonly audience?: string
 }
 
-/** The keys with which the application may sign. */
+/** The keys that may sign assertions of the application. */
 export interface AssertionKeys {
   registerCertificate(pem: string): void
   registerFederatedIssuer(issuer: FederatedIssuer): void
-  /** Throws the error of Entra for an assertion that does not hold. `endpoint` is the token endpoint's URL. */
+  /** Throws the error of Entra for an invalid assertion. `endpoint` is the URL of the token endpoint. */
   check(assertion: string, endpoint: readonly string[]): void
 }
 
@@ -26,7 +26,7 @@ interface Certificate {
   readonly sha256: string
 }
 
-/** No key registered yet. `clock` gives milliseconds. */
+/** An empty set of keys. `clock` returns milliseconds. */
 export function createAssertionKeys(clock: () => number): AssertionKeys {
   const certificates: Certificate[] = []
   const issuers: FederatedIssuer[] = []
@@ -78,7 +78,7 @@ function checkFederated(assertion: string, header: Claims, claims: Claims, issue
 }
 
 function checkTime(claims: Claims, now: number): void {
-  // Entra grants five minutes for clocks that differ.
+  // Entra allows a clock skew of five minutes.
   const leeway = 300
   const [from, to] = [Number(claims['nbf'] ?? claims['iat'] ?? 0), Number(claims['exp'])]
   if (!(to > now - leeway) || from > now + leeway) throw new EntraError(700024)

@@ -5,7 +5,7 @@ import type { OnBehalfOf } from './on-behalf-of.ts'
 import type { Grants, SignIn } from './sign-in.ts'
 import type { UserTokens } from './user-tokens.ts'
 
-/** The emulated Microsoft Entra: the tenant, its app registration, and how both behave. */
+/** The emulated Microsoft Entra: the tenant, its app registration, and their behaviour. */
 export interface Directory {
   readonly accessTokens: AccessTokens
   readonly tokens: TokenSettings
@@ -15,11 +15,11 @@ export interface Directory {
   readonly grants: Grants
   readonly signIn: SignIn
   readonly signedIn: () => Person
-  /** Secrets that are accepted. */
+  /** The accepted client secrets. */
   readonly secrets: Set<string>
-  /** Resources for which there are tokens, without a trailing slash. */
+  /** Resources that tokens can be requested for, without a trailing slash. */
   readonly resources: Origins
-  /** Redirect URIs registered beside `http://localhost` with any port. */
+  /** Registered redirect URIs, besides `http://localhost` with any port. */
   readonly redirectUris: Set<string>
 }
 

@@ -1,13 +1,13 @@
 import type { Reply } from '../http/operation.ts'
-import { entraAnswer, EntraError } from './aadsts.ts'
+import { entraErrorReply, EntraError } from './aadsts.ts'
 import type { Directory, EntraRequest } from './directory.ts'
 import { instanceDiscovery, openIdConfiguration } from './discovery.ts'
 import { entraJson } from './json.ts'
 import { adminConsent, authorize, deviceCode } from './sign-in-endpoints.ts'
 import { token } from './token-endpoint.ts'
 
-/** Answers one request to Entra. */
-export function answerEntra(entra: Directory, request: EntraRequest): Reply {
+/** Handles one request to Entra. */
+export function handleEntraRequest(entra: Directory, request: EntraRequest): Reply {
   const [, tenant = '', endpoint = ''] = /^\/([^/]+)\/(.*)$/.exec(request.path) ?? []
   try {
     switch (endpoint) {
@@ -30,7 +30,7 @@ export function answerEntra(entra: Directory, request: EntraRequest): Reply {
         return { status: 404, headers: [['Content-Type', 'text/html']], body: '<html><body>404</body></html>' }
     }
   } catch (cause) {
-    // Whatever else goes wrong is transient, as far as Entra says.
-    return cause instanceof EntraError ? entraAnswer(cause.number, cause.circumstances) : entraAnswer(90033)
+    // AADSTS90033 is Entra's number for a transient error.
+    return cause instanceof EntraError ? entraErrorReply(cause.number, cause.details) : entraErrorReply(90033)
   }
 }

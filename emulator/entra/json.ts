@@ -6,7 +6,7 @@ const headers: readonly Header[] = [
   ['Content-Type', 'application/json; charset=utf-8'],
 ]
 
-/** A JSON answer of Entra. */
+/** A JSON response of Entra. */
 export function entraJson(status: number, body: Readonly<Record<string, unknown>>): Reply {
   return { status, headers, body: JSON.stringify(body) }
 }

@@ -1,30 +1,30 @@
 import { EntraError } from './aadsts.ts'
 import type { Person } from './access-tokens.ts'
 import type { Directory } from './directory.ts'
-import { need } from './form.ts'
+import { requiredParameter } from './form.ts'
 
-/** How the tenant answers the on-behalf-of grant; may be changed at any time. */
+/** How the tenant answers the on-behalf-of grant; can be changed at any time. */
 export interface OnBehalfOf {
   /** Whether the app may use `user_impersonation` for people. */
   consent: 'granted' | 'missing'
-  /** An authentication context (`acrs`) that policies want in the person's token; `undefined`: none. */
+  /** The authentication context (`acrs`) that policies require in the person's token; `undefined`: none. */
   demand: string | undefined
-  /** AADSTS number with which every exchange is refused; `undefined`: none. */
+  /** The AADSTS number with which every exchange is refused; `undefined`: none is refused. */
   refuse: number | undefined
 }
 
-/** What a grant on behalf of a person gives. */
+/** The result of an on-behalf-of grant. */
 export interface ExchangedGrant {
   readonly person: Person
   readonly audience: string
 }
 
-/** The on-behalf-of grant: a person's token for the app becomes one for a resource. */
+/** The on-behalf-of grant: exchanges a person's token for the app for one for a resource. */
 export function exchange(entra: Directory, form: URLSearchParams): ExchangedGrant {
   const { onBehalfOf, userTokens } = entra
-  if (need(form, 'requested_token_use') !== 'on_behalf_of') throw new EntraError(70003)
-  const claims = userTokens.check(need(form, 'assertion'), Date.now())
-  const scopes = need(form, 'scope')
+  if (requiredParameter(form, 'requested_token_use') !== 'on_behalf_of') throw new EntraError(70003)
+  const claims = userTokens.check(requiredParameter(form, 'assertion'), Date.now())
+  const scopes = requiredParameter(form, 'scope')
     .split(' ')
     .filter((scope) => !['', 'openid', 'profile', 'offline_access', 'email'].includes(scope))
   const resources = new Set(scopes.map((scope) => scope.replace(/\/[^/]*$/, '')))

@@ -2,7 +2,7 @@ import type { Reply } from '../http/operation.ts'
 import { tenantId } from '../registration.ts'
 import { EntraError } from './aadsts.ts'
 import type { Directory, EntraRequest } from './directory.ts'
-import { checkClient, checkTenant, formOf, isRegistered, need } from './form.ts'
+import { checkClient, checkTenant, formOf, isRegistered, requiredParameter } from './form.ts'
 import { entraJson } from './json.ts'
 
 /** `POST /{tenant}/oauth2/v2.0/devicecode`. */
@@ -10,7 +10,7 @@ export function deviceCode(entra: Directory, request: EntraRequest, tenant: stri
   const form = formOf(request)
   checkTenant(tenant)
   checkClient(form, tenant)
-  const { deviceCode: code, userCode } = entra.grants.device(need(form, 'scope'))
+  const { deviceCode: code, userCode } = entra.grants.device(requiredParameter(form, 'scope'))
   const verification = 'https://microsoft.com/devicelogin'
   return entraJson(200, {
     user_code: userCode,
@@ -29,9 +29,9 @@ export function authorize(entra: Directory, { query }: EntraRequest, tenant: str
   const asked = new URLSearchParams(query)
   checkTenant(tenant)
   checkClient(asked, tenant)
-  const redirectUri = need(asked, 'redirect_uri')
+  const redirectUri = requiredParameter(asked, 'redirect_uri')
   if (!isRegistered(entra, redirectUri)) throw new EntraError(50011)
-  if (need(asked, 'response_type') !== 'code') throw new EntraError(70003)
+  if (requiredParameter(asked, 'response_type') !== 'code') throw new EntraError(70003)
   const method = asked.get('code_challenge_method')
   if (asked.has('code_challenge') && method !== 'S256') throw new EntraError(70000)
   const answer = new URLSearchParams()
@@ -42,7 +42,7 @@ export function authorize(entra: Directory, { query }: EntraRequest, tenant: str
     answer.set('error', 'access_denied')
     answer.set('error_description', 'AADSTS65004: User declined to consent to access the app.')
   } else {
-    const grant = { person: entra.signedIn(), scope: need(asked, 'scope'), nonce: asked.get('nonce') ?? undefined }
+    const grant = { person: entra.signedIn(), scope: requiredParameter(asked, 'scope'), nonce: asked.get('nonce') ?? undefined }
     answer.set('code', entra.grants.code(grant, redirectUri, asked.get('code_challenge') ?? undefined))
   }
   const state = asked.get('state')
@@ -56,7 +56,7 @@ export function adminConsent(entra: Directory, { query }: EntraRequest, tenant: 
   if (tenant === 'common') throw new EntraError(50059)
   checkTenant(tenant)
   checkClient(asked, tenant)
-  const redirectUri = need(asked, 'redirect_uri')
+  const redirectUri = requiredParameter(asked, 'redirect_uri')
   if (!isRegistered(entra, redirectUri)) throw new EntraError(50011)
   const answer = new URLSearchParams()
   const newer = endpoint.startsWith('v2.0/')
@@ -68,7 +68,7 @@ export function adminConsent(entra: Directory, { query }: EntraRequest, tenant: 
   } else {
     answer.set('admin_consent', 'True')
     answer.set('tenant', tenantId)
-    if (newer) answer.set('scope', need(asked, 'scope'))
+    if (newer) answer.set('scope', requiredParameter(asked, 'scope'))
   }
   const state = asked.get('state')
   if (state !== null) answer.set('state', state)

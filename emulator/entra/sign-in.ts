@@ -3,19 +3,19 @@ import { createHash, randomBytes } from 'node:crypto'
 import { EntraError } from './aadsts.ts'
 import type { Person } from './access-tokens.ts'
 
-/** What a person does when asked to sign in; may be changed at any time. */
+/** What a person does when asked to sign in; can be changed at any time. */
 export interface SignIn {
   /** E-mail address of the user who signs in. */
   user: string
-  /** What they do; `waiting` never ends. */
+  /** The outcome; `waiting` never ends. */
   answer: 'granted' | 'declined' | 'waiting'
-  /** Seconds between two polls of a device. */
+  /** Seconds between two polls for a device code. */
   interval: number
   /** Seconds until a device code expires. */
   deviceLifetime: number
 }
 
-/** What a code or a refresh token stands for. */
+/** What a code or a refresh token grants. */
 export interface Grant {
   readonly person: Person
   readonly scope: string
@@ -28,7 +28,7 @@ interface Code extends Grant {
   readonly expires: number
 }
 
-/** Codes, device codes and refresh tokens that are out, each good for what Entra lets it do. */
+/** The codes, device codes and refresh tokens in use, each redeemable as in Entra. */
 export interface Grants {
   code(grant: Grant, redirectUri: string, challenge: string | undefined): string
   redeemCode(code: string, redirectUri: string, verifier: string | undefined): Grant
@@ -36,11 +36,11 @@ export interface Grants {
   redeemDevice(deviceCode: string): Grant
   refreshToken(grant: Grant): string
   redeemRefreshToken(token: string): Grant
-  /** Makes every refresh token invalid, as a changed password does. */
+  /** Invalidates every refresh token, as a password change does. */
   revoke(): void
 }
 
-/** `signedIn` gives the person who signs in. */
+/** An empty set of grants. `signedIn` returns the person who signs in. */
 export function createGrants(signIn: SignIn, signedIn: () => Person): Grants {
   const codes = new Map<string, Code>()
   const devices = new Map<string, { readonly scope: string; readonly expires: number }>()

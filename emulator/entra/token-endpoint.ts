@@ -5,18 +5,18 @@ import { clientId, tenantId } from '../registration.ts'
 import { EntraError } from './aadsts.ts'
 import { type Person, signed } from './access-tokens.ts'
 import type { Directory, EntraRequest } from './directory.ts'
-import { checkTenant, formOf, need } from './form.ts'
+import { checkTenant, formOf, requiredParameter } from './form.ts'
 import { entraJson } from './json.ts'
 import { exchange } from './on-behalf-of.ts'
 import type { Grant } from './sign-in.ts'
 
-/** `POST /{tenant}/oauth2/v2.0/token`, whatever the grant. */
+/** `POST /{tenant}/oauth2/v2.0/token`, for all grants. */
 export function token(entra: Directory, request: EntraRequest, tenant: string): Reply {
   const form = formOf(request)
   checkTenant(tenant)
-  const grantType = need(form, 'grant_type')
+  const grantType = requiredParameter(form, 'grant_type')
   const basic = basicOf(request.headers)
-  const client = basic?.client ?? need(form, 'client_id')
+  const client = basic?.client ?? requiredParameter(form, 'client_id')
   if (client !== clientId) throw new EntraError(700016, { client, tenant })
   if (form.has('resource')) throw new EntraError(901002)
   const secret = basic?.secret ?? form.get('client_secret') ?? undefined
@@ -25,7 +25,7 @@ export function token(entra: Directory, request: EntraRequest, tenant: string): 
   switch (grantType) {
     case 'client_credentials': {
       if (tenant === 'common' || tenant === 'organizations') throw new EntraError(50059)
-      return appToken(entra, need(form, 'scope'))
+      return appToken(entra, requiredParameter(form, 'scope'))
     }
     case JWT_BEARER: {
       const { person, audience } = exchange(entra, form)
@@ -38,14 +38,14 @@ export function token(entra: Directory, request: EntraRequest, tenant: string): 
     }
     case 'authorization_code': {
       const verifier = form.get('code_verifier') ?? undefined
-      return userTokens(entra, entra.grants.redeemCode(need(form, 'code'), need(form, 'redirect_uri'), verifier), form)
+      return userTokens(entra, entra.grants.redeemCode(requiredParameter(form, 'code'), requiredParameter(form, 'redirect_uri'), verifier), form)
     }
     case 'urn:ietf:params:oauth:grant-type:device_code':
     case 'device_code': {
-      return userTokens(entra, entra.grants.redeemDevice(form.get('device_code') ?? need(form, 'code')), form)
+      return userTokens(entra, entra.grants.redeemDevice(form.get('device_code') ?? requiredParameter(form, 'code')), form)
     }
     case 'refresh_token':
-      return userTokens(entra, entra.grants.redeemRefreshToken(need(form, 'refresh_token')), form)
+      return userTokens(entra, entra.grants.redeemRefreshToken(requiredParameter(form, 'refresh_token')), form)
     default:
       throw new EntraError(70003)
   }
@@ -58,7 +58,7 @@ function appToken(entra: Directory, scope: string): Reply {
   if (scopes.length > 1) throw new EntraError(28002, { scope })
   if (scopes[0] === undefined) throw new EntraError(70011, { scope })
   if (!scopes[0].endsWith('/.default')) throw new EntraError(1002012, { scope })
-  // What stands before the last `/.default` is the audience, a trailing slash included.
+  // The audience is the text before the last `/.default`, including a trailing slash.
   const audience = scopes[0].slice(0, -'/.default'.length)
   checkResource(entra, audience)
   return entraJson(200, { ...lifetimes(entra), access_token: entra.accessTokens.issue(audience, undefined) })
@@ -132,11 +132,11 @@ function checkCredential(
   } else if (required) throw new EntraError(7000218)
 }
 
-/** Resources of the tenant beside the environment: there are tokens for them, which Dataverse does not take. */
-const others: readonly string[] = ['https://graph.microsoft.com', 'https://globaldisco.crm.dynamics.com']
+/** Other resources of the tenant. Entra issues tokens for them, and Dataverse refuses those. */
+const OTHER_RESOURCES: readonly string[] = ['https://graph.microsoft.com', 'https://globaldisco.crm.dynamics.com']
 
 function checkResource({ resources }: Directory, audience: string): void {
-  if ([...resources, ...others].includes(audience.replace(/\/$/, ''))) return
+  if ([...resources, ...OTHER_RESOURCES].includes(audience.replace(/\/$/, ''))) return
   throw new EntraError(500011, { resource: audience })
 }
 

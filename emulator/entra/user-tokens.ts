@@ -5,32 +5,32 @@ import { clientId, tenantId } from '../registration.ts'
 import { EntraError } from './aadsts.ts'
 import type { Person } from './access-tokens.ts'
 
-/** What a token of an app's user is to say, where that differs from the usual. */
+/** Claims of a user token that differ from the default. */
 export interface UserTokenOptions {
   /** Default: the app registration. */
   readonly audience?: string
   readonly scope?: string
   /** Seconds from now; may be negative. */
   readonly expiresIn?: number
-  /** The app that the person is signed in to. */
+  /** The client id of the app that the person is signed in to. */
   readonly app?: string
-  /** Further claims, such as `acrs`; `undefined` leaves one out. */
+  /** Further claims, such as `acrs`; `undefined` omits one. */
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
-/** The tokens with which an app calls the gateway for its signed-in user, and the key that proves them. */
+/** The tokens with which an app calls the gateway for its signed-in user, and their signing key. */
 export interface UserTokens {
   issue(person: Person, options?: UserTokenOptions): string
-  /** What an assertion of the on-behalf-of grant says; throws the error of Entra for one that does not hold. */
+  /** The claims of an assertion of the on-behalf-of grant; throws the error of Entra for an invalid one. */
   check(assertion: string, now: number): Readonly<Record<string, unknown>>
   /** The public key as a JWK. */
   readonly jwk: Readonly<Record<string, unknown>>
 }
 
-/** A maker of tokens signed with RS256, by a key of its own. */
+/** An issuer of tokens signed with RS256, with a key of its own. */
 export function createUserTokens(): UserTokens {
   let pair: { readonly privateKey: KeyObject; readonly publicKey: KeyObject } | undefined
-  // Made when first needed: most emulators never need it.
+  // Generated on first use: most tests never need it.
   const keys = (): NonNullable<typeof pair> => (pair ??= generateKeyPairSync('rsa', { modulusLength: 2048 }))
 
   return {
@@ -67,7 +67,7 @@ export function createUserTokens(): UserTokens {
       }
       const claims = JSON.parse(Buffer.from(parts[1]!, 'base64url').toString()) as Record<string, unknown>
       if (claims['aud'] !== clientId && claims['aud'] !== `api://${clientId}`) throw new EntraError(500131)
-      // Entra grants five minutes for clocks that differ.
+      // Entra allows a clock skew of five minutes.
       if (!(Number(claims['exp']) > now / 1000 - 300)) throw new EntraError(500133)
       if (claims['scp'] === undefined) throw new EntraError(7000114)
       return claims

@@ -10,8 +10,8 @@ const compress = {
   deflate: (body: Buffer): Promise<Buffer> => promisify(deflate)(body),
 }
 
-/** The answer in a coding that the caller accepts; text only, and never an empty body. */
-export async function coded(reply: Reply, acceptEncoding: string | undefined): Promise<Reply> {
+/** The response in a content coding that the caller accepts. Only text is encoded, and never an empty body. */
+export async function encoded(reply: Reply, acceptEncoding: string | undefined): Promise<Reply> {
   const type = headerOf(reply, 'content-type') ?? ''
   if (reply.body === undefined || reply.body.length === 0 || !/json|xml|text|multipart/.test(type)) return reply
   const accepted = new Map(

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 
 import { challenge } from '../dataverse/challenge.ts'
-import { entraAnswer } from '../entra/aadsts.ts'
+import { entraErrorReply } from '../entra/aadsts.ts'
 import type { DataverseFault, EntraFault, Limit, TransportFault } from './faults.ts'
 import type { Header, Reply } from './operation.ts'
 
-/** The answer that a fault of Dataverse puts in place of the real one; `undefined` when it does not. */
-export function dataverseFaultAnswer(fault: DataverseFault, origin: string): Reply | undefined {
+/** The response with which a fault of Dataverse replaces the real one; `undefined` when it does not replace it. */
+export function dataverseFaultReply(fault: DataverseFault, origin: string): Reply | undefined {
   switch (fault.kind) {
     case 'throttle':
       return throttled(fault.limit ?? 'count', fault.retryAfter ?? 1, fault.asDate === true)
@@ -25,12 +25,12 @@ export function dataverseFaultAnswer(fault: DataverseFault, origin: string): Rep
   }
 }
 
-/** The answer that a fault of Entra puts in place of the real one; `undefined` when it does not. */
-export function entraFaultAnswer(fault: EntraFault): Reply | undefined {
+/** The response with which a fault of Entra replaces the real one; `undefined` when it does not replace it. */
+export function entraFaultReply(fault: EntraFault): Reply | undefined {
   const json: readonly Header[] = [['Content-Type', 'application/json; charset=utf-8']]
   switch (fault.kind) {
     case 'aadsts':
-      return entraAnswer(fault.number)
+      return entraErrorReply(fault.number)
     case 'throttle':
       return {
         status: 429,
@@ -52,7 +52,7 @@ export function entraFaultAnswer(fault: EntraFault): Reply | undefined {
   }
 }
 
-/** 429 of service protection. */
+/** 429 of the service protection limits. */
 export function throttled(limit: Limit, seconds: number, asDate: boolean): Reply {
   const [code, message] = limits[limit]
   const retryAfter = asDate ? new Date(Date.now() + seconds * 1000).toUTCString() : String(seconds)

@@ -1,4 +1,4 @@
-/** A number exactly as it is written, for decimals whose zeros matter and integers beyond 2^53. */
+/** The exact text of a number, for decimals with trailing zeros and integers beyond 2^53. */
 export class RawNumber {
   readonly digits: string
 
@@ -13,7 +13,7 @@ export type Json = null | boolean | number | bigint | string | RawNumber | reado
 /** A JSON object. */
 export type JsonObject = { readonly [name: string]: Json }
 
-/** Whether `value` is a JSON object: no array, no number, not null. */
+/** Whether `value` is a JSON object: not an array, not a number, not null. */
 export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof RawNumber)
 }
@@ -33,11 +33,11 @@ export function writeJson(value: Json): string {
 
 const space = /[ \t\n\r]*/y
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
-// Only finds the end; JSON.parse then judges what stands between.
+// Only finds the end; JSON.parse validates the text between.
 const string = /"[^"\\]*(?:\\.[^"\\]*)*"/sy
 const word = /true|false|null/y
 
-/** Reads JSON without losing the digits of big integers. Throws a SyntaxError that says where. */
+/** Reads JSON without losing the digits of big integers. Throws a SyntaxError with the position. */
 export function readJson(text: string): Json {
   let at = 0
 
@@ -73,7 +73,7 @@ export function readJson(text: string): Json {
       const name = JSON.parse(need(string)) as string
       take(space)
       if (text[at++] !== ':') throw fault()
-      // A plain assignment would set the prototype.
+      // A plain assignment of `__proto__` would set the prototype.
       Object.defineProperty(found, name, { value: document(), enumerable: true, configurable: true, writable: true })
       if (text[at] === '}') return closed(found)
       if (text[at++] !== ',') throw fault()

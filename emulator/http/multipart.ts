@@ -4,10 +4,10 @@ import { badPayload } from '../dataverse/errors.ts'
 export interface Part {
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>
-  /** Empty when there is none. */
+  /** Empty when absent. */
   readonly contentType: string
   readonly body: Buffer
-  /** The HTTP request that the part holds, when it holds one. */
+  /** The HTTP request in the part. */
   http(strict: boolean): Http
 }
 
@@ -19,11 +19,11 @@ export interface Http {
 }
 
 /**
- * The parts of a multipart body, read line by line as Dataverse does. `strict` wants CRLF at the end of every
- * line that frames a part, the closing delimiter included; else LF does as well, and the end may be missing.
+ * The parts of a multipart body, read line by line as Dataverse does. `strict` requires CRLF at the end of every
+ * line that frames a part, including the closing delimiter. Otherwise LF is accepted, and the end may be missing.
  */
 export function readParts(body: Buffer, boundary: string, strict: boolean): Part[] {
-  // One character is one byte, so that positions in the text are positions in the body.
+  // Latin-1: one character is one byte, so positions in the text are positions in the body.
   const text = body.toString('latin1')
   const name = boundary.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
   const delimiter = new RegExp(`(^|\\r?\\n)--${name}(--)?[ \\t]*(\\r?\\n|$)`, 'g')
@@ -37,7 +37,7 @@ export function readParts(body: Buffer, boundary: string, strict: boolean): Part
     if (start !== undefined) parts.push(partOf(text.slice(start, found.index + before.length), strict))
     if (closing !== undefined) return parts
     start = found.index + whole.length
-    // The line break of one delimiter may begin the next.
+    // The line break that ends one delimiter may start the next.
     delimiter.lastIndex = start - after.length
   }
   if (strict || start === undefined) throw notReadable()
@@ -56,7 +56,7 @@ function partOf(text: string, strict: boolean): Part {
       const line = end < 0 ? rest : rest.slice(0, end)
       if (strictly && !line.endsWith('\r')) throw notReadable()
       const inner = headOf(rest.slice(end < 0 ? rest.length : end + 1), strictly)
-      // The line break before the delimiter is the delimiter's.
+      // The line break before a delimiter belongs to the delimiter.
       const bytes = inner.rest.replace(/\r?\n$/, '')
       return { line: line.replace(/\r$/, ''), headers: inner.headers, body: Buffer.from(bytes, 'latin1') }
     },
@@ -80,7 +80,7 @@ function headOf(text: string, strict: boolean): { readonly headers: Map<string, 
           "'<header name>: <header value>'.",
       )
     }
-    // Part headers carry UTF-8 where HTTP would not.
+    // Headers of parts are UTF-8, unlike headers of HTTP.
     headers.set(name.toLowerCase(), Buffer.from(value.trimEnd(), 'latin1').toString('utf8'))
   }
   if (strict) throw badPayload('The headers of a part do not end with an empty line.')

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** A request as it came in. */
+/** A request as received. */
 export interface ReceivedRequest {
   readonly method: string
   /** The request target, byte for byte. */
@@ -8,42 +8,42 @@ export interface ReceivedRequest {
   readonly rawHeaders: readonly string[]
   /** By lower-case name; repeated headers joined with a comma. */
   readonly headers: Readonly<Record<string, string>>
-  /** The first 1 MiB of the body, as far as it has come. */
+  /** The first 1 MiB of the body received so far. */
   readonly body: Buffer
-  /** Bytes of the whole body, as far as they have come. */
+  /** Bytes of the body received so far. */
   readonly bodyLength: number
-  /** Milliseconds since 1970 at which the head came in. */
+  /** Milliseconds since 1970 at which the head arrived. */
   readonly at: number
-  /** Status of the answer; `undefined` while there is none. */
+  /** Status of the response; `undefined` until it is known. */
   readonly status: number | undefined
-  /** Whether the connection was closed before the answer was whole. */
+  /** Whether the connection was closed before the response was complete. */
   readonly aborted: boolean
 }
 
-/** A list of the last requests, and a way to read their bodies. */
-export interface Log {
+/** The last requests, and a way to read their bodies. */
+export interface RequestLog {
   readonly requests: ReceivedRequest[]
-  note(message: IncomingMessage): Noted
+  record(message: IncomingMessage): RequestEntry
 }
 
-/** One request while it is being answered. */
-export interface Noted {
+/** One request in progress. */
+export interface RequestEntry {
   readonly headers: ReadonlyMap<string, string>
-  /** The whole body; rejects when the caller breaks off. */
+  /** The complete body; rejects when the caller disconnects. */
   body(): Promise<Buffer>
-  answered(status: number): void
-  aborted(): void
+  setStatus(status: number): void
+  setAborted(): void
 }
 
-const most = 1000
-const kept = 1024 * 1024
+const MAX_REQUESTS = 1000
+const MAX_BODY_BYTES = 1024 * 1024
 
-/** A list that keeps the last thousand requests. */
-export function createLog(): Log {
+/** A log of the last thousand requests. */
+export function createRequestLog(): RequestLog {
   const requests: ReceivedRequest[] = []
   return {
     requests,
-    note(message) {
+    record(message) {
       const { method = '', url = '' } = message
       const headers = joined(message.rawHeaders)
       const entry = {
@@ -58,20 +58,20 @@ export function createLog(): Log {
         aborted: false,
       }
       requests.push(entry)
-      if (requests.length > most) requests.shift()
+      if (requests.length > MAX_REQUESTS) requests.shift()
       return {
         headers,
         async body() {
           const chunks: Buffer[] = []
           for await (const chunk of message as AsyncIterable<Buffer>) {
             chunks.push(chunk)
-            if (entry.bodyLength < kept) entry.body = Buffer.concat([entry.body, chunk]).subarray(0, kept)
+            if (entry.bodyLength < MAX_BODY_BYTES) entry.body = Buffer.concat([entry.body, chunk]).subarray(0, MAX_BODY_BYTES)
             entry.bodyLength += chunk.length
           }
           return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
         },
-        answered: (status) => void (entry.status = status),
-        aborted: () => void (entry.aborted = true),
+        setStatus: (status) => void (entry.status = status),
+        setAborted: () => void (entry.aborted = true),
       }
     },
   }

@@ -1,16 +1,16 @@
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 
 /**
- * A dispatcher whose connections to `hosts` all lead to the emulator, whatever the scheme, so that real URLs work
+ * A dispatcher that connects all `hosts` to the emulator, with any scheme, so that real URLs work
  * without certificates. Connections to other hosts are refused.
  */
-export function reach(origin: string, hosts: ReadonlySet<string>, certificate: string | undefined): Dispatcher {
+export function dispatcherTo(origin: string, hosts: ReadonlySet<string>, certificate: string | undefined): Dispatcher {
   const { protocol, hostname, port } = new URL(origin)
   const connector = buildConnector(
     certificate === undefined
       ? {}
       : {
-          // The emulator's certificate need not name the hosts it stands for.
+          // The emulator's certificate is not issued for the emulated hosts.
           ca: certificate,
           checkServerIdentity: () => undefined,
         },
@@ -20,7 +20,7 @@ export function reach(origin: string, hosts: ReadonlySet<string>, certificate: s
     if (hosts.has(host.toLowerCase())) {
       connector({ ...asked, protocol, hostname, port, host: `${hostname}:${port}` }, callback)
     } else {
-      const refused = new Error(`The emulator does not lead to ${asked.hostname}`)
+      const refused = new Error(`The emulator does not serve ${asked.hostname}`)
       callback(Object.assign(refused, { code: 'ECONNREFUSED' }), null)
     }
   }

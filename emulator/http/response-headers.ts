@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 
 import type { Header, Reply } from './operation.ts'
 
-/** Everything else that Dataverse puts into the head of an answer, doubled headers included. */
+/** The headers of `reply` and all others that Dataverse sends, including duplicates. */
 export function serviceHeaders(
   reply: Reply,
   host: string,

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { TransportFault } from './faults.ts'
 import { type Header, headerOf, type Reply } from './operation.ts'
 
-/** Sends an answer, in the broken way that `fault` asks for. Resolves when all is handed over, or nothing will be. */
+/** Sends a response, broken as `fault` asks for. Resolves when all bytes are written, or none will be. */
 export async function transmit(
   request: IncomingMessage,
   response: ServerResponse,
@@ -18,7 +18,7 @@ export async function transmit(
     return
   }
   const body = reply.body === undefined || request.method === 'HEAD' ? Buffer.alloc(0) : Buffer.from(reply.body)
-  const headers = framed(reply, request)
+  const headers = withFraming(reply, request)
   if (broken?.kind === 'big head') headers.push(['x-ms-padding', 'p'.repeat(broken.size ?? 65_536)])
   response.writeHead(reply.status, headers.flat())
 
@@ -27,13 +27,13 @@ export async function transmit(
     case 'hang in body': {
       response.write(body.subarray(0, Math.ceil(body.length / 2)))
       if (broken.kind === 'hang in body') return
-      // Long enough for the half to leave, so that it is the middle of an answer that breaks.
+      // Long enough for the first half to be sent, so that the response breaks in its middle.
       await wait(20)
       return reset(request)
     }
     case 'slow': {
       for (let at = 0; at < body.length && !response.destroyed; at += broken.size) {
-        await written(response, body.subarray(at, at + broken.size))
+        await writeChunk(response, body.subarray(at, at + broken.size))
         await wait(broken.ms)
       }
       response.end()
@@ -44,22 +44,22 @@ export async function transmit(
       return
     }
     default: {
-      for (let at = 0; at < body.length && !response.destroyed; at += piece) {
-        await written(response, body.subarray(at, at + piece))
+      for (let at = 0; at < body.length && !response.destroyed; at += CHUNK_BYTES) {
+        await writeChunk(response, body.subarray(at, at + CHUNK_BYTES))
       }
       response.end()
     }
   }
 }
 
-/** Breaks the connection with a reset, which no client can take for the end of an answer. */
+/** Resets the connection, which no client can mistake for the end of a response. */
 export function reset({ socket }: IncomingMessage): void {
   socket.resetAndDestroy()
 }
 
-const piece = 64 * 1024
+const CHUNK_BYTES = 64 * 1024
 
-function framed(reply: Reply, request: IncomingMessage): Header[] {
+function withFraming(reply: Reply, request: IncomingMessage): Header[] {
   const headers = [...reply.headers]
   const streamed = /odata\.streaming=true|multipart\/mixed/.test(headerOf(reply, 'content-type') ?? '')
   const bodiless = reply.status === 204 || reply.status === 304 || headerOf(reply, 'content-length') !== undefined
@@ -68,7 +68,7 @@ function framed(reply: Reply, request: IncomingMessage): Header[] {
   return [...headers, ['Content-Length', String(Buffer.byteLength(reply.body ?? ''))]]
 }
 
-async function written(response: ServerResponse, chunk: Buffer): Promise<void> {
+async function writeChunk(response: ServerResponse, chunk: Buffer): Promise<void> {
   if (response.write(chunk)) return
   await new Promise<void>((resolve) => {
     const settle = (): void => {

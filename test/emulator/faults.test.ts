@@ -8,8 +8,8 @@ import { request } from 'undici'
 
 import { createThrottle } from '../../emulator/dataverse/throttle.ts'
 import { accountId, clientId, clientSecret, type Emulator, tenantId } from '../../emulator/emulator.ts'
-import { faultOf } from '../../emulator/entra/aadsts-texts.ts'
-import { createLog } from '../../emulator/http/received.ts'
+import { errorText } from '../../emulator/entra/aadsts-texts.ts'
+import { createRequestLog } from '../../emulator/http/received.ts'
 import { type Call, root, started } from '../support/started-emulator.ts'
 
 const token = (emulator: Emulator, headersTimeout = 10_000): ReturnType<typeof request> =>
@@ -171,7 +171,7 @@ t.test('counts who does not wait for the end of a limit', (t) => {
   }
 
   t.same(ask(), [undefined, 0])
-  throttle.hold({ seconds: 10 })
+  throttle.start({ seconds: 10 })
   t.same(ask(), ['10', 0])
   now += 100
   t.same(ask(), ['10', 0], 'it was under way')
@@ -283,8 +283,8 @@ t.test('knows what Entra says to every number that matters', (t) => {
     50076, 50079, 50158, 50055, 50056, 50057, 50126, 50105, 501051, 700229, 50196, 90055, 90006, 90024, 90033, 50033,
     90038, 900382, 900432,
   ])
-    t.not(faultOf(number, {}).description, 'The request failed.', String(number))
-  t.match(faultOf(65001, {}), { suberror: 'consent_required' })
+    t.not(errorText(number, {}).description, 'The request failed.', String(number))
+  t.match(errorText(65001, {}), { suberror: 'consent_required' })
   t.end()
 })
 
@@ -306,11 +306,11 @@ t.test('keeps what it received, byte for byte, up to a bound', async (t) => {
 })
 
 t.test('keeps the last thousand requests', (t) => {
-  const log = createLog()
+  const log = createRequestLog()
   for (let number = 0; number < 1001; number += 1) {
     const message = new IncomingMessage(new Socket())
     message.url = `/${number}`
-    log.note(message)
+    log.record(message)
   }
 
   t.equal(log.requests.length, 1000)

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { Dispatcher } from 'undici'
 
 import { startEmulator } from '../../emulator/emulator.ts'
-import { reach } from '../../emulator/http/resolve-to.ts'
+import { dispatcherTo } from '../../emulator/http/resolve-to.ts'
 import { run } from '../../src/commands/serve/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
@@ -57,7 +57,7 @@ export async function gatewayBeforeRawDynamics(
   })
   await new Promise<void>((resolve) => dynamics.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(dynamics.address() as AddressInfo).port}`
-  const direct = reach(origin, new Set([new URL(emulator.environment).host]), undefined)
+  const direct = dispatcherTo(origin, new Set([new URL(emulator.environment).host]), undefined)
 
   class Fork extends Dispatcher {
     override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
