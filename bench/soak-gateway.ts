@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 
 import { pino } from 'pino'
 
-import { dispatcherTo } from '../emulator/http/resolve-to.ts'
+import { dispatcherTo } from '../emulator/http/dispatcher.ts'
 import { run } from '../src/commands/serve/serve.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'

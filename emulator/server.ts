@@ -34,7 +34,10 @@ export interface Load {
 }
 
 /** An HTTP or HTTPS server, not yet listening. It accepts long URLs and heads, as the real service does. */
-export function serverOf(services: EmulatedServices, tls: { readonly key: string; readonly cert: string } | undefined): Server {
+export function serverOf(
+  services: EmulatedServices,
+  tls: { readonly key: string; readonly cert: string } | undefined,
+): Server {
   const options = { maxHeaderSize: 256 * 1024, keepAliveTimeout: 60_000, requestTimeout: 0 }
   const scheme = tls === undefined ? 'http' : 'https'
   const listener: RequestListener = (request, response) => void handle(services, scheme, request, response)
@@ -43,7 +46,12 @@ export function serverOf(services: EmulatedServices, tls: { readonly key: string
   return server
 }
 
-async function handle(services: EmulatedServices, scheme: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  services: EmulatedServices,
+  scheme: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const {
     headers: { host: asked = '' },
     url = '',
@@ -95,16 +103,16 @@ function serviceAt(target: string): 'dataverse' | 'entra' {
 }
 
 async function entra(
-  world: EmulatedServices,
+  services: EmulatedServices,
   origin: string,
   request: IncomingMessage,
   response: ServerResponse,
-  noted: RequestEntry,
+  entry: RequestEntry,
 ): Promise<void> {
   const { method = '', url = '' } = request
   const { path, query } = splitTarget(url)
-  const body = await noted.body()
-  const fault = world.entraFaults.take(
+  const body = await entry.body()
+  const fault = services.entraFaults.take(
     method,
     url,
     (each) => each.path !== undefined || path.endsWith('/oauth2/v2.0/token'),
@@ -114,39 +122,45 @@ async function entra(
   if (fault?.kind === 'delay') await wait(fault.ms)
   const reply =
     (fault && entraFaultReply(fault)) ??
-    handleEntraRequest(world.entra, { method, origin, path, query, headers: noted.headers, body })
-  noted.setStatus(reply.status)
-  await transmit(request, response, withDate(world, reply), fault)
+    handleEntraRequest(services.entra, { method, origin, path, query, headers: entry.headers, body })
+  entry.setStatus(reply.status)
+  await transmit(request, response, withDate(services, reply), fault)
 }
 
 async function dataverse(
-  world: EmulatedServices,
+  services: EmulatedServices,
   origin: string,
   request: IncomingMessage,
   response: ServerResponse,
-  noted: RequestEntry,
+  entry: RequestEntry,
 ): Promise<void> {
-  const { load } = world
-  const { switches } = world.dataverse.environment
+  const { load } = services
+  const { switches } = services.dataverse.environment
   load.current += 1
   load.total += 1
   load.peak = Math.max(load.peak, load.current)
   response.on('close', () => void (load.current -= 1))
   const tooMany = load.current > switches.concurrencyLimit
-  const body = await noted.body()
+  const body = await entry.body()
   const { method = '', url: target = '' } = request
-  const fault = world.dataverse.faults.take(method, target, ({ inBatch }) => inBatch !== true)
+  const fault = services.dataverse.faults.take(method, target, ({ inBatch }) => inBatch !== true)
   if (fault?.kind === 'reset') return reset(request)
   if (fault?.kind === 'hang') return
   if (fault?.kind === 'delay') await wait(fault.ms)
   if (switches.latency > 0) await wait(switches.latency)
 
   const scripted = tooMany ? throttled('concurrency', 1, false) : fault && dataverseFaultReply(fault, origin)
-  const reply = scripted ?? handleDataverseRequest(world.dataverse, { method, target, origin, headers: noted.headers, body })
-  const whole = {
+  const reply =
+    scripted ?? handleDataverseRequest(services.dataverse, { method, target, origin, headers: entry.headers, body })
+  const complete = {
     ...reply,
     headers: serviceHeaders(reply, new URL(origin).hostname, Math.max(0, 6000 - load.total), switches.parallelism),
   }
-  noted.setStatus(reply.status)
-  await transmit(request, response, withDate(world, await encoded(whole, noted.headers.get('accept-encoding'))), fault)
+  entry.setStatus(reply.status)
+  await transmit(
+    request,
+    response,
+    withDate(services, await encoded(complete, entry.headers.get('accept-encoding'))),
+    fault,
+  )
 }

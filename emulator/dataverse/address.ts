@@ -19,8 +19,10 @@ export const apiRoot = /^\/api\/data\/v9\.[0-2](?=[/?]|$)/
 
 /** Path and query of a request target, split at the first question mark. */
 export function splitTarget(target: string): { readonly path: string; readonly query: string } {
-  const mark = target.indexOf('?')
-  return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) }
+  const queryStart = target.indexOf('?')
+  return queryStart < 0
+    ? { path: target, query: '' }
+    : { path: target.slice(0, queryStart), query: target.slice(queryStart + 1) }
 }
 
 /** The segments of a raw resource path; parameter aliases (`@p`) are looked up in the query. */
@@ -57,12 +59,12 @@ export function queryOptions(query: string): Map<string, string> {
   const options = new Map<string, string>()
   for (const pair of query.split('&')) {
     if (pair === '') continue
-    const mark = pair.indexOf('=')
-    const name = decoded(mark < 0 ? pair : pair.slice(0, mark), true)
+    const equals = pair.indexOf('=')
+    const name = decoded(equals < 0 ? pair : pair.slice(0, equals), true)
     if (name.startsWith('$') && options.has(name)) {
       throw badQuery(`Query option '${name}' was specified more than once, but it must be specified at most once.`)
     }
-    options.set(name, decoded(mark < 0 ? '' : pair.slice(mark + 1), true))
+    options.set(name, decoded(equals < 0 ? '' : pair.slice(equals + 1), true))
   }
   return options
 }
@@ -77,8 +79,8 @@ export function literal(text: string): Literal {
   return isGuid(text) ? text.toLowerCase() : { raw: text }
 }
 
-/** Splits at `mark`, except within quotes, parentheses and brackets. */
-export function splitOutside(text: string, mark: string): string[] {
+/** Splits at `separator`, except within quotes, parentheses and brackets. */
+export function splitOutside(text: string, separator: string): string[] {
   const parts: string[] = []
   let [depth, quoted, start] = [0, false, 0]
   for (let at = 0; at < text.length; at += 1) {
@@ -87,7 +89,7 @@ export function splitOutside(text: string, mark: string): string[] {
     else if (quoted) continue
     else if (character === '(' || character === '[') depth += 1
     else if (character === ')' || character === ']') depth -= 1
-    else if (character === mark && depth === 0) {
+    else if (character === separator && depth === 0) {
       parts.push(text.slice(start, at))
       start = at + 1
     }

@@ -7,15 +7,15 @@ import { preferencesOf } from './prefer.ts'
 
 /** The only custom action: it counts accounts, in the background with `Prefer: respond-async`. */
 export function exportAccounts(environment: Environment, operation: Operation): Reply {
-  const writing = responseFormat(environment, operation)
+  const format = responseFormat(environment, operation)
   const counted = { ExportedAccounts: environment.store.table('accounts').rows.size }
-  const context = `${writing.root}/$metadata#Microsoft.Dynamics.CRM.sample_ExportAccountsResponse`
-  if (!preferencesOf(operation).respondAsync) return jsonReply(200, { '@odata.context': context, ...counted }, writing)
+  const context = `${format.root}/$metadata#Microsoft.Dynamics.CRM.sample_ExportAccountsResponse`
+  if (!preferencesOf(operation).respondAsync) return jsonReply(200, { '@odata.context': context, ...counted }, format)
   const id = newGuid()
   environment.background.add(id)
   // Unlike every other link of Dataverse, this one points outside the API root.
   const location = `${operation.origin}/api/backgroundoperation/${id}`
-  return jsonReply(202, { backgroundOperationId: id, location }, writing, [
+  return jsonReply(202, { backgroundOperationId: id, location }, format, [
     ['Location', location],
     ['x-ms-dyn-backgroundoperationid', id],
   ])

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 
 import type { Part } from '../http/multipart.ts'
 import { headerOf, type Identity, type Operation, type Reply } from '../http/operation.ts'
-import { responsePart } from './batch-answers.ts'
 import { partsOf, requestIn } from './batch-requests.ts'
 import type { Environment } from './environment.ts'
 import { badPayload, noMethod } from './errors.ts'
 import { preferencesOf } from './prefer.ts'
 import { errorReply, execute } from './resources.ts'
+import { responsePart } from './response-part.ts'
 
 /** Most operations in one batch. */
 const MAX_OPERATIONS = 1000

@@ -12,33 +12,38 @@ import type { EntityType } from './schema.ts'
 export function readChanges(environment: Environment, operation: Operation, type: EntityType, since: bigint): Reply {
   const rawQuery = splitTarget(operation.target).query
   const query = queryOf(queryOptions(rawQuery), type)
-  const writing = responseFormat(environment, operation)
+  const format = responseFormat(environment, operation)
   const { rows, deleted } = environment.store.table(type.set)
   const changed = [...rows.values()].filter((row) => BigInt(String(row['versionnumber'])) > since)
   return jsonReply(
     200,
     {
-      '@odata.context': `${contextOf(writing, type, query, '')}/$delta`,
-      '@odata.deltaLink': deltaLink(environment, writing, type, rawQuery),
+      '@odata.context': `${contextOf(format, type, query, '')}/$delta`,
+      '@odata.deltaLink': deltaLink(environment, format, type, rawQuery),
       value: [
-        ...changed.map((row) => expanded(row, type, query, writing)),
+        ...changed.map((row) => expanded(row, type, query, format)),
         ...deleted
           .filter(({ version }) => version > since)
           .map(({ id }) => ({
-            '@odata.context': `${writing.root}/$metadata#${type.set}/$deletedEntity`,
+            '@odata.context': `${format.root}/$metadata#${type.set}/$deletedEntity`,
             id,
             reason: 'deleted',
           })),
       ],
     },
-    writing,
+    format,
     [],
     '; odata.streaming=true',
   )
 }
 
 /** The link to the changes from now on. */
-export function deltaLink(environment: Environment, { root }: ResponseFormat, type: EntityType, rawQuery: string): string {
+export function deltaLink(
+  environment: Environment,
+  { root }: ResponseFormat,
+  type: EntityType,
+  rawQuery: string,
+): string {
   const token = deltaToken(environment.store.version(), new Date())
   return `${root}/${type.set}?${withOption(withoutOptions(rawQuery, '$deltatoken', '$skiptoken'), '$deltatoken', token)}`
 }

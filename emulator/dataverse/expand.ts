@@ -7,9 +7,9 @@ import type { Row } from './rows.ts'
 import { type EntityType, typeOf } from './schema.ts'
 
 /** A row as JSON, with the navigation properties that `$expand` asks for. */
-export function expanded(row: Row, type: EntityType, query: Query, writing: ResponseFormat): Record<string, Json> {
-  const json = rowAsJson(row, type, query, writing)
-  for (const expansion of query.expand) writeExpansion(json, row, type, expansion, writing)
+export function expanded(row: Row, type: EntityType, query: Query, format: ResponseFormat): Record<string, Json> {
+  const json = rowAsJson(row, type, query, format)
+  for (const expansion of query.expand) writeExpansion(json, row, type, expansion, format)
   return json
 }
 
@@ -18,12 +18,12 @@ function writeExpansion(
   row: Row,
   type: EntityType,
   { name, to, query, text }: Expansion,
-  writing: ResponseFormat,
+  format: ResponseFormat,
 ): void {
-  const { environment, preferences, root } = writing
+  const { environment, preferences, root } = format
   if ('lookup' in to) {
     const target = followed(environment, row, to.lookup)
-    json[name] = target === undefined ? null : expanded(target.row, target.type, query, writing)
+    json[name] = target === undefined ? null : expanded(target.row, target.type, query, format)
     return
   }
   const target = typeOf(to.collection.set)
@@ -33,7 +33,7 @@ function writeExpansion(
   )
   const rows = query.top === undefined ? matching : matching.slice(0, query.top)
   const size = preferences.pageSize ?? 5000
-  json[name] = rows.slice(0, size).map((each) => expanded(each, target, query, writing))
+  json[name] = rows.slice(0, size).map((each) => expanded(each, target, query, format))
   const last = rows[size - 1]
   if (rows.length > size && last !== undefined) {
     const options = text.replaceAll(';', '&').replaceAll(' ', '%20')

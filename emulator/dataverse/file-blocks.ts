@@ -124,7 +124,7 @@ function textOf(body: JsonObject, name: string): string {
 }
 
 function actionReply(environment: Environment, operation: Operation, type: string, json: JsonObject): Reply {
-  const writing = responseFormat(environment, operation)
-  const context = `${writing.root}/$metadata#Microsoft.Dynamics.CRM.${type}`
-  return jsonReply(200, { '@odata.context': context, ...json }, writing)
+  const format = responseFormat(environment, operation)
+  const context = `${format.root}/$metadata#Microsoft.Dynamics.CRM.${type}`
+  return jsonReply(200, { '@odata.context': context, ...json }, format)
 }

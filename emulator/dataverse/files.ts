@@ -144,18 +144,18 @@ function download(environment: Environment, operation: Operation, type: EntityTy
 /** The form in which DynamicsWebApi reads files: base64 in JSON, one range at a time. */
 function asJson(environment: Environment, operation: Operation, type: EntityType, row: Row, column: string): Reply {
   const { name, content } = fileIn(environment, type, row, column)
-  const writing = responseFormat(environment, operation)
+  const format = responseFormat(environment, operation)
   const range = operation.headers.get('range')
   const { from, to } = range === undefined ? { from: 0, to: content.length - 1 } : bounds(range, content.length)
   const more = to + 1 < content.length
-  const address = `${writing.root}/${type.set}(${String(row[type.key])})/${column}`
+  const address = `${format.root}/${type.set}(${String(row[type.key])})/${column}`
   return jsonReply(
     range === undefined ? 200 : 206,
     {
-      '@odata.context': `${writing.root}/$metadata#${type.set}(${String(row[type.key])})/${column}`,
+      '@odata.context': `${format.root}/$metadata#${type.set}(${String(row[type.key])})/${column}`,
       value: content.subarray(from, to + 1).toString('base64'),
     },
-    writing,
+    format,
     [
       ['Content-Disposition', disposition(name)],
       ['x-ms-file-name', headerText(name)],

@@ -3,7 +3,7 @@ import { guidPattern } from './guid.ts'
 
 /** One token of a filter, and its position in characters. */
 export interface Token {
-  readonly kind: 'string' | 'guid' | 'date' | 'number' | 'name' | 'mark' | 'end'
+  readonly kind: 'string' | 'guid' | 'date' | 'number' | 'name' | 'punctuation' | 'end'
   readonly text: string
   readonly at: number
 }
@@ -14,7 +14,7 @@ const patterns: readonly (readonly [Token['kind'], RegExp])[] = [
   ['date', /\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?/y],
   ['number', /-?\d+(?:\.\d+)?/y],
   ['name', /@?[A-Za-z_][\w.]*/y],
-  ['mark', /[(),/:=[\]]/y],
+  ['punctuation', /[(),/:=[\]]/y],
 ]
 
 /** The tokens of a filter; 400 for text that is not a token. */

@@ -165,7 +165,7 @@ export function filterOf(text: string, scope: FilterScope): Test {
 
   function operand(): Term {
     const token = tokens[next++] ?? peek()
-    if (token.kind === 'mark' || token.kind === 'end') throw syntax()
+    if (token.kind === 'punctuation' || token.kind === 'end') throw syntax()
     if (token.kind === 'number') return constantTerm(numberOf(token.text))
     if (token.kind !== 'name') return constantTerm(constant(token))
     if (token.text === 'null') return constantTerm(null)

@@ -114,7 +114,7 @@ function privilegesOf({ switches }: Environment, user: Row): readonly { readonly
 }
 
 function functionReply(environment: Environment, operation: Operation, type: string, json: JsonObject): Reply {
-  const writing = responseFormat(environment, operation)
-  const context = `${writing.root}/$metadata#Microsoft.Dynamics.CRM.${type}`
-  return jsonReply(200, { '@odata.context': context, ...json }, writing)
+  const format = responseFormat(environment, operation)
+  const context = `${format.root}/$metadata#Microsoft.Dynamics.CRM.${type}`
+  return jsonReply(200, { '@odata.context': context, ...json }, format)
 }

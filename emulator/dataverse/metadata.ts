@@ -9,14 +9,14 @@ import { type Column, entityTypes, type EntityType, typeNamed, typeOf } from './
 
 /** The service document: every entity set, with a relative `url`. */
 export function serviceDocument(environment: Environment, operation: Operation): Reply {
-  const writing = responseFormat(environment, operation)
+  const format = responseFormat(environment, operation)
   return jsonReply(
     200,
     {
-      '@odata.context': `${writing.root}/$metadata`,
+      '@odata.context': `${format.root}/$metadata`,
       value: [...entityTypes.keys()].map((set) => ({ name: set, kind: 'EntitySet', url: set })),
     },
-    writing,
+    format,
   )
 }
 
@@ -40,13 +40,13 @@ export function entityDefinitions(
   keys: Keys | undefined,
   rest: readonly string[],
 ): Reply {
-  const writing = responseFormat(environment, operation)
+  const format = responseFormat(environment, operation)
   const options = queryOptions(splitTarget(operation.target).query)
   const selected = options
     .get('$select')
     ?.split(',')
     .map((name) => name.trim())
-  const context = `${writing.root}/$metadata#EntityDefinitions`
+  const context = `${format.root}/$metadata#EntityDefinitions`
   if (keys === undefined) {
     return jsonReply(
       200,
@@ -54,7 +54,7 @@ export function entityDefinitions(
         '@odata.context': context,
         value: matchingDefinitions(definitions(), options.get('$filter')).map((each) => selectedOf(each, selected)),
       },
-      writing,
+      format,
     )
   }
   const name = 'named' in keys ? keys.named.get('LogicalName') : undefined
@@ -66,15 +66,11 @@ export function entityDefinitions(
     throw new DataverseError(404, '0x80060888', `Could not find an entity with the given name '${String(name)}'.`)
   }
   if (rest[0] === undefined) {
-    return jsonReply(
-      200,
-      { '@odata.context': `${context}/$entity`, ...selectedOf(definition(type), selected) },
-      writing,
-    )
+    return jsonReply(200, { '@odata.context': `${context}/$entity`, ...selectedOf(definition(type), selected) }, format)
   }
   if (rest[0] === 'ManyToOneRelationships') {
     const value = manyToOneRelationships(type).map((each) => selectedOf(each, selected))
-    return jsonReply(200, { '@odata.context': `${context}('${type.name}')/ManyToOneRelationships`, value }, writing)
+    return jsonReply(200, { '@odata.context': `${context}('${type.name}')/ManyToOneRelationships`, value }, format)
   }
   if (rest[0] !== 'Attributes') throw noSegment(rest[0])
   return jsonReply(
@@ -88,7 +84,7 @@ export function entityDefinitions(
         MetadataId: guidOf(`${type.name}.${column}`),
       })),
     },
-    writing,
+    format,
   )
 }
 

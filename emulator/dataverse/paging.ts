@@ -20,11 +20,11 @@ export function skipToken(key: string, { page, last }: PagePosition): string {
  * that the emulator itself would write: clients and proxies must treat it as opaque.
  */
 export function readSkipToken(raw: string, key: string): PagePosition {
-  const mark = decodedPosition(raw)
-  if (mark === undefined || skipToken(key, mark) !== raw) {
+  const position = decodedPosition(raw)
+  if (position === undefined || skipToken(key, position) !== raw) {
     throw badQuery('Malformed XML in the Paging Cookie')
   }
-  return mark
+  return position
 }
 
 function decodedPosition(raw: string): PagePosition | undefined {

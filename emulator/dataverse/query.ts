@@ -96,9 +96,9 @@ function expandOf(text: string | undefined, type: EntityType): Expansion[] {
 function innerQuery(text: string, set: string): Query {
   const options = new Map<string, string>()
   for (const option of splitOutside(text, ';').filter((each) => each.trim() !== '')) {
-    const mark = option.indexOf('=')
-    if (mark < 0) throw badQuery(`Syntax error in '$expand': '${option}'.`)
-    options.set(option.slice(0, mark).trim(), option.slice(mark + 1).trim())
+    const equals = option.indexOf('=')
+    if (equals < 0) throw badQuery(`Syntax error in '$expand': '${option}'.`)
+    options.set(option.slice(0, equals).trim(), option.slice(equals + 1).trim())
   }
   return queryOf(options, typeOf(set))
 }

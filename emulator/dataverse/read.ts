@@ -28,8 +28,8 @@ export function readCollection(
   const rawQuery = splitTarget(operation.target).query
   const options = queryOptions(rawQuery)
   const query = queryOf(options, type)
-  const writing = responseFormat(environment, operation)
-  const { preferences } = writing
+  const format = responseFormat(environment, operation)
+  const { preferences } = format
   const token = rawOption(rawQuery, '$deltatoken')
   if (token !== undefined) return readChanges(environment, operation, type, readDeltaToken(token))
   if (preferences.trackChanges && (query.filter ?? query.top ?? query.orderBy[0] ?? query.expand[0]) !== undefined) {
@@ -39,30 +39,30 @@ export function readCollection(
   const matching = ordered(filtered(environment, rows, query, type, options), query)
   const page = pageOf(matching, type, rawQuery, query, preferences, environment)
   const json: Record<string, Json> = {}
-  if (writing.metadata !== 'none') json['@odata.context'] = contextOf(writing, type, query, '')
+  if (format.metadata !== 'none') json['@odata.context'] = contextOf(format, type, query, '')
   if (query.count) json['@odata.count'] = Math.min(matching.length, 5000)
   if (preferences.annotated('Microsoft.Dynamics.CRM.totalrecordcount')) {
     json['@Microsoft.Dynamics.CRM.totalrecordcount'] = query.count ? Math.min(matching.length, 5000) : -1
     json['@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded'] = query.count && matching.length > 5000
   }
-  json['value'] = page.rows.map((row) => expanded(row, type, query, writing))
+  json['value'] = page.rows.map((row) => expanded(row, type, query, format))
   if (page.next !== undefined) {
     const next = withOption(withoutOptions(rawQuery, '$skiptoken'), '$skiptoken', page.next)
-    json['@odata.nextLink'] = `${writing.root}/${path}?${next}`
+    json['@odata.nextLink'] = `${format.root}/${path}?${next}`
   } else if (preferences.trackChanges) {
-    json['@odata.deltaLink'] = deltaLink(environment, writing, type, rawQuery)
+    json['@odata.deltaLink'] = deltaLink(environment, format, type, rawQuery)
   }
-  return jsonReply(200, json, writing, [], '; odata.streaming=true')
+  return jsonReply(200, json, format, [], '; odata.streaming=true')
 }
 
 /** Returns one row, or 304 when the caller has its current version. */
 export function readRow(environment: Environment, operation: Operation, type: EntityType, row: Row): Reply {
   const query = queryOf(queryOptions(splitTarget(operation.target).query), type)
-  const writing = responseFormat(environment, operation)
+  const format = responseFormat(environment, operation)
   const known = operation.headers.get('if-none-match')
-  const more = query.expand.length > 0 || writing.preferences.annotated('OData.Community.Display.V1.FormattedValue')
+  const more = query.expand.length > 0 || format.preferences.annotated('OData.Community.Display.V1.FormattedValue')
   if (known === etagOf(row) && !more) return { status: 304, headers: [['ETag', etagOf(row)]] }
-  return representation(200, row, type, query, writing)
+  return representation(200, row, type, query, format)
 }
 
 /** One row as a response, for reads and for `Prefer: return=representation`. */
@@ -71,13 +71,13 @@ export function representation(
   row: Row,
   type: EntityType,
   query: Query,
-  writing: ResponseFormat,
+  format: ResponseFormat,
   headers: readonly Header[] = [],
 ): Reply {
   const json: Record<string, Json> = {}
-  if (writing.metadata !== 'none') json['@odata.context'] = contextOf(writing, type, query, '/$entity')
-  Object.assign(json, expanded(row, type, query, writing))
-  return jsonReply(status, json, writing, [['ETag', etagOf(row)], ...headers])
+  if (format.metadata !== 'none') json['@odata.context'] = contextOf(format, type, query, '/$entity')
+  Object.assign(json, expanded(row, type, query, format))
+  return jsonReply(status, json, format, [['ETag', etagOf(row)], ...headers])
 }
 
 function pageOf(
@@ -92,14 +92,14 @@ function pageOf(
   // Dataverse ignores $top together with odata.maxpagesize.
   const all = query.top !== undefined && preferences.pageSize === undefined ? rows.slice(0, query.top) : rows
   const token = rawOption(rawQuery, '$skiptoken')
-  const mark = token === undefined ? { page: 1, last: '' } : readSkipToken(token, type.key)
-  const start = mark.page === 1 ? 0 : all.findIndex((row) => row[type.key] === mark.last) + 1
-  if (mark.page > 1 && start === 0) throw badQuery('The paging cookie names a row that is no longer there.')
+  const position = token === undefined ? { page: 1, last: '' } : readSkipToken(token, type.key)
+  const start = position.page === 1 ? 0 : all.findIndex((row) => row[type.key] === position.last) + 1
+  if (position.page > 1 && start === 0) throw badQuery('The paging cookie refers to a row that no longer exists.')
   const page = all.slice(start, start + size)
   const last = page.at(-1)
   const more = start + size < all.length && last !== undefined
   if (!more) return { rows: page, next: undefined }
-  return { rows: page, next: skipToken(type.key, { page: mark.page + 1, last: String(last[type.key]) }) }
+  return { rows: page, next: skipToken(type.key, { page: position.page + 1, last: String(last[type.key]) }) }
 }
 
 /** The value of one column as a response: JSON, or plain text with `$value`. */
@@ -114,14 +114,14 @@ export function readColumn(
   const value = row[column] ?? null
   if (value === null) return { status: 204, headers: [] }
   if (plain) return { status: 200, headers: [['Content-Type', 'text/plain']], body: String(value) }
-  const writing = responseFormat(environment, operation)
+  const format = responseFormat(environment, operation)
   const money = type.columns[column]?.type === 'money' && typeof value === 'number'
   return jsonReply(
     200,
     {
-      '@odata.context': `${writing.root}/$metadata#${type.set}(${String(row[type.key])})/${column}`,
+      '@odata.context': `${format.root}/$metadata#${type.set}(${String(row[type.key])})/${column}`,
       value: money ? new RawNumber(value.toFixed(4)) : value,
     },
-    writing,
+    format,
   )
 }

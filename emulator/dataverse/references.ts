@@ -31,14 +31,14 @@ function single(environment: Environment, operation: Operation, type: EntityType
     case 'GET': {
       const target = followed(environment, row, lookup)
       if (target === undefined) return { status: 204, headers: [] }
-      const writing = responseFormat(environment, operation)
+      const format = responseFormat(environment, operation)
       return jsonReply(
         200,
         {
-          '@odata.context': `${writing.root}/$metadata#$ref`,
-          '@odata.id': addressOf(writing, target.type, target.row),
+          '@odata.context': `${format.root}/$metadata#$ref`,
+          '@odata.id': addressOf(format, target.type, target.row),
         },
-        writing,
+        format,
       )
     }
     case 'PUT': {
@@ -66,11 +66,11 @@ function many(
   const target = typeOf(collection.set)
   switch (operation.method) {
     case 'GET': {
-      const writing = responseFormat(environment, operation)
+      const format = responseFormat(environment, operation)
       const value = related(environment, type, row, collection).map((each) => ({
-        '@odata.id': addressOf(writing, target, each),
+        '@odata.id': addressOf(format, target, each),
       }))
-      return jsonReply(200, { '@odata.context': `${writing.root}/$metadata#Collection($ref)`, value }, writing)
+      return jsonReply(200, { '@odata.context': `${format.root}/$metadata#Collection($ref)`, value }, format)
     }
     case 'POST': {
       link(environment, operation, type, row, collection, named(environment, operation, type, collection.set), true)

@@ -15,9 +15,9 @@ export interface ResponseFormat {
 }
 
 /** The columns of a row as JSON, with etag and annotations, without expanded rows. */
-export function rowAsJson(row: Row, type: EntityType, query: Query, writing: ResponseFormat): Record<string, Json> {
-  const { metadata } = writing
-  const address = `${writing.root}/${type.set}(${String(row[type.key])})`
+export function rowAsJson(row: Row, type: EntityType, query: Query, format: ResponseFormat): Record<string, Json> {
+  const { metadata } = format
+  const address = `${format.root}/${type.set}(${String(row[type.key])})`
   const json: Record<string, Json> = {}
   if (metadata === 'full') {
     json['@odata.type'] = `#Microsoft.Dynamics.CRM.${type.name}`
@@ -25,7 +25,7 @@ export function rowAsJson(row: Row, type: EntityType, query: Query, writing: Res
   }
   if (metadata !== 'none') json['@odata.etag'] = etagOf(row)
   if (metadata === 'full') json['@odata.editLink'] = address
-  for (const column of columnsOf(type, query)) writeColumn(json, column, row, type, writing)
+  for (const column of columnsOf(type, query)) writeColumn(json, column, row, type, format)
   if (metadata === 'full') writeNavigationLinks(json, type, address)
   return json
 }
@@ -46,18 +46,24 @@ function columnsOf(type: EntityType, query: Query): readonly string[] {
   return [...new Set([...query.select, type.key])]
 }
 
-function writeColumn(json: Record<string, Json>, column: string, row: Row, type: EntityType, writing: ResponseFormat): void {
+function writeColumn(
+  json: Record<string, Json>,
+  column: string,
+  row: Row,
+  type: EntityType,
+  format: ResponseFormat,
+): void {
   const definition = type.columns[column]
   const value = row[column] ?? null
   if (definition === undefined || (definition.type === 'file' && value === null)) return
-  const { annotated } = writing.preferences
-  if (definition.type === 'lookup') writeLookupAnnotations(json, column, row, type, writing)
+  const { annotated } = format.preferences
+  if (definition.type === 'lookup') writeLookupAnnotations(json, column, row, type, format)
   // Formatting is slow, so it happens only when the annotation is requested.
   if (annotated('OData.Community.Display.V1.FormattedValue')) {
     const formatted = formattedValue(value, definition)
     if (formatted !== undefined) json[`${column}@OData.Community.Display.V1.FormattedValue`] = formatted
   }
-  if (writing.metadata === 'full' && value !== null) {
+  if (format.metadata === 'full' && value !== null) {
     const edmType = { date: '#DateTimeOffset', guid: '#Guid', lookup: '#Guid', money: '#Decimal', big: '#Int64' }
     const odataType = edmType[definition.type as keyof typeof edmType]
     if (odataType !== undefined) json[`${column}@odata.type`] = odataType

@@ -21,7 +21,7 @@ export interface ErrorDetails {
 }
 
 /** The texts of Entra for an AADSTS number; a generic text when the number is unknown. */
-export function errorText(number: number, circumstances: ErrorDetails): ErrorText {
+export function errorText(number: number, details: ErrorDetails): ErrorText {
   const [status, error, text, suberror] = texts[number] ?? [400, 'invalid_request', 'The request failed.']
   const names: Readonly<Record<string, string>> = {
     client: clientId,
@@ -30,7 +30,7 @@ export function errorText(number: number, circumstances: ErrorDetails): ErrorTex
     scope: '',
     parameter: 'scope',
     thumbprint: '0123456789ABCDEF0123456789ABCDEF01234567',
-    ...circumstances,
+    ...details,
   }
   const description = text.replace(/\{(\w+)\}/g, (_, name: string) => String(names[name]))
   return { status, error, description, ...(suberror === undefined ? {} : { suberror }) }

@@ -9,16 +9,16 @@ export class EntraError extends Error {
   readonly number: number
   readonly details: ErrorDetails
 
-  constructor(number: number, circumstances: ErrorDetails = {}) {
+  constructor(number: number, details: ErrorDetails = {}) {
     super(`AADSTS${number}`)
     this.number = number
-    this.details = circumstances
+    this.details = details
   }
 }
 
 /** The response of Entra for an AADSTS number. */
-export function entraErrorReply(number: number, circumstances: ErrorDetails = {}): Reply {
-  const { status, error, description, suberror } = errorText(number, circumstances)
+export function entraErrorReply(number: number, details: ErrorDetails = {}): Reply {
+  const { status, error, description, suberror } = errorText(number, details)
   const timestamp = new Date()
     .toISOString()
     .replace('T', ' ')
@@ -32,7 +32,7 @@ export function entraErrorReply(number: number, circumstances: ErrorDetails = {}
     trace_id: trace,
     correlation_id: correlation,
     error_uri: `https://login.microsoftonline.com/error?code=${number}`,
-    ...(circumstances.claims === undefined ? {} : { claims: circumstances.claims }),
+    ...(details.claims === undefined ? {} : { claims: details.claims }),
     ...(suberror === undefined ? {} : { suberror }),
   })
 }

@@ -42,7 +42,11 @@ export function authorize(entra: Directory, { query }: EntraRequest, tenant: str
     answer.set('error', 'access_denied')
     answer.set('error_description', 'AADSTS65004: User declined to consent to access the app.')
   } else {
-    const grant = { person: entra.signedIn(), scope: requiredParameter(asked, 'scope'), nonce: asked.get('nonce') ?? undefined }
+    const grant = {
+      person: entra.signedIn(),
+      scope: requiredParameter(asked, 'scope'),
+      nonce: asked.get('nonce') ?? undefined,
+    }
     answer.set('code', entra.grants.code(grant, redirectUri, asked.get('code_challenge') ?? undefined))
   }
   const state = asked.get('state')

@@ -38,11 +38,19 @@ export function token(entra: Directory, request: EntraRequest, tenant: string): 
     }
     case 'authorization_code': {
       const verifier = form.get('code_verifier') ?? undefined
-      return userTokens(entra, entra.grants.redeemCode(requiredParameter(form, 'code'), requiredParameter(form, 'redirect_uri'), verifier), form)
+      return userTokens(
+        entra,
+        entra.grants.redeemCode(requiredParameter(form, 'code'), requiredParameter(form, 'redirect_uri'), verifier),
+        form,
+      )
     }
     case 'urn:ietf:params:oauth:grant-type:device_code':
     case 'device_code': {
-      return userTokens(entra, entra.grants.redeemDevice(form.get('device_code') ?? requiredParameter(form, 'code')), form)
+      return userTokens(
+        entra,
+        entra.grants.redeemDevice(form.get('device_code') ?? requiredParameter(form, 'code')),
+        form,
+      )
     }
     case 'refresh_token':
       return userTokens(entra, entra.grants.redeemRefreshToken(requiredParameter(form, 'refresh_token')), form)

@@ -65,7 +65,8 @@ export function createRequestLog(): RequestLog {
           const chunks: Buffer[] = []
           for await (const chunk of message as AsyncIterable<Buffer>) {
             chunks.push(chunk)
-            if (entry.bodyLength < MAX_BODY_BYTES) entry.body = Buffer.concat([entry.body, chunk]).subarray(0, MAX_BODY_BYTES)
+            if (entry.bodyLength < MAX_BODY_BYTES)
+              entry.body = Buffer.concat([entry.body, chunk]).subarray(0, MAX_BODY_BYTES)
             entry.bodyLength += chunk.length
           }
           return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { Dispatcher } from 'undici'
 
 import { startEmulator } from '../../emulator/emulator.ts'
-import { dispatcherTo } from '../../emulator/http/resolve-to.ts'
+import { dispatcherTo } from '../../emulator/http/dispatcher.ts'
 import { run } from '../../src/commands/serve/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
