@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 
+import type { CallerSettings } from '../config/callers.ts'
 import type { Settings } from '../config/schema.ts'
 import type { Head } from '../door/head.ts'
 import { BadRequest, CallerUnknown } from '../errors.ts'
@@ -12,8 +13,8 @@ import type { Caller, CallerOrFault } from '../identity/caller.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
 import { keyHash, keyOwner } from './api-key.ts'
 import { certificateOwner } from './client-certificate.ts'
-import { tokenHolder } from './jwt.ts'
-import type { TokenHolder } from './jwt.ts'
+import { tokenVerifier } from './jwt.ts'
+import type { Listed, TokenHolder } from './jwt.ts'
 
 /** Finds out who sent a request; waits only where the keys of a token's issuer must be fetched first. */
 export type Identify = (
@@ -69,15 +70,12 @@ export function knownCallers(
     const anyone: CallerOrFault = { caller: { name: 'anybody', policy: anybody } }
     return () => anyone
   }
-  const listed = callers.map((settings) => ({
-    settings,
-    caller: { name: settings.name, policy: settings, inspect: settings.inspect },
-  }))
+  const listed = callers.map(listedCaller)
   const byKey = keyOwner(listed.flatMap(({ settings, caller }) => settings.keys.map((hash) => [hash, caller] as const)))
   const byCertificate = certificateOwner(
     listed.flatMap(({ settings, caller }) => settings.certificates.map((one) => [one, caller] as const)),
   )
-  const byToken = callers.some(({ token }) => token !== undefined) ? tokenHolder(listed, readJson) : undefined
+  const byToken = callers.some(({ token }) => token !== undefined) ? tokenVerifier(listed, readJson) : undefined
   // By the hash of the token, so that a dump of the memory holds no tokens.
   const verified = new LRUCache<string, TokenHolder>({ max: 10_000 })
 
@@ -94,12 +92,17 @@ export function knownCallers(
     const holder = byKey(hash) ?? verified.get(hash)?.caller
     if (holder !== undefined) return { caller: withToken(holder, hash, bearer) }
     if (byToken === undefined || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(bearer)) return known(byCertificate(socket))
-    return byToken(bearer).then((found) => {
+    return byToken(bearer).then(({ holder: found }) => {
       if (found === undefined) return known(byCertificate(socket))
       verified.set(hash, found, { ttl: Math.max(1, Math.min(found.expires - Date.now(), LONGEST)) })
       return { caller: withToken(found.caller, hash, bearer) }
     })
   }
+}
+
+/** A caller with its settings, as requests show it. */
+export function listedCaller(settings: CallerSettings): Listed {
+  return { settings, caller: { name: settings.name, policy: settings, inspect: settings.inspect } }
 }
 
 /** The caller with its token where that is to be exchanged: what is remembered of callers holds no tokens. */

@@ -1,10 +1,9 @@
 import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 
 import type { CallerSettings, TokenSettings } from '../config/callers.ts'
-import { UserNotAllowed } from '../errors.ts'
-import type { Caller, Session } from '../identity/caller.ts'
-import { isUserId } from '../odata/guid.ts'
+import type { Caller } from '../identity/caller.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
+import { withUser } from './token-user.ts'
 
 /** A caller that proved itself with a token, and until when the token is good, in milliseconds since 1970. */
 export interface TokenHolder {
@@ -18,17 +17,27 @@ export interface Listed {
   readonly caller: Caller
 }
 
+/** The first condition that a token does not meet: `caller` means that it is genuine, and no listed caller's. */
+export type TokenFault =
+  | { readonly fault: 'form' | 'issuer' | 'algorithm' | 'audience' | 'signature' | 'expired' | 'not yet valid' }
+  | { readonly fault: 'caller'; readonly missing: Condition; readonly claims: JWTPayload }
+
+/** Who holds a token, or why nobody does. */
+export type TokenVerdict =
+  | { readonly holder: TokenHolder; readonly fault?: undefined }
+  | ({ readonly holder?: undefined } & TokenFault)
+
+/** What a caller's settings may ask of the claims of a token. */
+type Condition = 'roles' | 'scopes' | 'clientIds' | 'subjects'
+
 /**
- * Tells who holds an OIDC token: the first of `listed` whose settings it meets; `undefined` when it is
- * nobody's, forged or expired.
+ * Finds the holder of an OIDC token: the first of `listed` whose settings it meets.
  *
- * @throws {CallerKeysUnavailable} while the issuer's keys cannot be had
+ * @throws {CallerKeysUnavailable} while the issuer's keys are unavailable
+ * @throws {UserNotAllowed} where the holder's user must come from the token, which names none
  * @see https://learn.microsoft.com/entra/identity-platform/claims-validation
  */
-export function tokenHolder(
-  listed: readonly Listed[],
-  readJson: ReadJson,
-): (token: string) => Promise<TokenHolder | undefined> {
+export function tokenVerifier(listed: readonly Listed[], readJson: ReadJson): (token: string) => Promise<TokenVerdict> {
   const candidates = listed.flatMap(({ settings: { token, userFrom }, caller }) =>
     token === undefined ? [] : [{ caller, token, userFrom }],
   )
@@ -39,27 +48,33 @@ export function tokenHolder(
     try {
       const { iss, aud } = jose.decodeJwt(token)
       const { alg } = jose.decodeProtectedHeader(token)
-      const meant = candidates.filter(
-        ({ token: { issuer, algorithms, audience } }) =>
-          issuer === iss && algorithms.includes(alg!) && meets(audience, aud),
-      )
+      const ofIssuer = candidates.filter((one) => one.token.issuer === iss)
+      if (ofIssuer.length === 0) return { fault: 'issuer' }
+      const signed = ofIssuer.filter((one) => one.token.algorithms.includes(alg!))
+      if (signed.length === 0) return { fault: 'algorithm' }
+      const meant = signed.filter((one) => meets(one.token.audience, aud))
+      let verdict: TokenVerdict = { fault: 'audience' }
       // They may differ in where the issuer's keys are, if only by mistake.
       for (const keys of new Set(meant.map((one) => one.token.keys))) {
         const of = meant.filter((one) => one.token.keys === keys)
         const { payload } = await jose.jwtVerify(token, await getKey(of[0]!.token), {
           issuer: iss!,
           algorithms: [alg!],
-          clockTolerance: SKEW,
+          clockTolerance: MAX_CLOCK_DIFFERENCE_SECONDS,
           requiredClaims: ['exp'],
         })
-        const known = of.find((one) => isHeldBy(one.token, payload))
-        if (known === undefined) continue
-        const expires = (payload.exp! + SKEW) * 1000
-        return { caller: withUser(known.caller, known.userFrom, payload, expires), expires }
+        const expires = (payload.exp! + MAX_CLOCK_DIFFERENCE_SECONDS) * 1000
+        for (const one of of) {
+          const missing = missingIn(payload, one.token)
+          if (missing === undefined) {
+            return { holder: { caller: withUser(one.caller, one.userFrom, payload, expires), expires } }
+          }
+          verdict = { fault: 'caller', missing, claims: payload }
+        }
       }
-      return undefined
+      return verdict
     } catch (error) {
-      if (error instanceof jose.errors.JOSEError || error instanceof TypeError) return undefined
+      if (error instanceof jose.errors.JOSEError || error instanceof TypeError) return { fault: faultOf(error) }
       throw error
     }
   }
@@ -73,16 +88,30 @@ export function tokenHolder(
   }
 }
 
-/** Clocks may differ by this many seconds. */
-const SKEW = 60
+const MAX_CLOCK_DIFFERENCE_SECONDS = 60
 
-/** Whether the claims of a token that is genuine are those of this caller. */
-function isHeldBy(is: TokenSettings, claims: JWTPayload): boolean {
-  if (is.roles.length > 0 && !meets(is.roles, claims['roles'])) return false
-  if (is.scopes.length > 0 && !meets(is.scopes, words(claims['scp'] ?? claims['scope']))) return false
+/** What jose did not accept, by the code of its error. */
+function faultOf(error: Error & { readonly code?: string; readonly claim?: unknown }) {
+  switch (error.code) {
+    case 'ERR_JWT_EXPIRED':
+      return 'expired'
+    case 'ERR_JWT_CLAIM_VALIDATION_FAILED':
+      return error.claim === 'nbf' ? 'not yet valid' : 'form'
+    case 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED':
+    case 'ERR_JWKS_NO_MATCHING_KEY':
+      return 'signature'
+    default:
+      return 'form'
+  }
+}
+
+/** The first condition of a caller that the claims of a genuine token do not meet. */
+function missingIn(claims: JWTPayload, is: TokenSettings): Condition | undefined {
+  if (is.roles.length > 0 && !meets(is.roles, claims['roles'])) return 'roles'
+  if (is.scopes.length > 0 && !meets(is.scopes, words(claims['scp'] ?? claims['scope']))) return 'scopes'
   const clientId = claims['azp'] ?? claims['appid'] ?? claims['client_id']
-  if (is.clientIds.length > 0 && !meets(is.clientIds, clientId)) return false
-  return is.subjects.length === 0 || meets(is.subjects, claims.sub)
+  if (is.clientIds.length > 0 && !meets(is.clientIds, clientId)) return 'clientIds'
+  return is.subjects.length === 0 || meets(is.subjects, claims.sub) ? undefined : 'subjects'
 }
 
 /** Whether a claim, a text or a list of texts, holds one of `wanted`. */
@@ -93,39 +122,4 @@ function meets(wanted: readonly string[], claim: unknown): boolean {
 
 function words(claim: unknown): unknown {
   return typeof claim === 'string' ? claim.split(' ') : claim
-}
-
-function withUser(caller: Caller, userFrom: CallerSettings['userFrom'], claims: JWTPayload, expires: number): Caller {
-  if (userFrom === 'header') return caller
-  if (userFrom === 'on-behalf-of') return { ...caller, user: { onBehalfOf: sessionOf(claims, expires) } }
-  const claim = claims[userFrom]
-  if (typeof claim !== 'string' || claim === '') throw new UserNotAllowed(`its token has no claim ${userFrom}`)
-  if (isAppOnly(claims)) throw new UserNotAllowed('its token belongs to an application, not to a user')
-  if (userFrom === 'oid') {
-    if (!isUserId(claim)) throw new UserNotAllowed('the claim oid of its token is not an object id')
-    return { ...caller, user: { objectId: claim.toLowerCase() } }
-  }
-  if (String(claims['email_verified']) === 'false') {
-    throw new UserNotAllowed('the issuer has not verified the address in its token')
-  }
-  return { ...caller, user: { email: claim } }
-}
-
-/** Whose session a token of Entra's belongs to. */
-function sessionOf(claims: JWTPayload, expires: number): Session {
-  const { oid, tid, scp } = claims
-  if (isAppOnly(claims)) throw new UserNotAllowed('its token is that of an application, not of a user')
-  if (typeof scp !== 'string' || scp === '') {
-    throw new UserNotAllowed('its token has no scope (scp): send an access token for the gateway, not an ID token')
-  }
-  if (typeof oid !== 'string' || typeof tid !== 'string' || !isUserId(oid) || !isUserId(tid)) {
-    throw new UserNotAllowed('its token names no user of Entra (oid and tid)')
-  }
-  return { objectId: oid.toLowerCase(), tenantId: tid.toLowerCase(), expires }
-}
-
-/** Whether an app got the token for itself: Entra then names the app in `oid` as in `sub`, and gives no scopes. */
-function isAppOnly(claims: JWTPayload): boolean {
-  const { idtyp, scp, scope, oid, sub } = claims
-  return idtyp === 'app' || (scp === undefined && scope === undefined && oid !== undefined && oid === sub)
 }

@@ -84,7 +84,7 @@ function parsed(values: Readonly<Record<string, unknown>>, options: Options): Va
 /** What is wrong with the options of a command. */
 function optionFault(name: CommandName, words: readonly string[], { code, message }: NodeJS.ErrnoException): string {
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
-    const [option = ''] = /--\w+/.exec(message) ?? []
+    const [option = ''] = /--[\w-]+/.exec(message) ?? []
     return `${option} is not followed by what it needs, or by more than it takes.`
   }
   const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec(message) ?? []

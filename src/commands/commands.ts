@@ -33,9 +33,14 @@ export const commands = {
   }),
   check: command({
     description: 'tests each step to each environment, and says how to fix the first that fails',
-    usage: 'check [--user E-MAIL] [--json] [--config FILE]',
+    usage: 'check [--user E-MAIL] [--token-file FILE] [--json] [--config FILE]',
     options: {
       user: { type: 'string', description: 'also acts as this user', value: 'E-MAIL' },
+      'token-file': {
+        type: 'string',
+        description: 'also calls with the token of a signed-in person, for userFrom: on-behalf-of',
+        value: 'FILE',
+      },
       json: { type: 'boolean', description: 'prints JSON, for scripts' },
       config,
     },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
+import { runsAsCaller } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
 import { authorityHostOf, scopeOf } from '../credentials/credential-facts.ts'
 import { AuthorityFailure } from '../credentials/failure.ts'
@@ -7,6 +8,7 @@ import { kindOf } from '../credentials/kinds.ts'
 import type { CommandIo } from './command-io.ts'
 import { declined } from './login/browser.ts'
 import { awaitRedirect } from './login/redirect.ts'
+import { peopleConsents } from './people-consents.ts'
 
 export interface ConsentArgs {
   /** Serves the redirect, and says what came of it. */
@@ -31,14 +33,22 @@ export async function consent(
 ): Promise<number> {
   for (const target of io.settings.targets) {
     const state = randomBytes(32).toString('base64url')
+    const redirectUri = `http://localhost:${port}`
     io.stdout.write(`${target.url.origin}\n  ${needOf(target)}\n`)
-    const addresses = consentAddresses(target, `http://localhost:${port}`, state)
-    if (addresses === undefined) continue
-    io.stdout.write(
-      '  An administrator of the tenant opens one of these ' +
-        '(http://localhost must be a redirect URI of the registration):\n\n' +
-        `  ${addresses[0]}\n\n  or, with the permissions of this environment alone:\n\n  ${addresses[1]}\n\n`,
-    )
+    const addresses = runsAsCaller(target.credential) ? undefined : consentAddresses(target, redirectUri, state)
+    const ofPeople = peopleConsents(target, io.settings.callers, redirectUri, state)
+    if (addresses === undefined && ofPeople.length === 0) continue
+    if (addresses !== undefined) {
+      io.stdout.write(
+        '  An administrator of the tenant opens one of these ' +
+          '(http://localhost must be a redirect URI of the registration):\n\n' +
+          `  ${addresses[0]}\n\n  or, with the permissions of this environment alone:\n\n  ${addresses[1]}\n\n`,
+      )
+    }
+    if (ofPeople.length > 0) {
+      io.stdout.write('  For people who call with a token of their own, an administrator opens each of these once:\n\n')
+      for (const { permission, url } of ofPeople) io.stdout.write(`  ${permission}:\n  ${url}\n\n`)
+    }
     if (wait && (await outcome({ port, state, timeout }, io)) !== 0) return 2
   }
   return 0

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 
 import { consent } from '../../src/commands/consent.ts'
-import { commandFor } from '../support/command-io.ts'
+import { commandFor, commandForPeople } from '../support/command-io.ts'
 import { until } from '../support/until.ts'
 
 async function freePort(): Promise<number> {
@@ -90,4 +90,20 @@ t.test('a managed identity has nothing to consent to, a person and Business Cent
   const bc = await commandFor(t, { DYNAMICS_URL: 'https://api.businesscentral.dynamics.com/v2.0/production' })
   await consent({}, bc.io)
   t.match(bc.written.stdout, /Business Central takes only/)
+})
+
+t.test('people who call with a token of their own need two permissions, each with its own address', async (t) => {
+  for (const kind of ['on-behalf-of', 'client-secret']) {
+    const command = await commandForPeople(t, kind)
+    const port = await freePort()
+    const status = consent({ wait: true, port }, command.io)
+    await browse(command, /https:\S+user_impersonation\S+/)
+    t.equal(await status, 0)
+    const { stdout } = command.written
+    t.match(stdout, /scope=https%3A%2F%2Fcontoso\.crm4\.dynamics\.com%2Fuser_impersonation/)
+    t.match(stdout, new RegExp(`scope=api%3A%2F%2F${command.emulator.clientId}%2Faccess_as_user`))
+    t.equal(/\/adminconsent\?client_id=\S+&state=\S+\n\n {2}or/.test(stdout), kind === 'client-secret')
+    if (kind === 'on-behalf-of') t.match(stdout, /Consent is needed for the delegated permission/)
+    t.match(stdout, /Granted for the tenant/)
+  }
 })

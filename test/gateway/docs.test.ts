@@ -65,7 +65,7 @@ t.test('the table of commands in docs/operations.md is that of --help', async (t
   )) {
     t.equal(rows.get(name)?.status, status, name)
     t.ok(rows.get(name)?.does.startsWith(description), name)
-    for (const [, option = ''] of rows.get(name)?.does.matchAll(/`--([a-z]+)/g) ?? []) {
+    for (const [, option = ''] of rows.get(name)?.does.matchAll(/`--([a-z-]+)/g) ?? []) {
       t.ok(option in options, `${name} --${option}`)
     }
   }

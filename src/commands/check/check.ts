@@ -1,9 +1,9 @@
 import { SettingsError } from '../../config/load.ts'
-import type { Target } from '../../config/schema.ts'
 import { listenFault } from '../../server/listen.ts'
 import type { CommandIo } from '../command-io.ts'
 import { inspectionErrors } from '../serve/process-guard.ts'
 import { clock, tenant } from './announced.ts'
+import { asPerson, consents, exchange, personToken, servesPeople } from './person.ts'
 import { connection, dns } from './reach.ts'
 import { lines, silent } from './report.ts'
 import type { Reporter, StepReport } from './report.ts'
@@ -16,6 +16,8 @@ import { asUser } from './user.ts'
 export interface CheckArgs {
   /** E-mail address of a user to act as. */
   readonly user?: string | undefined
+  /** A file with the token of a person who is signed in to an app. */
+  readonly 'token-file'?: string | undefined
   /** One JSON document instead of lines. */
   readonly json?: boolean | undefined
 }
@@ -34,13 +36,19 @@ const STEPS: readonly Step[] = [
   asUser,
 ]
 
+/** What else is tried where people call with tokens of their own. */
+const PEOPLE_STEPS: readonly Step[] = [consents, personToken, exchange, asPerson]
+
 /**
  * Tries every step to each target; the first that fails ends that target, with what happened, why, and the
  * one thing to do.
  *
  * @returns the exit status: 0 all well, 2 a step failed
  */
-export async function check({ user, json = false }: CheckArgs, io: CommandIo): Promise<number> {
+export async function check(
+  { user, 'token-file': tokenFile, json = false }: CheckArgs,
+  io: CommandIo,
+): Promise<number> {
   const unheard = await listenFault(io.settings)
   const faults = [...inspectionErrors(io.settings), ...(unheard === undefined ? [] : [unheard])]
   if (faults.length > 0) throw new SettingsError(faults)
@@ -51,7 +59,7 @@ export async function check({ user, json = false }: CheckArgs, io: CommandIo): P
   for (const target of io.settings.targets) {
     const name = `${target.name === undefined ? '' : `${target.name}: `}${target.url.origin}`
     reporter.target(name)
-    const steps = await checkTarget(target, user, io, reporter)
+    const steps = await checkTarget({ target, user, tokenFile }, io, reporter)
     targets.push({
       ...(target.name === undefined ? {} : { name: target.name }),
       environment: target.url.origin,
@@ -67,14 +75,13 @@ export async function check({ user, json = false }: CheckArgs, io: CommandIo): P
 }
 
 async function checkTarget(
-  target: Target,
-  user: string | undefined,
-  { agent, env, settings, emulated = false }: CommandIo,
+  asked: Pick<Checking, 'target' | 'user' | 'tokenFile'>,
+  { agent, env, settings: { proxies, callers }, emulated = false }: CommandIo,
   reporter: Reporter,
 ): Promise<StepReport[]> {
-  const checking: Checking = { target, agent, env, proxies: settings.proxies, emulated, user }
+  const checking: Checking = { ...asked, agent, env, proxies, callers, emulated }
   const reports: StepReport[] = []
-  for (const step of STEPS) {
+  for (const step of servesPeople(checking) ? [...STEPS, ...PEOPLE_STEPS] : STEPS) {
     reporter.begins(step.name)
     const report = await runStep(step, checking)
     reports.push(report)

@@ -8,6 +8,7 @@ export interface StepReport {
   readonly result: Outcome['result'] | 'failed'
   readonly ms: number
   readonly says: string
+  readonly details?: readonly string[]
   /** Of a failure. */
   readonly explanation?: Explanation
 }
@@ -29,9 +30,10 @@ export function lines(out: Writer): Reporter {
     begins: (step) => {
       if (progress) out.write(`  … ${step}`)
     },
-    ends: ({ step, result, ms, says, explanation }) => {
+    ends: ({ step, result, ms, says, details = [], explanation }) => {
       if (progress) out.write('\r\u001b[K')
       out.write(`  ${MARKS[result]} ${step.padEnd(13)}${`${ms} ms`.padStart(8)}  ${plain(says)}\n`)
+      for (const line of details) out.write(`      ${plain(line)}\n`)
       if (explanation === undefined) return
       const { why, todo, says: said } = explanation
       out.write(`\n      Why: ${plain(why)}\n`)

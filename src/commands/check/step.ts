@@ -1,8 +1,10 @@
 import type { Dispatcher } from 'undici'
 
+import type { CallerSettings } from '../../config/callers.ts'
 import { runsAsPerson } from '../../config/credential.ts'
 import type { Proxies } from '../../config/proxies.ts'
 import type { Target } from '../../config/schema.ts'
+import type { UserToken } from '../../credentials/user-tokens.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { OwnError } from '../../own-error.ts'
 
@@ -18,6 +20,8 @@ export interface Outcome {
   readonly result: 'ok' | 'warning' | 'skipped'
   /** What was found, for people; never anything secret. */
   readonly says: string
+  /** Lines below it. */
+  readonly details?: readonly string[]
 }
 
 /** A step failed; the ones behind it make no sense. */
@@ -39,16 +43,24 @@ export interface Checking {
   readonly emulated: boolean
   /** E-mail address of the user to try impersonation with. */
   readonly user: string | undefined
+  /** Who may call the gateway. */
+  readonly callers: readonly CallerSettings[]
+  /** The file with the token of a person who is signed in to an app. */
+  readonly tokenFile: string | undefined
   /** The answer to a request without a token. */
   challenge?: { readonly headers: Readonly<Record<string, string>>; readonly asked: number; readonly answered: number }
   authorization?: string
   /** The id of the user that the token runs as. */
   userId?: string
+  /** Whose token is in `tokenFile`. */
+  person?: UserToken
+  /** Whether `authorization` is that person's. */
+  asPerson?: boolean
 }
 
 /** Whether the token is of a person who signed in: then there is no application user to look at. */
-export function isDelegated({ target }: Pick<Checking, 'target'>): boolean {
-  return runsAsPerson(target.credential)
+export function isDelegated({ target, asPerson = false }: Pick<Checking, 'target' | 'asPerson'>): boolean {
+  return asPerson || runsAsPerson(target.credential)
 }
 
 export function ok(says: string): Outcome {

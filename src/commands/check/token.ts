@@ -108,7 +108,7 @@ function notForIt(audience: string, { url, scope }: Target): Explanation {
 }
 
 /** Collects warnings, such as that of a certificate that expires soon. */
-function noting(notes: string[]): Logger {
+export function noting(notes: string[]): Logger {
   const nothing = (): void => undefined
   return {
     debug: nothing,

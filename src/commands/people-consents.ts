@@ -1,0 +1,54 @@
+import type { CallerSettings } from '../config/callers.ts'
+import { canExchange } from '../config/credential.ts'
+import type { Target } from '../config/schema.ts'
+import { authorityHostOf, userScopeOf } from '../credentials/credential-facts.ts'
+
+/** One permission that reaching Dynamics on behalf of people needs, and where an administrator grants it. */
+export interface PeopleConsent {
+  readonly permission: string
+  readonly url: string
+}
+
+/**
+ * Both permissions of `target` for callers with the tokens of people: the gateway's for Dynamics, and that of each
+ * caller's app for the gateway. Empty where no caller sends such tokens.
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
+ */
+export function peopleConsents(
+  target: Target,
+  callers: readonly CallerSettings[],
+  redirectUri: string,
+  state: string,
+): readonly PeopleConsent[] {
+  const { credential } = target
+  const ofPeople = callers.filter(({ userFrom }) => userFrom === 'on-behalf-of')
+  if (ofPeople.length === 0 || !canExchange(credential) || !('tenantId' in credential)) return []
+  const endpoint = `${authorityHostOf(target)}/${credential.tenantId}/v2.0/adminconsent`
+  const urlOf = (client: string, scope: string): string =>
+    `${endpoint}?${new URLSearchParams({ client_id: client, scope, redirect_uri: redirectUri, state })}`
+
+  return [
+    {
+      permission: `user_impersonation of Dynamics, for the gateway (${redirectUri} must be one of its redirect URIs)`,
+      url: urlOf(credential.clientId, userScopeOf(target)),
+    },
+    ...ofPeople.flatMap(({ name, token }) => {
+      const scope = ownScopeOf(credential.clientId, token)
+      const apps = token?.clientIds ?? []
+      return (apps.length === 0 ? [CLIENT_ID_UNKNOWN] : apps).map((app) => ({
+        permission: `${scope}, for the app of the caller ${name} (${redirectUri} must be one of that app's redirect URIs)`,
+        url: urlOf(app, scope),
+      }))
+    }),
+  ]
+}
+
+/** To be replaced by hand: the settings need not name the app that people sign in to. */
+const CLIENT_ID_UNKNOWN = 'CLIENT-ID-OF-THE-APP'
+
+/** The scope that an app asks its sign-in library for, to call the gateway. */
+export function ownScopeOf(clientId: string, token: CallerSettings['token']): string {
+  const uri = token?.audience.find((audience) => audience.startsWith('api://')) ?? `api://${clientId}`
+  return `${uri}/${token?.scopes[0] ?? '.default'}`
+}
