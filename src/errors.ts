@@ -359,6 +359,11 @@ export function safeToRepeat<E extends Error>(error: E): E {
   return error
 }
 
+/** Whether `error` is one of this file, so that its text may be shown to the caller. */
+export function isGatewayError(error: unknown): boolean {
+  return error instanceof Error && (error as { readonly code?: string }).code?.startsWith('GATEWAY_') === true
+}
+
 /** What an answer of the gateway's own may carry beside its text. */
 export interface RetryLater {
   /** Seconds, a whole number of at least 1, for the Retry-After header. */

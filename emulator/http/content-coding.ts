@@ -10,8 +10,9 @@ const compress = {
   deflate: (body: Buffer): Promise<Buffer> => promisify(deflate)(body),
 }
 
-/** The response in a content coding that the caller accepts. Only text is encoded, and never an empty body. */
+/** The response in a coding that the caller accepts: text only, never an empty body, and none that is encoded already. */
 export async function encoded(reply: Reply, acceptEncoding: string | undefined): Promise<Reply> {
+  if (headerOf(reply, 'content-encoding') !== undefined) return reply
   const type = headerOf(reply, 'content-type') ?? ''
   if (reply.body === undefined || reply.body.length === 0 || !/json|xml|text|multipart/.test(type)) return reply
   const accepted = new Map(

@@ -35,7 +35,7 @@ export type TransportFault =
   | {
       readonly kind: 'answer'
       readonly status: number
-      readonly body?: string
+      readonly body?: string | Buffer
       readonly headers?: Readonly<Record<string, string>>
     }
   /** An HTML page with 502 or another status, as from a load balancer. */

@@ -7,7 +7,7 @@ export interface DotEnv {
   readonly lines: ReadonlyMap<string, number>
   /** Variables whose value ends at a ` #` without quotes, so that the rest of the line is a comment. */
   readonly cut: ReadonlySet<string>
-  /** Lines that are no variable, as parts of sentences: `line 3 is …`. */
+  /** Lines that cannot be read, or contradict another, as parts of sentences: `line 3 is …`. */
   readonly errors: readonly string[]
 }
 
@@ -24,7 +24,8 @@ const LINE = /[^\n]*(?:\n|$)/y
 /**
  * Reads a `.env` file as Docker Compose does: `NAME=value`, `NAME: value`, `export NAME=value`, values in quotes, over
  * several lines too, comments. Node's own `parseEnv` takes what is commented out for set in older releases, and cuts
- * values at any `#`. A line that is none of these is an error: otherwise its variable would be missing silently.
+ * values at any `#`. A line that is none of these is an error: otherwise its variable would be missing silently. So is
+ * a variable with two values, of which Docker Compose takes the last.
  */
 export function readDotEnv(raw: string): DotEnv {
   const text = raw.replace(/^\uFEFF/, '')
@@ -37,11 +38,15 @@ export function readDotEnv(raw: string): DotEnv {
     const [form, found] = next(text, at)
     if (form === VARIABLE) {
       const [, name = '', single, double, backquoted, plain = '', comment] = found
-      variables[name] =
+      const value =
         single ??
         double?.replace(/\\([nr"])/g, (_, letter: string) => ({ n: '\n', r: '\r' })[letter] ?? letter) ??
         backquoted ??
         plain
+      if (lines.has(name) && variables[name] !== value) {
+        unread.push({ line, why: `sets ${name} to another value than line ${lines.get(name)}: remove one of the two` })
+      }
+      variables[name] = value
       lines.set(name, line)
       cut.delete(name)
       if (plain !== '' && comment !== undefined) cut.add(name)

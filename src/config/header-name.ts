@@ -1,4 +1,6 @@
+import { headerLetters } from '../odata/header-letters.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
+import { isMethodOverride } from '../odata/methods.ts'
 import { SettingError } from './setting.ts'
 
 /**
@@ -54,9 +56,6 @@ const TAKEN = new Set([
   'x-forwarded-port',
   'x-forwarded-prefix',
   'x-forwarded-proto',
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
   'x-ms-client-request-id',
   'x-original-url',
   'x-real-ip',
@@ -71,7 +70,7 @@ const FAMILIES = /^(?:accept|access-control|content|if|odata|proxy|sec|x-ms-toke
 export function ownHeader(text: string): string {
   const name = text.toLowerCase()
   if (!/^[a-z0-9-]+$/.test(name)) throw new SettingError('is not a header name: write letters, digits and dashes.')
-  if (TAKEN.has(name) || FAMILIES.test(name)) {
+  if (TAKEN.has(name) || FAMILIES.test(name) || isMethodOverride(headerLetters(name))) {
     throw new SettingError(`is ${name}, which has another meaning: write a name of its own, such as x-user-email.`)
   }
   return name

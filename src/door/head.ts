@@ -7,6 +7,7 @@ import type { Settings } from '../config/schema.ts'
 import { AddressTooLong, BadRequest, BadUserEmail, ExpectationFailed, HeadTooLarge } from '../errors.ts'
 import { severalCallerIds, userNamedBy } from '../identity/caller-id.ts'
 import type { UserOrFault } from '../identity/caller.ts'
+import { isMethodOverride } from '../odata/methods.ts'
 import { targetFault } from '../odata/request-target.ts'
 import { headerName, namesByLetters } from './header-names.ts'
 import type { NamesByLetters } from './header-names.ts'
@@ -189,9 +190,7 @@ function note(head: Head, spelt: string, value: string, letters: string): void {
   }
   const isBypass = letters.startsWith('mscrmbypass') || letters === 'mscrmsuppresscallbackregistrationexpanderjob'
   if (isBypass) head.bypass ??= spelt
-  if (letters === 'xhttpmethod' || letters === 'xhttpmethodoverride' || letters === 'xmethodoverride') {
-    head.override ??= spelt
-  }
+  if (isMethodOverride(letters)) head.override ??= spelt
 }
 
 /** Whether a Prefer header holds the preference `callback`; quotes are not trusted to hide one. */

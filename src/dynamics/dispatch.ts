@@ -244,6 +244,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   dump(): void {
     this.#letGo = true
     this.#chunks = []
+    this.#sink = undefined
     if (!this.complete && this.#failure === undefined) this.#resume?.()
   }
 

@@ -9,12 +9,23 @@ export interface AnswerEvidence {
   readonly location?: string | undefined
   /** The header `WWW-Authenticate`. */
   readonly challenge?: string | undefined
+  /** Whether the body begins like a page, whatever its content type. */
+  readonly isPage?: boolean | undefined
 }
 
 /** Whether a content type is that of a page for people, which the Web API writes only as the content of a file. */
 export function isPage(contentType: string | undefined): boolean {
   return contentType !== undefined && /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i.test(contentType)
 }
+
+/** Whether a body begins like HTML or XML: with `<` after blanks. A byte order mark may come first. */
+export function beginsLikePage(body: Buffer): boolean {
+  let at = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0
+  while (at < body.length && BLANKS.has(body[at]!)) at++
+  return body[at] === 0x3c
+}
+
+const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d])
 
 /**
  * Whether `location`, of an answer of `environment`, leads to where people sign in: to an authority, or to an address
@@ -47,7 +58,15 @@ const SIGN_IN_PATH = /\/(?:oauth2?|adfs|saml2?|authorize|sign-?in|log-?[io]n|sso
  * Why an answer is not Dynamics' own, as far as its head shows it; `undefined` where it may be. Pages and redirects
  * are told apart: each has a place of its own to look at.
  */
-export function explainForeign({ status, contentType, location, challenge }: AnswerEvidence): Explanation | undefined {
+export function explainForeign(evidence: AnswerEvidence): Explanation | undefined {
+  const { status, contentType, location, challenge } = evidence
+  if (status === 407 || status === 511) {
+    return {
+      what: `Something answered ${status} in place of Dynamics, and asks for a sign-in to the network.`,
+      why: 'Dynamics does not send this status; a proxy between the gateway and Dynamics does.',
+      todo: 'Put the user name and password of the proxy into HTTPS_PROXY, or ask its operators to let the gateway pass.',
+    }
+  }
   if (status >= 300 && status < 400) {
     const host = location !== undefined && URL.canParse(location) ? ` to ${new URL(location).host}` : ''
     return {
@@ -56,9 +75,10 @@ export function explainForeign({ status, contentType, location, challenge }: Ans
       todo: COMMON_FIX,
     }
   }
-  if (isPage(contentType)) {
+  if (evidence.isPage === true || isPage(contentType)) {
+    const type = contentType === undefined || contentType === '' ? 'no content type' : contentType.trim().slice(0, 60)
     return {
-      what: `Something answered ${status} in place of Dynamics, with a page (${contentType!.trim().slice(0, 60)}).`,
+      what: `Something answered ${status} in place of Dynamics, with a page (${type}).`,
       why:
         'Dynamics answers with JSON. Pages come from something in between: a web filter, a proxy, a load balancer ' +
         'or a sign-in page.',

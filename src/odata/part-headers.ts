@@ -1,6 +1,7 @@
 import { RefusedPart } from './batch-error.ts'
 import { type Field, valueOf } from './header-fields.ts'
 import { headerLetters } from './header-letters.ts'
+import { isMethodOverride } from './methods.ts'
 
 /** Where the headers of a part go. */
 export interface Destination {
@@ -38,7 +39,7 @@ export function partHeaders(
       const what = `names its user by the header ${field.name}`
       throw new RefusedPart(`${subject} ${what}: put it on the batch, for all parts.`)
     }
-    if (OVERRIDES.has(letters)) throw new RefusedPart(`${subject} overrides its method by a header.`)
+    if (isMethodOverride(letters)) throw new RefusedPart(`${subject} overrides its method by a header.`)
     if (letters === 'transferencoding') throw new RefusedPart(`${subject} has a Transfer-Encoding.`)
     if (letters === 'contenttransferencoding' && !/^(?:binary|8bit|7bit)$/i.test(field.value)) {
       throw new RefusedPart(`${subject} has a Content-Transfer-Encoding other than binary.`)
@@ -56,4 +57,3 @@ export function partHeaders(
 const MEANINGFUL = /^(?:content-(?!length)|if-|prefer$|odata-)/
 
 const CALLER_IDS: ReadonlySet<string> = new Set(['callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid'])
-const OVERRIDES: ReadonlySet<string> = new Set(['xhttpmethod', 'xhttpmethodoverride', 'xmethodoverride'])

@@ -28,6 +28,11 @@ const NAMES: ReadonlySet<string> = new Set([
   'remotename',
   'remoteemail',
   'remotegroups',
+  'bearer',
+  'xbearer',
+  'xprincipal',
+  'xidentity',
+  'xgatewaykey',
 ])
 
 /** What stands in names anywhere, how they end, and how they begin. Dynamics itself has tokens of a session. */

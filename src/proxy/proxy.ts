@@ -5,7 +5,7 @@ import type { Target } from '../config/schema.ts'
 import { withDoubt } from '../dynamics/doubt.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
 import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
-import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid } from '../errors.ts'
+import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid, isGatewayError } from '../errors.ts'
 import type { Refusal } from '../observe/refusals.ts'
 import { MalformedBatch, OversizedBatch, RefusedPart } from '../odata/batch.ts'
 import type { BatchOperation } from '../odata/batch.ts'
@@ -23,7 +23,7 @@ import { announcesBody, awaitsContinue } from '../server/request-body.ts'
 import { callerIdOf } from '../users/directory.ts'
 import { requestBodyRewriter, responseBodyRewriter } from './body-rewriting.ts'
 import { withFirstBytes } from './first-bytes.ts'
-import { refuseForeign } from './foreign-answer.ts'
+import { pageDetector, refuseForeign } from './foreign-answer.ts'
 import { IDEMPOTENCY_KEY, idempotentCreate, refusePartKey } from './idempotency-key.ts'
 import { linksFor } from './public-base.ts'
 import { requestHeaders, staysHere } from './request-headers.ts'
@@ -179,8 +179,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       coding: coded,
     } = responseHead(answer, map, foreign)
     record.dynamicsRequestId = requestId
-    if (status < 400) refuseForeign(answer, contentType, path, target)
-    else {
+    refuseForeign(answer, contentType, path, target)
+    const detect = pageDetector(answer, { contentType, contentEncoding, path })
+    if (status >= 400) {
       body = withFirstBytes(body, (bytes) => {
         const error = decode(bytes, contentEncoding, MAX_ERROR_BYTES)
         record.dynamicsCode = error === undefined ? undefined : errorCodeIn(error)
@@ -218,7 +219,11 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
       coding,
       transform,
-      refuse: (cause) => refuse(reply, cause, outbound),
+      detect,
+      refuse(cause) {
+        body.dump()
+        refuse(reply, cause, outbound)
+      },
     })
     const { timings } = exchange
     exchange.gatewayMs =
@@ -226,9 +231,10 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   }
 }
 
-/** Answers for an answer that cannot be passed on. */
+/** Responds in place of a response that cannot be passed on. */
 function refuse(reply: FastifyReply, cause: unknown, outbound: OutboundRequest): void {
-  void reply.send(withDoubt(new DynamicsAnswerInvalid({ cause: cause as Error }), outbound))
+  const error = isGatewayError(cause) ? (cause as Error) : new DynamicsAnswerInvalid({ cause: cause as Error })
+  void reply.send(withDoubt(error, outbound))
 }
 
 /** A `$batch` that cannot be passed on is for the caller to fix. */

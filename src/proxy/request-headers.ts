@@ -1,6 +1,8 @@
 import { isForwardingHeader } from '../identity/forwarding-headers.ts'
+import { headerLetters } from '../odata/header-letters.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
+import { isMethodOverride } from '../odata/methods.ts'
 import { upstreamUrl } from '../odata/url-map.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { carriesIdentity } from './identity-headers.ts'
@@ -18,9 +20,9 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'origin',
   'access-control-request-method',
   'access-control-request-headers',
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
+  'x-method',
+  'x-tunnel-method',
+  'x-original-method',
   'callerobjectid',
   'mscrmcallerid',
   'mscrmcallerobjectid',
@@ -35,6 +37,7 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 export function staysHere(name: string): boolean {
   return (
     NEVER_FORWARDED.has(name) ||
+    isMethodOverride(headerLetters(name)) ||
     name.includes('_') ||
     name.startsWith('sec-') ||
     isForwardingHeader(name) ||

@@ -20,14 +20,16 @@ export interface ResponseParts {
   readonly coding: ContentCoding | undefined
   /** Turns links outward. */
   readonly transform: TextTransform | undefined
-  /** Is told that the body cannot be rewriteChunk, while nothing has gone out yet. */
+  /** Throws when the first bytes of the body, its coding undone, show that the response is not Dynamics' own. */
+  readonly detect?: ((firstBytes: Buffer) => void) | undefined
+  /** Answers in place of a body that cannot be passed on, while nothing has gone out yet. */
   readonly refuse: (cause: unknown) => void
 }
 
 /**
  * Writes an answer to the caller. One that has arrived already, or is short, goes out in one piece; else the body
- * follows as it arrives, no faster than the caller reads. One that breaks off resets the caller's connection: it is
- * never ended as if it were whole.
+ * follows as it arrives, no faster than the caller reads. One that breaks off is refused while nothing has gone out;
+ * later it resets the caller's connection. It is never ended as if it were complete.
  */
 export function writeResponse(body: AnswerBody, raw: ServerResponse, delivery: ResponseParts): void {
   const { status, headers, contentLength, hasBody, transform } = delivery
@@ -39,8 +41,9 @@ export function writeResponse(body: AnswerBody, raw: ServerResponse, delivery: R
   } else if (coding === undefined && (body.complete || Number(contentLength ?? Infinity) <= COALESCE_BELOW_BYTES)) {
     body.pipeTo(coalesced(raw, delivery))
   } else {
-    raw.writeHead(status, framed(headers, transform === undefined && coding === undefined ? contentLength : undefined))
-    body.pipeTo(coding === undefined ? streamed(raw, transform) : decoded(raw, coding, transform))
+    const length = transform === undefined && coding === undefined ? contentLength : undefined
+    const plain = streamed(raw, delivery, () => raw.writeHead(status, framed(headers, length)))
+    body.pipeTo(coding === undefined ? plain : decoded(raw, coding, plain))
   }
 }
 
@@ -59,11 +62,12 @@ function withoutBody(raw: ServerResponse): Sink {
 const COALESCE_BELOW_BYTES = 64 * 1024
 
 /** For a body that has arrived: one write. */
-function coalesced(raw: ServerResponse, { status, headers, transform, refuse }: ResponseParts): Sink {
+function coalesced(raw: ServerResponse, { status, headers, transform, detect, refuse }: ResponseParts): Sink {
   let text = ''
   return {
     resume: undefined,
     write: (chunk) => {
+      if (text === '') detect?.(chunk)
       text += textOf(chunk)
       return true
     },
@@ -76,7 +80,7 @@ function coalesced(raw: ServerResponse, { status, headers, transform, refuse }: 
       raw.writeHead(status, framed(headers, String(text.length)))
       writeOnce(raw, text)
     },
-    fail: () => reset(raw),
+    fail: refuse,
   }
 }
 
@@ -107,30 +111,48 @@ const HIGH_WATER_BYTES = 256 * 1024
  *
  * @until Node writes a corked response in order
  */
-function streamed(raw: ServerResponse, transform: TextTransform | undefined): Sink {
+function streamed(raw: ServerResponse, { transform, detect, refuse }: ResponseParts, begin: () => void): Sink {
   let corked: ServerResponse['socket'] = null
+  let hasArrived = false
+  let hasBegun = false
+  let hasFailed = false
   const sink: Sink = {
     resume: undefined,
     write: (chunk) => {
+      if (!hasArrived) detect?.(chunk)
+      hasArrived = true
+      const piece = transform === undefined ? chunk : rewriteChunk(transform, chunk)
+      // A transform may hold back what it cannot judge yet.
+      if (piece.length === 0) return true
+      if (!hasBegun) beginOnce()
       if (corked === null && raw.socket !== null) {
         corked = raw.socket
         corked.cork()
         setImmediate(uncork)
       }
       // Node asks for a pause after 16 KiB: each costs two system calls more than the memory is worth.
-      return (
-        raw.write(transform === undefined ? chunk : rewriteChunk(transform, chunk), 'latin1') ||
-        raw.writableLength < HIGH_WATER_BYTES
-      )
+      return raw.write(piece, 'latin1') || raw.writableLength < HIGH_WATER_BYTES
     },
     end: () => {
-      if (transform !== undefined) raw.write(transform.end(), 'latin1')
+      const rest = transform?.end()
+      if (!hasBegun) beginOnce()
+      if (rest !== undefined) raw.write(rest, 'latin1')
       raw.end()
     },
-    fail: () => reset(raw),
+    fail: (reason) => {
+      if (hasFailed) return
+      hasFailed = true
+      if (hasBegun) reset(raw)
+      else refuse(reason)
+    },
   }
   raw.on('drain', () => sink.resume?.())
   return sink
+
+  function beginOnce(): void {
+    hasBegun = true
+    begin()
+  }
 
   function uncork(): void {
     corked?.uncork()
@@ -138,9 +160,8 @@ function streamed(raw: ServerResponse, transform: TextTransform | undefined): Si
   }
 }
 
-function decoded(raw: ServerResponse, coding: ContentCoding, transform: TextTransform | undefined): Sink {
+function decoded(raw: ServerResponse, coding: ContentCoding, plain: Sink): Sink {
   const decoder = createDecoder(coding)
-  const plain = streamed(raw, transform)
   plain.resume = () => decoder.resume()
   decoder.on('data', (chunk: Buffer) =>
     attempt(() => {
@@ -159,7 +180,7 @@ function decoded(raw: ServerResponse, coding: ContentCoding, transform: TextTran
   decoder.on('drain', () => sink.resume?.())
   return sink
 
-  /** What cannot be rewriteChunk is an answer that breaks off. What a listener throws would end the process. */
+  /** What cannot be rewritten is a response that breaks off. What a listener throws would end the process. */
   function attempt(action: () => void): void {
     try {
       action()

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-import { BadRequest, InternalFault } from '../errors.ts'
+import { BadRequest, InternalFault, isGatewayError } from '../errors.ts'
 import type { RetryLater } from '../errors.ts'
 import { causesOf } from '../logged-error.ts'
 import { ALLOW } from '../odata/methods.ts'
@@ -50,7 +50,7 @@ function errorBody({ code, message }: { readonly code?: string; readonly message
 /** `thrown` itself if it is one of ours, else what stands for it. */
 function own(thrown: unknown): Answerable {
   const error = thrown as Answerable
-  if (error.code?.startsWith('GATEWAY_') === true) return error
+  if (isGatewayError(error)) return error
   if (error.code === 'FST_ERR_BAD_URL') {
     return new BadRequest('The path is not well-formed. A % must be followed by two hexadecimal digits.', {
       cause: error,

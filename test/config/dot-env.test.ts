@@ -2,6 +2,12 @@ import t from 'tap'
 
 import { readDotEnv } from '../../src/config/dot-env.ts'
 
+t.test('a variable with two values is an error, which does not show them', async (t) => {
+  t.same(readDotEnv('A=1\nB=3\nexport A: "2"\nB=3').errors, [
+    'line 3 sets A to another value than line 1: remove one of the two.',
+  ])
+})
+
 t.test('variables are read as people write them', async (t) => {
   for (const [text, variables] of [
     ['A=1', { A: '1' }],
@@ -27,7 +33,7 @@ t.test('variables are read as people write them', async (t) => {
     ["A=it's\nB=2", { A: "it's", B: '2' }],
     ['A="open\nB=2', { A: '"open', B: '2' }],
     ["A='open\nB='2'", { A: "'open", B: '2' }],
-    ['A=1\nA=2', { A: '2' }],
+    ['A=1\nA=1', { A: '1' }],
     ['a.b-c_1=1', { 'a.b-c_1': '1' }],
   ] as const) {
     const read = readDotEnv(text)

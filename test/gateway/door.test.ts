@@ -68,6 +68,14 @@ const IDENTITIES = [
   'X-Original-Forwarded-For',
   'X-ProxyUser-Ip',
   'From',
+  'Bearer',
+  'X-Bearer',
+  'X-Principal',
+  'X-Identity',
+  'X-Gateway-Key',
+  'X-Method',
+  'X-Tunnel-Method',
+  'X-Original-Method',
 ]
 
 t.test('addresses of the Web API reach Dynamics byte for byte', async (t) => {

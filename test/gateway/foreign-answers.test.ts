@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib'
+
 import t from 'tap'
 
 import { gatewayFor } from '../support/gateway-for.ts'
@@ -31,6 +33,70 @@ for (const [name, path, method] of [
       causes: [/answered 200 in place of Dynamics, with a page \(text\/html/],
     })
     t.equal((await fetch(`${url}/WhoAmI`)).status, 200, 'the next request is not touched by it')
+  })
+}
+
+// Web filters label their pages with any type, or with none.
+for (const [name, headers, body] of [
+  ['as JSON', { 'content-type': 'application/json; odata.metadata=minimal' }, PAGE],
+  ['as plain text', { 'content-type': 'text/plain' }, `\uFEFF\r\n \t${PAGE}`],
+  ['as plain text in gzip', { 'content-type': 'text/plain', 'content-encoding': 'gzip' }, gzipSync(PAGE)],
+  ['as JSON in gzip', { 'content-type': 'application/json', 'content-encoding': 'gzip' }, gzipSync(PAGE)],
+  ['as nothing', {}, PAGE],
+  ['as JSON, and is long', { 'content-type': 'application/json' }, PAGE.padEnd(200_000, ' ')],
+] as const) {
+  t.test(`a page that is labelled ${name} is a 502`, async (t) => {
+    const gateway = await gatewayFor(t)
+    const { url, emulator } = gateway
+    emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers, body })
+
+    const response = await fetch(`${url}/accounts?$top=1`)
+
+    t.equal(response.status, 502)
+    t.match(await response.json(), { error: { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' } })
+    t.match(await lineOf(gateway, 'GATEWAY_DYNAMICS_ANSWER_INVALID'), { causes: [/with a page \(/] })
+    t.equal((await fetch(`${url}/WhoAmI`)).status, 200, 'the next request is not touched by it')
+  })
+}
+
+t.test('plain text and JSON that are no page pass', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  for (const [type, body] of [
+    ['text/plain', '42'],
+    ['application/json', ' {"value":"<"}'],
+    ['application/json', ''],
+  ] as const) {
+    emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers: { 'content-type': type }, body })
+    const response = await fetch(`${url}/accounts/$count`)
+    t.equal(response.status, 200)
+    t.equal(await response.text(), body)
+  }
+})
+
+t.test('a body that is not the gzip it claims to be is a 502', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+  emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers, body: '{"value":[]}' })
+
+  const response = await fetch(`${url}/accounts?$top=1`)
+
+  t.equal(response.status, 502)
+  t.match(await response.json(), { error: { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' } })
+})
+
+// A browser would ask the person for the password of a proxy that it does not use.
+for (const status of [407, 511]) {
+  t.test(`a ${status}, which only networks send, is a 502`, async (t) => {
+    const gateway = await gatewayFor(t)
+    const { url, emulator } = gateway
+    const headers = { ...HTML, 'proxy-authenticate': 'Basic realm="proxy"' }
+    emulator.faults.dataverse.always({ kind: 'answer', status, headers, body: PAGE })
+
+    const response = await fetch(`${url}/accounts`)
+
+    t.equal(response.status, 502)
+    t.equal(response.headers.get('proxy-authenticate'), null)
+    t.match(await lineOf(gateway, 'GATEWAY_DYNAMICS_ANSWER_INVALID'), { causes: [/asks for a sign-in to the network/] })
   })
 }
 
