@@ -21,6 +21,11 @@ export interface RawFixture {
   readonly bytes: () => string
 }
 
+/** A response in its own bytes, head included (latin1); the connection ends with it. */
+export interface RawResponse {
+  readonly raw: string
+}
+
 /**
  * Starts them. `change` may alter the settings; `answer` gives the body for a request. One that is `endless` is sent as
  * long as it is taken, so it is never all there, however much of it the system holds.
@@ -28,7 +33,7 @@ export interface RawFixture {
 export async function gatewayBeforeRawDynamics(
   t: Test,
   change: (settings: Settings) => Settings = (settings) => settings,
-  answer: (request: string) => Buffer | 'endless' = () => NO_ROWS,
+  answer: (request: string) => Buffer | 'endless' | RawResponse = () => NO_ROWS,
 ): Promise<RawFixture> {
   const emulator = await startEmulator()
   const requests: string[] = []
@@ -46,6 +51,10 @@ export async function gatewayBeforeRawDynamics(
         requests.push(request)
         received = received.slice(length)
         const body = answer(request)
+        if (typeof body === 'object' && 'raw' in body) {
+          socket.end(Buffer.from(body.raw, 'latin1'))
+          continue
+        }
         socket.write(
           'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nOData-Version: 4.0\r\n' +
             `Content-Length: ${body === 'endless' ? 2 ** 40 : body.length}\r\n\r\n`,
