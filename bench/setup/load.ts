@@ -84,7 +84,7 @@ function onLoadCore(program: string, args: readonly string[]): Promise<{ stdout:
 
 /** wrk's script: headers, users in turn, a check of each answer where one is wanted, and the result as JSON. */
 function luaScript({ body, users, expect }: Pick<Load, 'body' | 'users' | 'expect'>): string {
-  const fields = Object.entries(headers).map(([name, value]) => `wrk.headers["${name}"] = "${value}"`)
+  const fields = Object.entries(headers).map(([name, value]) => `wrk.headers["${name}"] = [[${value}]]`)
   return `
 ${fields.join('\n')}
 ${body === undefined ? '' : `wrk.method = "POST"; wrk.body = [[${body}]]; wrk.headers["content-type"] = "application/json"`}

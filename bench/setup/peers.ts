@@ -20,8 +20,11 @@ const authorization = `Bearer ${'x'.repeat(1500)}`
 /** Headers that every request under load carries. */
 export const headers = {
   accept: 'application/json',
+  'odata-maxversion': '4.0',
   'odata-version': '4.0',
+  prefer: 'odata.include-annotations="*"',
   'user-agent': 'bench',
+  'accept-encoding': 'gzip, deflate, br',
   'x-user-email': 'user1@contoso.com',
   authorization: 'Bearer of-the-caller',
 }
@@ -35,15 +38,25 @@ export function peers(): readonly Peer[] {
     programs.nginx === undefined ? [] : [nginx(programs.nginx)],
     programs.caddy === undefined ? [] : [caddy(programs.caddy)],
   ].flat()
-  return [...others, bare(), { name: 'gateway', command: gateway() }]
+  return [...others, bare(), floor(), { name: 'gateway', command: gateway() }]
 }
 
+/** The peer that all ratios are to: `@fastify/http-proxy` that adds a header. */
 export function bare(): Peer {
+  return inNode('bare http-proxy', 'bare.js')
+}
+
+/** The least that a gateway on Fastify and undici can cost. */
+export function floor(): Peer {
+  return inNode('floor', 'floor.js')
+}
+
+function inNode(name: string, file: string): Peer {
   return {
-    name: 'bare http-proxy',
+    name,
     command: {
       program: process.execPath,
-      args: [join(import.meta.dirname, 'bare.js'), String(ports.proxy), origin],
+      args: [join(import.meta.dirname, file), String(ports.proxy), origin],
       env: { NODE_EXTRA_CA_CERTS: certificate },
     },
   }

@@ -5,6 +5,7 @@ import { generate } from 'selfsigned'
 
 import { far, origin, ports, root, tenant } from './addresses.ts'
 import { ask } from './ask.ts'
+import { dataverseHead } from './dataverse-head.ts'
 import { cores, folder, installed } from './machine.ts'
 import { pageOf } from './pages.ts'
 import { start } from './process.ts'
@@ -68,7 +69,8 @@ export async function startService(): Promise<void> {
 }
 
 function configuration(pages: string): string {
-  const json = 'default_type "application/json; odata.metadata=minimal"; add_header OData-Version 4.0 always; etag off;'
+  const head = dataverseHead.map(([name, value]) => `add_header ${name} '${value}' always;`).join(' ')
+  const json = `default_type "application/json; odata.metadata=minimal"; ${head} etag off;`
   const tls =
     `ssl_certificate ${certificate}; ssl_certificate_key service.key; keepalive_requests 100000000; ` +
     'keepalive_timeout 120s; client_max_body_size 0;'
