@@ -4,7 +4,7 @@ import { platform } from 'node:os'
 import { isMicrosoftsAuthority } from './authority-hosts.ts'
 import { SettingError } from './setting.ts'
 
-/** The longest path that the system takes for a socket, in bytes: one less than `sun_path` has, for the NUL. */
+/** The longest path of a socket, in bytes: the size of `sun_path` minus the terminating NUL. */
 const MAX_SOCKET_PATH_BYTES = platform() === 'linux' ? 107 : 103
 
 /** Where to listen: an IP address, a name, or `unix:` and an absolute path. */
@@ -24,7 +24,7 @@ export function listenAddress(text: string): string {
   return text
 }
 
-/** An IP address, or a network as address and length. */
+/** An IP address, or a network in CIDR notation. */
 export function network(text: string): string {
   const [, address = '', length = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   if (isIP(address) === 0 || Number(length) > (isIP(address) === 4 ? 32 : 128)) {
@@ -41,16 +41,16 @@ export function origin(text: string): string {
   return text.toLowerCase()
 }
 
-/** An authority, without a slash at its end. */
+/** The URL of an authority, without a trailing slash. */
 export function authority(text: string): string {
   const write = 'write an origin such as https://login.microsoftonline.com'
   const url = parse(/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`)
   if (url?.protocol !== 'https:') throw new SettingError(`is not an https:// address: ${write}.`)
-  // People copy it with the tenant behind it; a private authority may have a path of its own.
+  // People copy it together with the tenant. A private authority may have a path of its own.
   return isMicrosoftsAuthority(url.hostname) ? url.origin : withoutSlash(url)
 }
 
-/** A URL of the gateway's own, without a slash at its end. */
+/** The gateway's own URL, without a trailing slash. */
 export function publicUrl(text: string): string {
   const url = parse(text)
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
@@ -59,7 +59,7 @@ export function publicUrl(text: string): string {
   return withoutSlash(url)
 }
 
-/** A URL without a name, a password, a query or a fragment, none of which is for logs and links. */
+/** A URL without user name, password, query and fragment, which must not appear in logs and links. */
 function parse(text: string): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url === undefined || url.username + url.password + url.search + url.hash !== '' ? undefined : url

@@ -2,16 +2,16 @@ import { schema } from './schema.ts'
 import { below } from './setting.ts'
 import type { Node, Setting } from './setting.ts'
 
-/** One setting with its place in a settings file: `port`, `targets[].credential.tenantId`. */
+/** One setting with its path in a settings file: `port`, `targets[].credential.tenantId`. */
 export interface SettingEntry {
   readonly path: string
   readonly setting: Setting<unknown>
 }
 
-/** Every setting, in the order of the schema. Kinds of credential may have settings of the same path. */
+/** Every setting, in the order of the schema. Kinds of credential can have settings with the same path. */
 export const ALL_SETTINGS: readonly SettingEntry[] = entriesOf(schema, '')
 
-/** Variables that are ours and describe no setting of their own. */
+/** Variables of the gateway that are not settings. */
 export const EXTRA_VARIABLES: readonly string[] = ['GATEWAY_CONFIG', 'CREDENTIAL']
 
 /** Every variable that the gateway reads settings from, with the `…_FILE` of secrets. */
@@ -22,7 +22,7 @@ export const SETTING_VARIABLES: ReadonlySet<string> = new Set([
   ),
 ])
 
-/** Letters and digits of a name, so that `MAX_RETRY_WAIT`, `max-retry-wait` and `maxRetryWait` are the same. */
+/** Only the letters and digits of a name: `MAX_RETRY_WAIT`, `max-retry-wait` and `maxRetryWait` become equal. */
 export function normalized(name: string): string {
   return name.replace(/[^a-z0-9]/gi, '').toUpperCase()
 }

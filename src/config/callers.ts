@@ -4,7 +4,7 @@ import { SettingError, group } from './setting.ts'
 import type { Group, ArrayOf, Members, Read } from './setting.ts'
 import { choice, flag, list, matching, optional, parsed } from './values.ts'
 
-/** What a caller may do, and as whom. The same for a known caller and for anybody. */
+/** What a caller may do, and as which users. Used for listed callers and for `anybody`. */
 const policy = {
   users: list(
     {
@@ -57,8 +57,8 @@ const policy = {
   dryRun: flag({ description: 'Rules only write to the log what they would have refused.', fallback: false }),
 }
 
-/** What anybody may do who reaches the gateway, while it knows no callers. */
-export const anybody = group('What anybody who reaches the gateway may do, while no callers are listed.', policy)
+/** What anyone who reaches the gateway may do, while no callers are listed. */
+export const anybody = group('What anyone who reaches the gateway may do, while no callers are listed.', policy)
 
 const token = {
   ...group(
@@ -83,20 +83,20 @@ const token = {
       keys: optional(
         {
           description:
-            "Where the issuer's public keys (JWKS) are. Left out: where its `/.well-known/openid-configuration` says.",
+            "The address of the issuer's public keys (JWKS). Default: the one in its `/.well-known/openid-configuration`.",
           hint: 'a URL',
         },
         secureUrl,
       ),
       algorithms: list(
         {
-          description: 'The signature algorithms that are taken.',
+          description: 'The accepted signature algorithms.',
           hint: 'RS256, PS256, ES256, EdDSA or their longer forms',
           fallback: ['RS256'],
         },
         matching(
           /^((RS|PS|ES)(256|384|512)|EdDSA)$/,
-          'holds an algorithm that is not taken: write RS256, PS256, ES256, EdDSA or their longer forms.',
+          'holds an algorithm that is not accepted: write RS256, PS256, ES256, EdDSA or their longer forms.',
         ),
       ),
       roles: list(
@@ -123,10 +123,10 @@ const token = {
   optional: true as const,
 }
 
-/** Who may call, one entry per caller. */
+/** The callers, one entry each. */
 export const callers = {
   type: 'array',
-  description: 'Who may call the gateway. While the list is empty, anybody who reaches it may.',
+  description: 'Who may call the gateway. While the list is empty, anyone who reaches it may.',
   items: group('One caller, known by a key, a token or a client certificate.', {
     name: parsed(
       {
@@ -166,7 +166,7 @@ export const callers = {
     userFrom: choice({
       description:
         "Where the user comes from: the e-mail header, or a claim of the caller's token. `oid` is the safest " +
-        'and needs no look-up; addresses can be changed by people, so take them only from an issuer that checks ' +
+        'and needs no lookup; addresses can be changed by people, so take them only from an issuer that checks ' +
         "them. `on-behalf-of`: the caller's token is exchanged for one of Dynamics, which then sees the person; its " +
         'audience must be the app registration of the credential.',
       fallback: 'header',
@@ -198,7 +198,7 @@ function secureUrl(text: string): string {
   return text
 }
 
-/** A fingerprint as 64 small hexadecimal digits, or a name with its kind in front. */
+/** A fingerprint as 64 lower-case hexadecimal digits, or a name with its type as a prefix. */
 function certificate(text: string): string {
   const digits = text.replaceAll(':', '').toLowerCase()
   if (/^[0-9a-f]{64}$/.test(digits)) return digits

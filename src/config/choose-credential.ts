@@ -8,12 +8,12 @@ const KINDS = Object.entries(credentialKinds).map(([kind, of]) => ({
   variables: Object.values(of.settings.members).map(({ env }) => env),
 }))
 
-/** The variables of which each chooses a kind of credential. */
+/** The variables that choose a kind of credential. */
 export const CHOOSING_VARIABLES: readonly string[] = KINDS.flatMap(({ variable }) => variable ?? [])
 
 /**
  * The kind of credential that the variables describe. Without a variable that chooses one it is a managed identity, but
- * only where no tenant is named: a tenant without a credential is something forgotten.
+ * only without a tenant: a tenant without a credential means that a variable was forgotten.
  *
  * @param named the value of CREDENTIAL, for kinds that no variable chooses; it does not decide between two kinds
  */
@@ -30,7 +30,7 @@ export function chooseCredential(
     return undefined
   }
   if (chosen[0] !== undefined) return chosen[0].kind
-  // With a tenant, the secret is what is missing.
+  // With a tenant, the secret is missing.
   return isSet('AZURE_TENANT_ID') ? 'client-secret' : 'managed-identity'
 }
 

@@ -1,7 +1,7 @@
 /**
- * The one of `known` that `word` most likely was meant to be, or `undefined` when none is close.
+ * The most similar word of `known`, or `undefined` when none is similar enough.
  *
- * @param most letters that may differ; left out, a third of the word
+ * @param most letters that may differ; default: a third of the word
  */
 export function closestWord(
   word: string,
@@ -18,8 +18,8 @@ export function closestWord(
 }
 
 /**
- * How many letters must be added, dropped, changed or swapped with their neighbour to make `b` of `a` (optimal
- * string alignment).
+ * The number of insertions, deletions, substitutions and adjacent swaps that turn `a` into `b` (optimal
+ * string alignment distance).
  */
 function editDistance(a: string, b: string): number {
   let [before, row]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, index) => index)]

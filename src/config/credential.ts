@@ -5,16 +5,16 @@ import type { Group, OneOf, Members, Read } from './setting.ts'
 import { flag, matching, optional, parsed, readableFile, secret } from './values.ts'
 
 /**
- * The part of a kind of credential that the settings need. `credentials/kinds.ts` adds what the kind does, and does not
+ * The settings of a kind of credential. `credentials/kinds.ts` adds what the kind does, and does not
  * compile while a kind of this file is missing there.
  */
 interface KindSettings {
   readonly settings: Group<Members>
   /** The environment variable that chooses this kind; without one, only `CREDENTIAL` does. */
   readonly variable?: string
-  /** Whose rights a request has in Dynamics. With those of people, impersonation is off by default. */
+  /** Whose rights a request has in Dynamics. With the rights of a person, impersonation is off by default. */
   readonly runsAs: 'application' | 'person' | 'caller'
-  /** Whether it can exchange the token of a person who calls for one of Dynamics. */
+  /** Whether it can exchange a caller's user token for one of Dynamics (on behalf of). */
   readonly exchanges?: true
 }
 
@@ -25,7 +25,7 @@ const TENANT = {
   hint: 'the Directory (tenant) ID of the app registration, for example 11111111-2222-3333-4444-555555555555',
 } as const
 
-/** An application gets tokens from one tenant only. */
+/** A tenant for applications, which get tokens only from one tenant: `common` and the like are refused. */
 const tenantId = parsed(TENANT, (text) => {
   if (/^(common|organizations|consumers)$/i.test(text)) {
     throw new SettingError(
@@ -115,7 +115,7 @@ export const credentialKinds = {
     settings: group('The identity that Azure gives the machine, app or container.', {
       clientId: optional(
         {
-          description: 'The client id of a user-assigned identity; left out, the system-assigned one.',
+          description: 'The client id of a user-assigned identity. Default: the system-assigned identity.',
           env: 'AZURE_CLIENT_ID',
           hint: 'the client id of the managed identity',
         },
@@ -178,7 +178,7 @@ export type CredentialKindName = keyof typeof credentialKinds
 
 type KindGroups = { readonly [K in CredentialKindName]: (typeof credentialKinds)[K]['settings'] }
 
-/** What the gateway proves its identity with, one group a kind. */
+/** What the gateway proves its identity with: one group for each kind. */
 export const credential: OneOf<KindGroups> = {
   type: 'oneOf',
   description:
@@ -197,17 +197,17 @@ export type CredentialOf<K extends CredentialKindName> = {
 export type Credential = CredentialOf<CredentialKindName>
 export type { Secret }
 
-/** Whether requests run with the rights of a person, and not with those of an application user. */
+/** Whether requests run with the rights of a person instead of an application user. */
 export function runsAsPerson({ kind }: Pick<Credential, 'kind'>): boolean {
   return credentialKinds[kind].runsAs === 'person'
 }
 
-/** Whether requests run only with the rights of the people who call, each with a token of their own. */
+/** Whether all requests run with the rights of the person whose token the caller sends. */
 export function runsAsCaller({ kind }: Pick<Credential, 'kind'>): boolean {
   return credentialKinds[kind].runsAs === 'caller'
 }
 
-/** Whether the tokens of people who call can be exchanged with this credential. */
+/** Whether this credential can exchange callers' user tokens. */
 export function canExchange({ kind }: Pick<Credential, 'kind'>): boolean {
   return 'exchanges' in credentialKinds[kind]
 }

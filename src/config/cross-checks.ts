@@ -58,7 +58,7 @@ export function crossChecks(settings: Settings, errors: string[]): void {
 }
 
 /**
- * Whether everybody may reach the gateway without a word from the operator. Looks at what could be read, whatever
+ * An error when anyone may reach the gateway although the operator did not allow it. Checks what could be read, whatever
  * else is wrong.
  */
 export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>, errors: string[]): void {
@@ -71,7 +71,7 @@ export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>
   }
 }
 
-/** Whether only this machine can reach what listens at `host`. */
+/** Whether only this machine can reach a listener at `host`. */
 function isLocal(host: string): boolean {
   return host.startsWith('unix:') || isLoopbackHost(host) || isLoopbackAddress(host)
 }

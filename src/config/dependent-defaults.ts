@@ -1,8 +1,8 @@
 import { credentialKinds } from './credential.ts'
 
 /**
- * A target as it was written, with the defaults that depend on another of its settings: where requests run with the
- * rights of people, the gateway acts for nobody else unless `impersonation.mode` says so.
+ * A raw target with the defaults that depend on another of its settings: where requests run with the
+ * rights of people, impersonation is off unless `impersonation.mode` turns it on.
  */
 export function withDependentDefaults(target: unknown): unknown {
   if (!isObject(target)) return target

@@ -12,13 +12,13 @@ interface Section {
   readonly sections: readonly Section[]
 }
 
-/** The documentation of all settings, as `config/README.md` holds it. */
+/** The documentation of all settings: the content of `config/README.md`. */
 export function settingsAsMarkdown(): string {
   return `${FOREWORD}\n${sections(sectionOf(schema, ''), 2)}`
 }
 
 /**
- * Every setting by the environment variable that sets it. One variable may mean a setting of several kinds
+ * Every setting by its environment variable. One variable can stand for a setting of several kinds
  * of credential.
  */
 export function settingsByVariable(): ReadonlyMap<string, Setting<unknown>> {
@@ -125,7 +125,7 @@ function row(name: string, setting: Setting<unknown>): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
 }
 
-/** What a setting means, and whether SIGHUP is enough to change it. */
+/** The description of a setting, and whether it needs a restart. */
 function meaning({ description, restart }: Setting<unknown>): string {
   return restart === true ? `${description} Needs a restart.` : description
 }
@@ -138,7 +138,7 @@ function asWritten(fallback: unknown): string {
   return `\`${String(fallback)}\``
 }
 
-/** A JSON Schema of the settings file, for editors. The gateway's own checks go further. */
+/** A JSON Schema of the settings file, for editors. The gateway checks more than the schema. */
 export function settingsAsJsonSchema(): object {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',

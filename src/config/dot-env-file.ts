@@ -13,7 +13,7 @@ export interface DotEnvFile extends DotEnv {
   readonly exists: boolean
 }
 
-/** Reads the `.env` file of `folder`; a file that cannot be read is an error, a missing one is empty. */
+/** Reads the `.env` file of `folder`. An unreadable file is an error, a missing one is empty. */
 export function dotEnvFile(folder: string): DotEnvFile {
   const path = join(folder, '.env')
   try {
@@ -27,10 +27,10 @@ export function dotEnvFile(folder: string): DotEnvFile {
 }
 
 /**
- * Names in a `.env` file that mean nothing to the gateway, which reads this file for itself alone.
+ * Warnings about names in a `.env` file that the gateway does not know. Only the gateway reads this file.
  *
  * @param known variables that are settings, or that a settings file takes secrets from
- * @param env the process' own variables
+ * @param env the variables of the process
  */
 export function unknownNames(
   { path, lines }: DotEnvFile,
@@ -50,8 +50,8 @@ export function unknownNames(
 const TOO_LATE = 'has no effect here, because Node reads it before this file: set it for the process.'
 
 /**
- * Variables whose value a `#` may have cut short, by their name, each as a sentence: in the file, where ` #` begins a
- * comment, or by another program that read the same file and takes every `#` for one.
+ * Variables whose value a `#` may have cut short, each with a warning: in the file, where ` #` starts a
+ * comment, or in the environment, because another program read the same file and treats every `#` as a comment.
  */
 export function cutShort(
   { path, lines, cut, variables }: DotEnvFile,

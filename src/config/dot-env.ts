@@ -1,9 +1,9 @@
 import { INVISIBLE } from './placeholders.ts'
 
-/** What a `.env` file says. */
+/** The content of a `.env` file. */
 export interface DotEnv {
   readonly variables: Readonly<Record<string, string>>
-  /** Where each variable stands, by its name; lines count from 1. */
+  /** The line of each variable, by its name, counting from 1. */
   readonly lines: ReadonlyMap<string, number>
   /** Variables whose value ends at a ` #` without quotes, so that the rest of the line is a comment. */
   readonly cut: ReadonlySet<string>
@@ -12,12 +12,12 @@ export interface DotEnv {
 }
 
 /**
- * One variable: its name, then its value in quotes of one kind, or up to the end of the line or a ` #`. As in Docker
- * Compose, a colon may stand for the sign of equality.
+ * One variable: its name, then its value in quotes, or up to the end of the line or a ` #`. As in Docker
+ * Compose, a colon may replace the equals sign.
  */
 const VARIABLE =
   /[ \t]*(?:export[ \t]+)?([a-z_][\w.-]*)[ \t]*[=:][ \t]*(?:'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|`([^`]*)`|([^\r\n]*?))([ \t]+#[^\r\n]*)?[ \t]*\r?(?:\n|$)/iy
-/** A line with nothing on it but blanks and a comment. */
+/** A line with only blanks or a comment. */
 const NOTHING = /[ \t]*(?:#[^\r\n]*)?\r?(?:\n|$)/y
 const LINE = /[^\n]*(?:\n|$)/y
 
@@ -74,7 +74,7 @@ function next(text: string, at: number): readonly [RegExp, RegExpExecArray] {
   return [LINE, LINE.exec(text)!]
 }
 
-/** Why a line is no variable; never with what stands there, which may be a secret. */
+/** Why a line is not a variable. Never contains the line itself, which may be a secret. */
 function reasonFor(line: string): string {
   if (INVISIBLE.test(line)) {
     return 'holds a no-break space or another character that cannot be seen: write the line again'
@@ -86,7 +86,7 @@ function reasonFor(line: string): string {
   return 'is not a variable: write NAME=value, or # before a comment; put a value of several lines into quotes'
 }
 
-/** One sentence for lines that follow each other, such as those of a certificate without quotes. */
+/** One sentence for consecutive lines, such as those of a certificate without quotes. */
 function errorsOf(unread: readonly Unread[]): string[] {
   const errors: string[] = []
   for (let index = 0; index < unread.length;) {

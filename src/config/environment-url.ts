@@ -2,27 +2,27 @@ import { isGuid } from '../odata/guid.ts'
 import { isLoopbackHost } from '../odata/loopback.ts'
 import { SettingError } from './setting.ts'
 
-/** What the address of an environment tells: where the API is, and which product answers there. */
+/** What the URL of an environment determines: the address of the API, and the product. */
 export interface Environment {
   readonly product: 'dataverse' | 'finance-and-operations' | 'business-central'
   /** `https://contoso.crm4.dynamics.com`: the one origin that an access token is sent to. */
   readonly origin: string
-  /** `/api/data/v9.2`: the path at which the OData service begins, with no slash at the end. */
+  /** `/api/data/v9.2`: the path of the OData service, without a trailing slash. */
   readonly apiRoot: string
-  /** The scope to ask Entra for. */
+  /** The scope of access tokens. */
   readonly scope: string
   /** The authority of the host's cloud. */
   readonly authorityHost: string
 }
 
 const HINT = "write the environment's URL, such as https://contoso.crm4.dynamics.com"
-/** Hosts of Microsoft's clouds, where the API root is known, and which take tokens for themselves only. */
+/** Hosts of Microsoft's clouds. Their API root is known, and they accept tokens for themselves only. */
 export const ONLINE = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\.(com|cn|us|de)$/
 const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
 
 /**
  * Reads the URL of an environment, and corrects what people paste: a missing `https://`, the path of
- * a page (`main.aspx?appid=…`), a slash at the end. What cannot be told is refused with a sentence.
+ * a page (`main.aspx?appid=…`), a trailing slash. An ambiguous URL is refused with a fix.
  */
 export function environmentUrl(raw: string): Environment {
   if (raw === '') throw new SettingError(`is empty: ${HINT}.`)
@@ -51,14 +51,14 @@ export function environmentUrl(raw: string): Environment {
 }
 
 function parse(raw: string): URL {
-  // `https:/contoso…` and `https//contoso…` are what is left of `https://` after careless copying.
+  // `https:/contoso…` and `https//contoso…` are common copying mistakes.
   const repaired = raw.replace(/^(https?)(:\/?|\/\/)(?=[^/:])/i, '$1://').replace(/^\/\//, '')
   const complete = /^[a-z][a-z0-9+.-]*:\/\//i.test(repaired) ? repaired : `https://${repaired}`
   if (!URL.canParse(complete)) throw new SettingError(`is not a URL: ${HINT}.`)
   const url = new URL(complete)
-  // A dot at the end of a host name is right in DNS, but neither Entra nor Dynamics takes it.
+  // A trailing dot of a host name is valid in DNS, but neither Entra nor Dynamics accepts it.
   if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1)
-  // Two addresses with a comma between them are a URL to the URL standard.
+  // The URL standard accepts two addresses with a comma between them as one URL.
   if (/[^a-z0-9._[\]:-]/.test(url.hostname)) throw new SettingError(`is not a URL: ${HINT}.`)
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     throw new SettingError(`does not begin with https://: ${HINT}.`)
@@ -68,7 +68,7 @@ function parse(raw: string): URL {
   return url
 }
 
-/** Pages about environments, which are not environments. */
+/** Throws for pages about environments, which are not environments themselves. */
 function refuseOtherSites(host: string): void {
   const site = [
     [
@@ -124,8 +124,8 @@ function apiRootOf(product: Environment['product'], url: URL): string {
       const version = /^((?:\/[^/]+)?\/api\/data)(\/v\d+\.\d+)?(?:\/.*)?$/i.exec(path)
       if (version !== null) return `${version[1]!}${version[2] ?? '/v9.2'}`
       if (ONLINE.test(url.hostname)) return '/api/data/v9.2'
-      // Elsewhere a path is an API root of its own, unless it is a page of Dynamics; on premises, one below the
-      // organisation's name.
+      // Elsewhere a path is the API root, unless it is a page of Dynamics. On premises, the API root is below the
+      // name of the organisation.
       const [, organisation = ''] = /^(\/[^/]+)\/[^/]+\.aspx$/i.exec(path) ?? []
       return path === '' || PAGE.test(path) ? `${organisation}/api/data/v9.2` : path
     }

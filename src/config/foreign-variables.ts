@@ -1,6 +1,6 @@
 import { PROXY_VARIABLES } from './proxies.ts'
 
-/** Variables that the gateway or a library of it reads, and that are no settings. */
+/** Variables that the gateway or one of its libraries reads, but that are not settings. */
 const READ = new Set([
   ...PROXY_VARIABLES,
   'IDENTITY_ENDPOINT',
@@ -13,10 +13,10 @@ const READ = new Set([
   'XDG_STATE_HOME',
 ])
 
-/** Docker Compose reads them from the same `.env`; OpenTelemetry's have a specification of their own. */
+/** Prefixes of variables for Docker Compose, which reads the same `.env`, and for OpenTelemetry. */
 const FAMILIES = /^(?:COMPOSE|DOCKER|OTEL)_/
 
-/** Node reads them before it runs the gateway, so that a `.env` comes too late. */
+/** Variables that Node reads before it runs the gateway, so a `.env` file comes too late for them. */
 const TOO_LATE = new Set([
   'NODE_EXTRA_CA_CERTS',
   'NODE_OPTIONS',
@@ -28,12 +28,12 @@ const TOO_LATE = new Set([
   'TZ',
 ])
 
-/** Whether a variable that is no setting has a meaning in a `.env` beside the gateway. */
+/** Whether a variable that is not a setting has a meaning in the gateway's `.env`. */
 export function isForeign(name: string): boolean {
   return READ.has(name) || FAMILIES.test(name)
 }
 
-/** Whether a variable counts only where it is set for the process. */
+/** Whether a variable only has an effect when it is set for the process. */
 export function isReadBeforeStart(name: string): boolean {
   return TOO_LATE.has(name)
 }

@@ -6,24 +6,24 @@ import { below } from './setting.ts'
 import type { Node, Setting, Source } from './setting.ts'
 import { unquoted } from './unquoted.ts'
 
-/** Settings as they were written, in the schema's form, and what an operator calls each of them. */
+/** Raw settings in the structure of the schema, and the operator's name of each setting. */
 export interface RawSettings {
   readonly raw: unknown
   readonly nameOf: (name: string) => string
-  /** Whether a setting is called by a variable, and not by its place in the file. */
+  /** Whether the operator's name of a setting is a variable instead of its path in the file. */
   readonly isVariable: (name: string) => boolean
 }
 
 /**
- * Variables of ours, so that one which is none is a mistake. Names that Kubernetes makes of a service (`DYNAMICS_PORT`)
- * are not close to any.
+ * Prefixes of the gateway's variables: an unknown one is a mistake. The variables that Kubernetes sets for a service
+ * (`DYNAMICS_PORT`) are not similar to any.
  */
 const OURS =
   /^(DYNAM|AZURE_(CLIENT|TENANT|AUTH|FED)|IMPERS|USER_E?MAIL|MAX_RETRY|ALLOWED_|TRUST|(REQUEST|TOKEN|SHUTDOWN)_TIME|CREDENTIAL)/
-/** The most letters in which a misspelt variable differs from a known one. */
+/** How many letters of a misspelt variable may differ from a known one. */
 const MAX_TYPOS = 3
 
-/** Variables that people use for other tools, and what they are called here. */
+/** Variables of other tools, and their names here. */
 const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
   DATAVERSE_URL: 'DYNAMICS_URL',
   DYNAMICS_BASE_URL: 'DYNAMICS_URL',
@@ -33,11 +33,11 @@ const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
 }
 
 /**
- * Puts what the environment says into the form of the settings file: the process' own settings over
- * those of `fromFile`, and one target where there is no file. Adds to `errors` what is described twice.
+ * Converts environment variables to the structure of the settings file. The settings of the process override
+ * those of `fromFile`. Without a file they describe one target. Adds contradictions to `errors`.
  *
- * @param sought where a variable that is missing was looked for: a sentence, or nothing
- * @param told variables whose names were looked at already
+ * @param sought a sentence that says where a missing variable was looked for, or an empty string
+ * @param told variables with a warning already
  */
 export function settingsFromEnvironment(
   source: Source,
@@ -52,7 +52,7 @@ export function settingsFromEnvironment(
   if (fromFile === undefined) {
     raw['targets'] = [environmentsTarget()]
   } else {
-    // Platforms set AZURE_… by themselves, and a file may name them for its secrets: they are no contradiction.
+    // Platforms set AZURE_… by themselves, and a file may use them for its secrets: that is not a contradiction.
     const described = [...targetVariables(), 'CREDENTIAL'].filter(
       (variable) => isSet(source, variable) && !variable.startsWith('AZURE_'),
     )
@@ -73,7 +73,7 @@ export function settingsFromEnvironment(
     isVariable: (name) => names.has(name),
   }
 
-  /** What the variables of the settings below `node` say, in the form that a file has. */
+  /** The values of the variables for the settings below `node`, in the structure of a file. */
   function collect(node: Node, name: string): unknown {
     if (node.type === 'setting') return node.env === undefined ? undefined : valueOf(node, node.env, name)
     if (node.type !== 'group') return undefined
@@ -102,7 +102,7 @@ export function settingsFromEnvironment(
     }
     const rest = collect(target, 'targets[0]') as object
     if (kind === undefined) {
-      // The fault is named already; so that the others are found too, any kind that asks for no more will do.
+      // This error is reported already. Any kind without required settings allows the other errors to be found.
       return { ...rest, credential: { kind: 'managed-identity' } }
     }
     return { ...rest, credential: { kind, ...(collect(credential.kinds[kind]!, 'targets[0].credential') as object) } }
@@ -110,7 +110,7 @@ export function settingsFromEnvironment(
 
   function valueOf(setting: Setting<unknown>, variable: string, name: string): unknown {
     const file = setting.secret === true ? source.env[`${variable}_FILE`] : undefined
-    // What only the file says is called as it is there.
+    // A value from the file is named by its path there.
     if (fromFile === undefined || isSet(source, variable)) {
       names.set(name, file === undefined ? variable : `${variable}_FILE`)
     }
@@ -133,14 +133,14 @@ export function settingsFromEnvironment(
     const before = new Set(variables)
     const [at, called] = [errors.length, new Map(names)]
     environmentsTarget()
-    // It was asked for its variables only: a target of the file is not called by them.
+    // Only the values were needed: a target of the file is not named by variables.
     errors.length = at
     names.clear()
     for (const [name, variable] of called) names.set(name, variable)
     return new Set([...variables].filter((variable) => !before.has(variable)))
   }
 
-  /** A variable of our own families that differs from a known one by a letter or two. */
+  /** Errors for variables with our prefixes that differ from a known one by a letter or two. */
   function misspelt(): void {
     for (const variable of Object.keys(source.env)) {
       if (variables.has(variable) || told.has(variable)) continue
@@ -148,7 +148,7 @@ export function settingsFromEnvironment(
       if (other !== undefined && !isSet(source, other) && fromFile === undefined) {
         errors.push(`${variable} is not a setting here: call it ${other}.`)
       } else if (OURS.test(variable)) {
-        // With a file, AZURE_CLIENT_SECRET_2 and the like are what its secrets come from.
+        // With a file, its secrets may come from AZURE_CLIENT_SECRET_2 and the like.
         if (fromFile !== undefined && variable.startsWith('AZURE_')) continue
         const near = closestWord(variable, [...variables], MAX_TYPOS)
         if (near !== undefined && !isSet(source, near)) {
@@ -163,7 +163,7 @@ function isSet(source: Source, variable: string): boolean {
   return source.env[variable] !== undefined || source.env[`${variable}_FILE`] !== undefined
 }
 
-/** `over` on top of `under`, member by member. */
+/** The members of `under`, overridden by those of `over`, recursively. */
 function merge(under: unknown, over: unknown): unknown {
   if (!isGroup(under) || !isGroup(over)) return over ?? under
   const keys = new Set([...Object.keys(under), ...Object.keys(over)])

@@ -4,7 +4,7 @@ import { isMethodOverride } from '../odata/methods.ts'
 import { SettingError } from './setting.ts'
 
 /**
- * Headers that HTTP, OData, Dynamics or the gateway gives a meaning, or that clients and proxies send by themselves.
+ * Headers with a meaning in HTTP, OData, Dynamics or the gateway, and headers that clients and proxies add.
  */
 const TAKEN = new Set([
   ...HOP_BY_HOP,
@@ -63,10 +63,10 @@ const TAKEN = new Set([
   'x-rewrite-url',
 ])
 
-/** Families of such headers. */
+/** Prefixes of such headers. */
 const FAMILIES = /^(?:accept|access-control|content|if|odata|proxy|sec|x-ms-token)(?:-|$)|^mscrm/
 
-/** The name of a header that this gateway may give a meaning of its own, in lower case. */
+/** The name of a header without another meaning, in lower case. */
 export function ownHeader(text: string): string {
   const name = text.toLowerCase()
   if (!/^[a-z0-9-]+$/.test(name)) throw new SettingError('is not a header name: write letters, digits and dashes.')
@@ -76,7 +76,7 @@ export function ownHeader(text: string): string {
   return name
 }
 
-/** `name: value`, or a name alone, of a header that a page in a browser cannot add by itself. */
+/** `name: value`, or only a name, of a header that a web page cannot add without CORS. */
 export function requiredHeader(text: string): string {
   const [, name = '', value] = /^([^:]*)(:.*)?$/s.exec(text) ?? []
   if (!/^[a-z0-9-]+$/i.test(name)) throw new SettingError('is not a header: write a name, or name: value.')

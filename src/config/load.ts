@@ -17,7 +17,7 @@ import { readSettingsFile } from './settings-file.ts'
 import { suggestKey, suggestVariable } from './suggest.ts'
 import { readText } from './text-file.ts'
 
-/** The settings are invalid. `errors` names each of them, and what to write. */
+/** The settings are invalid. `errors` has one sentence for each error, with the fix. */
 export class SettingsError extends OwnError {
   readonly errors: readonly string[]
   constructor(errors: readonly string[]) {
@@ -29,24 +29,24 @@ export class SettingsError extends OwnError {
   }
 }
 
-/** What a command begins with. */
+/** The input of a command. */
 export interface Loaded {
   readonly settings: Settings
-  /** The variables of the process, and those of `.env` that it lacks. */
+  /** The variables of the process, and those of `.env` that the process does not have. */
   readonly env: NodeJS.Dict<string>
   /** Where the settings were read from, for people. */
   readonly source: string
-  /** What is not wrong but may not be what was meant, as sentences. */
+  /** Sentences on settings that are valid but may be unintended. */
   readonly warnings: readonly string[]
 }
 
-/** How settings are read, beyond where from. */
+/** Options for reading settings. */
 export interface LoadOptions {
   /** The `.env` file whose variables are among those of `env`. */
   readonly dotEnv?: DotEnvFile
-  /** The variables that the process has itself; left out, all. */
+  /** The variables of the process itself; default: all of `env`. */
   readonly own?: NodeJS.Dict<string>
-  /** Changes a target as it was written, before it is read. */
+  /** Changes a raw target before it is read. */
   readonly adapt?: Adapt
 }
 
@@ -57,7 +57,7 @@ const asItIs: Adapt = (target) => target
 /**
  * Reads the settings of this process: its variables, the `.env` file of its working folder, and `file`.
  *
- * @throws {SettingsError} with all faults at once
+ * @throws {SettingsError} with all errors at once
  */
 export function load(file: string | undefined): Loaded {
   const { env, dotEnv, own } = processVariables()
@@ -72,7 +72,7 @@ export function environment(): NodeJS.Dict<string> {
   return processVariables().env
 }
 
-/** The same, with what is to be known of where each came from. */
+/** The same, with the `.env` file and the variables of the process itself. */
 export function processVariables(): Required<Omit<LoadOptions, 'adapt'>> & { readonly env: NodeJS.Dict<string> } {
   const dotEnv = dotEnvFile(process.cwd())
   const own = nonEmpty(process.env)
@@ -80,11 +80,11 @@ export function processVariables(): Required<Omit<LoadOptions, 'adapt'>> & { rea
 }
 
 /**
- * Reads the settings: targets and callers from `file` if there is one, else from the environment; what
- * concerns the process alone (`HOST`, `LOG_LEVEL` …) from the environment before the file.
+ * Reads the settings: targets and callers from `file` if there is one, otherwise from the environment. Settings that
+ * concern the process (`HOST`, `LOG_LEVEL` …) come from the environment, then from the file.
  *
- * @param file path of a JSON or YAML file; `GATEWAY_CONFIG` names it too
- * @throws {SettingsError} with all faults at once
+ * @param file path of a JSON or YAML file; default: `GATEWAY_CONFIG`
+ * @throws {SettingsError} with all errors at once
  */
 export function loadSettings(
   env: NodeJS.Dict<string>,
@@ -118,7 +118,7 @@ export function loadSettings(
 }
 
 /**
- * Reads where the gateway listens and nothing else, to look at one that runs: other settings may be missing or wrong.
+ * Reads only the listen address, to query a running gateway: other settings may be missing or invalid.
  *
  * @throws {SettingsError}
  */
@@ -152,7 +152,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What the files say that settings are read from, to see whether they have changed; empty where there are none. */
+/** The text of the files that settings are read from, to detect changes; empty without files. */
 export function settingsText(env: NodeJS.Dict<string>, file: string | undefined): string {
   return [file ?? env['GATEWAY_CONFIG'], '.env']
     .map((path) => (path !== undefined && existsSync(path) ? readFileSync(path, 'utf8') : ''))
@@ -179,7 +179,7 @@ function variablesOf(raw: unknown): string[] {
   )
 }
 
-/** Where a variable that is missing was looked for. */
+/** A sentence on where a missing variable was looked for. */
 function searchedIn(dotEnv: DotEnvFile | undefined): string {
   if (dotEnv === undefined) return ''
   return dotEnv.exists
@@ -192,7 +192,7 @@ function doubtsOf(dotEnv: DotEnvFile, own: NodeJS.Dict<string>): ReadonlyMap<str
   return new Map([...cutShort(dotEnv, own)].filter(([name]) => secrets.has(name) || !OBSERVED.includes(name)))
 }
 
-/** Variables of the process that are no settings, and look as if they were meant to be. */
+/** Warnings about variables of the process that are not settings but look like one. */
 function nearMisses(env: NodeJS.Dict<string>): string[] {
   return Object.keys(env).flatMap((name) => {
     const near = OBSERVED.includes(name) ? undefined : suggestVariable(name)
@@ -200,7 +200,7 @@ function nearMisses(env: NodeJS.Dict<string>): string[] {
   })
 }
 
-/** An empty variable is one that is not set: that is what `${NAME:-}` in a compose file makes of it. */
+/** The variables that are not empty. An empty one counts as unset, because `${NAME:-}` in a compose file sets it so. */
 function nonEmpty(env: NodeJS.Dict<string>): NodeJS.Dict<string> {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''))
 }

@@ -5,8 +5,8 @@ import { createSecureContext } from 'node:tls'
 import type { Settings } from './schema.ts'
 
 /**
- * Errors that only this machine can show: files that cannot be written, folders that are missing, a certificate
- * that does not belong to its key. Looks at what could be read, whatever else is wrong, and changes nothing.
+ * Errors that depend on this machine: files that cannot be written, missing folders, a certificate
+ * that does not belong to its key. Checks what could be read, whatever else is wrong, and changes nothing.
  */
 export function machineChecks(
   { host, auditLog, tls }: Partial<Settings>,
@@ -21,7 +21,7 @@ export function machineChecks(
   if (tls?.certificate !== undefined && tls.key !== undefined) add('tls', certificateError(tls))
 }
 
-/** Whether a socket can be made at `path`: in a folder that is there, and in the place of nothing but a socket. */
+/** The error of a socket path: its folder must exist, and the path may hold only an old socket. */
 function socketError(path: string): string | undefined {
   const folder = dirname(path)
   const code = codeOf(() => writableFolder(folder))
@@ -51,12 +51,12 @@ function writableFolder(folder: string): void {
   accessSync(folder, constants.W_OK | constants.X_OK)
 }
 
-/** What is wrong with a file for the audit log that the system does not open. */
+/** The error of an audit log that cannot be opened. */
 export function unwritable(code: string | undefined): string {
   return `names a file that cannot be written (${code}): fix the path or its permissions.`
 }
 
-/** Whether HTTPS can be served with these files. */
+/** The error of files that cannot serve HTTPS. */
 function certificateError({ certificate, key, clientCa }: NonNullable<Settings['tls']>): string | undefined {
   const code = codeOf(
     () =>

@@ -8,39 +8,39 @@ type Variables = Readonly<Record<string, string | undefined>>
 
 /** The proxies of the network. */
 export interface Proxies {
-  /** Leads to `https://` addresses. */
+  /** For `https://` addresses. */
   readonly https: Proxy | undefined
-  /** Leads to `http://` addresses. */
+  /** For `http://` addresses. */
   readonly http: Proxy | undefined
-  /** Hosts that are reached without a proxy; one of these says yes. `host` is in lower case, without brackets. */
+  /** Exceptions: a host is reached directly when one of these returns true. `host` is in lower case, without brackets. */
   readonly direct: readonly ((host: string, port: string) => boolean)[]
 }
 
-/** A proxy of which no print-out shows the password: that is in a closure. */
+/** A proxy. Its password is in a closure, so that no output of the settings shows it. */
 export interface Proxy {
   /** `http://proxy:3128` */
   readonly origin: string
-  /** The value of `Proxy-Authorization`, if it wants one. */
+  /** The value of `Proxy-Authorization`, if the proxy needs one. */
   readonly authorization: () => string | undefined
 }
 
-/** No proxy leads anywhere. */
+/** All hosts are reached directly. */
 export const NO_PROXIES: Proxies = { https: undefined, http: undefined, direct: [] }
 
-/** In the order in which they count. HTTP_PROXY stands in where nothing else is set for `https:`. */
+/** Variables for `https:` in the order of precedence. HTTP_PROXY applies when no other one is set. */
 const LEAD_TO_HTTPS = ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY', 'http_proxy', 'HTTP_PROXY']
 const LEAD_TO_HTTP = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
 const EXCEPT = ['no_proxy', 'NO_PROXY']
 
-/** Where a platform says how its managed identity is reached. */
+/** Variables with the endpoint of the platform's managed identity. */
 const IDENTITY_ENDPOINTS = ['IDENTITY_ENDPOINT', 'IMDS_ENDPOINT', 'MSI_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST']
 
-/** Every variable that this file reads a proxy from. */
+/** Every variable that a proxy is read from. */
 export const PROXY_VARIABLES: readonly string[] = [...new Set([...LEAD_TO_HTTPS, ...EXCEPT])]
 
 /**
- * Reads the proxy variables. As with curl, lower case counts before upper case. Adds what is wrong to `errors`, by
- * the variable's name and never by its value, which may hold a password.
+ * Reads the proxy variables. As with curl, lower case takes precedence. Adds errors to `errors`, with
+ * the name of the variable and never its value, which may hold a password.
  */
 export function readProxies(variables: Variables, errors: string[]): Proxies {
   const read = <T>(names: readonly string[], parse: (text: string) => T, otherwise: T): T => {
@@ -77,7 +77,7 @@ function parseProxy(text: string): Proxy {
   }
   const complete = scheme === undefined ? `http://${text}` : text
   const url = /\s/.test(complete) || !URL.canParse(complete) ? undefined : new URL(complete)
-  // What a `#`, `/` or `?` of a password cuts off would else be taken for a path, and the rest for the host.
+  // A `#`, `/` or `?` in a password would end the authority part, and the URL would have the wrong host.
   if (url === undefined || url.hostname === '' || url.pathname !== '/' || url.search + url.hash !== '') {
     throw new SettingError(`is not the address of a proxy: ${HINT}, and ${ENCODE}.`)
   }
@@ -102,7 +102,7 @@ function parseExceptions(text: string): Proxies['direct'] {
     .map(parseException)
 }
 
-/** `*`, a host or `.suffix` with or without a port, an address, or a network as address and length. */
+/** `*`, a host or `.suffix` with or without a port, an address, or a network in CIDR notation. */
 function parseException(entry: string): Proxies['direct'][number] {
   if (entry === '*') return () => true
   const network = networkOf(entry)
@@ -114,7 +114,7 @@ function parseException(entry: string): Proxies['direct'][number] {
   const suffix = isIP(plain) === 0 ? domainToASCII(plain) : plain.toLowerCase()
   if (suffix === '' || /[*<>]/.test(suffix)) {
     throw new SettingError(
-      'holds something that names no host: write names, .suffixes, addresses or networks such as ' +
+      'holds something that is not a host: write names, .suffixes, addresses or networks such as ' +
         '10.0.0.0/8, with or without :port, separated by commas.',
     )
   }

@@ -3,20 +3,20 @@ import { placeholderIn } from './placeholders.ts'
 import { below, SettingError } from './setting.ts'
 import type { ArrayOf, Group, Members, Node, OneOf, Read, Setting, Source } from './setting.ts'
 
-/** What reading a tree of settings needs beside their values. */
+/** What reading a tree of settings needs besides the values. */
 export interface ReadContext {
   readonly source: Source
-  /** The name of a setting as an operator knows it. */
+  /** The name of a setting for operators: a variable, or a path in the file. */
   readonly nameOf: (name: string) => string
-  /** A suggestion for an unknown name, beyond the settings of its own group. */
+  /** A suggestion for an unknown name, from outside its own group. */
   readonly suggest?: (key: string, group: string) => string | undefined
-  /** A sentence that says where a missing setting was looked for, or nothing. */
+  /** A sentence that says where a missing setting was looked for, or an empty string. */
   readonly searchedIn?: (name: string) => string
-  /** Every error is added here. */
+  /** Receives every error. */
   readonly errors: string[]
 }
 
-/** Where in the settings a value is: `targets[0].url`. */
+/** The path of a value in the settings: `targets[0].url`. */
 type Place = ReadContext & { readonly name: string }
 
 /**
@@ -71,7 +71,7 @@ function readArray({ description, items }: ArrayOf<Node>, raw: unknown, place: P
   return raw.map((item, index) => readAny(items, item, { ...place, name: `${name}[${index}]` }))
 }
 
-/** @param also names that are allowed beside the members of the group */
+/** @param also names that are allowed besides the members of the group */
 function readGroup(
   { description, members }: Group<Members>,
   raw: unknown,
@@ -112,7 +112,7 @@ function readOneOf({ kinds }: OneOf<Readonly<Record<string, Group<Members>>>>, r
   return { kind, ...(readGroup(group, raw, ['kind'], place) as object) }
 }
 
-/** Refuses what templates, web pages and word processors leave in a value. A secret is checked where it is read. */
+/** Refuses leftovers of templates, web pages and word processors. A secret is checked where it is read. */
 function refusePlaceholders({ hint, secret, jsonSchema }: Setting<unknown>, value: unknown): void {
   if (secret === true) return
   const texts = (Array.isArray(value) ? value : [value]).filter((text) => typeof text === 'string')

@@ -1,16 +1,16 @@
 import { ALL_SETTINGS } from './all-settings.ts'
 import type { Settings } from './schema.ts'
 
-/** The settings that differ between `before` and `after`, and count from the next start on only, by their paths. */
+/** The paths of the settings that differ between `before` and `after` and only apply after a restart. */
 export function changedForRestart(before: Settings, after: Settings): string[] {
   const fixed = ALL_SETTINGS.filter(({ setting }) => setting.restart === true).map(({ path }) => path)
-  // The proxies' variables are no settings of the schema.
+  // The proxy variables are not settings of the schema.
   return [...fixed, 'proxies'].filter(
     (path) => JSON.stringify(valuesAt(before, path)) !== JSON.stringify(valuesAt(after, path)),
   )
 }
 
-/** What `settings` has at a path; for a path through a list, the different values that its entries have. */
+/** The value of `settings` at a path; for a path through a list, the distinct values of its entries. */
 function valuesAt(settings: unknown, path: string): unknown {
   const [first = '', ...rest] = path.split('.')
   const list = first.endsWith('[]')

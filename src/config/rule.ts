@@ -3,10 +3,10 @@ import { closestWord } from './closest-word.ts'
 import { SettingError } from './setting.ts'
 import { andList } from './word-list.ts'
 
-/** What a caller may do, or may not. */
+/** One rule on what a caller may do. */
 export type Rule = Preset | Permission
 
-/** One of the usual rules, by its name. */
+/** A predefined rule, by its name. */
 export interface Preset {
   readonly text: string
   readonly effect: (typeof PRESETS)[number]
@@ -16,12 +16,12 @@ export interface Preset {
 export interface Permission {
   readonly text: string
   readonly effect: 'allow' | 'deny'
-  /** `undefined`: any. HEAD and OPTIONS are taken for GET. */
+  /** `undefined`: any. HEAD and OPTIONS count as GET. */
   readonly methods: ReadonlySet<string> | undefined
   readonly names: readonly Name[]
 }
 
-/** What a rule names: an entity set, a function or action, or what lies below an entity set. */
+/** The object of a rule: an entity set, a function or action, or a property of an entity set. */
 export interface Name {
   /** In lower case, without namespace; `*` for any. */
   readonly first: string
@@ -31,12 +31,12 @@ export interface Name {
   readonly operation: boolean
 }
 
-/** The usual rules, by their names. */
+/** The names of the predefined rules. */
 export const PRESETS = ['read-only', 'no-delete', 'no-metadata-writes'] as const
 
 const RULE_HINT = `write ${PRESETS.join(', ')}, or allow or deny with methods and names, such as allow GET,POST accounts`
 
-/** Reads one rule. Throws a {@link SettingError} that says what is wrong with it. */
+/** Reads one rule. Throws a {@link SettingError} that says what is invalid. */
 export function parseRule(raw: string): Rule {
   const text = raw.trim().replace(/\s+/g, ' ')
   const preset = PRESETS.find((name) => name === text)

@@ -21,14 +21,14 @@ import {
   wholeNumber,
 } from './values.ts'
 
-// What an operator may set: type, check, default and documentation of each setting, once.
+// The settings: type, check, default and documentation of each one, in one place.
 
 const target = group('One environment: where it is, what the gateway proves its identity with, and its limits.', {
   name: optional(
     {
       description:
         'The prefix below which callers find this environment: `/sales/accounts`. ' +
-        'May be left out where there is one target only.',
+        'Optional with a single target.',
       hint: 'a short name such as sales',
     },
     matching(
@@ -47,7 +47,7 @@ const target = group('One environment: where it is, what the gateway proves its 
   ),
   scope: optional(
     {
-      description: "The scope of the access token. Left out: the environment's origin and `/.default`.",
+      description: "The scope of the access token. Default: the environment's origin and `/.default`.",
       env: 'DYNAMICS_SCOPE',
       hint: 'a scope such as https://contoso.crm4.dynamics.com/.default',
     },
@@ -60,7 +60,7 @@ const target = group('One environment: where it is, what the gateway proves its 
   authorityHost: optional(
     {
       description:
-        'The authority, for national clouds or a private one. Left out: the authority of the cloud that hosts the environment.',
+        'The authority, for national clouds or a private one. Default: the authority of the cloud that hosts the environment.',
       env: 'AZURE_AUTHORITY_HOST',
       hint: 'an origin such as https://login.microsoftonline.us',
     },
@@ -96,12 +96,12 @@ const target = group('One environment: where it is, what the gateway proves its 
       maximum: 1_000_000,
     }),
     lookupsPerSecond: wholeNumber({
-      description: 'Maximum look-ups of users per second; further ones wait.',
+      description: 'Maximum lookups of users per second; further ones wait.',
       fallback: 20,
       minimum: 1,
       maximum: 1000,
     }),
-    lookupTimeout: duration({ description: 'The longest wait for the look-up of a user.', fallback: '10s' }),
+    lookupTimeout: duration({ description: 'The longest wait for the lookup of a user.', fallback: '10s' }),
     verify: flag({
       description: "Proves on a user's first use, with one more request, that Dynamics really acts as this user.",
       env: 'IMPERSONATION_VERIFY',
@@ -161,20 +161,20 @@ const target = group('One environment: where it is, what the gateway proves its 
   }),
   keepBody: size({
     description:
-      'Bodies up to this size are kept until the answer, so that they can be sent again; ' +
+      'Bodies up to this size are buffered until the response, so that they can be sent again; ' +
       'larger ones are sent once.',
     fallback: '1MiB',
   }),
   idempotencySalt: secret({
     description:
       'Keys the hashes that become the primary keys of rows created with an `Idempotency-Key`. The same in all ' +
-      'replicas; with another one, a create that is sent again makes a second row. Left out: derived from the app ' +
+      'replicas; with another one, a create that is sent again makes a second row. Default: derived from the app ' +
       'registration.',
     env: 'IDEMPOTENCY_SALT',
   }),
 })
 
-/** All settings. The environment describes exactly one target, a file any number. */
+/** All settings. Environment variables describe one target, a file any number. */
 export const schema = group("The gateway's settings.", {
   host: parsed(
     {
@@ -199,7 +199,7 @@ export const schema = group("The gateway's settings.", {
       restart: true,
       description:
         'The address of a second listener, which serves `/-/livez`, `/-/readyz` and `/-/metrics` only, to anyone who ' +
-        'reaches it. Counts where METRICS_PORT is set.',
+        'reaches it. Applies when METRICS_PORT is set.',
       env: 'METRICS_HOST',
       fallback: '127.0.0.1',
       hint: 'an address such as 0.0.0.0',
@@ -208,7 +208,7 @@ export const schema = group("The gateway's settings.", {
   ),
   metricsPort: optionalNumber({
     restart: true,
-    description: 'The port of that listener. Left out: there is none.',
+    description: 'The port of that listener. Default: no second listener.',
     env: 'METRICS_PORT',
     minimum: 0,
     maximum: 65535,
@@ -325,7 +325,7 @@ export const schema = group("The gateway's settings.", {
   auditLog: optional(
     {
       restart: true,
-      description: 'Where the audit log, one line per write, goes: `stdout`, `stderr`, or a file. Left out: nowhere.',
+      description: 'Where the audit log, one line per write, goes: `stdout`, `stderr`, or a file. Default: nowhere.',
       env: 'AUDIT_LOG',
       hint: 'stdout, stderr or a path',
     },

@@ -4,19 +4,19 @@ import type { Source } from './setting.ts'
 import { textFileError } from './text-file.ts'
 import { unquoted } from './unquoted.ts'
 
-/** A secret that no print-out of the settings shows: its value is in a closure. */
+/** A secret. Its value is in a closure, so that no output of the settings shows it. */
 export interface Secret {
-  /** The value now; a file is read again, so that a rotated secret is seen. */
+  /** The current value. A file is read each time, so that a rotated secret is used. */
   readonly reveal: () => string
-  /** Where it comes from, for people. */
+  /** Its source, for messages. */
   readonly source: string
-  /** The file it comes from, to be watched. */
+  /** Its file, to be watched for changes. */
   readonly file?: string
-  /** What makes it doubtful that the value is complete: a sentence. */
+  /** A warning that the value may be incomplete. */
   readonly doubt?: string
 }
 
-/** Reads `{ env: NAME }` or `{ file: path }`. White space at the end is not part of a secret. */
+/** Reads `{ env: NAME }` or `{ file: path }`. Trailing white space is not part of a secret. */
 export function readSecret(raw: unknown, from: Source): Secret {
   const { env, file, ...rest } = (typeof raw === 'object' && raw !== null ? raw : {}) as Record<string, unknown>
   if (Object.keys(rest).length > 0 || (typeof env === 'string') === (typeof file === 'string')) {
@@ -35,7 +35,7 @@ export function readSecret(raw: unknown, from: Source): Secret {
   }
   const value = unquoted(from.env[env as string] ?? '')
   if (value === '') {
-    // What does not look like a variable's name may be the secret itself, put into the wrong place.
+    // A text that does not look like a variable's name may be the secret itself, in the wrong place.
     const named = /^[A-Z][A-Z0-9_]*$/.test(env as string)
     throw new SettingError(
       named

@@ -1,50 +1,50 @@
 import { OwnError } from '../own-error.ts'
 
-/** One thing an operator may set: how it is read, and all that is to be said of it. */
+/** One setting: how it is read, and its documentation. */
 export interface Setting<T> {
   readonly type: 'setting'
-  /** Turns what was written into what the gateway works with. Throws a {@link SettingError}. */
+  /** Parses the raw value. Throws a {@link SettingError}. */
   readonly read: (raw: unknown, source: Source) => T
-  /** As it would be written; `undefined`: the setting may be left out, and has no value then. */
+  /** The default as a raw value; `undefined`: the setting is optional and has no default. */
   readonly fallback?: unknown
   /** The sentence in the documentation. */
   readonly description: string
-  /** What to write, for errors: `a whole number of seconds`. */
+  /** What to write, for errors: `a time such as 10s`. */
   readonly hint: string
   /** The environment variable that sets it. */
   readonly env?: string
-  /** Leaving it out is an error. */
+  /** Whether omitting it is an error. */
   readonly required?: true
-  /** A change counts from the next start on: the process was started with it. */
+  /** Whether a change needs a restart. */
   readonly restart?: true
-  /** Never shown. */
+  /** Whether its value is never shown. */
   readonly secret?: true
-  /** What a file may hold here, in JSON Schema's words; left out, any text. */
+  /** The JSON Schema of the value in a file; default: any text. */
   readonly jsonSchema?: Readonly<Record<string, unknown>>
 }
 
-/** Settings that belong together, by name; a name that is not listed is an error. */
+/** A group of settings, by name. An unlisted name is an error. */
 export interface Group<M extends Members> {
   readonly type: 'group'
   readonly description: string
   readonly members: M
-  /** The group may be left out, and is `undefined` then. */
+  /** Whether the group may be omitted; it is `undefined` then. */
   readonly optional?: true
 }
 
-/** Settings that belong together. */
+/** Makes a group of settings. */
 export function group<M extends Members>(description: string, members: M): Group<M> {
   return { type: 'group', description, members }
 }
 
-/** Any number of groups or settings of one form. */
+/** A list of groups or settings of one type. */
 export interface ArrayOf<N extends Node> {
   readonly type: 'array'
   readonly description: string
   readonly items: N
 }
 
-/** Groups of different forms; the member `kind` tells which. */
+/** Alternative groups, chosen by the member `kind`. */
 export interface OneOf<K extends Readonly<Record<string, Group<Members>>>> {
   readonly type: 'oneOf'
   readonly description: string
@@ -56,7 +56,7 @@ export interface Members {
   readonly [name: string]: Node
 }
 
-/** The type of what a schema reads. */
+/** The type of the values that a schema reads. */
 export type Read<N> =
   N extends Setting<infer T>
     ? T
@@ -68,16 +68,16 @@ export type Read<N> =
           ? { [P in keyof K]: { readonly kind: P } & Read<K[P]> }[keyof K]
           : never
 
-/** Where secrets and files are read from. */
+/** The source of secrets and files. */
 export interface Source {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Reads a file as text. */
   readonly file: (path: string) => string
-  /** What makes it doubtful that a variable holds what was meant, by its name: a sentence. */
+  /** Warnings that the value of a variable may be incomplete, by its name. */
   readonly doubts?: ReadonlyMap<string, string>
 }
 
-/** What is wrong with one setting, and what to write instead; several sentences of a list. Never holds a secret. */
+/** The error of one setting, with the fix; several sentences for a list. Never contains a secret. */
 export class SettingError extends OwnError {
   readonly sentences: readonly string[]
   constructor(...sentences: readonly string[]) {
@@ -86,7 +86,7 @@ export class SettingError extends OwnError {
   }
 }
 
-/** The name of a member of the group `name`. */
+/** The path of a member of the group `name`. */
 export function below(name: string, member: string): string {
   return name === '' ? member : `${name}.${member}`
 }

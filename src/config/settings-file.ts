@@ -3,13 +3,13 @@ import type { Document } from 'yaml'
 
 import { readText, textFileError } from './text-file.ts'
 
-/** Reads a settings file of JSON or YAML (of which JSON is a part); adds what is wrong with it to `errors`. */
+/** Reads a settings file in JSON or YAML (a superset of JSON). Adds its errors to `errors`. */
 export function readSettingsFile(path: string, errors: string[]): object | undefined {
   const text = textOf(path, errors)
   if (text === undefined) return undefined
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, logLevel: 'error' })
-  // A tag that nobody resolves (`!env NAME`) is a warning of the parser's: its value is not what was meant.
+  // The parser only warns of an unresolved tag (`!env NAME`), but its value is wrong.
   for (const {
     message,
     pos: [at],
@@ -48,7 +48,7 @@ function valueOf(document: Document, path: string, errors: string[]): object | u
   return undefined
 }
 
-/** The parser's sentence without what it repeats of the file, which may be a secret. */
+/** The parser's message without the lines of the file that it quotes, which may be secrets. */
 function withoutSource(message: string): string {
   return message
     .replace(/(?<=\S):\s[\s\S]*$/, '')

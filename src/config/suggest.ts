@@ -3,10 +3,10 @@ import type { SettingEntry } from './all-settings.ts'
 import { closestWord } from './closest-word.ts'
 
 /**
- * The setting that a key of a settings file was meant to be, by the name of its variable or in another spelling, or one
- * of another group; `undefined`: none of these.
+ * The setting that a key of a settings file most likely means: by the name of its variable, in another spelling, or
+ * from another group; `undefined`: none of these.
  *
- * @param group where the key stands: `targets[0].impersonation`, or nothing
+ * @param group the path of the key's group: `targets[0].impersonation`, or an empty string
  */
 export function suggestKey(key: string, group: string): string | undefined {
   const place = group.replace(/\[\d+\]/g, '[]')
@@ -20,8 +20,8 @@ export function suggestKey(key: string, group: string): string | undefined {
 }
 
 /**
- * What a variable was meant to be that is not a setting: a variable, or a setting that only a file has. `undefined`
- * where it is not close to any, or is what Kubernetes makes of a service.
+ * What an unknown variable most likely means: another variable, or a setting that only a file has. `undefined`
+ * where none is similar, or where Kubernetes sets it for a service.
  */
 export function suggestVariable(name: string): string | undefined {
   if (/_SERVICE_(?:HOST|PORT)|_PORT(?:_\d+_(?:TCP|UDP))?(?:_|$)/.test(name)) return undefined
@@ -36,7 +36,7 @@ export function suggestVariable(name: string): string | undefined {
   )
 }
 
-/** Our variables by their letters, and likewise what settings are called that a file has more words for. */
+/** Suggestions by normalized name: our variables, and settings that only a file has. */
 const VARIABLES = new Map([...SETTING_VARIABLES].map((variable) => [normalized(variable), variable]))
 const PATHS = new Map(
   ALL_SETTINGS.filter(hasWords).map(({ path, setting }) => [
@@ -45,10 +45,10 @@ const PATHS = new Map(
   ]),
 )
 
-/** Names this long are no other program's by chance. */
+/** Names of this length do not belong to other programs by chance. */
 const MIN_DISTINCT_LENGTH = 8
 
-/** One that differs by a letter, or by two where it is long. */
+/** The known name that differs by one letter, or by two in a long name. */
 function slip(letters: string): string | undefined {
   if (letters.length < MIN_DISTINCT_LENGTH - 1) return undefined
   const most = letters.length > MIN_DISTINCT_LENGTH ? 2 : 1
@@ -56,7 +56,7 @@ function slip(letters: string): string | undefined {
   return VARIABLES.get(closestWord(letters, candidates, most) ?? '')
 }
 
-/** Whether a setting's path is more than one word: `queue` or `name` may be any program's variable. */
+/** Whether a setting's path has several words: `queue` or `name` may be any program's variable. */
 function hasWords({ path }: SettingEntry): boolean {
   return /[A-Z.]/.test(withoutTarget(path))
 }

@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Reads a text file that a person or a platform wrote, in UTF-8 with or without a byte order mark.
+ * Reads a text file in UTF-8, with or without a byte order mark.
  *
  * @throws an error with the system's code, or with {@link WRONG_ENCODING}
  */
 export function readText(path: string): string {
   const text = decoded(readFileSync(path))
-  // UTF-16 without a mark is valid UTF-8, with a NUL for every other byte.
+  // UTF-16 without a byte order mark is valid UTF-8 with a NUL for every other byte.
   if (text === undefined || text.includes('\0')) throw Object.assign(new Error('not UTF-8'), { code: WRONG_ENCODING })
   return text
 }
 
-/** What is wrong with a file that {@link readText} could not read, behind its name. */
+/** Why {@link readText} could not read a file, as the rest of a sentence after its name. */
 export function textFileError(error: unknown): string {
   const { code = 'unreadable' } = error as NodeJS.ErrnoException
   return code === WRONG_ENCODING

@@ -6,7 +6,7 @@ import { SettingError } from './setting.ts'
 import type { Setting } from './setting.ts'
 import { unquoted } from './unquoted.ts'
 
-/** What every setting says of itself. */
+/** The properties that every setting declares. */
 interface SettingSpec {
   readonly description: string
   readonly env?: string
@@ -14,7 +14,7 @@ interface SettingSpec {
   readonly restart?: true
 }
 
-/** A length of time in milliseconds, written `1500ms`, `10s`, `5m` or `1h`. */
+/** A duration in milliseconds, written `1500ms`, `10s`, `5m` or `1h`. */
 export function duration(is: SettingSpec & { fallback: string; minimum?: number }): Setting<number> {
   const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
   const hint = 'a time such as 1500ms, 10s, 5m or 1h'
@@ -22,7 +22,7 @@ export function duration(is: SettingSpec & { fallback: string; minimum?: number 
     const [, number, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text(raw, hint)) ?? []
     if (number === undefined) throw new SettingError(`is not a duration: write ${hint}.`)
     const milliseconds = Number(number) * units[unit!]!
-    // The largest delay that a timer takes.
+    // The largest delay of a timer.
     if (milliseconds > 2_147_483_647) throw new SettingError('is too long: write at most 596h.')
     if (milliseconds < (is.minimum ?? 0)) throw new SettingError(`is too short: write at least ${is.minimum}ms.`)
     return milliseconds
@@ -40,7 +40,7 @@ export function size(is: SettingSpec & { fallback: string }): Setting<number> {
   })
 }
 
-/** A whole number between `least` and `most`. */
+/** An integer between `least` and `most`. */
 export function wholeNumber(is: SettingSpec & { fallback: number; minimum: number; maximum: number }): Setting<number> {
   const hint = `a whole number from ${is.minimum} to ${is.maximum}`
   return setting({ ...is, hint, jsonSchema: { type: 'integer', minimum: is.minimum, maximum: is.maximum } }, (raw) => {
@@ -56,13 +56,13 @@ export function wholeNumber(is: SettingSpec & { fallback: number; minimum: numbe
   })
 }
 
-/** The same, which may be left out. */
+/** The same, optional. */
 export function optionalNumber(is: SettingSpec & { minimum: number; maximum: number }): Setting<number | undefined> {
   const { fallback: _fallback, ...setting } = wholeNumber({ ...is, fallback: is.minimum })
   return setting
 }
 
-/** Yes or no. */
+/** A boolean. */
 export function flag(is: SettingSpec & { fallback: boolean }): Setting<boolean> {
   const hint = 'true or false'
   return setting({ ...is, hint, jsonSchema: { type: 'boolean' } }, (raw) => {
@@ -73,7 +73,7 @@ export function flag(is: SettingSpec & { fallback: boolean }): Setting<boolean> 
   })
 }
 
-/** One of a few words. */
+/** One of several words. */
 export function choice<const W extends string>(is: SettingSpec & { fallback: W; words: readonly W[] }): Setting<W> {
   const hint = `one of ${is.words.join(', ')}`
   return setting({ ...is, hint, jsonSchema: { enum: is.words } }, (raw) => {
@@ -84,7 +84,7 @@ export function choice<const W extends string>(is: SettingSpec & { fallback: W; 
   })
 }
 
-/** A text that `parse` takes; `parse` throws a {@link SettingError} that says what is wrong with it. */
+/** A text that `parse` accepts; `parse` throws a {@link SettingError} for any other. */
 export function parsed<T>(
   is: (SettingSpec & { hint: string; required: true }) | (SettingSpec & { hint: string; fallback: unknown }),
   parse: (raw: string) => T,
@@ -92,12 +92,12 @@ export function parsed<T>(
   return setting(is, (raw) => parse(text(raw, is.hint)))
 }
 
-/** A text that `parse` takes, and that may be left out. */
+/** An optional text that `parse` accepts. */
 export function optional<T>(is: SettingSpec & { hint: string }, parse: (raw: string) => T): Setting<T | undefined> {
   return setting(is, (raw) => parse(text(raw, is.hint)))
 }
 
-/** A list of texts; in the environment they are separated by commas. */
+/** A list of texts, separated by commas in an environment variable. */
 export function list<T>(
   is: SettingSpec & { hint: string; fallback?: readonly string[] },
   parse: (raw: string) => T,
@@ -119,7 +119,7 @@ export function list<T>(
   )
 }
 
-/** Parses all of `texts`, and throws one {@link SettingError} with a sentence for each that is wrong. */
+/** Parses all of `texts`. Throws one {@link SettingError} with a sentence for each invalid one. */
 function parseEach<T>(texts: readonly string[], parse: (raw: string) => T): T[] {
   const sentences = new Set<string>()
   const values = texts.flatMap((text) => {
@@ -163,7 +163,7 @@ export function matching(jsonSchema: RegExp, wrong: string): (text: string) => s
   }
 }
 
-/** A path of a file that can be read now. */
+/** The path of a readable file. */
 export function readableFile(path: string): string {
   try {
     readFileSync(path)

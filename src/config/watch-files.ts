@@ -3,15 +3,15 @@ import { readFileSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** A change comes in several steps (write, rename, link); this long after the last it is looked at. */
+/** A change comes in several events (write, rename, link). Files are compared this long after the last one. */
 const SETTLE_MS = 100
 
-/** Where the system tells nothing of changes (network drives, links to elsewhere), files are compared this often. */
+/** How often files are compared where the system sends no events (network drives, links to other folders). */
 const POLL_MS = 10_000
 
 /**
- * Calls `changed` when what stands in one of `files` differs. Watches their folders, because files are replaced rather
- * than written, and Kubernetes swaps a link beside them.
+ * Calls `changed` when the content of one of `files` changes. Watches their folders, because files are replaced rather
+ * than written, and Kubernetes swaps a link next to them.
  *
  * @returns ends the watch
  */
@@ -29,7 +29,7 @@ export function watchFiles(files: readonly string[], changed: () => void): () =>
 
   function watchFolder(folder: string): FSWatcher | undefined {
     try {
-      // A watch that breaks leaves the polling.
+      // When a watch fails, polling continues.
       return watch(folder, { persistent: false }, settle).on('error', () => {})
     } catch {
       return undefined

@@ -1,9 +1,9 @@
-/** Words as a sentence lists them: `a, b or c`. */
+/** Words as a list in a sentence: `a, b or c`. */
 export function orList(words: readonly string[]): string {
   return joined(words, 'or')
 }
 
-/** Words as a sentence lists them: `a, b and c`. */
+/** Words as a list in a sentence: `a, b and c`. */
 export function andList(words: readonly string[]): string {
   return joined(words, 'and')
 }
