@@ -39,7 +39,8 @@ export function unknownNames(
 ): string[] {
   return [...lines].flatMap(([name, line]) => {
     if (known.has(name) || isForeign(name)) return []
-    if (isReadBeforeStart(name)) return env[name] === undefined ? [`${path}: line ${line}: ${name} ${TOO_LATE}`] : []
+    if (isReadBeforeStart(name))
+      return env[name] === undefined ? [`${path}: line ${line}: ${name} ${READ_TOO_EARLY}`] : []
     const near = suggestVariable(name) ?? closestWord(name, [...known])
     const todo =
       near === undefined ? 'Remove it, or start the gateway in a folder of its own.' : `Did you mean ${near}?`
@@ -47,7 +48,7 @@ export function unknownNames(
   })
 }
 
-const TOO_LATE = 'has no effect here, because Node reads it before this file: set it for the process.'
+const READ_TOO_EARLY = 'has no effect here, because Node reads it before this file: set it for the process.'
 
 /**
  * Variables whose value a `#` may have cut short, each with a warning: in the file, where ` #` starts a

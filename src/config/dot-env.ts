@@ -18,7 +18,7 @@ export interface DotEnv {
 const VARIABLE =
   /[ \t]*(?:export[ \t]+)?([a-z_][\w.-]*)[ \t]*[=:][ \t]*(?:'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|`([^`]*)`|([^\r\n]*?))([ \t]+#[^\r\n]*)?[ \t]*\r?(?:\n|$)/iy
 /** A line with only blanks or a comment. */
-const NOTHING = /[ \t]*(?:#[^\r\n]*)?\r?(?:\n|$)/y
+const BLANK_LINE = /[ \t]*(?:#[^\r\n]*)?\r?(?:\n|$)/y
 const LINE = /[^\n]*(?:\n|$)/y
 
 /**
@@ -65,7 +65,7 @@ interface Unread {
 }
 
 function next(text: string, at: number): readonly [RegExp, RegExpExecArray] {
-  for (const form of [NOTHING, VARIABLE]) {
+  for (const form of [BLANK_LINE, VARIABLE]) {
     form.lastIndex = at
     const found = form.exec(text)
     if (found !== null) return [form, found]

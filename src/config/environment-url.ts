@@ -15,26 +15,26 @@ export interface Environment {
   readonly authorityHost: string
 }
 
-const HINT = "write the environment's URL, such as https://contoso.crm4.dynamics.com"
+const URL_HINT = "write the environment's URL, such as https://contoso.crm4.dynamics.com"
 /** Hosts of Microsoft's clouds. Their API root is known, and they accept tokens for themselves only. */
-export const ONLINE = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\.(com|cn|us|de)$/
-const PAGE = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
+export const ONLINE_HOST = /\.(dynamics|dynamics-int|microsoftdynamics|appsplatform)\.(com|cn|us|de)$/
+const PAGE_PATH = /\.aspx$|^\/(apps|main|tools|WebResources|_api)$/i
 
 /**
  * Reads the URL of an environment, and corrects what people paste: a missing `https://`, the path of
  * a page (`main.aspx?appid=…`), a trailing slash. An ambiguous URL is refused with a fix.
  */
 export function environmentUrl(raw: string): Environment {
-  if (raw === '') throw new SettingError(`is empty: ${HINT}.`)
+  if (raw === '') throw new SettingError(`is empty: ${URL_HINT}.`)
   if (isGuid(raw.replace(/^(?:https:\/\/)?\{?(?:default-)?|\}?\/?$/gi, ''))) {
     throw new SettingError(
-      `is an environment's id: ${HINT} (Power Platform admin centre, Environments, the environment, ` +
+      `is an environment's id: ${URL_HINT} (Power Platform admin centre, Environments, the environment, ` +
         'Environment URL).',
     )
   }
   const url = parse(raw)
   refuseOtherSites(url.hostname)
-  if (url.username !== '' || url.password !== '') throw new SettingError(`holds a user name or password: ${HINT}.`)
+  if (url.username !== '' || url.password !== '') throw new SettingError(`holds a user name or password: ${URL_HINT}.`)
   if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
     throw new SettingError('begins with http://, which would send the access token unprotected: write https://.')
   }
@@ -54,16 +54,16 @@ function parse(raw: string): URL {
   // `https:/contoso…` and `https//contoso…` are common copying mistakes.
   const repaired = raw.replace(/^(https?)(:\/?|\/\/)(?=[^/:])/i, '$1://').replace(/^\/\//, '')
   const complete = /^[a-z][a-z0-9+.-]*:\/\//i.test(repaired) ? repaired : `https://${repaired}`
-  if (!URL.canParse(complete)) throw new SettingError(`is not a URL: ${HINT}.`)
+  if (!URL.canParse(complete)) throw new SettingError(`is not a URL: ${URL_HINT}.`)
   const url = new URL(complete)
   // A trailing dot of a host name is valid in DNS, but neither Entra nor Dynamics accepts it.
   if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1)
   // The URL standard accepts two addresses with a comma between them as one URL.
-  if (/[^a-z0-9._[\]:-]/.test(url.hostname)) throw new SettingError(`is not a URL: ${HINT}.`)
+  if (/[^a-z0-9._[\]:-]/.test(url.hostname)) throw new SettingError(`is not a URL: ${URL_HINT}.`)
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new SettingError(`does not begin with https://: ${HINT}.`)
+    throw new SettingError(`does not begin with https://: ${URL_HINT}.`)
   if (!url.hostname.includes('.') && !isLoopbackHost(url.hostname)) {
-    throw new SettingError(`is not a complete host name: ${HINT}.`)
+    throw new SettingError(`is not a complete host name: ${URL_HINT}.`)
   }
   return url
 }
@@ -89,7 +89,7 @@ function refuseOtherSites(host: string): void {
     [/^(home|www)\.dynamics\.com$/, 'the Dynamics 365 home page'],
     [/(^|\.)(microsoft|office|office365|sharepoint)\.com$/, "a page of Microsoft's"],
   ].find(([form]) => (form as RegExp).test(host))
-  if (site !== undefined) throw new SettingError(`is ${site[1] as string}, not an environment: ${HINT}.`)
+  if (site !== undefined) throw new SettingError(`is ${site[1] as string}, not an environment: ${URL_HINT}.`)
 }
 
 /**
@@ -123,11 +123,11 @@ function apiRootOf(product: Environment['product'], url: URL): string {
     case 'dataverse': {
       const version = /^((?:\/[^/]+)?\/api\/data)(\/v\d+\.\d+)?(?:\/.*)?$/i.exec(path)
       if (version !== null) return `${version[1]!}${version[2] ?? '/v9.2'}`
-      if (ONLINE.test(url.hostname)) return '/api/data/v9.2'
+      if (ONLINE_HOST.test(url.hostname)) return '/api/data/v9.2'
       // Elsewhere a path is the API root, unless it is a page of Dynamics. On premises, the API root is below the
       // name of the organisation.
       const [, organisation = ''] = /^(\/[^/]+)\/[^/]+\.aspx$/i.exec(path) ?? []
-      return path === '' || PAGE.test(path) ? `${organisation}/api/data/v9.2` : path
+      return path === '' || PAGE_PATH.test(path) ? `${organisation}/api/data/v9.2` : path
     }
   }
 }

@@ -1,7 +1,7 @@
 import { PROXY_VARIABLES } from './proxies.ts'
 
 /** Variables that the gateway or one of its libraries reads, but that are not settings. */
-const READ = new Set([
+const KNOWN = new Set([
   ...PROXY_VARIABLES,
   'IDENTITY_ENDPOINT',
   'IDENTITY_HEADER',
@@ -14,10 +14,10 @@ const READ = new Set([
 ])
 
 /** Prefixes of variables for Docker Compose, which reads the same `.env`, and for OpenTelemetry. */
-const FAMILIES = /^(?:COMPOSE|DOCKER|OTEL)_/
+const FOREIGN_PREFIXES = /^(?:COMPOSE|DOCKER|OTEL)_/
 
 /** Variables that Node reads before it runs the gateway, so a `.env` file comes too late for them. */
-const TOO_LATE = new Set([
+const READ_BEFORE_START = new Set([
   'NODE_EXTRA_CA_CERTS',
   'NODE_OPTIONS',
   'NODE_USE_ENV_PROXY',
@@ -30,10 +30,10 @@ const TOO_LATE = new Set([
 
 /** Whether a variable that is not a setting has a meaning in the gateway's `.env`. */
 export function isForeign(name: string): boolean {
-  return READ.has(name) || FAMILIES.test(name)
+  return KNOWN.has(name) || FOREIGN_PREFIXES.test(name)
 }
 
 /** Whether a variable only has an effect when it is set for the process. */
 export function isReadBeforeStart(name: string): boolean {
-  return TOO_LATE.has(name)
+  return READ_BEFORE_START.has(name)
 }

@@ -18,13 +18,13 @@ export interface RawSettings {
  * Prefixes of the gateway's variables: an unknown one is a mistake. The variables that Kubernetes sets for a service
  * (`DYNAMICS_PORT`) are not similar to any.
  */
-const OURS =
+const OWN_PREFIXES =
   /^(DYNAM|AZURE_(CLIENT|TENANT|AUTH|FED)|IMPERS|USER_E?MAIL|MAX_RETRY|ALLOWED_|TRUST|(REQUEST|TOKEN|SHUTDOWN)_TIME|CREDENTIAL)/
 /** How many letters of a misspelt variable may differ from a known one. */
 const MAX_TYPOS = 3
 
 /** Variables of other tools, and their names here. */
-const CALLED_ELSEWHERE: Readonly<Record<string, string>> = {
+const NAMES_ELSEWHERE: Readonly<Record<string, string>> = {
   DATAVERSE_URL: 'DYNAMICS_URL',
   DYNAMICS_BASE_URL: 'DYNAMICS_URL',
   DYNAMICS_TENANT_ID: 'AZURE_TENANT_ID',
@@ -144,10 +144,10 @@ export function settingsFromEnvironment(
   function misspelt(): void {
     for (const variable of Object.keys(source.env)) {
       if (variables.has(variable) || told.has(variable)) continue
-      const other = CALLED_ELSEWHERE[variable]
+      const other = NAMES_ELSEWHERE[variable]
       if (other !== undefined && !isSet(source, other) && fromFile === undefined) {
         errors.push(`${variable} is not a setting here: call it ${other}.`)
-      } else if (OURS.test(variable)) {
+      } else if (OWN_PREFIXES.test(variable)) {
         // With a file, its secrets may come from AZURE_CLIENT_SECRET_2 and the like.
         if (fromFile !== undefined && variable.startsWith('AZURE_')) continue
         const near = closestWord(variable, [...variables], MAX_TYPOS)

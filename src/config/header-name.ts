@@ -6,7 +6,7 @@ import { SettingError } from './setting.ts'
 /**
  * Headers with a meaning in HTTP, OData, Dynamics or the gateway, and headers that clients and proxies add.
  */
-const TAKEN = new Set([
+const RESERVED = new Set([
   ...HOP_BY_HOP,
   'age',
   'alt-used',
@@ -64,7 +64,7 @@ const TAKEN = new Set([
 ])
 
 /** Prefixes of such headers. */
-const FAMILIES = /^(?:accept|access-control|content|if|odata|proxy|sec|x-ms-token)(?:-|$)|^mscrm/
+const RESERVED_PREFIXES = /^(?:accept|access-control|content|if|odata|proxy|sec|x-ms-token)(?:-|$)|^mscrm/
 
 /** The name of a header without another meaning, in lower case. */
 export function ownHeader(text: string): string {

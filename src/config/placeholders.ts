@@ -33,7 +33,7 @@ const PLACEHOLDERS: readonly Placeholder[] = [
 ]
 
 /** Invalid as the complete value. */
-const VALUES: readonly Placeholder[] = [
+const COMPLETE_VALUES: readonly Placeholder[] = [
   { pattern: /^\$(?:env:)?[A-Z_][A-Z0-9_]*$/, description: 'the name of an unset variable' },
   { pattern: /^%[A-Z_][A-Z0-9_]*%$/i, description: 'the name of an unset variable' },
   { pattern: /^__\w+__$/, description: 'an unfilled placeholder' },
@@ -63,12 +63,12 @@ const TYPOGRAPHY: readonly Placeholder[] = [
 
 /** Describes a leftover of a template or a page in `text`; `undefined` without one. */
 export function placeholderIn(text: string): string | undefined {
-  return placeholderOf(text, [...VALUES, ...PLACEHOLDERS])
+  return placeholderOf(text, [...COMPLETE_VALUES, ...PLACEHOLDERS])
 }
 
 /** The same for a secret, in which any part may be intended. */
 export function placeholderInSecret(text: string): string | undefined {
-  return placeholderOf(text, [...VALUES, ...COMPLETE_PLACEHOLDERS])
+  return placeholderOf(text, [...COMPLETE_VALUES, ...COMPLETE_PLACEHOLDERS])
 }
 
 const COMPLETE_PLACEHOLDERS = PLACEHOLDERS.map(({ pattern, description }) => ({

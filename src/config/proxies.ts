@@ -28,15 +28,15 @@ export interface Proxy {
 export const NO_PROXIES: Proxies = { https: undefined, http: undefined, direct: [] }
 
 /** Variables for `https:` in the order of precedence. HTTP_PROXY applies when no other one is set. */
-const LEAD_TO_HTTPS = ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY', 'http_proxy', 'HTTP_PROXY']
-const LEAD_TO_HTTP = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
-const EXCEPT = ['no_proxy', 'NO_PROXY']
+const HTTPS_PROXY_VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY', 'http_proxy', 'HTTP_PROXY']
+const HTTP_PROXY_VARIABLES = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
+const NO_PROXY_VARIABLES = ['no_proxy', 'NO_PROXY']
 
 /** Variables with the endpoint of the platform's managed identity. */
 const IDENTITY_ENDPOINTS = ['IDENTITY_ENDPOINT', 'IMDS_ENDPOINT', 'MSI_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST']
 
 /** Every variable that a proxy is read from. */
-export const PROXY_VARIABLES: readonly string[] = [...new Set([...LEAD_TO_HTTPS, ...EXCEPT])]
+export const PROXY_VARIABLES: readonly string[] = [...new Set([...HTTPS_PROXY_VARIABLES, ...NO_PROXY_VARIABLES])]
 
 /**
  * Reads the proxy variables. As with curl, lower case takes precedence. Adds errors to `errors`, with
@@ -59,27 +59,27 @@ export function readProxies(variables: Variables, errors: string[]): Proxies {
     return otherwise
   }
   return {
-    https: read<Proxy | undefined>(LEAD_TO_HTTPS, parseProxy, undefined),
-    http: read<Proxy | undefined>(LEAD_TO_HTTP, parseProxy, undefined),
-    direct: [...read(EXCEPT, parseExceptions, []), ...identityEndpoints(variables)],
+    https: read<Proxy | undefined>(HTTPS_PROXY_VARIABLES, parseProxy, undefined),
+    http: read<Proxy | undefined>(HTTP_PROXY_VARIABLES, parseProxy, undefined),
+    direct: [...read(NO_PROXY_VARIABLES, parseExceptions, []), ...identityEndpoints(variables)],
   }
 }
 
-const HINT = 'write http://host:port, or http://name:password@host:port'
-const ENCODE =
+const PROXY_HINT = 'write http://host:port, or http://name:password@host:port'
+const ENCODE_HINT =
   'percent-encode every character of its name and password that is not a letter or a digit, ' +
   'such as %23 for #, %2F for /, %40 for @ and %25 for %'
 
 function parseProxy(text: string): Proxy {
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? []
   if (scheme !== undefined && !/^https?$/i.test(scheme)) {
-    throw new SettingError(`names a proxy that is neither http:// nor https://: ${HINT}.`)
+    throw new SettingError(`names a proxy that is neither http:// nor https://: ${PROXY_HINT}.`)
   }
   const complete = scheme === undefined ? `http://${text}` : text
   const url = /\s/.test(complete) || !URL.canParse(complete) ? undefined : new URL(complete)
   // A `#`, `/` or `?` in a password would end the authority part, and the URL would have the wrong host.
   if (url === undefined || url.hostname === '' || url.pathname !== '/' || url.search + url.hash !== '') {
-    throw new SettingError(`is not the address of a proxy: ${HINT}, and ${ENCODE}.`)
+    throw new SettingError(`is not the address of a proxy: ${PROXY_HINT}, and ${ENCODE_HINT}.`)
   }
   const authorization = authorizationOf(url)
   return { origin: url.origin, authorization: () => authorization }
@@ -91,7 +91,7 @@ function authorizationOf({ username, password }: URL): string | undefined {
     const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
     return `Basic ${Buffer.from(credentials).toString('base64')}`
   } catch {
-    throw new SettingError(`holds a % that begins no code: ${ENCODE}.`)
+    throw new SettingError(`holds a % that begins no code: ${ENCODE_HINT}.`)
   }
 }
 

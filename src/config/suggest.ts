@@ -26,19 +26,19 @@ export function suggestKey(key: string, group: string): string | undefined {
 export function suggestVariable(name: string): string | undefined {
   if (/_SERVICE_(?:HOST|PORT)|_PORT(?:_\d+_(?:TCP|UDP))?(?:_|$)/.test(name)) return undefined
   const letters = normalized(name.replace(/^(?:DYNAMICS_)?GATEWAY_(?!CONFIG)/i, ''))
-  const known = VARIABLES.get(letters) ?? PATHS.get(letters)
+  const known = VARIABLES_BY_NAME.get(letters) ?? PATHS_BY_NAME.get(letters)
   if (known !== undefined) return known
   const upper = name.toUpperCase()
   return (
     [...SETTING_VARIABLES].find(
       (variable) => variable.length >= MIN_DISTINCT_LENGTH && upper.startsWith(`${variable}_`),
-    ) ?? slip(letters)
+    ) ?? nearMiss(letters)
   )
 }
 
 /** Suggestions by normalized name: our variables, and settings that only a file has. */
-const VARIABLES = new Map([...SETTING_VARIABLES].map((variable) => [normalized(variable), variable]))
-const PATHS = new Map(
+const VARIABLES_BY_NAME = new Map([...SETTING_VARIABLES].map((variable) => [normalized(variable), variable]))
+const PATHS_BY_NAME = new Map(
   ALL_SETTINGS.filter(hasWords).map(({ path, setting }) => [
     normalized(withoutTarget(path)),
     setting.env ?? `${path} in a settings file`,
@@ -49,11 +49,11 @@ const PATHS = new Map(
 const MIN_DISTINCT_LENGTH = 8
 
 /** The known name that differs by one letter, or by two in a long name. */
-function slip(letters: string): string | undefined {
+function nearMiss(letters: string): string | undefined {
   if (letters.length < MIN_DISTINCT_LENGTH - 1) return undefined
   const most = letters.length > MIN_DISTINCT_LENGTH ? 2 : 1
-  const candidates = [...VARIABLES.keys()].filter((known) => Math.abs(known.length - letters.length) <= most)
-  return VARIABLES.get(closestWord(letters, candidates, most) ?? '')
+  const candidates = [...VARIABLES_BY_NAME.keys()].filter((known) => Math.abs(known.length - letters.length) <= most)
+  return VARIABLES_BY_NAME.get(closestWord(letters, candidates, most) ?? '')
 }
 
 /** Whether a setting's path has several words: `queue` or `name` may be any program's variable. */

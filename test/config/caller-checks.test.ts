@@ -58,7 +58,7 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
     [/is not a SHA-256 hash/, [{ name: 'a', keys: ['secret'] }]],
     [/is not an https/, [{ name: 'a', token: { ...token, issuer: 'http://idp.example' } }]],
     [/is not an https/, [{ name: 'a', token: { ...token, issuer: 'idp' } }]],
-    [/algorithm that is not taken/, [{ name: 'a', token: { ...token, algorithms: ['HS256'] } }]],
+    [/algorithm that is not accepted/, [{ name: 'a', token: { ...token, algorithms: ['HS256'] } }]],
     [/not a certificate/, [{ name: 'a', certificates: ['billing'] }]],
     [/names no user/, [{ name: 'a', keys: [hash], users: ['contoso.com'] }]],
     [/did you mean no-delete/, [{ name: 'a', keys: [hash], rules: ['nodelete'] }]],

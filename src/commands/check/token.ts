@@ -1,4 +1,4 @@
-import { ONLINE } from '../../config/environment-url.ts'
+import { ONLINE_HOST } from '../../config/environment-url.ts'
 import type { Target } from '../../config/schema.ts'
 import { connectCredential } from '../../credentials/connect-credential.ts'
 import { factsOf, scopeOf } from '../../credentials/credential-facts.ts'
@@ -90,7 +90,7 @@ function describe({ aud, tid, appid, azp, roles, scp }: Readonly<Record<string, 
 function isFor(audience: unknown, target: Target): boolean {
   if (typeof audience !== 'string' || !audience.startsWith('https://')) return true
   const { origin, scope } = target.url
-  const expected = ONLINE.test(new URL(origin).hostname) ? scope : scopeOf(target)
+  const expected = ONLINE_HOST.test(new URL(origin).hostname) ? scope : scopeOf(target)
   const bare = (text: string): string => text.replace(/\/+$/, '').replace('.api.', '.').toLowerCase()
   return bare(audience) === bare(expected.replace(/\/\.default$/, ''))
 }

@@ -1,4 +1,4 @@
-import { environmentUrl, ONLINE } from '../../config/environment-url.ts'
+import { environmentUrl, ONLINE_HOST } from '../../config/environment-url.ts'
 import { loadSettings } from '../../config/load.ts'
 import type { LoadOptions } from '../../config/load.ts'
 import { PROXY_VARIABLES } from '../../config/proxies.ts'
@@ -67,7 +67,9 @@ function isEmulable(url: string): boolean {
   try {
     const { product, origin, apiRoot } = environmentUrl(url)
     const { hostname, port } = new URL(origin)
-    return product === 'dataverse' && port === '' && ONLINE.test(hostname) && /^\/api\/data\/v9\.[0-2]$/.test(apiRoot)
+    return (
+      product === 'dataverse' && port === '' && ONLINE_HOST.test(hostname) && /^\/api\/data\/v9\.[0-2]$/.test(apiRoot)
+    )
   } catch (error) {
     if (error instanceof SettingError) return true
     throw error
