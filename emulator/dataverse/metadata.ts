@@ -33,7 +33,7 @@ export function metadataDocument(): Reply {
   return { status: 200, headers: [['Content-Type', 'application/xml']], body }
 }
 
-/** `EntityDefinitions` with `$select` and `$filter`; one definition by logical name, its attributes, its relationships. */
+/** `EntityDefinitions` with `$select` and `$filter`; one definition by logical name, its attributes and relationships. */
 export function entityDefinitions(
   environment: Environment,
   operation: Operation,

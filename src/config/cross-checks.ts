@@ -58,7 +58,7 @@ export function crossChecks(settings: Settings, errors: string[]): void {
 }
 
 /**
- * An error when anyone may reach the gateway although the operator did not allow it. Checks what could be read, whatever
+ * An error when anyone can reach the gateway although the operator did not allow it. Uses what could be read, whatever
  * else is wrong.
  */
 export function exposureCheck({ host, callers, trustNetwork }: Partial<Settings>, errors: string[]): void {

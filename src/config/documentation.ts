@@ -36,31 +36,31 @@ The environment describes one target. A file describes any number of them, and c
 
 \`\`\`sh
 dynamics-gateway serve                              # from the environment, and from .env in the working folder
-dynamics-gateway serve --config config/gateway.yaml # from a file, JSON or YAML; GATEWAY_CONFIG names it too
+dynamics-gateway serve --config config/gateway.yaml # from a JSON or YAML file; or set GATEWAY_CONFIG
 \`\`\`
 
-- What the process itself needs (\`HOST\`, \`LOG_LEVEL\` …) may be in either; the environment wins. Targets never mix: with a file,
-  a variable that describes a target is an error. (\`AZURE_…\` variables may be there: a file can take its secrets from them.)
-- A variable of the environment wins over the same one in \`.env\`. An empty variable is one that is not set.
-- \`.env\` is read in UTF-8, as Docker Compose reads it: \`NAME=value\` or \`NAME: value\`, in quotes where the value holds \` #\`. A line that is
-  none of these is an error. \`NODE_EXTRA_CA_CERTS\` and other variables of Node count only where they are set for the process.
-- A name that is not listed here is an error in a file and in \`.env\`. In the environment, which belongs to other programs too, one that
-  looks like a name of this page is a warning, or an error where a variable of a target is misspelt and missing.
-- What templates and pages leave in a value is an error: \`\${NAME}\`, \`{subdomain}\`, \`<secret>\`, \`your-secret-here\`, curly quotes, characters that
-  cannot be seen. All errors are shown at once, each with what to write instead.
-- SIGHUP reads all settings again; those that say so need a restart.
+- Settings of the process (\`HOST\`, \`LOG_LEVEL\` …) can be in either; the environment takes precedence. Targets never mix: with a
+  file, a variable that describes a target is an error. (\`AZURE_…\` variables are allowed: a file can take its secrets from them.)
+- A variable of the environment takes precedence over the same one in \`.env\`. An empty variable counts as unset.
+- \`.env\` is read in UTF-8, as Docker Compose reads it: \`NAME=value\` or \`NAME: value\`, in quotes if the value contains \` #\`. Any other
+  line is an error. \`NODE_EXTRA_CA_CERTS\` and other variables of Node only have an effect when they are set for the process.
+- An unknown name is an error in a file and in \`.env\`. In the environment, which belongs to other programs too, a variable that
+  looks like a setting is a warning, or an error if a variable of a target is misspelt and missing.
+- Leftovers of templates and web pages are errors: \`\${NAME}\`, \`{subdomain}\`, \`<secret>\`, \`your-secret-here\`, curly quotes, invisible
+  characters. All errors are shown at once, each with its fix.
+- SIGHUP reads all settings again. Settings that need a restart say so.
 - **Times** are written \`1500ms\`, \`10s\`, \`5m\`, \`1h\`. **Sizes** are written \`500B\`, \`64KiB\`, \`128MiB\`, \`1GiB\`.
   **Lists** are lists in a file, and separated by commas in a variable.
-- **Secrets** are never in the file: it says \`{ env: NAME }\` or \`{ file: path }\`. For each secret variable \`NAME\`, \`NAME_FILE\` may name
-  a file that holds it instead; both set is an error. A secret's file that changes is read again.
-- In the environment, the kind of credential follows from the variables that are set: ${orList(CHOOSING_VARIABLES.map((name) => `\`${name}\``))}; none of them, and no \`AZURE_TENANT_ID\`, means a managed identity. \`CREDENTIAL\` names the kind where
-  the variables do not tell, such as \`CREDENTIAL=delegated\`. Variables of two kinds, or of another kind than \`CREDENTIAL\` names, are an error;
-  where a platform sets \`AZURE_FEDERATED_TOKEN_FILE\` by itself, set it to nothing to use another kind.
-- \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`ALL_PROXY\` and \`NO_PROXY\`, in upper or lower case (lower case counts first, as with curl), lead to the network's proxy. They are
-  checked at start: \`http://\` or \`https://\` proxies only, and a name or password with characters such as \`#\`, \`/\` or \`@\` percent-encoded. \`NO_PROXY\` lists names,
-  \`.suffixes\`, addresses and networks (\`10.0.0.0/8\`), with or without \`:port\`. Loopback and the end points of managed identities are never reached through a proxy.
-- \`NODE_EXTRA_CA_CERTS\` adds certificate authorities, as in every program of Node.
-- Examples are beside this file. For completion in an editor, begin a YAML file with
+- **Secrets** are never in the file, which has \`{ env: NAME }\` or \`{ file: path }\` instead. Each secret variable \`NAME\` can be replaced by
+  \`NAME_FILE\`, the path of a file with the secret; setting both is an error. A secret's file is read again when it changes.
+- In the environment, the variables that are set choose the kind of credential: ${orList(CHOOSING_VARIABLES.map((name) => `\`${name}\``))}. Without any of them and without \`AZURE_TENANT_ID\` it is a managed identity. \`CREDENTIAL\`
+  chooses a kind without such a variable, for example \`CREDENTIAL=delegated\`. Variables of two kinds, or of another kind than \`CREDENTIAL\`, are an error.
+  If a platform sets \`AZURE_FEDERATED_TOKEN_FILE\`, make it empty to use another kind.
+- \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`ALL_PROXY\` and \`NO_PROXY\`, in upper or lower case (lower case takes precedence, as with curl), configure the network's proxy. They are
+  checked at start: only \`http://\` and \`https://\` proxies, with characters such as \`#\`, \`/\` or \`@\` percent-encoded in name and password. \`NO_PROXY\` lists names,
+  \`.suffixes\`, addresses and networks (\`10.0.0.0/8\`), with or without \`:port\`. Loopback and the endpoints of managed identities are always reached directly.
+- \`NODE_EXTRA_CA_CERTS\` adds certificate authorities, as in every Node program.
+- Examples are next to this file. For completion in an editor, start a YAML file with
   \`# yaml-language-server: $schema=./schema.json\`.
 `
 

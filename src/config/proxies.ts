@@ -12,7 +12,7 @@ export interface Proxies {
   readonly https: Proxy | undefined
   /** For `http://` addresses. */
   readonly http: Proxy | undefined
-  /** Exceptions: a host is reached directly when one of these returns true. `host` is in lower case, without brackets. */
+  /** A host is reached directly when one of these returns true. `host` is in lower case, without brackets. */
   readonly direct: readonly ((host: string, port: string) => boolean)[]
 }
 

@@ -27,7 +27,7 @@ const target = group('One environment: where it is, what the gateway proves its 
   name: optional(
     {
       description:
-        'The prefix below which callers find this environment: `/sales/accounts`. ' + 'Optional with a single target.',
+        'The prefix below which callers find this environment: `/sales/accounts`. Optional with a single target.',
       hint: 'a short name such as sales',
     },
     matching(

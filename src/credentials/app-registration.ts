@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 
-/** The app registration, what its token is for, and the way to the authority. */
+/** The app registration, the scope of its tokens, and the connection to the authority. */
 export interface AppRegistration {
   /** `https://login.microsoftonline.com` */
   readonly authorityHost: string

@@ -8,13 +8,13 @@ import { AuthorityFailure, ClaimsDemanded, isClaims } from './failure.ts'
 import { network } from './network.ts'
 import type { Network } from './network.ts'
 
-/** What the app proves its identity with: exactly one of both. */
+/** What the app proves its identity with: exactly one of the two. */
 export type Proof = Pick<NodeAuthOptions, 'clientSecret'> | Pick<NodeAuthOptions, 'clientAssertion'>
 
 /**
- * Fetches a token with MSAL: for the app itself (client credentials grant), or for a person whose token it was given
- * (on-behalf-of grant). MSAL only fetches: each time a new instance,
- * because one blocks itself for 60 s after a failure, and without its cache, which ends tokens five minutes early.
+ * Fetches a token with MSAL: for the app itself (client credentials grant), or for a person with a user token
+ * (on-behalf-of grant). MSAL only fetches. Each fetch uses a new instance,
+ * because an instance blocks itself for 60 s after a failure. Its cache is unused: it ends tokens 5 min early.
  *
  * @throws AuthorityFailure
  */
@@ -25,7 +25,7 @@ export async function fetchAppToken(
 ): Promise<FetchedToken> {
   const { ConfidentialClientApplication } = await import('@azure/msal-node')
   const way = network({ dispatcher: app.dispatcher, signal })
-  return ask(way, async () => {
+  return callMsal(way, async () => {
     const client = new ConfidentialClientApplication({
       auth: { ...authorityOf(app), ...proof },
       system: { networkClient: way.module },
@@ -43,7 +43,7 @@ export async function fetchAppToken(
   })
 }
 
-/** The client id and authority as MSAL wants them. Hosts that it does not know must be named with their port. */
+/** The client id and authority for MSAL. Hosts that it does not know need their port. */
 export function authorityOf({ authorityHost, tenantId, clientId }: AppRegistration): NodeAuthOptions {
   return {
     clientId,
@@ -52,34 +52,34 @@ export function authorityOf({ authorityHost, tenantId, clientId }: AppRegistrati
   }
 }
 
-/** Runs `call` of MSAL and reads its outcome off the network: MSAL loses causes, and takes answers without a token. */
-export async function ask(way: Network, call: () => Promise<unknown>): Promise<FetchedToken> {
+/** Runs `call` of MSAL and takes the result from `network`: MSAL loses causes, and accepts responses without a token. */
+export async function callMsal(way: Network, call: () => Promise<unknown>): Promise<FetchedToken> {
   try {
     await call()
   } catch (error) {
-    throw withClaims(way.failure() ?? ofMsal(error), way)
+    throw withClaims(way.failure() ?? msalFailure(error), way)
   }
   const failure = way.failure()
   if (failure !== undefined) throw withClaims(failure, way)
   return tokenIn(way.answer())
 }
 
-/** `failure`, with what Entra asks of the person beside it. */
+/** `failure` with the claims that Entra asks of the person. */
 function withClaims(failure: AuthorityFailure, way: Network): AuthorityFailure {
   const claims = way.answer()?.body?.['claims']
   return isClaims(claims) ? new ClaimsDemanded(failure, claims) : failure
 }
 
-/** MSAL's own complaint. Its message may quote what was sent, so only its code is kept. */
-function ofMsal(error: unknown): AuthorityFailure {
+/** MSAL's own error. Its message may quote the request, so only its code is kept. */
+function msalFailure(error: unknown): AuthorityFailure {
   if (error instanceof AuthorityFailure) return error
   const { errorCode } = (error ?? {}) as { errorCode?: unknown }
   const code = typeof errorCode === 'string' && /^[\w-]{1,60}$/.test(errorCode) ? errorCode : 'unknown'
   return new AuthorityFailure(
     {
-      what: `The authority's answer cannot be used (${code}).`,
+      what: `The authority's response cannot be used (${code}).`,
       why:
-        'Its metadata is not complete, names another issuer, or AZURE_TENANT_ID is common, ' +
+        'Its metadata is incomplete or has another issuer, or AZURE_TENANT_ID is common, ' +
         'organizations or consumers.',
       todo: 'Check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID.',
     },

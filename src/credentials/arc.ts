@@ -3,18 +3,18 @@ import { normalize, dirname } from 'node:path'
 
 import { AuthorityFailure } from './failure.ts'
 
-/** The only folder from which a challenge of the Arc agent may ask for a file. */
-const FOLDER = '/var/opt/azcmagent/tokens'
+/** The only folder that a challenge of the Arc agent may refer to. */
+const KEY_FOLDER = '/var/opt/azcmagent/tokens'
 
-const LARGEST_KEY = 4096
+const MAX_KEY_BYTES = 4096
 
 /**
- * What Azure Arc wants to see: the content of a file that only members of a group may read. `challenge` names the file.
+ * The response to a challenge of Azure Arc: the content of a file that only members of a group may read.
  *
  * @returns the Authorization header
  * @throws AuthorityFailure when the challenge names another file, or it cannot be read
  */
-export function arcChallengeAnswer(challenge: string | undefined, folder = FOLDER): string {
+export function arcChallengeResponse(challenge: string | undefined, folder = KEY_FOLDER): string {
   const [, file] = /^Basic realm="?([^"]+)"?$/i.exec(challenge ?? '') ?? []
   if (file === undefined || normalize(file) !== file || dirname(file) !== folder || !file.endsWith('.key')) {
     throw new AuthorityFailure(
@@ -27,7 +27,7 @@ export function arcChallengeAnswer(challenge: string | undefined, folder = FOLDE
     )
   }
   try {
-    if (statSync(file).size > LARGEST_KEY) throw Object.assign(new Error(), { code: 'EFBIG' })
+    if (statSync(file).size > MAX_KEY_BYTES) throw Object.assign(new Error(), { code: 'EFBIG' })
     return `Basic ${readFileSync(file, 'utf8')}`
   } catch (error) {
     const { code = 'unreadable' } = error as NodeJS.ErrnoException

@@ -2,13 +2,13 @@ import { constants, createHash, randomUUID, sign } from 'node:crypto'
 
 import type { KeyPair } from './certificate-file.ts'
 
-/** Seconds that an assertion is valid, of which some lie before now: clocks differ a little. */
+/** Seconds that an assertion is valid. Some of them are in the past, because clocks differ. */
 const LIFETIME_SECONDS = 600
 const BACKDATE_SECONDS = 60
 
 /**
- * A signed statement that the gateway is `clientId`, for `tokenEndpoint` alone. Signed here rather than by MSAL, which
- * rounds the time up, so that strict authorities refuse its assertions now and then.
+ * A signed assertion that the gateway is `clientId`, for `tokenEndpoint` only. Signed here instead of by MSAL, which
+ * rounds the time up, so that strict authorities sometimes refuse its assertions.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/certificate-credentials
  */

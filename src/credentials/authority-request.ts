@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 
 import { connectionFailure } from './authority-response.ts'
-import type { AuthorityAnswer } from './authority-response.ts'
+import type { AuthorityResponse } from './authority-response.ts'
 import { AuthorityFailure } from './failure.ts'
 
 export interface ExchangeOptions {
@@ -9,7 +9,7 @@ export interface ExchangeOptions {
   readonly dispatcher: Dispatcher
   /** Ends the attempt, with an AuthorityFailure as its reason. */
   readonly signal: AbortSignal
-  /** Plain http is right for a managed identity's local end point, and for nothing else. */
+  /** Allows plain HTTP, which is only right for a managed identity's local endpoint. */
   readonly plainHttp?: 'allowed'
 }
 
@@ -20,18 +20,18 @@ interface AuthorityRequest {
   readonly body?: string | undefined
 }
 
-/** No answer of an authority is larger. */
-const LARGEST_ANSWER = 1024 * 1024
+/** Responses of authorities are smaller. */
+const MAX_RESPONSE_BYTES = 1024 * 1024
 
 /**
- * Sends one request to an authority. Follows no redirect: that would repeat the credential to wherever it leads.
+ * Sends one request to an authority. Does not follow redirects, which would send the credential to another host.
  *
  * @throws AuthorityFailure when no complete response came
  */
 export async function authorityRequest(
   { method, url, headers, body }: AuthorityRequest,
   { dispatcher, signal, plainHttp }: ExchangeOptions,
-): Promise<AuthorityAnswer> {
+): Promise<AuthorityResponse> {
   try {
     if (url.protocol !== 'https:' && plainHttp === undefined) {
       throw Object.assign(new Error('not https'), { code: 'NOT_HTTPS' })
@@ -50,7 +50,7 @@ export async function authorityRequest(
   }
 }
 
-/** The reason of the signal, with the host that was waited for. */
+/** The reason of the signal, with the host that did not respond. */
 function endedWaiting(reason: unknown, { host }: URL): unknown {
   if (!(reason instanceof AuthorityFailure)) return reason
   const { explanation, refused, facts } = reason
@@ -66,13 +66,13 @@ async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
   let length = 0
   for await (const chunk of body) {
     length += chunk.length
-    if (length > LARGEST_ANSWER) throw Object.assign(new Error('answer too large'), { code: 'ANSWER_TOO_LARGE' })
+    if (length > MAX_RESPONSE_BYTES) throw Object.assign(new Error('answer too large'), { code: 'ANSWER_TOO_LARGE' })
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** A JSON object, or `undefined`: a proxy in between may answer with a web page. */
+/** A JSON object, or `undefined`: a proxy may respond with a web page. */
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)

@@ -8,8 +8,8 @@ import { retryAfter } from '../outbound/retry-after.ts'
 import type { FetchedToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
 
-/** What an authority answered. */
-export interface AuthorityAnswer {
+/** A response of an authority. */
+export interface AuthorityResponse {
   readonly url: URL
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -17,11 +17,11 @@ export interface AuthorityAnswer {
   readonly body: Readonly<Record<string, unknown>> | undefined
 }
 
-/** Error codes of OAuth 2.0 and of Microsoft that pass by themselves. */
-const PASSING = /^(temporarily_unavailable|server_error|slow_down|authorization_pending)$/
+/** Error codes of OAuth 2.0 and of Microsoft for transient errors. */
+const TRANSIENT_ERRORS = /^(temporarily_unavailable|server_error|slow_down|authorization_pending)$/
 
-/** The failure that `answer` is, or `undefined` where it is JSON and successful. */
-export function answerFailure(answer: AuthorityAnswer): AuthorityFailure | undefined {
+/** The failure in `answer`, or `undefined` when it is JSON and successful. */
+export function responseFailure(answer: AuthorityResponse): AuthorityFailure | undefined {
   const { status, body } = answer
   if (status >= 200 && status < 300 && body !== undefined) return undefined
   const facts = factsOf(answer)
@@ -29,13 +29,13 @@ export function answerFailure(answer: AuthorityAnswer): AuthorityFailure | undef
     status === 408 ||
     status === 429 ||
     status >= 500 ||
-    PASSING.test(facts.error ?? '') ||
+    TRANSIENT_ERRORS.test(facts.error ?? '') ||
     (facts.aadsts !== undefined && TRANSIENT[facts.aadsts] !== undefined)
   const named = facts.error !== undefined || facts.aadsts !== undefined
   return new AuthorityFailure(explainAnswer(facts), !passing && named, facts)
 }
 
-/** No answer came from `url`; `error` is undici's. */
+/** The failure when `url` did not respond; `error` is undici's. */
 export function connectionFailure(error: unknown, url: URL): AuthorityFailure {
   const { code } = (error ?? {}) as { code?: unknown }
   const facts = { asked: askedOf(url), host: url.host, ...(typeof code === 'string' ? { code } : {}) }
@@ -45,9 +45,9 @@ export function connectionFailure(error: unknown, url: URL): AuthorityFailure {
 /**
  * The token in `answer`.
  *
- * @throws AuthorityFailure when there is none, or something that no request may carry
+ * @throws AuthorityFailure when there is none, or one that must not be sent
  */
-export function tokenIn(answer: AuthorityAnswer | undefined): FetchedToken {
+export function tokenIn(answer: AuthorityResponse | undefined): FetchedToken {
   const {
     access_token: accessToken,
     token_type: type,
@@ -63,7 +63,7 @@ export function tokenIn(answer: AuthorityAnswer | undefined): FetchedToken {
   return { accessToken, expiresIn: seconds(expiresIn), refreshIn: seconds(refreshIn) }
 }
 
-function unusable(answer: AuthorityAnswer | undefined, how: string): AuthorityFailure {
+function unusable(answer: AuthorityResponse | undefined, how: string): AuthorityFailure {
   const explanation = {
     what: `${answer?.url.host ?? 'The authority'} answered ${how}.`,
     why: 'The answer does not say why. Something else may have answered in its place.',
@@ -72,20 +72,20 @@ function unusable(answer: AuthorityAnswer | undefined, how: string): AuthorityFa
   return new AuthorityFailure(explanation, false, answer === undefined ? {} : factsOf(answer))
 }
 
-/** Entra writes numbers, managed identities digits. */
+/** Seconds as a number: Entra sends numbers, managed identities strings of digits. */
 function seconds(value: unknown): number | undefined {
   const number =
     typeof value === 'number' ? value : typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : NaN
   return Number.isFinite(number) ? number : undefined
 }
 
-/** Whether `value` has the form of OAuth's error codes, such as `invalid_client`; what is echoed there has another. */
+/** Whether `value` has the form of OAuth's error codes, such as `invalid_client`. Echoed input does not. */
 export function isOAuthError(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 60 && /^[a-z]+(?:_[a-z]+){0,6}$/.test(value)
 }
 
-/** Only what is known to be harmless: descriptions may echo assertions and claims. */
-function factsOf({ url, status, headers, body }: AuthorityAnswer): FailureFacts {
+/** Only fields known to be harmless: descriptions may echo assertions and claims. */
+function factsOf({ url, status, headers, body }: AuthorityResponse): FailureFacts {
   const { error, error_codes: codes } = body ?? {}
   const said = textOf(body)
   const number = Array.isArray(codes) ? (codes[0] as unknown) : /\bAADSTS(\d{4,9})\b/.exec(said)?.[1]
@@ -110,10 +110,10 @@ function factsOf({ url, status, headers, body }: AuthorityAnswer): FailureFacts 
 }
 
 /**
- * The sentences of an error, to look for Microsoft's number and ids in them; never shown. Entra has one in
- * `error_description`; the end points of managed identities hand it on in fields of their own.
+ * The description of an error, to find Microsoft's number and ids in it. It is never shown. Entra sends it in
+ * `error_description`, the endpoints of managed identities in other fields.
  */
-export function textOf(body: AuthorityAnswer['body']): string {
+export function textOf(body: AuthorityResponse['body']): string {
   const { error_description: description, message, ExceptionMessage: exception, error } = body ?? {}
   const { message: inner } = (typeof error === 'object' && error !== null ? error : {}) as { message?: unknown }
   return [description, message, exception, inner]

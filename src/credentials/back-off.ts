@@ -1,22 +1,22 @@
 import type { AuthorityFailure } from './failure.ts'
 
-/** The longest Retry-After of an authority that is obeyed. */
+/** The longest Retry-After of an authority that is honoured. */
 const MAX_RETRY_AFTER_MS = 60_000
 
 /**
- * How long to leave the authority alone after `failure`: from 1 s doubling to 30 s while it is unwell; from 30 s
- * doubling to two minutes when it turned the credential down, because asking on could lock the registration.
+ * How long to wait after `failure`: doubling from 1 s to 30 s while the authority is unavailable; doubling from 30 s
+ * to two minutes when it refused the credential, because more attempts could lock the registration.
  *
  * @param attempt failures in a row, counting from 1
- * @param random between 0 and 1; takes up to a fifth off, so that many gateways do not ask at once
+ * @param random between 0 and 1; shortens the wait by up to a fifth, so that many gateways do not retry together
  */
 export function backOff(failure: AuthorityFailure, attempt: number, random: number): number {
   return delayFor(failure, attempt, random, failure.refused ? 120_000 : 30_000)
 }
 
 /**
- * The same while there is no token and callers ask for one: an authority that is merely unwell is asked every two
- * seconds at most, so that they wait no longer than that once it is well.
+ * The same while callers wait for a token and there is none: an unavailable authority is retried every two
+ * seconds, so that callers get a token within that time after its recovery.
  */
 export function backOffWhileNeeded(failure: AuthorityFailure, attempt: number, random: number): number {
   return delayFor(failure, attempt, random, failure.refused ? 120_000 : 2000)

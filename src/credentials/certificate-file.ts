@@ -4,15 +4,15 @@ import type { KeyObject } from 'node:crypto'
 import { OwnError } from '../own-error.ts'
 import { PfxFault, readPfx } from './pfx/read-pfx.ts'
 
-/** A certificate with its private key, ready to sign with. */
+/** A certificate with its private key. */
 export interface KeyPair {
   readonly key: KeyObject
   readonly certificate: X509Certificate
-  /** The certificates above it, nearest first. */
+  /** The issuing certificates, nearest first. */
   readonly chain: readonly X509Certificate[]
 }
 
-/** The file cannot be used. Says why and the one thing to do, and holds nothing of the file. */
+/** The file cannot be used. The message has the reason and the fix, and nothing from the file. */
 export class CertificateFault extends OwnError {
   readonly why: string
   readonly todo: string
@@ -23,8 +23,8 @@ export class CertificateFault extends OwnError {
   }
 }
 
-/** Entra takes no shorter keys. */
-const SHORTEST_KEY = 2048
+/** The shortest key that Entra accepts, in bits. */
+const MIN_KEY_BITS = 2048
 
 /**
  * Reads a PEM file with certificate and private key (encrypted or not, in any order, with or without the chain),
@@ -52,11 +52,11 @@ export function readKeyPair(file: Buffer, password: string | undefined): KeyPair
     )
   }
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0
-  if (key.asymmetricKeyType !== 'rsa' || bits < SHORTEST_KEY) {
+  if (key.asymmetricKeyType !== 'rsa' || bits < MIN_KEY_BITS) {
     const kind =
       key.asymmetricKeyType === 'rsa' ? `an RSA key of ${bits} bits` : `a key of type ${key.asymmetricKeyType}`
     throw new CertificateFault(
-      `It holds ${kind}; Entra takes RSA keys of ${SHORTEST_KEY} bits or more.`,
+      `It holds ${kind}; Entra takes RSA keys of ${MIN_KEY_BITS} bits or more.`,
       'Make a new certificate.',
     )
   }
@@ -83,7 +83,7 @@ function privateKey(pem: string, password: string | undefined): KeyObject {
   try {
     return createPrivateKey({ key: pem, ...(password === undefined ? {} : { passphrase: password }) })
   } catch (error) {
-    // Said without the cause: it may quote the file.
+    // Without the cause, which may quote the file.
     const { code = '' } = error as NodeJS.ErrnoException
     if (encrypted && code !== 'ERR_OSSL_UNSUPPORTED') {
       throw new CertificateFault(
@@ -97,7 +97,7 @@ function privateKey(pem: string, password: string | undefined): KeyObject {
 
 function pfx(file: Buffer, text: string, password = ''): { keys: KeyObject[]; certificates: X509Certificate[] } {
   try {
-    // A vault hands PFX files out in base64.
+    // Azure Key Vault returns PFX files in base64.
     const bytes = /^[A-Za-z0-9+/=\s]+$/.test(text) ? Buffer.from(text, 'base64') : file
     const { keys, certificates } = readPfx(bytes, password)
     return {
@@ -114,7 +114,7 @@ function pfx(file: Buffer, text: string, password = ''): { keys: KeyObject[]; ce
         )
       case 'algorithm':
         throw new CertificateFault(
-          'It is encrypted in a way that is not known here.',
+          'Its encryption is not supported.',
           'Export it again with AES256, or convert it: openssl pkcs12 -legacy -in old.pfx -nodes -out new.pem',
         )
       case 'damaged':

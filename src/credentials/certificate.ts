@@ -28,12 +28,12 @@ export const certificateKind: CredentialKind<'certificate'> = {
 interface CertificateSettings {
   readonly file: string
   readonly password: Secret | undefined
-  /** Sends the chain too, for registrations that trust a subject name and issuer. */
+  /** Whether to send the chain too, for registrations that trust a subject name and issuer. */
   readonly sendChain: boolean
 }
 
 /**
- * Returns a function that reads the present content of the file at each call, and warns 30, 7 and 1 days before the
+ * Returns a function that reads the file at each call, and warns 30, 7 and 1 days before the
  * certificate expires.
  */
 function certificate(
@@ -91,7 +91,7 @@ function certificate(
   }
 }
 
-/** What may be shown of a certificate. Entra's portal shows the SHA-1 thumbprint. */
+/** The public facts of a certificate. Entra's portal shows the SHA-1 thumbprint. */
 function certificateFacts({ certificate, chain }: KeyPair): {
   thumbprint: string
   sha256: string

@@ -15,7 +15,7 @@ export const clientSecretKind: CredentialKind<'client-secret'> = {
   }),
 }
 
-/** The credential with the present value of `secret`. */
+/** The credential with the current value of `secret`. */
 function clientSecret(app: AppRegistration, secret: Secret): CredentialVersion {
   const clientSecret = secret.reveal()
   if (clientSecret === '') {
@@ -34,19 +34,20 @@ function clientSecret(app: AppRegistration, secret: Secret): CredentialVersion {
       try {
         return await fetchAppToken(app, { clientSecret }, request)
       } catch (error) {
-        throw error instanceof AuthorityFailure ? withDoubt(error, secret.doubt) : error
+        throw error instanceof AuthorityFailure ? addDoubt(error, secret.doubt) : error
       }
     },
   }
 }
 
-/** A secret that may not be complete is looked at before a new one is made. */
-function withDoubt(failure: AuthorityFailure, doubt: string | undefined): AuthorityFailure {
+/** Adds the doubt about an incomplete secret, so that operators check it before they create a new one. */
+function addDoubt(failure: AuthorityFailure, doubt: string | undefined): AuthorityFailure {
   const { explanation, refused, facts, cause } = failure
-  if (doubt === undefined || (facts.aadsts !== WRONG_SECRET && facts.error !== 'invalid_client')) return failure
+  if (doubt === undefined || (facts.aadsts !== INVALID_CLIENT_SECRET && facts.error !== 'invalid_client'))
+    return failure
   const todo = `First: ${doubt} If the value is complete: ${explanation.todo}`
   return new AuthorityFailure({ ...explanation, todo }, refused, facts, cause)
 }
 
 /** AADSTS7000215: invalid client secret. */
-const WRONG_SECRET = 7000215
+const INVALID_CLIENT_SECRET = 7000215

@@ -1,12 +1,12 @@
 import { uptime } from 'node:os'
 
-/** Three clocks, in milliseconds, none of which is right by itself. */
+/** Three clocks, in milliseconds. None of them is sufficient alone. */
 export interface Clock {
-  /** Never jumps, but stands still while the machine sleeps. */
+  /** Never jumps, but stops while the machine sleeps. */
   readonly steady: () => number
-  /** Runs on during sleep, but people and time servers set it. */
+  /** Continues during sleep, but people and time servers set it. */
   readonly wall: () => number
-  /** Never jumps and runs on during sleep, but takes a system call. */
+  /** Never jumps and continues during sleep, but needs a system call. */
   readonly sinceBoot: () => number
 }
 
@@ -16,16 +16,16 @@ export const systemClock: Clock = {
   sinceBoot: () => uptime() * 1000,
 }
 
-/** A span of time that has begun; tells whether it is over. */
+/** A running span of time. */
 export interface Span {
   readonly isOver: () => boolean
-  /** Milliseconds to its end; negative after it. */
+  /** Milliseconds until its end; negative afterwards. */
   readonly left: () => number
 }
 
 /**
- * A span of `milliseconds` from now. It is over when the steady clock says so; when only the wall clock says so, either
- * the machine slept (it is over) or the clock was set (it is not), and the third clock decides which.
+ * A span of `milliseconds` from now. It is over when the steady clock says so. When only the wall clock says so, either
+ * the machine slept (it is over) or the clock was set (it is not), and the third clock decides.
  */
 export function spanOf(milliseconds: number, clock: Clock): Span {
   let end = clock.steady() + milliseconds

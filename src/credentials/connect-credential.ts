@@ -12,9 +12,9 @@ import type { OnBehalfOf } from './user-tokens.ts'
 
 export type ConnectOptions = Pick<ConnectContext, 'agent' | 'log'> & Partial<Pick<ConnectContext, 'env'>>
 
-/** The way to the tokens of one target. */
+/** The access tokens of one target. */
 export interface ConnectedCredential extends Credential {
-  /** For the tokens of people who call; `undefined` where the kind of credential cannot exchange them. */
+  /** Exchanges callers' user tokens; `undefined` where the kind of credential cannot do that. */
   readonly onBehalfOf: OnBehalfOf | undefined
 }
 

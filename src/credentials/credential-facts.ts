@@ -1,6 +1,6 @@
 import type { Target } from '../config/schema.ts'
 
-/** What may be shown of a credential: its kind, tenant, client id and authority. */
+/** The public facts of a credential: its kind, tenant, client id and authority. */
 export function factsOf(target: Target): { kind: string; tenant?: string; clientId?: string; authority?: string } {
   const { credential } = target
   const { kind, clientId } = credential
@@ -12,12 +12,12 @@ export function factsOf(target: Target): { kind: string; tenant?: string; client
   }
 }
 
-/** The authority of `target`: the one that is set, else that of its cloud. */
+/** The authority of `target`: the configured one, or that of its cloud. */
 export function authorityHostOf(target: Pick<Target, 'url' | 'authorityHost'>): string {
   return target.authorityHost ?? target.url.authorityHost
 }
 
-/** The scope of a person's access token for `target`. Products beside Dataverse name their permissions in other words. */
+/** The scope of a person's access token for `target`. Products other than Dataverse have other permissions. */
 export function userScopeOf(target: Pick<Target, 'url' | 'scope'>): string {
   const scope = scopeOf(target)
   return target.url.product === 'dataverse' ? scope.replace(/\.default$/, 'user_impersonation') : scope

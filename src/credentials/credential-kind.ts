@@ -12,9 +12,9 @@ import type { FetchToken } from './credential.ts'
  * CONTRIBUTING.md.
  */
 export interface CredentialKind<K extends CredentialKindName = CredentialKindName> {
-  /** Prepares to fetch tokens. Throws nothing; what is wrong with a file is found when a token is fetched. */
+  /** Prepares to fetch tokens. Never throws: an invalid file is found when a token is fetched. */
   readonly connect: (credential: CredentialOf<K>, context: ConnectContext) => TokenSource
-  /** Whether an administrator must consent, as a sentence; left out where the product of the environment decides. */
+  /** Whether an administrator must consent, as a sentence; omitted when the product of the environment decides. */
   readonly consent?: string
   /** What the credential presents to Entra, for `check` to show; never anything secret. */
   readonly describeProof?: (credential: CredentialOf<K>) => string | undefined
@@ -22,26 +22,26 @@ export interface CredentialKind<K extends CredentialKindName = CredentialKindNam
   readonly signInSecret?: (credential: CredentialOf<K>) => string | undefined
 }
 
-/** Where tokens come from, and which files they depend on. */
+/** The source of tokens, and the files that they depend on. */
 export interface TokenSource {
   readonly fetch: FetchToken
-  /** Files to watch: after a change a new token is fetched. */
+  /** Files to watch: a change causes a fetch of a new token. */
   readonly files?: readonly (string | undefined)[]
-  /** Whether the gateway itself wrote what changed in a file. */
+  /** Whether the gateway itself made the change in a file. */
   readonly isOwnChange?: () => boolean
 }
 
-/** What every kind is connected with. */
+/** What every kind needs to connect. */
 export interface ConnectContext {
   readonly target: Target
   /** The only way out of the process. */
   readonly agent: Dispatcher
   readonly log: Logger
-  /** Where the platform announces a managed identity. */
+  /** Variables with the endpoint of the platform's managed identity. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** The app registration of a credential that has one. */
+/** The app registration of a credential. */
 export function registrationOf(
   { tenantId, clientId }: { readonly tenantId: string; readonly clientId: string },
   { target, agent }: Pick<ConnectContext, 'target' | 'agent'>,

@@ -1,31 +1,31 @@
-/** Where the access tokens of a request come from. */
+/** The source of a request's access token. */
 export interface AccessTokens {
   /**
-   * The value of the Authorization header, `Bearer …`, of a token that is valid now. At once while one is
-   * held; a promise while the first is fetched.
+   * The value of the Authorization header, `Bearer …`, with a token that is valid now. A string while one is
+   * cached; a promise while the first is fetched.
    *
    * @throws CredentialRejected when the authority refuses the credential, TokenUnavailable (with `retryAfter`)
-   *   when it gives no token for now
+   *   when it issues no token for now
    */
   readonly authorization: () => string | Promise<string>
   /**
-   * Dynamics refused `authorization`: the next call fetches a new token, once for all who got the same refusal.
+   * Dynamics refused `authorization`: the next call fetches a new token, once for all requests with the same refusal.
    *
-   * @param claims what a claims challenge asked for, decoded; `undefined` without one
-   * @throws UserClaimsRequired where only the person whose token it is can meet `claims`
+   * @param claims the decoded claims of a claims challenge; `undefined` without one
+   * @throws UserClaimsRequired when only the token's person can meet `claims`
    */
   readonly discard: (authorization: string, claims?: string) => void
 }
 
 /** What the gateway proves its identity with to one environment: an access token, kept ready. */
 export interface Credential extends AccessTokens {
-  /** What is known of the token now; for health, metrics and logs. */
+  /** The state of the token; for health, metrics and logs. */
   readonly state: () => TokenState
-  /** Fetches the first token ahead of the first request. Never throws: a failure is logged and tried again. */
+  /** Fetches a token before the first request. Never throws: a failure is logged and retried. */
   readonly warmUp: () => void
   /**
-   * Fetches a new token with what the credential's files hold now, while the present one stays in use.
-   * For a changed file and SIGHUP. Never throws: a failure is logged, and the old credential kept.
+   * Fetches a new token with the current content of the credential's files. The cached token stays in use meanwhile.
+   * For changed files and SIGHUP. Never throws: a failure is logged, and the old credential is kept.
    */
   readonly reload: () => void
   /** Ends timers and file watches. */
@@ -35,30 +35,30 @@ export interface Credential extends AccessTokens {
 export interface TokenState {
   /** `fresh`: not yet due for renewal. `stale`: valid, renewal due or failing. `none`: no valid token. */
   readonly token: 'fresh' | 'stale' | 'none'
-  /** Milliseconds to the token's expiry; negative or 0 when there is none. */
+  /** Milliseconds until the token expires; 0 or negative without a valid token. */
   readonly validFor: number
-  /** Fetches that succeeded and failed since the start. */
+  /** Successful and failed fetches since the start. */
   readonly renewals: number
   readonly failures: number
-  /** The last failure in one sentence for an operator, with what to do; `undefined` after a success. */
+  /** The last failure in one sentence for operators, with the fix; `undefined` after a success. */
   readonly trouble: string | undefined
-  /** When the credential itself ends, as a certificate does, in milliseconds since 1970; left out where nobody says. */
+  /** When the credential itself expires, such as a certificate, in milliseconds since 1970; omitted if unknown. */
   readonly credentialEnds?: number
 }
 
-/** What the authority answered. */
+/** A token from the authority. */
 export interface FetchedToken {
   readonly accessToken: string
-  /** Seconds from now; `undefined` where the authority says nothing that makes sense. */
+  /** Seconds from now; `undefined` without a valid value from the authority. */
   readonly expiresIn: number | undefined
-  /** Seconds from now, where the authority says when to renew. */
+  /** Seconds from now, if the authority says when to renew. */
   readonly refreshIn?: number | undefined
-  /** When the credential that it was fetched with ends, in milliseconds since 1970. */
+  /** When the credential it was fetched with expires, in milliseconds since 1970. */
   readonly credentialEnds?: number
 }
 
 /**
- * Fetches one token; a kind of credential is no more than this. Throws an AuthorityFailure.
+ * Fetches one token. Throws an AuthorityFailure.
  *
  * `claims` answers a claims challenge; `signal` ends the attempt.
  */

@@ -27,7 +27,7 @@ export const delegatedKind: CredentialKind<'delegated'> = {
 
 interface Delegated {
   readonly app: AppRegistration
-  /** Of a confidential registration. */
+  /** The client secret of a confidential registration. */
   readonly secret: Secret | undefined
   readonly kept: TokenStore
   readonly log: Logger
@@ -39,7 +39,7 @@ export function delegatedScope({ scope }: Pick<AppRegistration, 'scope'>): strin
 }
 
 /**
- * Renews a person's token with the stored refresh token, and stores the next one.
+ * Renews a person's token with the stored refresh token, and stores the new refresh token.
  */
 function delegated({ app, secret, kept, log }: Delegated): {
   readonly fetch: FetchToken
@@ -47,7 +47,7 @@ function delegated({ app, secret, kept, log }: Delegated): {
 } {
   let seen: string | undefined
   return {
-    // A refresh token may be good for one use only, so targets that share a sign-in take turns.
+    // A refresh token may be single-use, so targets that share a sign-in renew one after another.
     fetch: ({ claims, signal }) =>
       inTurn(kept.file, async () => {
         const signIn = read()
@@ -90,7 +90,7 @@ function delegated({ app, secret, kept, log }: Delegated): {
         way,
       )
     } catch (error) {
-      throw askingForPerson(error)
+      throw signInAgain(error)
     }
   }
 
@@ -107,25 +107,25 @@ function delegated({ app, secret, kept, log }: Delegated): {
   }
 }
 
-/** What is under way with each file. */
-const turns = new Map<string, Promise<unknown>>()
+/** The last renewal in progress for each file. */
+const renewals = new Map<string, Promise<unknown>>()
 
 async function inTurn<T>(file: string, task: () => Promise<T>): Promise<T> {
-  const before = turns.get(file)
+  const before = renewals.get(file)
   const own = Promise.resolve(before)
     .catch(() => undefined)
     .then(task)
-  turns.set(file, own)
+  renewals.set(file, own)
   try {
     return await own
   } finally {
-    if (turns.get(file) === own) turns.delete(file)
+    if (renewals.get(file) === own) renewals.delete(file)
   }
 }
 
 /**
- * Entra gives the next refresh token where it is asked for one; others refuse scopes that they did not grant, as
- * offline_access often is.
+ * Entra issues a new refresh token when `offline_access` is requested. Other authorities refuse scopes that they did
+ * not grant, which often include it.
  */
 function renewalScope(app: AppRegistration): string {
   return isMicrosofts(app.authorityHost) ? delegatedScope(app) : app.scope
@@ -137,8 +137,8 @@ const NOBODY: Explanation = {
   todo: 'Run `dynamics-gateway login`.',
 }
 
-/** Where a person is needed and Microsoft's error number does not explain more, the fix is to sign in again. */
-function askingForPerson(error: unknown): unknown {
+/** The fix is to sign in again, unless Microsoft's error number explains more. */
+function signInAgain(error: unknown): unknown {
   if (!(error instanceof AuthorityFailure) || !error.refused) return error
   const { error: code = '', aadsts } = error.facts
   const ended = /^(invalid_grant|interaction_required|login_required)$/.test(code)

@@ -2,23 +2,23 @@ import { isMicrosoftsAuthority } from '../config/authority-hosts.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { authorityRequest } from './authority-request.ts'
 import type { ExchangeOptions } from './authority-request.ts'
-import { answerFailure } from './authority-response.ts'
+import { responseFailure } from './authority-response.ts'
 import { AuthorityFailure } from './failure.ts'
 
-/** Where an authority signs people in and gives tokens. */
+/** The endpoints of an authority. */
 export interface Endpoints {
   readonly authorization: string
   readonly token: string
   readonly device: string
 }
 
-/** Microsoft's own authorities, whose end points need not be asked for. */
+/** Whether an authority is Microsoft's own, with known endpoints. */
 export function isMicrosofts(authorityHost: string): boolean {
   return isMicrosoftsAuthority(new URL(authorityHost).hostname)
 }
 
 /**
- * The end points of the authority of `app`: Microsoft's are known, others say them in their metadata.
+ * The endpoints of the authority of `app`: Microsoft's are known, others publish them in their metadata.
  *
  * @throws AuthorityFailure
  */
@@ -35,7 +35,7 @@ export async function endpointsOf(
     { method: 'GET', url: new URL(`${authority}/v2.0/.well-known/openid-configuration`) },
     options,
   )
-  const failure = answerFailure(answer)
+  const failure = responseFailure(answer)
   if (failure !== undefined) throw failure
   const {
     authorization_endpoint: authorization,
@@ -45,7 +45,7 @@ export async function endpointsOf(
   if (!isHttps(authorization) || !isHttps(token)) {
     throw new AuthorityFailure(
       {
-        what: `The metadata of ${new URL(authorityHost).host} names no usable end points.`,
+        what: `The metadata of ${new URL(authorityHost).host} has no usable endpoints.`,
         why: 'They are missing, or not https:// addresses.',
         todo: 'Check AZURE_AUTHORITY_HOST and AZURE_TENANT_ID.',
       },

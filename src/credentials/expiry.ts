@@ -1,9 +1,9 @@
-const DAY = 24 * 3_600_000
+const DAY_MS = 24 * 3_600_000
 
-/** Days before its end at which a certificate is warned of. */
-const WARNINGS = [1, 7, 30] as const
+/** Days before the end of a certificate at which a warning is logged. */
+const WARNING_DAYS = [1, 7, 30] as const
 
-/** Which warning is due `left` milliseconds before a certificate ends: that of 1, 7 or 30 days; `undefined`: none. */
+/** The warning that is due `left` milliseconds before a certificate ends: 1, 7 or 30 days; `undefined`: none. */
 export function dueWarning(left: number): number | undefined {
-  return WARNINGS.find((days) => left <= days * DAY)
+  return WARNING_DAYS.find((days) => left <= days * DAY_MS)
 }

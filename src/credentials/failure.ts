@@ -3,9 +3,9 @@ import { inOneLine } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import { OwnError } from '../own-error.ts'
 
-/** No token came. `message` is for an operator: what happened, why, and the one thing to do. */
+/** No token was issued. `message` is for operators: what happened, why, and the fix. */
 export class AuthorityFailure extends OwnError {
-  /** The credential or the request was turned down: asking again soon is of no use. */
+  /** The credential or the request was refused: an early retry is useless. */
   readonly refused: boolean
   readonly facts: FailureFacts
   readonly explanation: Explanation
@@ -18,9 +18,9 @@ export class AuthorityFailure extends OwnError {
   }
 }
 
-/** The authority asks more of the person than their token says: a second factor, another device. */
+/** The authority requires more of the person than their token proves: a second factor, another device. */
 export class ClaimsDemanded extends AuthorityFailure {
-  /** A claims request, as JSON text, that only the person's sign-in can meet. */
+  /** The claims request, as JSON text, which only a new sign-in of the person can meet. */
   readonly claims: string
 
   constructor({ explanation, facts, cause }: AuthorityFailure, claims: string) {
@@ -29,9 +29,9 @@ export class ClaimsDemanded extends AuthorityFailure {
   }
 }
 
-/** Whether `claims` is a claims request that can be handed on in a header: a JSON object of moderate size. */
+/** Whether `claims` is a claims request that fits into a header: a JSON object of moderate size. */
 export function isClaims(claims: unknown): claims is string {
-  if (typeof claims !== 'string' || claims.length > LONGEST_CLAIMS) return false
+  if (typeof claims !== 'string' || claims.length > MAX_CLAIMS_LENGTH) return false
   try {
     const request: unknown = JSON.parse(claims)
     return typeof request === 'object' && request !== null && !Array.isArray(request)
@@ -40,9 +40,9 @@ export function isClaims(claims: unknown): claims is string {
   }
 }
 
-const LONGEST_CLAIMS = 4096
+const MAX_CLAIMS_LENGTH = 4096
 
-/** `error` as an AuthorityFailure: what is none counts as something that passes. */
+/** `error` as an AuthorityFailure. Any other error counts as transient. */
 export function asAuthorityFailure(error: unknown): AuthorityFailure {
   if (error instanceof AuthorityFailure) return error
   return new AuthorityFailure(UNFORESEEN, false, {}, error)

@@ -2,14 +2,14 @@ import type { Explanation } from '../explanations/explanation.ts'
 import type { FetchedToken, FetchToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
 
-/** How long a fetch may take to end after it was cancelled. */
+/** How long a cancelled fetch may take to end. */
 const ABORT_GRACE_MS = 100
 
 /**
  * Fetches a token within `timeout` milliseconds.
  *
  * @param closing cancels the fetch when the gateway stops
- * @throws AuthorityFailure when the time is over, or what `fetch` throws
+ * @throws AuthorityFailure after `timeout`, or the error of `fetch`
  */
 export async function fetchInTime(
   fetch: FetchToken,
@@ -26,7 +26,7 @@ export async function fetchInTime(
     return await Promise.race([
       fetch({ claims, signal }),
       new Promise<never>((_, reject) => {
-        // A fetch that heeds the signal knows better what it waited for.
+        // A fetch that honours the signal has the more specific error.
         signal.addEventListener('abort', () => setTimeout(reject, ABORT_GRACE_MS, signal.reason), { once: true })
       }),
     ])
@@ -37,8 +37,8 @@ export async function fetchInTime(
 
 function tooSlow(timeout: number): Explanation {
   return {
-    what: `The authority gave no token within ${timeout} ms.`,
-    why: 'It is slow, or a firewall drops what is sent to it.',
+    what: `The authority issued no token within ${timeout} ms.`,
+    why: 'It is slow, or a firewall drops the packets.',
     todo: 'Let this machine reach it on port 443, or set HTTPS_PROXY; TOKEN_TIMEOUT allows more time.',
   }
 }

@@ -7,7 +7,7 @@ import { managedIdentityKind } from './managed-identity.ts'
 import { onBehalfOfKind } from './on-behalf-of.ts'
 import { workloadIdentityKind } from './workload-identity.ts'
 
-/** Every kind of credential; a kind of the settings that is missing here does not compile. */
+/** Every kind of credential. A kind of the settings that is missing here is a compile error. */
 export const KINDS: { readonly [K in CredentialKindName]: CredentialKind<K> } = {
   'client-secret': clientSecretKind,
   certificate: certificateKind,

@@ -4,10 +4,10 @@ import type { Dispatcher } from 'undici'
 
 import { quotation } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
-import { arcChallengeAnswer } from './arc.ts'
+import { arcChallengeResponse } from './arc.ts'
 import { authorityRequest } from './authority-request.ts'
-import { answerFailure, textOf, tokenIn } from './authority-response.ts'
-import type { AuthorityAnswer } from './authority-response.ts'
+import { responseFailure, textOf, tokenIn } from './authority-response.ts'
+import type { AuthorityResponse } from './authority-response.ts'
 import { scopeOf } from './credential-facts.ts'
 import type { CredentialKind } from './credential-kind.ts'
 import type { FetchedToken, FetchToken } from './credential.ts'
@@ -26,12 +26,12 @@ interface ManagedIdentity {
   readonly clientId: string | undefined
   readonly scope: string
   readonly dispatcher: Dispatcher
-  /** Where the platform says how to reach its end point. */
+  /** Variables with the endpoint of the platform. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** The local end point that gives tokens, as the platform announces it. */
-interface EndPoint {
+/** The local token endpoint of the platform. */
+interface Endpoint {
   readonly platform: 'App Service or Container Apps' | 'Azure Arc' | 'virtual machine (IMDS)'
   readonly url: string
   readonly version: string
@@ -41,8 +41,8 @@ interface EndPoint {
 const ARC_AGENT = '/opt/azcmagent/bin/himds'
 
 /**
- * Fetches tokens from the local end point of the platform, which needs no secret. Without MSAL, whose managed identity
- * is one for the entire process, with a cache and retries of its own.
+ * Fetches tokens from the local endpoint of the platform, which needs no secret. Without MSAL, whose managed identity
+ * is shared by the entire process, with its own cache and retries.
  *
  * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
  */
@@ -54,7 +54,7 @@ function managedIdentity(identity: ManagedIdentity): FetchToken {
     url.searchParams.set('resource', identity.scope.replace(/\/\.default$/, ''))
     if (identity.clientId !== undefined) url.searchParams.set('client_id', identity.clientId)
 
-    const ask = async (headers: Record<string, string>): Promise<AuthorityAnswer> => {
+    const ask = async (headers: Record<string, string>): Promise<AuthorityResponse> => {
       return authorityRequest(
         { method: 'GET', url, headers },
         {
@@ -68,25 +68,25 @@ function managedIdentity(identity: ManagedIdentity): FetchToken {
       const answer = await ask(endPoint.headers)
       const again =
         endPoint.platform === 'Azure Arc' && answer.status === 401
-          ? arcChallengeAnswer(answer.headers['www-authenticate'])
+          ? arcChallengeResponse(answer.headers['www-authenticate'])
           : undefined
       return tokenOf(
         again === undefined ? answer : await ask({ ...endPoint.headers, authorization: again }),
         identity.clientId,
       )
     } catch (error) {
-      throw noEndPoint(error, endPoint)
+      throw noResponse(error, endPoint)
     }
   }
 }
 
-function endPointOf(env: ManagedIdentity['env']): EndPoint {
+function endPointOf(env: ManagedIdentity['env']): Endpoint {
   const { IDENTITY_ENDPOINT: url, IDENTITY_HEADER: header, IMDS_ENDPOINT: imds } = env
   if (env['IDENTITY_SERVER_THUMBPRINT'] !== undefined || (url === undefined && env['MSI_ENDPOINT'] !== undefined)) {
     throw new AuthorityFailure(
       {
         what: 'The managed identity of this platform is not supported.',
-        why: 'Service Fabric, Machine Learning and Cloud Shell have end points of their own kind.',
+        why: 'Service Fabric, Machine Learning and Cloud Shell have endpoints of their own kind.',
         todo: 'Use a certificate or a federated token instead.',
       },
       true,
@@ -121,14 +121,14 @@ function endPointOf(env: ManagedIdentity['env']): EndPoint {
   }
 }
 
-function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): FetchedToken {
+function tokenOf(answer: AuthorityResponse, clientId: string | undefined): FetchedToken {
   const { body = {} } = answer
-  const failure = answerFailure(answer)
+  const failure = responseFailure(answer)
   const said = textOf(answer.body)
   if (failure !== undefined) {
-    // While an identity is being assigned the end point answers 404 or 410.
+    // While an identity is being assigned, the endpoint responds with 404 or 410.
     const passing = answer.status === 404 || answer.status === 410
-    // App Service names no code of OAuth.
+    // App Service sends no OAuth error code.
     const turnedDown =
       (answer.status === 400 || answer.status === 403) && failure.facts.aadsts === undefined && said !== ''
     const refused = failure.refused || turnedDown
@@ -139,7 +139,7 @@ function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): Fetched
     throw new AuthorityFailure(
       {
         ...NO_IDENTITY,
-        what: 'The end point gave a token of another managed identity than the one that AZURE_CLIENT_ID names.',
+        what: 'The endpoint issued a token of another managed identity than that of AZURE_CLIENT_ID.',
       },
       true,
     )
@@ -147,18 +147,18 @@ function tokenOf(answer: AuthorityAnswer, clientId: string | undefined): Fetched
   return tokenIn({ ...answer, body: { ...body, expires_in: body['expires_in'] ?? secondsUntil(body['expires_on']) } })
 }
 
-/** Why no token came: Entra's number says most, then what the end point says of the identity. */
+/** Why no token was issued: Entra's number explains most, then the endpoint's error. */
 function explain({ facts, explanation }: AuthorityFailure, said: string): Explanation {
   if (facts.aadsts !== undefined) return explanation
-  if (NOT_FOUND.test(said)) return NO_IDENTITY
-  if (SEVERAL.test(said)) return SEVERAL_IDENTITIES
+  if (UNKNOWN_IDENTITY.test(said)) return NO_IDENTITY
+  if (AMBIGUOUS_IDENTITY.test(said)) return SEVERAL_IDENTITIES
   if (said === '' && facts.error === undefined) return explanation
   const says = quotation(said)
   return {
     what:
-      `The managed identity's end point answered ${facts.status}` +
+      `The managed identity's endpoint responded with ${facts.status}` +
       `${facts.error === undefined ? '' : ` (${facts.error})`}.`,
-    why: 'The gateway has no explanation of this answer.',
+    why: 'The gateway has no explanation for this response.',
     todo:
       'Compare DYNAMICS_URL and AZURE_CLIENT_ID with the environment and with Azure portal → the virtual machine, ' +
       'app or container app → Identity.',
@@ -166,8 +166,8 @@ function explain({ facts, explanation }: AuthorityFailure, said: string): Explan
   }
 }
 
-/** How the end points of virtual machines, App Service and Azure Arc say that there is not this identity. */
-const NOT_FOUND = new RegExp(
+/** The errors of virtual machines, App Service and Azure Arc for an unknown identity. */
+const UNKNOWN_IDENTITY = new RegExp(
   [
     /\bidentity (?:was )?not found\b/,
     /\bno\b.{0,40}\bmanaged identity (?:was )?found\b/,
@@ -178,10 +178,10 @@ const NOT_FOUND = new RegExp(
   'i',
 )
 
-/** A virtual machine with more than one, of which none was named. */
-const SEVERAL = /\bmultiple user.assigned identities\b/i
+/** The error of a virtual machine with several identities when no client id was sent. */
+const AMBIGUOUS_IDENTITY = /\bmultiple user.assigned identities\b/i
 
-/** App Service names the moment of the end, in seconds since 1970, instead of the life. */
+/** App Service sends the expiry in seconds since 1970 instead of a lifetime. */
 function secondsUntil(moment: unknown): number | undefined {
   const seconds = Number(moment)
   return moment === undefined || !Number.isFinite(seconds) ? undefined : Math.floor(seconds - Date.now() / 1000)
@@ -189,27 +189,27 @@ function secondsUntil(moment: unknown): number | undefined {
 
 const NO_IDENTITY: Explanation = {
   what: 'There is no such managed identity here.',
-  why: 'The machine or app has no managed identity, or not the one that AZURE_CLIENT_ID names.',
+  why: 'The machine or app has no managed identity, or not the one with the id in AZURE_CLIENT_ID.',
   todo:
     'Switch it on at Azure portal → the virtual machine, app or container app → Identity; ' +
     'for a user-assigned one set AZURE_CLIENT_ID to its client id, else remove AZURE_CLIENT_ID.',
 }
 
 const SEVERAL_IDENTITIES: Explanation = {
-  what: 'There are several managed identities here, and none was named.',
-  why: 'A machine with more than one user-assigned identity gives tokens only for the one that is asked for.',
+  what: 'There are several managed identities here, and none was chosen.',
+  why: 'A machine with several user-assigned identities issues tokens only with a client id.',
   todo: 'Set AZURE_CLIENT_ID to the client id of the one to use (Azure portal → the virtual machine → Identity).',
 }
 
 /**
- * Nothing answered at all: mostly this is not a machine of Azure's, and the variables of a credential were forgotten.
+ * No response at all: usually the machine is outside Azure, and the variables of a credential were forgotten.
  */
-function noEndPoint(error: unknown, { platform }: EndPoint): unknown {
+function noResponse(error: unknown, { platform }: Endpoint): unknown {
   if (!(error instanceof AuthorityFailure) || error.refused || error.facts.status !== undefined) return error
   return new AuthorityFailure(
     {
-      what: `The managed identity's end point (${platform}) did not answer (${error.facts.code ?? 'no connection'}).`,
-      why: 'No other credential is set, so the gateway takes a managed identity, which exists inside Azure only.',
+      what: `The managed identity's endpoint (${platform}) did not answer (${error.facts.code ?? 'no connection'}).`,
+      why: 'No other credential is set, so the gateway uses a managed identity, which exists only inside Azure.',
       todo:
         'If this does not run in Azure, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, ' +
         'or another credential.',

@@ -2,27 +2,27 @@ import type { INetworkModule, NetworkRequestOptions } from '@azure/msal-node'
 
 import { authorityRequest } from './authority-request.ts'
 import type { ExchangeOptions } from './authority-request.ts'
-import { answerFailure } from './authority-response.ts'
-import type { AuthorityAnswer } from './authority-response.ts'
+import { responseFailure } from './authority-response.ts'
+import type { AuthorityResponse } from './authority-response.ts'
 import { asAuthorityFailure } from './failure.ts'
 import type { AuthorityFailure } from './failure.ts'
 
 /**
- * The way from MSAL to the authority, and what came of it.
+ * MSAL's connection to the authority, with the last response and failure.
  *
- * @until MSAL hands on the complete response and the cause of a failure
+ * @until MSAL exposes the complete response and the cause of a failure
  */
 export interface Network {
   readonly module: INetworkModule
-  /** The last answer; MSAL itself hands on only a part of it. */
-  readonly answer: () => AuthorityAnswer | undefined
-  /** What went wrong last; MSAL loses the cause. */
+  /** The last response; MSAL itself exposes only a part of it. */
+  readonly answer: () => AuthorityResponse | undefined
+  /** The last failure; MSAL loses the cause. */
   readonly failure: () => AuthorityFailure | undefined
 }
 
-/** Lets MSAL speak through a dispatcher of ours. */
+/** Lets MSAL send its requests through our dispatcher. */
 export function network(options: ExchangeOptions): Network {
-  let answer: AuthorityAnswer | undefined
+  let answer: AuthorityResponse | undefined
   let failure: AuthorityFailure | undefined
 
   return {
@@ -41,8 +41,8 @@ export function network(options: ExchangeOptions): Network {
       failure = asAuthorityFailure(error)
       throw failure
     }
-    failure = answerFailure(answer)
-    // What is JSON says more to MSAL, such as that a device code is still pending.
+    failure = responseFailure(answer)
+    // MSAL interprets JSON errors itself, such as a device code that is still pending.
     if (failure !== undefined && answer.body === undefined) throw failure
     return { status: answer.status, headers: answer.headers, body: answer.body as T }
   }

@@ -5,8 +5,8 @@ import type { ConnectContext, CredentialKind, TokenSource } from './credential-k
 import { workloadIdentityKind } from './workload-identity.ts'
 
 /**
- * An app registration that reaches Dynamics as the people who call, and never as itself. Its own token is fetched, so
- * that a credential that Entra refuses shows at once, but nothing is sent with it.
+ * An app registration that reaches Dynamics only as the people who call. Its own token is fetched, so
+ * that a credential that Entra refuses is found at once, but no request is sent with it.
  */
 export const onBehalfOfKind: CredentialKind<'on-behalf-of'> = {
   connect: proofOf,
@@ -14,7 +14,7 @@ export const onBehalfOfKind: CredentialKind<'on-behalf-of'> = {
     'Consent is needed for the delegated permission user_impersonation of Dynamics: people or an administrator give it.',
 }
 
-/** The kind that proves the registration's identity: exactly one of them is set (`config/cross-checks.ts`). */
+/** The kind that proves the registration's identity. Exactly one is set (`config/cross-checks.ts`). */
 function proofOf(credential: CredentialOf<'on-behalf-of'>, context: ConnectContext): TokenSource {
   const { tenantId, clientId, secret, certificateFile, certificatePassword, sendChain, federatedTokenFile } = credential
   const registration = { tenantId, clientId }

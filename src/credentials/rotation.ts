@@ -2,16 +2,16 @@ import type { Logger } from '../logger.ts'
 import type { FetchToken } from './credential.ts'
 import { AuthorityFailure, asAuthorityFailure } from './failure.ts'
 
-/** A credential with the content of its files at one moment. */
+/** A credential with the content of its files at one time. */
 export interface CredentialVersion {
-  /** Differs when the credential does. Secret: only ever compared. */
+  /** Changes when the credential changes. It is secret, and only compared. */
   readonly identity: string
   readonly fetch: FetchToken
 }
 
 /**
- * Fetches with what `load` reads at that moment, so that a rotated credential is used without a restart. A new one must
- * have fetched a token before it replaces the old one: until then the old one is used when the new one is refused or
+ * Fetches with the version that `load` reads, so a rotated credential is used without a restart. A new version must
+ * fetch a token before it replaces the old one. Until then the old one is used when the new one is refused or
  * cannot be read.
  */
 export function withRotation(load: () => CredentialVersion | Promise<CredentialVersion>, log: Logger): FetchToken {
@@ -28,16 +28,13 @@ export function withRotation(load: () => CredentialVersion | Promise<CredentialV
       if (candidate.identity !== proven.identity) {
         const token = await candidate.fetch(request)
         proven = candidate
-        log.info({}, 'the credential was changed; the new one is in use')
+        log.info({}, 'credential rotated: the new one is in use')
         return token
       }
     } catch (error) {
       const failure = asAuthorityFailure(error)
       if (!failure.refused || request.signal.aborted) throw failure
-      log.error(
-        { ...failure.facts },
-        `the credential was changed, but the new one cannot be used, so the old one stays: ${failure.message}`,
-      )
+      log.error({ ...failure.facts }, `credential rotation failed: the old one stays in use: ${failure.message}`)
     }
     return proven.fetch(request)
   }

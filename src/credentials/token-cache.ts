@@ -9,7 +9,7 @@ import type { FailureSeries } from './token-failure.ts'
 import { lifeOf } from './token-life.ts'
 
 export interface TokenCacheOptions {
-  /** The longest that one fetch may take, in milliseconds. */
+  /** Timeout of one fetch, in milliseconds. */
   readonly timeout: number
   readonly log: Logger
   readonly clock?: Clock
@@ -22,23 +22,23 @@ interface Held {
   readonly fresh: Span
 }
 
-/** How many refusals of Dynamics within the window may cause a fetch ahead of time. */
+/** How many refusals of Dynamics within the window may cause an early fetch. */
 const MAX_DISCARDS = 2
 const DISCARD_WINDOW_MS = 10_000
 
 /**
- * Keeps a token of `fetch` ready: one fetch at a time, ahead of the token's end, in the background. While the
- * authority is down, a token is served as long as it is valid; without one, callers are told at once how long the
- * store will not ask again.
+ * Caches a token of `fetch` and renews it in the background before it expires, one fetch at a time. While the
+ * authority is unavailable, a token is served as long as it is valid. Without one, callers get an error at once, with
+ * the time until the next fetch.
  */
 export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemClock }: TokenCacheOptions): Credential {
   let held: Held | undefined
-  /** What Dynamics refused while its successor is fetched. */
+  /** The token that Dynamics refused, while a new one is fetched. */
   let refused: Held | undefined
   let flight: Promise<string> | undefined
   let failing: FailureSeries | undefined
   let timer: NodeJS.Timeout | undefined
-  /** A reload came while a fetch was under way that may have read the old files. */
+  /** Whether a reload came during a fetch that may have read the old files. */
   let reloadPending = false
   let recentDiscards: Span[] = []
   let credentialEnds: number | undefined
@@ -101,7 +101,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
   }
 
   function inBackground(claims?: string): void {
-    // What went wrong is in the log and in `failing`.
+    // The failure is in the log and in `failing`.
     if (!closing.signal.aborted) renew(claims).catch(() => {})
   }
 
@@ -109,17 +109,17 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     const { servedFor, renewAfter } = lifeOf(token, took, Math.random())
     const authorization = `Bearer ${token.accessToken}`
     if (refused?.authorization === authorization) {
-      // The authority itself remembers the token that was refused: asking again brings nothing new for a while.
+      // The authority caches tokens too, and would return the refused one for a while.
       recentDiscards = Array.from({ length: MAX_DISCARDS }, () => spanOf(DISCARD_WINDOW_MS, clock))
     }
     held = { authorization, valid: spanOf(servedFor, clock), fresh: spanOf(renewAfter, clock) }
     refused = undefined
     credentialEnds = token.credentialEnds
     renewals += 1
-    if (failing !== undefined) log.info({ failures: failing.inARow }, 'the authority gives access tokens again')
+    if (failing !== undefined) log.info({ failures: failing.inARow }, 'access tokens available again')
     failing = undefined
     renewIn(renewAfter)
-    log.debug({ validFor: Math.round(servedFor), renewIn: Math.round(renewAfter) }, 'fetched an access token')
+    log.debug({ validFor: Math.round(servedFor), renewIn: Math.round(renewAfter) }, 'access token fetched')
     return authorization
   }
 
@@ -158,7 +158,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     }
     refused = held
     held = undefined
-    log.warn({ claims: claims !== undefined }, 'Dynamics refused the access token before its end; fetching a new one')
+    log.warn({ claims: claims !== undefined }, 'access token refused by Dynamics before its expiry; fetching a new one')
     if (flight === undefined) inBackground(claims)
   }
 }

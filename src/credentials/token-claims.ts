@@ -1,4 +1,4 @@
-/** The claims of `token` where it is a JWT, else none. Not verified: for showing only, never for a decision. */
+/** The claims of `token` if it is a JWT, otherwise none. Not verified: for display only, never for a decision. */
 export function claimsOf(token: string): Readonly<Record<string, unknown>> {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())

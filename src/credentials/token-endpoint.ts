@@ -1,23 +1,23 @@
 import { authorityRequest } from './authority-request.ts'
 import type { ExchangeOptions } from './authority-request.ts'
-import { answerFailure, tokenIn } from './authority-response.ts'
-import type { AuthorityAnswer } from './authority-response.ts'
+import { responseFailure, tokenIn } from './authority-response.ts'
+import type { AuthorityResponse } from './authority-response.ts'
 import type { FetchedToken } from './credential.ts'
 
-/** What a person's sign-in is good for. */
+/** The tokens of a person's sign-in. */
 export interface PersonsToken extends FetchedToken {
-  /** `undefined` where the authority gives none, or the old one goes on. */
+  /** `undefined` when the authority issues none, or the old one stays valid. */
   readonly refreshToken: string | undefined
-  /** The name that the person signed in with, for showing only. */
+  /** The user name of the person, for display only. */
   readonly userName: string | undefined
 }
 
-/** Sends a form to an end point of the authority. Throws an AuthorityFailure when there is no answer. */
+/** Sends a form to an endpoint of the authority. Throws an AuthorityFailure without a response. */
 export function post(
   endpoint: string,
   form: Readonly<Record<string, string | undefined>>,
   options: ExchangeOptions,
-): Promise<AuthorityAnswer> {
+): Promise<AuthorityResponse> {
   const set = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
   return authorityRequest(
     {
@@ -31,7 +31,7 @@ export function post(
 }
 
 /**
- * A person's token for what `form` holds: a code, a device code or a refresh token.
+ * A person's token for the grant in `form`: a code, a device code or a refresh token.
  *
  * @throws AuthorityFailure
  */
@@ -41,7 +41,7 @@ export async function redeem(
   options: ExchangeOptions,
 ): Promise<PersonsToken> {
   const answer = await post(endpoint, form, options)
-  const failure = answerFailure(answer)
+  const failure = responseFailure(answer)
   if (failure !== undefined) throw failure
   const { refresh_token: refreshToken, id_token: idToken } = answer.body ?? {}
   return {

@@ -4,21 +4,21 @@ import { spanOf } from './clock.ts'
 import type { Clock, Span } from './clock.ts'
 import type { AuthorityFailure } from './failure.ts'
 
-/** Fetches that fail one after the other. */
+/** A series of failed fetches. */
 export interface FailureSeries {
   /** The last failure. */
   readonly failure: AuthorityFailure
   readonly inARow: number
   /** Milliseconds until the next fetch in the background. */
   readonly delay: number
-  /** The same, as a span that passes. */
+  /** The same, as a running span. */
   readonly pause: Span
-  /** The shorter pause while there is no token and callers ask for one. */
+  /** The shorter pause while callers wait for a token and there is none. */
   readonly pauseWhileNeeded: Span
 }
 
 /**
- * The series that `failure` begins or continues. A rejected credential and an authority that is out of order are
+ * The series that `failure` starts or continues. A rejected credential and an unavailable authority are
  * different series.
  *
  * @param random between 0 and 1
@@ -40,7 +40,7 @@ export function nextFailure(
   }
 }
 
-/** What a caller without a token gets. */
+/** The error for a caller when there is no token. */
 export function errorOf({ failure, pauseWhileNeeded }: FailureSeries): Error {
   return failure.refused
     ? new CredentialRejected({ cause: failure })

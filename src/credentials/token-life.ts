@@ -1,28 +1,28 @@
 import type { FetchedToken } from './credential.ts'
 
-/** How long a token is used, in milliseconds from the moment it came. */
+/** How long a token is used, in milliseconds from its arrival. */
 export interface TokenLife {
-  /** Not served beyond. */
+  /** It is not used for longer than this. */
   readonly servedFor: number
-  /** When to fetch the next one. */
+  /** When to fetch a new one. */
   readonly renewAfter: number
 }
 
-/** Taken for a token whose authority does not say how long it lives. */
+/** The lifetime of a token when the authority sends none. */
 const DEFAULT_LIFETIME_MS = 60_000
 const MAX_LIFETIME_MS = 24 * 3_600_000
 
-/** Before its end a token is left alone for this long, so that it does not expire on the way. */
+/** A token is not used this long before its expiry, so that it does not expire on the way. */
 const EXPIRY_MARGIN_MS = 10_000
 
-/** Renewals are never closer together. */
+/** The shortest time between renewals. */
 const MIN_RENEWAL_MS = 500
 
 /**
- * How long to use `token`, and when to renew it: when the authority says so, else after three quarters of its life, up
- * to a tenth earlier, so that many gateways do not ask at once.
+ * How long to use `token`, and when to renew it: when the authority says so, otherwise after three quarters of its
+ * lifetime, up to a tenth earlier, so that many gateways do not renew together.
  *
- * @param took milliseconds that the fetch took; the token may be that old already
+ * @param took duration of the fetch in milliseconds; the token may already be that old
  * @param random between 0 and 1
  */
 export function lifeOf(token: FetchedToken, took: number, random: number): TokenLife {

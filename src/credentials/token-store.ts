@@ -5,26 +5,26 @@ import { dirname, join } from 'node:path'
 
 import type { AppRegistration } from './app-registration.ts'
 
-/** What is kept of a person's sign-in between runs. */
+/** A person's sign-in, stored between runs. */
 export interface StoredSignIn {
-  /** New with every sign-in, the same through its renewals. */
+  /** New with every sign-in, unchanged by renewals. */
   readonly id: string
   readonly refreshToken: string
-  /** For showing only. */
+  /** For display only. */
   readonly userName?: string | undefined
 }
 
-/** The file that keeps the sign-in of one app registration, which only its owner may read. */
+/** The file with the sign-in of one app registration. Only its owner may read it. */
 export interface TokenStore {
   readonly file: string
   /** `undefined`: nobody has signed in. */
   readonly read: () => StoredSignIn | undefined
   readonly write: (signIn: StoredSignIn) => void
-  /** Whether there was one. */
+  /** Returns whether there was one. */
   readonly remove: () => boolean
 }
 
-/** Where the sign-in of `app` is kept: below `XDG_STATE_HOME`, or `~/.local/state`. */
+/** The store of the sign-in of `app`: below `XDG_STATE_HOME`, or `~/.local/state`. */
 export function tokenStore(
   { authorityHost, tenantId, clientId }: Pick<AppRegistration, 'authorityHost' | 'tenantId' | 'clientId'>,
   env: Readonly<Record<string, string | undefined>>,
@@ -46,7 +46,7 @@ export function tokenStore(
     },
     write: (signIn) => {
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-      // Whole or not at all, and never readable by others, not even for a moment.
+      // Written atomically, and never readable by others, not even briefly.
       const temporary = `${file}.${randomUUID()}`
       writeFileSync(temporary, `${JSON.stringify(signIn)}\n`, { mode: 0o600, flag: 'wx' })
       renameSync(temporary, file)

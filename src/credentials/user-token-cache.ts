@@ -3,42 +3,42 @@ import type { Clock, Span } from './clock.ts'
 import type { FetchedToken } from './credential.ts'
 import { lifeOf } from './token-life.ts'
 
-/** A person's session with an app, as far as their verified token tells of it. */
+/** A person's session with an app, from their verified token. */
 export interface UserSession {
   readonly tenantId: string
   /** The person's object id in the tenant. */
   readonly objectId: string
   /** A hash of the token. */
   readonly id: string
-  /** When the token ends, in milliseconds since 1970. */
+  /** When the token expires, in milliseconds since 1970. */
   readonly expires: number
 }
 
-/** What a failed exchange means for its session. */
+/** The effect of a failed exchange on its session. */
 export interface ExchangeFault {
-  /** A new error for one request. */
+  /** Creates an error for one request. */
   readonly error: () => Error
-  /** Milliseconds for which the session gets the same answer without asking again; 0: none. */
+  /** Milliseconds during which the session gets the same error without another exchange; 0: none. */
   readonly pause: number
-  /** Whether a token that is still valid is not to be used any more. */
+  /** Whether a token that is still valid must not be used any more. */
   readonly final: boolean
 }
 
-/** Access tokens of people, each for one session. */
+/** Access tokens of people, one for each session. */
 export interface UserTokenCache {
   /**
-   * The access token of `session`, `Bearer …`: at once where one is held. `exchange` is called for one caller at a time;
-   * a token that is due for renewal is renewed in the background, but only when it is asked for.
+   * The access token of `session`, `Bearer …`: a string if one is cached. `exchange` runs once at a time for a session;
+   * a token that is due for renewal is renewed in the background, but only when it is requested.
    */
   readonly get: (session: UserSession, exchange: () => Promise<FetchedToken>) => string | Promise<string>
-  /** Lets go of `authorization`, which Dynamics refused. `always`: even when the one before was let go a moment ago. */
+  /** Discards `authorization`, which Dynamics refused. `always`: even directly after another discard. */
   readonly discard: (session: UserSession, authorization: string, always: boolean) => void
   readonly size: () => number
 }
 
 export interface UserTokenCacheOptions {
-  /** Sessions that are kept at most; beyond, the one that was used longest ago goes. */
-  readonly most: number
+  /** Maximum number of sessions; beyond it, the least recently used one is removed. */
+  readonly maxSessions: number
   readonly faultOf: (error: unknown) => ExchangeFault
   /** The error for a session that has ended. */
   readonly ended: () => Error
@@ -53,20 +53,20 @@ interface Entry {
   discarded: Span | undefined
 }
 
-/** Refusals of Dynamics make a session's token go only once within this time. */
-const DISCARD_AGAIN = 5000
+/** Refusals of Dynamics discard a session's token only once within this time. */
+const DISCARD_WINDOW_MS = 5000
 
 /**
- * Keeps access tokens by person and session, so that what one person or session may do serves no other: a second
- * sign-in of the same person may have proved less than the first. A token is never used beyond its session.
+ * Caches access tokens by person and session, so that no person or session gets the rights of another: a second
+ * sign-in of the same person may prove less than the first. A token is never used after its session ends.
  */
 export function createUserTokenCache({
-  most,
+  maxSessions,
   faultOf,
   ended,
   clock = systemClock,
 }: UserTokenCacheOptions): UserTokenCache {
-  /** In the order of their last use. */
+  /** In order of last use. */
   const entries = new Map<string, Entry>()
 
   return {
@@ -90,7 +90,7 @@ export function createUserTokenCache({
       if (entry?.held?.authorization !== authorization) return
       if (!always && entry.discarded !== undefined && !entry.discarded.isOver()) return
       entry.held = undefined
-      entry.discarded = spanOf(DISCARD_AGAIN, clock)
+      entry.discarded = spanOf(DISCARD_WINDOW_MS, clock)
     },
     size: () => entries.size,
   }
@@ -103,7 +103,7 @@ export function createUserTokenCache({
       entries.set(key, known)
       return known
     }
-    letGo()
+    evict()
     const entry: Entry = {
       session: spanOf(session.expires - clock.wall(), clock),
       held: undefined,
@@ -115,11 +115,11 @@ export function createUserTokenCache({
     return entry
   }
 
-  /** Makes room: at each new session for one, and for two more where those used longest ago have ended. */
-  function letGo(): void {
+  /** Makes room for a new session, and removes up to two of the least recently used sessions if they have ended. */
+  function evict(): void {
     let looked = 0
     for (const [key, entry] of entries) {
-      if (entries.size >= most || entry.session.isOver()) entries.delete(key)
+      if (entries.size >= maxSessions || entry.session.isOver()) entries.delete(key)
       looked += 1
       if (looked === 3) return
     }
@@ -153,7 +153,7 @@ export function createUserTokenCache({
   }
 }
 
-/** No part of it can hold a space: two are ids, one is a hash. */
+/** None of its parts can contain a space: two are ids, one is a hash. */
 function keyOf({ tenantId, objectId, id }: UserSession): string {
   return `${tenantId} ${objectId} ${id}`
 }

@@ -15,7 +15,7 @@ import { asAuthorityFailure, ClaimsDemanded } from './failure.ts'
 import type { AuthorityFailure } from './failure.ts'
 import type { ExchangeFault } from './user-token-cache.ts'
 
-/** What Entra's numbers mean for the one who sent the person's token. */
+/** The meaning of Entra's numbers for the caller that sent the user token. */
 const MEANINGS: ReadonlyMap<number, (cause: AuthorityFailure, clientId: string) => Error> = new Map([
   ...each([65001, 65004, 650057], (cause) => new UserConsentMissing({ cause })),
   ...each([50013, 500131, 50027], (cause, clientId) => new UserTokenForAnotherApp(`api://${clientId}/…`, { cause })),
@@ -25,27 +25,30 @@ const MEANINGS: ReadonlyMap<number, (cause: AuthorityFailure, clientId: string) 
   ...each([7000114], (cause) => new UserNotAllowed('its token is that of an application, not of a user', { cause })),
 ])
 
-/** Milliseconds for which Entra is not asked again for a session that it refused, or that it could not answer. */
-const REFUSED = 10_000
-const UNWELL = 1000
-const LONGEST = 60_000
+/** Milliseconds without another exchange for a session that Entra refused or could not serve. */
+const REFUSED_PAUSE_MS = 10_000
+const UNAVAILABLE_PAUSE_MS = 1000
+const MAX_PAUSE_MS = 60_000
 
-/** What a failed exchange means: for the caller, who gets an error of its own, and for later requests. */
+/** The effect of a failed exchange on the caller, which gets its own error, and on later requests. */
 export function exchangeFault(error: unknown, clientId: string): ExchangeFault {
   const failure = asAuthorityFailure(error)
   const { facts, refused } = failure
   if (failure instanceof ClaimsDemanded) {
-    // Asked each time: the person's next sign-in may have changed the answer.
+    // Never cached: the person's next sign-in may change the result.
     return { error: () => claimsRequired(failure.claims, failure), pause: 0, final: true }
   }
   const meaning = facts.aadsts === undefined ? undefined : MEANINGS.get(facts.aadsts)
   if (refused && meaning !== undefined) {
-    return { error: () => meaning(failure, clientId), pause: REFUSED, final: true }
+    return { error: () => meaning(failure, clientId), pause: REFUSED_PAUSE_MS, final: true }
   }
   if (refused && (facts.error === 'interaction_required' || facts.error === 'invalid_grant')) {
-    return { error: () => new UserSignInRequired({ cause: failure }), pause: REFUSED, final: true }
+    return { error: () => new UserSignInRequired({ cause: failure }), pause: REFUSED_PAUSE_MS, final: true }
   }
-  const pause = Math.min(LONGEST, Math.max(refused ? REFUSED : UNWELL, facts.retryAfter ?? 0))
+  const pause = Math.min(
+    MAX_PAUSE_MS,
+    Math.max(refused ? REFUSED_PAUSE_MS : UNAVAILABLE_PAUSE_MS, facts.retryAfter ?? 0),
+  )
   return {
     error: () =>
       refused
@@ -56,7 +59,7 @@ export function exchangeFault(error: unknown, clientId: string): ExchangeFault {
   }
 }
 
-/** The error that hands a claims challenge on to the caller. */
+/** The error that forwards a claims challenge to the caller. */
 export function claimsRequired(claims: string, cause?: Error): Error {
   const encoded = Buffer.from(claims).toString('base64')
   const error = cause === undefined ? new UserClaimsRequired() : new UserClaimsRequired({ cause })

@@ -9,23 +9,23 @@ import { createUserTokenCache } from './user-token-cache.ts'
 import type { UserSession } from './user-token-cache.ts'
 import { claimsRequired, exchangeFault } from './user-token-faults.ts'
 
-/** The verified token of a person, and what it says of them. */
+/** The verified token of a person, and its claims. */
 export interface UserToken extends UserSession {
   readonly assertion: string
 }
 
-/** The access tokens of people who called with a token of their own. */
+/** Access tokens for callers' user tokens. */
 export interface OnBehalfOf {
   readonly tokensOf: (user: UserToken) => AccessTokens
-  /** How many sessions are remembered. */
-  readonly remembered: () => number
+  /** How many sessions are cached. */
+  readonly cachedSessions: () => number
   readonly close: () => void
 }
 
-/** Each is a few kilobytes. */
-const MOST_SESSIONS = 10_000
+/** Limit of cached sessions. Each takes a few kilobytes. */
+const MAX_SESSIONS = 10_000
 
-/** Exchanges tokens of people by `fetch`, with the credential of `target`. */
+/** Exchanges user tokens by `fetch`, with the credential of `target`. */
 export function onBehalfOf(
   target: Pick<Target, 'url' | 'scope' | 'tokenTimeout'>,
   clientId: string,
@@ -35,7 +35,7 @@ export function onBehalfOf(
   const scope = userScopeOf(target)
   const closing = new AbortController()
   const cache = createUserTokenCache({
-    most: MOST_SESSIONS,
+    maxSessions: MAX_SESSIONS,
     faultOf: (error) => exchangeFault(error, clientId),
     ended: () => new UserTokenExpired(),
   })
@@ -48,30 +48,30 @@ export function onBehalfOf(
         if (claims !== undefined) throw claimsRequired(claims)
       },
     }),
-    remembered: cache.size,
+    cachedSessions: cache.size,
     close: () => closing.abort(new AuthorityFailure(STOPPING, false)),
   }
 
   async function exchange(user: UserToken): Promise<FetchedToken> {
-    const patience = new AbortController()
-    const late = setTimeout(() => patience.abort(new AuthorityFailure(TOO_SLOW, false)), target.tokenTimeout)
-    const signal = AbortSignal.any([patience.signal, closing.signal])
+    const timeout = new AbortController()
+    const timer = setTimeout(() => timeout.abort(new AuthorityFailure(TOO_SLOW, false)), target.tokenTimeout)
+    const signal = AbortSignal.any([timeout.signal, closing.signal])
     try {
       signal.throwIfAborted()
       const token = await fetch({ onBehalfOf: { assertion: user.assertion, scope }, signal })
-      if (!isOf(user, token)) throw new AuthorityFailure(SOMEBODY_ELSES, true)
+      if (!isOf(user, token)) throw new AuthorityFailure(WRONG_PERSON, true)
       return token
     } catch (error) {
       const failure = asAuthorityFailure(error)
       log.warn({ ...failure.facts, err: failure.cause }, `no access token for a person: ${failure.message}`)
       throw failure
     } finally {
-      clearTimeout(late)
+      clearTimeout(timer)
     }
   }
 }
 
-/** Whether the token is this person's, as far as it can be read: its form is Entra's own affair. */
+/** Whether the token belongs to this person. A token that cannot be read passes, because its format is opaque. */
 function isOf({ objectId, tenantId }: UserToken, { accessToken }: FetchedToken): boolean {
   const { oid, tid, idtyp } = claimsOf(accessToken)
   return (
@@ -81,16 +81,16 @@ function isOf({ objectId, tenantId }: UserToken, { accessToken }: FetchedToken):
   )
 }
 
-const SOMEBODY_ELSES = {
-  what: "Entra answered the exchange of a person's token with the token of somebody else.",
-  why: 'This must never happen: something else answers in place of Entra.',
+const WRONG_PERSON = {
+  what: 'Entra returned the token of another person for an exchange.',
+  why: 'This must never happen: something else responds instead of Entra.',
   todo: 'Check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY).',
 }
 
-const STOPPING = { what: 'The gateway is stopping.', why: 'It was told to.', todo: 'Nothing.' }
+const STOPPING = { what: 'The gateway is stopping.', why: 'It received a signal to stop.', todo: 'Nothing.' }
 
 const TOO_SLOW = {
-  what: 'The authority gave no token in time.',
-  why: 'It is slow, or a firewall swallows what is sent to it.',
+  what: 'The authority issued no token in time.',
+  why: 'It is slow, or a firewall drops the packets.',
   todo: 'Let this machine reach it on port 443, or set HTTPS_PROXY; TOKEN_TIMEOUT allows more time.',
 }

@@ -14,7 +14,7 @@ export const workloadIdentityKind: CredentialKind<'workload-identity'> = {
     fetch: workloadIdentity(registrationOf(credential, context), credential.file),
     files: [credential.file],
   }),
-  /** The claims that a federated credential of the app registration is compared with; never the token itself. */
+  /** The claims that Entra compares with the federated credential; never the token itself. */
   describeProof: ({ file }) => {
     try {
       const { iss, sub, aud } = claimsOf(readFileSync(file, 'utf8'))
@@ -25,7 +25,7 @@ export const workloadIdentityKind: CredentialKind<'workload-identity'> = {
   },
 }
 
-/** The platform replaces the token now and then, so the file is read for every request. */
+/** The platform replaces the token regularly, so the file is read for every request. */
 function workloadIdentity(app: AppRegistration, file: string): FetchToken {
   return (request) => fetchAppToken(app, { clientAssertion: readAssertion(file) }, request)
 }

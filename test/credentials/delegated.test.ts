@@ -73,7 +73,7 @@ t.test('a sign-in while the gateway runs is seen', async (t) => {
   t.same(kept.read(), { id: '1', refreshToken: 'first' }, 'the old refresh token goes on where there is no new one')
 })
 
-t.test('an authority without usable end points is a failure that passes', async (t) => {
+t.test('an authority without usable endpoints is a failure that passes', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   for (const answer of [{}, { ...metadata, token_endpoint: 'http://idp.test/token' }]) {
@@ -81,7 +81,7 @@ t.test('an authority without usable end points is a failure that passes', async 
     credential.reload()
     const { failures } = credential.state()
     await until(() => credential.state().failures > failures)
-    t.match(credential.state().trouble, /no usable end points/)
+    t.match(credential.state().trouble, /no usable endpoints/)
   }
   authority.behave = (_, response) => json(response, 404, {})
   credential.reload()

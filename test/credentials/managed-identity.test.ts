@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { loadSettings } from '../../src/config/load.ts'
-import { arcChallengeAnswer } from '../../src/credentials/arc.ts'
+import { arcChallengeResponse } from '../../src/credentials/arc.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { json, memoryLog, startAuthority } from '../support/authority.ts'
 
@@ -75,7 +75,7 @@ t.test('a token of another identity than the one asked for is not used', async (
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
 })
 
-t.test('App Service and Container Apps: asks their end point, whose answer names the moment of the end', async (t) => {
+t.test('App Service and Container Apps: asks their endpoint, whose answer names the moment of the end', async (t) => {
   const { authority, credential, ask } = await identityFor(t, {
     IDENTITY_ENDPOINT: 'http://127.0.0.1:41741/msi/token/',
     IDENTITY_HEADER: 'h3ader',
@@ -98,7 +98,7 @@ t.test('App Service and Container Apps: asks their end point, whose answer names
 
 t.test("Azure Arc: answers the agent's challenge only with the agent's own file", async (t) => {
   const dir = t.testdir({ 'a.key': 'k3y', 'big.key': 'x'.repeat(5000), 'a.txt': 'no' })
-  t.equal(arcChallengeAnswer(`Basic realm=${dir}/a.key`, dir), 'Basic k3y')
+  t.equal(arcChallengeResponse(`Basic realm=${dir}/a.key`, dir), 'Basic k3y')
   for (const challenge of [
     undefined,
     'Bearer',
@@ -107,10 +107,10 @@ t.test("Azure Arc: answers the agent's challenge only with the agent's own file"
     'Basic realm=/etc/shadow.key',
     'Basic realm=relative.key',
   ]) {
-    t.throws(() => arcChallengeAnswer(challenge, dir), { refused: true, message: /not its own/ }, String(challenge))
+    t.throws(() => arcChallengeResponse(challenge, dir), { refused: true, message: /not its own/ }, String(challenge))
   }
-  t.throws(() => arcChallengeAnswer(`Basic realm=${dir}/big.key`, dir), /EFBIG/)
-  t.throws(() => arcChallengeAnswer(`Basic realm=${dir}/none.key`, dir), /ENOENT.*himds/)
+  t.throws(() => arcChallengeResponse(`Basic realm=${dir}/big.key`, dir), /EFBIG/)
+  t.throws(() => arcChallengeResponse(`Basic realm=${dir}/none.key`, dir), /ENOENT.*himds/)
 
   const { authority, credential, ask } = await identityFor(t, {
     IDENTITY_ENDPOINT: 'http://127.0.0.1:40342/metadata/identity/oauth2/token',
@@ -155,7 +155,7 @@ t.test('platforms that are not supported say so', async (t) => {
   }
 })
 
-t.test("Entra's number says why a managed identity gets no token, wherever the end point hands it on", async (t) => {
+t.test("Entra's number says why a managed identity gets no token, wherever the endpoint hands it on", async (t) => {
   const trace = '11111111-aaaa-4aaa-8aaa-111111111111'
   const correlation = '22222222-bbbb-4bbb-8bbb-222222222222'
   const text =
@@ -221,7 +221,7 @@ t.test('what says nothing of the identity is not explained by it', async (t) => 
   invalid.authority.behave = (_, response) =>
     json(response, 400, { error: 'invalid_request', error_description: 'Required query variable missing' })
   await t.rejects(invalid.credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
-  t.match(invalid.credential.state().trouble, /answered 400 \(invalid_request\)\. .*no explanation/)
+  t.match(invalid.credential.state().trouble, /responded with 400 \(invalid_request\)\. .*no explanation/)
 
   const filter = await identityFor(t, {})
   filter.authority.behave = (_, response) =>

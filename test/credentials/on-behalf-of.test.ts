@@ -35,7 +35,7 @@ t.test('exchanges a token with the secret, the certificate or the federated toke
   }
 })
 
-t.test('the token of somebody else, or of the app, is not taken', async (t) => {
+t.test('the token of another person, or of the app, is not taken', async (t) => {
   const { authority, credential, log } = await credentialFor(t, { secret: { env: 'SECRET' } })
   for (const claims of [
     { oid: 'aaaaaaaa-0000-4000-8000-000000000002', tid: ADELE.tenantId },
@@ -47,7 +47,7 @@ t.test('the token of somebody else, or of the app, is not taken', async (t) => {
     const tokens = credential.onBehalfOf!.tokensOf({ ...ADELE, id: JSON.stringify(claims) })
     await t.rejects(Promise.resolve(tokens.authorization()), { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   }
-  t.match(JSON.stringify(log.lines), /token of somebody else/)
+  t.match(JSON.stringify(log.lines), /token of another person/)
 })
 
 t.test('an authority that does not answer costs no more than TOKEN_TIMEOUT', async (t) => {

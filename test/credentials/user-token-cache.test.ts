@@ -14,7 +14,7 @@ t.test('a token of one person or session never serves another, whatever happens'
   let made = 0
   for (let restart = 0; restart < 4; restart += 1) {
     const clock = handClock()
-    const cache = createUserTokenCache({ most: 550, faultOf: passing, ended: () => new Error('ended'), clock })
+    const cache = createUserTokenCache({ maxSessions: 550, faultOf: passing, ended: () => new Error('ended'), clock })
     const sessions = new Map<string, { readonly id: string; readonly expires: number }>()
     for (let step = 0; step < 250_000; step += 1) {
       const [tenantId, objectId, device] = [`t${pick(3)}`, `u${pick(40)}`, `d${pick(5)}`]
@@ -93,7 +93,7 @@ t.test('it is never used beyond the session, however long it lives', async (t) =
 })
 
 t.test('the session that was used longest ago goes first, and there are never more', async (t) => {
-  const { cache } = cacheOf({ most: 3 })
+  const { cache } = cacheOf({ maxSessions: 3 })
   for (const id of ['1', '2', '3']) await cache.get(sessionOf({ id }), async () => token(id))
   await cache.get(sessionOf({ id: '1' }), unexpected)
   await cache.get(sessionOf({ id: '4' }), async () => token('4'))
@@ -148,10 +148,10 @@ function handClock(): HandClock {
   return clock
 }
 
-function cacheOf({ most = 100, fault }: { readonly most?: number; readonly fault?: ExchangeFault } = {}) {
+function cacheOf({ maxSessions = 100, fault }: { readonly maxSessions?: number; readonly fault?: ExchangeFault } = {}) {
   const clock = handClock()
   const faultOf = fault === undefined ? passing : (): ExchangeFault => fault
-  return { clock, cache: createUserTokenCache({ most, faultOf, ended: () => new Error('ended'), clock }) }
+  return { clock, cache: createUserTokenCache({ maxSessions, faultOf, ended: () => new Error('ended'), clock }) }
 }
 
 function passing(): ExchangeFault {

@@ -192,7 +192,7 @@ async function proxyFor(t: Test): Promise<{ readonly port: number; readonly aske
   return { port, asked }
 }
 
-/** An end point of a managed identity that repeats the header that protects it. */
+/** An endpoint of a managed identity that repeats the header that protects it. */
 function identityFor(t: Test): Promise<number> {
   return listening(
     t,

@@ -60,7 +60,7 @@ const everywhere = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'A
   [name]: 'http://proxy:3128',
 }))
 
-t.test("what runs on this machine, and a managed identity's end point, is never reached through a proxy", async (t) => {
+t.test("what runs on this machine, and a managed identity's endpoint, is never reached through a proxy", async (t) => {
   for (const variables of everywhere) {
     for (const url of [
       'http://127.0.0.1:8081',

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { answerFailure } from '../../credentials/authority-response.ts'
+import { responseFailure } from '../../credentials/authority-response.ts'
 import { delegatedScope } from '../../credentials/delegated.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
 import { post, redeem } from '../../credentials/token-endpoint.ts'
@@ -20,7 +20,7 @@ export async function signInWithDevice({ app, endpoints, secret, signal, say }: 
     { client_id: app.clientId, client_secret: secret, scope: delegatedScope(app) },
     way,
   )
-  const failure = answerFailure(answer)
+  const failure = responseFailure(answer)
   if (failure !== undefined) throw failure
   const {
     device_code: deviceCode,

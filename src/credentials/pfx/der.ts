@@ -1,9 +1,9 @@
-/** One element of ASN.1 in BER or DER, as far as key files need it. */
+/** One element of ASN.1 in BER or DER, limited to what key files contain. */
 export interface Element {
-  /** The first byte: class, constructed or not, number. */
+  /** The first byte: class, constructed bit, number. */
   readonly tag: number
   readonly content: Buffer
-  /** All of it, with tag and length. */
+  /** The encoded element, with tag and length. */
   readonly whole: Buffer
 }
 
@@ -13,7 +13,7 @@ export class NotAsn1 extends Error {}
 const SEQUENCE = 0x30
 const OCTETS = 0x04
 
-/** The element at the beginning of `bytes`. Throws {@link NotAsn1}. */
+/** The element at the start of `bytes`. Throws {@link NotAsn1}. */
 export function element(bytes: Buffer): Element {
   const tag = bytes[0]
   const first = bytes[1]
@@ -27,7 +27,7 @@ export function element(bytes: Buffer): Element {
   return { tag, content: bytes.subarray(start, start + length), whole: bytes.subarray(0, start + length) }
 }
 
-/** The elements inside one that is constructed. */
+/** The elements inside a constructed one. */
 export function elements({ tag, content }: Element): Element[] {
   if ((tag & 0x20) === 0) throw new NotAsn1()
   const found: Element[] = []
@@ -39,7 +39,7 @@ export function elements({ tag, content }: Element): Element[] {
   return found
 }
 
-/** The elements of a SEQUENCE, of which there are at least `least`. */
+/** The elements of a SEQUENCE with at least `least` elements. */
 export function sequence(one: Element | undefined, least: number): Element[] {
   if (one?.tag !== SEQUENCE) throw new NotAsn1()
   const members = elements(one)
@@ -47,26 +47,26 @@ export function sequence(one: Element | undefined, least: number): Element[] {
   return members
 }
 
-/** The bytes of an OCTET STRING, which BER may split; `tag` where an implicit one stands in its place. */
+/** The bytes of an OCTET STRING, which BER may split; `tag` if it is implicitly tagged. */
 export function octets(one: Element | undefined, tag = OCTETS): Buffer {
   if (one?.tag === tag) return one.content
   if (one?.tag === (tag | 0x20)) return Buffer.concat(elements(one).map((part) => octets(part)))
   throw new NotAsn1()
 }
 
-/** An INTEGER that is not negative and not too large for a number. */
+/** A non-negative INTEGER that fits a number. */
 export function integer(one: Element | undefined): number {
   if (one?.tag !== 0x02 || one.content.length === 0 || one.content.length > 6) throw new NotAsn1()
   return one.content.readUIntBE(0, one.content.length)
 }
 
-/** An OBJECT IDENTIFIER in hexadecimal, as it is encoded. */
+/** The encoding of an OBJECT IDENTIFIER, in hexadecimal. */
 export function identifier(one: Element | undefined): string {
   if (one?.tag !== 0x06) throw new NotAsn1()
   return one.content.toString('hex')
 }
 
-/** BER's form without a length: the elements inside, up to an end mark. */
+/** BER's indefinite length: the elements inside, up to the end-of-contents octets. */
 function indefinite(bytes: Buffer, tag: number): Element {
   let end = 2
   while (bytes[end] !== 0 || bytes[end + 1] !== 0) end += element(bytes.subarray(end)).whole.length

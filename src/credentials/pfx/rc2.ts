@@ -1,5 +1,5 @@
-/** One byte for another, from the digits of pi. */
-const PI = Buffer.from(
+/** The substitution table of RFC 2268, from the digits of pi. */
+const PITABLE = Buffer.from(
   'd978f9c419ddb5ed28e9fd794aa0d89dc67e37832b76538e624c6488448bfba2' +
     '179a59f587b34f1361456d8d09817d32bd8f40eb86b77b0bf09521225c6b4e82' +
     '54d66593ce60b21c7356c014a78cf1dc1275ca1f3bbee4d1423dd430a33cb626' +
@@ -11,13 +11,13 @@ const PI = Buffer.from(
   'hex',
 )
 
-/** How far each of the four words of a block is turned. */
-const TURNS = [1, 2, 3, 5] as const
+/** Bits by which each of the four words of a block is rotated. */
+const ROTATIONS = [1, 2, 3, 5] as const
 
 /**
- * Decrypts RC2 in CBC mode, with all bits of the key in effect, for the certificates in PFX files: Azure Key Vault,
- * Java and older versions of Windows and OpenSSL write them so, and Node's own OpenSSL no longer reads it. It protects
- * nothing here: certificates are public. The padding is left on.
+ * Decrypts RC2 in CBC mode, with the full effective key length, for the certificates in PFX files. Azure Key Vault,
+ * Java and older versions of Windows and OpenSSL write them so, and Node's own OpenSSL no longer reads RC2. It protects
+ * nothing here, because certificates are public. The padding is not removed.
  *
  * @see https://www.rfc-editor.org/rfc/rfc2268
  */
@@ -36,18 +36,18 @@ export function decryptRc2(encrypted: Buffer, key: Buffer, iv: Buffer): Buffer {
 function expand(key: Buffer): readonly number[] {
   const bytes = Buffer.alloc(128)
   key.copy(bytes)
-  for (let at = key.length; at < 128; at++) bytes[at] = PI[(bytes[at - 1]! + bytes[at - key.length]!) & 0xff]!
-  bytes[128 - key.length] = PI[bytes[128 - key.length]!]!
-  for (let at = 127 - key.length; at >= 0; at--) bytes[at] = PI[bytes[at + 1]! ^ bytes[at + key.length]!]!
+  for (let at = key.length; at < 128; at++) bytes[at] = PITABLE[(bytes[at - 1]! + bytes[at - key.length]!) & 0xff]!
+  bytes[128 - key.length] = PITABLE[bytes[128 - key.length]!]!
+  for (let at = 127 - key.length; at >= 0; at--) bytes[at] = PITABLE[bytes[at + 1]! ^ bytes[at + key.length]!]!
   return Array.from({ length: 64 }, (_, index) => bytes.readUInt16LE(2 * index))
 }
 
-/** 16 rounds backwards, with a mash after every fifth and sixth of them. */
+/** The inverse of 16 mixing rounds and two mashing rounds. */
 function decryptBlock(words: number[], keys: readonly number[]): void {
   for (let round = 15; round >= 0; round--) {
     for (let at = 3; at >= 0; at--) {
       const [one, two, three] = [words[(at + 3) & 3]!, words[(at + 2) & 3]!, words[(at + 1) & 3]!]
-      const turned = ((words[at]! >>> TURNS[at]!) | (words[at]! << (16 - TURNS[at]!))) & 0xffff
+      const turned = ((words[at]! >>> ROTATIONS[at]!) | (words[at]! << (16 - ROTATIONS[at]!))) & 0xffff
       words[at] = (turned - keys[4 * round + at]! - (one & two) - (~one & three)) & 0xffff
     }
     if (round === 11 || round === 5) {

@@ -7,9 +7,9 @@ import { deriveKey, passwordBytes, PURPOSE } from './pkcs12-key.ts'
 import { decryptRc2 } from './rc2.ts'
 
 /**
- * What a PFX (PKCS #12) file holds: keys in PKCS #8 and certificates, in DER.
+ * The content of a PFX (PKCS #12) file: keys in PKCS #8 and certificates, in DER.
  *
- * @until Node reads keys out of PKCS #12
+ * @until Node reads keys from PKCS #12
  */
 export interface PfxContents {
   readonly keys: readonly Buffer[]
@@ -27,14 +27,14 @@ export class PfxFault extends OwnError {
 
 const RC2 = 'rc2'
 
-// Object identifiers, as they are encoded.
+// Object identifiers, in their encoding.
 const DATA = '2a864886f70d010701'
 const ENCRYPTED_DATA = '2a864886f70d010706'
 const BAG = '2a864886f70d010c0a01'
 const X509 = '2a864886f70d01091601'
 const PBES2 = '2a864886f70d01050d'
 const PBKDF2 = '2a864886f70d01050c'
-/** SHA-1's key derivation and a cipher, with the bytes of its key. */
+/** Ciphers with a key derived by SHA-1, and their key length in bytes. */
 const SHA1_CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>> = {
   '2a864886f70d010c0103': ['des-ede3-cbc', 24],
   '2a864886f70d010c0104': ['des-ede3-cbc', 16],
@@ -62,12 +62,12 @@ const CIPHERS: Readonly<Record<string, readonly [name: string, keySize: number]>
   '2a864886f70d0307': ['des-ede3-cbc', 24],
 }
 
-/** Iterations beyond are no protection any more but a way to keep the gateway busy. */
+/** Higher iteration counts add no protection and would block the gateway. */
 const MAX_ITERATIONS = 10_000_000
 
 /**
- * Reads a PFX file, encrypted with AES, 3DES or RC2, because Node.js can use one for TLS but does not give its key
- * back. All cryptography but RC2 is Node's.
+ * Reads a PFX file encrypted with AES, 3DES or RC2, because Node.js can use one for TLS but does not return its
+ * key. All cryptography except RC2 is Node's.
  *
  * @throws {PfxFault}
  * @see https://www.rfc-editor.org/rfc/rfc7292
@@ -76,7 +76,7 @@ export function readPfx(file: Buffer, password: string): PfxContents {
   try {
     const [, authSafe, mac] = sequence(element(file), 2)
     const safe = octets(inContext(sequence(authSafe, 2)[1]))
-    // An empty password is written in two ways: as no bytes, or as the zero at the end alone.
+    // An empty password has two encodings: no bytes, or only the terminating zero.
     const forms = password === '' ? [passwordBytes(''), Buffer.alloc(0)] : [passwordBytes(password)]
     const fitting = mac === undefined ? forms[0] : forms.find((form) => macFits(mac, safe, form))
     if (fitting === undefined) throw new PfxFault('password')
@@ -106,7 +106,7 @@ function macFits(mac: Element, data: Buffer, password: Buffer): boolean {
   return actual.length === expected.length && timingSafeEqual(actual, expected)
 }
 
-/** The bags in one part of the file, which may be encrypted as a whole. */
+/** The bags in one part of the file, which may be encrypted. */
 function bagsOf(contentInfo: Element, password: string, bytes: Buffer): Element[] {
   const [type, content] = sequence(contentInfo, 2)
   switch (identifier(type)) {
@@ -171,7 +171,7 @@ function keyFor(algorithm: Element, password: string, bytes: Buffer): { cipher: 
     const derive = (purpose: number, size: number): Buffer =>
       deriveKey(bytes, { hash: 'sha1', purpose, salt: octets(salt), iterations: bounded(integer(count)), size })
     const key = derive(PURPOSE.key, size)
-    // 3DES with two keys uses the first one twice.
+    // Two-key 3DES uses the first key again as the third.
     const whole = cipher !== RC2 && size === 16 ? Buffer.concat([key, key.subarray(0, 8)]) : key
     return { cipher, key: whole, iv: derive(PURPOSE.iv, 8) }
   }
@@ -187,7 +187,7 @@ function keyFor(algorithm: Element, password: string, bytes: Buffer): { cipher: 
   return { cipher, key: pbkdf2Sync(password, octets(salt), bounded(integer(count)), size, hash), iv: octets(iv) }
 }
 
-/** The element inside an explicit context tag 0. */
+/** The element inside the explicit context tag 0. */
 function inContext(one: Element | undefined): Element {
   if (one?.tag !== 0xa0) throw new NotAsn1()
   return element(one.content)
