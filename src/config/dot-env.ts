@@ -7,7 +7,7 @@ export interface DotEnv {
   readonly lines: ReadonlyMap<string, number>
   /** Variables whose value ends at a ` #` without quotes, so that the rest of the line is a comment. */
   readonly cut: ReadonlySet<string>
-  /** Lines that cannot be read, or contradict another, as parts of sentences: `line 3 is …`. */
+  /** Invalid lines, and lines that contradict another, as parts of sentences: `line 3 is …`. */
   readonly errors: readonly string[]
 }
 
@@ -22,10 +22,10 @@ const BLANK_LINE = /[ \t]*(?:#[^\r\n]*)?\r?(?:\n|$)/y
 const LINE = /[^\n]*(?:\n|$)/y
 
 /**
- * Reads a `.env` file as Docker Compose does: `NAME=value`, `NAME: value`, `export NAME=value`, values in quotes, over
- * several lines too, comments. Node's own `parseEnv` takes what is commented out for set in older releases, and cuts
- * values at any `#`. A line that is none of these is an error: otherwise its variable would be missing silently. So is
- * a variable with two values, of which Docker Compose takes the last.
+ * Reads a `.env` file as Docker Compose does: `NAME=value`, `NAME: value`, `export NAME=value`, values in quotes
+ * (also over several lines), comments. In older releases, Node's own `parseEnv` sets variables from comments, and cuts
+ * values at any `#`. Any other line is an error: otherwise its variable would be missing silently. So is
+ * a variable with two values, of which Docker Compose uses the last.
  */
 export function readDotEnv(raw: string): DotEnv {
   const text = raw.replace(/^\uFEFF/, '')

@@ -70,7 +70,7 @@ const RESERVED_PREFIXES = /^(?:accept|access-control|content|if|odata|proxy|sec|
 export function ownHeader(text: string): string {
   const name = text.toLowerCase()
   if (!/^[a-z0-9-]+$/.test(name)) throw new SettingError('is not a header name: write letters, digits and dashes.')
-  if (TAKEN.has(name) || FAMILIES.test(name) || isMethodOverride(headerLetters(name))) {
+  if (RESERVED.has(name) || RESERVED_PREFIXES.test(name) || isMethodOverride(headerLetters(name))) {
     throw new SettingError(`is ${name}, which has another meaning: write a name of its own, such as x-user-email.`)
   }
   return name
