@@ -31,7 +31,7 @@ const map = urlMap(targetAddress(root), {
 const rules = ['deny GET annotations', 'allow GET accounts/*', 'no-metadata-writes', 'deny DELETE contacts'].map(
   parseRule,
 )
-const outward = requestHeaders('x-user-email')
+const outward = requestHeaders(['x-user-email', 'x-user-id'])
 
 /** What is measured: `input` makes a text of about so many characters, which `read` reads. */
 interface Worst {

@@ -25,6 +25,13 @@ export const BadUserEmail = createError(
   400,
 )
 
+/** The header with the user's Entra object id is repeated, empty, or no object id. */
+export const BadUserId = createError(
+  'GATEWAY_BAD_USER_ID',
+  'The header %s must hold exactly one Entra object id, a GUID without braces: %s.',
+  400,
+)
+
 /** The environment's product has no impersonation (Finance & Operations, Business Central). */
 export const ImpersonationUnsupported = createError(
   'GATEWAY_IMPERSONATION_UNSUPPORTED',
@@ -115,37 +122,35 @@ export const UserWithoutAccess = createError(
 /** Impersonation is required and the request names no user. */
 export const UserRequired = createError(
   'GATEWAY_USER_REQUIRED',
-  "Every request must name its user: send the user's e-mail address in the header %s.",
+  "Every request must name its user: send the user's e-mail address in the header %s, or the Entra object id in %s.",
   403,
 )
 
-/** No user of the environment has the e-mail address. */
+/** No user of the environment has the e-mail address or object id. */
 export const UserUnknown = createError(
   'GATEWAY_USER_UNKNOWN',
-  'No user of the environment has this e-mail address as primary e-mail. Add the user to the environment, ' +
-    'or correct the address.',
+  'No user of the environment has %s. Add the user to the environment, or correct what the request names.',
   403,
 )
 
 /** The user exists and is disabled. */
 export const UserDisabled = createError(
   'GATEWAY_USER_DISABLED',
-  'The user with this e-mail address is disabled in the environment. Enable the user (removing a licence disables a user), ' +
-    'then try again.',
+  'The user with %s is disabled in the environment. Enable the user (removing a licence disables a user), then try again.',
   403,
 )
 
-/** More than one enabled user has the address; taking one of them would be a guess. */
+/** More than one enabled user has the address or id; taking one of them would be a guess. */
 export const UserAmbiguous = createError(
   'GATEWAY_USER_AMBIGUOUS',
-  'Several enabled users of the environment have this e-mail address. Remove it from all but one of them, then try again.',
+  'Several enabled users of the environment have %s. Remove it from all but one of them, then try again.',
   403,
 )
 
-/** The only user with the address is an application user, a support user or built in. */
+/** The only user with the address or id is an application user, a support user or built in. */
 export const UserNotPerson = createError(
   'GATEWAY_USER_NOT_PERSON',
-  'The user with this e-mail address is an application or system user, which the gateway does not act as.',
+  'The user with %s is an application or system user, which the gateway does not act as.',
   403,
 )
 

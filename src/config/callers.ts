@@ -1,3 +1,4 @@
+import { isGuid } from '../odata/guid.ts'
 import { isLoopbackHost } from '../odata/loopback.ts'
 import { parseRule, PRESETS } from './rule.ts'
 import { SettingError, group } from './setting.ts'
@@ -9,16 +10,13 @@ const policy = {
   users: list(
     {
       description:
-        'The users that this caller may name by e-mail address: `*` for any, addresses, or `@domain`. ' +
-        'An empty list: none.',
-      hint: 'e-mail addresses, @contoso.com, or *',
+        'The users that this caller may name: `*` for any, e-mail addresses, `@domain`, or Entra object ids. ' +
+        'An empty list: none. Where a request names its user by the other of address and id, their row decides ' +
+        '(its address in the first of `emailColumns`).',
+      hint: 'e-mail addresses, @contoso.com, Entra object ids, or *',
       fallback: ['*'],
     },
-    (text) =>
-      matching(
-        /^(\*|[^@\s]*@[^@\s]+)$/,
-        'holds something that names no user: write e-mail addresses, @contoso.com, or *.',
-      )(text).toLowerCase(),
+    (text) => namedUsers(text).toLowerCase(),
   ),
   callerIds: choice({
     description:
@@ -165,8 +163,8 @@ export const callers = {
     ),
     userFrom: choice({
       description:
-        "Where the user comes from: the e-mail header, or a claim of the caller's token. `oid` is the safest " +
-        'and needs no lookup; addresses can be changed by people, so take them only from an issuer that checks ' +
+        "Where the user comes from: the headers that name the user, or a claim of the caller's token. `oid` is the " +
+        'safest and needs no lookup; addresses can be changed by people, so take them only from an issuer that checks ' +
         "them. `on-behalf-of`: the caller's token is exchanged for one of Dynamics, which then sees the person; its " +
         'audience must be the app registration of the credential.',
       fallback: 'header',
@@ -185,6 +183,15 @@ export const callers = {
 export type CallerSettings = Read<typeof callers>[number]
 export type TokenSettings = NonNullable<CallerSettings['token']>
 export type Policy = Read<typeof anybody>
+
+/** `*`, an address, a domain or an object id, as it was written. */
+function namedUsers(text: string): string {
+  if (isGuid(text)) return text
+  return matching(
+    /^(\*|[^@\s]*@[^@\s]+)$/,
+    'holds something that names no user: write e-mail addresses, @contoso.com, Entra object ids, or *.',
+  )(text)
+}
 
 /** `https:` anywhere, `http:` on this machine only. */
 function secureUrl(text: string): string {

@@ -1,3 +1,4 @@
+import { headerLetters } from '../odata/header-letters.ts'
 import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks } from './caller-checks.ts'
 import type { Settings } from './schema.ts'
@@ -34,6 +35,15 @@ export function crossChecks(settings: Settings, errors: string[]): void {
         'IMPERSONATION is required, but this product (Finance & Operations or Business Central) cannot act ' +
           'as a user: set it to off.',
       )
+    }
+  }
+  for (const { impersonation } of targets) {
+    const { header, idHeader, emailColumns } = impersonation
+    if (headerLetters(header) === headerLetters(idHeader)) {
+      errors.push(`USER_EMAIL_HEADER and USER_ID_HEADER are both ${header}, or differ by punctuation only: name two.`)
+    }
+    if (emailColumns.length === 0 || new Set(emailColumns).size < emailColumns.length) {
+      errors.push('USER_EMAIL_COLUMNS must name at least one column, and each only once.')
     }
   }
   for (const { credential, impersonation } of targets) {

@@ -65,11 +65,11 @@ const target = group('One environment: where it is, what the gateway proves its 
     },
     authority,
   ),
-  impersonation: group('Acting as the user whose e-mail address a request carries.', {
+  impersonation: group('Acting as the user whose e-mail address or Entra object id a request carries.', {
     mode: choice({
       description:
-        '`off`: the e-mail header is ignored. `optional`: without it a request runs as the application user. ' +
-        '`required`: without it a request is refused. With `CREDENTIAL=delegated` or `on-behalf-of` the default is `off`.',
+        '`off`: the headers that name the user are ignored. `optional`: without them a request runs as the application ' +
+        'user. `required`: without them a request is refused. With `CREDENTIAL=delegated` or `on-behalf-of` the default is `off`.',
       env: 'IMPERSONATION',
       fallback: 'optional',
       words: ['off', 'optional', 'required'],
@@ -83,13 +83,37 @@ const target = group('One environment: where it is, what the gateway proves its 
       },
       ownHeader,
     ),
+    idHeader: parsed(
+      {
+        description: "The inbound header that carries the user's Entra object id, in place of the address.",
+        env: 'USER_ID_HEADER',
+        fallback: 'x-user-id',
+        hint: 'a header name',
+      },
+      ownHeader,
+    ),
+    emailColumns: list(
+      {
+        description:
+          'The columns of `systemusers` in which an address is looked for, in this order. The first column that ' +
+          'holds it decides, also where its user is disabled or not the only one. Name only columns that people cannot ' +
+          'change themselves.',
+        env: 'USER_EMAIL_COLUMNS',
+        fallback: ['internalemailaddress'],
+        hint: 'columns such as internalemailaddress, domainname, windowsliveid, or one of your own',
+      },
+      matching(
+        /^[a-z][a-z0-9_]{0,99}$/,
+        'holds something that is no column: write logical names, such as internalemailaddress or domainname.',
+      ),
+    ),
     remember: duration({ description: 'How long a user that was found is remembered.', fallback: '10m' }),
     rememberUnknown: duration({
-      description: 'How long it is remembered that an address belongs to no user.',
+      description: 'How long it is remembered that an address or id belongs to no user.',
       fallback: '60s',
     }),
     users: wholeNumber({
-      description: 'Maximum number of remembered users, and of remembered unknown addresses.',
+      description: 'Maximum number of remembered users, and of remembered unknown addresses and ids.',
       fallback: 10_000,
       minimum: 1,
       maximum: 1_000_000,

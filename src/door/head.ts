@@ -4,9 +4,10 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
-import { AddressTooLong, BadRequest, BadUserEmail, ExpectationFailed, HeadTooLarge } from '../errors.ts'
+import { AddressTooLong, BadRequest, BadUserEmail, BadUserId, ExpectationFailed, HeadTooLarge } from '../errors.ts'
 import { severalCallerIds, userNamedBy } from '../identity/caller-id.ts'
 import type { UserOrFault } from '../identity/caller.ts'
+import { headerLetters } from '../odata/header-letters.ts'
 import { isMethodOverride } from '../odata/methods.ts'
 import { targetFault } from '../odata/request-target.ts'
 import { headerName, namesByLetters } from './header-names.ts'
@@ -42,8 +43,8 @@ export interface Head {
   bypass: string | undefined
   /** The first header that asks for another method than the request's. */
   override: string | undefined
-  /** The first header that has the letters of an e-mail header, and is none. */
-  emailVariant: string | undefined
+  /** The first header that has the letters of one that names the user, and is none. */
+  userVariant: string | undefined
   /** Whether Dynamics is asked to call a URL back. */
   callback: boolean
   /** Whether a write asks for the row that it changes. */
@@ -64,7 +65,12 @@ function head(
   registered: () => void,
 ): void {
   const required = settings.requiredHeader?.split(':')[0]?.trim().toLowerCase()
-  const emailHeaders = namesByLetters(settings.targets.map(({ impersonation }) => impersonation.header))
+  const emailHeaders = settings.targets.map(({ impersonation }) => impersonation.header)
+  const userHeaders = namesByLetters([
+    ...emailHeaders,
+    ...settings.targets.map(({ impersonation }) => impersonation.idHeader),
+  ])
+  const emailLetters = new Set(emailHeaders.map(headerLetters))
   /** Connections on which nothing more is taken for a request. */
   const over = new WeakSet<Socket>()
   app.decorateRequest('head')
@@ -72,7 +78,7 @@ function head(
     const { raw } = request
     if (request.originalUrl.length > MAX_TARGET_CHARACTERS) return done(new AddressTooLong())
     if (raw.rawHeaders.length > MAX_HEADER_LINES * 2) return done(new HeadTooLarge())
-    const facts = readHead(raw.rawHeaders, required, emailHeaders)
+    const facts = readHead(raw.rawHeaders, required, userHeaders)
     request.head = facts
     if (facts.size + request.originalUrl.length > LARGEST) return done(new HeadTooLarge())
     const { expect } = raw.headers
@@ -87,8 +93,10 @@ function head(
     }
     const fault = last ? AFTER_THE_LAST : (targetFault(request.originalUrl) ?? framing)
     if (fault !== undefined) return done(new BadRequest(fault))
-    if (facts.emailVariant === undefined) return done()
-    done(new BadUserEmail(facts.emailVariant, 'write its name as the settings do, with the same dashes'))
+    const { userVariant: variant } = facts
+    if (variant === undefined) return done()
+    const BadUser = emailLetters.has(headerLetters(variant)) ? BadUserEmail : BadUserId
+    done(new BadUser(variant, 'write its name as the settings do, with the same dashes'))
   })
   registered()
 }
@@ -108,9 +116,9 @@ const LINE = ': \r\n'.length
  *
  * @param rawHeaders flat: name, value, name, value, as received
  * @param required name of the header that every request must carry, in lower case
- * @param emailHeaders names of the headers with the user's e-mail address, see {@link namesByLetters}
+ * @param userHeaders names of the headers that name the user, see {@link namesByLetters}
  */
-export function readHead(rawHeaders: readonly string[], required?: string, emailHeaders?: NamesByLetters): Head {
+export function readHead(rawHeaders: readonly string[], required?: string, userHeaders?: NamesByLetters): Head {
   const head: Head = {
     size: 0,
     host: undefined,
@@ -128,7 +136,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
     namedUser: undefined,
     bypass: undefined,
     override: undefined,
-    emailVariant: undefined,
+    userVariant: undefined,
     callback: false,
     wantsRow: false,
   }
@@ -175,7 +183,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, email
         head.wantsRow ||= /return\s*=[\s"]*representation/i.test(value)
         break
       default:
-        if (emailHeaders?.get(known.letters)?.has(name) === false) head.emailVariant ??= spelt
+        if (userHeaders?.get(known.letters)?.has(name) === false) head.userVariant ??= spelt
         if (known.isNoteworthy) note(head, spelt, value, known.letters)
     }
   }

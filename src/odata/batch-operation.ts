@@ -24,8 +24,8 @@ export interface BatchOperation {
 export interface BatchOptions {
   /** What it throws ends the batch. */
   readonly onPart: (operation: BatchOperation) => void
-  /** Name of the header, in lower case, that says on the batch whom all its parts run as. */
-  readonly userHeader?: string
+  /** Names of the headers, in lower case, that say on the batch whom all its parts run as. */
+  readonly userHeaders?: readonly string[]
   /** Whether a header, by its name in lower case, is the gateway's own and does not go on. */
   readonly staysHere?: (name: string) => boolean
 }
@@ -55,12 +55,12 @@ export interface PartAuthorizer {
 /** Makes the judge of one batch. */
 export function partAuthorizer(
   map: UrlMap,
-  { onPart, userHeader, staysHere = () => false }: BatchOptions,
+  { onPart, userHeaders = [], staysHere = () => false }: BatchOptions,
 ): PartAuthorizer {
   /** What ids name, by their group. */
   const references = new Map<string, Map<number, string>>()
   const ids = new Set<string>()
-  const destination = { host: map.target.origins[0]!.replace(/^https?:\/\//, ''), userHeader, staysHere }
+  const destination = { host: map.target.origins[0]!.replace(/^https?:\/\//, ''), userHeaders, staysHere }
   let part = 1
 
   function subject(): string {

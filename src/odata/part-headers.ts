@@ -6,8 +6,8 @@ import { isMethodOverride } from './methods.ts'
 /** Where the headers of a part go. */
 export interface Destination {
   readonly host: string
-  /** Name of the header, in lower case, that names the user on the batch. */
-  readonly userHeader: string | undefined
+  /** Names of the headers, in lower case, that name the user on the batch. */
+  readonly userHeaders: readonly string[]
   /** Whether a header, by its name in lower case, is the gateway's own. */
   readonly staysHere: (name: string) => boolean
   /** Begins the sentence when one is refused: `Part 3 of the batch`. */
@@ -23,9 +23,9 @@ export interface Destination {
  */
 export function partHeaders(
   fields: readonly Field[],
-  { host, userHeader, staysHere, subject }: Destination,
+  { host, userHeaders, staysHere, subject }: Destination,
 ): readonly Field[] {
-  const user = userHeader === undefined ? undefined : headerLetters(userHeader)
+  const userLetters = userHeaders.map(headerLetters)
   const nominated = new Set(
     valueOf(fields, 'connection')
       ?.toLowerCase()
@@ -35,7 +35,7 @@ export function partHeaders(
     const name = field.name.toLowerCase()
     const letters = headerLetters(name)
     if (CALLER_IDS.has(letters)) throw new RefusedPart(`${subject} names the user by a caller id header; leave it out.`)
-    if (letters === user) {
+    if (userLetters.includes(letters)) {
       const what = `names its user by the header ${field.name}`
       throw new RefusedPart(`${subject} ${what}: put it on the batch, for all parts.`)
     }

@@ -59,7 +59,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   const { target, mount, send, bodyLimit, stopping, authorizePart: judge, explain, foreign } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const links = linksFor({ address, prefix: mount, ...options })
-  const outward = requestHeaders(target.impersonation.header)
+  const { header: emailHeader, idHeader } = target.impersonation
+  const userHeaders = [emailHeader, idHeader]
+  const outward = requestHeaders(userHeaders)
 
   await app.register(httpProxy, {
     // What stands here is never called, and is harmless if it were.
@@ -139,7 +141,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         record: exchange.record,
         transform: hasBody
           ? requestBodyRewriter(map, path, given, {
-              userHeader: target.impersonation.header,
+              userHeaders,
               staysHere,
               onPart: (operation) => {
                 refusePartKey(operation.part, operation.headers)

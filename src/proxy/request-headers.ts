@@ -55,9 +55,9 @@ export const MAX_CACHED_NAMES = 1000
  * Makes the function that takes a request's raw headers outward: those that {@link staysHere} tells, and those that
  * `Connection` names, stay here.
  *
- * @param emailHeader the header that carries the user's e-mail address, in lower case
+ * @param userHeaders the headers that name the user, in lower case
  */
-export function requestHeaders(emailHeader: string): (raw: readonly string[], map: UrlMap) => string[] {
+export function requestHeaders(userHeaders: readonly string[]): (raw: readonly string[], map: UrlMap) => string[] {
   const headerActions = new Map<string, HeaderAction>()
 
   return (raw, map) => {
@@ -95,7 +95,7 @@ export function requestHeaders(emailHeader: string): (raw: readonly string[], ma
         ? 'connection'
         : lower === 'accept-encoding'
           ? 'accept-encoding'
-          : lower === emailHeader || staysHere(lower)
+          : userHeaders.includes(lower) || staysHere(lower)
             ? 'drop'
             : isLinkHeader(lower)
               ? 'link'

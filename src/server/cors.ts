@@ -25,7 +25,11 @@ export function corsOf({ allowedOrigins, requiredHeader, targets }: CorsSettings
     ]),
   )
   const required = requiredHeader === undefined ? [] : [requiredHeader.split(':')[0]!]
-  const allowed = [...ALLOWED, ...targets.map(({ impersonation }) => impersonation.header), ...required]
+  const allowed = [
+    ...ALLOWED,
+    ...targets.flatMap(({ impersonation: { header, idHeader } }) => [header, idHeader]),
+    ...required,
+  ]
 
   return {
     headersFor: (origin) => {

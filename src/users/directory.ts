@@ -13,36 +13,36 @@ import { inOneLine } from '../explanations/explanation.ts'
 import type { User } from '../identity/caller.ts'
 import { retryAfter } from '../outbound/retry-after.ts'
 import { OwnError } from '../own-error.ts'
-import { COLUMNS, pickUser } from './pick-user.ts'
+import { pickUser } from './pick-user.ts'
+import type { FoundUser } from './pick-user.ts'
 import { rateLimiter } from './rate-limit.ts'
+import { userQuery } from './user-query.ts'
+import type { NamedUser } from './user-query.ts'
 
-/** Finds the users of one environment by e-mail address. */
+/** Finds the users of one environment by e-mail address or Entra object id. */
 export interface UserDirectory {
   /**
-   * The user that `email` means: at once where it is remembered.
+   * The user that `named` means: at once where it is remembered.
    *
    * @param asker the request whose user it is; its ids stand in lines of the log about the look-up
    *
    * @throws UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson (403), UserLookupFailed (502),
    *   UserLookupTooSlow (504), or what kept the look-up from being sent
    */
-  readonly find: (email: string, asker: RequestRecord) => User | Promise<User>
-  /** How many users, and how many addresses of nobody, are remembered. */
+  readonly find: (named: NamedUser, asker: RequestRecord) => FoundUser | Promise<FoundUser>
+  /** How many users, and how many addresses and ids of nobody, are remembered. */
   readonly remembered: () => { readonly users: number; readonly unknown: number }
 }
 
 /** How often the caches look at the clock, in milliseconds: each time costs a timer. */
 const CLOCK_MS = 100
 
-/** Rows that are asked for: as many as one address may have, disabled ones included. */
-const ROWS = 10
-
 /** A page of so few short rows is far smaller. */
 const ANSWER_LIMIT = 256 * 1024
 
 /**
- * Remembers users that were found, and apart from them addresses that mean nobody, so that invented addresses
- * never push out known users. Look-ups of one address share one request; failures are not remembered.
+ * Remembers users that were found, and apart from them addresses and ids that mean nobody, so that invented ones
+ * never push out known users. Look-ups of one address or id share one request; failures are not remembered.
  *
  * Sent as the application user and with no header of the caller.
  */
@@ -50,22 +50,23 @@ export function userDirectory(
   send: Send,
   { url, impersonation, credential }: Pick<Target, 'url' | 'impersonation' | 'credential'>,
 ): UserDirectory {
+  const { emailColumns } = impersonation
   // Created when the first entry comes: a cache takes the memory for all its entries at once, 1 MB for 10,000.
-  let known: LRUCache<string, User> | undefined
+  let known: LRUCache<string, FoundUser> | undefined
   let nobody: LRUCache<string, Error> | undefined
-  const underWay = new Map<string, Promise<User>>()
+  const underWay = new Map<string, Promise<FoundUser>>()
   const turn = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
 
   return {
-    find: (email, asker) => {
-      const key = email.toLowerCase()
+    find: (named, asker) => {
+      const key = 'email' in named ? named.email.toLowerCase() : named.objectId
       const user = known?.get(key)
       if (user !== undefined) return user
       const refusal = nobody?.get(key)
       if (refusal !== undefined) throw refusal
       let lookup = underWay.get(key)
       if (lookup === undefined) {
-        lookup = lookUp(email, key, asker).finally(() => underWay.delete(key))
+        lookup = lookUp(named, key, asker).finally(() => underWay.delete(key))
         underWay.set(key, lookup)
       }
       return lookup
@@ -73,13 +74,13 @@ export function userDirectory(
     remembered: () => ({ users: known?.size ?? 0, unknown: nobody?.size ?? 0 }),
   }
 
-  async function lookUp(email: string, key: string, asker: RequestRecord): Promise<User> {
+  async function lookUp(named: NamedUser, key: string, asker: RequestRecord): Promise<FoundUser> {
     const cancellation = new Cancellation()
     const record = lookupRecord(asker)
     const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
     try {
       await turn(cancellation)
-      const { user, fault } = pickUser(await rowsOf(email, cancellation, record), email)
+      const { user, fault } = pickUser(await rowsOf(named, cancellation, record), named, emailColumns)
       if (fault !== undefined) {
         if (impersonation.rememberUnknown > 0 && !(fault instanceof UserLookupFailed)) {
           nobody ??= createCache(impersonation.users, impersonation.rememberUnknown)
@@ -98,10 +99,12 @@ export function userDirectory(
     }
   }
 
-  async function rowsOf(email: string, cancellation: Cancellation, record: RequestRecord): Promise<readonly unknown[]> {
-    const path =
-      `${url.apiRoot}/systemusers?$select=${COLUMNS}` +
-      `&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=${ROWS}`
+  async function rowsOf(
+    named: NamedUser,
+    cancellation: Cancellation,
+    record: RequestRecord,
+  ): Promise<readonly unknown[]> {
+    const path = url.apiRoot + userQuery(named, emailColumns)
     const { value } = (await ask(path, [], cancellation, record)) as { value?: unknown }
     if (!Array.isArray(value)) {
       throw new UserLookupFailed({ cause: new OwnError("the look-up's answer holds no rows") })
@@ -146,11 +149,6 @@ export function userDirectory(
 
 function createCache<V extends object>(max: number, ttl: number): LRUCache<string, V> {
   return new LRUCache({ max, ttl, ttlResolution: CLOCK_MS })
-}
-
-/** `text` as a literal of OData inside a query: quotes doubled, then all of it encoded. */
-export function literalOf(text: string): string {
-  return encodeURIComponent(`'${text.replaceAll("'", "''")}'`).replaceAll("'", '%27')
 }
 
 function parsed(body: Buffer): unknown {

@@ -3,11 +3,23 @@ import fp from 'fastify-plugin'
 
 import type { Target } from '../config/schema.ts'
 import type { OnBehalfOf } from '../credentials/user-tokens.ts'
-import { BadRequest, ImpersonationUnsupported, UserNotAllowed, UserRequired, UserTokenRequired } from '../errors.ts'
+import {
+  BadRequest,
+  ImpersonationUnsupported,
+  UserAmbiguous,
+  UserDisabled,
+  UserNotAllowed,
+  UserNotPerson,
+  UserRequired,
+  UserTokenRequired,
+  UserUnknown,
+} from '../errors.ts'
 import type { Session, User } from '../identity/caller.ts'
 import type { UserDirectory } from './directory.ts'
-import { mayActAs } from './may-act-as.ts'
-import { userEmail } from './user-email.ts'
+import { mayActAsFound, mayName } from './may-act-as.ts'
+import { namedUser } from './named-user.ts'
+import type { FoundUser } from './pick-user.ts'
+import type { NamedUser } from './user-query.ts'
 
 interface Options {
   readonly target: Pick<Target, 'url' | 'impersonation'>
@@ -60,7 +72,7 @@ function impersonate(
   done()
 
   function whom(request: FastifyRequest): User | undefined | Promise<User> {
-    const { mode, header } = impersonation
+    const { mode, header, idHeader } = impersonation
     const {
       caller,
       head: { callerId },
@@ -68,28 +80,27 @@ function impersonate(
     } = request
     if (caller.user !== undefined && 'onBehalfOf' in caller.user) return asThemselves(request, caller.user.onBehalfOf)
     if (asCallersOnly) throw new UserTokenRequired()
-    const named = ownUser(request)
-    if (mode === 'off') return named
-    const email = userEmail(rawHeaders, header)
+    const own = ownUser(request)
+    if (mode === 'off') return own
+    const sent = namedUser(rawHeaders, impersonation)
     if (caller.user !== undefined) {
-      const more = email !== undefined ? header : callerId
+      const more = sent?.header ?? callerId
       if (more !== undefined) throw new BadRequest(`The user comes from the caller's token. Leave out ${more}.`)
-      if (!('objectId' in caller.user)) return byEmail(request, caller.user.email)
+      if (!('objectId' in caller.user)) return find(request, { email: caller.user.email })
       request.exchange.record.userSource = 'token'
       return caller.user
     }
-    if (email === undefined) {
-      if (mode === 'required' && named === undefined) throw new UserRequired(header)
-      return named
+    if (sent === undefined) {
+      if (mode === 'required' && own === undefined) throw new UserRequired(header, idHeader)
+      return own
     }
-    if (url.product !== 'dataverse') throw new ImpersonationUnsupported(header)
-    if (!mayActAs(caller.policy, email)) {
-      throw new UserNotAllowed('the settings do not list the user for this caller')
+    if (url.product !== 'dataverse') throw new ImpersonationUnsupported(sent.header)
+    const may = mayName(caller.policy, sent.named)
+    if (may === 'no') throw notListed()
+    if (own !== undefined) {
+      throw new BadRequest(`The request names its user twice. Leave out ${sent.header} or the caller id.`)
     }
-    if (named !== undefined) {
-      throw new BadRequest(`The request names its user twice. Leave out ${header} or the caller id.`)
-    }
-    return byEmail(request, email)
+    return may === 'yes' ? find(request, sent.named) : findListed(request, sent.named)
   }
 
   /**
@@ -97,7 +108,7 @@ function impersonate(
    */
   function asThemselves(request: FastifyRequest, session: Session): User {
     const { caller, head, raw, exchange } = request
-    const more = userEmail(raw.rawHeaders, impersonation.header) === undefined ? head.callerId : impersonation.header
+    const more = namedUser(raw.rawHeaders, impersonation)?.header ?? head.callerId
     if (more !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${more}.`)
     if (onBehalfOf === undefined || caller.token === undefined) {
       throw new UserNotAllowed("the environment's credential cannot exchange tokens of people")
@@ -107,9 +118,19 @@ function impersonate(
     return { objectId: session.objectId }
   }
 
-  function byEmail({ exchange: { record } }: FastifyRequest, email: string): User | Promise<User> {
-    const user = directory.find(email, record)
+  function find({ exchange: { record } }: FastifyRequest, named: NamedUser): FoundUser | Promise<FoundUser> {
+    const user = directory.find(named, record)
     record.userSource = user instanceof Promise ? 'look-up' : 'memory'
+    return user
+  }
+
+  /** The same where only the user's row shows whether the caller may act as them. Unlisted users are all the same. */
+  async function findListed(request: FastifyRequest, named: NamedUser): Promise<User> {
+    const { policy } = request.caller
+    const user = await new Promise<FoundUser>((resolve) => resolve(find(request, named))).catch((error: unknown) => {
+      throw SHOWS_WHO_EXISTS.some((fault) => error instanceof fault) ? notListed() : error
+    })
+    if (!mayActAsFound(policy, user)) throw notListed()
     return user
   }
 
@@ -122,6 +143,13 @@ function impersonate(
     }
     throw new BadRequest(`This environment cannot act as a user: leave out ${callerId}.`)
   }
+}
+
+/** What a caller with a list must not learn of users that it does not hold. */
+const SHOWS_WHO_EXISTS = [UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson]
+
+function notListed(): Error {
+  return new UserNotAllowed('the settings do not list the user for this caller')
 }
 
 export default fp(impersonate, { name: 'impersonate', fastify: '5.x', dependencies: ['authenticate'] })

@@ -1,4 +1,28 @@
 import type { Policy } from '../config/callers.ts'
+import { isGuid } from '../odata/guid.ts'
+import type { FoundUser } from './pick-user.ts'
+import type { NamedUser } from './user-query.ts'
+
+type Users = Pick<Policy, 'users'>
+
+/**
+ * Whether a caller may name a user, as far as can be told before the user is looked up. `depends`: only the row shows,
+ * because the settings list users by the other of address and object id.
+ */
+export function mayName({ users }: Users, named: NamedUser): 'yes' | 'no' | 'depends' {
+  if ('email' in named) {
+    if (mayActAs({ users }, named.email)) return 'yes'
+    return users.some(isGuid) ? 'depends' : 'no'
+  }
+  if (users.includes('*') || users.includes(named.objectId)) return 'yes'
+  return users.some((user) => user.includes('@')) ? 'depends' : 'no'
+}
+
+/** Whether a caller may act as a user that was looked up, by the user's object id or address. */
+export function mayActAsFound({ users }: Users, { objectId, address }: FoundUser): boolean {
+  if (objectId !== undefined && users.includes(objectId.toLowerCase())) return true
+  return address !== undefined && mayActAs({ users }, address)
+}
 
 /**
  * Whether a caller may name the user with this e-mail address.
@@ -6,7 +30,7 @@ import type { Policy } from '../config/callers.ts'
  * @param policy its `users`: `*`, addresses, or `@domain`
  * @param email with exactly one `@`; any other is nobody's
  */
-export function mayActAs({ users }: Pick<Policy, 'users'>, email: string): boolean {
+export function mayActAs({ users }: Users, email: string): boolean {
   const at = email.indexOf('@')
   if (at < 1 || at !== email.lastIndexOf('@') || /\s/.test(email)) return false
   if (users.includes('*')) return true

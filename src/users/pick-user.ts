@@ -1,55 +1,88 @@
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnknown } from '../errors.ts'
-import type { UserOrFault } from '../identity/caller.ts'
+import type { User } from '../identity/caller.ts'
 import { isUserId } from '../odata/guid.ts'
 import { OwnError } from '../own-error.ts'
+import { MAX_ROWS } from './user-query.ts'
+import type { EmailColumns, NamedUser } from './user-query.ts'
 
-/** The columns that tell who a user is, and whether the gateway may act as them. */
-export const COLUMNS =
-  'systemuserid,azureactivedirectoryobjectid,internalemailaddress,isdisabled,applicationid,accessmode'
+/** A user of the environment that the gateway may act as. */
+export interface FoundUser extends User {
+  /** The column that holds what the user was named by. */
+  readonly foundBy: string
+  /** The address in the first of the columns for addresses: lists of allowed users are compared with it. */
+  readonly address?: string
+}
+
+/** The user, or why there is none. */
+export type FoundOrFault =
+  | { readonly user: FoundUser; readonly fault?: undefined }
+  | { readonly user?: undefined; readonly fault: Error }
 
 /** Access modes of Microsoft's own people: support user and delegated admin. */
 const NOT_OURS = new Set<unknown>([3, 5])
 
 /**
- * The one user of `rows` that `email` means.
+ * The one user of `rows` that `named` means.
  *
  * Dynamics compares without case, perhaps without accents, and takes `_` and `%` for wildcards, so each row is
- * compared again here. Several enabled users are a refusal: taking one of them would be a guess. So is a row that
- * does not say whether its user is disabled, which was asked for.
+ * compared again here. The first column with a match decides, whoever else another column names. Several enabled users
+ * are a refusal: taking one of them would be a guess. So are more rows than a look-up reads, and a row that does not say
+ * whether its user is disabled, which was asked for.
  *
  * @param rows of the users' table, as parsed JSON
+ * @param emailColumns in which an address is looked for, in this order
  */
-export function pickUser(rows: readonly unknown[], email: string): UserOrFault {
-  const matching = rows.filter(isRow).filter((row) => same(row.internalemailaddress, email))
-  if (matching.length === 0) return { fault: new UserUnknown() }
-  const people = matching.filter(
-    (row) => (row.applicationid ?? undefined) === undefined && !NOT_OURS.has(row.accessmode),
+export function pickUser(rows: readonly unknown[], named: NamedUser, emailColumns: EmailColumns): FoundOrFault {
+  const [columns, wanted, subject] =
+    'email' in named
+      ? [emailColumns, named.email, 'this e-mail address']
+      : [['azureactivedirectoryobjectid'], named.objectId, 'this Entra object id']
+  if (rows.length >= MAX_ROWS) return { fault: new UserAmbiguous(subject) }
+  const candidates = rows.filter(isRow)
+  for (const column of columns) {
+    const matching = candidates.filter((row) => same(row[column], wanted))
+    if (matching.length === 0) continue
+    const { row, fault } = enabledPerson(matching, subject)
+    if (fault !== undefined) return { fault }
+    return { user: userOf(row, column, row[emailColumns[0]!]) }
+  }
+  return { fault: new UserUnknown(subject) }
+}
+
+type Row = Readonly<Record<string, unknown>>
+
+/** The one enabled person among rows of the same address or id. */
+function enabledPerson(
+  rows: readonly Row[],
+  subject: string,
+): { readonly row: Row; readonly fault?: undefined } | { readonly row?: undefined; readonly fault: Error } {
+  const people = rows.filter(
+    (row) => (row['applicationid'] ?? undefined) === undefined && !NOT_OURS.has(row['accessmode']),
   )
-  if (people.length === 0) return { fault: new UserNotPerson() }
+  if (people.length === 0) return { fault: new UserNotPerson(subject) }
   if (people.some(({ isdisabled }) => typeof isdisabled !== 'boolean')) {
     return { fault: new UserLookupFailed({ cause: new OwnError("a row of the look-up's answer lacks isdisabled") }) }
   }
-  const enabled = people.filter((row) => row.isdisabled === false)
-  if (enabled.length === 0) return { fault: new UserDisabled() }
-  if (enabled.length > 1) return { fault: new UserAmbiguous() }
-  const { systemuserid, azureactivedirectoryobjectid: objectId } = enabled[0]!
-  if (!isUserId(systemuserid)) return { fault: new UserUnknown() }
-  return { user: { systemUserId: systemuserid, ...(isUserId(objectId) ? { objectId } : {}) } }
+  const enabled = people.filter((row) => row['isdisabled'] === false)
+  if (enabled.length === 0) return { fault: new UserDisabled(subject) }
+  if (enabled.length > 1) return { fault: new UserAmbiguous(subject) }
+  const row = enabled[0]!
+  return isUserId(row['systemuserid']) ? { row } : { fault: new UserUnknown(subject) }
 }
 
-interface Row {
-  readonly systemuserid?: unknown
-  readonly azureactivedirectoryobjectid?: unknown
-  readonly internalemailaddress?: unknown
-  readonly isdisabled?: unknown
-  readonly applicationid?: unknown
-  readonly accessmode?: unknown
+function userOf({ systemuserid, azureactivedirectoryobjectid: objectId }: Row, foundBy: string, address: unknown) {
+  return {
+    systemUserId: String(systemuserid),
+    ...(isUserId(objectId) ? { objectId } : {}),
+    ...(typeof address === 'string' ? { address: address.trim() } : {}),
+    foundBy,
+  }
 }
 
 function isRow(row: unknown): row is Row {
   return typeof row === 'object' && row !== null
 }
 
-function same(address: unknown, email: string): boolean {
-  return typeof address === 'string' && address.trim().toLowerCase() === email.toLowerCase()
+function same(value: unknown, wanted: string): boolean {
+  return typeof value === 'string' && value.trim().toLowerCase() === wanted.toLowerCase()
 }

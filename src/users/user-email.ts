@@ -1,4 +1,5 @@
 import { BadUserEmail } from '../errors.ts'
+import { soleHeader } from './sole-header.ts'
 
 /** Longest address that the column of the users' table takes. */
 const LONGEST = 100
@@ -6,21 +7,11 @@ const LONGEST = 100
 /**
  * The e-mail address that a request carries, or `undefined` when it has no such header.
  *
- * Read from the raw headers, because Node joins a repeated header to one text, and because nothing that a
- * `Connection` header names may take it away.
- *
  * @param name of the header, in lower case
  * @throws BadUserEmail unless the header stands there once and holds one address
  */
 export function userEmail(rawHeaders: readonly string[], name: string): string | undefined {
-  let found: string | undefined
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const candidate = rawHeaders[index]!
-    if (candidate.length !== name.length || candidate.toLowerCase().replaceAll('_', '-') !== name) continue
-    if (candidate.includes('_')) throw new BadUserEmail(name, 'its name must be written with dashes')
-    if (found !== undefined) throw new BadUserEmail(name, 'it is sent more than once')
-    found = rawHeaders[index + 1]!
-  }
+  const found = soleHeader(rawHeaders, name, (what) => new BadUserEmail(name, what))
   return found === undefined ? undefined : address(found, name)
 }
 

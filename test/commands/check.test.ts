@@ -7,6 +7,7 @@ import { readProxies } from '../../src/config/proxies.ts'
 import type { Secret } from '../../src/config/secret.ts'
 import { AADSTS } from '../../src/explanations/aadsts.ts'
 import { commandFor } from '../support/command-io.ts'
+import { objectId } from '../support/started-emulator.ts'
 
 const ADELE = 'adele.vance@contoso.com'
 
@@ -175,6 +176,21 @@ t.test('who cannot be acted for is told apart', async (t) => {
   written.stdout = ''
   t.equal(await check({ user: ADELE }, io), 2)
   t.match(written.stdout, /prvReadAccount is missing[\s\S]*whichever of the two lacks it/)
+})
+
+t.test('says by which column a user was found, by address or by object id', async (t) => {
+  const { io, written, emulator } = await commandFor(t, { USER_EMAIL_COLUMNS: 'internalemailaddress,domainname' })
+  for (const [user, column] of [
+    [ADELE, 'internalemailaddress'],
+    ['raul.razo@contoso.com', 'domainname'],
+    [objectId(emulator, ADELE).toUpperCase(), 'azureactivedirectoryobjectid'],
+  ] as const) {
+    written.stdout = ''
+    t.equal(await check({ user }, io), 0)
+    t.match(written.stdout, `found by ${column}`)
+  }
+  t.equal(await check({ user: '99999999-9999-4999-8999-999999999999' }, io), 2)
+  t.match(written.stdout, /No user of the environment has this Entra object id[\s\S]*Compare the id with the Object ID/)
 })
 
 t.test('a user whose id Dynamics ignores is found out', async (t) => {

@@ -633,6 +633,22 @@ t.test('a header with another meaning carries no user', async (t) => {
   t.match(faultsOf({ ...FOUR, REQUIRED_HEADER: 'accept' }), [/^REQUIRED_HEADER is accept, .*write/])
 })
 
+t.test('the headers that name users differ, and so do the columns of addresses', async (t) => {
+  for (const name of ['x-user-email', 'x-useremail']) {
+    t.match(faultsOf({ ...FOUR, USER_ID_HEADER: name }), [/^USER_EMAIL_HEADER and USER_ID_HEADER are both .*name two/])
+  }
+  const none =
+    'url: contoso.crm4.dynamics.com, credential: { kind: managed-identity }, impersonation: { emailColumns: [] }'
+  const atLeastOne = [/^USER_EMAIL_COLUMNS must name at least one/]
+  t.match(faultsOf({}, written(t, `targets: [{ ${none} }]`)), atLeastOne)
+  t.match(faultsOf({ ...FOUR, USER_EMAIL_COLUMNS: 'domainname,domainname' }), atLeastOne)
+  for (const columns of ['Domain Name', "a' or 'a", 'a'.repeat(101)]) {
+    t.match(faultsOf({ ...FOUR, USER_EMAIL_COLUMNS: columns }), [
+      /^USER_EMAIL_COLUMNS holds something that is no column/,
+    ])
+  }
+})
+
 t.test('a shared cache is refused, because there is none', async (t) => {
   t.match(faultsOf({ ...FOUR, REDIS_URL: 'redis://localhost' }), [
     /^REDIS_URL is not a setting of this version.*remove it/,

@@ -35,8 +35,8 @@ t.test('caller ids are seen in any spelling', (t) => {
 })
 
 t.test('a header that has the letters of an e-mail header is noticed, however it is spelt', (t) => {
-  const emailHeaders = namesByLetters(['x-user-email', 'x-useremail', 'x-upn'])
-  const variant = (name: string): string | undefined => readHead([name, 'x'], undefined, emailHeaders).emailVariant
+  const userHeaders = namesByLetters(['x-user-email', 'x-useremail', 'x-upn'])
+  const variant = (name: string): string | undefined => readHead([name, 'x'], undefined, userHeaders).userVariant
   for (const name of [
     'x_user_email',
     'X.User.Email',
@@ -54,7 +54,7 @@ t.test('a header that has the letters of an e-mail header is noticed, however it
   for (const name of ['X-User-Email', 'x-useremail', 'X-UPN', 'x-user', 'http-x-user-email']) {
     t.equal(variant(name), undefined, name)
   }
-  t.equal(readHead(['x_user_email', 'x']).emailVariant, undefined, 'where there is no such header')
+  t.equal(readHead(['x_user_email', 'x']).userVariant, undefined, 'where there is no such header')
   t.end()
 })
 

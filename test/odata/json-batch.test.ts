@@ -17,7 +17,7 @@ function turned(text: string | Buffer): { text: string; operations: BatchOperati
   const operations: BatchOperation[] = []
   const transform = requestBatch(map, 'application/json', {
     onPart: (operation) => operations.push(operation),
-    userHeader: 'x-user-email',
+    userHeaders: ['x-user-email', 'x-user-id'],
     staysHere,
   })
   return { text: inChunks(transform, Buffer.from(text), [3, 9]), operations }

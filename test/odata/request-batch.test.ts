@@ -26,7 +26,7 @@ function turned(
   const operations: BatchOperation[] = []
   const transform = requestBatch(map, contentType, {
     onPart: (operation) => operations.push(operation),
-    userHeader: 'x-user-email',
+    userHeaders: ['x-user-email', 'x-user-id'],
     staysHere,
   })
   return { text: inChunks(transform, Buffer.from(text), []), operations }

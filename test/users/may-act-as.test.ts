@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { mayActAs } from '../../src/users/may-act-as.ts'
+import { mayActAs, mayActAsFound, mayName } from '../../src/users/may-act-as.ts'
 
 t.test('a caller names the users that are listed', (t) => {
   t.ok(mayActAs({ users: ['*'] }, 'ada@contoso.com'))
@@ -30,4 +30,24 @@ t.test('a domain is the complete domain of an address with one @', (t) => {
   t.notOk(mayActAs({ users: ['ken@contoso.com'] }, '\u212aen@contoso.com'), 'a Kelvin sign is no k')
   for (const email of ['a@b@c', '', 'x', '@x']) t.notOk(mayActAs({ users: ['*'] }, email), "no address is nobody's")
   t.end()
+})
+
+t.test('a list of addresses and ids holds for users that are named by the other', async (t) => {
+  const objectId = 'aaaaaaaa-0000-4000-8000-000000000001'
+  const named = { objectId }
+  t.equal(mayName({ users: ['*'] }, named), 'yes')
+  t.equal(mayName({ users: [objectId] }, named), 'yes')
+  t.equal(mayName({ users: ['@contoso.com'] }, named), 'depends')
+  t.equal(mayName({ users: ['aaaaaaaa-0000-4000-8000-000000000002'] }, named), 'no')
+  t.equal(mayName({ users: [] }, named), 'no')
+  t.equal(mayName({ users: ['@contoso.com', objectId] }, { email: 'ada@contoso.com' }), 'yes')
+  t.equal(mayName({ users: [objectId] }, { email: 'ada@contoso.com' }), 'depends')
+  t.equal(mayName({ users: ['@contoso.com'] }, { email: 'ada@fabrikam.com' }), 'no')
+
+  const found = { systemUserId: objectId, foundBy: 'internalemailaddress' }
+  t.ok(mayActAsFound({ users: [objectId] }, { ...found, objectId: objectId.toUpperCase() }))
+  t.ok(mayActAsFound({ users: ['@contoso.com'] }, { ...found, objectId, address: 'ada@contoso.com' }))
+  t.notOk(mayActAsFound({ users: ['@contoso.com'] }, { ...found, objectId, address: 'ada@fabrikam.com' }))
+  t.notOk(mayActAsFound({ users: ['@contoso.com'] }, { ...found, objectId }), 'a row without an address')
+  t.notOk(mayActAsFound({ users: [objectId] }, found), 'a row without an object id')
 })

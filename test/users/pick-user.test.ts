@@ -1,6 +1,8 @@
 import t from 'tap'
 
-import { pickUser } from '../../src/users/pick-user.ts'
+import { pickUser as pick } from '../../src/users/pick-user.ts'
+import type { FoundOrFault } from '../../src/users/pick-user.ts'
+import { MAX_ROWS } from '../../src/users/user-query.ts'
 
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 const id = (digit: number): string => `${digit}1111111-1111-4111-8111-111111111111`
@@ -14,8 +16,12 @@ const row = (digit: number, other: object = {}): object => ({
   ...other,
 })
 
+const pickUser = (rows: readonly unknown[], email: string, columns = ['internalemailaddress']): FoundOrFault =>
+  pick(rows, { email }, columns)
+
 t.test('takes the one enabled person with the address', async (t) => {
-  const ada = { user: { systemUserId: id(1), objectId: id(2) } }
+  const found = { systemUserId: id(1), address: 'Ada@Contoso.com', foundBy: 'internalemailaddress' }
+  const ada = { user: { ...found, objectId: id(2) } }
 
   t.same(pickUser([row(1)], 'ada@contoso.com'), ada, 'in whatever letter case')
   t.same(pickUser([row(1), row(3, { isdisabled: true })], 'ada@contoso.com'), ada, 'beside a disabled one')
@@ -23,12 +29,12 @@ t.test('takes the one enabled person with the address', async (t) => {
   t.same(pickUser([row(1, { accessmode: 4 })], 'ada@contoso.com'), ada, 'non-interactive')
   t.same(
     pickUser([row(1, { azureactivedirectoryobjectid: null })], 'ada@contoso.com'),
-    { user: { systemUserId: id(1) } },
+    { user: found },
     'never synchronised',
   )
   t.same(
     pickUser([row(1, { azureactivedirectoryobjectid: NOBODY })], 'ada@contoso.com'),
-    { user: { systemUserId: id(1) } },
+    { user: found },
     'with the id of nobody',
   )
 })
@@ -65,4 +71,43 @@ t.test('takes a row that does not say whether its user is disabled for a broken 
     { user: { systemUserId: id(1) } },
     "somebody else's row does not matter",
   )
+})
+
+t.test('the first column that holds the address decides, whoever another one names', async (t) => {
+  const columns = ['internalemailaddress', 'domainname', 'contoso_login']
+  const other = { internalemailaddress: 'eve@contoso.com', domainname: 'ADA@contoso.com', contoso_login: null }
+  const by = (...rows: object[]): unknown => {
+    const { user, fault } = pickUser(rows, 'ada@contoso.com', columns)
+    return user === undefined ? (fault as { code?: string }).code : `${user.systemUserId![0]} ${user.foundBy}`
+  }
+
+  t.equal(by(row(3, other), row(1)), '1 internalemailaddress')
+  t.equal(by(row(3, other)), '3 domainname')
+  t.equal(by(row(3, { ...other, domainname: 'x', contoso_login: ' Ada@Contoso.com ' })), '3 contoso_login')
+  t.equal(by(row(3, other), row(1), row(5)), 'GATEWAY_USER_AMBIGUOUS', 'ambiguous in the first')
+  t.equal(by(row(3, other), row(1, { isdisabled: true })), 'GATEWAY_USER_DISABLED', 'disabled in the first')
+  t.equal(by(row(3, other), row(1, { applicationid: id(9) })), 'GATEWAY_USER_NOT_PERSON', 'an application in the first')
+  t.equal(by(row(3, other), row(1, { isdisabled: null })), 'GATEWAY_USER_LOOKUP_FAILED', 'an unclear row in the first')
+  t.equal(by(row(3, other), row(5, other)), 'GATEWAY_USER_AMBIGUOUS', 'ambiguous in the second')
+  t.equal(pickUser([row(3, other)], 'ada@contoso.com', columns).user?.address, 'eve@contoso.com')
+})
+
+t.test('takes the one enabled person with the object id', async (t) => {
+  const byId = (...rows: object[]): unknown => {
+    const { user, fault } = pick(rows, { objectId: id(2) }, ['internalemailaddress'])
+    return user ?? (fault as { code?: string }).code
+  }
+
+  t.match(byId(row(1)), { systemUserId: id(1), objectId: id(2), foundBy: 'azureactivedirectoryobjectid' })
+  t.equal(byId(row(3)), 'GATEWAY_USER_UNKNOWN')
+  t.equal(byId(row(1, { azureactivedirectoryobjectid: null })), 'GATEWAY_USER_UNKNOWN')
+  t.equal(byId(row(1), row(5, { azureactivedirectoryobjectid: id(2) })), 'GATEWAY_USER_AMBIGUOUS')
+  t.equal(byId(row(1, { isdisabled: true })), 'GATEWAY_USER_DISABLED')
+  t.equal(byId(row(1, { accessmode: 3 })), 'GATEWAY_USER_NOT_PERSON')
+})
+
+t.test('more rows than are read make every user uncertain', async (t) => {
+  const rows = [row(1), ...Array.from({ length: MAX_ROWS - 1 }, () => row(3, { isdisabled: true }))]
+  t.match(pickUser(rows, 'ada@contoso.com'), { fault: { code: 'GATEWAY_USER_AMBIGUOUS' } })
+  t.match(pickUser(rows.slice(1), 'ada@contoso.com'), { fault: { code: 'GATEWAY_USER_DISABLED' } })
 })

@@ -1,19 +1,21 @@
 import { runsAsCaller } from '../../config/credential.ts'
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson } from '../../errors.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
-import { USERS } from '../../explanations/portals.ts'
-import { callerIdOf, literalOf } from '../../users/directory.ts'
-import { COLUMNS, pickUser } from '../../users/pick-user.ts'
+import { PERSON, USERS } from '../../explanations/portals.ts'
+import { isUserId } from '../../odata/guid.ts'
+import { callerIdOf } from '../../users/directory.ts'
+import { pickUser } from '../../users/pick-user.ts'
+import { userQuery } from '../../users/user-query.ts'
 import { askFor } from './ask.ts'
 import { isDelegated, ok, skipped, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
 
-/** Whether Dynamics really acts as the user with the e-mail address that `--user` names. */
+/** Whether Dynamics really acts as the user that `--user` names by e-mail address or Entra object id. */
 export const asUser: Step = {
   name: 'as the user',
   run: async (checking) => {
     const { user: email, target, userId } = checking
-    if (email === undefined) return skipped('name a user with --user E-MAIL to try it')
+    if (email === undefined) return skipped('name a user with --user E-MAIL (or an Entra object id) to try it')
     if (target.url.product !== 'dataverse') return skipped('this product has no impersonation')
     if (runsAsCaller(target.credential)) return skipped('the gateway acts as nobody else: kind on-behalf-of')
     if (target.impersonation.mode === 'off') {
@@ -23,18 +25,18 @@ export const asUser: Step = {
         }`,
       )
     }
-    if (!/^[^\s@,;]+@[^\s@,;]+$/.test(email) || email.length > 100) {
+    const isId: boolean = isUserId(email)
+    if (!isId && (!/^[^\s@,;]+@[^\s@,;]+$/.test(email) || email.length > 100)) {
       throw new StepFailure({
         what: `${email} is not an e-mail address.`,
-        why: 'It must be one address of at most 100 characters.',
+        why: 'It must be one address of at most 100 characters, or an Entra object id.',
         todo: 'Write --user adele.vance@contoso.com.',
       })
     }
-    const { value } = await askFor(
-      checking,
-      `/systemusers?$select=${COLUMNS}&$filter=internalemailaddress%20eq%20${literalOf(email)}&$top=10`,
-    )
-    const { user, fault } = pickUser(Array.isArray(value) ? value : [], email)
+    const named = isId ? { objectId: email.toLowerCase() } : { email }
+    const { emailColumns } = target.impersonation
+    const { value } = await askFor(checking, userQuery(named, emailColumns))
+    const { user, fault } = pickUser(Array.isArray(value) ? value : [], named, emailColumns)
     if (fault instanceof UserLookupFailed) {
       throw new StepFailure({
         what: `The response about ${email} is incomplete: ${(fault.cause as Error).message}.`,
@@ -43,12 +45,17 @@ export const asUser: Step = {
       })
     }
     if (fault !== undefined) {
-      throw new StepFailure({ what: `The gateway would not act as ${email}.`, why: fault.message, todo: fixOf(fault) })
+      throw new StepFailure({
+        what: `The gateway would not act as ${email}.`,
+        why: fault.message,
+        todo: fixOf(fault, isId),
+      })
     }
     const [name, id] = callerIdOf(user)
     const { UserId: ranAs } = await askFor(checking, '/WhoAmI', { [name]: id })
     const actingAs = String(ranAs).toLowerCase()
-    if (actingAs === user.systemUserId?.toLowerCase()) return ok(`Dynamics acts as ${email} (${name})`)
+    if (actingAs === user.systemUserId?.toLowerCase())
+      return ok(`Dynamics acts as ${email} (${name}), found by ${user.foundBy}`)
     throw new StepFailure(
       actingAs === userId?.toLowerCase()
         ? ignored(email, name, isDelegated(checking) ? 'the person who signed in' : 'the application user')
@@ -75,7 +82,7 @@ function ignored(email: string, header: string, tokensUser: string): Explanation
 }
 
 /** What to do where the look-up found nobody to act as; each reason has a fix of its own. */
-function fixOf(refusal: Error): string {
+function fixOf(refusal: Error, isId: boolean): string {
   if (refusal instanceof UserDisabled) {
     return (
       `Enable the user at ${USERS}: give back the licence or the membership in the environment's security group ` +
@@ -94,5 +101,8 @@ function fixOf(refusal: Error): string {
       'the gateway a target with that app registration.'
     )
   }
-  return `Compare the address with Primary Email at ${USERS}; add the user to the environment if they are not there.`
+  return isId
+    ? `Compare the id with the Object ID at ${PERSON}; add the user to the environment if they are not there.`
+    : `Compare the address with Primary Email at ${USERS}; add the user to the environment if they are not there. ` +
+        'Where people sign in with another address, name its column in USER_EMAIL_COLUMNS.'
 }

@@ -131,7 +131,8 @@ function namesUser({ head, caller, raw }: FastifyRequest, { target }: Asked): bo
   return (
     head.callerId !== undefined ||
     (caller as typeof caller | undefined)?.user !== undefined ||
-    raw.headers[target.impersonation.header] !== undefined
+    raw.headers[target.impersonation.header] !== undefined ||
+    raw.headers[target.impersonation.idHeader] !== undefined
   )
 }
 
@@ -189,7 +190,8 @@ function shownHeaders(rawHeaders: readonly string[], asked: Asked | undefined): 
   const lines: HeaderLine[] = []
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!
-    if (SHOWN.test(name) || name.toLowerCase() === asked?.target.impersonation.header) {
+    const { header, idHeader } = asked?.target.impersonation ?? {}
+    if (SHOWN.test(name) || [header, idHeader].includes(name.toLowerCase())) {
       lines.push([name, rawHeaders[index + 1]!.slice(0, MAX_VALUE)])
     }
   }

@@ -1,0 +1,24 @@
+/**
+ * The value of a header that names the user, or `undefined` when the request has none.
+ *
+ * Read from the raw headers, because Node joins a repeated header to one text, and because nothing that a
+ * `Connection` header names may take it away.
+ *
+ * @param name of the header, in lower case
+ * @param fault makes the error for a header that is repeated, or written with underscores
+ */
+export function soleHeader(
+  rawHeaders: readonly string[],
+  name: string,
+  fault: (what: string) => Error,
+): string | undefined {
+  let found: string | undefined
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const candidate = rawHeaders[index]!
+    if (candidate.length !== name.length || candidate.toLowerCase().replaceAll('_', '-') !== name) continue
+    if (candidate.includes('_')) throw fault('its name must be written with dashes')
+    if (found !== undefined) throw fault('it is sent more than once')
+    found = rawHeaders[index + 1]!
+  }
+  return found
+}

@@ -1,0 +1,31 @@
+import type { Target } from '../config/schema.ts'
+
+/** Whom a request names: by e-mail address, or by Entra object id in lower case. */
+export type NamedUser = { readonly email: string } | { readonly objectId: string }
+
+/** The columns in which an e-mail address is looked for, in this order. */
+export type EmailColumns = Target['impersonation']['emailColumns']
+
+/** Rows that are asked for: more than one address has, disabled users and matches by wildcard included. */
+export const MAX_ROWS = 50
+
+/** The columns that tell who a user is, and whether the gateway may act as them. */
+export function userColumns(emailColumns: EmailColumns): string {
+  return [...new Set([...ALWAYS, ...emailColumns])].join(',')
+}
+
+const ALWAYS = ['systemuserid', 'azureactivedirectoryobjectid', 'isdisabled', 'applicationid', 'accessmode']
+
+/** The query for the rows that may be those of `named`, below the API root. `pickUser` reads the answer. */
+export function userQuery(named: NamedUser, emailColumns: EmailColumns): string {
+  const filter =
+    'email' in named
+      ? emailColumns.map((column) => `${column}%20eq%20${literalOf(named.email)}`).join('%20or%20')
+      : `azureactivedirectoryobjectid%20eq%20${named.objectId}`
+  return `/systemusers?$select=${userColumns(emailColumns)}&$filter=${filter}&$top=${MAX_ROWS}`
+}
+
+/** `text` as a literal of OData inside a query: quotes doubled, then all of it encoded. */
+function literalOf(text: string): string {
+  return encodeURIComponent(`'${text.replaceAll("'", "''")}'`).replaceAll("'", '%27')
+}
