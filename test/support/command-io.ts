@@ -7,6 +7,7 @@ import type { Emulator } from '../../emulator/emulator.ts'
 import type { CommandIo } from '../../src/commands/command-io.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
+import { patient } from './patience.ts'
 
 /** What a command has to work with: an emulated Entra and Dynamics, and writers that can be read. */
 export async function commandFor(t: Test, env: Record<string, string> = {}) {
@@ -43,7 +44,7 @@ export async function commandForPeople(t: Test, kind = 'on-behalf-of', change: o
 function ioOf(emulator: Emulator, variables: Record<string, string>, settings: Settings) {
   const written = { stdout: '', stderr: '' }
   const io: CommandIo = {
-    settings,
+    settings: patient(settings),
     agent: emulator.dispatcher,
     emulated: emulator.environment !== emulator.origin && settings.callers.length > 0,
     env: variables,

@@ -11,6 +11,7 @@ import type { Running } from '../../src/commands/serve/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
 import { logOptions } from '../../src/observe/log.ts'
+import { patient } from './patience.ts'
 
 /** A gateway on a real socket before an emulated Entra and Dynamics. */
 export interface Fixture {
@@ -84,7 +85,7 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
   const next: Fixture['next'] = { settings: undefined }
   const nothing = async (): Promise<void> => undefined
   const running = await run(
-    settings,
+    patient(settings),
     log,
     { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing },
     () => next.settings,

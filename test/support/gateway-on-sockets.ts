@@ -12,6 +12,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { logOptions } from '../../src/observe/log.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
+import { patient } from './patience.ts'
 
 /** A gateway with its own agent, on real connections of its own keeping, before an emulated Dynamics. */
 export interface OnSockets {
@@ -43,7 +44,7 @@ export async function gatewayOnSockets(
     },
     undefined,
   )
-  const own = createAgent({ connectTimeout: settings.targets[0]!.connectTimeout, connections: 64 })
+  const own = createAgent({ connectTimeout: 60_000, connections: 64 })
   const agent: OutboundAgent = { ...own, reads: new EntraBeside(own.reads, emulator.dispatcher) }
   let written = ''
   const log = pino(
@@ -55,7 +56,7 @@ export async function gatewayOnSockets(
       },
     }),
   )
-  const running = await run(settings, log, agent)
+  const running = await run(patient(settings), log, agent)
   return {
     url: running.address,
     emulator,

@@ -10,6 +10,7 @@ import { dispatcherTo } from '../../emulator/http/dispatcher.ts'
 import { run } from '../../src/commands/serve/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
+import { patient } from './patience.ts'
 
 /** A gateway before an emulated Entra, and before a Dynamics that writes down every byte it gets. */
 export interface RawFixture {
@@ -88,7 +89,7 @@ export async function gatewayBeforeRawDynamics(
   )
   const fork = new Fork()
   const nothing = async (): Promise<void> => undefined
-  const running = await run(change(settings), pino({ level: 'silent' }), {
+  const running = await run(patient(change(settings)), pino({ level: 'silent' }), {
     reads: fork,
     writes: fork,
     close: nothing,

@@ -1,0 +1,17 @@
+import type { Settings } from '../../src/config/schema.ts'
+
+const USUAL_TIMEOUT_MS = 5000
+const PATIENT_TIMEOUT_MS = 60_000
+
+/** `settings` that wait as long for Entra and for connections as a busy machine needs, unless a test set a time. */
+export function patient(settings: Settings): Settings {
+  const longer = (timeout: number): number => (timeout === USUAL_TIMEOUT_MS ? PATIENT_TIMEOUT_MS : timeout)
+  return {
+    ...settings,
+    targets: settings.targets.map((target) => ({
+      ...target,
+      tokenTimeout: longer(target.tokenTimeout),
+      connectTimeout: longer(target.connectTimeout),
+    })),
+  }
+}
