@@ -18,7 +18,10 @@ export function withUser(
   expires: number,
 ): Caller {
   if (userFrom === 'header') return caller
-  if (userFrom === 'on-behalf-of') return { ...caller, user: { onBehalfOf: sessionOf(claims, expires) } }
+  if (userFrom === 'on-behalf-of' || userFrom === 'on-behalf-of-or-header') {
+    const mayNameOthers = userFrom === 'on-behalf-of-or-header'
+    return { ...caller, user: { onBehalfOf: sessionOf(claims, expires), mayNameOthers } }
+  }
   const claim = claims[userFrom]
   if (typeof claim !== 'string' || claim === '') throw new UserNotAllowed(`its token has no claim ${userFrom}`)
   if (isAppOnly(claims)) throw new UserNotAllowed('its token belongs to an application, not to a user')

@@ -1,3 +1,4 @@
+import { bringsPeople } from '../config/callers.ts'
 import type { CallerSettings } from '../config/callers.ts'
 import { canExchange } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
@@ -22,7 +23,7 @@ export function peopleConsents(
   state: string,
 ): readonly PeopleConsent[] {
   const { credential } = target
-  const ofPeople = callers.filter(({ userFrom }) => userFrom === 'on-behalf-of')
+  const ofPeople = callers.filter(bringsPeople)
   if (ofPeople.length === 0 || !canExchange(credential) || !('tenantId' in credential)) return []
   const endpoint = `${authorityHostOf(target)}/${credential.tenantId}/v2.0/adminconsent`
   const urlOf = (client: string, scope: string): string =>

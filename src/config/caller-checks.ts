@@ -1,5 +1,6 @@
+import { bringsPeople } from './callers.ts'
 import type { CallerSettings } from './callers.ts'
-import { canExchange } from './credential.ts'
+import { canExchange, runsAsCaller } from './credential.ts'
 import type { Settings } from './schema.ts'
 
 /** Errors in the list of callers that concern several settings. */
@@ -43,7 +44,8 @@ export function callerChecks(
           'set its mode to optional or required.',
       )
     }
-    for (const { credential } of userFrom === 'on-behalf-of' ? targets : []) {
+    if (userFrom === 'on-behalf-of-or-header') othersChecks(name, token, targets, errors)
+    for (const { credential } of bringsPeople({ userFrom }) ? targets : []) {
       if (canExchange(credential)) continue
       errors.push(
         `callers: ${name} is to reach Dynamics on behalf of people, which a credential of kind ${credential.kind} ` +
@@ -64,9 +66,33 @@ export function callerChecks(
   }
 }
 
+/**
+ * Errors of a caller whose people may act as others. Without a role or a list of subjects, everybody who is signed in
+ * could: whoever has a token can send it without the app.
+ */
+function othersChecks(
+  name: string,
+  token: CallerSettings['token'],
+  targets: Settings['targets'],
+  errors: string[],
+): void {
+  if (token !== undefined && token.roles.length + token.subjects.length === 0) {
+    errors.push(
+      `callers: with on-behalf-of-or-header every person with a token of ${name} could act as others; ` +
+        'name token.roles or token.subjects, and list the others as a second caller with userFrom: on-behalf-of.',
+    )
+  }
+  if (targets.some(({ credential, impersonation }) => runsAsCaller(credential) || impersonation.mode === 'off')) {
+    errors.push(
+      `callers: ${name} is to act as others, which a target with impersonation off or a credential of kind ` +
+        'on-behalf-of cannot do: set the mode to optional, or userFrom to on-behalf-of.',
+    )
+  }
+}
+
 /** Whether the gateway acts as a user whom the caller's token names. */
-function namesUser(userFrom: CallerSettings['userFrom']): boolean {
-  return userFrom !== 'header' && userFrom !== 'on-behalf-of'
+export function namesUser(userFrom: CallerSettings['userFrom']): boolean {
+  return userFrom !== 'header' && !bringsPeople({ userFrom })
 }
 
 function repeated(values: readonly string[]): Set<string> {

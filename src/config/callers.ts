@@ -166,9 +166,10 @@ export const callers = {
         "Where the user comes from: the headers that name the user, or a claim of the caller's token. `oid` is the " +
         'safest and needs no lookup; addresses can be changed by people, so take them only from an issuer that checks ' +
         "them. `on-behalf-of`: the caller's token is exchanged for one of Dynamics, which then sees the person; its " +
-        'audience must be the app registration of the credential.',
+        'audience must be the app registration of the credential. `on-behalf-of-or-header`: the same, and a request ' +
+        'that also names a user by header runs as that user, with the rights of the application user to act for them.',
       fallback: 'header',
-      words: ['header', 'oid', 'email', 'preferred_username', 'on-behalf-of'],
+      words: ['header', 'oid', 'email', 'preferred_username', 'on-behalf-of', 'on-behalf-of-or-header'],
     }),
     inspect: flag({
       description:
@@ -183,6 +184,11 @@ export const callers = {
 export type CallerSettings = Read<typeof callers>[number]
 export type TokenSettings = NonNullable<CallerSettings['token']>
 export type Policy = Read<typeof anybody>
+
+/** Whether a caller sends the tokens of people, which are exchanged. */
+export function bringsPeople({ userFrom }: Pick<CallerSettings, 'userFrom'>): boolean {
+  return userFrom === 'on-behalf-of' || userFrom === 'on-behalf-of-or-header'
+}
 
 /** `*`, an address, a domain or an object id, as it was written. */
 function namedUsers(text: string): string {

@@ -1,6 +1,7 @@
 import { headerLetters } from '../odata/header-letters.ts'
 import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
-import { callerChecks } from './caller-checks.ts'
+import { callerChecks, namesUser } from './caller-checks.ts'
+import { bringsPeople } from './callers.ts'
 import type { Settings } from './schema.ts'
 
 /** Errors that concern several settings together. */
@@ -21,10 +22,7 @@ export function crossChecks(settings: Settings, errors: string[]): void {
     errors.push(`targets: two are called ${name!}; give each a name of its own.`)
   }
   for (const { url, impersonation } of targets) {
-    if (
-      impersonation.mode === 'off' &&
-      callers.some(({ userFrom }) => userFrom !== 'header' && userFrom !== 'on-behalf-of')
-    ) {
+    if (impersonation.mode === 'off' && callers.some(({ userFrom }) => namesUser(userFrom))) {
       errors.push(
         "impersonation.mode is off, but a caller's userFrom takes the user from its token: " +
           'set the mode to optional or required, or userFrom to header.',
@@ -52,7 +50,7 @@ export function crossChecks(settings: Settings, errors: string[]): void {
     if ([secret, certificateFile, federatedTokenFile].filter((proof) => proof !== undefined).length !== 1) {
       errors.push('credential: on-behalf-of needs exactly one of secret, certificateFile and federatedTokenFile.')
     }
-    if (!callers.some(({ userFrom }) => userFrom === 'on-behalf-of')) {
+    if (!callers.some(bringsPeople)) {
       errors.push(
         'callers: a credential of kind on-behalf-of serves only people with a token of their own; ' +
           'list a caller with a token and userFrom: on-behalf-of.',

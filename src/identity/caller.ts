@@ -12,9 +12,16 @@ export interface Caller {
   /** Whether it may use the request inspector from another machine. */
   readonly inspect?: boolean
   /** The user that the caller's own token names, where the settings take the user from there. */
-  readonly user?: { readonly objectId: string } | { readonly email: string } | { readonly onBehalfOf: Session }
+  readonly user?: { readonly objectId: string } | { readonly email: string } | SignedIn
   /** The token itself that the caller sent, where it is to be exchanged. Never kept beyond the request. */
   readonly token?: Pick<UserToken, 'id' | 'assertion'>
+}
+
+/** A person whose token is exchanged. */
+export interface SignedIn {
+  readonly onBehalfOf: Session
+  /** Whether a request may name another user by header, and then runs as that user. */
+  readonly mayNameOthers: boolean
 }
 
 /** Who is signed in, and until when; without the token. */

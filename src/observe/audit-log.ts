@@ -22,6 +22,8 @@ export interface AuditLine {
   readonly user: string | undefined
   /** Object id of that user in Entra. */
   readonly userObjectId: string | undefined
+  /** Object id of the person whose token the caller sent, where the write ran as somebody else. */
+  readonly signedInObjectId: string | undefined
   readonly target: string | undefined
   readonly method: string
   readonly entitySet: string

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 
 import type { Target } from '../config/schema.ts'
 import { header } from '../dynamics/send.ts'
+import type { Caller, User } from '../identity/caller.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { isGuid } from '../odata/guid.ts'
 import { isRead } from '../odata/methods.ts'
@@ -71,6 +72,7 @@ function auditLines(
     caller: caller.name,
     user: user?.systemUserId,
     userObjectId: user?.objectId,
+    signedInObjectId: signedInBeside(caller, user),
     target,
     // 499 is what proxies write for callers that left.
     status: raw.headersSent ? raw.statusCode : 499,
@@ -78,6 +80,12 @@ function auditLines(
   }
   if (!isBatch(resourcePath)) return [{ ...line, method, ...rowOf(resourcePath, headers), part: undefined }]
   return batchWrites.map(({ part, method, resourcePath }) => ({ ...line, method, ...rowOf(resourcePath, []), part }))
+}
+
+/** The person whose token came with a request that runs as another user. */
+function signedInBeside({ user: own }: Caller, user: User | undefined): string | undefined {
+  if (own === undefined || !('onBehalfOf' in own)) return undefined
+  return own.onBehalfOf.objectId === user?.objectId?.toLowerCase() ? undefined : own.onBehalfOf.objectId
 }
 
 /**

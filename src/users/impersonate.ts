@@ -14,10 +14,11 @@ import {
   UserTokenRequired,
   UserUnknown,
 } from '../errors.ts'
-import type { Session, User } from '../identity/caller.ts'
+import type { SignedIn, User } from '../identity/caller.ts'
 import type { UserDirectory } from './directory.ts'
 import { mayActAsFound, mayName } from './may-act-as.ts'
 import { namedUser } from './named-user.ts'
+import type { SentUser } from './named-user.ts'
 import type { FoundUser } from './pick-user.ts'
 import type { NamedUser } from './user-query.ts'
 
@@ -78,7 +79,7 @@ function impersonate(
       head: { callerId },
       raw: { rawHeaders },
     } = request
-    if (caller.user !== undefined && 'onBehalfOf' in caller.user) return asThemselves(request, caller.user.onBehalfOf)
+    if (caller.user !== undefined && 'onBehalfOf' in caller.user) return asThemselves(request, caller.user)
     if (asCallersOnly) throw new UserTokenRequired()
     const own = ownUser(request)
     if (mode === 'off') return own
@@ -94,6 +95,12 @@ function impersonate(
       if (mode === 'required' && own === undefined) throw new UserRequired(header, idHeader)
       return own
     }
+    return byHeader(request, sent, own)
+  }
+
+  /** The user that a header names, if the caller may act as them. */
+  function byHeader(request: FastifyRequest, sent: SentUser, own: User | undefined): User | Promise<User> {
+    const { caller } = request
     if (url.product !== 'dataverse') throw new ImpersonationUnsupported(sent.header)
     const may = mayName(caller.policy, sent.named)
     if (may === 'no') throw notListed()
@@ -104,11 +111,17 @@ function impersonate(
   }
 
   /**
-   * The person whose token the caller sent. Another user beside it is a contradiction, whatever impersonation is set to.
+   * The person whose token the caller sent. Another user beside it is a contradiction, whatever impersonation is set to,
+   * unless the settings let these people name others: then the request runs as the other, without the person's token.
    */
-  function asThemselves(request: FastifyRequest, session: Session): User {
+  function asThemselves(
+    request: FastifyRequest,
+    { onBehalfOf: session, mayNameOthers }: SignedIn,
+  ): User | Promise<User> {
     const { caller, head, raw, exchange } = request
-    const more = namedUser(raw.rawHeaders, impersonation)?.header ?? head.callerId
+    const sent = namedUser(raw.rawHeaders, impersonation)
+    if (mayNameOthers && sent !== undefined && head.callerId === undefined) return byHeader(request, sent, undefined)
+    const more = sent?.header ?? head.callerId
     if (more !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${more}.`)
     if (onBehalfOf === undefined || caller.token === undefined) {
       throw new UserNotAllowed("the environment's credential cannot exchange tokens of people")

@@ -5,6 +5,12 @@ import { soleHeader } from './sole-header.ts'
 import { userEmail } from './user-email.ts'
 import type { NamedUser } from './user-query.ts'
 
+/** A user that a request names, and by which header. */
+export interface SentUser {
+  readonly named: NamedUser
+  readonly header: string
+}
+
 /**
  * Whom the headers of a request name, and by which header; `undefined` when they name nobody.
  *
@@ -13,7 +19,7 @@ import type { NamedUser } from './user-query.ts'
 export function namedUser(
   rawHeaders: readonly string[],
   { header, idHeader }: Pick<Target['impersonation'], 'header' | 'idHeader'>,
-): { readonly named: NamedUser; readonly header: string } | undefined {
+): SentUser | undefined {
   const email = userEmail(rawHeaders, header)
   const objectId = userObjectId(rawHeaders, idHeader)
   if (email !== undefined && objectId !== undefined) {

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { keyHash } from '../../callers/api-key.ts'
 import { listedCaller } from '../../callers/authenticate.ts'
 import { tokenVerifier } from '../../callers/jwt.ts'
-import type { CallerSettings } from '../../config/callers.ts'
+import { bringsPeople } from '../../config/callers.ts'
 import { connectCredential } from '../../credentials/connect-credential.ts'
 import { UserNotAllowed } from '../../errors.ts'
-import type { Session } from '../../identity/caller.ts'
+import type { SignedIn } from '../../identity/caller.ts'
 import { jsonReader } from '../../outbound/read-json.ts'
 import { ownScopeOf, peopleConsents } from '../people-consents.ts'
 import { ask, askFor } from './ask.ts'
@@ -18,7 +18,7 @@ import { noting } from './token.ts'
 
 /** Whether people reach the target as themselves, or a token was given to try it with. */
 export function servesPeople({ callers, tokenFile }: Checking): boolean {
-  return tokenFile !== undefined || ofPeople(callers).length > 0
+  return tokenFile !== undefined || callers.filter(bringsPeople).length > 0
 }
 
 /** Where consent is granted; whether it was, only an exchange shows. */
@@ -44,7 +44,7 @@ export const personToken: Step = {
   run: async (checking) => {
     const { callers, tokenFile, agent } = checking
     if (tokenFile === undefined) return skipped('give the token of a signed-in person with --token-file FILE to try it')
-    const people = ofPeople(callers)
+    const people = callers.filter(bringsPeople)
     if (people.length === 0) throw new StepFailure(NO_SUCH_CALLER)
     const token = tokenIn(tokenFile)
     const verify = tokenVerifier(people.map(listedCaller), jsonReader(agent))
@@ -52,7 +52,7 @@ export const personToken: Step = {
     if (verdict.holder === undefined) throw new StepFailure(explainTokenFault(verdict, scopeOf(checking), people))
     const { caller, expires } = verdict.holder
     // Only callers of this kind were asked for.
-    const { onBehalfOf: session } = caller.user as { readonly onBehalfOf: Session }
+    const { onBehalfOf: session } = caller.user as SignedIn
     checking.person = { ...session, id: keyHash(token), assertion: token }
     const minutes = Math.max(0, Math.round((expires - Date.now()) / 60_000))
     return ok(`caller ${caller.name}, object id ${session.objectId}, lives ${minutes} min`)
@@ -106,17 +106,13 @@ export const asPerson: Step = {
   },
 }
 
-function ofPeople(callers: readonly CallerSettings[]): readonly CallerSettings[] {
-  return callers.filter(({ userFrom }) => userFrom === 'on-behalf-of')
-}
-
 function consentsOf({ target, callers }: Checking) {
   return peopleConsents(target, callers, 'http://localhost:33333', 'check')
 }
 
 /** The scope that the app asks for. */
 function scopeOf({ target, callers }: Checking): string {
-  return ownScopeOf(target.credential.clientId ?? '', ofPeople(callers)[0]?.token)
+  return ownScopeOf(target.credential.clientId ?? '', callers.filter(bringsPeople)[0]?.token)
 }
 
 /** The token in `file`, with or without `Bearer` before it. */
