@@ -9,6 +9,7 @@ import { gatewayWithFile } from '../support/gateway-for.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
 import { objectId, userId } from '../support/started-emulator.ts'
+import { until } from '../support/until.ts'
 
 // People with a role who may act as others: beside their token a header names whom.
 
@@ -51,6 +52,7 @@ t.test('the audit names both', async (t) => {
     const answer = await ask(requestOf('POST /accounts', `Authorization: Bearer ${token}`, ...lines) + body)
     t.equal(answer.status, 204, answer.body)
   }
+  await until(() => audit().length === 2)
   const [forAlex, herself] = audit()
   t.match(forAlex, { userObjectId: objectId(emulator, ALEX), signedInObjectId: objectId(emulator, ADELE) })
   t.match(herself, { userObjectId: objectId(emulator, ADELE) })
