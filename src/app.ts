@@ -1,4 +1,3 @@
-import { METHODS as NODES_METHODS } from 'node:http'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 
 import Fastify from 'fastify'
@@ -31,14 +30,15 @@ import { explainRefusal, refusalsExplained } from './observe/refusals.ts'
 import { requestFacts, requestLog } from './observe/request-line.ts'
 import { statusPage } from './observe/status-page.ts'
 import { entitySetOf } from './odata/entity-set.ts'
-import { METHODS } from './odata/methods.ts'
 import { targetFault } from './odata/request-target.ts'
 import type { OutboundAgent } from './outbound/agent.ts'
 import { jsonReader } from './outbound/read-json.ts'
 import { proxy } from './proxy/proxy.ts'
+import bodyQueries from './queries/body-query.ts'
 import type { SharedState } from './replicas/shared-state.ts'
 import allowList, { authorizePart } from './rules/enforce.ts'
 import addedHeaders from './server/added-headers.ts'
+import { CALLER_METHODS } from './server/caller-methods.ts'
 import cors from './server/cors.ts'
 import { answerError } from './server/error-handler.ts'
 import { beginExchange } from './server/exchange.ts'
@@ -84,15 +84,13 @@ export async function createGateway(
   const stopping = (): boolean => ending
   const app = Fastify(serverOptions(attach, settings.targets.map(prefixOf)))
   // Bodies are not parsed, whatever their type: to Fastify no method has one.
-  const bodied = [...METHODS, 'QUERY'].filter(
-    (method) => method !== 'GET' && method !== 'HEAD' && NODES_METHODS.includes(method),
-  )
+  const bodied = CALLER_METHODS.filter((method) => method !== 'GET' && method !== 'HEAD')
   for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request) => {
     const fault = targetFault(request.originalUrl)
     if (fault !== undefined) throw new BadRequest(fault)
-    throw request.originalUrl.startsWith('/-/') || METHODS.includes(request.method)
+    throw request.originalUrl.startsWith('/-/') || CALLER_METHODS.includes(request.method)
       ? new NotFound('')
       : new MethodNotAllowed()
   })
@@ -202,6 +200,7 @@ export async function createGateway(
           })
           const isDelegated = runsAsPerson(target.credential)
           const logRefusal = refusalsExplained(log, isDelegated, activity.faulted)
+          await below.register(bodyQueries)
           if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
           await below.register(apiRoot, { target, prefix })
           await below.register(allowList, { target, prefix, log })

@@ -178,6 +178,14 @@ export const MethodNotAllowed = createError(
   405,
 )
 
+/** The method QUERY, where this Node cannot read it. */
+export const QueryMethodUnsupported = createError(
+  'GATEWAY_METHOD_NOT_ALLOWED',
+  'This gateway runs on a Node that does not know the method QUERY. Send the same body as a POST, with /$query at the ' +
+    'end of the path.',
+  405,
+)
+
 /** A row was created with this `Idempotency-Key`, and it cannot be read to be compared with the body. */
 export const KeyedRowUnreadable = createError(
   'GATEWAY_KEYED_ROW_UNREADABLE',
@@ -199,12 +207,30 @@ export const BatchTooLarge = createError(
   413,
 )
 
-/** The address is longer than any that Dynamics takes. */
+/** The address is longer than any that Dynamics takes, and the request is not one that can go inside a `$batch`. */
 export const AddressTooLong = createError(
   'GATEWAY_ADDRESS_TOO_LONG',
-  'The address is longer than 32,768 characters. Send the query inside a $batch request instead.',
+  'The address is longer than 32,768 characters, which only reads of the Dataverse Web API may have. Make it shorter.',
   414,
 )
+
+/** The query is longer than any that Dynamics takes, in whatever form. */
+export const QueryTooLong = createError(
+  'GATEWAY_ADDRESS_TOO_LONG',
+  'The query and its path have more than 65,536 characters, the most that Dynamics 365 takes in any form. ' +
+    'Split it into several queries, or save it as a view and send the id of that as savedQuery.',
+  414,
+)
+
+/** The body of a `QUERY` or `POST …/$query` is of a media type that holds no query options, or is encoded. */
+export const QueryTypeUnsupported = createError(
+  'GATEWAY_QUERY_TYPE_UNSUPPORTED',
+  'A query in the body needs a Content-Type of application/x-www-form-urlencoded or text/plain, and no Content-Encoding.',
+  415,
+)
+
+/** The body of a `QUERY` or `POST …/$query` is no list of query options. */
+export const BadQuery = createError('GATEWAY_BAD_QUERY', 'The body is not a query: %s.', 400)
 
 /** The `Idempotency-Key` came with another body before, or its row has been changed since. */
 export const IdempotencyKeyReused = createError(
@@ -221,10 +247,10 @@ export const ExpectationFailed = createError(
   417,
 )
 
-/** The head of the request is larger than 64 KiB or has more than 100 lines. */
+/** The header lines of the request are larger than 64 KiB or more than 100. */
 export const HeadTooLarge = createError(
   'GATEWAY_HEAD_TOO_LARGE',
-  'The head of the request is larger than 64 KiB, or has more than 100 header lines.',
+  'The header lines of the request are larger than 64 KiB, or more than 100.',
   431,
 )
 

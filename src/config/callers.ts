@@ -35,8 +35,8 @@ const policy = {
         'over every `allow`; once there is an `allow`, all that none of them names is refused. The rules hold for ' +
         'every request inside a `$batch` too. Where they restrict what is read, navigation properties (in paths, ' +
         '`$expand`, `$select`, `$filter`, `$orderby`, `$apply`, with keys or without) must be named by an `allow`, as ' +
-        'must the logical names of all entities in `fetchXml`; `savedQuery`, `userQuery` and `POST …/$query` are ' +
-        'refused. A PATCH or PUT with `Prefer: return=representation` must be allowed to read, too; a `deny` of PATCH ' +
+        'must the logical names of all entities in `fetchXml`; `savedQuery`, `userQuery` and, inside a `$batch`, ' +
+        '`POST …/$query` are refused. A PATCH or PUT with `Prefer: return=representation` must be allowed to read, too; a `deny` of PATCH ' +
         'or DELETE holds for `UpdateMultiple`, `UpsertMultiple` and `DeleteMultiple` of the entity set. Not covered: ' +
         'what the body of a request names (`@odata.bind`, deep inserts, the parameters of actions), and what plug-ins, ' +
         'workflows and other actions do.',

@@ -4,9 +4,18 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
-import { AddressTooLong, BadRequest, BadUserEmail, BadUserId, ExpectationFailed, HeadTooLarge } from '../errors.ts'
+import {
+  AddressTooLong,
+  BadRequest,
+  BadUserEmail,
+  BadUserId,
+  ExpectationFailed,
+  HeadTooLarge,
+  QueryTooLong,
+} from '../errors.ts'
 import { severalCallerIds, userNamedBy } from '../identity/caller-id.ts'
 import type { UserOrFault } from '../identity/caller.ts'
+import { MAX_ADDRESS_CHARACTERS, MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { headerLetters } from '../odata/header-letters.ts'
 import { isMethodOverride } from '../odata/methods.ts'
 import { targetFault } from '../odata/request-target.ts'
@@ -76,11 +85,14 @@ function head(
   app.decorateRequest('head')
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
-    if (request.originalUrl.length > MAX_TARGET_CHARACTERS) return done(new AddressTooLong())
+    if (request.originalUrl.length > MAX_ADDRESS_CHARACTERS) {
+      const fault = addressFault(request.method, request.originalUrl)
+      if (fault !== undefined) return done(fault)
+    }
     if (raw.rawHeaders.length > MAX_HEADER_LINES * 2) return done(new HeadTooLarge())
     const facts = readHead(raw.rawHeaders, required, userHeaders)
     request.head = facts
-    if (facts.size + request.originalUrl.length > LARGEST) return done(new HeadTooLarge())
+    if (facts.size > MAX_HEADER_BYTES) return done(new HeadTooLarge())
     const { expect } = raw.headers
     if (expect !== undefined && expect.toLowerCase() !== '100-continue') return done(new ExpectationFailed())
     const framing = framingFault(facts, request.method, raw.httpVersion)
@@ -104,12 +116,17 @@ function head(
 export default fp(head, { name: 'head', fastify: '5.x' })
 
 const AFTER_THE_LAST = 'The previous request was the last one on this connection.'
-const MAX_TARGET_CHARACTERS = 32_768
 const MAX_HEADER_LINES = 100
-/** Twice what an address may have, for legal URLs of 32 KiB and their headers. */
-const LARGEST = 64 * 1024
+/** Of all header lines together. The address is counted by itself. */
+const MAX_HEADER_BYTES = 64 * 1024
 /** What a header line has beside its name and value. */
 const LINE = ': \r\n'.length
+
+/** What is wrong with an address that is too long for Dynamics: a GET can still go inside a `$batch`. */
+function addressFault(method: string, target: string): Error | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return new AddressTooLong()
+  return target.length > MAX_BATCHED_ADDRESS_CHARACTERS ? new QueryTooLong() : undefined
+}
 
 /**
  * Gathers what the door must know.

@@ -1,6 +1,7 @@
 import type { Target } from '../config/schema.ts'
 import type { AccessTokens } from '../credentials/credential.ts'
 import type { Logger } from '../logger.ts'
+import { targetAddress } from '../odata/target-address.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import type { SharedState } from '../replicas/shared-state.ts'
 import { authorize } from './authorize.ts'
@@ -21,6 +22,7 @@ import type { Rates } from './limits/parse.ts'
 import { createPauseWindow } from './limits/pause.ts'
 import { readRates } from './limits/rates.ts'
 import { PAUSED, respectLimits } from './limits/service-protection.ts'
+import { longReads } from './long-reads.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import { retry } from './retry.ts'
 import { rewriteRequestBody } from './rewrite-request-body.ts'
@@ -104,6 +106,7 @@ export function connect(
     onEvent: watch,
   }
   const budget = createRetryBudget(RETRY_BUDGET_SHARE)
+  const address = targetAddress(target.url.origin + target.url.apiRoot)
 
   const idempotency = {
     origin: target.url.origin,
@@ -129,7 +132,7 @@ export function connect(
       (next) => retry(next, budget, watch),
     ],
     // Innermost, so that each attempt has a token that is valid then.
-    authorize(dispatch(agent, target.url.origin, timeouts, gate), credential, watch),
+    authorize(longReads(dispatch(agent, target.url.origin, timeouts, gate), address), credential, watch),
   )
 
   return {

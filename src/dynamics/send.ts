@@ -78,7 +78,10 @@ export interface Answer {
   readonly body: AnswerBody
 }
 
-/** A body that has perhaps arrived already. Exactly one of `flow`, `whole` and `discard` is called, once. */
+/**
+ * A body that has perhaps arrived already. Exactly one of `pipeTo`, `bytes` and `dump` is called, once; `dump` also
+ * after `pipeTo`, where the rest is not wanted. The sink hears nothing any more then.
+ */
 export interface AnswerBody {
   /** Whether all of it has arrived, so that `whole` answers at once. */
   readonly complete: boolean

@@ -9,6 +9,7 @@ import { isGuid } from '../odata/guid.ts'
 import { isRead } from '../odata/methods.ts'
 import { resourceOf } from '../odata/resource.ts'
 import { targetAddress } from '../odata/target-address.ts'
+import { effectiveRequest } from '../queries/effective-request.ts'
 import type { AuditLine, AuditLog } from './audit-log.ts'
 
 /** A write that a `$batch` asked for. */
@@ -37,7 +38,7 @@ function audit(app: FastifyInstance, { target, prefix, auditLog }: Options, regi
   const address = targetAddress(url.origin + url.apiRoot)
   app.decorateRequest('batchWrites')
   app.addHook('onRequest', (request, reply, done) => {
-    if (!isRead(request.method)) {
+    if (!isRead(effectiveRequest(request).method)) {
       request.batchWrites = []
       const { resourcePath } = resourceOf(address, request.originalUrl.slice(prefix.length))
       reply.raw.once('close', () => auditLog.write(auditLines(request, reply, name, resourcePath)))

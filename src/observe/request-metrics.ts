@@ -1,4 +1,4 @@
-import { METHODS } from '../odata/methods.ts'
+import { CALLER_METHODS } from '../server/caller-methods.ts'
 import { histogram, read } from './series.ts'
 import type { Collect } from './series.ts'
 
@@ -64,7 +64,7 @@ export function requestMetrics(): RequestMetrics {
   function count(caller: string, target: string, { method, status, code }: CountedBy): void {
     let targets = callers.get(caller)
     let series = targets?.get(target)
-    const number = 1000 * METHODS.indexOf(method) + status
+    const number = 1000 * CALLER_METHODS.indexOf(method) + status
     const key = code === undefined ? number : `${number} ${code}`
     const known = series?.get(key)
     if (known !== undefined) {
@@ -84,7 +84,7 @@ export function requestMetrics(): RequestMetrics {
     if (series === undefined) targets.set(target, (series = new Map()))
     const labels = {
       target,
-      method: METHODS.includes(method) ? method : OTHER,
+      method: CALLER_METHODS.includes(method) ? method : OTHER,
       status: String(status),
       code: code ?? '',
       caller,

@@ -25,7 +25,7 @@ let lastJson: string | undefined = 'application/json'
  * @returns `undefined` when it is missing, named twice, or far longer than RFC 2046 allows
  * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
  */
-function boundaryOf(contentType: string): string | undefined {
+export function boundaryOf(contentType: string): string | undefined {
   if (contentType.length > LONGEST) return undefined
   const found = [...contentType.matchAll(/;\s*boundary(\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))\s*(?=;|$)/gi)]
   const [, extended, quoted, token] = found[0] ?? []

@@ -1,3 +1,4 @@
+import { MAX_BATCHED_ADDRESS_CHARACTERS } from './address-length.ts'
 import { RefusedPart } from './batch-error.ts'
 import { objectLinksInward } from './object-links.ts'
 import { requestQuery } from './request-query.ts'
@@ -30,7 +31,8 @@ export interface Dependencies {
  * @throws RefusedPart for URLs of other hosts, and paths that can be read in two ways or lead out of the API
  */
 export function operationUrl(map: UrlMap, url: string, { references, subject }: Dependencies): OperationUrl {
-  if (url.length > LONGEST) throw new RefusedPart(`${subject} has a URL of more than 65,536 characters.`)
+  if (url.length > MAX_BATCHED_ADDRESS_CHARACTERS)
+    throw new RefusedPart(`${subject} has a URL of more than 65,536 characters.`)
   if (/[^\x20-\x7e\x80-\uffff]|#/.test(url)) {
     throw new RefusedPart(`${subject} has a URL with control characters or a fragment.`)
   }
@@ -54,7 +56,6 @@ export function operationUrl(map: UrlMap, url: string, { references, subject }: 
   return { url: (isRelative ? resourcePath.slice(1) : origin + path) + question + query, resourcePath, query }
 }
 
-const LONGEST = 65_536
 /**
  * Longest path with what a reference stands for: a few characters of the batch may stand for all of them, and parts may
  * refer to each other in a row.

@@ -5,20 +5,32 @@ import type { Target } from '../config/schema.ts'
 import { withDoubt } from '../dynamics/doubt.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
 import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
-import { BadBatch, BatchTooLarge, BodyTooLarge, DynamicsAnswerInvalid, isGatewayError } from '../errors.ts'
+import {
+  AddressTooLong,
+  BadBatch,
+  BatchTooLarge,
+  BodyTooLarge,
+  DynamicsAnswerInvalid,
+  QueryTooLong,
+  isGatewayError,
+} from '../errors.ts'
 import type { Refusal } from '../observe/refusals.ts'
+import { MAX_ADDRESS_CHARACTERS, MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { MalformedBatch, OversizedBatch, RefusedPart } from '../odata/batch.ts'
 import type { BatchOperation } from '../odata/batch.ts'
 import { isGuid } from '../odata/guid.ts'
 import type { OnForeign } from '../odata/header-links.ts'
-import { isRead, METHODS } from '../odata/methods.ts'
+import { isRead } from '../odata/methods.ts'
 import { BESIDE_THE_API } from '../odata/mistaken-path.ts'
 import { objectLinksInward } from '../odata/object-links.ts'
 import { requestQuery } from '../odata/request-query.ts'
 import { addressForm, resourcePathOf, upstreamPath, targetAddress } from '../odata/target-address.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { decode } from '../outbound/content-coding.ts'
+import { effectiveRequest } from '../queries/effective-request.ts'
+import { ACCEPT_QUERY } from '../queries/query-text.ts'
 import { addHeaders } from '../server/added-headers.ts'
+import { CALLER_METHODS, KNOWS_QUERY } from '../server/caller-methods.ts'
 import { announcesBody, awaitsContinue } from '../server/request-body.ts'
 import { callerIdOf } from '../users/directory.ts'
 import { requestBodyRewriter, responseBodyRewriter } from './body-rewriting.ts'
@@ -54,6 +66,9 @@ const MAX_ERROR_BYTES = 64 * 1024
 /** Seconds that a caller says it waits: `Prefer: wait=5`. */
 const WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
 
+/** Headers that describe a body. */
+const OF_A_BODY = /^content-/i
+
 /** Passes every request below a prefix to one target, and its answer back. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
   const { target, mount, send, bodyLimit, stopping, authorizePart: judge, explain, foreign } = options
@@ -66,14 +81,14 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   await app.register(httpProxy, {
     // What stands here is never called, and is harmless if it were.
     upstream: 'http://gateway.invalid',
-    httpMethods: [...METHODS],
+    httpMethods: [...CALLER_METHODS],
     routes: ['/'],
     // Sends by itself, ahead of the handler of http-proxy: that would parse the address three times, to find out
     // whether it leads out of the target, which the door has done byte for byte. `next` is never called.
     preHandler: (request, reply) => {
       const { map, outbound } = prepare(request)
       // The caller waits with its body until the gateway wants it.
-      if (awaitsContinue(request.raw)) reply.raw.writeContinue()
+      if (outbound.body !== undefined && awaitsContinue(request.raw)) reply.raw.writeContinue()
       send(outbound).then(
         (answer) => {
           try {
@@ -91,13 +106,17 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
 
   /** Makes the outbound request: constant origin, the path as it was written, headers by list, our own caller id. */
   function prepare(request: FastifyRequest): { readonly map: UrlMap; readonly outbound: OutboundRequest } {
-    const { raw, exchange, caller, user, tokens } = request
-    const written = request.originalUrl.slice(mount.length)
+    const { raw, exchange, caller, user, tokens, equivalentGet } = request
+    const { method, target: asked } = effectiveRequest(request)
+    const written = asked.slice(mount.length)
     const mark = written.indexOf('?')
     const path = mark === -1 ? written : written.slice(0, mark)
     const map = links(raw, addressForm(address, path))
     const query = mark === -1 ? '' : requestQuery(map, written.slice(mark))
-    const headers = outward(raw.rawHeaders, map)
+    let headers = outward(raw.rawHeaders, map)
+    // The body has become part of the address.
+    if (equivalentGet !== undefined)
+      headers = headers.filter((_, index) => !OF_A_BODY.test(headers[index - (index % 2)]!))
     // With tokens of their own, a person needs nobody to act for them.
     if (user !== undefined && tokens === undefined) {
       const [name, id] = callerIdOf(user)
@@ -108,13 +127,14 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       headers.push('x-ms-client-request-id', exchange.id)
     }
     const length = given['content-length']
-    const hasBody = announcesBody(given)
+    const hasBody = equivalentGet === undefined && announcesBody(given)
     const upstream = outwardPath(objectLinksInward(map, path))
+    requireLength(method, upstream, query)
     const idempotency =
       given[IDEMPOTENCY_KEY] === undefined
         ? undefined
         : idempotentCreate({
-            method: raw.method!,
+            method,
             headers: given,
             resourcePath: resourcePathOf(address, upstream),
             isDataverse: target.url.product === 'dataverse',
@@ -126,13 +146,13 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     return {
       map,
       outbound: {
-        method: raw.method!,
+        method,
         path: upstream + query,
         headers,
         tokens,
         body: hasBody ? raw : undefined,
         bodyLength: length === undefined ? undefined : Number(length),
-        repeatable: repeatable(raw.method!, headers),
+        repeatable: repeatable(method, headers),
         fairnessKey: caller.name === 'anybody' ? (user?.systemUserId ?? raw.socket.remoteAddress ?? '') : caller.name,
         deadline: deadline(given['prefer'], exchange.started),
         idempotency,
@@ -151,6 +171,15 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
           : undefined,
       },
     }
+  }
+
+  /** A read of the Web API that is too long for an address goes inside a `$batch`, which takes twice as much. */
+  function requireLength(method: string, path: string, query: string): void {
+    const length = path.length + query.length
+    if (length <= MAX_ADDRESS_CHARACTERS) return
+    const isBatchable = isRead(method) && method !== 'OPTIONS' && target.url.product === 'dataverse'
+    if (!isBatchable || resourcePathOf(address, path) === undefined) throw new AddressTooLong()
+    if (length > MAX_BATCHED_ADDRESS_CHARACTERS) throw new QueryTooLong()
   }
 
   /** Where `path` goes: a path of the target's own stands as it is, all else is below the API root. */
@@ -212,6 +241,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     })
     const coding = transform === undefined ? undefined : coded
     if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)
+    if (method === 'OPTIONS' && KNOWS_QUERY) headers.push('accept-query', ACCEPT_QUERY)
     addHeaders(headers, exchange)
     if (stopping()) headers.push('connection', 'close')
     writeResponse(body, reply.raw, {

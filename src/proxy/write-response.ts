@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 
+import { decodedSink } from '../dynamics/decoded-sink.ts'
 import type { AnswerBody, Sink } from '../dynamics/send.ts'
 import { textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
-import { createDecoder } from '../outbound/content-coding.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
 
 /** How an answer goes to the caller. */
@@ -161,34 +161,9 @@ function streamed(raw: ServerResponse, { transform, detect, refuse }: ResponsePa
 }
 
 function decoded(raw: ServerResponse, coding: ContentCoding, plain: Sink): Sink {
-  const decoder = createDecoder(coding)
-  plain.resume = () => decoder.resume()
-  decoder.on('data', (chunk: Buffer) =>
-    attempt(() => {
-      if (!plain.write(chunk)) decoder.pause()
-    }),
-  )
-  decoder.on('end', () => attempt(plain.end))
-  decoder.on('error', plain.fail)
-  raw.on('close', () => decoder.destroy())
-  const sink: Sink = {
-    resume: undefined,
-    write: (chunk) => decoder.write(chunk),
-    end: () => decoder.end(),
-    fail: plain.fail,
-  }
-  decoder.on('drain', () => sink.resume?.())
+  const sink = decodedSink(coding, plain)
+  raw.on('close', sink.destroy)
   return sink
-
-  /** What cannot be rewritten is a response that breaks off. What a listener throws would end the process. */
-  function attempt(action: () => void): void {
-    try {
-      action()
-    } catch (error) {
-      decoder.destroy()
-      plain.fail(error as Error)
-    }
-  }
 }
 
 /** Ends the caller's connection so that nobody takes what was written for the whole. */

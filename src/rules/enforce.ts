@@ -13,6 +13,7 @@ import type { Logger } from '../logger.ts'
 import type { BatchOperation } from '../odata/batch.ts'
 import { resourceOf } from '../odata/resource.ts'
 import { targetAddress } from '../odata/target-address.ts'
+import { effectiveRequest } from '../queries/effective-request.ts'
 import { denialReason } from './evaluate.ts'
 import type { AccessRequest } from './evaluate.ts'
 
@@ -30,10 +31,11 @@ interface Options {
 function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Options, registered: () => void): void {
   const address = targetAddress(url.origin + url.apiRoot)
   app.addHook('onRequest', (request, _reply, done) => {
-    const { caller, head, method, originalUrl } = request
+    const { caller, head } = request
     const fault = headerFault(head, caller.policy)
     if (fault !== undefined || caller.policy.rules.length === 0) return done(fault)
-    const resource = resourceOf(address, originalUrl.slice(prefix.length))
+    const { method, target } = effectiveRequest(request)
+    const resource = resourceOf(address, target.slice(prefix.length))
     done(accessFault(request, { method, ...resource, wantsRow: head.wantsRow }, log))
   })
   registered()

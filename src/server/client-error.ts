@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import { BadRequest, HeadTooLarge, MethodNotAllowed, RequestTooSlow } from '../errors.ts'
+import { BadRequest, HeadTooLarge, MethodNotAllowed, QueryMethodUnsupported, RequestTooSlow } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
-import { ALLOW, METHODS } from '../odata/methods.ts'
 import { targetFault } from '../odata/request-target.ts'
 import { addHeaders } from './added-headers.ts'
+import { ALLOW, CALLER_METHODS } from './caller-methods.ts'
 import { idOf, lastExchange } from './exchange.ts'
 
 /** What Node says of bytes that are no request. */
@@ -60,7 +60,7 @@ function answerAlone(
   log.info(
     {
       id,
-      method: METHODS.find((known) => known === method) ?? 'other',
+      method: CALLER_METHODS.find((known) => known === method) ?? 'other',
       entitySet: entitySetOf(address ?? ''),
       status: answer.statusCode,
       code: answer.code,
@@ -132,10 +132,12 @@ const REASONS: Readonly<Record<number, string>> = {
 function errorFor({ code, rawPacket }: ParseError): Answerable {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestTooSlow()
   if (code === 'HPE_HEADER_OVERFLOW') return new HeadTooLarge()
-  const { address } = requestIn(rawPacket)
+  const { method, address } = requestIn(rawPacket)
   // Node stops at a blank or a letter outside of ASCII, as people put them into addresses.
   const fault = address === undefined ? NOT_HTTP : targetFault(address)
-  if (code === 'HPE_INVALID_METHOD' && fault === undefined) return new MethodNotAllowed()
+  if (code === 'HPE_INVALID_METHOD' && fault === undefined) {
+    return method === 'QUERY' ? new QueryMethodUnsupported() : new MethodNotAllowed()
+  }
   return new BadRequest(OF_THE_ADDRESS.has(code ?? '') && fault !== undefined ? fault : NOT_HTTP)
 }
 

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
-import { ALLOW } from '../odata/methods.ts'
+import { ALLOW } from './caller-methods.ts'
 
 /** Tells pages of listed origins what they may read, and what they may send. */
 export interface Cors {
@@ -141,6 +141,7 @@ const KINDS = /^(?:mscrm\.|odata-|x-ms-)[\w.-]+$/i
 
 /** Response headers of the gateway, the Web API and OData, beyond those that every page may read. */
 const EXPOSED: readonly string[] = [
+  'Accept-Query',
   'Accept-Ranges',
   'Age',
   'Allow',

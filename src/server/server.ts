@@ -77,8 +77,11 @@ function tunnelHeaders(id: string): readonly string[] {
   return added
 }
 
-/** Twice what the door lets pass, so that most heads that are too large can be read and get an answer of their own. */
-const LARGEST_HEAD = 128 * 1024
+/**
+ * Twice what the door lets pass of header lines and address, so that most heads that are too large can be read and get
+ * an answer of their own.
+ */
+const LARGEST_HEAD = 256 * 1024
 
 /** Callers' pools keep idle connections for a minute; they should close them first. */
 const IDLE = 72_000

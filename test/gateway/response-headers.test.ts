@@ -26,7 +26,8 @@ const KINDS: readonly (readonly [kind: string, bytes: string, status: number, re
   ['no Host', requestOf('GET /accounts', ...lines, 'Host: a b'), 400, true],
   ['an unknown user', requestOf('GET /accounts', ...lines, 'X-User-Email: nobody@example.com'), 403, true],
   ['the name of another host', requestOf('GET /accounts', ...lines, 'Host: evil.example'), 421, true],
-  ['a long address', requestOf(`GET /accounts?${'x'.repeat(40_000)}`, ...lines), 414, true],
+  ['a long address', requestOf(`GET /accounts?${'x'.repeat(70_000)}`, ...lines), 414, true],
+  ['a query of no type', `${requestOf('POST /accounts/$query', ...lines, 'Content-Length: 2')}{}`, 415, true],
   ['a large head', requestOf('GET /accounts', ...lines, `A: ${'x'.repeat(70_000)}`), 431, true],
   ['many lines', requestOf('GET /accounts', ...lines, ...Array.from({ length: 120 }, () => 'a: b')), 431, true],
   ['a large body', requestOf('POST /accounts', ...lines, json, 'Content-Length: 9999'), 413, true],
@@ -51,7 +52,7 @@ const KINDS: readonly (readonly [kind: string, bytes: string, status: number, re
   ['a head that is none', requestOf('GET /accounts', ...lines, 'a b: c'), 400, false],
   ['an address that is none', requestOf('GET /acc ounts', ...lines), 400, false],
   ['a method that Node does not know', requestOf('FOO /accounts', ...lines), 405, false],
-  ['a head beyond all measure', requestOf('GET /accounts', `A: ${'x'.repeat(140_000)}`), 431, false],
+  ['a head beyond all measure', requestOf('GET /accounts', `A: ${'x'.repeat(300_000)}`), 431, false],
 ]
 
 t.test('every response carries X-Request-Id, and Server-Timing where the request could be read', async (t) => {

@@ -36,7 +36,7 @@ export async function callersFixture(
 ): Promise<{ readonly app: FastifyInstance; readonly server: Server; readonly passed: string[] }> {
   const settings = settingsWith(changes)
   const passed: string[] = []
-  const app = Fastify({ rewriteUrl: () => '/', http: { requireHostHeader: false, maxHeaderSize: 65_536 } })
+  const app = Fastify({ rewriteUrl: () => '/', http: { requireHostHeader: false, maxHeaderSize: 262_144 } })
   app.server.maxHeadersCount = 0
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))

@@ -1,0 +1,247 @@
+import { DynamicsAnswerInvalid } from '../errors.ts'
+import { MalformedBatch } from '../odata/batch-error.ts'
+import { boundaryOf, mediaType } from '../odata/content-type.ts'
+import type { Field } from '../odata/header-fields.ts'
+import { multipart } from '../odata/multipart.ts'
+import { bytesOf, textOf } from '../odata/text-transform.ts'
+import type { TextTransform } from '../odata/text-transform.ts'
+import { contentCoding } from '../outbound/content-coding.ts'
+import { OwnError } from '../own-error.ts'
+import { decodedSink } from './decoded-sink.ts'
+import { Failure } from './dispatch.ts'
+import { header } from './send.ts'
+import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
+
+/**
+ * The response to the only request of a `$batch`, as if it had been sent by itself. Errors that concern the batch, such
+ * as 429, come as they are.
+ *
+ * @throws Failure when the body breaks off before that response has begun, DynamicsAnswerInvalid when there is none
+ */
+export async function unwrapped(
+  answer: Answer,
+  { cancellation, method }: Pick<OutboundRequest, 'cancellation' | 'method'>,
+): Promise<Answer> {
+  const contentType = header(answer, 'content-type') ?? ''
+  const isMultipart = mediaType(contentType) === 'multipart/mixed'
+  if (!isMultipart && answer.status >= 300) return answer
+  const boundary = isMultipart ? boundaryOf(contentType) : undefined
+  if (boundary === undefined) {
+    answer.body.dump()
+    throw new DynamicsAnswerInvalid({ cause: new OwnError('the response to a $batch is not a multipart one') })
+  }
+  const coding = contentCoding(header(answer, 'content-encoding'))
+  const { headers: outer } = answer
+
+  const part = await new Promise<Answer>((resolve, reject) => {
+    const body = new PartBody(answer.body)
+    let isAnswered = false
+    function broken(error: Error): void {
+      answer.body.dump()
+      if (isAnswered) return body.fail(error)
+      const cause = error instanceof MalformedBatch ? new DynamicsAnswerInvalid({ cause: error }) : error
+      reject(cancellation.reason ?? (cause === error ? new Failure(error, true, false) : cause))
+    }
+    const parser = onlyPart(boundary, {
+      begins(status, fields) {
+        isAnswered = true
+        resolve({ status, headers: mergedHeaders(outer, fields), body })
+      },
+      continues: (text) => body.push(bytesOf(text)),
+    })
+    const sink: Sink = {
+      resume: undefined,
+      write(chunk) {
+        parser.push(textOf(chunk))
+        return body.wantsMore()
+      },
+      end() {
+        parser.end()
+        if (!isAnswered) throw new MalformedBatch('The batch holds no response.')
+        body.end()
+      },
+      fail: broken,
+    }
+    const guarded = failing(sink)
+    body.resume = () => guarded.resume?.()
+    if (coding === undefined) return answer.body.pipeTo(guarded)
+    const decoded = decodedSink(coding, guarded)
+    body.releases = decoded.destroy
+    answer.body.pipeTo(decoded)
+  })
+  if (method !== 'HEAD') return part
+  part.body.dump()
+  return part
+}
+
+/** `sink`, which fails in place of throwing. */
+function failing(sink: Sink): Sink {
+  let isOver = false
+  function attempt<T>(action: () => T, otherwise: T): T {
+    if (isOver) return otherwise
+    try {
+      return action()
+    } catch (error) {
+      isOver = true
+      sink.fail(error as Error)
+      return otherwise
+    }
+  }
+  return {
+    resume: undefined,
+    write: (chunk) => attempt(() => sink.write(chunk), true),
+    end: () => attempt(() => sink.end(), undefined),
+    fail: (reason) => {
+      if (isOver) return
+      isOver = true
+      sink.fail(reason)
+    },
+  }
+}
+
+/** Is told what the only part holds. */
+interface PartListener {
+  readonly begins: (status: number, fields: readonly Field[]) => void
+  readonly continues: (text: string) => void
+}
+
+/** Reads a multipart body of one part; what it returns is of no use. */
+function onlyPart(boundary: string, { begins, continues }: PartListener): TextTransform {
+  let parts = 0
+  return multipart({
+    boundary,
+    falseDelimiters: 'data',
+    afterChangeSet: '',
+    part(fields) {
+      if (++parts > 1) throw new MalformedBatch('The batch holds more than one response.')
+      return { fields, content: 'message' }
+    },
+    message(startLine, fields) {
+      const status = STATUS.exec(startLine)?.[1]
+      if (status === undefined) throw new MalformedBatch('A response in the batch has no status.')
+      begins(Number(status), fields)
+      const body = {
+        push(text: string) {
+          continues(text)
+          return ''
+        },
+        end: () => '',
+      }
+      return { startLine, fields, body }
+    },
+  })
+}
+
+const STATUS = /^HTTP\/1\.[01] ([2-5]\d\d)(?: |$)/
+
+/** The part's own headers, and those of the batch that concern the service, not its body. */
+function mergedHeaders(outer: readonly Buffer[], fields: readonly Field[]): readonly Buffer[] {
+  const own = fields.filter(({ name }) => !/^(?:content-length|transfer-encoding)$/i.test(name))
+  const names = new Set(own.map(({ name }) => name.toLowerCase()))
+  const around = outer.filter((_, index) => {
+    const name = textOf(outer[index - (index % 2)]!).toLowerCase()
+    return !names.has(name) && !OF_THE_BODY.test(name)
+  })
+  return [...own.flatMap(({ name, value }) => [bytesOf(name), bytesOf(value)]), ...around]
+}
+
+const OF_THE_BODY = /^(?:content-|transfer-encoding$|preference-applied$|etag$)/
+
+/** Bytes that are held while nobody takes them; beyond, the connection is paused. */
+const MAX_BUFFERED_BYTES = 64 * 1024
+
+/** The body of a part: it flows from within another body. */
+class PartBody implements AnswerBody {
+  complete = false
+  bufferedBytes = 0
+  /** Lets the body around it go on. */
+  resume: (() => void) | undefined
+  /** Releases what decodes the body around it. */
+  releases: (() => void) | undefined
+  readonly #around: AnswerBody
+  #chunks: Buffer[] = []
+  #sink: Sink | undefined
+  #failure: Error | undefined
+  #hasRoom = true
+
+  constructor(around: AnswerBody) {
+    this.#around = around
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#sink !== undefined) {
+      this.#hasRoom = this.#sink.write(chunk)
+      return
+    }
+    this.#chunks.push(chunk)
+    this.bufferedBytes += chunk.length
+    this.#hasRoom = this.bufferedBytes < MAX_BUFFERED_BYTES
+  }
+
+  wantsMore(): boolean {
+    return this.#hasRoom
+  }
+
+  end(): void {
+    this.complete = true
+    this.#sink?.end()
+  }
+
+  fail(reason: Error): void {
+    this.#failure = reason
+    this.#sink?.fail(reason)
+  }
+
+  peek(): Buffer | undefined {
+    return this.#chunks[0]
+  }
+
+  pipeTo(sink: Sink): void {
+    sink.resume = () => {
+      this.#hasRoom = true
+      this.resume?.()
+    }
+    this.#sink = sink
+    let hasRoom = true
+    for (const chunk of this.#chunks) hasRoom = sink.write(chunk)
+    this.#chunks = []
+    if (this.#failure !== undefined) return sink.fail(this.#failure)
+    if (this.complete) return sink.end()
+    if (hasRoom && !this.#hasRoom) sink.resume()
+    else this.#hasRoom = hasRoom
+  }
+
+  bytes(limit: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      let length = 0
+      this.pipeTo({
+        resume: undefined,
+        write: (chunk) => {
+          length += chunk.length
+          if (length > limit) {
+            this.dump()
+            reject(new OwnError(`the body is larger than ${limit} bytes`))
+          } else chunks.push(chunk)
+          return true
+        },
+        end: () => resolve(Buffer.concat(chunks, length)),
+        fail: reject,
+      })
+    })
+  }
+
+  dump(): void {
+    this.#chunks = []
+    this.#sink = DISCARD
+    this.releases?.()
+    this.#around.dump()
+  }
+
+  onClose(callback: () => void): void {
+    this.#around.onClose(callback)
+  }
+}
+
+/** Takes what nobody wants any more. */
+const DISCARD: Sink = { resume: undefined, write: () => true, end: () => undefined, fail: () => undefined }

@@ -1,0 +1,83 @@
+import type { IncomingMessage } from 'node:http'
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+
+import type { Cancellation } from '../dynamics/cancellation.ts'
+import { BadRequest, QueryTooLong } from '../errors.ts'
+import { MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
+import { textOf } from '../odata/text-transform.ts'
+import { awaitsContinue } from '../server/request-body.ts'
+import type {} from './effective-request.ts'
+import { ACCEPT_QUERY, queryIn, requireQueryType } from './query-text.ts'
+
+/**
+ * Hook: a `QUERY` (RFC 10008), or a `POST` to `…/$query` (OData 4.01), is the GET of the same path with the query
+ * options of its body behind those of its address. Reads the body, so that all that follows sees that GET.
+ *
+ * @see https://docs.oasis-open.org/odata/odata/v4.01/odata-v4.01-part2-url-conventions.html#PassingQueryOptionsintheRequestBody
+ */
+function bodyQueries(app: FastifyInstance, _options: object, registered: () => void): void {
+  app.decorateRequest('equivalentGet', undefined)
+  app.addHook('onRequest', (request, reply, done) => {
+    const [path, query] = splitTarget(request.originalUrl)
+    const resource = resourceOfQuery(request.method, path)
+    if (resource === undefined) return done()
+    readQuery(request, reply).then(
+      (options) => {
+        const all = [query, options].filter((text) => text !== '').join('&')
+        request.equivalentGet = all === '' ? resource : `${resource}?${all}`
+        done(request.equivalentGet.length > MAX_BATCHED_ADDRESS_CHARACTERS ? new QueryTooLong() : undefined)
+      },
+      (error: Error) => {
+        reply.header('accept-query', ACCEPT_QUERY)
+        done(error)
+      },
+    )
+  })
+  registered()
+}
+
+export default fp(bodyQueries, { name: 'body-queries', fastify: '5.x', dependencies: ['head'] })
+
+/** The path that a query in a body is about; `undefined` where the request is another. */
+function resourceOfQuery(method: string, path: string): string | undefined {
+  if (method === 'QUERY') return path
+  return method === 'POST' ? QUERY_PATH.exec(path)?.[1] : undefined
+}
+
+const QUERY_PATH = /^(.*[^/])\/(?:\$|%24)query\/?$/i
+
+function splitTarget(target: string): [path: string, query: string] {
+  const mark = target.indexOf('?')
+  return mark === -1 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
+}
+
+async function readQuery({ raw, exchange }: FastifyRequest, reply: FastifyReply): Promise<string> {
+  const { 'content-type': contentType, 'content-encoding': contentEncoding, 'content-length': length } = raw.headers
+  requireQueryType({ contentType, contentEncoding })
+  if (Number(length ?? 0) > MAX_BODY_BYTES) throw new QueryTooLong()
+  if (awaitsContinue(raw)) reply.raw.writeContinue()
+  return queryIn(await bodyOf(raw, exchange.cancellation), contentType)
+}
+
+/** Some bytes more than an address may have: for the path in it, which is not in the body, a line end is enough. */
+const MAX_BODY_BYTES = MAX_BATCHED_ADDRESS_CHARACTERS + 2
+
+function bodyOf(raw: IncomingMessage, cancellation: Cancellation): Promise<string> {
+  return cancellation.wait((done, fail) => {
+    let text = ''
+    function onData(chunk: Buffer): void {
+      text += textOf(chunk)
+      if (text.length > MAX_BODY_BYTES) end(() => fail(new QueryTooLong()))
+    }
+    const onEnd = (): void => end(() => done(text))
+    const onClose = (): void => end(() => fail(new BadRequest('The body of the request ended early.')))
+    function end(settle: () => void): void {
+      raw.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
+      settle()
+    }
+    raw.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
+    return () => raw.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
+  })
+}

@@ -1,0 +1,16 @@
+import { METHODS as METHODS_OF_NODE } from 'node:http'
+
+import { METHODS } from '../odata/methods.ts'
+
+/**
+ * Whether Node's HTTP parser knows the method QUERY (RFC 10008).
+ *
+ * @until Node 20.12.2 is no longer supported, which does not know it; the last of 20 does
+ */
+export const KNOWS_QUERY = METHODS_OF_NODE.includes('QUERY')
+
+/** The methods that callers may use: those of the Web API, and QUERY, which stands for a GET. */
+export const CALLER_METHODS: readonly string[] = KNOWS_QUERY ? [...METHODS, 'QUERY'] : METHODS
+
+/** The same as the header `Allow` has them. */
+export const ALLOW = CALLER_METHODS.join(', ')
