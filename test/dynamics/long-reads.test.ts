@@ -12,9 +12,7 @@ const LONG = outbound({ path: `/api/data/v9.1/accounts?$filter=${'x'.repeat(40_0
 
 /** A multipart response with one part. */
 function multipart(part: string, end = '\r\n--batchresponse_1--\r\n'): string {
-  return (
-    '--batchresponse_1\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n' + `${part}${end}`
-  )
+  return `--batchresponse_1\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n${part}${end}`
 }
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: W/"1"\r\nContent-Length: 2\r\n\r\n'
