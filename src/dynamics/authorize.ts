@@ -11,14 +11,14 @@ import { header } from './send.ts'
 import type { Answer, OutboundRequest, Send } from './send.ts'
 
 /**
- * Sends with an access token of the request's own source, or else of `credential`. When Dynamics 365 answers 401, the
+ * Sends with an access token of the request's own source, or of `credential`. When Dynamics 365 responds with 401, the
  * token was revoked before it expired
- * (nothing was carried out), and the request is retried with a new one, if its body is still at hand. The
+ * (nothing was executed), and the request is retried with a new one, if its body is still available. The
  * caller never sees a 401 that is not about the caller.
  *
  * @throws TokenRefused when the new token is refused as well, UserClaimsRequired when Dynamics asks more of the person
  */
-export function authorize(send: AuthorizedSend, credential: AccessTokens, watch: OnEvent): Send {
+export function authorize(send: AuthorizedSend, credential: AccessTokens, onEvent: OnEvent): Send {
   async function again(request: OutboundRequest, refused: string, refusal: Answer): Promise<Answer> {
     const challenge = header(refusal, 'www-authenticate') ?? ''
     const why = refusalOf(refusal, challenge)
@@ -26,7 +26,7 @@ export function authorize(send: AuthorizedSend, credential: AccessTokens, watch:
     const tokens = request.tokens ?? credential
     tokens.discard(refused, claimsOf(challenge))
     const repeatable = request.body === undefined || Buffer.isBuffer(request.body)
-    watch({ kind: 'token-refused', repeated: repeatable, ...requestIds(request.record) })
+    onEvent({ kind: 'token-refused', repeated: repeatable, ...requestIds(request.record) })
     if (!repeatable) throw new TokenRefused({ cause: why })
 
     request.record.resends('token-refused')
@@ -36,7 +36,7 @@ export function authorize(send: AuthorizedSend, credential: AccessTokens, watch:
     const challenged = header(answer, 'www-authenticate') ?? ''
     const still = refusalOf(answer, challenged)
     answer.body.dump()
-    // What only the person can meet is for the person, also at the second time.
+    // A claims challenge that only the person can meet goes to the caller, also after the retry.
     if (request.tokens !== undefined) tokens.discard(renewed, claimsOf(challenged))
     throw new TokenRefused({ cause: still })
   }
@@ -59,7 +59,7 @@ export function authorize(send: AuthorizedSend, credential: AccessTokens, watch:
   }
 }
 
-/** Waits for the token, no longer than the one who asked, and counts the time. */
+/** Waits for the token, no longer than the caller does, and records the time. */
 async function tokenFor(
   { cancellation, timings, record }: OutboundRequest,
   authorization: string | Promise<string>,
@@ -76,7 +76,7 @@ async function tokenFor(
 }
 
 /**
- * What a claims challenge asks for, as JSON text; `undefined` where the challenge is none.
+ * The claims request of a claims challenge, as JSON text; `undefined` for other challenges.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/claims-challenge
  */
@@ -93,7 +93,7 @@ export function claimsOf(challenge: string): string | undefined {
   return claims
 }
 
-/** For the log: the code of the refusal, without the addresses that stand beside it. */
+/** For the log: the code of the refusal, without the addresses next to it. */
 function refusalOf(refusal: Answer, challenge: string): Error {
   const foreign = explainForeign({ status: refusal.status, contentType: header(refusal, 'content-type'), challenge })
   if (foreign !== undefined) return new OwnError(inOneLine(foreign))

@@ -4,19 +4,19 @@ import { Failure } from './dispatch.ts'
 import { header } from './send.ts'
 import type { Answer, AnswerBody, OutboundRequest } from './send.ts'
 
-/** The longest body of an error that is read. */
+/** The largest error body that is read. */
 const MAX_ERROR_BODY_BYTES = 1024 * 1024
 
-/** A response that was read to find out what it says, and can still be passed on. */
+/** A response that was read, and can still be forwarded. */
 export interface BufferedAnswer extends Answer {
-  /** Empty where the body's coding cannot be undone. */
+  /** Empty when the body cannot be decoded. */
   readonly text: string
 }
 
 /**
- * Reads the body of an error, or of another answer of up to `limit` bytes.
+ * Reads the body of an error, or of another response of up to `limit` bytes.
  *
- * @throws Failure when the body breaks off: then nothing of the answer may be passed on
+ * @throws Failure when the body is truncated: then nothing of the response may be forwarded
  */
 export async function bufferAnswer(
   answer: Answer,
@@ -33,7 +33,7 @@ export async function bufferAnswer(
   return { status: answer.status, headers: answer.headers, body: bufferedBody(bytes), text }
 }
 
-/** A body that is `bytes`. */
+/** A complete body with the content `bytes`. */
 export function bufferedBody(bytes: Buffer): AnswerBody {
   return {
     complete: true,

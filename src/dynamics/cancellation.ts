@@ -1,17 +1,17 @@
 /**
- * Ends one request early, wherever it waits. Exactly one holder listens at a time: whoever has the request now. The next
- * holder calls {@link Cancellation.hold}, and the previous one hears nothing any more.
+ * Ends one request early, wherever it waits. Exactly one holder listens at a time: the current stage of the request. The next
+ * holder calls {@link Cancellation.hold}, which removes the listener of the previous one.
  *
  * Not an `AbortSignal`: creating one, adding a listener and removing it takes 4 µs on Node 20 and 0.25 µs on Node 26,
  * and this takes 0.03 µs. A request of the gateway takes about 50 µs. An `AbortSignal` also keeps every listener that
- * somebody forgets to remove.
+ * is not removed.
  */
 export class Cancellation {
   /** Why the request ended early; `undefined` while it has not. */
   reason: Error | undefined = undefined
   #listener: CancelListener | undefined = undefined
 
-  /** Ends the request. The first reason counts. */
+  /** Ends the request. Only the first reason is kept. */
   cancel(reason: Error): void {
     if (this.reason !== undefined) return
     this.reason = reason
@@ -21,10 +21,10 @@ export class Cancellation {
   }
 
   /**
-   * Takes the request over: `listener` replaces that of the previous holder. It is called once, when the request ends
+   * Takes over the request: `listener` replaces that of the previous holder. It is called once, when the request ends
    * early, and at once if it already has.
    *
-   * @returns stops listening; without effect once another holder has taken over
+   * @returns a function that stops listening; it has no effect after another holder took over
    */
   hold(listener: CancelListener): () => void {
     if (this.reason === undefined) this.#listener = listener
@@ -35,9 +35,9 @@ export class Cancellation {
   }
 
   /**
-   * Waits for something, unless the request ends first; then the reason is thrown.
+   * Waits for an event. Throws the reason when the request ends first.
    *
-   * @param start begins the wait, with what ends it; returns what undoes it when the request is cancelled
+   * @param start starts the wait and gets the function that ends it; returns the undo function for a cancelled request
    */
   wait<T>(start: (done: (value: T) => void, fail: (reason: unknown) => void) => (() => void) | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -66,7 +66,7 @@ export type CancelListener = (reason: Error) => void
 
 /** Waits for `pending`, which itself cannot be cancelled. */
 export function unlessCancelled<T>(cancellation: Cancellation, pending: Promise<T>): Promise<T> {
-  // Also when nobody waits: a rejection that nobody handles ends the process.
+  // Needed even without a waiter: an unhandled rejection ends the process.
   pending.catch(() => {})
   return cancellation.wait((done, fail) => {
     pending.then(done, fail)

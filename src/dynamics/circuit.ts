@@ -6,31 +6,31 @@ import { requestIds } from './request-record.ts'
 import type { RequestRecord } from './request-record.ts'
 import type { Send } from './send.ts'
 
-/** Whether connections to Dynamics are tried. Open: not now, so that callers need not wait for what will fail. */
+/** A circuit breaker for connections to Dynamics. While it is open, requests fail at once instead of waiting. */
 export interface Circuit {
   /** @throws CircuitOpen */
   readonly check: () => void
-  /** As `check`, and one that may pass an open circuit is its probe; then `true`. */
+  /** Like `check`. Returns true when the request passes an open circuit as its probe. */
   readonly enter: () => boolean
-  /** A connection stands. */
+  /** A connection was established. */
   readonly connected: () => void
   /** A request got no connection. */
   readonly failed: (wasProbe: boolean, record: RequestRecord) => void
-  /** The probe came to an end without showing anything. */
+  /** The probe ended without a result. */
   readonly undecided: () => void
   readonly isOpen: () => boolean
 }
 
-/** Requests in a row that got no connection until the circuit opens. */
-const FAILURES = 5
-/** Until the first probe, doubling to the longest; short, so that callers lose little when Dynamics is back. */
-const FIRST_PAUSE = 500
-const LONGEST_PAUSE = 2000
+/** Consecutive failures to connect after which the circuit opens. */
+const MAX_FAILURES = 5
+/** The pause before the first probe. It doubles up to the maximum, and is short so that recovery is found quickly. */
+const FIRST_PAUSE_MS = 500
+const MAX_PAUSE_MS = 2000
 
-export function createCircuit(watch: OnEvent): Circuit {
+export function createCircuit(onEvent: OnEvent): Circuit {
   let failures = 0
   let pause = 0
-  /** On the clock of `performance.now()`: when a probe may go. */
+  /** When the next probe may be sent, on the clock of `performance.now()`. */
   let probeAt = 0
   let probing = false
 
@@ -54,15 +54,15 @@ export function createCircuit(watch: OnEvent): Circuit {
       probing = false
       if (pause === 0) return
       pause = 0
-      watch({ kind: 'circuit', state: 'closed' })
+      onEvent({ kind: 'circuit', state: 'closed' })
     },
     failed(wasProbe, record) {
       failures++
-      if (pause === 0 && failures < FAILURES) return
-      // Requests that were under way when it opened tell nothing new.
+      if (pause === 0 && failures < MAX_FAILURES) return
+      // Requests that were in progress when it opened carry no new information.
       if (pause !== 0 && !wasProbe) return
-      if (pause === 0) watch({ kind: 'circuit', state: 'open', ...requestIds(record) })
-      pause = Math.min(pause * 2 || FIRST_PAUSE, LONGEST_PAUSE)
+      if (pause === 0) onEvent({ kind: 'circuit', state: 'open', ...requestIds(record) })
+      pause = Math.min(pause * 2 || FIRST_PAUSE_MS, MAX_PAUSE_MS)
       probeAt = performance.now() + pause
       probing = false
     },
@@ -73,7 +73,7 @@ export function createCircuit(watch: OnEvent): Circuit {
   }
 }
 
-/** Counts who gets no connection, and turns away while the circuit is open. */
+/** Counts requests without a connection, and refuses requests while the circuit is open. */
 export function breakCircuit(send: Send, circuit: Circuit): Send {
   function failed(error: unknown, wasProbe: boolean, record: RequestRecord): never {
     if (isNoConnection(error)) circuit.failed(wasProbe, record)
@@ -92,7 +92,7 @@ export function breakCircuit(send: Send, circuit: Circuit): Send {
   }
 }
 
-/** Turns away at the door while the circuit is open, ahead of any queue. */
+/** Refuses requests while the circuit is open, before they enter a queue. */
 export function turnAwayWhileOpen(send: Send, circuit: Circuit): Send {
   return (request) => {
     try {

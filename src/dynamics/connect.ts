@@ -28,10 +28,10 @@ import { retry } from './retry.ts'
 import { rewriteRequestBody } from './rewrite-request-body.ts'
 import type { Send } from './send.ts'
 
-/** The way to one target. */
+/** The connection to one target. */
 export interface Connection {
   readonly send: Send
-  /** What is known of the way now; for health and metrics. */
+  /** The current state; for health and metrics. */
   readonly state: () => ConnectionState
   /** Ends timers. */
   readonly close: () => void
@@ -39,50 +39,50 @@ export interface Connection {
 
 export interface ConnectionState {
   readonly circuit: 'closed' | 'open'
-  /** Requests at Dynamics, requests that wait for a place, and how many places there are. */
+  /** Requests at Dynamics, queued requests, and the concurrency limit. */
   readonly running: number
   readonly waiting: number
   readonly limit: number
-  /** Milliseconds that nothing is sent for, by Dynamics' limits, and how many requests wait for that. */
-  readonly hold: number
-  readonly held: number
-  /** What Dynamics last said is left of its limits. */
+  /** Milliseconds until the end of the pause by a service protection limit, and how many requests wait for it. */
+  readonly pauseMs: number
+  readonly waitingForPause: number
+  /** The remaining limits in Dynamics' last response. */
   readonly rates: Rates | undefined
 }
 
 export interface ConnectOptions {
   readonly agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>
-  /** For requests that bring no tokens of their own. */
+  /** For requests without tokens of their own. */
   readonly credential: AccessTokens
-  /** Is told what happens, beside the log. */
+  /** Called for each event, besides the log. */
   readonly onEvent: OnEvent
   readonly log: Pick<Logger, 'info' | 'warn'>
   /** The largest body that a caller may send, in bytes. */
   readonly bodyLimit: number
-  /** What is remembered of creates with an idempotency key. */
+  /** Remembers creates with an idempotency key. */
   readonly state: SharedState
 }
 
 /** Share of requests that may be retried. */
 const RETRY_BUDGET_SHARE = 0.2
 
-/** How to speak to `target`. */
+/** Connects to `target`. */
 export function connect(
   target: Target,
-  { agent, credential, onEvent: counted, log, bodyLimit, state }: ConnectOptions,
+  { agent, credential, onEvent, log, bodyLimit, state }: ConnectOptions,
 ): Connection {
-  const line = logEvents(log, target.name)
-  function watch(event: DynamicsEvent): void {
-    line(event)
-    counted(event)
+  const logEvent = logEvents(log, target.name)
+  function emit(event: DynamicsEvent): void {
+    logEvent(event)
+    onEvent(event)
   }
   const timeouts = { connect: target.connectTimeout, head: target.requestTimeout, idle: target.idleTimeout }
   const keepBody = Math.min(target.keepBody, bodyLimit)
-  const hold = createPauseWindow()
-  const semaphore = createSemaphore({ most: target.concurrency, queue: target.queue, watch })
-  const circuit = createCircuit(watch)
+  const pauseWindow = createPauseWindow()
+  const semaphore = createSemaphore({ most: target.concurrency, queue: target.queue, onEvent: emit })
+  const circuit = createCircuit(emit)
   const deadlines = createDeadlines(target.totalTimeout)
-  const uploads = createUploadShare({ most: target.concurrency, queue: target.queue, watch })
+  const uploads = createUploadShare({ most: target.concurrency, queue: target.queue, onEvent: emit })
   const rates = readRates(
     {
       suggest(parallel) {
@@ -90,20 +90,20 @@ export function connect(
         uploads.suggest(parallel)
       },
     },
-    watch,
+    emit,
   )
   const gate: Gate = {
-    holdReason: (cancellation) => (hold.shouldHold(cancellation) ? PAUSED : undefined),
+    holdReason: (cancellation) => (pauseWindow.shouldHold(cancellation) ? PAUSED : undefined),
     connected: circuit.connected,
   }
 
   const limits = {
-    hold,
+    pauseWindow,
     maxRetryWait: target.maxRetryWait,
     queue: target.queue,
     tooMany: semaphore.lower,
     answered: rates.read,
-    onEvent: watch,
+    onEvent: emit,
   }
   const budget = createRetryBudget(RETRY_BUDGET_SHARE)
   const address = targetAddress(target.url.origin + target.url.apiRoot)
@@ -114,7 +114,7 @@ export function connect(
     salt: saltOf(target),
     state,
     keepBody,
-    watch,
+    onEvent: emit,
   }
 
   const send = chain(
@@ -125,11 +125,11 @@ export function connect(
       (next) => rewriteRequestBody(next, bodyLimit),
       (next) => idempotentCreates(next, idempotency),
       (next) => turnAwayWhileOpen(next, circuit),
-      (next) => respectLimits(next, limits), // waits without a place
+      (next) => respectLimits(next, limits), // waits before it acquires the semaphore
       (next) => limitUploads(next, uploads),
       (next) => limitConcurrency(next, semaphore),
       (next) => breakCircuit(next, circuit),
-      (next) => retry(next, budget, watch),
+      (next) => retry(next, budget, emit),
     ],
     // Innermost, so that each attempt has a token that is valid then.
     authorize(longReads(dispatch(agent, target.url.origin, timeouts, gate), address), credential, watch),
@@ -140,12 +140,12 @@ export function connect(
     state: () => ({
       ...semaphore.state(),
       circuit: circuit.isOpen() ? 'open' : 'closed',
-      hold: hold.remaining(),
-      held: hold.waiting(),
+      pauseMs: pauseWindow.remaining(),
+      waitingForPause: pauseWindow.waiting(),
       rates: rates.last(),
     }),
     close() {
-      hold.close()
+      pauseWindow.close()
       deadlines.close()
     },
   }

@@ -2,24 +2,24 @@ import { DynamicsTooSlow } from '../errors.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { OutboundRequest, Send } from './send.ts'
 
-/** The longest that a timer of Node can wait. */
+/** The longest delay of a timer in Node. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** Ends requests whose time is over, wherever they wait. */
+/** Ends requests that exceed their time, wherever they wait. */
 export interface Deadlines {
-  /** Watches a request from now on; the function that it returns ends that. */
-  readonly watch: (cancellation: Cancellation) => () => void
+  /** Starts the time of a request. The returned function stops it. */
+  readonly start: (cancellation: Cancellation) => () => void
   /** Stops the timer. */
   readonly close: () => void
 }
 
 /**
- * Ends a request at its own `deadline`, if the response has not begun by then, and at the end of `deadlines`' time, also
+ * Ends a request at its own `deadline` if the response has not begun, and after the time of `deadlines` also
  * within the response's body.
  */
 export function keepDeadlines(send: Send, deadlines: Deadlines): Send {
   return (request) => {
-    const release = deadlines.watch(request.cancellation)
+    const release = deadlines.start(request.cancellation)
     const answering = request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline)
     return answering.then(
       (answer) => {
@@ -38,7 +38,7 @@ export function keepDeadlines(send: Send, deadlines: Deadlines): Send {
  * Gives each request `totalTimeout` milliseconds. That time is the same for all, so one timer watches the oldest.
  */
 export function createDeadlines(totalTimeout: number): Deadlines {
-  // In the order in which they came, so the oldest is first. A linked list saves 30 ns per request, and is not worth it.
+  // In order of arrival, so the oldest is first. A linked list saves only 30 ns per request.
   const running = new Set<Running>()
   let timer: NodeJS.Timeout | undefined
 
@@ -58,7 +58,7 @@ export function createDeadlines(totalTimeout: number): Deadlines {
   }
 
   return {
-    watch(cancellation) {
+    start(cancellation) {
       const one: Running = { cancellation, end: performance.now() + totalTimeout }
       running.add(one)
       timer ??= setTimeout(cancelOldest, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
@@ -68,7 +68,7 @@ export function createDeadlines(totalTimeout: number): Deadlines {
   }
 }
 
-/** A request in progress, and when its time is over. */
+/** A request in progress, and when its time ends. */
 interface Running {
   readonly cancellation: Cancellation
   readonly end: number

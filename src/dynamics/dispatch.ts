@@ -4,21 +4,21 @@ import { DynamicsAnswerInvalid, DynamicsTooSlow } from '../errors.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import { OwnError } from '../own-error.ts'
 import type { Cancellation } from './cancellation.ts'
-import { withDoubt } from './doubt.ts'
+import { withRetryAdvice } from './doubt.ts'
 import { RequestRecord } from './request-record.ts'
 import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
 
-/** How long one request may wait for what, in milliseconds. */
+/** Timeouts of one request, in milliseconds. */
 export interface Timeouts {
-  /** For the head of the answer, counted from the moment the request is on a connection. */
+  /** For the head of the response, from the moment the request is on a connection. */
   readonly head: number
   /** Within the response's body, between two chunks. */
   readonly idle: number
 }
 
-/** No answer came, or it broke off. What undici says of it is the `cause`. */
+/** There was no response, or it was truncated. The error of undici is the `cause`. */
 export class Failure extends OwnError {
-  /** Whether bytes of the request may have reached Dynamics; if not, nothing was carried out. */
+  /** Whether bytes of the request may have reached Dynamics. If not, nothing was executed. */
   readonly sent: boolean
   /** Whether it was sent on a connection that had been used before. */
   readonly reused: boolean
@@ -29,31 +29,31 @@ export class Failure extends OwnError {
   }
 }
 
-/** Bytes of an answer that are held while nobody takes them; beyond, the connection is paused. */
+/** Response bytes that are buffered while nothing consumes them; beyond, the connection is paused. */
 const MAX_BUFFERED_BYTES = 64 * 1024
 
-/** Answers of 1xx that may come before the real one; each lets the wait for it begin again. */
+/** How many 1xx responses may precede the final one; each restarts the timeout for the head. */
 const MAX_INFORMATIONAL_RESPONSES = 10
 
-/** Bytes that are read to the end, to save a connection, when an answer is not wanted. */
+/** Bytes of an unwanted response that are read to its end, so that the connection can be reused. */
 const MAX_DRAIN_BYTES = 64 * 1024
 
-/** What `dispatch` says and asks on the way. */
+/** Callbacks of `dispatch`. */
 export interface Gate {
-  /** A reason not to send now. Asked before a connection is sought, and when there is one and nothing is written. */
+  /** A reason not to send now. Called before a connection is requested, and again on the connection before writing. */
   readonly holdReason: (cancellation: Cancellation) => Error | undefined
-  /** A connection stands. */
+  /** A connection was established. */
   readonly connected: () => void
 }
 
-/** Sends one request with what authorizes it. */
+/** Sends one request with its Authorization header. */
 export type AuthorizedSend = (request: OutboundRequest, authorization: string) => Promise<Answer>
 
 /**
  * Puts a request on a connection of `reads` or `writes`, which are one dispatcher or two: a request that must
- * not be repeated goes where connections are young, so that it hardly ever meets one that Dynamics just closed.
+ * not be repeated uses young connections, which Dynamics has hardly ever just closed.
  *
- * @throws Failure when no answer came, and what `gate` keeps the request back for
+ * @throws Failure without a response, or the reason of `gate` not to send
  */
 export function dispatch(
   agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>,
@@ -74,7 +74,7 @@ export function dispatch(
           method: request.method as Dispatcher.HttpMethod,
           headers: headersOf(request, authorization),
           body: request.body ?? null,
-          // A head that is due sooner is watched by a timer of its own, in `deadline`; this one is coarse.
+          // Coarse. An earlier deadline for the head has its own timer, in `deadline`.
           headersTimeout: patience.head,
           bodyTimeout: patience.idle,
         },
@@ -91,9 +91,9 @@ function headersOf({ headers, record }: OutboundRequest, authorization: string):
 }
 
 /**
- * An answer as it arrives: undici's handler and the {@link Answer} in one object, because one is made for every
- * request. No `Readable` stands between the connection and the caller (half of a request's time otherwise).
- * Written to undici 7's handler of raw header arrays, the quickest it has.
+ * A response as it arrives: undici's handler and the {@link Answer} in one object, because one is created for every
+ * request. There is no `Readable` between the connection and the caller (it would take half of a request's time).
+ * Implements undici 7's handler with raw header arrays, its fastest one.
  */
 class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody {
   status = 0
@@ -204,7 +204,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   }
 
   pipeTo(sink: Sink): void {
-    // Whoever takes the body has read the head.
+    // The consumer of the body has read the head.
     this.headers = []
     this.#take(sink)
   }
@@ -219,7 +219,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
     if (this.#over) this.#sink = undefined
     if (this.#failure !== undefined) return sink.fail(this.#failure)
     if (this.complete) return sink.end()
-    // What is held may have paused the connection.
+    // The buffered bytes may have paused the connection.
     if (more && this.bufferedBytes >= MAX_BUFFERED_BYTES) this.#resume?.()
   }
 
@@ -261,7 +261,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   }
 
   /**
-   * Lets go of everything: undici holds on to this object for longer, and the garbage collector would carry it along.
+   * Releases all references: undici keeps this object for longer, so they would stay in memory.
    */
   #end(): void {
     const whenOver = this.#whenOver
@@ -272,21 +272,21 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
     whenOver?.()
   }
 
-  /** Whether a change is on a connection whose time is over; who left reads nothing any more. */
+  /** Whether a write that timed out was sent. (A caller that disconnected reads nothing any more.) */
   #mayBeCarriedOut(reason: Error): boolean {
     return reason instanceof DynamicsTooSlow && this.#abort !== undefined
   }
 
-  /** The caller left, or the time is over. */
+  /** The caller disconnected, or the time is over. */
   #leave(reason: Error): void {
     this.#failure = reason
     this.#request.record.attemptEnded(performance.now(), undefined, reason)
-    if (!this.#answered) this.#reject(this.#mayBeCarriedOut(reason) ? withDoubt(reason, this.#request) : reason)
+    if (!this.#answered) this.#reject(this.#mayBeCarriedOut(reason) ? withRetryAdvice(reason, this.#request) : reason)
     this.#abort?.(reason)
   }
 }
 
-/** Stands for a request that is over. */
+/** Replaces a finished request. */
 const ENDED_REQUEST = { cancellation: {}, timings: {}, record: new RequestRecord('', 0) } as unknown as OutboundRequest
 
 function nothing(): void {}

@@ -1,8 +1,8 @@
 import { perhapsMade, safeToRepeat } from '../errors.ts'
 import type { OutboundRequest } from './send.ts'
 
-/** `error`, with what the caller of a request that may have been carried out should know before it sends it again. */
-export function withDoubt<E extends Error>(
+/** `error`, with a warning for the caller that the request may have been executed. */
+export function withRetryAdvice<E extends Error>(
   error: E,
   { repeatable, idempotency }: Pick<OutboundRequest, 'repeatable' | 'idempotency'>,
 ): E {

@@ -1,16 +1,16 @@
 /**
- * How long bodies are read in one turn of the event loop, in milliseconds. Whoever else has something to do there waits
- * for so long at most, and for one more piece of a body.
+ * How long bodies are processed in one turn of the event loop, in milliseconds. Other work waits
+ * at most this long, and for one more chunk of a body.
  */
 const SHARE = 5
 
-/** When the first body of this turn was begun; `undefined` while there is none. */
+/** When the first body of this turn started; `undefined` without one. */
 let began: number | undefined
-/** Who waits for a turn, in the order in which they came. */
+/** Bodies that wait for a turn, in order of arrival. */
 const waiting: (() => void)[] = []
 let scheduled = false
 
-/** Whether this turn has been used up by the bodies that are read, so that the next piece has to wait for another. */
+/** Whether the share of this turn is used up, so that the next chunk must wait for another turn. */
 export function isTurnOver(): boolean {
   const now = performance.now()
   if (began !== undefined) return now - began > SHARE
@@ -19,7 +19,7 @@ export function isTurnOver(): boolean {
   return false
 }
 
-/** Waits for a turn of the event loop: one body gets each, for several together would take as long as one without. */
+/** Waits for a turn of the event loop. Each turn serves one body, because several would take several shares. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve)

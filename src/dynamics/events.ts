@@ -4,41 +4,41 @@ import type { RequestIds } from './request-record.ts'
 import type { RetryableFailure } from './retry-policy.ts'
 
 /**
- * What happens on the way to Dynamics, for the log and the metrics. Times are milliseconds. What happens to one request
- * carries its ids.
+ * Events of requests to Dynamics, for the log and the metrics. Times are milliseconds. Events of one request
+ * have its ids.
  */
 export type DynamicsEvent =
-  /** Dynamics answered 429. `waits`: the request is sent again after `wait`; else the 429 goes to the caller. */
+  /** Dynamics responded with 429. `waits`: the request is retried after `wait`; otherwise the caller gets the 429. */
   | ({ readonly kind: 'limit'; readonly limit: Limit; readonly wait: number; readonly waits: boolean } & RequestIds)
-  /** A limit that another request hit keeps a request from being sent; `waits` as above. */
-  | ({ readonly kind: 'held'; readonly wait: number; readonly waits: boolean } & RequestIds)
+  /** A request is not sent because of a limit that another request hit; `waits` as above. */
+  | ({ readonly kind: 'request-paused'; readonly wait: number; readonly waits: boolean } & RequestIds)
   /** Nothing is sent for `wait`. */
-  | ({ readonly kind: 'hold'; readonly wait: number } & RequestIds)
+  | ({ readonly kind: 'pause'; readonly wait: number } & RequestIds)
   /** A request is retried. */
   | ({ readonly kind: 'retry'; readonly trouble: RetryableFailure } & RequestIds)
   /** A request would have been retried, but the retry budget is exhausted. */
   | ({ readonly kind: 'retry-budget'; readonly trouble: RetryableFailure } & RequestIds)
   /**
-   * A create with an idempotency key: its row was made; the answer is that of an earlier request, which was remembered
+   * A create with an idempotency key: its row was created; the response is that of an earlier request, remembered
    * (`replayed`) or read from the row (`recovered`); or the key came with another body.
    */
   | ({ readonly kind: 'keyed-create'; readonly outcome: 'created' | 'replayed' | 'recovered' | 'reused' } & RequestIds)
-  /** More requests wait than may. */
+  /** A request was refused because the queue is full. */
   | ({ readonly kind: 'queue-full' } & RequestIds)
-  /** How many requests may be at Dynamics at once has changed. */
+  /** The concurrency limit changed. */
   | { readonly kind: 'concurrency'; readonly limit: number }
-  /** Whether connections are tried: not while it is `open`, but one at a time. */
+  /** The circuit breaker opened or closed. While it is `open`, one request at a time probes Dynamics. */
   | ({ readonly kind: 'circuit'; readonly state: 'open' } & RequestIds)
   | { readonly kind: 'circuit'; readonly state: 'closed' }
   /** Dynamics refused the access token; `repeated`: the request is retried with a new one. */
   | ({ readonly kind: 'token-refused'; readonly repeated: boolean } & RequestIds)
-  /** What is left of Dynamics' limits, by its own account; `undefined` where it does not say. */
+  /** The remaining limits reported by Dynamics; `undefined` when it reports none. */
   | ({ readonly kind: 'rates' } & Rates)
 
-/** Is told what happens, at once; must not throw. */
+/** Receives each event synchronously; must not throw. */
 export type OnEvent = (event: DynamicsEvent) => void
 
-/** Writes a line for what an operator may want to know. */
+/** Logs the events that matter to operators. */
 export function logEvents(log: Pick<Logger, 'info' | 'warn'>, target: string | undefined): OnEvent {
   return (event) => {
     const facts = { target, ...event }
@@ -48,12 +48,12 @@ export function logEvents(log: Pick<Logger, 'info' | 'warn'>, target: string | u
           facts,
           `service protection limit hit: ${event.waits ? 'the request waits' : 'the caller gets the 429'}`,
         )
-      case 'held':
+      case 'request-paused':
         return log.info(
           facts,
           `service protection limit holds: ${event.waits ? 'the request waits' : 'request refused'}`,
         )
-      case 'hold':
+      case 'pause':
         return log.warn(facts, 'sending paused by a service protection limit')
       case 'retry':
         return log.info(facts, 'request retried')

@@ -4,22 +4,22 @@ import { BadRequest } from '../errors.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { Answer, OutboundRequest, Send } from './send.ts'
 
-/** All bodies that are kept at once, in bytes; beyond, they flow on as if they were large. */
-const MOST = 64 * 1024 * 1024
+/** Memory for all buffered bodies, in bytes. Further bodies are streamed, as large ones are. */
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024
 
 /**
- * Reads a body of up to `limit` bytes into memory before it is sent, so that it can be sent again, and so that a slow
- * caller holds no place at Dynamics. A larger one flows on as it comes, and is sent once.
+ * Buffers a body of up to `limit` bytes before it is sent, so that it can be sent again, and so that a slow
+ * caller does not occupy a slot at Dynamics. A larger one is streamed, and sent once.
  */
 export function bufferBody(send: Send, limit: number): Send {
   let kept = 0
-  const room: Room = {
-    take(bytes) {
-      if (kept + bytes > MOST) return false
+  const room: BodyMemory = {
+    reserve(bytes) {
+      if (kept + bytes > MAX_BUFFERED_BYTES) return false
       kept += bytes
       return true
     },
-    giveBack(bytes) {
+    release(bytes) {
       kept -= bytes
     },
   }
@@ -28,45 +28,45 @@ export function bufferBody(send: Send, limit: number): Send {
     try {
       return await send({ ...request, body })
     } finally {
-      room.giveBack(body.length)
+      room.release(body.length)
     }
   }
 
   return (request) => {
     const { body, bodyLength, cancellation } = request
     if (body === undefined || Buffer.isBuffer(body)) return send(request)
-    if (bodyLength !== undefined && bodyLength > limit) return send(framed(request))
+    if (bodyLength !== undefined && bodyLength > limit) return send(withLength(request))
     return read(body, limit, room, cancellation).then((whole) => {
       if (whole !== undefined) return sendKept(request, whole)
-      return send(framed(request))
+      return send(withLength(request))
     })
   }
 }
 
-/** So many chunks become one. */
-const MOST_SMALL = 256
+/** How many small chunks are merged into one. */
+const MAX_SMALL_CHUNKS = 256
 
-/** The memory for bodies. */
-interface Room {
-  /** Whether there is room for so many bytes more; takes it. */
-  readonly take: (bytes: number) => boolean
-  readonly giveBack: (bytes: number) => void
+/** The memory for buffered bodies. */
+interface BodyMemory {
+  /** Reserves `bytes`; false when there is not enough memory left. */
+  readonly reserve: (bytes: number) => boolean
+  readonly release: (bytes: number) => void
 }
 
-/** The whole body, or `undefined` when there is no room for it; then `body` is as if nothing had been read. */
-function read(body: Readable, limit: number, room: Room, cancellation: Cancellation): Promise<Buffer | undefined> {
+/** The complete body, or `undefined` when it is too large; then `body` is restored as if nothing had been read. */
+function read(body: Readable, limit: number, room: BodyMemory, cancellation: Cancellation): Promise<Buffer | undefined> {
   return cancellation.wait((done, fail) => {
     let chunks: Buffer[] = []
-    /** Of many small ones each would take far more memory than its bytes. */
+    /** Many small chunks would each take far more memory than their bytes. */
     let small: Buffer[] = []
     let length = 0
 
     function onData(chunk: Buffer): void {
-      if (small.push(chunk) === MOST_SMALL) {
+      if (small.push(chunk) === MAX_SMALL_CHUNKS) {
         chunks.push(Buffer.concat(small))
         small = []
       }
-      if (length + chunk.length <= limit && room.take(chunk.length)) {
+      if (length + chunk.length <= limit && room.reserve(chunk.length)) {
         length += chunk.length
         return
       }
@@ -92,7 +92,7 @@ function read(body: Readable, limit: number, room: Room, cancellation: Cancellat
     }
     function undo(): void {
       stopReading()
-      room.giveBack(length)
+      room.release(length)
     }
     function stopReading(): void {
       body.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onError)
@@ -103,8 +103,8 @@ function read(body: Readable, limit: number, room: Room, cancellation: Cancellat
   })
 }
 
-/** A body that flows says how long it is, where its sender has said so. */
-function framed(request: OutboundRequest): OutboundRequest {
+/** A streamed body has its Content-Length, if its sender announced one. */
+function withLength(request: OutboundRequest): OutboundRequest {
   const { headers, bodyLength } = request
   return bodyLength === undefined
     ? request

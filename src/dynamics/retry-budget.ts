@@ -1,37 +1,37 @@
-/** How often requests may be retried, so that an outage is not made worse by asking twice. */
+/** Limits retries, so that they do not make an outage worse. */
 export interface RetryBudget {
   /** A request was sent. */
   readonly sent: () => void
-  /** Whether one may be retried; counts it. */
+  /** Whether a request may be retried; counts the retry. */
   readonly take: () => boolean
 }
 
-/** Seconds that are looked back. */
-const SECONDS = 10
-/** So many may always be repeated in that time: a share of few requests is nothing. */
-const LEAST = 10
+/** The length of the window, in seconds. */
+const WINDOW_SECONDS = 10
+/** Retries that are always allowed in the window, because a share of few requests would be none. */
+const MIN_RETRIES = 10
 
 /**
- * Repetitions may be `share` of the requests of the last ten seconds.
+ * Retries may be `share` of the requests of the last ten seconds.
  *
  * @param clock milliseconds, rising
  */
 export function createRetryBudget(share: number, clock: () => number = () => performance.now()): RetryBudget {
-  const sent = Array.from({ length: SECONDS }, () => 0)
-  const repeated = Array.from({ length: SECONDS }, () => 0)
+  const sent = Array.from({ length: WINDOW_SECONDS }, () => 0)
+  const repeated = Array.from({ length: WINDOW_SECONDS }, () => 0)
   let second = Math.floor(clock() / 1000)
-  /** Requests are counted without looking at the clock; whoever needs the sum gives them their second. */
+  /** Requests are counted without reading the clock. They are assigned to a second when the sum is needed. */
   let uncounted = 0
 
   function advance(): number {
     const now = Math.floor(clock() / 1000)
-    for (let passed = Math.min(now - second, SECONDS); passed > 0; passed--) {
-      const slot = (now - passed + 1) % SECONDS
+    for (let passed = Math.min(now - second, WINDOW_SECONDS); passed > 0; passed--) {
+      const slot = (now - passed + 1) % WINDOW_SECONDS
       sent[slot] = 0
       repeated[slot] = 0
     }
     second = now
-    return now % SECONDS
+    return now % WINDOW_SECONDS
   }
 
   return {
@@ -46,7 +46,7 @@ export function createRetryBudget(share: number, clock: () => number = () => per
       const slot = advance()
       sent[slot]! += uncounted
       uncounted = 0
-      if (sum(repeated) >= Math.max(LEAST, Math.floor(share * sum(sent)))) return false
+      if (sum(repeated) >= Math.max(MIN_RETRIES, Math.floor(share * sum(sent)))) return false
       repeated[slot]!++
       return true
     },

@@ -1,8 +1,8 @@
 import type { OutboundRequest } from './send.ts'
 
-/** Failures after which sending the request again may help. */
+/** Failures after which a retry may succeed. */
 export type RetryableFailure =
-  /** No connection came about: nothing was sent. */
+  /** No connection was established: nothing was sent. */
   | 'no-connection'
   /** A connection that had been used before broke: Dynamics had most likely just closed it. */
   | 'stale-connection'
@@ -14,9 +14,9 @@ export type RetryableFailure =
   | 'deadlock'
 
 /**
- * Who is retried after what. What surely was not carried out may be repeated; what may have been, only where
- * twice is the same as once and nothing is written, or where Dynamics refuses the second row by its primary key.
- * Timeouts are not here: the time is used up.
+ * Which requests are retried after which failure. A request that was certainly not executed may be repeated. One that
+ * may have been executed, only if it is idempotent and writes nothing, or if Dynamics refuses a second row by its key.
+ * Timeouts are not listed: the time is used up.
  */
 export const RETRYABLE: Readonly<Record<RetryableFailure, Readonly<Record<OutboundRequest['repeatable'], boolean>>>> = {
   'no-connection': { read: true, idempotent: true, keyed: true, never: true },

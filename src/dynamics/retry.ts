@@ -11,20 +11,20 @@ import type { RetryableFailure } from './retry-policy.ts'
 import { header } from './send.ts'
 import type { Answer, OutboundRequest, Send } from './send.ts'
 
-/** Some breath between two attempts, up to this long, where Dynamics has trouble; everybody takes another one. */
+/** The longest random delay before a retry when Dynamics has an error. */
 const RETRY_JITTER_MS = 200
 
-/** How often a create with a primary key is sent again: whoever sends it again later would only do the same. */
+/** How often a create with a primary key is retried. The caller would only do the same later. */
 const MAX_KEYED_RETRIES = 3
 
-/** Sends again where that can help and can do no harm, as far as `budget` goes: once, creates with a key three times. */
-export function retry(send: Send, budget: RetryBudget, watch: OnEvent): Send {
+/** Retries where that can help and is safe, within `budget`: once, or three times for a create with a key. */
+export function retry(send: Send, budget: RetryBudget, onEvent: OnEvent): Send {
   return (request) => {
     budget.sent()
     return attempt(request, request.repeatable === 'keyed' ? MAX_KEYED_RETRIES : 1)
   }
 
-  /** @param retries how often the request may be sent again */
+  /** @param retries how often the request may be retried */
   function attempt(request: OutboundRequest, retries: number): Promise<Answer> {
     if (retries === 0) return send(request)
     return send(request).then(
@@ -60,11 +60,11 @@ export function retry(send: Send, budget: RetryBudget, watch: OnEvent): Send {
 
   function mayRetry(request: OutboundRequest, trouble: RetryableFailure | undefined): boolean {
     if (trouble === undefined || !isRetryable(request, trouble)) return false
-    // One on a stale connection repeats no load: nobody has seen the request.
-    const may = trouble === 'stale-connection' || budget.take()
-    watch({ kind: may ? 'retry' : 'retry-budget', trouble, ...requestIds(request.record) })
-    if (may) request.record.resends(trouble)
-    return may
+    // A retry after a stale connection adds no load: Dynamics has not seen the request.
+    const mayRetry = trouble === 'stale-connection' || budget.take()
+    onEvent({ kind: mayRetry ? 'retry' : 'retry-budget', trouble, ...requestIds(request.record) })
+    if (mayRetry) request.record.resends(trouble)
+    return mayRetry
   }
 }
 
@@ -98,7 +98,7 @@ function failureOf(failure: Failure): RetryableFailure | undefined {
   }
 }
 
-/** Looks into a 5xx; its body may have been read, and the answer is another then. */
+/** Inspects a 5xx. It may read its body, and returns a replacement response then. */
 async function failureIn(
   request: OutboundRequest,
   answer: Answer,
@@ -107,12 +107,12 @@ async function failureIn(
     const kept = await bufferAnswer(answer, request)
     return { answer: kept, trouble: isDeadlock(kept.text) ? 'deadlock' : undefined }
   }
-  // Who says when to come again has said so to the caller.
+  // A Retry-After is for the caller.
   const busy = answer.status >= 502 && answer.status <= 504 && header(answer, 'retry-after') === undefined
   return { answer, trouble: busy ? 'busy' : undefined }
 }
 
-/** Whether the body of a 500 tells of a deadlock in SQL Server (1205), whose victim was rolled back. */
+/** Whether the body of a 500 reports a deadlock in SQL Server (1205), whose victim was rolled back. */
 export function isDeadlock(body: string): boolean {
   return codeOf(body) === 0x80044150 && /\b1205\b/.test(body)
 }

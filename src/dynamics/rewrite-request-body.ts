@@ -8,12 +8,12 @@ import { isTurnOver, nextTurn } from './event-loop-share.ts'
 import type { Answer, OutboundRequest, Send } from './send.ts'
 
 /**
- * Turns a body's links to the gateway into links to Dynamics: a kept body before anything is sent, so that one that
- * is refused has had no effect; a larger one as it streams. When Dynamics answers before it has read all of it, what
- * the caller still sends is read and dropped. A large body takes several turns of the event loop, so that nobody waits
- * for it.
+ * Rewrites links to the gateway in a body as links to Dynamics: a buffered body before anything is sent, so that a
+ * refused one has no effect; a larger one while it streams. When Dynamics responds before it has read all of it, the
+ * rest of the caller's body is read and discarded. A large body takes several turns of the event loop, so that other
+ * requests do not wait for it.
  *
- * @param limit in bytes, of what the caller sends; a body beyond it ends the request with BodyTooLarge
+ * @param limit of the caller's body, in bytes; a larger body ends the request with BodyTooLarge
  */
 export function rewriteRequestBody(send: Send, limit: number): Send {
   return (request) => {
@@ -25,7 +25,7 @@ export function rewriteRequestBody(send: Send, limit: number): Send {
     const { transform, headers } = request
     if (Buffer.isBuffer(body)) {
       if (transform === undefined) return send(request)
-      const turned = body.length <= PIECE ? whole(body, transform()) : await inTurns(body, transform(), request)
+      const turned = body.length <= CHUNK_BYTES ? whole(body, transform()) : await inTurns(body, transform(), request)
       return send({ ...request, body: turned })
     }
     const flowing = streamed(body, transform?.(), limit, request)
@@ -43,8 +43,8 @@ function whole(body: Buffer, transform: TextTransform): Buffer {
   return out === text ? body : bytesOf(out)
 }
 
-/** Bytes that are turned at once. */
-const PIECE = 64 * 1024
+/** Bytes that are rewritten at once. */
+const CHUNK_BYTES = 64 * 1024
 
 async function inTurns(body: Buffer, transform: TextTransform, { cancellation }: OutboundRequest): Promise<Buffer> {
   const out: Buffer[] = []
@@ -61,30 +61,30 @@ async function inTurns(body: Buffer, transform: TextTransform, { cancellation }:
   return isSame ? body : Buffer.concat(out)
 }
 
-/** All that is to be done, step by step, for a body that is all there. */
+/** The steps that rewrite a complete body. */
 function* steps(body: Buffer, transform: TextTransform): Generator<() => Buffer | string> {
   for (const piece of piecesOf(body)) yield () => rewriteChunk(transform, piece)
   yield* lastSteps(transform)
 }
 
-/** What is to be done when the body ends. */
+/** The steps at the end of the body. */
 function* lastSteps(transform: TextTransform): Generator<() => string> {
   if (transform.endInPieces === undefined) yield () => transform.end()
   else for (const piece of transform.endInPieces()) yield () => piece
 }
 
 function piecesOf(chunk: Buffer): readonly Buffer[] {
-  if (chunk.length <= PIECE) return [chunk]
-  return Array.from({ length: Math.ceil(chunk.length / PIECE) }, (_, index) =>
-    chunk.subarray(index * PIECE, (index + 1) * PIECE),
+  if (chunk.length <= CHUNK_BYTES) return [chunk]
+  return Array.from({ length: Math.ceil(chunk.length / CHUNK_BYTES) }, (_, index) =>
+    chunk.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
   )
 }
 
-/** Bytes that wait for Dynamics: with Node's 16 KiB the caller's connection would be paused at each of its chunks. */
-const ON_THE_WAY = 128 * 1024
+/** Bytes that wait for Dynamics. With Node's 16 KiB the caller's connection would be paused after each chunk. */
+const HIGH_WATER_MARK_BYTES = 128 * 1024
 
-/** Bytes beyond the limit that are read and dropped, so that the caller comes to read its answer. */
-const WORTH_READING = 16 * 1024 * 1024
+/** Bytes beyond the limit that are read and discarded, so that the caller reads its response. */
+const MAX_DISCARDED_BYTES = 16 * 1024 * 1024
 
 function streamed(
   body: Readable,
@@ -93,13 +93,13 @@ function streamed(
   { cancellation }: OutboundRequest,
 ): Readable {
   let received = 0
-  /** What has come and could not be turned in the same turn of the event loop. */
+  /** Received bytes that could not be rewritten in the same turn of the event loop. */
   let waiting: Buffer[] = []
   let working = false
   let isFull = false
   let ended = false
   const flowing = new Readable({
-    highWaterMark: ON_THE_WAY,
+    highWaterMark: HIGH_WATER_MARK_BYTES,
     read() {
       isFull = false
       if (!working) body.resume()
@@ -108,15 +108,15 @@ function streamed(
 
   body.on('data', (chunk: Buffer) => {
     received += chunk.length
-    // Dynamics may answer before it has read everything; then undici lets go of its end only, never of the caller's
-    // connection, on which the answer goes back.
+    // Dynamics may respond before it has read everything. Then undici closes only its own end, never the caller's
+    // connection, which is needed for the response.
     if (flowing.destroyed) {
-      if (received > limit + WORTH_READING) body.destroy()
+      if (received > limit + MAX_DISCARDED_BYTES) body.destroy()
     } else if (received > limit) {
       fail(new BodyTooLarge(limit))
     } else if (transform === undefined) {
       pass(() => chunk)
-    } else if (chunk.length > PIECE || working || isTurnOver()) {
+    } else if (chunk.length > CHUNK_BYTES || working || isTurnOver()) {
       waiting.push(...piecesOf(chunk))
       if (!working) void work(transform)
     } else {
@@ -128,7 +128,7 @@ function streamed(
     if (transform === undefined) flowing.push(null)
     else if (!working) void work(transform)
   })
-  // The caller's connection may end in the middle; what was sent so far is not the whole.
+  // The caller may disconnect in the middle of its body: the bytes sent so far are incomplete.
   body
     .on('error', (error) => flowing.destroy(error))
     .on('close', () => {
@@ -138,7 +138,7 @@ function streamed(
   flowing.on('close', () => body.resume())
   return flowing
 
-  /** Turns what waits, in turns of the event loop; meanwhile nothing more is read. */
+  /** Rewrites the waiting bytes in several turns of the event loop. Meanwhile nothing more is read. */
   async function work(transform: TextTransform): Promise<void> {
     working = true
     body.pause()
@@ -168,7 +168,7 @@ function streamed(
     if (!flowing.destroyed) flowing.push(null)
   }
 
-  /** Gives on what `piece` makes, no faster than Dynamics reads. */
+  /** Forwards the output of `piece`, no faster than Dynamics reads. */
   function pass(piece: () => Buffer | string): void {
     if (flowing.destroyed) return
     try {
@@ -192,7 +192,7 @@ function asBytes(piece: Buffer | string): Buffer {
   return typeof piece === 'string' ? bytesOf(piece) : piece
 }
 
-/** The length that was announced holds no more. */
+/** Removes the announced length, which is no longer valid. */
 function unframed(headers: readonly string[]): readonly string[] {
   return headers.filter((_, index) => headers[index - (index % 2)]!.toLowerCase() !== 'content-length')
 }

@@ -6,8 +6,8 @@ import type { Cancellation } from './cancellation.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /**
- * Sends one request and returns what was answered. When there is no answer the promise brings one of `errors.ts`;
- * nothing is ever thrown at once.
+ * Sends one request and returns the response. Without a response the promise rejects with an error of `errors.ts`;
+ * it never throws synchronously.
  */
 export type Send = (request: OutboundRequest) => Promise<Answer>
 
@@ -16,45 +16,45 @@ export interface OutboundRequest {
   readonly method: string
   /** Origin-form: path and query, byte for byte. */
   readonly path: string
-  /** Where its access token comes from; left out: the credential of the target. */
+  /** The source of its access token; default: the credential of the target. */
   readonly tokens?: AccessTokens | undefined
   /** Flat: name, value, name, value. Without Authorization, Host and framing. */
   readonly headers: readonly string[]
   /** `undefined`: none. A Buffer can be sent again, a Readable once. */
   readonly body: Buffer | Readable | undefined
-  /** Bytes of a Readable body, where its sender has said so. */
+  /** Length of a Readable body in bytes, if its sender announced it. */
   readonly bodyLength: number | undefined
   /**
-   * Whether sending it twice does no more than sending it once (OData: GET, HEAD, OPTIONS; PUT and
+   * Whether sending it twice has the same effect as once (OData: GET, HEAD, OPTIONS; PUT and
    * DELETE; PATCH with If-Match, or with If-None-Match: *). `keyed`: a create whose row has a primary key in the body.
    */
   readonly repeatable: 'read' | 'idempotent' | 'keyed' | 'never'
-  /** Who it is queued for: one busy name does not starve the others. */
+  /** The queue's fairness key: a busy key does not starve the others. */
   readonly fairnessKey: string
-  /** `performance.now()` at which the caller stops waiting; `undefined`: only the settings' limits hold. */
+  /** When the caller stops waiting, on the clock of `performance.now()`; `undefined`: only the settings' limits apply. */
   readonly deadline: number | undefined
-  /** Turns what the body says of the gateway into what Dynamics understands; `undefined`: the body goes as it is. */
+  /** Rewrites the gateway's links in the body as Dynamics' links; `undefined`: the body is sent unchanged. */
   readonly transform: (() => TextTransform) | undefined
-  /** What the caller's `Idempotency-Key` asks for; absent on all other requests. */
+  /** The create of a request with `Idempotency-Key`; absent on all others. */
   readonly idempotency?: IdempotentCreate | undefined
-  /** Called each time that the request is sent again after a failure. */
+  /** Called before each retry after a failure. */
   readonly onRetry?: (() => void) | undefined
-  /** How the request ends early. */
+  /** Ends the request early. */
   readonly cancellation: Cancellation
-  /** Where the time goes, in milliseconds; each wrapper adds its own. */
+  /** Times in milliseconds; each wrapper adds its own. */
   readonly timings: Timings
-  /** What happens to it; each wrapper notes its own. */
+  /** The record of its events; each wrapper adds its own. */
   readonly record: RequestRecord
 }
 
-/** A create that makes one row, however often it is sent. */
+/** A create that makes one row, no matter how often it is sent. */
 export interface IdempotentCreate {
-  /** As the caller wrote it. */
+  /** The caller's key. */
   readonly key: string
   readonly entitySet: string
   /** The caller id that the request is sent with; empty for the application user. */
   readonly user: string
-  /** Whether the row is to be answered: `Prefer: return=representation`. */
+  /** Whether the response must contain the row: `Prefer: return=representation`. */
   readonly wantsRow: boolean
 }
 
@@ -66,11 +66,11 @@ export interface Timings {
   user: number
   /** In the queue, and waiting out limits. */
   wait: number
-  /** From sending to the head of the answer. */
+  /** From sending to the head of the response. */
   dynamics: number
 }
 
-/** What Dynamics answered: a head, and a body that flows once somebody takes it. */
+/** A response of Dynamics: a head, and a body that flows when it is consumed. */
 export interface Answer {
   readonly status: number
   /** Flat, as received: name, value, name, value, as bytes (latin1). */
@@ -83,22 +83,22 @@ export interface Answer {
  * after `pipeTo`, where the rest is not wanted. The sink hears nothing any more then.
  */
 export interface AnswerBody {
-  /** Whether all of it has arrived, so that `whole` answers at once. */
+  /** Whether it has arrived completely, so that `bytes` resolves at once. */
   readonly complete: boolean
-  /** Bytes that have arrived and that nobody took yet. */
+  /** Bytes that have arrived and are not consumed yet. */
   readonly bufferedBytes: number
-  /** The first bytes that arrived, as long as nobody took them. They stay where they are. */
+  /** The first bytes that arrived, without consuming them. */
   readonly peek: () => Buffer | undefined
   /**
-   * Hands all chunks to `sink`, now and as they arrive; the sink says when it has enough for now. The answer's
-   * head is to be read before.
+   * Writes all chunks to `sink`, now and as they arrive, with back-pressure. The head of the response
+   * must be read before.
    */
   readonly pipeTo: (sink: Sink) => void
-  /** The whole body, up to `limit` bytes; fails beyond. For refusals and look-ups, never for what a caller gets. */
+  /** The complete body, up to `limit` bytes; fails beyond. For refusals and lookups, never for responses to callers. */
   readonly bytes: (limit: number) => Promise<Buffer>
-  /** Lets the body go: a short rest is read so that the connection can be used again, a long one is cut. */
+  /** Discards the body: a short rest is read so that the connection can be reused, a long one is aborted. */
   readonly dump: () => void
-  /** Calls back once nothing more comes, at once if so already: the body has ended, failed or been cut. */
+  /** Calls back when the body has ended, failed or been aborted; at once if it already has. */
   readonly onClose: (callback: () => void) => void
 }
 
@@ -107,14 +107,14 @@ export interface Sink {
   /** `false`: no more until `resume` is called. */
   readonly write: (chunk: Buffer) => boolean
   readonly end: () => void
-  /** The body broke off: what was written is not the whole. */
+  /** The body was truncated: the written bytes are incomplete. */
   readonly fail: (reason: Error) => void
   /** Set by the body before the first `write`. */
   resume: (() => void) | undefined
 }
 
 /**
- * The value of a response's header, the first where there are several.
+ * The first value of a response header.
  *
  * @param name in lower case
  */
@@ -126,7 +126,7 @@ export function header({ headers }: Pick<Answer, 'headers'>, name: string): stri
 }
 
 /**
- * `answer` with one of its headers set to `value`.
+ * `answer` with one header set to `value`.
  *
  * @param name in lower case
  */

@@ -49,13 +49,13 @@ function badge(kind: 'good' | 'warn' | 'bad', text: string): string {
   return `<span class="badge ${kind}">${text}</span>`
 }
 
-function stateBadge(token: string, failures: number, { circuit, hold }: ConnectionState): string {
+function stateBadge(token: string, failures: number, { circuit, pauseMs: hold }: ConnectionState): string {
   if (token === 'none') return failures > 0 ? badge('bad', 'no access token') : badge('warn', 'starting')
   if (circuit === 'open') return badge('bad', 'unreachable')
   return hold > 0 ? badge('warn', 'paused') : badge('good', 'healthy')
 }
 
-function connectionIn({ circuit, hold, held }: ConnectionState): string {
+function connectionIn({ circuit, pauseMs: hold, waitingForPause: held }: ConnectionState): string {
   if (circuit === 'open') return badge('bad', 'unreachable: one probe at a time')
   if (hold > 0) {
     return badge('warn', `paused by service protection limits for ${duration(hold)}, ${held} waiting`)

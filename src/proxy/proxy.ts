@@ -2,7 +2,7 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Target } from '../config/schema.ts'
-import { withDoubt } from '../dynamics/doubt.ts'
+import { withRetryAdvice } from '../dynamics/doubt.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
 import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
 import {
@@ -266,7 +266,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
 /** Responds in place of a response that cannot be passed on. */
 function refuse(reply: FastifyReply, cause: unknown, outbound: OutboundRequest): void {
   const error = isGatewayError(cause) ? (cause as Error) : new DynamicsAnswerInvalid({ cause: cause as Error })
-  void reply.send(withDoubt(error, outbound))
+  void reply.send(withRetryAdvice(error, outbound))
 }
 
 /** A `$batch` that cannot be passed on is for the caller to fix. */

@@ -73,9 +73,9 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
   const watch = all.watch('sales')
   watch({ kind: 'limit', limit: 'count', wait: 1000, waits: true, id })
   watch({ kind: 'limit', limit: 'time', wait: 100_000, waits: false, id })
-  watch({ kind: 'held', wait: 1000, waits: true, id })
-  watch({ kind: 'held', wait: 1000, waits: false, id })
-  watch({ kind: 'hold', wait: 1000, id })
+  watch({ kind: 'request-paused', wait: 1000, waits: true, id })
+  watch({ kind: 'request-paused', wait: 1000, waits: false, id })
+  watch({ kind: 'pause', wait: 1000, id })
   watch({ kind: 'retry', trouble: 'broke-off', id })
   watch({ kind: 'retry-budget', trouble: 'busy', id })
   watch({ kind: 'queue-full', id })
@@ -110,8 +110,8 @@ t.test('shows the state of the moment', async (t) => {
     running: 3,
     waiting: 2,
     limit: 52,
-    hold: 0,
-    held: 0,
+    pauseMs: 0,
+    waitingForPause: 0,
     rates: undefined,
   }
   all.show('sales', {
@@ -148,8 +148,8 @@ t.test('shows the state of the moment', async (t) => {
   connection = {
     ...connection,
     circuit: 'open',
-    hold: 1500,
-    held: 9,
+    pauseMs: 1500,
+    waitingForPause: 9,
     rates: { requests: 5999, seconds: 1200, parallel: 48 },
   }
   await includes(
@@ -173,8 +173,8 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
       running: 0,
       waiting: 0,
       limit: 52,
-      hold: 0,
-      held: 0,
+      pauseMs: 0,
+      waitingForPause: 0,
       rates: { requests: 1, seconds: 1, parallel: 1 },
     }),
     users: () => ({ users: 0, unknown: 0 }),

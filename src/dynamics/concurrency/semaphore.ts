@@ -38,7 +38,7 @@ interface Waiter {
  * @param clock milliseconds, rising
  */
 export function createSemaphore(
-  { most: max, queue, watch }: { readonly most: number; readonly queue: number; readonly watch: OnEvent },
+  { most: max, queue, onEvent }: { readonly most: number; readonly queue: number; readonly onEvent: OnEvent },
   clock: () => number = () => performance.now(),
 ): Semaphore {
   const limit = createAdaptiveLimit(max, clock)
@@ -59,13 +59,13 @@ export function createSemaphore(
   function announceChange(): void {
     if (limit.current() === announced) return
     announced = limit.current()
-    watch({ kind: 'concurrency', limit: announced })
+    onEvent({ kind: 'concurrency', limit: announced })
   }
 
   function makeRoomFor(newcomer: string, record: RequestRecord): void {
     const full = retryLater(new QueueFull(), 1000)
     const displaced = waiters.displacedBy(newcomer)
-    watch({ kind: 'queue-full', ...requestIds(displaced?.record ?? record) })
+    onEvent({ kind: 'queue-full', ...requestIds(displaced?.record ?? record) })
     if (displaced === undefined) throw full
     displaced.turnAway(full)
   }

@@ -18,18 +18,18 @@ export interface UploadShare {
 export function createUploadShare({
   most,
   queue,
-  watch,
+  onEvent,
 }: {
   readonly most: number
   readonly queue: number
-  readonly watch: OnEvent
+  readonly onEvent: OnEvent
 }): UploadShare {
   // How many places there are is told by others; a full queue is a full queue.
   const semaphore = createSemaphore({
     most: share(most),
     queue,
-    watch: (event) => {
-      if (event.kind === 'queue-full') watch(event)
+    onEvent: (event) => {
+      if (event.kind === 'queue-full') onEvent(event)
     },
   })
   return {

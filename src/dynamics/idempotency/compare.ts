@@ -1,15 +1,15 @@
 import { isGuid } from '../../odata/guid.ts'
 import type { Members } from './create-body.ts'
 
-/** A column to read, and what a create with the same body has put into it. */
+/** A column to read, and the value that a create with the same body sets. */
 export interface Expected {
   readonly column: string
   readonly value: unknown
 }
 
 /**
- * What a row holds that was created with `members`, column by column. Left out is what cannot be told: annotations, and
- * rows that are bound by another key than their primary one.
+ * The expected columns of a row that was created with `members`. Omits what cannot be compared: annotations, and
+ * rows that are bound by an alternate key.
  *
  * @param lookups lookup columns by navigation property; `undefined` where the body binds none
  */
@@ -30,14 +30,14 @@ export function bindsRows(members: Members): boolean {
   return Object.keys(members).some((name) => name.endsWith('@odata.bind'))
 }
 
-/** Whether `row` holds what is expected. Columns that it does not show are passed over. */
+/** Whether `row` has the expected values. Columns that it does not contain are ignored. */
 export function holds(row: Members, expected: readonly Expected[]): boolean {
   return expected.every(({ column, value }) => !(column in row) || isSame(value, row[column]))
 }
 
 /**
  * Whether a column that holds `stored` may have been set to `sent`: Dynamics rounds numbers to the column's precision,
- * writes dates in its own form, drops blanks at the ends of texts and keeps an empty text as none.
+ * formats dates in its own way, trims texts and stores an empty text as null.
  */
 export function isSame(sent: unknown, stored: unknown): boolean {
   if (sent === stored || (isNothing(sent) && isNothing(stored))) return true
@@ -57,12 +57,12 @@ function isNothing(value: unknown): boolean {
   return value === null || value === undefined || value === ''
 }
 
-/** Money has two decimals at least by default. */
-const LEAST_DECIMALS = 2
+/** Money has at least two decimals by default. */
+const MIN_DECIMALS = 2
 
 function isRounded(sent: number, stored: number): boolean {
   if (sent === stored) return true
-  const decimals = Math.max(LEAST_DECIMALS, decimalsOf(stored))
+  const decimals = Math.max(MIN_DECIMALS, decimalsOf(stored))
   return decimalsOf(sent) > decimalsOf(stored) && Math.abs(sent - stored) <= 0.5 * 10 ** -decimals + Number.EPSILON
 }
 
@@ -76,7 +76,7 @@ const DATE_CHARACTERS = 10
 function isSameMoment(sent: string, stored: string): boolean {
   if (!MOMENT.test(sent) || !MOMENT.test(stored)) return false
   if (stored.length === DATE_CHARACTERS) return sent.startsWith(stored)
-  // Dynamics keeps whole seconds.
+  // Dynamics stores times in seconds.
   return Math.floor(Date.parse(sent) / 1000) === Math.floor(Date.parse(stored) / 1000)
 }
 

@@ -1,6 +1,6 @@
 import { BadIdempotencyKey } from '../../errors.ts'
 
-/** What a create with an idempotency key sends: column names, or navigation properties with `@odata.bind`. */
+/** The body of a create with an idempotency key: columns, and navigation properties with `@odata.bind`. */
 export type Members = Readonly<Record<string, unknown>>
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
@@ -9,7 +9,7 @@ const CLOSING_BRACE = 0x7d
 /**
  * The members of a create's body.
  *
- * Rows inside of the row are refused: when what is remembered is lost, they could not be compared with what was sent.
+ * Nested rows are refused: they could not be compared with the request when the remembered digest is lost.
  *
  * @param keyColumn the table's primary key, which the body must leave to the gateway
  * @throws BadIdempotencyKey for anything but one flat JSON object
@@ -27,7 +27,7 @@ export function membersOf(body: Buffer, keyColumn: string): Members {
   return members
 }
 
-/** `body`, the JSON object that holds `members`, with one member more at its end; all its bytes stay as they are. */
+/** `body`, a JSON object, with a member added at its end; all other bytes are unchanged. */
 export function withMember(body: Buffer, members: Members, name: string, value: string): Buffer {
   const end = body.lastIndexOf(CLOSING_BRACE)
   const member = `${Object.keys(members).length === 0 ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`

@@ -12,60 +12,60 @@ import { bindsRows, expectedOf, holds } from './compare.ts'
 import { membersOf, withMember } from './create-body.ts'
 import type { Members } from './create-body.ts'
 import { bodyDigest, rowId } from './key.ts'
-import { asReplayed, replay, rowRequest } from './replay.ts'
+import { markReplayed, replay, rowRequest } from './replay.ts'
 import { tablesOf } from './tables.ts'
 import type { Table } from './tables.ts'
 
-/** What creates with an idempotency key need beside a way to send. */
+/** What creates with an idempotency key need besides `Send`. */
 export interface IdempotencyOptions {
   /** Origin of the environment. */
   readonly origin: string
   /** `/api/data/v9.2` */
   readonly apiRoot: string
-  /** Keys the hashes that primary keys are. The same in all replicas, and for as long as callers repeat creates. */
+  /** The key of the hashes used as primary keys. The same in all replicas, and for as long as callers repeat creates. */
   readonly salt: string
-  /** Where it is remembered what was created. May forget at any time. */
+  /** Remembers creates. It may forget them at any time. */
   readonly state: SharedState
-  /** The largest body that is kept, and so can be sent again, in bytes. */
+  /** The largest body that is buffered and can be sent again, in bytes. */
   readonly keepBody: number
-  readonly watch: OnEvent
+  readonly onEvent: OnEvent
 }
 
-/** How long it is remembered what a key created: 24 h. */
+/** How long the create of a key is remembered: 24 h. */
 const REMEMBER_MS = 86_400_000
 
-/** Dynamics' code for a row that is there already. */
+/** Dynamics' code for a row that already exists. */
 const DUPLICATE_KEY = 0x80040237
 
-/** How far the clocks of the servers of one environment may differ, with the second that `createdon` leaves out. */
+/** How far the clocks of one environment's servers may differ, plus the fraction of a second missing in `createdon`. */
 const CLOCK_TOLERANCE_MS = 3000
 
 const MAX_ROW_BYTES = 16 * 1024 * 1024
 
 /** A create that is about to be sent. */
 interface KeyedCreate {
-  /** With the row's primary key in its body. */
+  /** The request with the row's primary key in its body. */
   readonly request: OutboundRequest
   readonly keyed: IdempotentCreate
   readonly table: Table
   readonly members: Members
   /** The row's primary key. */
   readonly id: string
-  /** What the body is, without the primary key. */
+  /** The digest of the body without the primary key. */
   readonly digest: string
 }
 
 /**
- * Makes creates with an idempotency key safe to send again: the key decides the row's primary key, so that Dynamics
- * itself refuses a second row, whichever gateway sends it and whatever broke. What was created is remembered; where
- * that is lost, the row is read and compared with what was sent.
+ * Makes creates with an idempotency key safe to retry: the key determines the row's primary key, so that Dynamics
+ * itself refuses a second row, whichever gateway sends it and whatever failed. Creates are remembered; if that memory
+ * is lost, the row is read and compared with the request.
  *
  * @throws BadIdempotencyKey before anything is sent; IdempotencyKeyReused when the key came with another body
  */
 export function idempotentCreates(send: Send, options: IdempotencyOptions): Send {
-  const { origin, apiRoot, salt, state, keepBody, watch } = options
+  const { origin, apiRoot, salt, state, keepBody, onEvent } = options
   const tables = tablesOf(send, apiRoot)
-  /** Creates under way in this process, by the primary keys of their rows. */
+  /** Creates in progress in this process, by the primary keys of their rows. */
   const running = new Map<string, Promise<void>>()
 
   return (request) => {
@@ -76,7 +76,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
   async function createOnce(request: OutboundRequest, keyed: IdempotentCreate): Promise<Answer> {
     const create = await prepare(request, keyed)
     const { id } = create
-    // Nothing is awaited between the last look and `set`: of all that wait, one goes on.
+    // There is no await between the last check and `set`: only one of the waiting requests continues.
     for (let other = running.get(id); other !== undefined; other = running.get(id)) await queueBehind(other, request)
     const answering = carryOut(create)
     const settled = answering.then(nothing, nothing).finally(() => running.delete(id))
@@ -84,7 +84,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     return answering
   }
 
-  /** Everything that can be found out before anything is sent. */
+  /** All checks and lookups before the request is sent. */
   async function prepare(request: OutboundRequest, keyed: IdempotentCreate): Promise<KeyedCreate> {
     const { body, cancellation, timings, record } = request
     if (!Buffer.isBuffer(body)) {
@@ -110,8 +110,8 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     const remembered = await recall(create.id)
     if (remembered !== undefined) {
       if (remembered !== create.digest) return reused(create)
-      watch({ kind: 'keyed-create', outcome: 'replayed', ...requestIds(create.request.record) })
-      return asReplayed(await replay(send, create.request, create.id, origin))
+      onEvent({ kind: 'keyed-create', outcome: 'replayed', ...requestIds(create.request.record) })
+      return markReplayed(await replay(send, create.request, create.id, origin))
     }
     let sends = 1
     const began = performance.now()
@@ -119,7 +119,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     const answer = await send(request)
     if (answer.status === 201 || answer.status === 204) {
       remember(create)
-      watch({ kind: 'keyed-create', outcome: 'created', ...requestIds(request.record) })
+      onEvent({ kind: 'keyed-create', outcome: 'created', ...requestIds(request.record) })
       return answer
     }
     if (answer.status < 400) return answer
@@ -129,7 +129,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
   }
 
   /**
-   * The row is there, made by an earlier request with the same key, or by this one before its connection broke.
+   * Handles a row that already exists, created by an earlier request with the same key, or by this one before its connection broke.
    *
    * @param sending milliseconds since this request was first sent, where it was sent more than once
    */
@@ -141,7 +141,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     const expected = expectedOf(members, lookups)
     const columns = new Set([table.keyColumn, ...expected.map(({ column }) => column)])
     const found = await read(request, id, [...columns])
-    // Some other unique value is taken, not this key.
+    // Another unique value is duplicate, not this key.
     if (found.status === 404) return refusal
     if (found.status === 403) throw new KeyedRowUnreadable()
     if (found.status !== 200) return found
@@ -149,12 +149,12 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     if (!holds(rowIn(found), expected) && !(own && (await isOlderThan(request, id, sending)) === false))
       return reused(create)
     remember(create)
-    watch({ kind: 'keyed-create', outcome: 'recovered', ...requestIds(request.record) })
+    onEvent({ kind: 'keyed-create', outcome: 'recovered', ...requestIds(request.record) })
     const answer = await replay(send, request, id, origin)
-    return own ? answer : asReplayed(answer)
+    return own ? answer : markReplayed(answer)
   }
 
-  /** Whether a row was there before the last `milliseconds`, by Dynamics' own clock; `undefined` where it is unknown. */
+  /** Whether a row existed before the last `milliseconds`, by Dynamics' clock; `undefined` if unknown. */
   async function isOlderThan(request: OutboundRequest, id: string, milliseconds: number): Promise<boolean | undefined> {
     const found = await read(request, id, ['createdon'])
     if (found.status !== 200) return undefined
@@ -166,7 +166,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
   async function read(request: OutboundRequest, id: string, columns: readonly string[]): Promise<BufferedAnswer> {
     const path = `${request.path.split('?', 1)[0]!}(${id})?$select=${columns.join(',')}`
     const get = rowRequest(request, path)
-    const headers = get.headers.filter((_, index, all) => !NOT_FOR_READING.test(all[index - (index % 2)]!))
+    const headers = get.headers.filter((_, index, all) => !FORMAT_HEADERS.test(all[index - (index % 2)]!))
     const answer = await send({
       ...get,
       headers: [...headers, 'accept', 'application/json', 'accept-encoding', 'identity'],
@@ -174,7 +174,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     return bufferAnswer(answer, request, MAX_ROW_BYTES)
   }
 
-  /** What was sent with the key that is a row's primary key; memory that fails is memory that was lost. */
+  /** The digest remembered for a row's primary key. A failure of the memory counts as forgotten. */
   function recall(id: string): Promise<string | undefined> {
     return state.get(stateKey(id)).catch(() => undefined)
   }
@@ -184,7 +184,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
   }
 
   function reused({ request }: KeyedCreate): never {
-    watch({ kind: 'keyed-create', outcome: 'reused', ...requestIds(request.record) })
+    onEvent({ kind: 'keyed-create', outcome: 'reused', ...requestIds(request.record) })
     throw new IdempotencyKeyReused()
   }
 }
@@ -198,8 +198,8 @@ async function queueBehind(other: Promise<void>, { cancellation, timings, record
   record.waited('queue', began, ms)
 }
 
-/** Headers that change in what form a row comes. */
-const NOT_FOR_READING = /^(?:accept|accept-encoding|prefer)$/i
+/** Headers that change the format of a row. */
+const FORMAT_HEADERS = /^(?:accept|accept-encoding|prefer)$/i
 
 function rowIn({ text }: BufferedAnswer): Members {
   try {

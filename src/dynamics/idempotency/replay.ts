@@ -2,17 +2,17 @@ import { bufferedBody } from '../buffered-response.ts'
 import { withHeader } from '../send.ts'
 import type { Answer, OutboundRequest, Send } from '../send.ts'
 
-/** Headers of a create that make no sense, or another one, on the GET of its row. */
-const OF_THE_CREATE = /^(?:content-|if-|mscrm\.suppressduplicatedetection$)/i
+/** Headers of a create that are meaningless or have another meaning on the GET of its row. */
+const CREATE_ONLY_HEADERS = /^(?:content-|if-|mscrm\.suppressduplicatedetection$)/i
 
 const NO_BODY = Buffer.alloc(0)
 
-/** The header that says that an answer is that of an earlier request with the same key. */
-export const REPLAYED = 'idempotency-replayed'
+/** The header that marks the response of an earlier request with the same key. */
+export const REPLAYED_HEADER = 'idempotency-replayed'
 
-/** A GET of the row that `create` has made, by its user and with the create's own headers. */
+/** A GET of the row of `create`, as its user and with its headers. */
 export function rowRequest(create: OutboundRequest, path: string): OutboundRequest {
-  const headers = create.headers.filter((_, index, all) => !OF_THE_CREATE.test(all[index - (index % 2)]!))
+  const headers = create.headers.filter((_, index, all) => !CREATE_ONLY_HEADERS.test(all[index - (index % 2)]!))
   return {
     ...create,
     method: 'GET',
@@ -27,7 +27,7 @@ export function rowRequest(create: OutboundRequest, path: string): OutboundReque
 }
 
 /**
- * The answer to a create whose row is there already: where the row is, and the row as it is now if the caller prefers
+ * The response to a create whose row already exists: its URL, and the row in its current state if the caller prefers
  * `return=representation`.
  *
  * @param origin of the environment, for the addresses in the headers
@@ -47,9 +47,9 @@ export async function replay(send: Send, create: OutboundRequest, id: string, or
   return { status: 201, headers: [...applied.headers, ...bytesOf(where)], body: answer.body }
 }
 
-/** `answer`, marked as that of an earlier request. */
-export function asReplayed(answer: Answer): Answer {
-  return answer.status < 300 ? withHeader(answer, REPLAYED, 'true') : answer
+/** `answer`, marked as the response of an earlier request. */
+export function markReplayed(answer: Answer): Answer {
+  return answer.status < 300 ? withHeader(answer, REPLAYED_HEADER, 'true') : answer
 }
 
 function bytesOf(headers: readonly string[]): Buffer[] {

@@ -1,7 +1,7 @@
-/** Runs `work` for a key, once at a time: whoever asks for the same key meanwhile gets what it brings. */
+/** Runs `work` for a key once at a time. Further calls for the same key meanwhile share its result. */
 export type SharedFlights<T> = (key: string, work: () => Promise<T>) => Promise<T>
 
-/** Makes them; what has ended is not remembered. */
+/** Creates shared flights. Results are not cached. */
 export function sharedFlights<T>(): SharedFlights<T> {
   const flights = new Map<string, Promise<T>>()
   return (key, work) => {

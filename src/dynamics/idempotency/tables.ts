@@ -12,19 +12,19 @@ import { header } from '../send.ts'
 import type { OutboundRequest, Send } from '../send.ts'
 import { sharedFlights } from './shared-flights.ts'
 
-/** A table whose rows may be given a primary key when they are created. */
+/** A table whose rows accept a primary key in a create. */
 export interface Table {
   readonly logicalName: string
   /** Logical name of the column with the primary key. */
   readonly keyColumn: string
 }
 
-/** What the definitions of an environment say of its tables. Asked as the application user, and remembered. */
+/** The table definitions of an environment, read as the application user and cached. */
 export interface Tables {
   /**
    * The table behind an entity set.
    *
-   * @throws BadIdempotencyKey when there is none whose rows take a chosen key; TableLookupFailed
+   * @throws BadIdempotencyKey when there is no table whose rows accept a chosen key; TableLookupFailed
    */
   readonly find: (entitySet: string, asker: RequestRecord) => Promise<Table>
   /** The lookup columns of a table, by their navigation properties. */
@@ -33,14 +33,14 @@ export interface Tables {
 
 const MAX_TABLES = 2000
 const REMEMBER_MS = 10 * 60_000
-/** A table may be made at any time; the cache is for callers that keep asking for one that is not there. */
+/** A table can be created at any time. The cache is for callers that keep asking for one that does not exist. */
 const REMEMBER_UNSUITABLE_MS = 60_000
 const LOOKUP_TIMEOUT_MS = 10_000
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 const COLUMNS = 'LogicalName,EntitySetName,PrimaryIdAttribute,TableType,IsIntersect,IsLogicalEntity,DataProviderId'
 
-/** Asks the definitions at `apiRoot` by `send`. */
+/** Reads the definitions at `apiRoot` with `send`. */
 export function tablesOf(send: Send, apiRoot: string): Tables {
   const found = new LRUCache<string, Table>({ max: MAX_TABLES, ttl: REMEMBER_MS })
   const unsuitable = new LRUCache<string, string>({ max: MAX_TABLES, ttl: REMEMBER_UNSUITABLE_MS })
@@ -63,7 +63,7 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
   }
 
   async function findTable(entitySet: string, asker: RequestRecord): Promise<Table> {
-    const rows = await ask(
+    const rows = await readRows(
       `EntityDefinitions?$select=${COLUMNS}&$filter=EntitySetName%20eq%20%27${entitySet}%27`,
       asker,
     )
@@ -77,7 +77,7 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
   }
 
   async function findLookups(logicalName: string, asker: RequestRecord): Promise<ReadonlyMap<string, string>> {
-    const rows = await ask(
+    const rows = await readRows(
       `EntityDefinitions(LogicalName=%27${logicalName}%27)/ManyToOneRelationships` +
         '?$select=ReferencingAttribute,ReferencingEntityNavigationPropertyName',
       asker,
@@ -93,13 +93,13 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
   }
 
   /** The rows at `path` below the API root. */
-  async function ask(path: string, asker: RequestRecord): Promise<readonly unknown[]> {
+  async function readRows(path: string, asker: RequestRecord): Promise<readonly unknown[]> {
     const request = definitionRequest(`${apiRoot}/${path}`, lookupRecord(asker))
     const timer = setTimeout(() => request.cancellation.cancel(failed('it took too long')), LOOKUP_TIMEOUT_MS)
     try {
       const answer = await send(request)
       const body = await answer.body.bytes(MAX_ANSWER_BYTES)
-      // A limit is no failure of the look-up: it holds for the request behind it as well.
+      // A limit is not a failure of the lookup: it applies to the caller's request as well.
       if (answer.status === 429) {
         throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
       }
@@ -109,7 +109,7 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
       const error = errorOf(answer.status, (name) => header(answer, name), json)
       throw failed(inOneLine(explainDynamics({ ...error, impersonated: false, delegated: false })))
     } catch (error) {
-      // What has a code is an error of the gateway's own, and says what to do.
+      // An error with a code is the gateway's own, and contains the fix.
       throw (error as { code?: string }).code?.startsWith('GATEWAY_') === true
         ? error
         : new TableLookupFailed({ cause: error as Error })
@@ -131,14 +131,14 @@ interface Definition {
   readonly ReferencingEntityNavigationPropertyName?: unknown
 }
 
-/** Types of tables that keep their rows in the environment's own database, where a key is unique. */
-const STORED: ReadonlySet<unknown> = new Set(['Standard', 'Activity'])
-/** Rows that Dynamics makes itself, as parts or as common view of others. */
-const MADE_BY_DYNAMICS: ReadonlySet<unknown> = new Set(['activityparty', 'activitypointer'])
+/** Types of tables with rows in the environment's own database, where a key is unique. */
+const STORED_TABLE_TYPES: ReadonlySet<unknown> = new Set(['Standard', 'Activity'])
+/** Tables whose rows Dynamics creates itself, as parts or as a common view of others. */
+const SYSTEM_TABLES: ReadonlySet<unknown> = new Set(['activityparty', 'activitypointer'])
 
 /**
  * The table of `entitySet` among `rows` of `EntityDefinitions`, or why its rows cannot be given a key, as the rest of a
- * sentence. An elastic table takes the same key again in another partition; a virtual one is another system's.
+ * sentence. An elastic table accepts the same key in another partition; a virtual table belongs to another system.
  */
 export function tableIn(rows: readonly unknown[], entitySet: string): Table | string {
   const row = (rows as readonly Definition[]).find(({ EntitySetName: name }) => name === entitySet)
@@ -146,11 +146,11 @@ export function tableIn(rows: readonly unknown[], entitySet: string): Table | st
   const { LogicalName: logicalName, PrimaryIdAttribute: keyColumn, TableType: type } = row
   const isName = (name: unknown): name is string => typeof name === 'string' && /^\w+$/.test(name)
   if (
-    !STORED.has(type) ||
+    !STORED_TABLE_TYPES.has(type) ||
     row.IsIntersect !== false ||
     row.IsLogicalEntity !== false ||
     (row.DataProviderId ?? undefined) !== undefined ||
-    MADE_BY_DYNAMICS.has(logicalName) ||
+    SYSTEM_TABLES.has(logicalName) ||
     !isName(logicalName) ||
     !isName(keyColumn)
   ) {

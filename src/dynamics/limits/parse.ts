@@ -1,7 +1,7 @@
 import { header } from '../send.ts'
 import type { Answer } from '../send.ts'
 
-/** Which of Dynamics' service protection limits a 429 is about. */
+/** The service protection limit behind a 429. */
 export type Limit = 'count' | 'time' | 'concurrency' | 'other'
 
 const LIMITS = new Map<number, Limit>([
@@ -11,8 +11,8 @@ const LIMITS = new Map<number, Limit>([
 ])
 
 /**
- * Tells the limit from the body of a 429. Its code is hexadecimal (`0x80072322`), or the same 32 bits as a decimal
- * number with a sign.
+ * The limit, by the body of a 429. Its code is hexadecimal (`0x80072322`), or the same 32 bits as a signed decimal
+ * number.
  *
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/api-limits
  */
@@ -21,7 +21,7 @@ export function limitOf(body: string): Limit {
   return (code === undefined ? undefined : LIMITS.get(code)) ?? 'other'
 }
 
-/** The error's code as 32 bits without a sign; `undefined` where the body has none. */
+/** The error's code as an unsigned 32-bit number; `undefined` without one. */
 export function codeOf(body: string): number | undefined {
   try {
     const { error } = JSON.parse(body) as { error?: { code?: unknown } }
@@ -33,28 +33,28 @@ export function codeOf(body: string): number | undefined {
 }
 
 /**
- * How long a refused request waits before it is sent again.
+ * How long a refused request waits before it is retried.
  *
- * Dynamics makes the wait longer when it is asked again before, so what it says is not cut short, and not
- * rounded down: zero still waits a moment, or a service that always says zero would be asked without end.
+ * Dynamics extends the wait when a request comes too early, so its Retry-After is not shortened and not
+ * rounded down. Zero still waits briefly, otherwise a service that always sends zero would get retries without end.
  *
- * @param asked by Retry-After; `undefined`: the wait doubles from one second
- * @param attempt how often the request was sent so far, counting from 1
+ * @param asked the Retry-After, in milliseconds; `undefined`: the wait doubles from one second
+ * @param attempt how often the request has been sent, counting from 1
  */
 export function retryDelay(asked: number | undefined, attempt: number): number {
   const doublings = 2 ** Math.min(attempt - 1, 6)
   return asked === undefined ? 1000 * doublings : Math.max(asked, 50 * doublings)
 }
 
-/** What Dynamics says is left of its limits. */
+/** The remaining limits reported by Dynamics. */
 export interface Rates {
   readonly requests: number | undefined
   readonly seconds: number | undefined
-  /** How many requests at once it suggests. */
+  /** The suggested degree of parallelism. */
   readonly parallel: number | undefined
 }
 
-/** Reads the rate headers of an answer; `undefined` where it has none. */
+/** Reads the rate headers of a response; `undefined` without them. */
 export function ratesOf(answer: Answer): Rates | undefined {
   const requests = amount(header(answer, 'x-ms-ratelimit-burst-remaining-xrm-requests'))
   const seconds = amount(header(answer, 'x-ms-ratelimit-time-remaining-xrm-requests'))
@@ -64,7 +64,7 @@ export function ratesOf(answer: Answer): Rates | undefined {
     : { requests, seconds, parallel }
 }
 
-/** `1,200.00` is twelve hundred. */
+/** `1,200.00` is 1200. */
 function amount(text: string | undefined): number | undefined {
   if (text === undefined || !/^\s*\d[\d,]*(\.\d+)?\s*$/.test(text)) return undefined
   return Number(text.replaceAll(',', ''))

@@ -1,45 +1,45 @@
 import type { Cancellation } from '../cancellation.ts'
 
 /**
- * The time in which nothing may be sent, because Dynamics asked for it. When it is over, one request goes first, as a
- * trial; the others follow when Dynamics takes it, so that a limit that still holds is hit once and not a hundred
+ * A pause in sending, because of a Retry-After of Dynamics. After it, one request is sent first as a
+ * probe. The others follow when Dynamics accepts it, so that a limit that is still exceeded is hit once and not a hundred
  * times.
  */
 export interface PauseWindow {
-  /** Whether nothing may be sent now but the trial. */
+  /** Whether only the probe may be sent now. */
   readonly isPaused: () => boolean
-  /** Milliseconds until Dynamics is asked again; 0 when that is under way, or nothing holds. */
+  /** Milliseconds until the probe; 0 while it is in progress, or without a pause. */
   readonly remaining: () => number
   /**
-   * Whether `cancellation`'s request must not be sent now. The first that asks when the time is over becomes the trial.
+   * Whether `cancellation`'s request must wait. The first request after the end of the pause becomes the probe.
    */
   readonly shouldHold: (cancellation: Cancellation) => boolean
-  /** Nothing is sent for `milliseconds`. */
+  /** Starts or extends the pause to `milliseconds` from now. */
   readonly start: (milliseconds: number) => StartedPause
-  /** Dynamics took the request: if it was the trial, nothing holds any more. */
+  /** Dynamics accepted the request: if it was the probe, the pause is over. */
   readonly succeeded: (cancellation: Cancellation) => void
-  /** Until something changes: nothing holds, the time is longer than was thought, or it is this one's turn to try. */
+  /** Waits until the state changes: the pause is over, it was extended, or this request becomes the probe. */
   readonly wait: (cancellation: Cancellation) => Promise<void>
   readonly waiting: () => number
   readonly close: () => void
 }
 
-/** A hold that one refusal began. */
+/** A pause started by one refusal. */
 export interface StartedPause {
-  /** Whether nothing or less was known of it before. */
-  readonly extends: boolean
-  /** It is not so serious: `milliseconds` from now are enough, and then all may go on without a trial. */
+  /** Whether there was no pause, or a shorter one, before. */
+  readonly isNew: boolean
+  /** Shortens the pause to `milliseconds` from now, without a probe afterwards. */
   readonly shorten: (milliseconds: number) => void
 }
 
-/** A trial that has no answer by then does not keep the others waiting. */
+/** A probe without a response by then no longer delays the others. */
 const PROBE_TIMEOUT_MS = 1000
 
-/** Several requests meet a limit in the same moment; what they are told differs by less. */
+/** Several requests hit a limit at the same time. Their Retry-Afters differ by less than this. */
 const SAME_PAUSE_MS = 500
 
 export function createPauseWindow(): PauseWindow {
-  /** Until when each refusal asked to wait, on the clock of `performance.now()`; none: nothing holds. */
+  /** The end of the wait of each refusal, on the clock of `performance.now()`; empty: no pause. */
   let ends: { until: number; serious: boolean }[] = []
   let probe: { readonly cancellation: Cancellation; readonly until: number } | undefined
   let timer: NodeJS.Timeout | undefined
@@ -59,7 +59,7 @@ export function createPauseWindow(): PauseWindow {
     wakeAll()
   }
 
-  /** When the time is over the one that waits longest goes first; if nothing comes of it, the next. */
+  /** After the pause, the request that has waited longest is the probe; if it fails, the next one. */
   function arm(): void {
     clearTimeout(timer)
     const left = until() - performance.now()
@@ -90,12 +90,12 @@ export function createPauseWindow(): PauseWindow {
       const now = performance.now()
       const one = { until: now + milliseconds, serious: true }
       const news = probe !== undefined || ends.length === 0 || one.until > until() + SAME_PAUSE_MS
-      // What is over, or was over when the trial was sent, is told again.
+      // Pauses that ended, or had ended when the probe was sent, are reported again.
       ends = [...(probe === undefined ? ends.filter((end) => end.until > now) : []), one]
       probe = undefined
       if (news) wakeAll()
       return {
-        extends: news,
+        isNew: news,
         shorten(milliseconds) {
           one.serious = false
           one.until = Math.min(one.until, performance.now() + milliseconds)

@@ -4,26 +4,26 @@ import type { Answer } from '../send.ts'
 import { ratesOf } from './parse.ts'
 import type { Rates } from './parse.ts'
 
-/** What Dynamics says of its limits with every answer. */
+/** Reads the remaining limits from responses. */
 export interface RateReader {
   readonly read: (answer: Answer) => void
   readonly last: () => Rates | undefined
 }
 
-/** Listens to what Dynamics says of its limits: now and then is enough. */
-export function readRates(semaphore: Pick<Semaphore, 'suggest'>, watch: OnEvent): RateReader {
+/** Reads the limits in Dynamics' responses, at intervals. */
+export function readRates(semaphore: Pick<Semaphore, 'suggest'>, onEvent: OnEvent): RateReader {
   let last: Rates | undefined
   let next = 0
   return {
     read(answer) {
-      // It changes slowly, and looking through all headers costs.
+      // The values change slowly, and searching all headers takes time.
       if (next-- > 0) return
       next = 15
       const rates = ratesOf(answer)
       if (rates === undefined) return
       last = rates
       if (rates.parallel !== undefined && rates.parallel >= 1) semaphore.suggest(rates.parallel)
-      watch({ kind: 'rates', ...rates })
+      onEvent({ kind: 'rates', ...rates })
     },
     last: () => last,
   }

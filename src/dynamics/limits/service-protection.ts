@@ -10,51 +10,51 @@ import { limitOf, retryDelay } from './parse.ts'
 import type { Limit } from './parse.ts'
 import type { PauseWindow } from './pause.ts'
 
-/** Thrown when a hold began while a request was on its way to be sent; nothing of it was. */
-export const PAUSED = new Error('held back')
+/** Thrown when a pause began before a request was written. No byte of the request was sent. */
+export const PAUSED = new Error('sending is paused')
 
 export interface RetryLimits {
-  readonly hold: PauseWindow
-  /** Milliseconds that one request may wait for limits in all. */
+  readonly pauseWindow: PauseWindow
+  /** The total wait of one request for limits, in milliseconds. */
   readonly maxRetryWait: number
-  /** How many requests may wait at once. */
+  /** How many requests may wait at the same time. */
   readonly queue: number
-  /** Dynamics had too many requests at once. */
+  /** Called when Dynamics refused a request for too many concurrent ones. */
   readonly tooMany: () => void
-  /** Dynamics answered. */
+  /** Called for each response. */
   readonly answered: (answer: Answer) => void
   readonly onEvent: OnEvent
 }
 
-/** A 429, and what it says. */
+/** A 429, parsed. */
 interface Refusal {
   readonly refusal: Answer
   readonly limit: Limit
   readonly delay: number
 }
 
-/** Nothing was sent where a hold began just then. */
+/** `undefined` when a pause began before the request was written. */
 function unlessPaused(error: unknown): undefined {
   if (error !== PAUSED) throw error
 }
 
-/** A limit on requests at once is over as soon as some of them are; the others do not wait long for it. */
+/** The pause for the concurrency limit, which ends as soon as some requests finish. */
 const CONCURRENCY_PAUSE_MS = 1000
 
 /**
- * Waits out Dynamics' service protection limits. A request that was refused with 429 was not carried out, and is sent
- * again when Dynamics says so, while its caller has that much patience; until then no other request is sent either, for
- * that makes the wait longer.
+ * Waits out Dynamics' service protection limits. A request that was refused with 429 was not executed, and is
+ * retried after the Retry-After if it may wait that long. Until then no other request is sent either, because
+ * that would extend the wait.
  *
- * @throws LimitHolds when a limit holds for longer than the request may wait
+ * @throws LimitHolds when the limit lasts longer than the request may wait
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/api-limits
  */
 export function respectLimits(
   send: Send,
-  { hold, maxRetryWait, queue, tooMany, answered, onEvent: watch }: RetryLimits,
+  { pauseWindow, maxRetryWait, queue, tooMany, answered, onEvent }: RetryLimits,
 ): Send {
   return (request) => {
-    if (hold.isPaused()) return waitAndSend(request, undefined)
+    if (pauseWindow.isPaused()) return waitAndSend(request, undefined)
     return send(request).then(
       (answer) => (answer.status === 429 ? waitAndSend(request, answer) : succeeded(request, answer)),
       (error) => (error === PAUSED ? waitAndSend(request, undefined) : Promise.reject(error)),
@@ -62,12 +62,12 @@ export function respectLimits(
   }
 
   function succeeded({ cancellation }: OutboundRequest, answer: Answer): Answer {
-    hold.succeeded(cancellation)
+    pauseWindow.succeeded(cancellation)
     answered(answer)
     return answer
   }
 
-  /** Sends when nothing holds, and again after each 429, of which `first` may have come already. */
+  /** Sends outside a pause, and again after each 429. `first` is a 429 that has already come. */
   async function waitAndSend(request: OutboundRequest, first: Answer | undefined): Promise<Answer> {
     const { cancellation } = request
     let waited = 0
@@ -75,46 +75,46 @@ export function respectLimits(
     for (let next = first; ; next = undefined) {
       let answer = next
       while (answer === undefined) {
-        while (hold.isPaused()) waited += await waitFor(request, waited)
+        while (pauseWindow.isPaused()) waited += await waitFor(request, waited)
         answer = await send(request).catch(unlessPaused)
       }
       if (answer.status !== 429) return succeeded(request, answer)
       const { refusal, limit, delay } = await read(request, answer, ++attempts)
-      const wait = Math.max(delay, hold.remaining())
+      const wait = Math.max(delay, pauseWindow.remaining())
       const waits = isRepeatable(request) && mayWait(request, waited, wait)
-      watch({ kind: 'limit', limit, wait, waits, ...requestIds(request.record) })
+      onEvent({ kind: 'limit', limit, wait, waits, ...requestIds(request.record) })
       if (!waits) return withHeader(refusal, 'retry-after', seconds(wait))
       request.record.resends(`limit-${limit}`)
-      waited += await measured(request, limit === 'concurrency' ? sleep(cancellation, delay) : hold.wait(cancellation))
+      waited += await measured(request, limit === 'concurrency' ? sleep(cancellation, delay) : pauseWindow.wait(cancellation))
     }
   }
 
-  /** Reads a 429. The hold begins at once, and is as long as it says until the limit is known. */
+  /** Reads a 429. The pause starts at once with the length of Retry-After, until the limit is known. */
   async function read(request: OutboundRequest, answer: Answer, attempts: number): Promise<Refusal> {
     const delay = retryDelay(retryAfter(header(answer, 'retry-after'), Date.now()), attempts)
-    const { extends: news, shorten: relax } = hold.start(delay)
+    const { isNew, shorten } = pauseWindow.start(delay)
     const refusal = await bufferAnswer(answer, request)
     const limit = limitOf(refusal.text)
     if (limit === 'concurrency') {
-      relax(CONCURRENCY_PAUSE_MS)
+      shorten(CONCURRENCY_PAUSE_MS)
       tooMany()
-    } else if (news) {
-      watch({ kind: 'hold', wait: delay, ...requestIds(request.record) })
+    } else if (isNew) {
+      onEvent({ kind: 'pause', wait: delay, ...requestIds(request.record) })
     }
     return { refusal, limit, delay }
   }
 
   async function waitFor(request: OutboundRequest, waited: number): Promise<number> {
-    const wait = hold.remaining()
-    // While a trial is under way it is not known yet whether there is anything to wait for.
+    const wait = pauseWindow.remaining()
+    // While a probe is in progress, it is not known yet whether there is still a limit.
     if (wait === 0) {
-      await measured(request, hold.wait(request.cancellation))
+      await measured(request, pauseWindow.wait(request.cancellation))
       return 0
     }
-    const waits = mayWait(request, waited, wait) && hold.waiting() < Math.max(queue, 1)
-    watch({ kind: 'held', wait, waits, ...requestIds(request.record) })
+    const waits = mayWait(request, waited, wait) && pauseWindow.waiting() < Math.max(queue, 1)
+    onEvent({ kind: 'request-paused', wait, waits, ...requestIds(request.record) })
     if (!waits) throw retryLater(new LimitHolds(), wait)
-    return measured(request, hold.wait(request.cancellation))
+    return measured(request, pauseWindow.wait(request.cancellation))
   }
 
   function mayWait({ deadline }: OutboundRequest, waited: number, wait: number): boolean {

@@ -29,7 +29,7 @@ async function settle(): Promise<void> {
 }
 
 t.test('a free place is taken at once', async (t) => {
-  const semaphore = createSemaphore({ most: 2, queue: 10, watch() {} })
+  const semaphore = createSemaphore({ most: 2, queue: 10, onEvent() {} })
 
   t.equal(semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation(), record }), undefined)
   t.same(semaphore.state(), { running: 1, waiting: 0, limit: 2 })
@@ -38,7 +38,7 @@ t.test('a free place is taken at once', async (t) => {
 })
 
 t.test('places go around among the keys', async (t) => {
-  const semaphore = createSemaphore({ most: 1, queue: 100, watch() {} })
+  const semaphore = createSemaphore({ most: 1, queue: 100, onEvent() {} })
   const { take, order } = takers(semaphore)
   take('noisy', 'noisy', 'noisy', 'noisy', 'quiet', 'noisy', 'other')
 
@@ -52,7 +52,7 @@ t.test('places go around among the keys', async (t) => {
 
 t.test('a full queue turns away, and the busiest first', async (t) => {
   const events: unknown[] = []
-  const semaphore = createSemaphore({ most: 1, queue: 3, watch: (event) => events.push(event) })
+  const semaphore = createSemaphore({ most: 1, queue: 3, onEvent: (event) => events.push(event) })
   const { take, order } = takers(semaphore)
   const waiting = take('noisy', 'noisy', 'noisy', 'noisy')
   const full = { code: 'GATEWAY_QUEUE_FULL', statusCode: 429, retryAfter: 1 }
@@ -75,7 +75,7 @@ t.test('a full queue turns away, and the busiest first', async (t) => {
 })
 
 t.test('without a queue nobody waits', async (t) => {
-  const semaphore = createSemaphore({ most: 1, queue: 0, watch() {} })
+  const semaphore = createSemaphore({ most: 1, queue: 0, onEvent() {} })
   semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation(), record })
 
   t.throws(() => semaphore.acquire({ fairnessKey: 'b', cancellation: new Cancellation(), record }), {
@@ -84,7 +84,7 @@ t.test('without a queue nobody waits', async (t) => {
 })
 
 t.test('who leaves is taken out of the queue', async (t) => {
-  const semaphore = createSemaphore({ most: 1, queue: 10, watch() {} })
+  const semaphore = createSemaphore({ most: 1, queue: 10, onEvent() {} })
   const { take, order } = takers(semaphore)
   take('a')
   const cancellation = new Cancellation()
@@ -108,7 +108,7 @@ t.test('who leaves is taken out of the queue', async (t) => {
 t.test('as many as Dynamics took together may be there from now on; then they become slowly more', async (t) => {
   let now = 0
   const events: unknown[] = []
-  const semaphore = createSemaphore({ most: 52, queue: 10, watch: (event) => events.push(event) }, () => now)
+  const semaphore = createSemaphore({ most: 52, queue: 10, onEvent: (event) => events.push(event) }, () => now)
   const { take } = takers(semaphore)
   take(...Array.from({ length: 6 }, () => 'a'))
 
@@ -129,7 +129,7 @@ t.test('as many as Dynamics took together may be there from now on; then they be
 
 t.test('one is let in at least, and another sign is taken anew', async (t) => {
   let now = 0
-  const semaphore = createSemaphore({ most: 52, queue: 10, watch() {} }, () => now)
+  const semaphore = createSemaphore({ most: 52, queue: 10, onEvent() {} }, () => now)
   const { take } = takers(semaphore)
   for (let round = 0; round < 3; round++, now += 1001) {
     take('a')
@@ -140,7 +140,7 @@ t.test('one is let in at least, and another sign is taken anew', async (t) => {
 })
 
 t.test('follows what Dynamics suggests, not beyond the setting', async (t) => {
-  const semaphore = createSemaphore({ most: 20, queue: 10, watch() {} })
+  const semaphore = createSemaphore({ most: 20, queue: 10, onEvent() {} })
   const limits = [48, 4, 4, 8, 0.5].map((parallel) => {
     semaphore.suggest(parallel)
     return semaphore.state().limit
@@ -158,7 +158,7 @@ t.test('follows what Dynamics suggests, not beyond the setting', async (t) => {
 })
 
 t.test('more places let those in who wait', async (t) => {
-  const semaphore = createSemaphore({ most: 3, queue: 10, watch() {} })
+  const semaphore = createSemaphore({ most: 3, queue: 10, onEvent() {} })
   const { take, order } = takers(semaphore)
   semaphore.suggest(1)
   take('a', 'b', 'c', 'd')

@@ -62,7 +62,7 @@ t.test('a refused request is sent again when Dynamics says so, whatever its meth
   t.ok(seen[1]![0] - seen[0]![0] >= 999, 'not before the second is over')
   t.ok(request.timings.wait >= 900)
   t.match(events, [
-    { kind: 'hold', wait: 1000 },
+    { kind: 'pause', wait: 1000 },
     { kind: 'limit', limit: 'count', waits: true },
   ])
 })
@@ -140,9 +140,9 @@ t.test('nothing is sent while a limit holds, and then one goes first', async (t)
   const { send, state } = connectionFixture(t, origin)
 
   const first = send(outbound())
-  await until(() => state().held === 1)
+  await until(() => state().waitingForPause === 1)
   const others = Array.from({ length: 30 }, () => send(outbound({ method: 'POST' })))
-  await until(() => state().held === 31)
+  await until(() => state().waitingForPause === 31)
   t.match(state(), { held: 31, running: 0 }, 'those who wait take no place')
   const statuses = (await Promise.all([first, ...others])).map(({ status }) => status)
 
@@ -168,13 +168,13 @@ t.test('who comes while the trial is under way waits for its end, without a word
   const trial = send(outbound())
   await until(() => endTrial !== undefined)
   const other = send(outbound())
-  await until(() => state().held === 1)
+  await until(() => state().waitingForPause === 1)
   endTrial!()
 
   t.equal((await trial).status, 204)
   t.equal((await other).status, 204)
   t.same(
-    events.filter(({ kind }) => kind === 'held'),
+    events.filter(({ kind }) => kind === 'request-paused'),
     [],
   )
 })
@@ -190,7 +190,7 @@ t.test('a trial that brings nothing does not keep the others', async (t) => {
 
   const first = outbound()
   const hangs = send(first)
-  await until(() => state().held === 1)
+  await until(() => state().waitingForPause === 1)
   const answer = await send(outbound())
 
   t.equal(answer.status, 204)
@@ -226,9 +226,9 @@ t.test('a caller that leaves is not sent for when the limit ends', async (t) => 
   const other = outbound()
 
   const answer = send(request)
-  await until(() => state().held === 1)
+  await until(() => state().waitingForPause === 1)
   const second = send(other)
-  await until(() => state().held === 2)
+  await until(() => state().waitingForPause === 2)
   request.cancellation.cancel(new Error('left'))
   other.cancellation.cancel(new Error('left'))
 
@@ -236,7 +236,7 @@ t.test('a caller that leaves is not sent for when the limit ends', async (t) => 
   await t.rejects(second, { message: 'left' })
   await pause(3200)
   t.equal(requests, 1)
-  t.equal(state().held, 0)
+  t.equal(state().waitingForPause, 0)
 })
 
 t.test('too many at once: fewer from now on, and the others hardly wait', async (t) => {
