@@ -1,6 +1,6 @@
 /**
- * Ends one request early, wherever it waits. Exactly one holder listens at a time: the current stage of the request. The next
- * holder calls {@link Cancellation.hold}, which removes the listener of the previous one.
+ * Ends one request early, wherever it waits. Exactly one holder listens at a time: the current stage of the request.
+ * The next holder calls {@link Cancellation.hold}, which removes the listener of the previous one.
  *
  * Not an `AbortSignal`: creating one, adding a listener and removing it takes 4 µs on Node 20 and 0.25 µs on Node 26,
  * and this takes 0.03 µs. A request of the gateway takes about 50 µs. An `AbortSignal` also keeps every listener that

@@ -4,8 +4,8 @@ import { DynamicsAnswerInvalid, DynamicsTooSlow } from '../errors.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import { OwnError } from '../own-error.ts'
 import type { Cancellation } from './cancellation.ts'
-import { withRetryAdvice } from './doubt.ts'
 import { RequestRecord } from './request-record.ts'
+import { withRetryAdvice } from './retry-advice.ts'
 import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
 
 /** Timeouts of one request, in milliseconds. */

@@ -9,7 +9,7 @@ import {
 } from '../errors.ts'
 import { Failure } from './dispatch.ts'
 import type { Timeouts } from './dispatch.ts'
-import { withRetryAdvice } from './doubt.ts'
+import { withRetryAdvice } from './retry-advice.ts'
 import type { OutboundRequest, Send } from './send.ts'
 
 /** The kinds of failures that are handled differently. */

@@ -132,7 +132,11 @@ export function dynamicsMetrics(): DynamicsMetrics {
       token('gateway_token_renewals_total', 'Tokens fetched.', ({ renewals }) => renewals, 'counter'),
       token('gateway_token_failures_total', 'Failed attempts to fetch a token.', ({ failures }) => failures, 'counter'),
       way('gateway_circuit_open', '1 while connecting is given up.', ({ circuit }) => (circuit === 'open' ? 1 : 0)),
-      way('gateway_hold_seconds', "Seconds that nothing is sent for, by Dynamics' limits.", ({ pauseMs: hold }) => hold / 1000),
+      way(
+        'gateway_hold_seconds',
+        "Seconds that nothing is sent for, by Dynamics' limits.",
+        ({ pauseMs: hold }) => hold / 1000,
+      ),
       way('gateway_requests_held', "Requests that wait for Dynamics' limits.", ({ waitingForPause: held }) => held),
       way('gateway_requests_running', 'Requests that are at Dynamics.', ({ running }) => running),
       way('gateway_requests_waiting', 'Requests that wait for their turn.', ({ waiting }) => waiting),

@@ -2,8 +2,8 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Target } from '../config/schema.ts'
-import { withRetryAdvice } from '../dynamics/doubt.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
+import { withRetryAdvice } from '../dynamics/retry-advice.ts'
 import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
 import {
   AddressTooLong,

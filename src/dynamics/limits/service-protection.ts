@@ -85,7 +85,10 @@ export function respectLimits(
       onEvent({ kind: 'limit', limit, wait, waits, ...requestIds(request.record) })
       if (!waits) return withHeader(refusal, 'retry-after', seconds(wait))
       request.record.resends(`limit-${limit}`)
-      waited += await measured(request, limit === 'concurrency' ? sleep(cancellation, delay) : pauseWindow.wait(cancellation))
+      waited += await measured(
+        request,
+        limit === 'concurrency' ? sleep(cancellation, delay) : pauseWindow.wait(cancellation),
+      )
     }
   }
 

@@ -54,7 +54,12 @@ interface BodyMemory {
 }
 
 /** The complete body, or `undefined` when it is too large; then `body` is restored as if nothing had been read. */
-function read(body: Readable, limit: number, room: BodyMemory, cancellation: Cancellation): Promise<Buffer | undefined> {
+function read(
+  body: Readable,
+  limit: number,
+  room: BodyMemory,
+  cancellation: Cancellation,
+): Promise<Buffer | undefined> {
   return cancellation.wait((done, fail) => {
     let chunks: Buffer[] = []
     /** Many small chunks would each take far more memory than their bytes. */
