@@ -131,8 +131,8 @@ export function connect(
       (next) => breakCircuit(next, circuit),
       (next) => retry(next, budget, emit),
     ],
-    // Innermost, so that each attempt has a token that is valid then.
-    authorize(longReads(dispatch(agent, target.url.origin, timeouts, gate), address), credential, watch),
+    // Innermost, so that each attempt has a currently valid token.
+    authorize(longReads(dispatch(agent, target.url.origin, timeouts, gate), address), credential, emit),
   )
 
   return {

@@ -31,7 +31,7 @@ export interface OutboundRequest {
   readonly repeatable: 'read' | 'idempotent' | 'keyed' | 'never'
   /** The queue's fairness key: a busy key does not starve the others. */
   readonly fairnessKey: string
-  /** When the caller stops waiting, on the clock of `performance.now()`; `undefined`: only the settings' limits apply. */
+  /** When the caller stops waiting, by `performance.now()`; `undefined`: only the settings' limits apply. */
   readonly deadline: number | undefined
   /** Rewrites the gateway's links in the body as Dynamics' links; `undefined`: the body is sent unchanged. */
   readonly transform: (() => TextTransform) | undefined

@@ -129,7 +129,8 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
   }
 
   /**
-   * Handles a row that already exists, created by an earlier request with the same key, or by this one before its connection broke.
+   * Handles a row that already exists, created by an earlier request with the same key, or by this one before its
+   * connection broke.
    *
    * @param sending milliseconds since this request was first sent, where it was sent more than once
    */

@@ -2,8 +2,8 @@ import type { Cancellation } from '../cancellation.ts'
 
 /**
  * A pause in sending, because of a Retry-After of Dynamics. After it, one request is sent first as a
- * probe. The others follow when Dynamics accepts it, so that a limit that is still exceeded is hit once and not a hundred
- * times.
+ * probe. The others follow when Dynamics accepts it, so that a limit that is still exceeded is hit once,
+ * not a hundred times.
  */
 export interface PauseWindow {
   /** Whether only the probe may be sent now. */

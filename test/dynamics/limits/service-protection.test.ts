@@ -143,7 +143,7 @@ t.test('nothing is sent while a limit holds, and then one goes first', async (t)
   await until(() => state().waitingForPause === 1)
   const others = Array.from({ length: 30 }, () => send(outbound({ method: 'POST' })))
   await until(() => state().waitingForPause === 31)
-  t.match(state(), { held: 31, running: 0 }, 'those who wait take no place')
+  t.match(state(), { waitingForPause: 31, running: 0 }, 'those who wait take no place')
   const statuses = (await Promise.all([first, ...others])).map(({ status }) => status)
 
   t.same([...new Set(statuses)], [204])
