@@ -22,9 +22,9 @@ export interface Circuit {
 }
 
 /** Consecutive failures to connect after which the circuit opens. */
-const MAX_MAX_FAILURES = 5
+const MAX_FAILURES = 5
 /** The pause before the first probe. It doubles up to the maximum, and is short so that recovery is found quickly. */
-const FIRST_PAUSE_MS_MS = 500
+const FIRST_PAUSE_MS = 500
 const MAX_PAUSE_MS = 2000
 
 export function createCircuit(onEvent: OnEvent): Circuit {
@@ -62,7 +62,7 @@ export function createCircuit(onEvent: OnEvent): Circuit {
       // Requests that were in progress when it opened carry no new information.
       if (pause !== 0 && !wasProbe) return
       if (pause === 0) onEvent({ kind: 'circuit', state: 'open', ...requestIds(record) })
-      pause = Math.min(pause * 2 || FIRST_PAUSE_MS_MS, MAX_PAUSE_MS)
+      pause = Math.min(pause * 2 || FIRST_PAUSE_MS, MAX_PAUSE_MS)
       probeAt = performance.now() + pause
       probing = false
     },

@@ -132,7 +132,7 @@ interface Definition {
 }
 
 /** Types of tables with rows in the environment's own database, where a key is unique. */
-const STORED_TABLE_TYPES_TABLE_TYPES: ReadonlySet<unknown> = new Set(['Standard', 'Activity'])
+const STORED_TABLE_TYPES: ReadonlySet<unknown> = new Set(['Standard', 'Activity'])
 /** Tables whose rows Dynamics creates itself, as parts or as a common view of others. */
 const SYSTEM_TABLES: ReadonlySet<unknown> = new Set(['activityparty', 'activitypointer'])
 
@@ -146,7 +146,7 @@ export function tableIn(rows: readonly unknown[], entitySet: string): Table | st
   const { LogicalName: logicalName, PrimaryIdAttribute: keyColumn, TableType: type } = row
   const isName = (name: unknown): name is string => typeof name === 'string' && /^\w+$/.test(name)
   if (
-    !STORED_TABLE_TYPES_TABLE_TYPES.has(type) ||
+    !STORED_TABLE_TYPES.has(type) ||
     row.IsIntersect !== false ||
     row.IsLogicalEntity !== false ||
     (row.DataProviderId ?? undefined) !== undefined ||
