@@ -10,7 +10,7 @@ import type { Test } from 'tap'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 /** Runs the command until it has printed the variables, or ends; and what they are. */
 async function emulatorFor(t: Test, ...words: string[]) {
@@ -52,6 +52,8 @@ t.test('serves Entra and Dynamics 365 to a program that is given what it prints'
       PATH: process.env['PATH'],
       PORT: '0',
       LOG_FORMAT: 'json',
+      TOKEN_TIMEOUT: '60s',
+      CONNECT_TIMEOUT: '60s',
       NODE_EXTRA_CA_CERTS: `${folder}/cert.pem`,
     },
   })

@@ -292,8 +292,11 @@ t.test(
       },
       answer(400, { error: 'slow_down' }),
     )
-    t.equal(await login({ device: true, timeout: 300 }, io), 2)
+    const began = performance.now()
+    // After the first refusal it waits for five seconds, which this time does not allow.
+    t.equal(await login({ device: true, timeout: 4000 }, io), 2)
     t.match(written.stdout, /or open https:\/\/idp\.test\/device\?c=ABCD/)
+    t.ok(performance.now() - began >= 4000)
     t.equal(emulator.tokenRequests.length, 1)
   },
 )

@@ -43,6 +43,8 @@ async function programFor(t: Test, words: readonly string[], env: Record<string,
         AZURE_CLIENT_SECRET_FILE: `${folder}/secret`,
         PORT: '0',
         LOG_FORMAT: 'json',
+        TOKEN_TIMEOUT: '60s',
+        CONNECT_TIMEOUT: '60s',
         ...env,
       },
     })
@@ -66,7 +68,7 @@ async function programFor(t: Test, words: readonly string[], env: Record<string,
   return { emulator, folder, start, ...first }
 }
 
-t.test('check goes through to the end against a private authority', { timeout: 120_000 }, async (t) => {
+t.test('check goes through to the end against a private authority', async (t) => {
   const { output, emulator } = await programFor(t, ['check', '--user', 'adele.vance@contoso.com'])
   await until(() => output.status !== undefined)
 
@@ -76,7 +78,7 @@ t.test('check goes through to the end against a private authority', { timeout: 1
   t.notMatch(output.text, emulator.clientSecret)
 })
 
-t.test('check --json prints the faults of settings as JSON', { timeout: 120_000 }, async (t) => {
+t.test('check --json prints the faults of settings as JSON', async (t) => {
   const { output } = await programFor(t, ['check', '--json'], { PORT: 'abc' })
   await until(() => output.status !== undefined)
 
@@ -84,7 +86,7 @@ t.test('check --json prints the faults of settings as JSON', { timeout: 120_000 
   t.match(JSON.parse(output.text), { ok: false, faults: [/^PORT/] })
 })
 
-t.test('check names an authority whose certificate is not trusted', { timeout: 120_000 }, async (t) => {
+t.test('check names an authority whose certificate is not trusted', async (t) => {
   const { output } = await programFor(t, ['check', '--json'], { NODE_EXTRA_CA_CERTS: '' })
   await until(() => output.status !== undefined)
 
@@ -107,7 +109,7 @@ t.test('check names an authority whose certificate is not trusted', { timeout: 1
   })
 })
 
-t.test('SIGHUP makes the gateway read its secret again, and ends nothing', { timeout: 120_000 }, async (t) => {
+t.test('SIGHUP makes the gateway read its secret again, and ends nothing', async (t) => {
   const { emulator, folder, child, output } = await programFor(t, ['serve'])
   await until(() => emulator.tokenRequests.length === 1)
   child.kill('SIGHUP')

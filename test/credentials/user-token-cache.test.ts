@@ -6,7 +6,7 @@ import type { ExchangeFault, UserSession } from '../../src/credentials/user-toke
 
 const HOUR = 3_600_000
 
-t.test('a token of one person or session never serves another, whatever happens', { timeout: 180_000 }, async (t) => {
+t.test('a token of one person or session never serves another, whatever happens', async (t) => {
   const random = generator(20_261_127)
   const pick = (below: number): number => Math.floor(random() * below)
   let wrong = 0

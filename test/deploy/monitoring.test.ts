@@ -27,7 +27,7 @@ const { groups } = parse(readFileSync(`${monitoring}/alerts.yaml`, 'utf8')) as {
 }
 const rules = groups.flatMap((group) => group.rules)
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 t.test('promtool takes the rules, and they do as their tests say', { skip }, async (t) => {
   for (const words of [

@@ -19,7 +19,7 @@ import {
 } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1767000000"}}}'
 

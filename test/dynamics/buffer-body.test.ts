@@ -5,7 +5,7 @@ import t from 'tap'
 import { outbound, pause, received, service, text, connectionFixture } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('a body is sent only when all of it is there, with its length', async (t) => {
   const requests: unknown[] = []

@@ -7,7 +7,7 @@ import { createCircuit } from '../../src/dynamics/circuit.ts'
 import { listening, outbound, pause, sockets, connectionFixture } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test(
   'opens after five requests without a connection, turns away at once, and closes when Dynamics is back',

@@ -3,7 +3,7 @@ import t from 'tap'
 import { outbound, pause, received, service, sockets, connectionFixture } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test("the caller's own deadline ends the wait, and says so", async (t) => {
   let gone = false

@@ -10,7 +10,7 @@ import type { OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'
 import { outbound, received, service, sockets, text, connectionFixture } from '../support/connection-fixture.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('tells failures by their codes', async (t) => {
   const kind = (code: string | undefined, sent: boolean, statusCode?: number): string =>

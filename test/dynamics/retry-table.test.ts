@@ -16,7 +16,7 @@ import {
   service,
 } from '../support/connection-fixture.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 // Who is sent again after what: each row over a real connection, counted where it arrives.
 

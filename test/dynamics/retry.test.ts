@@ -21,7 +21,7 @@ import {
 } from '../support/connection-fixture.ts'
 import type { ConnectionFixture } from '../support/connection-fixture.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const DEADLOCK = {
   error: {

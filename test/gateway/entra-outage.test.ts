@@ -5,7 +5,7 @@ import { pause } from '../support/connection-fixture.ts'
 import { gatewayOnSockets } from '../support/gateway-on-sockets.ts'
 import { mixedTraffic } from '../support/mixed-traffic.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 const FAULTS: readonly EntraFault[] = [
   { kind: 'reset' },

@@ -8,7 +8,7 @@ import type { OnSockets } from '../support/gateway-on-sockets.ts'
 import { mixedTraffic } from '../support/mixed-traffic.ts'
 import type { Outcome, Traffic } from '../support/mixed-traffic.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 /** A gateway with traffic on it. */
 async function underTraffic(

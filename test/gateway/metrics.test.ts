@@ -3,7 +3,7 @@ import t from 'tap'
 import { gatewayOnSockets } from '../support/gateway-on-sockets.ts'
 import type { OnSockets } from '../support/gateway-on-sockets.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 /** The metrics as they are served, without their comments. */
 async function series({ url }: OnSockets): Promise<string[]> {

@@ -4,7 +4,7 @@ import { Agent } from 'undici'
 import type { DataverseFault } from '../../emulator/emulator.ts'
 import { gatewayOnSockets } from '../support/gateway-on-sockets.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 const FAULTS: readonly DataverseFault[] = [
   { kind: 'reset', method: 'POST' },

@@ -9,7 +9,7 @@ import { gatewayBefore, gatewayFor } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
 import { until } from '../support/until.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 /** Creates a row of `entitySet` with an idempotency key. */
 function create(

@@ -17,7 +17,7 @@ import { until } from '../support/until.ts'
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 const PFX = fileURLToPath(new URL('../../../test/credentials/certificates/aes.pfx', import.meta.url))
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 /** One for each secret: letters and digits, so that every coding of them can be told. */
 const SECRETS = {

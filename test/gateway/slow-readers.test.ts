@@ -10,7 +10,7 @@ import { callers as schema } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/read-node.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 /** Places at Dynamics, and as many callers that take them and no answer. */
 const PLACES = 6

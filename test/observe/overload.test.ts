@@ -16,7 +16,7 @@ function thought(looks: (number | Look)[]): boolean[] {
   })
 }
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('takes two late looks to turn away, and two in time to stop', async (t) => {
   t.same(thought([0, 300, 0, 300, 300, 300]), [false, false, false, false, true, true], 'one may be a pause')

@@ -14,7 +14,7 @@ import { readProxies } from '../../src/config/proxies.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import { listening, outbound, pause, service, connectionFixture } from '../support/connection-fixture.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const YEAR = 365 * 86_400_000
 

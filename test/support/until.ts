@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Longer than a busy machine needs for anything, and shorter than tap's own limit. */
-const GIVE_UP_MS = 100_000
+const GIVE_UP_MS = 300_000
 
 /** Waits until `condition` holds, for what happens in the background; a test that waits in vain fails. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

@@ -5,7 +5,7 @@ import t from 'tap'
 import { outbound, service, sockets, text, connectionFixture } from '../../support/connection-fixture.ts'
 import { until } from '../../support/until.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('no more requests are at Dynamics than may be, and all are answered', async (t) => {
   let running = 0

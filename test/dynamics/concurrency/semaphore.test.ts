@@ -5,7 +5,7 @@ import { createSemaphore } from '../../../src/dynamics/concurrency/semaphore.ts'
 import type { Semaphore } from '../../../src/dynamics/concurrency/semaphore.ts'
 import { RequestRecord } from '../../../src/dynamics/request-record.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const record = new RequestRecord('test', 0)
 

@@ -16,7 +16,7 @@ import {
 } from '../../support/connection-fixture.ts'
 import { until } from '../../support/until.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const COUNT = '0x80072322'
 const TIME = '0x80072321'
