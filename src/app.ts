@@ -35,7 +35,7 @@ import type { OutboundAgent } from './outbound/agent.ts'
 import { jsonReader } from './outbound/read-json.ts'
 import { proxy } from './proxy/proxy.ts'
 import bodyQueries from './queries/body-query.ts'
-import type { SharedState } from './replicas/shared-state.ts'
+import type { Replicas } from './replicas/shared-state.ts'
 import allowList, { authorizePart } from './rules/enforce.ts'
 import addedHeaders from './server/added-headers.ts'
 import { CALLER_METHODS } from './server/caller-methods.ts'
@@ -56,8 +56,8 @@ export interface Dependencies {
   readonly version: string
   /** Gives the requests of a server to the gateway's handler. */
   readonly attach: (handler: RequestListener) => Server
-  /** What is remembered beyond one gateway: it outlives a change of the settings. */
-  readonly state: SharedState
+  /** What is shared with other replicas: it outlives a change of the settings. */
+  readonly replicas: Replicas
   /** Where a line for every write goes, if anywhere. */
   readonly auditLog?: Pick<AuditLog, 'write'> | undefined
   /** The request inspector, where it is switched on. */
@@ -78,7 +78,7 @@ export interface Gateway {
 /** The whole gateway, in the order in which a request meets its parts. */
 export async function createGateway(
   settings: Settings,
-  { agent, log, auditLog, inspector, version, attach, state }: Dependencies,
+  { agent, log, auditLog, inspector, version, attach, replicas }: Dependencies,
 ): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
@@ -142,7 +142,7 @@ export async function createGateway(
   await app.register(cors, settings)
 
   const environments = settings.targets.map((target) =>
-    createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit, state }),
+    createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit, replicas }),
   )
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
   /** The target that a request was for; `undefined` where it was refused before. */

@@ -13,9 +13,10 @@ import { createActivity } from './observe/activity.ts'
 import type { Activity } from './observe/activity.ts'
 import type { Metrics } from './observe/metrics.ts'
 import type { OutboundAgent } from './outbound/agent.ts'
-import type { SharedState } from './replicas/shared-state.ts'
+import type { Replicas, SharedState } from './replicas/shared-state.ts'
 import { userDirectory } from './users/directory.ts'
 import type { UserDirectory } from './users/directory.ts'
+import { shareUsers } from './users/shared-users.ts'
 
 /** A target, and all that the gateway keeps for it while it runs. */
 export interface TargetRuntime {
@@ -27,6 +28,8 @@ export interface TargetRuntime {
   readonly credential: ConnectedCredential
   readonly connection: Connection
   readonly directory: UserDirectory
+  /** How it is connected with other replicas. */
+  readonly sharing: SharedState['status']
   /** What happened lately, for the status page. */
   readonly activity: Activity
   /** Ends its timers. */
@@ -39,19 +42,20 @@ interface Dependencies {
   readonly metrics: Metrics
   /** The largest body that a caller may send, in bytes. */
   readonly bodyLimit: number
-  readonly state: SharedState
+  readonly replicas: Replicas
 }
 
 /** Makes all that is kept for `target`. Nothing is asked of Entra or Dynamics yet. */
 export function createTargetRuntime(
   target: Target,
-  { agent, log, metrics, bodyLimit, state }: Dependencies,
+  { agent, log, metrics, bodyLimit, replicas }: Dependencies,
 ): TargetRuntime {
   const name = target.name ?? 'dynamics'
   const credential = connectCredential(target, {
     agent: agent.reads,
     log: target.name === undefined ? log : log.child({ target: name }),
   })
+  const state = replicas.of(target)
   const activity = createActivity()
   const count = metrics.watch(name)
   const onEvent: OnEvent = (event) => {
@@ -66,8 +70,13 @@ export function createTargetRuntime(
     bodyLimit,
     state,
   })
-  const directory = userDirectory(connection.send, target)
-  metrics.show(name, { credential: credential.state, connection: connection.state, users: directory.remembered })
+  const directory = userDirectory(connection.send, target, shareUsers(state, target))
+  metrics.show(name, {
+    credential: credential.state,
+    connection: connection.state,
+    users: directory.remembered,
+    sharing: state.status,
+  })
   return {
     name,
     prefix: prefixOf(target),
@@ -75,8 +84,10 @@ export function createTargetRuntime(
     credential,
     connection,
     directory,
+    sharing: state.status,
     activity,
     close() {
+      state.close()
       credential.close()
       connection.close()
     },

@@ -30,7 +30,7 @@ const PARTS: readonly Part[] = [
   { layer: 6, name: 'identity/', packages: ['fastify'] },
   { layer: 6, name: 'server/', packages: ['fastify', 'fastify-plugin'] },
   { layer: 5, name: 'dynamics/', packages: ['lru-cache', 'undici'] },
-  { layer: 5, name: 'replicas/', packages: ['lru-cache'] },
+  { layer: 5, name: 'replicas/', packages: ['@redis/client', 'lru-cache'] },
   { layer: 4, name: 'credentials/', packages: ['@azure/msal-node', 'undici'] },
   { layer: 3, name: 'explanations/', packages: [] },
   { layer: 3, name: 'outbound/', packages: ['undici'] },
@@ -123,9 +123,9 @@ t.test('no layer is allowed a package that it does not use', async (t) => {
   }
 })
 
-t.test('the emulator and MSAL are loaded only when they are used', async (t) => {
+t.test('the emulator, MSAL and the client of Redis are loaded only when they are used', async (t) => {
   for (const [file, one] of all()) {
-    const late = one.of === '@azure/msal-node' || one.of.startsWith('../emulator/')
+    const late = ['@azure/msal-node', '@redis/client'].includes(one.of) || one.of.startsWith('../emulator/')
     if (late) t.ok(one.typeOnly || one.whenUsed, `${file} imports ${one.of}`)
   }
 })

@@ -2,11 +2,12 @@ import { headerLetters } from '../odata/header-letters.ts'
 import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks, namesUser } from './caller-checks.ts'
 import { bringsPeople } from './callers.ts'
+import { sharedSecretOf } from './redis.ts'
 import type { Settings } from './schema.ts'
 
 /** Errors that concern several settings together. */
 export function crossChecks(settings: Settings, errors: string[]): void {
-  const { targets, callers, host, port, metricsHost, metricsPort } = settings
+  const { targets, callers, host, port, metricsHost, metricsPort, redis } = settings
   if (metricsPort !== undefined && metricsPort === port && port !== 0 && metricsHost === host) {
     errors.push('METRICS_HOST and METRICS_PORT are the address of the gateway itself: give METRICS_PORT another port.')
   }
@@ -59,6 +60,17 @@ export function crossChecks(settings: Settings, errors: string[]): void {
     if (impersonation.mode !== 'off') {
       errors.push(
         'impersonation.mode must be off with a credential of kind on-behalf-of: no application user could act as others.',
+      )
+    }
+  }
+  if (redis !== undefined && redis.encryptionKey === undefined) {
+    const kinds = targets.flatMap(({ credential }) =>
+      sharedSecretOf(credential) === undefined ? [credential.kind] : [],
+    )
+    for (const kind of new Set(kinds)) {
+      errors.push(
+        `REDIS_ENCRYPTION_KEY is missing: a credential of kind ${kind} has no secret that all replicas share. Write ` +
+          'at least 32 random characters, the same for all replicas, such as those of openssl rand -base64 32.',
       )
     }
   }

@@ -63,9 +63,6 @@ export function settingsFromEnvironment(
       )
     }
   }
-  if (isSet(source, 'REDIS_URL')) {
-    errors.push('REDIS_URL is not a setting of this version, which remembers users in memory only: remove it.')
-  }
   misspelt()
   return {
     raw: merge(fromFile, raw),

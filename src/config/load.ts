@@ -94,7 +94,8 @@ export function loadSettings(
   const errors = [...(dotEnv?.errors ?? [])]
   const from = { ...sourceOf(env), ...(dotEnv === undefined ? {} : { doubts: doubtsOf(dotEnv, own) }) }
   const read = fileOf(from, file, errors)
-  if (dotEnv !== undefined) errors.push(...unknownNames(dotEnv, new Set([...OBSERVED, ...variablesOf(read)]), own))
+  if (dotEnv !== undefined)
+    errors.push(...unknownNames(dotEnv, new Set([...SETTING_VARIABLES, ...variablesOf(read)]), own))
   const sought = searchedIn(dotEnv)
   const told = new Set([...(dotEnv?.lines.keys() ?? [])].filter((name) => own[name] === undefined))
   const { raw, nameOf, isVariable } = settingsFromEnvironment(from, read, errors, sought, told)
@@ -159,9 +160,6 @@ export function settingsText(env: NodeJS.Dict<string>, file: string | undefined)
     .join('\0')
 }
 
-/** `REDIS_URL` has an error of its own. */
-const OBSERVED: readonly string[] = [...SETTING_VARIABLES, 'REDIS_URL']
-
 function sourceOf(env: NodeJS.Dict<string>): Source {
   return { env: nonEmpty(env), file: readText }
 }
@@ -188,14 +186,14 @@ function searchedIn(dotEnv: DotEnvFile | undefined): string {
 }
 
 function doubtsOf(dotEnv: DotEnvFile, own: NodeJS.Dict<string>): ReadonlyMap<string, string> {
-  const secrets = new Set(OBSERVED.filter((name) => OBSERVED.includes(`${name}_FILE`)))
-  return new Map([...cutShort(dotEnv, own)].filter(([name]) => secrets.has(name) || !OBSERVED.includes(name)))
+  const secrets = new Set([...SETTING_VARIABLES].filter((name) => SETTING_VARIABLES.has(`${name}_FILE`)))
+  return new Map([...cutShort(dotEnv, own)].filter(([name]) => secrets.has(name) || !SETTING_VARIABLES.has(name)))
 }
 
 /** Warnings about variables of the process that are not settings but look like one. */
 function nearMisses(env: NodeJS.Dict<string>): string[] {
   return Object.keys(env).flatMap((name) => {
-    const near = OBSERVED.includes(name) ? undefined : suggestVariable(name)
+    const near = SETTING_VARIABLES.has(name) ? undefined : suggestVariable(name)
     return near === undefined || env[near] !== undefined ? [] : [`${name} is not a setting. Did you mean ${near}?`]
   })
 }

@@ -4,6 +4,7 @@ import { credential } from './credential.ts'
 import { environmentUrl } from './environment-url.ts'
 import { ownHeader, requiredHeader } from './header-name.ts'
 import type { Proxies } from './proxies.ts'
+import { redis } from './redis.ts'
 import { group } from './setting.ts'
 import type { Read } from './setting.ts'
 import {
@@ -393,6 +394,7 @@ export const schema = group("The gateway's settings.", {
     }),
     optional: true,
   },
+  redis,
   anybody,
   callers,
   targets: { type: 'array', description: 'The environments that the gateway forwards to.', items: target },

@@ -22,6 +22,7 @@ import type { Rates } from './limits/parse.ts'
 import { createPauseWindow } from './limits/pause.ts'
 import { readRates } from './limits/rates.ts'
 import { PAUSED, respectLimits } from './limits/service-protection.ts'
+import { sharePauses } from './limits/shared-pauses.ts'
 import { longReads } from './long-reads.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import { retry } from './retry.ts'
@@ -59,7 +60,7 @@ export interface ConnectOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>
   /** The largest body that a caller may send, in bytes. */
   readonly bodyLimit: number
-  /** Remembers creates with an idempotency key. */
+  /** What replicas share: pauses, and what is remembered of creates with an idempotency key. */
   readonly state: SharedState
 }
 
@@ -78,7 +79,7 @@ export function connect(
   }
   const timeouts = { connect: target.connectTimeout, head: target.requestTimeout, idle: target.idleTimeout }
   const keepBody = Math.min(target.keepBody, bodyLimit)
-  const pauseWindow = createPauseWindow()
+  const pauseWindow = sharePauses(createPauseWindow(), state, (wait) => emit({ kind: 'shared-pause', wait }))
   const semaphore = createSemaphore({ most: target.concurrency, queue: target.queue, onEvent: emit })
   const circuit = createCircuit(emit)
   const deadlines = createDeadlines(target.totalTimeout)

@@ -14,6 +14,8 @@ export type DynamicsEvent =
   | ({ readonly kind: 'request-paused'; readonly wait: number; readonly waits: boolean } & RequestIds)
   /** Nothing is sent for `wait`. */
   | ({ readonly kind: 'pause'; readonly wait: number } & RequestIds)
+  /** The same, because another replica hit the limit. */
+  | { readonly kind: 'shared-pause'; readonly wait: number }
   /** A request is retried. */
   | ({ readonly kind: 'retry'; readonly trouble: RetryableFailure } & RequestIds)
   /** A request would have been retried, but the retry budget is exhausted. */
@@ -55,6 +57,8 @@ export function logEvents(log: Pick<Logger, 'info' | 'warn'>, target: string | u
         )
       case 'pause':
         return log.warn(facts, 'sending paused by a service protection limit')
+      case 'shared-pause':
+        return log.info(facts, 'sending paused: another replica hit a service protection limit')
       case 'retry':
         return log.info(facts, 'request retried')
       case 'retry-budget':

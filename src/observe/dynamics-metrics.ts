@@ -1,6 +1,7 @@
 import type { TokenState } from '../credentials/credential.ts'
 import type { ConnectionState } from '../dynamics/connect.ts'
 import type { OnEvent } from '../dynamics/events.ts'
+import type { SharedState } from '../replicas/shared-state.ts'
 import { counter, read } from './series.ts'
 import type { Collect } from './series.ts'
 
@@ -9,6 +10,7 @@ export interface Sources {
   readonly credential: () => TokenState
   readonly connection: () => ConnectionState
   readonly users: () => { readonly users: number; readonly unknown: number }
+  readonly sharing: SharedState['status']
 }
 
 export interface DynamicsMetrics {
@@ -90,6 +92,7 @@ export function dynamicsMetrics(): DynamicsMetrics {
         case 'request-paused':
           return held.count(target, event.waits ? 'waited' : 'turned away')
         case 'pause':
+        case 'shared-pause':
           return holds.count(target)
         case 'retry':
           return retries.count(target, event.trouble)
@@ -154,6 +157,11 @@ export function dynamicsMetrics(): DynamicsMetrics {
         'E-mail addresses that are remembered to mean nobody.',
         ({ users }) => users().unknown,
       ),
+      each('gateway_replicas', 'Living replicas that share what they know.', ({ sharing }) => sharing()?.replicas),
+      each('gateway_replica_alone', '1 while Redis cannot be used, and the replica works alone.', ({ sharing }) => {
+        const status = sharing()
+        return status === undefined ? undefined : Number(status.alone !== undefined)
+      }),
     ],
   }
 }

@@ -2,6 +2,7 @@ import type { Target } from '../config/schema.ts'
 import type { Credential } from '../credentials/credential.ts'
 import type { Connection, ConnectionState } from '../dynamics/connect.ts'
 import type { Limit } from '../dynamics/limits/parse.ts'
+import type { SharedState, SharingStatus } from '../replicas/shared-state.ts'
 import type { UserDirectory } from '../users/directory.ts'
 import type { Activity, RecentActivity, Traffic } from './activity.ts'
 import { escape } from './escape.ts'
@@ -13,14 +14,16 @@ export interface ShownTarget {
   readonly credential: Pick<Credential, 'state'>
   readonly connection: Pick<Connection, 'state'>
   readonly directory: Pick<UserDirectory, 'remembered'>
+  readonly sharing: SharedState['status']
   readonly activity: Pick<Activity, 'recent'>
 }
 
 /** One target of the status page, as HTML. */
 export function targetCard(shown: ShownTarget, now: number): string {
-  const { name, target, credential, connection, directory, activity } = shown
+  const { name, target, credential, connection, directory, sharing, activity } = shown
   const token = credential.state()
   const state = connection.state()
+  const replicas = sharing()
   const { traffic, limits, fault } = activity.recent()
   const rows: readonly (readonly [string, string])[] = [
     ['Environment', escape(target.url.origin)],
@@ -36,6 +39,7 @@ export function targetCard(shown: ShownTarget, now: number): string {
     ['Limits hit', limitsIn(limits)],
     ...(state.rates === undefined ? [] : [['Left of the limits', leftIn(state.rates)] as const]),
     ['Users', `${directory.remembered().users} remembered, impersonation ${target.impersonation.mode}`],
+    ...(replicas === undefined ? [] : [['Replicas', replicasIn(replicas)] as const]),
   ]
   return `
 <section class="card"><div class="head"><strong>${escape(name)}</strong>${stateBadge(token.token, token.failures, state)}</div>
@@ -80,6 +84,11 @@ function leftIn({ requests, seconds }: NonNullable<ConnectionState['rates']>): s
     ...(requests === undefined ? [] : [`${requests.toLocaleString('en')} requests`]),
     ...(seconds === undefined ? [] : [`${seconds.toLocaleString('en')} s of execution`]),
   ].join(', ')
+}
+
+function replicasIn({ alone, replicas }: SharingStatus): string {
+  if (alone === undefined) return `${replicas} connected through Redis`
+  return badge('warn', `alone: Redis cannot be used (${escape(alone)})`)
 }
 
 const HEIGHT = 72

@@ -1,19 +1,62 @@
+import { EventEmitter } from 'node:events'
+
 import { LRUCache } from 'lru-cache'
 
-import type { SharedState } from './shared-state.ts'
+import { scopeOf } from './scope.ts'
+import type { Listener, Replicas } from './shared-state.ts'
 
 /** How often the clock is read, in milliseconds: each time costs a timer. */
 const TTL_RESOLUTION_MS = 1000
 
+const MAX_TOPICS = 1000
+
 /**
- * Shared state of a gateway that runs alone: it lives in this process, and ends with it.
+ * The only replica: what it sets lives in this process and ends with it. Messages go from one connection to a target to
+ * another, such as those before and after a reload.
  *
  * @param max entries; beyond, the one that was not used for longest is lost
  */
-export function inProcess(max: number): SharedState {
+export function inProcess(max: number): Replicas {
   const entries = new LRUCache<string, string>({ max, ttlResolution: TTL_RESOLUTION_MS })
+  /** The last message of each topic. */
+  const last = new LRUCache<string, string>({ max: MAX_TOPICS, ttlResolution: TTL_RESOLUTION_MS })
+  const topics = new EventEmitter().setMaxListeners(0)
   return {
-    get: async (key) => entries.get(key),
-    set: async (key, value, ttl) => void entries.set(key, value, { ttl }),
+    of(target) {
+      const scope = scopeOf(target)
+      const scoped = (name: string): string => `${scope} ${name}`
+      const own: { readonly topic: string; readonly listener: (...sent: Sent) => void }[] = []
+      const self = Symbol('sender')
+      return {
+        get: async (key) => entries.get(scoped(key)),
+        set: async (key, value, ttl) => void entries.set(scoped(key), value, { ttl }),
+        async lock(key, ttl) {
+          if (entries.has(scoped(key))) return 'held'
+          entries.set(scoped(key), '', { ttl })
+          return 'got'
+        },
+        publish(topic, message, ttl) {
+          if (ttl > 0) last.set(scoped(topic), message, { ttl })
+          topics.emit(scoped(topic), message, ttl, self)
+        },
+        subscribe(topic, listener) {
+          const others = (...[message, left, sender]: Sent): void => {
+            if (sender !== self) listener(message, left)
+          }
+          own.push({ topic: scoped(topic), listener: others })
+          topics.on(scoped(topic), others)
+          const message = last.get(scoped(topic))
+          if (message !== undefined) listener(message, last.getRemainingTTL(scoped(topic)))
+        },
+        status: () => undefined,
+        onReplicas: () => undefined,
+        close() {
+          for (const { topic, listener } of own) topics.off(topic, listener)
+        },
+      }
+    },
+    close: async () => undefined,
   }
 }
+
+type Sent = [...Parameters<Listener>, symbol]

@@ -14,8 +14,9 @@ import type { User } from '../identity/caller.ts'
 import { retryAfter } from '../outbound/retry-after.ts'
 import { OwnError } from '../own-error.ts'
 import { pickUser } from './pick-user.ts'
-import type { FoundUser } from './pick-user.ts'
+import type { FoundOrFault, FoundUser } from './pick-user.ts'
 import { rateLimiter } from './rate-limit.ts'
+import type { SharedUsers } from './shared-users.ts'
 import { userQuery } from './user-query.ts'
 import type { NamedUser } from './user-query.ts'
 
@@ -49,6 +50,7 @@ const ANSWER_LIMIT = 256 * 1024
 export function userDirectory(
   send: Send,
   { url, impersonation, credential }: Pick<Target, 'url' | 'impersonation' | 'credential'>,
+  shared?: SharedUsers,
 ): UserDirectory {
   const { emailColumns } = impersonation
   // Created when the first entry comes: a cache takes the memory for all its entries at once, 1 MB for 10,000.
@@ -56,6 +58,7 @@ export function userDirectory(
   let nobody: LRUCache<string, Error> | undefined
   const underWay = new Map<string, Promise<FoundUser>>()
   const turn = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
+  shared?.onGone((key) => known?.delete(key))
 
   return {
     find: (named, asker) => {
@@ -66,7 +69,7 @@ export function userDirectory(
       if (refusal !== undefined) throw refusal
       let lookup = underWay.get(key)
       if (lookup === undefined) {
-        lookup = lookUp(named, key, asker).finally(() => underWay.delete(key))
+        lookup = search(named, key, asker).finally(() => underWay.delete(key))
         underWay.set(key, lookup)
       }
       return lookup
@@ -74,26 +77,40 @@ export function userDirectory(
     remembered: () => ({ users: known?.size ?? 0, unknown: nobody?.size ?? 0 }),
   }
 
-  async function lookUp(named: NamedUser, key: string, asker: RequestRecord): Promise<FoundUser> {
+  async function search(named: NamedUser, key: string, asker: RequestRecord): Promise<FoundUser> {
+    const found = await shared?.find(key, named)
+    if (found !== undefined) remember(key, found, found.left)
+    const { user, fault } = found ?? (await lookUp(named, key, asker))
+    if (fault !== undefined) throw fault
+    return user
+  }
+
+  function remember(key: string, { user, fault }: FoundOrFault, ttl: number): void {
+    if (fault === undefined) {
+      known ??= createCache(impersonation.users)
+      known.set(key, user, { ttl })
+    } else {
+      nobody ??= createCache(impersonation.users)
+      nobody.set(key, fault, { ttl })
+    }
+  }
+
+  async function lookUp(named: NamedUser, key: string, asker: RequestRecord): Promise<FoundOrFault> {
     const cancellation = new Cancellation()
     const record = lookupRecord(asker)
     const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
     try {
       await turn(cancellation)
-      const { user, fault } = pickUser(await rowsOf(named, cancellation, record), named, emailColumns)
-      if (fault !== undefined) {
-        if (impersonation.rememberUnknown > 0 && !(fault instanceof UserLookupFailed)) {
-          nobody ??= createCache(impersonation.users, impersonation.rememberUnknown)
-          nobody.set(key, fault)
-        }
-        throw fault
+      const finding = pickUser(await rowsOf(named, cancellation, record), named, emailColumns)
+      const { user, fault } = finding
+      if (fault instanceof UserLookupFailed) throw fault
+      if (user !== undefined && impersonation.verify) await verify(user, cancellation, record)
+      const ttl = fault === undefined ? impersonation.remember : impersonation.rememberUnknown
+      if (ttl > 0) {
+        remember(key, finding, ttl)
+        shared?.found(key, finding, ttl)
       }
-      if (impersonation.verify) await verify(user, cancellation, record)
-      if (impersonation.remember > 0) {
-        known ??= createCache(impersonation.users, impersonation.remember)
-        known.set(key, user)
-      }
-      return user
+      return finding
     } finally {
       clearTimeout(limit)
     }
@@ -147,8 +164,8 @@ export function userDirectory(
   }
 }
 
-function createCache<V extends object>(max: number, ttl: number): LRUCache<string, V> {
-  return new LRUCache({ max, ttl, ttlResolution: CLOCK_MS })
+function createCache<V extends object>(max: number): LRUCache<string, V> {
+  return new LRUCache({ max, ttlResolution: CLOCK_MS })
 }
 
 function parsed(body: Buffer): unknown {

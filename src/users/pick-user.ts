@@ -2,7 +2,7 @@ import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnkno
 import type { User } from '../identity/caller.ts'
 import { isUserId } from '../odata/guid.ts'
 import { OwnError } from '../own-error.ts'
-import { MAX_ROWS } from './user-query.ts'
+import { MAX_ROWS, subjectOf } from './user-query.ts'
 import type { EmailColumns, NamedUser } from './user-query.ts'
 
 /** A user of the environment that the gateway may act as. */
@@ -33,10 +33,9 @@ const NOT_OURS = new Set<unknown>([3, 5])
  * @param emailColumns in which an address is looked for, in this order
  */
 export function pickUser(rows: readonly unknown[], named: NamedUser, emailColumns: EmailColumns): FoundOrFault {
-  const [columns, wanted, subject] =
-    'email' in named
-      ? [emailColumns, named.email, 'this e-mail address']
-      : [['azureactivedirectoryobjectid'], named.objectId, 'this Entra object id']
+  const subject = subjectOf(named)
+  const [columns, wanted] =
+    'email' in named ? [emailColumns, named.email] : [['azureactivedirectoryobjectid'], named.objectId]
   if (rows.length >= MAX_ROWS) return { fault: new UserAmbiguous(subject) }
   const candidates = rows.filter(isRow)
   for (const column of columns) {

@@ -16,6 +16,11 @@ export function userColumns(emailColumns: EmailColumns): string {
 
 const ALWAYS = ['systemuserid', 'azureactivedirectoryobjectid', 'isdisabled', 'applicationid', 'accessmode']
 
+/** What `named` names a user by, for errors. */
+export function subjectOf(named: NamedUser): string {
+  return 'email' in named ? 'this e-mail address' : 'this Entra object id'
+}
+
 /** The query for the rows that may be those of `named`, below the API root. `pickUser` reads the answer. */
 export function userQuery(named: NamedUser, emailColumns: EmailColumns): string {
   const filter =

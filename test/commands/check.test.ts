@@ -8,6 +8,7 @@ import type { Secret } from '../../src/config/secret.ts'
 import { AADSTS } from '../../src/explanations/aadsts.ts'
 import { commandFor } from '../support/command-io.ts'
 import { objectId } from '../support/started-emulator.ts'
+import { redisServer } from '../support/redis-server.ts'
 
 const ADELE = 'adele.vance@contoso.com'
 
@@ -602,4 +603,19 @@ t.test('where Dynamics ran as somebody else again, no reason is made up', async 
   emulator.faults.dataverse.push({ kind: 'html', path: 'WhoAmI', skip: 2, status: 200 })
   t.equal(await check({ user: ADELE }, io), 2)
   t.match(written.stdout, /✗ as the user .*in place of Dynamics/)
+})
+
+t.test('tries Redis where it is configured; without it all is well', async (t) => {
+  const redis = await redisServer(t)
+  const { io, written } = await commandFor(t, { REDIS_URL: redis.url })
+  t.equal(await check({}, io), 0)
+  t.match(written.stdout, /✓ Redis .*connected/)
+
+  await redis.command('CONFIG SET maxmemory 1')
+  t.equal(await check({}, io), 0)
+  t.match(written.stdout, /! Redis .*cannot be used \(OOM\).*raise maxmemory/)
+
+  await redis.kill()
+  t.equal(await check({}, io), 0)
+  t.match(written.stdout, /! Redis .*\(ECONNREFUSED\).*See whether Redis runs/)
 })

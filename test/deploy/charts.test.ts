@@ -75,6 +75,25 @@ t.test('the gateway starts with what each value file makes of its settings', { s
     callers: [{ name: 'dashboard' }],
     targets: [{ name: 'sales' }, { name: 'service' }],
   })
+  t.match(settings('everything.yaml'), {
+    redis: {
+      url: { source: 'variable REDIS_URL' },
+      password: { file: String },
+      encryptionKey: { file: String },
+      ca: String,
+    },
+  })
+  t.match(settings('sidecar.yaml'), { redis: { encryptionKey: { file: String } } })
+})
+
+t.test('the address of Redis may be a secret as well', { skip }, async (t) => {
+  const values = [...THREE, 'redis.secretName=redis', 'redis.urlKey=url', 'redis.encryptionKeyKey=key']
+  const names = variables(rendered(t, [chart, ...set(values)]))
+  t.match(
+    names.find(({ name }) => name === 'REDIS_URL_FILE'),
+    { value: '/redis/url' },
+  )
+  t.notOk(names.some(({ name }) => name === 'REDIS_URL'))
 })
 
 t.test('what everybody may reach is never what everybody may use', { skip }, async (t) => {
@@ -97,7 +116,9 @@ t.test('values that cannot work are refused, with what to write', { skip }, asyn
   refused(t, [...THREE, 'mode=sidecar', 'metrics.enabled=true', 'metrics.serviceMonitor.enabled=true'], /podMonitor/)
   refused(t, [...THREE, 'config.configMapName=settings'], /leave dynamics\.url/)
   refused(t, ['config.configMapName=a', 'config.secretName=b'], /Set one of config\.configMapName, config\.secretName/)
-  refused(t, [...THREE, 'redis.url=redis://a', 'redis.secretName=b'], /not both/)
+  refused(t, [...THREE, 'redis.url=redis://a', 'redis.urlKey=b', 'redis.secretName=c'], /not both/)
+  refused(t, [...THREE, 'redis.url=redis://a', 'redis.passwordKey=b'], /Set redis\.secretName/)
+  refused(t, [...THREE, 'redis.url=redis://a'], /redis\.encryptionKeyKey: a workload identity has no secret/)
   refused(t, [...THREE, 'redis.url=redis://me:secret@a'], /redis/)
   refused(t, [...THREE, 'dynamics.url=http://contoso.crm4.dynamics.com'].slice(1), /url/)
   refused(t, [...THREE, 'replica=3'], /replica/)
@@ -203,7 +224,7 @@ function variables(objects: readonly KubernetesObject[]): NonNullable<Container[
 
 /** What the gateway reads from the variables and files of its container. */
 function settingsOf(t: Test, objects: readonly KubernetesObject[]): object {
-  const folder = t.testdir({ secret: 'x' })
+  const folder = t.testdir({ secret: 'x'.repeat(32) })
   const env = Object.fromEntries(
     variables(objects).map(({ name, value }) => [name, /_(?:FILE|PATH)$/.test(name) ? join(folder, 'secret') : value]),
   )

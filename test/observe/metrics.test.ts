@@ -125,6 +125,7 @@ t.test('shows the state of the moment', async (t) => {
     }),
     connection: () => connection,
     users: () => ({ users: 12, unknown: 3 }),
+    sharing: () => undefined,
   })
 
   await includes(
@@ -178,6 +179,7 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
       rates: { requests: 1, seconds: 1, parallel: 1 },
     }),
     users: () => ({ users: 0, unknown: 0 }),
+    sharing: () => undefined,
   })
   const methods = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']
   for (let request = 0; request < 100_000; request++) {

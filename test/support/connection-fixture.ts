@@ -99,7 +99,7 @@ export function connectionFixture(
     onEvent: (event) => events.push(event),
     log: { info() {}, warn() {} },
     bodyLimit,
-    state: inProcess(1000),
+    state: inProcess(1000).of(settings),
   })
   t.teardown(async () => {
     connection.close()

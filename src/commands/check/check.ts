@@ -5,6 +5,7 @@ import { inspectionErrors } from '../serve/process-guard.ts'
 import { clock, tenant } from './announced.ts'
 import { asPerson, consents, exchange, personToken, servesPeople } from './person.ts'
 import { connection, dns } from './reach.ts'
+import { redisStep } from './redis.ts'
 import { lines, silent } from './report.ts'
 import type { Reporter, StepReport } from './report.ts'
 import { actOnBehalf, readUsers, whoAmI } from './rights.ts'
@@ -76,12 +77,14 @@ export async function check(
 
 async function checkTarget(
   asked: Pick<Checking, 'target' | 'user' | 'tokenFile'>,
-  { agent, env, settings: { proxies, callers }, emulated = false }: CommandIo,
+  { agent, env, settings: { proxies, callers, redis }, emulated = false }: CommandIo,
   reporter: Reporter,
 ): Promise<StepReport[]> {
   const checking: Checking = { ...asked, agent, env, proxies, callers, emulated }
   const reports: StepReport[] = []
-  for (const step of servesPeople(checking) ? [...STEPS, ...PEOPLE_STEPS] : STEPS) {
+  const people = servesPeople(checking) ? PEOPLE_STEPS : []
+  const shared = redis === undefined ? [] : [redisStep(redis)]
+  for (const step of [...STEPS, ...people, ...shared]) {
     reporter.begins(step.name)
     const report = await runStep(step, checking)
     reports.push(report)

@@ -12,6 +12,8 @@ import type { TokenStatus } from '../../observe/health.ts'
 import type { Inspector } from '../../observe/inspector/inspector.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
 import { inProcess } from '../../replicas/in-process.ts'
+import { redisReplicas } from '../../replicas/redis.ts'
+import type { Replicas } from '../../replicas/shared-state.ts'
 import { corsOf } from '../../server/cors.ts'
 import { operationsServer } from '../../server/operations-listener.ts'
 import { inboundServer } from '../../server/server.ts'
@@ -22,6 +24,8 @@ export interface HotSwap {
   readonly server: Server
   /** The second listener's server, where the settings have one. */
   readonly operations: Server | undefined
+  /** What connects it with other replicas. */
+  readonly replicas: Replicas
   /** The gateway that gets the requests now. */
   readonly gateway: () => Gateway
   /**
@@ -50,7 +54,8 @@ const MAX_REMEMBERED = 100_000
 export async function openHotSwap(settings: Settings, surroundings: Dependencies): Promise<HotSwap> {
   let present: RequestListener = () => undefined
   let cors = corsOf(settings)
-  const state = inProcess(MAX_REMEMBERED)
+  const { redis } = settings
+  const replicas = redis === undefined ? inProcess(MAX_REMEMBERED) : redisReplicas(redis, surroundings.log)
   const serverSettings = { ...settings, cors: (origin: string | undefined) => cors.headersFor(origin) }
   const server = inboundServer(serverSettings, surroundings.log, (request, response) => present(request, response))
   const operations =
@@ -59,7 +64,7 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
       : operationsServer(settings, surroundings.log, (request, response) => present(request, response))
   let made = await make(settings)
   present = made.handler
-  return { server, operations, gateway: () => made.gateway, swap: renew }
+  return { server, operations, replicas, gateway: () => made.gateway, swap: renew }
 
   async function make(settings: Settings): Promise<{ readonly gateway: Gateway; readonly handler: RequestListener }> {
     let handler: RequestListener = () => undefined
@@ -67,7 +72,7 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
       handler = made
       return server
     }
-    const gateway = await createGateway(settings, { ...surroundings, version: version(), attach, state })
+    const gateway = await createGateway(settings, { ...surroundings, version: version(), attach, replicas })
     await gateway.app.ready()
     return { gateway, handler }
   }

@@ -109,6 +109,7 @@ export async function run(
   const address = await listenAll().catch(async (error: unknown) => {
     server.close()
     await front.gateway().app.close()
+    await front.replicas.close()
     await agent.destroy()
     throw error
   })
@@ -124,6 +125,7 @@ export async function run(
   }
   const stopped = drain.over
     .then(() => endOperations())
+    .then(() => front.replicas.close())
     .then(() => agent.destroy())
     .finally(() => auditLog?.close())
     .catch((error: unknown) => log.warn({ err: error }, 'shutdown incomplete'))

@@ -44,8 +44,14 @@ variables
 {{- if and .Values.metrics.serviceMonitor.enabled (eq .Values.mode "sidecar") -}}
 {{- fail "A sidecar has no Service: set metrics.podMonitor.enabled=true in place of metrics.serviceMonitor.enabled." -}}
 {{- end -}}
-{{- if and .Values.redis.url .Values.redis.secretName -}}
-{{- fail "Set redis.url or redis.secretName, not both." -}}
+{{- if and .Values.redis.url .Values.redis.urlKey -}}
+{{- fail "Set redis.url or redis.urlKey, not both." -}}
+{{- end -}}
+{{- if and (or .Values.redis.urlKey .Values.redis.passwordKey .Values.redis.encryptionKeyKey .Values.redis.caKey) (not .Values.redis.secretName) -}}
+{{- fail "Set redis.secretName to the Secret that holds the keys of redis." -}}
+{{- end -}}
+{{- if and (or .Values.redis.url .Values.redis.urlKey) (not .Values.redis.encryptionKeyKey) (has .Values.credential.kind (list "workload-identity" "managed-identity")) (ne $from "file") -}}
+{{- fail (printf "Set redis.secretName and redis.encryptionKeyKey: a %s has no secret that all replicas share." (replace "-" " " .Values.credential.kind)) -}}
 {{- end -}}
 {{- end -}}
 
@@ -129,8 +135,11 @@ variables
 - { name: SHUTDOWN_TIMEOUT, value: {{ printf "%ds" (int .Values.shutdown.timeoutSeconds) }} }
 {{- if .Values.redis.url }}
 - { name: REDIS_URL, value: {{ .Values.redis.url | quote }} }
-{{- else if .Values.redis.secretName }}
-- { name: REDIS_URL_FILE, value: {{ printf "/redis/%s" .Values.redis.secretKey | quote }} }
+{{- end }}
+{{- range $name, $key := dict "REDIS_URL_FILE" .Values.redis.urlKey "REDIS_PASSWORD_FILE" .Values.redis.passwordKey "REDIS_ENCRYPTION_KEY_FILE" .Values.redis.encryptionKeyKey "REDIS_CA_PATH" .Values.redis.caKey }}
+{{- if $key }}
+- { name: {{ $name }}, value: {{ printf "/redis/%s" $key | quote }} }
+{{- end }}
 {{- end }}
 {{- with .Values.otel }}
 {{- if .endpoint }}

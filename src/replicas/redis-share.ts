@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto'
+
+import type { RedisLink } from './redis-link.ts'
+import type { Seal } from './seal.ts'
+import type { Listener, SharedState } from './shared-state.ts'
+
+/** All keys and the channel begin with it. The number is that of the format. */
+export const PREFIX = 'dynamics-gateway:1:'
+export const CHANNEL = `${PREFIX}messages`
+
+/** Entra takes clocks that differ by as much. Older messages are not believed. */
+const MAX_CLOCK_DIFFERENCE_MS = 5 * 60_000
+
+/** What is shared through one connection to a target. */
+export interface Share {
+  readonly state: Omit<SharedState, 'status' | 'close'>
+  /** Takes in a message that was sealed for this scope. */
+  readonly receive: (sealed: string) => void
+  /** Takes in what was published while this replica was not connected. */
+  readonly catchUp: () => void
+  readonly count: (replicas: number) => void
+}
+
+/** A message between replicas. */
+interface Message {
+  readonly id: string
+  readonly topic: string
+  readonly text: string
+  readonly ttl: number
+  readonly sent: number
+  readonly from: string
+}
+
+/**
+ * Shares through `link`. Everything is sealed, with the time until which it counts: nobody who can write to Redis can
+ * make it count for longer.
+ *
+ * @param sealNow the seal with the present secret
+ */
+export function createShare(link: RedisLink, sealNow: () => Seal): Share {
+  const self = randomUUID()
+  const listeners = new Map<string, Listener[]>()
+  /** Ids of the messages that came last, by topic: what is pushed may also be read. */
+  const received = new Map<string, string>()
+  const watchers: ((replicas: number) => void)[] = []
+  let counted = 1
+
+  async function get(key: string): Promise<{ readonly value: string; readonly left: number } | undefined> {
+    const seal = sealNow()
+    const name = seal.name(key)
+    const sealed = await link.run<string | null>((send) => send(['GET', PREFIX + name]), null)
+    const text = sealed === null ? undefined : seal.open(name, sealed)
+    if (text === undefined) return undefined
+    const { value, until } = JSON.parse(text) as { value: string; until: number }
+    const left = until - Date.now()
+    return left > 0 ? { value, left } : undefined
+  }
+
+  async function set(key: string, value: string, ttl: number): Promise<void> {
+    const seal = sealNow()
+    const name = seal.name(key)
+    const sealed = seal.close(name, JSON.stringify({ value, until: Date.now() + ttl }))
+    await link.run((send) => send(['SET', PREFIX + name, sealed, 'PX', whole(ttl)]), undefined)
+  }
+
+  async function catchUpOn(topic: string): Promise<void> {
+    const last = await get(lastOf(topic))
+    if (last !== undefined) deliver(JSON.parse(last.value) as Message, last.left)
+  }
+
+  function deliver({ id, topic, text, from }: Message, left: number): void {
+    const called = listeners.get(topic)
+    if (called === undefined || from === self || received.get(topic) === id) return
+    received.set(topic, id)
+    for (const listener of called) listener(text, left)
+  }
+
+  return {
+    state: {
+      get: async (key) => (await get(key))?.value,
+      set,
+      lock(key, ttl) {
+        const words = ['SET', PREFIX + sealNow().name(key), '', 'NX', 'PX', whole(ttl)]
+        return link.run(async (send) => ((await send<string | null>(words)) === null ? 'held' : 'got'), 'broken')
+      },
+      publish(topic, text, ttl) {
+        const seal = sealNow()
+        const message: Message = { id: randomUUID(), topic, text, ttl, sent: Date.now(), from: self }
+        const written = JSON.stringify(message)
+        const sealed = seal.close(seal.id, written)
+        void link.run((send) => send(['PUBLISH', CHANNEL, `${seal.id}.${sealed}`]), undefined)
+        if (ttl > 0) void set(lastOf(topic), written, ttl)
+      },
+      subscribe(topic, listener) {
+        listeners.set(topic, [...(listeners.get(topic) ?? []), listener])
+        void catchUpOn(topic)
+      },
+      onReplicas: (watcher) => void watchers.push(watcher),
+    },
+    receive(sealed) {
+      const seal = sealNow()
+      const text = seal.open(seal.id, sealed)
+      if (text === undefined) return
+      const message = JSON.parse(text) as Message
+      if (Math.abs(Date.now() - message.sent) <= MAX_CLOCK_DIFFERENCE_MS) deliver(message, message.ttl)
+    },
+    catchUp() {
+      for (const topic of listeners.keys()) void catchUpOn(topic)
+    },
+    count(replicas) {
+      if (replicas === counted) return
+      counted = replicas
+      for (const watcher of watchers) watcher(replicas)
+    },
+  }
+}
+
+/** Splits what comes through the channel: for whom it is, and what it is. */
+export function addressed(message: string): { readonly scope: string; readonly sealed: string } {
+  const dot = message.indexOf('.')
+  return { scope: message.slice(0, dot), sealed: message.slice(dot + 1) }
+}
+
+/** The key under which the last message of a topic is kept. */
+function lastOf(topic: string): string {
+  return `topic ${topic}`
+}
+
+/** Redis takes whole milliseconds, and at least one. */
+function whole(milliseconds: number): string {
+  return String(Math.max(1, Math.ceil(milliseconds)))
+}

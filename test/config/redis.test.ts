@@ -1,0 +1,80 @@
+import t from 'tap'
+
+import type { Credential } from '../../src/config/credential.ts'
+import type { SettingsError } from '../../src/config/load.ts'
+import { redisAddress, sharedSecretOf } from '../../src/config/redis.ts'
+import { replicaSettings } from '../support/replica-settings.ts'
+
+function faultsOf(url: string, variables: Readonly<Record<string, string>> = {}): readonly string[] {
+  try {
+    replicaSettings(url, variables)
+    return []
+  } catch (error) {
+    return (error as SettingsError).errors
+  }
+}
+
+t.test('an address says where Redis is, and who asks', async (t) => {
+  t.same(redisAddress('redis://redis'), {
+    host: 'redis',
+    port: 6379,
+    tls: false,
+    username: undefined,
+    password: undefined,
+    database: 0,
+  })
+  t.same(redisAddress('rediss://ada:p%40ss%2F@[::1]:6380/3'), {
+    host: '::1',
+    port: 6380,
+    tls: true,
+    username: 'ada',
+    password: 'p@ss/',
+    database: 3,
+  })
+})
+
+t.test('what is no address is an error that does not repeat it', async (t) => {
+  for (const url of [
+    'localhost:6379',
+    'http://me:secret@redis',
+    'redis://me:sec/ret@redis',
+    'redis://',
+    'redis://a/b',
+  ]) {
+    const faults = faultsOf(url)
+    t.match(faults, [/^REDIS_URL is not the address of a Redis: write redis:\/\/host:6379/], url)
+    t.notMatch(faults.join(), /sec/, url)
+  }
+  t.match(faultsOf('redis://me:100%@redis'), [/^REDIS_URL has a % that encodes nothing: write %25/])
+})
+
+t.test('the settings of Redis go together', async (t) => {
+  t.same(faultsOf('redis://redis', { REDIS_PASSWORD: 'p', REDIS_ENCRYPTION_KEY: 'k'.repeat(32) }), [])
+  t.match(faultsOf('', { REDIS_PASSWORD: 'p' }), [/^REDIS_URL is missing: .*Write a URL such as rediss:/])
+  t.match(faultsOf('redis://redis', { REDIS_ENCRYPTION_KEY: 'short' }), [
+    /^REDIS_ENCRYPTION_KEY is too short: write at/,
+  ])
+  t.match(faultsOf('redis://redis', { REDIS_CA_PATH: '/nowhere' }), [/^REDIS_CA_PATH names a file that cannot be read/])
+})
+
+t.test('a credential without a secret that replicas share needs a key', async (t) => {
+  const managed = { AZURE_CLIENT_SECRET: '', AZURE_TENANT_ID: '', CREDENTIAL: 'managed-identity' }
+  t.match(faultsOf('redis://redis', managed), [
+    /^REDIS_ENCRYPTION_KEY is missing: a credential of kind managed-identity/,
+  ])
+  t.same(faultsOf('redis://redis', { ...managed, REDIS_ENCRYPTION_KEY: 'k'.repeat(32) }), [])
+})
+
+t.test('what replicas share comes from the secret or the certificate', async (t) => {
+  const folder = t.testdir({ certificate: 'certificate and key' })
+  const file = `${folder}/certificate`
+  const secret = { reveal: () => 'secret', source: 'test' }
+  const credential = (kind: string, members: object): Credential => ({ kind, ...members }) as unknown as Credential
+  t.equal(String(sharedSecretOf(credential('client-secret', { secret }))?.()), 'secret')
+  t.equal(String(sharedSecretOf(credential('certificate', { file }))?.()), 'certificate and key')
+  t.equal(String(sharedSecretOf(credential('on-behalf-of', { secret }))?.()), 'secret')
+  t.equal(String(sharedSecretOf(credential('on-behalf-of', { certificateFile: file }))?.()), 'certificate and key')
+  for (const kind of ['on-behalf-of', 'workload-identity', 'managed-identity', 'delegated']) {
+    t.equal(sharedSecretOf(credential(kind, {})), undefined, kind)
+  }
+})

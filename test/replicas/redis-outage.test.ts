@@ -1,0 +1,283 @@
+import { createServer } from 'node:net'
+
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { redisReplicas } from '../../src/replicas/redis.ts'
+import type { Replicas, SharedState } from '../../src/replicas/shared-state.ts'
+import { listening } from '../support/connection-fixture.ts'
+import { redisServer } from '../support/redis-server.ts'
+import type { RedisServer } from '../support/redis-server.ts'
+import { replicaSettings } from '../support/replica-settings.ts'
+import { until } from '../support/until.ts'
+
+// Shorter than in earnest, so that the tests need not wait. Only a command may take longer, because the machine may be
+// busy.
+const TIMES = { command: 5000, connect: 5000, retry: 30, retryAfterTimeout: 60, heartbeat: 50 }
+const IMPATIENT = { ...TIMES, command: 100, connect: 500 }
+
+interface Fixture {
+  readonly state: SharedState
+  readonly replicas: Replicas
+  readonly alone: () => string | undefined
+  /** What was logged: the code where it went alone, `back` where it came back. */
+  readonly lines: string[]
+}
+
+function replica(
+  t: Test,
+  url: string,
+  variables: Readonly<Record<string, string>> = {},
+  times: typeof TIMES = TIMES,
+): Fixture {
+  const { redis, targets } = replicaSettings(url, variables)
+  const lines: string[] = []
+  const replicas = redisReplicas(
+    redis!,
+    {
+      info: () => void lines.push('back'),
+      warn: (facts) => void lines.push(String((facts as { code: unknown }).code)),
+    },
+    times,
+  )
+  t.teardown(() => replicas.close())
+  const state = replicas.of(targets[0]!)
+  return { state, replicas, lines, alone: () => state.status()!.alone }
+}
+
+function connected({ alone }: Fixture): Promise<void> {
+  return until(() => alone() === undefined)
+}
+
+/** Uses it until it finds that Redis cannot be used; nothing may throw. */
+async function lost({ state, alone }: Fixture): Promise<void> {
+  await until(async () => {
+    await state.set('a', '1', 60_000)
+    return alone() !== undefined
+  })
+}
+
+t.test('absent at the start: it works alone, and connects when Redis comes', async (t) => {
+  const redis = await redisServer(t)
+  await redis.kill()
+  const one = replica(t, redis.url)
+  t.equal(one.alone(), 'CONNECTING')
+  t.equal(await one.state.get('a'), undefined)
+  t.equal(await one.state.lock('a', 1000), 'broken')
+  await until(() => one.alone() === 'ECONNREFUSED')
+  await redis.start()
+  await connected(one)
+  t.same(one.lines, ['ECONNREFUSED', 'back'])
+})
+
+t.test('killed, and back', async (t) => {
+  const redis = await redisServer(t)
+  const one = replica(t, redis.url)
+  await connected(one)
+  await redis.kill()
+  await until(() => one.alone() !== undefined)
+  t.equal(await one.state.get('a'), undefined)
+  await redis.start()
+  await connected(one)
+  await one.state.set('a', 'again', 60_000)
+  t.equal(await one.state.get('a'), 'again')
+  t.equal(one.lines.length, 3, one.lines.join(' '))
+})
+
+t.test('hanging: one command waits, those after it do not', async (t) => {
+  const redis = await redisServer(t)
+  const one = replica(t, redis.url, {}, IMPATIENT)
+  await connected(one)
+  redis.hang()
+  const together = await Promise.all([one.state.get('a'), one.state.lock('a', 1000), one.state.get('b')])
+  t.same(together, [undefined, 'broken', undefined])
+  t.equal(one.alone(), 'TIMEOUT')
+  t.equal(await one.state.lock('b', 1000), 'broken')
+  await until(() => one.alone() === 'TIMEOUT')
+  redis.resume()
+  await connected(one)
+  t.same(one.lines, ['back', 'TIMEOUT', 'back'])
+})
+
+t.test('two seconds slow is as good as hanging', async (t) => {
+  const redis = await redisServer(t, ['--enable-debug-command', 'yes'])
+  const one = replica(t, redis.url, {}, IMPATIENT)
+  await connected(one)
+  const slept = redis.command('DEBUG SLEEP 2')
+  await lost(one)
+  await slept
+  await connected(one)
+  t.same(one.lines, ['back', 'TIMEOUT', 'back'])
+})
+
+const refusals: Readonly<Record<string, { readonly make: readonly string[]; readonly undo: readonly string[] }>> = {
+  OOM: { make: ['CONFIG SET maxmemory 1'], undo: ['CONFIG SET maxmemory 0'] },
+  READONLY: { make: ['REPLICAOF 127.0.0.1 1'], undo: ['REPLICAOF NO ONE'] },
+  WRONGPASS: {
+    make: ['ACL SETUSER default resetpass >other', 'CLIENT KILL TYPE normal SKIPME yes', 'CLIENT KILL TYPE pubsub'],
+    undo: ['AUTH other', 'ACL SETUSER default nopass'],
+  },
+}
+
+for (const [code, { make, undo }] of Object.entries(refusals)) {
+  t.test(`${code}: it works alone, and connects when that is over`, async (t) => {
+    const redis = await redisServer(t)
+    const one = replica(t, redis.url, { REDIS_PASSWORD: 'mine' })
+    await connected(one)
+    await redis.command(make.join('\r\n'))
+    await lost(one)
+    await until(() => one.alone() === code)
+    t.equal(await one.state.get('a'), undefined)
+    await redis.command(undo.join('\r\n'))
+    await connected(one)
+    t.equal(one.lines.length, 3, one.lines.join(' '))
+  })
+}
+
+t.test('flushed: what was there is lost, and nothing else', async (t) => {
+  const redis = await redisServer(t)
+  const [one, two] = [replica(t, redis.url), replica(t, redis.url)]
+  await connected(one)
+  await connected(two)
+  const counts: number[] = []
+  one.state.onReplicas((replicas) => counts.push(replicas))
+  await until(() => one.state.status()!.replicas === 2)
+  await one.state.set('a', '1', 60_000)
+  await redis.command('FLUSHALL')
+  t.equal(await one.state.get('a'), undefined)
+  await one.state.set('a', '2', 60_000)
+  t.equal(await two.state.get('a'), '2')
+  t.same(one.lines, ['back'])
+  t.same(counts, [2], 'a Redis that forgot them does not change how many replicas live')
+})
+
+t.test('an ACL user with the documented rights, and a password from a file that changes', async (t) => {
+  const redis = await redisServer(t)
+  const rights = (password: string): string =>
+    `ACL SETUSER gateway reset on >${password} ~dynamics-gateway:* &dynamics-gateway:* ` +
+    '+get +set +publish +subscribe +time +zadd +zcard +zrem +zremrangebyscore +pexpire +hello'
+  await redis.command(rights('first'))
+  const folder = t.testdir({ password: 'first\n' })
+  const file = `${folder}/password`
+  const one = replica(t, redis.url.replace('//', '//gateway@'), { REDIS_PASSWORD_FILE: file })
+  await connected(one)
+  await one.state.set('a', '1', 60_000)
+  t.equal(await one.state.get('a'), '1')
+  t.equal(await one.state.lock('b', 1000), 'got')
+
+  await redis.command(rights('second'))
+  await redis.command('CLIENT KILL USER gateway')
+  await until(() => one.alone() === 'WRONGPASS')
+  t.testdir({ password: 'second\n' })
+  await connected(one)
+  t.equal(await one.state.get('a'), '1')
+})
+
+t.test('replicas are counted while they live', async (t) => {
+  const redis = await redisServer(t)
+  const one = replica(t, redis.url)
+  const counts: number[] = []
+  one.state.onReplicas((replicas) => counts.push(replicas))
+  await connected(one)
+  const [two, three] = [replica(t, redis.url), replica(t, redis.url)]
+  const other = replica(t, redis.url, { DYNAMICS_URL: 'https://fabrikam.crm4.dynamics.com' })
+  await until(() => one.state.status()!.replicas === 3)
+  t.equal(other.state.status()!.replicas, 1)
+  await two.replicas.close()
+  await until(() => one.state.status()!.replicas === 2)
+  await three.replicas.close()
+  await until(() => one.state.status()!.replicas === 1)
+  t.equal(counts.at(-1), 1)
+})
+
+t.test('Redis sees no address, name or secret, and cannot make anything up', async (t) => {
+  const redis = await redisServer(t)
+  const [one, two] = [replica(t, redis.url), replica(t, redis.url)]
+  await connected(one)
+  await connected(two)
+  const got: string[] = []
+  two.state.subscribe('news', (message) => got.push(message))
+  await one.state.set('user ada@contoso.com', 'ada is 1', 60_000)
+  await one.state.set('user bob@contoso.com', 'bob is 2', 60_000)
+  one.state.publish('news', 'about ada@contoso.com', 60_000)
+  await until(() => got.length === 1)
+  const keys = (await redis.command('KEYS *')).match(/dynamics-gateway:1:\S+/g)!
+  t.equal(keys.length, 6, keys.join('\n'))
+  const values = await Promise.all(keys.map((key) => redis.command(`GET ${key}`)))
+  t.notMatch(keys.join('\n') + values.join('\n'), /ada|bob|contoso|news|a-secret/)
+
+  // Whoever can write to Redis puts one user's entry in the place of another's.
+  const [ada] = await namesOf(one, redis, 'ada@contoso.com')
+  const [bob] = await namesOf(one, redis, 'bob@contoso.com')
+  await redis.command(`COPY ${ada} ${bob} REPLACE`)
+  t.equal(await one.state.get('user bob@contoso.com'), undefined)
+  for (const forged of ['', 'x', 'A'.repeat(200)]) {
+    await redis.command(`SET ${bob} "${forged}"`)
+    t.equal(await one.state.get('user bob@contoso.com'), undefined)
+    await redis.command(`PUBLISH dynamics-gateway:1:messages "${forged}"`)
+  }
+  t.equal(await one.state.get('user ada@contoso.com'), 'ada is 1')
+  t.same(got, ['about ada@contoso.com'])
+})
+
+/** The keys that change when the entry of `address` is set. */
+async function namesOf({ state }: Fixture, redis: RedisServer, address: string): Promise<string[]> {
+  const dump = async (): Promise<Map<string, string>> => {
+    const keys = (await redis.command('KEYS *')).match(/dynamics-gateway:1:[\w-]{43}/g)!
+    return new Map(await Promise.all(keys.map(async (key) => [key, await redis.command(`GET ${key}`)] as const)))
+  }
+  const before = await dump()
+  await state.set(`user ${address}`, `${address.slice(0, 3)} is ${address === 'ada@contoso.com' ? 1 : 2}`, 60_000)
+  const after = await dump()
+  return [...after.keys()].filter((key) => after.get(key) !== before.get(key))
+}
+
+t.test('replicas with another secret or application are strangers', async (t) => {
+  const redis = await redisServer(t)
+  const one = replica(t, redis.url)
+  const strangers = [
+    { AZURE_CLIENT_SECRET: 'another-secret' },
+    { AZURE_CLIENT_ID: '11111111-2222-3333-4444-777777777777' },
+    { REDIS_ENCRYPTION_KEY: 'k'.repeat(32) },
+  ].map((variables) => replica(t, redis.url, variables))
+  for (const each of [one, ...strangers]) await connected(each)
+  await one.state.set('a', '1', 60_000)
+  for (const { state } of strangers) t.equal(await state.get('a'), undefined)
+  t.equal(await one.state.get('a'), '1')
+})
+
+t.test('a secret that changes in its file changes what is shared, without a restart', async (t) => {
+  const redis = await redisServer(t)
+  const file = `${t.testdir({ secret: 'first-secret' })}/secret`
+  const secret = { AZURE_CLIENT_SECRET: '', AZURE_CLIENT_SECRET_FILE: file }
+  const one = replica(t, redis.url, secret)
+  await connected(one)
+  await one.state.set('a', '1', 60_000)
+  t.testdir({ secret: 'second-secret' })
+  const two = replica(t, redis.url, secret)
+  await connected(two)
+  await until(async () => (await one.state.get('a')) === undefined)
+  await one.state.set('a', '2', 60_000)
+  t.equal(await two.state.get('a'), '2')
+  t.testdir({})
+  await until(() => one.state.status()!.replicas === 2)
+  t.equal(await one.state.get('a'), '2', 'a file that is missing for a moment changes nothing')
+})
+
+t.test('what speaks no Redis is not used', async (t) => {
+  const port = await listening(
+    t,
+    createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+  )
+  const one = replica(t, `redis://127.0.0.1:${port}`)
+  await until(() => one.alone() !== 'CONNECTING')
+  t.ok(one.alone())
+  t.equal(await one.state.get('a'), undefined)
+})
+
+t.test('a certificate file that cannot be read is a failed connection', async (t) => {
+  const folder = t.testdir({ 'ca.pem': 'x' })
+  const one = replica(t, 'rediss://127.0.0.1:1', { REDIS_CA_PATH: `${folder}/ca.pem` })
+  await until(() => one.alone() !== 'CONNECTING')
+  t.ok(one.alone())
+})

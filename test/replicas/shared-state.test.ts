@@ -1,0 +1,126 @@
+import t from 'tap'
+import type { Test } from 'tap'
+
+import { inProcess } from '../../src/replicas/in-process.ts'
+import { redisReplicas } from '../../src/replicas/redis.ts'
+import type { SharedState } from '../../src/replicas/shared-state.ts'
+import { redisServer } from '../support/redis-server.ts'
+import { replicaSettings } from '../support/replica-settings.ts'
+import { until } from '../support/until.ts'
+
+/** Makes what two connections to the same target, and one to another, share. */
+type Make = (t: Test) => Promise<{ readonly one: SharedState; readonly two: SharedState; readonly other: SharedState }>
+
+const OTHER = { DYNAMICS_URL: 'https://fabrikam.crm4.dynamics.com' }
+
+const implementations: Readonly<Record<string, Make>> = {
+  'in one process': async () => {
+    const replicas = inProcess(1000)
+    const [target] = replicaSettings(undefined).targets
+    const [other] = replicaSettings(undefined, OTHER).targets
+    return { one: replicas.of(target!), two: replicas.of(target!), other: replicas.of(other!) }
+  },
+  'through Redis': async (t) => {
+    const { url } = await redisServer(t)
+    const [one, two, other] = [{}, {}, OTHER].map((variables) => {
+      const { redis, targets } = replicaSettings(url, variables)
+      const replicas = redisReplicas(redis!, { info() {}, warn() {} })
+      t.teardown(() => replicas.close())
+      return replicas.of(targets[0]!)
+    })
+    await until(() => [one, two, other].every((state) => state!.status()!.alone === undefined))
+    return { one: one!, two: two!, other: other! }
+  },
+}
+
+for (const [name, make] of Object.entries(implementations)) {
+  t.test(name, async (t) => {
+    const { one, two, other } = await make(t)
+
+    await t.test('what one sets, another gets', async (t) => {
+      await one.set('a', 'grüße\n', 60_000)
+      t.equal(await two.get('a'), 'grüße\n')
+      t.equal(await two.get('b'), undefined)
+    })
+
+    await t.test('what was set is gone after its time', async (t) => {
+      await one.set('short', 'x', 1)
+      await until(async () => (await two.get('short')) === undefined)
+      t.equal(await two.get('short'), undefined)
+    })
+
+    await t.test('one of two gets a lock', async (t) => {
+      t.equal(await one.lock('work', 60_000), 'got')
+      t.equal(await two.lock('work', 60_000), 'held')
+      t.equal(await one.lock('work', 60_000), 'held')
+      t.equal(await two.lock('other work', 60_000), 'got')
+    })
+
+    await t.test('a lock ends with its time', async () => {
+      await one.lock('brief', 1)
+      await until(async () => (await two.lock('brief', 1)) === 'got')
+    })
+
+    await t.test('a message reaches everybody else, and not who sent it', async (t) => {
+      const got: unknown[] = []
+      one.subscribe('news', (message) => got.push(['one', message]))
+      two.subscribe('news', (message, left) => got.push(['two', message, left]))
+      two.subscribe('news', (message) => got.push(['two again', message]))
+      two.subscribe('weather', (message) => got.push(['weather', message]))
+      one.publish('news', 'hello', 1000)
+      await until(() => got.length === 2)
+      t.same(got, [
+        ['two', 'hello', 1000],
+        ['two again', 'hello'],
+      ])
+    })
+
+    await t.test('who subscribes later gets the last message while it counts', async (t) => {
+      const got: [string, number][] = []
+      one.publish('forecast', 'rain', 60_000)
+      one.publish('forecast', 'sun', 50_000)
+      one.publish('never', 'x', 0)
+      await one.set('afterwards', '', 1000)
+      await two.get('afterwards')
+      for (const topic of ['never', 'forecast']) {
+        two.subscribe(topic, (message, left) => got.push([message, left]))
+      }
+      await until(() => got.length > 0)
+      t.equal(got.length, 1)
+      t.equal(got[0]![0], 'sun')
+      t.ok(got[0]![1] > 1000 && got[0]![1] <= 50_000)
+    })
+
+    await t.test('another target sees nothing of it', async (t) => {
+      const got: string[] = []
+      other.subscribe('news', (message) => got.push(message))
+      two.subscribe('end', (message) => got.push(message))
+      one.publish('news', 'secret', 60_000)
+      one.publish('end', 'end', 0)
+      await until(() => got.includes('end'))
+      t.same(got, ['end'])
+      t.equal(await other.get('a'), undefined)
+      t.equal(await other.lock('work', 60_000), 'got')
+    })
+
+    await t.test('nothing is received after the end', async (t) => {
+      const got: string[] = []
+      const { subscribe, close } = two
+      subscribe('late', (message) => got.push(message))
+      other.subscribe('late', () => undefined)
+      close()
+      one.publish('late', 'too late', 0)
+      await one.set('after', 'x', 1000)
+      t.same(got, [])
+    })
+  })
+}
+
+t.test('in one process the oldest is lost first', async (t) => {
+  const state = inProcess(2).of(replicaSettings(undefined).targets[0]!)
+  await state.set('a', '1', 60_000)
+  await state.set('b', '2', 60_000)
+  await state.get('a')
+  await state.set('c', '3', 60_000)
+  t.same(await Promise.all(['a', 'b', 'c'].map(state.get)), ['1', undefined, '3'])
+})
