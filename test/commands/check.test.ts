@@ -7,8 +7,8 @@ import { readProxies } from '../../src/config/proxies.ts'
 import type { Secret } from '../../src/config/secret.ts'
 import { AADSTS } from '../../src/explanations/aadsts.ts'
 import { commandFor } from '../support/command-io.ts'
-import { objectId } from '../support/started-emulator.ts'
 import { redisServer } from '../support/redis-server.ts'
+import { objectId } from '../support/started-emulator.ts'
 
 const ADELE = 'adele.vance@contoso.com'
 
