@@ -231,7 +231,7 @@ export async function createGateway(
       )
     }
   })
-  environments.forEach(({ credential }) => credential.warmUp())
+  environments.forEach(({ warmUp }) => warmUp())
 
   return {
     app,

@@ -32,6 +32,8 @@ export interface TargetRuntime {
   readonly sharing: SharedState['status']
   /** What happened lately, for the status page. */
   readonly activity: Activity
+  /** Fetches the first token, and opens the first connection to Dynamics, before they are needed. */
+  readonly warmUp: () => void
   /** Ends its timers. */
   readonly close: () => void
 }
@@ -71,6 +73,7 @@ export function createTargetRuntime(
     state,
   })
   const directory = userDirectory(connection.send, target, shareUsers(state, target))
+  let endWarmth: (() => void) | undefined
   metrics.show(name, {
     credential: credential.state,
     connection: connection.state,
@@ -86,8 +89,13 @@ export function createTargetRuntime(
     directory,
     sharing: state.status,
     activity,
+    warmUp() {
+      credential.warmUp()
+      endWarmth = agent.keepWarm?.(target.url.origin)
+    },
     close() {
       state.close()
+      endWarmth?.()
       credential.close()
       connection.close()
     },

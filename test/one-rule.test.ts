@@ -6,7 +6,7 @@ import t from 'tap'
 const RULES: readonly (readonly [rule: string, pattern: RegExp, files: readonly string[]])[] = [
   ['reading Retry-After', /Date\.parse\(text\)|retry-?after\W.*(?:\* 1000|\* 1_000)/i, ['outbound/retry-after.ts']],
   ['undoing a content coding', /node:zlib/, ['outbound/content-coding.ts']],
-  ['finding a header of a response', /toString\('latin1'\)\.toLowerCase\(\)/, ['dynamics/send.ts']],
+  ['finding a header of a response', /toString\('latin1'\)\.toLowerCase\(\)/, ['outbound/raw-headers.ts']],
   ['what is loopback', /127\\\.|===? '(?:::1|\[::1\]|127\.0\.0\.1)'/, ['odata/loopback.ts']],
   ['the methods of the Web API', /'GET', 'HEAD', |'PATCH', 'PUT'|'PUT', 'PATCH'|GET\|HEAD\|POST/, ['odata/methods.ts']],
   ['what is a $batch', /(?:\\\$|24\))batch|(?:endsWith|includes|===) ?\(?'\/?\$batch/, ['odata/batch-path.ts']],

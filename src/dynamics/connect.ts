@@ -52,7 +52,7 @@ export interface ConnectionState {
 }
 
 export interface ConnectOptions {
-  readonly agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>
+  readonly agent: Pick<OutboundAgent, 'reads' | 'writes' | 'connectionUse'>
   /** For requests without tokens of their own. */
   readonly credential: AccessTokens
   /** Called for each event, besides the log. */

@@ -20,12 +20,12 @@ export interface Timeouts {
 export class Failure extends OwnError {
   /** Whether bytes of the request may have reached Dynamics. If not, nothing was executed. */
   readonly sent: boolean
-  /** Whether it was sent on a connection that had been used before. */
-  readonly reused: boolean
-  constructor(cause: Error, sent: boolean, reused: boolean) {
+  /** Whether it was sent on a connection that had been idle before. */
+  readonly wasIdle: boolean
+  constructor(cause: Error, sent: boolean, wasIdle: boolean) {
     super('no answer', { cause })
     this.sent = sent
-    this.reused = reused
+    this.wasIdle = wasIdle
   }
 }
 
@@ -50,13 +50,13 @@ export interface Gate {
 export type AuthorizedSend = (request: OutboundRequest, authorization: string) => Promise<Answer>
 
 /**
- * Puts a request on a connection of `reads` or `writes`, which are one dispatcher or two: a request that must
- * not be repeated uses young connections, which Dynamics has hardly ever just closed.
+ * Puts a request on a connection of `reads` or `writes`: a request that must not be repeated uses young connections,
+ * which Dynamics has hardly ever just closed.
  *
  * @throws Failure without a response, or the reason of `gate` not to send
  */
 export function dispatch(
-  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'isNew'>,
+  agent: Pick<OutboundAgent, 'reads' | 'writes' | 'connectionUse'>,
   origin: string,
   patience: Timeouts,
   gate: Gate,
@@ -100,7 +100,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   headers: Buffer[] = []
   complete = false
   bufferedBytes = 0
-  readonly #agent: Pick<OutboundAgent, 'isNew'>
+  readonly #agent: Pick<OutboundAgent, 'connectionUse'>
   readonly #gate: Gate
   readonly #began = performance.now()
   #release: () => void
@@ -112,7 +112,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   #abort: ((error?: Error) => void) | undefined
   #resume: (() => void) | undefined
   #failure: Error | undefined
-  #reused = false
+  #wasIdle = false
   #heralds = 0
   #answered = false
   #letGo = false
@@ -121,7 +121,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
 
   constructor(
     request: OutboundRequest,
-    agent: Pick<OutboundAgent, 'isNew'>,
+    agent: Pick<OutboundAgent, 'connectionUse'>,
     gate: Gate,
     resolve: (answer: Answer) => void,
     reject: (error: Error) => void,
@@ -146,8 +146,9 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
       return abort(this.#failure)
     }
     this.#abort = abort
-    this.#reused = this.#agent.isNew?.() === false
-    this.#request.record.attemptSent()
+    const use = this.#agent.connectionUse?.()
+    this.#wasIdle = use !== undefined && use !== 'new'
+    this.#request.record.attemptSent(use)
   }
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
@@ -195,7 +196,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
       const now = performance.now()
       this.#request.timings.dynamics += now - this.#began
       this.#request.record.attemptEnded(now, undefined, error)
-      this.#reject(this.#request.cancellation.reason ?? new Failure(error, this.#abort !== undefined, this.#reused))
+      this.#reject(this.#request.cancellation.reason ?? new Failure(error, this.#abort !== undefined, this.#wasIdle))
     }
   }
 

@@ -36,7 +36,7 @@ export function failureKind({ cause, sent }: Failure): FailureKind {
   if (code.startsWith('GATEWAY_') || (statusCode !== undefined && code.startsWith('FST_'))) return 'ours'
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || (!sent && code === 'ETIMEDOUT')) return 'connect-timeout'
   if (code === 'UND_ERR_HEADERS_TIMEOUT') return 'head-timeout'
-  if (code === 'UND_ERR_CLOSED' || code === 'UND_ERR_DESTROYED') return 'stopping'
+  if (code === 'UND_ERR_DESTROYED') return 'stopping'
   if (REQUEST_INVALID.has(code)) return 'request-invalid'
   // A certificate error is permanent: a retry fails too.
   if (!sent) return TLS_ERROR_CODES.test(code) ? 'untrusted' : 'unreachable'

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 import type { Explanation } from '../explanations/explanation.ts'
+import type { ConnectionUse } from '../outbound/pooled-connection.ts'
 
 /** Why a request waited: for an access token, its user's look-up, its turn, Dynamics' limits, or before a retry. */
 export type WaitReason = 'token' | 'user' | 'queue' | 'pause' | 'retry'
@@ -24,6 +25,8 @@ export interface AttemptRecord {
   readonly failure: Error | undefined
   /** Whether bytes of it may have reached Dynamics. */
   readonly sent: boolean
+  /** How it came by its connection; `undefined` where it got none, or that is not known. */
+  readonly connection: ConnectionUse | undefined
   /** Why it was sent again after this attempt; `undefined`: it was not. */
   readonly resentFor: string | undefined
   /** Its span's id, where the request is traced. */
@@ -89,6 +92,7 @@ export class RequestRecord {
   #status: number | undefined = undefined
   #failure: Error | undefined = undefined
   #sent = false
+  #connection: ConnectionUse | undefined = undefined
   #resentFor: string | undefined = undefined
   #spanId: string | undefined = undefined
 
@@ -107,11 +111,13 @@ export class RequestRecord {
     this.#start = now
     this.#ms = this.#status = this.#failure = this.#resentFor = this.#spanId = undefined
     this.#sent = false
+    this.#connection = undefined
   }
 
   /** It is on a connection. */
-  attemptSent(): void {
+  attemptSent(connection?: ConnectionUse): void {
     this.sent = this.#sent = true
+    this.#connection = connection
   }
 
   /** The head of a response came, or a failure in its place; the first counts. */
@@ -158,6 +164,7 @@ export class RequestRecord {
       status: this.#status,
       failure: this.#failure,
       sent: this.#sent,
+      connection: this.#connection,
       resentFor: this.#resentFor,
       spanId: this.#spanId,
     }

@@ -4,7 +4,7 @@ import type { OutboundRequest } from './send.ts'
 export type RetryableFailure =
   /** No connection was established: nothing was sent. */
   | 'no-connection'
-  /** A connection that had been used before broke: Dynamics had most likely just closed it. */
+  /** A connection that had been idle before broke: Dynamics had most likely just closed it. */
   | 'stale-connection'
   /** The connection broke after the request was sent; it may have been carried out. */
   | 'broke-off'

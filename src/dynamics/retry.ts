@@ -86,7 +86,7 @@ function failureOf(failure: Failure): RetryableFailure | undefined {
     case 'unreachable':
       return 'no-connection'
     case 'broke-off':
-      return failure.reused ? 'stale-connection' : 'broke-off'
+      return failure.wasIdle ? 'stale-connection' : 'broke-off'
     case 'untrusted':
     case 'connect-timeout':
     case 'head-timeout':

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 
 import type { AccessTokens } from '../credentials/credential.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
+import { isNamed, rawHeader } from '../outbound/raw-headers.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { RequestRecord } from './request-record.ts'
 
@@ -119,10 +120,7 @@ export interface Sink {
  * @param name in lower case
  */
 export function header({ headers }: Pick<Answer, 'headers'>, name: string): string | undefined {
-  for (let index = 0; index < headers.length; index += 2) {
-    if (isNamed(headers[index]!, name)) return headers[index + 1]!.toString('latin1')
-  }
-  return undefined
+  return rawHeader(headers, name)
 }
 
 /**
@@ -137,8 +135,4 @@ export function withHeader(answer: Answer, name: string, value: string): Answer 
   }
   headers.push(Buffer.from(name), Buffer.from(value))
   return { status: answer.status, headers, body: answer.body }
-}
-
-function isNamed(header: Buffer, name: string): boolean {
-  return header.length === name.length && header.toString('latin1').toLowerCase() === name
 }

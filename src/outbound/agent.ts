@@ -1,108 +1,94 @@
-import { Agent, buildConnector } from 'undici'
-import type { Dispatcher } from 'undici'
+import { Dispatcher } from 'undici'
 
 import { NO_PROXIES } from '../config/proxies.ts'
-import type { Proxies, Proxy } from '../config/proxies.ts'
-import { createPausing } from './pausing.ts'
-import { proxyFor } from './proxy-settings.ts'
-import { tunnel } from './tunnel.ts'
-import type { Tunnel } from './tunnel.ts'
+import type { Proxies } from '../config/proxies.ts'
+import { createConnectionPool } from './connection-pool.ts'
+import type { ConnectionPool, IdleTimes } from './connection-pool.ts'
+import { createConnector } from './connector.ts'
+import type { ConnectionUse } from './pooled-connection.ts'
 
 /** The only way out of the process: to Microsoft Entra as to Dynamics 365. */
 export interface OutboundAgent {
-  /** For requests that may be sent again; its idle connections are kept long. */
+  /** For requests that may be sent again, on any connection. */
   readonly reads: Dispatcher
-  /** For requests that must not be sent twice: only connections that were used a moment ago, or new ones. */
+  /** For requests that must not be sent twice: only on connections that the other side will not close just now. */
   readonly writes: Dispatcher
+  /** How the request that is just put on a connection came by it; asked in that moment. Left out: not known. */
+  readonly connectionUse?: () => ConnectionUse
   /**
-   * Whether the connection that a request is just put on was made for it; asked in that moment. Left out: not known.
+   * Opens a connection to `origin` ahead, and keeps one in reserve while there is traffic. Call the result when it is
+   * not needed any more. Left out: nothing is kept.
    */
-  readonly isNew?: () => boolean
-  /** Ends idle connections at once, the others when their request is over. */
-  readonly close: () => Promise<void>
+  readonly keepWarm?: (origin: string) => () => void
   /** Ends all connections at once, and with them what is under way. */
   readonly destroy: () => Promise<void>
 }
 
 export interface AgentOptions {
   readonly connectTimeout: number
-  /** Connections to one origin at most, for reads and for writes each. */
+  /** Connections to one origin at most. */
   readonly connections: number
   /** The proxies of the network. Left out: there are none. */
   readonly proxies?: Proxies
+  /** Left out: what suits Dynamics. */
+  readonly idleTimes?: IdleTimes
 }
 
-/** Well below the four minutes after which load balancers drop an idle connection without a word. */
-const READS_IDLE = 55_000
-/** Dynamics hardly ever closes a connection this young, so a write hardly ever meets one that is being closed. */
-const WRITES_IDLE = 1_900
-/** Heads of Dynamics' answers may be larger than Node's usual 16 KiB. */
-const LARGEST_HEAD = 128 * 1024
-
 /** Makes the agent. Certificates are always verified; `NODE_EXTRA_CA_CERTS` adds authorities. */
-export function createAgent({ connectTimeout, connections, proxies = NO_PROXIES }: AgentOptions): OutboundAgent {
-  const tls = {
-    timeout: connectTimeout,
-    minVersion: 'TLSv1.2',
-    rejectUnauthorized: true,
-    autoSelectFamily: true,
-  } as const
-  const direct = buildConnector(tls)
-  const tunnels = new Map<Proxy, buildConnector.connector>()
-  const proxied: Tunnel[] = []
-
-  const pausing = createPausing()
-  let isNew = false
-  function connect(options: buildConnector.Options, callback: buildConnector.Callback): void {
-    connectThrough(options, (...outcome) => {
-      const [, socket] = outcome
-      // undici's own connector gives no second argument with an error, whatever its types say.
-      if (socket) pausing.adopt(socket)
-      // undici puts the first request on a new connection within the callback.
-      isNew = true
-      callback(...outcome)
-      isNew = false
-    })
+export function createAgent({
+  connectTimeout,
+  connections,
+  proxies = NO_PROXIES,
+  idleTimes,
+}: AgentOptions): OutboundAgent {
+  const connector = createConnector(
+    { timeout: connectTimeout, minVersion: 'TLSv1.2', rejectUnauthorized: true, autoSelectFamily: true },
+    proxies,
+  )
+  const pools = new Map<string, ConnectionPool>()
+  let isDestroyed = false
+  let use: ConnectionUse = 'new'
+  function onSend(ofRequest: ConnectionUse): void {
+    use = ofRequest
   }
 
-  function connectThrough(options: buildConnector.Options, callback: buildConnector.Callback): void {
-    const proxy = proxyFor(options, proxies)
-    if (proxy === undefined) return direct(options, callback)
-    let through = tunnels.get(proxy)
-    if (through === undefined) {
-      const made = tunnel(proxy, tls)
-      proxied.push(made)
-      tunnels.set(proxy, (through = made.connect))
+  function poolOf(origin: string): ConnectionPool {
+    let pool = pools.get(origin)
+    if (pool === undefined) {
+      const { connect } = connector
+      pool = createConnectionPool(new URL(origin), { connect, limit: connections, onSend, idleTimes })
+      pools.set(origin, pool)
+      if (isDestroyed) void pool.destroy()
     }
-    through(options, callback)
+    return pool
   }
 
-  function agent(idle: number): Agent {
-    const made = new Agent({
-      connect,
-      connections,
-      pipelining: 1,
-      allowH2: false,
-      maxHeaderSize: LARGEST_HEAD,
-      keepAliveTimeout: idle,
-      keepAliveMaxTimeout: idle,
-      keepAliveTimeoutThreshold: 1000,
-    })
-    pausing.through(made)
-    return made
-  }
-  const reads = agent(READS_IDLE)
-  const writes = agent(WRITES_IDLE)
   return {
-    reads,
-    writes,
-    isNew: () => isNew,
-    async close() {
-      await Promise.all([reads.close(), writes.close()])
-      await Promise.all(proxied.map((one) => one.close()))
-    },
+    reads: new PooledDispatcher(poolOf, true),
+    writes: new PooledDispatcher(poolOf, false),
+    connectionUse: () => use,
+    keepWarm: (origin) => poolOf(origin).keepWarm(),
     async destroy() {
-      await Promise.all([reads.destroy(), writes.destroy(), ...proxied.map((one) => one.close())])
+      isDestroyed = true
+      await Promise.all(Array.from(pools.values(), (pool) => pool.destroy()))
+      await connector.close()
     },
+  }
+}
+
+/** undici's interface to the pools: for requests that may be sent again, or for the others. */
+class PooledDispatcher extends Dispatcher {
+  readonly #poolOf: (origin: string) => ConnectionPool
+  readonly #isRepeatable: boolean
+
+  constructor(poolOf: (origin: string) => ConnectionPool, isRepeatable: boolean) {
+    super()
+    this.#poolOf = poolOf
+    this.#isRepeatable = isRepeatable
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    this.#poolOf(String(options.origin)).dispatch(this.#isRepeatable, options, handler)
+    return true
   }
 }

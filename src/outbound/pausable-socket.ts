@@ -20,10 +20,8 @@ export interface PausableSocket {
  * While paused, `read` gives nothing and `push` stops the kernel's bytes, so that neither an end nor a reset overtakes
  * what has arrived. undici has then parsed all that it was given, which is the one state in which it handles an end
  * correctly.
- *
- * @param onRead is told whenever undici takes bytes, just before it parses them
  */
-export function pausable(socket: Socket, onRead: (socket: PausableSocket) => void): PausableSocket {
+export function pausable(socket: Socket): PausableSocket {
   const read = socket.read.bind(socket)
   const push = socket.push.bind(socket)
   let paused = false
@@ -60,9 +58,7 @@ export function pausable(socket: Socket, onRead: (socket: PausableSocket) => voi
     // Node's own `read(0)` fetches more, or ends the stream.
     if (size === 0) return paused && !ended ? null : read(0)
     if (paused) return null
-    const chunk = read(size)
-    if (chunk !== null) onRead(self)
-    return chunk
+    return read(size)
   }
   socket.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
     if (chunk === null) {

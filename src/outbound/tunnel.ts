@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net'
 
-import { Pool, buildConnector } from 'undici'
+import { Pool } from 'undici'
+import type { buildConnector } from 'undici'
 
 import type { Proxy } from '../config/proxies.ts'
 import { OwnError } from '../own-error.ts'
+import { resumeSessions } from './tls-sessions.ts'
+import type { ConnectSettings } from './tls-sessions.ts'
 
 /** Connects through the network's proxy, which sees the name of the host and nothing that is said. */
 export interface Tunnel {
@@ -18,9 +21,9 @@ export interface Tunnel {
  * @until undici's ProxyAgent keeps repeated headers and gives up when the proxy hangs up
  * @param tls how the connection inside the tunnel is secured, and how long connecting may take
  */
-export function tunnel(proxy: Proxy, tls: buildConnector.BuildOptions & { readonly timeout: number }): Tunnel {
+export function tunnel(proxy: Proxy, tls: ConnectSettings): Tunnel {
   const toProxy = new Pool(proxy.origin, { connect: tls, headersTimeout: tls.timeout })
-  const within = buildConnector(tls)
+  const within = resumeSessions(tls)
 
   return {
     connect(options, callback) {

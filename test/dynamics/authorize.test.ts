@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 
@@ -9,6 +10,7 @@ import { CredentialRejected, TokenUnavailable } from '../../src/errors.ts'
 import {
   answerJson,
   fixedToken,
+  listening,
   outbound,
   pause,
   received,
@@ -102,9 +104,9 @@ t.test("a second 401 is the gateway's trouble, not the caller's", async (t) => {
 
 t.test('a 401 that says nothing is one as well, and a long one does not block its connection', async (t) => {
   let connections = 0
-  const origin = await service(t, (_, response) => response.writeHead(401).end('x'.repeat(300_000)))
-  const { send, agent } = connectionFixture(t, origin)
-  agent.reads.on('connect', () => connections++)
+  const server = createServer((_, response) => response.writeHead(401).end('x'.repeat(300_000)))
+  server.on('connection', () => connections++)
+  const { send } = connectionFixture(t, `http://127.0.0.1:${await listening(t, server)}`)
 
   await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED', cause: { message: 'Dynamics 365 answered 401' } })
   await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED' })

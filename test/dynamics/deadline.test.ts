@@ -8,7 +8,7 @@ t.setTimeout(600_000)
 t.test("the caller's own deadline ends the wait, and says so", async (t) => {
   let gone = false
   const origin = await sockets(t, (socket) =>
-    socket.on('close', () => {
+    socket.resume().on('close', () => {
       gone = true
     }),
   )

@@ -250,10 +250,10 @@ t.test("a body that is not as long as it says is the caller's fault", async (t) 
   })
 })
 
-t.test('an agent that is closed: the gateway is stopping', async (t) => {
+t.test('an agent that is destroyed: the gateway is stopping', async (t) => {
   const origin = await service(t, (_, response) => response.end())
   const { send, agent } = connectionFixture(t, origin)
-  await agent.close()
+  await agent.destroy()
 
   await t.rejects(send(outbound()), { code: 'GATEWAY_STOPPING', statusCode: 503, retryAfter: 1 })
 })

@@ -87,7 +87,7 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
   const running = await run(
     patient(settings),
     log,
-    { reads: emulator.dispatcher, writes: emulator.dispatcher, close: nothing, destroy: nothing },
+    { reads: emulator.dispatcher, writes: emulator.dispatcher, destroy: nothing },
     () => next.settings,
   ).catch(async (error: unknown) => {
     await emulator.close()

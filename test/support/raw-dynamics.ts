@@ -92,7 +92,6 @@ export async function gatewayBeforeRawDynamics(
   const running = await run(patient(change(settings)), pino({ level: 'silent' }), {
     reads: fork,
     writes: fork,
-    close: nothing,
     destroy: nothing,
   })
   t.teardown(async () => {

@@ -47,7 +47,6 @@ export async function demo({ config, port, throttle, fault }: DemoOptions, io: I
     const running = await run({ ...settings, inspector: true }, log, {
       reads: dispatcher,
       writes: dispatcher,
-      close: nothing,
       destroy: nothing,
     })
     process.on('SIGTERM', running.stop).on('SIGINT', running.stop)

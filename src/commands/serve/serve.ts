@@ -82,11 +82,14 @@ function settingsReader(config: string | undefined): () => Settings | undefined 
   }
 }
 
+/** Connections to one origin beyond the requests at Dynamics: one in reserve, and those whose responses are dropped. */
+const SPARE_CONNECTIONS = 16
+
 /** The agent that all targets share. */
 export function agentFor({ targets, proxies }: Settings): OutboundAgent {
   return createAgent({
     connectTimeout: Math.max(...targets.map(({ connectTimeout }) => connectTimeout)),
-    connections: Math.max(...targets.map(({ concurrency }) => concurrency)) + 16,
+    connections: targets.reduce((sum, { concurrency }) => sum + concurrency, SPARE_CONNECTIONS),
     proxies,
   })
 }

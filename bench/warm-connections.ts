@@ -1,0 +1,117 @@
+/**
+ * What a call costs that comes seldom: once in a second, in ten seconds and in a minute, over TLS and 20 ms from
+ * Dynamics. `node dist/bench/warm-connections.js` takes five minutes; `-- 20` stops after about 20 seconds.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import { connect, createServer as createSocketServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { generate } from 'selfsigned'
+
+import { createAgent } from '../src/outbound/agent.ts'
+import { printTable } from './setup/table.ts'
+
+const ONE_WAY_MS = 10
+/** As long as IIS keeps idle connections. */
+const FAR_END_KEEPS_MS = 120_000
+const RHYTHMS_SECONDS = [1, 10, 60]
+
+const [limit = '290'] = process.argv.slice(2)
+
+if (process.env['BENCH_CERTIFICATE'] === undefined) {
+  // Node reads the authorities that it trusts when it starts.
+  const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
+  })
+  const file = join(mkdtempSync(join(tmpdir(), 'warm-')), 'certificate.pem')
+  writeFileSync(file, pems.cert)
+  const { status } = spawnSync(process.execPath, [process.argv[1]!, limit], {
+    stdio: 'inherit',
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: file, BENCH_CERTIFICATE: pems.cert, BENCH_KEY: pems.private },
+  })
+  process.exit(status)
+}
+
+const farEnd = createServer(
+  { key: process.env['BENCH_KEY'], cert: process.env['BENCH_CERTIFICATE'], keepAliveTimeout: FAR_END_KEEPS_MS },
+  (request, response) => request.resume().on('end', () => response.writeHead(204).end()),
+)
+farEnd.requestTimeout = farEnd.headersTimeout = FAR_END_KEEPS_MS
+const farPort = await listen(farEnd)
+
+console.log(`Dynamics is ${2 * ONE_WAY_MS} ms away and keeps idle connections for ${FAR_END_KEEPS_MS / 1000} s.`)
+const rows = await Promise.all(
+  RHYTHMS_SECONDS.flatMap((seconds) => [rhythm(seconds, 'GET'), rhythm(seconds, 'POST'), rhythm(seconds, 'mixed')]),
+)
+printTable(
+  'One call, in ms, and new connections opened for all of them',
+  ['', 'calls', 'first', 'second', 'median of the rest', 'worst of the rest', 'connections'],
+  rows,
+)
+process.exit()
+
+/** Calls once in `seconds`, with an agent and a line of its own. */
+async function rhythm(seconds: number, method: 'GET' | 'POST' | 'mixed'): Promise<(string | number)[]> {
+  const line = await distantLine()
+  const agent = createAgent({ connectTimeout: 10_000, connections: 16 })
+  agent.keepWarm?.(line.origin)
+  await sleep(500)
+  const times: number[] = []
+  const calls = Math.max(3, Math.min(30, Math.floor(Number(limit) / seconds)))
+  for (let call = 0; call < calls && call * seconds <= Number(limit); call++) {
+    const began = performance.now()
+    const isRead = method === 'GET' || (method === 'mixed' && call % 2 === 0)
+    const { body } = await (isRead ? agent.reads : agent.writes).request({
+      origin: line.origin,
+      path: '/api/data/v9.2/tasks',
+      method: isRead ? 'GET' : 'POST',
+      ...(isRead ? {} : { body: '{}' }),
+    })
+    await body.dump()
+    times.push(performance.now() - began)
+    await sleep(1000 * seconds)
+  }
+  const [first = Number.NaN, second = Number.NaN, ...rest] = times
+  rest.sort((one, other) => one - other)
+  return [
+    `${method}, 1 in ${seconds} s`,
+    String(times.length),
+    first,
+    second,
+    rest[Math.floor(rest.length / 2)] ?? Number.NaN,
+    rest.at(-1) ?? Number.NaN,
+    String(line.connections()),
+  ]
+}
+
+/** A line to the far end on which everything takes its time: to connect a round trip, each chunk half of one. */
+async function distantLine(): Promise<{ origin: string; connections: () => number }> {
+  let connections = 0
+  const server = createSocketServer({ pauseOnConnect: true, allowHalfOpen: true }, (near) => {
+    connections++
+    const far = connect({ port: farPort, host: '127.0.0.1', allowHalfOpen: true })
+    delay(far, near)
+    setTimeout(() => delay(near, far), 2 * ONE_WAY_MS)
+  })
+  return { origin: `https://localhost:${await listen(server)}`, connections: () => connections }
+}
+
+function delay(from: Socket, to: Socket): void {
+  from
+    .setNoDelay(true)
+    .on('data', (chunk) => void setTimeout(() => to.write(chunk), ONE_WAY_MS))
+    .on('end', () => void setTimeout(() => to.end(), ONE_WAY_MS))
+    .on('error', () => void setTimeout(() => to.destroy(), ONE_WAY_MS))
+    .resume()
+}
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, 'localhost', () => resolve((server.address() as AddressInfo).port))
+  })
+}

@@ -1,0 +1,287 @@
+import { errors } from 'undici'
+import type { Dispatcher, buildConnector } from 'undici'
+
+import { createIdleLifetime } from './idle-lifetime.ts'
+import { PausingHandler } from './pausing.ts'
+import { PooledConnection } from './pooled-connection.ts'
+import type { ConnectionUse, PoolOfConnection } from './pooled-connection.ts'
+
+/** The connections to one origin. */
+export interface ConnectionPool {
+  /** Sends a request that may be sent again on any connection, and another one only where that is safe. */
+  readonly dispatch: (
+    isRepeatable: boolean,
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ) => void
+  /** Keeps a connection in reserve while there is traffic; this moment counts as traffic. Call the result to end it. */
+  readonly keepWarm: () => () => void
+  readonly destroy: () => Promise<void>
+}
+
+/** How long connections are kept and trusted, in milliseconds. */
+export interface IdleTimes {
+  /** Idle connections are closed after this. */
+  readonly keep: number
+  /** How long the other side is taken to keep a connection that has carried a request, until something is known. */
+  readonly assumedUsed: number
+  /** The same, of a connection that has carried none. */
+  readonly assumedUnused: number
+  /** The reserve goes when no request has come for this long. */
+  readonly traffic: number
+}
+
+/** As Dynamics and what lies on the way to it behave. */
+const IDLE_TIMES: IdleTimes = {
+  // Well below the four minutes after which load balancers drop an idle connection without a word.
+  keep: 55_000,
+  // Hardly any server closes a connection within two seconds.
+  assumedUsed: 3_800,
+  // Servers give a new connection 20 seconds at least for its first request.
+  assumedUnused: 20_000,
+  // Who calls once a minute may miss one call.
+  traffic: 150_000,
+}
+
+/** A connection that is safe for less than this is not worth opening ahead. */
+const MIN_SAFE_MS = 250
+/** Reserve connections that are opened one after the other without a request. */
+const MAX_RENEWALS = 15
+/** The reserve is renewed when this much of its safe time is over, so that the next one is open in time. */
+const RENEW_AFTER = 0.8
+/** How often the reserve is looked at, in milliseconds, while there is traffic. */
+const MIN_TICK_MS = 50
+const MAX_TICK_MS = 5000
+/** Wait for the body of a response where the request names none, in milliseconds: undici's default. */
+const BODY_TIMEOUT_MS = 300_000
+/** Heads of Dynamics' responses may be larger than Node's usual 16 KiB. */
+const MAX_HEAD_BYTES = 128 * 1024
+
+interface PoolOptions {
+  readonly connect: buildConnector.connector
+  /** Connections at most. */
+  readonly limit: number
+  /** Called when a request is put on a connection. */
+  readonly onSend: (use: ConnectionUse) => void
+  readonly idleTimes?: IdleTimes | undefined
+}
+
+interface Waiting {
+  readonly isRepeatable: boolean
+  readonly options: Dispatcher.DispatchOptions
+  readonly handler: Dispatcher.DispatchHandler
+}
+
+/**
+ * Makes the pool of `origin`. undici's own pool gives a request the first connection in its list that is free, however
+ * long it has been idle and whether it is open or not; this one chooses.
+ */
+export function createConnectionPool(
+  origin: URL,
+  { connect, limit, onSend, idleTimes = IDLE_TIMES }: PoolOptions,
+): ConnectionPool {
+  const connections = new Set<PooledConnection>()
+  const idle: PooledConnection[] = []
+  const queue: Waiting[] = []
+  const lifetimes = {
+    used: createIdleLifetime(idleTimes.assumedUsed),
+    unused: createIdleLifetime(idleTimes.assumedUnused),
+  }
+  let isDestroyed = false
+  let keepers = 0
+  let lastRequest = -Infinity
+  let renewals = 0
+  /** Nothing is opened ahead until a request has found the other side again. */
+  let isUnreachable = false
+  let timer: NodeJS.Timeout | undefined
+
+  const pool: PoolOfConnection = {
+    destination: destinationOf(origin),
+    connect,
+    clientOptions: {
+      pipelining: 1,
+      allowH2: false,
+      maxHeaderSize: MAX_HEAD_BYTES,
+      keepAliveTimeout: idleTimes.keep,
+      keepAliveMaxTimeout: idleTimes.keep,
+      keepAliveTimeoutThreshold: 1000,
+    },
+    lifetimes,
+    onSend,
+    onOpened(connection, succeeded) {
+      isUnreachable = !succeeded
+      if (!succeeded && connection.isIdle) remove(connection)
+    },
+    onFree(connection) {
+      idle.push(connection)
+      sendWaiting()
+    },
+    onClosed(connection) {
+      remove(connection)
+      keepReserve(performance.now())
+      sendWaiting()
+    },
+  }
+
+  return {
+    dispatch(isRepeatable, options, handler) {
+      if (isDestroyed) return void handler.onError?.(new errors.ClientDestroyedError())
+      lastRequest = performance.now()
+      renewals = 0
+      const waiting = { isRepeatable, options, handler }
+      if (queue.length > 0 || !send(waiting, lastRequest)) queue.push(waiting)
+    },
+    keepWarm() {
+      keepers++
+      lastRequest = performance.now()
+      keepReserve(lastRequest)
+      return () => {
+        keepers--
+        dropUnused(performance.now())
+      }
+    },
+    async destroy() {
+      isDestroyed = true
+      clearTimeout(timer)
+      for (const { handler } of queue.splice(0)) handler.onError?.(new errors.ClientDestroyedError())
+      await Promise.all(Array.from(connections, (connection) => connection.destroy()))
+    },
+  }
+
+  /** Puts a request on a connection; `false`: there is none, and there are as many as there may be. */
+  function send({ isRepeatable, options, handler }: Waiting, now: number): boolean {
+    const connection = (isRepeatable ? forRead(now) : forWrite(now)) ?? addConnection()
+    if (connection === undefined) return false
+    removeFrom(idle, connection)
+    connection.take(now)
+    const idleTimeout = options.bodyTimeout ?? BODY_TIMEOUT_MS
+    // undici's own timer knows nothing of the pauses.
+    connection.client.dispatch({ ...options, bodyTimeout: 0 }, new PausingHandler(handler, connection, idleTimeout))
+    connection.settle()
+    keepReserve(now)
+    return true
+  }
+
+  function sendWaiting(): void {
+    while (queue.length > 0 && !isDestroyed && send(queue[0]!, performance.now())) queue.shift()
+  }
+
+  /** The connection that is least likely to be closed just now: used lately, else opened lately. */
+  function forWrite(now: number): PooledConnection | undefined {
+    for (const one of idle) one.lifetime.open(now - one.idleSince)
+    const safeTime = safeTimeOf()
+    let best: PooledConnection | undefined
+    for (const one of idle) {
+      const isSafe = one.isOpening || one.idleSince + safeTime(one) > now
+      if (isSafe && (best === undefined || isBetterForWrite(one, best))) best = one
+    }
+    return best
+  }
+
+  /**
+   * The connection that was used last, so that the others can go; but one that has been idle for longer than any that
+   * was answered, because this request may be sent again and shows whether it still works.
+   */
+  function forRead(now: number): PooledConnection | undefined {
+    let youngest: PooledConnection | undefined
+    let unused: PooledConnection | undefined
+    for (const one of idle) {
+      if (one.isUnused) {
+        if (unused === undefined || isBetterUnused(one, unused)) unused = one
+      } else if (lifetimes.used.isUnproven(now - one.idleSince)) {
+        return one
+      } else if (youngest === undefined || one.idleSince > youngest.idleSince) {
+        youngest = one
+      }
+    }
+    return youngest ?? unused
+  }
+
+  function addConnection(): PooledConnection | undefined {
+    if (connections.size >= limit) {
+      // One that is too old for this request makes room.
+      if (idle.length === 0) return undefined
+      remove(idle[0]!)
+    }
+    const added = new PooledConnection(pool)
+    connections.add(added)
+    return added
+  }
+
+  function remove(connection: PooledConnection): void {
+    if (!connections.delete(connection)) return
+    removeFrom(idle, connection)
+    void connection.destroy()
+  }
+
+  /** Opens a connection ahead where none is idle that a write may use for some time yet. */
+  function keepReserve(now: number): void {
+    if (!hasTraffic(now)) return
+    if (timer === undefined) timer = setTimeout(onTick, tickDelay(now)).unref()
+    const safe = lifetimes.unused.safe()
+    if (isUnreachable || safe < MIN_SAFE_MS || renewals >= MAX_RENEWALS || connections.size >= limit) return
+    if (renewAt() > now) return
+    renewals++
+    const reserve = addConnection()!
+    idle.push(reserve)
+    reserve.openAhead()
+  }
+
+  function onTick(): void {
+    timer = undefined
+    const now = performance.now()
+    for (const one of idle) one.lifetime.open(now - one.idleSince)
+    dropUnused(now)
+    keepReserve(now)
+  }
+
+  function dropUnused(now: number): void {
+    const end = hasTraffic(now) ? now - idleTimes.keep : Infinity
+    for (const one of idle.filter((one) => one.isUnused && one.idleSince < end)) remove(one)
+  }
+
+  function hasTraffic(now: number): boolean {
+    return keepers > 0 && !isDestroyed && now - lastRequest < idleTimes.traffic
+  }
+
+  function tickDelay(now: number): number {
+    return Math.min(Math.max(renewAt() - now, MIN_TICK_MS), MAX_TICK_MS)
+  }
+
+  /** When a new reserve is needed: all idle connections are nearly too old for a write then. */
+  function renewAt(): number {
+    const safeTime = safeTimeOf()
+    let latest = -Infinity
+    for (const one of idle) {
+      latest = Math.max(latest, one.isOpening ? Infinity : one.idleSince + RENEW_AFTER * safeTime(one))
+    }
+    return latest
+  }
+
+  /** How long after it became idle a connection may be used for a write. */
+  function safeTimeOf(): (one: PooledConnection) => number {
+    const used = lifetimes.used.safe()
+    const unused = lifetimes.unused.safe()
+    return (one) => (one.isUnused ? unused : used)
+  }
+}
+
+/** Used before unused, so that the reserve stays one; then open before opening; then the younger one. */
+function isBetterForWrite(one: PooledConnection, other: PooledConnection): boolean {
+  if (one.isUnused !== other.isUnused) return other.isUnused
+  return one.isOpen === other.isOpen ? one.idleSince > other.idleSince : one.isOpen
+}
+
+/** The oldest that is open: the young ones are for writes. */
+function isBetterUnused(one: PooledConnection, other: PooledConnection): boolean {
+  return one.isOpen === other.isOpen ? one.idleSince < other.idleSince : one.isOpen
+}
+
+function removeFrom<T>(list: T[], item: T): void {
+  const index = list.indexOf(item)
+  if (index >= 0) list.splice(index, 1)
+}
+
+function destinationOf({ protocol, host, hostname, port }: URL): buildConnector.Options {
+  return { protocol, host, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port }
+}

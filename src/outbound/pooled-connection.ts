@@ -1,0 +1,232 @@
+import type { Socket } from 'node:net'
+
+import { Client } from 'undici'
+import type { buildConnector } from 'undici'
+
+import { announcedLifetime } from './idle-lifetime.ts'
+import type { IdleLifetime } from './idle-lifetime.ts'
+import { pausable } from './pausable-socket.ts'
+import type { PausableSocket } from './pausable-socket.ts'
+import type { CarryingConnection } from './pausing.ts'
+
+/** How a request came by its connection: opened for it, opened ahead of it, or used before. */
+export type ConnectionUse = 'new' | 'reserve' | 'reused'
+
+/** What a connection needs of its pool, and reports to it. */
+export interface PoolOfConnection {
+  readonly destination: buildConnector.Options
+  readonly connect: buildConnector.connector
+  readonly clientOptions: Client.Options
+  /** How long the other side keeps connections that have carried a request, and those that have not. */
+  readonly lifetimes: { readonly used: IdleLifetime; readonly unused: IdleLifetime }
+  readonly onSend: (use: ConnectionUse) => void
+  /** A connection was opened, or could not be. */
+  readonly onOpened: (connection: PooledConnection, succeeded: boolean) => void
+  /** The connection can carry a request. */
+  readonly onFree: (connection: PooledConnection) => void
+  readonly onClosed: (connection: PooledConnection) => void
+}
+
+/**
+ * Where a request is: `waiting` for the connection to open or to be checked, `sent`, `answered` with a head, `complete`
+ * while undici sees to the connection, or `failed`.
+ */
+type Phase = 'idle' | 'waiting' | 'sent' | 'answered' | 'complete' | 'failed'
+
+const BREAKS = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+/** undici itself closed the connection: it was idle for too long, or the request or the response asked for it. */
+const CLOSED_BY_UNDICI = 'UND_ERR_INFO'
+
+/** One connection: undici's client for it, which opens it when a request comes, or which gets one that is open. */
+export class PooledConnection implements CarryingConnection {
+  socket: PausableSocket | undefined
+  /** `performance.now()` since when nothing is under way, at the earliest. */
+  idleSince = performance.now()
+  readonly client: Client
+  readonly #pool: PoolOfConnection
+  #phase: Phase = 'idle'
+  #isUsed = false
+  #isOpening = false
+  /** Open, and not undici's yet. */
+  #ready: Socket | undefined
+  #whenOpen: buildConnector.Callback | undefined
+  #use: ConnectionUse = 'new'
+  /** When the last response was complete; later than `idleSince` where it was read slowly. */
+  #completed = this.idleSince
+  /** How long it was idle before the present request. */
+  #idleFor = 0
+
+  constructor(pool: PoolOfConnection) {
+    this.#pool = pool
+    this.client = new Client(new URL(`${pool.destination.protocol}//${pool.destination.host}`), {
+      ...pool.clientOptions,
+      connect: (options, callback) => this.#give(options, callback),
+    })
+    this.client
+      .on('drain', () => this.#onDrain())
+      .on('disconnect', (_origin, _targets, error) => this.#onDisconnect(error))
+      .on('connectionError', () => {
+        if (this.client.stats.size === 0) pool.onClosed(this)
+      })
+  }
+
+  /** Whether it was opened ahead and has carried no request. */
+  get isUnused(): boolean {
+    return !this.#isUsed
+  }
+
+  get isOpen(): boolean {
+    return this.#ready !== undefined || this.client.stats.connected
+  }
+
+  get isIdle(): boolean {
+    return this.#phase === 'idle'
+  }
+
+  get lifetime(): IdleLifetime {
+    return this.#isUsed ? this.#pool.lifetimes.used : this.#pool.lifetimes.unused
+  }
+
+  get isOpening(): boolean {
+    return this.#isOpening
+  }
+
+  /** Opens it before there is a request for it. */
+  openAhead(): void {
+    this.#isOpening = true
+    this.#pool.connect(this.#pool.destination, (error, socket) => {
+      this.#isOpening = false
+      if (socket) this.#opened(socket)
+      const waiting = this.#whenOpen
+      if (waiting !== undefined) {
+        this.#pool.onOpened(this, !error)
+        return error ? waiting(error, null) : waiting(null, socket!)
+      }
+      if (socket && !this.client.destroyed) this.#await(socket)
+      else socket?.destroy()
+      this.#pool.onOpened(this, !error)
+    })
+  }
+
+  /** Hands it to the request that is dispatched next. */
+  take(now: number): void {
+    this.#phase = 'waiting'
+    this.#idleFor = now - this.#completed
+    this.#use = this.#isUsed ? 'reused' : this.#ready === undefined ? 'new' : 'reserve'
+  }
+
+  onSend(): void {
+    this.#phase = 'sent'
+    this.#pool.onSend(this.#use)
+  }
+
+  onResponse(headers: readonly Buffer[]): void {
+    this.#phase = 'answered'
+    if (this.#use !== 'new') this.lifetime.answered(this.#idleFor)
+    this.#isUsed = true
+    const announced = announcedLifetime(headers)
+    if (announced !== undefined) this.#pool.lifetimes.used.announced(announced)
+  }
+
+  onComplete(quietSince: number): void {
+    this.#phase = 'complete'
+    this.idleSince = quietSince
+    this.#completed = performance.now()
+  }
+
+  onFailure(error: Error): void {
+    if (this.#use !== 'new' && BREAKS.has((error as NodeJS.ErrnoException).code ?? '')) {
+      if (this.#phase === 'waiting') this.lifetime.closed(this.#idleFor)
+      else if (this.#phase === 'sent') this.lifetime.broke(this.#idleFor)
+    }
+    this.#phase = 'failed'
+  }
+
+  /** A request was dispatched that failed at once, without the connection. */
+  settle(): void {
+    if (this.#phase !== 'failed') return
+    if (this.isOpen || this.#isOpening) this.#free()
+    else this.#pool.onClosed(this)
+  }
+
+  destroy(): Promise<unknown> {
+    this.#ready?.destroy()
+    return this.client.destroy()
+  }
+
+  /** What undici's client connects with. */
+  #give(options: buildConnector.Options, callback: buildConnector.Callback): void {
+    const ready = this.#ready
+    if (this.#isOpening) {
+      this.#whenOpen = callback
+    } else if (ready === undefined) {
+      this.#open(options, callback)
+    } else {
+      // Whatever the other side has sent by now is read first: its end, above all.
+      setImmediate(() => {
+        this.#ready = undefined
+        if (ready.destroyed) {
+          this.#pool.lifetimes.unused.closed(this.#idleFor)
+          return this.#open(options, callback)
+        }
+        ready.off('readable', destroyIfSpoken).off('end', ready.destroy).off('close', this.#onReadyClosed).ref()
+        callback(null, ready)
+      })
+    }
+  }
+
+  #open(options: buildConnector.Options, callback: buildConnector.Callback): void {
+    this.#isUsed = false
+    this.#use = 'new'
+    this.#pool.connect(options, (...outcome) => {
+      const [, socket] = outcome
+      // undici's own connector gives no second argument with an error, whatever its types say.
+      if (socket) this.#opened(socket)
+      this.#pool.onOpened(this, Boolean(socket))
+      callback(...outcome)
+    })
+  }
+
+  #opened(socket: Socket): void {
+    this.socket = pausable(socket)
+    this.idleSince = this.#completed = performance.now()
+  }
+
+  /** Keeps an open connection for the request that will come, and notices its end. */
+  #await(socket: Socket): void {
+    this.#ready = socket
+    socket.on('readable', destroyIfSpoken).on('end', socket.destroy).on('close', this.#onReadyClosed).unref()
+  }
+
+  readonly #onReadyClosed = (): void => {
+    if (this.#phase !== 'idle') return
+    this.#pool.lifetimes.unused.closed(performance.now() - this.idleSince)
+    this.#pool.onClosed(this)
+  }
+
+  #onDrain(): void {
+    if ((this.#phase === 'complete' || this.#phase === 'failed') && this.client.stats.connected) this.#free()
+  }
+
+  #free(): void {
+    this.#phase = 'idle'
+    this.#pool.onFree(this)
+  }
+
+  #onDisconnect({ code }: NodeJS.ErrnoException): void {
+    const isFarEnds = code !== CLOSED_BY_UNDICI
+    if (this.#phase === 'waiting') {
+      // undici saw the end before it wrote, and opens another connection for the request.
+      if (isFarEnds) this.lifetime.closed(this.#idleFor)
+      return
+    }
+    const wasIdle = this.#phase === 'idle' || this.#phase === 'complete'
+    if (wasIdle && isFarEnds) this.lifetime.closed(performance.now() - this.#completed)
+    this.#pool.onClosed(this)
+  }
+}
+
+/** Nobody has asked anything on this connection, so whatever is said there is no response. */
+function destroyIfSpoken(this: Socket): void {
+  if (this.read() !== null) this.destroy()
+}

@@ -1,0 +1,17 @@
+/**
+ * The value of a header, the first where there are several; `undefined` where there is none.
+ *
+ * @param headers flat, as undici hands them on: name, value, name, value
+ * @param name in lower case
+ */
+export function rawHeader(headers: readonly Buffer[], name: string): string | undefined {
+  for (let index = 0; index < headers.length; index += 2) {
+    if (isNamed(headers[index]!, name)) return headers[index + 1]!.toString('latin1')
+  }
+  return undefined
+}
+
+/** @param name in lower case */
+export function isNamed(header: Buffer, name: string): boolean {
+  return header.length === name.length && header.toString('latin1').toLowerCase() === name
+}

@@ -1,0 +1,391 @@
+import { createServer } from 'node:http'
+import { createServer as createSocketServer } from 'node:net'
+import type { Socket } from 'node:net'
+
+import t from 'tap'
+import type { Test } from 'tap'
+import type { Dispatcher } from 'undici'
+
+import { NO_PROXIES } from '../../src/config/proxies.ts'
+import { createConnectionPool } from '../../src/outbound/connection-pool.ts'
+import type { IdleTimes } from '../../src/outbound/connection-pool.ts'
+import { createConnector } from '../../src/outbound/connector.ts'
+import { listening, pause } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
+
+t.setTimeout(120_000)
+
+/** So long that nothing happens by itself. */
+const CALM: IdleTimes = { keep: 100_000, assumedUsed: 100_000, assumedUnused: 100_000, traffic: 100_000 }
+
+interface PoolFixture {
+  readonly pool: ReturnType<typeof createConnectionPool>
+  /** How each request came by its connection. */
+  readonly uses: string[]
+  readonly read: (path?: string) => Promise<string>
+  readonly write: (path?: string) => Promise<string>
+}
+
+/** A pool of connections to `port`, and requests through it that bring their status or the code of their error. */
+function poolTo(t: Test, port: number, other: Partial<IdleTimes> = {}, limit = 8): PoolFixture {
+  const uses: string[] = []
+  const { connect } = createConnector({ timeout: 5000 }, NO_PROXIES)
+  const pool = createConnectionPool(new URL(`http://127.0.0.1:${port}`), {
+    connect,
+    limit,
+    onSend: (use) => uses.push(use),
+    idleTimes: { ...CALM, ...other },
+  })
+  t.teardown(() => pool.destroy())
+  const send = (isRepeatable: boolean, method: Dispatcher.HttpMethod, path: string): Promise<string> =>
+    new Promise((resolve) => {
+      let status = 0
+      pool.dispatch(
+        isRepeatable,
+        { path, method },
+        {
+          onConnect() {},
+          onHeaders: (code) => {
+            status = code
+            return true
+          },
+          onData: () => true,
+          onComplete: () => resolve(String(status)),
+          onError: (error) => resolve((error as NodeJS.ErrnoException).code ?? error.message),
+        },
+      )
+    })
+  return {
+    pool,
+    uses,
+    read: (path = '/') => send(true, 'GET', path),
+    write: (path = '/') => send(false, 'POST', path),
+  }
+}
+
+interface FarEnd {
+  readonly port: number
+  /** Its connections, in the order in which they came. */
+  readonly connections: readonly Socket[]
+  readonly open: () => number
+}
+
+/** Answers 204, with `headers`; `/slow` after 100 ms. */
+async function farEnd(t: Test, headers: Record<string, string> = {}, keepAliveTimeout = 0): Promise<FarEnd> {
+  const connections: Socket[] = []
+  const server = createServer({ keepAliveTimeout }, (request, response) => {
+    const answer = (): unknown => response.writeHead(204, headers).end()
+    if (request.url === '/slow') setTimeout(answer, 100)
+    else answer()
+  })
+  server.on('connection', (socket: Socket) => connections.push(socket))
+  const port = await listening(t, server)
+  return { port, connections, open: () => connections.filter(({ destroyed }) => !destroyed).length }
+}
+
+/** One connection less than `count` is not enough, and no further one comes while the others are served. */
+async function untilOpen({ connections }: FarEnd, count: number): Promise<void> {
+  await until(() => connections.length >= count)
+}
+
+t.test('the first request finds a connection that was opened ahead, and another one follows', async (t) => {
+  const far = await farEnd(t)
+  const { pool, uses, write } = poolTo(t, far.port)
+  pool.keepWarm()
+  await untilOpen(far, 1)
+  await pause(20)
+
+  t.equal(await write(), '204')
+  await untilOpen(far, 2)
+  await pause(20)
+  t.equal(await write(), '204')
+  t.same(uses, ['reserve', 'reused'])
+})
+
+t.test('without keepWarm nothing is opened ahead', async (t) => {
+  const far = await farEnd(t)
+  const { uses, write } = poolTo(t, far.port)
+
+  t.equal(await write(), '204')
+  await pause(50)
+  t.equal(far.connections.length, 1)
+  t.same(uses, ['new'])
+})
+
+t.test('requests at once use the reserve, one that is being opened, and new ones', async (t) => {
+  const far = await farEnd(t)
+  const { pool, uses, write } = poolTo(t, far.port)
+  pool.keepWarm()
+  await untilOpen(far, 1)
+  await pause(20)
+
+  t.same(await Promise.all([write('/slow'), write('/slow'), write('/slow')]), ['204', '204', '204'])
+  t.same(uses.toSorted(), ['new', 'new', 'reserve'])
+  await untilOpen(far, 4)
+})
+
+t.test('a write uses no connection that may be closed just now; a read does, and proves it', async (t) => {
+  const far = await farEnd(t)
+  const { uses, read, write } = poolTo(t, far.port, { assumedUsed: 100 })
+
+  await write()
+  await pause(300)
+  await write()
+  t.same(uses, ['new', 'new'])
+  await pause(300)
+  await read()
+  t.equal(uses[2], 'reused')
+  await pause(120)
+  await write()
+  t.equal(uses[3], 'reused', 'half of what the read has proven')
+})
+
+t.test('what the other side announces decides as well', async (t) => {
+  const far = await farEnd(t, { 'keep-alive': 'timeout=5' })
+  const { uses, write } = poolTo(t, far.port, { assumedUsed: 2 })
+
+  await write()
+  await pause(50)
+  await write()
+  t.same(uses, ['new', 'reused'])
+})
+
+t.test('closes of idle connections teach how long they last', async (t) => {
+  const far = await farEnd(t)
+  const { uses, write } = poolTo(t, far.port)
+
+  await write()
+  await pause(100)
+  far.connections[0]!.destroy()
+  await pause(50)
+  await write()
+  await pause(90)
+  await write()
+  t.same(uses, ['new', 'new', 'new'])
+  await pause(500)
+  await write()
+  t.equal(uses[3], 'reused', 'the second and the third stay open for far longer')
+})
+
+t.test('a connection that breaks under a request is reason to use no old one for a write', async (t) => {
+  let broken = 0
+  const server = createSocketServer((socket) => {
+    let requests = 0
+    socket
+      .on('error', () => {})
+      .on('data', () => {
+        if (++requests === 1) return socket.write('HTTP/1.1 204 No Content\r\n\r\n')
+        broken++
+        return socket.resetAndDestroy()
+      })
+  })
+  const { uses, read, write } = poolTo(t, await listening(t, server))
+
+  await read()
+  await pause(20)
+  t.match(await read(), /^(?:ECONNRESET|UND_ERR_SOCKET|EPIPE)$/)
+  t.equal(broken, 1)
+  await read()
+  await pause(20)
+  t.equal(await write(), '204')
+  t.same(uses, ['new', 'reused', 'new', 'new'])
+})
+
+t.test('the reserve is renewed before it is too old, and dropped when no requests come', async (t) => {
+  const far = await farEnd(t)
+  const { pool, uses, write } = poolTo(t, far.port, { assumedUnused: 600, traffic: 1500, keep: 1000 })
+  pool.keepWarm()
+  await untilOpen(far, 3)
+
+  t.equal(await write(), '204')
+  t.same(uses, ['reserve'])
+  await until(() => far.open() === 0)
+  const opened = far.connections.length
+  await pause(500)
+  t.equal(far.connections.length, opened, 'nothing is opened without traffic')
+})
+
+t.test('a read uses the oldest connection that was opened ahead', async (t) => {
+  const far = await farEnd(t)
+  const { pool, uses, read, write } = poolTo(t, far.port, { assumedUnused: 600 })
+  pool.keepWarm()
+  await untilOpen(far, 3)
+  await pause(20)
+
+  t.equal(await read(), '204')
+  t.same(uses, ['reserve'])
+  t.ok(far.connections[0]!.bytesRead > 0)
+  far.connections[0]!.destroy()
+  await pause(20)
+  t.equal(await write(), '204')
+  t.equal(far.connections[1]!.bytesRead, 0, 'a write uses a younger one')
+})
+
+t.test('who keeps it warm no longer has no reserve any more', async (t) => {
+  const far = await farEnd(t)
+  const { pool } = poolTo(t, far.port)
+  const ends = [pool.keepWarm(), pool.keepWarm()]
+  await untilOpen(far, 1)
+  await pause(20)
+
+  ends[0]!()
+  t.equal(far.open(), 1)
+  ends[1]!()
+  await until(() => far.open() === 0)
+  t.equal(far.connections.length, 1)
+})
+
+t.test('a reserve connection that the other side closes, or speaks on, is replaced', async (t) => {
+  const far = await farEnd(t)
+  const { pool, uses, write } = poolTo(t, far.port)
+  pool.keepWarm()
+  await untilOpen(far, 1)
+  await pause(600)
+  far.connections[0]!.end()
+  await untilOpen(far, 2)
+  await pause(600)
+  far.connections[1]!.write('HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n')
+  await untilOpen(far, 3)
+  await pause(20)
+
+  t.equal(await write(), '204')
+  t.same(uses, ['reserve'])
+  t.ok(far.connections[1]!.destroyed)
+})
+
+t.test('one that is closed at once is not opened time and again', async (t) => {
+  let connections = 0
+  const server = createSocketServer((socket) => {
+    connections++
+    socket.on('error', () => {}).end()
+  })
+  const { pool } = poolTo(t, await listening(t, server))
+  pool.keepWarm()
+
+  await until(() => connections === 1)
+  await pause(300)
+  t.equal(connections, 1)
+})
+
+t.test('a reserve connection whose end arrives with the request is not used for it', async (t) => {
+  const far = await farEnd(t)
+  const { pool, uses, write } = poolTo(t, far.port)
+  pool.keepWarm()
+  await untilOpen(far, 1)
+  await pause(600)
+  far.connections[0]!.resetAndDestroy()
+  t.equal(await write(), '204')
+  t.same(uses, ['new'])
+})
+
+t.test('a connection whose end arrives with the request is not used for it', async (t) => {
+  const far = await farEnd(t)
+  const { uses, read, write } = poolTo(t, far.port)
+  await write()
+  await pause(20)
+  far.connections[0]!.destroy()
+  t.equal(await write(), '204')
+  await pause(20)
+  far.connections[1]!.resetAndDestroy()
+  t.equal(await read(), 'ECONNRESET')
+  t.same(uses, ['new', 'new'], 'undici sends no other request after a reset; this one was not sent')
+})
+
+t.test('where nobody listens a request fails once, and nothing is opened ahead until one succeeds', async (t) => {
+  const server = createServer((_, response) => response.end())
+  let connections = 0
+  server.on('connection', () => connections++)
+  const port = await listening(t, server)
+  await new Promise((resolve) => {
+    server.close(resolve)
+  })
+  const { pool, uses, write } = poolTo(t, port)
+  pool.keepWarm()
+
+  t.equal(await write(), 'ECONNREFUSED', 'it waits for the connection that is being opened')
+  t.equal(await write(), 'ECONNREFUSED')
+  await new Promise<void>((resolve) => {
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  await pause(150)
+  t.equal(connections, 0)
+  t.equal(await write(), '200')
+  await pause(20)
+  t.equal(await write(), '200')
+  t.same(uses, ['new', 'reused'])
+  await until(() => connections === 2)
+})
+
+t.test('a pool that finds nobody at its start gives up until there are requests', async (t) => {
+  let connections = 0
+  const server = createServer((_, response) => response.end()).on('connection', () => connections++)
+  const port = await listening(t, server)
+  await new Promise((resolve) => {
+    server.close(resolve)
+  })
+  const { pool, write } = poolTo(t, port)
+  pool.keepWarm()
+  await pause(50)
+  t.equal(await write(), 'ECONNREFUSED')
+  t.equal(connections, 0)
+})
+
+t.test('more requests than connections wait their turn', async (t) => {
+  const far = await farEnd(t)
+  const { write } = poolTo(t, far.port, {}, 2)
+
+  t.same(
+    await Promise.all(Array.from({ length: 5 }, () => write('/slow'))),
+    Array.from({ length: 5 }, () => '204'),
+  )
+  t.equal(far.connections.length, 2)
+})
+
+t.test('a connection that is too old for a write makes room for a new one', async (t) => {
+  const far = await farEnd(t)
+  const { uses, write } = poolTo(t, far.port, { assumedUsed: 20 }, 1)
+
+  await write()
+  await pause(50)
+  t.equal(await write(), '204')
+  t.same(uses, ['new', 'new'])
+  await until(() => far.open() === 1)
+})
+
+t.test('a request that cannot be sent leaves its connection to others', async (t) => {
+  const far = await farEnd(t)
+  const { pool, uses, write } = poolTo(t, far.port, {}, 1)
+
+  t.equal(await write('not a path'), 'UND_ERR_INVALID_ARG')
+  pool.keepWarm()
+  t.equal(await write('not a path'), 'UND_ERR_INVALID_ARG', 'also while it is being opened')
+  await untilOpen(far, 1)
+  await pause(20)
+  t.equal(await write('not a path'), 'UND_ERR_INVALID_ARG')
+  t.equal(await write(), '204')
+  t.same(uses, ['reserve'])
+})
+
+t.test('destroy ends what is open, what is being opened, and what waits', async (t) => {
+  const far = await farEnd(t)
+  const { pool, write } = poolTo(t, far.port, {}, 2)
+  const sent = [write('/slow'), write('/slow'), write('/slow')]
+  await untilOpen(far, 2)
+  await pool.destroy()
+
+  t.same(
+    await Promise.all(sent),
+    Array.from(sent, () => 'UND_ERR_DESTROYED'),
+  )
+  t.equal(await write(), 'UND_ERR_DESTROYED')
+
+  const other = poolTo(t, far.port).pool
+  other.keepWarm()
+  await other.destroy()
+  const third = poolTo(t, far.port).pool
+  third.keepWarm()
+  await untilOpen(far, 4)
+  await pause(20)
+  await third.destroy()
+  await until(() => far.open() === 0)
+})
