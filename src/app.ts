@@ -124,6 +124,7 @@ export async function createGateway(
           own: exchange.gatewayMs ?? ms,
           wait: exchange.timings.wait,
           dynamics: exchange.timings.dynamics,
+          connection: record.connection,
         })
         const asked = askedTarget(exchange.record)
         const trouble = asked?.credential.state().trouble

@@ -86,13 +86,14 @@ export class RequestRecord {
   attempts = 0
   /** Whether bytes of it may have reached Dynamics. */
   sent = false
+  /** How its last attempt came by its connection; `undefined` where it got none, or that is not known. */
+  connection: ConnectionUse | undefined = undefined
   #earlier: AttemptRecord[] | undefined = undefined
   #start = 0
   #ms: number | undefined = undefined
   #status: number | undefined = undefined
   #failure: Error | undefined = undefined
   #sent = false
-  #connection: ConnectionUse | undefined = undefined
   #resentFor: string | undefined = undefined
   #spanId: string | undefined = undefined
 
@@ -111,13 +112,13 @@ export class RequestRecord {
     this.#start = now
     this.#ms = this.#status = this.#failure = this.#resentFor = this.#spanId = undefined
     this.#sent = false
-    this.#connection = undefined
+    this.connection = undefined
   }
 
   /** It is on a connection. */
   attemptSent(connection?: ConnectionUse): void {
     this.sent = this.#sent = true
-    this.#connection = connection
+    this.connection = connection
   }
 
   /** The head of a response came, or a failure in its place; the first counts. */
@@ -164,7 +165,7 @@ export class RequestRecord {
       status: this.#status,
       failure: this.#failure,
       sent: this.#sent,
-      connection: this.#connection,
+      connection: this.connection,
       resentFor: this.#resentFor,
       spanId: this.#spanId,
     }

@@ -4,6 +4,7 @@ import { pino } from 'pino'
 
 import type { Timings } from '../dynamics/send.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
+import type { ConnectionUse } from '../outbound/pooled-connection.ts'
 import { ClientDisconnected } from '../server/exchange.ts'
 import { formatMs } from '../server/format-ms.ts'
 
@@ -29,6 +30,8 @@ export interface RequestFacts {
   readonly attempts: number
   /** Whether bytes of it may have reached Dynamics. */
   readonly sent: boolean
+  /** How its last attempt came by its connection to Dynamics. */
+  readonly connection: ConnectionUse | undefined
   /** The request's id at Dynamics. */
   readonly dynamicsRequestId: string | undefined
   /** The parts of a `$batch` by status: `4×2xx 1×412`. */
@@ -56,6 +59,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     user: user?.systemUserId ?? user?.objectId ?? (record.attempts > 0 ? record.ownUser : undefined),
     attempts: record.attempts,
     sent: record.sent,
+    connection: record.connection,
     dynamicsRequestId: record.dynamicsRequestId,
     parts: record.parts === undefined ? undefined : partsInWords(record.parts),
     causes: exchange.causes,
@@ -94,7 +98,7 @@ export function requestLog(log: Logger): (facts: RequestFacts) => void {
 
 /** JSON, written by hand. What may be missing is left out. */
 function lineOf(level: string, facts: RequestFacts): string {
-  const { timings, code, dynamicsCode, user, dynamicsRequestId, traceId, target, parts, causes } = facts
+  const { timings, code, dynamicsCode, user, connection, dynamicsRequestId, traceId, target, parts, causes } = facts
   // Ids, methods, entity sets and codes of the gateway hold no character that JSON escapes.
   return (
     `{"level":"${level}","time":${Date.now()},"id":"${facts.id}"` +
@@ -108,6 +112,7 @@ function lineOf(level: string, facts: RequestFacts): string {
     `,"caller":${JSON.stringify(facts.caller)}` +
     (user === undefined ? '' : `,"user":"${user}"`) +
     `,"attempts":${facts.attempts},"sent":${facts.sent}` +
+    (connection === undefined ? '' : `,"connection":"${connection}"`) +
     (dynamicsRequestId === undefined ? '' : `,"dynamicsRequestId":${JSON.stringify(dynamicsRequestId)}`) +
     (parts === undefined ? '' : `,"parts":"${parts}"`) +
     (causes === undefined ? '' : `,"causes":${JSON.stringify(causes)}`) +

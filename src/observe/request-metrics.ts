@@ -1,5 +1,5 @@
 import { CALLER_METHODS } from '../server/caller-methods.ts'
-import { histogram, read } from './series.ts'
+import { counter, histogram, read } from './series.ts'
 import type { Collect } from './series.ts'
 
 /** One request that is over. Times are milliseconds. */
@@ -16,6 +16,8 @@ export interface RequestDone {
   readonly own: number
   readonly wait: number
   readonly dynamics: number
+  /** How it came by its connection to Dynamics, where it got one. */
+  readonly connection?: string | undefined
   /** Its trace, where that is kept. */
   readonly traceId?: string | undefined
 }
@@ -57,6 +59,12 @@ export function requestMetrics(): RequestMetrics {
   /** By caller, by target. */
   const callers = new Map<string, Map<string, Series>>()
   let size = 0
+  const connections = counter(
+    'gateway_connections_total',
+    'Requests sent to Dynamics on a new connection, on one that was opened ahead (reserve), or on a reused one.',
+    'target',
+    'connection',
+  )
   const own = histogram('gateway_own_seconds', 'Time that the gateway itself took for a request.', OWN)
   const wait = histogram('gateway_wait_seconds', 'Time that a request waited for its turn and for limits.', WAIT)
   const dynamics = histogram('gateway_dynamics_seconds', "Time from sending to the head of Dynamics' answer.", DYNAMICS)
@@ -95,7 +103,8 @@ export function requestMetrics(): RequestMetrics {
 
   return {
     done(request) {
-      const { caller, target, traceId } = request
+      const { caller, target, traceId, connection } = request
+      if (connection !== undefined) connections.count(target, connection)
       count(caller.length > LONGEST_NAME ? caller.slice(0, LONGEST_NAME) : caller, target, request)
       own.observe(request.own / 1000, traceId)
       wait.observe(request.wait / 1000, traceId)
@@ -109,6 +118,7 @@ export function requestMetrics(): RequestMetrics {
           [...callers.values()].flatMap((targets) => [...targets.values()].flatMap((series) => [...series.values()])),
         'counter',
       ),
+      connections.collect,
       own.collect,
       wait.collect,
       dynamics.collect,

@@ -8,6 +8,7 @@ import { Dispatcher } from 'undici'
 import { startEmulator } from '../../emulator/emulator.ts'
 import type { Emulator, EmulatorOptions } from '../../emulator/emulator.ts'
 import { run } from '../../src/commands/serve/serve.ts'
+import type { Running } from '../../src/commands/serve/serve.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { logOptions } from '../../src/observe/log.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
@@ -17,6 +18,7 @@ import { patient } from './patience.ts'
 /** A gateway with its own agent, on real connections of its own keeping, before an emulated Dynamics. */
 export interface OnSockets {
   readonly url: string
+  readonly running: Running
   readonly emulator: Emulator
   /** The line between the gateway and Dynamics. */
   readonly line: Line
@@ -59,6 +61,7 @@ export async function gatewayOnSockets(
   const running = await run(patient(settings), log, agent)
   return {
     url: running.address,
+    running,
     emulator,
     line,
     lines: () =>

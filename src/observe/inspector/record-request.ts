@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { AttemptRecord, RequestRecord, UserSource, WaitReason } from '../../dynamics/request-record.ts'
 import { loggedError } from '../../logged-error.ts'
+import type { ConnectionUse } from '../../outbound/pooled-connection.ts'
 import { explanationOf } from '../explain-request.ts'
 import type { Asked } from '../explain-request.ts'
 import { partsInWords } from '../request-line.ts'
@@ -53,18 +54,25 @@ function factsOf(
   callerName: string,
   asked: Asked | undefined,
 ): Fact[] {
-  const { trace, dynamicsRequestId, parts } = record
+  const { trace, dynamicsRequestId, parts, connection } = record
   return [
     ['Caller', callerName],
     ['Rules', rulesOf(caller as typeof caller | undefined, record)],
     ['Ran as', user === undefined ? withoutUser(record) : `${userIdOf(user)}, ${foundBy(record.userSource)}`],
     ...(asked === undefined ? [] : [['Environment', asked.target.url.origin] as const]),
     ['Sent to Dynamics', sentOf(record)],
+    ...(connection === undefined ? [] : [['Connection', CONNECTIONS[connection]] as const]),
     ...(parts === undefined ? [] : [['Parts of the batch', partsInWords(parts)] as const]),
     ['Request id', record.id],
     ...(dynamicsRequestId === undefined ? [] : [['Request id at Dynamics', dynamicsRequestId] as const]),
     ...(trace === undefined ? [] : [['Trace id', trace.traceId] as const]),
   ]
+}
+
+const CONNECTIONS: Readonly<Record<ConnectionUse, string>> = {
+  new: 'opened for this request',
+  reserve: 'opened ahead, and kept in reserve',
+  reused: 'used before',
 }
 
 function rulesOf(caller: FastifyRequest['caller'] | undefined, { objection }: RequestRecord): string {
