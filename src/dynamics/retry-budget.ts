@@ -7,7 +7,7 @@ export interface RetryBudget {
 }
 
 /** The length of the window, in seconds. */
-const WINDOW_WINDOW_SECONDS = 10
+const WINDOW_SECONDS = 10
 /** Retries that are always allowed in the window, because a share of few requests would be none. */
 const MIN_RETRIES = 10
 
@@ -17,21 +17,21 @@ const MIN_RETRIES = 10
  * @param clock milliseconds, rising
  */
 export function createRetryBudget(share: number, clock: () => number = () => performance.now()): RetryBudget {
-  const sent = Array.from({ length: WINDOW_WINDOW_SECONDS }, () => 0)
-  const repeated = Array.from({ length: WINDOW_WINDOW_SECONDS }, () => 0)
+  const sent = Array.from({ length: WINDOW_SECONDS }, () => 0)
+  const repeated = Array.from({ length: WINDOW_SECONDS }, () => 0)
   let second = Math.floor(clock() / 1000)
   /** Requests are counted without reading the clock. They are assigned to a second when the sum is needed. */
   let uncounted = 0
 
   function advance(): number {
     const now = Math.floor(clock() / 1000)
-    for (let passed = Math.min(now - second, WINDOW_WINDOW_SECONDS); passed > 0; passed--) {
-      const slot = (now - passed + 1) % WINDOW_WINDOW_SECONDS
+    for (let passed = Math.min(now - second, WINDOW_SECONDS); passed > 0; passed--) {
+      const slot = (now - passed + 1) % WINDOW_SECONDS
       sent[slot] = 0
       repeated[slot] = 0
     }
     second = now
-    return now % WINDOW_WINDOW_SECONDS
+    return now % WINDOW_SECONDS
   }
 
   return {

@@ -1,8 +1,8 @@
-/** The longest path and query that Dynamics takes as the address of a request, in characters. */
+/** The longest path and query that Dynamics accepts in a request, in characters. */
 export const MAX_ADDRESS_CHARACTERS = 32_768
 
 /**
- * The longest that it takes of a request inside a `$batch`, in characters.
+ * The longest that it accepts in a request inside a `$batch`, in characters.
  *
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-http-requests-handle-errors
  */

@@ -1,23 +1,23 @@
 import { beforeSpace, codeAt, stretch } from './look-back.ts'
 
-/** How far before a `target` the name of its operation may begin, in characters. */
-export const ADVERTISEMENT = 1024
+/** How far before a `target` the name of its operation may start, in characters. */
+export const MAX_NAME_DISTANCE = 1024
 
-/** How many members of advertisements are read back over, so that none costs much more than its own length. */
-const MEMBERS = 16
+/** How many members are skipped backwards, so that the cost of each stays close to its own length. */
+const MAX_MEMBERS = 16
 
 /**
- * Whether the member whose name opens at `at` belongs to an action or function that the answer advertises, as in
+ * Whether the member whose name starts at `at` belongs to an action or function that the response advertises, as in
  * `"#Microsoft.NAV.post":{"title":"…","target":"…"}`, or as one of several overloads in an array.
  *
- * Reads backwards, member by member: an object whose name holds a `#` is an advertisement, for no column has one.
+ * Reads backwards, member by member: an object whose name contains `#` is an advertisement, because no column has one.
  *
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#sec_BoundAction
  */
 export function isAdvertised(text: string, before: string, at: number): boolean {
-  const floor = at - ADVERTISEMENT
+  const floor = at - MAX_NAME_DISTANCE
   let member: number | undefined = at
-  for (let left = MEMBERS; member !== undefined && left > 0; left--) {
+  for (let left = MAX_MEMBERS; member !== undefined && left > 0; left--) {
     const previous = back(member)
     switch (codeAt(text, before, previous)) {
       case COMMA:
@@ -26,7 +26,7 @@ export function isAdvertised(text: string, before: string, at: number): boolean 
       case OPENING_BRACE: {
         const outer = back(previous)
         if (codeAt(text, before, outer) !== COMMA) return isOperation(outer)
-        // The overload before this one.
+        // The previous overload.
         const last = back(outer)
         member = codeAt(text, before, last) === CLOSING_BRACE ? memberEndingAt(back(last)) : undefined
         break
@@ -41,7 +41,7 @@ export function isAdvertised(text: string, before: string, at: number): boolean 
     return beforeSpace(text, before, from - 1, floor)
   }
 
-  /** Whether what ends at `end` is the name of an operation, with its colon and perhaps an opening bracket. */
+  /** Whether the name of an operation ends at `end`, with its colon and perhaps an opening bracket. */
   function isOperation(end: number): boolean {
     const colon = codeAt(text, before, end) === OPENING_BRACKET ? back(end) : end
     if (codeAt(text, before, colon) !== COLON) return false
@@ -50,7 +50,7 @@ export function isAdvertised(text: string, before: string, at: number): boolean 
     return opening !== undefined && OPERATION.test(stretch(text, before, opening + 1, closing))
   }
 
-  /** Where the name opens of the member whose value ends at `end`: a string, a number, `true`, `false` or `null`. */
+  /** The start of the name of the member whose value ends at `end`: a string, a number, `true`, `false` or `null`. */
   function memberEndingAt(end: number): number | undefined {
     let start = openingQuote(end)
     if (start === undefined) {
@@ -61,7 +61,7 @@ export function isAdvertised(text: string, before: string, at: number): boolean 
     return codeAt(text, before, colon) === COLON ? openingQuote(back(colon)) : undefined
   }
 
-  /** Where the string opens that the quote at `closing` closes. */
+  /** The opening quote of the string that ends with the quote at `closing`. */
   function openingQuote(closing: number): number | undefined {
     if (codeAt(text, before, closing) !== QUOTE) return undefined
     for (let from = closing - 1; from >= floor; from--) {

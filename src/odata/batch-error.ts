@@ -1,14 +1,14 @@
-/** A `$batch` that cannot be read in one way only. The message is a sentence for the caller. */
+/** A malformed or ambiguous `$batch`. The message is a sentence for the caller. */
 export class MalformedBatch extends Error {
   override readonly name = 'MalformedBatch'
 }
 
-/** An operation of a `$batch` that must not be sent on. The message is a sentence that names the part. */
+/** An operation of a `$batch` that must not be forwarded. The message is a sentence with the part's number. */
 export class RefusedPart extends Error {
   override readonly name = 'RefusedPart'
 }
 
-/** A `$batch` in JSON that is larger than is held in memory. */
+/** A `$batch` in JSON that is larger than the limit for buffering it. */
 export class OversizedBatch extends Error {
   override readonly name = 'OversizedBatch'
   /** In bytes. */

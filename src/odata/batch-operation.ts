@@ -6,13 +6,13 @@ import { operationUrl } from './operation-url.ts'
 import { partHeaders } from './part-headers.ts'
 import type { UrlMap } from './url-map.ts'
 
-/** An operation of a `$batch`, for a policy to judge before anything of it is sent on. */
+/** An operation of a `$batch`, for a policy to check before any of it is forwarded. */
 export interface BatchOperation {
   /** Counts from 1. */
   readonly part: number
   /** In upper case. */
   readonly method: string
-  /** Raw, below the API root, without its query: `/accounts(1)`. `$1` is resolved to what that part names. */
+  /** Raw, below the API root, without its query: `/accounts(1)`. `$1` is resolved to the path of that part. */
   readonly resourcePath: string
   /** Raw, without its question mark. */
   readonly query: string
@@ -20,17 +20,17 @@ export interface BatchOperation {
   readonly headers: readonly Field[]
 }
 
-/** How a `$batch` is turned inward. */
+/** Options for rewriting a `$batch` request. */
 export interface BatchOptions {
-  /** What it throws ends the batch. */
+  /** Checks each operation. An error that it throws ends the batch. */
   readonly onPart: (operation: BatchOperation) => void
-  /** Names of the headers, in lower case, that say on the batch whom all its parts run as. */
+  /** Names of the batch's own headers, in lower case, that name the user of all its parts. */
   readonly userHeaders?: readonly string[]
-  /** Whether a header, by its name in lower case, is the gateway's own and does not go on. */
+  /** Whether a header, by its name in lower case, is the gateway's own and is not forwarded. */
   readonly staysHere?: (name: string) => boolean
 }
 
-/** What a caller wrote of an operation. */
+/** An operation as the caller sent it. */
 export interface WrittenOperation {
   readonly method: string
   readonly url: string
@@ -43,21 +43,21 @@ export interface WrittenOperation {
   readonly group: number
 }
 
-/** Judges one operation after another; what goes on in place of each one's URL and headers. */
+/** Checks one operation after another, and returns the URL and headers to forward for each. */
 export interface PartAuthorizer {
-  /** The headers of the next part that may go on. */
+  /** The headers of the next part that may be forwarded. */
   headers(fields: readonly Field[]): readonly Field[]
   operation(written: WrittenOperation): { readonly url: string; readonly headers: readonly Field[] }
   /** Names the next part: `Part 3 of the batch`. */
   subject(): string
 }
 
-/** Makes the judge of one batch. */
+/** Creates the authorizer of one batch. */
 export function partAuthorizer(
   map: UrlMap,
   { onPart, userHeaders = [], staysHere = () => false }: BatchOptions,
 ): PartAuthorizer {
-  /** What ids name, by their group. */
+  /** The paths of ids, by their group. */
   const references = new Map<string, Map<number, string>>()
   const ids = new Set<string>()
   const destination = { host: map.target.origins[0]!.replace(/^https?:\/\//, ''), userHeaders, staysHere }
@@ -71,14 +71,14 @@ export function partAuthorizer(
     if (id === undefined) return
     const unique = `${group} ${id}`
     if (!/^[\w.-]+$/.test(id) || SYSTEM_NAMES.has(id) || ids.has(unique)) {
-      throw new RefusedPart(`${subject()} has an id that is no plain name or was used before.`)
+      throw new RefusedPart(`${subject()} has an id that is not a plain name or was used before.`)
     }
     ids.add(unique)
     const named = references.get(id) ?? new Map<number, string>()
     references.set(id, named.set(group, method.toUpperCase() === 'POST' ? `${resourcePath}($${id})` : resourcePath))
   }
 
-  /** What `id` names in `group`: its own, or else the one that all other groups agree about. */
+  /** The path of `id` in `group`, or in the only other group that has this id. */
   function referenced(id: string, group: number): string | undefined {
     const named = references.get(id)
     if (named === undefined || named.has(group)) return named?.get(group)
@@ -111,7 +111,7 @@ export function partAuthorizer(
   }
 }
 
-/** The Content-ID that a part has in its own head or in that of its request; no plain name where they differ. */
+/** The Content-ID in a part's own head or in that of its request; not a plain name if the two differ. */
 export function contentId(around: readonly Field[], headers: readonly Field[]): string | undefined {
   const inside = valueOf(headers, 'content-id')
   const outside = valueOf(around, 'content-id') ?? inside
@@ -120,5 +120,5 @@ export function contentId(around: readonly Field[], headers: readonly Field[]): 
 
 const MAX_OPERATIONS = 1000
 
-/** What else may stand behind a `$` at the beginning of a URL. */
+/** Other names that may follow a `$` at the start of a URL. */
 const SYSTEM_NAMES: ReadonlySet<string> = new Set(['batch', 'metadata', 'entity', 'all', 'crossjoin', 'root'])

@@ -1,6 +1,6 @@
 /**
  * Whether a path is the address of a `$batch`, in any way that Dynamics may read it as one. Its operations are then
- * judged, rewritten and audited one by one.
+ * checked, rewritten and audited one by one.
  *
  * @param path raw, with or without its query, at the gateway, the target, or below the API root
  */

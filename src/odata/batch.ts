@@ -1,5 +1,5 @@
 /**
- * `$batch`: the requests inside are turned inward, the answers outward. Both its formats are parsed, not searched.
+ * `$batch`: rewrites the requests and responses inside. Both formats are parsed, not searched.
  */
 import { MalformedBatch } from './batch-error.ts'
 import type { BatchOptions } from './batch-operation.ts'
@@ -17,11 +17,11 @@ export { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
 export type { BatchOperation, BatchOptions } from './batch-operation.ts'
 
 /**
- * Turns the `$batch` of a caller, multipart or JSON, into one for the target: URLs, `Host` headers and links in JSON
- * bodies. Everything else stays as it is, but lines of a multipart batch come out with CRLF, and headers are left out
- * that must not go on. A multipart batch streams; one in JSON is held until it is whole.
+ * Rewrites a caller's `$batch`, multipart or JSON, for the target: URLs, `Host` headers and links in JSON
+ * bodies. Everything else is unchanged, except that lines of a multipart batch end with CRLF, and headers are removed
+ * that must not be forwarded. A multipart batch streams; one in JSON is buffered until it is complete.
  *
- * What was sent on before a part was refused stays sent: only an aborted request keeps it from being carried out.
+ * Bytes sent before a part was refused cannot be recalled: only aborting the request prevents its execution.
  *
  * @param contentType header of the request; its boundary stays the same
  * @throws MalformedBatch, OversizedBatch, RefusedPart at once or while the batch streams; whatever `onPart` throws
@@ -34,17 +34,17 @@ export function requestBatch(map: UrlMap, contentType: string, options: BatchOpt
 }
 
 /**
- * Turns the answer to a `$batch` into one for the caller: `Location`, `OData-EntityId` and links in JSON bodies, as it
- * streams. What is neither multipart nor the JSON answer to a batch, such as an error, goes on with its links turned
- * when it is JSON, and as it is otherwise.
+ * Rewrites the response to a `$batch` for the caller: `Location`, `OData-EntityId` and links in JSON bodies, as it
+ * streams. A response that is neither multipart nor a JSON batch, such as an error, is forwarded with its links
+ * rewritten if it is JSON, and unchanged otherwise.
  *
- * Links in headers that lead to another host stay here; in JSON, where what a member is called has gone out by then,
- * their text.
+ * Links in headers to other hosts are removed. In JSON, where the name of the member has already been sent, their
+ * text is removed.
  *
- * @param contentType header of the answer; its boundary stays the same
- * @param foreign is told of each link that stays here
- * @param onPart is told the status of each part
- * @throws MalformedBatch at once or while a multipart answer streams, also when it ends too early
+ * @param contentType header of the response; its boundary stays the same
+ * @param foreign called for each removed link
+ * @param onPart called with the status of each part
+ * @throws MalformedBatch at once or while a multipart response streams, also when it is truncated
  */
 export function responseBatch(
   map: UrlMap,

@@ -1,7 +1,7 @@
 import { MalformedBatch } from './batch-error.ts'
 
 /**
- * The media type of a Content-Type header in lower case, without parameters; empty where there is not exactly one.
+ * The media type of a Content-Type header in lower case, without parameters; empty unless there is exactly one.
  */
 export function mediaType(contentType: string | undefined): string {
   const type = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
@@ -10,7 +10,7 @@ export function mediaType(contentType: string | undefined): string {
 
 /** Whether a body of this media type is JSON text. */
 export function isJson(contentType: string | undefined): boolean {
-  // Dynamics writes one and the same, hundreds of times a second.
+  // Dynamics sends the same value hundreds of times a second.
   if (contentType === lastJson) return true
   const is = /[/+]json$/.test(mediaType(contentType))
   if (is) lastJson = contentType
@@ -20,9 +20,9 @@ export function isJson(contentType: string | undefined): boolean {
 let lastJson: string | undefined = 'application/json'
 
 /**
- * The boundary that the Content-Type header of a multipart body names, quoted or not.
+ * The boundary in the Content-Type header of a multipart body, quoted or not.
  *
- * @returns `undefined` when it is missing, named twice, or far longer than RFC 2046 allows
+ * @returns `undefined` when it is missing, repeated, or far longer than RFC 2046 allows
  * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
  */
 export function boundaryOf(contentType: string): string | undefined {
@@ -42,13 +42,13 @@ export function boundaryOf(contentType: string): string | undefined {
  */
 export function batchBoundary(contentType: string): string {
   const boundary = boundaryOf(contentType)
-  if (boundary === undefined) throw new MalformedBatch('A batch or change set names no boundary, or several.')
+  if (boundary === undefined) throw new MalformedBatch('A batch or change set has no boundary, or several.')
   return boundary
 }
 
 /**
- * Checks that a batch, or a part of one, is to be read as UTF-8. In another encoding the same bytes are other
- * requests than those that were judged: `+` begins letters in UTF-7, and EBCDIC has other letters altogether.
+ * Checks that a batch, or a part of one, is in UTF-8. In another encoding the same bytes would be other
+ * requests than the checked ones: `+` starts an escape in UTF-7, and EBCDIC has different letters.
  *
  * @throws MalformedBatch
  */
@@ -61,7 +61,7 @@ export function requireUtf8(contentType: string): void {
 const LONGEST = 1000
 const UTF8 = /;\s*charset=(?:utf-?8|"utf-?8")\s*(?:;|$)/i
 
-/** Whether a Content-Encoding header names a coding, so that the JSON of the body cannot be seen. */
+/** Whether a Content-Encoding header has a coding, so that the JSON of the body cannot be read. */
 export function isEncoded(contentEncoding: string | undefined): contentEncoding is string {
   return contentEncoding !== undefined && contentEncoding.trim().toLowerCase() !== 'identity'
 }

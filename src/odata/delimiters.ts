@@ -1,16 +1,16 @@
 import { trimBlanks } from './header-fields.ts'
 
-/** A multipart body that is being read: the batch, or a change set in it. */
+/** A multipart body in progress: the batch, or a change set in it. */
 export interface Level {
-  /** What its delimiters begin with. */
+  /** The start of its delimiters. */
   readonly dashes: string
   /** Whether its first delimiter is written. */
   begun: boolean
-  /** Whether something was left out. */
+  /** Whether bytes were skipped. */
   skipped: boolean
-  /** Where its dashes stand next, counted from the beginning of the batch; -1 when not before `searched`. */
+  /** The next position of its dashes, from the start of the batch; -1 when not before `searched`. */
   next: number
-  /** Up to here they were sought. */
+  /** The position up to which they were searched. */
   searched: number
 }
 
@@ -26,27 +26,27 @@ export function level(boundary: string): Level {
   return { dashes, begun: false, skipped: false, next: -1, searched: 0 }
 }
 
-/** Most blanks that may follow a delimiter. */
-const MOST_BLANKS = 1000
+/** How many blanks may follow a delimiter. */
+const MAX_BLANKS = 1000
 
-/** The delimiter that `line` is, without its end; blanks may follow it. */
+/** The delimiter in `line`, a line without its line break; blanks may follow the delimiter. */
 export function delimiterIn(line: string, levels: readonly Level[]): Delimiter | undefined {
   if (line.charCodeAt(0) !== DASH) return undefined
   for (const [depth, { dashes }] of levels.entries()) {
-    if (!line.startsWith(dashes) || line.length > dashes.length + 2 + MOST_BLANKS) continue
+    if (!line.startsWith(dashes) || line.length > dashes.length + 2 + MAX_BLANKS) continue
     const after = trimBlanks(line.slice(dashes.length))
     if (after === '' || after === '--') return { depth, closing: after !== '' }
   }
   return undefined
 }
 
-/** Whether a line of which only `beginning` is known may turn out to be a delimiter. */
+/** Whether a line with a known `beginning` may be a delimiter. */
 export function mayBeDelimiter(beginning: string, levels: readonly Level[]): boolean {
   return levels.some(
     ({ dashes }) =>
       dashes.startsWith(beginning) ||
       (beginning.startsWith(dashes) &&
-        beginning.length <= dashes.length + 3 + MOST_BLANKS &&
+        beginning.length <= dashes.length + 3 + MAX_BLANKS &&
         AFTER_DASHES.test(beginning.slice(dashes.length))),
   )
 }
@@ -55,10 +55,10 @@ const DASH = 0x2d
 const AFTER_DASHES = /^-{0,2}[ \t]*\r?$/
 
 /**
- * Where in `body`, at `from` or later, something begins like a delimiter of one of `levels`; -1 when nothing does.
- * However often it is asked, it looks at each character once for each level.
+ * The first position in `body`, at `from` or later, that starts like a delimiter of one of `levels`; -1 without one.
+ * Repeated calls read each character only once for each level.
  *
- * @param base where `body` begins in the batch
+ * @param base position of `body` in the batch
  */
 export function nextDashes(body: string, base: number, from: number, levels: readonly Level[]): number {
   let first = -1

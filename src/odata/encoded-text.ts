@@ -1,18 +1,18 @@
 import { type Edit, splice } from './splice.ts'
 
-/** A text that stands percent-encoded in a URL, in whole, in part or not at all. */
+/** A text in a URL that may be percent-encoded, completely or in part. */
 export interface EncodedText {
   readonly raw: string
-  /** Decoded, character by character, so that a broken code further on does not matter; ASCII only. */
+  /** Decoded character by character, so that a later invalid code does not matter; ASCII only. */
   readonly text: string
-  /** Where in `raw` the character `at` of `text` begins; the end of `raw` for the end of `text`. */
+  /** The position in `raw` of the character `at` of `text`; the end of `raw` for the end of `text`. */
   readonly placeOf: (at: number) => number
 }
 
 /** Reads `raw`. */
 export function encodedText(raw: string): EncodedText {
   if (!raw.includes('%')) return { raw, text: raw, placeOf: (at) => at }
-  // Each code takes two characters more than it stands for.
+  // Each code is two characters longer than its character.
   const codes: number[] = []
   const text = raw.replace(CODE, (code, digits: string, place: number) => {
     codes.push(place - 2 * codes.length)
@@ -21,7 +21,7 @@ export function encodedText(raw: string): EncodedText {
   return { raw, text, placeOf: (at) => at + 2 * countBelow(codes, at) }
 }
 
-/** `raw` with `edits` of its `text` made; what stood percent-encoded is put percent-encoded. */
+/** `raw` with `edits` applied to its `text`; percent-encoded text is replaced by percent-encoded text. */
 export function withPut({ raw, placeOf }: EncodedText, edits: readonly Edit[]): string {
   return splice(
     raw,

@@ -1,6 +1,6 @@
 /**
- * The entity set, function or action at the beginning of a request target, as logs and metrics may show it: keys and
- * everything that follows may be personal. `gateway` for the gateway's own addresses, `other` for everything else.
+ * The entity set, function or action at the start of a request target, for logs and metrics. Keys and
+ * everything after them may be personal. `gateway` for the gateway's own addresses, `other` for everything else.
  */
 export function entitySetOf(requestTarget: string): string {
   return ENTITY_SET.exec(requestTarget)?.[1] ?? (requestTarget.startsWith('/-/') ? 'gateway' : 'other')

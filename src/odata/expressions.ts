@@ -1,10 +1,10 @@
-// What the expressions of OData's query options hold, without a parser of them: nothing may escape it.
+// Finds names in the expressions of OData's query options, without a parser. No name may be missed.
 
 /**
- * Every name that a slash follows, as in `primarycontactid/fullname eq 'x'`, with or without a key between, and every
- * lambda's variable; parentheses that hold more than a key are named by themselves.
+ * Every name before a slash, as in `primarycontactid/fullname eq 'x'`, with or without a key, and every
+ * lambda's variable. Parentheses with more than a key are returned as names of their own.
  *
- * @param steps names that may stand before a slash outside of parentheses, without leading anywhere
+ * @param steps names that may precede a slash outside parentheses without being navigation properties
  */
 export function addPaths(text: string, names: Set<string>, steps?: ReadonlySet<string>): void {
   const opening = new Map<number, number>()
@@ -15,7 +15,7 @@ export function addPaths(text: string, names: Set<string>, steps?: ReadonlySet<s
     if (text[at] !== '/') continue
     let end = lengthBefore(text, at)
     const hasParentheses = text[end - 1] === ')'
-    // `a(1)` is read from its end; several pairs in a row are nothing that Dynamics takes.
+    // `a(1)` is read from its end. Dynamics does not accept several pairs in a row.
     if (hasParentheses) end = lengthBefore(text, opening.get(end - 1)!)
     let start = end
     while (start > 0 && !/[\s(),;:='"/]/.test(text[start - 1]!)) start -= 1
@@ -25,7 +25,7 @@ export function addPaths(text: string, names: Set<string>, steps?: ReadonlySet<s
   }
 }
 
-/** How much of `text` stands before `at`, without the blanks at its end. */
+/** The length of `text` up to `at`, without trailing blanks. */
 function lengthBefore(text: string, at: number): number {
   let end = at
   while (end > 0 && /\s/.test(text[end - 1]!)) end -= 1
@@ -33,15 +33,15 @@ function lengthBefore(text: string, at: number): number {
 }
 
 /**
- * The ways to read `value` without what stands in single quotes; an open quote hides nothing. Where double quotes
- * occur, a single one between them may be a letter, so each reading counts.
+ * The readings of `value` without text in single quotes; an unclosed quote hides nothing. If there are double quotes,
+ * a single quote between them may be a literal character, so each reading counts.
  */
-export function withoutTexts(value: string): readonly string[] {
+export function withoutLiterals(value: string): readonly string[] {
   if (!value.includes('"')) return [unquoted(value, 'single')]
   return [unquoted(value, 'single'), unquoted(value, 'double'), unquoted(value, 'escaped')]
 }
 
-/** @param quotes which are read: single ones, double ones too, or those of JSON with their backslashes */
+/** @param quotes which quotes count: single ones, double ones too, or those of JSON with backslashes */
 function unquoted(value: string, quotes: 'single' | 'double' | 'escaped'): string {
   let text = ''
   let at = 0
@@ -63,7 +63,7 @@ function unquoted(value: string, quotes: 'single' | 'double' | 'escaped'): strin
   return text
 }
 
-/** Splits where `separator` is outside of parentheses. */
+/** Splits at each `separator` outside parentheses. */
 export function splitOutside(value: string, separator: string): string[] {
   const parts: string[] = []
   let depth = 0

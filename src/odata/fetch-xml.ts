@@ -1,8 +1,8 @@
 /**
- * Logical names of the entities that a FetchXML query reads: its own, and those it links to.
+ * Logical names of the entities that a FetchXML query reads: its own, and the linked ones.
  *
  * @param xml decoded
- * @returns `undefined` when it is not plain FetchXML, of elements and attributes alone, that every reader reads alike
+ * @returns `undefined` unless it is plain FetchXML of elements and attributes, which every parser reads alike
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/fetchxml/reference/
  */
 export function fetchedEntities(xml: string): readonly string[] | undefined {

@@ -1,16 +1,16 @@
-/** Text that is gathered from pieces. */
+/** A text collected from chunks. */
 export interface GatheredText {
   readonly length: number
   add(piece: string): void
-  /** All of it, in one piece; nothing is left. */
+  /** Returns the complete text, and empties the buffer. */
   take(): string
 }
 
-/** So many pieces are joined to one: a text of many small ones takes far more memory than its characters. */
-const MOST = 1024
+/** How many chunks are joined into one, because many small ones take far more memory than their characters. */
+const MAX_CHUNKS = 1024
 
-/** Gathers text at a cost that does not depend on how small the pieces are. */
-export function gatheredText(): GatheredText {
+/** Collects text at a cost that does not depend on the size of the chunks. */
+export function textBuffer(): GatheredText {
   let small: string[] = []
   let joined: string[] = []
   let length = 0
@@ -20,7 +20,7 @@ export function gatheredText(): GatheredText {
     },
     add(piece) {
       length += piece.length
-      if (small.push(piece) < MOST) return
+      if (small.push(piece) < MAX_CHUNKS) return
       joined.push(small.join(''))
       small = []
     },

@@ -1,13 +1,13 @@
-/** A header of a part: its bytes as Latin-1, so that they go on as they came. */
+/** A header of a part, as Latin-1 text, so that its bytes are forwarded unchanged. */
 export interface Field {
   readonly name: string
   readonly value: string
 }
 
 /**
- * The headers that `lines` hold; a line that begins with a blank goes on with the one before.
+ * The headers in `lines`. A line that starts with a blank continues the previous one.
  *
- * @returns `undefined` when a line is no header, or holds control characters
+ * @returns `undefined` when a line is not a header, or contains control characters
  */
 export function headerFields(lines: readonly string[]): readonly Field[] | undefined {
   const fields: Field[] = []
@@ -26,18 +26,18 @@ export function headerFields(lines: readonly string[]): readonly Field[] | undef
   return fields
 }
 
-/** The value of the header `name`, given in lower case; of several, the values with commas between. */
+/** The value of the header `name` (in lower case); several values are joined by commas. */
 export function valueOf(fields: readonly Field[], name: string): string | undefined {
   const values = fields.filter((field) => field.name.toLowerCase() === name).map((field) => field.value)
   return values.length === 0 ? undefined : values.join(', ')
 }
 
-/** `fields` as they stand before a body, each line ended by CRLF. */
+/** `fields` as header lines, each ended by CRLF. */
 export function fieldLines(fields: readonly Field[]): string {
   return fields.map(({ name, value }) => `${name}: ${value}\r\n`).join('')
 }
 
-/** Without blanks and tabs at either end. `trim` would take bytes of UTF-8 as well, which are blanks in Latin-1. */
+/** Removes blanks and tabs at both ends. `trim` would also remove UTF-8 bytes that are blanks in Latin-1. */
 export function trimBlanks(text: string): string {
   let start = 0
   let end = text.length

@@ -1,20 +1,20 @@
 import { downstreamUrl, type UrlMap } from './url-map.ts'
 
-/** Is told the host of a link that was kept back. The far end wrote it, so it is shortened and stripped. */
+/** Called with the host of a removed link. The host comes from the response, so it is shortened and sanitized. */
 export type OnForeign = (host: string) => void
 
 /**
- * The value of the header `name`, in lower case, as the caller is to see it: links to the target lead to the gateway.
- * A client may follow a link with its key, so none goes on that leads to a host which is neither the target's nor one
- * where its product keeps files.
+ * The value of the response header `name` (in lower case) for the caller: links to the target are rewritten.
+ * A client may send its key along with a link, so links to hosts other than the target's or its product's file
+ * storage are not forwarded.
  *
- * @returns `undefined` when the header must not go on
+ * @returns `undefined` when the header must not be forwarded
  */
-export function headerOutward(map: UrlMap, name: string, value: string, foreign: OnForeign): string | undefined {
-  if (name !== 'link') return linkOutward(map, value, foreign)
+export function downstreamHeader(map: UrlMap, name: string, value: string, foreign: OnForeign): string | undefined {
+  if (name !== 'link') return downstreamLink(map, value, foreign)
   let kept = true
   const links = value.replaceAll(/<([^>]*)/g, (_, url: string) => {
-    const link = linkOutward(map, url, foreign)
+    const link = downstreamLink(map, url, foreign)
     kept &&= link !== undefined
     return `<${link ?? ''}`
   })
@@ -22,10 +22,10 @@ export function headerOutward(map: UrlMap, name: string, value: string, foreign:
 }
 
 /** The same for one URL. */
-export function linkOutward(map: UrlMap, url: string, foreign: OnForeign): string | undefined {
+export function downstreamLink(map: UrlMap, url: string, foreign: OnForeign): string | undefined {
   const turned = downstreamUrl(map, url)
   if (turned !== url) return turned
-  // Browsers leave out blanks and control characters, and take a backslash for a slash.
+  // Browsers ignore blanks and control characters, and treat a backslash as a slash.
   const bare = url.replaceAll(/[^!-~\u0080-\uffff]/g, '')
   const absolute = ABSOLUTE.exec(bare)?.[0]
   if (absolute === undefined) return url
@@ -41,15 +41,15 @@ const ABSOLUTE = /^(?:[a-z][a-z\d+.-]*:[/\\]*|[/\\]{2,})/i
 const FILES = /^https:\/\/([a-z\d.-]+)(?=[/?#]|$)/i
 
 /**
- * Where Dataverse, Finance & Operations and Business Central keep files: they hand out links to Azure Blob Storage that
- * are signed for a short time, and take no key of a caller's.
+ * The file storage of Dataverse, Finance & Operations and Business Central: links to Azure Blob Storage that
+ * are signed for a short time, and do not accept a caller's key.
  *
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/getfilesasurl
  */
 const FILE_HOSTS =
   /^[a-z\d-]+\.(?:z\d+\.blob\.storage\.azure\.net|blob\.core\.(?:windows\.net|usgovcloudapi\.net|chinacloudapi\.cn))$/i
 
-/** The host at the beginning of `text`, without a password before it, and fit for a log. */
+/** The host at the start of `text`, without a password, sanitized for a log. */
 function hostIn(text: string): string {
   const authority = text.slice(0, 255).split(/[/\\?#]/, 1)[0]!
   return authority.slice(authority.lastIndexOf('@') + 1).replaceAll(/[^\w.:[\]-]/g, '?')

@@ -1,56 +1,56 @@
 import { MalformedBatch } from './batch-error.ts'
 
-/** A value of a JSON text, and its name where it is a member of an object. Counts characters from the beginning. */
+/** A value of a JSON text, with its name if it is a member. Positions count characters from the start. */
 export interface ScannedValue {
-  /** How many objects and arrays stand around it. */
+  /** How many objects and arrays enclose it. */
   readonly depth: number
   readonly start: number
   readonly end: number
-  /** Where the name's first quote stands; -1 for an element of an array, and for the text's own value. */
+  /** The position of the name's first quote; -1 for an array element and for the top-level value. */
   readonly nameStart: number
   readonly nameEnd: number
 }
 
-/** Is told of values as they begin and end, inner ones first. */
+/** Receives values when they start and end, inner ones first. */
 export interface JsonListener {
-  /** Values further in are not told. */
-  readonly deepest: number
-  /** @param isArray or something else */
+  /** Deeper values are not reported. */
+  readonly maxDepth: number
+  /** @param isArray whether the value is an array */
   begins(value: Pick<ScannedValue, 'depth' | 'nameStart' | 'nameEnd'>, isArray: boolean): void
   ends(value: ScannedValue): void
 }
 
-/** Reads a JSON text that comes in pieces. */
+/** Reads a JSON text in chunks. */
 export interface JsonScanner {
-  /** @throws MalformedBatch, and whatever the listener throws */
+  /** @throws MalformedBatch, and the errors of the listener */
   scan(piece: string): void
   /** @throws MalformedBatch when the text is not complete */
   end(): void
 }
 
-/** Deeper than any request of a batch; OData libraries take no more either. */
-const DEEPEST = 100
+/** The deepest nesting, which is also the limit of OData libraries. */
+const MAX_DEPTH = 100
 
 /**
- * Checks that a text is JSON, exactly as `JSON.parse` does, and says where its outer values stand. Each character is
- * looked at once and nothing is built, so that it costs the same whatever the text holds. A byte order mark may stand
- * before it.
+ * Validates JSON exactly as `JSON.parse` does, and reports the positions of its outer values. Each character is
+ * read once and nothing is built, so the cost does not depend on the content. A byte order mark may come
+ * first.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8259
  */
-export function jsonScanner({ deepest, begins, ends }: JsonListener): JsonScanner {
-  /** For each open object or array, whether it is an array; and where it and its name stand. */
+export function jsonScanner({ maxDepth: deepest, begins, ends }: JsonListener): JsonScanner {
+  /** For each open object or array, whether it is an array, and its position and that of its name. */
   const isArray: boolean[] = []
   const starts: number[] = []
   const nameStarts: number[] = [-1]
   const nameEnds: number[] = [-1]
   let depth = 0
   let state: State = 'value'
-  /** Whether the array may end here, or the object: right behind its beginning. */
+  /** Whether the array or object may end here, because it is still empty. */
   let isFirst = false
   let isName = false
   let start = 0
-  /** Where the piece begins in the text. */
+  /** The position of the chunk in the text. */
   let base = 0
   let mark = 0
   let word = ''
@@ -88,7 +88,7 @@ export function jsonScanner({ deepest, begins, ends }: JsonListener): JsonScanne
     base += piece.length
   }
 
-  /** Goes on to the end of a string, or to an escape in it. */
+  /** Skips to the end of a string, or to an escape in it. */
   function string(piece: string, at: number): number {
     PLAIN.lastIndex = at
     PLAIN.test(piece)
@@ -119,7 +119,7 @@ export function jsonScanner({ deepest, begins, ends }: JsonListener): JsonScanne
     if (++hex === 4) state = 'string'
   }
 
-  /** Takes one more character of a number; `false` where it ends before. */
+  /** Accepts one more character of a number; `false` when the number ended before. */
   function isNumber(code: number): boolean {
     if (isDigit(code)) {
       if (digits === 'zero') throw malformed()
@@ -203,7 +203,7 @@ export function jsonScanner({ deepest, begins, ends }: JsonListener): JsonScanne
   }
 
   function open(array: boolean, at: number): void {
-    if (depth === DEEPEST) throw new MalformedBatch(`The batch nests its JSON deeper than ${DEEPEST} levels.`)
+    if (depth === MAX_DEPTH) throw new MalformedBatch(`The batch nests its JSON deeper than ${MAX_DEPTH} levels.`)
     isArray[depth] = array
     starts[depth] = at
     depth++
@@ -223,7 +223,7 @@ export function jsonScanner({ deepest, begins, ends }: JsonListener): JsonScanne
     if (depth <= deepest) ends({ depth, start, end, nameStart: nameStarts[depth]!, nameEnd: nameEnds[depth]! })
   }
 
-  /** How much of `piece` belongs to a byte order mark at the beginning of the text. */
+  /** How many characters of `piece` belong to a byte order mark at the start of the text. */
   function afterMark(piece: string): number {
     let at = 0
     while (at < piece.length && mark < BYTE_ORDER_MARK.length && piece[at] === BYTE_ORDER_MARK[mark]) {
@@ -240,32 +240,32 @@ export function jsonScanner({ deepest, begins, ends }: JsonListener): JsonScanne
   return {
     scan,
     end() {
-      // A number ends with the text, and with nothing else.
+      // A number at the top level ends with the text.
       if (state === 'number' && depth === 0 && !isNumber(0)) valueEnds(base)
       if (state !== 'after' || depth > 0) throw malformed()
     },
   }
 }
 
-/** What the next character belongs to. */
+/** What the next character is part of. */
 type State = 'value' | 'name' | 'colon' | 'after' | 'string' | 'escape' | 'hex' | 'word' | 'number'
 
-/** What of a number came last. */
+/** The last part of a number that was read. */
 type Digits = 'sign' | 'zero' | 'whole' | 'point' | 'fraction' | 'e' | 'e-sign' | 'exponent'
 
 function malformed(): MalformedBatch {
-  return new MalformedBatch('The batch is no valid JSON.')
+  return new MalformedBatch('The batch is not valid JSON.')
 }
 
 function isDigit(code: number): boolean {
   return code >= ZERO && code <= 0x39
 }
 
-/** Up to a quote, a backslash or a control character. */
+/** Characters before a quote, a backslash or a control character. */
 const PLAIN = /[ !#-[\]-\uffff]*/y
 const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf'
 
-/** What may stand behind a backslash, beside `u`. */
+/** The characters that may follow a backslash, besides `u`. */
 const ESCAPED: readonly number[] = [...'"\\/bfnrt'].map((character) => character.charCodeAt(0))
 
 const QUOTE = 0x22

@@ -1,11 +1,11 @@
 import type { Rewriting, UrlRule } from './url-map.ts'
 
-/** How many characters of a JSON string decide whether it begins with a URL of `rule`, slashes escaped or not. */
+/** How many characters of a JSON string decide whether it starts with a URL of `rule`, with slashes escaped or not. */
 export function decidingCharacters(rule: UrlRule): number {
   return 2 * rule.lookahead
 }
 
-/** As `UrlRule.rewrite`, for the text of a JSON string, in which a slash may be written `\/`. */
+/** Like `UrlRule.rewrite`, for the text of a JSON string, in which a slash may be written `\/`. */
 export function rewriteJsonUrl(rule: UrlRule, raw: string): Rewriting | undefined {
   if (!raw.includes('\\/')) return rule.rewrite(raw)
   const found = rule.rewrite(raw.replaceAll('\\/', '/'))
@@ -15,7 +15,7 @@ export function rewriteJsonUrl(rule: UrlRule, raw: string): Rewriting | undefine
   return { length: taken, replacement: found.replacement }
 }
 
-/** As `UrlRule.possible`, for the beginning of a JSON string. */
+/** Like `UrlRule.possible`, for the start of a JSON string. */
 export function possibleJsonUrl(rule: UrlRule, raw: string): boolean {
   return rule.possible(raw.replaceAll('\\/', '/').replace(/\\$/, ''))
 }

@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer'
 
-/** What a JSON string, UTF-8 read as Latin-1, means; empty when `raw` is no string. */
+/** The value of a JSON string in UTF-8 that was read as Latin-1; empty when `raw` is not a string. */
 export function textOf(raw: string): string {
   return raw[0] === '"' ? (JSON.parse(Buffer.from(raw, 'latin1').toString()) as string) : ''
 }
 
-/** A JSON string of ASCII characters that means `text`. */
+/** `text` as a JSON string of ASCII characters. */
 export function asciiString(text: string): string {
   return JSON.stringify(text).replace(/[^\x20-\x7e]/g, escaped)
 }

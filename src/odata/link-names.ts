@@ -1,4 +1,4 @@
-/** Control information of OData whose value is a URL, by what follows its `@`, in both spellings. */
+/** OData control information with a URL as its value, by the name after its `@`, in both spellings. */
 export const LINK_ANNOTATIONS: ReadonlySet<string> = new Set(
   [
     'context',
@@ -14,13 +14,13 @@ export const LINK_ANNOTATIONS: ReadonlySet<string> = new Set(
   ].flatMap((name) => [`odata.${name}`, name]),
 )
 
-/** The same in what callers send, who may also bind rows to a row by their URLs. */
+/** The same in requests, which may also bind rows by their URLs. */
 export const INBOUND_LINK_ANNOTATIONS: ReadonlySet<string> = new Set([...LINK_ANNOTATIONS, 'odata.bind', 'bind'])
 
 /** Length of the longest of these names. */
-export const LONGEST_LINK_ANNOTATION = 'odata.associationLink'.length
+export const MAX_LINK_ANNOTATION_LENGTH = 'odata.associationLink'.length
 
-/** Whether the header `name`, in lower case, is a link: in answers, in their parts, and in requests that repeat it. */
+/** Whether the header `name` (in lower case) is a link, in responses and their parts, or in requests. */
 export function isLinkHeader(name: string): boolean {
   return LINK_HEADERS.test(name)
 }
@@ -28,5 +28,5 @@ export function isLinkHeader(name: string): boolean {
 const LINK_HEADERS =
   /^(?:link|content-base)$|(?:^|-)(?:location|entityid|asyncoperation|redirect|sourcemap|ur[il]|link)$/
 
-/** Length of the longest of these names that may stand in a batch, with a letter to spare. */
-export const LONGEST_LINK_HEADER = 'azure-asyncoperation'.length + 1
+/** Length of the longest of these names in a batch, plus one. */
+export const MAX_LINK_HEADER_LENGTH = 'azure-asyncoperation'.length + 1

@@ -1,4 +1,4 @@
-// Reading a text backwards beyond its beginning: places below zero count back into what went `before` it.
+// Reads a text backwards beyond its start: negative positions count back into the text `before` it.
 
 /** The character at `at`; `undefined` beyond. */
 export function codeAt(text: string, before: string, at: number): number | undefined {
@@ -6,7 +6,7 @@ export function codeAt(text: string, before: string, at: number): number | undef
   return at + before.length < 0 ? undefined : before.charCodeAt(at + before.length)
 }
 
-/** The first place at or before `at` that holds no white space of JSON, but not beyond `floor`. */
+/** The last position at or before `at` without JSON white space, but not before `floor`. */
 export function beforeSpace(text: string, before: string, at: number, floor: number): number {
   while (at > floor && isSpace(codeAt(text, before, at))) at--
   return at

@@ -1,11 +1,11 @@
-/** How this machine is called most often: names of one and the same. */
+/** The most common names of this machine. */
 export const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 
 /**
- * Whether `host`, as a URL or a `Host` header has it, surely is this machine: `localhost`, an address of 127.0.0.0/8 in
+ * Whether `host`, from a URL or a `Host` header, is certainly this machine: `localhost`, an address of 127.0.0.0/8 in
  * plain form, or `[::1]`.
  *
- * Other spellings of these addresses do not count: servers and browsers disagree about them. Nor do names below
+ * Other spellings of these addresses do not count, because servers and browsers disagree about them. Nor do names below
  * `.localhost`: browsers resolve them to this machine, but other programs ask a name server.
  */
 export function isLoopbackHost(host: string): boolean {
@@ -13,8 +13,8 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /**
- * Whether `address`, as the system writes the end of a connection, is of this machine; IPv4 on a socket for both
- * versions begins with `::ffff:`.
+ * Whether `address`, the remote address of a connection, belongs to this machine. On a dual-stack socket, IPv4
+ * addresses start with `::ffff:`.
  */
 export function isLoopbackAddress(address: string): boolean {
   return address === '::1' || IPV4.test(address.replace(/^::ffff:/i, ''))

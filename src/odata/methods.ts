@@ -1,19 +1,19 @@
-/** The methods of the Web API, in the order in which they are listed for people. */
+/** The methods of the Web API, in the order for messages. */
 export const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']
 
-/** The same as the header `Allow` has them. */
+/** The same as the value of `Allow`. */
 export const ALLOW = METHODS.join(', ')
 
-/** Whether a method only reads. In upper case, as HTTP writes methods. */
+/** Whether a method (in upper case) only reads. */
 export function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
 }
 
 /**
- * Whether a header asks a server to take the request for one of another method, past the rules on methods. Dynamics
- * follows the first; frameworks know the others.
+ * Whether a header overrides the request's method, which would bypass the rules on methods. Dynamics
+ * supports the first one, frameworks the others.
  *
- * @param letters of the header's name, as `headerLetters` gives them
+ * @param letters of the header's name, from `headerLetters`
  */
 export function isMethodOverride(letters: string): boolean {
   return letters === 'xhttpmethod' || letters === 'xhttpmethodoverride' || letters === 'xmethodoverride'

@@ -1,12 +1,12 @@
 import { pathSegments } from './resource-path.ts'
 import type { TargetAddress } from './target-address.ts'
 
-/** What links of Dataverse lead to beside the Web API: images, and what becomes of operations in the background. */
+/** Targets of Dataverse's links outside the Web API: images, and the status of background operations. */
 export const BESIDE_THE_API = /^\/(?:Image\/download\.aspx$|api\/backgroundoperation\/)/
 
 /**
- * What is wrong with a path that means the Web API of Dataverse or another service beside it and misses it, and the
- * right form, as a sentence; `undefined` where the path can be one of the Web API. No entity set is called `api`.
+ * The error of a path that was meant for the Web API of Dataverse or for another service and misses it, with the
+ * right form; `undefined` when the path may belong to the Web API. No entity set is called `api`.
  *
  * @param path raw, below the gateway's base, without the query
  */
@@ -16,7 +16,7 @@ export function mistakenPath(target: TargetAddress, path: string): string | unde
   const first = pathSegments(path)?.[0]?.name.toLowerCase() ?? ''
   if (first === 'xrmservices') {
     return (
-      'The SOAP and OData V2 services of Dynamics are not passed on, only its Web API: ' +
+      'The gateway does not forward the SOAP and OData V2 services of Dynamics, only its Web API: ' +
       `write ${apiRoot}/accounts, or /accounts alone`
     )
   }

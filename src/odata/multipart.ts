@@ -1,43 +1,43 @@
 import { MalformedBatch } from './batch-error.ts'
 import { type Delimiter, delimiterIn, type Level, level, mayBeDelimiter, nextDashes } from './delimiters.ts'
-import { gatheredText } from './gathered-text.ts'
+import { textBuffer } from './gathered-text.ts'
 import { type Field, fieldLines, headerFields } from './header-fields.ts'
 import type { TextTransform } from './text-transform.ts'
 
-/** What to send in place of a part's own head, and what follows the head. */
+/** The replacement for a part's head, and the kind of content after it. */
 export interface RewrittenPart {
   readonly fields: readonly Field[]
-  /** An HTTP message, parts of a change set, or bytes that are no concern of ours. */
+  /** An HTTP message, parts of a change set, or opaque bytes. */
   readonly content: 'message' | 'bytes' | { readonly boundary: string }
 }
 
-/** What to send in place of the head of the HTTP message in a part, and how to turn the body that follows it. */
+/** The replacement for the head of the HTTP message in a part, and the transform of its body. */
 export interface RewrittenMessage {
   readonly startLine: string
   readonly fields: readonly Field[]
   readonly body: TextTransform | undefined
 }
 
-/** Decides about a `$batch` in one direction. What it throws ends the whole. */
+/** Rewrites a `$batch` in one direction. An error that it throws ends the batch. */
 export interface MultipartRules {
   readonly boundary: string
-  /** A line that begins like a delimiter but goes on differently: some readers take it for one. */
+  /** A line that starts like a delimiter but continues differently. Some parsers treat it as a delimiter. */
   readonly falseDelimiters: 'refused' | 'data'
-  /** Stands between the end of a change set and the next delimiter. */
+  /** The text between the end of a change set and the next delimiter. */
   readonly afterChangeSet: string
   part(fields: readonly Field[], inChangeSet: boolean): RewrittenPart
   message(startLine: string, fields: readonly Field[], part: readonly Field[]): RewrittenMessage
 }
 
-/** Longest head of a part or message: a URL inside a batch may have 65,536 characters. */
-const HEAD_LIMIT = 128 * 1024
-/** Most lines of a head, and one that begins it; as many as the gateway takes of a request. */
-const MOST_LINES = 101
+/** Longest head of a part or message, in characters. A URL inside a batch may have 65,536. */
+const MAX_HEAD_CHARACTERS = 128 * 1024
+/** Header lines of a head plus the start line. It is the gateway's limit for requests. */
+const MAX_LINES = 101
 
 /**
- * Reads the parts of a `$batch` while it streams, its lines ended by CRLF or LF, and writes them again: every line of
+ * Parses the parts of a `$batch` while it streams, with lines ended by CRLF or LF, and serializes them: every line of
  * a head ended by CRLF, a blank line after each head, nothing before the first delimiter and nothing after the last.
- * Bodies go through as they are or as `message` wants them turned; only the length of a delimiter is held back.
+ * Bodies pass unchanged or rewritten by `message`; only as many bytes as a delimiter has are buffered.
  *
  * @throws MalformedBatch
  */
@@ -46,10 +46,10 @@ export function multipart(rules: MultipartRules): TextTransform {
   let out = ''
   let state: State = 'between'
   let rest = ''
-  /** Where `rest` begins in the batch. */
+  /** The position of `rest` in the batch. */
   let base = 0
-  /** Pieces of a line that is not complete, behind `rest`. */
-  const unfinished = gatheredText()
+  /** Chunks of an incomplete line, after `rest`. */
+  const unfinished = textBuffer()
   let lines: string[] = []
   let headSize = 0
   let part: readonly Field[] = []
@@ -68,7 +68,7 @@ export function multipart(rules: MultipartRules): TextTransform {
   function takeLine(final: boolean): boolean {
     if (state === 'between' || (state === 'message' && lines.length === 0)) skipLineEnds()
     const end = rest.indexOf('\n')
-    if (headSize + (end === -1 ? rest.length : end + 1) > HEAD_LIMIT) throw tooLong()
+    if (headSize + (end === -1 ? rest.length : end + 1) > MAX_HEAD_CHARACTERS) throw tooLong()
     if (end === -1 && !(final && rest.length > 0)) return false
 
     const line = withoutReturn(rest.slice(0, end === -1 ? rest.length : end))
@@ -81,16 +81,16 @@ export function multipart(rules: MultipartRules): TextTransform {
       else if (line !== '') skip(line)
     } else if (delimiter !== undefined) {
       endHead()
-      if (state !== 'body') throw new MalformedBatch('A part of the batch holds no request and no answer.')
+      if (state !== 'body') throw new MalformedBatch('A part of the batch contains neither a request nor a response.')
       endBody()
       pass(delimiter)
     } else if (line !== '') {
-      if (lines.push(line) > MOST_LINES) throw tooLong()
+      if (lines.push(line) > MAX_LINES) throw tooLong()
     } else if (state === 'part' || lines.length > 0) endHead()
     return true
   }
 
-  /** Blank lines say nothing here, and there may be many. */
+  /** Skips blank lines, of which there may be many. */
   function skipLineEnds(): void {
     let at = 0
     for (;;) {
@@ -102,7 +102,7 @@ export function multipart(rules: MultipartRules): TextTransform {
     if (at > 0) advance(at)
   }
 
-  /** What stands before the first part or after the last is left out, unless it may have been meant to be a part. */
+  /** Skips the text before the first part and after the last, unless it may be intended as a part. */
   function skip(line: string): void {
     const inner = levels[0]!
     inner.skipped = true
@@ -112,7 +112,7 @@ export function multipart(rules: MultipartRules): TextTransform {
   function endHead(): void {
     const [first, ...others] = lines
     const fields = headerFields(state === 'part' ? lines : others)
-    if (fields === undefined) throw new MalformedBatch('A head in the batch holds a line that is no header.')
+    if (fields === undefined) throw new MalformedBatch('A head in the batch contains a line that is not a header.')
     lines = []
     headSize = 0
     if (state === 'part') endPartHead(fields)
@@ -150,7 +150,7 @@ export function multipart(rules: MultipartRules): TextTransform {
     body = undefined
   }
 
-  /** Gives on what is sure to be of the body, up to the next delimiter. */
+  /** Forwards the bytes that certainly belong to the body, up to the next delimiter. */
   function takeBody(final: boolean): boolean {
     let from = 0
     for (;;) {
@@ -229,7 +229,7 @@ export function multipart(rules: MultipartRules): TextTransform {
       if (state === 'closed') return ''
       unfinished.add(chunk)
       if (state !== 'body' && !chunk.includes('\n')) {
-        if (headSize + rest.length + unfinished.length > HEAD_LIMIT) throw tooLong()
+        if (headSize + rest.length + unfinished.length > MAX_HEAD_CHARACTERS) throw tooLong()
         return ''
       }
       rest += unfinished.take()
@@ -242,13 +242,13 @@ export function multipart(rules: MultipartRules): TextTransform {
   }
 }
 
-/** What the next line or character belongs to. */
+/** What the next line or character is part of. */
 type State =
   | 'between' // nothing
   | 'part' // the head of a part
   | 'message' // the head of the message in it
   | 'body'
-  | 'closed' // what follows the end
+  | 'closed' // the epilogue
 
 function tooLong(): MalformedBatch {
   return new MalformedBatch('A line or head in the batch is too long, or has more than 100 header lines.')

@@ -1,31 +1,31 @@
-import { addPaths, splitOutside, withoutTexts } from './expressions.ts'
+import { addPaths, splitOutside, withoutLiterals } from './expressions.ts'
 import { fetchedEntities } from './fetch-xml.ts'
 
-/** Where a query leads beyond the resource that its path names. */
+/** What a query reads beyond the resource of its path. */
 export interface Navigation {
   /**
-   * Navigation properties, and entities of FetchXML, by name; and whatever else stands where one could: nobody can tell
-   * them apart without metadata.
+   * Names of navigation properties and entities of FetchXML, and any other names in their place: they cannot be told
+   * apart without metadata.
    */
   readonly names: readonly string[]
-  /** Those of them that are entities of FetchXML: which navigation properties lead there, it does not say. */
+  /** Those that are entities of FetchXML, which does not name the navigation properties. */
   readonly entities: readonly string[]
-  /** A query option that names a stored query, `savedQuery` or `userQuery`, or a `fetchXml` that cannot be read. */
+  /** A query option for a stored query, `savedQuery` or `userQuery`, or a `fetchXml` that cannot be parsed. */
   readonly query: string | undefined
 }
 
 /**
- * Where `query` leads. What it cannot make sense of it names as well, so that whoever asks can refuse it: nothing that
- * Dynamics may take for a navigation property is left out.
+ * What `query` reads. It also returns names that it cannot interpret, so that they can be refused. Nothing that
+ * Dynamics may treat as a navigation property is omitted.
  *
  * @param query raw, with or without its question mark
- * @returns `undefined` when it cannot be decoded, names an option with letters that no option has, or is nested more
+ * @returns `undefined` when it cannot be decoded, has an option with letters that no option has, or is nested more
  *   deeply than Dynamics goes
  */
 export function navigationOf(query: string): Navigation | undefined {
   const names = new Set<string>()
   const fetched: string[] = []
-  const found: Found = { names, left: 4 * query.length + SPARE }
+  const found: Found = { names, left: 4 * query.length + MIN_CHARACTER_BUDGET }
   let other: string | undefined
   for (const option of query.replace(/^\?/, '').split('&')) {
     if (option === '') continue
@@ -35,29 +35,29 @@ export function navigationOf(query: string): Navigation | undefined {
       .replace(/^[$\s]+/, '')
       .toLowerCase()
     const value = equals === -1 ? '' : decoded(option.slice(equals + 1))
-    // Some letters outside of ASCII become ASCII ones where letter case is ignored.
+    // Some letters outside ASCII become ASCII when letter case is ignored.
     if (name === undefined || value === undefined || /[^\x20-\x7e]/.test(name)) return undefined
     if (STORED.has(name)) other ??= name
     else if (name === 'fetchxml') {
       const entities = fetchedEntities(value)
       if (entities === undefined) other ??= name
       fetched.push(...(entities ?? []))
-    } else for (const text of withoutTexts(value)) addOption(name, text, found, 0)
+    } else for (const text of withoutLiterals(value)) addOption(name, text, found, 0)
   }
   if (found.left < 0) return undefined
   return { names: [...new Set([...names, ...fetched])], entities: fetched, query: other }
 }
 
-/** What was found so far. */
+/** The result so far. */
 interface Found {
   readonly names: Set<string>
-  /** Characters that may still be read of what is nested, where each is read again at each depth; below 0: too deep. */
+  /** The remaining budget of characters for nested parts, which are read again at each depth; below 0: too deep. */
   left: number
 }
 
 const STORED: ReadonlySet<string> = new Set(['savedquery', 'userquery'])
 
-/** Options whose values name no properties. */
+/** Options whose values contain no names of properties. */
 const OPAQUE: ReadonlySet<string> = new Set([
   'skiptoken',
   'deltatoken',
@@ -71,15 +71,15 @@ const OPAQUE: ReadonlySet<string> = new Set([
   'annotations',
 ])
 
-/** Deeper than Dynamics goes. */
-const DEEPEST = 15
-/** What a short query may have beyond four times its length, so that its depth alone counts. */
-const SPARE = 16_384
+/** Deeper than Dynamics accepts. */
+const MAX_DEPTH = 15
+/** Extra budget, so that for a short query only its depth counts. */
+const MIN_CHARACTER_BUDGET = 16_384
 
-/** Where an option leads, of the query or inside `$expand`. */
+/** Adds the names of an option, of the query or inside `$expand`. */
 function addOption(name: string, text: string, found: Found, depth: number): void {
   const { names } = found
-  found.left = depth > DEEPEST ? -1 : found.left - text.length
+  found.left = depth > MAX_DEPTH ? -1 : found.left - text.length
   if (found.left < 0) return
   if (name === 'expand') addExpanded(text, found, depth)
   else if (name === 'select') addSelected(text, found, depth)
@@ -87,7 +87,7 @@ function addOption(name: string, text: string, found: Found, depth: number): voi
   else if (depth > 0 || !OPAQUE.has(name)) addPaths(text, names)
 }
 
-/** `a($expand=b;$filter=c/d eq 1),e/f` leads to a, b, c, e and f. */
+/** Adds a, b, c, e and f for `a($expand=b;$filter=c/d eq 1),e/f`. */
 function addExpanded(text: string, found: Found, depth: number): void {
   const { names } = found
   for (const item of splitOutside(text, ',')) {
@@ -107,7 +107,7 @@ function addExpanded(text: string, found: Found, depth: number): void {
   }
 }
 
-/** Columns lead nowhere, unless a path or options of their own stand behind them. */
+/** Adds selected names that have a path or options; plain columns are not navigation properties. */
 function addSelected(text: string, found: Found, depth: number): void {
   addPaths(text, found.names)
   for (const item of splitOutside(text, ',')) {
@@ -117,7 +117,7 @@ function addSelected(text: string, found: Found, depth: number): void {
 
 function addApplied(text: string, names: Set<string>): void {
   addPaths(text, names, TRANSFORMATIONS)
-  // Transformations that take a navigation property as it is, without a slash; and properties that look like one.
+  // Transformations that accept a navigation property without a slash, and properties that look like one.
   for (const [word] of text.matchAll(LEADING)) names.add(word)
   for (const [, word] of text.matchAll(/(?<![\w.])(\w+)\s*\(/g)) {
     if (!TRANSFORMATIONS.has(word!.toLowerCase()) && !FUNCTIONS.has(word!.toLowerCase())) names.add(word!)
@@ -126,7 +126,7 @@ function addApplied(text: string, names: Set<string>): void {
 
 const LEADING = /\b(?:join|outerjoin|expand|nest|ancestors|descendants|traverse|from)\b/gi
 
-/** Those of `$apply` that lead nowhere by themselves. */
+/** Transformations of `$apply` without navigation properties of their own. */
 const TRANSFORMATIONS: ReadonlySet<string> = new Set([
   'aggregate',
   'groupby',
@@ -147,7 +147,7 @@ const TRANSFORMATIONS: ReadonlySet<string> = new Set([
   'rollup',
 ])
 
-/** Functions and operators of expressions that may stand before a parenthesis. */
+/** Functions and operators of expressions that may precede a parenthesis. */
 const FUNCTIONS: ReadonlySet<string> = new Set([
   'contains',
   'startswith',

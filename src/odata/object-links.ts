@@ -5,13 +5,13 @@ import type { Edit } from './splice.ts'
 import type { UrlMap, UrlRule } from './url-map.ts'
 
 /**
- * Turns the gateway's own URLs into URLs of the target in the objects that stand in a part of a URL, as in
- * `{'@odata.id':'…'}`: the value of a parameter alias, or a path with parameters. Names and values may be quoted by
- * single or double quotes, as Dynamics reads them. What is a text and no object stays as it is.
+ * Rewrites the gateway's URLs as URLs of the target in the objects inside a part of a URL, as in
+ * `{'@odata.id':'…'}`: the value of a parameter alias, or a path with parameters. Names and values may have
+ * single or double quotes, as Dynamics reads them. A text that is not an object is unchanged.
  *
  * @param raw percent-encoded or not
  */
-export function objectLinksInward(map: UrlMap, raw: string): string {
+export function upstreamObjectLinks(map: UrlMap, raw: string): string {
   if (!OBJECT.test(raw)) return raw
   const value = encodedText(raw)
   const edits = linksIn(value.text, map.upstream)
@@ -23,9 +23,9 @@ const OBJECT = /\{|%7b/i
 function linksIn(text: string, rule: UrlRule): readonly Edit[] {
   const edits: Edit[] = []
   let depth = 0
-  /** The last string or word, which is a name when a colon follows. */
+  /** The last string or word, which is a name if a colon follows. */
   let name = ''
-  /** Whether a string would be a link: `one` the value of a name, `some` in its array. */
+  /** Whether a string would be a link: `one` as the value of a name, `some` in its array. */
   let links: 'none' | 'one' | 'some' = 'none'
   for (let at = 0; at < text.length;) {
     const character = text[at]!
@@ -79,7 +79,7 @@ function isLink(name: string): boolean {
   return mark !== -1 && INBOUND_LINK_ANNOTATIONS.has(name.slice(mark + 1))
 }
 
-/** The quote that ends the string which begins at `start`; only within an object a backslash escapes one. */
+/** The closing quote of the string that starts at `start`. A backslash escapes a quote only within an object. */
 function stringEnd(text: string, start: number, escapes: boolean): number {
   const quote = text[start]!
   let at = start + 1

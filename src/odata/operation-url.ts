@@ -1,14 +1,14 @@
 import { MAX_BATCHED_ADDRESS_CHARACTERS } from './address-length.ts'
 import { RefusedPart } from './batch-error.ts'
-import { objectLinksInward } from './object-links.ts'
+import { upstreamObjectLinks } from './object-links.ts'
 import { requestQuery } from './request-query.ts'
 import { pathFault } from './resource-path.ts'
 import { upstreamPath, resourcePathOf } from './target-address.ts'
 import type { UrlMap } from './url-map.ts'
 
-/** Where an operation of a `$batch` goes. */
+/** The URL of an operation in a `$batch`. */
 export interface OperationUrl {
-  /** As the target is to see it. */
+  /** The URL to send to the target. */
   readonly url: string
   /** Raw, below the API root: `/accounts(1)/name`. A reference to another part is resolved as far as it can be. */
   readonly resourcePath: string
@@ -20,7 +20,7 @@ export interface OperationUrl {
 export interface Dependencies {
   /** Resource paths of earlier parts by Content-ID. */
   readonly references: Pick<ReadonlyMap<string, string>, 'get'>
-  /** Begins the sentence when it is refused: `Part 3 of the batch`. */
+  /** The subject of error sentences: `Part 3 of the batch`. */
   readonly subject: string
 }
 
@@ -28,7 +28,7 @@ export interface Dependencies {
  * Reads the URL of an operation in any of the forms that callers write: absolute at the gateway, or at the target;
  * relative to the host; relative to the API root; or beginning with `$` and the Content-ID of an earlier part.
  *
- * @throws RefusedPart for URLs of other hosts, and paths that can be read in two ways or lead out of the API
+ * @throws RefusedPart for URLs of other hosts, and paths that are ambiguous or outside the API
  */
 export function operationUrl(map: UrlMap, url: string, { references, subject }: Dependencies): OperationUrl {
   if (url.length > MAX_BATCHED_ADDRESS_CHARACTERS)
@@ -37,7 +37,7 @@ export function operationUrl(map: UrlMap, url: string, { references, subject }: 
     throw new RefusedPart(`${subject} has a URL with control characters or a fragment.`)
   }
   const [, writtenPath = '', question = '', rawQuery = ''] = /^([^?]*)(\??)(.*)$/s.exec(url)!
-  const rawPath = objectLinksInward(map, writtenPath)
+  const rawPath = upstreamObjectLinks(map, writtenPath)
   const query = requestQuery(map, rawQuery)
 
   const reference = /^\/?\$([^/?$]+)(\/.*)?$/s.exec(rawPath)
@@ -45,10 +45,10 @@ export function operationUrl(map: UrlMap, url: string, { references, subject }: 
   const { origin, path } = referenced === undefined ? located(map, rawPath, subject) : { origin: '', path: rawPath }
   const resourcePath = referenced === undefined ? belowRoot(map, origin, path) : `${referenced}${reference?.[2] ?? ''}`
   if (resourcePath === undefined) throw new RefusedPart(`${subject} has a URL outside of the API.`)
-  if (referenced !== undefined && resourcePath.length > LONGEST_RESOLVED) {
+  if (referenced !== undefined && resourcePath.length > MAX_RESOLVED_CHARACTERS) {
     throw new RefusedPart(`${subject} refers to a part so that its path has more than 2,048 characters.`)
   }
-  // What leads to the API root is part of what could be misread, unless it is the root of the settings, byte for byte.
+  // The path up to the API root can be ambiguous too, unless it is the configured root, byte for byte.
   const isConstant = referenced !== undefined || !path.startsWith('/') || path.startsWith(map.target.apiRoot)
   const fault = pathFault((isConstant ? resourcePath : path) || '/')
   if (fault !== undefined) throw new RefusedPart(`${subject} has a URL that ${fault}.`)
@@ -57,10 +57,10 @@ export function operationUrl(map: UrlMap, url: string, { references, subject }: 
 }
 
 /**
- * Longest path with what a reference stands for: a few characters of the batch may stand for all of them, and parts may
+ * Longest path with resolved references, in characters: a short reference may stand for a long path, and parts may
  * refer to each other in a row.
  */
-const LONGEST_RESOLVED = 2048
+const MAX_RESOLVED_CHARACTERS = 2048
 
 /** A path as it came when it is relative to the API root; otherwise one at the target, with an origin if it had one. */
 function located(map: UrlMap, path: string, subject: string): { readonly origin: string; readonly path: string } {

@@ -10,13 +10,13 @@ export interface Destination {
   readonly userHeaders: readonly string[]
   /** Whether a header, by its name in lower case, is the gateway's own. */
   readonly staysHere: (name: string) => boolean
-  /** Begins the sentence when one is refused: `Part 3 of the batch`. */
+  /** The subject of error sentences: `Part 3 of the batch`. */
   readonly subject: string
 }
 
 /**
- * The headers of a part that may go on, in their order. Whom a part runs as is said on the batch: to drop what a part
- * says of it would run the part as somebody else.
+ * The headers of a part that may be forwarded, in order. The batch's own headers name the user of all parts: dropping
+ * a part's user header would run the part as another user.
  *
  * @throws RefusedPart for headers that name the user, override the method, encode the part again, or take one away that
  *   decides what the part does
@@ -48,12 +48,12 @@ export function partHeaders(
     if (nominated.has(name) && MEANINGFUL.test(name)) {
       throw new RefusedPart(`${subject} names ${field.name} in its header Connection, which would take it away.`)
     }
-    // A length need not be right any more.
+    // Its length may have changed.
     return name === 'content-length' || nominated.has(name) || staysHere(name) ? [] : [field]
   })
 }
 
-/** What a part means depends on these. */
+/** Headers that change the meaning of a part. */
 const MEANINGFUL = /^(?:content-(?!length)|if-|prefer$|odata-)/
 
 const CALLER_IDS: ReadonlySet<string> = new Set(['callerobjectid', 'mscrmcallerid', 'mscrmcallerobjectid'])

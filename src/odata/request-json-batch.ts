@@ -1,6 +1,6 @@
 import { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
 import { type BatchOptions, type PartAuthorizer, partAuthorizer } from './batch-operation.ts'
-import { gatheredText } from './gathered-text.ts'
+import { textBuffer } from './gathered-text.ts'
 import { type Field, headerFields } from './header-fields.ts'
 import { jsonScanner, type ScannedValue } from './json-scanner.ts'
 import { asciiString, textOf } from './json-text.ts'
@@ -9,10 +9,10 @@ import { type Edit, pieces } from './splice.ts'
 import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
-/** Largest batch in JSON, which is held in memory until it is complete. */
-const LIMIT = 16 * 1024 * 1024
-/** Most members of the batch, of one of its requests, and of the headers of one. */
-const MOST_MEMBERS = 100
+/** Largest batch in JSON, in bytes. It is buffered until it is complete. */
+const MAX_BATCH_BYTES = 16 * 1024 * 1024
+/** Limit of members in the batch, in one of its requests, and in the headers of one. */
+const MAX_MEMBERS = 100
 
 /**
  * Turns a `$batch` in JSON into one for the target, as `batchInward` describes. It is read as it comes, and held until
@@ -23,10 +23,10 @@ const MOST_MEMBERS = 100
  */
 export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransform {
   const judgement = partAuthorizer(map, options)
-  /** What is read and judged, in pieces. */
+  /** The part that is read and checked, in chunks. */
   const read: string[] = []
-  /** What comes after it, from `base` on. */
-  const rest = gatheredText()
+  /** The rest, from `base` on. */
+  const rest = textBuffer()
   let base = 0
   let size = 0
   const names = new Set<string>()
@@ -36,7 +36,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
   let inner: ScannedValue[] = []
 
   const scanner = jsonScanner({
-    deepest: HEADER,
+    maxDepth: HEADER,
     begins({ depth, nameStart, nameEnd }, isArray) {
       if (depth !== TOP || nameStart === -1) return
       inRequests = nameOf(nameStart, nameEnd) === 'requests' && isArray
@@ -54,13 +54,13 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
           break
         case MEMBER:
           if (inRequests && value.nameStart !== -1) {
-            if (members.push({ ...value, inner }) > MOST_MEMBERS) throw new RefusedPart(tooMany(judgement.subject()))
+            if (members.push({ ...value, inner }) > MAX_MEMBERS) throw new RefusedPart(tooMany(judgement.subject()))
           }
           inner = []
           break
         case HEADER:
-          // One more than may be, so that it is told.
-          if (inRequests && inner.length <= MOST_MEMBERS) inner.push(value)
+          // One more than the limit, so that the error is found.
+          if (inRequests && inner.length <= MAX_MEMBERS) inner.push(value)
           break
       }
     },
@@ -72,7 +72,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
     rest.add(text)
     const name = textOf(text.slice(start - base, end - base)).toLowerCase()
     if (names.has(name)) throw new RefusedPart(`The batch has the member ${JSON.stringify(name)} twice.`)
-    if (names.add(name).size > MOST_MEMBERS) throw new RefusedPart(tooMany('The batch'))
+    if (names.add(name).size > MAX_MEMBERS) throw new RefusedPart(tooMany('The batch'))
     return name
   }
 
@@ -85,7 +85,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
     )
   }
 
-  /** What stands before `end` is read. */
+  /** Marks the text before `end` as read. */
   function pass(end: number, edits: readonly Edit[]): void {
     const text = rest.take()
     const inText = edits.map(({ from, to, put }) => ({ from: from - base, to: to - base, put }))
@@ -100,7 +100,8 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
     read.push(rest.take())
     const links = requestLinks(map)
     for (const piece of read.splice(0)) {
-      for (let at = 0; at < piece.length; at += PIECE) yield links.push(piece.slice(at, at + PIECE))
+      for (let at = 0; at < piece.length; at += CHUNK_CHARACTERS)
+        yield links.push(piece.slice(at, at + CHUNK_CHARACTERS))
     }
     yield links.end()
   }
@@ -108,7 +109,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
   return {
     push(chunk) {
       size += chunk.length
-      if (size > LIMIT) throw new OversizedBatch(LIMIT)
+      if (size > MAX_BATCH_BYTES) throw new OversizedBatch(MAX_BATCH_BYTES)
       rest.add(chunk)
       scanner.scan(chunk)
       return ''
@@ -131,7 +132,7 @@ function editsOf(slice: Slice, members: readonly Member[], judgement: PartAuthor
   if (method === undefined || url === undefined) {
     throw new MalformedBatch(`${judgement.subject()} has no method or no URL.`)
   }
-  if (headers !== undefined && headers.inner.length > MOST_MEMBERS) {
+  if (headers !== undefined && headers.inner.length > MAX_MEMBERS) {
     throw new RefusedPart(tooMany(judgement.subject()))
   }
   const texts = new Map<Field, string>()
@@ -183,13 +184,13 @@ function idOf(slice: Slice, id: ScannedValue | undefined): string | undefined {
 }
 
 function tooMany(subject: string): string {
-  return `${subject} has more than ${MOST_MEMBERS} members or headers.`
+  return `${subject} has more than ${MAX_MEMBERS} members or headers.`
 }
 
-/** What goes on at once, lest the event loop waits for all of it. */
-const PIECE = 64 * 1024
+/** Characters that are forwarded at once, so that the event loop is not blocked by all of them. */
+const CHUNK_CHARACTERS = 64 * 1024
 
-/** How deep the values stand that count: `{"requests":[{"headers":{"If-Match":"*"}}]}`. */
+/** The depth of the values that matter: `{"requests":[{"headers":{"If-Match":"*"}}]}`. */
 const TOP = 1
 const REQUEST = 2
 const MEMBER = 3

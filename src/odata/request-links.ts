@@ -1,16 +1,16 @@
 import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
-import { INBOUND_LINK_ANNOTATIONS, LONGEST_LINK_ANNOTATION } from './link-names.ts'
+import { INBOUND_LINK_ANNOTATIONS, MAX_LINK_ANNOTATION_LENGTH } from './link-names.ts'
 import { type Edit, splice } from './splice.ts'
 import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
 /**
- * Turns the gateway's own URLs in a JSON body into URLs of the target, where they are links: `@odata.id`, `@odata.bind`
- * (single or in an array), and those that a row has when it is sent back as it was read. URLs of others and data that
- * looks like a link stay as they are.
+ * Rewrites the gateway's URLs in a JSON body as URLs of the target, where they are links: `@odata.id`, `@odata.bind`
+ * (single or in an array), and the links of a row that is sent back as it was read. Other URLs and data that
+ * looks like a link are unchanged.
  *
  * No JSON is parsed. In valid JSON `@odata.bind" :`, with a quote that is not escaped, can only be the end of a
- * member's name: inside a string the quote were escaped, and a string that is a value has no colon after it.
+ * member's name: inside a string the quote would be escaped, and a string that is a value has no colon after it.
  */
 export function requestLinks(map: UrlMap): TextTransform {
   const rule = map.upstream
@@ -40,7 +40,7 @@ export function requestLinks(map: UrlMap): TextTransform {
             at++
           } else if (
             code === AT ||
-            name.length === LONGEST_LINK_ANNOTATION ||
+            name.length === MAX_LINK_ANNOTATION_LENGTH ||
             (name === '' && !INITIALS.includes(text[at]!))
           ) {
             state = 'search'
@@ -105,7 +105,7 @@ export function requestLinks(map: UrlMap): TextTransform {
   }
 }
 
-/** Where in the text the next character stands. */
+/** The context of the next character. */
 type State =
   | 'search' // anywhere
   | 'name' // after an @

@@ -51,7 +51,7 @@ export function requestMultipart(map: UrlMap, contentType: string, options: Batc
   return multipart({ boundary, falseDelimiters: 'refused', afterChangeSet: '\r\n', part, message })
 }
 
-/** The URL stands between the first blank and the last, for not every caller encodes the blanks in it. */
+/** The URL is the text between the first blank and the last, because some callers do not encode blanks in it. */
 function requestLine(line: string): { readonly method: string; readonly url: string; readonly version: string } {
   const text = trimBlanks(line)
   const first = text.indexOf(' ')
@@ -64,8 +64,8 @@ function requestLine(line: string): { readonly method: string; readonly url: str
 }
 
 /**
- * Requests without a body are often followed by blank lines, in whatever spelling. Anything else could be taken for
- * another request by a service that reads on where the head ends.
+ * Requests without a body are often followed by blank lines. Any other text could be treated as
+ * another request by a service that continues to read after the head.
  */
 function noBody(subject: string): TextTransform {
   return {

@@ -1,11 +1,11 @@
 import { type EncodedText, encodedText, withPut } from './encoded-text.ts'
-import { objectLinksInward } from './object-links.ts'
+import { upstreamObjectLinks } from './object-links.ts'
 import type { UrlMap } from './url-map.ts'
 
 /**
- * Turns the gateway's own URLs in a raw query into URLs of the target, where they are links: in `$id`, as in
- * `DELETE …/$ref?$id=…`, and in the objects that parameter aliases hold, as in `?@t={'@odata.id':'…'}`.
- * Percent-encoded or not, they stay as they were written; every other byte of the query stays as it is.
+ * Rewrites the gateway's URLs in a raw query as URLs of the target, where they are links: in `$id`, as in
+ * `DELETE …/$ref?$id=…`, and in the objects of parameter aliases, as in `?@t={'@odata.id':'…'}`.
+ * They stay percent-encoded if they were. Every other byte of the query is unchanged.
  *
  * @param query with or without its question mark
  */
@@ -22,7 +22,7 @@ export function requestQuery(map: UrlMap, query: string): string {
   )
 }
 
-/** An option `$id`, or one whose name begins with `@`. */
+/** An option `$id`, or one whose name starts with `@`. */
 const MAY_HOLD_LINKS = /[$4]id=|(?:^|[?&])(?:@|%40)/i
 
 function optionInward(map: UrlMap, option: string): string {
@@ -30,7 +30,7 @@ function optionInward(map: UrlMap, option: string): string {
   const name = encodedText(option.slice(0, Math.max(equals, 0))).text
   const value = option.slice(equals + 1)
   if (name === '$id') return option.slice(0, equals + 1) + urlInward(map, encodedText(value))
-  return name.startsWith('@') ? option.slice(0, equals + 1) + objectLinksInward(map, value) : option
+  return name.startsWith('@') ? option.slice(0, equals + 1) + upstreamObjectLinks(map, value) : option
 }
 
 function urlInward(map: UrlMap, value: EncodedText): string {

@@ -1,8 +1,8 @@
 import { nameOf, pathFault } from './resource-path.ts'
 
 /**
- * What is wrong with a request's target, as a sentence, or `undefined` when it can be passed on byte for byte. The
- * path must be one that nobody can read in two ways, see {@link pathFault}; the query is visible ASCII.
+ * The error of a request's target, as a sentence, or `undefined` when it can be forwarded byte for byte. The
+ * path must be unambiguous, see {@link pathFault}; the query must be visible ASCII.
  *
  * @param target as received: path and query
  */

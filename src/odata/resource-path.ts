@@ -7,13 +7,13 @@ export interface PathSegment {
 }
 
 /**
- * Why a path must not be sent on, as the rest of a sentence that begins with "The address"; `undefined` when it may.
- * The one rule for a request, for a request inside a `$batch`, and for what a caller's rules are held against.
+ * Why a path must not be forwarded, as the rest of a sentence that starts with "The address"; `undefined` when it may.
+ * The only rule for requests, for requests inside a `$batch`, and for the paths that rules are evaluated on.
  *
- * A path that some server, proxy or library could read in two ways is unsafe: one that tidies, decodes twice or maps
- * characters would reach another resource than the one that was judged. Names are ASCII, as all names of the Web API.
- * Within a quoted key everything is text, `%2F` and `..` too; only a complete segment `..` is unsafe there as well,
- * because a server that tidies paths knows nothing of OData's quotes.
+ * A path is unsafe if servers, proxies or libraries could read it differently: one that normalizes, decodes twice or maps
+x reach another resource than the checked one. Names are ASCII, as all names of the Web API.
+ * Within a quoted key everything is text, including `%2F` and `..`. Only a complete segment `..` is unsafe there too,
+ * because a server that normalizes paths does not know OData's quotes.
  *
  * @param path raw, without the query: `/accounts(accountnumber='A%2FB')/name`
  */
@@ -22,7 +22,7 @@ export function pathFault(path: string): string | undefined {
 }
 
 /**
- * The segments of a path; that of a slash at the end is left out.
+ * The segments of a path, without an empty one for a trailing slash.
  *
  * @param path raw, without the query
  * @returns `undefined` when the path is unsafe
@@ -32,12 +32,12 @@ export function pathSegments(path: string): readonly PathSegment[] | undefined {
   return fault === undefined ? segments : undefined
 }
 
-/** Most paths: no quotes, no escapes, no empty segments, no name that ends in a dot. */
+/** The fast path for most paths: no quotes, escapes, empty segments or names that end in a dot. */
 const PLAIN = /^(?:\/[\w$.,=@:~!*+&-]*[\w$,=@:~!*+&-](?:\([\w$.,=@:~!*+&-]*\))?)+\/?$/
 
 const NAME = /[\w$.,=@:~!*+&-]/
 
-/** What no unquoted value in parentheses holds. */
+/** Characters that an unquoted value in parentheses cannot have. */
 const NOT_A_VALUE = /[^\x20-\x7e]|[\\;%?#<>|/]/
 
 interface Reading {
@@ -51,7 +51,7 @@ function read(path: string): Reading {
   return { segments, fault }
 }
 
-/** What is wrong with a path whatever its quotes mean. */
+/** The error of a path regardless of its quotes. */
 function outerFault(path: string): string | undefined {
   const odd = /[^\x21-\x7e]|[\\#?]/.exec(path)
   if (odd !== null) return `holds ${nameOf(odd[0])}: write it percent-encoded`
@@ -67,10 +67,10 @@ function outerFault(path: string): string | undefined {
   }
 }
 
-/** Windows tidies three dots and more away, too. */
+/** Windows also removes three dots and more. */
 const DOT_SEGMENT = /\/(?:\.|%2e)+(?:;[^/]*)?(?:\/|$)/i
 
-/** Reads a path from left to right into `segments`; what is wrong with it. */
+/** Reads a path from left to right into `segments`. Returns its error. */
 function scan(path: string, segments: PathSegment[]): string | undefined {
   let from = 1
   let name = ''
@@ -108,12 +108,12 @@ function scan(path: string, segments: PathSegment[]): string | undefined {
   if (isQuoted || depth > 0) return 'leaves a quote or a parenthesis open'
   return path.length === from ? undefined : end(path.length)
 
-  /** Ends a segment before the slash at `at`; what is wrong with it. */
+  /** Ends a segment before the slash at `at`. Returns its error. */
   function end(at: number): string | undefined {
     if (name === '') return 'holds two slashes in a row'
-    // Windows drops a dot at the end of a name.
+    // Windows removes a trailing dot of a name.
     if (name.endsWith('.')) return 'holds a name that ends in a dot'
-    // Dynamics may take for a batch what the gateway would not look into.
+    // Dynamics may treat a path as a batch that the gateway would not parse.
     if (/\$batch/i.test(`${name}(${inParentheses}`) && !(BATCH.test(path.slice(from, at)) && at >= path.length - 1)) {
       return 'is not one of a batch, which is $batch, with nothing before or behind it and no letter percent-encoded'
     }
@@ -127,7 +127,7 @@ function scan(path: string, segments: PathSegment[]): string | undefined {
 
 const BATCH = /^(?:\$|%24)batch$/i
 
-/** Names a character for a sentence. */
+/** The name of a character for messages. */
 export function nameOf(character: string): string {
   switch (character) {
     case '#':

@@ -1,7 +1,7 @@
 import { upstreamPath, resourcePathOf } from './target-address.ts'
 import type { TargetAddress } from './target-address.ts'
 
-/** What a request is about. */
+/** The resource and query of a request. */
 export interface Resource {
   /** Raw, below the API root, with its first slash. */
   readonly resourcePath: string
@@ -10,7 +10,7 @@ export interface Resource {
 }
 
 /**
- * What a request is about.
+ * The resource and query of a request.
  *
  * @param written path and query, below the target's prefix
  */
@@ -18,8 +18,8 @@ export function resourceOf(address: TargetAddress, written: string): Resource {
   const mark = written.indexOf('?')
   const path = mark === -1 ? written : written.slice(0, mark)
   const query = mark === -1 ? '' : written.slice(mark)
-  // Images are served outside of the API, whichever entity set they belong to.
+  // Images are served outside the API, for all entity sets.
   if (path.startsWith('/Image/')) return { resourcePath: '/$image', query }
-  // What was turned inward lies below the API root.
+  // A rewritten path is below the API root.
   return { resourcePath: resourcePathOf(address, upstreamPath(address, path))!, query }
 }

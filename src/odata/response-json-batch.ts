@@ -1,24 +1,24 @@
-import { linkOutward, type OnForeign } from './header-links.ts'
+import { downstreamLink, type OnForeign } from './header-links.ts'
 import { rewriteJsonUrl } from './json-string.ts'
-import { isLinkHeader, LONGEST_LINK_HEADER } from './link-names.ts'
+import { isLinkHeader, MAX_LINK_HEADER_LENGTH } from './link-names.ts'
 import { type Edit, splice } from './splice.ts'
 import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
 /**
- * Turns the links in the `headers` of each of the `responses` of a JSON batch, such as `location`, as it streams.
- * Only there are they links: the same names may be columns elsewhere. Of one that leads to another host, the text stays
- * here.
+ * Rewrites the links in the `headers` of the `responses` of a JSON batch, such as `location`, as it streams.
+ * They are links only there: the same names may be columns elsewhere. The text of a link to another host is
+ * removed.
  */
 export function responseJsonBatch(map: UrlMap, foreign: OnForeign, onPart: (status: number) => void): TextTransform {
-  /** The name of the member, or the empty text in an array, on each level that counts. */
+  /** The name of the member, or an empty string in an array, on each relevant level. */
   const path: string[] = []
   let depth = 0
   let name = ''
   let afterName = false
   let state: 'structure' | 'string' | 'escape' | 'url' = 'structure'
   let keptBack = false
-  /** The digits of a part's status, as they come. */
+  /** The digits of a part's status received so far. */
   let status: string | undefined
   let held = ''
 
@@ -28,7 +28,7 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign, onPart: (stat
       switch (state) {
         case 'url': {
           const url = startOfString(text, at)
-          if (!whole && url.length === text.length - at && url.length < LONGEST_URL) {
+          if (!whole && url.length === text.length - at && url.length < MAX_URL_LENGTH) {
             held = text.slice(at)
             return splice(text, at, edits)
           }
@@ -65,18 +65,19 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign, onPart: (stat
     return state === 'structure'
   }
 
-  /** Judges a URL of another origin. One that is too long to be judged, or cannot be read, is not the target's. */
+  /** Whether a URL has another host. One that is too long or cannot be decoded counts as foreign. */
   function leadsElsewhere(raw: string): boolean {
-    const url = raw.length < LONGEST_URL ? decoded(raw) : undefined
+    const url = raw.length < MAX_URL_LENGTH ? decoded(raw) : undefined
     if (url === undefined) foreign('?')
-    return url === undefined || linkOutward(map, url, foreign) === undefined
+    return url === undefined || downstreamLink(map, url, foreign) === undefined
   }
 
-  /** Goes on to the end of a string, or to an escaped quote in it. */
+  /** Skips to the end of a string, or to an escaped quote in it. */
   function string(text: string, at: number): number {
     const quote = text.indexOf('"', at)
     const end = quote === -1 ? text.length : quote
-    if (depth <= LINK_DEPTH && name.length < LONGEST_NAME) name += text.slice(at, Math.min(end, at + LONGEST_NAME))
+    if (depth <= LINK_DEPTH && name.length < MAX_NAME_LENGTH)
+      name += text.slice(at, Math.min(end, at + MAX_NAME_LENGTH))
     let escapes = end
     while (escapes > at && text.charCodeAt(escapes - 1) === BACKSLASH) escapes--
     const isEscaped = (end - escapes) % 2 === 1
@@ -141,23 +142,23 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign, onPart: (stat
 const LINK_DEPTH = 4
 /** In `{"responses":[{"status":` */
 const STATUS_DEPTH = 3
-/** Each letter of a name may be written as an escape of six. */
-const LONGEST_NAME = 6 * LONGEST_LINK_HEADER
-/** Dynamics signs links to files with some hundred characters. */
-const LONGEST_URL = 4096
+/** Length of the longest name, with each letter written as a six-character escape. */
+const MAX_NAME_LENGTH = 6 * MAX_LINK_HEADER_LENGTH
+/** Longest URL, in characters. Signed links to files have some hundred. */
+const MAX_URL_LENGTH = 4096
 
 function isLink([responses, , headers, name]: readonly string[]): boolean {
   return responses === 'responses' && headers === 'headers' && isLinkHeader(name!)
 }
 
-/** No URL holds a quote, so an escaped one need not be told from the end. */
+/** A URL contains no quote, so an escaped one counts as its end. */
 function startOfString(text: string, at: number): string {
-  const start = text.slice(at, at + LONGEST_URL)
+  const start = text.slice(at, at + MAX_URL_LENGTH)
   const quote = start.indexOf('"')
   return quote === -1 ? start : start.slice(0, quote)
 }
 
-/** What the text of a JSON string stands for; `undefined` when it is not whole. */
+/** The value of a JSON string; `undefined` when it is incomplete. */
 function decoded(raw: string): string | undefined {
   try {
     return JSON.parse(`"${raw}"`) as string

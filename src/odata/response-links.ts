@@ -1,25 +1,25 @@
-import { ADVERTISEMENT, isAdvertised } from './advertised-operation.ts'
+import { MAX_NAME_DISTANCE, isAdvertised } from './advertised-operation.ts'
 import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
-import { LINK_ANNOTATIONS, LONGEST_LINK_ANNOTATION } from './link-names.ts'
+import { LINK_ANNOTATIONS, MAX_LINK_ANNOTATION_LENGTH } from './link-names.ts'
 import { beforeSpace, codeAt, stretch } from './look-back.ts'
 import { type Edit, splice } from './splice.ts'
 import { textOf, type TextTransform } from './text-transform.ts'
 import type { UrlMap, UrlRule } from './url-map.ts'
 
-/** What else the caller of `jsonLinksOutward` knows about the answer. */
+/** Facts about the response. */
 export interface ResponseLinkOptions {
-  /** The answer is that of a background operation: its `location`, a name that a column may have as well, is a link. */
+  /** Whether it is the response of a background operation, whose `location` (also a possible column) is a link. */
   readonly backgroundOperation?: boolean
 }
 
 /**
- * Turns the links of a JSON answer into links to the gateway; data that looks like a link stays as it is.
+ * Rewrites the links of a JSON response as links to the gateway. Data that looks like a link is unchanged.
  *
  * No JSON is parsed. In valid JSON the text `@odata.nextLink" : "https:`, with quotes that are not escaped, can only
- * be a member's name and the beginning of its value: inside a string the quotes were escaped, outside of one the name
- * could not stand. So every URL found is judged by what stands before it, and at most the beginning of one URL is held
- * back. A name and its URL that lie further than 256 characters of white space apart are not recognised. The `target`
- * of an action or function that the answer advertises is judged by the name of the object around it.
+ * be a member's name and the start of its value: inside a string the quotes would be escaped, and outside of one the
+ * name would not be valid. So every URL is classified by the text before it, and at most the start of one URL is
+ * buffered. A name and its URL with more than 256 characters of white space between them are not recognised. The
+ * `target` of an advertised action or function is classified by the name of the object around it.
  *
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#ControlInformation
  */
@@ -61,7 +61,7 @@ export function responseLinks(map: UrlMap, options: ResponseLinkOptions = {}): T
   }
 }
 
-/** Which members are links, and what becomes of them. */
+/** A kind of link: its members, and how they are rewritten. */
 interface Kind {
   readonly rule: UrlRule
   readonly marks: readonly string[]
@@ -78,9 +78,9 @@ const LOCATION = '"location'
 const BACKGROUND_LINKS: ReadonlySet<string> = new Set([...LINKS, LOCATION])
 const TARGET = '"target'
 
-const LONGEST_NAME = LONGEST_LINK_ANNOTATION + 1
+const LONGEST_NAME = MAX_LINK_ANNOTATION_LENGTH + 1
 const LOOK_BACK = 256
-const KEPT = LOOK_BACK + LONGEST_NAME + 8 + ADVERTISEMENT
+const KEPT = LOOK_BACK + LONGEST_NAME + 8 + MAX_NAME_DISTANCE
 
 function linksIn(text: string, before: string, end: number, { rule, marks, names }: Kind): readonly Edit[] {
   const edits: Edit[] = []
@@ -99,12 +99,12 @@ function linksIn(text: string, before: string, end: number, { rule, marks, names
   return edits
 }
 
-/** The last letter first: of a capital there is often none, and one byte is found many times faster than three. */
+/** Searches the last letter first: an upper-case letter is rare, and one byte is found many times faster than three. */
 function holds(bytes: Buffer, mark: string): boolean {
   return bytes.includes(mark.charCodeAt(mark.length - 1)) && bytes.includes(mark, 0, 'latin1')
 }
 
-/** Where the last link begins whose URL goes on in the next chunk; the end, when there is none. */
+/** The start of the last link, if its URL continues in the next chunk; otherwise the end. */
 function decidedEnd(text: string, before: string, { rule, names }: Kind): number {
   const floor = Math.max(0, text.length - decidingCharacters(rule))
   let quote = text.length - 1
@@ -119,7 +119,7 @@ function startOfString(text: string, from: number, rule: UrlRule): string {
   return quote === -1 ? start : start.slice(0, quote)
 }
 
-/** Whether the string that opens at `quote` is the value of one of `names`. */
+/** Whether the string that starts at `quote` is the value of one of `names`. */
 function isLink(text: string, before: string, quote: number, names: ReadonlySet<string>): boolean {
   const floor = quote - LOOK_BACK
   let at = beforeSpace(text, before, quote - 1, floor)
@@ -132,7 +132,7 @@ function isLink(text: string, before: string, quote: number, names: ReadonlySet<
     const code = codeAt(text, before, --at)
     if (code === undefined) return false
     if (code === AT) return names.has(stretch(text, before, at, end))
-    // Most strings that look like a URL are some column's: no text is made of its name.
+    // Most strings that look like a URL are columns, so no string is created for their names.
     if (code === QUOTE) {
       if (length === TARGET.length) return stretch(text, before, at, end) === TARGET && isAdvertised(text, before, at)
       return (

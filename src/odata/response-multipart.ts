@@ -1,13 +1,13 @@
 import { batchBoundary, isEncoded, isJson, mediaType } from './content-type.ts'
 import { type Field, valueOf } from './header-fields.ts'
-import { headerOutward, type OnForeign } from './header-links.ts'
+import { downstreamHeader, type OnForeign } from './header-links.ts'
 import { isLinkHeader } from './link-names.ts'
 import { multipart, type RewrittenMessage, type RewrittenPart } from './multipart.ts'
 import { responseLinks } from './response-links.ts'
 import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 
-/** Turns the multipart answer to a `$batch` into one for the caller, as `batchOutward` describes. */
+/** Rewrites the multipart response to a `$batch` for the caller, see `responseBatch`. */
 export function responseMultipart(
   map: UrlMap,
   contentType: string,
@@ -27,7 +27,7 @@ export function responseMultipart(
     const turned = fields.flatMap((field) => {
       const name = field.name.toLowerCase()
       if (!isLinkHeader(name)) return [field]
-      const value = headerOutward(map, name, field.value, foreign)
+      const value = downstreamHeader(map, name, field.value, foreign)
       return value === undefined ? [] : [{ name: field.name, value }]
     })
     const isOpen = isJson(valueOf(fields, 'content-type')) && !isEncoded(valueOf(fields, 'content-encoding'))
@@ -40,7 +40,7 @@ export function responseMultipart(
 
 const STATUS = /^HTTP\/1\.[01] (\d{3})(?: |$)/
 
-/** What is turned has another length than was announced. */
+/** Removes the announced length, which a rewritten body no longer has. */
 function withoutLength(fields: readonly Field[]): readonly Field[] {
   return fields.filter(({ name }) => name.toLowerCase() !== 'content-length')
 }

@@ -1,4 +1,4 @@
-/** The characters `from` … `to` (exclusive) give way to `put`. */
+/** Replaces the characters `from` … `to` (exclusive) with `put`. */
 export interface Edit {
   readonly from: number
   readonly to: number
@@ -6,7 +6,7 @@ export interface Edit {
 }
 
 /**
- * The first `end` characters of `text` with `edits` made; the very same text when that is what it was.
+ * The first `end` characters of `text` with `edits` applied; the same string when nothing changes.
  *
  * @param edits in ascending order, without overlap, all before `end`
  */
@@ -20,7 +20,7 @@ export function splice(text: string, end: number, edits: readonly Edit[]): strin
   return read === 0 && edits.length === 0 ? text.slice(0, end) : out + text.slice(read, end)
 }
 
-/** The same as `splice`, for a text so long that putting it together again costs. */
+/** The same as `splice` in pieces, for a text that is too long to be joined again. */
 export function pieces(text: string, end: number, edits: readonly Edit[]): readonly string[] {
   const out: string[] = []
   let read = 0

@@ -1,30 +1,30 @@
-/** Where a target's OData service stands. Made once per target. */
+/** The address of a target's OData service, computed once. */
 export interface TargetAddress {
-  /** Its origins in lower case, without a default port; the first is the one that is called. */
+  /** Its origins in lower case, without a default port. Requests are sent to the first. */
   readonly origins: readonly string[]
-  /** What stands in each of its URLs in a body, and in few others: `//c`, `//C`, or two slashes that are escaped. */
+  /** Text that each of its URLs in a body contains, and few others: `//c`, `//C`, or two escaped slashes. */
   readonly marks: readonly string[]
-  /** Path at which the service begins, without a slash at its end: `/api/data/v9.2`. */
+  /** Path of the service, without a trailing slash: `/api/data/v9.2`. */
   readonly apiRoot: string
-  /** Matches the beginning of a path that already is one of the target's own, and stands as it is. */
+  /** Matches the start of a path that is already one of the target's own, and needs no rewriting. */
   readonly ownPath: RegExp
   /**
-   * How URLs stand in a `$batch`: services of Dynamics surely take absolute ones and those relative to the host,
-   * others, such as SAP CAP, may take only those relative to the API root.
+   * The form of URLs in a `$batch`: services of Dynamics accept absolute ones and those relative to the host,
+   * others, such as SAP CAP, may accept only those relative to the API root.
    */
   readonly batchUrls: 'as written' | 'relative'
 }
 
-/** How a caller writes addresses: `/accounts`, or `/api/data/v9.2/accounts`. */
+/** The form of a caller's addresses: `/accounts`, or `/api/data/v9.2/accounts`. */
 export type AddressForm = 'short' | 'long'
 
 /**
  * The address of the target whose API root is at `apiUrl`.
  *
- * A Dataverse environment answers to two names, `org.crm4.dynamics.com` and `org.api.crm4.dynamics.com`: both count.
+ * A Dataverse environment has two names, `org.crm4.dynamics.com` and `org.api.crm4.dynamics.com`. Both count.
  *
  * @param apiUrl absolute, such as `https://contoso.crm4.dynamics.com/api/data/v9.2`
- * @throws TypeError when it is no absolute URL
+ * @throws TypeError when it is not an absolute URL
  */
 export function targetAddress(apiUrl: string): TargetAddress {
   const { origin, host, pathname } = new URL(apiUrl)
@@ -40,15 +40,15 @@ export function targetAddress(apiUrl: string): TargetAddress {
   }
 }
 
-/** As PHP and some .NET serializers write a double slash. */
+/** The double slash of PHP and some .NET serializers. */
 const ESCAPED_SLASHES = '\\/\\/'
 
-/** The path at the target that `path`, raw and below the gateway's base, stands for. */
+/** The path at the target for `path`, raw and below the gateway's base. */
 export function upstreamPath(target: TargetAddress, path: string): string {
   return target.ownPath.test(path) ? path : target.apiRoot + path
 }
 
-/** What of `path`, raw and at the target, lies below the API root; `undefined` when it lies outside of the API. */
+/** The part of `path`, raw and at the target, below the API root; `undefined` outside the API. */
 export function resourcePathOf(target: TargetAddress, path: string): string | undefined {
   const below = path.slice(target.apiRoot.length)
   if (path.startsWith(target.apiRoot) && /^(?:\/|$)/.test(below)) return below
@@ -56,7 +56,7 @@ export function resourcePathOf(target: TargetAddress, path: string): string | un
   return own === undefined ? undefined : path.slice(own.length)
 }
 
-/** Which address form `path`, raw and below the gateway's base, is written in. */
+/** The address form of `path`, raw and below the gateway's base. */
 export function addressForm(target: TargetAddress, path: string): AddressForm {
   return target.ownPath.test(path) ? 'long' : 'short'
 }

@@ -1,22 +1,22 @@
 import type { AddressForm, TargetAddress } from './target-address.ts'
 
-/** Turns the beginning of an absolute URL of one side into that of the other; the rest of it stays as it is. */
+/** Rewrites the start of an absolute URL of one side as that of the other; the rest is unchanged. */
 export interface UrlRule {
-  /** With this many characters of a URL, or the whole, `rewrite` can decide. */
+  /** How many characters of a URL `rewrite` needs to decide, if it is not complete. */
   readonly lookahead: number
-  /** `undefined` when the URL is another's. */
+  /** `undefined` for URLs of other hosts. */
   rewrite(url: string): Rewriting | undefined
-  /** Whether a URL of which only `beginning` is known may turn out to be one to rewrite. */
+  /** Whether a URL with a known `beginning` may need rewriting. */
   possible(beginning: string): boolean
 }
 
-/** What to put in place of how many characters at the beginning of a URL. */
+/** The replacement of the first characters of a URL. */
 export interface Rewriting {
   readonly length: number
   readonly replacement: string
 }
 
-/** The two directions between a target and the gateway as one caller addresses it. */
+/** The two directions between a target and the gateway, as one caller addresses it. */
 export interface UrlMap {
   readonly target: TargetAddress
   /** Paths of the gateway's bases, the longest first. */
@@ -25,23 +25,23 @@ export interface UrlMap {
   readonly downstream: UrlRule
 }
 
-/** How a caller addresses the gateway. */
+/** The gateway's address from a caller's point of view. */
 export interface GatewayAddress {
-  /** URL of the gateway up to the target's prefix, for links in answers: `https://gw.example/sales`. */
+  /** URL of the gateway up to the target's prefix, for links in responses: `https://gw.example/sales`. */
   readonly base: string
-  /** Further URLs which are the same gateway when they come in. */
+  /** Further URLs of the same gateway in requests. */
   readonly otherBases?: readonly string[]
   readonly form: AddressForm
 }
 
 /**
- * Cheap enough to be made for each request.
+ * Creates the map of one request; cheap enough for each request.
  *
- * @throws TypeError when `base` holds something that cannot stand in a URL, for it is written into headers and JSON
+ * @throws TypeError when `base` is not a valid URL, because it is written into headers and JSON
  */
 export function urlMap(target: TargetAddress, { base, otherBases = [], form }: GatewayAddress): UrlMap {
   if (!/^https?:\/\/[!#-;=?-[\]-~]+$/i.test(base)) throw new TypeError('The base is not a URL of a gateway')
-  // The longest first, for one may be the beginning of another.
+  // The longest first, because one may be a prefix of another.
   const bases = [base, ...otherBases].map(canonical).sort((one, other) => other.length - one.length)
   return {
     target,
@@ -51,12 +51,12 @@ export function urlMap(target: TargetAddress, { base, otherBases = [], form }: G
   }
 }
 
-/** The value of a `Location` or `OData-EntityId` header, or any URL, as the caller is to see it. */
+/** The value of a `Location` or `OData-EntityId` header, or any URL, for the caller. */
 export function downstreamUrl(map: UrlMap, value: string): string {
   return rewritten(map.downstream, value)
 }
 
-/** A URL as the caller wrote it, as the target is to see it. */
+/** A caller's URL, rewritten for the target. */
 export function upstreamUrl(map: UrlMap, value: string): string {
   return rewritten(map.upstream, value)
 }
@@ -80,7 +80,7 @@ function downstreamRule(target: TargetAddress, base: string, form: AddressForm):
   }
 }
 
-/** A path of the target's own may be longer than its API root, by digits of a version or the name of a tenant. */
+/** By how many characters a path of the target may exceed its API root: digits of a version, or a tenant. */
 const SPARE_CHARACTERS = 96
 
 function upstreamRule(target: TargetAddress, bases: readonly string[]): UrlRule {
@@ -97,7 +97,7 @@ function upstreamRule(target: TargetAddress, bases: readonly string[]): UrlRule 
   }
 }
 
-/** How much of `url` is one of `bases`, in any letter case of the host and with or without the default port. */
+/** The length of the base at the start of `url`, in any letter case of the host, with or without the default port. */
 function lengthOfAny(bases: readonly string[], url: string): number {
   for (const base of bases) {
     const length = lengthOf(base, url)
@@ -107,7 +107,7 @@ function lengthOfAny(bases: readonly string[], url: string): number {
 }
 
 function lengthOf(base: string, url: string): number {
-  // As nearly every URL is written.
+  // The form of nearly every URL.
   if (url.startsWith(base) && isBorder(url, base.length)) return base.length
   const host = hostEnd(base)
   if (url.slice(0, host).toLowerCase() !== base.slice(0, host)) return 0
@@ -139,7 +139,7 @@ function longest(bases: readonly string[]): number {
   return Math.max(...bases.map((base) => base.length)) + ':443'.length
 }
 
-/** Host in lower case, no default port, no slash at the end. */
+/** Host in lower case, no default port, no trailing slash. */
 function canonical(base: string): string {
   const text = trimmed(base)
   const host = text.slice(0, hostEnd(text)).toLowerCase()

@@ -22,7 +22,7 @@ import { isGuid } from '../odata/guid.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { isRead } from '../odata/methods.ts'
 import { BESIDE_THE_API } from '../odata/mistaken-path.ts'
-import { objectLinksInward } from '../odata/object-links.ts'
+import { upstreamObjectLinks } from '../odata/object-links.ts'
 import { requestQuery } from '../odata/request-query.ts'
 import { addressForm, resourcePathOf, upstreamPath, targetAddress } from '../odata/target-address.ts'
 import type { UrlMap } from '../odata/url-map.ts'
@@ -128,7 +128,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     }
     const length = given['content-length']
     const hasBody = equivalentGet === undefined && announcesBody(given)
-    const upstream = outwardPath(objectLinksInward(map, path))
+    const upstream = outwardPath(upstreamObjectLinks(map, path))
     requireLength(method, upstream, query)
     const idempotency =
       given[IDEMPOTENCY_KEY] === undefined

@@ -1,5 +1,5 @@
 import type { Answer } from '../dynamics/send.ts'
-import { headerOutward } from '../odata/header-links.ts'
+import { downstreamHeader } from '../odata/header-links.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
@@ -46,7 +46,7 @@ export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): R
         headers.push(name, value)
         break
       case 'link': {
-        const link = headerOutward(map, name.toLowerCase(), value, foreign)
+        const link = downstreamHeader(map, name.toLowerCase(), value, foreign)
         if (link !== undefined) headers.push(name, link)
         break
       }

@@ -1,9 +1,9 @@
 import t from 'tap'
 
-import { gatheredText } from '../../src/odata/gathered-text.ts'
+import { textBuffer } from '../../src/odata/gathered-text.ts'
 
 t.test('what was added comes out in one piece, once', async (t) => {
-  const gathered = gatheredText()
+  const gathered = textBuffer()
   t.equal(gathered.take(), '')
   for (let count = 0; count < 5000; count++) gathered.add('ab')
   t.equal(gathered.length, 10_000)

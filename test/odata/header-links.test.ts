@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { headerOutward } from '../../src/odata/header-links.ts'
+import { downstreamHeader } from '../../src/odata/header-links.ts'
 import { isLinkHeader } from '../../src/odata/link-names.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
@@ -13,7 +13,7 @@ function judged(
   value: string,
 ): { readonly value: string | undefined; readonly hosts: readonly string[] } {
   const hosts: string[] = []
-  return { value: headerOutward(map, name, value, (host) => hosts.push(host)), hosts }
+  return { value: downstreamHeader(map, name, value, (host) => hosts.push(host)), hosts }
 }
 
 t.test('links to the target lead to the gateway, relative ones and files of the product stay', async (t) => {

@@ -11,7 +11,7 @@ import { randomJson } from '../support/random-json.ts'
 /** The values that a text holds, or `undefined` when it is refused. */
 function scanned(text: string, cuts: readonly number[] = []): readonly ScannedValue[] | undefined {
   const values: ScannedValue[] = []
-  const scanner = jsonScanner({ deepest: 3, begins() {}, ends: (value) => void values.push(value) })
+  const scanner = jsonScanner({ maxDepth: 3, begins() {}, ends: (value) => void values.push(value) })
   const borders = [0, ...[...cuts].sort((one, other) => one - other), text.length]
   try {
     for (const [index, border] of borders.slice(1).entries()) scanner.scan(text.slice(borders[index], border))
@@ -166,6 +166,6 @@ t.test('a byte order mark may stand before the text, in one piece or not', async
 
 t.test('100 levels are taken, and one more is refused at once', async (t) => {
   t.ok(scanned(`${'['.repeat(100)}${']'.repeat(100)}`))
-  const scanner = jsonScanner({ deepest: 0, begins() {}, ends() {} })
+  const scanner = jsonScanner({ maxDepth: 0, begins() {}, ends() {} })
   t.throws(() => scanner.scan('['.repeat(101)), { name: 'MalformedBatch', message: /deeper than 100/ })
 })

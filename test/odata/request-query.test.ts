@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { objectLinksInward } from '../../src/odata/object-links.ts'
+import { upstreamObjectLinks } from '../../src/odata/object-links.ts'
 import { requestQuery } from '../../src/odata/request-query.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
@@ -62,9 +62,9 @@ t.test('texts that a parameter alias holds stay as they are, whatever they look 
 })
 
 t.test('parameters in the path may hold links as well', async (t) => {
-  t.equal(objectLinksInward(map, "/F(T={'@odata.id':'http://gw:8080/a'})"), `/F(T={'@odata.id':'${root}/a'})`)
+  t.equal(upstreamObjectLinks(map, "/F(T={'@odata.id':'http://gw:8080/a'})"), `/F(T={'@odata.id':'${root}/a'})`)
   for (const path of ['/accounts(name=\'{"@odata.id":"http://gw:8080/a"}\')', '/accounts', "/a(n='{')"]) {
-    t.equal(objectLinksInward(map, path), path)
+    t.equal(upstreamObjectLinks(map, path), path)
   }
 })
 
