@@ -1,7 +1,7 @@
 import { MalformedBatch } from './batch-error.ts'
 import { type Delimiter, delimiterIn, type Level, level, mayBeDelimiter, nextDashes } from './delimiters.ts'
-import { textBuffer } from './gathered-text.ts'
 import { type Field, fieldLines, headerFields } from './header-fields.ts'
+import { textBuffer } from './text-buffer.ts'
 import type { TextTransform } from './text-transform.ts'
 
 /** The replacement for a part's head, and the kind of content after it. */

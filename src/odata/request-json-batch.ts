@@ -1,11 +1,11 @@
 import { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
 import { type BatchOptions, type PartAuthorizer, partAuthorizer } from './batch-operation.ts'
-import { textBuffer } from './gathered-text.ts'
 import { type Field, headerFields } from './header-fields.ts'
 import { jsonScanner, type ScannedValue } from './json-scanner.ts'
 import { asciiString, textOf } from './json-text.ts'
 import { requestLinks } from './request-links.ts'
 import { type Edit, pieces } from './splice.ts'
+import { textBuffer } from './text-buffer.ts'
 import type { TextTransform } from './text-transform.ts'
 import type { UrlMap } from './url-map.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { textBuffer } from '../../src/odata/gathered-text.ts'
+import { textBuffer } from '../../src/odata/text-buffer.ts'
 
 t.test('what was added comes out in one piece, once', async (t) => {
   const gathered = textBuffer()
