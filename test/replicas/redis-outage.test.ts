@@ -1,14 +1,18 @@
 import { createServer } from 'node:net'
 
+import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
 
 import { redisReplicas } from '../../src/replicas/redis.ts'
+import { scopeOf } from '../../src/replicas/scope.ts'
+import { createSeal } from '../../src/replicas/seal.ts'
 import type { Replicas, SharedState } from '../../src/replicas/shared-state.ts'
 import { listening } from '../support/connection-fixture.ts'
 import { redisServer } from '../support/redis-server.ts'
 import type { RedisServer } from '../support/redis-server.ts'
 import { replicaSettings } from '../support/replica-settings.ts'
+import { freePort } from '../support/rolling-update.ts'
 import { until } from '../support/until.ts'
 
 // Shorter than in earnest, so that the tests need not wait. Only a command may take longer, because the machine may be
@@ -232,6 +236,58 @@ async function namesOf({ state }: Fixture, redis: RedisServer, address: string):
   return [...after.keys()].filter((key) => after.get(key) !== before.get(key))
 }
 
+t.test('an entry and a message end when they say, whatever Redis says', async (t) => {
+  const redis = await redisServer(t)
+  const one = replica(t, redis.url)
+  await connected(one)
+  await one.state.set('a', '1', 300)
+  const [key] = (await redis.command('KEYS *')).match(/dynamics-gateway:1:[\w-]{43}/)!
+  await redis.command(`PERSIST ${key}`)
+  await until(async () => (await one.state.get('a')) === undefined)
+  t.match(await redis.command(`TTL ${key}`), ':-1', 'Redis would keep it for ever')
+
+  const got: string[] = []
+  one.state.subscribe('news', (message) => got.push(message))
+  const { targets } = replicaSettings(redis.url)
+  const seal = createSeal('a-secret-that-replicas-share', scopeOf(targets[0]!))
+  for (const [text, sent] of [
+    ['old', Date.now() - 301_000],
+    ['new', Date.now()],
+  ] as const) {
+    const message = seal.close(seal.id, JSON.stringify({ id: text, topic: 'news', text, ttl: 1000, sent, from: 'x' }))
+    await redis.command(`PUBLISH dynamics-gateway:1:messages ${seal.id}.${message}`)
+  }
+  await until(() => got.includes('new'))
+  t.same(got, ['new'])
+})
+
+t.test('a target without a secret that others know shares with nobody', async (t) => {
+  const redis = await redisServer(t)
+  const variables = {
+    AZURE_CLIENT_SECRET: '',
+    AZURE_CLIENT_ID: '',
+    AZURE_TENANT_ID: '',
+    CREDENTIAL: 'managed-identity',
+  }
+  const { targets } = replicaSettings(undefined, variables)
+  const [one, two] = [replica(t, redis.url), replica(t, redis.url)]
+  await connected(one)
+  await connected(two)
+  const [mine, theirs] = [one.replicas.of(targets[0]!), two.replicas.of(targets[0]!)]
+  await mine.set('a', '1', 60_000)
+  t.equal(await mine.get('a'), '1')
+  t.equal(await theirs.get('a'), undefined)
+})
+
+t.test('one that ends while it connects leaves nothing behind', async (t) => {
+  const redis = await redisServer(t)
+  const one = replica(t, redis.url)
+  await one.replicas.close()
+  await until(async () => (await redis.command('INFO commandstats')).includes('cmdstat_zrem:'))
+  await until(async () => !(await redis.command('CLIENT LIST')).includes('sub=1'))
+  t.same(one.lines, [])
+})
+
 t.test('replicas with another secret or application are strangers', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url)
@@ -280,4 +336,26 @@ t.test('a certificate file that cannot be read is a failed connection', async (t
   const one = replica(t, 'rediss://127.0.0.1:1', { REDIS_CA_PATH: `${folder}/ca.pem` })
   await until(() => one.alone() !== 'CONNECTING')
   t.ok(one.alone())
+})
+
+t.test('over TLS, with an authority of its own and a name that the certificate is for', async (t) => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'redis' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
+  })
+  const folder = t.testdir({ 'redis.pem': cert, 'redis.key': key })
+  const tls = ['--tls-cert-file', `${folder}/redis.pem`, '--tls-key-file', `${folder}/redis.key`]
+  const redis = await redisServer(t, [...tls, '--tls-ca-cert-file', `${folder}/redis.pem`, '--tls-auth-clients', 'no'])
+  const tlsPort = await freePort()
+  await redis.command(`CONFIG SET tls-port ${tlsPort}`)
+
+  const trusted = replica(t, `rediss://localhost:${tlsPort}`, { REDIS_CA_PATH: `${folder}/redis.pem` })
+  await connected(trusted)
+  await trusted.state.set('a', '1', 60_000)
+  t.equal(await trusted.state.get('a'), '1')
+
+  const untrusted = replica(t, `rediss://localhost:${tlsPort}`)
+  await until(() => untrusted.alone() === 'DEPTH_ZERO_SELF_SIGNED_CERT')
+  const misnamed = replica(t, `rediss://127.0.0.1:${tlsPort}`, { REDIS_CA_PATH: `${folder}/redis.pem` })
+  await until(() => misnamed.alone() === 'ERR_TLS_CERT_ALTNAME_INVALID')
+  t.pass('nothing is sent to who cannot prove to be Redis')
 })

@@ -116,6 +116,14 @@ for (const [name, make] of Object.entries(implementations)) {
   })
 }
 
+t.test('a gateway alone has no others to count', async (t) => {
+  const replicas = inProcess(1)
+  const state = replicas.of(replicaSettings(undefined).targets[0]!)
+  state.onReplicas(() => t.fail('nobody comes'))
+  t.equal(state.status(), undefined)
+  await replicas.close()
+})
+
 t.test('in one process the oldest is lost first', async (t) => {
   const state = inProcess(2).of(replicaSettings(undefined).targets[0]!)
   await state.set('a', '1', 60_000)
