@@ -10,8 +10,8 @@ export interface PathSegment {
  * Why a path must not be forwarded, as the rest of a sentence that starts with "The address"; `undefined` when it may.
  * The only rule for requests, for requests inside a `$batch`, and for the paths that rules are evaluated on.
  *
- * A path is unsafe if servers, proxies or libraries could read it differently: one that normalizes, decodes twice or maps
-x reach another resource than the checked one. Names are ASCII, as all names of the Web API.
+ * A path is unsafe if servers, proxies or libraries could read it differently: one that normalizes, decodes twice or
+ * maps characters would reach another resource than the checked one. Names are ASCII, as all names of the Web API.
  * Within a quoted key everything is text, including `%2F` and `..`. Only a complete segment `..` is unsafe there too,
  * because a server that normalizes paths does not know OData's quotes.
  *

@@ -39,7 +39,7 @@ t.test('an address that misses the Web API of Dataverse is told the right form',
   ]) {
     t.match(
       mistakenPath(dataverse, path),
-      /SOAP .* not passed on, only its Web API: write \/api\/data\/v9\.2\/accounts/,
+      /not forward the SOAP .* only its Web API: write \/api\/data\/v9\.2\/accounts/,
       path,
     )
   }
