@@ -12,7 +12,7 @@ const { name, version, description, keywords, license, homepage, repository, bug
 
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
-for (const file of ['gateway.js', 'code.js', 'THIRD-PARTY-NOTICES.txt', 'sbom.cdx.json']) {
+for (const file of ['gateway.js', 'code.js', 'tracing.js', 'THIRD-PARTY-NOTICES.txt', 'sbom.cdx.json']) {
   cpSync(join(root, 'dist/bundle', file), join(folder, file))
 }
 for (const document of ['config', 'docs', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE']) {

@@ -29,6 +29,7 @@ import { watchOverload } from './observe/overload.ts'
 import { explainRefusal, refusalsExplained } from './observe/refusals.ts'
 import { requestFacts, requestLog } from './observe/request-line.ts'
 import { statusPage } from './observe/status-page.ts'
+import type { Tracer } from './observe/tracing/tracer.ts'
 import { entitySetOf } from './odata/entity-set.ts'
 import { targetFault } from './odata/request-target.ts'
 import type { OutboundAgent } from './outbound/agent.ts'
@@ -62,6 +63,8 @@ export interface Dependencies {
   readonly auditLog?: Pick<AuditLog, 'write'> | undefined
   /** The request inspector, where it is switched on. */
   readonly inspector?: Inspector | undefined
+  /** Traces requests, where there is a collector. */
+  readonly tracer?: Tracer | undefined
 }
 
 /** A gateway that is ready to listen. */
@@ -78,7 +81,7 @@ export interface Gateway {
 /** The whole gateway, in the order in which a request meets its parts. */
 export async function createGateway(
   settings: Settings,
-  { agent, log, auditLog, inspector, version, attach, replicas }: Dependencies,
+  { agent, log, auditLog, inspector, tracer, version, attach, replicas }: Dependencies,
 ): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
@@ -105,9 +108,8 @@ export async function createGateway(
   app.addHook('onRequest', (request, reply, next) => {
     const requestId = request.raw.headers['x-request-id'] as string | undefined
     const { originalUrl: target, raw } = request
-    const captured = target.startsWith('/-/')
-      ? undefined
-      : inspector?.capture({ target, request: raw, response: reply.raw })
+    const isOwn = target.startsWith('/-/')
+    const captured = isOwn ? undefined : inspector?.capture({ target, request: raw, response: reply.raw })
     request.exchange = beginExchange(requestId, reply.raw, (exchange) => {
       const facts = requestFacts(request, reply)
       logRequest(facts)
@@ -129,6 +131,7 @@ export async function createGateway(
         const asked = askedTarget(exchange.record)
         const trouble = asked?.credential.state().trouble
         const reached = asked === undefined ? undefined : { target: asked.target, trouble }
+        tracer?.end({ facts, record, isEncrypted: 'encrypted' in raw.socket, environment: asked?.target.url })
         asked?.activity.requestDone(status)
         if (status >= 500 && exchange.code !== undefined) {
           asked?.activity.faulted(explanationOf(exchange, reached, status)!)
@@ -136,6 +139,7 @@ export async function createGateway(
         inspector?.add(recordOf(request, reply, facts, reached, captured?.()))
       }
     })
+    if (!isOwn) tracer?.begin(request.exchange.record)
     next()
   })
   app.addHook('onClose', async () => overload.close())

@@ -22,6 +22,17 @@ const PARTS: readonly Part[] = [
   { layer: 9, name: 'target-runtime.ts', packages: ['pino'] },
   { layer: 8, name: 'proxy/', packages: ['@fastify/http-proxy', 'fastify', 'lru-cache'] },
   { layer: 8, name: 'observe/', packages: ['fastify', 'fastify-plugin', 'pino', 'prom-client'] },
+  {
+    layer: 8,
+    name: 'observe/tracing/',
+    packages: [
+      '@opentelemetry/api',
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/exporter-trace-otlp-proto',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace-base',
+    ],
+  },
   { layer: 7, name: 'queries/', packages: ['fastify', 'fastify-plugin'] },
   { layer: 7, name: 'rules/', packages: ['fastify', 'fastify-plugin'] },
   { layer: 7, name: 'users/', packages: ['fastify', 'fastify-plugin', 'lru-cache'] },

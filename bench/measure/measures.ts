@@ -6,6 +6,7 @@ import { growth } from './growth.ts'
 import { stalls } from './stalls.ts'
 import { coldStart } from './start.ts'
 import { direct, throughput } from './throughput.ts'
+import { tracing } from './tracing.ts'
 
 /** One part of the benchmark. */
 interface Measure {
@@ -70,6 +71,7 @@ export const measures: readonly Measure[] = [
         quick ? 1 : 3,
       ),
   },
+  { name: 'tracing', inQuick: false, measure: () => tracing(7, 4) },
   { name: 'stalls', inQuick: false, measure: () => stalls(peers(), 60) },
   { name: 'start', inQuick: true, measure: (quick) => coldStart(peers(), quick ? 3 : 15) },
   { name: 'bodies', inQuick: false, measure: () => bodies(peers(), 3) },

@@ -1,4 +1,4 @@
-/** What nginx cannot answer: tokens, users, uploads, and anything after a delay. `node small-service.js PORT` */
+/** What nginx cannot answer: tokens, users, uploads, spans, and anything after a delay. `node small-service.js PORT` */
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
@@ -26,6 +26,8 @@ function answer({ url = '', headers }: IncomingMessage, response: ServerResponse
       token_endpoint: `${authority}/oauth2/v2.0/token`,
       jwks_uri: `${authority}/discovery/v2.0/keys`,
     })
+  } else if (url === '/v1/traces') {
+    response.end()
   } else if (url.includes('/oauth2/')) {
     json(response, { token_type: 'Bearer', expires_in: 3599, ext_expires_in: 3599, access_token: ACCESS_TOKEN })
   } else if (url.includes('/systemusers')) {

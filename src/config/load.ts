@@ -16,6 +16,7 @@ import type { Source } from './setting.ts'
 import { readSettingsFile } from './settings-file.ts'
 import { suggestKey, suggestVariable } from './suggest.ts'
 import { readText } from './text-file.ts'
+import { readTracing } from './tracing.ts'
 
 /** The settings are invalid. `errors` has one sentence for each error, with the fix. */
 export class SettingsError extends OwnError {
@@ -110,7 +111,7 @@ export function loadSettings(
       searchedIn: (name) => (isVariable(name) ? sought : ''),
     },
   )
-  const settings = { ...values, proxies: readProxies(from.env, errors) }
+  const settings = { ...values, proxies: readProxies(from.env, errors), tracing: readTracing(from.env, errors) }
   exposureCheck(settings, errors)
   machineChecks(settings, nameOf, errors)
   if (errors.length === 0) crossChecks(settings, errors)

@@ -4,8 +4,8 @@ import type { Settings } from './schema.ts'
 /** The paths of the settings that differ between `before` and `after` and only apply after a restart. */
 export function changedForRestart(before: Settings, after: Settings): string[] {
   const fixed = ALL_SETTINGS.filter(({ setting }) => setting.restart === true).map(({ path }) => path)
-  // The proxy variables are not settings of the schema.
-  return [...fixed, 'proxies'].filter(
+  // The variables of proxies and of tracing are not settings of the schema.
+  return [...fixed, 'proxies', 'tracing'].filter(
     (path) => JSON.stringify(valuesAt(before, path)) !== JSON.stringify(valuesAt(after, path)),
   )
 }

@@ -7,6 +7,7 @@ import type { Proxies } from './proxies.ts'
 import { redis } from './redis.ts'
 import { group } from './setting.ts'
 import type { Read } from './setting.ts'
+import type { TracingSettings } from './tracing.ts'
 import {
   choice,
   duration,
@@ -400,6 +401,9 @@ export const schema = group("The gateway's settings.", {
   targets: { type: 'array', description: 'The environments that the gateway forwards to.', items: target },
 })
 
-/** What is set, and the proxies that the network's usual variables name. */
-export type Settings = Read<typeof schema> & { readonly proxies: Proxies }
+/** What is set, and what the usual variables say of the network's proxies and of tracing. */
+export type Settings = Read<typeof schema> & {
+  readonly proxies: Proxies
+  readonly tracing: TracingSettings | undefined
+}
 export type Target = Settings['targets'][number]

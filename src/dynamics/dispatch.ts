@@ -66,7 +66,7 @@ export function dispatch(
       const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
       const reason = request.cancellation.reason ?? gate.holdReason(request.cancellation)
       if (reason !== undefined) return reject(reason)
-      request.record.attemptStarted(performance.now())
+      request.record.attemptStarted(performance.now(), request.method)
       dispatcher.dispatch(
         {
           origin,

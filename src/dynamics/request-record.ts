@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
-
 import type { Explanation } from '../explanations/explanation.ts'
+import { entitySetOf } from '../odata/entity-set.ts'
 import type { ConnectionUse } from '../outbound/pooled-connection.ts'
 
 /** Why a request waited: for an access token, its user's look-up, its turn, Dynamics' limits, or before a retry. */
@@ -16,6 +15,8 @@ export interface Wait {
 
 /** One time that a request was sent. */
 export interface AttemptRecord {
+  /** Not always the caller's: a QUERY goes to Dynamics as a GET. */
+  readonly method: string
   /** `performance.now()` when it was handed to the connection pool. */
   readonly start: number
   /** Until the head of the response, or the failure; `undefined` while neither has come. */
@@ -82,6 +83,8 @@ export class RequestRecord {
   /** How many parts of a `$batch` were answered with which status. */
   parts: Map<number, number> | undefined = undefined
   waits: Wait[] | undefined = undefined
+  /** What the gateway itself asked Dynamics for it: its user, or its table. */
+  lookups: RequestRecord[] | undefined = undefined
   /** How often it was handed to the connection pool. */
   attempts = 0
   /** Whether bytes of it may have reached Dynamics. */
@@ -89,6 +92,7 @@ export class RequestRecord {
   /** How its last attempt came by its connection; `undefined` where it got none, or that is not known. */
   connection: ConnectionUse | undefined = undefined
   #earlier: AttemptRecord[] | undefined = undefined
+  #method = ''
   #start = 0
   #ms: number | undefined = undefined
   #status: number | undefined = undefined
@@ -104,11 +108,12 @@ export class RequestRecord {
   }
 
   /** It is handed to the connection pool, for the first time or again. */
-  attemptStarted(now: number): void {
+  attemptStarted(now: number, method: string): void {
     if (this.attempts > 0 && (this.#earlier === undefined || this.#earlier.length < MAX_ENTRIES)) {
       ;(this.#earlier ??= []).push(this.#last())
     }
     this.attempts++
+    this.#method = method
     this.#start = now
     this.#ms = this.#status = this.#failure = this.#resentFor = this.#spanId = undefined
     this.#sent = false
@@ -160,6 +165,7 @@ export class RequestRecord {
 
   #last(): AttemptRecord {
     return {
+      method: this.#method,
       start: this.#start,
       ms: this.#ms,
       status: this.#status,
@@ -172,9 +178,12 @@ export class RequestRecord {
   }
 }
 
-/** The record of a look-up that a request needs: under the same id and trace. */
-export function lookupRecord({ id, trace }: RequestRecord): RequestRecord {
-  return new RequestRecord(id, performance.now(), trace === undefined ? undefined : { ...trace, spanId: undefined })
+/** The record of a look-up that a request needs: a part of its own, under the same id and trace. */
+export function lookupRecord(asker: RequestRecord, requestTarget: string): RequestRecord {
+  const record = new RequestRecord(asker.id, performance.now(), asker.trace)
+  record.entitySet = entitySetOf(requestTarget)
+  ;(asker.lookups ??= []).push(record)
+  return record
 }
 
 /** The ids of a request for a line of the log: its own, and its trace's. */
@@ -187,10 +196,24 @@ export function requestIds({ id, trace }: RequestRecord): RequestIds {
   return trace === undefined ? { id } : { id, traceId: trace.traceId }
 }
 
-/** A span's id, which is never all zeros. */
+/**
+ * A span's id, which is never all zeros. It must be unlikely to meet its like, not hard to guess: `randomBytes` would
+ * cost 2 % of a short request for each id.
+ */
 export function newSpanId(): string {
-  const id = randomBytes(8).toString('hex')
-  return id === '0000000000000000' ? newSpanId() : id
+  return hexDigits() + hexDigits()
+}
+
+/** A trace's id, which is never all zeros. */
+export function newTraceId(): string {
+  return newSpanId() + newSpanId()
+}
+
+/** Eight random hexadecimal digits, not all of them zeros. */
+function hexDigits(): string {
+  return Math.trunc(1 + Math.random() * 0xffff_ffff)
+    .toString(16)
+    .padStart(8, '0')
 }
 
 /** @see https://www.w3.org/TR/trace-context/ */

@@ -113,7 +113,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const path = mark === -1 ? written : written.slice(0, mark)
     const map = links(raw, addressForm(address, path))
     const query = mark === -1 ? '' : requestQuery(map, written.slice(mark))
-    let headers = outward(raw.rawHeaders, map)
+    let headers = outward(raw.rawHeaders, map, exchange.record.trace)
     // The body has become part of the address.
     if (equivalentGet !== undefined)
       headers = headers.filter((_, index) => !OF_A_BODY.test(headers[index - (index % 2)]!))

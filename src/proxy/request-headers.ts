@@ -1,3 +1,4 @@
+import type { TraceContext } from '../dynamics/request-record.ts'
 import { isForwardingHeader } from '../identity/forwarding-headers.ts'
 import { headerLetters } from '../odata/header-letters.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
@@ -8,7 +9,7 @@ import type { UrlMap } from '../odata/url-map.ts'
 import { carriesIdentity } from './identity-headers.ts'
 
 /** What happens to a header on its way. */
-type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding'
+type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding' | 'traceparent' | 'tracestate'
 
 /** Never passed on: what the gateway says itself, and what would change the method or the address. */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
@@ -57,10 +58,13 @@ export const MAX_CACHED_NAMES = 1000
  *
  * @param userHeaders the headers that name the user, in lower case
  */
-export function requestHeaders(userHeaders: readonly string[]): (raw: readonly string[], map: UrlMap) => string[] {
+export function requestHeaders(
+  userHeaders: readonly string[],
+): (raw: readonly string[], map: UrlMap, trace?: TraceContext) => string[] {
   const headerActions = new Map<string, HeaderAction>()
 
-  return (raw, map) => {
+  return (raw, map, trace) => {
+    const isTraced = trace?.spanId !== undefined
     const headers: string[] = []
     let nominated: Set<string> | undefined
     let acceptEncoding: string | undefined
@@ -79,6 +83,14 @@ export function requestHeaders(userHeaders: readonly string[]): (raw: readonly s
         case 'accept-encoding':
           acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding},${value}`
           break
+        case 'traceparent':
+          // Each attempt has one of its own.
+          if (!isTraced) headers.push(name, value)
+          break
+        case 'tracestate':
+          // It belongs to the caller's trace.
+          if (!isTraced || trace.parentId !== undefined) headers.push(name, value)
+          break
         case 'connection':
           nominated = namesIn(value, nominated)
           break
@@ -91,15 +103,13 @@ export function requestHeaders(userHeaders: readonly string[]): (raw: readonly s
   function classify(name: string): HeaderAction {
     const lower = name.toLowerCase()
     const fate: HeaderAction =
-      lower === 'connection'
-        ? 'connection'
-        : lower === 'accept-encoding'
-          ? 'accept-encoding'
-          : userHeaders.includes(lower) || staysHere(lower)
-            ? 'drop'
-            : isLinkHeader(lower)
-              ? 'link'
-              : 'pass'
+      lower === 'connection' || lower === 'accept-encoding' || lower === 'traceparent' || lower === 'tracestate'
+        ? lower
+        : userHeaders.includes(lower) || staysHere(lower)
+          ? 'drop'
+          : isLinkHeader(lower)
+            ? 'link'
+            : 'pass'
     if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, fate)
     return fate
   }

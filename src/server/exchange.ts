@@ -36,7 +36,9 @@ export interface Exchange {
 }
 
 /** The caller closed its connection before it had the whole answer. */
-export class ClientDisconnected extends OwnError {}
+export class ClientDisconnected extends OwnError {
+  override readonly name = 'ClientDisconnected'
+}
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -97,14 +97,13 @@ export function userDirectory(
 
   async function lookUp(named: NamedUser, key: string, asker: RequestRecord): Promise<FoundOrFault> {
     const cancellation = new Cancellation()
-    const record = lookupRecord(asker)
     const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
     try {
       await turn(cancellation)
-      const finding = pickUser(await rowsOf(named, cancellation, record), named, emailColumns)
+      const finding = pickUser(await rowsOf(named, cancellation, asker), named, emailColumns)
       const { user, fault } = finding
       if (fault instanceof UserLookupFailed) throw fault
-      if (user !== undefined && impersonation.verify) await verify(user, cancellation, record)
+      if (user !== undefined && impersonation.verify) await verify(user, cancellation, asker)
       const ttl = fault === undefined ? impersonation.remember : impersonation.rememberUnknown
       if (ttl > 0) {
         remember(key, finding, ttl)
@@ -119,10 +118,10 @@ export function userDirectory(
   async function rowsOf(
     named: NamedUser,
     cancellation: Cancellation,
-    record: RequestRecord,
+    asker: RequestRecord,
   ): Promise<readonly unknown[]> {
     const path = url.apiRoot + userQuery(named, emailColumns)
-    const { value } = (await ask(path, [], cancellation, record)) as { value?: unknown }
+    const { value } = (await ask(path, [], cancellation, asker)) as { value?: unknown }
     if (!Array.isArray(value)) {
       throw new UserLookupFailed({ cause: new OwnError("the look-up's answer holds no rows") })
     }
@@ -130,8 +129,8 @@ export function userDirectory(
   }
 
   /** Whether Dynamics really acts as the user: it ignores a caller id that it does not know. */
-  async function verify(user: User, cancellation: Cancellation, record: RequestRecord): Promise<void> {
-    const { UserId: actingAs } = (await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation, record)) as {
+  async function verify(user: User, cancellation: Cancellation, asker: RequestRecord): Promise<void> {
+    const { UserId: actingAs } = (await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation, asker)) as {
       UserId?: unknown
     }
     if (String(actingAs).toLowerCase() !== user.systemUserId?.toLowerCase()) {
@@ -143,9 +142,9 @@ export function userDirectory(
     path: string,
     also: readonly string[],
     cancellation: Cancellation,
-    record: RequestRecord,
+    asker: RequestRecord,
   ): Promise<unknown> {
-    const answer = await send(lookupRequest(path, also, cancellation, record))
+    const answer = await send(lookupRequest(path, also, cancellation, lookupRecord(asker, path)))
     const body = await answer.body.bytes(ANSWER_LIMIT)
     // A limit is no failure of the look-up: it holds for the request behind it as well.
     if (answer.status === 429) {

@@ -53,6 +53,7 @@ t.test('the published package holds the bundle and its documents, and depends on
     'gateway.js',
     'package.json',
     'sbom.cdx.json',
+    'tracing.js',
   ])
   const published = readJson('dist/package/package.json') as object
   t.match(published, { name: 'dynamics-gateway', version: manifest.version, bin: { 'dynamics-gateway': 'gateway.js' } })

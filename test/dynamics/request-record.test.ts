@@ -60,7 +60,7 @@ t.test('costs nothing where nothing happens', async (t) => {
 t.test('an endless story does not fill the memory', async (t) => {
   const record = new RequestRecord('a', 0)
   for (let attempt = 0; attempt < 1000; attempt++) {
-    record.attemptStarted(attempt)
+    record.attemptStarted(attempt, 'GET')
     record.waited('pause', attempt, 1)
   }
 
@@ -93,9 +93,9 @@ t.test('reads traceparent as W3C writes it, and nothing else', async (t) => {
 t.test('each attempt has a span of its own, where the request is traced', async (t) => {
   const trace = { traceId: TRACE, parentId: undefined, spanId: '00f067aa0ba902b7' }
   const sampled = new RequestRecord('a', 0, { ...trace, sampled: true })
-  sampled.attemptStarted(0)
+  sampled.attemptStarted(0, 'GET')
   const first = sampled.attemptTraceparent()!
-  sampled.attemptStarted(1)
+  sampled.attemptStarted(1, 'GET')
   const second = sampled.attemptTraceparent()!
   const dropped = new RequestRecord('b', 0, { ...trace, sampled: false })
 

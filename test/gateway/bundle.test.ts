@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -8,8 +9,10 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import t from 'tap'
+import type { Test } from 'tap'
 
 import { version } from '../../src/commands/version.ts'
+import { otlpReceiver } from '../support/otlp-receiver.ts'
 
 // The image holds the bundle and nothing else, so it must work where there is no node_modules.
 const folder = mkdtempSync(join(tmpdir(), 'gateway-bundle-'))
@@ -63,34 +66,8 @@ t.test('the build keeps what it compiled', async (t) => {
 for (const format of ['json', 'pretty']) {
   t.test(`the bundle's demo answers, with ${format} lines in its log`, async (t) => {
     const cwd = t.testdir({})
-    // With the source maps that tap turns on in each child, nothing compiled is used.
     const env = { ...options.env, LOG_FORMAT: format, NODE_COMPILE_CACHE: '' }
-    const demo = spawn(
-      'env',
-      [
-        '-i',
-        ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
-        process.execPath,
-        gateway,
-        'demo',
-        '--port',
-        '0',
-      ],
-      { cwd },
-    )
-    t.teardown(() => demo.kill('SIGKILL'))
-    const ended = new Promise((resolve) => demo.on('exit', resolve))
-    const address = await new Promise<string>((resolve, reject) => {
-      let printed = ''
-      const read = (chunk: Buffer): void => {
-        printed += chunk.toString()
-        const found = /at (http:\/\/127\.0\.0\.1:\d+)/.exec(printed)?.[1]
-        if (found !== undefined) resolve(found)
-      }
-      demo.stdout.on('data', read)
-      demo.stderr.on('data', read)
-      demo.on('exit', () => reject(new Error(printed)))
-    })
+    const { demo, ended, address } = await demoOf(t, gateway, env, cwd)
     const answer = await fetch(`${address}/accounts?$top=1`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
     t.equal(answer.status, 200)
     const { value } = (await answer.json()) as { value: unknown[] }
@@ -99,4 +76,59 @@ for (const format of ['json', 'pretty']) {
     t.equal(await ended, 0)
     t.same(readdirSync(cwd), [], 'compiled code neither comes from the working directory nor goes there')
   })
+}
+
+t.test('without an endpoint for traces nothing of OpenTelemetry is loaded', async (t) => {
+  const copy = t.testdir({})
+  cpSync(folder, copy, { recursive: true })
+  rmSync(join(copy, 'tracing.js'))
+  const { demo, address, ended } = await demoOf(t, join(copy, 'gateway.js'), options.env, copy)
+
+  t.equal((await fetch(`${address}/WhoAmI`)).status, 200)
+  demo.kill('SIGTERM')
+  t.equal(await ended, 0)
+})
+
+t.test('the bundle traces, and stops in time though the collector is gone', async (t) => {
+  const collector = await otlpReceiver(t)
+  const env = { ...options.env, OTEL_BSP_SCHEDULE_DELAY: '20' }
+  const traced = await demoOf(t, gateway, { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint }, t.testdir({}))
+  await fetch(`${traced.address}/WhoAmI`, { headers: { 'x-request-id': 'bundled' } })
+  t.match((await collector.spansOf('bundled'))[0], { name: 'GET /WhoAmI' })
+  traced.demo.kill('SIGTERM')
+  t.equal(await traced.ended, 0)
+
+  const lost = await demoOf(t, gateway, { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }, t.testdir({}))
+  await fetch(`${lost.address}/WhoAmI`)
+  const began = performance.now()
+  lost.demo.kill('SIGTERM')
+  t.equal(await lost.ended, 0)
+  t.ok(performance.now() - began < 9000, 'the exporter would try for ten seconds')
+})
+
+interface Demo {
+  readonly demo: ChildProcess
+  readonly address: string
+  readonly ended: Promise<unknown>
+}
+
+/** Runs the demo of a bundle with these variables and no others. */
+async function demoOf(t: Test, gateway: string, env: NodeJS.Dict<string>, cwd: string): Promise<Demo> {
+  // With the source maps that tap turns on in each child, nothing compiled is used.
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+  const demo = spawn('env', ['-i', ...variables, process.execPath, gateway, 'demo', '--port', '0'], { cwd })
+  t.teardown(() => demo.kill('SIGKILL'))
+  const ended = new Promise((resolve) => demo.on('exit', resolve))
+  const address = await new Promise<string>((resolve, reject) => {
+    let printed = ''
+    const read = (chunk: Buffer): void => {
+      printed += chunk.toString()
+      const found = /at (http:\/\/127\.0\.0\.1:\d+)/.exec(printed)?.[1]
+      if (found !== undefined) resolve(found)
+    }
+    demo.stdout.on('data', read)
+    demo.stderr.on('data', read)
+    demo.on('exit', () => reject(new Error(printed)))
+  })
+  return { demo, address, ended }
 }

@@ -33,7 +33,7 @@ t.test('docs/troubleshooting.md lists every error code with its status, and no o
 
 t.test("the table of docs/settings.md has the schema's variables and defaults", async (t) => {
   const variables = settingsByVariable()
-  const elsewhere = ['CREDENTIAL', 'HTTPS_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS']
+  const elsewhere = ['CREDENTIAL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'HTTPS_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS']
   const rows = text('docs/settings.md').matchAll(/^\| (`[A-Z_`, ]+`) \| .+ \| (.+) \|$/gm)
   let count = 0
   for (const [, names, fallback] of rows) {

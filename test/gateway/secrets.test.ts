@@ -11,6 +11,7 @@ import type { Test } from 'tap'
 
 import { startEmulator } from '../../emulator/emulator.ts'
 import { listening } from '../support/connection-fixture.ts'
+import { otlpReceiver } from '../support/otlp-receiver.ts'
 import { rawSocket } from '../support/raw-socket.ts'
 import { until } from '../support/until.ts'
 
@@ -35,6 +36,7 @@ const SECRETS = {
   answer: 'Zq12AnswerMarker',
   foreignHeader: 'Zq13HeaderMarker',
   identityHeader: 'Zq14IdentityMarker',
+  collectorKey: 'Zq15CollectorMarker',
 }
 
 /** `text` as it may stand somewhere: plain, in hexadecimal digits, and in base64 wherever it begins. */
@@ -99,6 +101,7 @@ async function programFor(t: Test) {
   })
   copyFileSync(PFX, `${folder}/app.pfx`)
   const proxy = await proxyFor(t)
+  const collector = await otlpReceiver(t)
   const child = spawn(process.execPath, [MAIN, 'serve', '--config', 'gateway.json'], {
     cwd: folder,
     env: {
@@ -112,6 +115,9 @@ async function programFor(t: Test) {
       PFX_PASSWORD: SECRETS.certificatePassword,
       IDENTITY_ENDPOINT: `http://127.0.0.1:${await identityFor(t)}/msi/token`,
       IDENTITY_HEADER: SECRETS.identityHeader,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+      OTEL_EXPORTER_OTLP_HEADERS: `x-key=${SECRETS.collectorKey}`,
+      OTEL_TRACES_SAMPLER: 'always_on',
       HTTPS_PROXY: `http://svc:${SECRETS.proxyPassword}@127.0.0.1:${proxy.port}`,
     },
   })
@@ -127,7 +133,7 @@ async function programFor(t: Test) {
     await emulator.close()
   })
   await until(() => /"address":"[^"]+"/.test(output.text))
-  return { emulator, output, child, asked: proxy.asked, url: /"address":"([^"]+)"/.exec(output.text)![1]! }
+  return { emulator, output, child, collector, asked: proxy.asked, url: /"address":"([^"]+)"/.exec(output.text)![1]! }
 }
 
 function settings(
@@ -213,225 +219,245 @@ function identityFor(t: Test): Promise<number> {
   )
 }
 
-t.test('whatever fails, no secret gets into log, audit log, metrics or status page, in any coding', async (t) => {
-  const { emulator, output, child, url, asked } = await programFor(t)
-  const user = { 'x-user-email': `${SECRETS.email}@contoso.com` }
-  const everything = {
-    'x-api-key': SECRETS.apiKey,
-    cookie: `session=${SECRETS.cookie}`,
-    'x-custom': SECRETS.foreignHeader,
-    'content-type': 'application/json',
-    ...user,
-  }
-  const query = `?$filter=name eq '${SECRETS.queryValue}'`
-  const body = JSON.stringify({ name: SECRETS.body })
-  const ask = async (path: string, init: RequestInit = {}): Promise<void> => {
-    const response = await fetch(`${url}${path}`, {
-      ...init,
-      headers: { ...everything, ...(init.headers as object) },
-    }).catch(() => undefined)
-    await response?.text().catch(() => '')
-  }
-  const askAll = async (): Promise<void> => {
-    await ask(`/sales/accounts${query}`)
-    await ask(`/sales/accounts(accountnumber='${SECRETS.keyValue}')`, {
-      method: 'PATCH',
-      body,
-      headers: { 'if-match': '*' },
-    })
-    await ask('/sales/accounts', { method: 'POST', body })
-    await ask('/sales/$batch', {
-      method: 'POST',
-      body: JSON.stringify({
-        requests: [{ id: '1', method: 'GET', url: `accounts${query}` }],
-      }),
-    })
-  }
+t.test(
+  'whatever fails, no secret gets into log, audit log, traces, metrics or status page, in any coding',
+  async (t) => {
+    const { emulator, output, child, url, asked, collector } = await programFor(t)
+    const user = { 'x-user-email': `${SECRETS.email}@contoso.com` }
+    const everything = {
+      'x-api-key': SECRETS.apiKey,
+      cookie: `session=${SECRETS.cookie}`,
+      'x-custom': SECRETS.foreignHeader,
+      'content-type': 'application/json',
+      ...user,
+    }
+    const query = `?$filter=name eq '${SECRETS.queryValue}'`
+    const body = JSON.stringify({ name: SECRETS.body })
+    const ask = async (path: string, init: RequestInit = {}): Promise<void> => {
+      const response = await fetch(`${url}${path}`, {
+        ...init,
+        headers: { ...everything, ...(init.headers as object) },
+      }).catch(() => undefined)
+      await response?.text().catch(() => '')
+    }
+    const askAll = async (): Promise<void> => {
+      await ask(`/sales/accounts${query}`)
+      await ask(`/sales/accounts(accountnumber='${SECRETS.keyValue}')`, {
+        method: 'PATCH',
+        body,
+        headers: { 'if-match': '*' },
+      })
+      await ask('/sales/accounts', { method: 'POST', body })
+      await ask('/sales/$batch', {
+        method: 'POST',
+        body: JSON.stringify({
+          requests: [{ id: '1', method: 'GET', url: `accounts${query}` }],
+        }),
+      })
+    }
 
-  // All is well, so that there is something to fail.
-  await askAll()
-  await ask('/sales/contacts(1)')
-
-  // What callers do wrong.
-  for (const headers of [
-    { 'x-api-key': `${SECRETS.apiKey}x` },
-    { 'x-api-key': '', authorization: `Bearer ${SECRETS.apiKey}x` },
-    {
-      'x-api-key': '',
-      authorization: `Bearer eyJhbGciOiJub25lIn0.${Buffer.from(`{"iss":"${SECRETS.callerToken}"}`).toString('base64url')}.`,
-    },
-    { 'x-user-email': `${SECRETS.email}, x@y` },
-    { 'x-user-email': `${SECRETS.email}@unknown.example` },
-    { callerobjectid: SECRETS.foreignHeader },
-    { host: `${SECRETS.foreignHeader}.example` },
-    { origin: `https://${SECRETS.foreignHeader}.example` },
-    { prefer: `wait=1, ${SECRETS.foreignHeader}` },
-    { 'x-http-method-override': SECRETS.foreignHeader },
-    { 'content-type': `multipart/mixed; boundary=${SECRETS.body}` },
-  ]) {
-    await ask(`/sales/accounts${query}`, { headers })
-    await ask('/sales/$batch', { method: 'POST', body: `{"requests":[{"${SECRETS.body}`, headers })
-  }
-  for (const path of [
-    `/sales/${SECRETS.keyValue}%2f`,
-    `/sales/accounts('${SECRETS.keyValue}'`,
-    `/nothing/accounts${query}`,
-    `/sales/api/data/accounts${query}`,
-    `/-/nothing${query}`,
-    `/sales/accounts//x${query}`,
-  ]) {
-    await ask(path)
-  }
-  for (const text of [
-    `GET /sales/accounts?$filter=name eq ${SECRETS.queryValue} HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${SECRETS.apiKey}\r\n\r\n`,
-    `${SECRETS.body} nonsense\r\n\r\n`,
-    `GET / HTTP/1.1\r\nHost: localhost\r\n${SECRETS.cookie}\r\n\r\n`,
-    `POST /sales/accounts HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${SECRETS.apiKey}\r\nTransfer-Encoding: chunked\r\n\r\nzz${SECRETS.body}\r\n\r\n`,
-    `POST /sales/accounts HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${SECRETS.apiKey}\r\nContent-Length: 100\r\n\r\n${SECRETS.body}`,
-    `CONNECT ${SECRETS.queryValue}:443 HTTP/1.1\r\nHost: ${SECRETS.queryValue}\r\n\r\n`,
-    `GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ${SECRETS.cookie.repeat(20_000)}\r\n\r\n`,
-  ]) {
-    await rawSocket(url, text)
-  }
-  // A caller that leaves in the middle.
-  const left = connect(Number(new URL(url).port), '127.0.0.1')
-  left.write(
-    `POST /sales/accounts HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${SECRETS.apiKey}\r\nContent-Length: 99\r\n\r\n${SECRETS.body}`,
-  )
-  left.destroySoon()
-
-  // What goes wrong at Dynamics, which repeats all that it got.
-  const echo = JSON.stringify({
-    error: {
-      code: '0x80060888',
-      message: `${Object.values(SECRETS).join(' ')} internalemailaddress eq '${SECRETS.email}@contoso.com'`,
-      innererror: { message: SECRETS.answer, stacktrace: SECRETS.answer },
-    },
-  })
-  const json = { 'content-type': 'application/json', 'set-cookie': SECRETS.cookie, 'x-ms-diagnostics': SECRETS.answer }
-  for (const fault of [
-    { kind: 'reset' },
-    { kind: 'reset after commit' },
-    { kind: 'half' },
-    { kind: 'invalid head' },
-    { kind: 'html' },
-    { kind: 'hang' },
-    { kind: 'big head', size: 200_000 },
-    { kind: 'challenge' },
-    { kind: 'deadlock' },
-    { kind: 'throttle', limit: 'count', retryAfter: 30 },
-    { kind: 'unavailable' },
-    ...[400, 401, 403, 404, 412, 429, 500, 502, 503].map((status) => ({
-      kind: 'answer',
-      status,
-      body: echo,
-      headers: json,
-    })),
-    ...['0x80072560', '0x80042f09', '0x8004a110', '0x80040225', '0x80095ffc'].map((code) => ({
-      kind: 'answer',
-      status: 403,
-      body: echo.replace('0x80060888', code),
-      headers: json,
-    })),
-    { kind: 'answer', status: 302, headers: { location: `https://evil.example/?${SECRETS.answer}` } },
-    { kind: 'answer', status: 201, headers: { ...json, location: `https://${SECRETS.answer}.example/x` }, body: '{}' },
-    { kind: 'answer', status: 200, headers: json, body: `{"value":[${SECRETS.answer}` },
-    { kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: `<h1>${SECRETS.answer}</h1>` },
-    { kind: 'answer', status: 200, headers: { ...json, 'content-encoding': 'gzip' }, body: SECRETS.answer },
-    {
-      kind: 'answer',
-      status: 200,
-      headers: { 'content-type': `multipart/mixed; boundary=${SECRETS.answer}` },
-      body: SECRETS.answer,
-    },
-  ]) {
-    emulator.faults.dataverse.always(fault as never)
+    // All is well, so that there is something to fail.
     await askAll()
-    emulator.faults.clear()
-  }
+    await ask('/sales/contacts(1)')
 
-  // And at Entra.
-  emulator.revokeTokens()
-  const description = {
-    error: 'invalid_client',
-    error_description: `AADSTS7000215: ${Object.values(SECRETS).join(' ')}`,
-  }
-  for (const fault of [
-    { kind: 'answer', status: 400, headers: json, body: JSON.stringify(description) },
-    {
-      kind: 'answer',
-      status: 400,
-      headers: json,
-      body: JSON.stringify({
-        ...description,
-        error: SECRETS.clientSecret,
-        error_codes: [SECRETS.clientSecret],
-        trace_id: SECRETS.clientSecret,
-      }),
-    },
-    { kind: 'answer', status: 302, headers: { location: `https://evil.example/?${SECRETS.clientSecret}` } },
-    { kind: 'answer', status: 200, headers: json, body: `{"access_token":"${SECRETS.answer}` },
-    {
-      kind: 'answer',
-      status: 200,
-      headers: json,
-      body: `{"access_token":"${SECRETS.answer} x","token_type":"${SECRETS.answer}"}`,
-    },
-    { kind: 'reset' },
-    { kind: 'hang' },
-    { kind: 'html' },
-    { kind: 'garbage' },
-    { kind: 'crash' },
-    { kind: 'invalid head' },
-    { kind: 'aadsts', number: 7000222 },
-  ]) {
-    emulator.faults.entra.always(fault as never)
-    child.kill('SIGHUP')
-    await ask('/sales/WhoAmI')
-    await until(() => emulator.faults.entra.pending === 0)
-    emulator.faults.clear()
-  }
+    // What callers do wrong.
+    for (const headers of [
+      { 'x-api-key': `${SECRETS.apiKey}x` },
+      { 'x-api-key': '', authorization: `Bearer ${SECRETS.apiKey}x` },
+      {
+        'x-api-key': '',
+        authorization: `Bearer eyJhbGciOiJub25lIn0.${Buffer.from(`{"iss":"${SECRETS.callerToken}"}`).toString('base64url')}.`,
+      },
+      { 'x-user-email': `${SECRETS.email}, x@y` },
+      { 'x-user-email': `${SECRETS.email}@unknown.example` },
+      { callerobjectid: SECRETS.foreignHeader },
+      { host: `${SECRETS.foreignHeader}.example` },
+      { origin: `https://${SECRETS.foreignHeader}.example` },
+      { prefer: `wait=1, ${SECRETS.foreignHeader}` },
+      { 'x-http-method-override': SECRETS.foreignHeader },
+      { 'content-type': `multipart/mixed; boundary=${SECRETS.body}` },
+    ]) {
+      await ask(`/sales/accounts${query}`, { headers })
+      await ask('/sales/$batch', { method: 'POST', body: `{"requests":[{"${SECRETS.body}`, headers })
+    }
+    for (const path of [
+      `/sales/${SECRETS.keyValue}%2f`,
+      `/sales/accounts('${SECRETS.keyValue}'`,
+      `/nothing/accounts${query}`,
+      `/sales/api/data/accounts${query}`,
+      `/-/nothing${query}`,
+      `/sales/accounts//x${query}`,
+    ]) {
+      await ask(path)
+    }
+    for (const text of [
+      `GET /sales/accounts?$filter=name eq ${SECRETS.queryValue} HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${SECRETS.apiKey}\r\n\r\n`,
+      `${SECRETS.body} nonsense\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: localhost\r\n${SECRETS.cookie}\r\n\r\n`,
+      `POST /sales/accounts HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${SECRETS.apiKey}\r\nTransfer-Encoding: chunked\r\n\r\nzz${SECRETS.body}\r\n\r\n`,
+      `POST /sales/accounts HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${SECRETS.apiKey}\r\nContent-Length: 100\r\n\r\n${SECRETS.body}`,
+      `CONNECT ${SECRETS.queryValue}:443 HTTP/1.1\r\nHost: ${SECRETS.queryValue}\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ${SECRETS.cookie.repeat(20_000)}\r\n\r\n`,
+    ]) {
+      await rawSocket(url, text)
+    }
+    // A caller that leaves in the middle.
+    const left = connect(Number(new URL(url).port), '127.0.0.1')
+    left.write(
+      `POST /sales/accounts HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${SECRETS.apiKey}\r\nContent-Length: 99\r\n\r\n${SECRETS.body}`,
+    )
+    left.destroySoon()
 
-  // Credentials and proxies that do not do.
-  for (const name of ['certificate', 'workload', 'identity', 'far', 'farther']) {
-    for (let count = 0; count < 6; count += 1)
-      await ask(`/${name}/accounts${query}`, { method: count < 3 ? 'GET' : 'POST', ...(count < 3 ? {} : { body }) })
-  }
+    // What goes wrong at Dynamics, which repeats all that it got.
+    const echo = JSON.stringify({
+      error: {
+        code: '0x80060888',
+        message: `${Object.values(SECRETS).join(' ')} internalemailaddress eq '${SECRETS.email}@contoso.com'`,
+        innererror: { message: SECRETS.answer, stacktrace: SECRETS.answer },
+      },
+    })
+    const json = {
+      'content-type': 'application/json',
+      'set-cookie': SECRETS.cookie,
+      'x-ms-diagnostics': SECRETS.answer,
+    }
+    for (const fault of [
+      { kind: 'reset' },
+      { kind: 'reset after commit' },
+      { kind: 'half' },
+      { kind: 'invalid head' },
+      { kind: 'html' },
+      { kind: 'hang' },
+      { kind: 'big head', size: 200_000 },
+      { kind: 'challenge' },
+      { kind: 'deadlock' },
+      { kind: 'throttle', limit: 'count', retryAfter: 30 },
+      { kind: 'unavailable' },
+      ...[400, 401, 403, 404, 412, 429, 500, 502, 503].map((status) => ({
+        kind: 'answer',
+        status,
+        body: echo,
+        headers: json,
+      })),
+      ...['0x80072560', '0x80042f09', '0x8004a110', '0x80040225', '0x80095ffc'].map((code) => ({
+        kind: 'answer',
+        status: 403,
+        body: echo.replace('0x80060888', code),
+        headers: json,
+      })),
+      { kind: 'answer', status: 302, headers: { location: `https://evil.example/?${SECRETS.answer}` } },
+      {
+        kind: 'answer',
+        status: 201,
+        headers: { ...json, location: `https://${SECRETS.answer}.example/x` },
+        body: '{}',
+      },
+      { kind: 'answer', status: 200, headers: json, body: `{"value":[${SECRETS.answer}` },
+      { kind: 'answer', status: 200, headers: { 'content-type': 'text/html' }, body: `<h1>${SECRETS.answer}</h1>` },
+      { kind: 'answer', status: 200, headers: { ...json, 'content-encoding': 'gzip' }, body: SECRETS.answer },
+      {
+        kind: 'answer',
+        status: 200,
+        headers: { 'content-type': `multipart/mixed; boundary=${SECRETS.answer}` },
+        body: SECRETS.answer,
+      },
+    ]) {
+      emulator.faults.dataverse.always(fault as never)
+      await askAll()
+      emulator.faults.clear()
+    }
 
-  const own = await Promise.all(
-    ['/-/', '/-/metrics', '/-/readyz', '/-/livez'].map(async (path) =>
-      (await fetch(`${url}${path}`, { headers: { 'x-api-key': SECRETS.apiKey } })).text(),
-    ),
-  )
-  child.kill('SIGTERM')
-  await until(() => output.text.includes('"msg":"stopped"'))
+    // And at Entra.
+    emulator.revokeTokens()
+    const description = {
+      error: 'invalid_client',
+      error_description: `AADSTS7000215: ${Object.values(SECRETS).join(' ')}`,
+    }
+    for (const fault of [
+      { kind: 'answer', status: 400, headers: json, body: JSON.stringify(description) },
+      {
+        kind: 'answer',
+        status: 400,
+        headers: json,
+        body: JSON.stringify({
+          ...description,
+          error: SECRETS.clientSecret,
+          error_codes: [SECRETS.clientSecret],
+          trace_id: SECRETS.clientSecret,
+        }),
+      },
+      { kind: 'answer', status: 302, headers: { location: `https://evil.example/?${SECRETS.clientSecret}` } },
+      { kind: 'answer', status: 200, headers: json, body: `{"access_token":"${SECRETS.answer}` },
+      {
+        kind: 'answer',
+        status: 200,
+        headers: json,
+        body: `{"access_token":"${SECRETS.answer} x","token_type":"${SECRETS.answer}"}`,
+      },
+      { kind: 'reset' },
+      { kind: 'hang' },
+      { kind: 'html' },
+      { kind: 'garbage' },
+      { kind: 'crash' },
+      { kind: 'invalid head' },
+      { kind: 'aadsts', number: 7000222 },
+    ]) {
+      emulator.faults.entra.always(fault as never)
+      child.kill('SIGHUP')
+      await ask('/sales/WhoAmI')
+      await until(() => emulator.faults.entra.pending === 0)
+      emulator.faults.clear()
+    }
 
-  // The audit log is there to say which record was changed, by an alternate key too.
-  const { keyValue, ...others } = SECRETS
-  const audited = output.text.split('\n').filter((line) => line.startsWith('{"time"'))
-  const logged = output.text.split('\n').filter((line) => !line.startsWith('{"time"'))
-  const seen = output.text + own.join('\n')
-  const tokens = [...new Set(emulator.received.map(({ headers }) => headers['authorization'] ?? ''))].filter(
-    (one) => one !== '',
-  )
-  t.ok(tokens.length > 0 && output.text.split('\n').length > 100, 'much was tried, and much was logged')
-  for (const code of [
-    'GATEWAY_CALLER_UNKNOWN',
-    'GATEWAY_BAD_BATCH',
-    'GATEWAY_DYNAMICS_BROKE_OFF',
-    'GATEWAY_DYNAMICS_TOO_SLOW',
-    'no access token',
-  ])
-    t.ok(output.text.includes(code), code)
-  t.ok(audited.length > 10)
-  t.match(asked.join(), /CONNECT contoso\.crm4\.dynamics\.com:443/)
-  t.notMatch(asked.join(), /localhost|127\.0/, 'loopback is never reached through a proxy')
-  t.same(leaks(seen, others), [])
-  t.same(leaks(logged.join('\n') + own.join('\n'), { keyValue }), [])
-  t.notMatch(seen, /eyJ[\w-]{10}/, 'no token')
-  t.notMatch(seen, /@contoso\.com|@unknown/)
-  for (const token of tokens) t.notOk(seen.includes(token.split('.').at(-1)!.slice(0, 20)))
-})
+    // Credentials and proxies that do not do.
+    for (const name of ['certificate', 'workload', 'identity', 'far', 'farther']) {
+      for (let count = 0; count < 6; count += 1)
+        await ask(`/${name}/accounts${query}`, { method: count < 3 ? 'GET' : 'POST', ...(count < 3 ? {} : { body }) })
+    }
+
+    const own = await Promise.all(
+      ['/-/', '/-/metrics', '/-/readyz', '/-/livez'].map(async (path) =>
+        (await fetch(`${url}${path}`, { headers: { 'x-api-key': SECRETS.apiKey } })).text(),
+      ),
+    )
+    child.kill('SIGTERM')
+    await until(() => output.text.includes('"msg":"stopped"'))
+
+    // The audit log is there to say which record was changed, by an alternate key too.
+    const { keyValue, collectorKey, ...rest } = SECRETS
+    const others = { ...rest, collectorKey }
+    const audited = output.text.split('\n').filter((line) => line.startsWith('{"time"'))
+    const logged = output.text.split('\n').filter((line) => !line.startsWith('{"time"'))
+    const traced = collector.exports.map(({ body }) => body.toString('latin1')).join('\n')
+    const seen = output.text + own.join('\n') + traced
+    const tokens = [...new Set(emulator.received.map(({ headers }) => headers['authorization'] ?? ''))].filter(
+      (one) => one !== '',
+    )
+    t.ok(tokens.length > 0 && output.text.split('\n').length > 100, 'much was tried, and much was logged')
+    for (const code of [
+      'GATEWAY_CALLER_UNKNOWN',
+      'GATEWAY_BAD_BATCH',
+      'GATEWAY_DYNAMICS_BROKE_OFF',
+      'GATEWAY_DYNAMICS_TOO_SLOW',
+      'no access token',
+    ])
+      t.ok(output.text.includes(code), code)
+    t.ok(audited.length > 10)
+    t.ok(collector.spans.length > 200, 'much was traced')
+    t.ok(
+      collector.exports.every(
+        ({ headers }) => headers['x-key'] === collectorKey && headers.authorization === undefined,
+      ),
+    )
+    t.match(asked.join(), /CONNECT contoso\.crm4\.dynamics\.com:443/)
+    t.notMatch(asked.join(), /localhost|127\.0/, 'loopback is never reached through a proxy')
+    t.same(leaks(seen, others), [])
+    t.same(leaks(logged.join('\n') + own.join('\n') + traced, { keyValue }), [])
+    t.notMatch(seen, /eyJ[\w-]{10}/, 'no token')
+    t.notMatch(seen, /@contoso\.com|@unknown/)
+    for (const token of tokens) t.notOk(seen.includes(token.split('.').at(-1)!.slice(0, 20)))
+  },
+)
 
 t.test('settings that are wrong show no secret, whichever variable it was put into', async (t) => {
   const names = readFileSync(new URL('../../../config/README.md', import.meta.url), 'utf8').matchAll(

@@ -2,14 +2,18 @@ import type { Settings } from '../../config/schema.ts'
 
 /** What `settings` switch on beyond the least, in a few words each, for the line that tells of the start. */
 export function featuresOf(
-  settings: Pick<Settings, 'callers' | 'tls' | 'auditLog' | 'inspector' | 'proxies' | 'metricsPort' | 'redis'>,
+  settings: Pick<
+    Settings,
+    'callers' | 'tls' | 'auditLog' | 'inspector' | 'proxies' | 'metricsPort' | 'redis' | 'tracing'
+  >,
 ): string[] {
-  const { callers, tls, auditLog, inspector, proxies, metricsPort, redis } = settings
+  const { callers, tls, auditLog, inspector, proxies, metricsPort, redis, tracing } = settings
   return [
     ...(callers.length > 0 ? [`callers (${callers.length})`] : []),
     ...(tls === undefined ? [] : [tls.clientCa === undefined ? 'TLS' : 'TLS with client certificates']),
     ...(auditLog === undefined ? [] : ['audit log']),
     ...(inspector ? ['request inspector'] : []),
+    ...(tracing === undefined ? [] : ['tracing']),
     ...(metricsPort === undefined ? [] : ['metrics listener']),
     ...(redis === undefined ? [] : ['replicas through Redis']),
     ...(proxies.https === undefined && proxies.http === undefined ? [] : ['outbound proxy']),

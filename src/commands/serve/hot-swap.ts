@@ -10,6 +10,7 @@ import type { AuditLog } from '../../observe/audit-log.ts'
 import { isReady } from '../../observe/health.ts'
 import type { TokenStatus } from '../../observe/health.ts'
 import type { Inspector } from '../../observe/inspector/inspector.ts'
+import type { Tracer } from '../../observe/tracing/tracer.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
 import { inProcess } from '../../replicas/in-process.ts'
 import { redisReplicas } from '../../replicas/redis.ts'
@@ -42,6 +43,7 @@ interface Dependencies {
   readonly log: Logger
   readonly auditLog: AuditLog | undefined
   readonly inspector: Inspector | undefined
+  readonly tracer: Tracer | undefined
 }
 
 /** How often it is looked whether a new gateway is ready. */

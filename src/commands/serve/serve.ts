@@ -9,6 +9,7 @@ import { openAuditLog } from '../../observe/audit-log.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
 import { createInspector } from '../../observe/inspector/inspector.ts'
 import { createLog } from '../../observe/log.ts'
+import { createTracer } from '../../observe/tracing/tracer.ts'
 import { createAgent } from '../../outbound/agent.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
 import { drainOf } from '../../server/drain.ts'
@@ -107,13 +108,15 @@ export async function run(
 ): Promise<Running> {
   const auditLog = auditLogOf(settings, log)
   const inspector = settings.inspector ? createInspector() : undefined
-  const front = await openHotSwap(settings, { agent, log, auditLog, inspector })
+  const tracer = settings.tracing === undefined ? undefined : await createTracer(settings.tracing, version(), log)
+  const front = await openHotSwap(settings, { agent, log, auditLog, inspector, tracer })
   const { server, operations } = front
   const address = await listenAll().catch(async (error: unknown) => {
     server.close()
     await front.gateway().app.close()
     await front.replicas.close()
     await agent.destroy()
+    await tracer?.close()
     throw error
   })
   logTargets(settings)
@@ -130,6 +133,7 @@ export async function run(
     .then(() => endOperations())
     .then(() => front.replicas.close())
     .then(() => agent.destroy())
+    .then(() => tracer?.close())
     .finally(() => auditLog?.close())
     .catch((error: unknown) => log.warn({ err: error }, 'shutdown incomplete'))
   return {

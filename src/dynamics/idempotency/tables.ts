@@ -92,9 +92,10 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
     return columns
   }
 
-  /** The rows at `path` below the API root. */
-  async function readRows(path: string, asker: RequestRecord): Promise<readonly unknown[]> {
-    const request = definitionRequest(`${apiRoot}/${path}`, lookupRecord(asker))
+  /** The rows at `resourcePath`. */
+  async function readRows(resourcePath: string, asker: RequestRecord): Promise<readonly unknown[]> {
+    const path = `${apiRoot}/${resourcePath}`
+    const request = definitionRequest(path, lookupRecord(asker, path))
     const timer = setTimeout(() => request.cancellation.cancel(failed('it took too long')), LOOKUP_TIMEOUT_MS)
     try {
       const answer = await send(request)

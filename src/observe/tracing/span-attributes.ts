@@ -1,0 +1,96 @@
+import type { Attributes, AttributeValue } from '@opentelemetry/api'
+
+import type { AttemptRecord, RequestRecord } from '../../dynamics/request-record.ts'
+import { loggedError } from '../../logged-error.ts'
+import type { TracedRequest } from './traced-request.ts'
+
+// Names and attributes of spans: those of OpenTelemetry's stable conventions for HTTP, and `gateway.…` for what these
+// have no name for. See https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+
+/** Where requests are sent: an API root. */
+type Environment = NonNullable<TracedRequest['environment']>
+
+/** Methods with a name in traces. Callers must not be able to make up others. */
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'QUERY'])
+
+/** `GET /accounts`: the method and the route. */
+export function spanName(method: string, entitySet = OTHER): string {
+  return `${KNOWN_METHODS.has(method) ? method : 'HTTP'} ${routeOf(entitySet)}`
+}
+
+/** What the log calls a path that begins with no name. */
+const OTHER = 'other'
+
+/** The path without keys and all that follows them. */
+function routeOf(entitySet: string): string {
+  return entitySet === OTHER ? '/' : `/${entitySet}`
+}
+
+/** What the caller asked for, and how it ended. */
+export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attributes {
+  const { method, entitySet, status, code, dynamicsCode, target, user, parts } = facts
+  const route = routeOf(entitySet)
+  const attributes: Record<string, AttributeValue> = {
+    'http.request.method': KNOWN_METHODS.has(method) ? method : '_OTHER',
+    'http.route': route,
+    'url.path': route,
+    'url.scheme': isEncrypted ? 'https' : 'http',
+    'gateway.request_id': facts.id,
+    'gateway.caller': facts.caller,
+  }
+  // No status went out to a caller that had left.
+  if (status !== 499) attributes['http.response.status_code'] = status
+  if (status >= 499) attributes['error.type'] = status === 499 ? 'ClientDisconnected' : (code ?? String(status))
+  if (code !== undefined) attributes['gateway.code'] = code
+  if (dynamicsCode !== undefined) attributes['gateway.dynamics_code'] = dynamicsCode
+  if (target !== undefined) attributes['gateway.target'] = target
+  if (user !== undefined) attributes['gateway.user'] = user
+  if (parts !== undefined) attributes['gateway.batch_parts'] = parts
+  return attributes
+}
+
+/** One time that a request, or a look-up for it, was sent. */
+export function clientAttributes(
+  { entitySet = OTHER, attempts, dynamicsRequestId }: RequestRecord,
+  { method, status, failure }: AttemptRecord,
+  resends: number,
+  environment: Environment | undefined,
+): Attributes {
+  const attributes: Record<string, AttributeValue> = { 'http.request.method': method }
+  if (environment !== undefined) {
+    const { address, port } = serverOf(environment)
+    attributes['server.address'] = address
+    attributes['server.port'] = port
+    attributes['url.full'] = environment.origin + environment.apiRoot + routeOf(entitySet)
+  }
+  if (resends > 0) attributes['http.request.resend_count'] = resends
+  if (status !== undefined) attributes['http.response.status_code'] = status
+  if (failure !== undefined) attributes['error.type'] = kindOf(failure)
+  else if (status !== undefined && status >= 400) attributes['error.type'] = String(status)
+  if (dynamicsRequestId !== undefined && resends === attempts - 1) {
+    attributes['gateway.dynamics_request_id'] = dynamicsRequestId
+  }
+  return attributes
+}
+
+interface Server {
+  readonly address: string
+  readonly port: number
+}
+
+const servers = new WeakMap<Environment, Server>()
+
+function serverOf(environment: Environment): Server {
+  let server = servers.get(environment)
+  if (server === undefined) {
+    const { hostname, port, protocol } = new URL(environment.origin)
+    server = { address: hostname, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) }
+    servers.set(environment, server)
+  }
+  return server
+}
+
+function kindOf(failure: Error): string {
+  const { type, code, cause } = loggedError(failure)
+  return code ?? cause?.code ?? type
+}

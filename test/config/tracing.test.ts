@@ -1,0 +1,109 @@
+import { join } from 'node:path'
+
+import t from 'tap'
+
+import { readTracing } from '../../src/config/tracing.ts'
+import type { TracingSettings } from '../../src/config/tracing.ts'
+
+const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }
+
+function read(variables: NodeJS.Dict<string>): { settings: TracingSettings | undefined; faults: string[] } {
+  const faults: string[] = []
+  return { settings: readTracing(variables, faults), faults }
+}
+
+t.test('an endpoint is all that it takes', async (t) => {
+  const { settings, faults } = read(ENDPOINT)
+
+  t.same(faults, [])
+  t.match(settings, {
+    url: 'http://collector:4318/v1/traces',
+    protocol: 'http/protobuf',
+    compression: 'none',
+    timeoutMs: 10_000,
+    resource: { 'service.name': 'dynamics-gateway' },
+    sampler: { isParentBased: true, ratio: 1 },
+  })
+  t.same(settings!.headers(), {})
+  t.same(settings!.tls(), {})
+})
+
+t.test('without an endpoint, or where it is switched off, nothing is traced', async (t) => {
+  for (const variables of [
+    {},
+    { OTEL_SERVICE_NAME: 'x', OTEL_TRACES_SAMPLER: 'always_on' },
+    { ...ENDPOINT, OTEL_SDK_DISABLED: 'true' },
+    { ...ENDPOINT, OTEL_SDK_DISABLED: 'TRUE', OTEL_TRACES_SAMPLER: 'foo' },
+    { ...ENDPOINT, OTEL_TRACES_EXPORTER: 'none' },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: '' },
+  ]) {
+    t.same(read(variables), { settings: undefined, faults: [] }, JSON.stringify(variables))
+  }
+})
+
+t.test("the path of traces is added to the endpoint for all signals, and not to the traces' own", async (t) => {
+  for (const [name, value, url] of [
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://collector/', 'https://collector/v1/traces'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://collector/otlp', 'https://collector/otlp/v1/traces'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', '"https://collector/otlp/"', 'https://collector/otlp/v1/traces'],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'https://collector', 'https://collector/'],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'https://collector/x?y', 'https://collector/x?y'],
+  ] as const) {
+    t.equal(read({ ...ENDPOINT, [name]: value }).settings!.url, url)
+  }
+})
+
+t.test('samplers by their names', async (t) => {
+  for (const [name, share, sampler] of [
+    ['always_on', undefined, { isParentBased: false, ratio: 1 }],
+    ['always_off', undefined, { isParentBased: false, ratio: 0 }],
+    ['traceidratio', '0.25', { isParentBased: false, ratio: 0.25 }],
+    ['parentbased_always_on', '0.5', { isParentBased: true, ratio: 1 }],
+    ['parentbased_always_off', undefined, { isParentBased: true, ratio: 0 }],
+    ['parentbased_traceidratio', '.1', { isParentBased: true, ratio: 0.1 }],
+    ['PARENTBASED_TRACEIDRATIO', undefined, { isParentBased: true, ratio: 1 }],
+  ] as const) {
+    const variables = { ...ENDPOINT, OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: share }
+    t.same(read(variables).settings!.sampler, sampler, name)
+  }
+})
+
+t.test('certificates are read at the start', async (t) => {
+  const folder = t.testdir({ 'ca.pem': 'CA', 'cert.pem': 'CERT', 'key.pem': 'KEY' })
+  const { settings } = read({
+    ...ENDPOINT,
+    OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'ca.pem'),
+    OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: join(folder, 'cert.pem'),
+    OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'key.pem'),
+  })
+
+  t.same(settings!.tls(), { ca: 'CA', cert: 'CERT', key: 'KEY' })
+  t.notMatch(JSON.stringify(settings), /KEY/)
+})
+
+t.test('what is wrong is said by name, and never by value', async (t) => {
+  for (const [name, values, hint] of [
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', ['zq15', 'zq15:4317', 'ftp://zq15', '/zq15'], 'http://host:4318'],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', ['https://a:zq15@collector'], 'OTEL_EXPORTER_OTLP_HEADERS'],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', ['zq15', 'http'], 'http/protobuf, http/json'],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', ['grpc'], 'the port 4318'],
+    ['OTEL_EXPORTER_OTLP_COMPRESSION', ['zq15'], 'none, gzip'],
+    ['OTEL_EXPORTER_OTLP_TIMEOUT', ['zq15', '10s', '0', '-1', '9999999999'], '10000 for ten seconds'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', ['zq15', '=zq15', 'zq15 x=1', 'a=zq15%0d%0ab'], 'name=value'],
+    ['OTEL_EXPORTER_OTLP_TRACES_HEADERS', ['a=zq15%'], '%25'],
+    ['OTEL_RESOURCE_ATTRIBUTES', ['zq15', 'a=%zq15'], 'write'],
+    ['OTEL_EXPORTER_OTLP_CERTIFICATE', ['/zq15/none'], 'ENOENT'],
+    ['OTEL_TRACES_EXPORTER', ['zq15', 'console'], 'otlp, none'],
+    ['OTEL_TRACES_SAMPLER', ['zq15', 'jaeger_remote'], 'parentbased_always_on'],
+    ['OTEL_TRACES_SAMPLER_ARG', ['zq15', '1.1', '10%', '-0.1'], 'from 0 to 1'],
+    ['OTEL_SDK_DISABLED', ['zq15', 'yes'], 'true, false'],
+  ] as const) {
+    for (const value of values) {
+      const { faults } = read({ ...ENDPOINT, [name]: value })
+      t.equal(faults.length, 1, `${name}=${value}`)
+      t.ok(faults[0]!.startsWith(`${name} `) && faults[0]!.includes(hint), faults[0]!)
+      t.notMatch(faults[0], /zq15/)
+    }
+  }
+  t.same(read({ ...ENDPOINT, OTEL_FOO: 'bar', OTEL_METRICS_EXPORTER: 'x' }).faults, [], 'other names are left alone')
+})

@@ -1,0 +1,122 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+
+import { generate } from 'selfsigned'
+import t from 'tap'
+
+import { readTracing } from '../../../src/config/tracing.ts'
+import { newTraceId, RequestRecord } from '../../../src/dynamics/request-record.ts'
+import type { RequestFacts } from '../../../src/observe/request-line.ts'
+import { FinishedSpan, followClock } from '../../../src/observe/tracing/finished-span.ts'
+import { openSpanExport } from '../../../src/observe/tracing/span-export.ts'
+import type { TracedRequest } from '../../../src/observe/tracing/traced-request.ts'
+import { otlpReceiver } from '../../support/otlp-receiver.ts'
+
+const TRACE = { traceId: '0af7651916cd43dd8448eb211c80319c', parentId: undefined, sampled: true }
+
+/** A request that is over, with as many waits as are recorded. */
+function request(waits = 0): TracedRequest {
+  const record = new RequestRecord('an-id', performance.now(), { ...TRACE, spanId: 'b7ad6b7169203331' })
+  for (let wait = 0; wait < waits; wait++) record.waited('queue', record.started, 1)
+  const facts = { id: 'an-id', method: 'BREW', entitySet: 'accounts', status: 200, ms: 5, caller: 'anybody' }
+  return { facts: facts as RequestFacts, record, isEncrypted: true, environment: undefined }
+}
+
+function settings(variables: NodeJS.Dict<string>) {
+  return readTracing(variables, [])!
+}
+
+t.test('a collector is reached over TLS, and only with a certificate of the authority that is named', async (t) => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    algorithm: 'sha256',
+    keyType: 'ec',
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+    ],
+  })
+  const collector = await otlpReceiver(t, undefined, { cert, key })
+  const folder = t.testdir({ 'ca.pem': cert })
+  const lost: unknown[] = []
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint }
+  const distrustful = openSpanExport(settings(endpoint), '1', (spans, cause) => lost.push({ spans, cause }))
+  const trusting = openSpanExport(
+    settings({ ...endpoint, OTEL_EXPORTER_OTLP_CERTIFICATE: `${folder}/ca.pem` }),
+    '1',
+    () => t.fail('nothing is lost'),
+  )
+  distrustful.add(request())
+  trusting.add(request())
+  await Promise.all([distrustful.close(), trusting.close()])
+
+  t.match(lost, [{ spans: 1, cause: /SELF_SIGNED|UNABLE_TO_VERIFY/ }])
+  t.match(collector.spans, [
+    {
+      name: 'HTTP /accounts',
+      attributes: { 'http.request.method': '_OTHER', 'http.request.method_original': undefined, 'url.scheme': 'https' },
+    },
+  ])
+})
+
+t.test('what waits for a collector that is stuck is bounded, and makes no more work', async (t) => {
+  const stuck = createServer(() => undefined).listen(0, '127.0.0.1')
+  t.teardown(() => stuck.close())
+  await once(stuck, 'listening')
+  let lost = 0
+  const causes = new Set<string>()
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(stuck.address() as AddressInfo).port}` }
+  const spans = openSpanExport(settings(endpoint), '1', (count, cause) => {
+    lost += count
+    causes.add(cause)
+  })
+  for (let added = 0; added < 200; added++) spans.add(request(50))
+
+  t.ok(lost > 100 && lost < 200, `${lost} requests without spans`)
+  t.same([...causes], ['the queue is full'])
+  const began = performance.now()
+  await spans.close()
+  t.ok(performance.now() - began < 5000)
+})
+
+t.test('a ratio is kept', async (t) => {
+  const spans = openSpanExport(
+    settings({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+      OTEL_TRACES_SAMPLER: 'traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.25',
+    }),
+    '1',
+    () => undefined,
+  )
+  const sampled = Array.from({ length: 4000 }, newTraceId).filter(spans.samples)
+  await spans.close()
+  t.ok(sampled.length > 800 && sampled.length < 1200, `${sampled.length} of 4000`)
+  t.match(newTraceId(), /^[0-9a-f]{32}$/)
+})
+
+t.test('spans follow the clock of the machine, also when it is set', async (t) => {
+  const span = (start: number, end: number): FinishedSpan =>
+    new FinishedSpan(
+      { name: '', kind: 0, context: {} as never, parent: undefined, start, end, attributes: {}, isFailed: false },
+      {} as never,
+    )
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+    followClock()
+  })
+  followClock()
+  const before = span(0, 1500.5)
+  Date.now = () => now() + 3_600_000
+  followClock()
+  const after = span(0, 0)
+
+  t.ok(Math.abs(after.startTime[0] - before.startTime[0] - 3600) <= 1)
+  const [seconds, nanoseconds] = before.duration
+  t.equal(seconds, 1)
+  t.ok(Math.abs(nanoseconds - 500_500_000) < 1000)
+  const second = (1e9 - span(0, 0).startTime[1]) / 1e6
+  t.match(span(second - 1, second + 1).duration, [0, /^(1999|2000)\d{3}$/], 'across a full second')
+  t.match(span(second + 1, second + 3).duration, [0, /^(1999|2000)\d{3}$/], 'and within one')
+})

@@ -1,0 +1,77 @@
+import t from 'tap'
+
+import { lookupRecord, RequestRecord } from '../../../src/dynamics/request-record.ts'
+import type { RequestFacts } from '../../../src/observe/request-line.ts'
+import { spansOf } from '../../../src/observe/tracing/spans.ts'
+
+const TRACE = {
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  parentId: undefined,
+  spanId: 'b7ad6b7169203331',
+  sampled: true,
+}
+
+const FACTS = { id: 'an-id', method: 'POST', entitySet: '$batch', status: 200, ms: 100, caller: 'crm' } as RequestFacts
+
+function spans(record: RequestRecord, facts: Partial<RequestFacts> = {}, origin = 'http://crm.example:8080') {
+  const environment = { origin, apiRoot: '/api/data/v9.2' }
+  const request = { record, facts: { ...FACTS, ...facts }, isEncrypted: false, environment }
+  return spansOf(request, { resource: {} as never, scope: { name: 'test' } })
+}
+
+t.test('a look-up is part of the wait for the user where that was for it, and else of the request', async (t) => {
+  const record = new RequestRecord('an-id', performance.now(), TRACE)
+  const user = lookupRecord(record, '/api/data/v9.2/systemusers?$filter=x')
+  user.attemptStarted(user.started, 'GET')
+  user.attemptEnded(user.started + 1, 200)
+  record.waited('user', record.started, performance.now() - record.started + 1)
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  const table = lookupRecord(record, '/api/data/v9.2/EntityDefinitions')
+  table.attemptStarted(table.started, 'GET')
+  const bare = new RequestRecord('an-id', 0, TRACE)
+  lookupRecord(bare, '/nothing').attemptStarted(1, 'GET')
+
+  const [root, wait, ...lookups] = spans(record)
+  t.match(lookups, [
+    { name: 'GET /systemusers', parentSpanContext: wait!.spanContext() },
+    { name: 'GET /EntityDefinitions', parentSpanContext: root!.spanContext() },
+  ])
+  t.match(spans(bare)[1], { name: 'GET /nothing', parentSpanContext: { spanId: TRACE.spanId } })
+})
+
+t.test('what never got a response lasts as long as its request, and is a failure', async (t) => {
+  const record = new RequestRecord('an-id', 1000, TRACE)
+  record.attemptStarted(1010, 'POST')
+
+  const [root, attempt] = spans(record)
+  t.same(attempt!.endTime, root!.endTime)
+  t.match(attempt, {
+    name: 'POST /',
+    status: { code: 2 },
+    attributes: {
+      'server.address': 'crm.example',
+      'server.port': 8080,
+      'url.full': 'http://crm.example:8080/api/data/v9.2/',
+    },
+  })
+  t.match(spans(record, {}, 'http://crm.example')[1]!.attributes, { 'server.port': 80 })
+})
+
+t.test('a request says what the log says of it', async (t) => {
+  const record = new RequestRecord('an-id', 1000, TRACE)
+  record.entitySet = '$batch'
+  record.dynamicsRequestId = 'at-dynamics'
+  record.attemptStarted(1000, 'POST')
+  record.attemptEnded(1001, 503)
+  record.attemptStarted(1002, 'POST')
+  record.attemptEnded(1003, 200)
+
+  const [root, first, second] = spans(record, { target: 'sales', parts: '4×2xx 1×412', status: 502 })
+  t.match(root!.attributes, {
+    'gateway.target': 'sales',
+    'gateway.batch_parts': '4×2xx 1×412',
+    'error.type': '502',
+  })
+  t.notOk('gateway.dynamics_request_id' in first!.attributes)
+  t.equal(second!.attributes['gateway.dynamics_request_id'], 'at-dynamics')
+})
