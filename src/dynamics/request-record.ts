@@ -1,3 +1,5 @@
+import { randomFillSync } from 'node:crypto'
+
 import type { Explanation } from '../explanations/explanation.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import type { ConnectionUse } from '../outbound/pooled-connection.ts'
@@ -70,6 +72,8 @@ export class RequestRecord {
   entitySet: string | undefined = undefined
   /** Why the caller's rules refused it, in the words of the error, or would have in a dry run. */
   objection: string | undefined = undefined
+  /** The rules that let it, or parts of its `$batch`, through; `undefined` where no `allow` had to. */
+  allowedBy: Set<string> | undefined = undefined
   /** Whose rights it has where it names no user; `undefined` for the gateway's own addresses. */
   ownUser: 'application user' | 'signed-in person' | undefined = undefined
   userSource: UserSource | undefined = undefined
@@ -196,24 +200,26 @@ export function requestIds({ id, trace }: RequestRecord): RequestIds {
   return trace === undefined ? { id } : { id, traceId: trace.traceId }
 }
 
-/**
- * A span's id, which is never all zeros. It must be unlikely to meet its like, not hard to guess: `randomBytes` would
- * cost 2 % of a short request for each id.
- */
+/** A span's id. All zeros would mean none, but that is as unlikely as to meet another id of these bits. */
 export function newSpanId(): string {
-  return hexDigits() + hexDigits()
+  return randomHex(8)
 }
 
-/** A trace's id, which is never all zeros. */
+/** A trace's id. */
 export function newTraceId(): string {
-  return newSpanId() + newSpanId()
+  return randomHex(16)
 }
 
-/** Eight random hexadecimal digits, not all of them zeros. */
-function hexDigits(): string {
-  return Math.trunc(1 + Math.random() * 0xffff_ffff)
-    .toString(16)
-    .padStart(8, '0')
+/** Random bytes are made for many ids at once, so that one takes 0.1 µs of CPU and not 2.8. */
+const pool = Buffer.alloc(8192)
+let taken = pool.length
+
+function randomHex(bytes: number): string {
+  if (taken === pool.length) {
+    randomFillSync(pool)
+    taken = 0
+  }
+  return pool.toString('hex', taken, (taken += bytes))
 }
 
 /** @see https://www.w3.org/TR/trace-context/ */

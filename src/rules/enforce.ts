@@ -21,7 +21,7 @@ interface Options {
   readonly target: Pick<Target, 'url'>
   /** `/sales`, or nothing where there is one target. */
   readonly prefix: string
-  readonly log: Pick<Logger, 'warn'>
+  readonly log: Pick<Logger, 'warn' | 'debug'>
 }
 
 /**
@@ -51,7 +51,7 @@ export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies:
 export function authorizePart(
   request: Judged & { readonly head: Pick<Head, 'wantsRow'> },
   part: BatchOperation,
-  log: Pick<Logger, 'warn'>,
+  log: Pick<Logger, 'warn' | 'debug'>,
 ): void {
   const {
     caller,
@@ -91,11 +91,19 @@ function headerFault({ callerId, namedUser, bypass, override, callback }: Head, 
 function accessFault(
   { caller: { name, policy }, exchange }: Judged,
   wish: AccessRequest,
-  log: Pick<Logger, 'warn'>,
+  log: Pick<Logger, 'warn' | 'debug'>,
 ): Error | undefined {
-  const objection = denialReason(wish, policy.rules)
-  if (objection === undefined) return undefined
   const { record } = exchange
+  let rule: string | undefined
+  const objection = denialReason(wish, policy.rules, ({ text }) => {
+    rule ??= text
+  })
+  if (objection === undefined) {
+    if (rule === undefined) return undefined
+    ;(record.allowedBy ??= new Set()).add(rule)
+    log.debug({ ...requestIds(record), caller: name, rule }, 'allowed by a rule')
+    return undefined
+  }
   record.objection = objection
   if (!policy.dryRun) return new CallerNotAllowed(objection)
   log.warn({ ...requestIds(record), caller: name, objection }, 'dry run: a rule would have refused this request')

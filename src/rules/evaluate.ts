@@ -18,13 +18,20 @@ export interface AccessRequest {
   readonly wantsRow?: boolean
 }
 
+/** Is given the `allow` that lets a request through, or would if nothing else refused it. */
+type OnAllowed = (rule: Permission) => void
+
 /**
  * Why `rules` do not let a request through, as a sentence that names the rule; `undefined` when they do.
  *
  * A `deny` wins over every `allow`; once there is an `allow`, all that none of them names is refused. Without metadata
  * nobody can tell where a navigation property leads; so where rules restrict what may be read, each must be named.
  */
-export function denialReason(wish: AccessRequest, rules: readonly Rule[]): string | undefined {
+export function denialReason(
+  wish: AccessRequest,
+  rules: readonly Rule[],
+  allowed: OnAllowed = () => undefined,
+): string | undefined {
   const { method, resourcePath, query } = wish
   if (rules.length === 0) return undefined
   const path = segmentsOf(resourcePath)
@@ -35,12 +42,12 @@ export function denialReason(wish: AccessRequest, rules: readonly Rule[]): strin
   // The row that a change answers is one that it reads.
   const reads = wish.wantsRow === true && (method === 'PATCH' || method === 'PUT')
   return (
-    objectionToAny(asking(method, path), query, rules) ??
-    (reads ? objectionToAny(asking('GET', path), query, rules) : undefined)
+    objectionToAny(asking(method, path), query, rules, allowed) ??
+    (reads ? objectionToAny(asking('GET', path), query, rules, allowed) : undefined)
   )
 }
 
-function objectionToAny(asked: Asked, query: string, rules: readonly Rule[]): string | undefined {
+function objectionToAny(asked: Asked, query: string, rules: readonly Rule[], allowed: OnAllowed): string | undefined {
   const { method, path } = asked
   const permissions = rules.filter(isPermission)
   for (const rule of rules) {
@@ -54,7 +61,7 @@ function objectionToAny(asked: Asked, query: string, rules: readonly Rule[]): st
     ? undefined
     : (denied(asked, denies) ??
         deniedBeyond(asked, query, denies, allows) ??
-        notAllowed(asked, query, allows) ??
+        notAllowed(asked, query, allows, allowed) ??
         queriesUnseen(asked, denies, allows))
 }
 
@@ -117,17 +124,23 @@ function deniedBeyond(
 }
 
 /** That nothing allows what is asked. */
-function notAllowed(asked: Asked, query: string, allows: readonly Permission[]): string | undefined {
+function notAllowed(
+  asked: Asked,
+  query: string,
+  allows: readonly Permission[],
+  allowed: OnAllowed,
+): string | undefined {
   if (allows.length === 0) return undefined
   const { kind, method, path } = asked
   const none = (what: string): string => objection(method, what, `none of its rules allows it (${listed(allows)})`)
   const operation = path.findIndex(({ qualified }, index) => qualified && index > 0)
   const kinds = operation === -1 ? [kind] : [kind, 'GET']
   const first = path[0]!
-  const begins = allows.some(
+  const begins = allows.find(
     (rule) => kinds.some((one) => covers(rule, one)) && rule.names.some((name) => namesFirst(name, first.name)),
   )
-  if (!begins) return none(first.written)
+  if (begins === undefined) return none(first.written)
+  allowed(begins)
   const beyond = path.find(
     ({ name, qualified }, index) =>
       index > 0 && (isNavigation(path, index) || qualified) && !isNamed(name, asked, kind, allows),

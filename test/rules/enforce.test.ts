@@ -49,6 +49,21 @@ t.test('rules refuse a part whose path cannot be read', (t) => {
   t.end()
 })
 
+t.test('the rule that lets a part through is noted, once for all parts', (t) => {
+  const rules = ['allow GET contacts', 'allow GET accounts', 'allow * accounts', 'deny DELETE accounts'].map(parseRule)
+  const record = new RequestRecord('of-a-request', 0)
+  const policy = { ...strict, rules }
+
+  t.match(judge(policy, read, false, record), [{ id: 'of-a-request', caller: 'billing', rule: 'allow GET accounts' }])
+  judge(policy, read, false, record)
+  judge(policy, { ...read, method: 'PATCH' }, true, record)
+  t.same([...record.allowedBy!], ['allow GET accounts', 'allow * accounts'])
+  t.throws(() => judge(policy, { ...read, method: 'DELETE' }, false, record))
+  t.equal(record.allowedBy!.size, 2)
+  t.same(judge(strict, read), [], 'where nothing needs to be allowed, nothing is said')
+  t.end()
+})
+
 t.test('what needs to be allowed can be, but for another method', (t) => {
   const lenient: Policy = { ...strict, callerIds: 'allow', bypassHeaders: true, callbacks: true }
   for (const [name, value] of odd.slice(0, 3)) judge(lenient, { ...read, headers: [{ name, value }] })
@@ -79,11 +94,16 @@ t.test('a dry run lets all pass, and tells the log what a rule would have refuse
 })
 
 /** Judges a part; what the log was told. */
-function judge(policy: Policy, part: Parameters<typeof authorizePart>[1], wantsRow = false): object[] {
+function judge(
+  policy: Policy,
+  part: Parameters<typeof authorizePart>[1],
+  wantsRow = false,
+  record = new RequestRecord('of-a-request', 0),
+): object[] {
   const told: object[] = []
-  const exchange = { record: new RequestRecord('of-a-request', 0) }
-  authorizePart({ caller: { name: 'billing', policy }, head: { wantsRow }, exchange }, part, {
+  authorizePart({ caller: { name: 'billing', policy }, head: { wantsRow }, exchange: { record } }, part, {
     warn: (facts) => told.push(facts),
+    debug: (facts) => told.push(facts),
   })
   return told
 }

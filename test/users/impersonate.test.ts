@@ -18,7 +18,7 @@ t.test('a caller whose token names the user may name no other, by address or by 
       remembered: () => ({ users: 0, unknown: 0 }),
     }
     app.register(authenticate, { identify: () => ({ caller }) })
-    app.register(allowList, { target: target!, prefix: '', log: { warn: () => undefined } })
+    app.register(allowList, { target: target!, prefix: '', log: { warn: () => undefined, debug: () => undefined } })
     app.register(impersonate, { target: target!, directory })
   })
 
