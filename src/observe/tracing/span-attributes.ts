@@ -2,6 +2,7 @@ import type { Attributes, AttributeValue } from '@opentelemetry/api'
 
 import type { AttemptRecord, RequestRecord } from '../../dynamics/request-record.ts'
 import { loggedError } from '../../logged-error.ts'
+import { METHODS } from '../../odata/methods.ts'
 import type { TracedRequest } from './traced-request.ts'
 
 // Names and attributes of spans: those of OpenTelemetry's stable conventions for HTTP, and `gateway.…` for what these
@@ -11,7 +12,7 @@ import type { TracedRequest } from './traced-request.ts'
 type Environment = NonNullable<TracedRequest['environment']>
 
 /** Methods with a name in traces. Callers must not be able to make up others. */
-const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'QUERY'])
+const KNOWN_METHODS = new Set([...METHODS, 'QUERY'])
 
 /** `GET /accounts`: the method and the route. */
 export function spanName(method: string, entitySet = OTHER): string {
