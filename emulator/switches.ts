@@ -12,6 +12,10 @@ export interface Switches {
   callersInBatchParts: boolean
   /** `strict` requires CRLF at the end of every line of a `$batch`, and its closing delimiter. */
   batchLines: 'strict' | 'lenient'
+  /** Entity sets whose changes are not tracked. */
+  untracked: readonly string[]
+  /** Whether delta links are still valid; the real service forgets them after seven days. */
+  deltaLinks: 'valid' | 'expired'
   /** Whether `% _ [ ]` are wildcards in `eq`, as they are in `contains`. */
   wildcardsInEquals: boolean
   /** Rows in one page; 5000 in the real service. */
@@ -36,6 +40,8 @@ export function defaultSwitches(): Switches {
     mayReadUsers: true,
     applicationUser: 'present',
     callersInBatchParts: true,
+    untracked: [],
+    deltaLinks: 'valid',
     batchLines: 'strict',
     wildcardsInEquals: false,
     pageSize: 5000,

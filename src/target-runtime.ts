@@ -16,6 +16,7 @@ import type { OutboundAgent } from './outbound/agent.ts'
 import type { Replicas, SharedState } from './replicas/shared-state.ts'
 import { userDirectory } from './users/directory.ts'
 import type { UserDirectory } from './users/directory.ts'
+import { preloadUsers } from './users/preloaded-users.ts'
 import { shareUsers } from './users/shared-users.ts'
 
 /** A target, and all that the gateway keeps for it while it runs. */
@@ -32,7 +33,7 @@ export interface TargetRuntime {
   readonly sharing: SharedState['status']
   /** What happened lately, for the status page. */
   readonly activity: Activity
-  /** Fetches the first token, and opens the first connection to Dynamics, before they are needed. */
+  /** Fetches the first token, opens the first connection to Dynamics, and reads users ahead where that is set. */
   readonly warmUp: () => void
   /** Ends its timers. */
   readonly close: () => void
@@ -53,10 +54,8 @@ export function createTargetRuntime(
   { agent, log, metrics, bodyLimit, replicas }: Dependencies,
 ): TargetRuntime {
   const name = target.name ?? 'dynamics'
-  const credential = connectCredential(target, {
-    agent: agent.reads,
-    log: target.name === undefined ? log : log.child({ target: name }),
-  })
+  const targetLog = target.name === undefined ? log : log.child({ target: name })
+  const credential = connectCredential(target, { agent: agent.reads, log: targetLog })
   const state = replicas.of(target)
   const activity = createActivity()
   const count = metrics.watch(name)
@@ -72,7 +71,8 @@ export function createTargetRuntime(
     bodyLimit,
     state,
   })
-  const directory = userDirectory(connection.send, target, shareUsers(state, target))
+  const preloaded = target.users.preload ? preloadUsers(connection.send, target, targetLog) : undefined
+  const directory = userDirectory(connection.send, target, shareUsers(state, target), preloaded)
   let endWarmth: (() => void) | undefined
   metrics.show(name, {
     credential: credential.state,
@@ -92,8 +92,10 @@ export function createTargetRuntime(
     warmUp() {
       credential.warmUp()
       endWarmth = agent.keepWarm?.(target.url.origin)
+      preloaded?.start()
     },
     close() {
+      preloaded?.close()
       state.close()
       endWarmth?.()
       credential.close()

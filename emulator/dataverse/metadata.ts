@@ -1,3 +1,4 @@
+import type { JsonObject } from '../http/json.ts'
 import type { Operation, Reply } from '../http/operation.ts'
 import { type Keys, splitTarget, queryOptions } from './address.ts'
 import { definition, definitions, manyToOneRelationships, matchingDefinitions, selectedOf } from './definitions.ts'
@@ -66,7 +67,11 @@ export function entityDefinitions(
     throw new DataverseError(404, '0x80060888', `Could not find an entity with the given name '${String(name)}'.`)
   }
   if (rest[0] === undefined) {
-    return jsonReply(200, { '@odata.context': `${context}/$entity`, ...selectedOf(definition(type), selected) }, format)
+    return jsonReply(
+      200,
+      { '@odata.context': `${context}/$entity`, ...selectedOf(tracked(environment, type), selected) },
+      format,
+    )
   }
   if (rest[0] === 'ManyToOneRelationships') {
     const value = manyToOneRelationships(type).map((each) => selectedOf(each, selected))
@@ -126,4 +131,9 @@ function edmType({ type }: Column): string {
     case 'image':
       return 'Edm.Binary'
   }
+}
+
+/** The definition of one table in this environment. */
+function tracked({ switches }: Environment, type: EntityType): JsonObject {
+  return { ...definition(type), ChangeTrackingEnabled: !switches.untracked.includes(type.set) }
 }

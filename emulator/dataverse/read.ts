@@ -3,7 +3,7 @@ import type { Header, Operation, Reply } from '../http/operation.ts'
 import { splitTarget, queryOptions } from './address.ts'
 import { deltaLink, readChanges } from './changes.ts'
 import type { Environment } from './environment.ts'
-import { badQuery } from './errors.ts'
+import { badQuery, DataverseError } from './errors.ts'
 import { contextOf, expanded } from './expand.ts'
 import { jsonReply, responseFormat } from './json-reply.ts'
 import { filtered, ordered } from './matching.ts'
@@ -16,6 +16,8 @@ import type { EntityType } from './schema.ts'
 
 /** The content type of a JSON response. */
 export const jsonType = 'application/json; odata.metadata=minimal'
+
+const EXPIRED = 'Version stamp associated with the client has expired. Please perform a full sync.'
 
 /** Returns one page of `rows` as a collection of `type`; `path` is the resource path of the collection. */
 export function readCollection(
@@ -31,7 +33,14 @@ export function readCollection(
   const format = responseFormat(environment, operation)
   const { preferences } = format
   const token = rawOption(rawQuery, '$deltatoken')
-  if (token !== undefined) return readChanges(environment, operation, type, readDeltaToken(token))
+  if (token !== undefined) {
+    // ExpiredVersionStamp of the SDK.
+    if (environment.switches.deltaLinks === 'expired') throw new DataverseError(400, '0x80044352', EXPIRED)
+    return readChanges(environment, operation, type, readDeltaToken(token))
+  }
+  if (preferences.trackChanges && environment.switches.untracked.includes(type.set)) {
+    throw badQuery(`Entity: ${type.name} isn't enabled for change tracking.`)
+  }
   if (preferences.trackChanges && (query.filter ?? query.top ?? query.orderBy[0] ?? query.expand[0]) !== undefined) {
     throw badQuery('Query options $filter, $orderby, $expand and $top cannot be used with change tracking.')
   }

@@ -36,7 +36,13 @@ export function crossChecks(settings: Settings, errors: string[]): void {
       )
     }
   }
-  for (const { impersonation } of targets) {
+  for (const { url, impersonation, users } of targets) {
+    if (users.preload && (url.product !== 'dataverse' || impersonation.mode === 'off' || impersonation.verify)) {
+      errors.push(
+        'USERS_PRELOAD is of use only where the gateway acts as users of Dataverse, and not with IMPERSONATION_VERIFY, ' +
+          'which asks about each of them: set one of them to false.',
+      )
+    }
     const { header, idHeader, emailColumns } = impersonation
     if (headerLetters(header) === headerLetters(idHeader)) {
       errors.push(`USER_EMAIL_HEADER and USER_ID_HEADER are both ${header}, or differ by punctuation only: name two.`)

@@ -4,6 +4,7 @@ import type { Connection, ConnectionState } from '../dynamics/connect.ts'
 import type { Limit } from '../dynamics/limits/parse.ts'
 import type { SharedState, SharingStatus } from '../replicas/shared-state.ts'
 import type { UserDirectory } from '../users/directory.ts'
+import type { PreloadState } from '../users/preloaded-users.ts'
 import type { Activity, RecentActivity, Traffic } from './activity.ts'
 import { escape } from './escape.ts'
 
@@ -13,7 +14,7 @@ export interface ShownTarget {
   readonly target: Pick<Target, 'url' | 'impersonation' | 'credential'>
   readonly credential: Pick<Credential, 'state'>
   readonly connection: Pick<Connection, 'state'>
-  readonly directory: Pick<UserDirectory, 'remembered'>
+  readonly directory: Pick<UserDirectory, 'remembered' | 'preloaded'>
   readonly sharing: SharedState['status']
   readonly activity: Pick<Activity, 'recent'>
 }
@@ -39,6 +40,7 @@ export function targetCard(shown: ShownTarget, now: number): string {
     ['Limits hit', limitsIn(limits)],
     ...(state.rates === undefined ? [] : [['Left of the limits', leftIn(state.rates)] as const]),
     ['Users', `${directory.remembered().users} remembered, impersonation ${target.impersonation.mode}`],
+    ...(directory.preloaded === undefined ? [] : [['Preloading', preloadIn(directory.preloaded())] as const]),
     ...(replicas === undefined ? [] : [['Replicas', replicasIn(replicas)] as const]),
   ]
   return `
@@ -72,6 +74,11 @@ const LIMIT_NAMES: Readonly<Record<Limit, string>> = {
   time: 'execution time',
   concurrency: 'concurrent requests',
   other: 'not named',
+}
+
+function preloadIn({ is, reason }: PreloadState): string {
+  if (is === 'off') return badge('warn', `off, users are looked up one by one: ${escape(reason ?? '')}`)
+  return is === 'ready' ? 'all users are in memory' : 'reading all users'
 }
 
 function limitsIn(limits: ReadonlyMap<Limit, number>): string {

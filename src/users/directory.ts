@@ -6,15 +6,17 @@ import { Cancellation } from '../dynamics/cancellation.ts'
 import { lookupRecord } from '../dynamics/request-record.ts'
 import type { RequestRecord } from '../dynamics/request-record.ts'
 import { header } from '../dynamics/send.ts'
-import type { OutboundRequest, Send } from '../dynamics/send.ts'
+import type { Send } from '../dynamics/send.ts'
 import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
 import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import type { User } from '../identity/caller.ts'
 import { retryAfter } from '../outbound/retry-after.ts'
 import { OwnError } from '../own-error.ts'
+import { lookupRequest } from './lookup-request.ts'
 import { pickUser } from './pick-user.ts'
 import type { FoundOrFault, FoundUser } from './pick-user.ts'
+import type { PreloadedUsers, PreloadState } from './preloaded-users.ts'
 import { rateLimiter } from './rate-limit.ts'
 import type { SharedUsers } from './shared-users.ts'
 import { userQuery } from './user-query.ts'
@@ -33,6 +35,8 @@ export interface UserDirectory {
   readonly find: (named: NamedUser, asker: RequestRecord) => FoundUser | Promise<FoundUser>
   /** How many users, and how many addresses and ids of nobody, are remembered. */
   readonly remembered: () => { readonly users: number; readonly unknown: number }
+  /** What became of reading all users ahead, where the settings ask for it. */
+  readonly preloaded?: () => PreloadState
 }
 
 /** How often the caches look at the clock, in milliseconds: each time costs a timer. */
@@ -51,6 +55,7 @@ export function userDirectory(
   send: Send,
   { url, impersonation, credential }: Pick<Target, 'url' | 'impersonation' | 'credential'>,
   shared?: SharedUsers,
+  preloaded?: PreloadedUsers,
 ): UserDirectory {
   const { emailColumns } = impersonation
   // Created when the first entry comes: a cache takes the memory for all its entries at once, 1 MB for 10,000.
@@ -63,22 +68,33 @@ export function userDirectory(
   return {
     find: (named, asker) => {
       const key = 'email' in named ? named.email.toLowerCase() : named.objectId
-      const user = known?.get(key)
-      if (user !== undefined) return user
-      const refusal = nobody?.get(key)
-      if (refusal !== undefined) throw refusal
-      let lookup = underWay.get(key)
-      if (lookup === undefined) {
-        lookup = search(named, key, asker).finally(() => underWay.delete(key))
-        underWay.set(key, lookup)
-      }
-      return lookup
+      const user = preloaded?.find(named)
+      if (user instanceof Promise) return user.then((found) => found ?? notPreloaded(named, key, asker))
+      return user ?? notPreloaded(named, key, asker)
     },
-    remembered: () => ({ users: known?.size ?? 0, unknown: nobody?.size ?? 0 }),
+    remembered: () => ({
+      users: preloaded?.inUse() === true ? preloaded.state().users : (known?.size ?? 0),
+      unknown: nobody?.size ?? 0,
+    }),
+    ...(preloaded === undefined ? {} : { preloaded: preloaded.state }),
+  }
+
+  function notPreloaded(named: NamedUser, key: string, asker: RequestRecord): FoundUser | Promise<FoundUser> {
+    // What was looked up before may be older than what is preloaded.
+    const user = preloaded?.inUse() === true ? undefined : known?.get(key)
+    if (user !== undefined) return user
+    const refusal = nobody?.get(key)
+    if (refusal !== undefined) throw refusal
+    let lookup = underWay.get(key)
+    if (lookup === undefined) {
+      lookup = search(named, key, asker).finally(() => underWay.delete(key))
+      underWay.set(key, lookup)
+    }
+    return lookup
   }
 
   async function search(named: NamedUser, key: string, asker: RequestRecord): Promise<FoundUser> {
-    const found = await shared?.find(key, named)
+    const found = preloaded?.inUse() === true ? undefined : await shared?.find(key, named)
     if (found !== undefined) remember(key, found, found.left)
     const { user, fault } = found ?? (await lookUp(named, key, asker))
     if (fault !== undefined) throw fault
@@ -105,7 +121,7 @@ export function userDirectory(
       if (fault instanceof UserLookupFailed) throw fault
       if (user !== undefined && impersonation.verify) await verify(user, cancellation, asker)
       const ttl = fault === undefined ? impersonation.remember : impersonation.rememberUnknown
-      if (ttl > 0) {
+      if (ttl > 0 && (fault !== undefined || preloaded?.inUse() !== true)) {
         remember(key, finding, ttl)
         shared?.found(key, finding, ttl)
       }
@@ -180,36 +196,4 @@ function parsed(body: Buffer): unknown {
  */
 export function callerIdOf({ objectId, systemUserId }: User): readonly [string, string] {
   return objectId === undefined ? ['MSCRMCallerID', systemUserId!] : ['CallerObjectId', objectId]
-}
-
-function lookupRequest(
-  path: string,
-  also: readonly string[],
-  cancellation: Cancellation,
-  record: RequestRecord,
-): OutboundRequest {
-  return {
-    method: 'GET',
-    path,
-    headers: [
-      'accept',
-      'application/json',
-      'odata-version',
-      '4.0',
-      'odata-maxversion',
-      '4.0',
-      'accept-encoding',
-      'identity',
-      ...also,
-    ],
-    body: undefined,
-    bodyLength: undefined,
-    repeatable: 'read',
-    fairnessKey: 'look-ups of users',
-    deadline: undefined,
-    transform: undefined,
-    cancellation,
-    timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
-    record,
-  }
 }

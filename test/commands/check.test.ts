@@ -194,6 +194,42 @@ t.test('says by which column a user was found, by address or by object id', asyn
   t.match(written.stdout, /No user of the environment has this Entra object id[\s\S]*Compare the id with the Object ID/)
 })
 
+t.test('says whether users can be preloaded, which is no failure', async (t) => {
+  const { io, written, emulator } = await commandFor(t, { USERS_PRELOAD: 'true' })
+  emulator.switches.pageSize = 50
+  t.equal(await check({}, io), 0)
+  t.match(written.stdout, `✓ preload`)
+  t.match(written.stdout, `${emulator.rows('systemusers').length} users can be preloaded`)
+
+  emulator.faults.dataverse.push({
+    kind: 'answer',
+    path: '$select=systemuserid',
+    skip: 1,
+    status: 200,
+    body: '{"value":[]}',
+    headers: { 'content-type': 'application/json' },
+  })
+  await check({}, io)
+  t.match(written.stdout, /! preload .*one by one: Dynamics gave no delta link/)
+  emulator.faults.dataverse.push({ kind: 'answer', path: '$select=systemuserid', skip: 1, status: 400, body: '{}' })
+  await check({}, io)
+  t.match(written.stdout, /! preload .*one by one: Dynamics answered 400/)
+  emulator.switches.untracked = ['systemusers']
+  await check({}, io)
+  t.match(written.stdout, /! preload .*one by one: change tracking is switched off/)
+  emulator.switches.untracked = []
+  emulator.faults.dataverse.push({
+    kind: 'answer',
+    path: '$select=systemuserid',
+    skip: 1,
+    status: 200,
+    body: JSON.stringify({ value: Array.from({ length: 100_001 }, () => 0) }),
+    headers: { 'content-type': 'application/json' },
+  })
+  t.equal(await check({}, io), 0)
+  t.match(written.stdout, /! preload .*one by one: there are more than 100000 users/)
+})
+
 t.test('a user whose id Dynamics ignores is found out', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const [adele] = emulator.rows('systemusers').filter((row) => row['internalemailaddress'] === ADELE)

@@ -650,6 +650,17 @@ t.test('the headers that name users differ, and so do the columns of addresses',
   }
 })
 
+t.test('users are preloaded only where the gateway acts as users', async (t) => {
+  for (const variables of [
+    { IMPERSONATION: 'off' },
+    { IMPERSONATION_VERIFY: 'true' },
+    { DYNAMICS_URL: 'https://contoso.operations.dynamics.com' },
+  ]) {
+    t.match(faultsOf({ ...FOUR, USERS_PRELOAD: 'true', ...variables }), [/^USERS_PRELOAD is of use only where/])
+  }
+  t.same(faultsOf({ ...FOUR, USERS_PRELOAD: 'true' }), [])
+})
+
 t.test('a file that is none is a fault', async (t) => {
   t.match(faultsOf({}, '/nowhere/gateway.yaml'), [/^\/nowhere\/gateway\.yaml cannot be read \(ENOENT\): fix the path/])
   t.match(faultsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)), [

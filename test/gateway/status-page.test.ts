@@ -1,7 +1,9 @@
 import t from 'tap'
 
+import { startEmulator } from '../../emulator/emulator.ts'
 import { FAINT_TEXTS, noChromium, openChromium } from '../support/chromium.ts'
-import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
+import { gatewayBefore, gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
+import { until } from '../support/until.ts'
 
 const skip = noChromium
 
@@ -30,6 +32,27 @@ t.test('limits, and the last fault with its fix, are on the card; what callers w
   t.match(throttled, '1× number of requests</span> in the last 5 minutes')
   t.match(throttled, 'href="/-/inspector"')
   t.notMatch(throttled, 'Sycamore')
+})
+
+t.test('the card says whether users are preloaded, and why not', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { USERS_PRELOAD: 'true' })
+  await until(async () => /Preloading<\/dt><dd>all users are in memory/.test(await page(url)))
+  const before = emulator.received.length
+  const answer = await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
+  t.equal(answer.status, 200)
+  t.equal(emulator.received.length, before + 1, 'no lookup')
+  t.match(await (await fetch(`${url}/-/metrics`)).text(), /gateway_users_known\{[^}]*\} 1\d\d/)
+
+  const refusing = await startEmulator()
+  refusing.switches.untracked = ['systemusers']
+  const { url: second } = await gatewayBefore(t, refusing, { USERS_PRELOAD: 'true' })
+  await until(async () => /one by one: change tracking is switched off/.test(await page(second)))
+  const { url: third } = await gatewayFor(t)
+  t.notMatch(await page(third), /Preloading/)
+
+  async function page(of: string): Promise<string> {
+    return (await fetch(`${of}/-/`)).text()
+  }
 })
 
 t.test('a credential that is refused is explained on the card', async (t) => {

@@ -4,6 +4,7 @@ import type { CommandIo } from '../command-io.ts'
 import { inspectionErrors } from '../serve/process-guard.ts'
 import { clock, tenant } from './announced.ts'
 import { asPerson, consents, exchange, personToken, servesPeople } from './person.ts'
+import { preloadUsers } from './preload.ts'
 import { connection, dns } from './reach.ts'
 import { redisStep } from './redis.ts'
 import { lines, silent } from './report.ts'
@@ -82,9 +83,8 @@ async function checkTarget(
 ): Promise<StepReport[]> {
   const checking: Checking = { ...asked, agent, env, proxies, callers, emulated }
   const reports: StepReport[] = []
-  const people = servesPeople(checking) ? PEOPLE_STEPS : []
   const shared = redis === undefined ? [] : [redisStep(redis)]
-  for (const step of [...STEPS, ...people, ...shared]) {
+  for (const step of [...stepsOf(checking), ...shared]) {
     reporter.begins(step.name)
     const report = await runStep(step, checking)
     reports.push(report)
@@ -92,6 +92,15 @@ async function checkTarget(
     if (report.result === 'failed') break
   }
   return reports
+}
+
+/** The steps that the settings and options call for. */
+function stepsOf(checking: Checking): readonly Step[] {
+  return [
+    ...STEPS,
+    ...(checking.target.users.preload ? [preloadUsers] : []),
+    ...(servesPeople(checking) ? PEOPLE_STEPS : []),
+  ]
 }
 
 async function runStep({ name, run }: Step, checking: Checking): Promise<StepReport> {

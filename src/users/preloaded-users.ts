@@ -1,0 +1,204 @@
+import type { Target } from '../config/schema.ts'
+import { Cancellation } from '../dynamics/cancellation.ts'
+import type { Send } from '../dynamics/send.ts'
+import type { Logger } from '../logger.ts'
+import { OwnError } from '../own-error.ts'
+import type { FoundUser } from './pick-user.ts'
+import { createUserIndex } from './user-index.ts'
+import type { UserIndex } from './user-index.ts'
+import { PageRefused, userPages } from './user-pages.ts'
+import { userColumns } from './user-query.ts'
+import type { NamedUser } from './user-query.ts'
+
+/** All users of an environment, kept in memory and up to date by change tracking. */
+export interface PreloadedUsers {
+  /** Begins to read all users. Never throws. */
+  readonly start: () => void
+  /** Whether the users are known, so that nothing older may be used for them. */
+  readonly inUse: () => boolean
+  /**
+   * The user that `named` means; `undefined`: to be looked up. It waits only where the users may be out of date, after a
+   * time without requests.
+   */
+  readonly find: (named: NamedUser) => FoundUser | undefined | Promise<FoundUser | undefined>
+  readonly state: () => PreloadState
+  readonly close: () => void
+}
+
+export interface PreloadState {
+  /** `off`: users are looked up one by one, because of `reason`. */
+  readonly is: 'loading' | 'ready' | 'off'
+  readonly users: number
+  readonly reason?: string
+}
+
+/** Times in milliseconds; tests take smaller ones. */
+export interface PreloadLimits {
+  /** Between two requests for changes, while there is traffic. */
+  readonly poll: number
+  /** The oldest that the users may be: a leaver is refused within a minute. */
+  readonly maxAge: number
+  /** Before another attempt after a failure that may pass. */
+  readonly retry: number
+  /** Rows that are kept at most. */
+  readonly users: number
+}
+
+/** Rows of the users' table, disabled users included: about 35 MB. */
+export const MAX_PRELOADED_USERS = 100_000
+const LIMITS: PreloadLimits = { poll: 30_000, maxAge: 55_000, retry: 5000, users: MAX_PRELOADED_USERS }
+/** From 5 s to 160 s between attempts. */
+const MAX_DOUBLINGS = 5
+const SYNC_TIMEOUT_MS = 10 * 60_000
+/** Of the clocks of this machine and of Dynamics, and more. */
+const CLOCK_MARGIN_MS = 15 * 60_000
+
+/** A reason for which users are looked up one by one, until the gateway starts again. */
+class NotPreloadable extends OwnError {}
+
+/** Reads all users by `send`, once it is started. Nothing is switched on in the environment for it. */
+export function preloadUsers(
+  send: Send,
+  { url, impersonation: { emailColumns, lookupTimeout } }: Pick<Target, 'url' | 'impersonation'>,
+  log: Logger,
+  limits: PreloadLimits = LIMITS,
+): PreloadedUsers {
+  const pages = userPages(send, { url })
+  const columns = userColumns(emailColumns)
+  let index: UserIndex | undefined
+  /** Where the changes since the last time are. */
+  let delta = ''
+  /** `performance.now()` of what the index shows. */
+  let asOf = -Infinity
+  let failedAt = -Infinity
+  /** Attempts in a row that failed. */
+  let failures = 0
+  let reason: string | undefined
+  let running: Promise<void> | undefined
+  let isAsked = false
+  let timer: NodeJS.Timeout | undefined
+  let cancellation = new Cancellation()
+  let isClosed = false
+
+  return {
+    start: () => void sync(),
+    inUse: () => index !== undefined,
+    find(named) {
+      isAsked = true
+      if (timer === undefined && running === undefined && reason === undefined) schedule(0)
+      if (index === undefined) return undefined
+      const now = performance.now()
+      if (now - asOf <= limits.maxAge) return index.find(named)
+      if (now - failedAt < limits.retry) return undefined
+      return inTime(sync()).then(() => (performance.now() - asOf <= limits.maxAge ? index?.find(named) : undefined))
+    },
+    state: () =>
+      reason !== undefined
+        ? { is: 'off', users: 0, reason }
+        : { is: index === undefined ? 'loading' : 'ready', users: index?.size() ?? 0 },
+    close() {
+      isClosed = true
+      clearTimeout(timer)
+      cancellation.cancel(new OwnError('the gateway is stopping'))
+    },
+  }
+
+  /** Reads all users, or what has changed; once for all who wait. Never throws. */
+  function sync(): Promise<void> {
+    clearTimeout(timer)
+    timer = undefined
+    running ??= attempt().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+
+  async function attempt(): Promise<void> {
+    cancellation = new Cancellation()
+    const late = setTimeout(() => cancellation.cancel(new OwnError('reading users took too long')), SYNC_TIMEOUT_MS)
+    const started = performance.now()
+    try {
+      if (index === undefined) await load(started)
+      else await update(index)
+      asOf = started
+      failures = 0
+      schedule(limits.poll)
+    } catch (error) {
+      if (isClosed) return
+      failedAt = performance.now()
+      failures += 1
+      failed(error as Error)
+    } finally {
+      clearTimeout(late)
+    }
+  }
+
+  /** While nobody asks nothing is read: the next one who asks begins again. */
+  function schedule(delay: number): void {
+    if (isClosed) return
+    timer = setTimeout(() => {
+      timer = undefined
+      if (!isAsked) return
+      isAsked = false
+      void sync()
+    }, delay).unref()
+  }
+
+  async function load(started: number): Promise<void> {
+    if ((await pages.isTracked(cancellation)) === false) {
+      throw new NotPreloadable('change tracking is switched off for the table systemuser')
+    }
+    const since = new Date(Date.now() - CLOCK_MARGIN_MS).toISOString()
+    const loading = createUserIndex(emailColumns)
+    const path = `${url.apiRoot}/systemusers?$select=${columns}`
+    const link = await readAll(loading, path, pages.tracked)
+    if (link === undefined) throw new NotPreloadable('Dynamics gave no delta link')
+    // A row may have changed after its page was read, and before the version that the delta link begins at.
+    await readAll(loading, `${path}&$filter=modifiedon%20ge%20${since}`, pages.plain)
+    delta = link
+    index = loading
+    log.info({ users: index.size(), ms: Math.round(performance.now() - started) }, 'users preloaded')
+  }
+
+  async function update(into: UserIndex): Promise<void> {
+    const link = await readAll(into, delta, pages.tracked)
+    if (link === undefined) throw new OwnError('Dynamics gave no new delta link')
+    delta = link
+  }
+
+  /** Reads `path` and the pages after it. Returns the delta link of the last one. */
+  async function readAll(into: UserIndex, path: string, read: typeof pages.plain): Promise<string | undefined> {
+    for (let next = path; ;) {
+      const page = await read(next, cancellation)
+      into.apply(page.rows)
+      if (into.size() > limits.users) throw new NotPreloadable(`there are more than ${limits.users} users`)
+      if (page.next === undefined) return page.delta
+      next = page.next
+    }
+  }
+
+  function failed(error: Error): void {
+    const status = error instanceof PageRefused ? error.status : undefined
+    if (error instanceof NotPreloadable || status === 403 || (status === 400 && index === undefined)) {
+      index = undefined
+      reason = error.message
+      log.warn({}, `users are not preloaded, but looked up one by one: ${reason}`)
+      return
+    }
+    if (status === 400 || status === 404 || status === 410) {
+      index = undefined
+      log.warn({ status }, 'the delta link of users has expired; users are looked up until all are read again')
+    } else if (failures === 1) {
+      log.warn({ err: error }, 'changes of users could not be read; trying again')
+    }
+    isAsked = true
+    schedule(limits.retry * 2 ** Math.min(failures - 1, MAX_DOUBLINGS))
+  }
+
+  /** Waits no longer than for the lookup of a user. */
+  async function inTime(syncing: Promise<void>): Promise<void> {
+    let late: NodeJS.Timeout | undefined
+    await Promise.race([syncing, new Promise((resolve) => (late = setTimeout(resolve, lookupTimeout)))])
+    clearTimeout(late)
+  }
+}

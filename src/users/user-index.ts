@@ -1,0 +1,91 @@
+import { isUserId } from '../odata/guid.ts'
+import { OwnError } from '../own-error.ts'
+import { pickUser } from './pick-user.ts'
+import type { FoundUser } from './pick-user.ts'
+import { userColumns } from './user-query.ts'
+import type { EmailColumns, NamedUser } from './user-query.ts'
+
+/** The rows of `systemusers`, by everything that a request may name a user by. */
+export interface UserIndex {
+  /**
+   * Takes rows in, new and changed ones, and lets deleted ones go.
+   *
+   * @throws OwnError for one without an id: then it is not certain what the index lacks
+   */
+  readonly apply: (rows: readonly unknown[]) => void
+  /** The user that `named` means; `undefined` where the rows name none, or are not certain. */
+  readonly find: (named: NamedUser) => FoundUser | undefined
+  readonly size: () => number
+}
+
+type Row = Readonly<Record<string, unknown>>
+
+/**
+ * Makes an empty index. Disabled and application users are in it too: which user an address means depends on all rows
+ * that hold it. 350 to 500 bytes a row (`bench/preloaded-users.ts`).
+ */
+export function createUserIndex(emailColumns: EmailColumns): UserIndex {
+  const columns = userColumns(emailColumns).split(',')
+  const keyColumns = ['azureactivedirectoryobjectid', ...emailColumns]
+  const byId = new Map<string, Row>()
+  /** One row, or several that hold the same address or id. */
+  const byKey = new Map<string, Row | readonly Row[]>()
+
+  return {
+    apply(rows) {
+      for (const row of rows) {
+        const change = row as Row
+        const id = isDeleted(change) ? change['id'] : change['systemuserid']
+        if (!isUserId(id)) throw new OwnError("a row of the users' table has no id")
+        const key = id.toLowerCase()
+        remove(key)
+        if (!isDeleted(change)) add(key, change)
+      }
+    },
+    find(named) {
+      const found = byKey.get('email' in named ? named.email.toLowerCase() : named.objectId)
+      if (found === undefined) return undefined
+      return pickUser(Array.isArray(found) ? found : [found], named, emailColumns).user
+    },
+    size: () => byId.size,
+  }
+
+  function add(id: string, change: Row): void {
+    const row: Row = Object.fromEntries(columns.map((column) => [column, change[column] ?? null]))
+    byId.set(id, row)
+    for (const key of keysOf(row)) {
+      const there = byKey.get(key)
+      byKey.set(key, there === undefined ? row : [...listOf(there), row])
+    }
+  }
+
+  function remove(id: string): void {
+    const row = byId.get(id)
+    if (row === undefined) return
+    byId.delete(id)
+    for (const key of keysOf(row)) {
+      const left = listOf(byKey.get(key)!).filter((one) => one !== row)
+      if (left.length === 0) byKey.delete(key)
+      else byKey.set(key, left.length === 1 ? left[0]! : left)
+    }
+  }
+
+  /** What a request may name the row by, in lower case; each once. */
+  function keysOf(row: Row): Set<string> {
+    const keys = new Set<string>()
+    for (const column of keyColumns) {
+      const value = row[column]
+      if (typeof value === 'string' && value.trim() !== '') keys.add(value.trim().toLowerCase())
+    }
+    return keys
+  }
+}
+
+function listOf(found: Row | readonly Row[]): readonly Row[] {
+  return Array.isArray(found) ? (found as readonly Row[]) : [found as Row]
+}
+
+/** How a delta names a row that is gone. */
+function isDeleted(change: Row): boolean {
+  return 'reason' in change && !('systemuserid' in change)
+}
