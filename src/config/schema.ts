@@ -182,7 +182,7 @@ const target = group('One environment: where it is, what the gateway proves its 
     minimum: 1,
   }),
   concurrency: wholeNumber({
-    description: 'Maximum concurrent requests to Dynamics; hints of Dynamics lower it.',
+    description: 'Maximum concurrent requests to Dynamics. How many of them pay is measured.',
     env: 'MAX_CONCURRENCY',
     fallback: 52,
     minimum: 1,

@@ -7,8 +7,9 @@ import type { SharedState } from '../replicas/shared-state.ts'
 import { authorize } from './authorize.ts'
 import { bufferBody } from './buffer-body.ts'
 import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
+import type { LimitReason } from './concurrency/adaptive-limit.ts'
 import { limitConcurrency } from './concurrency/limit.ts'
-import { createSemaphore } from './concurrency/semaphore.ts'
+import { createPlaces } from './concurrency/places.ts'
 import { createUploadShare, limitUploads } from './concurrency/upload-share.ts'
 import { createDeadlines, keepDeadlines } from './deadline.ts'
 import { dispatch } from './dispatch.ts'
@@ -40,10 +41,13 @@ export interface Connection {
 
 export interface ConnectionState {
   readonly circuit: 'closed' | 'open'
-  /** Requests at Dynamics, queued requests, and the concurrency limit. */
+  /** Requests at Dynamics, queued requests, the concurrency limit, and why it has that value. */
   readonly running: number
   readonly waiting: number
   readonly limit: number
+  readonly limitReason: LimitReason
+  /** Places that one caller or user gets while others wait; `undefined`: Dynamics sends no hint. */
+  readonly share: number | undefined
   /** Milliseconds until the end of the pause by a service protection limit, and how many requests wait for it. */
   readonly pauseMs: number
   readonly waitingForPause: number
@@ -80,19 +84,16 @@ export function connect(
   const timeouts = { connect: target.connectTimeout, head: target.requestTimeout, idle: target.idleTimeout }
   const keepBody = Math.min(target.keepBody, bodyLimit)
   const pauseWindow = sharePauses(createPauseWindow(), state, (wait) => emit({ kind: 'shared-pause', wait }))
-  const semaphore = createSemaphore({ most: target.concurrency, queue: target.queue, onEvent: emit })
+  const places = createPlaces({
+    ceiling: () => target.concurrency,
+    queue: target.queue,
+    onEvent: emit,
+    changed: () => uploads.admitWaiters(),
+  })
   const circuit = createCircuit(emit)
   const deadlines = createDeadlines(target.totalTimeout)
-  const uploads = createUploadShare({ most: target.concurrency, queue: target.queue, onEvent: emit })
-  const rates = readRates(
-    {
-      suggest(parallel) {
-        semaphore.suggest(parallel)
-        uploads.suggest(parallel)
-      },
-    },
-    emit,
-  )
+  const uploads = createUploadShare(() => places.semaphore.state().limit, target.queue, emit)
+  const rates = readRates(places.suggest, emit)
   const gate: Gate = {
     holdReason: (cancellation) => (pauseWindow.shouldHold(cancellation) ? PAUSED : undefined),
     connected: circuit.connected,
@@ -102,7 +103,7 @@ export function connect(
     pauseWindow,
     maxRetryWait: target.maxRetryWait,
     queue: target.queue,
-    tooMany: semaphore.lower,
+    tooMany: places.refused,
     answered: rates.read,
     onEvent: emit,
   }
@@ -128,7 +129,8 @@ export function connect(
       (next) => turnAwayWhileOpen(next, circuit),
       (next) => respectLimits(next, limits), // waits before it acquires the semaphore
       (next) => limitUploads(next, uploads),
-      (next) => limitConcurrency(next, semaphore),
+      (next) => limitConcurrency(next, places.semaphore),
+      (next) => places.measure(next),
       (next) => breakCircuit(next, circuit),
       (next) => retry(next, budget, emit),
     ],
@@ -139,7 +141,8 @@ export function connect(
   return {
     send,
     state: () => ({
-      ...semaphore.state(),
+      ...places.semaphore.state(),
+      ...places.state(),
       circuit: circuit.isOpen() ? 'open' : 'closed',
       pauseMs: pauseWindow.remaining(),
       waitingForPause: pauseWindow.waiting(),

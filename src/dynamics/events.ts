@@ -1,4 +1,5 @@
 import type { Logger } from '../logger.ts'
+import type { LimitReason } from './concurrency/adaptive-limit.ts'
 import type { Limit, Rates } from './limits/parse.ts'
 import type { RequestIds } from './request-record.ts'
 import type { RetryableFailure } from './retry-policy.ts'
@@ -27,8 +28,8 @@ export type DynamicsEvent =
   | ({ readonly kind: 'keyed-create'; readonly outcome: 'created' | 'replayed' | 'recovered' | 'reused' } & RequestIds)
   /** A request was refused because the queue is full. */
   | ({ readonly kind: 'queue-full' } & RequestIds)
-  /** The concurrency limit changed. */
-  | { readonly kind: 'concurrency'; readonly limit: number }
+  /** The concurrency limit changed; trials are left out. */
+  | { readonly kind: 'concurrency'; readonly limit: number; readonly reason: LimitReason }
   /** The circuit breaker opened or closed. While it is `open`, one request at a time probes Dynamics. */
   | ({ readonly kind: 'circuit'; readonly state: 'open' } & RequestIds)
   | { readonly kind: 'circuit'; readonly state: 'closed' }

@@ -89,6 +89,9 @@ export class RequestRecord {
   waits: Wait[] | undefined = undefined
   /** What the gateway itself asked Dynamics for it: its user, or its table. */
   lookups: RequestRecord[] | undefined = undefined
+  /** Which place at Dynamics it took, counted from 1, and of how many; 0: none. */
+  place = 0
+  places = 0
   /** How often it was handed to the connection pool. */
   attempts = 0
   /** Whether bytes of it may have reached Dynamics. */
@@ -146,6 +149,11 @@ export class RequestRecord {
   waited(reason: WaitReason, start: number, ms: number): void {
     if (this.waits === undefined) this.waits = [{ reason, start, ms }]
     else if (this.waits.length < MAX_ENTRIES) this.waits.push({ reason, start, ms })
+  }
+
+  placeTaken(place: number, places: number): void {
+    this.place = place
+    this.places = places
   }
 
   partAnswered(status: number): void {

@@ -12,6 +12,9 @@ import type { RequestRecord } from './request-record.ts'
  */
 export type Send = (request: OutboundRequest) => Promise<Answer>
 
+/** Whether somebody waits for a request, or it is bulk work that goes behind the others. */
+export type Priority = 'interactive' | 'background'
+
 /** A request on its way to Dynamics. */
 export interface OutboundRequest {
   readonly method: string
@@ -32,6 +35,8 @@ export interface OutboundRequest {
   readonly repeatable: 'read' | 'idempotent' | 'keyed' | 'never'
   /** The queue's fairness key: a busy key does not starve the others. */
   readonly fairnessKey: string
+  /** Absent: interactive. */
+  readonly priority?: Priority
   /** When the caller stops waiting, by `performance.now()`; `undefined`: only the settings' limits apply. */
   readonly deadline: number | undefined
   /** Rewrites the gateway's links in the body as Dynamics' links; `undefined`: the body is sent unchanged. */

@@ -53,6 +53,12 @@ export function dynamicsMetrics(): DynamicsMetrics {
     'outcome',
   )
   const queueFull = counter('gateway_queue_full_total', 'Requests turned away because too many waited.', 'target')
+  const limitChanges = counter(
+    'gateway_concurrency_changes_total',
+    'Changes of the number of requests that may be at Dynamics at once.',
+    'target',
+    'reason',
+  )
   const opened = counter('gateway_circuit_opened_total', 'Times that connecting was given up for a while.', 'target')
   const refused = counter(
     'gateway_token_refused_total',
@@ -107,13 +113,16 @@ export function dynamicsMetrics(): DynamicsMetrics {
         case 'token-refused':
           return refused.count(target, event.repeated ? 'sent again' : 'given up')
         case 'concurrency':
+          return limitChanges.count(target, event.reason)
         case 'rates':
           return undefined
       }
     },
     show: (target, sources) => void shown.set(target, sources),
     collect: [
-      ...[limits, held, holds, retries, denied, keyed, queueFull, opened, refused].map(({ collect }) => collect),
+      ...[limits, held, holds, retries, denied, keyed, queueFull, limitChanges, opened, refused].map(
+        ({ collect }) => collect,
+      ),
       read('gateway_token_state', 'Whether the token is fresh, stale (renewal due) or none: 1 for what it is.', () => {
         return [...shown].flatMap(([target, { credential }]) =>
           TOKENS.map((state) => ({ labels: { target, state }, value: credential().token === state ? 1 : 0 })),

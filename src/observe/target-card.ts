@@ -1,5 +1,6 @@
 import type { Target } from '../config/schema.ts'
 import type { Credential } from '../credentials/credential.ts'
+import type { LimitReason } from '../dynamics/concurrency/adaptive-limit.ts'
 import type { Connection, ConnectionState } from '../dynamics/connect.ts'
 import type { Limit } from '../dynamics/limits/parse.ts'
 import type { SharedState, SharingStatus } from '../replicas/shared-state.ts'
@@ -36,7 +37,7 @@ export function targetCard(shown: ShownTarget, now: number): string {
     ],
     ['Credential', escape(target.credential.kind)],
     ['Connection', connectionIn(state)],
-    ['At Dynamics', `${state.running} of ${state.limit} places, ${state.waiting} waiting`],
+    ['At Dynamics', placesIn(state)],
     ['Limits hit', limitsIn(limits)],
     ...(state.rates === undefined ? [] : [['Left of the limits', leftIn(state.rates)] as const]),
     ['Users', `${directory.remembered().users} remembered, impersonation ${target.impersonation.mode}`],
@@ -67,6 +68,22 @@ function connectionIn({ circuit, pauseMs: hold, waitingForPause: held }: Connect
     return badge('warn', `paused by service protection limits for ${duration(hold)}, ${held} waiting`)
   }
   return 'healthy'
+}
+
+/** Why there are as many places as there are, in the words of the status page. */
+const LIMIT_REASONS: Readonly<Record<LimitReason, string>> = {
+  ceiling: 'the highest that the settings allow',
+  hint: 'where Dynamics suggests to start',
+  refused: 'Dynamics refused more',
+  'higher-is-better': 'more got more done',
+  'higher-is-no-better': 'more only made responses slower',
+  'lower-is-as-good': 'fewer got as much done',
+  'lower-is-worse': 'fewer got less done',
+}
+
+function placesIn({ running, limit, limitReason, waiting, share }: ConnectionState): string {
+  const each = share === undefined ? '' : `; ${share} for each caller or user while others wait`
+  return `${running} of ${limit} places (${LIMIT_REASONS[limitReason]}), ${waiting} waiting${each}`
 }
 
 const LIMIT_NAMES: Readonly<Record<Limit, string>> = {

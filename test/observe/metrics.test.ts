@@ -83,7 +83,7 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
   watch({ kind: 'circuit', state: 'closed' })
   watch({ kind: 'token-refused', repeated: true, id })
   watch({ kind: 'token-refused', repeated: false, id })
-  watch({ kind: 'concurrency', limit: 4 })
+  watch({ kind: 'concurrency', limit: 4, reason: 'hint' })
   watch({ kind: 'rates', requests: 1, seconds: 1, parallel: 1 })
 
   await includes(
@@ -100,6 +100,7 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
     'gateway_circuit_opened_total{target="sales"} 1',
     'gateway_token_refused_total{target="sales",outcome="sent again"} 1',
     'gateway_token_refused_total{target="sales",outcome="given up"} 1',
+    'gateway_concurrency_changes_total{target="sales",reason="hint"} 1',
   )
 })
 
@@ -110,6 +111,8 @@ t.test('shows the state of the moment', async (t) => {
     running: 3,
     waiting: 2,
     limit: 52,
+    limitReason: 'ceiling',
+    share: undefined,
     pauseMs: 0,
     waitingForPause: 0,
     rates: undefined,
@@ -174,6 +177,8 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
       running: 0,
       waiting: 0,
       limit: 52,
+      limitReason: 'ceiling',
+      share: undefined,
       pauseMs: 0,
       waitingForPause: 0,
       rates: { requests: 1, seconds: 1, parallel: 1 },

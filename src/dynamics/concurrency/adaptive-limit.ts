@@ -1,70 +1,223 @@
-/** How many requests may run at once. Falls when Dynamics has too many, and rises slowly when it does not. */
-export interface AdaptiveLimit {
-  /** The limit now. */
-  readonly current: () => number
-  /** Raises the limit where its time has come. */
-  readonly raise: () => void
-  /** Dynamics refused one of `running` requests because there were too many at once. */
-  readonly lower: (running: number) => void
-  /** Follows the degree of parallelism that Dynamics suggests; whether that changed anything. */
-  readonly suggest: (parallel: number) => boolean
-}
-
-/** Refusals within this time belong to one burst. */
-const SAME_BURST_MS = 1000
-/** After this time without a refusal, the limit rises by one. */
-const RAISE_INTERVAL_MS = 2000
-/** As above, where the next step is a number of requests that Dynamics refused before. */
-const CAUTIOUS_RAISE_INTERVAL_MS = 30_000
+import { compareTimes, createAnswerTimes } from './answer-times.ts'
+import type { AnswerTimes, CostClass } from './answer-times.ts'
+import { createBestTimes } from './best-times.ts'
+import { createRefusedLimit } from './refused-limit.ts'
 
 /**
- * A limit that starts at `max`, and never exceeds it.
- *
- * @param clock milliseconds, rising
+ * Why the limit is what it is: the settings or the number of replicas allow no more; Dynamics suggests it; Dynamics
+ * refused more; more got more done, or did not; fewer got as much done, or did not.
  */
-export function createAdaptiveLimit(max: number, clock: () => number): AdaptiveLimit {
-  let ceiling = max
-  let limit = max
-  /** The smallest number of requests that Dynamics refused. */
-  let tooMany = Infinity
-  /** How many requests ran when the last burst of refusals began, and how many of them were refused. */
-  let burst = { at: -Infinity, running: 0, refused: 0 }
-  let changedAt = 0
+export type LimitReason =
+  | 'ceiling'
+  | 'hint'
+  | 'refused'
+  | 'higher-is-better'
+  | 'higher-is-no-better'
+  | 'lower-is-as-good'
+  | 'lower-is-worse'
 
-  function set(next: number): void {
-    changedAt = clock()
-    limit = next
+/** How many requests may run at once: as many as pays, by what is measured. */
+export interface AdaptiveLimit {
+  /** The limit now, that of a trial included. */
+  readonly current: () => number
+  /** The limit outside of trials, and why it is that. */
+  readonly settled: () => { readonly limit: number; readonly reason: LimitReason }
+  /** A request is sent that takes the last place. Returns what its time belongs to; `undefined`: it is not measured. */
+  readonly sent: () => AnswerTimes | undefined
+  /** The head of an answer came, `ms` after its request was sent; `times` are what `sent` returned. */
+  readonly answered: (times: AnswerTimes, costClass: CostClass, ms: number) => void
+  /** Dynamics refused one of `running` requests because there were too many at once. */
+  readonly refused: (running: number) => void
+  /** Begins at the number of requests that Dynamics suggests. */
+  readonly start: (parallel: number) => void
+}
+
+/** Share of a growth that must show in what gets done; else the answers only became slower. */
+const MIN_GAIN = 0.15
+/** Steps of a trial upwards: wide while every one pays, narrow once one did not. */
+const WIDE_STEP = 1.5
+const NARROW_STEP = 1.2
+/** Step of a trial downwards, where it is not known how fast Dynamics answers fewer requests. */
+const DOWN_STEP = 2
+/** A trial is clear at this many standard errors; a rejection, which costs less, at fewer. */
+const CLEAR = 3
+const CLEAR_REJECTION = 2
+/** Fewest answers that are compared. */
+const MIN_ANSWERS = 20
+/** A trial that is not clear by then is decided by what it looks like. */
+const MAX_TRIAL_MS = 4000
+/** Time after a trial of more that changed nothing; it doubles. */
+const MIN_REST_MS = 2000
+const MAX_REST_MS = 14_000
+/** As above, after a trial of fewer. */
+const DOWN_REST_MS = 6000
+/** Answers are slow when they take this much longer than the best recent ones. */
+const SLOW = 1.12
+/** When answers are slow, the limit falls to what the best times allow and a little more, so that no place is idle. */
+const HEADROOM = 1.05
+/** It falls to no less than this share at once. */
+const MAX_FALL = 1 / 3
+/** While nothing is tried, times are forgotten after this many sets of the fewest answers. */
+const MAX_SETS = 4
+/** Answers that are further apart belong to different times. */
+const STALE_MS = 10_000
+
+/**
+ * A limit that follows what is measured while all places are taken. It tries more and fewer requests at once and
+ * compares the times to the heads of the answers. By Little's law, what gets done is the number at once divided by the
+ * time: more pay while answers slow down by less than the number grows.
+ *
+ * @param ceiling the most that may be; it may change
+ * @param clock milliseconds, rising
+ * @see docs/decisions/adaptive-concurrency.md
+ */
+export function createAdaptiveLimit(ceiling: () => number, clock: () => number): AdaptiveLimit {
+  const best = createBestTimes(clock)
+  const refusals = createRefusedLimit(clock)
+  let settled = ceiling()
+  let reason: LimitReason = 'ceiling'
+  /** Times at the settled limit; and the limit that is tried out, with its times. */
+  let times = createAnswerTimes()
+  let trial: { readonly limit: number; readonly times: AnswerTimes; readonly until: number } | undefined
+  /** Requests to be sent until what is measured belongs to the present limit. */
+  let settling = 0
+  let lastAnswerAt = clock()
+  let upDueAt = 0
+  let downDueAt = 0
+  let rest = MIN_REST_MS
+  /** Trials upwards that paid, one after the other. */
+  let paid = 0
+  let hasFailed = false
+  /** Whether answers were slow when that was last looked at. */
+  let isSlow = false
+
+  const current = (): number => Math.min(trial?.limit ?? settled, Math.max(1, ceiling()))
+
+  function settle(limit: number, why: LimitReason): void {
+    settled = limit
+    reason = why
+    trial = undefined
+    times = createAnswerTimes()
+    settling = limit
+  }
+
+  function tryOut(next: number): boolean {
+    const limit = Math.max(1, Math.min(Math.round(next), ceiling(), refusals.highest()))
+    if (limit === settled) return false
+    trial = { limit, times: createAnswerTimes(), until: clock() + MAX_TRIAL_MS }
+    settling = limit
+    return true
+  }
+
+  function tryUp(): boolean {
+    const step = hasFailed && paid < 2 ? NARROW_STEP : WIDE_STEP
+    return tryOut(Math.max(settled + 1, settled * step))
+  }
+
+  /** Begins the next trial, where one is due. */
+  function next(): void {
+    const enough = Math.max(MIN_ANSWERS, settled)
+    if (times.count() < enough) return
+    const now = clock()
+    const slowness = best.slowness(times)
+    if (slowness > SLOW) {
+      // The times that showed it are partly those of before: the trial is compared with new ones.
+      if (!isSlow) {
+        isSlow = true
+        times = createAnswerTimes()
+        return
+      }
+      tryOut(Math.min(settled - 1, settled * Math.max(HEADROOM / slowness, MAX_FALL)))
+      return
+    }
+    isSlow = false
+    const known = best.knownBelow(settled)
+    best.note(times, settled)
+    const isDownDue = !known && now >= downDueAt && paid === 0
+    if (isDownDue && tryOut(Math.min(settled - 1, settled / DOWN_STEP))) return
+    if (now >= upDueAt && tryUp()) return
+    if (times.count() > MAX_SETS * enough) times = createAnswerTimes()
+  }
+
+  /** Decides the trial, where it is clear or has lasted long enough. */
+  function decide({ limit, times: tried, until }: NonNullable<typeof trial>): void {
+    const difference = tried.count() < Math.max(MIN_ANSWERS, limit) ? undefined : compareTimes(times, tried)
+    if (difference === undefined) return
+    const advantage = (1 - MIN_GAIN) * Math.log(limit / settled) - difference.logRatio
+    const isUp = limit > settled
+    const clear = isUp && advantage < 0 ? CLEAR_REJECTION : CLEAR
+    if (Math.abs(advantage) <= clear * difference.standardError && clock() < until) return
+    if (isUp) decideUp(limit, tried, advantage > 0)
+    else decideDown(limit, tried, advantage > 0)
+  }
+
+  function decideUp(limit: number, tried: AnswerTimes, pays: boolean): void {
+    if (pays) {
+      best.note(tried, limit)
+      paid++
+      rest = MIN_REST_MS
+      keep(limit, tried, 'higher-is-better')
+      tryUp()
+      return
+    }
+    paid = 0
+    hasFailed = true
+    upDueAt = clock() + rest
+    rest = Math.min(rest * 2, MAX_REST_MS)
+    settle(settled, 'higher-is-no-better')
+  }
+
+  function decideDown(limit: number, tried: AnswerTimes, suffices: boolean): void {
+    paid = 0
+    if (suffices) {
+      best.note(tried, limit)
+      upDueAt = clock() + rest
+      keep(limit, tried, 'lower-is-as-good')
+      return
+    }
+    // If answers became slower, it was not because there were too many requests.
+    if (best.slowness(times) > SLOW) best.replace(times, settled)
+    else best.replace(tried, limit)
+    downDueAt = clock() + DOWN_REST_MS
+    upDueAt = 0
+    settle(settled, 'lower-is-worse')
+  }
+
+  /** The trial's limit is the settled one from now on. */
+  function keep(limit: number, tried: AnswerTimes, why: LimitReason): void {
+    settled = limit
+    reason = why
+    trial = undefined
+    times = tried
   }
 
   return {
-    current: () => limit,
-    raise() {
-      if (limit >= ceiling) return
-      const unchanged = clock() - changedAt
-      if (limit + 1 >= tooMany) {
-        if (unchanged < CAUTIOUS_RAISE_INTERVAL_MS) return
-        tooMany = limit + 2
+    current,
+    settled: () => (settled > ceiling() ? { limit: current(), reason: 'ceiling' } : { limit: settled, reason }),
+    sent() {
+      if (settled > ceiling()) settle(current(), 'ceiling')
+      if (settling-- > 0) return undefined
+      settling = 0
+      return trial?.times ?? times
+    },
+    answered(measured, costClass, ms) {
+      if (measured !== (trial?.times ?? times)) return
+      const idle = clock() - lastAnswerAt
+      lastAnswerAt = clock()
+      if (idle > STALE_MS) {
+        settle(settled, reason)
+        return
       }
-      const steps = Math.floor(unchanged / RAISE_INTERVAL_MS)
-      if (steps > 0) set(Math.min(limit + steps, ceiling, tooMany - 1))
+      measured.add(costClass, ms)
+      if (trial === undefined) next()
+      else decide(trial)
     },
-    lower(running) {
-      const now = clock()
-      if (now - burst.at > SAME_BURST_MS) {
-        burst = { at: now, running, refused: 0 }
-        tooMany = Math.max(running, 2)
-      }
-      burst.refused++
-      // The requests of the burst that were not refused were not too many.
-      set(Math.max(1, Math.min(limit, burst.running - burst.refused)))
+    refused(running) {
+      refusals.refused(running)
+      paid = 0
+      hasFailed = true
+      settle(Math.min(settled, refusals.highest()), 'refused')
     },
-    suggest(parallel) {
-      const next = Math.max(1, Math.min(max, Math.floor(parallel)))
-      if (next === ceiling) return false
-      const wasAtCeiling = limit === ceiling
-      ceiling = next
-      if (limit > ceiling || wasAtCeiling) set(Math.max(1, Math.min(ceiling, tooMany - 1)))
-      return true
-    },
+    start: (parallel) => settle(Math.max(1, Math.min(Math.floor(parallel), ceiling())), 'hint'),
   }
 }

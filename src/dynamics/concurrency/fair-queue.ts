@@ -2,20 +2,37 @@
 export interface FairQueue<T> {
   readonly size: () => number
   readonly push: (key: string, entry: T) => void
-  /** Takes out the next entry: the oldest of the key whose turn it is. */
-  readonly shift: () => T | undefined
+  /**
+   * Takes out the next entry: the oldest of the key whose turn it is. Keys that are served already let the others go
+   * first.
+   */
+  readonly shift: (isServed: (key: string) => boolean) => T | undefined
   readonly remove: (key: string, entry: T) => void
   /**
    * The newest entry of the key with most entries, which must give way to one of `newcomer`; `undefined` where that
    * key has at most one entry more than `newcomer`, so that giving way would be no fairer.
    */
   readonly displacedBy: (newcomer: string) => T | undefined
+  /** The newest entry of the key with most entries. */
+  readonly newestOfLongest: () => T | undefined
 }
 
 export function createFairQueue<T>(): FairQueue<T> {
   /** In the order in which the keys have their turns. */
   const queues = new Map<string, T[]>()
   let size = 0
+
+  function nextKey(isServed: (key: string) => boolean): string | undefined {
+    // Few keys are served already: no more than places divided by what each may have.
+    for (const key of queues.keys()) if (!isServed(key)) return key
+    return queues.keys().next().value
+  }
+
+  function longestQueue(): readonly T[] {
+    let longest: readonly T[] = []
+    for (const queue of queues.values()) if (queue.length > longest.length) longest = queue
+    return longest
+  }
 
   return {
     size: () => size,
@@ -25,8 +42,9 @@ export function createFairQueue<T>(): FairQueue<T> {
       else queue.push(entry)
       size++
     },
-    shift() {
-      const [key, queue] = queues.entries().next().value ?? []
+    shift(isServed) {
+      const key = nextKey(isServed)
+      const queue = key === undefined ? undefined : queues.get(key)
       if (key === undefined || queue === undefined) return undefined
       const entry = queue.shift()
       queues.delete(key)
@@ -43,9 +61,9 @@ export function createFairQueue<T>(): FairQueue<T> {
       size--
     },
     displacedBy(newcomer) {
-      let longest: readonly T[] = []
-      for (const queue of queues.values()) if (queue.length > longest.length) longest = queue
+      const longest = longestQueue()
       return longest.length > (queues.get(newcomer)?.length ?? 0) + 1 ? longest.at(-1) : undefined
     },
+    newestOfLongest: () => longestQueue().at(-1),
   }
 }

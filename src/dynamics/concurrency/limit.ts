@@ -1,20 +1,19 @@
 import type { Answer, OutboundRequest, Send } from '../send.ts'
 import type { Semaphore } from './semaphore.ts'
 
-/** Sends when there is a place at Dynamics, and gives it back when the response's body is over too. */
-export function limitConcurrency(send: Send, semaphore: Semaphore): Send {
+/** Sends when there is a place at Dynamics, and releases it when the response's body is over too. */
+export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire' | 'release'>): Send {
   function within(request: OutboundRequest): Promise<Answer> {
-    return send(request).then(leaveWhenOver, leave)
-  }
-
-  function leaveWhenOver(answer: Answer): Answer {
-    answer.body.onClose(semaphore.release)
-    return answer
-  }
-
-  function leave(error: unknown): never {
-    semaphore.release()
-    throw error
+    return send(request).then(
+      (answer) => {
+        answer.body.onClose(() => semaphore.release(request))
+        return answer
+      },
+      (error) => {
+        semaphore.release(request)
+        throw error
+      },
+    )
   }
 
   async function inTurn(request: OutboundRequest, turn: Promise<void>): Promise<Answer> {

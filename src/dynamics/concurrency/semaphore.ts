@@ -2,9 +2,11 @@ import { QueueFull, retryLater } from '../../errors.ts'
 import type { OnEvent } from '../events.ts'
 import { requestIds } from '../request-record.ts'
 import type { RequestRecord } from '../request-record.ts'
-import type { OutboundRequest } from '../send.ts'
-import { createAdaptiveLimit } from './adaptive-limit.ts'
-import { createFairQueue } from './fair-queue.ts'
+import type { OutboundRequest, Priority } from '../send.ts'
+import { createWaitingRequests } from './waiting-requests.ts'
+
+/** What is known of a request that takes a place. */
+export type Placed = Pick<OutboundRequest, 'fairnessKey' | 'priority' | 'cancellation' | 'record'>
 
 /** How many requests may be at Dynamics at once, and which is next. */
 export interface Semaphore {
@@ -13,96 +15,106 @@ export interface Semaphore {
    *
    * @throws QueueFull when too many requests wait
    */
-  readonly acquire: (
-    request: Pick<OutboundRequest, 'fairnessKey' | 'cancellation' | 'record'>,
-  ) => Promise<void> | undefined
-  readonly release: () => void
-  /** Dynamics refused a request because there were too many at once. */
-  readonly lower: () => void
-  /** Follows the degree of parallelism that Dynamics suggests. */
-  readonly suggest: (parallel: number) => void
+  readonly acquire: (request: Placed) => Promise<void> | undefined
+  readonly release: (request: Placed) => void
+  /** Lets in who waits, after there have become more places. */
+  readonly admitWaiters: () => void
+  readonly isFull: () => boolean
   readonly state: () => { readonly running: number; readonly waiting: number; readonly limit: number }
+}
+
+export interface SemaphoreOptions {
+  /** How many places there are now. */
+  readonly limit: () => number
+  /** How many places one key may have while others wait. */
+  readonly share: () => number
+  /** How many requests may wait. */
+  readonly queue: number
+  readonly onEvent: OnEvent
 }
 
 /** A request that waits for a place. */
 interface Waiter {
-  readonly record: RequestRecord
+  readonly request: Placed
   readonly admit: () => void
   readonly turnAway: (error: Error) => void
 }
 
+/** Share of the places up to which waiting background requests get their turns ahead of interactive ones. */
+const BACKGROUND_PLACES = 0.1
+
 /**
- * Places for at most `most` requests, and a queue for `queue` more. Fairness keys take turns at free places. When the
+ * Places, and a queue. Fairness keys take turns at free places; who has its share lets the others go first. When the
  * queue is full, the key with most waiting requests loses its newest: a busy caller cannot crowd out the others.
- *
- * @param clock milliseconds, rising
  */
-export function createSemaphore(
-  { most: max, queue, onEvent }: { readonly most: number; readonly queue: number; readonly onEvent: OnEvent },
-  clock: () => number = () => performance.now(),
-): Semaphore {
-  const limit = createAdaptiveLimit(max, clock)
-  const waiters = createFairQueue<Waiter>()
+export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptions): Semaphore {
+  const waiters = createWaitingRequests<Waiter>(queue)
+  /** Places that are taken, by key. */
+  const byKey = new Map<string, number>()
   let running = 0
-  let announced = max
+  let background = 0
+
+  const isServed = (key: string): boolean => (byKey.get(key) ?? 0) >= share()
+
+  function take({ fairnessKey, priority, record }: Placed): void {
+    running++
+    if (priority === 'background') background++
+    byKey.set(fairnessKey, (byKey.get(fairnessKey) ?? 0) + 1)
+    record.placeTaken(running, limit())
+  }
 
   function admitWaiters(): void {
-    limit.raise()
-    while (running < limit.current()) {
-      const waiter = waiters.shift()
+    while (running < limit()) {
+      const mayBackground = background < Math.max(1, limit() * BACKGROUND_PLACES)
+      const waiter = waiters.shift(isServed, mayBackground)
       if (waiter === undefined) return
-      running++
+      take(waiter.request)
       waiter.admit()
     }
   }
 
-  function announceChange(): void {
-    if (limit.current() === announced) return
-    announced = limit.current()
-    onEvent({ kind: 'concurrency', limit: announced })
-  }
-
-  function makeRoomFor(newcomer: string, record: RequestRecord): void {
+  function makeRoomFor(lane: { readonly priority: Priority; readonly key: string }, record: RequestRecord): void {
     const full = retryLater(new QueueFull(), 1000)
-    const displaced = waiters.displacedBy(newcomer)
-    onEvent({ kind: 'queue-full', ...requestIds(displaced?.record ?? record) })
+    const displaced = waiters.displacedBy(lane)
+    onEvent({ kind: 'queue-full', ...requestIds(displaced?.request.record ?? record) })
     if (displaced === undefined) throw full
     displaced.turnAway(full)
   }
 
   return {
-    acquire({ fairnessKey, cancellation, record }) {
-      limit.raise()
-      announceChange()
-      if (running < limit.current() && waiters.size() === 0) {
-        running++
+    acquire(request) {
+      const { fairnessKey, priority = 'interactive', cancellation, record } = request
+      if (running < limit() && waiters.size() === 0) {
+        take(request)
         return undefined
       }
       if (cancellation.reason !== undefined) throw cancellation.reason
-      if (waiters.size() >= queue) makeRoomFor(fairnessKey, record)
+      const lane = { priority, key: fairnessKey }
+      if (waiters.size() >= queue) makeRoomFor(lane, record)
       return cancellation.wait((done, fail) => {
         const waiter: Waiter = {
-          record,
+          request,
           admit: done,
           turnAway(error) {
-            waiters.remove(fairnessKey, waiter)
+            waiters.remove(lane, waiter)
             fail(error)
           },
         }
-        waiters.push(fairnessKey, waiter)
+        waiters.push(lane, waiter)
         admitWaiters()
-        return () => waiters.remove(fairnessKey, waiter)
+        return () => waiters.remove(lane, waiter)
       })
     },
-    release() {
+    release({ fairnessKey, priority }) {
       running--
+      if (priority === 'background') background--
+      const left = byKey.get(fairnessKey)! - 1
+      if (left > 0) byKey.set(fairnessKey, left)
+      else byKey.delete(fairnessKey)
       if (waiters.size() > 0) admitWaiters()
     },
-    // The refused request has released its place already.
-    lower: () => limit.lower(running + 1),
-    suggest(parallel) {
-      if (limit.suggest(parallel)) admitWaiters()
-    },
-    state: () => ({ running, waiting: waiters.size(), limit: limit.current() }),
+    admitWaiters,
+    isFull: () => running >= limit(),
+    state: () => ({ running, waiting: waiters.size(), limit: limit() }),
   }
 }

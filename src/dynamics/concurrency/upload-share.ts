@@ -7,46 +7,26 @@ import type { Semaphore } from './semaphore.ts'
 /** Share of the places that bodies may hold which flow as their callers send them. */
 const UPLOAD_SHARE = 0.75
 
-/** Places for requests whose bodies flow: fewer than there are, so that slow uploads leave room for others. */
-export interface UploadShare {
-  readonly semaphore: Semaphore
-  /** Dynamics suggests so many requests at once, of all kinds. */
-  readonly suggest: Semaphore['suggest']
-}
-
-/** Room among `most` places, with a queue for `queue` requests. */
-export function createUploadShare({
-  most,
-  queue,
-  onEvent,
-}: {
-  readonly most: number
-  readonly queue: number
-  readonly onEvent: OnEvent
-}): UploadShare {
-  // How many places there are is told by others; a full queue is a full queue.
-  const semaphore = createSemaphore({
-    most: share(most),
+/**
+ * Places for requests whose bodies flow: fewer than there are, so that slow uploads leave room for others.
+ *
+ * @param limit how many places there are now
+ * @param queue how many requests may wait
+ */
+export function createUploadShare(limit: () => number, queue: number, onEvent: OnEvent): Semaphore {
+  return createSemaphore({
+    limit: () => Math.max(1, Math.floor(limit() * UPLOAD_SHARE)),
+    share: () => Infinity,
     queue,
-    onEvent: (event) => {
-      if (event.kind === 'queue-full') onEvent(event)
-    },
+    onEvent,
   })
-  return {
-    semaphore,
-    suggest: (parallel) => semaphore.suggest(share(parallel)),
-  }
 }
 
 /** Sends a request whose body streams when `uploads` has a place. Other requests pass. */
-export function limitUploads(send: Send, { semaphore }: UploadShare): Send {
-  const limited = limitConcurrency(send, semaphore)
+export function limitUploads(send: Send, uploads: Semaphore): Send {
+  const limited = limitConcurrency(send, uploads)
   return (request) => {
     const streams = request.body !== undefined && !Buffer.isBuffer(request.body)
     return streams ? limited(request) : send(request)
   }
-}
-
-function share(semaphore: number): number {
-  return Math.max(1, Math.floor(semaphore * UPLOAD_SHARE))
 }

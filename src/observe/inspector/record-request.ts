@@ -62,6 +62,7 @@ function factsOf(
     ...(asked === undefined ? [] : [['Environment', asked.target.url.origin] as const]),
     ['Sent to Dynamics', sentOf(record)],
     ...(connection === undefined ? [] : [['Connection', CONNECTIONS[connection]] as const]),
+    ...(record.place === 0 ? [] : [['Place at Dynamics', `${record.place} of ${record.places}`] as const]),
     ...(parts === undefined ? [] : [['Parts of the batch', partsInWords(parts)] as const]),
     ['Request id', record.id],
     ...(dynamicsRequestId === undefined ? [] : [['Request id at Dynamics', dynamicsRequestId] as const]),

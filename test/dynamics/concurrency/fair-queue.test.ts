@@ -2,11 +2,13 @@ import t from 'tap'
 
 import { createFairQueue } from '../../../src/dynamics/concurrency/fair-queue.ts'
 
+const none = (): boolean => false
+
 t.test('keys take turns, and each key is first in, first out', async (t) => {
   const queue = createFairQueue<string>()
   for (const entry of ['a1', 'a2', 'a3', 'b1', 'c1', 'b2']) queue.push(entry[0]!, entry)
 
-  const order = Array.from({ length: 7 }, () => queue.shift())
+  const order = Array.from({ length: 7 }, () => queue.shift(none))
 
   t.same(order, ['a1', 'b1', 'c1', 'a2', 'b2', 'a3', undefined])
   t.equal(queue.size(), 0)
@@ -33,7 +35,17 @@ t.test('what is removed is not served, and removing it again changes nothing', a
   queue.remove('b', 'a2')
 
   t.equal(queue.size(), 1)
-  t.equal(queue.shift(), 'a2')
+  t.equal(queue.shift(none), 'a2')
   queue.remove('a', 'a2')
   t.equal(queue.size(), 0)
+})
+
+t.test('keys that are served already let the others go first, and no place stays free for that', async (t) => {
+  const queue = createFairQueue<string>()
+  for (const entry of ['a1', 'a2', 'b1', 'c1']) queue.push(entry[0]!, entry)
+  const served = new Set(['a', 'c'])
+
+  const order = Array.from({ length: 4 }, () => queue.shift((key) => served.has(key)))
+
+  t.same(order, ['b1', 'a1', 'c1', 'a2'])
 })

@@ -58,6 +58,27 @@ t.test('a place is given back when the body is over, however it ends', async (t)
   t.equal(state().running, 0, 'nothing came')
 })
 
+t.test('a hint of four is where it starts: more are sent while responses are no slower', async (t) => {
+  let running = 0
+  let most = 0
+  const origin = await service(t, (_, response) => {
+    most = Math.max(most, ++running)
+    setTimeout(() => {
+      running--
+      response.setHeader('x-ms-dop-hint', '4')
+      response.end('{}')
+    }, 20)
+  })
+  const { send, state, events } = connectionFixture(t, origin, { concurrency: 20, queue: 2000 })
+  await text(await send(outbound()))
+  t.match(state(), { limit: 4, limitReason: 'hint', share: 4 })
+
+  await Promise.all(Array.from({ length: 1000 }, async () => text(await send(outbound()))))
+
+  t.ok(most > 8 && most <= 20, `${most} at once`)
+  t.ok(events.some((event) => event.kind === 'concurrency' && event.reason === 'higher-is-better'))
+})
+
 t.test('one noisy caller does not starve the others', async (t) => {
   const origin = await service(t, (_, response) => setTimeout(() => response.end(), 20))
   const { send } = connectionFixture(t, origin, { concurrency: 4, queue: 100 })

@@ -2,21 +2,31 @@ import t from 'tap'
 
 import { Cancellation } from '../../../src/dynamics/cancellation.ts'
 import { createSemaphore } from '../../../src/dynamics/concurrency/semaphore.ts'
-import type { Semaphore } from '../../../src/dynamics/concurrency/semaphore.ts'
+import type { Placed, Semaphore, SemaphoreOptions } from '../../../src/dynamics/concurrency/semaphore.ts'
 import { RequestRecord } from '../../../src/dynamics/request-record.ts'
+import type { Priority } from '../../../src/dynamics/send.ts'
 
 t.setTimeout(600_000)
 
 const record = new RequestRecord('test', 0)
 
-/** Takes places for the keys, one after the other; `order` are those who got one. */
+/** So many places, of which each key may have `share` while others wait. */
+function places(limit: number, share = Infinity): Pick<SemaphoreOptions, 'limit' | 'share'> {
+  return { limit: () => limit, share: () => share }
+}
+
+function placed(fairnessKey: string, priority?: Priority): Placed {
+  return { fairnessKey, cancellation: new Cancellation(), record, ...(priority && { priority }) }
+}
+
+/** Takes places for the keys, one after the other; `order` are those who got one. `bulk…` is background work. */
 function takers(semaphore: Semaphore): { take: (...keys: string[]) => Promise<unknown>[]; order: string[] } {
   const order: string[] = []
   return {
     order,
     take: (...keys) =>
       keys.map((key) => {
-        const turn = semaphore.acquire({ fairnessKey: key, cancellation: new Cancellation(), record })
+        const turn = semaphore.acquire(placed(key, key.startsWith('bulk') ? 'background' : undefined))
         if (turn === undefined) order.push(key)
         return turn?.then(() => order.push(key)) ?? Promise.resolve()
       }),
@@ -29,21 +39,21 @@ async function settle(): Promise<void> {
 }
 
 t.test('a free place is taken at once', async (t) => {
-  const semaphore = createSemaphore({ most: 2, queue: 10, onEvent() {} })
+  const semaphore = createSemaphore({ ...places(2), queue: 10, onEvent() {} })
 
-  t.equal(semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation(), record }), undefined)
+  t.equal(semaphore.acquire(placed('a')), undefined)
   t.same(semaphore.state(), { running: 1, waiting: 0, limit: 2 })
-  semaphore.release()
+  semaphore.release(placed('a'))
   t.same(semaphore.state(), { running: 0, waiting: 0, limit: 2 })
 })
 
 t.test('places go around among the keys', async (t) => {
-  const semaphore = createSemaphore({ most: 1, queue: 100, onEvent() {} })
+  const semaphore = createSemaphore({ ...places(1), queue: 100, onEvent() {} })
   const { take, order } = takers(semaphore)
   take('noisy', 'noisy', 'noisy', 'noisy', 'quiet', 'noisy', 'other')
 
   for (let left = 6; left > 0; left--) {
-    semaphore.release()
+    semaphore.release(placed(order.at(-1)!))
     await settle()
   }
 
@@ -52,7 +62,7 @@ t.test('places go around among the keys', async (t) => {
 
 t.test('a full queue turns away, and the busiest first', async (t) => {
   const events: unknown[] = []
-  const semaphore = createSemaphore({ most: 1, queue: 3, onEvent: (event) => events.push(event) })
+  const semaphore = createSemaphore({ ...places(1), queue: 3, onEvent: (event) => events.push(event) })
   const { take, order } = takers(semaphore)
   const waiting = take('noisy', 'noisy', 'noisy', 'noisy')
   const full = { code: 'GATEWAY_QUEUE_FULL', statusCode: 429, retryAfter: 1 }
@@ -63,7 +73,7 @@ t.test('a full queue turns away, and the busiest first', async (t) => {
   t.throws(() => take('noisy'), full)
   t.throws(() => take('quiet'), full, 'who has as many waiting has no better right')
   for (let left = 3; left > 0; left--) {
-    semaphore.release()
+    semaphore.release(placed(order.at(-1)!))
     await settle()
   }
 
@@ -75,16 +85,16 @@ t.test('a full queue turns away, and the busiest first', async (t) => {
 })
 
 t.test('without a queue nobody waits', async (t) => {
-  const semaphore = createSemaphore({ most: 1, queue: 0, onEvent() {} })
-  semaphore.acquire({ fairnessKey: 'a', cancellation: new Cancellation(), record })
+  const semaphore = createSemaphore({ ...places(1), queue: 0, onEvent() {} })
+  semaphore.acquire(placed('a'))
 
-  t.throws(() => semaphore.acquire({ fairnessKey: 'b', cancellation: new Cancellation(), record }), {
+  t.throws(() => semaphore.acquire(placed('b')), {
     code: 'GATEWAY_QUEUE_FULL',
   })
 })
 
 t.test('who leaves is taken out of the queue', async (t) => {
-  const semaphore = createSemaphore({ most: 1, queue: 10, onEvent() {} })
+  const semaphore = createSemaphore({ ...places(1), queue: 10, onEvent() {} })
   const { take, order } = takers(semaphore)
   take('a')
   const cancellation = new Cancellation()
@@ -95,7 +105,7 @@ t.test('who leaves is taken out of the queue', async (t) => {
 
   await t.rejects(left, { message: 'left' })
   t.match(semaphore.state(), { running: 1, waiting: 1 })
-  semaphore.release()
+  semaphore.release(placed('a'))
   await settle()
   t.same(order, ['a', 'c'])
   t.throws(
@@ -105,66 +115,79 @@ t.test('who leaves is taken out of the queue', async (t) => {
   )
 })
 
-t.test('as many as Dynamics took together may be there from now on; then they become slowly more', async (t) => {
-  let now = 0
-  const events: unknown[] = []
-  const semaphore = createSemaphore({ most: 52, queue: 10, onEvent: (event) => events.push(event) }, () => now)
-  const { take } = takers(semaphore)
-  take(...Array.from({ length: 6 }, () => 'a'))
+t.test('who has its share lets the others go first, and alone it gets all', async (t) => {
+  const semaphore = createSemaphore({ ...places(4, 2), queue: 100, onEvent() {} })
+  const { take, order } = takers(semaphore)
+  take(...Array.from({ length: 8 }, () => 'alone'))
+  t.equal(order.length, 4, 'all places')
 
-  for (let refusal = 0; refusal < 4; refusal++) {
-    semaphore.release()
-    semaphore.lower()
+  take('other', 'other', 'other')
+  for (let left = 4; left > 0; left--) {
+    semaphore.release(placed('alone'))
+    await settle()
   }
-  t.equal(semaphore.state().limit, 2, 'four of six were too many')
-  const limits = [1999, 1, 1999, 1, 6000, 24_000, 6000, 1999, 1].map((milliseconds) => {
-    now += milliseconds
-    take('a')
-    return semaphore.state().limit
-  })
 
-  t.same(limits, [2, 3, 3, 4, 5, 5, 6, 6, 6], 'where it was too many before, seldom')
-  t.match(events[0], { kind: 'concurrency', limit: 2 })
+  t.same(order.slice(4), ['other', 'other', 'alone', 'alone'], 'two for each')
 })
 
-t.test('one is let in at least, and another sign is taken anew', async (t) => {
-  let now = 0
-  const semaphore = createSemaphore({ most: 52, queue: 10, onEvent() {} }, () => now)
-  const { take } = takers(semaphore)
-  for (let round = 0; round < 3; round++, now += 1001) {
-    take('a')
-    semaphore.release()
-    semaphore.lower()
-  }
-  t.equal(semaphore.state().limit, 1)
+t.test('background work goes behind interactive requests', async (t) => {
+  const semaphore = createSemaphore({ ...places(3), queue: 100, onEvent() {} })
+  const { take, order } = takers(semaphore)
+  take(...Array.from({ length: 10 }, () => 'bulk'))
+  t.equal(order.length, 3)
+
+  take('ada')
+  semaphore.release(placed('bulk', 'background'))
+  await settle()
+
+  t.equal(order.at(-1), 'ada', 'after one answer')
 })
 
-t.test('follows what Dynamics suggests, not beyond the setting', async (t) => {
-  const semaphore = createSemaphore({ most: 20, queue: 10, onEvent() {} })
-  const limits = [48, 4, 4, 8, 0.5].map((parallel) => {
-    semaphore.suggest(parallel)
-    return semaphore.state().limit
-  })
-  t.same(limits, [20, 4, 4, 8, 1])
+t.test('background work never starves, not at one place either', async (t) => {
+  for (const limit of [1, 20]) {
+    const semaphore = createSemaphore({ ...places(limit), queue: 1000, onEvent() {} })
+    const { take, order } = takers(semaphore)
+    take(...Array.from({ length: limit + 100 }, () => 'ada'), ...Array.from({ length: 20 }, () => 'bulk'))
 
-  semaphore.suggest(20)
-  takers(semaphore).take(...Array.from({ length: 20 }, () => 'a'))
-  semaphore.release()
-  semaphore.lower()
-  semaphore.suggest(15)
-  t.equal(semaphore.state().limit, 15)
-  semaphore.suggest(20)
-  t.equal(semaphore.state().limit, 19, 'a suggestion does not undo a sign of too many')
+    for (let answers = 0; answers < 100; answers++) {
+      const key = order[answers]!
+      semaphore.release(placed(key, key === 'bulk' ? 'background' : undefined))
+      await settle()
+    }
+
+    const bulk = order.flatMap((key, index) => (key === 'bulk' ? [index - limit] : []))
+    t.equal(bulk.length, 10, 'one in ten')
+    t.equal(bulk[0], 9)
+  }
+})
+
+t.test('a full queue lets interactive requests in ahead of background work, but for a tenth', async (t) => {
+  const semaphore = createSemaphore({ ...places(1), queue: 10, onEvent() {} })
+  const { take } = takers(semaphore)
+  const bulk = take(...Array.from({ length: 11 }, () => 'bulk')).slice(1)
+  const full = { code: 'GATEWAY_QUEUE_FULL' }
+  t.throws(() => take('bulk'), full)
+
+  const turnedAway = Promise.all(bulk.slice(1).map((one) => t.rejects(one, full)))
+  const ada = take(...Array.from({ length: 9 }, () => 'ada'))
+
+  await turnedAway
+  t.throws(() => take('ada'), full, 'one of ten is kept')
+  take('grace')
+  await t.rejects(ada[8]!, full, 'the busiest makes room')
+  t.equal(semaphore.state().waiting, 10)
 })
 
 t.test('more places let those in who wait', async (t) => {
-  const semaphore = createSemaphore({ most: 3, queue: 10, onEvent() {} })
+  let limit = 1
+  const semaphore = createSemaphore({ ...places(1), limit: () => limit, queue: 10, onEvent() {} })
   const { take, order } = takers(semaphore)
-  semaphore.suggest(1)
   take('a', 'b', 'c', 'd')
   t.same(order, ['a'])
+  t.ok(semaphore.isFull())
 
-  semaphore.suggest(3)
+  limit = 3
+  semaphore.admitWaiters()
   await settle()
 
   t.same(order, ['a', 'b', 'c'])

@@ -300,7 +300,7 @@ t.test('a refusal that breaks off is not a response, and is still obeyed', async
   t.equal(requests, 1)
 })
 
-t.test('what Dynamics says is left is known, and its suggestion followed', async (t) => {
+t.test('what Dynamics says is left is known, and the limit starts at its hint', async (t) => {
   const origin = await service(t, (_, response) =>
     response
       .writeHead(204, {
@@ -314,6 +314,9 @@ t.test('what Dynamics says is left is known, and its suggestion followed', async
 
   await send(outbound())
 
-  t.match(state(), { limit: 4, rates: { requests: 5999, seconds: 1200, parallel: 4 } })
-  t.match(events, [{ kind: 'rates', requests: 5999 }])
+  t.match(state(), { limit: 4, limitReason: 'hint', share: 4, rates: { requests: 5999, seconds: 1200, parallel: 4 } })
+  t.match(events, [
+    { kind: 'concurrency', limit: 4, reason: 'hint' },
+    { kind: 'rates', requests: 5999 },
+  ])
 })

@@ -1,0 +1,47 @@
+import { compareTimes } from './answer-times.ts'
+import type { AnswerTimes } from './answer-times.ts'
+
+/** The best recent times to the heads of answers: what Dynamics takes when it is not crowded. */
+export interface BestTimes {
+  /** Times that were measured at `limit`; they count if they are better, or if the best ones are old. */
+  readonly note: (times: AnswerTimes, limit: number) => void
+  /** From now on `times` are the best there are, though fewer requests, `limit` at once, were tried. */
+  readonly replace: (times: AnswerTimes, limit: number) => void
+  /** How much slower `times` surely are than the best ones; 1: not slower. */
+  readonly slowness: (times: AnswerTimes) => number
+  /** Whether far fewer requests than `limit` at once were tried lately. */
+  readonly knownBelow: (limit: number) => boolean
+}
+
+/** Older times say nothing of now. */
+const RECENT_MS = 60_000
+/** Fewer requests are far fewer below this share. */
+const FAR_BELOW = 0.7
+/** Standard errors that are taken off a difference, so that chance does not look like slowness. */
+const CAUTION = 2
+
+/** @param clock milliseconds, rising */
+export function createBestTimes(clock: () => number): BestTimes {
+  let best: { readonly times: AnswerTimes; readonly at: number } | undefined
+  let lowest = { limit: Infinity, at: -Infinity }
+
+  const isRecent = ({ at }: { readonly at: number }): boolean => clock() - at < RECENT_MS
+
+  return {
+    note(times, limit) {
+      const compared = best === undefined || !isRecent(best) ? undefined : compareTimes(best.times, times)
+      if (best === undefined || !isRecent(best) || (compared?.logRatio ?? 0) < 0) best = { times, at: clock() }
+      if (limit <= lowest.limit || !isRecent(lowest)) lowest = { limit, at: clock() }
+    },
+    replace(times, limit) {
+      best = { times, at: clock() }
+      lowest = { limit, at: clock() }
+    },
+    slowness(times) {
+      const compared = best === undefined ? undefined : compareTimes(best.times, times)
+      if (compared === undefined) return 1
+      return Math.exp(Math.max(0, compared.logRatio - CAUTION * compared.standardError))
+    },
+    knownBelow: (limit) => lowest.limit <= limit * FAR_BELOW && isRecent(lowest),
+  }
+}

@@ -1,0 +1,59 @@
+import type { Priority } from '../send.ts'
+import { createFairQueue } from './fair-queue.ts'
+
+/** Where a request waits: by priority, and among those of its key. */
+export interface Lane {
+  readonly priority: Priority
+  readonly key: string
+}
+
+/** Requests that wait for a place, interactive ones ahead of background ones. */
+export interface WaitingRequests<T> {
+  readonly size: () => number
+  readonly push: (lane: Lane, entry: T) => void
+  /**
+   * Takes out the next one.
+   *
+   * @param isServed whether a key has as many places as it may have while others wait
+   * @param mayBackground whether a background request may go ahead of interactive ones, should that be its turn
+   */
+  readonly shift: (isServed: (key: string) => boolean, mayBackground: boolean) => T | undefined
+  readonly remove: (lane: Lane, entry: T) => void
+  /** The one that gives way to a newcomer where no more may wait; `undefined`: the newcomer does not wait. */
+  readonly displacedBy: (newcomer: Lane) => T | undefined
+}
+
+/** While both wait, one background request goes after so many interactive ones at most. */
+const INTERACTIVE_PER_BACKGROUND = 9
+/** Share of the queue that interactive newcomers leave to background requests. */
+const BACKGROUND_SHARE = 0.1
+
+/** @param capacity how many may wait */
+export function createWaitingRequests<T>(capacity: number): WaitingRequests<T> {
+  const interactive = createFairQueue<T>()
+  const background = createFairQueue<T>()
+  /** Interactive requests that went ahead of waiting background ones. */
+  let overtook = 0
+
+  const queueOf = (priority: Priority): typeof interactive => (priority === 'background' ? background : interactive)
+
+  return {
+    size: () => interactive.size() + background.size(),
+    push: ({ priority, key }, entry) => queueOf(priority).push(key, entry),
+    shift(isServed, mayBackground) {
+      const isTurn = background.size() > 0 && mayBackground && overtook >= INTERACTIVE_PER_BACKGROUND
+      if (interactive.size() > 0 && !isTurn) {
+        overtook = background.size() > 0 ? overtook + 1 : 0
+        return interactive.shift(isServed)
+      }
+      overtook = 0
+      return background.shift(isServed)
+    },
+    remove: ({ priority, key }, entry) => queueOf(priority).remove(key, entry),
+    displacedBy({ priority, key }) {
+      if (priority === 'background') return background.displacedBy(key)
+      if (background.size() > capacity * BACKGROUND_SHARE) return background.newestOfLongest()
+      return interactive.displacedBy(key)
+    },
+  }
+}

@@ -1,0 +1,44 @@
+import t from 'tap'
+
+import { createAnswerTimes } from '../../../src/dynamics/concurrency/answer-times.ts'
+import type { AnswerTimes, CostClass } from '../../../src/dynamics/concurrency/answer-times.ts'
+import { createBestTimes } from '../../../src/dynamics/concurrency/best-times.ts'
+
+function times(costClass: CostClass, ms: number): AnswerTimes {
+  const answerTimes = createAnswerTimes()
+  for (let index = 0; index < 10; index++) answerTimes.add(costClass, ms)
+  return answerTimes
+}
+
+t.test('slowness is against the best times of the last minute', async (t) => {
+  let now = 0
+  const best = createBestTimes(() => now)
+  t.equal(best.slowness(times('read', 100)), 1, 'nothing is known')
+
+  best.note(times('read', 100), 10)
+  best.note(times('read', 50), 10)
+  best.note(times('read', 80), 10)
+  best.note(times('write', 10), 10)
+  t.equal(best.slowness(times('read', 100)).toFixed(3), '2.000')
+  t.equal(best.slowness(times('read', 40)), 1)
+  t.equal(best.slowness(times('batch', 1000)), 1, 'never seen before')
+
+  now = 60_000
+  best.note(times('read', 200), 10)
+  t.equal(best.slowness(times('read', 200)), 1)
+})
+
+t.test('knows for a minute how few requests were tried', async (t) => {
+  let now = 0
+  const best = createBestTimes(() => now)
+  best.note(times('read', 100), 7)
+  best.note(times('read', 100), 10)
+  t.ok(best.knownBelow(10))
+  t.notOk(best.knownBelow(9))
+
+  best.replace(times('read', 100), 9)
+  t.notOk(best.knownBelow(10))
+  t.ok(best.knownBelow(20))
+  now = 60_000
+  t.notOk(best.knownBelow(20))
+})
