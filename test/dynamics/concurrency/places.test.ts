@@ -71,8 +71,8 @@ t.test('reads, writes and batches are measured while all places are taken', asyn
 t.test('errors, retries and bodies that flow are not', async (t) => {
   const retried = (): OutboundRequest => {
     const request = outbound()
-    request.record.attemptStarted(0)
-    request.record.attemptStarted(0)
+    request.record.attemptStarted(0, 'GET')
+    request.record.attemptStarted(0, 'GET')
     return request
   }
   for (const [options, request] of [
