@@ -17,7 +17,7 @@ import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from '
 import type { AuditLog } from './observe/audit-log.ts'
 import audit, { noteBatchWrite } from './observe/audit.ts'
 import { explanationOf } from './observe/explain-request.ts'
-import { foreignLinksTold } from './observe/foreign-links.ts'
+import { warnOfForeignLinks } from './observe/foreign-links.ts'
 import { health, tokenStatus } from './observe/health.ts'
 import type { TokenStatus } from './observe/health.ts'
 import inspectorAccess from './observe/inspector/access.ts'
@@ -26,7 +26,7 @@ import { recordOf } from './observe/inspector/record-request.ts'
 import { inspectorRoutes } from './observe/inspector/routes.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
-import { explainRefusal, refusalsExplained } from './observe/refusals.ts'
+import { explainRefusal, explainRefusals } from './observe/refusals.ts'
 import { requestFacts, requestLog } from './observe/request-line.ts'
 import { statusPage } from './observe/status-page.ts'
 import type { Tracer } from './observe/tracing/tracer.ts'
@@ -204,7 +204,7 @@ export async function createGateway(
             next()
           })
           const isDelegated = runsAsPerson(target.credential)
-          const logRefusal = refusalsExplained(log, isDelegated, activity.faulted)
+          const logRefusal = explainRefusals(log, isDelegated, activity.faulted)
           await below.register(bodyQueries)
           if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
           await below.register(apiRoot, { target, prefix })
@@ -225,7 +225,7 @@ export async function createGateway(
               logRefusal(refusal)
               if (inspector !== undefined) refusal.record.explanation = explainRefusal(refusal, isDelegated)
             },
-            foreign: foreignLinksTold(log),
+            foreign: warnOfForeignLinks(log),
             authorizePart: (request, part) => {
               noteBatchWrite(request, part)
               authorizePart(request, part, log)

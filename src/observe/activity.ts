@@ -2,13 +2,13 @@ import type { OnEvent } from '../dynamics/events.ts'
 import type { Limit } from '../dynamics/limits/parse.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 
-/** What happened at one target lately, for the status page. Takes the same memory whatever happens. */
+/** Recent events of one target, for the status page. Uses constant memory. */
 export interface Activity {
-  /** Counts a request that is over. */
+  /** Counts a finished request. */
   readonly requestDone: (status: number) => void
-  /** Counts the limits that Dynamics answers with. */
+  /** Counts service protection limits. */
   readonly watch: OnEvent
-  /** Remembers what last went wrong for a reason that is not the request's. */
+  /** Records the last fault that was not caused by the request. */
   readonly faulted: (explanation: Explanation) => void
   readonly recent: () => RecentActivity
 }
@@ -26,7 +26,7 @@ export interface Traffic {
   readonly ok: number
   /** 4xx */
   readonly refused: number
-  /** 5xx, and callers that left. */
+  /** 5xx, and disconnected callers. */
   readonly failed: number
 }
 
@@ -35,7 +35,7 @@ const SLOTS = 60
 const LIMIT_SLOTS = 20
 
 interface Slot {
-  /** Which slot of time it counts; an older one counts as empty. */
+  /** The time slot that it counts; an older one counts as empty. */
   time: number
   ok: number
   refused: number
@@ -44,7 +44,7 @@ interface Slot {
 }
 
 /**
- * Counts nothing yet.
+ * Creates empty counts.
  *
  * @param now milliseconds of a clock that never goes back
  */

@@ -2,45 +2,45 @@ import { closeSync, openSync } from 'node:fs'
 
 import { pino } from 'pino'
 
-/** Where a line for every write goes. */
+/** The log with one line for every write. */
 export interface AuditLog {
   readonly write: (lines: readonly AuditLine[]) => void
-  /** Goes on in a new file after the old one was renamed. */
+  /** Opens a new file after the old one was renamed. */
   readonly reopen: () => void
-  /** Writes what is held back. */
+  /** Flushes buffered lines. */
   readonly close: () => void
 }
 
-/** One write: who did what to which row, and how it ended. */
+/** One write: caller, user, operation, row and result. */
 export interface AuditLine {
   readonly time: string
   readonly requestId: string
   /** The request's id at Dynamics, for Microsoft's support. */
   readonly dynamicsRequestId: string | undefined
   readonly caller: string
-  /** `systemuserid` of the user that Dynamics acted as; neither this nor the next: the application user. */
+  /** `systemuserid` of the impersonated user; without this and the next field: the application user. */
   readonly user: string | undefined
   /** Object id of that user in Entra. */
   readonly userObjectId: string | undefined
-  /** Object id of the person whose token the caller sent, where the write ran as somebody else. */
+  /** Object id of the person whose token the caller sent, if the write ran as another user. */
   readonly signedInObjectId: string | undefined
   readonly target: string | undefined
   readonly method: string
   readonly entitySet: string
-  /** The row's id, or its alternate key as it was written. */
+  /** The row's id, or its raw alternate key. */
   readonly recordId: string | undefined
-  /** 499 when the caller left before there was one. */
+  /** 499 when the caller disconnected before the response. */
   readonly status: number
   /** The gateway's own error, if it was one. */
   readonly code: string | undefined
-  /** The part of a `$batch`, counted from 1; `status` is that of the whole then. */
+  /** The part of a `$batch`, counted from 1; `status` is that of the batch then. */
   readonly part: number | undefined
 }
 
 /**
  * Opens the audit log.
  *
- * @param where `stdout`, `stderr`, or the path of a file that is written on and that only its owner may read
+ * @param where `stdout`, `stderr`, or the path of a file, which is appended to and readable by its owner only
  * @throws when the file cannot be written
  */
 export function openAuditLog(where: string, failed: (error: Error) => void): AuditLog {

@@ -12,7 +12,7 @@ import { targetAddress } from '../odata/target-address.ts'
 import { effectiveRequest } from '../queries/effective-request.ts'
 import type { AuditLine, AuditLog } from './audit-log.ts'
 
-/** A write that a `$batch` asked for. */
+/** A write inside a `$batch`. */
 export interface BatchWrite {
   readonly part: number
   readonly method: string
@@ -32,7 +32,7 @@ interface Options {
   readonly auditLog: Pick<AuditLog, 'write'>
 }
 
-/** Writes a line for every write once it has ended, also for those that the gateway refuses. */
+/** Writes a line for every finished write, including refused ones. */
 function audit(app: FastifyInstance, { target, prefix, auditLog }: Options, registered: () => void): void {
   const { name, url } = target
   const address = targetAddress(url.origin + url.apiRoot)
@@ -50,12 +50,12 @@ function audit(app: FastifyInstance, { target, prefix, auditLog }: Options, regi
 
 export default fp(audit, { name: 'audit', fastify: '5.x' })
 
-/** Notes a part of a `$batch`, for the audit. */
+/** Records a part of a `$batch` for the audit. */
 export function noteBatchWrite({ batchWrites }: FastifyRequest, { part, method, resourcePath }: BatchWrite): void {
   if (!isRead(method)) batchWrites?.push({ part, method, resourcePath })
 }
 
-/** The lines about a finished write: one, or one for each write inside a `$batch`. */
+/** The lines of a finished write: one, or one for each write inside a `$batch`. */
 function auditLines(
   { exchange, caller, user, method, batchWrites = [] }: FastifyRequest,
   { raw }: FastifyReply,
@@ -68,14 +68,14 @@ function auditLines(
     requestId: exchange.id,
     dynamicsRequestId: (header({ headers }, 'req_id') ?? header({ headers }, 'x-ms-service-request-id'))?.slice(
       0,
-      LONGEST,
+      MAX_FIELD_LENGTH,
     ),
     caller: caller.name,
     user: user?.systemUserId,
     userObjectId: user?.objectId,
     signedInObjectId: signedInBeside(caller, user),
     target,
-    // 499 is what proxies write for callers that left.
+    // Proxies log 499 for callers that disconnected.
     status: raw.headersSent ? raw.statusCode : 499,
     code: exchange.code,
   }
@@ -90,16 +90,18 @@ function signedInBeside({ user: own }: Caller, user: User | undefined): string |
 }
 
 /**
- * The entity set (or function, or action) that a path begins with, and the row: as Dynamics names it, else as the path
- * does.
+ * The entity set (or function, or action) at the start of a path, and the row: from Dynamics' response, or from the
+ * path.
  */
 function rowOf(resourcePath: string, headers: readonly Buffer[]): Pick<AuditLine, 'entitySet' | 'recordId'> {
-  const [, entitySet, , key] = /^\/?([^/(]*)(\(((?:[^)']|'[^']*')*)\))?/.exec(decoded(resourcePath.slice(0, LONGEST)))!
+  const [, entitySet, , key] = /^\/?([^/(]*)(\(((?:[^)']|'[^']*')*)\))?/.exec(
+    decoded(resourcePath.slice(0, MAX_FIELD_LENGTH)),
+  )!
   const entityId = /\(([^()]{36})\)$/.exec(header({ headers }, 'odata-entityid') ?? '')?.[1] ?? ''
   return { entitySet: entitySet!, recordId: isGuid(entityId) ? entityId : key === '' ? undefined : key }
 }
 
-const LONGEST = 500
+const MAX_FIELD_LENGTH = 500
 
 function decoded(path: string): string {
   try {

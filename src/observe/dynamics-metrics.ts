@@ -5,7 +5,7 @@ import type { SharedState } from '../replicas/shared-state.ts'
 import { counter, read } from './series.ts'
 import type { Collect } from './series.ts'
 
-/** What of one target is looked at when Prometheus asks. */
+/** The state of one target that a scrape reads. */
 export interface Sources {
   readonly credential: () => TokenState
   readonly connection: () => ConnectionState
@@ -14,35 +14,35 @@ export interface Sources {
 }
 
 export interface DynamicsMetrics {
-  /** Counts what happens on the way to the target of this name. */
+  /** Counts the events of the target with this name. */
   readonly watch: (target: string) => OnEvent
-  /** Shows the state of the target of this name. */
+  /** Adds the state of the target with this name. */
   readonly show: (target: string, sources: Sources) => void
   readonly collect: readonly Collect[]
 }
 
 const TOKENS = ['fresh', 'stale', 'none'] as const
 
-/** What happens between the gateway and its targets. All labels are the settings' or this file's own words. */
+/** Metrics between the gateway and its targets. Label values come only from the settings and this file. */
 export function dynamicsMetrics(): DynamicsMetrics {
   const limits = counter(
     'gateway_limits_total',
-    'Answers of 429: waited out, or passed on.',
+    '429 responses of Dynamics: waited out, or passed to the caller.',
     'target',
     'limit',
     'outcome',
   )
   const held = counter(
     'gateway_held_total',
-    'Requests while a limit held: waited, or turned away.',
+    'Requests during a pause by a service protection limit: waited, or refused.',
     'target',
     'outcome',
   )
-  const holds = counter('gateway_holds_total', "Times that nothing was sent because of Dynamics' limits.", 'target')
-  const retries = counter('gateway_retries_total', 'Requests that were retried.', 'target', 'trouble')
+  const holds = counter('gateway_holds_total', 'Pauses in sending by service protection limits.', 'target')
+  const retries = counter('gateway_retries_total', 'Retried requests.', 'target', 'trouble')
   const denied = counter(
     'gateway_retries_denied_total',
-    'Requests that were not: too many had been.',
+    'Requests not retried because the retry budget was exhausted.',
     'target',
     'trouble',
   )
@@ -62,13 +62,13 @@ export function dynamicsMetrics(): DynamicsMetrics {
   const opened = counter('gateway_circuit_opened_total', 'Times that connecting was given up for a while.', 'target')
   const refused = counter(
     'gateway_token_refused_total',
-    'Answers of 401: sent again, or given up.',
+    '401 responses of Dynamics: retried, or given up.',
     'target',
     'outcome',
   )
   const shown = new Map<string, Sources>()
 
-  /** A reading of each target. */
+  /** A value of each target. */
   function each(
     name: string,
     help: string,
@@ -82,7 +82,7 @@ export function dynamicsMetrics(): DynamicsMetrics {
       type,
     )
   }
-  /** A reading of each target's token, and of each way to one. */
+  /** A value of each target's token, and of each connection. */
   function token(name: string, help: string, value: (state: TokenState) => number, type?: 'counter'): Collect {
     return each(name, help, ({ credential }) => value(credential()), type)
   }
@@ -141,31 +141,43 @@ export function dynamicsMetrics(): DynamicsMetrics {
           return credentialEnds === undefined ? undefined : Math.round((credentialEnds - Date.now()) / 1000)
         },
       ),
+      token(
+        'gateway_token_expiry_seconds',
+        'Seconds until the access token expires.',
+        ({ validFor }) => Math.max(validFor, 0) / 1000,
+      ),
+      each('gateway_credential_expiry_seconds', 'Seconds until the credential expires, if known.', (sources) => {
+        const { credentialEnds } = sources.credential()
+        return credentialEnds === undefined ? undefined : Math.round((credentialEnds - Date.now()) / 1000)
+      }),
       token('gateway_token_renewals_total', 'Tokens fetched.', ({ renewals }) => renewals, 'counter'),
-      token('gateway_token_failures_total', 'Failed attempts to fetch a token.', ({ failures }) => failures, 'counter'),
-      way('gateway_circuit_open', '1 while connecting is given up.', ({ circuit }) => (circuit === 'open' ? 1 : 0)),
+      token(
+        'gateway_token_failures_total',
+        'Failed fetches of an access token.',
+        ({ failures }) => failures,
+        'counter',
+      ),
+      way('gateway_circuit_open', '1 while the circuit breaker is open.', ({ circuit }) =>
+        circuit === 'open' ? 1 : 0,
+      ),
       way(
         'gateway_hold_seconds',
-        "Seconds that nothing is sent for, by Dynamics' limits.",
+        'Seconds until the end of the pause by a service protection limit.',
         ({ pauseMs: hold }) => hold / 1000,
       ),
-      way('gateway_requests_held', "Requests that wait for Dynamics' limits.", ({ waitingForPause: held }) => held),
-      way('gateway_requests_running', 'Requests that are at Dynamics.', ({ running }) => running),
-      way('gateway_requests_waiting', 'Requests that wait for their turn.', ({ waiting }) => waiting),
-      way('gateway_concurrency_limit', 'Requests that may be at Dynamics at once.', ({ limit }) => limit),
-      way('gateway_remaining_requests', 'Requests that are left, says Dynamics.', ({ rates }) => rates?.requests),
+      way('gateway_requests_held', 'Requests waiting for the end of a pause.', ({ waitingForPause: held }) => held),
+      way('gateway_requests_running', 'Requests in progress at Dynamics.', ({ running }) => running),
+      way('gateway_requests_waiting', 'Requests in the queue.', ({ waiting }) => waiting),
+      way('gateway_concurrency_limit', 'Limit of concurrent requests to Dynamics.', ({ limit }) => limit),
+      way('gateway_remaining_requests', 'Remaining requests reported by Dynamics.', ({ rates }) => rates?.requests),
       way(
         'gateway_remaining_seconds',
-        'Seconds of execution that are left, says Dynamics.',
+        'Remaining execution time reported by Dynamics, in seconds.',
         ({ rates }) => rates?.seconds,
       ),
-      way('gateway_suggested_parallel', 'Requests at once that Dynamics suggests.', ({ rates }) => rates?.parallel),
-      each('gateway_users_known', 'Users that are remembered.', ({ users }) => users().users),
-      each(
-        'gateway_users_unknown',
-        'E-mail addresses that are remembered to mean nobody.',
-        ({ users }) => users().unknown,
-      ),
+      way('gateway_suggested_parallel', 'Degree of parallelism suggested by Dynamics.', ({ rates }) => rates?.parallel),
+      each('gateway_users_known', 'Cached users.', ({ users }) => users().users),
+      each('gateway_users_unknown', 'Cached e-mail addresses without a user.', ({ users }) => users().unknown),
       each('gateway_replicas', 'Living replicas that share what they know.', ({ sharing }) => sharing()?.replicas),
       each('gateway_replica_alone', '1 while Redis cannot be used, and the replica works alone.', ({ sharing }) => {
         const status = sharing()

@@ -4,14 +4,14 @@ import type { Explanation } from '../explanations/explanation.ts'
 import { explainGateway } from '../explanations/gateway-errors.ts'
 import type { Exchange } from '../server/exchange.ts'
 
-/** The target of a request, as far as an explanation needs it. */
+/** The parts of a request's target that an explanation needs. */
 export interface Asked {
   readonly target: Pick<Target, 'name' | 'url' | 'impersonation'>
-  /** What the authority last refused. */
+  /** The last failure of the authority. */
   readonly trouble: string | undefined
 }
 
-/** What went wrong with a request that is over, and the fix; `undefined` where nothing did, or nothing is known. */
+/** The error of a finished request, and its fix; `undefined` without an error, or for an unknown one. */
 export function explanationOf(
   { code, message = '', causes, record }: Exchange,
   asked: Asked | undefined,
@@ -19,7 +19,7 @@ export function explanationOf(
 ): Explanation | undefined {
   if (status === 499) return LEFT
   if (code === undefined) {
-    // An error without a body says no more than its status.
+    // An error without a body has no information besides its status.
     return record.explanation ?? (status >= 400 ? explainDynamics({ status }) : undefined)
   }
   return explainGateway({
@@ -33,6 +33,6 @@ export function explanationOf(
 
 const LEFT: Explanation = {
   what: 'The caller closed its connection before it had the response.',
-  why: 'Its own timeout ran out, or it was ended.',
-  todo: 'See below where the time went; give the caller a longer timeout, or ask for less at once.',
+  why: 'Its own timeout ran out, or it was stopped.',
+  todo: 'See below where the time went. Give the caller a longer timeout, or request less data at once.',
 }

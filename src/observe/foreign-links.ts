@@ -1,14 +1,14 @@
 import type { Logger } from '../logger.ts'
 import { onceIn } from './once-in.ts'
 
-const ONCE_IN = 60_000
+const LOG_INTERVAL_MS = 60_000
 
 /**
  * Makes the function that warns the operator of a link in the headers of an answer that leads to another host, and so
  * was kept from the caller. Once a minute for each host.
  */
-export function foreignLinksTold(log: Pick<Logger, 'warn'>): (host: string) => void {
-  const isDue = onceIn(ONCE_IN)
+export function warnOfForeignLinks(log: Pick<Logger, 'warn'>): (host: string) => void {
+  const isDue = onceIn(LOG_INTERVAL_MS)
   return (host) => {
     if (!isDue(host)) return
     log.warn(

@@ -1,30 +1,30 @@
 import type { DestinationStream } from 'pino'
 import { pino } from 'pino'
 
-/** Has `writeOut` called when the process ends, also all of a sudden: the last lines say why. */
+/** Calls `writeOut` when the process exits, also after a crash: the last lines say why. */
 export type AtExit = (writeOut: () => void) => void
 
 /**
- * How long a line waits for others, in milliseconds, so that a busy gateway writes many at once: a write wakes another
+ * How long a line waits for others, in milliseconds, so that a busy gateway writes many at once. A write wakes another
  * thread, which takes as long as several requests.
  */
 const FLUSH_MS = 50
 
-/** So many lines are written at once at most: more of them would take fresh memory each time. */
+/** Limit of lines in one write: more would allocate new memory each time. */
 const FLUSH_LINES = 100
 
-/** How long a process that ends all of a sudden waits for a write that is under way, in milliseconds. */
-const OVERTAKEN = 100
+/** How long a crashing process waits for a write in progress, in milliseconds. */
+const EXIT_WAIT_MS = 100
 
-/** Standard output for a busy log: few writes, in order; an exit or a crash loses nothing, a SIGKILL what waits. */
+/** Batched standard output, in order. An exit or a crash loses nothing, a SIGKILL the waiting lines. */
 export function batchedStdout(atExit: AtExit): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
   let due: NodeJS.Timeout | undefined
   let lines: string[] = []
   let onTheWay = false
-  // Ahead of pino, which writes at the exit as well, and does not wait.
+  // Before pino, which also writes at exit, and does not wait.
   atExit(() => {
-    // What another thread is about to write comes first.
-    if (onTheWay) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OVERTAKEN)
+    // The write in progress on another thread comes first.
+    if (onTheWay) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_WAIT_MS)
     writeOut()
     out.flushSync()
   })
@@ -47,7 +47,7 @@ export function batchedStdout(atExit: AtExit): DestinationStream & { flush: (don
     },
   }
 
-  /** As one text: that of each line would be looked through and copied three times. */
+  /** Joined to one string: single lines would each be scanned and copied three times. */
   function writeOut(): void {
     if (lines.length === 0) return
     out.write(lines.join(''))

@@ -7,10 +7,10 @@ interface Options {
   readonly stopping: () => boolean
 }
 
-/** What is known of a target's token: a valid one, none after a failed fetch, or none because the first is under way. */
+/** The state of a target's token: valid, none after a failed fetch, or none because the first fetch is in progress. */
 export type TokenStatus = 'valid' | 'failed' | 'pending'
 
-/** What `credential` has. */
+/** The token state of `credential`. */
 export function tokenStatus({ state }: Pick<Credential, 'state'>): TokenStatus {
   const { token, failures } = state()
   if (token !== 'none') return 'valid'
@@ -18,16 +18,16 @@ export function tokenStatus({ state }: Pick<Credential, 'state'>): TokenStatus {
 }
 
 /**
- * Whether a gateway with targets in these states should get requests: one target has a token, and none is still
- * fetching its first. A target that fails takes none of the others down.
+ * Whether a gateway with targets in these states is ready: one target has a token, and none is still
+ * fetching its first. A failing target does not affect the others.
  */
 export function isReady(statuses: readonly TokenStatus[]): boolean {
   return statuses.includes('valid') && !statuses.includes('pending')
 }
 
 /**
- * `/-/livez`: the process answers. `/-/readyz`: see {@link isReady}. Nothing is asked of Entra or Dynamics for it, so
- * that probes cost nothing there. Callers need not prove who they are.
+ * `/-/livez`: the process is running. `/-/readyz`: see {@link isReady}. Neither sends requests to Entra or Dynamics, so
+ * that probes cost nothing there. Neither needs a caller.
  */
 export async function health(app: FastifyInstance, { environments, stopping }: Options): Promise<void> {
   const method = ['GET', 'HEAD']

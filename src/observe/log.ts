@@ -7,7 +7,7 @@ import { batchedStdout } from './gathered.ts'
 import type { AtExit } from './gathered.ts'
 import { terminalLine } from './terminal-line.ts'
 
-/** The process' log: JSON, a line a fact; short lines where a person watches a terminal. */
+/** The log of the process: one JSON object a line, or short lines on a terminal. */
 export function createLog({ logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>, atExit: AtExit): Logger {
   const options = logOptions(logLevel)
   if (logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)) {
@@ -20,17 +20,17 @@ export function createLog({ logLevel, logFormat }: Pick<Settings, 'logLevel' | '
   return pino(options, batchedStdout(atExit))
 }
 
-/** How lines are made: an error among the facts, under whatever name, becomes a list of fields. */
+/** Options of pino: an error among the facts, under any name, becomes a list of fields. */
 export function logOptions(level: string): LoggerOptions {
   return {
     level,
     base: null,
     formatters: { level: (level) => ({ level }), log: withoutErrors },
-    // pino's own serializer writes an error's message, its stack and whatever else it carries.
+    // pino's own serializer writes an error's message, its stack and all its properties.
     serializers: { err: (value: unknown) => value },
     hooks: {
       logMethod(words, method) {
-        // pino takes the message of an error that stands alone, or that has no sentence beside it.
+        // pino uses the message of an error that is logged alone or without a sentence.
         const [first, sentence = 'something failed'] = words as unknown as [unknown, string?]
         const failed = first instanceof Error || (first as { err?: unknown } | undefined)?.err instanceof Error
         if (!failed) return method.apply(this, words)

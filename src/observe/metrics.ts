@@ -8,25 +8,25 @@ import type { RequestMetrics } from './request-metrics.ts'
 import { read } from './series.ts'
 import type { Collect, Family } from './series.ts'
 
-/** All that is counted. */
+/** All metrics. */
 export interface Metrics {
-  /** Counts a request that is over. */
+  /** Counts a finished request. */
   readonly requestDone: RequestMetrics['done']
   readonly watch: DynamicsMetrics['watch']
   readonly show: DynamicsMetrics['show']
-  /** Everything in Prometheus' text format, or in OpenMetrics' where `accept` names that; it has exemplars. */
+  /** All metrics in Prometheus' text format, or in OpenMetrics (with exemplars) if `accept` asks for it. */
   readonly page: (accept: string | undefined) => Promise<MetricsPage>
 }
 
-/** What is answered to whoever scrapes. */
+/** The response to a scrape. */
 export interface MetricsPage {
   readonly contentType: string
   readonly text: string
 }
 
 /**
- * The gateway's metrics, and those of its process. There are fewer than a thousand series whatever callers send: no
- * label holds anything of a request but its method, its target's and its caller's name, and how it ended.
+ * The metrics of the gateway and its process. There are fewer than a thousand series whatever callers send: no
+ * label contains anything of a request except its method, its target's and its caller's name, and its result.
  */
 export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' | 'overloaded'>): Metrics {
   const requests = requestMetrics()
@@ -39,9 +39,7 @@ export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' |
       'Median lag of the event loop in the last half second.',
       () => delay() / 1000,
     ),
-    one('gateway_overloaded', '1 while requests are turned away: the gateway has too much to do.', () =>
-      overloaded() ? 1 : 0,
-    ),
+    one('gateway_overloaded', '1 while the gateway is overloaded and refuses requests.', () => (overloaded() ? 1 : 0)),
   ]
   const registries = new Map<Format, Promise<Registry>>()
 
@@ -65,20 +63,20 @@ function one(name: string, help: string, value: () => number): Collect {
 
 type Format = 'plain' | 'open'
 
-/** prom-client takes 50 ms to load, so it is only when somebody asks. */
+/** prom-client takes 50 ms to load, so it is loaded at the first scrape. */
 async function registered(collect: readonly Collect[], format: Format): Promise<Registry> {
-  // Bundled, a package of the older module system has all its names in its default export only.
+  // In the bundle, a CommonJS package has all its names in its default export only.
   const {
     default: { Registry, collectDefaultMetrics },
   } = await import('prom-client')
   const registry = new Registry()
-  // Its constructor takes the format, which its types do not know.
+  // Its constructor accepts the format, which is missing in its types.
   if (format === 'open') registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never)
   collectDefaultMetrics({ register: registry })
   for (const one of collect) {
     const named = (): Family => (format === 'open' ? withoutSuffix(one()) : one())
     const { name, help, type } = named()
-    // All that a registry uses of a metric is its name and `get`; its own classes cost more to count with.
+    // A registry only uses a metric's name and `get`. Counting with its own classes is slower.
     registry.registerMetric({ name, help, type, get: async () => named() } as never)
   }
   return registry

@@ -1,9 +1,9 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 
-/** Whether the gateway has too much to do. */
+/** Detects an overloaded gateway. */
 export interface Overload {
   readonly overloaded: () => boolean
-  /** How late the event loop is: the median, in milliseconds. */
+  /** The median lag of the event loop, in milliseconds. */
   readonly lag: () => number
   readonly close: () => void
 }
@@ -12,45 +12,47 @@ export interface Overload {
 const SAMPLE_INTERVAL_MS = 500
 const RESOLUTION_MS = 20
 
-/** What one look at the event loop shows. */
-export interface Look {
-  /** How late half of its turns are, in milliseconds, or later. */
+/** One sample of the event loop. */
+export interface Sample {
+  /** The median delay of its turns, in milliseconds. */
   readonly delay: number
-  /** Which part of the time it had something to do: 0 … 1. */
+  /** The share of time in which it was busy: 0 … 1. */
   readonly utilization: number
 }
 
-/** How the last looks went. */
+/** The result of the last samples. */
 export interface Pressure {
   readonly overloaded: boolean
-  /** Looks in a row that say the opposite. */
+  /** Consecutive samples to the contrary. */
   readonly against: number
 }
 
-/** Half of all turns of the event loop are later than this: more work comes in than is done. */
+/** A median lag above this means that more work arrives than is done. */
 const OVERLOADED_LAG_MS = 200
-/** The gateway has caught up. */
+/** A median lag below this means that the gateway has recovered. */
 const RECOVERED_LAG_MS = 80
 /**
- * An event loop that waits for something to do is late only because the machine is: other processes keep it from
- * running. Measured at `nice 19` beside three busy processes a core: at most 0.6 when idle, over 0.99 with too much to do.
+ * An event loop that is mostly idle is late only because other processes keep it from
+ * running. Measured at `nice 19` with three busy processes a core: at most 0.6 when idle, over 0.99 under overload.
  */
-const BUSY = 0.9
-/** One late look may be a pause of the garbage collection. */
-const SAMPLES = 2
+const MIN_UTILIZATION = 0.9
+/** Consecutive samples that change the state. A single late one may be a garbage collection. */
+const CONFIRMING_SAMPLES = 2
 
 /**
- * What follows from another look. It takes two in a row to change the mind, and the two bounds of the delay lie apart,
- * so that requests are not turned away by turns.
+ * The state after another sample. Two consecutive samples change it, and the two thresholds of the delay differ,
+ * so that it does not oscillate.
  */
-export function nextPressure({ overloaded, against }: Pressure, { delay, utilization }: Look): Pressure {
-  const busy = utilization >= BUSY
+export function nextPressure({ overloaded, against }: Pressure, { delay, utilization }: Sample): Pressure {
+  const busy = utilization >= MIN_UTILIZATION
   const opposite = overloaded ? !busy || delay < RECOVERED_LAG_MS : busy && delay > OVERLOADED_LAG_MS
   if (!opposite) return { overloaded, against: 0 }
-  return against + 1 < SAMPLES ? { overloaded, against: against + 1 } : { overloaded: !overloaded, against: 0 }
+  return against + 1 < CONFIRMING_SAMPLES
+    ? { overloaded, against: against + 1 }
+    : { overloaded: !overloaded, against: 0 }
 }
 
-/** Watches how late the event loop is, and whether its own work makes it so. */
+/** Measures the lag of the event loop, and whether its own work is the cause. */
 export function watchOverload(): Overload {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()

@@ -7,44 +7,45 @@ import { isPage } from '../explanations/foreign-answers.ts'
 import type { Logger } from '../logger.ts'
 import { onceIn } from './once-in.ts'
 
-/** A set-up that is wrong shows in every request; the log says so once in a while. */
-const ONCE_IN = 60_000
+/** A configuration error affects every request, so it is logged once a minute. */
+const LOG_INTERVAL_MS = 60_000
 
 /**
- * Errors that the set-up is to blame for, not the request: no application user, no roles, may not
+ * Errors of the configuration, not of the request: no application user, no roles, no right to
  * impersonate, disabled, IP firewall.
  */
-const OF_THE_SETUP = /^0x(80072560|80042f09|8004a110|80040225|8004a104|8004d24b)$/
+const SETUP_ERROR_CODES = /^0x(80072560|80042f09|8004a110|80040225|8004a104|8004d24b)$/
 
-/** Sentences of the same kind, whose codes are not documented. */
-const SAYS_SO = /prvActOnBehalfOfAnotherUser|access to your IP is blocked|Dataverse API is restricted for this app/i
+/** Messages of such errors without documented codes. */
+const SETUP_ERROR_TEXTS =
+  /prvActOnBehalfOfAnotherUser|access to your IP is blocked|Dataverse API is restricted for this app/i
 
-/** A refusal as Dynamics, or something in its place, answered it. */
+/** A refusal by Dynamics, or by something on the way to it. */
 export interface Refusal {
   readonly status: number
   readonly contentType: string
-  /** The first bytes of the body, with their coding undone; `undefined` where that is not possible. */
+  /** The first decoded bytes of the body; `undefined` if they cannot be decoded. */
   readonly body: Buffer | undefined
-  /** Whether the request ran as a user that the gateway acts for. */
+  /** Whether the request ran as an impersonated user. */
   readonly impersonated: boolean
-  /** Whether it ran with a token of the person who called. */
+  /** Whether it ran with a token of the caller's person. */
   readonly asCaller?: boolean
   readonly record: RequestRecord
 }
 
 /**
- * Makes the function that tells the operator, in the words of `check`, when requests are refused because of how the
- * gateway is set up, or by something that stands between. The caller gets the answer itself.
+ * Creates the function that logs, in the words of `check`, refusals caused by the configuration
+ * or by something on the way. The caller gets the original response.
  *
- * @param delegated whether the access token is of a person who signed in
- * @param explained gets what is logged
+ * @param delegated whether the access token belongs to a person who signed in
+ * @param explained receives the logged explanation
  */
-export function refusalsExplained(
+export function explainRefusals(
   log: Pick<Logger, 'warn'>,
   delegated: boolean,
   explained: (explanation: Explanation) => void = () => undefined,
 ): (refusal: Refusal) => void {
-  const isDue = onceIn(ONCE_IN)
+  const isDue = onceIn(LOG_INTERVAL_MS)
 
   return ({ status, contentType, body, impersonated, asCaller = false, record }) => {
     if (status !== 403 && status !== 400) return
@@ -52,8 +53,8 @@ export function refusalsExplained(
     if (!page && body === undefined) return
     const error = page ? {} : errorIn(json(body!))
     const { code, message } = error
-    const ofTheSetup = code !== undefined && OF_THE_SETUP.test(code.toLowerCase())
-    if (!page && !ofTheSetup && !SAYS_SO.test(message ?? '')) return
+    const ofTheSetup = code !== undefined && SETUP_ERROR_CODES.test(code.toLowerCase())
+    if (!page && !ofTheSetup && !SETUP_ERROR_TEXTS.test(message ?? '')) return
     if (!isDue(`${page ? 'page' : (code ?? '')} ${impersonated}`)) return
     const explanation = explainDynamics({
       status,
@@ -67,13 +68,13 @@ export function refusalsExplained(
   }
 }
 
-/** What a refusal means, whatever it is about, in the words of `check`. */
+/** The explanation of a refusal, in the words of `check`. */
 export function explainRefusal({ status, contentType, body, impersonated }: Refusal, delegated: boolean): Explanation {
   const error = isPage(contentType) || body === undefined ? {} : errorIn(json(body))
   return explainDynamics({ status, contentType, impersonated, delegated, ...error })
 }
 
-/** A body as parsed JSON; `undefined` where it is incomplete, or not JSON. */
+/** The parsed JSON of a body; `undefined` when it is incomplete or not JSON. */
 function json(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'))

@@ -8,7 +8,7 @@ import type { ConnectionUse } from '../outbound/pooled-connection.ts'
 import { ClientDisconnected } from '../server/exchange.ts'
 import { formatMs } from '../server/format-ms.ts'
 
-/** What a line about a request says. Never its query, keys, body, headers or e-mail address. */
+/** The fields of a request's log line. Never its query, keys, body, headers or e-mail address. */
 export interface RequestFacts {
   readonly id: string
   readonly traceId: string | undefined
@@ -16,15 +16,15 @@ export interface RequestFacts {
   readonly method: string
   readonly entitySet: string
   readonly status: number
-  /** The gateway's own error, where it answered itself. */
+  /** The code of the gateway's own error. */
   readonly code: string | undefined
   /** The code of Dynamics' error: `0x80040217`. */
   readonly dynamicsCode: string | undefined
-  /** Milliseconds in all, however finely they were measured. */
+  /** Total milliseconds, unrounded. */
   readonly ms: number
   readonly timings: Timings
   readonly caller: string
-  /** The user's id at Dynamics or in Entra, or whose rights it ran with; `undefined` where it did not come so far. */
+  /** The user's id at Dynamics or in Entra, or whose rights it ran with; `undefined` if it was refused before. */
   readonly user: string | undefined
   /** How often it was sent to Dynamics. */
   readonly attempts: number
@@ -39,7 +39,7 @@ export interface RequestFacts {
   readonly causes: readonly string[] | undefined
 }
 
-/** Gathers the facts of a finished request. */
+/** Collects the facts of a finished request. */
 export function requestFacts(request: FastifyRequest, reply: FastifyReply): RequestFacts {
   const { exchange, caller, user, raw, originalUrl } = request
   const { record, cancellation } = exchange
@@ -49,7 +49,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     target: record.target,
     method: raw.method ?? '',
     entitySet: record.entitySet ?? entitySetOf(originalUrl),
-    // 499 is what proxies write for callers that left.
+    // Proxies log 499 for callers that disconnected.
     status: cancellation.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
     code: exchange.code,
     dynamicsCode: record.dynamicsCode,
@@ -66,7 +66,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
   }
 }
 
-/** `4×2xx 1×412`: what went well by its class, everything else by its status. */
+/** `4×2xx 1×412`: successes by class, everything else by status. */
 export function partsInWords(parts: ReadonlyMap<number, number>): string {
   let well = 0
   const others: [number, number][] = []
@@ -78,15 +78,15 @@ export function partsInWords(parts: ReadonlyMap<number, number>): string {
   return [...(well > 0 ? [`${well}×2xx`] : []), ...words].join(' ')
 }
 
-/** How important a line about a request is. A probe that is answered tells nobody anything. */
+/** The log level of a request's line. Successful probes are not worth a line. */
 export function levelOf({ status, entitySet }: Pick<RequestFacts, 'status' | 'entitySet'>): 'debug' | 'info' | 'warn' {
   if (status >= 500) return 'warn'
   return entitySet === 'gateway' && status < 400 ? 'debug' : 'info'
 }
 
 /**
- * Writes the one line about a request to where `log` writes, in the form that `createLog` gives it: pino takes three
- * microseconds to find out of what kind every fact is.
+ * Writes the line of a request to the destination of `log`, in the form of `createLog`. pino takes three
+ * microseconds to determine the type of every field.
  */
 export function requestLog(log: Logger): (facts: RequestFacts) => void {
   const { [pino.symbols.streamSym]: stream } = log as Logger & { [pino.symbols.streamSym]: DestinationStream }
@@ -96,10 +96,10 @@ export function requestLog(log: Logger): (facts: RequestFacts) => void {
   }
 }
 
-/** JSON, written by hand. What may be missing is left out. */
+/** Hand-written JSON. Missing fields are omitted. */
 function lineOf(level: string, facts: RequestFacts): string {
   const { timings, code, dynamicsCode, user, connection, dynamicsRequestId, traceId, target, parts, causes } = facts
-  // Ids, methods, entity sets and codes of the gateway hold no character that JSON escapes.
+  // Ids, methods, entity sets and codes of the gateway contain no characters that JSON escapes.
   return (
     `{"level":"${level}","time":${Date.now()},"id":"${facts.id}"` +
     (traceId === undefined ? '' : `,"traceId":"${traceId}"`) +

@@ -2,17 +2,17 @@ import { CALLER_METHODS } from '../server/caller-methods.ts'
 import { counter, histogram, read } from './series.ts'
 import type { Collect } from './series.ts'
 
-/** One request that is over. Times are milliseconds. */
+/** One finished request. Times are milliseconds. */
 export interface RequestDone {
-  /** The target's name; `none` where it did not get to one. */
+  /** The target's name; `none` if it was refused before. */
   readonly target: string
   readonly method: string
   readonly status: number
-  /** The gateway's own error, without `GATEWAY_`; `undefined` where it answered none. */
+  /** The code of the gateway's own error without `GATEWAY_`; `undefined` without one. */
   readonly code: string | undefined
-  /** The caller's name, as the settings have it. */
+  /** The caller's name in the settings. */
   readonly caller: string
-  /** What the gateway itself took: neither waiting nor Dynamics. */
+  /** Time of the gateway itself, without waiting and Dynamics. */
   readonly own: number
   readonly wait: number
   readonly dynamics: number
@@ -27,23 +27,23 @@ export interface RequestMetrics {
   readonly collect: readonly Collect[]
 }
 
-/** Series of requests at most; names of callers may come from tokens, and so have no end. */
+/** Limit of series. Names of callers may come from tokens, so their number is unlimited. */
 const MAX_SERIES = 500
 
-/** From here on callers who are new are counted together. */
-const NAMED_SERIES = 440
+/** Beyond this number, new callers are counted together. */
+const MAX_NAMED_SERIES = 440
 
-/** Names that a token may bear are cut. */
-const LONGEST_NAME = 64
+/** Longer names are truncated. */
+const MAX_NAME_LENGTH = 64
 
 const OTHER = 'other'
 
 /** Upper bounds of the buckets, in seconds. */
-const OWN = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1]
-const WAIT = [0.001, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30]
-const DYNAMICS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
+const GATEWAY_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1]
+const WAIT_BUCKETS_S = [0.001, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30]
+const DYNAMICS_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
 
-/** The series of one caller at one target: by method and status, and by the gateway's error too where there was one. */
+/** The series of one caller at one target: by method, status and the gateway's error, if any. */
 type Series = Map<number | string, { readonly labels: Labels; value: number }>
 
 interface Labels extends Readonly<Record<string, string>> {
@@ -54,7 +54,7 @@ interface Labels extends Readonly<Record<string, string>> {
   readonly caller: string
 }
 
-/** Counts requests, and where their time went: a fraction of a microsecond. */
+/** Counts requests and their times, in a fraction of a microsecond. */
 export function requestMetrics(): RequestMetrics {
   /** By caller, by target. */
   const callers = new Map<string, Map<string, Series>>()
@@ -65,9 +65,17 @@ export function requestMetrics(): RequestMetrics {
     'target',
     'connection',
   )
-  const own = histogram('gateway_own_seconds', 'Time that the gateway itself took for a request.', OWN)
-  const wait = histogram('gateway_wait_seconds', 'Time that a request waited for its turn and for limits.', WAIT)
-  const dynamics = histogram('gateway_dynamics_seconds', "Time from sending to the head of Dynamics' answer.", DYNAMICS)
+  const own = histogram('gateway_own_seconds', 'Time of the gateway itself for a request.', GATEWAY_BUCKETS_S)
+  const wait = histogram(
+    'gateway_wait_seconds',
+    'Time that a request waited in the queue and for limits.',
+    WAIT_BUCKETS_S,
+  )
+  const dynamics = histogram(
+    'gateway_dynamics_seconds',
+    "Time from sending to the head of Dynamics' response.",
+    DYNAMICS_BUCKETS_S,
+  )
 
   function count(caller: string, target: string, { method, status, code }: CountedBy): void {
     let targets = callers.get(caller)
@@ -79,8 +87,8 @@ export function requestMetrics(): RequestMetrics {
       known.value++
       return
     }
-    if (size >= NAMED_SERIES && caller !== OTHER) return count(OTHER, target, { method, status, code })
-    // Nothing that is not in the settings or in this program has got here, but statuses of Dynamics.
+    if (size >= MAX_NAMED_SERIES && caller !== OTHER) return count(OTHER, target, { method, status, code })
+    // All label values come from the settings or this program, except Dynamics' statuses.
     if (size >= MAX_SERIES - STATUS_CLASSES && target !== OTHER) {
       return count(OTHER, OTHER, {
         method: OTHER,
@@ -105,7 +113,7 @@ export function requestMetrics(): RequestMetrics {
     done(request) {
       const { caller, target, traceId, connection } = request
       if (connection !== undefined) connections.count(target, connection)
-      count(caller.length > LONGEST_NAME ? caller.slice(0, LONGEST_NAME) : caller, target, request)
+      count(caller.length > MAX_NAME_LENGTH ? caller.slice(0, MAX_NAME_LENGTH) : caller, target, request)
       own.observe(request.own / 1000, traceId)
       wait.observe(request.wait / 1000, traceId)
       dynamics.observe(request.dynamics / 1000, traceId)

@@ -1,4 +1,4 @@
-// Numbers that cost next to nothing to count; what Prometheus wants to see is made of them when it asks.
+// Metrics that are cheap to count. The output for Prometheus is created at a scrape.
 
 /** One name in Prometheus' format, with its values. */
 export interface Family {
@@ -9,14 +9,14 @@ export interface Family {
 }
 
 export interface Value {
-  /** Where it differs from the family's: `_bucket`, `_sum`, `_count`. */
+  /** If it differs from the family's name: `_bucket`, `_sum`, `_count`. */
   readonly metricName?: string
   readonly labels: Readonly<Record<string, string | number>>
   readonly value: number
   readonly exemplar?: Exemplar
 }
 
-/** One observation of a bucket, and the trace to look at. In OpenMetrics' format only. */
+/** One observation of a bucket, with its trace. Only in OpenMetrics. */
 interface Exemplar {
   readonly labelSet: { readonly trace_id: string }
   readonly value: number
@@ -24,11 +24,11 @@ interface Exemplar {
   readonly timestamp: number
 }
 
-/** Something that has its values ready when it is asked. */
+/** A source of metrics for a scrape. */
 export type Collect = () => Family
 
 export interface Counter {
-  /** Counts one, for label values in the order of the names. Only for values of which there are few. */
+  /** Increments the counter of label values, in the order of their names. Only for values with few variants. */
   readonly count: (...labels: readonly string[]) => void
   readonly collect: Collect
 }
@@ -47,7 +47,7 @@ export function counter(name: string, help: string, ...labelNames: readonly stri
 }
 
 export interface Histogram {
-  /** @param traceId where the observation is traced */
+  /** @param traceId the trace of the observation, if it is traced */
   readonly observe: (value: number, traceId?: string) => void
   readonly collect: Collect
 }
@@ -84,7 +84,7 @@ export function histogram(name: string, help: string, bounds: readonly number[])
   }
 }
 
-/** A gauge, or a counter that somebody else counts. What has no value now is left out. */
+/** A gauge, or a counter that is counted elsewhere. Targets without a value are omitted. */
 export function read(
   name: string,
   help: string,

@@ -10,15 +10,15 @@ import type { ShownTarget } from './target-card.ts'
 interface Options {
   readonly version: string
   readonly environments: readonly ShownTarget[]
-  /** Whether there is a request inspector to lead to. */
+  /** Whether to link to the request inspector. */
   readonly hasInspector: boolean
 }
 
-/** Seconds after which a browser asks for the page again. */
+/** Seconds after which a browser reloads the page. */
 const REFRESH_S = 10
 
 /**
- * A page for the person who looks after the gateway: what it forwards to, and whether that works. It refreshes itself,
+ * A page for operators: the targets of the gateway, and whether they work. It refreshes itself,
  * loads nothing, runs no script, and shows nothing secret: no token, no caller, no user.
  */
 export async function statusPage(app: FastifyInstance, options: Options): Promise<void> {

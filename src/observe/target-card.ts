@@ -9,7 +9,7 @@ import type { PreloadState } from '../users/preloaded-users.ts'
 import type { Activity, RecentActivity, Traffic } from './activity.ts'
 import { escape } from './escape.ts'
 
-/** What of one target its card shows. */
+/** The data of one target's card. */
 export interface ShownTarget {
   readonly name: string
   readonly target: Pick<Target, 'url' | 'impersonation' | 'credential'>
@@ -32,14 +32,14 @@ export function targetCard(shown: ShownTarget, now: number): string {
     [
       'Access token',
       token.token === 'none'
-        ? badge('bad', token.failures > 0 ? 'none' : 'on its way')
+        ? badge('bad', token.failures > 0 ? 'none' : 'being fetched')
         : `${token.token === 'fresh' ? 'valid' : badge('warn', 'renewal due')}, ${duration(token.validFor)} left`,
     ],
     ['Credential', escape(target.credential.kind)],
     ['Connection', connectionIn(state)],
     ['At Dynamics', placesIn(state)],
     ['Limits hit', limitsIn(limits)],
-    ...(state.rates === undefined ? [] : [['Left of the limits', leftIn(state.rates)] as const]),
+    ...(state.rates === undefined ? [] : [['Remaining limits', leftIn(state.rates)] as const]),
     ['Users', `${directory.remembered().users} remembered, impersonation ${target.impersonation.mode}`],
     ...(directory.preloaded === undefined ? [] : [['Preloading', preloadIn(directory.preloaded())] as const]),
     ...(replicas === undefined ? [] : [['Replicas', replicasIn(replicas)] as const]),
@@ -115,10 +115,10 @@ function replicasIn({ alone, replicas }: SharingStatus): string {
   return badge('warn', `alone: Redis cannot be used (${escape(alone)})`)
 }
 
-const HEIGHT = 72
-const BAR = 10
+const CHART_HEIGHT_PX = 72
+const BAR_WIDTH_PX = 10
 
-/** The last 15 minutes as bars: what went well at the bottom, failures at the top. */
+/** The last 15 minutes as bars: successes at the bottom, failures at the top. */
 function chart(traffic: readonly Traffic[]): string {
   const all = { ok: 0, refused: 0, failed: 0 }
   let highest = 1
@@ -129,19 +129,19 @@ function chart(traffic: readonly Traffic[]): string {
     highest = Math.max(highest, ok + refused + failed)
   }
   const bars = traffic.map((slot, index) => {
-    let y = HEIGHT
+    let y = CHART_HEIGHT_PX
     return (['ok', 'refused', 'failed'] as const)
       .filter((kind) => slot[kind] > 0)
       .map((kind) => {
-        const height = Math.max(1, Math.round((HEIGHT * slot[kind]) / highest))
+        const height = Math.max(1, Math.round((CHART_HEIGHT_PX * slot[kind]) / highest))
         y -= height
-        return `<rect class="bar-${kind}" x="${index * BAR}" y="${y}" width="${BAR - 2}" height="${height}"/>`
+        return `<rect class="bar-${kind}" x="${index * BAR_WIDTH_PX}" y="${y}" width="${BAR_WIDTH_PX - 2}" height="${height}"/>`
       })
       .join('')
   })
   const sum = all.ok + all.refused + all.failed
   const words = `${sum.toLocaleString('en')} request${sum === 1 ? '' : 's'} in the last 15 minutes: ${all.refused} refused, ${all.failed} failed`
-  const box = `0 0 ${traffic.length * BAR} ${HEIGHT}`
+  const box = `0 0 ${traffic.length * BAR_WIDTH_PX} ${CHART_HEIGHT_PX}`
   return (
     `<svg viewBox="${box}" preserveAspectRatio="none" role="img" aria-label="${words}">${bars.join('')}</svg>` +
     `<div class="soft">${words}</div>`

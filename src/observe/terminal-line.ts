@@ -1,12 +1,12 @@
-/** A line of the log, as JSON has it. */
+/** A parsed JSON log line. */
 type Line = Readonly<Record<string, unknown>>
 
-/** What a terminal shows of a line anyway, or not at all. */
-const SHOWN_APART = new Set(['level', 'time', 'msg', 'id', 'traceId'])
+/** Fields that a terminal line shows separately, or not at all. */
+const OMITTED_FIELDS = new Set(['level', 'time', 'msg', 'id', 'traceId'])
 
 /**
- * A line of the log for a person at a terminal. A request takes one short line, `03:27:36 403 GET WhoAmI 19ms
- * USER_UNKNOWN`, and everything else its sentence and facts; all of a request's facts are in the JSON.
+ * A log line for a terminal. A request is one short line, `03:27:36 403 GET WhoAmI 19ms
+ * USER_UNKNOWN`; any other line is its sentence and facts. The JSON log has all facts of a request.
  *
  * @param colour whether the terminal shows colours
  */
@@ -16,7 +16,7 @@ export function terminalLine(line: Line, colour: boolean): string {
   return `${time} ${line['msg'] === 'request' ? request(line, paint) : event(line, paint)}\n`
 }
 
-/** ANSI's codes: `util.styleText` decides by itself whether there is a terminal, and in another way in each version of Node. */
+/** ANSI codes. `util.styleText` detects terminals itself, differently in each version of Node. */
 const STYLES = { dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 }
 
 type Style = keyof typeof STYLES
@@ -45,7 +45,7 @@ const LEVEL_STYLES: Readonly<Record<string, Style>> = { warn: 'yellow', error: '
 function event(line: Line, paint: Paint): string {
   const level = String(line['level'])
   const style = LEVEL_STYLES[level] ?? 'dim'
-  const facts = Object.entries(line).filter(([name, value]) => !SHOWN_APART.has(name) && value !== undefined)
+  const facts = Object.entries(line).filter(([name, value]) => !OMITTED_FIELDS.has(name) && value !== undefined)
   return [
     ...(level === 'info' ? [] : [paint(style, level)]),
     printable(line['msg']),
@@ -57,7 +57,7 @@ function inWords(value: unknown): string {
   return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
 }
 
-/** What a terminal would take for a command, or for writing from right to left. */
+/** Characters that a terminal interprets as commands or as right-to-left text. */
 const NOT_PRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
 function printable(text: unknown): string {

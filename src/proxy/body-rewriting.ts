@@ -11,7 +11,7 @@ import { responseLinks } from '../odata/response-links.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 
-/** What tells which links an answer's body may hold. */
+/** Facts that determine which links a response body may contain. */
 interface AnswerFacts {
   readonly contentType: string
   readonly contentEncoding: string | undefined
@@ -19,20 +19,20 @@ interface AnswerFacts {
   readonly status: number
   /** The outbound path and query. */
   readonly path: string
-  /** What the caller preferred. */
+  /** The caller's `Prefer`. */
   readonly prefer: string | string[] | undefined
-  /** Is told of links to other hosts, which stay here. */
+  /** Called for links to other hosts, which are removed. */
   readonly foreign: OnForeign
-  /** Is told the status of each part of the answer to a `$batch`. */
+  /** Called with the status of each part of the response to a `$batch`. */
   readonly onPart: (status: number) => void
 }
 
 /** A file or a part of one, whatever its content type: `…/sample_file/$value`. */
-const FILE = /^[^?]*\/\$value(?:$|\?)/
+const FILE_PATH = /^[^?]*\/\$value(?:$|\?)/
 
 /**
- * What turns the links of an answer's body outward, or `undefined` where it must not be touched: files, parts of
- * files, `$metadata`, and what is coded in a way that cannot be undone.
+ * The transform that rewrites the links of a response body, or `undefined` for bodies that must not change: files,
+ * parts of files, `$metadata`, and bodies in an unknown content coding.
  */
 export function responseBodyRewriter(
   map: UrlMap,
@@ -41,7 +41,7 @@ export function responseBodyRewriter(
   if (status === 206 || (isEncoded(contentEncoding) && coding === undefined)) {
     return undefined
   }
-  if (FILE.test(path)) return undefined
+  if (FILE_PATH.test(path)) return undefined
   if (isBatch(path)) return responseBatch(map, contentType, foreign, onPart)
   return isJson(contentType)
     ? responseLinks(map, { backgroundOperation: prefer?.includes('respond-async') === true })
@@ -49,10 +49,10 @@ export function responseBodyRewriter(
 }
 
 /**
- * What turns the links of a request's body inward, or `undefined` where there are none.
+ * The transform that rewrites the links of a request body, or `undefined` without links.
  *
- * @param path below the gateway's base, as it was written
- * @throws BadBatch when a `$batch` is written in a way that cannot be looked into
+ * @param path raw, below the gateway's base
+ * @throws BadBatch when a `$batch` cannot be parsed
  */
 export function requestBodyRewriter(
   map: UrlMap,

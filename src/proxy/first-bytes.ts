@@ -1,6 +1,6 @@
 import type { AnswerBody } from '../dynamics/send.ts'
 
-/** `body`, whose first bytes are shown to `look` on their way, where they have not arrived yet. */
+/** `body`, which passes its first bytes to `look` when they arrive, if they have not arrived yet. */
 export function withFirstBytes(body: AnswerBody, look: (bytes: Buffer) => void): AnswerBody {
   const arrived = body.peek()
   if (arrived !== undefined) {

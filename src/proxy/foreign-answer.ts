@@ -9,21 +9,21 @@ import { decode } from '../outbound/content-coding.ts'
 import { OwnError } from '../own-error.ts'
 
 /** Files, parts of files and images: their content may be a page. */
-const FILE = /^[^?]*\/(?:\$|%24)value(?:$|\?)|^\/Image\/download\.aspx/i
+const FILE_PATH = /^[^?]*\/(?:\$|%24)value(?:$|\?)|^\/Image\/download\.aspx/i
 
 /**
- * The status of a network proxy that wants credentials, and of a network that wants a sign-in: Dynamics sends neither,
- * and a browser would take the first for a question of the gateway.
+ * The status of a network proxy that needs credentials, and of a network that needs a sign-in. Dynamics sends neither,
+ * and a browser would treat the first as a request of the gateway.
  */
 const STATUS_OF_NETWORKS: ReadonlySet<number> = new Set([407, 511])
 
 /**
- * Refuses what something else answered in Dynamics' place with a status that says that all is well: a page where JSON
- * was due, or a redirect to where people sign in. A caller would take the one for data and send the other what is in
- * its request. Errors pass, whoever wrote them: their status says what they are.
+ * Refuses successful responses that are not Dynamics' own: a page instead of JSON,
+ * or a redirect to a sign-in page. A caller would treat the page as data, and send its request to the other
+ * site. Errors pass, whoever sent them: their status shows what they are.
  *
- * What is a page is told by the content type; that it is Dynamics' own, by the path of a file, or by
- * `Content-Disposition`, which downloads have.
+ * The content type identifies a page; the path of a file, or
+ * `Content-Disposition` (for downloads), identifies a page of Dynamics itself.
  *
  * @param path outbound path and query
  * @throws OwnError whose message is for the log
@@ -41,16 +41,16 @@ export function refuseForeign(
   const foreign =
     status >= 300
       ? location !== undefined && leadsToSignIn(location, target.url, authorityHostOf(target))
-      : isPage(contentType) && !FILE.test(path) && header(answer, 'content-disposition') === undefined
+      : isPage(contentType) && !FILE_PATH.test(path) && header(answer, 'content-disposition') === undefined
   if (foreign) throw new OwnError(inOneLine(explainForeign({ status, contentType, location })!))
 }
 
 /**
- * What refuses a page that is labelled as something else, by the first bytes of the body; `undefined` where the body
- * may begin like a page. Web filters send their page with any content type, or without one.
+ * The check that refuses a page with another content type, by the first bytes of the body; `undefined` when the body
+ * may start like a page. Web filters send their page with any content type, or without one.
  *
  * @param path outbound path and query
- * @returns takes the bytes, those of JSON without their coding; throws an OwnError whose message is for the log
+ * @returns a function of the bytes (those of JSON decoded), which throws an OwnError with a message for the log
  */
 export function pageDetector(
   answer: Answer,
@@ -59,8 +59,8 @@ export function pageDetector(
   const { status } = answer
   if (status < 200 || status >= 300) return undefined
   if (!isJson(contentType) && !UNTYPED.test(contentType)) return undefined
-  if (FILE.test(path) || header(answer, 'content-disposition') !== undefined) return undefined
-  // JSON arrives here without its coding, because it may hold links.
+  if (FILE_PATH.test(path) || header(answer, 'content-disposition') !== undefined) return undefined
+  // JSON is decoded here, because it may contain links.
   const coding = isJson(contentType) ? undefined : contentEncoding
   return (bytes) => {
     const plain = decode(bytes, coding, MAX_LOOK_BYTES)
@@ -73,8 +73,8 @@ interface Coded {
   readonly contentEncoding: string | undefined
 }
 
-/** No content type, or that of the plain text in which Dynamics answers a `$count`. */
+/** No content type, or that of the plain text of a `$count`. */
 const UNTYPED = /^\s*(?:$|text\/plain\b)/i
 
-/** Bytes of a body, its coding undone, that are looked at. */
+/** Bytes of a decoded body that are inspected. */
 const MAX_LOOK_BYTES = 1024 * 1024

@@ -9,23 +9,23 @@ import { isRead } from '../odata/methods.ts'
 /** Name of the header, in lower case. */
 export const IDEMPOTENCY_KEY = 'idempotency-key'
 
-/** What decides whether a request's key can be kept. */
+/** Facts that determine whether a request's key can be honoured. */
 interface KeyedRequest {
   readonly method: string
   readonly headers: IncomingHttpHeaders
-  /** Raw, below the API root; `undefined` outside of it. */
+  /** Raw, below the API root; `undefined` outside it. */
   readonly resourcePath: string | undefined
   /** Whether the target is Dataverse. */
   readonly isDataverse: boolean
   readonly hasBody: boolean
-  /** The caller id that is sent; empty for the application user. */
+  /** The caller id of the request; empty for the application user. */
   readonly user: string
   readonly wantsRow: boolean
 }
 
 /**
- * What the `Idempotency-Key` of a request asks for; `undefined` where there is none, or nothing is changed. A key that
- * cannot be kept is refused: its caller would rely on it.
+ * The create for an `Idempotency-Key`; `undefined` without one, or for reads. A key that
+ * cannot be honoured is refused, because its caller would rely on it.
  *
  * @throws BadIdempotencyKey
  */

@@ -1,17 +1,17 @@
 import { headerLetters } from '../odata/header-letters.ts'
 
 /**
- * Whether a header carries a token, a key or the identity of the caller: by those of the gateway, and by those that
- * gateways, sign-in proxies and platforms in front of it set. Dynamics has no use for them, and who reads its logs must
- * not find them there.
+ * Whether a header carries a token, a key or the identity of the caller: the gateway's own headers, and those that
+ * gateways, sign-in proxies and platforms in front of it set. Dynamics does not use them, and its logs must
+ * not contain them.
  *
- * @param name in any letter case; what stands between its letters does not count
+ * @param name in any letter case; characters between its letters do not count
  * @see https://learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  * @see https://oauth2-proxy.github.io/oauth2-proxy/configuration/overview
  */
 export function carriesIdentity(name: string): boolean {
   const letters = headerLetters(name)
-  return NAMES.has(letters) || FAMILY.test(letters)
+  return NAMES.has(letters) || IDENTITY_HEADERS.test(letters)
 }
 
 const NAMES: ReadonlySet<string> = new Set([
@@ -35,8 +35,8 @@ const NAMES: ReadonlySet<string> = new Set([
   'xgatewaykey',
 ])
 
-/** What stands in names anywhere, how they end, and how they begin. Dynamics itself has tokens of a session. */
-const FAMILY = new RegExp(
+/** Parts, suffixes and prefixes of such names. Dynamics itself has session tokens. */
+const IDENTITY_HEADERS = new RegExp(
   `authorization|cookie|jwt|assertion|clientcert|sslcert|(?<!session)token$|secret$|^(?:${[
     'xmstoken',
     'xmsclientprincipal', // Azure App Service, Container Apps

@@ -44,32 +44,32 @@ import { writeResponse } from './write-response.ts'
 
 export interface ProxyOptions {
   readonly target: Target
-  /** `/sales`, or nothing where there is one target. (Fastify would add what is called `prefix` again.) */
+  /** `/sales`, or empty for a single target. (Fastify would add an option called `prefix` again.) */
   readonly mount: string
   readonly send: Send
   readonly publicUrl: string | undefined
   readonly trustedProxies: readonly string[]
   readonly bodyLimit: number
-  /** Whether the gateway is about to end, so that connections should not be kept. */
+  /** Whether the gateway is stopping, so that connections must not be kept alive. */
   readonly stopping: () => boolean
-  /** Is shown what Dynamics refuses. */
+  /** Called with refusals of Dynamics. */
   readonly explain: (refusal: Refusal) => void
-  /** Is told the host of a link in an answer's headers that leads elsewhere, and stays here. */
+  /** Called with the host of a removed link in response headers. */
   readonly foreign: OnForeign
-  /** Throws when the caller may not do what a part of its `$batch` asks for. */
+  /** Throws when the caller is not allowed to send a part of its `$batch`. */
   readonly authorizePart: (request: FastifyRequest, operation: BatchOperation) => void
 }
 
-/** Bytes of an error that are looked at, once its coding is undone. */
+/** Bytes of a decoded error body that are inspected. */
 const MAX_ERROR_BYTES = 64 * 1024
 
-/** Seconds that a caller says it waits: `Prefer: wait=5`. */
-const WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
+/** How many seconds a caller waits: `Prefer: wait=5`. */
+const PREFER_WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
 
 /** Headers that describe a body. */
-const OF_A_BODY = /^content-/i
+const BODY_HEADERS = /^content-/i
 
-/** Passes every request below a prefix to one target, and its answer back. */
+/** Forwards every request below a prefix to one target, and returns its response. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
   const { target, mount, send, bodyLimit, stopping, authorizePart: judge, explain, foreign } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
@@ -79,22 +79,22 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   const outward = requestHeaders(userHeaders)
 
   await app.register(httpProxy, {
-    // What stands here is never called, and is harmless if it were.
+    // Never used, and harmless if it were.
     upstream: 'http://gateway.invalid',
     httpMethods: [...CALLER_METHODS],
     routes: ['/'],
-    // Sends by itself, ahead of the handler of http-proxy: that would parse the address three times, to find out
-    // whether it leads out of the target, which the door has done byte for byte. `next` is never called.
+    // Sends before the handler of http-proxy, which would parse the address three times, to find out
+    // whether it leaves the target. The door has checked that byte for byte. `next` is never called.
     preHandler: (request, reply) => {
       const { map, outbound } = prepare(request)
-      // The caller waits with its body until the gateway wants it.
+      // The caller waits for 100 Continue before it sends its body.
       if (outbound.body !== undefined && awaitsContinue(request.raw)) reply.raw.writeContinue()
       send(outbound).then(
         (answer) => {
           try {
             respond(answer, request, reply, outbound, map)
           } catch (cause) {
-            // A head that may not be passed on: nothing has gone out yet.
+            // The response head must not be forwarded: nothing has been sent yet.
             answer.body.dump()
             refuse(reply, cause, outbound)
           }
@@ -104,20 +104,20 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     },
   })
 
-  /** Makes the outbound request: constant origin, the path as it was written, headers by list, our own caller id. */
+  /** Creates the outbound request: constant origin, the raw path, headers by list, our own caller id. */
   function prepare(request: FastifyRequest): { readonly map: UrlMap; readonly outbound: OutboundRequest } {
     const { raw, exchange, caller, user, tokens, equivalentGet } = request
     const { method, target: asked } = effectiveRequest(request)
-    const written = asked.slice(mount.length)
-    const mark = written.indexOf('?')
-    const path = mark === -1 ? written : written.slice(0, mark)
+    const rawTarget = asked.slice(mount.length)
+    const queryStart = rawTarget.indexOf('?')
+    const path = queryStart === -1 ? rawTarget : rawTarget.slice(0, queryStart)
     const map = links(raw, addressForm(address, path))
     const query = mark === -1 ? '' : requestQuery(map, written.slice(mark))
     let headers = outward(raw.rawHeaders, map, exchange.record.trace)
     // The body has become part of the address.
     if (equivalentGet !== undefined)
-      headers = headers.filter((_, index) => !OF_A_BODY.test(headers[index - (index % 2)]!))
-    // With tokens of their own, a person needs nobody to act for them.
+      headers = headers.filter((_, index) => !BODY_HEADERS.test(headers[index - (index % 2)]!))
+    // With a token of the person, there is no impersonation.
     if (user !== undefined && tokens === undefined) {
       const [name, id] = callerIdOf(user)
       headers.push(name, id)
@@ -128,7 +128,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     }
     const length = given['content-length']
     const hasBody = equivalentGet === undefined && announcesBody(given)
-    const upstream = outwardPath(upstreamObjectLinks(map, path))
+    const upstream = targetPath(upstreamObjectLinks(map, path))
     requireLength(method, upstream, query)
     const idempotency =
       given[IDEMPOTENCY_KEY] === undefined
@@ -182,13 +182,13 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (length > MAX_BATCHED_ADDRESS_CHARACTERS) throw new QueryTooLong()
   }
 
-  /** Where `path` goes: a path of the target's own stands as it is, all else is below the API root. */
-  function outwardPath(path: string): string {
+  /** The outbound path: a path of the target's own is unchanged, any other is below the API root. */
+  function targetPath(path: string): string {
     if (target.url.product === 'dataverse' && BESIDE_THE_API.test(path)) return path
     return upstreamPath(address, path === '' ? '/' : path)
   }
 
-  /** Hands the answer to the caller. */
+  /** Sends the response to the caller. */
   function respond(
     answer: Answer,
     { exchange, raw, user, tokens }: FastifyRequest,
@@ -228,7 +228,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       })
     }
     const onPart = (part: number): void => record.partAnswered(part)
-    // Each member by name: an object that is spread and added to costs as much as all the rewriting.
+    // Each member by name: spreading an object here costs as much as all the rewriting.
     const transform = responseBodyRewriter(map, {
       contentType,
       contentEncoding,
@@ -263,13 +263,13 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   }
 }
 
-/** Responds in place of a response that cannot be passed on. */
+/** Responds with an error instead of a response that cannot be forwarded. */
 function refuse(reply: FastifyReply, cause: unknown, outbound: OutboundRequest): void {
   const error = isGatewayError(cause) ? (cause as Error) : new DynamicsAnswerInvalid({ cause: cause as Error })
   void reply.send(withRetryAdvice(error, outbound))
 }
 
-/** A `$batch` that cannot be passed on is for the caller to fix. */
+/** A malformed `$batch` is the caller's error. */
 function refusalOf(error: unknown): unknown {
   if (error instanceof OversizedBatch) return new BatchTooLarge(error.limit, { cause: error })
   return error instanceof MalformedBatch || error instanceof RefusedPart
@@ -278,8 +278,8 @@ function refusalOf(error: unknown): unknown {
 }
 
 /**
- * A PATCH without a condition changes a row or creates it, so it is not the same the second time. With If-Match it only
- * changes one, with `If-None-Match: *` it only creates one. Some clients send `If-None-Match: null`, which is none.
+ * A PATCH without a condition updates or creates a row, so it is not idempotent. With If-Match it only
+ * updates, with `If-None-Match: *` it only creates. Some clients send `If-None-Match: null`, which is not a condition.
  */
 function repeatable(method: string, headers: readonly string[]): OutboundRequest['repeatable'] {
   if (isRead(method)) return 'read'
@@ -302,6 +302,6 @@ function isCondition(name: string, value: string): boolean {
 }
 
 function deadline(prefer: string | string[] | undefined, started: number): number | undefined {
-  const seconds = prefer === undefined ? undefined : WAIT.exec(String(prefer))?.[1]
+  const seconds = prefer === undefined ? undefined : PREFER_WAIT.exec(String(prefer))?.[1]
   return seconds === undefined ? undefined : started + Number(seconds) * 1000
 }

@@ -10,15 +10,15 @@ import type { UrlMap } from '../odata/url-map.ts'
 
 interface Options {
   readonly address: TargetAddress
-  /** `/sales`, or nothing. */
+  /** `/sales`, or empty. */
   readonly prefix: string
   readonly publicUrl: string | undefined
   readonly trustedProxies: readonly string[]
 }
 
 /**
- * Makes the function that tells how links look to the caller of a request: by `PUBLIC_URL`, else by the scheme and
- * name that it used itself; `X-Forwarded-…` counts only where the connection comes from a trusted proxy.
+ * Creates the function for the base of links in a response: `PUBLIC_URL`, or the scheme and
+ * host that the caller used. `X-Forwarded-…` counts only on connections from a trusted proxy.
  */
 export function linksFor({
   address,
@@ -51,8 +51,8 @@ export function linksFor({
 }
 
 /**
- * The ways to write a base that mean the same gateway: this machine has several names, and before the gateway may stand
- * a proxy that ends TLS and is not known here, whose callers write https.
+ * The bases that mean the same gateway: this machine has several names, and an unknown proxy in front of the gateway
+ * may terminate TLS, so that callers use https.
  */
 function spellings(base: string): string[] {
   const [, host = '', port = ''] = /^https?:\/\/(.*?)(:\d+)?$/.exec(base)!
@@ -60,7 +60,7 @@ function spellings(base: string): string[] {
   return [...hosts].flatMap((name) => [`http://${name}${port}`, `https://${name}${port}`])
 }
 
-/** What the nearest proxy said, where several are in a row. */
+/** The value of the nearest proxy, if there are several. */
 function last(value: string | string[] | undefined): string | undefined {
   return (Array.isArray(value) ? value.join(',') : value)?.split(',').at(-1)?.trim()
 }

@@ -11,7 +11,7 @@ import { carriesIdentity } from './identity-headers.ts'
 /** What happens to a header on its way. */
 type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding' | 'traceparent' | 'tracestate'
 
-/** Never passed on: what the gateway says itself, and what would change the method or the address. */
+/** Never forwarded: headers that the gateway sets itself, and headers that override the method or the address. */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   'host',
@@ -30,8 +30,8 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether a header of a request, or of a request inside a `$batch`, is never passed on: hop-by-hop ones, tokens, keys
- * and identities, forwarding notes, and names with an underscore, which some servers take for a dash.
+ * Whether a header of a request, or of a request inside a `$batch`, is never forwarded: hop-by-hop headers, tokens,
+ * keys and identities, forwarding notes, and names with an underscore, which some servers treat as a dash.
  *
  * @param name in lower case
  */
@@ -46,15 +46,15 @@ export function staysHere(name: string): boolean {
   )
 }
 
-/** Content codings that the gateway can undo where links must change. */
+/** Content codings that the gateway can decode to rewrite links. */
 const CODINGS = ['gzip', 'deflate', 'br']
 
-/** Names that were met so far, as they were spelt; bounded, because callers choose them. */
+/** Limit of cached raw names, because callers choose them. */
 export const MAX_CACHED_NAMES = 1000
 
 /**
- * Makes the function that takes a request's raw headers outward: those that {@link staysHere} tells, and those that
- * `Connection` names, stay here.
+ * Creates the function that filters a request's raw headers: it drops those of {@link staysHere} and those that
+ * `Connection` lists.
  *
  * @param userHeaders the headers that name the user, in lower case
  */
@@ -116,7 +116,7 @@ export function requestHeaders(
 }
 
 /**
- * What of the caller's `Accept-Encoding` the gateway can undo; nothing it did not ask for is asked for in its place.
+ * The codings of the caller's `Accept-Encoding` that the gateway can decode. No other coding is added.
  */
 function codingsOf(acceptEncoding: string | undefined): string {
   if (acceptEncoding === undefined) return 'identity'
@@ -130,7 +130,7 @@ function codingsOf(acceptEncoding: string | undefined): string {
   return codings.length === 0 ? 'identity' : codings.join(', ')
 }
 
-/** The names that a `Connection` header holds, added to those that were found `before`. */
+/** The names in a `Connection` header, added to those found `before`. */
 export function namesIn(value: string, before: Set<string> | undefined): Set<string> | undefined {
   const lower = value.toLowerCase()
   if (lower === 'keep-alive' || lower === 'close') return before
@@ -139,7 +139,7 @@ export function namesIn(value: string, before: Set<string> | undefined): Set<str
   return names
 }
 
-/** `headers`, flat, without those that are `nominated`, in lower case, to stay on one connection. */
+/** `headers`, flat, without the `nominated` hop-by-hop ones (names in lower case). */
 export function without(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
   return headers.filter((_, index) => !nominated.has(headers[index - (index % 2)]!.toLowerCase()))
 }

@@ -9,24 +9,24 @@ import { contentCoding } from '../outbound/content-coding.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
 import { namesIn, MAX_CACHED_NAMES, without } from './request-headers.ts'
 
-/** What the head of an answer says, sorted by what is done with it. */
+/** The head of a response, sorted by use. */
 export interface ResponseHead {
-  /** What the caller gets as it stands; links in it are turned already. Flat. */
+  /** The headers for the caller, with rewritten links. Flat. */
   readonly headers: string[]
   readonly contentType: string
   readonly contentLength: string | undefined
   /** The request's id at Dynamics. */
   readonly requestId: string | undefined
   readonly contentEncoding: string | undefined
-  /** The content coding, where it can be undone. */
+  /** The content coding, if it can be decoded. */
   readonly coding: ContentCoding | undefined
 }
 
 /**
- * Reads the head of `answer`, and turns its links to URLs of the gateway. `Connection` and what it names stay here, as
- * do cookies and challenges, which belong to the gateway's own session, and links to other hosts.
+ * Reads the head of `answer`, and rewrites its links as URLs of the gateway. Removes `Connection` and the headers that
+ * it lists, cookies and challenges, which belong to the gateway's own session, and links to other hosts.
  *
- * @param foreign is told of each of these
+ * @param foreign called with the host of each removed link
  */
 export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): ResponseHead {
   const raw = answer.headers
@@ -55,7 +55,7 @@ export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): R
         break
       case 'request-id':
         headers.push(name, value)
-        // REQ_ID is the one that Microsoft's support asks for.
+        // Microsoft's support asks for REQ_ID.
         if (requestId === undefined || name.length === 'req_id'.length) requestId = value
         break
       case 'content-length':
@@ -73,7 +73,7 @@ export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): R
   return { headers, contentType, contentLength, contentEncoding, requestId, coding: contentCoding(contentEncoding) }
 }
 
-/** What happens to a header on its way to the caller. */
+/** How a header is handled on its way to the caller. */
 type HeaderAction =
   | 'pass'
   | 'drop'
@@ -85,8 +85,8 @@ type HeaderAction =
   | 'content-encoding'
 
 /**
- * Never handed to the caller: the session between gateway and Dynamics, what is said of another host, what sends a
- * browser elsewhere, and what commands a web server before the gateway.
+ * Never returned to the caller: headers on the session between gateway and Dynamics or on other hosts, redirects of a
+ * browser, and commands for a web server in front of the gateway.
  */
 const NEVER_RETURNED: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
@@ -108,7 +108,7 @@ const NEVER_RETURNED: ReadonlySet<string> = new Set([
   'x-reproxy-url',
 ])
 
-/** What happens to the names that were met in answers so far, as they were spelt. */
+/** Cached actions by raw name. */
 const headerActions = new Map<string, HeaderAction>()
 
 function classify(name: string): HeaderAction {

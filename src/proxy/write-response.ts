@@ -7,33 +7,33 @@ import { textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.t
 import type { TextTransform } from '../odata/text-transform.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
 
-/** How an answer goes to the caller. */
+/** The parts of a response to the caller. */
 export interface ResponseParts {
   readonly status: number
   /** Flat, without the framing. */
   readonly headers: string[]
-  /** What Dynamics said of the body's length, as it sent it. */
+  /** Dynamics' Content-Length. */
   readonly contentLength: string | undefined
   /** Whether this status, to this method, has a body at all. */
   readonly hasBody: boolean
-  /** To be undone, because links inside must change. */
+  /** The coding to decode, because links inside must be rewritten. */
   readonly coding: ContentCoding | undefined
-  /** Turns links outward. */
+  /** Rewrites links. */
   readonly transform: TextTransform | undefined
-  /** Throws when the first bytes of the body, its coding undone, show that the response is not Dynamics' own. */
+  /** Throws when the first decoded bytes of the body show that the response is not Dynamics' own. */
   readonly detect?: ((firstBytes: Buffer) => void) | undefined
-  /** Answers in place of a body that cannot be passed on, while nothing has gone out yet. */
+  /** Responds with an error instead of a body that cannot be forwarded, if nothing has been sent yet. */
   readonly refuse: (cause: unknown) => void
 }
 
 /**
- * Writes an answer to the caller. One that has arrived already, or is short, goes out in one piece; else the body
- * follows as it arrives, no faster than the caller reads. One that breaks off is refused while nothing has gone out;
+ * Writes a response to the caller. A short or complete one is written at once. Otherwise the body
+ * is written as it arrives, no faster than the caller reads. A truncated one becomes an error if nothing has been sent;
  * later it resets the caller's connection. It is never ended as if it were complete.
  */
 export function writeResponse(body: AnswerBody, raw: ServerResponse, delivery: ResponseParts): void {
   const { status, headers, contentLength, hasBody, transform } = delivery
-  // No bytes at all are no gzip either; some services say that they are.
+  // An empty body is not valid gzip, but some services label it so.
   const coding = contentLength === '0' ? undefined : delivery.coding
   if (!hasBody) {
     raw.writeHead(status, framed(headers, transform === undefined ? contentLength : undefined))
@@ -52,13 +52,13 @@ function framed(headers: string[], contentLength: string | undefined): string[] 
   return headers
 }
 
-/** For answers without a body; bytes that come all the same are dropped. */
+/** For responses without a body. Bytes that come nevertheless are discarded. */
 function withoutBody(raw: ServerResponse): Sink {
   raw.end()
   return { resume: undefined, write: () => true, end: () => undefined, fail: () => undefined }
 }
 
-/** An answer that says it is no longer than this is waited for: its rest is on its way. */
+/** Responses up to this Content-Length are written at once, because their rest is already on its way. */
 const COALESCE_BELOW_BYTES = 64 * 1024
 
 /** For a body that has arrived: one write. */
@@ -85,12 +85,12 @@ function coalesced(raw: ServerResponse, { status, headers, transform, detect, re
 }
 
 /**
- * Writes head and body as one piece. As text the body joins the head; and a socket that is corked already is not corked
- * by Node until its next tick, when `end` would have added an empty piece: two pieces are a `writev`, which costs half
+ * Writes head and body in one write. As text the body joins the head. And a socket that is already corked is not corked
+ * by Node until its next tick, when `end` would have added an empty piece: two pieces need a `writev`, which costs half
  * as much again.
  *
  * @param body in Latin-1
- * @until Node writes the body that `end` is given in one piece with the head
+ * @until Node writes the body of `end` in one piece with the head
  */
 function writeOnce(raw: ServerResponse, body: string): void {
   const { socket } = raw
@@ -100,14 +100,14 @@ function writeOnce(raw: ServerResponse, body: string): void {
   raw.end()
 }
 
-/** Bytes of one answer that wait for a caller who is slower than Dynamics. */
+/** Buffered bytes of one response, for a caller that is slower than Dynamics. */
 const HIGH_WATER_BYTES = 256 * 1024
 
 /**
- * For a body that follows. Pieces that arrive in one turn of the event loop leave in one system call.
+ * For a streamed body. Chunks that arrive in one turn of the event loop are written with one system call.
  *
  * The socket is corked, not the response: Node 22 and 24 write the terminating chunk of a corked response before the
- * data that the response still holds back, and may never report that it has drained.
+ * data that the response still buffers, and may never emit `drain`.
  *
  * @until Node writes a corked response in order
  */
@@ -122,7 +122,7 @@ function streamed(raw: ServerResponse, { transform, detect, refuse }: ResponsePa
       if (!hasArrived) detect?.(chunk)
       hasArrived = true
       const piece = transform === undefined ? chunk : rewriteChunk(transform, chunk)
-      // A transform may hold back what it cannot judge yet.
+      // A transform may buffer text that it cannot decide on yet.
       if (piece.length === 0) return true
       if (!hasBegun) beginOnce()
       if (corked === null && raw.socket !== null) {
@@ -130,7 +130,7 @@ function streamed(raw: ServerResponse, { transform, detect, refuse }: ResponsePa
         corked.cork()
         setImmediate(uncork)
       }
-      // Node asks for a pause after 16 KiB: each costs two system calls more than the memory is worth.
+      // Node asks for a pause after 16 KiB. Each pause costs two system calls, more than the memory is worth.
       return raw.write(piece, 'latin1') || raw.writableLength < HIGH_WATER_BYTES
     },
     end: () => {
@@ -166,12 +166,12 @@ function decoded(raw: ServerResponse, coding: ContentCoding, plain: Sink): Sink 
   return sink
 }
 
-/** Ends the caller's connection so that nobody takes what was written for the whole. */
+/** Resets the caller's connection, so that a truncated response does not look complete. */
 export function reset(raw: ServerResponse): void {
-  // For the log: no status went out.
+  // For the log: no status was sent.
   if (!raw.headersSent) raw.statusCode = 502
   const { socket } = raw
-  // A Unix socket knows no reset.
+  // A Unix socket has no reset.
   if (socket instanceof Socket && socket.remoteAddress !== undefined && !('encrypted' in socket)) {
     socket.resetAndDestroy()
   } else {

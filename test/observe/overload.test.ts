@@ -5,10 +5,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 
 import { nextPressure, watchOverload } from '../../src/observe/overload.ts'
-import type { Look } from '../../src/observe/overload.ts'
+import type { Sample } from '../../src/observe/overload.ts'
 
 /** What is thought after each of `looks`; one that is only a delay is that of a busy event loop. */
-function thought(looks: (number | Look)[]): boolean[] {
+function thought(looks: (number | Sample)[]): boolean[] {
   let pressure = { overloaded: false, against: 0 }
   return looks.map((look) => {
     pressure = nextPressure(pressure, typeof look === 'number' ? { delay: look, utilization: 1 } : look)

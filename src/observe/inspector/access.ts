@@ -16,9 +16,9 @@ interface Options {
 }
 
 /**
- * Lets nobody see that there is an inspector but who may use it: with the token or its cookie, by a name of the
- * gateway's own, from a page of its own if from any, and from this machine or as a caller with `inspect: true`.
- * Everybody else gets the 404 of an address that does not exist.
+ * Hides the inspector from everyone who may not use it. Access needs the token or its cookie, a host name of the
+ * gateway, no page of another origin, and this machine or a caller with `inspect: true`.
+ * All others get the 404 of an address that does not exist.
  */
 function inspectorAccess(app: FastifyInstance, { settings, identify, keys }: Options, registered: () => void): void {
   const isNear = fromThisMachine(settings.host)
@@ -36,7 +36,7 @@ function inspectorAccess(app: FastifyInstance, { settings, identify, keys }: Opt
       const { caller } = await identify(head, raw.socket)
       return caller?.inspect === true
     } catch {
-      // A token that cannot be checked now: to say so would show that there is something.
+      // A token that cannot be checked now. An error would reveal the inspector.
       return false
     }
   }
@@ -49,7 +49,7 @@ function hasKey(request: FastifyRequest, keys: Keys): boolean {
   return token === undefined ? keys.holds(request.raw.headers.cookie) : keys.opens(token)
 }
 
-/** The token that the request's address holds. */
+/** The token in the request's address. */
 export function tokenOf({ query }: FastifyRequest): string | undefined {
   const { token } = query as { token?: unknown }
   return token === undefined ? undefined : String(token)

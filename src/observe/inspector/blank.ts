@@ -1,14 +1,14 @@
 import { isGuid } from '../../odata/guid.ts'
 
-/** What stands in place of a value. */
+/** Replaces a value. */
 export const BLANK = '…'
 
-/** A request target is shown up to this length. */
+/** Longest request target that is shown. */
 const MAX_CHARACTERS = 2048
 
 /**
- * A request target without what a caller wrote into it as a value: of the query only the names, of keys and parameters
- * in the path only ids and numbers, for other literals hold names and addresses.
+ * A request target without the caller's values: only the names of the query, and only ids and numbers of keys and
+ * parameters in the path, because other literals contain names and addresses.
  */
 export function blanked(target: string): string {
   const mark = target.indexOf('?')
@@ -18,12 +18,12 @@ export function blanked(target: string): string {
   return text.length > MAX_CHARACTERS ? text.slice(0, MAX_CHARACTERS) + BLANK : text
 }
 
-/** Whether `blanked` keeps all of it. */
+/** Whether `blanked` would change nothing. */
 export function isPlain(target: string): boolean {
   return target === blanked(target)
 }
 
-/** All between parentheses but ids, numbers and the names of keys. */
+/** Blanks everything in parentheses except ids, numbers and the names of keys. */
 function blankedPath(path: string): string {
   let text = ''
   let depth = 0
@@ -31,7 +31,7 @@ function blankedPath(path: string): string {
   for (const piece of path.split(/(\(|\)|%28|%29)/i)) {
     const quotes = piece.split(QUOTE).length - 1
     if (isQuoted) {
-      // Whatever it looks like, it is part of the value that began before.
+      // Whatever it looks like, it is part of the value that started before.
       isQuoted = quotes % 2 === 0
       continue
     }
@@ -42,7 +42,7 @@ function blankedPath(path: string): string {
       text += quotes > 0 ? blankedKey(piece) : piece.split(',').map(blankedKey).join(',')
       continue
     } else if (quotes > 0) {
-      // Outside of parentheses a quotation mark begins nothing that the gateway knows.
+      // Outside parentheses a quote has no known meaning.
       return text + piece.replace(/(?:'|%27).*$/is, BLANK)
     }
     text += piece
@@ -65,7 +65,7 @@ function blankedKey(key: string): string {
 function blankedOption(option: string): string {
   const equals = option.indexOf('=')
   const name = equals === -1 ? option : option.slice(0, equals)
-  // A name that is no name may be a value whose beginning was lost.
+  // An invalid name may be a value whose start was lost.
   const shown = /^(?:\$|%24|@|%40)?[\w.-]{0,64}$/i.test(name) ? name : BLANK
   return equals === -1 ? shown : `${shown}=${option.length === equals + 1 ? '' : BLANK}`
 }

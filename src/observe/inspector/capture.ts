@@ -3,52 +3,52 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { decode } from '../../outbound/content-coding.ts'
 import { BLANK } from './blank.ts'
 
-/** What was said on both sides of one request, for as long as somebody asked to see it. */
+/** The captured request and response. */
 export interface Captured {
   readonly requestBody: string | undefined
   readonly responseBody: string | undefined
 }
 
-/** A request that has begun, and the response to it. */
+/** A request in progress, and its response. */
 export interface Watched {
-  /** As it was written. */
+  /** Raw. */
   readonly target: string
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
 
-/** Memory for what is not a record yet. */
+/** Memory for unfinished records. */
 interface Memory {
   readonly reserve: (bytes: number) => boolean
   readonly release: (bytes: number) => void
 }
 
-/** Of a body so much is kept, in bytes. */
+/** Captured bytes of a body. */
 const MAX_BODY_BYTES = 64 * 1024
 
-/** A coded body may become so much larger before it is cut. */
+/** Limit of decoded bytes of a body. */
 const MAX_DECODED_BYTES = 1024 * 1024
 
-/** Bodies that are text. Files have other types, and are never kept. */
-const TEXT = /^(?:application\/(?:[\w.-]+\+)?(?:json|xml)|multipart\/mixed|text\/(?:plain|xml))\b/i
+/** Types of text bodies. Files have other types, and are never captured. */
+const TEXT_TYPES = /^(?:application\/(?:[\w.-]+\+)?(?:json|xml)|multipart\/mixed|text\/(?:plain|xml))\b/i
 
-/** Addresses of files and images, whatever type they have. */
-const FILE = /\/\$value$|\/\$value\?|download\.aspx|\/entityimage\b/i
+/** Addresses of files and images, of any type. */
+const FILE_PATH = /\/\$value$|\/\$value\?|download\.aspx|\/entityimage\b/i
 
 /**
- * Looks on while a request's body arrives and its response leaves, without changing either. Only for requests that begin
- * while the switch is on: nobody else pays for it.
+ * Captures a request's body and its response without changing them. Only for requests that start
+ * while the switch is on; others have no cost.
  *
- * @returns takes what was kept, once; its memory is released
+ * @returns a function that returns the captured data once, and releases its memory
  */
 export function capture({ target, request, response }: Watched, memory: Memory): () => Captured {
-  const isFile = FILE.test(target)
+  const isFile = FILE_PATH.test(target)
   const inbound = keeper(memory)
   const outbound = keeper(memory)
   let head: Head = { type: '', coding: '' }
 
-  if (!isFile && TEXT.test(request.headers['content-type'] ?? '')) {
-    // The parser pushes each byte once, whoever reads them, and how often.
+  if (!isFile && TEXT_TYPES.test(request.headers['content-type'] ?? '')) {
+    // The parser pushes each byte once, regardless of the readers.
     const push = request.push.bind(request)
     request.push = (chunk: unknown, encoding?: BufferEncoding) => {
       if (chunk instanceof Buffer) inbound.add(chunk)
@@ -72,7 +72,7 @@ export function capture({ target, request, response }: Watched, memory: Memory):
   return () => {
     const sent = inbound.take()
     const received = outbound.take()
-    const isText = !isFile && TEXT.test(head.type)
+    const isText = !isFile && TEXT_TYPES.test(head.type)
     return {
       requestBody: sent.length === 0 ? undefined : shown(sent, String(request.headers['content-encoding'] ?? '')),
       responseBody: received.length === 0 || !isText ? undefined : shown(received, head.coding),
@@ -88,7 +88,7 @@ function keeper(memory: Memory): { add: (chunk: unknown, encoding?: unknown) => 
     add(chunk, encoding) {
       if (length >= MAX_BODY_BYTES || (typeof chunk !== 'string' && !(chunk instanceof Uint8Array))) return
       const room = MAX_BODY_BYTES - length
-      // A copy: a piece would hold on to all of the buffer that it is part of.
+      // A copy: a slice would keep the entire buffer in memory.
       const copy =
         typeof chunk === 'string'
           ? Buffer.from(chunk.slice(0, room), (encoding as BufferEncoding | undefined) ?? 'utf8')
@@ -109,7 +109,7 @@ interface Head {
   readonly coding: string
 }
 
-/** What a response's head says of its body; headers are flat, or by name. */
+/** Facts about the body from a response's head; headers are flat, or by name. */
 function headOf(headers: unknown): Head {
   const pairs: readonly (readonly [string, unknown])[] = Array.isArray(headers)
     ? headers.flatMap((name, index) => (index % 2 === 0 ? [[String(name), headers[index + 1]] as const] : []))
@@ -124,7 +124,7 @@ function shown(bytes: Buffer, coding: string): string {
   return withoutFiles(plain.toString('utf8', 0, MAX_BODY_BYTES))
 }
 
-/** A text without what is as long as a file, a token or a key within it. */
+/** A text without long parts, which may be files, tokens or keys. */
 export function withoutFiles(text: string): string {
   return text.replace(/[\w+/.~-]{120,}={0,2}/g, (found) => `${BLANK}(${found.length} characters)`)
 }

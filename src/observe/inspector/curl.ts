@@ -1,4 +1,4 @@
-/** A request as a line for a shell. */
+/** A request for a shell command. */
 export interface CurlRequest {
   readonly method: string
   /** With scheme and host. */
@@ -8,14 +8,14 @@ export interface CurlRequest {
 }
 
 /**
- * The request as a `curl` line for any POSIX shell. Values come from others: each is quoted by {@link quoted}, and no
- * option of curl's takes one for a file, a pattern or another option.
+ * The request as a `curl` command for any POSIX shell. Values are untrusted: each is quoted by {@link quoted}, and no
+ * curl option can treat one as a file, a pattern or another option.
  */
 export function curlLine({ method, url, headers, body }: CurlRequest): string {
   const words = [
     'curl',
     ...(method === 'GET' ? [] : method === 'HEAD' ? ['--head'] : ['--request', quoted(method)]),
-    // `[`, `{` and dots in a URL are the URL's.
+    // `[`, `{` and dots in a URL are literal.
     '--globoff',
     '--path-as-is',
     '--url',
@@ -27,11 +27,11 @@ export function curlLine({ method, url, headers, body }: CurlRequest): string {
 }
 
 /**
- * A text as one word of a POSIX shell: in single quotes, where nothing has a meaning but the quote itself. Characters
- * that a terminal obeys when they are pasted become a question mark: no request of ours needs them.
+ * A text as one word of a POSIX shell, in single quotes, where only the quote itself is special. Characters
+ * that a terminal interprets when pasted become a question mark: no request needs them.
  */
 export function quoted(text: string): string {
-  // A line break is data to a shell within quotes; all else below a space is a key that somebody presses.
+  // A line break is data within quotes; other control characters act like pressed keys.
   const plain = text.replace(/\r\n?/g, '\n').replace(/[^\P{C}\n]|[\u2028\u2029]/gu, '?')
   return `'${plain.replaceAll("'", `'\\''`)}'`
 }

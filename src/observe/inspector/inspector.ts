@@ -9,17 +9,17 @@ import type { Ring } from './ring.ts'
 import { createWatchers } from './watchers.ts'
 import type { Watchers } from './watchers.ts'
 
-/** The last requests of a gateway, for whoever holds the token that is printed at start. Outlives changed settings. */
+/** The last requests, for the holder of the token printed at start. Survives a reload of the settings. */
 export interface Inspector {
   readonly keys: Keys
   readonly records: Pick<Ring<InspectorRecord>, 'get' | 'after' | 'bytes'>
   readonly add: (record: InspectorRecord) => void
   readonly clear: () => void
-  /** Looks on at a request that begins, where that is switched on. */
+  /** Captures a new request while capturing is on. */
   readonly capture: (watched: Watched) => (() => Captured) | undefined
-  /** Milliseconds since 1970 until which values and bodies are captured; 0: they are not. */
+  /** End of capturing in milliseconds since 1970; 0: off. */
   readonly capturesUntil: () => number
-  /** @returns whether it is as was asked: nothing is captured while nobody looks */
+  /** @returns whether it was changed: nothing is captured without a watcher */
   readonly setCapture: (on: 'on' | 'off') => boolean
   readonly watch: Watchers['add']
   /** Ends all streams, so that the gateway can stop. */
@@ -28,13 +28,13 @@ export interface Inspector {
 
 const MAX_RECORDS = 200
 
-/** With the streams of four browsers, and one list on its way, below 16 MiB. */
+/** Together with the streams of four browsers and one list in progress, below 16 MiB. */
 const MAX_BYTES = 14 * 1024 * 1024
 
-/** How long values and bodies are captured, in milliseconds. */
+/** How long capturing stays on, in milliseconds. */
 const CAPTURE_MS = 15 * 60_000
 
-/** Makes an inspector with new keys. */
+/** Creates an inspector with new keys. */
 export function createInspector(): Inspector {
   const ring = createRing<InspectorRecord>(MAX_RECORDS, MAX_BYTES)
   const memory = { reserve: ring.reserve, release: ring.release }
@@ -45,7 +45,7 @@ export function createInspector(): Inspector {
     until = 0
   })
 
-  /** What a browser has not seen: rows, and the state of the switch with each. */
+  /** The updates for a browser: rows, and the state of the switch with each. */
   function news(seen: number): { readonly text: string; readonly seen: number } {
     const rows = ring.after(seen).map(({ number, entry }) => summaryOf(number, entry))
     const state = { rows, cleared, capturesUntil: capturesUntil(), bytes: ring.bytes(), limit: MAX_BYTES }

@@ -1,23 +1,23 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** What opens the inspector: the token of the printed link, and the cookie that it is changed for. */
+/** The secrets of the inspector: the token of the printed link, and the cookie that replaces it. */
 export interface Keys {
   readonly token: string
   readonly opens: (token: string) => boolean
   /** The header that gives a browser its cookie. */
   readonly setCookie: (isEncrypted: boolean) => string
-  /** Whether a Cookie header holds the cookie. */
+  /** Whether a Cookie header contains the cookie. */
   readonly holds: (cookies: string | undefined) => boolean
 }
 
 /** 256 bits of each. */
 const KEY_BYTES = 32
 
-/** Makes new keys: those of an earlier start open nothing. */
+/** Creates new keys. Those of an earlier start are invalid. */
 export function createKeys(): Keys {
   const token = randomBytes(KEY_BYTES).toString('base64url')
   const value = randomBytes(KEY_BYTES).toString('base64url')
-  // Cookies do not tell ports apart, and several gateways may run on a machine.
+  // Cookies ignore ports, and several gateways may run on a machine.
   const name = `inspector-${randomBytes(6).toString('hex')}`
   return {
     token,
@@ -31,7 +31,7 @@ export function createKeys(): Keys {
   }
 }
 
-/** Compares in a time that says nothing of what is secret. */
+/** Compares in constant time. */
 function equals(secret: string): (given: string) => boolean {
   const expected = sha256(secret)
   return (given) => timingSafeEqual(sha256(given), expected)

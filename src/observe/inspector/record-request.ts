@@ -11,7 +11,7 @@ import { blanked, isPlain } from './blank.ts'
 import type { Captured } from './capture.ts'
 import type { Attempt, Fact, HeaderLine, InspectorRecord } from './record.ts'
 
-/** What the inspector keeps of a request that is over. */
+/** The inspector's record of a finished request. */
 export function recordOf(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -107,7 +107,7 @@ function foundBy(source: UserSource | undefined): string {
 
 function withoutUser({ attempts, ownUser, userSource }: RequestRecord): string {
   if (attempts > 0) return `the ${ownUser ?? 'application user'}: the request names no user`
-  return userSource === undefined ? 'nobody: it was not sent' : 'nobody: the user is not certain'
+  return userSource === undefined ? 'none: it was not sent' : 'none: the user is ambiguous or unknown'
 }
 
 function sentOf({ sent, attempts, source }: RequestRecord): string {
@@ -131,12 +131,12 @@ function timesOf({ exchange: { timings, gatewayMs } }: FastifyRequest, ms: numbe
   ]
 }
 
-/** To hundredths of a millisecond. */
+/** Rounded to hundredths of a millisecond. */
 function rounded(ms: number): number {
   return Math.round(ms * 100) / 100
 }
 
-/** Whether the request says which user it is for, found or not: without that it would run as somebody else. */
+/** Whether the request names its user, found or not: without that it would run as another user. */
 function namesUser({ head, caller, raw }: FastifyRequest, { target }: Asked): boolean {
   return (
     head.callerId !== undefined ||
@@ -148,8 +148,8 @@ function namesUser({ head, caller, raw }: FastifyRequest, { target }: Asked): bo
 
 const WAITED: Readonly<Record<WaitReason, string>> = {
   token: 'waited for an access token',
-  user: 'waited until the user was looked up',
-  queue: 'waited for its turn: the places at Dynamics were taken',
+  user: 'waited for the lookup of the user',
+  queue: 'waited in the queue: the concurrency limit was reached',
   pause: "waited for Dynamics' service protection limits",
   retry: 'waited before the next attempt',
 }
@@ -159,7 +159,7 @@ function attemptsOf(record: RequestRecord): Attempt[] {
   const { started, waits = [] } = record
   const attempts = record.attemptList()
   const since = (start: number): number => rounded(start - started)
-  // A request that was sent once at once has no story.
+  // A request that was sent once without a wait needs no list.
   if (waits.length === 0 && attempts.length < 2 && attempts[0]?.failure === undefined) return []
   return [
     ...waits.map(({ reason, start, ms }) => ({ at: since(start), what: WAITED[reason], ms: rounded(ms) })),
@@ -174,12 +174,12 @@ function attemptsOf(record: RequestRecord): Attempt[] {
 function endOf({ status, failure, sent, resentFor }: AttemptRecord): string {
   const again = resentFor === undefined ? '' : `, sent again (${resentFor})`
   if (status !== undefined) return `Dynamics answered ${status}${again}`
-  if (failure === undefined) return 'no answer came'
+  if (failure === undefined) return 'no response'
   const { type, code, cause } = loggedError(failure)
   return `failed (${code ?? cause?.code ?? type})${sent ? ', after it was sent' : ', before it was sent'}${again}`
 }
 
-/** The names of headers, each as it was written. */
+/** The raw names of headers. */
 function namesOf(flat: readonly (string | Buffer)[]): string[] {
   const names: string[] = []
   for (let index = 0; index < flat.length; index += 2) {
@@ -192,8 +192,8 @@ function namesOf(flat: readonly (string | Buffer)[]): string[] {
 const MAX_NAME = 100
 const MAX_VALUE = 1000
 
-/** Headers whose values say what was asked for, and never who proves to be whom. */
-const SHOWN =
+/** Headers with harmless values, which never contain an identity or a secret. */
+const SHOWN_HEADERS =
   /^(?:accept|accept-language|content-type|prefer|odata-(?:max)?version|if-(?:none-)?match|consistency|callerobjectid|mscrmcaller(?:object)?id|mscrm\.[\w.-]+)$/i
 
 function shownHeaders(rawHeaders: readonly string[], asked: Asked | undefined): HeaderLine[] {
@@ -201,7 +201,7 @@ function shownHeaders(rawHeaders: readonly string[], asked: Asked | undefined): 
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!
     const { header, idHeader } = asked?.target.impersonation ?? {}
-    if (SHOWN.test(name) || [header, idHeader].includes(name.toLowerCase())) {
+    if (SHOWN_HEADERS.test(name) || [header, idHeader].includes(name.toLowerCase())) {
       lines.push([name, rawHeaders[index + 1]!.slice(0, MAX_VALUE)])
     }
   }

@@ -1,11 +1,11 @@
 import type { Explanation } from '../../explanations/explanation.ts'
 import type { Captured } from './capture.ts'
 
-/** One request as the inspector shows it. Everything in it may come from others, and is shown as text. */
+/** One request for the inspector. Its content is untrusted, and only shown as text. */
 export interface InspectorRecord {
-  /** The request id, as the log and the caller have it. */
+  /** The request id, the same as in the log and the response. */
   readonly id: string
-  /** Milliseconds since 1970, when its head had arrived. */
+  /** When its head arrived, in milliseconds since 1970. */
   readonly at: number
   readonly method: string
   /** The request target, with values blanked. */
@@ -17,28 +17,28 @@ export interface InspectorRecord {
   readonly code: string | undefined
   readonly ms: number
   readonly caller: string
-  /** The user's id, never the address, or whose rights it ran with; `undefined`: it was not sent. */
+  /** The user's id (never the address), or whose rights it ran with; `undefined`: it was not sent. */
   readonly user: string | undefined
   readonly explanation: Explanation | undefined
-  /** Rows of facts, by heading, in the order in which a person reads them. */
+  /** Rows of facts by heading, in reading order. */
   readonly facts: readonly Fact[]
   /** Milliseconds. */
   readonly times: readonly (readonly [name: string, ms: number])[]
   readonly attempts: readonly Attempt[]
-  /** Whether everything that decides what it does is shown: nothing is blanked, and it names no user. */
+  /** Whether its target is shown completely and it names no user. */
   readonly isPlain: boolean
-  /** Who made the response. */
+  /** The source of the response. */
   readonly responder: 'Dynamics' | 'gateway'
   readonly requestHeaders: readonly string[]
   readonly responseHeaders: readonly string[]
-  /** Only while the switch was on: the request target and headers as they came, and the bodies. */
+  /** Only while capturing was on: the raw request target and headers, and the bodies. */
   readonly captured: (Captured & { readonly target: string; readonly headers: readonly HeaderLine[] }) | undefined
 }
 
 export type Fact = readonly [name: string, value: string]
 export type HeaderLine = readonly [name: string, value: string]
 
-/** One time that the request was sent, or why it waited. */
+/** One attempt to send the request, or one wait. */
 export interface Attempt {
   /** Milliseconds since the request arrived. */
   readonly at: number
@@ -46,7 +46,7 @@ export interface Attempt {
   readonly ms: number | undefined
 }
 
-/** What a list needs of a record. */
+/** The fields of a record for the list. */
 export type RecordSummary = Pick<
   InspectorRecord,
   'id' | 'at' | 'method' | 'path' | 'entitySet' | 'target' | 'status' | 'code' | 'ms' | 'caller' | 'user'
@@ -58,7 +58,7 @@ export function summaryOf(number: number, record: InspectorRecord): RecordSummar
   return { number, id, at, method, path: path.slice(0, 300), entitySet, target, status, code, ms, caller, user }
 }
 
-/** Bytes that a record takes at most: each character may take two, each list and text some more. */
+/** Upper bound of a record's memory in bytes: two for each character, plus overhead for lists and strings. */
 export function bytesOf(record: InspectorRecord): number {
   return 256 + bytesWithin(record)
 }

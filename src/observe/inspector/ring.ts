@@ -1,16 +1,16 @@
-/** Entries by number, the oldest first, within a number and a bound on memory. */
+/** Numbered entries, the oldest first, with limits of count and memory. */
 export interface Ring<T> {
-  /** Adds an entry that takes `bytes`, and returns its number. The oldest make room; one that is too large is not kept. */
+  /** Adds an entry of `bytes` and returns its number. Evicts the oldest ones; a too large entry is not stored. */
   readonly push: (entry: T, bytes: number) => number
-  /** The entry of this number, if it is still there. */
+  /** The entry with this number, if it is still stored. */
   readonly get: (number: number) => T | undefined
   /** The entries after this number, the oldest first. */
   readonly after: (number: number) => readonly Numbered<T>[]
-  /** Reserves memory for what is not an entry yet. `false`: there is none left, though all entries made room. */
+  /** Reserves memory for a future entry, and evicts entries for it. `false`: not enough memory. */
   readonly reserve: (bytes: number) => boolean
   readonly release: (bytes: number) => void
   readonly clear: () => void
-  /** Bytes in use, with what is reserved. */
+  /** Bytes in use, including reserved ones. */
   readonly bytes: () => number
 }
 
@@ -24,17 +24,17 @@ interface Slot<T> extends Numbered<T> {
 }
 
 /**
- * Makes an empty ring.
+ * Creates an empty ring.
  *
- * @param count entries at most
- * @param limit bytes at most, whatever is pushed
+ * @param count limit of entries
+ * @param limit limit of bytes
  */
 export function createRing<T>(count: number, limit: number): Ring<T> {
   let slots: Slot<T>[] = []
   let used = 0
   let last = 0
 
-  /** Drops the oldest entries until there is room. */
+  /** Evicts the oldest entries until there is enough memory. */
   function makeRoom(bytes: number): boolean {
     if (bytes > limit) return false
     while (used + bytes > limit && slots.length > 0) used -= slots.shift()!.bytes

@@ -14,7 +14,7 @@ interface Options {
   readonly inspector: Inspector
 }
 
-/** Nothing but the gateway's own files runs or is loaded, and no text becomes markup. */
+/** Only the gateway's own files are loaded, and text never becomes markup. */
 const PAGE_HEADERS = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; " +
@@ -26,10 +26,10 @@ const PAGE_HEADERS = {
   'cache-control': 'no-store',
 }
 
-/** A page that another origin makes a browser ask for cannot add this header. */
+/** Pages of other origins cannot send this header. */
 const WRITE_HEADER = 'x-inspector'
 
-/** The inspector's page and what it asks for. `inspector-access` stands before all of it. */
+/** The inspector's page and its API. `inspector-access` protects all of it. */
 export async function inspectorRoutes(app: FastifyInstance, { inspector }: Options): Promise<void> {
   const { keys, records } = inspector
   app.addHook('onRequest', async (_request, reply) => void reply.headers(PAGE_HEADERS))
@@ -38,7 +38,7 @@ export async function inspectorRoutes(app: FastifyInstance, { inspector }: Optio
     const { format } = request.query as { format?: unknown }
     if (format === 'json') return reply.type(JSON_TYPE).send(Readable.from(jsonList(request)))
     if (tokenOf(request) === undefined) return reply.type(HTML).send(asset('inspector.html'))
-    // The token leaves the address bar, and so the history, for a cookie that no script can read.
+    // Moves the token from the address bar, and so from the history, to a cookie that no script can read.
     const isEncrypted = 'encrypted' in request.raw.socket
     return reply.header('set-cookie', keys.setCookie(isEncrypted)).redirect('/-/inspector', 303)
   })
@@ -67,7 +67,7 @@ export async function inspectorRoutes(app: FastifyInstance, { inspector }: Optio
     return reply.code(204).send()
   })
 
-  /** All records, each made when the one before it is on its way. */
+  /** All records; each is serialized after the previous one was sent. */
   function* jsonList(request: FastifyRequest): Generator<string> {
     let separator = '{"requests":[\n'
     for (const { number, entry } of records.after(0).toReversed()) {
@@ -87,7 +87,7 @@ function mustBeMeant({ raw }: FastifyRequest): void {
   if (raw.headers[WRITE_HEADER] === undefined) throw new BadRequest(`Send the header ${WRITE_HEADER}.`)
 }
 
-/** A record with its line for a shell, and with what the page needs to send it again. */
+/** A record with its curl command, and whether the page can send it again. */
 function withLine(record: InspectorRecord, request: FastifyRequest): object {
   const { captured, method, path, caller, isPlain } = record
   const target = captured?.target ?? path
@@ -100,7 +100,7 @@ function withLine(record: InspectorRecord, request: FastifyRequest): object {
     headers,
     body: captured?.requestBody,
   })
-  // Only who calls without a key can send it from a page; with a key of its own it would be another caller.
+  // A page can only repeat requests without a key: with a key of its own it would be another caller.
   const isRead = method === 'GET' || method === 'HEAD'
   const again = isRead && isComplete && caller === 'anybody' ? { method, target, headers } : undefined
   return { ...record, curl, curlIsComplete: isComplete, again }

@@ -1,16 +1,16 @@
 import type { ServerResponse } from 'node:http'
 
-/** The browsers that look on, each at the end of a stream of server-sent events. */
+/** The connected browsers, each with a stream of server-sent events. */
 export interface Watchers {
-  /** Takes a response whose head is out. The oldest watcher leaves where there are too many. */
+  /** Adds a response whose head is sent. Disconnects the oldest watcher if there are too many. */
   readonly add: (response: ServerResponse) => void
   readonly count: () => number
-  /** Something new is there; what, is asked for when a browser can take it. */
+  /** Announces news, which is fetched when a browser can receive it. */
   readonly notify: () => void
   readonly close: () => void
 }
 
-/** What a watcher has not seen yet: events as text, and where it is up to then. */
+/** The news of a watcher: events as text, and its next position. */
 export type News = (seen: number) => { readonly text: string; readonly seen: number }
 
 interface Watcher {
@@ -20,16 +20,16 @@ interface Watcher {
 
 const MAX_WATCHERS = 4
 
-/** Bytes that may wait for a browser. While they do it gets nothing new. */
+/** Buffered bytes of a browser. Beyond it, the browser gets no new events. */
 const MAX_WAITING_BYTES = 64 * 1024
 
-/** Requests that end together are one event. */
-const GATHER_MS = 150
+/** Requests that finish within this time are one event. */
+const BATCH_MS = 150
 
-/** How often a stream shows that it is there. */
+/** Interval of keep-alive comments. */
 const PING_MS = 15_000
 
-/** Nobody looks on yet. Without a watcher, no timer runs and `notify` does nothing. */
+/** An empty set. Without a watcher, no timer runs and `notify` does nothing. */
 export function createWatchers(news: News, left: () => void): Watchers {
   const watchers = new Set<Watcher>()
   let due: NodeJS.Timeout | undefined
@@ -37,7 +37,7 @@ export function createWatchers(news: News, left: () => void): Watchers {
 
   function tell(watcher: Watcher): void {
     const { response } = watcher
-    // A browser that is slow or stopped costs no more than what waits for it: it catches up from the ring.
+    // A slow or stopped browser only costs its buffer, and catches up from the ring.
     if (response.writableLength > MAX_WAITING_BYTES) return
     const { text, seen } = news(watcher.seen)
     watcher.seen = seen
@@ -76,7 +76,7 @@ export function createWatchers(news: News, left: () => void): Watchers {
       due = setTimeout(() => {
         due = undefined
         for (const watcher of watchers) tell(watcher)
-      }, GATHER_MS).unref()
+      }, BATCH_MS).unref()
     },
     close() {
       for (const { response } of watchers) response.end()
