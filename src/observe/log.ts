@@ -3,8 +3,8 @@ import { pino } from 'pino'
 
 import type { Settings } from '../config/schema.ts'
 import { loggedError } from '../logged-error.ts'
-import { batchedStdout } from './gathered.ts'
-import type { AtExit } from './gathered.ts'
+import { batchedStdout } from './batched-stdout.ts'
+import type { AtExit } from './batched-stdout.ts'
 import { terminalLine } from './terminal-line.ts'
 
 /** The log of the process: one JSON object a line, or short lines on a terminal. */

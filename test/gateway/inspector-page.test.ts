@@ -53,7 +53,7 @@ t.test('a failing request appears by itself, is opened with the keyboard, and sa
   await page.keyboard.press('ArrowDown')
   await page.keyboard.press('Enter')
   t.match(await page.textContent('.why .fix'), /Users → Add user/)
-  t.match(await page.textContent('#detail'), /nobody: the user is not certain/)
+  t.match(await page.textContent('#detail'), /none: the user is ambiguous or unknown/)
 
   await page.keyboard.press('Escape')
   await page.keyboard.press('e')

@@ -108,7 +108,7 @@ t.test('every line about a request carries its id and that of its trace', async 
   await (await fetch(`${url}/WhoAmI`, { headers })).text()
 
   await requestLine(gateway, 'limited')
-  const told = gateway.lines.filter(({ kind }) => kind === 'limit' || kind === 'hold')
+  const told = gateway.lines.filter(({ kind }) => kind === 'limit' || kind === 'pause')
   t.ok(told.length >= 2)
   for (const line of told) t.match(line, { id: 'limited', traceId })
 })
