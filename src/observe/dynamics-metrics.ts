@@ -52,14 +52,14 @@ export function dynamicsMetrics(): DynamicsMetrics {
     'target',
     'outcome',
   )
-  const queueFull = counter('gateway_queue_full_total', 'Requests turned away because too many waited.', 'target')
+  const queueFull = counter('gateway_queue_full_total', 'Requests refused because the queue was full.', 'target')
   const limitChanges = counter(
     'gateway_concurrency_changes_total',
     'Changes of the number of requests that may be at Dynamics at once.',
     'target',
     'reason',
   )
-  const opened = counter('gateway_circuit_opened_total', 'Times that connecting was given up for a while.', 'target')
+  const opened = counter('gateway_circuit_opened_total', 'Times that the circuit breaker opened.', 'target')
   const refused = counter(
     'gateway_token_refused_total',
     '401 responses of Dynamics: retried, or given up.',
@@ -123,19 +123,19 @@ export function dynamicsMetrics(): DynamicsMetrics {
       ...[limits, held, holds, retries, denied, keyed, queueFull, limitChanges, opened, refused].map(
         ({ collect }) => collect,
       ),
-      read('gateway_token_state', 'Whether the token is fresh, stale (renewal due) or none: 1 for what it is.', () => {
+      read('gateway_token_state', 'State of the access token: 1 for the current one of fresh, stale (renewal due) and none.', () => {
         return [...shown].flatMap(([target, { credential }]) =>
           TOKENS.map((state) => ({ labels: { target, state }, value: credential().token === state ? 1 : 0 })),
         )
       }),
       token(
         'gateway_token_expiry_seconds',
-        'Seconds until the token expires.',
+        'Seconds until the access token expires.',
         ({ validFor }) => Math.max(validFor, 0) / 1000,
       ),
       each(
         'gateway_credential_expiry_seconds',
-        'Seconds until the credential ends, where that is known.',
+        'Seconds until the credential expires, if known.',
         (sources) => {
           const { credentialEnds } = sources.credential()
           return credentialEnds === undefined ? undefined : Math.round((credentialEnds - Date.now()) / 1000)

@@ -112,9 +112,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const queryStart = rawTarget.indexOf('?')
     const path = queryStart === -1 ? rawTarget : rawTarget.slice(0, queryStart)
     const map = links(raw, addressForm(address, path))
-    const query = mark === -1 ? '' : requestQuery(map, written.slice(mark))
+    const query = queryStart === -1 ? '' : requestQuery(map, rawTarget.slice(queryStart))
     let headers = outward(raw.rawHeaders, map, exchange.record.trace)
-    // The body has become part of the address.
+    // The body is part of the address now.
     if (equivalentGet !== undefined)
       headers = headers.filter((_, index) => !BODY_HEADERS.test(headers[index - (index % 2)]!))
     // With a token of the person, there is no impersonation.

@@ -8,7 +8,7 @@ import { upstreamUrl } from '../odata/url-map.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { carriesIdentity } from './identity-headers.ts'
 
-/** What happens to a header on its way. */
+/** How a header is handled. */
 type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding' | 'traceparent' | 'tracestate'
 
 /** Never forwarded: headers that the gateway sets itself, and headers that override the method or the address. */

@@ -77,11 +77,11 @@ const CONNECTIONS: Readonly<Record<ConnectionUse, string>> = {
 }
 
 function rulesOf(caller: FastifyRequest['caller'] | undefined, { objection, allowedBy }: RequestRecord): string {
-  if (caller === undefined) return 'none asked: the request was refused before'
+  if (caller === undefined) return 'not evaluated: the request was refused before'
   const { rules, dryRun } = caller.policy
   if (objection !== undefined) return `${dryRun ? 'would refuse' : 'refuse'}: ${objection}`
   if (allowedBy !== undefined) return `allow it: ${[...allowedBy].join('; ')}`
-  return rules.length === 0 ? 'none: the caller may do all that the user may' : 'allow it: none of them refuses it'
+  return rules.length === 0 ? 'none: the caller has all rights of the user' : 'allow it: none of them refuses it'
 }
 
 function userIdOf({ systemUserId, objectId }: NonNullable<FastifyRequest['user']>): string {
