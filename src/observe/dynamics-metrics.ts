@@ -123,24 +123,24 @@ export function dynamicsMetrics(): DynamicsMetrics {
       ...[limits, held, holds, retries, denied, keyed, queueFull, limitChanges, opened, refused].map(
         ({ collect }) => collect,
       ),
-      read('gateway_token_state', 'State of the access token: 1 for the current one of fresh, stale (renewal due) and none.', () => {
-        return [...shown].flatMap(([target, { credential }]) =>
-          TOKENS.map((state) => ({ labels: { target, state }, value: credential().token === state ? 1 : 0 })),
-        )
-      }),
+      read(
+        'gateway_token_state',
+        'State of the access token: 1 for the current one of fresh, stale (renewal due) and none.',
+        () => {
+          return [...shown].flatMap(([target, { credential }]) =>
+            TOKENS.map((state) => ({ labels: { target, state }, value: credential().token === state ? 1 : 0 })),
+          )
+        },
+      ),
       token(
         'gateway_token_expiry_seconds',
         'Seconds until the access token expires.',
         ({ validFor }) => Math.max(validFor, 0) / 1000,
       ),
-      each(
-        'gateway_credential_expiry_seconds',
-        'Seconds until the credential expires, if known.',
-        (sources) => {
-          const { credentialEnds } = sources.credential()
-          return credentialEnds === undefined ? undefined : Math.round((credentialEnds - Date.now()) / 1000)
-        },
-      ),
+      each('gateway_credential_expiry_seconds', 'Seconds until the credential expires, if known.', (sources) => {
+        const { credentialEnds } = sources.credential()
+        return credentialEnds === undefined ? undefined : Math.round((credentialEnds - Date.now()) / 1000)
+      }),
       token(
         'gateway_token_expiry_seconds',
         'Seconds until the access token expires.',
