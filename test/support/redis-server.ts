@@ -38,7 +38,9 @@ export async function redisServer(t: Test, options: readonly string[] = []): Pro
   let server: ChildProcess | undefined
   async function start(options: readonly string[] = []): Promise<void> {
     const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder]
-    server = spawn('redis-server', [...fixed, ...options], { stdio: 'ignore' })
+    const started = spawn('redis-server', [...fixed, ...options], { stdio: 'ignore' })
+    process.once('exit', () => started.kill('SIGKILL'))
+    server = started
     await until(() => answers(port))
   }
   async function kill(): Promise<void> {
