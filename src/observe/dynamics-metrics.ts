@@ -141,15 +141,6 @@ export function dynamicsMetrics(): DynamicsMetrics {
         const { credentialEnds } = sources.credential()
         return credentialEnds === undefined ? undefined : Math.round((credentialEnds - Date.now()) / 1000)
       }),
-      token(
-        'gateway_token_expiry_seconds',
-        'Seconds until the access token expires.',
-        ({ validFor }) => Math.max(validFor, 0) / 1000,
-      ),
-      each('gateway_credential_expiry_seconds', 'Seconds until the credential expires, if known.', (sources) => {
-        const { credentialEnds } = sources.credential()
-        return credentialEnds === undefined ? undefined : Math.round((credentialEnds - Date.now()) / 1000)
-      }),
       token('gateway_token_renewals_total', 'Tokens fetched.', ({ renewals }) => renewals, 'counter'),
       token(
         'gateway_token_failures_total',
