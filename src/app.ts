@@ -127,6 +127,8 @@ export async function createGateway(
           wait: exchange.timings.wait,
           dynamics: exchange.timings.dynamics,
           connection: record.connection,
+          pages: record.pages,
+          rows: record.rows,
         })
         const asked = askedTarget(exchange.record)
         const trouble = asked?.credential.state().trouble

@@ -171,6 +171,13 @@ export const HostNotAllowed = createError(
 /** Neither the gateway nor the Web API has this address. The text ends with the right form, where that can be told. */
 export const NotFound = createError('GATEWAY_NOT_FOUND', 'There is nothing at this address%s.', 404)
 
+/** All rows are wanted of what is no collection, or cannot be had as rows. */
+export const NotACollection = createError(
+  'GATEWAY_NOT_A_COLLECTION',
+  'Accept: application/x-ndjson is for reading the rows of a collection: %s.',
+  406,
+)
+
 /** A method that the Web API does not have. */
 export const MethodNotAllowed = createError(
   'GATEWAY_METHOD_NOT_ALLOWED',

@@ -10,6 +10,7 @@ import { filtered, ordered } from './matching.ts'
 import { withOption, rawOption, readDeltaToken, readSkipToken, skipToken, withoutOptions } from './paging.ts'
 import type { Preferences } from './prefer.ts'
 import { type Query, queryOf } from './query.ts'
+import { readFetchXml } from './read-fetch-xml.ts'
 import { etagOf, type ResponseFormat } from './representation.ts'
 import type { Row } from './rows.ts'
 import type { EntityType } from './schema.ts'
@@ -29,6 +30,8 @@ export function readCollection(
 ): Reply {
   const rawQuery = splitTarget(operation.target).query
   const options = queryOptions(rawQuery)
+  const fetchXml = options.get('fetchXml')
+  if (fetchXml !== undefined) return readFetchXml(environment, operation, type, rows, fetchXml)
   const query = queryOf(options, type)
   const format = responseFormat(environment, operation)
   const { preferences } = format

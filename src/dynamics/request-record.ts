@@ -86,6 +86,9 @@ export class RequestRecord {
   explanation: Explanation | undefined = undefined
   /** How many parts of a `$batch` were answered with which status. */
   parts: Map<number, number> | undefined = undefined
+  /** Pages that were read for one stream of rows, and rows that were written. */
+  pages = 0
+  rows = 0
   waits: Wait[] | undefined = undefined
   /** What the gateway itself asked Dynamics for it: its user, or its table. */
   lookups: RequestRecord[] | undefined = undefined

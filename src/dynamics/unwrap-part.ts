@@ -9,6 +9,7 @@ import { contentCoding } from '../outbound/content-coding.ts'
 import { OwnError } from '../own-error.ts'
 import { decodedSink } from './decoded-sink.ts'
 import { Failure } from './dispatch.ts'
+import { guarded } from './guarded-sink.ts'
 import { header } from './send.ts'
 import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
 
@@ -62,41 +63,16 @@ export async function unwrapped(
       },
       fail: broken,
     }
-    const guarded = failing(sink)
-    body.resume = () => guarded.resume?.()
-    if (coding === undefined) return answer.body.pipeTo(guarded)
-    const decoded = decodedSink(coding, guarded)
+    const safe = guarded(sink)
+    body.resume = () => safe.resume?.()
+    if (coding === undefined) return answer.body.pipeTo(safe)
+    const decoded = decodedSink(coding, safe)
     body.releases = decoded.destroy
     answer.body.pipeTo(decoded)
   })
   if (method !== 'HEAD') return part
   part.body.dump()
   return part
-}
-
-/** `sink`, which fails in place of throwing. */
-function failing(sink: Sink): Sink {
-  let isOver = false
-  function attempt<T>(action: () => T, otherwise: T): T {
-    if (isOver) return otherwise
-    try {
-      return action()
-    } catch (error) {
-      isOver = true
-      sink.fail(error as Error)
-      return otherwise
-    }
-  }
-  return {
-    resume: undefined,
-    write: (chunk) => attempt(() => sink.write(chunk), true),
-    end: () => attempt(() => sink.end(), undefined),
-    fail: (reason) => {
-      if (isOver) return
-      isOver = true
-      sink.fail(reason)
-    },
-  }
 }
 
 /** Is told what the only part holds. */

@@ -36,6 +36,9 @@ export interface RequestFacts {
   readonly dynamicsRequestId: string | undefined
   /** The parts of a `$batch` by status: `4×2xx 1×412`. */
   readonly parts: string | undefined
+  /** Pages that were read for a stream of rows, and rows that were written; `undefined` for all else. */
+  readonly pages: number | undefined
+  readonly rows: number | undefined
   readonly causes: readonly string[] | undefined
 }
 
@@ -62,6 +65,8 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     connection: record.connection,
     dynamicsRequestId: record.dynamicsRequestId,
     parts: record.parts === undefined ? undefined : partsInWords(record.parts),
+    pages: record.pages === 0 ? undefined : record.pages,
+    rows: record.pages === 0 ? undefined : record.rows,
     causes: exchange.causes,
   }
 }
@@ -98,7 +103,20 @@ export function requestLog(log: Logger): (facts: RequestFacts) => void {
 
 /** Hand-written JSON. Missing fields are omitted. */
 function lineOf(level: string, facts: RequestFacts): string {
-  const { timings, code, dynamicsCode, user, connection, dynamicsRequestId, traceId, target, parts, causes } = facts
+  const {
+    timings,
+    code,
+    dynamicsCode,
+    user,
+    connection,
+    dynamicsRequestId,
+    traceId,
+    target,
+    parts,
+    pages,
+    rows,
+    causes,
+  } = facts
   // Ids, methods, entity sets and codes of the gateway contain no characters that JSON escapes.
   return (
     `{"level":"${level}","time":${Date.now()},"id":"${facts.id}"` +
@@ -115,6 +133,7 @@ function lineOf(level: string, facts: RequestFacts): string {
     (connection === undefined ? '' : `,"connection":"${connection}"`) +
     (dynamicsRequestId === undefined ? '' : `,"dynamicsRequestId":${JSON.stringify(dynamicsRequestId)}`) +
     (parts === undefined ? '' : `,"parts":"${parts}"`) +
+    (pages === undefined ? '' : `,"pages":${pages},"rows":${rows}`) +
     (causes === undefined ? '' : `,"causes":${JSON.stringify(causes)}`) +
     ',"msg":"request"}\n'
   )

@@ -1,6 +1,6 @@
 import { CALLER_METHODS } from '../server/caller-methods.ts'
 import { counter, histogram, read } from './series.ts'
-import type { Collect } from './series.ts'
+import type { Collect, Value } from './series.ts'
 
 /** One finished request. Times are milliseconds. */
 export interface RequestDone {
@@ -18,6 +18,9 @@ export interface RequestDone {
   readonly dynamics: number
   /** How it came by its connection to Dynamics, where it got one. */
   readonly connection?: string | undefined
+  /** Pages that were read for a stream of rows, and rows that were written. */
+  readonly pages?: number
+  readonly rows?: number
   /** Its trace, where that is kept. */
   readonly traceId?: string | undefined
 }
@@ -109,10 +112,24 @@ export function requestMetrics(): RequestMetrics {
     size++
   }
 
+  /** Streams of rows, by target. */
+  const streams = new Map<string, { pages: number; rows: number }>()
+
+  function countRows(target: string, pages: number, rows: number): void {
+    let sums = streams.get(target)
+    if (sums === undefined) streams.set(target, (sums = { pages: 0, rows: 0 }))
+    sums.pages += pages
+    sums.rows += rows
+  }
+
+  const sumsOf = (of: 'pages' | 'rows'): Value[] =>
+    [...streams].map(([target, sums]) => ({ labels: { target }, value: sums[of] }))
+
   return {
     done(request) {
-      const { caller, target, traceId, connection } = request
+      const { caller, target, traceId, connection, pages = 0, rows = 0 } = request
       if (connection !== undefined) connections.count(target, connection)
+      if (pages > 0) countRows(target, pages, rows)
       count(caller.length > MAX_NAME_LENGTH ? caller.slice(0, MAX_NAME_LENGTH) : caller, target, request)
       own.observe(request.own / 1000, traceId)
       wait.observe(request.wait / 1000, traceId)
@@ -127,6 +144,8 @@ export function requestMetrics(): RequestMetrics {
         'counter',
       ),
       connections.collect,
+      read('gateway_rows_pages_total', 'Pages that were read for streams of rows.', () => sumsOf('pages'), 'counter'),
+      read('gateway_rows_total', 'Rows that were written as lines.', () => sumsOf('rows'), 'counter'),
       own.collect,
       wait.collect,
       dynamics.collect,

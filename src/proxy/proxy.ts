@@ -11,6 +11,7 @@ import {
   BatchTooLarge,
   BodyTooLarge,
   DynamicsAnswerInvalid,
+  NotACollection,
   QueryTooLong,
   isGatewayError,
 } from '../errors.ts'
@@ -18,6 +19,7 @@ import type { Refusal } from '../observe/refusals.ts'
 import { MAX_ADDRESS_CHARACTERS, MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { MalformedBatch, OversizedBatch, RefusedPart } from '../odata/batch.ts'
 import type { BatchOperation } from '../odata/batch.ts'
+import { isJson } from '../odata/content-type.ts'
 import { isGuid } from '../odata/guid.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { isRead } from '../odata/methods.ts'
@@ -31,8 +33,11 @@ import { effectiveRequest } from '../queries/effective-request.ts'
 import { ACCEPT_QUERY } from '../queries/query-text.ts'
 import { addHeaders } from '../server/added-headers.ts'
 import { CALLER_METHODS, KNOWS_QUERY } from '../server/caller-methods.ts'
+import { noteError } from '../server/exchange.ts'
+import type { Exchange } from '../server/exchange.ts'
 import { announcesBody, awaitsContinue } from '../server/request-body.ts'
 import { callerIdOf } from '../users/directory.ts'
+import { rowsHead, writeAllPages } from './all-pages.ts'
 import { requestBodyRewriter, responseBodyRewriter } from './body-rewriting.ts'
 import { withFirstBytes } from './first-bytes.ts'
 import { pageDetector, refuseForeign } from './foreign-answer.ts'
@@ -40,6 +45,7 @@ import { IDEMPOTENCY_KEY, idempotentCreate, refusePartKey } from './idempotency-
 import { linksFor } from './public-base.ts'
 import { requestHeaders, staysHere } from './request-headers.ts'
 import { responseHead } from './response-headers.ts'
+import { rowsRequest } from './rows-request.ts'
 import { writeResponse } from './write-response.ts'
 
 export interface ProxyOptions {
@@ -86,13 +92,15 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     // Sends before the handler of http-proxy, which would parse the address three times, to find out
     // whether it leaves the target. The door has checked that byte for byte. `next` is never called.
     preHandler: (request, reply) => {
-      const { map, outbound } = prepare(request)
+      const { map, outbound: prepared } = prepare(request)
+      const rows = rowsRequest(request.raw, prepared)
+      const outbound = rows?.outbound ?? prepared
       // The caller waits for 100 Continue before it sends its body.
       if (outbound.body !== undefined && awaitsContinue(request.raw)) reply.raw.writeContinue()
       send(outbound).then(
         (answer) => {
           try {
-            respond(answer, request, reply, outbound, map)
+            respond(answer, request, reply, { outbound, map, limit: rows?.limit })
           } catch (cause) {
             // The response head must not be forwarded: nothing has been sent yet.
             answer.body.dump()
@@ -193,8 +201,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     answer: Answer,
     { exchange, raw, user, tokens }: FastifyRequest,
     reply: FastifyReply,
-    outbound: OutboundRequest,
-    map: UrlMap,
+    { outbound, map, limit }: Asked,
   ): void {
     const { method, path } = outbound
     const { status } = answer
@@ -227,6 +234,28 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         })
       })
     }
+    const refuseBody = (cause: unknown): void => {
+      body.dump()
+      refuse(reply, cause, outbound)
+    }
+    const isOfRows = limit !== undefined && status === 200
+    if (isOfRows && !isJson(contentType)) throw new NotACollection('this address has none')
+    if (isOfRows && method !== 'HEAD') {
+      const head = rowsHead(headers)
+      addHeaders(head, exchange)
+      if (stopping()) head.push('connection', 'close')
+      writeAllPages(answer, {
+        outbound,
+        send,
+        map,
+        raw: reply.raw,
+        headers: head,
+        limit,
+        refuse: refuseBody,
+        brokeOff: (error) => noteError(exchange, error),
+      })
+      return measure(exchange)
+    }
     const onPart = (part: number): void => record.partAnswered(part)
     // Each member by name: spreading an object here costs as much as all the rewriting.
     const transform = responseBodyRewriter(map, {
@@ -246,21 +275,30 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (stopping()) headers.push('connection', 'close')
     writeResponse(body, reply.raw, {
       status,
-      headers,
-      contentLength,
+      headers: isOfRows ? rowsHead(headers) : headers,
+      contentLength: isOfRows ? undefined : contentLength,
       hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
       coding,
       transform,
       detect,
-      refuse(cause) {
-        body.dump()
-        refuse(reply, cause, outbound)
-      },
+      refuse: refuseBody,
     })
-    const { timings } = exchange
-    exchange.gatewayMs =
-      performance.now() - exchange.started - timings.token - timings.user - timings.wait - timings.dynamics
+    measure(exchange)
   }
+}
+
+/** What was asked for, and how. */
+interface Asked {
+  readonly outbound: OutboundRequest
+  readonly map: UrlMap
+  /** How many rows of all pages are wanted at most; `undefined` where the response itself is. */
+  readonly limit: number | undefined
+}
+
+/** Notes how long the gateway itself took until the head was out. */
+function measure(exchange: Exchange): void {
+  const { started, timings } = exchange
+  exchange.gatewayMs = performance.now() - started - timings.token - timings.user - timings.wait - timings.dynamics
 }
 
 /** Responds with an error instead of a response that cannot be forwarded. */

@@ -101,7 +101,7 @@ function writeOnce(raw: ServerResponse, body: string): void {
 }
 
 /** Buffered bytes of one response, for a caller that is slower than Dynamics. */
-const HIGH_WATER_BYTES = 256 * 1024
+export const HIGH_WATER_BYTES = 256 * 1024
 
 /**
  * For a streamed body. Chunks that arrive in one turn of the event loop are written with one system call.

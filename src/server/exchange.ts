@@ -8,6 +8,7 @@ import { Cancellation } from '../dynamics/cancellation.ts'
 import { RequestRecord, traceOf } from '../dynamics/request-record.ts'
 import type { TraceContext } from '../dynamics/request-record.ts'
 import type { Timings } from '../dynamics/send.ts'
+import { causesOf } from '../logged-error.ts'
 import { OwnError } from '../own-error.ts'
 
 /** One request and its answer, as they pass through the gateway: what the log line and the metrics are made of. */
@@ -69,6 +70,13 @@ export function beginExchange(
     done(exchange)
   })
   return exchange
+}
+
+/** Notes an error of the gateway's own after the head of the response has gone out. */
+export function noteError(exchange: Exchange, error: Error & { readonly code?: string }): void {
+  exchange.code = error.code
+  exchange.message = error.message
+  exchange.causes = causesOf(error)
 }
 
 /** The request's id: the caller's own where it is well-formed, or a new one. */

@@ -167,6 +167,8 @@ t.test('the line is as the log itself would write it', async (t) => {
     connection: undefined,
     dynamicsRequestId: undefined,
     parts: undefined,
+    pages: undefined,
+    rows: undefined,
     causes: undefined,
   }
   const full: RequestFacts = {
@@ -180,6 +182,8 @@ t.test('the line is as the log itself would write it', async (t) => {
     connection: 'reserve',
     dynamicsRequestId: 'a "b"',
     parts: '4×2xx 1×412',
+    pages: 3,
+    rows: 120,
     causes: ['one "and" \u0007', 'two'],
   }
   for (const { timings, ...facts } of [base, full]) {

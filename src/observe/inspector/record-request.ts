@@ -54,7 +54,7 @@ function factsOf(
   callerName: string,
   asked: Asked | undefined,
 ): Fact[] {
-  const { trace, dynamicsRequestId, parts, connection } = record
+  const { trace, dynamicsRequestId, parts, pages, rows, connection } = record
   return [
     ['Caller', callerName],
     ['Rules', rulesOf(caller as typeof caller | undefined, record)],
@@ -64,6 +64,7 @@ function factsOf(
     ...(connection === undefined ? [] : [['Connection', CONNECTIONS[connection]] as const]),
     ...(record.place === 0 ? [] : [['Place at Dynamics', `${record.place} of ${record.places}`] as const]),
     ...(parts === undefined ? [] : [['Parts of the batch', partsInWords(parts)] as const]),
+    ...(pages === 0 ? [] : [['Rows', `${rows} from ${pages} ${pages === 1 ? 'page' : 'pages'}`] as const]),
     ['Request id', record.id],
     ...(dynamicsRequestId === undefined ? [] : [['Request id at Dynamics', dynamicsRequestId] as const]),
     ...(trace === undefined ? [] : [['Trace id', trace.traceId] as const]),

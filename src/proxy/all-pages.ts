@@ -1,0 +1,201 @@
+import type { ServerResponse } from 'node:http'
+
+import { bufferAnswer } from '../dynamics/buffered-response.ts'
+import { decodedSink } from '../dynamics/decoded-sink.ts'
+import { guarded } from '../dynamics/guarded-sink.ts'
+import { header } from '../dynamics/send.ts'
+import type { Answer, OutboundRequest, Send, Sink } from '../dynamics/send.ts'
+import { DynamicsAnswerInvalid, NotACollection, isGatewayError } from '../errors.ts'
+import { MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
+import { isJson } from '../odata/content-type.ts'
+import { nextFetchXmlPage } from '../odata/fetch-xml-page.ts'
+import { nextPagePath } from '../odata/next-page.ts'
+import { pageRows } from '../odata/page-rows.ts'
+import type { PageRows } from '../odata/page-rows.ts'
+import { responseLinks } from '../odata/response-links.ts'
+import { downstreamUrl } from '../odata/url-map.ts'
+import type { UrlMap } from '../odata/url-map.ts'
+import { contentCoding } from '../outbound/content-coding.ts'
+import { OwnError } from '../own-error.ts'
+import { NDJSON } from '../queries/ndjson.ts'
+import { HIGH_WATER_BYTES } from './write-response.ts'
+
+/** The head of the first page as that of a stream of rows, flat. */
+export function rowsHead(headers: readonly string[]): string[] {
+  const kept = headers.filter((_, index) => !OF_THE_PAGE.test(headers[index - (index % 2)]!))
+  return [...kept, 'content-type', NDJSON]
+}
+
+const OF_THE_PAGE = /^(?:content-type|content-encoding|etag)$/i
+
+/** How the rows of all pages go to the caller. */
+export interface AllPages {
+  /** The request for the first page. */
+  readonly outbound: OutboundRequest
+  readonly send: Send
+  readonly map: UrlMap
+  readonly raw: ServerResponse
+  /** Flat, without the framing. */
+  readonly headers: string[]
+  /** How many rows are wanted at most. */
+  readonly limit: number
+  /** Answers in place of a first page that is none, while nothing has gone out yet. */
+  readonly refuse: (cause: Error) => void
+  /** Is told why the stream broke off after it had begun. */
+  readonly brokeOff: (error: Error) => void
+}
+
+/**
+ * Writes each row of `first` and of the pages that follow as a line, no faster than the caller reads. The next page is
+ * asked for when the last byte of the one before has come, while the caller still reads it; between the two the
+ * request holds no place at Dynamics. Each page is a request of its own to the sending chain, which waits out limits,
+ * renews tokens and retries.
+ *
+ * When it cannot go on, a last line says why and where to go on, and the connection ends without the end of the body.
+ */
+export function writeAllPages(first: Answer, options: AllPages): void {
+  const { outbound, send, map, raw, headers, limit, refuse, brokeOff } = options
+  const { record, cancellation } = outbound
+  let current: Sink | undefined
+  let isOver = false
+  raw.on('drain', () => current?.resume?.())
+  read(first, outbound.path)
+
+  function read(answer: Answer, path: string): void {
+    record.pages++
+    const before = record.rows
+    const rows = pageRows(limit - before)
+    const links = responseLinks(map)
+    const fail = (error: Error): void => {
+      answer.body.dump()
+      broken(error, { path, skip: record.rows - before })
+    }
+    const sink = guarded({
+      resume: undefined,
+      write(chunk) {
+        if (isOver) return true
+        const lines = rows.push(chunk.toString('latin1'))
+        if (rows.isPage() && !raw.headersSent) raw.writeHead(200, headers)
+        record.rows = before + rows.rows()
+        if (lines !== '') raw.write(links.push(lines), 'latin1')
+        if (record.rows >= limit) {
+          answer.body.dump()
+          end(links.end())
+        }
+        return raw.writableLength < HIGH_WATER_BYTES
+      },
+      end() {
+        if (isOver) return
+        rows.end()
+        const rest = links.end()
+        const next = nextOf(rows, path)
+        if (next === undefined) return end(rest)
+        raw.write(rest, 'latin1')
+        // By then the page has given its place at Dynamics back, and others that wait come first.
+        queueMicrotask(() => void ask(next))
+      },
+      fail,
+    })
+    current = sink
+    const coding = contentCoding(header(answer, 'content-encoding'))
+    if (coding === undefined) return answer.body.pipeTo(sink)
+    const decoded = decodedSink(coding, sink)
+    answer.body.onClose(() => isOver && decoded.destroy())
+    answer.body.pipeTo(decoded)
+  }
+
+  /** The path of the next page; `undefined` after the last. */
+  function nextOf(rows: PageRows, path: string): string | undefined {
+    const link = rows.member('@odata.nextLink') ?? rows.member('@nextLink')
+    const moreRecords = rows.member('@Microsoft.Dynamics.CRM.morerecords') === 'true'
+    if (link === undefined && !moreRecords) return undefined
+    const next =
+      link === undefined
+        ? nextFetchXmlPage(path, {
+            moreRecords,
+            cookie: textOfMember(rows, '@Microsoft.Dynamics.CRM.fetchxmlpagingcookie'),
+          })
+        : nextPagePath(map, path, String(JSON.parse(link)))
+    if (next === undefined || next.length > MAX_BATCHED_ADDRESS_CHARACTERS) {
+      throw new OwnError('the next page cannot be asked for: it is of another resource, or its address is too long')
+    }
+    return next
+  }
+
+  async function ask(path: string): Promise<void> {
+    try {
+      const answer = await send({ ...outbound, path, headers: unconditional(outbound.headers), deadline: undefined })
+      if (answer.status === 200 && isJson(header(answer, 'content-type'))) return read(answer, path)
+      broken(await refusalOf(answer, outbound), { path, skip: 0 })
+    } catch (error) {
+      broken(error as Error, { path, skip: 0 })
+    }
+  }
+
+  function end(rest: string): void {
+    isOver = true
+    raw.write(rest, 'latin1')
+    raw.end()
+  }
+
+  function broken(error: Error, { path, skip }: { readonly path: string; readonly skip: number }): void {
+    if (isOver) return
+    isOver = true
+    if (!raw.headersSent) {
+      const cause = record.pages === 1 && !(cancellation.reason instanceof Error) ? notAPage(error) : error
+      return refuse(cancellation.reason ?? cause)
+    }
+    const told = toldOf(cancellation.reason ?? error)
+    brokeOff(told.error)
+    if (raw.destroyed) return
+    const resume = downstreamUrl(map, map.target.origins[0]! + path)
+    raw.write(`${JSON.stringify({ error: told.shown, resume, skip })}\n`, () => cut(raw))
+  }
+}
+
+function textOfMember(rows: PageRows, name: string): string | undefined {
+  const json = rows.member(name)
+  return json === undefined ? undefined : String(JSON.parse(json))
+}
+
+/** A first response that can be read and is no page is for the caller to mend. */
+function notAPage(error: Error): Error {
+  return error.name === 'MalformedBatch' ? new NotACollection('this address answers something else') : error
+}
+
+/** What a page was refused with. */
+class PageRefused extends OwnError {
+  /** As Dynamics wrote it; `undefined` where it wrote something else than an error. */
+  readonly error: unknown
+
+  constructor(status: number, error: unknown) {
+    super(`Dynamics 365 answered ${status} for a further page`)
+    this.error = error
+  }
+}
+
+async function refusalOf(answer: Answer, outbound: OutboundRequest): Promise<PageRefused> {
+  const { text } = await bufferAnswer(answer, outbound)
+  try {
+    return new PageRefused(answer.status, (JSON.parse(text) as { error?: unknown }).error)
+  } catch {
+    return new PageRefused(answer.status, undefined)
+  }
+}
+
+/** What the caller is shown of an error, and what stands for it in the log. */
+function toldOf(error: Error): { readonly shown: unknown; readonly error: Error } {
+  const own = isGatewayError(error) ? error : new DynamicsAnswerInvalid({ cause: error })
+  const { code, message } = own as Error & { readonly code?: string }
+  return { shown: (error instanceof PageRefused ? error.error : undefined) ?? { code, message }, error: own }
+}
+
+/** A further page is wanted whatever the caller knows of the first. */
+function unconditional(headers: readonly string[]): readonly string[] {
+  return headers.filter((_, index) => !/^if-/i.test(headers[index - (index % 2)]!))
+}
+
+/** Ends the connection without the last chunk, after what was written has gone out: a reset could overtake it. */
+function cut({ socket }: ServerResponse): void {
+  socket?.destroySoon()
+}

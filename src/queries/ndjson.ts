@@ -1,0 +1,42 @@
+/** One JSON value a line. */
+export const NDJSON = 'application/x-ndjson'
+
+/**
+ * What Dynamics is asked for where a caller wants all rows as {@link NDJSON}: JSON, with the same parameters.
+ *
+ * @param accept the header, of several lines joined by commas
+ * @returns `undefined` where the caller does not want them, or would rather have something else
+ */
+export function acceptOfRows(accept: string | undefined): string | undefined {
+  if (accept === undefined || !/ndjson/i.test(accept)) return undefined
+  const types = accept.split(',').map(mediaRange)
+  const wanted = types.find(({ type }) => type === NDJSON)
+  if (wanted === undefined || wanted.quality === 0) return undefined
+  if (types.some(({ quality }) => quality > wanted.quality)) return undefined
+  return ['application/json', ...wanted.parameters].join(';')
+}
+
+interface MediaRange {
+  readonly type: string
+  readonly parameters: readonly string[]
+  readonly quality: number
+}
+
+function mediaRange(text: string): MediaRange {
+  const [type = '', ...parameters] = text.split(';').map((part) => part.trim())
+  const quality = parameters.find((one) => /^q\s*=/i.test(one))?.replace(/^q\s*=\s*/i, '')
+  return {
+    type: type.toLowerCase(),
+    parameters: parameters.filter((one) => one !== '' && !/^q\s*=/i.test(one)),
+    quality: quality === undefined ? 1 : Number(quality) || 0,
+  }
+}
+
+/** How many rows a query asks for at most, by `$top`. */
+export function topOf(query: string): number {
+  for (const option of query.replace(/^\?/, '').split('&')) {
+    const [, digits] = /^(?:\$|%24)top=(\d+)$/i.exec(option) ?? []
+    if (digits !== undefined) return Number(digits)
+  }
+  return Infinity
+}

@@ -1,0 +1,282 @@
+import t from 'tap'
+
+import { gatewayFor } from '../support/gateway-for.ts'
+import { METHODS_OF_QUERIES, sendQuery } from '../support/queries.ts'
+import { rawRequest } from '../support/raw-http.ts'
+import { until } from '../support/until.ts'
+
+const ROWS = { accept: 'application/x-ndjson' }
+
+/** The rows of a stream, as text; `broken` where it did not end well. */
+async function linesOf(response: Response): Promise<{ readonly lines: string[]; readonly broken: boolean }> {
+  let text = ''
+  let broken = false
+  try {
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) text += chunk
+  } catch {
+    broken = true
+  }
+  return { lines: text.split('\n').filter((line) => line !== ''), broken }
+}
+
+t.test('every row of every page is a line, as Dynamics wrote it', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const path = '/contacts?$select=fullname,_parentcustomerid_value&$orderby=fullname'
+  const page = await (await fetch(url + path)).text()
+  emulator.switches.pageSize = 30
+  const before = emulator.received.length
+
+  const response = await fetch(url + path, {
+    headers: { ...ROWS, 'x-user-email': 'adele.vance@contoso.com', prefer: 'odata.maxpagesize=20' },
+  })
+
+  t.equal(response.status, 200)
+  t.equal(response.headers.get('content-type'), 'application/x-ndjson')
+  t.equal(response.headers.get('odata-version'), '4.0')
+  t.match(response.headers.get('preference-applied'), /maxpagesize=20/)
+  t.ok(response.headers.get('x-request-id'))
+  const { lines, broken } = await linesOf(response)
+  t.notOk(broken)
+  t.ok(lines.length >= 100)
+  t.equal(page.slice(page.indexOf('[') + 1, page.lastIndexOf(']')), lines.join(','), 'byte for byte')
+  const pages = emulator.received.slice(before).filter(({ url }) => url.includes('contacts'))
+  t.equal(pages.length, Math.ceil(lines.length / 20))
+  for (const { headers } of pages) {
+    t.match(headers, { accept: 'application/json', prefer: 'odata.maxpagesize=20', callerobjectid: /^[\da-f-]{36}$/ })
+  }
+})
+
+t.test('a long query, in whatever form, gives all its rows, too', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  emulator.switches.pageSize = 25
+  const query = `$select=name&$filter=name%20ne%20%27${'x'.repeat(40_000)}%27`
+
+  const { lines } = await linesOf(await fetch(`${url}/accounts?${query}`, { headers: ROWS }))
+
+  t.equal(lines.length, emulator.rows('accounts').length)
+  t.ok(lines.every((line) => typeof (JSON.parse(line) as { name: unknown }).name === 'string'))
+  for (const method of METHODS_OF_QUERIES) {
+    const answer = await sendQuery(method, `${url}/accounts`, query, { ...ROWS, 'content-type': 'text/plain' })
+    t.same(answer.text.trim().split('\n'), lines, method)
+  }
+})
+
+t.test('$top means what it says, also with a page size', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  for (const [top, size] of [
+    [7, 3],
+    [6, 3],
+    [1, 3],
+    [0, 3],
+    [1000, 50],
+  ] as const) {
+    const response = await fetch(`${url}/contacts?$select=fullname&$top=${top}`, {
+      headers: { ...ROWS, prefer: `odata.maxpagesize=${size}` },
+    })
+    const { lines, broken } = await linesOf(response)
+    t.notOk(broken)
+    t.equal(lines.length, Math.min(top, emulator.rows('contacts').length), `${top}`)
+  }
+})
+
+t.test('links inside rows lead to the gateway', async (t) => {
+  const { url } = await gatewayFor(t)
+
+  const { lines } = await linesOf(
+    await fetch(`${url}/accounts?$select=name&$expand=Account_Tasks($select=subject)&$top=5`, {
+      headers: { accept: 'application/x-ndjson;odata.metadata=full', prefer: 'odata.maxpagesize=2' },
+    }),
+  )
+
+  t.equal(lines.length, 5)
+  const links = lines.join('\n').match(/"https?:\/\/[^"]+/g) ?? []
+  t.ok(links.length > 0)
+  for (const link of links) t.ok(link.startsWith(`"${url}/`), link)
+})
+
+t.test('without the header, or with one that would rather have something else, nothing changes', async (t) => {
+  const { url } = await gatewayFor(t)
+  for (const accept of ['application/json', '*/*', 'application/json, application/x-ndjson;q=0.5']) {
+    const response = await fetch(`${url}/accounts?$top=1`, { headers: { accept } })
+    t.match(response.headers.get('content-type'), /^application\/json/, accept)
+    t.match(await response.json(), { value: [{}] })
+  }
+})
+
+t.test('HEAD has the head of the stream', async (t) => {
+  const { url } = await gatewayFor(t)
+
+  const response = await fetch(`${url}/accounts?$select=name`, { method: 'HEAD', headers: ROWS })
+
+  t.equal(response.status, 200)
+  t.equal(response.headers.get('content-type'), 'application/x-ndjson')
+  t.equal(response.headers.get('content-length'), null)
+  t.equal(await response.text(), '')
+})
+
+t.test('what has no rows gets 406; what surely has none is not sent', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const [row] = emulator.rows('accounts')
+  for (const [method, path, isSent] of [
+    ['GET', `/accounts(${row!['accountid']})`, true],
+    ['GET', `/accounts(${row!['accountid']})/name`, true],
+    ['GET', '/WhoAmI', true],
+    ['GET', '/$metadata', false],
+    ['GET', '/accounts/$count', false],
+    ['GET', `/accounts(${row!['accountid']})/name/$value`, false],
+    ['GET', '/%24metadata', false],
+    ['POST', '/accounts', false],
+    ['POST', '/$batch', false],
+    ['DELETE', '/accounts(1)', false],
+  ] as const) {
+    const before = emulator.received.length
+    const response = await fetch(url + path, { method, headers: ROWS })
+    t.equal(response.status, 406, `${method} ${path}`)
+    t.match(await response.json(), { error: { code: 'GATEWAY_NOT_A_COLLECTION' } })
+    t.equal(emulator.received.length > before, isSent, `${method} ${path}`)
+  }
+  const changes = await fetch(`${url}/accounts`, { headers: { ...ROWS, prefer: 'odata.track-changes' } })
+  t.equal(changes.status, 406)
+  t.equal((await fetch(`${url}/accounts`, { method: 'OPTIONS', headers: ROWS })).status, 200)
+})
+
+t.test('errors of the first page come as they are', async (t) => {
+  const { url } = await gatewayFor(t)
+
+  const response = await fetch(`${url}/accounts?$select=nothing`, { headers: ROWS })
+
+  t.equal(response.status, 400)
+  t.match(await response.json(), { error: { code: '0x80060888' } })
+})
+
+t.test('limits, breaks and an expired token between pages stay unseen', async (t) => {
+  const { url, emulator, log } = await gatewayFor(t)
+  emulator.switches.pageSize = 10
+  const page = (fault: object) => ({ path: 'skiptoken', ...fault }) as never
+  emulator.faults.dataverse.push(
+    page({ kind: 'throttle', limit: 'count', retryAfter: 1 }),
+    page({ kind: 'reset', skip: 1 }),
+    page({ kind: 'answer', status: 503, skip: 2 }),
+    page({ kind: 'challenge', skip: 3 }),
+  )
+
+  const { lines, broken } = await linesOf(await fetch(`${url}/accounts?$select=name`, { headers: ROWS }))
+
+  t.notOk(broken)
+  t.equal(lines.length, 110)
+  t.equal(new Set(lines).size, 110)
+  t.equal(emulator.faults.dataverse.pending, 0)
+  await until(() => log().includes('"pages":11,"rows":110'))
+})
+
+t.test('a stream that cannot go on ends broken, after a line that says where to go on', async (t) => {
+  const { url, emulator, log } = await gatewayFor(t)
+  emulator.switches.pageSize = 10
+  const all = (await linesOf(await fetch(`${url}/accounts?$select=name`, { headers: ROWS }))).lines
+  const body = '{"error":{"code":"0x80040220","message":"no privilege"}}'
+  for (const [kind, fault, error] of [
+    ['an error', { kind: 'answer', status: 403, body }, { code: '0x80040220' }],
+    ['an error that is none', { kind: 'answer', status: 403, body: 'no' }, { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' }],
+    ['a page of a sign-in', { kind: 'html', status: 200 }, { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' }],
+    [
+      'a page that is none',
+      { kind: 'answer', status: 200, body: '{"a":[]}', headers: { 'content-type': 'application/json' } },
+      { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' },
+    ],
+    [
+      'a link to elsewhere',
+      {
+        kind: 'answer',
+        status: 200,
+        body: '{"value":[],"@odata.nextLink":"https://evil.example/api/data/v9.2/accounts?x"}',
+        headers: { 'content-type': 'application/json' },
+      },
+      { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' },
+    ],
+    ['no connection', { kind: 'reset', times: 2 }, { code: 'GATEWAY_DYNAMICS_BROKE_OFF' }],
+    ['half a page', { kind: 'half' }, { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' }],
+  ] as const) {
+    emulator.faults.dataverse.push({ path: 'skiptoken', skip: 1, ...fault } as never)
+    const { lines, broken } = await linesOf(await fetch(`${url}/accounts?$select=name`, { headers: ROWS }))
+    t.ok(broken, kind)
+    const last = JSON.parse(lines.at(-1)!) as { error: object; resume: string; skip: number }
+    t.match(last, { error, resume: String, skip: Number }, kind)
+    t.ok(last.resume.startsWith(`${url}/accounts?$select=name&$skiptoken=`), kind)
+    t.same(lines.slice(0, -1), all.slice(0, 20 + last.skip), kind)
+    emulator.faults.dataverse.clear()
+    const rest = await linesOf(await fetch(last.resume, { headers: ROWS }))
+    t.same([...lines.slice(0, -1), ...rest.lines.slice(last.skip)], all, `${kind}: it goes on there`)
+  }
+  t.match(log(), /"status":200,"code":"GATEWAY_DYNAMICS_ANSWER_INVALID"/)
+})
+
+t.test('HTTP/1.0, which cannot tell a complete stream from a broken one, gets 406', async (t) => {
+  const { url } = await gatewayFor(t)
+  const request = 'GET /accounts HTTP/1.0\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n'
+
+  t.match(await rawRequest({ port: Number(new URL(url).port) }, request), { status: 406, body: /send HTTP\/1\.1/ })
+})
+
+t.test('when the caller leaves, nothing more is asked, and the place is free', async (t) => {
+  const { url, emulator, log } = await gatewayFor(t, { MAX_CONCURRENCY: '1' })
+  emulator.switches.pageSize = 10
+  emulator.faults.dataverse.push({ path: 'skiptoken', kind: 'hang' })
+  const leaving = new AbortController()
+  const response = await fetch(`${url}/accounts?$select=name`, { headers: ROWS, signal: leaving.signal })
+  await until(() => emulator.received.at(-1)!.url.includes('skiptoken'))
+
+  leaving.abort()
+
+  t.ok((await linesOf(response)).broken)
+  await until(() => log().includes('"pages":1,"rows":10'))
+  t.equal((await fetch(`${url}/accounts?$top=1`)).status, 200, 'the one place is free')
+  t.equal(emulator.received.filter(({ url }) => url.includes('skiptoken')).length, 1)
+})
+
+t.test('an export gives its place back between pages', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { MAX_CONCURRENCY: '1' })
+  emulator.switches.pageSize = 2
+
+  const rows = fetch(`${url}/contacts?$select=fullname`, { headers: ROWS }).then(linesOf)
+  await until(() => emulator.received.some(({ url }) => url.includes('skiptoken')))
+  const others = await Promise.all(
+    Array.from({ length: 5 }, async () => (await fetch(`${url}/accounts?$top=1`)).status),
+  )
+  const { lines } = await rows
+
+  t.same(others, [200, 200, 200, 200, 200])
+  const order = emulator.received.map(({ url }) => url)
+  const last = order.findLastIndex((url) => url.includes('skiptoken'))
+  t.ok(order.filter((url, index) => url.includes('accounts') && index < last).length === 5, 'they did not wait for it')
+  t.equal(lines.length, emulator.rows('contacts').length)
+})
+
+t.test('FetchXML, which has no links, gives all its pages, too', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const ids = Array.from({ length: 700 }, (_, index) => `<value>${index}-${'x'.repeat(40)}</value>`).join('')
+  const xml = (attributes: string, filter = ''): string =>
+    `fetchXml=${encodeURIComponent(`<fetch${attributes}><entity name="account"><attribute name="name"/>${filter}</entity></fetch>`)}`
+  const all = emulator.rows('accounts').length
+  const none = `<filter><condition attribute="name" operator="ne" value="a"/></filter>`
+  const read = async (query: string, prefer?: string): Promise<{ lines: string[]; broken: boolean }> =>
+    linesOf(
+      await fetch(`${url}/accounts?${query}`, { headers: { ...ROWS, ...(prefer === undefined ? {} : { prefer }) } }),
+    )
+
+  emulator.switches.pageSize = 25
+  t.equal(new Set((await read(xml(''))).lines).size, all)
+  t.equal((await read(xml(' count="10"', none))).lines.length, all)
+  t.equal((await read(`${xml(' count="10"')}&$top=15`)).lines.length, 15)
+  t.equal((await read(xml(' count="10" page="3"'))).lines.length, all - 20, 'from the page that is asked for')
+  t.equal((await read(xml(' top="12"'))).lines.length, 12)
+  const annotated = await read(xml(''), 'odata.include-annotations="OData.Community.Display.V1.FormattedValue"')
+  t.equal(annotated.lines.length, all)
+  t.match(
+    emulator.received.at(-1)!.headers['prefer'],
+    'odata.include-annotations="OData.Community.Display.V1.FormattedValue,Microsoft.Dynamics.CRM.fetchxmlpagingcookie,Microsoft.Dynamics.CRM.morerecords"',
+  )
+  t.equal((await read(xml(''), 'odata.maxpagesize=5')).lines.length, all)
+  const rare = `<filter><condition attribute="name" operator="in">${ids}</condition></filter>`
+  t.same(await read(xml('', rare)), { lines: [], broken: false }, 'longer than an address may be')
+  t.match(emulator.received.at(-1)!.url, '/$batch')
+})

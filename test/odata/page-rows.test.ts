@@ -1,0 +1,87 @@
+import t from 'tap'
+
+import { pageRows } from '../../src/odata/page-rows.ts'
+
+/** What is made of `page` in pieces of `size` characters. */
+function read(
+  page: string,
+  size: number,
+  limit = Infinity,
+): { readonly lines: string; readonly next: string | undefined } {
+  const rows = pageRows(limit)
+  let lines = ''
+  for (let at = 0; at < page.length; at += size) lines += rows.push(page.slice(at, at + size))
+  rows.end()
+  return { lines, next: rows.member('@odata.nextLink') }
+}
+
+t.test('rows come out byte for byte, whatever pieces the page comes in', async (t) => {
+  const rows = [
+    '{"@odata.etag":"W/\\"1\\"","n":9007199254740993.10,"a":[1,{"b":"]}"}],"s":"\\u00e4 \\n"}',
+    '{}',
+    '[1,[2]]',
+    '"text, with ]"',
+    '12.50',
+    'null',
+    '{"x@odata.nextLink":"inner","value":[{"value":[]}]}',
+  ]
+  const page =
+    `\u00ef\u00bb\u00bf {"@odata.context":"c","@odata.count":7,"other":{"value":[1,2]},"list":[[{}]], "value" : [ ${rows.join(' ,\n')} ],` +
+    '"@odata.nextLink":"https:\\/\\/x/a?b","more":[]} \n'
+  for (const size of [1, 2, 3, 7, 64, 10_000]) {
+    t.same(read(page, size), { lines: `${rows.join('\n')}\n`, next: '"https:\\/\\/x/a?b"' }, `${size}`)
+  }
+  t.equal(read(page, 5, 2).lines, `${rows[0]}\n{}\n`, 'up to the limit')
+})
+
+t.test('what says how it goes on may stand before the rows', async (t) => {
+  const rows = pageRows(9)
+  t.notOk(rows.isPage())
+  t.equal(rows.push('{"@Microsoft.Dynamics.CRM.morerecords":true,"@nextLink":"a?b","value":['), '')
+  t.ok(rows.isPage())
+  t.equal(rows.push('1,2'), '1\n')
+  t.equal(rows.push(']}'), '2\n')
+  rows.end()
+  t.equal(rows.rows(), 2)
+  t.equal(rows.member('@nextLink'), '"a?b"')
+  t.equal(rows.member('@Microsoft.Dynamics.CRM.morerecords'), 'true')
+  t.equal(read('{"value":[]}', 1).lines, '')
+})
+
+t.test('line breaks between members do not end a line', async (t) => {
+  t.equal(read('{"value":[{\r\n  "a": 1,\n  "b": "\\n"\n}]}', 3).lines, '{  "a": 1,  "b": "\\n"}\n')
+})
+
+t.test('what is no page, or not complete, is none', async (t) => {
+  for (const page of [
+    '',
+    '[]',
+    '1',
+    '{}',
+    '{"value":"x"}',
+    '{"value":{}}',
+    '{"value":[],"value":[]}',
+    '{"accountid":"1","name":"x"}',
+    '{"value":[1,2}',
+    '{"value":[1,2]',
+    '{"value":[tru]}',
+    '{"value":[1]}{}',
+  ]) {
+    t.throws(() => read(page, 4), { name: 'MalformedBatch' }, page)
+  }
+})
+
+t.test('a row that is too long is refused; other members may be as long as they like', async (t) => {
+  const piece = 'x'.repeat(1_000_000)
+  const long = pageRows(1)
+  long.push('{"long":"')
+  for (let count = 0; count < 20; count++) long.push(piece)
+  t.equal(long.push('","value":[1'), '')
+  t.equal(long.push(']}'), '1\n')
+
+  const rows = pageRows(1)
+  rows.push('{"value":["')
+  t.throws(() => {
+    for (let count = 0; count < 20; count++) rows.push(piece)
+  }, /more than 16,777,216 bytes/)
+})

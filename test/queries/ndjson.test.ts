@@ -1,0 +1,33 @@
+import t from 'tap'
+
+import { acceptOfRows, topOf } from '../../src/queries/ndjson.ts'
+
+t.test('rows are wanted where nothing else is wanted more', async (t) => {
+  for (const [accept, outbound] of [
+    ['application/x-ndjson', 'application/json'],
+    ['Application/X-NDJSON; odata.metadata=none ;q=0.9', 'application/json;odata.metadata=none'],
+    ['application/json;q=0.5, application/x-ndjson;IEEE754Compatible=true', 'application/json;IEEE754Compatible=true'],
+    ['application/x-ndjson, */*', 'application/json'],
+    ['application/x-ndjson;q=0', undefined],
+    ['application/x-ndjson;q=x', undefined],
+    ['application/json, application/x-ndjson;q=0.9', undefined],
+    ['application/ndjson', undefined],
+    ['*/*', undefined],
+    [undefined, undefined],
+  ] as const) {
+    t.equal(acceptOfRows(accept), outbound, String(accept))
+  }
+})
+
+t.test('$top is found where it is an option', async (t) => {
+  for (const [query, top] of [
+    ['?$top=3', 3],
+    ['?$select=name&%24top=12', 12],
+    ['?$filter=a eq %27&$top=1', 1],
+    ['?$expand=x($top=2)', Infinity],
+    ['?$top=x', Infinity],
+    ['', Infinity],
+  ] as const) {
+    t.equal(topOf(query), top, query)
+  }
+})
