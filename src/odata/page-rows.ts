@@ -51,7 +51,7 @@ export function pageRows(limit: number): PageRows {
   const members = new Map<string, string>()
 
   const scanner = jsonScanner({
-    deepest: 2,
+    maxDepth: 2,
     begins({ depth, nameStart, nameEnd }, isArray) {
       if (depth === 0 && isArray) throw notAPage()
       if (depth !== 1) return
