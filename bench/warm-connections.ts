@@ -2,7 +2,8 @@
  * What a call costs that comes seldom: once in a second, in ten seconds and in a minute, over TLS and 20 ms from
  * Dynamics. `node dist/bench/warm-connections.js` takes five minutes; `-- 20` stops after about 20 seconds.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { connect, createServer as createSocketServer } from 'node:net'
@@ -22,38 +23,42 @@ const FAR_END_KEEPS_MS = 120_000
 const RHYTHMS_SECONDS = [1, 10, 60]
 
 const [limit = '290'] = process.argv.slice(2)
+const farPort = Number(process.env['FAR_PORT'] ?? 0)
 
-if (process.env['BENCH_CERTIFICATE'] === undefined) {
-  // Node reads the authorities that it trusts when it starts.
-  const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
-    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
-  })
-  const file = join(mkdtempSync(join(tmpdir(), 'warm-')), 'certificate.pem')
-  writeFileSync(file, pems.cert)
-  const { status } = spawnSync(process.execPath, [process.argv[1]!, limit], {
-    stdio: 'inherit',
-    env: { ...process.env, NODE_EXTRA_CA_CERTS: file, BENCH_CERTIFICATE: pems.cert, BENCH_KEY: pems.private },
-  })
-  process.exit(status)
-}
-
-const farEnd = createServer(
-  { key: process.env['BENCH_KEY'], cert: process.env['BENCH_CERTIFICATE'], keepAliveTimeout: FAR_END_KEEPS_MS },
-  (request, response) => request.resume().on('end', () => response.writeHead(204).end()),
-)
-farEnd.requestTimeout = farEnd.headersTimeout = FAR_END_KEEPS_MS
-const farPort = await listen(farEnd)
+// Node reads the authorities that it trusts when it starts, so the calls are made by a process of their own.
+if (farPort === 0) await startFarEnd()
 
 console.log(`Dynamics is ${2 * ONE_WAY_MS} ms away and keeps idle connections for ${FAR_END_KEEPS_MS / 1000} s.`)
 const rows = await Promise.all(
   RHYTHMS_SECONDS.flatMap((seconds) => [rhythm(seconds, 'GET'), rhythm(seconds, 'POST'), rhythm(seconds, 'mixed')]),
 )
 printTable(
-  'One call, in ms, and new connections opened for all of them',
-  ['', 'calls', 'first', 'second', 'median of the rest', 'worst of the rest', 'connections'],
+  'One call, in ms; how many had to wait for a new connection; and all connections that were opened',
+  ['', 'calls', 'first', 'second', 'median of the rest', 'worst of the rest', 'on new ones', 'opened'],
   rows,
 )
 process.exit()
+
+/** Starts the far end in this process, and the calls in another one; ends with it. */
+async function startFarEnd(): Promise<never> {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
+  })
+  const file = join(mkdtempSync(join(tmpdir(), 'warm-')), 'certificate.pem')
+  writeFileSync(file, cert)
+  // With `Connection` set, Node does not announce how long it keeps connections; neither does Dynamics.
+  const server = createServer({ key, cert, keepAliveTimeout: FAR_END_KEEPS_MS }, (request, response) =>
+    request.resume().on('end', () => response.writeHead(204, { connection: 'keep-alive' }).end()),
+  )
+  server.requestTimeout = server.headersTimeout = FAR_END_KEEPS_MS
+  const port = String(await listen(server))
+  const calls = spawn(process.execPath, [process.argv[1]!, limit], {
+    stdio: 'inherit',
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: file, FAR_PORT: port },
+  })
+  const [status] = (await once(calls, 'exit')) as [number]
+  process.exit(status)
+}
 
 /** Calls once in `seconds`, with an agent and a line of its own. */
 async function rhythm(seconds: number, method: 'GET' | 'POST' | 'mixed'): Promise<(string | number)[]> {
@@ -62,6 +67,7 @@ async function rhythm(seconds: number, method: 'GET' | 'POST' | 'mixed'): Promis
   agent.keepWarm?.(line.origin)
   await sleep(500)
   const times: number[] = []
+  let onNew = 0
   const calls = Math.max(3, Math.min(30, Math.floor(Number(limit) / seconds)))
   for (let call = 0; call < calls && call * seconds <= Number(limit); call++) {
     const began = performance.now()
@@ -72,6 +78,7 @@ async function rhythm(seconds: number, method: 'GET' | 'POST' | 'mixed'): Promis
       method: isRead ? 'GET' : 'POST',
       ...(isRead ? {} : { body: '{}' }),
     })
+    if (agent.connectionUse?.() === 'new') onNew++
     await body.dump()
     times.push(performance.now() - began)
     await sleep(1000 * seconds)
@@ -85,6 +92,7 @@ async function rhythm(seconds: number, method: 'GET' | 'POST' | 'mixed'): Promis
     second,
     rest[Math.floor(rest.length / 2)] ?? Number.NaN,
     rest.at(-1) ?? Number.NaN,
+    String(onNew),
     String(line.connections()),
   ]
 }
@@ -94,7 +102,7 @@ async function distantLine(): Promise<{ origin: string; connections: () => numbe
   let connections = 0
   const server = createSocketServer({ pauseOnConnect: true, allowHalfOpen: true }, (near) => {
     connections++
-    const far = connect({ port: farPort, host: '127.0.0.1', allowHalfOpen: true })
+    const far = connect({ port: farPort, host: 'localhost', allowHalfOpen: true })
     delay(far, near)
     setTimeout(() => delay(near, far), 2 * ONE_WAY_MS)
   })

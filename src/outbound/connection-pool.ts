@@ -49,6 +49,11 @@ const MIN_SAFE_MS = 250
 const MAX_RENEWALS = 15
 /** The reserve is renewed when this much of its safe time is over, so that the next one is open in time. */
 const RENEW_AFTER = 0.8
+/**
+ * When a request took a used connection and no other one is left for a write, a new one waits for this long, in
+ * milliseconds: most requests are over by then, and their connection is free again.
+ */
+const RESERVE_DELAY_MS = 250
 /** How often the reserve is looked at, in milliseconds, while there is traffic. */
 const MIN_TICK_MS = 50
 const MAX_TICK_MS = 5000
@@ -94,6 +99,7 @@ export function createConnectionPool(
   /** Nothing is opened ahead until a request has found the other side again. */
   let isUnreachable = false
   let timer: NodeJS.Timeout | undefined
+  let tickAt = Infinity
 
   const pool: PoolOfConnection = {
     destination: destinationOf(origin),
@@ -158,7 +164,8 @@ export function createConnectionPool(
     // undici's own timer knows nothing of the pauses.
     connection.client.dispatch({ ...options, bodyTimeout: 0 }, new PausingHandler(handler, connection, idleTimeout))
     connection.settle()
-    keepReserve(now)
+    if (connection.isUnused) keepReserve(now)
+    else if (hasTraffic(now) && renewAt() <= now) tickIn(RESERVE_DELAY_MS, now)
     return true
   }
 
@@ -217,7 +224,7 @@ export function createConnectionPool(
   /** Opens a connection ahead where none is idle that a write may use for some time yet. */
   function keepReserve(now: number): void {
     if (!hasTraffic(now)) return
-    if (timer === undefined) timer = setTimeout(onTick, tickDelay(now)).unref()
+    tickIn(Math.min(Math.max(renewAt() - now, MIN_TICK_MS), MAX_TICK_MS), now)
     const safe = lifetimes.unused.safe()
     if (isUnreachable || safe < MIN_SAFE_MS || renewals >= MAX_RENEWALS || connections.size >= limit) return
     if (renewAt() > now) return
@@ -227,8 +234,15 @@ export function createConnectionPool(
     reserve.openAhead()
   }
 
+  function tickIn(delay: number, now: number): void {
+    if (tickAt <= now + delay) return
+    clearTimeout(timer)
+    tickAt = now + delay
+    timer = setTimeout(onTick, delay).unref()
+  }
+
   function onTick(): void {
-    timer = undefined
+    tickAt = Infinity
     const now = performance.now()
     for (const one of idle) one.lifetime.open(now - one.idleSince)
     dropUnused(now)
@@ -242,10 +256,6 @@ export function createConnectionPool(
 
   function hasTraffic(now: number): boolean {
     return keepers > 0 && !isDestroyed && now - lastRequest < idleTimes.traffic
-  }
-
-  function tickDelay(now: number): number {
-    return Math.min(Math.max(renewAt() - now, MIN_TICK_MS), MAX_TICK_MS)
   }
 
   /** When a new reserve is needed: all idle connections are nearly too old for a write then. */

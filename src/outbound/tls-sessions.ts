@@ -27,9 +27,10 @@ export function resumeSessions(settings: ConnectSettings): buildConnector.connec
       if (!socket) sessions.delete(key)
       if (socket instanceof TLSSocket) {
         const remember = (session: Buffer): void => void sessions.set(key, session)
-        // With TLS 1.3 sessions come after the handshake, with TLS 1.2 in it.
+        // With TLS 1.2 the session comes in the handshake; with TLS 1.3 after it, perhaps in the same piece.
+        const now = socket.getSession()
+        if (now !== undefined) remember(now)
         socket.on('session', remember)
-        if (socket.getProtocol() === 'TLSv1.2') remember(socket.getSession()!)
       }
       callback(...outcome)
     })

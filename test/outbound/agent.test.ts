@@ -13,6 +13,7 @@ import type { Test } from 'tap'
 import { readProxies } from '../../src/config/proxies.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import { listening, outbound, pause, service, connectionFixture } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 t.setTimeout(600_000)
 
@@ -135,6 +136,34 @@ t.test("goes through the network's proxy where one is set, and repeated headers 
     seen[0]!.filter((_, index, all) => all[index - 1] === 'prefer'),
     ['a', 'b'],
   )
+})
+
+t.test("a connection through the network's proxy is opened ahead as well", async (t) => {
+  const local = await service(t, (_, response) => response.end())
+  let tunnels = 0
+  const proxy = createSocketServer((socket) => {
+    socket
+      .on('error', () => {})
+      .once('data', (head) => {
+        tunnels++
+        const beyond = connectSocket(Number(/:(\d+) /.exec(head.toString())![1]), '127.0.0.1', () => {
+          socket.write('HTTP/1.1 200 OK\r\n\r\n')
+          socket.pipe(beyond).pipe(socket)
+        }).on('error', () => socket.destroy())
+      })
+  })
+  const proxies = readProxies({ HTTP_PROXY: `http://127.0.0.1:${await listening(t, proxy)}` }, [])
+  const agent = createAgent({ connectTimeout: 5000, connections: 4, proxies })
+  t.teardown(() => agent.destroy())
+  const origin = local.replace('127.0.0.1', 'dynamics.test')
+
+  agent.keepWarm!(origin)
+  await until(() => tunnels === 1)
+  await pause(50)
+  const { body } = await agent.writes.request({ origin, path: '/', method: 'POST' })
+  t.equal(agent.connectionUse!(), 'reserve')
+  await body.dump()
+  await until(() => tunnels === 2)
 })
 
 t.test('verifies what lies beyond the proxy, which sees nothing but the name', async (t) => {
