@@ -1,9 +1,11 @@
 import type { TokenState } from '../credentials/credential.ts'
 import type { ConnectionState } from '../dynamics/connect.ts'
-import type { OnEvent } from '../dynamics/events.ts'
+import type { DynamicsEvent, OnEvent } from '../dynamics/events.ts'
 import type { SharedState } from '../replicas/shared-state.ts'
 import { counter, read } from './series.ts'
 import type { Collect } from './series.ts'
+import { folded, targetLabels } from './target-labels.ts'
+import type { Fold } from './target-labels.ts'
 
 /** The state of one target that a scrape reads. */
 export interface Sources {
@@ -19,6 +21,19 @@ export interface DynamicsMetrics {
   /** Adds the state of the target with this name. */
   readonly show: (target: string, sources: Sources) => void
   readonly collect: readonly Collect[]
+}
+
+/** How targets that share a label are shown: the others are added up. */
+const FOLDS: Readonly<Record<string, Fold>> = {
+  gateway_token_expiry_seconds: 'least',
+  gateway_credential_expiry_seconds: 'least',
+  gateway_circuit_open: 'most',
+  gateway_hold_seconds: 'most',
+  gateway_remaining_requests: 'least',
+  gateway_remaining_seconds: 'least',
+  gateway_suggested_parallel: 'least',
+  gateway_replicas: 'most',
+  gateway_replica_alone: 'most',
 }
 
 const TOKENS = ['fresh', 'stale', 'none'] as const
@@ -66,9 +81,11 @@ export function dynamicsMetrics(): DynamicsMetrics {
     'target',
     'outcome',
   )
-  const shown = new Map<string, Sources>()
+  const labelOf = targetLabels()
+  /** By label. */
+  const shown = new Map<string, Sources[]>()
 
-  /** A value of each target. */
+  /** A value of each target, or of those that share a label. */
   function each(
     name: string,
     help: string,
@@ -78,7 +95,7 @@ export function dynamicsMetrics(): DynamicsMetrics {
     return read(
       name,
       help,
-      () => [...shown].map(([target, from]) => ({ labels: { target }, value: value(from) })),
+      () => [...shown].map(([target, of]) => ({ labels: { target }, value: folded(of.map(value), FOLDS[name]) })),
       type,
     )
   }
@@ -90,35 +107,43 @@ export function dynamicsMetrics(): DynamicsMetrics {
     return each(name, help, ({ connection }) => value(connection()))
   }
 
+  function count(target: string, event: DynamicsEvent): void {
+    switch (event.kind) {
+      case 'limit':
+        return limits.count(target, event.limit, event.waits ? 'waited' : 'passed on')
+      case 'request-paused':
+        return held.count(target, event.waits ? 'waited' : 'turned away')
+      case 'pause':
+      case 'shared-pause':
+        return holds.count(target)
+      case 'retry':
+        return retries.count(target, event.trouble)
+      case 'retry-budget':
+        return denied.count(target, event.trouble)
+      case 'keyed-create':
+        return keyed.count(target, event.outcome)
+      case 'queue-full':
+        return queueFull.count(target)
+      case 'circuit':
+        return event.state === 'open' ? opened.count(target) : undefined
+      case 'token-refused':
+        return refused.count(target, event.repeated ? 'sent again' : 'given up')
+      case 'concurrency':
+        return limitChanges.count(target, event.reason)
+      case 'rates':
+        return undefined
+    }
+  }
+
   return {
-    watch: (target) => (event) => {
-      switch (event.kind) {
-        case 'limit':
-          return limits.count(target, event.limit, event.waits ? 'waited' : 'passed on')
-        case 'request-paused':
-          return held.count(target, event.waits ? 'waited' : 'turned away')
-        case 'pause':
-        case 'shared-pause':
-          return holds.count(target)
-        case 'retry':
-          return retries.count(target, event.trouble)
-        case 'retry-budget':
-          return denied.count(target, event.trouble)
-        case 'keyed-create':
-          return keyed.count(target, event.outcome)
-        case 'queue-full':
-          return queueFull.count(target)
-        case 'circuit':
-          return event.state === 'open' ? opened.count(target) : undefined
-        case 'token-refused':
-          return refused.count(target, event.repeated ? 'sent again' : 'given up')
-        case 'concurrency':
-          return limitChanges.count(target, event.reason)
-        case 'rates':
-          return undefined
-      }
+    watch: (name) => {
+      const target = labelOf(name)
+      return (event) => count(target, event)
     },
-    show: (target, sources) => void shown.set(target, sources),
+    show: (name, sources) => {
+      const target = labelOf(name)
+      shown.set(target, [...(shown.get(target) ?? []), sources])
+    },
     collect: [
       ...[limits, held, holds, retries, denied, keyed, queueFull, limitChanges, opened, refused].map(
         ({ collect }) => collect,
@@ -127,8 +152,11 @@ export function dynamicsMetrics(): DynamicsMetrics {
         'gateway_token_state',
         'State of the access token: 1 for the current one of fresh, stale (renewal due) and none.',
         () => {
-          return [...shown].flatMap(([target, { credential }]) =>
-            TOKENS.map((state) => ({ labels: { target, state }, value: credential().token === state ? 1 : 0 })),
+          return [...shown].flatMap(([target, of]) =>
+            TOKENS.map((state) => ({
+              labels: { target, state },
+              value: of.some(({ credential }) => credential().token === state) ? 1 : 0,
+            })),
           )
         },
       ),

@@ -208,6 +208,72 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
   t.ok(series.some((line) => line.includes('caller="other"')))
 })
 
+t.test('many targets share series, so that these stay below a thousand', async (t) => {
+  const all = metrics()
+  const limits = ['count', 'time', 'concurrency', 'other'] as const
+  const troubles = ['no-connection', 'stale-connection', 'broke-off', 'deadlock', 'busy'] as const
+  for (let number = 0; number < 200; number++) {
+    const watch = all.watch(`target-${number}`)
+    for (const waits of [true, false]) {
+      for (const limit of limits) watch({ kind: 'limit', limit, wait: 1, waits, id })
+      watch({ kind: 'request-paused', wait: 1, waits, id })
+      watch({ kind: 'token-refused', repeated: waits, id })
+    }
+    for (const trouble of troubles) {
+      watch({ kind: 'retry', trouble, id })
+      watch({ kind: 'retry-budget', trouble, id })
+    }
+    for (const outcome of ['created', 'replayed', 'recovered', 'reused'] as const) {
+      watch({ kind: 'keyed-create', outcome, id })
+    }
+    watch({ kind: 'pause', wait: 1, id })
+    watch({ kind: 'queue-full', id })
+    watch({ kind: 'circuit', state: 'open', id })
+    all.show(`target-${number}`, {
+      credential: () => ({
+        token: number === 100 ? 'none' : 'fresh',
+        validFor: 1000 * (200 - number),
+        renewals: 1,
+        failures: 0,
+        trouble: undefined,
+        ...(number % 2 === 0 ? { credentialEnds: Date.now() + 86_400_000 } : {}),
+      }),
+      connection: () => ({
+        circuit: number === 150 ? 'open' : 'closed',
+        running: 2,
+        waiting: 0,
+        limit: 52,
+        pauseMs: 10 * number,
+        waitingForPause: 0,
+        rates: { requests: 1000 + number, seconds: 1, parallel: 1 },
+      }),
+      users: () => ({ users: 1, unknown: 0 }),
+      sharing: () => ({ replicas: 2, alone: undefined }) as never,
+    })
+    for (let request = 0; request < 10; request++) {
+      all.requestDone({ ...ANY, target: `target-${number}`, caller: `caller-${request}` })
+    }
+  }
+
+  const page = (await all.page(undefined)).text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  t.ok(page.length < 1000, `${page.length} series`)
+  await includes(
+    t,
+    all,
+    'gateway_requests_running{target="target-0"} 2',
+    'gateway_requests_running{target="other"} 388',
+    'gateway_holds_total{target="other"} 194',
+    'gateway_circuit_open{target="other"} 1',
+    'gateway_hold_seconds{target="other"} 1.99',
+    'gateway_token_expiry_seconds{target="other"} 1',
+    'gateway_token_state{target="other",state="none"} 1',
+    'gateway_token_state{target="other",state="stale"} 0',
+    'gateway_remaining_requests{target="other"} 1006',
+    'gateway_replicas{target="other"} 2',
+  )
+  t.notOk(page.some((line) => line.includes('gateway_requests_running{target="target-6"}')))
+})
+
 t.test('whoever asks for OpenMetrics gets it, with the trace of one request in each bucket', async (t) => {
   const all = metrics()
   const traceId = '0af7651916cd43dd8448eb211c80319c'
