@@ -21,8 +21,8 @@ import { warnOfForeignLinks } from './observe/foreign-links.ts'
 import { health, tokenStatus } from './observe/health.ts'
 import type { TokenStatus } from './observe/health.ts'
 import inspectorAccess from './observe/inspector/access.ts'
+import { finishedOf } from './observe/inspector/finished-request.ts'
 import type { Inspector } from './observe/inspector/inspector.ts'
-import { recordOf } from './observe/inspector/record-request.ts'
 import { inspectorRoutes } from './observe/inspector/routes.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { watchOverload } from './observe/overload.ts'
@@ -138,7 +138,7 @@ export async function createGateway(
         if (status >= 500 && exchange.code !== undefined) {
           asked?.activity.faulted(explanationOf(exchange, reached, status)!)
         }
-        inspector?.add(recordOf(request, reply, facts, reached, captured?.()))
+        inspector?.add(finishedOf(request, reply, facts, reached, captured?.()))
       }
     })
     if (!isOwn) tracer?.begin(request.exchange.record)

@@ -35,7 +35,7 @@ export function targetCard(shown: ShownTarget, now: number): string {
         ? badge('bad', token.failures > 0 ? 'none' : 'being fetched')
         : `${token.token === 'fresh' ? 'valid' : badge('warn', 'renewal due')}, ${duration(token.validFor)} left`,
     ],
-    ['Credential', escape(target.credential.kind)],
+    ['Credential', escape(target.credential.kind) + endIn(token.credentialEnds, now)],
     ['Connection', connectionIn(state)],
     ['At Dynamics', placesIn(state)],
     ['Limits hit', limitsIn(limits)],
@@ -117,6 +117,16 @@ function replicasIn({ alone, replicas }: SharingStatus): string {
 
 const CHART_HEIGHT_PX = 72
 const BAR_WIDTH_PX = 10
+const DAY_MS = 86_400_000
+
+/** The days that a credential has left, where that is known. The rules of deploy/monitoring warn at the same times. */
+function endIn(ends: number | undefined, now: number): string {
+  if (ends === undefined) return ''
+  const days = Math.floor((ends - now) / DAY_MS)
+  const words =
+    ends < now ? 'expired' : days === 0 ? 'less than a day left' : `${days} day${days === 1 ? '' : 's'} left`
+  return `, ${days >= 30 ? words : badge(days >= 7 ? 'warn' : 'bad', words)}`
+}
 
 /** The last 15 minutes as bars: successes at the bottom, failures at the top. */
 function chart(traffic: readonly Traffic[]): string {

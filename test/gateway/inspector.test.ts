@@ -173,6 +173,22 @@ t.test('a request is shown with its caller, user, times and ids, and without its
   t.notMatch(everything, 'adele.vance')
 })
 
+t.test('a look-up is part of the request that asked for it', async (t) => {
+  const { url, emulator, list } = await inspected(t)
+  emulator.faults.dataverse.push({ kind: 'unavailable', path: 'systemusers' })
+  await ended(`${url}/WhoAmI`, { headers: USER })
+
+  const [shown] = await list()
+  const steps = shown!['attempts'] as { what: string }[]
+  const lookUp = steps.map(({ what }) => what).filter((what) => what.startsWith('lookup in systemusers, '))
+  t.match(
+    lookUp.filter((what) => /attempt \d/.test(what)),
+    [/attempt 1: Dynamics answered 503, sent again/, /attempt 2: Dynamics answered 200/],
+  )
+  t.match(lookUp.join(), /waited before the next attempt/)
+  t.equal(steps.at(-1)!.what, 'attempt 1: Dynamics answered 200')
+})
+
 t.test('each failure is shown with its reason and its fix', async (t) => {
   const { url, emulator, list } = await inspected(t)
   const ask = (path: string, init: RequestInit = {}): Promise<unknown> => fetch(url + path, init).then((r) => r.text())

@@ -243,6 +243,8 @@ t.test('many targets share series, so that these stay below a thousand', async (
         running: 2,
         waiting: 0,
         limit: 52,
+        limitReason: 'ceiling',
+        share: undefined,
         pauseMs: 10 * number,
         waitingForPause: 0,
         rates: { requests: 1000 + number, seconds: 1, parallel: 1 },

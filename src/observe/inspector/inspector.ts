@@ -1,7 +1,10 @@
 import { capture } from './capture.ts'
 import type { Captured, Watched } from './capture.ts'
+import { bytesOfFinished } from './finished-request.ts'
+import type { FinishedRequest } from './finished-request.ts'
 import { createKeys } from './keys.ts'
 import type { Keys } from './keys.ts'
+import { recordOf } from './record-request.ts'
 import { bytesOf, summaryOf } from './record.ts'
 import type { InspectorRecord } from './record.ts'
 import { createRing } from './ring.ts'
@@ -13,7 +16,8 @@ import type { Watchers } from './watchers.ts'
 export interface Inspector {
   readonly keys: Keys
   readonly records: Pick<Ring<InspectorRecord>, 'get' | 'after' | 'bytes'>
-  readonly add: (record: InspectorRecord) => void
+  /** Adds a request that is over. It is made a record when somebody looks. */
+  readonly add: (finished: FinishedRequest) => void
   readonly clear: () => void
   /** Captures a new request while capturing is on. */
   readonly capture: (watched: Watched) => (() => Captured) | undefined
@@ -36,7 +40,8 @@ const CAPTURE_MS = 15 * 60_000
 
 /** Creates an inspector with new keys. */
 export function createInspector(): Inspector {
-  const ring = createRing<InspectorRecord>(MAX_RECORDS, MAX_BYTES)
+  const ring = createRing<Entry>(MAX_RECORDS, MAX_BYTES)
+  const records = shownRecords(ring)
   const memory = { reserve: ring.reserve, release: ring.release }
   let until = 0
   let cleared = 0
@@ -47,16 +52,16 @@ export function createInspector(): Inspector {
 
   /** The updates for a browser: rows, and the state of the switch with each. */
   function news(seen: number): { readonly text: string; readonly seen: number } {
-    const rows = ring.after(seen).map(({ number, entry }) => summaryOf(number, entry))
+    const rows = records.after(seen).map(({ number, entry }) => summaryOf(number, entry))
     const state = { rows, cleared, capturesUntil: capturesUntil(), bytes: ring.bytes(), limit: MAX_BYTES }
     return { text: `data: ${JSON.stringify(state)}\n\n`, seen: rows.at(-1)?.number ?? seen }
   }
 
   return {
     keys: createKeys(),
-    records: ring,
-    add(record) {
-      ring.push(record, bytesOf(record))
+    records,
+    add(finished) {
+      ring.push({ finished }, bytesOfFinished(finished))
       watchers.notify()
     },
     clear() {
@@ -74,4 +79,32 @@ export function createInspector(): Inspector {
     watch: watchers.add,
     close: watchers.close,
   }
+}
+
+/** A request that is over, and its record once somebody has looked. */
+type Entry = { readonly finished: FinishedRequest } | { readonly record: InspectorRecord }
+
+/** The records of a ring, each made when it is first read. */
+function shownRecords(ring: Ring<Entry>): Inspector['records'] {
+  const made = (): void =>
+    ring.replace((entry) => {
+      if ('record' in entry) return undefined
+      const record = recordOf(entry.finished)
+      return { entry: { record }, bytes: bytesOf(record) }
+    })
+  return {
+    get(number) {
+      made()
+      return recordIn(ring.get(number))
+    },
+    after(number) {
+      made()
+      return ring.after(number).map(({ number, entry }) => ({ number, entry: recordIn(entry)! }))
+    },
+    bytes: ring.bytes,
+  }
+}
+
+function recordIn(entry: Entry | undefined): InspectorRecord | undefined {
+  return (entry as { readonly record?: InspectorRecord } | undefined)?.record
 }

@@ -1,32 +1,24 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
-
 import type { AttemptRecord, RequestRecord, UserSource, WaitReason } from '../../dynamics/request-record.ts'
 import { loggedError } from '../../logged-error.ts'
 import type { ConnectionUse } from '../../outbound/pooled-connection.ts'
+import type { Exchange } from '../../server/exchange.ts'
 import { explanationOf } from '../explain-request.ts'
 import type { Asked } from '../explain-request.ts'
 import { partsInWords } from '../request-line.ts'
-import type { RequestFacts } from '../request-line.ts'
 import { blanked, isPlain } from './blank.ts'
-import type { Captured } from './capture.ts'
+import type { FinishedRequest } from './finished-request.ts'
 import type { Attempt, Fact, HeaderLine, InspectorRecord } from './record.ts'
 
 /** The inspector's record of a finished request. */
-export function recordOf(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  facts: Pick<RequestFacts, 'status' | 'ms' | 'entitySet' | 'caller' | 'user'>,
-  asked: Asked | undefined,
-  captured: Captured | undefined,
-): InspectorRecord {
-  const { exchange, raw, originalUrl } = request
-  const { record } = exchange
+export function recordOf(finished: FinishedRequest): InspectorRecord {
+  const { at, method, requestTarget, rawHeaders, facts, exchange, asked, ownHeaders, captured } = finished
+  const { record, responseHeaders } = exchange
   const { status, ms, entitySet, caller } = facts
   return {
     id: exchange.id,
-    at: Math.round(Date.now() - ms),
-    method: raw.method ?? '',
-    path: blanked(originalUrl),
+    at,
+    method,
+    path: blanked(requestTarget),
     entitySet,
     target: asked?.target.name,
     status,
@@ -35,29 +27,25 @@ export function recordOf(
     caller,
     user: facts.user,
     explanation: explanationOf(exchange, asked, status),
-    facts: factsOf(request, caller, asked),
-    times: timesOf(request, ms),
+    facts: factsOf(finished),
+    times: timesOf(exchange, ms),
     attempts: attemptsOf(record),
-    isPlain: asked !== undefined && isPlain(originalUrl) && !namesUser(request, asked),
-    responder: exchange.responseHeaders !== undefined && exchange.code === undefined ? 'Dynamics' : 'gateway',
-    requestHeaders: namesOf(raw.rawHeaders),
-    responseHeaders: namesOf(exchange.responseHeaders ?? Object.keys(reply.getHeaders()).flatMap((name) => [name, ''])),
+    isPlain: asked !== undefined && isPlain(requestTarget) && !finished.namesUser,
+    responder: responseHeaders !== undefined && exchange.code === undefined ? 'Dynamics' : 'gateway',
+    requestHeaders: namesOf(rawHeaders),
+    responseHeaders: namesOf(ownHeaders?.flatMap((name) => [name, '']) ?? responseHeaders ?? []),
     captured:
       captured === undefined
         ? undefined
-        : { ...captured, target: originalUrl, headers: shownHeaders(raw.rawHeaders, asked) },
+        : { ...captured, target: requestTarget, headers: shownHeaders(rawHeaders, asked) },
   }
 }
 
-function factsOf(
-  { exchange: { record }, caller, user }: FastifyRequest,
-  callerName: string,
-  asked: Asked | undefined,
-): Fact[] {
+function factsOf({ exchange: { record }, facts, caller, user, asked }: FinishedRequest): Fact[] {
   const { trace, dynamicsRequestId, parts, pages, rows, connection } = record
   return [
-    ['Caller', callerName],
-    ['Rules', rulesOf(caller as typeof caller | undefined, record)],
+    ['Caller', facts.caller],
+    ['Rules', rulesOf(caller, record)],
     ['Ran as', user === undefined ? withoutUser(record) : `${userIdOf(user)}, ${foundBy(record.userSource)}`],
     ...(asked === undefined ? [] : [['Environment', asked.target.url.origin] as const]),
     ['Sent to Dynamics', sentOf(record)],
@@ -77,7 +65,7 @@ const CONNECTIONS: Readonly<Record<ConnectionUse, string>> = {
   reused: 'used before',
 }
 
-function rulesOf(caller: FastifyRequest['caller'] | undefined, { objection, allowedBy }: RequestRecord): string {
+function rulesOf(caller: FinishedRequest['caller'], { objection, allowedBy }: RequestRecord): string {
   if (caller === undefined) return 'not evaluated: the request was refused before'
   const { rules, dryRun } = caller.policy
   if (objection !== undefined) return `${dryRun ? 'would refuse' : 'refuse'}: ${objection}`
@@ -85,7 +73,7 @@ function rulesOf(caller: FastifyRequest['caller'] | undefined, { objection, allo
   return rules.length === 0 ? 'none: the caller has all rights of the user' : 'allow it: none of them refuses it'
 }
 
-function userIdOf({ systemUserId, objectId }: NonNullable<FastifyRequest['user']>): string {
+function userIdOf({ systemUserId, objectId }: NonNullable<FinishedRequest['user']>): string {
   return systemUserId ?? `Entra object id ${objectId}`
 }
 
@@ -118,7 +106,7 @@ function sentOf({ sent, attempts, source }: RequestRecord): string {
   return attempts === 1 ? 'yes' : `yes, in ${attempts} attempts`
 }
 
-function timesOf({ exchange: { timings, gatewayMs } }: FastifyRequest, ms: number): [string, number][] {
+function timesOf({ timings, gatewayMs }: Exchange, ms: number): [string, number][] {
   const { token, user, wait, dynamics } = timings
   const rest = Math.max(0, ms - token - user - wait - dynamics)
   const gateway = Math.min(rest, gatewayMs ?? rest)
@@ -137,16 +125,6 @@ function rounded(ms: number): number {
   return Math.round(ms * 100) / 100
 }
 
-/** Whether the request names its user, found or not: without that it would run as another user. */
-function namesUser({ head, caller, raw }: FastifyRequest, { target }: Asked): boolean {
-  return (
-    head.callerId !== undefined ||
-    (caller as typeof caller | undefined)?.user !== undefined ||
-    raw.headers[target.impersonation.header] !== undefined ||
-    raw.headers[target.impersonation.idHeader] !== undefined
-  )
-}
-
 const WAITED: Readonly<Record<WaitReason, string>> = {
   token: 'waited for an access token',
   user: 'waited for the lookup of the user',
@@ -155,21 +133,33 @@ const WAITED: Readonly<Record<WaitReason, string>> = {
   retry: 'waited before the next attempt',
 }
 
-/** Attempts and waits, in order. */
+/** Attempts and waits, in order, with those of its lookups. */
 function attemptsOf(record: RequestRecord): Attempt[] {
-  const { started, waits = [] } = record
+  const { started, waits = [], lookups = [] } = record
   const attempts = record.attemptList()
-  const since = (start: number): number => rounded(start - started)
   // A request that was sent once without a wait needs no list.
-  if (waits.length === 0 && attempts.length < 2 && attempts[0]?.failure === undefined) return []
+  if (waits.length === 0 && lookups.length === 0 && attempts.length < 2 && attempts[0]?.failure === undefined) return []
   return [
-    ...waits.map(({ reason, start, ms }) => ({ at: since(start), what: WAITED[reason], ms: rounded(ms) })),
-    ...attempts.map((one, index) => ({
+    ...stepsOf(record, started, ''),
+    ...lookups.flatMap((lookup) => stepsOf(lookup, started, `lookup in ${lookup.entitySet!}, `)),
+  ].sort((a, b) => a.at - b.at)
+}
+
+/** @param prefix what the steps belong to, if not to the request itself */
+function stepsOf(part: RequestRecord, started: number, prefix: string): Attempt[] {
+  const since = (start: number): number => rounded(start - started)
+  return [
+    ...(part.waits ?? []).map(({ reason, start, ms }) => ({
+      at: since(start),
+      what: prefix + WAITED[reason],
+      ms: rounded(ms),
+    })),
+    ...part.attemptList().map((one, index) => ({
       at: since(one.start),
-      what: `attempt ${index + 1}: ${endOf(one)}`,
+      what: `${prefix}attempt ${index + 1}: ${endOf(one)}`,
       ms: one.ms && rounded(one.ms),
     })),
-  ].sort((a, b) => a.at - b.at)
+  ]
 }
 
 function endOf({ status, failure, sent, resentFor }: AttemptRecord): string {

@@ -9,6 +9,8 @@ export interface Ring<T> {
   /** Reserves memory for a future entry, and evicts entries for it. `false`: not enough memory. */
   readonly reserve: (bytes: number) => boolean
   readonly release: (bytes: number) => void
+  /** Puts others in place of entries; `undefined`: this one stays. */
+  readonly replace: (change: (entry: T) => Sized<T> | undefined) => void
   readonly clear: () => void
   /** Bytes in use, including reserved ones. */
   readonly bytes: () => number
@@ -19,9 +21,13 @@ export interface Numbered<T> {
   readonly entry: T
 }
 
-interface Slot<T> extends Numbered<T> {
+/** An entry, and the bytes that it takes. */
+export interface Sized<T> {
+  readonly entry: T
   readonly bytes: number
 }
+
+type Slot<T> = Numbered<T> & Sized<T>
 
 /**
  * Creates an empty ring.
@@ -32,6 +38,7 @@ interface Slot<T> extends Numbered<T> {
 export function createRing<T>(count: number, limit: number): Ring<T> {
   let slots: Slot<T>[] = []
   let used = 0
+  let reserved = 0
   let last = 0
 
   /** Evicts the oldest entries until there is enough memory. */
@@ -56,10 +63,17 @@ export function createRing<T>(count: number, limit: number): Ring<T> {
     reserve(bytes) {
       if (!makeRoom(bytes)) return false
       used += bytes
+      reserved += bytes
       return true
     },
     release(bytes) {
       used -= bytes
+      reserved -= bytes
+    },
+    replace(change) {
+      slots = slots.map((slot) => ({ ...slot, ...change(slot.entry) }))
+      used = slots.reduce((sum, { bytes }) => sum + bytes, reserved)
+      makeRoom(0)
     },
     clear() {
       for (const { bytes } of slots) used -= bytes

@@ -36,3 +36,23 @@ t.test('never holds more bytes than its bound, whatever is pushed or reserved', 
   t.equal(ring.push(1, 1001), 1001, 'what is too large has a number, and is not kept')
   t.same(ring.after(0), [])
 })
+
+t.test('entries are replaced in their places, and the oldest make room for what grows', async (t) => {
+  const ring = createRing<string>(10, 100)
+  for (const entry of ['a', 'b', 'c']) ring.push(entry, 20)
+  ring.reserve(30)
+  ring.replace((entry) => (entry === 'a' ? undefined : { entry: entry.toUpperCase(), bytes: 10 }))
+  t.same(ring.after(0), [
+    { number: 1, entry: 'a', bytes: 20 },
+    { number: 2, entry: 'B', bytes: 10 },
+    { number: 3, entry: 'C', bytes: 10 },
+  ])
+  t.equal(ring.bytes(), 70)
+  ring.replace((entry) => (entry === 'C' ? { entry, bytes: 50 } : undefined))
+  t.same(
+    ring.after(0).map(({ entry }) => entry),
+    ['B', 'C'],
+  )
+  ring.release(30)
+  t.equal(ring.bytes(), 60)
+})

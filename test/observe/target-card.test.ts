@@ -1,0 +1,52 @@
+import t from 'tap'
+
+import type { ConnectionState } from '../../src/dynamics/connect.ts'
+import { createActivity } from '../../src/observe/activity.ts'
+import { targetCard } from '../../src/observe/target-card.ts'
+import type { ShownTarget } from '../../src/observe/target-card.ts'
+
+const DAY_MS = 86_400_000
+const NOW = Date.UTC(2026, 10, 1)
+
+function card(credentialEnds: number | undefined): string {
+  const token = { token: 'fresh', validFor: 1000, renewals: 1, failures: 0, trouble: undefined } as const
+  const state: ConnectionState = {
+    circuit: 'closed',
+    running: 0,
+    waiting: 0,
+    limit: 52,
+    limitReason: 'ceiling',
+    share: undefined,
+    pauseMs: 0,
+    waitingForPause: 0,
+    rates: undefined,
+  }
+  const target = { url: { origin: 'https://x' }, impersonation: { mode: 'off' }, credential: { kind: 'certificate' } }
+  return targetCard(
+    {
+      name: 'sales',
+      target: target as never as ShownTarget['target'],
+      credential: { state: () => (credentialEnds === undefined ? token : { ...token, credentialEnds }) },
+      connection: { state: () => state },
+      directory: { remembered: () => ({ users: 0, unknown: 0 }) },
+      sharing: () => undefined,
+      activity: createActivity(),
+    },
+    NOW,
+  )
+}
+
+t.test('the days that a credential has left are on the card, the more urgent the fewer there are', async (t) => {
+  for (const [days, shown] of [
+    [400, 'certificate, 400 days left<'],
+    [30, 'certificate, 30 days left<'],
+    [29.9, '<span class="badge warn">29 days left</span>'],
+    [7, '<span class="badge warn">7 days left</span>'],
+    [1.5, '<span class="badge bad">1 day left</span>'],
+    [0.5, '<span class="badge bad">less than a day left</span>'],
+    [-3, '<span class="badge bad">expired</span>'],
+  ] as const) {
+    t.ok(card(NOW + days * DAY_MS).includes(shown), shown)
+  }
+  t.ok(card(undefined).includes('<dd>certificate</dd>'), 'where it is not known, nothing is said')
+})
