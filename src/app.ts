@@ -48,20 +48,20 @@ import { createTargetRuntime, prefixOf } from './target-runtime.ts'
 import type { TargetRuntime } from './target-runtime.ts'
 import impersonate from './users/impersonate.ts'
 
-/** What the gateway needs from the process around it. */
+/** What the gateway needs from its process. */
 export interface Dependencies {
   /** The only way out. */
   readonly agent: OutboundAgent
   readonly log: Logger
-  /** The gateway's own version, for the status page. */
+  /** The gateway's version, for the status page. */
   readonly version: string
   /** Gives the requests of a server to the gateway's handler. */
   readonly attach: (handler: RequestListener) => Server
   /** What is shared with other replicas: it outlives a change of the settings. */
   readonly replicas: Replicas
-  /** Where a line for every write goes, if anywhere. */
+  /** The audit log, if there is one. */
   readonly auditLog?: Pick<AuditLog, 'write'> | undefined
-  /** The request inspector, where it is switched on. */
+  /** The request inspector, if it is on. */
   readonly inspector?: Inspector | undefined
   /** Traces requests, where there is a collector. */
   readonly tracer?: Tracer | undefined
@@ -70,15 +70,15 @@ export interface Dependencies {
 /** A gateway that is ready to listen. */
 export interface Gateway {
   readonly app: FastifyInstance
-  /** Makes it not ready, and lets connections end with the request they carry. */
+  /** Makes it not ready, and closes connections after their current request. */
   readonly stop: () => void
-  /** What is known of each target's token, by the target's name. */
+  /** The token state of each target, by the target's name. */
   readonly tokens: () => ReadonlyMap<string, TokenStatus>
-  /** Reads credentials again, and fetches tokens with them while the present ones stay in use. */
+  /** Reads credentials again, and fetches tokens with them while the current ones stay in use. */
   readonly reload: () => void
 }
 
-/** The whole gateway, in the order in which a request meets its parts. */
+/** Creates the gateway, with its parts in the order in which a request meets them. */
 export async function createGateway(
   settings: Settings,
   { agent, log, auditLog, inspector, tracer, version, attach, replicas }: Dependencies,
@@ -86,7 +86,7 @@ export async function createGateway(
   let ending = false
   const stopping = (): boolean => ending
   const app = Fastify(serverOptions(attach, settings.targets.map(prefixOf)))
-  // Bodies are not parsed, whatever their type: to Fastify no method has one.
+  // Bodies are never parsed: for Fastify no method has one.
   const bodied = CALLER_METHODS.filter((method) => method !== 'GET' && method !== 'HEAD')
   for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   app.setErrorHandler(answerError)
@@ -152,7 +152,7 @@ export async function createGateway(
     createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit, replicas }),
   )
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
-  /** The target that a request was for; `undefined` where it was refused before. */
+  /** The target of a request; `undefined` if it was refused before. */
   function askedTarget({ entitySet, target: name }: RequestRecord): TargetRuntime | undefined {
     return entitySet === undefined ? undefined : environments.find(({ target }) => target.name === name)
   }
@@ -186,7 +186,7 @@ export async function createGateway(
     })
   }
 
-  // The door: who has business here, and with what. Behind it the environments, each below its prefix.
+  // The door. Behind it the environments, each below its prefix.
   await app.register(async (door) => {
     await door.register(head, settings)
     await door.register(host, settings)
@@ -260,17 +260,17 @@ function serverOptions(attach: Dependencies['attach'], prefixes: readonly string
     return503OnClosing: false,
     exposeHeadRoutes: false,
     genReqId: () => '',
-    rewriteUrl: ({ url = '/' }) => (OWN.test(url) ? url : routeOf(url, prefixes)),
+    rewriteUrl: ({ url = '/' }) => (OWN_ADDRESSES.test(url) ? url : routeOf(url, prefixes)),
     serverFactory: attach,
-    // The server answers what is no request by itself.
+    // The server itself responds to bytes that are not a request.
     clientErrorHandler: () => undefined,
   } as FastifyServerOptions
 }
 
-/** Addresses of the gateway's own that its router can read. */
-const OWN = /^\/-\/[\w/-]*(?:\?|$)/
+/** The gateway's own addresses. */
+const OWN_ADDRESSES = /^\/-\/[\w/-]*(?:\?|$)/
 
-/** The route that `url` belongs to: the prefix of its target, or an address that nothing has. */
+/** The route of `url`: the prefix of its target, or an address without a handler. */
 function routeOf(url: string, prefixes: readonly string[]): string {
   if (url.startsWith('/-/')) return '/-/nothing'
   const prefix = prefixes.find(

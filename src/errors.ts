@@ -2,13 +2,13 @@ import createError from '@fastify/error'
 
 import { ALLOW } from './odata/methods.ts'
 
-// Every error the gateway itself answers with. A code is interface: never renamed, never reused.
-// Texts hold no address, token, secret or anything that came from one; the cause is for the log.
+// Every error of the gateway itself. A code is interface: never renamed, never reused.
+// Texts contain no address, token or secret, nor anything from one; the cause is for the log.
 
 const PERHAPS_MADE = 'The change may have been made. Check before you send it again.'
 const SEND_AGAIN = 'Send the create again with the same Idempotency-Key: it makes one row.'
 
-/** The address or head of the request is not one the gateway can pass on safely. */
+/** The gateway cannot forward the address or head of the request safely. */
 export const BadRequest = createError('GATEWAY_BAD_REQUEST', '%s', 400)
 
 /** The request itself names the user to act as; only the gateway may do that. */
@@ -39,7 +39,7 @@ export const ImpersonationUnsupported = createError(
   400,
 )
 
-/** A body that must be read to be passed on safely (`$batch`) is not well-formed. */
+/** A body that must be parsed before it is forwarded (`$batch`) is not well-formed. */
 export const BadBatch = createError('GATEWAY_BAD_BATCH', 'The $batch request cannot be passed on: %s', 400)
 
 /** The `Idempotency-Key` is not well-formed, or the request is not one whose key can be kept. Nothing was sent. */
@@ -56,8 +56,8 @@ export const CallerUnknown = createError('GATEWAY_CALLER_UNKNOWN', 'The gateway 
 export const CallerNotAllowed = createError('GATEWAY_CALLER_NOT_ALLOWED', '%s', 403)
 
 /**
- * Entra or Dynamics asks more of the person than their token says. The answer's `WWW-Authenticate` holds what, so that
- * the library of the app can ask the person.
+ * Entra or Dynamics requires more of the person than their token proves. The response's `WWW-Authenticate` has the
+ * claims, so that the library of the app can ask the person.
  */
 export const UserClaimsRequired = createError(
   'GATEWAY_USER_CLAIMS_REQUIRED',
@@ -157,10 +157,10 @@ export const UserNotPerson = createError(
 /** The caller may not act as this user. */
 export const UserNotAllowed = createError('GATEWAY_USER_NOT_ALLOWED', 'This caller may not act as this user: %s.', 403)
 
-/** A browser's page of another origin, or a request that lacks the required header. */
+/** A web page of another origin, or a request without the required header. */
 export const OriginNotAllowed = createError('GATEWAY_ORIGIN_NOT_ALLOWED', '%s', 403)
 
-/** The gateway was called by a name that is not its own. */
+/** The request has a host name that is not the gateway's. */
 export const HostNotAllowed = createError(
   'GATEWAY_HOST_NOT_ALLOWED',
   "This host name is not one of the gateway's. Use a loopback address, " +
@@ -168,7 +168,7 @@ export const HostNotAllowed = createError(
   421,
 )
 
-/** Neither the gateway nor the Web API has this address. The text ends with the right form, where that can be told. */
+/** Neither the gateway nor the Web API has this address. The text ends with the right form, if it is known. */
 export const NotFound = createError('GATEWAY_NOT_FOUND', 'There is nothing at this address%s.', 404)
 
 /** All rows are wanted of what is no collection, or cannot be had as rows. */
@@ -204,10 +204,10 @@ export const KeyedRowUnreadable = createError(
 /** The caller was too slow to send its request. */
 export const RequestTooSlow = createError('GATEWAY_REQUEST_TOO_SLOW', 'The request was not received in time.', 408)
 
-/** The body is larger than the gateway lets through. */
+/** The body is larger than the gateway's limit. */
 export const BodyTooLarge = createError('GATEWAY_BODY_TOO_LARGE', 'The body is larger than the limit of %s bytes.', 413)
 
-/** The same of a `$batch` in JSON, which is held in memory until it is complete. */
+/** The same for a `$batch` in JSON, which is buffered until it is complete. */
 export const BatchTooLarge = createError(
   'GATEWAY_BODY_TOO_LARGE',
   'A $batch in JSON has a limit of %s bytes. Send several batches, or send it as multipart/mixed.',
@@ -247,7 +247,7 @@ export const IdempotencyKeyReused = createError(
   422,
 )
 
-/** The caller expects something of the gateway that it does not know. */
+/** The `Expect` header has an unsupported value. */
 export const ExpectationFailed = createError(
   'GATEWAY_EXPECTATION_FAILED',
   'The gateway supports Expect: 100-continue only. Send no other Expect header.',
@@ -261,14 +261,14 @@ export const HeadTooLarge = createError(
   431,
 )
 
-/** More requests wait for Dynamics than the gateway keeps waiting. */
+/** The queue for Dynamics is full. */
 export const QueueFull = createError(
   'GATEWAY_QUEUE_FULL',
   'Too many requests are waiting for Dynamics 365. Try again after the seconds in Retry-After.',
   429,
 )
 
-/** Dynamics' service protection limits hold for this gateway's application user. */
+/** Dynamics' service protection limits are exceeded for this gateway's application user. */
 export const LimitHolds = createError(
   'GATEWAY_LIMIT_HOLDS',
   'Dynamics 365 has asked this gateway to wait (service protection limits). ' +
@@ -276,7 +276,7 @@ export const LimitHolds = createError(
   429,
 )
 
-/** Something of the gateway's own went wrong. The log has the cause. */
+/** An internal error of the gateway. The log has the cause. */
 export const InternalFault = createError(
   'GATEWAY_INTERNAL',
   "Something went wrong inside the gateway. Its log has the cause, beside this request's id.",
@@ -299,21 +299,21 @@ export const TokenRefused = createError(
   502,
 )
 
-/** No connection to Dynamics, or it broke before an answer came. */
+/** No connection to Dynamics, or it broke before a response came. */
 export const DynamicsUnreachable = createError(
   'GATEWAY_DYNAMICS_UNREACHABLE',
   "Dynamics 365 cannot be reached. The gateway's log says why.",
   502,
 )
 
-/** The connection broke after the request was sent; it may have been carried out. */
+/** The connection broke after the request was sent, which may have been executed. */
 export const DynamicsBrokeOff = createError(
   'GATEWAY_DYNAMICS_BROKE_OFF',
   `The connection to Dynamics 365 broke before a response arrived. ${PERHAPS_MADE}`,
   502,
 )
 
-/** What came back is not HTTP, or its certificate is not trusted. */
+/** The response is not HTTP, or its certificate is not trusted. */
 export const DynamicsAnswerInvalid = createError(
   'GATEWAY_DYNAMICS_ANSWER_INVALID',
   "The response of Dynamics 365 cannot be passed on. The gateway's log says why.",
@@ -335,21 +335,21 @@ export const TableLookupFailed = createError(
   502,
 )
 
-/** Dynamics let the call run as somebody else than the user that was looked up. */
+/** Dynamics ran the request as another user than the one that was looked up. */
 export const ImpersonationIgnored = createError(
   'GATEWAY_IMPERSONATION_IGNORED',
   "Dynamics 365 did not act as this user, so nothing was sent. The gateway's log says why.",
   502,
 )
 
-/** No token is at hand and the authority gives none for now. */
+/** There is no token, and the authority issues none for now. */
 export const TokenUnavailable = createError(
   'GATEWAY_TOKEN_UNAVAILABLE',
   'No access token is available at the moment. Try again after the seconds in Retry-After.',
   503,
 )
 
-/** The keys that callers' tokens are signed with cannot be had, so no token can be checked. */
+/** The signing keys of callers' tokens are not available, so no token can be verified. */
 export const CallerKeysUnavailable = createError(
   'GATEWAY_CALLER_KEYS_UNAVAILABLE',
   "The caller's token cannot be checked at the moment, because its issuer's keys are not available. " +
@@ -357,24 +357,24 @@ export const CallerKeysUnavailable = createError(
   503,
 )
 
-/** The gateway is about to end. */
+/** The gateway is stopping. */
 export const Stopping = createError('GATEWAY_STOPPING', 'The gateway is stopping. Try again in a moment.', 503)
 
-/** Connections to Dynamics keep failing, so none is tried for a moment. */
+/** Connections to Dynamics keep failing, so the circuit breaker is open. */
 export const CircuitOpen = createError(
   'GATEWAY_CIRCUIT_OPEN',
   'Dynamics 365 could not be reached several times in a row. Try again after the seconds in Retry-After.',
   503,
 )
 
-/** The gateway itself has too much to do. */
+/** The gateway itself is overloaded. */
 export const Overloaded = createError(
   'GATEWAY_OVERLOADED',
   'The gateway is overloaded at the moment. Try again after the seconds in Retry-After.',
   503,
 )
 
-/** Dynamics gave no answer in time. The text says which limit ran out. */
+/** Dynamics sent no response in time. The text has the timeout. */
 export const DynamicsTooSlow = createError('GATEWAY_DYNAMICS_TOO_SLOW', 'Dynamics 365 did not answer in time: %s.', 504)
 
 /** The look-up of the user took too long; nothing was sent. */
@@ -384,13 +384,13 @@ export const UserLookupTooSlow = createError(
   504,
 )
 
-/** `error`, with the warning that the request may have been carried out though no answer came. */
+/** `error`, with the warning that the request may have been executed although no response came. */
 export function perhapsMade<E extends Error>(error: E): E {
   if (!error.message.endsWith(PERHAPS_MADE)) error.message += ` ${PERHAPS_MADE}`
   return error
 }
 
-/** The same for a create with an `Idempotency-Key`, which may be sent again without looking. */
+/** The same for a create with an `Idempotency-Key`, which may be sent again without a check. */
 export function safeToRepeat<E extends Error>(error: E): E {
   const message = error.message.replace(PERHAPS_MADE, '').trimEnd()
   error.message = message.endsWith(SEND_AGAIN) ? message : `${message} ${SEND_AGAIN}`
@@ -402,7 +402,7 @@ export function isGatewayError(error: unknown): boolean {
   return error instanceof Error && (error as { readonly code?: string }).code?.startsWith('GATEWAY_') === true
 }
 
-/** What an answer of the gateway's own may carry beside its text. */
+/** Data of an error besides its text. */
 export interface RetryLater {
   /** Seconds, a whole number of at least 1, for the Retry-After header. */
   retryAfter?: number

@@ -1,7 +1,7 @@
 import { MalformedBatch, RefusedPart } from './odata/batch-error.ts'
 import { OwnError } from './own-error.ts'
 
-/** What of an error a log may hold. */
+/** The fields of an error that a log may contain. */
 export interface LoggedError {
   /** `TypeError`, `SocketError` … */
   readonly type: string
@@ -11,18 +11,18 @@ export interface LoggedError {
   readonly syscall?: string
   /** Host or address, with the port. */
   readonly address?: string
-  /** Only what the gateway wrote itself. */
+  /** Only a message that the gateway wrote itself. */
   readonly message?: string
-  /** Where in the code, when neither a code nor a message says more. */
+  /** The position in the code, if there is neither a code nor a message. */
   readonly at?: readonly string[]
   readonly errors?: readonly LoggedError[]
   readonly cause?: LoggedError
 }
 
-/** So many causes of causes are looked at. */
-const DEEPEST = 5
-const MOST = 4
-const FRAMES = 6
+/** The deepest chain of causes that is read. */
+const MAX_DEPTH = 5
+const MAX_CAUSES = 4
+const MAX_FRAMES = 6
 
 /**
  * The one form in which errors are logged: a list of fields, each of which holds what it is meant to hold. An error as
@@ -43,10 +43,10 @@ export function loggedError(thrown: unknown, depth = 0): LoggedError {
   return {
     ...facts,
     ...(facts.code === undefined && facts.message === undefined ? field('at', framesOf(thrown)) : {}),
-    ...(Array.isArray(errors) && depth < DEEPEST
-      ? { errors: errors.slice(0, MOST).map((one) => loggedError(one, depth + 1)) }
+    ...(Array.isArray(errors) && depth < MAX_DEPTH
+      ? { errors: errors.slice(0, MAX_CAUSES).map((one) => loggedError(one, depth + 1)) }
       : {}),
-    ...(cause !== undefined && depth < DEEPEST ? { cause: loggedError(cause, depth + 1) } : {}),
+    ...(cause !== undefined && depth < MAX_DEPTH ? { cause: loggedError(cause, depth + 1) } : {}),
   }
 }
 
@@ -105,6 +105,6 @@ function framesOf({ stack = '', message }: Error): readonly string[] | undefined
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => /^at [\w$.<>#\s/:()@[\]+~-]{1,300}$/.test(line))
-    .slice(0, FRAMES)
+    .slice(0, MAX_FRAMES)
   return frames.length === 0 ? undefined : frames
 }

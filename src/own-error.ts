@@ -1,5 +1,5 @@
 /**
- * An error whose message the gateway wrote itself: it may be logged, for it holds nothing of a request, an answer or a
- * secret. Of all other errors the log names type, code and place.
+ * An error whose message the gateway wrote itself. It may be logged, because it contains nothing of a request, a
+ * response or a secret. Of all other errors the log has type, code and position.
  */
 export class OwnError extends Error {}

@@ -19,11 +19,11 @@ import type { UserDirectory } from './users/directory.ts'
 import { preloadUsers } from './users/preloaded-users.ts'
 import { shareUsers } from './users/shared-users.ts'
 
-/** A target, and all that the gateway keeps for it while it runs. */
+/** A target with its runtime state. */
 export interface TargetRuntime {
-  /** For logs, metrics and people. */
+  /** For logs, metrics and messages. */
   readonly name: string
-  /** `/sales`, or nothing where there is one target. */
+  /** `/sales`, or empty for a single target. */
   readonly prefix: string
   readonly target: Target
   readonly credential: ConnectedCredential
@@ -31,7 +31,7 @@ export interface TargetRuntime {
   readonly directory: UserDirectory
   /** How it is connected with other replicas. */
   readonly sharing: SharedState['status']
-  /** What happened lately, for the status page. */
+  /** Recent events, for the status page. */
   readonly activity: Activity
   /** Fetches the first token, opens the first connection to Dynamics, and reads users ahead where that is set. */
   readonly warmUp: () => void
@@ -48,7 +48,7 @@ interface Dependencies {
   readonly replicas: Replicas
 }
 
-/** Makes all that is kept for `target`. Nothing is asked of Entra or Dynamics yet. */
+/** Creates the runtime of `target`, without requests to Entra or Dynamics. */
 export function createTargetRuntime(
   target: Target,
   { agent, log, metrics, bodyLimit, replicas }: Dependencies,
@@ -104,7 +104,7 @@ export function createTargetRuntime(
   }
 }
 
-/** For a target that is never reached as the application itself. */
+/** For a target that is never reached as the application. */
 const NOBODYS: AccessTokens = {
   authorization: () => Promise.reject(new UserTokenRequired()),
   discard: () => undefined,

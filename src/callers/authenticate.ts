@@ -16,7 +16,7 @@ import { certificateOwner } from './client-certificate.ts'
 import { tokenVerifier } from './jwt.ts'
 import type { Listed, TokenHolder } from './jwt.ts'
 
-/** Finds out who sent a request; waits only where the keys of a token's issuer must be fetched first. */
+/** Identifies the caller of a request. It waits only while the keys of a token's issuer are fetched. */
 export type Identify = (
   head: Pick<Head, 'authorization' | 'apiKey'>,
   socket: Socket,
@@ -28,7 +28,7 @@ interface Options {
   readonly exempt?: (request: IncomingMessage) => boolean
 }
 
-/** Sets `request.caller`, or turns the request away with 401. */
+/** Sets `request.caller`, or refuses the request with 401. */
 function authenticate(app: FastifyInstance, { identify, exempt }: Options, registered: () => void): void {
   if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller')
   app.addHook('onRequest', (request, reply, done) => {
@@ -57,8 +57,8 @@ const TWO_KEYS =
 
 /**
  * How the callers of `settings` are known. A key in `X-Api-Key` decides; else a key or token in `Authorization`,
- * which clients of Dynamics fill with something of their own, or else a client certificate. Keys of two callers are
- * refused: one of the two would run what the other sent.
+ * which Dynamics clients fill with their own value, then a client certificate. Keys of two callers are
+ * refused: one of the two would run the other's request.
  *
  * @param readJson for the public keys of token issuers
  */
@@ -76,7 +76,7 @@ export function knownCallers(
     listed.flatMap(({ settings, caller }) => settings.certificates.map((one) => [one, caller] as const)),
   )
   const byToken = callers.some(({ token }) => token !== undefined) ? tokenVerifier(listed, readJson) : undefined
-  // By the hash of the token, so that a dump of the memory holds no tokens.
+  // By the hash of the token, so that a memory dump contains no tokens.
   const verified = new LRUCache<string, TokenHolder>({ max: 10_000 })
 
   return ({ apiKey, authorization }, socket) => {
@@ -94,7 +94,7 @@ export function knownCallers(
     if (byToken === undefined || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(bearer)) return known(byCertificate(socket))
     return byToken(bearer).then(({ holder: found }) => {
       if (found === undefined) return known(byCertificate(socket))
-      verified.set(hash, found, { ttl: Math.max(1, Math.min(found.expires - Date.now(), LONGEST)) })
+      verified.set(hash, found, { ttl: Math.max(1, Math.min(found.expires - Date.now(), MAX_CACHE_MS)) })
       return { caller: withToken(found.caller, hash, bearer) }
     })
   }
@@ -115,5 +115,5 @@ function known(caller: Caller | undefined): CallerOrFault {
   return caller === undefined ? { fault: new CallerUnknown(HOW_TO) } : { caller }
 }
 
-/** A token is verified again after this time at the latest, so that an issuer's withdrawn keys lose their force. */
-const LONGEST = 10 * 60_000
+/** A token is verified again after this time, so that revoked keys of an issuer are no longer accepted. */
+const MAX_CACHE_MS = 10 * 60_000

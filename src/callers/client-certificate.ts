@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 
 /**
- * Tells who owns the certificate that a connection was made with. It is read once for each connection.
+ * Finds the owner of a connection's certificate. It is read once for each connection.
  *
  * @param owners whose certificate has which SHA-256 fingerprint (64 small digits) or name (`CN=`, `DNS:`, `URI:`);
  * a name counts only when an authority that the gateway trusts has certified it
@@ -24,7 +24,7 @@ export function certificateOwner<T>(
 }
 
 /**
- * All that the certificate of the other side can be listed by: its fingerprint while it is valid, its names once they
+ * The fingerprint of the peer's certificate while it is valid, and its names if they
  * are certified.
  */
 function certificateNames(socket: TLSSocket): string[] {
@@ -36,7 +36,7 @@ function certificateNames(socket: TLSSocket): string[] {
   const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase()
   if (!socket.authorized) return [fingerprint]
   const commonName: unknown = certificate.subject.CN
-  // Of several common names none counts.
+  // Several common names are ambiguous, so none counts.
   const names = typeof commonName === 'string' ? [`CN=${commonName}`] : []
   return [fingerprint, ...names, ...alternativeNames(certificate.subjectaltname ?? '')]
 }

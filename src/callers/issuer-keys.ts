@@ -22,15 +22,15 @@ export function issuerKeys(
 ): JWTVerifyGetKey {
   let keys: ReturnType<typeof createLocalJWKSet> | undefined
   let readAt = -Infinity
-  /** When the last few attempts were made. */
+  /** Times of the last attempts. */
   const attempts: number[] = []
   let failure: unknown
   let reading: Promise<void> | undefined
 
   return async (header, token) => {
-    if (now() - readAt > REREAD) await read()
-    if (keys === undefined || now() - readAt > LONGEST) {
-      throw retryLater(new CallerKeysUnavailable({ cause: failure }), PAUSE)
+    if (now() - readAt > REFRESH_MS) await read()
+    if (keys === undefined || now() - readAt > MAX_AGE_MS) {
+      throw retryLater(new CallerKeysUnavailable({ cause: failure }), RETRY_PAUSE_MS)
     }
     try {
       return await keys(header, token)
@@ -41,7 +41,7 @@ export function issuerKeys(
     }
   }
 
-  /** Reads the keys, once for all who wait for them, and not again and again. */
+  /** Reads the keys, once for all waiting requests, with a limit of attempts. */
   function read(): Promise<void> {
     if (reading === undefined && !rested()) return Promise.resolve()
     reading ??= attempt().finally(() => {
@@ -52,13 +52,13 @@ export function issuerKeys(
 
   function rested(): boolean {
     const sinceLast = now() - (attempts.at(-1) ?? -Infinity)
-    if (failure !== undefined) return sinceLast >= PAUSE
-    return sinceLast >= COOLDOWN || attempts.length < AT_ONCE || now() - attempts[0]! >= MINUTE
+    if (failure !== undefined) return sinceLast >= RETRY_PAUSE_MS
+    return sinceLast >= COOLDOWN_MS || attempts.length < MAX_QUICK_ATTEMPTS || now() - attempts[0]! >= WINDOW_MS
   }
 
   async function attempt(): Promise<void> {
     attempts.push(now())
-    if (attempts.length > AT_ONCE) attempts.shift()
+    if (attempts.length > MAX_QUICK_ATTEMPTS) attempts.shift()
     failure = undefined
     try {
       keys = createLocalJWKSet((await readJson(jwks ?? (await discovered()))) as JSONWebKeySet)
@@ -74,16 +74,16 @@ export function issuerKeys(
     if (document.issuer !== issuer) throw new OwnError("The discovery document is another issuer's.")
     const uri = document.jwks_uri
     if (typeof uri !== 'string' || new URL(uri).protocol !== new URL(issuer).protocol) {
-      throw new OwnError('The discovery document names no keys.')
+      throw new OwnError('The discovery document has no jwks_uri.')
     }
     return uri
   }
 }
 
-const REREAD = 10 * 60_000
-const LONGEST = 24 * 3_600_000
-const MINUTE = 60_000
-/** Attempts within a minute that need no pause between them. */
-const AT_ONCE = 5
-const COOLDOWN = 30_000
-const PAUSE = 5000
+const REFRESH_MS = 10 * 60_000
+const MAX_AGE_MS = 24 * 3_600_000
+const WINDOW_MS = 60_000
+/** Attempts within a minute without a pause between them. */
+const MAX_QUICK_ATTEMPTS = 5
+const COOLDOWN_MS = 30_000
+const RETRY_PAUSE_MS = 5000

@@ -5,7 +5,7 @@ import type { Caller } from '../identity/caller.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
 import { withUser } from './token-user.ts'
 
-/** A caller that proved itself with a token, and until when the token is good, in milliseconds since 1970. */
+/** A caller with a verified token, and the token's expiry in milliseconds since 1970. */
 export interface TokenHolder {
   readonly caller: Caller
   readonly expires: number
@@ -22,19 +22,19 @@ export type TokenFault =
   | { readonly fault: 'form' | 'issuer' | 'algorithm' | 'audience' | 'signature' | 'expired' | 'not yet valid' }
   | { readonly fault: 'caller'; readonly missing: Condition; readonly claims: JWTPayload }
 
-/** Who holds a token, or why nobody does. */
+/** The holder of a token, or why there is none. */
 export type TokenVerdict =
   | { readonly holder: TokenHolder; readonly fault?: undefined }
   | ({ readonly holder?: undefined } & TokenFault)
 
-/** What a caller's settings may ask of the claims of a token. */
+/** A condition on the claims of a token. */
 type Condition = 'roles' | 'scopes' | 'clientIds' | 'subjects'
 
 /**
  * Finds the holder of an OIDC token: the first of `listed` whose settings it meets.
  *
  * @throws {CallerKeysUnavailable} while the issuer's keys are unavailable
- * @throws {UserNotAllowed} where the holder's user must come from the token, which names none
+ * @throws {UserNotAllowed} when the user must come from the token, which has none
  * @see https://learn.microsoft.com/entra/identity-platform/claims-validation
  */
 export function tokenVerifier(listed: readonly Listed[], readJson: ReadJson): (token: string) => Promise<TokenVerdict> {
@@ -54,7 +54,7 @@ export function tokenVerifier(listed: readonly Listed[], readJson: ReadJson): (t
       if (signed.length === 0) return { fault: 'algorithm' }
       const meant = signed.filter((one) => meets(one.token.audience, aud))
       let verdict: TokenVerdict = { fault: 'audience' }
-      // They may differ in where the issuer's keys are, if only by mistake.
+      // They may have different key addresses, if only by mistake.
       for (const keys of new Set(meant.map((one) => one.token.keys))) {
         const of = meant.filter((one) => one.token.keys === keys)
         const { payload } = await jose.jwtVerify(token, await getKey(of[0]!.token), {
@@ -90,7 +90,7 @@ export function tokenVerifier(listed: readonly Listed[], readJson: ReadJson): (t
 
 const MAX_CLOCK_DIFFERENCE_SECONDS = 60
 
-/** What jose did not accept, by the code of its error. */
+/** The fault of a token, by the code of jose's error. */
 function faultOf(error: Error & { readonly code?: string; readonly claim?: unknown }) {
   switch (error.code) {
     case 'ERR_JWT_EXPIRED':

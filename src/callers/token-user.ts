@@ -6,10 +6,10 @@ import type { Caller, Session } from '../identity/caller.ts'
 import { isUserId } from '../odata/guid.ts'
 
 /**
- * `caller` with the user that its verified token names, where the settings take the user from there.
+ * `caller` with the user of its verified token, if the settings take the user from there.
  *
- * @param expires when the token ends, in milliseconds since 1970
- * @throws UserNotAllowed where the token names no user
+ * @param expires when the token expires, in milliseconds since 1970
+ * @throws UserNotAllowed when the token has no user
  */
 export function withUser(
   caller: Caller,
@@ -35,7 +35,7 @@ export function withUser(
   return { ...caller, user: { email: claim } }
 }
 
-/** Whose session a token of Entra's belongs to. */
+/** The session of a token of Entra. */
 function sessionOf(claims: JWTPayload, expires: number): Session {
   const { oid, tid, scp } = claims
   if (isAppOnly(claims)) throw new UserNotAllowed('its token is that of an application, not of a user')
@@ -48,7 +48,7 @@ function sessionOf(claims: JWTPayload, expires: number): Session {
   return { objectId: oid.toLowerCase(), tenantId: tid.toLowerCase(), expires }
 }
 
-/** Whether an app got the token for itself: Entra then names the app in `oid` as in `sub`, and gives no scopes. */
+/** Whether an app got the token for itself: Entra then sets `oid` and `sub` to the app, and grants no scopes. */
 export function isAppOnly(claims: JWTPayload): boolean {
   const { idtyp, scp, scope, oid, sub } = claims
   return idtyp === 'app' || (scp === undefined && scope === undefined && oid !== undefined && oid === sub)

@@ -52,7 +52,7 @@ export function authorityOf({ authorityHost, tenantId, clientId }: AppRegistrati
   }
 }
 
-/** Runs `call` of MSAL and takes the result from `network`: MSAL loses causes, and accepts responses without a token. */
+/** Runs `call` of MSAL and takes the result from `network`: MSAL loses causes and accepts empty responses. */
 export async function callMsal(way: Network, call: () => Promise<unknown>): Promise<FetchedToken> {
   try {
     await call()

@@ -6,11 +6,11 @@ import { OriginNotAllowed } from '../errors.ts'
 import { corsOf } from '../server/cors.ts'
 
 /**
- * Turns away pages of other origins: whoever reaches the gateway has the application user's rights,
- * and a page that happens to be open on an internal desktop must not drive it.
+ * Refuses pages of other origins. Everyone who reaches the gateway may have the application user's rights,
+ * and a web page that is open on an internal desktop must not use them.
  *
- * Programs send neither `Origin` nor `Sec-Fetch-Site`; Node's fetch sends `Sec-Fetch-Mode` alone, which
- * therefore says nothing.
+ * Programs send neither `Origin` nor `Sec-Fetch-Site`. Node's fetch sends only `Sec-Fetch-Mode`, which
+ * therefore proves nothing.
  */
 function browser(app: FastifyInstance, settings: BrowserSettings, registered: () => void): void {
   const { isListed } = corsOf(settings)
@@ -36,7 +36,7 @@ const FOREIGN_PAGE =
   'Pages of other origins may not call this gateway from a browser. ' +
   'Call it from a server, or ask the operator to add the origin to ALLOWED_ORIGINS.'
 
-/** Makes the function that tells whether a request comes from a page of the gateway's own, or from no page at all. */
+/** Creates the function that checks whether a request comes from the gateway's own page, or from no page. */
 export function ownPage({ publicUrl }: Pick<Settings, 'publicUrl'>): (request: FastifyRequest) => boolean {
   const own = publicUrl === undefined ? undefined : new URL(publicUrl).origin
   return (request) => {
@@ -53,7 +53,7 @@ function ownOrigin(request: FastifyRequest): string | undefined {
   return `${encrypted ? 'https' : 'http'}://${request.head.host.toLowerCase()}`
 }
 
-/** `name: value`, or a name alone, which any value meets. */
+/** `name: value`, or only a name, which accepts any value. */
 function requirement(
   written: string | undefined,
 ): { name: string; isMet: (value: string | undefined) => boolean } | undefined {

@@ -23,7 +23,7 @@ import { headerName, namesByLetters } from './header-names.ts'
 import type { NamesByLetters } from './header-names.ts'
 
 /**
- * What the door must know of a request's head. Lines of the same name are joined by a comma, which makes each use of
+ * The facts of a request's head. Repeated lines are joined by a comma, which makes each use of
  * them fail.
  */
 export interface Head {
@@ -38,11 +38,11 @@ export interface Head {
   required: string | undefined
   contentLength: string | undefined
   transferEncoding: string | undefined
-  /** Lines that say how the body is to be read; servers disagree about which of several counts. */
+  /** How many Content-Type lines there are. Servers disagree about which of several counts. */
   contentTypes: number
-  /** Whether a `Connection` header would take away what says how the body is to be read. */
+  /** Whether a `Connection` header would remove headers that describe the body. */
   hidesBody: boolean
-  /** Whether the caller would like another protocol. */
+  /** Whether the caller asks for another protocol. */
   upgrade: boolean
   /** The first header, as it was spelt, that names the user to act as. */
   callerId: string | undefined
@@ -67,7 +67,7 @@ declare module 'fastify' {
   }
 }
 
-/** Reads the head of each request once, and turns away those that cannot be passed on safely. */
+/** Reads the head of each request once, and refuses requests that cannot be forwarded safely. */
 function head(
   app: FastifyInstance,
   settings: Pick<Settings, 'requiredHeader' | 'targets'>,
@@ -80,7 +80,7 @@ function head(
     ...settings.targets.map(({ impersonation }) => impersonation.idHeader),
   ])
   const emailLetters = new Set(emailHeaders.map(headerLetters))
-  /** Connections on which nothing more is taken for a request. */
+  /** Connections on which no further request is accepted. */
   const over = new WeakSet<Socket>()
   app.decorateRequest('head')
   app.addHook('onRequest', (request, reply, done) => {
@@ -97,8 +97,8 @@ function head(
     if (expect !== undefined && expect.toLowerCase() !== '100-continue') return done(new ExpectationFailed())
     const framing = framingFault(facts, request.method, raw.httpVersion)
     const last = over.has(raw.socket)
-    // Whoever asks for another protocol may already be sending it, and where an unclear body ends is unclear too:
-    // what follows is no request.
+    // A caller that asks for another protocol may already be sending it, and the end of an ambiguous body is unknown:
+    // the following bytes are not a request.
     if (facts.upgrade || framing !== undefined) {
       reply.raw.shouldKeepAlive = false
       over.add(raw.socket)
@@ -119,8 +119,8 @@ const AFTER_THE_LAST = 'The previous request was the last one on this connection
 const MAX_HEADER_LINES = 100
 /** Of all header lines together. The address is counted by itself. */
 const MAX_HEADER_BYTES = 64 * 1024
-/** What a header line has beside its name and value. */
-const LINE = ': \r\n'.length
+/** The characters of a header line besides its name and value. */
+const LINE_OVERHEAD = ': \r\n'.length
 
 /** What is wrong with an address that is too long for Dynamics: a GET can still go inside a `$batch`. */
 function addressFault(method: string, target: string): Error | undefined {
@@ -129,7 +129,7 @@ function addressFault(method: string, target: string): Error | undefined {
 }
 
 /**
- * Gathers what the door must know.
+ * Collects the facts.
  *
  * @param rawHeaders flat: name, value, name, value, as received
  * @param required name of the header that every request must carry, in lower case
@@ -162,7 +162,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, userH
     const value = rawHeaders[index + 1]!
     const known = headerName(spelt)
     const { name } = known
-    head.size += spelt.length + value.length + LINE
+    head.size += spelt.length + value.length + LINE_OVERHEAD
     if (name === required) head.required = joined(head.required, value)
     switch (name) {
       case 'host':
@@ -190,7 +190,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, userH
         head.contentTypes += isList(value) ? 2 : 1
         break
       case 'connection':
-        head.hidesBody ||= HIDES_BODY.test(value)
+        head.hidesBody ||= BODY_HEADER_IN_CONNECTION.test(value)
         break
       case 'upgrade':
         head.upgrade = true
@@ -207,7 +207,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, userH
   return head
 }
 
-/** Headers whose very presence matters, in any spelling. */
+/** Records headers whose mere presence matters, in any spelling. */
 function note(head: Head, spelt: string, value: string, letters: string): void {
   if (letters === 'callerobjectid' || letters === 'mscrmcallerid' || letters === 'mscrmcallerobjectid') {
     head.namedUser = head.callerId === undefined ? userNamedBy(spelt, value) : severalCallerIds()
@@ -223,7 +223,7 @@ function asksForCallback(prefer: string): boolean {
   return /(?:^|[,;"\s])(?:odata\.)?callback\s*(?:$|[,;="])/i.test(prefer)
 }
 
-/** Whether a value holds a comma outside of quotes, as where lines of the same name were joined. */
+/** Whether a value has a comma outside quotes, as joined lines have. */
 function isList(value: string): boolean {
   if (!value.includes(',')) return false
   let isQuoted = false
@@ -236,14 +236,14 @@ function isList(value: string): boolean {
   return isQuoted
 }
 
-const HIDES_BODY = /(?:^|,)\s*(?:content-|transfer-encoding)/i
+const BODY_HEADER_IN_CONNECTION = /(?:^|,)\s*(?:content-|transfer-encoding)/i
 
 function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`
 }
 
 /**
- * What is wrong, beyond what Node itself refuses, with how the request's body is announced, or with its version of
+ * The error, beyond those that Node itself refuses, of the request's framing or of its version of
  * HTTP.
  */
 function framingFault(head: Head, method: string, version: string): string | undefined {

@@ -1,9 +1,9 @@
 import { headerLetters } from '../odata/header-letters.ts'
 
-/** Names of headers in lower case, by their letters alone. */
+/** Names of headers in lower case, by their letters. */
 export type NamesByLetters = ReadonlyMap<string, ReadonlySet<string>>
 
-/** Gathers names by what is left of them where only letters count, so that another spelling of one is noticed. */
+/** Maps names by their letters, so that other spellings are found. */
 export function namesByLetters(names: readonly string[]): NamesByLetters {
   const found = new Map<string, Set<string>>()
   for (const name of names) {
@@ -18,15 +18,15 @@ export interface HeaderName {
   /** In lower case. */
   readonly name: string
   readonly letters: string
-  /** Whether its very presence may matter. */
+  /** Whether its mere presence may matter. */
   readonly isNoteworthy: boolean
 }
 
-/** Names that were met so far, as they were spelt. Bounded, because callers choose them. */
+/** Cached names by spelling. Limited, because callers choose them. */
 const knownNames = new Map<string, HeaderName>()
-const REMEMBERED = 1000
+const MAX_CACHED_NAMES = 1000
 
-/** Reads the name of a header, as it was spelt. */
+/** Reads the raw name of a header. */
 export function headerName(spelt: string): HeaderName {
   return knownNames.get(spelt) ?? readName(spelt)
 }
@@ -34,7 +34,7 @@ export function headerName(spelt: string): HeaderName {
 function readName(spelt: string): HeaderName {
   const letters = headerLetters(spelt)
   const read = { name: spelt.toLowerCase(), letters, isNoteworthy: NOTEWORTHY.test(letters) }
-  if (knownNames.size < REMEMBERED) knownNames.set(spelt, read)
+  if (knownNames.size < MAX_CACHED_NAMES) knownNames.set(spelt, read)
   return read
 }
 

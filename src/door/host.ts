@@ -6,7 +6,7 @@ import { BadRequest, HostNotAllowed } from '../errors.ts'
 import { isLoopbackHost } from '../odata/loopback.ts'
 
 /**
- * Turns away requests that call the gateway by a name that is not its own: a page on the Internet
+ * Refuses requests with a host name that is not the gateway's: a page on the Internet
  * whose name is made to point here (DNS rebinding) sends that name in `Host`.
  */
 function host(app: FastifyInstance, settings: HostSettings, registered: () => void): void {
@@ -28,23 +28,23 @@ function host(app: FastifyInstance, settings: HostSettings, registered: () => vo
 export default fp(host, { name: 'host', fastify: '5.x', dependencies: ['head'] })
 
 type HostSettings = Pick<Settings, 'host' | 'allowedHosts' | 'publicUrl'> & {
-  /** Lets those pass who name no host, as simple probes do. Browsers always name one. */
+  /** Lets requests without a host pass, as simple probes send them. Browsers always send one. */
   readonly hostless?: boolean
 }
 
-/** Makes the function that tells whether a request calls the gateway by a name of its own. */
+/** Creates the function that checks whether a request's host name is one of the gateway's. */
 export function ownHost(settings: HostSettings): (request: Called) => boolean {
   const verdict = hostVerdict(settings)
   return (request) => verdict(request) === 'own'
 }
 
-/** What of a request tells the name that it calls. */
+/** The parts of a request that determine its host name. */
 type Called = Pick<FastifyRequest, 'head' | 'raw'>
 
 function hostVerdict(settings: HostSettings): (request: Called) => 'own' | 'foreign' | 'unreadable' {
   const allowed = new Set(settings.allowedHosts.map((name) => name.toLowerCase()))
   if (settings.publicUrl !== undefined) allowed.add(new URL(settings.publicUrl).hostname)
-  // No browser can open a Unix socket, and clients write any name for it, or none.
+  // No browser can open a Unix socket, and clients send any host for it, or none.
   const unixSocket = settings.host.startsWith('unix:')
   return ({ head, raw }) => {
     if (unixSocket && raw.socket.localAddress === undefined) return 'own'
@@ -62,7 +62,7 @@ function hostVerdict(settings: HostSettings): (request: Called) => 'own' | 'fore
 
 const NO_HOST = 'The request must have exactly one Host header: a host name, and a port if needed.'
 
-/** A Host header's parts, the name in lower case; `undefined` when it has not the form of one. */
+/** The parts of a Host header, the name in lower case; `undefined` when it is malformed. */
 export function readHost(written: string): { readonly name: string; readonly port: string } | undefined {
   const [, name, port = ''] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{0,5}))?$/i.exec(written) ?? []
   if (name === undefined || Number(port) > 65_535) return undefined
@@ -72,7 +72,7 @@ export function readHost(written: string): { readonly name: string; readonly por
 /** Whether `name` is a loopback address in its plain form, or a name that public DNS cannot hold. */
 export function isLocalName(name: string): boolean {
   if (isLoopbackHost(name)) return true
-  // Browsers read a name that ends in a number, even a hexadecimal one, as an address.
+  // Browsers treat a name that ends in a number, even a hexadecimal one, as an address.
   if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/.test(name)) return false
   if (/^[a-z0-9_-]+$/.test(name)) return true
   return /^(?:[a-z0-9_-]+\.)+(?:localhost|local|internal|svc|cluster\.local|home\.arpa)\.?$/.test(name)

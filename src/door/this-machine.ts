@@ -4,8 +4,8 @@ import { isForwardingHeader } from '../identity/forwarding-headers.ts'
 import { isLoopbackAddress } from '../odata/loopback.ts'
 
 /**
- * Makes the function that tells whether a request was sent by this machine itself: over loopback or the gateway's Unix
- * socket, and not passed on by a proxy that stands here for somebody else.
+ * Creates the function that checks whether a request was sent by this machine: over loopback or the gateway's Unix
+ * socket, and not forwarded by a local proxy.
  *
  * @param host where the gateway listens
  */

@@ -21,7 +21,7 @@ export function userNamedBy(name: string, value: string): UserOrFault {
   }
 }
 
-/** The fault of a request with more than one caller id. */
+/** The fault of a request with several caller ids. */
 export function severalCallerIds(): UserOrFault {
   return fault('The request names its user more than once. Send CallerObjectId or MSCRMCallerID once.')
 }

@@ -11,9 +11,9 @@ export interface Caller {
   readonly policy: Policy
   /** Whether it may use the request inspector from another machine. */
   readonly inspect?: boolean
-  /** The user that the caller's own token names, where the settings take the user from there. */
+  /** The user from the caller's token, if the settings take the user from there. */
   readonly user?: { readonly objectId: string } | { readonly email: string } | SignedIn
-  /** The token itself that the caller sent, where it is to be exchanged. Never kept beyond the request. */
+  /** The caller's token, if it is to be exchanged. Never stored beyond the request. */
   readonly token?: Pick<UserToken, 'id' | 'assertion'>
 }
 

@@ -1,9 +1,9 @@
 import { headerLetters } from '../odata/header-letters.ts'
 
 /**
- * Whether a header tells for whom a proxy passes a request on: from which address, or to which host, it was sent first.
+ * Whether a header describes the original request before a proxy: its address or its host.
  *
- * @param name in any letter case; what stands between its letters does not count
+ * @param name in any letter case; characters between its letters do not count
  */
 export function isForwardingHeader(name: string): boolean {
   return FORWARDING.test(headerLetters(name))

@@ -11,10 +11,10 @@ import {
 
 import { isEncoded } from '../odata/content-type.ts'
 
-/** A content coding that the gateway can undo. */
+/** A content coding that the gateway can decode. */
 export type ContentCoding = 'gzip' | 'deflate' | 'br'
 
-/** The coding that a Content-Encoding header names; `undefined` where it names none, several, or an unknown one. */
+/** The coding in a Content-Encoding header; `undefined` for none, several, or an unknown one. */
 export function contentCoding(contentEncoding: string | undefined): ContentCoding | undefined {
   const coding = contentEncoding?.trim().toLowerCase()
   switch (coding) {
@@ -29,7 +29,7 @@ export function contentCoding(contentEncoding: string | undefined): ContentCodin
   }
 }
 
-/** A stream that undoes `coding`. */
+/** A stream that decodes `coding`. */
 export function createDecoder(coding: ContentCoding): Transform {
   switch (coding) {
     case 'gzip':

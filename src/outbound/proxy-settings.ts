@@ -1,14 +1,14 @@
 import type { Proxies, Proxy } from '../config/proxies.ts'
 import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 
-/** What of an address decides which proxy leads there. */
+/** The parts of an address that determine its proxy. */
 export interface Destination {
   readonly protocol: string
   readonly hostname: string
   readonly port: string
 }
 
-/** The proxy that leads to an address, or `undefined` where there is none or the address is reached without one. */
+/** The proxy for an address, or `undefined` if it is reached directly. */
 export function proxyFor({ protocol, hostname, port }: Destination, proxies: Proxies): Proxy | undefined {
   const proxy = protocol === 'https:' ? proxies.https : proxies.http
   if (proxy === undefined) return undefined
@@ -23,8 +23,13 @@ export function proxyFor({ protocol, hostname, port }: Destination, proxies: Pro
  * a machine's own managed identity answers.
  */
 function isOnThisMachine(host: string): boolean {
-  return isLoopbackHost(host) || isLoopbackAddress(host) || host.endsWith('.localhost') || OF_THIS_MACHINE.test(host)
+  return (
+    isLoopbackHost(host) ||
+    isLoopbackAddress(host) ||
+    host.endsWith('.localhost') ||
+    LINK_LOCAL_OR_UNSPECIFIED.test(host)
+  )
 }
 
 /** 169.254.0.0/16, fe80::/10 and "all addresses", and those of IPv4 as IPv6 writes them. */
-const OF_THIS_MACHINE = /^(?:169\.254\.|fe[89ab][0-9a-f]:|0\.0\.0\.0$|::$|::ffff:(?:7f[0-9a-f]{2}|a9fe|0):)/
+const LINK_LOCAL_OR_UNSPECIFIED = /^(?:169\.254\.|fe[89ab][0-9a-f]:|0\.0\.0\.0$|::$|::ffff:(?:7f[0-9a-f]{2}|a9fe|0):)/

@@ -1,10 +1,10 @@
 import { OwnError } from '../own-error.ts'
 import type { OutboundAgent } from './agent.ts'
 
-/** Reads a JSON document. Throws when it cannot be had. */
+/** Reads a JSON document. Throws when it is not available. */
 export type ReadJson = (url: string) => Promise<unknown>
 
-/** Reads small documents through `agent`, the one way out of the process. Follows no redirects. */
+/** Reads small documents through `agent`, without following redirects. */
 export function jsonReader(agent: OutboundAgent['reads']): ReadJson {
   return async (url) => {
     const { origin, pathname, search } = new URL(url)
@@ -13,13 +13,14 @@ export function jsonReader(agent: OutboundAgent['reads']): ReadJson {
       path: pathname + search,
       method: 'GET',
       headers: { accept: 'application/json' },
-      signal: AbortSignal.timeout(LONGEST_WAIT),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     })
     const chunks: Buffer[] = []
     let size = 0
     for await (const chunk of body as AsyncIterable<Buffer>) {
       size += chunk.length
-      if (size > LARGEST) throw new OwnError(`The document at ${url} is larger than ${LARGEST} bytes.`)
+      if (size > MAX_DOCUMENT_BYTES)
+        throw new OwnError(`The document at ${url} is larger than ${MAX_DOCUMENT_BYTES} bytes.`)
       chunks.push(chunk)
     }
     if (statusCode !== 200) throw new OwnError(`${url} was answered with status ${statusCode}.`)
@@ -27,5 +28,5 @@ export function jsonReader(agent: OutboundAgent['reads']): ReadJson {
   }
 }
 
-const LONGEST_WAIT = 5000
-const LARGEST = 1024 * 1024
+const TIMEOUT_MS = 5000
+const MAX_DOCUMENT_BYTES = 1024 * 1024

@@ -1,4 +1,4 @@
-/** Longer waits are cut to a day. */
+/** Longer waits are limited to a day. */
 const MAX_RETRY_AFTER_MS = 86_400_000
 
 /**

@@ -25,8 +25,8 @@ interface Options {
 }
 
 /**
- * Turns away what the caller's settings do not let it do. The body is not read yet: parts of a `$batch` meet {@link
- * judgePart}.
+ * Refuses requests that the caller's settings do not allow. The body is not read yet: parts of a `$batch` are
+ * checked by {@link judgePart}.
  */
 function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Options, registered: () => void): void {
   const address = targetAddress(url.origin + url.apiRoot)
@@ -63,13 +63,13 @@ export function authorizePart(
   if (error !== undefined) throw error
 }
 
-/** Whose request is judged, and where the verdict is noted. */
+/** The caller of the request, and the record for the result. */
 interface Judged {
   readonly caller: Caller
   readonly exchange: { readonly record: RequestRecord }
 }
 
-/** What is wrong with headers that need to be allowed. */
+/** The fault of headers that need permission. */
 function headerFault({ callerId, namedUser, bypass, override, callback }: Head, policy: Policy): Error | undefined {
   if (callerId !== undefined && policy.callerIds !== 'allow') return new CallerIdNotAllowed(callerId)
   if (namedUser?.fault !== undefined) return namedUser.fault
@@ -87,7 +87,7 @@ function headerFault({ callerId, namedUser, bypass, override, callback }: Head, 
   return undefined
 }
 
-/** What is wrong with the request, by the caller's rules. A dry run only tells the log. */
+/** The fault of the request by the caller's rules. In a dry run it is only logged. */
 function accessFault(
   { caller: { name, policy }, exchange }: Judged,
   wish: AccessRequest,

@@ -7,7 +7,7 @@ import type { Asked } from './asked.ts'
 import { presetRefuses } from './presets.ts'
 import { isNavigation, segmentsOf } from './segments.ts'
 
-/** What a request, or a part of a `$batch`, asks for. */
+/** A request, or a part of a `$batch`. */
 export interface AccessRequest {
   readonly method: string
   /** Raw, below the API root, with its first slash. */
@@ -22,10 +22,10 @@ export interface AccessRequest {
 type OnAllowed = (rule: Permission) => void
 
 /**
- * Why `rules` do not let a request through, as a sentence that names the rule; `undefined` when they do.
+ * Why `rules` refuse a request, as a sentence with the rule; `undefined` when they allow it.
  *
- * A `deny` wins over every `allow`; once there is an `allow`, all that none of them names is refused. Without metadata
- * nobody can tell where a navigation property leads; so where rules restrict what may be read, each must be named.
+ * A `deny` takes precedence over every `allow`. With an `allow`, everything that none of them covers is refused.
+ * Without metadata the target of a navigation property is unknown, so when rules restrict reads, each must be named.
  */
 export function denialReason(
   wish: AccessRequest,
@@ -36,10 +36,10 @@ export function denialReason(
   if (rules.length === 0) return undefined
   const path = segmentsOf(resourcePath)
   if (path === undefined) return objection(method, resourcePath, 'its path cannot be read')
-  // What is inside a batch is judged part by part.
+  // The operations inside a batch are checked one by one.
   if (path.length === 1 && method === 'POST' && isBatch(resourcePath)) return undefined
 
-  // The row that a change answers is one that it reads.
+  // A write that returns its row also reads it.
   const reads = wish.wantsRow === true && (method === 'PATCH' || method === 'PUT')
   return (
     objectionToAny(asking(method, path), query, rules, allowed) ??
@@ -69,7 +69,7 @@ function isPermission(rule: Rule): rule is Permission {
   return rule.effect === 'allow' || rule.effect === 'deny'
 }
 
-/** A rule that refuses what the path names. */
+/** A rule that refuses the path. */
 function denied({ kinds, method, path }: Asked, denies: readonly Permission[]): string | undefined {
   for (const rule of denies) {
     if (!kinds.some((kind) => covers(rule, kind))) continue
@@ -84,7 +84,7 @@ function denied({ kinds, method, path }: Asked, denies: readonly Permission[]): 
   return undefined
 }
 
-/** A rule that refuses what a navigation property of the path or the query may lead to. */
+/** A rule that refuses the possible target of a navigation property in the path or the query. */
 function deniedBeyond(
   asked: Asked,
   query: string,
@@ -123,7 +123,7 @@ function deniedBeyond(
   return undefined
 }
 
-/** That nothing allows what is asked. */
+/** The reason when no rule allows the request. */
 function notAllowed(
   asked: Asked,
   query: string,
@@ -154,7 +154,7 @@ function notAllowed(
   return name === undefined ? undefined : none(name)
 }
 
-/** That the query is in the body, where nobody looks for what it leads to. */
+/** The reason for a query in the body, where navigation properties are not checked. */
 function queriesUnseen(
   { method, path }: Asked,
   denies: readonly Permission[],
@@ -166,7 +166,7 @@ function queriesUnseen(
 
 const IN_THE_BODY = 'its query is in the body; send it as a GET, in a $batch if need be'
 
-/** Whether a `deny` says what must not be read beyond the path. */
+/** Whether a `deny` restricts reads beyond the path. */
 function deniesReading(rule: Permission): boolean {
   return covers(rule, 'GET') && rule.names.some((name) => namesASet(name) || name.below !== undefined)
 }
@@ -175,7 +175,7 @@ function allowsAllReading(rule: Permission): boolean {
   return covers(rule, 'GET') && rule.names.some(({ first }) => first === '*')
 }
 
-/** Whether an `allow` names what lies below: as `accounts/name`, as `accounts/*`, or by itself. */
+/** Whether an `allow` covers a property: as `accounts/name`, as `accounts/*`, or by itself. */
 function isNamed(name: string, { path }: Asked, kind: string, allows: readonly Permission[]): boolean {
   return allows.some(
     (rule) =>
@@ -188,7 +188,7 @@ function isNamed(name: string, { path }: Asked, kind: string, allows: readonly P
   )
 }
 
-/** Whether an `allow` names what lies below itself, letter by letter: the operator knows where it leads. */
+/** Whether an `allow` has the exact name of a property, so the operator knows its target. */
 function isSpelt(name: string, { path }: Asked, kind: string, allows: readonly Permission[]): boolean {
   return allows.some(
     (rule) =>
@@ -203,7 +203,7 @@ function namesFirst({ first, below }: Name, name: string): boolean {
   return (below === undefined || below === '*') && (first === '*' || first === name)
 }
 
-/** Whether rows of an entity set are meant, which navigation properties may lead to. */
+/** Whether the name is an entity set, which navigation properties may refer to. */
 function namesASet({ first, below, operation }: Name): boolean {
   return !operation && below === undefined && first !== '*' && !first.startsWith('$')
 }

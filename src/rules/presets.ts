@@ -1,27 +1,29 @@
 import type { Preset } from '../config/rule.ts'
 
-/** What a preset looks at: the method, HEAD and OPTIONS taken for GET, and the names of the path's segments. */
+/** The input of a preset: the method (HEAD and OPTIONS count as GET), and the names of the path's segments. */
 interface Asked {
   readonly kind: string
   readonly path: readonly { readonly name: string }[]
 }
 
-/** Whether one of the usual rules refuses a request. */
+/** Whether a preset refuses a request. */
 export function presetRefuses({ effect }: Preset, { kind, path }: Asked): boolean {
   switch (effect) {
     case 'read-only':
       return kind !== 'GET'
     case 'no-delete':
-      return kind === 'DELETE' || (kind === 'POST' && path.some(({ name }) => DELETING.test(name)))
+      return kind === 'DELETE' || (kind === 'POST' && path.some(({ name }) => DELETE_ACTIONS.test(name)))
     case 'no-metadata-writes':
-      return kind !== 'GET' && (DEFINITIONS.has(path[0]!.name) || path.some(({ name }) => DEFINING.test(name)))
+      return (
+        kind !== 'GET' && (DEFINITIONS.has(path[0]!.name) || path.some(({ name }) => DEFINITION_ACTIONS.test(name)))
+      )
   }
 }
 
 /** Actions that delete rows. */
-const DELETING = /^(?:bulk)?delete/
+const DELETE_ACTIONS = /^(?:bulk)?delete/
 
-/** Entity sets that hold definitions, or bring them in. */
+/** Entity sets that contain definitions, or import them. */
 const DEFINITIONS: ReadonlySet<string> = new Set([
   '$metadata',
   'entitydefinitions',
@@ -39,8 +41,8 @@ const DEFINITIONS: ReadonlySet<string> = new Set([
   'stringmaps',
 ])
 
-/** Actions that change, bring in or publish definitions. */
-const DEFINING = new RegExp(
+/** Actions that change, import or publish definitions. */
+const DEFINITION_ACTIONS = new RegExp(
   `^(?:${[
     'publish(?:all)?xml(?:async)?',
     'create(?:entity|attribute|relationship|onetomany|manytomany|optionset|customerrelationships|entitykey).*',

@@ -20,8 +20,8 @@ const SERVICE_DOCUMENT: Segment = {
 }
 
 /**
- * The segments of a raw path, as rules name them; the service document counts as `$metadata`.
- * `undefined`: it cannot be read.
+ * The segments of a raw path, in the form of rules; the service document counts as `$metadata`.
+ * `undefined`: the path is invalid.
  */
 export function segmentsOf(resourcePath: string): readonly Segment[] | undefined {
   const segments = pathSegments(resourcePath === '' ? '/' : resourcePath)
@@ -35,8 +35,8 @@ export function segmentsOf(resourcePath: string): readonly Segment[] | undefined
 }
 
 /**
- * Whether a segment may lead to another entity set: not what is qualified, a plain property's `/$value`, or what is
- * known to lead nowhere.
+ * Whether a segment may refer to another entity set: not a qualified name, a property's `/$value`, or a name that is
+ * known not to.
  */
 export function isNavigation(path: readonly Segment[], index: number): boolean {
   const { name, qualified, hasParentheses } = path[index]!

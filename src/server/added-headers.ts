@@ -6,8 +6,8 @@ import type { Exchange } from './exchange.ts'
 import { formatMs } from './format-ms.ts'
 
 /**
- * Adds to `headers`, flat, what every response to a request that could be read carries, whoever makes it: the request's
- * id, where the time went, and what the caller's browser is told.
+ * Adds to `headers`, flat, the headers of every response to a readable request: the request's
+ * id, `Server-Timing`, and the CORS headers.
  */
 export function addHeaders(headers: string[], { id, timings, cors }: Added): void {
   headers.push('x-request-id', id, 'server-timing', serverTiming(timings))

@@ -9,7 +9,7 @@ import { addHeaders } from './added-headers.ts'
 import { ALLOW, CALLER_METHODS } from './caller-methods.ts'
 import { idOf, lastExchange } from './exchange.ts'
 
-/** What Node says of bytes that are no request. */
+/** Node's error for bytes that are not a request. */
 interface ParseError extends Error {
   readonly code?: string
   readonly rawPacket?: Buffer
@@ -18,10 +18,10 @@ interface ParseError extends Error {
 /** One of the gateway's own errors. */
 type Answerable = Error & { readonly statusCode?: number | undefined; readonly code: string }
 
-/** What tells a caller's browser whether it may show an answer, as headers, flat. */
+/** CORS headers of a response, flat. */
 export type CorsHeaders = (origin: string | undefined) => readonly string[] | undefined
 
-/** Answers what Node could not read as a request, and closes the connection. */
+/** Responds to bytes that Node could not parse as a request, and closes the connection. */
 export function answerClientError(
   error: ParseError,
   socket: Socket,
@@ -31,7 +31,7 @@ export function answerClientError(
 ): void {
   if (ending.has(socket)) return
   if (response?.req.complete === true && !response.writableFinished && !response.destroyed) {
-    // What was read before is no part of the fault: it gets its own answer first.
+    // Earlier requests on the connection get their own responses first.
     ending.add(socket)
     response.once('close', () => answerAlone(error, socket, response, cors, log))
     return
@@ -46,14 +46,14 @@ function answerAlone(
   cors: CorsHeaders,
   log: Pick<Logger, 'info'>,
 ): void {
-  // Part of an answer is on its way, or nobody reads any more: a second answer would be taken for a part of the first.
+  // A response is in progress, or the peer no longer reads: a second response would look like a part of the first.
   const answering = response !== undefined && response.headersSent && !response.writableFinished
   const unreadable = !socket.writable || /^(?:ECONNRESET|ERR_SSL|ERR_TLS)/.test(error.code ?? '')
-  // A connection that was opened in advance and never used.
+  // A preconnected connection that was never used.
   const unused = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0
   if (answering || unreadable || unused) return void socket.destroy()
   const answer = errorFor(error)
-  // The head of this request was read; it is its body that is none.
+  // The head of this request was valid; its body is not.
   if (response?.req.complete === false) return endWith(socket, answer)
   const { id: given, method, address } = requestIn(error.rawPacket)
   const id = idOf(given)
@@ -71,16 +71,16 @@ function answerAlone(
   endWith(socket, answer, ['x-request-id', id, ...(cors(originIn(error.rawPacket)) ?? [])])
 }
 
-/** The origin of the page that sent `bytes`, where they name one and no other. */
+/** The only `Origin` in `bytes`. */
 function originIn(bytes: Buffer | undefined): string | undefined {
   const [first, ...others] = [...(bytes?.toString('latin1') ?? '').matchAll(/\r\norigin:([^\r\n]*)\r\n/gi)]
   return others.length === 0 ? first?.[1]?.trim() : undefined
 }
 
 /**
- * Writes an error as an answer of its own, and ends the connection; after a second whatever the other side does.
+ * Writes an error as a response, and ends the connection, after a second regardless of the peer.
  *
- * @param added flat; those of the request that the connection carries, unless told otherwise
+ * @param added flat; default: those of the current request on the connection
  */
 export function endWith(
   socket: Socket,
@@ -103,8 +103,8 @@ export function endWith(
       body,
     ].join('\r\n'),
   )
-  // What still arrives is read, lest a reset takes the answer from whoever is still sending; but not for long.
-  setTimeout(() => socket.destroy(), LINGER).unref()
+  // Arriving bytes are read briefly, because a reset would discard the response of a peer that is still sending.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }
 
 function addedTo(socket: Socket): readonly string[] {
@@ -121,7 +121,7 @@ function lines(headers: readonly string[]): readonly string[] {
 
 const ending = new WeakSet<Socket>()
 
-const LINGER = 1000
+const LINGER_MS = 1000
 
 const REASONS: Readonly<Record<number, string>> = {
   405: 'Method Not Allowed',
@@ -133,7 +133,7 @@ function errorFor({ code, rawPacket }: ParseError): Answerable {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestTooSlow()
   if (code === 'HPE_HEADER_OVERFLOW') return new HeadTooLarge()
   const { method, address } = requestIn(rawPacket)
-  // Node stops at a blank or a letter outside of ASCII, as people put them into addresses.
+  // Node stops at a blank or a non-ASCII letter, which people put into addresses.
   const fault = address === undefined ? NOT_HTTP : targetFault(address)
   if (code === 'HPE_INVALID_METHOD' && fault === undefined) {
     return method === 'QUERY' ? new QueryMethodUnsupported() : new MethodNotAllowed()
@@ -145,14 +145,14 @@ const OF_THE_ADDRESS = new Set(['HPE_INVALID_URL', 'HPE_INVALID_CONSTANT', 'HPE_
 
 const NOT_HTTP = 'The request is not well-formed HTTP/1.1.'
 
-/** What can be told of a request that Node does not read. */
+/** Facts about a request that Node does not parse. */
 interface UnreadRequest {
   readonly id?: string | undefined
   readonly method?: string | undefined
   readonly address?: string | undefined
 }
 
-/** Reads the bytes in which Node found the fault, if they begin with the request's line. */
+/** Reads the bytes in which Node found the error, if they start with the request line. */
 function requestIn(bytes: Buffer | undefined): UnreadRequest {
   const text = bytes?.toString('latin1', 0, 64 * 1024) ?? ''
   const [, method, address] = REQUEST_LINE.exec(text) ?? []

@@ -4,19 +4,19 @@ import fp from 'fastify-plugin'
 import type { Settings } from '../config/schema.ts'
 import { ALLOW } from './caller-methods.ts'
 
-/** Tells pages of listed origins what they may read, and what they may send. */
+/** CORS for pages of listed origins. */
 export interface Cors {
-  /** Headers of a response, flat; `undefined` where no origin is listed. */
+  /** Headers of a response, flat; `undefined` when no origin is listed. */
   readonly headersFor: (origin: string | undefined) => readonly string[] | undefined
   /** Whether pages of `origin` may call the gateway. */
   readonly isListed: (origin: string | undefined) => boolean
-  /** The header names that a page may send, those that it asks for among them where they are of a known kind. */
+  /** The header names that a page may send, including requested ones of a known family. */
   readonly allowedHeaders: (requested: string | undefined) => string
 }
 
 type CorsSettings = Pick<Settings, 'allowedOrigins' | 'requiredHeader' | 'targets'>
 
-/** What `settings` say of pages of other origins. */
+/** CORS by `settings`. */
 export function corsOf({ allowedOrigins, requiredHeader, targets }: CorsSettings): Cors {
   const listed = new Map<string, readonly string[]>(
     allowedOrigins.map((origin) => [
@@ -42,7 +42,7 @@ export function corsOf({ allowedOrigins, requiredHeader, targets }: CorsSettings
       const further = requested
         .split(',')
         .map((name) => name.trim())
-        .filter((name) => KINDS.test(name) && !names.has(name.toLowerCase()))
+        .filter((name) => ALLOWED_PREFIXES.test(name) && !names.has(name.toLowerCase()))
       return [...new Set([...allowed, ...further])].join(', ')
     },
   }
@@ -76,7 +76,7 @@ function answerPreflight(reply: FastifyReply, allowed: string): void {
     .send()
 }
 
-/** A preflight has no body; what has one is judged like every other request. */
+/** A preflight has no body. An OPTIONS with one is checked like every other request. */
 function isPreflight({ raw: { method, headers } }: FastifyRequest): boolean {
   return (
     method === 'OPTIONS' &&
@@ -136,8 +136,8 @@ const ALLOWED: readonly string[] = [
   'X-Request-Id',
 ]
 
-/** Families of request headers that grow. */
-const KINDS = /^(?:mscrm\.|odata-|x-ms-)[\w.-]+$/i
+/** Prefixes of request headers whose number grows. */
+const ALLOWED_PREFIXES = /^(?:mscrm\.|odata-|x-ms-)[\w.-]+$/i
 
 /** Response headers of the gateway, the Web API and OData, beyond those that every page may read. */
 const EXPOSED: readonly string[] = [

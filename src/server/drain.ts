@@ -5,9 +5,9 @@ import type { Socket } from 'node:net'
 /** Long enough for a request that was already on its way on an idle connection, in milliseconds. */
 const IDLE_GRACE_MS = 300
 
-/** How long each step of the end takes, in milliseconds. */
+/** Durations of the shutdown steps, in milliseconds. */
 export interface DrainTimes {
-  /** How long new connections and requests are still served, so that load balancers notice. */
+  /** How long new connections and requests are still served, until load balancers notice. */
   readonly delay: number
   /** How long running requests may take after that. */
   readonly timeout: number
@@ -15,17 +15,17 @@ export interface DrainTimes {
   readonly idleGrace?: number
 }
 
-/** What has to be ended. */
+/** What the shutdown ends. */
 interface Draining {
   readonly server: Server
-  /** Makes the gateway not ready, and lets connections end with the request that they carry. */
+  /** Makes the gateway not ready, and closes connections after their current request. */
   readonly stop: () => void
-  /** Ends what is behind the server, once no request is running. */
+  /** Closes the parts behind the server, when no request is running. */
   readonly close: () => Promise<void>
 }
 
 /**
- * How a gateway ends. First `next`: it is not ready, and for `delay` it still accepts and serves, with
+ * The shutdown of a gateway. First `next`: it is not ready, and for `delay` it still accepts and serves, with
  * `Connection: close` on every response. Then it accepts no more, and running requests finish, for `timeout` at most.
  * Second `next`: everything ends at once.
  */
@@ -49,7 +49,7 @@ export function drainOf(
     next: () => {
       if (ending === undefined) {
         stop()
-        // Also for responses that the proxy does not write, such as refusals and probes.
+        // Also for responses that the proxy does not write, such as errors and probes.
         for (const event of ['request', 'checkContinue']) server.prependListener(event, closeAfter)
         ending = setTimeout(end, delay)
       } else {
@@ -76,14 +76,14 @@ export function drainOf(
     })
     const idle = setTimeout(() => {
       server.closeIdleConnections()
-      // Node does not count those as idle that never said anything.
+      // Node does not count connections as idle that never sent anything.
       for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
     }, idleGrace)
   }
 }
 
 /**
- * Calls back when no connection waits to be accepted, for the system resets those; after `longest` also when
+ * Calls back when no connection waits to be accepted, because the system would reset those; after `longest` also when
  * more and more come.
  */
 function onceAllAreAccepted(server: Server, longest: number, callback: () => void): void {
@@ -100,7 +100,7 @@ function onceAllAreAccepted(server: Server, longest: number, callback: () => voi
   })
 }
 
-/** Has Node write `Connection: close`, and end the connection after the response. */
+/** Makes Node send `Connection: close` and close the connection after the response. */
 function closeAfter(_request: IncomingMessage, response: ServerResponse): void {
   response.shouldKeepAlive = false
 }

@@ -7,13 +7,13 @@ import { ALLOW } from './caller-methods.ts'
 import { ClientDisconnected } from './exchange.ts'
 import { drain } from './request-body.ts'
 
-/** An error as the caller sees it. */
+/** An error in the form for callers. */
 type Answerable = Error &
   RetryLater & { readonly code?: string; readonly statusCode?: number; readonly challenge?: string }
 
 /**
- * Answers an error in OData's format, with its stable code. What is not one of the gateway's own errors is answered
- * without its text, which may hold what a caller must not see; the request's log line has the causes.
+ * Responds with an error in OData's format, with its stable code. Other errors than the gateway's own are sent
+ * without their text, which may be confidential; the request's log line has the causes.
  */
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { exchange, raw } = request
@@ -35,7 +35,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
   if (status === 401) reply.header('www-authenticate', error.challenge ?? 'Bearer')
   if (status === 405) reply.header('allow', ALLOW)
-  // Who waits to be told to go on has sent nothing yet, and may or may not send it now.
+  // A caller that waits for 100 Continue has not sent its body yet, and may or may not send it now.
   if (raw.headers.expect !== undefined) reply.header('connection', 'close')
   drain(raw)
   reply.serializer(String)
@@ -47,7 +47,7 @@ function errorBody({ code, message }: { readonly code?: string; readonly message
   return JSON.stringify({ error: { code, message } })
 }
 
-/** `thrown` itself if it is one of ours, else what stands for it. */
+/** `thrown` if it is one of ours, otherwise a replacement. */
 function own(thrown: unknown): Answerable {
   const error = thrown as Answerable
   if (isGatewayError(error)) return error

@@ -11,32 +11,32 @@ import type { Timings } from '../dynamics/send.ts'
 import { causesOf } from '../logged-error.ts'
 import { OwnError } from '../own-error.ts'
 
-/** One request and its answer, as they pass through the gateway: what the log line and the metrics are made of. */
+/** One request and its response in the gateway, the source of the log line and the metrics. */
 export interface Exchange {
   /** `performance.now()` when the request's head had arrived. */
   readonly started: number
   /** The caller's well-formed `x-request-id`, or a new one. */
   readonly id: string
   readonly timings: Timings
-  /** What happens to it, step by step. */
+  /** The record of its events. */
   readonly record: RequestRecord
-  /** What the caller's browser is told, as headers, flat; `undefined` where no origin is listed. */
+  /** CORS headers, flat; `undefined` when no origin is listed. */
   cors: readonly string[] | undefined
-  /** Milliseconds that the gateway itself took until the answer's head was out; `undefined` before. */
+  /** Milliseconds of the gateway itself until the response's head was sent; `undefined` before. */
   gatewayMs: number | undefined
-  /** Ends the request early: when the caller closes its connection, or when the time is up. */
+  /** Ends the request early: when the caller disconnects, or after a timeout. */
   readonly cancellation: Cancellation
-  /** The head of Dynamics' answer, flat: name, value, name, value; `undefined` while there is none. */
+  /** The headers of Dynamics' response, flat: name, value, name, value; `undefined` before it. */
   responseHeaders: readonly Buffer[] | undefined
-  /** The error's code, where the gateway itself answered. */
+  /** The code of the gateway's own error. */
   code: string | undefined
-  /** What the caller was told with it. */
+  /** The message of that error for the caller. */
   message: string | undefined
-  /** What lies behind that error, for the log. */
+  /** The causes of that error, for the log. */
   causes: readonly string[] | undefined
 }
 
-/** The caller closed its connection before it had the whole answer. */
+/** The caller closed its connection before the response was complete. */
 export class ClientDisconnected extends OwnError {
   override readonly name = 'ClientDisconnected'
 }
@@ -47,8 +47,8 @@ declare module 'fastify' {
   }
 }
 
-/** An id that can stand in a log line and in a header. */
-const WELL_FORMED = /^[\w.:-]{1,128}$/
+/** An id that is safe in a log line and in a header. */
+const REQUEST_ID = /^[\w.:-]{1,128}$/
 
 /**
  * Begins an exchange. When the caller leaves before it has the whole answer, whoever holds the request is told.
@@ -81,10 +81,10 @@ export function noteError(exchange: Exchange, error: Error & { readonly code?: s
 
 /** The request's id: the caller's own where it is well-formed, or a new one. */
 export function idOf(requestId: string | undefined): string {
-  return requestId !== undefined && WELL_FORMED.test(requestId) ? requestId : randomUUID()
+  return requestId !== undefined && REQUEST_ID.test(requestId) ? requestId : randomUUID()
 }
 
-/** The exchange that began last on a connection, for who must answer below the gateway's handler. */
+/** The last exchange on a connection, for error responses below the gateway's handler. */
 export function lastExchange(socket: Socket): Exchange | undefined {
   return (socket as WithExchange)[LAST]
 }
@@ -96,7 +96,7 @@ interface WithExchange {
   [LAST]?: Exchange
 }
 
-/** A class, because one is made for every request. */
+/** A class, because one is created for every request. */
 class RequestExchange implements Exchange {
   readonly started = performance.now()
   readonly id: string

@@ -16,7 +16,7 @@ const PORT_FIXES: Readonly<Record<string, string>> = {
   ENOTFOUND: 'cannot be resolved: set HOST to an address such as 127.0.0.1',
 }
 
-/** The same of a Unix socket, which has no port. */
+/** The same for a Unix socket. */
 const SOCKET_FIXES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is already in use, perhaps by another gateway: stop it, or set HOST to another path',
   EACCES: 'cannot be created by this user: fix the permissions of its folder, or set HOST to another path',
@@ -26,7 +26,7 @@ const SOCKET_FIXES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Begins to listen where the settings say.
+ * Starts to listen at the address in the settings.
  *
  * @returns the address to call, for people: `http://127.0.0.1:8080`, `unix:/run/gateway.sock`
  * @param variables what the names of the variables begin with that say so
@@ -54,7 +54,7 @@ export async function listenFault({ host, port }: Pick<Settings, 'host' | 'port'
   if (host.startsWith('unix:')) return undefined
   const server = createServer()
   try {
-    await open(server, host, port < FREE_FOR_ALL ? port : 0)
+    await open(server, host, port < FIRST_UNPRIVILEGED_PORT ? port : 0)
     return undefined
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? undefined : faultOf(error, host, port)
@@ -63,8 +63,8 @@ export async function listenFault({ host, port }: Pick<Settings, 'host' | 'port'
   }
 }
 
-/** The first port that needs no privilege, wherever the system has not been told otherwise. */
-const FREE_FOR_ALL = 1024
+/** The first unprivileged port, unless the system is configured otherwise. */
+const FIRST_UNPRIVILEGED_PORT = 1024
 
 function faultOf(error: unknown, host: string, port: number): string | undefined {
   const isSocket = host.startsWith('unix:')
@@ -80,12 +80,12 @@ async function open(server: Server, host: string, port: number): Promise<string>
     return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${given}`
   }
   const path = host.slice('unix:'.length)
-  // What a gateway that was killed left behind; any other kind of file is somebody's.
+  // A socket left by a killed gateway. Any other kind of file is kept.
   if (existsSync(path) && lstatSync(path).isSocket()) {
     if (await isAlive(path)) throw Object.assign(new Error('somebody listens there'), { code: 'EADDRINUSE' })
     unlinkSync(path)
   }
-  // The socket is made with its permissions, so that there is no moment at which others could connect.
+  // The socket is created with its permissions, so that others can never connect.
   const before = process.umask(0o117)
   try {
     await bound(server, { path })
@@ -96,7 +96,7 @@ async function open(server: Server, host: string, port: number): Promise<string>
 }
 
 /**
- * Whether somebody listens at the socket: a gateway that ends later would take away the socket of the one that
+ * Whether a process listens at the socket. A gateway that ends later would remove the socket of the one that
  * took its place.
  */
 function isAlive(path: string): Promise<boolean> {

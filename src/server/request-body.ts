@@ -7,7 +7,7 @@ export function announcesBody(headers: IncomingHttpHeaders): boolean {
 }
 
 /**
- * Whether a caller waits with its body until it is told to go on. One that speaks HTTP/1.0 never does, whatever it says.
+ * Whether a caller waits for 100 Continue before it sends its body. With HTTP/1.0 it never does.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
  */
@@ -16,20 +16,20 @@ export function awaitsContinue({ headers, httpVersion }: IncomingMessage): boole
 }
 
 /**
- * Bytes of an unwanted body that are read, so that the caller comes to read its answer; beyond, the connection ends.
+ * Bytes of an unwanted body that are read, so that the caller reads its response; beyond, the connection is closed.
  */
-const WORTH_READING = 16 * 1024 * 1024
+const MAX_DISCARDED_BYTES = 16 * 1024 * 1024
 
 /**
- * Reads and drops what is left of a body that nobody wants any more. Closing at once would reset the connection of a
- * caller that is still sending, and with it the answer that it has not read yet.
+ * Reads and discards the rest of an unwanted body. Closing at once would reset the connection of a
+ * caller that is still sending, and discard the response that it has not read yet.
  */
 export function drain(request: IncomingMessage): void {
   if (request.complete || request.destroyed || !announcesBody(request.headers)) return
   let dropped = 0
   request.on('data', (chunk: Buffer) => {
     dropped += chunk.length
-    if (dropped > WORTH_READING) request.destroy()
+    if (dropped > MAX_DISCARDED_BYTES) request.destroy()
   })
   request.on('error', () => undefined)
   request.resume()

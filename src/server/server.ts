@@ -15,26 +15,26 @@ import { reloadCertificates, tlsOptions } from './tls.ts'
 import type { Tls } from './tls.ts'
 
 type ServerSettings = Pick<Settings, 'headTimeout' | 'bodyTimeout' | 'maxConnections' | 'tls' | 'callers'> & {
-  /** For answers to what is no request; none unless given. */
+  /** For responses to malformed requests; default: none. */
   readonly cors?: CorsHeaders
 }
 
-/** A server for callers, with all limits that Node leaves open; `handler` gets the requests. */
+/** The server for callers, with all limits that Node leaves open. `handler` gets the requests. */
 export function inboundServer(
   settings: ServerSettings,
   log: Pick<Logger, 'info' | 'error'>,
   handler: RequestListener,
 ): Server {
   const options = {
-    maxHeaderSize: LARGEST_HEAD,
-    // Host is judged at the door, and refused in OData's format.
+    maxHeaderSize: MAX_HEAD_BYTES,
+    // Host is checked at the door, and refused in OData's format.
     requireHostHeader: false,
     insecureHTTPParser: false,
     headersTimeout: settings.headTimeout,
-    // A body may take as long as it moves.
+    // A body may take any time while bytes arrive.
     requestTimeout: 0,
     connectionsCheckingInterval: Math.min(1000, settings.headTimeout),
-    keepAliveTimeout: IDLE,
+    keepAliveTimeout: KEEP_ALIVE_MS,
   }
   const { tls, cors = () => undefined } = settings
   const server = tls === undefined ? createServer(options) : secureServer(tls)
@@ -43,7 +43,7 @@ export function inboundServer(
   server.maxConnections = settings.maxConnections
   const answerOn = endStalled(server, settings.bodyTimeout)
   server.on('request', handler)
-  // A caller that asks first is told to go on when the gateway takes the body, not before.
+  // 100 Continue is sent when the gateway reads the body, not before.
   server.on('checkContinue', handler)
   // What else it expects is refused at the door; Node would answer by itself.
   server.on('checkExpectation', handler)
@@ -69,7 +69,7 @@ export function inboundServer(
   }
 }
 
-/** What is added to the answer to a request for a tunnel, which reaches no handler. */
+/** Headers of the response to CONNECT, which reaches no handler. */
 function tunnelHeaders(id: string): readonly string[] {
   const added: string[] = []
   const timings = { token: 0, user: 0, wait: 0, dynamics: 0 }
@@ -78,10 +78,10 @@ function tunnelHeaders(id: string): readonly string[] {
 }
 
 /**
- * Twice what the door lets pass of header lines and address, so that most heads that are too large can be read and get
- * an answer of their own.
+ * Twice the door's limits of header lines and address, so that most heads that are too large can be parsed and get
+ * a proper response.
  */
-const LARGEST_HEAD = 256 * 1024
+const MAX_HEAD_BYTES = 256 * 1024
 
 /** Callers' pools keep idle connections for a minute; they should close them first. */
-const IDLE = 72_000
+const KEEP_ALIVE_MS = 72_000

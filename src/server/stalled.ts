@@ -5,13 +5,13 @@ import { RequestTooSlow } from '../errors.ts'
 import { endWith } from './client-error.ts'
 
 /**
- * Ends connections on which nothing has moved for `patience` milliseconds though it is the caller's turn: a body that
- * stops arriving, an answer that is not taken. Moving slowly is no reason: a gigabyte may take its time.
+ * Ends connections without progress for `patience` milliseconds although it is the caller's turn: a body that
+ * stops arriving, or a response that is not read. Slow progress is allowed: a gigabyte may take its time.
  *
  * Node's own socket timeouts take the part of a write that the system takes at once for progress, so a caller that
  * takes nothing would hold its place twice as long. They see nothing of a large write that a slow caller takes, either.
  *
- * @returns the last answer that is being made on a connection, if any
+ * @returns the last response in progress on a connection, if any
  */
 export function endStalled(server: Server, patience: number): (socket: Socket) => ServerResponse | undefined {
   // One entry for a connection and not for every request: the garbage collector looks through all that are new.
@@ -28,42 +28,42 @@ export function endStalled(server: Server, patience: number): (socket: Socket) =
     socket.once('close', () => connections.delete(socket))
   }
 
-  // The request's socket: an answer has none while those before it on the connection are under way.
+  // The request's socket: a response has none while earlier ones on the connection are in progress.
   server.prependListener('request', (request, response) => carry(request, response, undefined))
   server.prependListener('checkExpectation', (request, response) => carry(request, response, undefined))
   server.prependListener('checkContinue', (request, response) => carry(request, response, request.socket.bytesWritten))
 
-  // Looks are counted, not the time between them: a process that was kept from looking has seen nothing stand still.
+  // Checks are counted instead of time: a suspended process has not observed a stall.
   const timer = setInterval(() => {
     for (const [socket, carried] of connections) {
       if (carried.response.writableFinished || moved(socket, carried)) carried.quiet = 0
-      else if (++carried.quiet >= LOOKS) end(socket, carried)
+      else if (++carried.quiet >= CHECKS) end(socket, carried)
     }
-  }, patience / LOOKS).unref()
+  }, patience / CHECKS).unref()
   server.on('close', () => clearInterval(timer))
   return (socket) => connections.get(socket)?.response
 }
 
-/** How often a connection is looked at in the time after which it is given up. */
-const LOOKS = 10
+/** How many checks fit into the timeout. */
+const CHECKS = 10
 
-/** What a connection carries, and what it was like at the last look. */
+/** The state of a connection at the last check. */
 interface Carried {
-  /** The last answer that is being made. */
+  /** The last response in progress. */
   response: ServerResponse
-  /** Bytes that had been written when its caller began to wait to be told to go on. */
+  /** Bytes written before the caller began to wait for 100 Continue. */
   writtenBefore: number | undefined
   /** Bytes read. */
   read: number
   /** Bytes of all writes that are complete. */
   taken: number
-  /** Bytes of the write under way that the system has not taken yet. */
+  /** Bytes of the current write that the system has not accepted yet. */
   queued: number
-  /** Looks in a row that saw nothing move. */
+  /** Consecutive checks without progress. */
   quiet: number
 }
 
-/** Whether bytes were read, or taken by the caller, since the last look. */
+/** Whether bytes were received, or read by the caller, since the last check. */
 function moved(socket: Socket, carried: Carried): boolean {
   const read = socket.bytesRead
   const taken = socket.bytesWritten - socket.writableLength
@@ -75,13 +75,13 @@ function moved(socket: Socket, carried: Carried): boolean {
   return true
 }
 
-/** Only Node's handle tells how much of a write the system has taken, which is how its own timeouts know. */
+/** Only Node's handle knows how much of a write the system has accepted; its own timeouts use it too. */
 function queueOf(socket: Socket): number {
   const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null }
   return handle?.writeQueueSize ?? 0
 }
 
-/** Gives up a connection on which nothing moves, if it is its caller's turn. */
+/** Ends a stalled connection if it is the caller's turn. */
 function end(socket: Socket, carried: Carried): void {
   const { response, writtenBefore } = carried
   const { req: request } = response
@@ -92,7 +92,7 @@ function end(socket: Socket, carried: Carried): void {
   } else if (response.headersSent && response.writableLength > 0) {
     socket.destroy()
   } else {
-    // It is Dynamics' turn, or the gateway's.
+    // It is Dynamics' or the gateway's turn.
     carried.quiet = 0
   }
 }

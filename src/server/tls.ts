@@ -6,12 +6,12 @@ import type { Settings } from '../config/schema.ts'
 import { watchFiles } from '../config/watch-files.ts'
 import type { Logger } from '../logger.ts'
 
-/** How HTTPS is served. */
+/** HTTPS settings. */
 export type Tls = NonNullable<Settings['tls']>
 
 /**
- * How the gateway serves HTTPS. Callers' certificates are asked for where authorities or callers with certificates are
- * listed; who has none may still have a key.
+ * The TLS options of the gateway. Client certificates are requested if authorities or callers with certificates are
+ * listed; a caller without one may still have a key.
  */
 export function tlsOptions(tls: Tls, callers: Settings['callers']): ServerOptions {
   const wanted = tls.clientCa !== undefined || callers.some(({ certificates }) => certificates.length > 0)
@@ -19,7 +19,7 @@ export function tlsOptions(tls: Tls, callers: Settings['callers']): ServerOption
 }
 
 /**
- * Serves with new certificates from the moment that their files change. Files that do not belong together, as in the
+ * Uses new certificates when their files change. Files that do not belong together, as in the
  * midst of a
  * change, leave the old ones in force.
  *
@@ -45,7 +45,7 @@ function secureContext({ certificate, key, clientCa }: Tls): ServerOptions {
     cert: readFileSync(certificate),
     key: readFileSync(key),
     ...(clientCa === undefined ? {} : { ca: readFileSync(clientCa) }),
-    // A resumed session would bring back a client certificate that authorities no longer vouch for.
+    // A resumed session would restore a client certificate that the authorities no longer trust.
     secureOptions: constants.SSL_OP_NO_TICKET,
   }
 }

@@ -43,7 +43,7 @@ export interface UserDirectory {
 const CLOCK_MS = 100
 
 /** A page of so few short rows is far smaller. */
-const ANSWER_LIMIT = 256 * 1024
+const MAX_RESPONSE_BYTES = 256 * 1024
 
 /**
  * Remembers users that were found, and apart from them addresses and ids that mean nobody, so that invented ones
@@ -161,7 +161,7 @@ export function userDirectory(
     asker: RequestRecord,
   ): Promise<unknown> {
     const answer = await send(lookupRequest(path, also, cancellation, lookupRecord(asker, path)))
-    const body = await answer.body.bytes(ANSWER_LIMIT)
+    const body = await answer.body.bytes(MAX_RESPONSE_BYTES)
     // A limit is no failure of the look-up: it holds for the request behind it as well.
     if (answer.status === 429) {
       throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)

@@ -25,14 +25,14 @@ import type { NamedUser } from './user-query.ts'
 interface Options {
   readonly target: Pick<Target, 'url' | 'impersonation'>
   readonly directory: UserDirectory
-  /** For callers that send the tokens of people; `undefined` where these cannot be exchanged. */
+  /** For callers that send user tokens; `undefined` if these cannot be exchanged. */
   readonly onBehalfOf?: OnBehalfOf | undefined
-  /** Whether every request must bring a person's token. */
+  /** Whether every request needs a user token. */
   readonly asCallersOnly?: boolean
 }
 
 /**
- * Hook: as which user does this request run? Sets `request.user`, and lets nothing pass whose user is not certain:
+ * Hook: finds the user of the request and sets `request.user`. Refuses requests whose user is not certain:
  * unknown, disabled, ambiguous, or not to be looked up. A caller id of the caller's own is one that `allow-list` let
  * pass.
  */
@@ -98,7 +98,7 @@ function impersonate(
     return byHeader(request, sent, own)
   }
 
-  /** The user that a header names, if the caller may act as them. */
+  /** The user in a header, if the caller may act as them. */
   function byHeader(request: FastifyRequest, sent: SentUser, own: User | undefined): User | Promise<User> {
     const { caller } = request
     if (url.product !== 'dataverse') throw new ImpersonationUnsupported(sent.header)
@@ -137,7 +137,7 @@ function impersonate(
     return user
   }
 
-  /** The same where only the user's row shows whether the caller may act as them. Unlisted users are all the same. */
+  /** The same if only the user's row shows whether the caller may act as them. All unlisted users get one error. */
   async function findListed(request: FastifyRequest, named: NamedUser): Promise<User> {
     const { policy } = request.caller
     const user = await new Promise<FoundUser>((resolve) => resolve(find(request, named))).catch((error: unknown) => {
@@ -158,7 +158,7 @@ function impersonate(
   }
 }
 
-/** What a caller with a list must not learn of users that it does not hold. */
+/** Errors that would reveal the existence of users outside a caller's list. */
 const SHOWS_WHO_EXISTS = [UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson]
 
 function notListed(): Error {

@@ -6,7 +6,7 @@ import type { NamedUser } from './user-query.ts'
 type Users = Pick<Policy, 'users'>
 
 /**
- * Whether a caller may name a user, as far as can be told before the user is looked up. `depends`: only the row shows,
+ * Whether a caller may name a user, before the user is looked up. `depends`: only the row shows it,
  * because the settings list users by the other of address and object id.
  */
 export function mayName({ users }: Users, named: NamedUser): 'yes' | 'no' | 'depends' {
@@ -34,7 +34,7 @@ export function mayActAs({ users }: Users, email: string): boolean {
   const at = email.indexOf('@')
   if (at < 1 || at !== email.lastIndexOf('@') || /\s/.test(email)) return false
   if (users.includes('*')) return true
-  // Small letters of other alphabets may turn into ASCII ones: the Kelvin sign becomes a k.
+  // Letters of other alphabets may become ASCII in lower case: the Kelvin sign becomes a k.
   const folded = /^[\x21-\x7e]+$/.test(email) ? email.toLowerCase() : email
   return users.some((user) => user === folded || (user.startsWith('@') && user === folded.slice(at)))
 }

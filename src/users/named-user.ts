@@ -5,14 +5,14 @@ import { soleHeader } from './sole-header.ts'
 import { userEmail } from './user-email.ts'
 import type { NamedUser } from './user-query.ts'
 
-/** A user that a request names, and by which header. */
+/** The user named by a request, and the header. */
 export interface SentUser {
   readonly named: NamedUser
   readonly header: string
 }
 
 /**
- * Whom the headers of a request name, and by which header; `undefined` when they name nobody.
+ * The user in the headers of a request, and the header; `undefined` without one.
  *
  * @throws BadUserEmail, BadUserId for a header that does not clearly name one user; BadRequest where both are sent
  */
@@ -29,7 +29,7 @@ export function namedUser(
   return objectId === undefined ? undefined : { named: { objectId }, header: idHeader }
 }
 
-/** The Entra object id that a request carries, in lower case. The empty GUID is nobody's. */
+/** The Entra object id in a request, in lower case. The empty GUID is not a user. */
 function userObjectId(rawHeaders: readonly string[], name: string): string | undefined {
   const value = soleHeader(rawHeaders, name, (what) => new BadUserId(name, what))?.trim()
   if (value === undefined) return undefined

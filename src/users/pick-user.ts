@@ -7,18 +7,18 @@ import type { EmailColumns, NamedUser } from './user-query.ts'
 
 /** A user of the environment that the gateway may act as. */
 export interface FoundUser extends User {
-  /** The column that holds what the user was named by. */
+  /** The column by which the user was found. */
   readonly foundBy: string
   /** The address in the first of the columns for addresses: lists of allowed users are compared with it. */
   readonly address?: string
 }
 
-/** The user, or why there is none. */
+/** The user, or the error. */
 export type FoundOrFault =
   | { readonly user: FoundUser; readonly fault?: undefined }
   | { readonly user?: undefined; readonly fault: Error }
 
-/** Access modes of Microsoft's own people: support user and delegated admin. */
+/** Access modes of Microsoft's staff: support user and delegated admin. */
 const NOT_OURS = new Set<unknown>([3, 5])
 
 /**
@@ -26,7 +26,7 @@ const NOT_OURS = new Set<unknown>([3, 5])
  *
  * Dynamics compares without case, perhaps without accents, and takes `_` and `%` for wildcards, so each row is
  * compared again here. The first column with a match decides, whoever else another column names. Several enabled users
- * are a refusal: taking one of them would be a guess. So are more rows than a look-up reads, and a row that does not say
+ * are a refusal: taking one of them would be a guess. So are more rows than a lookup reads, and a row that does not say
  * whether its user is disabled, which was asked for.
  *
  * @param rows of the users' table, as parsed JSON
@@ -50,7 +50,7 @@ export function pickUser(rows: readonly unknown[], named: NamedUser, emailColumn
 
 type Row = Readonly<Record<string, unknown>>
 
-/** The one enabled person among rows of the same address or id. */
+/** The only enabled person among rows with the same address or id. */
 function enabledPerson(
   rows: readonly Row[],
   subject: string,

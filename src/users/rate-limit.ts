@@ -3,14 +3,14 @@ import type { Cancellation } from '../dynamics/cancellation.ts'
 import { UserLookupTooSlow } from '../errors.ts'
 
 /**
- * Lets `perSecond` pass in a second, evenly, in the order in which they came; further ones wait. (All of a second at
+ * Lets `perSecond` requests a second pass, evenly and in order of arrival; further ones wait. (All of a second at
  * once would meet those of the next one on the way.)
  *
- * @param longest wait in milliseconds; who would wait longer takes no turn
+ * @param longest wait in milliseconds; a longer wait is refused
  * @throws UserLookupTooSlow at once when the wait would be longer; the reason of leaving, when the one who waits leaves
  */
 export function rateLimiter(perSecond: number, longest: number): (cancellation: Cancellation) => Promise<void> {
-  /** When the next one may pass. */
+  /** When the next request may pass. */
   let next = -Infinity
 
   return async (cancellation) => {

@@ -1,14 +1,14 @@
 import { BadUserEmail } from '../errors.ts'
 import { soleHeader } from './sole-header.ts'
 
-/** Longest address that the column of the users' table takes. */
-const LONGEST = 100
+/** Longest address of the column in the users' table. */
+const MAX_ADDRESS_LENGTH = 100
 
 /**
- * The e-mail address that a request carries, or `undefined` when it has no such header.
+ * The e-mail address in a request, or `undefined` without the header.
  *
  * @param name of the header, in lower case
- * @throws BadUserEmail unless the header stands there once and holds one address
+ * @throws BadUserEmail unless the header is sent once and has one address
  */
 export function userEmail(rawHeaders: readonly string[], name: string): string | undefined {
   const found = soleHeader(rawHeaders, name, (what) => new BadUserEmail(name, what))
@@ -16,13 +16,13 @@ export function userEmail(rawHeaders: readonly string[], name: string): string |
 }
 
 function address(value: string, name: string): string {
-  // Node reads header bytes as latin1; an address beyond ASCII was sent as UTF-8.
+  // Node reads header bytes as Latin-1; an address beyond ASCII was sent as UTF-8.
   const ascii = /^[\x20-\x7e]*$/.test(value)
   const text = ascii ? value.trim() : utf8(value, name).trim()
   if (text === '') throw new BadUserEmail(name, 'it is empty')
-  if (text.length > LONGEST) throw new BadUserEmail(name, 'it is too long')
+  if (text.length > MAX_ADDRESS_LENGTH) throw new BadUserEmail(name, 'it is too long')
   if (/[,;]/.test(text)) throw new BadUserEmail(name, 'it is a list')
-  if (!(ascii ? ADDRESS : beyondAscii()).test(text)) throw new BadUserEmail(name, 'it is not an address')
+  if (!(ascii ? ADDRESS_PATTERN : beyondAscii()).test(text)) throw new BadUserEmail(name, 'it is not an address')
   return text
 }
 
@@ -34,9 +34,9 @@ function utf8(value: string, name: string): string {
   }
 }
 
-const ADDRESS = /^[^\s@<>()"\\]+@[^\s@<>()"\\]+$/
+const ADDRESS_PATTERN = /^[^\s@<>()"\\]+@[^\s@<>()"\\]+$/
 
-/** Made when it is needed: Unicode's classes take 20 ms. */
+/** Created on first use: Unicode's classes take 20 ms. */
 function beyondAscii(): RegExp {
   return /^[^\s@<>()"\\\p{Cc}\p{Cf}]+@[^\s@<>()"\\\p{Cc}\p{Cf}]+$/u
 }

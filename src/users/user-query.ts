@@ -6,15 +6,15 @@ export type NamedUser = { readonly email: string } | { readonly objectId: string
 /** The columns in which an e-mail address is looked for, in this order. */
 export type EmailColumns = Target['impersonation']['emailColumns']
 
-/** Rows that are asked for: more than one address has, disabled users and matches by wildcard included. */
+/** Requested rows: more than one address has, including disabled users and wildcard matches. */
 export const MAX_ROWS = 50
 
-/** The columns that tell who a user is, and whether the gateway may act as them. */
+/** The columns with a user's identity, and whether the gateway may act as them. */
 export function userColumns(emailColumns: EmailColumns): string {
-  return [...new Set([...ALWAYS, ...emailColumns])].join(',')
+  return [...new Set([...REQUIRED_COLUMNS, ...emailColumns])].join(',')
 }
 
-const ALWAYS = ['systemuserid', 'azureactivedirectoryobjectid', 'isdisabled', 'applicationid', 'accessmode']
+const REQUIRED_COLUMNS = ['systemuserid', 'azureactivedirectoryobjectid', 'isdisabled', 'applicationid', 'accessmode']
 
 /** What `named` names a user by, for errors. */
 export function subjectOf(named: NamedUser): string {
@@ -30,7 +30,7 @@ export function userQuery(named: NamedUser, emailColumns: EmailColumns): string 
   return `/systemusers?$select=${userColumns(emailColumns)}&$filter=${filter}&$top=${MAX_ROWS}`
 }
 
-/** `text` as a literal of OData inside a query: quotes doubled, then all of it encoded. */
+/** `text` as an OData literal in a query: quotes doubled, then percent-encoded. */
 function literalOf(text: string): string {
   return encodeURIComponent(`'${text.replaceAll("'", "''")}'`).replaceAll("'", '%27')
 }

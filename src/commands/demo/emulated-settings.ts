@@ -25,7 +25,7 @@ type Variables = Omit<LoadOptions, 'adapt'> & { readonly env: NodeJS.Dict<string
 const CONTOSO = 'https://contoso.crm4.dynamics.com'
 
 /** Variables about a real environment and how to get there; none of them is for an emulated one. */
-const OF_A_REAL_ONE = /^(?:AZURE_|DYNAMICS_|DATAVERSE_|CREDENTIAL$)/
+const REAL_ENVIRONMENT_VARIABLES = /^(?:AZURE_|DYNAMICS_|DATAVERSE_|CREDENTIAL$)/
 
 /**
  * The settings of `env` and `file` as `serve` reads them, except for what leads to a real environment: each target gets
@@ -40,7 +40,7 @@ export function emulatedSettings(
 ): EmulatedSettings {
   const replaced: string[] = []
   const rest = Object.fromEntries(
-    Object.entries(env).filter(([name]) => !OF_A_REAL_ONE.test(name) && !PROXY_VARIABLES.includes(name)),
+    Object.entries(env).filter(([name]) => !REAL_ENVIRONMENT_VARIABLES.test(name) && !PROXY_VARIABLES.includes(name)),
   )
   const registered = { AZURE_CLIENT_SECRET: clientSecret }
   const single = { DYNAMICS_URL: CONTOSO, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: clientId }

@@ -19,7 +19,7 @@ export interface Redirect {
 }
 
 /** A sign-in is a few hundred bytes; no form that is larger is read. */
-const LARGEST_FORM = 64 * 1024
+const MAX_FORM_BYTES = 64 * 1024
 
 /**
  * Serves `http://localhost:<port>` until a browser is redirected there. `localhost` is one of two addresses, so both
@@ -79,7 +79,7 @@ async function read(request: IncomingMessage): Promise<URLSearchParams | undefin
   let length = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length
-    if (length > LARGEST_FORM) return undefined
+    if (length > MAX_FORM_BYTES) return undefined
     chunks.push(chunk)
   }
   return new URLSearchParams(Buffer.concat(chunks).toString())

@@ -27,7 +27,7 @@ type Wrapper = (
 ) => void
 
 /** How long after the first answer all is compiled that a start needs, in milliseconds. */
-const SETTLED = 300
+const SETTLE_MS = 300
 const DIGEST = 32
 
 /**
@@ -84,7 +84,7 @@ function onceAnswered(callback: () => void): void {
     const { request, response } = message as { request: { url?: string }; response: ServerResponse }
     if (request.url?.startsWith('/-/') === true || response.statusCode >= 400) return
     unsubscribe(channel, finished)
-    const settled = setTimeout(done, SETTLED).unref()
+    const settled = setTimeout(done, SETTLE_MS).unref()
     process.once('exit', done)
 
     function done(): void {

@@ -171,7 +171,7 @@ export async function run(
     // It goes on listening where it does, whatever the new settings say.
     const faults: string[] = []
     exposureCheck({ ...next, host: settings.host }, faults)
-    if (faults.length > 0) return log.error({ faults }, FAULTY)
+    if (faults.length > 0) return log.error({ faults }, INVALID_SETTINGS)
     if (await front.swap(next)) logTargets(next)
     else log.error('no token could be acquired with the new settings, so the present ones stay in use')
   }
@@ -181,7 +181,7 @@ export async function run(
       return readSettings()
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error
-      log.error({ faults: error.errors }, FAULTY)
+      log.error({ faults: error.errors }, INVALID_SETTINGS)
       return undefined
     }
   }
@@ -208,7 +208,7 @@ function linkOf(address: string, token: string): string {
   return `${here}/-/inspector?token=${token}`
 }
 
-const FAULTY = 'the settings have errors, so the present ones stay in use'
+const INVALID_SETTINGS = 'the settings have errors, so the present ones stay in use'
 
 function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
   if (auditLog === undefined) return undefined
