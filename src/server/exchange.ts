@@ -79,7 +79,7 @@ export function noteError(exchange: Exchange, error: Error & { readonly code?: s
   exchange.causes = causesOf(error)
 }
 
-/** The request's id: the caller's own where it is well-formed, or a new one. */
+/** The request's id: the caller's own if it is well-formed, or a new one. */
 export function idOf(requestId: string | undefined): string {
   return requestId !== undefined && REQUEST_ID.test(requestId) ? requestId : randomUUID()
 }
