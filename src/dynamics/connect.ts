@@ -64,7 +64,7 @@ export interface ConnectOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>
   /** The largest body that a caller may send, in bytes. */
   readonly bodyLimit: number
-  /** What replicas share: pauses, and what is remembered of creates with an idempotency key. */
+  /** What replicas share: pauses, their number, and what is remembered of creates with an idempotency key. */
   readonly state: SharedState
 }
 
@@ -84,8 +84,13 @@ export function connect(
   const timeouts = { connect: target.connectTimeout, head: target.requestTimeout, idle: target.idleTimeout }
   const keepBody = Math.min(target.keepBody, bodyLimit)
   const pauseWindow = sharePauses(createPauseWindow(), state, (wait) => emit({ kind: 'shared-pause', wait }))
+  let replicas = 1
+  state.onReplicas((living) => {
+    replicas = living
+  })
   const places = createPlaces({
-    ceiling: () => target.concurrency,
+    // Dynamics counts the requests of all replicas together.
+    ceiling: () => Math.max(1, Math.floor(target.concurrency / replicas)),
     queue: target.queue,
     onEvent: emit,
     changed: () => uploads.admitWaiters(),
