@@ -27,6 +27,11 @@ export const CHAOS: Readonly<Record<string, (fleet: Fleet, turn: number) => Prom
     emulator.faults.dataverse.push({ kind: 'reset', times: 20 }, { kind: 'reset after commit', times: 10 })
     await sleep(1000)
   },
+  'a limit on execution time, and half answers': async ({ emulator }) => {
+    emulator.faults.limit({ kind: 'time', seconds: 2 })
+    emulator.faults.dataverse.push({ kind: 'half', times: 10 }, { kind: 'throttle', limit: 'concurrency', times: 5 })
+    await sleep(OUTAGE_MS)
+  },
   'Redis is killed': async ({ redis }) => {
     await redis.kill()
     await sleep(OUTAGE_MS)
@@ -43,11 +48,6 @@ export const CHAOS: Readonly<Record<string, (fleet: Fleet, turn: number) => Prom
     emulator.revokeTokens()
     await sleep(OUTAGE_MS)
     emulator.faults.entra.clear()
-  },
-  'a limit on execution time, and half answers': async ({ emulator }) => {
-    emulator.faults.limit({ kind: 'time', seconds: 2 })
-    emulator.faults.dataverse.push({ kind: 'half', times: 10 }, { kind: 'throttle', limit: 'concurrency', times: 5 })
-    await sleep(OUTAGE_MS)
   },
   'settings change': async ({ emulator, gateways, folder }, turn) => {
     writeSettings(folder, emulator, turn % 2 === 0 ? '9s' : '10s')
