@@ -48,9 +48,7 @@ const PARTS: readonly Part[] = [
   { layer: 2, name: 'config/', packages: ['yaml'] },
   { layer: 1, name: 'odata/', packages: [] },
   { layer: 1, name: 'errors.ts', packages: ['@fastify/error'] },
-  { layer: 1, name: 'own-error.ts', packages: [] },
-  { layer: 1, name: 'logged-error.ts', packages: [] },
-  { layer: 1, name: 'logger.ts', packages: [] },
+  { layer: 1, name: 'logging/', packages: [] },
 ]
 
 /** An import of one file: another file of `src/`, a package, or a module of Node's (`node:…`). */

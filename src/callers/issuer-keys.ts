@@ -2,8 +2,8 @@ import { createLocalJWKSet, errors } from 'jose'
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 
 import { CallerKeysUnavailable, retryLater } from '../errors.ts'
+import { OwnError } from '../logging/own-error.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
-import { OwnError } from '../own-error.ts'
 
 /**
  * The public keys of a token issuer. They are read when first needed, every ten minutes from then on, and when a

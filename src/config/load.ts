@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 import { SETTING_VARIABLES } from './all-settings.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
 import { withDependentDefaults } from './dependent-defaults.ts'

@@ -1,4 +1,4 @@
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 
 /** One setting: how it is read, and its documentation. */
 export interface Setting<T> {

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 import { PfxFault, readPfx } from './pfx/read-pfx.ts'
 
 /** A certificate with its private key. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { ClientAssertionCallback } from '@azure/msal-node'
 
 import type { Secret } from '../config/secret.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { fetchAppToken } from './app-token.ts'
 import { signAssertion } from './assertion.ts'

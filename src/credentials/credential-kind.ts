@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 
 import type { CredentialKindName, CredentialOf } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { authorityHostOf, scopeOf } from './credential-facts.ts'
 import type { FetchToken } from './credential.ts'

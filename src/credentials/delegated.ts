@@ -1,7 +1,7 @@
 import type { Secret } from '../config/secret.ts'
 import { AADSTS } from '../explanations/aadsts.ts'
 import type { Explanation } from '../explanations/explanation.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { registrationOf } from './credential-kind.ts'
 import type { CredentialKind } from './credential-kind.ts'

@@ -1,7 +1,7 @@
 import type { FailureFacts } from '../explanations/authority-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 
 /** No token was issued. `message` is for operators: what happened, why, and the fix. */
 export class AuthorityFailure extends OwnError {

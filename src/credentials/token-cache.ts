@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import { spanOf, systemClock } from './clock.ts'
 import type { Clock, Span } from './clock.ts'
 import type { Credential, FetchedToken, FetchToken, TokenState } from './credential.ts'

@@ -1,6 +1,6 @@
 import type { Target } from '../config/schema.ts'
 import { UserTokenExpired } from '../errors.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import { userScopeOf } from './credential-facts.ts'
 import type { AccessTokens, FetchedToken, FetchToken } from './credential.ts'
 import { asAuthorityFailure, AuthorityFailure } from './failure.ts'

@@ -1,5 +1,5 @@
+import { OwnError } from '../logging/own-error.ts'
 import { decode } from '../outbound/content-coding.ts'
-import { OwnError } from '../own-error.ts'
 import { Failure } from './dispatch.ts'
 import { header } from './send.ts'
 import type { Answer, AnswerBody, OutboundRequest } from './send.ts'

@@ -1,6 +1,6 @@
 import type { Target } from '../config/schema.ts'
 import type { AccessTokens } from '../credentials/credential.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import type { SharedState } from '../replicas/shared-state.ts'

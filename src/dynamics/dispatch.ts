@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
 
 import { DynamicsAnswerInvalid, DynamicsTooSlow } from '../errors.ts'
+import { OwnError } from '../logging/own-error.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
-import { OwnError } from '../own-error.ts'
 import type { Cancellation } from './cancellation.ts'
 import { RequestRecord } from './request-record.ts'
 import { withRetryAdvice } from './retry-advice.ts'

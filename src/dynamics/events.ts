@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import type { LimitReason } from './concurrency/adaptive-limit.ts'
 import type { Limit, Rates } from './limits/parse.ts'
 import type { RequestIds } from './request-record.ts'

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 
 import { BodyTooLarge } from '../errors.ts'
+import { OwnError } from '../logging/own-error.ts'
 import { bytesOf, textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
-import { OwnError } from '../own-error.ts'
 import { isTurnOver, nextTurn } from './event-loop-share.ts'
 import type { Answer, OutboundRequest, Send } from './send.ts'
 

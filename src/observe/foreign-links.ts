@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import { onceIn } from './once-in.ts'
 
 const LOG_INTERVAL_MS = 60_000

@@ -2,7 +2,7 @@ import type { Logger, LoggerOptions } from 'pino'
 import { pino } from 'pino'
 
 import type { Settings } from '../config/schema.ts'
-import { loggedError } from '../logged-error.ts'
+import { loggedError } from '../logging/logged-error.ts'
 import { batchedStdout } from './batched-stdout.ts'
 import type { AtExit } from './batched-stdout.ts'
 import { terminalLine } from './terminal-line.ts'

@@ -4,7 +4,7 @@ import { errorIn, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import { isPage } from '../explanations/foreign-answers.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import { onceIn } from './once-in.ts'
 
 /** A configuration error affects every request, so it is logged once a minute. */

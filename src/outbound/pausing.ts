@@ -1,7 +1,7 @@
 import { errors } from 'undici'
 import type { Dispatcher } from 'undici'
 
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 import type { PausableSocket } from './pausable-socket.ts'
 
 /** The connection that a request is on, and what it is to know of the request. */

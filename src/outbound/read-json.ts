@@ -1,4 +1,4 @@
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 import type { OutboundAgent } from './agent.ts'
 
 /** Reads a JSON document. Throws when it is not available. */

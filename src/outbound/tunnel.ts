@@ -4,7 +4,7 @@ import { Pool } from 'undici'
 import type { buildConnector } from 'undici'
 
 import type { Proxy } from '../config/proxies.ts'
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 import { resumeSessions } from './tls-sessions.ts'
 import type { ConnectSettings } from './tls-sessions.ts'
 

@@ -4,9 +4,9 @@ import { header } from '../dynamics/send.ts'
 import type { Answer } from '../dynamics/send.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { beginsLikePage, explainForeign, isPage, leadsToSignIn } from '../explanations/foreign-answers.ts'
+import { OwnError } from '../logging/own-error.ts'
 import { isJson } from '../odata/content-type.ts'
 import { decode } from '../outbound/content-coding.ts'
-import { OwnError } from '../own-error.ts'
 
 /** Files, parts of files and images: their content may be a page. */
 const FILE_PATH = /^[^?]*\/(?:\$|%24)value(?:$|\?)|^\/Image\/download\.aspx/i

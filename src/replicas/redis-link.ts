@@ -1,5 +1,5 @@
 import { REDIS_TIMEOUT, redisErrorCode, redisFix } from '../explanations/redis-errors.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import type { RedisClient } from './redis-client.ts'
 
 /** The connection to Redis, which may be there or not. */

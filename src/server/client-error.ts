@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { BadRequest, HeadTooLarge, MethodNotAllowed, QueryMethodUnsupported, RequestTooSlow } from '../errors.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import { targetFault } from '../odata/request-target.ts'
 import { addHeaders } from './added-headers.ts'

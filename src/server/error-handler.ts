@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import { BadRequest, InternalFault, isGatewayError } from '../errors.ts'
 import type { RetryLater } from '../errors.ts'
-import { causesOf } from '../logged-error.ts'
+import { causesOf } from '../logging/logged-error.ts'
 import { ALLOW } from './caller-methods.ts'
 import { ClientDisconnected } from './exchange.ts'
 import { drain } from './request-body.ts'

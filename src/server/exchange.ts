@@ -8,8 +8,8 @@ import { Cancellation } from '../dynamics/cancellation.ts'
 import { RequestRecord, traceOf } from '../dynamics/request-record.ts'
 import type { TraceContext } from '../dynamics/request-record.ts'
 import type { Timings } from '../dynamics/send.ts'
-import { causesOf } from '../logged-error.ts'
-import { OwnError } from '../own-error.ts'
+import { causesOf } from '../logging/logged-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 
 /** One request and its response in the gateway, the source of the log line and the metrics. */
 export interface Exchange {

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 
 import type { Settings } from '../config/schema.ts'
 import { MethodNotAllowed } from '../errors.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 import { addHeaders } from './added-headers.ts'
 import { answerClientError, endWith } from './client-error.ts'
 import type { CorsHeaders } from './client-error.ts'

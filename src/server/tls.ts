@@ -4,7 +4,7 @@ import type { Server, ServerOptions } from 'node:https'
 
 import type { Settings } from '../config/schema.ts'
 import { watchFiles } from '../config/watch-files.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../logging/logger.ts'
 
 /** HTTPS settings. */
 export type Tls = NonNullable<Settings['tls']>

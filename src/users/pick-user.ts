@@ -1,7 +1,7 @@
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson, UserUnknown } from '../errors.ts'
 import type { User } from '../identity/caller.ts'
+import { OwnError } from '../logging/own-error.ts'
 import { isUserId } from '../odata/guid.ts'
-import { OwnError } from '../own-error.ts'
 import { MAX_ROWS, subjectOf } from './user-query.ts'
 import type { EmailColumns, NamedUser } from './user-query.ts'
 

@@ -1,5 +1,5 @@
+import { OwnError } from '../logging/own-error.ts'
 import { isUserId } from '../odata/guid.ts'
-import { OwnError } from '../own-error.ts'
 import { pickUser } from './pick-user.ts'
 import type { FoundUser } from './pick-user.ts'
 import { userColumns } from './user-query.ts'

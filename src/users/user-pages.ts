@@ -7,7 +7,7 @@ import { header } from '../dynamics/send.ts'
 import type { Send } from '../dynamics/send.ts'
 import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 import { lookupRequest } from './lookup-request.ts'
 
 /** One page of rows, and where the next one or the changes from then on are. */

@@ -6,7 +6,7 @@ import type { Proxies } from '../../config/proxies.ts'
 import type { Target } from '../../config/schema.ts'
 import type { UserToken } from '../../credentials/user-tokens.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
-import { OwnError } from '../../own-error.ts'
+import { OwnError } from '../../logging/own-error.ts'
 
 /** One thing that `check` tries. */
 export interface Step {

@@ -6,7 +6,7 @@ import { AuthorityFailure } from '../../credentials/failure.ts'
 import { kindOf } from '../../credentials/kinds.ts'
 import { claimsOf } from '../../credentials/token-claims.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
-import type { Logger } from '../../logger.ts'
+import type { Logger } from '../../logging/logger.ts'
 import { ok, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
 

@@ -1,7 +1,7 @@
 import inspector from 'node:inspector'
 import { constants } from 'node:os'
 
-import { loggedError } from '../../logged-error.ts'
+import { loggedError } from '../../logging/logged-error.ts'
 
 /**
  * Closes the ways by which others get hold of what is in the process' memory. Called first of all: until then SIGUSR1

@@ -1,6 +1,6 @@
 import { createDecipheriv, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 
-import { OwnError } from '../../own-error.ts'
+import { OwnError } from '../../logging/own-error.ts'
 import { element, elements, identifier, integer, NotAsn1, octets, sequence } from './der.ts'
 import type { Element } from './der.ts'
 import { deriveKey, passwordBytes, PURPOSE } from './pkcs12-key.ts'

@@ -1,5 +1,5 @@
 import type { AttemptRecord, RequestRecord, UserSource, WaitReason } from '../../dynamics/request-record.ts'
-import { loggedError } from '../../logged-error.ts'
+import { loggedError } from '../../logging/logged-error.ts'
 import type { ConnectionUse } from '../../outbound/pooled-connection.ts'
 import type { Exchange } from '../../server/exchange.ts'
 import { explanationOf } from '../explain-request.ts'

@@ -1,7 +1,7 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
 
 import type { AttemptRecord, RequestRecord } from '../../dynamics/request-record.ts'
-import { loggedError } from '../../logged-error.ts'
+import { loggedError } from '../../logging/logged-error.ts'
 import { METHODS } from '../../odata/methods.ts'
 import type { TracedRequest } from './traced-request.ts'
 

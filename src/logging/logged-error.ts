@@ -1,4 +1,4 @@
-import { MalformedBatch, RefusedPart } from './odata/batch-error.ts'
+import { MalformedBatch, RefusedPart } from '../odata/batch-error.ts'
 import { OwnError } from './own-error.ts'
 
 /** The fields of an error that a log may contain. */

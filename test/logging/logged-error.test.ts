@@ -9,9 +9,9 @@ import { pino } from 'pino'
 import t from 'tap'
 
 import { BadBatch, InternalFault } from '../../src/errors.ts'
-import { causesOf, loggedError } from '../../src/logged-error.ts'
+import { causesOf, loggedError } from '../../src/logging/logged-error.ts'
+import { OwnError } from '../../src/logging/own-error.ts'
 import { logOptions } from '../../src/observe/log.ts'
-import { OwnError } from '../../src/own-error.ts'
 
 /** What `run` throws. */
 function thrownBy(run: () => unknown): Error {
