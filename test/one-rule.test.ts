@@ -16,7 +16,7 @@ const RULES: readonly (readonly [rule: string, pattern: RegExp, files: readonly 
   [
     'the part of the logger that is used',
     /interface Log\b|\[level in 'debug'|readonly (?:warn|info): \(/,
-    ['logger.ts'],
+    ['logging/logger.ts'],
   ],
   ['one listener of a cancellation', /onCancel\b/, []],
 ]
