@@ -1,15 +1,16 @@
 import { MalformedBatch } from './batch-error.ts'
 import { jsonScanner } from './json-scanner.ts'
+import { bytesOf, textOf } from './text-transform.ts'
 
-/** Reads a page of a collection as it arrives, and gives its rows out one by one. */
+/** Reads a page of a collection as it arrives, and gives its rows out. */
 export interface PageRows {
   /**
-   * Takes the next piece.
+   * Takes the next chunk, which belongs to the reader from now on: commas between rows become line ends in place.
    *
    * @returns the rows that are complete now, as Dynamics wrote them, each followed by a line end
    * @throws MalformedBatch when it is no page, or a row is too long
    */
-  readonly push: (piece: string) => string
+  readonly push: (chunk: Buffer) => readonly Buffer[]
   /** @throws MalformedBatch when the page is not complete */
   readonly end: () => void
   /** Whether `value` has begun, so that it is a page. */
@@ -28,26 +29,33 @@ const MEMBERS: ReadonlySet<string> = new Set([
   '@Microsoft.Dynamics.CRM.morerecords',
 ])
 
-/** Characters of the longest row, which is held until it is complete, so that a break never leaves half a line. */
-const MAX_ROW_CHARACTERS = 16 * 1024 * 1024
+/** The longest row, which is held until it is complete, so that a break never leaves half a line. */
+const MAX_ROW_BYTES = 16 * 1024 * 1024
 
 /**
- * Reads a page, `{"value":[…]}` with other members around it. Its rows are scanned, not parsed, so that their bytes
- * stay as they are; line breaks between their members, which Dynamics does not write, are left out.
+ * Reads a page, `{"value":[…]}` with other members around it. Its rows are scanned, not parsed, and not copied, so that
+ * their bytes stay as they are; only line breaks between their members, which Dynamics does not write, are left out.
  *
  * @param limit how many rows are wanted at most
  */
 export function pageRows(limit: number): PageRows {
-  /** What is not decided yet, and where it begins in the page. */
-  let held = ''
+  /** What is not decided yet of the chunks before `chunk`, and where it begins in the page. */
+  let held: Buffer[] = []
+  let heldStart = 0
+  let chunk: Buffer = NOTHING
+  /** Where `chunk` begins in the page. */
   let base = 0
   /** What is before it in the page is not needed any more. */
   let decided = 0
+  /** Rows of `chunk` that follow each other with a comma between, and are not in `out` yet; none: -1. */
+  let runStart = -1
+  let runEnd = -1
   let inside: 'rows' | 'member' | 'other' | undefined
   let name = ''
   let isPage = false
+  let hasLineBreaks = false
   let rows = 0
-  let lines: string[] = []
+  let out: Buffer[] = []
   const members = new Map<string, string>()
 
   const scanner = jsonScanner({
@@ -64,7 +72,7 @@ export function pageRows(limit: number): PageRows {
     },
     ends({ depth, start, end }) {
       if (depth === 2 && inside === 'rows' && rows < limit) {
-        lines.push(withoutLineBreaks(text(start, end)))
+        addRow(start, end)
         rows++
       }
       if (depth === 1) {
@@ -75,29 +83,62 @@ export function pageRows(limit: number): PageRows {
     },
   })
 
-  function text(start: number, end: number): string {
-    return held.slice(start - base, end - base)
+  function addRow(start: number, end: number): void {
+    if (hasLineBreaks || start < base) {
+      closeRun()
+      const row = hasLineBreaks ? bytesOf(text(start, end).replaceAll(/[\r\n]/g, '')) : bytes(start, end)
+      out.push(row, LINE_END)
+    } else if (start === runEnd + 1) {
+      chunk[runEnd - base] = LF
+      runEnd = end
+    } else {
+      closeRun()
+      runStart = start
+      runEnd = end
+    }
   }
 
-  /** Lets go of what is decided. What is held grows without being copied meanwhile. */
+  /** What stands behind the run has been read, and is no row's: it becomes the line end. */
+  function closeRun(): void {
+    if (runEnd === -1) return
+    const end = runEnd - base
+    if (end < chunk.length) chunk[end] = LF
+    out.push(chunk.subarray(runStart - base, end + 1))
+    if (end === chunk.length) out.push(LINE_END)
+    runEnd = -1
+  }
+
+  function bytes(start: number, end: number): Buffer {
+    if (start >= base) return chunk.subarray(start - base, end - base)
+    return Buffer.concat([...held, chunk]).subarray(start - heldStart, end - heldStart)
+  }
+
+  function text(start: number, end: number): string {
+    return textOf(bytes(start, end))
+  }
+
+  /** Lets go of what is decided. */
   function release(): void {
-    if (inside === 'other') decided = base + held.length
-    if (decided > base) {
-      held = held.slice(decided - base)
-      base = decided
-    }
-    if (held.length > MAX_ROW_CHARACTERS) throw new MalformedBatch('A row has more than 16,777,216 bytes.')
+    const end = base + chunk.length
+    if (inside === 'other') decided = end
+    if (decided >= base) {
+      held = decided < end ? [chunk.subarray(decided - base)] : []
+      heldStart = decided
+    } else held.push(chunk)
+    base = end
+    if (end - heldStart > MAX_ROW_BYTES) throw new MalformedBatch('A row has more than 16,777,216 bytes.')
   }
 
   return {
-    push(piece) {
-      held += piece
+    push(next) {
+      chunk = next
+      out = []
+      const piece = textOf(next)
+      hasLineBreaks ||= /[\r\n]/.test(piece)
       scanner.scan(piece)
+      closeRun()
       release()
-      if (lines.length === 0) return ''
-      const complete = `${lines.join('\n')}\n`
-      lines = []
-      return complete
+      return out
     },
     end() {
       scanner.end()
@@ -109,9 +150,9 @@ export function pageRows(limit: number): PageRows {
   }
 }
 
-function withoutLineBreaks(row: string): string {
-  return row.includes('\n') || row.includes('\r') ? row.replaceAll(/[\r\n]/g, '') : row
-}
+const LF = 0x0a
+const LINE_END = Buffer.of(LF)
+const NOTHING = Buffer.alloc(0)
 
 function notAPage(): MalformedBatch {
   return new MalformedBatch('The response is not one page of a collection.')

@@ -14,6 +14,7 @@ import { nextPagePath } from '../odata/next-page.ts'
 import { pageRows } from '../odata/page-rows.ts'
 import type { PageRows } from '../odata/page-rows.ts'
 import { responseLinks } from '../odata/response-links.ts'
+import { rewriteChunk } from '../odata/text-transform.ts'
 import { downstreamUrl } from '../odata/url-map.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { contentCoding } from '../outbound/content-coding.ts'
@@ -74,11 +75,11 @@ export function writeAllPages(first: Answer, options: AllPages): void {
       resume: undefined,
       write(chunk) {
         if (isOver) return true
-        const lines = rows.push(chunk.toString('latin1'))
+        const pieces = rows.push(chunk)
         if (rows.isPage() && !raw.headersSent) raw.writeHead(200, headers)
         record.rows = before + rows.rows()
-        if (lines !== '') raw.write(links.push(lines), 'latin1')
-        if (record.rows >= limit) {
+        for (const piece of pieces) raw.write(rewriteChunk(links, piece), 'latin1')
+        if (rows.isPage() && record.rows >= limit) {
           answer.body.dump()
           end(links.end())
         }

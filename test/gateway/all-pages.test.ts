@@ -2,6 +2,7 @@ import t from 'tap'
 
 import { gatewayFor } from '../support/gateway-for.ts'
 import { METHODS_OF_QUERIES, sendQuery } from '../support/queries.ts'
+import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
 
@@ -279,4 +280,37 @@ t.test('FetchXML, which has no links, gives all its pages, too', async (t) => {
   const rare = `<filter><condition attribute="name" operator="in">${ids}</condition></filter>`
   t.same(await read(xml('', rare)), { lines: [], broken: false }, 'longer than an address may be')
   t.match(emulator.received.at(-1)!.url, '/$batch')
+})
+
+t.test('the next page is asked for while the reader has not read one; no more than fits on the way', async (t) => {
+  const row = `{"name":"${'x'.repeat(1000)}"}`
+  const rows = Array.from({ length: 1000 }, () => row).join(',')
+  const host = 'https://contoso.crm4.dynamics.com'
+  const page = `{"value":[${rows}],"@odata.nextLink":"${host}/api/data/v9.2/accounts?$skiptoken=1"}`
+  const { address, requests } = await gatewayBeforeRawDynamics(
+    t,
+    (settings) => settings,
+    () => Buffer.from(page),
+  )
+
+  const leaving = new AbortController()
+  const response = await fetch(`${address}/accounts`, { headers: ROWS, signal: leaving.signal })
+  await until(() => requests.length > 1)
+  let before = 0
+  await until(async () => {
+    const isStill = requests.length === before
+    before = requests.length
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    return isStill && requests.length === before
+  })
+  // Each page has a megabyte, and the connections on the way hold some of them.
+  t.ok(requests.length < 40, `${requests.length} pages`)
+
+  let read = 0
+  for await (const chunk of response.body!) {
+    read += chunk.length
+    if (read > 50_000_000) break
+  }
+  t.ok(requests.length > before, 'and goes on with the reader')
+  leaving.abort()
 })

@@ -1,6 +1,12 @@
 import t from 'tap'
 
 import { pageRows } from '../../src/odata/page-rows.ts'
+import type { PageRows } from '../../src/odata/page-rows.ts'
+
+/** What becomes of a piece. */
+function pushed(rows: PageRows, piece: string): string {
+  return Buffer.concat(rows.push(Buffer.from(piece, 'latin1'))).toString('latin1')
+}
 
 /** What is made of `page` in pieces of `size` characters. */
 function read(
@@ -10,7 +16,7 @@ function read(
 ): { readonly lines: string; readonly next: string | undefined } {
   const rows = pageRows(limit)
   let lines = ''
-  for (let at = 0; at < page.length; at += size) lines += rows.push(page.slice(at, at + size))
+  for (let at = 0; at < page.length; at += size) lines += pushed(rows, page.slice(at, at + size))
   rows.end()
   return { lines, next: rows.member('@odata.nextLink') }
 }
@@ -37,10 +43,10 @@ t.test('rows come out byte for byte, whatever pieces the page comes in', async (
 t.test('what says how it goes on may stand before the rows', async (t) => {
   const rows = pageRows(9)
   t.notOk(rows.isPage())
-  t.equal(rows.push('{"@Microsoft.Dynamics.CRM.morerecords":true,"@nextLink":"a?b","value":['), '')
+  t.equal(pushed(rows, '{"@Microsoft.Dynamics.CRM.morerecords":true,"@nextLink":"a?b","value":['), '')
   t.ok(rows.isPage())
-  t.equal(rows.push('1,2'), '1\n')
-  t.equal(rows.push(']}'), '2\n')
+  t.equal(pushed(rows, '1,2'), '1\n')
+  t.equal(pushed(rows, ']}'), '2\n')
   rows.end()
   t.equal(rows.rows(), 2)
   t.equal(rows.member('@nextLink'), '"a?b"')
@@ -74,14 +80,14 @@ t.test('what is no page, or not complete, is none', async (t) => {
 t.test('a row that is too long is refused; other members may be as long as they like', async (t) => {
   const piece = 'x'.repeat(1_000_000)
   const long = pageRows(1)
-  long.push('{"long":"')
-  for (let count = 0; count < 20; count++) long.push(piece)
-  t.equal(long.push('","value":[1'), '')
-  t.equal(long.push(']}'), '1\n')
+  pushed(long, '{"long":"')
+  for (let count = 0; count < 20; count++) pushed(long, piece)
+  t.equal(pushed(long, '","value":[1'), '')
+  t.equal(pushed(long, ']}'), '1\n')
 
   const rows = pageRows(1)
-  rows.push('{"value":["')
+  pushed(rows, '{"value":["')
   t.throws(() => {
-    for (let count = 0; count < 20; count++) rows.push(piece)
+    for (let count = 0; count < 20; count++) pushed(rows, piece)
   }, /more than 16,777,216 bytes/)
 })
