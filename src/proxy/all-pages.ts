@@ -142,13 +142,11 @@ export function writeAllPages(first: Answer, options: AllPages): void {
   function broken(error: Error, { path, skip }: { readonly path: string; readonly skip: number }): void {
     if (isOver) return
     isOver = true
-    if (!raw.headersSent) {
-      const cause = record.pages === 1 && !(cancellation.reason instanceof Error) ? notAPage(error) : error
-      return refuse(cancellation.reason ?? cause)
-    }
+    if (!raw.headersSent) return refuse(cancellation.reason ?? notAPage(error))
+    // The caller has left: nothing broke.
+    if (raw.destroyed) return
     const told = toldOf(cancellation.reason ?? error)
     brokeOff(told.error)
-    if (raw.destroyed) return
     const resume = downstreamUrl(map, map.target.origins[0]! + path)
     raw.write(`${JSON.stringify({ error: told.shown, resume, skip })}\n`, () => cut(raw))
   }
@@ -159,7 +157,7 @@ function textOfMember(rows: PageRows, name: string): string | undefined {
   return json === undefined ? undefined : String(JSON.parse(json))
 }
 
-/** A first response that can be read and is no page is for the caller to mend. */
+/** A first response that can be read and is no page is for the caller to fix. */
 function notAPage(error: Error): Error {
   return error.name === 'MalformedBatch' ? new NotACollection('this address answers something else') : error
 }

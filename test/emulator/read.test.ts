@@ -1,3 +1,5 @@
+import { METHODS } from 'node:http'
+
 import t from 'tap'
 
 import { accountId, contactId } from '../../emulator/emulator.ts'
@@ -141,7 +143,7 @@ t.test('refuses query options it does not understand', async (t) => {
     const { status, json } = await call(`accounts?${query}`)
     t.same([status, json['error']?.['code']], [400, '0x80060888'], query)
   }
-  for (const query of ['$apply=aggregate($count as c)', 'fetchXml=%3Cfetch/%3E'])
+  for (const query of ['$apply=aggregate($count as c)', 'userQuery=1'])
     t.equal((await call(`accounts?${query}`)).status, 501)
   t.equal((await call('accounts?tag=mine&$count=false&x&$orderby=')).status, 200)
 })
@@ -335,4 +337,12 @@ t.test('serves images', async (t) => {
   t.equal(await image('/Image/download.aspx'), 404)
   t.notOk('entityimage' in (await call(`accounts(${accountId(0)})`)).json)
   t.equal((await caller(emulator, {})('https://contoso.crm4.dynamics.com/Image/download.aspx')).status, 401)
+})
+
+t.test('a query in the body is refused, as by Dataverse', async (t) => {
+  const { call } = await started(t)
+  const init = { body: '$top=1', headers: { 'content-type': 'text/plain' } }
+
+  t.equal((await call('accounts/$query', { ...init, method: 'POST' })).status, 404)
+  if (METHODS.includes('QUERY')) t.equal((await call('accounts', { ...init, method: 'QUERY' })).status, 405)
 })

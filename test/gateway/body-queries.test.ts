@@ -28,6 +28,10 @@ for (const method of METHODS_OF_QUERIES) {
     t.equal(sent.headers['x-mine'], '1')
     t.notOk(sent.headers['content-type'])
     t.notOk(sent.headers['content-length'])
+    t.match(
+      await (await fetch(`${url}/-/metrics`)).text(),
+      `gateway_requests_total{target="dynamics",method="${method}",status="200"`,
+    )
     await until(() => lines().some((line) => line['method'] === method && line['entitySet'] === 'accounts'))
 
     await sendQuery(method, `${url}/api/data/v9.1/accounts?$top=1`, '%24filter=name+ne+%27a%2Bb%27&$select=name', FORM)

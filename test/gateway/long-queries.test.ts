@@ -75,6 +75,16 @@ t.test('one that is longer than Dynamics takes in any form gets 414, with what i
   t.notOk(emulator.received.some(({ url }) => url.includes('accounts') || url.includes('Image')))
 })
 
+t.test('other products take no longer addresses in any form', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { DYNAMICS_URL: 'https://contoso.operations.dynamics.com' })
+
+  const response = await fetch(`${url}/Customers?${longQuery(40_000)}`)
+
+  t.equal(response.status, 414)
+  t.match(await response.json(), { error: { code: 'GATEWAY_ADDRESS_TOO_LONG', message: /only reads of/ } })
+  t.equal(emulator.received.length, 0)
+})
+
 t.test('links to the next page hold the long query, and work through the gateway', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const headers = { prefer: 'odata.maxpagesize=20' }

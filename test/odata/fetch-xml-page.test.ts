@@ -24,6 +24,8 @@ t.test('the next page has a number and the cookie, and is the same otherwise', a
   )
   t.equal(next(`<fetch page="7"${rest}`, undefined), `<fetch page="8"${rest}`, 'without a cookie')
   t.equal(next(`<fetch${rest}`, '<cookie pagenumber="3" pagingcookie="" />'), `<fetch page="3"${rest}`)
+  t.equal(next(`<fetch${rest}`, "<cookie pagenumber='3' pagingcookie='%zz' />"), `<fetch page="3"${rest}`, 'unreadable')
+  t.equal(next(`<fetch${rest}`, '<cookie pagingcookie="%25zz" />'), `<fetch page="2"${rest}`)
 })
 
 t.test('there is none where there are no more rows, or the query cannot be read', async (t) => {
@@ -31,6 +33,7 @@ t.test('there is none where there are no more rows, or the query cannot be read'
   t.equal(next(xml, COOKIE, false), undefined)
   t.equal(next(`<!-- <fetch> -->${xml}`, COOKIE), undefined)
   t.equal(next('<fetch/>', COOKIE), undefined)
+  t.equal(next('<x><entity name="account" /></x>', COOKIE), undefined)
   const more = { moreRecords: true, cookie: COOKIE }
   t.equal(nextFetchXmlPage('/accounts?savedQuery=1', more), undefined)
   t.equal(nextFetchXmlPage('/accounts?fetchXml=%zz', more), undefined)
