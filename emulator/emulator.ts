@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici'
 import { originsOf } from './dataverse/environment.ts'
 import { createFileStore } from './dataverse/file-store.ts'
 import { guidOf } from './dataverse/guid.ts'
+import { type SchemaChanges, unchangedSchema } from './dataverse/metadata-changes.ts'
 import { createStore, type Execution, type Row } from './dataverse/rows.ts'
 import { addSampleData } from './dataverse/sample-data.ts'
 import { typeOf } from './dataverse/schema.ts'
@@ -83,6 +84,8 @@ export interface Emulator {
   readonly load: Readonly<Load>
   /** How the environment behaves; can be changed at any time. */
   readonly switches: Switches
+  /** What was changed of the definitions. */
+  readonly schema: SchemaChanges
   /** How tokens are made; can be changed at any time. */
   readonly tokens: TokenSettings
   /** What a person does when asked to sign in; can be changed at any time. */
@@ -131,7 +134,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const authority = new URL(authorityOf(named[0])).host
   const store = createStore()
   const switches = defaultSwitches()
-  const environment = { store, files: createFileStore(), background: new Set<string>(), switches, origins }
+  const schema = unchangedSchema()
+  const environment = { store, files: createFileStore(), background: new Set<string>(), switches, origins, schema }
   addSampleData(environment)
 
   const tokens: TokenSettings = { lifetime: options.tokenLifetime ?? 3599, refreshIn: undefined }
@@ -217,6 +221,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     executed: store.executions,
     load,
     switches,
+    schema,
     tokens,
     signIn,
     onBehalfOf,

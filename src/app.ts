@@ -4,6 +4,7 @@ import Fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 
+import { createAnswerMemory } from './cache/answer-memory.ts'
 import authenticate, { knownCallers } from './callers/authenticate.ts'
 import { runsAsCaller, runsAsPerson } from './config/credential.ts'
 import type { Settings } from './config/schema.ts'
@@ -31,6 +32,7 @@ import { requestFacts, requestLog } from './observe/request-line.ts'
 import { statusPage } from './observe/status-page.ts'
 import type { Tracer } from './observe/tracing/tracer.ts'
 import { entitySetOf } from './odata/entity-set.ts'
+import { isRead } from './odata/methods.ts'
 import { targetFault } from './odata/request-target.ts'
 import type { OutboundAgent } from './outbound/agent.ts'
 import { jsonReader } from './outbound/read-json.ts'
@@ -123,6 +125,7 @@ export async function createGateway(
           method,
           status,
           caller,
+          source: isRead(method) && code === undefined ? record.source : undefined,
           own: exchange.gatewayMs ?? ms,
           wait: exchange.timings.wait,
           dynamics: exchange.timings.dynamics,
@@ -148,8 +151,10 @@ export async function createGateway(
   await app.register(addedHeaders)
   await app.register(cors, settings)
 
+  const memory = createAnswerMemory(settings.cacheMemory)
+  metrics.showMemory(memory.size)
   const environments = settings.targets.map((target) =>
-    createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit, replicas }),
+    createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit, replicas, memory }),
   )
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
   /** The target of a request; `undefined` if it was refused before. */
@@ -195,7 +200,7 @@ export async function createGateway(
       next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined),
     )
     await door.register(authenticate, { identify })
-    for (const { target, prefix, connection, credential, directory, activity } of environments) {
+    for (const { target, prefix, send, credential, directory, activity } of environments) {
       await door.register(
         async (below) => {
           const ownUser = runsAsPerson(target.credential) ? 'signed-in person' : 'application user'
@@ -221,7 +226,7 @@ export async function createGateway(
             ...settings,
             target,
             mount: prefix,
-            send: connection.send,
+            send,
             stopping,
             explain: (refusal) => {
               logRefusal(refusal)

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
 
+import type { AnswerMemory } from './cache/answer-memory.ts'
+import { cacheReads } from './cache/read-cache.ts'
 import { runsAsCaller } from './config/credential.ts'
 import type { Target } from './config/schema.ts'
 import { connectCredential } from './credentials/connect-credential.ts'
@@ -8,6 +10,7 @@ import type { AccessTokens } from './credentials/credential.ts'
 import { connect } from './dynamics/connect.ts'
 import type { Connection } from './dynamics/connect.ts'
 import type { OnEvent } from './dynamics/events.ts'
+import type { Send } from './dynamics/send.ts'
 import { UserTokenRequired } from './errors.ts'
 import { createActivity } from './observe/activity.ts'
 import type { Activity } from './observe/activity.ts'
@@ -28,6 +31,8 @@ export interface TargetRuntime {
   readonly target: Target
   readonly credential: ConnectedCredential
   readonly connection: Connection
+  /** The way to the target for callers: reads may be answered from memory. */
+  readonly send: Send
   readonly directory: UserDirectory
   /** How it is connected with other replicas. */
   readonly sharing: SharedState['status']
@@ -46,12 +51,14 @@ interface Dependencies {
   /** The largest body that a caller may send, in bytes. */
   readonly bodyLimit: number
   readonly replicas: Replicas
+  /** For responses that are kept. */
+  readonly memory: AnswerMemory
 }
 
 /** Creates the runtime of `target`, without requests to Entra or Dynamics. */
 export function createTargetRuntime(
   target: Target,
-  { agent, log, metrics, bodyLimit, replicas }: Dependencies,
+  { agent, log, metrics, bodyLimit, replicas, memory }: Dependencies,
 ): TargetRuntime {
   const name = target.name ?? 'dynamics'
   const targetLog = target.name === undefined ? log : log.child({ target: name })
@@ -86,6 +93,7 @@ export function createTargetRuntime(
     target,
     credential,
     connection,
+    send: cacheReads(connection.send, { target, name, memory }),
     directory,
     sharing: state.status,
     activity,

@@ -1,5 +1,6 @@
 import type { Switches } from '../switches.ts'
 import type { FileStore } from './file-store.ts'
+import type { SchemaChanges } from './metadata-changes.ts'
 import type { Store } from './rows.ts'
 
 /** The emulated Dataverse environment: its data, its behaviour and its origins. */
@@ -9,6 +10,7 @@ export interface Environment {
   /** Ids of operations that run in the background. */
   readonly background: Set<string>
   readonly switches: Switches
+  readonly schema: SchemaChanges
   /** The origins of the environment: the plain host, the `.api.` host, and the address of the emulator. */
   readonly origins: Origins
 }

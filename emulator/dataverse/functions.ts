@@ -8,11 +8,13 @@ import { DataverseError, noMethod } from './errors.ts'
 import { blockActions } from './file-blocks.ts'
 import { guidOf } from './guid.ts'
 import { jsonReply, responseFormat } from './json-reply.ts'
+import { metadataChanges, publishActions } from './metadata-changes.ts'
 import type { Row } from './rows.ts'
 
 /** Executes an unbound function or action, such as `WhoAmI`; `undefined` when the name is unknown. */
 export function unbound(environment: Environment, operation: Operation, { name, keys }: Segment): Reply | undefined {
-  const action = name === 'sample_ExportAccounts' ? exportAccounts : blockActions.get(name)
+  const action =
+    name === 'sample_ExportAccounts' ? exportAccounts : (blockActions.get(name) ?? publishActions.get(name))
   if (action !== undefined) {
     if (operation.method !== 'POST') throw noMethod(operation.method)
     return action(environment, operation)
@@ -50,7 +52,7 @@ export function notFound({ origin, target }: Operation): DataverseError {
 }
 
 function resultOf(
-  { origins }: Environment,
+  environment: Environment,
   operation: Operation,
   name: string,
   keys: Keys | undefined,
@@ -62,11 +64,13 @@ function resultOf(
         UserId: String(operation.identity.user['systemuserid']),
         OrganizationId: organizationId,
       }
+    case 'RetrieveMetadataChanges':
+      return metadataChanges(environment, keys)
     case 'RetrieveVersion':
       return { Version: '9.2.25112.00190' }
     case 'RetrieveCurrentOrganization': {
       if (keys === undefined || !('named' in keys) || !keys.named.has('AccessType')) throw notFound(operation)
-      return { Detail: organizationDetail(origins[0]) }
+      return { Detail: organizationDetail(environment.origins[0]) }
     }
     default:
       return undefined

@@ -1,11 +1,12 @@
 import type { JsonObject } from '../http/json.ts'
 import type { Operation, Reply } from '../http/operation.ts'
-import { type Keys, splitTarget, queryOptions } from './address.ts'
+import { type Keys, type Segment, splitTarget, queryOptions } from './address.ts'
 import { definition, definitions, manyToOneRelationships, matchingDefinitions, selectedOf } from './definitions.ts'
 import type { Environment } from './environment.ts'
-import { DataverseError, noSegment } from './errors.ts'
+import { DataverseError, noMethod, noSegment } from './errors.ts'
 import { guidOf } from './guid.ts'
 import { jsonReply, responseFormat } from './json-reply.ts'
+import { addColumn, columnsOf, deleteColumn } from './metadata-changes.ts'
 import { type Column, entityTypes, type EntityType, typeNamed, typeOf } from './schema.ts'
 
 /** The service document: every entity set, with a relative `url`. */
@@ -22,14 +23,14 @@ export function serviceDocument(environment: Environment, operation: Operation):
 }
 
 /** `$metadata`: the schema as CSDL. */
-export function metadataDocument(): Reply {
+export function metadataDocument(environment: Environment): Reply {
   const types = [...entityTypes.values()]
   const sets = types.map((type) => `<EntitySet Name="${type.set}" EntityType="Microsoft.Dynamics.CRM.${type.name}"/>`)
   const body =
     '<?xml version="1.0" encoding="utf-8"?>' +
     '<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>' +
     '<Schema Namespace="Microsoft.Dynamics.CRM" Alias="mscrm" xmlns="http://docs.oasis-open.org/odata/ns/edm">' +
-    types.map(entityXml).join('') +
+    types.map((type) => entityXml(environment, type)).join('') +
     `<EntityContainer Name="System">${sets.join('')}</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>`
   return { status: 200, headers: [['Content-Type', 'application/xml']], body }
 }
@@ -39,8 +40,9 @@ export function entityDefinitions(
   environment: Environment,
   operation: Operation,
   keys: Keys | undefined,
-  rest: readonly string[],
+  rest: readonly Segment[],
 ): Reply {
+  if (operation.method !== 'GET' && rest[0]?.name !== 'Attributes') throw noMethod(operation.method)
   const format = responseFormat(environment, operation)
   const options = queryOptions(splitTarget(operation.target).query)
   const selected = options
@@ -66,23 +68,27 @@ export function entityDefinitions(
   if (type === undefined) {
     throw new DataverseError(404, '0x80060888', `Could not find an entity with the given name '${String(name)}'.`)
   }
-  if (rest[0] === undefined) {
+  const [below] = rest
+  if (below === undefined) {
     return jsonReply(
       200,
       { '@odata.context': `${context}/$entity`, ...selectedOf(tracked(environment, type), selected) },
       format,
     )
   }
-  if (rest[0] === 'ManyToOneRelationships') {
+  if (below.name === 'ManyToOneRelationships') {
     const value = manyToOneRelationships(type).map((each) => selectedOf(each, selected))
     return jsonReply(200, { '@odata.context': `${context}('${type.name}')/ManyToOneRelationships`, value }, format)
   }
-  if (rest[0] !== 'Attributes') throw noSegment(rest[0])
+  if (below.name !== 'Attributes') throw noSegment(below.name)
+  if (operation.method === 'POST') return addColumn(environment, operation, type)
+  if (operation.method === 'DELETE') return deleteColumn(environment, type, below.keys)
+  if (operation.method !== 'GET') throw noMethod(operation.method)
   return jsonReply(
     200,
     {
       '@odata.context': `${context}('${type.name}')/Attributes`,
-      value: Object.entries(type.columns).map(([column, { type: kind }]) => ({
+      value: columnsOf(environment, type).map(([column, { type: kind }]) => ({
         LogicalName: column,
         SchemaName: column,
         AttributeType: kind,
@@ -93,8 +99,8 @@ export function entityDefinitions(
   )
 }
 
-function entityXml(type: EntityType): string {
-  const properties = Object.entries(type.columns).map(
+function entityXml(environment: Environment, type: EntityType): string {
+  const properties = columnsOf(environment, type).map(
     ([name, column]) => `<Property Name="${name}" Type="${edmType(column)}"/>`,
   )
   const single = Object.entries(type.lookups).map(

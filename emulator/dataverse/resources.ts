@@ -46,16 +46,9 @@ function dispatched(environment: Environment, operation: Operation): Reply {
   const options = queryOptions(query)
   const [first, ...rest] = segmentsOf(below(operation, path), options)
   if (first === undefined) return reading(operation, () => serviceDocument(environment, operation))
-  if (first.name === '$metadata') return reading(operation, metadataDocument)
+  if (first.name === '$metadata') return reading(operation, () => metadataDocument(environment))
   if (first.name === 'EntityDefinitions') {
-    return reading(operation, () =>
-      entityDefinitions(
-        environment,
-        operation,
-        first.keys,
-        rest.map(({ name }) => name),
-      ),
-    )
+    return entityDefinitions(environment, operation, first.keys, rest)
   }
   const type = entityTypes.get(first.name)
   if (type === undefined) {

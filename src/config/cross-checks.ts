@@ -2,6 +2,7 @@ import { headerLetters } from '../odata/header-letters.ts'
 import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks, namesUser } from './caller-checks.ts'
 import { bringsPeople } from './callers.ts'
+import { readChecks } from './read-checks.ts'
 import { sharedSecretOf } from './redis.ts'
 import type { Settings } from './schema.ts'
 
@@ -81,6 +82,7 @@ export function crossChecks(settings: Settings, errors: string[]): void {
     }
   }
   callerChecks(settings, errors)
+  readChecks(settings, errors)
 }
 
 /**

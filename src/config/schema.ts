@@ -201,6 +201,49 @@ const target = group('One environment: where it is, what the gateway proves its 
       'larger ones are sent once.',
     fallback: '1MiB',
   }),
+  schemaCache: duration({
+    description:
+      'How stale `$metadata` and the definitions of tables, relationships and choices may be that are answered from ' +
+      'memory, counted from the last proof that nothing changed. `0s`: they are not kept.',
+    env: 'SCHEMA_CACHE',
+    fallback: '60s',
+  }),
+  reads: group('Which rows are answered from memory. Each user gets only what this user was answered before.', {
+    revalidate: flag({
+      description:
+        'Rows that are read by key are remembered with their ETag. Dynamics is still asked each time, and answers 304 ' +
+        'in place of the row if nothing changed.',
+      fallback: false,
+    }),
+    keep: {
+      type: 'array',
+      description: 'Entity sets whose rows hardly change, and how long they are answered from memory.',
+      items: group('Entity sets that are kept for the same time.', {
+        entitySets: list(
+          {
+            description: 'Names of entity sets, such as `transactioncurrencies`.',
+            required: true,
+            hint: 'names of entity sets',
+          },
+          matching(
+            /^[a-z_]\w*$/i,
+            'holds something that is not the name of an entity set: write transactioncurrencies.',
+          ),
+        ),
+        for: duration({
+          description: 'How old they may be.',
+          fallback: '10m',
+          minimum: 1000,
+        }),
+        shared: flag({
+          description:
+            'All users get the same response, which the first of them was answered. Only for entity sets of which ' +
+            'everybody may read every row and every column.',
+          fallback: false,
+        }),
+      }),
+    },
+  }),
   idempotencySalt: secret({
     description:
       'Keys the hashes that become the primary keys of rows created with an `Idempotency-Key`. The same in all ' +
@@ -407,6 +450,11 @@ export const schema = group("The gateway's settings.", {
     optional: true,
   },
   redis,
+  cacheMemory: size({
+    description: 'The memory for responses that are kept, of all targets together. `0B`: nothing is kept.',
+    env: 'CACHE_MEMORY',
+    fallback: '64MiB',
+  }),
   anybody,
   callers,
   targets: { type: 'array', description: 'The environments that the gateway forwards to.', items: target },

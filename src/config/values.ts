@@ -99,13 +99,13 @@ export function optional<T>(is: SettingSpec & { hint: string }, parse: (raw: str
 
 /** A list of texts, separated by commas in an environment variable. */
 export function list<T>(
-  is: SettingSpec & { hint: string; fallback?: readonly string[] },
+  is: SettingSpec & { hint: string; fallback?: readonly string[]; required?: true },
   parse: (raw: string) => T,
 ): Setting<readonly T[]> {
   return setting(
     {
       ...is,
-      fallback: is.fallback ?? [],
+      ...(is.required ? {} : { fallback: is.fallback ?? [] }),
       jsonSchema: { type: 'array', items: { type: 'string' } },
     },
     (raw) => {

@@ -82,6 +82,8 @@ export class RequestRecord {
   /** The request's id at Dynamics, for Microsoft's support. */
   dynamicsRequestId: string | undefined = undefined
   source: ResponseSource = 'dynamics'
+  /** What `Cache-Status` says of a read (RFC 9211), without the gateway's name. */
+  cacheStatus = 'fwd=bypass'
   /** What Dynamics' error means; only where somebody wants to show it. */
   explanation: Explanation | undefined = undefined
   /** How many parts of a `$batch` were answered with which status. */

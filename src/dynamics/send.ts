@@ -43,6 +43,10 @@ export interface OutboundRequest {
   readonly transform: (() => TextTransform) | undefined
   /** The create of a request with `Idempotency-Key`; absent on all others. */
   readonly idempotency?: IdempotentCreate | undefined
+  /** As whom a read runs, where its response may be shared or come from memory; absent on all other requests. */
+  readonly reading?: Reading | undefined
+  /** The operations of a `$batch` that are no reads, noted while its body is read. */
+  readonly writtenParts?: readonly WrittenPart[] | undefined
   /** Called before each retry after a failure. */
   readonly onRetry?: (() => void) | undefined
   /** Ends the request early. */
@@ -51,6 +55,21 @@ export interface OutboundRequest {
   readonly timings: Timings
   /** The record of its events; each wrapper adds its own. */
   readonly record: RequestRecord
+}
+
+/** What decides whose response a read may share. */
+export interface Reading {
+  /** The user and the credential that it runs with. */
+  readonly identity: string
+  /** Whether it must be sent: the caller takes nothing from memory. */
+  readonly mustBeSent: boolean
+}
+
+/** An operation of a `$batch` that is no read. */
+export interface WrittenPart {
+  readonly method: string
+  /** Raw, below the API root, without its query. */
+  readonly resourcePath: string
 }
 
 /** A create that makes one row, no matter how often it is sent. */

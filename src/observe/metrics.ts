@@ -14,8 +14,16 @@ export interface Metrics {
   readonly requestDone: RequestMetrics['done']
   readonly watch: DynamicsMetrics['watch']
   readonly show: DynamicsMetrics['show']
+  /** Shows how much memory kept responses take. */
+  readonly showMemory: (size: () => MemorySize) => void
   /** All metrics in Prometheus' text format, or in OpenMetrics (with exemplars) if `accept` asks for it. */
   readonly page: (accept: string | undefined) => Promise<MetricsPage>
+}
+
+/** How many responses are kept, and their bytes. */
+interface MemorySize {
+  readonly answers: number
+  readonly bytes: number
 }
 
 /** The response to a scrape. */
@@ -31,6 +39,7 @@ export interface MetricsPage {
 export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' | 'overloaded'>): Metrics {
   const requests = requestMetrics()
   const dynamics = dynamicsMetrics()
+  let memory = (): MemorySize => ({ answers: 0, bytes: 0 })
   const collect: readonly Collect[] = [
     ...requests.collect,
     ...dynamics.collect,
@@ -39,6 +48,8 @@ export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' |
       'Median lag of the event loop in the last half second.',
       () => delay() / 1000,
     ),
+    one('gateway_memory_responses', 'Responses that are kept in memory.', () => memory().answers),
+    one('gateway_memory_bytes', 'Memory that they take, in bytes.', () => memory().bytes),
     one('gateway_overloaded', '1 while the gateway is overloaded and refuses requests.', () => (overloaded() ? 1 : 0)),
   ]
   const registries = new Map<Format, Promise<Registry>>()
@@ -47,6 +58,9 @@ export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' |
     requestDone: requests.done,
     watch: dynamics.watch,
     show: dynamics.show,
+    showMemory: (size) => {
+      memory = size
+    },
     page: async (accept) => {
       const format = accept?.includes('application/openmetrics-text') === true ? 'open' : 'plain'
       let loading = registries.get(format)

@@ -26,6 +26,8 @@ export interface RequestFacts {
   readonly caller: string
   /** The user's id at Dynamics or in Entra, or whose rights it ran with; `undefined` if it was refused before. */
   readonly user: string | undefined
+  /** Where the response came from, where that was not a call of its own. */
+  readonly source?: 'memory' | 'shared' | undefined
   /** How often it was sent to Dynamics. */
   readonly attempts: number
   /** Whether bytes of it may have reached Dynamics. */
@@ -46,6 +48,7 @@ export interface RequestFacts {
 export function requestFacts(request: FastifyRequest, reply: FastifyReply): RequestFacts {
   const { exchange, caller, user, raw, originalUrl } = request
   const { record, cancellation } = exchange
+  const source = record.source === 'dynamics' ? undefined : record.source
   return {
     id: exchange.id,
     traceId: record.trace?.traceId,
@@ -59,7 +62,11 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     ms: performance.now() - exchange.started,
     timings: exchange.timings,
     caller: (caller as typeof caller | undefined)?.name ?? 'unknown',
-    user: user?.systemUserId ?? user?.objectId ?? (record.attempts > 0 ? record.ownUser : undefined),
+    user:
+      user?.systemUserId ??
+      user?.objectId ??
+      (record.attempts > 0 || source !== undefined ? record.ownUser : undefined),
+    source,
     attempts: record.attempts,
     sent: record.sent,
     connection: record.connection,
@@ -116,6 +123,7 @@ function lineOf(level: string, facts: RequestFacts): string {
     pages,
     rows,
     causes,
+    source,
   } = facts
   // Ids, methods, entity sets and codes of the gateway contain no characters that JSON escapes.
   return (
@@ -129,6 +137,7 @@ function lineOf(level: string, facts: RequestFacts): string {
     `,"waitMs":${formatMs(timings.wait)},"dynamicsMs":${formatMs(timings.dynamics)}` +
     `,"caller":${JSON.stringify(facts.caller)}` +
     (user === undefined ? '' : `,"user":"${user}"`) +
+    (source === undefined ? '' : `,"source":"${source}"`) +
     `,"attempts":${facts.attempts},"sent":${facts.sent}` +
     (connection === undefined ? '' : `,"connection":"${connection}"`) +
     (dynamicsRequestId === undefined ? '' : `,"dynamicsRequestId":${JSON.stringify(dynamicsRequestId)}`) +

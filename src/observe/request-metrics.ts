@@ -12,6 +12,8 @@ export interface RequestDone {
   readonly code: string | undefined
   /** The caller's name in the settings. */
   readonly caller: string
+  /** The source of a response to a read; `undefined` for writes and the gateway's own responses. */
+  readonly source?: 'dynamics' | 'memory' | 'shared' | undefined
   /** Time of the gateway itself, without waiting and Dynamics. */
   readonly own: number
   readonly wait: number
@@ -67,6 +69,12 @@ export function requestMetrics(): RequestMetrics {
     'Requests sent to Dynamics on a new connection, on one that was opened ahead (reserve), or on a reused one.',
     'target',
     'connection',
+  )
+  const reads = counter(
+    'gateway_reads_total',
+    'Responses to reads: from Dynamics, from memory, or shared with an identical read.',
+    'target',
+    'source',
   )
   const own = histogram('gateway_own_seconds', 'Time of the gateway itself for a request.', GATEWAY_BUCKETS_S)
   const wait = histogram(
@@ -128,6 +136,7 @@ export function requestMetrics(): RequestMetrics {
   return {
     done(request) {
       const { caller, target, traceId, connection, pages = 0, rows = 0 } = request
+      if (request.source !== undefined) reads.count(target, request.source)
       if (connection !== undefined) connections.count(target, connection)
       if (pages > 0) countRows(target, pages, rows)
       count(caller.length > MAX_NAME_LENGTH ? caller.slice(0, MAX_NAME_LENGTH) : caller, target, request)
@@ -143,6 +152,7 @@ export function requestMetrics(): RequestMetrics {
           [...callers.values()].flatMap((targets) => [...targets.values()].flatMap((series) => [...series.values()])),
         'counter',
       ),
+      reads.collect,
       connections.collect,
       read('gateway_rows_pages_total', 'Pages that were read for streams of rows.', () => sumsOf('pages'), 'counter'),
       read('gateway_rows_total', 'Rows that were written as lines.', () => sumsOf('rows'), 'counter'),

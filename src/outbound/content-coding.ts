@@ -5,6 +5,7 @@ import {
   createBrotliDecompress,
   createGunzip,
   createInflate,
+  gzip,
   gunzipSync,
   inflateSync,
 } from 'node:zlib'
@@ -63,5 +64,21 @@ export function decode(body: Buffer, contentEncoding: string | undefined, limit:
     }
   } catch {
     return undefined
+  }
+}
+
+/** `body` as gzip; it is made beside the event loop. `done` is not called where that fails. */
+export function gzipped(body: Buffer, done: (compressed: Buffer) => void): void {
+  gzip(body, (error, compressed) => {
+    if (error === null) done(compressed)
+  })
+}
+
+/** A complete gzip body with its coding undone; why not, where it is longer than `limit` bytes or broken. */
+export function gunzipComplete(body: Buffer, limit: number): Buffer | 'too long' | 'broken' {
+  try {
+    return gunzipSync(body, { maxOutputLength: limit })
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'too long' : 'broken'
   }
 }

@@ -13,5 +13,10 @@ export function rawHeader(headers: readonly Buffer[], name: string): string | un
 
 /** @param name in lower case */
 export function isNamed(header: Buffer, name: string): boolean {
-  return header.length === name.length && header.toString('latin1').toLowerCase() === name
+  return header.length === name.length && headerName(header) === name
+}
+
+/** The name of a header, in lower case. */
+export function headerName(header: Buffer): string {
+  return header.toString('latin1').toLowerCase()
 }

@@ -5,6 +5,7 @@ import { isBatch } from '../odata/batch-path.ts'
 import { requestBatch, responseBatch } from '../odata/batch.ts'
 import type { BatchOptions } from '../odata/batch.ts'
 import { isEncoded, isJson } from '../odata/content-type.ts'
+import { isFile } from '../odata/file-path.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { requestLinks } from '../odata/request-links.ts'
 import { responseLinks } from '../odata/response-links.ts'
@@ -27,9 +28,6 @@ interface AnswerFacts {
   readonly onPart: (status: number) => void
 }
 
-/** A file or a part of one, whatever its content type: `…/sample_file/$value`. */
-const FILE_PATH = /^[^?]*\/\$value(?:$|\?)/
-
 /**
  * The transform that rewrites the links of a response body, or `undefined` for bodies that must not change: files,
  * parts of files, `$metadata`, and bodies in an unknown content coding.
@@ -41,7 +39,7 @@ export function responseBodyRewriter(
   if (status === 206 || (isEncoded(contentEncoding) && coding === undefined)) {
     return undefined
   }
-  if (FILE_PATH.test(path)) return undefined
+  if (isFile(path)) return undefined
   if (isBatch(path)) return responseBatch(map, contentType, foreign, onPart)
   return isJson(contentType)
     ? responseLinks(map, { backgroundOperation: prefer?.includes('respond-async') === true })

@@ -1,6 +1,9 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
+import { identityOf } from '../cache/key.ts'
+import { readingOf } from '../cache/reading.ts'
+import { runsAsPerson } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
 import { withRetryAdvice } from '../dynamics/retry-advice.ts'
@@ -17,6 +20,7 @@ import {
 } from '../errors.ts'
 import type { Refusal } from '../observe/refusals.ts'
 import { MAX_ADDRESS_CHARACTERS, MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
+import { isBatch } from '../odata/batch-path.ts'
 import { MalformedBatch, OversizedBatch, RefusedPart } from '../odata/batch.ts'
 import type { BatchOperation } from '../odata/batch.ts'
 import { isJson } from '../odata/content-type.ts'
@@ -43,7 +47,7 @@ import { withFirstBytes } from './first-bytes.ts'
 import { pageDetector, refuseForeign } from './foreign-answer.ts'
 import { IDEMPOTENCY_KEY, idempotentCreate, refusePartKey } from './idempotency-key.ts'
 import { linksFor } from './public-base.ts'
-import { requestHeaders, staysHere } from './request-headers.ts'
+import { accepts, requestHeaders, staysHere } from './request-headers.ts'
 import { responseHead } from './response-headers.ts'
 import { rowsRequest } from './rows-request.ts'
 import { writeResponse } from './write-response.ts'
@@ -83,6 +87,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   const { header: emailHeader, idHeader } = target.impersonation
   const userHeaders = [emailHeader, idHeader]
   const outward = requestHeaders(userHeaders)
+  // Another person may sign in at any time, and nothing in a request would tell.
+  const hasOneIdentity = !runsAsPerson(target.credential)
 
   await app.register(httpProxy, {
     // Never used, and harmless if it were.
@@ -126,10 +132,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (equivalentGet !== undefined)
       headers = headers.filter((_, index) => !BODY_HEADERS.test(headers[index - (index % 2)]!))
     // With a token of the person, there is no impersonation.
-    if (user !== undefined && tokens === undefined) {
-      const [name, id] = callerIdOf(user)
-      headers.push(name, id)
-    }
+    const callerId = user !== undefined && tokens === undefined ? callerIdOf(user) : undefined
+    if (callerId !== undefined) headers.push(callerId[0], callerId[1])
     const { headers: given } = raw
     if (given['x-ms-client-request-id'] === undefined && isGuid(exchange.id)) {
       headers.push('x-ms-client-request-id', exchange.id)
@@ -151,6 +155,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
             wantsRow: request.head.wantsRow,
           })
     if (length !== undefined && Number(length) > bodyLimit) throw new BodyTooLarge(bodyLimit)
+    const writtenParts: BatchOperation[] | undefined = isBatch(path) ? [] : undefined
     return {
       map,
       outbound: {
@@ -164,6 +169,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         fairnessKey: caller.name === 'anybody' ? (user?.systemUserId ?? raw.socket.remoteAddress ?? '') : caller.name,
         deadline: deadline(given['prefer'], exchange.started),
         idempotency,
+        reading: readingOf(method, given, hasOneIdentity ? identityOf(callerId, tokens, caller) : undefined),
+        writtenParts,
         cancellation: exchange.cancellation,
         timings: exchange.timings,
         record: exchange.record,
@@ -174,6 +181,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
               onPart: (operation) => {
                 refusePartKey(operation.part, operation.headers)
                 judge(request, operation)
+                if (!isRead(operation.method)) writtenParts?.push(operation)
               },
             })
           : undefined,
@@ -268,10 +276,13 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       foreign,
       onPart,
     })
-    const coding = transform === undefined ? undefined : coded
+    // The gateway may have asked for a coding that the caller does not accept, to keep the response.
+    const mayPassCoding = coded === undefined || outbound.reading === undefined || accepts(outbound.headers, coded)
+    const coding = transform === undefined && mayPassCoding ? undefined : coded
     if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)
     if (method === 'OPTIONS' && KNOWS_QUERY) headers.push('accept-query', ACCEPT_QUERY)
     addHeaders(headers, exchange)
+    if (isRead(method)) headers.push('cache-status', `dynamics-gateway; ${record.cacheStatus}`)
     if (stopping()) headers.push('connection', 'close')
     writeResponse(body, reply.raw, {
       status,

@@ -6,6 +6,7 @@ import { isLinkHeader } from '../odata/link-names.ts'
 import { isMethodOverride } from '../odata/methods.ts'
 import { upstreamUrl } from '../odata/url-map.ts'
 import type { UrlMap } from '../odata/url-map.ts'
+import type { ContentCoding } from '../outbound/content-coding.ts'
 import { carriesIdentity } from './identity-headers.ts'
 
 /** How a header is handled. */
@@ -128,6 +129,12 @@ function codingsOf(acceptEncoding: string | undefined): string {
     .map((coding) => coding.replace(/;.*/, '').trim())
   const codings = CODINGS.filter((coding) => accepted.includes(coding) || (coding === 'gzip' && accepted.includes('*')))
   return codings.length === 0 ? 'identity' : codings.join(', ')
+}
+
+/** Whether a request with these headers, as {@link requestHeaders} made them, accepts `coding`. */
+export function accepts(headers: readonly string[], coding: ContentCoding): boolean {
+  const index = headers.indexOf('accept-encoding')
+  return index !== -1 && headers[index + 1]!.includes(coding)
 }
 
 /** The names in a `Connection` header, added to those found `before`. */

@@ -39,7 +39,8 @@ export function rowsRequest(
   const query = mark === -1 ? '' : path.slice(mark)
   const asked = hasFetchXml(query) ? withAnnotations(others) : others
   return {
-    outbound: { ...outbound, headers: [...asked, 'accept', accept] },
+    // Pages flow one after the other, too long to share and for one reader.
+    outbound: { ...outbound, headers: [...asked, 'accept', accept], reading: undefined },
     limit: topOf(query),
   }
 }

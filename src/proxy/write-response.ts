@@ -38,13 +38,18 @@ export function writeResponse(body: AnswerBody, raw: ServerResponse, delivery: R
   if (!hasBody) {
     raw.writeHead(status, framed(headers, transform === undefined ? contentLength : undefined))
     body.pipeTo(withoutBody(raw))
-  } else if (coding === undefined && (body.complete || Number(contentLength ?? Infinity) <= COALESCE_BELOW_BYTES)) {
+  } else if (coding === undefined && isShort(body, contentLength)) {
     body.pipeTo(coalesced(raw, delivery))
   } else {
     const length = transform === undefined && coding === undefined ? contentLength : undefined
     const plain = streamed(raw, delivery, () => raw.writeHead(status, framed(headers, length)))
     body.pipeTo(coding === undefined ? plain : decoded(raw, coding, plain))
   }
+}
+
+/** Whether the body has arrived, or its rest is on its way. */
+function isShort({ complete, bufferedBytes }: AnswerBody, contentLength: string | undefined): boolean {
+  return (complete ? bufferedBytes : Number(contentLength ?? Infinity)) <= COALESCE_BELOW_BYTES
 }
 
 function framed(headers: string[], contentLength: string | undefined): string[] {

@@ -146,6 +146,7 @@ const EXPOSED: readonly string[] = [
   'Age',
   'Allow',
   'AuthActivityId',
+  'Cache-Status',
   'Content-Disposition',
   'Content-Encoding',
   'Content-Location',

@@ -94,13 +94,17 @@ function foundBy(source: UserSource | undefined): string {
   }
 }
 
-function withoutUser({ attempts, ownUser, userSource }: RequestRecord): string {
-  if (attempts > 0) return `the ${ownUser ?? 'application user'}: the request names no user`
+function withoutUser({ attempts, ownUser, userSource, source }: RequestRecord): string {
+  if (attempts > 0 || source !== 'dynamics') return `the ${ownUser ?? 'application user'}: the request names no user`
   return userSource === undefined ? 'none: it was not sent' : 'none: the user is ambiguous or unknown'
 }
 
 function sentOf({ sent, attempts, source }: RequestRecord): string {
-  if (source === 'memory') return "no: answered from the gateway's memory"
+  if (source === 'memory') {
+    return attempts > 0
+      ? "yes: Dynamics confirmed the row in the gateway's memory (304)"
+      : "no: answered from the gateway's memory"
+  }
   if (source === 'shared') return 'no: shares the response to another request'
   if (!sent) return attempts > 0 ? 'no: the connection failed before' : 'no'
   return attempts === 1 ? 'yes' : `yes, in ${attempts} attempts`

@@ -1,0 +1,95 @@
+import { codeOf } from '../dynamics/limits/parse.ts'
+import { header } from '../dynamics/send.ts'
+import type { Answer } from '../dynamics/send.ts'
+import { decode } from '../outbound/content-coding.ts'
+
+/** What Dynamics says of changes of its definitions. */
+export type MetadataChanges =
+  /** `stamp` says until when; `hasChanged`: something since the stamp that was sent. */
+  | { readonly stamp: string; readonly hasChanged: boolean }
+  /** The stamp that was sent is older than Dynamics remembers. */
+  | 'expired'
+  /** The user may not ask, or the service does not know the function. */
+  | 'refused'
+  | 'unreachable'
+
+/** The address that asks what has changed since `stamp`; without one, for a stamp alone. */
+export function changesPath(apiRoot: string, stamp: string | undefined): string {
+  if (stamp === undefined) return `${apiRoot}/RetrieveMetadataChanges(Query=@q)?@q=${json(NOTHING)}`
+  return (
+    `${apiRoot}/RetrieveMetadataChanges(Query=@q,DeletedMetadataFilters=@d,ClientVersionStamp=@s)` +
+    `?@q=${json(EVERYTHING)}&@d=Microsoft.Dynamics.CRM.DeletedMetadataFilters%27All%27` +
+    `&@s=%27${encodeURIComponent(stamp.replaceAll("'", "''"))}%27`
+  )
+}
+
+/** A condition that no table meets: the stamp comes without the definitions. */
+const NOTHING = {
+  Criteria: {
+    FilterOperator: 'And',
+    Conditions: [
+      { ConditionOperator: 'Equals', PropertyName: 'LogicalName', Value: { Type: 'System.String', Value: '-' } },
+    ],
+  },
+  Properties: { AllProperties: false, PropertyNames: ['LogicalName'] },
+}
+
+const NAME_ONLY = { Properties: { AllProperties: false, PropertyNames: ['SchemaName'] } }
+
+/** All tables, with their columns, relationships and keys, by name only. */
+const EVERYTHING = {
+  Properties: {
+    AllProperties: false,
+    PropertyNames: [
+      'SchemaName',
+      'Attributes',
+      'Keys',
+      'OneToManyRelationships',
+      'ManyToOneRelationships',
+      'ManyToManyRelationships',
+    ],
+  },
+  AttributeQuery: NAME_ONLY,
+  KeyQuery: NAME_ONLY,
+  RelationshipQuery: NAME_ONLY,
+}
+
+function json(value: object): string {
+  return encodeURIComponent(JSON.stringify(value))
+}
+
+/** Longest response that is read, in bytes: changes of thousands of columns. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
+/** The code of an error whose stamp has expired. */
+const EXPIRED_VERSION_STAMP = 0x80044352
+
+/** Reads the response to {@link changesPath}. */
+export async function readChanges(answer: Answer): Promise<MetadataChanges> {
+  const contentEncoding = header(answer, 'content-encoding')
+  const { status } = answer
+  if (status >= 500 || status === 429) {
+    answer.body.dump()
+    return 'unreachable'
+  }
+  const bytes = await answer.body.bytes(MAX_ANSWER_BYTES)
+  const text = decode(bytes, contentEncoding, MAX_ANSWER_BYTES)?.toString() ?? ''
+  if (status !== 200) return codeOf(text) === EXPIRED_VERSION_STAMP ? 'expired' : 'refused'
+  const { ServerVersionStamp: stamp, EntityMetadata, DeletedMetadata } = parsed(text)
+  if (typeof stamp !== 'string' || !Array.isArray(EntityMetadata)) return 'refused'
+  return { stamp, hasChanged: EntityMetadata.length > 0 || hasDeletions(DeletedMetadata) }
+}
+
+/** What cannot be read counts as a deletion. */
+function hasDeletions(deleted: unknown): boolean {
+  if (deleted === undefined || deleted === null) return false
+  return (deleted as { readonly Count?: unknown }).Count !== 0
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(text)) as Readonly<Record<string, unknown>>
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,26 @@
+import type { OutboundRequest } from '../dynamics/send.ts'
+
+/**
+ * `request` with one of its headers set to `value`.
+ *
+ * @param name in lower case
+ */
+export function requestWith(request: OutboundRequest, name: string, value: string): OutboundRequest {
+  const headers: string[] = []
+  for (let index = 0; index < request.headers.length; index += 2) {
+    const other = request.headers[index]!
+    if (other.toLowerCase() !== name) headers.push(other, request.headers[index + 1]!)
+  }
+  headers.push(name, value)
+  return { ...request, headers }
+}
+
+/** The value of a header of a request, several lines joined; `undefined` where there is none. */
+export function requestHeader({ headers }: OutboundRequest, name: string): string | undefined {
+  let found: string | undefined
+  for (let index = 0; index < headers.length; index += 2) {
+    if (headers[index]!.toLowerCase() !== name) continue
+    found = found === undefined ? headers[index + 1]! : `${found}, ${headers[index + 1]!}`
+  }
+  return found
+}

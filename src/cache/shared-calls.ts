@@ -1,0 +1,164 @@
+import { Cancellation } from '../dynamics/cancellation.ts'
+import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
+import { OwnError } from '../own-error.ts'
+import { gather } from './gather.ts'
+import { keyOf } from './key.ts'
+
+/**
+ * The longest body that is shared, in bytes. It is read completely before anybody gets it, because callers read at
+ * different paces; of a longer one, only the first caller gets the response, and the others make calls of their own.
+ */
+const MAX_SHARED_BYTES = 1024 * 1024
+
+/**
+ * Sends a read that has a `reading`, or lets it wait for the same one that is under way and has no response yet. What
+ * fails for one fails for all.
+ */
+export type SharedCalls = (request: OutboundRequest, send: Send) => Promise<Answer>
+
+/** A caller that waits for another one's call. */
+interface Waiter {
+  readonly request: OutboundRequest
+  readonly send: Send
+  readonly resolve: (answer: Answer | Promise<Answer>) => void
+  readonly reject: (error: unknown) => void
+  /** Stops listening for its cancellation. */
+  release: () => void
+  readonly start: number
+}
+
+/** A call under way. */
+interface Call {
+  readonly request: OutboundRequest
+  /** Of the request that began it; made when somebody else asks for the same path. */
+  key: string | undefined
+  /** How many changes there had been when it was sent. Nobody joins after another one: the call may not have seen it. */
+  readonly changes: number
+  /** Ends the call itself: whoever waits for it leaves without harm to the others. */
+  readonly cancellation: Cancellation
+  readonly waiters: Set<Waiter>
+  /** Whether the caller that began it is still there. */
+  hasFirst: boolean
+  /** Another call to the same path, which has another key. */
+  next: Call | undefined
+}
+
+/**
+ * @param target a name that no other target has
+ * @param changes how many writes have ended
+ */
+export function shareCalls(target: string, changes: () => number): SharedCalls {
+  /** By path: a key is only made where two requests ask for the same. */
+  const calls = new Map<string, Call>()
+
+  return (request, send) => {
+    const first = calls.get(request.path)
+    if (first === undefined) return begin(request, send, undefined)
+    const key = keyOf(target, request, 'shared call')
+    if (key === undefined) return send(request)
+    for (let call: Call | undefined = first; call !== undefined; call = call.next) {
+      if (call.changes === changes() && (call.key ??= keyOf(target, call.request, 'shared call')) === key) {
+        return join(call, request, send)
+      }
+    }
+    return begin(request, send, first)
+  }
+
+  function begin(request: OutboundRequest, send: Send, next: Call | undefined): Promise<Answer> {
+    const cancellation = new Cancellation()
+    const call: Call = {
+      request,
+      key: undefined,
+      changes: changes(),
+      cancellation,
+      waiters: new Set(),
+      hasFirst: true,
+      next,
+    }
+    calls.set(request.path, call)
+    return new Promise((resolve, reject) => {
+      const release = request.cancellation.hold((reason) => {
+        call.hasFirst = false
+        if (call.waiters.size === 0) return cancellation.cancel(reason)
+        reject(reason)
+      })
+      send({ ...request, cancellation }).then(
+        (answer) => {
+          remove(call)
+          if (call.waiters.size === 0) return resolve(answer)
+          void distribute(call, answer, resolve, reject)
+        },
+        (error: unknown) => {
+          remove(call)
+          release()
+          reject(error)
+          for (const waiter of leaving(call)) waiter.reject(error)
+        },
+      )
+    })
+  }
+
+  function join(call: Call, request: OutboundRequest, send: Send): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = { request, send, resolve, reject, release: () => undefined, start: performance.now() }
+      call.waiters.add(waiter)
+      waiter.release = request.cancellation.hold((reason) => {
+        call.waiters.delete(waiter)
+        reject(reason)
+        if (call.waiters.size === 0 && !call.hasFirst) call.cancellation.cancel(reason)
+      })
+    })
+  }
+
+  function remove(call: Call): void {
+    const { path } = call.request
+    let before = calls.get(path)
+    if (before === call) {
+      if (call.next === undefined) calls.delete(path)
+      else calls.set(path, call.next)
+      return
+    }
+    while (before !== undefined && before.next !== call) before = before.next
+    if (before !== undefined) before.next = call.next
+  }
+
+  /** Hands the response to everybody who still waits for it. */
+  async function distribute(
+    call: Call,
+    answer: Answer,
+    resolve: (answer: Answer) => void,
+    reject: (error: unknown) => void,
+  ): Promise<void> {
+    const { status, headers } = answer
+    const abandon = (): void => call.cancellation.cancel(new OwnError('nobody waits for the response any more'))
+    try {
+      const gathered = await gather(answer.body, MAX_SHARED_BYTES, abandon)
+      if (call.hasFirst) resolve({ status, headers, body: gathered.body() })
+      else if (gathered.rest) abandon()
+      for (const waiter of leaving(call)) {
+        if (gathered.rest) waiter.resolve(waiter.send(waiter.request))
+        else waiter.resolve(shared({ status, headers, body: gathered.body() }, waiter))
+      }
+    } catch (error) {
+      reject(error)
+      for (const waiter of leaving(call)) waiter.reject(error)
+    }
+  }
+}
+
+/** Those who wait, each for the last time. */
+function leaving({ waiters }: Call): Waiter[] {
+  const all = [...waiters]
+  waiters.clear()
+  for (const waiter of all) {
+    waiter.release()
+    waiter.request.timings.dynamics += performance.now() - waiter.start
+  }
+  return all
+}
+
+function shared(answer: Answer, { request: { record } }: Waiter): Answer {
+  record.source = 'shared'
+  record.cacheStatus = `${record.cacheStatus}; collapsed`
+  return answer
+}

@@ -1,0 +1,409 @@
+import { gunzipSync } from 'node:zlib'
+
+import t from 'tap'
+import type { Test } from 'tap'
+import { request } from 'undici'
+
+import { keyHash } from '../../src/callers/api-key.ts'
+import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
+import type { Fixture } from '../support/gateway-for.ts'
+import { userId } from '../support/started-emulator.ts'
+import type { Json } from '../support/started-emulator.ts'
+import { until } from '../support/until.ts'
+
+// Reads that need no call of their own, as callers see them.
+
+const ADELE = 'adele.vance@contoso.com'
+const ALEX = 'alex.wilber@contoso.com'
+
+t.test('two hundred identical reads at once are one call, those of two users two', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  await read(url, 'WhoAmI', ADELE)
+  await read(url, 'WhoAmI', ALEX)
+  // Until all have arrived, on a machine that has much to do.
+  emulator.switches.latency = 4000
+  const before = emulator.load.total
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, (_, index) => read(url, 'WhoAmI', index % 2 === 0 ? ADELE : ALEX)),
+  )
+  t.equal(emulator.load.total - before, 2)
+  for (const [index, { json }] of answers.entries()) {
+    t.equal(json.UserId, userId(emulator, index % 2 === 0 ? ADELE : ALEX))
+  }
+  t.same(tallied(answers), { 'dynamics-gateway; fwd=bypass': 2, 'dynamics-gateway; fwd=bypass; collapsed': 198 })
+})
+
+t.test('other headers, writes and what must be sent share nothing', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  await read(url, 'WhoAmI')
+  emulator.switches.latency = 300
+  const before = emulator.load.total
+  const accept = { accept: 'application/json;odata.metadata=none' }
+  const answers = await Promise.all([
+    read(url, 'accounts?$top=1'),
+    read(url, 'accounts?$top=1', undefined, accept),
+    read(url, 'accounts?$top=1', undefined, { prefer: 'odata.maxpagesize=1' }),
+    read(url, 'accounts?$top=1', undefined, { prefer: 'respond-async' }),
+    read(url, 'accounts?$top=1', undefined, { 'cache-control': 'no-cache' }),
+    read(url, 'accounts?$top=1', undefined, { 'if-none-match': 'W/"1"' }),
+    read(url, 'accounts?$top=1', undefined, { prefer: 'wait=20' }),
+    read(url, 'accounts?$top=1 '.trim(), undefined, { 'accept-language': 'de' }),
+    post(url, 'contacts', { lastname: 'One' }),
+    post(url, 'contacts', { lastname: 'One' }),
+  ])
+  t.equal(emulator.load.total - before, answers.length)
+  t.equal(answers[4]!.cacheStatus, 'dynamics-gateway; fwd=request')
+  t.equal(answers[8]!.cacheStatus, null)
+})
+
+t.test('whoever leaves harms nobody, the first included', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  await read(url, 'WhoAmI')
+  emulator.switches.latency = 300
+  const before = emulator.load.total
+  const leaving = [new AbortController(), new AbortController()]
+  const first = read(url, 'accounts?$top=2', undefined, {}, leaving[0]!.signal)
+  first.catch(() => {})
+  await until(() => emulator.load.total > before)
+  const others = Array.from({ length: 3 }, () => read(url, 'accounts?$top=2'))
+  const waiter = read(url, 'accounts?$top=2', undefined, {}, leaving[1]!.signal)
+  waiter.catch(() => {})
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  for (const one of leaving) one.abort()
+  await t.rejects(first)
+  await t.rejects(waiter)
+  for (const answer of await Promise.all(others)) {
+    t.equal(answer.status, 200)
+    t.equal(answer.json.value?.length, 2)
+  }
+  t.equal(emulator.load.total - before, 1)
+  t.notOk(emulator.received.at(-1)?.aborted)
+})
+
+t.test('when all have left, the call ends', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  await read(url, 'WhoAmI')
+  emulator.faults.dataverse.push({ kind: 'hang', path: 'accounts' })
+  const leaving = new AbortController()
+  const all = Array.from({ length: 3 }, () => fetch(`${url}/accounts?$top=3`, { signal: leaving.signal }))
+  for (const one of all) one.catch(() => {})
+  await until(() => emulator.received.some(({ url }) => url.includes('accounts')))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  leaving.abort()
+  await until(() => emulator.received.some(({ url, aborted }) => url.includes('accounts') && aborted))
+  t.equal(emulator.received.filter(({ url }) => url.includes('accounts')).length, 1)
+})
+
+t.test('a failure fails all alike, and is not kept', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  await read(url, 'WhoAmI')
+  emulator.switches.latency = 200
+  emulator.faults.dataverse.push({ kind: 'answer', status: 418, body: '{"error":{"code":"0x1","message":"no"}}' })
+  const before = emulator.load.total
+  const answers = await Promise.all(Array.from({ length: 20 }, () => read(url, 'accounts?$top=4')))
+  t.same([...new Set(answers.map(({ status }) => status))], [418])
+  t.equal(emulator.load.total - before, 1)
+  t.equal((await read(url, 'accounts?$top=4')).status, 200)
+})
+
+t.test('a body that breaks off fails all alike', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  await read(url, 'WhoAmI')
+  emulator.switches.latency = 200
+  emulator.fill('contacts', 500)
+  emulator.faults.dataverse.push({ kind: 'half', path: 'contacts' })
+  const answers = await Promise.all(Array.from({ length: 5 }, () => read(url, 'contacts').catch(() => undefined)))
+  t.same([...new Set(answers.map((answer) => answer?.status))], [502])
+})
+
+t.test('a response that is too long to share goes to the first, and the others make calls of their own', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  await read(url, 'WhoAmI')
+  emulator.fill('contacts', 3000)
+  emulator.switches.latency = 300
+  const before = emulator.load.total
+  const answers = await Promise.all(
+    Array.from({ length: 4 }, () => read(url, 'contacts', undefined, { 'accept-encoding': 'identity' })),
+  )
+  t.equal(emulator.load.total - before, 4)
+  t.ok(answers[0]!.text.length > 1024 * 1024)
+  t.same([...new Set(answers.map(({ text }) => text.length))], [answers[0]!.text.length])
+})
+
+t.test('definitions come from memory, for each user, until they change', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const path = "EntityDefinitions(LogicalName='account')/Attributes"
+  const first = await read(url, path, ADELE)
+  t.equal(first.cacheStatus, 'dynamics-gateway; fwd=uri-miss')
+  const again = await read(url, path, ADELE)
+  t.match(again.cacheStatus, /^dynamics-gateway; hit; ttl=\d+$/)
+  t.equal(again.text, first.text)
+  t.equal(again.headers.get('age'), '0')
+  t.equal(again.headers.get('set-cookie'), null)
+  t.equal(again.headers.get('req_id'), null)
+  t.match((await read(url, path, ALEX)).cacheStatus, /fwd=uri-miss/)
+  t.match((await read(url, path)).cacheStatus, /fwd=uri-miss/)
+  t.match(
+    (await read(url, path, ADELE, { accept: 'application/json;odata.metadata=none' })).cacheStatus,
+    /fwd=uri-miss/,
+  )
+  t.equal((await read(url, path, ADELE, { 'cache-control': 'no-cache' })).cacheStatus, 'dynamics-gateway; fwd=request')
+  t.equal((await read(url, path, ADELE, { consistency: 'Strong' })).cacheStatus, 'dynamics-gateway; fwd=request')
+
+  const column = { '@odata.type': 'Microsoft.Dynamics.CRM.StringAttributeMetadata', SchemaName: 'new_Colour' }
+  t.equal((await post(url, path, column)).status, 204)
+  const changed = await read(url, path, ADELE)
+  t.match(changed.cacheStatus, /fwd=uri-miss/)
+  t.match(changed.text, /new_colour/)
+  t.equal((await read(url, path, ADELE)).text, changed.text)
+  t.equal((await post(url, 'PublishAllXml', {})).status, 204)
+  t.match((await read(url, path, ADELE)).cacheStatus, /fwd=uri-miss/)
+  t.equal(emulator.received.filter(({ url }) => url.includes('RetrieveMetadataChanges')).length, 1)
+})
+
+t.test('$metadata is kept compressed, and goes to each caller in a coding that it accepts', async (t) => {
+  const { url } = await gatewayFor(t)
+  const identity = { 'accept-encoding': 'identity' }
+  const first = await read(url, '$metadata', undefined, identity)
+  t.equal(first.headers.get('content-encoding'), null)
+  for (const accepted of ['identity', 'gzip', 'br', 'gzip, deflate, br']) {
+    const answer = await read(url, '$metadata', undefined, { 'accept-encoding': accepted })
+    t.match(answer.cacheStatus, /hit/)
+    t.equal(answer.headers.get('content-encoding'), accepted.includes('gzip') ? 'gzip' : null)
+    t.equal(answer.text, first.text)
+  }
+})
+
+t.test('Dynamics is down: definitions are answered all the same, and say how old they are', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { SCHEMA_CACHE: '1ms' })
+  const path = 'EntityDefinitions?$select=LogicalName'
+  const first = await read(url, path)
+  await until(() => emulator.received.some(({ url, status }) => url.includes('RetrieveMeta') && status === 200))
+  emulator.faults.dataverse.push({ kind: 'html', status: 503, times: 100 })
+  const stale = await read(url, path)
+  t.equal(stale.status, 200)
+  t.equal(stale.text, first.text)
+  t.match(stale.cacheStatus, /^dynamics-gateway; hit; ttl=-\d+$/)
+  t.match(stale.headers.get('age'), /^\d+$/)
+  t.equal((await read(url, 'accounts?$top=1')).status, 503)
+  t.equal((await read(url, path, undefined, { 'cache-control': 'no-cache' })).status, 503)
+})
+
+t.test('SCHEMA_CACHE=0s keeps nothing', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { SCHEMA_CACHE: '0s' })
+  for (let count = 0; count < 2; count++) {
+    t.equal((await read(url, '$metadata')).cacheStatus, 'dynamics-gateway; fwd=bypass')
+  }
+  t.same(
+    emulator.received.filter(({ url }) => url.includes('RetrieveMetadataChanges')),
+    [],
+  )
+})
+
+t.test('a row that is known is not sent again, and nobody gets an old one', async (t) => {
+  const { url, emulator } = await gatewayWithReads(t, { revalidate: true })
+  const [row] = emulator.rows('accounts')
+  const path = `accounts(${String(row!['accountid'])})?$select=name,telephone1`
+  const first = await read(url, path, ADELE)
+  t.equal(first.cacheStatus, 'dynamics-gateway; fwd=uri-miss')
+  const again = await read(url, path, ADELE, { 'if-none-match': 'null' })
+  t.equal(again.status, 200)
+  t.equal(again.cacheStatus, 'dynamics-gateway; fwd=stale; fwd-status=304')
+  t.equal(again.text, first.text)
+  t.equal(again.headers.get('etag'), first.headers.get('etag'))
+  t.not(again.headers.get('req_id'), first.headers.get('req_id'))
+  t.equal(emulator.received.at(-1)?.status, 304)
+  t.match((await read(url, path, ALEX)).cacheStatus, /fwd=uri-miss/, 'of each user')
+
+  emulator.put('accounts', { ...row, name: 'Changed elsewhere' })
+  const changed = await read(url, path, ADELE)
+  t.match(changed.json, { name: 'Changed elsewhere' })
+  t.equal(changed.cacheStatus, 'dynamics-gateway; fwd=stale; fwd-status=200')
+  t.equal((await read(url, path, ADELE)).json.name, 'Changed elsewhere')
+  t.equal((await read(url, path, ADELE, { 'if-none-match': first.headers.get('etag')! })).status, 200)
+  t.equal((await read(url, path, ADELE, { 'if-none-match': changed.headers.get('etag')! })).status, 304)
+  t.equal((await read(url, `accounts(${String(row!['accountid'])})?$expand=primarycontactid`)).cacheStatus, BYPASS)
+  t.equal((await read(url, path, ADELE, { prefer: 'odata.include-annotations="*"' })).cacheStatus, BYPASS)
+})
+
+const BYPASS = 'dynamics-gateway; fwd=bypass'
+
+t.test('tables that are listed come from memory until somebody writes to them', async (t) => {
+  const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
+  const path = 'accounts?$select=name&$top=3'
+  const fresh = async (): Promise<boolean> => !/; hit/.test((await read(url, path, ADELE)).cacheStatus ?? '')
+  t.ok(await fresh())
+  t.notOk(await fresh())
+  t.match((await read(url, path, ALEX)).cacheStatus, /fwd=uri-miss/, 'each user has its own')
+  const [row] = emulator.rows('accounts')
+  const account = `accounts(${String(row!['accountid'])})`
+
+  for (const [what, write, drops] of [
+    ['a create', () => post(url, 'accounts', { name: 'New' }), true],
+    ['a create in another table', () => post(url, 'contacts', { lastname: 'New' }), false],
+    ['an update', () => post(url, account, { name: 'Changed' }, 'PATCH'), true],
+    [
+      'an update in another table',
+      () => post(url, `contacts(${someContact(emulator)})`, { jobtitle: 'x' }, 'PATCH'),
+      false,
+    ],
+    ['a reference', () => post(url, `${account}/primarycontactid/$ref`, undefined, 'DELETE'), true],
+    ['an action', () => post(url, 'sample_ExportAccounts', {}), true],
+    ['a refused update', () => post(url, account, { nothing: 1 }, 'PATCH'), true],
+    ['a batch that only reads', () => batch(url, `GET /api/data/v9.2/${account} HTTP/1.1\r\n`), false],
+    ['a batch that deletes', () => batch(url, `DELETE /api/data/v9.2/${account} HTTP/1.1\r\n`), true],
+  ] as const) {
+    await read(url, path, ADELE)
+    await write()
+    t.equal(await fresh(), drops, what)
+  }
+  t.equal((await read(url, 'accounts?$expand=primarycontactid&$top=1')).cacheStatus, BYPASS)
+  t.equal((await read(url, 'contacts?$top=1')).cacheStatus, BYPASS)
+})
+
+t.test('a count of 0 is not kept, nor is an error', async (t) => {
+  const { url } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
+  for (const path of [
+    "accounts/$count?$filter=name eq 'nobody'",
+    "accounts?$count=true&$filter=name eq 'nobody'",
+    'accounts?$filter=nothing eq 1',
+  ]) {
+    await read(url, path)
+    t.notMatch((await read(url, path)).cacheStatus, /hit/, path)
+  }
+  await read(url, 'accounts/$count')
+  t.match((await read(url, 'accounts/$count')).cacheStatus, /hit/)
+})
+
+t.test('what is shared is asked for once for all users', async (t) => {
+  const { url } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h', shared: true }] })
+  const first = await read(url, 'accounts?$top=2', ADELE)
+  const other = await read(url, 'accounts?$top=2', ALEX)
+  t.match(other.cacheStatus, /hit/)
+  t.equal(other.text, first.text)
+})
+
+t.test('memory is asked only after the caller and its rules', async (t) => {
+  const key = 'a-key-that-is-long-enough-to-be-one'
+  const other = 'another-key-that-is-long-enough-to-be'
+  const { url } = await gatewayWithFile(t, (credential) => ({
+    callers: [
+      { name: 'reads', keys: [keyHash(key)], users: ['*'] },
+      { name: 'no-accounts', keys: [keyHash(other)], rules: ['deny * accounts'] },
+    ],
+    targets: [
+      {
+        url: 'https://contoso.crm4.dynamics.com',
+        credential,
+        reads: { keep: [{ entitySets: ['accounts'], for: '1h' }] },
+      },
+    ],
+  }))
+  await read(url, 'accounts?$top=1', undefined, { 'x-api-key': key })
+  t.match((await read(url, 'accounts?$top=1', undefined, { 'x-api-key': key })).cacheStatus, /hit/)
+  t.equal((await read(url, 'accounts?$top=1', undefined, { 'x-api-key': other })).status, 403)
+  t.equal((await read(url, 'accounts?$top=1')).status, 401)
+  t.equal((await read(url, 'accounts?$top=1', 'nobody@contoso.com', { 'x-api-key': key })).status, 403)
+})
+
+t.test('links are those of the gateway that each caller used', async (t) => {
+  const { url } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
+  const other = url.replace('127.0.0.1', 'localhost')
+  t.match((await read(url, 'accounts?$top=1')).json['@odata.context'], url)
+  const answer = await read(other, 'accounts?$top=1')
+  t.match(answer.cacheStatus, /hit/)
+  t.match(answer.json['@odata.context'], other)
+})
+
+t.test('the log and the metrics say where a response came from', async (t) => {
+  const fixture = await gatewayFor(t)
+  await read(fixture.url, '$metadata')
+  await read(fixture.url, '$metadata')
+  const sources = (): unknown[] =>
+    fixture.lines.filter(({ entitySet }) => entitySet === '$metadata').map(({ source }) => source)
+  await until(() => sources().length === 2)
+  t.same(sources(), [undefined, 'memory'])
+  const metrics = await (await fetch(`${fixture.url}/-/metrics`)).text()
+  t.match(metrics, /gateway_reads_total\{target="dynamics",source="memory"\} 1/)
+  t.match(metrics, /gateway_reads_total\{target="dynamics",source="dynamics"\} 1/)
+  t.match(metrics, /gateway_memory_responses 1/)
+  t.match(metrics, /gateway_memory_bytes \d{3,}/)
+})
+
+interface Read {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  readonly json: Json
+  readonly cacheStatus: string | null
+}
+
+async function read(
+  url: string,
+  path: string,
+  user?: string,
+  headers: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
+): Promise<Read> {
+  // Not `fetch`, which adds `Cache-Control: no-cache` to conditional requests, as browsers do.
+  const {
+    statusCode,
+    headers: received,
+    body,
+  } = await request(`${url}/${path}`, {
+    signal: signal ?? null,
+    headers: { ...(user === undefined ? {} : { 'x-user-email': user }), 'accept-encoding': 'gzip', ...headers },
+  })
+  const bytes = Buffer.from(await body.arrayBuffer())
+  const text = received['content-encoding'] === 'gzip' ? gunzipSync(bytes).toString() : bytes.toString()
+  return answerOf(statusCode, new Headers(received as Record<string, string>), text)
+}
+
+async function answered(response: Response): Promise<Read> {
+  return answerOf(response.status, response.headers, await response.text())
+}
+
+function answerOf(status: number, headers: Headers, text: string): Read {
+  const isJson = /json/.test(headers.get('content-type') ?? '') && text !== ''
+  return {
+    status,
+    headers,
+    text,
+    json: isJson ? (JSON.parse(text) as Json) : {},
+    cacheStatus: headers.get('cache-status'),
+  }
+}
+
+async function post(url: string, path: string, body: object | undefined, method = 'POST'): Promise<Read> {
+  const content = body === undefined ? {} : { body: JSON.stringify(body) }
+  return answered(
+    await fetch(`${url}/${path}`, { method, headers: { 'content-type': 'application/json' }, ...content }),
+  )
+}
+
+async function batch(url: string, request: string): Promise<Read> {
+  const part = 'Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n'
+  return answered(
+    await fetch(`${url}/$batch`, {
+      method: 'POST',
+      headers: { 'content-type': 'multipart/mixed; boundary=b' },
+      body: `--b\r\n${part}\r\n${request}\r\n\r\n--b--\r\n`,
+    }),
+  )
+}
+
+function someContact(emulator: Fixture['emulator']): string {
+  return String(emulator.rows('contacts')[0]!['contactid'])
+}
+
+function tallied(answers: readonly Read[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { cacheStatus } of answers) counts[String(cacheStatus)] = (counts[String(cacheStatus)] ?? 0) + 1
+  return counts
+}
+
+function gatewayWithReads(t: Test, reads: object): Promise<Fixture> {
+  return gatewayWithFile(t, (credential) => ({
+    targets: [{ url: 'https://contoso.crm4.dynamics.com', credential, reads }],
+  }))
+}
