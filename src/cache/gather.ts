@@ -1,7 +1,7 @@
 import { bufferedBody } from '../dynamics/buffered-response.ts'
 import type { AnswerBody, Sink } from '../dynamics/send.ts'
 import { DynamicsBrokeOff } from '../errors.ts'
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 
 /** A body of which as much was read as may be shared. */
 export interface Gathered {

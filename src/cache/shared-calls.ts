@@ -1,6 +1,6 @@
 import { Cancellation } from '../dynamics/cancellation.ts'
 import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
-import { OwnError } from '../own-error.ts'
+import { OwnError } from '../logging/own-error.ts'
 import { gather } from './gather.ts'
 import { keyOf } from './key.ts'
 
