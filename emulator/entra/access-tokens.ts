@@ -20,7 +20,7 @@ export interface Person {
 
 /** Issues access tokens and verifies them. */
 export interface AccessTokens {
-  issue(audience: string, person: Person | undefined): string
+  issue(audience: string, person: Person | undefined, capabilities?: readonly string[]): string
   /** The identity in a token, or what is wrong with it. */
   verify(token: string, audiences: readonly string[]): Principal | 'malformed' | 'expired' | 'audience' | 'revoked'
   /** Invalidates every token issued so far. */
@@ -33,7 +33,7 @@ export function createAccessTokens(settings: TokenSettings): AccessTokens {
   let generation = 0
 
   return {
-    issue(audience, person) {
+    issue(audience, person, capabilities = []) {
       const now = Math.floor(Date.now() / 1000)
       const who =
         person === undefined
@@ -56,6 +56,7 @@ export function createAccessTokens(settings: TokenSettings): AccessTokens {
           appidacr: '1',
           tid: tenantId,
           ...who,
+          ...(capabilities.length === 0 ? {} : { xms_cc: capabilities }),
           ver: '1.0',
           uti: `${randomBytes(12).toString('base64url')}.${generation}`,
         },
@@ -68,11 +69,16 @@ export function createAccessTokens(settings: TokenSettings): AccessTokens {
       const expected = createHmac('sha256', key).update(`${header}.${payload}`).digest()
       const given = Buffer.from(signature, 'base64url')
       if (given.length !== expected.length || !timingSafeEqual(given, expected)) return 'malformed'
-      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, string>
+      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, string> & {
+        readonly xms_cc?: readonly string[]
+      }
       if (Number(claims['exp']) <= Date.now() / 1000) return 'expired'
       if (!audiences.includes(String(claims['aud']))) return 'audience'
-      if (Number(String(claims['uti']).split('.')[1]) < generation) return 'revoked'
       const isPerson = claims['scp'] !== undefined
+      if (Number(String(claims['uti']).split('.')[1]) < generation) {
+        // Only clients that declared cp1 are told what is asked of the person.
+        return isPerson && !(claims['xms_cc'] ?? []).includes('cp1') ? 'expired' : 'revoked'
+      }
       return { applicationId: String(claims['appid']), personId: isPerson ? claims['oid'] : undefined }
     },
     revoke: () => void (generation += 1),

@@ -33,7 +33,7 @@ export function token(entra: Directory, request: EntraRequest, tenant: string): 
       return entraJson(200, {
         ...lifetimes(entra),
         scope: `${audience}/user_impersonation`,
-        access_token: entra.accessTokens.issue(audience, person),
+        access_token: entra.accessTokens.issue(audience, person, capabilitiesOf(form)),
       })
     }
     case 'authorization_code': {
@@ -57,6 +57,14 @@ export function token(entra: Directory, request: EntraRequest, tenant: string): 
     default:
       throw new EntraError(70003)
   }
+}
+
+/** The client capabilities that a request declares in its claims. */
+function capabilitiesOf(form: URLSearchParams): readonly string[] {
+  const claims = JSON.parse(form.get('claims') ?? '{}') as {
+    access_token?: { xms_cc?: { values?: readonly string[] } }
+  }
+  return claims.access_token?.xms_cc?.values ?? []
 }
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'

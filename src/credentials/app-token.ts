@@ -27,7 +27,7 @@ export async function fetchAppToken(
   const way = network({ dispatcher: app.dispatcher, signal })
   return callMsal(way, async () => {
     const client = new ConfidentialClientApplication({
-      auth: { ...authorityOf(app), ...proof },
+      auth: { ...authorityOf(app), ...proof, ...(onBehalfOf === undefined ? {} : CLAIMS_CHALLENGES) },
       system: { networkClient: way.module },
     })
     if (onBehalfOf !== undefined) {
@@ -42,6 +42,14 @@ export async function fetchAppToken(
     })
   })
 }
+
+/**
+ * Tells Entra that claims challenges of Dynamics reach the app that can meet them. Entra then issues tokens that live
+ * about a day, and Dynamics refuses them as soon as something changes for the person (continuous access evaluation).
+ *
+ * @see https://learn.microsoft.com/entra/identity-platform/claims-challenge
+ */
+const CLAIMS_CHALLENGES = { clientCapabilities: ['cp1'] }
 
 /** The client id and authority for MSAL. Hosts that it does not know need their port. */
 export function authorityOf({ authorityHost, tenantId, clientId }: AppRegistration): NodeAuthOptions {

@@ -1,6 +1,7 @@
 import type { Logger } from '../logging/logger.ts'
 import type { FetchToken } from './credential.ts'
 import { AuthorityFailure, asAuthorityFailure } from './failure.ts'
+import { isPersonsFault } from './user-token-faults.ts'
 
 /** A credential with the content of its files at one time. */
 export interface CredentialVersion {
@@ -33,7 +34,8 @@ export function withRotation(load: () => CredentialVersion | Promise<CredentialV
       }
     } catch (error) {
       const failure = asAuthorityFailure(error)
-      if (!failure.refused || request.signal.aborted) throw failure
+      if (!failure.refused || request.signal.aborted || (request.onBehalfOf !== undefined && isPersonsFault(failure)))
+        throw failure
       log.error({ ...failure.facts }, `credential rotation failed: the old one stays in use: ${failure.message}`)
     }
     return proven.fetch(request)

@@ -42,7 +42,7 @@ export function exchangeFault(error: unknown, clientId: string): ExchangeFault {
   if (refused && meaning !== undefined) {
     return { error: () => meaning(failure, clientId), pause: REFUSED_PAUSE_MS, final: true }
   }
-  if (refused && (facts.error === 'interaction_required' || facts.error === 'invalid_grant')) {
+  if (refused && isPersonsFault(failure)) {
     return { error: () => new UserSignInRequired({ cause: failure }), pause: REFUSED_PAUSE_MS, final: true }
   }
   const pause = Math.min(
@@ -64,6 +64,17 @@ export function claimsRequired(claims: string, cause?: Error): Error {
   const encoded = Buffer.from(claims).toString('base64')
   const error = cause === undefined ? new UserClaimsRequired() : new UserClaimsRequired({ cause })
   return Object.assign(error, { challenge: `Bearer error="insufficient_claims", claims="${encoded}"` })
+}
+
+/** Whether Entra refused the person or their token, after it had accepted the credential. */
+export function isPersonsFault(failure: AuthorityFailure): boolean {
+  const { aadsts, error } = failure.facts
+  return (
+    failure instanceof ClaimsDemanded ||
+    (aadsts !== undefined && MEANINGS.has(aadsts)) ||
+    error === 'interaction_required' ||
+    error === 'invalid_grant'
+  )
 }
 
 type Meaning = (cause: AuthorityFailure, clientId: string) => Error

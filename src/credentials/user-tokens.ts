@@ -1,6 +1,8 @@
 import type { Target } from '../config/schema.ts'
 import { UserTokenExpired } from '../errors.ts'
 import type { Logger } from '../logging/logger.ts'
+import { spanOf, systemClock } from './clock.ts'
+import type { Span } from './clock.ts'
 import { userScopeOf } from './credential-facts.ts'
 import type { AccessTokens, FetchedToken, FetchToken } from './credential.ts'
 import { asAuthorityFailure, AuthorityFailure } from './failure.ts'
@@ -34,6 +36,7 @@ export function onBehalfOf(
 ): OnBehalfOf {
   const scope = userScopeOf(target)
   const closing = new AbortController()
+  let throttled: { readonly failure: AuthorityFailure; readonly span: Span } | undefined
   const cache = createUserTokenCache({
     maxSessions: MAX_SESSIONS,
     faultOf: (error) => exchangeFault(error, clientId),
@@ -52,7 +55,16 @@ export function onBehalfOf(
     close: () => closing.abort(new AuthorityFailure(STOPPING, false)),
   }
 
+  /** The failure while Entra asks to wait. Valid tokens stay in use meanwhile, and Dynamics is not affected. */
+  function throttling(): AuthorityFailure | undefined {
+    if (throttled === undefined || throttled.span.isOver()) return undefined
+    const { explanation, facts } = throttled.failure
+    return new AuthorityFailure(explanation, false, { ...facts, retryAfter: throttled.span.left() })
+  }
+
   async function exchange(user: UserToken): Promise<FetchedToken> {
+    const paused = throttling()
+    if (paused !== undefined) throw paused
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(new AuthorityFailure(TOO_SLOW, false)), target.tokenTimeout)
     const signal = AbortSignal.any([timeout.signal, closing.signal])
@@ -63,6 +75,11 @@ export function onBehalfOf(
       return token
     } catch (error) {
       const failure = asAuthorityFailure(error)
+      const { status, retryAfter } = failure.facts
+      // Without a time the refusal is that of one person, and pauses their session only.
+      if (status === 429 && retryAfter !== undefined) {
+        throttled = { failure, span: spanOf(Math.min(retryAfter, MAX_THROTTLED_MS), systemClock) }
+      }
       log.warn({ ...failure.facts, err: failure.cause }, `no access token for a person: ${failure.message}`)
       throw failure
     } finally {
@@ -70,6 +87,9 @@ export function onBehalfOf(
     }
   }
 }
+
+/** The longest Retry-After of an authority that is obeyed. */
+const MAX_THROTTLED_MS = 60_000
 
 /** Whether the token belongs to this person. A token that cannot be read passes, because its format is opaque. */
 function isOf({ objectId, tenantId }: UserToken, { accessToken }: FetchedToken): boolean {

@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
 import t from 'tap'
 import type { Test } from 'tap'
 
+import { clientSecret } from '../../emulator/emulator.ts'
 import type { Emulator } from '../../emulator/emulator.ts'
 import { keyHash } from '../../src/callers/api-key.ts'
 import { gatewayWithFile } from '../support/gateway-for.ts'
@@ -8,6 +13,7 @@ import type { Fixture } from '../support/gateway-for.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
 import { objectId, userId } from '../support/started-emulator.ts'
+import { until } from '../support/until.ts'
 
 // People who are signed in to an app reach Dynamics as themselves, beside jobs that reach it as the application user.
 
@@ -27,6 +33,7 @@ t.test('Dynamics sees the person, and no caller id', async (t) => {
   t.match(exchanges(emulator)[0], {
     requested_token_use: 'on_behalf_of',
     scope: /^https:\/\/contoso\.crm4\.dynamics\.com\/user_impersonation\b/,
+    claims: /"xms_cc":\{"values":\["cp1"\]\}/,
   })
 })
 
@@ -163,6 +170,83 @@ t.test('a claims challenge of Dynamics is handed on, for reads and writes', asyn
   t.equal(emulator.executions, 0)
 })
 
+t.test('a secret that changes is used for people too, and their own refusals do not count against it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'rotated-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'secret')
+  const { emulator, as, log } = await gatewayWith(t, { kind: 'on-behalf-of', mode: 'off', secretFile: file })
+  t.equal((await as(ADELE)).status, 200)
+
+  emulator.secrets.add('the-new~secret')
+  emulator.onBehalfOf.refuse = 65001
+  writeFileSync(file, 'the-new~secret')
+  // The change is seen by the next exchange, or by whoever watches the file.
+  t.match(await as(ALEX), { status: 403, code: 'GATEWAY_USER_CONSENT_MISSING' })
+  t.notMatch(log(), /rotation failed/, 'the refusal is that of the person')
+  emulator.onBehalfOf.refuse = undefined
+  t.equal((await as(ALEX)).status, 200)
+  await until(() => /credential rotated/.test(log()))
+  t.equal(exchanges(emulator).at(-1)!['client_secret'], 'the-new~secret')
+  t.notMatch(log(), /the-new~secret/)
+})
+
+t.test(
+  'when Entra asks to wait it is left alone by all exchanges, and tokens that are there stay in use',
+  async (t) => {
+    const { emulator, as, ask } = await gatewayWith(t)
+    const held = emulator.userToken(ADELE)
+    t.equal((await ask(get('/WhoAmI', bearer(held)))).status, 200)
+    t.equal((await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`))).status, 200)
+    emulator.faults.entra.push({ kind: 'throttle', retryAfter: 30 })
+    const first = await as(ALEX)
+    t.match(first, { status: 503, code: 'GATEWAY_TOKEN_UNAVAILABLE', head: /retry-after: 30/i })
+    const asked = exchanges(emulator).length
+    t.match(await as('diego.siciliani@contoso.com'), { status: 503, head: /retry-after: (?:30|29|28)/i })
+    t.equal(exchanges(emulator).length, asked, 'nobody else asks Entra')
+    t.equal((await ask(get('/WhoAmI', bearer(held)))).status, 200, 'Dynamics is not paused')
+    t.match(await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`)), { status: 200 }, 'nor is the application user')
+  },
+)
+
+t.test('a refusal without a time pauses the session of one person only', async (t) => {
+  const { emulator, as, ask } = await gatewayWith(t)
+  const token = emulator.userToken(ADELE)
+  t.equal((await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`))).status, 200, "the application's own token is there")
+  emulator.faults.entra.push({ kind: 'throttle' })
+  t.match(await ask(get('/WhoAmI', bearer(token))), { status: 503, head: /retry-after: 1/i })
+  t.equal((await as(ALEX)).status, 200)
+})
+
+t.test('a create with a key runs as the person, and so does what it looks up', async (t) => {
+  for (const kind of ['on-behalf-of', undefined]) {
+    const { emulator, ask } = await gatewayWith(t, kind === undefined ? {} : { kind, mode: 'off' })
+    const body = '{"name":"Kept once"}'
+    const create = (token: string): Promise<RawAnswer> =>
+      ask(
+        requestOf(
+          'POST /accounts',
+          bearer(token),
+          'Idempotency-Key: "2026-11-27-0001"',
+          'Content-Type: application/json',
+          `Content-Length: ${body.length}`,
+        ) + body,
+      )
+    const [adele, alex] = [emulator.userToken(ADELE), emulator.userToken(ALEX)]
+    const answers = [await create(adele), await create(adele), await create(emulator.userToken(ADELE))]
+    t.same(
+      answers.map(({ status }) => status),
+      [204, 204, 204],
+      answers[0]!.body,
+    )
+    t.match(answers[1]!.head, /idempotency-replayed: true/i)
+    t.match(answers[2]!.head, /idempotency-replayed: true/i, 'with another sign-in of the same person')
+    t.notMatch((await create(alex)).head, /idempotency-replayed/i, 'the key of another person is another key')
+    t.equal(emulator.executions, 2)
+    const people = new Set(emulator.received.map(({ headers }) => claimsIn(headers['authorization'])['oid']))
+    t.same(people, new Set([objectId(emulator, ADELE), objectId(emulator, ALEX)]), 'nothing ran as the application')
+  }
+})
+
 t.test('a token beside another user is a contradiction', async (t) => {
   for (const mode of ['optional', 'required', 'off']) {
     const { emulator, as } = await gatewayWith(t, { mode, callerIds: 'allow' })
@@ -215,6 +299,8 @@ interface Setup {
   readonly kind?: string
   readonly mode?: string
   readonly callerIds?: string
+  /** Where the secret is read from. */
+  readonly secretFile?: string
 }
 
 interface Asked extends Fixture {
@@ -223,8 +309,9 @@ interface Asked extends Fixture {
   readonly as: (person: string, ...lines: string[]) => Promise<RawAnswer>
 }
 
-async function gatewayWith(t: Test, { kind, mode, callerIds = 'refuse' }: Setup = {}): Promise<Asked> {
+async function gatewayWith(t: Test, { kind, mode, callerIds = 'refuse', secretFile }: Setup = {}): Promise<Asked> {
   const fixture = await gatewayWithFile(t, (credential) => {
+    if (secretFile !== undefined) writeFileSync(secretFile, clientSecret)
     const { tenantId, clientId } = credential as { tenantId: string; clientId: string }
     const issuer = `https://login.microsoftonline.com/${tenantId}/v2.0`
     return {
@@ -240,7 +327,11 @@ async function gatewayWith(t: Test, { kind, mode, callerIds = 'refuse' }: Setup 
       targets: [
         {
           url: 'https://contoso.crm4.dynamics.com',
-          credential: kind === undefined ? credential : { ...credential, kind },
+          credential: {
+            ...credential,
+            ...(kind === undefined ? {} : { kind }),
+            ...(secretFile === undefined ? {} : { secret: { file: secretFile } }),
+          },
           ...(mode === undefined ? {} : { impersonation: { mode } }),
         },
       ],
@@ -264,7 +355,10 @@ function exchanges(emulator: Emulator): readonly Readonly<Record<string, string>
 
 /** The claims of the token that Dynamics saw last. */
 function claimsSent(emulator: Emulator): Readonly<Record<string, unknown>> {
-  const token = emulator.received.at(-1)?.headers['authorization'] ?? ''
+  return claimsIn(emulator.received.at(-1)?.headers['authorization'])
+}
+
+function claimsIn(token = ''): Readonly<Record<string, unknown>> {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 }
 

@@ -86,13 +86,13 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
 
   /** All checks and lookups before the request is sent. */
   async function prepare(request: OutboundRequest, keyed: IdempotentCreate): Promise<KeyedCreate> {
-    const { body, cancellation, timings, record } = request
+    const { body, cancellation, timings } = request
     if (!Buffer.isBuffer(body)) {
       body?.destroy()
       throw new BodyTooLarge(keepBody)
     }
     const began = performance.now()
-    const table = await unlessCancelled(cancellation, tables.find(keyed.entitySet, record))
+    const table = await unlessCancelled(cancellation, tables.find(keyed.entitySet, request))
     timings.dynamics += performance.now() - began
     const members = membersOf(body, table.keyColumn)
     const id = rowId(salt, { origin, user: keyed.user, entitySet: keyed.entitySet, key: keyed.key })
@@ -137,7 +137,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
   async function afterDuplicate(create: KeyedCreate, refusal: Answer, sending: number | undefined): Promise<Answer> {
     const { request, table, members, id } = create
     const lookups = bindsRows(members)
-      ? await unlessCancelled(request.cancellation, tables.lookups(table, request.record))
+      ? await unlessCancelled(request.cancellation, tables.lookups(table, request))
       : undefined
     const expected = expectedOf(members, lookups)
     const columns = new Set([table.keyColumn, ...expected.map(({ column }) => column)])

@@ -7,7 +7,6 @@ import { OwnError } from '../../logging/own-error.ts'
 import { retryAfter } from '../../outbound/retry-after.ts'
 import { Cancellation } from '../cancellation.ts'
 import { lookupRecord } from '../request-record.ts'
-import type { RequestRecord } from '../request-record.ts'
 import { header } from '../send.ts'
 import type { OutboundRequest, Send } from '../send.ts'
 import { sharedFlights } from './shared-flights.ts'
@@ -19,16 +18,22 @@ export interface Table {
   readonly keyColumn: string
 }
 
-/** The table definitions of an environment, read as the application user and cached. */
+/** The request that needs a table. */
+export type Asker = Pick<OutboundRequest, 'record' | 'tokens'>
+
+/**
+ * The table definitions of an environment, cached for all. They are read as the application user, or as the person whose
+ * token came with the request.
+ */
 export interface Tables {
   /**
    * The table behind an entity set.
    *
    * @throws BadIdempotencyKey when there is no table whose rows accept a chosen key; TableLookupFailed
    */
-  readonly find: (entitySet: string, asker: RequestRecord) => Promise<Table>
+  readonly find: (entitySet: string, asker: Asker) => Promise<Table>
   /** The lookup columns of a table, by their navigation properties. */
-  readonly lookups: (table: Table, asker: RequestRecord) => Promise<ReadonlyMap<string, string>>
+  readonly lookups: (table: Table, asker: Asker) => Promise<ReadonlyMap<string, string>>
 }
 
 const MAX_TABLES = 2000
@@ -54,15 +59,20 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
       if (known !== undefined) return known
       const fault = unsuitable.get(entitySet)
       if (fault !== undefined) throw new BadIdempotencyKey(fault)
+      // What one person may not read must not fail the request of another.
+      if (asker.tokens !== undefined) return findTable(entitySet, asker)
       return tableFlights(entitySet, () => findTable(entitySet, asker))
     },
     async lookups(table, asker) {
       const { logicalName } = table
-      return lookups.get(logicalName) ?? lookupFlights(logicalName, () => findLookups(logicalName, asker))
+      const known = lookups.get(logicalName)
+      if (known !== undefined) return known
+      if (asker.tokens !== undefined) return findLookups(logicalName, asker)
+      return lookupFlights(logicalName, () => findLookups(logicalName, asker))
     },
   }
 
-  async function findTable(entitySet: string, asker: RequestRecord): Promise<Table> {
+  async function findTable(entitySet: string, asker: Asker): Promise<Table> {
     const rows = await readRows(
       `EntityDefinitions?$select=${COLUMNS}&$filter=EntitySetName%20eq%20%27${entitySet}%27`,
       asker,
@@ -76,7 +86,7 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
     return table
   }
 
-  async function findLookups(logicalName: string, asker: RequestRecord): Promise<ReadonlyMap<string, string>> {
+  async function findLookups(logicalName: string, asker: Asker): Promise<ReadonlyMap<string, string>> {
     const rows = await readRows(
       `EntityDefinitions(LogicalName=%27${logicalName}%27)/ManyToOneRelationships` +
         '?$select=ReferencingAttribute,ReferencingEntityNavigationPropertyName',
@@ -93,9 +103,9 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
   }
 
   /** The rows at `resourcePath`. */
-  async function readRows(resourcePath: string, asker: RequestRecord): Promise<readonly unknown[]> {
+  async function readRows(resourcePath: string, asker: Asker): Promise<readonly unknown[]> {
     const path = `${apiRoot}/${resourcePath}`
-    const request = definitionRequest(path, lookupRecord(asker, path))
+    const request = definitionRequest(path, asker)
     const timer = setTimeout(() => request.cancellation.cancel(failed('it took too long')), LOOKUP_TIMEOUT_MS)
     try {
       const answer = await send(request)
@@ -108,7 +118,7 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
       const rows = (json as { value?: unknown } | undefined)?.value
       if (answer.status === 200 && Array.isArray(rows)) return rows
       const error = errorOf(answer.status, (name) => header(answer, name), json)
-      throw failed(inOneLine(explainDynamics({ ...error, impersonated: false, delegated: false })))
+      throw failed(inOneLine(explainDynamics({ ...error, impersonated: false, delegated: asker.tokens !== undefined })))
     } catch (error) {
       // An error with a code is the gateway's own, and contains the fix.
       throw (error as { code?: string }).code?.startsWith('GATEWAY_') === true
@@ -172,7 +182,7 @@ function parsed(body: Buffer): unknown {
   }
 }
 
-function definitionRequest(path: string, record: RequestRecord): OutboundRequest {
+function definitionRequest(path: string, { record, tokens }: Asker): OutboundRequest {
   return {
     method: 'GET',
     path,
@@ -185,6 +195,7 @@ function definitionRequest(path: string, record: RequestRecord): OutboundRequest
     transform: undefined,
     cancellation: new Cancellation(),
     timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
-    record,
+    record: lookupRecord(record, path),
+    tokens,
   }
 }
