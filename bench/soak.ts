@@ -14,7 +14,7 @@ import type { Held } from './soak-gateway.ts'
 
 const minutes = Number(process.argv[2] ?? 1)
 const RATE = 100
-/** After the faults the gateway gets so long to let go of what it holds. */
+/** Time for the gateway to release its memory after the faults. */
 const REST = 15_000
 
 const FAULTS: readonly DataverseFault[] = [
@@ -67,7 +67,7 @@ for (let second = 0; second < minutes * 60; second += 4) {
   if (number % 8 === 7) {
     await line.cut()
     await work(1000)
-    await line.mend()
+    await line.restore()
     await work(3000)
   } else {
     if (number % 11 === 5) emulator.revokeTokens()

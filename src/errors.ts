@@ -171,7 +171,7 @@ export const HostNotAllowed = createError(
 /** Neither the gateway nor the Web API has this address. The text ends with the right form, if it is known. */
 export const NotFound = createError('GATEWAY_NOT_FOUND', 'There is nothing at this address%s.', 404)
 
-/** All rows are wanted of what is no collection, or cannot be had as rows. */
+/** All rows are requested of a resource that is not a collection, or cannot be had as rows. */
 export const NotACollection = createError(
   'GATEWAY_NOT_A_COLLECTION',
   'Accept: application/x-ndjson is for reading the rows of a collection: %s.',
@@ -236,7 +236,7 @@ export const QueryTypeUnsupported = createError(
   415,
 )
 
-/** The body of a `QUERY` or `POST …/$query` is no list of query options. */
+/** The body of a `QUERY` or `POST …/$query` is not a list of query options. */
 export const BadQuery = createError('GATEWAY_BAD_QUERY', 'The body is not a query: %s.', 400)
 
 /** The `Idempotency-Key` came with another body before, or its row has been changed since. */
@@ -279,7 +279,7 @@ export const LimitHolds = createError(
 /** An internal error of the gateway. The log has the cause. */
 export const InternalFault = createError(
   'GATEWAY_INTERNAL',
-  "Something went wrong inside the gateway. Its log has the cause, beside this request's id.",
+  "Something went wrong inside the gateway. Its log has the cause, with this request's id.",
   500,
 )
 
@@ -377,7 +377,7 @@ export const Overloaded = createError(
 /** Dynamics sent no response in time. The text has the timeout. */
 export const DynamicsTooSlow = createError('GATEWAY_DYNAMICS_TOO_SLOW', 'Dynamics 365 did not answer in time: %s.', 504)
 
-/** The look-up of the user took too long; nothing was sent. */
+/** The lookup of the user took too long; nothing was sent. */
 export const UserLookupTooSlow = createError(
   'GATEWAY_USER_LOOKUP_TOO_SLOW',
   'The user could not be looked up in time, so nothing was sent.',

@@ -53,7 +53,7 @@ export function fleetTraffic(gateways: readonly GatewayProcess[], emulator: Emul
 
   async function operate(): Promise<void> {
     const number = count++
-    // Every sixth user is a new one, until all are there: look-ups cost the emulator more than all else.
+    // Every sixth user is a new one, until all are there: lookups cost the emulator more than all else.
     const met = Math.min(Math.floor(number / 6) + 1, USERS)
     const user = number % 6 === 0 ? met - 1 : (number * 7) % met
     const operation = { user, id: randomUUID(), creates: number % 3 === 0 }

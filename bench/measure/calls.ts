@@ -16,7 +16,7 @@ interface Call {
   readonly steady: number
 }
 
-/** Beside what apps do today: a token and a look-up on every call, or MSAL and a cache inside each app. */
+/** Beside what apps do today: a token and a lookup on every call, or MSAL and a cache inside each app. */
 export async function calls(): Promise<Record<string, Call>> {
   const running = startPeer('gateway-far', gateway({ service: far.origin }))
   try {
@@ -28,7 +28,7 @@ export async function calls(): Promise<Record<string, Call>> {
     )
     const results: Record<string, Call> = {}
     for (const [way, label] of [
-      ['every', 'token and look-up on every call'],
+      ['every', 'token and lookup on every call'],
       ['msal', 'MSAL and a cache in the app'],
       ['gateway', 'through the gateway'],
       ['api', 'the API alone'],

@@ -10,7 +10,7 @@ export interface Asked {
 
 export interface AskOptions {
   readonly tls?: boolean
-  /** Milliseconds in which to try again while nobody listens, or the answer is no success. */
+  /** Milliseconds in which to try again while the port is closed, or the response is not a success. */
   readonly patience?: number
 }
 

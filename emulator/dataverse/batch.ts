@@ -96,7 +96,7 @@ function run(
 ): Reply {
   try {
     const { method, target, headers, body } = requestIn(environment, outer, part)
-    if (references !== undefined && method === 'GET') throw badPayload('A GET may not stand in a change set.')
+    if (references !== undefined && method === 'GET') throw badPayload('A GET is not allowed in a change set.')
     const identity = environment.switches.callersInBatchParts ? context.identify(headers) : outer.identity
     const scripted = context.fault(method, target)
     if (scripted !== undefined) return scripted

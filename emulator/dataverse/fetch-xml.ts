@@ -96,7 +96,7 @@ interface Tag {
   readonly name: string
   readonly attributes: ReadonlyMap<string, string>
   readonly empty: boolean
-  /** What stands before it. */
+  /** The text before it. */
   readonly text: string
 }
 

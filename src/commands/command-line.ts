@@ -95,7 +95,7 @@ function optionFault(name: CommandName, words: readonly string[], { code, messag
   )
 }
 
-/** Whether `--json` stands among options, right or wrong. */
+/** Whether `--json` is among the options, valid or not. */
 function asksForJson(words: readonly string[]): boolean {
   const end = words.indexOf('--')
   return words.slice(0, end === -1 ? words.length : end).some((word) => /^--json(=|$)/.test(word))

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Set by the bundler: the bundle stands alone, without a package.json of ours beside it. */
+/** Set by the bundler: the bundle has no package.json next to it. */
 declare const GATEWAY_VERSION: string | undefined
 
 /** The gateway's own version. */

@@ -106,7 +106,7 @@ const target = group('One environment: where it is, what the gateway proves its 
       },
       matching(
         /^[a-z][a-z0-9_]{0,99}$/,
-        'holds something that is no column: write logical names, such as internalemailaddress or domainname.',
+        'holds something that is not a column: write logical names, such as internalemailaddress or domainname.',
       ),
     ),
     remember: duration({ description: 'How long a user that was found is remembered.', fallback: '10m' }),

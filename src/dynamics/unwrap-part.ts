@@ -75,7 +75,7 @@ export async function unwrapped(
   return part
 }
 
-/** Is told what the only part holds. */
+/** Called with the content of the only part. */
 interface PartListener {
   readonly begins: (status: number, fields: readonly Field[]) => void
   readonly continues: (text: string) => void

@@ -6,7 +6,7 @@ import { APPLICATION_USERS, USERS } from './portals.ts'
 export interface GatewayError {
   /** `GATEWAY_USER_UNKNOWN` … */
   readonly code: string
-  /** What the caller was told. */
+  /** The message for the caller. */
   readonly message: string
   /** What lies behind it, the nearest first, as the log has it. */
   readonly causes?: readonly string[] | undefined
@@ -16,7 +16,7 @@ export interface GatewayError {
   readonly trouble?: string | undefined
 }
 
-/** Why an error of the gateway comes, and the one fix: what the caller was told, for whoever runs the gateway. */
+/** The cause of an error of the gateway, and the fix, for operators. */
 export function explainGateway({ code, message, causes = [], host = 'Dynamics', trouble }: GatewayError): Explanation {
   if (trouble !== undefined && OF_THE_CREDENTIAL.has(code)) {
     return { what: message, why: trouble, todo: 'Run `dynamics-gateway check`: it tries each step, and names the fix.' }
@@ -58,7 +58,7 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Change the request as the message says. Dynamics did not get it.',
   ],
   GATEWAY_BAD_USER_EMAIL: [
-    'The user must be certain, so that no request runs as somebody else.',
+    'The user must be certain, so that no request runs as another user.',
     'Send the header once, with one e-mail address and nothing else.',
   ],
   GATEWAY_BODY_TOO_LARGE: [
@@ -66,7 +66,7 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Send less at once, or raise bodyLimit (BODY_LIMIT).',
   ],
   GATEWAY_CALLER_ID_NOT_ALLOWED: [
-    'Dropping the header would run the request as somebody else, so the gateway refuses it.',
+    'Dropping the header would run the request as another user, so the gateway refuses it.',
     'Leave the header out and send the e-mail address of the user, or let this caller send it: callerIds: allow.',
   ],
   GATEWAY_CALLER_KEYS_UNAVAILABLE: [
@@ -91,7 +91,7 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Run `dynamics-gateway check`: it says which part of the credential is wrong, and the fix.',
   ],
   GATEWAY_DYNAMICS_ANSWER_INVALID: [
-    'What came is no response of the Web API: something between answered, or the response is broken.',
+    'The response is not one of the Web API: something on the way responded, or the response is broken.',
     'Check the proxy (HTTPS_PROXY) and the firewall on the way, then run `dynamics-gateway check`.',
   ],
   GATEWAY_DYNAMICS_BROKE_OFF: [
@@ -115,7 +115,7 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Call the gateway as 127.0.0.1 or localhost, or add the name to ALLOWED_HOSTS.',
   ],
   GATEWAY_IMPERSONATION_IGNORED: [
-    'Dynamics ran the proving request as somebody else than the user that was found.',
+    'Dynamics ran the verification request as another user than the one that was found.',
     `At ${APPLICATION_USERS} give the application user the role Delegate, and see that the user is enabled.`,
   ],
   GATEWAY_IMPERSONATION_UNSUPPORTED: [
@@ -145,7 +145,7 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'The body stopped arriving for longer than bodyTimeout.',
     'Look at the network between the caller and the gateway, then send the request again.',
   ],
-  GATEWAY_STOPPING: ['The gateway was told to stop.', 'Send the request again in a moment.'],
+  GATEWAY_STOPPING: ['The gateway received a signal to stop.', 'Send the request again in a moment.'],
   GATEWAY_TOKEN_REFUSED: [
     'Dynamics refused a new access token, too: it is for another environment or tenant, or access was taken away.',
     'Run `dynamics-gateway check`: it compares the token with the environment.',
@@ -172,11 +172,11 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     `Give the user a licence again, or enable the user at ${USERS}.`,
   ],
   GATEWAY_USER_LOOKUP_FAILED: [
-    'Dynamics did not answer the look-up of the user as it should.',
+    'Dynamics did not answer the lookup of the user as it should.',
     'Run `dynamics-gateway check --user` with the address: it names what is missing.',
   ],
   GATEWAY_USER_LOOKUP_TOO_SLOW: [
-    'The look-up took longer than lookupTimeout, or too many waited for theirs.',
+    'The lookup took longer than lookupTimeout, or too many waited for theirs.',
     'Send the request again; raise lookupsPerSecond if many users are new at the same time.',
   ],
   GATEWAY_USER_NOT_ALLOWED: [

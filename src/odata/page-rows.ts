@@ -8,7 +8,7 @@ export interface PageRows {
    * Takes the next chunk, which belongs to the reader from now on: commas between rows become line ends in place.
    *
    * @returns the rows that are complete now, as Dynamics wrote them, each followed by a line end
-   * @throws MalformedBatch when it is no page, or a row is too long
+   * @throws MalformedBatch when it is not a page, or a row is too long
    */
   readonly push: (chunk: Buffer) => readonly Buffer[]
   /** @throws MalformedBatch when the page is not complete */
@@ -17,11 +17,11 @@ export interface PageRows {
   readonly isPage: () => boolean
   /** Rows that were given out. */
   readonly rows: () => number
-  /** The value of a member beside the rows, as JSON text; of those in {@link MEMBERS}. */
+  /** The value of a member besides the rows, as JSON text; of those in {@link MEMBERS}. */
   readonly member: (name: string) => string | undefined
 }
 
-/** Members beside `value` that say how the collection goes on. */
+/** Members besides `value` that continue the collection. */
 const MEMBERS: ReadonlySet<string> = new Set([
   '@odata.nextLink',
   '@nextLink',

@@ -16,7 +16,7 @@ const MAX_MEMBERS = 100
 
 /**
  * Turns a `$batch` in JSON into one for the target, as `batchInward` describes. It is read as it comes, and held until
- * it is complete, so that nothing goes on of one that is refused; then it goes on as it came, but for URLs, links and
+ * it is complete, so that nothing of a refused one is forwarded. Then it is forwarded unchanged, except for URLs, links and
  * headers.
  *
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html
@@ -119,12 +119,12 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
   }
 }
 
-/** A member of a request, and what stands directly in it. */
+/** A member of a request, and its direct members. */
 interface Member extends ScannedValue {
   readonly inner: readonly ScannedValue[]
 }
 
-/** What stands between two places of the batch. */
+/** The text between two positions of the batch. */
 type Slice = (start: number, end: number) => string
 
 function editsOf(slice: Slice, members: readonly Member[], judgement: PartAuthorizer): readonly Edit[] {

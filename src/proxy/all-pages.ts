@@ -42,7 +42,7 @@ export interface AllPages {
   readonly limit: number
   /** Answers in place of a first page that is none, while nothing has gone out yet. */
   readonly refuse: (cause: Error) => void
-  /** Is told why the stream broke off after it had begun. */
+  /** Called with the reason when the stream is truncated. */
   readonly brokeOff: (error: Error) => void
 }
 
@@ -182,7 +182,7 @@ async function refusalOf(answer: Answer, outbound: OutboundRequest): Promise<Pag
   }
 }
 
-/** What the caller is shown of an error, and what stands for it in the log. */
+/** An error for the caller, and its form for the log. */
 function toldOf(error: Error): { readonly shown: unknown; readonly error: Error } {
   const own = isGatewayError(error) ? error : new DynamicsAnswerInvalid({ cause: error })
   const { code, message } = own as Error & { readonly code?: string }

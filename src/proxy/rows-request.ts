@@ -61,5 +61,5 @@ const ANNOTATIONS = /odata\.include-annotations\s*=\s*(?:"([^"]*)"|([^\s,;"]+))/
 
 const PAGING_ANNOTATIONS = ['Microsoft.Dynamics.CRM.fetchxmlpagingcookie', 'Microsoft.Dynamics.CRM.morerecords']
 
-/** What ends in a system resource that is no collection of rows. */
+/** Paths of system resources that are not collections of rows. */
 const NO_ROWS = /\/(?:\$|%24)(?!ref\/?$)[^/]*\/?$/i

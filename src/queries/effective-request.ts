@@ -16,7 +16,7 @@ export interface EffectiveRequest {
   readonly target: string
 }
 
-/** The request as it was received, or the GET that it stands for. */
+/** The request as received, or its equivalent GET. */
 export function effectiveRequest({ equivalentGet, method, originalUrl }: FastifyRequest): EffectiveRequest {
   return equivalentGet === undefined ? { method, target: originalUrl } : { method: 'GET', target: equivalentGet }
 }

@@ -21,7 +21,7 @@ export function requireQueryType({ contentType, contentEncoding }: QueryHead): v
 }
 
 /**
- * The query options that a body holds, as they stand in an address: without a question mark, percent-encoded.
+ * The query options in a body, in the form of an address: without a question mark, percent-encoded.
  *
  * @param body in Latin-1; a line end at its end does not count, as files have one
  * @throws BadQuery

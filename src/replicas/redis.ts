@@ -23,7 +23,7 @@ const MISSED_HEARTBEATS = 3
 const HEARTBEAT_TIMEOUT_MS = 1000
 
 const KEY_BYTES = 32
-/** What a probe leaves behind is gone after so many milliseconds. */
+/** Keys of a probe expire after this many milliseconds. */
 const PROBE_MS = 1000
 
 /**

@@ -12,7 +12,7 @@ export interface ReplicaCount {
 /**
  * @param self id of this replica
  * @param keyOf the key of the list of a scope's replicas
- * @param lifetime a replica that was silent for so many milliseconds is gone
+ * @param lifetime a replica that is silent for this many milliseconds is gone
  */
 export function countReplicas(self: string, keyOf: (scope: string) => string, lifetime: number): ReplicaCount {
   const counts = new Map<string, { readonly last: number; readonly before: number }>()

@@ -49,8 +49,8 @@ export function corsOf({ allowedOrigins, requiredHeader, targets }: CorsSettings
 }
 
 /**
- * Answers preflights of listed origins, whatever their address: the request itself is judged when it comes, and its
- * page may read why it is refused. What else is answered, and by which part of the gateway, tells the browser as much.
+ * Answers preflights of listed origins for any address: the request itself is checked when it comes, and its
+ * page may read why it is refused. Any other response denies the request to the browser.
  */
 function cors(app: FastifyInstance, settings: CorsSettings, registered: () => void): void {
   const { headersFor, isListed, allowedHeaders } = corsOf(settings)
@@ -88,7 +88,7 @@ function isPreflight({ raw: { method, headers } }: FastifyRequest): boolean {
 
 const UNLISTED: readonly string[] = ['vary', 'Origin']
 
-/** Request headers with a meaning for the gateway, the Web API or OData. What a caller may not send is told then. */
+/** Request headers with a meaning for the gateway, the Web API or OData. A header that a caller may not send is refused with the request. */
 const ALLOWED: readonly string[] = [
   'Accept',
   'Accept-Language',

@@ -51,7 +51,7 @@ declare module 'fastify' {
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 
 /**
- * Begins an exchange. When the caller leaves before it has the whole answer, whoever holds the request is told.
+ * Starts an exchange. When the caller disconnects before the response is complete, the request is cancelled.
  *
  * @param requestId the caller's `x-request-id`
  * @param done is called once, when nothing more will be written

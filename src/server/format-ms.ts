@@ -1,5 +1,5 @@
 /**
- * Milliseconds, none below zero, with one decimal. Of whole numbers, because to find the shortest text of a fraction
+ * Milliseconds with one decimal, at least zero. Computed from integers, because finding the shortest text of a fraction
  * takes far longer.
  */
 export function formatMs(milliseconds: number): string {

@@ -27,10 +27,10 @@ export interface UserDirectory {
   /**
    * The user that `named` means: at once where it is remembered.
    *
-   * @param asker the request whose user it is; its ids stand in lines of the log about the look-up
+   * @param asker the request whose user it is; log lines about the lookup have its ids
    *
    * @throws UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson (403), UserLookupFailed (502),
-   *   UserLookupTooSlow (504), or what kept the look-up from being sent
+   *   UserLookupTooSlow (504), or what kept the lookup from being sent
    */
   readonly find: (named: NamedUser, asker: RequestRecord) => FoundUser | Promise<FoundUser>
   /** How many users, and how many addresses and ids of nobody, are remembered. */
@@ -42,7 +42,7 @@ export interface UserDirectory {
 /** How often the caches look at the clock, in milliseconds: each time costs a timer. */
 const CLOCK_MS = 100
 
-/** A page of so few short rows is far smaller. */
+/** A page of a few short rows is far smaller. */
 const MAX_RESPONSE_BYTES = 256 * 1024
 
 /**
@@ -162,7 +162,7 @@ export function userDirectory(
   ): Promise<unknown> {
     const answer = await send(lookupRequest(path, also, cancellation, lookupRecord(asker, path)))
     const body = await answer.body.bytes(MAX_RESPONSE_BYTES)
-    // A limit is no failure of the look-up: it holds for the request behind it as well.
+    // A limit is not a failure of the lookup: it applies to the caller's request as well.
     if (answer.status === 429) {
       throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
     }
@@ -174,7 +174,7 @@ export function userDirectory(
       delegated: runsAsPerson(credential),
     })
     throw new UserLookupFailed({
-      cause: new OwnError(`Dynamics 365 answered the look-up with ${answer.status}: ${inOneLine(explanation)}`),
+      cause: new OwnError(`Dynamics 365 answered the lookup with ${answer.status}: ${inOneLine(explanation)}`),
     })
   }
 }

@@ -111,7 +111,7 @@ function impersonate(
   }
 
   /**
-   * The person whose token the caller sent. Another user beside it is a contradiction, whatever impersonation is set to,
+   * The person whose token the caller sent. Another user besides it is a contradiction, whatever impersonation is set to,
    * unless the settings let these people name others: then the request runs as the other, without the person's token.
    */
   function asThemselves(

@@ -30,7 +30,7 @@ export function lookupRequest(
     body: undefined,
     bodyLength: undefined,
     repeatable: 'read',
-    fairnessKey: 'look-ups of users',
+    fairnessKey: 'lookups of users',
     deadline: undefined,
     transform: undefined,
     cancellation,

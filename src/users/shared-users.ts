@@ -12,7 +12,7 @@ export interface SharedUsers {
   readonly find: (key: string, named: NamedUser) => Promise<SharedFinding | undefined>
   /** Shares what was found, for `ttl` milliseconds. */
   readonly found: (key: string, finding: FoundOrFault, ttl: number) => void
-  /** Calls `listener` with the keys of those who are no enabled user any more. */
+  /** Calls `listener` with the keys of users that are no longer enabled. */
   readonly onGone: (listener: (key: string) => void) => void
 }
 

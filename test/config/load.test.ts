@@ -645,7 +645,7 @@ t.test('the headers that name users differ, and so do the columns of addresses',
   t.match(faultsOf({ ...FOUR, USER_EMAIL_COLUMNS: 'domainname,domainname' }), atLeastOne)
   for (const columns of ['Domain Name', "a' or 'a", 'a'.repeat(101)]) {
     t.match(faultsOf({ ...FOUR, USER_EMAIL_COLUMNS: columns }), [
-      /^USER_EMAIL_COLUMNS holds something that is no column/,
+      /^USER_EMAIL_COLUMNS holds something that is not a column/,
     ])
   }
 })

@@ -129,7 +129,7 @@ t.test("a limit beyond the callers' patience: a 429 at once, with what is left",
   )
 })
 
-t.test('a look-up that meets a limit: 429 for the request behind it, and found when it is over', async (t) => {
+t.test('a lookup that meets a limit: 429 for the request behind it, and found when it is over', async (t) => {
   const { emulator, url } = await underTraffic(t, { MAX_RETRY_WAIT: '500ms' })
   const asAdele = (): Promise<Response> =>
     fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
@@ -189,7 +189,7 @@ t.test('a Dynamics that is gone: refused at once after a while, and well again w
   t.match(tally(outcomes), { GATEWAY_CIRCUIT_OPEN: Number })
   t.ok(outcomes.filter(({ code }) => code === 'GATEWAY_CIRCUIT_OPEN').every(({ milliseconds }) => milliseconds < 500))
 
-  await line.mend()
+  await line.restore()
   const began = performance.now()
   while ((await fetch(`${url}/WhoAmI`)).status >= 500 && performance.now() - began < 10_000) await pause(50)
   t.ok(performance.now() - began < 5000)

@@ -111,7 +111,7 @@ for (const address of [
   })
 }
 
-t.test("sends the look-up without anything of the caller's", async (t) => {
+t.test("sends the lookup without anything of the caller's", async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   await fetch(`${url}/WhoAmI`, {
@@ -132,7 +132,7 @@ for (const [fault, status, code] of [
   [{ kind: 'answer', status: 200, body: 'null' }, 502, 'GATEWAY_USER_LOOKUP_FAILED'],
   [{ kind: 'answer', status: 200, body: '{"value":[' }, 502, 'GATEWAY_USER_LOOKUP_FAILED'],
 ] as const) {
-  t.test(`sends nothing when the look-up fails: ${JSON.stringify(fault)}`, async (t) => {
+  t.test(`sends nothing when the lookup fails: ${JSON.stringify(fault)}`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
     emulator.faults.dataverse.always({ ...fault, path: 'internalemailaddress' })
 

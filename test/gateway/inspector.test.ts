@@ -173,7 +173,7 @@ t.test('a request is shown with its caller, user, times and ids, and without its
   t.notMatch(everything, 'adele.vance')
 })
 
-t.test('a look-up is part of the request that asked for it', async (t) => {
+t.test('a lookup is part of the request that asked for it', async (t) => {
   const { url, emulator, list } = await inspected(t)
   emulator.faults.dataverse.push({ kind: 'unavailable', path: 'systemusers' })
   await ended(`${url}/WhoAmI`, { headers: USER })

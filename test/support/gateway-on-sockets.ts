@@ -87,7 +87,7 @@ export interface Line {
   readonly connections: () => number
   /** Breaks all connections; new ones are refused. */
   readonly cut: () => Promise<void>
-  readonly mend: () => Promise<void>
+  readonly restore: () => Promise<void>
 }
 
 /** A line to a port of this machine. */
@@ -112,18 +112,18 @@ export async function layLine(to: number): Promise<Line> {
     near.pipe(far).pipe(near)
   })
   let port = 0
-  const mend = (): Promise<void> =>
+  const restore = (): Promise<void> =>
     new Promise((resolve) => {
       server.listen(port, '127.0.0.1', () => {
         port = (server.address() as AddressInfo).port
         resolve()
       })
     })
-  await mend()
+  await restore()
   return {
     origin: `http://127.0.0.1:${port}`,
     connections: () => open.size / 2,
-    mend,
+    restore,
     cut: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

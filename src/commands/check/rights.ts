@@ -87,7 +87,7 @@ async function otherProduct(checking: Checking): Promise<Outcome> {
   })
 }
 
-/** Which user it is; reading that may itself not be allowed, which is no failure here. */
+/** The name of the user. Reading it may not be allowed, which is not a failure here. */
 async function userOf(checking: Checking, userId: string): Promise<string> {
   const { status, body } = await ask(checking, `/systemusers(${userId})?$select=fullname,applicationid,isdisabled`)
   if (status !== 200 || typeof body?.['fullname'] !== 'string') return `user ${userId}, `

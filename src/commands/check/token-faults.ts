@@ -60,7 +60,7 @@ export function explainTokenFault(wrong: TokenFault, scope: string, callers: rea
             todo: `Let a person sign in. ${ask}`,
           }
         : {
-            what: "The token is genuine, but it is no listed caller's.",
+            what: 'The token is genuine, but it does not belong to a listed caller.',
             why: `It does not meet callers[].token.${wrong.missing} of the caller that comes nearest.`,
             todo:
               wrong.missing === 'scopes'

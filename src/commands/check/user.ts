@@ -77,11 +77,11 @@ function ignored(email: string, header: string, tokensUser: string): Explanation
     why: `It does so where it does not know the id in ${header}, although the user's row holds it.`,
     todo:
       `Compare the user's Entra object id with the one at ${USERS} → the user; remove and add the user again if ` +
-      'they differ, or set IMPERSONATION_VERIFY=true so that no request runs as somebody else.',
+      'they differ, or set IMPERSONATION_VERIFY=true so that no request runs as another user.',
   }
 }
 
-/** What to do where the look-up found nobody to act as; each reason has a fix of its own. */
+/** What to do where the lookup found nobody to act as; each reason has a fix of its own. */
 function fixOf(refusal: Error, isId: boolean): string {
   if (refusal instanceof UserDisabled) {
     return (

@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/schema.ts'
 
-/** What `settings` switch on beyond the least, in a few words each, for the line that tells of the start. */
+/** The optional features that `settings` enable, for the log line at start. */
 export function featuresOf(
   settings: Pick<
     Settings,

@@ -168,7 +168,7 @@ export async function run(
     if (next === undefined) return
     const fixed = changedForRestart(settings, next)
     if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings have changed and need a restart')
-    // It goes on listening where it does, whatever the new settings say.
+    // It keeps its listener, even if the new settings have another address.
     const faults: string[] = []
     exposureCheck({ ...next, host: settings.host }, faults)
     if (faults.length > 0) return log.error({ faults }, INVALID_SETTINGS)

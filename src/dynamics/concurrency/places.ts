@@ -20,7 +20,7 @@ export interface Places {
   readonly measure: (send: Send) => Send
   /** Dynamics refused a request because there were too many at once. */
   readonly refused: () => void
-  /** Dynamics suggests so many requests at once. */
+  /** Applies the degree of parallelism that Dynamics suggests. */
   readonly suggest: (parallel: number) => void
 }
 
@@ -30,7 +30,7 @@ export interface PlacesOptions {
   /** How many requests may wait. */
   readonly queue: number
   readonly onEvent: OnEvent
-  /** Is told that there may be more places than before. */
+  /** Called when there may be more places than before. */
   readonly changed: () => void
 }
 

@@ -23,7 +23,7 @@ export interface WaitingRequests<T> {
   readonly displacedBy: (newcomer: Lane) => T | undefined
 }
 
-/** While both wait, one background request goes after so many interactive ones at most. */
+/** While both wait, one background request is sent after at most this many interactive ones. */
 const INTERACTIVE_PER_BACKGROUND = 9
 /** Share of the queue that interactive newcomers leave to background requests. */
 const BACKGROUND_SHARE = 0.1

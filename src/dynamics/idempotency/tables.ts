@@ -190,7 +190,7 @@ function definitionRequest(path: string, { record, tokens }: Asker): OutboundReq
     body: undefined,
     bodyLength: undefined,
     repeatable: 'read',
-    fairnessKey: 'look-ups of tables',
+    fairnessKey: 'lookups of tables',
     deadline: undefined,
     transform: undefined,
     cancellation: new Cancellation(),

@@ -50,7 +50,7 @@ export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attribu
   return attributes
 }
 
-/** One time that a request, or a look-up for it, was sent. */
+/** One time that a request, or a lookup for it, was sent. */
 export function clientAttributes(
   { entitySet = OTHER, attempts, dynamicsRequestId }: RequestRecord,
   { method, status, failure }: AttemptRecord,

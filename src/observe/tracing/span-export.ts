@@ -29,13 +29,13 @@ const MAX_QUEUED_SPANS = 2048
 /** How long the end of the gateway waits for the last spans to be sent, in milliseconds. */
 const FLUSH_TIMEOUT_MS = 2000
 
-/** The most spans of one request: attempts, waits and look-ups are bounded, too. */
+/** The most spans of one request: attempts, waits and lookups are bounded, too. */
 const MAX_SPANS_OF_A_REQUEST = 512
 
 /**
  * Opens the way to the collector: connections of its own, which know nothing of access tokens.
  *
- * @param lost is told how many spans were lost, and why
+ * @param lost called with the number of lost spans, and why
  */
 export function openSpanExport(
   settings: TracingSettings,

@@ -10,7 +10,7 @@ import type { TracedRequest } from './traced-request.ts'
 
 /**
  * The spans of a request that is over, made from its record: one for the request, one for each time that it waited, and
- * one for each time that it was sent, with the look-ups of its user below the wait for them. They hold what the log may
+ * one for each time that it was sent, with the lookups of its user below the wait for them. They hold what the log may
  * hold: no query, key, header value, body or address of a person.
  */
 export function spansOf(request: TracedRequest, origin: SpanOrigin): readonly FinishedSpan[] {

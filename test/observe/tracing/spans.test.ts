@@ -19,7 +19,7 @@ function spans(record: RequestRecord, facts: Partial<RequestFacts> = {}, origin 
   return spansOf(request, { resource: {} as never, scope: { name: 'test' } })
 }
 
-t.test('a look-up is part of the wait for the user where that was for it, and else of the request', async (t) => {
+t.test('a lookup is part of the wait for the user where that was for it, and else of the request', async (t) => {
   const record = new RequestRecord('an-id', performance.now(), TRACE)
   const user = lookupRecord(record, '/api/data/v9.2/systemusers?$filter=x')
   user.attemptStarted(user.started, 'GET')
