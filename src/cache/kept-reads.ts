@@ -60,7 +60,7 @@ export function keptReads(settings: Settings, address: TargetAddress): KeptReads
 /** Cheaper than reading the path; `%24` is how some clients write `$`. */
 const LIKE_SCHEMA = /^\/+(?:\$|%24)?[a-z%\d]*(?:metadata|definitions)/i
 
-/** Options of a global choice are no part of what `RetrieveMetadataChanges` watches. */
+/** Options of a global choice are not covered by `RetrieveMetadataChanges`. */
 const OPTION_SETS = /option/i
 
 function leadsElsewhere(query: string): boolean {

@@ -45,7 +45,7 @@ export interface OutboundRequest {
   readonly idempotency?: IdempotentCreate | undefined
   /** As whom a read runs, where its response may be shared or come from memory; absent on all other requests. */
   readonly reading?: Reading | undefined
-  /** The operations of a `$batch` that are no reads, noted while its body is read. */
+  /** The writes of a `$batch`, recorded while its body is read. */
   readonly writtenParts?: readonly WrittenPart[] | undefined
   /** Called before each retry after a failure. */
   readonly onRetry?: (() => void) | undefined
@@ -65,7 +65,7 @@ export interface Reading {
   readonly mustBeSent: boolean
 }
 
-/** An operation of a `$batch` that is no read. */
+/** A write inside a `$batch`. */
 export interface WrittenPart {
   readonly method: string
   /** Raw, below the API root, without its query. */

@@ -98,7 +98,7 @@ export function pageRows(limit: number): PageRows {
     }
   }
 
-  /** What stands behind the run has been read, and is no row's: it becomes the line end. */
+  /** The byte after the run has been read, and does not belong to a row: it becomes the line end. */
   function closeRun(): void {
     if (runEnd === -1) return
     const end = runEnd - base
@@ -117,7 +117,7 @@ export function pageRows(limit: number): PageRows {
     return textOf(bytes(start, end))
   }
 
-  /** Lets go of what is decided. */
+  /** Releases the text that is decided. */
   function release(): void {
     const end = base + chunk.length
     if (inside === 'other') decided = end

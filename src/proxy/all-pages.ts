@@ -157,7 +157,7 @@ function textOfMember(rows: PageRows, name: string): string | undefined {
   return json === undefined ? undefined : String(JSON.parse(json))
 }
 
-/** A first response that can be read and is no page is for the caller to fix. */
+/** A first response that can be read and is not a page is for the caller to fix. */
 function notAPage(error: Error): Error {
   return error.name === 'MalformedBatch' ? new NotACollection('this address answers something else') : error
 }
