@@ -26,7 +26,11 @@ const files = [
       .filter((file) => /\.(?:ts|mjs|md)$/.test(file))
       .map((file) => `${folder}/${file.replaceAll('\\', '/')}`),
   ),
-  ...['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'config/README.md'],
+  'README.md',
+  'SECURITY.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'config/README.md',
 ]
 
 for (const [pattern, write] of PHRASES) {
