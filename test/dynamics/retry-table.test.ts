@@ -1,6 +1,8 @@
 import type { RequestListener } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import { createServer } from 'node:net'
 
+import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
 
@@ -12,6 +14,7 @@ import {
   fixedToken,
   listening,
   outbound,
+  pause,
   received,
   service,
 } from '../support/connection-fixture.ts'
@@ -51,6 +54,12 @@ const TABLE: Readonly<Record<string, Row>> = {
   'end of the connection before the head of the answer': {
     failure: ({ socket }) => socket.end(),
     sends: { read: 2, idempotent: 1, keyed: 2, never: 1 },
+  },
+  'break in the middle of the body': {
+    failure: (_, response) => {
+      response.writeHead(200, { 'content-length': '10' }).write('12345', () => response.destroy())
+    },
+    sends: { read: 1, idempotent: 1, keyed: 1, never: 1 },
   },
   '429 with Retry-After': {
     failure: (_, response) => answerJson(response, 429, {}, { 'retry-after': '0' }),
@@ -104,10 +113,12 @@ async function sendsOf(t: Test, request: OutboundRequest, failure: RequestListen
     else response.writeHead(204).end()
   })
   const { send } = connectionFixture(t, origin, { requestTimeout: 300 }, fixedToken('one', 'two'))
-  await send(request).then(
-    (answer) => answer.body.dump(),
-    () => undefined,
-  )
+  await send(request)
+    .then(
+      ({ body }) => body.bytes(1000),
+      () => undefined,
+    )
+    .catch(() => undefined)
   return sends
 }
 
@@ -120,6 +131,48 @@ for (const [name, { failure, sends }] of Object.entries(TABLE)) {
     }
   })
 }
+
+t.test('the table of what is sent again: reset of a connection that was used before', async (t) => {
+  const sends = { read: 2, idempotent: 1, keyed: 2, never: 1 }
+  for (const [kind, make] of Object.entries(REQUESTS)) {
+    let count = 0
+    const origin = await service(t, async (incoming, response) => {
+      await received(incoming)
+      count++
+      // The first request opens the connection.
+      if (count === 2) incoming.socket.resetAndDestroy()
+      else response.writeHead(204).end()
+    })
+    const { send, events } = connectionFixture(t, origin)
+    ;(await send(outbound())).body.dump()
+    await pause(10)
+
+    const request = make()
+    await send(request).then(
+      ({ body }) => body.dump(),
+      () => undefined,
+    )
+    t.equal(count - 1, sends[request.repeatable], kind)
+    t.equal(request.record.attemptList()[0]!.connection, 'reused')
+    t.same(
+      events.map((event) => 'trouble' in event && event.trouble),
+      sends[request.repeatable] === 2 ? ['stale-connection'] : [],
+    )
+  }
+})
+
+t.test('the table of what is sent again: a certificate that is not trusted, so that nothing was sent', async (t) => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }])
+  let connections = 0
+  const server = createHttpsServer({ cert, key }).on('connection', () => connections++)
+  const origin = `https://127.0.0.1:${await listening(t, server)}`
+  for (const [kind, make] of Object.entries(REQUESTS)) {
+    const { send, events } = connectionFixture(t, origin)
+    await t.rejects(send(make()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' }, kind)
+    t.same(events, [], 'it would be no more trusted a moment later')
+  }
+  t.equal(connections, Object.keys(REQUESTS).length)
+})
 
 t.test('the table of what is sent again: no connection, so that nothing was sent', async (t) => {
   for (const [kind, make] of Object.entries(REQUESTS)) {

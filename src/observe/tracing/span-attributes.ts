@@ -53,7 +53,7 @@ export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attribu
 /** One time that a request, or a lookup for it, was sent. */
 export function clientAttributes(
   { entitySet = OTHER, attempts, dynamicsRequestId }: RequestRecord,
-  { method, status, failure }: AttemptRecord,
+  { method, status, failure, connection }: AttemptRecord,
   resends: number,
   environment: Environment | undefined,
 ): Attributes {
@@ -64,6 +64,7 @@ export function clientAttributes(
     attributes['server.port'] = port
     attributes['url.full'] = environment.origin + environment.apiRoot + routeOf(entitySet)
   }
+  if (connection !== undefined) attributes['gateway.connection'] = connection
   if (resends > 0) attributes['http.request.resend_count'] = resends
   if (status !== undefined) attributes['http.response.status_code'] = status
   if (failure !== undefined) attributes['error.type'] = kindOf(failure)

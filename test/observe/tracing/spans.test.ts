@@ -57,6 +57,17 @@ t.test('what never got a response lasts as long as its request, and is a failure
   t.match(spans(record, {}, 'http://crm.example')[1]!.attributes, { 'server.port': 80 })
 })
 
+t.test('an attempt says how it came by its connection', async (t) => {
+  const record = new RequestRecord('an-id', 1000, TRACE)
+  record.attemptStarted(1010, 'POST')
+  record.attemptSent('reserve')
+  record.attemptStarted(1020, 'POST')
+
+  const [, first, second] = spans(record)
+  t.equal(first!.attributes['gateway.connection'], 'reserve')
+  t.notOk('gateway.connection' in second!.attributes)
+})
+
 t.test('a request says what the log says of it', async (t) => {
   const record = new RequestRecord('an-id', 1000, TRACE)
   record.entitySet = '$batch'
