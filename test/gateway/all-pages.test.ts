@@ -255,19 +255,21 @@ t.test('when the caller leaves, nothing more is asked, and the place is free', a
 
 t.test('an export gives its place back between pages', async (t) => {
   const { url, emulator } = await gatewayFor(t, { MAX_CONCURRENCY: '1' })
-  emulator.switches.pageSize = 2
+  emulator.switches.pageSize = 10
+  // While the second page is under way, others come and wait for the one place.
+  emulator.faults.dataverse.push({ path: 'skiptoken', kind: 'delay', ms: 1500 })
 
   const rows = fetch(`${url}/contacts?$select=fullname`, { headers: ROWS }).then(linesOf)
   await until(() => emulator.received.some(({ url }) => url.includes('skiptoken')))
   const others = await Promise.all(
-    Array.from({ length: 5 }, async () => (await fetch(`${url}/accounts?$top=1`)).status),
+    Array.from({ length: 3 }, async () => (await fetch(`${url}/accounts?$top=1`)).status),
   )
+  const pagesBefore = emulator.received.filter(({ url }) => url.includes('contacts')).length
   const { lines } = await rows
 
-  t.same(others, [200, 200, 200, 200, 200])
-  const order = emulator.received.map(({ url }) => url)
-  const last = order.findLastIndex((url) => url.includes('skiptoken'))
-  t.ok(order.filter((url, index) => url.includes('accounts') && index < last).length === 5, 'they did not wait for it')
+  t.same(others, [200, 200, 200])
+  const pages = emulator.received.filter(({ url }) => url.includes('contacts')).length
+  t.ok(pagesBefore < pages, `answered after ${pagesBefore} of ${pages} pages`)
   t.equal(lines.length, emulator.rows('contacts').length)
 })
 

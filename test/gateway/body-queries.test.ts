@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -126,13 +127,16 @@ t.test('a query in the body is a read for rules, the audit and retries', async (
 
 t.test('a body whose end never comes is no query', async (t) => {
   const fixture = await gatewayFor(t)
-  const { url } = fixture
-  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  const socket = connect(Number(new URL(fixture.url).port), '127.0.0.1')
   socket.write(
-    'POST /accounts/$query HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n$top',
+    'POST /accounts/$query HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n' +
+      'Expect: 100-continue\r\n\r\n',
   )
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  // The gateway reads the body from now on.
+  await once(socket, 'data')
+  socket.write('$top')
   socket.destroy()
+
   await until(() => fixture.lines.some(({ entitySet }) => entitySet === 'accounts'))
   t.match(fixture.lines.at(-1), { status: 499, attempts: 0 })
 })
