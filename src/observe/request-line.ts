@@ -56,7 +56,9 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     method: raw.method ?? '',
     entitySet: record.entitySet ?? entitySetOf(originalUrl),
     // Proxies log 499 for callers that disconnected.
-    status: cancellation.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode,
+    status:
+      exchange.status ??
+      (cancellation.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode),
     code: exchange.code,
     dynamicsCode: record.dynamicsCode,
     ms: performance.now() - exchange.started,

@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { BadRequest, HeadTooLarge, MethodNotAllowed, QueryMethodUnsupported, RequestTooSlow } from '../errors.ts'
-import type { Logger } from '../logging/logger.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import { targetFault } from '../odata/request-target.ts'
 import { addHeaders } from './added-headers.ts'
 import { ALLOW, CALLER_METHODS } from './caller-methods.ts'
 import { idOf, lastExchange } from './exchange.ts'
+import type { OnUnreadable } from './unreadable-request.ts'
 
 /** Node's error for bytes that are not a request. */
 interface ParseError extends Error {
@@ -27,16 +27,16 @@ export function answerClientError(
   socket: Socket,
   response: ServerResponse | undefined,
   cors: CorsHeaders,
-  log: Pick<Logger, 'info'>,
+  refused: OnUnreadable,
 ): void {
   if (ending.has(socket)) return
   if (response?.req.complete === true && !response.writableFinished && !response.destroyed) {
     // Earlier requests on the connection get their own responses first.
     ending.add(socket)
-    response.once('close', () => answerAlone(error, socket, response, cors, log))
+    response.once('close', () => answerAlone(error, socket, response, cors, refused))
     return
   }
-  answerAlone(error, socket, response, cors, log)
+  answerAlone(error, socket, response, cors, refused)
 }
 
 function answerAlone(
@@ -44,7 +44,7 @@ function answerAlone(
   socket: Socket,
   response: ServerResponse | undefined,
   cors: CorsHeaders,
-  log: Pick<Logger, 'info'>,
+  refused: OnUnreadable,
 ): void {
   // A response is in progress, or the peer no longer reads: a second response would look like a part of the first.
   const answering = response !== undefined && response.headersSent && !response.writableFinished
@@ -54,20 +54,18 @@ function answerAlone(
   if (answering || unreadable || unused) return void socket.destroy()
   const answer = errorFor(error)
   // The head of this request was valid; its body is not.
-  if (response?.req.complete === false) return endWith(socket, answer)
+  if (response?.req.complete === false) return endRequestWith(socket, answer)
   const { id: given, method, address } = requestIn(error.rawPacket)
   const id = idOf(given)
-  log.info(
-    {
-      id,
-      method: CALLER_METHODS.find((known) => known === method) ?? 'other',
-      entitySet: entitySetOf(address ?? ''),
-      status: answer.statusCode,
-      code: answer.code,
-      cause: error.code,
-    },
-    'unreadable request refused',
-  )
+  refused({
+    id,
+    method: CALLER_METHODS.find((known) => known === method) ?? 'other',
+    entitySet: entitySetOf(address ?? ''),
+    status: answer.statusCode!,
+    code: answer.code,
+    message: answer.message,
+    cause: error.code,
+  })
   endWith(socket, answer, ['x-request-id', id, ...(cors(originIn(error.rawPacket)) ?? [])])
 }
 
@@ -105,6 +103,17 @@ export function endWith(
   )
   // Arriving bytes are read briefly, because a reset would discard the response of a peer that is still sending.
   setTimeout(() => socket.destroy(), LINGER_MS).unref()
+}
+
+/** Refuses a request whose head was read and whose body is not coming as it should. */
+export function endRequestWith(socket: Socket, answer: Answerable): void {
+  const exchange = lastExchange(socket)
+  if (exchange !== undefined) {
+    exchange.status = answer.statusCode
+    exchange.code = answer.code
+    exchange.message = answer.message
+  }
+  endWith(socket, answer)
 }
 
 function addedTo(socket: Socket): readonly string[] {

@@ -28,6 +28,8 @@ export interface Exchange {
   readonly cancellation: Cancellation
   /** The headers of Dynamics' response, flat: name, value, name, value; `undefined` before it. */
   responseHeaders: readonly Buffer[] | undefined
+  /** The status that was written to the connection, past the response; `undefined`: none was. */
+  status: number | undefined
   /** The code of the gateway's own error. */
   code: string | undefined
   /** The message of that error for the caller. */
@@ -106,6 +108,7 @@ class RequestExchange implements Exchange {
   gatewayMs: number | undefined = undefined
   readonly cancellation = new Cancellation()
   responseHeaders: readonly Buffer[] | undefined = undefined
+  status: number | undefined = undefined
   code: string | undefined = undefined
   message: string | undefined = undefined
   causes: readonly string[] | undefined = undefined

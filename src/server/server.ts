@@ -13,10 +13,13 @@ import { idOf } from './exchange.ts'
 import { endStalled } from './stalled.ts'
 import { reloadCertificates, tlsOptions } from './tls.ts'
 import type { Tls } from './tls.ts'
+import type { OnUnreadable, UnreadableRequest } from './unreadable-request.ts'
 
 type ServerSettings = Pick<Settings, 'headTimeout' | 'bodyTimeout' | 'maxConnections' | 'tls' | 'callers'> & {
   /** For responses to malformed requests; default: none. */
   readonly cors?: CorsHeaders
+  /** Is given what is refused before the handler sees it. */
+  readonly onUnreadable?: OnUnreadable
 }
 
 /** The server for callers, with all limits that Node leaves open. `handler` gets the requests. */
@@ -49,15 +52,22 @@ export function inboundServer(
   server.on('checkExpectation', handler)
   // Node's types say Duplex, for servers that are handed other streams. This one reads from connections only.
   server.on('clientError', (error, socket) => {
-    answerClientError(error, socket as Socket, answerOn(socket as Socket), cors, log)
+    answerClientError(error, socket as Socket, answerOn(socket as Socket), cors, refused)
   })
   server.on('connect', ({ headers }, socket) => {
     const id = idOf(headers['x-request-id'] as string | undefined)
     const refusal = new MethodNotAllowed()
-    log.info({ id, method: 'CONNECT', status: refusal.statusCode, code: refusal.code }, 'unreadable request refused')
+    const { code, message } = refusal
+    refused({ id, method: 'CONNECT', entitySet: 'other', status: refusal.statusCode!, code, message })
     endWith(socket as Socket, refusal, tunnelHeaders(id))
   })
   return server
+
+  function refused(request: UnreadableRequest): void {
+    const { message: _message, ...facts } = request
+    log.info(facts, 'unreadable request refused')
+    settings.onUnreadable?.(request)
+  }
 
   function secureServer(tls: Tls): Server {
     const secure = createSecureServer({

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { RequestTooSlow } from '../errors.ts'
-import { endWith } from './client-error.ts'
+import { endRequestWith } from './client-error.ts'
 
 /**
  * Ends connections without progress for `patience` milliseconds although it is the caller's turn: a body that
@@ -88,7 +88,7 @@ function end(socket: Socket, carried: Carried): void {
   const toldToGoOn = writtenBefore !== socket.bytesWritten
   if (!request.complete && request.readableLength === 0 && toldToGoOn) {
     if (response.headersSent || !socket.writable) socket.destroy()
-    else endWith(socket, new RequestTooSlow())
+    else endRequestWith(socket, new RequestTooSlow())
   } else if (response.headersSent && response.writableLength > 0) {
     socket.destroy()
   } else {

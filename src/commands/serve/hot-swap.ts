@@ -58,7 +58,11 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
   let cors = corsOf(settings)
   const { redis } = settings
   const replicas = redis === undefined ? inProcess(MAX_REMEMBERED) : redisReplicas(redis, surroundings.log)
-  const serverSettings = { ...settings, cors: (origin: string | undefined) => cors.headersFor(origin) }
+  const serverSettings = {
+    ...settings,
+    cors: (origin: string | undefined) => cors.headersFor(origin),
+    ...(surroundings.inspector === undefined ? {} : { onUnreadable: surroundings.inspector.addUnreadable }),
+  }
   const server = inboundServer(serverSettings, surroundings.log, (request, response) => present(request, response))
   const operations =
     settings.metricsPort === undefined

@@ -1,3 +1,4 @@
+import type { OnUnreadable } from '../../server/unreadable-request.ts'
 import { capture } from './capture.ts'
 import type { Captured, Watched } from './capture.ts'
 import { bytesOfFinished } from './finished-request.ts'
@@ -9,6 +10,7 @@ import { bytesOf, summaryOf } from './record.ts'
 import type { InspectorRecord } from './record.ts'
 import { createRing } from './ring.ts'
 import type { Ring } from './ring.ts'
+import { unreadableRecord } from './unreadable-record.ts'
 import { createWatchers } from './watchers.ts'
 import type { Watchers } from './watchers.ts'
 
@@ -18,6 +20,8 @@ export interface Inspector {
   readonly records: Pick<Ring<InspectorRecord>, 'get' | 'after' | 'bytes'>
   /** Adds a request that is over. It is made a record when somebody looks. */
   readonly add: (finished: FinishedRequest) => void
+  /** Adds a request that could not be read. */
+  readonly addUnreadable: OnUnreadable
   readonly clear: () => void
   /** Captures a new request while capturing is on. */
   readonly capture: (watched: Watched) => (() => Captured) | undefined
@@ -62,6 +66,11 @@ export function createInspector(): Inspector {
     records,
     add(finished) {
       ring.push({ finished }, bytesOfFinished(finished))
+      watchers.notify()
+    },
+    addUnreadable(request) {
+      const record = unreadableRecord(request)
+      ring.push({ record }, bytesOf(record))
       watchers.notify()
     },
     clear() {
