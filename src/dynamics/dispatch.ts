@@ -190,6 +190,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
     this.#release()
     if (this.#answered) {
       this.#failure = error
+      if (this.#request.cancellation.reason === undefined) this.#request.record.brokeOff = error
       if (!this.#letGo) this.#sink?.fail(error)
       this.#end()
     } else {

@@ -101,6 +101,8 @@ export class RequestRecord {
   attempts = 0
   /** Whether bytes of it may have reached Dynamics. */
   sent = false
+  /** What ended the response within its body; the caller's connection was reset. */
+  brokeOff: Error | undefined = undefined
   /** How its last attempt came by its connection; `undefined` where it got none, or that is not known. */
   connection: ConnectionUse | undefined = undefined
   #earlier: AttemptRecord[] | undefined = undefined

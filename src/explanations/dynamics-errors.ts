@@ -5,6 +5,7 @@ import type { Explanation } from './explanation.ts'
 import { explainForeign } from './foreign-answers.ts'
 import type { AnswerEvidence } from './foreign-answers.ts'
 import { ENVIRONMENT } from './portals.ts'
+import { OF_REQUESTS } from './request-codes.ts'
 
 /** What is known of an answer of Dynamics 365 that is an error. */
 export interface DynamicsError extends AnswerEvidence {
@@ -72,9 +73,11 @@ function byText(message: string, ranAs: RanAs, delegated: boolean): Explanation 
 }
 
 function byCode(code: string, ranAs: RanAs, delegated: boolean): Explanation | undefined {
-  const meaning = BY_CODE[code.toLowerCase()]
+  const lower = code.toLowerCase()
+  const meaning = BY_CODE[lower]
   // Only the one whose token it is needs this privilege.
-  return meaning === MAY_NOT_IMPERSONATE && delegated ? meaning.person : meaning?.[ranAs]
+  if (meaning === MAY_NOT_IMPERSONATE && delegated) return meaning.person
+  return meaning?.[ranAs] ?? OF_REQUESTS[lower]
 }
 
 function byStatus({ status, code, message, challenge }: DynamicsError): Explanation {

@@ -50,6 +50,12 @@ export function loggedError(thrown: unknown, depth = 0): LoggedError {
   }
 }
 
+/** An error in one word: the code of the error or of its cause, else its name. */
+export function errorWord(error: Error): string {
+  const { type, code, cause } = loggedError(error)
+  return code ?? cause?.code ?? type
+}
+
 /** The causes of `error`, the nearest first, each in a few words. */
 export function causesOf(error: Error): string[] {
   const said: string[] = []

@@ -3,6 +3,7 @@ import type { DestinationStream, Logger } from 'pino'
 import { pino } from 'pino'
 
 import type { Timings } from '../dynamics/send.ts'
+import { errorWord } from '../logging/logged-error.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import type { ConnectionUse } from '../outbound/pooled-connection.ts'
 import { ClientDisconnected } from '../server/exchange.ts'
@@ -76,7 +77,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     parts: record.parts === undefined ? undefined : partsInWords(record.parts),
     pages: record.pages === 0 ? undefined : record.pages,
     rows: record.pages === 0 ? undefined : record.rows,
-    causes: exchange.causes,
+    causes: exchange.causes ?? (record.brokeOff === undefined ? undefined : [errorWord(record.brokeOff)]),
   }
 }
 

@@ -72,7 +72,7 @@ t.test('a privilege is said to be missing only where the text names one', (t) =>
     { status: 403 },
     { status: 403, code: '0x80095ffc', message: 'Something that nobody has documented.' },
     { status: 403, code: '0x80040220' },
-    { status: 403, code: '0x80048d19', message: 'A record with this value exists.' },
+    { status: 403, code: '0x80048d1a', message: 'A record with this value exists.' },
     { status: 403, contentType: 'text/html' },
     { status: 403, code: 'Internal_Forbidden', message: 'No.' },
   ]
@@ -87,8 +87,8 @@ t.test('a privilege is said to be missing only where the text names one', (t) =>
     todo: /web-service-error-codes/,
   })
   t.match(explainDynamics({ status: 403 }).why, /says nothing about why/)
-  t.match(explainDynamics({ status: 404, code: '0x8006088a', message: 'Resource not found for the segment' }), {
-    what: /404 \(0x8006088a\)\.$/,
+  t.match(explainDynamics({ status: 404, code: '0x8006088f', message: 'Resource not found for the segment' }), {
+    what: /404 \(0x8006088f\)\.$/,
     says: /Resource not found/,
   })
   t.match(explainDynamics({ status: 404, message: 'Resource not found for the segment' }).what, /404\.$/)

@@ -1,5 +1,5 @@
 import type { AttemptRecord, RequestRecord, UserSource, WaitReason } from '../../dynamics/request-record.ts'
-import { loggedError } from '../../logging/logged-error.ts'
+import { errorWord } from '../../logging/logged-error.ts'
 import type { ConnectionUse } from '../../outbound/pooled-connection.ts'
 import type { Exchange } from '../../server/exchange.ts'
 import { explanationOf } from '../explain-request.ts'
@@ -170,8 +170,7 @@ function endOf({ status, failure, sent, resentFor }: AttemptRecord): string {
   const again = resentFor === undefined ? '' : `, sent again (${resentFor})`
   if (status !== undefined) return `Dynamics answered ${status}${again}`
   if (failure === undefined) return 'no response'
-  const { type, code, cause } = loggedError(failure)
-  return `failed (${code ?? cause?.code ?? type})${sent ? ', after it was sent' : ', before it was sent'}${again}`
+  return `failed (${errorWord(failure)})${sent ? ', after it was sent' : ', before it was sent'}${again}`
 }
 
 /** The raw names of headers. */

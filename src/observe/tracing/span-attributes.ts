@@ -1,7 +1,7 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api'
 
 import type { AttemptRecord, RequestRecord } from '../../dynamics/request-record.ts'
-import { loggedError } from '../../logging/logged-error.ts'
+import { errorWord } from '../../logging/logged-error.ts'
 import { METHODS } from '../../odata/methods.ts'
 import type { TracedRequest } from './traced-request.ts'
 
@@ -67,7 +67,7 @@ export function clientAttributes(
   if (connection !== undefined) attributes['gateway.connection'] = connection
   if (resends > 0) attributes['http.request.resend_count'] = resends
   if (status !== undefined) attributes['http.response.status_code'] = status
-  if (failure !== undefined) attributes['error.type'] = kindOf(failure)
+  if (failure !== undefined) attributes['error.type'] = errorWord(failure)
   else if (status !== undefined && status >= 400) attributes['error.type'] = String(status)
   if (dynamicsRequestId !== undefined && resends === attempts - 1) {
     attributes['gateway.dynamics_request_id'] = dynamicsRequestId
@@ -90,9 +90,4 @@ function serverOf(environment: Environment): Server {
     servers.set(environment, server)
   }
   return server
-}
-
-function kindOf(failure: Error): string {
-  const { type, code, cause } = loggedError(failure)
-  return code ?? cause?.code ?? type
 }
