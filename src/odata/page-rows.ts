@@ -5,7 +5,7 @@ import { bytesOf, textOf } from './text-transform.ts'
 /** Reads a page of a collection as it arrives, and gives its rows out. */
 export interface PageRows {
   /**
-   * Takes the next chunk, which belongs to the reader from now on: commas between rows become line ends in place.
+   * Takes the next chunk.
    *
    * @returns the rows that are complete now, as Dynamics wrote them, each followed by a line end
    * @throws MalformedBatch when it is not a page, or a row is too long
@@ -33,8 +33,8 @@ const MEMBERS: ReadonlySet<string> = new Set([
 const MAX_ROW_BYTES = 16 * 1024 * 1024
 
 /**
- * Reads a page, `{"value":[…]}` with other members around it. Its rows are scanned, not parsed, and not copied, so that
- * their bytes stay as they are; only line breaks between their members, which Dynamics does not write, are left out.
+ * Reads a page, `{"value":[…]}` with other members around it. Its rows are scanned, not parsed, so that their bytes stay
+ * as they are; only line breaks between their members, which Dynamics does not write, are left out.
  *
  * @param limit how many rows are wanted at most
  */
@@ -131,7 +131,8 @@ export function pageRows(limit: number): PageRows {
 
   return {
     push(next) {
-      chunk = next
+      // Others may share the response: commas become line ends in a copy.
+      chunk = Buffer.from(next)
       out = []
       const piece = textOf(next)
       hasLineBreaks ||= /[\r\n]/.test(piece)

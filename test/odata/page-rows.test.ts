@@ -40,6 +40,15 @@ t.test('rows come out byte for byte, whatever pieces the page comes in', async (
   t.equal(read(page, 5, 2).lines, `${rows[0]}\n{}\n`, 'up to the limit')
 })
 
+t.test('the chunks stay as they are, for others may share them', async (t) => {
+  const page = '{"value":[{"a":1},{"a":2},{"a":3}]}'
+  const chunk = Buffer.from(page)
+
+  pageRows(9).push(chunk)
+
+  t.equal(chunk.toString(), page)
+})
+
 t.test('what says how it goes on may stand before the rows', async (t) => {
   const rows = pageRows(9)
   t.notOk(rows.isPage())
