@@ -44,8 +44,8 @@ export interface LinkTimes {
 export const LINK_TIMES: LinkTimes = { command: 50, connect: 2000, retry: 2000, retryAfterTimeout: 10_000 }
 
 /** A connection that lasts less counts as failed again: the next attempt comes later. */
-const STABLE_MS = 60_000
-const MAX_RETRY_MS = 60_000
+const STABLE_MS = 30_000
+const MAX_RETRY_MS = 20_000
 
 /** Connects in the background, now and whenever the connection was lost, until it is closed. */
 export function openRedisLink({ open, join, joined, log, times = LINK_TIMES }: LinkOptions): RedisLink {

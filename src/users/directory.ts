@@ -7,7 +7,14 @@ import { lookupRecord } from '../dynamics/request-record.ts'
 import type { RequestRecord } from '../dynamics/request-record.ts'
 import { header } from '../dynamics/send.ts'
 import type { Send } from '../dynamics/send.ts'
-import { ImpersonationIgnored, LimitHolds, retryLater, UserLookupFailed, UserLookupTooSlow } from '../errors.ts'
+import {
+  ImpersonationIgnored,
+  isGatewayError,
+  LimitHolds,
+  retryLater,
+  UserLookupFailed,
+  UserLookupTooSlow,
+} from '../errors.ts'
 import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import type { User } from '../identity/caller.ts'
@@ -161,7 +168,9 @@ export function userDirectory(
     asker: RequestRecord,
   ): Promise<unknown> {
     const answer = await send(lookupRequest(path, also, cancellation, lookupRecord(asker, path)))
-    const body = await answer.body.bytes(MAX_RESPONSE_BYTES)
+    const body = await answer.body.bytes(MAX_RESPONSE_BYTES).catch((error: unknown) => {
+      throw isGatewayError(error) ? error : new UserLookupFailed({ cause: error as Error })
+    })
     // A limit is not a failure of the lookup: it applies to the caller's request as well.
     if (answer.status === 429) {
       throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)

@@ -83,7 +83,6 @@ t.test('the gateway starts with what each value file makes of its settings', { s
       ca: String,
     },
   })
-  t.match(settings('sidecar.yaml'), { redis: { encryptionKey: { file: String } } })
 })
 
 t.test('the address of Redis may be a secret as well', { skip }, async (t) => {
@@ -112,7 +111,7 @@ t.test('values that cannot work are refused, with what to write', { skip }, asyn
   refused(t, THREE.slice(0, 1), /Set azure\.tenantId and azure\.clientId/)
   refused(t, [...THREE, 'credential.kind=client-secret'], /Set credential\.secretName/)
   refused(t, [...THREE, 'credential.kind=password'], /credential.*kind/)
-  refused(t, [...THREE, 'metrics.serviceMonitor.enabled=true'], /metrics\.enabled=true/)
+  refused(t, [...THREE, 'metrics.enabled=false', 'metrics.serviceMonitor.enabled=true'], /metrics\.enabled=true/)
   refused(t, [...THREE, 'mode=sidecar', 'metrics.enabled=true', 'metrics.serviceMonitor.enabled=true'], /podMonitor/)
   refused(t, [...THREE, 'config.configMapName=settings'], /leave dynamics\.url/)
   refused(t, ['config.configMapName=a', 'config.secretName=b'], /Set one of config\.configMapName, config\.secretName/)
@@ -224,7 +223,7 @@ function variables(objects: readonly KubernetesObject[]): NonNullable<Container[
 
 /** What the gateway reads from the variables and files of its container. */
 function settingsOf(t: Test, objects: readonly KubernetesObject[]): object {
-  const folder = t.testdir({ secret: 'x'.repeat(32) })
+  const folder = t.testdir({ secret: 'a-secret-of-more-than-32-characters' })
   const env = Object.fromEntries(
     variables(objects).map(({ name, value }) => [name, /_(?:FILE|PATH)$/.test(name) ? join(folder, 'secret') : value]),
   )

@@ -224,3 +224,13 @@ t.test('notices when Dynamics does not act as the user', async (t) => {
   t.equal(response.status, 502)
   t.match(await response.json(), { error: { code: 'GATEWAY_IMPERSONATION_IGNORED' } })
 })
+
+t.test('a look-up whose answer breaks off is a failed look-up, and the next one finds the user', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const headers = { 'x-user-email': 'adele.vance@contoso.com' }
+  emulator.faults.dataverse.push({ kind: 'half', path: 'systemusers' })
+  const response = await fetch(`${url}/WhoAmI`, { headers })
+  t.equal(response.status, 502)
+  t.match(await response.json(), { error: { code: 'GATEWAY_USER_LOOKUP_FAILED' } })
+  t.equal((await fetch(`${url}/WhoAmI`, { headers })).status, 200)
+})

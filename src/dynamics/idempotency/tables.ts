@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 
-import { BadIdempotencyKey, LimitHolds, retryLater, TableLookupFailed } from '../../errors.ts'
+import { BadIdempotencyKey, isGatewayError, LimitHolds, retryLater, TableLookupFailed } from '../../errors.ts'
 import { errorOf, explainDynamics } from '../../explanations/dynamics-errors.ts'
 import { inOneLine } from '../../explanations/explanation.ts'
 import { OwnError } from '../../logging/own-error.ts'
@@ -120,10 +120,8 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
       const error = errorOf(answer.status, (name) => header(answer, name), json)
       throw failed(inOneLine(explainDynamics({ ...error, impersonated: false, delegated: asker.tokens !== undefined })))
     } catch (error) {
-      // An error with a code is the gateway's own, and contains the fix.
-      throw (error as { code?: string }).code?.startsWith('GATEWAY_') === true
-        ? error
-        : new TableLookupFailed({ cause: error as Error })
+      // The gateway's own errors contain the fix.
+      throw isGatewayError(error) ? error : new TableLookupFailed({ cause: error as Error })
     } finally {
       clearTimeout(timer)
     }
