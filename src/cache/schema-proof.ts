@@ -1,4 +1,5 @@
 import { Cancellation } from '../dynamics/cancellation.ts'
+import { internalRead } from '../dynamics/internal-read.ts'
 import { lookupRecord } from '../dynamics/request-record.ts'
 import type { OutboundRequest, Send } from '../dynamics/send.ts'
 import { changesPath, readChanges } from './metadata-changes.ts'
@@ -88,28 +89,12 @@ export function watchSchema({ send, apiRoot, isDataverse, versions, now }: Optio
 }
 
 function checkRequest({ tokens, record }: OutboundRequest, path: string): OutboundRequest {
-  return {
-    method: 'GET',
+  return internalRead({
     path,
     tokens,
-    headers: [
-      'accept',
-      'application/json',
-      'odata-version',
-      '4.0',
-      'odata-maxversion',
-      '4.0',
-      'accept-encoding',
-      'gzip',
-    ],
-    body: undefined,
-    bodyLength: undefined,
-    repeatable: 'read',
+    headers: ['accept-encoding', 'gzip'],
     fairnessKey: 'schema',
-    deadline: undefined,
-    transform: undefined,
     cancellation: new Cancellation(),
-    timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
     record: lookupRecord(record, path),
-  }
+  })
 }

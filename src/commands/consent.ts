@@ -7,7 +7,7 @@ import { AuthorityFailure } from '../credentials/failure.ts'
 import { kindOf } from '../credentials/kinds.ts'
 import type { CommandIo } from './command-io.ts'
 import { declined } from './login/browser.ts'
-import { awaitRedirect } from './login/redirect.ts'
+import { awaitRedirect, DEFAULT_REDIRECT_PORT } from './login/redirect.ts'
 import { peopleConsents } from './people-consents.ts'
 
 export interface ConsentArgs {
@@ -18,7 +18,6 @@ export interface ConsentArgs {
   readonly timeout?: number | undefined
 }
 
-const DEFAULT_PORT = 33333
 const CONSENT_TIMEOUT_MS = 15 * 60_000
 
 /**
@@ -28,7 +27,7 @@ const CONSENT_TIMEOUT_MS = 15 * 60_000
  * @returns the exit status: 0, or 2 when it was not granted
  */
 export async function consent(
-  { wait = false, port = DEFAULT_PORT, timeout = CONSENT_TIMEOUT_MS }: ConsentArgs,
+  { wait = false, port = DEFAULT_REDIRECT_PORT, timeout = CONSENT_TIMEOUT_MS }: ConsentArgs,
   io: CommandIo,
 ): Promise<number> {
   for (const target of io.settings.targets) {

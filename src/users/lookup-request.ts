@@ -1,4 +1,5 @@
 import type { Cancellation } from '../dynamics/cancellation.ts'
+import { internalRead } from '../dynamics/internal-read.ts'
 import type { RequestRecord } from '../dynamics/request-record.ts'
 import type { OutboundRequest } from '../dynamics/send.ts'
 
@@ -13,28 +14,11 @@ export function lookupRequest(
   cancellation: Cancellation,
   record: RequestRecord,
 ): OutboundRequest {
-  return {
-    method: 'GET',
+  return internalRead({
     path,
-    headers: [
-      'accept',
-      'application/json',
-      'odata-version',
-      '4.0',
-      'odata-maxversion',
-      '4.0',
-      'accept-encoding',
-      'identity',
-      ...also,
-    ],
-    body: undefined,
-    bodyLength: undefined,
-    repeatable: 'read',
+    headers: ['accept-encoding', 'identity', ...also],
     fairnessKey: 'lookups of users',
-    deadline: undefined,
-    transform: undefined,
     cancellation,
-    timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
     record,
-  }
+  })
 }

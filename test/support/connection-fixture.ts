@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { createServer as createSocketServer } from 'node:net'
 import type { AddressInfo, Server as SocketServer, Socket } from 'node:net'
 
@@ -154,15 +154,7 @@ export async function received(request: IncomingMessage): Promise<string> {
   return body
 }
 
-/** Answers with JSON. */
-export function answerJson(
-  response: ServerResponse,
-  status: number,
-  body: unknown,
-  headers: Record<string, string> = {},
-): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
-}
+export { json as answerJson } from './authority.ts'
 
 /** Some milliseconds. */
 export function pause(milliseconds: number): Promise<void> {

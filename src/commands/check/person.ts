@@ -8,6 +8,7 @@ import { connectCredential } from '../../credentials/connect-credential.ts'
 import { UserNotAllowed } from '../../errors.ts'
 import type { SignedIn } from '../../identity/caller.ts'
 import { jsonReader } from '../../outbound/read-json.ts'
+import { DEFAULT_REDIRECT_PORT } from '../login/redirect.ts'
 import { ownScopeOf, peopleConsents } from '../people-consents.ts'
 import { ask, askFor } from './ask.ts'
 import { explainExchange } from './exchange-faults.ts'
@@ -107,7 +108,7 @@ export const asPerson: Step = {
 }
 
 function consentsOf({ target, callers }: Checking) {
-  return peopleConsents(target, callers, 'http://localhost:33333', 'check')
+  return peopleConsents(target, callers, `http://localhost:${DEFAULT_REDIRECT_PORT}`, 'check')
 }
 
 /** The scope that the app asks for. */

@@ -10,6 +10,7 @@ import { delegatedTargets } from './delegated-targets.ts'
 import type { DelegatedTarget } from './delegated-targets.ts'
 import { signInWithDevice } from './device.ts'
 import { openBrowser } from './open-browser.ts'
+import { DEFAULT_REDIRECT_PORT } from './redirect.ts'
 
 export interface LoginArgs {
   /** Shows a code to enter on any machine, instead of waiting for a browser on this one. */
@@ -20,9 +21,6 @@ export interface LoginArgs {
   readonly timeout?: number | undefined
 }
 
-/** The port that is registered with many app registrations for this purpose. */
-const DEFAULT_PORT = 33333
-
 /** Long enough to look up a password and a second factor. */
 const SIGN_IN_TIMEOUT_MS = 5 * 60_000
 
@@ -32,7 +30,7 @@ const SIGN_IN_TIMEOUT_MS = 5 * 60_000
  * @returns the exit status: 0 signed in, 2 not
  */
 export async function login(
-  { device = false, port = DEFAULT_PORT, timeout = SIGN_IN_TIMEOUT_MS }: LoginArgs,
+  { device = false, port = DEFAULT_REDIRECT_PORT, timeout = SIGN_IN_TIMEOUT_MS }: LoginArgs,
   io: CommandIo,
 ): Promise<number> {
   const targets = delegatedTargets(io)

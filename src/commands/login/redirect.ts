@@ -18,6 +18,9 @@ export interface Redirect {
   readonly close: () => void
 }
 
+/** The default port of the redirect URI, which is registered with many app registrations. */
+export const DEFAULT_REDIRECT_PORT = 33333
+
 /** A sign-in is a few hundred bytes; no form that is larger is read. */
 const MAX_FORM_BYTES = 64 * 1024
 

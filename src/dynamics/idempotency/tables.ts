@@ -6,6 +6,7 @@ import { inOneLine } from '../../explanations/explanation.ts'
 import { OwnError } from '../../logging/own-error.ts'
 import { retryAfter } from '../../outbound/retry-after.ts'
 import { Cancellation } from '../cancellation.ts'
+import { internalRead } from '../internal-read.ts'
 import { lookupRecord } from '../request-record.ts'
 import { header } from '../send.ts'
 import type { OutboundRequest, Send } from '../send.ts'
@@ -181,19 +182,11 @@ function parsed(body: Buffer): unknown {
 }
 
 function definitionRequest(path: string, { record, tokens }: Asker): OutboundRequest {
-  return {
-    method: 'GET',
+  return internalRead({
     path,
-    headers: ['accept', 'application/json', 'odata-version', '4.0', 'odata-maxversion', '4.0'],
-    body: undefined,
-    bodyLength: undefined,
-    repeatable: 'read',
-    fairnessKey: 'lookups of tables',
-    deadline: undefined,
-    transform: undefined,
-    cancellation: new Cancellation(),
-    timings: { token: 0, user: 0, wait: 0, dynamics: 0 },
-    record: lookupRecord(record, path),
     tokens,
-  }
+    fairnessKey: 'lookups of tables',
+    cancellation: new Cancellation(),
+    record: lookupRecord(record, path),
+  })
 }
