@@ -138,7 +138,10 @@ t.test('a body whose end never comes is no query', async (t) => {
   socket.destroy()
 
   await until(() => fixture.lines.some(({ entitySet }) => entitySet === 'accounts'))
-  t.match(fixture.lines.at(-1), { status: 499, attempts: 0 })
+  const line = fixture.lines.find(({ entitySet }) => entitySet === 'accounts')
+  t.match(line, { attempts: 0 })
+  // Which of the two ends of the connection is seen first decides whether there was still somebody to answer.
+  t.ok([400, 499].includes(Number(line?.['status'])))
 })
 
 t.test('who waits to be told to go on is told once', async (t) => {
