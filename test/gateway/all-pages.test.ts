@@ -80,6 +80,33 @@ t.test('$top means what it says, also with a page size', async (t) => {
   }
 })
 
+t.test('a response that is shared with other callers stays JSON for them', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  emulator.switches.latency = 100
+  const address = `${url}/accounts?$select=name`
+
+  const answers = await Promise.all(
+    ['application/json', 'application/x-ndjson', 'application/json', 'application/x-ndjson'].map(async (accept) =>
+      (await fetch(address, { headers: { accept } })).text(),
+    ),
+  )
+
+  const [one, , other] = answers.map((text, index) =>
+    index % 2 === 0 ? (JSON.parse(text) as { value: object[] }) : undefined,
+  )
+  t.equal(one!.value.length, 110)
+  t.same(other, one)
+  for (const lines of [answers[1]!, answers[3]!]) {
+    t.same(
+      lines
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object),
+      one!.value,
+    )
+  }
+})
+
 t.test('links inside rows lead to the gateway', async (t) => {
   const { url } = await gatewayFor(t)
 
