@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 
 import type { Settings } from '../config/schema.ts'
 
-/** What every command writes to. */
+/** The output of a command. */
 export interface Io {
   readonly stdout: Writer
   readonly stderr: Writer
@@ -16,9 +16,9 @@ export interface CommandIo extends Io {
   /** The only way out of the process. */
   readonly agent: Dispatcher
   readonly env: Readonly<Record<string, string | undefined>>
-  /** What in the settings may not be what was meant, as sentences. */
+  /** Sentences on settings that are valid but may be unintended. */
   readonly warnings?: readonly string[]
-  /** The agent leads to an emulator, so names and certificates are not checked. */
+  /** Whether the agent connects to an emulator, so that names and certificates are not checked. */
   readonly emulated?: boolean
 }
 

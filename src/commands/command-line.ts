@@ -9,7 +9,7 @@ import type { CommandName } from './commands.ts'
 import { help, overview } from './help.ts'
 import { version } from './version.ts'
 
-/** Picks one command, and gives the exit status. */
+/** Runs one command, and returns the exit status. */
 export async function main(words: readonly string[]): Promise<number> {
   const [first = 'serve', ...rest] = words
   if (first === '--version' || first === '-v') return print(`${version()}\n`)
@@ -81,11 +81,11 @@ function parsed(values: Readonly<Record<string, unknown>>, options: Options): Va
   return Object.fromEntries(read) as Values<Options>
 }
 
-/** What is wrong with the options of a command. */
+/** The error of a command's options. */
 function optionFault(name: CommandName, words: readonly string[], { code, message }: NodeJS.ErrnoException): string {
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
     const [option = ''] = /--[\w-]+/.exec(message) ?? []
-    return `${option} is not followed by what it needs, or by more than it takes.`
+    return `${option} has a missing or an unexpected value.`
   }
   const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec(message) ?? []
   const near = closestWord(wrong, Object.keys(commands[name].options))
@@ -117,7 +117,7 @@ function print(text: string): number {
   return 0
 }
 
-/** What is wrong, for scripts. */
+/** The error as JSON, for scripts. */
 function printJson(wrong: object): number {
   print(`${JSON.stringify(wrong, null, 2)}\n`)
   return 1

@@ -4,9 +4,9 @@ import type { DynamicsFault } from './demo/dynamics-faults.ts'
 
 /** One command of the command line. */
 export interface Command {
-  /** What it does, as the rest of a sentence that begins with its name. */
+  /** What it does, as the rest of a sentence that starts with its name. */
   readonly description: string
-  /** How it is written, after `dynamics-gateway`. */
+  /** Its syntax, after `dynamics-gateway`. */
   readonly usage: string
   readonly options: Options
   /** The exit statuses. */
@@ -15,7 +15,7 @@ export interface Command {
   readonly run: (options: Values<Options>, io: Io) => Promise<number>
 }
 
-/** The options of a command by name, in the form that `parseArgs` takes. */
+/** The options of a command by name, in the form of `parseArgs`. */
 export type Options = Readonly<Record<string, Option>>
 
 export interface Option {
@@ -27,7 +27,7 @@ export interface Option {
   readonly parse?: (text: string, option: string) => string | number
 }
 
-/** The values of the options that were written. */
+/** The values of the given options. */
 export type Values<O extends Options> = {
   readonly [K in keyof O]?: ValueOf<O[K]> | undefined
 }
@@ -50,7 +50,7 @@ export function command<const O extends Options>(
     readonly run: (options: Values<O>, io: Io) => Promise<number>
   },
 ): Command {
-  // The command line hands over what it read by these very options.
+  // The command line passes the values that it read by these options.
   return { ...of, run: (options, io) => of.run(options as Values<O>, io) }
 }
 

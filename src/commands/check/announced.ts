@@ -6,7 +6,7 @@ import type { Step } from './step.ts'
 /** Entra takes assertions of clocks that differ by less. */
 const MAX_CLOCK_DIFFERENCE_MS = 5 * 60_000
 
-/** Whether this machine's clock is that of the world: certificates and federated tokens depend on it. */
+/** Whether this machine's clock is correct: certificates and federated tokens depend on it. */
 export const clock: Step = {
   name: 'clock',
   run: async ({ challenge }) => {
@@ -40,7 +40,7 @@ export const tenant: Step = {
     const configured = 'tenantId' in credential ? credential.tenantId : undefined
     if (configured === undefined || !isGuid(configured)) return ok(`Dynamics announces ${announced.tenant}`)
     if (configured.toLowerCase() === announced.tenant.toLowerCase()) return ok(`${announced.tenant}, as configured`)
-    // An authority of another cloud, or a private one, may call its tenants by names of its own.
+    // An authority of another cloud, or a private one, may have other names for its tenants.
     if (announced.host !== new URL(authorityHostOf(target)).host && !isGuid(announced.tenant)) {
       return warning(
         `Dynamics announces ${announced.tenant} at ${announced.host}, another authority than the configured one`,

@@ -4,21 +4,21 @@ import type { Explanation } from '../../explanations/explanation.ts'
 import { isDelegated, StepFailure } from './step.ts'
 import type { Checking } from './step.ts'
 
-/** An answer of Dynamics 365. */
+/** A response of Dynamics 365. */
 export interface Answered {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** A JSON object, where it is one. */
+  /** The body, if it is a JSON object. */
   readonly body: Readonly<Record<string, unknown>> | undefined
 }
 
-/** The longest that `check` waits for one answer. */
+/** The longest wait of `check` for one response. */
 const MAX_WAIT_MS = 30_000
 
 /**
- * Asks Dynamics 365 for `path` below the API root, with the access token if there is one already.
+ * Requests `path` below the API root from Dynamics 365, with the access token if there is one already.
  *
- * @throws StepFailure when no answer comes
+ * @throws StepFailure without a response
  */
 export async function ask(
   { target, agent, authorization }: Checking,

@@ -24,7 +24,7 @@ export interface CheckArgs {
   readonly json?: boolean | undefined
 }
 
-/** All that is tried, in the order in which one thing needs the other. */
+/** The steps, in order of dependency. */
 const STEPS: readonly Step[] = [
   settingsStep,
   dns,
@@ -38,7 +38,7 @@ const STEPS: readonly Step[] = [
   asUser,
 ]
 
-/** What else is tried where people call with tokens of their own. */
+/** Further steps for callers with user tokens. */
 const PEOPLE_STEPS: readonly Step[] = [consents, personToken, exchange, asPerson]
 
 /**
@@ -94,7 +94,7 @@ async function checkTarget(
   return reports
 }
 
-/** The steps that the settings and options call for. */
+/** The steps for the settings and options. */
 function stepsOf(checking: Checking): readonly Step[] {
   return [
     ...STEPS,

@@ -2,7 +2,7 @@ import type { Explanation } from '../../explanations/explanation.ts'
 import type { Writer } from '../command-io.ts'
 import type { Outcome } from './step.ts'
 
-/** What became of one step. */
+/** The result of one step. */
 export interface StepReport {
   readonly step: string
   readonly result: Outcome['result'] | 'failed'
@@ -22,7 +22,7 @@ export interface Reporter {
 
 const MARKS = { ok: '✓', warning: '!', skipped: '–', failed: '✗' } as const
 
-/** Lines for people: a mark, the step, how long it took, what was found; under a failure what to do. */
+/** Lines for a terminal: a mark, the step, its duration and result; for a failure also the fix. */
 export function lines(out: Writer): Reporter {
   const progress = out.isTTY === true
   return {
@@ -46,7 +46,7 @@ export function lines(out: Writer): Reporter {
 /** Silent: the complete result is printed at the end. */
 export const silent: Reporter = { target: () => undefined, begins: () => undefined, ends: () => undefined }
 
-/** Names come from Dynamics and tokens; a terminal would obey what is hidden in them. */
+/** Removes control characters: names come from Dynamics and tokens, and a terminal would interpret them. */
 function plain(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ')
 }

@@ -5,7 +5,7 @@ import { ask, askFor, explain } from './ask.ts'
 import { isDelegated, ok, skipped, StepFailure, warning } from './step.ts'
 import type { Checking, Outcome, Step } from './step.ts'
 
-/** As whom the token runs, and in which environment. */
+/** The user and environment of the token. */
 export const whoAmI: Step = {
   name: 'WhoAmI',
   run: async (checking) => {
@@ -32,7 +32,7 @@ export const readUsers: Step = {
   },
 }
 
-/** Whether the application user may act as others, as far as its roles tell. */
+/** Whether the application user's roles allow it to act as others. */
 export const actOnBehalf: Step = {
   name: 'act as users',
   run: async (checking) => {
@@ -63,7 +63,7 @@ const NOT_WHO_AM_I: Explanation = {
   todo: 'Compare DYNAMICS_URL with the Environment URL, and check what is between, such as a proxy.',
 }
 
-/** Finance & Operations and Business Central: whether they answer at all. */
+/** Finance & Operations and Business Central: whether they respond. */
 async function otherProduct(checking: Checking): Promise<Outcome> {
   const answer = await ask(checking, '/')
   if (answer.status === 200 && answer.body !== undefined) {

@@ -8,23 +8,23 @@ import type { UserToken } from '../../credentials/user-tokens.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { OwnError } from '../../logging/own-error.ts'
 
-/** One thing that `check` tries. */
+/** One step of `check`. */
 export interface Step {
   readonly name: string
   /** Throws a {@link StepFailure}; what else it throws is a fault of the gateway's own. */
   readonly run: (checking: Checking) => Promise<Outcome>
 }
 
-/** How a step ended that did not fail. */
+/** The result of a step that did not fail. */
 export interface Outcome {
   readonly result: 'ok' | 'warning' | 'skipped'
-  /** What was found, for people; never anything secret. */
+  /** The finding in words; never a secret. */
   readonly says: string
   /** Lines below it. */
   readonly details?: readonly string[]
 }
 
-/** A step failed; the ones behind it make no sense. */
+/** A step failed; the following ones are skipped. */
 export class StepFailure extends OwnError {
   readonly explanation: Explanation
   constructor(explanation: Explanation) {
@@ -43,11 +43,11 @@ export interface Checking {
   readonly emulated: boolean
   /** E-mail address of the user to try impersonation with. */
   readonly user: string | undefined
-  /** Who may call the gateway. */
+  /** The callers of the gateway. */
   readonly callers: readonly CallerSettings[]
   /** The file with the token of a person who is signed in to an app. */
   readonly tokenFile: string | undefined
-  /** The answer to a request without a token. */
+  /** The response to a request without a token. */
   challenge?: { readonly headers: Readonly<Record<string, string>>; readonly asked: number; readonly answered: number }
   authorization?: string
   /** The id of the user that the token runs as. */

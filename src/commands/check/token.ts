@@ -10,7 +10,7 @@ import type { Logger } from '../../logging/logger.ts'
 import { ok, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
 
-/** What the settings say of the credential. */
+/** The credential in the settings. */
 export const settings: Step = {
   name: 'settings',
   run: async ({ target }) => {
@@ -26,7 +26,7 @@ export const settings: Step = {
   },
 }
 
-/** Whether the authority gives an access token, and what it contains. */
+/** Whether the authority issues an access token, and its content. */
 export const token: Step = {
   name: 'token',
   run: async (checking) => {
@@ -62,7 +62,7 @@ function withIds({ explanation, facts: { traceId, correlationId } }: AuthorityFa
     : { ...explanation, why: `${explanation.why} For Microsoft's support: ${ids.join(', ')}.` }
 }
 
-/** What was used: without it nobody could compare it with what is registered. */
+/** Adds the values that were used, so that they can be compared with the registration. */
 function withNotes(explanation: Explanation, notes: readonly string[]): Explanation {
   return notes.length === 0
     ? explanation

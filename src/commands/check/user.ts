@@ -61,7 +61,7 @@ export const asUser: Step = {
         ? ignored(email, name, isDelegated(checking) ? 'the person who signed in' : 'the application user')
         : {
             what: 'Dynamics ran as another user.',
-            why: 'The answer does not say why; it names neither the user acted for nor the one that the token belongs to.',
+            why: "The response does not say why. It has neither the requested user nor the token's user.",
             todo:
               'Set IMPERSONATION_VERIFY=true, so that no request runs as another user, and check what is ' +
               'between the gateway and Dynamics, such as a proxy.',
@@ -73,7 +73,7 @@ export const asUser: Step = {
 /** Dynamics does so with an id that it does not know. */
 function ignored(email: string, header: string, tokensUser: string): Explanation {
   return {
-    what: `Dynamics ignored the wish to act as ${email}, and ran as ${tokensUser}.`,
+    what: `Dynamics ignored the request to act as ${email}, and ran as ${tokensUser}.`,
     why: `It does so where it does not know the id in ${header}, although the user's row holds it.`,
     todo:
       `Compare the user's Entra object id with the one at ${USERS} → the user; remove and add the user again if ` +

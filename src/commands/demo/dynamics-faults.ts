@@ -1,6 +1,6 @@
 import type { Emulator } from '../../../emulator/emulator.ts'
 
-/** What can be wrong with an environment, by the names that `--fault` takes. */
+/** Faults of an environment, by the names for `--fault`. */
 export const DYNAMICS_FAULTS = [
   'no-application-user',
   'no-delegate',
@@ -11,7 +11,7 @@ export const DYNAMICS_FAULTS = [
 
 export type DynamicsFault = (typeof DYNAMICS_FAULTS)[number]
 
-/** Makes an emulated environment behave as a real one does that is set up wrong, or not available. */
+/** Makes an emulated environment behave like a misconfigured or unavailable one. */
 export function strike({ switches, faults }: Pick<Emulator, 'switches' | 'faults'>, fault: DynamicsFault): void {
   switch (fault) {
     case 'no-application-user':

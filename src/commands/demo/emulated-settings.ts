@@ -24,7 +24,7 @@ type Variables = Omit<LoadOptions, 'adapt'> & { readonly env: NodeJS.Dict<string
 
 const CONTOSO = 'https://contoso.crm4.dynamics.com'
 
-/** Variables about a real environment and how to get there; none of them is for an emulated one. */
+/** Variables for a real environment, which are ignored for an emulated one. */
 const REAL_ENVIRONMENT_VARIABLES = /^(?:AZURE_|DYNAMICS_|DATAVERSE_|CREDENTIAL$)/
 
 /**
@@ -62,7 +62,7 @@ export function emulatedSettings(
   return { settings, replaced }
 }
 
-/** Whether the emulator can be taken for the environment at `url`. What is wrong with a URL is said elsewhere. */
+/** Whether the emulator can replace the environment at `url`. An invalid URL is reported elsewhere. */
 function isEmulable(url: string): boolean {
   try {
     const { product, origin, apiRoot } = environmentUrl(url)
