@@ -236,7 +236,7 @@ t.test('as whom', async (t) => {
         ask(id, '/WhoAmI', { headers: { callerobjectid: '2b842c28-1de8-4271-a03a-057c398199fc' } }),
       status: 400,
       code: 'GATEWAY_CALLER_ID_NOT_ALLOWED',
-      reason: /somebody else/,
+      reason: /run the request as/,
       fix: /callerIds/,
       evidence: NOT_SENT,
     },
@@ -397,7 +397,7 @@ t.test('what Dynamics refuses', async (t) => {
       {
         status: 502,
         code: 'GATEWAY_DYNAMICS_ANSWER_INVALID',
-        reason: /something between/,
+        reason: /a page \(text\/html\)/,
         fix: /HTTPS_PROXY/,
       },
     ),
