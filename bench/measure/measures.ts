@@ -1,5 +1,5 @@
 import { root } from '../setup/addresses.ts'
-import { peers } from '../setup/peers.ts'
+import { peers, peersWithMemory } from '../setup/peers.ts'
 import { bodies } from './bodies.ts'
 import { calls } from './calls.ts'
 import { growth } from './growth.ts'
@@ -42,6 +42,15 @@ export const measures: readonly Measure[] = [
         { path: `${root}/tasks`, connections: 16, seconds: 4, body: POSTED },
         3,
       ),
+  },
+  {
+    name: 'memory',
+    inQuick: false,
+    measure: async () => {
+      const load = { connections: 16, seconds: 3 }
+      await throughput('GET, 1 KB, from memory', peersWithMemory(), { ...load, path: accounts }, 3)
+      return throughput('GET, 100 KB, from memory', peersWithMemory(), { ...load, path: `${root}/tasks100k` }, 3)
+    },
   },
   {
     name: '20k',

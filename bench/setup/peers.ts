@@ -42,6 +42,13 @@ export function peers(): readonly Peer[] {
 }
 
 /** The peer that all ratios are to: `@fastify/http-proxy` that adds a header. */
+/** nginx and the bare proxy as they are, and the gateway with all these pages in its memory. */
+export function peersWithMemory(): readonly Peer[] {
+  const keep = [{ entitySets: ['accounts', 'tasks100k'], for: '1h' }]
+  const others = peers().filter(({ name }) => !['gateway', 'Caddy', 'floor'].includes(name))
+  return [...others, { name: 'gateway, from memory', command: gateway({ target: { reads: { keep } } }) }]
+}
+
 export function bare(): Peer {
   return inNode('bare http-proxy', 'bare.js')
 }

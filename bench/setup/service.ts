@@ -41,6 +41,7 @@ export async function startService(): Promise<void> {
   for (const [name, size] of [
     ['accounts', 1000],
     ['contacts', 20_000],
+    ['tasks100k', 100_000],
     ['leads', 1_000_000],
   ] as const) {
     writeFileSync(join(pages, name), pageOf(origin + root, name, size))
