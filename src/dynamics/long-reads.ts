@@ -51,11 +51,15 @@ function sorted(headers: readonly string[]): { readonly outer: readonly string[]
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index]!
     const value = headers[index + 1]!
+    if (OF_A_BODY.test(name)) continue
     if (!OF_THE_READ.test(name)) outer.push(name, value)
     if (!OF_THE_BATCH.test(name)) inner.push({ name, value })
   }
   return { outer, inner }
 }
+
+/** A read has no body, but many clients name the type of one. Beside the batch's own, Dynamics might read that. */
+const OF_A_BODY = /^content-/i
 
 /** What the response is to be like, and on which condition. */
 const OF_THE_READ = /^(?:accept|prefer|range|if-[\w-]+)$/i

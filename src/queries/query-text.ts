@@ -27,7 +27,10 @@ export function requireQueryType({ contentType, contentEncoding }: QueryHead): v
  * @throws BadQuery
  */
 export function queryIn(body: string, contentType: string | undefined): string {
-  const text = body.replace(/[\r\n]+$/, '').replace(/^\?/, '')
+  let end = body.length
+  // A regular expression would look from each line break for the end: seconds for a body of line breaks.
+  while (body[end - 1] === '\n' || body[end - 1] === '\r') end--
+  const text = body.slice(0, end).replace(/^\?/, '')
   const odd = /[^\x21-\x7e]|#/.exec(text)
   if (odd !== null) {
     throw new BadQuery(`character ${odd.index + 1} must be percent-encoded, as it would be in an address`)

@@ -46,6 +46,21 @@ t.test('a GET that is too long for Dynamics comes back as if it had not been', a
   t.notMatch(body.slice(-600), /callerobjectid|authorization|host:/i)
 })
 
+t.test('what a client says of a body that it does not send is not said of the batch', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+
+  const response = await fetch(`${url}/accounts?${longQuery(40_000)}`, {
+    headers: { 'content-type': 'application/json', 'content-encoding': 'gzip', 'content-language': 'en' },
+  })
+
+  t.equal(response.status, 200)
+  await response.body!.cancel()
+  const { headers, body } = emulator.received.at(-1)!
+  t.match(headers['content-type'], /^multipart\/mixed; boundary=batch_[\w-]+$/)
+  t.equal(headers['content-encoding'], undefined)
+  t.notMatch(body.subarray(-300).toString(), /content-(?:encoding|language)|application\/json/i)
+})
+
 t.test('one that is short enough goes as it is', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
