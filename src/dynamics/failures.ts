@@ -5,6 +5,7 @@ import {
   DynamicsTooSlow,
   DynamicsUnreachable,
   Stopping,
+  isGatewayError,
   retryLater,
 } from '../errors.ts'
 import { Failure } from './dispatch.ts'
@@ -56,6 +57,19 @@ export function explainFailures(send: Send, timeouts: AllTimeouts): Send {
     send(request).catch((error: unknown) => {
       throw error instanceof Failure ? adviseIfSent(request, error, explained(error, timeouts)) : error
     })
+}
+
+/**
+ * The error for the caller when a body cannot be passed on, and nothing of it has gone out: the connection ended too
+ * early, or what came is no valid response.
+ */
+export function bodyError(cause: Error): Error {
+  if (isGatewayError(cause)) return cause
+  const { code = '', syscall } = cause as NodeJS.ErrnoException
+  const isTransport = syscall !== undefined || code.startsWith('UND_ERR_')
+  return isTransport && failureKind(new Failure(cause, true, false)) === 'broke-off'
+    ? new DynamicsBrokeOff({ cause })
+    : new DynamicsAnswerInvalid({ cause })
 }
 
 /** Kinds after which Dynamics may have executed the request. */

@@ -6,18 +6,10 @@ import { readingOf } from '../cache/reading.ts'
 import { runsAsPerson } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
+import { bodyError } from '../dynamics/failures.ts'
 import { withRetryAdvice } from '../dynamics/retry-advice.ts'
 import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
-import {
-  AddressTooLong,
-  BadBatch,
-  BatchTooLarge,
-  BodyTooLarge,
-  DynamicsAnswerInvalid,
-  NotACollection,
-  QueryTooLong,
-  isGatewayError,
-} from '../errors.ts'
+import { AddressTooLong, BadBatch, BatchTooLarge, BodyTooLarge, NotACollection, QueryTooLong } from '../errors.ts'
 import type { Refusal } from '../observe/refusals.ts'
 import { MAX_ADDRESS_CHARACTERS, MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { isBatch } from '../odata/batch-path.ts'
@@ -314,8 +306,7 @@ function measure(exchange: Exchange): void {
 
 /** Responds with an error instead of a response that cannot be forwarded. */
 function refuse(reply: FastifyReply, cause: unknown, outbound: OutboundRequest): void {
-  const error = isGatewayError(cause) ? (cause as Error) : new DynamicsAnswerInvalid({ cause: cause as Error })
-  void reply.send(withRetryAdvice(error, outbound))
+  void reply.send(withRetryAdvice(bodyError(cause as Error), outbound))
 }
 
 /** A malformed `$batch` is the caller's error. */

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
 
+import { until } from '../support/until.ts'
+
 t.setTimeout(600_000)
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
@@ -157,15 +159,7 @@ for (const [fault, said] of [
     const { status } = await fetch(`${demo.url}/accounts`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
 
     t.ok(status >= 400, String(status))
-    await new Promise<void>((resolve) => {
-      const look = (text: Buffer): void => {
-        shown += String(text)
-        if (/A step failed/.test(shown)) resolve()
-      }
-      let shown = demo.output
-      demo.child.stdout.on('data', look)
-      look(Buffer.from(''))
-    })
+    await until(() => demo.said().includes('A step failed'))
     demo.child.kill('SIGTERM')
     t.equal(await demo.ended, 0)
     t.match(demo.said(), said)

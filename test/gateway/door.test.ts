@@ -60,7 +60,6 @@ const IDENTITIES = [
   'X-Authenticated-Userid',
   'X-Consumer-Username',
   'X-Credential-Identifier',
-  'X-User-Id',
   'X-Username',
   'X-Email',
   'MS-ASPNETCORE-CLIENTCERT',
