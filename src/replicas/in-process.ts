@@ -28,7 +28,10 @@ export function inProcess(max: number): Replicas {
       const own: { readonly topic: string; readonly listener: (...sent: Sent) => void }[] = []
       const self = Symbol('sender')
       return {
-        get: async (key) => entries.get(scoped(key)),
+        async get(key) {
+          const value = entries.get(scoped(key))
+          return value === undefined ? undefined : { value, left: entries.getRemainingTTL(scoped(key)) }
+        },
         set: async (key, value, ttl) => void entries.set(scoped(key), value, { ttl }),
         async lock(key, ttl) {
           if (entries.has(scoped(key))) return 'held'

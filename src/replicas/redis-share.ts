@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 
 import type { RedisLink } from './redis-link.ts'
 import type { Seal } from './seal.ts'
-import type { Listener, SharedState } from './shared-state.ts'
+import type { Listener, SharedState, SharedValue } from './shared-state.ts'
 
 /** All keys and the channel begin with it. The number is that of the format. */
 export const PREFIX = 'dynamics-gateway:1:'
@@ -45,14 +45,18 @@ export function createShare(link: RedisLink, sealNow: () => Seal): Share {
   const watchers: ((replicas: number) => void)[] = []
   let counted = 1
 
-  async function get(key: string): Promise<{ readonly value: string; readonly left: number } | undefined> {
+  async function get(key: string): Promise<SharedValue | undefined> {
     const seal = sealNow()
     const name = seal.name(key)
-    const sealed = await link.run<string | null>((send) => send(['GET', PREFIX + name]), null)
+    const [sealed, expiresIn] = await link.run<readonly [string | null, number]>(
+      (send) => Promise.all([send<string | null>(['GET', PREFIX + name]), send<number>(['PTTL', PREFIX + name])]),
+      [null, 0],
+    )
     const text = sealed === null ? undefined : seal.open(name, sealed)
     if (text === undefined) return undefined
     const { value, until } = JSON.parse(text) as { value: string; until: number }
-    const left = until - Date.now()
+    // Redis' own time counts too: by a clock that is slow, what another replica has set would count for longer.
+    const left = Math.min(until - Date.now(), expiresIn)
     return left > 0 ? { value, left } : undefined
   }
 
@@ -77,7 +81,7 @@ export function createShare(link: RedisLink, sealNow: () => Seal): Share {
 
   return {
     state: {
-      get: async (key) => (await get(key))?.value,
+      get,
       set,
       lock(key, ttl) {
         const words = ['SET', PREFIX + sealNow().name(key), '', 'NX', 'PX', whole(ttl)]

@@ -113,6 +113,7 @@ async function join(client: RedisClient, self: string, receive: (message: string
   await client.subscribe(CHANNEL, receive)
   await client.sendCommand(['SET', probe, '', 'PX', String(PROBE_MS)])
   await client.sendCommand(['GET', probe])
+  await client.sendCommand(['PTTL', probe])
   await client.sendCommand(['PUBLISH', CHANNEL, ''])
   const { beat, leave } = countReplicas(self, replicasKey, PROBE_MS)
   await beat(['probe'])(client.sendCommand.bind(client))

@@ -7,7 +7,7 @@ import type { Target } from '../config/schema.ts'
  */
 export interface SharedState {
   /** What was set for `key`; `undefined` when nothing was, or it has expired or been lost. */
-  readonly get: (key: string) => Promise<string | undefined>
+  readonly get: (key: string) => Promise<SharedValue | undefined>
   /** Keeps `value` for `ttl` milliseconds at most. */
   readonly set: (key: string, value: string, ttl: number) => Promise<void>
   /** Asks to be the only one for `ttl` milliseconds; the lock is not released before. */
@@ -25,6 +25,12 @@ export interface SharedState {
   readonly onReplicas: (listener: (replicas: number) => void) => void
   /** Ends the subscriptions. */
   readonly close: () => void
+}
+
+/** What was set, and the milliseconds that are left of its `ttl`, whatever the clocks of the replicas show. */
+export interface SharedValue {
+  readonly value: string
+  readonly left: number
 }
 
 /** `got`: nobody else has the lock. `broken`: that cannot be known, so act as if it were got. */

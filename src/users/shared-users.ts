@@ -30,8 +30,6 @@ const FAULTS = {
 interface Entry {
   readonly user?: FoundUser
   readonly fault?: string
-  /** Milliseconds since 1970. */
-  readonly until: number
 }
 
 const GONE = 'users gone'
@@ -49,11 +47,11 @@ export function shareUsers(
   const entryOf = (key: string): string => `user ${rules} ${key}`
   return {
     async find(key, named) {
-      const text = await state.get(entryOf(key))
-      if (text === undefined) return undefined
-      const { user, fault, until } = JSON.parse(text) as Entry
+      const found = await state.get(entryOf(key))
+      if (found === undefined) return undefined
+      const { user, fault } = JSON.parse(found.value) as Entry
       // To a cache, no time at all is for ever.
-      const left = Math.max(1, until - Date.now())
+      const left = Math.max(1, found.left)
       if (fault !== undefined && Object.hasOwn(FAULTS, fault)) {
         return { fault: new FAULTS[fault as keyof typeof FAULTS](subjectOf(named)), left }
       }
@@ -61,7 +59,7 @@ export function shareUsers(
     },
     found(key, { user, fault }, ttl) {
       const name = Object.entries(FAULTS).find(([, Fault]) => fault instanceof Fault)?.[0]
-      const entry: Entry = { ...(user === undefined ? { fault: name! } : { user }), until: Date.now() + ttl }
+      const entry: Entry = user === undefined ? { fault: name! } : { user }
       void state.set(entryOf(key), JSON.stringify(entry), ttl)
       if (fault !== undefined) state.publish(GONE, key, 0)
     },

@@ -84,7 +84,7 @@ t.test('killed, and back', async (t) => {
   await redis.start()
   await connected(one)
   await one.state.set('a', 'again', 60_000)
-  t.equal(await one.state.get('a'), 'again')
+  t.equal((await one.state.get('a'))?.value, 'again')
   t.equal(one.lines.length, 3, one.lines.join(' '))
 })
 
@@ -140,17 +140,18 @@ for (const [code, { make, undo }] of Object.entries(refusals)) {
 
 t.test('flushed: what was there is lost, and nothing else', async (t) => {
   const redis = await redisServer(t)
-  const [one, two] = [replica(t, redis.url), replica(t, redis.url)]
-  await connected(one)
-  await connected(two)
+  const one = replica(t, redis.url)
   const counts: number[] = []
   one.state.onReplicas((replicas) => counts.push(replicas))
+  await connected(one)
+  const two = replica(t, redis.url)
+  await connected(two)
   await until(() => one.state.status()!.replicas === 2)
   await one.state.set('a', '1', 60_000)
   await redis.command('FLUSHALL')
   t.equal(await one.state.get('a'), undefined)
   await one.state.set('a', '2', 60_000)
-  t.equal(await two.state.get('a'), '2')
+  t.equal((await two.state.get('a'))?.value, '2')
   t.same(one.lines, ['back'])
   t.same(counts, [2], 'a Redis that forgot them does not change how many replicas live')
 })
@@ -159,14 +160,14 @@ t.test('an ACL user with the documented rights, and a password from a file that 
   const redis = await redisServer(t)
   const rights = (password: string): string =>
     `ACL SETUSER gateway reset on >${password} ~dynamics-gateway:* &dynamics-gateway:* ` +
-    '+get +set +publish +subscribe +time +zadd +zcard +zrem +zremrangebyscore +pexpire +hello'
+    '+get +pttl +set +publish +subscribe +time +zadd +zcard +zrem +zremrangebyscore +pexpire +hello'
   await redis.command(rights('first'))
   const folder = t.testdir({ password: 'first\n' })
   const file = `${folder}/password`
   const one = replica(t, redis.url.replace('//', '//gateway@'), { REDIS_PASSWORD_FILE: file })
   await connected(one)
   await one.state.set('a', '1', 60_000)
-  t.equal(await one.state.get('a'), '1')
+  t.equal((await one.state.get('a'))?.value, '1')
   t.equal(await one.state.lock('b', 1000), 'got')
 
   await redis.command(rights('second'))
@@ -174,7 +175,7 @@ t.test('an ACL user with the documented rights, and a password from a file that 
   await until(() => one.alone() === 'WRONGPASS')
   t.testdir({ password: 'second\n' })
   await connected(one)
-  t.equal(await one.state.get('a'), '1')
+  t.equal((await one.state.get('a'))?.value, '1')
 })
 
 t.test('replicas are counted while they live', async (t) => {
@@ -220,7 +221,7 @@ t.test('Redis sees no address, name or secret, and cannot make anything up', asy
     t.equal(await one.state.get('user bob@contoso.com'), undefined)
     await redis.command(`PUBLISH dynamics-gateway:1:messages "${forged}"`)
   }
-  t.equal(await one.state.get('user ada@contoso.com'), 'ada is 1')
+  t.equal((await one.state.get('user ada@contoso.com'))?.value, 'ada is 1')
   t.same(got, ['about ada@contoso.com'])
 })
 
@@ -275,7 +276,7 @@ t.test('a target without a secret that others know shares with nobody', async (t
   await connected(two)
   const [mine, theirs] = [one.replicas.of(targets[0]!), two.replicas.of(targets[0]!)]
   await mine.set('a', '1', 60_000)
-  t.equal(await mine.get('a'), '1')
+  t.equal((await mine.get('a'))?.value, '1')
   t.equal(await theirs.get('a'), undefined)
 })
 
@@ -299,7 +300,7 @@ t.test('replicas with another secret or application are strangers', async (t) =>
   for (const each of [one, ...strangers]) await connected(each)
   await one.state.set('a', '1', 60_000)
   for (const { state } of strangers) t.equal(await state.get('a'), undefined)
-  t.equal(await one.state.get('a'), '1')
+  t.equal((await one.state.get('a'))?.value, '1')
 })
 
 t.test('a secret that changes in its file changes what is shared, without a restart', async (t) => {
@@ -314,10 +315,10 @@ t.test('a secret that changes in its file changes what is shared, without a rest
   await connected(two)
   await until(async () => (await one.state.get('a')) === undefined)
   await one.state.set('a', '2', 60_000)
-  t.equal(await two.state.get('a'), '2')
+  t.equal((await two.state.get('a'))?.value, '2')
   t.testdir({})
   await until(() => one.state.status()!.replicas === 2)
-  t.equal(await one.state.get('a'), '2', 'a file that is missing for a moment changes nothing')
+  t.equal((await one.state.get('a'))?.value, '2', 'a file that is missing for a moment changes nothing')
 })
 
 t.test('what speaks no Redis is not used', async (t) => {
@@ -351,7 +352,7 @@ t.test('over TLS, with an authority of its own and a name that the certificate i
   const trusted = replica(t, `rediss://localhost:${tlsPort}`, { REDIS_CA_PATH: `${folder}/redis.pem` })
   await connected(trusted)
   await trusted.state.set('a', '1', 60_000)
-  t.equal(await trusted.state.get('a'), '1')
+  t.equal((await trusted.state.get('a'))?.value, '1')
 
   const untrusted = replica(t, `rediss://localhost:${tlsPort}`)
   await until(() => untrusted.alone() === 'DEPTH_ZERO_SELF_SIGNED_CERT')

@@ -39,8 +39,19 @@ for (const [name, make] of Object.entries(implementations)) {
 
     await t.test('what one sets, another gets', async (t) => {
       await one.set('a', 'grüße\n', 60_000)
-      t.equal(await two.get('a'), 'grüße\n')
+      t.equal((await two.get('a'))?.value, 'grüße\n')
       t.equal(await two.get('b'), undefined)
+    })
+
+    await t.test('by clocks that differ it counts for no longer', async (t) => {
+      const { now } = Date
+      Date.now = () => now() + 240_000
+      t.teardown(() => void (Date.now = now))
+      const set = one.set('ahead', 'x', 60_000)
+      Date.now = now
+      await set
+      const { left } = (await two.get('ahead'))!
+      t.ok(left > 1000 && left < 62_000, `${left} ms`)
     })
 
     await t.test('what was set is gone after its time', async (t) => {
@@ -130,5 +141,9 @@ t.test('in one process the oldest is lost first', async (t) => {
   await state.set('b', '2', 60_000)
   await state.get('a')
   await state.set('c', '3', 60_000)
-  t.same(await Promise.all(['a', 'b', 'c'].map(state.get)), ['1', undefined, '3'])
+  const found = await Promise.all(['a', 'b', 'c'].map(state.get))
+  t.same(
+    found.map((one) => one?.value),
+    ['1', undefined, '3'],
+  )
 })

@@ -176,8 +176,8 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
   }
 
   /** The digest remembered for a row's primary key. A failure of the memory counts as forgotten. */
-  function recall(id: string): Promise<string | undefined> {
-    return state.get(stateKey(id)).catch(() => undefined)
+  async function recall(id: string): Promise<string | undefined> {
+    return (await state.get(stateKey(id)).catch(() => undefined))?.value
   }
 
   function remember({ id, digest }: KeyedCreate): void {
