@@ -27,7 +27,8 @@ export function effectOf(method: string, resourcePath: string | undefined): Effe
   const name = bareName(first.name)
   const schema = isSchema(name) || CHANGES_SCHEMA.test(name)
   // Below a row are navigation properties, which lead to another entity set, and bound actions.
-  if (schema || segments!.length > 1 || first.name.includes('.')) {
+  // So does what begins with `$`, such as a reference to another part of a batch.
+  if (schema || segments!.length > 1 || first.name.includes('.') || name.startsWith('$')) {
     return { entitySet: undefined, schema, mayBeAction: false }
   }
   return { entitySet: name, schema, mayBeAction: method === 'POST' && !first.hasParentheses }

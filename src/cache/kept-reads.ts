@@ -10,8 +10,8 @@ import { isSchema } from './effects.ts'
 export type KeptRead =
   /** Definitions. `provable`: `RetrieveMetadataChanges` would tell of a change. */
   | { readonly kind: 'schema'; readonly provable: boolean }
-  /** Rows of an entity set that the settings list. */
-  | { readonly kind: 'rows'; readonly entitySet: string; readonly maxAge: number; readonly shared: boolean }
+  /** Rows of an entity set that the settings list; no `entitySet`: rows of others may show in them. */
+  | { readonly kind: 'rows'; readonly entitySet: string | undefined; readonly maxAge: number; readonly shared: boolean }
   /** One row, which Dynamics is asked about each time. */
   | { readonly kind: 'row'; readonly entitySet: string }
 
@@ -49,16 +49,28 @@ export function keptReads(settings: Settings, address: TargetAddress): KeptReads
     if (rule === undefined && !(reads.revalidate && isRow)) return undefined
     // What leads to other tables would have to be dropped with theirs.
     const isPlain = segments!.length === 1 || (segments!.length === 2 && segments![1]!.name === '$count')
-    if (!isPlain || leadsElsewhere(mark === -1 ? '' : path.slice(mark)) || followsChanges(path, prefer))
-      return undefined
-    if (rule !== undefined) return { kind: 'rows', entitySet, ...rule }
+    const query = mark === -1 ? '' : path.slice(mark)
+    if (!isPlain || leadsElsewhere(query) || followsChanges(path, prefer)) return undefined
+    const isAnnotated = prefer !== undefined && /annotations/i.test(prefer)
+    if (rule !== undefined) {
+      const { maxAge, shared } = rule
+      const isForAll = shared && !isAnnotated && !FUNCTION.test(decodeURIComponent(query))
+      // A lookup is annotated with the name of the row that it refers to.
+      return { kind: 'rows', entitySet: isAnnotated ? undefined : entitySet, maxAge, shared: isForAll }
+    }
     // Dynamics answers no 304 where it adds annotations.
-    return prefer !== undefined && /annotations/i.test(prefer) ? undefined : { kind: 'row', entitySet }
+    return isAnnotated ? undefined : { kind: 'row', entitySet }
   }
 }
 
 /** Cheaper than reading the path; `%24` is how some clients write `$`. */
 const LIKE_SCHEMA = /^\/+(?:\$|%24)?[a-z%\d]*(?:metadata|definitions)/i
+
+/**
+ * A function of Dynamics. Many mean the user who asks, such as `EqualUserId`, or that user's time zone, such as `Today`;
+ * annotations are in the user's language.
+ */
+const FUNCTION = /\.\w+[\s+]*\(/
 
 /** Options of a global choice are not covered by `RetrieveMetadataChanges`. */
 const OPTION_SETS = /option/i

@@ -32,8 +32,8 @@ interface Call {
   readonly request: OutboundRequest
   /** Of the request that began it; made when somebody else asks for the same path. */
   key: string | undefined
-  /** How many changes there had been when it was sent. Nobody joins after another one: the call may not have seen it. */
-  readonly changes: number
+  /** How many changes there had been when it began. Nobody joins after another one: the call may not have seen it. */
+  readonly changes: number | undefined
   /** Ends the call itself: whoever waits for it leaves without harm to the others. */
   readonly cancellation: Cancellation
   readonly waiters: Set<Waiter>
@@ -45,23 +45,30 @@ interface Call {
 
 /**
  * @param target a name that no other target has
- * @param changes how many writes have ended
+ * @param changes how many writes have ended; `undefined` while some end unseen: then nothing is shared
  */
-export function shareCalls(target: string, changes: () => number): SharedCalls {
+export function shareCalls(target: string, changes: () => number | undefined): SharedCalls {
   /** By path: a key is only made where two requests ask for the same. */
   const calls = new Map<string, Call>()
 
   return (request, send) => {
+    if (changes() === undefined) return send(request)
     const first = calls.get(request.path)
     if (first === undefined) return begin(request, send, undefined)
     const key = keyOf(target, request, 'shared call')
     if (key === undefined) return send(request)
     for (let call: Call | undefined = first; call !== undefined; call = call.next) {
-      if (call.changes === changes() && (call.key ??= keyOf(target, call.request, 'shared call')) === key) {
+      if (mayJoin(call, request) && (call.key ??= keyOf(target, call.request, 'shared call')) === key) {
         return join(call, request, send)
       }
     }
     return begin(request, send, first)
+  }
+
+  /** A call that waits for its turn behind others of its own caller would make this one wait behind them, too. */
+  function mayJoin(call: Call, { fairnessKey }: OutboundRequest): boolean {
+    const isSent = call.request.record.sent || call.request.fairnessKey === fairnessKey
+    return isSent && call.changes === changes()
   }
 
   function begin(request: OutboundRequest, send: Send, next: Call | undefined): Promise<Answer> {

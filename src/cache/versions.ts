@@ -1,7 +1,10 @@
 import type { Effect } from './effects.ts'
 
-/** What kept responses depend on: the rows of an entity set, by its name in lower case, or the definitions. */
-export type Subject = { readonly entitySet: string } | 'schema'
+/**
+ * What kept responses depend on: the rows of an entity set, by its name in lower case, those of all (`undefined`), or the
+ * definitions.
+ */
+export type Subject = { readonly entitySet: string | undefined } | 'schema'
 
 /**
  * Numbers that grow with each change of what responses depend on. A response that was sent for at one version is of no
@@ -9,8 +12,8 @@ export type Subject = { readonly entitySet: string } | 'schema'
  */
 export interface Versions {
   readonly of: (subject: Subject) => number
-  /** How many changes there have been of anything. */
-  readonly count: () => number
+  /** How many changes there have been of anything; `undefined` while writes end of which nobody sees when. */
+  readonly count: () => number | undefined
   readonly changed: (effect: Effect) => void
   readonly schemaChanged: () => void
   /** Until the returned function is called, nothing that `effect` may change is kept or answered from memory. */
@@ -33,13 +36,17 @@ export function createVersions(now: () => number): Versions {
   /** Until when, by entity set. */
   const suspendedUntil = new Map<string, number>()
   let schemaSuspendedUntil = 0
+  let anySuspendedUntil = 0
   let rows = 0
   let schema = 0
   let count = 0
 
   return {
-    of: (subject) => (subject === 'schema' ? schema : rows + (entitySets.get(subject.entitySet) ?? 0)),
-    count: () => count,
+    of(subject) {
+      if (subject === 'schema') return schema
+      return subject.entitySet === undefined ? count : rows + (entitySets.get(subject.entitySet) ?? 0)
+    },
+    count: () => (suspended.size === 0 ? count : undefined),
     changed(effect) {
       count++
       if (effect.schema) schema++
@@ -57,6 +64,7 @@ export function createVersions(now: () => number): Versions {
     suspendFor(effect, milliseconds) {
       const until = now() + milliseconds
       suspendedUntil.set(nameIn(suspendedUntil, effect), until)
+      anySuspendedUntil = until
       if (effect.schema) schemaSuspendedUntil = until
     },
     isSuspended(subject) {
@@ -64,6 +72,7 @@ export function createVersions(now: () => number): Versions {
       if (subject === 'schema') return now() < schemaSuspendedUntil
       if (suspendedUntil.size === 0) return false
       const { entitySet } = subject
+      if (entitySet === undefined) return now() < anySuspendedUntil
       return now() < Math.max(suspendedUntil.get(ANY) ?? 0, suspendedUntil.get(entitySet) ?? 0)
     },
   }
@@ -76,5 +85,5 @@ function nameIn(names: ReadonlyMap<string, number>, { entitySet = ANY }: Effect)
 
 function concerns({ entitySet, schema }: Effect, subject: Subject): boolean {
   if (subject === 'schema') return schema
-  return entitySet === undefined || entitySet === subject.entitySet
+  return entitySet === undefined || subject.entitySet === undefined || entitySet === subject.entitySet
 }

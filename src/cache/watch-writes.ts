@@ -10,6 +10,9 @@ import type { Versions } from './versions.ts'
 /** How long Dynamics may still carry out a write whose end nobody has seen, in ms: it ends a request after two minutes. */
 const MAX_EXECUTION_MS = 130_000
 
+/** The write is carried out in the background: `Prefer: respond-async`. */
+const ACCEPTED = 202
+
 /**
  * Notes in `versions` what each write may have changed, when it has ended and before its caller knows. So a read that is
  * sent after a caller has its response sees the write, and one that was sent before is not kept.
@@ -31,7 +34,7 @@ export function watchWrites(send: Send, address: TargetAddress, versions: Versio
 
   function answered(request: OutboundRequest, answer: Answer): void {
     const [effect] = effectsOf(request)
-    if (answer.status >= 500) doubtful(effect!)
+    if (answer.status >= 500 || answer.status === ACCEPTED) doubtful(effect!)
     else if (effect!.mayBeAction && !hasCreated(effect!, answer)) versions.changed(widened(effect!))
     else versions.changed(effect!)
   }

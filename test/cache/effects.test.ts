@@ -2,7 +2,11 @@ import t from 'tap'
 
 import { effectOf } from '../../src/cache/effects.ts'
 import { changesPath, readChanges } from '../../src/cache/metadata-changes.ts'
+import { createVersions } from '../../src/cache/versions.ts'
+import { watchWrites } from '../../src/cache/watch-writes.ts'
 import { bufferedBody } from '../../src/dynamics/buffered-response.ts'
+import { targetAddress } from '../../src/odata/target-address.ts'
+import { modelRequest } from '../support/model-dynamics.ts'
 
 t.test('a write changes the entity set that it names, and anything where that cannot be told', async (t) => {
   for (const [method, path, entitySet, schema] of [
@@ -13,6 +17,8 @@ t.test('a write changes the entity set that it names, and anything where that ca
     ['POST', '/accounts(1)/contact_customer_accounts/$ref', undefined, false],
     ['POST', '/accounts(1)/Microsoft.Dynamics.CRM.Act', undefined, false],
     ['POST', '/Microsoft.Dynamics.CRM.Act', undefined, false],
+    ['PATCH', '/$1', undefined, false],
+    ['DELETE', '/$entity', undefined, false],
     ['POST', '/PublishXml', undefined, true],
     ['POST', '/ImportSolutionAsync', undefined, true],
     ['DELETE', '/solutions(1)', undefined, true],
@@ -44,4 +50,30 @@ t.test('what Dynamics says of changes', async (t) => {
   t.equal(await read(429, {}), 'unreachable')
   t.equal(await read(503, {}), 'unreachable')
   t.match(changesPath('/api/data/v9.2', "1'2"), /ClientVersionStamp=@s\)\?@q=.*&@s=%27/)
+})
+
+t.test('while a write is carried out in the background, nothing that it may change is kept', async (t) => {
+  const address = targetAddress('https://contoso.crm4.dynamics.com/api/data/v9.2')
+  let now = 0
+  for (const [status, waits] of [
+    [204, false],
+    [202, true],
+    [503, true],
+  ] as const) {
+    const versions = createVersions(() => now)
+    const send = watchWrites(
+      async () => ({ status, headers: [], body: bufferedBody(Buffer.alloc(0)) }),
+      address,
+      versions,
+    )
+    await send(modelRequest('POST', '/new_Recalculate', []))
+    for (const entitySet of ['accounts', undefined]) {
+      t.equal(versions.isSuspended({ entitySet }), waits, `${status} ${entitySet}`)
+    }
+    t.equal(versions.isSuspended('schema'), false)
+    t.equal(versions.of({ entitySet: 'accounts' }), 1)
+    t.equal(versions.of({ entitySet: undefined }), 1)
+    now += 130_001
+    t.equal(versions.isSuspended({ entitySet: undefined }), false)
+  }
 })

@@ -261,6 +261,20 @@ t.test('tables that are listed come from memory until somebody writes to them', 
   t.equal((await read(url, 'contacts?$top=1')).cacheStatus, BYPASS)
 })
 
+t.test('names of other rows, which annotations hold, are as fresh as those rows', async (t) => {
+  const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
+  const path = 'accounts?$select=_primarycontactid_value&$top=3'
+  const annotated = { prefer: 'odata.include-annotations="*"' }
+  t.match((await read(url, path, ADELE, annotated)).text, /_primarycontactid_value@OData[\w.]+FormattedValue/)
+  await read(url, path, ADELE)
+  t.match((await read(url, path, ADELE, annotated)).cacheStatus, /hit/)
+
+  t.equal((await post(url, `contacts(${someContact(emulator)})`, { lastname: 'New' }, 'PATCH')).status, 204)
+
+  t.match((await read(url, path, ADELE, annotated)).cacheStatus, /fwd=uri-miss/)
+  t.match((await read(url, path, ADELE)).cacheStatus, /hit/, 'without annotations nothing has changed')
+})
+
 t.test('a count of 0 is not kept, nor is an error', async (t) => {
   const { url } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
   for (const path of [

@@ -1,0 +1,32 @@
+import t from 'tap'
+
+import { keptReads } from '../../src/cache/kept-reads.ts'
+import { targetAddress } from '../../src/odata/target-address.ts'
+
+const ROOT = '/api/data/v9.2'
+const kept = keptReads(
+  { schemaCache: 0, reads: { revalidate: false, keep: [{ entitySets: ['accounts'], for: 1000, shared: true }] } },
+  targetAddress(`https://contoso.crm4.dynamics.com${ROOT}`),
+)!
+
+t.test('what is kept for all users means the same for each of them', async (t) => {
+  const fn = 'Microsoft.Dynamics.CRM.EqualUserId'
+  for (const [query, shared] of [
+    ['', true],
+    ["?$filter=contains(name,'x')%20and%20startswith(name,'y')", true],
+    ['?$filter=statecode%20eq%200&$top=5', true],
+    [`?$filter=${fn}(PropertyName='ownerid')`, false],
+    [`?$filter=Microsoft%2eDynamics%2ECRM.%45qualUserId%28PropertyName=@p)&@p='ownerid'`, false],
+    [`?$filter=${fn}%20(PropertyName='ownerid')`, false],
+    [`?$filter=${fn}+(PropertyName='ownerid')`, false],
+    [`?$filter=@f&@f=mscrm.Today(PropertyName='createdon')`, false],
+  ] as const) {
+    t.match(kept(`${ROOT}/accounts${query}`, undefined), { kind: 'rows', entitySet: 'accounts', shared }, query)
+  }
+})
+
+t.test('annotations name rows of other tables, in the language of one user', async (t) => {
+  for (const prefer of ['odata.include-annotations="*"', 'Odata.Include-Annotations=OData.Community.Display.V1.*']) {
+    t.same(kept(`${ROOT}/accounts`, prefer), { kind: 'rows', entitySet: undefined, maxAge: 1000, shared: false })
+  }
+})

@@ -1,0 +1,59 @@
+import t from 'tap'
+
+import { shareCalls } from '../../src/cache/shared-calls.ts'
+import { bufferedBody } from '../../src/dynamics/buffered-response.ts'
+import type { Answer, OutboundRequest, Send } from '../../src/dynamics/send.ts'
+import { bodyOf, modelRequest } from '../support/model-dynamics.ts'
+
+/** Calls that wait, by the caller that makes them. */
+function waitingCalls(): { readonly send: Send; readonly calls: { fairnessKey: string; answer: () => void }[] } {
+  const calls: { fairnessKey: string; answer: () => void }[] = []
+  return {
+    calls,
+    send: ({ fairnessKey }) =>
+      new Promise<Answer>((resolve) => {
+        const body = (): Answer['body'] => bufferedBody(Buffer.from(`of ${fairnessKey}`))
+        calls.push({ fairnessKey, answer: () => resolve({ status: 200, headers: [], body: body() }) })
+      }),
+  }
+}
+
+function readOf(fairnessKey: string): OutboundRequest {
+  return modelRequest('GET', '/accounts', [], {
+    fairnessKey,
+    reading: { identity: 'application user', mustBeSent: false },
+  })
+}
+
+t.test('nobody waits for the turn of another caller, but for its call', async (t) => {
+  const { send, calls } = waitingCalls()
+  const share = shareCalls('a', () => 0)
+  const busy = readOf('busy')
+  const answers = [share(busy, send), share(readOf('busy'), send)]
+  t.equal(calls.length, 1, 'of one caller, both wait for one turn')
+  answers.push(share(readOf('quiet'), send))
+  t.equal(calls.length, 2, 'another caller has its own turn')
+  busy.record.attemptSent()
+  answers.push(share(readOf('third'), send))
+  t.equal(calls.length, 2, 'what is at Dynamics is shared')
+  for (const { answer } of calls) answer()
+  t.same(
+    (await Promise.all(answers.map(async (answer) => bodyOf(await answer)))).map(String),
+    ['of busy', 'of busy', 'of quiet', 'of busy'],
+  )
+})
+
+t.test('nothing is shared while the parts of a batch end', async (t) => {
+  const { send, calls } = waitingCalls()
+  let changes: number | undefined = 1
+  const share = shareCalls('a', () => changes)
+  const before = share(readOf('a'), send)
+  changes = undefined
+  const during = [share(readOf('a'), send), share(readOf('a'), send)]
+  t.equal(calls.length, 3)
+  changes = 2
+  const after = share(readOf('a'), send)
+  t.equal(calls.length, 4)
+  for (const { answer } of calls) answer()
+  for (const answer of [before, ...during, after]) t.equal((await answer).status, 200)
+})
