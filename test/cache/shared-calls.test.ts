@@ -37,10 +37,12 @@ t.test('nobody waits for the turn of another caller, but for its call', async (t
   answers.push(share(readOf('third'), send))
   t.equal(calls.length, 2, 'what is at Dynamics is shared')
   for (const { answer } of calls) answer()
-  t.same(
-    (await Promise.all(answers.map(async (answer) => bodyOf(await answer)))).map(String),
-    ['of busy', 'of busy', 'of quiet', 'of busy'],
-  )
+  t.same((await Promise.all(answers.map(async (answer) => bodyOf(await answer)))).map(String), [
+    'of busy',
+    'of busy',
+    'of quiet',
+    'of busy',
+  ])
 })
 
 t.test('nothing is shared while the parts of a batch end', async (t) => {
