@@ -49,6 +49,13 @@ export const BadIdempotencyKey = createError(
   400,
 )
 
+/** The gateway's own preference in `Prefer` is not one that it knows, or is where it has no meaning. */
+export const BadPreference = createError(
+  'GATEWAY_BAD_PREFERENCE',
+  'The preference gateway.priority cannot be applied: %s. Nothing was sent.',
+  400,
+)
+
 /** No known caller sent this request. */
 export const CallerUnknown = createError('GATEWAY_CALLER_UNKNOWN', 'The gateway does not know this caller: %s.', 401)
 

@@ -52,6 +52,14 @@ const policy = {
     description: 'Whether this caller may ask Dynamics to call a URL back (`Prefer: respond-async, callback`).',
     fallback: false,
   }),
+  priority: choice({
+    description:
+      'Priority of the requests of this caller in the queue. `background` requests go behind `interactive` ones, and ' +
+      'get one in ten turns while those wait. A request may choose `background` itself: ' +
+      '`Prefer: gateway.priority=background`.',
+    fallback: 'interactive',
+    words: ['interactive', 'background'],
+  }),
   dryRun: flag({ description: 'Rules only write to the log what they would have refused.', fallback: false }),
 }
 

@@ -44,6 +44,8 @@ export interface ConnectionState {
   /** Requests at Dynamics, queued requests, the concurrency limit, and why it has that value. */
   readonly running: number
   readonly waiting: number
+  /** How many of the queued requests are background ones. */
+  readonly waitingInBackground: number
   readonly limit: number
   readonly limitReason: LimitReason
   /** Places that one caller or user gets while others wait; `undefined`: Dynamics sends no hint. */

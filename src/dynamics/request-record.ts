@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto'
 import type { Explanation } from '../explanations/explanation.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import type { ConnectionUse } from '../outbound/pooled-connection.ts'
+import type { Priority } from './send.ts'
 
 /** Why a request waited: for an access token, its user's look-up, its turn, Dynamics' limits, or before a retry. */
 export type WaitReason = 'token' | 'user' | 'queue' | 'pause' | 'retry'
@@ -94,6 +95,7 @@ export class RequestRecord {
   waits: Wait[] | undefined = undefined
   /** What the gateway itself asked Dynamics for it: its user, or its table. */
   lookups: RequestRecord[] | undefined = undefined
+  priority: Priority = 'interactive'
   /** Which place at Dynamics it took, counted from 1, and of how many; 0: none. */
   place = 0
   places = 0

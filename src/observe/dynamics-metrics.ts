@@ -187,6 +187,11 @@ export function dynamicsMetrics(): DynamicsMetrics {
       way('gateway_requests_held', 'Requests waiting for the end of a pause.', ({ waitingForPause: held }) => held),
       way('gateway_requests_running', 'Requests in progress at Dynamics.', ({ running }) => running),
       way('gateway_requests_waiting', 'Requests in the queue.', ({ waiting }) => waiting),
+      way(
+        'gateway_background_requests_waiting',
+        'Background requests in the queue.',
+        ({ waitingInBackground }) => waitingInBackground,
+      ),
       way('gateway_concurrency_limit', 'Limit of concurrent requests to Dynamics.', ({ limit }) => limit),
       way('gateway_remaining_requests', 'Remaining requests reported by Dynamics.', ({ rates }) => rates?.requests),
       way(

@@ -29,6 +29,7 @@ export interface RequestFacts {
   readonly user: string | undefined
   /** Where the response came from, where that was not a call of its own. */
   readonly source?: 'memory' | 'shared' | undefined
+  readonly priority: 'background' | undefined
   /** How often it was sent to Dynamics. */
   readonly attempts: number
   /** Whether bytes of it may have reached Dynamics. */
@@ -70,6 +71,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
       user?.objectId ??
       (record.attempts > 0 || source !== undefined ? record.ownUser : undefined),
     source,
+    priority: record.priority === 'background' ? record.priority : undefined,
     attempts: record.attempts,
     sent: record.sent,
     connection: record.connection,
@@ -127,6 +129,7 @@ function lineOf(level: string, facts: RequestFacts): string {
     rows,
     causes,
     source,
+    priority,
   } = facts
   // Ids, methods, entity sets and codes of the gateway contain no characters that JSON escapes.
   return (
@@ -141,6 +144,7 @@ function lineOf(level: string, facts: RequestFacts): string {
     `,"caller":${JSON.stringify(facts.caller)}` +
     (user === undefined ? '' : `,"user":"${user}"`) +
     (source === undefined ? '' : `,"source":"${source}"`) +
+    (priority === undefined ? '' : `,"priority":"${priority}"`) +
     `,"attempts":${facts.attempts},"sent":${facts.sent}` +
     (connection === undefined ? '' : `,"connection":"${connection}"`) +
     (dynamicsRequestId === undefined ? '' : `,"dynamicsRequestId":${JSON.stringify(dynamicsRequestId)}`) +

@@ -81,9 +81,10 @@ const LIMIT_REASONS: Readonly<Record<LimitReason, string>> = {
   'lower-is-worse': 'fewer got less done',
 }
 
-function placesIn({ running, limit, limitReason, waiting, share }: ConnectionState): string {
+function placesIn({ running, limit, limitReason, waiting, waitingInBackground, share }: ConnectionState): string {
   const each = share === undefined ? '' : `; ${share} for each caller or user while others wait`
-  return `${running} of ${limit} places (${LIMIT_REASONS[limitReason]}), ${waiting} waiting${each}`
+  const background = waitingInBackground === 0 ? '' : `, ${waitingInBackground} of them in the background`
+  return `${running} of ${limit} places (${LIMIT_REASONS[limitReason]}), ${waiting} waiting${background}${each}`
 }
 
 const LIMIT_NAMES: Readonly<Record<Limit, string>> = {

@@ -38,6 +38,7 @@ import { requestBodyRewriter, responseBodyRewriter } from './body-rewriting.ts'
 import { withFirstBytes } from './first-bytes.ts'
 import { pageDetector, refuseForeign } from './foreign-answer.ts'
 import { IDEMPOTENCY_KEY, idempotentCreate, refusePartKey } from './idempotency-key.ts'
+import { priorityOf, refusePartPriority } from './priority.ts'
 import { linksFor } from './public-base.ts'
 import { accepts, requestHeaders, staysHere } from './request-headers.ts'
 import { responseHead } from './response-headers.ts'
@@ -130,6 +131,10 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (given['x-ms-client-request-id'] === undefined && isGuid(exchange.id)) {
       headers.push('x-ms-client-request-id', exchange.id)
     }
+    const prefer = given['prefer'] as string | undefined
+    const { priority, applied } = priorityOf(prefer, caller.policy.priority)
+    exchange.record.priority = priority
+    exchange.preferenceApplied = applied
     const length = given['content-length']
     const hasBody = equivalentGet === undefined && announcesBody(given)
     const upstream = targetPath(upstreamObjectLinks(map, path))
@@ -159,7 +164,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         bodyLength: length === undefined ? undefined : Number(length),
         repeatable: repeatable(method, headers),
         fairnessKey: caller.name === 'anybody' ? (user?.systemUserId ?? raw.socket.remoteAddress ?? '') : caller.name,
-        deadline: deadline(given['prefer'], exchange.started),
+        priority,
+        deadline: deadline(prefer, exchange.started),
         idempotency,
         reading: readingOf(method, given, hasOneIdentity ? identityOf(callerId, tokens, caller) : undefined),
         writtenParts,
@@ -172,6 +178,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
               staysHere,
               onPart: (operation) => {
                 refusePartKey(operation.part, operation.headers)
+                refusePartPriority(operation.part, operation.headers)
                 judge(request, operation)
                 if (!isRead(operation.method)) writtenParts?.push(operation)
               },
@@ -275,6 +282,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (method === 'OPTIONS' && KNOWS_QUERY) headers.push('accept-query', ACCEPT_QUERY)
     addHeaders(headers, exchange)
     if (isRead(method)) headers.push('cache-status', `dynamics-gateway; ${record.cacheStatus}`)
+    if (exchange.preferenceApplied !== undefined) headers.push('preference-applied', exchange.preferenceApplied)
     if (stopping()) headers.push('connection', 'close')
     writeResponse(body, reply.raw, {
       status,
@@ -341,7 +349,7 @@ function isCondition(name: string, value: string): boolean {
   return lower === 'if-match' || (lower === 'if-none-match' && value.trim() === '*')
 }
 
-function deadline(prefer: string | string[] | undefined, started: number): number | undefined {
-  const seconds = prefer === undefined ? undefined : PREFER_WAIT.exec(String(prefer))?.[1]
+function deadline(prefer: string | undefined, started: number): number | undefined {
+  const seconds = prefer === undefined ? undefined : PREFER_WAIT.exec(prefer)?.[1]
   return seconds === undefined ? undefined : started + Number(seconds) * 1000
 }

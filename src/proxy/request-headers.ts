@@ -8,9 +8,18 @@ import { upstreamUrl } from '../odata/url-map.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
 import { carriesIdentity } from './identity-headers.ts'
+import { withoutPriority } from './priority.ts'
 
 /** How a header is handled. */
-type HeaderAction = 'pass' | 'drop' | 'link' | 'connection' | 'accept-encoding' | 'traceparent' | 'tracestate'
+type HeaderAction =
+  | 'pass'
+  | 'drop'
+  | 'link'
+  | 'connection'
+  | 'accept-encoding'
+  | 'prefer'
+  | 'traceparent'
+  | 'tracestate'
 
 /** Never forwarded: headers that the gateway sets itself, and headers that override the method or the address. */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
@@ -47,6 +56,9 @@ export function staysHere(name: string): boolean {
   )
 }
 
+/** Headers that are handled one by one. */
+const HANDLED_BY_NAME = ['connection', 'accept-encoding', 'prefer', 'traceparent', 'tracestate'] as const
+
 /** Content codings that the gateway can decode to rewrite links. */
 const CODINGS = ['gzip', 'deflate', 'br']
 
@@ -81,6 +93,11 @@ export function requestHeaders(
         case 'link':
           headers.push(name, upstreamUrl(map, value))
           break
+        case 'prefer': {
+          const others = withoutPriority(value)
+          if (others !== undefined) headers.push(name, others)
+          break
+        }
         case 'accept-encoding':
           acceptEncoding = acceptEncoding === undefined ? value : `${acceptEncoding},${value}`
           break
@@ -104,13 +121,8 @@ export function requestHeaders(
   function classify(name: string): HeaderAction {
     const lower = name.toLowerCase()
     const fate: HeaderAction =
-      lower === 'connection' || lower === 'accept-encoding' || lower === 'traceparent' || lower === 'tracestate'
-        ? lower
-        : userHeaders.includes(lower) || staysHere(lower)
-          ? 'drop'
-          : isLinkHeader(lower)
-            ? 'link'
-            : 'pass'
+      HANDLED_BY_NAME.find((one) => one === lower) ??
+      (userHeaders.includes(lower) || staysHere(lower) ? 'drop' : isLinkHeader(lower) ? 'link' : 'pass')
     if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, fate)
     return fate
   }

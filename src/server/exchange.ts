@@ -30,6 +30,8 @@ export interface Exchange {
   responseHeaders: readonly Buffer[] | undefined
   /** The status that was written to the connection, past the response; `undefined`: none was. */
   status: number | undefined
+  /** The gateway's own preference that was applied, for `Preference-Applied`. */
+  preferenceApplied: string | undefined
   /** The code of the gateway's own error. */
   code: string | undefined
   /** The message of that error for the caller. */
@@ -109,6 +111,7 @@ class RequestExchange implements Exchange {
   readonly cancellation = new Cancellation()
   responseHeaders: readonly Buffer[] | undefined = undefined
   status: number | undefined = undefined
+  preferenceApplied: string | undefined = undefined
   code: string | undefined = undefined
   message: string | undefined = undefined
   causes: readonly string[] | undefined = undefined

@@ -162,6 +162,7 @@ t.test('the line is as the log itself would write it', async (t) => {
     timings: { token: 0, user: 0.26, wait: 0, dynamics: 11 },
     caller: 'Käthe "K" \u2028\n',
     user: undefined,
+    priority: undefined,
     attempts: 1,
     sent: true,
     connection: undefined,
@@ -173,6 +174,7 @@ t.test('the line is as the log itself would write it', async (t) => {
   }
   const full: RequestFacts = {
     ...base,
+    priority: 'background',
     traceId: '0af7651916cd43dd8448eb211c80319c',
     target: 'sales',
     status: 503,

@@ -14,6 +14,7 @@ function card(credentialEnds: number | undefined): string {
     circuit: 'closed',
     running: 0,
     waiting: 0,
+    waitingInBackground: 0,
     limit: 52,
     limitReason: 'ceiling',
     share: undefined,

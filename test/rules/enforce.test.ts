@@ -10,6 +10,7 @@ const strict: Policy = {
   callerIds: 'refuse',
   rules: ['read-only'].map(parseRule),
   bypassHeaders: false,
+  priority: 'interactive',
   callbacks: false,
   dryRun: false,
 }

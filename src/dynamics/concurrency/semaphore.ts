@@ -20,7 +20,13 @@ export interface Semaphore {
   /** Lets in who waits, after there have become more places. */
   readonly admitWaiters: () => void
   readonly isFull: () => boolean
-  readonly state: () => { readonly running: number; readonly waiting: number; readonly limit: number }
+  readonly state: () => {
+    readonly running: number
+    readonly waiting: number
+    /** How many of those that wait are background requests. */
+    readonly waitingInBackground: number
+    readonly limit: number
+  }
 }
 
 export interface SemaphoreOptions {
@@ -115,6 +121,6 @@ export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptio
     },
     admitWaiters,
     isFull: () => running >= limit(),
-    state: () => ({ running, waiting: waiters.size(), limit: limit() }),
+    state: () => ({ running, waiting: waiters.size(), waitingInBackground: waiters.background(), limit: limit() }),
   }
 }

@@ -10,6 +10,8 @@ export interface Lane {
 /** Requests that wait for a place, interactive ones ahead of background ones. */
 export interface WaitingRequests<T> {
   readonly size: () => number
+  /** How many of them are background requests. */
+  readonly background: () => number
   readonly push: (lane: Lane, entry: T) => void
   /**
    * Takes out the next one.
@@ -39,6 +41,7 @@ export function createWaitingRequests<T>(capacity: number): WaitingRequests<T> {
 
   return {
     size: () => interactive.size() + background.size(),
+    background: () => background.size(),
     push: ({ priority, key }, entry) => queueOf(priority).push(key, entry),
     shift(isServed, mayBackground) {
       const isTurn = background.size() > 0 && mayBackground && overtook >= INTERACTIVE_PER_BACKGROUND

@@ -50,6 +50,7 @@ function factsOf({ exchange: { record }, facts, caller, user, asked }: FinishedR
     ...(asked === undefined ? [] : [['Environment', asked.target.url.origin] as const]),
     ['Sent to Dynamics', sentOf(record)],
     ...(connection === undefined ? [] : [['Connection', CONNECTIONS[connection]] as const]),
+    ...(record.priority === 'interactive' ? [] : [['Priority', record.priority] as const]),
     ...(record.place === 0 ? [] : [['Place at Dynamics', `${record.place} of ${record.places}`] as const]),
     ...(parts === undefined ? [] : [['Parts of the batch', partsInWords(parts)] as const]),
     ...(pages === 0 ? [] : [['Rows', `${rows} from ${pages} ${pages === 1 ? 'page' : 'pages'}`] as const]),

@@ -42,9 +42,9 @@ t.test('a free place is taken at once', async (t) => {
   const semaphore = createSemaphore({ ...places(2), queue: 10, onEvent() {} })
 
   t.equal(semaphore.acquire(placed('a')), undefined)
-  t.same(semaphore.state(), { running: 1, waiting: 0, limit: 2 })
+  t.same(semaphore.state(), { running: 1, waiting: 0, waitingInBackground: 0, limit: 2 })
   semaphore.release(placed('a'))
-  t.same(semaphore.state(), { running: 0, waiting: 0, limit: 2 })
+  t.same(semaphore.state(), { running: 0, waiting: 0, waitingInBackground: 0, limit: 2 })
 })
 
 t.test('places go around among the keys', async (t) => {

@@ -1,0 +1,82 @@
+import t from 'tap'
+
+import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
+import { until } from '../support/until.ts'
+
+t.setTimeout(600_000)
+
+const BACKGROUND = { prefer: 'gateway.priority=background' }
+
+t.test('the preference is for the gateway, and the response says that it was applied', async (t) => {
+  const { url, emulator, lines } = await gatewayFor(t)
+
+  const response = await fetch(`${url}/accounts`, {
+    headers: { prefer: 'odata.maxpagesize=1, gateway.priority=background' },
+  })
+  await response.text()
+
+  t.equal(response.status, 200)
+  t.match(response.headers.get('preference-applied'), /odata\.maxpagesize=1, gateway\.priority=background/)
+  const { rawHeaders } = emulator.received.at(-1)!
+  t.equal(rawHeaders[rawHeaders.findIndex((name) => name.toLowerCase() === 'prefer') + 1], 'odata.maxpagesize=1')
+  await until(() => lines.some(({ msg, priority }) => msg === 'request' && priority === 'background'))
+
+  await (await fetch(`${url}/accounts`, { headers: BACKGROUND })).text()
+  t.notOk(emulator.received.at(-1)!.rawHeaders.some((name) => name.toLowerCase() === 'prefer'))
+})
+
+t.test('a mistyped value is refused, and so is the preference on a part of a $batch', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  await (await fetch(`${url}/WhoAmI`)).text()
+  const before = emulator.received.length
+
+  const mistyped = await fetch(`${url}/accounts`, { headers: { prefer: 'gateway.priority=low' } })
+  t.equal(mistyped.status, 400)
+  t.match(await mistyped.json(), { error: { code: 'GATEWAY_BAD_PREFERENCE', message: /background or interactive/ } })
+  t.equal(mistyped.headers.get('preference-applied'), null)
+
+  const requests = [{ id: '1', method: 'GET', url: 'accounts', headers: BACKGROUND }]
+  const batch = await fetch(`${url}/$batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ requests }),
+  })
+  t.equal(batch.status, 400)
+  t.match(await batch.json(), { error: { code: 'GATEWAY_BAD_PREFERENCE' } })
+  t.equal(emulator.received.length, before, 'nothing was sent')
+})
+
+t.test('a caller whose setting is background cannot raise itself', async (t) => {
+  const { url } = await gatewayWithFile(t, (credential) => ({
+    anybody: { priority: 'background' },
+    targets: [{ url: 'https://contoso.crm4.dynamics.com', credential }],
+  }))
+
+  for (const [prefer, applied] of [
+    ['gateway.priority=interactive', null],
+    ['gateway.priority=background', 'gateway.priority=background'],
+  ] as const) {
+    const response = await fetch(`${url}/WhoAmI`, { headers: { prefer } })
+    await response.text()
+    t.equal(response.status, 200)
+    t.equal(response.headers.get('preference-applied'), applied)
+  }
+})
+
+t.test('an urgent read waits for one response at most behind background work', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { MAX_CONCURRENCY: '2' })
+  await (await fetch(`${url}/WhoAmI`)).text()
+  emulator.switches.latency = 100
+  const metrics = async (): Promise<string> => (await fetch(`${url}/-/metrics`)).text()
+  const before = emulator.received.length
+  const bulk = Array.from({ length: 12 }, async () => (await fetch(`${url}/accounts`, { headers: BACKGROUND })).text())
+  await until(() => emulator.received.length === before + 2)
+  t.match(await metrics(), /gateway_background_requests_waiting\{target="dynamics"\} [1-9]/)
+
+  const seen = emulator.received.length
+  const urgent = (await fetch(`${url}/contacts`)).text()
+  await Promise.all([...bulk, urgent])
+
+  const position = emulator.received.slice(seen).findIndex(({ url: path }) => path?.includes('contacts') === true)
+  t.ok(position <= 1, `${position} background requests were sent first`)
+})
