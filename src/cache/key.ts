@@ -24,7 +24,11 @@ export type KeyUse =
  * @param target a name that no other target has
  * @returns `undefined` where the key would be too long
  */
-export function keyOf(target: string, { path, headers, reading, priority }: OutboundRequest, use: KeyUse): string | undefined {
+export function keyOf(
+  target: string,
+  { path, headers, reading, priority }: OutboundRequest,
+  use: KeyUse,
+): string | undefined {
   let key = `${use}\n${target}\n${use === 'kept for all' ? '' : reading!.identity}\n${path}`
   // An interactive request does not wait for the turn of a background one.
   if (use === 'shared call' && priority === 'background') key += '\nbackground'

@@ -3,7 +3,9 @@ import { randomFillSync } from 'node:crypto'
 import type { Explanation } from '../explanations/explanation.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import type { ConnectionUse } from '../outbound/pooled-connection.ts'
-import type { Priority } from './send.ts'
+
+/** Whether somebody waits for a request, or it is bulk work that goes behind the others. */
+export type Priority = 'interactive' | 'background'
 
 /** Why a request waited: for an access token, its user's look-up, its turn, Dynamics' limits, or before a retry. */
 export type WaitReason = 'token' | 'user' | 'queue' | 'pause' | 'retry'

@@ -4,16 +4,13 @@ import type { AccessTokens } from '../credentials/credential.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import { isNamed, rawHeader } from '../outbound/raw-headers.ts'
 import type { Cancellation } from './cancellation.ts'
-import type { RequestRecord } from './request-record.ts'
+import type { Priority, RequestRecord } from './request-record.ts'
 
 /**
  * Sends one request and returns the response. Without a response the promise rejects with an error of `errors.ts`;
  * it never throws synchronously.
  */
 export type Send = (request: OutboundRequest) => Promise<Answer>
-
-/** Whether somebody waits for a request, or it is bulk work that goes behind the others. */
-export type Priority = 'interactive' | 'background'
 
 /** A request on its way to Dynamics. */
 export interface OutboundRequest {

@@ -1,4 +1,4 @@
-import type { Priority } from '../dynamics/send.ts'
+import type { Priority } from '../dynamics/request-record.ts'
 import { BadPreference } from '../errors.ts'
 
 /** A request's priority, and the preference that was applied to it, if one was. */

@@ -59,3 +59,18 @@ t.test('nothing is shared while the parts of a batch end', async (t) => {
   for (const { answer } of calls) answer()
   for (const answer of [before, ...during, after]) t.equal((await answer).status, 200)
 })
+
+t.test('an interactive read does not join a background one, not even of the same caller', async (t) => {
+  const { send, calls } = waitingCalls()
+  const share = shareCalls('a', () => 0)
+  const background = { ...readOf('background'), priority: 'background' } as const
+  const answers = [share(background, send), share({ ...background }, send)]
+  t.equal(calls.length, 1, 'two background reads are one call')
+  answers.push(share(readOf('background'), send))
+  t.equal(calls.length, 2, 'an interactive one has its own turn')
+  background.record.attemptSent()
+  answers.push(share({ ...readOf('background'), priority: 'interactive' }, send))
+  t.equal(calls.length, 2, 'and is shared with interactive ones only: a retry of the other waits in the background')
+  for (const { answer } of calls) answer()
+  for (const answer of answers) t.equal((await answer).status, 200)
+})

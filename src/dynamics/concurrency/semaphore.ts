@@ -1,8 +1,8 @@
 import { QueueFull, retryLater } from '../../errors.ts'
 import type { OnEvent } from '../events.ts'
 import { requestIds } from '../request-record.ts'
-import type { RequestRecord } from '../request-record.ts'
-import type { OutboundRequest, Priority } from '../send.ts'
+import type { Priority, RequestRecord } from '../request-record.ts'
+import type { OutboundRequest } from '../send.ts'
 import { createWaitingRequests } from './waiting-requests.ts'
 
 /** What is known of a request that takes a place. */

@@ -1,4 +1,4 @@
-import type { Priority } from '../send.ts'
+import type { Priority } from '../request-record.ts'
 import { createFairQueue } from './fair-queue.ts'
 
 /** Where a request waits: by priority, and among those of its key. */

@@ -4,7 +4,7 @@ import { Cancellation } from '../../../src/dynamics/cancellation.ts'
 import { createSemaphore } from '../../../src/dynamics/concurrency/semaphore.ts'
 import type { Placed, Semaphore, SemaphoreOptions } from '../../../src/dynamics/concurrency/semaphore.ts'
 import { RequestRecord } from '../../../src/dynamics/request-record.ts'
-import type { Priority } from '../../../src/dynamics/send.ts'
+import type { Priority } from '../../../src/dynamics/request-record.ts'
 
 t.setTimeout(600_000)
 
