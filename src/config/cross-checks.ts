@@ -3,7 +3,7 @@ import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks, namesUser } from './caller-checks.ts'
 import { bringsPeople } from './callers.ts'
 import { readChecks } from './read-checks.ts'
-import { sharedSecretOf } from './redis.ts'
+import { redisAddress, sharedSecretOf } from './redis.ts'
 import type { Settings } from './schema.ts'
 
 /** Errors that concern several settings together. */
@@ -69,6 +69,9 @@ export function crossChecks(settings: Settings, errors: string[]): void {
         'impersonation.mode must be off with a credential of kind on-behalf-of: no application user could act as others.',
       )
     }
+  }
+  if (redis?.ca !== undefined && !redisAddress(redis.url.reveal()).tls) {
+    errors.push('REDIS_CA_PATH is set, but REDIS_URL has no TLS: write rediss:// there, or remove REDIS_CA_PATH.')
   }
   if (redis !== undefined && redis.encryptionKey === undefined) {
     const kinds = targets.flatMap(({ credential }) =>

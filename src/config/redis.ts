@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 import type { Credential } from './credential.ts'
+import { placeholderIn, placeholderInSecret } from './placeholders.ts'
 import { readSecret } from './secret.ts'
 import type { Secret } from './secret.ts'
 import { group, SettingError } from './setting.ts'
@@ -82,6 +83,13 @@ export function redisAddress(text: string): RedisAddress {
     throw new SettingError(
       'is not the address of a Redis: write redis://host:6379, or rediss://user:password@host:6379 with TLS; ' +
         'encode characters such as @ and / in the password, or write it into REDIS_PASSWORD.',
+    )
+  }
+  const left = placeholderIn(url.host) ?? placeholderInSecret(decoded(url.password) ?? '')
+  if (left !== undefined) throw new SettingError(`holds ${left}: write the address itself.`)
+  if (url.search + url.hash !== '' || url.port === '0') {
+    throw new SettingError(
+      'has a ?, a # or a port that it cannot have: write rediss://host:6379, with TLS by its scheme.',
     )
   }
   return {

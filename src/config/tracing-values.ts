@@ -1,3 +1,4 @@
+import { placeholderInSecret } from './placeholders.ts'
 import { SettingError } from './setting.ts'
 import { readText, textFileError } from './text-file.ts'
 
@@ -42,6 +43,9 @@ export function endpoint(text: string, name: string): string {
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new SettingError('is not the URL of a collector: write http://host:4318.')
   }
+  if (/[{}$]/.test(url.hostname) || url.port === '0' || url.hash !== '') {
+    throw new SettingError('has a host, a port or an end that no collector has: write http://host:4318.')
+  }
   if (url.username + url.password !== '') {
     throw new SettingError('holds a name or a password: leave it out, and write OTEL_EXPORTER_OTLP_HEADERS.')
   }
@@ -72,6 +76,8 @@ export function pairs(text: string): Record<string, string> {
 export function headerPairs(text: string): Record<string, string> {
   const headers = pairs(text)
   for (const [name, value] of Object.entries(headers)) {
+    const left = placeholderInSecret(value.replace(/^(?:Basic|Bearer) /i, ''))
+    if (left !== undefined) throw new SettingError(`holds ${left}: write the value itself.`)
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name) || !/^[\t\x20-\x7e]*$/.test(value)) {
       throw new SettingError('holds what no header can hold: write name=value,name=value.')
     }
@@ -79,8 +85,16 @@ export function headerPairs(text: string): Record<string, string> {
   return headers
 }
 
-/** What a file holds. */
-export function textOf(path: string): string {
+/** The certificates or the key that a file holds, in PEM. */
+export function pemOf(path: string): string {
+  const text = textOf(path)
+  if (!/^-----BEGIN [A-Z ]+-----$/m.test(text)) {
+    throw new SettingError('names a file without a certificate or a key: write a file in PEM (-----BEGIN …).')
+  }
+  return text
+}
+
+function textOf(path: string): string {
   try {
     return readText(path)
   } catch (error) {

@@ -1,5 +1,7 @@
+import { closestWord } from './closest-word.ts'
+import { placeholderIn } from './placeholders.ts'
 import { SettingError } from './setting.ts'
-import { endpoint, headerPairs, isTrue, milliseconds, oneOf, pairs, share, textOf } from './tracing-values.ts'
+import { endpoint, headerPairs, isTrue, milliseconds, oneOf, pairs, pemOf, share } from './tracing-values.ts'
 import { unquoted } from './unquoted.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -52,12 +54,16 @@ const DEFAULT_TIMEOUT_MS = 10_000
  */
 export function readTracing(variables: Variables, errors: string[]): TracingSettings | undefined {
   const faults = new Set<string>()
+  const known = new Set<string>()
   /** The first variable that is set, read by `parse`. */
   function read<T, D>(names: readonly string[], parse: (text: string, name: string) => T, otherwise: D): T | D {
+    for (const name of names) known.add(name)
     for (const name of names) {
       const text = unquoted(variables[name] ?? '')
       if (text === '') continue
       try {
+        const left = name.endsWith('_HEADERS') ? undefined : placeholderIn(text)
+        if (left !== undefined) throw new SettingError(`holds ${left}: write the value itself.`)
         return parse(text, name)
       } catch (error) {
         if (!(error instanceof SettingError)) throw error
@@ -79,9 +85,9 @@ export function readTracing(variables: Variables, errors: string[]): TracingSett
     ...read(['OTEL_EXPORTER_OTLP_TRACES_HEADERS'], headerPairs, {}),
   }
   const tls = {
-    ...read(ofTraces('CERTIFICATE'), (path) => ({ ca: textOf(path) }), {}),
-    ...read(ofTraces('CLIENT_CERTIFICATE'), (path) => ({ cert: textOf(path) }), {}),
-    ...read(ofTraces('CLIENT_KEY'), (path) => ({ key: textOf(path) }), {}),
+    ...read(ofTraces('CERTIFICATE'), (path) => ({ ca: pemOf(path) }), {}),
+    ...read(ofTraces('CLIENT_CERTIFICATE'), (path) => ({ cert: pemOf(path) }), {}),
+    ...read(ofTraces('CLIENT_KEY'), (path) => ({ key: pemOf(path) }), {}),
   }
   const settings = {
     protocol: read(ofTraces('PROTOCOL'), protocolOf, 'http/protobuf' as const),
@@ -97,8 +103,18 @@ export function readTracing(variables: Variables, errors: string[]): TracingSett
     sampler: { isParentBased: sampler.isParentBased, ratio: sampler.ratio ?? ratio },
   }
   if (isOff) return undefined
-  errors.push(...faults)
+  errors.push(...faults, ...misspelt(variables, known))
   return url === undefined ? undefined : { url, ...settings }
+}
+
+/** Letters that may differ. OpenTelemetry has other variables, which differ from these by more. */
+const MAX_TYPOS = 2
+
+function misspelt(variables: Variables, known: ReadonlySet<string>): string[] {
+  return Object.keys(variables).flatMap((name) => {
+    const near = !name.startsWith('OTEL_') || known.has(name) ? undefined : closestWord(name, [...known], MAX_TYPOS)
+    return near === undefined ? [] : [`${name} is not a variable of OpenTelemetry. Did you mean ${near}?`]
+  })
 }
 
 /** A variable of the exporter: the one for traces alone, then the one for all signals. */

@@ -48,6 +48,24 @@ t.test('what is no address is an error that does not repeat it', async (t) => {
   t.match(faultsOf('redis://me:100%@redis'), [/^REDIS_URL has a % that encodes nothing: write %25/])
 })
 
+t.test('what a template left over, or is not read, is an error that does not repeat it', async (t) => {
+  for (const url of [
+    'redis://${ZQ}:6379',
+    'redis://{{zq}}:6379',
+    'redis://your-host',
+    'redis://:${ZQ}@r',
+    'redis://:<zq>@r',
+  ]) {
+    t.match(faultsOf(url), [/^REDIS_URL holds an? |^REDIS_URL holds the words /], url)
+    t.notMatch(faultsOf(url).join(), /zq/i)
+  }
+  for (const url of ['redis://r?tls=zq', 'redis://r#zq', 'redis://r:0']) {
+    t.match(faultsOf(url), [/^REDIS_URL has a \?, a # or a port that it cannot have: write rediss/], url)
+  }
+  const ca = `${t.testdir({ ca: 'x' })}/ca`
+  t.match(faultsOf('redis://r', { REDIS_CA_PATH: ca }), [/^REDIS_CA_PATH is set, but REDIS_URL has no TLS/])
+})
+
 t.test('the settings of Redis go together', async (t) => {
   t.same(faultsOf('redis://redis', { REDIS_PASSWORD: 'p', REDIS_ENCRYPTION_KEY: 'k'.repeat(32) }), [])
   t.match(faultsOf('', { REDIS_PASSWORD: 'p' }), [/^REDIS_URL is missing: .*Write a URL such as rediss:/])

@@ -68,8 +68,35 @@ t.test('samplers by their names', async (t) => {
   }
 })
 
+function pem(text: string): string {
+  return `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`
+}
+
+t.test('what a template left over, or a file that is not PEM, is an error', async (t) => {
+  const folder = t.testdir({ empty: '', der: 'zq15' })
+  for (const [name, values] of [
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', ['http://${ZQ15}:4318', 'http://{{zq15}}:4318', 'http://$ZQ15:4318']],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', ['http://your-host:4318', 'http://zq15\u200b:4318', 'http://a:0', 'http://a#zq15']],
+    ['OTEL_EXPORTER_OTLP_HEADERS', ['zq15=${KEY}', 'zq15=<your-key>', 'zq15=changeme', 'authorization=Bearer <zq15>']],
+    ['OTEL_SERVICE_NAME', ['<zq15>']],
+    ['OTEL_RESOURCE_ATTRIBUTES', ['team=${ZQ15}', 'pod=$(ZQ15)']],
+    ['OTEL_EXPORTER_OTLP_CERTIFICATE', [join(folder, 'empty'), join(folder, 'der')]],
+    ['OTEL_EXPORTER_OTLP_CLIENT_KEY', [join(folder, 'der')]],
+  ] as const) {
+    for (const value of values) {
+      const { faults } = read({ ...ENDPOINT, [name]: value })
+      t.equal(faults.length, 1, `${name}=${value}`)
+      t.ok(faults[0]?.startsWith(`${name} `), faults[0]!)
+      t.notMatch(faults[0], /zq15/i)
+    }
+  }
+  t.same(read({ OTEL_EXPORTER_OTLP_ENPOINT: 'http://collector' }).faults, [
+    'OTEL_EXPORTER_OTLP_ENPOINT is not a variable of OpenTelemetry. Did you mean OTEL_EXPORTER_OTLP_ENDPOINT?',
+  ])
+})
+
 t.test('certificates are read at the start', async (t) => {
-  const folder = t.testdir({ 'ca.pem': 'CA', 'cert.pem': 'CERT', 'key.pem': 'KEY' })
+  const folder = t.testdir({ 'ca.pem': pem('CA'), 'cert.pem': pem('CERT'), 'key.pem': pem('KEY') })
   const { settings } = read({
     ...ENDPOINT,
     OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'ca.pem'),
@@ -77,7 +104,7 @@ t.test('certificates are read at the start', async (t) => {
     OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'key.pem'),
   })
 
-  t.same(settings!.tls(), { ca: 'CA', cert: 'CERT', key: 'KEY' })
+  t.same(settings!.tls(), { ca: pem('CA'), cert: pem('CERT'), key: pem('KEY') })
   t.notMatch(JSON.stringify(settings), /KEY/)
 })
 
