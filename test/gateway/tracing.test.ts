@@ -27,6 +27,19 @@ function named(spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] {
   return spans.filter((span) => span.name === name)
 }
 
+t.test('the pages of a stream of rows are not sent again', async (t) => {
+  const collector = await otlpReceiver(t)
+  const { url } = await gatewayFor(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
+  const response = await fetch(`${url}/accounts?$select=name`, {
+    headers: { accept: 'application/x-ndjson', prefer: 'odata.maxpagesize=40' },
+  })
+  await response.text()
+  const spans = await collector.spansOf(response.headers.get('x-request-id')!)
+  const pages = named(spans, 'GET /accounts').filter(({ kind }) => kind === CLIENT)
+  t.equal(pages.length, 3)
+  for (const { attributes } of pages) t.notOk('http.request.resend_count' in attributes)
+})
+
 for (const protocol of ['http/protobuf', 'http/json']) {
   t.test(`a request is one trace from its caller into Dynamics: ${protocol}`, async (t) => {
     const collector = await otlpReceiver(t)

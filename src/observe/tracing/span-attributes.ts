@@ -52,9 +52,9 @@ export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attribu
 
 /** One time that a request, or a lookup for it, was sent. */
 export function clientAttributes(
-  { entitySet = OTHER, attempts, dynamicsRequestId }: RequestRecord,
+  { entitySet = OTHER, dynamicsRequestId }: RequestRecord,
   { method, status, failure, connection }: AttemptRecord,
-  resends: number,
+  { resends, isLast }: { readonly resends: number; readonly isLast: boolean },
   environment: Environment | undefined,
 ): Attributes {
   const attributes: Record<string, AttributeValue> = { 'http.request.method': method }
@@ -69,7 +69,7 @@ export function clientAttributes(
   if (status !== undefined) attributes['http.response.status_code'] = status
   if (failure !== undefined) attributes['error.type'] = errorWord(failure)
   else if (status !== undefined && status >= 400) attributes['error.type'] = String(status)
-  if (dynamicsRequestId !== undefined && resends === attempts - 1) {
+  if (dynamicsRequestId !== undefined && isLast) {
     attributes['gateway.dynamics_request_id'] = dynamicsRequestId
   }
   return attributes

@@ -43,7 +43,8 @@ export function spansOf(request: TracedRequest, origin: SpanOrigin): readonly Fi
 
   function addAttempts(part: RequestRecord, parent: SpanContext): void {
     let resends = 0
-    for (const attempt of part.attemptList()) {
+    const attempts = part.attemptList()
+    for (const attempt of attempts) {
       const { start, ms, status = 0 } = attempt
       add({
         name: spanName(attempt.method, part.entitySet),
@@ -52,10 +53,11 @@ export function spansOf(request: TracedRequest, origin: SpanOrigin): readonly Fi
         parent,
         start,
         end: ms === undefined ? ended : start + ms,
-        attributes: clientAttributes(part, attempt, resends, environment),
+        attributes: clientAttributes(part, attempt, { resends, isLast: attempt === attempts.at(-1) }, environment),
         isFailed: status === 0 || status >= 400,
       })
-      resends += 1
+      // The next page of a stream of rows is another request, sent for the first time.
+      resends = attempt.resentFor === undefined ? 0 : resends + 1
     }
   }
 
