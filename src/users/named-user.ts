@@ -33,6 +33,6 @@ export function namedUser(
 function userObjectId(rawHeaders: readonly string[], name: string): string | undefined {
   const value = soleHeader(rawHeaders, name, (what) => new BadUserId(name, what))?.trim()
   if (value === undefined) return undefined
-  if (!isUserId(value)) throw new BadUserId(name, value === '' ? 'it is empty' : 'it is not a GUID of a user')
+  if (!isUserId(value)) throw new BadUserId(name, value === '' ? 'it is empty' : 'it is not such a GUID')
   return value.toLowerCase()
 }

@@ -33,6 +33,8 @@ export function invitation(
   curl${always} "${base}/accounts?\\$select=name,revenue&\\$top=3"`,
     `# the next page: the link leads back through the gateway
   curl${always} -H "Prefer: odata.maxpagesize=2" "${base}/contacts?\\$select=fullname"`,
+    `# all rows of all pages as one stream, one row a line
+  curl${always} -H "Accept: application/x-ndjson" "${base}/contacts?\\$select=fullname"`,
     ...(mode === 'off'
       ? [
           `# who am I: the application user
