@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 
-import { createAnswerMemory } from './cache/answer-memory.ts'
+import { createResponseMemory } from './cache/response-memory.ts'
 import authenticate, { knownCallers } from './callers/authenticate.ts'
 import { runsAsCaller, runsAsPerson } from './config/credential.ts'
 import type { Settings } from './config/schema.ts'
@@ -43,7 +43,7 @@ import allowList, { authorizePart } from './rules/enforce.ts'
 import addedHeaders from './server/added-headers.ts'
 import { CALLER_METHODS } from './server/caller-methods.ts'
 import cors from './server/cors.ts'
-import { answerError } from './server/error-handler.ts'
+import { respondWithError } from './server/error-handler.ts'
 import { beginExchange } from './server/exchange.ts'
 import { onOperationsListener } from './server/operations-listener.ts'
 import { createTargetRuntime, prefixOf } from './target-runtime.ts'
@@ -91,7 +91,7 @@ export async function createGateway(
   // Bodies are never parsed: for Fastify no method has one.
   const bodied = CALLER_METHODS.filter((method) => method !== 'GET' && method !== 'HEAD')
   for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
-  app.setErrorHandler(answerError)
+  app.setErrorHandler(respondWithError)
   app.setNotFoundHandler((request) => {
     const fault = targetFault(request.originalUrl)
     if (fault !== undefined) throw new BadRequest(fault)
@@ -151,7 +151,7 @@ export async function createGateway(
   await app.register(addedHeaders)
   await app.register(cors, settings)
 
-  const memory = createAnswerMemory(settings.cacheMemory)
+  const memory = createResponseMemory(settings.cacheMemory)
   metrics.showMemory(memory.size)
   const environments = settings.targets.map((target) =>
     createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit, replicas, memory }),

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 
-import type { AnswerMemory } from './cache/answer-memory.ts'
 import { cacheReads } from './cache/read-cache.ts'
+import type { ResponseMemory } from './cache/response-memory.ts'
 import { runsAsCaller } from './config/credential.ts'
 import type { Target } from './config/schema.ts'
 import { connectCredential } from './credentials/connect-credential.ts'
@@ -52,7 +52,7 @@ interface Dependencies {
   readonly bodyLimit: number
   readonly replicas: Replicas
   /** For responses that are kept. */
-  readonly memory: AnswerMemory
+  readonly memory: ResponseMemory
 }
 
 /** Creates the runtime of `target`, without requests to Entra or Dynamics. */

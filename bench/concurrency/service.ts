@@ -1,4 +1,4 @@
-import type { CostClass } from '../../src/dynamics/concurrency/answer-times.ts'
+import type { CostClass } from '../../src/dynamics/concurrency/response-times.ts'
 
 /** How a simulated service answers `running` requests at once. */
 export interface Shape {

@@ -1,5 +1,5 @@
 import type { AdaptiveLimit } from '../../src/dynamics/concurrency/adaptive-limit.ts'
-import type { AnswerTimes, CostClass } from '../../src/dynamics/concurrency/answer-times.ts'
+import type { ResponseTimes, CostClass } from '../../src/dynamics/concurrency/response-times.ts'
 import { MIX } from './service.ts'
 import type { Shape } from './service.ts'
 
@@ -25,7 +25,7 @@ export interface Outcome {
 interface Job {
   readonly costClass: CostClass
   readonly sentAt: number
-  readonly times: AnswerTimes | undefined
+  readonly times: ResponseTimes | undefined
   left: number
 }
 

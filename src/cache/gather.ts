@@ -1,5 +1,5 @@
 import { bufferedBody } from '../dynamics/buffered-response.ts'
-import type { AnswerBody, Sink } from '../dynamics/send.ts'
+import type { ResponseBody, Sink } from '../dynamics/send.ts'
 import { DynamicsBrokeOff } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
 
@@ -8,7 +8,7 @@ export interface Gathered {
   /** Whether there is more to come: then the body can be taken once, and nobody else may have it. */
   readonly rest: boolean
   /** What was read, and the rest behind it. */
-  readonly body: () => AnswerBody
+  readonly body: () => ResponseBody
 }
 
 /**
@@ -17,7 +17,7 @@ export interface Gathered {
  * @param abandon ends the call, where nobody wants the rest
  * @throws DynamicsBrokeOff when it breaks off: nothing of it has gone out yet
  */
-export function gather(body: AnswerBody, limit: number, abandon: () => void): Promise<Gathered> {
+export function gather(body: ResponseBody, limit: number, abandon: () => void): Promise<Gathered> {
   return new Promise((resolve, reject) => {
     let chunks: Buffer[] = []
     let length = 0
@@ -49,7 +49,7 @@ export function gather(body: AnswerBody, limit: number, abandon: () => void): Pr
     let ending: ((next: Sink) => void) | undefined
     body.pipeTo(sink)
 
-    function rest(): AnswerBody {
+    function rest(): ResponseBody {
       return {
         complete: false,
         bufferedBytes: length,

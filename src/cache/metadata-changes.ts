@@ -1,6 +1,6 @@
 import { codeOf } from '../dynamics/limits/parse.ts'
 import { header } from '../dynamics/send.ts'
-import type { Answer } from '../dynamics/send.ts'
+import type { UpstreamResponse } from '../dynamics/send.ts'
 import { decode } from '../outbound/content-coding.ts'
 
 /** What Dynamics says of changes of its definitions. */
@@ -59,21 +59,21 @@ function json(value: object): string {
 }
 
 /** Longest response that is read, in bytes: changes of thousands of columns. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 /** The code of an error whose stamp has expired. */
 const EXPIRED_VERSION_STAMP = 0x80044352
 
 /** Reads the response to {@link changesPath}. */
-export async function readChanges(answer: Answer): Promise<MetadataChanges> {
-  const contentEncoding = header(answer, 'content-encoding')
-  const { status } = answer
+export async function readChanges(response: UpstreamResponse): Promise<MetadataChanges> {
+  const contentEncoding = header(response, 'content-encoding')
+  const { status } = response
   if (status >= 500 || status === 429) {
-    answer.body.dump()
+    response.body.dump()
     return 'unreachable'
   }
-  const bytes = await answer.body.bytes(MAX_ANSWER_BYTES)
-  const text = decode(bytes, contentEncoding, MAX_ANSWER_BYTES)?.toString() ?? ''
+  const bytes = await response.body.bytes(MAX_RESPONSE_BYTES)
+  const text = decode(bytes, contentEncoding, MAX_RESPONSE_BYTES)?.toString() ?? ''
   if (status !== 200) return codeOf(text) === EXPIRED_VERSION_STAMP ? 'expired' : 'refused'
   const { ServerVersionStamp: stamp, EntityMetadata, DeletedMetadata } = parsed(text)
   if (typeof stamp !== 'string' || !Array.isArray(EntityMetadata)) return 'refused'

@@ -1,19 +1,19 @@
 import type { Target } from '../config/schema.ts'
-import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
 import { isFile } from '../odata/file-path.ts'
 import { isRead } from '../odata/methods.ts'
 import { targetAddress } from '../odata/target-address.ts'
-import type { AnswerMemory } from './answer-memory.ts'
 import { isDownError, isDownStatus } from './is-down.ts'
 import { keptReads } from './kept-reads.ts'
 import type { KeptRead } from './kept-reads.ts'
 import { keyOf } from './key.ts'
 import { recorded } from './recording.ts'
 import { requestHeader, requestWith } from './request-with.ts'
+import type { ResponseMemory } from './response-memory.ts'
 import { watchSchema } from './schema-proof.ts'
 import { shareCalls } from './shared-calls.ts'
-import { answerFrom, confirmedAnswer } from './stored-answer.ts'
-import type { StoredAnswer } from './stored-answer.ts'
+import { responseFrom, confirmedResponse } from './stored-response.ts'
+import type { StoredResponse } from './stored-response.ts'
 import { createVersions } from './versions.ts'
 import type { Subject } from './versions.ts'
 import { watchWrites } from './watch-writes.ts'
@@ -22,7 +22,7 @@ interface Options {
   readonly target: Pick<Target, 'url' | 'schemaCache' | 'reads'>
   /** A name that no other target has. */
   readonly name: string
-  readonly memory: AnswerMemory
+  readonly memory: ResponseMemory
   /** `performance.now`, or a clock of a test. */
   readonly now?: () => number
 }
@@ -78,7 +78,7 @@ export function cacheReads(send: Send, { target, name, memory, now = () => perfo
     return key === undefined ? undefined : { read, key, subject }
   }
 
-  async function answered(request: OutboundRequest, kept: Kept): Promise<Answer> {
+  async function answered(request: OutboundRequest, kept: Kept): Promise<UpstreamResponse> {
     const { record, reading } = request
     const stored = reading!.mustBeSent ? undefined : usable(kept)
     if (stored === undefined || (kept.read.kind === 'row' && now() - stored.sentAt > MAX_ROW_AGE_MS)) {
@@ -96,7 +96,7 @@ export function cacheReads(send: Send, { target, name, memory, now = () => perfo
   }
 
   /** What is in memory, if nothing has changed it since. */
-  function usable({ key, subject }: Kept): StoredAnswer | undefined {
+  function usable({ key, subject }: Kept): StoredResponse | undefined {
     const stored = memory.get(key)
     if (stored === undefined || versions.isSuspended(subject)) return undefined
     if (stored.version === versions.of(subject)) return stored
@@ -104,7 +104,7 @@ export function cacheReads(send: Send, { target, name, memory, now = () => perfo
     return undefined
   }
 
-  async function definitions(request: OutboundRequest, kept: Kept, stored: StoredAnswer): Promise<Answer> {
+  async function definitions(request: OutboundRequest, kept: Kept, stored: StoredResponse): Promise<UpstreamResponse> {
     const { schemaCache } = target
     const isProvable = kept.read.kind === 'schema' && kept.read.provable && isOfThisEpoch(stored)
     const freshFor = (): number => provenAt(stored, isProvable) + schemaCache - now()
@@ -121,35 +121,39 @@ export function cacheReads(send: Send, { target, name, memory, now = () => perfo
     return fetched(request, kept, spare)
   }
 
-  function isOfThisEpoch({ epoch }: StoredAnswer): boolean {
+  function isOfThisEpoch({ epoch }: StoredResponse): boolean {
     return epoch !== undefined && epoch === schema.epoch()
   }
 
   /** Until when nothing had changed that `stored` depends on. */
-  function provenAt({ sentAt }: StoredAnswer, isProvable: boolean): number {
+  function provenAt({ sentAt }: StoredResponse, isProvable: boolean): number {
     return isProvable ? Math.max(sentAt, schema.provenAt()) : sentAt
   }
 
   /** Asks Dynamics whether the row is still the one in memory. */
-  async function revalidated(request: OutboundRequest, kept: Kept, stored: StoredAnswer): Promise<Answer> {
+  async function revalidated(request: OutboundRequest, kept: Kept, stored: StoredResponse): Promise<UpstreamResponse> {
     const { record } = request
-    const answer = await fetched(requestWith(request, 'if-none-match', stored.etag!), kept, undefined)
+    const response = await fetched(requestWith(request, 'if-none-match', stored.etag!), kept, undefined)
     const isShared = record.source === 'shared'
-    record.cacheStatus = `fwd=stale; fwd-status=${answer.status}${isShared ? '; collapsed' : ''}`
-    if (answer.status !== 304) return answer
-    const confirmed = confirmedAnswer(stored, answer)
-    answer.body.dump()
+    record.cacheStatus = `fwd=stale; fwd-status=${response.status}${isShared ? '; collapsed' : ''}`
+    if (response.status !== 304) return response
+    const confirmed = confirmedResponse(stored, response)
+    response.body.dump()
     if (!isShared) record.source = 'memory'
     return confirmed
   }
 
   /** @param spare is answered with where Dynamics is down */
-  async function fetched(request: OutboundRequest, kept: Kept, spare: StoredAnswer | undefined): Promise<Answer> {
+  async function fetched(
+    request: OutboundRequest,
+    kept: Kept,
+    spare: StoredResponse | undefined,
+  ): Promise<UpstreamResponse> {
     if (kept.read.kind === 'schema') schema.checkLater(request)
     try {
-      const answer = await shared(requestWith(request, 'accept-encoding', 'gzip'), (sent) => sendAndKeep(sent, kept))
-      if (spare === undefined || !isDownStatus(answer.status)) return answer
-      answer.body.dump()
+      const response = await shared(requestWith(request, 'accept-encoding', 'gzip'), (sent) => sendAndKeep(sent, kept))
+      if (spare === undefined || !isDownStatus(response.status)) return response
+      response.body.dump()
     } catch (error) {
       if (spare === undefined || !isDownError(error)) throw error
     }
@@ -157,21 +161,21 @@ export function cacheReads(send: Send, { target, name, memory, now = () => perfo
   }
 
   /** Lets the request share a call, unless that could be an older one than it wants, or end sooner than it may take. */
-  function shared(request: OutboundRequest, own: Send): Promise<Answer> {
+  function shared(request: OutboundRequest, own: Send): Promise<UpstreamResponse> {
     if (request.reading!.mustBeSent || request.deadline !== undefined) return own(request)
     const answering = share(request, own)
     if (request.tokens === undefined) return answering
-    return answering.then((answer) => (request.record.source === 'shared' ? authorized(request, answer) : answer))
+    return answering.then((response) => (request.record.source === 'shared' ? authorized(request, response) : response))
   }
 
-  async function sendAndKeep(request: OutboundRequest, { key, subject, read }: Kept): Promise<Answer> {
+  async function sendAndKeep(request: OutboundRequest, { key, subject, read }: Kept): Promise<UpstreamResponse> {
     const sentAt = now()
     const version = versions.of(subject)
     const epoch = schema.epoch()
     const isSuspended = versions.isSuspended(subject)
-    const answer = await send(request)
-    if (isSuspended) return answer
-    return recorded(answer, memory.maxBodyBytes, (body) => {
+    const response = await send(request)
+    if (isSuspended) return response
+    return recorded(response, memory.maxBodyBytes, (body) => {
       const isCurrent = versions.of(subject) === version && !versions.isSuspended(subject)
       if (isCurrent && (read.kind !== 'row' || body.etag !== undefined)) {
         memory.set(key, { ...body, sentAt, version, epoch })
@@ -179,20 +183,27 @@ export function cacheReads(send: Send, { target, name, memory, now = () => perfo
     })
   }
 
-  function hit(request: OutboundRequest, stored: StoredAnswer, freshFor: number): Answer | Promise<Answer> {
+  function hit(
+    request: OutboundRequest,
+    stored: StoredResponse,
+    freshFor: number,
+  ): UpstreamResponse | Promise<UpstreamResponse> {
     request.record.source = 'memory'
     request.record.cacheStatus = `hit; ttl=${Math.floor(freshFor / 1000)}`
-    return authorized(request, answerFrom(stored, now()))
+    return authorized(request, responseFrom(stored, now()))
   }
 }
 
-/** `answer`, which no token was sent for: a person whose token is no longer exchanged must not get it. */
-function authorized({ tokens }: OutboundRequest, answer: Answer): Answer | Promise<Answer> {
-  if (tokens === undefined) return answer
+/** `response`, which no token was sent for: a person whose token is no longer exchanged must not get it. */
+function authorized(
+  { tokens }: OutboundRequest,
+  response: UpstreamResponse,
+): UpstreamResponse | Promise<UpstreamResponse> {
+  if (tokens === undefined) return response
   return Promise.resolve(tokens.authorization()).then(
-    () => answer,
+    () => response,
     (error: unknown) => {
-      answer.body.dump()
+      response.body.dump()
       throw error
     },
   )

@@ -1,7 +1,7 @@
-import type { Answer, AnswerBody } from '../dynamics/send.ts'
+import type { UpstreamResponse, ResponseBody } from '../dynamics/send.ts'
 import { contentCoding, gunzipComplete, gzipped } from '../outbound/content-coding.ts'
 import { headerName } from '../outbound/raw-headers.ts'
-import { KEPT_HEADERS } from './stored-answer.ts'
+import { KEPT_HEADERS } from './stored-response.ts'
 
 /** The body of a response, and what describes it, as they are kept. */
 export type Recorded = { readonly headers: readonly Buffer[]; readonly body: Buffer; readonly etag: string | undefined }
@@ -24,23 +24,27 @@ interface HeadFacts {
 }
 
 /**
- * `answer`, of which a copy is made while it goes to the caller. `done` gets it once the body has ended completely, and
+ * `response`, of which a copy is made while it goes to the caller. `done` gets it once the body has ended completely, and
  * is not called for what may not be kept: errors, bodies that break off or whose end nobody can tell from a break, bodies
  * of more than `limit` bytes, counts of 0, and cookies other than the load balancer's.
  */
-export function recorded(answer: Answer, limit: number, done: (recorded: Recorded) => void): Answer {
-  if (answer.status !== 200) return answer
-  const facts = factsOf(answer)
+export function recorded(
+  response: UpstreamResponse,
+  limit: number,
+  done: (recorded: Recorded) => void,
+): UpstreamResponse {
+  if (response.status !== 200) return response
+  const facts = factsOf(response)
   const mayKeep =
     facts.isFramed &&
     !facts.hasForeignCookie &&
     KEPT_TYPES.test(facts.contentType) &&
     !((facts.contentLength ?? 0) > limit)
-  if (!mayKeep) return answer
+  if (!mayKeep) return response
   return {
     status: 200,
-    headers: answer.headers,
-    body: copied(answer.body, limit, (body) => finish(facts, body, done)),
+    headers: response.headers,
+    body: copied(response.body, limit, (body) => finish(facts, body, done)),
   }
 }
 
@@ -53,7 +57,7 @@ const XML = /xml/i
 /** Cookies of the platform's load balancer: they say where a request went, and nothing of its response. */
 const AFFINITY_COOKIE = /^(?:ARRAffinity(?:SameSite)?|ReqClientId|orgId)=/
 
-function factsOf({ headers }: Answer): HeadFacts {
+function factsOf({ headers }: UpstreamResponse): HeadFacts {
   const facts: HeadFacts = {
     kept: [],
     contentType: '',
@@ -88,7 +92,7 @@ function bufferOf(text: string): Buffer {
 }
 
 /** `body`, of which a copy of up to `limit` bytes is given to `done` when it has ended. */
-function copied(body: AnswerBody, limit: number, done: (bytes: Buffer) => void): AnswerBody {
+function copied(body: ResponseBody, limit: number, done: (bytes: Buffer) => void): ResponseBody {
   return {
     complete: body.complete,
     bufferedBytes: body.bufferedBytes,

@@ -23,7 +23,7 @@ export interface SchemaProof {
 /** How often Dynamics is asked at most, in ms. */
 const CHECK_EVERY_MS = 30_000
 
-/** How long no answer counts for one, in ms: a caller that waits for a connection each time is not helped. */
+/** How long a missing response proves nothing, in ms: a caller that waits for a connection each time is not helped. */
 const RETRY_AFTER_MS = 5_000
 
 /** What a check needs to know of a target. */

@@ -1,5 +1,5 @@
 import { Cancellation } from '../dynamics/cancellation.ts'
-import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { gather } from './gather.ts'
 import { keyOf } from './key.ts'
@@ -14,13 +14,13 @@ const MAX_SHARED_BYTES = 1024 * 1024
  * Sends a read that has a `reading`, or lets it wait for the same one that is under way and has no response yet. What
  * fails for one fails for all.
  */
-export type SharedCalls = (request: OutboundRequest, send: Send) => Promise<Answer>
+export type SharedCalls = (request: OutboundRequest, send: Send) => Promise<UpstreamResponse>
 
 /** A caller that waits for another one's call. */
 interface Waiter {
   readonly request: OutboundRequest
   readonly send: Send
-  readonly resolve: (answer: Answer | Promise<Answer>) => void
+  readonly resolve: (response: UpstreamResponse | Promise<UpstreamResponse>) => void
   readonly reject: (error: unknown) => void
   /** Stops listening for its cancellation. */
   release: () => void
@@ -71,7 +71,7 @@ export function shareCalls(target: string, changes: () => number | undefined): S
     return isSent && call.changes === changes()
   }
 
-  function begin(request: OutboundRequest, send: Send, next: Call | undefined): Promise<Answer> {
+  function begin(request: OutboundRequest, send: Send, next: Call | undefined): Promise<UpstreamResponse> {
     const cancellation = new Cancellation()
     const call: Call = {
       request,
@@ -90,10 +90,10 @@ export function shareCalls(target: string, changes: () => number | undefined): S
         reject(reason)
       })
       send({ ...request, cancellation }).then(
-        (answer) => {
+        (response) => {
           remove(call)
-          if (call.waiters.size === 0) return resolve(answer)
-          void distribute(call, answer, resolve, reject)
+          if (call.waiters.size === 0) return resolve(response)
+          void distribute(call, response, resolve, reject)
         },
         (error: unknown) => {
           remove(call)
@@ -105,7 +105,7 @@ export function shareCalls(target: string, changes: () => number | undefined): S
     })
   }
 
-  function join(call: Call, request: OutboundRequest, send: Send): Promise<Answer> {
+  function join(call: Call, request: OutboundRequest, send: Send): Promise<UpstreamResponse> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { request, send, resolve, reject, release: () => undefined, start: performance.now() }
       call.waiters.add(waiter)
@@ -132,14 +132,14 @@ export function shareCalls(target: string, changes: () => number | undefined): S
   /** Hands the response to everybody who still waits for it. */
   async function distribute(
     call: Call,
-    answer: Answer,
-    resolve: (answer: Answer) => void,
+    response: UpstreamResponse,
+    resolve: (response: UpstreamResponse) => void,
     reject: (error: unknown) => void,
   ): Promise<void> {
-    const { status, headers } = answer
+    const { status, headers } = response
     const abandon = (): void => call.cancellation.cancel(new OwnError('nobody waits for the response any more'))
     try {
-      const gathered = await gather(answer.body, MAX_SHARED_BYTES, abandon)
+      const gathered = await gather(response.body, MAX_SHARED_BYTES, abandon)
       if (call.hasFirst) resolve({ status, headers, body: gathered.body() })
       else if (gathered.rest) abandon()
       for (const waiter of leaving(call)) {
@@ -164,8 +164,8 @@ function leaving({ waiters }: Call): Waiter[] {
   return all
 }
 
-function shared(answer: Answer, { request: { record } }: Waiter): Answer {
+function shared(response: UpstreamResponse, { request: { record } }: Waiter): UpstreamResponse {
   record.source = 'shared'
   record.cacheStatus = `${record.cacheStatus}; collapsed`
-  return answer
+  return response
 }

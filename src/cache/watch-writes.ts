@@ -1,5 +1,5 @@
 import { header } from '../dynamics/send.ts'
-import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { resourcePathOf } from '../odata/target-address.ts'
 import type { TargetAddress } from '../odata/target-address.ts'
@@ -20,10 +20,10 @@ const ACCEPTED = 202
 export function watchWrites(send: Send, address: TargetAddress, versions: Versions): Send {
   return (request) =>
     send(request).then(
-      (answer) => {
-        if (isBatch(request.path)) batchAnswered(request, answer)
-        else answered(request, answer)
-        return answer
+      (response) => {
+        if (isBatch(request.path)) batchAnswered(request, response)
+        else answered(request, response)
+        return response
       },
       (error: unknown) => {
         // What was surely not sent has changed nothing.
@@ -32,21 +32,21 @@ export function watchWrites(send: Send, address: TargetAddress, versions: Versio
       },
     )
 
-  function answered(request: OutboundRequest, answer: Answer): void {
+  function answered(request: OutboundRequest, response: UpstreamResponse): void {
     const [effect] = effectsOf(request)
-    if (answer.status >= 500 || answer.status === ACCEPTED) doubtful(effect!)
-    else if (effect!.mayBeAction && !hasCreated(effect!, answer)) versions.changed(widened(effect!))
+    if (response.status >= 500 || response.status === ACCEPTED) doubtful(effect!)
+    else if (effect!.mayBeAction && !hasCreated(effect!, response)) versions.changed(widened(effect!))
     else versions.changed(effect!)
   }
 
   /** The parts of a batch end one by one while its response arrives. */
-  function batchAnswered(request: OutboundRequest, answer: Answer): void {
+  function batchAnswered(request: OutboundRequest, response: UpstreamResponse): void {
     const effects = effectsOf(request)
-    if (answer.status >= 500) return effects.forEach(doubtful)
+    if (response.status >= 500) return effects.forEach(doubtful)
     for (const effect of effects) {
       versions.changed(effect)
       const resume = versions.suspend(effect)
-      answer.body.onClose(() => {
+      response.body.onClose(() => {
         versions.changed(effect)
         resume()
       })
@@ -75,8 +75,8 @@ function widened(effect: Effect): Effect {
   return effect.mayBeAction ? { ...effect, entitySet: undefined } : effect
 }
 
-/** Whether `answer` is that of a create: an action of the same name would answer without the row's address. */
-function hasCreated({ entitySet }: Effect, answer: Answer): boolean {
-  const row = header(answer, 'odata-entityid')
+/** Whether `response` is that of a create: an action of the same name would answer without the row's address. */
+function hasCreated({ entitySet }: Effect, response: UpstreamResponse): boolean {
+  const row = header(response, 'odata-entityid')
   return row !== undefined && row.toLowerCase().includes(`/${entitySet}(`)
 }

@@ -111,16 +111,16 @@ async function outcome(
       port,
       state,
       signal: patience.signal,
-      page: (answer) =>
-        isGranted(answer)
+      page: (response) =>
+        isGranted(response)
           ? 'Consent was granted. You can close this tab.'
           : 'Consent was not granted. The terminal says why; you can close this tab.',
     })
     try {
       io.stdout.write(`  Waiting for the browser to come back to http://localhost:${port} …\n`)
-      const answer = await redirect.answer
-      if (!isGranted(answer)) throw declined(answer)
-      const tenant = answer.get('tenant') ?? ''
+      const response = await redirect.response
+      if (!isGranted(response)) throw declined(response)
+      const tenant = response.get('tenant') ?? ''
       io.stdout.write(
         `  Granted${/^[\w.-]{1,100}$/.test(tenant) ? ` for the tenant ${tenant} (as reported by the browser)` : ''}.\n`,
       )
@@ -145,6 +145,6 @@ async function outcome(
 }
 
 /** The newer form says `admin_consent=True` even in an error. */
-function isGranted(answer: URLSearchParams): boolean {
-  return answer.get('admin_consent')?.toLowerCase() === 'true' && !answer.has('error')
+function isGranted(response: URLSearchParams): boolean {
+  return response.get('admin_consent')?.toLowerCase() === 'true' && !response.has('error')
 }

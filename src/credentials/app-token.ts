@@ -69,12 +69,12 @@ export async function callMsal(way: Network, call: () => Promise<unknown>): Prom
   }
   const failure = way.failure()
   if (failure !== undefined) throw withClaims(failure, way)
-  return tokenIn(way.answer())
+  return tokenIn(way.response())
 }
 
 /** `failure` with the claims that Entra asks of the person. */
 function withClaims(failure: AuthorityFailure, way: Network): AuthorityFailure {
-  const claims = way.answer()?.body?.['claims']
+  const claims = way.response()?.body?.['claims']
   return isClaims(claims) ? new ClaimsDemanded(failure, claims) : failure
 }
 

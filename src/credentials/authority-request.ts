@@ -36,7 +36,7 @@ export async function authorityRequest(
     if (url.protocol !== 'https:' && plainHttp === undefined) {
       throw Object.assign(new Error('not https'), { code: 'NOT_HTTPS' })
     }
-    const answer = await dispatcher.request({
+    const response = await dispatcher.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method,
@@ -44,7 +44,12 @@ export async function authorityRequest(
       body: body ?? null,
       signal,
     })
-    return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await readWhole(answer.body)), url }
+    return {
+      status: response.statusCode,
+      headers: flat(response.headers),
+      body: parse(await readWhole(response.body)),
+      url,
+    }
   } catch (error) {
     throw signal.aborted ? endedWaiting(signal.reason, url) : connectionFailure(error, url)
   }

@@ -1,6 +1,6 @@
 import { isMicrosoftsAuthority } from '../config/authority-hosts.ts'
 import { TRANSIENT } from '../explanations/aadsts-transient.ts'
-import { explainAnswer } from '../explanations/authority-errors.ts'
+import { explainAuthorityResponse } from '../explanations/authority-errors.ts'
 import type { FailureFacts } from '../explanations/authority-errors.ts'
 import { explainConnection } from '../explanations/connection-errors.ts'
 import { isGuid } from '../odata/guid.ts'
@@ -20,11 +20,11 @@ export interface AuthorityResponse {
 /** Error codes of OAuth 2.0 and of Microsoft for transient errors. */
 const TRANSIENT_ERRORS = /^(temporarily_unavailable|server_error|slow_down|authorization_pending)$/
 
-/** The failure in `answer`, or `undefined` when it is JSON and successful. */
-export function responseFailure(answer: AuthorityResponse): AuthorityFailure | undefined {
-  const { status, body } = answer
+/** The failure in `response`, or `undefined` when it is JSON and successful. */
+export function responseFailure(response: AuthorityResponse): AuthorityFailure | undefined {
+  const { status, body } = response
   if (status >= 200 && status < 300 && body !== undefined) return undefined
-  const facts = factsOf(answer)
+  const facts = factsOf(response)
   const passing =
     status === 408 ||
     status === 429 ||
@@ -32,7 +32,7 @@ export function responseFailure(answer: AuthorityResponse): AuthorityFailure | u
     TRANSIENT_ERRORS.test(facts.error ?? '') ||
     (facts.aadsts !== undefined && TRANSIENT[facts.aadsts] !== undefined)
   const named = facts.error !== undefined || facts.aadsts !== undefined
-  return new AuthorityFailure(explainAnswer(facts), !passing && named, facts)
+  return new AuthorityFailure(explainAuthorityResponse(facts), !passing && named, facts)
 }
 
 /** The failure when `url` did not respond; `error` is undici's. */
@@ -43,33 +43,37 @@ export function connectionFailure(error: unknown, url: URL): AuthorityFailure {
 }
 
 /**
- * The token in `answer`.
+ * The token in `response`.
  *
  * @throws AuthorityFailure when there is none, or one that must not be sent
  */
-export function tokenIn(answer: AuthorityResponse | undefined): FetchedToken {
+export function tokenIn(response: AuthorityResponse | undefined): FetchedToken {
   const {
     access_token: accessToken,
     token_type: type,
     expires_in: expiresIn,
     refresh_in: refreshIn,
-  } = answer?.body ?? {}
-  if (answer === undefined || typeof accessToken !== 'string' || !/^[A-Za-z0-9._~+/-]{1,32768}=*$/.test(accessToken)) {
-    throw unusable(answer, 'without a usable access token')
+  } = response?.body ?? {}
+  if (
+    response === undefined ||
+    typeof accessToken !== 'string' ||
+    !/^[A-Za-z0-9._~+/-]{1,32768}=*$/.test(accessToken)
+  ) {
+    throw unusable(response, 'without a usable access token')
   }
   if (type !== undefined && !(typeof type === 'string' && type.toLowerCase() === 'bearer')) {
-    throw unusable(answer, 'with a token that is not of type Bearer')
+    throw unusable(response, 'with a token that is not of type Bearer')
   }
   return { accessToken, expiresIn: seconds(expiresIn), refreshIn: seconds(refreshIn) }
 }
 
-function unusable(answer: AuthorityResponse | undefined, how: string): AuthorityFailure {
+function unusable(response: AuthorityResponse | undefined, how: string): AuthorityFailure {
   const explanation = {
-    what: `${answer?.url.host ?? 'The authority'} answered ${how}.`,
-    why: 'The answer does not say why. Something else may have answered in its place.',
+    what: `${response?.url.host ?? 'The authority'} answered ${how}.`,
+    why: 'The response does not say why. Something else may have answered in its place.',
     todo: "Nothing, if it is Microsoft's: it will pass. Else check AZURE_AUTHORITY_HOST and the proxy (HTTPS_PROXY).",
   }
-  return new AuthorityFailure(explanation, false, answer === undefined ? {} : factsOf(answer))
+  return new AuthorityFailure(explanation, false, response === undefined ? {} : factsOf(response))
 }
 
 /** Seconds as a number: Entra sends numbers, managed identities strings of digits. */

@@ -31,17 +31,17 @@ export async function endpointsOf(
     const base = `${authority}/oauth2/v2.0`
     return { authorization: `${base}/authorize`, token: `${base}/token`, device: `${base}/devicecode` }
   }
-  const answer = await authorityRequest(
+  const response = await authorityRequest(
     { method: 'GET', url: new URL(`${authority}/v2.0/.well-known/openid-configuration`) },
     options,
   )
-  const failure = responseFailure(answer)
+  const failure = responseFailure(response)
   if (failure !== undefined) throw failure
   const {
     authorization_endpoint: authorization,
     token_endpoint: token,
     device_authorization_endpoint: device,
-  } = answer.body ?? {}
+  } = response.body ?? {}
   if (!isHttps(authorization) || !isHttps(token)) {
     throw new AuthorityFailure(
       {

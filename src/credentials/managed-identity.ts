@@ -65,13 +65,13 @@ function managedIdentity(identity: ManagedIdentity): FetchToken {
       )
     }
     try {
-      const answer = await ask(endPoint.headers)
+      const response = await ask(endPoint.headers)
       const again =
-        endPoint.platform === 'Azure Arc' && answer.status === 401
-          ? arcChallengeResponse(answer.headers['www-authenticate'])
+        endPoint.platform === 'Azure Arc' && response.status === 401
+          ? arcChallengeResponse(response.headers['www-authenticate'])
           : undefined
       return tokenOf(
-        again === undefined ? answer : await ask({ ...endPoint.headers, authorization: again }),
+        again === undefined ? response : await ask({ ...endPoint.headers, authorization: again }),
         identity.clientId,
       )
     } catch (error) {
@@ -121,16 +121,16 @@ function endPointOf(env: ManagedIdentity['env']): Endpoint {
   }
 }
 
-function tokenOf(answer: AuthorityResponse, clientId: string | undefined): FetchedToken {
-  const { body = {} } = answer
-  const failure = responseFailure(answer)
-  const said = textOf(answer.body)
+function tokenOf(response: AuthorityResponse, clientId: string | undefined): FetchedToken {
+  const { body = {} } = response
+  const failure = responseFailure(response)
+  const said = textOf(response.body)
   if (failure !== undefined) {
     // While an identity is being assigned, the endpoint responds with 404 or 410.
-    const passing = answer.status === 404 || answer.status === 410
+    const passing = response.status === 404 || response.status === 410
     // App Service sends no OAuth error code.
     const turnedDown =
-      (answer.status === 400 || answer.status === 403) && failure.facts.aadsts === undefined && said !== ''
+      (response.status === 400 || response.status === 403) && failure.facts.aadsts === undefined && said !== ''
     const refused = failure.refused || turnedDown
     throw new AuthorityFailure(explain(failure, said), refused && !passing, failure.facts)
   }
@@ -144,7 +144,7 @@ function tokenOf(answer: AuthorityResponse, clientId: string | undefined): Fetch
       true,
     )
   }
-  return tokenIn({ ...answer, body: { ...body, expires_in: body['expires_in'] ?? secondsUntil(body['expires_on']) } })
+  return tokenIn({ ...response, body: { ...body, expires_in: body['expires_in'] ?? secondsUntil(body['expires_on']) } })
 }
 
 /** Why no token was issued: Entra's number explains most, then the endpoint's error. */

@@ -15,14 +15,14 @@ import type { AuthorityFailure } from './failure.ts'
 export interface Network {
   readonly module: INetworkModule
   /** The last response; MSAL itself exposes only a part of it. */
-  readonly answer: () => AuthorityResponse | undefined
+  readonly response: () => AuthorityResponse | undefined
   /** The last failure; MSAL loses the cause. */
   readonly failure: () => AuthorityFailure | undefined
 }
 
 /** Lets MSAL send its requests through our dispatcher. */
 export function network(options: ExchangeOptions): Network {
-  let answer: AuthorityResponse | undefined
+  let response: AuthorityResponse | undefined
   let failure: AuthorityFailure | undefined
 
   return {
@@ -30,20 +30,20 @@ export function network(options: ExchangeOptions): Network {
       sendGetRequestAsync: <T>(url: string, request?: NetworkRequestOptions) => send<T>('GET', url, request),
       sendPostRequestAsync: <T>(url: string, request?: NetworkRequestOptions) => send<T>('POST', url, request),
     },
-    answer: () => answer,
+    response: () => response,
     failure: () => failure,
   }
 
   async function send<T>(method: 'GET' | 'POST', url: string, { headers, body }: NetworkRequestOptions = {}) {
     try {
-      answer = await authorityRequest({ method, url: new URL(url), headers, body }, options)
+      response = await authorityRequest({ method, url: new URL(url), headers, body }, options)
     } catch (error) {
       failure = asAuthorityFailure(error)
       throw failure
     }
-    failure = responseFailure(answer)
+    failure = responseFailure(response)
     // MSAL interprets JSON errors itself, such as a device code that is still pending.
-    if (failure !== undefined && answer.body === undefined) throw failure
-    return { status: answer.status, headers: answer.headers, body: answer.body as T }
+    if (failure !== undefined && response.body === undefined) throw failure
+    return { status: response.status, headers: response.headers, body: response.body as T }
   }
 }

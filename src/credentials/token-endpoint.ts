@@ -40,12 +40,12 @@ export async function redeem(
   form: Readonly<Record<string, string | undefined>>,
   options: ExchangeOptions,
 ): Promise<PersonsToken> {
-  const answer = await post(endpoint, form, options)
-  const failure = responseFailure(answer)
+  const response = await post(endpoint, form, options)
+  const failure = responseFailure(response)
   if (failure !== undefined) throw failure
-  const { refresh_token: refreshToken, id_token: idToken } = answer.body ?? {}
+  const { refresh_token: refreshToken, id_token: idToken } = response.body ?? {}
   return {
-    ...tokenIn(answer),
+    ...tokenIn(response),
     refreshToken: typeof refreshToken === 'string' && refreshToken !== '' ? refreshToken : undefined,
     userName: typeof idToken === 'string' ? nameIn(idToken) : undefined,
   }

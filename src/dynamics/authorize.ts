@@ -1,14 +1,14 @@
 import type { AccessTokens } from '../credentials/credential.ts'
 import { TokenRefused } from '../errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
-import { explainForeign } from '../explanations/foreign-answers.ts'
+import { explainForeign } from '../explanations/foreign-responses.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { unlessCancelled } from './cancellation.ts'
 import type { AuthorizedSend } from './dispatch.ts'
 import type { OnEvent } from './events.ts'
 import { requestIds } from './request-record.ts'
 import { header } from './send.ts'
-import type { Answer, OutboundRequest, Send } from './send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from './send.ts'
 
 /**
  * Sends with an access token of the request's own source, or of `credential`. When Dynamics 365 responds with 401, the
@@ -19,7 +19,11 @@ import type { Answer, OutboundRequest, Send } from './send.ts'
  * @throws TokenRefused when the new token is refused as well, UserClaimsRequired when Dynamics asks more of the person
  */
 export function authorize(send: AuthorizedSend, credential: AccessTokens, onEvent: OnEvent): Send {
-  async function again(request: OutboundRequest, refused: string, refusal: Answer): Promise<Answer> {
+  async function again(
+    request: OutboundRequest,
+    refused: string,
+    refusal: UpstreamResponse,
+  ): Promise<UpstreamResponse> {
     const challenge = header(refusal, 'www-authenticate') ?? ''
     const why = refusalOf(refusal, challenge)
     refusal.body.dump()
@@ -31,19 +35,19 @@ export function authorize(send: AuthorizedSend, credential: AccessTokens, onEven
 
     request.record.resends('token-refused')
     const renewed = await tokenFor(request, tokens.authorization())
-    const answer = await send(request, renewed)
-    if (answer.status !== 401) return answer
-    const challenged = header(answer, 'www-authenticate') ?? ''
-    const still = refusalOf(answer, challenged)
-    answer.body.dump()
+    const response = await send(request, renewed)
+    if (response.status !== 401) return response
+    const challenged = header(response, 'www-authenticate') ?? ''
+    const still = refusalOf(response, challenged)
+    response.body.dump()
     // A claims challenge that only the person can meet goes to the caller, also after the retry.
     if (request.tokens !== undefined) tokens.discard(renewed, claimsOf(challenged))
     throw new TokenRefused({ cause: still })
   }
 
-  function withToken(request: OutboundRequest, authorization: string): Promise<Answer> {
-    return send(request, authorization).then((answer) =>
-      answer.status === 401 ? again(request, authorization, answer) : answer,
+  function withToken(request: OutboundRequest, authorization: string): Promise<UpstreamResponse> {
+    return send(request, authorization).then((response) =>
+      response.status === 401 ? again(request, authorization, response) : response,
     )
   }
 
@@ -94,7 +98,7 @@ export function claimsOf(challenge: string): string | undefined {
 }
 
 /** For the log: the code of the refusal, without the addresses next to it. */
-function refusalOf(refusal: Answer, challenge: string): Error {
+function refusalOf(refusal: UpstreamResponse, challenge: string): Error {
   const foreign = explainForeign({ status: refusal.status, contentType: header(refusal, 'content-type'), challenge })
   if (foreign !== undefined) return new OwnError(inOneLine(foreign))
   const code = /\berror="?([a-z_]{1,40})/i.exec(challenge)?.[1]

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 
 import { BadRequest } from '../errors.ts'
 import type { Cancellation } from './cancellation.ts'
-import type { Answer, OutboundRequest, Send } from './send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from './send.ts'
 
 /** Memory for all buffered bodies, in bytes. Further bodies are streamed, as large ones are. */
 const MAX_BUFFERED_BYTES = 64 * 1024 * 1024
@@ -24,7 +24,7 @@ export function bufferBody(send: Send, limit: number): Send {
     },
   }
 
-  async function sendKept(request: OutboundRequest, body: Buffer): Promise<Answer> {
+  async function sendKept(request: OutboundRequest, body: Buffer): Promise<UpstreamResponse> {
     try {
       return await send({ ...request, body })
     } finally {

@@ -2,13 +2,13 @@ import { OwnError } from '../logging/own-error.ts'
 import { decode } from '../outbound/content-coding.ts'
 import { Failure } from './dispatch.ts'
 import { header } from './send.ts'
-import type { Answer, AnswerBody, OutboundRequest } from './send.ts'
+import type { UpstreamResponse, ResponseBody, OutboundRequest } from './send.ts'
 
 /** The largest error body that is read. */
 const MAX_ERROR_BODY_BYTES = 1024 * 1024
 
 /** A response that was read, and can still be forwarded. */
-export interface BufferedAnswer extends Answer {
+export interface BufferedResponse extends UpstreamResponse {
   /** Empty when the body cannot be decoded. */
   readonly text: string
 }
@@ -18,23 +18,23 @@ export interface BufferedAnswer extends Answer {
  *
  * @throws Failure when the body is truncated: then nothing of the response may be forwarded
  */
-export async function bufferAnswer(
-  answer: Answer,
+export async function bufferResponse(
+  response: UpstreamResponse,
   { cancellation }: Pick<OutboundRequest, 'cancellation'>,
   limit = MAX_ERROR_BODY_BYTES,
-): Promise<BufferedAnswer> {
+): Promise<BufferedResponse> {
   let bytes: Buffer
   try {
-    bytes = await answer.body.bytes(limit)
+    bytes = await response.body.bytes(limit)
   } catch (error) {
     throw cancellation.reason ?? new Failure(error as Error, true, false)
   }
-  const text = decode(bytes, header(answer, 'content-encoding'), MAX_ERROR_BODY_BYTES)?.toString() ?? ''
-  return { status: answer.status, headers: answer.headers, body: bufferedBody(bytes), text }
+  const text = decode(bytes, header(response, 'content-encoding'), MAX_ERROR_BODY_BYTES)?.toString() ?? ''
+  return { status: response.status, headers: response.headers, body: bufferedBody(bytes), text }
 }
 
 /** A complete body with the content `bytes`. */
-export function bufferedBody(bytes: Buffer): AnswerBody {
+export function bufferedBody(bytes: Buffer): ResponseBody {
   return {
     complete: true,
     bufferedBytes: bytes.length,

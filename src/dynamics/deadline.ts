@@ -22,9 +22,9 @@ export function keepDeadlines(send: Send, deadlines: Deadlines): Send {
     const release = deadlines.start(request.cancellation)
     const answering = request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline)
     return answering.then(
-      (answer) => {
-        answer.body.onClose(release)
-        return answer
+      (response) => {
+        response.body.onClose(release)
+        return response
       },
       (error) => {
         release()

@@ -8,7 +8,7 @@ export interface DecodedSink extends Sink {
   readonly destroy: () => void
 }
 
-/** Undoes `coding` for `plain`, at whose pace the body flows. What `plain` throws is an answer that breaks off. */
+/** Undoes `coding` for `plain`, at whose pace the body flows. What `plain` throws is a response that breaks off. */
 export function decodedSink(coding: ContentCoding, plain: Sink): DecodedSink {
   const decoder = createDecoder(coding)
   plain.resume = () => decoder.resume()

@@ -6,7 +6,7 @@ import type { OutboundAgent } from '../outbound/agent.ts'
 import type { Cancellation } from './cancellation.ts'
 import { RequestRecord } from './request-record.ts'
 import { withRetryAdvice } from './retry-advice.ts'
-import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
+import type { UpstreamResponse, ResponseBody, OutboundRequest, Sink } from './send.ts'
 
 /** Timeouts of one request, in milliseconds. */
 export interface Timeouts {
@@ -47,7 +47,7 @@ export interface Gate {
 }
 
 /** Sends one request with its Authorization header. */
-export type AuthorizedSend = (request: OutboundRequest, authorization: string) => Promise<Answer>
+export type AuthorizedSend = (request: OutboundRequest, authorization: string) => Promise<UpstreamResponse>
 
 /**
  * Puts a request on a connection of `reads` or `writes`: a request that must not be repeated uses young connections,
@@ -91,11 +91,11 @@ function headersOf({ headers, record }: OutboundRequest, authorization: string):
 }
 
 /**
- * A response as it arrives: undici's handler and the {@link Answer} in one object, because one is created for every
+ * A response as it arrives: undici's handler and the {@link UpstreamResponse} in one object, because one is created for every
  * request. There is no `Readable` between the connection and the caller (it would take half of a request's time).
  * Implements undici 7's handler with raw header arrays, its fastest one.
  */
-class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody {
+class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamResponse, ResponseBody {
   status = 0
   headers: Buffer[] = []
   complete = false
@@ -105,7 +105,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
   readonly #began = performance.now()
   #release: () => void
   #request: OutboundRequest
-  #resolve: (answer: Answer) => void
+  #resolve: (response: UpstreamResponse) => void
   #reject: (error: Error) => void
   #chunks: Buffer[] = []
   #sink: Sink | undefined
@@ -123,7 +123,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
     request: OutboundRequest,
     agent: Pick<OutboundAgent, 'connectionUse'>,
     gate: Gate,
-    resolve: (answer: Answer) => void,
+    resolve: (response: UpstreamResponse) => void,
     reject: (error: Error) => void,
   ) {
     this.#request = request
@@ -134,7 +134,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, Answer, AnswerBody 
     this.#release = request.cancellation.hold((reason) => this.#leave(reason))
   }
 
-  get body(): AnswerBody {
+  get body(): ResponseBody {
     return this
   }
 

@@ -29,7 +29,7 @@ export type FailureKind =
 const TLS_ERROR_CODES = /CERT|^UNABLE_TO_VERIFY|^ERR_(TLS|SSL)/
 
 const REQUEST_INVALID = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'])
-const ANSWER_INVALID = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
+const INVALID_RESPONSE_CODES = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 
 /** The kind of a failure, by undici's and Node's codes. */
 export function failureKind({ cause, sent }: Failure): FailureKind {
@@ -42,7 +42,7 @@ export function failureKind({ cause, sent }: Failure): FailureKind {
   // A certificate error is permanent: a retry fails too.
   if (!sent) return TLS_ERROR_CODES.test(code) ? 'untrusted' : 'unreachable'
   // undici 7 gives some errors of its parser no code.
-  const isUnreadable = name === 'HTTPParserError' || code.startsWith('HPE_') || ANSWER_INVALID.has(code)
+  const isUnreadable = name === 'HTTPParserError' || code.startsWith('HPE_') || INVALID_RESPONSE_CODES.has(code)
   return isUnreadable ? 'answer-invalid' : 'broke-off'
 }
 

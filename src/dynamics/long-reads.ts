@@ -15,7 +15,7 @@ import { unwrapped } from './unwrap-part.ts'
 export function longReads(send: AuthorizedSend, address: TargetAddress): AuthorizedSend {
   return (request, authorization) => {
     if (request.path.length <= MAX_ADDRESS_CHARACTERS) return send(request, authorization)
-    return send(batchOf(request, address), authorization).then((answer) => unwrapped(answer, request))
+    return send(batchOf(request, address), authorization).then((response) => unwrapped(response, request))
   }
 }
 

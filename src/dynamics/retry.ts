@@ -1,4 +1,4 @@
-import { bufferAnswer } from './buffered-response.ts'
+import { bufferResponse } from './buffered-response.ts'
 import { sleep } from './cancellation.ts'
 import { Failure } from './dispatch.ts'
 import type { OnEvent } from './events.ts'
@@ -9,7 +9,7 @@ import type { RetryBudget } from './retry-budget.ts'
 import { RETRYABLE } from './retry-policy.ts'
 import type { RetryableFailure } from './retry-policy.ts'
 import { header } from './send.ts'
-import type { Answer, OutboundRequest, Send } from './send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from './send.ts'
 
 /** The longest random delay before a retry when Dynamics has an error. */
 const RETRY_JITTER_MS = 200
@@ -25,35 +25,39 @@ export function retry(send: Send, budget: RetryBudget, onEvent: OnEvent): Send {
   }
 
   /** @param retries how often the request may be retried */
-  function attempt(request: OutboundRequest, retries: number): Promise<Answer> {
+  function attempt(request: OutboundRequest, retries: number): Promise<UpstreamResponse> {
     if (retries === 0) return send(request)
     return send(request).then(
-      (answer) => (answer.status < 500 ? answer : afterServerError(request, answer, retries)),
+      (response) => (response.status < 500 ? response : afterServerError(request, response, retries)),
       (error) => afterFailure(request, error, retries),
     )
   }
 
-  async function afterServerError(request: OutboundRequest, refusal: Answer, retries: number): Promise<Answer> {
+  async function afterServerError(
+    request: OutboundRequest,
+    refusal: UpstreamResponse,
+    retries: number,
+  ): Promise<UpstreamResponse> {
     let looked
     try {
       looked = await failureIn(request, refusal)
     } catch (error) {
       return afterFailure(request, error, retries)
     }
-    const { answer, trouble } = looked
-    if (!mayRetry(request, trouble)) return answer
-    answer.body.dump()
+    const { response, trouble } = looked
+    if (!mayRetry(request, trouble)) return response
+    response.body.dump()
     await pauseBefore(request)
     return again(request, retries)
   }
 
-  async function afterFailure(request: OutboundRequest, error: unknown, retries: number): Promise<Answer> {
+  async function afterFailure(request: OutboundRequest, error: unknown, retries: number): Promise<UpstreamResponse> {
     if (!(error instanceof Failure) || !mayRetry(request, failureOf(error))) throw error
     if (retries < MAX_KEYED_RETRIES && request.repeatable === 'keyed') await pauseBefore(request)
     return again(request, retries)
   }
 
-  function again(request: OutboundRequest, retries: number): Promise<Answer> {
+  function again(request: OutboundRequest, retries: number): Promise<UpstreamResponse> {
     request.onRetry?.()
     return attempt(request, retries - 1)
   }
@@ -101,15 +105,15 @@ function failureOf(failure: Failure): RetryableFailure | undefined {
 /** Inspects a 5xx. It may read its body, and returns a replacement response then. */
 async function failureIn(
   request: OutboundRequest,
-  answer: Answer,
-): Promise<{ answer: Answer; trouble: RetryableFailure | undefined }> {
-  if (answer.status === 500 && request.repeatable !== 'never') {
-    const kept = await bufferAnswer(answer, request)
-    return { answer: kept, trouble: isDeadlock(kept.text) ? 'deadlock' : undefined }
+  response: UpstreamResponse,
+): Promise<{ response: UpstreamResponse; trouble: RetryableFailure | undefined }> {
+  if (response.status === 500 && request.repeatable !== 'never') {
+    const kept = await bufferResponse(response, request)
+    return { response: kept, trouble: isDeadlock(kept.text) ? 'deadlock' : undefined }
   }
   // A Retry-After is for the caller.
-  const busy = answer.status >= 502 && answer.status <= 504 && header(answer, 'retry-after') === undefined
-  return { answer, trouble: busy ? 'busy' : undefined }
+  const busy = response.status >= 502 && response.status <= 504 && header(response, 'retry-after') === undefined
+  return { response, trouble: busy ? 'busy' : undefined }
 }
 
 /** Whether the body of a 500 reports a deadlock in SQL Server (1205), whose victim was rolled back. */

@@ -5,7 +5,7 @@ import { OwnError } from '../logging/own-error.ts'
 import { bytesOf, textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import { isTurnOver, nextTurn } from './event-loop-share.ts'
-import type { Answer, OutboundRequest, Send } from './send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from './send.ts'
 
 /**
  * Rewrites links to the gateway in a body as links to Dynamics: a buffered body before anything is sent, so that a
@@ -21,7 +21,7 @@ export function rewriteRequestBody(send: Send, limit: number): Send {
     return sendTurned(request, request.body)
   }
 
-  async function sendTurned(request: OutboundRequest, body: Buffer | Readable): Promise<Answer> {
+  async function sendTurned(request: OutboundRequest, body: Buffer | Readable): Promise<UpstreamResponse> {
     const { transform, headers } = request
     if (Buffer.isBuffer(body)) {
       if (transform === undefined) return send(request)

@@ -10,7 +10,7 @@ import type { Priority, RequestRecord } from './request-record.ts'
  * Sends one request and returns the response. Without a response the promise rejects with an error of `errors.ts`;
  * it never throws synchronously.
  */
-export type Send = (request: OutboundRequest) => Promise<Answer>
+export type Send = (request: OutboundRequest) => Promise<UpstreamResponse>
 
 /** A request on its way to Dynamics. */
 export interface OutboundRequest {
@@ -93,18 +93,18 @@ export interface Timings {
 }
 
 /** A response of Dynamics: a head, and a body that flows when it is consumed. */
-export interface Answer {
+export interface UpstreamResponse {
   readonly status: number
   /** Flat, as received: name, value, name, value, as bytes (latin1). */
   readonly headers: readonly Buffer[]
-  readonly body: AnswerBody
+  readonly body: ResponseBody
 }
 
 /**
  * A body that has perhaps arrived already. Exactly one of `pipeTo`, `bytes` and `dump` is called, once; `dump` also
  * after `pipeTo`, where the rest is not wanted. The sink hears nothing any more then.
  */
-export interface AnswerBody {
+export interface ResponseBody {
   /** Whether it has arrived completely, so that `bytes` resolves at once. */
   readonly complete: boolean
   /** Bytes that have arrived and are not consumed yet. */
@@ -140,20 +140,20 @@ export interface Sink {
  *
  * @param name in lower case
  */
-export function header({ headers }: Pick<Answer, 'headers'>, name: string): string | undefined {
+export function header({ headers }: Pick<UpstreamResponse, 'headers'>, name: string): string | undefined {
   return rawHeader(headers, name)
 }
 
 /**
- * `answer` with one header set to `value`.
+ * `response` with one header set to `value`.
  *
  * @param name in lower case
  */
-export function withHeader(answer: Answer, name: string, value: string): Answer {
+export function withHeader(response: UpstreamResponse, name: string, value: string): UpstreamResponse {
   const headers: Buffer[] = []
-  for (let index = 0; index < answer.headers.length; index += 2) {
-    if (!isNamed(answer.headers[index]!, name)) headers.push(answer.headers[index]!, answer.headers[index + 1]!)
+  for (let index = 0; index < response.headers.length; index += 2) {
+    if (!isNamed(response.headers[index]!, name)) headers.push(response.headers[index]!, response.headers[index + 1]!)
   }
   headers.push(Buffer.from(name), Buffer.from(value))
-  return { status: answer.status, headers, body: answer.body }
+  return { status: response.status, headers, body: response.body }
 }

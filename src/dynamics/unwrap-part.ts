@@ -11,7 +11,7 @@ import { decodedSink } from './decoded-sink.ts'
 import { Failure } from './dispatch.ts'
 import { guarded } from './guarded-sink.ts'
 import { header } from './send.ts'
-import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
+import type { UpstreamResponse, ResponseBody, OutboundRequest, Sink } from './send.ts'
 
 /**
  * The response to the only request of a `$batch`, as if it had been sent by itself. Errors that concern the batch, such
@@ -20,25 +20,25 @@ import type { Answer, AnswerBody, OutboundRequest, Sink } from './send.ts'
  * @throws Failure when the body breaks off before that response has begun, DynamicsAnswerInvalid when there is none
  */
 export async function unwrapped(
-  answer: Answer,
+  response: UpstreamResponse,
   { cancellation, method }: Pick<OutboundRequest, 'cancellation' | 'method'>,
-): Promise<Answer> {
-  const contentType = header(answer, 'content-type') ?? ''
+): Promise<UpstreamResponse> {
+  const contentType = header(response, 'content-type') ?? ''
   const isMultipart = mediaType(contentType) === 'multipart/mixed'
-  if (!isMultipart && answer.status >= 300) return answer
+  if (!isMultipart && response.status >= 300) return response
   const boundary = isMultipart ? boundaryOf(contentType) : undefined
   if (boundary === undefined) {
-    answer.body.dump()
+    response.body.dump()
     throw new DynamicsAnswerInvalid({ cause: new OwnError('the response to a $batch is not a multipart one') })
   }
-  const coding = contentCoding(header(answer, 'content-encoding'))
-  const { headers: outer } = answer
+  const coding = contentCoding(header(response, 'content-encoding'))
+  const { headers: outer } = response
 
-  const part = await new Promise<Answer>((resolve, reject) => {
-    const body = new PartBody(answer.body)
+  const part = await new Promise<UpstreamResponse>((resolve, reject) => {
+    const body = new PartBody(response.body)
     let isAnswered = false
     function broken(error: Error): void {
-      answer.body.dump()
+      response.body.dump()
       if (isAnswered) return body.fail(error)
       const cause = error instanceof MalformedBatch ? new DynamicsAnswerInvalid({ cause: error }) : error
       reject(cancellation.reason ?? (cause === error ? new Failure(error, true, false) : cause))
@@ -65,10 +65,10 @@ export async function unwrapped(
     }
     const safe = guarded(sink)
     body.resume = () => safe.resume?.()
-    if (coding === undefined) return answer.body.pipeTo(safe)
+    if (coding === undefined) return response.body.pipeTo(safe)
     const decoded = decodedSink(coding, safe)
     body.releases = decoded.destroy
-    answer.body.pipeTo(decoded)
+    response.body.pipeTo(decoded)
   })
   if (method !== 'HEAD') return part
   part.body.dump()
@@ -127,20 +127,20 @@ const OF_THE_BODY = /^(?:content-|transfer-encoding$|preference-applied$|etag$)/
 const MAX_BUFFERED_BYTES = 64 * 1024
 
 /** The body of a part: it flows from within another body. */
-class PartBody implements AnswerBody {
+class PartBody implements ResponseBody {
   complete = false
   bufferedBytes = 0
   /** Lets the body around it go on. */
   resume: (() => void) | undefined
   /** Releases what decodes the body around it. */
   releases: (() => void) | undefined
-  readonly #around: AnswerBody
+  readonly #around: ResponseBody
   #chunks: Buffer[] = []
   #sink: Sink | undefined
   #failure: Error | undefined
   #hasRoom = true
 
-  constructor(around: AnswerBody) {
+  constructor(around: ResponseBody) {
     this.#around = around
   }
 

@@ -1,15 +1,15 @@
 import { AADSTS } from './aadsts.ts'
 import type { Explanation } from './explanation.ts'
-import { isPage } from './foreign-answers.ts'
+import { isPage } from './foreign-responses.ts'
 
 /** What is known of a failed attempt to get a token. Holds nothing secret, and no text of the authority. */
 export interface FailureFacts {
   /** `metadata`, `token`: what was asked for. */
   readonly asked?: string
   readonly host?: string
-  /** HTTP status; `undefined`: no answer came. */
+  /** HTTP status; `undefined`: no response came. */
   readonly status?: number
-  /** Media type of an answer that is not JSON. */
+  /** Media type of a response that is not JSON. */
   readonly contentType?: string
   /** OAuth error code, such as `invalid_client`. */
   readonly error?: string
@@ -24,8 +24,8 @@ export interface FailureFacts {
   readonly traceId?: string
 }
 
-/** What an authority's answer means. Its own texts are never shown: they may echo what was sent. */
-export function explainAnswer(facts: FailureFacts): Explanation {
+/** What an authority's response means. Its own texts are never shown: they may echo what was sent. */
+export function explainAuthorityResponse(facts: FailureFacts): Explanation {
   const { aadsts, status, error, contentType, host = 'The authority' } = facts
   if (aadsts !== undefined) {
     const known = AADSTS[aadsts]

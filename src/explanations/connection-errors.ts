@@ -1,7 +1,7 @@
 import type { FailureFacts } from './authority-errors.ts'
 import type { Explanation } from './explanation.ts'
 
-/** What it means that no answer came. */
+/** What it means that no response came. */
 export function explainConnection({ host = 'the authority', code = 'unknown' }: FailureFacts): Explanation {
   const what = `No answer came from ${host} (${code}).`
   switch (code) {

@@ -2,13 +2,13 @@ import { BY_CODE, MAY_NOT_IMPERSONATE, ROLE_OF } from './dynamics-codes.ts'
 import type { RanAs } from './dynamics-codes.ts'
 import { quotation } from './explanation.ts'
 import type { Explanation } from './explanation.ts'
-import { explainForeign } from './foreign-answers.ts'
-import type { AnswerEvidence } from './foreign-answers.ts'
+import { explainForeign } from './foreign-responses.ts'
+import type { ResponseEvidence } from './foreign-responses.ts'
 import { ENVIRONMENT } from './portals.ts'
 import { OF_REQUESTS } from './request-codes.ts'
 
-/** What is known of an answer of Dynamics 365 that is an error. */
-export interface DynamicsError extends AnswerEvidence {
+/** What is known of a response of Dynamics 365 that is an error. */
+export interface DynamicsError extends ResponseEvidence {
   /** As `error.code` holds it: `0x80040220` of Dataverse, `BadRequest_NotFound` of Business Central. */
   readonly code?: string | undefined
   /** Microsoft's own sentence. It is quoted; read from it are a privilege, the IP firewall and access control. */
@@ -20,7 +20,7 @@ export interface DynamicsError extends AnswerEvidence {
 }
 
 /**
- * What an error of Dataverse means for the one who sets the gateway up, by what the answer shows: who wrote it, its
+ * What an error of Dataverse means for the one who sets the gateway up, by what the response shows: who wrote it, its
  * code, and what its text names. What shows nothing is quoted and not explained.
  *
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-http-requests-handle-errors
@@ -85,7 +85,7 @@ function byStatus({ status, code, message, challenge }: DynamicsError): Explanat
     const error = /\berror="?([a-z_]{1,40})/i.exec(challenge ?? '')?.[1]
     return {
       what: `the access token is not accepted${error === undefined ? '' : ` (${error})`}.`,
-      why: 'The answer does not say why. The token may be for another environment or tenant, or may have been revoked.',
+      why: 'The response does not say why. The token may be for another environment or tenant, or may have been revoked.',
       todo:
         'Compare DYNAMICS_URL (and DYNAMICS_SCOPE, if set) with the Environment URL, ' +
         "and AZURE_TENANT_ID with the environment's tenant.",
@@ -94,7 +94,7 @@ function byStatus({ status, code, message, challenge }: DynamicsError): Explanat
   if (status === 429) {
     return {
       what: 'it asks to wait.',
-      why: 'The answer does not say which limit was reached.',
+      why: 'The response does not say which limit was reached.',
       todo: 'Wait a few minutes; give each application a registration and an application user of its own.',
     }
   }
@@ -111,14 +111,16 @@ function byStatus({ status, code, message, challenge }: DynamicsError): Explanat
   if (status === 404 && message === undefined) {
     return {
       what: 'there is no Web API at this address.',
-      why: 'The answer has no error code, which the Web API writes into each of its own.',
+      why: 'The response has no error code, which the Web API writes into each of its own.',
       todo: `Copy the Environment URL from ${ENVIRONMENT} into DYNAMICS_URL, without a path.`,
     }
   }
   return {
     what: '',
     why:
-      message === undefined ? 'The answer says nothing about why.' : 'The gateway has no explanation of this answer.',
+      message === undefined
+        ? 'The response says nothing about why.'
+        : 'The gateway has no explanation of this response.',
     todo:
       status >= 500
         ? `Try again later; if it lasts, look at the environment's state at ${ENVIRONMENT}.`
@@ -161,12 +163,12 @@ export function actOnBehalfMissing(delegated: boolean): Explanation {
   return { ...rest, what: `${what[0]!.toUpperCase()}${what.slice(1)}` }
 }
 
-/** What the head and the body of an answer show of an error. `header` reads a header by its name in lower case. */
+/** What the head and the body of a response show of an error. `header` reads a header by its name in lower case. */
 export function errorOf(
   status: number,
   header: (name: string) => string | undefined,
   body: unknown,
-): AnswerEvidence & Pick<DynamicsError, 'code' | 'message'> {
+): ResponseEvidence & Pick<DynamicsError, 'code' | 'message'> {
   return {
     status,
     contentType: header('content-type'),

@@ -4,7 +4,7 @@ import { onceIn } from './once-in.ts'
 const LOG_INTERVAL_MS = 60_000
 
 /**
- * Makes the function that warns the operator of a link in the headers of an answer that leads to another host, and so
+ * Makes the function that warns the operator of a link in the headers of a response that leads to another host, and so
  * was kept from the caller. Once a minute for each host.
  */
 export function warnOfForeignLinks(log: Pick<Logger, 'warn'>): (host: string) => void {

@@ -22,7 +22,7 @@ export interface Metrics {
 
 /** How many responses are kept, and their bytes. */
 interface MemorySize {
-  readonly answers: number
+  readonly responses: number
   readonly bytes: number
 }
 
@@ -39,7 +39,7 @@ export interface MetricsPage {
 export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' | 'overloaded'>): Metrics {
   const requests = requestMetrics()
   const dynamics = dynamicsMetrics()
-  let memory = (): MemorySize => ({ answers: 0, bytes: 0 })
+  let memory = (): MemorySize => ({ responses: 0, bytes: 0 })
   const collect: readonly Collect[] = [
     ...requests.collect,
     ...dynamics.collect,
@@ -48,7 +48,7 @@ export function createMetrics({ lag: delay, overloaded }: Pick<Overload, 'lag' |
       'Median lag of the event loop in the last half second.',
       () => delay() / 1000,
     ),
-    one('gateway_memory_responses', 'Responses that are kept in memory.', () => memory().answers),
+    one('gateway_memory_responses', 'Responses that are kept in memory.', () => memory().responses),
     one('gateway_memory_bytes', 'Memory that they take, in bytes.', () => memory().bytes),
     one('gateway_overloaded', '1 while the gateway is overloaded and refuses requests.', () => (overloaded() ? 1 : 0)),
   ]

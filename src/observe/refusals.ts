@@ -3,7 +3,7 @@ import type { RequestRecord } from '../dynamics/request-record.ts'
 import { errorIn, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
-import { isPage } from '../explanations/foreign-answers.ts'
+import { isPage } from '../explanations/foreign-responses.ts'
 import type { Logger } from '../logging/logger.ts'
 import { onceIn } from './once-in.ts'
 

@@ -14,7 +14,7 @@ export interface IdleLifetime {
   readonly open: (age: number) => void
   /** A request that must not be sent twice may use a connection that has been idle for less than this. */
   readonly safe: () => number
-  /** Whether an answer on a connection that has been idle for `age` would prove more than is known. */
+  /** Whether a response on a connection that has been idle for `age` would prove more than is known. */
   readonly isUnproven: (age: number) => boolean
 }
 
@@ -41,7 +41,7 @@ const YOUNG_MS = 1000
 const DISTRUST_MS = 10_000
 
 /**
- * Learns from closes, from answers, and from what the other side announces.
+ * Learns from closes, from responses, and from what the other side announces.
  *
  * @param assumed the lifetime in milliseconds until something is known
  */

@@ -4,7 +4,7 @@ import { getSystemErrorName } from 'node:util'
 
 /** A connection whose reading can be paused without undici's parser knowing. */
 export interface PausableSocket {
-  /** Whether the connection ended in a way that cannot be told from a cut: no answer ends with it. */
+  /** Whether the connection ended in a way that cannot be told from a cut: no response ends with it. */
   readonly broken: boolean
   readonly pause: () => void
   readonly resume: () => void

@@ -18,7 +18,7 @@ export interface CarryingConnection {
 }
 
 /**
- * Back-pressure that pauses connections, and never undici's parser: undici 7 loses an answer, or ends the process with
+ * Back-pressure that pauses connections, and never undici's parser: undici 7 loses a response, or ends the process with
  * a failed assertion, when a connection ends while its parser is paused (nodejs/undici#5360). So a handler that asks
  * for a pause pauses the socket. See docs/decisions/undici-paused-parser.md.
  *
@@ -48,7 +48,7 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
   }
 
   onHeaders(status: number, headers: Buffer[], _resume: () => void, statusText: string): boolean {
-    // A later answer may be on the connection by the time that somebody resumes this one.
+    // A later response may be on the connection by the time that somebody resumes this one.
     const resume = (): void => this.#socket?.resume()
     if (status >= 200) {
       this.#connection.onResponse(headers)
@@ -69,7 +69,7 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
     // Behind a pause the rest may have waited in the kernel for as long.
     this.#connection.onComplete(this.#firstPause ?? performance.now())
     this.#release()
-    // For undici, the end of a connection is the end of an answer without a length, whatever ended it.
+    // For undici, the end of a connection is the end of a response without a length, whatever ended it.
     if (broken) this.#handler.onError?.(new OwnError('the connection broke'))
     else this.#handler.onComplete?.(trailers)
   }

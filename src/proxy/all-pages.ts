@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
 
-import { bufferAnswer } from '../dynamics/buffered-response.ts'
+import { bufferResponse } from '../dynamics/buffered-response.ts'
 import { decodedSink } from '../dynamics/decoded-sink.ts'
 import { guarded } from '../dynamics/guarded-sink.ts'
 import { header } from '../dynamics/send.ts'
-import type { Answer, OutboundRequest, Send, Sink } from '../dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest, Send, Sink } from '../dynamics/send.ts'
 import { DynamicsAnswerInvalid, NotACollection, isGatewayError } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
@@ -54,7 +54,7 @@ export interface AllPages {
  *
  * When it cannot go on, a last line says why and where to go on, and the connection ends without the end of the body.
  */
-export function writeAllPages(first: Answer, options: AllPages): void {
+export function writeAllPages(first: UpstreamResponse, options: AllPages): void {
   const { outbound, send, map, raw, headers, limit, refuse, brokeOff } = options
   const { record, cancellation } = outbound
   let current: Sink | undefined
@@ -62,13 +62,13 @@ export function writeAllPages(first: Answer, options: AllPages): void {
   raw.on('drain', () => current?.resume?.())
   read(first, outbound.path)
 
-  function read(answer: Answer, path: string): void {
+  function read(response: UpstreamResponse, path: string): void {
     record.pages++
     const before = record.rows
     const rows = pageRows(limit - before)
     const links = responseLinks(map)
     const fail = (error: Error): void => {
-      answer.body.dump()
+      response.body.dump()
       broken(error, { path, skip: record.rows - before })
     }
     const sink = guarded({
@@ -80,7 +80,7 @@ export function writeAllPages(first: Answer, options: AllPages): void {
         record.rows = before + rows.rows()
         for (const piece of pieces) raw.write(rewriteChunk(links, piece), 'latin1')
         if (rows.isPage() && record.rows >= limit) {
-          answer.body.dump()
+          response.body.dump()
           end(links.end())
         }
         return raw.writableLength < HIGH_WATER_BYTES
@@ -98,11 +98,11 @@ export function writeAllPages(first: Answer, options: AllPages): void {
       fail,
     })
     current = sink
-    const coding = contentCoding(header(answer, 'content-encoding'))
-    if (coding === undefined) return answer.body.pipeTo(sink)
+    const coding = contentCoding(header(response, 'content-encoding'))
+    if (coding === undefined) return response.body.pipeTo(sink)
     const decoded = decodedSink(coding, sink)
-    answer.body.onClose(() => isOver && decoded.destroy())
-    answer.body.pipeTo(decoded)
+    response.body.onClose(() => isOver && decoded.destroy())
+    response.body.pipeTo(decoded)
   }
 
   /** The path of the next page; `undefined` after the last. */
@@ -125,9 +125,9 @@ export function writeAllPages(first: Answer, options: AllPages): void {
 
   async function ask(path: string): Promise<void> {
     try {
-      const answer = await send({ ...outbound, path, headers: unconditional(outbound.headers), deadline: undefined })
-      if (answer.status === 200 && isJson(header(answer, 'content-type'))) return read(answer, path)
-      broken(await refusalOf(answer, outbound), { path, skip: 0 })
+      const response = await send({ ...outbound, path, headers: unconditional(outbound.headers), deadline: undefined })
+      if (response.status === 200 && isJson(header(response, 'content-type'))) return read(response, path)
+      broken(await refusalOf(response, outbound), { path, skip: 0 })
     } catch (error) {
       broken(error as Error, { path, skip: 0 })
     }
@@ -173,12 +173,12 @@ class PageRefused extends OwnError {
   }
 }
 
-async function refusalOf(answer: Answer, outbound: OutboundRequest): Promise<PageRefused> {
-  const { text } = await bufferAnswer(answer, outbound)
+async function refusalOf(response: UpstreamResponse, outbound: OutboundRequest): Promise<PageRefused> {
+  const { text } = await bufferResponse(response, outbound)
   try {
-    return new PageRefused(answer.status, (JSON.parse(text) as { error?: unknown }).error)
+    return new PageRefused(response.status, (JSON.parse(text) as { error?: unknown }).error)
   } catch {
-    return new PageRefused(answer.status, undefined)
+    return new PageRefused(response.status, undefined)
   }
 }
 

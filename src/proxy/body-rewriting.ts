@@ -13,7 +13,7 @@ import type { TextTransform } from '../odata/text-transform.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 
 /** Facts that determine which links a response body may contain. */
-interface AnswerFacts {
+interface ResponseFacts {
   readonly contentType: string
   readonly contentEncoding: string | undefined
   readonly coding: string | undefined
@@ -34,7 +34,7 @@ interface AnswerFacts {
  */
 export function responseBodyRewriter(
   map: UrlMap,
-  { contentType, contentEncoding, coding, status, path, prefer, foreign, onPart }: AnswerFacts,
+  { contentType, contentEncoding, coding, status, path, prefer, foreign, onPart }: ResponseFacts,
 ): TextTransform | undefined {
   if (status === 206 || (isEncoded(contentEncoding) && coding === undefined)) {
     return undefined

@@ -1,7 +1,7 @@
-import type { AnswerBody } from '../dynamics/send.ts'
+import type { ResponseBody } from '../dynamics/send.ts'
 
 /** `body`, which passes its first bytes to `look` when they arrive, if they have not arrived yet. */
-export function withFirstBytes(body: AnswerBody, look: (bytes: Buffer) => void): AnswerBody {
+export function withFirstBytes(body: ResponseBody, look: (bytes: Buffer) => void): ResponseBody {
   const arrived = body.peek()
   if (arrived !== undefined) {
     look(arrived)

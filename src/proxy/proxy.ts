@@ -8,7 +8,7 @@ import type { Target } from '../config/schema.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
 import { bodyError } from '../dynamics/failures.ts'
 import { withRetryAdvice } from '../dynamics/retry-advice.ts'
-import type { Answer, OutboundRequest, Send } from '../dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
 import { AddressTooLong, BadBatch, BatchTooLarge, BodyTooLarge, NotACollection, QueryTooLong } from '../errors.ts'
 import type { Refusal } from '../observe/refusals.ts'
 import { MAX_ADDRESS_CHARACTERS, MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
@@ -36,7 +36,7 @@ import { callerIdOf } from '../users/directory.ts'
 import { rowsHead, writeAllPages } from './all-pages.ts'
 import { requestBodyRewriter, responseBodyRewriter } from './body-rewriting.ts'
 import { withFirstBytes } from './first-bytes.ts'
-import { pageDetector, refuseForeign } from './foreign-answer.ts'
+import { pageDetector, refuseForeign } from './foreign-response.ts'
 import { IDEMPOTENCY_KEY, idempotentCreate, refusePartKey } from './idempotency-key.ts'
 import { priorityOf, refusePartPriority } from './priority.ts'
 import { linksFor } from './public-base.ts'
@@ -97,12 +97,12 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       // The caller waits for 100 Continue before it sends its body.
       if (outbound.body !== undefined && awaitsContinue(request.raw)) reply.raw.writeContinue()
       send(outbound).then(
-        (answer) => {
+        (response) => {
           try {
-            respond(answer, request, reply, { outbound, map, limit: rows?.limit })
+            respond(response, request, reply, { outbound, map, limit: rows?.limit })
           } catch (cause) {
             // The response head must not be forwarded: nothing has been sent yet.
-            answer.body.dump()
+            response.body.dump()
             refuse(reply, cause, outbound)
           }
         },
@@ -205,16 +205,16 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
 
   /** Sends the response to the caller. */
   function respond(
-    answer: Answer,
+    response: UpstreamResponse,
     { exchange, raw, user, tokens }: FastifyRequest,
     reply: FastifyReply,
     { outbound, map, limit }: Asked,
   ): void {
     const { method, path } = outbound
-    const { status } = answer
+    const { status } = response
     const { record } = exchange
-    let { body } = answer
-    exchange.responseHeaders = answer.headers
+    let { body } = response
+    exchange.responseHeaders = response.headers
     const {
       headers,
       contentType,
@@ -222,10 +222,10 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       contentLength,
       requestId,
       coding: coded,
-    } = responseHead(answer, map, foreign)
+    } = responseHead(response, map, foreign)
     record.dynamicsRequestId = requestId
-    refuseForeign(answer, contentType, path, target)
-    const detect = pageDetector(answer, { contentType, contentEncoding, path })
+    refuseForeign(response, contentType, path, target)
+    const detect = pageDetector(response, { contentType, contentEncoding, path })
     if (status >= 400) {
       body = withFirstBytes(body, (bytes) => {
         const error = decode(bytes, contentEncoding, MAX_ERROR_BYTES)
@@ -251,7 +251,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       const head = rowsHead(headers)
       addHeaders(head, exchange)
       if (stopping()) head.push('connection', 'close')
-      writeAllPages(answer, {
+      writeAllPages(response, {
         outbound,
         send,
         map,

@@ -1,4 +1,4 @@
-import type { Answer } from '../dynamics/send.ts'
+import type { UpstreamResponse } from '../dynamics/send.ts'
 import { downstreamHeader } from '../odata/header-links.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
@@ -23,13 +23,13 @@ export interface ResponseHead {
 }
 
 /**
- * Reads the head of `answer`, and rewrites its links as URLs of the gateway. Removes `Connection` and the headers that
+ * Reads the head of `response`, and rewrites its links as URLs of the gateway. Removes `Connection` and the headers that
  * it lists, cookies and challenges, which belong to the gateway's own session, and links to other hosts.
  *
  * @param foreign called with the host of each removed link
  */
-export function responseHead(answer: Answer, map: UrlMap, foreign: OnForeign): ResponseHead {
-  const raw = answer.headers
+export function responseHead(response: UpstreamResponse, map: UrlMap, foreign: OnForeign): ResponseHead {
+  const raw = response.headers
   let headers: string[] = []
   let nominated: Set<string> | undefined
   let contentType = ''

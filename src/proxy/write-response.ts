@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 
 import { decodedSink } from '../dynamics/decoded-sink.ts'
-import type { AnswerBody, Sink } from '../dynamics/send.ts'
+import type { ResponseBody, Sink } from '../dynamics/send.ts'
 import { textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
@@ -31,7 +31,7 @@ export interface ResponseParts {
  * is written as it arrives, no faster than the caller reads. A truncated one becomes an error if nothing has been sent;
  * later it resets the caller's connection. It is never ended as if it were complete.
  */
-export function writeResponse(body: AnswerBody, raw: ServerResponse, delivery: ResponseParts): void {
+export function writeResponse(body: ResponseBody, raw: ServerResponse, delivery: ResponseParts): void {
   const { status, headers, contentLength, hasBody, transform } = delivery
   // An empty body is not valid gzip, but some services label it so.
   const coding = contentLength === '0' ? undefined : delivery.coding
@@ -48,7 +48,7 @@ export function writeResponse(body: AnswerBody, raw: ServerResponse, delivery: R
 }
 
 /** Whether the body has arrived, or its rest is on its way. */
-function isShort({ complete, bufferedBytes }: AnswerBody, contentLength: string | undefined): boolean {
+function isShort({ complete, bufferedBytes }: ResponseBody, contentLength: string | undefined): boolean {
   return (complete ? bufferedBytes : Number(contentLength ?? Infinity)) <= COALESCE_BELOW_BYTES
 }
 

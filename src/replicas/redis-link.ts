@@ -125,7 +125,7 @@ export function openRedisLink({ open, join, joined, log, times = LINK_TIMES }: L
 
 const TIMED_OUT = Object.assign(new Error('no answer in time'), { code: REDIS_TIMEOUT })
 
-/** Waits for `limit` milliseconds, and then for answers that have arrived but were not read yet. */
+/** Waits for `limit` milliseconds, and then for responses that have arrived but were not read yet. */
 export function inTime<T>(work: Promise<T>, limit: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => setImmediate(() => reject(TIMED_OUT)), limit)

@@ -14,7 +14,7 @@ export function addHeaders(headers: string[], { id, timings, cors }: Added): voi
   if (cors !== undefined) headers.push(...cors)
 }
 
-/** Adds them to the responses that the gateway itself makes: errors, probes, pages, answers to preflights. */
+/** Adds them to the responses that the gateway itself makes: errors, probes, pages, responses to preflights. */
 function addedHeaders(app: FastifyInstance, _options: object, registered: () => void): void {
   app.addHook('onSend', (request, reply, payload, done) => {
     const headers: string[] = []

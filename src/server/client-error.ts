@@ -16,13 +16,13 @@ interface ParseError extends Error {
 }
 
 /** One of the gateway's own errors. */
-type Answerable = Error & { readonly statusCode?: number | undefined; readonly code: string }
+type ResponseError = Error & { readonly statusCode?: number | undefined; readonly code: string }
 
 /** CORS headers of a response, flat. */
 export type CorsHeaders = (origin: string | undefined) => readonly string[] | undefined
 
 /** Responds to bytes that Node could not parse as a request, and closes the connection. */
-export function answerClientError(
+export function respondToClientError(
   error: ParseError,
   socket: Socket,
   response: ServerResponse | undefined,
@@ -33,13 +33,13 @@ export function answerClientError(
   if (response?.req.complete === true && !response.writableFinished && !response.destroyed) {
     // Earlier requests on the connection get their own responses first.
     ending.add(socket)
-    response.once('close', () => answerAlone(error, socket, response, cors, refused))
+    response.once('close', () => respondAlone(error, socket, response, cors, refused))
     return
   }
-  answerAlone(error, socket, response, cors, refused)
+  respondAlone(error, socket, response, cors, refused)
 }
 
-function answerAlone(
+function respondAlone(
   error: ParseError,
   socket: Socket,
   response: ServerResponse | undefined,
@@ -47,26 +47,26 @@ function answerAlone(
   refused: OnUnreadable,
 ): void {
   // A response is in progress, or the peer no longer reads: a second response would look like a part of the first.
-  const answering = response !== undefined && response.headersSent && !response.writableFinished
+  const responding = response !== undefined && response.headersSent && !response.writableFinished
   const unreadable = !socket.writable || /^(?:ECONNRESET|ERR_SSL|ERR_TLS)/.test(error.code ?? '')
   // A preconnected connection that was never used.
   const unused = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0
-  if (answering || unreadable || unused) return void socket.destroy()
-  const answer = errorFor(error)
+  if (responding || unreadable || unused) return void socket.destroy()
+  const refusal = errorFor(error)
   // The head of this request was valid; its body is not.
-  if (response?.req.complete === false) return endRequestWith(socket, answer)
+  if (response?.req.complete === false) return endRequestWith(socket, refusal)
   const { id: given, method, address } = requestIn(error.rawPacket)
   const id = idOf(given)
   refused({
     id,
     method: CALLER_METHODS.find((known) => known === method) ?? 'other',
     entitySet: entitySetOf(address ?? ''),
-    status: answer.statusCode!,
-    code: answer.code,
-    message: answer.message,
+    status: refusal.statusCode!,
+    code: refusal.code,
+    message: refusal.message,
     cause: error.code,
   })
-  endWith(socket, answer, ['x-request-id', id, ...(cors(originIn(error.rawPacket)) ?? [])])
+  endWith(socket, refusal, ['x-request-id', id, ...(cors(originIn(error.rawPacket)) ?? [])])
 }
 
 /** The only `Origin` in `bytes`. */
@@ -82,7 +82,7 @@ function originIn(bytes: Buffer | undefined): string | undefined {
  */
 export function endWith(
   socket: Socket,
-  { statusCode, code, message }: Answerable,
+  { statusCode, code, message }: ResponseError,
   added: readonly string[] = addedTo(socket),
 ): void {
   ending.add(socket)
@@ -106,14 +106,14 @@ export function endWith(
 }
 
 /** Refuses a request whose head was read and whose body is not coming as it should. */
-export function endRequestWith(socket: Socket, answer: Answerable): void {
+export function endRequestWith(socket: Socket, error: ResponseError): void {
   const exchange = lastExchange(socket)
   if (exchange !== undefined) {
-    exchange.status = answer.statusCode
-    exchange.code = answer.code
-    exchange.message = answer.message
+    exchange.status = error.statusCode
+    exchange.code = error.code
+    exchange.message = error.message
   }
-  endWith(socket, answer)
+  endWith(socket, error)
 }
 
 function addedTo(socket: Socket): readonly string[] {
@@ -138,7 +138,7 @@ const REASONS: Readonly<Record<number, string>> = {
   431: 'Request Header Fields Too Large',
 }
 
-function errorFor({ code, rawPacket }: ParseError): Answerable {
+function errorFor({ code, rawPacket }: ParseError): ResponseError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestTooSlow()
   if (code === 'HPE_HEADER_OVERFLOW') return new HeadTooLarge()
   const { method, address } = requestIn(rawPacket)

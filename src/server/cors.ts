@@ -59,7 +59,7 @@ function cors(app: FastifyInstance, settings: CorsSettings, registered: () => vo
       const { origin } = request.raw.headers
       request.exchange.cors = headersFor(origin)
       if (!isListed(origin) || !isPreflight(request)) return done()
-      answerPreflight(reply, allowedHeaders(request.raw.headers['access-control-request-headers']))
+      respondToPreflight(reply, allowedHeaders(request.raw.headers['access-control-request-headers']))
     })
   }
   registered()
@@ -67,7 +67,7 @@ function cors(app: FastifyInstance, settings: CorsSettings, registered: () => vo
 
 export default fp(cors, { name: 'cors', fastify: '5.x', dependencies: ['added-headers'] })
 
-function answerPreflight(reply: FastifyReply, allowed: string): void {
+function respondToPreflight(reply: FastifyReply, allowed: string): void {
   reply
     .header('access-control-allow-methods', ALLOW)
     .header('access-control-allow-headers', allowed)

@@ -8,14 +8,14 @@ import { ClientDisconnected } from './exchange.ts'
 import { drain } from './request-body.ts'
 
 /** An error in the form for callers. */
-type Answerable = Error &
+type ResponseError = Error &
   RetryLater & { readonly code?: string; readonly statusCode?: number; readonly challenge?: string }
 
 /**
  * Responds with an error in OData's format, with its stable code. Other errors than the gateway's own are sent
  * without their text, which may be confidential; the request's log line has the causes.
  */
-export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+export function respondWithError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { exchange, raw } = request
   if (thrown instanceof ClientDisconnected || reply.raw.headersSent || reply.raw.destroyed) {
     reply.hijack()
@@ -48,8 +48,8 @@ function errorBody({ code, message }: { readonly code?: string; readonly message
 }
 
 /** `thrown` if it is one of ours, otherwise a replacement. */
-function own(thrown: unknown): Answerable {
-  const error = thrown as Answerable
+function own(thrown: unknown): ResponseError {
+  const error = thrown as ResponseError
   if (isGatewayError(error)) return error
   if (error.code === 'FST_ERR_BAD_URL') {
     return new BadRequest('The path is not well-formed. A % must be followed by two hexadecimal digits.', {

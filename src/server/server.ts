@@ -7,7 +7,7 @@ import type { Settings } from '../config/schema.ts'
 import { MethodNotAllowed } from '../errors.ts'
 import type { Logger } from '../logging/logger.ts'
 import { addHeaders } from './added-headers.ts'
-import { answerClientError, endWith } from './client-error.ts'
+import { respondToClientError, endWith } from './client-error.ts'
 import type { CorsHeaders } from './client-error.ts'
 import { idOf } from './exchange.ts'
 import { endStalled } from './stalled.ts'
@@ -52,7 +52,7 @@ export function inboundServer(
   server.on('checkExpectation', handler)
   // Node's types say Duplex, for servers that are handed other streams. This one reads from connections only.
   server.on('clientError', (error, socket) => {
-    answerClientError(error, socket as Socket, answerOn(socket as Socket), cors, refused)
+    respondToClientError(error, socket as Socket, answerOn(socket as Socket), cors, refused)
   })
   server.on('connect', ({ headers }, socket) => {
     const id = idOf(headers['x-request-id'] as string | undefined)

@@ -146,7 +146,7 @@ export function userDirectory(
     const path = url.apiRoot + userQuery(named, emailColumns)
     const { value } = (await ask(path, [], cancellation, asker)) as { value?: unknown }
     if (!Array.isArray(value)) {
-      throw new UserLookupFailed({ cause: new OwnError("the look-up's answer holds no rows") })
+      throw new UserLookupFailed({ cause: new OwnError("the look-up's response holds no rows") })
     }
     return value
   }
@@ -167,23 +167,23 @@ export function userDirectory(
     cancellation: Cancellation,
     asker: RequestRecord,
   ): Promise<unknown> {
-    const answer = await send(lookupRequest(path, also, cancellation, lookupRecord(asker, path)))
-    const body = await answer.body.bytes(MAX_RESPONSE_BYTES).catch((error: unknown) => {
+    const response = await send(lookupRequest(path, also, cancellation, lookupRecord(asker, path)))
+    const body = await response.body.bytes(MAX_RESPONSE_BYTES).catch((error: unknown) => {
       throw isGatewayError(error) ? error : new UserLookupFailed({ cause: error as Error })
     })
     // A limit is not a failure of the lookup: it applies to the caller's request as well.
-    if (answer.status === 429) {
-      throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
+    if (response.status === 429) {
+      throw retryLater(new LimitHolds(), retryAfter(header(response, 'retry-after'), Date.now()) ?? 1000)
     }
     const json = parsed(body)
-    if (answer.status === 200 && json !== undefined) return json ?? {}
+    if (response.status === 200 && json !== undefined) return json ?? {}
     const explanation = explainDynamics({
-      ...errorOf(answer.status, (name) => header(answer, name), json),
+      ...errorOf(response.status, (name) => header(response, name), json),
       impersonated: also.length > 0,
       delegated: runsAsPerson(credential),
     })
     throw new UserLookupFailed({
-      cause: new OwnError(`Dynamics 365 answered the lookup with ${answer.status}: ${inOneLine(explanation)}`),
+      cause: new OwnError(`Dynamics 365 answered the lookup with ${response.status}: ${inOneLine(explanation)}`),
     })
   }
 }

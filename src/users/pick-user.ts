@@ -60,7 +60,7 @@ function enabledPerson(
   )
   if (people.length === 0) return { fault: new UserNotPerson(subject) }
   if (people.some(({ isdisabled }) => typeof isdisabled !== 'boolean')) {
-    return { fault: new UserLookupFailed({ cause: new OwnError("a row of the look-up's answer lacks isdisabled") }) }
+    return { fault: new UserLookupFailed({ cause: new OwnError("a row of the look-up's response lacks isdisabled") }) }
   }
   const enabled = people.filter((row) => row['isdisabled'] === false)
   if (enabled.length === 0) return { fault: new UserDisabled(subject) }

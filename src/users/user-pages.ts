@@ -64,11 +64,11 @@ export function userPages(send: Send, { url }: Pick<Target, 'url'>) {
 
   async function ask(path: string, also: readonly string[], cancellation: Cancellation) {
     const record = new RequestRecord(randomUUID(), performance.now())
-    const answer = await send(lookupRequest(path, also, cancellation, record))
-    const json = parsed(await answer.body.bytes(MAX_PAGE_BYTES))
-    const { status } = answer
+    const response = await send(lookupRequest(path, also, cancellation, record))
+    const json = parsed(await response.body.bytes(MAX_PAGE_BYTES))
+    const { status } = response
     const explanation = (): string =>
-      inOneLine(explainDynamics({ ...errorOf(status, (name) => header(answer, name), json), delegated: false }))
+      inOneLine(explainDynamics({ ...errorOf(status, (name) => header(response, name), json), delegated: false }))
     return { status, json, explanation }
   }
 

@@ -21,7 +21,7 @@ export function subjectOf(named: NamedUser): string {
   return 'email' in named ? 'this e-mail address' : 'this Entra object id'
 }
 
-/** The query for the rows that may be those of `named`, below the API root. `pickUser` reads the answer. */
+/** The query for the rows that may be those of `named`, below the API root. `pickUser` reads the response. */
 export function userQuery(named: NamedUser, emailColumns: EmailColumns): string {
   const filter =
     'email' in named

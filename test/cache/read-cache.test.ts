@@ -1,7 +1,7 @@
 import t from 'tap'
 
-import { createAnswerMemory } from '../../src/cache/answer-memory.ts'
 import { cacheReads } from '../../src/cache/read-cache.ts'
+import { createResponseMemory } from '../../src/cache/response-memory.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Target } from '../../src/config/schema.ts'
 import { askedOf, bodyOf, MAX_LATENCY_MS, ModelDynamics, modelRequest } from '../support/model-dynamics.ts'
@@ -18,7 +18,7 @@ t.test('no response is mixed up or staler than promised, whatever users, headers
   const random = randomFrom(SEED)
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
   const dynamics = new ModelDynamics(random)
-  const memory = createAnswerMemory(60_000)
+  const memory = createResponseMemory(60_000)
   const send = cacheReads(dynamics.send, {
     target: targetWith({
       schemaCache: SCHEMA_MS,

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { shareCalls } from '../../src/cache/shared-calls.ts'
 import { bufferedBody } from '../../src/dynamics/buffered-response.ts'
-import type { Answer, OutboundRequest, Send } from '../../src/dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { bodyOf, modelRequest } from '../support/model-dynamics.ts'
 
 /** Calls that wait, by the caller that makes them. */
@@ -11,8 +11,8 @@ function waitingCalls(): { readonly send: Send; readonly calls: { fairnessKey: s
   return {
     calls,
     send: ({ fairnessKey }) =>
-      new Promise<Answer>((resolve) => {
-        const body = (): Answer['body'] => bufferedBody(Buffer.from(`of ${fairnessKey}`))
+      new Promise<UpstreamResponse>((resolve) => {
+        const body = (): UpstreamResponse['body'] => bufferedBody(Buffer.from(`of ${fairnessKey}`))
         calls.push({ fairnessKey, answer: () => resolve({ status: 200, headers: [], body: body() }) })
       }),
   }

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import type { Answer } from '../../src/dynamics/send.ts'
+import type { UpstreamResponse } from '../../src/dynamics/send.ts'
 import { header } from '../../src/dynamics/send.ts'
 import { connectionFixture, outbound, received, service, text } from '../support/connection-fixture.ts'
 
@@ -23,7 +23,7 @@ async function sendLong(
   t: Test,
   respond: (response: ServerResponse, body: string) => void,
   other = {},
-): Promise<{ readonly answer: Promise<Answer>; readonly requests: string[] }> {
+): Promise<{ readonly answer: Promise<UpstreamResponse>; readonly requests: string[] }> {
   const requests: string[] = []
   const origin = await service(t, (request, response) => {
     void received(request).then((body) => {

@@ -5,7 +5,7 @@ import t from 'tap'
 
 import { Cancellation } from '../../src/dynamics/cancellation.ts'
 import { rewriteRequestBody } from '../../src/dynamics/rewrite-request-body.ts'
-import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest } from '../../src/dynamics/send.ts'
 import { requestBatch } from '../../src/odata/batch.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
@@ -17,7 +17,7 @@ const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'),
   base: 'http://gw:8080',
   form: 'short',
 })
-const answer = { status: 400, headers: [] } as unknown as Answer
+const answer = { status: 400, headers: [] } as unknown as UpstreamResponse
 
 /** Fails when the end comes, as a `$batch` does that was not closed. */
 const unclosed: TextTransform = {

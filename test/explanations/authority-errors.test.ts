@@ -5,7 +5,7 @@ import { CREDENTIALS } from '../../src/explanations/aadsts-credentials.ts'
 import { PEOPLE } from '../../src/explanations/aadsts-people.ts'
 import { TRANSIENT } from '../../src/explanations/aadsts-transient.ts'
 import { AADSTS } from '../../src/explanations/aadsts.ts'
-import { explainAnswer } from '../../src/explanations/authority-errors.ts'
+import { explainAuthorityResponse } from '../../src/explanations/authority-errors.ts'
 import { explainConnection } from '../../src/explanations/connection-errors.ts'
 
 t.test('every number has what happened, why, and one thing to do that names a place', (t) => {
@@ -36,7 +36,7 @@ t.test('the numbers that set-up fails with most are all there', (t) => {
 })
 
 t.test("answers without Microsoft's number are explained, too", (t) => {
-  const cases: [facts: Parameters<typeof explainAnswer>[0], what: RegExp, todo: RegExp][] = [
+  const cases: [facts: Parameters<typeof explainAuthorityResponse>[0], what: RegExp, todo: RegExp][] = [
     [
       { status: 401, error: 'invalid_client', host: 'idp.test' },
       /idp\.test answered 401 \(invalid_client\)/,
@@ -58,7 +58,7 @@ t.test("answers without Microsoft's number are explained, too", (t) => {
     [{ status: 400, aadsts: 123456 }, /AADSTS123456\)/, /error\?code=123456/],
     [{ status: 400, error: 'x_y', aadsts: 123456 }, /AADSTS123456, x_y\)/, /error\?code=123456/],
   ]
-  for (const [facts, what, todo] of cases) t.match(explainAnswer(facts), { what, todo })
+  for (const [facts, what, todo] of cases) t.match(explainAuthorityResponse(facts), { what, todo })
   t.end()
 })
 
@@ -92,9 +92,9 @@ t.test('why no answer came is told apart', (t) => {
 
 t.test('what is not known is not explained', (t) => {
   for (const explanation of [
-    explainAnswer({ status: 400, error: 'made_up' }),
-    explainAnswer({ status: 400, aadsts: 123456 }),
-    explainAnswer({ status: 502 }),
+    explainAuthorityResponse({ status: 400, error: 'made_up' }),
+    explainAuthorityResponse({ status: 400, aadsts: 123456 }),
+    explainAuthorityResponse({ status: 502 }),
     explainConnection({ code: 'EMADEUP' }),
   ]) {
     t.match(explanation.why, /no explanation of this|does not say why/)

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import type { Answer, Sink } from '../../src/dynamics/send.ts'
+import type { UpstreamResponse, Sink } from '../../src/dynamics/send.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import { outbound, sockets, connectionFixture } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
@@ -24,7 +24,7 @@ function opened(t: Test): Socket[] {
 
 /** Takes a body; `pauses` says whether each chunk asks for a pause. */
 function taking(
-  { body }: Answer,
+  { body }: UpstreamResponse,
   pauses: () => boolean,
 ): {
   readonly sink: Sink

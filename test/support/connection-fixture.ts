@@ -13,7 +13,7 @@ import { connect } from '../../src/dynamics/connect.ts'
 import type { Connection } from '../../src/dynamics/connect.ts'
 import type { DynamicsEvent } from '../../src/dynamics/events.ts'
 import { RequestRecord } from '../../src/dynamics/request-record.ts'
-import type { Answer, OutboundRequest } from '../../src/dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest } from '../../src/dynamics/send.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
 import { inProcess } from '../../src/replicas/in-process.ts'
@@ -143,7 +143,7 @@ export function outbound(other: Partial<OutboundRequest> = {}): OutboundRequest 
 }
 
 /** The body of an answer as text. */
-export async function text(answer: Answer): Promise<string> {
+export async function text(answer: UpstreamResponse): Promise<string> {
   return (await answer.body.bytes(10_000_000)).toString()
 }
 

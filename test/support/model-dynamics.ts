@@ -3,7 +3,14 @@ import { createHash } from 'node:crypto'
 import { Cancellation } from '../../src/dynamics/cancellation.ts'
 import { Failure } from '../../src/dynamics/dispatch.ts'
 import { RequestRecord } from '../../src/dynamics/request-record.ts'
-import type { Answer, AnswerBody, OutboundRequest, Send, Sink, WrittenPart } from '../../src/dynamics/send.ts'
+import type {
+  UpstreamResponse,
+  ResponseBody,
+  OutboundRequest,
+  Send,
+  Sink,
+  WrittenPart,
+} from '../../src/dynamics/send.ts'
 
 /** What is read and changed: each holds the number of its last change. */
 export type Subject = 'accounts' | 'contacts' | 'tasks' | 'schema'
@@ -88,7 +95,7 @@ export class ModelDynamics {
       const latency = this.#random() * MAX_LATENCY_MS
       const done = this.now + latency
       if (method === 'GET') {
-        let answer: Answer | undefined
+        let answer: UpstreamResponse | undefined
         this.at(this.now + this.#random() * latency, () => (answer = this.#read(request, () => left)))
         this.at(done, () => {
           if (left !== undefined) return
@@ -144,7 +151,7 @@ export class ModelDynamics {
     else for (const subject of ['accounts', 'contacts', 'tasks'] as const) this.change(subject, true)
   }
 
-  #read(request: OutboundRequest, left: () => Error | undefined): Answer {
+  #read(request: OutboundRequest, left: () => Error | undefined): UpstreamResponse {
     const ends = this.now + MAX_LATENCY_MS * (1 + this.#random())
     const { path } = request
     if (path.includes('RetrieveMetadataChanges')) {
@@ -175,7 +182,7 @@ export class ModelDynamics {
     return answerOf(200, [...JSON_HEAD, 'ETag', etag], this.#body(Buffer.from(body), ends, left, fails))
   }
 
-  #body(bytes: Buffer, ends: number, left: () => Error | undefined, fails = false): AnswerBody {
+  #body(bytes: Buffer, ends: number, left: () => Error | undefined, fails = false): ResponseBody {
     let over = false
     const closed: (() => void)[] = []
     const end = (sink: Sink | undefined): void => {
@@ -234,11 +241,11 @@ export function askedOf({ path, headers }: Pick<OutboundRequest, 'path' | 'heade
     .digest('base64')
 }
 
-function answerOf(status: number, headers: readonly string[], body: AnswerBody): Answer {
+function answerOf(status: number, headers: readonly string[], body: ResponseBody): UpstreamResponse {
   return { status, headers: headers.map((text) => Buffer.from(text)), body }
 }
 
-function refusal(status: number): Answer {
+function refusal(status: number): UpstreamResponse {
   return answerOf(status, [], {
     complete: true,
     bufferedBytes: 0,
@@ -275,7 +282,7 @@ export function modelRequest(
 }
 
 /** All of a body, as a caller reads it. */
-export function bodyOf(answer: Answer): Promise<Buffer> {
+export function bodyOf(answer: UpstreamResponse): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     answer.body.pipeTo({

@@ -27,7 +27,7 @@ export async function ask(
 ): Promise<Answered> {
   const { origin, apiRoot } = target.url
   try {
-    const answer = await agent.request({
+    const response = await agent.request({
       origin,
       path: `${apiRoot}${path}`,
       method: 'GET',
@@ -40,7 +40,7 @@ export async function ask(
         ...headers,
       },
     })
-    return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await answer.body.text()) }
+    return { status: response.statusCode, headers: flat(response.headers), body: parse(await response.body.text()) }
   } catch (error) {
     const { code, name } = error as { code?: unknown; name?: unknown }
     throw new StepFailure(
@@ -58,12 +58,12 @@ export async function askFor(
   path: string,
   headers: Record<string, string> = {},
 ): Promise<Readonly<Record<string, unknown>>> {
-  const answer = await ask(checking, path, headers)
-  if (answer.status === 200 && answer.body !== undefined) return answer.body
-  throw new StepFailure(explain(answer, checking, Object.keys(headers).length > 0 ? 'as a user' : undefined))
+  const response = await ask(checking, path, headers)
+  if (response.status === 200 && response.body !== undefined) return response.body
+  throw new StepFailure(explain(response, checking, Object.keys(headers).length > 0 ? 'as a user' : undefined))
 }
 
-/** What an answer means that is not the one that was asked for; `as a user`: the request was to run as one. */
+/** What a response means that is not the one that was asked for; `as a user`: the request was to run as one. */
 export function explain({ status, headers, body }: Answered, checking: Checking, as?: 'as a user'): Explanation {
   return explainDynamics({
     ...errorOf(status, (name) => headers[name], body),

@@ -15,10 +15,10 @@ export const preloadUsers: Step = {
     let users = 0
     let path = '/systemusers?$select=systemuserid'
     for (;;) {
-      const answer = await ask(checking, path, { prefer: 'odata.track-changes,odata.maxpagesize=5000' })
-      const { status, body } = answer
+      const response = await ask(checking, path, { prefer: 'odata.track-changes,odata.maxpagesize=5000' })
+      const { status, body } = response
       const rows = body?.['value']
-      if (status !== 200 || !Array.isArray(rows)) return onlyLookups(explain(answer, checking).what)
+      if (status !== 200 || !Array.isArray(rows)) return onlyLookups(explain(response, checking).what)
       users += rows.length
       if (users > MAX_PRELOADED_USERS) return onlyLookups(`there are more than ${MAX_PRELOADED_USERS} users`)
       const next = nextPath(checking, body?.['@odata.nextLink'])

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
-import { isPage } from '../../explanations/foreign-answers.ts'
+import { isPage } from '../../explanations/foreign-responses.ts'
 import { proxyFor } from '../../outbound/proxy-settings.ts'
 import { ask } from './ask.ts'
 import { certificateShown, day, nameOf } from './shown-certificate.ts'

@@ -26,8 +26,8 @@ export const readUsers: Step = {
   run: async (checking) => {
     const off = impersonationOff(checking)
     if (off !== undefined) return off
-    const answer = await ask(checking, '/systemusers?$select=systemuserid&$top=1')
-    if (answer.status !== 200 || answer.body === undefined) throw new StepFailure(explain(answer, checking))
+    const response = await ask(checking, '/systemusers?$select=systemuserid&$top=1')
+    if (response.status !== 200 || response.body === undefined) throw new StepFailure(explain(response, checking))
     return ok(`${isDelegated(checking) ? 'the person who signed in' : 'the application user'} may look users up`)
   },
 }
@@ -38,14 +38,14 @@ export const actOnBehalf: Step = {
   run: async (checking) => {
     const off = impersonationOff(checking)
     if (off !== undefined) return off
-    const answer = await ask(
+    const response = await ask(
       checking,
       `/systemusers(${checking.userId})/Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName` +
         `(PrivilegeName='prvActOnBehalfOfAnotherUser')`,
     )
-    const held = answer.body?.['RolePrivileges']
-    if (answer.status !== 200 || !Array.isArray(held)) {
-      return warning(`unknown (${answer.status}); --user E-MAIL proves it`)
+    const held = response.body?.['RolePrivileges']
+    if (response.status !== 200 || !Array.isArray(held)) {
+      return warning(`unknown (${response.status}); --user E-MAIL proves it`)
     }
     if (held.length === 0) throw new StepFailure(actOnBehalfMissing(isDelegated(checking)))
     return ok('the role is there (it counts only if assigned directly; --user E-MAIL proves it)')
@@ -58,21 +58,21 @@ function impersonationOff({ target }: Checking): Outcome | undefined {
 }
 
 const NOT_WHO_AM_I: Explanation = {
-  what: 'The answer to WhoAmI holds no user.',
+  what: 'The response to WhoAmI holds no user.',
   why: 'Dynamics names one in each. Something else answered with JSON, or changed what Dynamics wrote.',
   todo: 'Compare DYNAMICS_URL with the Environment URL, and check what is between, such as a proxy.',
 }
 
 /** Finance & Operations and Business Central: whether they respond. */
 async function otherProduct(checking: Checking): Promise<Outcome> {
-  const answer = await ask(checking, '/')
-  if (answer.status === 200 && answer.body !== undefined) {
+  const response = await ask(checking, '/')
+  if (response.status === 200 && response.body !== undefined) {
     return ok('the service answers (this product has no WhoAmI)')
   }
-  const explanation = explain(answer, checking)
+  const explanation = explain(response, checking)
   // What else answered in its place knows nothing of applications.
   const own = explanation.what.startsWith('Dynamics')
-  if (!own || (answer.status !== 401 && answer.status !== 403)) throw new StepFailure(explanation)
+  if (!own || (response.status !== 401 && response.status !== 403)) throw new StepFailure(explanation)
   const finance = checking.target.url.product === 'finance-and-operations'
   throw new StepFailure({
     what: explanation.what,

@@ -5,7 +5,7 @@ import { delegatedScope } from '../../credentials/delegated.ts'
 import { AuthorityFailure } from '../../credentials/failure.ts'
 import { redeem } from '../../credentials/token-endpoint.ts'
 import type { PersonsToken } from '../../credentials/token-endpoint.ts'
-import { explainAnswer } from '../../explanations/authority-errors.ts'
+import { explainAuthorityResponse } from '../../explanations/authority-errors.ts'
 import { awaitRedirect } from './redirect.ts'
 import type { SigningIn } from './signing-in.ts'
 
@@ -24,8 +24,8 @@ export async function signInWithBrowser(
     port,
     state,
     signal,
-    page: (answer) =>
-      answer.has('code')
+    page: (response) =>
+      response.has('code')
         ? 'Done. You can close this tab.'
         : 'You are not signed in. The terminal says why; you can close this tab.',
   })
@@ -46,9 +46,9 @@ export async function signInWithBrowser(
         `Waiting for the browser to come back to ${redirectUri} …\n`,
     )
     openBrowser?.(address.href)
-    const answer = await redirect.answer
-    const code = answer.get('code')
-    if (code === null) throw declined(answer)
+    const response = await redirect.response
+    const code = response.get('code')
+    if (code === null) throw declined(response)
     return await redeem(
       endpoints.token,
       {
@@ -68,9 +68,9 @@ export async function signInWithBrowser(
 }
 
 /** The authority sent the person back without a code. */
-export function declined(answer: URLSearchParams): AuthorityFailure {
-  const error = answer.get('error') ?? 'no code'
-  const number = /\bAADSTS(\d{4,9})\b/.exec(answer.get('error_description') ?? '')?.[1]
+export function declined(response: URLSearchParams): AuthorityFailure {
+  const error = response.get('error') ?? 'no code'
+  const number = /\bAADSTS(\d{4,9})\b/.exec(response.get('error_description') ?? '')?.[1]
   const facts = {
     host: 'The authority',
     error: isOAuthError(error) ? error : 'unknown',
@@ -87,7 +87,7 @@ export function declined(answer: URLSearchParams): AuthorityFailure {
       facts,
     )
   }
-  return new AuthorityFailure(explainAnswer({ ...facts, status: 400 }), true, facts)
+  return new AuthorityFailure(explainAuthorityResponse({ ...facts, status: 400 }), true, facts)
 }
 
 function random(): string {

@@ -15,12 +15,12 @@ import type { SigningIn } from './signing-in.ts'
  */
 export async function signInWithDevice({ app, endpoints, secret, signal, say }: SigningIn): Promise<PersonsToken> {
   const way = { dispatcher: app.dispatcher, signal }
-  const answer = await post(
+  const response = await post(
     endpoints.device,
     { client_id: app.clientId, client_secret: secret, scope: delegatedScope(app) },
     way,
   )
-  const failure = responseFailure(answer)
+  const failure = responseFailure(response)
   if (failure !== undefined) throw failure
   const {
     device_code: deviceCode,
@@ -28,7 +28,7 @@ export async function signInWithDevice({ app, endpoints, secret, signal, say }: 
     verification_uri: page,
     verification_uri_complete: complete,
     interval,
-  } = answer.body ?? {}
+  } = response.body ?? {}
   if (typeof deviceCode !== 'string' || typeof userCode !== 'string' || typeof page !== 'string') {
     throw new AuthorityFailure(
       {

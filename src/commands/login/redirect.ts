@@ -8,13 +8,13 @@ export interface RedirectOptions {
   /** Ends the wait. */
   readonly signal: AbortSignal
   /** What the person reads in the browser, once the redirect has come. */
-  readonly page: (answer: URLSearchParams) => string
+  readonly page: (authorizationResponse: URLSearchParams) => string
 }
 
 /** A server on loopback that waits for a person's browser to come back. */
 export interface Redirect {
   /** What the browser brought, once its `state` is right. Fails when the wait ends. */
-  readonly answer: Promise<URLSearchParams>
+  readonly response: Promise<URLSearchParams>
   readonly close: () => void
 }
 
@@ -31,7 +31,7 @@ const MAX_FORM_BYTES = 64 * 1024
  * @throws the system's error when the port is taken
  */
 export async function awaitRedirect({ port, state, signal, page }: RedirectOptions): Promise<Redirect> {
-  const { promise: answer, resolve, reject } = deferred<URLSearchParams>()
+  const { promise: response, resolve, reject } = deferred<URLSearchParams>()
   const servers = [await listen(serve, port, '127.0.0.1')]
   const close = (): void => {
     for (const server of servers) {
@@ -51,8 +51,8 @@ export async function awaitRedirect({ port, state, signal, page }: RedirectOptio
   signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
   if (signal.aborted) reject(signal.reason as Error)
   // Whoever closes without waiting is not interested any more.
-  answer.catch(() => undefined)
-  return { answer, close }
+  response.catch(() => undefined)
+  return { response, close }
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
     read(request)

@@ -26,7 +26,7 @@ type Wrapper = (
   folder: string,
 ) => void
 
-/** How long after the first answer all is compiled that a start needs, in milliseconds. */
+/** How long after the first response all is compiled that a start needs, in milliseconds. */
 const SETTLE_MS = 300
 const DIGEST = 32
 

@@ -1,7 +1,7 @@
-import { compareTimes, createAnswerTimes } from './answer-times.ts'
-import type { AnswerTimes, CostClass } from './answer-times.ts'
 import { createBestTimes } from './best-times.ts'
 import { createRefusedLimit } from './refused-limit.ts'
+import { compareTimes, createResponseTimes } from './response-times.ts'
+import type { ResponseTimes, CostClass } from './response-times.ts'
 
 /**
  * Why the limit is what it is: the settings or the number of replicas allow no more; Dynamics suggests it; Dynamics
@@ -23,16 +23,16 @@ export interface AdaptiveLimit {
   /** The limit outside of trials, and why it is that. */
   readonly settled: () => { readonly limit: number; readonly reason: LimitReason }
   /** A request is sent that takes the last place. Returns what its time belongs to; `undefined`: it is not measured. */
-  readonly sent: () => AnswerTimes | undefined
-  /** The head of an answer came, `ms` after its request was sent; `times` are what `sent` returned. */
-  readonly answered: (times: AnswerTimes, costClass: CostClass, ms: number) => void
+  readonly sent: () => ResponseTimes | undefined
+  /** The head of a response came, `ms` after its request was sent; `times` are what `sent` returned. */
+  readonly answered: (times: ResponseTimes, costClass: CostClass, ms: number) => void
   /** Dynamics refused one of `running` requests because there were too many at once. */
   readonly refused: (running: number) => void
   /** Begins at the number of requests that Dynamics suggests. */
   readonly start: (parallel: number) => void
 }
 
-/** Share of a growth that must show in what gets done; else the answers only became slower. */
+/** Share of a growth that must show in what gets done; else the responses only became slower. */
 const MIN_GAIN = 0.15
 /** Steps of a trial upwards: wide while every one pays, narrow once one did not. */
 const WIDE_STEP = 1.5
@@ -42,8 +42,8 @@ const DOWN_STEP = 2
 /** A trial is clear at this many standard errors; a rejection, which costs less, at fewer. */
 const CLEAR = 3
 const CLEAR_REJECTION = 2
-/** Fewest answers that are compared. */
-const MIN_ANSWERS = 20
+/** Fewest responses that are compared. */
+const MIN_RESPONSES = 20
 /** A trial that is not clear by then is decided by what it looks like. */
 const MAX_TRIAL_MS = 4000
 /** Time after a trial of more that changed nothing; it doubles. */
@@ -57,15 +57,15 @@ const SLOW = 1.12
 const HEADROOM = 1.05
 /** It falls to no less than this share at once. */
 const MAX_FALL = 1 / 3
-/** While nothing is tried, times are forgotten after this many sets of the fewest answers. */
+/** While nothing is tried, times are forgotten after this many sets of the fewest responses. */
 const MAX_SETS = 4
 /** Answers that are further apart belong to different times. */
 const STALE_MS = 10_000
 
 /**
  * A limit that follows what is measured while all places are taken. It tries more and fewer requests at once and
- * compares the times to the heads of the answers. By Little's law, what gets done is the number at once divided by the
- * time: more pay while answers slow down by less than the number grows.
+ * compares the times to the heads of the responses. By Little's law, what gets done is the number at once divided by the
+ * time: more pay while responses slow down by less than the number grows.
  *
  * @param ceiling the most that may be; it may change
  * @param clock milliseconds, rising
@@ -77,18 +77,18 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
   let settled = ceiling()
   let reason: LimitReason = 'ceiling'
   /** Times at the settled limit; and the limit that is tried out, with its times. */
-  let times = createAnswerTimes()
-  let trial: { readonly limit: number; readonly times: AnswerTimes; readonly until: number } | undefined
+  let times = createResponseTimes()
+  let trial: { readonly limit: number; readonly times: ResponseTimes; readonly until: number } | undefined
   /** Requests to be sent until what is measured belongs to the present limit. */
   let settling = 0
-  let lastAnswerAt = clock()
+  let lastResponseAt = clock()
   let upDueAt = 0
   let downDueAt = 0
   let rest = MIN_REST_MS
   /** Trials upwards that paid, one after the other. */
   let paid = 0
   let hasFailed = false
-  /** Whether answers were slow when that was last looked at. */
+  /** Whether responses were slow when that was last looked at. */
   let isSlow = false
 
   const current = (): number => Math.min(trial?.limit ?? settled, Math.max(1, ceiling()))
@@ -97,14 +97,14 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     settled = limit
     reason = why
     trial = undefined
-    times = createAnswerTimes()
+    times = createResponseTimes()
     settling = limit
   }
 
   function tryOut(next: number): boolean {
     const limit = Math.max(1, Math.min(Math.round(next), ceiling(), refusals.highest()))
     if (limit === settled) return false
-    trial = { limit, times: createAnswerTimes(), until: clock() + MAX_TRIAL_MS }
+    trial = { limit, times: createResponseTimes(), until: clock() + MAX_TRIAL_MS }
     settling = limit
     return true
   }
@@ -116,7 +116,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
 
   /** Begins the next trial, where one is due. */
   function next(): void {
-    const enough = Math.max(MIN_ANSWERS, settled)
+    const enough = Math.max(MIN_RESPONSES, settled)
     if (times.count() < enough) return
     const now = clock()
     const slowness = best.slowness(times)
@@ -124,7 +124,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
       // The times that showed it are partly those of before: the trial is compared with new ones.
       if (!isSlow) {
         isSlow = true
-        times = createAnswerTimes()
+        times = createResponseTimes()
         return
       }
       tryOut(Math.min(settled - 1, settled * Math.max(HEADROOM / slowness, MAX_FALL)))
@@ -136,12 +136,12 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     const isDownDue = !known && now >= downDueAt && paid === 0
     if (isDownDue && tryOut(Math.min(settled - 1, settled / DOWN_STEP))) return
     if (now >= upDueAt && tryUp()) return
-    if (times.count() > MAX_SETS * enough) times = createAnswerTimes()
+    if (times.count() > MAX_SETS * enough) times = createResponseTimes()
   }
 
   /** Decides the trial, where it is clear or has lasted long enough. */
   function decide({ limit, times: tried, until }: NonNullable<typeof trial>): void {
-    const difference = tried.count() < Math.max(MIN_ANSWERS, limit) ? undefined : compareTimes(times, tried)
+    const difference = tried.count() < Math.max(MIN_RESPONSES, limit) ? undefined : compareTimes(times, tried)
     if (difference === undefined) return
     const advantage = (1 - MIN_GAIN) * Math.log(limit / settled) - difference.logRatio
     const isUp = limit > settled
@@ -151,7 +151,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     else decideDown(limit, tried, advantage > 0)
   }
 
-  function decideUp(limit: number, tried: AnswerTimes, pays: boolean): void {
+  function decideUp(limit: number, tried: ResponseTimes, pays: boolean): void {
     if (pays) {
       best.note(tried, limit)
       paid++
@@ -167,7 +167,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     settle(settled, 'higher-is-no-better')
   }
 
-  function decideDown(limit: number, tried: AnswerTimes, suffices: boolean): void {
+  function decideDown(limit: number, tried: ResponseTimes, suffices: boolean): void {
     paid = 0
     if (suffices) {
       best.note(tried, limit)
@@ -175,7 +175,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
       keep(limit, tried, 'lower-is-as-good')
       return
     }
-    // If answers became slower, it was not because there were too many requests.
+    // If responses became slower, it was not because there were too many requests.
     if (best.slowness(times) > SLOW) best.replace(times, settled)
     else best.replace(tried, limit)
     downDueAt = clock() + DOWN_REST_MS
@@ -184,7 +184,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
   }
 
   /** The trial's limit is the settled one from now on. */
-  function keep(limit: number, tried: AnswerTimes, why: LimitReason): void {
+  function keep(limit: number, tried: ResponseTimes, why: LimitReason): void {
     settled = limit
     reason = why
     trial = undefined
@@ -202,8 +202,8 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     },
     answered(measured, costClass, ms) {
       if (measured !== (trial?.times ?? times)) return
-      const idle = clock() - lastAnswerAt
-      lastAnswerAt = clock()
+      const idle = clock() - lastResponseAt
+      lastResponseAt = clock()
       if (idle > STALE_MS) {
         settle(settled, reason)
         return

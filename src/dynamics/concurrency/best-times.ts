@@ -1,14 +1,14 @@
-import { compareTimes } from './answer-times.ts'
-import type { AnswerTimes } from './answer-times.ts'
+import { compareTimes } from './response-times.ts'
+import type { ResponseTimes } from './response-times.ts'
 
-/** The best recent times to the heads of answers: what Dynamics takes when it is not crowded. */
+/** The best recent times to the heads of responses: what Dynamics takes when it is not crowded. */
 export interface BestTimes {
   /** Times that were measured at `limit`; they count if they are better, or if the best ones are old. */
-  readonly note: (times: AnswerTimes, limit: number) => void
+  readonly note: (times: ResponseTimes, limit: number) => void
   /** From now on `times` are the best there are, though fewer requests, `limit` at once, were tried. */
-  readonly replace: (times: AnswerTimes, limit: number) => void
+  readonly replace: (times: ResponseTimes, limit: number) => void
   /** How much slower `times` surely are than the best ones; 1: not slower. */
-  readonly slowness: (times: AnswerTimes) => number
+  readonly slowness: (times: ResponseTimes) => number
   /** Whether far fewer requests than `limit` at once were tried lately. */
   readonly knownBelow: (limit: number) => boolean
 }
@@ -22,7 +22,7 @@ const CAUTION = 2
 
 /** @param clock milliseconds, rising */
 export function createBestTimes(clock: () => number): BestTimes {
-  let best: { readonly times: AnswerTimes; readonly at: number } | undefined
+  let best: { readonly times: ResponseTimes; readonly at: number } | undefined
   let lowest = { limit: Infinity, at: -Infinity }
 
   const isRecent = ({ at }: { readonly at: number }): boolean => clock() - at < RECENT_MS

@@ -1,13 +1,13 @@
-import type { Answer, OutboundRequest, Send } from '../send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../send.ts'
 import type { Semaphore } from './semaphore.ts'
 
 /** Sends when there is a place at Dynamics, and releases it when the response's body is over too. */
 export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire' | 'release'>): Send {
-  function within(request: OutboundRequest): Promise<Answer> {
+  function within(request: OutboundRequest): Promise<UpstreamResponse> {
     return send(request).then(
-      (answer) => {
-        answer.body.onClose(() => semaphore.release(request))
-        return answer
+      (response) => {
+        response.body.onClose(() => semaphore.release(request))
+        return response
       },
       (error) => {
         semaphore.release(request)
@@ -16,7 +16,7 @@ export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire
     )
   }
 
-  async function inTurn(request: OutboundRequest, turn: Promise<void>): Promise<Answer> {
+  async function inTurn(request: OutboundRequest, turn: Promise<void>): Promise<UpstreamResponse> {
     const began = performance.now()
     try {
       await turn

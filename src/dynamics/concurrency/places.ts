@@ -1,9 +1,9 @@
 import { isBatch } from '../../odata/batch-path.ts'
 import type { OnEvent } from '../events.ts'
-import type { Answer, OutboundRequest, Send } from '../send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../send.ts'
 import { createAdaptiveLimit } from './adaptive-limit.ts'
 import type { LimitReason } from './adaptive-limit.ts'
-import type { AnswerTimes, CostClass } from './answer-times.ts'
+import type { ResponseTimes, CostClass } from './response-times.ts'
 import { createSemaphore } from './semaphore.ts'
 import type { Semaphore } from './semaphore.ts'
 
@@ -54,9 +54,9 @@ export function createPlaces(
     changed()
   }
 
-  function answered(times: AnswerTimes, request: OutboundRequest, answer: Answer, began: number): void {
+  function answered(times: ResponseTimes, request: OutboundRequest, response: UpstreamResponse, began: number): void {
     // Refusals and errors cost Dynamics less, and retries include a pause.
-    if (answer.status >= 400 || request.record.attempts > 1) return
+    if (response.status >= 400 || request.record.attempts > 1) return
     adaptive.answered(times, costClassOf(request), clock() - began)
     follow()
   }
@@ -69,9 +69,9 @@ export function createPlaces(
       const times = semaphore.isFull() && !isStream(request) ? adaptive.sent() : undefined
       if (times === undefined) return send(request)
       const began = clock()
-      return send(request).then((answer) => {
-        answered(times, request, answer, began)
-        return answer
+      return send(request).then((response) => {
+        answered(times, request, response, began)
+        return response
       })
     },
     refused() {

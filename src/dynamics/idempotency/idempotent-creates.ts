@@ -1,13 +1,13 @@
 import { BodyTooLarge, DynamicsAnswerInvalid, IdempotencyKeyReused, KeyedRowUnreadable } from '../../errors.ts'
 import type { SharedState } from '../../replicas/shared-state.ts'
-import { bufferAnswer } from '../buffered-response.ts'
-import type { BufferedAnswer } from '../buffered-response.ts'
+import { bufferResponse } from '../buffered-response.ts'
+import type { BufferedResponse } from '../buffered-response.ts'
 import { unlessCancelled } from '../cancellation.ts'
 import type { OnEvent } from '../events.ts'
 import { codeOf } from '../limits/parse.ts'
 import { requestIds } from '../request-record.ts'
 import { header } from '../send.ts'
-import type { Answer, IdempotentCreate, OutboundRequest, Send } from '../send.ts'
+import type { UpstreamResponse, IdempotentCreate, OutboundRequest, Send } from '../send.ts'
 import { bindsRows, expectedOf, holds } from './compare.ts'
 import { membersOf, withMember } from './create-body.ts'
 import type { Members } from './create-body.ts'
@@ -73,7 +73,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     return idempotency === undefined ? send(request) : createOnce(request, idempotency)
   }
 
-  async function createOnce(request: OutboundRequest, keyed: IdempotentCreate): Promise<Answer> {
+  async function createOnce(request: OutboundRequest, keyed: IdempotentCreate): Promise<UpstreamResponse> {
     const create = await prepare(request, keyed)
     const { id } = create
     // There is no await between the last check and `set`: only one of the waiting requests continues.
@@ -106,7 +106,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     }
   }
 
-  async function carryOut(create: KeyedCreate): Promise<Answer> {
+  async function carryOut(create: KeyedCreate): Promise<UpstreamResponse> {
     const remembered = await recall(create.id)
     if (remembered !== undefined) {
       if (remembered !== create.digest) return reused(create)
@@ -116,14 +116,14 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     let sends = 1
     const began = performance.now()
     const request = { ...create.request, onRetry: () => void sends++ }
-    const answer = await send(request)
-    if (answer.status === 201 || answer.status === 204) {
+    const response = await send(request)
+    if (response.status === 201 || response.status === 204) {
       remember(create)
       onEvent({ kind: 'keyed-create', outcome: 'created', ...requestIds(request.record) })
-      return answer
+      return response
     }
-    if (answer.status < 400) return answer
-    const refusal = await bufferAnswer(answer, request)
+    if (response.status < 400) return response
+    const refusal = await bufferResponse(response, request)
     if (codeOf(refusal.text) !== DUPLICATE_KEY) return refusal
     return afterDuplicate(create, refusal, sends > 1 ? performance.now() - began : undefined)
   }
@@ -134,7 +134,11 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
    *
    * @param sending milliseconds since this request was first sent, where it was sent more than once
    */
-  async function afterDuplicate(create: KeyedCreate, refusal: Answer, sending: number | undefined): Promise<Answer> {
+  async function afterDuplicate(
+    create: KeyedCreate,
+    refusal: UpstreamResponse,
+    sending: number | undefined,
+  ): Promise<UpstreamResponse> {
     const { request, table, members, id } = create
     const lookups = bindsRows(members)
       ? await unlessCancelled(request.cancellation, tables.lookups(table, request))
@@ -151,8 +155,8 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
       return reused(create)
     remember(create)
     onEvent({ kind: 'keyed-create', outcome: 'recovered', ...requestIds(request.record) })
-    const answer = await replay(send, request, id, origin)
-    return own ? answer : markReplayed(answer)
+    const response = await replay(send, request, id, origin)
+    return own ? response : markReplayed(response)
   }
 
   /** Whether a row existed before the last `milliseconds`, by Dynamics' clock; `undefined` if unknown. */
@@ -164,15 +168,15 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
   }
 
   /** Reads columns of a row as the user who creates it. */
-  async function read(request: OutboundRequest, id: string, columns: readonly string[]): Promise<BufferedAnswer> {
+  async function read(request: OutboundRequest, id: string, columns: readonly string[]): Promise<BufferedResponse> {
     const path = `${request.path.split('?', 1)[0]!}(${id})?$select=${columns.join(',')}`
     const get = rowRequest(request, path)
     const headers = get.headers.filter((_, index, all) => !FORMAT_HEADERS.test(all[index - (index % 2)]!))
-    const answer = await send({
+    const response = await send({
       ...get,
       headers: [...headers, 'accept', 'application/json', 'accept-encoding', 'identity'],
     })
-    return bufferAnswer(answer, request, MAX_ROW_BYTES)
+    return bufferResponse(response, request, MAX_ROW_BYTES)
   }
 
   /** The digest remembered for a row's primary key. A failure of the memory counts as forgotten. */
@@ -202,7 +206,7 @@ async function queueBehind(other: Promise<void>, { cancellation, timings, record
 /** Headers that change the format of a row. */
 const FORMAT_HEADERS = /^(?:accept|accept-encoding|prefer)$/i
 
-function rowIn({ text }: BufferedAnswer): Members {
+function rowIn({ text }: BufferedResponse): Members {
   try {
     return JSON.parse(text) as Members
   } catch (cause) {

@@ -1,6 +1,6 @@
 import { bufferedBody } from '../buffered-response.ts'
 import { withHeader } from '../send.ts'
-import type { Answer, OutboundRequest, Send } from '../send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../send.ts'
 
 /** Headers of a create that are meaningless or have another meaning on the GET of its row. */
 const CREATE_ONLY_HEADERS = /^(?:content-|if-|mscrm\.suppressduplicatedetection$)/i
@@ -32,7 +32,12 @@ export function rowRequest(create: OutboundRequest, path: string): OutboundReque
  *
  * @param origin of the environment, for the addresses in the headers
  */
-export async function replay(send: Send, create: OutboundRequest, id: string, origin: string): Promise<Answer> {
+export async function replay(
+  send: Send,
+  create: OutboundRequest,
+  id: string,
+  origin: string,
+): Promise<UpstreamResponse> {
   const mark = create.path.indexOf('?')
   const path = `${mark === -1 ? create.path : create.path.slice(0, mark)}(${id})`
   const query = mark === -1 ? '' : create.path.slice(mark)
@@ -41,15 +46,15 @@ export async function replay(send: Send, create: OutboundRequest, id: string, or
   if (create.idempotency?.wantsRow !== true) {
     return { status: 204, headers: bytesOf(['OData-Version', '4.0', ...where]), body: bufferedBody(NO_BODY) }
   }
-  const answer = await send(rowRequest(create, path + query))
-  if (answer.status !== 200) return answer
-  const applied = withHeader(answer, 'preference-applied', 'return=representation')
-  return { status: 201, headers: [...applied.headers, ...bytesOf(where)], body: answer.body }
+  const response = await send(rowRequest(create, path + query))
+  if (response.status !== 200) return response
+  const applied = withHeader(response, 'preference-applied', 'return=representation')
+  return { status: 201, headers: [...applied.headers, ...bytesOf(where)], body: response.body }
 }
 
-/** `answer`, marked as the response of an earlier request. */
-export function markReplayed(answer: Answer): Answer {
-  return answer.status < 300 ? withHeader(answer, REPLAYED_HEADER, 'true') : answer
+/** `response`, marked as the response of an earlier request. */
+export function markReplayed(response: UpstreamResponse): UpstreamResponse {
+  return response.status < 300 ? withHeader(response, REPLAYED_HEADER, 'true') : response
 }
 
 function bytesOf(headers: readonly string[]): Buffer[] {

@@ -42,7 +42,7 @@ const REMEMBER_MS = 10 * 60_000
 /** A table can be created at any time. The cache is for callers that keep asking for one that does not exist. */
 const REMEMBER_UNSUITABLE_MS = 60_000
 const LOOKUP_TIMEOUT_MS = 10_000
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 
 const COLUMNS = 'LogicalName,EntitySetName,PrimaryIdAttribute,TableType,IsIntersect,IsLogicalEntity,DataProviderId'
 
@@ -109,16 +109,16 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
     const request = definitionRequest(path, asker)
     const timer = setTimeout(() => request.cancellation.cancel(failed('it took too long')), LOOKUP_TIMEOUT_MS)
     try {
-      const answer = await send(request)
-      const body = await answer.body.bytes(MAX_ANSWER_BYTES)
+      const response = await send(request)
+      const body = await response.body.bytes(MAX_RESPONSE_BYTES)
       // A limit is not a failure of the lookup: it applies to the caller's request as well.
-      if (answer.status === 429) {
-        throw retryLater(new LimitHolds(), retryAfter(header(answer, 'retry-after'), Date.now()) ?? 1000)
+      if (response.status === 429) {
+        throw retryLater(new LimitHolds(), retryAfter(header(response, 'retry-after'), Date.now()) ?? 1000)
       }
       const json = parsed(body)
       const rows = (json as { value?: unknown } | undefined)?.value
-      if (answer.status === 200 && Array.isArray(rows)) return rows
-      const error = errorOf(answer.status, (name) => header(answer, name), json)
+      if (response.status === 200 && Array.isArray(rows)) return rows
+      const error = errorOf(response.status, (name) => header(response, name), json)
       throw failed(inOneLine(explainDynamics({ ...error, impersonated: false, delegated: asker.tokens !== undefined })))
     } catch (error) {
       // The gateway's own errors contain the fix.

@@ -1,5 +1,5 @@
 import { header } from '../send.ts'
-import type { Answer } from '../send.ts'
+import type { UpstreamResponse } from '../send.ts'
 
 /** The service protection limit behind a 429. */
 export type Limit = 'count' | 'time' | 'concurrency' | 'other'
@@ -55,10 +55,10 @@ export interface Rates {
 }
 
 /** Reads the rate headers of a response; `undefined` without them. */
-export function ratesOf(answer: Answer): Rates | undefined {
-  const requests = amount(header(answer, 'x-ms-ratelimit-burst-remaining-xrm-requests'))
-  const seconds = amount(header(answer, 'x-ms-ratelimit-time-remaining-xrm-requests'))
-  const parallel = amount(header(answer, 'x-ms-dop-hint'))
+export function ratesOf(response: UpstreamResponse): Rates | undefined {
+  const requests = amount(header(response, 'x-ms-ratelimit-burst-remaining-xrm-requests'))
+  const seconds = amount(header(response, 'x-ms-ratelimit-time-remaining-xrm-requests'))
+  const parallel = amount(header(response, 'x-ms-dop-hint'))
   return requests === undefined && seconds === undefined && parallel === undefined
     ? undefined
     : { requests, seconds, parallel }

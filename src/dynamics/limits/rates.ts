@@ -1,11 +1,11 @@
 import type { OnEvent } from '../events.ts'
-import type { Answer } from '../send.ts'
+import type { UpstreamResponse } from '../send.ts'
 import { ratesOf } from './parse.ts'
 import type { Rates } from './parse.ts'
 
-/** What Dynamics says of its limits with every answer. */
+/** What Dynamics says of its limits with every response. */
 export interface RateReader {
-  readonly read: (answer: Answer) => void
+  readonly read: (response: UpstreamResponse) => void
   readonly last: () => Rates | undefined
 }
 
@@ -18,11 +18,11 @@ export function readRates(suggest: (parallel: number) => void, onEvent: OnEvent)
   let last: Rates | undefined
   let next = 0
   return {
-    read(answer) {
+    read(response) {
       // It changes slowly, and looking through all headers costs.
       if (next-- > 0) return
       next = 15
-      const rates = ratesOf(answer)
+      const rates = ratesOf(response)
       if (rates === undefined) return
       last = rates
       if (rates.parallel !== undefined && rates.parallel >= 1) suggest(rates.parallel)

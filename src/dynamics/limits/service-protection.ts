@@ -1,11 +1,11 @@
 import { LimitHolds, retryLater } from '../../errors.ts'
 import { retryAfter } from '../../outbound/retry-after.ts'
-import { bufferAnswer } from '../buffered-response.ts'
+import { bufferResponse } from '../buffered-response.ts'
 import { sleep } from '../cancellation.ts'
 import type { OnEvent } from '../events.ts'
 import { requestIds } from '../request-record.ts'
 import { header, withHeader } from '../send.ts'
-import type { Answer, OutboundRequest, Send } from '../send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../send.ts'
 import { limitOf, retryDelay } from './parse.ts'
 import type { Limit } from './parse.ts'
 import type { PauseWindow } from './pause.ts'
@@ -22,13 +22,13 @@ export interface RetryLimits {
   /** Called when Dynamics refused a request for too many concurrent ones. */
   readonly tooMany: () => void
   /** Called for each response. */
-  readonly answered: (answer: Answer) => void
+  readonly answered: (response: UpstreamResponse) => void
   readonly onEvent: OnEvent
 }
 
 /** A 429, parsed. */
 interface Refusal {
-  readonly refusal: Answer
+  readonly refusal: UpstreamResponse
   readonly limit: Limit
   readonly delay: number
 }
@@ -56,30 +56,30 @@ export function respectLimits(
   return (request) => {
     if (pauseWindow.isPaused()) return waitAndSend(request, undefined)
     return send(request).then(
-      (answer) => (answer.status === 429 ? waitAndSend(request, answer) : succeeded(request, answer)),
+      (response) => (response.status === 429 ? waitAndSend(request, response) : succeeded(request, response)),
       (error) => (error === PAUSED ? waitAndSend(request, undefined) : Promise.reject(error)),
     )
   }
 
-  function succeeded({ cancellation }: OutboundRequest, answer: Answer): Answer {
+  function succeeded({ cancellation }: OutboundRequest, response: UpstreamResponse): UpstreamResponse {
     pauseWindow.succeeded(cancellation)
-    answered(answer)
-    return answer
+    answered(response)
+    return response
   }
 
   /** Sends outside a pause, and again after each 429. `first` is a 429 that has already come. */
-  async function waitAndSend(request: OutboundRequest, first: Answer | undefined): Promise<Answer> {
+  async function waitAndSend(request: OutboundRequest, first: UpstreamResponse | undefined): Promise<UpstreamResponse> {
     const { cancellation } = request
     let waited = 0
     let attempts = 0
     for (let next = first; ; next = undefined) {
-      let answer = next
-      while (answer === undefined) {
+      let response = next
+      while (response === undefined) {
         while (pauseWindow.isPaused()) waited += await waitFor(request, waited)
-        answer = await send(request).catch(unlessPaused)
+        response = await send(request).catch(unlessPaused)
       }
-      if (answer.status !== 429) return succeeded(request, answer)
-      const { refusal, limit, delay } = await read(request, answer, ++attempts)
+      if (response.status !== 429) return succeeded(request, response)
+      const { refusal, limit, delay } = await read(request, response, ++attempts)
       const wait = Math.max(delay, pauseWindow.remaining())
       const waits = isRepeatable(request) && mayWait(request, waited, wait)
       onEvent({ kind: 'limit', limit, wait, waits, ...requestIds(request.record) })
@@ -93,10 +93,10 @@ export function respectLimits(
   }
 
   /** Reads a 429. The pause starts at once with the length of Retry-After, until the limit is known. */
-  async function read(request: OutboundRequest, answer: Answer, attempts: number): Promise<Refusal> {
-    const delay = retryDelay(retryAfter(header(answer, 'retry-after'), Date.now()), attempts)
+  async function read(request: OutboundRequest, response: UpstreamResponse, attempts: number): Promise<Refusal> {
+    const delay = retryDelay(retryAfter(header(response, 'retry-after'), Date.now()), attempts)
     const { isNew, shorten } = pauseWindow.start(delay)
-    const refusal = await bufferAnswer(answer, request)
+    const refusal = await bufferResponse(response, request)
     const limit = limitOf(refusal.text)
     if (limit === 'concurrency') {
       shorten(CONCURRENCY_PAUSE_MS)

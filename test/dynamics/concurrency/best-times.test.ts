@@ -1,11 +1,11 @@
 import t from 'tap'
 
-import { createAnswerTimes } from '../../../src/dynamics/concurrency/answer-times.ts'
-import type { AnswerTimes, CostClass } from '../../../src/dynamics/concurrency/answer-times.ts'
 import { createBestTimes } from '../../../src/dynamics/concurrency/best-times.ts'
+import { createResponseTimes } from '../../../src/dynamics/concurrency/response-times.ts'
+import type { ResponseTimes, CostClass } from '../../../src/dynamics/concurrency/response-times.ts'
 
-function times(costClass: CostClass, ms: number): AnswerTimes {
-  const answerTimes = createAnswerTimes()
+function times(costClass: CostClass, ms: number): ResponseTimes {
+  const answerTimes = createResponseTimes()
   for (let index = 0; index < 10; index++) answerTimes.add(costClass, ms)
   return answerTimes
 }

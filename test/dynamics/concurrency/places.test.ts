@@ -6,10 +6,10 @@ import { limitConcurrency } from '../../../src/dynamics/concurrency/limit.ts'
 import { createPlaces } from '../../../src/dynamics/concurrency/places.ts'
 import type { Places } from '../../../src/dynamics/concurrency/places.ts'
 import type { DynamicsEvent } from '../../../src/dynamics/events.ts'
-import type { Answer, OutboundRequest, Send } from '../../../src/dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../../../src/dynamics/send.ts'
 import { outbound } from '../../support/connection-fixture.ts'
 
-const ALL: Answer['body'] = {
+const ALL: UpstreamResponse['body'] = {
   complete: true,
   bufferedBytes: 0,
   peek: () => undefined,

@@ -1,8 +1,8 @@
 import { isMicrosoftsAuthority } from '../config/authority-hosts.ts'
 import type { Explanation } from './explanation.ts'
 
-/** What the head of an answer shows of who wrote it. */
-export interface AnswerEvidence {
+/** What the head of a response shows of who wrote it. */
+export interface ResponseEvidence {
   readonly status: number
   readonly contentType?: string | undefined
   /** The header `Location`. */
@@ -28,7 +28,7 @@ export function beginsLikePage(body: Buffer): boolean {
 const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d])
 
 /**
- * Whether `location`, of an answer of `environment`, leads to where people sign in: to an authority, or to an address
+ * Whether `location`, of a response of `environment`, leads to where people sign in: to an authority, or to an address
  * that says so.
  *
  * @param environment origin and API root; what lies below them is Dynamics' own
@@ -55,10 +55,10 @@ export function leadsToSignIn(
 const SIGN_IN_PATH = /\/(?:oauth2?|adfs|saml2?|authorize|sign-?in|log-?[io]n|sso)(?:[/.]|$)/i
 
 /**
- * Why an answer is not Dynamics' own, as far as its head shows it; `undefined` where it may be. Pages and redirects
+ * Why a response is not Dynamics' own, as far as its head shows it; `undefined` where it may be. Pages and redirects
  * are told apart: each has a place of its own to look at.
  */
-export function explainForeign(evidence: AnswerEvidence): Explanation | undefined {
+export function explainForeign(evidence: ResponseEvidence): Explanation | undefined {
   const { status, contentType, location, challenge } = evidence
   if (status === 407 || status === 511) {
     return {

@@ -1,8 +1,8 @@
-import type { Answer, AnswerBody } from '../dynamics/send.ts'
+import type { UpstreamResponse, ResponseBody } from '../dynamics/send.ts'
 import { headerName } from '../outbound/raw-headers.ts'
 
 /** A response in memory. */
-export interface StoredAnswer {
+export interface StoredResponse {
   /** Flat, of {@link KEPT_HEADERS} only, and those that describe the body as it is kept. */
   readonly headers: readonly Buffer[]
   readonly body: Buffer
@@ -19,7 +19,7 @@ export interface StoredAnswer {
 const OVERHEAD_BYTES = 1024
 
 /** How much memory a response takes, in bytes. */
-export function sizeOf(key: string, { headers, body }: StoredAnswer): number {
+export function sizeOf(key: string, { headers, body }: StoredResponse): number {
   return OVERHEAD_BYTES + key.length + body.length + headers.reduce((sum, { length }) => sum + length, 0)
 }
 
@@ -43,7 +43,7 @@ export const KEPT_HEADERS: ReadonlySet<string> = new Set([
 const AGE = Buffer.from('age')
 
 /** The response to one more request, `now`. */
-export function answerFrom({ headers, body, sentAt }: StoredAnswer, now: number): Answer {
+export function responseFrom({ headers, body, sentAt }: StoredResponse, now: number): UpstreamResponse {
   return { status: 200, headers: [...headers, AGE, Buffer.from(String(secondsSince(sentAt, now)))], body: bodyOf(body) }
 }
 
@@ -51,7 +51,10 @@ export function answerFrom({ headers, body, sentAt }: StoredAnswer, now: number)
  * The response to a request that Dynamics answered with 304: its headers, and of the stored ones those that it does not
  * have, or that describe the body.
  */
-export function confirmedAnswer({ headers, body }: StoredAnswer, { headers: newer }: Answer): Answer {
+export function confirmedResponse(
+  { headers, body }: StoredResponse,
+  { headers: newer }: UpstreamResponse,
+): UpstreamResponse {
   const named = new Set(newer.filter((_, index) => index % 2 === 0).map(headerName))
   const all: Buffer[] = []
   for (let index = 0; index < newer.length; index += 2) {
@@ -74,7 +77,7 @@ export function secondsSince(then: number, now: number): number {
 /** Bytes that go to the caller at once; between two of these pieces it can ask for a pause. */
 const PIECE_BYTES = 64 * 1024
 
-function bodyOf(bytes: Buffer): AnswerBody {
+function bodyOf(bytes: Buffer): ResponseBody {
   return {
     complete: true,
     bufferedBytes: bytes.length,

@@ -1,9 +1,9 @@
 import type { Target } from '../config/schema.ts'
 import { authorityHostOf } from '../credentials/credential-facts.ts'
 import { header } from '../dynamics/send.ts'
-import type { Answer } from '../dynamics/send.ts'
+import type { UpstreamResponse } from '../dynamics/send.ts'
 import { inOneLine } from '../explanations/explanation.ts'
-import { beginsLikePage, explainForeign, isPage, leadsToSignIn } from '../explanations/foreign-answers.ts'
+import { beginsLikePage, explainForeign, isPage, leadsToSignIn } from '../explanations/foreign-responses.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { isJson } from '../odata/content-type.ts'
 import { decode } from '../outbound/content-coding.ts'
@@ -29,19 +29,19 @@ const STATUS_OF_NETWORKS: ReadonlySet<number> = new Set([407, 511])
  * @throws OwnError whose message is for the log
  */
 export function refuseForeign(
-  answer: Answer,
+  response: UpstreamResponse,
   contentType: string,
   path: string,
   target: Pick<Target, 'url' | 'authorityHost'>,
 ): void {
-  const { status } = answer
+  const { status } = response
   if (STATUS_OF_NETWORKS.has(status)) throw new OwnError(inOneLine(explainForeign({ status, contentType })!))
   if (status < 200 || status >= 400) return
-  const location = status >= 300 ? header(answer, 'location') : undefined
+  const location = status >= 300 ? header(response, 'location') : undefined
   const foreign =
     status >= 300
       ? location !== undefined && leadsToSignIn(location, target.url, authorityHostOf(target))
-      : isPage(contentType) && !FILE_PATH.test(path) && header(answer, 'content-disposition') === undefined
+      : isPage(contentType) && !FILE_PATH.test(path) && header(response, 'content-disposition') === undefined
   if (foreign) throw new OwnError(inOneLine(explainForeign({ status, contentType, location })!))
 }
 
@@ -53,13 +53,13 @@ export function refuseForeign(
  * @returns a function of the bytes (those of JSON decoded), which throws an OwnError with a message for the log
  */
 export function pageDetector(
-  answer: Answer,
+  response: UpstreamResponse,
   { contentType, contentEncoding, path }: Readonly<Record<'contentType' | 'path', string>> & Coded,
 ): ((bytes: Buffer) => void) | undefined {
-  const { status } = answer
+  const { status } = response
   if (status < 200 || status >= 300) return undefined
   if (!isJson(contentType) && !UNTYPED.test(contentType)) return undefined
-  if (FILE_PATH.test(path) || header(answer, 'content-disposition') !== undefined) return undefined
+  if (FILE_PATH.test(path) || header(response, 'content-disposition') !== undefined) return undefined
   // JSON is decoded here, because it may contain links.
   const coding = isJson(contentType) ? undefined : contentEncoding
   return (bytes) => {

@@ -1,10 +1,10 @@
 import t from 'tap'
 
-import { compareTimes, createAnswerTimes } from '../../../src/dynamics/concurrency/answer-times.ts'
-import type { AnswerTimes, CostClass } from '../../../src/dynamics/concurrency/answer-times.ts'
+import { compareTimes, createResponseTimes } from '../../../src/dynamics/concurrency/response-times.ts'
+import type { ResponseTimes, CostClass } from '../../../src/dynamics/concurrency/response-times.ts'
 
-function times(...added: readonly (readonly [CostClass, readonly number[]])[]): AnswerTimes {
-  const answerTimes = createAnswerTimes()
+function times(...added: readonly (readonly [CostClass, readonly number[]])[]): ResponseTimes {
+  const answerTimes = createResponseTimes()
   for (const [costClass, all] of added) for (const ms of all) answerTimes.add(costClass, ms)
   return answerTimes
 }

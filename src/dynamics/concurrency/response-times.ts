@@ -2,7 +2,7 @@
 export type CostClass = 'read' | 'write' | 'batch'
 
 /** Times to the head of answers, by cost class. */
-export interface AnswerTimes {
+export interface ResponseTimes {
   readonly add: (costClass: CostClass, ms: number) => void
   readonly count: () => number
   readonly of: (costClass: CostClass) => Logarithms | undefined
@@ -24,7 +24,7 @@ export interface Difference {
 /** Shorter times are measured too coarsely. */
 const SHORTEST_MS = 0.1
 
-export function createAnswerTimes(): AnswerTimes {
+export function createResponseTimes(): ResponseTimes {
   const byClass = new Map<CostClass, { count: number; mean: number; squares: number }>()
   let total = 0
   return {
@@ -50,9 +50,9 @@ const MIN_TIMES = 3
 
 /**
  * By how much `later` is slower than `earlier`. Each class is compared with itself, so that another mix of requests is
- * not taken for slower answers; `undefined` where no class has enough times in both.
+ * not taken for slower responses; `undefined` where no class has enough times in both.
  */
-export function compareTimes(earlier: AnswerTimes, later: AnswerTimes): Difference | undefined {
+export function compareTimes(earlier: ResponseTimes, later: ResponseTimes): Difference | undefined {
   let weights = 0
   let sum = 0
   let variance = 0

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { explainForeign, isPage, leadsToSignIn } from '../../src/explanations/foreign-answers.ts'
+import { explainForeign, isPage, leadsToSignIn } from '../../src/explanations/foreign-responses.ts'
 
 const ENVIRONMENT = { origin: 'https://contoso.crm4.dynamics.com', apiRoot: '/api/data/v9.2' }
 const AUTHORITY = 'https://login.private.test'
