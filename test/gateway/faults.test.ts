@@ -201,8 +201,12 @@ t.test('a caller that leaves takes its request with it, in the queue and at Dyna
   const { emulator, url } = await underTraffic(t, { MAX_CONCURRENCY: '2' })
   emulator.faults.dataverse.always({ kind: 'hang' })
   const leaving = { first: new AbortController(), waiting: new AbortController() }
+  let asked = 0
   const ask = (count: number, { signal }: AbortController): Promise<unknown> =>
-    Promise.all(Array.from({ length: count }, () => fetch(`${url}/WhoAmI`, { signal }).catch(() => undefined)))
+    // Different ones: identical reads would share one request.
+    Promise.all(
+      Array.from({ length: count }, () => fetch(`${url}/accounts?$top=${++asked}`, { signal }).catch(() => undefined)),
+    )
 
   const atDynamics = ask(2, leaving.first)
   while (emulator.load.current < 2) await pause(10)
