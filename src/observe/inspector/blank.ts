@@ -45,9 +45,16 @@ function blankedPath(path: string): string {
       // Outside parentheses a quote has no known meaning.
       return text + piece.replace(/(?:'|%27).*$/is, BLANK)
     }
-    text += piece
+    text += PARENTHESIS.test(piece) ? piece : piece.split('/').map(blankedSegment).join('/')
   }
   return text
+}
+
+const PARENTHESIS = /^(?:\(|\)|%28|%29)$/i
+
+/** A segment that no entity set, property or operation can be called may be an address or a token in the wrong place. */
+function blankedSegment(segment: string): string {
+  return /^(?:\$|%24)?[\w.-]{0,100}$/i.test(segment) ? segment : BLANK
 }
 
 const QUOTE = /'|%27/
@@ -67,5 +74,7 @@ function blankedOption(option: string): string {
   const name = equals === -1 ? option : option.slice(0, equals)
   // An invalid name may be a value whose start was lost.
   const shown = /^(?:\$|%24|@|%40)?[\w.-]{0,64}$/i.test(name) ? name : BLANK
-  return equals === -1 ? shown : `${shown}=${option.length === equals + 1 ? '' : BLANK}`
+  // Without a value only OData's own options mean anything: others may be the rest of a value that holds an &.
+  if (equals === -1) return /^(?:\$|%24|$)/.test(shown) ? shown : BLANK
+  return `${shown}=${option.length === equals + 1 ? '' : BLANK}`
 }

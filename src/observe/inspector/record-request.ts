@@ -81,9 +81,9 @@ function userIdOf({ systemUserId, objectId }: NonNullable<FinishedRequest['user'
 function foundBy(source: UserSource | undefined): string {
   switch (source) {
     case 'memory':
-      return 'found in memory by e-mail address'
+      return 'found in memory'
     case 'look-up':
-      return 'looked up in Dynamics by e-mail address'
+      return 'looked up in Dynamics'
     case 'token':
       return "named by the caller's token"
     case 'on-behalf-of':

@@ -19,6 +19,17 @@ t.test('names, ids and numbers stay; values do not', async (t) => {
     ["/Search(query=@q)?@q='secret'", '/Search(query=…)?@q=…'],
     ["/accounts'secret'/x", '/accounts…'],
     ['/accounts?a secret value', '/accounts?…'],
+    ['/users/adele@contoso.com/messages', '/users/…/messages'],
+    ['/users/adele%40contoso.com', '/users/…'],
+    [`/${'eyJ0.'.repeat(40)}`, '/…'],
+    ["/accounts?$filter=name eq 'Smith&Jones'", '/accounts?$filter=…&…'],
+    ["/accounts?$filter=name eq 'Smith&Jones&Sons'", '/accounts?$filter=…&…&…'],
+    ['/$batch', '/$batch'],
+    ['/%24metadata?', '/%24metadata?'],
+    [
+      `/api/data/v9.2/accounts(${ID})/Microsoft.Dynamics.CRM.Merge()`,
+      `/api/data/v9.2/accounts(${ID})/Microsoft.Dynamics.CRM.Merge()`,
+    ],
     ['/accounts?$filter=', '/accounts?$filter='],
   ] as const) {
     t.equal(blanked(target), shown, target)
