@@ -1,7 +1,7 @@
-import { bufferedBody } from '../dynamics/buffered-response.ts'
 import type { ResponseBody, Sink } from '../dynamics/send.ts'
 import { DynamicsBrokeOff } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
+import { bodyOf } from './stored-response.ts'
 
 /** A body of which as much was read as may be shared. */
 export interface Gathered {
@@ -37,7 +37,7 @@ export function gather(body: ResponseBody, limit: number, abandon: () => void): 
         if (taker !== undefined) return taker.end()
         ending = (next) => next.end()
         const bytes = Buffer.concat(chunks, length)
-        resolve({ rest: false, body: () => bufferedBody(bytes) })
+        resolve({ rest: false, body: () => bodyOf(bytes) })
       },
       fail(reason) {
         if (taker !== undefined) return taker.fail(reason)

@@ -1,3 +1,5 @@
+import { setImmediate as turn } from 'node:timers/promises'
+
 import { Cancellation } from '../dynamics/cancellation.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
 import { OwnError } from '../logging/own-error.ts'
@@ -142,9 +144,15 @@ export function shareCalls(target: string, changes: () => number | undefined): S
       const gathered = await gather(response.body, MAX_SHARED_BYTES, abandon)
       if (call.hasFirst) resolve({ status, headers, body: gathered.body() })
       else if (gathered.rest) abandon()
-      for (const waiter of leaving(call)) {
-        if (gathered.rest) waiter.resolve(waiter.send(waiter.request))
-        else waiter.resolve(shared({ status, headers, body: gathered.body() }, waiter))
+      if (gathered.rest) {
+        for (const waiter of leaving(call)) waiter.resolve(waiter.send(waiter.request))
+        return
+      }
+      for (const waiter of call.waiters) {
+        leave(call, waiter)
+        waiter.resolve(shared({ status, headers, body: gathered.body() }, waiter))
+        // Links are rewritten for each: other requests have their turns in between.
+        await turn()
       }
     } catch (error) {
       reject(error)
@@ -153,15 +161,17 @@ export function shareCalls(target: string, changes: () => number | undefined): S
   }
 }
 
-/** Those who wait, each for the last time. */
-function leaving({ waiters }: Call): Waiter[] {
-  const all = [...waiters]
-  waiters.clear()
-  for (const waiter of all) {
-    waiter.release()
-    waiter.request.timings.dynamics += performance.now() - waiter.start
-  }
+/** All who wait, each for the last time. */
+function leaving(call: Call): Waiter[] {
+  const all = [...call.waiters]
+  for (const waiter of all) leave(call, waiter)
   return all
+}
+
+function leave({ waiters }: Call, waiter: Waiter): void {
+  waiters.delete(waiter)
+  waiter.release()
+  waiter.request.timings.dynamics += performance.now() - waiter.start
 }
 
 function shared(response: UpstreamResponse, { request: { record } }: Waiter): UpstreamResponse {

@@ -77,7 +77,8 @@ export function secondsSince(then: number, now: number): number {
 /** Bytes that go to the caller at once; between two of these pieces it can ask for a pause. */
 const PIECE_BYTES = 64 * 1024
 
-function bodyOf(bytes: Buffer): ResponseBody {
+/** `bytes` as the body of one of many responses: it goes no faster than its caller reads. */
+export function bodyOf(bytes: Buffer): ResponseBody {
   return {
     complete: true,
     bufferedBytes: bytes.length,

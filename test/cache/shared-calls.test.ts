@@ -6,13 +6,13 @@ import type { UpstreamResponse, OutboundRequest, Send } from '../../src/dynamics
 import { bodyOf, modelRequest } from '../support/model-dynamics.ts'
 
 /** Calls that wait, by the caller that makes them. */
-function waitingCalls(): { readonly send: Send; readonly calls: { fairnessKey: string; answer: () => void }[] } {
+function waitingCalls(text = ''): { readonly send: Send; readonly calls: { fairnessKey: string; answer: () => void }[] } {
   const calls: { fairnessKey: string; answer: () => void }[] = []
   return {
     calls,
     send: ({ fairnessKey }) =>
       new Promise<UpstreamResponse>((resolve) => {
-        const body = (): UpstreamResponse['body'] => bufferedBody(Buffer.from(`of ${fairnessKey}`))
+        const body = (): UpstreamResponse['body'] => bufferedBody(Buffer.from(text || `of ${fairnessKey}`))
         calls.push({ fairnessKey, answer: () => resolve({ status: 200, headers: [], body: body() }) })
       }),
   }
@@ -73,4 +73,34 @@ t.test('an interactive read does not join a background one, not even of the same
   t.equal(calls.length, 2, 'and is shared with interactive ones only: a retry of the other waits in the background')
   for (const { answer } of calls) answer()
   for (const answer of answers) t.equal((await answer).status, 200)
+})
+
+t.test('a long response goes to each caller as fast as that one reads, and to one after the other', async (t) => {
+  const { send, calls } = waitingCalls('x'.repeat(1000 * 1000))
+  const share = shareCalls('a', () => 0)
+  const requests = Array.from({ length: 20 }, () => readOf('a'))
+  const written: number[] = []
+  const answers = requests.map((request, index) =>
+    share(request, send).then(({ body }) => {
+      written[index] = 0
+      body.pipeTo({
+        resume: undefined,
+        write: (chunk) => {
+          written[index]! += chunk.length
+          return false
+        },
+        end: () => t.fail('nobody reads'),
+        fail: (reason) => t.fail(reason.message),
+      })
+    }),
+  )
+  calls[0]!.answer()
+  await answers[0]
+  requests[19]!.cancellation.cancel(new Error('left'))
+  await t.rejects(answers[19]!, { message: 'left' }, 'whoever leaves before its turn gets nothing')
+  await Promise.all(answers.slice(0, 19))
+  t.ok(
+    written.every((bytes) => bytes > 0 && bytes <= 64 * 1024),
+    String(written),
+  )
 })
