@@ -6,7 +6,10 @@ import type { UpstreamResponse, OutboundRequest, Send } from '../../src/dynamics
 import { bodyOf, modelRequest } from '../support/model-dynamics.ts'
 
 /** Calls that wait, by the caller that makes them. */
-function waitingCalls(text = ''): { readonly send: Send; readonly calls: { fairnessKey: string; answer: () => void }[] } {
+function waitingCalls(text = ''): {
+  readonly send: Send
+  readonly calls: { fairnessKey: string; answer: () => void }[]
+} {
   const calls: { fairnessKey: string; answer: () => void }[] = []
   return {
     calls,
