@@ -61,7 +61,7 @@ export function explainFailures(send: Send, timeouts: AllTimeouts): Send {
 
 /**
  * The error for the caller when a body cannot be passed on, and nothing of it has gone out: the connection ended too
- * early, or what came is no valid response.
+ * early, or what came is not a valid response.
  */
 export function bodyError(cause: Error): Error {
   if (isGatewayError(cause)) return cause
