@@ -5,8 +5,8 @@ import { ALLOW } from './odata/methods.ts'
 // Every error of the gateway itself. A code is interface: never renamed, never reused.
 // Texts contain no address, token or secret, nor anything from one; the cause is for the log.
 
-const PERHAPS_MADE = 'The change may have been made. Check before you send it again.'
-const SEND_AGAIN = 'Send the create again with the same Idempotency-Key: it makes one row.'
+/** The advice where nobody knows whether a write was executed. */
+export const PERHAPS_MADE = 'The change may have been made. Check before you send it again.'
 
 /** The gateway cannot forward the address or head of the request safely. */
 export const BadRequest = createError('GATEWAY_BAD_REQUEST', '%s', 400)
@@ -390,19 +390,6 @@ export const UserLookupTooSlow = createError(
   'The user could not be looked up in time, so nothing was sent.',
   504,
 )
-
-/** `error`, with the warning that the request may have been executed although no response came. */
-export function perhapsMade<E extends Error>(error: E): E {
-  if (!error.message.endsWith(PERHAPS_MADE)) error.message += ` ${PERHAPS_MADE}`
-  return error
-}
-
-/** The same for a create with an `Idempotency-Key`, which may be sent again without a check. */
-export function safeToRepeat<E extends Error>(error: E): E {
-  const message = error.message.replace(PERHAPS_MADE, '').trimEnd()
-  error.message = message.endsWith(SEND_AGAIN) ? message : `${message} ${SEND_AGAIN}`
-  return error
-}
 
 /** Whether `error` is one of this file, so that its text may be shown to the caller. */
 export function isGatewayError(error: unknown): boolean {

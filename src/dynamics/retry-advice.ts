@@ -1,5 +1,8 @@
-import { perhapsMade, safeToRepeat } from '../errors.ts'
+import { PERHAPS_MADE } from '../errors.ts'
 import type { OutboundRequest } from './send.ts'
+
+/** The advice after a create with an `Idempotency-Key`. */
+const SEND_AGAIN = 'Send the create again with the same Idempotency-Key: it makes one row.'
 
 /** `error`, with a warning for the caller that the request may have been executed. */
 export function withRetryAdvice<E extends Error>(
@@ -8,4 +11,17 @@ export function withRetryAdvice<E extends Error>(
 ): E {
   if (idempotency !== undefined) return safeToRepeat(error)
   return repeatable === 'read' ? error : perhapsMade(error)
+}
+
+/** `error`, with the warning that the request may have been executed although no response came. */
+function perhapsMade<E extends Error>(error: E): E {
+  if (!error.message.endsWith(PERHAPS_MADE)) error.message += ` ${PERHAPS_MADE}`
+  return error
+}
+
+/** The same for a create with an `Idempotency-Key`, which may be sent again without a check. */
+function safeToRepeat<E extends Error>(error: E): E {
+  const message = error.message.replace(PERHAPS_MADE, '').trimEnd()
+  error.message = message.endsWith(SEND_AGAIN) ? message : `${message} ${SEND_AGAIN}`
+  return error
 }

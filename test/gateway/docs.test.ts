@@ -243,7 +243,7 @@ interface Manifest {
 function errorCodes(): Map<string, number> {
   const codes = new Map<string, number>()
   for (const made of Object.values(errors)) {
-    if (!('prototype' in made) || !(made.prototype instanceof Error)) continue
+    if (typeof made !== 'function' || !('prototype' in made) || !(made.prototype instanceof Error)) continue
     const { code, statusCode } = new (made as unknown as new () => Error & { code: string; statusCode: number })()
     codes.set(code, statusCode)
   }
