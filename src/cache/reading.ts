@@ -18,7 +18,7 @@ export function readingOf(
     method !== 'GET' ||
     identity === undefined ||
     isConditional(headers) ||
-    headers['prefer']?.includes('respond-async') === true
+    /respond-async/i.test(String(headers['prefer']))
   ) {
     return undefined
   }

@@ -42,7 +42,7 @@ export function responseBodyRewriter(
   if (isFile(path)) return undefined
   if (isBatch(path)) return responseBatch(map, contentType, foreign, onPart)
   return isJson(contentType)
-    ? responseLinks(map, { backgroundOperation: prefer?.includes('respond-async') === true })
+    ? responseLinks(map, { backgroundOperation: /respond-async/i.test(String(prefer)) })
     : undefined
 }
 

@@ -50,6 +50,8 @@ t.test('other headers, writes and what must be sent share nothing', async (t) =>
     read(url, 'accounts?$top=1 '.trim(), undefined, { 'accept-language': 'de' }),
     post(url, 'contacts', { lastname: 'One' }),
     post(url, 'contacts', { lastname: 'One' }),
+    read(url, 'accounts?$top=1', undefined, { prefer: 'Respond-Async' }),
+    read(url, 'accounts?$top=1', undefined, { prefer: 'Respond-Async' }),
   ])
   t.equal(emulator.load.total - before, answers.length)
   t.equal(answers[4]!.cacheStatus, 'dynamics-gateway; fwd=request')
