@@ -132,6 +132,10 @@ t.test('a misspelt variable is a fault that names the right one', async (t) => {
     ['ALLOWED_HOST', 'ALLOWED_HOSTS'],
     ['AZURE_AUTHORITYHOST', 'AZURE_AUTHORITY_HOST'],
     ['CREDENTIALS', 'CREDENTIAL'],
+    ['USER_PRELOAD', 'USERS_PRELOAD'],
+    ['USERS_PRELOD', 'USERS_PRELOAD'],
+    ['SCHEMA_CACH', 'SCHEMA_CACHE'],
+    ['REDIS_ENCRYPTON_KEY', 'REDIS_ENCRYPTION_KEY'],
   ] as const) {
     t.same(faultsOf({ ...FOUR, [wrong]: 'x' }), [`${wrong} is not a setting. Did you mean ${right}?`], wrong)
   }
