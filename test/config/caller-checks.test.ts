@@ -14,7 +14,7 @@ const tls: { certificate: string; key: string; clientCa: string | undefined } = 
   clientCa: undefined,
 }
 
-t.test('callers that can be told apart have no faults', (t) => {
+t.test('callers that can be distinguished have no faults', (t) => {
   t.same(
     faultsOf([
       { name: 'a', keys: [hash] },

@@ -105,7 +105,7 @@ t.test('what is missing says where it was looked for', async (t) => {
   for (const fault of faultsOf()) t.match(fault, `there is no ${empty}/.env.`)
 })
 
-t.test('a secret that a comment ends is told', async (t) => {
+t.test('a secret that a comment truncates is reported', async (t) => {
   const folder = enter(t, FOUR.replace('s3cret', 's3c #ret'))
   const { settings, warnings } = loaded()
   const { credential } = settings.targets[0]!
@@ -113,7 +113,7 @@ t.test('a secret that a comment ends is told', async (t) => {
   t.match(credential, { kind: 'client-secret', secret: { doubt: /put all of it into quotes/ } })
 })
 
-t.test('a secret that another program cut at its # is told', async (t) => {
+t.test('a secret that another program truncated at its # is reported', async (t) => {
   const folder = enter(t, FOUR.replace('s3cret', 's3c#ret'))
   set(t, { AZURE_CLIENT_SECRET: 'Kx8~n0t.4-real_s3c' })
   t.match(loaded().warnings, [`AZURE_CLIENT_SECRET in the environment ends where line 4 of ${folder}/.env has a #`])

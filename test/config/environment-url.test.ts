@@ -40,7 +40,7 @@ t.test('the URL of an environment is taken as people copy it', async (t) => {
   }
 })
 
-t.test('an API root is taken as it stands', async (t) => {
+t.test('an API root is used unchanged', async (t) => {
   const table: readonly (readonly [written: string, origin: string, apiRoot: string])[] = [
     ['https://contoso.crm4.dynamics.com/api/data/v9.1', 'https://contoso.crm4.dynamics.com', '/api/data/v9.1'],
     ['http://127.0.0.1:4004/odata/v4/x', 'http://127.0.0.1:4004', '/odata/v4/x'],
@@ -65,7 +65,7 @@ t.test('the host that is written is the one that is called', async (t) => {
   )
 })
 
-t.test('the cloud is told by the host', async (t) => {
+t.test('the host determines the cloud', async (t) => {
   const table = [
     ['crm.dynamics.com', 'https://login.microsoftonline.com'],
     ['crm9.dynamics.com', 'https://login.microsoftonline.com'],

@@ -561,7 +561,7 @@ t.test('lists, origins and URLs in variables', async (t) => {
     t.match(faultsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`)
 })
 
-t.test('every entry of a list that is wrong is told', async (t) => {
+t.test('every invalid entry of a list is reported', async (t) => {
   t.match(
     faultsOf(
       {},

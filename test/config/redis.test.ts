@@ -33,7 +33,7 @@ t.test('an address says where Redis is, and who asks', async (t) => {
   })
 })
 
-t.test('what is no address is an error that does not repeat it', async (t) => {
+t.test('an invalid address is an error that does not repeat it', async (t) => {
   for (const url of [
     'localhost:6379',
     'http://me:secret@redis',

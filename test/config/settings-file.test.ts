@@ -54,7 +54,7 @@ t.test("the parser's words come without what stands in the file", async (t) => {
   }
 })
 
-t.test('a file in UTF-16 is told to be one', async (t) => {
+t.test('a file in UTF-16 is reported as UTF-16', async (t) => {
   for (const bytes of [
     Buffer.from('\uFEFFport: 1', 'utf16le'),
     Buffer.from('port: 1', 'utf16le'),

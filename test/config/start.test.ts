@@ -101,7 +101,7 @@ t.test('check refuses what serve refuses, in the same words', async (t) => {
   }
 })
 
-t.test('a near miss of a variable is told in the log and by check', async (t) => {
+t.test('a misspelled variable is reported in the log and by check', async (t) => {
   const env = {
     DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
     CREDENTIAL: 'managed-identity',

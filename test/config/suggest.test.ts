@@ -3,7 +3,7 @@ import t from 'tap'
 import { SETTING_VARIABLES } from '../../src/config/all-settings.ts'
 import { suggestKey, suggestVariable } from '../../src/config/suggest.ts'
 
-t.test('a variable that is close to one of ours is told', async (t) => {
+t.test('a variable with a name close to one of ours is reported', async (t) => {
   for (const [name, meant] of [
     ['IMPERSONATION_MODE', 'IMPERSONATION'],
     ['ALLOW_HOSTS', 'ALLOWED_HOSTS'],

@@ -259,7 +259,7 @@ t.test('kind, tenant, client id and authority are logged at start, and nothing s
   t.notMatch(inspect(targetOf(), { depth: 9, showHidden: true }), /s3cret/)
 })
 
-t.test('what MSAL itself complains of is told by its code alone', async (t) => {
+t.test('an error of MSAL itself is reported by its code only', async (t) => {
   // The settings refuse this tenant.
   const target = targetOf()
   const { dispatcher } = await startAuthority(t)

@@ -75,7 +75,7 @@ t.test('headers that skip business logic or change the method are seen in any sp
   t.end()
 })
 
-t.test('a callback is seen wherever it stands in Prefer', (t) => {
+t.test('finds a callback at any position in Prefer', (t) => {
   for (const value of [
     'callback',
     'respond-async, callback; url="https://evil.example"',

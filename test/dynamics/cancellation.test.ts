@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { Cancellation, sleep, unlessCancelled } from '../../src/dynamics/cancellation.ts'
 
-t.test('tells the holder, once, and keeps the first reason', async (t) => {
+t.test('notifies the holder once, and keeps the first reason', async (t) => {
   const cancellation = new Cancellation()
   const heard: string[] = []
   cancellation.hold(({ message }) => heard.push(message))
@@ -26,7 +26,7 @@ t.test('tells only the holder that took over last, whether or not the one before
   t.same(heard, ['after'])
 })
 
-t.test('tells nobody after the release', async (t) => {
+t.test('notifies no one after the release', async (t) => {
   const cancellation = new Cancellation()
   const release = cancellation.hold(() => t.fail('released'))
 

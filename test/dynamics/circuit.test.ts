@@ -105,7 +105,7 @@ t.test('opens once for all who fail together, and only for failures in a row', a
   }
 })
 
-t.test('trouble after the connection stands does not open it', async (t) => {
+t.test('failures after the connection is established do not open it', async (t) => {
   const origin = await sockets(t, (socket) => socket.once('data', () => socket.destroy()))
   const { send, state } = connectionFixture(t, origin)
 

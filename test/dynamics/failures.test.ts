@@ -12,7 +12,7 @@ import { outbound, received, service, sockets, text, connectionFixture } from '.
 
 t.setTimeout(600_000)
 
-t.test('tells failures by their codes', async (t) => {
+t.test('classifies failures by their codes', async (t) => {
   const kind = (code: string | undefined, sent: boolean, statusCode?: number): string =>
     failureKind(new Failure(Object.assign(new Error(), { code, statusCode }), sent, false))
   t.equal(kind('ECONNREFUSED', false), 'unreachable')
@@ -58,7 +58,7 @@ t.test("a head that undici would not send: the caller's fault", async (t) => {
   })
 })
 
-t.test('nobody listens: unreachable, without the address', async (t) => {
+t.test('a refused connection is "unreachable", without the address', async (t) => {
   const { send } = connectionFixture(t, 'http://127.0.0.1:9')
 
   const error = (await send(outbound()).catch((error: Error) => error)) as Error & { cause: { code: string } }
@@ -118,7 +118,7 @@ t.test('a few 1xx responses may come before the final one; a flood of them is an
   await t.rejects(connectionFixture(t, flood).send(outbound()), { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' })
 })
 
-t.test('an answer that nobody asked for reaches nobody', async (t) => {
+t.test('an unsolicited response is dropped', async (t) => {
   const origin = await sockets(t, (socket) => {
     let requests = 0
     socket.on('data', () => {

@@ -30,7 +30,7 @@ t.test('holds every attempt, why it was sent again, and what was waited for', as
   t.ok(record.sent)
 })
 
-t.test('tells what was never sent', async (t) => {
+t.test('reports whether a request was never sent', async (t) => {
   const { send } = connectionFixture(t, 'http://127.0.0.1:9')
   const request = outbound({ method: 'POST' })
 

@@ -119,7 +119,7 @@ t.test('leaves nothing of a change set that fails', async (t) => {
   t.equal((await call(`systemusers(${adele})/systemuserroles_association/$count`)).text, '1')
 })
 
-t.test('goes on after errors when asked', async (t) => {
+t.test('continues after errors with Prefer: odata.continue-on-error', async (t) => {
   const { call } = await started(t)
   const body = batch(get('nothing'), get(`accounts(${accountId(0)})`))
 
@@ -168,7 +168,7 @@ t.test('refuses what is not a batch', async (t) => {
   t.equal(await status(batch(...Array.from({ length: 1001 }, () => get('accounts?$top=1')))), 400)
 })
 
-t.test('wants CRLF, unless it is told to be lenient', async (t) => {
+t.test('requires CRLF, unless it is set to be lenient', async (t) => {
   const { emulator, call } = await started(t)
   const good = batch(get('accounts?$top=1'), write('POST tasks', '{\n"subject":"x"\n}'))
   const bad = [

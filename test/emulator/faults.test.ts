@@ -162,7 +162,7 @@ t.test('holds a limit until it is released', async (t) => {
   t.equal((await call('WhoAmI')).status, 200)
 })
 
-t.test('counts who does not wait for the end of a limit', (t) => {
+t.test('counts requests that do not wait for the end of a limit', (t) => {
   let now = 1000
   const throttle = createThrottle(() => now)
   const ask = (): unknown[] => {
@@ -208,7 +208,7 @@ t.test('has a clock of its own', async (t) => {
   t.match((await token(emulator)).headers['date'], / GMT$/)
 })
 
-t.test('takes its time when told', async (t) => {
+t.test('responds after the set latency', async (t) => {
   const { emulator, call } = await started(t)
   emulator.switches.latency = 20
   const begun = performance.now()

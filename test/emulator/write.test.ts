@@ -61,7 +61,7 @@ t.test('creates rows along with others', async (t) => {
   t.equal(emulator.executions, 3)
 })
 
-t.test('creates rows of sets that nobody owns', async (t) => {
+t.test('creates rows of tables without an owner', async (t) => {
   const { emulator, call } = await started(t)
 
   const { json } = await call('businessunits', {

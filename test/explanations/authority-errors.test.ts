@@ -62,7 +62,7 @@ t.test("answers without Microsoft's number are explained, too", (t) => {
   t.end()
 })
 
-t.test('why no answer came is told apart', (t) => {
+t.test('distinguishes why no response came', (t) => {
   const cases: [code: string | undefined, todo: RegExp][] = [
     ['ENOTFOUND', /spelling/],
     ['EAI_AGAIN', /DNS/],

@@ -5,7 +5,7 @@ import { explainForeign, isPage, leadsToSignIn } from '../../src/explanations/fo
 const ENVIRONMENT = { origin: 'https://contoso.crm4.dynamics.com', apiRoot: '/api/data/v9.2' }
 const AUTHORITY = 'https://login.private.test'
 
-t.test('a page is told by its content type', (t) => {
+t.test('recognises a page by its content type', (t) => {
   for (const type of ['text/html', 'text/html; charset=utf-8', 'TEXT/HTML', 'application/xhtml+xml']) {
     t.ok(isPage(type), type)
   }

@@ -125,7 +125,7 @@ t.test('a query in the body is a read for rules, the audit and retries', async (
   }
 })
 
-t.test('a body whose end never comes is no query', async (t) => {
+t.test('a truncated body is not taken as a query', async (t) => {
   const fixture = await gatewayFor(t)
   const socket = connect(Number(new URL(fixture.url).port), '127.0.0.1')
   socket.write(
@@ -144,7 +144,7 @@ t.test('a body whose end never comes is no query', async (t) => {
   t.ok([400, 499].includes(Number(line?.['status'])))
 })
 
-t.test('who waits to be told to go on is told once', async (t) => {
+t.test('100 Continue is sent once', async (t) => {
   const { url } = await gatewayFor(t)
   const head = requestOf(
     'POST /accounts/$query',

@@ -58,7 +58,7 @@ t.test('other headers, writes and what must be sent share nothing', async (t) =>
   t.equal(answers[8]!.cacheStatus, null)
 })
 
-t.test('whoever leaves harms nobody, the first included', async (t) => {
+t.test('a caller that cancels, even the first, does not affect the others', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await read(url, 'WhoAmI')
   emulator.switches.latency = 300

@@ -59,7 +59,7 @@ t.test(
   },
 )
 
-t.test('with a token in hand nobody notices that Entra is away', async (t) => {
+t.test('with a cached token, an outage of Entra has no effect', async (t) => {
   const gateway = await gatewayOnSockets({ TOKEN_TIMEOUT: '500ms' }, { tokenLifetime: 60 })
   const { emulator, url } = gateway
   const traffic = mixedTraffic(url, emulator)

@@ -149,7 +149,7 @@ t.test('hands back what Dynamics says, without its cookies and challenges', asyn
   }
 })
 
-t.test('takes an upload of 20 MB that waits to be told to go on', async (t) => {
+t.test('accepts an upload of 20 MB that waits for 100 Continue', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const outgoing = request(`${url}/accounts(1)/sample_file`, {
     method: 'PATCH',

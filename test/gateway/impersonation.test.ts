@@ -72,7 +72,7 @@ t.test('a part of a batch that names its user is refused, and nothing is sent', 
   }
 })
 
-t.test('remembers that nobody has an address', async (t) => {
+t.test('caches that no user has an address', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   for (let count = 0; count < 3; count++) {

@@ -61,7 +61,7 @@ t.test('what a client says of a body that it does not send is not said of the ba
   t.notMatch(body.subarray(-300).toString(), /content-(?:encoding|language)|application\/json/i)
 })
 
-t.test('one that is short enough goes as it is', async (t) => {
+t.test('a short query is sent unchanged', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   const response = await fetch(`${url}/accounts?${longQuery(32_768 - PATH.length - 1)}`)
@@ -124,7 +124,7 @@ t.test('links to the next page hold the long query, and work through the gateway
   t.ok(emulator.received.every(({ url }) => !url.includes('accounts?$select=name&$filter')))
 })
 
-t.test('a condition counts for the read: 304', async (t) => {
+t.test('If-None-Match applies to the read: 304', async (t) => {
   const { url } = await gatewayFor(t)
   const [row] = ((await (await fetch(`${url}/accounts?$top=1`)).json()) as Page).value
   const address = `${url}/accounts(${row!.accountid})?$select=name${'&x=1'.repeat(9000)}`

@@ -22,7 +22,7 @@ const settingsOf = ({ emulator }: Fixture, variables: NodeJS.ProcessEnv): Return
 
 const status = async (url: string): Promise<number> => (await fetch(`${url}/WhoAmI`)).status
 
-t.test('goes on with new settings without a request lost', async (t) => {
+t.test('applies new settings without losing a request', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, { IMPERSONATION: 'required' })
   gateway.emulator.faults.dataverse.push({ kind: 'delay', ms: 300 })

@@ -85,7 +85,7 @@ t.test('does not wait for a request that hangs longer than SHUTDOWN_TIMEOUT', as
   t.equal(await hanging, 'cut')
 })
 
-t.test('ends at once when it is told to stop a second time', async (t) => {
+t.test('a second signal ends the process at once', async (t) => {
   const { url, emulator, running } = await gatewayFor(t, { SHUTDOWN_TIMEOUT: '1h' })
   emulator.faults.dataverse.push({ kind: 'hang' })
 

@@ -76,7 +76,7 @@ t.test('does without what Dynamics does not say', async (t) => {
   t.notOk('dynamicsRequestId' in line! || 'recordId' in line! || 'user' in line!)
 })
 
-t.test('goes to where the process writes, too', (t) => {
+t.test('writes to stdout and stderr', (t) => {
   for (const where of ['stdout', 'stderr']) {
     const log = openAuditLog(where, (error) => t.fail(error.message))
     log.reopen()
@@ -140,7 +140,7 @@ t.test('writes the same lines however the address of the batch is written', asyn
   )
 })
 
-t.test('goes on in a new file after the old one was renamed', async (t) => {
+t.test('continues in a new file after the old one was renamed', async (t) => {
   const folder = t.testdir({})
   const { url, running } = await gatewayFor(t, { AUDIT_LOG: `${folder}/audit.log` })
 

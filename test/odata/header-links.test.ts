@@ -65,7 +65,7 @@ t.test('links to any other host stay here, and their host is told', async (t) =>
     t.same(judged('location', value), { value: undefined, hosts: [host] }, JSON.stringify(value))
 })
 
-t.test('a Link header goes on when all its links may', async (t) => {
+t.test('a Link header is forwarded only if all its links may be', async (t) => {
   t.same(judged('link', `<${root}/a>; rel="next", </b>; rel=prev`), {
     value: '<http://gw:8080/a>; rel="next", </b>; rel=prev',
     hosts: [],

@@ -49,7 +49,7 @@ t.test('the chunks stay as they are, for others may share them', async (t) => {
   t.equal(chunk.toString(), page)
 })
 
-t.test('what says how it goes on may stand before the rows', async (t) => {
+t.test('the next link may come before the rows', async (t) => {
   const rows = pageRows(9)
   t.notOk(rows.isPage())
   t.equal(pushed(rows, '{"@Microsoft.Dynamics.CRM.morerecords":true,"@nextLink":"a?b","value":['), '')

@@ -572,7 +572,7 @@ t.test('a change set that only the next delimiter of the batch ends is closed', 
   )
 })
 
-t.test('the policy is asked before anything of a part goes on', async (t) => {
+t.test('the policy decides before any byte of a part is forwarded', async (t) => {
   const transform = requestBatch(map, 'multipart/mixed; boundary=b', {
     onPart({ method }) {
       if (method === 'DELETE') throw new Error('not allowed')

@@ -118,7 +118,7 @@ t.test('URLs of others, relative ones, references and data stay as they are', as
   }
 })
 
-t.test('a body without links goes on as the very same Buffer', async (t) => {
+t.test('a body without links is forwarded as the same Buffer', async (t) => {
   const chunk = Buffer.from('{"name":"Fabrikam"}')
   const transform = requestLinks(map)
 

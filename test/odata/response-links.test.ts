@@ -171,7 +171,7 @@ t.test('a byte order mark, spacing, escaped slashes and duplicate names survive'
   t.equal(byteByByte(responseLinks(short), Buffer.from(body)), expected)
 })
 
-t.test('a chunk without links goes on as the very same Buffer', async (t) => {
+t.test('a chunk without links is forwarded as the same Buffer', async (t) => {
   const chunk = Buffer.from(`{"name":"Fabrikam","websiteurl":"${root}/accounts"}`)
   const transform = responseLinks(short)
 

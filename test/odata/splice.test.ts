@@ -9,7 +9,7 @@ t.test('without edits the text stays as it is', async (t) => {
   t.equal(splice('abc', 0, []), '')
 })
 
-t.test('what stands between edits stays as it is', async (t) => {
+t.test('bytes between edits are unchanged', async (t) => {
   const gaps = fc.array(fc.tuple(fc.constantFrom(0, 1, 50, 20_000), fc.constantFrom(0, 3)), { maxLength: 8 })
   fc.assert(
     fc.property(gaps, fc.constantFrom(0, 7, 30_000), (spans, rest) => {

@@ -6,7 +6,7 @@ import { Agent } from 'undici'
 
 import { jsonReader } from '../../src/outbound/read-json.ts'
 
-t.test('reads small JSON documents, and follows nobody elsewhere', async (t) => {
+t.test('reads small JSON documents, and follows no redirects', async (t) => {
   const server = createServer((request, response) => {
     switch (request.url) {
       case '/good?a=1':

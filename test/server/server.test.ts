@@ -80,7 +80,7 @@ t.test('a caller that was not told to go on is not late with its body', async (t
   t.match(await everything(socket), /^HTTP\/1\.1 200 .*taken/s)
 })
 
-t.test('a caller that was told to go on and does not gets 408', async (t) => {
+t.test('a caller that gets 100 Continue and sends no body gets 408', async (t) => {
   const server = await serverOf(t, (request, response) => {
     response.writeContinue()
     request.resume()

@@ -135,7 +135,7 @@ export function clientScenarios(t: Test, start: (t: Test) => Promise<Client>): v
     t.ok(Buffer.from(file.data as Uint8Array).equals(data))
   })
 
-  t.test('is told which part of a batch failed', async (t) => {
+  t.test('reports which part of a batch failed', async (t) => {
     const { client } = await start(t)
 
     client.startBatch()

@@ -56,7 +56,7 @@ t.test('replicas that look users up in another way are not believed', async (t) 
   t.equal(await shareUsers(two, verified)!.find('ada@contoso.com', ADA), undefined)
 })
 
-t.test('what is not a user is nobody', async (t) => {
+t.test('a row that is not a user is not found', async (t) => {
   const users = replicas().map((state) => shareUsers(state, target!)!)
   users[0]!.found('ada@contoso.com', { user: { systemUserId: "x' or 1", foundBy: 'internalemailaddress' } }, 60_000)
   t.equal(await users[1]!.find('ada@contoso.com', ADA), undefined)

@@ -84,7 +84,7 @@ t.test('a full queue turns away, and the busiest first', async (t) => {
   )
 })
 
-t.test('without a queue nobody waits', async (t) => {
+t.test('without a queue, requests are refused at once', async (t) => {
   const semaphore = createSemaphore({ ...places(1), queue: 0, onEvent() {} })
   semaphore.acquire(placed('a'))
 
@@ -130,7 +130,7 @@ t.test('who has its share lets the others go first, and alone it gets all', asyn
   t.same(order.slice(4), ['other', 'other', 'alone', 'alone'], 'two for each')
 })
 
-t.test('background work goes behind interactive requests', async (t) => {
+t.test('background requests wait behind interactive ones', async (t) => {
   const semaphore = createSemaphore({ ...places(3), queue: 100, onEvent() {} })
   const { take, order } = takers(semaphore)
   take(...Array.from({ length: 10 }, () => 'bulk'))

@@ -46,7 +46,7 @@ t.test('the row id is a version 8 UUID that each part of the scope decides', asy
   t.equal(new Set([id, ...others]).size, 7)
 })
 
-t.test('a digest tells bodies apart, and depends on the salt', async (t) => {
+t.test('a digest distinguishes bodies, and depends on the salt', async (t) => {
   t.equal(bodyDigest('s', Buffer.from('{}')), bodyDigest('s', Buffer.from('{}')))
   t.not(bodyDigest('s', Buffer.from('{}')), bodyDigest('s', Buffer.from('{ }')))
   t.not(bodyDigest('s', Buffer.from('{}')), bodyDigest('t', Buffer.from('{}')))

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { codeOf, limitOf, retryDelay } from '../../../src/dynamics/limits/parse.ts'
 
-t.test('tells the limit from its code, however it is written', async (t) => {
+t.test('recognises the limit by its code, in any notation', async (t) => {
   const body = (code: unknown): string => JSON.stringify({ error: { code, message: '' } })
   t.equal(limitOf(body('0x80072322')), 'count')
   t.equal(limitOf(body('0X80072321')), 'time')
