@@ -52,7 +52,7 @@ export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attribu
 
 /** One time that a request, or a lookup for it, was sent. */
 export function clientAttributes(
-  { entitySet = OTHER, dynamicsRequestId }: RequestRecord,
+  { entitySet = OTHER, dynamicsRequestId, place, places }: RequestRecord,
   { method, status, failure, connection }: AttemptRecord,
   { resends, isLast }: { readonly resends: number; readonly isLast: boolean },
   environment: Environment | undefined,
@@ -69,8 +69,13 @@ export function clientAttributes(
   if (status !== undefined) attributes['http.response.status_code'] = status
   if (failure !== undefined) attributes['error.type'] = errorWord(failure)
   else if (status !== undefined && status >= 400) attributes['error.type'] = String(status)
-  if (dynamicsRequestId !== undefined && isLast) {
-    attributes['gateway.dynamics_request_id'] = dynamicsRequestId
+  // What the record keeps is of the last attempt.
+  if (isLast) {
+    if (dynamicsRequestId !== undefined) attributes['gateway.dynamics_request_id'] = dynamicsRequestId
+    if (place > 0) {
+      attributes['gateway.place'] = place
+      attributes['gateway.places'] = places
+    }
   }
   return attributes
 }

@@ -86,3 +86,11 @@ t.test('a request says what the log says of it', async (t) => {
   t.notOk('gateway.dynamics_request_id' in first!.attributes)
   t.equal(second!.attributes['gateway.dynamics_request_id'], 'at-dynamics')
 })
+
+t.test('the last attempt says which place at Dynamics it took', async (t) => {
+  const record = new RequestRecord('an-id', 1000, TRACE)
+  record.placeTaken(3, 52)
+  record.attemptStarted(1010, 'GET')
+
+  t.match(spans(record)[1]!.attributes, { 'gateway.place': 3, 'gateway.places': 52 })
+})
