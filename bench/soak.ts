@@ -54,9 +54,11 @@ const gateway = fork(new URL('./soak-gateway.js', import.meta.url), {
   },
 })
 const [url] = (await once(gateway, 'message')) as [string]
-const traffic = mixedTraffic(url, emulator)
+const traffic = mixedTraffic(url, emulator, true)
 const outcomes = new Map<string, number>()
 const wrong: string[] = []
+/** Creates with an `Idempotency-Key`: all, and those that ended with success. */
+const keyed = { sent: 0, created: 0 }
 
 await work(10_000)
 await work(REST, 1)
@@ -85,6 +87,7 @@ show('after', after)
 
 const twice = traffic.faults()
 console.log(Object.fromEntries([...outcomes].sort()))
+console.log(`creates with a key: ${keyed.sent}, of which ${keyed.created} succeeded`)
 const verdicts = [
   ...twice,
   ...wrong.slice(0, 20),
@@ -105,6 +108,10 @@ async function work(milliseconds: number, perSecond = RATE): Promise<void> {
   for (const { kind, status, code, wrong: fault } of (await traffic.run(perSecond, milliseconds)) as Outcome[]) {
     const key = code ?? String(status ?? 'broken')
     outcomes.set(key, (outcomes.get(key) ?? 0) + 1)
+    if (kind === 'keyed create') {
+      keyed.sent++
+      if (status === 201 || status === 204) keyed.created++
+    }
     if (fault !== undefined) wrong.push(`${kind}: ${fault}`)
   }
 }

@@ -7,7 +7,7 @@ import type { Emulator } from '../../emulator/emulator.ts'
 
 /** What came of one request, as its caller saw it. */
 export interface Outcome {
-  /** What the request was to do: `read`, `create`, `update`, `delete`, `list`. */
+  /** What the request was to do: `read`, `create`, `keyed create`, `update`, `delete`, `list`. */
   readonly kind: string
   /** `undefined`: the connection broke. */
   readonly status: number | undefined
@@ -27,8 +27,12 @@ export interface Traffic {
   readonly close: () => Promise<void>
 }
 
-/** Traffic to the gateway at `url`, counted at `emulator`. */
-export function mixedTraffic(url: string, emulator: Emulator): Traffic {
+/**
+ * Traffic to the gateway at `url`, counted at `emulator`.
+ *
+ * @param keyed whether every second create has an `Idempotency-Key`
+ */
+export function mixedTraffic(url: string, emulator: Emulator, keyed = false): Traffic {
   const agent = new Agent({
     connections: 256,
     keepAliveTimeout: 4000,
@@ -49,23 +53,26 @@ export function mixedTraffic(url: string, emulator: Emulator): Traffic {
       milliseconds: performance.now() - began,
     })
     const number = turn++
-    const kind = (['read', 'create', 'list', 'update', 'read', 'delete'] as const)[number % 6]!
+    const kind =
+      keyed && number % 12 === 1
+        ? 'keyed create'
+        : (['read', 'create', 'list', 'update', 'read', 'delete'] as const)[number % 6]!
     const id = randomUUID()
     if (kind === 'update' || kind === 'delete') emulator.put('contacts', { contactid: id, lastname: id })
     try {
       const { statusCode, headers, body } = await agent.request({ origin: url, ...requestOf(kind, number, id) })
       const text = await body.text()
       const good = statusCode >= 200 && statusCode < 300
-      if (kind === 'create') created.set(id, good)
+      if (kind === 'create' || kind === 'keyed create') created.set(id, good)
       if (kind === 'update' || kind === 'delete') changed.set(`${kind === 'update' ? 'PATCH' : 'DELETE'} ${id}`, good)
       return outcome(
         kind,
         statusCode,
         text,
-        good ? wrongWith(kind, number, text) : wrongRefusal(statusCode, headers, text),
+        good ? wrongWith(kind, number, text) : (wrongRefusal(statusCode, headers, text) ?? unsureCreate(kind, text)),
       )
     } catch (error) {
-      if (kind === 'create') created.set(id, false)
+      if (kind === 'create' || kind === 'keyed create') created.set(id, false)
       if (kind === 'update' || kind === 'delete') changed.set(`${kind === 'update' ? 'PATCH' : 'DELETE'} ${id}`, false)
       return outcome(kind, undefined, '', /timeout/i.test((error as Error).message) ? 'no answer' : undefined)
     }
@@ -111,6 +118,13 @@ function requestOf(
 ): { method: 'GET' | 'POST' | 'PATCH' | 'DELETE'; path: string; headers?: Record<string, string>; body?: string } {
   const json = { 'content-type': 'application/json' }
   switch (kind) {
+    case 'keyed create':
+      return {
+        method: 'POST',
+        path: '/contacts',
+        headers: { ...json, 'idempotency-key': `"${id}"` },
+        body: JSON.stringify({ lastname: id }),
+      }
     case 'create':
       return { method: 'POST', path: '/contacts', headers: json, body: JSON.stringify({ lastname: id }) }
     case 'update':
@@ -153,6 +167,11 @@ function wrongRefusal(
   }
   if (status === 401 || status < 400) return `${status}`
   return undefined
+}
+
+/** A create with a key never leaves it to its caller to find out what happened. */
+function unsureCreate(kind: string, text: string): string | undefined {
+  return kind === 'keyed create' && text.includes('Check before you send it again') ? 'the caller must look' : undefined
 }
 
 function countBy(keys: readonly string[]): Map<string, number> {
