@@ -327,6 +327,15 @@ export const DynamicsAnswerInvalid = createError(
   502,
 )
 
+/** A create with an `Idempotency-Key` made a row whose primary key is not the chosen one. The text has its id. */
+export const KeyedRowIdDiffers = createError(
+  'GATEWAY_KEYED_ROW_ID_DIFFERS',
+  'Dynamics 365 created the row with the id %s, which is not the one of the Idempotency-Key. Do not send the create ' +
+    'again: it would make another row. Find out which plug-in changes primary keys, and leave ' +
+    'the Idempotency-Key out for this table.',
+  502,
+)
+
 /** The user could not be looked up; nothing was sent. */
 export const UserLookupFailed = createError(
   'GATEWAY_USER_LOOKUP_FAILED',

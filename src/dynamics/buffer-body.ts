@@ -1,11 +1,16 @@
 import type { Readable } from 'node:stream'
 
-import { BadRequest } from '../errors.ts'
-import type { Cancellation } from './cancellation.ts'
+import { BadRequest, Overloaded, retryLater } from '../errors.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from './send.ts'
 
-/** Memory for all buffered bodies, in bytes. Further bodies are streamed, as large ones are. */
+/**
+ * Memory for all buffered bodies, in bytes. Further bodies are streamed, as large ones are; a create with an idempotency
+ * key cannot be, and is refused for now.
+ */
 const MAX_BUFFERED_BYTES = 64 * 1024 * 1024
+
+/** When a caller that found the memory full may try again, in milliseconds. */
+const FULL_RETRY_MS = 1000
 
 /**
  * Buffers a body of up to `limit` bytes before it is sent, so that it can be sent again, and so that a slow
@@ -33,10 +38,10 @@ export function bufferBody(send: Send, limit: number): Send {
   }
 
   return (request) => {
-    const { body, bodyLength, cancellation } = request
+    const { body, bodyLength } = request
     if (body === undefined || Buffer.isBuffer(body)) return send(request)
     if (bodyLength !== undefined && bodyLength > limit) return send(withLength(request))
-    return read(body, limit, room, cancellation).then((whole) => {
+    return read(body, limit, room, request).then((whole) => {
       if (whole !== undefined) return sendKept(request, whole)
       return send(withLength(request))
     })
@@ -58,7 +63,7 @@ function read(
   body: Readable,
   limit: number,
   room: BodyMemory,
-  cancellation: Cancellation,
+  { cancellation, idempotency }: OutboundRequest,
 ): Promise<Buffer | undefined> {
   return cancellation.wait((done, fail) => {
     let chunks: Buffer[] = []
@@ -71,11 +76,16 @@ function read(
         chunks.push(Buffer.concat(small))
         small = []
       }
-      if (length + chunk.length <= limit && room.reserve(chunk.length)) {
+      const isSmall = length + chunk.length <= limit
+      if (isSmall && room.reserve(chunk.length)) {
         length += chunk.length
         return
       }
       undo()
+      if (isSmall && idempotency !== undefined) {
+        body.destroy()
+        return fail(retryLater(new Overloaded(), FULL_RETRY_MS))
+      }
       body.pause()
       body.unshift(all())
       done(undefined)

@@ -23,9 +23,12 @@ export type DynamicsEvent =
   | ({ readonly kind: 'retry-budget'; readonly trouble: RetryableFailure } & RequestIds)
   /**
    * A create with an idempotency key: its row was created; the response is that of an earlier request, remembered
-   * (`replayed`) or read from the row (`recovered`); or the key came with another body.
+   * (`replayed`) or read from the row (`recovered`); or the key came with another body, or the row got another id.
    */
-  | ({ readonly kind: 'keyed-create'; readonly outcome: 'created' | 'replayed' | 'recovered' | 'reused' } & RequestIds)
+  | ({
+      readonly kind: 'keyed-create'
+      readonly outcome: 'created' | 'replayed' | 'recovered' | 'reused' | 'id differs'
+    } & RequestIds)
   /** A request was refused because the queue is full. */
   | ({ readonly kind: 'queue-full' } & RequestIds)
   /** The concurrency limit changed; trials are left out. */
@@ -65,6 +68,9 @@ export function logEvents(log: Pick<Logger, 'info' | 'warn'>, target: string | u
       case 'retry-budget':
         return log.warn(facts, 'retry budget exhausted')
       case 'keyed-create':
+        if (event.outcome === 'id differs') {
+          return log.warn(facts, 'create with an Idempotency-Key made a row with another id')
+        }
         return event.outcome === 'created' ? undefined : log.info(facts, 'create sent again with its Idempotency-Key')
       case 'queue-full':
         return log.warn(facts, 'request refused: the queue is full')

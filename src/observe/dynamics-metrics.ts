@@ -63,7 +63,7 @@ export function dynamicsMetrics(): DynamicsMetrics {
   )
   const keyed = counter(
     'gateway_keyed_creates_total',
-    'Creates with an Idempotency-Key: created, replayed, recovered from the row, or refused as reused.',
+    'Creates with an Idempotency-Key: created, replayed, recovered from the row, refused as reused, or made with another id.',
     'target',
     'outcome',
   )

@@ -226,7 +226,7 @@ t.test('many targets share series, so that these stay below a thousand', async (
       watch({ kind: 'retry', trouble, id })
       watch({ kind: 'retry-budget', trouble, id })
     }
-    for (const outcome of ['created', 'replayed', 'recovered', 'reused'] as const) {
+    for (const outcome of ['created', 'replayed', 'recovered', 'reused', 'id differs'] as const) {
       watch({ kind: 'keyed-create', outcome, id })
     }
     watch({ kind: 'pause', wait: 1, id })

@@ -1,4 +1,10 @@
-import { BodyTooLarge, DynamicsAnswerInvalid, IdempotencyKeyReused, KeyedRowUnreadable } from '../../errors.ts'
+import {
+  BodyTooLarge,
+  DynamicsAnswerInvalid,
+  IdempotencyKeyReused,
+  KeyedRowIdDiffers,
+  KeyedRowUnreadable,
+} from '../../errors.ts'
 import type { SharedState } from '../../replicas/shared-state.ts'
 import { bufferResponse } from '../buffered-response.ts'
 import type { BufferedResponse } from '../buffered-response.ts'
@@ -39,6 +45,9 @@ const DUPLICATE_KEY = 0x80040237
 
 /** How far the clocks of one environment's servers may differ, plus the fraction of a second missing in `createdon`. */
 const CLOCK_TOLERANCE_MS = 3000
+
+/** The primary key at the end of an `OData-EntityId`. */
+const ROW_ID = /\(([\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12})\)$/i
 
 const MAX_ROW_BYTES = 16 * 1024 * 1024
 
@@ -118,6 +127,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     const request = { ...create.request, onRetry: () => void sends++ }
     const response = await send(request)
     if (response.status === 201 || response.status === 204) {
+      refuseOtherId(create, response)
       remember(create)
       onEvent({ kind: 'keyed-create', outcome: 'created', ...requestIds(request.record) })
       return response
@@ -186,6 +196,15 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
 
   function remember({ id, digest }: KeyedCreate): void {
     state.set(stateKey(id), digest, REMEMBER_MS).catch(nothing)
+  }
+
+  /** @throws KeyedRowIdDiffers where Dynamics made a row with another primary key: sent again, it would make a second */
+  function refuseOtherId({ request, id }: KeyedCreate, response: UpstreamResponse): void {
+    const actual = ROW_ID.exec(header(response, 'odata-entityid') ?? '')?.[1]
+    if (actual === undefined || actual.toLowerCase() === id) return
+    response.body.dump()
+    onEvent({ kind: 'keyed-create', outcome: 'id differs', ...requestIds(request.record) })
+    throw new KeyedRowIdDiffers(actual)
   }
 
   function reused({ request }: KeyedCreate): never {
