@@ -7,6 +7,8 @@ import t from 'tap'
 import { freePort, lateBalancer, load, startReplica, statusOf } from '../support/rolling-update.ts'
 
 // Ten rolling updates and more take a minute each: `node dist/bench/rolling-update.js 10`.
+t.setTimeout(600_000)
+
 const ROLLS = 2
 const nginx = ['nginx', '/usr/sbin/nginx'].find((name) => spawnSync(name, ['-v']).status === 0)
 const withoutNginx = nginx === undefined ? 'nginx is not installed (Debian: apt-get install nginx-light)' : false
@@ -50,7 +52,7 @@ http {
 })
 
 t.test('a rolling update behind a balancer that notices after three seconds refuses no request', async (t) => {
-  const replicas = [await startReplica('4s'), await startReplica('4s')]
+  const replicas = [await startReplica('8s'), await startReplica('8s')]
   t.teardown(() => replicas.forEach(({ kill }) => kill()))
   const balancer = await lateBalancer(
     replicas.map(({ port }) => port),
