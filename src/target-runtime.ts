@@ -93,7 +93,7 @@ export function createTargetRuntime(
     target,
     credential,
     connection,
-    send: cacheReads(connection.send, { target, name, memory }),
+    send: cacheReads(connection.send, { target, name, memory, state }),
     directory,
     sharing: state.status,
     activity,

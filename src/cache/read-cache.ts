@@ -3,6 +3,7 @@ import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.t
 import { isFile } from '../odata/file-path.ts'
 import { isRead } from '../odata/methods.ts'
 import { targetAddress } from '../odata/target-address.ts'
+import type { SharedState } from '../replicas/shared-state.ts'
 import { isDownError, isDownStatus } from './is-down.ts'
 import { keptReads } from './kept-reads.ts'
 import type { KeptRead } from './kept-reads.ts'
@@ -12,6 +13,7 @@ import { requestHeader, requestWith } from './request-with.ts'
 import type { ResponseMemory } from './response-memory.ts'
 import { watchSchema } from './schema-proof.ts'
 import { shareCalls } from './shared-calls.ts'
+import { shareVersions } from './shared-versions.ts'
 import { responseFrom, confirmedResponse } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { createVersions } from './versions.ts'
@@ -23,6 +25,8 @@ interface Options {
   /** A name that no other target has. */
   readonly name: string
   readonly memory: ResponseMemory
+  /** Tells other replicas of changed definitions; left out: there are none. */
+  readonly state?: Pick<SharedState, 'publish' | 'subscribe'>
   /** `performance.now`, or a clock of a test. */
   readonly now?: () => number
 }
@@ -44,10 +48,11 @@ interface Kept {
  * Answers reads from memory, or by a call that somebody else makes already, where that gives what a call of their own
  * would; sends all other requests with `send`, and drops what writes may have changed.
  */
-export function cacheReads(send: Send, { target, name, memory, now = () => performance.now() }: Options): Send {
+export function cacheReads(send: Send, { target, name, memory, state, now = () => performance.now() }: Options): Send {
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const keptRead = keptReads(target, address)
-  const versions = createVersions(now)
+  const own = createVersions(now)
+  const versions = state === undefined ? own : shareVersions(own, state)
   const share = shareCalls(name, versions.count)
   const write = watchWrites(send, address, versions)
   const schema = watchSchema({

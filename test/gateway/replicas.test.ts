@@ -64,6 +64,24 @@ t.test('a limit on requests at once pauses the others for a second, whatever Dyn
   t.equal((await fetch(`${two.url}/WhoAmI`)).status, 200)
 })
 
+t.test('definitions that are published through one replica are forgotten by the others', async (t) => {
+  const [redis, emulator] = [await redisServer(t), await startEmulator()]
+  const [one, two] = [await replica(t, emulator, redis.url), await replica(t, emulator, redis.url)]
+  const source = async (): Promise<string> => {
+    const response = await fetch(`${two.url}/$metadata`)
+    await response.arrayBuffer()
+    return response.headers.get('cache-status') ?? ''
+  }
+  await until(async () => (await source()).includes('hit'))
+
+  const published = await fetch(`${one.url}/PublishAllXml`, { method: 'POST' })
+
+  t.equal(published.status, 204)
+  // Only a message makes the other forget: its own checks are 30 s apart.
+  await until(async () => (await source()).includes('fwd='))
+  t.match(await source(), 'hit')
+})
+
 t.test('a user that one replica found, and an address of nobody, are looked up once', async (t) => {
   const [redis, emulator] = [await redisServer(t), await startEmulator()]
   const [one, two] = [await replica(t, emulator, redis.url), await replica(t, emulator, redis.url)]
