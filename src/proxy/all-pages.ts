@@ -2,10 +2,11 @@ import type { ServerResponse } from 'node:http'
 
 import { bufferResponse } from '../dynamics/buffered-response.ts'
 import { decodedSink } from '../dynamics/decoded-sink.ts'
+import { bodyError } from '../dynamics/failures.ts'
 import { guarded } from '../dynamics/guarded-sink.ts'
 import { header } from '../dynamics/send.ts'
 import type { UpstreamResponse, OutboundRequest, Send, Sink } from '../dynamics/send.ts'
-import { DynamicsAnswerInvalid, NotACollection, isGatewayError } from '../errors.ts'
+import { NotACollection } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { isJson } from '../odata/content-type.ts'
@@ -184,7 +185,7 @@ async function refusalOf(response: UpstreamResponse, outbound: OutboundRequest):
 
 /** An error for the caller, and its form for the log. */
 function toldOf(error: Error): { readonly shown: unknown; readonly error: Error } {
-  const own = isGatewayError(error) ? error : new DynamicsAnswerInvalid({ cause: error })
+  const own = bodyError(error)
   const { code, message } = own as Error & { readonly code?: string }
   return { shown: (error instanceof PageRefused ? error.error : undefined) ?? { code, message }, error: own }
 }

@@ -240,7 +240,7 @@ t.test('a stream that cannot go on ends broken, after a line that says where to 
       { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' },
     ],
     ['no connection', { kind: 'reset', times: 2 }, { code: 'GATEWAY_DYNAMICS_BROKE_OFF' }],
-    ['half a page', { kind: 'half' }, { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' }],
+    ['half a page', { kind: 'half' }, { code: 'GATEWAY_DYNAMICS_BROKE_OFF' }],
   ] as const) {
     emulator.faults.dataverse.push({ path: 'skiptoken', skip: 1, ...fault } as never)
     const { lines, broken } = await linesOf(await fetch(`${url}/accounts?$select=name`, { headers: ROWS }))
