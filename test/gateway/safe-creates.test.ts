@@ -415,3 +415,24 @@ t.test('a salt of its own makes other ids, a rotated secret the same', async (t)
 function idIn({ headers }: Response): string | undefined {
   return /\(([^()]+)\)$/.exec(headers.get('odata-entityid') ?? '')?.[1]
 }
+
+t.test('a row with another id than the chosen one is no success', async (t) => {
+  const gateway = await gatewayFor(t)
+  const { url, emulator } = gateway
+  // The definition of the table is read, and a create works.
+  t.equal((await create(url, 'before', { name: 'Before Ltd' })).status, 204)
+  const other = '11111111-2222-4333-8444-555555555555'
+  emulator.faults.dataverse.push({
+    kind: 'answer',
+    status: 204,
+    headers: { 'OData-EntityId': `${emulator.environment}/api/data/v9.2/accounts(${other})` },
+  })
+
+  const refused = await create(url, 'other', { name: 'Other Ltd' })
+
+  t.equal(refused.status, 502)
+  const { error } = (await refused.json()) as { error: { code: string; message: string } }
+  t.equal(error.code, 'GATEWAY_KEYED_ROW_ID_DIFFERS')
+  t.match(error.message, other, 'the row that was made is named')
+  await until(() => gateway.lines.some(({ level, msg }) => level === 'warn' && /another|differ/.test(String(msg))))
+})
