@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 
+import { LRUCache } from 'lru-cache'
+
 import type { RedisLink } from './redis-link.ts'
 import type { Seal } from './seal.ts'
 import type { Listener, SharedState, SharedValue } from './shared-state.ts'
@@ -10,6 +12,9 @@ export const CHANNEL = `${PREFIX}messages`
 
 /** Entra takes clocks that differ by as much. Older messages are not believed. */
 const MAX_CLOCK_DIFFERENCE_MS = 5 * 60_000
+
+/** Senders and topics of which the last message is remembered. */
+const MAX_SENDER_TOPICS = 1000
 
 /** What is shared through one connection to a target. */
 export interface Share {
@@ -23,25 +28,28 @@ export interface Share {
 
 /** A message between replicas. */
 interface Message {
-  readonly id: string
   readonly topic: string
   readonly text: string
   readonly ttl: number
+  /** By the clock of the sender, in milliseconds. */
   readonly sent: number
+  /** The sender, which has another id after each start, and how many messages it had sent before. */
   readonly from: string
+  readonly sequence: number
 }
 
 /**
  * Shares through `link`. Everything is sealed, with the time until which it counts: nobody who can write to Redis can
- * make it count for longer.
+ * make it count for longer. Of one sender and topic, no message counts after a later one, or twice.
  *
  * @param sealNow the seal with the present secret
  */
 export function createShare(link: RedisLink, sealNow: () => Seal): Share {
   const self = randomUUID()
   const listeners = new Map<string, Listener[]>()
-  /** Ids of the messages that came last, by topic: what is pushed may also be read. */
-  const received = new Map<string, string>()
+  /** The number of the last message, by sender and topic. */
+  const received = new LRUCache<string, number>({ max: MAX_SENDER_TOPICS })
+  let sequence = 0
   const watchers: ((replicas: number) => void)[] = []
   let counted = 1
 
@@ -72,10 +80,13 @@ export function createShare(link: RedisLink, sealNow: () => Seal): Share {
     if (last !== undefined) deliver(JSON.parse(last.value) as Message, last.left)
   }
 
-  function deliver({ id, topic, text, from }: Message, left: number): void {
+  function deliver({ topic, text, from, sequence }: Message, left: number): void {
     const called = listeners.get(topic)
-    if (called === undefined || from === self || received.get(topic) === id) return
-    received.set(topic, id)
+    const sender = `${from} ${topic}`
+    // What is pushed may be read again with the key of the topic, and sent again by anybody.
+    const isNew = sequence > (received.get(sender) ?? -1)
+    if (called === undefined || from === self || !isNew) return
+    received.set(sender, sequence)
     for (const listener of called) listener(text, left)
   }
 
@@ -89,7 +100,7 @@ export function createShare(link: RedisLink, sealNow: () => Seal): Share {
       },
       publish(topic, text, ttl) {
         const seal = sealNow()
-        const message: Message = { id: randomUUID(), topic, text, ttl, sent: Date.now(), from: self }
+        const message: Message = { topic, text, ttl, sent: Date.now(), from: self, sequence: sequence++ }
         const written = JSON.stringify(message)
         const sealed = seal.close(seal.id, written)
         void link.run((send) => send(['PUBLISH', CHANNEL, `${seal.id}.${sealed}`]), undefined)
@@ -106,7 +117,10 @@ export function createShare(link: RedisLink, sealNow: () => Seal): Share {
       const text = seal.open(seal.id, sealed)
       if (text === undefined) return
       const message = JSON.parse(text) as Message
-      if (Math.abs(Date.now() - message.sent) <= MAX_CLOCK_DIFFERENCE_MS) deliver(message, message.ttl)
+      const { ttl } = message
+      const age = Date.now() - message.sent
+      if (Math.abs(age) > MAX_CLOCK_DIFFERENCE_MS || (ttl > 0 && age >= ttl)) return
+      deliver(message, Math.min(ttl, ttl - age))
     },
     catchUp() {
       for (const topic of listeners.keys()) void catchUpOn(topic)

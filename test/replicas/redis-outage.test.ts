@@ -251,15 +251,52 @@ t.test('an entry and a message end when they say, whatever Redis says', async (t
   one.state.subscribe('news', (message) => got.push(message))
   const { targets } = replicaSettings(redis.url)
   const seal = createSeal('a-secret-that-replicas-share', scopeOf(targets[0]!))
-  for (const [text, sent] of [
-    ['old', Date.now() - 301_000],
-    ['new', Date.now()],
-  ] as const) {
-    const message = seal.close(seal.id, JSON.stringify({ id: text, topic: 'news', text, ttl: 1000, sent, from: 'x' }))
-    await redis.command(`PUBLISH dynamics-gateway:1:messages ${seal.id}.${message}`)
+  for (const [sequence, [text, sent]] of [
+    ['old', Date.now() - 301_000] as const,
+    ['new', Date.now()] as const,
+  ].entries()) {
+    const message = { topic: 'news', text, ttl: 0, sent, from: 'x', sequence }
+    const sealed = seal.close(seal.id, JSON.stringify(message))
+    await redis.command(`PUBLISH dynamics-gateway:1:messages ${seal.id}.${sealed}`)
   }
   await until(() => got.includes('new'))
   t.same(got, ['new'])
+})
+
+t.test('a message that somebody sends again neither extends a pause nor brings it back', async (t) => {
+  const redis = await redisServer(t)
+  const { targets } = replicaSettings(redis.url)
+  const seal = createSeal('a-secret-that-replicas-share', scopeOf(targets[0]!))
+  function sealed(text: string, sequence: number, ttl: number, sent: number): string {
+    const message = { topic: 'pauses', text, ttl, sent, from: 'x', sequence }
+    return `${seal.id}.${seal.close(seal.id, JSON.stringify(message))}`
+  }
+  const publish = (message: string): Promise<string> =>
+    redis.command(`PUBLISH dynamics-gateway:1:messages ${message}`)
+  const one = replica(t, redis.url)
+  await connected(one)
+  const got: [string, number][] = []
+  one.state.subscribe('pauses', (message, left) => got.push([message, left]))
+  const began = Date.now() - 20_000
+  const pause = sealed('30 s', 0, 30_000, began)
+  for (const message of [pause, pause, sealed('shorter', 1, 60_000, began), pause, sealed('end', 2, 0, Date.now())]) {
+    await publish(message)
+  }
+  await until(() => got.some(([text]) => text === 'end'))
+  t.same(
+    got.map(([text]) => text),
+    ['30 s', 'shorter', 'end'],
+    'each counts once, and none after a later one',
+  )
+  t.ok(got[0]![1] <= 10_000 && got[1]![1] <= 40_000, 'the time that has passed is over')
+
+  const late = replica(t, redis.url)
+  await connected(late)
+  const heard: string[] = []
+  late.state.subscribe('pauses', (message) => heard.push(message))
+  for (const message of [sealed('over', 0, 19_000, began), sealed('end', 1, 0, Date.now())]) await publish(message)
+  await until(() => heard.includes('end'))
+  t.same(heard, ['end'], 'a replica that has just started does not believe what is over')
 })
 
 t.test('a target without a secret that others know shares with nobody', async (t) => {
