@@ -271,8 +271,7 @@ t.test('a message that somebody sends again neither extends a pause nor brings i
     const message = { topic: 'pauses', text, ttl, sent, from: 'x', sequence }
     return `${seal.id}.${seal.close(seal.id, JSON.stringify(message))}`
   }
-  const publish = (message: string): Promise<string> =>
-    redis.command(`PUBLISH dynamics-gateway:1:messages ${message}`)
+  const publish = (message: string): Promise<string> => redis.command(`PUBLISH dynamics-gateway:1:messages ${message}`)
   const one = replica(t, redis.url)
   await connected(one)
   const got: [string, number][] = []
