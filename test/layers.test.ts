@@ -47,6 +47,7 @@ const PARTS: readonly Part[] = [
   { layer: 3, name: 'explanations/', packages: [] },
   { layer: 3, name: 'outbound/', packages: ['undici'] },
   { layer: 2, name: 'config/', packages: ['yaml'] },
+  { layer: 2, name: 'config/settings/', packages: [] },
   { layer: 1, name: 'odata/', packages: [] },
   { layer: 1, name: 'errors.ts', packages: ['@fastify/error'] },
   { layer: 1, name: 'logging/', packages: [] },

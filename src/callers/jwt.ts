@@ -1,6 +1,6 @@
 import type { JWTPayload, JWTVerifyGetKey } from 'jose'
 
-import type { CallerSettings, TokenSettings } from '../config/callers.ts'
+import type { CallerSettings, TokenSettings } from '../config/settings/callers.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
 import { withUser } from './token-user.ts'

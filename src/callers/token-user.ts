@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose'
 
-import type { CallerSettings } from '../config/callers.ts'
+import type { CallerSettings } from '../config/settings/callers.ts'
 import { UserNotAllowed } from '../errors.ts'
 import type { Caller, Session } from '../identity/caller.ts'
 import { isUserId } from '../odata/guid.ts'

@@ -1,7 +1,7 @@
-import { bringsPeople } from '../config/callers.ts'
-import type { CallerSettings } from '../config/callers.ts'
 import { canExchange } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
+import { bringsPeople } from '../config/settings/callers.ts'
+import type { CallerSettings } from '../config/settings/callers.ts'
 import { authorityHostOf, userScopeOf } from '../credentials/credential-facts.ts'
 
 /** One permission that reaching Dynamics on behalf of people needs, and where an administrator grants it. */

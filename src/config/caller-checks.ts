@@ -1,7 +1,7 @@
-import { bringsPeople } from './callers.ts'
-import type { CallerSettings } from './callers.ts'
 import { canExchange, runsAsCaller } from './credential.ts'
 import type { Settings } from './schema.ts'
+import { bringsPeople } from './settings/callers.ts'
+import type { CallerSettings } from './settings/callers.ts'
 
 /** Errors in the list of callers that concern several settings. */
 export function callerChecks(

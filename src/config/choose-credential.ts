@@ -1,5 +1,5 @@
-import { credentialKinds } from './credential.ts'
-import type { CredentialKindName } from './credential.ts'
+import { credentialKinds } from './settings/credential.ts'
+import type { CredentialKindName } from './settings/credential.ts'
 import { andList } from './word-list.ts'
 
 const KINDS = Object.entries(credentialKinds).map(([kind, of]) => ({

@@ -1,10 +1,11 @@
 import { headerLetters } from '../odata/header-letters.ts'
 import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks, namesUser } from './caller-checks.ts'
-import { bringsPeople } from './callers.ts'
 import { readChecks } from './read-checks.ts'
-import { redisAddress, sharedSecretOf } from './redis.ts'
+import { redisAddress } from './redis-address.ts'
 import type { Settings } from './schema.ts'
+import { bringsPeople } from './settings/callers.ts'
+import { sharedSecretOf } from './shared-secret.ts'
 
 /** Errors that concern several settings together. */
 export function crossChecks(settings: Settings, errors: string[]): void {

@@ -1,4 +1,4 @@
-import { credentialKinds } from './credential.ts'
+import { credentialKinds } from './settings/credential.ts'
 
 /**
  * A raw target with the defaults that depend on another of its settings: where requests run with the

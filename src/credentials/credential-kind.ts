@@ -1,15 +1,16 @@
 import type { Dispatcher } from 'undici'
 
-import type { CredentialKindName, CredentialOf } from '../config/credential.ts'
+import type { CredentialOf } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
+import type { CredentialKindName } from '../config/settings/credential.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { authorityHostOf, scopeOf } from './credential-facts.ts'
 import type { FetchToken } from './credential.ts'
 
 /**
- * One kind of credential: what it does with its settings, which `config/credential.ts` describes. How to add one:
- * CONTRIBUTING.md.
+ * One kind of credential: what it does with its settings, which `config/settings/credential.ts` describes. CONTRIBUTING.md
+ * says how to add one.
  */
 export interface CredentialKind<K extends CredentialKindName = CredentialKindName> {
   /** Prepares to fetch tokens. Never throws: an invalid file is found when a token is fetched. */

@@ -1,4 +1,5 @@
-import type { CredentialKindName, CredentialOf } from '../config/credential.ts'
+import type { CredentialOf } from '../config/credential.ts'
+import type { CredentialKindName } from '../config/settings/credential.ts'
 import { certificateKind } from './certificate.ts'
 import { clientSecretKind } from './client-secret.ts'
 import type { CredentialKind } from './credential-kind.ts'

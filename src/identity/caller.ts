@@ -1,6 +1,6 @@
 import type {} from 'fastify'
 
-import type { Policy } from '../config/callers.ts'
+import type { Policy } from '../config/settings/policy.ts'
 import type { AccessTokens } from '../credentials/credential.ts'
 import type { UserToken } from '../credentials/user-tokens.ts'
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 
-import { redisAddress } from '../config/redis.ts'
-import type { RedisSettings } from '../config/redis.ts'
+import { redisAddress } from '../config/redis-address.ts'
+import type { RedisSettings } from '../config/settings/redis.ts'
 
 /** One connection to Redis. It is not reconnected; nothing waits for it to be. */
 export interface RedisClient {

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 
-import { sharedSecretOf } from '../config/redis.ts'
-import type { RedisSettings } from '../config/redis.ts'
 import type { Target } from '../config/schema.ts'
+import type { RedisSettings } from '../config/settings/redis.ts'
+import { sharedSecretOf } from '../config/shared-secret.ts'
 import type { Logger } from '../logging/logger.ts'
 import { createRedisClient } from './redis-client.ts'
 import type { RedisClient } from './redis-client.ts'

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-import type { Policy } from '../config/callers.ts'
 import type { Target } from '../config/schema.ts'
+import type { Policy } from '../config/settings/policy.ts'
 import { readHead } from '../door/head.ts'
 import type { Head } from '../door/head.ts'
 import { requestIds } from '../dynamics/request-record.ts'

@@ -1,4 +1,4 @@
-import type { Policy } from '../config/callers.ts'
+import type { Policy } from '../config/settings/policy.ts'
 import { isGuid } from '../odata/guid.ts'
 import type { FoundUser } from './pick-user.ts'
 import type { NamedUser } from './user-query.ts'

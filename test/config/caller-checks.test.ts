@@ -1,10 +1,10 @@
 import t from 'tap'
 
 import { callerChecks } from '../../src/config/caller-checks.ts'
-import { callers as schema } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/read-node.ts'
 import type { ReadContext } from '../../src/config/read-node.ts'
 import type { Settings } from '../../src/config/schema.ts'
+import { callers as schema } from '../../src/config/settings/callers.ts'
 
 const hash = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
 const token = { issuer: 'https://idp.example', audience: ['api://gateway'], roles: ['Read'] }

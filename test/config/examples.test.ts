@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
 
-import { credentialKinds } from '../../src/config/credential.ts'
 import { readDotEnv } from '../../src/config/dot-env.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
+import { credentialKinds } from '../../src/config/settings/credential.ts'
 
 const folder = fileURLToPath(new URL('../../../config/', import.meta.url))
 /** Files of the machine that the examples name. */

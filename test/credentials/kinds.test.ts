@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
 import { CHOOSING_VARIABLES } from '../../src/config/choose-credential.ts'
-import { credentialKinds } from '../../src/config/credential.ts'
+import { credentialKinds } from '../../src/config/settings/credential.ts'
 import { KINDS } from '../../src/credentials/kinds.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))

@@ -1,9 +1,9 @@
 import t from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
-import { callers as schema } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/read-node.ts'
 import { parseRule } from '../../src/config/rule.ts'
+import { callers as schema } from '../../src/config/settings/callers.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 

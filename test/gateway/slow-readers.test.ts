@@ -6,8 +6,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
-import { callers as schema } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/read-node.ts'
+import { callers as schema } from '../../src/config/settings/callers.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 
 t.setTimeout(600_000)

@@ -1,7 +1,7 @@
 import t from 'tap'
 
-import type { Policy } from '../../src/config/callers.ts'
 import { parseRule } from '../../src/config/rule.ts'
+import type { Policy } from '../../src/config/settings/policy.ts'
 import { RequestRecord } from '../../src/dynamics/request-record.ts'
 import { authorizePart } from '../../src/rules/enforce.ts'
 

@@ -13,8 +13,8 @@ import type { Test } from 'tap'
 
 import { knownCallers } from '../../src/callers/authenticate.ts'
 import { alternativeNames, certificateOwner } from '../../src/callers/client-certificate.ts'
-import { callers as schema } from '../../src/config/callers.ts'
 import { readNode } from '../../src/config/read-node.ts'
+import { callers as schema } from '../../src/config/settings/callers.ts'
 import { inboundServer } from '../../src/server/server.ts'
 
 type Pair = { readonly cert: string; readonly private: string }

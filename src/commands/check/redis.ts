@@ -1,4 +1,4 @@
-import type { RedisSettings } from '../../config/redis.ts'
+import type { RedisSettings } from '../../config/settings/redis.ts'
 import { redisErrorCode, redisFix } from '../../explanations/redis-errors.ts'
 import { tryRedis } from '../../replicas/redis.ts'
 import { ok, warning } from './step.ts'

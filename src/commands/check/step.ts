@@ -1,9 +1,9 @@
 import type { Dispatcher } from 'undici'
 
-import type { CallerSettings } from '../../config/callers.ts'
 import { runsAsPerson } from '../../config/credential.ts'
 import type { Proxies } from '../../config/proxies.ts'
 import type { Target } from '../../config/schema.ts'
+import type { CallerSettings } from '../../config/settings/callers.ts'
 import type { UserToken } from '../../credentials/user-tokens.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { OwnError } from '../../logging/own-error.ts'

@@ -1,6 +1,6 @@
 import type { TokenFault } from '../../callers/jwt.ts'
 import { isAppOnly } from '../../callers/token-user.ts'
-import type { CallerSettings } from '../../config/callers.ts'
+import type { CallerSettings } from '../../config/settings/callers.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 
 /**

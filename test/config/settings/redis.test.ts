@@ -1,9 +1,7 @@
 import t from 'tap'
 
-import type { Credential } from '../../src/config/credential.ts'
-import type { SettingsError } from '../../src/config/load.ts'
-import { redisAddress, sharedSecretOf } from '../../src/config/redis.ts'
-import { replicaSettings } from '../support/replica-settings.ts'
+import type { SettingsError } from '../../../src/config/load.ts'
+import { replicaSettings } from '../../support/replica-settings.ts'
 
 function faultsOf(url: string, variables: Readonly<Record<string, string>> = {}): readonly string[] {
   try {
@@ -13,25 +11,6 @@ function faultsOf(url: string, variables: Readonly<Record<string, string>> = {})
     return (error as SettingsError).errors
   }
 }
-
-t.test('an address says where Redis is, and who asks', async (t) => {
-  t.same(redisAddress('redis://redis'), {
-    host: 'redis',
-    port: 6379,
-    tls: false,
-    username: undefined,
-    password: undefined,
-    database: 0,
-  })
-  t.same(redisAddress('rediss://ada:p%40ss%2F@[::1]:6380/3'), {
-    host: '::1',
-    port: 6380,
-    tls: true,
-    username: 'ada',
-    password: 'p@ss/',
-    database: 3,
-  })
-})
 
 t.test('an invalid address is an error that does not repeat it', async (t) => {
   for (const url of [
@@ -81,18 +60,4 @@ t.test('a credential without a secret that replicas share needs a key', async (t
     /^REDIS_ENCRYPTION_KEY is missing: a credential of kind managed-identity/,
   ])
   t.same(faultsOf('redis://redis', { ...managed, REDIS_ENCRYPTION_KEY: 'k'.repeat(32) }), [])
-})
-
-t.test('what replicas share comes from the secret or the certificate', async (t) => {
-  const folder = t.testdir({ certificate: 'certificate and key' })
-  const file = `${folder}/certificate`
-  const secret = { reveal: () => 'secret', source: 'test' }
-  const credential = (kind: string, members: object): Credential => ({ kind, ...members }) as unknown as Credential
-  t.equal(String(sharedSecretOf(credential('client-secret', { secret }))?.()), 'secret')
-  t.equal(String(sharedSecretOf(credential('certificate', { file }))?.()), 'certificate and key')
-  t.equal(String(sharedSecretOf(credential('on-behalf-of', { secret }))?.()), 'secret')
-  t.equal(String(sharedSecretOf(credential('on-behalf-of', { certificateFile: file }))?.()), 'certificate and key')
-  for (const kind of ['on-behalf-of', 'workload-identity', 'managed-identity', 'delegated']) {
-    t.equal(sharedSecretOf(credential(kind, {})), undefined, kind)
-  }
 })

@@ -1,0 +1,42 @@
+import { origin } from '../addresses.ts'
+import { requiredHeader } from '../header-name.ts'
+import { flag, list, matching, optional } from '../values.ts'
+
+/** Which requests may reach the gateway: from which networks, for which host names, from which pages. */
+export const access = {
+  trustNetwork: flag({
+    description:
+      'Anyone who can reach the port may use the gateway. Needed to listen beyond loopback ' +
+      'without callers of its own.',
+    env: 'TRUST_NETWORK',
+    fallback: false,
+  }),
+  allowedHosts: list(
+    {
+      description:
+        'Names that callers may use for the gateway, beyond loopback addresses and names that ' +
+        'public DNS cannot hold.',
+      env: 'ALLOWED_HOSTS',
+      hint: 'host names separated by commas',
+    },
+    matching(/^[a-z0-9.:[\]-]+$/i, 'holds something that is not a host name: write names such as gateway.contoso.com.'),
+  ),
+  allowedOrigins: list(
+    {
+      description: 'Origins whose pages may call the gateway from a browser.',
+      env: 'ALLOWED_ORIGINS',
+      hint: 'origins such as https://app.contoso.com, separated by commas',
+    },
+    origin,
+  ),
+  requiredHeader: optional(
+    {
+      description:
+        'A header that every request must carry, which a page in a browser cannot add by itself: ' +
+        '`x-gateway: true`, or a name alone.',
+      env: 'REQUIRED_HEADER',
+      hint: 'a header such as x-gateway: true',
+    },
+    requiredHeader,
+  ),
+}
