@@ -1,22 +1,22 @@
 import { bareName } from '../config/rule.ts'
 import { pathSegments } from '../odata/resource-path.ts'
 
-/** What a write may change, as far as its method and address tell. */
+/** What a write may change, by its method and URL. */
 export interface Effect {
-  /** The entity set whose rows it changes, in lower case; `undefined`: any. */
+  /** The entity set whose rows it changes, in lower case; `undefined`: any entity set. */
   readonly entitySet: string | undefined
   /** Whether it may change definitions. */
   readonly schema: boolean
-  /** Whether it may be an action that is named like an entity set: only its response tells. */
+  /** Whether it may be an action with the name of an entity set. Only the response shows it. */
   readonly mayBeAction: boolean
 }
 
-/** What a write may change that cannot be told. */
+/** The effect of a write whose target is unknown. */
 const ANYTHING: Effect = { entitySet: undefined, schema: true, mayBeAction: false }
 
 /**
- * What a write may change. What Dynamics changes along with it is not part of that: rows below in a deep insert, rows
- * that a deletion or a new owner reaches by a cascade, and what plug-ins and workflows do.
+ * What a write may change. The side effects of a write are not included: nested rows of a deep insert, rows that a
+ * deletion or a new owner reaches by a cascade, and changes by plug-ins and workflows.
  *
  * @param resourcePath raw, below the API root, without its query
  */
@@ -27,14 +27,18 @@ export function effectOf(method: string, resourcePath: string | undefined): Effe
   const name = bareName(first.name)
   const schema = isSchema(name) || CHANGES_SCHEMA.test(name)
   // Below a row are navigation properties, which lead to another entity set, and bound actions.
-  // So does what begins with `$`, such as a reference to another part of a batch.
+  // A name that begins with `$` refers to another part of the batch, and so to an unknown entity set.
   if (schema || segments!.length > 1 || first.name.includes('.') || name.startsWith('$')) {
     return { entitySet: undefined, schema, mayBeAction: false }
   }
   return { entitySet: name, schema, mayBeAction: method === 'POST' && !first.hasParentheses }
 }
 
-/** Whether a path begins with one of the resources that hold definitions; its name in lower case. */
+/**
+ * Whether a resource holds definitions.
+ *
+ * @param name the first segment of the path, in lower case
+ */
 export function isSchema(name: string): boolean {
   return SCHEMA.has(name)
 }
@@ -48,7 +52,7 @@ const SCHEMA: ReadonlySet<string> = new Set([
 
 /**
  * Actions and entity sets that change or publish definitions: PublishXml, ImportSolution, InsertOptionValue,
- * UpdateStateValue, CreateCustomerRelationships, ProvisionLanguage, and more of their kind.
+ * UpdateStateValue, CreateCustomerRelationships, ProvisionLanguage, and similar ones.
  */
 const CHANGES_SCHEMA =
   /publish|solution|stageandupgrade|deleteandpromote|option(?:set|value)|^orderoption|(?:state|status)value|relationship|language|metadata|^createentity|^(?:entities|attributes|entitykeys)$/

@@ -8,12 +8,12 @@ import {
 
 const DOWN = [CircuitOpen, DynamicsAnswerInvalid, DynamicsBrokeOff, DynamicsTooSlow, DynamicsUnreachable]
 
-/** Whether an error means that Dynamics cannot be reached; a refused credential, user or caller does not. */
+/** Whether an error means that Dynamics cannot be reached. A refused credential, user or caller does not mean that. */
 export function isDownError(error: unknown): boolean {
   return DOWN.some((kind) => error instanceof kind)
 }
 
-/** Whether a status says that Dynamics is not there, but something before it. */
+/** Whether a status means that only a server in front of Dynamics answered. */
 export function isDownStatus(status: number): boolean {
   return status >= 502 && status <= 504
 }

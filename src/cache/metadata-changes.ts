@@ -3,9 +3,11 @@ import { header } from '../dynamics/send.ts'
 import type { UpstreamResponse } from '../dynamics/send.ts'
 import { decode } from '../outbound/content-coding.ts'
 
-/** What Dynamics says of changes of its definitions. */
+/** What Dynamics reports about changes of its definitions. */
 export type MetadataChanges =
-  /** `stamp` says until when; `hasChanged`: something since the stamp that was sent. */
+  /**
+   * `stamp`: the version of the definitions now. `hasChanged`: whether they have changed since the stamp that was sent.
+   */
   | { readonly stamp: string; readonly hasChanged: boolean }
   /** The stamp that was sent is older than Dynamics remembers. */
   | 'expired'
@@ -13,7 +15,7 @@ export type MetadataChanges =
   | 'refused'
   | 'unreachable'
 
-/** The address that asks what has changed since `stamp`; without one, for a stamp alone. */
+/** The URL that asks for the changes since `stamp`. Without a stamp it only asks for the current one. */
 export function changesPath(apiRoot: string, stamp: string | undefined): string {
   if (stamp === undefined) return `${apiRoot}/RetrieveMetadataChanges(Query=@q)?@q=${json(NOTHING)}`
   return (
@@ -23,7 +25,7 @@ export function changesPath(apiRoot: string, stamp: string | undefined): string 
   )
 }
 
-/** A condition that no table meets: the stamp comes without the definitions. */
+/** A condition that no table meets, so that the response has a stamp and no definitions. */
 const NOTHING = {
   Criteria: {
     FilterOperator: 'And',
@@ -58,10 +60,10 @@ function json(value: object): string {
   return encodeURIComponent(JSON.stringify(value))
 }
 
-/** Longest response that is read, in bytes: changes of thousands of columns. */
+/** The largest response that is read, in bytes. It has room for changes of thousands of columns. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
-/** The code of an error whose stamp has expired. */
+/** Dynamics' error code for an expired stamp. */
 const EXPIRED_VERSION_STAMP = 0x80044352
 
 /** Reads the response to {@link changesPath}. */
@@ -80,7 +82,7 @@ export async function readChanges(response: UpstreamResponse): Promise<MetadataC
   return { stamp, hasChanged: EntityMetadata.length > 0 || hasDeletions(DeletedMetadata) }
 }
 
-/** What cannot be read counts as a deletion. */
+/** Whether something was deleted. An unknown format counts as a deletion. */
 function hasDeletions(deleted: unknown): boolean {
   if (deleted === undefined || deleted === null) return false
   return (deleted as { readonly Count?: unknown }).Count !== 0

@@ -4,58 +4,58 @@ import { isFile } from '../odata/file-path.ts'
 import { isRead } from '../odata/methods.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { SharedState } from '../replicas/shared-state.ts'
+import { cacheRules } from './cache-rules.ts'
+import type { CacheRule } from './cache-rules.ts'
 import { isDownError, isDownStatus } from './is-down.ts'
-import { keptReads } from './kept-reads.ts'
-import type { KeptRead } from './kept-reads.ts'
 import { keyOf } from './key.ts'
-import { recorded } from './recording.ts'
+import { recordResponse } from './record-response.ts'
 import { requestHeader, requestWith } from './request-with.ts'
 import type { ResponseMemory } from './response-memory.ts'
-import { watchSchema } from './schema-proof.ts'
+import { trackSchema } from './schema-freshness.ts'
 import { shareCalls } from './shared-calls.ts'
 import { shareVersions } from './shared-versions.ts'
 import { responseFrom, confirmedResponse } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { createVersions } from './versions.ts'
-import type { Subject } from './versions.ts'
+import type { Dependency } from './versions.ts'
 import { watchWrites } from './watch-writes.ts'
 
 interface Options {
   readonly target: Pick<Target, 'url' | 'schemaCache' | 'reads'>
-  /** A name that no other target has. */
+  /** The name of the target. No other target has the same. */
   readonly name: string
   readonly memory: ResponseMemory
-  /** Tells other replicas of changed definitions; left out: there are none. */
+  /** Reports changed definitions to other replicas. Left out where the gateway runs alone. */
   readonly state?: Pick<SharedState, 'publish' | 'subscribe'>
   /** `performance.now`, or a clock of a test. */
   readonly now?: () => number
 }
 
-/** How long a row is kept for which Dynamics answers 304: changes of who may see which column do not show in its ETag. */
+/** How long a row is cached, in ms, even if Dynamics answers 304: its ETag does not change with column permissions. */
 const MAX_ROW_AGE_MS = 10 * 60_000
 
-/** How old definitions may be while Dynamics is down, in ms. */
+/** The oldest definitions that are served while Dynamics is down, in ms. */
 const MAX_STALE_MS = 24 * 60 * 60_000
 
-/** A read whose response may be kept. */
-interface Kept {
-  readonly read: KeptRead
+/** Where the response to a read is cached, and the rule that allows it. */
+interface CacheSlot {
+  readonly rule: CacheRule
   readonly key: string
-  readonly subject: Subject
+  readonly dependency: Dependency
 }
 
 /**
- * Answers reads from memory, or by a call that somebody else makes already, where that gives what a call of their own
- * would; sends all other requests with `send`, and drops what writes may have changed.
+ * Answers reads from memory, or with the response to an identical call that is in progress. All other requests are sent
+ * with `send`. Responses that a write may have changed are dropped.
  */
 export function cacheReads(send: Send, { target, name, memory, state, now = () => performance.now() }: Options): Send {
   const address = targetAddress(target.url.origin + target.url.apiRoot)
-  const keptRead = keptReads(target, address)
-  const own = createVersions(now)
-  const versions = state === undefined ? own : shareVersions(own, state)
+  const ruleOf = cacheRules(target, address)
+  const ownVersions = createVersions(now)
+  const versions = state === undefined ? ownVersions : shareVersions(ownVersions, state)
   const share = shareCalls(name, versions.count)
   const write = watchWrites(send, address, versions)
-  const schema = watchSchema({
+  const schema = trackSchema({
     send,
     apiRoot: target.url.apiRoot,
     isDataverse: target.url.product === 'dataverse',
@@ -64,81 +64,89 @@ export function cacheReads(send: Send, { target, name, memory, state, now = () =
   })
 
   return (request) => {
-    const { reading, record, path } = request
-    if (reading === undefined || isFile(path)) return isRead(request.method) ? send(request) : write(request)
-    const kept = keptRead === undefined ? undefined : keptOf(request)
-    if (kept !== undefined) return answered(request, kept)
-    if (reading.mustBeSent) {
+    const { cacheableRead, record, path } = request
+    if (cacheableRead === undefined || isFile(path)) return isRead(request.method) ? send(request) : write(request)
+    const slot = ruleOf === undefined ? undefined : slotOf(request)
+    if (slot !== undefined) return answer(request, slot)
+    if (cacheableRead.mustBeSent) {
       record.cacheStatus = 'fwd=request'
       return send(request)
     }
-    return shared(request, send)
+    return sendShared(request, send)
   }
 
-  function keptOf(request: OutboundRequest): Kept | undefined {
-    const read = keptRead!(request.path, requestHeader(request, 'prefer'))
-    if (read === undefined) return undefined
-    const key = keyOf(name, request, read.kind === 'rows' && read.shared ? 'kept for all' : 'kept')
-    const subject = read.kind === 'schema' ? 'schema' : { entitySet: read.entitySet }
-    return key === undefined ? undefined : { read, key, subject }
+  function slotOf(request: OutboundRequest): CacheSlot | undefined {
+    const rule = ruleOf!(request.path, requestHeader(request, 'prefer'))
+    if (rule === undefined) return undefined
+    const key = keyOf(name, request, rule.kind === 'rows' && rule.shared ? 'cached for all' : 'cached')
+    const dependency = rule.kind === 'schema' ? 'schema' : { entitySet: rule.entitySet }
+    return key === undefined ? undefined : { rule, key, dependency }
   }
 
-  async function answered(request: OutboundRequest, kept: Kept): Promise<UpstreamResponse> {
-    const { record, reading } = request
-    const stored = reading!.mustBeSent ? undefined : usable(kept)
-    if (stored === undefined || (kept.read.kind === 'row' && now() - stored.sentAt > MAX_ROW_AGE_MS)) {
-      record.cacheStatus = reading!.mustBeSent ? 'fwd=request' : 'fwd=uri-miss'
-      return fetched(request, kept, undefined)
+  async function answer(request: OutboundRequest, slot: CacheSlot): Promise<UpstreamResponse> {
+    const { record, cacheableRead } = request
+    const stored = cacheableRead!.mustBeSent ? undefined : validResponse(slot)
+    if (stored === undefined || (slot.rule.kind === 'row' && now() - stored.sentAt > MAX_ROW_AGE_MS)) {
+      record.cacheStatus = cacheableRead!.mustBeSent ? 'fwd=request' : 'fwd=uri-miss'
+      return fetchAndStore(request, slot, undefined)
     }
-    if (kept.read.kind === 'row') return revalidated(request, kept, stored)
-    if (kept.read.kind === 'rows') {
-      const fresh = stored.sentAt + kept.read.maxAge - now()
-      if (fresh > 0) return hit(request, stored, fresh)
+    if (slot.rule.kind === 'row') return revalidate(request, slot, stored)
+    if (slot.rule.kind === 'rows') {
+      const freshFor = stored.sentAt + slot.rule.maxAge - now()
+      if (freshFor > 0) return hit(request, stored, freshFor)
       record.cacheStatus = 'fwd=stale'
-      return fetched(request, kept, undefined)
+      return fetchAndStore(request, slot, undefined)
     }
-    return definitions(request, kept, stored)
+    return answerSchema(request, slot, stored)
   }
 
-  /** What is in memory, if nothing has changed it since. */
-  function usable({ key, subject }: Kept): StoredResponse | undefined {
+  /** The response in memory, unless a change has made it invalid. */
+  function validResponse({ key, dependency }: CacheSlot): StoredResponse | undefined {
     const stored = memory.get(key)
-    if (stored === undefined || versions.isSuspended(subject)) return undefined
-    if (stored.version === versions.of(subject)) return stored
+    if (stored === undefined || versions.isSuspended(dependency)) return undefined
+    if (stored.version === versions.of(dependency)) return stored
     memory.delete(key)
     return undefined
   }
 
-  async function definitions(request: OutboundRequest, kept: Kept, stored: StoredResponse): Promise<UpstreamResponse> {
+  async function answerSchema(
+    request: OutboundRequest,
+    slot: CacheSlot,
+    stored: StoredResponse,
+  ): Promise<UpstreamResponse> {
     const { schemaCache } = target
-    const isProvable = kept.read.kind === 'schema' && kept.read.provable && isOfThisEpoch(stored)
-    const freshFor = (): number => provenAt(stored, isProvable) + schemaCache - now()
+    const isConfirmable = slot.rule.kind === 'schema' && slot.rule.isConfirmable && isOfCurrentEpoch(stored)
+    const freshFor = (): number => confirmedAt(stored, isConfirmable) + schemaCache - now()
     if (freshFor() > 0) {
-      schema.checkLater(request)
+      schema.checkInBackground(request)
       return hit(request, stored, freshFor())
     }
-    const isReachable = isProvable ? await schema.check(request) : true
-    const mayStillServe = usable(kept) === stored && (!isProvable || isOfThisEpoch(stored))
+    const isReachable = isConfirmable ? await schema.check(request) : true
+    const mayStillServe = validResponse(slot) === stored && (!isConfirmable || isOfCurrentEpoch(stored))
     if (mayStillServe && freshFor() > 0) return hit(request, stored, freshFor())
-    const spare = mayStillServe && now() - stored.sentAt < MAX_STALE_MS ? stored : undefined
-    if (!isReachable && spare !== undefined) return hit(request, spare, freshFor())
+    const stale = mayStillServe && now() - stored.sentAt < MAX_STALE_MS ? stored : undefined
+    if (!isReachable && stale !== undefined) return hit(request, stale, freshFor())
     request.record.cacheStatus = 'fwd=stale'
-    return fetched(request, kept, spare)
+    return fetchAndStore(request, slot, stale)
   }
 
-  function isOfThisEpoch({ epoch }: StoredResponse): boolean {
+  function isOfCurrentEpoch({ epoch }: StoredResponse): boolean {
     return epoch !== undefined && epoch === schema.epoch()
   }
 
-  /** Until when nothing had changed that `stored` depends on. */
-  function provenAt({ sentAt }: StoredResponse, isProvable: boolean): number {
-    return isProvable ? Math.max(sentAt, schema.provenAt()) : sentAt
+  /** The last time at which `stored` is known to have been current. */
+  function confirmedAt({ sentAt }: StoredResponse, isConfirmable: boolean): number {
+    return isConfirmable ? Math.max(sentAt, schema.confirmedAt()) : sentAt
   }
 
-  /** Asks Dynamics whether the row is still the one in memory. */
-  async function revalidated(request: OutboundRequest, kept: Kept, stored: StoredResponse): Promise<UpstreamResponse> {
+  /** Asks Dynamics whether the row in memory is still current. */
+  async function revalidate(
+    request: OutboundRequest,
+    slot: CacheSlot,
+    stored: StoredResponse,
+  ): Promise<UpstreamResponse> {
     const { record } = request
-    const response = await fetched(requestWith(request, 'if-none-match', stored.etag!), kept, undefined)
+    const response = await fetchAndStore(requestWith(request, 'if-none-match', stored.etag!), slot, undefined)
     const isShared = record.source === 'shared'
     record.cacheStatus = `fwd=stale; fwd-status=${response.status}${isShared ? '; collapsed' : ''}`
     if (response.status !== 304) return response
@@ -148,41 +156,48 @@ export function cacheReads(send: Send, { target, name, memory, state, now = () =
     return confirmed
   }
 
-  /** @param spare is answered with where Dynamics is down */
-  async function fetched(
+  /** @param stale served if Dynamics is down */
+  async function fetchAndStore(
     request: OutboundRequest,
-    kept: Kept,
-    spare: StoredResponse | undefined,
+    slot: CacheSlot,
+    stale: StoredResponse | undefined,
   ): Promise<UpstreamResponse> {
-    if (kept.read.kind === 'schema') schema.checkLater(request)
+    if (slot.rule.kind === 'schema') schema.checkInBackground(request)
     try {
-      const response = await shared(requestWith(request, 'accept-encoding', 'gzip'), (sent) => sendAndKeep(sent, kept))
-      if (spare === undefined || !isDownStatus(response.status)) return response
+      const response = await sendShared(requestWith(request, 'accept-encoding', 'gzip'), (sent) =>
+        sendAndStore(sent, slot),
+      )
+      if (stale === undefined || !isDownStatus(response.status)) return response
       response.body.dump()
     } catch (error) {
-      if (spare === undefined || !isDownError(error)) throw error
+      if (stale === undefined || !isDownError(error)) throw error
     }
-    return hit(request, spare, spare.sentAt + target.schemaCache - now())
+    return hit(request, stale, stale.sentAt + target.schemaCache - now())
   }
 
-  /** Lets the request share a call, unless that could be an older one than it wants, or end sooner than it may take. */
-  function shared(request: OutboundRequest, own: Send): Promise<UpstreamResponse> {
-    if (request.reading!.mustBeSent || request.deadline !== undefined) return own(request)
-    const answering = share(request, own)
-    if (request.tokens === undefined) return answering
-    return answering.then((response) => (request.record.source === 'shared' ? authorized(request, response) : response))
+  /** Lets the request share a call, unless the caller demands a new response or has a deadline of its own. */
+  function sendShared(request: OutboundRequest, own: Send): Promise<UpstreamResponse> {
+    if (request.cacheableRead!.mustBeSent || request.deadline !== undefined) return own(request)
+    const responding = share(request, own)
+    if (request.tokens === undefined) return responding
+    return responding.then((response) =>
+      request.record.source === 'shared' ? afterAuthorization(request, response) : response,
+    )
   }
 
-  async function sendAndKeep(request: OutboundRequest, { key, subject, read }: Kept): Promise<UpstreamResponse> {
+  async function sendAndStore(
+    request: OutboundRequest,
+    { key, dependency, rule }: CacheSlot,
+  ): Promise<UpstreamResponse> {
     const sentAt = now()
-    const version = versions.of(subject)
+    const version = versions.of(dependency)
     const epoch = schema.epoch()
-    const isSuspended = versions.isSuspended(subject)
+    const isSuspended = versions.isSuspended(dependency)
     const response = await send(request)
     if (isSuspended) return response
-    return recorded(response, memory.maxBodyBytes, (body) => {
-      const isCurrent = versions.of(subject) === version && !versions.isSuspended(subject)
-      if (isCurrent && (read.kind !== 'row' || body.etag !== undefined)) {
+    return recordResponse(response, memory.maxBodyBytes, (body) => {
+      const isCurrent = versions.of(dependency) === version && !versions.isSuspended(dependency)
+      if (isCurrent && (rule.kind !== 'row' || body.etag !== undefined)) {
         memory.set(key, { ...body, sentAt, version, epoch })
       }
     })
@@ -195,12 +210,15 @@ export function cacheReads(send: Send, { target, name, memory, state, now = () =
   ): UpstreamResponse | Promise<UpstreamResponse> {
     request.record.source = 'memory'
     request.record.cacheStatus = `hit; ttl=${Math.floor(freshFor / 1000)}`
-    return authorized(request, responseFrom(stored, now()))
+    return afterAuthorization(request, responseFrom(stored, now()))
   }
 }
 
-/** `response`, which no token was sent for: a person whose token is no longer exchanged must not get it. */
-function authorized(
+/**
+ * Checks the caller's token before a `response` that was not fetched with it: a person whose token is refused gets
+ * none.
+ */
+function afterAuthorization(
   { tokens }: OutboundRequest,
   response: UpstreamResponse,
 ): UpstreamResponse | Promise<UpstreamResponse> {

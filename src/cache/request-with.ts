@@ -15,7 +15,7 @@ export function requestWith(request: OutboundRequest, name: string, value: strin
   return { ...request, headers }
 }
 
-/** The value of a header of a request, several lines joined; `undefined` where there is none. */
+/** The value of a request header. Several lines are joined by commas; `undefined` if it is absent. */
 export function requestHeader({ headers }: OutboundRequest, name: string): string | undefined {
   let found: string | undefined
   for (let index = 0; index < headers.length; index += 2) {

@@ -1,25 +1,25 @@
 import { sizeOf } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
 
-/** Responses in memory, of all targets. */
+/** The cached responses of all targets. */
 export interface ResponseMemory {
   readonly get: (key: string) => StoredResponse | undefined
   readonly set: (key: string, response: StoredResponse) => void
   readonly delete: (key: string) => void
-  /** The largest body that is kept, in bytes. */
+  /** The largest body that is stored, in bytes. */
   readonly maxBodyBytes: number
   readonly size: () => { readonly responses: number; readonly bytes: number }
 }
 
-/** Of so many that were not used for longest, the smallest goes first: the largest took longest to fetch. */
-const CANDIDATES = 8
+/** Of this many least recently used responses, the smallest is removed: large ones take longer to fetch. */
+const EVICTION_CANDIDATES = 8
 
-/** The part of the memory that one response may take. */
+/** The share of the memory that one response may use. */
 const MAX_SHARE = 1 / 4
 
-/** @param limit bytes of all responses */
+/** @param limit the size of all responses together, in bytes */
 export function createResponseMemory(limit: number): ResponseMemory {
-  /** In the order in which they were used last. */
+  /** Ordered by their last use. */
   const responses = new Map<string, StoredResponse>()
   let bytes = 0
 
@@ -33,7 +33,7 @@ export function createResponseMemory(limit: number): ResponseMemory {
   function evictOne(): void {
     let smallest: string | undefined
     let size = Infinity
-    let left = CANDIDATES
+    let left = EVICTION_CANDIDATES
     for (const [key, response] of responses) {
       if (left-- === 0) break
       const own = sizeOf(key, response)

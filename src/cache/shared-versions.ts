@@ -4,8 +4,9 @@ import type { Versions } from './versions.ts'
 const TOPIC = 'definitions'
 
 /**
- * `versions`, whose changes of definitions count at all replicas: a write to definitions, a publish or a new stamp at one
- * of them drops the definitions that the others keep. Without a connection each finds changes out by its own checks.
+ * `versions` with changes of definitions shared between replicas. After a write to definitions, a publish or a new
+ * stamp at one replica, the others drop their cached definitions. Without a connection each replica relies on its own
+ * checks.
  */
 export function shareVersions(versions: Versions, state: Pick<SharedState, 'publish' | 'subscribe'>): Versions {
   state.subscribe(TOPIC, () => versions.schemaChanged())

@@ -1,29 +1,29 @@
 import type { Effect } from './effects.ts'
 
 /**
- * What kept responses depend on: the rows of an entity set, by its name in lower case, those of all (`undefined`), or the
- * definitions.
+ * What cached responses depend on: the rows of one entity set (its name in lower case), the rows of all entity sets
+ * (`undefined`), or the definitions.
  */
-export type Subject = { readonly entitySet: string | undefined } | 'schema'
+export type Dependency = { readonly entitySet: string | undefined } | 'schema'
 
 /**
- * Numbers that grow with each change of what responses depend on. A response that was sent for at one version is of no
- * use at another, so that a change costs the same however many responses there are.
+ * Numbers that grow with each change. A response is valid only for the version at which it was requested. A change
+ * therefore costs the same, however many responses are cached.
  */
 export interface Versions {
-  readonly of: (subject: Subject) => number
-  /** How many changes there have been of anything; `undefined` while writes end of which nobody sees when. */
+  readonly of: (dependency: Dependency) => number
+  /** The number of all changes; `undefined` while a batch is in progress, because the ends of its parts are unknown. */
   readonly count: () => number | undefined
   readonly changed: (effect: Effect) => void
   readonly schemaChanged: () => void
-  /** Until the returned function is called, nothing that `effect` may change is kept or answered from memory. */
+  /** Stops caching of everything that `effect` may change, until the returned function is called. */
   readonly suspend: (effect: Effect) => () => void
   /** The same for `milliseconds`. */
   readonly suspendFor: (effect: Effect, milliseconds: number) => void
-  readonly isSuspended: (subject: Subject) => boolean
+  readonly isSuspended: (dependency: Dependency) => boolean
 }
 
-/** Entity sets that are told apart at most: callers choose their names. */
+/** The most entity sets with a version of their own: callers choose the names. */
 const MAX_ENTITY_SETS = 1000
 
 /** Any entity set. */
@@ -33,7 +33,7 @@ const ANY = ''
 export function createVersions(now: () => number): Versions {
   const entitySets = new Map<string, number>()
   const suspended = new Set<Effect>()
-  /** Until when, by entity set. */
+  /** The end of each suspension, by entity set. */
   const suspendedUntil = new Map<string, number>()
   let schemaSuspendedUntil = 0
   let anySuspendedUntil = 0
@@ -42,48 +42,48 @@ export function createVersions(now: () => number): Versions {
   let count = 0
 
   return {
-    of(subject) {
-      if (subject === 'schema') return schema
-      return subject.entitySet === undefined ? count : rows + (entitySets.get(subject.entitySet) ?? 0)
+    of(dependency) {
+      if (dependency === 'schema') return schema
+      return dependency.entitySet === undefined ? count : rows + (entitySets.get(dependency.entitySet) ?? 0)
     },
     count: () => (suspended.size === 0 ? count : undefined),
     changed(effect) {
       count++
       if (effect.schema) schema++
-      const name = nameIn(entitySets, effect)
+      const name = keyIn(entitySets, effect)
       if (name === ANY) rows++
       else entitySets.set(name, (entitySets.get(name) ?? 0) + 1)
     },
     schemaChanged: () => void schema++,
     suspend(effect) {
-      // An object of its own: the same effect may be suspended twice.
+      // A copy, because the same effect may be suspended twice.
       const one = { ...effect }
       suspended.add(one)
       return () => void suspended.delete(one)
     },
     suspendFor(effect, milliseconds) {
       const until = now() + milliseconds
-      suspendedUntil.set(nameIn(suspendedUntil, effect), until)
+      suspendedUntil.set(keyIn(suspendedUntil, effect), until)
       anySuspendedUntil = until
       if (effect.schema) schemaSuspendedUntil = until
     },
-    isSuspended(subject) {
-      for (const effect of suspended) if (concerns(effect, subject)) return true
-      if (subject === 'schema') return now() < schemaSuspendedUntil
+    isSuspended(dependency) {
+      for (const effect of suspended) if (affects(effect, dependency)) return true
+      if (dependency === 'schema') return now() < schemaSuspendedUntil
       if (suspendedUntil.size === 0) return false
-      const { entitySet } = subject
+      const { entitySet } = dependency
       if (entitySet === undefined) return now() < anySuspendedUntil
       return now() < Math.max(suspendedUntil.get(ANY) ?? 0, suspendedUntil.get(entitySet) ?? 0)
     },
   }
 }
 
-/** Under which name `effect` is noted in `names`, which has an end. */
-function nameIn(names: ReadonlyMap<string, number>, { entitySet = ANY }: Effect): string {
+/** The key of `effect` in `names`, whose size is limited. */
+function keyIn(names: ReadonlyMap<string, number>, { entitySet = ANY }: Effect): string {
   return names.has(entitySet) || names.size < MAX_ENTITY_SETS ? entitySet : ANY
 }
 
-function concerns({ entitySet, schema }: Effect, subject: Subject): boolean {
-  if (subject === 'schema') return schema
-  return entitySet === undefined || subject.entitySet === undefined || entitySet === subject.entitySet
+function affects({ entitySet, schema }: Effect, dependency: Dependency): boolean {
+  if (dependency === 'schema') return schema
+  return entitySet === undefined || dependency.entitySet === undefined || entitySet === dependency.entitySet
 }

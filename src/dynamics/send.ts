@@ -41,7 +41,7 @@ export interface OutboundRequest {
   /** The create of a request with `Idempotency-Key`; absent on all others. */
   readonly idempotency?: IdempotentCreate | undefined
   /** As whom a read runs, where its response may be shared or come from memory; absent on all other requests. */
-  readonly reading?: Reading | undefined
+  readonly cacheableRead?: CacheableRead | undefined
   /** The writes of a `$batch`, recorded while its body is read. */
   readonly writtenParts?: readonly WrittenPart[] | undefined
   /** Called before each retry after a failure. */
@@ -55,7 +55,7 @@ export interface OutboundRequest {
 }
 
 /** What decides whose response a read may share. */
-export interface Reading {
+export interface CacheableRead {
   /** The user and the credential that it runs with. */
   readonly identity: string
   /** Whether it must be sent: the caller takes nothing from memory. */

@@ -1,8 +1,8 @@
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
+import { cacheableReadOf } from '../cache/cacheable-read.ts'
 import { identityOf } from '../cache/key.ts'
-import { readingOf } from '../cache/reading.ts'
 import { runsAsPerson } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
@@ -167,7 +167,11 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
         priority,
         deadline: deadline(prefer, exchange.started),
         idempotency,
-        reading: readingOf(method, given, hasOneIdentity ? identityOf(callerId, tokens, caller) : undefined),
+        cacheableRead: cacheableReadOf(
+          method,
+          given,
+          hasOneIdentity ? identityOf(callerId, tokens, caller) : undefined,
+        ),
         writtenParts,
         cancellation: exchange.cancellation,
         timings: exchange.timings,
@@ -276,7 +280,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       onPart,
     })
     // The gateway may have asked for a coding that the caller does not accept, to keep the response.
-    const mayPassCoding = coded === undefined || outbound.reading === undefined || accepts(outbound.headers, coded)
+    const mayPassCoding =
+      coded === undefined || outbound.cacheableRead === undefined || accepts(outbound.headers, coded)
     const coding = transform === undefined && mayPassCoding ? undefined : coded
     if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)
     if (method === 'OPTIONS' && KNOWS_QUERY) headers.push('accept-query', ACCEPT_QUERY)

@@ -40,7 +40,7 @@ export function rowsRequest(
   const asked = hasFetchXml(query) ? withAnnotations(others) : others
   return {
     // Pages flow one after the other, too long to share and for one reader.
-    outbound: { ...outbound, headers: [...asked, 'accept', accept], reading: undefined },
+    outbound: { ...outbound, headers: [...asked, 'accept', accept], cacheableRead: undefined },
     limit: topOf(query),
   }
 }

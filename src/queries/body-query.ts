@@ -12,8 +12,8 @@ import type {} from './effective-request.ts'
 import { ACCEPT_QUERY, queryIn, requireQueryType } from './query-text.ts'
 
 /**
- * Hook: a `QUERY` (RFC 10008), or a `POST` to `…/$query` (OData 4.01), is the GET of the same path with the query
- * options of its body behind those of its address. Reads the body, so that all that follows sees that GET.
+ * Hook: handles a `QUERY` (RFC 10008) or a `POST` to `…/$query` (OData 4.01) as a GET. It reads the body, and appends
+ * the query options in it to those of the URL. All later hooks see that GET.
  *
  * @see https://docs.oasis-open.org/odata/odata/v4.01/odata-v4.01-part2-url-conventions.html#PassingQueryOptionsintheRequestBody
  */
@@ -40,7 +40,7 @@ function bodyQueries(app: FastifyInstance, _options: object, registered: () => v
 
 export default fp(bodyQueries, { name: 'body-queries', fastify: '5.x', dependencies: ['head'] })
 
-/** The path that a query in a body is about; `undefined` where the request is another. */
+/** The path of the resource that is queried; `undefined` for all other requests. */
 function resourceOfQuery(method: string, path: string): string | undefined {
   if (method === 'QUERY') return path
   return method === 'POST' ? QUERY_PATH.exec(path)?.[1] : undefined
@@ -49,8 +49,8 @@ function resourceOfQuery(method: string, path: string): string | undefined {
 const QUERY_PATH = /^(.*[^/])\/(?:\$|%24)query\/?$/i
 
 function splitTarget(target: string): [path: string, query: string] {
-  const mark = target.indexOf('?')
-  return mark === -1 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
+  const queryStart = target.indexOf('?')
+  return queryStart === -1 ? [target, ''] : [target.slice(0, queryStart), target.slice(queryStart + 1)]
 }
 
 async function readQuery({ raw, exchange }: FastifyRequest, reply: FastifyReply): Promise<string> {
@@ -61,7 +61,7 @@ async function readQuery({ raw, exchange }: FastifyRequest, reply: FastifyReply)
   return queryIn(await bodyOf(raw, exchange.cancellation), contentType)
 }
 
-/** Some bytes more than an address may have: for the path in it, which is not in the body, a line end is enough. */
+/** As long as a URL may be, and a line end. */
 const MAX_BODY_BYTES = MAX_BATCHED_ADDRESS_CHARACTERS + 2
 
 function bodyOf(raw: IncomingMessage, cancellation: Cancellation): Promise<string> {

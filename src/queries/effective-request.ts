@@ -2,17 +2,15 @@ import type { FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /**
-     * The address of the GET that the request stands for, where its query is in its body; set by `body-query`.
-     */
+    /** The URL of the equivalent GET, if the query is in the body. Set by `body-query`. */
     equivalentGet: string | undefined
   }
 }
 
-/** What a request asks for: what counts for rules, for the audit and for what is sent. */
+/** The method and URL that rules, the audit log and the sent request use. */
 export interface EffectiveRequest {
   readonly method: string
-  /** Path and query, as received or as they would have been. */
+  /** Path and query: as received, or those of the equivalent GET. */
   readonly target: string
 }
 

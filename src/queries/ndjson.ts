@@ -1,11 +1,12 @@
-/** One JSON value a line. */
+/** The media type for one JSON value per line. */
 export const NDJSON = 'application/x-ndjson'
 
 /**
- * What Dynamics is asked for where a caller wants all rows as {@link NDJSON}: JSON, with the same parameters.
+ * The `Accept` header that is sent to Dynamics when a caller wants all rows as {@link NDJSON}: JSON, with the same
+ * parameters.
  *
- * @param accept the header, of several lines joined by commas
- * @returns `undefined` where the caller does not want them, or would rather have something else
+ * @param accept the caller's header; several lines are joined by commas
+ * @returns `undefined` if the caller does not accept NDJSON, or prefers another type
  */
 export function acceptOfRows(accept: string | undefined): string | undefined {
   if (accept === undefined || !/ndjson/i.test(accept)) return undefined
@@ -32,7 +33,7 @@ function mediaRange(text: string): MediaRange {
   }
 }
 
-/** How many rows a query asks for at most, by `$top`. */
+/** The most rows that a query asks for, by `$top`. */
 export function topOf(query: string): number {
   for (const option of query.replace(/^\?/, '').split('&')) {
     const [, digits] = /^(?:\$|%24)top=(\d+)$/i.exec(option) ?? []

@@ -55,7 +55,7 @@ t.test('no response is mixed up or staler than promised, whatever users, headers
     if (user !== undefined) headers.push('callerobjectid', user)
     headers.push('x-ms-client-request-id', String(random()))
     const mustBeSent = random() < 0.05
-    const request = modelRequest('GET', resource, headers, { reading: { identity: String(user), mustBeSent } })
+    const request = modelRequest('GET', resource, headers, { cacheableRead: { identity: String(user), mustBeSent } })
     const started = dynamics.now
     const slack = started - MAX_LATENCY_MS
     const least = Math.max(

@@ -24,11 +24,11 @@ function waitingCalls(text = ''): {
 function readOf(fairnessKey: string): OutboundRequest {
   return modelRequest('GET', '/accounts', [], {
     fairnessKey,
-    reading: { identity: 'application user', mustBeSent: false },
+    cacheableRead: { identity: 'application user', mustBeSent: false },
   })
 }
 
-t.test('nobody waits for the turn of another caller, but for its call', async (t) => {
+t.test('a caller does not wait behind requests of another caller, only for its call', async (t) => {
   const { send, calls } = waitingCalls()
   const share = shareCalls('a', () => 0)
   const busy = readOf('busy')

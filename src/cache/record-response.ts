@@ -1,20 +1,24 @@
 import type { UpstreamResponse, ResponseBody } from '../dynamics/send.ts'
 import { contentCoding, gunzipComplete, gzipped } from '../outbound/content-coding.ts'
 import { headerName } from '../outbound/raw-headers.ts'
-import { KEPT_HEADERS } from './stored-response.ts'
+import { STORED_HEADERS } from './stored-response.ts'
 
-/** The body of a response, and what describes it, as they are kept. */
-export type Recorded = { readonly headers: readonly Buffer[]; readonly body: Buffer; readonly etag: string | undefined }
+/** A response in the form in which it is stored. */
+export type RecordedBody = {
+  readonly headers: readonly Buffer[]
+  readonly body: Buffer
+  readonly etag: string | undefined
+}
 
 /**
- * Longest body that is kept as it reads, in bytes; longer ones are kept compressed. Links in JSON are rewritten for each
- * response, and undoing the coding of a short one each time would cost more than that.
+ * The longest body that is stored uncompressed, in bytes. Links in JSON are rewritten in each response, so that a
+ * compressed body must be decompressed each time. For a short body that costs more than rewriting.
  */
 const MAX_PLAIN_BYTES = 128 * 1024
 
-/** What is looked at of a response's head. */
+/** What the head of a response says about caching it. */
 interface HeadFacts {
-  readonly kept: Buffer[]
+  readonly storedHeaders: Buffer[]
   contentType: string
   contentEncoding: string | undefined
   contentLength: number | undefined
@@ -24,42 +28,42 @@ interface HeadFacts {
 }
 
 /**
- * `response`, of which a copy is made while it goes to the caller. `done` gets it once the body has ended completely, and
- * is not called for what may not be kept: errors, bodies that break off or whose end nobody can tell from a break, bodies
- * of more than `limit` bytes, counts of 0, and cookies other than the load balancer's.
+ * Copies `response` while it is sent to the caller. `done` gets the copy when the body is complete. It is not called
+ * for responses that must not be cached: errors, incomplete bodies, bodies without a length or chunks, bodies of more
+ * than `limit` bytes, counts of 0, and responses with cookies other than those of the load balancer.
  */
-export function recorded(
+export function recordResponse(
   response: UpstreamResponse,
   limit: number,
-  done: (recorded: Recorded) => void,
+  done: (recorded: RecordedBody) => void,
 ): UpstreamResponse {
   if (response.status !== 200) return response
   const facts = factsOf(response)
-  const mayKeep =
+  const isCacheable =
     facts.isFramed &&
     !facts.hasForeignCookie &&
-    KEPT_TYPES.test(facts.contentType) &&
+    CACHEABLE_TYPES.test(facts.contentType) &&
     !((facts.contentLength ?? 0) > limit)
-  if (!mayKeep) return response
+  if (!isCacheable) return response
   return {
     status: 200,
     headers: response.headers,
-    body: copied(response.body, limit, (body) => finish(facts, body, done)),
+    body: copyBody(response.body, limit, (body) => finish(facts, body, done)),
   }
 }
 
-/** A page to sign in with, or the page of a network proxy, is HTML. */
-const KEPT_TYPES = /^(?:application\/(?:[\w.+-]*\+)?(?:json|xml)|text\/plain)\b/i
+/** Not HTML: that would be a sign-in page, or the page of a network proxy. */
+const CACHEABLE_TYPES = /^(?:application\/(?:[\w.+-]*\+)?(?:json|xml)|text\/plain)\b/i
 
-/** No links in it are rewritten, so that it goes to callers as it is kept. */
+/** Its links are not rewritten, so that it is sent to callers as it is stored. */
 const XML = /xml/i
 
-/** Cookies of the platform's load balancer: they say where a request went, and nothing of its response. */
+/** Cookies of the platform's load balancer. They depend on the server that answered, not on the response. */
 const AFFINITY_COOKIE = /^(?:ARRAffinity(?:SameSite)?|ReqClientId|orgId)=/
 
 function factsOf({ headers }: UpstreamResponse): HeadFacts {
   const facts: HeadFacts = {
-    kept: [],
+    storedHeaders: [],
     contentType: '',
     contentEncoding: undefined,
     contentLength: undefined,
@@ -70,7 +74,7 @@ function factsOf({ headers }: UpstreamResponse): HeadFacts {
   for (let index = 0; index < headers.length; index += 2) {
     const name = headerName(headers[index]!)
     const value = headers[index + 1]!.toString('latin1')
-    if (KEPT_HEADERS.has(name)) facts.kept.push(bufferOf(name), bufferOf(value))
+    if (STORED_HEADERS.has(name)) facts.storedHeaders.push(bufferOf(name), bufferOf(value))
     if (name === 'content-type') facts.contentType = value
     else if (name === 'content-encoding') facts.contentEncoding = value
     else if (name === 'etag') facts.etag = value
@@ -84,15 +88,17 @@ function factsOf({ headers }: UpstreamResponse): HeadFacts {
   return facts
 }
 
-/** Bytes of their own, which hold no larger piece of memory. */
+/** A buffer with memory of its own: a slice would keep the complete pool in memory. */
 function bufferOf(text: string): Buffer {
   const bytes = Buffer.allocUnsafeSlow(text.length)
   bytes.write(text, 'latin1')
   return bytes
 }
 
-/** `body`, of which a copy of up to `limit` bytes is given to `done` when it has ended. */
-function copied(body: ResponseBody, limit: number, done: (bytes: Buffer) => void): ResponseBody {
+/**
+ * Copies `body` while it is read. `done` gets the copy when the body has ended, unless it is longer than `limit` bytes.
+ */
+function copyBody(body: ResponseBody, limit: number, done: (bytes: Buffer) => void): ResponseBody {
   return {
     complete: body.complete,
     bufferedBytes: body.bufferedBytes,
@@ -111,7 +117,7 @@ function copied(body: ResponseBody, limit: number, done: (bytes: Buffer) => void
           return sink.write(chunk)
         },
         end() {
-          if (chunks !== undefined && length > 0) done(joined(chunks, length))
+          if (chunks !== undefined && length > 0) done(concat(chunks, length))
           sink.end()
         },
         fail: (reason) => sink.fail(reason),
@@ -126,42 +132,42 @@ function copied(body: ResponseBody, limit: number, done: (bytes: Buffer) => void
   }
 }
 
-function joined(chunks: readonly Buffer[], length: number): Buffer {
+function concat(chunks: readonly Buffer[], length: number): Buffer {
   const bytes = Buffer.allocUnsafeSlow(length)
   let at = 0
   for (const chunk of chunks) at += chunk.copy(bytes, at)
   return bytes
 }
 
-/** Brings a body into the form in which it is kept. */
-function finish(facts: HeadFacts, body: Buffer, done: (recorded: Recorded) => void): void {
+/** Converts a body to the form in which it is stored. */
+function finish(facts: HeadFacts, body: Buffer, done: (recorded: RecordedBody) => void): void {
   const { contentEncoding, contentType, etag } = facts
-  const keep = (bytes: Buffer, coding: string | undefined): void => {
-    const headers = [...facts.kept, CONTENT_LENGTH, bufferOf(String(bytes.length))]
+  const store = (bytes: Buffer, coding: string | undefined): void => {
+    const headers = [...facts.storedHeaders, CONTENT_LENGTH, bufferOf(String(bytes.length))]
     if (coding !== undefined) headers.push(CONTENT_ENCODING, bufferOf(coding))
     done({ headers, body: bytes, etag })
   }
   if (contentEncoding !== undefined) {
-    // The gateway asked for gzip only. Anything else could not be undone for a caller that does not accept it.
+    // The gateway asked for gzip only. It cannot remove another coding for a caller that does not accept it.
     if (contentCoding(contentEncoding) !== 'gzip') return
     const plain = XML.test(contentType) ? 'too long' : gunzipComplete(body, MAX_PLAIN_BYTES)
-    if (plain === 'too long') keep(body, contentEncoding)
-    else if (plain !== 'broken' && !isZero(plain)) keep(joined([plain], plain.length), undefined)
+    if (plain === 'too long') store(body, contentEncoding)
+    else if (plain !== 'broken' && !hasZeroCount(plain)) store(concat([plain], plain.length), undefined)
   } else if (body.length <= MAX_PLAIN_BYTES) {
-    if (!isZero(body)) keep(body, undefined)
+    if (!hasZeroCount(body)) store(body, undefined)
   } else {
-    gzipped(body, (compressed) => keep(joined([compressed], compressed.length), 'gzip'))
+    gzipped(body, (compressed) => store(concat([compressed], compressed.length), 'gzip'))
   }
 }
 
 const CONTENT_LENGTH = Buffer.from('content-length')
 const CONTENT_ENCODING = Buffer.from('content-encoding')
 
-/** How far into a body its count may stand, in bytes. */
-const COUNT_WITHIN_BYTES = 1024
+/** How many bytes of a body are searched for a count. */
+const COUNT_SEARCH_BYTES = 1024
 
-/** Whether a body says that there are no rows, which Dynamics also does where it has not counted yet. */
-function isZero(body: Buffer): boolean {
-  const text = body.toString('latin1', 0, COUNT_WITHIN_BYTES)
+/** Whether a body reports a count of 0. Dynamics also does so when it has not counted yet. */
+function hasZeroCount(body: Buffer): boolean {
+  const text = body.toString('latin1', 0, COUNT_SEARCH_BYTES)
   return /^(?:\xef\xbb\xbf)?0$/.test(text) || /"@odata\.count"\s*:\s*0\s*[,}]/.test(text)
 }

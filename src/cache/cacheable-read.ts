@@ -1,19 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import type { Reading } from '../dynamics/send.ts'
+import type { CacheableRead } from '../dynamics/send.ts'
 
 /**
- * How a request may be answered without a call of its own; `undefined` where it must not be: writes, conditional and
- * partial reads, and what runs in the background.
+ * How a request may be answered without a call of its own. `undefined` for requests that must be sent: writes,
+ * conditional and partial reads, and requests that run asynchronously.
  *
- * @param headers the caller's
- * @param identity `undefined` where nothing says for certain as whom it runs
+ * @param headers the headers of the caller
+ * @param identity the identity that the request runs as; `undefined` if it is not certain
  */
-export function readingOf(
+export function cacheableReadOf(
   method: string | undefined,
   headers: IncomingHttpHeaders,
   identity: string | undefined,
-): Reading | undefined {
+): CacheableRead | undefined {
   if (
     method !== 'GET' ||
     identity === undefined ||
@@ -32,23 +32,23 @@ function isConditional(headers: IncomingHttpHeaders): boolean {
     headers['if-match'] !== undefined ||
     headers['if-modified-since'] !== undefined ||
     headers['if-unmodified-since'] !== undefined ||
-    (ifNoneMatch !== undefined && !isNoCondition(ifNoneMatch))
+    (ifNoneMatch !== undefined && !isNullEtag(ifNoneMatch))
   )
 }
 
-/** Whether `If-None-Match` holds the word that clients of Dataverse send so that browsers keep nothing. */
-export function isNoCondition(ifNoneMatch: string): boolean {
+/** Whether `If-None-Match` is `null`: clients of Dataverse send it so that browsers do not cache. */
+export function isNullEtag(ifNoneMatch: string): boolean {
   return ifNoneMatch.trim().toLowerCase() === 'null'
 }
 
-/** `Consistency: Strong` asks Dataverse for the newest definitions, so it must reach Dataverse. */
+/** Whether the caller demands a new response. `Consistency: Strong` asks Dataverse for the newest definitions. */
 function mustBeSent(headers: IncomingHttpHeaders): boolean {
   const cacheControl = headers['cache-control']
   return (
-    (cacheControl !== undefined && NOT_FROM_MEMORY.test(cacheControl)) ||
+    (cacheControl !== undefined && FORBIDS_CACHE.test(cacheControl)) ||
     headers['pragma']?.includes('no-cache') === true ||
     headers['consistency'] !== undefined
   )
 }
 
-const NOT_FROM_MEMORY = /\bno-cache\b|\bno-store\b|\bmax-age\s*=\s*"?0+\b/i
+const FORBIDS_CACHE = /\bno-cache\b|\bno-store\b|\bmax-age\s*=\s*"?0+\b/i

@@ -1,15 +1,15 @@
 import t from 'tap'
 
-import { keptReads } from '../../src/cache/kept-reads.ts'
+import { cacheRules } from '../../src/cache/cache-rules.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 
 const ROOT = '/api/data/v9.2'
-const kept = keptReads(
+const kept = cacheRules(
   { schemaCache: 0, reads: { revalidate: false, keep: [{ entitySets: ['accounts'], for: 1000, shared: true }] } },
   targetAddress(`https://contoso.crm4.dynamics.com${ROOT}`),
 )!
 
-t.test('what is kept for all users means the same for each of them', async (t) => {
+t.test('a response that is cached for all users means the same for each of them', async (t) => {
   const fn = 'Microsoft.Dynamics.CRM.EqualUserId'
   for (const [query, shared] of [
     ['', true],
