@@ -1,7 +1,8 @@
 // Prints the documentation of the settings from their schema: config/README.md and config/schema.json.
 import { writeFileSync } from 'node:fs'
 
-import { settingsAsJsonSchema, settingsAsMarkdown } from '../dist/src/config/documentation.js'
+import { settingsAsMarkdown } from '../dist/src/config/documentation.js'
+import { settingsAsJsonSchema } from '../dist/src/config/json-schema.js'
 
 const folder = new URL('../config/', import.meta.url)
 writeFileSync(new URL('README.md', folder), settingsAsMarkdown())

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
 import { closestWord } from '../config/closest-word.ts'
-import { SettingsError } from '../config/load.ts'
+import { SettingsError } from '../config/settings-error.ts'
 import { OptionError } from './command.ts'
 import type { Command, Options, Values } from './command.ts'
 import { commands } from './commands.ts'

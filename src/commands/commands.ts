@@ -126,7 +126,8 @@ export const commands = {
     options: { config },
     status: '0 ready, 1 not ready',
     run: async (options) => {
-      const { environment, loadListener } = await import('../config/load.ts')
+      const { loadListener } = await import('../config/load.ts')
+      const { environment } = await import('../config/process-variables.ts')
       const { healthcheck } = await import('./healthcheck.ts')
       return healthcheck(loadListener(environment(), options.config))
     },

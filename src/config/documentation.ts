@@ -1,7 +1,6 @@
-import { ALL_SETTINGS } from './all-settings.ts'
 import { CHOOSING_VARIABLES } from './choose-credential.ts'
 import { schema } from './schema.ts'
-import type { Group, Members, Node, Setting } from './setting.ts'
+import type { Node, Setting } from './setting.ts'
 import { orList } from './word-list.ts'
 
 /** A section of the documentation, and its settings. */
@@ -15,18 +14,6 @@ interface Section {
 /** The documentation of all settings: the content of `config/README.md`. */
 export function settingsAsMarkdown(): string {
   return `${FOREWORD}\n${sections(sectionOf(schema, ''), 2)}`
-}
-
-/**
- * Every setting by its environment variable. One variable can stand for a setting of several kinds
- * of credential.
- */
-export function settingsByVariable(): ReadonlyMap<string, Setting<unknown>> {
-  const found = new Map<string, Setting<unknown>>()
-  for (const { setting } of ALL_SETTINGS) {
-    if (setting.env !== undefined && !found.has(setting.env)) found.set(setting.env, setting)
-  }
-  return found
 }
 
 const FOREWORD = `<!-- Printed from the schema by \`npm run docs\`; changes by hand are lost. -->
@@ -129,7 +116,7 @@ function row(name: string, setting: Setting<unknown>): string {
 }
 
 /** The description of a setting, and whether it needs a restart. */
-function meaning({ description, restart }: Setting<unknown>): string {
+export function meaning({ description, restart }: Setting<unknown>): string {
   return restart === true ? `${description} Needs a restart.` : description
 }
 
@@ -139,49 +126,4 @@ function asWritten(fallback: unknown): string {
     return fallback.length === 0 ? 'empty' : fallback.map((one) => `\`${String(one)}\``).join(', ')
   }
   return `\`${String(fallback)}\``
-}
-
-/** A JSON Schema of the settings file, for editors. The gateway checks more than the schema. */
-export function settingsAsJsonSchema(): object {
-  return {
-    $schema: 'http://json-schema.org/draft-07/schema#',
-    title: 'Settings of dynamics-gateway',
-    ...schemaOf(schema),
-  }
-}
-
-function schemaOf(node: Node): object {
-  switch (node.type) {
-    case 'setting':
-      return {
-        description: `${meaning(node)} Write ${node.hint}.`,
-        ...(node.jsonSchema ?? { type: 'string' }),
-        ...(node.fallback === undefined ? {} : { default: node.fallback }),
-      }
-    case 'array':
-      return { description: node.description, type: 'array', items: schemaOf(node.items) }
-    case 'group':
-      return groupSchema(node, {})
-    case 'oneOf':
-      return {
-        description: node.description,
-        oneOf: Object.entries(node.kinds).map(([kind, group]) => groupSchema(group, { kind: { const: kind } })),
-      }
-  }
-}
-
-function groupSchema({ description, members }: Group<Members>, also: Readonly<Record<string, object>>): object {
-  const required = Object.entries(members)
-    .filter(([, member]) => member.type === 'setting' && member.required === true)
-    .map(([name]) => name)
-  return {
-    description,
-    type: 'object',
-    additionalProperties: false,
-    required: [...Object.keys(also), ...required],
-    properties: {
-      ...also,
-      ...Object.fromEntries(Object.entries(members).map(([name, member]) => [name, schemaOf(member)])),
-    },
-  }
 }

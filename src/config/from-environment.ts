@@ -1,3 +1,4 @@
+import { isJsonObject } from '../odata/json-object.ts'
 import { EXTRA_VARIABLES } from './all-settings.ts'
 import { chooseCredential } from './choose-credential.ts'
 import { closestWord } from './closest-word.ts'
@@ -162,11 +163,7 @@ function isSet(source: Source, variable: string): boolean {
 
 /** The members of `under`, overridden by those of `over`, recursively. */
 function merge(under: unknown, over: unknown): unknown {
-  if (!isGroup(under) || !isGroup(over)) return over ?? under
+  if (!isJsonObject(under) || !isJsonObject(over)) return over ?? under
   const keys = new Set([...Object.keys(under), ...Object.keys(over)])
   return Object.fromEntries([...keys].map((key) => [key, merge(under[key], over[key])]))
-}
-
-function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

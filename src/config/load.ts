@@ -1,34 +1,25 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-import { OwnError } from '../logging/own-error.ts'
+import { isJsonObject } from '../odata/json-object.ts'
 import { SETTING_VARIABLES } from './all-settings.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
 import { withDependentDefaults } from './dependent-defaults.ts'
-import { cutShort, dotEnvFile, unknownNames } from './dot-env-file.ts'
+import { unknownNames } from './dot-env-file.ts'
 import type { DotEnvFile } from './dot-env-file.ts'
+import { doubtsOf, nearMisses } from './doubtful-variables.ts'
 import { settingsFromEnvironment } from './from-environment.ts'
 import { machineChecks } from './machine-checks.ts'
+import { nonEmpty, processVariables } from './process-variables.ts'
 import { readProxies } from './proxies.ts'
 import { readNode } from './read-node.ts'
 import { schema } from './schema.ts'
 import type { Settings } from './schema.ts'
 import type { Source } from './setting.ts'
+import { SettingsError } from './settings-error.ts'
 import { readSettingsFile } from './settings-file.ts'
-import { suggestKey, suggestVariable } from './suggest.ts'
+import { suggestKey } from './suggest.ts'
 import { readText } from './text-file.ts'
 import { readTracing } from './tracing.ts'
-
-/** The settings are invalid. `errors` has one sentence for each error, with the fix. */
-export class SettingsError extends OwnError {
-  readonly errors: readonly string[]
-  constructor(errors: readonly string[]) {
-    super(
-      `The settings have ${errors.length === 1 ? 'an error' : `${errors.length} errors`}:\n` +
-        errors.map((fault) => `  - ${fault}`).join('\n'),
-    )
-    this.errors = errors
-  }
-}
 
 /** The input of a command. */
 export interface Loaded {
@@ -66,18 +57,6 @@ export function load(file: string | undefined): Loaded {
   const source =
     file ?? env['GATEWAY_CONFIG'] ?? (dotEnv.exists ? `the environment and ${dotEnv.path}` : 'the environment')
   return { settings, env, source, warnings: [...nearMisses(own), ...doubtsOf(dotEnv, own).values()] }
-}
-
-/** The variables of the process; a `.env` file in the working folder fills in what is not set. */
-export function environment(): NodeJS.Dict<string> {
-  return processVariables().env
-}
-
-/** The same, with the `.env` file and the variables of the process itself. */
-export function processVariables(): Required<Omit<LoadOptions, 'adapt'>> & { readonly env: NodeJS.Dict<string> } {
-  const dotEnv = dotEnvFile(process.cwd())
-  const own = nonEmpty(process.env)
-  return { env: { ...nonEmpty(dotEnv.variables), ...own }, dotEnv, own }
 }
 
 /**
@@ -142,16 +121,12 @@ export function loadListener(
   return listener
 }
 
-/** `written` with each target changed by `adapt`, as far as it is one. */
+/** `raw` with each target changed by `adapt`, as far as it is one. */
 function withTargets(raw: unknown, adapt: Adapt): unknown {
   const { targets } = raw as { readonly targets?: unknown }
   return Array.isArray(targets)
-    ? { ...(raw as object), targets: targets.map((target) => (isObject(target) ? adapt(target) : target)) }
+    ? { ...(raw as object), targets: targets.map((target) => (isJsonObject(target) ? adapt(target) : target)) }
     : raw
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The text of the files that settings are read from, to detect changes; empty without files. */
@@ -184,22 +159,4 @@ function searchedIn(dotEnv: DotEnvFile | undefined): string {
   return dotEnv.exists
     ? ` Looked for in the environment and in ${dotEnv.path}.`
     : ` Looked for in the environment; there is no ${dotEnv.path}.`
-}
-
-function doubtsOf(dotEnv: DotEnvFile, own: NodeJS.Dict<string>): ReadonlyMap<string, string> {
-  const secrets = new Set([...SETTING_VARIABLES].filter((name) => SETTING_VARIABLES.has(`${name}_FILE`)))
-  return new Map([...cutShort(dotEnv, own)].filter(([name]) => secrets.has(name) || !SETTING_VARIABLES.has(name)))
-}
-
-/** Warnings about variables of the process that are not settings but look like one. */
-function nearMisses(env: NodeJS.Dict<string>): string[] {
-  return Object.keys(env).flatMap((name) => {
-    const near = SETTING_VARIABLES.has(name) ? undefined : suggestVariable(name)
-    return near === undefined || env[near] !== undefined ? [] : [`${name} is not a setting. Did you mean ${near}?`]
-  })
-}
-
-/** The variables that are not empty. An empty one counts as unset, because `${NAME:-}` in a compose file sets it so. */
-function nonEmpty(env: NodeJS.Dict<string>): NodeJS.Dict<string> {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''))
 }

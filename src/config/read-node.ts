@@ -1,3 +1,4 @@
+import { isJsonObject } from '../odata/json-object.ts'
 import { closestWord } from './closest-word.ts'
 import { placeholderIn } from './placeholders.ts'
 import { below, SettingError } from './setting.ts'
@@ -79,12 +80,11 @@ function readGroup(
   place: Place,
 ): unknown {
   const { name, nameOf, suggest, errors } = place
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+  if (!isJsonObject(raw)) {
     errors.push(`${nameOf(name)} must hold named settings: ${description}`)
     return undefined
   }
-  const values = raw as Readonly<Record<string, unknown>>
-  for (const key of Object.keys(values)) {
+  for (const key of Object.keys(raw)) {
     if (Object.hasOwn(members, key) || also.includes(key)) continue
     const suggestion = suggest?.(key, name) ?? closestWord(key, Object.keys(members))
     const question = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`
@@ -93,7 +93,7 @@ function readGroup(
   return Object.fromEntries(
     Object.entries(members).map(([key, member]) => [
       key,
-      readAny(member, values[key] ?? undefined, { ...place, name: below(name, key) }),
+      readAny(member, raw[key] ?? undefined, { ...place, name: below(name, key) }),
     ]),
   )
 }

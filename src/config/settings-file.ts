@@ -1,6 +1,7 @@
 import { LineCounter, parseDocument } from 'yaml'
 import type { Document } from 'yaml'
 
+import { isJsonObject } from '../odata/json-object.ts'
 import { readText, textFileError } from './text-file.ts'
 
 /** Reads a settings file in JSON or YAML (a superset of JSON). Adds its errors to `errors`. */
@@ -35,7 +36,7 @@ function textOf(path: string, errors: string[]): string | undefined {
 function valueOf(document: Document, path: string, errors: string[]): object | undefined {
   try {
     const read: unknown = document.toJS() ?? {}
-    if (typeof read === 'object' && read !== null && !Array.isArray(read)) return read
+    if (isJsonObject(read)) return read
     errors.push(`${path} holds no named settings: write them as \`name: value\`, beginning with \`targets:\`.`)
   } catch (error) {
     // An alias (`*name`) without an anchor, or too many of them.

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 
+import { isJsonObject } from '../odata/json-object.ts'
 import { connectionFailure } from './authority-response.ts'
 import type { AuthorityResponse } from './authority-response.ts'
 import { AuthorityFailure } from './failure.ts'
@@ -81,9 +82,7 @@ async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
+    return isJsonObject(value) ? value : undefined
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 import { canExchange } from '../config/credential.ts'
-import { environment } from '../config/load.ts'
+import { environment } from '../config/process-variables.ts'
 import type { Target } from '../config/schema.ts'
 import { watchFiles } from '../config/watch-files.ts'
 import { factsOf } from './credential-facts.ts'

@@ -9,8 +9,8 @@ import { authorityHostOf, scopeOf } from './credential-facts.ts'
 import type { FetchToken } from './credential.ts'
 
 /**
- * One kind of credential: what it does with its settings, which `config/settings/credential.ts` describes. CONTRIBUTING.md
- * says how to add one.
+ * One kind of credential: what it does with its settings, which `config/settings/credential.ts` describes.
+ * CONTRIBUTING.md says how to add one.
  */
 export interface CredentialKind<K extends CredentialKindName = CredentialKindName> {
   /** Prepares to fetch tokens. Never throws: an invalid file is found when a token is fetched. */

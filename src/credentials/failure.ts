@@ -2,6 +2,7 @@ import type { FailureFacts } from '../explanations/authority-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import { OwnError } from '../logging/own-error.ts'
+import { isJsonObject } from '../odata/json-object.ts'
 
 /** No token was issued. `message` is for operators: what happened, why, and the fix. */
 export class AuthorityFailure extends OwnError {
@@ -33,8 +34,7 @@ export class ClaimsDemanded extends AuthorityFailure {
 export function isClaims(claims: unknown): claims is string {
   if (typeof claims !== 'string' || claims.length > MAX_CLAIMS_LENGTH) return false
   try {
-    const request: unknown = JSON.parse(claims)
-    return typeof request === 'object' && request !== null && !Array.isArray(request)
+    return isJsonObject(JSON.parse(claims))
   } catch {
     return false
   }

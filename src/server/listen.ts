@@ -5,8 +5,8 @@ import { Server as SecureServer } from 'node:https'
 import { connect } from 'node:net'
 import type { AddressInfo, ListenOptions } from 'node:net'
 
-import { SettingsError } from '../config/load.ts'
 import type { Settings } from '../config/schema.ts'
+import { SettingsError } from '../config/settings-error.ts'
 
 /** What is wrong with an address and port that the system does not give, by the system's code. */
 const PORT_FIXES: Readonly<Record<string, string>> = {

@@ -5,8 +5,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { dotEnvFile } from '../../src/config/dot-env-file.ts'
-import { load, SettingsError } from '../../src/config/load.ts'
+import { load } from '../../src/config/load.ts'
 import type { Loaded } from '../../src/config/load.ts'
+import { SettingsError } from '../../src/config/settings-error.ts'
 
 const HOME = process.cwd()
 const FOUR = [

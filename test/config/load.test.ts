@@ -4,9 +4,10 @@ import { inspect } from 'node:util'
 
 import t from 'tap'
 
-import { settingsByVariable } from '../../src/config/documentation.ts'
-import { environment, load, loadListener, loadSettings, SettingsError } from '../../src/config/load.ts'
+import { load, loadListener, loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
+import { SettingsError } from '../../src/config/settings-error.ts'
+import { settingsByVariable } from '../support/settings-by-variable.ts'
 
 const TENANT = '7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10'
 const CLIENT = '3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35'
@@ -733,26 +734,6 @@ t.test('no print-out of settings and no fault holds a secret', async (t) => {
     messageOf({ ...FOUR, AZURE_CLIENT_ID: 'x', DYNAMICS_URL: `https://me:${SECRET}@contoso.com` }),
   ])
     t.notMatch(shown, SECRET)
-})
-
-t.test('.env in the working folder fills in what the environment lacks', async (t) => {
-  const before = process.cwd()
-  const folder = t.testdir({
-    '.env':
-      `\uFEFFDYNAMICS_URL=https://contoso.crm4.dynamics.com\r\nexport AZURE_TENANT_ID="${TENANT}" # the tenant\n` +
-      'PORT=9000\nEMPTY=\n',
-  })
-  t.teardown(() => process.chdir(before))
-  process.chdir(folder)
-  process.env['PORT'] = '9001'
-  t.teardown(() => {
-    delete process.env['PORT']
-  })
-
-  const env = environment()
-
-  t.match(env, { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_TENANT_ID: TENANT, PORT: '9001' })
-  t.notOk('EMPTY' in env)
 })
 
 t.test('a .env that cannot be read is a fault', async (t) => {

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import t from 'tap'
 
-import { loadSettings, SettingsError } from '../../src/config/load.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import { SettingsError } from '../../src/config/settings-error.ts'
 
 const FOUR = {
   DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',

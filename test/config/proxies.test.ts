@@ -1,7 +1,8 @@
 import t from 'tap'
 
-import { loadSettings, SettingsError } from '../../src/config/load.ts'
+import { loadSettings } from '../../src/config/load.ts'
 import { readProxies } from '../../src/config/proxies.ts'
+import { SettingsError } from '../../src/config/settings-error.ts'
 
 const settings = {
   DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',

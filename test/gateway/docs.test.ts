@@ -7,10 +7,10 @@ import { parse, parseAllDocuments } from 'yaml'
 
 import type { Command } from '../../src/commands/command.ts'
 import { commands } from '../../src/commands/commands.ts'
-import { settingsByVariable } from '../../src/config/documentation.ts'
 import { PRESETS } from '../../src/config/rule.ts'
 import * as errors from '../../src/errors.ts'
 import { addHeaders } from '../../src/server/added-headers.ts'
+import { settingsByVariable } from '../support/settings-by-variable.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md', 'config/README.md', ...below('docs')]

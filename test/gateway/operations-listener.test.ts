@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import t from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
-import { loadSettings, SettingsError } from '../../src/config/load.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import { SettingsError } from '../../src/config/settings-error.ts'
 import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 
 const PASSED_ON = { 'x-forwarded-for': '203.0.113.7' }

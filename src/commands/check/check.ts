@@ -1,4 +1,4 @@
-import { SettingsError } from '../../config/load.ts'
+import { SettingsError } from '../../config/settings-error.ts'
 import { listenFault } from '../../server/listen.ts'
 import type { CommandIo } from '../command-io.ts'
 import { inspectionErrors } from '../serve/process-guard.ts'

@@ -1,5 +1,5 @@
 import type { DataverseFault, FaultQueue } from '../../../emulator/emulator.ts'
-import { processVariables } from '../../config/load.ts'
+import { processVariables } from '../../config/process-variables.ts'
 import { createLog } from '../../observe/log.ts'
 import { check } from '../check/check.ts'
 import type { Io } from '../command-io.ts'

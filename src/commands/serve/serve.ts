@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
 
 import { exposureCheck } from '../../config/cross-checks.ts'
-import { load, SettingsError, settingsText } from '../../config/load.ts'
+import { load, settingsText } from '../../config/load.ts'
 import { unwritable } from '../../config/machine-checks.ts'
 import { changedForRestart } from '../../config/restart.ts'
 import type { Settings } from '../../config/schema.ts'
+import { SettingsError } from '../../config/settings-error.ts'
 import { openAuditLog } from '../../observe/audit-log.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
 import { createInspector } from '../../observe/inspector/inspector.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import type { SettingsError } from '../../../src/config/load.ts'
+import type { SettingsError } from '../../../src/config/settings-error.ts'
 import { replicaSettings } from '../../support/replica-settings.ts'
 
 function faultsOf(url: string, variables: Readonly<Record<string, string>> = {}): readonly string[] {
