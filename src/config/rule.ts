@@ -70,7 +70,7 @@ function parseMethods(raw: string, text: string): ReadonlySet<string> {
         `not known: write * or ${METHODS.join(', ')}.`,
     )
   }
-  return new Set(methods.map((method) => (isRead(method) ? 'GET' : method)))
+  return new Set(methods.map(kindOf))
 }
 
 function parseName(raw: string, text: string): Name {
@@ -87,6 +87,11 @@ function parseName(raw: string, text: string): Name {
     below: below === undefined ? undefined : bareName(below),
     operation: below === undefined && (parentheses !== undefined || first.includes('.')),
   }
+}
+
+/** The method for rules: HEAD and OPTIONS count as GET. */
+export function kindOf(method: string): string {
+  return isRead(method) ? 'GET' : method
 }
 
 /** A name in lower case, without its namespace. */

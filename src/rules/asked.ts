@@ -1,4 +1,4 @@
-import { isRead } from '../odata/methods.ts'
+import { kindOf } from '../config/rule.ts'
 import type { Segment } from './segments.ts'
 
 /** The operations of a request, for evaluating rules. */
@@ -28,9 +28,4 @@ const BULK: Readonly<Record<string, readonly string[]>> = Object.assign(Object.c
 /** Whether a path is one of OData's reads whose query is in the body. */
 export function isQuery(path: readonly Segment[]): boolean {
   return path.at(-1)!.name === '$query'
-}
-
-/** The method for rules: HEAD and OPTIONS count as GET. */
-export function kindOf(method: string): string {
-  return isRead(method) ? 'GET' : method
 }

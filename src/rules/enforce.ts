@@ -26,7 +26,7 @@ interface Options {
 
 /**
  * Refuses requests that the caller's settings do not allow. The body is not read yet: parts of a `$batch` are
- * checked by {@link judgePart}.
+ * checked by {@link authorizePart}.
  */
 function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Options, registered: () => void): void {
   const address = targetAddress(url.origin + url.apiRoot)

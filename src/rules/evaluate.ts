@@ -1,9 +1,20 @@
-import { bareName } from '../config/rule.ts'
-import type { Name, Permission, Rule } from '../config/rule.ts'
+import { bareName, kindOf } from '../config/rule.ts'
+import type { Permission, Rule } from '../config/rule.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { navigationOf } from '../odata/navigation.ts'
-import { asking, isQuery, kindOf } from './asked.ts'
+import { asking, isQuery } from './asked.ts'
 import type { Asked } from './asked.ts'
+import { leads, listed, objection, refused } from './objection.ts'
+import {
+  allowsAllReading,
+  covers,
+  deniesReading,
+  isNamed,
+  isPermission,
+  isSpelt,
+  namesASet,
+  namesFirst,
+} from './permission.ts'
 import { presetRefuses } from './presets.ts'
 import { isNavigation, segmentsOf } from './segments.ts'
 
@@ -63,10 +74,6 @@ function objectionToAny(asked: Asked, query: string, rules: readonly Rule[], all
         deniedBeyond(asked, query, denies, allows) ??
         notAllowed(asked, query, allows, allowed) ??
         queriesUnseen(asked, denies, allows))
-}
-
-function isPermission(rule: Rule): rule is Permission {
-  return rule.effect === 'allow' || rule.effect === 'deny'
 }
 
 /** A rule that refuses the path. */
@@ -165,66 +172,3 @@ function queriesUnseen(
 }
 
 const IN_THE_BODY = 'its query is in the body; send it as a GET, in a $batch if need be'
-
-/** Whether a `deny` restricts reads beyond the path. */
-function deniesReading(rule: Permission): boolean {
-  return covers(rule, 'GET') && rule.names.some((name) => namesASet(name) || name.below !== undefined)
-}
-
-function allowsAllReading(rule: Permission): boolean {
-  return covers(rule, 'GET') && rule.names.some(({ first }) => first === '*')
-}
-
-/** Whether an `allow` covers a property: as `accounts/name`, as `accounts/*`, or by itself. */
-function isNamed(name: string, { path }: Asked, kind: string, allows: readonly Permission[]): boolean {
-  return allows.some(
-    (rule) =>
-      covers(rule, kind) &&
-      rule.names.some(({ first, below }) =>
-        below === undefined
-          ? first === '*' || first === name
-          : first === path[0]!.name && (below === '*' || below === name),
-      ),
-  )
-}
-
-/** Whether an `allow` has the exact name of a property, so the operator knows its target. */
-function isSpelt(name: string, { path }: Asked, kind: string, allows: readonly Permission[]): boolean {
-  return allows.some(
-    (rule) =>
-      covers(rule, kind) &&
-      rule.names.some(({ first, below }) =>
-        below === undefined ? first === name : first === path[0]!.name && below === name,
-      ),
-  )
-}
-
-function namesFirst({ first, below }: Name, name: string): boolean {
-  return (below === undefined || below === '*') && (first === '*' || first === name)
-}
-
-/** Whether the name is an entity set, which navigation properties may refer to. */
-function namesASet({ first, below, operation }: Name): boolean {
-  return !operation && below === undefined && first !== '*' && !first.startsWith('$')
-}
-
-function covers({ methods }: Permission, kind: string): boolean {
-  return methods === undefined || methods.has(kind)
-}
-
-function refused(method: string, what: string, rule: Rule): string {
-  return objection(method, what, `the rule "${rule.text}" refuses it`)
-}
-
-function leads(method: string, name: string, rule: Rule): string {
-  return objection(method, name, `it may lead to what the rule "${rule.text}" refuses`)
-}
-
-function objection(method: string, what: string, why: string): string {
-  return `This caller may not ${method} ${what.slice(0, 100)}: ${why}.`
-}
-
-/** The first few rules, for a sentence. */
-function listed(rules: readonly Rule[]): string {
-  return [...rules.slice(0, 5).map(({ text }) => text), ...(rules.length > 5 ? ['…'] : [])].join('; ')
-}
