@@ -8,7 +8,7 @@ import { unknownNames } from './dot-env-file.ts'
 import type { DotEnvFile } from './dot-env-file.ts'
 import { doubtsOf, nearMisses } from './doubtful-variables.ts'
 import { settingsFromEnvironment } from './from-environment.ts'
-import { machineChecks } from './machine-checks.ts'
+import { extraAuthoritiesCheck, machineChecks } from './machine-checks.ts'
 import { nonEmpty, processVariables } from './process-variables.ts'
 import { readProxies } from './proxies.ts'
 import { readNode } from './read-node.ts'
@@ -93,6 +93,7 @@ export function loadSettings(
   const settings = { ...values, proxies: readProxies(from.env, errors), tracing: readTracing(from.env, errors) }
   exposureCheck(settings, errors)
   machineChecks(settings, nameOf, errors)
+  extraAuthoritiesCheck(own, errors)
   if (errors.length === 0) crossChecks(settings, errors)
   if (errors.length > 0) throw new SettingsError([...new Set(errors)])
   return settings

@@ -2,7 +2,9 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { dirname } from 'node:path'
 import { createSecureContext } from 'node:tls'
 
+import { certificatesFile } from './pem-file.ts'
 import type { Settings } from './schema.ts'
+import { SettingError } from './setting.ts'
 
 /**
  * Errors that depend on this machine: files that cannot be written, missing folders, a certificate
@@ -54,6 +56,20 @@ function writableFolder(folder: string): void {
 /** The error of an audit log that cannot be opened. */
 export function unwritable(code: string | undefined): string {
   return `names a file that cannot be written (${code}): fix the path or its permissions.`
+}
+
+/**
+ * The error of the file with further authorities that Node reads when it starts, and goes on without if it cannot.
+ *
+ * @param own variables of the process
+ */
+export function extraAuthoritiesCheck({ NODE_EXTRA_CA_CERTS: path }: NodeJS.Dict<string>, errors: string[]): void {
+  try {
+    if (path !== undefined) certificatesFile(path)
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error
+    errors.push(`NODE_EXTRA_CA_CERTS ${error.message}`)
+  }
 }
 
 /** The error of files that cannot serve HTTPS. */

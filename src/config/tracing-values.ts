@@ -1,6 +1,5 @@
 import { placeholderInSecret } from './placeholders.ts'
 import { SettingError } from './setting.ts'
-import { readText, textFileError } from './text-file.ts'
 
 // How values of OpenTelemetry's variables are read. Each function throws a SettingError, which never holds the value.
 
@@ -83,21 +82,4 @@ export function headerPairs(text: string): Record<string, string> {
     }
   }
   return headers
-}
-
-/** The certificates or the key that a file holds, in PEM. */
-export function pemOf(path: string): string {
-  const text = textOf(path)
-  if (!/^-----BEGIN [A-Z ]+-----$/m.test(text)) {
-    throw new SettingError('names a file without a certificate or a key: write a file in PEM (-----BEGIN …).')
-  }
-  return text
-}
-
-function textOf(path: string): string {
-  try {
-    return readText(path)
-  } catch (error) {
-    throw new SettingError(`names a file that ${textFileError(error)}`)
-  }
 }

@@ -1,7 +1,8 @@
 import { closestWord } from './closest-word.ts'
+import { belongTogether, readCertificates, readPrivateKey } from './pem-file.ts'
 import { placeholderIn } from './placeholders.ts'
 import { SettingError } from './setting.ts'
-import { endpoint, headerPairs, isTrue, milliseconds, oneOf, pairs, pemOf, share } from './tracing-values.ts'
+import { endpoint, headerPairs, isTrue, milliseconds, oneOf, pairs, share } from './tracing-values.ts'
 import { unquoted } from './unquoted.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -73,6 +74,8 @@ export function readTracing(variables: Variables, errors: string[]): TracingSett
     }
     return otherwise
   }
+  const setOf = (names: readonly string[]): string | undefined =>
+    names.find((name) => unquoted(variables[name] ?? '') !== '')
   const isOff =
     read(['OTEL_SDK_DISABLED'], isTrue, false) || read(['OTEL_TRACES_EXPORTER'], oneOf(EXPORTERS), 'otlp') === 'none'
   const url = read(ofTraces('ENDPOINT'), endpoint, undefined)
@@ -84,10 +87,21 @@ export function readTracing(variables: Variables, errors: string[]): TracingSett
     ...read(['OTEL_EXPORTER_OTLP_HEADERS'], headerPairs, {}),
     ...read(['OTEL_EXPORTER_OTLP_TRACES_HEADERS'], headerPairs, {}),
   }
+  const [ofCertificate, ofKey] = [ofTraces('CLIENT_CERTIFICATE'), ofTraces('CLIENT_KEY')]
   const tls = {
-    ...read(ofTraces('CERTIFICATE'), (path) => ({ ca: pemOf(path) }), {}),
-    ...read(ofTraces('CLIENT_CERTIFICATE'), (path) => ({ cert: pemOf(path) }), {}),
-    ...read(ofTraces('CLIENT_KEY'), (path) => ({ key: pemOf(path) }), {}),
+    ...read(ofTraces('CERTIFICATE'), (path) => ({ ca: readCertificates(path) }), {}),
+    ...read(ofCertificate, (path) => ({ cert: readCertificates(path) }), {}),
+    ...read(ofKey, (path) => ({ key: readPrivateKey(path) }), {}),
+  }
+  const [certificateName, keyName] = [setOf(ofCertificate), setOf(ofKey)]
+  if ((certificateName === undefined) !== (keyName === undefined)) {
+    const missing = certificateName === undefined ? ofCertificate : ofKey
+    faults.add(`${certificateName ?? keyName!} is set, but ${missing[1]!} is not: set both, or neither.`)
+  } else if (tls.cert !== undefined && tls.key !== undefined && !belongTogether(tls.cert, tls.key)) {
+    faults.add(
+      `${certificateName!} and ${keyName!} name a certificate and a key that do not belong together: ` +
+        'write the key that the certificate was made for.',
+    )
   }
   const settings = {
     protocol: read(ofTraces('PROTOCOL'), protocolOf, 'http/protobuf' as const),

@@ -77,6 +77,15 @@ t.test('a certificate and a key that do not belong together, or are none, are a 
     /^tls \(in the settings file\) names a certificate and a key that do not belong together/,
   ])
   t.match(faults('no.pem', 'a.key'), [/^tls .*cannot be used for HTTPS \(ERR_.*\): write PEM files/])
+  t.match(faults('a.pem', `a.key, clientCa: ${folder}/no.pem`), [/^tls.clientCa .*names a file without a certificate/])
+})
+
+t.test('further authorities that Node could not read are a fault', async (t) => {
+  const { cert } = await pair()
+  const folder = t.testdir({ ca: cert, no: 'x' })
+  t.same(faultsOf({ NODE_EXTRA_CA_CERTS: join(folder, 'ca') }), [])
+  t.match(faultsOf({ NODE_EXTRA_CA_CERTS: join(folder, 'no') }), [/^NODE_EXTRA_CA_CERTS names a file without a certif/])
+  t.match(faultsOf({ NODE_EXTRA_CA_CERTS: '/nowhere' }), [/^NODE_EXTRA_CA_CERTS names a file that cannot be read/])
 })
 
 t.test('what the machine shows is told together with all other faults', async (t) => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 
+import { generate } from 'selfsigned'
 import t from 'tap'
 
 import { readTracing } from '../../src/config/tracing.ts'
@@ -68,10 +69,6 @@ t.test('samplers by their names', async (t) => {
   }
 })
 
-function pem(text: string): string {
-  return `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`
-}
-
 t.test('what a template left over, or a file that is not PEM, is an error', async (t) => {
   const folder = t.testdir({ empty: '', der: 'zq15' })
   for (const [name, values] of [
@@ -81,7 +78,7 @@ t.test('what a template left over, or a file that is not PEM, is an error', asyn
     ['OTEL_SERVICE_NAME', ['<zq15>']],
     ['OTEL_RESOURCE_ATTRIBUTES', ['team=${ZQ15}', 'pod=$(ZQ15)']],
     ['OTEL_EXPORTER_OTLP_CERTIFICATE', [join(folder, 'empty'), join(folder, 'der')]],
-    ['OTEL_EXPORTER_OTLP_CLIENT_KEY', [join(folder, 'der')]],
+    ['OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE', [join(folder, 'der')]],
   ] as const) {
     for (const value of values) {
       const { faults } = read({ ...ENDPOINT, [name]: value })
@@ -95,17 +92,31 @@ t.test('what a template left over, or a file that is not PEM, is an error', asyn
   ])
 })
 
-t.test('certificates are read at the start', async (t) => {
-  const folder = t.testdir({ 'ca.pem': pem('CA'), 'cert.pem': pem('CERT'), 'key.pem': pem('KEY') })
-  const { settings } = read({
+t.test('certificates are read at the start, and the client certificate belongs to its key', async (t) => {
+  const [one, other] = await Promise.all([pair(), pair()])
+  const folder = t.testdir({ ca: other.cert, cert: one.cert, key: one.private, 'other-key': other.private })
+  const certificate = { OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: join(folder, 'cert') }
+  const key = { OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'key') }
+  const { settings, faults } = read({
     ...ENDPOINT,
-    OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'ca.pem'),
-    OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: join(folder, 'cert.pem'),
-    OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'key.pem'),
+    ...certificate,
+    ...key,
+    OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'ca'),
   })
 
-  t.same(settings!.tls(), { ca: pem('CA'), cert: pem('CERT'), key: pem('KEY') })
+  t.same(faults, [])
+  t.same(settings!.tls(), { ca: other.cert, cert: one.cert, key: one.private })
   t.notMatch(JSON.stringify(settings), /KEY/)
+  t.match(read({ ...ENDPOINT, ...certificate, OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'other-key') }).faults, [
+    /^OTEL_\w+_TRACES_CLIENT_CERTIFICATE and OTEL_\w+_OTLP_CLIENT_KEY name .* do not belong together: write the key/,
+  ])
+  t.match(read({ ...ENDPOINT, ...certificate }).faults, [
+    /^OTEL_\w+_CERTIFICATE is set, but OTEL_\w+_KEY is not: set both/,
+  ])
+  t.match(read({ ...ENDPOINT, ...key }).faults, [/^OTEL_\w+_KEY is set, but OTEL_\w+_CERTIFICATE is not: set both/])
+  t.match(read({ ...ENDPOINT, ...key, ...certificate, OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'ca') }).faults, [
+    /^OTEL_\w+_KEY names a file without a private key/,
+  ])
 })
 
 t.test('what is wrong is said by name, and never by value', async (t) => {
@@ -134,3 +145,7 @@ t.test('what is wrong is said by name, and never by value', async (t) => {
   }
   t.same(read({ ...ENDPOINT, OTEL_FOO: 'bar', OTEL_METRICS_EXPORTER: 'x' }).faults, [], 'other names are left alone')
 })
+
+function pair(): ReturnType<typeof generate> {
+  return generate([{ name: 'commonName', value: 'gateway' }], { keyType: 'ec', algorithm: 'sha256' })
+}

@@ -1,6 +1,7 @@
 import { SettingsError } from '../../config/settings-error.ts'
 import { listenFault } from '../../server/listen.ts'
 import type { CommandIo } from '../command-io.ts'
+import { credentialFileErrors } from '../credential-files.ts'
 import { inspectionErrors } from '../serve/process-guard.ts'
 import { clock, tenant } from './announced.ts'
 import { asPerson, consents, exchange, personToken, servesPeople } from './person.ts'
@@ -52,7 +53,11 @@ export async function check(
   io: CommandIo,
 ): Promise<number> {
   const unheard = await listenFault(io.settings)
-  const faults = [...inspectionErrors(io.settings), ...(unheard === undefined ? [] : [unheard])]
+  const faults = [
+    ...inspectionErrors(io.settings),
+    ...credentialFileErrors(io.settings),
+    ...(unheard === undefined ? [] : [unheard]),
+  ]
   if (faults.length > 0) throw new SettingsError(faults)
   const { warnings = [] } = io
   if (!json) for (const warning of warnings) io.stdout.write(`  ! ${warning}\n`)

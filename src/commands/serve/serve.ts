@@ -16,6 +16,7 @@ import type { OutboundAgent } from '../../outbound/agent.ts'
 import { drainOf } from '../../server/drain.ts'
 import { listen } from '../../server/listen.ts'
 import type { Io } from '../command-io.ts'
+import { credentialFileErrors } from '../credential-files.ts'
 import { version } from '../version.ts'
 import { featuresOf } from './features.ts'
 import { openHotSwap } from './hot-swap.ts'
@@ -49,7 +50,7 @@ export interface Running {
  */
 export async function serve({ config }: { readonly config?: string | undefined }, { stderr }: Io): Promise<number> {
   const { settings, source, warnings } = load(config)
-  const faults = inspectionErrors(settings)
+  const faults = [...inspectionErrors(settings), ...credentialFileErrors(settings)]
   if (faults.length > 0) throw new SettingsError(faults)
   const log = createLog(settings, (writeOut) => process.on('exit', writeOut))
   log.info({ version: version(), settings: source, on: featuresOf(settings) }, 'starting')

@@ -1,9 +1,10 @@
+import { certificatesFile } from '../pem-file.ts'
 import { redisAddress } from '../redis-address.ts'
 import { readSecret } from '../secret.ts'
 import type { Secret } from '../secret.ts'
 import { group, SettingError } from '../setting.ts'
 import type { Read, Setting } from '../setting.ts'
-import { optional, readableFile, secret } from '../values.ts'
+import { optional, secret } from '../values.ts'
 
 /** Fewer characters could be guessed by whoever can read Redis. */
 const MIN_KEY_CHARACTERS = 32
@@ -35,7 +36,7 @@ export const redis = {
         env: 'REDIS_CA_PATH',
         hint: 'the path of the file',
       },
-      readableFile,
+      certificatesFile,
     ),
     encryptionKey: checked(
       secret({

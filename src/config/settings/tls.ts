@@ -1,3 +1,4 @@
+import { certificatesFile } from '../pem-file.ts'
 import { group } from '../setting.ts'
 import { optional, parsed, readableFile } from '../values.ts'
 
@@ -28,7 +29,7 @@ export const tls = {
         description: "A PEM file with the authorities that callers' certificates come from.",
         hint: 'the path of the file',
       },
-      readableFile,
+      certificatesFile,
     ),
   }),
   optional: true,

@@ -1,3 +1,4 @@
+import { generate } from 'selfsigned'
 import t from 'tap'
 
 import type { SettingsError } from '../../../src/config/settings-error.ts'
@@ -41,7 +42,8 @@ t.test('what a template left over, or is not read, is an error that does not rep
   for (const url of ['redis://r?tls=zq', 'redis://r#zq', 'redis://r:0']) {
     t.match(faultsOf(url), [/^REDIS_URL has a \?, a # or a port that it cannot have: write rediss/], url)
   }
-  const ca = `${t.testdir({ ca: 'x' })}/ca`
+  const { cert } = await generate([{ name: 'commonName', value: 'ca' }], { keyType: 'ec', algorithm: 'sha256' })
+  const ca = `${t.testdir({ ca: cert })}/ca`
   t.match(faultsOf('redis://r', { REDIS_CA_PATH: ca }), [/^REDIS_CA_PATH is set, but REDIS_URL has no TLS/])
 })
 
@@ -52,6 +54,8 @@ t.test('the settings of Redis go together', async (t) => {
     /^REDIS_ENCRYPTION_KEY is too short: write at/,
   ])
   t.match(faultsOf('redis://redis', { REDIS_CA_PATH: '/nowhere' }), [/^REDIS_CA_PATH names a file that cannot be read/])
+  const noCertificate = { REDIS_CA_PATH: `${t.testdir({ ca: 'x' })}/ca` }
+  t.match(faultsOf('rediss://redis', noCertificate), [/^REDIS_CA_PATH names a file without a certificate: write one/])
 })
 
 t.test('a credential without a secret that replicas share needs a key', async (t) => {
