@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { normalize, dirname } from 'node:path'
 
-import { AuthorityFailure } from './failure.ts'
+import { AuthorityFailure } from '../failure.ts'
 
 /** The only folder that a challenge of the Arc agent may refer to. */
 const KEY_FOLDER = '/var/opt/azcmagent/tokens'
