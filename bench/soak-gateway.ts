@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { pino } from 'pino'
 
 import { dispatcherTo } from '../emulator/http/dispatcher.ts'
-import { run } from '../src/commands/serve/serve.ts'
+import { run } from '../src/commands/serve/run.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
 import { EntraBeside } from '../test/support/gateway-on-sockets.ts'

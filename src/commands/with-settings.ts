@@ -8,6 +8,6 @@ import type { CommandIo, Io } from './command-io.ts'
  */
 export async function withSettings(config: string | undefined, io: Io): Promise<CommandIo> {
   const { settings, env, warnings } = load(config)
-  const { agentFor } = await import('./serve/serve.ts')
+  const { agentFor } = await import('./agent.ts')
   return { ...io, settings, agent: agentFor(settings).reads, env, warnings }
 }

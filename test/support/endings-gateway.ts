@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 
 import { startEmulator } from '../../emulator/emulator.ts'
-import { run } from '../../src/commands/serve/serve.ts'
+import { run } from '../../src/commands/serve/run.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import { EntraBeside } from './gateway-on-sockets.ts'

@@ -7,7 +7,7 @@ import { Dispatcher } from 'undici'
 
 import { startEmulator } from '../../emulator/emulator.ts'
 import { dispatcherTo } from '../../emulator/http/dispatcher.ts'
-import { run } from '../../src/commands/serve/serve.ts'
+import { run } from '../../src/commands/serve/run.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
 import { patient } from './patience.ts'

@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/schema.ts'
-import type { Running } from '../serve/serve.ts'
+import type { Running } from '../serve/run.ts'
 
 /** What a person tries first: lines to paste, as `settings` want them to be sent. */
 export function invitation(

@@ -1,0 +1,123 @@
+import type { Logger } from 'pino'
+
+import { unwritable } from '../../config/machine-checks.ts'
+import type { Settings } from '../../config/schema.ts'
+import { SettingsError } from '../../config/settings-error.ts'
+import { openAuditLog } from '../../observe/audit-log.ts'
+import type { AuditLog } from '../../observe/audit-log.ts'
+import { createInspector } from '../../observe/inspector/inspector.ts'
+import { createTracer } from '../../observe/tracing/tracer.ts'
+import type { OutboundAgent } from '../../outbound/agent.ts'
+import { drainOf } from '../../server/drain.ts'
+import { listen } from '../../server/listen.ts'
+import { version } from '../version.ts'
+import { openHotSwap } from './hot-swap.ts'
+import { logTargets } from './log-targets.ts'
+import { reload } from './reload.ts'
+
+/** A gateway that runs. */
+export interface Running {
+  /** Where it listens. */
+  readonly address: string
+  /** What opens the request inspector, where it is switched on. Holds a secret: it is printed, and never logged. */
+  readonly inspectorLink: string | undefined
+  /** Where probes and Prometheus may ask besides; `undefined`: nowhere. */
+  readonly operationsAddress: string | undefined
+  readonly log: Logger
+  /** Ends when the gateway has stopped. */
+  readonly stopped: Promise<void>
+  /** Not ready from now on; running requests finish, then `stopped` ends. A second call ends it at once. */
+  readonly stop: () => void
+  /**
+   * Reads settings and credentials again, the present ones staying in use until the new ones have a token, and goes on
+   * in a new audit log where the old one was renamed.
+   */
+  readonly reload: () => void
+}
+
+/**
+ * Starts a gateway on `agent`.
+ *
+ * @param readSettings reads the settings again; `undefined` where they have not changed
+ */
+export async function run(
+  settings: Settings,
+  log: Logger,
+  agent: OutboundAgent,
+  readSettings: () => Settings | undefined = () => undefined,
+): Promise<Running> {
+  const auditLog = auditLogOf(settings, log)
+  const inspector = settings.inspector ? createInspector() : undefined
+  const tracer = settings.tracing === undefined ? undefined : await createTracer(settings.tracing, version(), log)
+  const front = await openHotSwap(settings, { agent, log, auditLog, inspector, tracer })
+  const { server, operations } = front
+  const address = await listenAll().catch(async (error: unknown) => {
+    server.close()
+    await front.gateway().app.close()
+    await front.replicas.close()
+    await agent.destroy()
+    await tracer?.close()
+    throw error
+  })
+  logTargets(settings, log)
+  log.info({ address: address.main, metrics: address.operations }, 'listening')
+  const drain = drainOf(
+    { server, stop, close: () => front.gateway().app.close() },
+    { delay: settings.shutdownDelay, timeout: settings.shutdownTimeout },
+  )
+  function stop(): void {
+    front.gateway().stop()
+    inspector?.close()
+  }
+  const stopped = drain.over
+    .then(() => endOperations())
+    .then(() => front.replicas.close())
+    .then(() => agent.destroy())
+    .then(() => tracer?.close())
+    .finally(() => auditLog?.close())
+    .catch((error: unknown) => log.warn({ err: error }, 'shutdown incomplete'))
+  return {
+    address: address.main,
+    operationsAddress: address.operations,
+    inspectorLink: inspector === undefined ? undefined : linkOf(address.main, inspector.keys.token),
+    log,
+    stopped,
+    stop: drain.next,
+    reload: () =>
+      void reload({ front, settings, log, auditLog, readSettings }).catch((error: unknown) =>
+        log.error({ err: error }, 'the settings could not be read again'),
+      ),
+  }
+
+  async function listenAll(): Promise<{ readonly main: string; readonly operations: string | undefined }> {
+    const { metricsHost, metricsPort } = settings
+    const main = await listen(server, settings)
+    if (operations === undefined) return { main, operations: undefined }
+    const where = { host: metricsHost, port: metricsPort! }
+    return { main, operations: await listen(operations, where, 'METRICS_') }
+  }
+
+  /** Probes are answered until the last request is. */
+  function endOperations(): void {
+    operations?.close()
+    operations?.closeAllConnections()
+  }
+}
+
+/** The link that opens the inspector on this machine. */
+function linkOf(address: string, token: string): string {
+  const here = address.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=[:/]|$)/, '//127.0.0.1')
+  return `${here}/-/inspector?token=${token}`
+}
+
+function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
+  if (auditLog === undefined) return undefined
+  try {
+    return openAuditLog(auditLog, (error) =>
+      log.error({ code: (error as NodeJS.ErrnoException).code }, 'the audit log cannot be written'),
+    )
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new SettingsError([`AUDIT_LOG (auditLog) ${unwritable(code)}`])
+  }
+}
