@@ -119,7 +119,7 @@ export async function createGateway(
         const { method, status, caller, code, ms } = facts
         const { record } = exchange
         metrics.requestDone({
-          target: record.ownUser === undefined ? 'none' : (record.target ?? 'dynamics'),
+          target: record.defaultUser === undefined ? 'none' : (record.target ?? 'dynamics'),
           code: code?.replace('GATEWAY_', ''),
           traceId: record.trace?.spanId !== undefined && record.trace.sampled ? record.trace.traceId : undefined,
           method,
@@ -203,10 +203,10 @@ export async function createGateway(
     for (const { target, prefix, send, credential, directory, activity } of environments) {
       await door.register(
         async (below) => {
-          const ownUser = runsAsPerson(target.credential) ? 'signed-in person' : 'application user'
+          const defaultUser = runsAsPerson(target.credential) ? 'signed-in person' : 'application user'
           below.addHook('onRequest', ({ exchange: { record }, originalUrl }, _reply, next) => {
             record.target = target.name
-            record.ownUser = ownUser
+            record.defaultUser = defaultUser
             record.entitySet = entitySetOf(originalUrl.slice(prefix.length))
             next()
           })

@@ -84,7 +84,7 @@ export function createTargetRuntime(
   metrics.show(name, {
     credential: credential.state,
     connection: connection.state,
-    users: directory.remembered,
+    users: directory.cached,
     sharing: state.status,
   })
   return {

@@ -33,7 +33,7 @@ export function authorize(send: AuthorizedSend, credential: AccessTokens, onEven
     onEvent({ kind: 'token-refused', repeated: repeatable, ...requestIds(request.record) })
     if (!repeatable) throw new TokenRefused({ cause: why })
 
-    request.record.resends('token-refused')
+    request.record.willResend('token-refused')
     const renewed = await tokenFor(request, tokens.authorization())
     const response = await send(request, renewed)
     if (response.status !== 401) return response

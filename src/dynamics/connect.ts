@@ -8,8 +8,8 @@ import { authorize } from './authorize.ts'
 import { bufferBody } from './buffer-body.ts'
 import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
 import type { LimitReason } from './concurrency/adaptive-limit.ts'
+import { createConcurrencyControl } from './concurrency/concurrency-control.ts'
 import { limitConcurrency } from './concurrency/limit.ts'
-import { createPlaces } from './concurrency/places.ts'
 import { createUploadShare, limitUploads } from './concurrency/upload-share.ts'
 import { createDeadlines, keepDeadlines } from './deadline.ts'
 import { dispatch } from './dispatch.ts'
@@ -90,17 +90,17 @@ export function connect(
   state.onReplicas((living) => {
     replicas = living
   })
-  const places = createPlaces({
+  const concurrencyControl = createConcurrencyControl({
     // Dynamics counts the requests of all replicas together.
     ceiling: () => Math.max(1, Math.floor(target.concurrency / replicas)),
     queue: target.queue,
     onEvent: emit,
-    changed: () => uploads.admitWaiters(),
+    onChange: () => uploads.admitWaiters(),
   })
   const circuit = createCircuit(emit)
   const deadlines = createDeadlines(target.totalTimeout)
-  const uploads = createUploadShare(() => places.semaphore.state().limit, target.queue, emit)
-  const rates = readRates(places.suggest, emit)
+  const uploads = createUploadShare(() => concurrencyControl.semaphore.state().limit, target.queue, emit)
+  const rates = readRates(concurrencyControl.applyHint, emit)
   const gate: Gate = {
     holdReason: (cancellation) => (pauseWindow.shouldHold(cancellation) ? PAUSED : undefined),
     connected: circuit.connected,
@@ -110,7 +110,7 @@ export function connect(
     pauseWindow,
     maxRetryWait: target.maxRetryWait,
     queue: target.queue,
-    tooMany: places.refused,
+    tooMany: concurrencyControl.parallelismRefused,
     answered: rates.read,
     onEvent: emit,
   }
@@ -136,8 +136,8 @@ export function connect(
       (next) => turnAwayWhileOpen(next, circuit),
       (next) => respectLimits(next, limits), // waits before it acquires the semaphore
       (next) => limitUploads(next, uploads),
-      (next) => limitConcurrency(next, places.semaphore),
-      (next) => places.measure(next),
+      (next) => limitConcurrency(next, concurrencyControl.semaphore),
+      (next) => concurrencyControl.measure(next),
       (next) => breakCircuit(next, circuit),
       (next) => retry(next, budget, emit),
     ],
@@ -148,8 +148,8 @@ export function connect(
   return {
     send,
     state: () => ({
-      ...places.semaphore.state(),
-      ...places.state(),
+      ...concurrencyControl.semaphore.state(),
+      ...concurrencyControl.state(),
       circuit: circuit.isOpen() ? 'open' : 'closed',
       pauseMs: pauseWindow.remaining(),
       waitingForPause: pauseWindow.waiting(),

@@ -91,8 +91,8 @@ function headersOf({ headers, record }: OutboundRequest, authorization: string):
 }
 
 /**
- * A response as it arrives: undici's handler and the {@link UpstreamResponse} in one object, because one is created for every
- * request. There is no `Readable` between the connection and the caller (it would take half of a request's time).
+ * A response as it arrives: undici's handler and the {@link UpstreamResponse} in one object, because one is created for
+ * every request. There is no `Readable` between the connection and the caller (it would take half of a request's time).
  * Implements undici 7's handler with raw header arrays, its fastest one.
  */
 class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamResponse, ResponseBody {
@@ -190,7 +190,7 @@ class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamResponse, R
     this.#release()
     if (this.#answered) {
       this.#failure = error
-      if (this.#request.cancellation.reason === undefined) this.#request.record.brokeOff = error
+      if (this.#request.cancellation.reason === undefined) this.#request.record.bodyError = error
       if (!this.#letGo) this.#sink?.fail(error)
       this.#end()
     } else {

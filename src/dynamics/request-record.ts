@@ -51,7 +51,7 @@ export interface TraceContext {
 }
 
 /** How the user of a request was found. */
-export type UserSource = 'memory' | 'look-up' | 'token' | 'caller-id' | 'on-behalf-of'
+export type UserSource = 'memory' | 'lookup' | 'token' | 'caller-id' | 'on-behalf-of'
 
 /** Where a response came from: Dynamics, the gateway's memory, or another request that asked for the same. */
 export type ResponseSource = 'dynamics' | 'memory' | 'shared'
@@ -74,11 +74,11 @@ export class RequestRecord {
   /** The entity set, function or action, without keys; `undefined` where nobody has looked. */
   entitySet: string | undefined = undefined
   /** Why the caller's rules refused it, in the words of the error, or would have in a dry run. */
-  objection: string | undefined = undefined
+  denialReason: string | undefined = undefined
   /** The rules that let it, or parts of its `$batch`, through; `undefined` where no `allow` had to. */
   allowedBy: Set<string> | undefined = undefined
   /** Whose rights it has where it names no user; `undefined` for the gateway's own addresses. */
-  ownUser: 'application user' | 'signed-in person' | undefined = undefined
+  defaultUser: 'application user' | 'signed-in person' | undefined = undefined
   userSource: UserSource | undefined = undefined
   /** The code of Dynamics' own error: `0x80040217`. */
   dynamicsCode: string | undefined = undefined
@@ -99,14 +99,14 @@ export class RequestRecord {
   lookups: RequestRecord[] | undefined = undefined
   priority: Priority = 'interactive'
   /** Which place at Dynamics it took, counted from 1, and of how many; 0: none. */
-  place = 0
-  places = 0
+  slot = 0
+  slots = 0
   /** How often it was handed to the connection pool. */
   attempts = 0
   /** Whether bytes of it may have reached Dynamics. */
   sent = false
   /** What ended the response within its body; the caller's connection was reset. */
-  brokeOff: Error | undefined = undefined
+  bodyError: Error | undefined = undefined
   /** How its last attempt came by its connection; `undefined` where it got none, or that is not known. */
   connection: ConnectionUse | undefined = undefined
   #earlier: AttemptRecord[] | undefined = undefined
@@ -153,7 +153,7 @@ export class RequestRecord {
   }
 
   /** The last attempt is not the end: it is sent again. */
-  resends(reason: string): void {
+  willResend(reason: string): void {
     this.#resentFor = reason
   }
 
@@ -162,9 +162,9 @@ export class RequestRecord {
     else if (this.waits.length < MAX_ENTRIES) this.waits.push({ reason, start, ms })
   }
 
-  placeTaken(place: number, places: number): void {
-    this.place = place
-    this.places = places
+  slotAcquired(place: number, places: number): void {
+    this.slot = place
+    this.slots = places
   }
 
   partAnswered(status: number): void {
@@ -173,7 +173,7 @@ export class RequestRecord {
   }
 
   /** All attempts, the first one first. */
-  attemptList(): readonly AttemptRecord[] {
+  allAttempts(): readonly AttemptRecord[] {
     return this.attempts === 0 ? [] : [...(this.#earlier ?? []), this.#last()]
   }
 
@@ -202,10 +202,10 @@ export class RequestRecord {
 }
 
 /** The record of a look-up that a request needs: a part of its own, under the same id and trace. */
-export function lookupRecord(asker: RequestRecord, requestTarget: string): RequestRecord {
-  const record = new RequestRecord(asker.id, performance.now(), asker.trace)
+export function lookupRecord(parent: RequestRecord, requestTarget: string): RequestRecord {
+  const record = new RequestRecord(parent.id, performance.now(), parent.trace)
   record.entitySet = entitySetOf(requestTarget)
-  ;(asker.lookups ??= []).push(record)
+  ;(parent.lookups ??= []).push(record)
   return record
 }
 
@@ -231,14 +231,14 @@ export function newTraceId(): string {
 
 /** Random bytes are made for many ids at once, so that one takes 0.1 µs of CPU and not 2.8. */
 const pool = Buffer.alloc(8192)
-let taken = pool.length
+let used = pool.length
 
 function randomHex(bytes: number): string {
-  if (taken === pool.length) {
+  if (used === pool.length) {
     randomFillSync(pool)
-    taken = 0
+    used = 0
   }
-  return pool.toString('hex', taken, (taken += bytes))
+  return pool.toString('hex', used, (used += bytes))
 }
 
 /** @see https://www.w3.org/TR/trace-context/ */

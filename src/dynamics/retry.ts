@@ -67,7 +67,7 @@ export function retry(send: Send, budget: RetryBudget, onEvent: OnEvent): Send {
     // A retry after a stale connection adds no load: Dynamics has not seen the request.
     const mayRetry = trouble === 'stale-connection' || budget.take()
     onEvent({ kind: mayRetry ? 'retry' : 'retry-budget', trouble, ...requestIds(request.record) })
-    if (mayRetry) request.record.resends(trouble)
+    if (mayRetry) request.record.willResend(trouble)
     return mayRetry
   }
 }

@@ -19,8 +19,8 @@ export function explanationOf(
   status: number,
 ): Explanation | undefined {
   if (status === 499) return LEFT
-  if (code === undefined && record.brokeOff !== undefined) {
-    return { ...BROKE_OFF, why: `${BROKE_OFF.why} (${errorWord(record.brokeOff)})` }
+  if (code === undefined && record.bodyError !== undefined) {
+    return { ...BROKE_OFF, why: `${BROKE_OFF.why} (${errorWord(record.bodyError)})` }
   }
   if (code === undefined) {
     // An error without a body has no information besides its status.

@@ -69,7 +69,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     user:
       user?.systemUserId ??
       user?.objectId ??
-      (record.attempts > 0 || source !== undefined ? record.ownUser : undefined),
+      (record.attempts > 0 || source !== undefined ? record.defaultUser : undefined),
     source,
     priority: record.priority === 'background' ? record.priority : undefined,
     attempts: record.attempts,
@@ -79,7 +79,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     parts: record.parts === undefined ? undefined : partsInWords(record.parts),
     pages: record.pages === 0 ? undefined : record.pages,
     rows: record.pages === 0 ? undefined : record.rows,
-    causes: exchange.causes ?? (record.brokeOff === undefined ? undefined : [errorWord(record.brokeOff)]),
+    causes: exchange.causes ?? (record.bodyError === undefined ? undefined : [errorWord(record.bodyError)]),
   }
 }
 

@@ -15,7 +15,7 @@ export interface ShownTarget {
   readonly target: Pick<Target, 'url' | 'impersonation' | 'credential'>
   readonly credential: Pick<Credential, 'state'>
   readonly connection: Pick<Connection, 'state'>
-  readonly directory: Pick<UserDirectory, 'remembered' | 'preloaded'>
+  readonly directory: Pick<UserDirectory, 'cached' | 'preloadState'>
   readonly sharing: SharedState['status']
   readonly activity: Pick<Activity, 'recent'>
 }
@@ -37,11 +37,11 @@ export function targetCard(shown: ShownTarget, now: number): string {
     ],
     ['Credential', escape(target.credential.kind) + endIn(token.credentialEnds, now)],
     ['Connection', connectionIn(state)],
-    ['At Dynamics', placesIn(state)],
+    ['At Dynamics', slotsIn(state)],
     ['Limits hit', limitsIn(limits)],
     ...(state.rates === undefined ? [] : [['Remaining limits', leftIn(state.rates)] as const]),
-    ['Users', `${directory.remembered().users} remembered, impersonation ${target.impersonation.mode}`],
-    ...(directory.preloaded === undefined ? [] : [['Preloading', preloadIn(directory.preloaded())] as const]),
+    ['Users', `${directory.cached().users} remembered, impersonation ${target.impersonation.mode}`],
+    ...(directory.preloadState === undefined ? [] : [['Preloading', preloadIn(directory.preloadState())] as const]),
     ...(replicas === undefined ? [] : [['Replicas', replicasIn(replicas)] as const]),
   ]
   return `
@@ -70,7 +70,7 @@ function connectionIn({ circuit, pauseMs: hold, waitingForPause: held }: Connect
   return 'healthy'
 }
 
-/** Why there are as many places as there are, in the words of the status page. */
+/** The reason for the concurrency limit, in the words of the status page. */
 const LIMIT_REASONS: Readonly<Record<LimitReason, string>> = {
   ceiling: 'the highest that the settings allow',
   hint: 'where Dynamics suggests to start',
@@ -81,10 +81,10 @@ const LIMIT_REASONS: Readonly<Record<LimitReason, string>> = {
   'lower-is-worse': 'fewer got less done',
 }
 
-function placesIn({ running, limit, limitReason, waiting, waitingInBackground, share }: ConnectionState): string {
+function slotsIn({ running, limit, limitReason, waiting, waitingInBackground, share }: ConnectionState): string {
   const each = share === undefined ? '' : `; ${share} for each caller or user while others wait`
   const background = waitingInBackground === 0 ? '' : `, ${waitingInBackground} of them in the background`
-  return `${running} of ${limit} places (${LIMIT_REASONS[limitReason]}), ${waiting} waiting${background}${each}`
+  return `${running} of ${limit} slots (${LIMIT_REASONS[limitReason]}), ${waiting} waiting${background}${each}`
 }
 
 const LIMIT_NAMES: Readonly<Record<Limit, string>> = {
@@ -94,9 +94,9 @@ const LIMIT_NAMES: Readonly<Record<Limit, string>> = {
   other: 'not named',
 }
 
-function preloadIn({ is, reason }: PreloadState): string {
-  if (is === 'off') return badge('warn', `off, users are looked up one by one: ${escape(reason ?? '')}`)
-  return is === 'ready' ? 'all users are in memory' : 'reading all users'
+function preloadIn({ status, reason }: PreloadState): string {
+  if (status === 'off') return badge('warn', `off, users are looked up one by one: ${escape(reason ?? '')}`)
+  return status === 'ready' ? 'all users are in memory' : 'reading all users'
 }
 
 function limitsIn(limits: ReadonlyMap<Limit, number>): string {

@@ -50,7 +50,7 @@ export interface AllPages {
 /**
  * Writes each row of `first` and of the pages that follow as a line, no faster than the caller reads. The next page is
  * asked for when the last byte of the one before has come, while the caller still reads it; between the two the
- * request holds no place at Dynamics. Each page is a request of its own to the sending chain, which waits out limits,
+ * request occupies no slot at Dynamics. Each page is a request of its own to the sending chain, which waits out limits,
  * renews tokens and retries.
  *
  * When it cannot go on, a last line says why and where to go on, and the connection ends without the end of the body.
@@ -93,7 +93,7 @@ export function writeAllPages(first: UpstreamResponse, options: AllPages): void 
         const next = nextOf(rows, path)
         if (next === undefined) return end(rest)
         raw.write(rest, 'latin1')
-        // By then the page has given its place at Dynamics back, and others that wait come first.
+        // By then the page has released its slot at Dynamics, and waiting requests come first.
         queueMicrotask(() => void ask(next))
       },
       fail,

@@ -104,7 +104,7 @@ function accessFault(
     log.debug({ ...requestIds(record), caller: name, rule }, 'allowed by a rule')
     return undefined
   }
-  record.objection = objection
+  record.denialReason = objection
   if (!policy.dryRun) return new CallerNotAllowed(objection)
   log.warn({ ...requestIds(record), caller: name, objection }, 'dry run: a rule would have refused this request')
   return undefined

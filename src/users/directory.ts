@@ -22,7 +22,7 @@ import { OwnError } from '../logging/own-error.ts'
 import { retryAfter } from '../outbound/retry-after.ts'
 import { lookupRequest } from './lookup-request.ts'
 import { pickUser } from './pick-user.ts'
-import type { FoundOrFault, FoundUser } from './pick-user.ts'
+import type { LookupResult, FoundUser } from './pick-user.ts'
 import type { PreloadedUsers, PreloadState } from './preloaded-users.ts'
 import { rateLimiter } from './rate-limit.ts'
 import type { SharedUsers } from './shared-users.ts'
@@ -34,20 +34,20 @@ export interface UserDirectory {
   /**
    * The user that `named` means: at once where it is remembered.
    *
-   * @param asker the request whose user it is; log lines about the lookup have its ids
+   * @param parent the request whose user it is; log lines about the lookup have its ids
    *
    * @throws UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson (403), UserLookupFailed (502),
    *   UserLookupTooSlow (504), or what kept the lookup from being sent
    */
-  readonly find: (named: NamedUser, asker: RequestRecord) => FoundUser | Promise<FoundUser>
+  readonly find: (named: NamedUser, parent: RequestRecord) => FoundUser | Promise<FoundUser>
   /** How many users, and how many addresses and ids of nobody, are remembered. */
-  readonly remembered: () => { readonly users: number; readonly unknown: number }
+  readonly cached: () => { readonly users: number; readonly unknown: number }
   /** What became of reading all users ahead, where the settings ask for it. */
-  readonly preloaded?: () => PreloadState
+  readonly preloadState?: () => PreloadState
 }
 
 /** How often the caches look at the clock, in milliseconds: each time costs a timer. */
-const CLOCK_MS = 100
+const TTL_RESOLUTION_MS = 100
 
 /** A page of a few short rows is far smaller. */
 const MAX_RESPONSE_BYTES = 256 * 1024
@@ -67,66 +67,66 @@ export function userDirectory(
   const { emailColumns } = impersonation
   // Created when the first entry comes: a cache takes the memory for all its entries at once, 1 MB for 10,000.
   let known: LRUCache<string, FoundUser> | undefined
-  let nobody: LRUCache<string, Error> | undefined
-  const underWay = new Map<string, Promise<FoundUser>>()
-  const turn = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
-  shared?.onGone((key) => known?.delete(key))
+  let notFound: LRUCache<string, Error> | undefined
+  const pending = new Map<string, Promise<FoundUser>>()
+  const waitForRate = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
+  shared?.onDisabled((key) => known?.delete(key))
 
   return {
-    find: (named, asker) => {
+    find: (named, parent) => {
       const key = 'email' in named ? named.email.toLowerCase() : named.objectId
       const user = preloaded?.find(named)
-      if (user instanceof Promise) return user.then((found) => found ?? notPreloaded(named, key, asker))
-      return user ?? notPreloaded(named, key, asker)
+      if (user instanceof Promise) return user.then((found) => found ?? findUncached(named, key, parent))
+      return user ?? findUncached(named, key, parent)
     },
-    remembered: () => ({
+    cached: () => ({
       users: preloaded?.inUse() === true ? preloaded.state().users : (known?.size ?? 0),
-      unknown: nobody?.size ?? 0,
+      unknown: notFound?.size ?? 0,
     }),
-    ...(preloaded === undefined ? {} : { preloaded: preloaded.state }),
+    ...(preloaded === undefined ? {} : { preloadState: preloaded.state }),
   }
 
-  function notPreloaded(named: NamedUser, key: string, asker: RequestRecord): FoundUser | Promise<FoundUser> {
+  function findUncached(named: NamedUser, key: string, parent: RequestRecord): FoundUser | Promise<FoundUser> {
     // What was looked up before may be older than what is preloaded.
     const user = preloaded?.inUse() === true ? undefined : known?.get(key)
     if (user !== undefined) return user
-    const refusal = nobody?.get(key)
+    const refusal = notFound?.get(key)
     if (refusal !== undefined) throw refusal
-    let lookup = underWay.get(key)
+    let lookup = pending.get(key)
     if (lookup === undefined) {
-      lookup = search(named, key, asker).finally(() => underWay.delete(key))
-      underWay.set(key, lookup)
+      lookup = search(named, key, parent).finally(() => pending.delete(key))
+      pending.set(key, lookup)
     }
     return lookup
   }
 
-  async function search(named: NamedUser, key: string, asker: RequestRecord): Promise<FoundUser> {
+  async function search(named: NamedUser, key: string, parent: RequestRecord): Promise<FoundUser> {
     const found = preloaded?.inUse() === true ? undefined : await shared?.find(key, named)
     if (found !== undefined) remember(key, found, found.left)
-    const { user, fault } = found ?? (await lookUp(named, key, asker))
+    const { user, fault } = found ?? (await lookUp(named, key, parent))
     if (fault !== undefined) throw fault
     return user
   }
 
-  function remember(key: string, { user, fault }: FoundOrFault, ttl: number): void {
+  function remember(key: string, { user, fault }: LookupResult, ttl: number): void {
     if (fault === undefined) {
       known ??= createCache(impersonation.users)
       known.set(key, user, { ttl })
     } else {
-      nobody ??= createCache(impersonation.users)
-      nobody.set(key, fault, { ttl })
+      notFound ??= createCache(impersonation.users)
+      notFound.set(key, fault, { ttl })
     }
   }
 
-  async function lookUp(named: NamedUser, key: string, asker: RequestRecord): Promise<FoundOrFault> {
+  async function lookUp(named: NamedUser, key: string, parent: RequestRecord): Promise<LookupResult> {
     const cancellation = new Cancellation()
     const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
     try {
-      await turn(cancellation)
-      const finding = pickUser(await rowsOf(named, cancellation, asker), named, emailColumns)
+      await waitForRate(cancellation)
+      const finding = pickUser(await rowsOf(named, cancellation, parent), named, emailColumns)
       const { user, fault } = finding
       if (fault instanceof UserLookupFailed) throw fault
-      if (user !== undefined && impersonation.verify) await verify(user, cancellation, asker)
+      if (user !== undefined && impersonation.verify) await verify(user, cancellation, parent)
       const ttl = fault === undefined ? impersonation.remember : impersonation.rememberUnknown
       if (ttl > 0 && (fault !== undefined || preloaded?.inUse() !== true)) {
         remember(key, finding, ttl)
@@ -141,19 +141,19 @@ export function userDirectory(
   async function rowsOf(
     named: NamedUser,
     cancellation: Cancellation,
-    asker: RequestRecord,
+    parent: RequestRecord,
   ): Promise<readonly unknown[]> {
     const path = url.apiRoot + userQuery(named, emailColumns)
-    const { value } = (await ask(path, [], cancellation, asker)) as { value?: unknown }
+    const { value } = (await ask(path, [], cancellation, parent)) as { value?: unknown }
     if (!Array.isArray(value)) {
-      throw new UserLookupFailed({ cause: new OwnError("the look-up's response holds no rows") })
+      throw new UserLookupFailed({ cause: new OwnError('the response to the lookup holds no rows') })
     }
     return value
   }
 
   /** Whether Dynamics really acts as the user: it ignores a caller id that it does not know. */
-  async function verify(user: User, cancellation: Cancellation, asker: RequestRecord): Promise<void> {
-    const { UserId: actingAs } = (await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation, asker)) as {
+  async function verify(user: User, cancellation: Cancellation, parent: RequestRecord): Promise<void> {
+    const { UserId: actingAs } = (await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation, parent)) as {
       UserId?: unknown
     }
     if (String(actingAs).toLowerCase() !== user.systemUserId?.toLowerCase()) {
@@ -163,11 +163,11 @@ export function userDirectory(
 
   async function ask(
     path: string,
-    also: readonly string[],
+    extraHeaders: readonly string[],
     cancellation: Cancellation,
-    asker: RequestRecord,
+    parent: RequestRecord,
   ): Promise<unknown> {
-    const response = await send(lookupRequest(path, also, cancellation, lookupRecord(asker, path)))
+    const response = await send(lookupRequest(path, extraHeaders, cancellation, lookupRecord(parent, path)))
     const body = await response.body.bytes(MAX_RESPONSE_BYTES).catch((error: unknown) => {
       throw isGatewayError(error) ? error : new UserLookupFailed({ cause: error as Error })
     })
@@ -179,7 +179,7 @@ export function userDirectory(
     if (response.status === 200 && json !== undefined) return json ?? {}
     const explanation = explainDynamics({
       ...errorOf(response.status, (name) => header(response, name), json),
-      impersonated: also.length > 0,
+      impersonated: extraHeaders.length > 0,
       delegated: runsAsPerson(credential),
     })
     throw new UserLookupFailed({
@@ -189,7 +189,7 @@ export function userDirectory(
 }
 
 function createCache<V extends object>(max: number): LRUCache<string, V> {
-  return new LRUCache({ max, ttlResolution: CLOCK_MS })
+  return new LRUCache({ max, ttlResolution: TTL_RESOLUTION_MS })
 }
 
 function parsed(body: Buffer): unknown {

@@ -44,7 +44,7 @@ function impersonate(
   app.addHook('onRequest', (request, _reply, next) => {
     let user: User | undefined | Promise<User>
     try {
-      user = whom(request)
+      user = userOf(request)
     } catch (error) {
       return next(error as Error)
     }
@@ -72,16 +72,16 @@ function impersonate(
   })
   done()
 
-  function whom(request: FastifyRequest): User | undefined | Promise<User> {
+  function userOf(request: FastifyRequest): User | undefined | Promise<User> {
     const { mode, header, idHeader } = impersonation
     const {
       caller,
       head: { callerId },
       raw: { rawHeaders },
     } = request
-    if (caller.user !== undefined && 'onBehalfOf' in caller.user) return asThemselves(request, caller.user)
+    if (caller.user !== undefined && 'onBehalfOf' in caller.user) return userOfToken(request, caller.user)
     if (asCallersOnly) throw new UserTokenRequired()
-    const own = ownUser(request)
+    const own = userOfCallerId(request)
     if (mode === 'off') return own
     const sent = namedUser(rawHeaders, impersonation)
     if (caller.user !== undefined) {
@@ -95,11 +95,11 @@ function impersonate(
       if (mode === 'required' && own === undefined) throw new UserRequired(header, idHeader)
       return own
     }
-    return byHeader(request, sent, own)
+    return userOfHeader(request, sent, own)
   }
 
   /** The user in a header, if the caller may act as them. */
-  function byHeader(request: FastifyRequest, sent: SentUser, own: User | undefined): User | Promise<User> {
+  function userOfHeader(request: FastifyRequest, sent: SentUser, own: User | undefined): User | Promise<User> {
     const { caller } = request
     if (url.product !== 'dataverse') throw new ImpersonationUnsupported(sent.header)
     const may = mayName(caller.policy, sent.named)
@@ -111,16 +111,18 @@ function impersonate(
   }
 
   /**
-   * The person whose token the caller sent. Another user besides it is a contradiction, whatever impersonation is set to,
-   * unless the settings let these people name others: then the request runs as the other, without the person's token.
+   * The person whose token the caller sent. Another user besides it is a contradiction, whatever impersonation is set
+   * to, unless the settings let these people name others: then the request runs as the other, without the person's
+   * token.
    */
-  function asThemselves(
+  function userOfToken(
     request: FastifyRequest,
     { onBehalfOf: session, mayNameOthers }: SignedIn,
   ): User | Promise<User> {
     const { caller, head, raw, exchange } = request
     const sent = namedUser(raw.rawHeaders, impersonation)
-    if (mayNameOthers && sent !== undefined && head.callerId === undefined) return byHeader(request, sent, undefined)
+    if (mayNameOthers && sent !== undefined && head.callerId === undefined)
+      return userOfHeader(request, sent, undefined)
     const more = sent?.header ?? head.callerId
     if (more !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${more}.`)
     if (onBehalfOf === undefined || caller.token === undefined) {
@@ -133,7 +135,7 @@ function impersonate(
 
   function find({ exchange: { record } }: FastifyRequest, named: NamedUser): FoundUser | Promise<FoundUser> {
     const user = directory.find(named, record)
-    record.userSource = user instanceof Promise ? 'look-up' : 'memory'
+    record.userSource = user instanceof Promise ? 'lookup' : 'memory'
     return user
   }
 
@@ -141,14 +143,14 @@ function impersonate(
   async function findListed(request: FastifyRequest, named: NamedUser): Promise<User> {
     const { policy } = request.caller
     const user = await new Promise<FoundUser>((resolve) => resolve(find(request, named))).catch((error: unknown) => {
-      throw SHOWS_WHO_EXISTS.some((fault) => error instanceof fault) ? notListed() : error
+      throw REVEALS_EXISTENCE.some((fault) => error instanceof fault) ? notListed() : error
     })
     if (!mayActAsFound(policy, user)) throw notListed()
     return user
   }
 
   /** The user that the caller itself has named by id. */
-  function ownUser({ caller, head: { callerId, namedUser }, exchange }: FastifyRequest): User | undefined {
+  function userOfCallerId({ caller, head: { callerId, namedUser }, exchange }: FastifyRequest): User | undefined {
     if (caller.policy.callerIds !== 'allow' || namedUser?.user === undefined) return undefined
     if (url.product === 'dataverse') {
       exchange.record.userSource = 'caller-id'
@@ -159,7 +161,7 @@ function impersonate(
 }
 
 /** Errors that would reveal the existence of users outside a caller's list. */
-const SHOWS_WHO_EXISTS = [UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson]
+const REVEALS_EXISTENCE = [UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson]
 
 function notListed(): Error {
   return new UserNotAllowed('the settings do not list the user for this caller')

@@ -6,17 +6,17 @@ import type { OutboundRequest } from '../dynamics/send.ts'
 /**
  * A read of the gateway's own about users, as the application user and with no header of a caller.
  *
- * @param also further headers, flat
+ * @param extraHeaders further headers, flat
  */
 export function lookupRequest(
   path: string,
-  also: readonly string[],
+  extraHeaders: readonly string[],
   cancellation: Cancellation,
   record: RequestRecord,
 ): OutboundRequest {
   return internalRead({
     path,
-    headers: ['accept-encoding', 'identity', ...also],
+    headers: ['accept-encoding', 'identity', ...extraHeaders],
     fairnessKey: 'lookups of users',
     cancellation,
     record,

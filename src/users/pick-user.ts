@@ -14,12 +14,12 @@ export interface FoundUser extends User {
 }
 
 /** The user, or the error. */
-export type FoundOrFault =
+export type LookupResult =
   | { readonly user: FoundUser; readonly fault?: undefined }
   | { readonly user?: undefined; readonly fault: Error }
 
 /** Access modes of Microsoft's staff: support user and delegated admin. */
-const NOT_OURS = new Set<unknown>([3, 5])
+const MICROSOFT_STAFF_MODES = new Set<unknown>([3, 5])
 
 /**
  * The one user of `rows` that `named` means.
@@ -32,14 +32,14 @@ const NOT_OURS = new Set<unknown>([3, 5])
  * @param rows of the users' table, as parsed JSON
  * @param emailColumns in which an address is looked for, in this order
  */
-export function pickUser(rows: readonly unknown[], named: NamedUser, emailColumns: EmailColumns): FoundOrFault {
+export function pickUser(rows: readonly unknown[], named: NamedUser, emailColumns: EmailColumns): LookupResult {
   const subject = subjectOf(named)
   const [columns, wanted] =
     'email' in named ? [emailColumns, named.email] : [['azureactivedirectoryobjectid'], named.objectId]
   if (rows.length >= MAX_ROWS) return { fault: new UserAmbiguous(subject) }
   const candidates = rows.filter(isRow)
   for (const column of columns) {
-    const matching = candidates.filter((row) => same(row[column], wanted))
+    const matching = candidates.filter((row) => isSameText(row[column], wanted))
     if (matching.length === 0) continue
     const { row, fault } = enabledPerson(matching, subject)
     if (fault !== undefined) return { fault }
@@ -56,11 +56,13 @@ function enabledPerson(
   subject: string,
 ): { readonly row: Row; readonly fault?: undefined } | { readonly row?: undefined; readonly fault: Error } {
   const people = rows.filter(
-    (row) => (row['applicationid'] ?? undefined) === undefined && !NOT_OURS.has(row['accessmode']),
+    (row) => (row['applicationid'] ?? undefined) === undefined && !MICROSOFT_STAFF_MODES.has(row['accessmode']),
   )
   if (people.length === 0) return { fault: new UserNotPerson(subject) }
   if (people.some(({ isdisabled }) => typeof isdisabled !== 'boolean')) {
-    return { fault: new UserLookupFailed({ cause: new OwnError("a row of the look-up's response lacks isdisabled") }) }
+    return {
+      fault: new UserLookupFailed({ cause: new OwnError('a row in the response to the lookup lacks isdisabled') }),
+    }
   }
   const enabled = people.filter((row) => row['isdisabled'] === false)
   if (enabled.length === 0) return { fault: new UserDisabled(subject) }
@@ -82,6 +84,6 @@ function isRow(row: unknown): row is Row {
   return typeof row === 'object' && row !== null
 }
 
-function same(value: unknown, wanted: string): boolean {
+function isSameText(value: unknown, wanted: string): boolean {
   return typeof value === 'string' && value.trim().toLowerCase() === wanted.toLowerCase()
 }

@@ -17,8 +17,8 @@ export interface PreloadedUsers {
   /** Whether the users are known, so that nothing older may be used for them. */
   readonly inUse: () => boolean
   /**
-   * The user that `named` means; `undefined`: to be looked up. It waits only where the users may be out of date, after a
-   * time without requests.
+   * The user that `named` means; `undefined`: to be looked up. It waits only where the users may be out of date, after
+   * a time without requests.
    */
   readonly find: (named: NamedUser) => FoundUser | undefined | Promise<FoundUser | undefined>
   readonly state: () => PreloadState
@@ -27,7 +27,7 @@ export interface PreloadedUsers {
 
 export interface PreloadState {
   /** `off`: users are looked up one by one, because of `reason`. */
-  readonly is: 'loading' | 'ready' | 'off'
+  readonly status: 'loading' | 'ready' | 'off'
   readonly users: number
   readonly reason?: string
 }
@@ -67,15 +67,15 @@ export function preloadUsers(
   const columns = userColumns(emailColumns)
   let index: UserIndex | undefined
   /** Where the changes since the last time are. */
-  let delta = ''
+  let deltaLink = ''
   /** `performance.now()` of what the index shows. */
-  let asOf = -Infinity
+  let currentAt = -Infinity
   let failedAt = -Infinity
   /** Attempts in a row that failed. */
   let failures = 0
   let reason: string | undefined
   let running: Promise<void> | undefined
-  let isAsked = false
+  let hasTraffic = false
   let timer: NodeJS.Timeout | undefined
   let cancellation = new Cancellation()
   let isClosed = false
@@ -84,18 +84,20 @@ export function preloadUsers(
     start: () => void sync(),
     inUse: () => index !== undefined,
     find(named) {
-      isAsked = true
+      hasTraffic = true
       if (timer === undefined && running === undefined && reason === undefined) schedule(0)
       if (index === undefined) return undefined
       const now = performance.now()
-      if (now - asOf <= limits.maxAge) return index.find(named)
+      if (now - currentAt <= limits.maxAge) return index.find(named)
       if (now - failedAt < limits.retry) return undefined
-      return inTime(sync()).then(() => (performance.now() - asOf <= limits.maxAge ? index?.find(named) : undefined))
+      return withinLookupTimeout(sync()).then(() =>
+        performance.now() - currentAt <= limits.maxAge ? index?.find(named) : undefined,
+      )
     },
     state: () =>
       reason !== undefined
-        ? { is: 'off', users: 0, reason }
-        : { is: index === undefined ? 'loading' : 'ready', users: index?.size() ?? 0 },
+        ? { status: 'off', users: 0, reason }
+        : { status: index === undefined ? 'loading' : 'ready', users: index?.size() ?? 0 },
     close() {
       isClosed = true
       clearTimeout(timer)
@@ -115,21 +117,21 @@ export function preloadUsers(
 
   async function attempt(): Promise<void> {
     cancellation = new Cancellation()
-    const late = setTimeout(() => cancellation.cancel(new OwnError('reading users took too long')), SYNC_TIMEOUT_MS)
+    const timeout = setTimeout(() => cancellation.cancel(new OwnError('reading users took too long')), SYNC_TIMEOUT_MS)
     const started = performance.now()
     try {
       if (index === undefined) await load(started)
       else await update(index)
-      asOf = started
+      currentAt = started
       failures = 0
       schedule(limits.poll)
     } catch (error) {
       if (isClosed) return
       failedAt = performance.now()
       failures += 1
-      failed(error as Error)
+      handleFailure(error as Error)
     } finally {
-      clearTimeout(late)
+      clearTimeout(timeout)
     }
   }
 
@@ -138,8 +140,8 @@ export function preloadUsers(
     if (isClosed) return
     timer = setTimeout(() => {
       timer = undefined
-      if (!isAsked) return
-      isAsked = false
+      if (!hasTraffic) return
+      hasTraffic = false
       void sync()
     }, delay).unref()
   }
@@ -155,15 +157,15 @@ export function preloadUsers(
     if (link === undefined) throw new NotPreloadable('Dynamics gave no delta link')
     // A row may have changed after its page was read, and before the version that the delta link begins at.
     await readAll(loading, `${path}&$filter=modifiedon%20ge%20${since}`, pages.plain)
-    delta = link
+    deltaLink = link
     index = loading
     log.info({ users: index.size(), ms: Math.round(performance.now() - started) }, 'users preloaded')
   }
 
   async function update(into: UserIndex): Promise<void> {
-    const link = await readAll(into, delta, pages.tracked)
+    const link = await readAll(into, deltaLink, pages.tracked)
     if (link === undefined) throw new OwnError('Dynamics gave no new delta link')
-    delta = link
+    deltaLink = link
   }
 
   /** Reads `path` and the pages after it. Returns the delta link of the last one. */
@@ -177,7 +179,7 @@ export function preloadUsers(
     }
   }
 
-  function failed(error: Error): void {
+  function handleFailure(error: Error): void {
     const status = error instanceof PageRefused ? error.status : undefined
     if (error instanceof NotPreloadable || status === 403 || (status === 400 && index === undefined)) {
       index = undefined
@@ -191,12 +193,12 @@ export function preloadUsers(
     } else if (failures === 1) {
       log.warn({ err: error }, 'changes of users could not be read; trying again')
     }
-    isAsked = true
+    hasTraffic = true
     schedule(limits.retry * 2 ** Math.min(failures - 1, MAX_DOUBLINGS))
   }
 
   /** Waits no longer than for the lookup of a user. */
-  async function inTime(syncing: Promise<void>): Promise<void> {
+  async function withinLookupTimeout(syncing: Promise<void>): Promise<void> {
     let late: NodeJS.Timeout | undefined
     await Promise.race([syncing, new Promise((resolve) => (late = setTimeout(resolve, lookupTimeout)))])
     clearTimeout(late)

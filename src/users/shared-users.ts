@@ -2,7 +2,7 @@ import type { Target } from '../config/schema.ts'
 import { UserAmbiguous, UserDisabled, UserNotPerson, UserUnknown } from '../errors.ts'
 import { isUserId } from '../odata/guid.ts'
 import type { SharedState } from '../replicas/shared-state.ts'
-import type { FoundOrFault, FoundUser } from './pick-user.ts'
+import type { LookupResult, FoundUser } from './pick-user.ts'
 import { subjectOf, userColumns } from './user-query.ts'
 import type { NamedUser } from './user-query.ts'
 
@@ -11,12 +11,12 @@ export interface SharedUsers {
   /** What one of them has found for whom a request names, and the milliseconds for which that counts. */
   readonly find: (key: string, named: NamedUser) => Promise<SharedFinding | undefined>
   /** Shares what was found, for `ttl` milliseconds. */
-  readonly found: (key: string, finding: FoundOrFault, ttl: number) => void
+  readonly found: (key: string, finding: LookupResult, ttl: number) => void
   /** Calls `listener` with the keys of users that are no longer enabled. */
-  readonly onGone: (listener: (key: string) => void) => void
+  readonly onDisabled: (listener: (key: string) => void) => void
 }
 
-type SharedFinding = FoundOrFault & { readonly left: number }
+type SharedFinding = LookupResult & { readonly left: number }
 
 /** Refusals that are remembered, by the names that replicas give them. */
 const FAULTS = {
@@ -32,7 +32,7 @@ interface Entry {
   readonly fault?: string
 }
 
-const GONE = 'users gone'
+const DISABLED_TOPIC = 'users gone'
 
 /**
  * Shares users by `state`; `undefined` where there are no other replicas. Only replicas that look users up in the same
@@ -61,8 +61,8 @@ export function shareUsers(
       const name = Object.entries(FAULTS).find(([, Fault]) => fault instanceof Fault)?.[0]
       const entry: Entry = user === undefined ? { fault: name! } : { user }
       void state.set(entryOf(key), JSON.stringify(entry), ttl)
-      if (fault !== undefined) state.publish(GONE, key, 0)
+      if (fault !== undefined) state.publish(DISABLED_TOPIC, key, 0)
     },
-    onGone: (listener) => state.subscribe(GONE, listener),
+    onDisabled: (listener) => state.subscribe(DISABLED_TOPIC, listener),
   }
 }

@@ -54,8 +54,8 @@ export function createUserIndex(emailColumns: EmailColumns): UserIndex {
     const row: Row = Object.fromEntries(columns.map((column) => [column, change[column] ?? null]))
     byId.set(id, row)
     for (const key of keysOf(row)) {
-      const there = byKey.get(key)
-      byKey.set(key, there === undefined ? row : [...listOf(there), row])
+      const existing = byKey.get(key)
+      byKey.set(key, existing === undefined ? row : [...listOf(existing), row])
     }
   }
 
@@ -64,9 +64,9 @@ export function createUserIndex(emailColumns: EmailColumns): UserIndex {
     if (row === undefined) return
     byId.delete(id)
     for (const key of keysOf(row)) {
-      const left = listOf(byKey.get(key)!).filter((one) => one !== row)
-      if (left.length === 0) byKey.delete(key)
-      else byKey.set(key, left.length === 1 ? left[0]! : left)
+      const remaining = listOf(byKey.get(key)!).filter((one) => one !== row)
+      if (remaining.length === 0) byKey.delete(key)
+      else byKey.set(key, remaining.length === 1 ? remaining[0]! : remaining)
     }
   }
 

@@ -54,17 +54,17 @@ export function userPages(send: Send, { url }: Pick<Target, 'url'>) {
     },
   }
 
-  async function read(path: string, also: readonly string[], cancellation: Cancellation): Promise<UserPage> {
-    const { status, json, explanation } = await ask(path, also, cancellation)
+  async function read(path: string, extraHeaders: readonly string[], cancellation: Cancellation): Promise<UserPage> {
+    const { status, json, explanation } = await ask(path, extraHeaders, cancellation)
     if (status !== 200) throw new PageRefused(status, explanation())
     const rows = json?.['value']
     if (!Array.isArray(rows)) throw new OwnError('a page of users holds no rows')
     return { rows, next: linkIn(json?.['@odata.nextLink']), delta: linkIn(json?.['@odata.deltaLink']) }
   }
 
-  async function ask(path: string, also: readonly string[], cancellation: Cancellation) {
+  async function ask(path: string, extraHeaders: readonly string[], cancellation: Cancellation) {
     const record = new RequestRecord(randomUUID(), performance.now())
-    const response = await send(lookupRequest(path, also, cancellation, record))
+    const response = await send(lookupRequest(path, extraHeaders, cancellation, record))
     const json = parsed(await response.body.bytes(MAX_PAGE_BYTES))
     const { status } = response
     const explanation = (): string =>

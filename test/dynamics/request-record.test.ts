@@ -5,7 +5,7 @@ import { answerJson, outbound, service, connectionFixture } from '../support/con
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 
-t.test('holds every attempt, why it was sent again, and what was waited for', async (t) => {
+t.test('has every attempt, the reason for each retry, and every wait', async (t) => {
   let asked = 0
   const origin = await service(t, (_, response) => {
     asked++
@@ -20,12 +20,12 @@ t.test('holds every attempt, why it was sent again, and what was waited for', as
   answer.body.dump()
 
   const { record } = request
-  t.match(record.attemptList(), [
+  t.match(record.allAttempts(), [
     { status: 503, sent: true, resentFor: 'busy', failure: undefined },
     { status: 429, sent: true, resentFor: 'limit-count' },
     { status: 200, sent: true, resentFor: undefined },
   ])
-  t.ok(record.attemptList().every(({ ms }) => ms! >= 0))
+  t.ok(record.allAttempts().every(({ ms }) => ms! >= 0))
   t.match(record.waits, [{ reason: 'retry' }, { reason: 'pause' }])
   t.ok(record.sent)
 })
@@ -36,7 +36,7 @@ t.test('reports whether a request was never sent', async (t) => {
 
   await t.rejects(send(request))
 
-  const attempts = request.record.attemptList()
+  const attempts = request.record.allAttempts()
   t.ok(attempts.length >= 2)
   t.match(attempts[0], {
     status: undefined,
@@ -47,17 +47,17 @@ t.test('reports whether a request was never sent', async (t) => {
   t.equal(request.record.sent, false)
 })
 
-t.test('costs nothing where nothing happens', async (t) => {
+t.test('allocates nothing where nothing happens', async (t) => {
   const record = new RequestRecord('a', 0)
 
-  t.same(record.attemptList(), [])
+  t.same(record.allAttempts(), [])
   t.equal(record.waits, undefined)
   t.equal(record.parts, undefined)
   t.same(requestIds(record), { id: 'a' })
   t.equal(record.attemptTraceparent(), undefined)
 })
 
-t.test('an endless story does not fill the memory', async (t) => {
+t.test('endless retries do not fill the memory', async (t) => {
   const record = new RequestRecord('a', 0)
   for (let attempt = 0; attempt < 1000; attempt++) {
     record.attemptStarted(attempt, 'GET')
@@ -65,7 +65,7 @@ t.test('an endless story does not fill the memory', async (t) => {
   }
 
   t.equal(record.attempts, 1000)
-  t.equal(record.attemptList().length, 51)
+  t.equal(record.allAttempts().length, 51)
   t.equal(record.waits!.length, 50)
 })
 
@@ -101,7 +101,7 @@ t.test('each attempt has a span of its own, where the request is traced', async 
 
   t.match(first, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`))
   t.same(
-    sampled.attemptList().map(({ spanId }) => spanId),
+    sampled.allAttempts().map(({ spanId }) => spanId),
     [first, second].map((text) => text.split('-')[2]),
   )
   t.not(first, second)

@@ -153,7 +153,7 @@ t.test('the table of what is sent again: reset of a connection that was used bef
       () => undefined,
     )
     t.equal(count - 1, sends[request.repeatable], kind)
-    t.equal(request.record.attemptList()[0]!.connection, 'reused')
+    t.equal(request.record.allAttempts()[0]!.connection, 'reused')
     t.same(
       events.map((event) => 'trouble' in event && event.trouble),
       sends[request.repeatable] === 2 ? ['stale-connection'] : [],

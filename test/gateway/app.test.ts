@@ -117,7 +117,7 @@ t.test('shows a person how its environments fare', async (t) => {
 
   t.equal(page.status, 200)
   t.match(page.headers.get('content-type'), /^text\/html/)
-  t.match(text, /https:\/\/contoso\.crm4\.dynamics\.com.*valid, \d+ min left.*healthy.*0 of \d+ places.*1 remembered/s)
+  t.match(text, /https:\/\/contoso\.crm4\.dynamics\.com.*valid, \d+ min left.*healthy.*0 of \d+ slots.*1 remembered/s)
   t.notMatch(text, /adele|eyJ|<script/)
   t.equal((await fetch(`${url}/-/`, { headers: { origin: 'https://evil.example' } })).status, 403)
 })

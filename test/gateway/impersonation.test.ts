@@ -225,7 +225,7 @@ t.test('notices when Dynamics does not act as the user', async (t) => {
   t.match(await response.json(), { error: { code: 'GATEWAY_IMPERSONATION_IGNORED' } })
 })
 
-t.test('a look-up whose answer breaks off is a failed look-up, and the next one finds the user', async (t) => {
+t.test('a lookup whose response breaks off is a failed lookup, and the next one finds the user', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const headers = { 'x-user-email': 'adele.vance@contoso.com' }
   emulator.faults.dataverse.push({ kind: 'half', path: 'systemusers' })

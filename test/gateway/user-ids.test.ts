@@ -145,7 +145,7 @@ t.test('an address is looked for in the columns that are named, in their order',
   t.match(await ask(get('/WhoAmI', 'x-user-email: megan.bowen2@contoso.com')), { status: 200 })
 })
 
-t.test('a column that there is not is a failed look-up', async (t) => {
+t.test('a missing column is a failed lookup', async (t) => {
   const { ask, log } = askOf(await gatewayFor(t, { USER_EMAIL_COLUMNS: 'contoso_nothing' }))
   t.match(await ask(get('/WhoAmI', `x-user-email: ${ADELE}`)), { status: 502, code: 'GATEWAY_USER_LOOKUP_FAILED' })
   t.match(log(), /400/)

@@ -29,7 +29,7 @@ function card(credentialEnds: number | undefined): string {
       target: target as never as ShownTarget['target'],
       credential: { state: () => (credentialEnds === undefined ? token : { ...token, credentialEnds }) },
       connection: { state: () => state },
-      directory: { remembered: () => ({ users: 0, unknown: 0 }) },
+      directory: { cached: () => ({ users: 0, unknown: 0 }) },
       sharing: () => undefined,
       activity: createActivity(),
     },

@@ -15,7 +15,7 @@ t.test('a caller whose token names the user may name no other, by address or by 
     }
     const directory = {
       find: () => t.fail('nobody is looked up') as never,
-      remembered: () => ({ users: 0, unknown: 0 }),
+      cached: () => ({ users: 0, unknown: 0 }),
     }
     app.register(authenticate, { identify: () => ({ caller }) })
     app.register(allowList, { target: target!, prefix: '', log: { warn: () => undefined, debug: () => undefined } })

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { mayActAs, mayActAsFound, mayName } from '../../src/users/may-act-as.ts'
 
-t.test('a caller names the users that are listed', (t) => {
+t.test('a caller may name the users that its list has', (t) => {
   t.ok(mayActAs({ users: ['*'] }, 'ada@contoso.com'))
   t.ok(mayActAs({ users: ['ada@contoso.com'] }, 'Ada@Contoso.com'))
   t.ok(mayActAs({ users: ['grace@contoso.com', '@fabrikam.com'] }, 'bob@FABRIKAM.com'))
@@ -32,7 +32,7 @@ t.test('a domain is the complete domain of an address with one @', (t) => {
   t.end()
 })
 
-t.test('a list of addresses and ids holds for users that are named by the other', async (t) => {
+t.test('a list of addresses also applies to users named by id, and the reverse', async (t) => {
   const objectId = 'aaaaaaaa-0000-4000-8000-000000000001'
   const named = { objectId }
   t.equal(mayName({ users: ['*'] }, named), 'yes')

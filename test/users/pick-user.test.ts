@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { pickUser as pick } from '../../src/users/pick-user.ts'
-import type { FoundOrFault } from '../../src/users/pick-user.ts'
+import type { LookupResult } from '../../src/users/pick-user.ts'
 import { MAX_ROWS } from '../../src/users/user-query.ts'
 
 const NOBODY = '00000000-0000-0000-0000-000000000000'
@@ -16,7 +16,7 @@ const row = (digit: number, other: object = {}): object => ({
   ...other,
 })
 
-const pickUser = (rows: readonly unknown[], email: string, columns = ['internalemailaddress']): FoundOrFault =>
+const pickUser = (rows: readonly unknown[], email: string, columns = ['internalemailaddress']): LookupResult =>
   pick(rows, { email }, columns)
 
 t.test('takes the one enabled person with the address', async (t) => {
@@ -59,7 +59,7 @@ t.test('refuses everybody else', async (t) => {
   )
 })
 
-t.test('takes a row that does not say whether its user is disabled for a broken answer', async (t) => {
+t.test('treats a row without isdisabled as a broken response', async (t) => {
   for (const isdisabled of [undefined, null, 'false', 0]) {
     t.match(pickUser([row(1, { isdisabled })], 'ada@contoso.com'), { fault: { code: 'GATEWAY_USER_LOOKUP_FAILED' } })
     t.match(pickUser([row(1), row(3, { isdisabled })], 'ada@contoso.com'), {
@@ -73,7 +73,7 @@ t.test('takes a row that does not say whether its user is disabled for a broken 
   )
 })
 
-t.test('the first column that holds the address decides, whoever another one names', async (t) => {
+t.test('the first column that has the address decides, whatever the others have', async (t) => {
   const columns = ['internalemailaddress', 'domainname', 'contoso_login']
   const other = { internalemailaddress: 'eve@contoso.com', domainname: 'ADA@contoso.com', contoso_login: null }
   const by = (...rows: object[]): unknown => {
@@ -106,7 +106,7 @@ t.test('takes the one enabled person with the object id', async (t) => {
   t.equal(byId(row(1, { accessmode: 3 })), 'GATEWAY_USER_NOT_PERSON')
 })
 
-t.test('more rows than are read make every user uncertain', async (t) => {
+t.test('more rows than a lookup reads make every user ambiguous', async (t) => {
   const rows = [row(1), ...Array.from({ length: MAX_ROWS - 1 }, () => row(3, { isdisabled: true }))]
   t.match(pickUser(rows, 'ada@contoso.com'), { fault: { code: 'GATEWAY_USER_AMBIGUOUS' } })
   t.match(pickUser(rows.slice(1), 'ada@contoso.com'), { fault: { code: 'GATEWAY_USER_DISABLED' } })

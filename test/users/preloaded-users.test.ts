@@ -17,9 +17,9 @@ const ADELE = 'adele.vance@contoso.com'
 const ALEX = 'alex.wilber@contoso.com'
 const HOUR = 3_600_000
 
-t.test('the first calls need no lookup, for whatever a user is named by', async (t) => {
+t.test('the first calls need no lookup, whether users are named by address or by id', async (t) => {
   const { emulator, preloaded, directory, systemUsers, asker } = await preloadedBy(t, {}, { pageSize: 20 })
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   t.equal(preloaded.state().users, emulator.rows('systemusers').length)
   t.ok(systemUsers() >= 6, 'it was read by pages')
   const before = systemUsers()
@@ -35,13 +35,13 @@ t.test('the first calls need no lookup, for whatever a user is named by', async 
   }
   t.match(directory.find({ email: ADELE }, asker), { systemUserId: userId(emulator, ADELE), address: ADELE })
   t.equal(systemUsers(), before)
-  t.equal(directory.remembered().users, preloaded.state().users)
-  t.same(directory.preloaded?.(), preloaded.state())
+  t.equal(directory.cached().users, preloaded.state().users)
+  t.same(directory.preloadState?.(), preloaded.state())
 })
 
-t.test('who is not one enabled person is looked up, and refused as ever', async (t) => {
+t.test('a name that does not mean one enabled person is looked up, and refused as always', async (t) => {
   const { preloaded, directory, asker } = await preloadedBy(t)
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   for (const [email, code] of [
     ['nobody@contoso.com', 'GATEWAY_USER_UNKNOWN'],
     ['nestor.wilke@contoso.com', 'GATEWAY_USER_DISABLED'],
@@ -55,7 +55,7 @@ t.test('who is not one enabled person is looked up, and refused as ever', async 
 
 t.test('changes are read while there is traffic: a leaver is refused, and a new address is known', async (t) => {
   const { emulator, preloaded, directory, asker, systemUsers } = await preloadedBy(t, { poll: 20, maxAge: HOUR })
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   t.match(directory.find({ email: ADELE }, asker), { objectId: objectId(emulator, ADELE) })
   const row = (address: string) => emulator.rows('systemusers').find((one) => one['internalemailaddress'] === address)!
   emulator.put('systemusers', { ...row(ADELE), isdisabled: true })
@@ -80,7 +80,7 @@ t.test('changes are read while there is traffic: a leaver is refused, and a new 
 
 t.test('a user who was deleted is gone', async (t) => {
   const { emulator, preloaded, systemUsers } = await preloadedBy(t, { poll: 10, maxAge: HOUR })
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   const users = preloaded.state().users
   emulator.faults.dataverse.push({
     kind: 'answer',
@@ -101,21 +101,21 @@ t.test('a user who was deleted is gone', async (t) => {
 
 t.test('after a time without requests the first one waits until the users are up to date', async (t) => {
   const { emulator, preloaded, directory, asker } = await preloadedBy(t, { poll: HOUR, maxAge: 0 })
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   const row = emulator.rows('systemusers').find((one) => one['internalemailaddress'] === ADELE)!
   emulator.put('systemusers', { ...row, isdisabled: true })
   const [one, two] = [directory.find({ email: ADELE }, asker), directory.find({ email: ADELE }, asker)]
   for (const found of [one, two]) await t.rejects(Promise.resolve(found), { code: 'GATEWAY_USER_DISABLED' })
 })
 
-t.test('what has been looked up before is not believed once users are preloaded', async (t) => {
+t.test('earlier lookups are not used once users are preloaded', async (t) => {
   const { emulator, preloaded, directory, asker } = await preloadedBy(t, { poll: 10, maxAge: HOUR }, { start: false })
   t.match(await directory.find({ email: ADELE }, asker), { objectId: objectId(emulator, ADELE) })
   t.notOk(directory.find({ email: ADELE }, asker) instanceof Promise, 'remembered')
   const row = emulator.rows('systemusers').find((one) => one['internalemailaddress'] === ADELE)!
   emulator.put('systemusers', { ...row, isdisabled: true })
   preloaded.start()
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   await t.rejects(Promise.resolve(directory.find({ email: ADELE }, asker)), { code: 'GATEWAY_USER_DISABLED' })
 })
 
@@ -127,7 +127,7 @@ t.test('a row that changes while the pages are read is read again', async (t) =>
   preloaded.start()
   await until(() => emulator.received.some(({ url }) => url.includes('skiptoken')))
   emulator.put('systemusers', { ...row, isdisabled: true, modifiedon: new Date().toISOString().replace(/\.\d+/, '') })
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   t.equal(preloaded.find({ email: ADELE }), undefined)
 })
 
@@ -144,7 +144,7 @@ t.test(
       const { emulator, preloaded, directory, asker, log } = await preloadedBy(t, {}, { start: false })
       prepare(emulator)
       preloaded.start()
-      await until(() => preloaded.state().is === 'off')
+      await until(() => preloaded.state().status === 'off')
       t.match(preloaded.state(), { users: 0, reason })
       t.equal(preloaded.inUse(), false)
       emulator.switches.mayReadUsers = true
@@ -163,22 +163,22 @@ t.test(
 
 t.test('a lost delta link is replaced by reading all users again; meanwhile they are looked up', async (t) => {
   const { emulator, preloaded, log } = await preloadedBy(t, { poll: 10, maxAge: HOUR, retry: 10 })
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   emulator.switches.deltaLinks = 'expired'
   await until(() => {
     void preloaded.find({ email: ADELE })
     return log.lines.some(({ sentence }) => sentence.startsWith('the delta link of users has expired'))
   })
   emulator.switches.deltaLinks = 'valid'
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   t.match(preloaded.find({ email: ADELE }), { objectId: objectId(emulator, ADELE) })
 })
 
-t.test('failures that pass are tried again; users that grow too old are looked up meanwhile', async (t) => {
+t.test('temporary failures are retried; users that are out of date are looked up meanwhile', async (t) => {
   const { emulator, preloaded, log } = await preloadedBy(t, { poll: 5, maxAge: 50, retry: 10 }, { start: false })
   answerWith(emulator, { value: [{ fullname: 'no id' }] }, 2)
   preloaded.start()
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   t.equal(log.lines.filter(({ sentence }) => sentence.startsWith('changes of users could not be read')).length, 1)
 
   for (const body of [
@@ -200,7 +200,7 @@ t.test('failures that pass are tried again; users that grow too old are looked u
 
 t.test('a request waits for changes no longer than for a lookup', async (t) => {
   const { emulator, preloaded } = await preloadedBy(t, { poll: HOUR, maxAge: 0 }, { lookupTimeout: '50ms' })
-  await until(() => preloaded.state().is === 'ready')
+  await until(() => preloaded.state().status === 'ready')
   emulator.faults.dataverse.push({ kind: 'hang', path: 'deltatoken' })
   t.equal(await preloaded.find({ email: ADELE }), undefined)
 })

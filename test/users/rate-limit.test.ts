@@ -18,7 +18,7 @@ t.test('lets no more pass in a second than it should, however many come at once'
   t.ok(passed[20]! - began >= 999)
 })
 
-t.test('turns away at once who would wait too long, and that takes no turn', async (t) => {
+t.test('refuses at once a request that would wait too long, and does not count it', async (t) => {
   const turn = rateLimiter(1, 1500)
   const came = Array.from({ length: 5 }, () =>
     turn(new Cancellation()).then(
@@ -34,7 +34,7 @@ t.test('turns away at once who would wait too long, and that takes no turn', asy
   ])
 })
 
-t.test('lets who leaves go at once, with the reason', async (t) => {
+t.test('a cancelled request stops waiting at once, with the reason', async (t) => {
   const turn = rateLimiter(1, 10_000)
   await turn(new Cancellation())
   const cancellation = new Cancellation()

@@ -24,7 +24,7 @@ t.test('without other replicas nothing is shared', async (t) => {
   t.equal(shareUsers(inProcess(100).of(target!), target!), undefined)
 })
 
-t.test('a user that one found is found by the other, for the time that is left', async (t) => {
+t.test('a user that one replica found is known to the others, for the remaining time', async (t) => {
   const [one, two] = replicas().map((state) => shareUsers(state, target!)!)
   const user = { systemUserId: '11111111-2222-4333-8444-555555555555', foundBy: 'internalemailaddress' }
   t.equal(await two!.find('ada@contoso.com', ADA), undefined)
@@ -34,10 +34,10 @@ t.test('a user that one found is found by the other, for the time that is left',
   t.ok(found!.left > 0 && found!.left <= 60_000)
 })
 
-t.test('each refusal comes out as it went in, and says who is gone', async (t) => {
+t.test('each refusal is shared unchanged, and reports users that were disabled', async (t) => {
   const [one, two] = replicas().map((state) => shareUsers(state, target!)!)
   const gone: string[] = []
-  two!.onGone((key) => gone.push(key))
+  two!.onDisabled((key) => gone.push(key))
   for (const Fault of [UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson]) {
     const fault = new Fault(SUBJECT)
     one!.found('ada@contoso.com', { fault }, 60_000)
@@ -48,7 +48,7 @@ t.test('each refusal comes out as it went in, and says who is gone', async (t) =
   t.same(gone, Array(4).fill('ada@contoso.com'))
 })
 
-t.test('replicas that look users up in another way are not believed', async (t) => {
+t.test('findings of replicas with other lookup settings are ignored', async (t) => {
   const [one, two] = replicas()
   const verified = { impersonation: { ...target!.impersonation, verify: true } }
   const user = { systemUserId: '11111111-2222-4333-8444-555555555555', foundBy: 'internalemailaddress' }

@@ -15,7 +15,7 @@ const row = (digit: number, other: object = {}): object => ({
   ...other,
 })
 
-t.test('finds users by address and by object id, each change replacing what was', (t) => {
+t.test('finds users by address and by object id; each change replaces the row', (t) => {
   const index = createUserIndex(['internalemailaddress', 'domainname'])
   index.apply([row(1), row(3)])
   t.match(index.find({ email: 'ADA1@contoso.com' }), { systemUserId: id(1).toUpperCase(), objectId: id(2) })
@@ -35,7 +35,7 @@ t.test('finds users by address and by object id, each change replacing what was'
   t.end()
 })
 
-t.test('who shares an address is not certain, and is again when the other leaves or is disabled', (t) => {
+t.test('a shared address is ambiguous until the other user is deleted or disabled', (t) => {
   const index = createUserIndex(['internalemailaddress'])
   const shared = { internalemailaddress: 'ada@contoso.com' }
   index.apply([row(1, shared), row(3, shared), row(5, shared)])
@@ -50,7 +50,7 @@ t.test('who shares an address is not certain, and is again when the other leaves
   t.end()
 })
 
-t.test('a row without an id makes it uncertain what is missing', (t) => {
+t.test('a row without an id is an error', (t) => {
   const index = createUserIndex(['internalemailaddress'])
   for (const wrong of [{}, { systemuserid: 'x' }, { id: 7, reason: 'deleted' }, row(1, { systemuserid: undefined })]) {
     t.throws(() => index.apply([wrong]), /has no id/)

@@ -40,8 +40,8 @@ const NARROW_STEP = 1.2
 /** Step of a trial downwards, where it is not known how fast Dynamics answers fewer requests. */
 const DOWN_STEP = 2
 /** A trial is clear at this many standard errors; a rejection, which costs less, at fewer. */
-const CLEAR = 3
-const CLEAR_REJECTION = 2
+const CLEAR_STANDARD_ERRORS = 3
+const CLEAR_REJECTION_STANDARD_ERRORS = 2
 /** Fewest responses that are compared. */
 const MIN_RESPONSES = 20
 /** A trial that is not clear by then is decided by what it looks like. */
@@ -52,7 +52,7 @@ const MAX_REST_MS = 14_000
 /** As above, after a trial of fewer. */
 const DOWN_REST_MS = 6000
 /** Answers are slow when they take this much longer than the best recent ones. */
-const SLOW = 1.12
+const SLOW_RATIO = 1.12
 /** When answers are slow, the limit falls to what the best times allow and a little more, so that no place is idle. */
 const HEADROOM = 1.05
 /** It falls to no less than this share at once. */
@@ -64,8 +64,8 @@ const STALE_MS = 10_000
 
 /**
  * A limit that follows what is measured while all places are taken. It tries more and fewer requests at once and
- * compares the times to the heads of the responses. By Little's law, what gets done is the number at once divided by the
- * time: more pay while responses slow down by less than the number grows.
+ * compares the times to the heads of the responses. By Little's law, what gets done is the number at once divided by
+ * the time: more pay while responses slow down by less than the number grows.
  *
  * @param ceiling the most that may be; it may change
  * @param clock milliseconds, rising
@@ -80,13 +80,13 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
   let times = createResponseTimes()
   let trial: { readonly limit: number; readonly times: ResponseTimes; readonly until: number } | undefined
   /** Requests to be sent until what is measured belongs to the present limit. */
-  let settling = 0
+  let unmeasured = 0
   let lastResponseAt = clock()
   let upDueAt = 0
   let downDueAt = 0
-  let rest = MIN_REST_MS
+  let upRestMs = MIN_REST_MS
   /** Trials upwards that paid, one after the other. */
-  let paid = 0
+  let gainsInARow = 0
   let hasFailed = false
   /** Whether responses were slow when that was last looked at. */
   let isSlow = false
@@ -98,54 +98,54 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     reason = why
     trial = undefined
     times = createResponseTimes()
-    settling = limit
+    unmeasured = limit
   }
 
-  function tryOut(next: number): boolean {
-    const limit = Math.max(1, Math.min(Math.round(next), ceiling(), refusals.highest()))
+  function startTrial(desired: number): boolean {
+    const limit = Math.max(1, Math.min(Math.round(desired), ceiling(), refusals.highest()))
     if (limit === settled) return false
     trial = { limit, times: createResponseTimes(), until: clock() + MAX_TRIAL_MS }
-    settling = limit
+    unmeasured = limit
     return true
   }
 
-  function tryUp(): boolean {
-    const step = hasFailed && paid < 2 ? NARROW_STEP : WIDE_STEP
-    return tryOut(Math.max(settled + 1, settled * step))
+  function startTrialUp(): boolean {
+    const step = hasFailed && gainsInARow < 2 ? NARROW_STEP : WIDE_STEP
+    return startTrial(Math.max(settled + 1, settled * step))
   }
 
   /** Begins the next trial, where one is due. */
-  function next(): void {
+  function startNextTrial(): void {
     const enough = Math.max(MIN_RESPONSES, settled)
     if (times.count() < enough) return
     const now = clock()
     const slowness = best.slowness(times)
-    if (slowness > SLOW) {
+    if (slowness > SLOW_RATIO) {
       // The times that showed it are partly those of before: the trial is compared with new ones.
       if (!isSlow) {
         isSlow = true
         times = createResponseTimes()
         return
       }
-      tryOut(Math.min(settled - 1, settled * Math.max(HEADROOM / slowness, MAX_FALL)))
+      startTrial(Math.min(settled - 1, settled * Math.max(HEADROOM / slowness, MAX_FALL)))
       return
     }
     isSlow = false
-    const known = best.knownBelow(settled)
-    best.note(times, settled)
-    const isDownDue = !known && now >= downDueAt && paid === 0
-    if (isDownDue && tryOut(Math.min(settled - 1, settled / DOWN_STEP))) return
-    if (now >= upDueAt && tryUp()) return
+    const known = best.isKnownBelow(settled)
+    best.add(times, settled)
+    const isDownDue = !known && now >= downDueAt && gainsInARow === 0
+    if (isDownDue && startTrial(Math.min(settled - 1, settled / DOWN_STEP))) return
+    if (now >= upDueAt && startTrialUp()) return
     if (times.count() > MAX_SETS * enough) times = createResponseTimes()
   }
 
   /** Decides the trial, where it is clear or has lasted long enough. */
-  function decide({ limit, times: tried, until }: NonNullable<typeof trial>): void {
+  function decideTrial({ limit, times: tried, until }: NonNullable<typeof trial>): void {
     const difference = tried.count() < Math.max(MIN_RESPONSES, limit) ? undefined : compareTimes(times, tried)
     if (difference === undefined) return
     const advantage = (1 - MIN_GAIN) * Math.log(limit / settled) - difference.logRatio
     const isUp = limit > settled
-    const clear = isUp && advantage < 0 ? CLEAR_REJECTION : CLEAR
+    const clear = isUp && advantage < 0 ? CLEAR_REJECTION_STANDARD_ERRORS : CLEAR_STANDARD_ERRORS
     if (Math.abs(advantage) <= clear * difference.standardError && clock() < until) return
     if (isUp) decideUp(limit, tried, advantage > 0)
     else decideDown(limit, tried, advantage > 0)
@@ -153,30 +153,30 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
 
   function decideUp(limit: number, tried: ResponseTimes, pays: boolean): void {
     if (pays) {
-      best.note(tried, limit)
-      paid++
-      rest = MIN_REST_MS
-      keep(limit, tried, 'higher-is-better')
-      tryUp()
+      best.add(tried, limit)
+      gainsInARow++
+      upRestMs = MIN_REST_MS
+      adopt(limit, tried, 'higher-is-better')
+      startTrialUp()
       return
     }
-    paid = 0
+    gainsInARow = 0
     hasFailed = true
-    upDueAt = clock() + rest
-    rest = Math.min(rest * 2, MAX_REST_MS)
+    upDueAt = clock() + upRestMs
+    upRestMs = Math.min(upRestMs * 2, MAX_REST_MS)
     settle(settled, 'higher-is-no-better')
   }
 
   function decideDown(limit: number, tried: ResponseTimes, suffices: boolean): void {
-    paid = 0
+    gainsInARow = 0
     if (suffices) {
-      best.note(tried, limit)
-      upDueAt = clock() + rest
-      keep(limit, tried, 'lower-is-as-good')
+      best.add(tried, limit)
+      upDueAt = clock() + upRestMs
+      adopt(limit, tried, 'lower-is-as-good')
       return
     }
     // If responses became slower, it was not because there were too many requests.
-    if (best.slowness(times) > SLOW) best.replace(times, settled)
+    if (best.slowness(times) > SLOW_RATIO) best.replace(times, settled)
     else best.replace(tried, limit)
     downDueAt = clock() + DOWN_REST_MS
     upDueAt = 0
@@ -184,7 +184,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
   }
 
   /** The trial's limit is the settled one from now on. */
-  function keep(limit: number, tried: ResponseTimes, why: LimitReason): void {
+  function adopt(limit: number, tried: ResponseTimes, why: LimitReason): void {
     settled = limit
     reason = why
     trial = undefined
@@ -196,8 +196,8 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     settled: () => (settled > ceiling() ? { limit: current(), reason: 'ceiling' } : { limit: settled, reason }),
     sent() {
       if (settled > ceiling()) settle(current(), 'ceiling')
-      if (settling-- > 0) return undefined
-      settling = 0
+      if (unmeasured-- > 0) return undefined
+      unmeasured = 0
       return trial?.times ?? times
     },
     answered(measured, costClass, ms) {
@@ -209,12 +209,12 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
         return
       }
       measured.add(costClass, ms)
-      if (trial === undefined) next()
-      else decide(trial)
+      if (trial === undefined) startNextTrial()
+      else decideTrial(trial)
     },
     refused(running) {
       refusals.refused(running)
-      paid = 0
+      gainsInARow = 0
       hasFailed = true
       settle(Math.min(settled, refusals.highest()), 'refused')
     },

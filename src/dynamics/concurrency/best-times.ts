@@ -4,21 +4,21 @@ import type { ResponseTimes } from './response-times.ts'
 /** The best recent times to the heads of responses: what Dynamics takes when it is not crowded. */
 export interface BestTimes {
   /** Times that were measured at `limit`; they count if they are better, or if the best ones are old. */
-  readonly note: (times: ResponseTimes, limit: number) => void
+  readonly add: (times: ResponseTimes, limit: number) => void
   /** From now on `times` are the best there are, though fewer requests, `limit` at once, were tried. */
   readonly replace: (times: ResponseTimes, limit: number) => void
   /** How much slower `times` surely are than the best ones; 1: not slower. */
   readonly slowness: (times: ResponseTimes) => number
   /** Whether far fewer requests than `limit` at once were tried lately. */
-  readonly knownBelow: (limit: number) => boolean
+  readonly isKnownBelow: (limit: number) => boolean
 }
 
 /** Older times say nothing of now. */
 const RECENT_MS = 60_000
 /** Fewer requests are far fewer below this share. */
-const FAR_BELOW = 0.7
+const FAR_BELOW_SHARE = 0.7
 /** Standard errors that are taken off a difference, so that chance does not look like slowness. */
-const CAUTION = 2
+const CAUTION_STANDARD_ERRORS = 2
 
 /** @param clock milliseconds, rising */
 export function createBestTimes(clock: () => number): BestTimes {
@@ -28,7 +28,7 @@ export function createBestTimes(clock: () => number): BestTimes {
   const isRecent = ({ at }: { readonly at: number }): boolean => clock() - at < RECENT_MS
 
   return {
-    note(times, limit) {
+    add(times, limit) {
       const compared = best === undefined || !isRecent(best) ? undefined : compareTimes(best.times, times)
       if (best === undefined || !isRecent(best) || (compared?.logRatio ?? 0) < 0) best = { times, at: clock() }
       if (limit <= lowest.limit || !isRecent(lowest)) lowest = { limit, at: clock() }
@@ -40,8 +40,8 @@ export function createBestTimes(clock: () => number): BestTimes {
     slowness(times) {
       const compared = best === undefined ? undefined : compareTimes(best.times, times)
       if (compared === undefined) return 1
-      return Math.exp(Math.max(0, compared.logRatio - CAUTION * compared.standardError))
+      return Math.exp(Math.max(0, compared.logRatio - CAUTION_STANDARD_ERRORS * compared.standardError))
     },
-    knownBelow: (limit) => lowest.limit <= limit * FAR_BELOW && isRecent(lowest),
+    isKnownBelow: (limit) => lowest.limit <= limit * FAR_BELOW_SHARE && isRecent(lowest),
   }
 }

@@ -6,7 +6,7 @@ export interface FairQueue<T> {
    * Takes out the next entry: the oldest of the key whose turn it is. Keys that are served already let the others go
    * first.
    */
-  readonly shift: (isServed: (key: string) => boolean) => T | undefined
+  readonly shift: (hasItsShare: (key: string) => boolean) => T | undefined
   readonly remove: (key: string, entry: T) => void
   /**
    * The newest entry of the key with most entries, which must give way to one of `newcomer`; `undefined` where that

@@ -3,7 +3,7 @@ import type { Semaphore } from './semaphore.ts'
 
 /** Sends when there is a place at Dynamics, and releases it when the response's body is over too. */
 export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire' | 'release'>): Send {
-  function within(request: OutboundRequest): Promise<UpstreamResponse> {
+  function sendInSlot(request: OutboundRequest): Promise<UpstreamResponse> {
     return send(request).then(
       (response) => {
         response.body.onClose(() => semaphore.release(request))
@@ -16,7 +16,7 @@ export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire
     )
   }
 
-  async function inTurn(request: OutboundRequest, turn: Promise<void>): Promise<UpstreamResponse> {
+  async function sendWhenAdmitted(request: OutboundRequest, turn: Promise<void>): Promise<UpstreamResponse> {
     const began = performance.now()
     try {
       await turn
@@ -25,7 +25,7 @@ export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire
       request.timings.wait += ms
       request.record.waited('queue', began, ms)
     }
-    return within(request)
+    return sendInSlot(request)
   }
 
   return (request) => {
@@ -35,6 +35,6 @@ export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire
     } catch (error) {
       return Promise.reject(error)
     }
-    return turn === undefined ? within(request) : inTurn(request, turn)
+    return turn === undefined ? sendInSlot(request) : sendWhenAdmitted(request, turn)
   }
 }

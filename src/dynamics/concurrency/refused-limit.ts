@@ -14,16 +14,16 @@ const TRY_AGAIN_MS = 15_000
 /** @param clock milliseconds, rising */
 export function createRefusedLimit(clock: () => number): RefusedLimit {
   let burst = { at: -Infinity, running: 0, refused: 0 }
-  let taken = Infinity
+  let highestAccepted = Infinity
   let refusedAt = -Infinity
   return {
-    highest: () => (taken < Infinity && clock() - refusedAt < TRY_AGAIN_MS ? taken : Infinity),
+    highest: () => (highestAccepted < Infinity && clock() - refusedAt < TRY_AGAIN_MS ? highestAccepted : Infinity),
     refused(running) {
       refusedAt = clock()
       if (refusedAt - burst.at > SAME_BURST_MS) burst = { at: refusedAt, running, refused: 0 }
       burst.refused++
       // The requests of the burst that were not refused were not too many.
-      taken = Math.max(1, burst.running - burst.refused)
+      highestAccepted = Math.max(1, burst.running - burst.refused)
     },
   }
 }

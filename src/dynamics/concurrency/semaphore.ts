@@ -6,7 +6,7 @@ import type { OutboundRequest } from '../send.ts'
 import { createWaitingRequests } from './waiting-requests.ts'
 
 /** What is known of a request that takes a place. */
-export type Placed = Pick<OutboundRequest, 'fairnessKey' | 'priority' | 'cancellation' | 'record'>
+export type SlotRequest = Pick<OutboundRequest, 'fairnessKey' | 'priority' | 'cancellation' | 'record'>
 
 /** How many requests may be at Dynamics at once, and which is next. */
 export interface Semaphore {
@@ -15,8 +15,8 @@ export interface Semaphore {
    *
    * @throws QueueFull when too many requests wait
    */
-  readonly acquire: (request: Placed) => Promise<void> | undefined
-  readonly release: (request: Placed) => void
+  readonly acquire: (request: SlotRequest) => Promise<void> | undefined
+  readonly release: (request: SlotRequest) => void
   /** Lets in who waits, after there have become more places. */
   readonly admitWaiters: () => void
   readonly isFull: () => boolean
@@ -41,13 +41,13 @@ export interface SemaphoreOptions {
 
 /** A request that waits for a place. */
 interface Waiter {
-  readonly request: Placed
+  readonly request: SlotRequest
   readonly admit: () => void
-  readonly turnAway: (error: Error) => void
+  readonly reject: (error: Error) => void
 }
 
 /** Share of the places up to which waiting background requests get their turns ahead of interactive ones. */
-const BACKGROUND_PLACES = 0.1
+const BACKGROUND_SHARE = 0.1
 
 /**
  * Places, and a queue. Fairness keys take turns at free places; who has its share lets the others go first. When the
@@ -56,52 +56,52 @@ const BACKGROUND_PLACES = 0.1
 export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptions): Semaphore {
   const waiters = createWaitingRequests<Waiter>(queue)
   /** Places that are taken, by key. */
-  const byKey = new Map<string, number>()
+  const slotsByKey = new Map<string, number>()
   let running = 0
   let background = 0
 
-  const isServed = (key: string): boolean => (byKey.get(key) ?? 0) >= share()
+  const hasItsShare = (key: string): boolean => (slotsByKey.get(key) ?? 0) >= share()
 
-  function take({ fairnessKey, priority, record }: Placed): void {
+  function occupySlot({ fairnessKey, priority, record }: SlotRequest): void {
     running++
     if (priority === 'background') background++
-    byKey.set(fairnessKey, (byKey.get(fairnessKey) ?? 0) + 1)
-    record.placeTaken(running, limit())
+    slotsByKey.set(fairnessKey, (slotsByKey.get(fairnessKey) ?? 0) + 1)
+    record.slotAcquired(running, limit())
   }
 
   function admitWaiters(): void {
     while (running < limit()) {
-      const mayBackground = background < Math.max(1, limit() * BACKGROUND_PLACES)
-      const waiter = waiters.shift(isServed, mayBackground)
+      const backgroundAllowed = background < Math.max(1, limit() * BACKGROUND_SHARE)
+      const waiter = waiters.shift(hasItsShare, backgroundAllowed)
       if (waiter === undefined) return
-      take(waiter.request)
+      occupySlot(waiter.request)
       waiter.admit()
     }
   }
 
-  function makeRoomFor(lane: { readonly priority: Priority; readonly key: string }, record: RequestRecord): void {
+  function displaceFor(lane: { readonly priority: Priority; readonly key: string }, record: RequestRecord): void {
     const full = retryLater(new QueueFull(), 1000)
     const displaced = waiters.displacedBy(lane)
     onEvent({ kind: 'queue-full', ...requestIds(displaced?.request.record ?? record) })
     if (displaced === undefined) throw full
-    displaced.turnAway(full)
+    displaced.reject(full)
   }
 
   return {
     acquire(request) {
       const { fairnessKey, priority = 'interactive', cancellation, record } = request
       if (running < limit() && waiters.size() === 0) {
-        take(request)
+        occupySlot(request)
         return undefined
       }
       if (cancellation.reason !== undefined) throw cancellation.reason
       const lane = { priority, key: fairnessKey }
-      if (waiters.size() >= queue) makeRoomFor(lane, record)
+      if (waiters.size() >= queue) displaceFor(lane, record)
       return cancellation.wait((done, fail) => {
         const waiter: Waiter = {
           request,
           admit: done,
-          turnAway(error) {
+          reject(error) {
             waiters.remove(lane, waiter)
             fail(error)
           },
@@ -114,9 +114,9 @@ export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptio
     release({ fairnessKey, priority }) {
       running--
       if (priority === 'background') background--
-      const left = byKey.get(fairnessKey)! - 1
-      if (left > 0) byKey.set(fairnessKey, left)
-      else byKey.delete(fairnessKey)
+      const remaining = slotsByKey.get(fairnessKey)! - 1
+      if (remaining > 0) slotsByKey.set(fairnessKey, remaining)
+      else slotsByKey.delete(fairnessKey)
       if (waiters.size() > 0) admitWaiters()
     },
     admitWaiters,

@@ -16,10 +16,10 @@ export interface WaitingRequests<T> {
   /**
    * Takes out the next one.
    *
-   * @param isServed whether a key has as many places as it may have while others wait
-   * @param mayBackground whether a background request may go ahead of interactive ones, should that be its turn
+   * @param hasItsShare whether a key has as many places as it may have while others wait
+   * @param backgroundAllowed whether a background request may go ahead of interactive ones, should that be its turn
    */
-  readonly shift: (isServed: (key: string) => boolean, mayBackground: boolean) => T | undefined
+  readonly shift: (hasItsShare: (key: string) => boolean, backgroundAllowed: boolean) => T | undefined
   readonly remove: (lane: Lane, entry: T) => void
   /** The one that gives way to a newcomer where no more may wait; `undefined`: the newcomer does not wait. */
   readonly displacedBy: (newcomer: Lane) => T | undefined
@@ -35,7 +35,7 @@ export function createWaitingRequests<T>(capacity: number): WaitingRequests<T> {
   const interactive = createFairQueue<T>()
   const background = createFairQueue<T>()
   /** Interactive requests that went ahead of waiting background ones. */
-  let overtook = 0
+  let overtakes = 0
 
   const queueOf = (priority: Priority): typeof interactive => (priority === 'background' ? background : interactive)
 
@@ -44,12 +44,12 @@ export function createWaitingRequests<T>(capacity: number): WaitingRequests<T> {
     background: () => background.size(),
     push: ({ priority, key }, entry) => queueOf(priority).push(key, entry),
     shift(isServed, mayBackground) {
-      const isTurn = background.size() > 0 && mayBackground && overtook >= INTERACTIVE_PER_BACKGROUND
+      const isTurn = background.size() > 0 && mayBackground && overtakes >= INTERACTIVE_PER_BACKGROUND
       if (interactive.size() > 0 && !isTurn) {
-        overtook = background.size() > 0 ? overtook + 1 : 0
+        overtakes = background.size() > 0 ? overtakes + 1 : 0
         return interactive.shift(isServed)
       }
-      overtook = 0
+      overtakes = 0
       return background.shift(isServed)
     },
     remove: ({ priority, key }, entry) => queueOf(priority).remove(key, entry),

@@ -20,8 +20,8 @@ export function expectedOf(members: Members, lookups: ReadonlyMap<string, string
     if (annotation !== 'odata.bind') return []
     const lookup = lookups?.get(column)
     const bound = typeof value === 'string' ? /\(([^()]+)\)\/?$/.exec(value)?.[1] : value
-    const isTold = bound === null || (typeof bound === 'string' && isGuid(bound))
-    return lookup !== undefined && isTold ? [{ column: `_${lookup}_value`, value: bound }] : []
+    const isComparable = bound === null || (typeof bound === 'string' && isGuid(bound))
+    return lookup !== undefined && isComparable ? [{ column: `_${lookup}_value`, value: bound }] : []
   })
 }
 
@@ -31,7 +31,7 @@ export function bindsRows(members: Members): boolean {
 }
 
 /** Whether `row` has the expected values. Columns that it does not contain are ignored. */
-export function holds(row: Members, expected: readonly Expected[]): boolean {
+export function matches(row: Members, expected: readonly Expected[]): boolean {
   return expected.every(({ column, value }) => !(column in row) || isSame(value, row[column]))
 }
 
@@ -40,8 +40,8 @@ export function holds(row: Members, expected: readonly Expected[]): boolean {
  * formats dates in its own way, trims texts and stores an empty text as null.
  */
 export function isSame(sent: unknown, stored: unknown): boolean {
-  if (sent === stored || (isNothing(sent) && isNothing(stored))) return true
-  if (isNothing(sent) || isNothing(stored)) return false
+  if (sent === stored || (isEmpty(sent) && isEmpty(stored))) return true
+  if (isEmpty(sent) || isEmpty(stored)) return false
   if (typeof sent === 'number' || typeof stored === 'number') return isRounded(Number(sent), Number(stored))
   if (typeof sent !== 'string' || typeof stored !== 'string') return false
   const [text, other] = [sent.trim(), stored.trim()]
@@ -53,7 +53,7 @@ export function isSame(sent: unknown, stored: unknown): boolean {
   )
 }
 
-function isNothing(value: unknown): boolean {
+function isEmpty(value: unknown): boolean {
   return value === null || value === undefined || value === ''
 }
 

@@ -14,7 +14,7 @@ import { codeOf } from '../limits/parse.ts'
 import { requestIds } from '../request-record.ts'
 import { header } from '../send.ts'
 import type { UpstreamResponse, IdempotentCreate, OutboundRequest, Send } from '../send.ts'
-import { bindsRows, expectedOf, holds } from './compare.ts'
+import { bindsRows, expectedOf, matches } from './compare.ts'
 import { membersOf, withMember } from './create-body.ts'
 import type { Members } from './create-body.ts'
 import { bodyDigest, rowId } from './key.ts'
@@ -28,7 +28,9 @@ export interface IdempotencyOptions {
   readonly origin: string
   /** `/api/data/v9.2` */
   readonly apiRoot: string
-  /** The key of the hashes used as primary keys. The same in all replicas, and for as long as callers repeat creates. */
+  /**
+   * The key of the hashes used as primary keys. The same in all replicas, and for as long as callers repeat creates.
+   */
   readonly salt: string
   /** Remembers creates. It may forget them at any time. */
   readonly state: SharedState
@@ -86,9 +88,9 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     const create = await prepare(request, keyed)
     const { id } = create
     // There is no await between the last check and `set`: only one of the waiting requests continues.
-    for (let other = running.get(id); other !== undefined; other = running.get(id)) await queueBehind(other, request)
-    const answering = carryOut(create)
-    const settled = answering.then(nothing, nothing).finally(() => running.delete(id))
+    for (let other = running.get(id); other !== undefined; other = running.get(id)) await waitFor(other, request)
+    const answering = execute(create)
+    const settled = answering.then(noop, noop).finally(() => running.delete(id))
     running.set(id, settled)
     return answering
   }
@@ -115,7 +117,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     }
   }
 
-  async function carryOut(create: KeyedCreate): Promise<UpstreamResponse> {
+  async function execute(create: KeyedCreate): Promise<UpstreamResponse> {
     const remembered = await recall(create.id)
     if (remembered !== undefined) {
       if (remembered !== create.digest) return reused(create)
@@ -161,7 +163,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     if (found.status === 403) throw new KeyedRowUnreadable()
     if (found.status !== 200) return found
     const own = sending !== undefined
-    if (!holds(rowIn(found), expected) && !(own && (await isOlderThan(request, id, sending)) === false))
+    if (!matches(rowIn(found), expected) && !(own && (await isOlderThan(request, id, sending)) === false))
       return reused(create)
     remember(create)
     onEvent({ kind: 'keyed-create', outcome: 'recovered', ...requestIds(request.record) })
@@ -195,10 +197,12 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
   }
 
   function remember({ id, digest }: KeyedCreate): void {
-    state.set(stateKey(id), digest, REMEMBER_MS).catch(nothing)
+    state.set(stateKey(id), digest, REMEMBER_MS).catch(noop)
   }
 
-  /** @throws KeyedRowIdDiffers where Dynamics made a row with another primary key: sent again, it would make a second */
+  /**
+   * @throws KeyedRowIdDiffers where Dynamics made a row with another primary key: sent again, it would make a second
+   */
   function refuseOtherId({ request, id }: KeyedCreate, response: UpstreamResponse): void {
     const actual = ROW_ID.exec(header(response, 'odata-entityid') ?? '')?.[1]
     if (actual === undefined || actual.toLowerCase() === id) return
@@ -214,7 +218,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
 }
 
 /** Waits for another create with the same key. */
-async function queueBehind(other: Promise<void>, { cancellation, timings, record }: OutboundRequest): Promise<void> {
+async function waitFor(other: Promise<void>, { cancellation, timings, record }: OutboundRequest): Promise<void> {
   const began = performance.now()
   await unlessCancelled(cancellation, other)
   const ms = performance.now() - began
@@ -237,4 +241,4 @@ function stateKey(id: string): string {
   return `idempotency:${id}`
 }
 
-function nothing(): void {}
+function noop(): void {}

@@ -11,8 +11,8 @@ export const MAX_KEY_CHARACTERS = 255
  * @see https://www.rfc-editor.org/rfc/rfc9651#section-3.3.3
  */
 export function parseKey(value: string): string | undefined {
-  const written = QUOTED.exec(value)?.[1]
-  const key = written?.replace(/\\(.)/g, '$1')
+  const quoted = QUOTED.exec(value)?.[1]
+  const key = quoted?.replace(/\\(.)/g, '$1')
   return key === undefined || key === '' || key.length > MAX_KEY_CHARACTERS ? undefined : key
 }
 

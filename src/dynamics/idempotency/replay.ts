@@ -38,18 +38,18 @@ export async function replay(
   id: string,
   origin: string,
 ): Promise<UpstreamResponse> {
-  const mark = create.path.indexOf('?')
-  const path = `${mark === -1 ? create.path : create.path.slice(0, mark)}(${id})`
-  const query = mark === -1 ? '' : create.path.slice(mark)
+  const queryStart = create.path.indexOf('?')
+  const path = `${queryStart === -1 ? create.path : create.path.slice(0, queryStart)}(${id})`
+  const query = queryStart === -1 ? '' : create.path.slice(queryStart)
   const address = origin + path
-  const where = ['Location', address, 'OData-EntityId', address]
+  const locationHeaders = ['Location', address, 'OData-EntityId', address]
   if (create.idempotency?.wantsRow !== true) {
-    return { status: 204, headers: bytesOf(['OData-Version', '4.0', ...where]), body: bufferedBody(NO_BODY) }
+    return { status: 204, headers: bytesOf(['OData-Version', '4.0', ...locationHeaders]), body: bufferedBody(NO_BODY) }
   }
   const response = await send(rowRequest(create, path + query))
   if (response.status !== 200) return response
   const applied = withHeader(response, 'preference-applied', 'return=representation')
-  return { status: 201, headers: [...applied.headers, ...bytesOf(where)], body: response.body }
+  return { status: 201, headers: [...applied.headers, ...bytesOf(locationHeaders)], body: response.body }
 }
 
 /** `response`, marked as the response of an earlier request. */

@@ -10,7 +10,7 @@ import { internalRead } from '../internal-read.ts'
 import { lookupRecord } from '../request-record.ts'
 import { header } from '../send.ts'
 import type { OutboundRequest, Send } from '../send.ts'
-import { sharedFlights } from './shared-flights.ts'
+import { singleFlight } from './single-flight.ts'
 
 /** A table whose rows accept a primary key in a create. */
 export interface Table {
@@ -20,11 +20,11 @@ export interface Table {
 }
 
 /** The request that needs a table. */
-export type Asker = Pick<OutboundRequest, 'record' | 'tokens'>
+export type ParentRequest = Pick<OutboundRequest, 'record' | 'tokens'>
 
 /**
- * The table definitions of an environment, cached for all. They are read as the application user, or as the person whose
- * token came with the request.
+ * The table definitions of an environment, cached for all. They are read as the application user, or as the person
+ * whose token came with the request.
  */
 export interface Tables {
   /**
@@ -32,9 +32,9 @@ export interface Tables {
    *
    * @throws BadIdempotencyKey when there is no table whose rows accept a chosen key; TableLookupFailed
    */
-  readonly find: (entitySet: string, asker: Asker) => Promise<Table>
+  readonly find: (entitySet: string, parent: ParentRequest) => Promise<Table>
   /** The lookup columns of a table, by their navigation properties. */
-  readonly lookups: (table: Table, asker: Asker) => Promise<ReadonlyMap<string, string>>
+  readonly lookups: (table: Table, parent: ParentRequest) => Promise<ReadonlyMap<string, string>>
 }
 
 const MAX_TABLES = 2000
@@ -51,32 +51,32 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
   const found = new LRUCache<string, Table>({ max: MAX_TABLES, ttl: REMEMBER_MS })
   const unsuitable = new LRUCache<string, string>({ max: MAX_TABLES, ttl: REMEMBER_UNSUITABLE_MS })
   const lookups = new LRUCache<string, ReadonlyMap<string, string>>({ max: MAX_TABLES, ttl: REMEMBER_MS })
-  const tableFlights = sharedFlights<Table>()
-  const lookupFlights = sharedFlights<ReadonlyMap<string, string>>()
+  const tableFlights = singleFlight<Table>()
+  const lookupFlights = singleFlight<ReadonlyMap<string, string>>()
 
   return {
-    async find(entitySet, asker) {
+    async find(entitySet, parent) {
       const known = found.get(entitySet)
       if (known !== undefined) return known
       const fault = unsuitable.get(entitySet)
       if (fault !== undefined) throw new BadIdempotencyKey(fault)
       // What one person may not read must not fail the request of another.
-      if (asker.tokens !== undefined) return findTable(entitySet, asker)
-      return tableFlights(entitySet, () => findTable(entitySet, asker))
+      if (parent.tokens !== undefined) return findTable(entitySet, parent)
+      return tableFlights(entitySet, () => findTable(entitySet, parent))
     },
-    async lookups(table, asker) {
+    async lookups(table, parent) {
       const { logicalName } = table
       const known = lookups.get(logicalName)
       if (known !== undefined) return known
-      if (asker.tokens !== undefined) return findLookups(logicalName, asker)
-      return lookupFlights(logicalName, () => findLookups(logicalName, asker))
+      if (parent.tokens !== undefined) return findLookups(logicalName, parent)
+      return lookupFlights(logicalName, () => findLookups(logicalName, parent))
     },
   }
 
-  async function findTable(entitySet: string, asker: Asker): Promise<Table> {
+  async function findTable(entitySet: string, parent: ParentRequest): Promise<Table> {
     const rows = await readRows(
       `EntityDefinitions?$select=${COLUMNS}&$filter=EntitySetName%20eq%20%27${entitySet}%27`,
-      asker,
+      parent,
     )
     const table = tableIn(rows, entitySet)
     if (typeof table === 'string') {
@@ -87,11 +87,11 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
     return table
   }
 
-  async function findLookups(logicalName: string, asker: Asker): Promise<ReadonlyMap<string, string>> {
+  async function findLookups(logicalName: string, parent: ParentRequest): Promise<ReadonlyMap<string, string>> {
     const rows = await readRows(
       `EntityDefinitions(LogicalName=%27${logicalName}%27)/ManyToOneRelationships` +
         '?$select=ReferencingAttribute,ReferencingEntityNavigationPropertyName',
-      asker,
+      parent,
     )
     const columns = new Map(
       rows.map((row) => {
@@ -104,10 +104,10 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
   }
 
   /** The rows at `resourcePath`. */
-  async function readRows(resourcePath: string, asker: Asker): Promise<readonly unknown[]> {
+  async function readRows(resourcePath: string, parent: ParentRequest): Promise<readonly unknown[]> {
     const path = `${apiRoot}/${resourcePath}`
-    const request = definitionRequest(path, asker)
-    const timer = setTimeout(() => request.cancellation.cancel(failed('it took too long')), LOOKUP_TIMEOUT_MS)
+    const request = definitionRequest(path, parent)
+    const timer = setTimeout(() => request.cancellation.cancel(lookupFailed('it took too long')), LOOKUP_TIMEOUT_MS)
     try {
       const response = await send(request)
       const body = await response.body.bytes(MAX_RESPONSE_BYTES)
@@ -119,7 +119,9 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
       const rows = (json as { value?: unknown } | undefined)?.value
       if (response.status === 200 && Array.isArray(rows)) return rows
       const error = errorOf(response.status, (name) => header(response, name), json)
-      throw failed(inOneLine(explainDynamics({ ...error, impersonated: false, delegated: asker.tokens !== undefined })))
+      throw lookupFailed(
+        inOneLine(explainDynamics({ ...error, impersonated: false, delegated: parent.tokens !== undefined })),
+      )
     } catch (error) {
       // The gateway's own errors contain the fix.
       throw isGatewayError(error) ? error : new TableLookupFailed({ cause: error as Error })
@@ -169,7 +171,7 @@ export function tableIn(rows: readonly unknown[], entitySet: string): Table | st
   return { logicalName, keyColumn }
 }
 
-function failed(why: string): Error {
+function lookupFailed(why: string): Error {
   return new TableLookupFailed({ cause: new OwnError(`the definition of the table could not be read: ${why}`) })
 }
 
@@ -181,7 +183,7 @@ function parsed(body: Buffer): unknown {
   }
 }
 
-function definitionRequest(path: string, { record, tokens }: Asker): OutboundRequest {
+function definitionRequest(path: string, { record, tokens }: ParentRequest): OutboundRequest {
   return internalRead({
     path,
     tokens,

@@ -84,7 +84,7 @@ export function respectLimits(
       const waits = isRepeatable(request) && mayWait(request, waited, wait)
       onEvent({ kind: 'limit', limit, wait, waits, ...requestIds(request.record) })
       if (!waits) return withHeader(refusal, 'retry-after', seconds(wait))
-      request.record.resends(`limit-${limit}`)
+      request.record.willResend(`limit-${limit}`)
       waited += await measured(
         request,
         limit === 'concurrency' ? sleep(cancellation, delay) : pauseWindow.wait(cancellation),

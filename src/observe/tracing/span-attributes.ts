@@ -52,7 +52,7 @@ export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attribu
 
 /** One time that a request, or a lookup for it, was sent. */
 export function clientAttributes(
-  { entitySet = OTHER, dynamicsRequestId, place, places }: RequestRecord,
+  { entitySet = OTHER, dynamicsRequestId, slot, slots }: RequestRecord,
   { method, status, failure, connection }: AttemptRecord,
   { resends, isLast }: { readonly resends: number; readonly isLast: boolean },
   environment: Environment | undefined,
@@ -69,12 +69,12 @@ export function clientAttributes(
   if (status !== undefined) attributes['http.response.status_code'] = status
   if (failure !== undefined) attributes['error.type'] = errorWord(failure)
   else if (status !== undefined && status >= 400) attributes['error.type'] = String(status)
-  // What the record keeps is of the last attempt.
+  // The record has these of the last attempt only.
   if (isLast) {
     if (dynamicsRequestId !== undefined) attributes['gateway.dynamics_request_id'] = dynamicsRequestId
-    if (place > 0) {
-      attributes['gateway.place'] = place
-      attributes['gateway.places'] = places
+    if (slot > 0) {
+      attributes['gateway.slot'] = slot
+      attributes['gateway.slots'] = slots
     }
   }
   return attributes

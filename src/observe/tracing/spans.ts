@@ -43,7 +43,7 @@ export function spansOf(request: TracedRequest, origin: SpanOrigin): readonly Fi
 
   function addAttempts(part: RequestRecord, parent: SpanContext): void {
     let resends = 0
-    const attempts = part.attemptList()
+    const attempts = part.allAttempts()
     for (const attempt of attempts) {
       const { start, ms, status = 0 } = attempt
       add({

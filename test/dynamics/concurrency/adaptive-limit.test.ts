@@ -95,7 +95,7 @@ t.test('answers to requests of another limit, and of another time, are not count
   t.equal(late.count(), 0)
 })
 
-t.test('falls to what Dynamics took, and tries what it refused again after a while', async (t) => {
+t.test('falls to what Dynamics accepted, and tries what it refused again after a while', async (t) => {
   let now = 0
   const limit = createAdaptiveLimit(
     () => 52,

@@ -15,30 +15,30 @@ t.test('slowness is against the best times of the last minute', async (t) => {
   const best = createBestTimes(() => now)
   t.equal(best.slowness(times('read', 100)), 1, 'nothing is known')
 
-  best.note(times('read', 100), 10)
-  best.note(times('read', 50), 10)
-  best.note(times('read', 80), 10)
-  best.note(times('write', 10), 10)
+  best.add(times('read', 100), 10)
+  best.add(times('read', 50), 10)
+  best.add(times('read', 80), 10)
+  best.add(times('write', 10), 10)
   t.equal(best.slowness(times('read', 100)).toFixed(3), '2.000')
   t.equal(best.slowness(times('read', 40)), 1)
   t.equal(best.slowness(times('batch', 1000)), 1, 'never seen before')
 
   now = 60_000
-  best.note(times('read', 200), 10)
+  best.add(times('read', 200), 10)
   t.equal(best.slowness(times('read', 200)), 1)
 })
 
 t.test('knows for a minute how few requests were tried', async (t) => {
   let now = 0
   const best = createBestTimes(() => now)
-  best.note(times('read', 100), 7)
-  best.note(times('read', 100), 10)
-  t.ok(best.knownBelow(10))
-  t.notOk(best.knownBelow(9))
+  best.add(times('read', 100), 7)
+  best.add(times('read', 100), 10)
+  t.ok(best.isKnownBelow(10))
+  t.notOk(best.isKnownBelow(9))
 
   best.replace(times('read', 100), 9)
-  t.notOk(best.knownBelow(10))
-  t.ok(best.knownBelow(20))
+  t.notOk(best.isKnownBelow(10))
+  t.ok(best.isKnownBelow(20))
   now = 60_000
-  t.notOk(best.knownBelow(20))
+  t.notOk(best.isKnownBelow(20))
 })

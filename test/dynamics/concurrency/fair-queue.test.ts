@@ -25,7 +25,7 @@ t.test('the newest of the longest gives way, if that is fairer', async (t) => {
   t.equal(queue.displacedBy('a'), undefined)
 })
 
-t.test('what is removed is not served, and removing it again changes nothing', async (t) => {
+t.test('an entry that was removed is not served, and removing it again changes nothing', async (t) => {
   const queue = createFairQueue<string>()
   queue.push('a', 'a1')
   queue.push('a', 'a2')
@@ -40,7 +40,7 @@ t.test('what is removed is not served, and removing it again changes nothing', a
   t.equal(queue.size(), 0)
 })
 
-t.test('keys that are served already let the others go first, and no place stays free for that', async (t) => {
+t.test('keys with their full share let the others go first, and no slot stays free for that', async (t) => {
   const queue = createFairQueue<string>()
   for (const entry of ['a1', 'a2', 'b1', 'c1']) queue.push(entry[0]!, entry)
   const served = new Set(['a', 'c'])

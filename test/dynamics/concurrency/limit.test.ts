@@ -7,7 +7,7 @@ import { until } from '../../support/until.ts'
 
 t.setTimeout(600_000)
 
-t.test('no more requests are at Dynamics than may be, and all are answered', async (t) => {
+t.test('no more requests are at Dynamics than the limit allows, and all are answered', async (t) => {
   let running = 0
   let most = 0
   const origin = await service(t, (_, response) => {
@@ -27,7 +27,7 @@ t.test('no more requests are at Dynamics than may be, and all are answered', asy
   t.match(state(), { running: 0, waiting: 0 })
 })
 
-t.test('a place is given back when the body is over, however it ends', async (t) => {
+t.test('a slot is released when the body is over, however it ends', async (t) => {
   const origin = await sockets(t, (socket) =>
     socket.on('data', (head) => {
       const length = head.toString().includes('short') ? 5 : 1_000_000

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { Cancellation } from '../../../src/dynamics/cancellation.ts'
 import { createSemaphore } from '../../../src/dynamics/concurrency/semaphore.ts'
-import type { Placed, Semaphore, SemaphoreOptions } from '../../../src/dynamics/concurrency/semaphore.ts'
+import type { SlotRequest, Semaphore, SemaphoreOptions } from '../../../src/dynamics/concurrency/semaphore.ts'
 import { RequestRecord } from '../../../src/dynamics/request-record.ts'
 import type { Priority } from '../../../src/dynamics/request-record.ts'
 
@@ -10,59 +10,61 @@ t.setTimeout(600_000)
 
 const record = new RequestRecord('test', 0)
 
-/** So many places, of which each key may have `share` while others wait. */
-function places(limit: number, share = Infinity): Pick<SemaphoreOptions, 'limit' | 'share'> {
+/** A limit of slots, of which each key may have `share` while others wait. */
+function slots(limit: number, share = Infinity): Pick<SemaphoreOptions, 'limit' | 'share'> {
   return { limit: () => limit, share: () => share }
 }
 
-function placed(fairnessKey: string, priority?: Priority): Placed {
+function slotRequest(fairnessKey: string, priority?: Priority): SlotRequest {
   return { fairnessKey, cancellation: new Cancellation(), record, ...(priority && { priority }) }
 }
 
-/** Takes places for the keys, one after the other; `order` are those who got one. `bulk…` is background work. */
+/**
+ * Acquires slots for the keys, one after the other. `order` lists the keys that got one. `bulk…` is background work.
+ */
 function takers(semaphore: Semaphore): { take: (...keys: string[]) => Promise<unknown>[]; order: string[] } {
   const order: string[] = []
   return {
     order,
     take: (...keys) =>
       keys.map((key) => {
-        const turn = semaphore.acquire(placed(key, key.startsWith('bulk') ? 'background' : undefined))
+        const turn = semaphore.acquire(slotRequest(key, key.startsWith('bulk') ? 'background' : undefined))
         if (turn === undefined) order.push(key)
         return turn?.then(() => order.push(key)) ?? Promise.resolve()
       }),
   }
 }
 
-/** Lets those who got a place go on. */
+/** Lets the requests that got a slot continue. */
 async function settle(): Promise<void> {
   await new Promise(setImmediate)
 }
 
-t.test('a free place is taken at once', async (t) => {
-  const semaphore = createSemaphore({ ...places(2), queue: 10, onEvent() {} })
+t.test('a free slot is acquired at once', async (t) => {
+  const semaphore = createSemaphore({ ...slots(2), queue: 10, onEvent() {} })
 
-  t.equal(semaphore.acquire(placed('a')), undefined)
+  t.equal(semaphore.acquire(slotRequest('a')), undefined)
   t.same(semaphore.state(), { running: 1, waiting: 0, waitingInBackground: 0, limit: 2 })
-  semaphore.release(placed('a'))
+  semaphore.release(slotRequest('a'))
   t.same(semaphore.state(), { running: 0, waiting: 0, waitingInBackground: 0, limit: 2 })
 })
 
-t.test('places go around among the keys', async (t) => {
-  const semaphore = createSemaphore({ ...places(1), queue: 100, onEvent() {} })
+t.test('keys take turns at free slots', async (t) => {
+  const semaphore = createSemaphore({ ...slots(1), queue: 100, onEvent() {} })
   const { take, order } = takers(semaphore)
   take('noisy', 'noisy', 'noisy', 'noisy', 'quiet', 'noisy', 'other')
 
   for (let left = 6; left > 0; left--) {
-    semaphore.release(placed(order.at(-1)!))
+    semaphore.release(slotRequest(order.at(-1)!))
     await settle()
   }
 
   t.same(order, ['noisy', 'noisy', 'quiet', 'other', 'noisy', 'noisy', 'noisy'])
 })
 
-t.test('a full queue turns away, and the busiest first', async (t) => {
+t.test('a full queue refuses requests of the busiest key first', async (t) => {
   const events: unknown[] = []
-  const semaphore = createSemaphore({ ...places(1), queue: 3, onEvent: (event) => events.push(event) })
+  const semaphore = createSemaphore({ ...slots(1), queue: 3, onEvent: (event) => events.push(event) })
   const { take, order } = takers(semaphore)
   const waiting = take('noisy', 'noisy', 'noisy', 'noisy')
   const full = { code: 'GATEWAY_QUEUE_FULL', statusCode: 429, retryAfter: 1 }
@@ -73,7 +75,7 @@ t.test('a full queue turns away, and the busiest first', async (t) => {
   t.throws(() => take('noisy'), full)
   t.throws(() => take('quiet'), full, 'who has as many waiting has no better right')
   for (let left = 3; left > 0; left--) {
-    semaphore.release(placed(order.at(-1)!))
+    semaphore.release(slotRequest(order.at(-1)!))
     await settle()
   }
 
@@ -85,16 +87,16 @@ t.test('a full queue turns away, and the busiest first', async (t) => {
 })
 
 t.test('without a queue, requests are refused at once', async (t) => {
-  const semaphore = createSemaphore({ ...places(1), queue: 0, onEvent() {} })
-  semaphore.acquire(placed('a'))
+  const semaphore = createSemaphore({ ...slots(1), queue: 0, onEvent() {} })
+  semaphore.acquire(slotRequest('a'))
 
-  t.throws(() => semaphore.acquire(placed('b')), {
+  t.throws(() => semaphore.acquire(slotRequest('b')), {
     code: 'GATEWAY_QUEUE_FULL',
   })
 })
 
-t.test('who leaves is taken out of the queue', async (t) => {
-  const semaphore = createSemaphore({ ...places(1), queue: 10, onEvent() {} })
+t.test('a cancelled request leaves the queue', async (t) => {
+  const semaphore = createSemaphore({ ...slots(1), queue: 10, onEvent() {} })
   const { take, order } = takers(semaphore)
   take('a')
   const cancellation = new Cancellation()
@@ -105,7 +107,7 @@ t.test('who leaves is taken out of the queue', async (t) => {
 
   await t.rejects(left, { message: 'left' })
   t.match(semaphore.state(), { running: 1, waiting: 1 })
-  semaphore.release(placed('a'))
+  semaphore.release(slotRequest('a'))
   await settle()
   t.same(order, ['a', 'c'])
   t.throws(
@@ -115,15 +117,15 @@ t.test('who leaves is taken out of the queue', async (t) => {
   )
 })
 
-t.test('who has its share lets the others go first, and alone it gets all', async (t) => {
-  const semaphore = createSemaphore({ ...places(4, 2), queue: 100, onEvent() {} })
+t.test('a key with its full share lets the others go first, and alone it gets all slots', async (t) => {
+  const semaphore = createSemaphore({ ...slots(4, 2), queue: 100, onEvent() {} })
   const { take, order } = takers(semaphore)
   take(...Array.from({ length: 8 }, () => 'alone'))
-  t.equal(order.length, 4, 'all places')
+  t.equal(order.length, 4, 'all slots')
 
   take('other', 'other', 'other')
   for (let left = 4; left > 0; left--) {
-    semaphore.release(placed('alone'))
+    semaphore.release(slotRequest('alone'))
     await settle()
   }
 
@@ -131,27 +133,27 @@ t.test('who has its share lets the others go first, and alone it gets all', asyn
 })
 
 t.test('background requests wait behind interactive ones', async (t) => {
-  const semaphore = createSemaphore({ ...places(3), queue: 100, onEvent() {} })
+  const semaphore = createSemaphore({ ...slots(3), queue: 100, onEvent() {} })
   const { take, order } = takers(semaphore)
   take(...Array.from({ length: 10 }, () => 'bulk'))
   t.equal(order.length, 3)
 
   take('ada')
-  semaphore.release(placed('bulk', 'background'))
+  semaphore.release(slotRequest('bulk', 'background'))
   await settle()
 
   t.equal(order.at(-1), 'ada', 'after one answer')
 })
 
-t.test('background work never starves, not at one place either', async (t) => {
+t.test('background work never starves, not with one slot either', async (t) => {
   for (const limit of [1, 20]) {
-    const semaphore = createSemaphore({ ...places(limit), queue: 1000, onEvent() {} })
+    const semaphore = createSemaphore({ ...slots(limit), queue: 1000, onEvent() {} })
     const { take, order } = takers(semaphore)
     take(...Array.from({ length: limit + 100 }, () => 'ada'), ...Array.from({ length: 20 }, () => 'bulk'))
 
     for (let answers = 0; answers < 100; answers++) {
       const key = order[answers]!
-      semaphore.release(placed(key, key === 'bulk' ? 'background' : undefined))
+      semaphore.release(slotRequest(key, key === 'bulk' ? 'background' : undefined))
       await settle()
     }
 
@@ -162,7 +164,7 @@ t.test('background work never starves, not at one place either', async (t) => {
 })
 
 t.test('a full queue lets interactive requests in ahead of background work, but for a tenth', async (t) => {
-  const semaphore = createSemaphore({ ...places(1), queue: 10, onEvent() {} })
+  const semaphore = createSemaphore({ ...slots(1), queue: 10, onEvent() {} })
   const { take } = takers(semaphore)
   const bulk = take(...Array.from({ length: 11 }, () => 'bulk')).slice(1)
   const full = { code: 'GATEWAY_QUEUE_FULL' }
@@ -178,9 +180,9 @@ t.test('a full queue lets interactive requests in ahead of background work, but 
   t.equal(semaphore.state().waiting, 10)
 })
 
-t.test('more places let those in who wait', async (t) => {
+t.test('a higher limit admits waiting requests', async (t) => {
   let limit = 1
-  const semaphore = createSemaphore({ ...places(1), limit: () => limit, queue: 10, onEvent() {} })
+  const semaphore = createSemaphore({ ...slots(1), limit: () => limit, queue: 10, onEvent() {} })
   const { take, order } = takers(semaphore)
   take('a', 'b', 'c', 'd')
   t.same(order, ['a'])

@@ -1,10 +1,10 @@
 import t from 'tap'
 
-import { bindsRows, expectedOf, holds, isSame } from '../../../src/dynamics/idempotency/compare.ts'
+import { bindsRows, expectedOf, matches, isSame } from '../../../src/dynamics/idempotency/compare.ts'
 
 const ID = '11111111-1111-4111-8111-111111111111'
 
-t.test('what Dynamics keeps in another form is the same value', async (t) => {
+t.test('a value that Dynamics stores in another form is the same value', async (t) => {
   const same: [unknown, unknown, string][] = [
     ['A', 'A', 'the same text'],
     ['A ', 'A', 'blanks at the end'],
@@ -42,7 +42,7 @@ t.test('what Dynamics keeps in another form is the same value', async (t) => {
   for (const [sent, stored, why] of different) t.notOk(isSame(sent, stored), why)
 })
 
-t.test('columns and bound rows are expected; what cannot be told is not', async (t) => {
+t.test('columns and bound rows are expected; values that cannot be compared are not', async (t) => {
   const lookups = new Map([
     ['primarycontactid', 'primarycontactid'],
     ['new_Parent', 'new_parent'],
@@ -67,12 +67,12 @@ t.test('columns and bound rows are expected; what cannot be told is not', async 
   t.notOk(bindsRows({ name: 'A' }))
 })
 
-t.test('a row holds what is expected when every column that it shows does', async (t) => {
+t.test('a row matches when every column that it contains has the expected value', async (t) => {
   const expected = [
     { column: 'name', value: 'A' },
     { column: 'secret', value: 'hidden' },
   ]
-  t.ok(holds({ name: 'A' }, expected))
-  t.ok(holds({ name: 'A', secret: 'hidden' }, expected))
-  t.notOk(holds({ name: 'A', secret: 'other' }, expected))
+  t.ok(matches({ name: 'A' }, expected))
+  t.ok(matches({ name: 'A', secret: 'hidden' }, expected))
+  t.notOk(matches({ name: 'A', secret: 'other' }, expected))
 })

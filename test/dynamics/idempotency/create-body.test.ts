@@ -20,7 +20,7 @@ t.test('the key goes in behind the last member, and no other byte changes', asyn
   )
 })
 
-t.test('refused: what is no flat object, and what chooses the key itself', async (t) => {
+t.test('refuses anything but a flat object, and a body that sets the primary key itself', async (t) => {
   const refused = [
     '',
     '[]',

@@ -20,7 +20,7 @@ t.test('a table whose rows take a chosen key', async (t) => {
   })
 })
 
-t.test('any other table, and what the definition leaves open, is refused', async (t) => {
+t.test('any other table, and an incomplete definition, is refused', async (t) => {
   t.match(tableIn([], 'accounts'), /is not an entity set/)
   t.match(tableIn([{ ...account, EntitySetName: 'Accounts' }], 'accounts'), /is not an entity set/)
   const others = [

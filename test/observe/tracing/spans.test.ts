@@ -87,10 +87,10 @@ t.test('a request says what the log says of it', async (t) => {
   t.equal(second!.attributes['gateway.dynamics_request_id'], 'at-dynamics')
 })
 
-t.test('the last attempt says which place at Dynamics it took', async (t) => {
+t.test('the last attempt has the concurrency slot that it used', async (t) => {
   const record = new RequestRecord('an-id', 1000, TRACE)
-  record.placeTaken(3, 52)
+  record.slotAcquired(3, 52)
   record.attemptStarted(1010, 'GET')
 
-  t.match(spans(record)[1]!.attributes, { 'gateway.place': 3, 'gateway.places': 52 })
+  t.match(spans(record)[1]!.attributes, { 'gateway.slot': 3, 'gateway.slots': 52 })
 })

@@ -2,9 +2,9 @@ import { PassThrough } from 'node:stream'
 
 import t from 'tap'
 
+import { createConcurrencyControl } from '../../../src/dynamics/concurrency/concurrency-control.ts'
+import type { ConcurrencyControl } from '../../../src/dynamics/concurrency/concurrency-control.ts'
 import { limitConcurrency } from '../../../src/dynamics/concurrency/limit.ts'
-import { createPlaces } from '../../../src/dynamics/concurrency/places.ts'
-import type { Places } from '../../../src/dynamics/concurrency/places.ts'
 import type { DynamicsEvent } from '../../../src/dynamics/events.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../../../src/dynamics/send.ts'
 import { outbound } from '../../support/connection-fixture.ts'
@@ -19,16 +19,16 @@ const ALL: UpstreamResponse['body'] = {
   onClose: (callback) => callback(),
 }
 
-/** Places before a service that answers after 100 ms on a clock of its own, with more requests than places. */
+/** A limiter before a service that answers after 100 ms on a clock of its own, with more requests than slots. */
 function fixture({ status = 200 } = {}): {
-  readonly places: Places
+  readonly control: ConcurrencyControl
   readonly events: DynamicsEvent[]
   readonly traffic: (request: () => OutboundRequest) => Promise<void>
 } {
   let now = 0
   const events: DynamicsEvent[] = []
-  const places = createPlaces(
-    { ceiling: () => 20, queue: 100, onEvent: (event) => events.push(event), changed() {} },
+  const control = createConcurrencyControl(
+    { ceiling: () => 20, queue: 100, onEvent: (event) => events.push(event), onChange() {} },
     () => now,
   )
   const waiting: (() => void)[] = []
@@ -36,13 +36,13 @@ function fixture({ status = 200 } = {}): {
     await new Promise<void>((resolve) => waiting.push(resolve))
     return { status, headers: [], body: ALL }
   }
-  const send = limitConcurrency(places.measure(service), places.semaphore)
+  const send = limitConcurrency(control.measure(service), control.semaphore)
   return {
-    places,
+    control,
     events,
     async traffic(request) {
       for (let index = 0; index < 40; index++) {
-        const answers = Array.from({ length: 4 * places.semaphore.state().limit }, () => send(request()))
+        const answers = Array.from({ length: 4 * control.semaphore.state().limit }, () => send(request()))
         while (waiting.length > 0) {
           now += 100
           for (const answer of waiting.splice(0)) answer()
@@ -54,21 +54,21 @@ function fixture({ status = 200 } = {}): {
   }
 }
 
-t.test('reads, writes and batches are measured while all places are taken', async (t) => {
+t.test('reads, writes and batches are measured while all slots are occupied', async (t) => {
   for (const request of [
     () => outbound(),
     () => outbound({ method: 'PATCH' }),
     () => outbound({ method: 'POST', path: '/api/data/v9.2/$batch', body: Buffer.from('x') }),
   ]) {
-    const { places, traffic, events } = fixture()
-    places.suggest(4)
+    const { control, traffic, events } = fixture()
+    control.applyHint(4)
     await traffic(request)
-    t.equal(places.state().limit, 20)
+    t.equal(control.state().limit, 20)
     t.match(events.at(-1), { kind: 'concurrency', limit: 20, reason: 'higher-is-better' })
   }
 })
 
-t.test('errors, retries and bodies that flow are not', async (t) => {
+t.test('errors, retries and streamed bodies are not measured', async (t) => {
   const retried = (): OutboundRequest => {
     const request = outbound()
     request.record.attemptStarted(0, 'GET')
@@ -80,26 +80,26 @@ t.test('errors, retries and bodies that flow are not', async (t) => {
     [{}, retried],
     [{}, () => outbound({ method: 'POST', body: new PassThrough() })],
   ] as const) {
-    const { places, traffic } = fixture(options)
-    places.suggest(4)
+    const { control, traffic } = fixture(options)
+    control.applyHint(4)
     await traffic(request)
-    t.match(places.state(), { limit: 4, limitReason: 'hint' })
+    t.match(control.state(), { limit: 4, limitReason: 'hint' })
   }
 })
 
-t.test('a later hint changes what each gets, and not the limit', async (t) => {
-  const { places } = fixture()
-  places.suggest(4)
-  places.suggest(0.5)
-  t.match(places.state(), { limit: 4, share: 1 })
-  places.suggest(48)
-  t.match(places.state(), { limit: 4, share: 48 })
+t.test('a later hint changes the share of each caller, not the limit', async (t) => {
+  const { control } = fixture()
+  control.applyHint(4)
+  control.applyHint(0.5)
+  t.match(control.state(), { limit: 4, share: 1 })
+  control.applyHint(48)
+  t.match(control.state(), { limit: 4, share: 48 })
 })
 
-t.test('a refusal lowers the limit to what was taken', async (t) => {
-  const { places, events } = fixture()
-  for (let taken = 0; taken < 6; taken++) places.semaphore.acquire(outbound())
-  places.semaphore.release(outbound())
-  places.refused()
+t.test('a refusal lowers the limit to what Dynamics accepted', async (t) => {
+  const { control, events } = fixture()
+  for (let taken = 0; taken < 6; taken++) control.semaphore.acquire(outbound())
+  control.semaphore.release(outbound())
+  control.parallelismRefused()
   t.match(events, [{ kind: 'concurrency', limit: 5, reason: 'refused' }])
 })

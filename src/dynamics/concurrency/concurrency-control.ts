@@ -8,7 +8,7 @@ import { createSemaphore } from './semaphore.ts'
 import type { Semaphore } from './semaphore.ts'
 
 /** The places at Dynamics: as many as pays, by what is measured. */
-export interface Places {
+export interface ConcurrencyControl {
   readonly semaphore: Semaphore
   /** How many requests may be at Dynamics at once, without trials; why; and what one key gets while others wait. */
   readonly state: () => {
@@ -19,46 +19,51 @@ export interface Places {
   /** Measures what passes. Belongs inside of {@link limitConcurrency}. */
   readonly measure: (send: Send) => Send
   /** Dynamics refused a request because there were too many at once. */
-  readonly refused: () => void
+  readonly parallelismRefused: () => void
   /** Applies the degree of parallelism that Dynamics suggests. */
-  readonly suggest: (parallel: number) => void
+  readonly applyHint: (parallel: number) => void
 }
 
-export interface PlacesOptions {
+export interface ConcurrencyControlOptions {
   /** The most that there may be. It may change while the gateway runs. */
   readonly ceiling: () => number
   /** How many requests may wait. */
   readonly queue: number
   readonly onEvent: OnEvent
   /** Called when there may be more places than before. */
-  readonly changed: () => void
+  readonly onChange: () => void
 }
 
 /** @param clock milliseconds, rising */
-export function createPlaces(
-  { ceiling, queue, onEvent, changed }: PlacesOptions,
+export function createConcurrencyControl(
+  { ceiling, queue, onEvent, onChange: changed }: ConcurrencyControlOptions,
   clock: () => number = () => performance.now(),
-): Places {
+): ConcurrencyControl {
   const adaptive = createAdaptiveLimit(ceiling, clock)
   let hint: number | undefined
-  let announced = adaptive.settled().limit
+  let reportedLimit = adaptive.settled().limit
   const semaphore = createSemaphore({ limit: adaptive.current, share: () => hint ?? Infinity, queue, onEvent })
 
-  function follow(): void {
+  function applyLimit(): void {
     const { limit, reason } = adaptive.settled()
-    if (limit !== announced) {
-      announced = limit
+    if (limit !== reportedLimit) {
+      reportedLimit = limit
       onEvent({ kind: 'concurrency', limit, reason })
     }
     semaphore.admitWaiters()
     changed()
   }
 
-  function answered(times: ResponseTimes, request: OutboundRequest, response: UpstreamResponse, began: number): void {
+  function responseArrived(
+    times: ResponseTimes,
+    request: OutboundRequest,
+    response: UpstreamResponse,
+    began: number,
+  ): void {
     // Refusals and errors cost Dynamics less, and retries include a pause.
     if (response.status >= 400 || request.record.attempts > 1) return
     adaptive.answered(times, costClassOf(request), clock() - began)
-    follow()
+    applyLimit()
   }
 
   return {
@@ -70,20 +75,20 @@ export function createPlaces(
       if (times === undefined) return send(request)
       const began = clock()
       return send(request).then((response) => {
-        answered(times, request, response, began)
+        responseArrived(times, request, response, began)
         return response
       })
     },
-    refused() {
+    parallelismRefused() {
       // The refused request has released its place already.
       adaptive.refused(semaphore.state().running + 1)
-      follow()
+      applyLimit()
     },
-    suggest(parallel) {
+    applyHint(parallel) {
       const isFirst = hint === undefined
       hint = Math.max(1, Math.floor(parallel))
       if (isFirst) adaptive.start(hint)
-      follow()
+      applyLimit()
     },
   }
 }
