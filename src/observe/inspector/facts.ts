@@ -15,7 +15,7 @@ export function factsOf({ exchange: { record }, facts, caller, user, asked }: Fi
     ['Sent to Dynamics', sentOf(record)],
     ...(connection === undefined ? [] : [['Connection', CONNECTIONS[connection]] as const]),
     ...(record.priority === 'interactive' ? [] : [['Priority', record.priority] as const]),
-    ...(record.place === 0 ? [] : [['Place at Dynamics', `${record.place} of ${record.places}`] as const]),
+    ...(record.slot === 0 ? [] : [['Concurrency slot', `${record.slot} of ${record.slots}`] as const]),
     ...(parts === undefined ? [] : [['Parts of the batch', partsInWords(parts)] as const]),
     ...(pages === 0 ? [] : [['Rows', `${rows} from ${pages} ${pages === 1 ? 'page' : 'pages'}`] as const]),
     ['Request id', record.id],
@@ -30,10 +30,10 @@ const CONNECTIONS: Readonly<Record<ConnectionUse, string>> = {
   reused: 'used before',
 }
 
-function rulesOf(caller: FinishedRequest['caller'], { objection, allowedBy }: RequestRecord): string {
+function rulesOf(caller: FinishedRequest['caller'], { denialReason, allowedBy }: RequestRecord): string {
   if (caller === undefined) return 'not evaluated: the request was refused before'
   const { rules, dryRun } = caller.policy
-  if (objection !== undefined) return `${dryRun ? 'would refuse' : 'refuse'}: ${objection}`
+  if (denialReason !== undefined) return `${dryRun ? 'would refuse' : 'refuse'}: ${denialReason}`
   if (allowedBy !== undefined) return `allow it: ${[...allowedBy].join('; ')}`
   return rules.length === 0 ? 'none: the caller has all rights of the user' : 'allow it: none of them refuses it'
 }
@@ -46,7 +46,7 @@ function foundBy(source: UserSource | undefined): string {
   switch (source) {
     case 'memory':
       return 'found in memory'
-    case 'look-up':
+    case 'lookup':
       return 'looked up in Dynamics'
     case 'token':
       return "named by the caller's token"
@@ -59,8 +59,9 @@ function foundBy(source: UserSource | undefined): string {
   }
 }
 
-function withoutUser({ attempts, ownUser, userSource, source }: RequestRecord): string {
-  if (attempts > 0 || source !== 'dynamics') return `the ${ownUser ?? 'application user'}: the request names no user`
+function withoutUser({ attempts, defaultUser, userSource, source }: RequestRecord): string {
+  if (attempts > 0 || source !== 'dynamics')
+    return `the ${defaultUser ?? 'application user'}: the request names no user`
   return userSource === undefined ? 'none: it was not sent' : 'none: the user is ambiguous or unknown'
 }
 

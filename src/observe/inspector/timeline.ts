@@ -34,7 +34,7 @@ const WAITED: Readonly<Record<WaitReason, string>> = {
 /** Attempts and waits, in order, with those of its lookups. */
 export function attemptsOf(record: RequestRecord): Attempt[] {
   const { started, waits = [], lookups = [] } = record
-  const attempts = record.attemptList()
+  const attempts = record.allAttempts()
   // A request that was sent once without a wait needs no list.
   if (waits.length === 0 && lookups.length === 0 && attempts.length < 2 && attempts[0]?.failure === undefined) return []
   return [
@@ -52,7 +52,7 @@ function stepsOf(part: RequestRecord, started: number, prefix: string): Attempt[
       what: prefix + WAITED[reason],
       ms: rounded(ms),
     })),
-    ...part.attemptList().map((one, index) => ({
+    ...part.allAttempts().map((one, index) => ({
       at: since(one.start),
       what: `${prefix}attempt ${index + 1}: ${endOf(one)}`,
       ms: one.ms && rounded(one.ms),
