@@ -50,8 +50,8 @@ export interface Gate {
 export type AuthorizedSend = (request: OutboundRequest, authorization: string) => Promise<UpstreamResponse>
 
 /**
- * Puts a request on a connection of `reads` or `writes`: a request that must not be repeated uses young connections,
- * which Dynamics has hardly ever just closed.
+ * Puts a request on a connection of `reads` or `writes`: a request that must not be repeated, or is a retry, uses young
+ * connections, which Dynamics has hardly ever just closed.
  *
  * @throws Failure without a response, or the reason of `gate` not to send
  */
@@ -63,7 +63,9 @@ export function dispatch(
 ): AuthorizedSend {
   return (request, authorization) =>
     new Promise((resolve, reject) => {
-      const dispatcher = request.repeatable === 'read' ? agent.reads : agent.writes
+      // A retry must not meet a second connection that Dynamics has just closed.
+      const isFirstRead = request.repeatable === 'read' && request.record.attempts === 0
+      const dispatcher = isFirstRead ? agent.reads : agent.writes
       const reason = request.cancellation.reason ?? gate.holdReason(request.cancellation)
       if (reason !== undefined) return reject(reason)
       request.record.attemptStarted(performance.now(), request.method)

@@ -11,7 +11,7 @@ import type { ConnectionUse } from './pooled-connection.ts'
 export interface OutboundAgent {
   /** For requests that may be sent again, on any connection. */
   readonly reads: Dispatcher
-  /** For requests that must not be sent twice: only on connections that the other side will not close just now. */
+  /** For requests that will not be sent twice: only on connections that the other side will not close just now. */
   readonly writes: Dispatcher
   /** How the request that is just put on a connection came by it; asked in that moment. Left out: not known. */
   readonly connectionUse?: () => ConnectionUse

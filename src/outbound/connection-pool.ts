@@ -130,13 +130,7 @@ export function createConnectionPool(
   }
 
   return {
-    dispatch(isRepeatable, options, handler) {
-      if (isDestroyed) return void handler.onError?.(new errors.ClientDestroyedError())
-      lastRequest = performance.now()
-      renewals = 0
-      const waiting = { isRepeatable, options, handler }
-      if (queue.length > 0 || !send(waiting, lastRequest)) queue.push(waiting)
-    },
+    dispatch,
     keepWarm() {
       keepers++
       lastRequest = performance.now()
@@ -154,6 +148,18 @@ export function createConnectionPool(
     },
   }
 
+  function dispatch(
+    isRepeatable: boolean,
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ): void {
+    if (isDestroyed) return void handler.onError?.(new errors.ClientDestroyedError())
+    lastRequest = performance.now()
+    renewals = 0
+    const waiting = { isRepeatable, options, handler }
+    if (queue.length > 0 || !send(waiting, lastRequest)) queue.push(waiting)
+  }
+
   /** Puts a request on a connection; `false`: there is none, and there are as many as there may be. */
   function send({ isRepeatable, options, handler }: Waiting, now: number): boolean {
     const connection = (isRepeatable ? forRead(now) : forWrite(now)) ?? addConnection()
@@ -161,8 +167,13 @@ export function createConnectionPool(
     removeFrom(idle, connection)
     connection.take(now)
     const idleTimeout = options.bodyTimeout ?? BODY_TIMEOUT_MS
+    // Whatever closed this connection may be closing the others, so the request takes a safe one.
+    const sendElsewhere = (): void => dispatch(false, options, handler)
     // undici's own timer knows nothing of the pauses.
-    connection.client.dispatch({ ...options, bodyTimeout: 0 }, new PausingHandler(handler, connection, idleTimeout))
+    connection.client.dispatch(
+      { ...options, bodyTimeout: 0 },
+      new PausingHandler(handler, connection, idleTimeout, sendElsewhere),
+    )
     connection.settle()
     if (connection.isUnused) keepReserve(now)
     else if (hasTraffic(now) && renewAt() <= now) tickIn(RESERVE_DELAY_MS, now)

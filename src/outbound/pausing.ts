@@ -14,7 +14,8 @@ export interface CarryingConnection {
   readonly onResponse: (headers: readonly Buffer[]) => void
   /** The response is complete. `quietSince`: when the other side may have sent the last of it (`performance.now()`). */
   readonly onComplete: (quietSince: number) => void
-  readonly onFailure: (error: Error) => void
+  /** `true`: the connection was reset before the request was written, so it can go to another one. */
+  readonly onFailure: (error: Error) => boolean
 }
 
 /**
@@ -30,15 +31,25 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
   readonly #handler: Dispatcher.DispatchHandler
   readonly #connection: CarryingConnection
   readonly #idle: number
+  readonly #sendElsewhere: () => void
   #socket: PausableSocket | undefined
   #abort: ((error?: Error) => void) | undefined
   #firstPause: number | undefined
 
-  /** @param idle how long the response's body may stand still, in milliseconds */
-  constructor(handler: Dispatcher.DispatchHandler, connection: CarryingConnection, idle: number) {
+  /**
+   * @param idle how long the response's body may stand still, in milliseconds
+   * @param sendElsewhere sends the request on another connection
+   */
+  constructor(
+    handler: Dispatcher.DispatchHandler,
+    connection: CarryingConnection,
+    idle: number,
+    sendElsewhere: () => void,
+  ) {
     this.#handler = handler
     this.#connection = connection
     this.#idle = idle
+    this.#sendElsewhere = sendElsewhere
   }
 
   onConnect(abort: (error?: Error) => void): void {
@@ -75,9 +86,10 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
   }
 
   onError(error: Error): void {
-    this.#connection.onFailure(error)
+    const isUnsent = this.#connection.onFailure(error)
     this.#release()
-    this.#handler.onError?.(error)
+    if (isUnsent) this.#sendElsewhere()
+    else this.#handler.onError?.(error)
   }
 
   #pause(): void {

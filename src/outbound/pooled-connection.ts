@@ -134,12 +134,14 @@ export class PooledConnection implements CarryingConnection {
     this.#completed = performance.now()
   }
 
-  onFailure(error: Error): void {
-    if (this.#use !== 'new' && BREAKS.has((error as NodeJS.ErrnoException).code ?? '')) {
-      if (this.#phase === 'waiting') this.lifetime.closed(this.#idleFor)
-      else if (this.#phase === 'sent') this.lifetime.broke(this.#idleFor)
-    }
+  onFailure(error: Error): boolean {
+    const isStale = this.#use !== 'new' && BREAKS.has((error as NodeJS.ErrnoException).code ?? '')
+    // undici opens another connection for the request after a close, but not after a reset.
+    const isUnsent = isStale && this.#phase === 'waiting'
+    if (isUnsent) this.lifetime.closed(this.#idleFor)
+    else if (isStale && this.#phase === 'sent') this.lifetime.broke(this.#idleFor)
     this.#phase = 'failed'
+    return isUnsent
   }
 
   /** A request was dispatched that failed at once, without the connection. */

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 
@@ -20,6 +21,7 @@ import {
   connectionFixture,
 } from '../support/connection-fixture.ts'
 import type { ConnectionFixture } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 t.setTimeout(600_000)
 
@@ -71,6 +73,33 @@ t.test('if a connection breaks before the response, a read is retried, a write n
     const { send, seen } = await troubled(t, reset)
     await t.rejects(send(write), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
     t.equal(seen.length, 1, write.method)
+  }
+})
+
+t.test('a read whose connection had just been closed is retried on one that was not', async (t) => {
+  for (const end of ['end', 'resetAndDestroy'] as const) {
+    const opened: Socket[] = []
+    const unanswered: string[] = []
+    // As when a far end restarts: each connection ends with the next request on it.
+    const origin = await sockets(t, (socket) => {
+      let requests = 0
+      opened.push(socket)
+      socket.on('data', (head) => {
+        if (++requests > 1) {
+          unanswered.push(String(head).split(' ', 1)[0]!)
+          return socket[end]()
+        }
+        const answer = (): unknown => socket.write('HTTP/1.1 204 No Content\r\n\r\n')
+        return opened.length < 4 ? void until(() => opened.length >= 4).then(answer) : answer()
+      })
+    })
+    const { send, events } = connectionFixture(t, origin)
+    await Promise.all(Array.from({ length: 4 }, () => send(outbound())))
+
+    t.equal((await send(outbound())).status, 204, end)
+    t.same(unanswered, ['GET'])
+    t.match(events, [{ kind: 'retry', trouble: 'stale-connection' }])
+    t.equal(opened.length, 5)
   }
 })
 

@@ -287,8 +287,24 @@ t.test('a connection whose end arrives with the request is not used for it', asy
   t.equal(await write(), '204')
   await pause(20)
   far.connections[1]!.resetAndDestroy()
-  t.equal(await read(), 'ECONNRESET')
-  t.same(uses, ['new', 'new'], 'undici sends no other request after a reset; this one was not sent')
+  t.equal(await read(), '204')
+  t.same(uses, ['new', 'new', 'new'])
+})
+
+t.test('a request whose connections are all reset before it is written gets a new one', async (t) => {
+  const far = await farEnd(t)
+  const { uses, read, write } = poolTo(t, far.port)
+  const old = Array.from({ length: 4 }, () => 'new')
+  for (const send of [read, write]) {
+    uses.length = 0
+    await Promise.all(old.map(() => send('/slow')))
+    await pause(20)
+    for (const connection of far.connections) connection.resetAndDestroy()
+    t.equal(await send(), '204')
+    t.same(uses, [...old, 'new'])
+    for (const connection of far.connections) connection.destroy()
+    await pause(20)
+  }
 })
 
 t.test('where nobody listens a request fails once, and nothing is opened ahead until one succeeds', async (t) => {
