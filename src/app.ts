@@ -16,7 +16,7 @@ import { fromThisMachine } from './door/this-machine.ts'
 import type { RequestRecord } from './dynamics/request-record.ts'
 import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
 import type { AuditLog } from './observe/audit-log.ts'
-import audit, { noteBatchWrite } from './observe/audit.ts'
+import audit, { noteBatchEnd, noteBatchWrite } from './observe/audit.ts'
 import { explanationOf } from './observe/explain-request.ts'
 import { warnOfForeignLinks } from './observe/foreign-links.ts'
 import { health, tokenStatus } from './observe/health.ts'
@@ -193,6 +193,7 @@ export async function createGateway(
 
   // The door. Behind it the environments, each below its prefix.
   await app.register(async (door) => {
+    if (auditLog !== undefined) await door.register(audit, { environments, auditLog })
     await door.register(head, settings)
     await door.register(host, settings)
     await door.register(browser, settings)
@@ -213,7 +214,6 @@ export async function createGateway(
           const isDelegated = runsAsPerson(target.credential)
           const logRefusal = explainRefusals(log, isDelegated, activity.faulted)
           await below.register(bodyQueries)
-          if (auditLog !== undefined) await below.register(audit, { target, prefix, auditLog })
           await below.register(apiRoot, { target, prefix })
           await below.register(allowList, { target, prefix, log })
           await below.register(impersonate, {
@@ -237,6 +237,7 @@ export async function createGateway(
               noteBatchWrite(request, part)
               authorizePart(request, part, log)
             },
+            batchRead: noteBatchEnd,
           })
         },
         { prefix },

@@ -7,9 +7,8 @@ import type { Caller, User } from '../identity/caller.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { isGuid } from '../odata/guid.ts'
 import { isRead } from '../odata/methods.ts'
-import { resourceOf } from '../odata/resource.ts'
-import { targetAddress } from '../odata/target-address.ts'
-import { effectiveRequest } from '../queries/effective-request.ts'
+import { resourcePathOf, targetAddress, upstreamPath } from '../odata/target-address.ts'
+import { hasQueryInBody } from '../queries/body-query.ts'
 import type { AuditLine, AuditLog } from './audit-log.ts'
 
 /** A write inside a `$batch`. */
@@ -19,30 +18,49 @@ export interface BatchWrite {
   readonly resourcePath: string
 }
 
+/** What was read of a `$batch`. */
+interface AuditedBatch {
+  readonly writes: BatchWrite[]
+  isComplete: boolean
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by `audit` for a write: the writes inside it, if it is a `$batch`. */
-    batchWrites: BatchWrite[] | undefined
+    /** Set by `audit` for a write, which may be a `$batch`. */
+    auditedBatch: AuditedBatch | undefined
   }
 }
 
-interface Options {
+/** An environment, and the path below which callers reach it: `/sales`, or an empty string. */
+interface Environment {
   readonly target: Pick<Target, 'name' | 'url'>
   readonly prefix: string
+}
+
+interface Options {
+  readonly environments: readonly Environment[]
   readonly auditLog: Pick<AuditLog, 'write'>
 }
 
-/** Writes a line for every finished write, including refused ones. */
-function audit(app: FastifyInstance, { target, prefix, auditLog }: Options, registered: () => void): void {
-  const { name, url } = target
-  const address = targetAddress(url.origin + url.apiRoot)
-  app.decorateRequest('batchWrites')
+/** Writes a line for every finished write. Registered before what refuses requests, so that refused ones have one, too. */
+function audit(app: FastifyInstance, { environments, auditLog }: Options, registered: () => void): void {
+  const byRoute = new Map(
+    environments.map(({ target: { name, url }, prefix }) => {
+      return [prefix === '' ? '/' : prefix, { name, prefix, address: targetAddress(url.origin + url.apiRoot) }]
+    }),
+  )
+  app.decorateRequest('auditedBatch')
   app.addHook('onRequest', (request, reply, done) => {
-    if (!isRead(effectiveRequest(request).method)) {
-      request.batchWrites = []
-      const { resourcePath } = resourceOf(address, request.originalUrl.slice(prefix.length))
-      reply.raw.once('close', () => auditLog.write(auditLines(request, reply, name, resourcePath)))
-    }
+    const { method, originalUrl, raw } = request
+    // The router's address is that of the environment.
+    const environment = byRoute.get(raw.url!)
+    if (environment === undefined || isRead(method) || hasQueryInBody(request)) return done()
+    const { name, prefix, address } = environment
+    const [path = ''] = originalUrl.slice(prefix.length).split('?', 1)
+    // An address that is not a path is refused.
+    const resourcePath = resourcePathOf(address, upstreamPath(address, path)) ?? ''
+    request.auditedBatch = { writes: [], isComplete: false }
+    reply.raw.once('close', () => auditLog.write(auditLines(request, reply, name, resourcePath)))
     done()
   })
   registered()
@@ -51,13 +69,21 @@ function audit(app: FastifyInstance, { target, prefix, auditLog }: Options, regi
 export default fp(audit, { name: 'audit', fastify: '5.x' })
 
 /** Records a part of a `$batch` for the audit. */
-export function noteBatchWrite({ batchWrites }: FastifyRequest, { part, method, resourcePath }: BatchWrite): void {
-  if (!isRead(method)) batchWrites?.push({ part, method, resourcePath })
+export function noteBatchWrite({ auditedBatch }: FastifyRequest, { part, method, resourcePath }: BatchWrite): void {
+  if (!isRead(method)) auditedBatch?.writes.push({ part, method, resourcePath })
 }
 
-/** The lines of a finished write: one, or one for each write inside a `$batch`. */
+/** Records that all parts of a `$batch` were read. */
+export function noteBatchEnd({ auditedBatch }: FastifyRequest): void {
+  if (auditedBatch !== undefined) auditedBatch.isComplete = true
+}
+
+/**
+ * The lines of a finished write: one, or one for each write inside a `$batch`. A batch that was not read completely has
+ * one of its own before them, for nobody knows what else it would have written.
+ */
 function auditLines(
-  { exchange, caller, user, method, batchWrites = [] }: FastifyRequest,
+  { exchange, caller, user, method, auditedBatch }: FastifyRequest,
   { raw }: FastifyReply,
   target: string | undefined,
   resourcePath: string,
@@ -70,7 +96,8 @@ function auditLines(
       0,
       MAX_FIELD_LENGTH,
     ),
-    caller: caller.name,
+    // Requests are refused before it is known who calls.
+    caller: (caller as Caller | undefined)?.name ?? 'unknown',
     user: user?.systemUserId,
     userObjectId: user?.objectId,
     signedInObjectId: signedInBeside(caller, user),
@@ -80,11 +107,20 @@ function auditLines(
     code: exchange.code,
   }
   if (!isBatch(resourcePath)) return [{ ...line, method, ...rowOf(resourcePath, headers), part: undefined }]
-  return batchWrites.map(({ part, method, resourcePath }) => ({ ...line, method, ...rowOf(resourcePath, []), part }))
+  const { writes, isComplete } = auditedBatch!
+  const ofBatch = { ...line, method, entitySet: '$batch', recordId: undefined, part: undefined }
+  const ofParts = writes.map(({ part, method, resourcePath }) => ({
+    ...line,
+    method,
+    ...rowOf(resourcePath, []),
+    part,
+  }))
+  return isComplete ? ofParts : [ofBatch, ...ofParts]
 }
 
 /** The person whose token came with a request that runs as another user. */
-function signedInBeside({ user: own }: Caller, user: User | undefined): string | undefined {
+function signedInBeside(caller: Caller | undefined, user: User | undefined): string | undefined {
+  const own = caller?.user
   if (own === undefined || !('onBehalfOf' in own)) return undefined
   return own.onBehalfOf.objectId === user?.objectId?.toLowerCase() ? undefined : own.onBehalfOf.objectId
 }

@@ -24,6 +24,8 @@ export interface BatchOperation {
 export interface BatchOptions {
   /** Checks each operation. An error that it throws ends the batch. */
   readonly onPart: (operation: BatchOperation) => void
+  /** Called when the batch has been read completely, and nothing of it is refused. */
+  readonly onEnd?: () => void
   /** Names of the batch's own headers, in lower case, that name the user of all its parts. */
   readonly userHeaders?: readonly string[]
   /** Whether a header, by its name in lower case, is the gateway's own and is not forwarded. */

@@ -104,6 +104,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
         yield links.push(piece.slice(at, at + CHUNK_CHARACTERS))
     }
     yield links.end()
+    options.onEnd?.()
   }
 
   return {

@@ -48,7 +48,15 @@ export function requestMultipart(map: UrlMap, contentType: string, options: Batc
   }
 
   const boundary = batchBoundary(contentType)
-  return multipart({ boundary, falseDelimiters: 'refused', afterChangeSet: '\r\n', part, message })
+  const transform = multipart({ boundary, falseDelimiters: 'refused', afterChangeSet: '\r\n', part, message })
+  return {
+    ...transform,
+    end() {
+      const rest = transform.end()
+      options.onEnd?.()
+      return rest
+    },
+  }
 }
 
 /** The URL is the text between the first blank and the last, because some callers do not encode blanks in it. */

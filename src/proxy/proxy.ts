@@ -61,6 +61,8 @@ export interface ProxyOptions {
   readonly foreign: OnForeign
   /** Throws when the caller is not allowed to send a part of its `$batch`. */
   readonly authorizePart: (request: FastifyRequest, operation: BatchOperation) => void
+  /** Called when all parts of a `$batch` were read and are allowed. */
+  readonly batchRead: (request: FastifyRequest) => void
 }
 
 /** Bytes of a decoded error body that are inspected. */
@@ -74,7 +76,7 @@ const BODY_HEADERS = /^content-/i
 
 /** Forwards every request below a prefix to one target, and returns its response. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { target, mount, send, bodyLimit, stopping, authorizePart: judge, explain, foreign } = options
+  const { target, mount, send, bodyLimit, stopping, authorizePart: judge, batchRead, explain, foreign } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const links = linksFor({ address, prefix: mount, ...options })
   const { header: emailHeader, idHeader } = target.impersonation
@@ -186,6 +188,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
                 judge(request, operation)
                 if (!isRead(operation.method)) writtenParts?.push(operation)
               },
+              onEnd: () => batchRead(request),
             })
           : undefined,
       },

@@ -40,6 +40,11 @@ function bodyQueries(app: FastifyInstance, _options: object, registered: () => v
 
 export default fp(bodyQueries, { name: 'body-queries', fastify: '5.x', dependencies: ['head'] })
 
+/** Whether a request is one that is handled as a GET, or refused. */
+export function hasQueryInBody({ method, originalUrl }: Pick<FastifyRequest, 'method' | 'originalUrl'>): boolean {
+  return resourceOfQuery(method, splitTarget(originalUrl)[0]) !== undefined
+}
+
 /** The path of the resource that is queried; `undefined` for all other requests. */
 function resourceOfQuery(method: string, path: string): string | undefined {
   if (method === 'QUERY') return path

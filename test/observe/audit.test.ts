@@ -7,6 +7,7 @@ import t from 'tap'
 import { agentFor } from '../../src/commands/agent.ts'
 import { run } from '../../src/commands/serve/run.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import type { CallerSettings } from '../../src/config/settings/callers.ts'
 import { openAuditLog } from '../../src/observe/audit-log.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
@@ -139,6 +140,73 @@ t.test('writes the same lines however the address of the batch is written', asyn
     lines.map(({ method, entitySet, part }) => [method, entitySet, part]),
     addresses.map(() => ['DELETE', 'accounts', 1]),
   )
+})
+
+t.test(
+  'writes a line for a write that is refused before its body is read, and for a batch of unknown parts',
+  async (t) => {
+    const file = `${t.testdir({})}/audit.log`
+    const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
+    const json = 'Content-Type: application/json'
+    const send = async (target: string, body: string, ...lines: string[]): Promise<number> => {
+      const head = requestOf(target, ...lines, `Content-Length: ${Buffer.byteLength(body)}`)
+      return (await rawRequest({ port }, head + body)).status
+    }
+    const read = { id: '1', method: 'GET', url: 'accounts(1)' }
+    const change = { id: '2', method: 'DELETE', url: 'accounts(2)' }
+    const bypass = { ...change, id: '3', headers: { 'MSCRM.BypassCustomPluginExecution': 'true' } }
+    const batch = (...requests: readonly object[]): string => JSON.stringify({ requests })
+
+    t.equal(await send('POST /$batch', batch(change), json, 'Host: evil.example'), 421)
+    t.equal(await send('POST /$batch', batch(change), json, 'Origin: https://evil.example'), 403)
+    t.equal(await send('POST /$batch', batch(change), json, 'Content-Encoding: gzip'), 400)
+    t.equal(await send('POST /$batch', batch(change), 'Content-Type: text/plain'), 400)
+    t.equal(await send('POST /$batch', batch(change), json, 'Expect: miracles'), 417)
+    t.equal(await send('POST /$batch', batch(read, change, bypass, change), json), 403)
+    t.equal(await send('POST /$batch', batch(change).slice(0, -1), json), 400)
+    t.equal(await send('DELETE /accounts(1)/../b', ''), 400)
+    t.equal(await send('DELETE http://localhost/accounts(1)', ''), 400)
+    t.equal(await send('QUERY /accounts', '', 'Origin: https://evil.example'), 403)
+    t.equal(await send('POST /accounts/$query', '$top=1', json), 415)
+    t.equal(await send('POST /$batch', batch(read), json), 200)
+
+    const of = (line: Record<string, unknown>): unknown[] => [line['entitySet'], line['part'], line['code']]
+    t.same((await linesOf(file, 12)).map(of), [
+      ['$batch', undefined, 'GATEWAY_HOST_NOT_ALLOWED'],
+      ['$batch', undefined, 'GATEWAY_ORIGIN_NOT_ALLOWED'],
+      ['$batch', undefined, 'GATEWAY_BAD_BATCH'],
+      ['$batch', undefined, 'GATEWAY_BAD_BATCH'],
+      ['$batch', undefined, 'GATEWAY_EXPECTATION_FAILED'],
+      ['$batch', undefined, 'GATEWAY_CALLER_NOT_ALLOWED'],
+      ['accounts', 2, 'GATEWAY_CALLER_NOT_ALLOWED'],
+      ['accounts', 3, 'GATEWAY_CALLER_NOT_ALLOWED'],
+      ['$batch', undefined, 'GATEWAY_BAD_BATCH'],
+      ['accounts', 1, 'GATEWAY_BAD_BATCH'],
+      ['accounts', undefined, 'GATEWAY_BAD_REQUEST'],
+      ['', undefined, 'GATEWAY_BAD_REQUEST'],
+    ])
+  },
+)
+
+t.test('writes a line for a write of nobody, and names the target', async (t) => {
+  const file = `${t.testdir({})}/audit.log`
+  const caller = { name: 'app', keys: ['0'.repeat(64)], certificates: [], rules: [] } as unknown as CallerSettings
+  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({
+    ...settings,
+    auditLog: file,
+    callers: [caller],
+    targets: settings.targets.map((target) => ({ ...target, name: 'sales' })),
+  }))
+  const body = JSON.stringify({ requests: [] })
+  const json = ['Content-Type: application/json', `Content-Length: ${body.length}`]
+
+  t.equal((await rawRequest({ port }, requestOf('POST /sales/$batch', ...json) + body)).status, 401)
+  t.equal((await rawRequest({ port }, requestOf('DELETE /sales/accounts(1)?x=y'))).status, 401)
+
+  t.match(await linesOf(file, 2), [
+    { target: 'sales', caller: 'unknown', entitySet: '$batch', status: 401, code: 'GATEWAY_CALLER_UNKNOWN' },
+    { target: 'sales', caller: 'unknown', entitySet: 'accounts', recordId: '1', status: 401 },
+  ])
 })
 
 t.test('continues in a new file after the old one was renamed', async (t) => {
