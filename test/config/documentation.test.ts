@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 import t from 'tap'
 
+import { ALL_SETTINGS } from '../../src/config/all-settings.ts'
 import { settingsAsMarkdown } from '../../src/config/documentation.ts'
+import { credentialKinds } from '../../src/config/settings/credential.ts'
 import { settingsByVariable } from '../support/settings-by-variable.ts'
 
 const folder = new URL('../../../config/', import.meta.url)
@@ -30,8 +32,22 @@ t.test('the page has a row for every setting', async (t) => {
         `${variable}_FILE`,
       )
   }
-  for (const kind of ['client-secret', 'certificate', 'workload-identity', 'managed-identity', 'delegated']) {
+  for (const kind of Object.keys(credentialKinds)) {
     t.ok(rows.includes(`##### \`targets[].credential\` with \`kind: ${kind}\``), kind)
+  }
+})
+
+t.test('every setting is used somewhere, and not only described', async (t) => {
+  const src = new URL('../../../src/', import.meta.url)
+  const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !/config.settings\b/.test(file))
+    .map((file) =>
+      readFileSync(new URL(file.replaceAll('\\', '/'), src), 'utf8').replace(/^ *(?:\/\/|\*|\/\*\*).*$/gm, ''),
+    )
+    .join('\n')
+  for (const { path } of ALL_SETTINGS) {
+    const name = path.slice(path.lastIndexOf('.') + 1)
+    t.ok(new RegExp(`\\b${name}\\b`).test(code), path)
   }
 })
 

@@ -6,6 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { loadSettings } from '../../src/config/load.ts'
+import { credentialKinds } from '../../src/config/settings/credential.ts'
 import { helm } from './kubernetes-tools.ts'
 import { objectFaults, objectsOf } from './object-faults.ts'
 import type { KubernetesObject } from './object-faults.ts'
@@ -36,6 +37,18 @@ for (const file of readdirSync(join(chart, 'ci'))) {
       t.equal(name, 'gw-dynamics-gateway')
   })
 }
+
+t.test('the chart has every kind of credential, or leaves it to a settings file', async (t) => {
+  const { properties } = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')) as {
+    properties: { credential: { properties: { kind: { enum: string[] } } } }
+  }
+  // Only in `config`: a person signs in on the machine; or each request brings its person's token.
+  const inSettingsFiles = ['delegated', 'on-behalf-of']
+  t.same(
+    [...properties.credential.properties.kind.enum, ...inSettingsFiles].sort(),
+    Object.keys(credentialKinds).sort(),
+  )
+})
 
 t.test('three values are enough, and give the gateway settings that it starts with', { skip }, async (t) => {
   const objects = rendered(t, [chart, ...set(THREE)])

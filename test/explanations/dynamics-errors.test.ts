@@ -1,11 +1,31 @@
 import t from 'tap'
 
+import { BY_CODE } from '../../src/explanations/dynamics-codes.ts'
 import { actOnBehalfMissing, errorIn, errorOf, explainDynamics } from '../../src/explanations/dynamics-errors.ts'
 import { inOneLine } from '../../src/explanations/explanation.ts'
+import { OF_REQUESTS } from '../../src/explanations/request-codes.ts'
 
 type Cases = [error: Parameters<typeof explainDynamics>[0], what: RegExp, todo: RegExp][]
 
 const PRIVILEGE = 'Principal user (Id=1, type=8) is missing prvReadAccount privilege (Id=2)'
+
+t.test('every code is in lower case, and has what happened, why, and one thing to do', (t) => {
+  const entries = [
+    ...Object.entries(BY_CODE).flatMap(([code, meaning]) => Object.values(meaning).map((one) => [code, one] as const)),
+    ...Object.entries(OF_REQUESTS),
+  ]
+  for (const [code, { what, why, todo }] of entries) {
+    t.match(code, /^0x[0-9a-f]{8}$/, 'the form in which codes are looked up')
+    t.match(what, /^[a-z].+\.$/s, `${code}: goes on after “Dynamics answered 403:”`)
+    for (const text of [why, todo]) t.match(text, /^[A-Z].+\.$/s, code)
+  }
+  t.same(
+    Object.keys(OF_REQUESTS).filter((code) => code in BY_CODE),
+    [],
+    'no code is in two files',
+  )
+  t.end()
+})
 
 t.test('what Dynamics refuses is explained by its code and by what its text names', (t) => {
   const cases: Cases = [

@@ -101,6 +101,19 @@ t.test('every file and heading that the documentation links to exists', async (t
   }
 })
 
+t.test('every file of the repository that the documentation names exists', async (t) => {
+  for (const page of pages.filter((page) => page !== 'CHANGELOG.md')) {
+    for (const [, path = ''] of text(page).matchAll(
+      /`((?:src|test|emulator|bench|scripts|config|deploy)\/[\w./-]+)`/g,
+    )) {
+      t.ok(
+        ['', 'src/'].some((folder) => existsSync(root + folder + path)),
+        `${page}: ${path}`,
+      )
+    }
+  }
+})
+
 t.test('the README links to every page of docs/', async (t) => {
   const links = [...text('README.md').matchAll(/\]\(([^)#\s]+)/g)].map(([, file]) => file)
   for (const page of below('docs')) {

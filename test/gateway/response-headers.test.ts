@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
+import { addHeaders } from '../../src/server/added-headers.ts'
 import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 import { rawRequest, requestOf } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
@@ -11,6 +12,16 @@ import type { RawAnswer } from '../support/raw-http.ts'
 const ORIGIN = 'https://app.contoso.com'
 const lines = ['Origin: https://app.contoso.com', 'X-Request-Id: mine']
 const json = 'Content-Type: application/json'
+
+/** Names of the headers that the gateway adds to every response. */
+const ADDED: readonly string[] = (() => {
+  const headers: string[] = []
+  addHeaders(headers, { id: '', timings: { token: 0, user: 0, wait: 0, dynamics: 0 }, cors: undefined })
+  return headers.filter((_, index) => index % 2 === 0)
+})()
+
+/** Those that only responses to readable requests have. A new header is in `client-error.ts`, or here. */
+const OF_READABLE: readonly string[] = ['server-timing']
 
 /** Kind of response → bytes, status, whether the request's head can be read. */
 const KINDS: readonly (readonly [kind: string, bytes: string, status: number, readable: boolean])[] = [
@@ -149,8 +160,10 @@ t.test('the log has a line about what could not be read, with the id that its se
 })
 
 function carriesAll(t: Test, answer: RawAnswer, kind: string, readable: boolean, named = true): void {
+  for (const name of ADDED) {
+    t.equal(valuesOf(answer, name).length, readable || !OF_READABLE.includes(name) ? 1 : 0, `${kind}: ${name}`)
+  }
   const ids = valuesOf(answer, 'x-request-id')
-  t.equal(ids.length, 1, `${kind}: one id`)
   if (named) t.same(ids, ['mine'], kind)
   else t.match(ids[0], /^[0-9a-f-]{36}$/, kind)
   const timings = valuesOf(answer, 'server-timing')
