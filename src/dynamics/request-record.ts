@@ -4,48 +4,50 @@ import type { Explanation } from '../explanations/explanation.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import type { ConnectionUse } from '../outbound/pooled-connection.ts'
 
-/** Whether somebody waits for a request, or it is bulk work that goes behind the others. */
+/** Whether a person waits for the request, or it is bulk work that goes behind the others. */
 export type Priority = 'interactive' | 'background'
 
-/** Why a request waited: for an access token, its user's look-up, its turn, Dynamics' limits, or before a retry. */
+/**
+ * Why a request waited: for a token, the lookup of its user, a slot, the end of Dynamics' limits, or before a retry.
+ */
 export type WaitReason = 'token' | 'user' | 'queue' | 'pause' | 'retry'
 
-/** A time in which a request waited. */
+/** One wait of a request. */
 export interface Wait {
   readonly reason: WaitReason
-  /** `performance.now()` at its beginning. */
+  /** Its start, by `performance.now()`. */
   readonly start: number
   readonly ms: number
 }
 
-/** One time that a request was sent. */
+/** One attempt to send a request. */
 export interface AttemptRecord {
-  /** Not always the caller's: a QUERY goes to Dynamics as a GET. */
+  /** May differ from the caller's method: a QUERY is sent to Dynamics as a GET. */
   readonly method: string
   /** `performance.now()` when it was handed to the connection pool. */
   readonly start: number
-  /** Until the head of the response, or the failure; `undefined` while neither has come. */
+  /** Until the head of the response arrived or the attempt failed; `undefined` before that. */
   readonly ms: number | undefined
   readonly status: number | undefined
-  /** What ended it without a response. */
+  /** The error that ended it without a response. */
   readonly failure: Error | undefined
   /** Whether bytes of it may have reached Dynamics. */
   readonly sent: boolean
-  /** How it came by its connection; `undefined` where it got none, or that is not known. */
+  /** How it got its connection; `undefined` if it got none, or it is not known. */
   readonly connection: ConnectionUse | undefined
-  /** Why it was sent again after this attempt; `undefined`: it was not. */
+  /** Why the request was sent again after this attempt; `undefined` if it was not. */
   readonly resentFor: string | undefined
-  /** Its span's id, where the request is traced. */
+  /** The id of its span, if the request is traced. */
   readonly spanId: string | undefined
 }
 
-/** The trace that a request belongs to, by W3C's `traceparent`. */
+/** The trace of a request, by W3C's `traceparent`. */
 export interface TraceContext {
   /** 32 hexadecimal digits. */
   readonly traceId: string
-  /** The caller's span: 16 hexadecimal digits; `undefined` where the trace begins here. */
+  /** The caller's span: 16 hexadecimal digits; `undefined` if the trace begins here. */
   readonly parentId: string | undefined
-  /** The gateway's own span for this request; `undefined` where the gateway itself does not trace. */
+  /** The gateway's own span for this request; `undefined` if the gateway does not trace. */
   readonly spanId: string | undefined
   readonly sampled: boolean
 }
@@ -53,61 +55,61 @@ export interface TraceContext {
 /** How the user of a request was found. */
 export type UserSource = 'memory' | 'lookup' | 'token' | 'caller-id' | 'on-behalf-of'
 
-/** Where a response came from: Dynamics, the gateway's memory, or another request that asked for the same. */
+/** The source of a response: Dynamics, the gateway's memory, or the response to an identical request. */
 export type ResponseSource = 'dynamics' | 'memory' | 'shared'
 
-/** Most attempts and waits that one request's record holds; the later ones are left out. */
+/** The most attempts, and the most waits, in one record. Later ones are left out. */
 const MAX_ENTRIES = 50
 
 /**
- * What happened to one request, noted by whoever handles it; for the log, the inspector and traces. It holds no query,
- * key, header value or body. A class with fields for the usual case, because one is made for every request: what seldom
- * happens takes memory only then.
+ * What happened to one request, for the log, the inspector and traces. Each part of the gateway adds its own facts. It
+ * has no query, key, header value or body. It is a class with fields for the usual case, because every request has one;
+ * rare facts use memory only when they occur.
  */
 export class RequestRecord {
   readonly id: string
   /** `performance.now()` when the request began. */
   readonly started: number
   trace: TraceContext | undefined
-  /** The target's name; `undefined` for the gateway's own addresses, and where there is one target without a name. */
+  /** The name of the target; `undefined` for the gateway's own URLs, and for a single target without a name. */
   target: string | undefined = undefined
-  /** The entity set, function or action, without keys; `undefined` where nobody has looked. */
+  /** The entity set, function or action, without keys; `undefined` until it is read from the path. */
   entitySet: string | undefined = undefined
-  /** Why the caller's rules refused it, in the words of the error, or would have in a dry run. */
+  /** Why the caller's rules refused it, or would have refused it in a dry run, as in the error message. */
   denialReason: string | undefined = undefined
-  /** The rules that let it, or parts of its `$batch`, through; `undefined` where no `allow` had to. */
+  /** The `allow` rules that allowed it, or parts of its `$batch`; `undefined` if none was needed. */
   allowedBy: Set<string> | undefined = undefined
-  /** Whose rights it has where it names no user; `undefined` for the gateway's own addresses. */
+  /** Whose rights it has if it names no user; `undefined` for the gateway's own URLs. */
   defaultUser: 'application user' | 'signed-in person' | undefined = undefined
   userSource: UserSource | undefined = undefined
-  /** The code of Dynamics' own error: `0x80040217`. */
+  /** The error code of Dynamics, such as `0x80040217`. */
   dynamicsCode: string | undefined = undefined
-  /** The request's id at Dynamics, for Microsoft's support. */
+  /** The id of the request at Dynamics, for Microsoft's support. */
   dynamicsRequestId: string | undefined = undefined
   source: ResponseSource = 'dynamics'
-  /** What `Cache-Status` says of a read (RFC 9211), without the gateway's name. */
+  /** The value of `Cache-Status` (RFC 9211), without the name of the gateway. */
   cacheStatus = 'fwd=bypass'
-  /** What Dynamics' error means; only where somebody wants to show it. */
+  /** What the error of Dynamics means. Only set if it is shown. */
   explanation: Explanation | undefined = undefined
-  /** How many parts of a `$batch` were answered with which status. */
+  /** The number of `$batch` parts by their status. */
   parts: Map<number, number> | undefined = undefined
-  /** Pages that were read for one stream of rows, and rows that were written. */
+  /** For a stream of all rows: the pages that were read, and the rows that were written. */
   pages = 0
   rows = 0
   waits: Wait[] | undefined = undefined
-  /** What the gateway itself asked Dynamics for it: its user, or its table. */
+  /** Requests of the gateway itself that this one needed: the lookup of its user, or of its table. */
   lookups: RequestRecord[] | undefined = undefined
   priority: Priority = 'interactive'
-  /** Which place at Dynamics it took, counted from 1, and of how many; 0: none. */
+  /** The concurrency slot that it used, counted from 1, and the number of slots; 0: none. */
   slot = 0
   slots = 0
-  /** How often it was handed to the connection pool. */
+  /** How often it was given to the connection pool. */
   attempts = 0
   /** Whether bytes of it may have reached Dynamics. */
   sent = false
-  /** What ended the response within its body; the caller's connection was reset. */
+  /** The error that ended the body of the response early. The caller's connection was reset. */
   bodyError: Error | undefined = undefined
-  /** How its last attempt came by its connection; `undefined` where it got none, or that is not known. */
+  /** How its last attempt got its connection; `undefined` if it got none, or it is not known. */
   connection: ConnectionUse | undefined = undefined
   #earlier: AttemptRecord[] | undefined = undefined
   #method = ''
@@ -125,7 +127,7 @@ export class RequestRecord {
     this.trace = trace
   }
 
-  /** It is handed to the connection pool, for the first time or again. */
+  /** Starts an attempt: the request is given to the connection pool. */
   attemptStarted(now: number, method: string): void {
     if (this.attempts > 0 && (this.#earlier === undefined || this.#earlier.length < MAX_ENTRIES)) {
       ;(this.#earlier ??= []).push(this.#last())
@@ -138,13 +140,13 @@ export class RequestRecord {
     this.connection = undefined
   }
 
-  /** It is on a connection. */
+  /** The request is being written to a connection. */
   attemptSent(connection?: ConnectionUse): void {
     this.sent = this.#sent = true
     this.connection = connection
   }
 
-  /** The head of a response came, or a failure in its place; the first counts. */
+  /** Ends the attempt with a status or a failure. Only the first call counts. */
   attemptEnded(now: number, status: number | undefined, failure?: Error): void {
     if (this.#ms !== undefined) return
     this.#ms = now - this.#start
@@ -152,7 +154,7 @@ export class RequestRecord {
     this.#failure = failure
   }
 
-  /** The last attempt is not the end: it is sent again. */
+  /** The request is sent again after the last attempt. */
   willResend(reason: string): void {
     this.#resentFor = reason
   }
@@ -172,12 +174,12 @@ export class RequestRecord {
     this.parts.set(status, (this.parts.get(status) ?? 0) + 1)
   }
 
-  /** All attempts, the first one first. */
+  /** All attempts, in order. */
   allAttempts(): readonly AttemptRecord[] {
     return this.attempts === 0 ? [] : [...(this.#earlier ?? []), this.#last()]
   }
 
-  /** `traceparent` for the present attempt, with a span of its own; `undefined` where the gateway does not trace. */
+  /** `traceparent` for the current attempt, with a span of its own; `undefined` if the gateway does not trace. */
   attemptTraceparent(): string | undefined {
     const { trace } = this
     if (trace?.spanId === undefined) return undefined
@@ -201,7 +203,7 @@ export class RequestRecord {
   }
 }
 
-/** The record of a look-up that a request needs: a part of its own, under the same id and trace. */
+/** Makes the record of a lookup that `parent` needs, with the same id and trace. */
 export function lookupRecord(parent: RequestRecord, requestTarget: string): RequestRecord {
   const record = new RequestRecord(parent.id, performance.now(), parent.trace)
   record.entitySet = entitySetOf(requestTarget)
@@ -209,7 +211,7 @@ export function lookupRecord(parent: RequestRecord, requestTarget: string): Requ
   return record
 }
 
-/** The ids of a request for a line of the log: its own, and its trace's. */
+/** The ids of a request in log lines: its own, and that of its trace. */
 export interface RequestIds {
   readonly id: string
   readonly traceId?: string
@@ -219,17 +221,17 @@ export function requestIds({ id, trace }: RequestRecord): RequestIds {
   return trace === undefined ? { id } : { id, traceId: trace.traceId }
 }
 
-/** A span's id. All zeros would mean none, but that is as unlikely as to meet another id of these bits. */
+/** A new span id. All zeros are invalid, but they are as unlikely as a collision. */
 export function newSpanId(): string {
   return randomHex(8)
 }
 
-/** A trace's id. */
+/** A new trace id. */
 export function newTraceId(): string {
   return randomHex(16)
 }
 
-/** Random bytes are made for many ids at once, so that one takes 0.1 µs of CPU and not 2.8. */
+/** Random bytes for many ids are made at once: an id takes 0.1 µs of CPU instead of 2.8 µs. */
 const pool = Buffer.alloc(8192)
 let used = pool.length
 
@@ -244,7 +246,7 @@ function randomHex(bytes: number): string {
 /** @see https://www.w3.org/TR/trace-context/ */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-((?!0{32})[\da-f]{32})-((?!0{16})[\da-f]{16})-([\da-f]{2})(?:$|-)/
 
-/** What a caller's `traceparent` says; `undefined` where there is none, or it is not well-formed. */
+/** The trace in a caller's `traceparent`; `undefined` if the header is absent or invalid. */
 export function traceOf(traceparent: string | string[] | undefined): TraceContext | undefined {
   if (typeof traceparent !== 'string') return undefined
   const [, traceId, parentId, flags] = TRACEPARENT.exec(traceparent) ?? []

@@ -32,31 +32,31 @@ import type { NamedUser } from './user-query.ts'
 /** Finds the users of one environment by e-mail address or Entra object id. */
 export interface UserDirectory {
   /**
-   * The user that `named` means: at once where it is remembered.
+   * The user that `named` means. Synchronous if the user is in memory.
    *
    * @param parent the request whose user it is; log lines about the lookup have its ids
    *
    * @throws UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson (403), UserLookupFailed (502),
-   *   UserLookupTooSlow (504), or what kept the lookup from being sent
+   *   UserLookupTooSlow (504), or the error that prevented the lookup
    */
   readonly find: (named: NamedUser, parent: RequestRecord) => FoundUser | Promise<FoundUser>
-  /** How many users, and how many addresses and ids of nobody, are remembered. */
+  /** The number of cached users, and of cached addresses and ids without a user. */
   readonly cached: () => { readonly users: number; readonly unknown: number }
-  /** What became of reading all users ahead, where the settings ask for it. */
+  /** The state of preloading, if the settings enable it. */
   readonly preloadState?: () => PreloadState
 }
 
-/** How often the caches look at the clock, in milliseconds: each time costs a timer. */
+/** How often the caches read the clock, in milliseconds: each time costs a timer. */
 const TTL_RESOLUTION_MS = 100
 
-/** A page of a few short rows is far smaller. */
+/** The largest response, in bytes: a page of a few short rows is far smaller. */
 const MAX_RESPONSE_BYTES = 256 * 1024
 
 /**
- * Remembers users that were found, and apart from them addresses and ids that mean nobody, so that invented ones
- * never push out known users. Look-ups of one address or id share one request; failures are not remembered.
+ * Caches users, and in a separate cache the addresses and ids without a user, so that invented ones never evict known
+ * users. Concurrent lookups of one address or id share one request. Failures are not cached.
  *
- * Sent as the application user and with no header of the caller.
+ * Lookups run as the application user, without any header of the caller.
  */
 export function userDirectory(
   send: Send,
@@ -65,7 +65,7 @@ export function userDirectory(
   preloaded?: PreloadedUsers,
 ): UserDirectory {
   const { emailColumns } = impersonation
-  // Created when the first entry comes: a cache takes the memory for all its entries at once, 1 MB for 10,000.
+  // Created with the first entry: a cache allocates memory for all its entries at once, 1 MB for 10,000.
   let known: LRUCache<string, FoundUser> | undefined
   let notFound: LRUCache<string, Error> | undefined
   const pending = new Map<string, Promise<FoundUser>>()
@@ -87,7 +87,7 @@ export function userDirectory(
   }
 
   function findUncached(named: NamedUser, key: string, parent: RequestRecord): FoundUser | Promise<FoundUser> {
-    // What was looked up before may be older than what is preloaded.
+    // A cached lookup may be older than the preloaded users.
     const user = preloaded?.inUse() === true ? undefined : known?.get(key)
     if (user !== undefined) return user
     const refusal = notFound?.get(key)
@@ -146,12 +146,12 @@ export function userDirectory(
     const path = url.apiRoot + userQuery(named, emailColumns)
     const { value } = (await ask(path, [], cancellation, parent)) as { value?: unknown }
     if (!Array.isArray(value)) {
-      throw new UserLookupFailed({ cause: new OwnError('the response to the lookup holds no rows') })
+      throw new UserLookupFailed({ cause: new OwnError('the response to the lookup has no rows') })
     }
     return value
   }
 
-  /** Whether Dynamics really acts as the user: it ignores a caller id that it does not know. */
+  /** Checks that Dynamics really acts as the user: it ignores a caller id that it does not know. */
   async function verify(user: User, cancellation: Cancellation, parent: RequestRecord): Promise<void> {
     const { UserId: actingAs } = (await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation, parent)) as {
       UserId?: unknown

@@ -25,16 +25,15 @@ import type { NamedUser } from './user-query.ts'
 interface Options {
   readonly target: Pick<Target, 'url' | 'impersonation'>
   readonly directory: UserDirectory
-  /** For callers that send user tokens; `undefined` if these cannot be exchanged. */
+  /** Exchanges the tokens of callers' users; `undefined` if the credential cannot. */
   readonly onBehalfOf?: OnBehalfOf | undefined
   /** Whether every request needs a user token. */
   readonly asCallersOnly?: boolean
 }
 
 /**
- * Hook: finds the user of the request and sets `request.user`. Refuses requests whose user is not certain:
- * unknown, disabled, ambiguous, or not to be looked up. A caller id of the caller's own is one that `allow-list` let
- * pass.
+ * Hook: finds the user of the request and sets `request.user`. It refuses requests whose user is unknown, disabled or
+ * ambiguous, or cannot be looked up. A caller id that the caller sent was already accepted by `allow-list`.
  */
 function impersonate(
   app: FastifyInstance,
@@ -98,7 +97,7 @@ function impersonate(
     return userOfHeader(request, sent, own)
   }
 
-  /** The user in a header, if the caller may act as them. */
+  /** The user that a header names, if the caller may act as them. */
   function userOfHeader(request: FastifyRequest, sent: SentUser, own: User | undefined): User | Promise<User> {
     const { caller } = request
     if (url.product !== 'dataverse') throw new ImpersonationUnsupported(sent.header)
@@ -111,8 +110,8 @@ function impersonate(
   }
 
   /**
-   * The person whose token the caller sent. Another user besides it is a contradiction, whatever impersonation is set
-   * to, unless the settings let these people name others: then the request runs as the other, without the person's
+   * The person whose token the caller sent. A header that names another user is an error, whatever the impersonation
+   * mode, unless the settings allow these people to name others. Then the request runs as the other user, without the
    * token.
    */
   function userOfToken(
@@ -139,7 +138,7 @@ function impersonate(
     return user
   }
 
-  /** The same if only the user's row shows whether the caller may act as them. All unlisted users get one error. */
+  /** Finds a user whose row must show whether the caller may act as them. All unlisted users get the same error. */
   async function findListed(request: FastifyRequest, named: NamedUser): Promise<User> {
     const { policy } = request.caller
     const user = await new Promise<FoundUser>((resolve) => resolve(find(request, named))).catch((error: unknown) => {
@@ -149,7 +148,7 @@ function impersonate(
     return user
   }
 
-  /** The user that the caller itself has named by id. */
+  /** The user that the request names by caller id. */
   function userOfCallerId({ caller, head: { callerId, namedUser }, exchange }: FastifyRequest): User | undefined {
     if (caller.policy.callerIds !== 'allow' || namedUser?.user === undefined) return undefined
     if (url.product === 'dataverse') {
@@ -160,7 +159,7 @@ function impersonate(
   }
 }
 
-/** Errors that would reveal the existence of users outside a caller's list. */
+/** Errors that would reveal which users outside a caller's list exist. */
 const REVEALS_EXISTENCE = [UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson]
 
 function notListed(): Error {

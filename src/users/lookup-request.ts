@@ -4,9 +4,9 @@ import type { RequestRecord } from '../dynamics/request-record.ts'
 import type { OutboundRequest } from '../dynamics/send.ts'
 
 /**
- * A read of the gateway's own about users, as the application user and with no header of a caller.
+ * A request of the gateway itself that reads users. It runs as the application user, without any header of a caller.
  *
- * @param extraHeaders further headers, flat
+ * @param extraHeaders more headers, flat
  */
 export function lookupRequest(
   path: string,

@@ -6,8 +6,8 @@ import type { NamedUser } from './user-query.ts'
 type Users = Pick<Policy, 'users'>
 
 /**
- * Whether a caller may name a user, before the user is looked up. `depends`: only the row shows it,
- * because the settings list users by the other of address and object id.
+ * Whether a caller may name a user, before the user is looked up. `depends`: the row must be read, because the request
+ * names the user by address and the settings list object ids, or the reverse.
  */
 export function mayName({ users }: Users, named: NamedUser): 'yes' | 'no' | 'depends' {
   if ('email' in named) {
@@ -18,7 +18,7 @@ export function mayName({ users }: Users, named: NamedUser): 'yes' | 'no' | 'dep
   return users.some((user) => user.includes('@')) ? 'depends' : 'no'
 }
 
-/** Whether a caller may act as a user that was looked up, by the user's object id or address. */
+/** Whether a caller may act as a user that was looked up, by object id or address. */
 export function mayActAsFound({ users }: Users, { objectId, address }: FoundUser): boolean {
   if (objectId !== undefined && users.includes(objectId.toLowerCase())) return true
   return address !== undefined && mayActAs({ users }, address)
@@ -27,14 +27,15 @@ export function mayActAsFound({ users }: Users, { objectId, address }: FoundUser
 /**
  * Whether a caller may name the user with this e-mail address.
  *
- * @param policy its `users`: `*`, addresses, or `@domain`
- * @param email with exactly one `@`; any other is nobody's
+ * @param policy its `users` are `*`, addresses, or `@domain`
+ * @param email must have exactly one `@`
  */
 export function mayActAs({ users }: Users, email: string): boolean {
   const at = email.indexOf('@')
   if (at < 1 || at !== email.lastIndexOf('@') || /\s/.test(email)) return false
   if (users.includes('*')) return true
-  // Letters of other alphabets may become ASCII in lower case: the Kelvin sign becomes a k.
+  // Only ASCII is changed to lower case: some other letters would become ASCII, such as the Kelvin sign, which becomes
+  // k.
   const folded = /^[\x21-\x7e]+$/.test(email) ? email.toLowerCase() : email
   return users.some((user) => user === folded || (user.startsWith('@') && user === folded.slice(at)))
 }

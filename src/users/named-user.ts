@@ -5,16 +5,16 @@ import { soleHeader } from './sole-header.ts'
 import { userEmail } from './user-email.ts'
 import type { NamedUser } from './user-query.ts'
 
-/** The user named by a request, and the header. */
+/** The user that a request names, and the header that does it. */
 export interface SentUser {
   readonly named: NamedUser
   readonly header: string
 }
 
 /**
- * The user in the headers of a request, and the header; `undefined` without one.
+ * Reads the user from the headers of a request; `undefined` if none names a user.
  *
- * @throws BadUserEmail, BadUserId for a header that does not clearly name one user; BadRequest where both are sent
+ * @throws BadUserEmail, BadUserId for a header that does not clearly name one user; BadRequest if both headers are sent
  */
 export function namedUser(
   rawHeaders: readonly string[],
@@ -29,10 +29,10 @@ export function namedUser(
   return objectId === undefined ? undefined : { named: { objectId }, header: idHeader }
 }
 
-/** The Entra object id in a request, in lower case. The empty GUID is not a user. */
+/** The Entra object id in a request, in lower case. The GUID of zeros is refused. */
 function userObjectId(rawHeaders: readonly string[], name: string): string | undefined {
   const value = soleHeader(rawHeaders, name, (what) => new BadUserId(name, what))?.trim()
   if (value === undefined) return undefined
-  if (!isUserId(value)) throw new BadUserId(name, value === '' ? 'it is empty' : 'it is not such a GUID')
+  if (!isUserId(value)) throw new BadUserId(name, value === '' ? 'it is empty' : 'it is not a GUID')
   return value.toLowerCase()
 }

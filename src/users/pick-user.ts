@@ -7,30 +7,30 @@ import type { EmailColumns, NamedUser } from './user-query.ts'
 
 /** A user of the environment that the gateway may act as. */
 export interface FoundUser extends User {
-  /** The column by which the user was found. */
+  /** The column in which the user was found. */
   readonly foundBy: string
-  /** The address in the first of the columns for addresses: lists of allowed users are compared with it. */
+  /** The address in the first address column. Lists of allowed users are compared with it. */
   readonly address?: string
 }
 
-/** The user, or the error. */
+/** The user that was found, or the error. */
 export type LookupResult =
   | { readonly user: FoundUser; readonly fault?: undefined }
   | { readonly user?: undefined; readonly fault: Error }
 
-/** Access modes of Microsoft's staff: support user and delegated admin. */
+/** Access modes of Microsoft staff: support user and delegated admin. */
 const MICROSOFT_STAFF_MODES = new Set<unknown>([3, 5])
 
 /**
  * The one user of `rows` that `named` means.
  *
- * Dynamics compares without case, perhaps without accents, and takes `_` and `%` for wildcards, so each row is
- * compared again here. The first column with a match decides, whoever else another column names. Several enabled users
- * are a refusal: taking one of them would be a guess. So are more rows than a lookup reads, and a row that does not say
- * whether its user is disabled, which was asked for.
+ * Dynamics ignores case, perhaps ignores accents, and treats `_` and `%` as wildcards, so each row is compared again
+ * here. The first column with a match decides, whatever the other columns contain. Several enabled users are refused:
+ * choosing one of them would be a guess. More rows than a lookup reads are refused too, and so is a row without
+ * `isdisabled`.
  *
- * @param rows of the users' table, as parsed JSON
- * @param emailColumns in which an address is looked for, in this order
+ * @param rows rows of the users' table, as parsed JSON
+ * @param emailColumns the columns in which an address is searched, in this order
  */
 export function pickUser(rows: readonly unknown[], named: NamedUser, emailColumns: EmailColumns): LookupResult {
   const subject = subjectOf(named)

@@ -12,13 +12,13 @@ import type { NamedUser } from './user-query.ts'
 
 /** All users of an environment, kept in memory and up to date by change tracking. */
 export interface PreloadedUsers {
-  /** Begins to read all users. Never throws. */
+  /** Starts to read all users. Never throws. */
   readonly start: () => void
-  /** Whether the users are known, so that nothing older may be used for them. */
+  /** Whether the users are in memory. Then older lookups must not be used. */
   readonly inUse: () => boolean
   /**
-   * The user that `named` means; `undefined`: to be looked up. It waits only where the users may be out of date, after
-   * a time without requests.
+   * The user that `named` means; `undefined` if it must be looked up. It waits only if the users may be out of date,
+   * after a time without requests.
    */
   readonly find: (named: NamedUser) => FoundUser | undefined | Promise<FoundUser | undefined>
   readonly state: () => PreloadState
@@ -34,29 +34,29 @@ export interface PreloadState {
 
 /** Times in milliseconds; tests take smaller ones. */
 export interface PreloadLimits {
-  /** Between two requests for changes, while there is traffic. */
+  /** Time between two requests for changes, while there is traffic. */
   readonly poll: number
-  /** The oldest that the users may be: a leaver is refused within a minute. */
+  /** The greatest age of the users in memory: a user who was disabled is refused within a minute. */
   readonly maxAge: number
-  /** Before another attempt after a failure that may pass. */
+  /** Time before the next attempt after a temporary failure. */
   readonly retry: number
-  /** Rows that are kept at most. */
+  /** The most rows in memory. */
   readonly users: number
 }
 
-/** Rows of the users' table, disabled users included: about 35 MB. */
+/** The most rows of the users' table, disabled users included: about 35 MB. */
 export const MAX_PRELOADED_USERS = 100_000
 const LIMITS: PreloadLimits = { poll: 30_000, maxAge: 55_000, retry: 5000, users: MAX_PRELOADED_USERS }
-/** From 5 s to 160 s between attempts. */
+/** The time between attempts grows from 5 s to 160 s. */
 const MAX_DOUBLINGS = 5
 const SYNC_TIMEOUT_MS = 10 * 60_000
-/** Of the clocks of this machine and of Dynamics, and more. */
+/** More than the clocks of this machine and of Dynamics can differ. */
 const CLOCK_MARGIN_MS = 15 * 60_000
 
-/** A reason for which users are looked up one by one, until the gateway starts again. */
+/** Users cannot be preloaded. They are looked up one by one until the gateway is restarted. */
 class NotPreloadable extends OwnError {}
 
-/** Reads all users by `send`, once it is started. Nothing is switched on in the environment for it. */
+/** Reads all users with `send`, after `start`. It changes no setting of the environment. */
 export function preloadUsers(
   send: Send,
   { url, impersonation: { emailColumns, lookupTimeout } }: Pick<Target, 'url' | 'impersonation'>,
@@ -66,12 +66,12 @@ export function preloadUsers(
   const pages = userPages(send, { url })
   const columns = userColumns(emailColumns)
   let index: UserIndex | undefined
-  /** Where the changes since the last time are. */
+  /** The delta link: the URL of the changes since the last request. */
   let deltaLink = ''
-  /** `performance.now()` of what the index shows. */
+  /** The time of the state in the index, by `performance.now()`. */
   let currentAt = -Infinity
   let failedAt = -Infinity
-  /** Attempts in a row that failed. */
+  /** Failed attempts in a row. */
   let failures = 0
   let reason: string | undefined
   let running: Promise<void> | undefined
@@ -105,7 +105,7 @@ export function preloadUsers(
     },
   }
 
-  /** Reads all users, or what has changed; once for all who wait. Never throws. */
+  /** Reads all users, or the changes. Concurrent calls share one attempt. Never throws. */
   function sync(): Promise<void> {
     clearTimeout(timer)
     timer = undefined
@@ -135,7 +135,7 @@ export function preloadUsers(
     }
   }
 
-  /** While nobody asks nothing is read: the next one who asks begins again. */
+  /** Without traffic nothing is read. The next request starts it again. */
   function schedule(delay: number): void {
     if (isClosed) return
     timer = setTimeout(() => {
@@ -154,8 +154,8 @@ export function preloadUsers(
     const loading = createUserIndex(emailColumns)
     const path = `${url.apiRoot}/systemusers?$select=${columns}`
     const link = await readAll(loading, path, pages.tracked)
-    if (link === undefined) throw new NotPreloadable('Dynamics gave no delta link')
-    // A row may have changed after its page was read, and before the version that the delta link begins at.
+    if (link === undefined) throw new NotPreloadable('Dynamics returned no delta link')
+    // A row may have changed after its page was read, and before the version at which the delta link starts.
     await readAll(loading, `${path}&$filter=modifiedon%20ge%20${since}`, pages.plain)
     deltaLink = link
     index = loading
@@ -164,7 +164,7 @@ export function preloadUsers(
 
   async function update(into: UserIndex): Promise<void> {
     const link = await readAll(into, deltaLink, pages.tracked)
-    if (link === undefined) throw new OwnError('Dynamics gave no new delta link')
+    if (link === undefined) throw new OwnError('Dynamics returned no new delta link')
     deltaLink = link
   }
 
@@ -191,13 +191,13 @@ export function preloadUsers(
       index = undefined
       log.warn({ status }, 'the delta link of users has expired; users are looked up until all are read again')
     } else if (failures === 1) {
-      log.warn({ err: error }, 'changes of users could not be read; trying again')
+      log.warn({ err: error }, 'changes of users could not be read; retrying')
     }
     hasTraffic = true
     schedule(limits.retry * 2 ** Math.min(failures - 1, MAX_DOUBLINGS))
   }
 
-  /** Waits no longer than for the lookup of a user. */
+  /** Waits no longer than a lookup of a user may take. */
   async function withinLookupTimeout(syncing: Promise<void>): Promise<void> {
     let late: NodeJS.Timeout | undefined
     await Promise.race([syncing, new Promise((resolve) => (late = setTimeout(resolve, lookupTimeout)))])

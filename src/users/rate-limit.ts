@@ -3,14 +3,14 @@ import type { Cancellation } from '../dynamics/cancellation.ts'
 import { UserLookupTooSlow } from '../errors.ts'
 
 /**
- * Lets `perSecond` requests a second pass, evenly and in order of arrival; further ones wait. (All of a second at
- * once would meet those of the next one on the way.)
+ * Lets `perSecond` requests a second pass, at equal intervals and in order of arrival. Further requests wait. Without
+ * the intervals, the requests of two seconds could arrive together.
  *
- * @param maxWaitMs wait in milliseconds; a longer wait is refused
- * @throws UserLookupTooSlow at once when the wait would be longer; the reason of leaving, when the one who waits leaves
+ * @param maxWaitMs the longest wait
+ * @throws UserLookupTooSlow at once if the wait would be longer; the reason of the cancellation, if it is cancelled
  */
 export function rateLimiter(perSecond: number, maxWaitMs: number): (cancellation: Cancellation) => Promise<void> {
-  /** When the next request may pass. */
+  /** The time at which the next request may pass. */
   let next = -Infinity
 
   return async (cancellation) => {

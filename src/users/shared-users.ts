@@ -6,19 +6,19 @@ import type { LookupResult, FoundUser } from './pick-user.ts'
 import { subjectOf, userColumns } from './user-query.ts'
 import type { NamedUser } from './user-query.ts'
 
-/** What other replicas have found out about users. */
+/** Findings about users, shared by all replicas. */
 export interface SharedUsers {
-  /** What one of them has found for whom a request names, and the milliseconds for which that counts. */
+  /** The finding of another replica about the user that a request names, and its remaining lifetime in ms. */
   readonly find: (key: string, named: NamedUser) => Promise<SharedFinding | undefined>
-  /** Shares what was found, for `ttl` milliseconds. */
+  /** Shares a finding for `ttl` milliseconds. */
   readonly found: (key: string, finding: LookupResult, ttl: number) => void
-  /** Calls `listener` with the keys of users that are no longer enabled. */
+  /** Calls `listener` with the keys of users that were disabled or deleted. */
   readonly onDisabled: (listener: (key: string) => void) => void
 }
 
 type SharedFinding = LookupResult & { readonly left: number }
 
-/** Refusals that are remembered, by the names that replicas give them. */
+/** Refusals that are shared, by their names in messages. */
 const FAULTS = {
   unknown: UserUnknown,
   disabled: UserDisabled,
@@ -26,7 +26,7 @@ const FAULTS = {
   'not a person': UserNotPerson,
 } as const
 
-/** What is kept of an address or id. */
+/** The shared value for an address or id. */
 interface Entry {
   readonly user?: FoundUser
   readonly fault?: string
@@ -35,8 +35,8 @@ interface Entry {
 const DISABLED_TOPIC = 'users gone'
 
 /**
- * Shares users by `state`; `undefined` where there are no other replicas. Only replicas that look users up in the same
- * way believe each other.
+ * Shares users through `state`; `undefined` if the gateway runs alone. Only replicas with the same lookup settings
+ * share their findings.
  */
 export function shareUsers(
   state: SharedState,
@@ -50,7 +50,7 @@ export function shareUsers(
       const found = await state.get(entryOf(key))
       if (found === undefined) return undefined
       const { user, fault } = JSON.parse(found.value) as Entry
-      // To a cache, no time at all is for ever.
+      // A cache keeps an entry with a lifetime of 0 forever.
       const left = Math.max(1, found.left)
       if (fault !== undefined && Object.hasOwn(FAULTS, fault)) {
         return { fault: new FAULTS[fault as keyof typeof FAULTS](subjectOf(named)), left }

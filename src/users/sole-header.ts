@@ -1,11 +1,11 @@
 /**
- * The value of a header that names the user, or `undefined` when the request has none.
+ * The value of a header that names the user; `undefined` if the request does not have it.
  *
- * Read from the raw headers, because Node joins a repeated header to one text, and because nothing that a
- * `Connection` header names may take it away.
+ * It is read from the raw headers, because Node joins repeated headers, and because a `Connection` header must not be
+ * able to remove it.
  *
- * @param name of the header, in lower case
- * @param fault makes the error for a header that is repeated, or written with underscores
+ * @param name the name of the header, in lower case
+ * @param fault makes the error for a header that is repeated, or whose name has underscores
  */
 export function soleHeader(
   rawHeaders: readonly string[],

@@ -1,13 +1,13 @@
 import { BadUserEmail } from '../errors.ts'
 import { soleHeader } from './sole-header.ts'
 
-/** Longest address of the column in the users' table. */
+/** The longest address in the users' table, in characters. */
 const MAX_ADDRESS_LENGTH = 100
 
 /**
- * The e-mail address in a request, or `undefined` without the header.
+ * The e-mail address in a request; `undefined` without the header.
  *
- * @param name of the header, in lower case
+ * @param name the name of the header, in lower case
  * @throws BadUserEmail unless the header is sent once and has one address
  */
 export function userEmail(rawHeaders: readonly string[], name: string): string | undefined {
@@ -16,7 +16,7 @@ export function userEmail(rawHeaders: readonly string[], name: string): string |
 }
 
 function address(value: string, name: string): string {
-  // Node reads header bytes as Latin-1; an address beyond ASCII was sent as UTF-8.
+  // Node reads header bytes as Latin-1. An address with other characters than ASCII is sent as UTF-8.
   const ascii = /^[\x20-\x7e]*$/.test(value)
   const text = ascii ? value.trim() : utf8(value, name).trim()
   if (text === '') throw new BadUserEmail(name, 'it is empty')
@@ -36,7 +36,7 @@ function utf8(value: string, name: string): string {
 
 const ADDRESS_PATTERN = /^[^\s@<>()"\\]+@[^\s@<>()"\\]+$/
 
-/** Created on first use: Unicode's classes take 20 ms. */
+/** Created on first use: compiling the Unicode classes takes 20 ms. */
 function beyondAscii(): RegExp {
   return /^[^\s@<>()"\\\p{Cc}\p{Cf}]+@[^\s@<>()"\\\p{Cc}\p{Cf}]+$/u
 }

@@ -5,15 +5,15 @@ import type { FoundUser } from './pick-user.ts'
 import { userColumns } from './user-query.ts'
 import type { EmailColumns, NamedUser } from './user-query.ts'
 
-/** The rows of `systemusers`, by everything that a request may name a user by. */
+/** The rows of `systemusers`, by e-mail address and object id. */
 export interface UserIndex {
   /**
-   * Takes rows in, new and changed ones, and lets deleted ones go.
+   * Applies new, changed and deleted rows.
    *
-   * @throws OwnError for one without an id: then it is not certain what the index lacks
+   * @throws OwnError for a row without an id: the index would be incomplete
    */
   readonly apply: (rows: readonly unknown[]) => void
-  /** The user that `named` means; `undefined` where the rows name none, or are not certain. */
+  /** The user that `named` means; `undefined` if there is none, or the rows are ambiguous. */
   readonly find: (named: NamedUser) => FoundUser | undefined
   readonly size: () => number
 }
@@ -21,14 +21,14 @@ export interface UserIndex {
 type Row = Readonly<Record<string, unknown>>
 
 /**
- * Makes an empty index. Disabled and application users are in it too: which user an address means depends on all rows
- * that hold it. 350 to 500 bytes a row (`bench/preloaded-users.ts`).
+ * Makes an empty index. It includes disabled and application users, because the meaning of an address depends on all
+ * rows that have it. A row uses 350 to 500 bytes (`bench/preloaded-users.ts`).
  */
 export function createUserIndex(emailColumns: EmailColumns): UserIndex {
   const columns = userColumns(emailColumns).split(',')
   const keyColumns = ['azureactivedirectoryobjectid', ...emailColumns]
   const byId = new Map<string, Row>()
-  /** One row, or several that hold the same address or id. */
+  /** One row, or several with the same address or id. */
   const byKey = new Map<string, Row | readonly Row[]>()
 
   return {
@@ -70,7 +70,7 @@ export function createUserIndex(emailColumns: EmailColumns): UserIndex {
     }
   }
 
-  /** What a request may name the row by, in lower case; each once. */
+  /** The addresses and the object id of the row, in lower case. */
   function keysOf(row: Row): Set<string> {
     const keys = new Set<string>()
     for (const column of keyColumns) {
@@ -85,7 +85,7 @@ function listOf(found: Row | readonly Row[]): readonly Row[] {
   return Array.isArray(found) ? (found as readonly Row[]) : [found as Row]
 }
 
-/** How a delta names a row that is gone. */
+/** Whether an entry of a delta response is a deleted row. */
 function isDeleted(change: Row): boolean {
   return 'reason' in change && !('systemuserid' in change)
 }

@@ -10,7 +10,7 @@ import { inOneLine } from '../explanations/explanation.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { lookupRequest } from './lookup-request.ts'
 
-/** One page of rows, and where the next one or the changes from then on are. */
+/** One page of rows, with the link to the next page or to later changes. */
 export interface UserPage {
   readonly rows: readonly unknown[]
   /** Path and query below the origin. */
@@ -28,24 +28,24 @@ export class PageRefused extends OwnError {
   }
 }
 
-/** What says whether the changes of users are tracked, below the API root. */
+/** The resource that shows whether changes of users are tracked, below the API root. */
 export const TRACKED_TABLE = "EntityDefinitions(LogicalName='systemuser')?$select=ChangeTrackingEnabled"
 
 const PAGE_ROWS = 2000
-/** 2,000 rows of seven short columns are below 1 MB. */
+/** 2,000 rows of seven short columns are less than 1 MB. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024
 
 const TRACKED = ['prefer', `odata.track-changes,odata.maxpagesize=${PAGE_ROWS}`]
 const UNTRACKED = ['prefer', `odata.maxpagesize=${PAGE_ROWS}`]
 
-/** Reads pages of users by `send`, as the application user. */
+/** Reads pages of users with `send`, as the application user. */
 export function userPages(send: Send, { url }: Pick<Target, 'url'>) {
   return {
-    /** A page at `path`, and a delta link at the end of the last one. */
+    /** Reads the page at `path`. The last page has a delta link. */
     tracked: (path: string, cancellation: Cancellation) => read(path, TRACKED, cancellation),
-    /** A page at `path`. */
+    /** Reads the page at `path`. */
     plain: (path: string, cancellation: Cancellation) => read(path, UNTRACKED, cancellation),
-    /** Whether the environment tracks changes of users; `undefined` where that cannot be read. */
+    /** Whether the environment tracks changes of users; `undefined` if that cannot be read. */
     isTracked: async (cancellation: Cancellation): Promise<boolean | undefined> => {
       const path = `${url.apiRoot}/${TRACKED_TABLE}`
       const { status, json } = await ask(path, [], cancellation)
@@ -58,7 +58,7 @@ export function userPages(send: Send, { url }: Pick<Target, 'url'>) {
     const { status, json, explanation } = await ask(path, extraHeaders, cancellation)
     if (status !== 200) throw new PageRefused(status, explanation())
     const rows = json?.['value']
-    if (!Array.isArray(rows)) throw new OwnError('a page of users holds no rows')
+    if (!Array.isArray(rows)) throw new OwnError('a page of users has no rows')
     return { rows, next: linkIn(json?.['@odata.nextLink']), delta: linkIn(json?.['@odata.deltaLink']) }
   }
 
@@ -72,13 +72,13 @@ export function userPages(send: Send, { url }: Pick<Target, 'url'>) {
     return { status, json, explanation }
   }
 
-  /** The path of a link. Only what lies below the API root is asked, and only of the target's own origin. */
+  /** The path of a link. Only the users below the API root are requested, and only from the target's own origin. */
   function linkIn(link: unknown): string | undefined {
     if (link === undefined) return undefined
     if (typeof link !== 'string' || !URL.canParse(link)) throw new OwnError('a link of a page is not a URL')
     const start = link.indexOf('/', link.indexOf('//') + 2)
     const path = link.slice(start)
-    if (!path.startsWith(`${url.apiRoot}/systemusers?`)) throw new OwnError('a link of a page leads elsewhere')
+    if (!path.startsWith(`${url.apiRoot}/systemusers?`)) throw new OwnError('a page links to another resource')
     return path
   }
 }

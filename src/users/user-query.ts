@@ -1,27 +1,27 @@
 import type { Target } from '../config/schema.ts'
 
-/** Whom a request names: by e-mail address, or by Entra object id in lower case. */
+/** The user that a request names: by e-mail address, or by Entra object id in lower case. */
 export type NamedUser = { readonly email: string } | { readonly objectId: string }
 
-/** The columns in which an e-mail address is looked for, in this order. */
+/** The columns in which an e-mail address is searched, in this order. */
 export type EmailColumns = Target['impersonation']['emailColumns']
 
-/** Requested rows: more than one address has, including disabled users and wildcard matches. */
+/** The number of rows to request: more than one address has, including disabled users and wildcard matches. */
 export const MAX_ROWS = 50
 
-/** The columns with a user's identity, and whether the gateway may act as them. */
+/** The columns that identify a user, and those that show whether the gateway may act as them. */
 export function userColumns(emailColumns: EmailColumns): string {
   return [...new Set([...REQUIRED_COLUMNS, ...emailColumns])].join(',')
 }
 
 const REQUIRED_COLUMNS = ['systemuserid', 'azureactivedirectoryobjectid', 'isdisabled', 'applicationid', 'accessmode']
 
-/** What `named` names a user by, for errors. */
+/** How `named` identifies a user, for error messages. */
 export function subjectOf(named: NamedUser): string {
   return 'email' in named ? 'this e-mail address' : 'this Entra object id'
 }
 
-/** The query for the rows that may be those of `named`, below the API root. `pickUser` reads the response. */
+/** The query for the rows that may match `named`, below the API root. `pickUser` reads the response. */
 export function userQuery(named: NamedUser, emailColumns: EmailColumns): string {
   const filter =
     'email' in named

@@ -210,7 +210,7 @@ t.test('says whether users can be preloaded, which is no failure', async (t) => 
     headers: { 'content-type': 'application/json' },
   })
   await check({}, io)
-  t.match(written.stdout, /! preload .*one by one: Dynamics gave no delta link/)
+  t.match(written.stdout, /! preload .*one by one: Dynamics returned no delta link/)
   emulator.faults.dataverse.push({ kind: 'answer', path: '$select=systemuserid', skip: 1, status: 400, body: '{}' })
   await check({}, io)
   t.match(written.stdout, /! preload .*one by one: Dynamics answered 400/)

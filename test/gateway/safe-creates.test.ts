@@ -293,7 +293,7 @@ t.test('what a key cannot be kept for is refused before anything is sent', async
     ['/accounts', { body, headers: { 'idempotency-key': 'unquoted' } }, /in double quotes/],
     ['/accounts', { body, headers: { 'idempotency-key': '""' } }, /in double quotes/],
     ['/accounts', { body: `{"accountid":"${id}"}` }, /sets accountid itself/],
-    ['/accounts', { body: '{"primarycontactid":{"lastname":"A"}}' }, /rows or lists within the row/],
+    ['/accounts', { body: '{"primarycontactid":{"lastname":"A"}}' }, /nested rows or lists/],
     ['/accounts', { body: '[]' }, /not a JSON object/],
     ['/accounts', { body: '{' }, /not valid JSON/],
     ['/accounts', {}, /must be JSON/],

@@ -25,7 +25,7 @@ export const preloadUsers: Step = {
       if (next === undefined) {
         return typeof body?.['@odata.deltaLink'] === 'string'
           ? ok(`${users} users can be preloaded`)
-          : onlyLookups('Dynamics gave no delta link')
+          : onlyLookups('Dynamics returned no delta link')
       }
       path = next
     }

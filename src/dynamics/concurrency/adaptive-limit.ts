@@ -4,8 +4,8 @@ import { compareTimes, createResponseTimes } from './response-times.ts'
 import type { ResponseTimes, CostClass } from './response-times.ts'
 
 /**
- * Why the limit is what it is: the settings or the number of replicas allow no more; Dynamics suggests it; Dynamics
- * refused more; more got more done, or did not; fewer got as much done, or did not.
+ * The reason for the limit: the settings or the number of replicas allow no more; Dynamics suggests it; Dynamics
+ * refused more; a higher limit had a better throughput, or had not; a lower limit had the same throughput, or had not.
  */
 export type LimitReason =
   | 'ceiling'
@@ -16,59 +16,61 @@ export type LimitReason =
   | 'lower-is-as-good'
   | 'lower-is-worse'
 
-/** How many requests may run at once: as many as pays, by what is measured. */
+/** How many requests may run at once. The limit follows the measured throughput. */
 export interface AdaptiveLimit {
-  /** The limit now, that of a trial included. */
+  /** The limit now. During a trial it is the limit of the trial. */
   readonly current: () => number
-  /** The limit outside of trials, and why it is that. */
+  /** The limit outside of trials, and the reason for it. */
   readonly settled: () => { readonly limit: number; readonly reason: LimitReason }
-  /** A request is sent that takes the last place. Returns what its time belongs to; `undefined`: it is not measured. */
+  /**
+   * A request is sent in the last free slot. Returns the set that its time belongs to; `undefined`: it is not measured.
+   */
   readonly sent: () => ResponseTimes | undefined
-  /** The head of a response came, `ms` after its request was sent; `times` are what `sent` returned. */
+  /** The head of a response arrived, `ms` after its request was sent. `times` is the result of `sent`. */
   readonly answered: (times: ResponseTimes, costClass: CostClass, ms: number) => void
-  /** Dynamics refused one of `running` requests because there were too many at once. */
+  /** Dynamics refused one of `running` requests because too many ran at once. */
   readonly refused: (running: number) => void
-  /** Begins at the number of requests that Dynamics suggests. */
+  /** Starts with the degree of parallelism that Dynamics suggests. */
   readonly start: (parallel: number) => void
 }
 
-/** Share of a growth that must show in what gets done; else the responses only became slower. */
+/** The share of a growth of the limit by which throughput must grow. With less, responses have only become slower. */
 const MIN_GAIN = 0.15
-/** Steps of a trial upwards: wide while every one pays, narrow once one did not. */
+/** Steps of a trial upwards: wide while every trial succeeds, narrow after one has failed. */
 const WIDE_STEP = 1.5
 const NARROW_STEP = 1.2
-/** Step of a trial downwards, where it is not known how fast Dynamics answers fewer requests. */
+/** Step of a trial downwards, if the response times with fewer requests are not known. */
 const DOWN_STEP = 2
-/** A trial is clear at this many standard errors; a rejection, which costs less, at fewer. */
+/** A trial is decided at this many standard errors; a rejection, which costs less, at fewer. */
 const CLEAR_STANDARD_ERRORS = 3
 const CLEAR_REJECTION_STANDARD_ERRORS = 2
-/** Fewest responses that are compared. */
+/** The fewest responses that are compared. */
 const MIN_RESPONSES = 20
-/** A trial that is not clear by then is decided by what it looks like. */
+/** A trial that is still unclear after this time is decided by its mean. */
 const MAX_TRIAL_MS = 4000
-/** Time after a trial of more that changed nothing; it doubles. */
+/** Pause after a failed trial upwards. It doubles each time. */
 const MIN_REST_MS = 2000
 const MAX_REST_MS = 14_000
-/** As above, after a trial of fewer. */
+/** Pause after a failed trial downwards. */
 const DOWN_REST_MS = 6000
-/** Answers are slow when they take this much longer than the best recent ones. */
+/** Responses are slow if they take this many times as long as the best recent ones. */
 const SLOW_RATIO = 1.12
-/** When answers are slow, the limit falls to what the best times allow and a little more, so that no place is idle. */
+/** When responses are slow, the limit falls to what the best times allow, plus this share so that no slot is idle. */
 const HEADROOM = 1.05
-/** It falls to no less than this share at once. */
+/** The limit falls to no less than this share in one step. */
 const MAX_FALL = 1 / 3
-/** While nothing is tried, times are forgotten after this many sets of the fewest responses. */
+/** Without a trial, times are discarded after this many times the fewest responses. */
 const MAX_SETS = 4
-/** Answers that are further apart belong to different times. */
+/** After a gap of this length between responses, earlier times are discarded. */
 const STALE_MS = 10_000
 
 /**
- * A limit that follows what is measured while all places are taken. It tries more and fewer requests at once and
- * compares the times to the heads of the responses. By Little's law, what gets done is the number at once divided by
- * the time: more pay while responses slow down by less than the number grows.
+ * A limit that follows what is measured while all slots are occupied. It tries higher and lower limits, and compares
+ * the times to the heads of the responses. By Little's law, throughput is the number of concurrent requests divided by
+ * the response time: a higher limit pays off as long as response times grow more slowly than the limit.
  *
- * @param ceiling the most that may be; it may change
- * @param clock milliseconds, rising
+ * @param ceiling the highest limit; it may change
+ * @param clock monotonic, in milliseconds
  * @see docs/decisions/adaptive-concurrency.md
  */
 export function createAdaptiveLimit(ceiling: () => number, clock: () => number): AdaptiveLimit {
@@ -76,19 +78,19 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
   const refusals = createRefusedLimit(clock)
   let settled = ceiling()
   let reason: LimitReason = 'ceiling'
-  /** Times at the settled limit; and the limit that is tried out, with its times. */
+  /** Response times at the settled limit. The trial has a limit and times of its own. */
   let times = createResponseTimes()
   let trial: { readonly limit: number; readonly times: ResponseTimes; readonly until: number } | undefined
-  /** Requests to be sent until what is measured belongs to the present limit. */
+  /** Requests to be sent until measured times belong to the current limit. */
   let unmeasured = 0
   let lastResponseAt = clock()
   let upDueAt = 0
   let downDueAt = 0
   let upRestMs = MIN_REST_MS
-  /** Trials upwards that paid, one after the other. */
+  /** Successful trials upwards in a row. */
   let gainsInARow = 0
   let hasFailed = false
-  /** Whether responses were slow when that was last looked at. */
+  /** Whether responses were slow at the last check. */
   let isSlow = false
 
   const current = (): number => Math.min(trial?.limit ?? settled, Math.max(1, ceiling()))
@@ -114,14 +116,14 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     return startTrial(Math.max(settled + 1, settled * step))
   }
 
-  /** Begins the next trial, where one is due. */
+  /** Starts the next trial, if one is due. */
   function startNextTrial(): void {
     const enough = Math.max(MIN_RESPONSES, settled)
     if (times.count() < enough) return
     const now = clock()
     const slowness = best.slowness(times)
     if (slowness > SLOW_RATIO) {
-      // The times that showed it are partly those of before: the trial is compared with new ones.
+      // Some of these times are from before responses became slow. The trial is compared with new ones.
       if (!isSlow) {
         isSlow = true
         times = createResponseTimes()
@@ -139,7 +141,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     if (times.count() > MAX_SETS * enough) times = createResponseTimes()
   }
 
-  /** Decides the trial, where it is clear or has lasted long enough. */
+  /** Decides the trial, if the result is clear or the trial has lasted long enough. */
   function decideTrial({ limit, times: tried, until }: NonNullable<typeof trial>): void {
     const difference = tried.count() < Math.max(MIN_RESPONSES, limit) ? undefined : compareTimes(times, tried)
     if (difference === undefined) return
@@ -175,7 +177,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
       adopt(limit, tried, 'lower-is-as-good')
       return
     }
-    // If responses became slower, it was not because there were too many requests.
+    // If responses are slow, too many requests are not the reason.
     if (best.slowness(times) > SLOW_RATIO) best.replace(times, settled)
     else best.replace(tried, limit)
     downDueAt = clock() + DOWN_REST_MS
@@ -183,7 +185,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
     settle(settled, 'lower-is-worse')
   }
 
-  /** The trial's limit is the settled one from now on. */
+  /** Makes the limit of the trial the settled limit. */
   function adopt(limit: number, tried: ResponseTimes, why: LimitReason): void {
     settled = limit
     reason = why

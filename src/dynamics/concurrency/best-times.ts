@@ -1,26 +1,26 @@
 import { compareTimes } from './response-times.ts'
 import type { ResponseTimes } from './response-times.ts'
 
-/** The best recent times to the heads of responses: what Dynamics takes when it is not crowded. */
+/** The best recent times to the heads of responses: those of Dynamics without overload. */
 export interface BestTimes {
-  /** Times that were measured at `limit`; they count if they are better, or if the best ones are old. */
+  /** Adds times that were measured at `limit`. They become the best if they are better, or if the best are old. */
   readonly add: (times: ResponseTimes, limit: number) => void
-  /** From now on `times` are the best there are, though fewer requests, `limit` at once, were tried. */
+  /** Makes `times`, measured at `limit`, the best ones without a comparison. */
   readonly replace: (times: ResponseTimes, limit: number) => void
-  /** How much slower `times` surely are than the best ones; 1: not slower. */
+  /** How many times slower `times` are than the best ones, at least; 1: not slower. */
   readonly slowness: (times: ResponseTimes) => number
-  /** Whether far fewer requests than `limit` at once were tried lately. */
+  /** Whether a limit far below `limit` was tried recently. */
   readonly isKnownBelow: (limit: number) => boolean
 }
 
-/** Older times say nothing of now. */
+/** Older times are ignored. */
 const RECENT_MS = 60_000
-/** Fewer requests are far fewer below this share. */
+/** The share of a limit below which another one is far below it. */
 const FAR_BELOW_SHARE = 0.7
-/** Standard errors that are taken off a difference, so that chance does not look like slowness. */
+/** Standard errors that are subtracted from a difference, so that random variation does not count as slowness. */
 const CAUTION_STANDARD_ERRORS = 2
 
-/** @param clock milliseconds, rising */
+/** @param clock monotonic, in milliseconds */
 export function createBestTimes(clock: () => number): BestTimes {
   let best: { readonly times: ResponseTimes; readonly at: number } | undefined
   let lowest = { limit: Infinity, at: -Infinity }

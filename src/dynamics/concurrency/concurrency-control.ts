@@ -7,34 +7,34 @@ import type { ResponseTimes, CostClass } from './response-times.ts'
 import { createSemaphore } from './semaphore.ts'
 import type { Semaphore } from './semaphore.ts'
 
-/** The places at Dynamics: as many as pays, by what is measured. */
+/** Limits the concurrent requests at Dynamics. The limit follows the measured throughput. */
 export interface ConcurrencyControl {
   readonly semaphore: Semaphore
-  /** How many requests may be at Dynamics at once, without trials; why; and what one key gets while others wait. */
+  /** The limit outside of trials, the reason for it, and the share of one key while others wait. */
   readonly state: () => {
     readonly limit: number
     readonly limitReason: LimitReason
     readonly share: number | undefined
   }
-  /** Measures what passes. Belongs inside of {@link limitConcurrency}. */
+  /** Measures requests. It is an inner wrapper of {@link limitConcurrency}. */
   readonly measure: (send: Send) => Send
-  /** Dynamics refused a request because there were too many at once. */
+  /** Dynamics refused a request because too many ran at once. */
   readonly parallelismRefused: () => void
   /** Applies the degree of parallelism that Dynamics suggests. */
   readonly applyHint: (parallel: number) => void
 }
 
 export interface ConcurrencyControlOptions {
-  /** The most that there may be. It may change while the gateway runs. */
+  /** The highest limit. It may change while the gateway runs. */
   readonly ceiling: () => number
-  /** How many requests may wait. */
+  /** The most requests that may wait. */
   readonly queue: number
   readonly onEvent: OnEvent
-  /** Called when there may be more places than before. */
+  /** Called when the limit may have changed. */
   readonly onChange: () => void
 }
 
-/** @param clock milliseconds, rising */
+/** @param clock monotonic, in milliseconds */
 export function createConcurrencyControl(
   { ceiling, queue, onEvent, onChange: changed }: ConcurrencyControlOptions,
   clock: () => number = () => performance.now(),
@@ -60,7 +60,7 @@ export function createConcurrencyControl(
     response: UpstreamResponse,
     began: number,
   ): void {
-    // Refusals and errors cost Dynamics less, and retries include a pause.
+    // Refusals and errors cost Dynamics less. The time of a retry includes a pause.
     if (response.status >= 400 || request.record.attempts > 1) return
     adaptive.answered(times, costClassOf(request), clock() - began)
     applyLimit()
@@ -70,7 +70,7 @@ export function createConcurrencyControl(
     semaphore,
     state: () => ({ limit: adaptive.settled().limit, limitReason: adaptive.settled().reason, share: hint }),
     measure: (send) => (request) => {
-      // While places are free the limit does not matter; a body that flows takes as long as its sender.
+      // While slots are free the limit has no effect. The time of a streamed body depends on its sender.
       const times = semaphore.isFull() && !isStream(request) ? adaptive.sent() : undefined
       if (times === undefined) return send(request)
       const began = clock()
@@ -80,7 +80,7 @@ export function createConcurrencyControl(
       })
     },
     parallelismRefused() {
-      // The refused request has released its place already.
+      // The refused request has already released its slot.
       adaptive.refused(semaphore.state().running + 1)
       applyLimit()
     },

@@ -3,28 +3,28 @@ export interface FairQueue<T> {
   readonly size: () => number
   readonly push: (key: string, entry: T) => void
   /**
-   * Takes out the next entry: the oldest of the key whose turn it is. Keys that are served already let the others go
-   * first.
+   * Removes and returns the next entry: the oldest of the key whose turn it is. Keys that have their full share let the
+   * others go first.
    */
   readonly shift: (hasItsShare: (key: string) => boolean) => T | undefined
   readonly remove: (key: string, entry: T) => void
   /**
-   * The newest entry of the key with most entries, which must give way to one of `newcomer`; `undefined` where that
-   * key has at most one entry more than `newcomer`, so that giving way would be no fairer.
+   * The newest entry of the key with the most entries, which an entry of `newcomer` displaces; `undefined` if that key
+   * has at most one entry more than `newcomer`, because displacing it would not be fairer.
    */
   readonly displacedBy: (newcomer: string) => T | undefined
-  /** The newest entry of the key with most entries. */
+  /** The newest entry of the key with the most entries. */
   readonly newestOfLongest: () => T | undefined
 }
 
 export function createFairQueue<T>(): FairQueue<T> {
-  /** In the order in which the keys have their turns. */
+  /** In the order in which the keys take turns. */
   const queues = new Map<string, T[]>()
   let size = 0
 
-  function nextKey(isServed: (key: string) => boolean): string | undefined {
-    // Few keys are served already: no more than places divided by what each may have.
-    for (const key of queues.keys()) if (!isServed(key)) return key
+  function nextKey(hasItsShare: (key: string) => boolean): string | undefined {
+    // Few keys have their full share: at most the number of slots divided by the share.
+    for (const key of queues.keys()) if (!hasItsShare(key)) return key
     return queues.keys().next().value
   }
 
@@ -42,8 +42,8 @@ export function createFairQueue<T>(): FairQueue<T> {
       else queue.push(entry)
       size++
     },
-    shift(isServed) {
-      const key = nextKey(isServed)
+    shift(hasItsShare) {
+      const key = nextKey(hasItsShare)
       const queue = key === undefined ? undefined : queues.get(key)
       if (key === undefined || queue === undefined) return undefined
       const entry = queue.shift()

@@ -1,7 +1,7 @@
 import type { UpstreamResponse, OutboundRequest, Send } from '../send.ts'
 import type { Semaphore } from './semaphore.ts'
 
-/** Sends when there is a place at Dynamics, and releases it when the response's body is over too. */
+/** Sends a request when a slot is free, and releases the slot when the body of the response has ended. */
 export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire' | 'release'>): Send {
   function sendInSlot(request: OutboundRequest): Promise<UpstreamResponse> {
     return send(request).then(

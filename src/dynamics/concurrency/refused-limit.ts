@@ -1,6 +1,6 @@
-/** The number of requests at once that Dynamics itself refused (0x80072326). */
+/** The number of concurrent requests that Dynamics refused (0x80072326). */
 export interface RefusedLimit {
-  /** The most that were not refused lately; Infinity where none were. */
+  /** The highest number that Dynamics accepted at the last refusals; Infinity without a recent refusal. */
   readonly highest: () => number
   /** One of `running` requests was refused. */
   readonly refused: (running: number) => void
@@ -8,10 +8,10 @@ export interface RefusedLimit {
 
 /** Refusals within this time belong to one burst. */
 const SAME_BURST_MS = 1000
-/** After this time a number that Dynamics refused may be tried again. */
+/** The time after which a refused number may be tried again. */
 const TRY_AGAIN_MS = 15_000
 
-/** @param clock milliseconds, rising */
+/** @param clock monotonic, in milliseconds */
 export function createRefusedLimit(clock: () => number): RefusedLimit {
   let burst = { at: -Infinity, running: 0, refused: 0 }
   let highestAccepted = Infinity
@@ -22,7 +22,7 @@ export function createRefusedLimit(clock: () => number): RefusedLimit {
       refusedAt = clock()
       if (refusedAt - burst.at > SAME_BURST_MS) burst = { at: refusedAt, running, refused: 0 }
       burst.refused++
-      // The requests of the burst that were not refused were not too many.
+      // Dynamics accepted the requests of the burst that it did not refuse.
       highestAccepted = Math.max(1, burst.running - burst.refused)
     },
   }

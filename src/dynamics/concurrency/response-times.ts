@@ -1,27 +1,27 @@
-/** What a request costs Dynamics, roughly. Times are compared within one class only. */
+/** A rough class of what a request costs Dynamics. Times are compared within one class only. */
 export type CostClass = 'read' | 'write' | 'batch'
 
-/** Times to the head of answers, by cost class. */
+/** Times to the heads of responses, by cost class. */
 export interface ResponseTimes {
   readonly add: (costClass: CostClass, ms: number) => void
   readonly count: () => number
   readonly of: (costClass: CostClass) => Logarithms | undefined
 }
 
-/** Logarithms of times: how many, their mean, and the sum of squared distances from it (Welford). */
+/** Logarithms of times: their number, their mean, and the sum of squared distances from it (Welford). */
 export interface Logarithms {
   readonly count: number
   readonly mean: number
   readonly squares: number
 }
 
-/** How two sets of times differ: the logarithm of the ratio, and its standard error. */
+/** The difference of two sets of times: the logarithm of the ratio, and its standard error. */
 export interface Difference {
   readonly logRatio: number
   readonly standardError: number
 }
 
-/** Shorter times are measured too coarsely. */
+/** Shorter times are not precise enough. */
 const SHORTEST_MS = 0.1
 
 export function createResponseTimes(): ResponseTimes {
@@ -45,12 +45,12 @@ export function createResponseTimes(): ResponseTimes {
 
 const COST_CLASSES = ['read', 'write', 'batch'] as const
 
-/** A class with fewer times says nothing of their spread. */
+/** The fewest times in a class from which their spread is estimated. */
 const MIN_TIMES = 3
 
 /**
- * By how much `later` is slower than `earlier`. Each class is compared with itself, so that another mix of requests is
- * not taken for slower responses; `undefined` where no class has enough times in both.
+ * How much slower `later` is than `earlier`. Each class is compared with itself, so that another mix of requests does
+ * not look like slower responses; `undefined` if no class has enough times in both.
  */
 export function compareTimes(earlier: ResponseTimes, later: ResponseTimes): Difference | undefined {
   let weights = 0

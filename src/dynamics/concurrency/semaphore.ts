@@ -5,57 +5,58 @@ import type { Priority, RequestRecord } from '../request-record.ts'
 import type { OutboundRequest } from '../send.ts'
 import { createWaitingRequests } from './waiting-requests.ts'
 
-/** What is known of a request that takes a place. */
+/** The parts of a request that the semaphore needs. */
 export type SlotRequest = Pick<OutboundRequest, 'fairnessKey' | 'priority' | 'cancellation' | 'record'>
 
-/** How many requests may be at Dynamics at once, and which is next. */
+/** Limits the concurrent requests at Dynamics, and decides which one is next. */
 export interface Semaphore {
   /**
-   * Takes a place; a promise where none is free.
+   * Acquires a slot. Returns a promise if none is free.
    *
    * @throws QueueFull when too many requests wait
    */
   readonly acquire: (request: SlotRequest) => Promise<void> | undefined
   readonly release: (request: SlotRequest) => void
-  /** Lets in who waits, after there have become more places. */
+  /** Admits waiting requests, after the limit has grown. */
   readonly admitWaiters: () => void
   readonly isFull: () => boolean
   readonly state: () => {
     readonly running: number
     readonly waiting: number
-    /** How many of those that wait are background requests. */
+    /** The waiting requests that are background requests. */
     readonly waitingInBackground: number
     readonly limit: number
   }
 }
 
 export interface SemaphoreOptions {
-  /** How many places there are now. */
+  /** The number of slots now. */
   readonly limit: () => number
-  /** How many places one key may have while others wait. */
+  /** The most slots of one key while others wait. */
   readonly share: () => number
-  /** How many requests may wait. */
+  /** The most requests that may wait. */
   readonly queue: number
   readonly onEvent: OnEvent
 }
 
-/** A request that waits for a place. */
+/** A request that waits for a slot. */
 interface Waiter {
   readonly request: SlotRequest
   readonly admit: () => void
   readonly reject: (error: Error) => void
 }
 
-/** Share of the places up to which waiting background requests get their turns ahead of interactive ones. */
+/** The share of the slots up to which background requests get their turns ahead of interactive ones. */
 const BACKGROUND_SHARE = 0.1
 
 /**
- * Places, and a queue. Fairness keys take turns at free places; who has its share lets the others go first. When the
- * queue is full, the key with most waiting requests loses its newest: a busy caller cannot crowd out the others.
+ * Slots, and a queue. Fairness keys take turns at free slots; a key with its full share lets the others go first. When
+ * the queue is full, the key with the most waiting requests loses its newest one: a busy caller cannot crowd out the
+ * others.
  */
 export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptions): Semaphore {
   const waiters = createWaitingRequests<Waiter>(queue)
-  /** Places that are taken, by key. */
+  /** Occupied slots, by key. */
   const slotsByKey = new Map<string, number>()
   let running = 0
   let background = 0

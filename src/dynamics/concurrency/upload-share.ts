@@ -4,14 +4,15 @@ import { limitConcurrency } from './limit.ts'
 import { createSemaphore } from './semaphore.ts'
 import type { Semaphore } from './semaphore.ts'
 
-/** Share of the places that bodies may hold which flow as their callers send them. */
+/** The share of the slots that streamed request bodies may occupy. */
 const UPLOAD_SHARE = 0.75
 
 /**
- * Places for requests whose bodies flow: fewer than there are, so that slow uploads leave room for others.
+ * Slots for requests whose bodies are streamed. They are a part of all slots, so that slow uploads leave room for
+ * others.
  *
- * @param limit how many places there are now
- * @param queue how many requests may wait
+ * @param limit the number of all slots now
+ * @param queue the most requests that may wait
  */
 export function createUploadShare(limit: () => number, queue: number, onEvent: OnEvent): Semaphore {
   return createSemaphore({
@@ -22,7 +23,7 @@ export function createUploadShare(limit: () => number, queue: number, onEvent: O
   })
 }
 
-/** Sends a request whose body streams when `uploads` has a place. Other requests pass. */
+/** Sends a request with a streamed body when `uploads` has a free slot. Other requests pass. */
 export function limitUploads(send: Send, uploads: Semaphore): Send {
   const limited = limitConcurrency(send, uploads)
   return (request) => {

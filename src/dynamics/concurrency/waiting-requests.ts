@@ -1,36 +1,36 @@
 import type { Priority } from '../request-record.ts'
 import { createFairQueue } from './fair-queue.ts'
 
-/** Where a request waits: by priority, and among those of its key. */
+/** The queue of a request: by priority, then by key. */
 export interface Lane {
   readonly priority: Priority
   readonly key: string
 }
 
-/** Requests that wait for a place, interactive ones ahead of background ones. */
+/** Requests that wait for a slot, interactive ones ahead of background ones. */
 export interface WaitingRequests<T> {
   readonly size: () => number
-  /** How many of them are background requests. */
+  /** The number of background requests among them. */
   readonly background: () => number
   readonly push: (lane: Lane, entry: T) => void
   /**
-   * Takes out the next one.
+   * Removes and returns the next one.
    *
-   * @param hasItsShare whether a key has as many places as it may have while others wait
-   * @param backgroundAllowed whether a background request may go ahead of interactive ones, should that be its turn
+   * @param hasItsShare whether a key has its full share of the slots
+   * @param backgroundAllowed whether a background request may go ahead of interactive ones, if it is its turn
    */
   readonly shift: (hasItsShare: (key: string) => boolean, backgroundAllowed: boolean) => T | undefined
   readonly remove: (lane: Lane, entry: T) => void
-  /** The one that gives way to a newcomer where no more may wait; `undefined`: the newcomer does not wait. */
+  /** The entry that a newcomer displaces when the queue is full; `undefined`: the newcomer is refused. */
   readonly displacedBy: (newcomer: Lane) => T | undefined
 }
 
 /** While both wait, one background request is sent after at most this many interactive ones. */
 const INTERACTIVE_PER_BACKGROUND = 9
-/** Share of the queue that interactive newcomers leave to background requests. */
+/** The share of the queue that interactive newcomers leave to background requests. */
 const BACKGROUND_SHARE = 0.1
 
-/** @param capacity how many may wait */
+/** @param capacity the most entries */
 export function createWaitingRequests<T>(capacity: number): WaitingRequests<T> {
   const interactive = createFairQueue<T>()
   const background = createFairQueue<T>()

@@ -21,7 +21,7 @@ export function membersOf(body: Buffer, keyColumn: string): Members {
       throw new BadIdempotencyKey(`the body sets ${keyColumn} itself, which makes the create safe to repeat already`)
     }
     if (typeof value === 'object' && value !== null) {
-      throw new BadIdempotencyKey(`the body holds rows or lists within the row, at ${name.slice(0, 100)}`)
+      throw new BadIdempotencyKey(`the body has nested rows or lists, at ${name.slice(0, 100)}`)
     }
   }
   return members

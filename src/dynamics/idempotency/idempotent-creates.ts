@@ -34,7 +34,7 @@ export interface IdempotencyOptions {
   readonly salt: string
   /** Remembers creates. It may forget them at any time. */
   readonly state: SharedState
-  /** The largest body that is buffered and can be sent again, in bytes. */
+  /** The largest body that is buffered, so that it can be sent again, in bytes. */
   readonly keepBody: number
   readonly onEvent: OnEvent
 }

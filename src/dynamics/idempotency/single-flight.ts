@@ -1,7 +1,7 @@
-/** Runs `work` for a key once at a time. Further calls for the same key meanwhile share its result. */
+/** Runs `work` once at a time for each key. Concurrent calls with the same key share its result. */
 export type SingleFlight<T> = (key: string, work: () => Promise<T>) => Promise<T>
 
-/** Creates shared flights. Results are not cached. */
+/** Creates a single flight. Results are not cached. */
 export function singleFlight<T>(): SingleFlight<T> {
   const flights = new Map<string, Promise<T>>()
   return (key, work) => {

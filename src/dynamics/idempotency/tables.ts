@@ -51,8 +51,8 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
   const found = new LRUCache<string, Table>({ max: MAX_TABLES, ttl: REMEMBER_MS })
   const unsuitable = new LRUCache<string, string>({ max: MAX_TABLES, ttl: REMEMBER_UNSUITABLE_MS })
   const lookups = new LRUCache<string, ReadonlyMap<string, string>>({ max: MAX_TABLES, ttl: REMEMBER_MS })
-  const tableFlights = singleFlight<Table>()
-  const lookupFlights = singleFlight<ReadonlyMap<string, string>>()
+  const tableFlight = singleFlight<Table>()
+  const lookupFlight = singleFlight<ReadonlyMap<string, string>>()
 
   return {
     async find(entitySet, parent) {
@@ -60,16 +60,16 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
       if (known !== undefined) return known
       const fault = unsuitable.get(entitySet)
       if (fault !== undefined) throw new BadIdempotencyKey(fault)
-      // What one person may not read must not fail the request of another.
+      // A person without the right to read the definition must not fail the request of another.
       if (parent.tokens !== undefined) return findTable(entitySet, parent)
-      return tableFlights(entitySet, () => findTable(entitySet, parent))
+      return tableFlight(entitySet, () => findTable(entitySet, parent))
     },
     async lookups(table, parent) {
       const { logicalName } = table
       const known = lookups.get(logicalName)
       if (known !== undefined) return known
       if (parent.tokens !== undefined) return findLookups(logicalName, parent)
-      return lookupFlights(logicalName, () => findLookups(logicalName, parent))
+      return lookupFlight(logicalName, () => findLookups(logicalName, parent))
     },
   }
 
