@@ -393,6 +393,13 @@ export const Overloaded = createError(
 /** Dynamics sent no response in time. The text has the timeout. */
 export const DynamicsTooSlow = createError('GATEWAY_DYNAMICS_TOO_SLOW', 'Dynamics 365 did not answer in time: %s.', 504)
 
+/** The caller takes the response from memory only, and it is not there. */
+export const NotInMemory = createError(
+  'GATEWAY_NOT_IN_MEMORY',
+  'The response is not in memory, and Cache-Control: only-if-cached asks for nothing else. Leave only-if-cached out.',
+  504,
+)
+
 /** The lookup of the user took too long; nothing was sent. */
 export const UserLookupTooSlow = createError(
   'GATEWAY_USER_LOOKUP_TOO_SLOW',

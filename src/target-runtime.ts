@@ -93,7 +93,7 @@ export function createTargetRuntime(
     target,
     credential,
     connection,
-    send: cacheReads(connection.send, { target, name, memory, state }),
+    send: cacheReads(connection.send, { target, name, memory, state, onUsersChanged: preloaded?.onChange }),
     directory,
     sharing: state.status,
     activity,

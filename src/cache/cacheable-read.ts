@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-import type { CacheableRead } from '../dynamics/send.ts'
+import type { CacheableRead, CacheDirectives } from '../dynamics/send.ts'
+import { cacheDirectives } from './cache-directives.ts'
 
 /**
  * How a request may be answered without a call of its own. `undefined` for requests that must be sent: writes,
@@ -22,7 +23,9 @@ export function cacheableReadOf(
   ) {
     return undefined
   }
-  return { identity, mustBeSent: mustBeSent(headers) }
+  const cacheControl = headers['cache-control']
+  const directives = cacheControl === undefined ? undefined : cacheDirectives(cacheControl)
+  return { identity, mustBeSent: mustBeSent(headers, directives), directives }
 }
 
 function isConditional(headers: IncomingHttpHeaders): boolean {
@@ -42,13 +45,10 @@ export function isNullEtag(ifNoneMatch: string): boolean {
 }
 
 /** Whether the caller demands a new response. `Consistency: Strong` asks Dataverse for the newest definitions. */
-function mustBeSent(headers: IncomingHttpHeaders): boolean {
-  const cacheControl = headers['cache-control']
+function mustBeSent(headers: IncomingHttpHeaders, directives: CacheDirectives | undefined): boolean {
   return (
-    (cacheControl !== undefined && FORBIDS_CACHE.test(cacheControl)) ||
+    (directives !== undefined && (directives.noCache || directives.noStore || directives.maxAgeMs === 0)) ||
     headers['pragma']?.includes('no-cache') === true ||
     headers['consistency'] !== undefined
   )
 }
-
-const FORBIDS_CACHE = /\bno-cache\b|\bno-store\b|\bmax-age\s*=\s*"?0+\b/i

@@ -28,11 +28,17 @@ export function effectOf(method: string, resourcePath: string | undefined): Effe
   const schema = isSchema(name) || CHANGES_SCHEMA.test(name)
   // Below a row are navigation properties, which lead to another entity set, and bound actions.
   // A name that begins with `$` refers to another part of the batch, and so to an unknown entity set.
-  if (schema || segments!.length > 1 || first.name.includes('.') || name.startsWith('$')) {
+  // What a user may read depends on rows of users, teams and roles, and of what these belong to.
+  const isUnknown = segments!.length > 1 || first.name.includes('.') || name.startsWith('$') || GRANTS_RIGHTS.test(name)
+  if (schema || isUnknown) {
     return { entitySet: undefined, schema, mayBeAction: false }
   }
   return { entitySet: name, schema, mayBeAction: method === 'POST' && !first.hasParentheses }
 }
+
+/** Entity sets whose rows decide who may read which rows and columns. */
+const GRANTS_RIGHTS =
+  /^(?:systemuser|team|role|businessunit|position|organization|hierarchysecurity|fieldsecurity|fieldpermission|principalobject|privilege)/
 
 /**
  * Whether a resource holds definitions.

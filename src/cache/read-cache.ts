@@ -1,14 +1,18 @@
 import type { Target } from '../config/schema.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
+import { NotInMemory } from '../errors.ts'
 import { isFile } from '../odata/file-path.ts'
 import { isRead } from '../odata/methods.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { SharedState } from '../replicas/shared-state.ts'
+import { allows, cacheDirectives } from './cache-directives.ts'
 import { cacheRules } from './cache-rules.ts'
 import type { CacheRule } from './cache-rules.ts'
+import type { Effect } from './effects.ts'
 import { isDownError, isDownStatus } from './is-down.ts'
 import { keyOf } from './key.ts'
 import { recordResponse } from './record-response.ts'
+import { createRefusedIdentities } from './refused-identities.ts'
 import { requestHeader, requestWith } from './request-with.ts'
 import type { ResponseMemory } from './response-memory.ts'
 import { trackSchema } from './schema-freshness.ts'
@@ -27,6 +31,8 @@ interface Options {
   readonly memory: ResponseMemory
   /** Reports changed definitions to other replicas. Left out where the gateway runs alone. */
   readonly state?: Pick<SharedState, 'publish' | 'subscribe'>
+  /** Calls a listener when rows of users have changed. Left out where nobody watches them. */
+  readonly onUsersChanged?: ((listener: () => void) => void) | undefined
   /** `performance.now`, or a clock of a test. */
   readonly now?: () => number
 }
@@ -42,19 +48,30 @@ interface CacheSlot {
   readonly rule: CacheRule
   readonly key: string
   readonly dependency: Dependency
+  /** The user that it is cached for; `undefined`: for all. */
+  readonly identity: string | undefined
 }
+
+/** Any rows. */
+const ALL_ROWS: Effect = { entitySet: undefined, schema: false, mayBeAction: false }
 
 /**
  * Answers reads from memory, or with the response to an identical call that is in progress. All other requests are sent
  * with `send`. Responses that a write may have changed are dropped.
  */
-export function cacheReads(send: Send, { target, name, memory, state, now = () => performance.now() }: Options): Send {
+export function cacheReads(
+  send: Send,
+  { target, name, memory, state, onUsersChanged, now = () => performance.now() }: Options,
+): Send {
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const ruleOf = cacheRules(target, address)
   const ownVersions = createVersions(now)
   const versions = state === undefined ? ownVersions : shareVersions(ownVersions, state)
   const share = shareCalls(name, versions.count)
   const write = watchWrites(send, address, versions)
+  const refusals = createRefusedIdentities(now)
+  const read = target.reads.keep.length > 0 || target.reads.revalidate ? watchRefusals : send
+  onUsersChanged?.(() => versions.changed(ALL_ROWS))
   const schema = trackSchema({
     send,
     apiRoot: target.url.apiRoot,
@@ -65,22 +82,36 @@ export function cacheReads(send: Send, { target, name, memory, state, now = () =
 
   return (request) => {
     const { cacheableRead, record, path } = request
-    if (cacheableRead === undefined || isFile(path)) return isRead(request.method) ? send(request) : write(request)
+    if (cacheableRead === undefined || isFile(path)) {
+      if (!isRead(request.method)) return write(request)
+      return isOnlyIfCached(request) ? Promise.reject(new NotInMemory()) : send(request)
+    }
     const slot = ruleOf === undefined ? undefined : slotOf(request)
     if (slot !== undefined) return answer(request, slot)
+    if (cacheableRead.directives?.onlyIfCached === true) return Promise.reject(new NotInMemory())
     if (cacheableRead.mustBeSent) {
       record.cacheStatus = 'fwd=request'
-      return send(request)
+      return read(request)
     }
-    return sendShared(request, send)
+    return sendShared(request, read)
+  }
+
+  /** Sends a read. A user who is refused one may have lost the right to others. */
+  function watchRefusals(request: OutboundRequest): Promise<UpstreamResponse> {
+    return send(request).then((response) => {
+      if (response.status === 401 || response.status === 403) refusals.refused(request.cacheableRead!.identity)
+      return response
+    })
   }
 
   function slotOf(request: OutboundRequest): CacheSlot | undefined {
     const rule = ruleOf!(request.path, requestHeader(request, 'prefer'))
     if (rule === undefined) return undefined
-    const key = keyOf(name, request, rule.kind === 'rows' && rule.shared ? 'cached for all' : 'cached')
+    const isForAll = rule.kind === 'rows' && rule.shared
+    const key = keyOf(name, request, isForAll ? 'cached for all' : 'cached')
     const dependency = rule.kind === 'schema' ? 'schema' : { entitySet: rule.entitySet }
-    return key === undefined ? undefined : { rule, key, dependency }
+    const identity = isForAll ? undefined : request.cacheableRead!.identity
+    return key === undefined ? undefined : { rule, key, dependency, identity }
   }
 
   async function answer(request: OutboundRequest, slot: CacheSlot): Promise<UpstreamResponse> {
@@ -93,18 +124,19 @@ export function cacheReads(send: Send, { target, name, memory, state, now = () =
     if (slot.rule.kind === 'row') return revalidate(request, slot, stored)
     if (slot.rule.kind === 'rows') {
       const freshFor = stored.sentAt + slot.rule.maxAge - now()
-      if (freshFor > 0) return hit(request, stored, freshFor)
-      record.cacheStatus = 'fwd=stale'
+      if (freshFor > 0 && isAllowed(request, stored, freshFor)) return hit(request, stored, freshFor)
+      record.cacheStatus = freshFor > 0 ? 'fwd=request' : 'fwd=stale'
       return fetchAndStore(request, slot, undefined)
     }
     return answerSchema(request, slot, stored)
   }
 
   /** The response in memory, unless a change has made it invalid. */
-  function validResponse({ key, dependency }: CacheSlot): StoredResponse | undefined {
+  function validResponse({ key, dependency, identity }: CacheSlot): StoredResponse | undefined {
     const stored = memory.get(key)
     if (stored === undefined || versions.isSuspended(dependency)) return undefined
-    if (stored.version === versions.of(dependency)) return stored
+    const isRefused = identity !== undefined && stored.sentAt <= refusals.refusedAt(identity)
+    if (stored.version === versions.of(dependency) && !isRefused) return stored
     memory.delete(key)
     return undefined
   }
@@ -119,12 +151,18 @@ export function cacheReads(send: Send, { target, name, memory, state, now = () =
     const freshFor = (): number => confirmedAt(stored, isConfirmable) + schemaCache - now()
     if (freshFor() > 0) {
       schema.checkInBackground(request)
-      return hit(request, stored, freshFor())
+      if (isAllowed(request, stored, freshFor())) return hit(request, stored, freshFor())
+      request.record.cacheStatus = 'fwd=request'
+      return fetchAndStore(request, slot, undefined)
     }
+    if (request.cacheableRead!.directives?.onlyIfCached === true) throw new NotInMemory()
     const isReachable = isConfirmable ? await schema.check(request) : true
     const mayStillServe = validResponse(slot) === stored && (!isConfirmable || isOfCurrentEpoch(stored))
-    if (mayStillServe && freshFor() > 0) return hit(request, stored, freshFor())
-    const stale = mayStillServe && now() - stored.sentAt < MAX_STALE_MS ? stored : undefined
+    if (mayStillServe && freshFor() > 0 && isAllowed(request, stored, freshFor())) {
+      return hit(request, stored, freshFor())
+    }
+    const isStaleAllowed = now() - stored.sentAt < MAX_STALE_MS && isAllowed(request, stored, 0)
+    const stale = mayStillServe && isStaleAllowed ? stored : undefined
     if (!isReachable && stale !== undefined) return hit(request, stale, freshFor())
     request.record.cacheStatus = 'fwd=stale'
     return fetchAndStore(request, slot, stale)
@@ -156,12 +194,18 @@ export function cacheReads(send: Send, { target, name, memory, state, now = () =
     return confirmed
   }
 
+  /** Whether the caller's `Cache-Control` allows a response of this age. */
+  function isAllowed({ cacheableRead }: OutboundRequest, { sentAt }: StoredResponse, freshFor: number): boolean {
+    return allows(cacheableRead!.directives, now() - sentAt, freshFor)
+  }
+
   /** @param stale served if Dynamics is down */
   async function fetchAndStore(
     request: OutboundRequest,
     slot: CacheSlot,
     stale: StoredResponse | undefined,
   ): Promise<UpstreamResponse> {
+    if (request.cacheableRead!.directives?.onlyIfCached === true) throw new NotInMemory()
     if (slot.rule.kind === 'schema') schema.checkInBackground(request)
     try {
       const response = await sendShared(requestWith(request, 'accept-encoding', 'gzip'), (sent) =>
@@ -193,8 +237,8 @@ export function cacheReads(send: Send, { target, name, memory, state, now = () =
     const version = versions.of(dependency)
     const epoch = schema.epoch()
     const isSuspended = versions.isSuspended(dependency)
-    const response = await send(request)
-    if (isSuspended) return response
+    const response = await read(request)
+    if (isSuspended || request.cacheableRead!.directives?.noStore === true) return response
     return recordResponse(response, memory.maxBodyBytes, (body) => {
       const isCurrent = versions.of(dependency) === version && !versions.isSuspended(dependency)
       if (isCurrent && (rule.kind !== 'row' || body.etag !== undefined)) {
@@ -212,22 +256,29 @@ export function cacheReads(send: Send, { target, name, memory, state, now = () =
     request.record.cacheStatus = `hit; ttl=${Math.floor(freshFor / 1000)}`
     return afterAuthorization(request, responseFrom(stored, now()))
   }
+
+  /**
+   * Checks the caller's token before a `response` that was not fetched with it: a person whose token is refused gets
+   * none.
+   */
+  function afterAuthorization(
+    { tokens, cacheableRead }: OutboundRequest,
+    response: UpstreamResponse,
+  ): UpstreamResponse | Promise<UpstreamResponse> {
+    if (tokens === undefined) return response
+    return Promise.resolve(tokens.authorization()).then(
+      () => response,
+      (error: unknown) => {
+        refusals.refused(cacheableRead!.identity)
+        response.body.dump()
+        throw error
+      },
+    )
+  }
 }
 
-/**
- * Checks the caller's token before a `response` that was not fetched with it: a person whose token is refused gets
- * none.
- */
-function afterAuthorization(
-  { tokens }: OutboundRequest,
-  response: UpstreamResponse,
-): UpstreamResponse | Promise<UpstreamResponse> {
-  if (tokens === undefined) return response
-  return Promise.resolve(tokens.authorization()).then(
-    () => response,
-    (error: unknown) => {
-      response.body.dump()
-      throw error
-    },
-  )
+/** Whether a read that no cache can answer asks for a cached response only. */
+function isOnlyIfCached(request: OutboundRequest): boolean {
+  const cacheControl = requestHeader(request, 'cache-control')
+  return cacheControl !== undefined && cacheDirectives(cacheControl).onlyIfCached
 }

@@ -60,6 +60,23 @@ export interface CacheableRead {
   readonly identity: string
   /** Whether it must be sent: the caller takes nothing from memory. */
   readonly mustBeSent: boolean
+  /** What the caller's `Cache-Control` demands; `undefined` without one. */
+  readonly directives?: CacheDirectives | undefined
+}
+
+/**
+ * What a request's `Cache-Control` demands of a response from memory.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1
+ */
+export interface CacheDirectives {
+  readonly noCache: boolean
+  readonly noStore: boolean
+  readonly onlyIfCached: boolean
+  /** The highest age, in ms; `Infinity`: any. */
+  readonly maxAgeMs: number
+  /** How long the response must stay fresh, in ms. */
+  readonly minFreshMs: number
 }
 
 /** A write inside a `$batch`. */

@@ -135,6 +135,11 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Nothing is configured at this address.',
     'Begin the path with an entity set, or with the name of the target where there are several: /-/ lists them.',
   ],
+  GATEWAY_NOT_IN_MEMORY: [
+    'The request asks for a response from memory only (Cache-Control: only-if-cached), and none is there that is fresh ' +
+      'enough.',
+    'Leave only-if-cached out, or keep the entity set with reads.keep.',
+  ],
   GATEWAY_ORIGIN_NOT_ALLOWED: [
     'A browser says that a page of another origin sent the request, or the request lacks the required header.',
     'Add the origin to ALLOWED_ORIGINS, if its pages may use everything that this gateway may do.',

@@ -22,6 +22,8 @@ export interface PreloadedUsers {
    */
   readonly find: (named: NamedUser) => FoundUser | undefined | Promise<FoundUser | undefined>
   readonly state: () => PreloadState
+  /** Calls `listener` after users have changed, or may have. */
+  readonly onChange: (listener: () => void) => void
   readonly close: () => void
 }
 
@@ -79,6 +81,7 @@ export function preloadUsers(
   let timer: NodeJS.Timeout | undefined
   let cancellation = new Cancellation()
   let isClosed = false
+  const listeners: (() => void)[] = []
 
   return {
     start: () => void sync(),
@@ -98,6 +101,7 @@ export function preloadUsers(
       reason !== undefined
         ? { status: 'off', users: 0, reason }
         : { status: index === undefined ? 'loading' : 'ready', users: index?.size() ?? 0 },
+    onChange: (listener) => void listeners.push(listener),
     close() {
       isClosed = true
       clearTimeout(timer)
@@ -159,6 +163,7 @@ export function preloadUsers(
     await readAll(loading, `${path}&$filter=modifiedon%20ge%20${since}`, pages.plain)
     deltaLink = link
     index = loading
+    for (const listener of listeners) listener()
     log.info({ users: index.size(), ms: Math.round(performance.now() - started) }, 'users preloaded')
   }
 
@@ -173,6 +178,7 @@ export function preloadUsers(
     for (let next = path; ;) {
       const page = await read(next, cancellation)
       into.apply(page.rows)
+      if (into === index && page.rows.length > 0) for (const listener of listeners) listener()
       if (into.size() > limits.users) throw new NotPreloadable(`there are more than ${limits.users} users`)
       if (page.next === undefined) return page.delta
       next = page.next

@@ -1,5 +1,6 @@
 import t from 'tap'
 
+import { cacheDirectives } from '../../src/cache/cache-directives.ts'
 import { cacheReads } from '../../src/cache/read-cache.ts'
 import { createResponseMemory } from '../../src/cache/response-memory.ts'
 import { loadSettings } from '../../src/config/load.ts'
@@ -55,13 +56,16 @@ t.test('no response is mixed up or staler than promised, whatever users, headers
     if (user !== undefined) headers.push('callerobjectid', user)
     headers.push('x-ms-client-request-id', String(random()))
     const mustBeSent = random() < 0.05
-    const request = modelRequest('GET', resource, headers, { cacheableRead: { identity: String(user), mustBeSent } })
+    const maxAge = random() < 0.05 ? Math.ceil(random() * 10) : undefined
+    const directives = maxAge === undefined ? undefined : cacheDirectives(`max-age=${maxAge}`)
+    const cacheableRead = { identity: String(user), mustBeSent, directives }
+    const request = modelRequest('GET', resource, headers, { cacheableRead })
     const started = dynamics.now
     const slack = started - MAX_LATENCY_MS
     const least = Math.max(
       known[subject],
       dynamics.valueAt(subject, slack, true),
-      dynamics.valueAt(subject, slack - (mustBeSent ? 0 : bound)),
+      dynamics.valueAt(subject, slack - (mustBeSent ? 0 : Math.min(bound, (maxAge ?? Infinity) * 1000))),
     )
     if (random() < 0.05) dynamics.at(started + random() * 800, () => request.cancellation.cancel(new Error('left')))
     send(request)

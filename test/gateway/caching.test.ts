@@ -251,6 +251,7 @@ t.test('tables that are listed come from memory until somebody writes to them', 
     ],
     ['a reference', () => post(url, `${account}/primarycontactid/$ref`, undefined, 'DELETE'), true],
     ['an action', () => post(url, 'sample_ExportAccounts', {}), true],
+    ['an update of a user', () => post(url, `systemusers(${someUser(emulator)})`, { jobtitle: 'x' }, 'PATCH'), true],
     ['a refused update', () => post(url, account, { nothing: 1 }, 'PATCH'), true],
     ['a batch that only reads', () => batch(url, `GET /api/data/v9.2/${account} HTTP/1.1\r\n`), false],
     ['a batch that deletes', () => batch(url, `DELETE /api/data/v9.2/${account} HTTP/1.1\r\n`), true],
@@ -289,6 +290,80 @@ t.test('a count of 0 is not kept, nor is an error', async (t) => {
   }
   await read(url, 'accounts/$count')
   t.match((await read(url, 'accounts/$count')).cacheStatus, /hit/)
+})
+
+t.test('a user whom Dynamics refuses gets nothing that was kept before, and others still do', async (t) => {
+  const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
+  for (const user of [ADELE, ALEX]) await read(url, 'accounts?$top=1', user)
+  t.match((await read(url, 'accounts?$top=1', ADELE)).cacheStatus, /; hit/)
+
+  emulator.switches.organization = 'disabled'
+  t.equal((await read(url, 'contacts?$top=1', ADELE)).status, 403)
+
+  t.equal((await read(url, 'accounts?$top=1', ADELE)).status, 403)
+  t.match((await read(url, 'accounts?$top=1', ALEX)).cacheStatus, /; hit/)
+  emulator.switches.organization = 'enabled'
+  t.match((await read(url, 'accounts?$top=1', ADELE)).cacheStatus, /fwd=uri-miss/)
+})
+
+t.test('Cache-Control of a request limits what comes from memory', async (t) => {
+  const { url, emulator } = await gatewayWithReads(t, {
+    revalidate: true,
+    keep: [{ entitySets: ['accounts'], for: '1h' }],
+  })
+  const [row] = emulator.rows('contacts')
+  const known = `contacts(${String(row!['contactid'])})`
+  const statusOf = async (path: string, cacheControl: string): Promise<string | null> =>
+    (await read(url, path, ADELE, { 'cache-control': cacheControl })).cacheStatus
+  const outcomeOf = async (path: string): Promise<unknown[]> => {
+    const { status, json } = await read(url, path, ADELE, { 'cache-control': 'only-if-cached' })
+    return [status, (json['error'] as Json | undefined)?.['code']]
+  }
+  const notThere = [504, 'GATEWAY_NOT_IN_MEMORY']
+  await read(url, 'WhoAmI', ADELE)
+
+  for (const path of ['accounts?$top=1', 'EntityDefinitions?$top=1', known, 'contacts?$top=1']) {
+    const before = emulator.load.total
+    t.same(await outcomeOf(path), notThere, path)
+    t.equal(emulator.load.total, before, 'nothing was sent')
+  }
+  t.match(await statusOf('accounts?$top=1', 'no-store'), /fwd=request/)
+  t.same(await outcomeOf('accounts?$top=1'), notThere, 'no-store keeps nothing')
+  for (const path of ['accounts?$top=1', 'EntityDefinitions?$top=1']) {
+    t.match(await statusOf(path, 'no-cache'), /fwd=request/)
+    t.same(await outcomeOf(path), [200, undefined], 'no-cache does')
+    t.match(await statusOf(path, 'max-age=3000, min-fresh=1'), /; hit/)
+    t.match(await statusOf(path, 'max-age=0'), /fwd=request/)
+    t.match(await statusOf(path, 'min-fresh=7200'), /fwd=request/)
+    // Until the Age that callers see is over a second.
+    await until(async () => Number((await read(url, path, ADELE)).headers.get('age')) >= 1)
+    t.match(await statusOf(path, 'max-age=1'), /fwd=request/)
+    t.match(await statusOf(path, 'max-age=1'), /; hit/, 'what came back is kept')
+  }
+  await read(url, known, ADELE)
+  t.match(await statusOf(known, 'max-age=1'), /fwd-status=304/, 'Dynamics confirms it each time')
+  t.same(await outcomeOf(known), notThere)
+
+  const { statusCode } = await request(`${url}/accounts?$top=1`, {
+    method: 'HEAD',
+    headers: { 'cache-control': 'only-if-cached' },
+  })
+  t.equal(statusCode, 504)
+})
+
+t.test('a caller that limits the age gets nothing older while Dynamics is down', async (t) => {
+  const { url, emulator } = await gatewayFor(t, { SCHEMA_CACHE: '1ms' })
+  const path = 'EntityDefinitions?$select=LogicalName'
+  const statusOf = async (cacheControl: string): Promise<number> =>
+    (await read(url, path, undefined, { 'cache-control': cacheControl })).status
+  await read(url, path)
+  await until(() => emulator.received.some(({ url, status }) => url.includes('RetrieveMeta') && status === 200))
+  emulator.faults.dataverse.push({ kind: 'html', status: 503, times: 10_000 })
+  await until(async () => Number((await read(url, path)).headers.get('age')) >= 1)
+  t.equal(await statusOf('max-age=600'), 200)
+  t.equal(await statusOf('max-age=1'), 503)
+  t.equal(await statusOf('min-fresh=1'), 503)
+  t.equal(await statusOf('only-if-cached'), 504)
 })
 
 t.test('what is shared is asked for once for all users', async (t) => {
@@ -406,6 +481,10 @@ async function batch(url: string, request: string): Promise<Read> {
       body: `--b\r\n${part}\r\n${request}\r\n\r\n--b--\r\n`,
     }),
   )
+}
+
+function someUser(emulator: Fixture['emulator']): string {
+  return String(emulator.rows('systemusers')[0]!['systemuserid'])
 }
 
 function someContact(emulator: Fixture['emulator']): string {

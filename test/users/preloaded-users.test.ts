@@ -57,6 +57,8 @@ t.test('changes are read while there is traffic: a leaver is refused, and a new 
   const { emulator, preloaded, directory, asker, systemUsers } = await preloadedBy(t, { poll: 20, maxAge: HOUR })
   await until(() => preloaded.state().status === 'ready')
   t.match(directory.find({ email: ADELE }, asker), { objectId: objectId(emulator, ADELE) })
+  let changes = 0
+  preloaded.onChange(() => changes++)
   const row = (address: string) => emulator.rows('systemusers').find((one) => one['internalemailaddress'] === address)!
   emulator.put('systemusers', { ...row(ADELE), isdisabled: true })
   emulator.put('systemusers', { ...row(ALEX), internalemailaddress: 'alex.new@contoso.com' })
@@ -67,6 +69,7 @@ t.test('changes are read while there is traffic: a leaver is refused, and a new 
   await t.rejects(Promise.resolve(directory.find({ email: ADELE }, asker)), { code: 'GATEWAY_USER_DISABLED' })
   t.match(preloaded.find({ email: 'alex.new@contoso.com' }), { objectId: objectId(emulator, 'alex.new@contoso.com') })
   t.equal(preloaded.find({ email: ALEX }), undefined)
+  t.ok(changes > 0, 'others hear of it')
 
   let idle = -1
   await until(async () => {
