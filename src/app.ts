@@ -1,7 +1,6 @@
-import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 
-import Fastify from 'fastify'
-import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 
 import { createResponseMemory } from './cache/response-memory.ts'
@@ -14,26 +13,22 @@ import head from './door/head.ts'
 import host from './door/host.ts'
 import { fromThisMachine } from './door/this-machine.ts'
 import type { RequestRecord } from './dynamics/request-record.ts'
-import { BadRequest, MethodNotAllowed, NotFound, Overloaded, retryLater } from './errors.ts'
+import { Overloaded, retryLater } from './errors.ts'
 import type { AuditLog } from './observe/audit-log.ts'
 import audit, { noteBatchEnd, noteBatchWrite } from './observe/audit.ts'
-import { explanationOf } from './observe/explain-request.ts'
 import { warnOfForeignLinks } from './observe/foreign-links.ts'
 import { health, tokenStatus } from './observe/health.ts'
 import type { TokenStatus } from './observe/health.ts'
 import inspectorAccess from './observe/inspector/access.ts'
-import { finishedOf } from './observe/inspector/finished-request.ts'
 import type { Inspector } from './observe/inspector/inspector.ts'
 import { inspectorRoutes } from './observe/inspector/routes.ts'
 import { createMetrics } from './observe/metrics.ts'
+import { observeRequests } from './observe/observe-requests.ts'
 import { watchOverload } from './observe/overload.ts'
 import { explainRefusal, explainRefusals } from './observe/refusals.ts'
-import { requestFacts, requestLog } from './observe/request-line.ts'
 import { statusPage } from './observe/status-page.ts'
 import type { Tracer } from './observe/tracing/tracer.ts'
 import { entitySetOf } from './odata/entity-set.ts'
-import { isRead } from './odata/methods.ts'
-import { targetFault } from './odata/request-target.ts'
 import type { OutboundAgent } from './outbound/agent.ts'
 import { jsonReader } from './outbound/read-json.ts'
 import { proxy } from './proxy/proxy.ts'
@@ -41,10 +36,9 @@ import bodyQueries from './queries/body-query.ts'
 import type { Replicas } from './replicas/shared-state.ts'
 import allowList, { authorizePart } from './rules/enforce.ts'
 import addedHeaders from './server/added-headers.ts'
-import { CALLER_METHODS } from './server/caller-methods.ts'
 import cors from './server/cors.ts'
-import { respondWithError } from './server/error-handler.ts'
-import { beginExchange } from './server/exchange.ts'
+import { fastifyApp } from './server/fastify-app.ts'
+import type { Attach } from './server/fastify-app.ts'
 import { onOperationsListener } from './server/operations-listener.ts'
 import { createTargetRuntime, prefixOf } from './target-runtime.ts'
 import type { TargetRuntime } from './target-runtime.ts'
@@ -57,8 +51,7 @@ export interface Dependencies {
   readonly log: Logger
   /** The gateway's version, for the status page. */
   readonly version: string
-  /** Gives the requests of a server to the gateway's handler. */
-  readonly attach: (handler: RequestListener) => Server
+  readonly attach: Attach
   /** What is shared with other replicas: it outlives a change of the settings. */
   readonly replicas: Replicas
   /** The audit log, if there is one. */
@@ -87,18 +80,7 @@ export async function createGateway(
 ): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
-  const app = Fastify(serverOptions(attach, settings.targets.map(prefixOf)))
-  // Bodies are never parsed: for Fastify no method has one.
-  const bodied = CALLER_METHODS.filter((method) => method !== 'GET' && method !== 'HEAD')
-  for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
-  app.setErrorHandler(respondWithError)
-  app.setNotFoundHandler((request) => {
-    const fault = targetFault(request.originalUrl)
-    if (fault !== undefined) throw new BadRequest(fault)
-    throw request.originalUrl.startsWith('/-/') || CALLER_METHODS.includes(request.method)
-      ? new NotFound('')
-      : new MethodNotAllowed()
-  })
+  const app = fastifyApp(attach, settings.targets.map(prefixOf))
 
   // The head of every request.
   app.decorateRequest('user', undefined)
@@ -106,47 +88,7 @@ export async function createGateway(
   app.decorateRequest('exchange')
   const overload = watchOverload()
   const metrics = createMetrics(overload)
-  const logRequest = requestLog(log)
-  app.addHook('onRequest', (request, reply, next) => {
-    const requestId = request.raw.headers['x-request-id'] as string | undefined
-    const { originalUrl: target, raw } = request
-    const isOwn = target.startsWith('/-/')
-    const captured = isOwn ? undefined : inspector?.capture({ target, request: raw, response: reply.raw })
-    request.exchange = beginExchange(requestId, reply.raw, (exchange) => {
-      const facts = requestFacts(request, reply)
-      logRequest(facts)
-      if (facts.entitySet !== 'gateway') {
-        const { method, status, caller, code, ms } = facts
-        const { record } = exchange
-        metrics.requestDone({
-          target: record.defaultUser === undefined ? 'none' : (record.target ?? 'dynamics'),
-          code: code?.replace('GATEWAY_', ''),
-          traceId: record.trace?.spanId !== undefined && record.trace.sampled ? record.trace.traceId : undefined,
-          method,
-          status,
-          caller,
-          source: isRead(method) && code === undefined ? record.source : undefined,
-          own: exchange.gatewayMs ?? ms,
-          wait: exchange.timings.wait,
-          dynamics: exchange.timings.dynamics,
-          connection: record.connection,
-          pages: record.pages,
-          rows: record.rows,
-        })
-        const asked = askedTarget(exchange.record)
-        const trouble = asked?.credential.state().trouble
-        const reached = asked === undefined ? undefined : { target: asked.target, trouble }
-        tracer?.end({ facts, record, isEncrypted: 'encrypted' in raw.socket, environment: asked?.target.url })
-        asked?.activity.requestDone(status)
-        if (status >= 500 && exchange.code !== undefined) {
-          asked?.activity.faulted(explanationOf(exchange, reached, status)!)
-        }
-        inspector?.add(finishedOf(request, reply, facts, reached, captured?.()))
-      }
-    })
-    if (!isOwn) tracer?.begin(request.exchange.record)
-    next()
-  })
+  app.addHook('onRequest', observeRequests({ log, metrics, tracer, inspector, targetOf }))
   app.addHook('onClose', async () => overload.close())
   await app.register(addedHeaders)
   await app.register(cors, settings)
@@ -158,7 +100,7 @@ export async function createGateway(
   )
   app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
   /** The target of a request; `undefined` if it was refused before. */
-  function askedTarget({ entitySet, target: name }: RequestRecord): TargetRuntime | undefined {
+  function targetOf({ entitySet, target: name }: RequestRecord): TargetRuntime | undefined {
     return entitySet === undefined ? undefined : environments.find(({ target }) => target.name === name)
   }
 
@@ -254,33 +196,4 @@ export async function createGateway(
     tokens: () => new Map(environments.map(({ name, credential }) => [name, tokenStatus(credential)])),
     reload: () => environments.forEach(({ credential }) => credential.reload()),
   }
-}
-
-/**
- * Fastify's own options. Its router sees one path for all that goes to a target, so that neither its decoding nor its
- * limits meet the paths of Dynamics; bodies are never parsed.
- */
-function serverOptions(attach: Dependencies['attach'], prefixes: readonly string[]): FastifyServerOptions {
-  return {
-    logger: false,
-    return503OnClosing: false,
-    exposeHeadRoutes: false,
-    genReqId: () => '',
-    rewriteUrl: ({ url = '/' }) => (OWN_ADDRESSES.test(url) ? url : routeOf(url, prefixes)),
-    serverFactory: attach,
-    // The server itself responds to bytes that are not a request.
-    clientErrorHandler: () => undefined,
-  } as FastifyServerOptions
-}
-
-/** The gateway's own addresses. */
-const OWN_ADDRESSES = /^\/-\/[\w/-]*(?:\?|$)/
-
-/** The route of `url`: the prefix of its target, or an address without a handler. */
-function routeOf(url: string, prefixes: readonly string[]): string {
-  if (url.startsWith('/-/')) return '/-/nothing'
-  const prefix = prefixes.find(
-    (prefix) => url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))),
-  )
-  return prefix === undefined ? '/-/nothing' : prefix || '/'
 }

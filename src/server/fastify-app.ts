@@ -1,0 +1,62 @@
+import type { RequestListener, Server } from 'node:http'
+
+import Fastify from 'fastify'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+
+import { BadRequest, MethodNotAllowed, NotFound } from '../errors.ts'
+import { targetFault } from '../odata/request-target.ts'
+import { CALLER_METHODS } from './caller-methods.ts'
+import { respondWithError } from './error-handler.ts'
+
+/** Gives the requests of a server to the gateway's handler. */
+export type Attach = (handler: RequestListener) => Server
+
+/**
+ * Fastify without parts of its own: it routes by the prefixes of targets, answers what has no route, and answers errors.
+ *
+ * @param prefixes `/sales`, or empty for a single target
+ */
+export function fastifyApp(attach: Attach, prefixes: readonly string[]): FastifyInstance {
+  const app = Fastify(serverOptions(attach, prefixes))
+  // Bodies are never parsed: for Fastify no method has one.
+  const bodied = CALLER_METHODS.filter((method) => method !== 'GET' && method !== 'HEAD')
+  for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  app.setErrorHandler(respondWithError)
+  app.setNotFoundHandler((request) => {
+    const fault = targetFault(request.originalUrl)
+    if (fault !== undefined) throw new BadRequest(fault)
+    throw request.originalUrl.startsWith('/-/') || CALLER_METHODS.includes(request.method)
+      ? new NotFound('')
+      : new MethodNotAllowed()
+  })
+  return app
+}
+
+/**
+ * Fastify's own options. Its router sees one path for all that goes to a target, so that neither its decoding nor its
+ * limits meet the paths of Dynamics; bodies are never parsed.
+ */
+function serverOptions(attach: Attach, prefixes: readonly string[]): FastifyServerOptions {
+  return {
+    logger: false,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    genReqId: () => '',
+    rewriteUrl: ({ url = '/' }) => (OWN_ADDRESSES.test(url) ? url : routeOf(url, prefixes)),
+    serverFactory: attach,
+    // The server itself responds to bytes that are not a request.
+    clientErrorHandler: () => undefined,
+  } as FastifyServerOptions
+}
+
+/** The gateway's own addresses. */
+const OWN_ADDRESSES = /^\/-\/[\w/-]*(?:\?|$)/
+
+/** The route of `url`: the prefix of its target, or an address without a handler. */
+function routeOf(url: string, prefixes: readonly string[]): string {
+  if (url.startsWith('/-/')) return '/-/nothing'
+  const prefix = prefixes.find(
+    (prefix) => url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))),
+  )
+  return prefix === undefined ? '/-/nothing' : prefix || '/'
+}
