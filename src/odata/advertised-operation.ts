@@ -1,3 +1,4 @@
+import { BACKSLASH, CLOSING_BRACE, COLON, COMMA, OPENING_BRACE, OPENING_BRACKET, QUOTE } from './json-characters.ts'
 import { beforeSpace, codeAt, stretch } from './look-back.ts'
 
 /** How far before a `target` the name of its operation may start, in characters. */
@@ -80,11 +81,3 @@ const OPERATION = /^[^#"\\]*#[\w.]+(?:\([^"\\]*\))?$/
 function isScalar(code: number | undefined): boolean {
   return code !== undefined && /[\w.+-]/.test(String.fromCharCode(code))
 }
-
-const QUOTE = 0x22
-const COMMA = 0x2c
-const COLON = 0x3a
-const OPENING_BRACKET = 0x5b
-const BACKSLASH = 0x5c
-const OPENING_BRACE = 0x7b
-const CLOSING_BRACE = 0x7d

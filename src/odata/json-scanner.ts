@@ -1,4 +1,18 @@
 import { MalformedBatch } from './batch-error.ts'
+import {
+  BACKSLASH,
+  CLOSING_BRACE,
+  CLOSING_BRACKET,
+  COLON,
+  COMMA,
+  OPENING_BRACE,
+  OPENING_BRACKET,
+  QUOTE,
+  isDigit,
+  isJsonSpace,
+} from './json-characters.ts'
+import { numberPart } from './json-number.ts'
+import type { NumberPart } from './json-number.ts'
 
 /** A value of a JSON text, with its name if it is a member. Positions count characters from the start. */
 export interface ScannedValue {
@@ -55,7 +69,7 @@ export function jsonScanner({ maxDepth: deepest, begins, ends }: JsonListener): 
   let mark = 0
   let word = ''
   let matched = 0
-  let digits: Digits = 'sign'
+  let part: NumberPart = 'sign'
   let hex = 0
 
   function scan(piece: string): void {
@@ -80,7 +94,7 @@ export function jsonScanner({ maxDepth: deepest, begins, ends }: JsonListener): 
           break
         default: {
           const code = piece.charCodeAt(at)
-          if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) structure(code, base + at)
+          if (!isJsonSpace(code)) structure(code, base + at)
           at++
         }
       }
@@ -121,19 +135,10 @@ export function jsonScanner({ maxDepth: deepest, begins, ends }: JsonListener): 
 
   /** Accepts one more character of a number; `false` when the number ended before. */
   function isNumber(code: number): boolean {
-    if (isDigit(code)) {
-      if (digits === 'zero') throw malformed()
-      if (digits === 'sign') digits = code === ZERO ? 'zero' : 'whole'
-      else if (digits === 'point') digits = 'fraction'
-      else if (digits === 'e' || digits === 'e-sign') digits = 'exponent'
-      return true
-    }
-    const isWhole = digits === 'zero' || digits === 'whole'
-    if (code === POINT && isWhole) digits = 'point'
-    else if ((code | 0x20) === SMALL_E && (isWhole || digits === 'fraction')) digits = 'e'
-    else if ((code === PLUS || code === MINUS) && digits === 'e') digits = 'e-sign'
-    else if (isWhole || digits === 'fraction' || digits === 'exponent') return false
-    else throw malformed()
+    const next = numberPart(part, code)
+    if (next === undefined) throw malformed()
+    if (next === 'end') return false
+    part = next
     return true
   }
 
@@ -190,7 +195,7 @@ export function jsonScanner({ maxDepth: deepest, begins, ends }: JsonListener): 
         begin('null')
         break
       default:
-        digits = 'sign'
+        part = 'sign'
         state = 'number'
         if (code !== MINUS && !isNumber(code)) throw malformed()
     }
@@ -250,15 +255,8 @@ export function jsonScanner({ maxDepth: deepest, begins, ends }: JsonListener): 
 /** What the next character is part of. */
 type State = 'value' | 'name' | 'colon' | 'after' | 'string' | 'escape' | 'hex' | 'word' | 'number'
 
-/** The last part of a number that was read. */
-type Digits = 'sign' | 'zero' | 'whole' | 'point' | 'fraction' | 'e' | 'e-sign' | 'exponent'
-
 function malformed(): MalformedBatch {
   return new MalformedBatch('The batch is not valid JSON.')
-}
-
-function isDigit(code: number): boolean {
-  return code >= ZERO && code <= 0x39
 }
 
 /** Characters before a quote, a backslash or a control character. */
@@ -268,17 +266,5 @@ const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf'
 /** The characters that may follow a backslash, besides `u`. */
 const ESCAPED: readonly number[] = [...'"\\/bfnrt'].map((character) => character.charCodeAt(0))
 
-const QUOTE = 0x22
-const PLUS = 0x2b
-const COMMA = 0x2c
 const MINUS = 0x2d
-const POINT = 0x2e
-const ZERO = 0x30
-const COLON = 0x3a
-const OPENING_BRACKET = 0x5b
-const BACKSLASH = 0x5c
-const CLOSING_BRACKET = 0x5d
-const SMALL_E = 0x65
 const SMALL_U = 0x75
-const OPENING_BRACE = 0x7b
-const CLOSING_BRACE = 0x7d

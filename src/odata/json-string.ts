@@ -5,6 +5,13 @@ export function decidingCharacters(rule: UrlRule): number {
   return 2 * rule.lookahead
 }
 
+/** At most `length` characters from `from`, up to a quote. A URL contains none, so an escaped one counts, too. */
+export function untilQuote(text: string, from: number, length: number): string {
+  const start = text.slice(from, from + length)
+  const quote = start.indexOf('"')
+  return quote === -1 ? start : start.slice(0, quote)
+}
+
 /** Like `UrlRule.rewrite`, for the text of a JSON string, in which a slash may be written `\/`. */
 export function rewriteJsonUrl(rule: UrlRule, raw: string): Rewriting | undefined {
   if (!raw.includes('\\/')) return rule.rewrite(raw)

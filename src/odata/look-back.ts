@@ -1,3 +1,5 @@
+import { isJsonSpace } from './json-characters.ts'
+
 // Reads a text backwards beyond its start: negative positions count back into the text `before` it.
 
 /** The character at `at`; `undefined` beyond. */
@@ -8,7 +10,7 @@ export function codeAt(text: string, before: string, at: number): number | undef
 
 /** The last position at or before `at` without JSON white space, but not before `floor`. */
 export function beforeSpace(text: string, before: string, at: number, floor: number): number {
-  while (at > floor && isSpace(codeAt(text, before, at))) at--
+  while (at > floor && isJsonSpace(codeAt(text, before, at))) at--
   return at
 }
 
@@ -16,8 +18,4 @@ export function beforeSpace(text: string, before: string, at: number, floor: num
 export function stretch(text: string, before: string, from: number, to: number): string {
   if (from >= 0) return text.slice(from, to)
   return (before + text.slice(0, Math.max(to, 0))).slice(from + before.length, to + before.length)
-}
-
-function isSpace(code: number | undefined): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
 }

@@ -1,4 +1,5 @@
-import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
+import { BACKSLASH, COLON, COMMA, OPENING_BRACKET, QUOTE, isJsonSpace } from './json-characters.ts'
+import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl, untilQuote } from './json-string.ts'
 import { INBOUND_LINK_ANNOTATIONS, MAX_LINK_ANNOTATION_LENGTH } from './link-names.ts'
 import { type Edit, splice } from './splice.ts'
 import type { TextTransform } from './text-transform.ts'
@@ -51,25 +52,23 @@ export function requestLinks(map: UrlMap): TextTransform {
           break
         case 'colon':
           if (code === COLON) state = 'value'
-          else if (!isSpace(code)) state = 'search'
+          else if (!isJsonSpace(code)) state = 'search'
           at++
           break
         case 'value':
-          inArray = code === OPENING && name.endsWith('bind')
+          inArray = code === OPENING_BRACKET && name.endsWith('bind')
           if (inArray) state = 'array'
           else if (code === QUOTE) state = 'url'
-          else if (!isSpace(code)) state = 'search'
+          else if (!isJsonSpace(code)) state = 'search'
           at++
           break
         case 'array':
           if (code === QUOTE) state = 'url'
-          else if (code !== COMMA && !isSpace(code)) state = 'search'
+          else if (code !== COMMA && !isJsonSpace(code)) state = 'search'
           at++
           break
         case 'url': {
-          const start = text.slice(at, at + deciding)
-          const quote = start.indexOf('"')
-          const url = quote === -1 ? start : start.slice(0, quote)
+          const url = untilQuote(text, at, deciding)
           if (!whole && url.length === text.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
             held = text.slice(at)
             return splice(text, at, edits)
@@ -115,15 +114,6 @@ type State =
   | 'url' // after the quote that opens a link
   | 'element' // further on in a link of an array
 
-const QUOTE = 0x22
-const COMMA = 0x2c
-const COLON = 0x3a
 const AT = 0x40
-const OPENING = 0x5b
-const BACKSLASH = 0x5c
 
 const INITIALS = [...new Set([...INBOUND_LINK_ANNOTATIONS].map((name) => name[0]))].join('')
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
-}

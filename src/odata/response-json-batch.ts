@@ -1,5 +1,16 @@
 import { downstreamLink, type OnForeign } from './header-links.ts'
-import { rewriteJsonUrl } from './json-string.ts'
+import {
+  BACKSLASH,
+  CLOSING_BRACE,
+  CLOSING_BRACKET,
+  COLON,
+  COMMA,
+  OPENING_BRACE,
+  OPENING_BRACKET,
+  QUOTE,
+  isDigit,
+} from './json-characters.ts'
+import { rewriteJsonUrl, untilQuote } from './json-string.ts'
 import { isLinkHeader, MAX_LINK_HEADER_LENGTH } from './link-names.ts'
 import { type Edit, splice } from './splice.ts'
 import type { TextTransform } from './text-transform.ts'
@@ -27,7 +38,7 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign, onPart: (stat
     for (let at = 0; at < text.length;) {
       switch (state) {
         case 'url': {
-          const url = startOfString(text, at)
+          const url = untilQuote(text, at, MAX_URL_LENGTH)
           if (!whole && url.length === text.length - at && url.length < MAX_URL_LENGTH) {
             held = text.slice(at)
             return splice(text, at, edits)
@@ -118,7 +129,7 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign, onPart: (stat
   }
 
   function readStatus(code: number): void {
-    if (code >= DIGIT_0 && code <= DIGIT_9 && status!.length < 3) {
+    if (isDigit(code) && status!.length < 3) {
       status += String.fromCharCode(code)
     } else if (code === COMMA || code === CLOSING_BRACE) {
       if (status!.length === 3) onPart(Number(status))
@@ -151,13 +162,6 @@ function isLink([responses, , headers, name]: readonly string[]): boolean {
   return responses === 'responses' && headers === 'headers' && isLinkHeader(name!)
 }
 
-/** A URL contains no quote, so an escaped one counts as its end. */
-function startOfString(text: string, at: number): string {
-  const start = text.slice(at, at + MAX_URL_LENGTH)
-  const quote = start.indexOf('"')
-  return quote === -1 ? start : start.slice(0, quote)
-}
-
 /** The value of a JSON string; `undefined` when it is incomplete. */
 function decoded(raw: string): string | undefined {
   try {
@@ -166,14 +170,3 @@ function decoded(raw: string): string | undefined {
     return undefined
   }
 }
-
-const QUOTE = 0x22
-const COMMA = 0x2c
-const DIGIT_0 = 0x30
-const DIGIT_9 = 0x39
-const COLON = 0x3a
-const OPENING_BRACKET = 0x5b
-const BACKSLASH = 0x5c
-const CLOSING_BRACKET = 0x5d
-const OPENING_BRACE = 0x7b
-const CLOSING_BRACE = 0x7d

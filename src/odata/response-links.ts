@@ -1,5 +1,6 @@
 import { MAX_NAME_DISTANCE, isAdvertised } from './advertised-operation.ts'
-import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl } from './json-string.ts'
+import { BACKSLASH, COLON, QUOTE } from './json-characters.ts'
+import { decidingCharacters, possibleJsonUrl, rewriteJsonUrl, untilQuote } from './json-string.ts'
 import { LINK_ANNOTATIONS, MAX_LINK_ANNOTATION_LENGTH } from './link-names.ts'
 import { beforeSpace, codeAt, stretch } from './look-back.ts'
 import { type Edit, splice } from './splice.ts'
@@ -68,10 +69,7 @@ interface Kind {
   readonly names: ReadonlySet<string>
 }
 
-const QUOTE = 0x22
-const COLON = 0x3a
 const AT = 0x40
-const BACKSLASH = 0x5c
 
 const LINKS: ReadonlySet<string> = new Set([...LINK_ANNOTATIONS].map((name) => `@${name}`))
 const LOCATION = '"location'
@@ -91,7 +89,7 @@ function linksIn(text: string, before: string, end: number, { rule, marks, names
       // `"https:` or `"http:`
       const quote = text.charCodeAt(at - 7) === QUOTE ? at - 7 : at - 6
       if (text.charCodeAt(quote) !== QUOTE || !isLink(text, before, quote, names)) continue
-      const found = rewriteJsonUrl(rule, startOfString(text, quote + 1, rule))
+      const found = rewriteJsonUrl(rule, untilQuote(text, quote + 1, decidingCharacters(rule)))
       if (found !== undefined) edits.push({ from: quote + 1, to: quote + 1 + found.length, put: found.replacement })
     }
     if (sorted > 0 && edits.length > sorted) edits.sort((one, other) => one.from - other.from)
@@ -110,13 +108,7 @@ function decidedEnd(text: string, before: string, { rule, names }: Kind): number
   let quote = text.length - 1
   while (quote >= floor && text.charCodeAt(quote) !== QUOTE) quote--
   if (quote < floor || !isLink(text, before, quote, names)) return text.length
-  return possibleJsonUrl(rule, startOfString(text, quote + 1, rule)) ? quote : text.length
-}
-
-function startOfString(text: string, from: number, rule: UrlRule): string {
-  const start = text.slice(from, from + decidingCharacters(rule))
-  const quote = start.indexOf('"')
-  return quote === -1 ? start : start.slice(0, quote)
+  return possibleJsonUrl(rule, untilQuote(text, quote + 1, decidingCharacters(rule))) ? quote : text.length
 }
 
 /** Whether the string that starts at `quote` is the value of one of `names`. */
