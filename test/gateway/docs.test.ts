@@ -131,6 +131,17 @@ t.test('prose is wrapped at 120 columns', async (t) => {
   }
 })
 
+t.test('every decision has its situation, options, decision, and when to look again', async (t) => {
+  for (const page of below('docs/decisions')) {
+    const headings = [...text(page).matchAll(/^## (\S+)/gm)].map(([, word]) => word)
+    t.same(
+      headings.filter((word) => ['Situation', 'Options', 'Decision', 'When'].includes(word!)),
+      ['Situation', 'Options', 'Decision', 'When'],
+      page,
+    )
+  }
+})
+
 t.test('every npm script that the documentation names is there', async (t) => {
   const { scripts } = JSON.parse(text('package.json')) as { scripts: Readonly<Record<string, string>> }
   for (const page of [...pages, '.ci/run', 'src/config/documentation.ts']) {
