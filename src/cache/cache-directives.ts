@@ -1,7 +1,7 @@
 import type { CacheDirectives } from '../dynamics/send.ts'
 
 /**
- * Reads `Cache-Control`. Of a directive that occurs twice, the stricter one counts. An age that is no number allows
+ * Reads `Cache-Control`. Of a directive that occurs twice, the stricter one counts. An age that is not a number allows
  * nothing from memory. `max-stale` is ignored: RFC 9111 does not require a stale response.
  */
 export function cacheDirectives(cacheControl: string): CacheDirectives {
