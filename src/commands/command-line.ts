@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 
 import { closestWord } from '../config/closest-word.ts'
 import { SettingsError } from '../config/settings-error.ts'
+import { rethrowUnless } from '../logging/rethrow-unless.ts'
 import { OptionError } from './command.ts'
 import type { Command, Options, Values } from './command.ts'
 import { commands } from './commands.ts'
@@ -27,7 +28,7 @@ export async function main(words: readonly string[]): Promise<number> {
   try {
     return await run(name, options)
   } catch (error) {
-    if (!(error instanceof SettingsError)) throw error
+    rethrowUnless(error, SettingsError)
     return complain(`${error.message}\n\nEvery setting: config/README.md. Without settings: dynamics-gateway demo\n`)
   }
 }
@@ -67,12 +68,12 @@ function read(name: CommandName, words: readonly string[]): Values<Options> | nu
 function parsed(values: Readonly<Record<string, unknown>>, options: Options): Values<Options> {
   const faults: string[] = []
   const read = Object.entries(values).map(([name, value]) => {
-    const { parse } = options[name] ?? {}
+    const { parse } = options[name]!
     if (typeof value !== 'string' || parse === undefined) return [name, value]
     try {
       return [name, parse(value, name)]
     } catch (error) {
-      if (!(error instanceof OptionError)) throw error
+      rethrowUnless(error, OptionError)
       faults.push(error.message)
       return []
     }
@@ -84,13 +85,13 @@ function parsed(values: Readonly<Record<string, unknown>>, options: Options): Va
 /** The error of a command's options. */
 function optionFault(name: CommandName, words: readonly string[], { code, message }: NodeJS.ErrnoException): string {
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
-    const [option = ''] = /--[\w-]+/.exec(message) ?? []
+    const [option] = /--[\w-]+/.exec(message)!
     return `${option} has a missing or an unexpected value.`
   }
-  const [, wrong = ''] = /'(?:-+)?([^'\s]+)/.exec(message) ?? []
+  const wrong = /'(?:-+)?([^'\s]+)/.exec(message)![1]!
   const near = closestWord(wrong, Object.keys(commands[name].options))
   return (
-    `${name} does not take ${words.find((word) => word.includes(wrong)) ?? words.join(' ')}.` +
+    `${name} does not take ${words.find((word) => word.includes(wrong))}.` +
     (near === undefined ? '' : ` Did you mean --${near}?`)
   )
 }

@@ -36,7 +36,7 @@ export function peopleConsents(
     },
     ...ofPeople.flatMap(({ name, token }) => {
       const scope = ownScopeOf(credential.clientId, token)
-      const apps = token?.clientIds ?? []
+      const apps = token!.clientIds
       return (apps.length === 0 ? [CLIENT_ID_UNKNOWN] : apps).map((app) => ({
         permission: `${scope}, for the app of the caller ${name} (${redirectUri} must be one of that app's redirect URIs)`,
         url: urlOf(app, scope),

@@ -5,7 +5,11 @@ import { isMicrosoftsAuthority } from './authority-hosts.ts'
 import { SettingError } from './setting.ts'
 
 /** The longest path of a socket, in bytes: the size of `sun_path` minus the terminating NUL. */
-const MAX_SOCKET_PATH_BYTES = platform() === 'linux' ? 107 : 103
+export function maxSocketPathBytes(system: NodeJS.Platform): number {
+  return system === 'linux' ? 107 : 103
+}
+
+const MAX_SOCKET_PATH_BYTES = maxSocketPathBytes(platform())
 
 /** Where to listen: an IP address, a name, or `unix:` and an absolute path. */
 export function listenAddress(text: string): string {

@@ -5,8 +5,7 @@ import { credentialKinds } from './settings/credential.ts'
  * A raw target with the defaults that depend on another of its settings: where requests run with the
  * rights of people, impersonation is off unless `impersonation.mode` turns it on.
  */
-export function withDependentDefaults(target: unknown): unknown {
-  if (!isJsonObject(target)) return target
+export function withDependentDefaults(target: Readonly<Record<string, unknown>>): unknown {
   const { credential, impersonation = {} } = target
   if (!isJsonObject(credential) || !isJsonObject(impersonation) || !runsAsPeople(credential['kind'])) return target
   return { ...target, impersonation: { mode: 'off', ...impersonation } }

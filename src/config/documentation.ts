@@ -1,6 +1,6 @@
 import { CHOOSING_VARIABLES } from './choose-credential.ts'
 import { schema } from './schema.ts'
-import type { Node, Setting } from './setting.ts'
+import type { Group, Members, Node, Setting } from './setting.ts'
 import { orList } from './word-list.ts'
 
 /** A section of the documentation, and its settings. */
@@ -68,10 +68,8 @@ function sectionOf(node: Exclude<Node, Setting<unknown>>, path: string): Section
       }
     }
     case 'array': {
-      if (node.items.type === 'setting') {
-        return { path: `${path}[]`, description: node.description, settings: [['each', node.items]], sections: [] }
-      }
-      const of = sectionOf(node.items, `${path}[]`)
+      // Lists of single values are settings.
+      const of = sectionOf(node.items as Group<Members>, `${path}[]`)
       return { ...of, description: `${node.description} ${of.description}` }
     }
     case 'oneOf':

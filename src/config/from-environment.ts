@@ -67,7 +67,7 @@ export function settingsFromEnvironment(
   misspelt()
   return {
     raw: merge(fromFile, raw),
-    nameOf: (name) => names.get(name) ?? (fromFile === undefined ? name : `${name} (in the settings file)`),
+    nameOf: (name) => names.get(name) ?? `${name} (in the settings file)`,
     isVariable: (name) => names.has(name),
   }
 
@@ -85,7 +85,10 @@ export function settingsFromEnvironment(
   function environmentsTarget(): unknown {
     const { items: target } = schema.members.targets as { items: Node & { type: 'group' } }
     const { credential } = target.members as { credential: Node & { type: 'oneOf' } }
-    for (const kind of Object.values(credential.kinds)) for (const member of Object.values(kind.members)) note(member)
+    // Every setting of a credential has a variable.
+    for (const kind of Object.values(credential.kinds)) {
+      for (const member of Object.values(kind.members) as Setting<unknown>[]) note(member, member.env!)
+    }
     const named = source.env['CREDENTIAL']
     const kind = chooseCredential(
       (variable) => isSet(source, variable),
@@ -112,7 +115,7 @@ export function settingsFromEnvironment(
     if (fromFile === undefined || isSet(source, variable)) {
       names.set(name, file === undefined ? variable : `${variable}_FILE`)
     }
-    note(setting)
+    note(setting, variable)
     if (setting.secret !== true) return source.env[variable]
     if (file === undefined) return source.env[variable] === undefined ? undefined : { env: variable }
     if (source.env[variable] !== undefined) {
@@ -121,10 +124,9 @@ export function settingsFromEnvironment(
     return { file }
   }
 
-  function note(node: Node): void {
-    if (node.type !== 'setting' || node.env === undefined) return
-    variables.add(node.env)
-    if (node.secret === true) variables.add(`${node.env}_FILE`)
+  function note({ secret }: Setting<unknown>, variable: string): void {
+    variables.add(variable)
+    if (secret === true) variables.add(`${variable}_FILE`)
   }
 
   function targetVariables(): Set<string> {

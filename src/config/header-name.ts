@@ -78,7 +78,7 @@ export function ownHeader(text: string): string {
 
 /** `name: value`, or only a name, of a header that a web page cannot add without CORS. */
 export function requiredHeader(text: string): string {
-  const [, name = '', value] = /^([^:]*)(:.*)?$/s.exec(text) ?? []
+  const [, name = '', value] = /^([^:]*)(:.*)?$/s.exec(text)!
   if (!/^[a-z0-9-]+$/i.test(name)) throw new SettingError('is not a header: write a name, or name: value.')
   try {
     ownHeader(name)

@@ -42,7 +42,7 @@ export interface LoadOptions {
   readonly adapt?: Adapt
 }
 
-type Adapt = (target: Readonly<Record<string, unknown>>) => unknown
+type Adapt = (target: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>
 
 const asItIs: Adapt = (target) => target
 
@@ -123,7 +123,7 @@ export function loadListener(
 }
 
 /** `raw` with each target changed by `adapt`, as far as it is one. */
-function withTargets(raw: unknown, adapt: Adapt): unknown {
+function withTargets(raw: unknown, adapt: (target: Readonly<Record<string, unknown>>) => unknown): unknown {
   const { targets } = raw as { readonly targets?: unknown }
   return Array.isArray(targets)
     ? { ...(raw as object), targets: targets.map((target) => (isJsonObject(target) ? adapt(target) : target)) }

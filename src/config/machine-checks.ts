@@ -93,6 +93,6 @@ function codeOf(attempt: () => void): string | undefined {
     attempt()
     return undefined
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'unreadable'
+    return (error as NodeJS.ErrnoException).code!
   }
 }

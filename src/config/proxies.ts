@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 
+import { rethrowUnless } from '../logging/rethrow-unless.ts'
 import { SettingError } from './setting.ts'
 import { unquoted } from './unquoted.ts'
 
@@ -50,7 +51,7 @@ export function readProxies(variables: Variables, errors: string[]): Proxies {
       try {
         return parse(text)
       } catch (error) {
-        if (!(error instanceof SettingError)) throw error
+        rethrowUnless(error, SettingError)
         const fault = `${name} ${error.message}`
         if (!errors.includes(fault)) errors.push(fault)
         return otherwise

@@ -1,3 +1,4 @@
+import { rethrowUnless } from '../logging/rethrow-unless.ts'
 import { isJsonObject } from '../odata/json-object.ts'
 import { closestWord } from './closest-word.ts'
 import { placeholderIn } from './placeholders.ts'
@@ -56,7 +57,7 @@ function readSetting(setting: Setting<unknown>, raw: unknown, place: Place): unk
     refusePlaceholders(setting, value)
     return setting.read(value, source)
   } catch (error) {
-    if (!(error instanceof SettingError)) throw error
+    rethrowUnless(error, SettingError)
     errors.push(...error.sentences.map((sentence) => `${nameOf(name)} ${sentence}`))
     return undefined
   }

@@ -33,7 +33,8 @@ export function readSecret(raw: unknown, from: Source): Secret {
     refuseLeftovers(value, 'names a file that holds')
     return { reveal, source: `file ${file}`, file }
   }
-  const value = unquoted(from.env[env as string] ?? '')
+  const text = from.env[env as string] ?? ''
+  const value = unquoted(text)
   if (value === '') {
     // A text that does not look like a variable's name may be the secret itself, in the wrong place.
     const named = /^[A-Z][A-Z0-9_]*$/.test(env as string)
@@ -43,7 +44,7 @@ export function readSecret(raw: unknown, from: Source): Secret {
         : 'names a variable that is not set: write { env: NAME }.',
     )
   }
-  refuseLeftovers(from.env[env as string] ?? '', 'holds')
+  refuseLeftovers(text, 'holds')
   const doubt = from.doubts?.get(env as string)
   return { reveal: () => value, source: `variable ${env as string}`, ...(doubt === undefined ? {} : { doubt }) }
 }

@@ -1,3 +1,4 @@
+import { rethrowUnless } from '../logging/rethrow-unless.ts'
 import { closestWord } from './closest-word.ts'
 import { belongTogether, readCertificates, readPrivateKey } from './pem-file.ts'
 import { placeholderIn } from './placeholders.ts'
@@ -67,7 +68,7 @@ export function readTracing(variables: Variables, errors: string[]): TracingSett
         if (left !== undefined) throw new SettingError(`holds ${left}: write the value itself.`)
         return parse(text, name)
       } catch (error) {
-        if (!(error instanceof SettingError)) throw error
+        rethrowUnless(error, SettingError)
         faults.add(`${name} ${error.message}`)
       }
       return otherwise

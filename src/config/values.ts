@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 
+import { rethrowUnless } from '../logging/rethrow-unless.ts'
 import type { Secret } from './secret.ts'
 import { readSecret } from './secret.ts'
 import { SettingError } from './setting.ts'
@@ -126,7 +127,7 @@ function parseEach<T>(texts: readonly string[], parse: (raw: string) => T): T[] 
     try {
       return [parse(text)]
     } catch (error) {
-      if (!(error instanceof SettingError)) throw error
+      rethrowUnless(error, SettingError)
       for (const sentence of error.sentences) sentences.add(sentence)
       return []
     }
@@ -135,15 +136,15 @@ function parseEach<T>(texts: readonly string[], parse: (raw: string) => T): T[] 
   return values
 }
 
+type SecretSpec = SettingSpec & { readonly env: string }
+
 /** A secret: never in the file itself, but `{ env: NAME }` or `{ file: path }`. */
-export function secret(is: SettingSpec & { required: true; hint?: string }): Setting<Secret>
-export function secret(is: SettingSpec): Setting<Secret | undefined>
-export function secret(is: SettingSpec): Setting<Secret | undefined> {
+export function secret(is: SecretSpec & { required: true; hint?: string }): Setting<Secret>
+export function secret(is: SecretSpec): Setting<Secret | undefined>
+export function secret(is: SecretSpec): Setting<Secret | undefined> {
   const hint =
-    is.env === undefined
-      ? '{ env: NAME } or { file: path }'
-      : `the value itself, or the path of a file that holds it in ${is.env}_FILE; ` +
-        'in a settings file { env: NAME } or { file: path }'
+    `the value itself, or the path of a file that holds it in ${is.env}_FILE; ` +
+    'in a settings file { env: NAME } or { file: path }'
   return { type: 'setting', hint, secret: true, ...is, jsonSchema: SECRET, read: readSecret }
 }
 

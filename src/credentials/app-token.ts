@@ -80,8 +80,7 @@ function withClaims(failure: AuthorityFailure, way: Network): AuthorityFailure {
 
 /** MSAL's own error. Its message may quote the request, so only its code is kept. */
 function msalFailure(error: unknown): AuthorityFailure {
-  if (error instanceof AuthorityFailure) return error
-  const { errorCode } = (error ?? {}) as { errorCode?: unknown }
+  const { errorCode } = error as { errorCode?: unknown }
   const code = typeof errorCode === 'string' && /^[\w-]{1,60}$/.test(errorCode) ? errorCode : 'unknown'
   return new AuthorityFailure(
     {

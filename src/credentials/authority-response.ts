@@ -37,7 +37,7 @@ export function responseFailure(response: AuthorityResponse): AuthorityFailure |
 
 /** The failure when `url` did not respond; `error` is undici's. */
 export function connectionFailure(error: unknown, url: URL): AuthorityFailure {
-  const { code } = (error ?? {}) as { code?: unknown }
+  const { code } = error as { code?: unknown }
   const facts = { asked: askedOf(url), host: url.host, ...(typeof code === 'string' ? { code } : {}) }
   return new AuthorityFailure(explainConnection(facts), false, facts, error)
 }

@@ -64,7 +64,7 @@ export function readKeyPair(file: Buffer, password: string | undefined): KeyPair
 }
 
 function readPem(text: string, password: string | undefined): { keys: KeyObject[]; certificates: X509Certificate[] } {
-  const blocks = text.match(/-----BEGIN ([A-Z0-9 ]+)-----[\s\S]+?-----END \1-----/g) ?? []
+  const blocks = [...text.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[\s\S]+?-----END \1-----/g)].map(([block]) => block)
   const ofKind = (kind: RegExp): string[] => blocks.filter((block) => kind.test(block))
   return {
     keys: ofKind(/^-----BEGIN ([A-Z]+ )*PRIVATE KEY-----/).map((block) => privateKey(block, password)),

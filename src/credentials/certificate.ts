@@ -5,6 +5,7 @@ import type { ClientAssertionCallback } from '@azure/msal-node'
 
 import type { Secret } from '../config/secret.ts'
 import type { Logger } from '../logging/logger.ts'
+import { rethrowUnless } from '../logging/rethrow-unless.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { fetchAppToken } from './app-token.ts'
 import { signAssertion } from './assertion.ts'
@@ -66,7 +67,7 @@ function certificate(
     try {
       return readKeyPair(readFileSync(file), password?.reveal())
     } catch (error) {
-      if (!(error instanceof CertificateFault)) throw error
+      rethrowUnless(error, CertificateFault)
       throw new AuthorityFailure(
         { what: `The certificate's file ${file} cannot be used.`, why: error.why, todo: error.todo },
         true,

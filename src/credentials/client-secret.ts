@@ -1,4 +1,5 @@
 import type { Secret } from '../config/secret.ts'
+import { rethrowUnless } from '../logging/rethrow-unless.ts'
 import type { AppRegistration } from './app-registration.ts'
 import { fetchAppToken } from './app-token.ts'
 import { registrationOf } from './credential-kind.ts'
@@ -34,7 +35,8 @@ function clientSecret(app: AppRegistration, secret: Secret): CredentialVersion {
       try {
         return await fetchAppToken(app, { clientSecret }, request)
       } catch (error) {
-        throw error instanceof AuthorityFailure ? addDoubt(error, secret.doubt) : error
+        rethrowUnless(error, AuthorityFailure)
+        throw addDoubt(error, secret.doubt)
       }
     },
   }

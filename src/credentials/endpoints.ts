@@ -41,7 +41,7 @@ export async function endpointsOf(
     authorization_endpoint: authorization,
     token_endpoint: token,
     device_authorization_endpoint: device,
-  } = response.body ?? {}
+  } = response.body!
   if (!isHttps(authorization) || !isHttps(token)) {
     throw new AuthorityFailure(
       {

@@ -7,25 +7,28 @@ import { scopeOf } from './credential-facts.ts'
 import type { CredentialKind } from './credential-kind.ts'
 import type { FetchedToken, FetchToken } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
-import { arcChallengeResponse } from './managed-identity/arc.ts'
+import { ARC, arcChallengeResponse } from './managed-identity/arc.ts'
+import type { ArcPaths } from './managed-identity/arc.ts'
 import { endpointOf } from './managed-identity/endpoint.ts'
 import { explainRefusal, NO_IDENTITY, noResponse } from './managed-identity/explain-failure.ts'
 
 /** The identity that Azure gives the machine, app or container. */
 export const managedIdentityKind: CredentialKind<'managed-identity'> = {
   connect: ({ clientId }, { target, agent, env }) => ({
-    fetch: managedIdentity({ clientId, scope: scopeOf(target), dispatcher: agent, env }),
+    fetch: managedIdentity({ clientId, scope: scopeOf(target), dispatcher: agent, env, arc: ARC }),
   }),
   consent: 'No consent is needed: a managed identity has its rights from the application user alone.',
 }
 
-interface ManagedIdentity {
+/** How the identity is asked for. */
+export interface ManagedIdentity {
   /** The client id of a user-assigned identity; `undefined`: the system-assigned one. */
   readonly clientId: string | undefined
   readonly scope: string
   readonly dispatcher: Dispatcher
   /** Variables with the endpoint of the platform. */
   readonly env: Readonly<Record<string, string | undefined>>
+  readonly arc: ArcPaths
 }
 
 /**
@@ -34,9 +37,9 @@ interface ManagedIdentity {
  *
  * @see https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
  */
-function managedIdentity(identity: ManagedIdentity): FetchToken {
+export function managedIdentity(identity: ManagedIdentity): FetchToken {
   return async ({ signal }) => {
-    const endpoint = endpointOf(identity.env)
+    const endpoint = endpointOf(identity.env, identity.arc)
     const url = new URL(endpoint.url)
     url.searchParams.set('api-version', endpoint.version)
     url.searchParams.set('resource', identity.scope.replace(/\/\.default$/, ''))
@@ -56,7 +59,7 @@ function managedIdentity(identity: ManagedIdentity): FetchToken {
       const response = await ask(endpoint.headers)
       const again =
         endpoint.platform === 'Azure Arc' && response.status === 401
-          ? arcChallengeResponse(response.headers['www-authenticate'])
+          ? arcChallengeResponse(response.headers['www-authenticate'], identity.arc.keys)
           : undefined
       return tokenOf(
         again === undefined ? response : await ask({ ...endpoint.headers, authorization: again }),

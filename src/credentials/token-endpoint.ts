@@ -43,7 +43,7 @@ export async function redeem(
   const response = await post(endpoint, form, options)
   const failure = responseFailure(response)
   if (failure !== undefined) throw failure
-  const { refresh_token: refreshToken, id_token: idToken } = response.body ?? {}
+  const { refresh_token: refreshToken, id_token: idToken } = response.body!
   return {
     ...tokenIn(response),
     refreshToken: typeof refreshToken === 'string' && refreshToken !== '' ? refreshToken : undefined,
@@ -57,8 +57,8 @@ function nameIn(idToken: string): string | undefined {
       string,
       unknown
     >
-    const name = claims['preferred_username'] ?? claims['email'] ?? claims['name'] ?? claims['sub']
-    return typeof name === 'string' ? name.slice(0, 200) : undefined
+    const names = [claims['preferred_username'], claims['email'], claims['name'], claims['sub']]
+    return names.find((name) => typeof name === 'string')?.slice(0, 200)
   } catch {
     return undefined
   }

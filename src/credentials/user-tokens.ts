@@ -65,14 +65,8 @@ export function onBehalfOf(
   async function exchange(user: UserToken): Promise<FetchedToken> {
     const paused = throttling()
     if (paused !== undefined) throw paused
-    const timeout = new AbortController()
-    const timer = setTimeout(() => timeout.abort(new AuthorityFailure(TOO_SLOW, false)), target.tokenTimeout)
-    const signal = AbortSignal.any([timeout.signal, closing.signal])
     try {
-      signal.throwIfAborted()
-      const token = await fetch({ onBehalfOf: { assertion: user.assertion, scope }, signal })
-      if (!isOf(user, token)) throw new AuthorityFailure(WRONG_PERSON, true)
-      return token
+      return await fetchFor(user)
     } catch (error) {
       const failure = asAuthorityFailure(error)
       const { status, retryAfter } = failure.facts
@@ -82,6 +76,18 @@ export function onBehalfOf(
       }
       log.warn({ ...failure.facts, err: failure.cause }, `no access token for a person: ${failure.message}`)
       throw failure
+    }
+  }
+
+  async function fetchFor(user: UserToken): Promise<FetchedToken> {
+    const timeout = new AbortController()
+    const timer = setTimeout(() => timeout.abort(new AuthorityFailure(TOO_SLOW, false)), target.tokenTimeout)
+    const signal = AbortSignal.any([timeout.signal, closing.signal])
+    try {
+      signal.throwIfAborted()
+      const token = await fetch({ onBehalfOf: { assertion: user.assertion, scope }, signal })
+      if (!isOf(user, token)) throw new AuthorityFailure(WRONG_PERSON, true)
+      return token
     } finally {
       clearTimeout(timer)
     }

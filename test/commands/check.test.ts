@@ -1,12 +1,16 @@
 import { readFileSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
 
+import { generate } from 'selfsigned'
 import t from 'tap'
+import { Agent } from 'undici'
 
 import { check } from '../../src/commands/check/check.ts'
 import { readProxies } from '../../src/config/proxies.ts'
 import type { Secret } from '../../src/config/secret.ts'
 import { AADSTS } from '../../src/explanations/aadsts.ts'
-import { commandFor } from '../support/command-io.ts'
+import { commandFor, commandForPeople } from '../support/command-io.ts'
 import { redisServer } from '../support/redis-server.ts'
 import { objectId } from '../support/started-emulator.ts'
 
@@ -244,6 +248,20 @@ t.test('a user whose id Dynamics ignores is found out', async (t) => {
   })
   t.equal(await check({ user: ADELE }, io), 2)
   t.match(written.stdout, /ran as another user/)
+  const [own] = emulator.rows('systemusers').filter((row) => row['applicationid'] === emulator.clientId)
+  emulator.faults.dataverse.push({
+    kind: 'answer',
+    path: 'WhoAmI',
+    skip: 2,
+    status: 200,
+    body: JSON.stringify({ UserId: own!['systemuserid'] }),
+    headers: { 'content-type': 'application/json' },
+  })
+  written.stdout = ''
+  t.equal(await check({ user: ADELE }, io), 2)
+  t.match(written.stdout, /Dynamics ignored the request to act as adele\S+, and ran as the application user/)
+  emulator.faults.dataverse.push({ kind: 'answer', path: 'internalemailaddress', status: 200, body: '{}' })
+  t.equal(await check({ user: ADELE }, io), 2)
 })
 
 t.test('an environment that is not there: the address is what to look at', async (t) => {
@@ -277,6 +295,16 @@ t.test('a clock that is some minutes wrong is a warning, and one that is hours w
   minutes.emulator.faults.dataverse.push(fault(3 * 60_000))
   t.equal(await check({}, minutes.io), 0)
   t.match(minutes.written.stdout, /! clock .*18\d s ahead of/)
+
+  const behind = await commandFor(t)
+  behind.emulator.faults.dataverse.push(fault(-3 * 60_000))
+  t.equal(await check({}, behind.io), 0)
+  t.match(behind.written.stdout, /! clock .*1[78]\d s behind/)
+
+  const none = await commandFor(t)
+  none.emulator.faults.dataverse.push({ ...fault(0), headers: { date: 'some day' } })
+  t.equal(await check({}, none.io), 0)
+  t.match(none.written.stdout, /– clock .*no date/)
 
   const hours = await commandFor(t)
   hours.emulator.faults.dataverse.push(fault(2 * 3_600_000))
@@ -654,4 +682,78 @@ t.test('tries Redis where it is configured; without it all is well', async (t) =
   await redis.kill()
   t.equal(await check({}, io), 0)
   t.match(written.stdout, /! Redis .*\(ECONNREFUSED\).*See whether Redis runs/)
+})
+
+t.test('a certificate that expires soon is a warning', async (t) => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway' }], {
+    keySize: 2048,
+    algorithm: 'sha256',
+    notAfterDate: new Date(Date.now() + 10 * 86_400_000),
+  })
+  const path = join(t.testdir({ 'soon.pem': cert + key }), 'soon.pem')
+  const { io, written, emulator } = await commandFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: path })
+  emulator.registerCertificate(cert)
+  t.equal(await check({}, io), 0)
+  t.match(written.stdout, /! token .*the certificate of the credential expires within/)
+})
+
+t.test('an identity of Azure has no tenant to compare', async (t) => {
+  const { emulator, io, written } = await commandFor(t)
+  const [target] = io.settings.targets
+  const targets = [{ ...target!, credential: { kind: 'managed-identity', clientId: undefined } as const }]
+  t.equal(await check({}, { ...io, settings: { ...io.settings, targets } }), 2)
+  t.match(written.stdout, `Dynamics announces ${emulator.tenantId}`)
+})
+
+t.test('a host that has no server at the port of HTTPS has no certificate to show', async (t) => {
+  const { io, written } = await commandFor(t)
+  const [target] = io.settings.targets
+  const targets = [{ ...target!, url: { ...target!.url, origin: 'https://127.0.0.2' } }]
+  t.equal(await check({}, { ...io, agent: new Agent(), settings: { ...io.settings, targets } }), 2)
+  t.match(written.stdout, /✗ connection/)
+  t.notMatch(written.stdout, /The certificate shown/)
+})
+
+t.test('a name that can be looked up is shown with its addresses', async (t) => {
+  const { io, written } = await commandFor(t)
+  const [target] = io.settings.targets
+  const targets = [{ ...target!, url: { ...target!.url, origin: `http://${hostname()}:9` } }]
+  await check({}, { ...io, settings: { ...io.settings, targets } })
+  t.match(written.stdout, /✓ DNS .*[.:]/)
+})
+
+t.test('an environment that does not answer in time, and one whose answer is no object', async (t) => {
+  const { io, written, emulator } = await commandFor(t)
+  const [target] = io.settings.targets
+  const targets = [{ ...target!, requestTimeout: 300 }]
+  emulator.faults.dataverse.push({ kind: 'hang' })
+  t.equal(await check({}, { ...io, settings: { ...io.settings, targets } }), 2)
+  t.match(written.stdout, /✗ connection .*TIMEOUT/)
+  emulator.faults.dataverse.push({ kind: 'answer', path: 'WhoAmI', skip: 1, status: 200, body: '7' })
+  written.stdout = ''
+  t.equal(await check({}, io), 2)
+  t.match(written.stdout, /✗ WhoAmI/)
+})
+
+t.test('a gateway that acts as nobody else has nobody to try', async (t) => {
+  const people = await commandForPeople(t)
+  await check({ user: ADELE }, people.io)
+  t.match(people.written.stdout, /– as the user .*kind on-behalf-of/)
+  const off = await commandFor(t, { IMPERSONATION: 'off' })
+  t.equal(await check({ user: ADELE }, off.io), 0)
+  t.match(off.written.stdout, /! as the user .*IMPERSONATION=off\n/)
+})
+
+t.test('a page of users that is nowhere ends the preload', async (t) => {
+  const { io, written, emulator } = await commandFor(t, { USERS_PRELOAD: 'true' })
+  emulator.faults.dataverse.push({
+    kind: 'answer',
+    path: '$select=systemuserid',
+    skip: 1,
+    status: 200,
+    body: '{"value":[],"@odata.nextLink":"https://elsewhere.example/"}',
+    headers: { 'content-type': 'application/json' },
+  })
+  await check({}, io)
+  t.match(written.stdout, /! preload .*one by one/)
 })

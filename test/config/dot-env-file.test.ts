@@ -96,6 +96,12 @@ t.test('a .env in another encoding is told to be, and what it holds counts for n
   }
 })
 
+t.test('what Node reads before .env may be in both places', async (t) => {
+  enter(t, `${FOUR}TZ=UTC\n`)
+  set(t, { TZ: 'UTC' })
+  t.equal(loaded().settings.port, 8080)
+})
+
 t.test('what is missing says where it was looked for', async (t) => {
   const folder = enter(t, 'PORT=8080\n')
   for (const fault of faultsOf()) t.match(fault, `Looked for in the environment and in ${folder}/.env.`)

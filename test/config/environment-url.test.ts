@@ -11,6 +11,13 @@ const CONTOSO = {
   scope: 'https://contoso.crm4.dynamics.com/.default',
 }
 
+t.test('Finance & Operations below a path of its own', async (t) => {
+  t.match(environmentUrl('https://contoso.operations.dynamics.com/axsf/data/'), {
+    product: 'finance-and-operations',
+    apiRoot: '/axsf/data',
+  })
+})
+
 t.test('the URL of an environment is taken as people copy it', async (t) => {
   for (const written of [
     'https://contoso.crm4.dynamics.com',

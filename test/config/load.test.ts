@@ -761,6 +761,27 @@ t.test('where a gateway listens is read without the rest', async (t) => {
     port: 9001,
   })
   t.throws(() => loadListener({ PORT: 'x' }, undefined), { message: /PORT is not/ })
+  t.throws(() => loadListener({}, written(t, 'tls: { key: /k.pem }')), {
+    message: /tls\.certificate .* is missing/,
+  })
+})
+
+t.test('a secret from a variable that is not set, and a user from a token where nobody acts as one', async (t) => {
+  const file = (rest: string): string =>
+    written(
+      t,
+      `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, ` +
+        `clientId: ${CLIENT}, secret: { env: AZURE_CLIENT_SECRET } }, impersonation: { mode: off } }]\n${rest}`,
+    )
+  t.match(faultsOf({}, file('')), [
+    /^targets\[0\]\.credential\.secret .*names the variable AZURE_CLIENT_SECRET, which is not set\.$/,
+  ])
+  const caller =
+    'callers: [{ name: a, userFrom: email, token: { issuer: "https://idp.example", audience: [api], roles: [Read] } }]'
+  t.match(
+    faultsOf({ AZURE_CLIENT_SECRET: SECRET }, file(caller)).join('\n'),
+    /takes the user from its token: set the mode/,
+  )
 })
 
 /** A settings file. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import t from 'tap'
 
+import { maxSocketPathBytes } from '../../src/config/addresses.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { SettingsError } from '../../src/config/settings-error.ts'
 
@@ -35,6 +36,8 @@ t.test('a socket needs a folder, and no other file in its place', async (t) => {
     /^HOST names a socket in a folder that does not exist: make the folder/,
   ])
   t.match(faultsOf({ HOST: `unix:${folder}/file/x` }), [/^HOST .*folder that does not exist/])
+  symlinkSync('loop', `${folder}/loop`)
+  t.match(faultsOf({ HOST: `unix:${folder}/loop/x` }), [/^HOST .*folder that cannot be written \(ELOOP\): fix/])
   t.match(faultsOf({ HOST: `unix:${folder}/file` }), [/^HOST .*where another file is already: remove/])
   for (const fault of faultsOf({ HOST: 'unix:/nope/gateway.sock' })) t.notMatch(fault, /PORT/)
   const other = createServer()
@@ -47,6 +50,8 @@ t.test('a socket whose path is longer than the system takes is a fault, and one 
   const folder = mkdtempSync('/tmp/gateway-')
   const path = (bytes: number): string => `${folder}/${'é'.repeat(20)}`.padEnd(bytes - 20, 'x')
   t.equal(Buffer.byteLength(path(107)), 107)
+  t.equal(maxSocketPathBytes('linux'), 107)
+  t.equal(maxSocketPathBytes('darwin'), 103)
   t.same(faultsOf({ HOST: `unix:${path(107)}` }), [])
   t.match(faultsOf({ HOST: `unix:${path(108)}` }), [
     /^HOST names a socket whose path is longer than 107 bytes.*write a shorter/,
@@ -55,16 +60,23 @@ t.test('a socket whose path is longer than the system takes is a fault, and one 
 
 t.test('a certificate and a key that do not belong together, or are none, are a fault', async (t) => {
   const [one, other] = await Promise.all([pair(), pair()])
-  const folder = t.testdir({ 'a.pem': one.cert, 'a.key': one.private, 'b.key': other.private, 'no.pem': 'x' })
-  const faults = (certificate: string, key: string): readonly string[] => {
+  const folder = t.testdir({
+    'a.pem': one.cert,
+    'a.key': one.private,
+    'b.pem': other.cert,
+    'b.key': other.private,
+    'no.pem': 'x',
+  })
+  const faults = (certificate: string, key: string, more = ''): readonly string[] => {
     const file = join(
       t.testdir({
         'gateway.yaml': [
-          `tls: { certificate: ${folder}/${certificate}, key: ${folder}/${key} }`,
+          `tls: { certificate: ${folder}/${certificate}, key: ${folder}/${key}${more} }`,
           'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]',
         ].join('\n'),
         'a.pem': one.cert,
         'a.key': one.private,
+        'b.pem': other.cert,
         'b.key': other.private,
         'no.pem': 'x',
       }),
@@ -73,6 +85,7 @@ t.test('a certificate and a key that do not belong together, or are none, are a 
     return faultsOf({}, file)
   }
   t.same(faults('a.pem', 'a.key'), [])
+  t.same(faults('a.pem', 'a.key', `, clientCa: ${folder}/b.pem`), [])
   t.match(faults('a.pem', 'b.key'), [
     /^tls \(in the settings file\) names a certificate and a key that do not belong together/,
   ])

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 
 import { CertificateFault, readKeyPair } from '../../src/credentials/certificate-file.ts'
+import { element, elements } from '../../src/credentials/pfx/der.ts'
 
 const PASSWORD = 'pässword'
 
@@ -23,6 +24,7 @@ t.test('reads PEM and PFX files in all the ways they are encrypted', async (t) =
     'unencrypted.pfx',
     'aes-base64.txt',
     'rc2.pfx',
+    '2des.pfx',
   ]) {
     t.equal(readKeyPair(readFileSync(fixture(file)), PASSWORD).certificate.fingerprint256, thumbprint, file)
   }
@@ -38,6 +40,42 @@ t.test('finds the certificate that belongs to the key, and the chain above it', 
     t.match(chain, [{ subject: /gateway test authority/ }], file)
   }
 })
+
+t.test('a damaged PFX file is told to be, wherever the damage is', async (t) => {
+  for (const name of ['aes-no-mac.pfx', 'rc2.pfx', 'unencrypted.pfx']) {
+    const file = withoutMac(readFileSync(fixture(name)))
+    // Heads with types and algorithms; what is between them is key and certificate.
+    const heads = [...Array(170).keys(), ...Array.from({ length: 170 }, (_, index) => 900 + index)]
+    for (const at of heads) {
+      for (const byte of [0x00, 0x30, file[at]! ^ 0xff, file[at]! + 1]) {
+        const damaged = Buffer.from(file)
+        damaged[at] = byte
+        const fault = faultOf(damaged, PASSWORD)
+        if (fault !== undefined && !(fault instanceof CertificateFault)) t.fail(`${name} ${at}: ${String(fault)}`)
+      }
+    }
+    t.match(faultOf(file.subarray(0, -1), PASSWORD), /neither PEM nor PFX, or damaged/, name)
+  }
+  t.match(faultOf(withoutMac(readFileSync(fixture('rc2.pfx'))), 'wrong'), /does not fit/)
+})
+
+/** The file with its first two elements only: a message authentication code would find the damage first. */
+function withoutMac(pfx: Buffer): Buffer {
+  const [version, content] = elements(element(pfx))
+  const inside = Buffer.concat([version!.whole, content!.whole])
+  const head = Buffer.from([0x30, 0x82, 0, 0])
+  head.writeUInt16BE(inside.length, 2)
+  return Buffer.concat([head, inside])
+}
+
+function faultOf(file: Buffer, password: string): unknown {
+  try {
+    readKeyPair(file, password)
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
 
 t.test('says what is wrong with a file, and what to do', async (t) => {
   const wrong: [file: string, password: string | undefined, sentence: RegExp][] = [

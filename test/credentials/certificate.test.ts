@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { copyFileSync, readFileSync, rmSync } from 'node:fs'
 
 import { decodeProtectedHeader, importX509, jwtVerify } from 'jose'
+import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
 
@@ -172,4 +173,17 @@ t.test('a certificate whose file vanished is explained, and the old one stays in
   credential.reload()
   await until(() => credential.state().renewals === 2)
   t.match(log.lines.findLast(({ level }) => level === 'error')?.sentence, /old one stays.*cannot be read \(ENOENT\)/)
+})
+
+t.test('a certificate that expires soon is a warning', async (t) => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway' }], {
+    keySize: 2048,
+    algorithm: 'sha256',
+    notAfterDate: new Date(Date.now() + 10 * 86_400_000),
+  })
+  const folder = t.testdir({ 'soon.pem': cert + key })
+  const { credential, log } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: `${folder}/soon.pem` })
+  await credential.authorization()
+  const warned = log.lines.find(({ level }) => level === 'warn')
+  t.match(warned, { sentence: /credential expires within \d+ days: upload a new one/ })
 })

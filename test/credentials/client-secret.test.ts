@@ -291,3 +291,21 @@ t.test('an authority may answer Retry-After as a date, and nonsense counts for n
     t.ok(error.retryAfter >= least && error.retryAfter <= most, `${value}: ${error.retryAfter}`)
   }
 })
+
+t.test('a doubtful secret is no reason for other refusals', async (t) => {
+  const authority = await startAuthority(t)
+  const target = targetOf()
+  const doubtful = { ...(target.credential as { secret: object }).secret, doubt: 'It ends before the #.' }
+  const log = memoryLog()
+  const credential = connectCredential(
+    { ...target, credential: { ...target.credential, secret: doubtful } as typeof target.credential },
+    { agent: authority.dispatcher, log },
+  )
+  t.teardown(credential.close)
+  authority.behave = refuses(400, 'unauthorized_client', 700016)
+  await t.rejects(credential.authorization() as Promise<string>)
+  t.notMatch(credential.state().trouble, /It ends before/)
+  authority.behave = refuses(401, 'invalid_client', 7000215)
+  credential.discard('', undefined)
+  await until(() => /It ends before/.test(credential.state().trouble ?? ''))
+})

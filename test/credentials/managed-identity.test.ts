@@ -3,6 +3,8 @@ import type { Test } from 'tap'
 
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
+import { managedIdentity } from '../../src/credentials/managed-identity.ts'
+import { ARC } from '../../src/credentials/managed-identity/arc.ts'
 import { json, memoryLog, startAuthority } from '../support/authority.ts'
 
 const CLIENT_ID = '22222222-2222-2222-2222-222222222222'
@@ -213,4 +215,32 @@ t.test('what says nothing of the identity is not explained by it', async (t) => 
   await t.rejects(filter.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.match(filter.credential.state().trouble, /answered 403 with a page/)
   t.notMatch(filter.credential.state().trouble, /no such managed identity|blocked/)
+})
+
+const OF_THE_MACHINE = { clientId: undefined, scope: 'https://contoso.crm4.dynamics.com/.default' }
+
+t.test('Azure Arc: asks again with the key of its challenge, also where only the agent is known', async (t) => {
+  const authority = await startAuthority(t)
+  const { dispatcher } = authority
+  const keys = t.testdir({ 'a.key': 'k3y' })
+  authority.behave = ({ headers }, response) =>
+    headers.authorization === 'Basic k3y'
+      ? json(response, 200, { access_token: 'arc', expires_in: '3599' })
+      : json(response, 401, {}, { 'www-authenticate': `Basic realm=${keys}/a.key` })
+  const address = 'http://127.0.0.1:40342/metadata/identity/oauth2/token'
+  for (const env of [{}, { IDENTITY_ENDPOINT: address, IMDS_ENDPOINT: 'x' }]) {
+    const fetch = managedIdentity({ ...OF_THE_MACHINE, dispatcher, env, arc: { agent: keys, keys } })
+    t.match(await fetch({ signal: AbortSignal.timeout(5000) }), { accessToken: 'arc' })
+    t.match(authority.requests.at(-1), { url: /^\/metadata\/identity\/oauth2\/token\?api-version=2020-06-01/ })
+  }
+})
+
+t.test('an error without a code, and a token without a lifetime', async (t) => {
+  const { authority, credential, log } = await identityFor(t, {})
+  authority.behave = (_, response) => json(response, 400, { error_description: 'The sky is falling' })
+  await t.rejects(credential.authorization() as Promise<string>)
+  t.match(JSON.stringify(log.lines), /endpoint responded with 400\./)
+  authority.behave = (_, response) => json(response, 200, { access_token: 'vm' })
+  const fetch = managedIdentity({ ...OF_THE_MACHINE, dispatcher: authority.dispatcher, env: {}, arc: ARC })
+  t.match(await fetch({ signal: AbortSignal.timeout(5000) }), { accessToken: 'vm', expiresIn: undefined })
 })

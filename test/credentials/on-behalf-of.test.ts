@@ -10,6 +10,8 @@ import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import type { UserToken } from '../../src/credentials/user-tokens.ts'
 import { gives, json, memoryLog, startAuthority } from '../support/authority.ts'
 
+const CERTIFICATE = new URL('../../../test/credentials/certificates/plain.pem', import.meta.url).pathname
+
 const ADELE: UserToken = {
   tenantId: '11111111-1111-1111-1111-111111111111',
   objectId: 'aaaaaaaa-0000-4000-8000-000000000001',
@@ -23,6 +25,7 @@ t.test('exchanges a token with the secret, the certificate or the federated toke
   for (const [proof, form] of [
     [{ secret: { env: 'SECRET' } }, { client_secret: 's3cret' }],
     [{ federatedTokenFile: federated }, { client_assertion: 'platform.issued.token' }],
+    [{ certificateFile: CERTIFICATE }, { client_assertion: /^ey/ }],
   ] as const) {
     const { authority, credential } = await credentialFor(t, proof)
     t.match(await credential.onBehalfOf!.tokensOf(ADELE).authorization(), /^Bearer token-\d+$/)
@@ -33,6 +36,13 @@ t.test('exchanges a token with the secret, the certificate or the federated toke
       ...form,
     })
   }
+})
+
+t.test('a session that ended while its request waited is not exchanged', async (t) => {
+  const { authority, credential } = await credentialFor(t, { secret: { env: 'SECRET' } })
+  const ended = credential.onBehalfOf!.tokensOf({ ...ADELE, expires: Date.now() - 1 }).authorization()
+  await t.rejects(Promise.resolve(ended), { code: 'GATEWAY_USER_TOKEN_EXPIRED' })
+  t.same(authority.requests, [])
 })
 
 t.test('the token of another person, or of the app, is not taken', async (t) => {

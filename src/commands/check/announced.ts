@@ -10,7 +10,7 @@ const MAX_CLOCK_DIFFERENCE_MS = 5 * 60_000
 export const clock: Step = {
   name: 'clock',
   run: async ({ challenge }) => {
-    const theirs = Date.parse(challenge?.headers['date'] ?? '')
+    const theirs = Date.parse(String(challenge?.headers['date']))
     if (challenge === undefined || Number.isNaN(theirs)) return skipped('the response held no date')
     const difference = (challenge.asked + challenge.answered) / 2 - theirs
     const seconds = Math.round(Math.abs(difference) / 1000)

@@ -1,4 +1,5 @@
 import { SettingsError } from '../../config/settings-error.ts'
+import { rethrowUnless } from '../../logging/rethrow-unless.ts'
 import { listenFault } from '../../server/listen.ts'
 import type { CommandIo } from '../command-io.ts'
 import { credentialFileErrors } from '../credential-files.ts'
@@ -115,7 +116,7 @@ async function runStep({ name, run }: Step, checking: Checking): Promise<StepRep
     const outcome = await run(checking)
     return { step: name, ...outcome, ms: ms() }
   } catch (error) {
-    if (!(error instanceof StepFailure)) throw error
+    rethrowUnless(error, StepFailure)
     return { step: name, result: 'failed', ms: ms(), says: error.explanation.what, explanation: error.explanation }
   }
 }

@@ -20,7 +20,7 @@ export function explainExchange(error: Error, { scope, consentUrl }: ExchangeCon
   const cause = asAuthorityFailure(error.cause)
   const { aadsts, error: code } = cause.facts
   const number = aadsts === undefined ? code : `AADSTS${aadsts}`
-  const fix = FIXES[(error as Error & { code?: string }).code ?? '']
+  const fix = FIXES[String((error as Error & { code?: string }).code)]
   if (fix === undefined) return cause.explanation
   const says = cause instanceof ClaimsDemanded ? quotation(cause.claims) : undefined
   return {

@@ -5,6 +5,7 @@ import { listedCaller } from '../../callers/authenticate.ts'
 import { tokenVerifier } from '../../callers/jwt.ts'
 import { bringsPeople } from '../../config/settings/callers.ts'
 import { connectCredential } from '../../credentials/connect-credential.ts'
+import type { UserToken } from '../../credentials/user-tokens.ts'
 import { UserNotAllowed } from '../../errors.ts'
 import type { SignedIn } from '../../identity/caller.ts'
 import { jsonReader } from '../../outbound/read-json.ts'
@@ -64,21 +65,27 @@ export const personToken: Step = {
 export const exchange: Step = {
   name: 'exchange',
   run: async (checking) => {
-    const { target, agent, env, person } = checking
+    const { person } = checking
     if (person === undefined) return skipped('needs the token of a person')
-    const { close, onBehalfOf } = connectCredential(target, { agent, log: noting([]), env })
     try {
-      // A caller of this kind beside a credential that cannot exchange is an error of the settings.
-      checking.authorization = await onBehalfOf!.tokensOf(person).authorization()
+      checking.authorization = await exchanged(checking, person)
       checking.asPerson = true
       return ok('Entra gave a token of Dynamics for this person')
     } catch (error) {
       const context = { scope: scopeOf(checking), consentUrl: consentsOf(checking)[0]!.url }
       throw new StepFailure(explainExchange(error as Error, context))
-    } finally {
-      close()
     }
   },
+}
+
+async function exchanged({ target, agent, env }: Checking, person: UserToken): Promise<string> {
+  const { close, onBehalfOf } = connectCredential(target, { agent, log: noting([]), env })
+  try {
+    // A caller of this kind beside a credential that cannot exchange is an error of the settings.
+    return await onBehalfOf!.tokensOf(person).authorization()
+  } finally {
+    close()
+  }
 }
 
 /** Whether Dynamics runs requests with that token as the person. */
@@ -113,7 +120,7 @@ function consentsOf({ target, callers }: Checking) {
 
 /** The scope that the app asks for. */
 function scopeOf({ target, callers }: Checking): string {
-  return ownScopeOf(target.credential.clientId ?? '', callers.filter(bringsPeople)[0]?.token)
+  return ownScopeOf(target.credential.clientId!, callers.filter(bringsPeople)[0]?.token)
 }
 
 /** The token in `file`, with or without `Bearer` before it. */

@@ -11,7 +11,7 @@ import type { Explanation } from '../../explanations/explanation.ts'
  */
 export function explainTokenFault(wrong: TokenFault, scope: string, callers: readonly CallerSettings[]): Explanation {
   const setting = (name: 'issuer' | 'audience' | 'algorithms'): string =>
-    [...new Set(callers.flatMap(({ token }) => token?.[name] ?? []))].join(', ')
+    [...new Set(callers.flatMap(({ token }) => token![name]))].join(', ')
   const ask = `Let the app ask its sign-in library for the scope ${scope}, and write the access token of the answer to the file.`
   switch (wrong.fault) {
     case 'form':

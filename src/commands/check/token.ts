@@ -2,7 +2,8 @@ import { ONLINE_HOST } from '../../config/environment-url.ts'
 import type { Target } from '../../config/schema.ts'
 import { connectCredential } from '../../credentials/connect-credential.ts'
 import { factsOf, scopeOf } from '../../credentials/credential-facts.ts'
-import { AuthorityFailure } from '../../credentials/failure.ts'
+import { asAuthorityFailure } from '../../credentials/failure.ts'
+import type { AuthorityFailure } from '../../credentials/failure.ts'
 import { kindOf } from '../../credentials/kinds.ts'
 import { claimsOf } from '../../credentials/token-claims.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
@@ -38,7 +39,7 @@ export const token: Step = {
       checking.authorization = await credential.authorization()
     } catch (error) {
       const { cause } = error as Error
-      throw cause instanceof AuthorityFailure ? new StepFailure(withNotes(withIds(cause), notes)) : error
+      throw new StepFailure(withNotes(withIds(asAuthorityFailure(cause)), notes))
     } finally {
       credential.close()
     }

@@ -4,6 +4,7 @@ import type { LoadOptions } from '../../config/load.ts'
 import { PROXY_VARIABLES } from '../../config/proxies.ts'
 import type { Settings } from '../../config/schema.ts'
 import { SettingError } from '../../config/setting.ts'
+import { rethrowUnless } from '../../logging/rethrow-unless.ts'
 
 /** The one app registration that the emulated Entra knows. */
 export interface Registration {
@@ -45,7 +46,7 @@ export function emulatedSettings(
   const registered = { AZURE_CLIENT_SECRET: clientSecret }
   const single = { DYNAMICS_URL: CONTOSO, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: clientId }
   const described = file ?? rest['GATEWAY_CONFIG']
-  const adapt = (target: Readonly<Record<string, unknown>>): unknown => {
+  const adapt = (target: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
     const { url, name, scope: _scope, authorityHost: _authorityHost, ...same } = target
     const emulable = typeof url !== 'string' || isEmulable(url)
     const called = typeof name === 'string' ? name : 'contoso'
@@ -71,7 +72,7 @@ function isEmulable(url: string): boolean {
       product === 'dataverse' && port === '' && ONLINE_HOST.test(hostname) && /^\/api\/data\/v9\.[0-2]$/.test(apiRoot)
     )
   } catch (error) {
-    if (error instanceof SettingError) return true
-    throw error
+    rethrowUnless(error, SettingError)
+    return true
   }
 }

@@ -28,7 +28,7 @@ export async function signInWithDevice({ app, endpoints, secret, signal, say }: 
     verification_uri: page,
     verification_uri_complete: complete,
     interval,
-  } = response.body ?? {}
+  } = response.body!
   if (typeof deviceCode !== 'string' || typeof userCode !== 'string' || typeof page !== 'string') {
     throw new AuthorityFailure(
       {

@@ -3,8 +3,15 @@ import { normalize, dirname } from 'node:path'
 
 import { AuthorityFailure } from '../failure.ts'
 
-/** The only folder that a challenge of the Arc agent may refer to. */
-const KEY_FOLDER = '/var/opt/azcmagent/tokens'
+/** What the Arc agent installs. */
+export interface ArcPaths {
+  readonly agent: string
+  /** The only folder that a challenge of the agent may refer to. */
+  readonly keys: string
+}
+
+/** Where the agent is on Linux. */
+export const ARC: ArcPaths = { agent: '/opt/azcmagent/bin/himds', keys: '/var/opt/azcmagent/tokens' }
 
 const MAX_KEY_BYTES = 4096
 
@@ -14,7 +21,7 @@ const MAX_KEY_BYTES = 4096
  * @returns the Authorization header
  * @throws AuthorityFailure when the challenge names another file, or it cannot be read
  */
-export function arcChallengeResponse(challenge: string | undefined, folder = KEY_FOLDER): string {
+export function arcChallengeResponse(challenge: string | undefined, folder: string): string {
   const [, file] = /^Basic realm="?([^"]+)"?$/i.exec(challenge ?? '') ?? []
   if (file === undefined || normalize(file) !== file || dirname(file) !== folder || !file.endsWith('.key')) {
     throw new AuthorityFailure(

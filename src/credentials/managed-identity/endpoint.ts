@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 
 import { AuthorityFailure } from '../failure.ts'
+import type { ArcPaths } from './arc.ts'
 
 /** The local token endpoint of the platform. */
 export interface Endpoint {
@@ -10,14 +11,12 @@ export interface Endpoint {
   readonly headers: Record<string, string>
 }
 
-const ARC_AGENT = '/opt/azcmagent/bin/himds'
-
 /**
  * The endpoint that the platform has put into `env`, or the fixed one of a virtual machine.
  *
  * @throws AuthorityFailure on a platform that is not supported
  */
-export function endpointOf(env: Readonly<Record<string, string | undefined>>): Endpoint {
+export function endpointOf(env: Readonly<Record<string, string | undefined>>, arc: ArcPaths): Endpoint {
   const { IDENTITY_ENDPOINT: url, IDENTITY_HEADER: header, IMDS_ENDPOINT: imds } = env
   if (env['IDENTITY_SERVER_THUMBPRINT'] !== undefined || (url === undefined && env['MSI_ENDPOINT'] !== undefined)) {
     throw new AuthorityFailure(
@@ -41,7 +40,7 @@ export function endpointOf(env: Readonly<Record<string, string | undefined>>): E
   if (url !== undefined && imds !== undefined) {
     return { platform: 'Azure Arc', url, version: '2020-06-01', headers: metadata }
   }
-  if (existsSync(ARC_AGENT)) {
+  if (existsSync(arc.agent)) {
     return {
       platform: 'Azure Arc',
       url: 'http://127.0.0.1:40342/metadata/identity/oauth2/token',

@@ -28,8 +28,7 @@ export function element(bytes: Buffer): Element {
 }
 
 /** The elements inside a constructed one. */
-export function elements({ tag, content }: Element): Element[] {
-  if ((tag & 0x20) === 0) throw new NotAsn1()
+export function elements({ content }: Element): Element[] {
   const found: Element[] = []
   for (let rest = content; rest.length > 0;) {
     const next = element(rest)

@@ -154,8 +154,8 @@ function decrypt(algorithm: Element, encrypted: Buffer, password: string, bytes:
 }
 
 function unpadded(plain: Buffer): Buffer {
-  const padding = plain.at(-1) ?? 0
-  if (padding < 1 || padding > 8 || !plain.subarray(-padding).every((byte) => byte === padding)) {
+  const padding = plain.at(-1)!
+  if (!(padding >= 1 && padding <= 8) || !plain.subarray(-padding).every((byte) => byte === padding)) {
     throw new PfxFault('password')
   }
   return plain.subarray(0, -padding)

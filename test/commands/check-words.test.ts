@@ -1,0 +1,39 @@
+import t from 'tap'
+
+import { explainExchange } from '../../src/commands/check/exchange-faults.ts'
+import { explainLookup } from '../../src/commands/check/reach.ts'
+import { day, nameOf } from '../../src/commands/check/shown-certificate.ts'
+import { emulatedFault } from '../../src/commands/command.ts'
+import { ownScopeOf } from '../../src/commands/people-consents.ts'
+import { AuthorityFailure } from '../../src/credentials/failure.ts'
+import { UserSignInRequired } from '../../src/errors.ts'
+
+t.test('a name that cannot be looked up for another reason than that there is none', async (t) => {
+  t.match(explainLookup('a.example', 'EAI_AGAIN'), { what: /looked up \(EAI_AGAIN\)/, why: /DNS does not answer/ })
+  t.match(explainLookup('a.example', 'EAI_FAIL'), { what: /\(EAI_FAIL\)/, why: /all that the system says/ })
+  t.match(explainLookup('a.example', 'ENOTFOUND'), { what: /no host named a\.example/ })
+})
+
+t.test('certificates are named by what they hold', async (t) => {
+  t.equal(nameOf(undefined), 'somebody without a name')
+  t.equal(nameOf({ O: 'Contoso' }), 'Contoso')
+  t.equal(nameOf({ CN: 'contoso.example', O: 'Contoso' }), 'contoso.example (Contoso)')
+  t.equal(day('Nov 27 12:00:00 2026 GMT'), '2026-11-27')
+  t.equal(day('some day'), 'some day')
+})
+
+t.test("a refusal of Entra's without a number is quoted by its code", async (t) => {
+  const cause = new AuthorityFailure({ what: 'x.', why: 'y.', todo: 'z.' }, true, { error: 'interaction_required' })
+  const context = { scope: 'api://a/.default', consentUrl: 'https://login.example/consent' }
+  t.match(explainExchange(new UserSignInRequired({ cause }), context), { what: /interaction_required/ })
+})
+
+t.test('an error of Entra to emulate, with or without AADSTS before its number', async (t) => {
+  t.equal(emulatedFault('AADSTS7000222', 'fault'), 7000222)
+  t.equal(emulatedFault('7000222', 'fault'), 7000222)
+  t.equal(emulatedFault('maintenance', 'fault'), 'maintenance')
+})
+
+t.test('an app that no scope is known of asks for all', async (t) => {
+  t.equal(ownScopeOf('a-client', undefined), 'api://a-client/.default')
+})
