@@ -20,9 +20,12 @@ export function requestLinks(map: UrlMap): TextTransform {
   let name = ''
   let inArray = false
   let escaped = false
-  let held = ''
+  /** The start of a link that continues in the next chunk. */
+  let rest = ''
 
-  function turn(text: string, whole: boolean): string {
+  function turn(chunk: string, isLast: boolean): string {
+    const text = rest + chunk
+    rest = ''
     const edits: Edit[] = []
     let at = 0
     while (at < text.length) {
@@ -69,8 +72,8 @@ export function requestLinks(map: UrlMap): TextTransform {
           break
         case 'url': {
           const url = untilQuote(text, at, deciding)
-          if (!whole && url.length === text.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
-            held = text.slice(at)
+          if (!isLast && url.length === text.length - at && url.length < deciding && possibleJsonUrl(rule, url)) {
+            rest = text.slice(at)
             return splice(text, at, edits)
           }
           const found = rewriteJsonUrl(rule, url)
@@ -92,15 +95,9 @@ export function requestLinks(map: UrlMap): TextTransform {
     return splice(text, text.length, edits)
   }
 
-  function take(chunk: string): string {
-    const text = held + chunk
-    held = ''
-    return text
-  }
-
   return {
-    push: (chunk) => turn(take(chunk), false),
-    end: () => turn(take(''), true),
+    push: (chunk) => turn(chunk, false),
+    end: () => turn('', true),
   }
 }
 

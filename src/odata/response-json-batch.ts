@@ -31,16 +31,19 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign, onPart: (stat
   let keptBack = false
   /** The digits of a part's status received so far. */
   let status: string | undefined
-  let held = ''
+  /** The start of a link that continues in the next chunk. */
+  let rest = ''
 
-  function turn(text: string, whole: boolean): string {
+  function turn(chunk: string, isLast: boolean): string {
+    const text = rest + chunk
+    rest = ''
     const edits: Edit[] = []
     for (let at = 0; at < text.length;) {
       switch (state) {
         case 'url': {
           const url = untilQuote(text, at, MAX_URL_LENGTH)
-          if (!whole && url.length === text.length - at && url.length < MAX_URL_LENGTH) {
-            held = text.slice(at)
+          if (!isLast && url.length === text.length - at && url.length < MAX_URL_LENGTH) {
+            rest = text.slice(at)
             return splice(text, at, edits)
           }
           const found = rewriteJsonUrl(map.downstream, url)
@@ -137,15 +140,9 @@ export function responseJsonBatch(map: UrlMap, foreign: OnForeign, onPart: (stat
     }
   }
 
-  function take(chunk: string): string {
-    const text = held + chunk
-    held = ''
-    return text
-  }
-
   return {
-    push: (chunk) => turn(take(chunk), false),
-    end: () => turn(take(''), true),
+    push: (chunk) => turn(chunk, false),
+    end: () => turn('', true),
   }
 }
 

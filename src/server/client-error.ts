@@ -4,9 +4,10 @@ import type { Socket } from 'node:net'
 import { BadRequest, HeadTooLarge, MethodNotAllowed, QueryMethodUnsupported, RequestTooSlow } from '../errors.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import { targetFault } from '../odata/request-target.ts'
-import { addHeaders } from './added-headers.ts'
-import { ALLOW, CALLER_METHODS } from './caller-methods.ts'
-import { idOf, lastExchange } from './exchange.ts'
+import { CALLER_METHODS } from './caller-methods.ts'
+import { idOf } from './exchange.ts'
+import { endRequestWith, endWith, isEnding, markEnding } from './raw-response.ts'
+import type { ResponseError } from './raw-response.ts'
 import type { OnUnreadable } from './unreadable-request.ts'
 
 /** Node's error for bytes that are not a request. */
@@ -14,9 +15,6 @@ interface ParseError extends Error {
   readonly code?: string
   readonly rawPacket?: Buffer
 }
-
-/** One of the gateway's own errors. */
-type ResponseError = Error & { readonly statusCode?: number | undefined; readonly code: string }
 
 /** CORS headers of a response, flat. */
 export type CorsHeaders = (origin: string | undefined) => readonly string[] | undefined
@@ -29,10 +27,10 @@ export function respondToClientError(
   cors: CorsHeaders,
   refused: OnUnreadable,
 ): void {
-  if (ending.has(socket)) return
+  if (isEnding(socket)) return
   if (response?.req.complete === true && !response.writableFinished && !response.destroyed) {
     // Earlier requests on the connection get their own responses first.
-    ending.add(socket)
+    markEnding(socket)
     response.once('close', () => respondAlone(error, socket, response, cors, refused))
     return
   }
@@ -73,69 +71,6 @@ function respondAlone(
 function originIn(bytes: Buffer | undefined): string | undefined {
   const [first, ...others] = [...(bytes?.toString('latin1') ?? '').matchAll(/\r\norigin:([^\r\n]*)\r\n/gi)]
   return others.length === 0 ? first?.[1]?.trim() : undefined
-}
-
-/**
- * Writes an error as a response, and ends the connection, after a second regardless of the peer.
- *
- * @param added flat; default: those of the current request on the connection
- */
-export function endWith(
-  socket: Socket,
-  { statusCode, code, message }: ResponseError,
-  added: readonly string[] = addedTo(socket),
-): void {
-  ending.add(socket)
-  const body = JSON.stringify({ error: { code, message } })
-  socket.end(
-    [
-      `HTTP/1.1 ${statusCode!} ${REASONS[statusCode!] ?? 'Bad Request'}`,
-      'Content-Type: application/json; odata.metadata=minimal',
-      'OData-Version: 4.0',
-      'Cache-Control: no-store',
-      ...(statusCode === 405 ? [`Allow: ${ALLOW}`] : []),
-      ...lines(added),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      'Connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  )
-  // Arriving bytes are read briefly, because a reset would discard the response of a peer that is still sending.
-  setTimeout(() => socket.destroy(), LINGER_MS).unref()
-}
-
-/** Refuses a request whose head was read and whose body is not coming as it should. */
-export function endRequestWith(socket: Socket, error: ResponseError): void {
-  const exchange = lastExchange(socket)
-  if (exchange !== undefined) {
-    exchange.status = error.statusCode
-    exchange.code = error.code
-    exchange.message = error.message
-  }
-  endWith(socket, error)
-}
-
-function addedTo(socket: Socket): readonly string[] {
-  const exchange = lastExchange(socket)
-  if (exchange === undefined) return ['x-request-id', idOf(undefined)]
-  const headers: string[] = []
-  addHeaders(headers, exchange)
-  return headers
-}
-
-function lines(headers: readonly string[]): readonly string[] {
-  return headers.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${headers[index + 1]}`] : []))
-}
-
-const ending = new WeakSet<Socket>()
-
-const LINGER_MS = 1000
-
-const REASONS: Readonly<Record<number, string>> = {
-  405: 'Method Not Allowed',
-  408: 'Request Timeout',
-  431: 'Request Header Fields Too Large',
 }
 
 function errorFor({ code, rawPacket }: ParseError): ResponseError {

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 import { RequestTooSlow } from '../errors.ts'
-import { endRequestWith } from './client-error.ts'
+import { endRequestWith } from './raw-response.ts'
 
 /**
  * Ends connections without progress for `patience` milliseconds although it is the caller's turn: a body that
