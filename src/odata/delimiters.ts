@@ -40,6 +40,11 @@ export function delimiterIn(line: string, levels: readonly Level[]): Delimiter |
   return undefined
 }
 
+/** A line without the CR of its line break. */
+export function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line
+}
+
 /** Whether a line with a known `beginning` may be a delimiter. */
 export function mayBeDelimiter(beginning: string, levels: readonly Level[]): boolean {
   return levels.some(

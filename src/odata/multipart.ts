@@ -1,5 +1,6 @@
 import { MalformedBatch } from './batch-error.ts'
-import { type Delimiter, delimiterIn, type Level, level, mayBeDelimiter, nextDashes } from './delimiters.ts'
+import { bodyEnd, falseDelimiter } from './body-end.ts'
+import { type Delimiter, delimiterIn, type Level, level, withoutReturn } from './delimiters.ts'
 import { type Field, fieldLines, headerFields } from './header-fields.ts'
 import { textBuffer } from './text-buffer.ts'
 import type { TextTransform } from './text-transform.ts'
@@ -54,7 +55,7 @@ export function multipart(rules: MultipartRules): TextTransform {
   let headSize = 0
   let part: readonly Field[] = []
   let body: TextTransform | undefined
-  let atBodyStart = false
+  let isBodyStart = false
 
   function run(final: boolean): string {
     while (state !== 'closed' && (state === 'body' ? takeBody(final) : takeLine(final)));
@@ -106,7 +107,8 @@ export function multipart(rules: MultipartRules): TextTransform {
   function skip(line: string): void {
     const inner = levels[0]!
     inner.skipped = true
-    if (rules.falseDelimiters === 'refused' && levels.some(({ dashes }) => line.includes(dashes))) throw doubtful()
+    if (rules.falseDelimiters === 'refused' && levels.some(({ dashes }) => line.includes(dashes)))
+      throw falseDelimiter()
   }
 
   function endHead(): void {
@@ -142,7 +144,7 @@ export function multipart(rules: MultipartRules): TextTransform {
   function beginBody(turn: TextTransform | undefined): void {
     body = turn
     state = 'body'
-    atBodyStart = true
+    isBodyStart = true
   }
 
   function endBody(): void {
@@ -152,44 +154,21 @@ export function multipart(rules: MultipartRules): TextTransform {
 
   /** Forwards the bytes that certainly belong to the body, up to the next delimiter. */
   function takeBody(final: boolean): boolean {
-    let from = 0
-    for (;;) {
-      const at = nextDashes(rest, base, from, levels)
-      if (at === -1) {
-        const longest = Math.max(...levels.map(({ dashes }) => dashes.length))
-        return giveBody(final ? rest.length : Math.max(0, rest.length - longest - 1), false)
-      }
-      from = at + 1
-      const before = at === 0 ? (atBodyStart ? '\n' : undefined) : rest[at - 1]
-      if (before !== '\n' && !(before === '\r' && rules.falseDelimiters === 'refused')) continue
-
-      const end = rest.indexOf('\n', at)
-      const raw = rest.slice(at, end === -1 ? rest.length : end)
-      if (end === -1 && !final && mayBeDelimiter(raw, levels)) return giveBody(Math.max(0, at - 2), false)
-      const line = withoutReturn(raw)
-      const delimiter = delimiterIn(line, levels)
-      if (delimiter === undefined || before === '\r') {
-        if (rules.falseDelimiters === 'data') continue
-        throw doubtful()
-      }
-      const given = at - (at > 1 && rest[at - 2] === '\r' ? 2 : Math.min(at, 1))
-      const following = end === -1 ? rest.length : end + 1
-      giveBody(given, true)
-      advance(following - given)
-      endBody()
-      pass(delimiter)
-      return true
-    }
+    const isStrict = rules.falseDelimiters === 'refused'
+    const { end, delimiter, next } = bodyEnd(rest, { base, levels, isBodyStart, isLast: final, isStrict })
+    if (end > 0) giveBody(end)
+    if (delimiter === undefined) return false
+    advance(next - end)
+    endBody()
+    pass(delimiter)
+    return true
   }
 
-  function giveBody(end: number, more: boolean): boolean {
+  function giveBody(end: number): void {
     const given = rest.slice(0, end)
-    if (end > 0) {
-      advance(end)
-      atBodyStart = false
-      out += body === undefined ? given : body.push(given)
-    }
-    return more
+    advance(end)
+    isBodyStart = false
+    out += body === undefined ? given : body.push(given)
   }
 
   function advance(by: number): void {
@@ -212,7 +191,7 @@ export function multipart(rules: MultipartRules): TextTransform {
   /** Closes the innermost level. */
   function close(): void {
     const inner = levels[0]!
-    if (inner.skipped && !inner.begun && rules.falseDelimiters === 'refused') throw doubtful()
+    if (inner.skipped && !inner.begun && rules.falseDelimiters === 'refused') throw falseDelimiter()
     out += `${inner.begun ? '\r\n' : ''}${inner.dashes}--`
     if (levels.length > 1) {
       levels.shift()
@@ -254,13 +233,5 @@ function tooLong(): MalformedBatch {
   return new MalformedBatch('A line or head in the batch is too long, or has more than 100 header lines.')
 }
 
-function withoutReturn(line: string): string {
-  return line.endsWith('\r') ? line.slice(0, -1) : line
-}
-
 const LF = 0x0a
 const CR = 0x0d
-
-function doubtful(): MalformedBatch {
-  return new MalformedBatch('The batch holds a line that could be taken for a delimiter, or parts without one.')
-}
