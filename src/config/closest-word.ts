@@ -2,17 +2,19 @@
  * The most similar word of `known`, or `undefined` when none is similar enough.
  *
  * @param most letters that may differ; default: a third of the word
+ * @param shown what is returned for each word of `known`, in the same order; default: the word itself
  */
 export function closestWord(
   word: string,
   known: readonly string[],
   most = Math.max(1, Math.floor(word.length / 3)),
+  shown = known,
 ): string | undefined {
   let best: string | undefined
   let least = most + 1
-  for (const one of known) {
+  for (const [index, one] of known.entries()) {
     const distance = editDistance(word.toLowerCase(), one.toLowerCase())
-    if (distance < least) [best, least] = [one, distance]
+    if (distance < least) [best, least] = [shown[index], distance]
   }
   return best
 }

@@ -4,14 +4,15 @@ import { closestWord } from './closest-word.ts'
 import { placeholderIn } from './placeholders.ts'
 import { below, SettingError } from './setting.ts'
 import type { ArrayOf, Group, Members, Node, OneOf, Read, Setting, Source } from './setting.ts'
+import { orList } from './word-list.ts'
 
 /** What reading a tree of settings needs besides the values. */
 export interface ReadContext {
   readonly source: Source
   /** The name of a setting for operators: a variable, or a path in the file. */
   readonly nameOf: (name: string) => string
-  /** A suggestion for an unknown name, from outside its own group. */
-  readonly suggest?: (key: string, group: string) => string | undefined
+  /** A suggestion for an unknown name in `group`, whose members have the names `members`. */
+  readonly suggest?: (key: string, group: string, members: readonly string[]) => string | undefined
   /** A sentence that says where a missing setting was looked for, or an empty string. */
   readonly searchedIn?: (name: string) => string
   /** Receives every error. */
@@ -87,9 +88,9 @@ function readGroup(
   }
   for (const key of Object.keys(raw)) {
     if (Object.hasOwn(members, key) || also.includes(key)) continue
-    const suggestion = suggest?.(key, name) ?? closestWord(key, Object.keys(members))
-    const question = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`
-    errors.push(`${nameOf(below(name, key))} is not a setting.${question}`)
+    const known = [...Object.keys(members), ...also]
+    const suggestion = suggest === undefined ? closestWord(key, known) : suggest(key, name, known)
+    errors.push(`${nameOf(below(name, key))} is not a setting.${question(suggestion)}`)
   }
   return Object.fromEntries(
     Object.entries(members).map(([key, member]) => [
@@ -101,16 +102,35 @@ function readGroup(
 
 function readOneOf({ kinds }: OneOf<Readonly<Record<string, Group<Members>>>>, raw: unknown, place: Place): unknown {
   const { name, nameOf, errors } = place
-  const kind = (raw as { kind?: unknown } | undefined)?.kind
+  const values = isJsonObject(raw) ? raw : {}
+  const kind = values['kind']
   const group = typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
-  if (group === undefined) {
+  if (typeof kind !== 'string' || group === undefined) {
+    const misspelt = kind === undefined ? closestWord('kind', Object.keys(values), 1) : undefined
     errors.push(
-      `${nameOf(below(name, 'kind'))} ${kind === undefined ? 'is missing' : 'is not known'}: ` +
-        `write one of ${Object.keys(kinds).join(', ')}.`,
+      misspelt === undefined
+        ? `${nameOf(below(name, 'kind'))} ${kindFault(kind, Object.keys(kinds))}`
+        : `${nameOf(below(name, misspelt))} is not a setting.${question('kind')}`,
     )
     return undefined
   }
-  return { kind, ...(readGroup(group, raw, ['kind'], place) as object) }
+  const unknown = Object.keys(values).filter((key) => key !== 'kind' && !Object.hasOwn(group.members, key))
+  const ofOthers = unknown.flatMap((key) => {
+    const owners = Object.keys(kinds).filter((other) => Object.hasOwn(kinds[other]!.members, key))
+    if (owners.length === 0) return []
+    errors.push(`${nameOf(below(name, key))} is not a setting of ${kind}, but of ${orList(owners)}.`)
+    return [key]
+  })
+  return { kind, ...(readGroup(group, values, ['kind', ...ofOthers], place) as object) }
+}
+
+function kindFault(kind: unknown, kinds: readonly string[]): string {
+  if (kind === undefined) return `is missing: write one of ${kinds.join(', ')}.`
+  return `is not known: write one of ${kinds.join(', ')}.${question(closestWord(String(kind), kinds))}`
+}
+
+function question(suggestion: string | undefined): string {
+  return suggestion === undefined ? '' : ` Did you mean ${suggestion}?`
 }
 
 /** Refuses leftovers of templates, web pages and word processors. A secret is checked where it is read. */

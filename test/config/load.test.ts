@@ -603,6 +603,23 @@ targets: [{ url: contoso.crm4.dynamics.com, MAX_RETRY_WAIT: 5s, header: x-user, 
   ])
 })
 
+t.test('a misspelt kind of credential, and a name that another kind has, are told apart', async (t) => {
+  const faultsIn = (credential: string): readonly string[] =>
+    faultsOf({}, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: ${credential} }]`))
+  t.match(faultsIn('{ kind: managed-identity, authority: x }'), [
+    'targets[0].credential.authority (in the settings file) is not a setting. Did you mean targets[].authorityHost?',
+  ])
+  t.match(faultsIn('{ kind: manged-identity }'), [
+    /credential\.kind .*is not known: .* Did you mean managed-identity\?$/,
+  ])
+  t.match(faultsIn('{ kind: [x] }'), [/credential\.kind .*is not known: write one of/])
+  t.match(faultsIn('{ knid: managed-identity }'), [/credential\.knid .*is not a setting. Did you mean kind\?$/])
+  t.match(faultsIn('managed-identity'), [/credential\.kind .*is missing: write one of/])
+  t.match(faultsIn('{ kind: managed-identity, certificateFile: /x }'), [
+    /credential\.certificateFile .*is not a setting of managed-identity, but of on-behalf-of\.$/,
+  ])
+})
+
 t.test('what a template left in any setting is a fault, in a variable and in a file', async (t) => {
   const variablesOf = ({ settings }: (typeof credentialKinds)[keyof typeof credentialKinds]): string[] =>
     Object.values<{ env?: string }>(settings.members).flatMap(({ env }) => env ?? [])
