@@ -82,6 +82,21 @@ const shared = {
   logLevel: 'warning',
 }
 
+/** Constants in place of the modules that read them from files which the bundle does not have. */
+const constants = {
+  name: 'constants',
+  setup(build) {
+    const contents = {
+      'commands/version': `export const version = () => ${JSON.stringify(version)}`,
+      'observe/assets': `const assets = ${JSON.stringify(assets())}
+        export const asset = (name) => assets[name]`,
+    }
+    build.onLoad({ filter: /[\\/]src[\\/](?:commands[\\/]version|observe[\\/]assets)\.ts$/ }, ({ path }) => ({
+      contents: contents[path.split(/[\\/]/).slice(-2).join('/').slice(0, -'.ts'.length)],
+    }))
+  },
+}
+
 /** OpenTelemetry's packages are as large as a third of all else, and few gateways load them. */
 const apart = {
   name: 'apart',
@@ -103,8 +118,6 @@ const { metafile } = await build({
   sourcemap: true,
   sourcesContent: false,
   define: {
-    GATEWAY_VERSION: JSON.stringify(version),
-    GATEWAY_ASSETS: JSON.stringify(assets()),
     'import.meta.url': '__filename',
     // Optional native packages of ws: they are not bundled, and must not be loaded from a folder that happens to be near.
     'process.env.WS_NO_BUFFER_UTIL': '"1"',
@@ -117,7 +130,7 @@ const { metafile } = await build({
       '(function (exports, require, module, __filename, __dirname) { "use strict";',
   },
   footer: { js: '}))' },
-  plugins: [leanUndici, leanRedis, apart],
+  plugins: [constants, leanUndici, leanRedis, apart],
 })
 const code = readFileSync(join(folder, 'code.js'))
 if (code.some((byte) => byte > 127)) throw new Error('the code is read as Latin-1, but holds characters outside ASCII')

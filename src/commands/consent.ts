@@ -105,12 +105,30 @@ async function outcome(
       ),
     timeout,
   )
-  io.signal?.addEventListener('abort', () => patience.abort(new Error('ended')), { once: true })
+  const left = (): void =>
+    patience.abort(
+      new AuthorityFailure(
+        { what: 'The wait was cancelled.', why: 'You cancelled it.', todo: 'Run consent --wait again.' },
+        true,
+      ),
+    )
+  io.signal?.addEventListener('abort', left, { once: true })
+  try {
+    return await consented({ port, state, signal: patience.signal }, io)
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+async function consented(
+  { port, state, signal }: { readonly port: number; readonly state: string; readonly signal: AbortSignal },
+  io: CommandIo,
+): Promise<number> {
   try {
     const redirect = await awaitRedirect({
       port,
       state,
-      signal: patience.signal,
+      signal,
       page: (response) =>
         isGranted(response)
           ? 'Consent was granted. You can close this tab.'
@@ -134,13 +152,9 @@ async function outcome(
       io.stderr.write(`  Not granted. ${what}\n  Why: ${why}\n  What to do: ${todo}\n`)
     } else {
       const { code } = error as NodeJS.ErrnoException
-      io.stderr.write(
-        `  Not granted: port ${port} cannot be listened at (${code ?? 'ended'}). Choose another with --port.\n`,
-      )
+      io.stderr.write(`  Not granted: port ${port} cannot be listened at (${code}). Choose another with --port.\n`)
     }
     return 2
-  } finally {
-    clearTimeout(late)
   }
 }
 

@@ -11,13 +11,18 @@ import { terminalLine } from './terminal-line.ts'
 export function createLog({ logLevel, logFormat }: Pick<Settings, 'logLevel' | 'logFormat'>, atExit: AtExit): Logger {
   const options = logOptions(logLevel)
   if (logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)) {
-    const colour = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === ''
+    const colour = usesColour(process.stdout, process.env)
     const stdout = pino.destination({ dest: 1, sync: true })
     return pino(options, {
       write: (line) => void stdout.write(terminalLine(JSON.parse(line) as Record<string, unknown>, colour)),
     })
   }
   return pino(options, batchedStdout(atExit))
+}
+
+/** @see https://no-color.org */
+export function usesColour({ isTTY }: Pick<NodeJS.WriteStream, 'isTTY'>, env: NodeJS.Dict<string>): boolean {
+  return isTTY && (env['NO_COLOR'] ?? '') === ''
 }
 
 /** Options of pino: an error among the facts, under any name, becomes a list of fields. */

@@ -107,3 +107,28 @@ t.test('people who call with a token of their own need two permissions, each wit
     t.match(stdout, /Granted for the tenant/)
   }
 })
+
+t.test('Finance & Operations needs none, and who stops waiting is told', async (t) => {
+  const finance = await commandFor(t, { DYNAMICS_URL: 'https://contoso.operations.dynamics.com' })
+  t.equal(await consent({}, finance.io), 0)
+  t.match(finance.written.stdout, /System administration → Setup/)
+
+  const { io, written } = await commandFor(t)
+  const ended = new AbortController()
+  const status = consent({ wait: true, port: await freePort() }, { ...io, signal: ended.signal })
+  await until(() => written.stdout.includes('Waiting for the browser'))
+  ended.abort()
+  t.equal(await status, 2)
+  t.match(written.stderr, /Not granted\. The wait was cancelled/)
+})
+
+t.test('an answer that names no tenant is granted without its name', async (t) => {
+  const { io, written } = await commandFor(t)
+  const port = await freePort()
+  const status = consent({ wait: true, port }, io)
+  await until(() => written.stdout.includes('Waiting for the browser'))
+  const state = /state=([\w-]+)/.exec(written.stdout)![1]
+  await fetch(`http://localhost:${port}/?admin_consent=True&state=${state}`)
+  t.equal(await status, 0)
+  t.match(written.stdout, /Granted\.\n/)
+})

@@ -29,7 +29,7 @@ async function demoFor(
       ...env,
     },
   })
-  t.teardown(() => child.kill('SIGKILL'))
+  t.teardown(() => (child.kill('SIGTERM'), ended))
   let output = ''
   const ended = new Promise<number | null>((resolve) => {
     child.on('close', resolve)
@@ -110,6 +110,35 @@ t.test('variables count as for serve', async (t) => {
   t.match(await (await fetch(`${url}/accounts`)).json(), { error: { code: 'GATEWAY_USER_REQUIRED' } })
   t.equal((await fetch(`${url}/accounts`, { headers: { 'x-person': 'adele.vance@contoso.com' } })).status, 200)
   t.match(output, /curl -H "x-person: adele/)
+})
+
+t.test('callers that are known by tokens of Entra are told to send one', async (t) => {
+  const issuer = 'https://login.microsoftonline.com/7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10/v2.0'
+  const settings = [
+    `callers: [{ name: portal, token: { issuer: "${issuer}", audience: [api], roles: [Read] } }]`,
+    'targets:',
+    '  - url: https://contoso.crm4.dynamics.com',
+    '    credential: { kind: managed-identity }',
+    '    impersonation: { mode: off }',
+  ].join('\n')
+  const { url, output } = await demoFor(t, { 'gateway.yaml': settings }, ['--config', 'gateway.yaml'])
+  t.match(output, /send what makes you known as one of them/)
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const token = `${part({ alg: 'RS256', kid: 'k' })}.${part({ iss: issuer, aud: 'api', exp: 9e9 })}.c2ln`
+  t.equal((await fetch(`${url}/accounts`, { headers: { authorization: `Bearer ${token}` } })).status, 401)
+})
+
+t.test('--throttle shows how a limit is waited out, and a terminal gets lines for people', async (t) => {
+  const { url, said } = await demoFor(t, {}, ['--throttle', '--port', '0'], { LOG_FORMAT: 'pretty' })
+  await until(() => said().includes('Every fourth request meets a limit of three seconds'))
+  t.equal((await fetch(`${url}/accounts`)).status, 200)
+  await until(() => / GET /.test(said()))
+})
+
+t.test('--fault with a number makes Entra refuse, and check explains it', async (t) => {
+  const { said } = await demoFor(t, {}, ['--fault', 'AADSTS7000222'])
+  await until(() => said().includes('A step failed'))
+  t.match(said(), /AADSTS7000222/)
 })
 
 t.test('with IMPERSONATION=off no user is suggested', async (t) => {

@@ -15,7 +15,7 @@ t.setTimeout(600_000)
 /** Runs the command until it has printed the variables, or ends; and what they are. */
 async function emulatorFor(t: Test, ...words: string[]) {
   const child = spawn(process.execPath, [MAIN, 'emulator', ...words], { env: { PATH: process.env['PATH'] } })
-  t.teardown(() => child.kill('SIGKILL'))
+  t.teardown(() => (child.kill('SIGTERM'), ended))
   let output = ''
   const ended = once(child, 'close').then(([status]) => status as number | null)
   const ready = new Promise<void>((resolve) => {
@@ -57,7 +57,7 @@ t.test('serves Entra and Dynamics 365 to a program that is given what it prints'
       NODE_EXTRA_CA_CERTS: `${folder}/cert.pem`,
     },
   })
-  t.teardown(() => gateway.kill('SIGKILL'))
+  t.teardown(() => (gateway.kill('SIGTERM'), once(gateway, 'close')))
   let log = ''
   const address = await new Promise<string>((resolve, reject) => {
     gateway.stdout.on('data', (text: Buffer) => {

@@ -27,6 +27,7 @@ t.test('asks a gateway whether it is ready', async (t) => {
 
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 0)
   t.equal(await healthcheck({ host: '0.0.0.0', port, tls: undefined }), 0, "an address for all of the machine's")
+  t.equal(await healthcheck({ host: '::', port, tls: undefined }), 1, 'nobody listens at ::1')
   t.match(asked, [/^GET \/-\/readyz HTTP\/1\.1\r\nHost: localhost\r\n/])
 })
 
@@ -98,6 +99,7 @@ t.test("plain variables are enough to ask without the gateway's code; what else 
   t.equal(quick({ PORT: String(port), GATEWAY_CONFIG: 'gateway.yaml' }), undefined)
   t.equal(quick({ PORT: '0x50' }), undefined, 'the gateway says what is wrong with it')
   t.equal(quick({ PORT: '99999' }), undefined)
+  t.equal(await quick({ HOST: '127.0.0.9' }), 1, 'nobody listens at port 8080 there')
   t.equal(quick({ HOST: '"127.0.0.1"' }), undefined, 'quotes that Docker keeps')
   t.equal(quick({}, ['healthcheck'], join(folder, 'dotEnv')), undefined, '.env may say otherwise')
 })

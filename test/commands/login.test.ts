@@ -6,11 +6,11 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { check } from '../../src/commands/check/check.ts'
-import { login } from '../../src/commands/login/login.ts'
+import { explanationOf, login } from '../../src/commands/login/login.ts'
 import { logout } from '../../src/commands/login/logout.ts'
 import { openBrowser } from '../../src/commands/login/open-browser.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import { memoryLog } from '../support/authority.ts'
+import { gives, json, memoryLog, startAuthority } from '../support/authority.ts'
 import { commandFor } from '../support/command-io.ts'
 import { until } from '../support/until.ts'
 
@@ -387,4 +387,36 @@ t.test('check of a person who signed in blames no application user', async (t) =
     t.match(written.stdout, says)
     t.notMatch(written.stdout, /application user/i)
   }
+})
+
+t.test('an authority that names neither the person nor how often to ask', async (t) => {
+  const command = await delegatedFor(t)
+  const authority = await startAuthority(t)
+  const io = { ...command.io, agent: authority.dispatcher as unknown as typeof command.io.agent }
+  const codes = { device_code: 'd', user_code: 'u', verification_uri: 'https://microsoft.com/devicelogin' }
+  authority.behave = ({ url }, response) =>
+    url.includes('devicecode') ? json(response, 200, codes) : gives(3600, { refresh_token: 'r' })({} as never, response)
+  t.equal(await login({ device: true, timeout: 200 }, io), 2)
+  t.match(command.written.stderr, /Nobody signed in/)
+  authority.behave = ({ url }, response) =>
+    url.includes('devicecode')
+      ? json(response, 200, { ...codes, interval: 0 })
+      : gives(3600, { refresh_token: 'r' })({} as never, response)
+  t.equal(await login({ device: true }, io), 0)
+  t.match(command.written.stdout, /Signed in\. Stored in/)
+})
+
+t.test('at a terminal the browser is opened; a bug is not explained away', async (t) => {
+  const path = process.env['PATH']
+  t.teardown(() => {
+    process.env['PATH'] = path
+  })
+  process.env['PATH'] = '/nowhere'
+  const command = await delegatedFor(t)
+  const io = { ...command.io, stdout: { ...command.io.stdout, isTTY: true } }
+  const status = login({ port: await freePort() }, io)
+  await browse(command)
+  t.equal(await status, 0)
+  const bug = new TypeError('x is not a function')
+  t.throws(() => explanationOf(bug, 1, { store: { file: 'x' } as never }), bug)
 })

@@ -110,7 +110,8 @@ t.test('check names an authority whose certificate is not trusted', async (t) =>
 })
 
 t.test('SIGHUP makes the gateway read its secret again, and ends nothing', async (t) => {
-  const { emulator, folder, child, output } = await programFor(t, ['serve'])
+  const { emulator, folder, child, output } = await programFor(t, ['serve'], { INSPECTOR: 'true' })
+  await until(() => output.text.includes('Request inspector: '))
   await until(() => emulator.tokenRequests.length === 1)
   child.kill('SIGHUP')
   await until(() => emulator.tokenRequests.length === 2)
@@ -123,6 +124,9 @@ t.test('SIGHUP makes the gateway read its secret again, and ends nothing', async
   const address = /"address":"([^"]+)"/.exec(output.text)![1]!
   t.equal((await fetch(`${address}/-/readyz`)).status, 200)
   t.equal((await fetch(`${address}/WhoAmI`)).status, 200)
+  writeFileSync(`${folder}/.env`, 'SHUTDOWN_DELAY=soon\n')
+  child.kill('SIGHUP')
+  await until(() => output.text.includes('the settings have errors, so the present ones stay in use'))
 
   child.kill('SIGTERM')
   await until(() => output.status !== undefined)

@@ -3,6 +3,8 @@ import { text } from 'node:stream/consumers'
 
 import t from 'tap'
 
+import { usesColour } from '../../src/observe/log.ts'
+
 const log = new URL('../../src/observe/log.js', import.meta.url).href
 
 t.test('a process that ends all of a sudden leaves its last lines', async (t) => {
@@ -62,3 +64,10 @@ async function run(script: string): Promise<Line[]> {
     .split('\n')
     .map((line) => JSON.parse(line) as Line)
 }
+
+t.test('colours are for terminals, unless NO_COLOR is set', async (t) => {
+  t.equal(usesColour({ isTTY: true }, {}), true)
+  t.equal(usesColour({ isTTY: true }, { NO_COLOR: '' }), true)
+  t.equal(usesColour({ isTTY: true }, { NO_COLOR: '1' }), false)
+  t.equal(usesColour({ isTTY: false }, {}), false)
+})

@@ -49,6 +49,6 @@ class Routed extends Dispatcher {
 
 /** The environment that a request to Entra asks a token for: each emulator takes its own tokens only. */
 function resourceOf({ body }: Dispatcher.DispatchOptions): string {
-  const scope = typeof body === 'string' ? (new URLSearchParams(body).get('scope') ?? '') : ''
+  const scope = String(new URLSearchParams(String(body)).get('scope'))
   return URL.canParse(scope) ? new URL(scope).origin : ''
 }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { responseFailure } from '../../credentials/authority-response.ts'
 import { delegatedScope } from '../../credentials/delegated.ts'
-import { AuthorityFailure } from '../../credentials/failure.ts'
+import { asAuthorityFailure, AuthorityFailure } from '../../credentials/failure.ts'
 import { post, redeem } from '../../credentials/token-endpoint.ts'
 import type { PersonsToken } from '../../credentials/token-endpoint.ts'
 import type { SigningIn } from './signing-in.ts'
@@ -62,7 +62,7 @@ export async function signInWithDevice({ app, endpoints, secret, signal, say }: 
         way,
       )
     } catch (error) {
-      const code = error instanceof AuthorityFailure ? error.facts.error : undefined
+      const code = asAuthorityFailure(error).facts.error
       if (code === 'slow_down') seconds += 5
       else if (code === 'expired_token') throw late(error)
       else if (code !== 'authorization_pending') throw error

@@ -87,7 +87,12 @@ async function signIn(
   }
 }
 
-function explanationOf(error: unknown, port: number, { store: kept }: DelegatedTarget): Explanation {
+/** Why nobody is signed in. Throws `error` again where it is a bug. */
+export function explanationOf(
+  error: unknown,
+  port: number,
+  { store: kept }: Pick<DelegatedTarget, 'store'>,
+): Explanation {
   if (error instanceof AuthorityFailure) return error.explanation
   const { code = '', syscall } = error as NodeJS.ErrnoException
   if (syscall === 'listen')

@@ -74,7 +74,7 @@ export async function awaitRedirect({ port, state, signal, page }: RedirectOptio
 
 /** The parameters of a redirect, in the query or as a form; `undefined` for anything else, such as a favicon. */
 async function read(request: IncomingMessage): Promise<URLSearchParams | undefined> {
-  const url = new URL(request.url ?? '/', 'http://localhost')
+  const url = new URL(request.url!, 'http://localhost')
   if (url.pathname !== '/') return undefined
   if (request.method === 'GET') return url.search === '' ? undefined : url.searchParams
   if (request.method !== 'POST') return undefined

@@ -62,7 +62,7 @@ function compiled({ file, id, folder }: Code): Wrapper {
 
 /** Tells apart starts with different options of Node; empty for a start without any. */
 function nameOfOptions(): string {
-  const options = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ').trim()
+  const options = [...process.execArgv, process.env['NODE_OPTIONS']].join(' ').trim()
   return options === '' ? '' : `-${digestOf(Buffer.from(options)).toString('hex').slice(0, 8)}`
 }
 

@@ -54,7 +54,7 @@ const MAX_REMEMBERED = 100_000
 
 /** Makes the server and the first gateway behind it, which need not have a token yet. */
 export async function openHotSwap(settings: Settings, surroundings: Dependencies): Promise<HotSwap> {
-  let present: RequestListener = () => undefined
+  let present!: RequestListener
   let cors = corsOf(settings)
   const { redis } = settings
   const replicas = redis === undefined ? inProcess(MAX_REMEMBERED) : redisReplicas(redis, surroundings.log)
@@ -73,7 +73,7 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
   return { server, operations, replicas, gateway: () => made.gateway, swap: renew }
 
   async function make(settings: Settings): Promise<{ readonly gateway: Gateway; readonly handler: RequestListener }> {
-    let handler: RequestListener = () => undefined
+    let handler!: RequestListener
     const attach = (made: RequestListener): Server => {
       handler = made
       return server

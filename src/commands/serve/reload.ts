@@ -4,6 +4,7 @@ import { exposureCheck } from '../../config/cross-checks.ts'
 import { changedForRestart } from '../../config/restart.ts'
 import type { Settings } from '../../config/schema.ts'
 import { SettingsError } from '../../config/settings-error.ts'
+import { rethrowUnless } from '../../logging/rethrow-unless.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
 import type { HotSwap } from './hot-swap.ts'
 import { logTargets } from './log-targets.ts'
@@ -41,7 +42,7 @@ function readAgain(readSettings: Reloaded['readSettings'], log: Logger): Setting
   try {
     return readSettings()
   } catch (error) {
-    if (!(error instanceof SettingsError)) throw error
+    rethrowUnless(error, SettingsError)
     log.error({ faults: error.errors }, INVALID_SETTINGS)
     return undefined
   }

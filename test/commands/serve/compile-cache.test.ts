@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
@@ -81,6 +81,21 @@ t.test('what was compiled is kept after the first answer, and used for the same 
   await answerOnce('/accounts')
   await until(() => list(folder).length >= 2)
   t.same(readFileSync(path), bytes, 'what fits is not written again')
+})
+
+t.test('starts with other options of Node keep their own', async (t) => {
+  t.intercept(process, 'execArgv', { value: [] })
+  const options = process.env['NODE_OPTIONS']
+  t.teardown(() => {
+    if (options !== undefined) process.env['NODE_OPTIONS'] = options
+  })
+  delete process.env['NODE_OPTIONS']
+  const { file, kept } = folderWith(t)
+  run(file, kept)
+  await answerOnce('/accounts')
+  await until(() => existsSync(kept))
+  await until(() => readdirSync(kept).every((name) => !name.endsWith('.new')))
+  t.same(readdirSync(kept), [`one-${process.arch}-${process.version}`])
 })
 
 t.test('what a disk has damaged is not used, and replaced', async (t) => {

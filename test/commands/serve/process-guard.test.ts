@@ -70,6 +70,16 @@ t.test('options that lay the memory open are faults, unless they are meant', (t)
   t.end()
 })
 
+t.test('a start without NODE_OPTIONS lays nothing open', (t) => {
+  const options = process.env['NODE_OPTIONS']
+  t.teardown(() => {
+    if (options !== undefined) process.env['NODE_OPTIONS'] = options
+  })
+  delete process.env['NODE_OPTIONS']
+  t.same(inspectionErrors({ allowInspect: false }), [])
+  t.end()
+})
+
 t.test('options of Node count in whatever quotes NODE_OPTIONS holds them', async (t) => {
   for (const [written, read] of [
     ['', []],
