@@ -90,6 +90,21 @@ t.test('docs/calling.md names every header that the gateway adds to responses', 
   for (let index = 0; index < added.length; index += 2) t.match(headers, `\`${added[index]!}\``)
 })
 
+t.test('docs/observability.md names every metric, and no others', async (t) => {
+  const code = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => text(`src/${file.replaceAll('\\', '/')}`))
+  const names = (from: string): string[] => [...new Set(from.match(/\bgateway_[a-z_]+/g))].sort()
+  t.same(names(section('docs/observability.md', 'Metrics')), names(code.join()))
+})
+
+t.test('docs/operations.md names every field of the audit log', async (t) => {
+  const [, fields = ''] = /interface AuditLine \{(.*?)^\}/ms.exec(text('src/observe/audit-log.ts')) ?? []
+  const names = [...fields.matchAll(/readonly (\w+):/g)].map(([, name]) => name!)
+  t.ok(names.length > 10)
+  for (const name of names) t.match(section('docs/operations.md', 'Audit log'), `\`${name}\``)
+})
+
 t.test('every file and heading that the documentation links to exists', async (t) => {
   for (const page of pages) {
     for (const [, file = '', anchor] of text(page).matchAll(/\]\(([^)#\s]*)(?:#([^)]*))?\)/g)) {
