@@ -1,8 +1,8 @@
 import { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
-import { type BatchOptions, type PartAuthorizer, partAuthorizer } from './batch-operation.ts'
-import { type Field, headerFields } from './header-fields.ts'
+import { type BatchOptions, partAuthorizer } from './batch-operation.ts'
+import { editsOf, MAX_MEMBERS, type Member, tooMany } from './json-batch-request.ts'
 import { jsonScanner, type ScannedValue } from './json-scanner.ts'
-import { asciiString, textOf } from './json-text.ts'
+import { textOf } from './json-text.ts'
 import { requestLinks } from './request-links.ts'
 import { type Edit, pieces } from './splice.ts'
 import { textBuffer } from './text-buffer.ts'
@@ -11,8 +11,6 @@ import type { UrlMap } from './url-map.ts'
 
 /** Largest batch in JSON, in bytes. It is buffered until it is complete. */
 const MAX_BATCH_BYTES = 16 * 1024 * 1024
-/** Limit of members in the batch, in one of its requests, and in the headers of one. */
-const MAX_MEMBERS = 100
 
 /**
  * Turns a `$batch` in JSON into one for the target, as `batchInward` describes. It is read as it comes, and held until
@@ -118,74 +116,6 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
     end: () => [...turned()].join(''),
     endInPieces: turned,
   }
-}
-
-/** A member of a request, and its direct members. */
-interface Member extends ScannedValue {
-  readonly inner: readonly ScannedValue[]
-}
-
-/** The text between two positions of the batch. */
-type Slice = (start: number, end: number) => string
-
-function editsOf(slice: Slice, members: readonly Member[], judgement: PartAuthorizer): readonly Edit[] {
-  const { method, url, headers, id } = named(slice, members, judgement.subject())
-  if (method === undefined || url === undefined) {
-    throw new MalformedBatch(`${judgement.subject()} has no method or no URL.`)
-  }
-  if (headers !== undefined && headers.inner.length > MAX_MEMBERS) {
-    throw new RefusedPart(tooMany(judgement.subject()))
-  }
-  const texts = new Map<Field, string>()
-  for (const member of headers?.inner ?? []) {
-    if (member.nameStart !== -1) texts.set(field(slice, member, judgement), slice(member.nameStart, member.end))
-  }
-  const rawUrl = textOf(slice(url.start, url.end))
-  const fields = [...texts.keys()]
-  const head = { method: textOf(slice(method.start, method.end)), url: rawUrl, around: [], headers: fields }
-  const turned = judgement.operation({ ...head, id: idOf(slice, id), group: 0 })
-  const edits: Edit[] = turned.url === rawUrl ? [] : [{ from: url.start, to: url.end, put: asciiString(turned.url) }]
-  const isSame = turned.headers.length === fields.length && turned.headers.every((kept) => texts.has(kept))
-  if (headers !== undefined && !isSame) {
-    const put = turned.headers.map((kept) => texts.get(kept) ?? `${asciiString(kept.name)}:${asciiString(kept.value)}`)
-    edits.push({ from: headers.start, to: headers.end, put: `{${put.join(',')}}` })
-  }
-  return edits.sort((one, other) => one.from - other.from)
-}
-
-/** Members by name in lower case. */
-function named(
-  slice: Slice,
-  members: readonly Member[],
-  subject: string,
-): Readonly<Record<string, Member | undefined>> {
-  const found: Record<string, Member> = Object.create(null) as Record<string, Member>
-  for (const member of members) {
-    const name = textOf(slice(member.nameStart, member.nameEnd)).toLowerCase()
-    if (found[name] !== undefined) throw new RefusedPart(`${subject} has the member ${JSON.stringify(name)} twice.`)
-    found[name] = member
-  }
-  return found
-}
-
-function field(slice: Slice, { nameStart, nameEnd, start, end }: ScannedValue, judgement: PartAuthorizer): Field {
-  const name = textOf(slice(nameStart, nameEnd))
-  const raw = slice(start, end)
-  const value = textOf(raw)
-  if (headerFields([`${name}:`]) === undefined || raw[0] !== '"' || /\p{Cc}/u.test(value)) {
-    throw new MalformedBatch(`${judgement.subject()} has a header that is none.`)
-  }
-  return { name, value }
-}
-
-function idOf(slice: Slice, id: ScannedValue | undefined): string | undefined {
-  if (id === undefined) return undefined
-  const raw = slice(id.start, id.end)
-  return textOf(raw) || raw
-}
-
-function tooMany(subject: string): string {
-  return `${subject} has more than ${MAX_MEMBERS} members or headers.`
 }
 
 /** Characters that are forwarded at once, so that the event loop is not blocked by all of them. */

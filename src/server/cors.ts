@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
 import { ALLOW } from './caller-methods.ts'
+import { ALLOWED_HEADERS, ALLOWED_PREFIXES, EXPOSED_HEADERS } from './cors-headers.ts'
 
 /** CORS for pages of listed origins. */
 export interface Cors {
@@ -21,12 +22,19 @@ export function corsOf({ allowedOrigins, requiredHeader, targets }: CorsSettings
   const listed = new Map<string, readonly string[]>(
     allowedOrigins.map((origin) => [
       origin,
-      ['vary', 'Origin', 'access-control-allow-origin', origin, 'access-control-expose-headers', EXPOSED.join(', ')],
+      [
+        'vary',
+        'Origin',
+        'access-control-allow-origin',
+        origin,
+        'access-control-expose-headers',
+        EXPOSED_HEADERS.join(', '),
+      ],
     ]),
   )
   const required = requiredHeader === undefined ? [] : [requiredHeader.split(':')[0]!]
   const allowed = [
-    ...ALLOWED,
+    ...ALLOWED_HEADERS,
     ...targets.flatMap(({ impersonation: { header, idHeader } }) => [header, idHeader]),
     ...required,
   ]
@@ -87,101 +95,3 @@ function isPreflight({ raw: { method, headers } }: FastifyRequest): boolean {
 }
 
 const UNLISTED: readonly string[] = ['vary', 'Origin']
-
-/** Request headers with a meaning for the gateway, the Web API or OData. A header that a caller may not send is refused with the request. */
-const ALLOWED: readonly string[] = [
-  'Accept',
-  'Accept-Language',
-  'Authorization',
-  'AutoDisassociate',
-  'Cache-Control',
-  'CallerObjectId',
-  'Company',
-  'Consistency',
-  'Content-Disposition',
-  'Content-Encoding',
-  'Content-Language',
-  'Content-Range',
-  'Content-Type',
-  'Data-Access-Intent',
-  'Idempotency-Key',
-  'If-Match',
-  'If-Modified-Since',
-  'If-None-Match',
-  'If-Range',
-  'If-Unmodified-Since',
-  'Isolation',
-  'MSCRM.BypassBusinessLogicExecution',
-  'MSCRM.BypassBusinessLogicExecutionStepIds',
-  'MSCRM.BypassCustomPluginExecution',
-  'MSCRM.MergeLabels',
-  'MSCRM.SessionToken',
-  'MSCRM.SolutionUniqueName',
-  'MSCRM.SuppressCallbackRegistrationExpanderJob',
-  'MSCRM.SuppressDuplicateDetection',
-  'MSCRMCallerID',
-  'OData-EntityId',
-  'OData-Isolation',
-  'OData-MaxVersion',
-  'OData-Version',
-  'Prefer',
-  'Range',
-  'traceparent',
-  'tracestate',
-  'X-Api-Key',
-  'x-ms-client-request-id',
-  'x-ms-client-session-id',
-  'x-ms-file-name',
-  'x-ms-transfer-mode',
-  'X-Request-Id',
-]
-
-/** Prefixes of request headers whose number grows. */
-const ALLOWED_PREFIXES = /^(?:mscrm\.|odata-|x-ms-)[\w.-]+$/i
-
-/** Response headers of the gateway, the Web API and OData, beyond those that every page may read. */
-const EXPOSED: readonly string[] = [
-  'Accept-Query',
-  'Accept-Ranges',
-  'Age',
-  'Allow',
-  'AuthActivityId',
-  'Cache-Status',
-  'Content-Disposition',
-  'Content-Encoding',
-  'Content-Location',
-  'Content-Range',
-  'CRM.ServiceId',
-  'Date',
-  'ETag',
-  'Idempotency-Replayed',
-  'Link',
-  'Location',
-  'mimetype',
-  'OData-EntityId',
-  'OData-Error',
-  'OData-Isolation',
-  'OData-MaxVersion',
-  'OData-Version',
-  'Preference-Applied',
-  'Public',
-  'REQ_ID',
-  'Retry-After',
-  'Server-Timing',
-  'Vary',
-  'WWW-Authenticate',
-  'x-ms-chunk-size',
-  'x-ms-client-request-id',
-  'x-ms-correlation-request-id',
-  'x-ms-dop-hint',
-  'x-ms-dyn-backgroundoperationid',
-  'x-ms-file-name',
-  'x-ms-file-size',
-  'x-ms-ratelimit-burst-remaining-xrm-requests',
-  'x-ms-ratelimit-time-remaining-xrm-requests',
-  'x-ms-request-id',
-  'x-ms-service-request-id',
-  'x-ms-session-token',
-  'X-Request-Id',
-  'X-Source',
-]
