@@ -87,8 +87,8 @@ export function connect(
   const keepBody = Math.min(target.keepBody, bodyLimit)
   const pauseWindow = sharePauses(createPauseWindow(), state, (wait) => emit({ kind: 'shared-pause', wait }))
   let replicas = 1
-  state.onReplicas((living) => {
-    replicas = living
+  state.onReplicas((count) => {
+    replicas = count
   })
   const concurrencyControl = createConcurrencyControl({
     // Dynamics counts the requests of all replicas together.

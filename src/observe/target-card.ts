@@ -111,9 +111,9 @@ function leftIn({ requests, seconds }: NonNullable<ConnectionState['rates']>): s
   ].join(', ')
 }
 
-function replicasIn({ alone, replicas }: SharingStatus): string {
-  if (alone === undefined) return `${replicas} connected through Redis`
-  return badge('warn', `alone: Redis cannot be used (${escape(alone)})`)
+function replicasIn({ disconnectedReason, replicas }: SharingStatus): string {
+  if (disconnectedReason === undefined) return `${replicas} connected through Redis`
+  return badge('warn', `alone: Redis cannot be used (${escape(disconnectedReason)})`)
 }
 
 const CHART_HEIGHT_PX = 72

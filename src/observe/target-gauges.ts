@@ -128,7 +128,7 @@ export function targetGauges(byLabel: ReadonlyMap<string, readonly Sources[]>): 
     each('gateway_replicas', 'Living replicas that share what they know.', ({ sharing }) => sharing()?.replicas),
     each('gateway_replica_alone', '1 while Redis cannot be used, and the replica works alone.', ({ sharing }) => {
       const status = sharing()
-      return status === undefined ? undefined : Number(status.alone !== undefined)
+      return status === undefined ? undefined : Number(status.disconnectedReason !== undefined)
     }),
   ]
 }

@@ -5,16 +5,16 @@ import { LRUCache } from 'lru-cache'
 import { scopeOf } from './scope.ts'
 import type { Listener, Replicas } from './shared-state.ts'
 
-/** How often the clock is read, in milliseconds: each time costs a timer. */
+/** How often the cache reads the clock, in milliseconds: each time costs a timer. */
 const TTL_RESOLUTION_MS = 1000
 
 const MAX_TOPICS = 1000
 
 /**
- * The only replica: what it sets lives in this process and ends with it. Messages go from one connection to a target to
- * another, such as those before and after a reload.
+ * The state of a gateway without other replicas, in the memory of this process. Messages are sent between connections
+ * to the same target, such as those before and after a reload.
  *
- * @param max entries; beyond, the one that was not used for longest is lost
+ * @param max the most entries; the least recently used one is evicted
  */
 export function inProcess(max: number): Replicas {
   const entries = new LRUCache<string, string>({ max, ttlResolution: TTL_RESOLUTION_MS })
@@ -25,36 +25,36 @@ export function inProcess(max: number): Replicas {
     of(target) {
       const scope = scopeOf(target)
       const scoped = (name: string): string => `${scope} ${name}`
-      const own: { readonly topic: string; readonly listener: (...sent: Sent) => void }[] = []
+      const subscriptions: { readonly topic: string; readonly listener: (...sent: Sent) => void }[] = []
       const self = Symbol('sender')
       return {
         async get(key) {
           const value = entries.get(scoped(key))
-          return value === undefined ? undefined : { value, left: entries.getRemainingTTL(scoped(key)) }
+          return value === undefined ? undefined : { value, remainingMs: entries.getRemainingTTL(scoped(key)) }
         },
         set: async (key, value, ttl) => void entries.set(scoped(key), value, { ttl }),
         async lock(key, ttl) {
-          if (entries.has(scoped(key))) return 'held'
+          if (entries.has(scoped(key))) return 'taken'
           entries.set(scoped(key), '', { ttl })
-          return 'got'
+          return 'acquired'
         },
         publish(topic, message, ttl) {
           if (ttl > 0) last.set(scoped(topic), message, { ttl })
           topics.emit(scoped(topic), message, ttl, self)
         },
         subscribe(topic, listener) {
-          const others = (...[message, left, sender]: Sent): void => {
-            if (sender !== self) listener(message, left)
+          const onMessage = (...[message, remainingMs, sender]: Sent): void => {
+            if (sender !== self) listener(message, remainingMs)
           }
-          own.push({ topic: scoped(topic), listener: others })
-          topics.on(scoped(topic), others)
+          subscriptions.push({ topic: scoped(topic), listener: onMessage })
+          topics.on(scoped(topic), onMessage)
           const message = last.get(scoped(topic))
           if (message !== undefined) listener(message, last.getRemainingTTL(scoped(topic)))
         },
         status: () => undefined,
         onReplicas: () => undefined,
         close() {
-          for (const { topic, listener } of own) topics.off(topic, listener)
+          for (const { topic, listener } of subscriptions) topics.off(topic, listener)
         },
       }
     },

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { redisAddress } from '../config/redis-address.ts'
 import type { RedisSettings } from '../config/settings/redis.ts'
 
-/** One connection to Redis. It is not reconnected; nothing waits for it to be. */
+/** One connection to Redis. It is never reconnected. */
 export interface RedisClient {
   readonly connect: () => Promise<unknown>
   readonly sendCommand: <T>(words: readonly string[]) => Promise<T>
@@ -12,20 +12,19 @@ export interface RedisClient {
   readonly destroy: () => void
 }
 
-/** Longest wait for a connection, in milliseconds. */
+/** The longest wait for a connection, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 2000
 
 /**
- * Makes a client from what the settings and the files behind them say now. Redis' library is loaded here, and nowhere
- * else.
+ * Makes a client from the current settings and secret files. Only this function loads the Redis library.
  *
- * @param broken is called when the connection breaks
+ * @param onBroken is called when the connection breaks
  */
 export async function createRedisClient(
   settings: RedisSettings,
-  broken: (error: unknown) => void,
+  onBroken: (error: unknown) => void,
 ): Promise<RedisClient> {
-  // Bundled, a package of the older module system has all its names in its default export only.
+  // In the bundle, a CommonJS package has its names only in the default export.
   const { default: library } = await import('@redis/client')
   const { host, port, tls, username, password, database } = redisAddress(settings.url.reveal())
   const client = library.createClient({
@@ -49,7 +48,7 @@ export async function createRedisClient(
     maintNotifications: 'disabled',
     disableClientInfo: true,
   })
-  client.on('error', broken)
+  client.on('error', onBroken)
   return client as unknown as RedisClient
 }
 

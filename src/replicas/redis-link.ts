@@ -2,76 +2,76 @@ import { REDIS_TIMEOUT, redisErrorCode, redisFix } from '../explanations/redis-e
 import type { Logger } from '../logging/logger.ts'
 import type { RedisClient } from './redis-client.ts'
 
-/** The connection to Redis, which may be there or not. */
+/** A connection to Redis that may be lost and is opened again. */
 export interface RedisLink {
   /**
-   * Runs `commands` where Redis is connected. A failure of any of them ends the connection.
+   * Runs `commands` if Redis is connected. A failure of any of them ends the connection.
    *
-   * @returns `otherwise` where there is no connection, or it failed or took too long
+   * @returns `otherwise` without a connection, after a failure, or when a command takes too long
    */
   readonly run: <T>(commands: Commands<T>, otherwise: T, limit?: number) => Promise<T>
-  /** Why there is no connection; `undefined` while there is one. */
-  readonly alone: () => string | undefined
+  /** Why there is no connection, as an error code; `undefined` while there is one. */
+  readonly disconnectedReason: () => string | undefined
   readonly close: () => void
 }
 
-/** Commands to Redis, and what they bring. */
+/** Commands to Redis, and their result. */
 export type Commands<T> = (send: RedisClient['sendCommand']) => Promise<T>
 
 interface LinkOptions {
-  /** Makes a client that is not connected yet. */
-  readonly open: (broken: (error: unknown) => void) => Promise<RedisClient>
-  /** Subscribes to what this replica listens to, and proves that Redis takes writes. */
-  readonly join: (client: RedisClient) => Promise<void>
-  /** Is called when replicas can be reached again. */
-  readonly joined: () => void
+  /** Creates a client without connecting it. */
+  readonly createClient: (broken: (error: unknown) => void) => Promise<RedisClient>
+  /** Subscribes to messages, and checks that Redis accepts writes. */
+  readonly prepare: (client: RedisClient) => Promise<void>
+  /** Called when the connection is ready. */
+  readonly onConnected: () => void
   readonly log: Pick<Logger, 'info' | 'warn'>
   readonly times?: LinkTimes
 }
 
 /** All in milliseconds. */
 export interface LinkTimes {
-  /** A request waits this long for Redis. */
+  /** The longest wait of a request for Redis. */
   readonly command: number
-  /** Connecting, with TLS and the password, may take this long: no request waits for it. */
+  /** The longest time to connect, with TLS and the password. No request waits for it. */
   readonly connect: number
-  /** After a failure, the next attempt to connect. */
+  /** The time between a failure and the next attempt to connect. */
   readonly retry: number
-  /** The same where a request may have waited in vain: so that few do. */
+  /** The same after a timeout. It is longer, because each timeout may delay a request. */
   readonly retryAfterTimeout: number
 }
 
 export const LINK_TIMES: LinkTimes = { command: 50, connect: 2000, retry: 2000, retryAfterTimeout: 10_000 }
 
-/** A connection that lasts less counts as failed again: the next attempt comes later. */
+/** A connection that lasts less than this counts as another failure, so that the next attempt comes later. */
 const STABLE_MS = 30_000
 const MAX_RETRY_MS = 20_000
 
-/** Connects in the background, now and whenever the connection was lost, until it is closed. */
-export function openRedisLink({ open, join, joined, log, times = LINK_TIMES }: LinkOptions): RedisLink {
+/** Connects in the background, now and after each loss of the connection, until it is closed. */
+export function openRedisLink({ createClient, prepare, onConnected, log, times = LINK_TIMES }: LinkOptions): RedisLink {
   let client: RedisClient | undefined
-  let alone: string | undefined = 'CONNECTING'
+  let disconnectedReason: string | undefined = 'CONNECTING'
   let connectedAt = 0
   let failures = 0
   let ended = false
   let timer: NodeJS.Timeout | undefined
-  void attempt()
+  void connect()
 
   return {
     async run(commands, otherwise, limit = times.command) {
       const running = client
       if (running === undefined) return otherwise
       try {
-        return await inTime(
+        return await withTimeout(
           commands(<R>(words: readonly string[]) => running.sendCommand<R>(words)),
           limit,
         )
       } catch (error) {
-        lose(running, error)
+        disconnect(running, error)
         return otherwise
       }
     },
-    alone: () => alone,
+    disconnectedReason: () => disconnectedReason,
     close() {
       ended = true
       clearTimeout(timer)
@@ -80,53 +80,53 @@ export function openRedisLink({ open, join, joined, log, times = LINK_TIMES }: L
     },
   }
 
-  async function attempt(): Promise<void> {
+  async function connect(): Promise<void> {
     let candidate: RedisClient | undefined
     try {
-      candidate = await open((error) => lose(candidate, error))
-      await inTime(candidate.connect(), times.connect)
-      await inTime(join(candidate), times.connect)
-      await inTime(candidate.sendCommand(['TIME']), times.command)
+      candidate = await createClient((error) => disconnect(candidate, error))
+      await withTimeout(candidate.connect(), times.connect)
+      await withTimeout(prepare(candidate), times.connect)
+      await withTimeout(candidate.sendCommand(['TIME']), times.command)
     } catch (error) {
       candidate?.destroy()
-      return failed(error)
+      return scheduleRetry(error)
     }
     if (ended) return candidate.destroy()
     client = candidate
-    alone = undefined
+    disconnectedReason = undefined
     connectedAt = performance.now()
     log.info({}, 'connected to Redis: replicas share throttling, users and create records')
-    joined()
+    onConnected()
   }
 
-  /** Ends the connection at once, so that nobody else waits for it. */
-  function lose(lost: RedisClient | undefined, error: unknown): void {
+  /** Ends the connection at once, so that no other request waits for it. */
+  function disconnect(lost: RedisClient | undefined, error: unknown): void {
     if (lost === undefined || lost !== client) return
     client = undefined
     lost.destroy()
     if (performance.now() - connectedAt > STABLE_MS) failures = 0
-    failed(error)
+    scheduleRetry(error)
   }
 
-  function failed(error: unknown): void {
+  function scheduleRetry(error: unknown): void {
     if (ended) return
     const code = redisErrorCode(error)
-    if (alone === undefined || alone === 'CONNECTING') {
-      log.warn({ code, fix: redisFix(code) }, 'Redis cannot be used: this replica works alone until it can')
+    if (disconnectedReason === undefined || disconnectedReason === 'CONNECTING') {
+      log.warn({ code, fix: redisFix(code) }, 'Redis cannot be used: this replica works alone until then')
     }
-    const base = alone === undefined && code === REDIS_TIMEOUT ? times.retryAfterTimeout : times.retry
-    // While it was never connected, each attempt costs nobody anything.
-    if (alone === undefined) failures++
+    const base = disconnectedReason === undefined && code === REDIS_TIMEOUT ? times.retryAfterTimeout : times.retry
+    // Before the first connection, failed attempts delay no request.
+    if (disconnectedReason === undefined) failures++
     const delay = Math.max(base, Math.min(times.retry * 2 ** (failures - 1), MAX_RETRY_MS))
-    alone = code
-    timer = setTimeout(() => void attempt(), delay).unref()
+    disconnectedReason = code
+    timer = setTimeout(() => void connect(), delay).unref()
   }
 }
 
-const TIMED_OUT = Object.assign(new Error('no answer in time'), { code: REDIS_TIMEOUT })
+const TIMED_OUT = Object.assign(new Error('no response in time'), { code: REDIS_TIMEOUT })
 
-/** Waits for `limit` milliseconds, and then for responses that have arrived but were not read yet. */
-export function inTime<T>(work: Promise<T>, limit: number): Promise<T> {
+/** Waits for `limit` milliseconds, and then until responses that have already arrived are read. */
+export function withTimeout<T>(work: Promise<T>, limit: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => setImmediate(() => reject(TIMED_OUT)), limit)
     work.then(resolve, reject).finally(() => clearTimeout(timer))

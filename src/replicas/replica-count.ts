@@ -1,35 +1,35 @@
 import type { Commands } from './redis-link.ts'
 
-/** Counts the living replicas, by the clock of Redis. */
+/** Counts the live replicas, by the clock of Redis. */
 export interface ReplicaCount {
-  /** Says that this replica lives, to those of each scope, and counts them. */
-  readonly beat: (scopes: readonly string[]) => Commands<void>
+  /** Reports that this replica is alive in each scope, and counts the replicas there. */
+  readonly heartbeat: (scopes: readonly string[]) => Commands<void>
   readonly leave: (scopes: readonly string[]) => Commands<void>
-  /** Living replicas of a scope, this one included, as far as is known. */
+  /** The number of live replicas in a scope, this one included, at the last heartbeat. */
   readonly of: (scope: string) => number
 }
 
 /**
  * @param self id of this replica
- * @param keyOf the key of the list of a scope's replicas
- * @param lifetime a replica that is silent for this many milliseconds is gone
+ * @param keyOf returns the key of the list of replicas in a scope
+ * @param lifetime after this many milliseconds without a heartbeat a replica counts as gone
  */
 export function countReplicas(self: string, keyOf: (scope: string) => string, lifetime: number): ReplicaCount {
   const counts = new Map<string, { readonly last: number; readonly before: number }>()
   return {
-    beat: (scopes) => async (send) => {
+    heartbeat: (scopes) => async (send) => {
       const [seconds, micros] = await send<[string, string]>(['TIME'])
       const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
       await Promise.all(
         scopes.map(async (scope) => {
           const key = keyOf(scope)
-          const [, , , living] = await Promise.all([
+          const [, , , live] = await Promise.all([
             send(['ZADD', key, String(now), self]),
             send(['ZREMRANGEBYSCORE', key, '-inf', `(${now - lifetime}`]),
             send(['PEXPIRE', key, String(lifetime)]),
             send<number>(['ZCARD', key]),
           ])
-          counts.set(scope, { last: living, before: counts.get(scope)?.last ?? 1 })
+          counts.set(scope, { last: live, before: counts.get(scope)?.last ?? 1 })
         }),
       )
     },
@@ -37,7 +37,7 @@ export function countReplicas(self: string, keyOf: (scope: string) => string, li
       await Promise.all(scopes.map((scope) => send(['ZREM', keyOf(scope), self])))
     },
     of(scope) {
-      // One count that is lower may be that of a Redis that has just lost everything.
+      // A single lower count may come from a Redis that has just lost its data.
       const { last = 1, before = 1 } = counts.get(scope) ?? {}
       return Math.max(last, before)
     },

@@ -1,8 +1,8 @@
 import type { Target } from '../config/schema.ts'
 
 /**
- * What replicas must have in common to share anything of a target: the environment, and the application that they are
- * there. Two of them with different rights, or in front of different data, are strangers.
+ * Identifies the replicas that share the state of a target: those with the same environment and the same application.
+ * Replicas with other rights or other data share nothing.
  */
 export function scopeOf({ url, credential }: Pick<Target, 'url' | 'credential'>): string {
   const tenantId = 'tenantId' in credential ? credential.tenantId : ''

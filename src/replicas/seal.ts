@@ -1,27 +1,27 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 
-/** Hides from Redis what replicas keep there. */
+/** Encrypts and authenticates what replicas store in Redis. */
 export interface Seal {
-  /** Stands for the scope. */
+  /** The name of the scope. Only replicas with the secret can compute it. */
   readonly id: string
-  /** Stands for `key`. Nobody without the secret can compute it. */
+  /** The name of `key`. Only replicas with the secret can compute it. */
   readonly name: (key: string) => string
-  /** Encrypts `text`. It can only be opened under the same `name`. */
-  readonly close: (name: string, text: string) => string
-  /** `undefined`: another secret, another name, or not what was sealed. */
-  readonly open: (name: string, sealed: string) => string | undefined
+  /** Encrypts `text`. It can be decrypted only with the same `name`. */
+  readonly encrypt: (name: string, text: string) => string
+  /** Decrypts a sealed text; `undefined` for another secret or name, or a changed text. */
+  readonly decrypt: (name: string, sealed: string) => string | undefined
 }
 
 const CIPHER = 'aes-256-gcm'
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
-/** Changes when replicas of another version must not read what this one writes. */
+/** The version of the format. Replicas with another one cannot read what this one writes. */
 const FORMAT = 'dynamics-gateway replicas 1'
 
 /**
- * A seal for what is shared of `scope` by all that know `secret`. Whoever can write to Redis but lacks the secret can
- * make nothing that opens, and cannot pass one entry off as another.
+ * A seal for the replicas of `scope` that know `secret`. Without the secret, nobody with write access to Redis can
+ * forge an entry, or replace one entry by another.
  */
 export function createSeal(secret: string | Buffer, scope: string): Seal {
   const keys = Buffer.from(hkdfSync('sha256', secret, FORMAT, scope, 2 * KEY_BYTES))
@@ -31,14 +31,14 @@ export function createSeal(secret: string | Buffer, scope: string): Seal {
   return {
     id: name('scope'),
     name,
-    close(name, text) {
+    encrypt(name, text) {
       const nonce = randomBytes(NONCE_BYTES)
       const cipher = createCipheriv(CIPHER, textKey, nonce).setAAD(Buffer.from(name))
       return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
         'base64url',
       )
     },
-    open(name, sealed) {
+    decrypt(name, sealed) {
       const bytes = Buffer.from(sealed, 'base64url')
       if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined
       try {

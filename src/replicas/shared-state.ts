@@ -1,56 +1,56 @@
 import type { Target } from '../config/schema.ts'
 
 /**
- * What the replicas of the gateway share of one target: short texts that may be lost at any time, and messages that may
- * not arrive. Nothing here fails: whoever uses it must be right without it, too. Only replicas with the same target,
- * app registration and key see what is set here.
+ * The state that the replicas of the gateway share for one target: short texts that may be lost at any time, and
+ * messages that may not arrive. No function here fails, and its users must work correctly without the shared state,
+ * too. Only replicas with the same target, app registration and key see the same state.
  */
 export interface SharedState {
-  /** What was set for `key`; `undefined` when nothing was, or it has expired or been lost. */
+  /** The value of `key`; `undefined` if it was not set, has expired, or was lost. */
   readonly get: (key: string) => Promise<SharedValue | undefined>
-  /** Keeps `value` for `ttl` milliseconds at most. */
+  /** Stores `value` for at most `ttl` milliseconds. */
   readonly set: (key: string, value: string, ttl: number) => Promise<void>
-  /** Asks to be the only one for `ttl` milliseconds; the lock is not released before. */
+  /** Tries to acquire a lock for `ttl` milliseconds. It cannot be released earlier. */
   readonly lock: (key: string, ttl: number) => Promise<LockOutcome>
   /**
-   * Sends `message` to all other subscribers of `topic`. For `ttl` milliseconds, a replica that connects later gets it
-   * as well; of several messages, the last one.
+   * Sends `message` to all other subscribers of `topic`. For `ttl` milliseconds, a replica that connects later also
+   * gets the last message.
    */
   readonly publish: (topic: string, message: string, ttl: number) => void
-  /** Calls `listener` with each message, and the milliseconds that are left of its `ttl`. */
+  /** Calls `listener` with each message and its remaining lifetime. */
   readonly subscribe: (topic: string, listener: Listener) => void
-  /** How the replicas of this target are connected; `undefined` where the gateway is meant to run alone. */
+  /** The connection of this replica; `undefined` if the settings have no Redis. */
   readonly status: () => SharingStatus | undefined
-  /** Calls `listener` with the number of living replicas, this one included, when it changes. */
+  /** Calls `listener` when the number of live replicas changes. The number includes this replica. */
   readonly onReplicas: (listener: (replicas: number) => void) => void
   /** Ends the subscriptions. */
   readonly close: () => void
 }
 
-/** What was set, and the milliseconds that are left of its `ttl`, whatever the clocks of the replicas show. */
+/** A value and its remaining lifetime, independent of differences between the clocks of replicas. */
 export interface SharedValue {
   readonly value: string
-  readonly left: number
+  readonly remainingMs: number
 }
 
-/** `got`: nobody else has the lock. `broken`: that cannot be known, so act as if it were got. */
-export type LockOutcome = 'got' | 'held' | 'broken'
+/** `acquired`: no other replica has the lock. `unknown`: there is no connection; act as if it were acquired. */
+export type LockOutcome = 'acquired' | 'taken' | 'unknown'
 
-/** Gets a message, and the milliseconds that are left of its time. */
-export type Listener = (message: string, left: number) => void
+/** Receives a message and its remaining lifetime in milliseconds. */
+export type Listener = (message: string, remainingMs: number) => void
 
-/** How replicas are connected. */
+/** The connection of a replica to the others. */
 export interface SharingStatus {
   /** Why this replica works alone, as a code such as `ECONNREFUSED`; `undefined` while it does not. */
-  readonly alone: string | undefined
-  /** Living replicas of the target, this one included, as far as is known. */
+  readonly disconnectedReason: string | undefined
+  /** The number of live replicas of the target, this one included, at the last heartbeat. */
   readonly replicas: number
 }
 
-/** All replicas of a gateway, seen from one of them. */
+/** The connection of this gateway to its replicas. */
 export interface Replicas {
-  /** What is shared of `target`. */
+  /** The shared state of `target`. */
   readonly of: (target: Target) => SharedState
-  /** Leaves the others. */
+  /** Unregisters this replica, and disconnects. */
   readonly close: () => Promise<void>
 }

@@ -102,7 +102,7 @@ export function userDirectory(
 
   async function search(named: NamedUser, key: string, parent: RequestRecord): Promise<FoundUser> {
     const found = preloaded?.inUse() === true ? undefined : await shared?.find(key, named)
-    if (found !== undefined) remember(key, found, found.left)
+    if (found !== undefined) remember(key, found, found.remainingMs)
     const { user, fault } = found ?? (await lookUp(named, key, parent))
     if (fault !== undefined) throw fault
     return user

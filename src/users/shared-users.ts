@@ -16,7 +16,7 @@ export interface SharedUsers {
   readonly onDisabled: (listener: (key: string) => void) => void
 }
 
-type SharedFinding = LookupResult & { readonly left: number }
+type SharedFinding = LookupResult & { readonly remainingMs: number }
 
 /** Refusals that are shared, by their names in messages. */
 const FAULTS = {
@@ -51,11 +51,11 @@ export function shareUsers(
       if (found === undefined) return undefined
       const { user, fault } = JSON.parse(found.value) as Entry
       // A cache keeps an entry with a lifetime of 0 forever.
-      const left = Math.max(1, found.left)
+      const remainingMs = Math.max(1, found.remainingMs)
       if (fault !== undefined && Object.hasOwn(FAULTS, fault)) {
-        return { fault: new FAULTS[fault as keyof typeof FAULTS](subjectOf(named)), left }
+        return { fault: new FAULTS[fault as keyof typeof FAULTS](subjectOf(named)), remainingMs: remainingMs }
       }
-      return isUserId(user?.systemUserId) ? { user: user!, left } : undefined
+      return isUserId(user?.systemUserId) ? { user: user!, remainingMs: remainingMs } : undefined
     },
     found(key, { user, fault }, ttl) {
       const name = Object.entries(FAULTS).find(([, Fault]) => fault instanceof Fault)?.[0]

@@ -273,7 +273,7 @@ t.test('a collector that is dead, refuses or is stuck costs the callers nothing'
   for (const [endpoint, cause] of [
     ['http://127.0.0.1:9', 'ECONNREFUSED'],
     [refusing.endpoint, 'the collector answered 401'],
-    [`http://127.0.0.1:${(stuck.address() as AddressInfo).port}`, 'no answer in time, or the collector is busy'],
+    [`http://127.0.0.1:${(stuck.address() as AddressInfo).port}`, 'no response in time, or the collector is busy'],
   ] as const) {
     const fixture = await gatewayFor(t, {
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,

@@ -23,7 +23,7 @@ const IMPATIENT = { ...TIMES, command: 100, connect: 500 }
 interface Fixture {
   readonly state: SharedState
   readonly replicas: Replicas
-  readonly alone: () => string | undefined
+  readonly disconnectedReason: () => string | undefined
   /** What was logged: the code where it went alone, `back` where it came back. */
   readonly lines: string[]
 }
@@ -46,18 +46,18 @@ function replica(
   )
   t.teardown(() => replicas.close())
   const state = replicas.of(targets[0]!)
-  return { state, replicas, lines, alone: () => state.status()!.alone }
+  return { state, replicas, lines, disconnectedReason: () => state.status()!.disconnectedReason }
 }
 
-function connected({ alone }: Fixture): Promise<void> {
-  return until(() => alone() === undefined)
+function connected({ disconnectedReason }: Fixture): Promise<void> {
+  return until(() => disconnectedReason() === undefined)
 }
 
 /** Uses it until it finds that Redis cannot be used; nothing may throw. */
-async function lost({ state, alone }: Fixture): Promise<void> {
+async function lost({ state, disconnectedReason }: Fixture): Promise<void> {
   await until(async () => {
     await state.set('a', '1', 60_000)
-    return alone() !== undefined
+    return disconnectedReason() !== undefined
   })
 }
 
@@ -65,21 +65,21 @@ t.test('absent at the start: it works alone, and connects when Redis comes', asy
   const redis = await redisServer(t)
   await redis.kill()
   const one = replica(t, redis.url)
-  t.equal(one.alone(), 'CONNECTING')
+  t.equal(one.disconnectedReason(), 'CONNECTING')
   t.equal(await one.state.get('a'), undefined)
-  t.equal(await one.state.lock('a', 1000), 'broken')
-  await until(() => one.alone() === 'ECONNREFUSED')
+  t.equal(await one.state.lock('a', 1000), 'unknown')
+  await until(() => one.disconnectedReason() === 'ECONNREFUSED')
   await redis.start()
   await connected(one)
   t.same(one.lines, ['ECONNREFUSED', 'back'])
 })
 
-t.test('killed, and back', async (t) => {
+t.test('killed and restarted', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url)
   await connected(one)
   await redis.kill()
-  await until(() => one.alone() !== undefined)
+  await until(() => one.disconnectedReason() !== undefined)
   t.equal(await one.state.get('a'), undefined)
   await redis.start()
   await connected(one)
@@ -88,22 +88,22 @@ t.test('killed, and back', async (t) => {
   t.equal(one.lines.length, 3, one.lines.join(' '))
 })
 
-t.test('hanging: one command waits, those after it do not', async (t) => {
+t.test('hanging: one command waits, the next ones do not', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url, {}, IMPATIENT)
   await connected(one)
   redis.hang()
   const together = await Promise.all([one.state.get('a'), one.state.lock('a', 1000), one.state.get('b')])
-  t.same(together, [undefined, 'broken', undefined])
-  t.equal(one.alone(), 'TIMEOUT')
-  t.equal(await one.state.lock('b', 1000), 'broken')
-  await until(() => one.alone() === 'TIMEOUT')
+  t.same(together, [undefined, 'unknown', undefined])
+  t.equal(one.disconnectedReason(), 'TIMEOUT')
+  t.equal(await one.state.lock('b', 1000), 'unknown')
+  await until(() => one.disconnectedReason() === 'TIMEOUT')
   redis.resume()
   await connected(one)
   t.same(one.lines, ['back', 'TIMEOUT', 'back'])
 })
 
-t.test('two seconds slow is as good as hanging', async (t) => {
+t.test('a delay of two seconds counts as hanging', async (t) => {
   const redis = await redisServer(t, ['--enable-debug-command', 'yes'])
   const one = replica(t, redis.url, {}, IMPATIENT)
   await connected(one)
@@ -124,13 +124,13 @@ const refusals: Readonly<Record<string, { readonly make: readonly string[]; read
 }
 
 for (const [code, { make, undo }] of Object.entries(refusals)) {
-  t.test(`${code}: it works alone, and connects when that is over`, async (t) => {
+  t.test(`${code}: it works alone, and connects when the fault is over`, async (t) => {
     const redis = await redisServer(t)
     const one = replica(t, redis.url, { REDIS_PASSWORD: 'mine' })
     await connected(one)
     await redis.command(make.join('\r\n'))
     await lost(one)
-    await until(() => one.alone() === code)
+    await until(() => one.disconnectedReason() === code)
     t.equal(await one.state.get('a'), undefined)
     await redis.command(undo.join('\r\n'))
     await connected(one)
@@ -138,7 +138,7 @@ for (const [code, { make, undo }] of Object.entries(refusals)) {
   })
 }
 
-t.test('flushed: what was there is lost, and nothing else', async (t) => {
+t.test('flushed: only its entries are lost', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url)
   const counts: number[] = []
@@ -168,17 +168,17 @@ t.test('an ACL user with the documented rights, and a password from a file that 
   await connected(one)
   await one.state.set('a', '1', 60_000)
   t.equal((await one.state.get('a'))?.value, '1')
-  t.equal(await one.state.lock('b', 1000), 'got')
+  t.equal(await one.state.lock('b', 1000), 'acquired')
 
   await redis.command(rights('second'))
   await redis.command('CLIENT KILL USER gateway')
-  await until(() => one.alone() === 'WRONGPASS')
+  await until(() => one.disconnectedReason() === 'WRONGPASS')
   t.testdir({ password: 'second\n' })
   await connected(one)
   t.equal((await one.state.get('a'))?.value, '1')
 })
 
-t.test('replicas are counted while they live', async (t) => {
+t.test('live replicas are counted', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url)
   const counts: number[] = []
@@ -195,7 +195,7 @@ t.test('replicas are counted while they live', async (t) => {
   t.equal(counts.at(-1), 1)
 })
 
-t.test('Redis sees no address, name or secret, and cannot make anything up', async (t) => {
+t.test('Redis sees no address, name or secret, and cannot forge an entry', async (t) => {
   const redis = await redisServer(t)
   const [one, two] = [replica(t, redis.url), replica(t, redis.url)]
   await connected(one)
@@ -237,7 +237,7 @@ async function namesOf({ state }: Fixture, redis: RedisServer, address: string):
   return [...after.keys()].filter((key) => after.get(key) !== before.get(key))
 }
 
-t.test('an entry and a message end when they say, whatever Redis says', async (t) => {
+t.test('an entry and a message expire at their own time, whatever Redis reports', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url)
   await connected(one)
@@ -256,20 +256,20 @@ t.test('an entry and a message end when they say, whatever Redis says', async (t
     ['new', Date.now()] as const,
   ].entries()) {
     const message = { topic: 'news', text, ttl: 0, sent, from: 'x', sequence }
-    const sealed = seal.close(seal.id, JSON.stringify(message))
+    const sealed = seal.encrypt(seal.id, JSON.stringify(message))
     await redis.command(`PUBLISH dynamics-gateway:1:messages ${seal.id}.${sealed}`)
   }
   await until(() => got.includes('new'))
   t.same(got, ['new'])
 })
 
-t.test('a message that somebody sends again neither extends a pause nor brings it back', async (t) => {
+t.test('a repeated message neither extends a pause nor starts it again', async (t) => {
   const redis = await redisServer(t)
   const { targets } = replicaSettings(redis.url)
   const seal = createSeal('a-secret-that-replicas-share', scopeOf(targets[0]!))
   function sealed(text: string, sequence: number, ttl: number, sent: number): string {
     const message = { topic: 'pauses', text, ttl, sent, from: 'x', sequence }
-    return `${seal.id}.${seal.close(seal.id, JSON.stringify(message))}`
+    return `${seal.id}.${seal.encrypt(seal.id, JSON.stringify(message))}`
   }
   const publish = (message: string): Promise<string> => redis.command(`PUBLISH dynamics-gateway:1:messages ${message}`)
   const one = replica(t, redis.url)
@@ -298,7 +298,7 @@ t.test('a message that somebody sends again neither extends a pause nor brings i
   t.same(heard, ['end'], 'a replica that has just started does not believe what is over')
 })
 
-t.test('a target without a secret that others know shares with nobody', async (t) => {
+t.test('a target without a shared secret shares nothing', async (t) => {
   const redis = await redisServer(t)
   const variables = {
     AZURE_CLIENT_SECRET: '',
@@ -316,7 +316,7 @@ t.test('a target without a secret that others know shares with nobody', async (t
   t.equal(await theirs.get('a'), undefined)
 })
 
-t.test('one that ends while it connects leaves nothing behind', async (t) => {
+t.test('a replica that is closed while it connects leaves nothing behind', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url)
   await one.replicas.close()
@@ -325,7 +325,7 @@ t.test('one that ends while it connects leaves nothing behind', async (t) => {
   t.same(one.lines, [])
 })
 
-t.test('replicas with another secret or application are strangers', async (t) => {
+t.test('replicas with another secret or application share nothing', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url)
   const strangers = [
@@ -339,7 +339,7 @@ t.test('replicas with another secret or application are strangers', async (t) =>
   t.equal((await one.state.get('a'))?.value, '1')
 })
 
-t.test('a secret that changes in its file changes what is shared, without a restart', async (t) => {
+t.test('a changed secret file takes effect without a restart', async (t) => {
   const redis = await redisServer(t)
   const file = `${t.testdir({ secret: 'first-secret' })}/secret`
   const secret = { AZURE_CLIENT_SECRET: '', AZURE_CLIENT_SECRET_FILE: file }
@@ -357,18 +357,18 @@ t.test('a secret that changes in its file changes what is shared, without a rest
   t.equal((await one.state.get('a'))?.value, '2', 'a file that is missing for a moment changes nothing')
 })
 
-t.test('what speaks no Redis is not used', async (t) => {
+t.test('a server that does not speak the Redis protocol is not used', async (t) => {
   const port = await listening(
     t,
     createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')),
   )
   const one = replica(t, `redis://127.0.0.1:${port}`)
-  await until(() => one.alone() !== 'CONNECTING')
-  t.ok(one.alone())
+  await until(() => one.disconnectedReason() !== 'CONNECTING')
+  t.ok(one.disconnectedReason())
   t.equal(await one.state.get('a'), undefined)
 })
 
-t.test('a certificate file that is gone is a failed connection', async (t) => {
+t.test('a missing certificate file is a failed connection', async (t) => {
   const { cert } = await generate([{ name: 'commonName', value: 'ca' }], { keyType: 'ec', algorithm: 'sha256' })
   const { redis, targets } = replicaSettings('rediss://127.0.0.1:1', {
     REDIS_CA_PATH: `${t.testdir({ 'ca.pem': cert })}/ca.pem`,
@@ -377,7 +377,7 @@ t.test('a certificate file that is gone is a failed connection', async (t) => {
   const replicas = redisReplicas(redis!, { info() {}, warn() {} }, TIMES)
   t.teardown(() => replicas.close())
   const state = replicas.of(targets[0]!)
-  await until(() => state.status()!.alone === 'ENOENT')
+  await until(() => state.status()!.disconnectedReason === 'ENOENT')
   t.equal(await state.get('a'), undefined)
 })
 
@@ -397,8 +397,8 @@ t.test('over TLS, with an authority of its own and a name that the certificate i
   t.equal((await trusted.state.get('a'))?.value, '1')
 
   const untrusted = replica(t, `rediss://localhost:${tlsPort}`)
-  await until(() => untrusted.alone() === 'DEPTH_ZERO_SELF_SIGNED_CERT')
+  await until(() => untrusted.disconnectedReason() === 'DEPTH_ZERO_SELF_SIGNED_CERT')
   const misnamed = replica(t, `rediss://127.0.0.1:${tlsPort}`, { REDIS_CA_PATH: `${folder}/redis.pem` })
-  await until(() => misnamed.alone() === 'ERR_TLS_CERT_ALTNAME_INVALID')
+  await until(() => misnamed.disconnectedReason() === 'ERR_TLS_CERT_ALTNAME_INVALID')
   t.pass('nothing is sent to who cannot prove to be Redis')
 })

@@ -28,7 +28,7 @@ const implementations: Readonly<Record<string, Make>> = {
       t.teardown(() => replicas.close())
       return replicas.of(targets[0]!)
     })
-    await until(() => [one, two, other].every((state) => state!.status()!.alone === undefined))
+    await until(() => [one, two, other].every((state) => state!.status()!.disconnectedReason === undefined))
     return { one: one!, two: two!, other: other! }
   },
 }
@@ -37,42 +37,42 @@ for (const [name, make] of Object.entries(implementations)) {
   t.test(name, async (t) => {
     const { one, two, other } = await make(t)
 
-    await t.test('what one sets, another gets', async (t) => {
+    await t.test('a value that one sets is known to another', async (t) => {
       await one.set('a', 'grüße\n', 60_000)
       t.equal((await two.get('a'))?.value, 'grüße\n')
       t.equal(await two.get('b'), undefined)
     })
 
-    await t.test('by clocks that differ it counts for no longer', async (t) => {
+    await t.test('with different clocks a value does not live longer', async (t) => {
       const { now } = Date
       Date.now = () => now() + 240_000
       t.teardown(() => void (Date.now = now))
       const set = one.set('ahead', 'x', 60_000)
       Date.now = now
       await set
-      const { left } = (await two.get('ahead'))!
+      const { remainingMs: left } = (await two.get('ahead'))!
       t.ok(left > 1000 && left < 62_000, `${left} ms`)
     })
 
-    await t.test('what was set is gone after its time', async (t) => {
+    await t.test('a value expires after its lifetime', async (t) => {
       await one.set('short', 'x', 1)
       await until(async () => (await two.get('short')) === undefined)
       t.equal(await two.get('short'), undefined)
     })
 
-    await t.test('one of two gets a lock', async (t) => {
-      t.equal(await one.lock('work', 60_000), 'got')
-      t.equal(await two.lock('work', 60_000), 'held')
-      t.equal(await one.lock('work', 60_000), 'held')
-      t.equal(await two.lock('other work', 60_000), 'got')
+    await t.test('one of two acquires a lock', async (t) => {
+      t.equal(await one.lock('work', 60_000), 'acquired')
+      t.equal(await two.lock('work', 60_000), 'taken')
+      t.equal(await one.lock('work', 60_000), 'taken')
+      t.equal(await two.lock('other work', 60_000), 'acquired')
     })
 
-    await t.test('a lock ends with its time', async () => {
+    await t.test('a lock expires', async () => {
       await one.lock('brief', 1)
-      await until(async () => (await two.lock('brief', 1)) === 'got')
+      await until(async () => (await two.lock('brief', 1)) === 'acquired')
     })
 
-    await t.test('a message reaches everybody else, and not who sent it', async (t) => {
+    await t.test('a message reaches all others, and not its sender', async (t) => {
       const got: unknown[] = []
       one.subscribe('news', (message) => got.push(['one', message]))
       two.subscribe('news', (message, left) => got.push(['two', message, left > 0 && left <= 60_000]))
@@ -86,7 +86,7 @@ for (const [name, make] of Object.entries(implementations)) {
       ])
     })
 
-    await t.test('who subscribes later gets the last message while it counts', async (t) => {
+    await t.test('a later subscriber gets the last message until it expires', async (t) => {
       const got: [string, number][] = []
       one.publish('forecast', 'rain', 60_000)
       one.publish('forecast', 'sun', 50_000)
@@ -111,7 +111,7 @@ for (const [name, make] of Object.entries(implementations)) {
       await until(() => got.includes('end'))
       t.same(got, ['end'])
       t.equal(await other.get('a'), undefined)
-      t.equal(await other.lock('work', 60_000), 'got')
+      t.equal(await other.lock('work', 60_000), 'acquired')
     })
 
     await t.test('nothing is received after the end', async (t) => {
@@ -135,7 +135,7 @@ t.test('a gateway alone has no others to count', async (t) => {
   await replicas.close()
 })
 
-t.test('in one process the oldest is lost first', async (t) => {
+t.test('in one process the least recently used value is evicted first', async (t) => {
   const state = inProcess(2).of(replicaSettings(undefined).targets[0]!)
   await state.set('a', '1', 60_000)
   await state.set('b', '2', 60_000)

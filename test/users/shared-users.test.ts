@@ -15,7 +15,7 @@ function replicas(): [SharedState, SharedState] {
   const all = inProcess(100)
   const one = (): SharedState => ({
     ...all.of(target!),
-    status: () => ({ alone: undefined, replicas: 2 }),
+    status: () => ({ disconnectedReason: undefined, replicas: 2 }),
   })
   return [one(), one()]
 }
@@ -31,7 +31,7 @@ t.test('a user that one replica found is known to the others, for the remaining 
   one!.found('ada@contoso.com', { user }, 60_000)
   const found = await two!.find('ada@contoso.com', ADA)
   t.same(found!.user, user)
-  t.ok(found!.left > 0 && found!.left <= 60_000)
+  t.ok(found!.remainingMs > 0 && found!.remainingMs <= 60_000)
 })
 
 t.test('each refusal is shared unchanged, and reports users that were disabled', async (t) => {

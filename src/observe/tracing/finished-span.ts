@@ -3,13 +3,13 @@ import type { Attributes, HrTime, SpanContext, SpanKind, SpanStatus } from '@ope
 import type { Resource } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 
-/** What all spans of a gateway share. */
+/** The resource and scope of all spans of a gateway. */
 export interface SpanOrigin {
   readonly resource: Resource
   readonly scope: ReadableSpan['instrumentationScope']
 }
 
-/** What tells one span from another. */
+/** The facts of one span. */
 export interface SpanFacts {
   readonly name: string
   readonly kind: SpanKind
@@ -22,7 +22,7 @@ export interface SpanFacts {
   readonly isFailed: boolean
 }
 
-/** A span as exporters read it. A class, because several are made for each request. */
+/** A span as exporters read it. It is a class, because each request makes several. */
 export class FinishedSpan implements ReadableSpan {
   readonly name: string
   readonly kind: SpanKind
@@ -33,8 +33,8 @@ export class FinishedSpan implements ReadableSpan {
   readonly status: SpanStatus
   readonly resource: Resource
   readonly instrumentationScope: SpanOrigin['scope']
-  readonly links = NONE
-  readonly events = NONE
+  readonly links = NO_ITEMS
+  readonly events = NO_ITEMS
   readonly ended = true
   readonly droppedAttributesCount = 0
   readonly droppedEventsCount = 0
@@ -49,7 +49,7 @@ export class FinishedSpan implements ReadableSpan {
     this.startTime = hrTime(facts.start)
     this.endTime = hrTime(facts.end)
     this.attributes = facts.attributes
-    this.status = facts.isFailed ? FAILED : UNSET
+    this.status = facts.isFailed ? ERROR_STATUS : UNSET_STATUS
     this.resource = resource
     this.instrumentationScope = scope
   }
@@ -65,17 +65,17 @@ export class FinishedSpan implements ReadableSpan {
   }
 }
 
-const NONE: never[] = []
-const UNSET: SpanStatus = { code: SpanStatusCode.UNSET }
-const FAILED: SpanStatus = { code: SpanStatusCode.ERROR }
+const NO_ITEMS: never[] = []
+const UNSET_STATUS: SpanStatus = { code: SpanStatusCode.UNSET }
+const ERROR_STATUS: SpanStatus = { code: SpanStatusCode.ERROR }
 
-/** When `performance.now()` was 0, in milliseconds since 1970 by the machine's clock. */
+/** The time of `performance.now() === 0` by the machine's clock, in milliseconds since 1970. */
 let clockOrigin = performance.timeOrigin
 
-/** How far the machine's clock may be from that, in milliseconds: it is set, and a suspended machine stops the other. */
+/** The greatest drift of the machine's clock, in ms. Drift occurs when the clock is set or the machine is suspended. */
 const MAX_DRIFT_MS = 10
 
-/** Follows the machine's clock. Not for each span, so that all spans of a request fit together. */
+/** Corrects drift. It is called once per request, so that the spans of a request fit together. */
 export function followClock(): void {
   const drift = Date.now() - (clockOrigin + performance.now())
   if (Math.abs(drift) > MAX_DRIFT_MS) clockOrigin += drift

@@ -5,13 +5,13 @@ import { errorWord } from '../../logging/logged-error.ts'
 import { METHODS } from '../../odata/methods.ts'
 import type { TracedRequest } from './traced-request.ts'
 
-// Names and attributes of spans: those of OpenTelemetry's stable conventions for HTTP, and `gateway.…` for what these
-// have no name for. See https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+// Names and attributes of spans. They follow OpenTelemetry's stable conventions for HTTP. Attributes without a
+// conventional name begin with `gateway.`. See https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 
-/** Where requests are sent: an API root. */
+/** The API root to which requests are sent. */
 type Environment = NonNullable<TracedRequest['environment']>
 
-/** Methods with a name in traces. Callers must not be able to make up others. */
+/** The methods that appear in traces: callers must not be able to add names. */
 const KNOWN_METHODS = new Set([...METHODS, 'QUERY'])
 
 /** `GET /accounts`: the method and the route. */
@@ -19,15 +19,15 @@ export function spanName(method: string, entitySet = OTHER): string {
   return `${KNOWN_METHODS.has(method) ? method : 'HTTP'} ${routeOf(entitySet)}`
 }
 
-/** What the log calls a path that begins with no name. */
+/** The name that the log uses for a path without an entity set. */
 const OTHER = 'other'
 
-/** The path without keys and all that follows them. */
+/** The path up to the first key. */
 function routeOf(entitySet: string): string {
   return entitySet === OTHER ? '/' : `/${entitySet}`
 }
 
-/** What the caller asked for, and how it ended. */
+/** The attributes of the span of a caller's request. */
 export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attributes {
   const { method, entitySet, status, code, dynamicsCode, target, user, parts } = facts
   const route = routeOf(entitySet)
@@ -39,7 +39,7 @@ export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attribu
     'gateway.request_id': facts.id,
     'gateway.caller': facts.caller,
   }
-  // No status went out to a caller that had left.
+  // A caller that had disconnected got no status.
   if (status !== 499) attributes['http.response.status_code'] = status
   if (status >= 499) attributes['error.type'] = status === 499 ? 'ClientDisconnected' : (code ?? String(status))
   if (code !== undefined) attributes['gateway.code'] = code
@@ -50,7 +50,7 @@ export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attribu
   return attributes
 }
 
-/** One time that a request, or a lookup for it, was sent. */
+/** The attributes of the span of one attempt, of a request or of a lookup for it. */
 export function clientAttributes(
   { entitySet = OTHER, dynamicsRequestId, slot, slots }: RequestRecord,
   { method, status, failure, connection }: AttemptRecord,

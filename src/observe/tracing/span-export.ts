@@ -13,41 +13,41 @@ import type { TracingSettings } from '../../config/tracing.ts'
 import { spansOf } from './spans.ts'
 import type { TracedRequest } from './traced-request.ts'
 
-// What runs OpenTelemetry's packages. Nobody imports it before there is an endpoint.
+// Loads OpenTelemetry's packages. It is only imported if an endpoint is set.
 
-/** Spans on their way to a collector. */
+/** Exports spans to a collector. */
 export interface SpanExport {
-  /** Whether a trace that begins here is recorded. Other services that sample by the same ratio decide alike. */
-  readonly samples: (traceId: string) => boolean
+  /** Whether a trace that begins here is recorded. Other services with the same ratio make the same decision. */
+  readonly isSampled: (traceId: string) => boolean
   readonly add: (request: TracedRequest) => void
   readonly close: () => Promise<void>
 }
 
-/** Spans that wait for the collector at most, with those of the request that comes last. */
+/** The most spans in the queue before another request is added. */
 const MAX_QUEUED_SPANS = 2048
 
-/** How long the end of the gateway waits for the last spans to be sent, in milliseconds. */
+/** How long a shutdown waits until the last spans are sent, in milliseconds. */
 const FLUSH_TIMEOUT_MS = 2000
 
-/** The most spans of one request: attempts, waits and lookups are bounded, too. */
+/** The most spans of one request. Its attempts, waits and lookups are limited, too. */
 const MAX_SPANS_OF_A_REQUEST = 512
 
 /**
- * Opens the way to the collector: connections of its own, which know nothing of access tokens.
+ * Opens an export to the collector, over connections of its own that never carry access tokens.
  *
- * @param lost called with the number of lost spans, and why
+ * @param onLost called with the number of lost spans, and the cause
  */
 export function openSpanExport(
   settings: TracingSettings,
   version: string,
-  lost: (spans: number, cause: string) => void,
+  onLost: (spans: number, cause: string) => void,
 ): SpanExport {
   const agent = agentFor(settings)
   const options = {
     url: settings.url,
     headers: { ...settings.headers() },
     timeoutMillis: settings.timeoutMs,
-    // An enumeration of a package that is not ours to name.
+    // The type is an enumeration of a package that is not a direct dependency.
     compression: settings.compression as never,
     httpAgentOptions: async () => agent,
   }
@@ -57,7 +57,7 @@ export function openSpanExport(
     export(spans, done) {
       queued -= spans.length
       exporter.export(spans, (result) => {
-        if (result.error !== undefined) lost(spans.length, causeOf(result.error))
+        if (result.error !== undefined) onLost(spans.length, causeOf(result.error))
         done(result)
       })
     },
@@ -65,7 +65,7 @@ export function openSpanExport(
   }
   const processor = new BatchSpanProcessor(counting, {
     maxQueueSize: MAX_QUEUED_SPANS + MAX_SPANS_OF_A_REQUEST,
-    // The exporter's own timeout ends an export before.
+    // The timeout of the exporter ends an export earlier.
     exportTimeoutMillis: settings.timeoutMs + 1000,
   })
   const origin = {
@@ -75,10 +75,11 @@ export function openSpanExport(
   const sampler = new TraceIdRatioBasedSampler(settings.sampler.ratio)
 
   return {
-    samples: (traceId) => sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED,
+    isSampled: (traceId) =>
+      sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED,
     add(request) {
-      // No work for a collector that does not keep up.
-      if (queued >= MAX_QUEUED_SPANS) return lost(1, 'the queue is full')
+      // No spans are made for a collector that does not keep up.
+      if (queued >= MAX_QUEUED_SPANS) return onLost(1, 'the queue is full')
       for (const span of spansOf(request, origin)) {
         queued += 1
         processor.onEnd(span)
@@ -98,16 +99,16 @@ function agentFor({ url, tls }: TracingSettings): HttpAgent {
     : new HttpsAgent({ keepAlive: true, minVersion: 'TLSv1.2', ...tls() })
 }
 
-/** Ends all connections. An export that is repeated later fails at once, so that it does not keep the process. */
+/** Ends all connections. A later retry of an export fails at once, so that it does not keep the process alive. */
 function closeAgent(agent: HttpAgent): void {
   const closed = (_options: object, done: (error: Error) => void): void => done(new Error('closed'))
   Object.assign(agent, { createConnection: closed })
   agent.destroy()
 }
 
-/** Why an export failed: the status or the system's code, and nothing that the collector wrote. */
+/** Why an export failed: the status or the system's error code, but no text of the collector. */
 function causeOf(error: Error): string {
   const { code } = error as { readonly code?: unknown }
   if (typeof code === 'number') return `the collector answered ${code}`
-  return typeof code === 'string' ? code : 'no answer in time, or the collector is busy'
+  return typeof code === 'string' ? code : 'no response in time, or the collector is busy'
 }

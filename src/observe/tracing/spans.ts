@@ -9,9 +9,9 @@ import { clientAttributes, serverAttributes, spanName } from './span-attributes.
 import type { TracedRequest } from './traced-request.ts'
 
 /**
- * The spans of a request that is over, made from its record: one for the request, one for each time that it waited, and
- * one for each time that it was sent, with the lookups of its user below the wait for them. They hold what the log may
- * hold: no query, key, header value, body or address of a person.
+ * The spans of a completed request, made from its record: one for the request, one for each wait, and one for each
+ * attempt. The lookups of its user are below the wait for them. Spans have only what the log may have: no query, key,
+ * header value, body or address of a person.
  */
 export function spansOf(request: TracedRequest, origin: SpanOrigin): readonly FinishedSpan[] {
   const { record, facts, environment } = request
@@ -56,12 +56,12 @@ export function spansOf(request: TracedRequest, origin: SpanOrigin): readonly Fi
         attributes: clientAttributes(part, attempt, { resends, isLast: attempt === attempts.at(-1) }, environment),
         isFailed: status === 0 || status >= 400,
       })
-      // The next page of a stream of rows is another request, sent for the first time.
+      // The next page of a stream of rows is a new request, not a retry.
       resends = attempt.resentFor === undefined ? 0 : resends + 1
     }
   }
 
-  /** @returns the wait for the user */
+  /** @returns the span of the wait for the user */
   function addWaits({ waits }: RequestRecord, parent: SpanContext): Pick<SpanFacts, 'context' | 'end'> | undefined {
     let user
     for (const wait of waits ?? []) {
@@ -73,13 +73,13 @@ export function spansOf(request: TracedRequest, origin: SpanOrigin): readonly Fi
   }
 
   function contextOf(spanId = newSpanId()): SpanContext {
-    return { traceId, spanId, traceFlags: SAMPLED }
+    return { traceId, spanId, traceFlags: SAMPLED_FLAG }
   }
 }
 
-const SAMPLED = 1
+const SAMPLED_FLAG = 1
 
-const NAMES: Readonly<Record<WaitReason, string>> = {
+const SPAN_NAMES: Readonly<Record<WaitReason, string>> = {
   token: 'token',
   user: 'user',
   queue: 'wait',
@@ -88,7 +88,7 @@ const NAMES: Readonly<Record<WaitReason, string>> = {
 }
 
 function waitSpan({ reason, start, ms }: Wait, context: SpanContext, parent: SpanContext): SpanFacts {
-  const name = NAMES[reason]
+  const name = SPAN_NAMES[reason]
   const attributes = name === 'wait' ? { 'gateway.wait_reason': reason } : {}
   return { name, kind: SpanKind.INTERNAL, context, parent, start, end: start + ms, attributes, isFailed: false }
 }

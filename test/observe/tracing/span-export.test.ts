@@ -89,7 +89,7 @@ t.test('a ratio is kept', async (t) => {
     '1',
     () => undefined,
   )
-  const sampled = Array.from({ length: 4000 }, newTraceId).filter(spans.samples)
+  const sampled = Array.from({ length: 4000 }, newTraceId).filter(spans.isSampled)
   await spans.close()
   t.ok(sampled.length > 800 && sampled.length < 1200, `${sampled.length} of 4000`)
   t.match(newTraceId(), /^[0-9a-f]{32}$/)
