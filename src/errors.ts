@@ -178,6 +178,14 @@ export const HostNotAllowed = createError(
 /** Neither the gateway nor the Web API has this address. The text ends with the right form, if it is known. */
 export const NotFound = createError('GATEWAY_NOT_FOUND', 'There is nothing at this address%s.', 404)
 
+/** A row is too long for a stream of rows. */
+export const RowTooLong = createError(
+  'GATEWAY_ROW_TOO_LONG',
+  'A row has more than %s bytes, the most that a line of application/x-ndjson may have here. Leave large columns out ' +
+    'with $select, or read the row by its key without this Accept header.',
+  406,
+)
+
 /** All rows are requested of a resource that is not a collection, or cannot be had as rows. */
 export const NotACollection = createError(
   'GATEWAY_NOT_A_COLLECTION',

@@ -150,6 +150,10 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'The body stopped arriving for longer than bodyTimeout.',
     'Look at the network between the caller and the gateway, then send the request again.',
   ],
+  GATEWAY_ROW_TOO_LONG: [
+    'A row is held until it is complete, so that a break never leaves half a line.',
+    'Leave large columns out with $select, or read the row by its key.',
+  ],
   GATEWAY_STOPPING: ['The gateway received a signal to stop.', 'Send the request again in a moment.'],
   GATEWAY_TOKEN_REFUSED: [
     'Dynamics refused a new access token, too: it is for another environment or tenant, or access was taken away.',

@@ -8,7 +8,7 @@ export interface PageRows {
    * Takes the next chunk.
    *
    * @returns the rows that are complete now, as Dynamics wrote them, each followed by a line end
-   * @throws MalformedBatch when it is not a page, or a row is too long
+   * @throws MalformedBatch when it is not a page, RowOverLimit when a row is too long
    */
   readonly push: (chunk: Buffer) => readonly Buffer[]
   /** @throws MalformedBatch when the page is not complete */
@@ -29,8 +29,8 @@ const MEMBERS: ReadonlySet<string> = new Set([
   '@Microsoft.Dynamics.CRM.morerecords',
 ])
 
-/** The longest row, which is held until it is complete, so that a break never leaves half a line. */
-const MAX_ROW_BYTES = 16 * 1024 * 1024
+/** The longest row, in bytes. It is held until it is complete, so that a break never leaves half a line. */
+export const MAX_ROW_BYTES = 16 * 1024 * 1024
 
 /**
  * Reads a page, `{"value":[…]}` with other members around it. Its rows are scanned, not parsed, so that their bytes stay
@@ -126,7 +126,7 @@ export function pageRows(limit: number): PageRows {
       heldStart = decided
     } else held.push(chunk)
     base = end
-    if (end - heldStart > MAX_ROW_BYTES) throw new MalformedBatch('A row has more than 16,777,216 bytes.')
+    if (end - heldStart > MAX_ROW_BYTES) throw new RowOverLimit()
   }
 
   return {
@@ -149,6 +149,11 @@ export function pageRows(limit: number): PageRows {
     rows: () => rows,
     member: (member) => members.get(member),
   }
+}
+
+/** A row has more than {@link MAX_ROW_BYTES}. */
+export class RowOverLimit extends Error {
+  override readonly name = 'RowOverLimit'
 }
 
 const LF = 0x0a

@@ -6,20 +6,20 @@ import { bodyError } from '../dynamics/failures.ts'
 import { guarded } from '../dynamics/guarded-sink.ts'
 import { header } from '../dynamics/send.ts'
 import type { UpstreamResponse, OutboundRequest, Send, Sink } from '../dynamics/send.ts'
-import { NotACollection } from '../errors.ts'
+import { NotACollection, RowTooLong } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { isJson } from '../odata/content-type.ts'
 import { nextFetchXmlPage } from '../odata/fetch-xml-page.ts'
 import { nextPagePath } from '../odata/next-page.ts'
-import { pageRows } from '../odata/page-rows.ts'
+import { MAX_ROW_BYTES, pageRows, RowOverLimit } from '../odata/page-rows.ts'
 import type { PageRows } from '../odata/page-rows.ts'
 import { responseLinks } from '../odata/response-links.ts'
 import { rewriteChunk } from '../odata/text-transform.ts'
 import { downstreamUrl } from '../odata/url-map.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { contentCoding } from '../outbound/content-coding.ts'
-import { NDJSON } from '../queries/ndjson.ts'
+import { NDJSON, withTop } from '../queries/ndjson.ts'
 import { HIGH_WATER_BYTES } from './write-response.ts'
 
 /** The head of the first page as that of a stream of rows, flat. */
@@ -140,15 +140,18 @@ export function writeAllPages(first: UpstreamResponse, options: AllPages): void 
     raw.end()
   }
 
-  function broken(error: Error, { path, skip }: { readonly path: string; readonly skip: number }): void {
+  function broken(cause: Error, { path, skip }: { readonly path: string; readonly skip: number }): void {
     if (isOver) return
     isOver = true
+    const error = cause instanceof RowOverLimit ? new RowTooLong(MAX_ROW_BYTES.toLocaleString('en'), { cause }) : cause
     if (!raw.headersSent) return refuse(cancellation.reason ?? notAPage(error))
     // The caller has left: nothing broke.
     if (raw.destroyed) return
     const told = toldOf(cancellation.reason ?? error)
     brokeOff(told.error)
-    const resume = downstreamUrl(map, map.target.origins[0]! + path)
+    // The rows of the page that failed are counted again.
+    const rest = limit === Infinity ? path : withTop(path, limit - (record.rows - skip))
+    const resume = downstreamUrl(map, map.target.origins[0]! + rest)
     raw.write(`${JSON.stringify({ error: told.shown, resume, skip })}\n`, () => cut(raw))
   }
 }

@@ -36,8 +36,21 @@ function mediaRange(text: string): MediaRange {
 /** The most rows that a query asks for, by `$top`. */
 export function topOf(query: string): number {
   for (const option of query.replace(/^\?/, '').split('&')) {
-    const [, digits] = /^(?:\$|%24)top=(\d+)$/i.exec(option) ?? []
+    const [, , digits] = TOP.exec(option) ?? []
     if (digits !== undefined) return Number(digits)
   }
   return Infinity
 }
+
+/** `path` with its query, which asks for `rows` at most. */
+export function withTop(path: string, rows: number): string {
+  const queryStart = path.indexOf('?')
+  if (queryStart === -1) return `${path}?$top=${rows}`
+  const options = path.slice(queryStart + 1).split('&')
+  const index = options.findIndex((option) => TOP.test(option))
+  if (index === -1) return `${path}&$top=${rows}`
+  options[index] = options[index]!.replace(TOP, (_, name: string) => name + rows)
+  return `${path.slice(0, queryStart + 1)}${options.join('&')}`
+}
+
+const TOP = /^((?:\$|%24)top=)(\d+)$/i

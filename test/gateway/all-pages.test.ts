@@ -256,6 +256,50 @@ t.test('a stream that cannot go on ends broken, after a line that says where to 
   t.match(log(), /"status":200,"code":"GATEWAY_DYNAMICS_ANSWER_INVALID"/)
 })
 
+t.test('the link to go on carries what is left of $top', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const headers = { ...ROWS, prefer: 'odata.maxpagesize=10' }
+  for (const top of ['$top=35', '%24top=35']) {
+    const path = `/contacts?${top}&$select=fullname`
+    const all = (await linesOf(await fetch(url + path, { headers }))).lines
+    t.equal(all.length, 35)
+    for (const [fault, left] of [
+      [{ kind: 'reset', times: 2 }, 15],
+      [{ kind: 'half' }, 15],
+    ] as const) {
+      emulator.faults.dataverse.push({ path: 'skiptoken', skip: 1, ...fault } as never)
+      const { lines, broken } = await linesOf(await fetch(url + path, { headers }))
+      t.ok(broken)
+      emulator.faults.dataverse.clear()
+      const { resume, skip } = JSON.parse(lines.at(-1)!) as { resume: string; skip: number }
+      t.ok(resume.includes(`${top.slice(0, -2)}${left}&`), resume)
+      const rest = await linesOf(await fetch(resume, { headers }))
+      t.notOk(rest.broken)
+      t.same([...lines.slice(0, -1), ...rest.lines.slice(skip)], all, `${fault.kind}: 35 in all`)
+    }
+  }
+})
+
+t.test('a row that is too long is said to be, before and after other rows', async (t) => {
+  const long = `{"document":"${'x'.repeat(17 * 1024 * 1024)}"}`
+  let page = `{"value":[${long}]}`
+  const { address } = await gatewayBeforeRawDynamics(
+    t,
+    (settings) => settings,
+    () => Buffer.from(page),
+  )
+  const first = await fetch(`${address}/documents`, { headers: ROWS })
+  t.equal(first.status, 406)
+  const { error } = (await first.json()) as { error: { code: string; message: string } }
+  t.match(error, { code: 'GATEWAY_ROW_TOO_LONG', message: /more than 16,777,216 bytes.*\$select/ })
+
+  page = `{"value":[{"a":1},${long}]}`
+  const { lines, broken } = await linesOf(await fetch(`${address}/documents?$top=5`, { headers: ROWS }))
+  t.ok(broken)
+  t.equal(lines[0], '{"a":1}')
+  t.match(JSON.parse(lines[1]!), { error: { code: 'GATEWAY_ROW_TOO_LONG' }, skip: 1, resume: /\$top=5$/ })
+})
+
 t.test('HTTP/1.0, which cannot tell a complete stream from a broken one, gets 406', async (t) => {
   const { url } = await gatewayFor(t)
   const request = 'GET /accounts HTTP/1.0\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n'

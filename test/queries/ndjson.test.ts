@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { acceptOfRows, topOf } from '../../src/queries/ndjson.ts'
+import { acceptOfRows, topOf, withTop } from '../../src/queries/ndjson.ts'
 
 t.test('rows are wanted where nothing else is wanted more', async (t) => {
   for (const [accept, outbound] of [
@@ -29,5 +29,16 @@ t.test('$top is found where it is an option', async (t) => {
     ['', Infinity],
   ] as const) {
     t.equal(topOf(query), top, query)
+  }
+})
+
+t.test('the number of rows is set where it is, or added', async (t) => {
+  for (const [path, result] of [
+    ['/a', '/a?$top=5'],
+    ['/a?$select=x', '/a?$select=x&$top=5'],
+    ['/a?$top=10&$skiptoken=%3ccookie%20a%3d%22b%22', '/a?$top=5&$skiptoken=%3ccookie%20a%3d%22b%22'],
+    ['/a?x=$top=3&%24Top=10', '/a?x=$top=3&%24Top=5'],
+  ] as const) {
+    t.equal(withTop(path, 5), result)
   }
 })
