@@ -42,9 +42,7 @@ t.test(
     })
     t.teardown(() => back.close())
     t.equal((back.address() as AddressInfo).port, port)
-    const since = performance.now()
-    while ((await outcome()) !== 200) await pause(50)
-    t.ok(performance.now() - since < 5000)
+    await until(async () => (await outcome()) === 200)
     t.equal(state().circuit, 'closed')
     t.same(
       events.filter(({ kind }) => kind === 'circuit'),

@@ -42,6 +42,8 @@ const DEADLOCK = { error: { code: '0x80044150', message: 'Sql Number: 1205' } }
 
 interface Row {
   readonly failure: RequestListener
+  /** Milliseconds; left out: so long that it never ends a request here. */
+  readonly requestTimeout?: number
   /** How often a request is sent when its first attempt fails so. */
   readonly sends: { readonly read: number; readonly idempotent: number; readonly keyed: number; readonly never: number }
 }
@@ -99,12 +101,13 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   'no answer in time': {
     failure: () => undefined,
+    requestTimeout: 300,
     sends: { read: 1, idempotent: 1, keyed: 1, never: 1 },
   },
 }
 
 /** How often `request` arrives at a service whose first answer is `failure`, and all others 204. */
-async function sendsOf(t: Test, request: OutboundRequest, failure: RequestListener): Promise<number> {
+async function sendsOf(t: Test, request: OutboundRequest, { failure, requestTimeout = 60_000 }: Row): Promise<number> {
   let sends = 0
   const origin = await service(t, async (incoming, response) => {
     await received(incoming)
@@ -112,7 +115,7 @@ async function sendsOf(t: Test, request: OutboundRequest, failure: RequestListen
     if (sends === 1) failure(incoming, response)
     else response.writeHead(204).end()
   })
-  const { send } = connectionFixture(t, origin, { requestTimeout: 300 }, fixedToken('one', 'two'))
+  const { send } = connectionFixture(t, origin, { requestTimeout }, fixedToken('one', 'two'))
   await send(request)
     .then(
       ({ body }) => body.bytes(1000),
@@ -122,12 +125,12 @@ async function sendsOf(t: Test, request: OutboundRequest, failure: RequestListen
   return sends
 }
 
-for (const [name, { failure, sends }] of Object.entries(TABLE)) {
+for (const [name, row] of Object.entries(TABLE)) {
   t.test(`the table of what is sent again: ${name}`, async (t) => {
     const requests = Object.entries(REQUESTS).map(([kind, make]) => ({ kind, request: make() }))
-    const counts = await Promise.all(requests.map(({ request }) => sendsOf(t, request, failure)))
+    const counts = await Promise.all(requests.map(({ request }) => sendsOf(t, request, row)))
     for (const [index, { kind, request }] of requests.entries()) {
-      t.equal(counts[index], sends[request.repeatable], kind)
+      t.equal(counts[index], row.sends[request.repeatable], kind)
     }
   })
 }

@@ -305,7 +305,7 @@ t.test('as whom', async (t) => {
 
 t.test('what Dynamics refuses', async (t) => {
   const gateway = called(
-    await gatewayFor(t, { INSPECTOR: 'true', MAX_RETRY_WAIT: '0s', REQUEST_TIMEOUT: '400ms', USER_EMAIL_HEADER: '' }),
+    await gatewayFor(t, { INSPECTOR: 'true', MAX_RETRY_WAIT: '0s', REQUEST_TIMEOUT: '3s', USER_EMAIL_HEADER: '' }),
   )
   await explained(t, gateway, [
     {

@@ -270,14 +270,14 @@ t.test('values and bodies are captured while the switch is on and somebody looks
 })
 
 t.test('an inspector whose page is open does not keep the gateway from stopping', async (t) => {
-  const { url, link, running } = await inspected(t)
+  const { url, link, running } = await inspected(t, { SHUTDOWN_TIMEOUT: '100s' })
   const cookie = await cookieOf(link)
   const stream = await fetch(`${url}/-/inspector/events`, { headers: { cookie } })
   const started = performance.now()
   running.stop()
   await stream.text()
   await running.stopped
-  t.ok(performance.now() - started < 1900, 'before the time to drain is over')
+  t.ok(performance.now() - started < 60_000, 'before the time to drain is over')
 })
 
 t.test('however much passes, the inspector holds less than its bound, also for a browser that stopped', async (t) => {

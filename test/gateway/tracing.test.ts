@@ -194,7 +194,7 @@ t.test('errors are named, and what belongs to the gateway itself has no trace', 
   const collector = await otlpReceiver(t)
   const { url, emulator } = await gatewayFor(t, {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
-    REQUEST_TIMEOUT: '300ms',
+    REQUEST_TIMEOUT: '3s',
   })
   const ask = async (id: string, path: string, init: RequestInit = {}): Promise<ReceivedSpan[]> => {
     const response = await fetch(`${url}${path}`, { ...init, headers: { 'x-request-id': id, ...init.headers } })

@@ -79,14 +79,14 @@ t.test('a pause does not count as silence of Dynamics; silence after it does', a
       if (String(request).includes('/finished')) socket.write(Buffer.alloc(SIZE / 2))
     }),
   )
-  const { send } = connectionFixture(t, origin, { idleTimeout: 200 })
+  const { send } = connectionFixture(t, origin, { idleTimeout: 1000 })
   for (const [path, end] of [
     ['/finished', 'ended'],
     ['/unfinished', 'UND_ERR_BODY_TIMEOUT'],
   ] as const) {
     let slow = true
     const { sink, fate } = taking(await send(outbound({ path })), () => slow)
-    await pause(600)
+    await pause(1500)
 
     t.equal(fate(), '', 'while paused')
     slow = false
