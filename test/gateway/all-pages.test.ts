@@ -288,10 +288,13 @@ t.test('a row that is too long is said to be, before and after other rows', asyn
     (settings) => settings,
     () => Buffer.from(page),
   )
-  const first = await fetch(`${address}/documents`, { headers: ROWS })
-  t.equal(first.status, 406)
-  const { error } = (await first.json()) as { error: { code: string; message: string } }
-  t.match(error, { code: 'GATEWAY_ROW_TOO_LONG', message: /more than 16,777,216 bytes.*\$select/ })
+  const first = await linesOf(await fetch(`${address}/documents`, { headers: ROWS }))
+  t.ok(first.broken)
+  t.match(JSON.parse(first.lines.join('\n')), {
+    error: { code: 'GATEWAY_ROW_TOO_LONG', message: /more than 16,777,216 bytes.*\$select/ },
+    resume: `${address}/documents`,
+    skip: 0,
+  })
 
   page = `{"value":[{"a":1},${long}]}`
   const { lines, broken } = await linesOf(await fetch(`${address}/documents?$top=5`, { headers: ROWS }))
