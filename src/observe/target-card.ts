@@ -6,8 +6,9 @@ import type { Limit } from '../dynamics/limits/parse.ts'
 import type { SharedState, SharingStatus } from '../replicas/shared-state.ts'
 import type { UserDirectory } from '../users/directory.ts'
 import type { PreloadState } from '../users/preloaded-users.ts'
-import type { Activity, RecentActivity, Traffic } from './activity.ts'
+import type { Activity, RecentActivity } from './activity.ts'
 import { escape } from './escape.ts'
+import { trafficChart } from './traffic-chart.ts'
 
 /** The data of one target's card. */
 export interface ShownTarget {
@@ -47,7 +48,7 @@ export function targetCard(shown: ShownTarget, now: number): string {
   return `
 <section class="card"><div class="head"><strong>${escape(name)}</strong>${stateBadge(token.token, token.failures, state)}</div>
 <dl>${rows.map(([label, value]) => `<dt>${label}</dt><dd>${value}</dd>`).join('')}</dl>
-${chart(traffic)}
+${trafficChart(traffic)}
 ${token.trouble === undefined ? '' : `<div class="fault"><p><b>Access token</b></p><p>${escape(token.trouble)}</p></div>`}
 ${fault === undefined ? '' : faultIn(fault, now)}</section>`
 }
@@ -56,16 +57,16 @@ function badge(kind: 'good' | 'warn' | 'bad', text: string): string {
   return `<span class="badge ${kind}">${text}</span>`
 }
 
-function stateBadge(token: string, failures: number, { circuit, pauseMs: hold }: ConnectionState): string {
+function stateBadge(token: string, failures: number, { circuit, pauseMs }: ConnectionState): string {
   if (token === 'none') return failures > 0 ? badge('bad', 'no access token') : badge('warn', 'starting')
   if (circuit === 'open') return badge('bad', 'unreachable')
-  return hold > 0 ? badge('warn', 'paused') : badge('good', 'healthy')
+  return pauseMs > 0 ? badge('warn', 'paused') : badge('good', 'healthy')
 }
 
-function connectionIn({ circuit, pauseMs: hold, waitingForPause: held }: ConnectionState): string {
+function connectionIn({ circuit, pauseMs, waitingForPause }: ConnectionState): string {
   if (circuit === 'open') return badge('bad', 'unreachable: one probe at a time')
-  if (hold > 0) {
-    return badge('warn', `paused by service protection limits for ${duration(hold)}, ${held} waiting`)
+  if (pauseMs > 0) {
+    return badge('warn', `paused by service protection limits for ${duration(pauseMs)}, ${waitingForPause} waiting`)
   }
   return 'healthy'
 }
@@ -116,8 +117,6 @@ function replicasIn({ disconnectedReason, replicas }: SharingStatus): string {
   return badge('warn', `alone: Redis cannot be used (${escape(disconnectedReason)})`)
 }
 
-const CHART_HEIGHT_PX = 72
-const BAR_WIDTH_PX = 10
 const DAY_MS = 86_400_000
 
 /** The days that a credential has left, where that is known. The rules of deploy/monitoring warn at the same times. */
@@ -127,36 +126,6 @@ function endIn(ends: number | undefined, now: number): string {
   const words =
     ends < now ? 'expired' : days === 0 ? 'less than a day left' : `${days} day${days === 1 ? '' : 's'} left`
   return `, ${days >= 30 ? words : badge(days >= 7 ? 'warn' : 'bad', words)}`
-}
-
-/** The last 15 minutes as bars: successes at the bottom, failures at the top. */
-function chart(traffic: readonly Traffic[]): string {
-  const all = { ok: 0, refused: 0, failed: 0 }
-  let highest = 1
-  for (const { ok, refused, failed } of traffic) {
-    all.ok += ok
-    all.refused += refused
-    all.failed += failed
-    highest = Math.max(highest, ok + refused + failed)
-  }
-  const bars = traffic.map((slot, index) => {
-    let y = CHART_HEIGHT_PX
-    return (['ok', 'refused', 'failed'] as const)
-      .filter((kind) => slot[kind] > 0)
-      .map((kind) => {
-        const height = Math.max(1, Math.round((CHART_HEIGHT_PX * slot[kind]) / highest))
-        y -= height
-        return `<rect class="bar-${kind}" x="${index * BAR_WIDTH_PX}" y="${y}" width="${BAR_WIDTH_PX - 2}" height="${height}"/>`
-      })
-      .join('')
-  })
-  const sum = all.ok + all.refused + all.failed
-  const words = `${sum.toLocaleString('en')} request${sum === 1 ? '' : 's'} in the last 15 minutes: ${all.refused} refused, ${all.failed} failed`
-  const box = `0 0 ${traffic.length * BAR_WIDTH_PX} ${CHART_HEIGHT_PX}`
-  return (
-    `<svg viewBox="${box}" preserveAspectRatio="none" role="img" aria-label="${words}">${bars.join('')}</svg>` +
-    `<div class="soft">${words}</div>`
-  )
 }
 
 function faultIn({ at, explanation: { what, why, todo } }: NonNullable<RecentActivity['fault']>, now: number): string {
