@@ -29,7 +29,7 @@ export function manyToOneRelationships(type: EntityType): readonly JsonObject[] 
     ReferencingEntity: type.name,
     ReferencingAttribute: column.replace(/^_|_value$/g, ''),
     ReferencingEntityNavigationPropertyName: navigation,
-    ReferencedEntity: entityTypes.get(set)?.name ?? set,
+    ReferencedEntity: entityTypes.get(set)!.name,
     MetadataId: guidOf(`${type.name}.${navigation}`),
   }))
 }

@@ -116,7 +116,7 @@ function tagsOf(xml: string): Tag[] {
     tags.push({
       closing: slash === '/',
       name,
-      attributes: new Map(pairs.map(([, key = '', double, single]) => [key, unescaped(double ?? single ?? '')])),
+      attributes: new Map(pairs.map(([, key = '', double, single]) => [key, unescaped((double ?? single)!)])),
       empty: empty === '/',
       text,
     })

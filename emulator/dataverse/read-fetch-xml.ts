@@ -66,7 +66,7 @@ function holds(row: Row, { column, operator, values }: Condition, type: EntityTy
     case 'not-null':
       return value !== null
     case 'ne':
-      return value === null || compare(value, values[0] ?? '') !== 0
+      return value === null || compare(value, values[0]!) !== 0
     default:
       return values.some((each) => equal(value, each, false))
   }

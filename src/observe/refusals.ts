@@ -43,7 +43,7 @@ export interface Refusal {
 export function explainRefusals(
   log: Pick<Logger, 'warn'>,
   delegated: boolean,
-  explained: (explanation: Explanation) => void = () => undefined,
+  explained: (explanation: Explanation) => void,
 ): (refusal: Refusal) => void {
   const isDue = onceIn(LOG_INTERVAL_MS)
 

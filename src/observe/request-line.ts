@@ -55,7 +55,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     id: exchange.id,
     traceId: record.trace?.traceId,
     target: record.target,
-    method: raw.method ?? '',
+    method: raw.method!,
     entitySet: record.entitySet ?? entitySetOf(originalUrl),
     // Proxies log 499 for callers that disconnected.
     status:

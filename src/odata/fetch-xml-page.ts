@@ -35,7 +35,7 @@ export function nextFetchXmlPage(path: string, { moreRecords, cookie }: FetchXml
 
 /** Whether a query names FetchXML, itself or by a view. Its pages have no links. */
 export function hasFetchXml(query: string): boolean {
-  return query.split(/[?&]/).some((option) => NAMES.has(decoded(option.split('=', 1)[0]!)?.toLowerCase() ?? ''))
+  return query.split(/[?&]/).some((option) => NAMES.has(String(decoded(option.split('=', 1)[0]!)).toLowerCase()))
 }
 
 const NAMES: ReadonlySet<string> = new Set(['fetchxml', 'savedquery', 'userquery'])

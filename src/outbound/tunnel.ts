@@ -56,7 +56,8 @@ export function tunnel(proxy: Proxy, tls: ConnectSettings): Tunnel {
   }
 }
 
-function authorityOf({ protocol, hostname, port }: buildConnector.Options): string {
+/** Host and port, as CONNECT names them. */
+export function authorityOf({ protocol, hostname, port }: buildConnector.Options): string {
   const host = hostname.includes(':') ? `[${hostname}]` : hostname
   return `${host}:${port || (protocol === 'https:' ? '443' : '80')}`
 }

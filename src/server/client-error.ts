@@ -46,7 +46,7 @@ function respondAlone(
 ): void {
   // A response is in progress, or the peer no longer reads: a second response would look like a part of the first.
   const responding = response !== undefined && response.headersSent && !response.writableFinished
-  const unreadable = !socket.writable || /^(?:ECONNRESET|ERR_SSL|ERR_TLS)/.test(error.code ?? '')
+  const unreadable = !socket.writable || /^(?:ECONNRESET|ERR_SSL|ERR_TLS)/.test(String(error.code))
   // A preconnected connection that was never used.
   const unused = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0
   if (responding || unreadable || unused) return void socket.destroy()
@@ -82,7 +82,7 @@ function errorFor({ code, rawPacket }: ParseError): ResponseError {
   if (code === 'HPE_INVALID_METHOD' && fault === undefined) {
     return method === 'QUERY' ? new QueryMethodUnsupported() : new MethodNotAllowed()
   }
-  return new BadRequest(OF_THE_ADDRESS.has(code ?? '') && fault !== undefined ? fault : NOT_HTTP)
+  return new BadRequest(OF_THE_ADDRESS.has(String(code)) && fault !== undefined ? fault : NOT_HTTP)
 }
 
 const OF_THE_ADDRESS = new Set(['HPE_INVALID_URL', 'HPE_INVALID_CONSTANT', 'HPE_INVALID_METHOD'])

@@ -107,7 +107,7 @@ function closeAfter(_request: IncomingMessage, response: ServerResponse): void {
 
 /** @until Node 22, which has `Promise.withResolvers` */
 function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve: () => void = () => undefined
+  let resolve!: () => void
   const promise = new Promise<void>((resolved) => {
     resolve = resolved
   })

@@ -23,7 +23,7 @@ export function respondWithError(thrown: unknown, request: FastifyRequest, reply
     return
   }
   const error = own(thrown)
-  const status = error.statusCode ?? 500
+  const status = error.statusCode!
   exchange.code = error.code
   exchange.message = error.message
   if (status >= 500) exchange.causes = causesOf(error)

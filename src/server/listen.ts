@@ -53,14 +53,12 @@ export async function listen(
 export async function listenFault({ host, port }: Pick<Settings, 'host' | 'port'>): Promise<string | undefined> {
   if (host.startsWith('unix:')) return undefined
   const server = createServer()
-  try {
-    await open(server, host, port < FIRST_UNPRIVILEGED_PORT ? port : 0)
-    return undefined
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? undefined : faultOf(error, host, port)
-  } finally {
-    server.close()
-  }
+  const error = await open(server, host, port < FIRST_UNPRIVILEGED_PORT ? port : 0).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error,
+  )
+  server.close()
+  return error === undefined || error.code === 'EADDRINUSE' ? undefined : faultOf(error, host, port)
 }
 
 /** The first unprivileged port, unless the system is configured otherwise. */
@@ -68,7 +66,7 @@ const FIRST_UNPRIVILEGED_PORT = 1024
 
 function faultOf(error: unknown, host: string, port: number): string | undefined {
   const isSocket = host.startsWith('unix:')
-  const fix = (isSocket ? SOCKET_FIXES : PORT_FIXES)[(error as NodeJS.ErrnoException).code ?? '']
+  const fix = (isSocket ? SOCKET_FIXES : PORT_FIXES)[String((error as NodeJS.ErrnoException).code)]
   return fix === undefined ? undefined : `${isSocket ? host : `${host}, port ${port},`} ${fix}.`
 }
 

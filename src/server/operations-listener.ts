@@ -25,7 +25,7 @@ export function operationsServer(settings: ListenerSettings, log: Log, handler: 
     { ...settings, maxConnections: MAX_CONNECTIONS, tls: undefined, callers: [] },
     log,
     (request, response) => {
-      if (!SERVED_PATHS.test(request.url ?? '')) request.url = '/-/nothing'
+      if (!SERVED_PATHS.test(request.url!)) request.url = '/-/nothing'
       handler(request, response)
     },
   )

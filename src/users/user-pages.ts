@@ -85,8 +85,7 @@ export function userPages(send: Send, { url }: Pick<Target, 'url'>) {
 
 function parsed(body: Buffer): Readonly<Record<string, unknown>> | undefined {
   try {
-    const json: unknown = JSON.parse(body.toString('utf8'))
-    return typeof json === 'object' && json !== null ? (json as Readonly<Record<string, unknown>>) : undefined
+    return Object(JSON.parse(body.toString('utf8'))) as Readonly<Record<string, unknown>>
   } catch {
     return undefined
   }

@@ -454,6 +454,10 @@ t.test("exchanges a person's token for one of the environment", async (t) => {
   }
   const exchange = (differences: Record<string, string>) => ask(emulator, { ...asked, ...differences })
 
+  t.match((await exchange({ scope: 'openid' })).body, { error_codes: [70011] })
+  t.match((await exchange({ scope: 'https://a.example/.default https://b.example/.default' })).body, {
+    error_codes: [28002],
+  })
   const given = await exchange({})
   t.equal(given.status, 200)
   t.match(JSON.parse(Buffer.from(String(given.body['access_token']).split('.')[1]!, 'base64url').toString()), {

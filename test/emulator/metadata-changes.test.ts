@@ -39,3 +39,25 @@ t.test('RetrieveMetadataChanges lists what has changed since a stamp', async (t)
   t.equal((await call('PublishXml', { method: 'POST', body: '{}' })).status, 400)
   t.equal((await call('PublishXml', { method: 'POST', body: '{"ParameterXml":"<x/>"}' })).status, 204)
 })
+
+t.test('what is not emulated of metadata is refused, never answered otherwise', async (t) => {
+  const { call } = await started(t)
+  const changes = (query: object): ReturnType<typeof call> =>
+    call(`RetrieveMetadataChanges(Query=@q)?@q=${encodeURIComponent(JSON.stringify(query))}`)
+  const tables = await changes({ Properties: { PropertyNames: ['LogicalName'] } })
+  t.equal(tables.status, 200)
+  t.notMatch(tables.text, /telephone1/)
+  t.equal((await changes({ Properties: { PropertyNames: [] }, AttributeQuery: {} })).status, 400)
+  for (const condition of [
+    7,
+    { PropertyName: 'LogicalName', Value: 'account' },
+    { PropertyName: 'SchemaName', Value: {} },
+  ]) {
+    t.equal((await changes({ Properties: {}, Criteria: { Conditions: [condition] } })).status, 400)
+  }
+  t.equal((await call('EntityDefinitions?$filter=LogicalName gt 1')).status, 501)
+  t.equal((await call("EntityDefinitions(LogicalName='account')", { method: 'PATCH', body: '{}' })).status, 405)
+  const attributes = "EntityDefinitions(LogicalName='account')/Attributes"
+  t.equal((await call(attributes, { method: 'PATCH', body: '{}' })).status, 405)
+  t.equal((await call(attributes, { method: 'DELETE' })).status, 404)
+})

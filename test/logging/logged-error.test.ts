@@ -9,7 +9,7 @@ import { pino } from 'pino'
 import t from 'tap'
 
 import { BadBatch, InternalFault } from '../../src/errors.ts'
-import { causesOf, loggedError } from '../../src/logging/logged-error.ts'
+import { causesOf, errorWord, loggedError } from '../../src/logging/logged-error.ts'
 import { OwnError } from '../../src/logging/own-error.ts'
 import { logOptions } from '../../src/observe/log.ts'
 
@@ -157,4 +157,17 @@ t.test('no file of the gateway writes an error by itself', async (t) => {
     t.notMatch(source, /\bconsole\.|'node:util'.*\binspect|\binspect\(/, file)
     if (!file.endsWith('logged-error.ts')) t.notMatch(source, /\.stack\b/, file)
   }
+})
+
+t.test('errors with numbers, without ports, and without a stack that shows the message', async (t) => {
+  t.match(loggedError(Object.assign(new Error('x'), { code: 7 })), { code: '7' })
+  t.equal(errorWord(Object.assign(new Error('x'), { name: 'TimeoutError' })), 'TimeoutError')
+  t.equal(errorWord(new Error('x', { cause: Object.assign(new Error('y'), { code: 'EPIPE' }) })), 'EPIPE')
+  t.match(loggedError(Object.assign(new Error('x'), { address: '127.0.0.1' })), { address: '127.0.0.1' })
+  const changed = new Error('before')
+  changed.message = 'zzz'
+  t.equal(loggedError(changed).at, undefined)
+  const elsewhere = new Error('x')
+  elsewhere.stack = 'Error: x\n    somewhere'
+  t.equal(loggedError(elsewhere).at, undefined)
 })

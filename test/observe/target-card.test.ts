@@ -8,8 +8,12 @@ import type { ShownTarget } from '../../src/observe/target-card.ts'
 const DAY_MS = 86_400_000
 const NOW = Date.UTC(2026, 10, 1)
 
-function card(credentialEnds: number | undefined): string {
-  const token = { token: 'fresh', validFor: 1000, renewals: 1, failures: 0, trouble: undefined } as const
+function card(
+  credentialEnds: number | undefined,
+  changes: Partial<ConnectionState> = {},
+  changed: object = {},
+): string {
+  const token = { token: 'fresh', validFor: 1000, renewals: 1, failures: 0, trouble: undefined, ...changed } as const
   const state: ConnectionState = {
     circuit: 'closed',
     running: 0,
@@ -21,6 +25,7 @@ function card(credentialEnds: number | undefined): string {
     pauseMs: 0,
     waitingForPause: 0,
     rates: undefined,
+    ...changes,
   }
   const target = { url: { origin: 'https://x' }, impersonation: { mode: 'off' }, credential: { kind: 'certificate' } }
   return targetCard(
@@ -50,4 +55,14 @@ t.test('the days that a credential has left are on the card, the more urgent the
     t.ok(card(NOW + days * DAY_MS).includes(shown), shown)
   }
   t.ok(card(undefined).includes('<dd>certificate</dd>'), 'where it is not known, nothing is said')
+})
+
+t.test('what is due, waits or is left is on the card', async (t) => {
+  t.match(card(undefined, {}, { token: 'stale', validFor: 3 * 3_600_000 }), /renewal due<\/span>, 3 h left/)
+  t.match(card(undefined, { waiting: 3, waitingInBackground: 2 }), /3 waiting, 2 of them in the background/)
+  t.match(card(undefined, { rates: { requests: 5000, seconds: undefined, parallel: undefined } }), />5,000 requests</)
+  t.match(
+    card(undefined, { rates: { requests: undefined, seconds: 1000, parallel: undefined } }),
+    />1,000 s of execution</,
+  )
 })

@@ -42,5 +42,5 @@ t.test('there is none where there are no more rows, or the query cannot be read'
 t.test('FetchXML is known by its option', async (t) => {
   for (const query of ['?fetchXml=a', '?x=1&fetchxml=a', '?savedQuery=1', '?userQuery=1', '?%66etchXml=a'])
     t.ok(hasFetchXml(query))
-  for (const query of ['', '?$filter=fetchXml', '?afetchXml=1']) t.notOk(hasFetchXml(query))
+  for (const query of ['', '?$filter=fetchXml', '?afetchXml=1', '?%ff=1']) t.notOk(hasFetchXml(query))
 })

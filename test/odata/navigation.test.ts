@@ -106,3 +106,7 @@ t.test('a query that cannot be decoded is none', (t) => {
     t.equal(navigationOf(query), undefined, query)
   t.end()
 })
+
+t.test('an option without a value reads nothing', async (t) => {
+  t.match(navigationOf('$count&$select=name'), { names: new Set() })
+})

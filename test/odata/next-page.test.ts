@@ -21,6 +21,10 @@ t.test('the next page is that of the same resource, byte for byte', async (t) =>
   }
 })
 
+t.test('a path that cannot be decoded has no next page', async (t) => {
+  t.equal(nextPagePath(map, '/api/data/v9.2/accounts%ff', `${root}/accounts?a`), undefined)
+})
+
 t.test('a link to elsewhere is none', async (t) => {
   for (const link of [
     'https://evil.example/api/data/v9.2/accounts?a',

@@ -3,7 +3,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
 
 import { isEncoded } from '../../src/odata/content-type.ts'
-import { contentCoding, decode } from '../../src/outbound/content-coding.ts'
+import { contentCoding, decode, gunzipComplete } from '../../src/outbound/content-coding.ts'
 
 const body = Buffer.from('{"error":{"code":"0x80040217"}}')
 
@@ -35,4 +35,10 @@ t.test('knows whether a body is encoded', async (t) => {
   t.equal(isEncoded('Identity'), false)
   t.equal(isEncoded('zstd'), true)
   t.equal(contentCoding('zstd'), undefined)
+})
+
+t.test('a complete body of gzip is undone, or it is told why not', async (t) => {
+  t.same(gunzipComplete(gzipSync(body), 1000), body)
+  t.equal(gunzipComplete(gzipSync(body), 10), 'too long')
+  t.equal(gunzipComplete(gzipSync(body).subarray(0, -8), 1000), 'broken')
 })

@@ -113,7 +113,7 @@ interface Head {
 function headOf(headers: unknown): Head {
   const pairs: readonly (readonly [string, unknown])[] = Array.isArray(headers)
     ? headers.flatMap((name, index) => (index % 2 === 0 ? [[String(name), headers[index + 1]] as const] : []))
-    : Object.entries((headers ?? {}) as object)
+    : Object.entries(Object(headers) as object)
   const valueOf = (wanted: string): string => String(pairs.find(([name]) => name.toLowerCase() === wanted)?.[1] ?? '')
   return { type: valueOf('content-type'), coding: valueOf('content-encoding') }
 }

@@ -42,7 +42,7 @@ export function finishedOf(
   const { header, idHeader } = asked?.target.impersonation ?? {}
   return {
     at: Math.round(Date.now() - facts.ms),
-    method: raw.method ?? '',
+    method: raw.method!,
     requestTarget: request.originalUrl,
     rawHeaders: raw.rawHeaders,
     facts,

@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { createServer, get } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { gzipSync } from 'node:zlib'
+
+import t from 'tap'
+
+import { capture } from '../../../src/observe/inspector/capture.ts'
+import type { Captured } from '../../../src/observe/inspector/capture.ts'
+import { createWatchers } from '../../../src/observe/inspector/watchers.ts'
+import { until } from '../../support/until.ts'
+
+t.test('the fifth browser takes the place of the first, and one that does not read gets no news', async (t) => {
+  let large = false
+  const watchers = createWatchers(
+    (seen) => ({ text: large ? 'x'.repeat(1 << 20) : `data: ${seen}\n\n`, seen: seen + 1 }),
+    () => undefined,
+  )
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    watchers.add(response)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  t.teardown(() => server.closeAllConnections())
+  const { port } = server.address() as AddressInfo
+  const open = async () => {
+    const [response] = await once(get({ port, host: '127.0.0.1', agent: false }), 'response')
+    return response
+  }
+  const first = await open()
+  for (let more = 0; more < 4; more++) (await open()).pause()
+  t.match(await text(first), /data: 0/, 'the first one is ended')
+  t.equal(watchers.count(), 4)
+  large = true
+  watchers.notify()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  let asked = 0
+  watchers.notify()
+  await until(() => ++asked > 10)
+  watchers.close()
+})
+
+t.test('bodies are captured decoded, as long as there is memory for them', async (t) => {
+  const captured = async (body: Buffer, headers: Record<string, string>, room: number): Promise<Captured> => {
+    let free = room
+    const done = new Promise<Captured>((resolve) => {
+      const memory = {
+        reserve: (bytes: number) => bytes <= free && ((free -= bytes), true),
+        release: (bytes: number) => void (free += bytes),
+      }
+      const server = createServer((request, response) => {
+        const take = capture({ target: '/accounts', request, response }, memory)
+        request.resume().on('end', () => {
+          response.writeHead(200)
+          response.end('{}', () => {
+            resolve(take())
+            server.close()
+          })
+        })
+      }).listen(0, '127.0.0.1', () => {
+        const { port } = server.address() as AddressInfo
+        void fetch(`http://127.0.0.1:${port}/accounts`, {
+          method: 'POST',
+          body,
+          headers: { 'content-type': 'application/json', connection: 'close', ...headers },
+        }).then((response) => response.text())
+      })
+    })
+    const result = await done
+    t.equal(free, room)
+    return result
+  }
+  const json = Buffer.from('{"name":"Contoso"}')
+  t.match(await captured(json, {}, 1000), { requestBody: '{"name":"Contoso"}', responseBody: undefined })
+  t.match(await captured(gzipSync(json), { 'content-encoding': 'gzip' }, 1000), { requestBody: '{"name":"Contoso"}' })
+  t.match(await captured(json, { 'content-encoding': 'zstd' }, 1000), { requestBody: /^\(18 bytes in zstd\)$/ })
+  t.match(await captured(json, {}, 5), { requestBody: undefined })
+})
