@@ -164,8 +164,8 @@ t.test('errors with numbers, without ports, and without a stack that shows the m
   t.equal(errorWord(Object.assign(new Error('x'), { name: 'TimeoutError' })), 'TimeoutError')
   t.equal(errorWord(new Error('x', { cause: Object.assign(new Error('y'), { code: 'EPIPE' }) })), 'EPIPE')
   t.match(loggedError(Object.assign(new Error('x'), { address: '127.0.0.1' })), { address: '127.0.0.1' })
-  const changed = new Error('before')
-  changed.message = 'zzz'
+  const changed = new Error('zzz')
+  changed.stack = 'Error: before\n    at run (file.js:1:1)'
   t.equal(loggedError(changed).at, undefined)
   const elsewhere = new Error('x')
   elsewhere.stack = 'Error: x\n    somewhere'
