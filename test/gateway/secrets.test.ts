@@ -16,7 +16,7 @@ import { rawSocket } from '../support/raw-socket.ts'
 import { until } from '../support/until.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
-const PFX = fileURLToPath(new URL('../../../test/credentials/certificates/aes.pfx', import.meta.url))
+const CERTIFICATES = fileURLToPath(new URL('../../../test/credentials/certificates', import.meta.url))
 
 t.setTimeout(600_000)
 
@@ -99,7 +99,7 @@ async function programFor(t: Test) {
     token: `eyJ${SECRETS.federatedToken}.x.y`,
     'gateway.json': JSON.stringify(settings(address, emulator)),
   })
-  copyFileSync(PFX, `${folder}/app.pfx`)
+  copyFileSync(`${CERTIFICATES}/marker.pfx`, `${folder}/app.pfx`)
   const proxy = await proxyFor(t)
   const collector = await otlpReceiver(t)
   const child = spawn(process.execPath, [MAIN, 'serve', '--config', 'gateway.json'], {
@@ -133,7 +133,15 @@ async function programFor(t: Test) {
     await emulator.close()
   })
   await until(() => /"address":"[^"]+"/.test(output.text))
-  return { emulator, output, child, collector, asked: proxy.asked, url: /"address":"([^"]+)"/.exec(output.text)![1]! }
+  return {
+    emulator,
+    output,
+    child,
+    folder,
+    collector,
+    asked: proxy.asked,
+    url: /"address":"([^"]+)"/.exec(output.text)![1]!,
+  }
 }
 
 function settings(
@@ -222,7 +230,7 @@ function identityFor(t: Test): Promise<number> {
 t.test(
   'whatever fails, no secret gets into log, audit log, traces, metrics or status page, in any coding',
   async (t) => {
-    const { emulator, output, child, url, asked, collector } = await programFor(t)
+    const { emulator, output, child, folder, url, asked, collector } = await programFor(t)
     const user = { 'x-user-email': `${SECRETS.email}@contoso.com` }
     const everything = {
       'x-api-key': SECRETS.apiKey,
@@ -410,7 +418,9 @@ t.test(
       emulator.faults.clear()
     }
 
-    // Credentials and proxies that do not do.
+    // Credentials and proxies that do not do. The password of the new file is another one.
+    copyFileSync(`${CERTIFICATES}/aes.pfx`, `${folder}/app.pfx`)
+    await until(() => output.text.includes('a file of the credential changed'))
     for (const name of ['certificate', 'workload', 'identity', 'far', 'farther']) {
       for (let count = 0; count < 6; count += 1)
         await ask(`/${name}/accounts${query}`, { method: count < 3 ? 'GET' : 'POST', ...(count < 3 ? {} : { body }) })
