@@ -5,9 +5,6 @@ import { ALLOW } from './odata/methods.ts'
 // Every error of the gateway itself. A code is interface: never renamed, never reused.
 // Texts contain no address, token or secret, nor anything from one; the cause is for the log.
 
-/** The advice where nobody knows whether a write was executed. */
-export const PERHAPS_MADE = 'The change may have been made. Check before you send it again.'
-
 /** The gateway cannot forward the address or head of the request safely. */
 export const BadRequest = createError('GATEWAY_BAD_REQUEST', '%s', 400)
 
@@ -324,7 +321,7 @@ export const DynamicsUnreachable = createError(
 /** The connection broke after the request was sent, which may have been executed. */
 export const DynamicsBrokeOff = createError(
   'GATEWAY_DYNAMICS_BROKE_OFF',
-  `The connection to Dynamics 365 broke before a response arrived. ${PERHAPS_MADE}`,
+  'The connection to Dynamics 365 broke before a response arrived.',
   502,
 )
 

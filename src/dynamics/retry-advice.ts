@@ -1,5 +1,7 @@
-import { PERHAPS_MADE } from '../errors.ts'
 import type { OutboundRequest } from './send.ts'
+
+/** The advice where nobody knows whether a write was executed. */
+const PERHAPS_MADE = 'The change may have been made. Check before you send it again.'
 
 /** The advice after a create with an `Idempotency-Key`. */
 const SEND_AGAIN = 'Send the create again with the same Idempotency-Key: it makes one row.'
