@@ -7,6 +7,7 @@ import type { FoundUser } from './pick-user.ts'
 import { createUserIndex } from './user-index.ts'
 import type { UserIndex } from './user-index.ts'
 import { PageRefused, userPages } from './user-pages.ts'
+import type { UserPage } from './user-pages.ts'
 import { userColumns } from './user-query.ts'
 import type { NamedUser } from './user-query.ts'
 
@@ -175,14 +176,17 @@ export function preloadUsers(
 
   /** Reads `path` and the pages after it. Returns the delta link of the last one. */
   async function readAll(into: UserIndex, path: string, read: typeof pages.plain): Promise<string | undefined> {
-    for (let next = path; ;) {
-      const page = await read(next, cancellation)
+    let next: string | undefined = path
+    let delta: string | undefined
+    do {
+      const page: UserPage = await read(next, cancellation)
       into.apply(page.rows)
       if (into === index && page.rows.length > 0) for (const listener of listeners) listener()
       if (into.size() > limits.users) throw new NotPreloadable(`there are more than ${limits.users} users`)
-      if (page.next === undefined) return page.delta
       next = page.next
-    }
+      delta = page.delta
+    } while (next !== undefined)
+    return delta
   }
 
   function handleFailure(error: Error): void {
