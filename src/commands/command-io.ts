@@ -10,13 +10,13 @@ export interface Io {
   readonly signal?: AbortSignal
 }
 
-/** What a command works with that needs the settings and a connection to Entra or Dynamics. */
+/** The input of a command that needs the settings and a connection to Entra or Dynamics. */
 export interface CommandIo extends Io {
   readonly settings: Settings
-  /** The only way out of the process. */
+  /** The agent for all outbound requests. */
   readonly agent: Dispatcher
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Sentences on settings that are valid but may be unintended. */
+  /** Warnings about settings that are valid but may be unintended. */
   readonly warnings?: readonly string[]
   /** Whether the agent connects to an emulator, so that names and certificates are not checked. */
   readonly emulated?: boolean
@@ -24,6 +24,6 @@ export interface CommandIo extends Io {
 
 export interface Writer {
   readonly write: (text: string) => unknown
-  /** Whether the output is a terminal, so that progress may be shown and erased again. */
+  /** Whether the output is a terminal, so that progress can be shown and erased. */
   readonly isTTY?: boolean | undefined
 }

@@ -20,16 +20,16 @@ export async function main(words: readonly string[]): Promise<number> {
       ? print(help(rest[0] as CommandName))
       : rest[0] === undefined
         ? print(overview(version()))
-        : unknown(rest[0])
+        : unknownCommand(rest[0])
   }
-  // Options alone belong to `serve`.
+  // Options without a command belong to `serve`.
   const [name, options] = first.startsWith('-') ? (['serve', words] as const) : ([first, rest] as const)
-  if (!isCommand(name)) return unknown(name)
+  if (!isCommand(name)) return unknownCommand(name)
   try {
     return await run(name, options)
   } catch (error) {
     rethrowUnless(error, SettingsError)
-    return complain(`${error.message}\n\nEvery setting: config/README.md. Without settings: dynamics-gateway demo\n`)
+    return printError(`${error.message}\n\nEvery setting: config/README.md. Without settings: dynamics-gateway demo\n`)
   }
 }
 
@@ -45,7 +45,7 @@ async function run(name: CommandName, words: readonly string[]): Promise<number>
   }
 }
 
-/** The options of a command, or the exit status when they are wrong or ask for help. */
+/** The options of a command, or the exit status if they are wrong or include `--help`. */
 function read(name: CommandName, words: readonly string[]): Values<Options> | number {
   const { options }: Command = commands[name]
   try {
@@ -56,15 +56,15 @@ function read(name: CommandName, words: readonly string[]): Values<Options> | nu
     })
     return values['help'] === true ? print(help(name)) : parsed(values, options)
   } catch (error) {
-    if (error instanceof OptionError) return complain(`${error.message}\n`)
+    if (error instanceof OptionError) return printError(`${error.message}\n`)
     const fault = optionFault(name, words, error as NodeJS.ErrnoException)
     return 'json' in options && asksForJson(words)
       ? printJson({ ok: false, error: fault })
-      : complain(`${fault}\n\n${help(name)}`)
+      : printError(`${fault}\n\n${help(name)}`)
   }
 }
 
-/** `values` with each value read by its option. Throws one {@link OptionError} with every fault. */
+/** `values`, each parsed by its option. Throws one {@link OptionError} with all faults. */
 function parsed(values: Readonly<Record<string, unknown>>, options: Options): Values<Options> {
   const faults: string[] = []
   const read = Object.entries(values).map(([name, value]) => {
@@ -82,7 +82,7 @@ function parsed(values: Readonly<Record<string, unknown>>, options: Options): Va
   return Object.fromEntries(read) as Values<Options>
 }
 
-/** The error of a command's options. */
+/** The message about wrong options of a command. */
 function optionFault(name: CommandName, words: readonly string[], { code, message }: NodeJS.ErrnoException): string {
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
     const [option] = /--[\w-]+/.exec(message)!
@@ -91,7 +91,7 @@ function optionFault(name: CommandName, words: readonly string[], { code, messag
   const wrong = /'(?:-+)?([^'\s]+)/.exec(message)![1]!
   const near = closestWord(wrong, Object.keys(commands[name].options))
   return (
-    `${name} does not take ${words.find((word) => word.includes(wrong))}.` +
+    `${name} does not accept ${words.find((word) => word.includes(wrong))}.` +
     (near === undefined ? '' : ` Did you mean --${near}?`)
   )
 }
@@ -102,9 +102,9 @@ function asksForJson(words: readonly string[]): boolean {
   return words.slice(0, end === -1 ? words.length : end).some((word) => /^--json(=|$)/.test(word))
 }
 
-function unknown(word: string): number {
+function unknownCommand(word: string): number {
   const near = closestWord(word, Object.keys(commands))
-  return complain(
+  return printError(
     `There is no command ${word}.${near === undefined ? ' See dynamics-gateway --help.' : ` Did you mean ${near}?`}\n`,
   )
 }
@@ -118,13 +118,13 @@ function print(text: string): number {
   return 0
 }
 
-/** The error as JSON, for scripts. */
+/** Prints an error as JSON, for scripts. */
 function printJson(wrong: object): number {
   print(`${JSON.stringify(wrong, null, 2)}\n`)
   return 1
 }
 
-function complain(text: string): number {
+function printError(text: string): number {
   process.stderr.write(text)
   return 1
 }

@@ -4,7 +4,7 @@ import type { DynamicsFault } from './demo/dynamics-faults.ts'
 
 /** One command of the command line. */
 export interface Command {
-  /** What it does, as the rest of a sentence that starts with its name. */
+  /** What it does, as the rest of a sentence that begins with its name. */
   readonly description: string
   /** Its syntax, after `dynamics-gateway`. */
   readonly usage: string
@@ -43,14 +43,14 @@ type ValueOf<O> = O extends { readonly parse: (text: string, option: string) => 
 /** The value of an option is wrong. The message says what to write. */
 export class OptionError extends Error {}
 
-/** A command whose `run` gets the values of its own options. */
+/** Defines a command whose `run` gets the values of its own options. */
 export function command<const O extends Options>(
   of: Omit<Command, 'options' | 'run'> & {
     readonly options: O
     readonly run: (options: Values<O>, io: Io) => Promise<number>
   },
 ): Command {
-  // The command line passes the values that it read by these options.
+  // The command line passes the values that it parsed with these options.
   return { ...of, run: (options, io) => of.run(options as Values<O>, io) }
 }
 
@@ -63,7 +63,7 @@ export function portFrom(least: 0 | 1): (text: string, option: string) => number
   }
 }
 
-/** Reads a fault to emulate: the name of one of the environment, or an error of Entra. */
+/** Reads a fault to emulate: the name of a fault of the environment, or an error code of Entra. */
 export function emulatedFault(text: string, option: string): DynamicsFault | number {
   const named = DYNAMICS_FAULTS.find((name) => name === text)
   if (named !== undefined) return named
@@ -76,7 +76,7 @@ export function emulatedFault(text: string, option: string): DynamicsFault | num
   }
 }
 
-/** Reads the number of an error of Entra: `AADSTS7000222`, or the digits alone. */
+/** Reads the number of an error code of Entra: `AADSTS7000222`, or only the digits. */
 function aadstsNumber(text: string, option: string): number {
   const [, digits] = /^(?:AADSTS)?(\d{4,7})$/i.exec(text) ?? []
   if (digits !== undefined) return Number(digits)

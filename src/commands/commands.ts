@@ -17,7 +17,7 @@ const redirectPort = {
 const fault = {
   type: 'string',
   description:
-    'Entra answers with this error, such as AADSTS7000222; or no-application-user, no-delegate, no-privilege, ip-firewall, maintenance',
+    'emulates an error of Entra, such as AADSTS7000222, or no-application-user, no-delegate, no-privilege, ip-firewall, maintenance',
   value: 'FAULT',
   parse: emulatedFault,
 } as const
@@ -32,13 +32,13 @@ export const commands = {
     run: async (options, io) => (await import('./serve/serve.ts')).serve(options, io),
   }),
   check: command({
-    description: 'tests each step to each environment, and says how to fix the first that fails',
+    description: 'tests each step of a call to each environment, and explains how to fix the first failure',
     usage: 'check [--user E-MAIL] [--token-file FILE] [--json] [--config FILE]',
     options: {
       user: { type: 'string', description: 'also acts as this user', value: 'E-MAIL' },
       'token-file': {
         type: 'string',
-        description: 'also calls with the token of a signed-in person, for userFrom: on-behalf-of',
+        description: 'also tests the token of a signed-in person, for userFrom: on-behalf-of',
         value: 'FILE',
       },
       json: { type: 'boolean', description: 'prints JSON, for scripts' },
@@ -90,19 +90,22 @@ export const commands = {
         parse: portFrom(0),
       },
       throttle: { type: 'boolean', description: 'Dynamics answers every fourth request with 429' },
-      fault: { ...fault, description: `${fault.description}; shows what \`check\` says about it` },
-      config: { ...config, description: 'settings file; its environments are emulated, and no secrets are needed' },
+      fault: { ...fault, description: `${fault.description}; prints what \`check\` reports about it` },
+      config: {
+        ...config,
+        description: 'settings file; its environments are emulated, and its secrets are not needed',
+      },
     },
     status: '0 after SIGTERM or SIGINT, 1 if the settings are invalid',
     run: async (options, io) => (await import('./demo/demo.ts')).demo(options, io),
   }),
   emulator: command({
-    description: 'serves the emulated Entra and Dynamics 365 alone, for tests of other programs',
+    description: 'serves only the emulated Entra and Dynamics 365, for tests of other programs',
     usage: 'emulator [--port PORT] [--certificate FILE --key FILE] [--fault FAULT]',
     options: {
       port: {
         type: 'string',
-        description: 'port to listen on, on loopback (default 8090; 0 for any that is free)',
+        description: 'port to listen on, on loopback (default 8090; 0 for any free port)',
         value: 'PORT',
         parse: portFrom(0),
       },

@@ -11,7 +11,7 @@ import { awaitRedirect, DEFAULT_REDIRECT_PORT } from './login/redirect.ts'
 import { peopleConsents } from './people-consents.ts'
 
 export interface ConsentArgs {
-  /** Serves the redirect, and says what came of it. */
+  /** Waits for the redirect, and prints the result. */
   readonly wait?: boolean | undefined
   readonly port?: number | undefined
   /** The longest wait for the administrator, in milliseconds. */
@@ -21,10 +21,10 @@ export interface ConsentArgs {
 const CONSENT_TIMEOUT_MS = 15 * 60_000
 
 /**
- * Prints the address at which an administrator consents to the app, in both forms; with `wait` says whether
- * it was granted.
+ * Prints the URLs at which an administrator consents to the app. With `wait` it also prints whether consent was
+ * granted.
  *
- * @returns the exit status: 0, or 2 when it was not granted
+ * @returns the exit status: 0, or 2 if consent was not granted
  */
 export async function consent(
   { wait = false, port = DEFAULT_REDIRECT_PORT, timeout = CONSENT_TIMEOUT_MS }: ConsentArgs,
@@ -33,31 +33,33 @@ export async function consent(
   for (const target of io.settings.targets) {
     const state = randomBytes(32).toString('base64url')
     const redirectUri = `http://localhost:${port}`
-    io.stdout.write(`${target.url.origin}\n  ${needOf(target)}\n`)
+    io.stdout.write(`${target.url.origin}\n  ${consentNeedOf(target)}\n`)
     const addresses = runsAsCaller(target.credential) ? undefined : consentAddresses(target, redirectUri, state)
     const ofPeople = peopleConsents(target, io.settings.callers, redirectUri, state)
     if (addresses === undefined && ofPeople.length === 0) continue
     if (addresses !== undefined) {
       io.stdout.write(
-        '  An administrator of the tenant opens one of these ' +
+        '  An administrator of the tenant opens one of these URLs ' +
           '(http://localhost must be a redirect URI of the registration):\n\n' +
-          `  ${addresses[0]}\n\n  or, with the permissions of this environment alone:\n\n  ${addresses[1]}\n\n`,
+          `  ${addresses[0]}\n\n  or, with only the permissions of this environment:\n\n  ${addresses[1]}\n\n`,
       )
     }
     if (ofPeople.length > 0) {
-      io.stdout.write('  For people who call with a token of their own, an administrator opens each of these once:\n\n')
+      io.stdout.write(
+        '  For people who call with their own tokens, an administrator opens each of these URLs once:\n\n',
+      )
       for (const { permission, url } of ofPeople) io.stdout.write(`  ${permission}:\n  ${url}\n\n`)
     }
-    if (wait && (await outcome({ port, state, timeout }, io)) !== 0) return 2
+    if (wait && (await awaitConsent({ port, state, timeout }, io)) !== 0) return 2
   }
   return 0
 }
 
-/** Both forms of the address. `undefined`: nothing to consent to. */
+/** Both forms of the URL; `undefined` if there is nothing to consent to. */
 function consentAddresses(target: Target, redirectUri: string, state: string): readonly [string, string] | undefined {
   const { credential } = target
   if (!('tenantId' in credential)) return undefined
-  // Consent is given for one tenant; `common` is not accepted here.
+  // Consent is granted for one tenant. This endpoint does not accept `common`.
   const tenant = credential.tenantId === 'common' ? 'organizations' : credential.tenantId
   const base = `${authorityHostOf(target)}/${tenant}`
   const common = { client_id: credential.clientId, redirect_uri: redirectUri, state }
@@ -67,14 +69,14 @@ function consentAddresses(target: Target, redirectUri: string, state: string): r
   ]
 }
 
-function needOf({ credential, url }: Target): string {
+function consentNeedOf({ credential, url }: Target): string {
   const { consent } = kindOf(credential)
   if (consent !== undefined) return consent
   switch (url.product) {
     case 'dataverse':
       return (
-        'No consent is needed for an app of the same tenant: its rights come from the application user alone. ' +
-        'An app of another tenant (multi-tenant) needs it once, so that the application user can be made.'
+        'No consent is needed for an app of the same tenant: its rights come only from the application user. ' +
+        'An app of another tenant (multi-tenant) needs it once, so that the application user can be created.'
       )
     case 'finance-and-operations':
       return (
@@ -82,22 +84,22 @@ function needOf({ credential, url }: Target): string {
         '→ Microsoft Entra applications.'
       )
     case 'business-central':
-      return 'Consent is needed: Business Central takes only tokens with API.ReadWrite.All or Automation.ReadWrite.All.'
+      return 'Consent is needed: Business Central accepts only tokens with API.ReadWrite.All or Automation.ReadWrite.All.'
   }
 }
 
-async function outcome(
+async function awaitConsent(
   { port, state, timeout }: { readonly port: number; readonly state: string; readonly timeout: number },
   io: CommandIo,
 ): Promise<number> {
-  const patience = new AbortController()
-  const late = setTimeout(
+  const waiting = new AbortController()
+  const timer = setTimeout(
     () =>
-      patience.abort(
+      waiting.abort(
         new AuthorityFailure(
           {
             what: `No administrator consented within ${Math.round(timeout / 1000)} s.`,
-            why: 'The time for this is limited.',
+            why: 'The wait is limited.',
             todo: 'Run consent --wait again.',
           },
           true,
@@ -106,7 +108,7 @@ async function outcome(
     timeout,
   )
   const left = (): void =>
-    patience.abort(
+    waiting.abort(
       new AuthorityFailure(
         { what: 'The wait was cancelled.', why: 'You cancelled it.', todo: 'Run consent --wait again.' },
         true,
@@ -114,9 +116,9 @@ async function outcome(
     )
   io.signal?.addEventListener('abort', left, { once: true })
   try {
-    return await consented({ port, state, signal: patience.signal }, io)
+    return await consented({ port, state, signal: waiting.signal }, io)
   } finally {
-    clearTimeout(late)
+    clearTimeout(timer)
   }
 }
 
@@ -132,10 +134,10 @@ async function consented(
       page: (response) =>
         isGranted(response)
           ? 'Consent was granted. You can close this tab.'
-          : 'Consent was not granted. The terminal says why; you can close this tab.',
+          : 'Consent was not granted. The terminal shows the reason. You can close this tab.',
     })
     try {
-      io.stdout.write(`  Waiting for the browser to come back to http://localhost:${port} …\n`)
+      io.stdout.write(`  Waiting for the redirect to http://localhost:${port} …\n`)
       const response = await redirect.response
       if (!isGranted(response)) throw declined(response)
       const tenant = response.get('tenant') ?? ''
@@ -158,7 +160,7 @@ async function consented(
   }
 }
 
-/** The newer form says `admin_consent=True` even in an error. */
+/** Whether consent was granted. The newer form has `admin_consent=True` even in an error. */
 function isGranted(response: URLSearchParams): boolean {
   return response.get('admin_consent')?.toLowerCase() === 'true' && !response.has('error')
 }

@@ -4,7 +4,9 @@ import type { Credential } from '../config/credential.ts'
 import type { Settings } from '../config/schema.ts'
 import { CertificateFault, readKeyPair } from '../credentials/certificate-file.ts'
 
-/** The errors of files that hold the certificates of credentials, as sentences. A gateway that runs waits for a fix. */
+/**
+ * The errors of certificate files of credentials, as sentences. They are checked at start; a running gateway retries.
+ */
 export function credentialFileErrors({ targets }: Pick<Settings, 'targets'>): string[] {
   return [...new Set(targets.flatMap(({ credential }) => errorOf(credential) ?? []))]
 }

@@ -4,15 +4,15 @@ import type { NetConnectOpts, Socket } from 'node:net'
 import type { Settings } from '../config/schema.ts'
 
 const TIMEOUT_MS = 2000
-/** `localhost` is always a name of the gateway's own. */
+/** The gateway always accepts `localhost` as its own name. */
 const REQUEST = 'GET /-/readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
 const READY = /^HTTP\/1\.1 200 /
 
 /**
- * Asks a running gateway whether it is ready; for images without a shell. An image asks all the time, so it takes a bare
- * socket: to load Node's HTTP client takes longer than to ask.
+ * Asks a running gateway whether it is ready, for images without a shell. It runs every few seconds, so it uses a plain
+ * socket: loading Node's HTTP client would take longer than the request.
  *
- * @returns 0 when it is, 1 when it is not or does not answer within two seconds
+ * @returns 0 if it is ready, 1 if it is not or does not answer within two seconds
  */
 export async function healthcheck(listener: Pick<Settings, 'host' | 'port' | 'tls'>): Promise<number> {
   const socket = await open(listener)
@@ -32,7 +32,7 @@ export async function healthcheck(listener: Pick<Settings, 'host' | 'port' | 'tl
   })
 }
 
-/** The certificate is the gateway's own, for the names that its callers use; here it is asked by its address. */
+/** Connects without verifying the certificate: it has the names that callers use, not this address. */
 async function open({ host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>): Promise<Socket> {
   const where: NetConnectOpts = host.startsWith('unix:')
     ? { path: host.slice('unix:'.length) }
@@ -42,7 +42,7 @@ async function open({ host, port, tls }: Pick<Settings, 'host' | 'port' | 'tls'>
   return secure.connect({ ...where, rejectUnauthorized: false })
 }
 
-/** A wildcard address is asked at loopback. */
+/** The address to connect to. A wildcard address becomes loopback. */
 function reachable(host: string): string {
   return host === '0.0.0.0' ? '127.0.0.1' : /^\[?::\]?$/.test(host) ? '::1' : host.replace(/^\[(.*)\]$/, '$1')
 }

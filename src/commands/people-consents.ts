@@ -4,15 +4,15 @@ import { bringsPeople } from '../config/settings/callers.ts'
 import type { CallerSettings } from '../config/settings/callers.ts'
 import { authorityHostOf, userScopeOf } from '../credentials/credential-facts.ts'
 
-/** One permission that reaching Dynamics on behalf of people needs, and where an administrator grants it. */
+/** A permission that calls on behalf of people need, and the URL at which an administrator grants it. */
 export interface PeopleConsent {
   readonly permission: string
   readonly url: string
 }
 
 /**
- * Both permissions of `target` for callers with the tokens of people: the gateway's for Dynamics, and that of each
- * caller's app for the gateway. Empty where no caller sends such tokens.
+ * The permissions for callers that send tokens of people: that of the gateway for Dynamics, and that of each caller's
+ * app for the gateway. Empty if no caller sends such tokens.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
  */
@@ -45,10 +45,10 @@ export function peopleConsents(
   ]
 }
 
-/** To be replaced by hand: the settings need not name the app that people sign in to. */
+/** A placeholder to replace: the settings need not name the app that people sign in to. */
 const CLIENT_ID_UNKNOWN = 'CLIENT-ID-OF-THE-APP'
 
-/** The scope that an app asks its sign-in library for, to call the gateway. */
+/** The scope that an app requests from its sign-in library to call the gateway. */
 export function ownScopeOf(clientId: string, token: CallerSettings['token']): string {
   const uri = token?.audience.find((audience) => audience.startsWith('api://')) ?? `api://${clientId}`
   return `${uri}/${token?.scopes[0] ?? '.default'}`

@@ -3,11 +3,10 @@ import { existsSync } from 'node:fs'
 import { healthcheck } from './healthcheck.ts'
 
 /**
- * Answers `healthcheck` before anything of the gateway is loaded, where two plain variables say all that there is to
- * know. With a settings file, with `.env`, with an option or a value that needs a closer look, it leaves the command to
- * the gateway.
+ * Runs `healthcheck` without loading the gateway, if HOST and PORT are sufficient. With a settings file, `.env`, an
+ * option or an unusual value, the gateway must run the command.
  *
- * @returns the exit status, or `undefined` where the gateway has to read its settings
+ * @returns the exit status, or `undefined` if the gateway must read its settings
  */
 export function quickHealthcheck(
   words: readonly string[],
@@ -15,13 +14,13 @@ export function quickHealthcheck(
   folder: string = process.cwd(),
 ): Promise<number> | undefined {
   const { HOST: host = '', PORT: port = '', GATEWAY_CONFIG: config = '' } = env
-  const plain =
+  const isPlain =
     words.length === 1 &&
     words[0] === 'healthcheck' &&
     config === '' &&
     !existsSync(`${folder}/.env`) &&
     /^(?:[\w.:-]*|unix:\/[\w./-]+)$/.test(host) &&
     /^(?:[1-9]\d{0,3}|[1-5]\d{4}|)$/.test(port)
-  if (!plain) return undefined
+  if (!isPlain) return undefined
   return healthcheck({ host: host || '127.0.0.1', port: Number(port || '8080'), tls: undefined })
 }

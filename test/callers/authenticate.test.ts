@@ -10,7 +10,7 @@ import { Agent } from 'undici'
 
 import { keyHash } from '../../src/callers/api-key.ts'
 import authenticate, { knownCallers } from '../../src/callers/authenticate.ts'
-import { makeKey } from '../../src/commands/key.ts'
+import { generateKey } from '../../src/commands/key.ts'
 import { readNode } from '../../src/config/read-node.ts'
 import type { ReadContext } from '../../src/config/read-node.ts'
 import { callers as schema } from '../../src/config/settings/callers.ts'
@@ -26,7 +26,7 @@ t.test('without listed callers everybody is anybody', async (t) => {
 })
 
 t.test('a caller is known by the hash of its key, in either header', async (t) => {
-  const [key, other] = [makeKey(), makeKey()]
+  const [key, other] = [generateKey(), generateKey()]
   const { ask, passed } = await doorOf(t, [
     { name: 'billing', keys: [keyHash(key).toUpperCase()] },
     { name: 'web', keys: [keyHash(other)] },
@@ -66,7 +66,7 @@ t.test('a caller is known by the hash of its key, in either header', async (t) =
 })
 
 t.test('keys of two callers are refused, and nothing but that', async (t) => {
-  const [key, next, other] = [makeKey(), makeKey(), makeKey()]
+  const [key, next, other] = [generateKey(), generateKey(), generateKey()]
   const { ask, passed } = await doorOf(t, [
     { name: 'billing', keys: [keyHash(key), keyHash(next)] },
     { name: 'web', keys: [keyHash(other)] },
@@ -202,7 +202,7 @@ t.test('a token that was verified is good until it expires', async (t) => {
 
 t.test("while the issuer's keys cannot be had, tokens are answered 503 and keys still work", async (t) => {
   const idp = await issuer(t)
-  const key = makeKey()
+  const key = generateKey()
   const { ask } = await doorOf(t, [
     { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } },
     { name: 'billing', keys: [keyHash(key)] },

@@ -45,7 +45,7 @@ t.test('proves with the token of a person that Dynamics runs as them', async (t)
     t.equal(await check({ 'token-file': file }, io), 0, written.stdout)
     t.match(
       written.stdout,
-      new RegExp(`✓ person .*caller portal, object id ${objectId(emulator, ADELE)}, lives 6\\d min`),
+      new RegExp(`✓ person .*caller portal, object id ${objectId(emulator, ADELE)}, valid for 6\\d min`),
     )
     t.match(written.stdout, /✓ exchange/)
     t.match(written.stdout, /✓ as the person .*“Adele Vance”/)
@@ -59,20 +59,20 @@ t.test('what is wrong with the token is said before Entra is asked, with one fix
   const soon = Math.floor(Date.now() / 1000) + 3600
   const [head, claims] = good.split('.')
   for (const [token, what, todo] of [
-    ['', /does not hold a JSON Web Token/, /three parts/],
-    ['eyJhbGciOiJub25lIn0.e30.', /of an issuer that no caller lists/, /requestedAccessTokenVersion/],
-    [good.slice(0, 200), /does not hold a JSON Web Token/, /three parts/],
+    ['', /does not contain a JSON Web Token/, /three parts/],
+    ['eyJhbGciOiJub25lIn0.e30.', /from an issuer that no caller lists/, /requestedAccessTokenVersion/],
+    [good.slice(0, 200), /does not contain a JSON Web Token/, /three parts/],
     [withClaims({ iss: 'https://sts.windows.net/x/' }), /issuer/, /requestedAccessTokenVersion/],
-    [`${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims}.`, /signed in a way/, /algorithms/],
+    [`${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims}.`, /signed with an algorithm/, /algorithms/],
     [emulator.userToken(ADELE, { audience: '00000003-0000-0000-c000-000000000000' }), /another app/, /scope api:/],
     [`${head}.${claims}.${Buffer.from('forged').toString('base64url')}`, /signature/, /scope api:/],
     [`${Buffer.from('{"alg":"RS256","kid":"x"}').toString('base64url')}.${claims}.AA`, /signature/, /scope api:/],
     [emulator.userToken(ADELE, { expiresIn: -300 }), /has expired/, /new one/],
     [withClaims({ nbf: soon, exp: soon + 60 }), /not valid yet/, /clock/],
-    [withClaims({ exp: undefined }), /does not hold a JSON Web Token/, /three parts/],
+    [withClaims({ exp: undefined }), /does not contain a JSON Web Token/, /three parts/],
     [withClaims({ scp: 'other' }), /not belong to a listed caller/, /scope api:/],
     [withClaims({ azp: 'another' }), /not belong to a listed caller/, /clientIds/],
-    [withClaims({ scp: undefined, idtyp: 'app' }), /without a user/, /person sign in/],
+    [withClaims({ scp: undefined, idtyp: 'app' }), /belongs to an application/, /Sign in as a person/],
     [withClaims({ idtyp: 'app' }), /does not name a person/, /signed-in person/],
     [withClaims({ oid: undefined }), /does not name a person/, /signed-in person/],
   ] as const) {
@@ -93,13 +93,13 @@ t.test('what Entra refuses has its own fix', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   const file = fileWith(t, emulator.userToken(ADELE))
   for (const [number, todo] of [
-    [65001, /administrator of the tenant open https:\S+user_impersonation/],
-    [500131, /scope api:\S+ clientId/],
+    [65001, /administrator of the tenant to open https:\S+user_impersonation/],
+    [500131, /scope api:\S+ .*clientId/],
     [500133, /new token/],
     [50079, /Sign in to the app again/],
     [53003, /Sign-in logs/],
     [50105, /Users and groups/],
-    [7000114, /Let a person sign in/],
+    [7000114, /Sign in to the app as a person/],
     [7000222, /./],
     [90033, /./],
   ] as const) {
@@ -127,7 +127,7 @@ t.test('a person who is no user there, a row that cannot be read, and another us
   emulator.switches.mayReadUsers = false
   written.stdout = ''
   t.equal(await check({ 'token-file': file }, io), 0)
-  t.match(written.stdout, /! as the person .*may not read \(403\)/)
+  t.match(written.stdout, /! as the person .*may not read .*\(403\)/)
 
   emulator.switches.mayReadUsers = true
   const row = emulator.rows('systemusers').find((one) => one['internalemailaddress'] === ADELE)!
@@ -139,7 +139,7 @@ t.test('a person who is no user there, a row that cannot be read, and another us
   } as never)
   written.stdout = ''
   t.equal(await check({ 'token-file': file }, io), 2)
-  t.match(written.stdout, /✗ as the person .*another user than the person/)
+  t.match(written.stdout, /✗ as the person .*did not run as the person/)
 })
 
 t.test('what stands in the way of trying it is named', async (t) => {
@@ -163,7 +163,7 @@ t.test('what stands in the way of trying it is named', async (t) => {
   const none = await commandFor(t)
   t.equal(await check({ 'token-file': fileWith(t, token) }, none.io), 2)
   t.match(none.written.stdout, /– consent .*no caller/)
-  t.match(none.written.stdout, /✗ person .*No caller brings the tokens of people/)
+  t.match(none.written.stdout, /✗ person .*No caller sends tokens of people/)
 })
 
 t.test('another product has no WhoAmI to compare', async (t) => {

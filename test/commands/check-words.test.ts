@@ -1,21 +1,21 @@
 import t from 'tap'
 
+import { explainLookup } from '../../src/commands/check/connectivity.ts'
 import { explainExchange } from '../../src/commands/check/exchange-faults.ts'
-import { explainLookup } from '../../src/commands/check/reach.ts'
-import { day, nameOf } from '../../src/commands/check/shown-certificate.ts'
+import { day, nameOf } from '../../src/commands/check/presented-certificate.ts'
 import { emulatedFault } from '../../src/commands/command.ts'
 import { ownScopeOf } from '../../src/commands/people-consents.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
 import { UserSignInRequired } from '../../src/errors.ts'
 
 t.test('a name that cannot be looked up for another reason than that there is none', async (t) => {
-  t.match(explainLookup('a.example', 'EAI_AGAIN'), { what: /looked up \(EAI_AGAIN\)/, why: /DNS does not answer/ })
-  t.match(explainLookup('a.example', 'EAI_FAIL'), { what: /\(EAI_FAIL\)/, why: /all that the system says/ })
+  t.match(explainLookup('a.example', 'EAI_AGAIN'), { what: /resolved \(EAI_AGAIN\)/, why: /DNS server/ })
+  t.match(explainLookup('a.example', 'EAI_FAIL'), { what: /\(EAI_FAIL\)/, why: /gives no other reason/ })
   t.match(explainLookup('a.example', 'ENOTFOUND'), { what: /no host named a\.example/ })
 })
 
 t.test('certificates are named by what they hold', async (t) => {
-  t.equal(nameOf(undefined), 'somebody without a name')
+  t.equal(nameOf(undefined), 'an unnamed authority')
   t.equal(nameOf({ O: 'Contoso' }), 'Contoso')
   t.equal(nameOf({ CN: 'contoso.example', O: 'Contoso' }), 'contoso.example (Contoso)')
   t.equal(day('Nov 27 12:00:00 2026 GMT'), '2026-11-27')

@@ -29,7 +29,7 @@ t.test('says of each step what was found, and ends with 0', async (t) => {
       /✓ connection .*without TLS/,
       /✓ clock/,
       /✓ tenant .*as configured/,
-      /✓ token .*for http.*tenant.*application.*lives \d+ min/,
+      /✓ token .*for http.*tenant.*application.*valid for \d+ min/,
       /✓ WhoAmI .*application user .*environment “Contoso/,
       /✓ read users/,
       /✓ act as users/,
@@ -304,7 +304,7 @@ t.test('a clock that is some minutes wrong is a warning, and one that is hours w
   const none = await commandFor(t)
   none.emulator.faults.dataverse.push({ ...fault(0), headers: { date: 'some day' } })
   t.equal(await check({}, none.io), 0)
-  t.match(none.written.stdout, /– clock .*no date/)
+  t.match(none.written.stdout, /– clock .*no Date header/)
 
   const hours = await commandFor(t)
   hours.emulator.faults.dataverse.push(fault(2 * 3_600_000))
@@ -340,7 +340,7 @@ t.test('a host that is not there is not looked for any further', async (t) => {
     ),
     2,
   )
-  t.match(written.stdout, /– DNS .*the proxy looks the name up[\s\S]*✗ connection/)
+  t.match(written.stdout, /– DNS .*the proxy resolves the name[\s\S]*✗ connection/)
   written.stdout = ''
   t.equal(await check({}, { ...io, emulated: true }), 2)
   t.match(written.stdout, /– DNS .*emulated/)
@@ -357,7 +357,7 @@ t.test('products without WhoAmI are asked for an answer', async (t) => {
   t.equal(await check({ user: ADELE }, other('finance-and-operations')), 0)
   t.match(
     written.stdout,
-    /✓ WhoAmI .*answers[\s\S]*– read users .*no impersonation[\s\S]*– as the user .*no impersonation/,
+    /✓ WhoAmI .*responds[\s\S]*– read users .*no impersonation[\s\S]*– as the user .*no impersonation/,
   )
   for (const [product, todo] of [
     ['finance-and-operations', /System administration/],
@@ -382,7 +382,7 @@ t.test('facts that Dynamics does not report are not a failure', async (t) => {
     { ...refused, path: 'RetrieveUserPrivilege' },
   )
   t.equal(await check({}, io), 0)
-  t.match(written.stdout, /! connection .*answers 503[\s\S]*✓ WhoAmI .*user [0-9a-f-]{36}, organisation [0-9a-f-]{36}/)
+  t.match(written.stdout, /! connection .*response is 503[\s\S]*✓ WhoAmI .*user [0-9a-f-]{36}, organisation [0-9a-f-]{36}/)
   t.match(written.stdout, /✓ WhoAmI [\s\S]*! act as users .*unknown \(403\)/)
 })
 
@@ -396,7 +396,7 @@ t.test('a token that is not a JWT proves nothing, and one for another environmen
     }) as const
   emulator.faults.entra.push(gives('opaque'))
   t.equal(await check({}, io), 2, 'Dynamics does not take it')
-  t.match(written.stdout, /✓ token +\d+ ms  lives 10 min/)
+  t.match(written.stdout, /✓ token +\d+ ms  valid for 10 min/)
   written.stdout = ''
   const claims = Buffer.from(JSON.stringify({ aud: 'https://other.crm4.dynamics.com', roles: ['a'] }))
   emulator.faults.entra.push(gives(`x.${claims.toString('base64url')}.x`))
@@ -453,7 +453,7 @@ t.test("an environment of Microsoft's takes tokens for itself only, whatever DYN
   t.match(await tokenStep({ ...contoso, aud: other }), /✗ token.*What to do: Compare DYNAMICS_URL/)
   t.match(
     await tokenStep({ ...contoso, aud: other, scope: `${other}/.default` }),
-    /✗ token.*What to do: Compare DYNAMICS_SCOPE.*https:\/\/contoso\.crm4\.dynamics\.com\/\.default is asked for/,
+    /✗ token.*What to do: Compare DYNAMICS_SCOPE.*https:\/\/contoso\.crm4\.dynamics\.com\/\.default is requested/,
   )
   t.match(await tokenStep({ ...proxy, aud: other, scope: `${other}/.default` }), /✓ token/)
   t.match(await tokenStep({ ...proxy, aud: other }), /✗ token/)
@@ -591,11 +591,11 @@ t.test('a 403 is explained by what came with it', async (t) => {
   for (const [fault, says] of [
     [
       { status: 403, headers: json, body: error('0x80095ffc', 'Something undocumented.') },
-      /403 \(0x80095ffc\)\.\n\n +Why: .*no explanation.*\n +What came says: “Something undocumented\.”\n +What to/,
+      /403 \(0x80095ffc\)\.\n\n +Why: .*no explanation.*\n +The response says: “Something undocumented\.”\n +What to/,
     ],
     [
       { status: 403, headers: json, body: error('0x80095ffe', 'It is rejected as access to your IP is blocked.') },
-      /IP firewall blocks[\s\S]*What came says: “It is rejected/,
+      /IP firewall blocks[\s\S]*The response says: “It is rejected/,
     ],
     [
       { status: 403, headers: { 'content-type': 'text/html' }, body: '<html>blocked</html>' },
@@ -606,7 +606,7 @@ t.test('a 403 is explained by what came with it', async (t) => {
       /Something answered 302 in place of Dynamics, a redirect to filter\.test/,
     ],
     [{ status: 401, headers: { 'www-authenticate': 'Basic realm=x' }, body: '' }, /asks for Basic authentication/],
-    [{ status: 200, headers: json, body: '{}' }, /WhoAmI holds no user/],
+    [{ status: 200, headers: json, body: '{}' }, /WhoAmI has no user/],
   ] as const) {
     written.stdout = ''
     emulator.faults.dataverse.push({ kind: 'answer', path: 'WhoAmI', skip: 1, ...fault })
@@ -628,7 +628,7 @@ t.test('a page that answers without a token is told at once', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({ kind: 'html', path: 'WhoAmI', status: 200 })
   await check({}, io)
-  t.match(written.stdout, /! connection .*a page answers \(200\)/)
+  t.match(written.stdout, /! connection .*the response is a page \(200\)/)
 })
 
 t.test('each reason not to act as a user has a fix of its own', async (t) => {
@@ -662,7 +662,7 @@ t.test('where Dynamics ran as somebody else again, no reason is made up', async 
     body: JSON.stringify({ UserId: '99999999-9999-4999-8999-999999999999' }),
   })
   t.equal(await check({ user: ADELE }, io), 2)
-  t.match(written.stdout, /ran as another user\.[\s\S]*does not say why/)
+  t.match(written.stdout, /ran as another user\.[\s\S]*does not give the reason/)
   written.stdout = ''
   emulator.faults.dataverse.push({ kind: 'html', path: 'WhoAmI', skip: 2, status: 200 })
   t.equal(await check({ user: ADELE }, io), 2)
@@ -711,7 +711,7 @@ t.test('a host that has no server at the port of HTTPS has no certificate to sho
   const targets = [{ ...target!, url: { ...target!.url, origin: 'https://127.0.0.2' } }]
   t.equal(await check({}, { ...io, agent: new Agent(), settings: { ...io.settings, targets } }), 2)
   t.match(written.stdout, /✗ connection/)
-  t.notMatch(written.stdout, /The certificate shown/)
+  t.notMatch(written.stdout, /The presented certificate/)
 })
 
 t.test('a name that can be looked up is shown with its addresses', async (t) => {

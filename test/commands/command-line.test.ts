@@ -42,10 +42,10 @@ t.test('names the nearest word for one that it does not know', async (t) => {
   t.match(await run(t, 'frobnicate'), { status: 1, err: /See dynamics-gateway --help/ })
   t.match(await run(t, 'check', '--usr', 'a@b.c'), {
     status: 1,
-    err: /check does not take --usr\. Did you mean --user\?/,
+    err: /check does not accept --usr\. Did you mean --user\?/,
   })
   t.match(await run(t, 'check', '--user'), { status: 1, err: /^--user has a missing or an unexpected value/ })
-  t.match(await run(t, 'serve', 'now'), { status: 1, err: /serve does not take now/ })
+  t.match(await run(t, 'serve', 'now'), { status: 1, err: /serve does not accept now/ })
   t.match(await run(t, 'login', '--port', 'x'), { status: 1, err: /--port must be a port number/ })
   t.match(await run(t, 'consent', '--port', '70000'), { status: 1, err: /--port must be a port number/ })
   t.match(await run(t, 'demo', '--fault', 'x'), { status: 1, err: /--fault must be an error code of Entra/ })
@@ -53,10 +53,10 @@ t.test('names the nearest word for one that it does not know', async (t) => {
 
 t.test('check --json says in JSON, too, what is wrong with its options', async (t) => {
   const cases: [words: string[], error: RegExp][] = [
-    [['--json', '--usr', 'a@b.c'], /^check does not take --usr\. Did you mean --user\?$/],
-    [['--usr=a@b.c', '--json'], /^check does not take --usr=a@b\.c\. Did you mean --user\?$/],
+    [['--json', '--usr', 'a@b.c'], /^check does not accept --usr\. Did you mean --user\?$/],
+    [['--usr=a@b.c', '--json'], /^check does not accept --usr=a@b\.c\. Did you mean --user\?$/],
     [['--json', '--user'], /^--user has a missing or an unexpected value/],
-    [['--json', 'now'], /^check does not take now\.$/],
+    [['--json', 'now'], /^check does not accept now\.$/],
     [['--json=yes'], /^--json has a missing or an unexpected value/],
   ]
   for (const [words, error] of cases) {
@@ -65,7 +65,7 @@ t.test('check --json says in JSON, too, what is wrong with its options', async (
     t.equal(err, '')
     t.match(JSON.parse(out), { ok: false, error }, words.join(' '))
   }
-  t.match(await run(t, 'check', '--', '--json'), { status: 1, out: '', err: /does not take/ })
+  t.match(await run(t, 'check', '--', '--json'), { status: 1, out: '', err: /does not accept/ })
 })
 
 t.test('shows all faults of the settings, for every command that needs them', async (t) => {

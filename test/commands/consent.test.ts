@@ -17,7 +17,7 @@ async function freePort(): Promise<number> {
 
 /** What an administrator's browser does with one of the addresses in the terminal. */
 async function browse({ emulator, written }: Awaited<ReturnType<typeof commandFor>>, form: RegExp): Promise<void> {
-  await until(() => written.stdout.includes('Waiting for the browser'))
+  await until(() => written.stdout.includes('Waiting for the redirect'))
   const address = new URL(form.exec(written.stdout)![0])
   const { headers, body } = await emulator.dispatcher.request({
     origin: address.origin,
@@ -89,7 +89,7 @@ t.test('a managed identity has nothing to consent to, a person and Business Cent
   t.match(person.written.stdout, /Consent is needed for people[\s\S]*\/organizations\/adminconsent/)
   const bc = await commandFor(t, { DYNAMICS_URL: 'https://api.businesscentral.dynamics.com/v2.0/production' })
   await consent({}, bc.io)
-  t.match(bc.written.stdout, /Business Central takes only/)
+  t.match(bc.written.stdout, /Business Central accepts only/)
 })
 
 t.test('people who call with a token of their own need two permissions, each with its own address', async (t) => {
@@ -116,7 +116,7 @@ t.test('Finance & Operations needs none, and who stops waiting is told', async (
   const { io, written } = await commandFor(t)
   const ended = new AbortController()
   const status = consent({ wait: true, port: await freePort() }, { ...io, signal: ended.signal })
-  await until(() => written.stdout.includes('Waiting for the browser'))
+  await until(() => written.stdout.includes('Waiting for the redirect'))
   ended.abort()
   t.equal(await status, 2)
   t.match(written.stderr, /Not granted\. The wait was cancelled/)
@@ -126,7 +126,7 @@ t.test('an answer that names no tenant is granted without its name', async (t) =
   const { io, written } = await commandFor(t)
   const port = await freePort()
   const status = consent({ wait: true, port }, io)
-  await until(() => written.stdout.includes('Waiting for the browser'))
+  await until(() => written.stdout.includes('Waiting for the redirect'))
   const state = /state=([\w-]+)/.exec(written.stdout)![1]
   await fetch(`http://localhost:${port}/?admin_consent=True&state=${state}`)
   t.equal(await status, 0)

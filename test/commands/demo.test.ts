@@ -37,7 +37,7 @@ async function demoFor(
   const invited = new Promise<void>((resolve) => {
     const read = (text: Buffer): void => {
       output += String(text)
-      if (output.includes('Ctrl+C ends it')) resolve()
+      if (output.includes('Ctrl+C stops it')) resolve()
     }
     child.stdout.on('data', read)
     child.stderr.on('data', read)
@@ -122,7 +122,7 @@ t.test('callers that are known by tokens of Entra are told to send one', async (
     '    impersonation: { mode: off }',
   ].join('\n')
   const { url, output } = await demoFor(t, { 'gateway.yaml': settings }, ['--config', 'gateway.yaml'])
-  t.match(output, /send what makes you known as one of them/)
+  t.match(output, /send the token or certificate of one of them/)
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const token = `${part({ alg: 'RS256', kid: 'k' })}.${part({ iss: issuer, aud: 'api', exp: 9e9 })}.c2ln`
   t.equal((await fetch(`${url}/accounts`, { headers: { authorization: `Bearer ${token}` } })).status, 401)

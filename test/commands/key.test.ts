@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
-import { key, makeKey } from '../../src/commands/key.ts'
+import { key, generateKey } from '../../src/commands/key.ts'
 
 t.test('prints a new key of 256 bits, and the hash that settings hold', async (t) => {
   let printed = ''
@@ -10,7 +10,7 @@ t.test('prints a new key of 256 bits, and the hash that settings hold', async (t
 
   const [made] = /dgk_[\w-]{43}/.exec(printed)!
   t.match(printed, keyHash(made))
-  t.not(makeKey(), makeKey())
+  t.not(generateKey(), generateKey())
 })
 
 t.test('the hash is what sha256sum prints', (t) => {

@@ -32,7 +32,7 @@ async function browse(
   { emulator, written }: Awaited<ReturnType<typeof delegatedFor>>,
   back: (location: URL) => Promise<unknown> = fetch,
 ): Promise<URL> {
-  await until(() => written.stdout.includes('Waiting for the browser'))
+  await until(() => written.stdout.includes('Waiting for the redirect'))
   const address = new URL(/https:\/\/\S+/.exec(written.stdout)![0])
   const { headers, body } = await emulator.dispatcher.request({
     origin: address.origin,
@@ -132,7 +132,7 @@ t.test('says why nobody is signed in', async (t) => {
 
   const ended = new AbortController()
   const left = login({ port: await freePort() }, { ...nobody.io, signal: ended.signal })
-  await until(() => nobody.written.stdout.includes('Waiting for the browser'))
+  await until(() => nobody.written.stdout.includes('Waiting for the redirect'))
   ended.abort()
   t.equal(await left, 2)
   t.match(nobody.written.stderr, /was cancelled/)
@@ -257,7 +257,7 @@ t.test('however the authority sends a person back without a code, it is explaine
     const command = await delegatedFor(t)
     const port = await freePort()
     const status = login({ port }, command.io)
-    await until(() => command.written.stdout.includes('Waiting for the browser'))
+    await until(() => command.written.stdout.includes('Waiting for the redirect'))
     const { searchParams } = new URL(/https:\/\/\S+/.exec(command.written.stdout)![0])
     const page = await (await fetch(`http://localhost:${port}/?${query}&state=${searchParams.get('state')}`)).text()
     t.match(page, /not signed in/)

@@ -101,7 +101,7 @@ t.test('check names an authority whose certificate is not trusted', async (t) =>
           {
             step: 'connection',
             result: 'failed',
-            explanation: { why: /shown is from localhost/, todo: /NODE_EXTRA_CA_CERTS/ },
+            explanation: { why: /presented certificate is from localhost/, todo: /NODE_EXTRA_CA_CERTS/ },
           },
         ],
       },
@@ -126,7 +126,7 @@ t.test('SIGHUP makes the gateway read its secret again, and ends nothing', async
   t.equal((await fetch(`${address}/WhoAmI`)).status, 200)
   writeFileSync(`${folder}/.env`, 'SHUTDOWN_DELAY=soon\n')
   child.kill('SIGHUP')
-  await until(() => output.text.includes('the settings have errors, so the present ones stay in use'))
+  await until(() => output.text.includes('the settings have errors, so the current ones stay in use'))
 
   child.kill('SIGTERM')
   await until(() => output.status !== undefined)

@@ -83,7 +83,7 @@ t.test(
     gateway.next.settings = settingsOf(gateway, { HOST: '127.0.0.1', IMPERSONATION: 'required' })
 
     gateway.running.reload()
-    await until(() => /the present ones stay in use/.test(gateway.log()))
+    await until(() => /the current ones stay in use/.test(gateway.log()))
 
     t.match(
       gateway.lines.find(({ faults }) => faults !== undefined),

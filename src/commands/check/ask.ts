@@ -2,10 +2,10 @@ import { explainConnection } from '../../explanations/connection-errors.ts'
 import { errorOf, explainDynamics } from '../../explanations/dynamics-errors.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { isDelegated, StepFailure } from './step.ts'
-import type { Checking } from './step.ts'
+import type { CheckContext } from './step.ts'
 
-/** A response of Dynamics 365. */
-export interface Answered {
+/** A response from Dynamics 365. */
+export interface DynamicsResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** The body, if it is a JSON object. */
@@ -16,15 +16,15 @@ export interface Answered {
 const MAX_WAIT_MS = 30_000
 
 /**
- * Requests `path` below the API root from Dynamics 365, with the access token if there is one already.
+ * Gets `path` below the API root from Dynamics 365, with the access token if an earlier step acquired one.
  *
- * @throws StepFailure without a response
+ * @throws StepFailure if no response arrives
  */
-export async function ask(
-  { target, agent, authorization }: Checking,
+export async function get(
+  { target, agent, authorization }: CheckContext,
   path: string,
   headers: Record<string, string> = {},
-): Promise<Answered> {
+): Promise<DynamicsResponse> {
   const { origin, apiRoot } = target.url
   try {
     const response = await agent.request({
@@ -52,23 +52,27 @@ export async function ask(
   }
 }
 
-/** As {@link ask}, but anything else than 200 and JSON is a StepFailure that explains it. */
-export async function askFor(
-  checking: Checking,
+/** Like {@link get}, but throws a StepFailure for any response other than 200 with a JSON object. */
+export async function getJson(
+  context: CheckContext,
   path: string,
   headers: Record<string, string> = {},
 ): Promise<Readonly<Record<string, unknown>>> {
-  const response = await ask(checking, path, headers)
+  const response = await get(context, path, headers)
   if (response.status === 200 && response.body !== undefined) return response.body
-  throw new StepFailure(explain(response, checking, Object.keys(headers).length > 0 ? 'as a user' : undefined))
+  throw new StepFailure(explain(response, context, Object.keys(headers).length > 0 ? 'as a user' : undefined))
 }
 
-/** What a response means that is not the one that was asked for; `as a user`: the request was to run as one. */
-export function explain({ status, headers, body }: Answered, checking: Checking, as?: 'as a user'): Explanation {
+/** Explains an unexpected response. `as a user`: the request asked Dynamics to act as a user. */
+export function explain(
+  { status, headers, body }: DynamicsResponse,
+  context: CheckContext,
+  as?: 'as a user',
+): Explanation {
   return explainDynamics({
     ...errorOf(status, (name) => headers[name], body),
     impersonated: as !== undefined,
-    delegated: isDelegated(checking),
+    delegated: isDelegated(context),
   })
 }
 

@@ -3,18 +3,18 @@ import { quotation } from '../../explanations/explanation.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 import { ENTERPRISE_APP, PERSON } from '../../explanations/portals.ts'
 
-/** What the fix of a failed exchange may name. */
+/** Values that the fix of a failed exchange may name. */
 export interface ExchangeContext {
-  /** The scope that the app must ask for. */
+  /** The scope that the app must request. */
   readonly scope: string
-  /** Where an administrator consents to user_impersonation. */
+  /** The URL at which an administrator consents to user_impersonation. */
   readonly consentUrl: string
 }
 
 /**
- * Why a person's token was not exchanged, in the words of `check`.
+ * Explains, for `check`, why the token of a person was not exchanged.
  *
- * @param error what the exchange threw
+ * @param error the error of the exchange
  */
 export function explainExchange(error: Error, { scope, consentUrl }: ExchangeContext): Explanation {
   const cause = asAuthorityFailure(error.cause)
@@ -24,7 +24,7 @@ export function explainExchange(error: Error, { scope, consentUrl }: ExchangeCon
   if (fix === undefined) return cause.explanation
   const says = cause instanceof ClaimsDemanded ? quotation(cause.claims) : undefined
   return {
-    what: `Entra did not exchange the token for one of Dynamics (${number}).`,
+    what: `Entra did not exchange the token for a token for Dynamics (${number}).`,
     why: fix.why,
     todo: fix.todo.replace('{scope}', scope).replace('{consent}', consentUrl),
     ...(says === undefined ? {} : { says }),
@@ -34,19 +34,19 @@ export function explainExchange(error: Error, { scope, consentUrl }: ExchangeCon
 /** By the code that a caller of the gateway gets. */
 const FIXES: Readonly<Record<string, { readonly why: string; readonly todo: string }>> = {
   GATEWAY_USER_CONSENT_MISSING: {
-    why: "Nobody has consented that the gateway's app reaches Dynamics for this person.",
-    todo: 'Let an administrator of the tenant open {consent}.',
+    why: "Nobody has granted the gateway's app consent to use Dynamics for this person.",
+    todo: 'Ask an administrator of the tenant to open {consent}.',
   },
   GATEWAY_USER_TOKEN_FOR_ANOTHER_APP: {
-    why: "The token is not for the app registration of the target's credential, or was changed.",
-    todo: 'Let the app ask for the scope {scope}; clientId of the credential must be that of the same registration.',
+    why: "The token is not for the app registration of the target's credential, or it was changed.",
+    todo: 'Let the app request the scope {scope}. The clientId of the credential must be that of the same registration.',
   },
   GATEWAY_USER_TOKEN_EXPIRED: {
-    why: 'Entra found the token to be out of its time.',
+    why: 'For Entra the token has expired, or is not valid yet.',
     todo: 'Get a new token with the scope {scope}, and write it to the file.',
   },
   GATEWAY_USER_CLAIMS_REQUIRED: {
-    why: 'A Conditional Access policy asks for more proof than this sign-in has, such as a second factor (MFA).',
+    why: 'A Conditional Access policy requires more than this sign-in has, such as a second factor (MFA).',
     todo: 'Let the app pass these claims to its sign-in library, sign in again with them, and write the new token to the file.',
   },
   GATEWAY_USER_SIGN_IN_REQUIRED: {
@@ -54,15 +54,15 @@ const FIXES: Readonly<Record<string, { readonly why: string; readonly todo: stri
     todo: 'Sign in to the app again, and write the new token to the file.',
   },
   GATEWAY_USER_BLOCKED: {
-    why: 'A Conditional Access policy does not let this person reach Dynamics this way.',
+    why: 'A Conditional Access policy does not allow this person to use Dynamics in this way.',
     todo: `Look at ${PERSON} → Sign-in logs: the failed entry names the policy.`,
   },
   GATEWAY_USER_WITHOUT_ACCESS: {
     why: 'The account is disabled, is not in the tenant of the environment, or is not assigned to the app.',
-    todo: `Assign the person at ${ENTERPRISE_APP} → Users and groups; a person of another tenant must be a guest first.`,
+    todo: `Assign the person at ${ENTERPRISE_APP} → Users and groups. A person from another tenant must be invited as a guest first.`,
   },
   GATEWAY_USER_NOT_ALLOWED: {
-    why: 'The token is that of an application, not of a person.',
-    todo: 'Let a person sign in to the app, and write the token for the scope {scope} to the file.',
+    why: 'The token belongs to an application, not to a person.',
+    todo: 'Sign in to the app as a person, and write the token for the scope {scope} to the file.',
   },
 }

@@ -4,17 +4,19 @@ import { tryRedis } from '../../replicas/redis.ts'
 import { ok, warning } from './step.ts'
 import type { Step } from './step.ts'
 
-/** Whether replicas can meet at Redis. The gateway works without it, so that nothing of it is a failure. */
+/**
+ * Whether replicas can share state through Redis. The gateway works without Redis, so that a fault is only a warning.
+ */
 export function redisStep(settings: RedisSettings): Step {
   return {
     name: 'Redis',
     run: async () => {
       try {
         await tryRedis(settings)
-        return ok('connected, and takes writes and messages')
+        return ok('connected, and accepts writes and messages')
       } catch (error) {
         const code = redisErrorCode(error)
-        return warning(`cannot be used (${code}), so that each replica works alone. ${redisFix(code)}`)
+        return warning(`cannot be used (${code}), so each replica works alone. ${redisFix(code)}`)
       }
     },
   }

@@ -9,44 +9,44 @@ export interface StepReport {
   readonly ms: number
   readonly says: string
   readonly details?: readonly string[]
-  /** Of a failure. */
+  /** The explanation of a failure. */
   readonly explanation?: Explanation
 }
 
 /** Reports steps while they run. */
 export interface Reporter {
   readonly target: (name: string) => void
-  readonly begins: (step: string) => void
-  readonly ends: (report: StepReport) => void
+  readonly stepStarted: (step: string) => void
+  readonly stepEnded: (report: StepReport) => void
 }
 
-const MARKS = { ok: '✓', warning: '!', skipped: '–', failed: '✗' } as const
+const SYMBOLS = { ok: '✓', warning: '!', skipped: '–', failed: '✗' } as const
 
-/** Lines for a terminal: a mark, the step, its duration and result; for a failure also the fix. */
+/** Prints one line per step: a symbol, the step, its duration and result. A failure also has the fix. */
 export function lines(out: Writer): Reporter {
   const progress = out.isTTY === true
   return {
     target: (name) => out.write(`${name}\n`),
-    begins: (step) => {
+    stepStarted: (step) => {
       if (progress) out.write(`  … ${step}`)
     },
-    ends: ({ step, result, ms, says, details = [], explanation }) => {
+    stepEnded: ({ step, result, ms, says, details = [], explanation }) => {
       if (progress) out.write('\r\u001b[K')
-      out.write(`  ${MARKS[result]} ${step.padEnd(13)}${`${ms} ms`.padStart(8)}  ${plain(says)}\n`)
+      out.write(`  ${SYMBOLS[result]} ${step.padEnd(13)}${`${ms} ms`.padStart(8)}  ${plain(says)}\n`)
       for (const line of details) out.write(`      ${plain(line)}\n`)
       if (explanation === undefined) return
       const { why, todo, says: said } = explanation
       out.write(`\n      Why: ${plain(why)}\n`)
-      if (said !== undefined) out.write(`      What came says: ${plain(said)}\n`)
+      if (said !== undefined) out.write(`      The response says: ${plain(said)}\n`)
       out.write(`      What to do: ${plain(todo)}\n`)
     },
   }
 }
 
-/** Silent: the complete result is printed at the end. */
-export const silent: Reporter = { target: () => undefined, begins: () => undefined, ends: () => undefined }
+/** Prints nothing: the complete result is printed at the end. */
+export const silent: Reporter = { target: () => undefined, stepStarted: () => undefined, stepEnded: () => undefined }
 
-/** Removes control characters: names come from Dynamics and tokens, and a terminal would interpret them. */
+/** Removes control characters, which a terminal would interpret: names come from Dynamics and from tokens. */
 function plain(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ')
 }

@@ -11,20 +11,20 @@ import { OwnError } from '../../logging/own-error.ts'
 /** One step of `check`. */
 export interface Step {
   readonly name: string
-  /** Throws a {@link StepFailure}; what else it throws is a fault of the gateway's own. */
-  readonly run: (checking: Checking) => Promise<Outcome>
+  /** Throws a {@link StepFailure}. Any other error is a fault of the gateway itself. */
+  readonly run: (context: CheckContext) => Promise<Outcome>
 }
 
 /** The result of a step that did not fail. */
 export interface Outcome {
   readonly result: 'ok' | 'warning' | 'skipped'
-  /** The finding in words; never a secret. */
+  /** The finding as text, without secrets. */
   readonly says: string
-  /** Lines below it. */
+  /** More lines of text. */
   readonly details?: readonly string[]
 }
 
-/** A step failed; the following ones are skipped. */
+/** The failure of a step. The steps after it are skipped. */
 export class StepFailure extends OwnError {
   readonly explanation: Explanation
   constructor(explanation: Explanation) {
@@ -33,12 +33,12 @@ export class StepFailure extends OwnError {
   }
 }
 
-/** What the steps of one target work with, and what earlier steps found for later ones. */
-export interface Checking {
+/** The input of the steps for one target, and the results of earlier steps. */
+export interface CheckContext {
   readonly target: Target
   readonly agent: Dispatcher
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The proxies of the network. */
+  /** The network's proxies. */
   readonly proxies: Proxies
   readonly emulated: boolean
   /** E-mail address of the user to try impersonation with. */
@@ -47,19 +47,19 @@ export interface Checking {
   readonly callers: readonly CallerSettings[]
   /** The file with the token of a person who is signed in to an app. */
   readonly tokenFile: string | undefined
-  /** The response to a request without a token. */
+  /** The response to a request without a token, and the times of both. */
   challenge?: { readonly headers: Readonly<Record<string, string>>; readonly asked: number; readonly answered: number }
   authorization?: string
   /** The id of the user that the token runs as. */
   userId?: string
-  /** Whose token is in `tokenFile`. */
+  /** The person whose token is in `tokenFile`. */
   person?: UserToken
-  /** Whether `authorization` is that person's. */
+  /** Whether `authorization` is the token of that person. */
   asPerson?: boolean
 }
 
-/** Whether the token is of a person who signed in: then there is no application user to look at. */
-export function isDelegated({ target, asPerson = false }: Pick<Checking, 'target' | 'asPerson'>): boolean {
+/** Whether the token belongs to a person who signed in, so that there is no application user to check. */
+export function isDelegated({ target, asPerson = false }: Pick<CheckContext, 'target' | 'asPerson'>): boolean {
   return asPerson || runsAsPerson(target.credential)
 }
 

@@ -4,48 +4,52 @@ import type { CallerSettings } from '../../config/settings/callers.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
 
 /**
- * Why a person's token is nobody's, in the words of `check`.
+ * Explains, for `check`, why no caller matches the token of a person.
  *
- * @param scope the one that the app must ask for
- * @param callers those whose user is the person of the token
+ * @param scope the scope that the app must request
+ * @param callers the callers that send tokens of people
  */
 export function explainTokenFault(wrong: TokenFault, scope: string, callers: readonly CallerSettings[]): Explanation {
   const setting = (name: 'issuer' | 'audience' | 'algorithms'): string =>
     [...new Set(callers.flatMap(({ token }) => token![name]))].join(', ')
-  const ask = `Let the app ask its sign-in library for the scope ${scope}, and write the access token of the answer to the file.`
+  const ask = `Let the app request the scope ${scope} from its sign-in library, and write the access token of the response to the file.`
   switch (wrong.fault) {
     case 'form':
       return {
-        what: 'The file does not hold a JSON Web Token.',
-        why: 'It holds something else, or not all of the token.',
-        todo: 'Write the access token into it, three parts with dots between, with or without "Bearer" before it.',
+        what: 'The file does not contain a JSON Web Token.',
+        why: 'It contains something else, or only a part of the token.',
+        todo: 'Write the access token to it: three parts separated by dots, with or without "Bearer" before them.',
       }
     case 'issuer':
       return {
-        what: 'The token is of an issuer that no caller lists.',
-        why: `Its claim iss is compared letter by letter with ${setting('issuer')}. Tokens of version 1.0 have another issuer.`,
+        what: 'The token is from an issuer that no caller lists.',
+        why: `Its claim iss must be exactly ${setting('issuer')}. Tokens of version 1.0 have another issuer.`,
         todo: `Set requestedAccessTokenVersion to 2 in the manifest of the gateway's app registration, or correct callers[].token.issuer.`,
       }
     case 'algorithm':
       return {
-        what: 'The token is signed in a way that no caller lists.',
+        what: 'The token is signed with an algorithm that no caller lists.',
         why: `Listed: ${setting('algorithms')}.`,
-        todo: 'Name the algorithm in callers[].token.algorithms, if the issuer really uses it.',
+        todo: 'Add the algorithm to callers[].token.algorithms, if the issuer really uses it.',
       }
     case 'audience':
       return {
-        what: 'The token is for another app than the gateway.',
-        why: `Its claim aud is none of ${setting('audience')}.`,
+        what: 'The token is for another app, not for the gateway.',
+        why: `Its claim aud is not one of ${setting('audience')}.`,
         todo: ask,
       }
     case 'signature':
       return {
-        what: 'The signature of the token is not of its issuer.',
-        why: 'The token was changed or forged, or is one that Microsoft made for another API, such as Graph.',
+        what: 'The signature of the token is not from its issuer.',
+        why: 'The token was changed or forged, or Microsoft issued it for another API, such as Graph.',
         todo: ask,
       }
     case 'expired':
-      return { what: 'The token has expired.', why: 'Such tokens live about an hour.', todo: `Get a new one. ${ask}` }
+      return {
+        what: 'The token has expired.',
+        why: 'Such tokens are valid for about an hour.',
+        todo: `Get a new one. ${ask}`,
+      }
     case 'not yet valid':
       return {
         what: 'The token is not valid yet.',
@@ -55,17 +59,17 @@ export function explainTokenFault(wrong: TokenFault, scope: string, callers: rea
     case 'caller':
       return isAppOnly(wrong.claims)
         ? {
-            what: 'The token is that of an application, without a user.',
-            why: 'The app got it for itself (client credentials), not for a person who is signed in.',
-            todo: `Let a person sign in. ${ask}`,
+            what: 'The token belongs to an application, not to a person.',
+            why: 'The app acquired it for itself (client credentials), not for a person who is signed in.',
+            todo: `Sign in as a person. ${ask}`,
           }
         : {
             what: 'The token is genuine, but it does not belong to a listed caller.',
-            why: `It does not meet callers[].token.${wrong.missing} of the caller that comes nearest.`,
+            why: `It does not match callers[].token.${wrong.missing} of the most similar caller.`,
             todo:
               wrong.missing === 'scopes'
                 ? ask
-                : `Correct callers[].token.${wrong.missing}, or get the token from the app that is listed.`,
+                : `Correct callers[].token.${wrong.missing}, or get the token from the listed app.`,
           }
   }
 }

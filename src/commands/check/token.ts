@@ -27,33 +27,33 @@ export const settings: Step = {
   },
 }
 
-/** Whether the authority issues an access token, and its content. */
+/** Whether the authority issues an access token, and what the token contains. */
 export const token: Step = {
   name: 'token',
-  run: async (checking) => {
-    const { target, agent, env } = checking
+  run: async (context) => {
+    const { target, agent, env } = context
     const proof = kindOf(target.credential).describeProof?.(target.credential)
     const notes = proof === undefined ? [] : [proof]
-    const credential = connectCredential(target, { agent, log: noting(notes), env })
+    const credential = connectCredential(target, { agent, log: collectNotes(notes), env })
     try {
-      checking.authorization = await credential.authorization()
+      context.authorization = await credential.authorization()
     } catch (error) {
       const { cause } = error as Error
-      throw new StepFailure(withNotes(withIds(asAuthorityFailure(cause)), notes))
+      throw new StepFailure(addNotes(addIds(asAuthorityFailure(cause)), notes))
     } finally {
       credential.close()
     }
     const warned = notes.some((note) => note.startsWith('the certificate'))
-    const life = `lives ${Math.round(credential.state().validFor / 60_000)} min`
-    const claims = claimsOf(checking.authorization)
+    const life = `valid for ${Math.round(credential.state().validFor / 60_000)} min`
+    const claims = claimsOf(context.authorization)
     const says = [...describe(claims), life, ...notes].join(', ')
-    if (!isFor(claims['aud'], target)) throw new StepFailure(notForIt(String(claims['aud']), target))
+    if (!isForTarget(claims['aud'], target)) throw new StepFailure(wrongAudience(String(claims['aud']), target))
     return warned ? warning(says) : ok(says)
   },
 }
 
-/** Entra's own ids of the attempt: Microsoft's support asks for them. */
-function withIds({ explanation, facts: { traceId, correlationId } }: AuthorityFailure): Explanation {
+/** Adds Entra's ids of the attempt, which Microsoft's support asks for. */
+function addIds({ explanation, facts: { traceId, correlationId } }: AuthorityFailure): Explanation {
   const ids = [
     ...(traceId === undefined ? [] : [`trace ${traceId}`]),
     ...(correlationId === undefined ? [] : [`correlation ${correlationId}`]),
@@ -63,8 +63,8 @@ function withIds({ explanation, facts: { traceId, correlationId } }: AuthorityFa
     : { ...explanation, why: `${explanation.why} For Microsoft's support: ${ids.join(', ')}.` }
 }
 
-/** Adds the values that were used, so that they can be compared with the registration. */
-function withNotes(explanation: Explanation, notes: readonly string[]): Explanation {
+/** Adds the values that were used, to compare them with the registration. */
+function addNotes(explanation: Explanation, notes: readonly string[]): Explanation {
   return notes.length === 0
     ? explanation
     : { ...explanation, why: `${explanation.why} Used here: ${notes.join('; ')}.` }
@@ -85,10 +85,10 @@ function describe({ aud, tid, appid, azp, roles, scp }: Readonly<Record<string, 
 }
 
 /**
- * Whether the audience is the environment, with or without a slash at its end; Dynamics' own id stands for all of
- * them. What is not Microsoft's host may be a way to an environment of another name, which only DYNAMICS_SCOPE tells.
+ * Whether the audience is the environment, with or without a slash at its end. Dynamics' application id is accepted for
+ * all environments. A host that is not Microsoft's may be a proxy for an environment; DYNAMICS_SCOPE names that one.
  */
-function isFor(audience: unknown, target: Target): boolean {
+function isForTarget(audience: unknown, target: Target): boolean {
   if (typeof audience !== 'string' || !audience.startsWith('https://')) return true
   const { origin, scope } = target.url
   const expected = ONLINE_HOST.test(new URL(origin).hostname) ? scope : scopeOf(target)
@@ -96,20 +96,20 @@ function isFor(audience: unknown, target: Target): boolean {
   return bare(audience) === bare(expected.replace(/\/\.default$/, ''))
 }
 
-function notForIt(audience: string, { url, scope }: Target): Explanation {
+function wrongAudience(audience: string, { url, scope }: Target): Explanation {
   return {
     what: `The token is for ${audience.slice(0, 200)}, not for ${url.origin}.`,
     why: 'Dynamics refuses tokens that were issued for another audience.',
     todo:
       scope === undefined
-        ? 'Compare DYNAMICS_URL with the Environment URL. Where it is the address of a proxy before the environment, set ' +
+        ? 'Compare DYNAMICS_URL with the Environment URL. If it is the URL of a proxy in front of the environment, set ' +
           "DYNAMICS_SCOPE to the environment's own URL and /.default."
-        : `Compare DYNAMICS_SCOPE with DYNAMICS_URL, or remove it: then ${url.scope} is asked for.`,
+        : `Compare DYNAMICS_SCOPE with DYNAMICS_URL, or remove it: then ${url.scope} is requested.`,
   }
 }
 
-/** Collects warnings, such as that of a certificate that expires soon. */
-export function noting(notes: string[]): Logger {
+/** A logger that collects notes on the certificate, such as a warning that it expires soon. */
+export function collectNotes(notes: string[]): Logger {
   const nothing = (): void => undefined
   return {
     debug: nothing,

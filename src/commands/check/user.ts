@@ -6,22 +6,23 @@ import { isUserId } from '../../odata/guid.ts'
 import { callerIdOf } from '../../users/directory.ts'
 import { pickUser } from '../../users/pick-user.ts'
 import { userQuery } from '../../users/user-query.ts'
-import { askFor } from './ask.ts'
+import { getJson } from './ask.ts'
 import { isDelegated, ok, skipped, StepFailure, warning } from './step.ts'
 import type { Step } from './step.ts'
 
 /** Whether Dynamics really acts as the user that `--user` names by e-mail address or Entra object id. */
 export const asUser: Step = {
   name: 'as the user',
-  run: async (checking) => {
-    const { user: email, target, userId } = checking
-    if (email === undefined) return skipped('name a user with --user E-MAIL (or an Entra object id) to try it')
+  run: async (context) => {
+    const { user: email, target, userId } = context
+    if (email === undefined) return skipped('to try it, name a user with --user E-MAIL (or an Entra object id)')
     if (target.url.product !== 'dataverse') return skipped('this product has no impersonation')
-    if (runsAsCaller(target.credential)) return skipped('the gateway acts as nobody else: kind on-behalf-of')
+    if (runsAsCaller(target.credential))
+      return skipped('the gateway acts only as the callers themselves: kind on-behalf-of')
     if (target.impersonation.mode === 'off') {
       return warning(
-        `the gateway acts as nobody: IMPERSONATION=off${
-          isDelegated(checking) ? ', the default of CREDENTIAL=delegated' : ''
+        `the gateway does not act as users: IMPERSONATION=off${
+          isDelegated(context) ? ', the default of CREDENTIAL=delegated' : ''
         }`,
       )
     }
@@ -35,13 +36,13 @@ export const asUser: Step = {
     }
     const named = isId ? { objectId: email.toLowerCase() } : { email }
     const { emailColumns } = target.impersonation
-    const { value } = await askFor(checking, userQuery(named, emailColumns))
+    const { value } = await getJson(context, userQuery(named, emailColumns))
     const { user, fault } = pickUser(Array.isArray(value) ? value : [], named, emailColumns)
     if (fault instanceof UserLookupFailed) {
       throw new StepFailure({
         what: `The response about ${email} is incomplete: ${(fault.cause as Error).message}.`,
-        why: 'The column was asked for. Without it a disabled user looks like an enabled one.',
-        todo: 'Check what is between the gateway and Dynamics, such as a proxy that changes responses.',
+        why: 'The request included the column. Without it, a disabled user looks like an enabled one.',
+        todo: 'Check for a proxy between the gateway and Dynamics that changes responses.',
       })
     }
     if (fault !== undefined) {
@@ -52,40 +53,40 @@ export const asUser: Step = {
       })
     }
     const [name, id] = callerIdOf(user)
-    const { UserId: ranAs } = await askFor(checking, '/WhoAmI', { [name]: id })
-    const actingAs = String(ranAs).toLowerCase()
+    const { UserId: actualUserId } = await getJson(context, '/WhoAmI', { [name]: id })
+    const actingAs = String(actualUserId).toLowerCase()
     if (actingAs === user.systemUserId?.toLowerCase())
       return ok(`Dynamics acts as ${email} (${name}), found by ${user.foundBy}`)
     throw new StepFailure(
       actingAs === userId?.toLowerCase()
-        ? ignored(email, name, isDelegated(checking) ? 'the person who signed in' : 'the application user')
+        ? ignored(email, name, isDelegated(context) ? 'the person who signed in' : 'the application user')
         : {
             what: 'Dynamics ran as another user.',
-            why: "The response does not say why. It has neither the requested user nor the token's user.",
+            why: "The response does not give the reason. Its user is neither the requested user nor the token's user.",
             todo:
-              'Set IMPERSONATION_VERIFY=true, so that no request runs as another user, and check what is ' +
-              'between the gateway and Dynamics, such as a proxy.',
+              'Set IMPERSONATION_VERIFY=true, so that no request runs as another user, and check for a proxy ' +
+              'between the gateway and Dynamics.',
           },
     )
   },
 }
 
-/** Dynamics does so with an id that it does not know. */
+/** The explanation if Dynamics ignored the caller id. */
 function ignored(email: string, header: string, tokensUser: string): Explanation {
   return {
     what: `Dynamics ignored the request to act as ${email}, and ran as ${tokensUser}.`,
-    why: `It does so where it does not know the id in ${header}, although the user's row holds it.`,
+    why: `It does so if it does not know the id in ${header}, although the row of the user has it.`,
     todo:
-      `Compare the user's Entra object id with the one at ${USERS} → the user; remove and add the user again if ` +
+      `Compare the user's Entra object id with the one at ${USERS} → the user. Remove and add the user again if ` +
       'they differ, or set IMPERSONATION_VERIFY=true so that no request runs as another user.',
   }
 }
 
-/** What to do where the lookup found nobody to act as; each reason has a fix of its own. */
+/** The fix for each reason why the lookup found no user to act as. */
 function fixOf(refusal: Error, isId: boolean): string {
   if (refusal instanceof UserDisabled) {
     return (
-      `Enable the user at ${USERS}: give back the licence or the membership in the environment's security group ` +
+      `Enable the user at ${USERS}: assign the licence or the membership in the environment's security group ` +
       'that they lack.'
     )
   }
@@ -97,7 +98,7 @@ function fixOf(refusal: Error, isId: boolean): string {
   }
   if (refusal instanceof UserNotPerson) {
     return (
-      "Name a person. To run with the gateway's own rights send no address; to run as another application give " +
+      "Name a person. To run with the gateway's own rights, send no address. To run as another application, give " +
       'the gateway a target with that app registration.'
     )
   }

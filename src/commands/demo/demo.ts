@@ -4,18 +4,18 @@ import { createLog } from '../../observe/log.ts'
 import { check } from '../check/check.ts'
 import type { Io } from '../command-io.ts'
 import { run } from '../serve/run.ts'
-import { strike } from './dynamics-faults.ts'
+import { applyFault } from './dynamics-faults.ts'
 import type { DynamicsFault } from './dynamics-faults.ts'
 import { emulatedSettings } from './emulated-settings.ts'
 import { startEmulators } from './emulators.ts'
-import { invitation, throttled } from './invitation.ts'
+import { welcome, throttleHint } from './welcome.ts'
 
 export interface DemoOptions {
   readonly config?: string | undefined
   readonly port?: number | undefined
   /** Dynamics refuses every fourth request. */
   readonly throttle?: boolean | undefined
-  /** What is wrong: with the environment, or an error of Entra by its number. */
+  /** The fault to emulate: a fault of the environment, or the number of an Entra error. */
   readonly fault?: DynamicsFault | number | undefined
 }
 
@@ -41,7 +41,7 @@ export async function demo({ config, port, throttle, fault }: DemoOptions, io: I
       const { dataverse, entra } = emulator.faults
       if (throttle === true) keepThrottling(dataverse)
       if (typeof fault === 'number') entra.always({ kind: 'aadsts', number: fault })
-      else if (fault !== undefined) strike(emulator, fault)
+      else if (fault !== undefined) applyFault(emulator, fault)
     }
     const nothing = async (): Promise<void> => undefined
     const running = await run({ ...settings, inspector: true }, log, {
@@ -50,10 +50,10 @@ export async function demo({ config, port, throttle, fault }: DemoOptions, io: I
       destroy: nothing,
     })
     process.on('SIGTERM', running.stop).on('SIGINT', running.stop)
-    io.stdout.write(invitation(running, settings, replaced))
-    if (throttle === true) io.stdout.write(throttled(running.address))
+    io.stdout.write(welcome(running, settings, replaced))
+    if (throttle === true) io.stdout.write(throttleHint(running.address))
     if (fault !== undefined) {
-      io.stdout.write('`dynamics-gateway check` says about this error:\n\n')
+      io.stdout.write('`dynamics-gateway check` reports this error as follows:\n\n')
       const user = fault === 'no-delegate' ? 'adele.vance@contoso.com' : undefined
       await check({ user }, { ...io, settings, agent: dispatcher, env: {}, emulated: true })
     }
@@ -64,7 +64,7 @@ export async function demo({ config, port, throttle, fault }: DemoOptions, io: I
   return 0
 }
 
-/** Refuses the fourth request, for three seconds, and then the fourth again. */
+/** Refuses every fourth request with a limit of three seconds. */
 function keepThrottling(faults: FaultQueue<DataverseFault>): void {
   setInterval(() => {
     if (faults.pending === 0) faults.push({ kind: 'throttle', limit: 'count', retryAfter: 3, skip: 3 })

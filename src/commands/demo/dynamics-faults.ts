@@ -1,6 +1,6 @@
 import type { Emulator } from '../../../emulator/emulator.ts'
 
-/** Faults of an environment, by the names for `--fault`. */
+/** Faults of an environment, as named for `--fault`. */
 export const DYNAMICS_FAULTS = [
   'no-application-user',
   'no-delegate',
@@ -12,7 +12,7 @@ export const DYNAMICS_FAULTS = [
 export type DynamicsFault = (typeof DYNAMICS_FAULTS)[number]
 
 /** Makes an emulated environment behave like a misconfigured or unavailable one. */
-export function strike({ switches, faults }: Pick<Emulator, 'switches' | 'faults'>, fault: DynamicsFault): void {
+export function applyFault({ switches, faults }: Pick<Emulator, 'switches' | 'faults'>, fault: DynamicsFault): void {
   switch (fault) {
     case 'no-application-user':
       switches.applicationUser = 'missing'

@@ -16,11 +16,11 @@ export interface Registration {
 /** Settings whose targets can be emulated. */
 export interface EmulatedSettings {
   readonly settings: Settings
-  /** Targets that are emulated as another environment than the file describes, for that is no Dataverse online. */
+  /** Targets that are emulated as another environment, because the file describes one that is not Dataverse online. */
   readonly replaced: readonly string[]
 }
 
-/** The variables, and where they came from. */
+/** The environment variables, and their sources. */
 type Variables = Omit<LoadOptions, 'adapt'> & { readonly env: NodeJS.Dict<string> }
 
 const CONTOSO = 'https://contoso.crm4.dynamics.com'
@@ -29,8 +29,8 @@ const CONTOSO = 'https://contoso.crm4.dynamics.com'
 const REAL_ENVIRONMENT_VARIABLES = /^(?:AZURE_|DYNAMICS_|DATAVERSE_|CREDENTIAL$)/
 
 /**
- * The settings of `env` and `file` as `serve` reads them, except for what leads to a real environment: each target gets
- * the emulated app registration, so no secret of the file is needed.
+ * The settings of `env` and `file` as `serve` reads them, but without credentials and URLs of a real environment. Each
+ * target gets the emulated app registration, so that no secret of the file is needed.
  *
  * @throws {SettingsError}
  */
@@ -45,25 +45,25 @@ export function emulatedSettings(
   )
   const registered = { AZURE_CLIENT_SECRET: clientSecret }
   const single = { DYNAMICS_URL: CONTOSO, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: clientId }
-  const described = file ?? rest['GATEWAY_CONFIG']
+  const configFile = file ?? rest['GATEWAY_CONFIG']
   const adapt = (target: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
     const { url, name, scope: _scope, authorityHost: _authorityHost, ...same } = target
     const emulable = typeof url !== 'string' || isEmulable(url)
-    const called = typeof name === 'string' ? name : 'contoso'
-    if (!emulable) replaced.push(called)
+    const emulatedName = typeof name === 'string' ? name : 'contoso'
+    if (!emulable) replaced.push(emulatedName)
     return {
       ...same,
       ...(name === undefined ? {} : { name }),
-      ...(emulable ? { url } : { url: `https://${called}.crm4.dynamics.com` }),
+      ...(emulable ? { url } : { url: `https://${emulatedName}.crm4.dynamics.com` }),
       credential: { kind: 'client-secret', tenantId, clientId, secret: { env: 'AZURE_CLIENT_SECRET' } },
     }
   }
-  const variables = { ...rest, ...registered, ...(described === undefined ? single : {}) }
+  const variables = { ...rest, ...registered, ...(configFile === undefined ? single : {}) }
   const settings = loadSettings(variables, file, { ...from, adapt })
   return { settings, replaced }
 }
 
-/** Whether the emulator can replace the environment at `url`. An invalid URL is reported elsewhere. */
+/** Whether the emulator can emulate the environment at `url`. An invalid URL is reported by the settings. */
 function isEmulable(url: string): boolean {
   try {
     const { product, origin, apiRoot } = environmentUrl(url)

@@ -6,7 +6,7 @@ import type { Settings } from '../../config/schema.ts'
 /** An emulated Entra and Dynamics for each environment. */
 export interface Emulators {
   readonly all: readonly Emulator[]
-  /** Leads each request to the emulator of its environment; everything else is refused. */
+  /** Sends each request to the emulator of its environment. All other requests are refused. */
   readonly dispatcher: Dispatcher
   readonly close: () => Promise<void>
 }
@@ -24,7 +24,7 @@ export async function startEmulators({ targets }: Settings): Promise<Emulators> 
   const [first] = all as [Emulator]
   return {
     all,
-    dispatcher: new Routed(
+    dispatcher: new RoutingDispatcher(
       (options) => (emulators.get(String(options.origin)) ?? emulators.get(resourceOf(options)) ?? first).dispatcher,
     ),
     close: async () => {
@@ -33,8 +33,11 @@ export async function startEmulators({ targets }: Settings): Promise<Emulators> 
   }
 }
 
-/** Hands each request to the dispatcher that `choose` names. A class, because undici's `compose` changes the handlers. */
-class Routed extends Dispatcher {
+/**
+ * Sends each request to the dispatcher that `choose` returns. It is a class, because undici's `compose` changes
+ * handlers.
+ */
+class RoutingDispatcher extends Dispatcher {
   readonly #choose: (options: Dispatcher.DispatchOptions) => Dispatcher
 
   constructor(choose: (options: Dispatcher.DispatchOptions) => Dispatcher) {
@@ -47,7 +50,7 @@ class Routed extends Dispatcher {
   }
 }
 
-/** The environment that a request to Entra asks a token for: each emulator takes its own tokens only. */
+/** The environment for which a request to Entra asks for a token: each emulator accepts only its own tokens. */
 function resourceOf({ body }: Dispatcher.DispatchOptions): string {
   const scope = String(new URLSearchParams(String(body)).get('scope'))
   return URL.canParse(scope) ? new URL(scope).origin : ''

@@ -7,15 +7,15 @@ import { redeem } from '../../credentials/token-endpoint.ts'
 import type { PersonsToken } from '../../credentials/token-endpoint.ts'
 import { explainAuthorityResponse } from '../../explanations/authority-errors.ts'
 import { awaitRedirect } from './redirect.ts'
-import type { SigningIn } from './signing-in.ts'
+import type { SignInContext } from './sign-in-context.ts'
 
 /**
- * Signs a person in through the browser on this machine: authorization code with PKCE, back to loopback.
+ * Signs a person in with the browser on this machine: authorization code with PKCE, redirected to loopback.
  *
- * @throws AuthorityFailure, or the system's error when the port is taken
+ * @throws AuthorityFailure, or the system's error if the port is in use
  */
 export async function signInWithBrowser(
-  { app, endpoints, secret, signal, say, openBrowser }: SigningIn,
+  { app, endpoints, secret, signal, print, openBrowser }: SignInContext,
   port: number,
 ): Promise<PersonsToken> {
   const [verifier, state] = [random(), random()]
@@ -27,7 +27,7 @@ export async function signInWithBrowser(
     page: (response) =>
       response.has('code')
         ? 'Done. You can close this tab.'
-        : 'You are not signed in. The terminal says why; you can close this tab.',
+        : 'You are not signed in. The terminal shows the reason. You can close this tab.',
   })
   try {
     const address = new URL(endpoints.authorization)
@@ -41,9 +41,9 @@ export async function signInWithBrowser(
       code_challenge_method: 'S256',
     }))
       address.searchParams.set(name, value)
-    say(
+    print(
       `Open this address in a browser on this machine, and sign in:\n\n  ${address.href}\n\n` +
-        `Waiting for the browser to come back to ${redirectUri} …\n`,
+        `Waiting for the redirect to ${redirectUri} …\n`,
     )
     openBrowser?.(address.href)
     const response = await redirect.response
@@ -67,7 +67,7 @@ export async function signInWithBrowser(
   }
 }
 
-/** The authority sent the person back without a code. */
+/** Explains a redirect without a code. */
 export function declined(response: URLSearchParams): AuthorityFailure {
   const error = response.get('error') ?? 'no code'
   const number = /\bAADSTS(\d{4,9})\b/.exec(response.get('error_description') ?? '')?.[1]
@@ -79,9 +79,9 @@ export function declined(response: URLSearchParams): AuthorityFailure {
   if (number === undefined && /^(access_denied|permission_denied|consent_required)$/.test(facts.error)) {
     return new AuthorityFailure(
       {
-        what: `The authority says that it was declined (${facts.error}).`,
-        why: 'The person cancelled, or may not consent.',
-        todo: 'Try again with an account that may, or ask an administrator.',
+        what: `The sign-in was declined (${facts.error}).`,
+        why: 'The person cancelled it, or is not allowed to consent.',
+        todo: 'Try again with an account that is allowed to consent, or ask an administrator.',
       },
       true,
       facts,

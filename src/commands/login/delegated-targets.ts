@@ -6,17 +6,17 @@ import { tokenStore } from '../../credentials/token-store.ts'
 import type { TokenStore } from '../../credentials/token-store.ts'
 import type { CommandIo } from '../command-io.ts'
 
-/** A target that forwards as a person, and where the person's sign-in is kept. */
+/** A target whose requests run as a person, with the store of the person's sign-in. */
 export interface DelegatedTarget {
   readonly app: AppRegistration
   readonly secret: string | undefined
   readonly store: TokenStore
 }
 
-/** The targets with CREDENTIAL=delegated, each app registration once: targets of one registration share a sign-in. */
+/** The targets with CREDENTIAL=delegated, one for each app registration: its targets share a sign-in. */
 export function delegatedTargets({ settings, agent, env }: CommandIo): DelegatedTarget[] {
   const found = settings.targets.map((target) => of(target)).filter((one) => one !== undefined)
-  return found.filter((one, index) => found.findIndex(({ store: kept }) => kept.file === one.store.file) === index)
+  return found.filter((one, index) => found.findIndex(({ store }) => store.file === one.store.file) === index)
 
   function of(target: Target): DelegatedTarget | undefined {
     const { credential } = target

@@ -5,7 +5,7 @@ import { delegatedScope } from '../../credentials/delegated.ts'
 import { asAuthorityFailure, AuthorityFailure } from '../../credentials/failure.ts'
 import { post, redeem } from '../../credentials/token-endpoint.ts'
 import type { PersonsToken } from '../../credentials/token-endpoint.ts'
-import type { SigningIn } from './signing-in.ts'
+import type { SignInContext } from './sign-in-context.ts'
 
 /**
  * Signs a person in with a browser on any machine: device authorization grant.
@@ -13,12 +13,18 @@ import type { SigningIn } from './signing-in.ts'
  * @see https://www.rfc-editor.org/rfc/rfc8628
  * @throws AuthorityFailure
  */
-export async function signInWithDevice({ app, endpoints, secret, signal, say }: SigningIn): Promise<PersonsToken> {
-  const way = { dispatcher: app.dispatcher, signal }
+export async function signInWithDevice({
+  app,
+  endpoints,
+  secret,
+  signal,
+  print,
+}: SignInContext): Promise<PersonsToken> {
+  const transport = { dispatcher: app.dispatcher, signal }
   const response = await post(
     endpoints.device,
     { client_id: app.clientId, client_secret: secret, scope: delegatedScope(app) },
-    way,
+    transport,
   )
   const failure = responseFailure(response)
   if (failure !== undefined) throw failure
@@ -32,14 +38,14 @@ export async function signInWithDevice({ app, endpoints, secret, signal, say }: 
   if (typeof deviceCode !== 'string' || typeof userCode !== 'string' || typeof page !== 'string') {
     throw new AuthorityFailure(
       {
-        what: 'The authority gave no device code.',
-        why: 'It does not know this way of signing in.',
+        what: 'The authority issued no device code.',
+        why: 'It does not support the device authorization grant.',
         todo: 'Run `dynamics-gateway login` without --device, on a machine with a browser.',
       },
       true,
     )
   }
-  say(
+  print(
     `Open ${page} in a browser on any machine, and enter the code ${userCode}\n` +
       (typeof complete === 'string' ? `(or open ${complete})\n` : '') +
       'Waiting …\n',
@@ -59,18 +65,18 @@ export async function signInWithDevice({ app, endpoints, secret, signal, say }: 
           client_secret: secret,
           device_code: deviceCode,
         },
-        way,
+        transport,
       )
     } catch (error) {
       const code = asAuthorityFailure(error).facts.error
       if (code === 'slow_down') seconds += 5
-      else if (code === 'expired_token') throw late(error)
+      else if (code === 'expired_token') throw codeExpired(error)
       else if (code !== 'authorization_pending') throw error
     }
   }
 }
 
-function late(cause: unknown): AuthorityFailure {
+function codeExpired(cause: unknown): AuthorityFailure {
   return new AuthorityFailure(
     {
       what: 'The code has expired.',

@@ -13,19 +13,19 @@ import { openBrowser } from './open-browser.ts'
 import { DEFAULT_REDIRECT_PORT } from './redirect.ts'
 
 export interface LoginArgs {
-  /** Shows a code to enter on any machine, instead of waiting for a browser on this one. */
+  /** Shows a code to enter on any machine, instead of opening a browser on this one. */
   readonly device?: boolean | undefined
-  /** Where the browser comes back to on this machine. */
+  /** The port on this machine to which the browser is redirected. */
   readonly port?: number | undefined
   /** The longest wait for the person, in milliseconds. */
   readonly timeout?: number | undefined
 }
 
-/** Long enough to look up a password and a second factor. */
+/** Long enough to find a password and a second factor. */
 const SIGN_IN_TIMEOUT_MS = 5 * 60_000
 
 /**
- * Signs a person in once for each app registration with CREDENTIAL=delegated, and keeps the refresh token.
+ * Signs a person in once for each app registration with CREDENTIAL=delegated, and stores the refresh token.
  *
  * @returns the exit status: 0 signed in, 2 not
  */
@@ -35,7 +35,7 @@ export async function login(
 ): Promise<number> {
   const targets = delegatedTargets(io)
   if (targets.length === 0) {
-    return complain(io, {
+    return printFailure(io, {
       what: 'No environment is configured to run requests as a person.',
       why: 'CREDENTIAL is not delegated.',
       todo: 'Set CREDENTIAL=delegated, then run login again.',
@@ -44,11 +44,11 @@ export async function login(
   for (const target of targets) {
     try {
       const { userName, refreshToken } = await signIn(target, { device, port, timeout }, io)
-      if (refreshToken === undefined) return complain(io, NO_REFRESH_TOKEN)
+      if (refreshToken === undefined) return printFailure(io, NO_REFRESH_TOKEN)
       target.store.write({ id: randomUUID(), refreshToken, userName })
       io.stdout.write(`Signed in${userName === undefined ? '' : ` as ${userName}`}. Stored in ${target.store.file}\n`)
     } catch (error) {
-      return complain(io, explanationOf(error, port, target))
+      return printFailure(io, explanationOf(error, port, target))
     }
   }
   return 0
@@ -59,71 +59,67 @@ async function signIn(
   { device, port, timeout }: Required<LoginArgs>,
   io: CommandIo,
 ): Promise<PersonsToken> {
-  const patience = new AbortController()
-  const late = setTimeout(() => patience.abort(new AuthorityFailure(nobodyCame(timeout!), true)), timeout)
-  const left = (): void =>
-    patience.abort(
+  const waiting = new AbortController()
+  const timer = setTimeout(() => waiting.abort(new AuthorityFailure(signInTimedOut(timeout!), true)), timeout)
+  const cancelled = (): void =>
+    waiting.abort(
       new AuthorityFailure(
         { what: 'The sign-in was cancelled.', why: 'You cancelled it.', todo: 'Run login again.' },
         true,
       ),
     )
-  io.signal?.addEventListener('abort', left, { once: true })
+  io.signal?.addEventListener('abort', cancelled, { once: true })
   try {
-    const { signal } = patience
+    const { signal } = waiting
     const endpoints = await endpointsOf(app, { dispatcher: app.dispatcher, signal })
     const signingIn = {
       app,
       endpoints,
       secret,
       signal,
-      say: (text: string) => void io.stdout.write(text),
+      print: (text: string) => void io.stdout.write(text),
       openBrowser: io.stdout.isTTY === true ? openBrowser : undefined,
     }
     return await (device === true ? signInWithDevice(signingIn) : signInWithBrowser(signingIn, port!))
   } finally {
-    clearTimeout(late)
-    io.signal?.removeEventListener('abort', left)
+    clearTimeout(timer)
+    io.signal?.removeEventListener('abort', cancelled)
   }
 }
 
 /** Why nobody is signed in. Throws `error` again where it is a bug. */
-export function explanationOf(
-  error: unknown,
-  port: number,
-  { store: kept }: Pick<DelegatedTarget, 'store'>,
-): Explanation {
+export function explanationOf(error: unknown, port: number, { store }: Pick<DelegatedTarget, 'store'>): Explanation {
   if (error instanceof AuthorityFailure) return error.explanation
   const { code = '', syscall } = error as NodeJS.ErrnoException
   if (syscall === 'listen')
     return {
-      what: `Port ${port} cannot be listened at (${code}).`,
+      what: `Port ${port} cannot be opened (${code}).`,
       why: 'Another program uses it.',
-      todo: 'Choose another with --port; Entra accepts any for http://localhost.',
+      todo: 'Choose another port with --port; Entra accepts any port for http://localhost.',
     }
   if (syscall === undefined) throw error
   return {
-    what: `The sign-in cannot be stored in ${kept.file} (${code}).`,
-    why: 'The folder cannot be written.',
-    todo: 'Set XDG_STATE_HOME to a folder that the gateway may write.',
+    what: `The sign-in cannot be stored in ${store.file} (${code}).`,
+    why: 'The folder is not writable.',
+    todo: 'Set XDG_STATE_HOME to a folder that the gateway can write to.',
   }
 }
 
-function nobodyCame(timeout: number): Explanation {
+function signInTimedOut(timeout: number): Explanation {
   return {
     what: `Nobody signed in within ${Math.round(timeout / 1000)} s.`,
-    why: 'The time for this is limited.',
-    todo: 'Run login again; on a machine without a browser, with --device.',
+    why: 'The wait is limited.',
+    todo: 'Run login again, with --device if this machine has no browser.',
   }
 }
 
 const NO_REFRESH_TOKEN: Explanation = {
-  what: 'The authority gave no refresh token, so the sign-in cannot be stored.',
+  what: 'The authority issued no refresh token, so the sign-in cannot be stored.',
   why: 'The app registration does not allow offline_access.',
-  todo: 'Allow it (Entra does by itself), then run login again.',
+  todo: 'Allow it (Entra does so by default), then run login again.',
 }
 
-function complain({ stderr }: CommandIo, { what, why, todo }: Explanation): number {
+function printFailure({ stderr }: CommandIo, { what, why, todo }: Explanation): number {
   stderr.write(`${what}\n  Why: ${why}\n  What to do: ${todo}\n`)
   return 2
 }

@@ -3,32 +3,32 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 export interface RedirectOptions {
   readonly port: number
-  /** What the redirect must bring back; without it anybody could send a person's browser here. */
+  /** The value that the redirect must return: without it, any page could redirect a browser here. */
   readonly state: string
   /** Ends the wait. */
   readonly signal: AbortSignal
-  /** What the person reads in the browser, once the redirect has come. */
+  /** The text that the person sees in the browser after the redirect. */
   readonly page: (authorizationResponse: URLSearchParams) => string
 }
 
-/** A server on loopback that waits for a person's browser to come back. */
+/** A server on loopback that waits for the redirect of a browser. */
 export interface Redirect {
-  /** What the browser brought, once its `state` is right. Fails when the wait ends. */
+  /** The parameters of the redirect, if its `state` is correct. Rejects when the wait ends. */
   readonly response: Promise<URLSearchParams>
   readonly close: () => void
 }
 
-/** The default port of the redirect URI, which is registered with many app registrations. */
+/** The default port of the redirect URI. Many app registrations have it. */
 export const DEFAULT_REDIRECT_PORT = 33333
 
-/** A sign-in is a few hundred bytes; no form that is larger is read. */
+/** The largest form that is read. A sign-in has a few hundred bytes. */
 const MAX_FORM_BYTES = 64 * 1024
 
 /**
- * Serves `http://localhost:<port>` until a browser is redirected there. `localhost` is one of two addresses, so both
- * are served where there are both.
+ * Serves `http://localhost:<port>` until a browser is redirected there. `localhost` may be the IPv4 or the IPv6
+ * address, so both are served if both exist.
  *
- * @throws the system's error when the port is taken
+ * @throws the system's error if the port is in use
  */
 export async function awaitRedirect({ port, state, signal, page }: RedirectOptions): Promise<Redirect> {
   const { promise: response, resolve, reject } = deferred<URLSearchParams>()
@@ -46,33 +46,35 @@ export async function awaitRedirect({ port, state, signal, page }: RedirectOptio
       close()
       throw error
     }
-    // No IPv6 on this machine.
+    // This machine has no IPv6.
   }
   signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
   if (signal.aborted) reject(signal.reason as Error)
-  // Whoever closes without waiting is not interested any more.
+  // If the server is closed before the redirect, nothing handles the rejection.
   response.catch(() => undefined)
   return { response, close }
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
     read(request)
       .then((parameters) => {
-        if (parameters === undefined) return respond(response, 404, 'There is nothing here.')
+        if (parameters === undefined) return respond(response, 404, 'Not found.')
         if (parameters.get('state') !== state) {
           return respond(
             response,
             400,
-            'This does not belong to the sign-in that is waiting. Start again from the address in the terminal.',
+            'This redirect does not belong to the current sign-in. Start again from the address in the terminal.',
           )
         }
         respond(response, 200, page(parameters))
         resolve(parameters)
       })
-      .catch(() => respond(response, 400, 'This cannot be read.'))
+      .catch(() => respond(response, 400, 'The request cannot be read.'))
   }
 }
 
-/** The parameters of a redirect, in the query or as a form; `undefined` for anything else, such as a favicon. */
+/**
+ * The parameters of a redirect, from the query or a form; `undefined` for other requests, such as one for a favicon.
+ */
 async function read(request: IncomingMessage): Promise<URLSearchParams | undefined> {
   const url = new URL(request.url!, 'http://localhost')
   if (url.pathname !== '/') return undefined

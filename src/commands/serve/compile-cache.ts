@@ -6,14 +6,14 @@ import { dirname, join } from 'node:path'
 import { constants, Script } from 'node:vm'
 
 /**
- * Code in one file: an expression that gives a function with the arguments of a CommonJS module, and, loaded as a
- * module, exports that function.
+ * A script in one file. It is an expression whose value is a function with the arguments of a CommonJS module. Loaded
+ * as a module, it exports that function.
  */
-export interface Code {
+export interface CompiledScript {
   readonly file: string
-  /** Differs whenever the code differs. */
+  /** Identifies the code: it changes when the code changes. */
   readonly id: string
-  /** The folder for what was compiled. Whoever may write there decides what runs. */
+  /** The folder for compiled code. Anybody with write access to it can change what the gateway runs. */
   readonly folder: string
   readonly require: NodeJS.Require
 }
@@ -26,48 +26,48 @@ type Wrapper = (
   folder: string,
 ) => void
 
-/** How long after the first response all is compiled that a start needs, in milliseconds. */
+/** The time after the first response at which everything that a start needs is compiled, in milliseconds. */
 const SETTLE_MS = 300
 const DIGEST = 32
 
 /**
- * Runs the code and gives what it exports. What V8 compiled until the first request was answered is kept in a file for
- * the next start, which takes a third less: Node's own cache, where it has one, keeps hardly any functions.
- * See docs/decisions/start-up-cache.md.
+ * Runs the code and returns its exports. The functions that V8 has compiled by the first response are stored in a file,
+ * so that the next start takes a third less time. Node's own cache stores hardly any functions. See
+ * docs/decisions/start-up-cache.md.
  *
  * @until Node's `module.enableCompileCache()` keeps compiled functions
  */
-export function runCompiled(code: Code): object {
+export function runCompiled(code: CompiledScript): object {
   const { file, require } = code
-  // With --enable-source-maps somebody looks for a fault; Node has such maps for modules only.
+  // --enable-source-maps is used for debugging. Node supports source maps only for modules.
   const wrapper = process.sourceMapsEnabled ? (require(file) as Wrapper) : compiled(code)
   const module = { exports: {} }
   wrapper(module.exports, require, module, file, dirname(file))
   return module.exports
 }
 
-function compiled({ file, id, folder }: Code): Wrapper {
-  // V8 takes nothing that another version of it made, or with other options of its own; it does not look at the code.
-  const common = join(folder, `${id}-${process.arch}-${process.version}`)
-  const own = common + nameOfOptions()
-  const cachedData = readKept(own) ?? readKept(common)
+function compiled({ file, id, folder }: CompiledScript): Wrapper {
+  // V8 rejects data of another V8 version or of other V8 options. It does not compare the code.
+  const commonFile = join(folder, `${id}-${process.arch}-${process.version}`)
+  const ownFile = commonFile + optionsSuffix()
+  const cachedData = readStored(ownFile) ?? readStored(commonFile)
   const script = new Script(readFileSync(file, 'latin1'), {
     filename: file,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData === undefined ? {} : { cachedData }),
   })
-  if (script.cachedDataRejected !== false) onceAnswered(() => keep(own, script.createCachedData()))
+  if (script.cachedDataRejected !== false) afterFirstResponse(() => store(ownFile, script.createCachedData()))
   return script.runInThisContext() as Wrapper
 }
 
-/** Tells apart starts with different options of Node; empty for a start without any. */
-function nameOfOptions(): string {
+/** A file name suffix for the options of Node; empty without options. */
+function optionsSuffix(): string {
   const options = [...process.execArgv, process.env['NODE_OPTIONS']].join(' ').trim()
   return options === '' ? '' : `-${digestOf(Buffer.from(options)).toString('hex').slice(0, 8)}`
 }
 
-/** The stored code, if it exists and is complete: V8 does not find out what a disk has done to it. */
-function readKept(path: string): Buffer | undefined {
+/** The stored data, if it exists and is complete. V8 does not detect damaged data. */
+function readStored(path: string): Buffer | undefined {
   try {
     const bytes = readFileSync(path)
     const data = bytes.subarray(DIGEST)
@@ -77,8 +77,8 @@ function readKept(path: string): Buffer | undefined {
   }
 }
 
-/** Calls back once, a while after the first request from outside has been answered well, or when the process ends. */
-function onceAnswered(callback: () => void): void {
+/** Calls back once: shortly after the first successful response to a caller, or when the process ends after it. */
+function afterFirstResponse(callback: () => void): void {
   const channel = 'http.server.response.finish'
   subscribe(channel, function finished(message) {
     const { request, response } = message as { request: { url?: string }; response: ServerResponse }
@@ -95,15 +95,15 @@ function onceAnswered(callback: () => void): void {
   })
 }
 
-/** Writes a temporary file and renames it, so that it is complete. Where nothing may be written, starts take longer, and that is all. */
-function keep(path: string, data: Buffer): void {
+/** Writes a temporary file and renames it, so that the file is always complete. Failures only make starts slower. */
+function store(path: string, data: Buffer): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-    const beside = `${path}.${process.pid}.${Date.now()}.new`
-    writeFileSync(beside, Buffer.concat([digestOf(data), data]), { mode: 0o644, flag: 'wx' })
-    renameSync(beside, path)
+    const temporary = `${path}.${process.pid}.${Date.now()}.new`
+    writeFileSync(temporary, Buffer.concat([digestOf(data), data]), { mode: 0o644, flag: 'wx' })
+    renameSync(temporary, path)
   } catch {
-    // The folder belongs to somebody else, or the disk is full.
+    // The folder is not writable, or the disk is full.
   }
 }
 

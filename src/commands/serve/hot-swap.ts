@@ -20,20 +20,20 @@ import { operationsServer } from '../../server/operations-listener.ts'
 import { inboundServer } from '../../server/server.ts'
 import { version } from '../version.ts'
 
-/** What callers connect to. The gateway behind it can change while it listens. */
+/** The server that callers connect to. The gateway behind it can be replaced while it listens. */
 export interface HotSwap {
   readonly server: Server
-  /** The second listener's server, where the settings have one. */
+  /** The server of the second listener, if the settings have one. */
   readonly operations: Server | undefined
-  /** What connects it with other replicas. */
+  /** The connection to other replicas. */
   readonly replicas: Replicas
-  /** The gateway that gets the requests now. */
+  /** The gateway that handles requests now. */
   readonly gateway: () => Gateway
   /**
-   * Puts a gateway with other settings in place of the present one, as soon as it has its tokens. Requests that are
-   * running finish with the one that they began with.
+   * Replaces the gateway by one with other settings, as soon as the new one has its tokens. Running requests finish
+   * with the gateway that they started with.
    *
-   * @returns whether it did: not when the new gateway gets no token in time
+   * @returns `false` if the new gateway gets no token in time, and is not used
    */
   readonly swap: (settings: Settings) => Promise<boolean>
 }
@@ -46,31 +46,33 @@ interface Dependencies {
   readonly tracer: Tracer | undefined
 }
 
-/** How often it is looked whether a new gateway is ready. */
+/** The time between two checks whether a new gateway is ready. */
 const READY_POLL_MS = 25
 
-/** Creates with an idempotency key that are remembered. */
+/** The most entries in the state of a gateway without Redis, such as creates with an idempotency key. */
 const MAX_REMEMBERED = 100_000
 
-/** Makes the server and the first gateway behind it, which need not have a token yet. */
-export async function openHotSwap(settings: Settings, surroundings: Dependencies): Promise<HotSwap> {
-  let present!: RequestListener
+/** Makes the server and the first gateway behind it. The gateway need not have a token yet. */
+export async function openHotSwap(settings: Settings, dependencies: Dependencies): Promise<HotSwap> {
+  let activeHandler!: RequestListener
   let cors = corsOf(settings)
   const { redis } = settings
-  const replicas = redis === undefined ? inProcess(MAX_REMEMBERED) : redisReplicas(redis, surroundings.log)
+  const replicas = redis === undefined ? inProcess(MAX_REMEMBERED) : redisReplicas(redis, dependencies.log)
   const serverSettings = {
     ...settings,
     cors: (origin: string | undefined) => cors.headersFor(origin),
-    ...(surroundings.inspector === undefined ? {} : { onUnreadable: surroundings.inspector.addUnreadable }),
+    ...(dependencies.inspector === undefined ? {} : { onUnreadable: dependencies.inspector.addUnreadable }),
   }
-  const server = inboundServer(serverSettings, surroundings.log, (request, response) => present(request, response))
+  const server = inboundServer(serverSettings, dependencies.log, (request, response) =>
+    activeHandler(request, response),
+  )
   const operations =
     settings.metricsPort === undefined
       ? undefined
-      : operationsServer(settings, surroundings.log, (request, response) => present(request, response))
-  let made = await make(settings)
-  present = made.handler
-  return { server, operations, replicas, gateway: () => made.gateway, swap: renew }
+      : operationsServer(settings, dependencies.log, (request, response) => activeHandler(request, response))
+  let active = await make(settings)
+  activeHandler = active.handler
+  return { server, operations, replicas, gateway: () => active.gateway, swap }
 
   async function make(settings: Settings): Promise<{ readonly gateway: Gateway; readonly handler: RequestListener }> {
     let handler!: RequestListener
@@ -78,23 +80,23 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
       handler = made
       return server
     }
-    const gateway = await createGateway(settings, { ...surroundings, version: version(), attach, replicas })
+    const gateway = await createGateway(settings, { ...dependencies, version: version(), attach, replicas })
     await gateway.app.ready()
     return { gateway, handler }
   }
 
-  async function renew(settings: Settings): Promise<boolean> {
+  async function swap(settings: Settings): Promise<boolean> {
     const next = await make(settings)
-    const patience = performance.now() + 2 * Math.max(...settings.targets.map(({ tokenTimeout }) => tokenTimeout))
-    const ready = (): boolean => mayReplace(made.gateway.tokens(), next.gateway.tokens())
-    while (!ready() && performance.now() < patience) await sleep(READY_POLL_MS)
+    const deadline = performance.now() + 2 * Math.max(...settings.targets.map(({ tokenTimeout }) => tokenTimeout))
+    const ready = (): boolean => mayReplace(active.gateway.tokens(), next.gateway.tokens())
+    while (!ready() && performance.now() < deadline) await sleep(READY_POLL_MS)
     if (!ready()) {
       await next.gateway.app.close()
       return false
     }
-    const { gateway: last } = made
-    made = next
-    present = next.handler
+    const { gateway: last } = active
+    active = next
+    activeHandler = next.handler
     cors = corsOf(settings)
     setTimeout(() => void last.app.close(), settings.shutdownTimeout).unref()
     return true
@@ -102,9 +104,8 @@ export async function openHotSwap(settings: Settings, surroundings: Dependencies
 }
 
 /**
- * Whether a gateway whose targets have these tokens may take the place of the current one: no target loses the token
- * that it has now, and one target has a token. A target that has failed, now or as a new one, holds up none of the
- * others.
+ * Whether the next gateway may replace the current one: no target loses its token, and at least one target has a token.
+ * A target without a token, in the current or the next gateway, does not delay the others.
  */
 export function mayReplace(current: ReadonlyMap<string, TokenStatus>, next: ReadonlyMap<string, TokenStatus>): boolean {
   return (

@@ -4,22 +4,21 @@ import { constants } from 'node:os'
 import { loggedError } from '../../logging/logged-error.ts'
 
 /**
- * Closes the ways by which others get hold of what is in the process' memory. Called first of all: until then SIGUSR1
- * opens
- * Node's inspector, whose port gives every secret to whoever reaches it.
+ * Prevents others from reading the memory of the process. It must be called first: until then SIGUSR1 opens Node's
+ * inspector, and anybody who can connect to its port can read every secret.
  */
 export function guardProcess(): void {
-  // A listener takes the place of Node's own; SIGUSR2 would end the process. Windows has neither.
+  // A listener replaces Node's own. Without one, SIGUSR2 would end the process. Windows has neither signal.
   const signals = Object.keys(constants.signals).filter((name) => /^SIGUSR[12]$/.test(name))
   for (const signal of signals) process.on(signal, () => undefined)
-  // Node would print the error as an object, with all that it carries, such as the address that cannot be parsed.
+  // Node would print the error with all its properties, such as a URL that cannot be parsed.
   process.on('uncaughtException', (error) => {
     process.stderr.write(
-      `dynamics-gateway ends, for a reason that it does not know: ${JSON.stringify(loggedError(error))}\n`,
+      `dynamics-gateway ends because of an unexpected error: ${JSON.stringify(loggedError(error))}\n`,
     )
     process.exit(1)
   })
-  // Reports hold the environment, and with it secrets. Node 20 cannot leave it out, and makes none.
+  // Reports contain the environment, and with it secrets. Node 20 cannot leave it out, so it writes no reports.
   // @until Node 22, whose reports leave the environment out
   Object.assign(process.report, {
     excludeEnv: true,
@@ -30,9 +29,9 @@ export function guardProcess(): void {
 }
 
 /**
- * What lays the process open that was started with these options, as sentences.
+ * The Node options that expose the memory of the process, as sentences.
  *
- * @param options of Node: from the command line and from NODE_OPTIONS
+ * @param options the options of Node, from the command line and from NODE_OPTIONS
  */
 export function inspectionErrors(
   { allowInspect }: { readonly allowInspect: boolean },
@@ -42,16 +41,16 @@ export function inspectionErrors(
   const open = inspector.url() !== undefined || options.some((option) => /^--inspect(?!-port|-publish)/.test(option))
   const dumps = options.find((option) => /^--(?:heapsnapshot[-_]|abort[-_]on[-_]uncaught)/.test(option))
   return [
-    ...(open ? [INSPECTOR] : []),
+    ...(open ? [INSPECTOR_IS_ON] : []),
     ...(dumps === undefined
       ? []
       : [`${dumps} writes the memory, with all secrets, to a file: start without it, or set ALLOW_INSPECT=true.`]),
   ]
 }
 
-const INSPECTOR =
-  "Node's inspector is on, and whoever reaches its port can read every secret: " +
-  'start without --inspect, or set ALLOW_INSPECT=true where nobody else can.'
+const INSPECTOR_IS_ON =
+  "Node's inspector is enabled, and anybody who can connect to its port can read every secret: " +
+  'start without --inspect, or set ALLOW_INSPECT=true if nobody else can connect.'
 
 function nodeOptions(): string[] {
   return [...process.execArgv, ...splitNodeOptions(process.env['NODE_OPTIONS'] ?? '')]

@@ -9,34 +9,34 @@ import type { AuditLog } from '../../observe/audit-log.ts'
 import type { HotSwap } from './hot-swap.ts'
 import { logTargets } from './log-targets.ts'
 
-/** What a reload changes, and what it starts from. */
+/** The input of a reload. */
 interface Reloaded {
-  readonly front: HotSwap
+  readonly hotSwap: HotSwap
   /** The settings that the gateway was started with. */
   readonly settings: Settings
   readonly log: Logger
   readonly auditLog: AuditLog | undefined
-  /** Reads the settings again; `undefined` where they have not changed. */
+  /** Reads the settings again; `undefined` if they have not changed. */
   readonly readSettings: () => Settings | undefined
 }
 
-/** Reads credentials again, and puts a gateway with the new settings in place of the present one if they have changed. */
-export async function reload({ front, settings, log, auditLog, readSettings }: Reloaded): Promise<void> {
+/** Reads credentials and settings again. If the settings have changed, it replaces the gateway. */
+export async function reload({ hotSwap: front, settings, log, auditLog, readSettings }: Reloaded): Promise<void> {
   front.gateway().reload()
   auditLog?.reopen()
   const next = readAgain(readSettings, log)
   if (next === undefined) return
-  const fixed = changedForRestart(settings, next)
-  if (fixed.length > 0) log.warn({ settings: fixed }, 'these settings have changed and need a restart')
-  // It keeps its listener, even if the new settings have another address.
+  const needRestart = changedForRestart(settings, next)
+  if (needRestart.length > 0) log.warn({ settings: needRestart }, 'these settings have changed and need a restart')
+  // The listener stays, even if the new settings have another address.
   const faults: string[] = []
   exposureCheck({ ...next, host: settings.host }, faults)
   if (faults.length > 0) return log.error({ faults }, INVALID_SETTINGS)
   if (await front.swap(next)) logTargets(next, log)
-  else log.error('no token could be acquired with the new settings, so the present ones stay in use')
+  else log.error('no token could be acquired with the new settings, so the current ones stay in use')
 }
 
-const INVALID_SETTINGS = 'the settings have errors, so the present ones stay in use'
+const INVALID_SETTINGS = 'the settings have errors, so the current ones stay in use'
 
 function readAgain(readSettings: Reloaded['readSettings'], log: Logger): Settings | undefined {
   try {

@@ -15,22 +15,22 @@ import { openHotSwap } from './hot-swap.ts'
 import { logTargets } from './log-targets.ts'
 import { reload } from './reload.ts'
 
-/** A gateway that runs. */
+/** A running gateway. */
 export interface Running {
-  /** Where it listens. */
+  /** The URL at which it listens. */
   readonly address: string
-  /** What opens the request inspector, where it is switched on. Holds a secret: it is printed, and never logged. */
+  /** The link to the request inspector, if it is enabled. It contains a secret: it is printed, and never logged. */
   readonly inspectorLink: string | undefined
-  /** Where probes and Prometheus may ask besides; `undefined`: nowhere. */
+  /** The URL of the second listener, for probes and Prometheus; `undefined` if there is none. */
   readonly operationsAddress: string | undefined
   readonly log: Logger
-  /** Ends when the gateway has stopped. */
+  /** Resolves when the gateway has stopped. */
   readonly stopped: Promise<void>
-  /** Not ready from now on; running requests finish, then `stopped` ends. A second call ends it at once. */
+  /** Stops the gateway: it is not ready any longer, and running requests finish. A second call stops it at once. */
   readonly stop: () => void
   /**
-   * Reads settings and credentials again, the present ones staying in use until the new ones have a token, and goes on
-   * in a new audit log where the old one was renamed.
+   * Reads settings and credentials again. The current ones stay in use until the new ones have a token. If the audit
+   * log was renamed, a new one is opened.
    */
   readonly reload: () => void
 }
@@ -38,7 +38,7 @@ export interface Running {
 /**
  * Starts a gateway on `agent`.
  *
- * @param readSettings reads the settings again; `undefined` where they have not changed
+ * @param readSettings reads the settings again; returns `undefined` if they have not changed
  */
 export async function run(
   settings: Settings,
@@ -49,12 +49,12 @@ export async function run(
   const auditLog = auditLogOf(settings, log)
   const inspector = settings.inspector ? createInspector() : undefined
   const tracer = settings.tracing === undefined ? undefined : await createTracer(settings.tracing, version(), log)
-  const front = await openHotSwap(settings, { agent, log, auditLog, inspector, tracer })
-  const { server, operations } = front
+  const hotSwap = await openHotSwap(settings, { agent, log, auditLog, inspector, tracer })
+  const { server, operations } = hotSwap
   const address = await listenAll().catch(async (error: unknown) => {
     server.close()
-    await front.gateway().app.close()
-    await front.replicas.close()
+    await hotSwap.gateway().app.close()
+    await hotSwap.replicas.close()
     await agent.destroy()
     await tracer?.close()
     throw error
@@ -62,16 +62,16 @@ export async function run(
   logTargets(settings, log)
   log.info({ address: address.main, metrics: address.operations }, 'listening')
   const drain = drainOf(
-    { server, stop, close: () => front.gateway().app.close() },
+    { server, stop, close: () => hotSwap.gateway().app.close() },
     { delay: settings.shutdownDelay, timeout: settings.shutdownTimeout },
   )
   function stop(): void {
-    front.gateway().stop()
+    hotSwap.gateway().stop()
     inspector?.close()
   }
   const stopped = drain.over
     .then(() => endOperations())
-    .then(() => front.replicas.close())
+    .then(() => hotSwap.replicas.close())
     .then(() => agent.destroy())
     .then(() => tracer?.close())
     .finally(() => auditLog?.close())
@@ -84,7 +84,7 @@ export async function run(
     stopped,
     stop: drain.next,
     reload: () =>
-      void reload({ front, settings, log, auditLog, readSettings }).catch((error: unknown) =>
+      void reload({ hotSwap, settings, log, auditLog, readSettings }).catch((error: unknown) =>
         log.error({ err: error }, 'the settings could not be read again'),
       ),
   }
@@ -97,7 +97,7 @@ export async function run(
     return { main, operations: await listen(operations, where, 'METRICS_') }
   }
 
-  /** Probes are answered until the last request is. */
+  /** Closes the second listener last, so that probes are answered until the last request has ended. */
   function endOperations(): void {
     operations?.close()
     operations?.closeAllConnections()

@@ -42,7 +42,7 @@ export async function serve({ config }: { readonly config?: string | undefined }
   return 0
 }
 
-/** Reads the settings again. The function returns `undefined` while the files have not changed. */
+/** Returns a function that reads the settings again. It returns `undefined` if the files have not changed. */
 function settingsReader(config: string | undefined): () => Settings | undefined {
   let last = settingsText(process.env, config)
   return () => {

@@ -1,15 +1,15 @@
 import { connect } from 'node:tls'
 import type { PeerCertificate } from 'node:tls'
 
-/** The longest wait for a certificate that is only to be shown. */
+/** The longest wait for the certificate. */
 const TIMEOUT_MS = 5000
 
 /**
- * Whose the certificate is that a host shows, where it is not trusted: names the proxy that opens TLS, the
- * private authority, or the host that answers in place of another. The connection is refused as ever, and nothing
- * is sent on it.
+ * Describes a certificate that a host presents and that is not trusted. It shows the proxy that decrypts TLS, the
+ * private authority, or the host that answers in place of another. The connection is not accepted, and nothing is sent
+ * on it.
  */
-export function certificateShown(host: string, port: number): Promise<string | undefined> {
+export function presentedCertificate(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     let shown: string | undefined
     const socket = connect({ host, port, servername: host, minVersion: 'TLSv1.2' })
@@ -17,7 +17,7 @@ export function certificateShown(host: string, port: number): Promise<string | u
       socket.destroy()
       resolve(shown)
     }
-    // Comes before the certificate is judged.
+    // This event comes before the certificate is verified.
     socket.prependListener('secure', () => {
       const { issuer, subject, valid_to: end } = socket.getPeerCertificate()
       shown = `from ${nameOf(issuer)}, for ${nameOf(subject)}, until ${day(end)}`
@@ -43,6 +43,6 @@ export function nameOf(entity: PeerCertificate['issuer'] | undefined): string {
     text
       .filter((part) => part !== undefined)
       .join(' ')
-      .slice(0, 120) || 'somebody without a name'
+      .slice(0, 120) || 'an unnamed authority'
   )
 }
