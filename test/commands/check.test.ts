@@ -382,7 +382,10 @@ t.test('facts that Dynamics does not report are not a failure', async (t) => {
     { ...refused, path: 'RetrieveUserPrivilege' },
   )
   t.equal(await check({}, io), 0)
-  t.match(written.stdout, /! connection .*response is 503[\s\S]*✓ WhoAmI .*user [0-9a-f-]{36}, organisation [0-9a-f-]{36}/)
+  t.match(
+    written.stdout,
+    /! connection .*response is 503[\s\S]*✓ WhoAmI .*user [0-9a-f-]{36}, organisation [0-9a-f-]{36}/,
+  )
   t.match(written.stdout, /✓ WhoAmI [\s\S]*! act as users .*unknown \(403\)/)
 })
 
