@@ -83,7 +83,7 @@ function read(
       }
       undo()
       if (isSmall && idempotency !== undefined) {
-        body.destroy()
+        // Whoever responds discards the rest: destroying the body would reset the caller's connection.
         return fail(retryLater(new Overloaded(), FULL_RETRY_MS))
       }
       body.pause()
