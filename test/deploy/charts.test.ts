@@ -15,6 +15,7 @@ import type { Container } from './pod-faults.ts'
 
 const charts = fileURLToPath(new URL('../../../deploy/helm/', import.meta.url))
 const chart = join(charts, 'dynamics-gateway')
+const certificate = fileURLToPath(new URL('../../../test/credentials/certificates/plain.pem', import.meta.url))
 const { skip } = helm
 
 const THREE = [
@@ -238,7 +239,10 @@ function variables(objects: readonly KubernetesObject[]): NonNullable<Container[
 function settingsOf(t: Test, objects: readonly KubernetesObject[]): object {
   const folder = t.testdir({ secret: 'a-secret-of-more-than-32-characters' })
   const env = Object.fromEntries(
-    variables(objects).map(({ name, value }) => [name, /_(?:FILE|PATH)$/.test(name) ? join(folder, 'secret') : value]),
+    variables(objects).map(({ name, value }) => {
+      if (name.endsWith('_CA_PATH')) return [name, certificate]
+      return [name, /_(?:FILE|PATH)$/.test(name) ? join(folder, 'secret') : value]
+    }),
   )
   const file = objects.find(({ kind }) => kind === 'ConfigMap') as { data?: Record<string, string> } | undefined
   const text = file?.data?.['gateway.yaml']
