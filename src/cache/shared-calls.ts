@@ -59,21 +59,23 @@ export function shareCalls(target: string, changes: () => number | undefined): S
   return (request, send) => {
     if (changes() === undefined) return send(request)
     const first = calls.get(request.path)
-    if (first === undefined) return startCall(request, send, undefined)
-    const key = keyOf(target, request, 'shared call')
-    if (key === undefined) return send(request)
-    for (let call: Call | undefined = first; call !== undefined; call = call.next) {
-      if (mayJoin(call, request) && (call.key ??= keyOf(target, call.request, 'shared call')) === key) {
-        return joinCall(call, request, send)
-      }
+    let key: string | undefined
+    for (let call = first; call !== undefined; call = call.next) {
+      if (!mayJoin(call, request)) continue
+      key ??= keyOf(target, request, 'shared call')
+      if (key === undefined) return send(request)
+      if ((call.key ??= keyOf(target, call.request, 'shared call')) === key) return joinCall(call, request, send)
     }
     return startCall(request, send, first)
   }
 
-  /** A call that is still queued behind requests of its own caller must not delay the request of another caller. */
-  function mayJoin(call: Call, { fairnessKey }: OutboundRequest): boolean {
-    const isSent = call.request.record.sent || call.request.fairnessKey === fairnessKey
-    return isSent && call.changes === changes()
+  /**
+   * Whether it may wait for the call, if its key is the same. A call that is still queued behind requests of its own
+   * caller must not delay the request of another caller.
+   */
+  function mayJoin({ request, changes: atStart }: Call, { fairnessKey, cacheableRead }: OutboundRequest): boolean {
+    if (request.cacheableRead!.identity !== cacheableRead!.identity) return false
+    return (request.record.sent || request.fairnessKey === fairnessKey) && atStart === changes()
   }
 
   function startCall(request: OutboundRequest, send: Send, next: Call | undefined): Promise<UpstreamResponse> {

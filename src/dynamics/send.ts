@@ -148,7 +148,7 @@ export interface Sink {
   readonly end: () => void
   /** The body was truncated: the written bytes are incomplete. */
   readonly fail: (reason: Error) => void
-  /** Set by the body before the first `write`. */
+  /** Continues after a pause. Set by the body when `write` has returned `false`, or before. */
   resume: (() => void) | undefined
 }
 
