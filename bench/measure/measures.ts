@@ -3,6 +3,7 @@ import { peers, peersWithMemory } from '../setup/peers.ts'
 import { bodies } from './bodies.ts'
 import { calls } from './calls.ts'
 import { growth } from './growth.ts'
+import { metadata } from './metadata.ts'
 import { stalls } from './stalls.ts'
 import { coldStart } from './start.ts'
 import { direct, throughput } from './throughput.ts'
@@ -52,6 +53,7 @@ export const measures: readonly Measure[] = [
       return throughput('GET, 100 KB, from memory', peersWithMemory(), { ...load, path: `${root}/tasks100k` }, 3)
     },
   },
+  { name: 'metadata', inQuick: false, measure: () => metadata(40) },
   {
     name: '20k',
     inQuick: false,

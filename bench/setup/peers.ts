@@ -41,14 +41,15 @@ export function peers(): readonly Peer[] {
   return [...others, bare(), floor(), { name: 'gateway', command: gateway() }]
 }
 
-/** The peer that all ratios are to: `@fastify/http-proxy` that adds a header. */
-/** nginx and the bare proxy as they are, and the gateway with all these pages in its memory. */
+/** nginx and the bare proxy as they are, a Fastify route with a constant, and the gateway with all these pages in memory. */
 export function peersWithMemory(): readonly Peer[] {
   const keep = [{ entitySets: ['accounts', 'tasks100k'], for: '1h' }]
   const others = peers().filter(({ name }) => !['gateway', 'Caddy', 'floor'].includes(name))
-  return [...others, { name: 'gateway, from memory', command: gateway({ target: { reads: { keep } } }) }]
+  const constant = inNode('a constant in Fastify', 'constant.js')
+  return [...others, constant, { name: 'gateway, from memory', command: gateway({ target: { reads: { keep } } }) }]
 }
 
+/** The peer that all ratios are to: `@fastify/http-proxy` that adds a header. */
 export function bare(): Peer {
   return inNode('bare http-proxy', 'bare.js')
 }

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 
 import { generate } from 'selfsigned'
 
@@ -9,6 +11,9 @@ import { dataverseHead } from './dataverse-head.ts'
 import { cores, folder, installed } from './machine.ts'
 import { pageOf } from './pages.ts'
 import { start } from './process.ts'
+
+/** Before they are written as UTF-8, which makes them half as long again, and compressed again. */
+const METADATA_BYTES = 6_500_000
 
 export const certificate = join(folder, 'service.pem')
 
@@ -46,6 +51,8 @@ export async function startService(): Promise<void> {
   ] as const) {
     writeFileSync(join(pages, name), pageOf(origin + root, name, size))
   }
+  // 8 MB of gzip: bytes by chance do not become shorter.
+  writeFileSync(join(pages, 'metadata'), gzipSync(`<edmx>${randomBytes(METADATA_BYTES).toString('latin1')}`))
   writeFileSync(join(pages, 'large'), '')
   truncateSync(join(pages, 'large'), 100 * 1024 * 1024)
   writeFileSync(join(folder, 'service.conf'), configuration(pages))
@@ -88,6 +95,7 @@ http {
     listen 127.0.0.1:${ports.service} ssl backlog=2048; ${tls}
     location ${root}/ { ${json} root ${pages}; rewrite ^${root}/(.*)$ /$1 break; }
     location = ${root}/tasks { add_header OData-Version 4.0 always; add_header OData-EntityId "${origin}${root}/tasks(00000000-0000-0000-0000-000000000001)" always; return 204; }
+    location = ${root}/$metadata { default_type application/xml; add_header Content-Encoding gzip; add_header OData-Version 4.0; root ${pages}; rewrite ^ /metadata break; }
     location = ${root}/large { default_type application/octet-stream; root ${pages}; rewrite ^ /large break; }
     location ${root}/systemusers { ${small} }
     location = ${root}/uploads { ${small} }
