@@ -36,3 +36,22 @@ t.test('a caller whose token names the user may name no other, by address or by 
   t.same(passed, [])
   t.equal((await rawRequest(server, get('/WhoAmI'))).status, 200)
 })
+
+t.test('the user of a token is looked up by its address, or is a person whose token is exchanged', async (t) => {
+  const asked: unknown[] = []
+  let user: object = { email: 'ada@contoso.com' }
+  const { server } = await callersFixture(t, {}, (app, { anybody, targets: [target] }) => {
+    const found = { objectId: '11111111-2222-4333-8444-555555555555' }
+    const directory = {
+      find: (named: unknown) => (asked.push(named), found) as never,
+      cached: () => ({ users: 0, unknown: 0 }),
+    }
+    app.register(authenticate, { identify: () => ({ caller: { name: 'portal', policy: anybody, user } as never }) })
+    app.register(allowList, { target: target!, prefix: '', log: { warn: () => undefined, debug: () => undefined } })
+    app.register(impersonate, { target: target!, directory })
+  })
+  t.equal((await rawRequest(server, get('/WhoAmI'))).status, 200)
+  t.match(JSON.stringify(asked), /ada@contoso\.com/)
+  user = { onBehalfOf: { objectId: '1', tenantId: '2', expires: Date.now() + 60_000 }, mayNameOthers: false }
+  t.match(await rawRequest(server, get('/WhoAmI')), { status: 403, body: /cannot exchange tokens of people/ })
+})
