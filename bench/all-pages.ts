@@ -9,9 +9,9 @@ import { pageOf } from './setup/pages.ts'
 import { cpuOf, residentOf } from './setup/process.ts'
 
 /**
- * Memory and CPU of the gateway while it streams a million rows of 200 pages: `node dist/bench/all-pages.js`. Pages come
- * plain and in gzip, to a reader that takes all that comes and to one that pauses. The gateway and this process should
- * have a core each.
+ * Memory and CPU of the gateway while it streams a million rows of 200 pages: `node dist/bench/all-pages.js`. Pages
+ * come uncompressed and in gzip, to a fast reader and to one that pauses. The gateway and this process
+ * should have a core each.
  */
 
 const PAGES = Number(process.argv[2] ?? 200)
@@ -23,7 +23,7 @@ const service = createServer((request, response) => {
   const { searchParams } = new URL(request.url!, 'http://localhost')
   const number = Number(searchParams.get('$skiptoken') ?? 1)
   const isCoded = /gzip/.test(String(request.headers['accept-encoding']))
-  // Pages differ by their link only. One in gzip is made of two members: the rows, and the link.
+  // Pages differ only in their links. A gzip page has two members: the rows, and the link.
   const link = Buffer.from(
     number < PAGES ? `,"@odata.nextLink":"${origin}${API_ROOT}/accounts?$skiptoken=${number + 1}"}` : '}',
   )
@@ -56,7 +56,7 @@ const [url] = (await once(gateway, 'message')) as [string]
 const pid = gateway.pid!
 console.log(`${PAGES} pages of ${ROWS_PER_PAGE} rows, ${Math.round(rows.length / 1024)} KiB each`)
 
-// One page through the usual way, so that what a gateway holds anyway is there.
+// One ordinary page first, so that the usual memory of a gateway is allocated.
 for (let count = 0; count < 20; count++) await read('application/json', 'identity', 0)
 const before = residentOf(pid)
 for (const [coding, pauseMs] of [
@@ -83,7 +83,7 @@ service.close()
 await emulator.close()
 process.exit()
 
-/** Reads a response, pausing after each chunk; how much there was. */
+/** Reads a response with a pause after each chunk. Returns its length. */
 function read(accept: string, coding: string, pauseMs: number): Promise<{ lines: number; bytes: number }> {
   return new Promise((resolve, reject) => {
     const headers = { accept, 'accept-encoding': coding }

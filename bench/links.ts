@@ -1,6 +1,6 @@
 /**
- * CPU of rewriting the links of answers, in microseconds per call: `node dist/bench/links.js`.
- * The pages look as those of Dataverse do: an etag and formatted values in each row, some data that looks like a link.
+ * CPU of rewriting the links of answers, in microseconds per call: `node dist/bench/links.js`. The pages look like
+ * those of Dataverse: an etag and formatted values in each row, and some data that looks like a link.
  */
 import { Buffer } from 'node:buffer'
 

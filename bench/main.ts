@@ -1,5 +1,5 @@
 /**
- * The benchmark: what one core does with the gateway, beside what a user would use instead.
+ * The benchmark: the throughput of the gateway on one core, compared with alternatives.
  * `npm run bench`, or `npm run bench -- --quick` in less than two minutes; `--only throughput,bodies` takes parts.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'

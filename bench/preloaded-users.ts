@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 
 import { createUserIndex } from '../src/users/user-index.ts'
 
-// How much memory preloaded users take, and how long a look into them does: node --expose-gc dist/bench/preloaded-users.js
+// Memory of preloaded users, and time to find one: node --expose-gc dist/bench/preloaded-users.js
 
 for (const count of [10_000, 100_000]) {
   const before = used()

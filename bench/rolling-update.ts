@@ -1,5 +1,5 @@
 // Rolling updates of two gateways under load: `node dist/bench/rolling-update.js 10`. Prints every outcome of the
-// requests that a balancer sent on which notices after three seconds, and never repeats one.
+// requests that a balancer forwarded. The balancer notices a stopped gateway after three seconds, and never retries.
 import { lateBalancer, load, startReplica } from '../test/support/rolling-update.ts'
 
 const rolls = Number(process.argv[2] ?? 10)

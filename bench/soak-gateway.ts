@@ -8,14 +8,14 @@ import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
 import { EntraBeside } from '../test/support/gateway-on-sockets.ts'
 
-// The gateway of the soak, in a process of its own so that what it holds can be told. Started by `soak.ts`, which is
-// answered on every message with what the process holds.
+// The gateway of the soak test, in a process of its own so that its memory can be measured. Started by `soak.ts`, which
+// is answered on every message with what the process holds.
 
-/** What a process holds, after the garbage was collected. */
+/** The memory and handles of a process, after a garbage collection. */
 export interface Held {
   readonly rss: number
   readonly heap: number
-  /** What V8 has from the system, with what it may use again. */
+  /** Memory that V8 has from the system, including memory that it can reuse. */
   readonly reserved: number
   readonly descriptors: number
   readonly timers: number

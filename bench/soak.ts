@@ -9,8 +9,8 @@ import type { Outcome } from '../test/support/mixed-traffic.ts'
 import type { Held } from './soak-gateway.ts'
 
 // Minutes of mixed traffic with a fault every few seconds: `node dist/bench/soak.js 10`. Shows what the gateway
-// holds before, meanwhile and after; ends with status 1 when something was carried out twice, mixed up, cut short,
-// or is still held.
+// uses before, during and after; ends with status 1 if a request was executed twice, mixed up or truncated, or if
+// resources were not released.
 
 const minutes = Number(process.argv[2] ?? 1)
 const RATE = 100

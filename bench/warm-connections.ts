@@ -1,5 +1,5 @@
 /**
- * What a call costs that comes seldom: once in a second, in ten seconds and in a minute, over TLS and 20 ms from
+ * The cost of rare calls: one per second, per ten seconds and per minute, over TLS and 20 ms from
  * Dynamics. `node dist/bench/warm-connections.js` takes five minutes; `-- 20` stops after about 20 seconds.
  */
 import { spawn } from 'node:child_process'
@@ -25,7 +25,7 @@ const RHYTHMS_SECONDS = [1, 10, 60]
 const [limit = '290'] = process.argv.slice(2)
 const farPort = Number(process.env['FAR_PORT'] ?? 0)
 
-// Node reads the authorities that it trusts when it starts, so the calls are made by a process of their own.
+// Node reads trusted authorities at start, so a separate process makes the calls.
 if (farPort === 0) await startFarEnd()
 
 console.log(`Dynamics is ${2 * ONE_WAY_MS} ms away and keeps idle connections for ${FAR_END_KEEPS_MS / 1000} s.`)
@@ -39,7 +39,7 @@ printTable(
 )
 process.exit()
 
-/** Starts the far end in this process, and the calls in another one; ends with it. */
+/** Starts the server in this process, and the calls in another one. Ends when that one ends. */
 async function startFarEnd(): Promise<never> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
@@ -60,7 +60,7 @@ async function startFarEnd(): Promise<never> {
   process.exit(status)
 }
 
-/** Calls once in `seconds`, with an agent and a line of its own. */
+/** Calls once every `seconds`, with its own agent and network link. */
 async function rhythm(seconds: number, method: 'GET' | 'POST' | 'mixed'): Promise<(string | number)[]> {
   const line = await distantLine()
   const agent = createAgent({ connectTimeout: 10_000, connections: 16 })
@@ -97,7 +97,7 @@ async function rhythm(seconds: number, method: 'GET' | 'POST' | 'mixed'): Promis
   ]
 }
 
-/** A line to the far end on which everything takes its time: to connect a round trip, each chunk half of one. */
+/** A network link to the server with delays: one round trip to connect, half of one for each chunk. */
 async function distantLine(): Promise<{ origin: string; connections: () => number }> {
   let connections = 0
   const server = createSocketServer({ pauseOnConnect: true, allowHalfOpen: true }, (near) => {

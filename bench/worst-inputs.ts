@@ -2,7 +2,7 @@
  * CPU for each MB of the worst inputs that are known, by part of the gateway: `node dist/bench/worst-inputs.js`.
  *
  * Each input is measured at two lengths. Where the cost for each MB grows with the length, more than twice from the
- * shorter to the longer, the line ends in `GROWS`: work is done again and again that once would do.
+ * shorter to the longer, the line ends in `GROWS`: the cost is not linear.
  */
 import { Buffer } from 'node:buffer'
 
@@ -33,7 +33,7 @@ const rules = ['deny GET annotations', 'allow GET accounts/*', 'no-metadata-writ
 )
 const outward = requestHeaders(['x-user-email', 'x-user-id'])
 
-/** What is measured: `input` makes a text of about so many characters, which `read` reads. */
+/** One measurement: `input` makes a text of about the given length, and `read` reads it. */
 interface Worst {
   readonly name: string
   /** Characters of the longer of the two lengths. */
@@ -43,7 +43,7 @@ interface Worst {
 }
 
 const MB = 1_000_000
-/** What the door lets through of an address, and Node of a head. */
+/** The longest URL that the gateway accepts, and the longest head that Node accepts. */
 const ADDRESS = 32_000
 const HEAD = 64_000
 
@@ -317,7 +317,7 @@ function of(
   }))
 }
 
-/** Pieces of 64 KiB, as they come from a socket. What is refused is read as far as it was. */
+/** Chunks of 64 KiB, as from a socket. A refused input is read up to the refusal. */
 function through(transform: () => TextTransform): (input: string) => void {
   return (input) => {
     const one = transform()
@@ -390,7 +390,7 @@ function jsonReferences(length: number): string {
   ).join()
 }
 
-/** Milliseconds of CPU for each MB, the best of a few, for the machine has other work as well. */
+/** Milliseconds of CPU for each MB: the best of several runs, because the machine is shared. */
 function cost({ input, read }: Worst, length: number): number {
   const text = Buffer.from(input(length), 'latin1').toString('latin1')
   let best = Infinity
@@ -402,7 +402,7 @@ function cost({ input, read }: Worst, length: number): number {
       try {
         read(text)
       } catch {
-        // It is refused: what counts is how long that takes.
+        // The input is refused. The time until then counts.
       }
     }
     const { user, system } = process.cpuUsage(before)

@@ -15,6 +15,17 @@ const PHRASES: readonly (readonly [pattern: RegExp, write: string])[] = [
   [/\b(?:is|are|was|were) told to go on\b/i, '100 Continue'],
   [/\bin small letters\b/i, 'in lower case'],
   [/\bturn(?:s|ed)? (?:inward|outward)\b/i, 'rewrite'],
+  [/\bfor ever\b/i, 'forever'],
+  [/\bas ever\b/i, 'as always'],
+  [/\bin vain\b/i, 'without success'],
+  [/\bhangs? up\b/i, 'close the connection'],
+  [/\b(?:comes?|came) by (?:a|its|their|the)\b/i, 'get'],
+  [/\bplaces? at Dynamics\b/i, 'slot'],
+  [/\blook-ups?\b/i, 'lookup'],
+  [/\b(?:who waits|those who wait)\b/i, 'a waiting request'],
+  [/\bwhat stands\b/i, 'the text, the path'],
+  [/\bsays Dynamics\b/i, 'as reported by Dynamics'],
+  [/\bso (?:many|few) (?:bytes|requests|rows|slots|users)\b/i, 'the number of'],
 ]
 
 /** Texts in which a phrase means something else. */

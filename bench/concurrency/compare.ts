@@ -5,30 +5,30 @@ import type { Limiter, Outcome, Phase } from './simulate.ts'
 
 /** The gateway's `MAX_CONCURRENCY`. */
 export const CEILING = 52
-/** How long the limit has to find its number, and how long it is watched then. */
+/** The time for the limit to settle, and the time of the measurement after it. */
 export const ADAPTS_MS = 30_000
 const WATCHED_MS = 60_000
 
-/** How the adaptive limit does beside the best fixed number: 1 is as good. */
+/** The adaptive limit relative to the best fixed one: 1 is equal. */
 export interface Ratio {
   readonly throughput: number
   readonly p95: number
 }
 
-/** A number of requests at once, and what it gets for each seed. */
+/** A fixed limit, and its result for each seed. */
 export interface Fixed {
   readonly limit: number
   readonly outcomes: readonly Outcome[]
 }
 
-/** Seeds, and how the work of requests varies. */
+/** Seeds, and the variation of the work of requests. */
 export interface Conditions {
   readonly seeds: readonly number[]
   /** Standard deviation of the logarithm of the work of requests of one class. */
   readonly spread: number
 }
 
-/** What a fixed number gets. */
+/** The results of a fixed limit. */
 export function withFixed(shape: Shape, limit: number, { seeds, spread }: Conditions): Fixed {
   const phases = [{ shape, until: Infinity }]
   return {
@@ -39,7 +39,7 @@ export function withFixed(shape: Shape, limit: number, { seeds, spread }: Condit
   }
 }
 
-/** The number that gets most done; of those that get as much but for 1 %, the smallest, whose answers are fastest. */
+/** The limit with the best throughput. Of several within 1 %, the lowest, which has the shortest response times. */
 export function bestFixed(shape: Shape, conditions: Conditions): Fixed {
   const all = Array.from({ length: CEILING }, (_, index) => withFixed(shape, index + 1, conditions))
   const done = ({ outcomes }: Fixed): number => mean(outcomes.map(({ throughput }) => throughput))
@@ -47,7 +47,9 @@ export function bestFixed(shape: Shape, conditions: Conditions): Fixed {
   return all.find((one) => done(one) >= most * 0.99)!
 }
 
-/** The adaptive limit after it had its time, from a start or after a change of shape; for each seed. */
+/**
+ * The results of the adaptive limit after it has settled, from a start or after a change of the service, for each seed.
+ */
 export function adaptive(
   shape: Shape,
   best: Fixed,

@@ -1,4 +1,4 @@
-// How the adaptive limit does beside the best fixed number, on a simulated service and a clock of its own:
+// Compares the adaptive limit with the best fixed one, on a simulated service with a simulated clock:
 // `node dist/bench/concurrency/main.js`. Figures: docs/decisions/adaptive-concurrency.md.
 
 import { adaptive, bestFixed, mean } from './compare.ts'

@@ -1,24 +1,24 @@
 import type { CostClass } from '../../src/dynamics/concurrency/response-times.ts'
 
-/** How a simulated service answers `running` requests at once. */
+/** A simulated service. */
 export interface Shape {
   readonly name: string
   /** `x-ms-dop-hint`. */
   readonly hint: number
-  /** How fast the request that came as number `index` goes on, 1 being alone. */
+  /** The speed of the request with the arrival number `index`; 1 is the speed of a single request. */
   readonly speed: (running: number, index: number) => number
-  /** More at once are refused with 0x80072326. */
+  /** More concurrent requests are refused with 0x80072326. */
   readonly refusedBeyond: number
 }
 
-/** Requests of a mix: how often, and milliseconds of work, on average. */
+/** The requests of a mix: their share, and their mean work in milliseconds. */
 export const MIX: readonly { readonly costClass: CostClass; readonly share: number; readonly ms: number }[] = [
   { costClass: 'read', share: 0.72, ms: 150 },
   { costClass: 'write', share: 0.25, ms: 300 },
   { costClass: 'batch', share: 0.03, ms: 1000 },
 ]
 
-/** As many servers as `capacity`; further requests queue. */
+/** A service with `capacity` servers. Further requests queue. */
 export function queueing(capacity: number, hint: number): Shape {
   return {
     name: `queues beyond ${capacity}, hint ${hint}`,
@@ -28,7 +28,7 @@ export function queueing(capacity: number, hint: number): Shape {
   }
 }
 
-/** Beyond `knee` all slow each other down, by more than they are. */
+/** Beyond `knee` requests slow each other down, more than in proportion to their number. */
 export function thrashing(knee: number, hint: number): Shape {
   return {
     name: `thrashes beyond ${knee}, hint ${hint}`,
@@ -38,12 +38,12 @@ export function thrashing(knee: number, hint: number): Shape {
   }
 }
 
-/** Takes more than is asked for at once. */
+/** Accepts more concurrent requests than are sent. */
 export function ample(hint: number): Shape {
   return { name: `ample, hint ${hint}`, hint, speed: () => 1, refusedBeyond: Infinity }
 }
 
-/** Refuses more than `most` at once. */
+/** Refuses more than `most` concurrent requests. */
 export function refusing(most: number, hint: number): Shape {
   return { name: `refuses beyond ${most}, hint ${hint}`, hint, speed: () => 1, refusedBeyond: most }
 }

@@ -3,20 +3,20 @@ import type { ResponseTimes, CostClass } from '../../src/dynamics/concurrency/re
 import { MIX } from './service.ts'
 import type { Shape } from './service.ts'
 
-/** What decides how many requests are at the service at once. */
+/** Decides how many requests run at the service at once. */
 export type Limiter = Pick<AdaptiveLimit, 'current' | 'sent' | 'answered' | 'refused' | 'start'>
 
-/** A service that changes its shape. */
+/** A change of the service. */
 export interface Phase {
   readonly shape: Shape
-  /** Milliseconds from the beginning. */
+  /** Milliseconds since the start. */
   readonly until: number
 }
 
 export interface Outcome {
-  /** Answers a second. */
+  /** Responses per second. */
   readonly throughput: number
-  /** 95th percentile of the time from sending to the answer, in milliseconds. */
+  /** 95th percentile of the time from sending to the response, in milliseconds. */
   readonly p95: number
   readonly refused: number
   readonly meanLimit: number
@@ -31,25 +31,25 @@ interface Job {
 
 export interface Simulation {
   readonly phases: readonly Phase[]
-  /** Milliseconds between which the outcome is taken. */
+  /** The start and end of the measurement, in milliseconds. */
   readonly from: number
   readonly to: number
   readonly seed: number
   /** Standard deviation of the logarithm of the work of requests of one class. */
   readonly spread: number
-  /** Where the limiter starts; left out: with the hint of the first answer. */
+  /** The limit at the start. Left out: the hint of the first response. */
   readonly start?: number | undefined
 }
 
-/** Nothing is sent for so long after a refusal, as `respectLimits` does. */
+/** The pause after a refusal, as in `respectLimits`. */
 const PAUSE_AFTER_REFUSAL_MS = 250
 const REFUSAL_MS = 5
-/** So that rounding does not stop the clock. */
+/** The smallest step of the clock, so that rounding does not stop it. */
 const SHORTEST_STEP_MS = 0.001
 const DONE_MS = 1e-6
 
 /**
- * Runs a limiter against a service, with more callers than places all the time, on a clock of its own.
+ * Runs a limiter against a service, always with more callers than slots, on a simulated clock.
  *
  * @param makeLimiter takes the clock
  */
@@ -117,7 +117,7 @@ export function simulate(makeLimiter: (clock: () => number) => Limiter, simulati
   }
 }
 
-/** A limiter that stays at one number. */
+/** A limiter with a fixed limit. */
 export function fixed(limit: number): Limiter {
   return {
     current: () => limit,

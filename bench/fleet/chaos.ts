@@ -5,19 +5,19 @@ import type { RedisServer } from '../../test/support/redis-server.ts'
 import { writeSettings } from './gateways.ts'
 import type { GatewayProcess } from './gateways.ts'
 
-/** What the fleet consists of. */
+/** The parts of the fleet. */
 export interface Fleet {
   readonly emulator: Emulator
   readonly redis: RedisServer
   readonly gateways: readonly GatewayProcess[]
-  /** Where the settings file is. */
+  /** The folder of the settings file. */
   readonly folder: string
 }
 
-/** How long a service stays away. */
+/** How long a service is unavailable. */
 const OUTAGE_MS = 3000
 
-/** What goes wrong, in turn; each ends by itself, and `turn` counts how often all of them did. */
+/** The disturbances, in order. Each ends by itself; `turn` counts the completed series. */
 export const CHAOS: Readonly<Record<string, (fleet: Fleet, turn: number) => Promise<void>>> = {
   'a limit on the number of requests': async ({ emulator }) => {
     emulator.faults.limit({ kind: 'count', seconds: 2 })

@@ -8,15 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Emulator } from '../../emulator/emulator.ts'
 import { freePort, statusOf } from '../../test/support/rolling-update.ts'
 
-/** A replica: the built bundle in a process of its own, at a port that stays. */
+/** A replica: the built bundle in a process of its own, always on the same port. */
 export interface GatewayProcess {
   readonly port: number
-  /** Whether a load balancer would send requests there. */
+  /** Whether a load balancer would send requests to it. */
   readonly ready: () => boolean
   /** Resident memory in MiB; `undefined` while it is replaced. */
   readonly memory: () => number | undefined
   readonly metrics: () => Promise<string>
-  /** Ends it as an orchestrator does, and starts the next one. */
+  /** Stops it as an orchestrator does, and starts its replacement. */
   readonly roll: () => Promise<void>
   /** Reads the settings again. */
   readonly reload: () => void

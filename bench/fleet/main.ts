@@ -1,7 +1,7 @@
 /**
  * Three replicas of the built bundle with Redis, 150 operations a second of 1,000 users, and chaos:
- * `node dist/bench/fleet/main.js --minutes 10`. Ends with status 1 when something was lost, doubled or run as somebody
- * else, or when a replica holds more and more memory. Needs redis-server.
+ * `node dist/bench/fleet/main.js --minutes 10`. Ends with status 1 if an operation was lost, doubled or run as the
+ * wrong user, or if the memory of a replica keeps growing. Needs redis-server.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,11 +21,11 @@ import { fleetTraffic, USERS } from './traffic.ts'
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '2' } } })
 const REPLICAS = 3
 const PER_SECOND = 150
-/** Between two disturbances. */
+/** The time between two disturbances. */
 const CALM_MS = 2000
-/** What a replica may hold at the end, as a multiple of what it held in the first third. */
+/** The most memory of a replica at the end, as a multiple of that in the first third. */
 const MEMORY_GROWTH = 1.3
-/** So much a replica may hold in any case: V8 takes it under load. */
+/** The memory that a replica may always have: V8 uses it under load. */
 const USUAL_MIB = 200
 /** A connection to Redis that failed several times is tried every 20 s. */
 const RECONNECT_MS = 45_000
@@ -86,7 +86,7 @@ async function run(): Promise<number> {
   console.log(faults.length === 0 ? 'well' : faults.slice(0, 20).join('\n'))
   return faults.length === 0 ? 0 : 1
 
-  /** One disturbance after the other until `end`. */
+  /** Causes one disturbance after the other until `end`. */
   async function disturb(end: number): Promise<number> {
     const entries = Object.entries(CHAOS)
     let count = 0
@@ -103,7 +103,7 @@ async function run(): Promise<number> {
   }
 }
 
-/** Whether all replicas are connected to Redis again, in time. */
+/** Whether all replicas are connected to Redis again in time. */
 async function reconnected(gateways: readonly GatewayProcess[]): Promise<boolean> {
   for (const end = performance.now() + RECONNECT_MS; performance.now() < end; await sleep(500)) {
     const pages = await Promise.all(gateways.map(({ metrics }) => metrics()))

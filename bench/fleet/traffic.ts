@@ -6,7 +6,7 @@ import { Agent } from 'undici'
 import type { Emulator } from '../../emulator/emulator.ts'
 import type { GatewayProcess } from './gateways.ts'
 
-/** Callers that act as many users through whichever replica is ready, and repeat what is refused. */
+/** Callers that act as many users through any ready replica, and retry refused operations. */
 export interface FleetTraffic {
   /** `perSecond` operations a second for `milliseconds`; ends when each has ended. */
   readonly run: (perSecond: number, milliseconds: number) => Promise<void>
@@ -18,11 +18,11 @@ export interface FleetTraffic {
 
 export interface FleetVerdict {
   readonly operations: number
-  /** Never answered with success, or answered with success and not carried out. */
+  /** Operations that never succeeded, or that were reported as successful and not executed. */
   readonly lost: readonly string[]
-  /** Carried out more than once. */
+  /** Operations that were executed more than once. */
   readonly doubled: readonly string[]
-  /** Run or recorded as another user than the one named. */
+  /** Operations that ran as the wrong user. */
   readonly asSomebodyElse: readonly string[]
   /** Milliseconds from the first attempt until success: the median, and the longest. */
   readonly median: number
@@ -30,11 +30,11 @@ export interface FleetVerdict {
 }
 
 export const USERS = 1000
-/** An operation that is refused for longer is lost. */
+/** An operation that is refused for longer counts as lost. */
 const PATIENCE_MS = 60_000
 const RETRY_MS = 200
 
-/** One thing that a caller wants done. */
+/** An operation of a caller. */
 interface Operation {
   readonly user: number
   readonly id: string
@@ -53,7 +53,7 @@ export function fleetTraffic(gateways: readonly GatewayProcess[], emulator: Emul
 
   async function operate(): Promise<void> {
     const number = count++
-    // Every sixth user is a new one, until all are there: lookups cost the emulator more than all else.
+    // Every sixth user is a new one, until all are known: lookups cost the emulator more than anything else.
     const met = Math.min(Math.floor(number / 6) + 1, USERS)
     const user = number % 6 === 0 ? met - 1 : (number * 7) % met
     const operation = { user, id: randomUUID(), creates: number % 3 === 0 }
@@ -71,7 +71,7 @@ export function fleetTraffic(gateways: readonly GatewayProcess[], emulator: Emul
     lost.push(`operation ${number} was refused for ${PATIENCE_MS / 1000} s`)
   }
 
-  /** What kept it from being done; `undefined` when it is done. */
+  /** Why the operation failed; `undefined` if it succeeded. */
   async function attempt({ user, id, creates }: Operation): Promise<string | undefined> {
     const ready = gateways.filter((gateway) => gateway.ready())
     const gateway = ready[Math.floor(Math.random() * ready.length)]

@@ -22,7 +22,7 @@ interface Passed {
 
 const ways = { download: download(undefined), 'download, slow reader': download(2), upload: upload } as const
 
-/** A download, one that is read slowly, and an upload, through each peer. */
+/** A download, a slow download, and an upload, through each peer. */
 export async function bodies(peers: readonly Peer[], rounds: number): Promise<Record<string, readonly Passed[]>> {
   const results: Record<string, Passed[]> = {}
   for (let round = 0; round < rounds; round++) {
@@ -64,7 +64,7 @@ async function pass({ name, command }: Peer, way: () => Promise<void>): Promise<
   }
 }
 
-/** @param pace seconds that the download takes; left out: as fast as it comes */
+/** @param pace the seconds that the download takes; left out: as fast as possible */
 function download(pace: number | undefined): () => Promise<void> {
   return async () => {
     const response = await send('GET', 'large')

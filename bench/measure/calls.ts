@@ -10,13 +10,13 @@ import { printTable } from '../setup/table.ts'
 
 const run = promisify(execFile)
 
-/** What one call costs an app, in milliseconds. */
+/** The time of one call for an app, in milliseconds. */
 interface Call {
   readonly first: number
   readonly steady: number
 }
 
-/** Beside what apps do today: a token and a lookup on every call, or MSAL and a cache inside each app. */
+/** Compared with apps of today: a token and a lookup for every call, or MSAL and a cache inside each app. */
 export async function calls(): Promise<Record<string, Call>> {
   const running = startPeer('gateway-far', gateway({ service: far.origin }))
   try {

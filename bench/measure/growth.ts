@@ -6,7 +6,7 @@ import { printRounds } from './throughput.ts'
 
 const path = `${root}/accounts`
 
-/** Whether a request costs more when the gateway knows more users, or serves more connections, or holds more rules. */
+/** Whether a request costs more with more known users, more connections or more rules. */
 export async function growth(): Promise<Rounds> {
   const busy = { impersonation: { lookupsPerSecond: 1000 } }
   const rules = (count: number): object => ({

@@ -10,11 +10,11 @@ const RATE = 2000
 const CONNECTIONS = 64
 const path = `${root}/accounts`
 
-/** What a Node.js process says of itself at `/-/metrics`. */
+/** The figures of a Node.js process at `/-/metrics`. */
 interface Inside {
-  /** Milliseconds that its event loop was held up at most. */
+  /** The longest delay of its event loop, in milliseconds. */
   readonly loopPause: number
-  /** Milliseconds of garbage collection, and how many took longer than 10 ms (the finest that it tells). */
+  /** Milliseconds of garbage collection, and the number of collections over 10 ms (the smallest bucket). */
   readonly collected: number
   readonly longCollections: number
 }
@@ -22,8 +22,8 @@ interface Inside {
 type Minute = Outcome & Partial<Inside>
 
 /**
- * The longest that anybody waits while requests come evenly. The machine and the loader pause too: the loader tells
- * which requests it held up itself, and nginx, which has no garbage, shows what the machine does.
+ * The longest wait while requests arrive at equal intervals. The machine and the loader pause too: the loader reports
+ * the requests that it delayed itself, and nginx, which has no garbage collection, shows the pauses of the machine.
  */
 export async function stalls(peers: readonly Peer[], seconds: number): Promise<Record<string, Minute>> {
   const results: Record<string, Minute> = {}
@@ -84,14 +84,14 @@ async function once({ name, command }: Peer, seconds: number): Promise<Minute> {
   }
 }
 
-/** Node's own figures; asking also resets the longest pause. */
+/** Node's own figures. Reading them resets the longest pause. */
 async function inside(): Promise<Inside> {
   const { body } = await ask(ports.proxy, '/-/metrics', {})
   const sum = (name: RegExp): number => [...body.matchAll(name)].reduce((total, [, value]) => total + Number(value), 0)
   const all = sum(/^nodejs_gc_duration_seconds_count\{.*\} (.+)$/gm)
   const short = sum(/^nodejs_gc_duration_seconds_bucket\{.*le="0\.01".*\} (.+)$/gm)
   return {
-    // Node measures every 10 ms, and counts those too.
+    // Node measures every 10 ms, and includes these 10 ms.
     loopPause: Math.max(0, sum(/^nodejs_eventloop_lag_max_seconds (.+)$/gm) * 1000 - 10),
     collected: sum(/^nodejs_gc_duration_seconds_sum\{.*\} (.+)$/gm) * 1000,
     longCollections: all - short,

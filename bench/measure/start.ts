@@ -7,14 +7,14 @@ import { cpuOfThreads, residentOf } from '../setup/process.ts'
 import { middle } from '../setup/rounds.ts'
 import { printTable } from '../setup/table.ts'
 
-/** One start: milliseconds by the clock and of CPU until the first proxied answer, and MiB when idle. */
+/** One start: milliseconds of time and of CPU until the first proxied response, and MiB when idle. */
 interface Start {
   readonly ms: number
   readonly cpu: number
   readonly resident: number
 }
 
-/** Starts each peer in turn, `rounds` times over, and looks at it until it is idle. */
+/** Starts each peer in turn, `rounds` times, and measures it until it is idle. */
 export async function coldStart(peers: readonly Peer[], rounds: number): Promise<Map<string, readonly Start[]>> {
   const results = new Map<string, Start[]>()
   for (let round = 0; round < rounds; round++) {

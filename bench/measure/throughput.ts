@@ -6,7 +6,7 @@ import { interleaved, median, spread } from '../setup/rounds.ts'
 import type { Rounds } from '../setup/rounds.ts'
 import { printTable } from '../setup/table.ts'
 
-/** Puts `what` on all peers and prints what one core of each answers, beside the bare proxy. */
+/** Puts the load `what` on all peers, and prints the throughput of one core of each, compared with the bare proxy. */
 export async function throughput(
   title: string,
   peers: readonly Peer[],
@@ -43,7 +43,7 @@ export function printRounds(title: string, results: Rounds, base: string): void 
   )
 }
 
-/** The service without a proxy: how much the load's core can do, so that it is seen not to be the limit. */
+/** The service without a proxy: shows that the core of the load is not the limit. */
 export async function direct(seconds: number): Promise<{ readonly perSecond: number }> {
   const { perSecond, p50, p99 } = await load({
     port: ports.service,
@@ -53,7 +53,7 @@ export async function direct(seconds: number): Promise<{ readonly perSecond: num
     tls: true,
   })
   printTable(
-    'The service alone: the most that load and service can do on their core',
+    'The service without a proxy: the most that load and service can do on their core',
     ['', 'requests/s', 'p50 ms', 'p99 ms'],
     [['direct', perSecond, p50, p99]],
   )

@@ -7,7 +7,7 @@ import { printRounds } from './throughput.ts'
 /** Shares of requests that are traced; 0: tracing is on, and no trace is recorded. `undefined`: tracing is off. */
 const SHARES = [undefined, 0, 0.1, 1]
 
-/** What tracing costs, each round with a process of its own: off, on for the callers that ask for it, 10 %, 100 %. */
+/** The cost of tracing: off, only for callers that request it, 10 %, 100 %. Each round has a process of its own. */
 export async function tracing(rounds: number, seconds: number): Promise<Rounds> {
   const command = gateway()
   const results = await interleaved(

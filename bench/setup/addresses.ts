@@ -13,7 +13,7 @@ export const tenant = '11111111-1111-4111-8111-111111111111'
 /** How long the far service takes, in milliseconds. */
 export const far = { origin: `https://localhost:${ports.far}`, entra: 30, dynamics: 40 } as const
 
-/** Four ports that nobody uses: another run may be under way. */
+/** Four free ports: another run may be in progress. */
 async function freePorts(
   first: number,
 ): Promise<{ readonly service: number; readonly far: number; readonly small: number; readonly proxy: number }> {

@@ -10,11 +10,11 @@ export interface Asked {
 
 export interface AskOptions {
   readonly tls?: boolean
-  /** Milliseconds in which to try again while the port is closed, or the response is not a success. */
+  /** How long to retry while the port is closed or the response is an error, in milliseconds. */
   readonly patience?: number
 }
 
-/** Asks once, for tests of what is measured; on a connection of its own. */
+/** Sends one request on a connection of its own, to check what is measured. */
 export async function ask(
   port: number,
   path: string,

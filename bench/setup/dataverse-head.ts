@@ -1,6 +1,6 @@
 /**
  * The header lines of a real response of Dataverse to a GET, without `Content-Length`, `Content-Type` and `Date`. A
- * service that sends fewer makes every proxy in Node look a third cheaper.
+ * service with fewer headers makes every proxy in Node look a third cheaper.
  */
 export const dataverseHead: readonly (readonly [string, string])[] = [
   ['Cache-Control', 'no-cache'],

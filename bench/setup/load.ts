@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { cores, folder, installed } from './machine.ts'
 import { headers } from './peers.ts'
 
-/** What to send, and how. */
+/** The requests to send. */
 export interface Load {
   readonly port: number
   readonly path: string
@@ -16,9 +16,9 @@ export interface Load {
   readonly body?: string
   /** Sends the e-mail addresses of this many users in turn. */
   readonly users?: number
-  /** Requests a second, evenly; left out: as many as are answered. */
+  /** Requests per second, at equal intervals. Left out: as many as are answered. */
   readonly rate?: number
-  /** Every answer must hold this text; costs the load's own core, so it is for warming up. */
+  /** A text that every response must have. Checking uses the core of the load, so it is for warming up. */
   readonly expect?: string
   readonly tls?: boolean
 }
@@ -30,18 +30,20 @@ export interface Outcome {
   readonly p50: number
   readonly p99: number
   readonly longest: number
-  /** The longest that was not under way while the loader itself was held up, and its own longest pause, where known. */
+  /**
+   * The longest time of a request that no pause of the loader affected, and the longest pause of the loader, if known.
+   */
   readonly longestOnTime?: number
   readonly ownPause?: number
   readonly p999?: number
-  /** Answers that were no success, held something else, or never came. */
+  /** Responses that were errors, had another text, or never came. */
   readonly wrong: number
 }
 
 const run = promisify(execFile)
 const wrk = installed('wrk')
 
-/** What makes the load. */
+/** The program that makes the load. */
 export const loader = wrk === undefined ? "the bench's own loader (wrk is not installed: apt-get install wrk)" : 'wrk'
 
 /** Runs one load on the core for loads. */
@@ -82,7 +84,7 @@ function onLoadCore(program: string, args: readonly string[]): Promise<{ stdout:
     : run(taskset, ['-c', cores.load, program, ...args], options)
 }
 
-/** wrk's script: headers, users in turn, a check of each answer where one is wanted, and the result as JSON. */
+/** The script for wrk: headers, users in turn, an optional check of each response, and the result as JSON. */
 function luaScript({ body, users, expect }: Pick<Load, 'body' | 'users' | 'expect'>): string {
   const fields = Object.entries(headers).map(([name, value]) => `wrk.headers["${name}"] = [[${value}]]`)
   return `

@@ -3,18 +3,17 @@ import { mkdtempSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Where this run keeps its files. */
+/** The folder for the files of this run. */
 export const folder = mkdtempSync(join(tmpdir(), 'gateway-bench-'))
 
 const count = cpus().length
 
 /**
- * The core that the proxy under test has for itself, and the one for load and services; the same where
- * there is one only.
+ * The core of the proxy under test, and the core of load and services. They are the same on a machine with one core.
  */
 export const cores = { proxy: '0', load: count > 1 ? '1' : '0' } as const
 
-/** What a reader of the results must know of the machine. */
+/** What a reader of the results must know about the machine. */
 export const machine = {
   cpu: cpus()[0]?.model ?? 'unknown',
   cores: count,
@@ -22,7 +21,7 @@ export const machine = {
   platform: process.platform,
 }
 
-/** The path of a program, or `undefined` when it is not installed. */
+/** The path of a program; `undefined` if it is not installed. */
 export function installed(program: string): string | undefined {
   try {
     const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` }

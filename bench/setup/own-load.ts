@@ -1,6 +1,6 @@
 /**
- * A small loader: requests at a fixed rate, each measured from the moment at which it was due, so that a stall counts
- * for all that had to wait for it; or one after the other on each connection. `node own-load.js JSON`, prints JSON.
+ * A small loader. It sends requests at a fixed rate, each measured from the time at which it was due, so that a stall
+ * counts for all requests that waited; or one after the other on each connection. `node own-load.js JSON` prints JSON.
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -36,14 +36,14 @@ const requests = Array.from({ length: users }, (_, index) => {
   )
 })
 const times: number[] = []
-/** When each request that took long was due and answered. */
+/** The times at which each slow request was due and answered. */
 const slow: { readonly from: number; readonly to: number }[] = []
-/** When this loader itself was held up: by its own garbage, or by the machine. */
+/** The pauses of this loader itself, by garbage collection or by the machine. */
 const pauses: { readonly from: number; readonly to: number }[] = []
 const PAUSE = 5
 let wrong = 0
 let turn = 0
-/** When each request that still waits for a connection was due. */
+/** The times at which requests that wait for a connection were due. */
 const due: number[] = []
 const idle: Connection[] = []
 const started = performance.now()
@@ -111,7 +111,7 @@ function isWhole(received: string): boolean {
     : received.length >= headEnd + 4 + Number(length)
 }
 
-/** The length of the longest, in milliseconds; less than `PAUSE` is nothing here. */
+/** The longest one, in milliseconds. Shorter ones than `PAUSE` are not recorded. */
 function longest(spans: readonly { readonly from: number; readonly to: number }[]): number {
   return spans.reduce((most, { from, to }) => Math.max(most, to - from), 0)
 }
@@ -119,7 +119,7 @@ function longest(spans: readonly { readonly from: number; readonly to: number }[
 function finish(): void {
   times.sort((one, other) => one - other)
   const at = (share: number): number => times[Math.floor((times.length - 1) * share)] ?? 0
-  // What was due and never answered is wrong, too.
+  // A request that was never answered is an error, too.
   const outcome: Outcome = {
     requests: times.length,
     perSecond: times.length / seconds,

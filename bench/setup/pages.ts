@@ -1,5 +1,5 @@
 /**
- * A page of rows as Dataverse answers it, of about `size` bytes: links that must change at its beginning and end,
+ * A page of rows like those of Dataverse, of about `size` bytes: links that must change at its beginning and end,
  * data in between.
  */
 export function pageOf(root: string, entitySet: string, size: number): string {

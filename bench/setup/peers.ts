@@ -8,7 +8,7 @@ import { start } from './process.ts'
 import type { Command, Running } from './process.ts'
 import { certificate } from './service.ts'
 
-/** Something that stands between app and service. */
+/** A proxy between app and service. */
 export interface Peer {
   readonly name: string
   readonly command: Command
@@ -17,7 +17,7 @@ export interface Peer {
 const project = join(import.meta.dirname, '../../..')
 const authorization = `Bearer ${'x'.repeat(1500)}`
 
-/** Headers that every request under load carries. */
+/** The headers of every request under load. */
 export const headers = {
   accept: 'application/json',
   'odata-maxversion': '4.0',
@@ -29,7 +29,7 @@ export const headers = {
   authorization: 'Bearer of-the-caller',
 }
 
-/** Programs of others that are compared, and whether they are there. */
+/** Other programs to compare with, and whether they are installed. */
 export const programs = { nginx: installed('nginx'), caddy: installed('caddy') } as const
 
 /** All peers that are installed; the gateway, as it is built, last. */
@@ -41,7 +41,7 @@ export function peers(): readonly Peer[] {
   return [...others, bare(), floor(), { name: 'gateway', command: gateway() }]
 }
 
-/** nginx and the bare proxy as they are, a Fastify route with a constant, and the gateway with all these pages in memory. */
+/** nginx and the bare proxy unchanged, a Fastify route with a constant, and the gateway with all these pages cached. */
 export function peersWithMemory(): readonly Peer[] {
   const keep = [{ entitySets: ['accounts', 'tasks100k'], for: '1h' }]
   const others = peers().filter(({ name }) => !['gateway', 'Caddy', 'floor'].includes(name))
@@ -54,7 +54,7 @@ export function bare(): Peer {
   return inNode('bare http-proxy', 'bare.js')
 }
 
-/** The least that a gateway on Fastify and undici can cost. */
+/** The lowest possible cost of a gateway on Fastify and undici. */
 export function floor(): Peer {
   return inNode('floor', 'floor.js')
 }
@@ -70,7 +70,7 @@ function inNode(name: string, file: string): Peer {
   }
 }
 
-/** The gateway with all that it does: token, impersonation, links, log to a file, metrics. */
+/** The gateway with all features: token, impersonation, links, log to a file, metrics. */
 export function gateway({
   settings = {},
   target = {},
@@ -109,7 +109,7 @@ export function gateway({
   }
 }
 
-/** What `npm ci` builds: the bundle, where there is one. */
+/** The result of `npm ci`: the bundle, if it exists. */
 function entry(): string {
   const bundle = join(project, 'dist/bundle/gateway.js')
   return existsSync(bundle) ? bundle : join(project, 'dist/src/main.js')

@@ -22,7 +22,7 @@ process.on('exit', () => {
   for (const child of all) child.kill('SIGKILL')
 })
 
-/** Starts a program on one core; what it prints goes to a file, as in production. */
+/** Starts a program on one core. Its output goes to a file, as in production. */
 export function start(name: string, core: string, { program, args, env = {} }: Command): Running {
   const out = openSync(join(folder, `${name}.log`), 'a')
   const taskset = installed('taskset')
@@ -62,7 +62,7 @@ export function cpuOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10_000
 }
 
-/** Milliseconds of CPU that the threads of a process have used that run now; finer than `cpuOf`. */
+/** Milliseconds of CPU that the current threads of a process have used. It is more precise than `cpuOf`. */
 export function cpuOfThreads(pid: number): number {
   return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + nanosecondsOf(pid, thread), 0) / 1e6
 }

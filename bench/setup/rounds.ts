@@ -14,23 +14,23 @@ export interface Round extends Outcome {
   readonly resident: number
 }
 
-/** Something to start, and the load for it. */
+/** A program to start, and the load for it. */
 export interface Contender {
   readonly name: string
   readonly command: Command
   readonly what: Omit<Load, 'port'>
 }
 
-/** What every load tells. */
+/** The figures of every load. */
 type Figure = Exclude<keyof Round, 'p999' | 'longestOnTime' | 'ownPause'>
 
 export type Rounds = ReadonlyMap<string, readonly Round[]>
 
-/** What each answer must hold, so that a peer that answers nonsense quickly is found out. */
+/** A text that each response must have, to detect a peer with wrong responses. */
 const EXPECTED = '$metadata#'
 
 /**
- * Measures each contender in turn, `rounds` times over, so that a slow minute of the machine meets all of them. Each is
+ * Measures each contender in turn, `rounds` times, so that a slow minute of the machine affects all of them. Each is
  * restarted, answers one request, and is warmed up while all its answers are checked.
  */
 export async function interleaved(contenders: readonly Contender[], rounds: number): Promise<Rounds> {
@@ -48,7 +48,7 @@ async function once({ name, command, what }: Contender): Promise<Round> {
   try {
     await ask(ports.proxy, '/api/data/v9.2/accounts', headers, { patience: 10_000 })
     const { rate: _rate, ...full } = what
-    // As many users are looked up in a second as the settings allow.
+    // The settings limit the lookups of users per second.
     const seconds = Math.max(1, Math.min(2, what.seconds / 2), (what.users ?? 0) / 600)
     const warm = await load({
       ...full,
@@ -76,7 +76,7 @@ export function middle(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-/** How far the rounds lie apart, as a share of their median. */
+/** The spread of the rounds, as a share of their median. */
 export function spread(rounds: readonly Round[] | undefined, figure: Figure): number {
   const values = (rounds ?? []).map((round) => round[figure])
   return (Math.max(...values) - Math.min(...values)) / middle(values)

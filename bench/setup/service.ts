@@ -18,7 +18,7 @@ const METADATA_BYTES = 6_500_000
 export const certificate = join(folder, 'service.pem')
 
 /**
- * Starts what stands for Entra and Dynamics: nginx with TLS, and a small node process for tokens, users and uploads.
+ * Starts the replacement of Entra and Dynamics: nginx with TLS, and a small Node process for tokens, users and uploads.
  */
 export async function startService(): Promise<void> {
   const nginx = installed('nginx')

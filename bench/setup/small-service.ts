@@ -1,4 +1,4 @@
-/** What nginx cannot answer: tokens, users, uploads, spans, and anything after a delay. `node small-service.js PORT` */
+/** Serves what nginx cannot: tokens, users, uploads, spans, and delayed responses. `node small-service.js PORT` */
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 

@@ -34,7 +34,7 @@ export interface RequestFacts {
   readonly attempts: number
   /** Whether bytes of it may have reached Dynamics. */
   readonly sent: boolean
-  /** How its last attempt came by its connection to Dynamics. */
+  /** How its last attempt got its connection to Dynamics. */
   readonly connection: ConnectionUse | undefined
   /** The request's id at Dynamics. */
   readonly dynamicsRequestId: string | undefined

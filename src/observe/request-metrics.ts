@@ -18,7 +18,7 @@ export interface RequestDone {
   readonly own: number
   readonly wait: number
   readonly dynamics: number
-  /** How it came by its connection to Dynamics, where it got one. */
+  /** How it got its connection to Dynamics, where it got one. */
   readonly connection?: string | undefined
   /** Pages that were read for a stream of rows, and rows that were written. */
   readonly pages?: number

@@ -7,30 +7,30 @@ import type { ConnectionPool, IdleTimes } from './connection-pool.ts'
 import { createConnector } from './connector.ts'
 import type { ConnectionUse } from './pooled-connection.ts'
 
-/** The only way out of the process: to Microsoft Entra as to Dynamics 365. */
+/** The agent for all requests to Microsoft Entra and Dynamics 365. */
 export interface OutboundAgent {
-  /** For requests that may be sent again, on any connection. */
+  /** For requests that may be retried, on any connection. */
   readonly reads: Dispatcher
-  /** For requests that will not be sent twice: only on connections that the other side will not close just now. */
+  /** For requests that must not be retried: only on connections that the server is not about to close. */
   readonly writes: Dispatcher
-  /** How the request that is just put on a connection came by it; asked in that moment. Left out: not known. */
+  /** How the request that is just being sent got its connection. Left out: not known. */
   readonly connectionUse?: () => ConnectionUse
   /**
-   * Opens a connection to `origin` ahead, and keeps one in reserve while there is traffic. Call the result when it is
-   * not needed any more. Left out: nothing is kept.
+   * Opens a connection to `origin` in advance, and keeps one in reserve while there is traffic. Call the result to end
+   * this. Left out: no connection is kept in reserve.
    */
   readonly keepWarm?: (origin: string) => () => void
-  /** Ends all connections at once, and with them what is under way. */
+  /** Ends all connections and the requests on them at once. */
   readonly destroy: () => Promise<void>
 }
 
 export interface AgentOptions {
   readonly connectTimeout: number
-  /** Connections to one origin at most. */
+  /** The most connections to one origin. */
   readonly connections: number
-  /** The proxies of the network. Left out: there are none. */
+  /** The network's proxies. Left out: there are none. */
   readonly proxies?: Proxies
-  /** Left out: what suits Dynamics. */
+  /** Left out: the values for Dynamics. */
   readonly idleTimes?: IdleTimes
 }
 
@@ -76,7 +76,7 @@ export function createAgent({
   }
 }
 
-/** undici's interface to the pools: for requests that may be sent again, or for the others. */
+/** undici's interface to the pools, for requests that may be retried, or for those that must not. */
 class PooledDispatcher extends Dispatcher {
   readonly #poolOf: (origin: string) => ConnectionPool
   readonly #isRepeatable: boolean

@@ -8,65 +8,65 @@ import type { ConnectionUse, PoolOfConnection } from './pooled-connection.ts'
 
 /** The connections to one origin. */
 export interface ConnectionPool {
-  /** Sends a request that may be sent again on any connection, and another one only where that is safe. */
+  /** Sends a request that may be retried on any connection, and any other request only on a safe one. */
   readonly dispatch: (
     isRepeatable: boolean,
     options: Dispatcher.DispatchOptions,
     handler: Dispatcher.DispatchHandler,
   ) => void
-  /** Keeps a connection in reserve while there is traffic; this moment counts as traffic. Call the result to end it. */
+  /** Keeps a connection in reserve while there is traffic. The call counts as traffic. Call the result to end it. */
   readonly keepWarm: () => () => void
   readonly destroy: () => Promise<void>
 }
 
-/** How long connections are kept and trusted, in milliseconds. */
+/** How long connections are kept and considered safe, in milliseconds. */
 export interface IdleTimes {
   /** Idle connections are closed after this. */
   readonly keep: number
-  /** How long the other side is taken to keep a connection that has carried a request, until something is known. */
+  /** The assumed idle lifetime of a used connection at the server, until it has been measured. */
   readonly assumedUsed: number
-  /** The same, of a connection that has carried none. */
+  /** The same for a connection that was never used. */
   readonly assumedUnused: number
-  /** The reserve goes when no request has come for this long. */
+  /** The reserve is closed after this time without a request. */
   readonly traffic: number
 }
 
-/** As Dynamics and what lies on the way to it behave. */
+/** The values for Dynamics and the network devices in front of it. */
 const IDLE_TIMES: IdleTimes = {
-  // Well below the four minutes after which load balancers drop an idle connection without a word.
+  // Well below the four minutes after which load balancers drop an idle connection silently.
   keep: 55_000,
-  // Hardly any server closes a connection within two seconds.
+  // Hardly any server closes an idle connection within two seconds.
   assumedUsed: 3_800,
-  // Servers give a new connection 20 seconds at least for its first request.
+  // Servers allow a new connection at least 20 seconds for its first request.
   assumedUnused: 20_000,
-  // Who calls once a minute may miss one call.
+  // A caller with one call a minute may leave one out.
   traffic: 150_000,
 }
 
-/** A connection that is safe for less than this is not worth opening ahead. */
+/** A connection is opened in advance only if it is safe for at least this time, in milliseconds. */
 const MIN_SAFE_MS = 250
-/** Reserve connections that are opened one after the other without a request. */
+/** The most reserve connections that are opened in a row without a request. */
 const MAX_RENEWALS = 15
-/** The reserve is renewed when this much of its safe time is over, so that the next one is open in time. */
+/** The reserve is renewed after this share of its safe time, so that the next one is open in time. */
 const RENEW_AFTER = 0.8
 /**
- * When a request took a used connection and no other one is left for a write, a new one waits for this long, in
- * milliseconds: most requests are over by then, and their connection is free again.
+ * When a request has taken the last connection that a write could use, a new one is opened after this time, in
+ * milliseconds: most requests have ended by then, and their connection is free again.
  */
 const RESERVE_DELAY_MS = 250
-/** How often the reserve is looked at, in milliseconds, while there is traffic. */
+/** The time between two checks of the reserve, in milliseconds, while there is traffic. */
 const MIN_TICK_MS = 50
 const MAX_TICK_MS = 5000
-/** Wait for the body of a response where the request names none, in milliseconds: undici's default. */
+/** The default timeout of a response body, in milliseconds: that of undici. */
 const BODY_TIMEOUT_MS = 300_000
 /** Heads of Dynamics' responses may be larger than Node's usual 16 KiB. */
 const MAX_HEAD_BYTES = 128 * 1024
 
 interface PoolOptions {
   readonly connect: buildConnector.connector
-  /** Connections at most. */
+  /** The most connections. */
   readonly limit: number
-  /** Called when a request is put on a connection. */
+  /** Called when a request is assigned to a connection. */
   readonly onSend: (use: ConnectionUse) => void
   readonly idleTimes?: IdleTimes | undefined
 }
@@ -78,8 +78,8 @@ interface Waiting {
 }
 
 /**
- * Makes the pool of `origin`. undici's own pool gives a request the first connection in its list that is free, however
- * long it has been idle and whether it is open or not; this one chooses.
+ * Makes the pool of `origin`. undici's own pool uses the first free connection in its list, even if it has been idle
+ * for long or is not open. This pool chooses a connection by its state.
  */
 export function createConnectionPool(
   origin: URL,
@@ -96,7 +96,7 @@ export function createConnectionPool(
   let keepers = 0
   let lastRequest = -Infinity
   let renewals = 0
-  /** Nothing is opened ahead until a request has found the other side again. */
+  /** Whether a connection failed, so that none is opened in advance until a request succeeds. */
   let isUnreachable = false
   let timer: NodeJS.Timeout | undefined
   let tickAt = Infinity
@@ -160,16 +160,16 @@ export function createConnectionPool(
     if (queue.length > 0 || !send(waiting, lastRequest)) queue.push(waiting)
   }
 
-  /** Puts a request on a connection; `false`: there is none, and there are as many as there may be. */
+  /** Assigns a request to a connection. Returns `false` if none is free and no more may be opened. */
   function send({ isRepeatable, options, handler }: Waiting, now: number): boolean {
     const connection = (isRepeatable ? forRead(now) : forWrite(now)) ?? addConnection()
     if (connection === undefined) return false
     removeFrom(idle, connection)
     connection.take(now)
     const idleTimeout = options.bodyTimeout ?? BODY_TIMEOUT_MS
-    // Whatever closed this connection may be closing the others, so the request takes a safe one.
+    // The cause may affect other connections too, so the request takes a safe one.
     const sendElsewhere = (): void => dispatch(false, options, handler)
-    // undici's own timer knows nothing of the pauses.
+    // undici's own timer would count pauses.
     connection.client.dispatch(
       { ...options, bodyTimeout: 0 },
       new PausingHandler(handler, connection, idleTimeout, sendElsewhere),
@@ -184,7 +184,9 @@ export function createConnectionPool(
     while (queue.length > 0 && !isDestroyed && send(queue[0]!, performance.now())) queue.shift()
   }
 
-  /** The connection that is least likely to be closed just now: used lately, else opened lately. */
+  /**
+   * The connection that is least likely to be closed by the server: the last used one, otherwise the last opened one.
+   */
   function forWrite(now: number): PooledConnection | undefined {
     for (const one of idle) one.lifetime.open(now - one.idleSince)
     const safeTime = safeTimeOf()
@@ -197,8 +199,8 @@ export function createConnectionPool(
   }
 
   /**
-   * The connection that was used last, so that the others can go; but one that has been idle for longer than any that
-   * was answered, because this request may be sent again and shows whether it still works.
+   * The connection that was used last, so that the others can be closed. A connection with an idle time that has not
+   * been tested yet is preferred: this request may be retried, so it can test it.
    */
   function forRead(now: number): PooledConnection | undefined {
     let youngest: PooledConnection | undefined
@@ -217,7 +219,7 @@ export function createConnectionPool(
 
   function addConnection(): PooledConnection | undefined {
     if (connections.size >= limit) {
-      // One that is too old for this request makes room.
+      // A connection that is too old for this request is closed to make room.
       if (idle.length === 0) return undefined
       remove(idle[0]!)
     }
@@ -232,7 +234,7 @@ export function createConnectionPool(
     void connection.destroy()
   }
 
-  /** Opens a connection ahead where none is idle that a write may use for some time yet. */
+  /** Opens a connection in advance, if no idle one stays safe for a write for some time. */
   function keepReserve(now: number): void {
     if (!hasTraffic(now)) return
     tickIn(Math.min(Math.max(renewAt() - now, MIN_TICK_MS), MAX_TICK_MS), now)
@@ -269,7 +271,7 @@ export function createConnectionPool(
     return keepers > 0 && !isDestroyed && now - lastRequest < idleTimes.traffic
   }
 
-  /** When a new reserve is needed: all idle connections are nearly too old for a write then. */
+  /** When a new reserve is needed: when all idle connections are nearly too old for a write. */
   function renewAt(): number {
     const safeTime = safeTimeOf()
     let latest = -Infinity
@@ -279,7 +281,7 @@ export function createConnectionPool(
     return latest
   }
 
-  /** How long after it became idle a connection may be used for a write. */
+  /** The longest idle time after which a connection may be used for a write. */
   function safeTimeOf(): (one: PooledConnection) => number {
     const used = lifetimes.used.safe()
     const unused = lifetimes.unused.safe()
@@ -287,13 +289,13 @@ export function createConnectionPool(
   }
 }
 
-/** Used before unused, so that the reserve stays one; then open before opening; then the younger one. */
+/** Prefers used connections to keep the reserve, then open ones, then younger ones. */
 function isBetterForWrite(one: PooledConnection, other: PooledConnection): boolean {
   if (one.isUnused !== other.isUnused) return other.isUnused
   return one.isOpen === other.isOpen ? one.idleSince > other.idleSince : one.isOpen
 }
 
-/** The oldest that is open: the young ones are for writes. */
+/** The oldest open connection: the young ones are for writes. */
 function isBetterUnused(one: PooledConnection, other: PooledConnection): boolean {
   return one.isOpen === other.isOpen ? one.idleSince < other.idleSince : one.isOpen
 }

@@ -10,7 +10,7 @@ import type { Tunnel } from './tunnel.ts'
 /** Opens connections, directly or through the network's proxies. */
 export interface Connector {
   readonly connect: buildConnector.connector
-  /** Ends what is under way to the proxies. */
+  /** Ends connections to the proxies. */
   readonly close: () => Promise<unknown>
 }
 

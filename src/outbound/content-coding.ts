@@ -43,10 +43,9 @@ export function createDecoder(coding: ContentCoding): Transform {
 }
 
 /**
- * A body, or the beginning of one, with its coding undone; `undefined` where that fails, or where the result exceeds
- * `limit` bytes.
+ * Decodes a body, or the beginning of one; `undefined` if that fails, or if the result exceeds `limit` bytes.
  *
- * @param contentEncoding header of the message
+ * @param contentEncoding the header of the message
  */
 export function decode(body: Buffer, contentEncoding: string | undefined, limit: number): Buffer | undefined {
   if (!isEncoded(contentEncoding)) return body
@@ -67,14 +66,14 @@ export function decode(body: Buffer, contentEncoding: string | undefined, limit:
   }
 }
 
-/** `body` as gzip; it is made beside the event loop. `done` is not called where that fails. */
+/** Compresses `body` with gzip, outside the event loop. `done` is not called if that fails. */
 export function gzipped(body: Buffer, done: (compressed: Buffer) => void): void {
   gzip(body, (error, compressed) => {
     if (error === null) done(compressed)
   })
 }
 
-/** A complete gzip body with its coding undone; why not, where it is longer than `limit` bytes or broken. */
+/** Decompresses a complete gzip body. Returns the reason if it is longer than `limit` bytes or broken. */
 export function gunzipComplete(body: Buffer, limit: number): Buffer | 'too long' | 'broken' {
   try {
     return gunzipSync(body, { maxOutputLength: limit })

@@ -1,57 +1,57 @@
 import { rawHeader } from './raw-headers.ts'
 
-/** How long the other side keeps connections on which nothing is under way, as far as has been seen. */
+/** How long the server keeps idle connections, as far as it has been observed. */
 export interface IdleLifetime {
   /** A request on a connection that had been idle for `age` milliseconds was answered. */
   readonly answered: (age: number) => void
-  /** The other side closed a connection that had been idle for `age`. */
+  /** The server closed a connection that had been idle for `age`. */
   readonly closed: (age: number) => void
-  /** A request on a connection that had been idle for `age` met its end instead of a response. */
+  /** A request on a connection that had been idle for `age` ended without a response. */
   readonly broke: (age: number) => void
-  /** The other side says that it keeps idle connections for `ms` (`Keep-Alive: timeout`). */
+  /** The server announced that it keeps idle connections for `ms` (`Keep-Alive: timeout`). */
   readonly announced: (ms: number) => void
   /** A connection that has been idle for `age` is open. */
   readonly open: (age: number) => void
-  /** A request that must not be sent twice may use a connection that has been idle for less than this. */
+  /** A request that must not be retried may use a connection that has been idle for less than this. */
   readonly safe: () => number
-  /** Whether a response on a connection that has been idle for `age` would prove more than is known. */
+  /** Whether a response on a connection that has been idle for `age` would be new information. */
   readonly isUnproven: (age: number) => boolean
 }
 
 /**
- * A write meets a connection that is just being closed only near the end of its life. Half of it leaves room for
- * timers that are late, and for a far end whose servers differ.
+ * The share of the idle lifetime in which a connection is safe for a write. The server closes connections only at the
+ * end of the lifetime; half of it allows for late timers, and for differences between the servers of the environment.
  */
 const SAFE_SHARE = 0.5
 
-/** A request tries an idle time that is this much longer than the longest one that was answered. */
+/** A request tests an idle time that is longer by this factor than the longest one with a response. */
 const PROOF_STEP = 1.5
 
-/** How long what was seen counts at least; up to twice as long, because two periods are kept. */
+/** The shortest time for which observations count. They count for up to twice as long, because two periods are kept. */
 const PERIOD_MS = 600_000
 
 /**
- * A connection that stays open for more than twice as long as another one, and this much more, shows that the other one
- * was closed for another reason than its idle time, such as a restart of the far end.
+ * If a connection stays open for more than twice as long as another one, plus this time, the other one was not closed
+ * for its idle time, but for another reason, such as a restart of the server.
  */
 const OTHER_REASON_MS = 100
 
-/** No server closes connections this young for being idle, so a break says little, and is forgotten soon. */
+/** No server closes idle connections this early, so that such a break is forgotten soon. */
 const YOUNG_MS = 1000
 const DISTRUST_MS = 10_000
 
 /**
- * Learns from closes, from responses, and from what the other side announces.
+ * Learns from closed connections, from responses, and from announcements of the server.
  *
- * @param assumed the lifetime in milliseconds until something is known
+ * @param assumed the lifetime in milliseconds until one is observed
  */
 export function createIdleLifetime(assumed: number, now: () => number = () => performance.now()): IdleLifetime {
-  /** The longest idle time that was answered. */
+  /** The longest idle time after which a request was answered. */
   let proven = 0
   let promised: number | undefined
   let distrustedUntil = -Infinity
   const closes = recentMinimum(now)
-  /** That a connection is open refutes none of these: whoever breaks one does not say so before. */
+  /** Breaks without a close. An open connection does not disprove them: such a break is not announced. */
   const breaks = recentMinimum(now)
 
   function open(age: number): void {
@@ -85,11 +85,11 @@ export function createIdleLifetime(assumed: number, now: () => number = () => pe
   }
 }
 
-/** The smallest of the values that were noted lately; `Infinity` where there are none. */
+/** The smallest of the recent values; `Infinity` without any. */
 function recentMinimum(now: () => number): {
   readonly note: (value: number) => void
   readonly value: () => number
-  /** Forgets values below `bound`. */
+  /** Removes values below `bound`. */
   readonly forget: (bound: number) => void
 } {
   let current = Infinity
@@ -118,7 +118,7 @@ function recentMinimum(now: () => number): {
   }
 }
 
-/** The lifetime in milliseconds that the header `Keep-Alive` of a response announces, if it does. */
+/** The lifetime in milliseconds that the header `Keep-Alive` of a response announces; `undefined` if it does not. */
 export function announcedLifetime(headers: readonly Buffer[]): number | undefined {
   const seconds = /\btimeout=(\d+)/i.exec(rawHeader(headers, 'keep-alive') ?? '')?.[1]
   return seconds === undefined ? undefined : 1000 * Number(seconds)

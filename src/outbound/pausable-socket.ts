@@ -2,23 +2,23 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { getSystemErrorName } from 'node:util'
 
-/** A connection whose reading can be paused without undici's parser knowing. */
+/** A connection that can be paused without pausing undici's parser. */
 export interface PausableSocket {
-  /** Whether the connection ended in a way that cannot be told from a cut: no response ends with it. */
+  /** Whether the connection may have been cut: its end is not accepted as the end of a response. */
   readonly broken: boolean
   readonly pause: () => void
   readonly resume: () => void
-  /** Calls `onIdle` when nothing has arrived for `idle` milliseconds (0: never); a pause does not count. */
+  /** Calls `onIdle` when no data has arrived for `idle` milliseconds (0: never). Pauses do not count. */
   readonly watch: (idle: number, onIdle: () => void) => void
-  /** The response is over: nothing is watched, and a pause ends. */
+  /** The response has ended: stops the idle timer, and ends a pause. */
   readonly release: () => void
 }
 
 /**
  * Makes a socket pausable. Call this before undici adds its listeners.
  *
- * While paused, `read` gives nothing and `push` stops the kernel's bytes, so that neither an end nor a reset overtakes
- * what has arrived. undici has then parsed all that it was given, which is the one state in which it handles an end
+ * While paused, `read` returns nothing and `push` stops reading from the kernel, so that neither an end nor a reset
+ * overtakes data. undici has then parsed all data that it was given. Only in this state does it handle an end
  * correctly.
  */
 export function pausable(socket: Socket): PausableSocket {
@@ -41,7 +41,7 @@ export function pausable(socket: Socket): PausableSocket {
       if (!paused) return
       paused = false
       socket.setTimeout(socket.timeout ?? 0)
-      // Not at once: a parser may be at work, and it must not be entered twice.
+      // Not synchronously: the parser may be running, and it is not reentrant.
       process.nextTick(readOn)
     },
     watch(idle, onIdle) {
@@ -55,7 +55,7 @@ export function pausable(socket: Socket): PausableSocket {
   }
 
   socket.read = (size?: number) => {
-    // Node's own `read(0)` fetches more, or ends the stream.
+    // Node's own `read(0)` reads more data, or ends the stream.
     if (size === 0) return paused && !ended ? null : read(0)
     if (paused) return null
     return read(size)
@@ -73,7 +73,7 @@ export function pausable(socket: Socket): PausableSocket {
   socket.on('error', () => {
     broken = true
   })
-  // A reset that is read in one go with the last bytes comes as an end; then there is no other side any more.
+  // A reset that is read together with the last bytes appears as an end. Then the socket has no peer any longer.
   socket.on('end', () => {
     broken ||= cut || socket.remoteAddress === undefined
   })
@@ -87,16 +87,16 @@ export function pausable(socket: Socket): PausableSocket {
   }
 }
 
-/** What of Node's handles is used. */
+/** The members of Node's handles that are used. */
 interface Handle {
   readonly reading?: boolean
   readonly _parent?: { readonly readStart?: () => number; readonly readStop?: () => number }
 }
 
 /**
- * Whether the end that arrives now is the other side's `close_notify`, which nobody on the way can forge, and not the
- * end of the TCP connection beneath. Node reports both alike; but only the former comes while the connection beneath
- * is still being read, or while reading is stopped. Without a handle to ask, the answer is no.
+ * Whether the current end is the server's `close_notify`, which nobody in the network can forge, and not the end of the
+ * TCP connection. Node reports both in the same way, but only the former arrives while the TCP connection is still
+ * being read, or while reading is stopped. Without a handle the result is `false`.
  */
 function isClosedByPeer(socket: TLSSocket): boolean {
   const { _handle: handle } = socket as unknown as { readonly _handle: Handle | null }
@@ -104,6 +104,6 @@ function isClosedByPeer(socket: TLSSocket): boolean {
   const { _parent: beneath }: Handle = handle ?? {}
   const started = beneath?.readStart?.()
   if (started === 0) beneath?.readStop?.()
-  // What libuv says when reading is to start that has started already.
+  // libuv's error code if reading has already started.
   return started !== undefined && started < 0 && getSystemErrorName(started) === 'EALREADY'
 }

@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici'
 import { OwnError } from '../logging/own-error.ts'
 import type { PausableSocket } from './pausable-socket.ts'
 
-/** The connection that a request is on, and what it is to know of the request. */
+/** The connection of a request, and the events that it needs. */
 export interface CarryingConnection {
   /** `undefined` until the connection is open. */
   readonly socket: PausableSocket | undefined
@@ -12,18 +12,21 @@ export interface CarryingConnection {
   readonly onSend: () => void
   /** The head of the response has arrived. */
   readonly onResponse: (headers: readonly Buffer[]) => void
-  /** The response is complete. `quietSince`: when the other side may have sent the last of it (`performance.now()`). */
+  /**
+   * The response is complete. `quietSince`: the earliest time at which its end may have been sent
+   * (`performance.now()`).
+   */
   readonly onComplete: (quietSince: number) => void
   /** `true`: the connection was reset before the request was written, so it can go to another one. */
   readonly onFailure: (error: Error) => boolean
 }
 
 /**
- * Back-pressure that pauses connections, and never undici's parser: undici 7 loses a response, or ends the process with
- * a failed assertion, when a connection ends while its parser is paused (nodejs/undici#5360). So a handler that asks
- * for a pause pauses the socket. See docs/decisions/undici-paused-parser.md.
+ * Back-pressure that pauses the connection instead of undici's parser. undici 7 loses a response, or ends the process
+ * with a failed assertion, when a connection ends while its parser is paused (nodejs/undici#5360). Therefore a pause by
+ * the handler pauses the socket. See docs/decisions/undici-paused-parser.md.
  *
- * It is undici's handler of raw header arrays, around another one.
+ * It wraps a handler of undici's interface with raw header arrays.
  *
  * @until undici 8, which needs Node 22.19
  */
@@ -37,7 +40,7 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
   #firstPause: number | undefined
 
   /**
-   * @param idle how long the response's body may stand still, in milliseconds
+   * @param idle the longest time without data of the response's body, in milliseconds
    * @param sendElsewhere sends the request on another connection
    */
   constructor(
@@ -59,7 +62,7 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
   }
 
   onHeaders(status: number, headers: Buffer[], _resume: () => void, statusText: string): boolean {
-    // A later response may be on the connection by the time that somebody resumes this one.
+    // When this response is resumed, the connection may already have a later one.
     const resume = (): void => this.#socket?.resume()
     if (status >= 200) {
       this.#connection.onResponse(headers)
@@ -77,10 +80,10 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
 
   onComplete(trailers: string[] | null): void {
     const broken = this.#socket?.broken === true
-    // Behind a pause the rest may have waited in the kernel for as long.
+    // During a pause the rest may have waited in the kernel.
     this.#connection.onComplete(this.#firstPause ?? performance.now())
     this.#release()
-    // For undici, the end of a connection is the end of a response without a length, whatever ended it.
+    // For undici, any end of the connection ends a response without a length.
     if (broken) this.#handler.onError?.(new OwnError('the connection broke'))
     else this.#handler.onComplete?.(trailers)
   }

@@ -9,15 +9,15 @@ import { pausable } from './pausable-socket.ts'
 import type { PausableSocket } from './pausable-socket.ts'
 import type { CarryingConnection } from './pausing.ts'
 
-/** How a request came by its connection: opened for it, opened ahead of it, or used before. */
+/** How a request got its connection: opened for it, opened in advance, or used before. */
 export type ConnectionUse = 'new' | 'reserve' | 'reused'
 
-/** What a connection needs of its pool, and reports to it. */
+/** What a connection needs from its pool and reports to it. */
 export interface PoolOfConnection {
   readonly destination: buildConnector.Options
   readonly connect: buildConnector.connector
   readonly clientOptions: Client.Options
-  /** How long the other side keeps connections that have carried a request, and those that have not. */
+  /** How long the server keeps used connections, and unused ones. */
   readonly lifetimes: { readonly used: IdleLifetime; readonly unused: IdleLifetime }
   readonly onSend: (use: ConnectionUse) => void
   /** A connection was opened, or could not be. */
@@ -28,32 +28,32 @@ export interface PoolOfConnection {
 }
 
 /**
- * Where a request is: `waiting` for the connection to open or to be checked, `sent`, `answered` with a head, `complete`
- * while undici sees to the connection, or `failed`.
+ * The state of a request: `waiting` until the connection is open or checked, `sent`, `answered` with a head, `complete`
+ * while undici releases the connection, or `failed`.
  */
 type Phase = 'idle' | 'waiting' | 'sent' | 'answered' | 'complete' | 'failed'
 
 const BREAKS = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
-/** undici itself closed the connection: it was idle for too long, or the request or the response asked for it. */
+/** undici closed the connection: it was idle for too long, or the request or the response demanded it. */
 const CLOSED_BY_UNDICI = 'UND_ERR_INFO'
 
-/** One connection: undici's client for it, which opens it when a request comes, or which gets one that is open. */
+/** One connection with its undici client. The client opens it for a request, or uses one that is already open. */
 export class PooledConnection implements CarryingConnection {
   socket: PausableSocket | undefined
-  /** `performance.now()` since when nothing is under way, at the earliest. */
+  /** The earliest time since which the connection may be idle, by `performance.now()`. */
   idleSince = performance.now()
   readonly client: Client
   readonly #pool: PoolOfConnection
   #phase: Phase = 'idle'
   #isUsed = false
   #isOpening = false
-  /** Open, and not undici's yet. */
+  /** The open socket, before undici uses it. */
   #ready: Socket | undefined
   #whenOpen: buildConnector.Callback | undefined
   #use: ConnectionUse = 'new'
-  /** When the last response was complete; later than `idleSince` where it was read slowly. */
+  /** When the last response was complete. It is later than `idleSince` if the response was read slowly. */
   #completed = this.idleSince
-  /** How long it was idle before the present request. */
+  /** The idle time before the current request. */
   #idleFor = 0
 
   constructor(pool: PoolOfConnection) {
@@ -70,7 +70,7 @@ export class PooledConnection implements CarryingConnection {
       })
   }
 
-  /** Whether it was opened ahead and has carried no request. */
+  /** Whether it was opened in advance and has not been used. */
   get isUnused(): boolean {
     return !this.#isUsed
   }
@@ -91,7 +91,7 @@ export class PooledConnection implements CarryingConnection {
     return this.#isOpening
   }
 
-  /** Opens it before there is a request for it. */
+  /** Opens the connection in advance. */
   openAhead(): void {
     this.#isOpening = true
     this.#pool.connect(this.#pool.destination, (error, socket) => {
@@ -108,7 +108,7 @@ export class PooledConnection implements CarryingConnection {
     })
   }
 
-  /** Hands it to the request that is dispatched next. */
+  /** Assigns it to the request that is dispatched next. */
   take(now: number): void {
     this.#phase = 'waiting'
     this.#idleFor = now - this.#completed
@@ -136,7 +136,7 @@ export class PooledConnection implements CarryingConnection {
 
   onFailure(error: Error): boolean {
     const isStale = this.#use !== 'new' && BREAKS.has((error as NodeJS.ErrnoException).code ?? '')
-    // undici opens another connection for the request after a close, but not after a reset.
+    // After a close undici opens another connection for the request, but not after a reset.
     const isUnsent = isStale && this.#phase === 'waiting'
     if (isUnsent) this.lifetime.closed(this.#idleFor)
     else if (isStale && this.#phase === 'sent') this.lifetime.broke(this.#idleFor)
@@ -144,7 +144,7 @@ export class PooledConnection implements CarryingConnection {
     return isUnsent
   }
 
-  /** A request was dispatched that failed at once, without the connection. */
+  /** The dispatched request failed at once, without using the connection. */
   settle(): void {
     if (this.#phase !== 'failed') return
     if (this.isOpen || this.#isOpening) this.#free()
@@ -156,7 +156,7 @@ export class PooledConnection implements CarryingConnection {
     return this.client.destroy()
   }
 
-  /** What undici's client connects with. */
+  /** The connect function of undici's client. */
   #give(options: buildConnector.Options, callback: buildConnector.Callback): void {
     const ready = this.#ready
     if (this.#isOpening) {
@@ -164,7 +164,7 @@ export class PooledConnection implements CarryingConnection {
     } else if (ready === undefined) {
       this.#open(options, callback)
     } else {
-      // Whatever the other side has sent by now is read first: its end, above all.
+      // Data that has already arrived is read first, in particular the end of the connection.
       setImmediate(() => {
         this.#ready = undefined
         if (ready.destroyed) {
@@ -182,7 +182,7 @@ export class PooledConnection implements CarryingConnection {
     this.#use = 'new'
     this.#pool.connect(options, (...outcome) => {
       const [, socket] = outcome
-      // undici's own connector gives no second argument with an error, whatever its types say.
+      // undici's own connector passes no second argument with an error, although its types require one.
       if (socket) this.#opened(socket)
       this.#pool.onOpened(this, Boolean(socket))
       callback(...outcome)
@@ -194,7 +194,7 @@ export class PooledConnection implements CarryingConnection {
     this.idleSince = this.#completed = performance.now()
   }
 
-  /** Keeps an open connection for the request that will come, and notices its end. */
+  /** Keeps an open connection for the next request, and detects its end. */
   #await(socket: Socket): void {
     this.#ready = socket
     socket.on('readable', destroyIfSpoken).on('end', socket.destroy).on('close', this.#onReadyClosed).unref()
@@ -218,7 +218,7 @@ export class PooledConnection implements CarryingConnection {
   #onDisconnect({ code }: NodeJS.ErrnoException): void {
     const isFarEnds = code !== CLOSED_BY_UNDICI
     if (this.#phase === 'waiting') {
-      // undici saw the end before it wrote, and opens another connection for the request.
+      // undici detected the end before it wrote, and opens another connection for the request.
       if (isFarEnds) this.lifetime.closed(this.#idleFor)
       return
     }
@@ -228,7 +228,7 @@ export class PooledConnection implements CarryingConnection {
   }
 }
 
-/** Nobody has asked anything on this connection, so whatever is said there is no response. */
+/** Data on a connection without a request is not a response. */
 function destroyIfSpoken(this: Socket): void {
   if (this.read() !== null) this.destroy()
 }

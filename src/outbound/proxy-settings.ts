@@ -19,8 +19,8 @@ export function proxyFor({ protocol, hostname, port }: Destination, proxies: Pro
 }
 
 /**
- * Whether no proxy can reach `host`, and none must see what is sent there: loopback, and link-local addresses, where
- * a machine's own managed identity answers.
+ * Whether requests to `host` must not use a proxy: a proxy cannot reach loopback and link-local addresses, and must not
+ * see requests to the managed identity of this machine.
  */
 function isOnThisMachine(host: string): boolean {
   return (
@@ -31,5 +31,5 @@ function isOnThisMachine(host: string): boolean {
   )
 }
 
-/** 169.254.0.0/16, fe80::/10 and "all addresses", and those of IPv4 as IPv6 writes them. */
+/** 169.254.0.0/16, fe80::/10 and the unspecified addresses, and IPv4-mapped ones. */
 const LINK_LOCAL_OR_UNSPECIFIED = /^(?:169\.254\.|fe[89ab][0-9a-f]:|0\.0\.0\.0$|::$|::ffff:(?:7f[0-9a-f]{2}|a9fe|0):)/

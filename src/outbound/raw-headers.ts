@@ -1,7 +1,7 @@
 /**
- * The value of a header, the first where there are several; `undefined` where there is none.
+ * The first value of a header; `undefined` if it is absent.
  *
- * @param headers flat, as undici hands them on: name, value, name, value
+ * @param headers flat, as undici passes them: name, value, name, value
  * @param name in lower case
  */
 export function rawHeader(headers: readonly Buffer[], name: string): string | undefined {

@@ -1,7 +1,7 @@
 import { OwnError } from '../logging/own-error.ts'
 import type { OutboundAgent } from './agent.ts'
 
-/** Reads a JSON document. Throws when it is not available. */
+/** Reads a JSON document. Throws if it is not available. */
 export type ReadJson = (url: string) => Promise<unknown>
 
 /** Reads small documents through `agent`, without following redirects. */

@@ -2,8 +2,8 @@
 const MAX_RETRY_AFTER_MS = 86_400_000
 
 /**
- * The milliseconds that a Retry-After header asks for: seconds, perhaps with a comma between thousands, or a date;
- * `undefined` where the header is missing or cannot be read.
+ * The wait in a Retry-After header, in milliseconds. The header has seconds, perhaps with a comma between thousands, or
+ * a date; `undefined` if it is missing or cannot be read.
  *
  * @param now milliseconds since 1970, for dates
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3

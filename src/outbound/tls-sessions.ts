@@ -2,12 +2,13 @@ import { TLSSocket } from 'node:tls'
 
 import { buildConnector } from 'undici'
 
-/** How connections are secured, and how long connecting may take. */
+/** The TLS options of connections, and the connect timeout. */
 export type ConnectSettings = buildConnector.BuildOptions & { readonly timeout: number }
 
 /**
- * Connects, and resumes the last TLS session with the same host: one round trip less with TLS 1.2, and no certificates
- * to send and to verify again. undici's own cache holds sessions weakly: the next garbage collection empties it.
+ * Connects, and resumes the last TLS session with the same host. That saves a round trip with TLS 1.2, and the transfer
+ * and verification of certificates. undici's own cache has only weak references: the next garbage collection empties
+ * it.
  *
  * @until undici's connector holds on to its TLS sessions
  */
@@ -23,11 +24,11 @@ export function resumeSessions(settings: ConnectSettings): buildConnector.connec
     })
     connect(options, (...outcome) => {
       const [, socket] = outcome
-      // A session may be what the other side refuses.
+      // The server may have refused the session.
       if (!socket) sessions.delete(key)
       if (socket instanceof TLSSocket) {
         const remember = (session: Buffer): void => void sessions.set(key, session)
-        // With TLS 1.2 the session comes in the handshake; with TLS 1.3 after it, perhaps in the same piece.
+        // With TLS 1.2 the session arrives in the handshake, with TLS 1.3 after it, perhaps in the same chunk.
         const now = socket.getSession()
         if (now !== undefined) remember(now)
         socket.on('session', remember)

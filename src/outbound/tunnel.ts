@@ -8,18 +8,18 @@ import { OwnError } from '../logging/own-error.ts'
 import { resumeSessions } from './tls-sessions.ts'
 import type { ConnectSettings } from './tls-sessions.ts'
 
-/** Connects through the network's proxy, which sees the name of the host and nothing that is said. */
+/** Connects through the network's proxy. The proxy sees the host name, but not the encrypted data. */
 export interface Tunnel {
   readonly connect: buildConnector.connector
   readonly close: () => Promise<void>
 }
 
 /**
- * A tunnel through `proxy` (CONNECT). undici's own ProxyAgent drops repeated headers, and tries for ever when the
- * proxy hangs up.
+ * A tunnel through `proxy` (CONNECT). undici's own ProxyAgent drops repeated headers, and retries forever when the
+ * proxy closes the connection.
  *
- * @until undici's ProxyAgent keeps repeated headers and gives up when the proxy hangs up
- * @param tls how the connection inside the tunnel is secured, and how long connecting may take
+ * @until undici's ProxyAgent keeps repeated headers and gives up when the proxy closes the connection
+ * @param tls the TLS options of the connection inside the tunnel, and the connect timeout
  */
 export function tunnel(proxy: Proxy, tls: ConnectSettings): Tunnel {
   const toProxy = new Pool(proxy.origin, { connect: tls, headersTimeout: tls.timeout })
@@ -36,7 +36,7 @@ export function tunnel(proxy: Proxy, tls: ConnectSettings): Tunnel {
       ]
       toProxy.connect({ path: authority, headers }).then(
         ({ statusCode, socket: duplex }) => {
-          // undici's types know no more of it than that it goes both ways.
+          // undici's types declare it only as a Duplex.
           const socket = duplex as Socket
           if (statusCode !== 200) {
             socket.on('error', () => {}).destroy()
@@ -56,7 +56,7 @@ export function tunnel(proxy: Proxy, tls: ConnectSettings): Tunnel {
   }
 }
 
-/** Host and port, as CONNECT names them. */
+/** Host and port, in the form of CONNECT. */
 export function authorityOf({ protocol, hostname, port }: buildConnector.Options): string {
   const host = hostname.includes(':') ? `[${hostname}]` : hostname
   return `${host}:${port || (protocol === 'https:' ? '443' : '80')}`
