@@ -36,6 +36,11 @@ const RECOVERED_LAG_MS = 80
  * running. Measured at `nice 19` with three busy processes a core: at most 0.6 when idle, over 0.99 under overload.
  */
 const MIN_UTILIZATION = 0.9
+/**
+ * After a start, code is loaded and compiled. On a busy machine that alone fills the event loop for seconds, in turns of
+ * more than 200 ms.
+ */
+const START_UP_MS = 10_000
 /** Consecutive samples that change the state. A single late one may be a garbage collection. */
 const CONFIRMING_SAMPLES = 2
 
@@ -52,8 +57,13 @@ export function nextPressure({ overloaded, against }: Pressure, { delay, utiliza
     : { overloaded: !overloaded, against: 0 }
 }
 
-/** Measures the lag of the event loop, and whether its own work is the cause. */
-export function watchOverload(): Overload {
+/**
+ * Measures the lag of the event loop, and whether its own work is the cause.
+ *
+ * @param startUp milliseconds from now in which no lag counts as overload
+ */
+export function watchOverload(startUp = START_UP_MS): Overload {
+  const upAt = performance.now() + startUp
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
   let pressure: Pressure = { overloaded: false, against: 0 }
@@ -65,7 +75,7 @@ export function watchOverload(): Overload {
     before = now
     delay = Math.max(histogram.percentile(50) / 1e6 - RESOLUTION_MS, 0)
     histogram.reset()
-    pressure = nextPressure(pressure, { delay, utilization })
+    if (performance.now() >= upAt) pressure = nextPressure(pressure, { delay, utilization })
   }, SAMPLE_INTERVAL_MS).unref()
   return {
     overloaded: () => pressure.overloaded,

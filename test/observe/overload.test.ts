@@ -39,7 +39,7 @@ t.test('an idle process that is kept from running is not overloaded', async (t) 
       '--eval',
       `
     import { watchOverload } from ${JSON.stringify(new URL('../../src/observe/overload.js', import.meta.url))}
-    const overload = watchOverload()
+    const overload = watchOverload(0)
     setInterval(() => console.log(JSON.stringify([overload.overloaded(), overload.lag()])), 10)
   `,
     ],
@@ -65,8 +65,10 @@ t.test('an idle process that is kept from running is not overloaded', async (t) 
 })
 
 t.test('sees an event loop that is late, and one that has caught up', async (t) => {
-  const overload = watchOverload()
+  const overload = watchOverload(0)
+  const starting = watchOverload(600_000)
   t.teardown(overload.close)
+  t.teardown(starting.close)
   t.equal(overload.overloaded(), false)
 
   const block = (): void => {
@@ -81,6 +83,7 @@ t.test('sees an event loop that is late, and one that has caught up', async (t) 
     })
   clearInterval(busy)
   t.equal(overload.overloaded(), true)
+  t.equal(starting.overloaded(), false, 'its start is no overload')
   t.ok(overload.lag() > 200)
 
   while (overload.overloaded() && performance.now() - began < 100_000)
