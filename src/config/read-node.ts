@@ -93,10 +93,13 @@ function readGroup(
     errors.push(`${nameOf(below(name, key))} is not a setting.${question(suggestion)}`)
   }
   return Object.fromEntries(
-    Object.entries(members).map(([key, member]) => [
-      key,
-      readAny(member, raw[key] ?? undefined, { ...place, name: below(name, key) }),
-    ]),
+    Object.entries(members).map(([key, member]) => {
+      const inner = { ...place, name: below(name, key) }
+      if (raw[key] !== null) return [key, readAny(member, raw[key], inner)]
+      // A default would open what somebody meant to restrict: `users` of which all lines are comments is not `*`.
+      errors.push(`${nameOf(inner.name)} is empty: write a value, or remove the line.`)
+      return [key, undefined]
+    }),
   )
 }
 

@@ -485,7 +485,7 @@ t.test('what has the wrong form in a file is a fault', async (t) => {
     ['toString: 1', /^toString .*is not a setting/],
     ['__proto__: { port: 1 }', /^__proto__ .*is not a setting/],
     ['tls: {}', /^tls\.certificate .*is missing/],
-    ['tls: null', undefined],
+    ['tls: null', /^tls .*is empty: write a value/],
     ['anybody: 7', /^anybody .*must hold named settings/],
   ] as const) {
     const faults = faultsOf({}, written(t, `${lines}\ntargets:\n  - ${target}\n`))
@@ -600,6 +600,31 @@ targets: [{ url: contoso.crm4.dynamics.com, MAX_RETRY_WAIT: 5s, header: x-user, 
     'LOG_LEVEL (in the settings file) is not a setting. Did you mean logLevel?',
     'targets[0].MAX_RETRY_WAIT (in the settings file) is not a setting. Did you mean maxRetryWait?',
     'targets[0].header (in the settings file) is not a setting. Did you mean impersonation.header?',
+  ])
+})
+
+t.test('a setting without a value in a file is an error, and never the default', async (t) => {
+  const faults = faultsOf(
+    {},
+    written(
+      t,
+      `
+trustNetwork:
+callers:
+anybody: { users: , rules: }
+requiredHeader: ~
+targets: [{ url: contoso.crm4.dynamics.com, impersonation: { mode: }, credential: { kind: managed-identity, clientId: } }]
+`,
+    ),
+  )
+  t.same(faults.map((fault) => /^(\S+) .* is empty: write a value, or remove the line\.$/.exec(fault)?.[1]).sort(), [
+    'anybody.rules',
+    'anybody.users',
+    'callers',
+    'requiredHeader',
+    'targets[0].credential.clientId',
+    'targets[0].impersonation.mode',
+    'trustNetwork',
   ])
 })
 
