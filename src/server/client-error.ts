@@ -69,7 +69,7 @@ function respondAlone(
 
 /** The only `Origin` in `bytes`. */
 function originIn(bytes: Buffer | undefined): string | undefined {
-  const [first, ...others] = [...(bytes?.toString('latin1') ?? '').matchAll(/\r\norigin:([^\r\n]*)\r\n/gi)]
+  const [first, ...others] = [...(bytes?.toString('latin1') ?? '').matchAll(/\r\norigin:([^\r\n]*)(?=\r\n)/gi)]
   return others.length === 0 ? first?.[1]?.trim() : undefined
 }
 

@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+
 import t from 'tap'
 
 import { gatewayFor } from '../support/gateway-for.ts'
@@ -65,3 +67,30 @@ t.test('bytes that are not a request have an id and a log line too, which shows 
 function requestId({ head }: RawAnswer): string | undefined {
   return /^x-request-id: (\S+)$/im.exec(head)?.[1]
 }
+
+t.test('a request of two origins is answered as one of none', async (t) => {
+  const { url } = await gatewayFor(t, { ALLOWED_ORIGINS: 'https://a.example' })
+  const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
+  const bad = (...origins: string[]): Promise<RawAnswer> => {
+    const lines = origins.map((origin) => `Origin: ${origin}\r\n`).join('')
+    return rawRequest(to, `GET /a b HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`)
+  }
+  t.match((await bad('https://a.example')).head, /access-control-allow-origin: https:\/\/a\.example/i)
+  t.notMatch((await bad('https://a.example', 'https://a.example')).head, /access-control-allow-origin/i)
+})
+
+t.test('of an unwanted body only so much is read', async (t) => {
+  const { url } = await gatewayFor(t)
+  const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
+  const megabytes = 20
+  const head = `POST /-/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${megabytes * 1024 ** 2}\r\n\r\n`
+  const socket = connect(to)
+  let answer = ''
+  socket.setEncoding('latin1').on('data', (text: string) => (answer += text))
+  socket.on('error', () => undefined)
+  const closed = new Promise((resolve) => socket.on('close', resolve))
+  socket.write(head)
+  for (let sent = 0; sent < megabytes; sent++) socket.write(Buffer.alloc(1024 ** 2))
+  await closed
+  t.match(answer, /^HTTP\/1\.1 404 /)
+})
