@@ -1,0 +1,58 @@
+import { PassThrough } from 'node:stream'
+
+import t from 'tap'
+
+import { bufferedBody } from '../../src/dynamics/buffered-response.ts'
+import { guarded } from '../../src/dynamics/guarded-sink.ts'
+import { TokenRefused } from '../../src/errors.ts'
+import { connectionFixture, outbound, received, service, text } from '../support/connection-fixture.ts'
+
+t.test('a body in very many pieces is sent as it came', async (t) => {
+  const bodies: string[] = []
+  const origin = await service(t, async (request, response) => {
+    bodies.push(await received(request))
+    response.end()
+  })
+  const { send } = connectionFixture(t, origin)
+  const body = new PassThrough()
+  const sent = Array.from({ length: 600 }, (_, index) => String(index % 10))
+  const answer = send(outbound({ method: 'POST', body }))
+  for (const piece of sent) body.write(piece)
+  body.end()
+  await text(await answer)
+  t.same(bodies, [sent.join('')])
+})
+
+t.test('a complete body is not read beyond its limit', async (t) => {
+  t.equal(String(await bufferedBody(Buffer.from('{}')).bytes(2)), '{}')
+  await t.rejects(bufferedBody(Buffer.from('{}')).bytes(1), { message: 'the body is larger than 1 bytes' })
+})
+
+t.test('a sink that failed hears of it once, and of nothing else', async (t) => {
+  const heard: string[] = []
+  const sink = guarded({
+    resume: undefined,
+    write: () => {
+      throw new Error('full')
+    },
+    end: () => void heard.push('end'),
+    fail: (reason) => void heard.push(reason.message),
+  })
+  t.equal(sink.write(Buffer.from('x')), true)
+  sink.fail(new Error('again'))
+  sink.end()
+  t.same(heard, ['full'])
+})
+
+t.test('the tokens of a person that Dynamics refuses twice are both discarded', async (t) => {
+  const origin = await service(t, (_, response) => response.writeHead(401).end())
+  const { send } = connectionFixture(t, origin)
+  const discarded: string[] = []
+  let issued = 0
+  const tokens = {
+    authorization: () => `Bearer ${++issued}`,
+    discard: (authorization: string) => void discarded.push(authorization),
+  }
+  await t.rejects(send(outbound({ tokens })), new TokenRefused())
+  t.same(discarded, ['Bearer 1', 'Bearer 2'])
+})
