@@ -62,11 +62,13 @@ export function observeRequests({ log, metrics, tracer, inspector, targetOf }: O
     const { status } = facts
     metrics.requestDone(doneOf(exchange, facts))
     const asked = targetOf(record)
-    const trouble = asked?.credential.state().trouble
-    const reached = asked === undefined ? undefined : { target: asked.target, trouble }
     tracer?.end({ facts, record, isEncrypted: 'encrypted' in request.raw.socket, environment: asked?.target.url })
     asked?.activity.requestDone(status)
-    if (status >= 500 && code !== undefined) asked?.activity.faulted(explanationOf(exchange, reached, status)!)
+    const isFault = status >= 500 && code !== undefined
+    if (!isFault && inspector === undefined) return
+    const reached =
+      asked === undefined ? undefined : { target: asked.target, trouble: asked.credential.state().trouble }
+    if (isFault) asked?.activity.faulted(explanationOf(exchange, reached, status)!)
     inspector?.add(finishedOf(request, reply, facts, reached, captured?.()))
   }
 }

@@ -120,6 +120,7 @@ function recentMinimum(now: () => number): {
 
 /** The lifetime in milliseconds that the header `Keep-Alive` of a response announces; `undefined` if it does not. */
 export function announcedLifetime(headers: readonly Buffer[]): number | undefined {
-  const seconds = /\btimeout=(\d+)/i.exec(rawHeader(headers, 'keep-alive') ?? '')?.[1]
+  const value = rawHeader(headers, 'keep-alive')
+  const seconds = value === undefined ? undefined : /\btimeout=(\d+)/i.exec(value)?.[1]
   return seconds === undefined ? undefined : 1000 * Number(seconds)
 }
