@@ -14,7 +14,7 @@ import { objectId } from '../support/started-emulator.ts'
 const ADELE = 'adele.vance@contoso.com'
 const APP = '9b2d6c1f-0a4e-4f3b-8d57-1c6e9a20b7f4'
 
-t.test('prints both addresses of consent, and proves no more than it can without a person', async (t) => {
+t.test('prints both addresses of consent, and tests no more than is possible without a person', async (t) => {
   for (const kind of ['on-behalf-of', 'client-secret']) {
     const { io, written, emulator } = await commandForPeople(t, kind)
     t.equal(await check({}, io), 0)
@@ -33,7 +33,7 @@ t.test('prints both addresses of consent, and proves no more than it can without
   }
 })
 
-t.test('proves with the token of a person that Dynamics runs as them', async (t) => {
+t.test('tests with the token of a person that Dynamics runs as them', async (t) => {
   for (const [kind, prefix] of [
     ['on-behalf-of', ''],
     ['client-secret', 'Bearer '],
@@ -53,7 +53,7 @@ t.test('proves with the token of a person that Dynamics runs as them', async (t)
   }
 })
 
-t.test('what is wrong with the token is said before Entra is asked, with one fix', async (t) => {
+t.test('a wrong token is explained before Entra is asked, with one fix', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   const good = emulator.userToken(ADELE)
   const soon = Math.floor(Date.now() / 1000) + 3600
@@ -89,7 +89,7 @@ t.test('what is wrong with the token is said before Entra is asked, with one fix
   }
 })
 
-t.test('what Entra refuses has its own fix', async (t) => {
+t.test('each refusal of Entra has its own fix', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   const file = fileWith(t, emulator.userToken(ADELE))
   for (const [number, todo] of [
@@ -117,7 +117,7 @@ t.test('what Entra refuses has its own fix', async (t) => {
   t.match(written.stdout, /AADSTS50076[\s\S]*MFA[\s\S]*says: “\{"access_token":\{"acrs"[\s\S]*pass these claims/)
 })
 
-t.test('a person who is no user there, a row that cannot be read, and another user are told apart', async (t) => {
+t.test('an unknown person, an unreadable row, and another user are distinguished', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   const guest = fileWith(t, emulator.userToken('somebody@fabrikam.example'))
   t.equal(await check({ 'token-file': guest }, io), 2)
@@ -142,7 +142,7 @@ t.test('a person who is no user there, a row that cannot be read, and another us
   t.match(written.stdout, /✗ as the person .*did not run as the person/)
 })
 
-t.test('what stands in the way of trying it is named', async (t) => {
+t.test('an obstacle to the test is named', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   t.equal(await check({ 'token-file': '/nowhere/token' }, io), 2)
   t.match(written.stdout, /✗ person .*cannot be read \(ENOENT\)/)
@@ -176,7 +176,7 @@ t.test('another product has no WhoAmI to compare', async (t) => {
   t.match(written.stdout, /– as the person .*no WhoAmI/)
 })
 
-t.test('--json holds the addresses too', async (t) => {
+t.test('--json includes the addresses', async (t) => {
   const { io, written } = await commandForPeople(t)
   t.equal(await check({ json: true }, io), 0)
   const { targets } = JSON.parse(written.stdout)

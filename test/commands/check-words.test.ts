@@ -8,13 +8,13 @@ import { ownScopeOf } from '../../src/commands/people-consents.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
 import { UserSignInRequired } from '../../src/errors.ts'
 
-t.test('a name that cannot be looked up for another reason than that there is none', async (t) => {
+t.test('a name that cannot be resolved although it may exist', async (t) => {
   t.match(explainLookup('a.example', 'EAI_AGAIN'), { what: /resolved \(EAI_AGAIN\)/, why: /DNS server/ })
   t.match(explainLookup('a.example', 'EAI_FAIL'), { what: /\(EAI_FAIL\)/, why: /gives no other reason/ })
   t.match(explainLookup('a.example', 'ENOTFOUND'), { what: /no host named a\.example/ })
 })
 
-t.test('certificates are named by what they hold', async (t) => {
+t.test('certificates are named by their subject', async (t) => {
   t.equal(nameOf(undefined), 'an unnamed authority')
   t.equal(nameOf({ O: 'Contoso' }), 'Contoso')
   t.equal(nameOf({ CN: 'contoso.example', O: 'Contoso' }), 'contoso.example (Contoso)')
@@ -34,6 +34,6 @@ t.test('an error of Entra to emulate, with or without AADSTS before its number',
   t.equal(emulatedFault('maintenance', 'fault'), 'maintenance')
 })
 
-t.test('an app that no scope is known of asks for all', async (t) => {
+t.test('an app without known scopes requests all', async (t) => {
   t.equal(ownScopeOf('a-client', undefined), 'api://a-client/.default')
 })

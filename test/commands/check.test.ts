@@ -16,7 +16,7 @@ import { objectId } from '../support/started-emulator.ts'
 
 const ADELE = 'adele.vance@contoso.com'
 
-t.test('says of each step what was found, and ends with 0', async (t) => {
+t.test('reports the finding of each step, and ends with 0', async (t) => {
   const { io, written, emulator } = await commandFor(t)
 
   t.equal(await check({ user: ADELE }, io), 0)
@@ -41,7 +41,7 @@ t.test('says of each step what was found, and ends with 0', async (t) => {
   t.notMatch(written.stdout, /eyJ/)
 })
 
-t.test('--json tells programs the same', async (t) => {
+t.test('--json reports the same to programs', async (t) => {
   const { io, written } = await commandFor(t)
   t.equal(await check({ json: true }, io), 0)
   const { ok, targets } = JSON.parse(written.stdout)
@@ -77,7 +77,7 @@ t.test('every error of Entra is explained, with one thing to do', async (t) => {
   }
 })
 
-t.test('a secret that a comment may have cut short is looked at before a new one is made', async (t) => {
+t.test('a secret that a comment may have truncated is checked before a new one is suggested', async (t) => {
   const { io, written } = await commandFor(t, { AZURE_CLIENT_SECRET: 'wrong~secret' })
   const [target] = io.settings.targets
   const { credential } = target!
@@ -97,7 +97,7 @@ t.test("an AADSTS number that is not known leads to Microsoft's page of it", asy
   t.match(written.stdout, /error\?code=123456/)
 })
 
-t.test('what Dynamics refuses is explained', async (t) => {
+t.test('each refusal of Dynamics is explained', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const cases: [set: () => void, failed: RegExp, todo: RegExp][] = [
     [
@@ -155,7 +155,7 @@ t.test('what Dynamics refuses is explained', async (t) => {
   }
 })
 
-t.test('who cannot be acted for is told apart', async (t) => {
+t.test('users that cannot be impersonated are distinguished', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   for (const [user, says] of [
     ['nobody@contoso.com', /No user/],
@@ -198,7 +198,7 @@ t.test('says by which column a user was found, by address or by object id', asyn
   t.match(written.stdout, /No user of the environment has this Entra object id[\s\S]*Compare the id with the Object ID/)
 })
 
-t.test('says whether users can be preloaded, which is no failure', async (t) => {
+t.test('reports whether users can be preloaded, which is never a failure', async (t) => {
   const { io, written, emulator } = await commandFor(t, { USERS_PRELOAD: 'true' })
   emulator.switches.pageSize = 50
   t.equal(await check({}, io), 0)
@@ -234,7 +234,7 @@ t.test('says whether users can be preloaded, which is no failure', async (t) => 
   t.match(written.stdout, /! preload .*one by one: there are more than 100000 users/)
 })
 
-t.test('a user whose id Dynamics ignores is found out', async (t) => {
+t.test('an ignored caller id is detected', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const [adele] = emulator.rows('systemusers').filter((row) => row['internalemailaddress'] === ADELE)
   emulator.put('systemusers', { ...adele!, azureactivedirectoryobjectid: '99999999-9999-9999-9999-999999999999' })
@@ -264,13 +264,13 @@ t.test('a user whose id Dynamics ignores is found out', async (t) => {
   t.equal(await check({ user: ADELE }, io), 2)
 })
 
-t.test('an environment that is not there: the address is what to look at', async (t) => {
+t.test('an environment that does not exist: the URL must be checked', async (t) => {
   const { io, written } = await commandFor(t, { DYNAMICS_URL: 'http://127.0.0.1:9' })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /✗ connection[\s\S]*127\.0\.0\.1:9/)
 })
 
-t.test('something that is no environment', async (t) => {
+t.test('a server that is not an environment', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.always({ kind: 'answer', path: 'WhoAmI', status: 200, body: '<html>sign in</html>' })
   t.equal(await check({}, io), 2)
@@ -283,7 +283,7 @@ t.test("a tenant that is not the environment's is named", async (t) => {
   t.match(written.stdout, new RegExp(`✗ tenant[\\s\\S]*Set AZURE_TENANT_ID=${emulator.tenantId}`))
 })
 
-t.test('a clock that is some minutes wrong is a warning, and one that is hours wrong the end', async (t) => {
+t.test('a clock that is some minutes wrong is a warning, and one that is hours wrong is a failure', async (t) => {
   const fault = (wrong: number) =>
     ({
       kind: 'answer',
@@ -325,7 +325,7 @@ t.test('without impersonation its rights are not asked for', async (t) => {
   t.match(written.stdout, /– act as users .*IMPERSONATION=off/)
 })
 
-t.test('a host that is not there is not looked for any further', async (t) => {
+t.test('an unknown host ends the steps', async (t) => {
   const { io, written } = await commandFor(t, { DYNAMICS_URL: 'https://nothing.invalid' })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /✗ DNS .*nothing\.invalid/)
@@ -346,7 +346,7 @@ t.test('a host that is not there is not looked for any further', async (t) => {
   t.match(written.stdout, /– DNS .*emulated/)
 })
 
-t.test('products without WhoAmI are asked for an answer', async (t) => {
+t.test('products without WhoAmI are tested by any response', async (t) => {
   const finance = await commandFor(t)
   const { emulator, io, written } = finance
   const [target] = io.settings.targets
@@ -498,7 +498,7 @@ t.test('several environments are checked each by itself', async (t) => {
   })
 })
 
-t.test('what was used is named, so that it can be compared with what is registered', async (t) => {
+t.test('the values that were used are named, to compare them with the registration', async (t) => {
   const certificate = await commandFor(t, {
     AZURE_CLIENT_CERTIFICATE_PATH: new URL('../../../test/credentials/certificates/plain.pem', import.meta.url)
       .pathname,
@@ -532,7 +532,7 @@ t.test('what was used is named, so that it can be compared with what is register
   t.notMatch(federated.written.stdout, token)
 })
 
-t.test('a name with control characters does nothing to the terminal', async (t) => {
+t.test('control characters in a name do not reach the terminal', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({
     kind: 'answer',
@@ -557,7 +557,7 @@ t.test('another tenant is a failure at whatever authority Dynamics announces it'
   t.match(written.stdout, /✗ tenant[\s\S]*AZURE_TENANT_ID=99999999/)
 })
 
-t.test('a tenant that Dynamics does not announce, or by a name of another authority, is no failure', async (t) => {
+t.test('a tenant that Dynamics does not announce, or by a name of another authority, is not a failure', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const announces = (address: string) =>
     ({
@@ -587,7 +587,7 @@ t.test('a platform token that cannot be read is explained without it', async (t)
   t.match(written.stdout, /✗ token .*cannot be read \(ENOENT\)/)
 })
 
-t.test('a 403 is explained by what came with it', async (t) => {
+t.test('a 403 is explained by its headers and body', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const json = { 'content-type': 'application/json' }
   const error = (code: string, message: string) => JSON.stringify({ error: { code, message } })
@@ -627,7 +627,7 @@ t.test('a 403 on reading users is a missing privilege only where Dynamics says s
   t.notMatch(written.stdout, /prvReadUser/)
 })
 
-t.test('a page that answers without a token is told at once', async (t) => {
+t.test('a page in place of the API is reported at once', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({ kind: 'html', path: 'WhoAmI', status: 200 })
   await check({}, io)
@@ -655,7 +655,7 @@ t.test("Entra's ids of a refusal are shown for Microsoft's support", async (t) =
   t.match(written.stdout, /For Microsoft's support: trace [0-9a-f-]{36}, correlation [0-9a-f-]{36}\./)
 })
 
-t.test('where Dynamics ran as somebody else again, no reason is made up', async (t) => {
+t.test('if Dynamics ran as a third user, no reason is invented', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({
     kind: 'answer',
@@ -672,7 +672,7 @@ t.test('where Dynamics ran as somebody else again, no reason is made up', async 
   t.match(written.stdout, /✗ as the user .*in place of Dynamics/)
 })
 
-t.test('tries Redis where it is configured; without it all is well', async (t) => {
+t.test('tries Redis where it is configured; without it the step is left out', async (t) => {
   const redis = await redisServer(t)
   const { io, written } = await commandFor(t, { REDIS_URL: redis.url })
   t.equal(await check({}, io), 0)
@@ -708,7 +708,7 @@ t.test('an identity of Azure has no tenant to compare', async (t) => {
   t.match(written.stdout, `Dynamics announces ${emulator.tenantId}`)
 })
 
-t.test('a host that has no server at the port of HTTPS has no certificate to show', async (t) => {
+t.test('a host without an HTTPS server presents no certificate', async (t) => {
   const { io, written } = await commandFor(t)
   const [target] = io.settings.targets
   const targets = [{ ...target!, url: { ...target!.url, origin: 'https://127.0.0.2' } }]
@@ -725,7 +725,7 @@ t.test('a name that can be looked up is shown with its addresses', async (t) => 
   t.match(written.stdout, /✓ DNS .*[.:]/)
 })
 
-t.test('an environment that does not answer in time, and one whose answer is no object', async (t) => {
+t.test('an environment that does not answer in time, and one whose response is not an object', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const [target] = io.settings.targets
   const targets = [{ ...target!, requestTimeout: 300 }]
@@ -738,7 +738,7 @@ t.test('an environment that does not answer in time, and one whose answer is no 
   t.match(written.stdout, /✗ WhoAmI/)
 })
 
-t.test('a gateway that acts as nobody else has nobody to try', async (t) => {
+t.test('a gateway without impersonation has no user to test', async (t) => {
   const people = await commandForPeople(t)
   await check({ user: ADELE }, people.io)
   t.match(people.written.stdout, /– as the user .*kind on-behalf-of/)
@@ -747,7 +747,7 @@ t.test('a gateway that acts as nobody else has nobody to try', async (t) => {
   t.match(off.written.stdout, /! as the user .*IMPERSONATION=off\n/)
 })
 
-t.test('a page of users that is nowhere ends the preload', async (t) => {
+t.test('a link to another resource ends the preload', async (t) => {
   const { io, written, emulator } = await commandFor(t, { USERS_PRELOAD: 'true' })
   emulator.faults.dataverse.push({
     kind: 'answer',

@@ -36,7 +36,7 @@ t.test('explains each command', async (t) => {
   }
 })
 
-t.test('names the nearest word for one that it does not know', async (t) => {
+t.test('suggests the nearest word for an unknown one', async (t) => {
   t.match(await run(t, 'srve'), { status: 1, err: /There is no command srve\. Did you mean serve\?/ })
   t.match(await run(t, 'help', 'chek'), { status: 1, err: /Did you mean check\?/ })
   t.match(await run(t, 'frobnicate'), { status: 1, err: /See dynamics-gateway --help/ })
@@ -51,7 +51,7 @@ t.test('names the nearest word for one that it does not know', async (t) => {
   t.match(await run(t, 'demo', '--fault', 'x'), { status: 1, err: /--fault must be an error code of Entra/ })
 })
 
-t.test('check --json says in JSON, too, what is wrong with its options', async (t) => {
+t.test('check --json also reports wrong options as JSON', async (t) => {
   const cases: [words: string[], error: RegExp][] = [
     [['--json', '--usr', 'a@b.c'], /^check does not accept --usr\. Did you mean --user\?$/],
     [['--usr=a@b.c', '--json'], /^check does not accept --usr=a@b\.c\. Did you mean --user\?$/],
@@ -80,6 +80,6 @@ t.test('shows all faults of the settings, for every command that needs them', as
   t.match(await run(t, '--config', 'nowhere.yaml'), { status: 1, err: /nowhere\.yaml cannot be read \(ENOENT\)/ })
 })
 
-t.test('makes a key and its hash', async (t) => {
+t.test('generates a key and its hash', async (t) => {
   t.match(await run(t, 'key'), { status: 0, out: /dgk_[\w-]{43}\n.*[0-9a-f]{64}\n/s })
 })

@@ -28,7 +28,7 @@ async function browse({ emulator, written }: Awaited<ReturnType<typeof commandFo
   await fetch(String(headers['location']))
 }
 
-t.test('prints both forms of the address, and says when they are not needed', async (t) => {
+t.test('prints both forms of the address, and whether they are needed', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   t.equal(await consent({}, io), 0)
   t.match(written.stdout, /No consent is needed/)
@@ -47,7 +47,7 @@ t.test('prints both forms of the address, and says when they are not needed', as
   t.equal(addresses[1]!.searchParams.get('scope'), `${emulator.origin}/.default`)
 })
 
-t.test('waits for the administrator, and says that consent was granted', async (t) => {
+t.test('waits for the administrator, and reports that consent was granted', async (t) => {
   for (const form of [/https:\S+\/adminconsent\S+/, /https:\S+\/v2\.0\/adminconsent\S+/]) {
     const command = await commandFor(t)
     const status = consent({ wait: true, port: await freePort() }, command.io)
@@ -57,7 +57,7 @@ t.test('waits for the administrator, and says that consent was granted', async (
   }
 })
 
-t.test('says that consent was refused, also where the answer says admin_consent=True', async (t) => {
+t.test('reports that consent was refused, even if the response has admin_consent=True', async (t) => {
   for (const form of [/https:\S+[0-9a-f]\/adminconsent\S+/, /https:\S+\/v2\.0\/adminconsent\S+/]) {
     const command = await commandFor(t)
     command.emulator.signIn.answer = 'declined'
@@ -68,7 +68,7 @@ t.test('says that consent was refused, also where the answer says admin_consent=
   }
 })
 
-t.test('does not wait for ever, nor at a port that is taken', async (t) => {
+t.test('does not wait forever, nor at a port that is in use', async (t) => {
   const { io, written } = await commandFor(t)
   t.equal(await consent({ wait: true, port: await freePort(), timeout: 30 }, io), 2)
   t.match(written.stderr, /No administrator consented/)
@@ -92,7 +92,7 @@ t.test('a managed identity has nothing to consent to, a person and Business Cent
   t.match(bc.written.stdout, /Business Central accepts only/)
 })
 
-t.test('people who call with a token of their own need two permissions, each with its own address', async (t) => {
+t.test('people who call with their own tokens need two permissions, each with its own address', async (t) => {
   for (const kind of ['on-behalf-of', 'client-secret']) {
     const command = await commandForPeople(t, kind)
     const port = await freePort()
@@ -108,7 +108,7 @@ t.test('people who call with a token of their own need two permissions, each wit
   }
 })
 
-t.test('Finance & Operations needs none, and who stops waiting is told', async (t) => {
+t.test('Finance & Operations needs none, and a cancelled wait is reported', async (t) => {
   const finance = await commandFor(t, { DYNAMICS_URL: 'https://contoso.operations.dynamics.com' })
   t.equal(await consent({}, finance.io), 0)
   t.match(finance.written.stdout, /System administration → Setup/)
@@ -122,7 +122,7 @@ t.test('Finance & Operations needs none, and who stops waiting is told', async (
   t.match(written.stderr, /Not granted\. The wait was cancelled/)
 })
 
-t.test('an answer that names no tenant is granted without its name', async (t) => {
+t.test('a response without a tenant is reported without its name', async (t) => {
   const { io, written } = await commandFor(t)
   const port = await freePort()
   const status = consent({ wait: true, port }, io)

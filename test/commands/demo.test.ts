@@ -76,7 +76,7 @@ targets:
     tokenTimeout: 60s
 `
 
-t.test('a settings file counts: callers, rules, and several targets, each emulated by itself', async (t) => {
+t.test('a settings file applies: callers, rules, and several targets, each emulated by itself', async (t) => {
   const { url, output, child, ended } = await demoFor(t, { 'gateway.yaml': GATEWAY }, ['--config', 'gateway.yaml'])
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`${url}${path}`, { headers: { 'x-api-key': KEY, ...headers } })
@@ -99,7 +99,7 @@ t.test('a settings file counts: callers, rules, and several targets, each emulat
   t.equal(await ended, 0)
 })
 
-t.test('variables count as for serve', async (t) => {
+t.test('variables apply as for serve', async (t) => {
   const { url, output } = await demoFor(t, { '.env': 'USER_EMAIL_HEADER=x-person\n' }, [], {
     IMPERSONATION: 'required',
     HTTPS_PROXY: 'http://a:b#c@d',
@@ -112,7 +112,7 @@ t.test('variables count as for serve', async (t) => {
   t.match(output, /curl -H "x-person: adele/)
 })
 
-t.test('callers that are known by tokens of Entra are told to send one', async (t) => {
+t.test('callers with Entra tokens are asked to send one', async (t) => {
   const issuer = 'https://login.microsoftonline.com/7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10/v2.0'
   const settings = [
     `callers: [{ name: portal, token: { issuer: "${issuer}", audience: [api], roles: [Read] } }]`,
@@ -128,7 +128,7 @@ t.test('callers that are known by tokens of Entra are told to send one', async (
   t.equal((await fetch(`${url}/accounts`, { headers: { authorization: `Bearer ${token}` } })).status, 401)
 })
 
-t.test('--throttle shows how a limit is waited out, and a terminal gets lines for people', async (t) => {
+t.test('--throttle shows the wait for a limit, and a terminal gets readable lines', async (t) => {
   const { url, said } = await demoFor(t, {}, ['--throttle', '--port', '0'], { LOG_FORMAT: 'pretty' })
   await until(() => said().includes('Every fourth request meets a limit of three seconds'))
   t.equal((await fetch(`${url}/accounts`)).status, 200)
@@ -148,7 +148,7 @@ t.test('with IMPERSONATION=off no user is suggested', async (t) => {
   t.notMatch(output, /adele/i)
 })
 
-t.test('what is wrong is said, and the demo ends with 1', async (t) => {
+t.test('wrong options are reported, and the demo ends with 1', async (t) => {
   const cases: [words: string[], env: Record<string, string>, fault: RegExp][] = [
     [['--port', 'abc'], {}, /--port must be a port number from 0 to 65535/],
     [['--port', '70000', '--fault', 'x'], {}, /--port must be a port number.*--fault must be an error code/s],

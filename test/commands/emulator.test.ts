@@ -33,7 +33,7 @@ async function emulatorFor(t: Test, ...words: string[]) {
   return { child, ended, output, variables }
 }
 
-t.test('serves Entra and Dynamics 365 to a program that is given what it prints', async (t) => {
+t.test('serves Entra and Dynamics 365 to a program with the printed settings', async (t) => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     algorithm: 'sha256',
     keyType: 'ec',
@@ -117,7 +117,7 @@ t.test('--fault with a number makes Entra refuse', async (t) => {
   t.match(await token.json(), { error_description: /AADSTS7000222/ })
 })
 
-t.test('what is wrong is said, and it ends with 1', async (t) => {
+t.test('wrong options are reported, and it ends with 1', async (t) => {
   const other = createServer()
   other.listen(0, '127.0.0.1')
   await once(other, 'listening')

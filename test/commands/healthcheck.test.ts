@@ -31,7 +31,7 @@ t.test('asks a gateway whether it is ready', async (t) => {
   t.match(asked, [/^GET \/-\/readyz HTTP\/1\.1\r\nHost: localhost\r\n/])
 })
 
-t.test('a gateway that is not ready, breaks off or speaks otherwise is not healthy', async (t) => {
+t.test('a gateway that is not ready, breaks off or speaks another protocol is not healthy', async (t) => {
   for (const answer of ['HTTP/1.1 503 Service Unavailable\r\n\r\n', '', 'HTTP/1.1 200', 'SSH-2.0-OpenSSH\r\n']) {
     const port = await listening(
       t,
@@ -41,7 +41,7 @@ t.test('a gateway that is not ready, breaks off or speaks otherwise is not healt
   }
 })
 
-t.test('an answer in pieces is read to the end of its first line', async (t) => {
+t.test('a response in chunks is read to the end of its first line', async (t) => {
   const port = await listening(
     t,
     createServer((socket) =>
@@ -53,12 +53,12 @@ t.test('an answer in pieces is read to the end of its first line', async (t) => 
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 0)
 })
 
-t.test('a gateway that says nothing is not healthy after two seconds', async (t) => {
+t.test('a silent gateway is not healthy after two seconds', async (t) => {
   const port = await listening(t, createServer())
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1)
 })
 
-t.test('a port at which nobody listens is not healthy', async (t) => {
+t.test('a port without a listener is not healthy', async (t) => {
   const server = createServer()
   const port = await listening(t, server)
   server.close()
@@ -66,7 +66,7 @@ t.test('a port at which nobody listens is not healthy', async (t) => {
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1)
 })
 
-t.test('asks at a socket of Unix, and over TLS', async (t) => {
+t.test('asks over a Unix socket, and over TLS', async (t) => {
   // Not in t.testdir(): a socket's path is cut at 107 bytes.
   const folder = mkdtempSync(join(tmpdir(), 'gateway-'))
   t.teardown(() => rmSync(folder, { recursive: true }))

@@ -3,7 +3,7 @@ import t from 'tap'
 import { keyHash } from '../../src/callers/api-key.ts'
 import { key, generateKey } from '../../src/commands/key.ts'
 
-t.test('prints a new key of 256 bits, and the hash that settings hold', async (t) => {
+t.test('prints a new key of 256 bits, and the hash for the settings', async (t) => {
   let printed = ''
   const stdout = { write: (text: string) => (printed += text) }
   t.equal(await key({}, { stdout, stderr: stdout }), 0)

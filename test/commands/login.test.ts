@@ -80,7 +80,7 @@ t.test(
   },
 )
 
-t.test('afterwards the gateway forwards as that person, renews silently, and check says who it is', async (t) => {
+t.test('afterwards the gateway forwards as that person, renews silently, and check names the person', async (t) => {
   const command = await delegatedFor(t)
   const status = login({ device: true }, command.io)
   command.emulator.signIn.interval = 0
@@ -115,7 +115,7 @@ t.test('signs in with a device code, for machines without a browser', async (t) 
   t.equal(await status, 0)
 })
 
-t.test('says why nobody is signed in', async (t) => {
+t.test('reports why nobody is signed in', async (t) => {
   const declined = await delegatedFor(t)
   declined.emulator.signIn.answer = 'declined'
   const status = login({ port: await freePort() }, declined.io)
@@ -142,7 +142,7 @@ t.test('says why nobody is signed in', async (t) => {
   t.match(secretly.written.stderr, /Set CREDENTIAL=delegated/)
 })
 
-t.test('a port that is taken is named', async (t) => {
+t.test('a port that is in use is named', async (t) => {
   const command = await delegatedFor(t)
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -153,7 +153,7 @@ t.test('a port that is taken is named', async (t) => {
 })
 
 // Any page that the person visits can send their browser to loopback, to plant the sign-in of somebody else.
-t.test('an answer that belongs to no sign-in of ours is refused, and the wait goes on', async (t) => {
+t.test('a redirect of another sign-in is refused, and the wait continues', async (t) => {
   const command = await delegatedFor(t)
   const port = await freePort()
   const status = login({ port }, command.io)
@@ -174,7 +174,7 @@ t.test('an answer that belongs to no sign-in of ours is refused, and the wait go
   t.equal(await status, 0)
 })
 
-t.test('when Entra wants the person again, the gateway says so', async (t) => {
+t.test('when Entra requires a new sign-in, the gateway reports it', async (t) => {
   const command = await delegatedFor(t)
   command.emulator.signIn.interval = 0
   const log = memoryLog()
@@ -197,7 +197,7 @@ t.test('when Entra wants the person again, the gateway says so', async (t) => {
   }
 })
 
-t.test('logout removes what login kept', async (t) => {
+t.test('logout removes what login stored', async (t) => {
   const command = await delegatedFor(t)
   command.emulator.signIn.interval = 0
   await login({ device: true }, command.io)
@@ -207,7 +207,7 @@ t.test('logout removes what login kept', async (t) => {
   t.match(command.written.stdout, /Signed out[\s\S]*Nobody was signed in/)
 })
 
-t.test('what else goes wrong with a device code is told', async (t) => {
+t.test('other failures of a device code are reported', async (t) => {
   const command = await delegatedFor(t)
   const { emulator, io, written } = command
   emulator.signIn.interval = 0
@@ -237,7 +237,7 @@ t.test('what else goes wrong with a device code is told', async (t) => {
   t.match(await attempt(), /answer that an authority would give/)
 })
 
-t.test('a folder that cannot be written is named', async (t) => {
+t.test('a folder that is not writable is named', async (t) => {
   const home = t.testdir({ file: 'not a folder' })
   const command = await commandFor(t, { CREDENTIAL: 'delegated', XDG_STATE_HOME: `${home}/file` })
   command.emulator.signIn.interval = 0
@@ -245,7 +245,7 @@ t.test('a folder that cannot be written is named', async (t) => {
   t.match(command.written.stderr, /cannot be stored in .*ENOTDIR[\s\S]*XDG_STATE_HOME/)
 })
 
-t.test('however the authority sends a person back without a code, it is explained', async (t) => {
+t.test('every redirect without a code is explained', async (t) => {
   const cases: [query: string, sentence: RegExp][] = [
     ['error=access_denied', /declined \(access_denied\)/],
     ['error=invalid_scope', /invalid_scope/],

@@ -68,7 +68,7 @@ async function programFor(t: Test, words: readonly string[], env: Record<string,
   return { emulator, folder, start, ...first }
 }
 
-t.test('check goes through to the end against a private authority', async (t) => {
+t.test('check runs to the end with a private authority', async (t) => {
   const { output, emulator } = await programFor(t, ['check', '--user', 'adele.vance@contoso.com'])
   await until(() => output.status !== undefined)
 
@@ -109,7 +109,7 @@ t.test('check names an authority whose certificate is not trusted', async (t) =>
   })
 })
 
-t.test('SIGHUP makes the gateway read its secret again, and ends nothing', async (t) => {
+t.test('SIGHUP reloads the secret, and ends no request', async (t) => {
   const { emulator, folder, child, output } = await programFor(t, ['serve'], { INSPECTOR: 'true' })
   await until(() => output.text.includes('Request inspector: '))
   await until(() => emulator.tokenRequests.length === 1)

@@ -19,7 +19,7 @@ t.test('a body is sent only when all of it is there, with its length', async (t)
   const answer = send(outbound({ method: 'POST', body }))
   body.write('{"a"')
   await pause(30)
-  t.same(requests, [], 'a slow caller takes no place at Dynamics')
+  t.same(requests, [], 'a slow caller occupies no slot')
   body.end(':1}')
   await text(await answer)
 

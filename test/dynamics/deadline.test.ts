@@ -39,7 +39,7 @@ t.test('an answer that began in time may take longer', async (t) => {
   t.equal((await body.bytes(100)).toString(), '{}')
 })
 
-t.test('the deadline also ends the wait for a place', async (t) => {
+t.test('the deadline also ends the wait for a slot', async (t) => {
   const origin = await sockets(t, () => {})
   const { send, state } = connectionFixture(t, origin, { concurrency: 1 })
   const first = outbound()

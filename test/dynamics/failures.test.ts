@@ -182,7 +182,7 @@ t.test('a change whose answer does not come may have been made, and says so; a r
   t.notMatch((unsent as Error).message, doubt, 'nothing was sent')
 })
 
-t.test('a change that waits for its place when its time is over was not made', async (t) => {
+t.test('a change that waits for a slot when its time is over was not made', async (t) => {
   const origin = await sockets(t, () => {})
   const { send } = connectionFixture(t, origin, { concurrency: 1, requestTimeout: 60_000 })
   const ask = (deadline: number | undefined): Promise<unknown> =>

@@ -310,7 +310,7 @@ t.test('HTTP/1.0, which cannot tell a complete stream from a broken one, gets 40
   t.match(await rawRequest({ port: Number(new URL(url).port) }, request), { status: 406, body: /send HTTP\/1\.1/ })
 })
 
-t.test('when the caller leaves, nothing more is asked, and the place is free', async (t) => {
+t.test('when the caller leaves, nothing more is asked, and the slot is free', async (t) => {
   const { url, emulator, log } = await gatewayFor(t, { MAX_CONCURRENCY: '1' })
   emulator.switches.pageSize = 10
   emulator.faults.dataverse.push({ path: 'skiptoken', kind: 'hang' })
@@ -323,14 +323,14 @@ t.test('when the caller leaves, nothing more is asked, and the place is free', a
   await linesOf(response)
   await until(() => log().includes('"pages":1,"rows":10'))
   t.notMatch(log(), /GATEWAY_/, 'which is no fault')
-  t.equal((await fetch(`${url}/accounts?$top=1`)).status, 200, 'the one place is free')
+  t.equal((await fetch(`${url}/accounts?$top=1`)).status, 200, 'the one slot is free')
   t.equal(emulator.received.filter(({ url }) => url.includes('skiptoken')).length, 1)
 })
 
-t.test('an export gives its place back between pages', async (t) => {
+t.test('an export releases its slot between pages', async (t) => {
   const { url, emulator } = await gatewayFor(t, { MAX_CONCURRENCY: '1' })
   emulator.switches.pageSize = 10
-  // While the second page is under way, others come and wait for the one place.
+  // While the second page is under way, others come and wait for the one slot.
   emulator.faults.dataverse.push({ path: 'skiptoken', kind: 'delay', ms: 1500 })
 
   const rows = fetch(`${url}/contacts?$select=fullname`, { headers: ROWS }).then(linesOf)

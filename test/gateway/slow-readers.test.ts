@@ -12,10 +12,10 @@ import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 
 t.setTimeout(600_000)
 
-/** Places at Dynamics, and as many callers that take them and no answer. */
-const PLACES = 6
+/** Concurrency slots, and as many callers that occupy them without reading. */
+const SLOTS = 6
 
-t.test('callers that stop reading hold their places until bodyTimeout, then others are served', async (t) => {
+t.test('callers that stop reading hold their slots until bodyTimeout, then others are served', async (t) => {
   // On a busy machine it takes a while until all are there; then once more, with more time.
   for (const bodyTimeout of [3000, 12_000, 48_000]) {
     if (await areAllThere(t, bodyTimeout)) return
@@ -35,7 +35,7 @@ async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
         ['slow', 'other'].map((name) => ({ name, keys: [keyHash(name)] })),
         { nameOf: (name) => name, source: { env: {}, file: () => '' }, errors: [] },
       ),
-      targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
+      targets: settings.targets.map((target) => ({ ...target, concurrency: SLOTS })),
     }),
     (request) => (request.startsWith('GET /api/data/v9.2/large') ? 'endless' : Buffer.from('{"value":[]}')),
   )
@@ -44,44 +44,44 @@ async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
   t.equal(await ask(), 200)
 
   const began = performance.now()
-  const readers = await Promise.all(Array.from({ length: PLACES }, () => stalledReader(t, port)))
-  const semaphore = await placesOf(address)
+  const readers = await Promise.all(Array.from({ length: SLOTS }, () => stalledReader(t, port)))
+  const semaphore = await slotsOf(address)
   let served = 0
-  const others = Promise.all(Array.from({ length: 2 * PLACES }, () => ask().finally(() => served++)))
-  while (served === 0 && (await placesOf(address))[1] === 0) await pause(10)
+  const others = Promise.all(Array.from({ length: 2 * SLOTS }, () => ask().finally(() => served++)))
+  while (served === 0 && (await slotsOf(address))[1] === 0) await pause(10)
   const servedEarly = served
   const alive = (await fetch(`${address}/-/livez`)).status
   const inTime = performance.now() - began < bodyTimeout
   t.same(new Set(await others), new Set([200]), 'all others are served, at last')
   // Whoever reads on before it is given up is not.
-  while ((await placesOf(address))[0] > 0) await pause(10)
+  while ((await slotsOf(address))[0] > 0) await pause(10)
   await Promise.all(readers.map(({ end }) => end()))
   if (!inTime) return false
 
-  t.same(semaphore, [PLACES, 0], 'all places are taken')
+  t.same(semaphore, [SLOTS, 0], 'all slots are occupied')
   t.equal(servedEarly, 0, 'others wait')
   t.equal(alive, 200, 'the gateway itself answers')
-  t.same(await placesOf(address), [0, 0], 'no place is lost, and no answer passes for whole')
+  t.same(await slotsOf(address), [0, 0], 'no slot is lost, and no truncated response looks complete')
   return true
 }
 
-t.test('a caller that stops reading and leaves gives its place back at once', async (t) => {
+t.test('a caller that stops reading and leaves releases its slot at once', async (t) => {
   const { port, address } = await gatewayBeforeRawDynamics(
     t,
     (settings) => ({
       ...settings,
       bodyTimeout: 600_000,
-      targets: settings.targets.map((target) => ({ ...target, concurrency: PLACES })),
+      targets: settings.targets.map((target) => ({ ...target, concurrency: SLOTS })),
     }),
     (request) => (request.startsWith('GET /api/data/v9.2/large') ? 'endless' : Buffer.from('{"value":[]}')),
   )
-  const readers = await Promise.all(Array.from({ length: PLACES }, () => stalledReader(t, port)))
+  const readers = await Promise.all(Array.from({ length: SLOTS }, () => stalledReader(t, port)))
   const other = fetch(`${address}/accounts`)
-  while ((await placesOf(address))[1] === 0) await pause(10)
+  while ((await slotsOf(address))[1] === 0) await pause(10)
 
   readers.forEach(({ leave }) => leave())
   t.equal((await other).status, 200)
-  while ((await placesOf(address))[0] > 0) await pause(10)
+  while ((await slotsOf(address))[0] > 0) await pause(10)
 })
 
 /** Takes the head of an endless answer, and then nothing; `end` comes when the gateway has given it up. */
@@ -103,8 +103,8 @@ async function stalledReader(
   }
 }
 
-/** Requests at Dynamics, and requests that wait for a place. */
-async function placesOf(address: string): Promise<readonly [running: number, waiting: number]> {
+/** Requests at Dynamics, and requests that wait for a slot. */
+async function slotsOf(address: string): Promise<readonly [running: number, waiting: number]> {
   const text = await (await fetch(`${address}/-/metrics`)).text()
   const gauge = (name: string): number => Number(new RegExp(`^${name}(?:{.*})? (\\d+)$`, 'm').exec(text)?.[1])
   return [gauge('gateway_requests_running'), gauge('gateway_requests_waiting')]

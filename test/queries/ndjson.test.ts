@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { acceptOfRows, topOf, withTop } from '../../src/queries/ndjson.ts'
 
-t.test('rows are wanted where nothing else is wanted more', async (t) => {
+t.test('NDJSON is chosen if no other type is preferred', async (t) => {
   for (const [accept, outbound] of [
     ['application/x-ndjson', 'application/json'],
     ['Application/X-NDJSON; odata.metadata=none ;q=0.9', 'application/json;odata.metadata=none'],
@@ -19,7 +19,7 @@ t.test('rows are wanted where nothing else is wanted more', async (t) => {
   }
 })
 
-t.test('$top is found where it is an option', async (t) => {
+t.test('$top is found if it is an option', async (t) => {
   for (const [query, top] of [
     ['?$top=3', 3],
     ['?$select=name&%24top=12', 12],

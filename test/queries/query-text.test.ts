@@ -17,7 +17,7 @@ t.test('a query is plain text or a form, without a coding', async (t) => {
   }
 })
 
-t.test('its options come as they would stand in an address', async (t) => {
+t.test('its options are returned as in a URL', async (t) => {
   for (const [body, query] of [
     ['', ''],
     ['$top=1', '$top=1'],
@@ -35,7 +35,7 @@ t.test('its options come as they would stand in an address', async (t) => {
   )
 })
 
-t.test('what is no query is refused, and says what it should be', async (t) => {
+t.test('a body that is not a query is refused with a fix', async (t) => {
   for (const [body, message] of [
     ['{"top":1}', /such as \$select=name/],
     ['<fetch/>', /such as/],

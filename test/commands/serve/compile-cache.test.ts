@@ -65,10 +65,10 @@ t.test('the code runs as a module does', async (t) => {
   const { sum, where } = run(file, kept)
   t.equal(sum(1, 2), 3)
   t.match(where, { file, folder: t.testdirName, separator: join('a', 'b')[1]! })
-  t.same(list(kept), [], 'nothing is kept before a request was answered')
+  t.same(list(kept), [], 'nothing is stored before the first response')
 })
 
-t.test('what was compiled is kept after the first answer, and used for the same code only', async (t) => {
+t.test('compiled code is stored after the first response, and used only for the same code', async (t) => {
   const { file, kept: folder } = folderWith(t)
   run(file, folder)
   await answerOnce('/accounts')
@@ -83,7 +83,7 @@ t.test('what was compiled is kept after the first answer, and used for the same 
   t.same(readFileSync(path), bytes, 'what fits is not written again')
 })
 
-t.test('starts with other options of Node keep their own', async (t) => {
+t.test('starts with other Node options have a file of their own', async (t) => {
   t.intercept(process, 'execArgv', { value: [] })
   const options = process.env['NODE_OPTIONS']
   t.teardown(() => {
@@ -98,7 +98,7 @@ t.test('starts with other options of Node keep their own', async (t) => {
   t.same(readdirSync(kept), [`one-${process.arch}-${process.version}`])
 })
 
-t.test('what a disk has damaged is not used, and replaced', async (t) => {
+t.test('damaged data is not used, and is replaced', async (t) => {
   const { file, kept: folder } = folderWith(t)
   run(file, folder)
   await answerOnce('/accounts')
@@ -122,7 +122,7 @@ t.test('with source maps the code runs as a module, whose lines Node can map', a
   t.equal(run(file, kept).sum(1, 2), 3)
 })
 
-t.test('where nothing may be written the code runs all the same', async (t) => {
+t.test('in a read-only folder the code runs, too', async (t) => {
   const { file } = folderWith(t)
   t.equal(run(file, '/dev/null/none').sum(1, 2), 3)
   await answerOnce('/-/livez')

@@ -53,7 +53,7 @@ t.test('does not start with the inspector on', async (t) => {
   t.match(said, /ALLOW_INSPECT=true/)
 })
 
-t.test('options that lay the memory open are faults, unless they are meant', (t) => {
+t.test('options that expose the memory are errors, unless they are allowed', (t) => {
   for (const option of [
     '--inspect',
     '--inspect-brk',
@@ -70,7 +70,7 @@ t.test('options that lay the memory open are faults, unless they are meant', (t)
   t.end()
 })
 
-t.test('a start without NODE_OPTIONS lays nothing open', (t) => {
+t.test('a start without NODE_OPTIONS exposes nothing', (t) => {
   const options = process.env['NODE_OPTIONS']
   t.teardown(() => {
     if (options !== undefined) process.env['NODE_OPTIONS'] = options
@@ -80,7 +80,7 @@ t.test('a start without NODE_OPTIONS lays nothing open', (t) => {
   t.end()
 })
 
-t.test('options of Node count in whatever quotes NODE_OPTIONS holds them', async (t) => {
+t.test('options in NODE_OPTIONS are found in any quotes', async (t) => {
   for (const [written, read] of [
     ['', []],
     [' --a  --b=c\t--d ', ['--a', '--b=c', '--d']],

@@ -26,14 +26,14 @@ function asGood(t: { ok: (value: boolean, message: string) => unknown }, ratios:
   t.ok(p95 <= 1.23, `${what}: p95 ${p95.toFixed(2)}`)
 }
 
-t.test('gets as much done as the best fixed number, from any start', async (t) => {
+t.test('has the throughput of the best fixed limit, from any start', async (t) => {
   for (const { shape, best } of SERVICES) {
     const fixed = withFixed(shape, best, CONDITIONS)
     for (const start of [1, 52]) asGood(t, adaptive(shape, fixed, { start }, CONDITIONS), `${shape.name}, ${start}`)
   }
 })
 
-t.test('within thirty seconds after the service has changed, too', async (t) => {
+t.test('does so within thirty seconds after the service has changed, too', async (t) => {
   for (const [index, { shape, best }] of SERVICES.entries()) {
     const fixed = withFixed(shape, best, CONDITIONS)
     const { shape: before } = SERVICES[(index + 1) % SERVICES.length]!
@@ -50,7 +50,7 @@ function answers(limit: AdaptiveLimit, pass: (ms: number) => void, ms: (limit: n
   }
 }
 
-t.test('starts at the hint, grows while answers are no slower, and never exceeds the ceiling', async (t) => {
+t.test('starts at the hint, grows while responses are not slower, and never exceeds the ceiling', async (t) => {
   let now = 0
   let ceiling = 30
   const limit = createAdaptiveLimit(
@@ -74,7 +74,7 @@ t.test('starts at the hint, grows while answers are no slower, and never exceeds
   t.equal(limit.current(), 1, 'one at least')
 })
 
-t.test('answers to requests of another limit, and of another time, are not counted', async (t) => {
+t.test('responses to requests of another limit or of another time are not counted', async (t) => {
   let now = 0
   const limit = createAdaptiveLimit(
     () => 30,

@@ -10,7 +10,7 @@ function times(costClass: CostClass, ms: number): ResponseTimes {
   return answerTimes
 }
 
-t.test('slowness is against the best times of the last minute', async (t) => {
+t.test('slowness is relative to the best times of the last minute', async (t) => {
   let now = 0
   const best = createBestTimes(() => now)
   t.equal(best.slowness(times('read', 100)), 1, 'nothing is known')
@@ -28,7 +28,7 @@ t.test('slowness is against the best times of the last minute', async (t) => {
   t.equal(best.slowness(times('read', 200)), 1)
 })
 
-t.test('knows for a minute how few requests were tried', async (t) => {
+t.test('remembers the lowest limit for a minute', async (t) => {
   let now = 0
   const best = createBestTimes(() => now)
   best.add(times('read', 100), 7)

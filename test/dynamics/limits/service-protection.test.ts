@@ -143,7 +143,7 @@ t.test('nothing is sent while a limit holds, and then one goes first', async (t)
   await until(() => state().waitingForPause === 1)
   const others = Array.from({ length: 30 }, () => send(outbound({ method: 'POST' })))
   await until(() => state().waitingForPause === 31)
-  t.match(state(), { waitingForPause: 31, running: 0 }, 'those who wait take no place')
+  t.match(state(), { waitingForPause: 31, running: 0 }, 'waiting requests occupy no slot')
   const statuses = (await Promise.all([first, ...others])).map(({ status }) => status)
 
   t.same([...new Set(statuses)], [204])
@@ -208,7 +208,7 @@ t.test('requests that were under way to a connection are held too', async (t) =>
 
   const answers = await Promise.allSettled(Array.from({ length: 5 }, () => send(outbound())))
 
-  t.equal(requests, 1, 'those that waited for a place are not sent any more')
+  t.equal(requests, 1, 'requests that waited for a slot are not sent any more')
   t.match(answers, [
     { value: { status: 429 } },
     ...Array.from({ length: 4 }, () => ({ reason: { code: 'GATEWAY_LIMIT_HOLDS', retryAfter: 5 } })),

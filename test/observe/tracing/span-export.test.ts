@@ -59,7 +59,7 @@ t.test('a collector is reached over TLS, and only with a certificate of the auth
   ])
 })
 
-t.test('what waits for a collector that is stuck is bounded, and makes no more work', async (t) => {
+t.test('the queue for a stuck collector is limited, and no more spans are made', async (t) => {
   const stuck = createServer(() => undefined).listen(0, '127.0.0.1')
   t.teardown(() => stuck.close())
   await once(stuck, 'listening')
@@ -79,7 +79,7 @@ t.test('what waits for a collector that is stuck is bounded, and makes no more w
   t.ok(performance.now() - began < 5000)
 })
 
-t.test('a ratio is kept', async (t) => {
+t.test('the sampling ratio is applied', async (t) => {
   const spans = openSpanExport(
     settings({
       OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',

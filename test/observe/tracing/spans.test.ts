@@ -19,7 +19,7 @@ function spans(record: RequestRecord, facts: Partial<RequestFacts> = {}, origin 
   return spansOf(request, { resource: {} as never, scope: { name: 'test' } })
 }
 
-t.test('a lookup is part of the wait for the user where that was for it, and else of the request', async (t) => {
+t.test('a lookup is part of the wait for the user, or else of the request', async (t) => {
   const record = new RequestRecord('an-id', performance.now(), TRACE)
   const user = lookupRecord(record, '/api/data/v9.2/systemusers?$filter=x')
   user.attemptStarted(user.started, 'GET')
@@ -39,7 +39,7 @@ t.test('a lookup is part of the wait for the user where that was for it, and els
   t.match(spans(bare)[1], { name: 'GET /nothing', parentSpanContext: { spanId: TRACE.spanId } })
 })
 
-t.test('what never got a response lasts as long as its request, and is a failure', async (t) => {
+t.test('an attempt without a response lasts as long as its request, and is a failure', async (t) => {
   const record = new RequestRecord('an-id', 1000, TRACE)
   record.attemptStarted(1010, 'POST')
 
@@ -57,7 +57,7 @@ t.test('what never got a response lasts as long as its request, and is a failure
   t.match(spans(record, {}, 'http://crm.example')[1]!.attributes, { 'server.port': 80 })
 })
 
-t.test('an attempt says how it came by its connection', async (t) => {
+t.test('an attempt shows how it got its connection', async (t) => {
   const record = new RequestRecord('an-id', 1000, TRACE)
   record.attemptStarted(1010, 'POST')
   record.attemptSent('reserve')
@@ -68,7 +68,7 @@ t.test('an attempt says how it came by its connection', async (t) => {
   t.notOk('gateway.connection' in second!.attributes)
 })
 
-t.test('a request says what the log says of it', async (t) => {
+t.test('the span of a request has the facts of its log line', async (t) => {
   const record = new RequestRecord('an-id', 1000, TRACE)
   record.entitySet = '$batch'
   record.dynamicsRequestId = 'at-dynamics'
