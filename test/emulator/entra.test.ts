@@ -12,7 +12,7 @@ import t from 'tap'
 import { fetch } from 'undici'
 
 import { clientId, clientSecret, type Emulator, tenantId } from '../../emulator/emulator.ts'
-import { started } from '../support/started-emulator.ts'
+import { caller, started } from '../support/started-emulator.ts'
 
 const authority = 'https://login.microsoftonline.com'
 const scope = 'https://contoso.crm4.dynamics.com/.default'
@@ -464,6 +464,10 @@ t.test("exchanges a person's token for one of the environment", async (t) => {
     scp: 'user_impersonation',
     upn: person,
   })
+  emulator.revokeTokens()
+  const late = await caller(emulator, { authorization: `Bearer ${String(given.body['access_token'])}` })('WhoAmI')
+  t.equal(late.status, 401, 'an app that takes no claims challenges gets none')
+  t.notMatch(late.headers.get('www-authenticate'), /insufficient_claims/)
   const [head, claims] = asked.assertion.split('.')
   for (const [differences, code] of [
     [{ assertion: `${head}.${claims}.c2ln` }, 50013],
