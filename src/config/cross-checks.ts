@@ -9,12 +9,17 @@ import { sharedSecretOf } from './shared-secret.ts'
 
 /** Errors that concern several settings together. */
 export function crossChecks(settings: Settings, errors: string[]): void {
-  const { targets, callers, host, port, metricsHost, metricsPort, redis } = settings
+  const { targets, callers, anybody, host, port, metricsHost, metricsPort, redis } = settings
   if (metricsPort !== undefined && metricsPort === port && port !== 0 && metricsHost === host) {
     errors.push('METRICS_HOST and METRICS_PORT are the address of the gateway itself: give METRICS_PORT another port.')
   }
   if (metricsPort === undefined && metricsHost !== '127.0.0.1') {
     errors.push('METRICS_HOST is set, but METRICS_PORT is not: set the port to listen at, such as 9090.')
+  }
+  if (callers.length > 0 && (anybody.rules.length > 0 || !anybody.users.includes('*'))) {
+    errors.push(
+      'anybody: its rules and users hold only while no callers are listed; write them for each caller, and remove anybody.',
+    )
   }
   if (targets.length === 0) errors.push('targets is empty: describe at least one environment.')
   const names = targets.map(({ name }) => name)

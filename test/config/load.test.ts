@@ -628,6 +628,20 @@ targets: [{ url: contoso.crm4.dynamics.com, impersonation: { mode: }, credential
   ])
 })
 
+t.test('rules for anybody beside a list of callers are an error, because they would hold for nobody', async (t) => {
+  const faultsIn = (lines: string): readonly string[] =>
+    faultsOf(
+      {},
+      written(t, `${lines}\ntargets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]`),
+    )
+  const callers = `callers: [{ name: a, keys: ['${'0'.repeat(64)}'] }]`
+  t.same(faultsIn(callers), [])
+  t.same(faultsIn('anybody: { rules: [read-only], users: [] }'), [])
+  t.same(faultsIn(`anybody: { rules: [], users: ['*'] }\n${callers}`), [])
+  t.match(faultsIn(`anybody: { rules: [read-only] }\n${callers}`), [/^anybody: its rules and users hold only while no/])
+  t.match(faultsIn(`anybody: { users: [] }\n${callers}`), [/^anybody: its rules and users hold only while no/])
+})
+
 t.test('a misspelt kind of credential, and a name that another kind has, are told apart', async (t) => {
   const faultsIn = (credential: string): readonly string[] =>
     faultsOf({}, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: ${credential} }]`))
