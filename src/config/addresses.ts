@@ -39,6 +39,7 @@ export function network(text: string): string {
 
 /** An origin as browsers send it, in lower case. */
 export function origin(text: string): string {
+  if (text.includes('*')) throw new SettingError('holds a *, which is no pattern here: write each origin.')
   if (!URL.canParse(text) || new URL(text).origin !== text.toLowerCase()) {
     throw new SettingError('holds something that is not an origin: write origins such as https://app.contoso.com.')
   }
@@ -57,7 +58,7 @@ export function authority(text: string): string {
 /** The gateway's own URL, without a trailing slash. */
 export function publicUrl(text: string): string {
   const url = parse(text)
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname.includes('*')) {
     throw new SettingError('is not a URL: write a URL such as https://dynamics.contoso.com.')
   }
   return withoutSlash(url)

@@ -93,6 +93,15 @@ t.test('a certificate and a key that do not belong together, or are none, are a 
   t.match(faults('a.pem', `a.key, clientCa: ${folder}/no.pem`), [/^tls.clientCa .*names a file without a certificate/])
 })
 
+t.test('a word that means on or off is no place for the audit log, and streams are known in any case', async (t) => {
+  for (const word of ['true', 'False', 'off', 'none', '1']) {
+    t.match(faultsOf({ AUDIT_LOG: word }), [/^AUDIT_LOG names no place: write stdout, stderr or a path/], word)
+  }
+  t.same(faultsOf({ AUDIT_LOG: 'Stdout' }), [])
+  t.match(faultsOf({ ALLOWED_ORIGINS: 'https://*.contoso.com' }), [/^ALLOWED_ORIGINS holds a \*, which is no pattern/])
+  t.match(faultsOf({ PUBLIC_URL: 'https://*' }), [/^PUBLIC_URL is not a URL/])
+})
+
 t.test('further authorities that Node could not read are a fault', async (t) => {
   const { cert } = await pair()
   const folder = t.testdir({ ca: cert, no: 'x' })

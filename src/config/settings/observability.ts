@@ -1,3 +1,4 @@
+import { SettingError } from '../setting.ts'
 import { choice, flag, optional } from '../values.ts'
 
 /** What shows how the gateway works: the log, the audit log, the request inspector and Node's inspector. */
@@ -31,7 +32,7 @@ export const observability = {
       env: 'AUDIT_LOG',
       hint: 'stdout, stderr or a path',
     },
-    (text) => text,
+    auditPlace,
   ),
   inspector: flag({
     restart: true,
@@ -41,4 +42,14 @@ export const observability = {
     env: 'INSPECTOR',
     fallback: false,
   }),
+}
+
+/** A stream, or a path. A word that means on or off would be the name of a file. */
+function auditPlace(text: string): string {
+  const word = text.toLowerCase()
+  if (word === 'stdout' || word === 'stderr') return word
+  if (/^(?:true|false|on|off|yes|no|none|[01])$/.test(word)) {
+    throw new SettingError('names no place: write stdout, stderr or a path; leave it out for no audit log.')
+  }
+  return text
 }
