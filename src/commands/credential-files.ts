@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Credential } from '../config/credential.ts'
 import type { Settings } from '../config/schema.ts'
 import { CertificateFault, readKeyPair } from '../credentials/certificate-file.ts'
+import { rethrowUnless } from '../logging/rethrow-unless.ts'
 
 /**
  * The errors of certificate files of credentials, as sentences. They are checked at start; a running gateway retries.
@@ -23,7 +24,7 @@ function errorOf(credential: Credential): string | undefined {
     readKeyPair(readFileSync(file), password?.reveal())
     return undefined
   } catch (error) {
-    if (!(error instanceof CertificateFault)) throw error
+    rethrowUnless(error, CertificateFault)
     return `AZURE_CLIENT_CERTIFICATE_PATH (of a credential) names ${file}, which cannot be used. ${error.message}`
   }
 }

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { dirname } from 'node:path'
 import { createSecureContext } from 'node:tls'
 
+import { rethrowUnless } from '../logging/rethrow-unless.ts'
 import { certificatesFile } from './pem-file.ts'
 import type { Settings } from './schema.ts'
 import { SettingError } from './setting.ts'
@@ -67,7 +68,7 @@ export function extraAuthoritiesCheck({ NODE_EXTRA_CA_CERTS: path }: NodeJS.Dict
   try {
     if (path !== undefined) certificatesFile(path)
   } catch (error) {
-    if (!(error instanceof SettingError)) throw error
+    rethrowUnless(error, SettingError)
     errors.push(`NODE_EXTRA_CA_CERTS ${error.message}`)
   }
 }
