@@ -98,7 +98,7 @@ t.test('a word that means on or off is no place for the audit log, and streams a
     t.match(faultsOf({ AUDIT_LOG: word }), [/^AUDIT_LOG names no place: write stdout, stderr or a path/], word)
   }
   t.same(faultsOf({ AUDIT_LOG: 'Stdout' }), [])
-  t.match(faultsOf({ ALLOWED_ORIGINS: 'https://*.contoso.com' }), [/^ALLOWED_ORIGINS holds a \*, which is no pattern/])
+  t.match(faultsOf({ ALLOWED_ORIGINS: 'https://*.contoso.com' }), [/^ALLOWED_ORIGINS holds a \*, which does not stand/])
   t.match(faultsOf({ PUBLIC_URL: 'https://*' }), [/^PUBLIC_URL is not a URL/])
 })
 
