@@ -33,11 +33,6 @@ export function inProcess(max: number): Replicas {
           return value === undefined ? undefined : { value, remainingMs: entries.getRemainingTTL(scoped(key)) }
         },
         set: async (key, value, ttl) => void entries.set(scoped(key), value, { ttl }),
-        async lock(key, ttl) {
-          if (entries.has(scoped(key))) return 'taken'
-          entries.set(scoped(key), '', { ttl })
-          return 'acquired'
-        },
         publish(topic, message, ttl) {
           if (ttl > 0) last.set(scoped(topic), message, { ttl })
           topics.emit(scoped(topic), message, ttl, self)

@@ -95,10 +95,6 @@ export function createRedisState(link: RedisLink, sealNow: () => Seal): RedisSta
     state: {
       get,
       set,
-      lock(key, ttl) {
-        const words = ['SET', PREFIX + sealNow().name(key), '', 'NX', 'PX', integerText(ttl)]
-        return link.run(async (send) => ((await send<string | null>(words)) === null ? 'taken' : 'acquired'), 'unknown')
-      },
       publish(topic, text, ttl) {
         const seal = sealNow()
         const message: Message = { topic, text, ttl, sent: Date.now(), from: self, sequence: sequence++ }

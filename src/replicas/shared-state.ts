@@ -10,8 +10,6 @@ export interface SharedState {
   readonly get: (key: string) => Promise<SharedValue | undefined>
   /** Stores `value` for at most `ttl` milliseconds. */
   readonly set: (key: string, value: string, ttl: number) => Promise<void>
-  /** Tries to acquire a lock for `ttl` milliseconds. It cannot be released earlier. */
-  readonly lock: (key: string, ttl: number) => Promise<LockOutcome>
   /**
    * Sends `message` to all other subscribers of `topic`. For `ttl` milliseconds, a replica that connects later also
    * gets the last message.
@@ -32,9 +30,6 @@ export interface SharedValue {
   readonly value: string
   readonly remainingMs: number
 }
-
-/** `acquired`: no other replica has the lock. `unknown`: there is no connection; act as if it were acquired. */
-export type LockOutcome = 'acquired' | 'taken' | 'unknown'
 
 /** Receives a message and its remaining lifetime in milliseconds. */
 export type Listener = (message: string, remainingMs: number) => void

@@ -60,18 +60,6 @@ for (const [name, make] of Object.entries(implementations)) {
       t.equal(await two.get('short'), undefined)
     })
 
-    await t.test('one of two acquires a lock', async (t) => {
-      t.equal(await one.lock('work', 60_000), 'acquired')
-      t.equal(await two.lock('work', 60_000), 'taken')
-      t.equal(await one.lock('work', 60_000), 'taken')
-      t.equal(await two.lock('other work', 60_000), 'acquired')
-    })
-
-    await t.test('a lock expires', async () => {
-      await one.lock('brief', 1)
-      await until(async () => (await two.lock('brief', 1)) === 'acquired')
-    })
-
     await t.test('a message reaches all others, and not its sender', async (t) => {
       const got: unknown[] = []
       one.subscribe('news', (message) => got.push(['one', message]))
@@ -111,7 +99,6 @@ for (const [name, make] of Object.entries(implementations)) {
       await until(() => got.includes('end'))
       t.same(got, ['end'])
       t.equal(await other.get('a'), undefined)
-      t.equal(await other.lock('work', 60_000), 'acquired')
     })
 
     await t.test('nothing is received after the end', async (t) => {
