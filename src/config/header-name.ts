@@ -88,6 +88,9 @@ export function requiredHeader(text: string): string {
         'write one such as x-gateway: true.',
     )
   }
+  if (value?.slice(1).trim() === '') {
+    throw new SettingError(`has no value after the colon: write ${name}: true, or ${name} alone for any value.`)
+  }
   if (value !== undefined && /\p{Cc}/u.test(value))
     throw new SettingError('holds a control character: write x-gateway: true.')
   return text

@@ -64,7 +64,8 @@ export function observeRequests({ log, metrics, tracer, inspector, targetOf }: O
     const asked = targetOf(record)
     tracer?.end({ facts, record, isEncrypted: 'encrypted' in request.raw.socket, environment: asked?.target.url })
     asked?.activity.requestDone(status)
-    const isFault = status >= 500 && code !== undefined
+    // What the caller itself limits to the memory is not a fault of the target.
+    const isFault = status >= 500 && code !== undefined && code !== 'GATEWAY_NOT_IN_MEMORY'
     if (!isFault && inspector === undefined) return
     const reached =
       asked === undefined ? undefined : { target: asked.target, trouble: asked.credential.state().trouble }

@@ -559,6 +559,10 @@ t.test('lists, origins and URLs in variables', async (t) => {
     ['AZURE_AUTHORITY_HOST', 'idp contoso'],
     ['REQUIRED_HEADER', 'x gateway'],
     ['ALLOWED_HOSTS', 'https://gateway.contoso.com'],
+    ['ALLOWED_HOSTS', '.'],
+    ['ALLOWED_HOSTS', 'gateway..contoso.com'],
+    ['ALLOWED_HOSTS', 'gateway.contoso.com:65536'],
+    ['REQUIRED_HEADER', 'x-gateway:'],
   ] as const)
     t.match(faultsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`)
 })

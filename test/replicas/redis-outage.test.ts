@@ -329,7 +329,7 @@ t.test('replicas with another secret or application share nothing', async (t) =>
   const strangers = [
     { AZURE_CLIENT_SECRET: 'another-secret' },
     { AZURE_CLIENT_ID: '11111111-2222-3333-4444-777777777777' },
-    { REDIS_ENCRYPTION_KEY: 'k'.repeat(32) },
+    { REDIS_ENCRYPTION_KEY: '0123456789abcdef'.repeat(2) },
   ].map((variables) => replica(t, redis.url, variables))
   for (const each of [one, ...strangers]) await connected(each)
   await one.state.set('a', '1', 60_000)

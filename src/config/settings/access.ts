@@ -1,6 +1,7 @@
 import { origin } from '../addresses.ts'
 import { requiredHeader } from '../header-name.ts'
-import { flag, list, matching, optional } from '../values.ts'
+import { hostName } from '../host-name.ts'
+import { flag, list, optional } from '../values.ts'
 
 /** Which requests may reach the gateway: from which networks, for which host names, from which pages. */
 export const access = {
@@ -19,7 +20,7 @@ export const access = {
       env: 'ALLOWED_HOSTS',
       hint: 'host names separated by commas',
     },
-    matching(/^[a-z0-9.:[\]-]+$/i, 'holds something that is not a host name: write names such as gateway.contoso.com.'),
+    hostName,
   ),
   allowedOrigins: list(
     {

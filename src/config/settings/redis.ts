@@ -8,6 +8,8 @@ import { optional, secret } from '../values.ts'
 
 /** Fewer characters could be guessed by whoever can read Redis. */
 const MIN_KEY_CHARACTERS = 32
+/** A key with fewer different ones is not random. 32 random hexadecimal digits have 14 on average. */
+const MIN_DIFFERENT_CHARACTERS = 8
 
 /** Where replicas share what they know. */
 export const redis = {
@@ -47,9 +49,10 @@ export const redis = {
         env: 'REDIS_ENCRYPTION_KEY',
       }),
       (text) => {
-        if (text.length < MIN_KEY_CHARACTERS) {
+        const isTooShort = text.length < MIN_KEY_CHARACTERS
+        if (isTooShort || new Set(text).size < MIN_DIFFERENT_CHARACTERS) {
           throw new SettingError(
-            `is too short: write at least ${MIN_KEY_CHARACTERS} random characters, such as those of openssl rand -base64 32.`,
+            `is too ${isTooShort ? 'short' : 'easy to guess'}: write at least ${MIN_KEY_CHARACTERS} random characters, such as those of openssl rand -base64 32.`,
           )
         }
       },

@@ -48,10 +48,13 @@ t.test('what a template left over, or is not read, is an error that does not rep
 })
 
 t.test('the settings of Redis go together', async (t) => {
-  t.same(faultsOf('redis://redis', { REDIS_PASSWORD: 'p', REDIS_ENCRYPTION_KEY: 'k'.repeat(32) }), [])
+  t.same(faultsOf('redis://redis', { REDIS_PASSWORD: 'p', REDIS_ENCRYPTION_KEY: '0123456789abcdef'.repeat(2) }), [])
   t.match(faultsOf('', { REDIS_PASSWORD: 'p' }), [/^REDIS_URL is missing: .*Write a URL such as rediss:/])
   t.match(faultsOf('redis://redis', { REDIS_ENCRYPTION_KEY: 'short' }), [
     /^REDIS_ENCRYPTION_KEY is too short: write at/,
+  ])
+  t.match(faultsOf('redis://redis', { REDIS_ENCRYPTION_KEY: 'k'.repeat(32) }), [
+    /^REDIS_ENCRYPTION_KEY is too easy to guess: write at/,
   ])
   t.match(faultsOf('redis://redis', { REDIS_CA_PATH: '/nowhere' }), [/^REDIS_CA_PATH names a file that cannot be read/])
   const noCertificate = { REDIS_CA_PATH: `${t.testdir({ ca: 'x' })}/ca` }
@@ -63,5 +66,5 @@ t.test('a credential without a secret that replicas share needs a key', async (t
   t.match(faultsOf('redis://redis', managed), [
     /^REDIS_ENCRYPTION_KEY is missing: a credential of kind managed-identity/,
   ])
-  t.same(faultsOf('redis://redis', { ...managed, REDIS_ENCRYPTION_KEY: 'k'.repeat(32) }), [])
+  t.same(faultsOf('redis://redis', { ...managed, REDIS_ENCRYPTION_KEY: '0123456789abcdef'.repeat(2) }), [])
 })
