@@ -19,6 +19,11 @@ interface AuthorityRequest {
   readonly url: URL
   readonly headers?: Record<string, string> | undefined
   readonly body?: string | undefined
+  /**
+   * Whether the request may be sent twice when a connection breaks. Left out: it may. A token request changes nothing,
+   * unless it uses up a code or, with some authorities, a refresh token.
+   */
+  readonly idempotent?: boolean | undefined
 }
 
 /** Responses of authorities are smaller. */
@@ -30,7 +35,7 @@ const MAX_RESPONSE_BYTES = 1024 * 1024
  * @throws AuthorityFailure when no complete response came
  */
 export async function authorityRequest(
-  { method, url, headers, body }: AuthorityRequest,
+  { method, url, headers, body, idempotent = true }: AuthorityRequest,
   { dispatcher, signal, plainHttp }: ExchangeOptions,
 ): Promise<AuthorityResponse> {
   try {
@@ -44,6 +49,7 @@ export async function authorityRequest(
       headers: { accept: 'application/json', ...headers },
       body: body ?? null,
       signal,
+      idempotent,
     })
     return {
       status: response.statusCode,

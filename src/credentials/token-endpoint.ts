@@ -12,11 +12,16 @@ export interface PersonsToken extends FetchedToken {
   readonly userName: string | undefined
 }
 
-/** Sends a form to an endpoint of the authority. Throws an AuthorityFailure without a response. */
+/**
+ * Sends a form to an endpoint of the authority. Throws an AuthorityFailure without a response.
+ *
+ * @param idempotent whether the form may be sent twice when a connection breaks
+ */
 export function post(
   endpoint: string,
   form: Readonly<Record<string, string | undefined>>,
   options: ExchangeOptions,
+  idempotent = true,
 ): Promise<AuthorityResponse> {
   const set = Object.entries(form).filter((field): field is [string, string] => field[1] !== undefined)
   return authorityRequest(
@@ -25,13 +30,15 @@ export function post(
       url: new URL(endpoint),
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams(set).toString(),
+      idempotent,
     },
     options,
   )
 }
 
 /**
- * A person's token for the grant in `form`: a code, a device code or a refresh token.
+ * A person's token for the grant in `form`: a code, a device code or a refresh token. Each may be valid only
+ * once, so the request is not repeated.
  *
  * @throws AuthorityFailure
  */
@@ -40,7 +47,7 @@ export async function redeem(
   form: Readonly<Record<string, string | undefined>>,
   options: ExchangeOptions,
 ): Promise<PersonsToken> {
-  const response = await post(endpoint, form, options)
+  const response = await post(endpoint, form, options, false)
   const failure = responseFailure(response)
   if (failure !== undefined) throw failure
   const { refresh_token: refreshToken, id_token: idToken } = response.body!

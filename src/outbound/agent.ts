@@ -9,7 +9,12 @@ import type { ConnectionUse } from './pooled-connection.ts'
 
 /** The agent for all requests to Microsoft Entra and Dynamics 365. */
 export interface OutboundAgent {
-  /** For requests that may be retried, on any connection. */
+  /**
+   * For requests that may be retried, on any connection. The caller retries them. With undici's option
+   * `idempotent: true` the agent itself repeats a request once, if a connection that was not new broke before the
+   * response: the server was most likely just closing it. Its body must be text or a buffer. With `idempotent: false`
+   * a request is sent like one of `writes`.
+   */
   readonly reads: Dispatcher
   /** For requests that must not be retried: only on connections that the server is not about to close. */
   readonly writes: Dispatcher
@@ -88,7 +93,8 @@ class PooledDispatcher extends Dispatcher {
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    this.#poolOf(String(options.origin)).dispatch(this.#isRepeatable, options, handler)
+    const isRepeatable = this.#isRepeatable && options.idempotent !== false
+    this.#poolOf(String(options.origin)).dispatch(isRepeatable, options, handler)
     return true
   }
 }

@@ -8,7 +8,10 @@ import type { ConnectionUse, PoolOfConnection } from './pooled-connection.ts'
 
 /** The connections to one origin. */
 export interface ConnectionPool {
-  /** Sends a request that may be retried on any connection, and any other request only on a safe one. */
+  /**
+   * Sends a request that may be retried on any connection, and any other request only on a safe one. With
+   * `idempotent: true` it is repeated once if a connection that was not new breaks before the response.
+   */
   readonly dispatch: (
     isRepeatable: boolean,
     options: Dispatcher.DispatchOptions,
@@ -165,10 +168,10 @@ export function createConnectionPool(
     const connection = (isRepeatable ? forRead(now) : forWrite(now)) ?? addConnection()
     if (connection === undefined) return false
     removeFrom(idle, connection)
-    connection.take(now)
+    connection.take(now, options.idempotent === true)
     const idleTimeout = options.bodyTimeout ?? BODY_TIMEOUT_MS
-    // The cause may affect other connections too, so the request takes a safe one.
-    const sendElsewhere = (): void => dispatch(false, options, handler)
+    // The cause may affect other connections too, so the request takes a safe one, and is not repeated again.
+    const sendElsewhere = (): void => dispatch(false, { ...options, idempotent: false }, handler)
     // undici's own timer would count pauses.
     connection.client.dispatch(
       { ...options, bodyTimeout: 0 },

@@ -17,7 +17,7 @@ export interface CarryingConnection {
    * (`performance.now()`).
    */
   readonly onComplete: (quietSince: number) => void
-  /** `true`: the connection was reset before the request was written, so it can go to another one. */
+  /** Returns `true` if the request can go to another connection: it was not written, or it may be repeated. */
   readonly onFailure: (error: Error) => boolean
 }
 
@@ -89,9 +89,9 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
   }
 
   onError(error: Error): void {
-    const isUnsent = this.#connection.onFailure(error)
+    const canGoElsewhere = this.#connection.onFailure(error)
     this.#release()
-    if (isUnsent) this.#sendElsewhere()
+    if (canGoElsewhere) this.#sendElsewhere()
     else this.#handler.onError?.(error)
   }
 

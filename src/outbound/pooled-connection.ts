@@ -55,6 +55,8 @@ export class PooledConnection implements CarryingConnection {
   #completed = this.idleSince
   /** The idle time before the current request. */
   #idleFor = 0
+  /** Whether the current request may be sent again although it was written. */
+  #isIdempotent = false
 
   constructor(pool: PoolOfConnection) {
     this.#pool = pool
@@ -109,8 +111,9 @@ export class PooledConnection implements CarryingConnection {
   }
 
   /** Assigns it to the request that is dispatched next. */
-  take(now: number): void {
+  take(now: number, isIdempotent: boolean): void {
     this.#phase = 'waiting'
+    this.#isIdempotent = isIdempotent
     this.#idleFor = now - this.#completed
     this.#use = this.#isUsed ? 'reused' : this.#ready === undefined ? 'new' : 'reserve'
   }
@@ -138,10 +141,11 @@ export class PooledConnection implements CarryingConnection {
     const isStale = this.#use !== 'new' && BREAKS.has((error as NodeJS.ErrnoException).code ?? '')
     // After a close undici opens another connection for the request, but not after a reset.
     const isUnsent = isStale && this.#phase === 'waiting'
+    const isUnanswered = isStale && this.#phase === 'sent'
     if (isUnsent) this.lifetime.closed(this.#idleFor)
-    else if (isStale && this.#phase === 'sent') this.lifetime.broke(this.#idleFor)
+    else if (isUnanswered) this.lifetime.broke(this.#idleFor)
     this.#phase = 'failed'
-    return isUnsent
+    return isUnsent || (isUnanswered && this.#isIdempotent)
   }
 
   /** The dispatched request failed at once, without using the connection. */

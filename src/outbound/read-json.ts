@@ -14,6 +14,7 @@ export function jsonReader(agent: OutboundAgent['reads']): ReadJson {
       method: 'GET',
       headers: { accept: 'application/json' },
       signal: AbortSignal.timeout(TIMEOUT_MS),
+      idempotent: true,
     })
     const chunks: Buffer[] = []
     let size = 0
