@@ -184,7 +184,11 @@ export function createConnectionPool(
   }
 
   function sendWaiting(): void {
-    while (queue.length > 0 && !isDestroyed && send(queue[0]!, performance.now())) queue.shift()
+    while (queue.length > 0 && !isDestroyed) {
+      // A request that fails at once frees its connection inside `send`, which calls this function again.
+      const first = queue.shift()!
+      if (!send(first, performance.now())) return void queue.unshift(first)
+    }
   }
 
   /**

@@ -382,6 +382,23 @@ t.test('a request that cannot be sent leaves its connection to others', async (t
   t.same(uses, ['reserve'])
 })
 
+t.test('a waiting request that cannot be sent is sent once, and the next one follows', async (t) => {
+  const far = await farEnd(t)
+  const { pool, write } = poolTo(t, far.port, {}, 1)
+  const running = write('/slow')
+  await untilOpen(far, 1)
+  const errors: string[] = []
+  pool.dispatch(
+    false,
+    { path: 'not a path', method: 'POST' },
+    { onConnect() {}, onError: (error) => errors.push((error as NodeJS.ErrnoException).code ?? error.message) },
+  )
+
+  t.equal(await write(), '204')
+  t.equal(await running, '204')
+  t.same(errors, ['UND_ERR_INVALID_ARG'])
+})
+
 t.test('destroy ends what is open, what is being opened, and what waits', async (t) => {
   const far = await farEnd(t)
   const { pool, write } = poolTo(t, far.port, {}, 2)
