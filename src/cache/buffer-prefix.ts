@@ -1,5 +1,5 @@
+import { bodyError } from '../dynamics/failures.ts'
 import type { ResponseBody, Sink } from '../dynamics/send.ts'
-import { DynamicsBrokeOff } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { bodyOf } from './stored-response.ts'
 
@@ -15,7 +15,7 @@ export interface BufferedPrefix {
  * Reads up to `limit` bytes of `body`. A longer body is paused there.
  *
  * @param abandon ends the call when the rest is not needed
- * @throws DynamicsBrokeOff when the body breaks off: none of it was sent to a caller yet
+ * @throws GatewayError when the body does not arrive completely: none of it was sent to a caller yet
  */
 export function bufferPrefix(body: ResponseBody, limit: number, abandon: () => void): Promise<BufferedPrefix> {
   return new Promise((resolve, reject) => {
@@ -42,7 +42,7 @@ export function bufferPrefix(body: ResponseBody, limit: number, abandon: () => v
       fail(reason) {
         if (nextSink !== undefined) return nextSink.fail(reason)
         deliverEnd = (next) => next.fail(reason)
-        reject(new DynamicsBrokeOff({ cause: reason }))
+        reject(bodyError(reason))
       },
     }
     /** How the body ended, if it did so before the next sink was set. */

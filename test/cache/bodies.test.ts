@@ -7,6 +7,7 @@ import { recordResponse } from '../../src/cache/record-response.ts'
 import type { RecordedBody } from '../../src/cache/record-response.ts'
 import { bodyOf } from '../../src/cache/stored-response.ts'
 import type { ResponseBody, Sink } from '../../src/dynamics/send.ts'
+import { DynamicsTooSlow } from '../../src/errors.ts'
 import { withFirstBytes } from '../../src/proxy/first-bytes.ts'
 import { until } from '../support/until.ts'
 
@@ -89,6 +90,19 @@ t.test('of a long body the rest follows its first bytes, however it ends', async
   arrives().write(Buffer.from('second'))
   arrives().end()
   t.same(to.heard, ['first', 'second', 'end'])
+})
+
+t.test('a body that does not arrive says why, in the words of the gateway', async (t) => {
+  for (const [reason, code] of [
+    [Object.assign(new Error(), { code: 'ECONNRESET', syscall: 'read' }), 'GATEWAY_DYNAMICS_BROKE_OFF'],
+    [Object.assign(new Error(), { code: 'HPE_INVALID_CHUNK_SIZE' }), 'GATEWAY_DYNAMICS_ANSWER_INVALID'],
+    [new DynamicsTooSlow('no answer in time'), 'GATEWAY_DYNAMICS_TOO_SLOW'],
+  ] as const) {
+    const { body, arrives } = arriving()
+    const prefix = bufferPrefix(body, 10, () => undefined)
+    arrives().fail(reason)
+    await t.rejects(prefix, { code })
+  }
 })
 
 t.test('a body is copied on its way to the caller, if it can be kept', async (t) => {
