@@ -22,6 +22,11 @@ const HEARTBEAT_MS = 5000
 const MISSED_HEARTBEATS = 3
 const HEARTBEAT_TIMEOUT_MS = 1000
 
+/** The times of the connection, and the time between heartbeats. All in milliseconds. */
+export interface ReplicaTimes extends LinkTimes {
+  readonly heartbeat: number
+}
+
 const KEY_BYTES = 32
 /** Keys of a probe expire after this many milliseconds. */
 const PROBE_MS = 1000
@@ -35,7 +40,7 @@ const PROBE_MS = 1000
 export function redisReplicas(
   settings: RedisSettings,
   log: Pick<Logger, 'info' | 'warn'>,
-  times?: LinkTimes & { readonly heartbeat: number },
+  times?: ReplicaTimes,
 ): Replicas {
   const self = randomUUID()
   const interval = times?.heartbeat ?? HEARTBEAT_MS

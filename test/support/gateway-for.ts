@@ -11,7 +11,7 @@ import type { Running } from '../../src/commands/serve/run.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
 import { logOptions } from '../../src/observe/log.ts'
-import { patient } from './patience.ts'
+import { patient, PATIENT_REPLICA_TIMES } from './patience.ts'
 
 /** A gateway on a real socket before an emulated Entra and Dynamics. */
 export interface Fixture {
@@ -89,6 +89,7 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
     log,
     { reads: emulator.dispatcher, writes: emulator.dispatcher, destroy: nothing },
     () => next.settings,
+    PATIENT_REPLICA_TIMES,
   ).catch(async (error: unknown) => {
     await emulator.close()
     throw error

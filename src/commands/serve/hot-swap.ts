@@ -14,6 +14,7 @@ import type { Tracer } from '../../observe/tracing/tracer.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
 import { inProcess } from '../../replicas/in-process.ts'
 import { redisReplicas } from '../../replicas/redis.ts'
+import type { ReplicaTimes } from '../../replicas/redis.ts'
 import type { Replicas } from '../../replicas/shared-state.ts'
 import { corsOf } from '../../server/cors.ts'
 import { operationsServer } from '../../server/operations-listener.ts'
@@ -44,6 +45,8 @@ interface Dependencies {
   readonly auditLog: AuditLog | undefined
   readonly inspector: Inspector | undefined
   readonly tracer: Tracer | undefined
+  /** For tests. */
+  readonly replicaTimes: ReplicaTimes | undefined
 }
 
 /** The time between two checks whether a new gateway is ready. */
@@ -57,7 +60,8 @@ export async function openHotSwap(settings: Settings, dependencies: Dependencies
   let activeHandler!: RequestListener
   let cors = corsOf(settings)
   const { redis } = settings
-  const replicas = redis === undefined ? inProcess(MAX_REMEMBERED) : redisReplicas(redis, dependencies.log)
+  const replicas =
+    redis === undefined ? inProcess(MAX_REMEMBERED) : redisReplicas(redis, dependencies.log, dependencies.replicaTimes)
   const serverSettings = {
     ...settings,
     cors: (origin: string | undefined) => cors.headersFor(origin),

@@ -8,6 +8,7 @@ import type { AuditLog } from '../../observe/audit-log.ts'
 import { createInspector } from '../../observe/inspector/inspector.ts'
 import { createTracer } from '../../observe/tracing/tracer.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
+import type { ReplicaTimes } from '../../replicas/redis.ts'
 import { drainOf } from '../../server/drain.ts'
 import { listen } from '../../server/listen.ts'
 import { version } from '../version.ts'
@@ -39,17 +40,19 @@ export interface Running {
  * Starts a gateway on `agent`.
  *
  * @param readSettings reads the settings again; returns `undefined` if they have not changed
+ * @param replicaTimes for tests
  */
 export async function run(
   settings: Settings,
   log: Logger,
   agent: OutboundAgent,
   readSettings: () => Settings | undefined = () => undefined,
+  replicaTimes?: ReplicaTimes,
 ): Promise<Running> {
   const auditLog = auditLogOf(settings, log)
   const inspector = settings.inspector ? createInspector() : undefined
   const tracer = settings.tracing === undefined ? undefined : await createTracer(settings.tracing, version(), log)
-  const hotSwap = await openHotSwap(settings, { agent, log, auditLog, inspector, tracer })
+  const hotSwap = await openHotSwap(settings, { agent, log, auditLog, inspector, tracer, replicaTimes })
   const { server, operations } = hotSwap
   const address = await listenAll().catch(async (error: unknown) => {
     server.close()
