@@ -311,21 +311,21 @@ export const TokenRefused = createError(
   502,
 )
 
-/** No connection to Dynamics, or it broke before a response came. */
+/** No trusted connection to Dynamics, or it broke before anything was sent. */
 export const DynamicsUnreachable = createError(
   'GATEWAY_DYNAMICS_UNREACHABLE',
   "Dynamics 365 cannot be reached. The gateway's log says why.",
   502,
 )
 
-/** The connection broke after the request was sent, which may have been executed. */
+/** The connection broke after the request was sent, which may have been executed, or in the middle of the response. */
 export const DynamicsBrokeOff = createError(
   'GATEWAY_DYNAMICS_BROKE_OFF',
-  'The connection to Dynamics 365 broke before a response arrived.',
+  'The connection to Dynamics 365 broke before the response was complete.',
   502,
 )
 
-/** The response is not HTTP, or its certificate is not trusted. */
+/** The response is not HTTP, or not one of the Web API. */
 export const DynamicsAnswerInvalid = createError(
   'GATEWAY_DYNAMICS_ANSWER_INVALID',
   "The response of Dynamics 365 cannot be passed on. The gateway's log says why.",

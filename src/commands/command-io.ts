@@ -13,6 +13,8 @@ export interface Io {
 /** The input of a command that needs the settings and a connection to Entra or Dynamics. */
 export interface CommandIo extends Io {
   readonly settings: Settings
+  /** The path of the settings file, if there is one. */
+  readonly settingsFile?: string | undefined
   /** The agent for all outbound requests. */
   readonly agent: Dispatcher
   readonly env: Readonly<Record<string, string | undefined>>

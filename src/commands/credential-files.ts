@@ -2,29 +2,52 @@ import { readFileSync } from 'node:fs'
 
 import type { Credential } from '../config/credential.ts'
 import type { Settings } from '../config/schema.ts'
+import type { Secret } from '../config/secret.ts'
 import { CertificateFault, readKeyPair } from '../credentials/certificate-file.ts'
 import { rethrowUnless } from '../logging/rethrow-unless.ts'
 
 /**
  * The errors of certificate files of credentials, as sentences. They are checked at start; a running gateway retries.
+ *
+ * @param settingsFile where the settings came from, if not only from variables
  */
-export function credentialFileErrors({ targets }: Pick<Settings, 'targets'>): string[] {
-  return [...new Set(targets.flatMap(({ credential }) => errorOf(credential) ?? []))]
+export function credentialFileErrors(
+  { targets }: Pick<Settings, 'targets'>,
+  settingsFile: string | undefined,
+): string[] {
+  return targets.flatMap(({ credential }, index) => {
+    const { setting, file, password } = certificateOf(credential)
+    const fault = file === undefined ? undefined : errorOf(file, password)
+    if (fault === undefined) return []
+    const name =
+      settingsFile === undefined
+        ? 'AZURE_CLIENT_CERTIFICATE_PATH'
+        : `targets[${index}].credential.${setting} (in the settings file)`
+    return [`${name} names ${file}, which cannot be used. ${fault}`]
+  })
 }
 
-function errorOf(credential: Credential): string | undefined {
-  const [file, password] =
-    credential.kind === 'certificate'
-      ? [credential.file, credential.password]
-      : credential.kind === 'on-behalf-of'
-        ? [credential.certificateFile, credential.certificatePassword]
-        : []
-  if (file === undefined) return undefined
+function certificateOf(credential: Credential) {
+  switch (credential.kind) {
+    case 'certificate':
+      return { setting: 'file', file: credential.file, password: credential.password }
+    case 'on-behalf-of':
+      return {
+        setting: 'certificateFile',
+        file: credential.certificateFile,
+        password: credential.certificatePassword,
+      }
+    default:
+      return {}
+  }
+}
+
+function errorOf(file: string, password: Secret | undefined): string | undefined {
   try {
     readKeyPair(readFileSync(file), password?.reveal())
     return undefined
   } catch (error) {
     rethrowUnless(error, CertificateFault)
-    return `AZURE_CLIENT_CERTIFICATE_PATH (of a credential) names ${file}, which cannot be used. ${error.message}`
+    return error.message
   }
 }

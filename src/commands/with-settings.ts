@@ -7,7 +7,7 @@ import type { CommandIo, Io } from './command-io.ts'
  * @throws {SettingsError}
  */
 export async function withSettings(config: string | undefined, io: Io): Promise<CommandIo> {
-  const { settings, env, warnings } = load(config)
+  const { settings, settingsFile, env, warnings } = load(config)
   const { agentFor } = await import('./agent.ts')
-  return { ...io, settings, agent: agentFor(settings).reads, env, warnings }
+  return { ...io, settings, settingsFile, agent: agentFor(settings).reads, env, warnings }
 }

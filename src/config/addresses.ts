@@ -39,8 +39,7 @@ export function network(text: string): string {
 
 /** An origin as browsers send it, in lower case. */
 export function origin(text: string): string {
-  if (text.includes('*'))
-    throw new SettingError('holds a *, which does not stand for other names here: write each origin.')
+  if (text.includes('*')) throw new SettingError('holds a *, but wildcards are not supported: write each origin.')
   if (!URL.canParse(text) || new URL(text).origin !== text.toLowerCase()) {
     throw new SettingError('holds something that is not an origin: write origins such as https://app.contoso.com.')
   }

@@ -3,8 +3,9 @@ import { isLoopbackAddress, isLoopbackHost } from '../odata/loopback.ts'
 import { callerChecks, namesUser } from './caller-checks.ts'
 import { readChecks } from './read-checks.ts'
 import { redisAddress } from './redis-address.ts'
-import type { Settings } from './schema.ts'
+import type { Settings, Target } from './schema.ts'
 import { bringsPeople } from './settings/callers.ts'
+import { MIN_KEY_CHARACTERS } from './settings/redis.ts'
 import { sharedSecretOf } from './shared-secret.ts'
 
 /** Errors that concern several settings together. */
@@ -18,7 +19,7 @@ export function crossChecks(settings: Settings, errors: string[]): void {
   }
   if (callers.length > 0 && (anybody.rules.length > 0 || !anybody.users.includes('*'))) {
     errors.push(
-      'anybody: its rules and users hold only while no callers are listed; write them for each caller, and remove anybody.',
+      'anybody: its rules and users apply only while no callers are listed; write them for each caller, and remove anybody.',
     )
   }
   if (targets.length === 0) errors.push('targets is empty: describe at least one environment.')
@@ -44,11 +45,9 @@ export function crossChecks(settings: Settings, errors: string[]): void {
     }
   }
   for (const { url, impersonation, users } of targets) {
-    if (users.preload && (url.product !== 'dataverse' || impersonation.mode === 'off' || impersonation.verify)) {
-      errors.push(
-        'USERS_PRELOAD is of use only where the gateway acts as users of Dataverse, and not with IMPERSONATION_VERIFY, ' +
-          'which asks about each of them: set one of them to false.',
-      )
+    if (users.preload) {
+      const fault = preloadFault(url.product, impersonation)
+      if (fault !== undefined) errors.push(`USERS_PRELOAD has no use ${fault}`)
     }
     const { header, idHeader, emailColumns } = impersonation
     if (headerLetters(header) === headerLetters(idHeader)) {
@@ -86,12 +85,28 @@ export function crossChecks(settings: Settings, errors: string[]): void {
     for (const kind of new Set(kinds)) {
       errors.push(
         `REDIS_ENCRYPTION_KEY is missing: a credential of kind ${kind} has no secret that all replicas share. Write ` +
-          'at least 32 random characters, the same for all replicas, such as those of openssl rand -base64 32.',
+          `at least ${MIN_KEY_CHARACTERS} random characters, the same for all replicas, such as those of openssl rand -base64 32.`,
       )
     }
   }
   callerChecks(settings, errors)
   readChecks(settings, errors)
+}
+
+/** Why the users of a target cannot be read ahead, and the fix. */
+function preloadFault(
+  product: Target['url']['product'],
+  { mode, verify }: Pick<Target['impersonation'], 'mode' | 'verify'>,
+): string | undefined {
+  if (product !== 'dataverse') {
+    return 'for this product (Finance & Operations or Business Central), which cannot act as a user: set it to false.'
+  }
+  if (mode === 'off') {
+    return 'with IMPERSONATION=off: set it to false, or IMPERSONATION to optional or required.'
+  }
+  return verify
+    ? 'with IMPERSONATION_VERIFY, which asks Dynamics about each user: set one of them to false.'
+    : undefined
 }
 
 /**

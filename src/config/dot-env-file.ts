@@ -27,7 +27,7 @@ export function dotEnvFile(folder: string): DotEnvFile {
 }
 
 /**
- * Warnings about names in a `.env` file that the gateway does not know. Only the gateway reads this file.
+ * Errors about names in a `.env` file that the gateway does not know. Only the gateway reads this file.
  *
  * @param known variables that are settings, or that a settings file takes secrets from
  * @param env the variables of the process

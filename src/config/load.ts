@@ -24,6 +24,8 @@ import { readTracing } from './tracing.ts'
 /** The input of a command. */
 export interface Loaded {
   readonly settings: Settings
+  /** The path of the settings file, if there is one. */
+  readonly settingsFile: string | undefined
   /** The variables of the process, and those of `.env` that the process does not have. */
   readonly env: NodeJS.Dict<string>
   /** Where the settings were read from, for people. */
@@ -54,9 +56,9 @@ const asItIs: Adapt = (target) => target
 export function load(file: string | undefined): Loaded {
   const { env, dotEnv, own } = processVariables()
   const settings = loadSettings(env, file, { dotEnv, own })
-  const source =
-    file ?? env['GATEWAY_CONFIG'] ?? (dotEnv.exists ? `the environment and ${dotEnv.path}` : 'the environment')
-  return { settings, env, source, warnings: [...nearMisses(own), ...doubtsOf(dotEnv, own).values()] }
+  const settingsFile = file ?? env['GATEWAY_CONFIG']
+  const source = settingsFile ?? (dotEnv.exists ? `the environment and ${dotEnv.path}` : 'the environment')
+  return { settings, settingsFile, env, source, warnings: [...nearMisses(own), ...doubtsOf(dotEnv, own).values()] }
 }
 
 /**

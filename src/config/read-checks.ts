@@ -28,12 +28,11 @@ export function readChecks({ targets, callers }: Pick<Settings, 'targets' | 'cal
 /** The rules that may decide about reading `entitySet`, as they are written. Any `allow` refuses what it does not name. */
 function readingRules(rules: readonly Rule[], entitySet: string): string {
   return rules
-    .filter((rule) => 'names' in rule && (rule.methods === undefined || rule.methods.has('GET')))
     .filter(
       (rule) =>
-        !('names' in rule) ||
-        rule.effect === 'allow' ||
-        rule.names.some(({ first }) => first === '*' || first === entitySet),
+        'names' in rule &&
+        (rule.methods === undefined || rule.methods.has('GET')) &&
+        (rule.effect === 'allow' || rule.names.some(({ first }) => first === '*' || first === entitySet)),
     )
     .map(({ text }) => text)
     .sort()

@@ -1,6 +1,6 @@
 import { explainConnection } from './connection-errors.ts'
 import type { Explanation } from './explanation.ts'
-import { APPLICATION_USERS, USERS } from './portals.ts'
+import { USERS } from './portals.ts'
 
 /** An error that the gateway itself answered with. */
 export interface GatewayError {
@@ -38,6 +38,14 @@ const OF_THE_CONNECTION = new Set(['GATEWAY_DYNAMICS_UNREACHABLE'])
 /** The code at the beginning of a cause: `ECONNREFUSED: connect 127.0.0.1:443`. */
 function codeOf(cause: string): string {
   return /^[A-Z][A-Z0-9_]{2,63}(?=:|$)/.exec(cause)?.[0] ?? ''
+}
+
+/** Dynamics ran a request as another user than the one that was found. A missing privilege is a 403 instead. */
+export const IGNORES_UNKNOWN_ID = {
+  why: 'Dynamics does not know the id that the gateway sends for this user, although the row of the user has it.',
+  todo:
+    `Compare the user's Entra object id with the one at ${USERS} → the user. Remove and add the user again if they ` +
+    'differ',
 }
 
 const WAIT = 'Wait for the seconds in Retry-After, then send the request again.'
@@ -95,7 +103,7 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Check the proxy (HTTPS_PROXY) and the firewall on the way, then run `dynamics-gateway check`.',
   ],
   GATEWAY_DYNAMICS_BROKE_OFF: [
-    'The connection ended after the request was sent and before a response came.',
+    'The connection ended after the request was sent and before the response was complete.',
     'For a change, look first whether it was made; then send it again.',
   ],
   GATEWAY_DYNAMICS_TOO_SLOW: [
@@ -114,10 +122,7 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'A page whose name is made to point here (DNS rebinding) sends such a name, so only known names pass.',
     'Call the gateway as 127.0.0.1 or localhost, or add the name to ALLOWED_HOSTS.',
   ],
-  GATEWAY_IMPERSONATION_IGNORED: [
-    'Dynamics ran the verification request as another user than the one that was found.',
-    `At ${APPLICATION_USERS} give the application user the role Delegate, and see that the user is enabled.`,
-  ],
+  GATEWAY_IMPERSONATION_IGNORED: [IGNORES_UNKNOWN_ID.why, `${IGNORES_UNKNOWN_ID.todo}.`],
   GATEWAY_IMPERSONATION_UNSUPPORTED: [
     'Only Dataverse acts as another user.',
     'Leave the e-mail header out, or set IMPERSONATION=off.',

@@ -8,7 +8,7 @@ export interface Overload {
   readonly close: () => void
 }
 
-/** How often it is looked at; and, in milliseconds, how exactly. */
+/** Sample interval and resolution. */
 const SAMPLE_INTERVAL_MS = 500
 const RESOLUTION_MS = 20
 

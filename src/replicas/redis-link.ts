@@ -112,7 +112,7 @@ export function openRedisLink({ createClient, prepare, onConnected, log, times =
     if (ended) return
     const code = redisErrorCode(error)
     if (disconnectedReason === undefined || disconnectedReason === 'CONNECTING') {
-      log.warn({ code, fix: redisFix(code) }, 'Redis cannot be used: this replica works alone until then')
+      log.warn({ code, fix: redisFix(code) }, 'Redis cannot be used: this replica works alone until Redis is back')
     }
     const base = disconnectedReason === undefined && code === REDIS_TIMEOUT ? times.retryAfterTimeout : times.retry
     // Before the first connection, failed attempts delay no request.

@@ -25,7 +25,7 @@ export interface AccessRequest {
   readonly resourcePath: string
   /** Raw, with or without its question mark. */
   readonly query: string
-  /** Whether the row is to be answered that a write changes: `Prefer: return=representation`. */
+  /** Whether a write returns the row: `Prefer: return=representation`. */
   readonly wantsRow?: boolean
 }
 

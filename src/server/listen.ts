@@ -46,9 +46,9 @@ export async function listen(
 }
 
 /**
- * What would keep a gateway from listening at an address and port. Somebody who listens there is none: it may be the
- * gateway that the settings are of, and so a port is tried only where not everybody may have it. What keeps it from a
- * Unix socket, the settings' own checks say.
+ * The error that prevents a gateway from listening at an address and port; `undefined` if it could listen. A port in use
+ * is not an error, because the gateway with these settings may already run. So an unprivileged port is not tried, only
+ * the address. Unix sockets are checked when the settings are read.
  */
 export async function listenFault({ host, port }: Pick<Settings, 'host' | 'port'>): Promise<string | undefined> {
   if (host.startsWith('unix:')) return undefined

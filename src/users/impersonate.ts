@@ -85,7 +85,7 @@ function impersonate(
     const sent = namedUser(rawHeaders, impersonation)
     if (caller.user !== undefined) {
       const more = sent?.header ?? callerId
-      if (more !== undefined) throw new BadRequest(`The user comes from the caller's token. Leave out ${more}.`)
+      if (more !== undefined) throw namedBesideToken(more)
       if (!('objectId' in caller.user)) return find(request, { email: caller.user.email })
       request.exchange.record.userSource = 'token'
       return caller.user
@@ -123,7 +123,7 @@ function impersonate(
     if (mayNameOthers && sent !== undefined && head.callerId === undefined)
       return userOfHeader(request, sent, undefined)
     const more = sent?.header ?? head.callerId
-    if (more !== undefined) throw new BadRequest(`The user comes from the caller's token here: leave out ${more}.`)
+    if (more !== undefined) throw namedBesideToken(more)
     if (onBehalfOf === undefined || caller.token === undefined) {
       throw new UserNotAllowed("the environment's credential cannot exchange tokens of people")
     }
@@ -161,6 +161,10 @@ function impersonate(
 
 /** Errors that would reveal which users outside a caller's list exist. */
 const REVEALS_EXISTENCE = [UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson]
+
+function namedBesideToken(header: string): Error {
+  return new BadRequest(`The user comes from the caller's token. Leave out ${header}.`)
+}
 
 function notListed(): Error {
   return new UserNotAllowed('the settings do not list the user for this caller')

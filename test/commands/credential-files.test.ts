@@ -15,7 +15,7 @@ const FOUR = {
 }
 
 function errorsOf(variables: Readonly<Record<string, string>>, file?: string): readonly string[] {
-  return credentialFileErrors(loadSettings(variables, file))
+  return credentialFileErrors(loadSettings(variables, file), file)
 }
 
 t.test('a credential whose certificate cannot be used is an error at the start that says how to fix it', async (t) => {
@@ -26,7 +26,7 @@ t.test('a credential whose certificate cannot be used is an error at the start t
   t.same(errorsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: fixture('plain.pem') }), [])
   t.same(errorsOf({ ...FOUR, AZURE_CLIENT_SECRET: 'x' }), [])
   t.same(errorsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: path }), [
-    `AZURE_CLIENT_CERTIFICATE_PATH (of a credential) names ${path}, which cannot be used. ` +
+    `AZURE_CLIENT_CERTIFICATE_PATH names ${path}, which cannot be used. ` +
       'It is neither PEM nor PFX, or damaged. Export the certificate with its private key again.',
   ])
   t.match(
@@ -48,7 +48,9 @@ t.test('a credential whose certificate cannot be used is an error at the start t
     })
     return `${files}/gateway.yaml`
   }
-  t.match(errorsOf({}, settings(`certificateFile: ${path}`)), [/neither PEM nor PFX/])
+  t.match(errorsOf({}, settings(`certificateFile: ${path}`)), [
+    /^targets\[0\]\.credential\.certificateFile \(in the settings file\) names .* neither PEM nor PFX/,
+  ])
   t.same(errorsOf({ S: 'x' }, settings('secret: { env: S }')), [])
 })
 
@@ -63,8 +65,8 @@ t.test('serve and check refuse it', async (t) => {
     ].join('\n'),
   })
   const config = `${folder}/gateway.yaml`
-  const refusal = { message: /AZURE_CLIENT_CERTIFICATE_PATH \(of a credential\) names / }
-  const io = { settings: loadSettings({}, config) } as CommandIo
+  const refusal = { message: /targets\[0\]\.credential\.file \(in the settings file\) names / }
+  const io = { settings: loadSettings({}, config), settingsFile: config } as CommandIo
   await t.rejects(serve({ config }, io), refusal)
   await t.rejects(check({}, io), refusal)
 })

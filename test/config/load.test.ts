@@ -642,8 +642,10 @@ t.test('rules for anybody beside a list of callers are an error, because they wo
   t.same(faultsIn(callers), [])
   t.same(faultsIn('anybody: { rules: [read-only], users: [] }'), [])
   t.same(faultsIn(`anybody: { rules: [], users: ['*'] }\n${callers}`), [])
-  t.match(faultsIn(`anybody: { rules: [read-only] }\n${callers}`), [/^anybody: its rules and users hold only while no/])
-  t.match(faultsIn(`anybody: { users: [] }\n${callers}`), [/^anybody: its rules and users hold only while no/])
+  t.match(faultsIn(`anybody: { rules: [read-only] }\n${callers}`), [
+    /^anybody: its rules and users apply only while no/,
+  ])
+  t.match(faultsIn(`anybody: { users: [] }\n${callers}`), [/^anybody: its rules and users apply only while no/])
 })
 
 t.test('a misspelt kind of credential, and a name that another kind has, are told apart', async (t) => {
@@ -723,12 +725,15 @@ t.test('the headers that name users differ, and so do the columns of addresses',
 })
 
 t.test('users are preloaded only where the gateway acts as users', async (t) => {
-  for (const variables of [
-    { IMPERSONATION: 'off' },
-    { IMPERSONATION_VERIFY: 'true' },
-    { DYNAMICS_URL: 'https://contoso.operations.dynamics.com' },
-  ]) {
-    t.match(faultsOf({ ...FOUR, USERS_PRELOAD: 'true', ...variables }), [/^USERS_PRELOAD is of use only where/])
+  for (const [variables, fault] of [
+    [{ IMPERSONATION: 'off' }, /^USERS_PRELOAD has no use with IMPERSONATION=off: set it to false/],
+    [
+      { IMPERSONATION_VERIFY: 'true' },
+      /^USERS_PRELOAD has no use with IMPERSONATION_VERIFY.*: set one of them to false/,
+    ],
+    [{ DYNAMICS_URL: 'https://contoso.operations.dynamics.com' }, /^USERS_PRELOAD has no use for this product/],
+  ] as const) {
+    t.match(faultsOf({ ...FOUR, USERS_PRELOAD: 'true', ...variables }), [fault])
   }
   t.same(faultsOf({ ...FOUR, USERS_PRELOAD: 'true' }), [])
 })

@@ -56,7 +56,7 @@ export async function check(
   const listenError = await listenFault(io.settings)
   const faults = [
     ...inspectionErrors(io.settings),
-    ...credentialFileErrors(io.settings),
+    ...credentialFileErrors(io.settings, io.settingsFile),
     ...(listenError === undefined ? [] : [listenError]),
   ]
   if (faults.length > 0) throw new SettingsError(faults)

@@ -1,6 +1,7 @@
 import { runsAsCaller } from '../../config/credential.ts'
 import { UserAmbiguous, UserDisabled, UserLookupFailed, UserNotPerson } from '../../errors.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
+import { IGNORES_UNKNOWN_ID } from '../../explanations/gateway-errors.ts'
 import { PERSON, USERS } from '../../explanations/portals.ts'
 import { isUserId } from '../../odata/guid.ts'
 import { callerIdOf } from '../../users/directory.ts'
@@ -59,7 +60,7 @@ export const asUser: Step = {
       return ok(`Dynamics acts as ${email} (${name}), found by ${user.foundBy}`)
     throw new StepFailure(
       actingAs === userId?.toLowerCase()
-        ? ignored(email, name, isDelegated(context) ? 'the person who signed in' : 'the application user')
+        ? ignored(email, isDelegated(context) ? 'the person who signed in' : 'the application user')
         : {
             what: 'Dynamics ran as another user.',
             why: "The response does not give the reason. Its user is neither the requested user nor the token's user.",
@@ -72,13 +73,11 @@ export const asUser: Step = {
 }
 
 /** The explanation if Dynamics ignored the caller id. */
-function ignored(email: string, header: string, tokensUser: string): Explanation {
+function ignored(email: string, tokensUser: string): Explanation {
   return {
     what: `Dynamics ignored the request to act as ${email}, and ran as ${tokensUser}.`,
-    why: `It does so if it does not know the id in ${header}, although the row of the user has it.`,
-    todo:
-      `Compare the user's Entra object id with the one at ${USERS} → the user. Remove and add the user again if ` +
-      'they differ, or set IMPERSONATION_VERIFY=true so that no request runs as another user.',
+    why: IGNORES_UNKNOWN_ID.why,
+    todo: `${IGNORES_UNKNOWN_ID.todo}, or set IMPERSONATION_VERIFY=true so that no request runs as another user.`,
   }
 }
 

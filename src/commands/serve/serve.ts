@@ -17,8 +17,8 @@ import { run } from './run.ts'
  * @throws {SettingsError}
  */
 export async function serve({ config }: { readonly config?: string | undefined }, { stderr }: Io): Promise<number> {
-  const { settings, source, warnings } = load(config)
-  const faults = [...inspectionErrors(settings), ...credentialFileErrors(settings)]
+  const { settings, settingsFile, source, warnings } = load(config)
+  const faults = [...inspectionErrors(settings), ...credentialFileErrors(settings, settingsFile)]
   if (faults.length > 0) throw new SettingsError(faults)
   const log = createLog(settings, (writeOut) => process.on('exit', writeOut))
   log.info({ version: version(), settings: source, on: featuresOf(settings) }, 'starting')

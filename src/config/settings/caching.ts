@@ -17,40 +17,43 @@ export const targetCaching = {
     env: 'SCHEMA_CACHE',
     fallback: '60s',
   }),
-  reads: group('Which rows are answered from memory. Each user gets only what this user was answered before.', {
-    revalidate: flag({
-      description:
-        'Rows that are read by key are remembered with their ETag. Dynamics is still asked each time, and answers 304 ' +
-        'in place of the row if nothing changed.',
-      fallback: false,
-    }),
-    keep: {
-      type: 'array',
-      description: 'Entity sets whose rows hardly change, and how long they are answered from memory.',
-      items: group('Entity sets that are kept for the same time.', {
-        entitySets: list(
-          {
-            description: 'Names of entity sets, such as `transactioncurrencies`.',
-            required: true,
-            hint: 'names of entity sets',
-          },
-          matching(
-            /^[a-z_]\w*$/i,
-            'holds something that is not the name of an entity set: write transactioncurrencies.',
-          ),
-        ),
-        for: duration({
-          description: 'How old they may be.',
-          fallback: '10m',
-          minimum: 1000,
-        }),
-        shared: flag({
-          description:
-            'All users get the same response, which the first of them was answered. Only for entity sets of which ' +
-            'everybody may read every row and every column.',
-          fallback: false,
-        }),
+  reads: group(
+    'Which rows are answered from memory. Without `shared`, each user gets only their own earlier responses.',
+    {
+      revalidate: flag({
+        description:
+          'Rows that are read by key are remembered with their ETag. Dynamics is still asked each time, and answers 304 ' +
+          'in place of the row if nothing changed.',
+        fallback: false,
       }),
+      keep: {
+        type: 'array',
+        description: 'Entity sets whose rows hardly change, and how long they are answered from memory.',
+        items: group('Entity sets that are kept for the same time.', {
+          entitySets: list(
+            {
+              description: 'Names of entity sets, such as `transactioncurrencies`.',
+              required: true,
+              hint: 'names of entity sets',
+            },
+            matching(
+              /^[a-z_]\w*$/i,
+              'holds something that is not the name of an entity set: write transactioncurrencies.',
+            ),
+          ),
+          for: duration({
+            description: 'How old they may be.',
+            fallback: '10m',
+            minimum: 1000,
+          }),
+          shared: flag({
+            description:
+              'All users get the response to the first of them. Only for entity sets of which everybody may read every ' +
+              'row and every column.',
+            fallback: false,
+          }),
+        }),
+      },
     },
-  }),
+  ),
 }

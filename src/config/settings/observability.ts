@@ -49,7 +49,7 @@ function auditPlace(text: string): string {
   const word = text.toLowerCase()
   if (word === 'stdout' || word === 'stderr') return word
   if (/^(?:true|false|on|off|yes|no|none|[01])$/.test(word)) {
-    throw new SettingError('names no place: write stdout, stderr or a path; leave it out for no audit log.')
+    throw new SettingError('is not a stream or a path: write stdout, stderr or a path; leave it out for no audit log.')
   }
   return text
 }

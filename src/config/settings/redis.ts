@@ -7,7 +7,7 @@ import type { Read, Setting } from '../setting.ts'
 import { optional, secret } from '../values.ts'
 
 /** Fewer characters could be guessed by whoever can read Redis. */
-const MIN_KEY_CHARACTERS = 32
+export const MIN_KEY_CHARACTERS = 32
 /** A key with fewer different ones is not random. 32 random hexadecimal digits have 14 on average. */
 const MIN_DIFFERENT_CHARACTERS = 8
 
@@ -44,8 +44,8 @@ export const redis = {
       secret({
         restart: true,
         description:
-          'Hides from Redis what replicas keep there: at least 32 random characters, the same in all replicas. Left ' +
-          "out: derived from the credential's secret or certificate.",
+          `Hides from Redis what replicas keep there: at least ${MIN_KEY_CHARACTERS} random characters, the same in all ` +
+          "replicas. Left out: derived from the credential's secret or certificate.",
         env: 'REDIS_ENCRYPTION_KEY',
       }),
       (text) => {

@@ -40,7 +40,7 @@ export const sendingLimits = {
     minimum: 1,
   }),
   concurrency: wholeNumber({
-    description: 'Maximum concurrent requests to Dynamics. How many of them pay is measured.',
+    description: 'Maximum concurrent requests to Dynamics. The gateway measures how many are useful.',
     env: 'MAX_CONCURRENCY',
     fallback: 52,
     minimum: 1,

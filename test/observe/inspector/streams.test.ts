@@ -11,10 +11,16 @@ import type { Captured } from '../../../src/observe/inspector/capture.ts'
 import { createWatchers } from '../../../src/observe/inspector/watchers.ts'
 import { until } from '../../support/until.ts'
 
+/** A browser that does not read never gets it all. */
+const MORE_THAN_SOCKETS_BUFFER = 'x'.repeat(16 * 1024 * 1024)
+
 t.test('the fifth browser takes the place of the first, and one that does not read gets no news', async (t) => {
-  let large = false
+  const asked: number[] = []
   const watchers = createWatchers(
-    (seen) => ({ text: large ? 'x'.repeat(1 << 20) : `data: ${seen}\n\n`, seen: seen + 1 }),
+    (seen) => {
+      asked.push(seen)
+      return { text: seen === 1 ? MORE_THAN_SOCKETS_BUFFER : `data: ${seen}\n\n`, seen: seen + 1 }
+    },
     () => undefined,
   )
   const server = createServer((_, response) => {
@@ -30,15 +36,20 @@ t.test('the fifth browser takes the place of the first, and one that does not re
     return response
   }
   const first = await open()
-  for (let more = 0; more < 4; more++) (await open()).pause()
+  for (let more = 0; more < 3; more++) (await open()).pause()
+  let end = ''
+  ;(await open()).setEncoding('latin1').on('data', (piece: string) => (end = (end + piece).slice(-20)))
   t.match(await text(first), /data: 0/, 'the first one is ended')
   t.equal(watchers.count(), 4)
-  large = true
   watchers.notify()
-  await new Promise((resolve) => setTimeout(resolve, 200))
-  let asked = 0
+  await until(() => end.endsWith('data: 2\n\n'))
   watchers.notify()
-  await until(() => ++asked > 10)
+  await until(() => end.endsWith('data: 3\n\n'))
+  t.same(
+    asked.sort(),
+    [0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 3],
+    'after the first news only the one that reads is given more: once it has read, and with the next news',
+  )
   watchers.close()
 })
 
