@@ -11,9 +11,9 @@ import apiRoot from './door/api-root.ts'
 import browser from './door/browser.ts'
 import head from './door/head.ts'
 import host from './door/host.ts'
+import overloadCheck, { watchOverload } from './door/overload.ts'
 import { fromThisMachine } from './door/this-machine.ts'
 import type { RequestRecord } from './dynamics/request-record.ts'
-import { Overloaded, retryLater } from './errors.ts'
 import type { AuditLog } from './observe/audit-log.ts'
 import audit, { noteBatchEnd, noteBatchWrite } from './observe/audit.ts'
 import { warnOfForeignLinks } from './observe/foreign-links.ts'
@@ -24,7 +24,6 @@ import type { Inspector } from './observe/inspector/inspector.ts'
 import { inspectorRoutes } from './observe/inspector/routes.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { observeRequests } from './observe/observe-requests.ts'
-import { watchOverload } from './observe/overload.ts'
 import { explainRefusal, explainRefusals } from './observe/refusals.ts'
 import { statusPage } from './observe/status-page.ts'
 import type { Tracer } from './observe/tracing/tracer.ts'
@@ -139,9 +138,7 @@ export async function createGateway(
     await door.register(head, settings)
     await door.register(host, settings)
     await door.register(browser, settings)
-    door.addHook('onRequest', (_request, _reply, next) =>
-      next(overload.overloaded() ? retryLater(new Overloaded(), 1000) : undefined),
-    )
+    await door.register(overloadCheck, { overload })
     await door.register(authenticate, { identify })
     for (const { target, prefix, send, credential, directory, activity } of environments) {
       await door.register(

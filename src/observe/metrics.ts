@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client'
 
+import type { Overload } from '../door/overload.ts'
 import { dynamicsMetrics } from './dynamics-metrics.ts'
 import type { DynamicsMetrics } from './dynamics-metrics.ts'
-import type { Overload } from './overload.ts'
 import { requestMetrics } from './request-metrics.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import { read } from './series.ts'

@@ -1,5 +1,10 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+import { Overloaded, retryLater } from '../errors.ts'
+
 /** Detects an overloaded gateway. */
 export interface Overload {
   readonly overloaded: () => boolean
@@ -86,3 +91,20 @@ export function watchOverload(startUp = START_UP_MS): Overload {
     },
   }
 }
+
+/** When a refused caller may try again, in milliseconds. */
+const RETRY_MS = 1000
+
+/** Refuses requests while the gateway is overloaded. */
+function overloadCheck(
+  app: FastifyInstance,
+  { overload }: { readonly overload: Pick<Overload, 'overloaded'> },
+  registered: () => void,
+): void {
+  app.addHook('onRequest', (_request, _reply, done) =>
+    done(overload.overloaded() ? retryLater(new Overloaded(), RETRY_MS) : undefined),
+  )
+  registered()
+}
+
+export default fp(overloadCheck, { name: 'overload', fastify: '5.x' })

@@ -4,8 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { nextPressure, watchOverload } from '../../src/observe/overload.ts'
-import type { Sample } from '../../src/observe/overload.ts'
+import { nextPressure, watchOverload } from '../../src/door/overload.ts'
+import type { Sample } from '../../src/door/overload.ts'
 
 /** What is thought after each of `looks`; one that is only a delay is that of a busy event loop. */
 function thought(looks: (number | Sample)[]): boolean[] {
@@ -38,7 +38,7 @@ t.test('an idle process that is kept from running is not overloaded', async (t) 
       '--input-type=module',
       '--eval',
       `
-    import { watchOverload } from ${JSON.stringify(new URL('../../src/observe/overload.js', import.meta.url))}
+    import { watchOverload } from ${JSON.stringify(new URL('../../src/door/overload.js', import.meta.url))}
     const overload = watchOverload(0)
     setInterval(() => console.log(JSON.stringify([overload.overloaded(), overload.lag()])), 10)
   `,
