@@ -33,7 +33,7 @@ import { jsonReader } from './outbound/read-json.ts'
 import { proxy } from './proxy/proxy.ts'
 import bodyQueries from './queries/body-query.ts'
 import type { Replicas } from './replicas/shared-state.ts'
-import allowList, { authorizePart } from './rules/enforce.ts'
+import enforceRules, { authorizePart } from './rules/enforce.ts'
 import addedHeaders from './server/added-headers.ts'
 import cors from './server/cors.ts'
 import { fastifyApp } from './server/fastify-app.ts'
@@ -94,13 +94,13 @@ export async function createGateway(
 
   const memory = createResponseMemory(settings.cacheMemory)
   metrics.showMemory(memory.size)
-  const environments = settings.targets.map((target) =>
+  const targets = settings.targets.map((target) =>
     createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit, replicas, memory }),
   )
-  app.addHook('onClose', async () => environments.forEach(({ close }) => close()))
+  app.addHook('onClose', async () => targets.forEach(({ close }) => close()))
   /** The target of a request; `undefined` if it was refused before. */
   function targetOf({ entitySet, target: name }: RequestRecord): TargetRuntime | undefined {
-    return entitySet === undefined ? undefined : environments.find(({ target }) => target.name === name)
+    return entitySet === undefined ? undefined : targets.find(({ target }) => target.name === name)
   }
 
   // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page
@@ -109,7 +109,7 @@ export async function createGateway(
   await app.register(async (probes) => {
     await probes.register(head, settings)
     await probes.register(host, { ...settings, hostless: true })
-    await probes.register(health, { environments, stopping })
+    await probes.register(health, { targets, stopping })
   })
   await app.register(async (own) => {
     await own.register(head, settings)
@@ -118,7 +118,7 @@ export async function createGateway(
     const near = fromThisMachine(settings.host)
     const exempt = (request: IncomingMessage): boolean => onOperationsListener(request) || near(request)
     await own.register(authenticate, { identify, exempt })
-    await own.register(statusPage, { version, environments, hasInspector: inspector !== undefined })
+    await own.register(statusPage, { version, targets, hasInspector: inspector !== undefined })
     own.get('/-/metrics', async ({ headers }, reply) => {
       const { contentType, text } = await metrics.page(headers.accept)
       return reply.type(contentType).send(text)
@@ -132,15 +132,15 @@ export async function createGateway(
     })
   }
 
-  // The door. Behind it the environments, each below its prefix.
+  // The door. Behind it the targets, each below its prefix.
   await app.register(async (door) => {
-    if (auditLog !== undefined) await door.register(audit, { environments, auditLog })
+    if (auditLog !== undefined) await door.register(audit, { targets, auditLog })
     await door.register(head, settings)
     await door.register(host, settings)
     await door.register(browser, settings)
     await door.register(overloadCheck, { overload })
     await door.register(authenticate, { identify })
-    for (const { target, prefix, send, credential, directory, activity } of environments) {
+    for (const { target, prefix, send, credential, directory, activity } of targets) {
       await door.register(
         async (below) => {
           const defaultUser = runsAsPerson(target.credential) ? 'signed-in person' : 'application user'
@@ -154,7 +154,7 @@ export async function createGateway(
           const logRefusal = explainRefusals(log, isDelegated, activity.faulted)
           await below.register(bodyQueries)
           await below.register(apiRoot, { target, prefix })
-          await below.register(allowList, { target, prefix, log })
+          await below.register(enforceRules, { target, prefix, log })
           await below.register(impersonate, {
             target,
             directory,
@@ -164,7 +164,7 @@ export async function createGateway(
           await below.register(proxy, {
             ...settings,
             target,
-            mount: prefix,
+            pathPrefix: prefix,
             send,
             stopping,
             explain: (refusal) => {
@@ -183,14 +183,14 @@ export async function createGateway(
       )
     }
   })
-  environments.forEach(({ warmUp }) => warmUp())
+  targets.forEach(({ warmUp }) => warmUp())
 
   return {
     app,
     stop: () => {
       ending = true
     },
-    tokens: () => new Map(environments.map(({ name, credential }) => [name, tokenStatus(credential)])),
-    reload: () => environments.forEach(({ credential }) => credential.reload()),
+    tokens: () => new Map(targets.map(({ name, credential }) => [name, tokenStatus(credential)])),
+    reload: () => targets.forEach(({ credential }) => credential.reload()),
   }
 }

@@ -72,7 +72,7 @@ export function createTargetRuntime(
   }
   const connection = connect(target, {
     agent,
-    credential: runsAsCaller(target.credential) ? NOBODYS : credential,
+    credential: runsAsCaller(target.credential) ? NO_TOKENS : credential,
     onEvent,
     log,
     bodyLimit,
@@ -80,7 +80,7 @@ export function createTargetRuntime(
   })
   const preloaded = target.users.preload ? preloadUsers(connection.send, target, targetLog) : undefined
   const directory = userDirectory(connection.send, target, shareUsers(state, target), preloaded)
-  let endWarmth: (() => void) | undefined
+  let releaseReserve: (() => void) | undefined
   metrics.show(name, {
     credential: credential.state,
     connection: connection.state,
@@ -99,13 +99,13 @@ export function createTargetRuntime(
     activity,
     warmUp() {
       credential.warmUp()
-      endWarmth = agent.keepWarm?.(target.url.origin)
+      releaseReserve = agent.keepWarm?.(target.url.origin)
       preloaded?.start()
     },
     close() {
       preloaded?.close()
       state.close()
-      endWarmth?.()
+      releaseReserve?.()
       credential.close()
       connection.close()
     },
@@ -113,7 +113,7 @@ export function createTargetRuntime(
 }
 
 /** For a target that is never reached as the application. */
-const NOBODYS: AccessTokens = {
+const NO_TOKENS: AccessTokens = {
   authorization: () => Promise.reject(new UserTokenRequired()),
   discard: () => undefined,
 }

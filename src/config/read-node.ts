@@ -20,7 +20,7 @@ export interface ReadContext {
 }
 
 /** The path of a value in the settings: `targets[0].url`. */
-type Place = ReadContext & { readonly name: string }
+type SettingPosition = ReadContext & { readonly name: string }
 
 /**
  * Reads `raw` as `node` describes, and adds every error to `context.errors`. The result may only be used if no error
@@ -30,21 +30,21 @@ export function readNode<N extends Node>(node: N, raw: unknown, context: ReadCon
   return readAny(node, raw, { ...context, name: '' }) as Read<N>
 }
 
-function readAny(node: Node, raw: unknown, place: Place): unknown {
+function readAny(node: Node, raw: unknown, position: SettingPosition): unknown {
   switch (node.type) {
     case 'setting':
-      return readSetting(node, raw, place)
+      return readSetting(node, raw, position)
     case 'array':
-      return readArray(node, raw, place)
+      return readArray(node, raw, position)
     case 'group':
-      return raw === undefined && node.optional ? undefined : readGroup(node, raw ?? {}, [], place)
+      return raw === undefined && node.optional ? undefined : readGroup(node, raw ?? {}, [], position)
     case 'oneOf':
-      return readOneOf(node, raw, place)
+      return readOneOf(node, raw, position)
   }
 }
 
-function readSetting(setting: Setting<unknown>, raw: unknown, place: Place): unknown {
-  const { name, nameOf, searchedIn, source, errors } = place
+function readSetting(setting: Setting<unknown>, raw: unknown, position: SettingPosition): unknown {
+  const { name, nameOf, searchedIn, source, errors } = position
   const value = raw ?? setting.fallback
   if (value === undefined) {
     if (setting.required) {
@@ -64,14 +64,14 @@ function readSetting(setting: Setting<unknown>, raw: unknown, place: Place): unk
   }
 }
 
-function readArray({ description, items }: ArrayOf<Node>, raw: unknown, place: Place): unknown {
-  const { name, nameOf, errors } = place
+function readArray({ description, items }: ArrayOf<Node>, raw: unknown, position: SettingPosition): unknown {
+  const { name, nameOf, errors } = position
   if (raw === undefined) return []
   if (!Array.isArray(raw)) {
     errors.push(`${nameOf(name)} must be a list: ${description}`)
     return []
   }
-  return raw.map((item, index) => readAny(items, item, { ...place, name: `${name}[${index}]` }))
+  return raw.map((item, index) => readAny(items, item, { ...position, name: `${name}[${index}]` }))
 }
 
 /** @param also names that are allowed besides the members of the group */
@@ -79,9 +79,9 @@ function readGroup(
   { description, members }: Group<Members>,
   raw: unknown,
   also: readonly string[],
-  place: Place,
+  position: SettingPosition,
 ): unknown {
-  const { name, nameOf, suggest, errors } = place
+  const { name, nameOf, suggest, errors } = position
   if (!isJsonObject(raw)) {
     errors.push(`${nameOf(name)} must hold named settings: ${description}`)
     return undefined
@@ -94,7 +94,7 @@ function readGroup(
   }
   return Object.fromEntries(
     Object.entries(members).map(([key, member]) => {
-      const inner = { ...place, name: below(name, key) }
+      const inner = { ...position, name: below(name, key) }
       if (raw[key] !== null) return [key, readAny(member, raw[key], inner)]
       // A default would open what somebody meant to restrict: `users` of which all lines are comments is not `*`.
       errors.push(`${nameOf(inner.name)} is empty: write a value, or remove the line.`)
@@ -103,8 +103,12 @@ function readGroup(
   )
 }
 
-function readOneOf({ kinds }: OneOf<Readonly<Record<string, Group<Members>>>>, raw: unknown, place: Place): unknown {
-  const { name, nameOf, errors } = place
+function readOneOf(
+  { kinds }: OneOf<Readonly<Record<string, Group<Members>>>>,
+  raw: unknown,
+  position: SettingPosition,
+): unknown {
+  const { name, nameOf, errors } = position
   const values = isJsonObject(raw) ? raw : {}
   const kind = values['kind']
   const group = typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
@@ -124,7 +128,7 @@ function readOneOf({ kinds }: OneOf<Readonly<Record<string, Group<Members>>>>, r
     errors.push(`${nameOf(below(name, key))} is not a setting of ${kind}, but of ${orList(owners)}.`)
     return [key]
   })
-  return { kind, ...(readGroup(group, values, ['kind', ...ofOthers], place) as object) }
+  return { kind, ...(readGroup(group, values, ['kind', ...ofOthers], position) as object) }
 }
 
 function kindFault(kind: unknown, kinds: readonly string[]): string {

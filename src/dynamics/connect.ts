@@ -48,7 +48,7 @@ export interface ConnectionState {
   readonly waitingInBackground: number
   readonly limit: number
   readonly limitReason: LimitReason
-  /** Places that one caller or user gets while others wait; `undefined`: Dynamics sends no hint. */
+  /** Slots that one caller or user gets while others wait; `undefined`: Dynamics sends no hint. */
   readonly share: number | undefined
   /** Milliseconds until the end of the pause by a service protection limit, and how many requests wait for it. */
   readonly pauseMs: number

@@ -164,9 +164,9 @@ export class RequestRecord {
     else if (this.waits.length < MAX_ENTRIES) this.waits.push({ reason, start, ms })
   }
 
-  slotAcquired(place: number, places: number): void {
-    this.slot = place
-    this.slots = places
+  slotAcquired(slot: number, slots: number): void {
+    this.slot = slot
+    this.slots = slots
   }
 
   partAnswered(status: number): void {

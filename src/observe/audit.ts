@@ -31,31 +31,31 @@ declare module 'fastify' {
   }
 }
 
-/** An environment, and the path below which callers reach it: `/sales`, or an empty string. */
-interface Environment {
+/** A target, and the path below which callers reach it: `/sales`, or an empty string. */
+interface AuditedTarget {
   readonly target: Pick<Target, 'name' | 'url'>
   readonly prefix: string
 }
 
 interface Options {
-  readonly environments: readonly Environment[]
+  readonly targets: readonly AuditedTarget[]
   readonly auditLog: Pick<AuditLog, 'write'>
 }
 
 /** Writes a line for every finished write. Registered before what refuses requests, so that refused ones have one, too. */
-function audit(app: FastifyInstance, { environments, auditLog }: Options, registered: () => void): void {
+function audit(app: FastifyInstance, { targets, auditLog }: Options, registered: () => void): void {
   const byRoute = new Map(
-    environments.map(({ target: { name, url }, prefix }) => {
+    targets.map(({ target: { name, url }, prefix }) => {
       return [prefix === '' ? '/' : prefix, { name, prefix, address: targetAddress(url.origin + url.apiRoot) }]
     }),
   )
   app.decorateRequest('auditedBatch')
   app.addHook('onRequest', (request, reply, done) => {
     const { method, originalUrl, raw } = request
-    // The router's address is that of the environment.
-    const environment = byRoute.get(raw.url!)
-    if (environment === undefined || isRead(method) || hasQueryInBody(request)) return done()
-    const { name, prefix, address } = environment
+    // The router's address is that of the target.
+    const auditedTarget = byRoute.get(raw.url!)
+    if (auditedTarget === undefined || isRead(method) || hasQueryInBody(request)) return done()
+    const { name, prefix, address } = auditedTarget
     const [path = ''] = originalUrl.slice(prefix.length).split('?', 1)
     // An address that is not a path is refused.
     const resourcePath = resourcePathOf(address, upstreamPath(address, path)) ?? ''

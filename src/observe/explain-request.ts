@@ -6,7 +6,7 @@ import { errorWord } from '../logging/logged-error.ts'
 import type { Exchange } from '../server/exchange.ts'
 
 /** The parts of a request's target that an explanation needs. */
-export interface Asked {
+export interface ReachedTarget {
   readonly target: Pick<Target, 'name' | 'url' | 'impersonation'>
   /** The last failure of the authority. */
   readonly trouble: string | undefined
@@ -15,7 +15,7 @@ export interface Asked {
 /** The error of a finished request, and its fix; `undefined` without an error, or for an unknown one. */
 export function explanationOf(
   { code, message = '', causes, record }: Exchange,
-  asked: Asked | undefined,
+  reached: ReachedTarget | undefined,
   status: number,
 ): Explanation | undefined {
   if (status === 499) return LEFT
@@ -30,8 +30,8 @@ export function explanationOf(
     code,
     message,
     causes,
-    host: asked === undefined ? undefined : new URL(asked.target.url.origin).host,
-    trouble: asked?.trouble,
+    host: reached === undefined ? undefined : new URL(reached.target.url.origin).host,
+    trouble: reached?.trouble,
   })
 }
 

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Credential } from '../credentials/credential.ts'
 
 interface Options {
-  readonly environments: readonly { readonly name: string; readonly credential: Pick<Credential, 'state'> }[]
+  readonly targets: readonly { readonly name: string; readonly credential: Pick<Credential, 'state'> }[]
   readonly stopping: () => boolean
 }
 
@@ -29,15 +29,15 @@ export function isReady(statuses: readonly TokenStatus[]): boolean {
  * `/-/livez`: the process is running. `/-/readyz`: see {@link isReady}. Neither sends requests to Entra or Dynamics, so
  * that probes cost nothing there. Neither needs a caller.
  */
-export async function health(app: FastifyInstance, { environments, stopping }: Options): Promise<void> {
+export async function health(app: FastifyInstance, { targets, stopping }: Options): Promise<void> {
   const method = ['GET', 'HEAD']
   app.route({ method, url: '/-/livez', handler: (_request, reply) => void reply.send({ status: 'alive' }) })
   app.route({
     method,
     url: '/-/readyz',
     handler: (_request, reply) => {
-      const tokens = Object.fromEntries(environments.map(({ name, credential }) => [name, credential.state().token]))
-      const ready = !stopping() && isReady(environments.map(({ credential }) => tokenStatus(credential)))
+      const tokens = Object.fromEntries(targets.map(({ name, credential }) => [name, credential.state().token]))
+      const ready = !stopping() && isReady(targets.map(({ credential }) => tokenStatus(credential)))
       void reply
         .code(ready ? 200 : 503)
         .send({ status: stopping() ? 'stopping' : ready ? 'ready' : 'not ready', tokens })

@@ -8,7 +8,7 @@ import { beginExchange } from '../server/exchange.ts'
 import type { Exchange } from '../server/exchange.ts'
 import type { Activity } from './activity.ts'
 import { explanationOf } from './explain-request.ts'
-import type { Asked } from './explain-request.ts'
+import type { ReachedTarget } from './explain-request.ts'
 import type { Captured } from './inspector/capture.ts'
 import { finishedOf } from './inspector/finished-request.ts'
 import type { Inspector } from './inspector/inspector.ts'
@@ -20,7 +20,7 @@ import type { Tracer } from './tracing/tracer.ts'
 
 /** What is observed of the target of a request. */
 interface ObservedTarget {
-  readonly target: Asked['target']
+  readonly target: ReachedTarget['target']
   readonly credential: Pick<ConnectedCredential, 'state'>
   readonly activity: Pick<Activity, 'requestDone' | 'faulted'>
 }
@@ -61,15 +61,15 @@ export function observeRequests({ log, metrics, tracer, inspector, targetOf }: O
     const { record, code } = exchange
     const { status } = facts
     metrics.requestDone(doneOf(exchange, facts))
-    const asked = targetOf(record)
-    tracer?.end({ facts, record, isEncrypted: 'encrypted' in request.raw.socket, environment: asked?.target.url })
-    asked?.activity.requestDone(status)
+    const observed = targetOf(record)
+    tracer?.end({ facts, record, isEncrypted: 'encrypted' in request.raw.socket, environment: observed?.target.url })
+    observed?.activity.requestDone(status)
     // What the caller itself limits to the memory is not a fault of the target.
     const isFault = status >= 500 && code !== undefined && code !== 'GATEWAY_NOT_IN_MEMORY'
     if (!isFault && inspector === undefined) return
     const reached =
-      asked === undefined ? undefined : { target: asked.target, trouble: asked.credential.state().trouble }
-    if (isFault) asked?.activity.faulted(explanationOf(exchange, reached, status)!)
+      observed === undefined ? undefined : { target: observed.target, trouble: observed.credential.state().trouble }
+    if (isFault) observed?.activity.faulted(explanationOf(exchange, reached, status)!)
     inspector?.add(finishedOf(request, reply, facts, reached, captured?.()))
   }
 }

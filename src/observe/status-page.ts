@@ -9,7 +9,7 @@ import type { ShownTarget } from './target-card.ts'
 
 interface Options {
   readonly version: string
-  readonly environments: readonly ShownTarget[]
+  readonly targets: readonly ShownTarget[]
   /** Whether to link to the request inspector. */
   readonly hasInspector: boolean
 }
@@ -41,7 +41,7 @@ function styleOf(text: string): { readonly text: string; readonly hash: string }
   return { text, hash: `sha256-${createHash('sha256').update(text).digest('base64')}` }
 }
 
-function page(style: string, { version, environments, hasInspector }: Options): string {
+function page(style: string, { version, targets, hasInspector }: Options): string {
   const links = [
     ...(hasInspector ? ['<a href="/-/inspector">Request inspector</a>'] : []),
     '<a href="/-/metrics">Metrics</a>',
@@ -52,7 +52,7 @@ function page(style: string, { version, environments, hasInspector }: Options): 
 <meta http-equiv="refresh" content="${REFRESH_S}"><title>dynamics-gateway</title>
 <link rel="icon" href="data:,"><style>${style}</style></head><body>
 <header><h1>dynamics-gateway</h1><span class="soft">${escape(version)}</span><nav>${links.join('')}</nav></header>
-<main>${environments.map((one) => targetCard(one, Date.now())).join('')}
+<main>${targets.map((one) => targetCard(one, Date.now())).join('')}
 </main><footer>Refreshes every ${REFRESH_S} seconds.</footer></body></html>
 `
 }

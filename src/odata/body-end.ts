@@ -12,7 +12,7 @@ export interface BodyEnd {
 }
 
 /** What the text is part of. */
-interface Place {
+interface BodyText {
   /** The position of the text in the batch. */
   readonly base: number
   readonly levels: readonly Level[]
@@ -30,7 +30,7 @@ interface Place {
  * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
  * @throws MalformedBatch
  */
-export function bodyEnd(text: string, { base, levels, isBodyStart, isLast, isStrict }: Place): BodyEnd {
+export function bodyEnd(text: string, { base, levels, isBodyStart, isLast, isStrict }: BodyText): BodyEnd {
   let from = 0
   for (;;) {
     const at = nextDashes(text, base, from, levels)

@@ -48,7 +48,7 @@ import { writeResponse } from './write-response.ts'
 export interface ProxyOptions {
   readonly target: Target
   /** `/sales`, or empty for a single target. (Fastify would add an option called `prefix` again.) */
-  readonly mount: string
+  readonly pathPrefix: string
   readonly send: Send
   readonly publicUrl: string | undefined
   readonly trustedProxies: readonly string[]
@@ -76,9 +76,9 @@ const BODY_HEADERS = /^content-/i
 
 /** Forwards every request below a prefix to one target, and returns its response. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { target, mount, send, bodyLimit, stopping, authorizePart: judge, batchRead, explain, foreign } = options
+  const { target, pathPrefix, send, bodyLimit, stopping, authorizePart: judge, batchRead, explain, foreign } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
-  const links = linksFor({ address, prefix: mount, ...options })
+  const links = linksFor({ address, prefix: pathPrefix, ...options })
   const { header: emailHeader, idHeader } = target.impersonation
   const userHeaders = [emailHeader, idHeader]
   const outward = requestHeaders(userHeaders)
@@ -116,8 +116,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   /** Creates the outbound request: constant origin, the raw path, headers by list, our own caller id. */
   function prepare(request: FastifyRequest): { readonly map: UrlMap; readonly outbound: OutboundRequest } {
     const { raw, exchange, caller, user, tokens, equivalentGet } = request
-    const { method, target: asked } = effectiveRequest(request)
-    const rawTarget = asked.slice(mount.length)
+    const { method, target: requestTarget } = effectiveRequest(request)
+    const rawTarget = requestTarget.slice(pathPrefix.length)
     const queryStart = rawTarget.indexOf('?')
     const path = queryStart === -1 ? rawTarget : rawTarget.slice(0, queryStart)
     const map = links(raw, addressForm(address, path))
@@ -215,7 +215,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     response: UpstreamResponse,
     { exchange, raw, user, tokens }: FastifyRequest,
     reply: FastifyReply,
-    { outbound, map, limit }: Asked,
+    { outbound, map, limit }: ResponseContext,
   ): void {
     const { method, path } = outbound
     const { status } = response
@@ -306,8 +306,8 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   }
 }
 
-/** What was asked for, and how. */
-interface Asked {
+/** What `respond` needs besides the response. */
+interface ResponseContext {
   readonly outbound: OutboundRequest
   readonly map: UrlMap
   /** How many rows of all pages are wanted at most; `undefined` where the response itself is. */

@@ -28,7 +28,7 @@ interface Options {
  * Refuses requests that the caller's settings do not allow. The body is not read yet: parts of a `$batch` are
  * checked by {@link authorizePart}.
  */
-function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Options, registered: () => void): void {
+function enforceRules(app: FastifyInstance, { target: { url }, prefix, log }: Options, registered: () => void): void {
   const address = targetAddress(url.origin + url.apiRoot)
   app.addHook('onRequest', (request, _reply, done) => {
     const { caller, head } = request
@@ -41,10 +41,10 @@ function allowList(app: FastifyInstance, { target: { url }, prefix, log }: Optio
   registered()
 }
 
-export default fp(allowList, { name: 'allow-list', fastify: '5.x', dependencies: ['head'] })
+export default fp(enforceRules, { name: 'rules', fastify: '5.x', dependencies: ['head'] })
 
 /**
- * Judges a part of a `$batch`, as {@link allowList} does the request around it, whose `Prefer` may hold for its parts.
+ * Judges a part of a `$batch`, as {@link enforceRules} does the request around it, whose `Prefer` may hold for its parts.
  *
  * @throws {CallerNotAllowed} {@link CallerIdNotAllowed}
  */
@@ -58,8 +58,8 @@ export function authorizePart(
     head: { wantsRow },
   } = request
   const head = readHead(part.headers.flatMap(({ name, value }) => [name, value]))
-  const wish = { ...part, wantsRow: wantsRow || head.wantsRow }
-  const error = headerFault(head, caller.policy) ?? accessFault(request, wish, log)
+  const accessRequest = { ...part, wantsRow: wantsRow || head.wantsRow }
+  const error = headerFault(head, caller.policy) ?? accessFault(request, accessRequest, log)
   if (error !== undefined) throw error
 }
 
@@ -90,12 +90,12 @@ function headerFault({ callerId, namedUser, bypass, override, callback }: Head, 
 /** The fault of the request by the caller's rules. In a dry run it is only logged. */
 function accessFault(
   { caller: { name, policy }, exchange }: Judged,
-  wish: AccessRequest,
+  accessRequest: AccessRequest,
   log: Pick<Logger, 'warn' | 'debug'>,
 ): Error | undefined {
   const { record } = exchange
   let rule: string | undefined
-  const objection = denialReason(wish, policy.rules, ({ text }) => {
+  const objection = denialReason(accessRequest, policy.rules, ({ text }) => {
     rule ??= text
   })
   if (objection === undefined) {

@@ -2,17 +2,17 @@ import { bareName, kindOf } from '../config/rule.ts'
 import type { Permission, Rule } from '../config/rule.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { navigationOf } from '../odata/navigation.ts'
-import { asking, isQuery } from './asked.ts'
-import type { Asked } from './asked.ts'
-import { leads, listed, objection, refused } from './objection.ts'
+import { accessOf, isQuery } from './access.ts'
+import type { Access } from './access.ts'
+import { mayLeadTo, listed, objection, refused } from './objection.ts'
 import {
   allowsAllReading,
   covers,
   deniesReading,
   isNamed,
   isPermission,
-  isSpelt,
-  namesASet,
+  isNamedExactly,
+  namesEntitySet,
   namesFirst,
 } from './permission.ts'
 import { presetRefuses } from './presets.ts'
@@ -39,11 +39,11 @@ type OnAllowed = (rule: Permission) => void
  * Without metadata the target of a navigation property is unknown, so when rules restrict reads, each must be named.
  */
 export function denialReason(
-  wish: AccessRequest,
+  request: AccessRequest,
   rules: readonly Rule[],
   allowed: OnAllowed = () => undefined,
 ): string | undefined {
-  const { method, resourcePath, query } = wish
+  const { method, resourcePath, query } = request
   if (rules.length === 0) return undefined
   const path = segmentsOf(resourcePath)
   if (path === undefined) return objection(method, resourcePath, 'its path cannot be read')
@@ -51,15 +51,15 @@ export function denialReason(
   if (path.length === 1 && method === 'POST' && isBatch(resourcePath)) return undefined
 
   // A write that returns its row also reads it.
-  const reads = wish.wantsRow === true && (method === 'PATCH' || method === 'PUT')
+  const reads = request.wantsRow === true && (method === 'PATCH' || method === 'PUT')
   return (
-    objectionToAny(asking(method, path), query, rules, allowed) ??
-    (reads ? objectionToAny(asking('GET', path), query, rules, allowed) : undefined)
+    objectionToAny(accessOf(method, path), query, rules, allowed) ??
+    (reads ? objectionToAny(accessOf('GET', path), query, rules, allowed) : undefined)
   )
 }
 
-function objectionToAny(asked: Asked, query: string, rules: readonly Rule[], allowed: OnAllowed): string | undefined {
-  const { method, path } = asked
+function objectionToAny(access: Access, query: string, rules: readonly Rule[], allowed: OnAllowed): string | undefined {
+  const { method, path } = access
   const permissions = rules.filter(isPermission)
   for (const rule of rules) {
     if (!isPermission(rule) && presetRefuses(rule, { kind: kindOf(method), path })) {
@@ -70,14 +70,14 @@ function objectionToAny(asked: Asked, query: string, rules: readonly Rule[], all
   const allows = permissions.filter(({ effect }) => effect === 'allow')
   return permissions.length === 0
     ? undefined
-    : (denied(asked, denies) ??
-        deniedBeyond(asked, query, denies, allows) ??
-        notAllowed(asked, query, allows, allowed) ??
-        queriesUnseen(asked, denies, allows))
+    : (denied(access, denies) ??
+        deniedBeyond(access, query, denies, allows) ??
+        notAllowed(access, query, allows, allowed) ??
+        uncheckedBodyQuery(access, denies, allows))
 }
 
 /** A rule that refuses the path. */
-function denied({ kinds, method, path }: Asked, denies: readonly Permission[]): string | undefined {
+function denied({ kinds, method, path }: Access, denies: readonly Permission[]): string | undefined {
   for (const rule of denies) {
     if (!kinds.some((kind) => covers(rule, kind))) continue
     const hit = path.find(({ name }, index) =>
@@ -93,21 +93,21 @@ function denied({ kinds, method, path }: Asked, denies: readonly Permission[]): 
 
 /** A rule that refuses the possible target of a navigation property in the path or the query. */
 function deniedBeyond(
-  asked: Asked,
+  access: Access,
   query: string,
   denies: readonly Permission[],
   allows: readonly Permission[],
 ): string | undefined {
-  const { kind, kinds, method, path } = asked
-  const writes = denies.find((rule) => kinds.some((one) => covers(rule, one)) && rule.names.some(namesASet))
+  const { kind, kinds, method, path } = access
+  const writes = denies.find((rule) => kinds.some((one) => covers(rule, one)) && rule.names.some(namesEntitySet))
   if (writes !== undefined) {
     // `$entity`, `$crossjoin` and images lead to any entity set.
     const beyond = path.find(({ name }, index) =>
       index === 0
         ? name.startsWith('$') && name !== '$metadata'
-        : isNavigation(path, index) && !isSpelt(name, asked, kind, allows),
+        : isNavigation(path, index) && !isNamedExactly(name, access, kind, allows),
     )
-    if (beyond !== undefined) return leads(method, beyond.written, writes)
+    if (beyond !== undefined) return mayLeadTo(method, beyond.written, writes)
   }
 
   const reads = denies.filter(deniesReading)
@@ -115,30 +115,30 @@ function deniedBeyond(
   const navigation = navigationOf(query)
   if (navigation === undefined) return objection(method, path[0]!.written, 'its query cannot be read')
   for (const rule of reads) {
-    const isUnknown = rule.names.some(namesASet)
-    if (navigation.query !== undefined) return leads(method, navigation.query, rule)
+    const isUnknown = rule.names.some(namesEntitySet)
+    if (navigation.query !== undefined) return mayLeadTo(method, navigation.query, rule)
     const names = rule.names.map(({ first, below }) => below ?? first)
     const name = navigation.names.find(
       (one) =>
         one === '*' ||
         names.includes('*') ||
         names.includes(bareName(one)) ||
-        ((isUnknown || navigation.entities.includes(one)) && !isSpelt(bareName(one), asked, 'GET', allows)),
+        ((isUnknown || navigation.entities.includes(one)) && !isNamedExactly(bareName(one), access, 'GET', allows)),
     )
-    if (name !== undefined) return leads(method, name, rule)
+    if (name !== undefined) return mayLeadTo(method, name, rule)
   }
   return undefined
 }
 
 /** The reason when no rule allows the request. */
 function notAllowed(
-  asked: Asked,
+  access: Access,
   query: string,
   allows: readonly Permission[],
   allowed: OnAllowed,
 ): string | undefined {
   if (allows.length === 0) return undefined
-  const { kind, method, path } = asked
+  const { kind, method, path } = access
   const none = (what: string): string => objection(method, what, `none of its rules allows it (${listed(allows)})`)
   const operation = path.findIndex(({ qualified }, index) => qualified && index > 0)
   const kinds = operation === -1 ? [kind] : [kind, 'GET']
@@ -150,20 +150,20 @@ function notAllowed(
   allowed(begins)
   const beyond = path.find(
     ({ name, qualified }, index) =>
-      index > 0 && (isNavigation(path, index) || qualified) && !isNamed(name, asked, kind, allows),
+      index > 0 && (isNavigation(path, index) || qualified) && !isNamed(name, access, kind, allows),
   )
   if (beyond !== undefined) return none(beyond.written)
   if (allows.some(allowsAllReading)) return undefined
 
   const navigation = navigationOf(query)
   if (navigation === undefined) return none('with a query that cannot be read')
-  const name = navigation.query ?? navigation.names.find((one) => !isNamed(bareName(one), asked, 'GET', allows))
+  const name = navigation.query ?? navigation.names.find((one) => !isNamed(bareName(one), access, 'GET', allows))
   return name === undefined ? undefined : none(name)
 }
 
 /** The reason for a query in the body, where navigation properties are not checked. */
-function queriesUnseen(
-  { method, path }: Asked,
+function uncheckedBodyQuery(
+  { method, path }: Access,
   denies: readonly Permission[],
   allows: readonly Permission[],
 ): string | undefined {

@@ -8,7 +8,7 @@ export function refused(method: string, what: string, rule: Rule): string {
 }
 
 /** What was asked may lead to what a rule refuses. */
-export function leads(method: string, name: string, rule: Rule): string {
+export function mayLeadTo(method: string, name: string, rule: Rule): string {
   return objection(method, name, `it may lead to what the rule "${rule.text}" refuses`)
 }
 

@@ -1,5 +1,5 @@
 import type { Name, Permission, Rule } from '../config/rule.ts'
-import type { Asked } from './asked.ts'
+import type { Access } from './access.ts'
 
 /** Whether a rule is an `allow` or a `deny`, and not a preset. */
 export function isPermission(rule: Rule): rule is Permission {
@@ -8,7 +8,7 @@ export function isPermission(rule: Rule): rule is Permission {
 
 /** Whether a `deny` restricts reads beyond the path. */
 export function deniesReading(rule: Permission): boolean {
-  return covers(rule, 'GET') && rule.names.some((name) => namesASet(name) || name.below !== undefined)
+  return covers(rule, 'GET') && rule.names.some((name) => namesEntitySet(name) || name.below !== undefined)
 }
 
 /** Whether an `allow` covers reads of everything. */
@@ -17,7 +17,7 @@ export function allowsAllReading(rule: Permission): boolean {
 }
 
 /** Whether an `allow` covers a property: as `accounts/name`, as `accounts/*`, or by itself. */
-export function isNamed(name: string, { path }: Asked, kind: string, allows: readonly Permission[]): boolean {
+export function isNamed(name: string, { path }: Access, kind: string, allows: readonly Permission[]): boolean {
   return allows.some(
     (rule) =>
       covers(rule, kind) &&
@@ -30,7 +30,7 @@ export function isNamed(name: string, { path }: Asked, kind: string, allows: rea
 }
 
 /** Whether an `allow` has the exact name of a property, so the operator knows its target. */
-export function isSpelt(name: string, { path }: Asked, kind: string, allows: readonly Permission[]): boolean {
+export function isNamedExactly(name: string, { path }: Access, kind: string, allows: readonly Permission[]): boolean {
   return allows.some(
     (rule) =>
       covers(rule, kind) &&
@@ -46,7 +46,7 @@ export function namesFirst({ first, below }: Name, name: string): boolean {
 }
 
 /** Whether the name is an entity set, which navigation properties may refer to. */
-export function namesASet({ first, below, operation }: Name): boolean {
+export function namesEntitySet({ first, below, operation }: Name): boolean {
   return !operation && below === undefined && first !== '*' && !first.startsWith('$')
 }
 

@@ -1,13 +1,13 @@
 import type { Preset } from '../config/rule.ts'
 
 /** The input of a preset: the method (HEAD and OPTIONS count as GET), and the names of the path's segments. */
-interface Asked {
+interface PresetRequest {
   readonly kind: string
   readonly path: readonly { readonly name: string }[]
 }
 
 /** Whether a preset refuses a request. */
-export function presetRefuses({ effect }: Preset, { kind, path }: Asked): boolean {
+export function presetRefuses({ effect }: Preset, { kind, path }: PresetRequest): boolean {
   switch (effect) {
     case 'read-only':
       return kind !== 'GET'

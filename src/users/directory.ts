@@ -70,7 +70,7 @@ export function userDirectory(
   let notFound: LRUCache<string, Error> | undefined
   const pending = new Map<string, Promise<FoundUser>>()
   const waitForRate = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
-  shared?.onDisabled((key) => known?.delete(key))
+  shared?.onRefused((key) => known?.delete(key))
 
   return {
     find: (named, parent) => {

@@ -33,7 +33,7 @@ interface Options {
 
 /**
  * Hook: finds the user of the request and sets `request.user`. It refuses requests whose user is unknown, disabled or
- * ambiguous, or cannot be looked up. A caller id that the caller sent was already accepted by `allow-list`.
+ * ambiguous, or cannot be looked up. A caller id that the caller sent was already accepted by the plugin `rules`.
  */
 function impersonate(
   app: FastifyInstance,

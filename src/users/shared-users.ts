@@ -12,8 +12,8 @@ export interface SharedUsers {
   readonly find: (key: string, named: NamedUser) => Promise<SharedFinding | undefined>
   /** Shares a finding for `ttl` milliseconds. */
   readonly found: (key: string, finding: LookupResult, ttl: number) => void
-  /** Calls `listener` with the keys of users that were disabled or deleted. */
-  readonly onDisabled: (listener: (key: string) => void) => void
+  /** Calls `listener` with the keys of users that another replica refused. */
+  readonly onRefused: (listener: (key: string) => void) => void
 }
 
 type SharedFinding = LookupResult & { readonly remainingMs: number }
@@ -32,7 +32,7 @@ interface Entry {
   readonly fault?: string
 }
 
-const DISABLED_TOPIC = 'users gone'
+const REFUSED_TOPIC = 'users refused'
 
 /**
  * Shares users through `state`; `undefined` if the gateway runs alone. Only replicas with the same lookup settings
@@ -61,8 +61,8 @@ export function shareUsers(
       const name = Object.entries(FAULTS).find(([, Fault]) => fault instanceof Fault)?.[0]
       const entry: Entry = user === undefined ? { fault: name! } : { user }
       void state.set(entryOf(key), JSON.stringify(entry), ttl)
-      if (fault !== undefined) state.publish(DISABLED_TOPIC, key, 0)
+      if (fault !== undefined) state.publish(REFUSED_TOPIC, key, 0)
     },
-    onDisabled: (listener) => state.subscribe(DISABLED_TOPIC, listener),
+    onRefused: (listener) => state.subscribe(REFUSED_TOPIC, listener),
   }
 }

@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import authenticate from '../../src/callers/authenticate.ts'
-import allowList from '../../src/rules/enforce.ts'
+import enforceRules from '../../src/rules/enforce.ts'
 import impersonate from '../../src/users/impersonate.ts'
 import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
@@ -18,7 +18,7 @@ t.test('a caller whose token names the user may name no other, by address or by 
       cached: () => ({ users: 0, unknown: 0 }),
     }
     app.register(authenticate, { identify: () => ({ caller }) })
-    app.register(allowList, { target: target!, prefix: '', log: { warn: () => undefined, debug: () => undefined } })
+    app.register(enforceRules, { target: target!, prefix: '', log: { warn: () => undefined, debug: () => undefined } })
     app.register(impersonate, { target: target!, directory })
   })
 
@@ -47,7 +47,7 @@ t.test('the user of a token is looked up by its address, or is a person whose to
       cached: () => ({ users: 0, unknown: 0 }),
     }
     app.register(authenticate, { identify: () => ({ caller: { name: 'portal', policy: anybody, user } as never }) })
-    app.register(allowList, { target: target!, prefix: '', log: { warn: () => undefined, debug: () => undefined } })
+    app.register(enforceRules, { target: target!, prefix: '', log: { warn: () => undefined, debug: () => undefined } })
     app.register(impersonate, { target: target!, directory })
   })
   t.equal((await rawRequest(server, get('/WhoAmI'))).status, 200)

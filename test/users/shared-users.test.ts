@@ -37,7 +37,7 @@ t.test('a user that one replica found is known to the others, for the remaining 
 t.test('each refusal is shared unchanged, and reports users that were disabled', async (t) => {
   const [one, two] = replicas().map((state) => shareUsers(state, target!)!)
   const gone: string[] = []
-  two!.onDisabled((key) => gone.push(key))
+  two!.onRefused((key) => gone.push(key))
   for (const Fault of [UserUnknown, UserDisabled, UserAmbiguous, UserNotPerson]) {
     const fault = new Fault(SUBJECT)
     one!.found('ada@contoso.com', { fault }, 60_000)

@@ -21,8 +21,8 @@ interface Reloaded {
 }
 
 /** Reads credentials and settings again. If the settings have changed, it replaces the gateway. */
-export async function reload({ hotSwap: front, settings, log, auditLog, readSettings }: Reloaded): Promise<void> {
-  front.gateway().reload()
+export async function reload({ hotSwap, settings, log, auditLog, readSettings }: Reloaded): Promise<void> {
+  hotSwap.gateway().reload()
   auditLog?.reopen()
   const next = readAgain(readSettings, log)
   if (next === undefined) return
@@ -32,7 +32,7 @@ export async function reload({ hotSwap: front, settings, log, auditLog, readSett
   const faults: string[] = []
   exposureCheck({ ...next, host: settings.host }, faults)
   if (faults.length > 0) return log.error({ faults }, INVALID_SETTINGS)
-  if (await front.swap(next)) logTargets(next, log)
+  if (await hotSwap.swap(next)) logTargets(next, log)
   else log.error('no token could be acquired with the new settings, so the current ones stay in use')
 }
 

@@ -5,13 +5,13 @@ import type { FinishedRequest } from './finished-request.ts'
 import type { Fact } from './record.ts'
 
 /** Who called, what the rules decided, as whom the request ran and what reached Dynamics, in words. */
-export function factsOf({ exchange: { record }, facts, caller, user, asked }: FinishedRequest): Fact[] {
+export function factsOf({ exchange: { record }, facts, caller, user, reached }: FinishedRequest): Fact[] {
   const { trace, dynamicsRequestId, parts, pages, rows, connection } = record
   return [
     ['Caller', facts.caller],
     ['Rules', rulesOf(caller, record)],
     ['Ran as', user === undefined ? withoutUser(record) : `${userIdOf(user)}, ${foundBy(record.userSource)}`],
-    ...(asked === undefined ? [] : [['Environment', asked.target.url.origin] as const]),
+    ...(reached === undefined ? [] : [['Environment', reached.target.url.origin] as const]),
     ['Sent to Dynamics', sentOf(record)],
     ...(connection === undefined ? [] : [['Connection', CONNECTIONS[connection]] as const]),
     ...(record.priority === 'interactive' ? [] : [['Priority', record.priority] as const]),

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Exchange } from '../../server/exchange.ts'
-import type { Asked } from '../explain-request.ts'
+import type { ReachedTarget } from '../explain-request.ts'
 import type { RequestFacts } from '../request-line.ts'
 import type { Captured } from './capture.ts'
 
@@ -23,7 +23,7 @@ export interface FinishedRequest {
   /** Whether it says which user it is for, found or not: without that it would run as somebody else. */
   readonly namesUser: boolean
   readonly exchange: Exchange
-  readonly asked: Asked | undefined
+  readonly reached: ReachedTarget | undefined
   /** The names of the headers of a response that the gateway made. */
   readonly ownHeaders: readonly string[] | undefined
   readonly captured: Captured | undefined
@@ -34,12 +34,12 @@ export function finishedOf(
   request: FastifyRequest,
   reply: FastifyReply,
   facts: FinishedRequest['facts'],
-  asked: Asked | undefined,
+  reached: ReachedTarget | undefined,
   captured: Captured | undefined,
 ): FinishedRequest {
   const { exchange, raw, head } = request
   const caller = request.caller as FinishedRequest['caller']
-  const { header, idHeader } = asked?.target.impersonation ?? {}
+  const { header, idHeader } = reached?.target.impersonation ?? {}
   return {
     at: Math.round(Date.now() - facts.ms),
     method: raw.method!,
@@ -49,13 +49,13 @@ export function finishedOf(
     caller,
     user: request.user,
     namesUser:
-      asked !== undefined &&
+      reached !== undefined &&
       (head.callerId !== undefined ||
         caller?.user !== undefined ||
         raw.headers[header!] !== undefined ||
         raw.headers[idHeader!] !== undefined),
     exchange,
-    asked,
+    reached,
     ownHeaders: exchange.responseHeaders === undefined ? Object.keys(reply.getHeaders()) : undefined,
     captured,
   }

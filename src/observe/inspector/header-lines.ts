@@ -1,4 +1,4 @@
-import type { Asked } from '../explain-request.ts'
+import type { ReachedTarget } from '../explain-request.ts'
 import type { HeaderLine } from './record.ts'
 
 /** The raw names of headers. */
@@ -19,11 +19,11 @@ const SHOWN_HEADERS =
   /^(?:accept|accept-language|content-type|prefer|odata-(?:max)?version|if-(?:none-)?match|consistency|callerobjectid|mscrmcaller(?:object)?id|mscrm\.[\w.-]+)$/i
 
 /** The headers whose values are shown, among them those that name the user. */
-export function shownHeaders(rawHeaders: readonly string[], asked: Asked | undefined): HeaderLine[] {
+export function shownHeaders(rawHeaders: readonly string[], reached: ReachedTarget | undefined): HeaderLine[] {
   const lines: HeaderLine[] = []
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!
-    const { header, idHeader } = asked?.target.impersonation ?? {}
+    const { header, idHeader } = reached?.target.impersonation ?? {}
     if (SHOWN_HEADERS.test(name) || [header, idHeader].includes(name.toLowerCase())) {
       lines.push([name, rawHeaders[index + 1]!.slice(0, MAX_VALUE_CHARACTERS)])
     }

@@ -8,7 +8,7 @@ import { attemptsOf, rounded, timesOf } from './timeline.ts'
 
 /** The inspector's record of a finished request. */
 export function recordOf(finished: FinishedRequest): InspectorRecord {
-  const { at, method, requestTarget, rawHeaders, facts, exchange, asked, ownHeaders, captured } = finished
+  const { at, method, requestTarget, rawHeaders, facts, exchange, reached, ownHeaders, captured } = finished
   const { record, responseHeaders } = exchange
   const { status, ms, entitySet, caller } = facts
   return {
@@ -17,23 +17,23 @@ export function recordOf(finished: FinishedRequest): InspectorRecord {
     method,
     path: blanked(requestTarget),
     entitySet,
-    target: asked?.target.name,
+    target: reached?.target.name,
     status,
     code: exchange.code ?? record.dynamicsCode,
     ms: rounded(ms),
     caller,
     user: facts.user,
-    explanation: explanationOf(exchange, asked, status),
+    explanation: explanationOf(exchange, reached, status),
     facts: factsOf(finished),
     times: timesOf(exchange, ms),
     attempts: attemptsOf(record),
-    isPlain: asked !== undefined && isPlain(requestTarget) && !finished.namesUser,
+    isPlain: reached !== undefined && isPlain(requestTarget) && !finished.namesUser,
     responder: responseHeaders !== undefined && exchange.code === undefined ? 'Dynamics' : 'gateway',
     requestHeaders: namesOf(rawHeaders),
     responseHeaders: namesOf(ownHeaders?.flatMap((name) => [name, '']) ?? responseHeaders ?? []),
     captured:
       captured === undefined
         ? undefined
-        : { ...captured, target: requestTarget, headers: shownHeaders(rawHeaders, asked) },
+        : { ...captured, target: requestTarget, headers: shownHeaders(rawHeaders, reached) },
   }
 }

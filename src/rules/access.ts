@@ -1,8 +1,8 @@
 import { kindOf } from '../config/rule.ts'
 import type { Segment } from './segments.ts'
 
-/** The operations of a request, for evaluating rules. */
-export interface Asked {
+/** What a request does to which path, for evaluating rules. */
+export interface Access {
   readonly method: string
   /** The method that an `allow` must cover: HEAD, OPTIONS and `POST …/$query` count as GET. */
   readonly kind: string
@@ -11,8 +11,8 @@ export interface Asked {
   readonly path: readonly Segment[]
 }
 
-/** The operations of `method` on `path`. */
-export function asking(method: string, path: readonly Segment[]): Asked {
+/** The access by `method` to `path`. */
+export function accessOf(method: string, path: readonly Segment[]): Access {
   const kind = isQuery(path) ? 'GET' : kindOf(method)
   const bulk = method === 'POST' ? path.flatMap(({ name }) => BULK[name] ?? []) : []
   return { method, kind, kinds: [...new Set([kind, kindOf(method), ...bulk])], path }
