@@ -57,8 +57,7 @@ t.test('names of its own and those of sign-in proxies are taken, in lower case',
 })
 
 t.test('a required header is one that browsers do not send by themselves', async (t) => {
-  for (const text of ['x-gateway', 'X-Gateway: true', 'x-requested-with: fetch'])
-    t.equal(requiredHeader(text), text)
+  for (const text of ['x-gateway', 'X-Gateway: true', 'x-requested-with: fetch']) t.equal(requiredHeader(text), text)
   for (const text of [
     'accept',
     'Cookie: a=b',
