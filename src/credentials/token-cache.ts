@@ -15,7 +15,7 @@ export interface TokenCacheOptions {
   readonly clock?: Clock
 }
 
-interface Held {
+interface CachedToken {
   /** `Bearer …` */
   readonly authorization: string
   readonly valid: Span
@@ -32,9 +32,9 @@ const DISCARD_WINDOW_MS = 10_000
  * the time until the next fetch.
  */
 export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemClock }: TokenCacheOptions): Credential {
-  let held: Held | undefined
+  let current: CachedToken | undefined
   /** The token that Dynamics refused, while a new one is fetched. */
-  let refused: Held | undefined
+  let refused: CachedToken | undefined
   let flight: Promise<string> | undefined
   let failing: FailureSeries | undefined
   let timer: NodeJS.Timeout | undefined
@@ -47,18 +47,18 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
   const closing = new AbortController()
 
   return {
-    authorization: () => (held !== undefined && !held.valid.isOver() ? held.authorization : waitForToken()),
+    authorization: () => (current !== undefined && !current.valid.isOver() ? current.authorization : waitForToken()),
     discard,
     state: () => ({
-      token: freshnessOf(held, failing),
-      validFor: Math.max(0, held?.valid.left() ?? 0),
+      token: freshnessOf(current, failing),
+      validFor: Math.max(0, current?.valid.left() ?? 0),
       renewals,
       failures,
       trouble: failing?.failure.message,
       ...(credentialEnds === undefined ? {} : { credentialEnds }),
     }),
     warmUp: () => {
-      if (held === undefined && flight === undefined && failing === undefined) inBackground()
+      if (current === undefined && flight === undefined && failing === undefined) inBackground()
     },
     reload: () => {
       if (flight === undefined) inBackground()
@@ -112,7 +112,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
       // The authority caches tokens too, and would return the refused one for a while.
       recentDiscards = Array.from({ length: MAX_DISCARDS }, () => spanOf(DISCARD_WINDOW_MS, clock))
     }
-    held = { authorization, valid: spanOf(servedFor, clock), fresh: spanOf(renewAfter, clock) }
+    current = { authorization, valid: spanOf(servedFor, clock), fresh: spanOf(renewAfter, clock) }
     refused = undefined
     credentialEnds = token.credentialEnds
     renewals += 1
@@ -128,7 +128,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
     const series = nextFailure(failing, failure, Math.random(), clock)
     failures += 1
     failing = series
-    held ??= refused
+    current ??= refused
     refused = undefined
     if (!closing.signal.aborted) {
       const facts = {
@@ -136,7 +136,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
         err: failure.cause,
         inARow: series.inARow,
         retryIn: Math.round(series.delay),
-        tokenValidFor: Math.round(Math.max(0, held?.valid.left() ?? 0)),
+        tokenValidFor: Math.round(Math.max(0, current?.valid.left() ?? 0)),
       }
       log[failure.refused ? 'error' : 'warn'](facts, `no access token: ${failure.message}`)
       renewIn(series.delay)
@@ -150,20 +150,20 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
   }
 
   function discard(authorization: string, claims?: string): void {
-    if (held?.authorization !== authorization) return
+    if (current?.authorization !== authorization) return
     recentDiscards = recentDiscards.filter((span) => !span.isOver())
     if (flight === undefined) {
       if (recentDiscards.length >= MAX_DISCARDS || (failing !== undefined && !failing.pause.isOver())) return
       recentDiscards.push(spanOf(DISCARD_WINDOW_MS, clock))
     }
-    refused = held
-    held = undefined
+    refused = current
+    current = undefined
     log.warn({ claims: claims !== undefined }, 'access token refused by Dynamics before its expiry; fetching a new one')
     if (flight === undefined) inBackground(claims)
   }
 }
 
-function freshnessOf(held: Held | undefined, failing: FailureSeries | undefined): TokenState['token'] {
-  if (held === undefined || held.valid.isOver()) return 'none'
-  return held.fresh.isOver() || failing !== undefined ? 'stale' : 'fresh'
+function freshnessOf(current: CachedToken | undefined, failing: FailureSeries | undefined): TokenState['token'] {
+  if (current === undefined || current.valid.isOver()) return 'none'
+  return current.fresh.isOver() || failing !== undefined ? 'stale' : 'fresh'
 }

@@ -47,7 +47,7 @@ export interface UserTokenCacheOptions {
 
 interface Entry {
   readonly session: Span
-  held: { readonly authorization: string; readonly valid: Span; readonly fresh: Span } | undefined
+  token: { readonly authorization: string; readonly valid: Span; readonly fresh: Span } | undefined
   flight: Promise<string> | undefined
   failed: { readonly fault: ExchangeFault; readonly until: Span } | undefined
   discarded: Span | undefined
@@ -76,20 +76,20 @@ export function createUserTokenCache({
         entries.delete(keyOf(session))
         return Promise.reject(ended())
       }
-      const { held, failed } = entry
+      const { token, failed } = entry
       const paused = failed !== undefined && !failed.until.isOver()
-      if (held !== undefined && !held.valid.isOver()) {
-        if (held.fresh.isOver() && entry.flight === undefined && !paused) renew(entry, exchange).catch(() => {})
-        return held.authorization
+      if (token !== undefined && !token.valid.isOver()) {
+        if (token.fresh.isOver() && entry.flight === undefined && !paused) renew(entry, exchange).catch(() => {})
+        return token.authorization
       }
       if (entry.flight !== undefined) return entry.flight
       return paused ? Promise.reject(failed.fault.error()) : renew(entry, exchange)
     },
     discard(session, authorization, always) {
       const entry = entries.get(keyOf(session))
-      if (entry?.held?.authorization !== authorization) return
+      if (entry?.token?.authorization !== authorization) return
       if (!always && entry.discarded !== undefined && !entry.discarded.isOver()) return
-      entry.held = undefined
+      entry.token = undefined
       entry.discarded = spanOf(DISCARD_WINDOW_MS, clock)
     },
     size: () => entries.size,
@@ -106,7 +106,7 @@ export function createUserTokenCache({
     evict()
     const entry: Entry = {
       session: spanOf(session.expires - clock.wall(), clock),
-      held: undefined,
+      token: undefined,
       flight: undefined,
       failed: undefined,
       discarded: undefined,
@@ -131,7 +131,7 @@ export function createUserTokenCache({
       (token) => {
         const { servedFor, renewAfter } = lifeOf(token, clock.steady() - started, Math.random())
         const authorization = `Bearer ${token.accessToken}`
-        entry.held = {
+        entry.token = {
           authorization,
           valid: spanOf(Math.min(servedFor, entry.session.left()), clock),
           fresh: spanOf(renewAfter, clock),
@@ -142,7 +142,7 @@ export function createUserTokenCache({
       },
       (error: unknown) => {
         const fault = faultOf(error)
-        if (fault.final) entry.held = undefined
+        if (fault.final) entry.token = undefined
         entry.failed = fault.pause > 0 ? { fault, until: spanOf(fault.pause, clock) } : undefined
         entry.flight = undefined
         throw fault.error()

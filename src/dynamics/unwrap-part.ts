@@ -123,7 +123,7 @@ function mergedHeaders(outer: readonly Buffer[], fields: readonly Field[]): read
 
 const OF_THE_BODY = /^(?:content-|transfer-encoding$|preference-applied$|etag$)/
 
-/** Bytes that are held while nobody takes them; beyond, the connection is paused. */
+/** Bytes that are buffered while nobody takes them; beyond, the connection is paused. */
 const MAX_BUFFERED_BYTES = 64 * 1024
 
 /** The body of a part: it flows from within another body. */

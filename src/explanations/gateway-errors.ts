@@ -156,7 +156,7 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Look at the network between the caller and the gateway, then send the request again.',
   ],
   GATEWAY_ROW_TOO_LONG: [
-    'A row is held until it is complete, so that a break never leaves half a line.',
+    'A row is buffered until it is complete, so that a break never leaves half a line.',
     'Leave large columns out with $select, or read the row by its key.',
   ],
   GATEWAY_STOPPING: ['The gateway received a signal to stop.', 'Send the request again in a moment.'],

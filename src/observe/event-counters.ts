@@ -20,7 +20,7 @@ export function eventCounters(): EventCounters {
   )
   const pausedRequests = counter(
     'gateway_held_total',
-    'Requests during a pause by a service protection limit: waited, or refused.',
+    'Paused requests: waited for the end of the pause by a service protection limit, or refused.',
     'target',
     'outcome',
   )

@@ -66,14 +66,14 @@ export function jsonScanner({ maxDepth: deepest, begins, ends }: JsonListener): 
   let start = 0
   /** The position of the chunk in the text. */
   let base = 0
-  let mark = 0
+  let markLength = 0
   let word = ''
   let matched = 0
   let part: NumberPart = 'sign'
   let hex = 0
 
   function scan(piece: string): void {
-    for (let at = base === 0 || mark > 0 ? afterMark(piece) : 0; at < piece.length;) {
+    for (let at = base === 0 || markLength > 0 ? afterByteOrderMark(piece) : 0; at < piece.length;) {
       switch (state) {
         case 'string':
           at = string(piece, at)
@@ -229,15 +229,15 @@ export function jsonScanner({ maxDepth: deepest, begins, ends }: JsonListener): 
   }
 
   /** How many characters of `piece` belong to a byte order mark at the start of the text. */
-  function afterMark(piece: string): number {
+  function afterByteOrderMark(piece: string): number {
     let at = 0
-    while (at < piece.length && mark < BYTE_ORDER_MARK.length && piece[at] === BYTE_ORDER_MARK[mark]) {
+    while (at < piece.length && markLength < BYTE_ORDER_MARK.length && piece[at] === BYTE_ORDER_MARK[markLength]) {
       at++
-      mark++
+      markLength++
     }
     if (at < piece.length) {
-      if (mark > 0 && mark < BYTE_ORDER_MARK.length) throw malformed()
-      mark = 0
+      if (markLength > 0 && markLength < BYTE_ORDER_MARK.length) throw malformed()
+      markLength = 0
     }
     return at
   }

@@ -75,8 +75,8 @@ function linksIn(text: string, rule: UrlRule): readonly Edit[] {
 }
 
 function isLink(name: string): boolean {
-  const mark = name.lastIndexOf('@')
-  return mark !== -1 && INBOUND_LINK_ANNOTATIONS.has(name.slice(mark + 1))
+  const atSign = name.lastIndexOf('@')
+  return atSign !== -1 && INBOUND_LINK_ANNOTATIONS.has(name.slice(atSign + 1))
 }
 
 /** The closing quote of the string that starts at `start`. A backslash escapes a quote only within an object. */

@@ -29,7 +29,7 @@ const MEMBERS: ReadonlySet<string> = new Set([
   '@Microsoft.Dynamics.CRM.morerecords',
 ])
 
-/** The longest row, in bytes. It is held until it is complete, so that a break never leaves half a line. */
+/** The longest row, in bytes. It is buffered until it is complete, so that a break never leaves half a line. */
 export const MAX_ROW_BYTES = 16 * 1024 * 1024
 
 /**
@@ -40,8 +40,8 @@ export const MAX_ROW_BYTES = 16 * 1024 * 1024
  */
 export function pageRows(limit: number): PageRows {
   /** What is not decided yet of the chunks before `chunk`, and where it begins in the page. */
-  let held: Buffer[] = []
-  let heldStart = 0
+  let pending: Buffer[] = []
+  let pendingStart = 0
   let chunk: Buffer = NOTHING
   /** Where `chunk` begins in the page. */
   let base = 0
@@ -110,7 +110,7 @@ export function pageRows(limit: number): PageRows {
 
   function bytes(start: number, end: number): Buffer {
     if (start >= base) return chunk.subarray(start - base, end - base)
-    return Buffer.concat([...held, chunk]).subarray(start - heldStart, end - heldStart)
+    return Buffer.concat([...pending, chunk]).subarray(start - pendingStart, end - pendingStart)
   }
 
   function text(start: number, end: number): string {
@@ -122,11 +122,11 @@ export function pageRows(limit: number): PageRows {
     const end = base + chunk.length
     if (inside === 'other') decided = end
     if (decided >= base) {
-      held = decided < end ? [chunk.subarray(decided - base)] : []
-      heldStart = decided
-    } else held.push(chunk)
+      pending = decided < end ? [chunk.subarray(decided - base)] : []
+      pendingStart = decided
+    } else pending.push(chunk)
     base = end
-    if (end - heldStart > MAX_ROW_BYTES) throw new RowOverLimit()
+    if (end - pendingStart > MAX_ROW_BYTES) throw new RowOverLimit()
   }
 
   return {

@@ -13,7 +13,7 @@ import type { UrlMap } from './url-map.ts'
 const MAX_BATCH_BYTES = 16 * 1024 * 1024
 
 /**
- * Turns a `$batch` in JSON into one for the target, as `batchInward` describes. It is read as it comes, and held until
+ * Turns a `$batch` in JSON into one for the target, as `batchInward` describes. It is read as it comes, and buffered until
  * it is complete, so that nothing of a refused one is forwarded. Then it is forwarded unchanged, except for URLs, links and
  * headers.
  *

@@ -11,11 +11,11 @@ import type { UrlMap } from './url-map.ts'
  */
 export function requestQuery(map: UrlMap, query: string): string {
   if (!MAY_HOLD_LINKS.test(query)) return query
-  const mark = query.startsWith('?') ? '?' : ''
+  const questionMark = query.startsWith('?') ? '?' : ''
   return (
-    mark +
+    questionMark +
     query
-      .slice(mark.length)
+      .slice(questionMark.length)
       .split('&')
       .map((option) => optionInward(map, option))
       .join('&')

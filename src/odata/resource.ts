@@ -15,9 +15,9 @@ export interface Resource {
  * @param written path and query, below the target's prefix
  */
 export function resourceOf(address: TargetAddress, written: string): Resource {
-  const mark = written.indexOf('?')
-  const path = mark === -1 ? written : written.slice(0, mark)
-  const query = mark === -1 ? '' : written.slice(mark)
+  const queryStart = written.indexOf('?')
+  const path = queryStart === -1 ? written : written.slice(0, queryStart)
+  const query = queryStart === -1 ? '' : written.slice(queryStart)
   // Images are served outside the API, for all entity sets.
   if (path.startsWith('/Image/')) return { resourcePath: '/$image', query }
   // A rewritten path is below the API root.

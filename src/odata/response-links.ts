@@ -27,33 +27,33 @@ export interface ResponseLinkOptions {
 export function responseLinks(map: UrlMap, options: ResponseLinkOptions = {}): TextTransform {
   const kind = {
     rule: map.downstream,
-    marks: map.target.marks,
+    urlHints: map.target.urlHints,
     names: options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS,
   }
   let before = ''
-  let held = ''
+  let pending = ''
 
   function turn(text: string, end: number): string {
     const edits = linksIn(text, before, end, kind)
     before = end >= KEPT ? text.slice(end - KEPT, end) : (before + text.slice(0, end)).slice(-KEPT)
-    held = text.slice(end)
+    pending = text.slice(end)
     return splice(text, end, edits)
   }
 
   return {
     push(chunk) {
-      const text = held + chunk
+      const text = pending + chunk
       return turn(text, decidedEnd(text, before, kind))
     },
     end() {
-      return turn(held, held.length)
+      return turn(pending, pending.length)
     },
     complete(text) {
       return splice(text, text.length, linksIn(text, '', text.length, kind))
     },
     skip(bytes) {
       const end = KEPT + decidingCharacters(kind.rule)
-      if (held !== '' || bytes.length < end || kind.marks.some((mark) => holds(bytes, mark))) return false
+      if (pending !== '' || bytes.length < end || kind.urlHints.some((hint) => holds(bytes, hint))) return false
       const tail = textOf(bytes, bytes.length - end)
       if (decidedEnd(tail, '', kind) < tail.length) return false
       before = tail.slice(-KEPT)
@@ -65,7 +65,7 @@ export function responseLinks(map: UrlMap, options: ResponseLinkOptions = {}): T
 /** A kind of link: its members, and how they are rewritten. */
 interface Kind {
   readonly rule: UrlRule
-  readonly marks: readonly string[]
+  readonly urlHints: readonly string[]
   readonly names: ReadonlySet<string>
 }
 
@@ -80,11 +80,11 @@ const LONGEST_NAME = MAX_LINK_ANNOTATION_LENGTH + 1
 const LOOK_BACK = 256
 const KEPT = LOOK_BACK + LONGEST_NAME + 8 + MAX_NAME_DISTANCE
 
-function linksIn(text: string, before: string, end: number, { rule, marks, names }: Kind): readonly Edit[] {
+function linksIn(text: string, before: string, end: number, { rule, urlHints, names }: Kind): readonly Edit[] {
   const edits: Edit[] = []
-  for (const mark of marks) {
+  for (const hint of urlHints) {
     const sorted = edits.length
-    for (let at = text.indexOf(mark); at !== -1 && at < end; at = text.indexOf(mark, at + 2)) {
+    for (let at = text.indexOf(hint); at !== -1 && at < end; at = text.indexOf(hint, at + 2)) {
       if (text.charCodeAt(at - 1) !== COLON) continue
       // `"https:` or `"http:`
       const quote = text.charCodeAt(at - 7) === QUOTE ? at - 7 : at - 6
@@ -98,8 +98,8 @@ function linksIn(text: string, before: string, end: number, { rule, marks, names
 }
 
 /** Searches the last letter first: an upper-case letter is rare, and one byte is found many times faster than three. */
-function holds(bytes: Buffer, mark: string): boolean {
-  return bytes.includes(mark.charCodeAt(mark.length - 1)) && bytes.includes(mark, 0, 'latin1')
+function holds(bytes: Buffer, hint: string): boolean {
+  return bytes.includes(hint.charCodeAt(hint.length - 1)) && bytes.includes(hint, 0, 'latin1')
 }
 
 /** The start of the last link, if its URL continues in the next chunk; otherwise the end. */

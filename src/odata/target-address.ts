@@ -3,7 +3,7 @@ export interface TargetAddress {
   /** Its origins in lower case, without a default port. Requests are sent to the first. */
   readonly origins: readonly string[]
   /** Text that each of its URLs in a body contains, and few others: `//c`, `//C`, or two escaped slashes. */
-  readonly marks: readonly string[]
+  readonly urlHints: readonly string[]
   /** Path of the service, without a trailing slash: `/api/data/v9.2`. */
   readonly apiRoot: string
   /** Matches the start of a path that is already one of the target's own, and needs no rewriting. */
@@ -33,7 +33,7 @@ export function targetAddress(apiUrl: string): TargetAddress {
   const ofDynamics = /^(?:.*\/api\/data\/v\d+\.\d+|\/data|\/v2\.0\/.+)$/.test(apiRoot)
   return {
     origins: other === undefined ? [origin] : [origin, other],
-    marks: [...new Set([`//${host[0]!}`, `//${host[0]!.toUpperCase()}`]), ESCAPED_SLASHES],
+    urlHints: [...new Set([`//${host[0]!}`, `//${host[0]!.toUpperCase()}`]), ESCAPED_SLASHES],
     apiRoot,
     ownPath: ownPath(apiRoot),
     batchUrls: ofDynamics ? 'as written' : 'relative',

@@ -1,5 +1,5 @@
 /** A text collected from chunks. */
-export interface GatheredText {
+export interface TextBuffer {
   readonly length: number
   add(piece: string): void
   /** Returns the complete text, and empties the buffer. */
@@ -10,7 +10,7 @@ export interface GatheredText {
 const MAX_CHUNKS = 1024
 
 /** Collects text at a cost that does not depend on the size of the chunks. */
-export function textBuffer(): GatheredText {
+export function textBuffer(): TextBuffer {
   let small: string[] = []
   let joined: string[] = []
   let length = 0

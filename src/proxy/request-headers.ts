@@ -120,11 +120,11 @@ export function requestHeaders(
 
   function classify(name: string): HeaderAction {
     const lower = name.toLowerCase()
-    const fate: HeaderAction =
+    const action: HeaderAction =
       HANDLED_BY_NAME.find((one) => one === lower) ??
       (userHeaders.includes(lower) || staysHere(lower) ? 'drop' : isLinkHeader(lower) ? 'link' : 'pass')
-    if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, fate)
-    return fate
+    if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, action)
+    return action
   }
 }
 

@@ -38,10 +38,10 @@ export function responseHead(response: UpstreamResponse, map: UrlMap, foreign: O
   let contentEncoding: string | undefined
   for (let index = 0; index < raw.length; index += 2) {
     const name = textOf(raw[index]!)
-    const fate = headerActions.get(name) ?? classify(name)
-    if (fate === 'drop') continue
+    const action = headerActions.get(name) ?? classify(name)
+    if (action === 'drop') continue
     const value = textOf(raw[index + 1]!)
-    switch (fate) {
+    switch (action) {
       case 'pass':
         headers.push(name, value)
         break
@@ -112,9 +112,9 @@ const NEVER_RETURNED: ReadonlySet<string> = new Set([
 const headerActions = new Map<string, HeaderAction>()
 
 function classify(name: string): HeaderAction {
-  const fate = headerAction(name.toLowerCase())
-  if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, fate)
-  return fate
+  const action = headerAction(name.toLowerCase())
+  if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, action)
+  return action
 }
 
 function headerAction(lowerName: string): HeaderAction {

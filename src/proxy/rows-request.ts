@@ -28,15 +28,16 @@ export function rowsRequest(
   if (method !== 'GET' && method !== 'HEAD') throw new NotACollection(`a ${method} has none`)
   // Its responses end with the connection, whether they are complete or not. nginx speaks it unless told otherwise.
   if (httpVersion === '1.0') throw new NotACollection('HTTP/1.0 cannot say that rows are missing, so send HTTP/1.1')
-  const mark = path.indexOf('?')
-  if (NO_ROWS.test(mark === -1 ? path : path.slice(0, mark))) throw new NotACollection('this address has none')
+  const queryStart = path.indexOf('?')
+  if (NO_ROWS.test(queryStart === -1 ? path : path.slice(0, queryStart)))
+    throw new NotACollection('this address has none')
   if (/odata\.track-changes|respond-async/i.test(String(headers['prefer'] ?? ''))) {
     throw new NotACollection('changes and background operations have links that it cannot hold')
   }
   const others = outbound.headers.filter(
     (_, index) => outbound.headers[index - (index % 2)]!.toLowerCase() !== 'accept',
   )
-  const query = mark === -1 ? '' : path.slice(mark)
+  const query = queryStart === -1 ? '' : path.slice(queryStart)
   const asked = hasFetchXml(query) ? withAnnotations(others) : others
   return {
     // Pages flow one after the other, too long to share and for one reader.

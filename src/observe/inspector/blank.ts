@@ -11,10 +11,10 @@ const MAX_CHARACTERS = 2048
  * parameters in the path, because other literals contain names and addresses.
  */
 export function blanked(target: string): string {
-  const mark = target.indexOf('?')
-  const path = mark === -1 ? target : target.slice(0, mark)
-  const query = mark === -1 ? '' : target.slice(mark + 1)
-  const text = blankedPath(path) + (mark === -1 ? '' : `?${query.split('&').map(blankedOption).join('&')}`)
+  const queryStart = target.indexOf('?')
+  const path = queryStart === -1 ? target : target.slice(0, queryStart)
+  const query = queryStart === -1 ? '' : target.slice(queryStart + 1)
+  const text = blankedPath(path) + (queryStart === -1 ? '' : `?${query.split('&').map(blankedOption).join('&')}`)
   return text.length > MAX_CHARACTERS ? text.slice(0, MAX_CHARACTERS) + BLANK : text
 }
 

@@ -25,8 +25,8 @@ export function createKeys(): Keys {
     setCookie: (isEncrypted) =>
       `${name}=${value}; Path=/-/inspector; HttpOnly; SameSite=Strict${isEncrypted ? '; Secure' : ''}`,
     holds(cookies = '') {
-      const held = cookies.split(';').find((one) => one.trimStart().startsWith(`${name}=`))
-      return held !== undefined && equals(value)(held.trim().slice(name.length + 1))
+      const cookie = cookies.split(';').find((one) => one.trimStart().startsWith(`${name}=`))
+      return cookie !== undefined && equals(value)(cookie.trim().slice(name.length + 1))
     },
   }
 }
