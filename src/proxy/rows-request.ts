@@ -38,10 +38,10 @@ export function rowsRequest(
     (_, index) => outbound.headers[index - (index % 2)]!.toLowerCase() !== 'accept',
   )
   const query = queryStart === -1 ? '' : path.slice(queryStart)
-  const asked = hasFetchXml(query) ? withAnnotations(others) : others
+  const passed = hasFetchXml(query) ? withAnnotations(others) : others
   return {
     // Pages flow one after the other, too long to share and for one reader.
-    outbound: { ...outbound, headers: [...asked, 'accept', accept], cacheableRead: undefined },
+    outbound: { ...outbound, headers: [...passed, 'accept', accept], cacheableRead: undefined },
     limit: topOf(query),
   }
 }

@@ -38,12 +38,12 @@ export function codeOf(body: string): number | undefined {
  * Dynamics extends the wait when a request comes too early, so its Retry-After is not shortened and not
  * rounded down. Zero still waits briefly, otherwise a service that always sends zero would get retries without end.
  *
- * @param asked the Retry-After, in milliseconds; `undefined`: the wait doubles from one second
+ * @param retryAfterMs the Retry-After, in milliseconds; `undefined`: the wait doubles from one second
  * @param attempt how often the request has been sent, counting from 1
  */
-export function retryDelay(asked: number | undefined, attempt: number): number {
+export function retryDelay(retryAfterMs: number | undefined, attempt: number): number {
   const doublings = 2 ** Math.min(attempt - 1, 6)
-  return asked === undefined ? 1000 * doublings : Math.max(asked, 50 * doublings)
+  return retryAfterMs === undefined ? 1000 * doublings : Math.max(retryAfterMs, 50 * doublings)
 }
 
 /** The remaining limits reported by Dynamics. */
