@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs'
-
 import { isJsonObject } from '../odata/json-object.ts'
 import { SETTING_VARIABLES } from './all-settings.ts'
 import { crossChecks, exposureCheck } from './cross-checks.ts'
@@ -16,7 +14,7 @@ import { schema } from './schema.ts'
 import type { Settings } from './schema.ts'
 import type { Source } from './setting.ts'
 import { SettingsError } from './settings-error.ts'
-import { readSettingsFile } from './settings-file.ts'
+import { readSettingsFile, settingsPath } from './settings-file.ts'
 import { suggestKey } from './suggest.ts'
 import { readText } from './text-file.ts'
 import { readTracing } from './tracing.ts'
@@ -56,7 +54,7 @@ const asItIs: Adapt = (target) => target
 export function load(file: string | undefined): Loaded {
   const { env, dotEnv, own } = processVariables()
   const settings = loadSettings(env, file, { dotEnv, own })
-  const settingsFile = file ?? env['GATEWAY_CONFIG']
+  const settingsFile = settingsPath(env, file)
   const source = settingsFile ?? (dotEnv.exists ? `the environment and ${dotEnv.path}` : 'the environment')
   return { settings, settingsFile, env, source, warnings: [...nearMisses(own), ...doubtsOf(dotEnv, own).values()] }
 }
@@ -132,19 +130,12 @@ function withTargets(raw: unknown, adapt: (target: Readonly<Record<string, unkno
     : raw
 }
 
-/** The text of the files that settings are read from, to detect changes; empty without files. */
-export function settingsText(env: NodeJS.Dict<string>, file: string | undefined): string {
-  return [file ?? env['GATEWAY_CONFIG'], '.env']
-    .map((path) => (path !== undefined && existsSync(path) ? readFileSync(path, 'utf8') : ''))
-    .join('\0')
-}
-
 function sourceOf(env: NodeJS.Dict<string>): Source {
   return { env: nonEmpty(env), file: readText }
 }
 
 function fileOf({ env }: Source, file: string | undefined, errors: string[]): unknown {
-  const path = file ?? env['GATEWAY_CONFIG']
+  const path = settingsPath(env, file)
   return path === undefined ? undefined : (readSettingsFile(path, errors) ?? {})
 }
 

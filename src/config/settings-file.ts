@@ -4,6 +4,15 @@ import type { Document } from 'yaml'
 import { isJsonObject } from '../odata/json-object.ts'
 import { readText, textFileError } from './text-file.ts'
 
+/**
+ * The path of the settings file: the option `--config`, otherwise `GATEWAY_CONFIG`; `undefined`: there is none.
+ *
+ * @param env the variables that are not empty
+ */
+export function settingsPath(env: NodeJS.Dict<string>, file: string | undefined): string | undefined {
+  return file ?? env['GATEWAY_CONFIG']
+}
+
 /** Reads a settings file in JSON or YAML (a superset of JSON). Adds its errors to `errors`. */
 export function readSettingsFile(path: string, errors: string[]): object | undefined {
   const text = textOf(path, errors)

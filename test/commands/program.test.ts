@@ -6,13 +6,19 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { startEmulator } from '../../emulator/emulator.ts'
+import type { Emulator } from '../../emulator/emulator.ts'
 import { until } from '../support/until.ts'
 
 /**
  * The program itself, in a process of its own, before an emulated Entra and Dynamics that show the certificate of a
  * private authority.
  */
-async function programFor(t: Test, words: readonly string[], env: Record<string, string> = {}) {
+async function programFor(
+  t: Test,
+  words: readonly string[],
+  env: Record<string, string> = {},
+  files: (emulator: Emulator) => Record<string, string> = () => ({}),
+) {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keySize: 2048,
     algorithm: 'sha256',
@@ -29,7 +35,7 @@ async function programFor(t: Test, words: readonly string[], env: Record<string,
   } as never)
   const emulator = await startEmulator({ tls: { key, cert } })
   const { port } = new URL(emulator.origin)
-  const folder = t.testdir({ 'ca.pem': cert, secret: `${emulator.clientSecret}\n` })
+  const folder = t.testdir({ 'ca.pem': cert, secret: `${emulator.clientSecret}\n`, ...files(emulator) })
   const start = (words: readonly string[]) => {
     const child = spawn(process.execPath, [new URL('../../src/main.js', import.meta.url).pathname, ...words], {
       cwd: folder,
@@ -132,4 +138,52 @@ t.test('SIGHUP reloads the secret, and ends no request', async (t) => {
   await until(() => output.status !== undefined)
   t.equal(output.status, 0)
   for (const secret of [emulator.clientSecret, 'n3w', 'eyJ']) t.notMatch(output.text, secret)
+})
+
+/** What a settings file describes instead. An empty variable counts as unset. */
+const VARIABLES_OF_TARGET = [
+  'DYNAMICS_URL',
+  'AZURE_AUTHORITY_HOST',
+  'AZURE_TENANT_ID',
+  'AZURE_CLIENT_ID',
+  'AZURE_CLIENT_SECRET_FILE',
+  'TOKEN_TIMEOUT',
+  'CONNECT_TIMEOUT',
+]
+
+t.test('SIGHUP applies the file that .env names, also if it could not be applied before', async (t) => {
+  const fileOf = ({ origin, tenantId, clientId }: Emulator, secret: string, target: object = {}): string => {
+    const url = origin.replace('127.0.0.1', 'localhost')
+    const credential = { kind: 'client-secret', tenantId, clientId, secret: { file: secret } }
+    return JSON.stringify({ targets: [{ url, authorityHost: url, connectTimeout: '60s', credential, ...target }] })
+  }
+  const { emulator, folder, child, output } = await programFor(
+    t,
+    ['serve'],
+    Object.fromEntries(VARIABLES_OF_TARGET.map((name) => [name, ''])),
+    (emulator) => ({
+      '.env': 'GATEWAY_CONFIG=gateway.json\n',
+      'gateway.json': fileOf(emulator, 'secret', { tokenTimeout: '60s' }),
+      later: 'l4ter',
+    }),
+  )
+  await until(() => output.text.includes('"msg":"listening"'))
+  const address = /"address":"([^"]+)"/.exec(output.text)![1]!
+  const status = async (): Promise<number> => (await fetch(`${address}/WhoAmI`)).status
+  t.equal(await status(), 200)
+
+  writeFileSync(
+    `${folder}/gateway.json`,
+    fileOf(emulator, 'later', { impersonation: { mode: 'required' }, tokenTimeout: '1s' }),
+  )
+  child.kill('SIGHUP')
+  await until(() => output.text.includes('no token could be acquired with the new settings'))
+  t.equal(await status(), 200)
+
+  emulator.secrets.add('l4ter')
+  // On a busy machine the token may come too late for its timeout.
+  await until(async () => {
+    child.kill('SIGHUP')
+    return (await status()) === 403
+  })
 })

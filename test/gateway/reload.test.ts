@@ -51,6 +51,28 @@ t.test('stays with the present settings when the new ones give no token', async 
   t.equal(await status(gateway.url), 200)
 })
 
+t.test('of two reloads the settings of the later one stay in use', async (t) => {
+  const gateway = await gatewayFor(t)
+  const { emulator, next, running } = gateway
+  t.equal(await status(gateway.url), 200)
+  const tokenRequests = emulator.tokenRequests.length
+  // The first request is that of the gateway in use, the second that of the first new one.
+  emulator.faults.entra.push({ kind: 'delay', ms: 500, skip: 1 })
+  next.settings = settingsOf(gateway, { IMPERSONATION: 'optional' })
+  running.reload()
+  await until(() => emulator.tokenRequests.length >= tokenRequests + 2)
+
+  next.settings = settingsOf(gateway, { IMPERSONATION: 'required' })
+  running.reload()
+  await until(() => gateway.lines.filter(({ msg }) => msg === 'target configured').length === 3)
+
+  t.equal(await status(gateway.url), 403)
+  t.match(
+    gateway.lines.filter(({ msg }) => msg === 'target configured').map(({ impersonation }) => impersonation),
+    ['optional', 'optional', 'required'],
+  )
+})
+
 t.test('new origins count for what cannot be read as a request, too', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, { ALLOWED_ORIGINS: 'https://app.contoso.com' })

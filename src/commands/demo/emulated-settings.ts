@@ -4,6 +4,7 @@ import type { LoadOptions } from '../../config/load.ts'
 import { PROXY_VARIABLES } from '../../config/proxies.ts'
 import type { Settings } from '../../config/schema.ts'
 import { SettingError } from '../../config/setting.ts'
+import { settingsPath } from '../../config/settings-file.ts'
 import { rethrowUnless } from '../../logging/rethrow-unless.ts'
 
 /** The one app registration that the emulated Entra knows. */
@@ -45,7 +46,7 @@ export function emulatedSettings(
   )
   const registered = { AZURE_CLIENT_SECRET: clientSecret }
   const single = { DYNAMICS_URL: CONTOSO, AZURE_TENANT_ID: tenantId, AZURE_CLIENT_ID: clientId }
-  const configFile = file ?? rest['GATEWAY_CONFIG']
+  const configFile = settingsPath(rest, file)
   const adapt = (target: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
     const { url, name, scope: _scope, authorityHost: _authorityHost, ...same } = target
     const emulable = typeof url !== 'string' || isEmulable(url)

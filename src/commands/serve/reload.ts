@@ -5,9 +5,9 @@ import { changedForRestart } from '../../config/restart.ts'
 import type { Settings } from '../../config/schema.ts'
 import { SettingsError } from '../../config/settings-error.ts'
 import { rethrowUnless } from '../../logging/rethrow-unless.ts'
-import type { AuditLog } from '../../observe/audit-log.ts'
 import type { HotSwap } from './hot-swap.ts'
 import { logTargets } from './log-targets.ts'
+import type { SettingsReader } from './settings-reader.ts'
 
 /** The input of a reload. */
 interface Reloaded {
@@ -15,16 +15,16 @@ interface Reloaded {
   /** The settings that the gateway was started with. */
   readonly settings: Settings
   readonly log: Logger
-  readonly auditLog: AuditLog | undefined
-  /** Reads the settings again; `undefined` if they have not changed. */
-  readonly readSettings: () => Settings | undefined
+  readonly reader: SettingsReader
 }
 
-/** Reads credentials and settings again. If the settings have changed, it replaces the gateway. */
-export async function reload({ hotSwap, settings, log, auditLog, readSettings }: Reloaded): Promise<void> {
+/**
+ * Reads credentials and settings again. If the settings have changed, it replaces the gateway. A later call must wait
+ * for the end of this one: otherwise older settings could replace newer ones.
+ */
+export async function reload({ hotSwap, settings, log, reader }: Reloaded): Promise<void> {
   hotSwap.gateway().reload()
-  auditLog?.reopen()
-  const next = readAgain(readSettings, log)
+  const next = readAgain(reader, log)
   if (next === undefined) return
   const needRestart = changedForRestart(settings, next)
   if (needRestart.length > 0) log.warn({ settings: needRestart }, 'these settings have changed and need a restart')
@@ -32,15 +32,18 @@ export async function reload({ hotSwap, settings, log, auditLog, readSettings }:
   const faults: string[] = []
   exposureCheck({ ...next, host: settings.host }, faults)
   if (faults.length > 0) return log.error({ faults }, INVALID_SETTINGS)
-  if (await hotSwap.swap(next)) logTargets(next, log)
-  else log.error('no token could be acquired with the new settings, so the current ones stay in use')
+  if (!(await hotSwap.swap(next))) {
+    return log.error('no token could be acquired with the new settings, so the current ones stay in use')
+  }
+  reader.applied()
+  logTargets(next, log)
 }
 
 const INVALID_SETTINGS = 'the settings have errors, so the current ones stay in use'
 
-function readAgain(readSettings: Reloaded['readSettings'], log: Logger): Settings | undefined {
+function readAgain(reader: SettingsReader, log: Logger): Settings | undefined {
   try {
-    return readSettings()
+    return reader.read()
   } catch (error) {
     rethrowUnless(error, SettingsError)
     log.error({ faults: error.errors }, INVALID_SETTINGS)

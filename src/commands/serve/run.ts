@@ -14,7 +14,9 @@ import { listen } from '../../server/listen.ts'
 import { version } from '../version.ts'
 import { openHotSwap } from './hot-swap.ts'
 import { logTargets } from './log-targets.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { reload } from './reload.ts'
+import type { SettingsReader } from './settings-reader.ts'
 
 /** A running gateway. */
 export interface Running {
@@ -30,23 +32,26 @@ export interface Running {
   /** Stops the gateway: it is not ready any longer, and running requests finish. A second call stops it at once. */
   readonly stop: () => void
   /**
-   * Reads settings and credentials again. The current ones stay in use until the new ones have a token. If the audit
-   * log was renamed, a new one is opened.
+   * Reads settings and credentials again. The current ones stay in use until the new ones have a token. A call during
+   * another one takes effect after it. If the audit log was renamed, a new one is opened at once.
    */
   readonly reload: () => void
 }
 
+/** Settings that do not change while the gateway runs. */
+const FIXED_SETTINGS: SettingsReader = { read: () => undefined, applied: () => undefined }
+
 /**
  * Starts a gateway on `agent`.
  *
- * @param readSettings reads the settings again; returns `undefined` if they have not changed
+ * @param reader reads the settings again
  * @param replicaTimes for tests
  */
 export async function run(
   settings: Settings,
   log: Logger,
   agent: OutboundAgent,
-  readSettings: () => Settings | undefined = () => undefined,
+  reader: SettingsReader = FIXED_SETTINGS,
   replicaTimes?: ReplicaTimes,
 ): Promise<Running> {
   const auditLog = auditLogOf(settings, log)
@@ -72,6 +77,11 @@ export async function run(
     hotSwap.gateway().stop()
     inspector?.close()
   }
+  const reloadNext = oneAtATime(() =>
+    reload({ hotSwap, settings, log, reader }).catch((error: unknown) =>
+      log.error({ err: error }, 'the settings could not be read again'),
+    ),
+  )
   const stopped = drain.over
     .then(() => endOperations())
     .then(() => hotSwap.replicas.close())
@@ -86,10 +96,10 @@ export async function run(
     log,
     stopped,
     stop: drain.next,
-    reload: () =>
-      void reload({ hotSwap, settings, log, auditLog, readSettings }).catch((error: unknown) =>
-        log.error({ err: error }, 'the settings could not be read again'),
-      ),
+    reload() {
+      auditLog?.reopen()
+      reloadNext()
+    },
   }
 
   async function listenAll(): Promise<{ readonly main: string; readonly operations: string | undefined }> {

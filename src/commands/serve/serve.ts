@@ -1,5 +1,4 @@
-import { load, settingsText } from '../../config/load.ts'
-import type { Settings } from '../../config/schema.ts'
+import { load } from '../../config/load.ts'
 import { SettingsError } from '../../config/settings-error.ts'
 import { createLog } from '../../observe/log.ts'
 import { agentFor } from '../agent.ts'
@@ -9,6 +8,7 @@ import { version } from '../version.ts'
 import { featuresOf } from './features.ts'
 import { inspectionErrors } from './process-guard.ts'
 import { run } from './run.ts'
+import { settingsReader } from './settings-reader.ts'
 
 /**
  * Runs the gateway until a signal stops it.
@@ -40,15 +40,4 @@ export async function serve({ config }: { readonly config?: string | undefined }
   log.info('stopped')
   log.flush()
   return 0
-}
-
-/** Returns a function that reads the settings again. It returns `undefined` if the files have not changed. */
-function settingsReader(config: string | undefined): () => Settings | undefined {
-  let last = settingsText(process.env, config)
-  return () => {
-    const now = settingsText(process.env, config)
-    if (now === last) return undefined
-    last = now
-    return load(config).settings
-  }
 }

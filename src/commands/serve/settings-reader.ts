@@ -1,0 +1,44 @@
+import { existsSync, readFileSync } from 'node:fs'
+
+import { load } from '../../config/load.ts'
+import { environment } from '../../config/process-variables.ts'
+import type { Settings } from '../../config/schema.ts'
+import { settingsPath } from '../../config/settings-file.ts'
+
+/** Reads the settings again while the gateway runs. */
+export interface SettingsReader {
+  /**
+   * The settings; `undefined` if their files are the same as those of the settings in use.
+   *
+   * @throws {SettingsError}
+   */
+  readonly read: () => Settings | undefined
+  /** Reports that the settings of the last `read` are in use now. Until then they are read again each time. */
+  readonly applied: () => void
+}
+
+/**
+ * A reader of the settings of this process, which are in use.
+ *
+ * @param config the option `--config`
+ */
+export function settingsReader(config: string | undefined): SettingsReader {
+  let inUse = textOfFiles(config)
+  let lastRead = inUse
+  return {
+    read() {
+      lastRead = textOfFiles(config)
+      return lastRead === inUse ? undefined : load(config).settings
+    },
+    applied() {
+      inUse = lastRead
+    },
+  }
+}
+
+/** The text of the files that settings are read from; empty without files. */
+function textOfFiles(config: string | undefined): string {
+  return [settingsPath(environment(), config), '.env']
+    .map((path) => (path !== undefined && existsSync(path) ? readFileSync(path, 'utf8') : ''))
+    .join('\0')
+}
