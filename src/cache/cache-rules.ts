@@ -75,7 +75,8 @@ const QUERY_FUNCTION = /\.\w+[\s+]*\(/
 /** `RetrieveMetadataChanges` does not report changes of the options of a global choice. */
 const OPTION_SETS = /option/i
 
-function readsOtherTables(query: string): boolean {
+/** Whether a query may read rows of other tables than that of the path. */
+export function readsOtherTables(query: string): boolean {
   if (query.length < 2) return false
   const navigation = navigationOf(query)
   return navigation === undefined || navigation.names.length > 0 || navigation.query !== undefined

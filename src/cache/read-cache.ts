@@ -13,6 +13,7 @@ import { isDownError, isDownStatus } from './is-down.ts'
 import { keyOf } from './key.ts'
 import { recordResponse } from './record-response.ts'
 import { createRefusedIdentities } from './refused-identities.ts'
+import { readRefusal } from './refused-rows.ts'
 import { requestHeader, requestWith } from './request-with.ts'
 import type { ResponseMemory } from './response-memory.ts'
 import { trackSchema } from './schema-freshness.ts'
@@ -96,12 +97,21 @@ export function cacheReads(
     return sendShared(request, read)
   }
 
-  /** Sends a read. A user who is refused one may have lost the right to others. */
+  /** Sends a read. A user who is refused one may have lost the right to cached rows. */
   function watchRefusals(request: OutboundRequest): Promise<UpstreamResponse> {
-    return send(request).then((response) => {
-      if (response.status === 401 || response.status === 403) refusals.refused(request.cacheableRead!.identity)
-      return response
-    })
+    return send(request).then((response) => (response.status === 403 ? noteRefusal(request, response) : response))
+  }
+
+  async function noteRefusal(request: OutboundRequest, response: UpstreamResponse): Promise<UpstreamResponse> {
+    const { identity } = request.cacheableRead!
+    try {
+      const refusal = await readRefusal(request, response, address)
+      if (!refusal.isForeign) refusals.refused(identity, refusal.entitySet)
+      return refusal.response
+    } catch (error) {
+      refusals.refused(identity, undefined)
+      throw error
+    }
   }
 
   function slotOf(request: OutboundRequest): CacheSlot | undefined {
@@ -135,10 +145,16 @@ export function cacheReads(
   function validResponse({ key, dependency, identity }: CacheSlot): StoredResponse | undefined {
     const stored = memory.get(key)
     if (stored === undefined || versions.isSuspended(dependency)) return undefined
-    const isRefused = identity !== undefined && stored.sentAt <= refusals.refusedAt(identity)
-    if (stored.version === versions.of(dependency) && !isRefused) return stored
+    if (stored.version === versions.of(dependency) && !isRefused(stored, dependency, identity)) return stored
     memory.delete(key)
     return undefined
+  }
+
+  /** Whether rows were refused to the user after they had been cached. Definitions are not rows. */
+  function isRefused({ sentAt }: StoredResponse, dependency: Dependency, identity: string | undefined): boolean {
+    return (
+      identity !== undefined && dependency !== 'schema' && sentAt <= refusals.refusedAt(identity, dependency.entitySet)
+    )
   }
 
   async function answerSchema(
@@ -269,7 +285,7 @@ export function cacheReads(
     return Promise.resolve(tokens.authorization()).then(
       () => response,
       (error: unknown) => {
-        refusals.refused(cacheableRead!.identity)
+        refusals.refused(cacheableRead!.identity, undefined)
         response.body.dump()
         throw error
       },

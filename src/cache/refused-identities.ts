@@ -1,26 +1,52 @@
-/** When Dynamics last refused each user: what was cached for the user before may no longer be theirs to read. */
+/** When Dynamics last refused rows to each user: what was cached before may no longer be theirs to read. */
 export interface RefusedIdentities {
-  readonly refused: (identity: string) => void
-  /** The last refusal, on the clock of `now`; `-Infinity`: none. */
-  readonly refusedAt: (identity: string) => number
+  /** @param entitySet the entity set whose rows were refused; `undefined`: the rows of any may be */
+  readonly refused: (identity: string, entitySet: string | undefined) => void
+  /**
+   * The last refusal of rows of `entitySet` (`undefined`: of any entity set), on the clock of `now`; `-Infinity`: none.
+   */
+  readonly refusedAt: (identity: string, entitySet: string | undefined) => number
 }
 
-/** The most users whose refusals are told apart. */
-const MAX_IDENTITIES = 10_000
+/** The most refusals that are told apart. */
+const MAX_REFUSALS = 10_000
 
 /** @param now `performance.now` */
 export function createRefusedIdentities(now: () => number): RefusedIdentities {
-  const times = new Map<string, number>()
-  /** A refusal of all users. */
-  let allAt = -Infinity
+  /** By identity: the last refusal. */
+  const last = new Map<string, number>()
+  /** By identity and entity set. */
+  const ofEntitySet = new Map<string, number>()
+  /** By identity: the last refusal of all rows. */
+  const ofAllRows = new Map<string, number>()
+  /** The last refusal of all users. */
+  let ofAllUsers = -Infinity
+
   return {
-    refused(identity) {
-      if (times.size >= MAX_IDENTITIES) {
-        times.clear()
-        allAt = now()
-      }
-      times.set(identity, now())
+    refused(identity, entitySet) {
+      note(last, identity)
+      if (entitySet === undefined) note(ofAllRows, identity)
+      else note(ofEntitySet, keyOf(identity, entitySet))
     },
-    refusedAt: (identity) => Math.max(allAt, times.get(identity) ?? -Infinity),
+    refusedAt(identity, entitySet) {
+      if (entitySet === undefined) return Math.max(ofAllUsers, timeIn(last, identity))
+      return Math.max(ofAllUsers, timeIn(ofAllRows, identity), timeIn(ofEntitySet, keyOf(identity, entitySet)))
+    },
   }
+
+  function note(times: Map<string, number>, key: string): void {
+    if (times.size >= MAX_REFUSALS) {
+      times.clear()
+      ofAllUsers = now()
+    }
+    times.set(key, now())
+  }
+}
+
+function timeIn(times: ReadonlyMap<string, number>, key: string): number {
+  return times.get(key) ?? -Infinity
+}
+
+function keyOf(identity: string, entitySet: string): string {
+  return `${entitySet}\0${identity}`
 }

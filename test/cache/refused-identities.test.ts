@@ -5,13 +5,27 @@ import { createRefusedIdentities } from '../../src/cache/refused-identities.ts'
 t.test('a refusal is that of one user, and of all where there are too many to remember', async (t) => {
   let now = 0
   const { refused, refusedAt } = createRefusedIdentities(() => now)
-  t.equal(refusedAt('a'), -Infinity)
+  t.equal(refusedAt('a', 'accounts'), -Infinity)
   now = 5
-  refused('a')
-  t.equal(refusedAt('a'), 5)
-  t.equal(refusedAt('b'), -Infinity)
+  refused('a', undefined)
+  t.equal(refusedAt('a', 'accounts'), 5)
+  t.equal(refusedAt('a', undefined), 5)
+  t.equal(refusedAt('b', 'accounts'), -Infinity)
   now = 7
-  for (let count = 0; count < 10_000; count++) refused(`user ${count}`)
-  t.equal(refusedAt('a'), 7)
-  t.equal(refusedAt('b'), 7)
+  for (let count = 0; count < 10_000; count++) refused(`user ${count}`, undefined)
+  t.equal(refusedAt('a', 'accounts'), 7)
+  t.equal(refusedAt('b', undefined), 7)
+})
+
+t.test('a refusal may be that of one entity set', async (t) => {
+  let now = 5
+  const { refused, refusedAt } = createRefusedIdentities(() => now)
+  refused('a', 'accounts')
+  t.equal(refusedAt('a', 'accounts'), 5)
+  t.equal(refusedAt('a', 'contacts'), -Infinity)
+  t.equal(refusedAt('a', undefined), 5, 'of rows of any entity set')
+  t.equal(refusedAt('b', 'accounts'), -Infinity)
+  now = 6
+  refused('a', undefined)
+  t.equal(refusedAt('a', 'accounts'), 6)
 })

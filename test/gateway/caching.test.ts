@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 
 import t from 'tap'
 import type { Test } from 'tap'
@@ -304,6 +304,67 @@ t.test('a user whom Dynamics refuses gets nothing that was kept before, and othe
   t.match((await read(url, 'accounts?$top=1', ALEX)).cacheStatus, /; hit/)
   emulator.switches.organization = 'enabled'
   t.match((await read(url, 'accounts?$top=1', ADELE)).cacheStatus, /fwd=uri-miss/)
+})
+
+/** The status of a new response for Adele. */
+async function statusOf(url: string, path: string): Promise<number> {
+  const headers = { 'x-user-email': ADELE, 'cache-control': 'no-cache' }
+  const { status, body } = await fetch(`${url}/${path}`, { headers })
+  await body?.cancel()
+  return status
+}
+
+/** The code of a missing privilege, and of a user who may not read anything. */
+const [NO_PRIVILEGE, NO_ROLES] = ['0x80040220', '0x80042f09']
+
+t.test('a refusal removes the rows that it concerns, and no definitions', async (t) => {
+  const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts', 'contacts'], for: '1h' }] })
+  const json = { 'content-type': 'application/json' }
+  const [accounts, contacts, definitions] = ['accounts?$top=1', 'contacts?$top=1', 'EntityDefinitions?$top=1']
+  const isKept = async (path: string): Promise<boolean> =>
+    /; hit/.test((await read(url, path, ADELE)).cacheStatus ?? '')
+  const removedBy = async (path: string, body: string | Buffer, headers: Record<string, string>): Promise<string[]> => {
+    for (const kept of [accounts, contacts, definitions]) await read(url, kept, ADELE)
+    emulator.faults.dataverse.push({ kind: 'answer', status: 403, body, headers })
+    t.equal(await statusOf(url, path), 403, path)
+    const removed: string[] = []
+    for (const kept of [accounts, contacts, definitions]) if (!(await isKept(kept))) removed.push(kept)
+    return removed
+  }
+  const error = (code: string): string => JSON.stringify({ error: { code, message: 'Refused.' } })
+  const refusal = error(NO_PRIVILEGE)
+
+  t.same(await removedBy(accounts, refusal, json), [accounts])
+  t.same(await removedBy('tasks?$top=1', refusal, json), [], 'a table of which nothing is kept')
+  t.same(await removedBy('accounts?$expand=primarycontactid', refusal, json), [accounts, contacts])
+  t.same(await removedBy('WhoAmI', refusal, json), [accounts, contacts], 'a function')
+  t.same(await removedBy(accounts, error(NO_ROLES), json), [accounts, contacts])
+  t.same(await removedBy(accounts, 'x'.repeat(100_000), json), [accounts, contacts], 'a refusal without a code')
+  t.same(
+    await removedBy(accounts, refusal, { ...json, 'content-encoding': 'zstd' }),
+    [accounts, contacts],
+    'a refusal that cannot be read',
+  )
+  t.same(await removedBy(accounts, gzipSync(refusal), { ...json, 'content-encoding': 'gzip' }), [accounts])
+  t.same(await removedBy(accounts, '', {}), [accounts, contacts], 'a refusal without a body')
+  t.same(await removedBy(definitions, refusal, json), [accounts, contacts])
+})
+
+t.test('a page of a firewall removes nothing, and half a refusal all rows of the user', async (t) => {
+  const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
+  const kept = async (): Promise<string | null> => (await read(url, 'accounts?$top=1', ADELE)).cacheStatus
+  await kept()
+  for (const headers of [{ 'content-type': 'text/html' }, { 'content-type': 'application/json' }]) {
+    emulator.faults.dataverse.push({ kind: 'answer', status: 403, body: '<html>Blocked</html>', headers })
+    t.equal(await statusOf(url, 'contacts?$top=1'), 403)
+    t.match(await kept(), /; hit/)
+  }
+
+  emulator.switches.organization = 'disabled'
+  emulator.faults.dataverse.push({ kind: 'half' })
+  t.equal(await statusOf(url, 'contacts?$top=1'), 502)
+  emulator.switches.organization = 'enabled'
+  t.match(await kept(), /fwd=uri-miss/)
 })
 
 t.test('Cache-Control of a request limits what comes from memory', async (t) => {
