@@ -186,4 +186,8 @@ t.test('SIGHUP applies the file that .env names, also if it could not be applied
     child.kill('SIGHUP')
     return (await status()) === 403
   })
+
+  child.kill('SIGTERM')
+  await until(() => output.status !== undefined)
+  t.equal(output.status, 0)
 })
