@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import t from 'tap'
 
 import { loadSettings } from '../../src/config/load.ts'
@@ -71,6 +73,29 @@ t.test('of two reloads the settings of the later one stay in use', async (t) => 
     gateway.lines.filter(({ msg }) => msg === 'target configured').map(({ impersonation }) => impersonation),
     ['optional', 'optional', 'required'],
   )
+})
+
+t.test('a gateway that stops during a reload does not become ready again', async (t) => {
+  const gateway = await gatewayFor(t, { SHUTDOWN_DELAY: '60s' })
+  const { emulator, next, running, url } = gateway
+  t.equal(await status(url), 200)
+  const tokenRequests = emulator.tokenRequests.length
+  emulator.faults.entra.push({ kind: 'delay', ms: 300, skip: 1 })
+  next.settings = settingsOf(gateway, { IMPERSONATION: 'required' })
+  running.reload()
+  await until(() => emulator.tokenRequests.length >= tokenRequests + 2)
+
+  running.stop()
+  const seen = new Set<number>()
+  // The token of the new gateway comes within this time.
+  for (const end = performance.now() + 800; performance.now() < end; await sleep(20)) {
+    seen.add((await fetch(`${url}/-/readyz`)).status)
+  }
+
+  t.same([...seen], [503])
+  t.equal(await status(url), 200, 'with the settings that it began with')
+  t.notMatch(gateway.log(), /no token could be acquired/)
+  running.stop()
 })
 
 t.test('new origins count for what cannot be read as a request, too', async (t) => {

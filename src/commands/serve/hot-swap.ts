@@ -34,10 +34,14 @@ export interface HotSwap {
    * Replaces the gateway by one with other settings, as soon as the new one has its tokens. Running requests finish
    * with the gateway that they started with.
    *
-   * @returns `false` if the new gateway gets no token in time, and is not used
+   * If the new one is not used, the outcome says why: it got no token in time, or the gateway is stopping.
    */
-  readonly swap: (settings: Settings) => Promise<boolean>
+  readonly swap: (settings: Settings) => Promise<SwapOutcome>
+  /** Makes the gateway not ready, and ends a swap in progress. */
+  readonly stop: () => void
 }
+
+export type SwapOutcome = 'swapped' | 'no token' | 'stopping'
 
 interface Dependencies {
   readonly agent: OutboundAgent
@@ -75,8 +79,19 @@ export async function openHotSwap(settings: Settings, dependencies: Dependencies
       ? undefined
       : operationsServer(settings, dependencies.log, (request, response) => activeHandler(request, response))
   let active = await make(settings)
+  let isStopping = false
   activeHandler = active.handler
-  return { server, operations, replicas, gateway: () => active.gateway, swap }
+  return {
+    server,
+    operations,
+    replicas,
+    gateway: () => active.gateway,
+    swap,
+    stop() {
+      isStopping = true
+      active.gateway.stop()
+    },
+  }
 
   async function make(settings: Settings): Promise<{ readonly gateway: Gateway; readonly handler: RequestListener }> {
     let handler!: RequestListener
@@ -89,21 +104,22 @@ export async function openHotSwap(settings: Settings, dependencies: Dependencies
     return { gateway, handler }
   }
 
-  async function swap(settings: Settings): Promise<boolean> {
+  async function swap(settings: Settings): Promise<SwapOutcome> {
+    if (isStopping) return 'stopping'
     const next = await make(settings)
     const deadline = performance.now() + 2 * Math.max(...settings.targets.map(({ tokenTimeout }) => tokenTimeout))
     const ready = (): boolean => mayReplace(active.gateway.tokens(), next.gateway.tokens())
-    while (!ready() && performance.now() < deadline) await sleep(READY_POLL_MS)
-    if (!ready()) {
+    while (!isStopping && !ready() && performance.now() < deadline) await sleep(READY_POLL_MS)
+    if (isStopping || !ready()) {
       await next.gateway.app.close()
-      return false
+      return isStopping ? 'stopping' : 'no token'
     }
     const { gateway: last } = active
     active = next
     activeHandler = next.handler
     cors = corsOf(settings)
     setTimeout(() => void last.app.close(), settings.shutdownTimeout).unref()
-    return true
+    return 'swapped'
   }
 }
 

@@ -32,9 +32,11 @@ export async function reload({ hotSwap, settings, log, reader }: Reloaded): Prom
   const faults: string[] = []
   exposureCheck({ ...next, host: settings.host }, faults)
   if (faults.length > 0) return log.error({ faults }, INVALID_SETTINGS)
-  if (!(await hotSwap.swap(next))) {
-    return log.error('no token could be acquired with the new settings, so the current ones stay in use')
+  const outcome = await hotSwap.swap(next)
+  if (outcome === 'no token') {
+    log.error('no token could be acquired with the new settings, so the current ones stay in use')
   }
+  if (outcome !== 'swapped') return
   reader.applied()
   logTargets(next, log)
 }

@@ -74,7 +74,7 @@ export async function run(
     { delay: settings.shutdownDelay, timeout: settings.shutdownTimeout },
   )
   function stop(): void {
-    hotSwap.gateway().stop()
+    hotSwap.stop()
     inspector?.close()
   }
   const reloadNext = oneAtATime(() =>
