@@ -11,7 +11,8 @@ import apiRoot from './door/api-root.ts'
 import browser from './door/browser.ts'
 import head from './door/head.ts'
 import host from './door/host.ts'
-import overloadCheck, { watchOverload } from './door/overload.ts'
+import overloadCheck from './door/overload.ts'
+import type { Overload } from './door/overload.ts'
 import { fromThisMachine } from './door/this-machine.ts'
 import type { RequestRecord } from './dynamics/request-record.ts'
 import type { AuditLog } from './observe/audit-log.ts'
@@ -59,6 +60,8 @@ export interface Dependencies {
   readonly inspector?: Inspector | undefined
   /** Traces requests, where there is a collector. */
   readonly tracer?: Tracer | undefined
+  /** Whether the process has too much to do. It outlives a change of the settings. */
+  readonly overload: Pick<Overload, 'lag' | 'overloaded'>
 }
 
 /** A gateway that is ready to listen. */
@@ -75,7 +78,7 @@ export interface Gateway {
 /** Creates the gateway, with its parts in the order in which a request meets them. */
 export async function createGateway(
   settings: Settings,
-  { agent, log, auditLog, inspector, tracer, version, attach, replicas }: Dependencies,
+  { agent, log, auditLog, inspector, tracer, overload, version, attach, replicas }: Dependencies,
 ): Promise<Gateway> {
   let ending = false
   const stopping = (): boolean => ending
@@ -85,10 +88,8 @@ export async function createGateway(
   app.decorateRequest('user', undefined)
   app.decorateRequest('tokens', undefined)
   app.decorateRequest('exchange')
-  const overload = watchOverload()
   const metrics = createMetrics(overload)
   app.addHook('onRequest', observeRequests({ log, metrics, tracer, inspector, targetOf }))
-  app.addHook('onClose', async () => overload.close())
   await app.register(addedHeaders)
   await app.register(cors, settings)
 

@@ -18,6 +18,10 @@ export type Attach = (handler: RequestListener) => Server
  */
 export function fastifyApp(attach: Attach, prefixes: readonly string[]): FastifyInstance {
   const app = Fastify(serverOptions(attach, prefixes))
+  const { server } = app
+  // Fastify's own listener, the last one, does nothing here. It would keep each app in memory for as long as the server
+  // lives, with all that the app remembers.
+  server.off('clientError', server.listeners('clientError').at(-1) as () => void)
   // Bodies are never parsed: for Fastify no method has one.
   const bodied = CALLER_METHODS.filter((method) => method !== 'GET' && method !== 'HEAD')
   for (const method of bodied) app.addHttpMethod(method, { hasBody: false, overrideExisting: true })

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import { createGateway } from '../../app.ts'
 import type { Gateway } from '../../app.ts'
 import type { Settings } from '../../config/schema.ts'
+import type { Overload } from '../../door/overload.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
 import { isReady } from '../../observe/health.ts'
 import type { TokenStatus } from '../../observe/health.ts'
@@ -49,6 +50,7 @@ interface Dependencies {
   readonly auditLog: AuditLog | undefined
   readonly inspector: Inspector | undefined
   readonly tracer: Tracer | undefined
+  readonly overload: Overload
   /** For tests. */
   readonly replicaTimes: ReplicaTimes | undefined
 }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { unwritable } from '../../config/machine-checks.ts'
 import type { Settings } from '../../config/schema.ts'
 import { SettingsError } from '../../config/settings-error.ts'
+import { watchOverload } from '../../door/overload.ts'
 import { openAuditLog } from '../../observe/audit-log.ts'
 import type { AuditLog } from '../../observe/audit-log.ts'
 import { createInspector } from '../../observe/inspector/inspector.ts'
@@ -57,7 +58,8 @@ export async function run(
   const auditLog = auditLogOf(settings, log)
   const inspector = settings.inspector ? createInspector() : undefined
   const tracer = settings.tracing === undefined ? undefined : await createTracer(settings.tracing, version(), log)
-  const hotSwap = await openHotSwap(settings, { agent, log, auditLog, inspector, tracer, replicaTimes })
+  const overload = watchOverload()
+  const hotSwap = await openHotSwap(settings, { agent, log, auditLog, inspector, tracer, overload, replicaTimes })
   const { server, operations } = hotSwap
   const address = await listenAll().catch(async (error: unknown) => {
     server.close()
@@ -65,6 +67,7 @@ export async function run(
     await hotSwap.replicas.close()
     await agent.destroy()
     await tracer?.close()
+    overload.close()
     throw error
   })
   logTargets(settings, log)
@@ -87,7 +90,10 @@ export async function run(
     .then(() => hotSwap.replicas.close())
     .then(() => agent.destroy())
     .then(() => tracer?.close())
-    .finally(() => auditLog?.close())
+    .finally(() => {
+      overload.close()
+      auditLog?.close()
+    })
     .catch((error: unknown) => log.warn({ err: error }, 'shutdown incomplete'))
   return {
     address: address.main,
