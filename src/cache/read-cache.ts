@@ -13,7 +13,7 @@ import { isDownError, isDownStatus } from './is-down.ts'
 import { keyOf } from './key.ts'
 import { recordResponse } from './record-response.ts'
 import { createRefusedIdentities } from './refused-identities.ts'
-import { readRefusal } from './refused-rows.ts'
+import { isTokenRefusal, readRefusal } from './refused-rows.ts'
 import { requestHeader, requestWith } from './request-with.ts'
 import type { ResponseMemory } from './response-memory.ts'
 import { trackSchema } from './schema-freshness.ts'
@@ -99,7 +99,13 @@ export function cacheReads(
 
   /** Sends a read. A user who is refused one may have lost the right to cached rows. */
   function watchRefusals(request: OutboundRequest): Promise<UpstreamResponse> {
-    return send(request).then((response) => (response.status === 403 ? noteRefusal(request, response) : response))
+    return send(request).then(
+      (response) => (response.status === 403 ? noteRefusal(request, response) : response),
+      (error: unknown) => {
+        if (isTokenRefusal(error)) refusals.refused(request.cacheableRead!.identity, undefined)
+        throw error
+      },
+    )
   }
 
   async function noteRefusal(request: OutboundRequest, response: UpstreamResponse): Promise<UpstreamResponse> {

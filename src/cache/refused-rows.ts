@@ -1,6 +1,7 @@
 import { errorCodeIn } from '../dynamics/error-code.ts'
 import { header } from '../dynamics/send.ts'
 import type { OutboundRequest, UpstreamResponse } from '../dynamics/send.ts'
+import { TokenRefused, UserClaimsRequired } from '../errors.ts'
 import { beginsLikePage, explainForeign } from '../explanations/foreign-responses.ts'
 import { resourcePathOf } from '../odata/target-address.ts'
 import type { TargetAddress } from '../odata/target-address.ts'
@@ -49,6 +50,11 @@ export async function readRefusal(
     isForeign: explainForeign({ status, contentType, challenge, isPage }) !== undefined,
     entitySet: code !== undefined && CONCERNS_TABLE.test(code) ? entitySetOf(request.path, address) : undefined,
   }
+}
+
+/** Whether a read failed because Dynamics does not accept the token, so all rows may be refused to its user. */
+export function isTokenRefusal(error: unknown): boolean {
+  return error instanceof TokenRefused || error instanceof UserClaimsRequired
 }
 
 /** The one entity set that is read, in lower case; `undefined` if there may be others. */

@@ -367,6 +367,22 @@ t.test('a page of a firewall removes nothing, and half a refusal all rows of the
   t.match(await kept(), /fwd=uri-miss/)
 })
 
+t.test('a 401 that a new token does not avoid removes all rows of the user', async (t) => {
+  const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
+  const cacheStatus = async (user: string): Promise<string | null> =>
+    (await read(url, 'accounts?$top=1', user)).cacheStatus
+  for (const user of [ADELE, ALEX]) await cacheStatus(user)
+
+  emulator.faults.dataverse.push({ kind: 'challenge', path: 'contacts', times: 1 })
+  t.equal(await statusOf(url, 'contacts?$top=1'), 200)
+  t.match(await cacheStatus(ADELE), /; hit/, 'the new token was accepted')
+
+  emulator.faults.dataverse.push({ kind: 'challenge', path: 'contacts', times: 2 })
+  t.equal(await statusOf(url, 'contacts?$top=1'), 502)
+  t.match(await cacheStatus(ADELE), /fwd=uri-miss/)
+  t.match(await cacheStatus(ALEX), /; hit/)
+})
+
 t.test('Cache-Control of a request limits what comes from memory', async (t) => {
   const { url, emulator } = await gatewayWithReads(t, {
     revalidate: true,

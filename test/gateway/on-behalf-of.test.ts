@@ -170,6 +170,17 @@ t.test('a claims challenge of Dynamics is handed on, for reads and writes', asyn
   t.equal(emulator.executions, 0)
 })
 
+t.test('a claims challenge of Dynamics removes the rows that were kept for the person', async (t) => {
+  const { emulator, ask } = await gatewayWith(t, { reads: { keep: [{ entitySets: ['accounts'], for: '1h' }] } })
+  const token = emulator.userToken(ADELE)
+  const kept = async (): Promise<string> => (await ask(get('/accounts?$top=1', bearer(token)))).head
+  await kept()
+  t.match(await kept(), /cache-status: .*; hit/i)
+  emulator.faults.dataverse.push({ kind: 'challenge', path: 'contacts', claims: CONTEXT })
+  t.match(await ask(get('/contacts?$top=1', bearer(token))), { status: 401, code: 'GATEWAY_USER_CLAIMS_REQUIRED' })
+  t.match(await kept(), /cache-status: .*fwd=uri-miss/i)
+})
+
 t.test('a secret that changes is used for people too, and their own refusals do not count against it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rotated-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
@@ -298,6 +309,7 @@ function bearer(token: string): string {
 interface Setup {
   readonly kind?: string
   readonly mode?: string
+  readonly reads?: object
   readonly callerIds?: string
   /** Where the secret is read from. */
   readonly secretFile?: string
@@ -309,7 +321,7 @@ interface Asked extends Fixture {
   readonly as: (person: string, ...lines: string[]) => Promise<RawAnswer>
 }
 
-async function gatewayWith(t: Test, { kind, mode, callerIds = 'refuse', secretFile }: Setup = {}): Promise<Asked> {
+async function gatewayWith(t: Test, { kind, mode, callerIds = 'refuse', secretFile, reads }: Setup = {}): Promise<Asked> {
   const fixture = await gatewayWithFile(t, (credential) => {
     if (secretFile !== undefined) writeFileSync(secretFile, clientSecret)
     const { tenantId, clientId } = credential as { tenantId: string; clientId: string }
@@ -333,6 +345,7 @@ async function gatewayWith(t: Test, { kind, mode, callerIds = 'refuse', secretFi
             ...(secretFile === undefined ? {} : { secret: { file: secretFile } }),
           },
           ...(mode === undefined ? {} : { impersonation: { mode } }),
+          ...(reads === undefined ? {} : { reads }),
         },
       ],
     }
