@@ -321,7 +321,10 @@ interface Asked extends Fixture {
   readonly as: (person: string, ...lines: string[]) => Promise<RawAnswer>
 }
 
-async function gatewayWith(t: Test, { kind, mode, callerIds = 'refuse', secretFile, reads }: Setup = {}): Promise<Asked> {
+async function gatewayWith(
+  t: Test,
+  { kind, mode, callerIds = 'refuse', secretFile, reads }: Setup = {},
+): Promise<Asked> {
   const fixture = await gatewayWithFile(t, (credential) => {
     if (secretFile !== undefined) writeFileSync(secretFile, clientSecret)
     const { tenantId, clientId } = credential as { tenantId: string; clientId: string }
