@@ -48,7 +48,7 @@ export function isNullEtag(ifNoneMatch: string): boolean {
 function mustBeSent(headers: IncomingHttpHeaders, directives: CacheDirectives | undefined): boolean {
   return (
     (directives !== undefined && (directives.noCache || directives.noStore || directives.maxAgeMs === 0)) ||
-    headers['pragma']?.includes('no-cache') === true ||
+    headers['pragma']?.toLowerCase().includes('no-cache') === true ||
     headers['consistency'] !== undefined
   )
 }

@@ -150,6 +150,7 @@ t.test('definitions come from memory, for each user, until they change', async (
     /fwd=uri-miss/,
   )
   t.equal((await read(url, path, ADELE, { 'cache-control': 'no-cache' })).cacheStatus, 'dynamics-gateway; fwd=request')
+  t.equal((await read(url, path, ADELE, { pragma: 'No-Cache' })).cacheStatus, 'dynamics-gateway; fwd=request')
   t.equal((await read(url, path, ADELE, { consistency: 'Strong' })).cacheStatus, 'dynamics-gateway; fwd=request')
 
   const column = { '@odata.type': 'Microsoft.Dynamics.CRM.StringAttributeMetadata', SchemaName: 'new_Colour' }
