@@ -11,7 +11,7 @@ export interface CarryingConnection {
   /** The request is about to be written. */
   readonly onSend: () => void
   /** The head of the response has arrived. */
-  readonly onResponse: (headers: readonly Buffer[]) => void
+  readonly onResponse: (status: number, headers: readonly Buffer[]) => void
   /**
    * The response is complete. `quietSince`: the earliest time at which its end may have been sent
    * (`performance.now()`).
@@ -65,7 +65,7 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
     // When this response is resumed, the connection may already have a later one.
     const resume = (): void => this.#socket?.resume()
     if (status >= 200) {
-      this.#connection.onResponse(headers)
+      this.#connection.onResponse(status, headers)
       this.#socket = this.#connection.socket
       this.#socket?.watch(this.#idle, () => this.#abort?.(new errors.BodyTimeoutError()))
     }

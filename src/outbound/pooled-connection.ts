@@ -29,9 +29,16 @@ export interface PoolOfConnection {
 
 /**
  * The state of a request: `waiting` until the connection is open or checked, `sent`, `answered` with a head, `complete`
- * while undici releases the connection, or `failed`.
+ * while undici releases the connection, or `failed`. After a 408, it is `last` and then `ended` instead of `answered` and
+ * `complete`.
  */
-type Phase = 'idle' | 'waiting' | 'sent' | 'answered' | 'complete' | 'failed'
+type Phase = 'idle' | 'waiting' | 'sent' | 'answered' | 'complete' | 'last' | 'ended' | 'failed'
+
+/**
+ * A server may send this when a connection has been idle for too long, and still answer the request that crossed it. On
+ * the same connection, that response would go to the next request.
+ */
+const REQUEST_TIMEOUT = 408
 
 const BREAKS = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 /** undici closed the connection: it was idle for too long, or the request or the response demanded it. */
@@ -123,16 +130,17 @@ export class PooledConnection implements CarryingConnection {
     this.#pool.onSend(this.#use)
   }
 
-  onResponse(headers: readonly Buffer[]): void {
-    this.#phase = 'answered'
-    if (this.#use !== 'new') this.lifetime.answered(this.#idleFor)
+  onResponse(status: number, headers: readonly Buffer[]): void {
+    const isLast = status === REQUEST_TIMEOUT
+    this.#phase = isLast ? 'last' : 'answered'
+    if (this.#use !== 'new') this.lifetime[isLast ? 'broke' : 'answered'](this.#idleFor)
     this.#isUsed = true
     const announced = announcedLifetime(headers)
     if (announced !== undefined) this.#pool.lifetimes.used.announced(announced)
   }
 
   onComplete(quietSince: number): void {
-    this.#phase = 'complete'
+    this.#phase = this.#phase === 'last' ? 'ended' : 'complete'
     this.idleSince = quietSince
     this.#completed = performance.now()
   }
@@ -211,7 +219,8 @@ export class PooledConnection implements CarryingConnection {
   }
 
   #onDrain(): void {
-    if ((this.#phase === 'complete' || this.#phase === 'failed') && this.client.stats.connected) this.#free()
+    if (this.#phase === 'ended') void this.client.destroy()
+    else if ((this.#phase === 'complete' || this.#phase === 'failed') && this.client.stats.connected) this.#free()
   }
 
   #free(): void {

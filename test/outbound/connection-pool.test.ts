@@ -10,6 +10,7 @@ import { NO_PROXIES } from '../../src/config/proxies.ts'
 import { createConnectionPool } from '../../src/outbound/connection-pool.ts'
 import type { IdleTimes } from '../../src/outbound/connection-pool.ts'
 import { createConnector } from '../../src/outbound/connector.ts'
+import { rawHeader } from '../../src/outbound/raw-headers.ts'
 import { listening, pause } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
@@ -305,6 +306,65 @@ t.test('a request whose connections are all reset before it is written gets a ne
     for (const connection of far.connections) connection.destroy()
     await pause(20)
   }
+})
+
+/** A far end that answers with each request's path; the `timesOut`th on the first connection gets a 408 before. */
+async function timingOut(t: Test, timesOut: number, delay: number): Promise<{ port: number; opened: () => number }> {
+  let opened = 0
+  const server = createSocketServer((socket) => {
+    const connection = ++opened
+    let requests = 0
+    socket
+      .on('error', () => {})
+      .on('data', (head: Buffer) => {
+        const path = /^\w+ (\S+)/.exec(head.toString())![1]!
+        const answer = `HTTP/1.1 200 OK\r\nx-path: ${path}\r\ncontent-length: 0\r\n\r\n`
+        if (++requests !== timesOut || connection > 1) return setTimeout(() => socket.write(answer), 2 * delay)
+        socket.write('HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n')
+        return setTimeout(() => socket.write(answer), delay)
+      })
+  })
+  return { port: await listening(t, server), opened: () => opened }
+}
+
+t.test('after a 408 the connection carries no other request, which could get a late response', async (t) => {
+  for (const timesOut of [1, 2]) {
+    for (const delay of [0, 20]) {
+      const far = await timingOut(t, timesOut, delay)
+      const { pool } = poolTo(t, far.port, {}, 1)
+      const read = (path: string): Promise<string> =>
+        new Promise((resolve) => {
+          const head: (number | string | undefined)[] = []
+          pool.dispatch(
+            true,
+            { path, method: 'GET' },
+            {
+              onConnect() {},
+              onHeaders: (status, headers) => head.push(status, rawHeader(headers, 'x-path')) > 0,
+              onData: () => true,
+              onComplete: () => resolve(head.join(' ')),
+              onError: (error) => resolve(error.message),
+            },
+          )
+        })
+      for (let n = 1; n < timesOut; n++) t.equal(await read(`/${n}`), `200 /${n}`)
+      t.same(await Promise.all(['/late', '/next'].map((path) => read(path))), ['408 ', '200 /next'])
+      t.equal(far.opened(), 2)
+    }
+  }
+})
+
+t.test('an idle connection on which the other side speaks is closed', async (t) => {
+  const far = await farEnd(t)
+  const { uses, write } = poolTo(t, far.port, {}, 1)
+  await write()
+  await pause(20)
+  far.connections[0]!.write('HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n')
+
+  await until(() => far.open() === 0)
+  t.equal(await write(), '204')
+  t.equal(far.connections.length, 2)
+  t.same(uses, ['new', 'new'])
 })
 
 t.test('where nobody listens a request fails once, and nothing is opened ahead until one succeeds', async (t) => {
