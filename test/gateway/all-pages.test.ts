@@ -259,7 +259,7 @@ t.test('a stream that cannot go on ends broken, after a line that says where to 
 t.test('the link to go on carries what is left of $top', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const headers = { ...ROWS, prefer: 'odata.maxpagesize=10' }
-  for (const top of ['$top=35', '%24top=35']) {
+  for (const top of ['$top=35', '%24top=35', '$top=%33%35']) {
     const path = `/contacts?${top}&$select=fullname`
     const all = (await linesOf(await fetch(url + path, { headers }))).lines
     t.equal(all.length, 35)
@@ -272,7 +272,7 @@ t.test('the link to go on carries what is left of $top', async (t) => {
       t.ok(broken)
       emulator.faults.dataverse.clear()
       const { resume, skip } = JSON.parse(lines.at(-1)!) as { resume: string; skip: number }
-      t.ok(resume.includes(`${top.slice(0, -2)}${left}&`), resume)
+      t.ok(resume.includes(`${top.split('=')[0]}=${left}&`), resume)
       const rest = await linesOf(await fetch(resume, { headers }))
       t.notOk(rest.broken)
       t.same([...lines.slice(0, -1), ...rest.lines.slice(skip)], all, `${fault.kind}: 35 in all`)
