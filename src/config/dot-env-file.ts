@@ -29,18 +29,20 @@ export function dotEnvFile(folder: string): DotEnvFile {
 /**
  * Errors about names in a `.env` file that the gateway does not know. Only the gateway reads this file.
  *
- * @param known variables that are settings, or that a settings file takes secrets from
+ * @param known variables that are settings, or that a settings file takes secrets from; `undefined` if that file cannot
+ *   be read, so that any name may be one of them
  * @param env the variables of the process
  */
 export function unknownNames(
   { path, lines }: DotEnvFile,
-  known: ReadonlySet<string>,
+  known: ReadonlySet<string> | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): string[] {
   return [...lines].flatMap(([name, line]) => {
-    if (known.has(name) || isForeign(name)) return []
+    if (known?.has(name) === true || isForeign(name)) return []
     if (isReadBeforeStart(name))
       return env[name] === undefined ? [`${path}: line ${line}: ${name} ${READ_TOO_EARLY}`] : []
+    if (known === undefined) return []
     const near = suggestVariable(name) ?? closestWord(name, [...known])
     const todo =
       near === undefined ? 'Remove it, or start the gateway in a folder of its own.' : `Did you mean ${near}?`

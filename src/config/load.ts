@@ -73,9 +73,10 @@ export function loadSettings(
 ): Settings {
   const errors = [...(dotEnv?.errors ?? [])]
   const from = { ...sourceOf(env), ...(dotEnv === undefined ? {} : { doubts: doubtsOf(dotEnv, own) }) }
+  const errorsBefore = errors.length
   const read = fileOf(from, file, errors)
-  if (dotEnv !== undefined)
-    errors.push(...unknownNames(dotEnv, new Set([...SETTING_VARIABLES, ...variablesOf(read)]), own))
+  const known = errors.length > errorsBefore ? undefined : new Set([...SETTING_VARIABLES, ...variablesOf(read)])
+  if (dotEnv !== undefined) errors.push(...unknownNames(dotEnv, known, own))
   const sought = searchedIn(dotEnv)
   const told = new Set([...(dotEnv?.lines.keys() ?? [])].filter((name) => own[name] === undefined))
   const { raw, nameOf, isVariable } = settingsFromEnvironment(from, read, errors, sought, told)

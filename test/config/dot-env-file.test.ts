@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import t from 'tap'
 import type { Test } from 'tap'
 
+import { settingsReader } from '../../src/commands/serve/settings-reader.ts'
 import { dotEnvFile } from '../../src/config/dot-env-file.ts'
 import { load } from '../../src/config/load.ts'
 import type { Loaded } from '../../src/config/load.ts'
@@ -62,6 +63,28 @@ t.test('a variable that a settings file takes a secret from may be in .env', asy
       'tenantId: contoso.com, clientId: 3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35, secret: { env: SALES_SECRET } } }]',
   )
   t.match(faultsOf('gateway.yaml'), [/line 2: OTHER is not a setting/])
+})
+
+t.test('a settings file that cannot be read may use any name of .env', async (t) => {
+  const folder = enter(t, 'SALES_SECRET=Kx8~n0t.4-real_s3cret\nTZ=UTC\n')
+  writeFileSync(join(folder, 'broken.yaml'), '{broken')
+  for (const file of ['missing.yaml', 'broken.yaml', folder]) {
+    const faults = faultsOf(file).join('\n')
+    t.match(faults, /cannot be read|neither JSON nor YAML/)
+    t.notMatch(faults, 'SALES_SECRET')
+    t.match(faults, 'TZ has no effect here')
+  }
+})
+
+t.test('a folder in place of a file is a fault when settings are read again', async (t) => {
+  const folder = enter(t, FOUR)
+  const reader = settingsReader('gateway.json')
+  t.equal(reader.read(), undefined)
+  mkdirSync(join(folder, 'gateway.json'))
+  t.throws(() => reader.read(), { message: /gateway\.json cannot be read \(EISDIR\)/ })
+  rmSync(join(folder, '.env'))
+  mkdirSync(join(folder, '.env'))
+  t.throws(() => reader.read(), { message: /\.env cannot be read \(EISDIR\)/ })
 })
 
 t.test('a near miss in the environment, which is not ours alone, is a warning', async (t) => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 import { load } from '../../config/load.ts'
 import { environment } from '../../config/process-variables.ts'
@@ -36,9 +36,15 @@ export function settingsReader(config: string | undefined): SettingsReader {
   }
 }
 
-/** The text of the files that settings are read from; empty without files. */
+/** The text of the files that settings are read from, or why there is none. */
 function textOfFiles(config: string | undefined): string {
-  return [settingsPath(environment(), config), '.env']
-    .map((path) => (path !== undefined && existsSync(path) ? readFileSync(path, 'utf8') : ''))
-    .join('\0')
+  return [settingsPath(environment(), config), '.env'].map(textOf).join('\0')
+}
+
+function textOf(path: string | undefined): string {
+  try {
+    return path === undefined ? '' : readFileSync(path, 'utf8')
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code)
+  }
 }
