@@ -103,7 +103,7 @@ function auditLines(
     signedInObjectId: signedInBeside(caller, user),
     target,
     // Proxies log 499 for callers that disconnected.
-    status: raw.headersSent ? raw.statusCode : 499,
+    status: exchange.status ?? (raw.headersSent ? raw.statusCode : 499),
     code: exchange.code,
   }
   if (!isBatch(resourcePath)) return [{ ...line, method, ...rowOf(resourcePath, headers), part: undefined }]

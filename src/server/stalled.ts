@@ -36,7 +36,7 @@ export function endStalled(server: Server, patience: number): (socket: Socket) =
   // Checks are counted instead of time: a suspended process has not observed a stall.
   const timer = setInterval(() => {
     for (const [socket, carried] of connections) {
-      if (carried.response.writableFinished || moved(socket, carried)) carried.quiet = 0
+      if (isIdle(carried) || moved(socket, carried)) carried.quiet = 0
       else if (++carried.quiet >= CHECKS) end(socket, carried)
     }
   }, patience / CHECKS).unref()
@@ -61,6 +61,11 @@ interface Carried {
   queued: number
   /** Consecutive checks without progress. */
   quiet: number
+}
+
+/** Whether the last request and its response are complete. A refused request may still have a body to come. */
+function isIdle({ response }: Carried): boolean {
+  return response.writableFinished && response.req.complete
 }
 
 /** Whether bytes were received, or read by the caller, since the last check. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { readFileSync, renameSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 
@@ -59,8 +60,10 @@ t.test('writes a line for who left, and for what cannot be named in full', async
   const file = `${t.testdir({})}/audit.log`
   const { url } = await gatewayFor(t, { AUDIT_LOG: file })
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
-  socket.write(requestOf('POST /accounts', 'Content-Length: 10') + 'abc')
-  socket.end()
+  socket.write(requestOf('POST /accounts', 'Content-Length: 10', 'Expect: 100-continue'))
+  // The gateway sends 100 Continue when it reads the body.
+  await once(socket, 'data')
+  socket.resetAndDestroy()
   t.match(await linesOf(file, 1), [{ method: 'POST', status: 499 }])
 
   await fetch(`${url}/accounts(name='aa${'%C3%BC'.repeat(200)}')`, { method: 'DELETE' })
@@ -187,6 +190,23 @@ t.test(
     ])
   },
 )
+
+t.test('has the status that a caller gets whose body is malformed or stops', async (t) => {
+  const file = `${t.testdir({})}/audit.log`
+  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file, bodyTimeout: 300 }))
+  const send = async (body: string, ...lines: string[]): Promise<number> => {
+    const head = requestOf('POST /accounts', 'Content-Type: application/json', ...lines)
+    return (await rawRequest({ port }, head + body)).status
+  }
+
+  t.equal(await send('no chunk\r\n', 'Transfer-Encoding: chunked'), 400)
+  t.equal(await send('{', 'Content-Length: 10'), 408)
+
+  t.match(await linesOf(file, 2), [
+    { method: 'POST', entitySet: 'accounts', status: 400, code: 'GATEWAY_BAD_REQUEST' },
+    { method: 'POST', entitySet: 'accounts', status: 408, code: 'GATEWAY_REQUEST_TOO_SLOW' },
+  ])
+})
 
 t.test('writes a line for a write of nobody, and names the target', async (t) => {
   const file = `${t.testdir({})}/audit.log`

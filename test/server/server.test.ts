@@ -170,6 +170,34 @@ t.test(
   },
 )
 
+t.test('a body that stops after its request was answered does not keep the connection', async (t) => {
+  const server = await serverOf(t, (_request, response) => response.writeHead(403).end('refused'))
+  const answers = ['Content-Length: 10\r\n\r\nabc', 'Transfer-Encoding: chunked\r\n\r\na\r\nabc'].map((rest) => {
+    const socket = dial(t, server)
+    socket.write(`POST / HTTP/1.1\r\nHost: localhost\r\n${rest}`)
+    return everything(socket)
+  })
+
+  // Node closes an idle connection, too, but after more than a minute.
+  for (const answer of answers) {
+    const received = await Promise.race([answer, pause(20_000, 'kept', { ref: false })])
+    t.match(received, /^HTTP\/1\.1 403 .*refused/s)
+    t.notMatch(received, /408/)
+  }
+})
+
+t.test('a connection between two requests may be idle for longer than bodyTimeout', async (t) => {
+  const server = await serverOf(t, (_request, response) => response.writeHead(403).end('refused'))
+  const socket = dial(t, server)
+  const answers = everything(socket)
+  const post = 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n'
+  socket.write(`${post}\r\nabc`)
+  await pause(1000)
+  socket.write(`${post}Connection: close\r\n\r\nabc`)
+
+  t.equal((await answers).match(/refused/g)?.length, 2)
+})
+
 t.test('bytes that are no request within a begun answer cut the connection too', async (t) => {
   const server = await serverOf(t, (request, response) => {
     response.writeHead(200, { 'content-length': '100' }).write('part')
