@@ -12,8 +12,6 @@ import type { Effect } from './effects.ts'
 import { isDownError, isDownStatus } from './is-down.ts'
 import { keyOf } from './key.ts'
 import { recordResponse } from './record-response.ts'
-import { createRefusedIdentities } from './refused-identities.ts'
-import { isTokenRefusal, readRefusal } from './refused-rows.ts'
 import { requestHeader, requestWith } from './request-with.ts'
 import type { ResponseMemory } from './response-memory.ts'
 import { trackSchema } from './schema-freshness.ts'
@@ -23,6 +21,7 @@ import { responseFrom, confirmedResponse } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { createVersions } from './versions.ts'
 import type { Dependency } from './versions.ts'
+import { watchRefusals } from './watch-refusals.ts'
 import { watchWrites } from './watch-writes.ts'
 
 interface Options {
@@ -70,8 +69,8 @@ export function cacheReads(
   const versions = state === undefined ? ownVersions : shareVersions(ownVersions, state)
   const share = shareCalls(name, versions.count)
   const write = watchWrites(send, address, versions)
-  const refusals = createRefusedIdentities(now)
-  const read = target.reads.keep.length > 0 || target.reads.revalidate ? watchRefusals : send
+  const refusals = watchRefusals(send, address, now)
+  const read = target.reads.keep.length > 0 || target.reads.revalidate ? refusals.send : send
   onUsersChanged?.(() => versions.changed(ALL_ROWS))
   const schema = trackSchema({
     send,
@@ -95,29 +94,6 @@ export function cacheReads(
       return read(request)
     }
     return sendShared(request, read)
-  }
-
-  /** Sends a read. A user who is refused one may have lost the right to cached rows. */
-  function watchRefusals(request: OutboundRequest): Promise<UpstreamResponse> {
-    return send(request).then(
-      (response) => (response.status === 403 ? noteRefusal(request, response) : response),
-      (error: unknown) => {
-        if (isTokenRefusal(error)) refusals.refused(request.cacheableRead!.identity, undefined)
-        throw error
-      },
-    )
-  }
-
-  async function noteRefusal(request: OutboundRequest, response: UpstreamResponse): Promise<UpstreamResponse> {
-    const { identity } = request.cacheableRead!
-    try {
-      const refusal = await readRefusal(request, response, address)
-      if (!refusal.isForeign) refusals.refused(identity, refusal.entitySet)
-      return refusal.response
-    } catch (error) {
-      refusals.refused(identity, undefined)
-      throw error
-    }
   }
 
   function slotOf(request: OutboundRequest): CacheSlot | undefined {
@@ -151,16 +127,9 @@ export function cacheReads(
   function validResponse({ key, dependency, identity }: CacheSlot): StoredResponse | undefined {
     const stored = memory.get(key)
     if (stored === undefined || versions.isSuspended(dependency)) return undefined
-    if (stored.version === versions.of(dependency) && !isRefused(stored, dependency, identity)) return stored
+    if (stored.version === versions.of(dependency) && !refusals.isRefused(stored, dependency, identity)) return stored
     memory.delete(key)
     return undefined
-  }
-
-  /** Whether rows were refused to the user after they had been cached. Definitions are not rows. */
-  function isRefused({ sentAt }: StoredResponse, dependency: Dependency, identity: string | undefined): boolean {
-    return (
-      identity !== undefined && dependency !== 'schema' && sentAt <= refusals.refusedAt(identity, dependency.entitySet)
-    )
   }
 
   async function answerSchema(
@@ -291,7 +260,7 @@ export function cacheReads(
     return Promise.resolve(tokens.authorization()).then(
       () => response,
       (error: unknown) => {
-        refusals.refused(cacheableRead!.identity, undefined)
+        refusals.tokenRefused(cacheableRead!.identity)
         response.body.dump()
         throw error
       },
