@@ -133,7 +133,10 @@ export class PooledConnection implements CarryingConnection {
   onResponse(status: number, headers: readonly Buffer[]): void {
     const isLast = status === REQUEST_TIMEOUT
     this.#phase = isLast ? 'last' : 'answered'
-    if (this.#use !== 'new') this.lifetime[isLast ? 'broke' : 'answered'](this.#idleFor)
+    if (this.#use !== 'new') {
+      if (isLast) this.lifetime.broke(this.#idleFor)
+      else this.lifetime.answered(this.#idleFor)
+    }
     this.#isUsed = true
     const announced = announcedLifetime(headers)
     if (announced !== undefined) this.#pool.lifetimes.used.announced(announced)
