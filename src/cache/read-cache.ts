@@ -5,22 +5,22 @@ import { isFile } from '../odata/file-path.ts'
 import { isRead } from '../odata/methods.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import type { SharedState } from '../replicas/shared-state.ts'
-import { allows, cacheDirectives } from './cache-directives.ts'
+import { answerDefinitions } from './answer-definitions.ts'
+import { cacheDirectives } from './cache-directives.ts'
 import { cacheRules } from './cache-rules.ts'
-import type { CacheRule } from './cache-rules.ts'
+import type { CacheSlot } from './cache-slot.ts'
 import type { Effect } from './effects.ts'
-import { isDownError, isDownStatus } from './is-down.ts'
 import { keyOf } from './key.ts'
-import { recordResponse } from './record-response.ts'
+import { createMemoryAnswers } from './memory-answers.ts'
 import { requestHeader, requestWith } from './request-with.ts'
 import type { ResponseMemory } from './response-memory.ts'
+import { revalidateRow } from './revalidate-row.ts'
 import { trackSchema } from './schema-freshness.ts'
 import { shareCalls } from './shared-calls.ts'
 import { shareVersions } from './shared-versions.ts'
-import { responseFrom, confirmedResponse } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
+import { targetResponses } from './target-responses.ts'
 import { createVersions } from './versions.ts'
-import type { Dependency } from './versions.ts'
 import { watchRefusals } from './watch-refusals.ts'
 import { watchWrites } from './watch-writes.ts'
 
@@ -37,21 +37,6 @@ interface Options {
   readonly now?: () => number
 }
 
-/** How long a row is cached, in ms, even if Dynamics answers 304: its ETag does not change with column permissions. */
-const MAX_ROW_AGE_MS = 10 * 60_000
-
-/** The oldest definitions that are served while Dynamics is down, in ms. */
-const MAX_STALE_MS = 24 * 60 * 60_000
-
-/** Where the response to a read is cached, and the rule that allows it. */
-interface CacheSlot {
-  readonly rule: CacheRule
-  readonly key: string
-  readonly dependency: Dependency
-  /** The user that it is cached for; `undefined`: for all. */
-  readonly identity: string | undefined
-}
-
 /** Any rows. */
 const ALL_ROWS: Effect = { entitySet: undefined, schema: false, mayBeAction: false }
 
@@ -63,22 +48,21 @@ export function cacheReads(
   send: Send,
   { target, name, memory, state, onUsersChanged, now = () => performance.now() }: Options,
 ): Send {
-  const address = targetAddress(target.url.origin + target.url.apiRoot)
+  const { apiRoot, origin, product } = target.url
+  const { reads, schemaCache } = target
+  const address = targetAddress(origin + apiRoot)
   const ruleOf = cacheRules(target, address)
   const ownVersions = createVersions(now)
   const versions = state === undefined ? ownVersions : shareVersions(ownVersions, state)
   const share = shareCalls(name, versions.count)
   const write = watchWrites(send, address, versions)
   const refusals = watchRefusals(send, address, now)
-  const read = target.reads.keep.length > 0 || target.reads.revalidate ? refusals.send : send
+  const read = reads.keep.length > 0 || reads.revalidate ? refusals.send : send
   onUsersChanged?.(() => versions.changed(ALL_ROWS))
-  const schema = trackSchema({
-    send,
-    apiRoot: target.url.apiRoot,
-    isDataverse: target.url.product === 'dataverse',
-    versions,
-    now,
-  })
+  const schema = trackSchema({ send, apiRoot, isDataverse: product === 'dataverse', versions, now })
+  const { find, sendAndStore } = targetResponses({ memory, versions, refusals, schema, read, now })
+  const answers = createMemoryAnswers(refusals, now)
+  const definitions = answerDefinitions({ schema, schemaCache, answers, find, fetchAndStore, now })
 
   return (request) => {
     const { cacheableRead, record, path } = request
@@ -107,107 +91,35 @@ export function cacheReads(
   }
 
   async function answer(request: OutboundRequest, slot: CacheSlot): Promise<UpstreamResponse> {
-    const { record, cacheableRead } = request
-    const stored = cacheableRead!.mustBeSent ? undefined : validResponse(slot)
-    if (stored === undefined || (slot.rule.kind === 'row' && now() - stored.sentAt > MAX_ROW_AGE_MS)) {
-      record.cacheStatus = cacheableRead!.mustBeSent ? 'fwd=request' : 'fwd=uri-miss'
-      return fetchAndStore(request, slot, undefined)
+    const { mustBeSent } = request.cacheableRead!
+    const stored = mustBeSent ? undefined : find(slot)
+    if (stored === undefined) {
+      request.record.cacheStatus = mustBeSent ? 'fwd=request' : 'fwd=uri-miss'
+      return fetchAndStore(request, slot)
     }
-    if (slot.rule.kind === 'row') return revalidate(request, slot, stored)
-    if (slot.rule.kind === 'rows') {
-      const freshFor = stored.sentAt + slot.rule.maxAge - now()
-      if (freshFor > 0 && isAllowed(request, stored, freshFor)) return hit(request, stored, freshFor)
-      record.cacheStatus = freshFor > 0 ? 'fwd=request' : 'fwd=stale'
-      return fetchAndStore(request, slot, undefined)
-    }
-    return answerSchema(request, slot, stored)
+    const { rule } = slot
+    if (rule.kind === 'schema') return definitions(request, slot, stored, rule.isConfirmable)
+    if (rule.kind === 'row') return revalidateRow(request, slot, stored, now() - stored.sentAt, fetchAndStore)
+    return answerRows(request, slot, stored, stored.sentAt + rule.maxAge - now())
   }
 
-  /** The response in memory, unless a change has made it invalid. */
-  function validResponse({ key, dependency, identity }: CacheSlot): StoredResponse | undefined {
-    const stored = memory.get(key)
-    if (stored === undefined || versions.isSuspended(dependency)) return undefined
-    if (stored.version === versions.of(dependency) && !refusals.isRefused(stored, dependency, identity)) return stored
-    memory.delete(key)
-    return undefined
-  }
-
-  async function answerSchema(
+  /** @param freshFor how long the rows in memory stay fresh, in ms */
+  async function answerRows(
     request: OutboundRequest,
     slot: CacheSlot,
     stored: StoredResponse,
+    freshFor: number,
   ): Promise<UpstreamResponse> {
-    const { schemaCache } = target
-    const isConfirmable = slot.rule.kind === 'schema' && slot.rule.isConfirmable && isOfCurrentEpoch(stored)
-    const freshFor = (): number => confirmedAt(stored, isConfirmable) + schemaCache - now()
-    if (freshFor() > 0) {
-      schema.checkInBackground(request)
-      if (isAllowed(request, stored, freshFor())) return hit(request, stored, freshFor())
-      request.record.cacheStatus = 'fwd=request'
-      return fetchAndStore(request, slot, undefined)
-    }
-    if (request.cacheableRead!.directives?.onlyIfCached === true) throw new NotInMemory()
-    const isReachable = isConfirmable ? await schema.check(request) : true
-    const mayStillServe = validResponse(slot) === stored && (!isConfirmable || isOfCurrentEpoch(stored))
-    if (mayStillServe && freshFor() > 0 && isAllowed(request, stored, freshFor())) {
-      return hit(request, stored, freshFor())
-    }
-    const isStaleAllowed = now() - stored.sentAt < MAX_STALE_MS && isAllowed(request, stored, 0)
-    const stale = mayStillServe && isStaleAllowed ? stored : undefined
-    if (!isReachable && stale !== undefined) return hit(request, stale, freshFor())
-    request.record.cacheStatus = 'fwd=stale'
-    return fetchAndStore(request, slot, stale)
+    if (freshFor > 0 && answers.isAllowed(request, stored, freshFor)) return answers.hit(request, stored, freshFor)
+    request.record.cacheStatus = freshFor > 0 ? 'fwd=request' : 'fwd=stale'
+    return fetchAndStore(request, slot)
   }
 
-  function isOfCurrentEpoch({ epoch }: StoredResponse): boolean {
-    return epoch !== undefined && epoch === schema.epoch()
-  }
-
-  /** The last time at which `stored` is known to have been current. */
-  function confirmedAt({ sentAt }: StoredResponse, isConfirmable: boolean): number {
-    return isConfirmable ? Math.max(sentAt, schema.confirmedAt()) : sentAt
-  }
-
-  /** Asks Dynamics whether the row in memory is still current. */
-  async function revalidate(
-    request: OutboundRequest,
-    slot: CacheSlot,
-    stored: StoredResponse,
-  ): Promise<UpstreamResponse> {
-    const { record } = request
-    const response = await fetchAndStore(requestWith(request, 'if-none-match', stored.etag!), slot, undefined)
-    const isShared = record.source === 'shared'
-    record.cacheStatus = `fwd=stale; fwd-status=${response.status}${isShared ? '; collapsed' : ''}`
-    if (response.status !== 304) return response
-    const confirmed = confirmedResponse(stored, response)
-    response.body.dump()
-    if (!isShared) record.source = 'memory'
-    return confirmed
-  }
-
-  /** Whether the caller's `Cache-Control` allows a response of this age. */
-  function isAllowed({ cacheableRead }: OutboundRequest, { sentAt }: StoredResponse, freshFor: number): boolean {
-    return allows(cacheableRead!.directives, now() - sentAt, freshFor)
-  }
-
-  /** @param stale served if Dynamics is down */
-  async function fetchAndStore(
-    request: OutboundRequest,
-    slot: CacheSlot,
-    stale: StoredResponse | undefined,
-  ): Promise<UpstreamResponse> {
+  /** Sends the request, and stores the response. */
+  async function fetchAndStore(request: OutboundRequest, slot: CacheSlot): Promise<UpstreamResponse> {
     if (request.cacheableRead!.directives?.onlyIfCached === true) throw new NotInMemory()
     if (slot.rule.kind === 'schema') schema.checkInBackground(request)
-    try {
-      const response = await sendShared(requestWith(request, 'accept-encoding', 'gzip'), (sent) =>
-        sendAndStore(sent, slot),
-      )
-      if (stale === undefined || !isDownStatus(response.status)) return response
-      response.body.dump()
-    } catch (error) {
-      if (stale === undefined || !isDownError(error)) throw error
-    }
-    return hit(request, stale, stale.sentAt + target.schemaCache - now())
+    return sendShared(requestWith(request, 'accept-encoding', 'gzip'), (sent) => sendAndStore(sent, slot))
   }
 
   /** Lets the request share a call, unless the caller demands a new response or has a deadline of its own. */
@@ -216,54 +128,7 @@ export function cacheReads(
     const responding = share(request, own)
     if (request.tokens === undefined) return responding
     return responding.then((response) =>
-      request.record.source === 'shared' ? afterAuthorization(request, response) : response,
-    )
-  }
-
-  async function sendAndStore(
-    request: OutboundRequest,
-    { key, dependency, rule }: CacheSlot,
-  ): Promise<UpstreamResponse> {
-    const sentAt = now()
-    const version = versions.of(dependency)
-    const epoch = schema.epoch()
-    const isSuspended = versions.isSuspended(dependency)
-    const response = await read(request)
-    if (isSuspended || request.cacheableRead!.directives?.noStore === true) return response
-    return recordResponse(response, memory.maxBodyBytes, (body) => {
-      const isCurrent = versions.of(dependency) === version && !versions.isSuspended(dependency)
-      if (isCurrent && (rule.kind !== 'row' || body.etag !== undefined)) {
-        memory.set(key, { ...body, sentAt, version, epoch })
-      }
-    })
-  }
-
-  function hit(
-    request: OutboundRequest,
-    stored: StoredResponse,
-    freshFor: number,
-  ): UpstreamResponse | Promise<UpstreamResponse> {
-    request.record.source = 'memory'
-    request.record.cacheStatus = `hit; ttl=${Math.floor(freshFor / 1000)}`
-    return afterAuthorization(request, responseFrom(stored, now()))
-  }
-
-  /**
-   * Checks the caller's token before a `response` that was not fetched with it: a person whose token is refused gets
-   * none.
-   */
-  function afterAuthorization(
-    { tokens, cacheableRead }: OutboundRequest,
-    response: UpstreamResponse,
-  ): UpstreamResponse | Promise<UpstreamResponse> {
-    if (tokens === undefined) return response
-    return Promise.resolve(tokens.authorization()).then(
-      () => response,
-      (error: unknown) => {
-        refusals.tokenRefused(cacheableRead!.identity)
-        response.body.dump()
-        throw error
-      },
+      request.record.source === 'shared' ? answers.afterAuthorization(request, response) : response,
     )
   }
 }
