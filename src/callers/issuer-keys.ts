@@ -6,8 +6,8 @@ import { OwnError } from '../logging/own-error.ts'
 import type { ReadJson } from '../outbound/read-json.ts'
 
 /**
- * The public keys of a token issuer. They are read when first needed, every ten minutes from then on, and when a
- * token names a key that is not among them (the issuer has changed its keys), but for invented keys only a few times a
+ * The public keys of a token issuer. They are read when first needed, every ten minutes from then on, and when a token
+ * names a key that is not among them (the issuer has rotated its keys), but for invented keys only a few times a
  * minute. While the issuer cannot be reached the known keys hold for a day.
  *
  * @param jwks where the keys are; `undefined`: where the issuer's discovery document says

@@ -11,7 +11,7 @@ import { DynamicsTooSlow } from '../../src/errors.ts'
 import { withFirstBytes } from '../../src/proxy/first-bytes.ts'
 import { until } from '../support/until.ts'
 
-/** A sink that keeps what it gets. */
+/** A sink that records its calls. */
 function collector(): Sink & { readonly heard: string[] } {
   const heard: string[] = []
   return {
@@ -23,8 +23,12 @@ function collector(): Sink & { readonly heard: string[] } {
   }
 }
 
-/** A body whose pieces arrive when the test writes them into `arrives`. */
-function arriving(): { readonly body: ResponseBody; readonly arrives: () => Sink; readonly resumed: () => number } {
+/** A body that the test feeds: `upstream()` is the sink that it was piped to, `resumed()` counts calls of `resume`. */
+function controlledBody(): {
+  readonly body: ResponseBody
+  readonly arrives: () => Sink
+  readonly resumed: () => number
+} {
   let sink: Sink | undefined
   let resumed = 0
   const body: ResponseBody = {
@@ -56,12 +60,12 @@ function responseOf(
   }
 }
 
-t.test('of a long body the rest follows its first bytes, however it ends', async (t) => {
+t.test('the rest of a long body follows its first bytes, whether it ends or fails', async (t) => {
   for (const [ends, heard] of [
     [(sink: Sink) => sink.end(), ['first', 'end']],
     [(sink: Sink) => sink.fail(new Error('reset')), ['first', 'failed: reset']],
   ] as const) {
-    const { body, arrives } = arriving()
+    const { body, arrives } = controlledBody()
     const prefix = bufferPrefix(body, 3, () => undefined)
     t.equal(arrives().write(Buffer.from('first')), false)
     const { hasMore, body: rest } = await prefix
@@ -79,7 +83,7 @@ t.test('of a long body the rest follows its first bytes, however it ends', async
     whole.pipeTo(to)
     t.same(to.heard, heard)
   }
-  const { body, arrives, resumed } = arriving()
+  const { body, arrives, resumed } = controlledBody()
   const prefix = bufferPrefix(body, 3, () => undefined)
   arrives().write(Buffer.from('first'))
   const to = collector()
@@ -92,20 +96,20 @@ t.test('of a long body the rest follows its first bytes, however it ends', async
   t.same(to.heard, ['first', 'second', 'end'])
 })
 
-t.test('a body that does not arrive says why, in the words of the gateway', async (t) => {
+t.test('a body that does not arrive fails with an error of the gateway', async (t) => {
   for (const [reason, code] of [
     [Object.assign(new Error(), { code: 'ECONNRESET', syscall: 'read' }), 'GATEWAY_DYNAMICS_BROKE_OFF'],
     [Object.assign(new Error(), { code: 'HPE_INVALID_CHUNK_SIZE' }), 'GATEWAY_DYNAMICS_ANSWER_INVALID'],
     [new DynamicsTooSlow('no answer in time'), 'GATEWAY_DYNAMICS_TOO_SLOW'],
   ] as const) {
-    const { body, arrives } = arriving()
+    const { body, arrives } = controlledBody()
     const prefix = bufferPrefix(body, 10, () => undefined)
     arrives().fail(reason)
     await t.rejects(prefix, { code })
   }
 })
 
-t.test('a body is copied on its way to the caller, if it can be kept', async (t) => {
+t.test('a body is copied on its way to the caller if it can be cached', async (t) => {
   const recorded: RecordedBody[] = []
   const record = (bytes: Buffer, headers: Record<string, string> = {}, limit = 10_000_000): ResponseBody =>
     recordResponse(responseOf(bodyOf(bytes), headers), limit, (body) => recorded.push(body)).body
@@ -122,16 +126,16 @@ t.test('a body is copied on its way to the caller, if it can be kept', async (t)
 
   record(json, {}, 5).pipeTo(collector())
   record(json, { 'content-encoding': 'br' }).pipeTo(collector())
-  t.equal(recorded.length, 1, 'neither a long one nor one in another coding is kept')
+  t.equal(recorded.length, 1, 'a body over the limit or in brotli is not cached')
   const large = Buffer.from(`{"value":"${'x'.repeat(2_000_000)}"}`)
   record(large).pipeTo(collector())
   await until(() => recorded.length === 2)
   t.same(gunzipSync(recorded[1]!.body), large)
 })
 
-t.test('the first bytes are looked at once, when they arrive', async (t) => {
+t.test('the first bytes are inspected once, when they arrive', async (t) => {
   const looked: string[] = []
-  const { body, arrives } = arriving()
+  const { body, arrives } = controlledBody()
   const watched = withFirstBytes(body, (bytes) => looked.push(String(bytes)))
   t.equal(watched.peek(), undefined)
   t.same(await watched.bytes(10), Buffer.from('all'))

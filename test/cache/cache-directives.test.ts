@@ -4,7 +4,7 @@ import { allows, cacheDirectives } from '../../src/cache/cache-directives.ts'
 
 const NONE = { noCache: false, noStore: false, onlyIfCached: false, maxAgeMs: Infinity, minFreshMs: 0 }
 
-t.test('directives are read as RFC 9111 says, and the stricter one counts', async (t) => {
+t.test('directives are parsed as in RFC 9111, and the strictest one applies', async (t) => {
   for (const [header, directives] of [
     ['', {}],
     ['no-cache', { noCache: true }],
@@ -23,7 +23,7 @@ t.test('directives are read as RFC 9111 says, and the stricter one counts', asyn
   }
 })
 
-t.test('age and freshness are limited apart', async (t) => {
+t.test('max-age and min-fresh are separate limits', async (t) => {
   const directives = { ...NONE, maxAgeMs: 1000, minFreshMs: 500 }
   t.ok(allows(undefined, 5000, 1))
   t.ok(allows(directives, 1000, 500))

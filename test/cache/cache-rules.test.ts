@@ -9,7 +9,7 @@ const kept = cacheRules(
   targetAddress(`https://contoso.crm4.dynamics.com${ROOT}`),
 )!
 
-t.test('a response that is cached for all users means the same for each of them', async (t) => {
+t.test('a response is shared between users only if it is the same for all of them', async (t) => {
   const fn = 'Microsoft.Dynamics.CRM.EqualUserId'
   for (const [query, shared] of [
     ['', true],
@@ -25,7 +25,7 @@ t.test('a response that is cached for all users means the same for each of them'
   }
 })
 
-t.test('annotations name rows of other tables, in the language of one user', async (t) => {
+t.test('annotations add other entity sets to a cached read, and make it specific to one user', async (t) => {
   for (const prefer of ['odata.include-annotations="*"', 'Odata.Include-Annotations=OData.Community.Display.V1.*']) {
     t.same(kept(`${ROOT}/accounts`, prefer), { kind: 'rows', entitySet: undefined, maxAge: 1000, shared: false })
   }

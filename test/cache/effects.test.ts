@@ -8,7 +8,7 @@ import { bufferedBody } from '../../src/dynamics/buffered-response.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { modelRequest } from '../support/model-dynamics.ts'
 
-t.test('a write changes the entity set that it names, and anything if the name is unknown', async (t) => {
+t.test('a write changes the entity set in its path, or any entity set if the path is not understood', async (t) => {
   for (const [method, path, entitySet, schema] of [
     ['POST', '/accounts', 'accounts', false],
     ['PATCH', '/Accounts(1)', 'accounts', false],
@@ -38,7 +38,7 @@ t.test('a write changes the entity set that it names, and anything if the name i
   t.notOk(effectOf('PATCH', '/accounts(1)').mayBeAction)
 })
 
-t.test('reading what Dynamics reports about changes', async (t) => {
+t.test('parses the schema changes that Dynamics reports', async (t) => {
   const read = (status: number, body: unknown): ReturnType<typeof readChanges> =>
     readChanges({ status, headers: [], body: bufferedBody(Buffer.from(JSON.stringify(body))) })
   const stamp = '1!10/09/2022 22:10:22'
@@ -57,7 +57,7 @@ t.test('reading what Dynamics reports about changes', async (t) => {
   t.match(changesPath('/api/data/v9.2', "1'2"), /ClientVersionStamp=@s\)\?@q=.*&@s=%27/)
 })
 
-t.test('while a write is carried out in the background, nothing that it may change is cached', async (t) => {
+t.test('what a background operation may change is not cached while it runs', async (t) => {
   const address = targetAddress('https://contoso.crm4.dynamics.com/api/data/v9.2')
   let now = 0
   for (const [status, waits] of [

@@ -16,28 +16,28 @@ import { targetAddress } from '../../src/odata/target-address.ts'
 const ROOT = '/api/data/v9.2'
 const ADDRESS = targetAddress(`https://contoso.crm4.dynamics.com${ROOT}`)
 
-t.test('the API root changes anything when it is written to, and is not cached', async (t) => {
+t.test('a write to the API root may change any entity set, and a read of it is not cached', async (t) => {
   t.match(effectOf('POST', ''), { entitySet: undefined })
   const keep = [{ entitySets: ['accounts'], for: 1000, shared: false }]
   const rules = cacheRules({ schemaCache: 0, reads: { revalidate: false, keep } }, ADDRESS)!
   t.equal(rules(ROOT, undefined), undefined)
   t.equal(rules(`${ROOT}//accounts`, undefined), undefined)
-  t.equal(rules(`${ROOT}/EntityDefinitions`, undefined), undefined, 'definitions are not cached where they are off')
+  t.equal(rules(`${ROOT}/EntityDefinitions`, undefined), undefined, 'schemaCache is 0')
 })
 
-t.test('a header in several lines is one value', async (t) => {
+t.test('repeated headers are joined into one value', async (t) => {
   const request = { headers: ['Prefer', 'a', 'accept', '*/*', 'prefer', 'b'] } as never as OutboundRequest
   t.equal(requestHeader(request, 'prefer'), 'a, b')
   t.equal(requestHeader(request, 'if-match'), undefined)
 })
 
-t.test('tokens of an unknown person are nobody to share a response with', async (t) => {
+t.test('a response is not shared if the person behind the token is unknown', async (t) => {
   const tokens = { authorization: () => 'Bearer x', discard: () => undefined }
   t.equal(identityOf(undefined, tokens, {}), undefined)
   t.equal(identityOf(undefined, undefined, {}), 'application user')
 })
 
-t.test('a response that is larger than all of the memory is not kept, and takes the place of none', async (t) => {
+t.test('a response larger than the cache is not stored, and evicts nothing', async (t) => {
   const memory = createResponseMemory(10_000)
   const response = { headers: [], sentAt: 0, version: 0, epoch: undefined, etag: undefined }
   memory.set('small', { ...response, body: Buffer.alloc(10) })
@@ -56,7 +56,7 @@ t.test('a stored body can be read at once', async (t) => {
   t.ok(isClosed)
 })
 
-t.test('more entity sets than there is room for count as all', async (t) => {
+t.test('beyond the limit of tracked entity sets, a change counts for all of them', async (t) => {
   const versions = createVersions(() => 0)
   const changed = (entitySet: string): void => versions.changed({ entitySet, schema: false, mayBeAction: false })
   for (let number = 0; number < 1000; number++) changed(`table${number}`)
@@ -68,7 +68,7 @@ t.test('more entity sets than there is room for count as all', async (t) => {
   t.notOk(versions.isSuspended({ entitySet: 'contacts' }))
 })
 
-t.test('a publish at one replica reaches the others', async (t) => {
+t.test('a schema change at one replica is published to the others', async (t) => {
   const topics: string[] = []
   const versions = shareVersions(
     createVersions(() => 0),
@@ -82,7 +82,7 @@ t.test('a publish at one replica reaches the others', async (t) => {
   t.equal(versions.of('schema'), 1)
 })
 
-t.test('changes of definitions that cannot be read are refused', async (t) => {
+t.test('schema changes that cannot be parsed count as refused', async (t) => {
   const answer = (body: string, coding?: string): ReturnType<typeof readChanges> =>
     readChanges({
       status: 200,

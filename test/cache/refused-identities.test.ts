@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { createRefusedIdentities } from '../../src/cache/refused-identities.ts'
 
-t.test('a refusal is that of one user, and of all where there are too many to remember', async (t) => {
+t.test('a refusal applies to one user, and to all when the list is full', async (t) => {
   let now = 0
   const { refused, refusedAt } = createRefusedIdentities(() => now)
   t.equal(refusedAt('a', 'accounts'), -Infinity)
@@ -17,13 +17,13 @@ t.test('a refusal is that of one user, and of all where there are too many to re
   t.equal(refusedAt('b', undefined), 7)
 })
 
-t.test('a refusal may be that of one entity set', async (t) => {
+t.test('a refusal can apply to one entity set', async (t) => {
   let now = 5
   const { refused, refusedAt } = createRefusedIdentities(() => now)
   refused('a', 'accounts')
   t.equal(refusedAt('a', 'accounts'), 5)
   t.equal(refusedAt('a', 'contacts'), -Infinity)
-  t.equal(refusedAt('a', undefined), 5, 'of rows of any entity set')
+  t.equal(refusedAt('a', undefined), 5, 'the latest refusal of any entity set')
   t.equal(refusedAt('b', 'accounts'), -Infinity)
   now = 6
   refused('a', undefined)

@@ -5,7 +5,7 @@ import { bufferedBody } from '../../src/dynamics/buffered-response.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { bodyOf, modelRequest } from '../support/model-dynamics.ts'
 
-/** Calls that wait, by the caller that makes them. */
+/** A `send` whose calls wait until the test answers them. */
 function waitingCalls(text = ''): {
   readonly send: Send
   readonly calls: { fairnessKey: string; answer: () => void }[]
@@ -28,17 +28,17 @@ function readOf(fairnessKey: string): OutboundRequest {
   })
 }
 
-t.test('a caller does not wait behind requests of another caller, only for its call', async (t) => {
+t.test('a caller shares the call of another caller only once that call was sent', async (t) => {
   const { send, calls } = waitingCalls()
   const share = shareCalls('a', () => 0)
   const busy = readOf('busy')
   const answers = [share(busy, send), share(readOf('busy'), send)]
-  t.equal(calls.length, 1, 'of one caller, both wait for one turn')
+  t.equal(calls.length, 1, 'two reads of one caller share a turn in the queue')
   answers.push(share(readOf('quiet'), send))
-  t.equal(calls.length, 2, 'another caller has its own turn')
+  t.equal(calls.length, 2, 'another caller gets its own turn')
   busy.record.attemptSent()
   answers.push(share(readOf('third'), send))
-  t.equal(calls.length, 2, 'what is at Dynamics is shared')
+  t.equal(calls.length, 2, 'a call that was sent is shared')
   for (const { answer } of calls) answer()
   t.same((await Promise.all(answers.map(async (answer) => bodyOf(await answer)))).map(String), [
     'of busy',
@@ -48,7 +48,7 @@ t.test('a caller does not wait behind requests of another caller, only for its c
   ])
 })
 
-t.test('nothing is shared while the parts of a batch end', async (t) => {
+t.test('nothing is shared while it is unknown which parts of a batch were executed', async (t) => {
   const { send, calls } = waitingCalls()
   let changes: number | undefined = 1
   const share = shareCalls('a', () => changes)
@@ -63,22 +63,26 @@ t.test('nothing is shared while the parts of a batch end', async (t) => {
   for (const answer of [before, ...during, after]) t.equal((await answer).status, 200)
 })
 
-t.test('an interactive read does not join a background one, not even of the same caller', async (t) => {
+t.test('an interactive read does not join a background read, not even one of the same caller', async (t) => {
   const { send, calls } = waitingCalls()
   const share = shareCalls('a', () => 0)
   const background = { ...readOf('background'), priority: 'background' } as const
   const answers = [share(background, send), share({ ...background }, send)]
   t.equal(calls.length, 1, 'two background reads are one call')
   answers.push(share(readOf('background'), send))
-  t.equal(calls.length, 2, 'an interactive one has its own turn')
+  t.equal(calls.length, 2, 'an interactive read gets its own turn')
   background.record.attemptSent()
   answers.push(share({ ...readOf('background'), priority: 'interactive' }, send))
-  t.equal(calls.length, 2, 'and is shared with interactive ones only: a retry of the other waits in the background')
+  t.equal(
+    calls.length,
+    2,
+    'it joins the interactive call, because a retry of the other one would wait as background work',
+  )
   for (const { answer } of calls) answer()
   for (const answer of answers) t.equal((await answer).status, 200)
 })
 
-t.test('a long response goes to each caller as fast as that one reads, and to one after the other', async (t) => {
+t.test('each caller gets a long response at its own pace, and callers are served in turns', async (t) => {
   const { send, calls } = waitingCalls('x'.repeat(1000 * 1000))
   const share = shareCalls('a', () => 0)
   const requests = Array.from({ length: 20 }, () => readOf('a'))
@@ -100,7 +104,7 @@ t.test('a long response goes to each caller as fast as that one reads, and to on
   calls[0]!.answer()
   await answers[0]
   requests[19]!.cancellation.cancel(new Error('left'))
-  await t.rejects(answers[19]!, { message: 'left' }, 'whoever leaves before its turn gets nothing')
+  await t.rejects(answers[19]!, { message: 'left' }, 'a caller that disconnects before its turn gets nothing')
   await Promise.all(answers.slice(0, 19))
   t.ok(
     written.every((bytes) => bytes > 0 && bytes <= 64 * 1024),

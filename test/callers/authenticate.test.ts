@@ -20,12 +20,12 @@ import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
 
-t.test('without listed callers everybody is anybody', async (t) => {
+t.test('without listed callers every request is accepted as caller “anybody”', async (t) => {
   const { ask } = await doorOf(t, [])
   t.match(await ask(), { status: 200, body: '{"caller":"anybody"}' })
 })
 
-t.test('a caller is known by the hash of its key, in either header', async (t) => {
+t.test('a caller is authenticated by the hash of its key, in either header', async (t) => {
   const [key, other] = [generateKey(), generateKey()]
   const { ask, passed } = await doorOf(t, [
     { name: 'billing', keys: [keyHash(key).toUpperCase()] },
@@ -65,7 +65,7 @@ t.test('a caller is known by the hash of its key, in either header', async (t) =
   t.same(passed, [])
 })
 
-t.test('keys of two callers are refused, and nothing but that', async (t) => {
+t.test('keys of two callers are refused, any other Authorization beside a key is ignored', async (t) => {
   const [key, next, other] = [generateKey(), generateKey(), generateKey()]
   const { ask, passed } = await doorOf(t, [
     { name: 'billing', keys: [keyHash(key), keyHash(next)] },
@@ -98,7 +98,7 @@ t.test('keys of two callers are refused, and nothing but that', async (t) => {
   t.match(await ask('X-Api-Key: wrong', `Authorization: Bearer ${key}`), { status: 401 })
 })
 
-t.test('a caller is known by what its token says, once the issuer has signed it', async (t) => {
+t.test('a caller is authenticated by the claims of a token that the issuer signed', async (t) => {
   const idp = await issuer(t)
   const { ask } = await doorOf(t, [
     { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } },
@@ -118,12 +118,12 @@ t.test('a caller is known by what its token says, once the issuer has signed it'
   t.equal(await caller({ scp: ['crm.read'], appid: 'portal-app' }), 'portal')
   t.equal(await caller({ scope: 'crm.read', client_id: 'portal-app' }), 'portal')
   t.equal(await caller({ sub: 'robot', aud: ['x', 'other'] }), 'robot')
-  t.equal(await caller({ roles: ['Read'], exp: seconds(-50) }), 'reader', 'clocks may differ by a minute')
+  t.equal(await caller({ roles: ['Read'], exp: seconds(-50) }), 'reader', 'a clock skew of one minute is allowed')
   t.equal(await caller({ roles: ['Read'], nbf: seconds(50) }), 'reader')
-  t.equal(idp.reads(), 2, 'the discovery document and the keys are read once')
+  t.equal(idp.reads(), 2, 'the discovery document and the keys are fetched once')
 })
 
-t.test("forged, foreign and expired tokens are nobody's", async (t) => {
+t.test('forged, foreign and expired tokens authenticate nobody', async (t) => {
   const idp = await issuer(t)
   const stranger = await issuer(t)
   const { ask, passed } = await doorOf(t, [
@@ -181,10 +181,10 @@ t.test("forged, foreign and expired tokens are nobody's", async (t) => {
     t.match(await ask(`Authorization: Bearer ${token}`), { status: 401 }, attack)
   t.same(passed, [])
   t.equal((await ask(`Authorization: Bearer ${good}`)).status, 200)
-  t.equal(stranger.reads(), 0, 'nobody but the listed issuer is asked')
+  t.equal(stranger.reads(), 0, 'only the listed issuer is contacted')
 })
 
-t.test('a token that was verified is good until it expires', async (t) => {
+t.test('a verified token is accepted until it expires', async (t) => {
   const idp = await issuer(t)
   const { ask } = await doorOf(t, [
     { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } },
@@ -200,7 +200,7 @@ t.test('a token that was verified is good until it expires', async (t) => {
   t.equal(status, 401)
 })
 
-t.test("while the issuer's keys cannot be had, tokens are answered 503 and keys still work", async (t) => {
+t.test("while the issuer's keys are unavailable, tokens get 503 and API keys still work", async (t) => {
   const idp = await issuer(t)
   const key = generateKey()
   const { ask } = await doorOf(t, [
@@ -238,18 +238,18 @@ t.test('the user can come from the token', async (t) => {
   await t.rejects(
     user('oid', { oid: '00000000-0000-0000-0000-000000000000' }),
     refused,
-    "the empty id is nobody's, and Dynamics would act as the application user",
+    'with the empty GUID Dynamics would act as the application user',
   )
-  await t.rejects(user('oid', { oid, idtyp: 'app' }), refused, 'an app is no user')
+  await t.rejects(user('oid', { oid, idtyp: 'app' }), refused, 'a token of an application names no user')
   await t.rejects(
     user('oid', { oid, sub: oid, scp: undefined, azp: 'portal' }),
     refused,
-    'a token without scopes that is about itself',
+    'a token without scopes whose subject is the application',
   )
   await t.rejects(
     user('email', { email: 'ada@contoso.com', email_verified: 'false' }),
     refused,
-    'an address that anybody may claim',
+    'an unverified e-mail address',
   )
 })
 

@@ -7,7 +7,7 @@ import { issuerKeys } from '../../src/callers/issuer-keys.ts'
 
 const MINUTE = 60_000
 
-t.test('keys are read again when the issuer changes them, and stay in use while it cannot be reached', async (t) => {
+t.test('keys are fetched again when the issuer rotates them, and stay in use while it is unreachable', async (t) => {
   const issuer = await emulatedIssuer()
   let now = 0
   const keys = issuerKeys('https://idp.example', 'https://idp.example/keys', issuer.readJson, () => now)
@@ -15,11 +15,11 @@ t.test('keys are read again when the issuer changes them, and stay in use while 
     Promise.resolve(keys({ alg: 'RS256', kid }, { payload: '', signature: '' }))
 
   await Promise.all([find('a'), find('a')])
-  t.equal(issuer.reads(), 1, 'read once for all')
+  t.equal(issuer.reads(), 1, 'concurrent requests share one fetch')
   await t.rejects(find('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
   issuer.kid = 'c'
   await find('c')
-  t.equal(issuer.reads(), 3, 'an unknown key does not stand in the way of a new one')
+  t.equal(issuer.reads(), 3, 'an unknown key id does not delay a rotation')
   issuer.kid = 'a'
   await find('a')
   issuer.kid = 'b'
@@ -30,15 +30,15 @@ t.test('keys are read again when the issuer changes them, and stay in use while 
 
   now += MINUTE
   await find('b')
-  t.equal(issuer.reads(), 5, 'the issuer has changed its key')
+  t.equal(issuer.reads(), 5, 'the issuer has rotated its key')
   for (let index = 0; index < 20; index += 1) await t.rejects(find(`random${index}`))
-  t.ok(issuer.reads() <= 9, 'invented keys cannot make the gateway read again and again')
+  t.ok(issuer.reads() <= 9, 'invented key ids do not cause repeated fetches')
 
   now += 11 * MINUTE
   issuer.failing = true
   await find('b')
   await find('b')
-  t.ok(issuer.reads() <= 10, 'the known keys hold on, and the issuer is left alone for a moment')
+  t.ok(issuer.reads() <= 10, 'known keys stay in use, and the issuer is not contacted again at once')
 
   now += 24 * 60 * MINUTE
   await t.rejects(find('b'), { code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE', retryAfter: 5 })
@@ -47,7 +47,7 @@ t.test('keys are read again when the issuer changes them, and stay in use while 
   await find('b')
 })
 
-t.test('keys are only read from where the issuer itself says', async (t) => {
+t.test("keys are fetched only from the URL that the issuer's metadata names", async (t) => {
   const documents: Record<string, unknown> = {
     'https://idp.example/tenant/v2.0/.well-known/openid-configuration': {
       issuer: 'https://idp.example/tenant/v2.0',

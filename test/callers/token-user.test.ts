@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { withUser } from '../../src/callers/token-user.ts'
 
-t.test('a token without a scope is no access token of a person', async (t) => {
+t.test('a token without a scope is not accepted as the access token of a person', async (t) => {
   const claims = {
     oid: 'aaaaaaaa-0000-4000-8000-000000000001',
     tid: '11111111-1111-1111-1111-111111111111',

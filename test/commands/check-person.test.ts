@@ -9,12 +9,12 @@ import { check } from '../../src/commands/check/check.ts'
 import { commandFor, commandForPeople } from '../support/command-io.ts'
 import { objectId } from '../support/started-emulator.ts'
 
-// `check` where people call with tokens of their own.
+// `check` for callers that send a person's token.
 
 const ADELE = 'adele.vance@contoso.com'
 const APP = '9b2d6c1f-0a4e-4f3b-8d57-1c6e9a20b7f4'
 
-t.test('prints both addresses of consent, and tests no more than is possible without a person', async (t) => {
+t.test('prints both consent URLs, and tests only what is possible without a person', async (t) => {
   for (const kind of ['on-behalf-of', 'client-secret']) {
     const { io, written, emulator } = await commandForPeople(t, kind)
     t.equal(await check({}, io), 0)
@@ -33,7 +33,7 @@ t.test('prints both addresses of consent, and tests no more than is possible wit
   }
 })
 
-t.test('tests with the token of a person that Dynamics runs as them', async (t) => {
+t.test("with a person's token, tests that Dynamics runs requests as that person", async (t) => {
   for (const [kind, prefix] of [
     ['on-behalf-of', ''],
     ['client-secret', 'Bearer '],
@@ -53,7 +53,7 @@ t.test('tests with the token of a person that Dynamics runs as them', async (t) 
   }
 })
 
-t.test('a wrong token is explained before Entra is asked, with one fix', async (t) => {
+t.test('a wrong token is explained with one fix before it is sent to Entra', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   const good = emulator.userToken(ADELE)
   const soon = Math.floor(Date.now() / 1000) + 3600
@@ -89,7 +89,7 @@ t.test('a wrong token is explained before Entra is asked, with one fix', async (
   }
 })
 
-t.test('each refusal of Entra has its own fix', async (t) => {
+t.test('each refusal by Entra has its own fix', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   const file = fileWith(t, emulator.userToken(ADELE))
   for (const [number, todo] of [
@@ -117,7 +117,7 @@ t.test('each refusal of Entra has its own fix', async (t) => {
   t.match(written.stdout, /AADSTS50076[\s\S]*MFA[\s\S]*says: “\{"access_token":\{"acrs"[\s\S]*pass these claims/)
 })
 
-t.test('an unknown person, an unreadable row, and another user are distinguished', async (t) => {
+t.test('distinguishes an unknown person, an unreadable row and another user', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   const guest = fileWith(t, emulator.userToken('somebody@fabrikam.example'))
   t.equal(await check({ 'token-file': guest }, io), 2)
@@ -142,7 +142,7 @@ t.test('an unknown person, an unreadable row, and another user are distinguished
   t.match(written.stdout, /✗ as the person .*did not run as the person/)
 })
 
-t.test('an obstacle to the test is named', async (t) => {
+t.test('names what prevents the test', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   t.equal(await check({ 'token-file': '/nowhere/token' }, io), 2)
   t.match(written.stdout, /✗ person .*cannot be read \(ENOENT\)/)
@@ -166,7 +166,7 @@ t.test('an obstacle to the test is named', async (t) => {
   t.match(none.written.stdout, /✗ person .*No caller sends tokens of people/)
 })
 
-t.test('another product has no WhoAmI to compare', async (t) => {
+t.test('skips the comparison for products without WhoAmI', async (t) => {
   const { io, written, emulator } = await commandForPeople(t)
   const [target] = io.settings.targets
   const url = { ...target!.url, product: 'finance-and-operations' as const }
@@ -176,7 +176,7 @@ t.test('another product has no WhoAmI to compare', async (t) => {
   t.match(written.stdout, /– as the person .*no WhoAmI/)
 })
 
-t.test('--json includes the addresses', async (t) => {
+t.test('--json includes the consent URLs', async (t) => {
   const { io, written } = await commandForPeople(t)
   t.equal(await check({ json: true }, io), 0)
   const { targets } = JSON.parse(written.stdout)

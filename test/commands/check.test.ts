@@ -64,7 +64,7 @@ t.test('--json reports the same to programs', async (t) => {
   t.match(targets[0].steps.at(-1), { result: 'skipped', says: /--user/ })
 })
 
-t.test('every error of Entra is explained, with one thing to do', async (t) => {
+t.test('every error of Entra is explained with one fix', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   for (const number of Object.keys(AADSTS)) {
     written.stdout = ''
@@ -77,7 +77,7 @@ t.test('every error of Entra is explained, with one thing to do', async (t) => {
   }
 })
 
-t.test('a secret that a comment may have truncated is checked before a new one is suggested', async (t) => {
+t.test('suggests to check a secret that a comment may have truncated before creating a new one', async (t) => {
   const { io, written } = await commandFor(t, { AZURE_CLIENT_SECRET: 'wrong~secret' })
   const [target] = io.settings.targets
   const { credential } = target!
@@ -90,14 +90,14 @@ t.test('a secret that a comment may have truncated is checked before a new one i
   t.match(written.stdout, /What to do: First: It ends before the #\. If the value is complete: Create a new secret/)
 })
 
-t.test("an AADSTS number that is not known leads to Microsoft's page of it", async (t) => {
+t.test("an unknown AADSTS number comes with a link to Microsoft's page", async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.entra.always({ kind: 'aadsts', number: 123456 })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /error\?code=123456/)
 })
 
-t.test('each refusal of Dynamics is explained', async (t) => {
+t.test('each refusal by Dynamics is explained', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const cases: [set: () => void, failed: RegExp, todo: RegExp][] = [
     [
@@ -183,7 +183,7 @@ t.test('users that cannot be impersonated are distinguished', async (t) => {
   t.match(written.stdout, /prvReadAccount is missing[\s\S]*whichever of the two lacks it/)
 })
 
-t.test('says by which column a user was found, by address or by object id', async (t) => {
+t.test('reports the column that a user was found by, for an address and for an object id', async (t) => {
   const { io, written, emulator } = await commandFor(t, { USER_EMAIL_COLUMNS: 'internalemailaddress,domainname' })
   for (const [user, column] of [
     [ADELE, 'internalemailaddress'],
@@ -198,7 +198,7 @@ t.test('says by which column a user was found, by address or by object id', asyn
   t.match(written.stdout, /No user of the environment has this Entra object id[\s\S]*Compare the id with the Object ID/)
 })
 
-t.test('reports whether users can be preloaded, which is never a failure', async (t) => {
+t.test('reports whether users can be preloaded, which never fails the check', async (t) => {
   const { io, written, emulator } = await commandFor(t, { USERS_PRELOAD: 'true' })
   emulator.switches.pageSize = 50
   t.equal(await check({}, io), 0)
@@ -264,7 +264,7 @@ t.test('an ignored caller id is detected', async (t) => {
   t.equal(await check({ user: ADELE }, io), 2)
 })
 
-t.test('an environment that does not exist: the URL must be checked', async (t) => {
+t.test('for an environment that does not exist, suggests to check the URL', async (t) => {
   const { io, written } = await commandFor(t, { DYNAMICS_URL: 'http://127.0.0.1:9' })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /✗ connection[\s\S]*127\.0\.0\.1:9/)
@@ -277,13 +277,13 @@ t.test('a server that is not an environment', async (t) => {
   t.match(written.stdout, /in place of Dynamics/)
 })
 
-t.test("a tenant that is not the environment's is named", async (t) => {
+t.test('reports a tenant that is not that of the environment', async (t) => {
   const { io, written, emulator } = await commandFor(t, { AZURE_TENANT_ID: '11111111-1111-1111-1111-111111111111' })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, new RegExp(`✗ tenant[\\s\\S]*Set AZURE_TENANT_ID=${emulator.tenantId}`))
 })
 
-t.test('a clock that is some minutes wrong is a warning, and one that is hours wrong is a failure', async (t) => {
+t.test('a clock that is off by minutes is a warning, and by hours a failure', async (t) => {
   const fault = (wrong: number) =>
     ({
       kind: 'answer',
@@ -312,20 +312,20 @@ t.test('a clock that is some minutes wrong is a warning, and one that is hours w
   t.match(hours.written.stdout, /✗ clock .*720\d s ahead of[\s\S]*Correct the clock/)
 })
 
-t.test('a person at a terminal sees progress', async (t) => {
+t.test('shows progress on a terminal', async (t) => {
   const { io, written } = await commandFor(t)
   await check({}, { ...io, stdout: { ...io.stdout, isTTY: true } })
   t.match(written.stdout, /… token\r/)
 })
 
-t.test('without impersonation its rights are not asked for', async (t) => {
+t.test('without impersonation, its privileges are not checked', async (t) => {
   const { io, written, emulator } = await commandFor(t, { IMPERSONATION: 'off' })
   emulator.switches.mayImpersonate = false
   t.equal(await check({}, io), 0)
   t.match(written.stdout, /– act as users .*IMPERSONATION=off/)
 })
 
-t.test('an unknown host ends the steps', async (t) => {
+t.test('stops after an unknown host', async (t) => {
   const { io, written } = await commandFor(t, { DYNAMICS_URL: 'https://nothing.invalid' })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /✗ DNS .*nothing\.invalid/)
@@ -346,7 +346,7 @@ t.test('an unknown host ends the steps', async (t) => {
   t.match(written.stdout, /– DNS .*emulated/)
 })
 
-t.test('products without WhoAmI are tested by any response', async (t) => {
+t.test('for products without WhoAmI, any response passes', async (t) => {
   const finance = await commandFor(t)
   const { emulator, io, written } = finance
   const [target] = io.settings.targets
@@ -389,7 +389,7 @@ t.test('facts that Dynamics does not report are not a failure', async (t) => {
   t.match(written.stdout, /✓ WhoAmI [\s\S]*! act as users .*unknown \(403\)/)
 })
 
-t.test('a token that is not a JWT proves nothing, and one for another environment ends the check', async (t) => {
+t.test('skips an opaque token, and stops at a token for another environment', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const gives = (token: string) =>
     ({
@@ -398,7 +398,7 @@ t.test('a token that is not a JWT proves nothing, and one for another environmen
       body: JSON.stringify({ access_token: token, expires_in: 600, token_type: 'Bearer' }),
     }) as const
   emulator.faults.entra.push(gives('opaque'))
-  t.equal(await check({}, io), 2, 'Dynamics does not take it')
+  t.equal(await check({}, io), 2, 'Dynamics does not accept it')
   t.match(written.stdout, /✓ token +\d+ ms  valid for 10 min/)
   written.stdout = ''
   const claims = Buffer.from(JSON.stringify({ aud: 'https://other.crm4.dynamics.com', roles: ['a'] }))
@@ -409,7 +409,7 @@ t.test('a token that is not a JWT proves nothing, and one for another environmen
   t.notMatch(written.stdout, /WhoAmI/)
 })
 
-t.test("an environment of Microsoft's takes tokens for itself only, whatever DYNAMICS_SCOPE says", async (t) => {
+t.test('DYNAMICS_SCOPE must name the environment itself if Microsoft hosts it', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const tokenStep = async ({
     origin,
@@ -442,7 +442,7 @@ t.test("an environment of Microsoft's takes tokens for itself only, whatever DYN
     return / (.) token .*/s.exec(written.stdout)?.[0].replace(/\s+/g, ' ') ?? written.stdout
   }
   const contoso = { origin: 'https://contoso.crm4.dynamics.com' }
-  // Not Microsoft's host: what stands there may be a way to an environment.
+  // Not a host of Microsoft: it may be a proxy to an environment.
   const proxy = { origin: io.settings.targets[0]!.url.origin }
   const other = 'https://other.crm4.dynamics.com'
 
@@ -462,7 +462,7 @@ t.test("an environment of Microsoft's takes tokens for itself only, whatever DYN
   t.match(await tokenStep({ ...proxy, aud: other }), /✗ token/)
 })
 
-t.test('a row that does not say whether its user is disabled is not a user', async (t) => {
+t.test('a row without isdisabled does not count as a user', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({
     kind: 'answer',
@@ -481,7 +481,7 @@ t.test('a row that does not say whether its user is disabled is not a user', asy
   t.match(written.stdout, /✗ as the user .*lacks isdisabled\.\n\n +Why: .+\n +What to do: .+proxy/)
 })
 
-t.test('several environments are checked each by itself', async (t) => {
+t.test('each environment is checked separately', async (t) => {
   const { io, written } = await commandFor(t)
   const [target] = io.settings.targets
   const targets = [
@@ -498,7 +498,7 @@ t.test('several environments are checked each by itself', async (t) => {
   })
 })
 
-t.test('the values that were used are named, to compare them with the registration', async (t) => {
+t.test('prints the values in use, for comparison with the app registration', async (t) => {
   const certificate = await commandFor(t, {
     AZURE_CLIENT_CERTIFICATE_PATH: new URL('../../../test/credentials/certificates/plain.pem', import.meta.url)
       .pathname,
@@ -544,7 +544,7 @@ t.test('control characters in a name do not reach the terminal', async (t) => {
   t.match(written.stdout, /user “a \[2Jb” \(disabled\)/)
 })
 
-t.test('another tenant is a failure at whatever authority Dynamics announces it', async (t) => {
+t.test('another tenant is a failure, whatever authority host Dynamics announces', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const address = 'https://login.elsewhere.test/99999999-1111-1111-1111-111111111111/oauth2/authorize'
   emulator.faults.dataverse.push({
@@ -557,7 +557,7 @@ t.test('another tenant is a failure at whatever authority Dynamics announces it'
   t.match(written.stdout, /✗ tenant[\s\S]*AZURE_TENANT_ID=99999999/)
 })
 
-t.test('a tenant that Dynamics does not announce, or by a name of another authority, is not a failure', async (t) => {
+t.test('a tenant that Dynamics does not announce, or announces at another authority, is not a failure', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const announces = (address: string) =>
     ({
@@ -579,7 +579,7 @@ t.test('a tenant that Dynamics does not announce, or by a name of another author
   t.match(domain.written.stdout, /✓ tenant .*Dynamics announces/)
 })
 
-t.test('a platform token that cannot be read is explained without it', async (t) => {
+t.test('an unreadable platform token file is explained', async (t) => {
   const file = `${t.testdir({ token: 'a.b.c' })}/token`
   const { io, written } = await commandFor(t, { AZURE_FEDERATED_TOKEN_FILE: file })
   rmSync(file)
@@ -627,14 +627,14 @@ t.test('a 403 on reading users is a missing privilege only where Dynamics says s
   t.notMatch(written.stdout, /prvReadUser/)
 })
 
-t.test('a page in place of the API is reported at once', async (t) => {
+t.test('a web page in place of the API is reported at once', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({ kind: 'html', path: 'WhoAmI', status: 200 })
   await check({}, io)
   t.match(written.stdout, /! connection .*the response is a page \(200\)/)
 })
 
-t.test('each reason not to act as a user has a fix of its own', async (t) => {
+t.test('each reason why a user cannot be impersonated has its own fix', async (t) => {
   const { io, written } = await commandFor(t)
   for (const [user, todo] of [
     ['nestor.wilke@contoso.com', /disabled[\s\S]*What to do: Enable the user/],
@@ -648,14 +648,14 @@ t.test('each reason not to act as a user has a fix of its own', async (t) => {
   }
 })
 
-t.test("Entra's ids of a refusal are shown for Microsoft's support", async (t) => {
+t.test('shows the trace and correlation ids of a refusal by Entra', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.entra.always({ kind: 'aadsts', number: 7000215 })
   t.equal(await check({}, io), 2)
   t.match(written.stdout, /For Microsoft's support: trace [0-9a-f-]{36}, correlation [0-9a-f-]{36}\./)
 })
 
-t.test('if Dynamics ran as a third user, no reason is invented', async (t) => {
+t.test('does not guess a reason if Dynamics ran as a third user', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   emulator.faults.dataverse.push({
     kind: 'answer',
@@ -672,7 +672,7 @@ t.test('if Dynamics ran as a third user, no reason is invented', async (t) => {
   t.match(written.stdout, /✗ as the user .*in place of Dynamics/)
 })
 
-t.test('tries Redis where it is configured; without it the step is left out', async (t) => {
+t.test('tests Redis only if it is configured', async (t) => {
   const redis = await redisServer(t)
   const { io, written } = await commandFor(t, { REDIS_URL: redis.url })
   t.equal(await check({}, io), 0)
@@ -700,7 +700,7 @@ t.test('a certificate that expires soon is a warning', async (t) => {
   t.match(written.stdout, /! token .*the certificate of the credential expires within/)
 })
 
-t.test('an identity of Azure has no tenant to compare', async (t) => {
+t.test('does not compare the tenant of a managed identity', async (t) => {
   const { emulator, io, written } = await commandFor(t)
   const [target] = io.settings.targets
   const targets = [{ ...target!, credential: { kind: 'managed-identity', clientId: undefined } as const }]
@@ -708,7 +708,7 @@ t.test('an identity of Azure has no tenant to compare', async (t) => {
   t.match(written.stdout, `Dynamics announces ${emulator.tenantId}`)
 })
 
-t.test('a host without an HTTPS server presents no certificate', async (t) => {
+t.test('a host without an HTTPS server has no certificate to report', async (t) => {
   const { io, written } = await commandFor(t)
   const [target] = io.settings.targets
   const targets = [{ ...target!, url: { ...target!.url, origin: 'https://127.0.0.2' } }]
@@ -717,7 +717,7 @@ t.test('a host without an HTTPS server presents no certificate', async (t) => {
   t.notMatch(written.stdout, /The presented certificate/)
 })
 
-t.test('a name that can be looked up is shown with its addresses', async (t) => {
+t.test('shows the addresses of a host that can be resolved', async (t) => {
   const { io, written } = await commandFor(t)
   const [target] = io.settings.targets
   const targets = [{ ...target!, url: { ...target!.url, origin: `http://${hostname()}:9` } }]
@@ -725,7 +725,7 @@ t.test('a name that can be looked up is shown with its addresses', async (t) => 
   t.match(written.stdout, /✓ DNS .*[.:]/)
 })
 
-t.test('an environment that does not answer in time, and one whose response is not an object', async (t) => {
+t.test('reports an environment that does not respond in time, or whose response is not an object', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   const [target] = io.settings.targets
   const targets = [{ ...target!, requestTimeout: 300 }]
@@ -738,7 +738,7 @@ t.test('an environment that does not answer in time, and one whose response is n
   t.match(written.stdout, /✗ WhoAmI/)
 })
 
-t.test('a gateway without impersonation has no user to test', async (t) => {
+t.test('without impersonation there is no user to test', async (t) => {
   const people = await commandForPeople(t)
   await check({ user: ADELE }, people.io)
   t.match(people.written.stdout, /– as the user .*kind on-behalf-of/)
@@ -747,7 +747,7 @@ t.test('a gateway without impersonation has no user to test', async (t) => {
   t.match(off.written.stdout, /! as the user .*IMPERSONATION=off\n/)
 })
 
-t.test('a link to another resource ends the preload', async (t) => {
+t.test('a next link to another resource stops the preload test', async (t) => {
   const { io, written, emulator } = await commandFor(t, { USERS_PRELOAD: 'true' })
   emulator.faults.dataverse.push({
     kind: 'answer',

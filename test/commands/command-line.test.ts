@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 
 import { main } from '../../src/commands/command-line.ts'
 
-/** Runs the command line in this process, and gives back what it wrote. */
+/** Runs the command line in this process, and returns its output. */
 async function run(
   t: Test,
   ...words: string[]
@@ -68,7 +68,7 @@ t.test('check --json also reports wrong options as JSON', async (t) => {
   t.match(await run(t, 'check', '--', '--json'), { status: 1, out: '', err: /does not accept/ })
 })
 
-t.test('shows all faults of the settings, for every command that needs them', async (t) => {
+t.test('shows all configuration errors, for every command that reads settings', async (t) => {
   const folder = t.testdir({ 'gateway.yaml': 'port: 99999\ntargets:\n  - url: http://contoso.crm4.dynamics.com\n' })
   const file = `${folder}/gateway.yaml`
 

@@ -15,7 +15,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** What an administrator's browser does with one of the addresses in the terminal. */
+/** Follows a consent URL as an administrator's browser does. */
 async function browse({ emulator, written }: Awaited<ReturnType<typeof commandFor>>, form: RegExp): Promise<void> {
   await until(() => written.stdout.includes('Waiting for the redirect'))
   const address = new URL(form.exec(written.stdout)![0])
@@ -28,7 +28,7 @@ async function browse({ emulator, written }: Awaited<ReturnType<typeof commandFo
   await fetch(String(headers['location']))
 }
 
-t.test('prints both forms of the address, and whether they are needed', async (t) => {
+t.test('prints both forms of the consent URL, and whether they are needed', async (t) => {
   const { io, written, emulator } = await commandFor(t)
   t.equal(await consent({}, io), 0)
   t.match(written.stdout, /No consent is needed/)
@@ -68,7 +68,7 @@ t.test('reports that consent was refused, even if the response has admin_consent
   }
 })
 
-t.test('does not wait forever, nor at a port that is in use', async (t) => {
+t.test('stops waiting after a time, and fails at once if the port is in use', async (t) => {
   const { io, written } = await commandFor(t)
   t.equal(await consent({ wait: true, port: await freePort(), timeout: 30 }, io), 2)
   t.match(written.stderr, /No administrator consented/)
@@ -79,7 +79,7 @@ t.test('does not wait forever, nor at a port that is in use', async (t) => {
   server.close()
 })
 
-t.test('a managed identity has nothing to consent to, a person and Business Central have', async (t) => {
+t.test('a managed identity needs no consent; a person and Business Central do', async (t) => {
   const { io, written } = await commandFor(t, { CREDENTIAL: 'managed-identity' })
   t.equal(await consent({}, io), 0)
   t.match(written.stdout, /No consent is needed: a managed identity/)
@@ -92,7 +92,7 @@ t.test('a managed identity has nothing to consent to, a person and Business Cent
   t.match(bc.written.stdout, /Business Central accepts only/)
 })
 
-t.test('people who call with their own tokens need two permissions, each with its own address', async (t) => {
+t.test("callers with a person's token need two permissions, each with its own URL", async (t) => {
   for (const kind of ['on-behalf-of', 'client-secret']) {
     const command = await commandForPeople(t, kind)
     const port = await freePort()
@@ -122,7 +122,7 @@ t.test('Finance & Operations needs none, and a cancelled wait is reported', asyn
   t.match(written.stderr, /Not granted\. The wait was cancelled/)
 })
 
-t.test('a response without a tenant is reported without its name', async (t) => {
+t.test('a redirect without a tenant is reported without its name', async (t) => {
   const { io, written } = await commandFor(t)
   const port = await freePort()
   const status = consent({ wait: true, port }, io)

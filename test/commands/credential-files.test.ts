@@ -18,7 +18,7 @@ function errorsOf(variables: Readonly<Record<string, string>>, file?: string): r
   return credentialFileErrors(loadSettings(variables, file), file)
 }
 
-t.test('a credential whose certificate cannot be used is an error at the start that says how to fix it', async (t) => {
+t.test('an unusable certificate is an error at startup that says how to fix it', async (t) => {
   const folder = t.testdir({ 'no.pem': 'MARKER' })
   const fixture = (name: string): string =>
     fileURLToPath(new URL(`../../../test/credentials/certificates/${name}`, import.meta.url))
@@ -54,7 +54,7 @@ t.test('a credential whose certificate cannot be used is an error at the start t
   t.same(errorsOf({ S: 'x' }, settings('secret: { env: S }')), [])
 })
 
-t.test('serve and check refuse it', async (t) => {
+t.test('both serve and check report it', async (t) => {
   const folder = t.testdir({
     'no.pem': 'MARKER',
     'gateway.yaml': [

@@ -11,7 +11,7 @@ t.setTimeout(600_000)
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
-/** Runs the demo until it invites, or ends. */
+/** Runs the demo until it prints a request to try, or ends. */
 async function demoFor(
   t: Test,
   files: Record<string, string>,
@@ -24,7 +24,7 @@ async function demoFor(
       PATH: process.env['PATH'],
       PORT: '0',
       LOG_FORMAT: 'json',
-      // Longer than a busy machine needs; a settings file says so itself.
+      // Long enough for a busy machine. A settings file has its own timeout.
       ...(words.includes('--config') || 'GATEWAY_CONFIG' in env ? {} : { TOKEN_TIMEOUT: '60s' }),
       ...env,
     },
@@ -49,7 +49,7 @@ async function demoFor(
 const KEY = 'dgk_0123456789abcdef0123456789abcdef0123456789a'
 const hash = createHash('sha256').update(KEY).digest('hex')
 
-/** As a file for production has it: secrets that are not here, and a product that is not emulated. */
+/** As in production: with secrets that do not exist here, and a product that is not emulated. */
 const GATEWAY = `
 callers:
   - name: dashboard
@@ -76,7 +76,7 @@ targets:
     tokenTimeout: 60s
 `
 
-t.test('a settings file applies: callers, rules, and several targets, each emulated by itself', async (t) => {
+t.test('applies callers, rules and several targets of a settings file, each with its own emulator', async (t) => {
   const { url, output, child, ended } = await demoFor(t, { 'gateway.yaml': GATEWAY }, ['--config', 'gateway.yaml'])
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`${url}${path}`, { headers: { 'x-api-key': KEY, ...headers } })
@@ -112,7 +112,7 @@ t.test('variables apply as for serve', async (t) => {
   t.match(output, /curl -H "x-person: adele/)
 })
 
-t.test('callers with Entra tokens are asked to send one', async (t) => {
+t.test('tells callers with Entra tokens to send one', async (t) => {
   const issuer = 'https://login.microsoftonline.com/7a5f4d1e-3c2b-4e9a-8f61-0d9b2c7e4a10/v2.0'
   const settings = [
     `callers: [{ name: portal, token: { issuer: "${issuer}", audience: [api], roles: [Read] } }]`,
@@ -125,7 +125,7 @@ t.test('callers with Entra tokens are asked to send one', async (t) => {
   t.match(output, /send the token or certificate of one of them/)
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const token = `${part({ alg: 'RS256', kid: 'k' })}.${part({ iss: issuer, aud: 'api', exp: 9e9 })}.c2ln`
-  // On a busy machine the first reading of the issuer's keys may take too long: 503, send it again.
+  // On a busy machine the first fetch of the issuer's keys may time out with 503. Then it is sent again.
   let status: number | undefined
   await until(async () => {
     status = (await fetch(`${url}/accounts`, { headers: { authorization: `Bearer ${token}` } })).status
@@ -134,7 +134,7 @@ t.test('callers with Entra tokens are asked to send one', async (t) => {
   t.equal(status, 401)
 })
 
-t.test('--throttle shows the wait for a limit, and a terminal gets readable lines', async (t) => {
+t.test('--throttle shows the wait for a service protection limit, in readable lines on a terminal', async (t) => {
   const { url, said } = await demoFor(t, {}, ['--throttle', '--port', '0'], { LOG_FORMAT: 'pretty' })
   await until(() => said().includes('Every fourth request meets a limit of three seconds'))
   t.equal((await fetch(`${url}/accounts`)).status, 200)
@@ -147,14 +147,14 @@ t.test('--fault with a number makes Entra refuse, and check explains it', async 
   t.match(said(), /AADSTS7000222/)
 })
 
-t.test('with IMPERSONATION=off no user is suggested', async (t) => {
+t.test('suggests no user with IMPERSONATION=off', async (t) => {
   const { url, output } = await demoFor(t, {}, [], { IMPERSONATION: 'off' })
 
   t.equal((await fetch(`${url}/accounts`)).status, 200)
   t.notMatch(output, /adele/i)
 })
 
-t.test('wrong options are reported, and the demo ends with 1', async (t) => {
+t.test('reports wrong options and exits with 1', async (t) => {
   const cases: [words: string[], env: Record<string, string>, fault: RegExp][] = [
     [['--port', 'abc'], {}, /--port must be a port number from 0 to 65535/],
     [['--port', '70000', '--fault', 'x'], {}, /--port must be a port number.*--fault must be an error code/s],

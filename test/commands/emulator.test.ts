@@ -12,7 +12,7 @@ const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
 t.setTimeout(600_000)
 
-/** Runs the command until it has printed the variables, or ends; and what they are. */
+/** Runs the command until it has printed the variables, or ends. Returns the variables. */
 async function emulatorFor(t: Test, ...words: string[]) {
   const child = spawn(process.execPath, [MAIN, 'emulator', ...words], { env: { PATH: process.env['PATH'] } })
   t.teardown(() => (child.kill('SIGTERM'), ended))
@@ -33,7 +33,7 @@ async function emulatorFor(t: Test, ...words: string[]) {
   return { child, ended, output, variables }
 }
 
-t.test('serves Entra and Dynamics 365 to a program with the printed settings', async (t) => {
+t.test('serves Entra and Dynamics 365 to a program that uses the printed settings', async (t) => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     algorithm: 'sha256',
     keyType: 'ec',
@@ -117,7 +117,7 @@ t.test('--fault with a number makes Entra refuse', async (t) => {
   t.match(await token.json(), { error_description: /AADSTS7000222/ })
 })
 
-t.test('wrong options are reported, and it ends with 1', async (t) => {
+t.test('reports wrong options and exits with status 1', async (t) => {
   const other = createServer()
   other.listen(0, '127.0.0.1')
   await once(other, 'listening')

@@ -16,7 +16,7 @@ import { quickHealthcheck } from '../../src/commands/quick-healthcheck.ts'
 const READY = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready'
 const TLS = { certificate: 'own.pem', key: 'own.key' } as unknown as Parameters<typeof healthcheck>[0]['tls']
 
-t.test('asks a gateway whether it is ready', async (t) => {
+t.test('succeeds when the gateway is ready', async (t) => {
   const asked: string[] = []
   const port = await listening(
     t,
@@ -26,12 +26,12 @@ t.test('asks a gateway whether it is ready', async (t) => {
   )
 
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 0)
-  t.equal(await healthcheck({ host: '0.0.0.0', port, tls: undefined }), 0, "an address for all of the machine's")
+  t.equal(await healthcheck({ host: '0.0.0.0', port, tls: undefined }), 0, 'an address that stands for all interfaces')
   t.equal(await healthcheck({ host: '::', port, tls: undefined }), 1, 'nobody listens at ::1')
   t.match(asked, [/^GET \/-\/readyz HTTP\/1\.1\r\nHost: localhost\r\n/])
 })
 
-t.test('a gateway that is not ready, breaks off or speaks another protocol is not healthy', async (t) => {
+t.test('fails when the gateway is not ready, closes the connection or speaks another protocol', async (t) => {
   for (const answer of ['HTTP/1.1 503 Service Unavailable\r\n\r\n', '', 'HTTP/1.1 200', 'SSH-2.0-OpenSSH\r\n']) {
     const port = await listening(
       t,
@@ -41,7 +41,7 @@ t.test('a gateway that is not ready, breaks off or speaks another protocol is no
   }
 })
 
-t.test('a response in chunks is read to the end of its first line', async (t) => {
+t.test('reads a response in several chunks to the end of its first line', async (t) => {
   const port = await listening(
     t,
     createServer((socket) =>
@@ -53,12 +53,12 @@ t.test('a response in chunks is read to the end of its first line', async (t) =>
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 0)
 })
 
-t.test('a silent gateway is not healthy after two seconds', async (t) => {
+t.test('fails after two seconds without a response', async (t) => {
   const port = await listening(t, createServer())
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1)
 })
 
-t.test('a port without a listener is not healthy', async (t) => {
+t.test('fails when nothing listens at the port', async (t) => {
   const server = createServer()
   const port = await listening(t, server)
   server.close()
@@ -66,8 +66,8 @@ t.test('a port without a listener is not healthy', async (t) => {
   t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1)
 })
 
-t.test('asks over a Unix socket, and over TLS', async (t) => {
-  // Not in t.testdir(): a socket's path is cut at 107 bytes.
+t.test('works over a Unix socket and over TLS', async (t) => {
+  // Not in t.testdir(): the path of a socket is limited to 107 bytes.
   const folder = mkdtempSync(join(tmpdir(), 'gateway-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'gateway.sock')
@@ -77,32 +77,35 @@ t.test('asks over a Unix socket, and over TLS', async (t) => {
 
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway.contoso.com' }])
   const port = await listening(t, createSecureServer({ cert, key }, answering))
-  t.equal(await healthcheck({ host: '127.0.0.1', port, tls: TLS }), 0, 'whatever names the certificate is for')
+  t.equal(await healthcheck({ host: '127.0.0.1', port, tls: TLS }), 0, 'the names of the certificate are not checked')
 })
 
-t.test("plain variables are enough to ask without the gateway's code; what else counts is left to it", async (t) => {
-  const port = await listening(
-    t,
-    createServer((socket) => socket.once('data', () => socket.end(READY))),
-  )
-  const folder = t.testdir({ dotEnv: { '.env': `PORT=${port}` }, none: {} })
-  const quick = (
-    env: NodeJS.Dict<string>,
-    words = ['healthcheck'],
-    at = join(folder, 'none'),
-  ): ReturnType<typeof quickHealthcheck> => quickHealthcheck(words, env, at)
+t.test(
+  "reads plain variables without loading the gateway's code, and leaves other sources to the gateway",
+  async (t) => {
+    const port = await listening(
+      t,
+      createServer((socket) => socket.once('data', () => socket.end(READY))),
+    )
+    const folder = t.testdir({ dotEnv: { '.env': `PORT=${port}` }, none: {} })
+    const quick = (
+      env: NodeJS.Dict<string>,
+      words = ['healthcheck'],
+      at = join(folder, 'none'),
+    ): ReturnType<typeof quickHealthcheck> => quickHealthcheck(words, env, at)
 
-  t.equal(await quick({ PORT: String(port) }), 0)
-  t.equal(await quick({ PORT: String(port), HOST: '0.0.0.0', GATEWAY_CONFIG: '' }), 0)
-  t.equal(quick({ PORT: String(port) }, ['healthcheck', '--config', 'gateway.yaml']), undefined)
-  t.equal(quick({ PORT: String(port) }, ['serve']), undefined)
-  t.equal(quick({ PORT: String(port), GATEWAY_CONFIG: 'gateway.yaml' }), undefined)
-  t.equal(quick({ PORT: '0x50' }), undefined, 'the gateway says what is wrong with it')
-  t.equal(quick({ PORT: '99999' }), undefined)
-  t.equal(await quick({ HOST: '127.0.0.9' }), 1, 'nobody listens at port 8080 there')
-  t.equal(quick({ HOST: '"127.0.0.1"' }), undefined, 'quotes that Docker keeps')
-  t.equal(quick({}, ['healthcheck'], join(folder, 'dotEnv')), undefined, '.env may say otherwise')
-})
+    t.equal(await quick({ PORT: String(port) }), 0)
+    t.equal(await quick({ PORT: String(port), HOST: '0.0.0.0', GATEWAY_CONFIG: '' }), 0)
+    t.equal(quick({ PORT: String(port) }, ['healthcheck', '--config', 'gateway.yaml']), undefined)
+    t.equal(quick({ PORT: String(port) }, ['serve']), undefined)
+    t.equal(quick({ PORT: String(port), GATEWAY_CONFIG: 'gateway.yaml' }), undefined)
+    t.equal(quick({ PORT: '0x50' }), undefined, 'the gateway reports what is wrong with it')
+    t.equal(quick({ PORT: '99999' }), undefined)
+    t.equal(await quick({ HOST: '127.0.0.9' }), 1, 'nobody listens at port 8080 there')
+    t.equal(quick({ HOST: '"127.0.0.1"' }), undefined, 'quotes that Docker passes on')
+    t.equal(quick({}, ['healthcheck'], join(folder, 'dotEnv')), undefined, '.env may set another value')
+  },
+)
 
 async function listening(t: Test, server: Server, path?: string): Promise<number> {
   const sockets = new Set<Socket>()

@@ -27,7 +27,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** What a person's browser does with the address in the terminal: signs in, and comes back. */
+/** Signs in as a person's browser does, and follows the redirect. */
 async function browse(
   { emulator, written }: Awaited<ReturnType<typeof delegatedFor>>,
   back: (location: URL) => Promise<unknown> = fetch,
@@ -46,7 +46,7 @@ async function browse(
 }
 
 t.test(
-  'signs a person in through the browser, with PKCE, and keeps the refresh token for its owner alone',
+  'signs a person in through the browser with PKCE, and stores the refresh token readable by its owner only',
   async (t) => {
     const command = await delegatedFor(t)
     const port = await freePort()
@@ -80,7 +80,7 @@ t.test(
   },
 )
 
-t.test('afterwards the gateway forwards as that person, renews silently, and check names the person', async (t) => {
+t.test('afterwards the gateway forwards as that person, renews the token, and check names the person', async (t) => {
   const command = await delegatedFor(t)
   const status = login({ device: true }, command.io)
   command.emulator.signIn.interval = 0
@@ -97,7 +97,7 @@ t.test('afterwards the gateway forwards as that person, renews silently, and che
   await until(() => credential.state().renewals === 2)
   t.not(await credential.authorization(), first)
   await new Promise((resolve) => setTimeout(resolve, 400))
-  t.equal(credential.state().renewals, 2, 'keeping the next refresh token is no reason to fetch again')
+  t.equal(credential.state().renewals, 2, 'storing the next refresh token does not cause another fetch')
 
   command.written.stdout = ''
   await check({}, command.io)
@@ -115,7 +115,7 @@ t.test('signs in with a device code, for machines without a browser', async (t) 
   t.equal(await status, 0)
 })
 
-t.test('reports why nobody is signed in', async (t) => {
+t.test('reports why a sign-in failed', async (t) => {
   const declined = await delegatedFor(t)
   declined.emulator.signIn.answer = 'declined'
   const status = login({ port: await freePort() }, declined.io)
@@ -142,7 +142,7 @@ t.test('reports why nobody is signed in', async (t) => {
   t.match(secretly.written.stderr, /Set CREDENTIAL=delegated/)
 })
 
-t.test('a port that is in use is named', async (t) => {
+t.test('reports a port that is in use', async (t) => {
   const command = await delegatedFor(t)
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -152,8 +152,8 @@ t.test('a port that is in use is named', async (t) => {
   server.close()
 })
 
-// Any page that the person visits can send their browser to loopback, to plant the sign-in of somebody else.
-t.test('a redirect of another sign-in is refused, and the wait continues', async (t) => {
+// Any page that the person visits can redirect the browser to loopback, to plant another person's sign-in.
+t.test('refuses the redirect of another sign-in, and keeps waiting', async (t) => {
   const command = await delegatedFor(t)
   const port = await freePort()
   const status = login({ port }, command.io)
@@ -168,13 +168,13 @@ t.test('a redirect of another sign-in is refused, and the wait continues', async
     t.equal(
       (await fetch(`http://localhost:${port}/`, { method: 'POST', body: form })).status,
       200,
-      'an answer may come as a form, too',
+      'the redirect may also be a form POST',
     )
   })
   t.equal(await status, 0)
 })
 
-t.test('when Entra requires a new sign-in, the gateway reports it', async (t) => {
+t.test('the gateway reports that Entra requires a new sign-in', async (t) => {
   const command = await delegatedFor(t)
   command.emulator.signIn.interval = 0
   const log = memoryLog()
@@ -207,7 +207,7 @@ t.test('logout removes what login stored', async (t) => {
   t.match(command.written.stdout, /Signed out[\s\S]*Nobody was signed in/)
 })
 
-t.test('other failures of a device code are reported', async (t) => {
+t.test('reports other failures of a device code', async (t) => {
   const command = await delegatedFor(t)
   const { emulator, io, written } = command
   emulator.signIn.interval = 0
@@ -237,7 +237,7 @@ t.test('other failures of a device code are reported', async (t) => {
   t.match(await attempt(), /answer that an authority would give/)
 })
 
-t.test('a folder that is not writable is named', async (t) => {
+t.test('reports a folder that is not writable', async (t) => {
   const home = t.testdir({ file: 'not a folder' })
   const command = await commandFor(t, { CREDENTIAL: 'delegated', XDG_STATE_HOME: `${home}/file` })
   command.emulator.signIn.interval = 0
@@ -245,7 +245,7 @@ t.test('a folder that is not writable is named', async (t) => {
   t.match(command.written.stderr, /cannot be stored in .*ENOTDIR[\s\S]*XDG_STATE_HOME/)
 })
 
-t.test('every redirect without a code is explained', async (t) => {
+t.test('explains every redirect without a code', async (t) => {
   const cases: [query: string, sentence: RegExp][] = [
     ['error=access_denied', /declined \(access_denied\)/],
     ['error=invalid_scope', /invalid_scope/],
@@ -268,7 +268,7 @@ t.test('every redirect without a code is explained', async (t) => {
 })
 
 t.test(
-  'a device is asked for more slowly when the authority wants it, and shown the shorter way where there is one',
+  'polls for a device code more slowly when the authority asks for it, and shows the complete verification URL if there is one',
   async (t) => {
     const command = await delegatedFor(t)
     const { emulator, io, written } = command
@@ -293,7 +293,7 @@ t.test(
       answer(400, { error: 'slow_down' }),
     )
     const began = performance.now()
-    // After the first refusal it waits for five seconds, which this time does not allow.
+    // After the first refusal it would wait for five seconds, which is longer than this timeout.
     t.equal(await login({ device: true, timeout: 4000 }, io), 2)
     t.match(written.stdout, /or open https:\/\/idp\.test\/device\?c=ABCD/)
     t.ok(performance.now() - began >= 4000)
@@ -301,7 +301,7 @@ t.test(
   },
 )
 
-t.test('the other address of localhost must be free, too', async (t) => {
+t.test('requires the port on both addresses of localhost', async (t) => {
   const server = createServer().listen(0, '::1')
   const listening = await new Promise<boolean>((resolve) =>
     server.once('listening', () => resolve(true)).once('error', () => resolve(false)),
@@ -316,7 +316,7 @@ t.test('the other address of localhost must be free, too', async (t) => {
   server.close()
 })
 
-t.test('a machine without a browser is not a failure', async (t) => {
+t.test('works on a machine without a browser', async (t) => {
   const path = process.env['PATH']
   t.teardown(() => {
     process.env['PATH'] = path
@@ -328,7 +328,7 @@ t.test('a machine without a browser is not a failure', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 50))
 })
 
-t.test('check of a person who signed in blames no application user', async (t) => {
+t.test('check of a signed-in person does not blame an application user', async (t) => {
   const command = await delegatedFor(t)
   const { io, written, emulator } = command
   emulator.signIn.interval = 0
@@ -389,7 +389,7 @@ t.test('check of a person who signed in blames no application user', async (t) =
   }
 })
 
-t.test('an authority that names neither the person nor how often to ask', async (t) => {
+t.test('accepts responses without a name and without a polling interval', async (t) => {
   const command = await delegatedFor(t)
   const authority = await startAuthority(t)
   const io = { ...command.io, agent: authority.dispatcher as unknown as typeof command.io.agent }
@@ -406,7 +406,7 @@ t.test('an authority that names neither the person nor how often to ask', async 
   t.match(command.written.stdout, /Signed in\. Stored in/)
 })
 
-t.test('at a terminal the browser is opened; a bug is not explained away', async (t) => {
+t.test('opens the browser on a terminal, and rethrows unexpected errors', async (t) => {
   const path = process.env['PATH']
   t.teardown(() => {
     process.env['PATH'] = path

@@ -10,8 +10,7 @@ import type { Emulator } from '../../emulator/emulator.ts'
 import { until } from '../support/until.ts'
 
 /**
- * The program itself, in a process of its own, before an emulated Entra and Dynamics that show the certificate of a
- * private authority.
+ * The program in its own process, with an emulated Entra and Dynamics whose certificate is from a private authority.
  */
 async function programFor(
   t: Test,
@@ -84,7 +83,7 @@ t.test('check runs to the end with a private authority', async (t) => {
   t.notMatch(output.text, emulator.clientSecret)
 })
 
-t.test('check --json prints the faults of settings as JSON', async (t) => {
+t.test('check --json prints configuration errors as JSON', async (t) => {
   const { output } = await programFor(t, ['check', '--json'], { PORT: 'abc' })
   await until(() => output.status !== undefined)
 
@@ -115,7 +114,7 @@ t.test('check names an authority whose certificate is not trusted', async (t) =>
   })
 })
 
-t.test('SIGHUP reloads the secret, and ends no request', async (t) => {
+t.test('SIGHUP reloads the secret, and running requests finish', async (t) => {
   const { emulator, folder, child, output } = await programFor(t, ['serve'], { INSPECTOR: 'true' })
   await until(() => output.text.includes('Request inspector: '))
   await until(() => emulator.tokenRequests.length === 1)
@@ -140,7 +139,7 @@ t.test('SIGHUP reloads the secret, and ends no request', async (t) => {
   for (const secret of [emulator.clientSecret, 'n3w', 'eyJ']) t.notMatch(output.text, secret)
 })
 
-/** What a settings file describes instead. An empty variable counts as unset. */
+/** Empty, so that they count as unset: a settings file describes the target instead. */
 const VARIABLES_OF_TARGET = [
   'DYNAMICS_URL',
   'AZURE_AUTHORITY_HOST',
@@ -151,7 +150,7 @@ const VARIABLES_OF_TARGET = [
   'CONNECT_TIMEOUT',
 ]
 
-t.test('SIGHUP applies the file that .env names, also if it could not be applied before', async (t) => {
+t.test('SIGHUP applies the settings file that .env names, also after a failed attempt', async (t) => {
   const fileOf = ({ origin, tenantId, clientId }: Emulator, secret: string, target: object = {}): string => {
     const url = origin.replace('127.0.0.1', 'localhost')
     const credential = { kind: 'client-secret', tenantId, clientId, secret: { file: secret } }
@@ -181,7 +180,7 @@ t.test('SIGHUP applies the file that .env names, also if it could not be applied
   t.equal(await status(), 200)
 
   emulator.secrets.add('l4ter')
-  // On a busy machine the token may come too late for its timeout.
+  // On a busy machine the token may take longer than its timeout.
   await until(async () => {
     child.kill('SIGHUP')
     return (await status()) === 403

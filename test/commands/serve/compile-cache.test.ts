@@ -22,7 +22,7 @@ interface Exports {
   readonly where: object
 }
 
-// tap turns them on.
+// tap enables source maps.
 const mapped = process.sourceMapsEnabled
 t.before(() => process.setSourceMapsEnabled(false))
 t.after(() => process.setSourceMapsEnabled(mapped))
@@ -36,7 +36,7 @@ function run(file: string, folder: string, id = 'one'): Exports {
   return runCompiled({ file, id, folder, require: createRequire(import.meta.url) }) as Exports
 }
 
-/** Lets a server of this process answer at `path`. */
+/** Responds to one request at `path`, with a server in this process. */
 async function answerOnce(path: string): Promise<void> {
   const server = createServer((_request, response) => response.end('well')).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -60,7 +60,7 @@ function list(folder: string): string[] {
   }
 }
 
-t.test('the code runs as a module does', async (t) => {
+t.test('compiled code behaves like a module', async (t) => {
   const { file, kept } = folderWith(t)
   const { sum, where } = run(file, kept)
   t.equal(sum(1, 2), 3)
@@ -68,7 +68,7 @@ t.test('the code runs as a module does', async (t) => {
   t.same(list(kept), [], 'nothing is stored before the first response')
 })
 
-t.test('compiled code is stored after the first response, and used only for the same code', async (t) => {
+t.test('compiled code is stored after the first response, and used only for the same source', async (t) => {
   const { file, kept: folder } = folderWith(t)
   run(file, folder)
   await answerOnce('/accounts')
@@ -77,13 +77,13 @@ t.test('compiled code is stored after the first response, and used only for the 
   t.equal(run(file, folder).sum(2, 3), 5)
 
   writeFileSync(file, CODE.replace('one + other', 'one * other'))
-  t.equal(run(file, folder, 'two').sum(2, 3), 6, 'other code has another id')
+  t.equal(run(file, folder, 'two').sum(2, 3), 6, 'other source has another id')
   await answerOnce('/accounts')
   await until(() => list(folder).length >= 2)
-  t.same(readFileSync(path), bytes, 'what fits is not written again')
+  t.same(readFileSync(path), bytes, 'a valid cache file is not written again')
 })
 
-t.test('starts with other Node options have a file of their own', async (t) => {
+t.test('each set of Node options has its own cache file', async (t) => {
   t.intercept(process, 'execArgv', { value: [] })
   const options = process.env['NODE_OPTIONS']
   t.teardown(() => {
@@ -112,7 +112,7 @@ t.test('damaged data is not used, and is replaced', async (t) => {
   await until(() => readFileSync(path).length > 0)
 })
 
-t.test('with source maps the code runs as a module, whose lines Node can map', async (t) => {
+t.test('with source maps the code is loaded as a module, so that Node can map its lines', async (t) => {
   const { file, kept } = folderWith(t)
   const before = process.sourceMapsEnabled
   t.teardown(() => process.setSourceMapsEnabled(before))
@@ -122,7 +122,7 @@ t.test('with source maps the code runs as a module, whose lines Node can map', a
   t.equal(run(file, kept).sum(1, 2), 3)
 })
 
-t.test('in a read-only folder the code runs, too', async (t) => {
+t.test('the code also runs in a read-only folder', async (t) => {
   const { file } = folderWith(t)
   t.equal(run(file, '/dev/null/none').sum(1, 2), 3)
   await answerOnce('/-/livez')

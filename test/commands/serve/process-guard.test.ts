@@ -8,8 +8,8 @@ import { inspectionErrors, splitNodeOptions } from '../../../src/commands/serve/
 
 const main = fileURLToPath(new URL('../../../src/main.js', import.meta.url))
 
-t.test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async (t) => {
-  // Whoever may send a signal would get a port at which every secret can be read.
+t.test('SIGUSR1 does not open the inspector, and SIGUSR2 does not end the process', async (t) => {
+  // Anyone who may send the signal would get a port that exposes every secret.
   const gateway = spawn(process.execPath, [main, 'demo'], {
     env: { PATH: process.env['PATH'], PORT: '0', LOG_FORMAT: 'json' },
   })
@@ -36,7 +36,7 @@ t.test('SIGUSR1 opens no inspector, and SIGUSR2 ends nothing', async (t) => {
   t.same(await once(gateway, 'exit'), [0, null])
 })
 
-t.test('does not start with the inspector on', async (t) => {
+t.test('does not start while the inspector is open', async (t) => {
   const env = {
     PATH: process.env['PATH'],
     DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
@@ -70,7 +70,7 @@ t.test('options that expose the memory are errors, unless they are allowed', (t)
   t.end()
 })
 
-t.test('a start without NODE_OPTIONS exposes nothing', (t) => {
+t.test('no option is reported without NODE_OPTIONS', (t) => {
   const options = process.env['NODE_OPTIONS']
   t.teardown(() => {
     if (options !== undefined) process.env['NODE_OPTIONS'] = options
@@ -80,7 +80,7 @@ t.test('a start without NODE_OPTIONS exposes nothing', (t) => {
   t.end()
 })
 
-t.test('options in NODE_OPTIONS are found in any quotes', async (t) => {
+t.test('options in NODE_OPTIONS are found with and without quotes', async (t) => {
   for (const [written, read] of [
     ['', []],
     [' --a  --b=c\t--d ', ['--a', '--b=c', '--d']],
