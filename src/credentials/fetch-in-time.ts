@@ -1,5 +1,5 @@
 import type { Explanation } from '../explanations/explanation.ts'
-import type { FetchedToken, FetchToken } from './credential.ts'
+import type { FetchedToken, FetchToken, TokenRequest } from './credential.ts'
 import { AuthorityFailure } from './failure.ts'
 
 /** How long a cancelled fetch may take to end. */
@@ -13,7 +13,7 @@ const ABORT_GRACE_MS = 100
  */
 export async function fetchInTime(
   fetch: FetchToken,
-  claims: string | undefined,
+  request: Omit<TokenRequest, 'signal'>,
   { timeout, closing }: { readonly timeout: number; readonly closing: AbortSignal },
 ): Promise<FetchedToken> {
   const late = new AbortController()
@@ -24,7 +24,7 @@ export async function fetchInTime(
   try {
     signal.throwIfAborted()
     return await Promise.race([
-      fetch({ claims, signal }),
+      fetch({ ...request, signal }),
       new Promise<never>((_, reject) => {
         // A fetch that honours the signal has the more specific error.
         signal.addEventListener('abort', () => setTimeout(reject, ABORT_GRACE_MS, signal.reason), { once: true })

@@ -84,7 +84,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
   function renew(claims?: string): Promise<string> {
     clearTimeout(timer)
     const started = clock.steady()
-    const renewal = fetchInTime(fetch, claims, { timeout, closing: closing.signal })
+    const renewal = fetchInTime(fetch, { claims }, { timeout, closing: closing.signal })
       .then(
         (token) => store(token, clock.steady() - started),
         (error) => {

@@ -6,6 +6,7 @@ import type { Span } from './clock.ts'
 import { userScopeOf } from './credential-facts.ts'
 import type { AccessTokens, FetchedToken, FetchToken } from './credential.ts'
 import { asAuthorityFailure, AuthorityFailure } from './failure.ts'
+import { fetchInTime } from './fetch-in-time.ts'
 import { claimsOf } from './token-claims.ts'
 import { createUserTokenCache } from './user-token-cache.ts'
 import type { UserSession } from './user-token-cache.ts'
@@ -80,17 +81,10 @@ export function onBehalfOf(
   }
 
   async function fetchFor(user: UserToken): Promise<FetchedToken> {
-    const timeout = new AbortController()
-    const timer = setTimeout(() => timeout.abort(new AuthorityFailure(TOO_SLOW, false)), target.tokenTimeout)
-    const signal = AbortSignal.any([timeout.signal, closing.signal])
-    try {
-      signal.throwIfAborted()
-      const token = await fetch({ onBehalfOf: { assertion: user.assertion, scope }, signal })
-      if (!isOf(user, token)) throw new AuthorityFailure(WRONG_PERSON, true)
-      return token
-    } finally {
-      clearTimeout(timer)
-    }
+    const request = { onBehalfOf: { assertion: user.assertion, scope } }
+    const token = await fetchInTime(fetch, request, { timeout: target.tokenTimeout, closing: closing.signal })
+    if (!isOf(user, token)) throw new AuthorityFailure(WRONG_PERSON, true)
+    return token
   }
 }
 
@@ -114,9 +108,3 @@ const WRONG_PERSON = {
 }
 
 const STOPPING = { what: 'The gateway is stopping.', why: 'It received a signal to stop.', todo: 'Nothing.' }
-
-const TOO_SLOW = {
-  what: 'The authority issued no token in time.',
-  why: 'It is slow, or a firewall drops the packets.',
-  todo: 'Let this machine reach it on port 443, or set HTTPS_PROXY; TOKEN_TIMEOUT allows more time.',
-}

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import { DynamicsAnswerInvalid, DynamicsTooSlow } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
+import type { PoolHandler } from '../outbound/connection-pool.ts'
 import type { Cancellation } from './cancellation.ts'
 import { RequestRecord } from './request-record.ts'
 import { withRetryAdvice } from './retry-advice.ts'
@@ -97,7 +98,7 @@ function headersOf({ headers, record }: OutboundRequest, authorization: string):
  * every request. There is no `Readable` between the connection and the caller (it would take half of a request's time).
  * Implements undici 7's handler with raw header arrays, its fastest one.
  */
-class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamResponse, ResponseBody {
+class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
   status = 0
   headers: Buffer[] = []
   complete = false
@@ -138,6 +139,14 @@ class ResponseHandler implements Dispatcher.DispatchHandler, UpstreamResponse, R
 
   get body(): ResponseBody {
     return this
+  }
+
+  /** Called by the pool. */
+  onQueued(leave: (reason: Error) => void): void {
+    this.#release = this.#request.cancellation.hold((reason) => {
+      leave(reason)
+      this.#leave(reason)
+    })
   }
 
   onConnect(abort: (error?: Error) => void): void {

@@ -12,14 +12,22 @@ export interface ConnectionPool {
    * Sends a request that may be retried on any connection, and any other request only on a safe one. With
    * `idempotent: true` it is repeated once if a connection that was not new breaks before the response.
    */
-  readonly dispatch: (
-    isRepeatable: boolean,
-    options: Dispatcher.DispatchOptions,
-    handler: Dispatcher.DispatchHandler,
-  ) => void
+  readonly dispatch: (isRepeatable: boolean, options: PoolRequest, handler: PoolHandler) => void
   /** Keeps a connection in reserve while there is traffic. The call counts as traffic. Call the result to end it. */
   readonly keepWarm: () => () => void
   readonly destroy: () => Promise<void>
+}
+
+/** The options of a request. undici's methods pass their `signal` on, but observe it only on a connection. */
+export interface PoolRequest extends Dispatcher.DispatchOptions {
+  /** Ends the wait for a connection. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A handler that may end the wait of its request without an AbortSignal. */
+export interface PoolHandler extends Dispatcher.DispatchHandler {
+  /** All connections are in use. `leave` removes the request and calls `onError`, unless it is on a connection by then. */
+  onQueued?: (leave: (reason: Error) => void) => void
 }
 
 /** How long connections are kept and considered safe, in milliseconds. */
@@ -76,8 +84,8 @@ interface PoolOptions {
 
 interface Waiting {
   readonly isRepeatable: boolean
-  readonly options: Dispatcher.DispatchOptions
-  readonly handler: Dispatcher.DispatchHandler
+  readonly options: PoolRequest
+  readonly handler: PoolHandler
 }
 
 /**
@@ -151,16 +159,24 @@ export function createConnectionPool(
     },
   }
 
-  function dispatch(
-    isRepeatable: boolean,
-    options: Dispatcher.DispatchOptions,
-    handler: Dispatcher.DispatchHandler,
-  ): void {
+  function dispatch(isRepeatable: boolean, options: PoolRequest, handler: PoolHandler): void {
     if (isDestroyed) return void handler.onError?.(new errors.ClientDestroyedError())
+    if (options.signal?.aborted === true) return void handler.onError?.(options.signal.reason as Error)
     lastRequest = performance.now()
     renewals = 0
     const waiting = { isRepeatable, options, handler }
-    if (queue.length > 0 || !send(waiting, lastRequest)) queue.push(waiting)
+    if (queue.length > 0 || !send(waiting, lastRequest)) enqueue(waiting)
+  }
+
+  function enqueue(waiting: Waiting): void {
+    const { signal } = waiting.options
+    queue.push(waiting)
+    waiting.handler.onQueued?.(leave)
+    signal?.addEventListener('abort', () => leave(signal.reason as Error), { once: true })
+
+    function leave(reason: Error): void {
+      if (removeFrom(queue, waiting)) waiting.handler.onError?.(reason)
+    }
   }
 
   /** Assigns a request to a connection. Returns `false` if none is free and no more may be opened. */
@@ -307,9 +323,10 @@ function isBetterUnused(one: PooledConnection, other: PooledConnection): boolean
   return one.isOpen === other.isOpen ? one.idleSince < other.idleSince : one.isOpen
 }
 
-function removeFrom<T>(list: T[], item: T): void {
+function removeFrom<T>(list: T[], item: T): boolean {
   const index = list.indexOf(item)
   if (index >= 0) list.splice(index, 1)
+  return index >= 0
 }
 
 function destinationOf({ protocol, host, hostname, port }: URL): buildConnector.Options {

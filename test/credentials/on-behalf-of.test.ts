@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
+import { onBehalfOf } from '../../src/credentials/user-tokens.ts'
 import type { UserToken } from '../../src/credentials/user-tokens.ts'
 import { gives, json, memoryLog, startAuthority } from '../support/authority.ts'
 
@@ -66,6 +67,19 @@ t.test('an authority that does not answer costs no more than TOKEN_TIMEOUT', asy
   const tokens = credential.onBehalfOf!.tokensOf(ADELE)
   await t.rejects(Promise.resolve(tokens.authorization()), { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 1 })
   authority.behave = gives()
+})
+
+t.test('nor does an exchange that ignores its signal, as undici does while it connects', async (t) => {
+  const log = memoryLog()
+  const credential = credentialOf({ secret: { env: 'SECRET' } })
+  const { targets } = settingsWith(t, {
+    callers: [PEOPLE],
+    targets: [{ url: ENVIRONMENT, credential, tokenTimeout: '50ms' }],
+  })
+  const exchange = onBehalfOf(targets[0]!, 'app', () => new Promise(() => {}), log)
+  t.teardown(exchange.close)
+  await t.rejects(Promise.resolve(exchange.tokensOf(ADELE).authorization()), { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+  t.match(JSON.stringify(log.lines), /within 50 ms/)
 })
 
 t.test('kinds without an app registration exchange nothing', async (t) => {
