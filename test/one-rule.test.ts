@@ -18,6 +18,7 @@ const RULES: readonly (readonly [rule: string, pattern: RegExp, files: readonly 
     /interface Log\b|\[level in 'debug'|readonly (?:warn|info): \(/,
     ['logging/logger.ts'],
   ],
+  ['which variable a name misspells', /closest-word\.ts'/, ['config/misspelt-variable.ts']],
   ['one listener of a cancellation', /onCancel\b/, []],
 ]
 
@@ -25,6 +26,10 @@ const RULES: readonly (readonly [rule: string, pattern: RegExp, files: readonly 
 const OTHER_MEANING: Readonly<Record<string, string>> = {
   'odata/resource-path.ts what is a $batch': 'refuses what only resembles a $batch',
   'config/cross-checks.ts what is loopback': 'whether a setting has its default',
+  'config/suggest-key.ts which variable a name misspells': 'keys of a settings file',
+  'config/read-node.ts which variable a name misspells': 'kinds of a setting',
+  'config/rule.ts which variable a name misspells': 'presets',
+  'commands/command-line.ts which variable a name misspells': 'commands and their options',
   'config/placeholders.ts what is a GUID': 'a placeholder in braces, which is not a GUID',
 }
 

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 
-import { closestWord } from './closest-word.ts'
 import { readDotEnv } from './dot-env.ts'
 import type { DotEnv } from './dot-env.ts'
 import { isReadBeforeStart, isForeign } from './foreign-variables.ts'
-import { suggestVariable } from './suggest.ts'
+import { misspeltVariable } from './misspelt-variable.ts'
+import { suggestVariable } from './suggest-variable.ts'
 import { readText, textFileError } from './text-file.ts'
 
 /** The `.env` file of a folder. */
@@ -43,7 +43,7 @@ export function unknownNames(
     if (isReadBeforeStart(name))
       return env[name] === undefined ? [`${path}: line ${line}: ${name} ${READ_TOO_EARLY}`] : []
     if (known === undefined) return []
-    const near = suggestVariable(name) ?? closestWord(name, [...known])
+    const near = suggestVariable(name) ?? misspeltVariable(name, known)
     const todo =
       near === undefined ? 'Remove it, or start the gateway in a folder of its own.' : `Did you mean ${near}?`
     return [`${path}: line ${line}: ${name} is not a setting. ${todo}`]

@@ -1,7 +1,7 @@
 import { SETTING_VARIABLES } from './all-settings.ts'
 import { cutShort } from './dot-env-file.ts'
 import type { DotEnvFile } from './dot-env-file.ts'
-import { suggestVariable } from './suggest.ts'
+import { suggestVariable } from './suggest-variable.ts'
 
 /** Warnings that a secret, or a variable that a settings file names, may have been cut short at a `#`, by its name. */
 export function doubtsOf(dotEnv: DotEnvFile, own: NodeJS.Dict<string>): ReadonlyMap<string, string> {

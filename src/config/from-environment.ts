@@ -1,7 +1,7 @@
 import { isJsonObject } from '../odata/json-object.ts'
-import { EXTRA_VARIABLES } from './all-settings.ts'
+import { ALL_SETTINGS, SETTING_VARIABLES } from './all-settings.ts'
 import { chooseCredential } from './choose-credential.ts'
-import { closestWord } from './closest-word.ts'
+import { misspeltVariable } from './misspelt-variable.ts'
 import { schema } from './schema.ts'
 import { below } from './setting.ts'
 import type { Node, Setting, Source } from './setting.ts'
@@ -21,8 +21,13 @@ export interface RawSettings {
  */
 const OWN_PREFIXES =
   /^(DYNAM|AZURE_(CLIENT|TENANT|AUTH|FED)|IMPERS|USER_E?MAIL|USERS?_PRE|SCHEMA_CA|REDIS_ENC|MAX_RETRY|ALLOWED_|TRUST|(REQUEST|TOKEN|SHUTDOWN)_TIME|CREDENTIAL)/
-/** How many letters of a misspelt variable may differ from a known one. */
-const MAX_TYPOS = 3
+/** The variables that describe the one target of the environment. */
+const TARGET_VARIABLES: ReadonlySet<string> = new Set([
+  ...ALL_SETTINGS.flatMap(({ path, setting: { env } }) =>
+    path.startsWith('targets[]') && env !== undefined ? [env] : [],
+  ),
+  'CREDENTIAL',
+])
 
 /** Variables of other tools, and their names here. */
 const NAMES_ELSEWHERE: Readonly<Record<string, string>> = {
@@ -48,13 +53,12 @@ export function settingsFromEnvironment(
   told: ReadonlySet<string> = new Set(),
 ): RawSettings {
   const names = new Map<string, string>()
-  const variables = new Set<string>(EXTRA_VARIABLES)
   const raw = collect(schema, '') as Record<string, unknown>
   if (fromFile === undefined) {
     raw['targets'] = [environmentsTarget()]
   } else {
     // Platforms set AZURE_… by themselves, and a file may use them for its secrets: that is not a contradiction.
-    const described = [...targetVariables(), 'CREDENTIAL'].filter(
+    const described = [...TARGET_VARIABLES].filter(
       (variable) => isSet(source, variable) && !variable.startsWith('AZURE_'),
     )
     if (described.length > 0) {
@@ -85,10 +89,6 @@ export function settingsFromEnvironment(
   function environmentsTarget(): unknown {
     const { items: target } = schema.members.targets as { items: Node & { type: 'group' } }
     const { credential } = target.members as { credential: Node & { type: 'oneOf' } }
-    // Every setting of a credential has a variable.
-    for (const kind of Object.values(credential.kinds)) {
-      for (const member of Object.values(kind.members) as Setting<unknown>[]) note(member, member.env!)
-    }
     const named = source.env['CREDENTIAL']
     const kind = chooseCredential(
       (variable) => isSet(source, variable),
@@ -115,7 +115,6 @@ export function settingsFromEnvironment(
     if (fromFile === undefined || isSet(source, variable)) {
       names.set(name, file === undefined ? variable : `${variable}_FILE`)
     }
-    note(setting, variable)
     if (setting.secret !== true) return source.env[variable]
     if (file === undefined) return source.env[variable] === undefined ? undefined : { env: variable }
     if (source.env[variable] !== undefined) {
@@ -124,33 +123,17 @@ export function settingsFromEnvironment(
     return { file }
   }
 
-  function note({ secret }: Setting<unknown>, variable: string): void {
-    variables.add(variable)
-    if (secret === true) variables.add(`${variable}_FILE`)
-  }
-
-  function targetVariables(): Set<string> {
-    const before = new Set(variables)
-    const [at, called] = [errors.length, new Map(names)]
-    environmentsTarget()
-    // Only the values were needed: a target of the file is not named by variables.
-    errors.length = at
-    names.clear()
-    for (const [name, variable] of called) names.set(name, variable)
-    return new Set([...variables].filter((variable) => !before.has(variable)))
-  }
-
-  /** Errors for variables with our prefixes that differ from a known one by a letter or two. */
+  /** Errors for variables with our prefixes that misspell a known one. */
   function misspelt(): void {
     for (const variable of Object.keys(source.env)) {
-      if (variables.has(variable) || told.has(variable)) continue
+      if (told.has(variable)) continue
       const other = NAMES_ELSEWHERE[variable]
       if (other !== undefined && !isSet(source, other) && fromFile === undefined) {
         errors.push(`${variable} is not a setting here: call it ${other}.`)
       } else if (OWN_PREFIXES.test(variable)) {
         // With a file, its secrets may come from AZURE_CLIENT_SECRET_2 and the like.
         if (fromFile !== undefined && variable.startsWith('AZURE_')) continue
-        const near = closestWord(variable, [...variables], MAX_TYPOS)
+        const near = misspeltVariable(variable, SETTING_VARIABLES)
         if (near !== undefined && !isSet(source, near)) {
           errors.push(`${variable} is not a setting. Did you mean ${near}?`)
         }

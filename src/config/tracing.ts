@@ -1,5 +1,5 @@
 import { rethrowUnless } from '../logging/rethrow-unless.ts'
-import { closestWord } from './closest-word.ts'
+import { misspeltVariable } from './misspelt-variable.ts'
 import { belongTogether, readCertificates, readPrivateKey } from './pem-file.ts'
 import { placeholderIn } from './placeholders.ts'
 import { SettingError } from './setting.ts'
@@ -122,12 +122,10 @@ export function readTracing(variables: Variables, errors: string[]): TracingSett
   return url === undefined ? undefined : { url, ...settings }
 }
 
-/** Letters that may differ. OpenTelemetry has other variables, which differ from these by more. */
-const MAX_TYPOS = 2
-
+/** Errors for misspelt variables. OpenTelemetry's other variables, which are not read here, resemble none of `known`. */
 function misspelt(variables: Variables, known: ReadonlySet<string>): string[] {
   return Object.keys(variables).flatMap((name) => {
-    const near = !name.startsWith('OTEL_') || known.has(name) ? undefined : closestWord(name, [...known], MAX_TYPOS)
+    const near = name.startsWith('OTEL_') ? misspeltVariable(name, known) : undefined
     return near === undefined ? [] : [`${name} is not a variable of OpenTelemetry. Did you mean ${near}?`]
   })
 }

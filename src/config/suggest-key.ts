@@ -1,6 +1,6 @@
-import { normalized, ALL_SETTINGS, SETTING_VARIABLES } from './all-settings.ts'
-import type { SettingEntry } from './all-settings.ts'
+import { ALL_SETTINGS } from './all-settings.ts'
 import { closestWord } from './closest-word.ts'
+import { normalized } from './normalized-name.ts'
 import { orList } from './word-list.ts'
 
 /**
@@ -23,9 +23,12 @@ export function suggestKey(key: string, group: string, members: readonly string[
   )
 }
 
+/** Fewer letters begin many names. */
+const MIN_BEGINNING_LENGTH = 8
+
 /** A setting in any group that begins with these letters. */
 function beginningWith(letters: string): string | undefined {
-  return letters.length < MIN_DISTINCT_LENGTH
+  return letters.length < MIN_BEGINNING_LENGTH
     ? undefined
     : PATHS.find((path) => normalized(lastOf(path)).startsWith(letters))
 }
@@ -81,52 +84,6 @@ function partOf(letters: string, members: readonly string[]): string | undefined
     return shorter.length >= MIN_PART_LENGTH && longer.includes(shorter)
   })
   return alike.length === 0 ? undefined : orList(alike)
-}
-
-/**
- * What an unknown variable most likely means: another variable, or a setting that only a file has. `undefined`
- * where none is similar, or where Kubernetes sets it for a service.
- */
-export function suggestVariable(name: string): string | undefined {
-  if (/_SERVICE_(?:HOST|PORT)|_PORT(?:_\d+_(?:TCP|UDP))?(?:_|$)/.test(name)) return undefined
-  const letters = normalized(name.replace(/^(?:DYNAMICS_)?GATEWAY_(?!CONFIG)/i, ''))
-  const known = VARIABLES_BY_NAME.get(letters) ?? PATHS_BY_NAME.get(letters)
-  if (known !== undefined) return known
-  const upper = name.toUpperCase()
-  return (
-    [...SETTING_VARIABLES].find(
-      (variable) => variable.length >= MIN_DISTINCT_LENGTH && upper.startsWith(`${variable}_`),
-    ) ?? nearMiss(letters)
-  )
-}
-
-/** Suggestions by normalized name: our variables, and settings that only a file has. */
-const VARIABLES_BY_NAME = new Map([...SETTING_VARIABLES].map((variable) => [normalized(variable), variable]))
-const PATHS_BY_NAME = new Map(
-  ALL_SETTINGS.filter(hasWords).map(({ path, setting }) => [
-    normalized(withoutTarget(path)),
-    setting.env ?? `${path} in a settings file`,
-  ]),
-)
-
-/** Names of this length do not belong to other programs by chance. */
-const MIN_DISTINCT_LENGTH = 8
-
-/** The known name that differs by one letter, or by two in a long name. */
-function nearMiss(letters: string): string | undefined {
-  if (letters.length < MIN_DISTINCT_LENGTH - 1) return undefined
-  const most = letters.length > MIN_DISTINCT_LENGTH ? 2 : 1
-  const candidates = [...VARIABLES_BY_NAME.keys()].filter((known) => Math.abs(known.length - letters.length) <= most)
-  return VARIABLES_BY_NAME.get(closestWord(letters, candidates, most) ?? '')
-}
-
-/** Whether a setting's path has several words: `queue` or `name` may be any program's variable. */
-function hasWords({ path }: SettingEntry): boolean {
-  return /[A-Z.]/.test(withoutTarget(path))
-}
-
-function withoutTarget(path: string): string {
-  return path.replace(/^targets\[\]\./, '')
 }
 
 function lastOf(path: string): string {
