@@ -14,26 +14,26 @@ const tls: { certificate: string; key: string; clientCa: string | undefined } = 
   clientCa: undefined,
 }
 
-t.test('callers that can be distinguished have no faults', (t) => {
+t.test('callers that can be told apart are accepted', (t) => {
   t.same(
-    faultsOf([
+    errorsOf([
       { name: 'a', keys: [hash] },
       { name: 'b', token, userFrom: 'oid' },
     ]),
     [],
   )
   t.same(
-    faultsOf([{ name: 'a', certificates: [hash, 'CN=a', 'DNS:a.example', 'URI:spiffe://a'] }], {
+    errorsOf([{ name: 'a', certificates: [hash, 'CN=a', 'DNS:a.example', 'URI:spiffe://a'] }], {
       ...tls,
       clientCa: '/ca.pem',
     }),
     [],
   )
-  t.same(faultsOf([{ name: 'a', certificates: [hash.toUpperCase().replace(/..(?!$)/g, '$&:')] }], tls), [])
+  t.same(errorsOf([{ name: 'a', certificates: [hash.toUpperCase().replace(/..(?!$)/g, '$&:')] }], tls), [])
   t.end()
 })
 
-t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
+t.test('settings that would admit the wrong callers, or none, are errors', (t) => {
   for (const [sentence, callers] of [
     [
       /two are called a/,
@@ -63,11 +63,11 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
     [/names no user/, [{ name: 'a', keys: [hash], users: ['contoso.com'] }]],
     [/did you mean no-delete/, [{ name: 'a', keys: [hash], rules: ['nodelete'] }]],
   ] as const)
-    t.match(faultsOf(callers).join('\n'), sentence, sentence.source)
-  t.match(faultsOf([{ name: 'a', token, userFrom: 'oid' }], undefined, 'off').join(), /impersonation is off/)
-  t.match(faultsOf([{ name: 'a', certificates: ['CN=a'] }], tls).join(), /tls\.clientCa/)
+    t.match(errorsOf(callers).join('\n'), sentence, sentence.source)
+  t.match(errorsOf([{ name: 'a', token, userFrom: 'oid' }], undefined, 'off').join(), /impersonation is off/)
+  t.match(errorsOf([{ name: 'a', certificates: ['CN=a'] }], tls).join(), /tls\.clientCa/)
   t.match(
-    faultsOf(
+    errorsOf(
       [
         { name: 'a', certificates: [hash] },
         { name: 'b', certificates: [hash] },
@@ -79,21 +79,21 @@ t.test('what would let the wrong ones in, or nobody, is a fault', (t) => {
   t.end()
 })
 
-function faultsOf(written: readonly object[], served?: typeof tls, mode?: 'off'): string[] {
-  const faults: string[] = []
-  const callers = readNode(schema, written, reading(faults))
-  if (faults.length === 0)
+function errorsOf(written: readonly object[], served?: typeof tls, mode?: 'off'): string[] {
+  const errors: string[] = []
+  const callers = readNode(schema, written, reading(errors))
+  if (errors.length === 0)
     callerChecks(
       {
         callers,
         tls: served,
         targets: mode === undefined ? [] : [{ impersonation: { mode } } as Settings['targets'][number]],
       },
-      faults,
+      errors,
     )
-  return faults
+  return errors
 }
 
-function reading(faults: string[]): ReadContext {
-  return { nameOf: (name) => `callers${name}`, source: { env: {}, file: () => '' }, errors: faults }
+function reading(errors: string[]): ReadContext {
+  return { nameOf: (name) => `callers${name}`, source: { env: {}, file: () => '' }, errors }
 }

@@ -9,7 +9,7 @@ import { settingsByVariable } from '../support/settings-by-variable.ts'
 
 const folder = new URL('../../../config/', import.meta.url)
 
-t.test('config/README.md is what the schema prints: `npm run docs` renews it', async (t) => {
+t.test('config/README.md is printed from the schema: `npm run docs` updates it', async (t) => {
   t.equal(readFileSync(new URL('README.md', folder), 'utf8'), settingsAsMarkdown())
 })
 
@@ -37,7 +37,7 @@ t.test('the page has a row for every setting', async (t) => {
   }
 })
 
-t.test('every setting is used somewhere, and not only described', async (t) => {
+t.test('every setting is used in the code', async (t) => {
   const src = new URL('../../../src/', import.meta.url)
   const code = readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !/config.settings\b/.test(file))
@@ -51,7 +51,7 @@ t.test('every setting is used somewhere, and not only described', async (t) => {
   }
 })
 
-t.test('every setting says what it is, and what to write', async (t) => {
+t.test('every setting has a description and a hint', async (t) => {
   for (const [variable, { description: about, hint: write }] of settingsByVariable()) {
     t.match(about, /^[A-Z`].*[.)]$/s, `${variable}: ${about}`)
     t.ok(write.length > 2, `${variable}: ${write}`)

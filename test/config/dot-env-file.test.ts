@@ -19,12 +19,15 @@ const FOUR = [
   '',
 ].join('\n')
 
-t.test('a line of .env that is not a variable is a fault with file and number, beside all others', async (t) => {
-  const folder = enter(t, `${FOUR}set IMPERSONATION=required\nPORT=x\n`)
-  t.match(faultsOf(), [`${folder}/.env: line 5 `, /^PORT is not a whole number/])
-})
+t.test(
+  'a line of .env that is not a variable is an error with file and line number, reported with all others',
+  async (t) => {
+    const folder = enter(t, `${FOUR}set IMPERSONATION=required\nPORT=x\n`)
+    t.match(errorsOf(), [`${folder}/.env: line 5 `, /^PORT is not a whole number/])
+  },
+)
 
-t.test('what Compose takes counts', async (t) => {
+t.test('the syntax of Compose is accepted', async (t) => {
   enter(t, `${FOUR}IMPERSONATION: required\n`)
   t.equal(loaded().settings.targets[0]!.impersonation.mode, 'required')
 })
@@ -46,7 +49,7 @@ t.test('a name in .env that is not a setting is an error that suggests the right
       'OTEL_SERVICE_NAME=x',
     ].join('\n'),
   )
-  t.match(faultsOf(), [
+  t.match(errorsOf(), [
     `${folder}/.env: line 6: IMPERSONATION_MODE is not a setting. Did you mean IMPERSONATION?`,
     `${folder}/.env: line 7: log_level is not a setting. Did you mean LOG_LEVEL?`,
     `${folder}/.env: line 8: DATABASE_URL is not a setting. `,
@@ -62,21 +65,21 @@ t.test('a variable that a settings file takes a secret from may be in .env', asy
     'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, ' +
       'tenantId: contoso.com, clientId: 3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35, secret: { env: SALES_SECRET } } }]',
   )
-  t.match(faultsOf('gateway.yaml'), [/line 2: OTHER is not a setting/])
+  t.match(errorsOf('gateway.yaml'), [/line 2: OTHER is not a setting/])
 })
 
-t.test('a settings file that cannot be read may use any name of .env', async (t) => {
+t.test('if the settings file cannot be read, names in .env are not checked', async (t) => {
   const folder = enter(t, 'SALES_SECRET=Kx8~n0t.4-real_s3cret\nTZ=UTC\n')
   writeFileSync(join(folder, 'broken.yaml'), '{broken')
   for (const file of ['missing.yaml', 'broken.yaml', folder]) {
-    const faults = faultsOf(file).join('\n')
-    t.match(faults, /cannot be read|neither JSON nor YAML/)
-    t.notMatch(faults, 'SALES_SECRET')
-    t.match(faults, 'TZ has no effect here')
+    const errors = errorsOf(file).join('\n')
+    t.match(errors, /cannot be read|neither JSON nor YAML/)
+    t.notMatch(errors, 'SALES_SECRET')
+    t.match(errors, 'TZ has no effect here')
   }
 })
 
-t.test('a folder in place of a file is a fault when settings are read again', async (t) => {
+t.test('a folder in place of a file is an error when settings are read again', async (t) => {
   const folder = enter(t, FOUR)
   const reader = settingsReader('gateway.json')
   t.equal(reader.read(), undefined)
@@ -87,7 +90,7 @@ t.test('a folder in place of a file is a fault when settings are read again', as
   t.throws(() => reader.read(), { message: /\.env cannot be read \(EISDIR\)/ })
 })
 
-t.test('a near miss in the environment, which is not ours alone, is a warning', async (t) => {
+t.test('a misspelt name in the environment, which other programs share, is a warning', async (t) => {
   enter(t, FOUR)
   set(t, {
     LOGLEVEL: 'debug',
@@ -106,33 +109,33 @@ t.test('a near miss in the environment, which is not ours alone, is a warning', 
   ])
 })
 
-t.test('a .env in another encoding is told to be, and what it holds counts for nothing', async (t) => {
+t.test('a .env in another encoding is an error, and its content is ignored', async (t) => {
   for (const bytes of [
     Buffer.from(`\uFEFF${FOUR}`, 'utf16le'),
     Buffer.from(FOUR, 'utf16le'),
     Buffer.from('A=\xE4', 'latin1'),
   ]) {
     const folder = enter(t, bytes)
-    const { errors: faults, variables } = dotEnvFile(folder)
-    t.match(faults, [`${folder}/.env is not written in UTF-8`])
+    const { errors, variables } = dotEnvFile(folder)
+    t.match(errors, [`${folder}/.env is not written in UTF-8`])
     t.same(variables, {})
   }
 })
 
-t.test('what Node reads before .env may be in both places', async (t) => {
+t.test('a variable that Node reads before .env may be set in both places', async (t) => {
   enter(t, `${FOUR}TZ=UTC\n`)
   set(t, { TZ: 'UTC' })
   t.equal(loaded().settings.port, 8080)
 })
 
-t.test('what is missing says where it was looked for', async (t) => {
+t.test('the error for a missing setting says where the gateway looked', async (t) => {
   const folder = enter(t, 'PORT=8080\n')
-  for (const fault of faultsOf()) t.match(fault, `Looked for in the environment and in ${folder}/.env.`)
+  for (const error of errorsOf()) t.match(error, `Looked for in the environment and in ${folder}/.env.`)
   process.chdir(HOME)
   const empty = t.testdir({})
   process.chdir(empty)
-  t.ok(faultsOf().length > 0)
-  for (const fault of faultsOf()) t.match(fault, `there is no ${empty}/.env.`)
+  t.ok(errorsOf().length > 0)
+  for (const error of errorsOf()) t.match(error, `there is no ${empty}/.env.`)
 })
 
 t.test('a secret that a comment truncates is reported', async (t) => {
@@ -143,13 +146,13 @@ t.test('a secret that a comment truncates is reported', async (t) => {
   t.match(credential, { kind: 'client-secret', secret: { doubt: /put all of it into quotes/ } })
 })
 
-t.test('a secret that another program truncated at its # is reported', async (t) => {
+t.test('a secret that another program cut at its # is reported', async (t) => {
   const folder = enter(t, FOUR.replace('s3cret', 's3c#ret'))
   set(t, { AZURE_CLIENT_SECRET: 'Kx8~n0t.4-real_s3c' })
   t.match(loaded().warnings, [`AZURE_CLIENT_SECRET in the environment ends where line 4 of ${folder}/.env has a #`])
 })
 
-t.test('a # in quotes, behind a setting, or in a secret of another value is nothing to tell', async (t) => {
+t.test('no warning for a # in quotes, after another setting, or in a secret that is not in use', async (t) => {
   enter(t, `${FOUR.replace(/Kx8.*/, '"Kx8 #ret" # the secret')}PORT=8080 # the port\n`)
   t.same(loaded().warnings, [])
   enter(t, FOUR.replace('s3cret', 's3c #ret'))
@@ -157,7 +160,7 @@ t.test('a # in quotes, behind a setting, or in a secret of another value is noth
   t.same(loaded().warnings, [])
 })
 
-/** Makes a folder with a `.env` the working folder. */
+/** Creates a folder with a `.env`, and makes it the working directory. */
 function enter(t: Test, text: string | Buffer): string {
   process.chdir(HOME)
   const folder = t.testdir({ '.env': text })
@@ -177,7 +180,7 @@ function loaded(): Loaded {
   return load(undefined)
 }
 
-function faultsOf(file?: string): readonly string[] {
+function errorsOf(file?: string): readonly string[] {
   try {
     load(file)
     return []

@@ -2,13 +2,13 @@ import t from 'tap'
 
 import { readDotEnv } from '../../src/config/dot-env.ts'
 
-t.test('a variable with two values is an error, which does not show them', async (t) => {
+t.test('a variable with two values is an error that does not show them', async (t) => {
   t.same(readDotEnv('A=1\nB=3\nexport A: "2"\nB=3').errors, [
     'line 3 sets A to another value than line 1: remove one of the two.',
   ])
 })
 
-t.test('variables are read as people write them', async (t) => {
+t.test('variables are read in every usual notation', async (t) => {
   for (const [text, variables] of [
     ['A=1', { A: '1' }],
     ['A=1\nB=2\n', { A: '1', B: '2' }],
@@ -41,7 +41,7 @@ t.test('variables are read as people write them', async (t) => {
   }
 })
 
-t.test('as in Docker Compose, a colon may stand for the sign of equality', async (t) => {
+t.test('a colon is accepted in place of =, as in Docker Compose', async (t) => {
   t.same(readDotEnv('IMPERSONATION: required\nPORT:9000\nA : "x"').variables, {
     IMPERSONATION: 'required',
     PORT: '9000',
@@ -49,14 +49,14 @@ t.test('as in Docker Compose, a colon may stand for the sign of equality', async
   })
 })
 
-t.test('comments and empty lines count for nothing', async (t) => {
+t.test('comments and empty lines are ignored', async (t) => {
   for (const text of ['', '\n\n', '# A=1', '\n# one\n# A=1\n', '  # A=1', '#A=1', ' \t\r\n']) {
-    const { variables, errors: faults } = readDotEnv(text)
-    t.same([variables, faults], [{}, []], JSON.stringify(text))
+    const { variables, errors } = readDotEnv(text)
+    t.same([variables, errors], [{}, []], JSON.stringify(text))
   }
 })
 
-t.test('a line that is not a variable is a fault with its number, and the others count', async (t) => {
+t.test('a line that is not a variable is an error with its number, and the other lines apply', async (t) => {
   for (const line of [
     'A',
     'export A',
@@ -78,16 +78,16 @@ t.test('a line that is not a variable is a fault with its number, and the others
     '$A=1',
     'A->1',
   ]) {
-    const { variables, errors: faults } = readDotEnv(`B=1\n# one\n${line}\nC=2\n`)
+    const { variables, errors } = readDotEnv(`B=1\n# one\n${line}\nC=2\n`)
     t.same(variables, { B: '1', C: '2' }, JSON.stringify(line))
-    t.match(faults, [/^line 3 .*write/], JSON.stringify(line))
-    t.notMatch(faults.join(), /A->|201C/, 'what stands there is not repeated')
+    t.match(errors, [/^line 3 .*write/], JSON.stringify(line))
+    t.notMatch(errors.join(), /A->|201C/, 'the content of the line is not repeated')
   }
 })
 
-t.test('lines are counted through values of several lines, and those of one fault are told together', async (t) => {
-  const { errors: faults, lines } = readDotEnv('A="1\n2\n3"\r\nB\n-----BEGIN KEY-----\nabc/+\n-----END KEY-----\nC=1')
-  t.match(faults, [/^line 4 names a variable without a value/, /^each of the lines 5 to 7 is not a variable/])
+t.test('lines are counted across multi-line values, and consecutive wrong lines are one error', async (t) => {
+  const { errors, lines } = readDotEnv('A="1\n2\n3"\r\nB\n-----BEGIN KEY-----\nabc/+\n-----END KEY-----\nC=1')
+  t.match(errors, [/^line 4 names a variable without a value/, /^each of the lines 5 to 7 is not a variable/])
   t.same(
     [...lines],
     [
@@ -97,12 +97,12 @@ t.test('lines are counted through values of several lines, and those of one faul
   )
 })
 
-t.test('a value that a comment ends is known, unless it is in quotes', async (t) => {
+t.test('a value that a comment truncates is detected, unless it is in quotes', async (t) => {
   const { cut } = readDotEnv('A=ab #cd\nB="ab" # cd\nC=ab#cd\nD=ab #cd\nD="ab #cd"\nE= # cd')
   t.same([...cut], ['A'])
 })
 
-t.test('long lines cost no more than they are long', async (t) => {
+t.test('the time for a long line is linear in its length', async (t) => {
   const spaces = ' '.repeat(100_000)
   t.same(readDotEnv(`A=${spaces}x\n${spaces}B=1\n"${'\\'.repeat(50_001)}`).variables, { A: 'x', B: '1' })
 })

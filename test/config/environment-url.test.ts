@@ -11,14 +11,14 @@ const CONTOSO = {
   scope: 'https://contoso.crm4.dynamics.com/.default',
 }
 
-t.test('Finance & Operations below a path of its own', async (t) => {
+t.test('Finance & Operations may be below a path', async (t) => {
   t.match(environmentUrl('https://contoso.operations.dynamics.com/axsf/data/'), {
     product: 'finance-and-operations',
     apiRoot: '/axsf/data',
   })
 })
 
-t.test('the URL of an environment is taken as people copy it', async (t) => {
+t.test('the URL of an environment is accepted in every form that people copy', async (t) => {
   for (const written of [
     'https://contoso.crm4.dynamics.com',
     'https://contoso.crm4.dynamics.com/',
@@ -65,7 +65,7 @@ t.test('an API root is used unchanged', async (t) => {
   }
 })
 
-t.test('the host that is written is the one that is called', async (t) => {
+t.test('the configured host is the one that is called', async (t) => {
   t.equal(
     environmentUrl('https://contoso.api.crm.dynamics.com/api/data/v9.2').origin,
     'https://contoso.api.crm.dynamics.com',
@@ -95,7 +95,7 @@ t.test('the host determines the cloud', async (t) => {
   }
 })
 
-t.test('Finance & Operations is known by its host or its path', async (t) => {
+t.test('Finance & Operations is recognised by its host or path', async (t) => {
   for (const [written, origin] of [
     ['https://Contoso.Operations.Dynamics.com/', 'https://contoso.operations.dynamics.com'],
     ['https://contoso.operations.dynamics.com/data', 'https://contoso.operations.dynamics.com'],
@@ -118,7 +118,7 @@ t.test('Finance & Operations is known by its host or its path', async (t) => {
   }
 })
 
-t.test('Business Central is known by its host or its path, also from the address of a page', async (t) => {
+t.test('Business Central is recognised by its host or path, also in the URL of a page', async (t) => {
   const table = [
     ['https://api.businesscentral.dynamics.com/v2.0/Production', '/v2.0/Production/api/v2.0'],
     ['https://api.businesscentral.dynamics.com/v2.0/Production/api/v2.0', '/v2.0/Production/api/v2.0'],
@@ -146,13 +146,13 @@ t.test('Business Central is known by its host or its path, also from the address
     )
   }
   t.match(
-    fault('https://businesscentral.dynamics.com/?company=CRONUS'),
+    errorOf('https://businesscentral.dynamics.com/?company=CRONUS'),
     /does not name the environment: write .*\/v2\.0\/<environment>/,
   )
   t.equal(environmentUrl('http://127.0.0.1:4004/v2.0/Production/api/v2.0').product, 'business-central')
 })
 
-t.test('a URL that is not an environment is refused, with what it is and what to write', async (t) => {
+t.test('a URL that is not an environment is refused with an explanation and a fix', async (t) => {
   const table: readonly (readonly [written: string, what: RegExp])[] = [
     ['', /is empty/],
     ['11111111-2222-3333-4444-555555555555', /environment's id/],
@@ -195,13 +195,13 @@ t.test('a URL that is not an environment is refused, with what it is and what to
     ['https://user:hunter2@contoso.crm4.dynamics.com', /user name or password/],
   ]
   for (const [written, what] of table) {
-    t.match(fault(written), what, written)
-    t.match(fault(written), /write https?:\/\/|write the environment's URL/, `${written}: says what to write`)
-    t.notMatch(fault(written), /hunter2|evil/, `${written}: repeats nothing of it`)
+    t.match(errorOf(written), what, written)
+    t.match(errorOf(written), /write https?:\/\/|write the environment's URL/, `${written}: says what to write`)
+    t.notMatch(errorOf(written), /hunter2|evil/, `${written}: repeats nothing of it`)
   }
 })
 
-function fault(written: string): string {
+function errorOf(written: string): string {
   try {
     const { origin }: Environment = environmentUrl(written)
     return `taken: ${origin}`

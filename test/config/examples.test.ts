@@ -10,12 +10,12 @@ import type { Settings } from '../../src/config/schema.ts'
 import { credentialKinds } from '../../src/config/settings/credential.ts'
 
 const folder = fileURLToPath(new URL('../../../config/', import.meta.url))
-/** Files of the machine that the examples name. */
+/** Files on the host that the examples name. */
 const NAMED = /\/(?:etc|run|var\/run)\/[\w./-]+/g
-/** Where the secrets of the files come from. */
+/** Variables that the examples take secrets from. */
 const SECRETS = { SALES_CLIENT_SECRET: 's3cret' }
 
-/** What each example is about. */
+/** What each example demonstrates. */
 const EXAMPLES: Readonly<Record<string, object>> = {
   'minimal.env': {
     host: '127.0.0.1',
@@ -60,7 +60,7 @@ t.test('every kind of credential has an example', async (t) => {
 })
 
 for (const [file, about] of Object.entries(EXAMPLES)) {
-  t.test(`${file} is a gateway that starts`, async (t) => {
+  t.test(`${file} starts a gateway`, async (t) => {
     const text = readFileSync(join(folder, file), 'utf8')
     const here = t.testdir(Object.fromEntries((text.match(NAMED) ?? []).map((path) => [basename(path), 'x'])))
     const moved = text.replace(NAMED, (path) => join(here, basename(path)))
@@ -71,7 +71,7 @@ for (const [file, about] of Object.entries(EXAMPLES)) {
 function load(folder: string, file: string): Settings {
   const path = join(folder, file)
   return file.endsWith('.env')
-    ? // What an example leaves to be filled in.
+    ? // The values that an example leaves to the reader.
       loadSettings(
         readDotEnv(readFileSync(path, 'utf8').replace('the-value-of-the-secret', 's3cret')).variables,
         undefined,

@@ -3,7 +3,7 @@ import t from 'tap'
 import { ownHeader, requiredHeader } from '../../src/config/header-name.ts'
 import { HOP_BY_HOP } from '../../src/odata/hop-by-hop.ts'
 
-t.test('a header that has another meaning carries no e-mail address', async (t) => {
+t.test('a header with another meaning cannot carry the e-mail address', async (t) => {
   for (const name of [
     ...HOP_BY_HOP,
     'Authorization',
@@ -38,7 +38,7 @@ t.test('a header that has another meaning carries no e-mail address', async (t) 
     t.throws(() => ownHeader(name), /is not a header name/, name)
 })
 
-t.test('names of its own and those of sign-in proxies are taken, in lower case', async (t) => {
+t.test('custom names and those of sign-in proxies are accepted, in lower case', async (t) => {
   for (const name of [
     'X-User-Email',
     'x-forwarded-email',
@@ -56,7 +56,7 @@ t.test('names of its own and those of sign-in proxies are taken, in lower case',
     t.equal(ownHeader(name), name.toLowerCase(), name)
 })
 
-t.test('a required header is one that browsers do not send by themselves', async (t) => {
+t.test('the required header must be one that browsers do not send by themselves', async (t) => {
   for (const text of ['x-gateway', 'X-Gateway: true', 'x-requested-with: fetch']) t.equal(requiredHeader(text), text)
   for (const text of [
     'accept',

@@ -6,11 +6,11 @@ import { settingsAsJsonSchema } from '../../src/config/json-schema.ts'
 
 const folder = new URL('../../../config/', import.meta.url)
 
-t.test('config/schema.json is what the schema prints: `npm run docs` renews it', async (t) => {
+t.test('config/schema.json is printed from the schema: `npm run docs` updates it', async (t) => {
   t.same(JSON.parse(readFileSync(new URL('schema.json', folder), 'utf8')), settingsAsJsonSchema())
 })
 
-t.test('the schema for editors has the same names, and asks for the same ones', async (t) => {
+t.test('the schema for editors has the same names, and requires the same ones', async (t) => {
   t.match(settingsAsJsonSchema(), {
     type: 'object',
     additionalProperties: false,

@@ -50,8 +50,8 @@ t.test('four variables are enough', async (t) => {
   t.equal(credential.kind === 'client-secret' && credential.secret.reveal(), SECRET)
 })
 
-t.test('all faults are shown at once, each with its variable and what to write', async (t) => {
-  const faults = faultsOf({
+t.test('all errors are shown at once, each with its variable and a fix', async (t) => {
+  const errors = errorsOf({
     DYNAMICS_URL: 'http://contoso.crm4.dynamics.com',
     AZURE_TENANT_ID: TENANT,
     AZURE_CLIENT_ID: 'my-app',
@@ -89,24 +89,24 @@ t.test('all faults are shown at once, each with its variable and what to write',
     ['BODY_LIMIT', /write a size such as/],
     ['ALLOWED_ORIGINS', /write origins such as/],
   ] as const) {
-    const own = faults.filter((fault) => fault.startsWith(`${variable} `))
+    const own = errors.filter((error) => error.startsWith(`${variable} `))
     t.equal(own.length, 1, variable)
     t.match(own[0], what, variable)
   }
-  t.equal(faults.length, 16)
+  t.equal(errors.length, 16)
 })
 
-t.test('the message counts and lists the faults', async (t) => {
+t.test('the message counts and lists the errors', async (t) => {
   t.match(messageOf({ ...FOUR, PORT: 'x' }), /^The settings have an error:\n {2}- PORT is not/)
   t.match(messageOf({ ...FOUR, PORT: 'x', LOG_LEVEL: 'y' }), /^The settings have 2 errors:\n {2}- .+\n {2}- .+$/)
 })
 
 t.test('with nothing set, all four variables are named', async (t) => {
-  const faults = faultsOf({}).join('\n')
-  for (const variable of Object.keys(FOUR)) t.match(faults, variable)
+  const errors = errorsOf({}).join('\n')
+  for (const variable of Object.keys(FOUR)) t.match(errors, variable)
 })
 
-t.test('a misspelt variable is a fault that names the right one', async (t) => {
+t.test('a misspelt variable is an error that names the right one', async (t) => {
   for (const [wrong, right] of [
     ['DYNAMICS_ULR', 'DYNAMICS_URL'],
     ['DYNAMIC_URL', 'DYNAMICS_URL'],
@@ -120,9 +120,9 @@ t.test('a misspelt variable is a fault that names the right one', async (t) => {
     ['DYNAMICS_CLIENT_SECRET', 'AZURE_CLIENT_SECRET'],
   ] as const) {
     const { [right]: value, ...others } = FOUR
-    const faults = faultsOf({ ...others, [wrong]: value })
+    const errors = errorsOf({ ...others, [wrong]: value })
     t.ok(
-      faults.some((fault) => fault.startsWith(`${wrong} is not a setting`) && fault.includes(right)),
+      errors.some((error) => error.startsWith(`${wrong} is not a setting`) && error.includes(right)),
       wrong,
     )
   }
@@ -139,11 +139,11 @@ t.test('a misspelt variable is a fault that names the right one', async (t) => {
     ['SCHEMA_CACH', 'SCHEMA_CACHE'],
     ['REDIS_ENCRYPTON_KEY', 'REDIS_ENCRYPTION_KEY'],
   ] as const) {
-    t.same(faultsOf({ ...FOUR, [wrong]: 'x' }), [`${wrong} is not a setting. Did you mean ${right}?`], wrong)
+    t.same(errorsOf({ ...FOUR, [wrong]: 'x' }), [`${wrong} is not a setting. Did you mean ${right}?`], wrong)
   }
 })
 
-t.test('variables of other programs are none of ours', async (t) => {
+t.test('variables of other programs are ignored', async (t) => {
   const others = {
     DYNAMICS_PORT: 'tcp://10.0.0.1:80',
     DYNAMICS_SERVICE_HOST: '10.0.0.1',
@@ -162,7 +162,7 @@ t.test('variables of other programs are none of ours', async (t) => {
   t.equal(loadSettings({ ...FOUR, ...others }, undefined).port, 8080)
 })
 
-t.test('white space, quotes and capitals that shells and files leave are taken off', async (t) => {
+t.test('white space, quotes and upper case left by shells and files are normalised', async (t) => {
   const settings = loadSettings(
     {
       DYNAMICS_URL: ' "https://contoso.crm4.dynamics.com"\r',
@@ -216,9 +216,9 @@ t.test('times and sizes', async (t) => {
     )
   }
   for (const wrong of ['10', '-1s', '1.5s', '10 s', '10S', '1d', 's', 'ten', '1e3ms', '597h', '9999999999s', '0x10s']) {
-    t.match(faultsOf({ ...FOUR, MAX_RETRY_WAIT: wrong }), [/^MAX_RETRY_WAIT is .*write/], wrong)
+    t.match(errorsOf({ ...FOUR, MAX_RETRY_WAIT: wrong }), [/^MAX_RETRY_WAIT is .*write/], wrong)
   }
-  t.match(faultsOf({ ...FOUR, REQUEST_TIMEOUT: '0s' }), [/^REQUEST_TIMEOUT is too short: write at least 1ms/])
+  t.match(errorsOf({ ...FOUR, REQUEST_TIMEOUT: '0s' }), [/^REQUEST_TIMEOUT is too short: write at least 1ms/])
   for (const [written, bytes] of [
     ['0B', 0],
     ['500B', 500],
@@ -229,7 +229,7 @@ t.test('times and sizes', async (t) => {
     t.equal(loadSettings({ ...FOUR, BODY_LIMIT: written }, undefined).bodyLimit, bytes, written)
   }
   for (const wrong of ['1024', '1KB', '1kib', '1.5MiB', '-1B', 'GiB']) {
-    t.match(faultsOf({ ...FOUR, BODY_LIMIT: wrong }), [/^BODY_LIMIT is not a size: write a size/], wrong)
+    t.match(errorsOf({ ...FOUR, BODY_LIMIT: wrong }), [/^BODY_LIMIT is not a size: write a size/], wrong)
   }
 })
 
@@ -237,11 +237,11 @@ t.test('ports', async (t) => {
   t.equal(loadSettings({ ...FOUR, PORT: '0' }, undefined).port, 0)
   t.equal(loadSettings({ ...FOUR, PORT: '65535' }, undefined).port, 65_535)
   for (const wrong of ['65536', '-1', '80.5', '8080x', '1e3', '0x50', 'tcp://10.0.0.1:80']) {
-    t.equal(faultsOf({ ...FOUR, PORT: wrong }).length, 1, wrong)
+    t.equal(errorsOf({ ...FOUR, PORT: wrong }).length, 1, wrong)
   }
 })
 
-t.test('the kind of credential follows from the variables', async (t) => {
+t.test('the kind of credential is derived from the variables', async (t) => {
   const folder = t.testdir({ 'app.pem': 'x', token: 'y' })
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
   const kind = (env: NodeJS.ProcessEnv): string => loadSettings(env, undefined).targets[0]!.credential.kind
@@ -253,15 +253,15 @@ t.test('the kind of credential follows from the variables', async (t) => {
   t.equal(
     kind({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_ID: CLIENT }),
     'managed-identity',
-    'a client id alone is a user-assigned one',
+    'a client id alone means a user-assigned managed identity',
   )
   t.equal(kind({ ...three, CREDENTIAL: 'managed-identity' }), 'managed-identity')
   t.equal(kind({ ...three, CREDENTIAL: 'delegated' }), 'delegated')
-  t.equal(kind({ ...FOUR, CREDENTIAL: 'delegated' }), 'delegated', 'which has a secret where its app is confidential')
+  t.equal(kind({ ...FOUR, CREDENTIAL: 'delegated' }), 'delegated', 'a confidential app has a secret')
   t.equal(kind({ ...FOUR, CREDENTIAL: 'client-secret', AZURE_FEDERATED_TOKEN_FILE: '' }), 'client-secret')
 })
 
-t.test('a named kind beside the variables of another is a fault that names both, with all other faults', async (t) => {
+t.test('a named kind together with variables of another kind is an error that names both', async (t) => {
   const folder = t.testdir({ 'app.pem': 'x', token: 'y', secret: SECRET })
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
   const pem = { AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }
@@ -286,35 +286,35 @@ t.test('a named kind beside the variables of another is a fault that names both,
     [{ ...FOUR, ...pem, CREDENTIAL: 'certificate' }, 'certificate', 'AZURE_CLIENT_SECRET'],
   ] as const) {
     t.match(
-      [...faultsOf({ ...env, PORT: 'x' })].sort(),
+      [...errorsOf({ ...env, PORT: 'x' })].sort(),
       [new RegExp(`^CREDENTIAL is ${kind}, and ${others} .*only one kind.*Remove ${others}`), /^PORT /],
       `${kind} and ${others}`,
     )
   }
 })
 
-t.test('no kind of credential, two, or an unknown one are faults that name them', async (t) => {
+t.test('no kind of credential, two kinds, or an unknown kind is an error that names them', async (t) => {
   const folder = t.testdir({ 'app.pem': 'x' })
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
 
-  t.match(faultsOf(three), [
+  t.match(errorsOf(three), [
     /^AZURE_CLIENT_SECRET is missing.*AZURE_CLIENT_CERTIFICATE_PATH.*AZURE_FEDERATED_TOKEN_FILE.*CREDENTIAL.*AZURE_TENANT_ID/,
   ])
-  t.match(faultsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }), [
+  t.match(errorsOf({ ...FOUR, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'app.pem') }), [
     /^AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH are .*set.*only one kind.*remove all but one/,
   ])
-  t.match(faultsOf({ ...FOUR, CREDENTIAL: 'prod' }), [
+  t.match(errorsOf({ ...FOUR, CREDENTIAL: 'prod' }), [
     new RegExp(`^CREDENTIAL is not known: write one of ${Object.keys(credentialKinds).join(', ')}`),
   ])
-  t.match(faultsOf({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_SECRET: SECRET }), [
+  t.match(errorsOf({ DYNAMICS_URL: FOUR.DYNAMICS_URL, AZURE_CLIENT_SECRET: SECRET }), [
     /^AZURE_TENANT_ID is missing/,
     /^AZURE_CLIENT_ID is missing/,
   ])
-  t.match(faultsOf({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'other.pem') }), [
+  t.match(errorsOf({ ...three, AZURE_CLIENT_CERTIFICATE_PATH: join(folder, 'other.pem') }), [
     /^AZURE_CLIENT_CERTIFICATE_PATH names a file that cannot be read \(ENOENT\): fix/,
   ])
   t.match(
-    faultsOf({
+    errorsOf({
       DYNAMICS_URL: FOUR.DYNAMICS_URL,
       CREDENTIAL: 'client-secret',
       AZURE_TENANT_ID: TENANT,
@@ -324,7 +324,7 @@ t.test('no kind of credential, two, or an unknown one are faults that name them'
   )
 })
 
-t.test('NAME_FILE reads a secret from a file, and reads it again', async (t) => {
+t.test('NAME_FILE reads a secret from a file, and again when it changes', async (t) => {
   const file = join(t.testdir({ secret: `${SECRET}\n` }), 'secret')
   const { AZURE_CLIENT_SECRET, ...three } = FOUR
   const settings = loadSettings({ ...three, AZURE_CLIENT_SECRET_FILE: file }, undefined)
@@ -332,33 +332,33 @@ t.test('NAME_FILE reads a secret from a file, and reads it again', async (t) => 
   t.equal(revealed(settings), SECRET)
   writeFileSync(file, '\uFEFFnext\r\n')
   t.equal(revealed(settings), 'next')
-  t.same(faultsOf({ ...FOUR, AZURE_CLIENT_SECRET_FILE: file }), [
+  t.same(errorsOf({ ...FOUR, AZURE_CLIENT_SECRET_FILE: file }), [
     'AZURE_CLIENT_SECRET and AZURE_CLIENT_SECRET_FILE are both set: remove one of them.',
   ])
-  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }), [
+  t.match(errorsOf({ ...three, AZURE_CLIENT_SECRET_FILE: '/nowhere/secret' }), [
     /^AZURE_CLIENT_SECRET_FILE names a file that cannot be read \(ENOENT\): fix/,
   ])
   writeFileSync(file, ' \n')
-  t.match(faultsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [
+  t.match(errorsOf({ ...three, AZURE_CLIENT_SECRET_FILE: file }), [
     /^AZURE_CLIENT_SECRET_FILE names a file that is empty/,
   ])
 })
 
-t.test('beyond loopback it starts only when the operator says so', async (t) => {
+t.test('it listens beyond loopback only if the operator allows it', async (t) => {
   for (const host of ['0.0.0.0', '::', '10.1.2.3', 'gateway.contoso.com', '127.0.0.1.evil.example']) {
-    t.match(faultsOf({ ...FOUR, HOST: host }), [/^HOST is .*TRUST_NETWORK=true/], host)
+    t.match(errorsOf({ ...FOUR, HOST: host }), [/^HOST is .*TRUST_NETWORK=true/], host)
     t.equal(loadSettings({ ...FOUR, HOST: host, TRUST_NETWORK: 'true' }, undefined).host, host)
   }
   for (const host of ['127.0.0.1', '127.5.6.7', '::1', '[::1]', 'localhost', 'unix:/run/gateway.sock']) {
     t.equal(loadSettings({ ...FOUR, HOST: host }, undefined).host, host)
   }
   for (const wrong of ['http://127.0.0.1', '127.0.0.1:8080', '*', ':8080', '0.0.0.0/0']) {
-    t.match(faultsOf({ ...FOUR, HOST: wrong, TRUST_NETWORK: 'true' }), [/^HOST is not an address: write/], wrong)
+    t.match(errorsOf({ ...FOUR, HOST: wrong, TRUST_NETWORK: 'true' }), [/^HOST is not an address: write/], wrong)
   }
   t.match(
-    faultsOf({ ...FOUR, HOST: 'unix:gateway.sock' }),
+    errorsOf({ ...FOUR, HOST: 'unix:gateway.sock' }),
     [/^HOST is not an address: write/],
-    'a socket has a whole path',
+    'a socket needs an absolute path',
   )
 })
 
@@ -403,7 +403,7 @@ targets:
   t.equal(revealed(settings), SECRET)
 })
 
-t.test('JSON is a settings file too, and GATEWAY_CONFIG names it', async (t) => {
+t.test('a settings file may be JSON, and GATEWAY_CONFIG names it', async (t) => {
   const file = written(
     t,
     JSON.stringify({
@@ -413,26 +413,23 @@ t.test('JSON is a settings file too, and GATEWAY_CONFIG names it', async (t) => 
   t.equal(loadSettings({ GATEWAY_CONFIG: file }, undefined).targets.length, 1)
 })
 
-t.test(
-  'the environment goes before the file in what concerns the process, and never describes a target beside it',
-  async (t) => {
-    const file = written(
-      t,
-      'port: 9000\nlogLevel: warn\ntargets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]',
-    )
+t.test('variables override the file in settings of the process, and cannot describe a target beside it', async (t) => {
+  const file = written(
+    t,
+    'port: 9000\nlogLevel: warn\ntargets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]',
+  )
 
-    t.match(loadSettings({ PORT: '9001', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT }, file), {
-      port: 9001,
-      logLevel: 'warn',
-    })
-    t.match(faultsOf({ DYNAMICS_URL: 'https://x.crm.dynamics.com', IMPERSONATION: 'off' }, file), [
-      /^DYNAMICS_URL, IMPERSONATION: .*Remove them, or the file/,
-    ])
-    t.match(faultsOf({ CREDENTIAL: 'delegated' }, file), [/^CREDENTIAL: .*Remove/])
-  },
-)
+  t.match(loadSettings({ PORT: '9001', AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT }, file), {
+    port: 9001,
+    logLevel: 'warn',
+  })
+  t.match(errorsOf({ DYNAMICS_URL: 'https://x.crm.dynamics.com', IMPERSONATION: 'off' }, file), [
+    /^DYNAMICS_URL, IMPERSONATION: .*Remove them, or the file/,
+  ])
+  t.match(errorsOf({ CREDENTIAL: 'delegated' }, file), [/^CREDENTIAL: .*Remove/])
+})
 
-t.test('faults of a file name their place', async (t) => {
+t.test('errors in a file name the path of the setting', async (t) => {
   const file = written(
     t,
     `
@@ -448,7 +445,7 @@ targets:
     maxRetryWait: 10
 `,
   )
-  const faults = faultsOf({}, file)
+  const errors = errorsOf({}, file)
 
   for (const what of [
     /^prot \(in the settings file\) is not a setting\. Did you mean port\?/,
@@ -462,13 +459,13 @@ targets:
     /^targets\[1\]\.maxRetryWait .* is not a duration/,
   ])
     t.ok(
-      faults.some((fault) => what.test(fault)),
+      errors.some((error) => what.test(error)),
       String(what),
     )
-  t.notMatch(faults.join('\n'), SECRET)
+  t.notMatch(errors.join('\n'), SECRET)
 })
 
-t.test('what has the wrong form in a file is a fault', async (t) => {
+t.test('a value of the wrong type in a file is an error', async (t) => {
   const target = `url: contoso.crm4.dynamics.com\n    credential: { kind: managed-identity }`
   for (const [lines, what] of [
     ['allowedHosts: gateway.contoso.com', undefined],
@@ -488,27 +485,27 @@ t.test('what has the wrong form in a file is a fault', async (t) => {
     ['tls: null', /^tls .*is empty: write a value/],
     ['anybody: 7', /^anybody .*must hold named settings/],
   ] as const) {
-    const faults = faultsOf({}, written(t, `${lines}\ntargets:\n  - ${target}\n`))
-    if (what === undefined) t.same(faults, [], lines)
+    const errors = errorsOf({}, written(t, `${lines}\ntargets:\n  - ${target}\n`))
+    if (what === undefined) t.same(errors, [], lines)
     else
       t.ok(
-        faults.some((fault) => what.test(fault)),
-        `${lines}: ${faults.join(' ')}`,
+        errors.some((error) => what.test(error)),
+        `${lines}: ${errors.join(' ')}`,
       )
   }
   for (const kind of ['constructor', 'toString', 'null', '[managed-identity]', '7']) {
     t.match(
-      faultsOf({}, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: ${kind} } }]`)),
+      errorsOf({}, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: ${kind} } }]`)),
       [/^targets\[0\]\.credential\.kind .*: write one of client-secret/],
       kind,
     )
   }
-  t.match(faultsOf({}, written(t, 'targets: [{ url: contoso.crm4.dynamics.com, credential: managed-identity }]')), [
+  t.match(errorsOf({}, written(t, 'targets: [{ url: contoso.crm4.dynamics.com, credential: managed-identity }]')), [
     /credential\.kind .*is missing: write one of/,
   ])
   for (const secret of ['{ env: A, file: b }', '{}', '{ env: A, more: b }', '7', '{ env: 7 }', '[a]']) {
     t.match(
-      faultsOf(
+      errorsOf(
         { A: 'x' },
         written(
           t,
@@ -564,12 +561,12 @@ t.test('lists, origins and URLs in variables', async (t) => {
     ['ALLOWED_HOSTS', 'gateway.contoso.com:65536'],
     ['REQUIRED_HEADER', 'x-gateway:'],
   ] as const)
-    t.match(faultsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`)
+    t.match(errorsOf({ ...FOUR, [variable]: wrong }), [new RegExp(`^${variable} .*write `)], `${variable}=${wrong}`)
 })
 
 t.test('every invalid entry of a list is reported', async (t) => {
   t.match(
-    faultsOf(
+    errorsOf(
       {},
       written(
         t,
@@ -586,11 +583,11 @@ targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity
       /^anybody\.rules .*"allow GET", which is not complete/,
     ],
   )
-  t.equal(faultsOf({ ...FOUR, ALLOWED_HOSTS: 'a b,c d' }).length, 1)
+  t.equal(errorsOf({ ...FOUR, ALLOWED_HOSTS: 'a b,c d' }).length, 1)
 })
 
-t.test('a key that is the name of a variable, or belongs elsewhere, is told where', async (t) => {
-  const faults = faultsOf(
+t.test('for a key that is the name of a variable or belongs elsewhere, the error names the right key', async (t) => {
+  const errors = errorsOf(
     {},
     written(
       t,
@@ -600,7 +597,7 @@ targets: [{ url: contoso.crm4.dynamics.com, MAX_RETRY_WAIT: 5s, header: x-user, 
 `,
     ),
   )
-  t.match(faults, [
+  t.match(errors, [
     'LOG_LEVEL (in the settings file) is not a setting. Did you mean logLevel?',
     'targets[0].MAX_RETRY_WAIT (in the settings file) is not a setting. Did you mean maxRetryWait?',
     'targets[0].header (in the settings file) is not a setting. Did you mean impersonation.header?',
@@ -608,7 +605,7 @@ targets: [{ url: contoso.crm4.dynamics.com, MAX_RETRY_WAIT: 5s, header: x-user, 
 })
 
 t.test('a setting without a value in a file is an error, and never the default', async (t) => {
-  const faults = faultsOf(
+  const errors = errorsOf(
     {},
     written(
       t,
@@ -621,7 +618,7 @@ targets: [{ url: contoso.crm4.dynamics.com, impersonation: { mode: }, credential
 `,
     ),
   )
-  t.same(faults.map((fault) => /^(\S+) .* is empty: write a value, or remove the line\.$/.exec(fault)?.[1]).sort(), [
+  t.same(errors.map((error) => /^(\S+) .* is empty: write a value, or remove the line\.$/.exec(error)?.[1]).sort(), [
     'anybody.rules',
     'anybody.users',
     'callers',
@@ -632,40 +629,40 @@ targets: [{ url: contoso.crm4.dynamics.com, impersonation: { mode: }, credential
   ])
 })
 
-t.test('rules for anybody beside a list of callers are an error, because they would hold for nobody', async (t) => {
-  const faultsIn = (lines: string): readonly string[] =>
-    faultsOf(
+t.test('rules for anybody beside a list of callers are an error, because they would apply to nobody', async (t) => {
+  const errorsIn = (lines: string): readonly string[] =>
+    errorsOf(
       {},
       written(t, `${lines}\ntargets: [{ url: contoso.crm4.dynamics.com, credential: { kind: managed-identity } }]`),
     )
   const callers = `callers: [{ name: a, keys: ['${'0'.repeat(64)}'] }]`
-  t.same(faultsIn(callers), [])
-  t.same(faultsIn('anybody: { rules: [read-only], users: [] }'), [])
-  t.same(faultsIn(`anybody: { rules: [], users: ['*'] }\n${callers}`), [])
-  t.match(faultsIn(`anybody: { rules: [read-only] }\n${callers}`), [
+  t.same(errorsIn(callers), [])
+  t.same(errorsIn('anybody: { rules: [read-only], users: [] }'), [])
+  t.same(errorsIn(`anybody: { rules: [], users: ['*'] }\n${callers}`), [])
+  t.match(errorsIn(`anybody: { rules: [read-only] }\n${callers}`), [
     /^anybody: its rules and users apply only while no/,
   ])
-  t.match(faultsIn(`anybody: { users: [] }\n${callers}`), [/^anybody: its rules and users apply only while no/])
+  t.match(errorsIn(`anybody: { users: [] }\n${callers}`), [/^anybody: its rules and users apply only while no/])
 })
 
-t.test('a misspelt kind of credential, and a name that another kind has, are told apart', async (t) => {
-  const faultsIn = (credential: string): readonly string[] =>
-    faultsOf({}, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: ${credential} }]`))
-  t.match(faultsIn('{ kind: managed-identity, authority: x }'), [
+t.test('distinguishes a misspelt kind of credential from a setting of another kind', async (t) => {
+  const errorsIn = (credential: string): readonly string[] =>
+    errorsOf({}, written(t, `targets: [{ url: contoso.crm4.dynamics.com, credential: ${credential} }]`))
+  t.match(errorsIn('{ kind: managed-identity, authority: x }'), [
     'targets[0].credential.authority (in the settings file) is not a setting. Did you mean targets[].authorityHost?',
   ])
-  t.match(faultsIn('{ kind: manged-identity }'), [
+  t.match(errorsIn('{ kind: manged-identity }'), [
     /credential\.kind .*is not known: .* Did you mean managed-identity\?$/,
   ])
-  t.match(faultsIn('{ kind: [x] }'), [/credential\.kind .*is not known: write one of/])
-  t.match(faultsIn('{ knid: managed-identity }'), [/credential\.knid .*is not a setting. Did you mean kind\?$/])
-  t.match(faultsIn('managed-identity'), [/credential\.kind .*is missing: write one of/])
-  t.match(faultsIn('{ kind: managed-identity, certificateFile: /x }'), [
+  t.match(errorsIn('{ kind: [x] }'), [/credential\.kind .*is not known: write one of/])
+  t.match(errorsIn('{ knid: managed-identity }'), [/credential\.knid .*is not a setting. Did you mean kind\?$/])
+  t.match(errorsIn('managed-identity'), [/credential\.kind .*is missing: write one of/])
+  t.match(errorsIn('{ kind: managed-identity, certificateFile: /x }'), [
     /credential\.certificateFile .*is not a setting of managed-identity, but of on-behalf-of\.$/,
   ])
 })
 
-t.test('what a template left in any setting is a fault, in a variable and in a file', async (t) => {
+t.test('a template placeholder in any setting is an error, in a variable and in a file', async (t) => {
   const variablesOf = ({ settings }: (typeof credentialKinds)[keyof typeof credentialKinds]): string[] =>
     Object.values<{ env?: string }>(settings.members).flatMap(({ env }) => env ?? [])
   const ofThisKind = variablesOf(credentialKinds['client-secret'])
@@ -676,12 +673,12 @@ t.test('what a template left in any setting is a fault, in a variable and in a f
     for (const [variable, { secret }] of settingsByVariable()) {
       if (ofOtherKinds.includes(variable)) continue
       const beside = /^REDIS_(?!URL)/.test(variable) ? { REDIS_URL: 'redis://redis' } : {}
-      const faults = faultsOf({ ...FOUR, ...beside, [variable]: left })
-      t.match(faults, [new RegExp(`^${variable} holds .*: write `)], `${variable}=${left}`)
-      if (secret === true) t.notMatch(faults.join(), left)
+      const errors = errorsOf({ ...FOUR, ...beside, [variable]: left })
+      t.match(errors, [new RegExp(`^${variable} holds .*: write `)], `${variable}=${left}`)
+      if (secret === true) t.notMatch(errors.join(), left)
     }
     t.match(
-      faultsOf(
+      errorsOf(
         {},
         written(
           t,
@@ -701,24 +698,24 @@ t.test('what a template left in any setting is a fault, in a variable and in a f
   }
 })
 
-t.test('a header with another meaning carries no user', async (t) => {
+t.test('a header with another meaning cannot name the user', async (t) => {
   for (const name of ['authorization', 'Host', 'cookie', 'content-type', 'connection', 'x-api-key']) {
-    t.match(faultsOf({ ...FOUR, USER_EMAIL_HEADER: name }), [/^USER_EMAIL_HEADER is .*another meaning: write/], name)
+    t.match(errorsOf({ ...FOUR, USER_EMAIL_HEADER: name }), [/^USER_EMAIL_HEADER is .*another meaning: write/], name)
   }
-  t.match(faultsOf({ ...FOUR, REQUIRED_HEADER: 'accept' }), [/^REQUIRED_HEADER is accept, .*write/])
+  t.match(errorsOf({ ...FOUR, REQUIRED_HEADER: 'accept' }), [/^REQUIRED_HEADER is accept, .*write/])
 })
 
-t.test('the headers that name users differ, and so do the columns of addresses', async (t) => {
+t.test('the headers that name users must differ, and so must the columns of addresses', async (t) => {
   for (const name of ['x-user-email', 'x-useremail']) {
-    t.match(faultsOf({ ...FOUR, USER_ID_HEADER: name }), [/^USER_EMAIL_HEADER and USER_ID_HEADER are both .*name two/])
+    t.match(errorsOf({ ...FOUR, USER_ID_HEADER: name }), [/^USER_EMAIL_HEADER and USER_ID_HEADER are both .*name two/])
   }
   const none =
     'url: contoso.crm4.dynamics.com, credential: { kind: managed-identity }, impersonation: { emailColumns: [] }'
   const atLeastOne = [/^USER_EMAIL_COLUMNS must name at least one/]
-  t.match(faultsOf({}, written(t, `targets: [{ ${none} }]`)), atLeastOne)
-  t.match(faultsOf({ ...FOUR, USER_EMAIL_COLUMNS: 'domainname,domainname' }), atLeastOne)
+  t.match(errorsOf({}, written(t, `targets: [{ ${none} }]`)), atLeastOne)
+  t.match(errorsOf({ ...FOUR, USER_EMAIL_COLUMNS: 'domainname,domainname' }), atLeastOne)
   for (const columns of ['Domain Name', "a' or 'a", 'a'.repeat(101)]) {
-    t.match(faultsOf({ ...FOUR, USER_EMAIL_COLUMNS: columns }), [
+    t.match(errorsOf({ ...FOUR, USER_EMAIL_COLUMNS: columns }), [
       /^USER_EMAIL_COLUMNS holds something that is not a column/,
     ])
   }
@@ -733,32 +730,32 @@ t.test('users are preloaded only where the gateway acts as users', async (t) => 
     ],
     [{ DYNAMICS_URL: 'https://contoso.operations.dynamics.com' }, /^USERS_PRELOAD has no use for this product/],
   ] as const) {
-    t.match(faultsOf({ ...FOUR, USERS_PRELOAD: 'true', ...variables }), [fault])
+    t.match(errorsOf({ ...FOUR, USERS_PRELOAD: 'true', ...variables }), [fault])
   }
-  t.same(faultsOf({ ...FOUR, USERS_PRELOAD: 'true' }), [])
+  t.same(errorsOf({ ...FOUR, USERS_PRELOAD: 'true' }), [])
 })
 
-t.test('a file that is none is a fault', async (t) => {
-  t.match(faultsOf({}, '/nowhere/gateway.yaml'), [/^\/nowhere\/gateway\.yaml cannot be read \(ENOENT\): fix the path/])
-  t.match(faultsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)), [
+t.test('a settings file that is missing or malformed is an error', async (t) => {
+  t.match(errorsOf({}, '/nowhere/gateway.yaml'), [/^\/nowhere\/gateway\.yaml cannot be read \(ENOENT\): fix the path/])
+  t.match(errorsOf({}, written(t, `targets: [\n  { secret: *${SECRET}`)), [
     /is neither JSON nor YAML( \(line \d+, column \d+\))?: fix/,
   ])
-  t.match(faultsOf({}, written(t, '- url: x')), [/holds no named settings/])
-  t.match(faultsOf({}, written(t, 'hello')), [/holds no named settings/])
-  t.match(faultsOf({}, written(t, '')), [/^targets is empty/])
-  t.match(faultsOf({}, written(t, 'targets: {}')), [/^targets .*must be a list/])
+  t.match(errorsOf({}, written(t, '- url: x')), [/holds no named settings/])
+  t.match(errorsOf({}, written(t, 'hello')), [/holds no named settings/])
+  t.match(errorsOf({}, written(t, '')), [/^targets is empty/])
+  t.match(errorsOf({}, written(t, 'targets: {}')), [/^targets .*must be a list/])
 })
 
-t.test('several targets have names of their own', async (t) => {
+t.test('several targets need distinct names', async (t) => {
   const one = 'url: contoso.crm4.dynamics.com, credential: { kind: managed-identity }'
-  t.match(faultsOf({}, written(t, `targets: [{ ${one} }, { ${one} }]`)), [/each needs a name/])
-  t.match(faultsOf({}, written(t, `targets: [{ name: a, ${one} }, { name: a, ${one} }]`)), [/two are called a/])
+  t.match(errorsOf({}, written(t, `targets: [{ ${one} }, { ${one} }]`)), [/each needs a name/])
+  t.match(errorsOf({}, written(t, `targets: [{ name: a, ${one} }, { name: a, ${one} }]`)), [/two are called a/])
 })
 
-t.test('an app registration has a tenant of its own', async (t) => {
+t.test('an app registration needs a specific tenant', async (t) => {
   for (const tenant of ['common', 'organizations', 'Consumers']) {
     t.match(
-      faultsOf({ ...FOUR, AZURE_TENANT_ID: tenant }),
+      errorsOf({ ...FOUR, AZURE_TENANT_ID: tenant }),
       [/^AZURE_TENANT_ID .*only people can sign in through: write the Directory \(tenant\) ID/],
       tenant,
     )
@@ -770,13 +767,13 @@ t.test('an app registration has a tenant of its own', async (t) => {
   )
 })
 
-t.test('a product that cannot act as a user cannot be told to', async (t) => {
-  t.match(faultsOf({ ...FOUR, DYNAMICS_URL: 'https://contoso.operations.dynamics.com', IMPERSONATION: 'required' }), [
+t.test('impersonation cannot be configured for a product that does not support it', async (t) => {
+  t.match(errorsOf({ ...FOUR, DYNAMICS_URL: 'https://contoso.operations.dynamics.com', IMPERSONATION: 'required' }), [
     /^IMPERSONATION is required, but .*set it to off/,
   ])
 })
 
-t.test("an authority of another cloud or of one's own is taken without a slash at its end", async (t) => {
+t.test('a custom authority is accepted, without its trailing slash', async (t) => {
   for (const [written, taken] of [
     ['https://login.microsoftonline.us/', 'https://login.microsoftonline.us'],
     ['login.microsoftonline.us', 'https://login.microsoftonline.us'],
@@ -787,7 +784,7 @@ t.test("an authority of another cloud or of one's own is taken without a slash a
     t.equal(loadSettings({ ...FOUR, AZURE_AUTHORITY_HOST: written }, undefined).targets[0]!.authorityHost, taken)
 })
 
-t.test('no print-out of settings and no fault holds a secret', async (t) => {
+t.test('neither printed settings nor errors contain a secret', async (t) => {
   const file = written(
     t,
     `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, clientId: ` +
@@ -808,14 +805,14 @@ t.test('no print-out of settings and no fault holds a secret', async (t) => {
     t.notMatch(shown, SECRET)
 })
 
-t.test('a .env that cannot be read is a fault', async (t) => {
+t.test('a .env that cannot be read is an error', async (t) => {
   const before = process.cwd()
   t.teardown(() => process.chdir(before))
   process.chdir(t.testdir({ '.env': {} }))
   t.throws(() => load(undefined), { message: /\.env cannot be read \(EISDIR\)/ })
 })
 
-t.test('where a gateway listens is read without the rest', async (t) => {
+t.test('the address to listen at is read without checking the other settings', async (t) => {
   t.match(loadListener({ HOST: '0.0.0.0', PORT: '9000', IMPERSONATION: 'nonsense' }, undefined), {
     host: '0.0.0.0',
     port: 9000,
@@ -831,20 +828,20 @@ t.test('where a gateway listens is read without the rest', async (t) => {
   })
 })
 
-t.test('a secret from a variable that is not set, and a user from a token where nobody acts as one', async (t) => {
+t.test('a secret from an unset variable is an error, and so is userFrom without impersonation', async (t) => {
   const file = (rest: string): string =>
     written(
       t,
       `targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, tenantId: ${TENANT}, ` +
         `clientId: ${CLIENT}, secret: { env: AZURE_CLIENT_SECRET } }, impersonation: { mode: off } }]\n${rest}`,
     )
-  t.match(faultsOf({}, file('')), [
+  t.match(errorsOf({}, file('')), [
     /^targets\[0\]\.credential\.secret .*names the variable AZURE_CLIENT_SECRET, which is not set\.$/,
   ])
   const caller =
     'callers: [{ name: a, userFrom: email, token: { issuer: "https://idp.example", audience: [api], roles: [Read] } }]'
   t.match(
-    faultsOf({ AZURE_CLIENT_SECRET: SECRET }, file(caller)).join('\n'),
+    errorsOf({ AZURE_CLIENT_SECRET: SECRET }, file(caller)).join('\n'),
     /takes the user from its token: set the mode/,
   )
 })
@@ -854,7 +851,7 @@ function written(t: { testdir: (files: Record<string, string>) => string }, text
   return join(t.testdir({ 'gateway.yaml': text }), 'gateway.yaml')
 }
 
-function faultsOf(env: NodeJS.ProcessEnv, file?: string): readonly string[] {
+function errorsOf(env: NodeJS.ProcessEnv, file?: string): readonly string[] {
   try {
     loadSettings(env, file)
     return []
@@ -873,7 +870,7 @@ function messageOf(env: NodeJS.ProcessEnv, file?: string): string {
   }
 }
 
-/** A fault as a crash would print it. */
+/** An error as a crash would print it. */
 function inspected(env: NodeJS.ProcessEnv, file: string): string {
   try {
     loadSettings(env, file)
@@ -888,12 +885,12 @@ function revealed({ targets }: Settings): string | undefined {
   return credential.kind === 'client-secret' ? credential.secret.reveal() : undefined
 }
 
-/** What a crash dump could hold: everything that is not a function. */
+/** What a crash dump may contain: everything that is not a function. */
 function structuredCloneable(settings: Settings): unknown {
   return JSON.parse(JSON.stringify(settings, (_, value: unknown) => value ?? null))
 }
 
-t.test('a person who signed in acts for nobody, unless the settings say so', (t) => {
+t.test('with a delegated sign-in, impersonation is off unless it is configured', (t) => {
   const { AZURE_CLIENT_SECRET: _, ...three } = FOUR
   const mode = (env: NodeJS.ProcessEnv): unknown => loadSettings(env, undefined).targets[0]!.impersonation.mode
   t.equal(mode({ ...three, CREDENTIAL: 'delegated' }), 'off')

@@ -5,7 +5,7 @@ import { misspeltVariable } from '../../src/config/misspelt-variable.ts'
 import { suggestVariable } from '../../src/config/suggest-variable.ts'
 import { readTracing } from '../../src/config/tracing.ts'
 
-t.test('a variable with a name close to one of ours is reported', async (t) => {
+t.test('a variable with a name close to a setting is reported', async (t) => {
   for (const [name, meant] of [
     ['IMPERSONATION_MODE', 'IMPERSONATION'],
     ['ALLOW_HOSTS', 'ALLOWED_HOSTS'],
@@ -29,7 +29,7 @@ t.test('a variable with a name close to one of ours is reported', async (t) => {
     t.equal(suggestVariable(name), meant, name)
 })
 
-t.test('variables of other programs are not', async (t) => {
+t.test('variables of other programs are not reported', async (t) => {
   for (const name of [
     'PATH',
     'HOME',

@@ -5,7 +5,7 @@ import t from 'tap'
 
 import { certificatesFile, readCertificates, readPrivateKey } from '../../src/config/pem-file.ts'
 
-t.test('a file of certificates is taken with any text between them, and refused for each fault', async (t) => {
+t.test('a file of certificates may contain other text, and each defect is an error', async (t) => {
   const { cert } = await generate([{ name: 'commonName', value: 'ca' }])
   const der = new X509Certificate(cert).raw
   const folder = t.testdir({
@@ -34,7 +34,7 @@ t.test('a file of certificates is taken with any text between them, and refused 
   }
 })
 
-t.test('a private key is taken without a password only', async (t) => {
+t.test('a private key must not be encrypted', async (t) => {
   const { private: key } = await generate([{ name: 'commonName', value: 'client' }], { keyType: 'ec' })
   const folder = t.testdir({
     key,

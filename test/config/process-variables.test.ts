@@ -4,7 +4,7 @@ import { environment } from '../../src/config/process-variables.ts'
 
 const TENANT = '11111111-2222-3333-4444-555555555555'
 
-t.test('.env in the working folder fills in what the environment lacks', async (t) => {
+t.test('.env in the working directory sets variables that the environment does not', async (t) => {
   const before = process.cwd()
   const folder = t.testdir({
     '.env':

@@ -11,31 +11,31 @@ const settings = {
   AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
 }
 
-/** What is wrong with the variables. */
-function faults(variables: Record<string, string>): string[] {
+/** The configuration errors of the variables. */
+function errorsOf(variables: Record<string, string>): string[] {
   const found: string[] = []
   readProxies(variables, found)
   return found
 }
 
-t.test('takes proxies as people write them', async (t) => {
+t.test('proxies are accepted in every usual notation', async (t) => {
   const read = (text: string) => readProxies({ HTTPS_PROXY: text }, []).https
   const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`
 
   t.equal(read('proxy:3128')?.origin, 'http://proxy:3128')
-  t.equal(read('"http://proxy:3128"')?.origin, 'http://proxy:3128', 'quotes of a shell or a .env file')
+  t.equal(read('"http://proxy:3128"')?.origin, 'http://proxy:3128', 'quotes left by a shell or a .env file')
   t.equal(read(" 'http://proxy:3128' ")?.origin, 'http://proxy:3128')
   t.equal(read('https://proxy')?.origin, 'https://proxy')
   t.equal(read('HTTP://proxy:3128/')?.origin, 'http://proxy:3128')
   t.equal(read('http://[::1]:3128')?.origin, 'http://[::1]:3128')
   t.equal(read('http://svc:Pw%231@proxy:3128')?.authorization(), basic('svc:Pw#1'))
-  t.equal(read('svc:p@ss@proxy:3128')?.authorization(), basic('svc:p@ss'), 'the last @ counts')
+  t.equal(read('svc:p@ss@proxy:3128')?.authorization(), basic('svc:p@ss'), 'the last @ ends the password')
   t.equal(read('http://proxy:3128')?.authorization(), undefined)
-  t.same(faults({ HTTPS_PROXY: '', NO_PROXY: '' }), [])
+  t.same(errorsOf({ HTTPS_PROXY: '', NO_PROXY: '' }), [])
 })
 
 t.test(
-  'a password that is not percent-encoded is a fault that names the variable, and never shows a part of it',
+  'a password that is not percent-encoded is an error that names the variable and shows no part of it',
   async (t) => {
     const wrong = [
       'http://svc:Pw#1@127.0.0.1:3128',
@@ -51,7 +51,7 @@ t.test(
     ]
     for (const text of wrong) {
       for (const name of ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy', 'HTTP_PROXY', 'http_proxy']) {
-        const [fault = ''] = faults({ [name]: text })
+        const [fault = ''] = errorsOf({ [name]: text })
         t.match(fault, new RegExp(`^${name} .*percent-encode`), `${name}=${text}`)
         t.notMatch(fault, /svc|Pw|127\.0|3128/)
       }
@@ -59,29 +59,29 @@ t.test(
   },
 )
 
-t.test('a proxy of another kind is a fault', async (t) => {
+t.test('a proxy of another kind is an error', async (t) => {
   for (const text of ['socks5://proxy:1080', 'ftp://svc:Pw@proxy', 'file:///x']) {
-    t.match(faults({ HTTPS_PROXY: text }), [
+    t.match(errorsOf({ HTTPS_PROXY: text }), [
       /^HTTPS_PROXY names a proxy that is neither http:\/\/ nor https:\/\/: write/,
     ])
-    t.notMatch(faults({ HTTPS_PROXY: text })[0], /socks|svc|Pw/)
+    t.notMatch(errorsOf({ HTTPS_PROXY: text })[0], /socks|svc|Pw/)
   }
   t.same(
-    faults({ HTTPS_PROXY: 'http://proxy', HTTP_PROXY: 'http://proxy', ALL_PROXY: 'socks5://proxy' }),
+    errorsOf({ HTTPS_PROXY: 'http://proxy', HTTP_PROXY: 'http://proxy', ALL_PROXY: 'socks5://proxy' }),
     [],
     'not used',
   )
 })
 
-t.test('NO_PROXY that names no host is a fault', async (t) => {
+t.test('an entry of NO_PROXY that is not a host is an error', async (t) => {
   for (const text of ['https://contoso.com', '<local>', 'a.*.com', 'name:Pw@host', 'host:port', 'contoso.com/x']) {
-    const [fault = ''] = faults({ no_proxy: text })
+    const [fault = ''] = errorsOf({ no_proxy: text })
     t.match(fault, /^no_proxy holds something that is not a host/, text)
     t.notMatch(fault, /contoso|Pw/)
   }
 })
 
-t.test('is checked at the start, beside all other settings', async (t) => {
+t.test('proxies are checked at startup with all other settings', async (t) => {
   const wrong = { ...settings, PORT: 'x', HTTPS_PROXY: 'http://svc:Pw#1@127.0.0.1:3128', NO_PROXY: 'https://a.b' }
   try {
     loadSettings(wrong, undefined)

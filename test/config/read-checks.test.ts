@@ -3,26 +3,26 @@ import t from 'tap'
 import { keyHash } from '../../src/callers/api-key.ts'
 import { loadSettings } from '../../src/config/load.ts'
 
-t.test('a shared table must be the same to all callers', async (t) => {
+t.test('a shared table must be readable alike by all callers', async (t) => {
   const shared = [{ entitySets: ['businessunits'], shared: true }]
-  t.match(faultsOf(t, shared, ['deny GET businessunits'], []), /rules of two callers differ on reading it/)
-  t.match(faultsOf(t, shared, ['deny * *'], []), /differ/)
-  t.match(faultsOf(t, shared, ['allow GET accounts'], []), /differ/)
-  t.equal(faultsOf(t, shared, ['deny POST businessunits', 'read-only'], ['deny * annotations']), '')
-  t.equal(faultsOf(t, shared, ['allow GET businessunits'], ['allow GET businessunits']), '')
-  t.equal(faultsOf(t, [{ entitySets: ['businessunits'] }], ['deny GET businessunits'], []), '')
+  t.match(errorsOf(t, shared, ['deny GET businessunits'], []), /rules of two callers differ on reading it/)
+  t.match(errorsOf(t, shared, ['deny * *'], []), /differ/)
+  t.match(errorsOf(t, shared, ['allow GET accounts'], []), /differ/)
+  t.equal(errorsOf(t, shared, ['deny POST businessunits', 'read-only'], ['deny * annotations']), '')
+  t.equal(errorsOf(t, shared, ['allow GET businessunits'], ['allow GET businessunits']), '')
+  t.equal(errorsOf(t, [{ entitySets: ['businessunits'] }], ['deny GET businessunits'], []), '')
 })
 
-t.test('a table is listed once, and a list names one', async (t) => {
+t.test('a table may be listed only once, and a list names at least one', async (t) => {
   const twice = [{ entitySets: ['businessunits'] }, { entitySets: ['BusinessUnits'], for: '1h' }]
-  t.match(faultsOf(t, twice, [], []), /businessunits is listed twice/)
-  t.match(faultsOf(t, [{ entitySets: [] }], [], []), /entitySets is empty/)
-  t.match(faultsOf(t, [{ for: '1h' }], [], []), /entitySets .* is missing/)
-  t.match(faultsOf(t, [{ entitySets: ['a b'] }], [], []), /is not the name of an entity set/)
-  t.match(faultsOf(t, [{ entitySets: ['a'], for: '1ms' }], [], []), /too short/)
+  t.match(errorsOf(t, twice, [], []), /businessunits is listed twice/)
+  t.match(errorsOf(t, [{ entitySets: [] }], [], []), /entitySets is empty/)
+  t.match(errorsOf(t, [{ for: '1h' }], [], []), /entitySets .* is missing/)
+  t.match(errorsOf(t, [{ entitySets: ['a b'] }], [], []), /is not the name of an entity set/)
+  t.match(errorsOf(t, [{ entitySets: ['a'], for: '1ms' }], [], []), /too short/)
 })
 
-function faultsOf(
+function errorsOf(
   t: { testdir: (files: Record<string, string>) => string },
   keep: readonly object[],
   first: readonly string[],

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { redisAddress } from '../../src/config/redis-address.ts'
 
-t.test('an address says where Redis is, and who asks', async (t) => {
+t.test('a Redis URL has host, port, user and password', async (t) => {
   t.same(redisAddress('redis://redis'), {
     host: 'redis',
     port: 6379,

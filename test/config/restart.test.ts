@@ -13,7 +13,7 @@ const settings = (variables: NodeJS.Dict<string>) =>
     undefined,
   )
 
-t.test('names the settings that have changed and that the process was started with, wherever they stand', async (t) => {
+t.test('names the changed settings that need a restart, at any level', async (t) => {
   const before = settings({})
   t.same(changedForRestart(before, settings({})), [])
   t.same(

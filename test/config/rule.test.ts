@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { parseRule } from '../../src/config/rule.ts'
 
-t.test('rules are presets, or an effect with methods and names', (t) => {
+t.test('a rule is a preset, or an effect with methods and names', (t) => {
   t.same(parseRule(' read-only '), { text: 'read-only', effect: 'read-only' })
   t.same(parseRule('deny  *  annotations'), {
     text: 'deny * annotations',
@@ -31,7 +31,7 @@ t.test('rules are presets, or an effect with methods and names', (t) => {
   t.end()
 })
 
-t.test('a rule that is not understood is a fault that says what to write', (t) => {
+t.test('a rule that is not understood is an error with a fix', (t) => {
   for (const [rule, sentence] of Object.entries({
     readonly: /did you mean read-only/,
     'permit GET accounts': /write read-only/,

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Credential } from '../../src/config/credential.ts'
 import { sharedSecretOf } from '../../src/config/shared-secret.ts'
 
-t.test('what replicas share comes from the secret or the certificate', async (t) => {
+t.test('the shared secret of replicas is derived from the client secret or the certificate', async (t) => {
   const folder = t.testdir({ certificate: 'certificate and key' })
   const file = `${folder}/certificate`
   const secret = { reveal: () => 'secret', source: 'test' }

@@ -9,7 +9,7 @@ import t from 'tap'
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
-t.test('serve with wrong settings says all faults on stderr, and ends with status 1', async (t) => {
+t.test('serve prints all configuration errors on stderr, and exits with status 1', async (t) => {
   const { status, stdout, stderr } = await gateway(t.testdir(), ['serve'], {
     DYNAMICS_URL: 'https://make.powerapps.com/environments/1/home',
     PORT: 'x',
@@ -19,18 +19,18 @@ t.test('serve with wrong settings says all faults on stderr, and ends with statu
   t.equal(status, 1)
   t.equal(stdout, '')
   t.match(stderr, /^The settings have \d errors:\n/)
-  for (const fault of [
+  for (const error of [
     / {2}- DYNAMICS_URL is the maker portal/,
     / {2}- PORT is not a whole number/,
     / {2}- AZURE_CLIENT_ID is missing/,
     / {2}- AZURE_CLIENT_SECRET is missing/,
   ]) {
-    t.match(stderr, fault)
+    t.match(stderr, error)
   }
   t.notMatch(stderr, /\n {4}at /, 'no stack')
 })
 
-t.test('serve is what runs without a word, and options alone belong to it', async (t) => {
+t.test('serve is the default command, also with options alone', async (t) => {
   const folder = t.testdir({ 'gateway.yaml': 'prot: 1' })
   t.match(await gateway(folder, [], {}), { status: 1, stderr: /DYNAMICS_URL is missing/ })
   t.match(await gateway(folder, ['--config', 'gateway.yaml'], {}), {
@@ -43,12 +43,12 @@ t.test('serve is what runs without a word, and options alone belong to it', asyn
   })
 })
 
-t.test('.env in the working folder is read', async (t) => {
+t.test('.env in the working directory is read', async (t) => {
   const folder = t.testdir({ '.env': 'DYNAMICS_URL=contoso\n' })
   t.match(await gateway(folder, ['serve'], {}), { status: 1, stderr: /DYNAMICS_URL is not a complete host name/ })
 })
 
-t.test('wrong settings show no secret', async (t) => {
+t.test('configuration errors show no secret', async (t) => {
   const { stdout, stderr } = await gateway(t.testdir(), ['serve'], {
     DYNAMICS_URL: 'https://contoso.crm4.dynamics.com',
     AZURE_CLIENT_SECRET: 's3cret~value',
@@ -57,7 +57,7 @@ t.test('wrong settings show no secret', async (t) => {
   t.notMatch(stdout + stderr, 's3cret')
 })
 
-t.test('a port that is in use is said to be, with status 1', async (t) => {
+t.test('a port in use is reported with status 1', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   t.teardown(() => server.close())
   await once(server, 'listening')
@@ -78,11 +78,11 @@ t.test('a port that is in use is said to be, with status 1', async (t) => {
   t.match(await gateway(t.testdir(), ['demo', '--port', String(port)], {}), { status: 1, stderr: /is already in use/ })
 })
 
-t.test('healthcheck needs no settings but where to ask', async (t) => {
+t.test('healthcheck needs only the address of the gateway', async (t) => {
   t.match(await gateway(t.testdir(), ['healthcheck'], { PORT: '1' }), { status: 1, stderr: '' })
 })
 
-t.test('check refuses what serve refuses, in the same words', async (t) => {
+t.test('check reports the same errors as serve', async (t) => {
   const valid = { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity' }
   for (const [env, fault] of [
     [{ AUDIT_LOG: '/nope/x' }, /AUDIT_LOG names a file that cannot be written \(ENOENT\)/],
@@ -111,7 +111,7 @@ t.test('a misspelled variable is reported in the log and by check', async (t) =>
     LOGLEVEL: 'debug',
   }
   const told = /LOGLEVEL is not a setting\. Did you mean LOG_LEVEL\?/
-  // So that serve ends by itself.
+  // Ends serve.
   const unheard = { HOST: '192.0.2.1', TRUST_NETWORK: 'true' }
   t.match(await gateway(t.testdir(), ['serve'], { ...env, ...unheard }), { status: 1, stdout: told })
   t.match(await gateway(t.testdir(), ['check'], env), { status: 2, stdout: told })

@@ -8,7 +8,7 @@ import { suggestKey } from '../../src/config/suggest-key.ts'
 /** Every group, by its path, and the names in it. */
 const GROUPS = groupsOf(schema, '')
 
-t.test('a key of a file is told by the name of its variable, in another spelling, and in another place', async (t) => {
+t.test('suggests the right key for the name of a variable, another spelling and another place', async (t) => {
   for (const [key, group, meant] of [
     ['MAX_RETRY_WAIT', 'targets[0]', 'maxRetryWait'],
     ['max_retry_wait', 'targets[0]', 'maxRetryWait'],
@@ -34,7 +34,7 @@ t.test('a key of a file is told by the name of its variable, in another spelling
     t.equal(suggestKey(key, group, membersOf(group)), meant, `${key} in ${group}`)
 })
 
-t.test('a near miss of every name in every group leads to that name', async (t) => {
+t.test('for each name in each group, a misspelling leads to that name', async (t) => {
   for (const [group, names] of GROUPS) {
     for (const name of names) {
       for (const near of nearMisses(name)) {
@@ -46,7 +46,7 @@ t.test('a near miss of every name in every group leads to that name', async (t) 
   }
 })
 
-/** Whether a near miss of `name` means another name as much. */
+/** Whether a misspelling of `name` is as close to another name. */
 function isAlsoOther(near: string, name: string, names: readonly string[]): boolean {
   return (
     GROUPS.some(([, all]) => all.includes(near)) ||
@@ -71,7 +71,9 @@ function membersOf(group: string): readonly string[] {
   return GROUPS.find(([path]) => path === place)![1]
 }
 
-/** A letter less, a letter twice, two swapped, other spellings, the plural, and the first word of several. */
+/**
+ * A missing letter, a doubled letter, two swapped letters, other spellings, the plural, and the first of several words.
+ */
 function nearMisses(name: string): readonly string[] {
   const [first = ''] = /^[a-z]+/.exec(name) ?? []
   return [

@@ -8,15 +8,15 @@ import type { TracingSettings } from '../../src/config/tracing.ts'
 
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }
 
-function read(variables: NodeJS.Dict<string>): { settings: TracingSettings | undefined; faults: string[] } {
-  const faults: string[] = []
-  return { settings: readTracing(variables, faults), faults }
+function read(variables: NodeJS.Dict<string>): { settings: TracingSettings | undefined; errors: string[] } {
+  const errors: string[] = []
+  return { settings: readTracing(variables, errors), errors }
 }
 
-t.test('an endpoint is all that it takes', async (t) => {
-  const { settings, faults } = read(ENDPOINT)
+t.test('an endpoint enables tracing', async (t) => {
+  const { settings, errors } = read(ENDPOINT)
 
-  t.same(faults, [])
+  t.same(errors, [])
   t.match(settings, {
     url: 'http://collector:4318/v1/traces',
     protocol: 'http/protobuf',
@@ -29,7 +29,7 @@ t.test('an endpoint is all that it takes', async (t) => {
   t.same(settings!.tls(), {})
 })
 
-t.test('without an endpoint, or where it is switched off, nothing is traced', async (t) => {
+t.test('without an endpoint, or if it is switched off, nothing is traced', async (t) => {
   for (const variables of [
     {},
     { OTEL_SERVICE_NAME: 'x', OTEL_TRACES_SAMPLER: 'always_on' },
@@ -38,11 +38,11 @@ t.test('without an endpoint, or where it is switched off, nothing is traced', as
     { ...ENDPOINT, OTEL_TRACES_EXPORTER: 'none' },
     { OTEL_EXPORTER_OTLP_ENDPOINT: '' },
   ]) {
-    t.same(read(variables), { settings: undefined, faults: [] }, JSON.stringify(variables))
+    t.same(read(variables), { settings: undefined, errors: [] }, JSON.stringify(variables))
   }
 })
 
-t.test("the path of traces is added to the endpoint for all signals, and not to the traces' own", async (t) => {
+t.test('/v1/traces is appended to the general endpoint, and not to the one for traces', async (t) => {
   for (const [name, value, url] of [
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://collector/', 'https://collector/v1/traces'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://collector/otlp', 'https://collector/otlp/v1/traces'],
@@ -54,7 +54,7 @@ t.test("the path of traces is added to the endpoint for all signals, and not to 
   }
 })
 
-t.test('samplers by their names', async (t) => {
+t.test('samplers are selected by name', async (t) => {
   for (const [name, share, sampler] of [
     ['always_on', undefined, { isParentBased: false, ratio: 1 }],
     ['always_off', undefined, { isParentBased: false, ratio: 0 }],
@@ -69,7 +69,7 @@ t.test('samplers by their names', async (t) => {
   }
 })
 
-t.test('what a template left over, or a file that is not PEM, is an error', async (t) => {
+t.test('a placeholder, or a file that is not PEM, is an error', async (t) => {
   const folder = t.testdir({ empty: '', der: 'zq15' })
   for (const [name, values] of [
     ['OTEL_EXPORTER_OTLP_ENDPOINT', ['http://${ZQ15}:4318', 'http://{{zq15}}:4318', 'http://$ZQ15:4318']],
@@ -81,45 +81,45 @@ t.test('what a template left over, or a file that is not PEM, is an error', asyn
     ['OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE', [join(folder, 'der')]],
   ] as const) {
     for (const value of values) {
-      const { faults } = read({ ...ENDPOINT, [name]: value })
-      t.equal(faults.length, 1, `${name}=${value}`)
-      t.ok(faults[0]?.startsWith(`${name} `), faults[0]!)
-      t.notMatch(faults[0], /zq15/i)
+      const { errors } = read({ ...ENDPOINT, [name]: value })
+      t.equal(errors.length, 1, `${name}=${value}`)
+      t.ok(errors[0]?.startsWith(`${name} `), errors[0]!)
+      t.notMatch(errors[0], /zq15/i)
     }
   }
-  t.same(read({ OTEL_EXPORTER_OTLP_ENPOINT: 'http://collector' }).faults, [
+  t.same(read({ OTEL_EXPORTER_OTLP_ENPOINT: 'http://collector' }).errors, [
     'OTEL_EXPORTER_OTLP_ENPOINT is not a variable of OpenTelemetry. Did you mean OTEL_EXPORTER_OTLP_ENDPOINT?',
   ])
 })
 
-t.test('certificates are read at the start, and the client certificate belongs to its key', async (t) => {
+t.test('certificates are read at startup, and the client certificate must match its key', async (t) => {
   const [one, other] = await Promise.all([pair(), pair()])
   const folder = t.testdir({ ca: other.cert, cert: one.cert, key: one.private, 'other-key': other.private })
   const certificate = { OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: join(folder, 'cert') }
   const key = { OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'key') }
-  const { settings, faults } = read({
+  const { settings, errors } = read({
     ...ENDPOINT,
     ...certificate,
     ...key,
     OTEL_EXPORTER_OTLP_CERTIFICATE: join(folder, 'ca'),
   })
 
-  t.same(faults, [])
+  t.same(errors, [])
   t.same(settings!.tls(), { ca: other.cert, cert: one.cert, key: one.private })
   t.notMatch(JSON.stringify(settings), /KEY/)
-  t.match(read({ ...ENDPOINT, ...certificate, OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'other-key') }).faults, [
+  t.match(read({ ...ENDPOINT, ...certificate, OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'other-key') }).errors, [
     /^OTEL_\w+_TRACES_CLIENT_CERTIFICATE and OTEL_\w+_OTLP_CLIENT_KEY name .* do not belong together: write the key/,
   ])
-  t.match(read({ ...ENDPOINT, ...certificate }).faults, [
+  t.match(read({ ...ENDPOINT, ...certificate }).errors, [
     /^OTEL_\w+_CERTIFICATE is set, but OTEL_\w+_KEY is not: set both/,
   ])
-  t.match(read({ ...ENDPOINT, ...key }).faults, [/^OTEL_\w+_KEY is set, but OTEL_\w+_CERTIFICATE is not: set both/])
-  t.match(read({ ...ENDPOINT, ...key, ...certificate, OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'ca') }).faults, [
+  t.match(read({ ...ENDPOINT, ...key }).errors, [/^OTEL_\w+_KEY is set, but OTEL_\w+_CERTIFICATE is not: set both/])
+  t.match(read({ ...ENDPOINT, ...key, ...certificate, OTEL_EXPORTER_OTLP_CLIENT_KEY: join(folder, 'ca') }).errors, [
     /^OTEL_\w+_KEY names a file without a private key/,
   ])
 })
 
-t.test('what is wrong is said by name, and never by value', async (t) => {
+t.test('errors name the variable, and never show its value', async (t) => {
   for (const [name, values, hint] of [
     ['OTEL_EXPORTER_OTLP_ENDPOINT', ['zq15', 'zq15:4317', 'ftp://zq15', '/zq15'], 'http://host:4318'],
     ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', ['https://a:zq15@collector'], 'OTEL_EXPORTER_OTLP_HEADERS'],
@@ -137,13 +137,17 @@ t.test('what is wrong is said by name, and never by value', async (t) => {
     ['OTEL_SDK_DISABLED', ['zq15', 'yes'], 'true, false'],
   ] as const) {
     for (const value of values) {
-      const { faults } = read({ ...ENDPOINT, [name]: value })
-      t.equal(faults.length, 1, `${name}=${value}`)
-      t.ok(faults[0]!.startsWith(`${name} `) && faults[0]!.includes(hint), faults[0]!)
-      t.notMatch(faults[0], /zq15/)
+      const { errors } = read({ ...ENDPOINT, [name]: value })
+      t.equal(errors.length, 1, `${name}=${value}`)
+      t.ok(errors[0]!.startsWith(`${name} `) && errors[0]!.includes(hint), errors[0]!)
+      t.notMatch(errors[0], /zq15/)
     }
   }
-  t.same(read({ ...ENDPOINT, OTEL_FOO: 'bar', OTEL_METRICS_EXPORTER: 'x' }).faults, [], 'other names are left alone')
+  t.same(
+    read({ ...ENDPOINT, OTEL_FOO: 'bar', OTEL_METRICS_EXPORTER: 'x' }).errors,
+    [],
+    'other OTEL_ variables are ignored',
+  )
 })
 
 function pair(): ReturnType<typeof generate> {

@@ -14,7 +14,7 @@ import { gives, json, startAuthority } from '../support/authority.ts'
 const TENANT = '11111111-1111-1111-1111-111111111111'
 const AUTHORITY = { authorityHost: 'https://login.example', tenantId: TENANT }
 
-t.test('what MSAL does besides asking the authority is never a token', async (t) => {
+t.test('an unexpected failure or result of MSAL is never taken for a token', async (t) => {
   const { dispatcher } = await startAuthority(t)
   const way = network({ dispatcher, signal: AbortSignal.timeout(5000) })
   await t.rejects(
@@ -27,7 +27,7 @@ t.test('what MSAL does besides asking the authority is never a token', async (t)
   )
 })
 
-t.test('a command that is interrupted gets the reason of its signal', async (t) => {
+t.test('an interrupted command rejects with the reason of its signal', async (t) => {
   const { dispatcher } = await startAuthority(t)
   const reason = new Error('interrupted')
   const asked = authorityRequest(
@@ -37,7 +37,7 @@ t.test('a command that is interrupted gets the reason of its signal', async (t) 
   await t.rejects(asked, reason)
 })
 
-t.test('the endpoint for device codes is the announced one', async (t) => {
+t.test('the device code endpoint comes from the metadata', async (t) => {
   const authority = await startAuthority(t)
   const base = `${AUTHORITY.authorityHost}/${TENANT}/oauth2/v2.0`
   const announced = { authorization_endpoint: `${base}/authorize`, token_endpoint: `${base}/token` }
@@ -49,7 +49,7 @@ t.test('the endpoint for device codes is the announced one', async (t) => {
   t.match(await endpointsOf(AUTHORITY, options), { device: `${base}/devicecode` })
 })
 
-t.test('who signed in is the first name that the id token has', async (t) => {
+t.test('the name of a person is the first name claim of the id token', async (t) => {
   const authority = await startAuthority(t)
   const options = { dispatcher: authority.dispatcher, signal: AbortSignal.timeout(5000) }
   for (const [claims, userName] of [
@@ -64,17 +64,17 @@ t.test('who signed in is the first name that the id token has', async (t) => {
   }
 })
 
-t.test('text that is no claims is none', async (t) => {
+t.test('text that is not JSON claims is refused', async (t) => {
   t.equal(isClaims('{'), false)
   t.equal(isClaims('{"access_token":{}}'), true)
   t.same(claimsOf(`e30.${Buffer.from('7').toString('base64url')}.c2ln`), {})
 })
 
-t.test('a sign-in is stored in the home folder where nothing else is said', async (t) => {
+t.test('a sign-in is stored in the home folder by default', async (t) => {
   t.match(tokenStore({ ...AUTHORITY, clientId: 'a' }, {}).file, /\.local\/state\/dynamics-gateway\/sign-in-\w+\.json$/)
 })
 
-t.test('an app that has a secret signs people in with it', async (t) => {
+t.test('a confidential app signs people in with its secret', async (t) => {
   const credential = { kind: 'delegated', tenantId: TENANT, clientId: 'a' } as const
   const secret = { reveal: () => 's3cret', source: 'variable AZURE_CLIENT_SECRET' }
   t.equal(delegatedKind.signInSecret!({ ...credential, secret }), 's3cret')

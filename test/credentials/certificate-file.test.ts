@@ -13,7 +13,7 @@ function fixture(name: string): string {
 
 const thumbprint = readKeyPair(readFileSync(fixture('plain.pem')), undefined).certificate.fingerprint256
 
-t.test('reads PEM and PFX files in all the ways they are encrypted', async (t) => {
+t.test('reads PEM and PFX files with every supported encryption', async (t) => {
   for (const file of [
     'encrypted-pkcs8.pem',
     'encrypted-pkcs1.pem',
@@ -33,7 +33,7 @@ t.test('reads PEM and PFX files in all the ways they are encrypted', async (t) =
   }
 })
 
-t.test('finds the certificate that belongs to the key, and the chain above it', async (t) => {
+t.test('finds the certificate of the key, and its chain', async (t) => {
   for (const file of ['chain.pem', '3des-chain.pfx']) {
     const { certificate, chain } = readKeyPair(readFileSync(fixture(file)), PASSWORD)
     t.match(certificate.subject, /gateway\.contoso\.example/, file)
@@ -41,10 +41,10 @@ t.test('finds the certificate that belongs to the key, and the chain above it', 
   }
 })
 
-t.test('a damaged PFX file is told to be, wherever the damage is', async (t) => {
+t.test('reports a damaged PFX file, wherever the damage is', async (t) => {
   for (const name of ['aes-no-mac.pfx', 'rc2.pfx', 'unencrypted.pfx']) {
     const file = withoutMac(readFileSync(fixture(name)))
-    // Heads with types and algorithms; what is between them is key and certificate.
+    // ASN.1 headers with types and algorithms; between them are the key and the certificate.
     const heads = [...Array(170).keys(), ...Array.from({ length: 170 }, (_, index) => 900 + index)]
     for (const at of heads) {
       for (const byte of [0x00, 0x30, file[at]! ^ 0xff, file[at]! + 1]) {
@@ -59,7 +59,7 @@ t.test('a damaged PFX file is told to be, wherever the damage is', async (t) => 
   t.match(faultOf(withoutMac(readFileSync(fixture('rc2.pfx'))), 'wrong'), /does not fit/)
 })
 
-/** The file with its first two elements only: a message authentication code would find the damage first. */
+/** The file without its message authentication code, which would detect the damage first. */
 function withoutMac(pfx: Buffer): Buffer {
   const [version, content] = elements(element(pfx))
   const inside = Buffer.concat([version!.whole, content!.whole])
@@ -77,7 +77,7 @@ function faultOf(file: Buffer, password: string): unknown {
   }
 }
 
-t.test('says what is wrong with a file, and what to do', async (t) => {
+t.test('reports what is wrong with a file, and the fix', async (t) => {
   const wrong: [file: string, password: string | undefined, sentence: RegExp][] = [
     ['encrypted-pkcs8.pem', undefined, /is encrypted\. Set AZURE_CLIENT_CERTIFICATE_PASSWORD/],
     ['encrypted-pkcs8.pem', 'wrong', /cannot be decrypted\. Set AZURE_CLIENT_CERTIFICATE_PASSWORD/],
@@ -110,7 +110,7 @@ t.test('says what is wrong with a file, and what to do', async (t) => {
   )
 })
 
-t.test('a PFX file that is cut or altered is a fault, never a crash or an endless loop', async (t) => {
+t.test('a truncated or altered PFX file is an error, never a crash or an endless loop', async (t) => {
   const file = readFileSync(fixture('aes.pfx'))
   for (let length = 0; length < file.length; length += 97) {
     t.throws(() => readKeyPair(file.subarray(0, length), PASSWORD), /neither PEM nor PFX/)
@@ -130,7 +130,7 @@ t.test('reads PFX files in BER, as some libraries write them: lengths left out, 
   t.equal(readKeyPair(toBer(readFileSync(fixture('aes.pfx'))), PASSWORD).certificate.fingerprint256, thumbprint)
 })
 
-/** The outer sequence and the content inside it in the form without lengths. */
+/** The outer sequence and its content, with indefinite lengths. */
 function toBer(der: Buffer): Buffer {
   const end = Buffer.from([0, 0])
   const children = (bytes: Buffer): Buffer[] => {

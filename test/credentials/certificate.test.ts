@@ -61,7 +61,7 @@ t.test('signs an assertion with PS256 that the certificate verifies', async (t) 
   t.match(payload.jti, /.+/)
 })
 
-t.test('every request has an assertion of its own', async (t) => {
+t.test('each token request has its own assertion', async (t) => {
   const { authority, credential } = await credentialFor(t, {
     AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'),
     AZURE_CLIENT_CERTIFICATE_PASSWORD: 'pässword',
@@ -72,7 +72,7 @@ t.test('every request has an assertion of its own', async (t) => {
   t.not(authority.requests[0]!.form.get('client_assertion'), authority.requests[1]!.form.get('client_assertion'))
 })
 
-t.test('sends the chain where the registration trusts a subject name', async (t) => {
+t.test('sends the certificate chain if configured (subject name and issuer authentication)', async (t) => {
   const { authority, credential } = await credentialFor(t, {
     AZURE_CLIENT_CERTIFICATE_PATH: fixture('chain.pem'),
     AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: 'true',
@@ -85,7 +85,7 @@ t.test('sends the chain where the registration trusts a subject name', async (t)
   )
 })
 
-t.test('logs the thumbprint that the portal shows, and the end', async (t) => {
+t.test('logs the thumbprint as shown in the portal, and the expiry date', async (t) => {
   const { log, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('plain.pem') })
   await credential.authorization()
   t.match(
@@ -96,7 +96,7 @@ t.test('logs the thumbprint that the portal shows, and the end', async (t) => {
   )
 })
 
-t.test('a file that cannot be used is 502, and the log says what to do', async (t) => {
+t.test('an unusable file is a 502, and the log has the fix', async (t) => {
   const { log, credential } = await credentialFor(t, {
     AZURE_CLIENT_CERTIFICATE_PATH: fixture('aes.pfx'),
     AZURE_CLIENT_CERTIFICATE_PASSWORD: 'wr0ng',
@@ -113,7 +113,7 @@ t.test('a certificate that is not registered is explained', async (t) => {
   t.match(credential.state().trouble, /AADSTS700027.*Upload the certificate/)
 })
 
-t.test('a certificate is swapped under load without a failed request', async (t) => {
+t.test('a certificate is replaced under load without a failed request', async (t) => {
   const dir = t.testdir({})
   copyFileSync(fixture('plain.pem'), `${dir}/now.pem`)
   const { authority, credential, log } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: `${dir}/now.pem` })
@@ -147,7 +147,7 @@ t.test('a certificate is swapped under load without a failed request', async (t)
   t.equal(credential.state().failures, 0)
 })
 
-t.test('warns 30, 7 and 1 days before a certificate ends', async (t) => {
+t.test('warns 30, 7 and 1 days before a certificate expires', async (t) => {
   const DAY = 24 * 3_600_000
   t.same(
     [31, 30, 8, 7, 2, 1, 0, -5].map((days) => dueWarning(days * DAY)),
@@ -164,7 +164,7 @@ t.test('warns 30, 7 and 1 days before a certificate ends', async (t) => {
   )
 })
 
-t.test('a certificate whose file vanished is explained, and the old one stays in use', async (t) => {
+t.test('a missing certificate file is explained, and the old certificate stays in use', async (t) => {
   const dir = t.testdir({})
   copyFileSync(fixture('plain.pem'), `${dir}/now.pem`)
   const { log, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: `${dir}/now.pem` })

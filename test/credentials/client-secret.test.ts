@@ -49,14 +49,14 @@ t.test("asks the tenant's token endpoint with id, secret and scope", async (t) =
   })
 })
 
-t.test('a claims challenge reaches the authority', async (t) => {
+t.test('the claims of a challenge are sent to the authority', async (t) => {
   const { authority, credential } = await credentialFor(t)
   credential.discard(await credential.authorization(), '{"access_token":{"nbf":{"essential":true,"value":"1"}}}')
   await credential.authorization()
   t.match(authority.requests[1]!.form.get('claims'), /"nbf"/)
 })
 
-t.test('a private authority is found by its metadata, port and all', async (t) => {
+t.test('the endpoints of a private authority come from its metadata, including the port', async (t) => {
   const { authority, credential } = await credentialFor(t, { AZURE_AUTHORITY_HOST: 'https://localhost:8443' })
   authority.behave = (received, response) => {
     const base = 'https://localhost:8443/11111111-1111-1111-1111-111111111111'
@@ -97,81 +97,88 @@ t.test('a redirect is not followed', async (t) => {
   t.equal(authority.requests.length, 1)
 })
 
-t.test('whatever way the authority fails, the caller gets 503 and the log one sentence without secrets', async (t) => {
-  const ways: Record<string, (received: Received, response: import('node:http').ServerResponse) => void> = {
-    reset: (_, response) => response.destroy(),
-    'breaks off': (_, response) => {
-      response.writeHead(200, { 'content-length': '500' }).write('{"access')
-      setTimeout(() => response.destroy(), 20)
-    },
-    '500 without JSON': (_, response) => response.writeHead(500).end('boom'),
-    '500 with JSON': (_, response) => json(response, 500, { error: 'server_error' }),
-    '503 with JSON and nothing in it': (_, response) => json(response, 503, {}),
-    '429': (_, response) =>
-      json(response, 429, { error: 'temporarily_unavailable', error_codes: [90055] }, { 'retry-after': '7' }),
-    HTML: (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>'),
-    'HTML 502': (_, response) =>
-      response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway</html>'),
-    empty: (_, response) => response.writeHead(200).end(),
-    null: (_, response) => json(response, 200, null),
-    'a list': (_, response) => json(response, 200, []),
-    garbage: (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"access_token": '),
-    'no token': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600 }),
-    'an empty token': (_, response) =>
-      json(response, 200, {
-        token_type: 'Bearer',
-        expires_in: 3600,
-        access_token: '',
-      }),
-    'a token that is no text': (_, response) =>
-      json(response, 200, {
-        token_type: 'Bearer',
-        expires_in: 3600,
-        access_token: { a: 1 },
-      }),
-    'a token with a line break': (_, response) =>
-      json(response, 200, {
-        token_type: 'Bearer',
-        expires_in: 3600,
-        access_token: 'a\r\nx: y',
-      }),
-    'a token of another type': (_, response) =>
-      json(response, 200, {
-        token_type: 'mac',
-        expires_in: 3600,
-        access_token: 'abc',
-      }),
-    'too much': (_, response) => response.writeHead(200).end('x'.repeat(2_000_000)),
-    hangs: () => {},
-    'a page instead of a 404': (_, response) => response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
-  }
-  for (const [way, behave] of Object.entries(ways)) {
-    const { authority, credential, log } = await credentialFor(t, { TOKEN_TIMEOUT: way === 'hangs' ? '200ms' : '3s' })
-    authority.behave = behave
-    await t.rejects(
-      credential.authorization() as Promise<string>,
-      { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503 },
-      way,
-    )
-    const line = log.lines.at(-1)!
-    t.match(line, { level: 'warn', sentence: /^no access token: .+\./ }, way)
-    t.notMatch(
-      inspect([line, await Promise.resolve(credential.authorization()).catch((error: unknown) => error)], { depth: 9 }),
-      /s3cret/,
-      way,
-    )
-    credential.close()
-  }
-})
+t.test(
+  'for every failure of the authority, the caller gets 503 and the log one sentence without secrets',
+  async (t) => {
+    const ways: Record<string, (received: Received, response: import('node:http').ServerResponse) => void> = {
+      reset: (_, response) => response.destroy(),
+      'breaks off': (_, response) => {
+        response.writeHead(200, { 'content-length': '500' }).write('{"access')
+        setTimeout(() => response.destroy(), 20)
+      },
+      '500 without JSON': (_, response) => response.writeHead(500).end('boom'),
+      '500 with JSON': (_, response) => json(response, 500, { error: 'server_error' }),
+      '503 with JSON and nothing in it': (_, response) => json(response, 503, {}),
+      '429': (_, response) =>
+        json(response, 429, { error: 'temporarily_unavailable', error_codes: [90055] }, { 'retry-after': '7' }),
+      HTML: (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>'),
+      'HTML 502': (_, response) =>
+        response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway</html>'),
+      empty: (_, response) => response.writeHead(200).end(),
+      null: (_, response) => json(response, 200, null),
+      'a list': (_, response) => json(response, 200, []),
+      garbage: (_, response) =>
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{"access_token": '),
+      'no token': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600 }),
+      'an empty token': (_, response) =>
+        json(response, 200, {
+          token_type: 'Bearer',
+          expires_in: 3600,
+          access_token: '',
+        }),
+      'a token that is no text': (_, response) =>
+        json(response, 200, {
+          token_type: 'Bearer',
+          expires_in: 3600,
+          access_token: { a: 1 },
+        }),
+      'a token with a line break': (_, response) =>
+        json(response, 200, {
+          token_type: 'Bearer',
+          expires_in: 3600,
+          access_token: 'a\r\nx: y',
+        }),
+      'a token of another type': (_, response) =>
+        json(response, 200, {
+          token_type: 'mac',
+          expires_in: 3600,
+          access_token: 'abc',
+        }),
+      'too much': (_, response) => response.writeHead(200).end('x'.repeat(2_000_000)),
+      hangs: () => {},
+      'a page instead of a 404': (_, response) =>
+        response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
+    }
+    for (const [way, behave] of Object.entries(ways)) {
+      const { authority, credential, log } = await credentialFor(t, { TOKEN_TIMEOUT: way === 'hangs' ? '200ms' : '3s' })
+      authority.behave = behave
+      await t.rejects(
+        credential.authorization() as Promise<string>,
+        { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503 },
+        way,
+      )
+      const line = log.lines.at(-1)!
+      t.match(line, { level: 'warn', sentence: /^no access token: .+\./ }, way)
+      t.notMatch(
+        inspect([line, await Promise.resolve(credential.authorization()).catch((error: unknown) => error)], {
+          depth: 9,
+        }),
+        /s3cret/,
+        way,
+      )
+      credential.close()
+    }
+  },
+)
 
-t.test('an authority that is not there: 503, and the log names the cause', async (t) => {
+t.test('an unreachable authority is a 503, and the log names the cause', async (t) => {
   const { authority, credential, log } = await credentialFor(t)
   authority.server.close()
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.match(log.lines.at(-1), { facts: { code: 'ECONNREFUSED', host: 'login.microsoftonline.com' } })
 })
 
-t.test('Retry-After reaches the caller', async (t) => {
+t.test('Retry-After is passed on to the caller', async (t) => {
   const { authority, credential } = await credentialFor(t)
   authority.behave = (_, response) => json(response, 429, { error: 'temporarily_unavailable' }, { 'retry-after': '7' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 7 })
@@ -186,7 +193,7 @@ t.test('a failure does not block the next attempt', async (t) => {
   t.equal(authority.requests.length, 2)
 })
 
-t.test("a refused secret is 502, and the log explains Microsoft's number without its text", async (t) => {
+t.test("a refused secret is a 502, and the log explains the AADSTS number without Microsoft's text", async (t) => {
   const { authority, credential, log } = await credentialFor(t)
   authority.behave = refuses(401, 'invalid_client', 7000215)
   await t.rejects(credential.authorization() as Promise<string>, {
@@ -203,7 +210,7 @@ t.test("a refused secret is 502, and the log explains Microsoft's number without
   t.notMatch(inspect(line, { depth: 9 }), /s3cret|text that quotes/)
 })
 
-t.test('an answer that names another scope is still kept', async (t) => {
+t.test('a token with another scope is still cached', async (t) => {
   const { authority, credential } = await credentialFor(t)
   authority.behave = gives(3600, { scope: 'something else' })
   await credential.authorization()
@@ -248,7 +255,7 @@ t.test('a new secret that is refused is ignored, and the old one stays in use', 
   t.equal(credential.state().failures, 0)
 })
 
-t.test('kind, tenant, client id and authority are logged at start, and nothing secret', async (t) => {
+t.test('kind, tenant, client id and authority are logged at startup, and nothing secret', async (t) => {
   const { log } = await credentialFor(t)
   t.same(log.lines[0]!.facts, {
     kind: 'client-secret',
@@ -272,7 +279,7 @@ t.test('an error of MSAL itself is reported by its code only', async (t) => {
   t.match(credential.state().trouble, /\(missing_tenant_id_error\).*AZURE_TENANT_ID/)
 })
 
-t.test('an authority may answer Retry-After as a date, and nonsense counts for nothing', async (t) => {
+t.test('Retry-After of the authority may be a date, and is ignored if malformed', async (t) => {
   for (const [value, least, most] of [
     [new Date(Date.now() + 9500).toUTCString(), 7, 10],
     ['soon', 1, 1],
@@ -292,7 +299,7 @@ t.test('an authority may answer Retry-After as a date, and nonsense counts for n
   }
 })
 
-t.test('a doubtful secret is no reason for other refusals', async (t) => {
+t.test('a possibly truncated secret is mentioned only for refusals of the secret', async (t) => {
   const authority = await startAuthority(t)
   const target = targetOf()
   const doubtful = { ...(target.credential as { secret: object }).secret, doubt: 'It ends before the #.' }

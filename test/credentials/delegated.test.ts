@@ -36,7 +36,7 @@ async function personFor(t: Test, env: Record<string, string> = {}) {
 
 const metadata = { authorization_endpoint: 'https://idp.test:8443/auth', token_endpoint: 'https://idp.test:8443/token' }
 
-t.test('renews with the refresh token that is kept, and keeps the next one', async (t) => {
+t.test('renews with the stored refresh token, and stores the next one', async (t) => {
   const { authority, kept, credential } = await personFor(t, { AZURE_CLIENT_SECRET: 's3cret' })
   authority.behave = ({ method }, response) =>
     json(
@@ -62,7 +62,7 @@ t.test('renews with the refresh token that is kept, and keeps the next one', asy
   t.same(kept.read(), { id: '1', refreshToken: 'second', userName: 'ada' })
 })
 
-t.test('a sign-in while the gateway runs is seen', async (t) => {
+t.test('a sign-in while the gateway runs is used', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   authority.behave = ({ method }, response) =>
     json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, id_token: 'nonsense' })
@@ -70,10 +70,10 @@ t.test('a sign-in while the gateway runs is seen', async (t) => {
   kept.write({ id: '1', refreshToken: 'first' })
   credential.reload()
   await until(() => credential.state().token === 'fresh')
-  t.same(kept.read(), { id: '1', refreshToken: 'first' }, 'the old refresh token goes on where there is no new one')
+  t.same(kept.read(), { id: '1', refreshToken: 'first' }, 'the old refresh token stays in use if there is no new one')
 })
 
-t.test('an authority without usable endpoints is a failure that passes', async (t) => {
+t.test('an authority without usable endpoints is a temporary failure', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   for (const answer of [{}, { ...metadata, token_endpoint: 'http://idp.test/token' }]) {
@@ -89,7 +89,7 @@ t.test('an authority without usable endpoints is a failure that passes', async (
   t.match(credential.state().trouble, /404/)
 })
 
-t.test('a refusal that no number explains is mended by signing in again', async (t) => {
+t.test('for an unexplained refusal, the fix is to sign in again', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   authority.behave = ({ method }, response) => {
@@ -137,7 +137,7 @@ t.test('a renewed sign-in that cannot be stored, or read again, is logged, and t
   t.equal(credential.authorization(), 'Bearer person')
 })
 
-t.test('environments that share a sign-in take turns with its refresh token, and do not wake each other', async (t) => {
+t.test('environments that share a sign-in use its refresh token one at a time, without extra renewals', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'r0' })
   let valid = 'r0'

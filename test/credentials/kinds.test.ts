@@ -9,14 +9,14 @@ import { KINDS } from '../../src/credentials/kinds.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
-t.test('every kind of credential has a file and a test of its name', async (t) => {
+t.test('every kind of credential has a source file and a test with its name', async (t) => {
   for (const kind of Object.keys(KINDS)) {
     t.ok(existsSync(`${root}src/credentials/${kind}.ts`), `src/credentials/${kind}.ts`)
     t.ok(existsSync(`${root}test/credentials/${kind}.test.ts`), `test/credentials/${kind}.test.ts`)
   }
 })
 
-t.test('a secret that is missing names the variables of every other kind', async (t) => {
+t.test('the error for a missing secret names the variables of all other kinds', async (t) => {
   const { hint } = credentialKinds['client-secret'].settings.members.secret
   for (const variable of [...CHOOSING_VARIABLES, 'CREDENTIAL']) t.match(hint, variable)
 })

@@ -34,7 +34,7 @@ async function identityFor(
   return { authority, log, credential, ask }
 }
 
-t.test('a virtual machine: asks the metadata service', async (t) => {
+t.test('virtual machine: uses the metadata service', async (t) => {
   const { authority, credential, ask } = await identityFor(t, {})
   authority.behave = (_, response) =>
     json(response, 200, {
@@ -56,7 +56,7 @@ t.test('a virtual machine: asks the metadata service', async (t) => {
   t.ok(credential.state().validFor > 3_500_000)
 })
 
-t.test('a user-assigned identity is asked for by its client id', async (t) => {
+t.test('a user-assigned identity is requested by its client id', async (t) => {
   const { authority, credential, ask, log } = await identityFor(
     t,
     { AZURE_POD_IDENTITY_AUTHORITY_HOST: 'http://imds.test/' },
@@ -69,14 +69,14 @@ t.test('a user-assigned identity is asked for by its client id', async (t) => {
   t.same(log.lines[0]!.facts, { kind: 'managed-identity', clientId: CLIENT_ID })
 })
 
-t.test('a token of another identity than the one asked for is not used', async (t) => {
+t.test('a token of another identity than the requested one is not used', async (t) => {
   const { authority, credential } = await identityFor(t, {}, CLIENT_ID)
   authority.behave = (_, response) =>
     json(response, 200, { access_token: 'vm', expires_in: '3599', client_id: '33333333-3333-3333-3333-333333333333' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
 })
 
-t.test('App Service and Container Apps: asks their endpoint, whose answer names the moment of the end', async (t) => {
+t.test('App Service and Container Apps: uses their endpoint, whose response has the time of expiry', async (t) => {
   const { authority, credential, ask } = await identityFor(t, {
     IDENTITY_ENDPOINT: 'http://127.0.0.1:41741/msi/token/',
     IDENTITY_HEADER: 'h3ader',
@@ -108,7 +108,7 @@ t.test('Azure Arc: a challenge that names another file is refused', async (t) =>
   t.equal(authority.requests.length, 1)
 })
 
-t.test('a machine without that identity is told apart from one that is not in Azure', async (t) => {
+t.test('distinguishes a machine without that identity from one that is not in Azure', async (t) => {
   const none = await identityFor(t, {})
   none.authority.behave = (_, response) =>
     json(response, 400, { error: 'invalid_request', error_description: 'Identity not found' })
@@ -130,7 +130,7 @@ t.test('a machine without that identity is told apart from one that is not in Az
   await t.rejects(starting.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
 })
 
-t.test('platforms that are not supported say so', async (t) => {
+t.test('platforms that are not supported are reported', async (t) => {
   for (const env of [
     { MSI_ENDPOINT: 'http://localhost:1' },
     { IDENTITY_ENDPOINT: 'http://localhost:1', IDENTITY_HEADER: 'x', IDENTITY_SERVER_THUMBPRINT: 'y' },
@@ -141,37 +141,40 @@ t.test('platforms that are not supported say so', async (t) => {
   }
 })
 
-t.test("Entra's number says why a managed identity gets no token, wherever the endpoint hands it on", async (t) => {
-  const trace = '11111111-aaaa-4aaa-8aaa-111111111111'
-  const correlation = '22222222-bbbb-4bbb-8bbb-222222222222'
-  const text =
-    `AADSTS500011: The resource principal was not found. Trace ID: ${trace} Correlation ID: ${correlation} ` +
-    'Timestamp: 2026-01-01 00:00:00Z'
-  for (const [status, body] of [
-    [400, { error: 'invalid_resource', error_description: text }],
-    [400, { error: 'invalid_resource', error_description: text, error_codes: [500011] }],
-    [403, { error: 'forbidden', error_description: text }],
-    [400, { statusCode: 400, message: text }],
-    [500, { ExceptionMessage: text }],
-    [400, { error: { code: 'invalid_resource', message: text } }],
-  ] as const) {
-    const { authority, credential, log } = await identityFor(t, {})
-    authority.behave = (_, response) => json(response, status, body)
-    await t.rejects(credential.authorization() as Promise<string>, {
-      code: status < 500 ? 'GATEWAY_CREDENTIAL_REJECTED' : 'GATEWAY_TOKEN_UNAVAILABLE',
-    })
-    t.match(credential.state().trouble, /does not know the environment .*\(AADSTS500011\).*DYNAMICS_URL/)
-    t.match(log.lines.at(-1)?.facts, { aadsts: 500011, traceId: trace, correlationId: correlation })
-  }
-})
+t.test(
+  'the AADSTS number explains why a managed identity gets no token, wherever the response contains it',
+  async (t) => {
+    const trace = '11111111-aaaa-4aaa-8aaa-111111111111'
+    const correlation = '22222222-bbbb-4bbb-8bbb-222222222222'
+    const text =
+      `AADSTS500011: The resource principal was not found. Trace ID: ${trace} Correlation ID: ${correlation} ` +
+      'Timestamp: 2026-01-01 00:00:00Z'
+    for (const [status, body] of [
+      [400, { error: 'invalid_resource', error_description: text }],
+      [400, { error: 'invalid_resource', error_description: text, error_codes: [500011] }],
+      [403, { error: 'forbidden', error_description: text }],
+      [400, { statusCode: 400, message: text }],
+      [500, { ExceptionMessage: text }],
+      [400, { error: { code: 'invalid_resource', message: text } }],
+    ] as const) {
+      const { authority, credential, log } = await identityFor(t, {})
+      authority.behave = (_, response) => json(response, status, body)
+      await t.rejects(credential.authorization() as Promise<string>, {
+        code: status < 500 ? 'GATEWAY_CREDENTIAL_REJECTED' : 'GATEWAY_TOKEN_UNAVAILABLE',
+      })
+      t.match(credential.state().trouble, /does not know the environment .*\(AADSTS500011\).*DYNAMICS_URL/)
+      t.match(log.lines.at(-1)?.facts, { aadsts: 500011, traceId: trace, correlationId: correlation })
+    }
+  },
+)
 
-t.test('a number for a transient error does not refuse a managed identity', async (t) => {
+t.test('the AADSTS number of a transient error does not count as a refusal', async (t) => {
   const { authority, credential } = await identityFor(t, {})
   authority.behave = (_, response) => json(response, 400, { error: 'x', error_description: 'AADSTS90033: transient' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
 })
 
-t.test('each way of saying that there is not this identity is understood', async (t) => {
+t.test('every form of the error for a missing identity is recognised', async (t) => {
   for (const [body, says] of [
     [{ error: 'invalid_request', error_description: 'Identity not found' }, /no such managed identity/],
     [
@@ -202,7 +205,7 @@ t.test('each way of saying that there is not this identity is understood', async
   }
 })
 
-t.test('what says nothing of the identity is not explained by it', async (t) => {
+t.test('other errors are not explained by a missing identity', async (t) => {
   const invalid = await identityFor(t, {})
   invalid.authority.behave = (_, response) =>
     json(response, 400, { error: 'invalid_request', error_description: 'Required query variable missing' })
@@ -219,23 +222,26 @@ t.test('what says nothing of the identity is not explained by it', async (t) => 
 
 const OF_THE_MACHINE = { clientId: undefined, scope: 'https://contoso.crm4.dynamics.com/.default' }
 
-t.test('Azure Arc: asks again with the key of its challenge, also where only the agent is known', async (t) => {
-  const authority = await startAuthority(t)
-  const { dispatcher } = authority
-  const keys = t.testdir({ 'a.key': 'k3y' })
-  authority.behave = ({ headers }, response) =>
-    headers.authorization === 'Basic k3y'
-      ? json(response, 200, { access_token: 'arc', expires_in: '3599' })
-      : json(response, 401, {}, { 'www-authenticate': `Basic realm=${keys}/a.key` })
-  const address = 'http://127.0.0.1:40342/metadata/identity/oauth2/token'
-  for (const env of [{}, { IDENTITY_ENDPOINT: address, IMDS_ENDPOINT: 'x' }]) {
-    const fetch = managedIdentity({ ...OF_THE_MACHINE, dispatcher, env, arc: { agent: keys, keys } })
-    t.match(await fetch({ signal: AbortSignal.timeout(5000) }), { accessToken: 'arc' })
-    t.match(authority.requests.at(-1), { url: /^\/metadata\/identity\/oauth2\/token\?api-version=2020-06-01/ })
-  }
-})
+t.test(
+  'Azure Arc: repeats the request with the key from the challenge, also if only IMDS_ENDPOINT is set',
+  async (t) => {
+    const authority = await startAuthority(t)
+    const { dispatcher } = authority
+    const keys = t.testdir({ 'a.key': 'k3y' })
+    authority.behave = ({ headers }, response) =>
+      headers.authorization === 'Basic k3y'
+        ? json(response, 200, { access_token: 'arc', expires_in: '3599' })
+        : json(response, 401, {}, { 'www-authenticate': `Basic realm=${keys}/a.key` })
+    const address = 'http://127.0.0.1:40342/metadata/identity/oauth2/token'
+    for (const env of [{}, { IDENTITY_ENDPOINT: address, IMDS_ENDPOINT: 'x' }]) {
+      const fetch = managedIdentity({ ...OF_THE_MACHINE, dispatcher, env, arc: { agent: keys, keys } })
+      t.match(await fetch({ signal: AbortSignal.timeout(5000) }), { accessToken: 'arc' })
+      t.match(authority.requests.at(-1), { url: /^\/metadata\/identity\/oauth2\/token\?api-version=2020-06-01/ })
+    }
+  },
+)
 
-t.test('an error without a code, and a token without a lifetime', async (t) => {
+t.test('handles an error without a code, and a token without a lifetime', async (t) => {
   const { authority, credential, log } = await identityFor(t, {})
   authority.behave = (_, response) => json(response, 400, { error_description: 'The sky is falling' })
   await t.rejects(credential.authorization() as Promise<string>)

@@ -21,7 +21,7 @@ const ADELE: UserToken = {
   assertion: 'the.persons.token',
 }
 
-t.test('exchanges a token with the secret, the certificate or the federated token that is set', async (t) => {
+t.test('exchanges a token with the configured secret, certificate or federated token', async (t) => {
   const federated = fileIn(t, 'platform.issued.token')
   for (const [proof, form] of [
     [{ secret: { env: 'SECRET' } }, { client_secret: 's3cret' }],
@@ -39,14 +39,14 @@ t.test('exchanges a token with the secret, the certificate or the federated toke
   }
 })
 
-t.test('a session that ended while its request waited is not exchanged', async (t) => {
+t.test('a session that expired while its request waited is not exchanged', async (t) => {
   const { authority, credential } = await credentialFor(t, { secret: { env: 'SECRET' } })
   const ended = credential.onBehalfOf!.tokensOf({ ...ADELE, expires: Date.now() - 1 }).authorization()
   await t.rejects(Promise.resolve(ended), { code: 'GATEWAY_USER_TOKEN_EXPIRED' })
   t.same(authority.requests, [])
 })
 
-t.test('the token of another person, or of the app, is not taken', async (t) => {
+t.test('a token of another person or of the app is not accepted', async (t) => {
   const { authority, credential, log } = await credentialFor(t, { secret: { env: 'SECRET' } })
   for (const claims of [
     { oid: 'aaaaaaaa-0000-4000-8000-000000000002', tid: ADELE.tenantId },
@@ -61,7 +61,7 @@ t.test('the token of another person, or of the app, is not taken', async (t) => 
   t.match(JSON.stringify(log.lines), /token of another person/)
 })
 
-t.test('an authority that does not answer costs no more than TOKEN_TIMEOUT', async (t) => {
+t.test('an unresponsive authority costs no more than TOKEN_TIMEOUT', async (t) => {
   const { authority, credential } = await credentialFor(t, { secret: { env: 'SECRET' } }, '300ms')
   authority.behave = () => undefined
   const tokens = credential.onBehalfOf!.tokensOf(ADELE)
@@ -82,7 +82,7 @@ t.test('nor does an exchange that ignores its signal, as undici does while it co
   t.match(JSON.stringify(log.lines), /within 50 ms/)
 })
 
-t.test('kinds without an app registration exchange nothing', async (t) => {
+t.test('kinds without an app registration do not exchange tokens', async (t) => {
   const authority = await startAuthority(t)
   const [target] = loadSettings(
     { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity' },
@@ -93,7 +93,7 @@ t.test('kinds without an app registration exchange nothing', async (t) => {
   t.equal(credential.onBehalfOf, undefined)
 })
 
-t.test('settings that cannot work are refused at the start', async (t) => {
+t.test('settings that cannot work are refused at startup', async (t) => {
   for (const [target, callers, fault] of [
     [{ credential: credentialOf({}) }, [PEOPLE], /exactly one of secret/],
     [

@@ -10,7 +10,7 @@ const signal = new AbortController().signal
 const forTheApp: TokenRequest = { signal }
 const forAPerson: TokenRequest = { signal, onBehalfOf: { assertion: 'a.b.c', scope: 'x' } }
 
-t.test('what Entra refuses a person says nothing of a new credential', async (t) => {
+t.test('a refusal of a person does not count against a new credential', async (t) => {
   for (const failure of [
     new AuthorityFailure(EXPLANATION, true, { aadsts: 65001, error: 'invalid_grant' }),
     new AuthorityFailure(EXPLANATION, true, { aadsts: 7000114, error: 'invalid_request' }),
@@ -20,7 +20,7 @@ t.test('what Entra refuses a person says nothing of a new credential', async (t)
     const { fetch, log, used } = rotating(failure)
     await fetch(forAPerson)
     await t.rejects(fetch(forAPerson), failure)
-    t.same(used, ['old', 'new'], 'the old one is not tried with the same token')
+    t.same(used, ['old', 'new'], 'the old credential is not tried with the same token')
     t.same(log.lines, [])
   }
 })
@@ -41,7 +41,7 @@ t.test('a new credential that Entra refuses leaves the old one in use, for peopl
   }
 })
 
-/** A credential that changes after its first use, and whose new form fails. */
+/** A credential that changes after its first use, and whose new version fails. */
 function rotating(failure: AuthorityFailure) {
   const log = memoryLog()
   const used: string[] = []

@@ -5,7 +5,7 @@ import type { Clock } from '../../src/credentials/clock.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
 import { cacheToken } from '../../src/credentials/token-cache.ts'
 
-// Whatever happens in whatever order, these hold.
+// Invariants that hold for any events in any order.
 
 type Happening =
   | { readonly kind: 'time passes'; readonly ms: number }
@@ -25,7 +25,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.constant({ kind: 'reload' as const }),
 )
 
-t.test('no request gets a token that is over, one fetch runs at a time, and every request ends', async (t) => {
+t.test('no request gets an expired token, one fetch runs at a time, and every request ends', async (t) => {
   await t.resolves(
     fc.assert(
       fc.asyncProperty(fc.array(happening, { maxLength: 60 }), async (happenings) => {

@@ -16,7 +16,7 @@ function failure(what: string, refused: boolean, facts: FailureFacts = {}): Auth
   return new AuthorityFailure({ what, why: 'So it is.', todo: 'Wait.' }, refused, facts)
 }
 
-/** A clock that the test sets; timers run on the real one. */
+/** A clock that the test controls. Timers use the real one. */
 function handClock(): Clock & {
   pass: (milliseconds: number) => void
   set: (milliseconds: number) => void
@@ -59,7 +59,7 @@ interface Fake {
   readonly fetch: FetchToken
 }
 
-/** Gives token-1, token-2 …; counts. */
+/** An authority that returns token-1, token-2 and so on, and counts requests. */
 function authority(expiresIn: number | undefined = 3600): Fake {
   const fake: Fake = {
     asked: 0,
@@ -98,7 +98,7 @@ t.test('two hundred cold requests share one fetch', async (t) => {
   t.equal(entra.asked, 1)
 })
 
-t.test('a token that is held is given at once, as a string', async (t) => {
+t.test('a cached token is returned synchronously, as a string', async (t) => {
   const store = storeFor(t, authority().fetch)
   t.same(store.state(), { token: 'none', validFor: 0, renewals: 0, failures: 0, trouble: undefined })
   await store.authorization()
@@ -108,7 +108,7 @@ t.test('a token that is held is given at once, as a string', async (t) => {
   t.ok(store.state().validFor > 3_500_000)
 })
 
-t.test('a failure is shared by all who wait, and tells when to come again', async (t) => {
+t.test('a failure is shared by all waiting requests, with a Retry-After', async (t) => {
   const entra = authority()
   entra.trouble = down
   const store = storeFor(t, entra.fetch)
@@ -121,7 +121,7 @@ t.test('a failure is shared by all who wait, and tells when to come again', asyn
   }
 })
 
-t.test('while the store leaves the authority alone, callers are told at once', async (t) => {
+t.test('while the authority must not be contacted, requests fail at once', async (t) => {
   const entra = authority()
   entra.trouble = failure('Asked too often.', false, { retryAfter: 500_000 })
   const store = storeFor(t, entra.fetch)
@@ -130,13 +130,13 @@ t.test('while the store leaves the authority alone, callers are told at once', a
   await t.rejects(
     store.authorization() as Promise<string>,
     { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 60 },
-    'Retry-After is obeyed up to a minute',
+    'Retry-After is followed up to a minute',
   )
   t.equal(entra.asked, 1)
   t.equal(store.state().trouble, 'Asked too often. So it is. Wait.')
 })
 
-t.test('a refused credential is 502 and is not tried again soon', async (t) => {
+t.test('a refused credential is a 502 and is not tried again soon', async (t) => {
   const clock = handClock()
   const entra = authority()
   entra.trouble = wrongSecret
@@ -152,7 +152,7 @@ t.test('a refused credential is 502 and is not tried again soon', async (t) => {
   t.match(store.log.lines, [{ level: 'error', facts: { aadsts: 7000215 } }, { level: 'info' }, { level: 'debug' }])
 })
 
-t.test('after a short outage a token is there again within two seconds, without a request', async (t) => {
+t.test('after a short outage a token is fetched within two seconds, without a request', async (t) => {
   const entra = authority()
   entra.trouble = down
   const store = storeFor(t, entra.fetch)
@@ -165,7 +165,7 @@ t.test('after a short outage a token is there again within two seconds, without 
   t.equal(store.state().trouble, undefined)
 })
 
-t.test('after a long outage the first callers find a token again within two seconds', async (t) => {
+t.test('after a long outage the first callers get a token within two seconds', async (t) => {
   const entra = authority()
   entra.trouble = down
   const clock = handClock()
@@ -218,7 +218,7 @@ t.test('while the authority is down, a token is served as long as it is valid, a
   t.equal(store.state().token, 'none')
 })
 
-t.test('a short-lived token is served many times', async (t) => {
+t.test('a short-lived token serves many requests', async (t) => {
   for (const life of [2, 5, 30]) {
     const entra = authority(life)
     const store = storeFor(t, entra.fetch)
@@ -228,7 +228,7 @@ t.test('a short-lived token is served many times', async (t) => {
   }
 })
 
-t.test('an authority that says nothing sensible of the life is not asked for every request', async (t) => {
+t.test('without a valid lifetime, the authority is not contacted for every request', async (t) => {
   for (const life of [undefined, -5, 0]) {
     const entra = authority(life)
     if (life === undefined) entra.expiresIn = undefined
@@ -239,7 +239,7 @@ t.test('an authority that says nothing sensible of the life is not asked for eve
   }
 })
 
-t.test('a fetch that hangs ends after the time limit, for all who wait', async (t) => {
+t.test('a fetch that hangs ends at the timeout, for all waiting requests', async (t) => {
   let ended: unknown
   const store = storeFor(
     t,
@@ -258,7 +258,7 @@ t.test('a fetch that hangs ends after the time limit, for all who wait', async (
   t.match(store.state().trouble, /within 60 ms/)
 })
 
-t.test('a refused token is replaced once for all who were refused with it', async (t) => {
+t.test('a refused token is replaced once for all requests that used it', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const old = await store.authorization()
@@ -276,7 +276,7 @@ t.test('a refused token is replaced once for all who were refused with it', asyn
   t.equal(entra.asked, 2)
 })
 
-t.test('what a claims challenge asked for is passed on', async (t) => {
+t.test('the claims of a challenge are passed on', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   store.discard(await store.authorization(), '{"access_token":{}}')
@@ -285,7 +285,7 @@ t.test('what a claims challenge asked for is passed on', async (t) => {
   t.same(entra.claims, [undefined, '{"access_token":{}}'])
 })
 
-t.test('an environment that refuses every token does not make the gateway flood the authority', async (t) => {
+t.test('an environment that refuses every token does not cause a flood of token requests', async (t) => {
   const clock = handClock()
   const entra = authority()
   const store = storeFor(t, entra.fetch, { clock })
@@ -298,7 +298,7 @@ t.test('an environment that refuses every token does not make the gateway flood 
   t.equal(entra.asked, 4, 'after ten seconds it is tried again')
 })
 
-t.test('an authority that gives the refused token again is not asked again for ten seconds', async (t) => {
+t.test('an authority that returns the refused token again is not contacted for ten seconds', async (t) => {
   const entra = authority()
   entra.token = 'same'
   const store = storeFor(t, entra.fetch)
@@ -308,7 +308,7 @@ t.test('an authority that gives the refused token again is not asked again for t
   t.equal(store.authorization(), 'Bearer same')
 })
 
-t.test('a refused token is kept when the authority gives no other', async (t) => {
+t.test('a refused token stays in use if the authority returns no other', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const old = await store.authorization()
@@ -318,11 +318,11 @@ t.test('a refused token is kept when the authority gives no other', async (t) =>
 
   t.equal(store.authorization(), old)
   store.discard(old)
-  t.equal(store.authorization(), old, 'while the authority is left alone, a refusal changes nothing')
+  t.equal(store.authorization(), old, 'while the authority is not contacted, a refusal changes nothing')
   t.equal(entra.asked, 2)
 })
 
-t.test('a token refused while its renewal is under way waits for that renewal', async (t) => {
+t.test('a token that is refused during its renewal waits for that renewal', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const old = await store.authorization()
@@ -348,7 +348,7 @@ t.test('a clock that is set forward two hours changes nothing', async (t) => {
   clock.set(-4 * 3_600_000)
   t.equal(store.authorization(), 'Bearer token-1')
   clock.pass(3_599_000)
-  t.equal(await store.authorization(), 'Bearer token-2', 'and nor does one that is set back')
+  t.equal(await store.authorization(), 'Bearer token-2', 'nor does a clock that is set back')
 })
 
 t.test('a token that expired while the machine slept is not served', async (t) => {
@@ -386,7 +386,7 @@ t.test('a reload does not wait for the pause after a failure', async (t) => {
   t.equal(await store.authorization(), 'Bearer token-2')
 })
 
-t.test('an error that no one foresaw counts as a failure and is not shown', async (t) => {
+t.test('an unexpected error counts as a failure and is not shown', async (t) => {
   const store = storeFor(t, async () => {
     throw new Error('s3cret')
   })
@@ -394,7 +394,7 @@ t.test('an error that no one foresaw counts as a failure and is not shown', asyn
   t.notMatch(store.state().trouble, /s3cret/)
 })
 
-t.test('warming up fetches once, and never again by itself while that fails', async (t) => {
+t.test('warming up fetches once, and does not retry by itself', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   store.warmUp()
@@ -404,7 +404,7 @@ t.test('warming up fetches once, and never again by itself while that fails', as
   t.equal(entra.asked, 1)
 })
 
-t.test('after the end nothing is fetched any more', async (t) => {
+t.test('nothing is fetched after close', async (t) => {
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   store.close()

@@ -6,19 +6,19 @@ import { lifeOf } from '../../src/credentials/token-life.ts'
 
 const token = (expiresIn: number | undefined, refreshIn?: number) => ({ accessToken: 'x', expiresIn, refreshIn })
 
-t.test('a token is served to seconds before its end, and renewed when the authority says so', (t) => {
+t.test('a token is served until seconds before it expires, and renewed when the authority advises', (t) => {
   t.same(lifeOf(token(3600), 0, 0), { servedFor: 3_590_000, renewAfter: 2_700_000 }, 'three quarters')
   t.same(lifeOf(token(3600, 1800), 0, 0), { servedFor: 3_590_000, renewAfter: 1_800_000 }, 'refresh_in')
   t.same(lifeOf(token(3600, 5000), 0, 0), { servedFor: 3_590_000, renewAfter: 2_700_000 }, 'refresh_in behind the end')
   t.same(lifeOf(token(3600, 0), 0, 0).renewAfter, 2_700_000)
-  t.equal(lifeOf(token(3600), 0, 1).renewAfter, 2_430_000, 'a tenth earlier at most')
+  t.equal(lifeOf(token(3600), 0, 1).renewAfter, 2_430_000, 'at most a tenth earlier')
   t.equal(lifeOf(token(3600), 4000, 0).servedFor, 3_586_000, 'it may be as old as the fetch took')
   t.end()
 })
 
-t.test('short and odd lives', (t) => {
+t.test('short and malformed lifetimes', (t) => {
   t.same(lifeOf(token(2), 0, 0), { servedFor: 1900, renewAfter: 1500 })
-  t.same(lifeOf(token(2), 5000, 0).servedFor, 1700, 'a slow answer does not make it useless')
+  t.same(lifeOf(token(2), 5000, 0).servedFor, 1700, 'a slow response does not make it useless')
   t.same(lifeOf(token(0.1), 0, 0).renewAfter, 500)
   for (const odd of [undefined, NaN, 0, -5]) t.equal(lifeOf(token(odd), 0, 0).servedFor, 57_000, String(odd))
   for (const long of [Infinity, 1e12]) {
@@ -28,7 +28,7 @@ t.test('short and odd lives', (t) => {
 })
 
 t.test(
-  'an authority that is unwell is asked after 1 s, doubling to 30 s; one that refused, after 30 s, doubling to two minutes',
+  'after a failure the authority is contacted after 1 s, doubling to 30 s; after a refusal, 30 s, doubling to two minutes',
   (t) => {
     const failure = (refused: boolean, retryAfter?: number) =>
       new AuthorityFailure({ what: '', why: '', todo: '' }, refused, retryAfter === undefined ? {} : { retryAfter })
@@ -47,9 +47,9 @@ t.test(
     )
     t.equal(backOffWhileNeeded(failure(true), 1, 0), 30_000, 'a refusal is a refusal')
     t.equal(backOffWhileNeeded(failure(false, 7000), 3, 0), 7000, 'Retry-After')
-    t.equal(backOff(failure(false), 1, 1), 800, 'a fifth less at most')
+    t.equal(backOff(failure(false), 1, 1), 800, 'at most a fifth less')
     t.equal(backOff(failure(false, 7000), 1, 1), 7000, 'Retry-After')
-    t.equal(backOff(failure(false, 3_600_000), 1, 0), 60_000, 'Retry-After counts up to a minute')
+    t.equal(backOff(failure(false, 3_600_000), 1, 0), 60_000, 'Retry-After applies up to a minute')
     t.end()
   },
 )

@@ -10,7 +10,7 @@ const HOUR = 3_600_000
 const PAIRS = Number(process.env['USER_TOKEN_PAIRS'] ?? 60_000)
 const RESTARTS = 4
 
-t.test('a token of one person or session never serves another, whatever happens', async (t) => {
+t.test('a token of one person or session never serves another, for random events', async (t) => {
   const random = generator(20_261_127)
   const pick = (below: number): number => Math.floor(random() * below)
   let wrong = 0
@@ -49,7 +49,7 @@ t.test('a token of one person or session never serves another, whatever happens'
   t.ok(made < served, `${made} were fetched`)
 })
 
-t.test('sessions of different people that differ in one part only are different', async (t) => {
+t.test('sessions that differ in tenant, person or id are different', async (t) => {
   const { cache } = cacheOf()
   const seen = new Set<string>()
   for (const tenantId of ['a', 'b']) {
@@ -63,7 +63,7 @@ t.test('sessions of different people that differ in one part only are different'
   t.equal(seen.size, 8)
 })
 
-t.test('one exchange at a time, shared by all who wait for it', async (t) => {
+t.test('one exchange runs at a time, shared by all requests that wait for it', async (t) => {
   const { cache } = cacheOf()
   let asked = 0
   const exchange = async (): Promise<FetchedToken> => token(`token-${(asked += 1)}`)
@@ -72,7 +72,7 @@ t.test('one exchange at a time, shared by all who wait for it', async (t) => {
   t.equal(cache.get(sessionOf(), exchange), 'Bearer token-1', 'then at once')
 })
 
-t.test('it is renewed while it is used, in the background, and not when nobody asks', async (t) => {
+t.test('a token is renewed in the background while it is used, and not while it is idle', async (t) => {
   const { cache, clock } = cacheOf()
   let asked = 0
   const exchange = async (): Promise<FetchedToken> => token(`token-${(asked += 1)}`, 1000)
@@ -86,7 +86,7 @@ t.test('it is renewed while it is used, in the background, and not when nobody a
   t.equal(asked, 2)
 })
 
-t.test('it is never used beyond the session, however long it lives', async (t) => {
+t.test('a token is never used beyond its session, whatever its lifetime', async (t) => {
   const { cache, clock } = cacheOf()
   const session = sessionOf({ expires: 60_000 })
   await cache.get(session, async () => token('long', 86_400))
@@ -96,7 +96,7 @@ t.test('it is never used beyond the session, however long it lives', async (t) =
   await t.rejects(Promise.resolve(cache.get(session, unexpected)), /ended/)
 })
 
-t.test('the session that was used longest ago goes first, and there are never more', async (t) => {
+t.test('the least recently used session is evicted when the cache is full', async (t) => {
   const { cache } = cacheOf({ maxSessions: 3 })
   for (const id of ['1', '2', '3']) await cache.get(sessionOf({ id }), async () => token(id))
   await cache.get(sessionOf({ id: '1' }), unexpected)
@@ -106,7 +106,7 @@ t.test('the session that was used longest ago goes first, and there are never mo
   t.equal(await cache.get(sessionOf({ id: '2' }), async () => token('again')), 'Bearer again')
 })
 
-t.test('a refusal is remembered only as long as it says, and ends the token when it is final', async (t) => {
+t.test('a refusal is remembered for its own duration, and discards the token if it is final', async (t) => {
   const { cache, clock } = cacheOf({ fault: { error: () => new Error('no'), pause: 10_000, final: true } })
   let asked = 0
   const refuse = async (): Promise<FetchedToken> => {
@@ -117,14 +117,14 @@ t.test('a refusal is remembered only as long as it says, and ends the token when
   clock.now = 800_000
   t.equal(cache.get(sessionOf(), refuse), 'Bearer first')
   await new Promise(setImmediate)
-  await t.rejects(Promise.resolve(cache.get(sessionOf(), refuse)), /no/, 'the token that was held is not used any more')
+  await t.rejects(Promise.resolve(cache.get(sessionOf(), refuse)), /no/, 'the cached token is not used any more')
   t.equal(asked, 1)
   clock.now += 10_001
   await t.rejects(Promise.resolve(cache.get(sessionOf(), refuse)), /no/)
   t.equal(asked, 2)
 })
 
-t.test('Dynamics cannot make it ask for a token with every request', async (t) => {
+t.test('an environment that refuses every token does not cause a token request for each request', async (t) => {
   const { cache, clock } = cacheOf()
   let asked = 0
   const exchange = async (): Promise<FetchedToken> => token(`token-${(asked += 1)}`)
@@ -137,7 +137,11 @@ t.test('Dynamics cannot make it ask for a token with every request', async (t) =
   cache.discard(sessionOf(), 'Bearer token-2', false)
   t.equal(await cache.get(sessionOf(), exchange), 'Bearer token-3')
   cache.discard(sessionOf(), 'Bearer token-2', true)
-  t.equal(cache.get(sessionOf(), exchange), 'Bearer token-3', 'one that is not held any more takes nothing away')
+  t.equal(
+    cache.get(sessionOf(), exchange),
+    'Bearer token-3',
+    'discarding a token that is no longer cached has no effect',
+  )
 })
 
 interface HandClock {
@@ -174,7 +178,7 @@ function unexpected(): Promise<FetchedToken> {
   return Promise.reject(new Error('was asked'))
 }
 
-/** The same numbers every time (mulberry32). */
+/** A generator with the same numbers every time (mulberry32). */
 function generator(seed: number): () => number {
   let state = seed
   return () => {

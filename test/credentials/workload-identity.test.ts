@@ -7,7 +7,7 @@ import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { memoryLog, startAuthority } from '../support/authority.ts'
 import { until } from '../support/until.ts'
 
-t.test('sends what the file holds at that moment, also after Kubernetes swapped its link', async (t) => {
+t.test('sends the current content of the file, also after Kubernetes replaced its symbolic link', async (t) => {
   const dir = t.testdir({ '..1': { token: 'a.b.first\n' } })
   symlinkSync('..1', `${dir}/..data`)
   symlinkSync('..data/token', `${dir}/token`)
@@ -45,11 +45,11 @@ t.test('sends what the file holds at that moment, also after Kubernetes swapped 
   writeFileSync(`${dir}/..2/token`, 'half a tok')
   credential.reload()
   await until(() => credential.state().failures === 1)
-  t.equal(credential.authorization(), token, 'a file that is being written does not end the token')
+  t.equal(credential.authorization(), token, 'a file that is being written does not discard the token')
   t.match(credential.state().trouble, /holds no token/)
 })
 
-t.test('a token file that is not there any more does not end the token, and is explained', async (t) => {
+t.test('a missing token file is explained, and the access token stays in use', async (t) => {
   const dir = t.testdir({ token: 'a.b.first' })
   const authority = await startAuthority(t)
   const [target] = loadSettings(

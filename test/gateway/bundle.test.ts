@@ -38,11 +38,11 @@ t.test('the bundle starts where nothing may be written', async (t) => {
 
 t.test('the bundle reads settings files in YAML, and says where one is broken', async (t) => {
   const folder = t.testdir({ 'broken.yaml': 'targets:\n  - {url: ', 'unknown.yaml': 'targetz: []\n' })
-  const faultsOf = (file: string): Promise<{ code: number; stderr: string }> =>
+  const errorsOf = (file: string): Promise<{ code: number; stderr: string }> =>
     run(process.execPath, [gateway, 'serve', '--config', join(folder, file)], options).catch((error) => error)
 
-  t.match(await faultsOf('broken.yaml'), { code: 1, stderr: /line \d+, column \d+/ })
-  t.match(await faultsOf('unknown.yaml'), { code: 1, stderr: /targetz/ })
+  t.match(await errorsOf('broken.yaml'), { code: 1, stderr: /line \d+, column \d+/ })
+  t.match(await errorsOf('unknown.yaml'), { code: 1, stderr: /targetz/ })
 })
 
 t.test('a check of its health loads none of the gateway', async (t) => {
