@@ -1,4 +1,4 @@
-import type { UpstreamResponse, ResponseBody } from '../dynamics/send.ts'
+import type { UpstreamResponse, ResponseBody, Sink } from '../dynamics/send.ts'
 import { contentCoding, gunzipComplete, gzipped } from '../outbound/content-coding.ts'
 import { headerName } from '../outbound/raw-headers.ts'
 import { STORED_HEADERS } from './stored-response.ts'
@@ -121,10 +121,7 @@ function copyBody(body: ResponseBody, limit: number, done: (bytes: Buffer) => vo
           sink.end()
         },
         fail: (reason) => sink.fail(reason),
-        get resume() {
-          return sink.resume
-        },
-        set resume(resume) {
+        set resume(resume: Sink['resume']) {
           sink.resume = resume
         },
       })

@@ -25,8 +25,6 @@ interface Waiter {
   readonly send: Send
   readonly resolve: (response: UpstreamResponse | Promise<UpstreamResponse>) => void
   readonly reject: (error: unknown) => void
-  /** Stops listening to its cancellation. */
-  release: () => void
   readonly start: number
 }
 
@@ -112,15 +110,15 @@ export function shareCalls(target: string, changes: () => number | undefined): S
     })
   }
 
-  function joinCall(call: Call, request: OutboundRequest, send: Send): Promise<UpstreamResponse> {
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = { request, send, resolve, reject, release: () => undefined, start: performance.now() }
+  async function joinCall(call: Call, request: OutboundRequest, send: Send): Promise<UpstreamResponse> {
+    const { cancellation } = request
+    return cancellation.wait<UpstreamResponse | Promise<UpstreamResponse>>((resolve, reject) => {
+      const waiter: Waiter = { request, send, resolve, reject, start: performance.now() }
       call.waiters.add(waiter)
-      waiter.release = request.cancellation.hold((reason) => {
+      return () => {
         call.waiters.delete(waiter)
-        reject(reason)
-        if (call.waiters.size === 0 && !call.firstCallerWaits) call.cancellation.cancel(reason)
-      })
+        if (call.waiters.size === 0 && !call.firstCallerWaits) call.cancellation.cancel(cancellation.reason!)
+      }
     })
   }
 
@@ -175,7 +173,6 @@ function removeAllWaiters(call: Call): Waiter[] {
 
 function removeWaiter({ waiters }: Call, waiter: Waiter): void {
   waiters.delete(waiter)
-  waiter.release()
   waiter.request.timings.dynamics += performance.now() - waiter.start
 }
 

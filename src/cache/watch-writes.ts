@@ -60,8 +60,8 @@ export function watchWrites(send: Send, address: TargetAddress, versions: Versio
 
   /** What a request may change; nothing for a batch of reads. */
   function effectsOf({ method, path, writtenParts }: OutboundRequest): Effect[] {
-    if (!isBatch(path)) return [effectOf(method, resourcePathFrom(path))]
-    return (writtenParts ?? []).map((part) => withAnyEntitySet(effectOf(part.method, part.resourcePath)))
+    if (writtenParts === undefined) return [effectOf(method, resourcePathFrom(path))]
+    return writtenParts.map((part) => withAnyEntitySet(effectOf(part.method, part.resourcePath)))
   }
 
   function resourcePathFrom(path: string): string | undefined {

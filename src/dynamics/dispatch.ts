@@ -120,7 +120,7 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
   #answered = false
   #letGo = false
   #over = false
-  #whenOver: (() => void) | undefined
+  #whenOver: () => void = nothing
 
   constructor(
     request: OutboundRequest,
@@ -265,7 +265,7 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
     if (this.#over) return callback()
     const before = this.#whenOver
     this.#whenOver =
-      before === undefined
+      before === nothing
         ? callback
         : () => {
             before()
@@ -280,9 +280,9 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
     const whenOver = this.#whenOver
     this.#over = true
     this.#request = ENDED_REQUEST
-    this.#resolve = this.#reject = this.#release = nothing
-    this.#sink = this.#abort = this.#resume = this.#whenOver = undefined
-    whenOver?.()
+    this.#resolve = this.#reject = this.#release = this.#whenOver = nothing
+    this.#sink = this.#abort = this.#resume = undefined
+    whenOver()
   }
 
   /** Whether a write that timed out was sent. (A caller that disconnected reads nothing any more.) */

@@ -209,7 +209,7 @@ class PartBody implements ResponseBody {
 
   dump(): void {
     this.#chunks = []
-    this.#sink = DISCARD
+    this.#sink = undefined
     this.releases?.()
     this.#around.dump()
   }
@@ -218,6 +218,3 @@ class PartBody implements ResponseBody {
     this.#around.onClose(callback)
   }
 }
-
-/** Takes what nobody wants any more. */
-const DISCARD: Sink = { resume: undefined, write: () => true, end: () => undefined, fail: () => undefined }

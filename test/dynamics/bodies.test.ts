@@ -6,6 +6,7 @@ import { bufferedBody } from '../../src/dynamics/buffered-response.ts'
 import { guarded } from '../../src/dynamics/guarded-sink.ts'
 import { TokenRefused } from '../../src/errors.ts'
 import { connectionFixture, outbound, received, service, text } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 t.test('a body in very many pieces is sent as it came', async (t) => {
   const bodies: string[] = []
@@ -55,4 +56,14 @@ t.test('the tokens of a person that Dynamics refuses twice are both discarded', 
   }
   await t.rejects(send(outbound({ tokens })), new TokenRefused())
   t.same(discarded, ['Bearer 1', 'Bearer 2'])
+})
+
+t.test('a body that has paused its connection flows again when it is read', async (t) => {
+  const large = 'x'.repeat(3_000_000)
+  const origin = await service(t, (_, response) => response.end(large))
+  const { send } = connectionFixture(t, origin)
+  const answer = await send(outbound())
+  await until(() => answer.body.bufferedBytes >= 64 * 1024)
+  t.notOk(answer.body.complete)
+  t.equal(await text(answer), large)
 })

@@ -112,3 +112,17 @@ t.test('failures after the connection is established do not open it', async (t) 
   }
   t.equal(state().circuit, 'closed')
 })
+
+t.test('a request that waited for a slot while the circuit opened is refused at once', async (t) => {
+  const { send, state } = connectionFixture(t, 'http://127.0.0.1:9', { concurrency: 1 })
+  const outcomes = await Promise.all(
+    Array.from({ length: 7 }, () => send(outbound({ method: 'POST' })).catch(({ code }: { code: string }) => code)),
+  )
+
+  t.same(outcomes, [
+    ...Array.from({ length: 5 }, () => 'GATEWAY_DYNAMICS_UNREACHABLE'),
+    'GATEWAY_CIRCUIT_OPEN',
+    'GATEWAY_CIRCUIT_OPEN',
+  ])
+  t.match(state(), { circuit: 'open', running: 0, waiting: 0 })
+})

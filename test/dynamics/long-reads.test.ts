@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 import type { UpstreamResponse } from '../../src/dynamics/send.ts'
 import { header } from '../../src/dynamics/send.ts'
 import { connectionFixture, outbound, received, service, text } from '../support/connection-fixture.ts'
+import { until } from '../support/until.ts'
 
 const LONG = outbound({ path: `/api/data/v9.1/accounts?$filter=${'x'.repeat(40_000)}` })
 
@@ -92,6 +93,15 @@ for (const coding of ['identity', 'gzip'] as const) {
     t.ok(chunks.length > 3)
   })
 }
+
+t.test('a large page that has waited flows again when it is read', async (t) => {
+  const page = 'x'.repeat(3_000_000)
+  const { answer } = await sendLong(t, (response) => response.writeHead(200, TYPE).end(multipart(`${OK}${page}`)))
+  const { body } = await answer
+  await until(() => body.bufferedBytes >= 64 * 1024)
+  t.notOk(body.complete)
+  t.equal((await body.bytes(10_000_000)).toString(), page)
+})
 
 t.test('one that is cut off is broken off, never complete', async (t) => {
   const cut = multipart(`${OK}{"value":[`, '')

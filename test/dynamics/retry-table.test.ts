@@ -79,6 +79,12 @@ const TABLE: Readonly<Record<string, Row>> = {
     failure: (_, response) => answerJson(response, 500, { error: { code: '0x80040216' } }),
     sends: { read: 1, idempotent: 1, keyed: 1, never: 1 },
   },
+  'break in the middle of the body of a 500': {
+    failure: (_, response) => {
+      response.writeHead(500, { 'content-length': '10' }).write('12345', () => response.destroy())
+    },
+    sends: { read: 2, idempotent: 1, keyed: 2, never: 1 },
+  },
   '502': {
     failure: (_, response) => answerJson(response, 502, {}),
     sends: { read: 2, idempotent: 1, keyed: 2, never: 1 },

@@ -48,6 +48,26 @@ t.test('what follows an early answer is read and dropped, and spoils nothing', a
   t.equal(cancellation.reason, undefined)
 })
 
+t.test('a body that goes on far beyond the limit after the response is cut off', async (t) => {
+  const body = new PassThrough()
+  const cancellation = new Cancellation()
+  const send = rewriteRequestBody(async (request) => {
+    ;(request.body as Readable).destroy()
+    return answer
+  }, 1000)
+
+  t.equal(await send(streamed(body, cancellation, undefined)), answer)
+  let written = 0
+  while (!body.destroyed && written < 32 * 1024 * 1024) {
+    written += 1024 * 1024
+    await new Promise((resolve) => body.write(Buffer.alloc(1024 * 1024), resolve))
+  }
+
+  t.ok(body.destroyed)
+  t.equal(written, 17 * 1024 * 1024, 'as much is read as an honest caller may still send')
+  t.equal(cancellation.reason, undefined, 'the response counts')
+})
+
 t.test('a body that cannot be turned to its end ends the request', async (t) => {
   const body = new PassThrough()
   const cancellation = new Cancellation()
@@ -66,6 +86,41 @@ t.test('a body that cannot be turned to its end ends the request', async (t) => 
   body.end('a')
   await t.rejects(answering, { message: 'not closed' })
   t.match(cancellation.reason, { message: 'not closed' })
+})
+
+t.test('a streamed JSON batch without its end ends the request', async (t) => {
+  const cancellation = new Cancellation()
+  const send = rewriteRequestBody(async (request) => {
+    await (request.body as Readable).toArray()
+    return t.fail('it has no end') as never
+  }, 1_000_000)
+  const transform = requestBatch(map, 'application/json', { onPart() {} })
+
+  await t.rejects(send(streamed(Readable.from([Buffer.from('{"requests":[')]), cancellation, transform)), {
+    name: 'MalformedBatch',
+  })
+  t.match(cancellation.reason, { name: 'MalformedBatch' })
+})
+
+t.test('after a piece that cannot be rewritten no other is', async (t) => {
+  const cancellation = new Cancellation()
+  let pushed = 0
+  const refusing: TextTransform = {
+    push() {
+      pushed++
+      throw new Error('refused')
+    },
+    end: () => t.fail('it has failed') as never,
+  }
+  const send = rewriteRequestBody(async (request) => {
+    await (request.body as Readable).toArray()
+    return t.fail('it has failed') as never
+  }, 1_000_000)
+
+  await t.rejects(send(streamed(Readable.from([Buffer.alloc(200_000)]), cancellation, refusing)), {
+    message: 'refused',
+  })
+  t.equal(pushed, 1)
 })
 
 t.test('a body is read no faster than it is sent', async (t) => {

@@ -7,6 +7,7 @@ import { OwnError } from '../../logging/own-error.ts'
 import { retryAfter } from '../../outbound/retry-after.ts'
 import { Cancellation } from '../cancellation.ts'
 import { internalRead } from '../internal-read.ts'
+import { retryDelay } from '../limits/parse.ts'
 import { lookupRecord } from '../request-record.ts'
 import { header } from '../send.ts'
 import type { OutboundRequest, Send } from '../send.ts'
@@ -104,30 +105,31 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
   }
 
   /** The rows at `resourcePath`. */
-  async function readRows(resourcePath: string, parent: ParentRequest): Promise<readonly unknown[]> {
-    const path = `${apiRoot}/${resourcePath}`
-    const request = definitionRequest(path, parent)
+  function readRows(resourcePath: string, parent: ParentRequest): Promise<readonly unknown[]> {
+    const request = definitionRequest(`${apiRoot}/${resourcePath}`, parent)
     const timer = setTimeout(() => request.cancellation.cancel(lookupFailed('it took too long')), LOOKUP_TIMEOUT_MS)
-    try {
-      const response = await send(request)
-      const body = await response.body.bytes(MAX_RESPONSE_BYTES)
-      // A limit is not a failure of the lookup: it applies to the caller's request as well.
-      if (response.status === 429) {
-        throw retryLater(new LimitHolds(), retryAfter(header(response, 'retry-after'), Date.now()) ?? 1000)
-      }
-      const json = parsed(body)
-      const rows = (json as { value?: unknown } | undefined)?.value
-      if (response.status === 200 && Array.isArray(rows)) return rows
-      const error = errorOf(response.status, (name) => header(response, name), json)
-      throw lookupFailed(
-        inOneLine(explainDynamics({ ...error, impersonated: false, delegated: parent.tokens !== undefined })),
-      )
-    } catch (error) {
-      // The gateway's own errors contain the fix.
-      throw isGatewayError(error) ? error : new TableLookupFailed({ cause: error as Error })
-    } finally {
-      clearTimeout(timer)
+    return sendForRows(request)
+      .catch((error: unknown) => {
+        // The gateway's own errors contain the fix.
+        throw isGatewayError(error) ? error : new TableLookupFailed({ cause: error as Error })
+      })
+      .finally(() => clearTimeout(timer))
+  }
+
+  async function sendForRows(request: OutboundRequest): Promise<readonly unknown[]> {
+    const response = await send(request)
+    const body = await response.body.bytes(MAX_RESPONSE_BYTES)
+    // A limit is not a failure of the lookup: it applies to the caller's request as well.
+    if (response.status === 429) {
+      throw retryLater(new LimitHolds(), retryDelay(retryAfter(header(response, 'retry-after'), Date.now()), 1))
     }
+    const json = parsed(body)
+    const rows = (json as { value?: unknown } | undefined)?.value
+    if (response.status === 200 && Array.isArray(rows)) return rows
+    const error = errorOf(response.status, (name) => header(response, name), json)
+    throw lookupFailed(
+      inOneLine(explainDynamics({ ...error, impersonated: false, delegated: request.tokens !== undefined })),
+    )
   }
 }
 

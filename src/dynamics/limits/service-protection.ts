@@ -72,13 +72,8 @@ export function respectLimits(
     const { cancellation } = request
     let waited = 0
     let attempts = 0
-    for (let next = first; ; next = undefined) {
-      let response = next
-      while (response === undefined) {
-        while (pauseWindow.isPaused()) waited += await waitFor(request, waited)
-        response = await send(request).catch(unlessPaused)
-      }
-      if (response.status !== 429) return succeeded(request, response)
+    let response = first ?? (await sendOutsidePause())
+    while (response.status === 429) {
       const { refusal, limit, delay } = await read(request, response, ++attempts)
       const wait = Math.max(delay, pauseWindow.remaining())
       const waits = isRepeatable(request) && mayWait(request, waited, wait)
@@ -89,6 +84,17 @@ export function respectLimits(
         request,
         limit === 'concurrency' ? sleep(cancellation, delay) : pauseWindow.wait(cancellation),
       )
+      response = await sendOutsidePause()
+    }
+    return succeeded(request, response)
+
+    async function sendOutsidePause(): Promise<UpstreamResponse> {
+      let sent: UpstreamResponse | undefined
+      while (sent === undefined) {
+        while (pauseWindow.isPaused()) waited += await waitFor(request, waited)
+        sent = await send(request).catch(unlessPaused)
+      }
+      return sent
     }
   }
 

@@ -114,3 +114,20 @@ t.test('large uploads that do not move leave room for others', async (t) => {
   t.same(new Set(await Promise.all(stalled)), new Set(['left']))
   await until(() => state().running === 0)
 })
+
+t.test('an upload that waits is sent when another has ended', async (t) => {
+  const origin = await service(t, (request, response) => {
+    request.resume().on('end', () => response.end('{}'))
+  })
+  const { send, state } = connectionFixture(t, origin, { concurrency: 4 })
+  const bodies = Array.from({ length: 5 }, () => new PassThrough())
+  const sent = bodies.map((body, index) =>
+    send(
+      outbound({ method: 'POST', body, bodyLength: 5_000_000, repeatable: 'never', fairnessKey: `key ${index % 2}` }),
+    ),
+  )
+  await until(() => state().running === 3)
+  for (const body of bodies) body.end(Buffer.alloc(5_000_000))
+
+  for (const answer of await Promise.all(sent)) t.equal(await text(answer), '{}')
+})
