@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 import type { Cancellation } from '../dynamics/cancellation.ts'
-import { BadRequest, QueryTooLong } from '../errors.ts'
+import { QueryTooLong } from '../errors.ts'
 import { MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { textOf } from '../odata/text-transform.ts'
 import { awaitsContinue } from '../server/request-body.ts'
@@ -77,12 +77,15 @@ function bodyOf(raw: IncomingMessage, cancellation: Cancellation): Promise<strin
       if (text.length > MAX_BODY_BYTES) end(() => fail(new QueryTooLong()))
     }
     const onEnd = (): void => end(() => done(text))
-    const onClose = (): void => end(() => fail(new BadRequest('The body of the request ended early.')))
+    function stop(): void {
+      raw.off('data', onData).off('end', onEnd)
+    }
     function end(settle: () => void): void {
-      raw.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
+      stop()
       settle()
     }
-    raw.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
-    return () => raw.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
+    raw.on('data', onData).on('end', onEnd)
+    // A body that ends early cancels the request.
+    return stop
   })
 }

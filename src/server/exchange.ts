@@ -10,6 +10,7 @@ import type { TraceContext } from '../dynamics/request-record.ts'
 import type { Timings } from '../dynamics/send.ts'
 import { causesOf } from '../logging/logged-error.ts'
 import { OwnError } from '../logging/own-error.ts'
+import { closeWithConnection } from './pipelined.ts'
 
 /** One request and its response in the gateway, the source of the log line and the metrics. */
 export interface Exchange {
@@ -68,11 +69,12 @@ export function beginExchange(
   const exchange = new RequestExchange(idOf(requestId), traceOf(response.req.headers['traceparent']))
   const { socket } = response.req as { readonly socket: WithExchange }
   socket[LAST] = exchange
-  response.on('close', () => {
+  response.once('close', () => {
     if (!response.writableFinished)
       exchange.cancellation.cancel(new ClientDisconnected('the caller closed its connection'))
     done(exchange)
   })
+  if (response.socket === null) closeWithConnection(response)
   return exchange
 }
 
