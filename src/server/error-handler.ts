@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-import { BadRequest, InternalFault, isGatewayError } from '../errors.ts'
+import { InternalFault, isGatewayError } from '../errors.ts'
 import type { RetryLater } from '../errors.ts'
 import { causesOf } from '../logging/logged-error.ts'
 import { ALLOW } from './caller-methods.ts'
@@ -49,12 +49,5 @@ function errorBody({ code, message }: { readonly code?: string; readonly message
 
 /** `thrown` if it is one of ours, otherwise a replacement. */
 function own(thrown: unknown): ResponseError {
-  const error = thrown as ResponseError
-  if (isGatewayError(error)) return error
-  if (error.code === 'FST_ERR_BAD_URL') {
-    return new BadRequest('The path is not well-formed. A % must be followed by two hexadecimal digits.', {
-      cause: error,
-    })
-  }
-  return new InternalFault({ cause: error })
+  return isGatewayError(thrown) ? (thrown as ResponseError) : new InternalFault({ cause: thrown as Error })
 }

@@ -19,8 +19,8 @@ export type Attach = (handler: RequestListener) => Server
 export function fastifyApp(attach: Attach, prefixes: readonly string[]): FastifyInstance {
   const app = Fastify(serverOptions(attach, prefixes))
   const { server } = app
-  // Fastify's own listener, the last one, does nothing here. It would keep each app in memory for as long as the server
-  // lives, with all that the app remembers.
+  // The server itself responds to bytes that are not a request. And Fastify's own listener, the last one, would keep
+  // each app in memory for as long as the server lives, with all that the app remembers.
   server.off('clientError', server.listeners('clientError').at(-1) as () => void)
   // Bodies are never parsed: for Fastify no method has one.
   const bodied = CALLER_METHODS.filter((method) => method !== 'GET' && method !== 'HEAD')
@@ -48,8 +48,6 @@ function serverOptions(attach: Attach, prefixes: readonly string[]): FastifyServ
     genReqId: () => '',
     rewriteUrl: ({ url = '/' }) => (OWN_ADDRESSES.test(url) ? url : routeOf(url, prefixes)),
     serverFactory: attach,
-    // The server itself responds to bytes that are not a request.
-    clientErrorHandler: () => undefined,
   } as FastifyServerOptions
 }
 

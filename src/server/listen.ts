@@ -73,9 +73,7 @@ function faultOf(error: unknown, host: string, port: number): string | undefined
 async function open(server: Server, host: string, port: number): Promise<string> {
   if (!host.startsWith('unix:')) {
     await bound(server, { host: host.replace(/^\[(.*)\]$/, '$1'), port })
-    const { address, family, port: given } = server.address() as AddressInfo
-    const scheme = server instanceof SecureServer ? 'https' : 'http'
-    return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${given}`
+    return originOf(server.address() as AddressInfo, server instanceof SecureServer ? 'https' : 'http')
   }
   const path = host.slice('unix:'.length)
   // A socket left by a killed gateway. Any other kind of file is kept.
@@ -91,6 +89,11 @@ async function open(server: Server, host: string, port: number): Promise<string>
     process.umask(before)
   }
   return host
+}
+
+/** `http://127.0.0.1:8080`, `http://[::1]:8080` */
+export function originOf({ address, family, port }: AddressInfo, scheme: 'http' | 'https'): string {
+  return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
 /**

@@ -1,7 +1,10 @@
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 
 import t from 'tap'
 
+import { respondToClientError } from '../../src/server/client-error.ts'
+import type { UnreadableRequest } from '../../src/server/unreadable-request.ts'
+import { listening } from '../support/connection-fixture.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
@@ -93,4 +96,28 @@ t.test('of an unwanted body only so much is read', async (t) => {
   for (let sent = 0; sent < megabytes; sent++) socket.write(Buffer.alloc(1024 ** 2))
   await closed
   t.match(answer, /^HTTP\/1\.1 404 /)
+})
+
+t.test('QUERY, which the oldest versions of Node do not know, is refused with what to send instead', async (t) => {
+  const refused: UnreadableRequest[] = []
+  // As those versions report it.
+  const server = createServer((socket) =>
+    socket.once('data', (rawPacket: Buffer) => {
+      const error = Object.assign(new Error('Parse Error'), { code: 'HPE_INVALID_METHOD', rawPacket })
+      respondToClientError(
+        error,
+        socket,
+        undefined,
+        () => undefined,
+        (request) => refused.push(request),
+      )
+    }),
+  )
+  const to = { host: '127.0.0.1', port: await listening(t, server) }
+
+  const query = await rawRequest(to, 'QUERY /accounts HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  t.match(query, { status: 405, code: 'GATEWAY_METHOD_NOT_ALLOWED', body: /a POST, with \/\$query/ })
+  const other = await rawRequest(to, 'BREW /accounts HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  t.match(other, { status: 405, code: 'GATEWAY_METHOD_NOT_ALLOWED' })
+  t.match(refused, [{ entitySet: 'accounts' }, { method: 'other', entitySet: 'accounts' }])
 })

@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { request } from 'node:https'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 import t from 'tap'
 
-import { listen, listenFault } from '../../src/server/listen.ts'
+import { listen, listenFault, originOf } from '../../src/server/listen.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
@@ -44,6 +45,40 @@ t.test('does not take the socket of somebody who listens there', async (t) => {
 
   await t.rejects(listen(createHttpServer(), { host: `unix:${path}`, port: 0 }), /already in use/)
   t.ok(existsSync(path))
+})
+
+t.test('does not take the socket of somebody who is too busy to accept connections', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
+  const busy =
+    `require('net').createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {` +
+    " require('fs').writeSync(1, 'listening'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0) })"
+  const other = spawn(process.execPath, ['-e', busy])
+  t.teardown(() => other.kill('SIGKILL'))
+  await once(other.stdout, 'data')
+  // The system keeps one connection for it beyond its backlog, and refuses the next.
+  const refused = await new Promise<NodeJS.ErrnoException>((resolve) => {
+    for (let count = 0; count < 3; count++) {
+      const socket = connect(path).on('error', resolve)
+      t.teardown(() => socket.destroy())
+    }
+  })
+
+  t.equal(refused.code, 'EAGAIN')
+  await t.rejects(listen(createHttpServer(), { host: `unix:${path}`, port: 0 }), /already in use/)
+  t.ok(existsSync(path))
+})
+
+t.test('an error that is not about the address is thrown as it is', async (t) => {
+  const server = createHttpServer()
+  t.teardown(() => server.close())
+  await listen(server, { host: '127.0.0.1', port: 0 })
+
+  await t.rejects(listen(server, { host: '127.0.0.1', port: 0 }), { code: 'ERR_SERVER_ALREADY_LISTEN' })
+})
+
+t.test('an address of IPv6 is in brackets', async (t) => {
+  t.equal(originOf({ address: '::1', family: 'IPv6', port: 8080 }, 'http'), 'http://[::1]:8080')
+  t.equal(originOf({ address: '127.0.0.1', family: 'IPv4', port: 8443 }, 'https'), 'https://127.0.0.1:8443')
 })
 
 t.test('a socket that cannot be made is explained without a port', async (t) => {
