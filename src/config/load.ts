@@ -15,7 +15,6 @@ import type { Settings } from './schema.ts'
 import type { Source } from './setting.ts'
 import { SettingsError } from './settings-error.ts'
 import { readSettingsFile, settingsPath } from './settings-file.ts'
-import { suggestKey } from './suggest-key.ts'
 import { readText } from './text-file.ts'
 import { readTracing } from './tracing.ts'
 
@@ -87,7 +86,6 @@ export function loadSettings(
       source: from,
       nameOf,
       errors,
-      suggest: suggestKey,
       searchedIn: (name) => (isVariable(name) ? sought : ''),
     },
   )

@@ -4,6 +4,7 @@ import { closestWord } from './closest-word.ts'
 import { placeholderIn } from './placeholders.ts'
 import { below, SettingError } from './setting.ts'
 import type { ArrayOf, Group, Members, Node, OneOf, Read, Setting, Source } from './setting.ts'
+import { suggestKey } from './suggest-key.ts'
 import { orList } from './word-list.ts'
 
 /** What reading a tree of settings needs besides the values. */
@@ -11,8 +12,6 @@ export interface ReadContext {
   readonly source: Source
   /** The name of a setting for operators: a variable, or a path in the file. */
   readonly nameOf: (name: string) => string
-  /** A suggestion for an unknown name in `group`, whose members have the names `members`. */
-  readonly suggest?: (key: string, group: string, members: readonly string[]) => string | undefined
   /** A sentence that says where a missing setting was looked for, or an empty string. */
   readonly searchedIn?: (name: string) => string
   /** Receives every error. */
@@ -81,7 +80,7 @@ function readGroup(
   also: readonly string[],
   position: SettingPosition,
 ): unknown {
-  const { name, nameOf, suggest, errors } = position
+  const { name, nameOf, errors } = position
   if (!isJsonObject(raw)) {
     errors.push(`${nameOf(name)} must hold named settings: ${description}`)
     return undefined
@@ -89,8 +88,7 @@ function readGroup(
   for (const key of Object.keys(raw)) {
     if (Object.hasOwn(members, key) || also.includes(key)) continue
     const known = [...Object.keys(members), ...also]
-    const suggestion = suggest === undefined ? closestWord(key, known) : suggest(key, name, known)
-    errors.push(`${nameOf(below(name, key))} is not a setting.${question(suggestion)}`)
+    errors.push(`${nameOf(below(name, key))} is not a setting.${question(suggestKey(key, name, known))}`)
   }
   return Object.fromEntries(
     Object.entries(members).map(([key, member]) => {

@@ -81,13 +81,13 @@ t.test('if the settings file cannot be read, names in .env are not checked', asy
 
 t.test('a folder in place of a file is an error when settings are read again', async (t) => {
   const folder = enter(t, FOUR)
-  const reader = settingsReader('gateway.json')
-  t.equal(reader.read(), undefined)
+  const read = settingsReader('gateway.json')
+  t.equal(read(), undefined)
   mkdirSync(join(folder, 'gateway.json'))
-  t.throws(() => reader.read(), { message: /gateway\.json cannot be read \(EISDIR\)/ })
+  t.throws(read, { message: /gateway\.json cannot be read \(EISDIR\)/ })
   rmSync(join(folder, '.env'))
   mkdirSync(join(folder, '.env'))
-  t.throws(() => reader.read(), { message: /\.env cannot be read \(EISDIR\)/ })
+  t.throws(read, { message: /\.env cannot be read \(EISDIR\)/ })
 })
 
 t.test('a misspelt name in the environment, which other programs share, is a warning', async (t) => {

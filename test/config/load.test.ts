@@ -823,6 +823,7 @@ t.test('the address to listen at is read without checking the other settings', a
     port: 9001,
   })
   t.throws(() => loadListener({ PORT: 'x' }, undefined), { message: /PORT is not/ })
+  t.throws(() => loadListener({}, written(t, 'tls: { kye: /k.pem }')), { message: /tls\.kye .*Did you mean key\?/ })
   t.throws(() => loadListener({}, written(t, 'tls: { key: /k.pem }')), {
     message: /tls\.certificate .* is missing/,
   })

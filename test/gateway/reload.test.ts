@@ -5,6 +5,7 @@ import t from 'tap'
 import { loadSettings } from '../../src/config/load.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
+import { gatewayOnSockets } from '../support/gateway-on-sockets.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
 
@@ -96,6 +97,35 @@ t.test('a gateway that stops during a reload does not become ready again', async
   t.equal(await status(url), 200, 'with the settings that it began with')
   t.notMatch(gateway.log(), /no token could be acquired/)
   running.stop()
+})
+
+t.test('a reload while the gateway stops changes nothing', async (t) => {
+  const gateway = await gatewayFor(t, { SHUTDOWN_DELAY: '60s' })
+  const { next, running, url } = gateway
+  t.equal(await status(url), 200)
+
+  running.stop()
+  next.settings = settingsOf(gateway, { IMPERSONATION: 'required' })
+  running.reload()
+  t.equal((await fetch(`${url}/-/readyz`)).status, 503)
+  t.equal(await status(url), 200)
+  running.stop()
+  await running.stopped
+
+  t.equal(gateway.lines.filter(({ msg }) => msg === 'target configured').length, 1)
+  t.notMatch(gateway.log(), /no token could be acquired/)
+})
+
+t.test('without a reader of settings, a reload fetches a token with the credential as it is now', async (t) => {
+  const { emulator, running, url, close } = await gatewayOnSockets()
+  t.teardown(close)
+  t.equal(await status(url), 200)
+
+  const tokenRequests = emulator.tokenRequests.length
+  running.reload()
+  await until(() => emulator.tokenRequests.length > tokenRequests)
+
+  t.equal(await status(url), 200)
 })
 
 t.test('new origins count for what cannot be read as a request, too', async (t) => {

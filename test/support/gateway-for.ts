@@ -88,7 +88,7 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
     patient(settings),
     log,
     { reads: emulator.dispatcher, writes: emulator.dispatcher, destroy: nothing },
-    { read: () => next.settings, applied: () => undefined },
+    () => (next.settings === undefined ? undefined : { settings: next.settings, applied: () => undefined }),
     PATIENT_REPLICA_TIMES,
   ).catch(async (error: unknown) => {
     await emulator.close()

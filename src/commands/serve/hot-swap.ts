@@ -107,7 +107,6 @@ export async function openHotSwap(settings: Settings, dependencies: Dependencies
   }
 
   async function swap(settings: Settings): Promise<SwapOutcome> {
-    if (isStopping) return 'stopping'
     const next = await make(settings)
     const deadline = performance.now() + 2 * Math.max(...settings.targets.map(({ tokenTimeout }) => tokenTimeout))
     const ready = (): boolean => mayReplace(active.gateway.tokens(), next.gateway.tokens())

@@ -7,7 +7,7 @@ import { SettingsError } from '../../config/settings-error.ts'
 import { rethrowUnless } from '../../logging/rethrow-unless.ts'
 import type { HotSwap } from './hot-swap.ts'
 import { logTargets } from './log-targets.ts'
-import type { SettingsReader } from './settings-reader.ts'
+import type { NewSettings, SettingsReader } from './settings-reader.ts'
 
 /** The input of a reload. */
 interface Reloaded {
@@ -24,8 +24,9 @@ interface Reloaded {
  */
 export async function reload({ hotSwap, settings, log, reader }: Reloaded): Promise<void> {
   hotSwap.gateway().reload()
-  const next = readAgain(reader, log)
-  if (next === undefined) return
+  const read = readAgain(reader, log)
+  if (read === undefined) return
+  const { settings: next, applied } = read
   const needRestart = changedForRestart(settings, next)
   if (needRestart.length > 0) log.warn({ settings: needRestart }, 'these settings have changed and need a restart')
   // The listener stays, even if the new settings have another address.
@@ -37,15 +38,15 @@ export async function reload({ hotSwap, settings, log, reader }: Reloaded): Prom
     log.error('no token could be acquired with the new settings, so the current ones stay in use')
   }
   if (outcome !== 'swapped') return
-  reader.applied()
+  applied()
   logTargets(next, log)
 }
 
 const INVALID_SETTINGS = 'the settings have errors, so the current ones stay in use'
 
-function readAgain(reader: SettingsReader, log: Logger): Settings | undefined {
+function readAgain(reader: SettingsReader, log: Logger): NewSettings | undefined {
   try {
-    return reader.read()
+    return reader()
   } catch (error) {
     rethrowUnless(error, SettingsError)
     log.error({ faults: error.errors }, INVALID_SETTINGS)

@@ -39,8 +39,8 @@ export interface Running {
   readonly reload: () => void
 }
 
-/** Settings that do not change while the gateway runs. */
-const FIXED_SETTINGS: SettingsReader = { read: () => undefined, applied: () => undefined }
+/** The reader of settings that do not change while the gateway runs. */
+const fixedSettings: SettingsReader = () => undefined
 
 /**
  * Starts a gateway on `agent`.
@@ -52,7 +52,7 @@ export async function run(
   settings: Settings,
   log: Logger,
   agent: OutboundAgent,
-  reader: SettingsReader = FIXED_SETTINGS,
+  reader: SettingsReader = fixedSettings,
   replicaTimes?: ReplicaTimes,
 ): Promise<Running> {
   const auditLog = auditLogOf(settings, log)

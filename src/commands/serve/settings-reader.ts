@@ -5,15 +5,18 @@ import { environment } from '../../config/process-variables.ts'
 import type { Settings } from '../../config/schema.ts'
 import { settingsPath } from '../../config/settings-file.ts'
 
-/** Reads the settings again while the gateway runs. */
-export interface SettingsReader {
-  /**
-   * The settings; `undefined` if their files are the same as those of the settings in use.
-   *
-   * @throws {SettingsError}
-   */
-  readonly read: () => Settings | undefined
-  /** Reports that the settings of the last `read` are in use now. Until then they are read again each time. */
+/**
+ * Reads the settings again while the gateway runs: `undefined` if their files are the same as those of the settings in
+ * use.
+ *
+ * @throws {SettingsError}
+ */
+export type SettingsReader = () => NewSettings | undefined
+
+/** Settings that were read again. */
+export interface NewSettings {
+  readonly settings: Settings
+  /** Reports that these settings are in use now. Until then they are read again each time. */
   readonly applied: () => void
 }
 
@@ -24,15 +27,15 @@ export interface SettingsReader {
  */
 export function settingsReader(config: string | undefined): SettingsReader {
   let inUse = textOfFiles(config)
-  let lastRead = inUse
-  return {
-    read() {
-      lastRead = textOfFiles(config)
-      return lastRead === inUse ? undefined : load(config).settings
-    },
-    applied() {
-      inUse = lastRead
-    },
+  return () => {
+    const text = textOfFiles(config)
+    if (text === inUse) return undefined
+    return {
+      settings: load(config).settings,
+      applied() {
+        inUse = text
+      },
+    }
   }
 }
 
