@@ -116,11 +116,11 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
   #resume: (() => void) | undefined
   #failure: Error | undefined
   #wasIdle = false
-  #heralds = 0
+  #informationalResponses = 0
   #answered = false
-  #letGo = false
-  #over = false
-  #whenOver: () => void = nothing
+  #isDumped = false
+  #hasEnded = false
+  #onClose: () => void = nothing
 
   constructor(
     request: OutboundRequest,
@@ -134,7 +134,7 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
     this.#gate = gate
     this.#resolve = resolve
     this.#reject = reject
-    this.#release = request.cancellation.hold((reason) => this.#leave(reason))
+    this.#release = request.cancellation.hold((reason) => this.#cancelled(reason))
   }
 
   get body(): ResponseBody {
@@ -145,7 +145,7 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
   onQueued(leave: (reason: Error) => void): void {
     this.#release = this.#request.cancellation.hold((reason) => {
       leave(reason)
-      this.#leave(reason)
+      this.#cancelled(reason)
     })
   }
 
@@ -164,7 +164,7 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
     if (status < 200) {
-      if (++this.#heralds > MAX_INFORMATIONAL_RESPONSES)
+      if (++this.#informationalResponses > MAX_INFORMATIONAL_RESPONSES)
         this.#abort?.(new DynamicsAnswerInvalid({ cause: new OwnError('too many 1xx') }))
       return true
     }
@@ -182,7 +182,7 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
   onData(chunk: Buffer): boolean {
     if (this.#sink !== undefined) return this.#sink.write(chunk)
     this.bufferedBytes += chunk.length
-    if (this.#letGo) {
+    if (this.#isDumped) {
       if (this.bufferedBytes > MAX_DRAIN_BYTES) this.#abort?.()
       return true
     }
@@ -202,7 +202,7 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
     if (this.#answered) {
       this.#failure = error
       if (this.#request.cancellation.reason === undefined) this.#request.record.bodyError = error
-      if (!this.#letGo) this.#sink?.fail(error)
+      if (!this.#isDumped) this.#sink?.fail(error)
       this.#end()
     } else {
       const now = performance.now()
@@ -219,17 +219,17 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
   pipeTo(sink: Sink): void {
     // The consumer of the body has read the head.
     this.headers = []
-    this.#take(sink)
+    this.#startFlow(sink)
   }
 
-  #take(sink: Sink): void {
+  #startFlow(sink: Sink): void {
     sink.resume = this.#resume
     this.#sink = sink
     const chunks = this.#chunks
     this.#chunks = []
     let more = true
     for (const chunk of chunks) more = sink.write(chunk)
-    if (this.#over) this.#sink = undefined
+    if (this.#hasEnded) this.#sink = undefined
     if (this.#failure !== undefined) return sink.fail(this.#failure)
     if (this.complete) return sink.end()
     // The buffered bytes may have paused the connection.
@@ -240,7 +240,7 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let length = 0
-      this.#take({
+      this.#startFlow({
         resume: undefined,
         write: (chunk) => {
           length += chunk.length
@@ -255,16 +255,16 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
   }
 
   dump(): void {
-    this.#letGo = true
+    this.#isDumped = true
     this.#chunks = []
     this.#sink = undefined
     if (!this.complete && this.#failure === undefined) this.#resume?.()
   }
 
   onClose(callback: () => void): void {
-    if (this.#over) return callback()
-    const before = this.#whenOver
-    this.#whenOver =
+    if (this.#hasEnded) return callback()
+    const before = this.#onClose
+    this.#onClose =
       before === nothing
         ? callback
         : () => {
@@ -277,12 +277,12 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
    * Releases all references: undici keeps this object for longer, so they would stay in memory.
    */
   #end(): void {
-    const whenOver = this.#whenOver
-    this.#over = true
+    const onClose = this.#onClose
+    this.#hasEnded = true
     this.#request = ENDED_REQUEST
-    this.#resolve = this.#reject = this.#release = this.#whenOver = nothing
+    this.#resolve = this.#reject = this.#release = this.#onClose = nothing
     this.#sink = this.#abort = this.#resume = undefined
-    whenOver()
+    onClose()
   }
 
   /** Whether a write that timed out was sent. (A caller that disconnected reads nothing any more.) */
@@ -291,7 +291,7 @@ class ResponseHandler implements PoolHandler, UpstreamResponse, ResponseBody {
   }
 
   /** The caller disconnected, or the time is over. */
-  #leave(reason: Error): void {
+  #cancelled(reason: Error): void {
     this.#failure = reason
     this.#request.record.attemptEnded(performance.now(), undefined, reason)
     if (!this.#answered) this.#reject(this.#mayBeCarriedOut(reason) ? withRetryAdvice(reason, this.#request) : reason)

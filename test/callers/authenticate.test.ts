@@ -172,7 +172,7 @@ t.test('forged, foreign and expired tokens authenticate nobody', async (t) => {
       }),
     ).toString('base64url')}.${signature}`,
     cut: `${head}.${body}.${signature.slice(0, 20)}`,
-    'no JSON': 'e30.AAAA.AAAA',
+    'not JSON': 'e30.AAAA.AAAA',
     'a key of its own in the head': await new SignJWT({ ...claims, iss: idp.url, aud: 'api://gateway' })
       .setProtectedHeader({ alg: 'RS256', jwk: stranger.publicKey(), jku: `${stranger.url}/keys`, kid: 'a' })
       .setExpirationTime('1h')

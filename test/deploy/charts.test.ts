@@ -25,7 +25,7 @@ const THREE = [
 ]
 
 for (const file of readdirSync(join(chart, 'ci'))) {
-  t.test(`${file} makes objects that Kubernetes takes`, { skip }, async (t) => {
+  t.test(`${file} renders objects that Kubernetes accepts`, { skip }, async (t) => {
     const values = ['--values', join(chart, 'ci', file)]
     t.match(helm.run(['lint', '--strict', chart, ...values]), { status: 0 })
     const objects = rendered(t, [chart, ...values])
@@ -39,11 +39,11 @@ for (const file of readdirSync(join(chart, 'ci'))) {
   })
 }
 
-t.test('the chart has every kind of credential, or leaves it to a settings file', async (t) => {
+t.test('the chart supports every kind of credential, or leaves it to a settings file', async (t) => {
   const { properties } = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')) as {
     properties: { credential: { properties: { kind: { enum: string[] } } } }
   }
-  // Only in `config`: a person signs in on the machine; or each request brings its person's token.
+  // Possible only in `config`: a person signs in on the machine, or each request has its person's token.
   const inSettingsFiles = ['delegated', 'on-behalf-of']
   t.same(
     [...properties.credential.properties.kind.enum, ...inSettingsFiles].sort(),
@@ -51,7 +51,7 @@ t.test('the chart has every kind of credential, or leaves it to a settings file'
   )
 })
 
-t.test('three values are enough, and give the gateway settings that it starts with', { skip }, async (t) => {
+t.test('three values are enough for settings that the gateway starts with', { skip }, async (t) => {
   const objects = rendered(t, [chart, ...set(THREE)])
 
   t.same(objects.map(({ kind }) => kind).sort(), [
@@ -69,7 +69,7 @@ t.test('three values are enough, and give the gateway settings that it starts wi
   })
 })
 
-t.test('the gateway starts with what each value file makes of its settings', { skip }, async (t) => {
+t.test('the gateway starts with the settings rendered from each values file', { skip }, async (t) => {
   const settings = (file: string): object => settingsOf(t, rendered(t, [chart, '--values', join(chart, 'ci', file)]))
 
   t.match(settings('client-secret.yaml'), {
@@ -99,7 +99,7 @@ t.test('the gateway starts with what each value file makes of its settings', { s
   })
 })
 
-t.test('the address of Redis may be a secret as well', { skip }, async (t) => {
+t.test('the URL of Redis may also be a secret', { skip }, async (t) => {
   const values = [...THREE, 'redis.secretName=redis', 'redis.urlKey=url', 'redis.encryptionKeyKey=key']
   const names = variables(rendered(t, [chart, ...set(values)]))
   t.match(
@@ -109,18 +109,18 @@ t.test('the address of Redis may be a secret as well', { skip }, async (t) => {
   t.notOk(names.some(({ name }) => name === 'REDIS_URL'))
 })
 
-t.test('what everybody may reach is never what everybody may use', { skip }, async (t) => {
+t.test('a gateway that is reachable from outside the pod requires callers', { skip }, async (t) => {
   const trusts = (objects: KubernetesObject[]): boolean =>
     variables(objects).some(({ name }) => name === 'TRUST_NETWORK')
 
-  t.ok(trusts(rendered(t, [chart, ...set(THREE)])), 'behind the policy')
+  t.ok(trusts(rendered(t, [chart, ...set(THREE)])), 'a network policy covers it')
   t.notOk(trusts(rendered(t, [chart, '--values', join(chart, 'ci/callers.yaml')])), 'callers are known')
   t.notOk(trusts(rendered(t, [chart, '--values', join(chart, 'ci/existing-settings-file.yaml')])), 'the file says')
   t.notOk(trusts(rendered(t, [chart, '--values', join(chart, 'ci/sidecar.yaml')])), 'a sidecar listens at loopback')
   refused(t, [...THREE, 'networkPolicy.enabled=false'], /list callers, or set trustNetwork=true/)
 })
 
-t.test('values that cannot work are refused, with what to write', { skip }, async (t) => {
+t.test('values that cannot work are refused with a fix', { skip }, async (t) => {
   refused(t, [], /Set dynamics\.url to the environment/)
   refused(t, THREE.slice(0, 1), /Set azure\.tenantId and azure\.clientId/)
   refused(t, [...THREE, 'credential.kind=client-secret'], /Set credential\.secretName/)
@@ -139,18 +139,18 @@ t.test('values that cannot work are refused, with what to write', { skip }, asyn
   refused(t, [...THREE, 'port=80'], /port/)
 })
 
-t.test('a pod gets longer to end than its gateway takes', { skip }, async (t) => {
+t.test('the grace period of a pod is longer than the shutdown of its gateway', { skip }, async (t) => {
   const own = rendered(t, [chart, ...set([...THREE, 'shutdown.delaySeconds=20', 'shutdown.timeoutSeconds=60'])])
   t.match(podsOf(own)[0], { spec: { terminationGracePeriodSeconds: 95 } })
   t.match(variables(own), [{ name: 'HOST' }, { name: 'TRUST_NETWORK' }, { name: 'SHUTDOWN_DELAY', value: '20s' }])
-  t.notOk(containersOf(podsOf(own)[0]!)[0]?.['lifecycle' as never], 'one of them waits, not both')
+  t.notOk(containersOf(podsOf(own)[0]!)[0]?.['lifecycle' as never], 'only one of them waits')
 
   const kubernetes = rendered(t, [chart, ...set([...THREE, 'shutdown.delayBy=preStop'])])
   t.match(podsOf(kubernetes)[0], { spec: { containers: [{ lifecycle: { preStop: { sleep: { seconds: 5 } } } }] } })
   t.notOk(variables(kubernetes).some(({ name }) => name === 'SHUTDOWN_DELAY'))
 })
 
-t.test('Prometheus reaches the metrics port, and nothing else', { skip }, async (t) => {
+t.test('Prometheus can reach only the metrics port', { skip }, async (t) => {
   const objects = rendered(t, [chart, '--values', join(chart, 'ci/everything.yaml')])
   const { spec } = objects.find(({ kind }) => kind === 'NetworkPolicy')! as unknown as {
     spec: { ingress: { from: object[]; ports: object[] }[] }
@@ -163,7 +163,7 @@ t.test('Prometheus reaches the metrics port, and nothing else', { skip }, async 
   }
 })
 
-t.test("an app's own chart takes the gateway as a sidecar", { skip }, async (t) => {
+t.test("an app's own chart can include the gateway as a sidecar", { skip }, async (t) => {
   for (const metrics of [false, true]) {
     const objects = rendered(t, [
       sampleApp(t),
@@ -180,12 +180,12 @@ t.test("an app's own chart takes the gateway as a sidecar", { skip }, async (t) 
     t.same(objects.map(({ kind }) => kind).sort(), ['ConfigMap', 'Deployment', ...(metrics ? ['PodMonitor'] : [])])
     const [gateway] = containersOf(podsOf(objects)[0]!)
     t.match(gateway, { name: 'dynamics-gateway', restartPolicy: 'Always' })
-    t.equal(gateway!.livenessProbe !== undefined, metrics, 'asks itself only where nobody else can')
+    t.equal(gateway!.livenessProbe !== undefined, metrics, 'probes itself only where nobody else can')
     t.match(settingsOf(t, objects), { host: '127.0.0.1', trustNetwork: false, targets: [{ maxRetryWait: 30_000 }] })
   }
 })
 
-t.test('an unknown member of an object is found', async (t) => {
+t.test('an unknown field of an object is detected', async (t) => {
   const broken = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -195,7 +195,7 @@ t.test('an unknown member of an object is found', async (t) => {
   t.match(objectFaults([broken], t.testdir({})), /prot.* does not exist in type 'ServicePort'/)
 })
 
-t.test('chart, image and package have one version', async (t) => {
+t.test('chart, image and package have the same version', async (t) => {
   const { version } = JSON.parse(readFileSync(join(charts, '../../package.json'), 'utf8')) as { version: string }
   const lines = readFileSync(join(chart, 'Chart.yaml'), 'utf8').split('\n')
   t.ok(lines.includes(`version: ${version}`))
@@ -219,7 +219,7 @@ function set(values: readonly string[]): string[] {
   return values.flatMap((value) => ['--set', value])
 }
 
-/** The sample app with the chart that it depends on beside it, as `helm dependency build` lays it. */
+/** The sample app with the chart that it depends on, as `helm dependency build` places it. */
 function sampleApp(t: Test): string {
   const folder = t.testdir({})
   cpSync(join(charts, 'sample-app'), folder, { recursive: true })
@@ -235,7 +235,7 @@ function variables(objects: readonly KubernetesObject[]): NonNullable<Container[
   )
 }
 
-/** What the gateway reads from the variables and files of its container. */
+/** The settings that the gateway reads from the variables and files of its container. */
 function settingsOf(t: Test, objects: readonly KubernetesObject[]): object {
   const folder = t.testdir({ secret: 'a-secret-of-more-than-32-characters' })
   const env = Object.fromEntries(

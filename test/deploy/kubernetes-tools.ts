@@ -2,13 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** A program that the tests of charts and manifests need, or what to do where it is missing. */
+/** A program that the tests of charts and manifests need, or why it is not available. */
 export interface Tool {
   readonly run: (
     words: readonly string[],
     cwd?: string,
   ) => { readonly status: number | null; readonly stdout: string; readonly stderr: string }
-  /** Why tests are skipped; `false` where the program is there. */
+  /** Why tests are skipped; `false` if the program is installed. */
   readonly skip: string | false
 }
 

@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 const deploy = join(root, 'deploy')
 const PRINTED = ['kubernetes/service.yaml', 'kubernetes/sidecar.yaml', 'kustomize/base/gateway.yaml']
 
-t.test('plain manifests are those of the chart', { skip: helm.skip }, async (t) => {
+t.test('the plain manifests are printed from the chart', { skip: helm.skip }, async (t) => {
   const folder = t.testdir({})
   const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/print-manifests.mjs'), folder], {
     encoding: 'utf8',
@@ -26,7 +26,7 @@ t.test('plain manifests are those of the chart', { skip: helm.skip }, async (t) 
 })
 
 for (const file of PRINTED) {
-  t.test(`${file} holds objects that Kubernetes takes`, async (t) => {
+  t.test(`${file} contains objects that Kubernetes accepts`, async (t) => {
     const objects = objectsOf(text(file))
     t.equal(objectFaults(objects, t.testdir({})), '')
     t.same(pointerFaults(objects), [])
@@ -35,7 +35,7 @@ for (const file of PRINTED) {
 
 for (const overlay of readdirSync(join(deploy, 'kustomize/overlays'))) {
   t.test(
-    `the overlay ${overlay} makes objects that Kubernetes takes, and that a gateway starts with`,
+    `the overlay ${overlay} renders objects that Kubernetes accepts and a gateway starts with`,
     { skip: kubectl.skip },
     async (t) => {
       const { status, stdout, stderr } = kubectl.run(['kustomize', join(deploy, 'kustomize/overlays', overlay)])

@@ -29,7 +29,7 @@ const rules = groups.flatMap((group) => group.rules)
 
 t.setTimeout(600_000)
 
-t.test('promtool takes the rules, and they do as their tests say', { skip }, async (t) => {
+t.test('promtool accepts the rules, and their tests pass', { skip }, async (t) => {
   for (const words of [
     ['check', 'rules', 'alerts.yaml'],
     ['test', 'rules', 'alerts.test.yaml'],
@@ -50,7 +50,7 @@ t.test('each alert has a test and a runbook', async (t) => {
   }
 })
 
-t.test('rules and dashboard name only metrics that there are', async (t) => {
+t.test('rules and dashboard name only metrics that exist', async (t) => {
   const { text } = await createMetrics({ lag: () => 0, overloaded: () => false }).page(undefined)
   const known = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name))
   const dashboard = readFileSync(`${monitoring}/dashboard.json`, 'utf8')
@@ -115,7 +115,7 @@ t.test('a real Prometheus scrapes the second listener and loads the rules', { sk
   t.equal(loaded.data.groups[0]!.rules.length, rules.length)
 })
 
-/** What `ask` finds once it finds something: a program of its own starts in its own time. */
+/** Repeats `ask` until it returns a value, because the other process starts asynchronously. */
 async function until<T>(ask: () => Promise<readonly T[]>, said: () => string): Promise<readonly T[]> {
   for (const end = Date.now() + 120_000; Date.now() < end; await pause(200)) {
     const found = await ask().catch(() => [])

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 import { parseAllDocuments } from 'yaml'
 
-/** An object of Kubernetes, as it stands in a manifest. */
+/** A Kubernetes object as written in a manifest. */
 export interface KubernetesObject {
   readonly apiVersion: string
   readonly kind: string
@@ -19,7 +19,7 @@ export interface KubernetesObject {
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
-/** Where the type of each kind stands; a kind that is missing here is a fault. */
+/** The module and type of each kind; a kind that is missing here is a fault. */
 const TYPES: Readonly<Record<string, string>> = {
   'v1 ConfigMap': 'kubernetes-types/core/v1',
   'v1 Service': 'kubernetes-types/core/v1',
@@ -44,10 +44,10 @@ export function objectsOf(manifest: string): KubernetesObject[] {
 }
 
 /**
- * What the API of Kubernetes would refuse: members that it does not know, values of another type, what is missing. The
- * types are made of its OpenAPI document; the compiler compares, because it alone looks for unknown members.
+ * What the Kubernetes API would refuse: unknown fields, values of another type, missing fields. The types are generated
+ * from its OpenAPI document, and the TypeScript compiler compares, because only it detects unknown fields.
  *
- * @param folder for the file that is compiled; inside the project
+ * @param folder for the file that is compiled, inside the project
  */
 export function objectFaults(objects: readonly KubernetesObject[], folder: string): string {
   const unknown = objects.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`).filter((type) => !(type in TYPES))
@@ -62,7 +62,7 @@ export function objectFaults(objects: readonly KubernetesObject[], folder: strin
   const file = join(folder, 'objects.ts')
   writeFileSync(file, lines.join('\n'))
   const { stdout, stderr, error } = spawnSync(
-    // The program itself: its launcher in JavaScript does not run below the hooks of tap.
+    // The program itself, because its JavaScript launcher does not run with tap's loader hooks.
     join(root, `node_modules/@typescript/typescript-${process.platform}-${process.arch}/lib/tsc`),
     [
       '--ignoreConfig',

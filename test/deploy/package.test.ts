@@ -8,7 +8,7 @@ import t from 'tap'
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const manifest = readJson('package.json') as { version: string; dependencies: Readonly<Record<string, string>> }
 
-t.test('the bill of materials lists every package that the bundle holds, with version, licence and hash', async (t) => {
+t.test('the bill of materials lists every package in the bundle, with version, licence and hash', async (t) => {
   const { components, metadata } = readJson('dist/bundle/sbom.cdx.json') as {
     metadata: { component: { name: string; version: string } }
     components: {
@@ -37,7 +37,7 @@ t.test('the bill of materials lists every package that the bundle holds, with ve
   }
 })
 
-t.test('the published package holds the bundle and its documents, and depends on no other', async (t) => {
+t.test('the published package contains the bundle and its documents, and has no dependencies', async (t) => {
   const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/package.mjs')], { encoding: 'utf8' })
   t.equal(status, 0, stderr)
 

@@ -1,6 +1,6 @@
 import type { KubernetesObject } from './object-faults.ts'
 
-/** What holds a container: of a Deployment's pods. */
+/** A container in the pods of a Deployment. */
 export interface Container {
   readonly name: string
   readonly env?: readonly { readonly name: string; readonly value?: string }[]
@@ -21,7 +21,7 @@ interface PodTemplate {
 
 type Labels = Readonly<Record<string, string>>
 
-/** The pods that the Deployments among objects make. */
+/** The pod templates of the Deployments among `objects`. */
 export function podsOf(objects: readonly KubernetesObject[]): PodTemplate[] {
   return objects
     .filter(({ kind }) => kind === 'Deployment')
@@ -33,7 +33,7 @@ export function containersOf({ spec }: PodTemplate): Container[] {
   return [...(spec.initContainers ?? []), ...spec.containers]
 }
 
-/** What the API of Kubernetes takes and what then does not work: names that lead nowhere, as sentences. */
+/** Faults that the Kubernetes API accepts: names that refer to nothing, one sentence each. */
 export function pointerFaults(objects: readonly KubernetesObject[]): string[] {
   const pods = podsOf(objects)
   const ports = pods

@@ -1,5 +1,5 @@
 /**
- * As much of the Prometheus operator's objects as the chart uses.
+ * The part of the Prometheus operator's objects that the chart uses.
  *
  * @see https://prometheus-operator.dev/docs/api-reference/api/
  */

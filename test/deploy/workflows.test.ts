@@ -55,7 +55,7 @@ t.test('actions are pinned to a commit, with the version beside it', async (t) =
 })
 
 t.test(
-  'a job of a workflow may read only, but for what it says; it ends, and leaves no token in the clone',
+  'a workflow job has read permission unless it declares more, a timeout, and no token in its clone',
   async (t) => {
     for (const [file, { permissions, jobs }] of workflows) {
       t.same(permissions, { contents: 'read' }, file)
@@ -70,13 +70,13 @@ t.test(
   },
 )
 
-t.test('nothing that a stranger writes becomes part of a command', async (t) => {
+t.test('no text from outside contributors becomes part of a command', async (t) => {
   for (const [file, { jobs }] of workflows) {
     for (const { run } of Object.values(jobs).flatMap(({ steps }) => steps)) t.notMatch(run ?? '', /\$\{\{/, file)
   }
 })
 
-t.test('what workflows run is there', async (t) => {
+t.test('every script that workflows run exists', async (t) => {
   for (const [file, { jobs }] of workflows) {
     for (const { run = '' } of Object.values(jobs).flatMap(({ steps }) => steps)) {
       for (const [, script = ''] of run.matchAll(/npm run (\w+)/g))
@@ -87,7 +87,7 @@ t.test('what workflows run is there', async (t) => {
   }
 })
 
-t.test('nothing is published before everything was checked, and no token is kept for it', async (t) => {
+t.test('publishing needs all checks, and no stored token', async (t) => {
   const { jobs } = workflows.get('release.yml')!
   const before = (name: string): string[] =>
     [jobs[name]!.needs ?? []].flat().flatMap((other) => [other, ...before(other)])
@@ -118,7 +118,7 @@ t.test('a release needs its section in CHANGELOG.md, under the version of the pa
   t.match(notes(`v${manifest.version}`), released ? { status: 0 } : { status: 1, stderr: /rename \*Unreleased\*/ })
 })
 
-t.test('the project has one address, and its root is never published by mistake', async (t) => {
+t.test('the project has one repository URL, and its root package is private', async (t) => {
   const address = 'https://github.com/dynamics-gateway/dynamics-gateway'
   t.match(manifest, {
     private: true,
@@ -133,7 +133,7 @@ t.test('the project has one address, and its root is never published by mistake'
   )
 })
 
-t.test('forms for issues ask for what check says', async (t) => {
+t.test('issue forms ask for the output of check', async (t) => {
   const { body } = parse(readFileSync(join(root, '.github/ISSUE_TEMPLATE/fault.yml'), 'utf8')) as {
     body: { id?: string; attributes: { label?: string }; validations?: { required: boolean } }[]
   }
@@ -143,7 +143,7 @@ t.test('forms for issues ask for what check says', async (t) => {
   )
 })
 
-t.test("no page lets a stranger run whatever has the gateway's name at npm", async (t) => {
+t.test("no page suggests to run an npm package with the gateway's name that is not published", async (t) => {
   const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'config/README.md', ...markdown('docs')]
   for (const page of pages) t.notMatch(readFileSync(join(root, page), 'utf8'), /\bnpx (?:-\S+ )*dynamics-gateway/, page)
 })

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 
-t.test('addresses that miss the Web API get 404 with the right form, and nothing is sent', async (t) => {
+t.test('paths outside the Web API get 404 with the right form, and nothing is sent', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, emulator } = gateway
 

@@ -6,7 +6,7 @@ import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
 t.test('a page of another origin cannot drive the gateway', async (t) => {
-  // Cross-site request forgery: a form, an image, a fetch of any page that is open on an internal desktop.
+  // Cross-site request forgery: a form, an image or a fetch of any page that is open on an internal desktop.
   const { server, passed } = await callersFixture(t)
 
   for (const lines of [
@@ -28,14 +28,14 @@ t.test('a page of another origin cannot drive the gateway', async (t) => {
     for (const method of ['GET', 'POST', 'OPTIONS']) {
       const answer = await rawRequest(server, requestOf(`${method} /accounts`, ...lines))
       t.match(answer, { status: 403, code: 'GATEWAY_ORIGIN_NOT_ALLOWED' }, `${method} ${lines.join(', ')}`)
-      t.notMatch(answer.head, /access-control/i, 'no CORS answer')
+      t.notMatch(answer.head, /access-control/i, 'no CORS response')
     }
   }
   t.same(passed, [])
 })
 
-t.test('an Origin cannot be pushed out of sight by many other lines', async (t) => {
-  // Node 20 forgets header lines beyond about a thousand, unless told otherwise.
+t.test('an Origin cannot be hidden behind many other header lines', async (t) => {
+  // Node 20 drops header lines beyond about a thousand, unless maxHeadersCount is set.
   const { server, passed } = await callersFixture(t)
   const padding = Array.from({ length: 3000 }, (_, index) => `a${index}: b`)
 
@@ -49,7 +49,7 @@ t.test('an Origin cannot be pushed out of sight by many other lines', async (t) 
   t.same(passed, [])
 })
 
-t.test("the gateway's own pages and what a person types into the browser pass", async (t) => {
+t.test("the gateway's own pages and URLs typed into the browser pass", async (t) => {
   const { server } = await callersFixture(t, { publicUrl: 'https://dynamics.contoso.com' })
 
   for (const lines of [
@@ -62,7 +62,7 @@ t.test("the gateway's own pages and what a person types into the browser pass", 
     t.equal((await rawRequest(server, get('/accounts', ...lines))).status, 200, lines.join(', '))
 })
 
-t.test("Node's own fetch passes, although it sends Sec-Fetch-Mode", async (t) => {
+t.test("Node's fetch passes, although it sends Sec-Fetch-Mode", async (t) => {
   const { server } = await callersFixture(t)
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/accounts`
 
@@ -73,7 +73,7 @@ t.test("Node's own fetch passes, although it sends Sec-Fetch-Mode", async (t) =>
   )
 })
 
-t.test('listed origins get CORS answers, and only they', async (t) => {
+t.test('only listed origins get CORS responses', async (t) => {
   const { server, passed } = await callersFixture(t, {
     allowedOrigins: ['https://app.contoso.com'],
     requiredHeader: 'x-gateway: true',
@@ -113,7 +113,7 @@ t.test('listed origins get CORS answers, and only they', async (t) => {
   t.equal(passed.length, 1, 'a preflight goes no further')
 })
 
-t.test('a header can be required, which no page can add by itself', async (t) => {
+t.test('a header can be required that no page can add by itself', async (t) => {
   const withValue = await callersFixture(t, { requiredHeader: 'X-Gateway: true' })
   t.match(await rawRequest(withValue.server, get('/')), { status: 403, code: 'GATEWAY_ORIGIN_NOT_ALLOWED' })
   t.equal((await rawRequest(withValue.server, get('/', 'x-gateway: false'))).status, 403)

@@ -5,13 +5,13 @@ import { namesByLetters } from '../../src/door/header-names.ts'
 import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
-t.test('lines of one name are joined, so that none of them hides behind another', (t) => {
+t.test('header lines with the same name are joined, so that none hides another', (t) => {
   t.equal(readHead(['Host', 'a', 'HOST', 'b']).host, 'a, b')
   t.equal(readHead(['Authorization', 'Bearer a', 'authorization', 'Bearer b']).authorization, 'Bearer a, Bearer b')
   t.end()
 })
 
-t.test('caller ids are seen in any spelling', (t) => {
+t.test('caller ids are detected in any spelling', (t) => {
   for (const name of [
     'CallerObjectId',
     'callerobjectid',
@@ -34,7 +34,7 @@ t.test('caller ids are seen in any spelling', (t) => {
   t.end()
 })
 
-t.test('a header that has the letters of an e-mail header is noticed, however it is spelt', (t) => {
+t.test('a header with the letters of an e-mail header is detected in any spelling', (t) => {
   const userHeaders = namesByLetters(['x-user-email', 'x-useremail', 'x-upn'])
   const variant = (name: string): string | undefined => readHead([name, 'x'], undefined, userHeaders).userVariant
   for (const name of [
@@ -58,7 +58,7 @@ t.test('a header that has the letters of an e-mail header is noticed, however it
   t.end()
 })
 
-t.test('headers that skip business logic or change the method are seen in any spelling', (t) => {
+t.test('headers that bypass business logic or override the method are detected in any spelling', (t) => {
   for (const name of [
     'MSCRM.BypassCustomPluginExecution',
     'mscrm.bypassbusinesslogicexecution',
@@ -75,7 +75,7 @@ t.test('headers that skip business logic or change the method are seen in any sp
   t.end()
 })
 
-t.test('finds a callback at any position in Prefer', (t) => {
+t.test('a callback is found at any position in Prefer', (t) => {
   for (const value of [
     'callback',
     'respond-async, callback; url="https://evil.example"',
@@ -96,7 +96,7 @@ t.test('finds a callback at any position in Prefer', (t) => {
   t.end()
 })
 
-t.test('what cannot be passed on safely gets 400, and goes no further', async (t) => {
+t.test('a request that cannot be passed on safely gets 400, and is not sent', async (t) => {
   const { server, passed } = await callersFixture(t)
 
   for (const [attack, bytes] of Object.entries({
@@ -121,12 +121,12 @@ t.test('what cannot be passed on safely gets 400, and goes no further', async (t
   t.same(passed, [])
 })
 
-t.test('a GET may say that its body is empty', async (t) => {
+t.test('a GET may have Content-Length: 0', async (t) => {
   const { server } = await callersFixture(t)
   t.equal((await rawRequest(server, get('/accounts', 'Content-Length: 0'))).status, 200)
 })
 
-t.test('an address of 32,768 characters passes, of a read one of 65,536; a longer one gets 414', async (t) => {
+t.test('a URL of 32,768 characters passes, for a read one of 65,536; a longer one gets 414', async (t) => {
   const { server } = await callersFixture(t)
   for (const [method, limit] of [
     ['GET', 65_536],
@@ -154,7 +154,7 @@ t.test('a hundred header lines pass, one more gets 431', async (t) => {
   t.match(await rawRequest(server, get('/accounts', ...lines)), { status: 431, code: 'GATEWAY_HEAD_TOO_LARGE' })
 })
 
-t.test('another protocol is not spoken, and the connection ends after the answer', async (t) => {
+t.test('other protocols are refused, and the connection is closed after the response', async (t) => {
   const { server } = await callersFixture(t)
   const answer = await rawRequest(
     server,
@@ -164,7 +164,7 @@ t.test('another protocol is not spoken, and the connection ends after the answer
   t.match(answer.head, /connection: close/i)
 })
 
-t.test('nothing that follows a body of unclear length, or a change of protocol, is taken for a request', async (t) => {
+t.test('bytes after a body of ambiguous length or an Upgrade are never taken for a request', async (t) => {
   for (const line of [
     'Transfer-Encoding: gzip, chunked',
     'Transfer-Encoding: identity, chunked',

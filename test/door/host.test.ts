@@ -8,7 +8,7 @@ import { isAddress, isLocalName, readHost } from '../../src/door/host.ts'
 import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 
-t.test("names that public DNS cannot hold, and plain loopback addresses, are the gateway's own", (t) => {
+t.test("names that cannot exist in public DNS, and plain loopback addresses, are the gateway's own", (t) => {
   for (const name of [
     'localhost',
     '127.0.0.1',
@@ -29,7 +29,7 @@ t.test("names that public DNS cannot hold, and plain loopback addresses, are the
   t.end()
 })
 
-t.test('all other spellings and names are not', (t) => {
+t.test("other names and spellings are not the gateway's own", (t) => {
   for (const name of [
     '0.0.0.0',
     '127.1',
@@ -61,7 +61,7 @@ t.test('all other spellings and names are not', (t) => {
   t.end()
 })
 
-t.test('a Host header is a name and perhaps a port, and nothing else', (t) => {
+t.test('a Host header is a name with an optional port', (t) => {
   t.same(readHost('LocalHost:8080'), { name: 'localhost', port: '8080' })
   t.same(readHost('[::1]:80'), { name: '[::1]', port: '80' })
   t.same(readHost('localhost:'), { name: 'localhost', port: '' })
@@ -88,8 +88,8 @@ t.test('a Host header is a name and perhaps a port, and nothing else', (t) => {
   t.end()
 })
 
-t.test('a page whose name is made to point at this machine gets 421', async (t) => {
-  // DNS rebinding: evil.example resolves to 127.0.0.1 the second time, and the browser takes the answer for
+t.test('a page whose host name is rebound to this machine gets 421', async (t) => {
+  // DNS rebinding: evil.example resolves to 127.0.0.1 the second time, and the browser takes the response for
   // the page's own.
   const { server, passed } = await callersFixture(t)
 
@@ -127,7 +127,7 @@ t.test('a request without one well-formed Host gets 400, in any version of HTTP'
   t.same(passed, [])
 })
 
-t.test('listed names and the host of PUBLIC_URL may be used, with any port unless the list names one', async (t) => {
+t.test('listed names and the host of PUBLIC_URL are accepted, with any port unless the list has one', async (t) => {
   const { server } = await callersFixture(t, {
     allowedHosts: ['Gateway.contoso.com', 'other.contoso.com:8443'],
     publicUrl: 'https://dynamics.contoso.com',
@@ -145,17 +145,17 @@ t.test('listed names and the host of PUBLIC_URL may be used, with any port unles
     t.equal((await rawRequest(server, get('/', `Host: ${name}`))).status, status, name)
 })
 
-t.test("the address that the connection came in on is the gateway's own, in its plain form", (t) => {
+t.test("the address that received the connection is the gateway's own, in its plain form", (t) => {
   t.ok(isAddress('10.1.2.3', '10.1.2.3'))
-  t.ok(isAddress('10.1.2.3', '::ffff:10.1.2.3'), 'IPv4 on a listener for both')
+  t.ok(isAddress('10.1.2.3', '::ffff:10.1.2.3'), 'IPv4 on a dual-stack listener')
   t.ok(isAddress('[fd00::1]', 'fd00::1'))
   t.notOk(isAddress('10.1.2.4', '10.1.2.3'))
   t.notOk(isAddress('[::ffff:10.1.2.3]', '::ffff:10.1.2.3'))
-  t.notOk(isAddress('undefined', undefined), 'the caller has gone')
+  t.notOk(isAddress('undefined', undefined), 'the caller has disconnected')
   t.end()
 })
 
-t.test('a Unix socket is called by any name, or none', async (t) => {
+t.test('on a Unix socket any Host is accepted', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
   const { server } = await callersFixture(t, { host: `unix:${path}` })
   await new Promise<void>((resolve) => server.close(() => server.listen(path, resolve)))

@@ -7,31 +7,45 @@ import t from 'tap'
 import { nextPressure, watchOverload } from '../../src/door/overload.ts'
 import type { Sample } from '../../src/door/overload.ts'
 
-/** What is thought after each of `looks`; one that is only a delay is that of a busy event loop. */
-function thought(looks: (number | Sample)[]): boolean[] {
+/**
+ * Whether the process counts as overloaded after each of `samples`. A plain number is the delay of a busy event loop.
+ */
+function overloadedAfter(samples: (number | Sample)[]): boolean[] {
   let pressure = { overloaded: false, against: 0 }
-  return looks.map((look) => {
-    pressure = nextPressure(pressure, typeof look === 'number' ? { delay: look, utilization: 1 } : look)
+  return samples.map((sample) => {
+    pressure = nextPressure(pressure, typeof sample === 'number' ? { delay: sample, utilization: 1 } : sample)
     return pressure.overloaded
   })
 }
 
 t.setTimeout(600_000)
 
-t.test('takes two late looks to turn away, and two in time to stop', async (t) => {
-  t.same(thought([0, 300, 0, 300, 300, 300]), [false, false, false, false, true, true], 'one may be a pause')
-  t.same(thought([300, 300, 150, 79, 81, 79, 79]), [false, true, true, true, true, true, false], 'the bounds lie apart')
+t.test('sheds load after two late samples, and stops after two punctual ones', async (t) => {
+  t.same(
+    overloadedAfter([0, 300, 0, 300, 300, 300]),
+    [false, false, false, false, true, true],
+    'a single late sample may be a pause',
+  )
+  t.same(
+    overloadedAfter([300, 300, 150, 79, 81, 79, 79]),
+    [false, true, true, true, true, true, false],
+    'the two thresholds differ',
+  )
 })
 
-t.test('a late event loop that has little to do is not overloaded: the machine is', async (t) => {
+t.test('a late event loop with low utilization is not overloaded, because the machine is', async (t) => {
   const idle = { delay: 400, utilization: 0.5 }
-  t.same(thought([idle, idle, idle]), [false, false, false])
-  t.same(thought([300, idle, 300, 300]), [false, false, false, true], 'looks count in a row')
-  t.same(thought([300, 300, idle, 300, idle, idle]), [false, true, true, true, true, false], 'and so it has caught up')
+  t.same(overloadedAfter([idle, idle, idle]), [false, false, false])
+  t.same(overloadedAfter([300, idle, 300, 300]), [false, false, false, true], 'only consecutive samples count')
+  t.same(
+    overloadedAfter([300, 300, idle, 300, idle, idle]),
+    [false, true, true, true, true, false],
+    'and so it has caught up',
+  )
 })
 
-t.test('an idle process that is kept from running is not overloaded', async (t) => {
-  // As on a machine that others use up: stopped for most of the time, it is late with all that it does.
+t.test('an idle process that gets no CPU is not overloaded', async (t) => {
+  // As on a machine whose CPU others use: the process is stopped most of the time, so everything is late.
   const child = spawn(
     process.execPath,
     [
@@ -47,15 +61,15 @@ t.test('an idle process that is kept from running is not overloaded', async (t) 
   )
   t.teardown(() => child.kill('SIGKILL'))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const look = async (): Promise<[boolean, number]> => JSON.parse(String((await lines.next()).value))
+  const sample = async (): Promise<[boolean, number]> => JSON.parse(String((await lines.next()).value))
 
   let late = 0
   let turnsAway = false
   while (late < 12 && !turnsAway) {
-    const [overloaded, delay] = await look()
+    const [overloaded, delay] = await sample()
     turnsAway = overloaded
     if (delay > 200) late += 1
-    // It has written what it had to, and waits.
+    // It has written all its lines, and waits.
     await pause(5)
     child.kill('SIGSTOP')
     await pause(300)
@@ -64,7 +78,7 @@ t.test('an idle process that is kept from running is not overloaded', async (t) 
   t.equal(turnsAway, false)
 })
 
-t.test('sees an event loop that is late, and one that has caught up', async (t) => {
+t.test('detects an event loop that is late, and one that has caught up', async (t) => {
   const overload = watchOverload(0)
   const starting = watchOverload(600_000)
   t.teardown(overload.close)
@@ -83,7 +97,7 @@ t.test('sees an event loop that is late, and one that has caught up', async (t) 
     })
   clearInterval(busy)
   t.equal(overload.overloaded(), true)
-  t.equal(starting.overloaded(), false, 'its start is no overload')
+  t.equal(starting.overloaded(), false, 'startup is not overload')
   t.ok(overload.lag() > 200)
 
   while (overload.overloaded() && performance.now() - began < 100_000)

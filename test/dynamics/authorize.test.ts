@@ -25,14 +25,14 @@ t.setTimeout(600_000)
 
 const CLAIMS = '{"access_token":{"nbf":{"essential":true,"value":"1767000000"}}}'
 
-t.test('every request carries the token of the moment', async (t) => {
+t.test('every request carries the current token', async (t) => {
   const origin = await service(t, ({ headers }, response) => answerJson(response, 200, headers.authorization))
   const { send } = connectionFixture(t, origin)
 
   t.equal(await text(await send(outbound())), '"Bearer token"')
 })
 
-t.test('a request that waits for the first token says how long, and ends when its caller leaves', async (t) => {
+t.test('the wait for the first token is timed, and ends when the caller disconnects', async (t) => {
   const origin = await service(t, ({ headers }, response) => answerJson(response, 200, headers.authorization))
   let arrive: ((token: string) => void) | undefined
   const token = new Promise<string>((resolve) => {
@@ -54,7 +54,7 @@ t.test('a request that waits for the first token says how long, and ends when it
   t.ok(stays.timings.dynamics > 0)
 })
 
-t.test('a 401 is answered with one new token and the same request, body and all', async (t) => {
+t.test('after a 401 the request is sent again with a new token and the same body', async (t) => {
   const bodies: string[] = []
   const origin = await service(t, async (request, response) => {
     bodies.push(await received(request))
@@ -78,11 +78,11 @@ t.test('a 401 is answered with one new token and the same request, body and all'
 
   t.equal(answer.status, 201)
   t.same(bodies, ['{"name":"Fabrikam"}', '{"name":"Fabrikam"}'])
-  t.same(credential.discarded, [['Bearer old', CLAIMS]], 'with what the challenge claims')
+  t.same(credential.discarded, [['Bearer old', CLAIMS]], 'with the claims of the challenge')
   t.same(events, [{ kind: 'token-refused', repeated: true, id: 'test' }])
 })
 
-t.test("a second 401 is the gateway's trouble, not the caller's", async (t) => {
+t.test('a second 401 is an error of the gateway, not of the caller', async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
@@ -102,7 +102,7 @@ t.test("a second 401 is the gateway's trouble, not the caller's", async (t) => {
   t.equal(requests, 2)
 })
 
-t.test('a 401 that says nothing is one as well, and a long one does not block its connection', async (t) => {
+t.test('a 401 without details is handled alike, and a long one does not block its connection', async (t) => {
   let connections = 0
   const server = createServer((_, response) => response.writeHead(401).end('x'.repeat(300_000)))
   server.on('connection', () => connections++)
@@ -110,7 +110,7 @@ t.test('a 401 that says nothing is one as well, and a long one does not block it
 
   await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED', cause: { message: 'Dynamics 365 answered 401' } })
   await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED' })
-  t.ok(connections >= 3, 'the rest was cut, not read')
+  t.ok(connections >= 3, 'the connection was closed instead of reading the rest')
 })
 
 t.test('without a token nothing is sent', async (t) => {
@@ -145,7 +145,7 @@ t.test('without a token nothing is sent', async (t) => {
   t.equal(requests, 0)
 })
 
-t.test('a body that is not at hand any more is not sent again after a 401', async (t) => {
+t.test('a streamed body is not sent again after a 401', async (t) => {
   let requests = 0
   const origin = await service(t, async (request, response) => {
     requests++
@@ -162,7 +162,7 @@ t.test('a body that is not at hand any more is not sent again after a 401', asyn
   t.equal(credential.discarded.length, 1, 'the next request has a new token')
 })
 
-t.test('reads a claims challenge, and nothing else', async (t) => {
+t.test('reads a claims challenge, and ignores other challenges', async (t) => {
   const encoded = Buffer.from(CLAIMS).toString('base64')
   t.equal(
     claimsOf(
@@ -181,10 +181,10 @@ t.test('reads a claims challenge, and nothing else', async (t) => {
   )
   t.equal(claimsOf(`Bearer error="invalid_token", claims="${encoded}"`), undefined)
   t.equal(claimsOf('Bearer error="insufficient_claims"'), undefined)
-  t.equal(claimsOf('Bearer error="insufficient_claims", claims="bm8ganNvbg=="'), undefined, 'no JSON')
+  t.equal(claimsOf('Bearer error="insufficient_claims", claims="bm8ganNvbg=="'), undefined, 'not JSON')
 })
 
-t.test('the rest of a 401 that comes late does not keep its repetition from ending early', async (t) => {
+t.test('a 401 whose body arrives late does not keep the retry from being cancelled', async (t) => {
   let requests = 0
   let refused: Socket | undefined
   const origin = await sockets(t, (socket) =>
@@ -211,7 +211,7 @@ t.test('the rest of a 401 that comes late does not keep its repetition from endi
   t.equal(state().running, 0)
 })
 
-t.test('a 401 of something else is not taken for a refusal of Dynamics', async (t) => {
+t.test('a 401 from another server is not taken for a refusal by Dynamics', async (t) => {
   for (const [headers, message] of [
     [{ 'content-type': 'text/html' }, /in place of Dynamics, with a page/],
     [{ 'www-authenticate': 'Basic realm="filter"' }, /in place of Dynamics, and asks for Basic/],

@@ -8,7 +8,7 @@ import { TokenRefused } from '../../src/errors.ts'
 import { connectionFixture, outbound, received, service, text } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
-t.test('a body in very many pieces is sent as it came', async (t) => {
+t.test('a body in very many pieces is sent unchanged', async (t) => {
   const bodies: string[] = []
   const origin = await service(t, async (request, response) => {
     bodies.push(await received(request))
@@ -24,28 +24,28 @@ t.test('a body in very many pieces is sent as it came', async (t) => {
   t.same(bodies, [sent.join('')])
 })
 
-t.test('a complete body is not read beyond its limit', async (t) => {
+t.test('a buffered body beyond the limit is refused', async (t) => {
   t.equal(String(await bufferedBody(Buffer.from('{}')).bytes(2)), '{}')
   await t.rejects(bufferedBody(Buffer.from('{}')).bytes(1), { message: 'the body is larger than 1 bytes' })
 })
 
-t.test('a sink that failed hears of it once, and of nothing else', async (t) => {
-  const heard: string[] = []
+t.test('a failed sink gets fail once, and no other call', async (t) => {
+  const calls: string[] = []
   const sink = guarded({
     resume: undefined,
     write: () => {
       throw new Error('full')
     },
-    end: () => void heard.push('end'),
-    fail: (reason) => void heard.push(reason.message),
+    end: () => void calls.push('end'),
+    fail: (reason) => void calls.push(reason.message),
   })
   t.equal(sink.write(Buffer.from('x')), true)
   sink.fail(new Error('again'))
   sink.end()
-  t.same(heard, ['full'])
+  t.same(calls, ['full'])
 })
 
-t.test('the tokens of a person that Dynamics refuses twice are both discarded', async (t) => {
+t.test('both tokens of a person are discarded when Dynamics refuses them one after the other', async (t) => {
   const origin = await service(t, (_, response) => response.writeHead(401).end())
   const { send } = connectionFixture(t, origin)
   const discarded: string[] = []

@@ -7,7 +7,7 @@ import { until } from '../support/until.ts'
 
 t.setTimeout(600_000)
 
-t.test('a body is sent only when all of it is there, with its length', async (t) => {
+t.test('a small body is sent once it is complete, with its length', async (t) => {
   const requests: unknown[] = []
   const origin = await service(t, async (request, response) => {
     requests.push([request.headers['content-length'], request.headers['transfer-encoding'], await received(request)])
@@ -26,7 +26,7 @@ t.test('a body is sent only when all of it is there, with its length', async (t)
   t.same(requests, [['7', undefined, '{"a":1}']])
 })
 
-t.test('a larger body streams as it arrives, completely, with its declared length', async (t) => {
+t.test('a larger body is streamed completely, with its declared length', async (t) => {
   const requests: { length: string | undefined; body: string }[] = []
   const origin = await service(t, async (request, response) => {
     requests.push({ length: request.headers['content-length'], body: await received(request) })
@@ -53,7 +53,7 @@ t.test('a larger body streams as it arrives, completely, with its declared lengt
   t.equal(requests[1]!.length, '20')
 })
 
-t.test('a large body waits for Dynamics to take it', async (t) => {
+t.test('a large body is read only as fast as Dynamics takes it', async (t) => {
   let taken: (() => void) | undefined
   const origin = await service(t, (request, response) => {
     taken = () => request.resume().on('end', () => response.end())
@@ -77,7 +77,7 @@ t.test('a large body waits for Dynamics to take it', async (t) => {
   t.ok(produced > 64 * 1_048_576)
 })
 
-t.test("a body beyond the caller's limit is not kept", async (t) => {
+t.test("a body beyond the caller's limit is not buffered", async (t) => {
   const origin = await service(t, async (request, response) => {
     await received(request).catch(() => {})
     response.end()
@@ -90,7 +90,7 @@ t.test("a body beyond the caller's limit is not kept", async (t) => {
   })
 })
 
-t.test('where many bodies are kept already, further ones flow on', async (t) => {
+t.test('when the memory for bodies is full, further bodies are streamed', async (t) => {
   const sizes: number[] = []
   const waiting: (() => void)[] = []
   const origin = await service(t, async (request, response) => {
@@ -109,10 +109,10 @@ t.test('where many bodies are kept already, further ones flow on', async (t) => 
 
   t.same([...new Set(sizes)], [1_048_576])
   t.match(state(), { running: 0 })
-  t.same(events, [{ kind: 'token-refused', repeated: false, id: 'test' }], 'it could not be sent again')
+  t.same(events, [{ kind: 'token-refused', repeated: false, id: 'test' }], 'a streamed body cannot be sent again')
 })
 
-t.test('a body that breaks off is not sent', async (t) => {
+t.test('a truncated body is not sent', async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
@@ -136,6 +136,6 @@ t.test('a body that breaks off is not sent', async (t) => {
   await t.rejects(answers[0]!, { message: 'aborted' })
   await t.rejects(answers[1]!, { code: 'GATEWAY_BAD_REQUEST' })
   await t.rejects(answers[2]!, { message: 'left' })
-  await t.rejects(send(leaves), { message: 'left' }, 'and one who left before is not waited for')
+  await t.rejects(send(leaves), { message: 'left' }, 'a caller that disconnected before is not waited for')
   t.equal(requests, 0)
 })

@@ -4,26 +4,26 @@ import { Cancellation, sleep, unlessCancelled } from '../../src/dynamics/cancell
 
 t.test('notifies the holder once, and keeps the first reason', async (t) => {
   const cancellation = new Cancellation()
-  const heard: string[] = []
-  cancellation.hold(({ message }) => heard.push(message))
+  const reasons: string[] = []
+  cancellation.hold(({ message }) => reasons.push(message))
 
   cancellation.cancel(new Error('first'))
   cancellation.cancel(new Error('second'))
 
-  t.same(heard, ['first'])
+  t.same(reasons, ['first'])
   t.match(cancellation.reason, { message: 'first' })
 })
 
-t.test('tells only the holder that took over last, whether or not the one before released it', async (t) => {
+t.test('notifies only the last holder, whether or not the previous one released it', async (t) => {
   const cancellation = new Cancellation()
-  const heard: string[] = []
-  const release = cancellation.hold(() => heard.push('before'))
-  cancellation.hold(() => heard.push('after'))
+  const reasons: string[] = []
+  const release = cancellation.hold(() => reasons.push('before'))
+  cancellation.hold(() => reasons.push('after'))
 
   release()
   cancellation.cancel(new Error('left'))
 
-  t.same(heard, ['after'])
+  t.same(reasons, ['after'])
 })
 
 t.test('notifies no one after the release', async (t) => {
@@ -36,17 +36,17 @@ t.test('notifies no one after the release', async (t) => {
   t.match(cancellation.reason, { message: 'left' })
 })
 
-t.test('tells who takes over a request that has ended already, at once', async (t) => {
+t.test('notifies a holder at once if the request is already cancelled', async (t) => {
   const cancellation = new Cancellation()
   cancellation.cancel(new Error('left'))
-  const heard: string[] = []
+  const reasons: string[] = []
 
-  cancellation.hold(({ message }) => heard.push(message))()
+  cancellation.hold(({ message }) => reasons.push(message))()
 
-  t.same(heard, ['left'])
+  t.same(reasons, ['left'])
 })
 
-t.test('a wait ends with what it waited for, and is then over', async (t) => {
+t.test('a wait settles with its promise, and a later cancellation has no effect', async (t) => {
   const cancellation = new Cancellation()
 
   t.equal(await cancellation.wait((done) => void done(1)), 1)
@@ -62,26 +62,23 @@ t.test('a wait ends with what it waited for, and is then over', async (t) => {
   cancellation.cancel(new Error('left'))
 })
 
-t.test(
-  'a wait of a request that is cancelled is undone, and one that was cancelled before does not begin',
-  async (t) => {
-    const cancellation = new Cancellation()
-    let undone = 0
-    const waiting = cancellation.wait(() => () => undone++)
+t.test('a cancelled wait is undone, and a wait of a request that is already cancelled does not start', async (t) => {
+  const cancellation = new Cancellation()
+  let undone = 0
+  const waiting = cancellation.wait(() => () => undone++)
 
-    cancellation.cancel(new Error('left'))
+  cancellation.cancel(new Error('left'))
 
-    await t.rejects(waiting, { message: 'left' })
-    t.equal(undone, 1)
-    await t.rejects(
-      cancellation.wait(() => t.fail('begun') as never),
-      { message: 'left' },
-    )
-    await t.rejects(sleep(cancellation, 0), { message: 'left' })
-  },
-)
+  await t.rejects(waiting, { message: 'left' })
+  t.equal(undone, 1)
+  await t.rejects(
+    cancellation.wait(() => t.fail('begun') as never),
+    { message: 'left' },
+  )
+  await t.rejects(sleep(cancellation, 0), { message: 'left' })
+})
 
-t.test('what cannot be cancelled is waited for until then, and its failure ends nothing', async (t) => {
+t.test('a promise that cannot be undone is abandoned on cancellation, and its later failure is ignored', async (t) => {
   const cancellation = new Cancellation()
   t.equal(await unlessCancelled(cancellation, Promise.resolve(1)), 1)
   let fail: ((error: Error) => void) | undefined

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 t.setTimeout(600_000)
 
 t.test(
-  'opens after five requests without a connection, turns away at once, and closes when Dynamics is back',
+  'opens after five requests without a connection, refuses at once, and closes when Dynamics is back',
   async (t) => {
     const gone = createServer()
     const port = await listening(t, gone)
@@ -54,7 +54,7 @@ t.test(
   },
 )
 
-t.test('a probe that has its connection closes the circuit, however long its answer takes', async (t) => {
+t.test('a probe that gets a connection closes the circuit, however long its response takes', async (t) => {
   const gone = createServer()
   const port = await listening(t, gone)
   await new Promise((resolve) => {
@@ -80,7 +80,7 @@ t.test('a probe that has its connection closes the circuit, however long its ans
   await t.rejects(answer)
 })
 
-t.test('a probe that ends before it shows anything makes room for the next', async (t) => {
+t.test('a probe that is cancelled makes room for the next', async (t) => {
   const { send } = connectionFixture(t, 'http://127.0.0.1:9')
   for (let request = 0; request < 5; request++) await send(outbound({ method: 'POST' })).catch(() => {})
   await pause(600)
@@ -91,7 +91,7 @@ t.test('a probe that ends before it shows anything makes room for the next', asy
   await t.rejects(send(outbound()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' })
 })
 
-t.test('opens once for all who fail together, and only for failures in a row', async (t) => {
+t.test('concurrent failures open it once, and only consecutive failures count', async (t) => {
   const { send, events } = connectionFixture(t, 'http://127.0.0.1:9')
   await Promise.allSettled(Array.from({ length: 20 }, () => send(outbound({ method: 'POST' }))))
   t.equal(events.filter(({ kind }) => kind === 'circuit').length, 1)

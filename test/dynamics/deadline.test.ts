@@ -5,7 +5,7 @@ import { until } from '../support/until.ts'
 
 t.setTimeout(600_000)
 
-t.test("the caller's own deadline ends the wait, and says so", async (t) => {
+t.test("the caller's deadline ends the wait, with its own error", async (t) => {
   let gone = false
   const origin = await sockets(t, (socket) =>
     socket.resume().on('close', () => {
@@ -14,7 +14,7 @@ t.test("the caller's own deadline ends the wait, and says so", async (t) => {
   )
   const { send, state } = connectionFixture(t, origin)
 
-  // Long enough for a connection to come about.
+  // Long enough for a connection to be established.
   await t.rejects(send(outbound({ deadline: performance.now() + 2000 })), {
     code: 'GATEWAY_DYNAMICS_TOO_SLOW',
     statusCode: 504,
@@ -24,7 +24,7 @@ t.test("the caller's own deadline ends the wait, and says so", async (t) => {
   t.pass('the request is ended, not only the wait')
 })
 
-t.test('an answer that began in time may take longer', async (t) => {
+t.test('a response that began in time may take longer', async (t) => {
   let end: (() => void) | undefined
   const origin = await service(t, (_, response) => {
     response.write('{')
@@ -51,7 +51,7 @@ t.test('the deadline also ends the wait for a slot', async (t) => {
   await t.rejects(hangs)
 })
 
-t.test('the total ends a request, also in the middle of its answer', async (t) => {
+t.test('the total timeout ends a request, also during its response', async (t) => {
   const origin = await service(t, async (request, response) => {
     await received(request)
     if (request.url === '/begins') response.write('{')
@@ -66,7 +66,7 @@ t.test('the total ends a request, also in the middle of its answer', async (t) =
   t.equal(state().running, 0)
 })
 
-t.test('one total watches many requests', async (t) => {
+t.test('each request has its own total timeout', async (t) => {
   const origin = await service(t, (request, response) => {
     if (request.url === '/quick') response.end()
   })

@@ -42,7 +42,7 @@ t.test('classifies failures by their codes', async (t) => {
   t.equal(kind('FST_ERR_CTP_BODY_TOO_LARGE', true, 413), 'ours')
 })
 
-t.test('no connection in time: too slow', async (t) => {
+t.test('no connection within the timeout is GATEWAY_DYNAMICS_TOO_SLOW', async (t) => {
   const slow: Send = () =>
     Promise.reject(new Failure(Object.assign(new Error(), { code: 'UND_ERR_CONNECT_TIMEOUT' }), false, false))
   await t.rejects(explainFailures(slow, { connect: 5000, head: 1, idle: 1 })(outbound()), {
@@ -52,7 +52,7 @@ t.test('no connection in time: too slow', async (t) => {
   })
 })
 
-t.test("a head that undici would not send: the caller's fault", async (t) => {
+t.test('a head that undici refuses to send is an error of the caller', async (t) => {
   await t.rejects(connectionFixture(t, 'http://127.0.0.1:9').send(outbound({ headers: ['x', 'a\nb'] })), {
     code: 'GATEWAY_BAD_REQUEST',
   })
@@ -67,7 +67,7 @@ t.test('a refused connection is "unreachable", without the address', async (t) =
   t.notMatch(error.message, /127\.0|ECONN/)
 })
 
-t.test('a connection that breaks before the answer: broken off', async (t) => {
+t.test('a connection that breaks before the response is GATEWAY_DYNAMICS_BROKE_OFF', async (t) => {
   const reset = await sockets(t, (socket) => socket.once('data', () => socket.resetAndDestroy()))
   const end = await sockets(t, (socket) => socket.once('data', () => socket.end()))
 
@@ -132,7 +132,7 @@ t.test('an unsolicited response is dropped', async (t) => {
   for (let request = 0; request < 5; request++) t.equal(await text(await send(outbound())), 'right')
 })
 
-t.test('no answer in time: too slow, and says what ran out', async (t) => {
+t.test('no response within the timeout is GATEWAY_DYNAMICS_TOO_SLOW, and names the timeout', async (t) => {
   const origin = await sockets(t, () => {})
   const { send } = connectionFixture(t, origin, { requestTimeout: 300 })
 
@@ -143,7 +143,7 @@ t.test('no answer in time: too slow, and says what ran out', async (t) => {
   })
 })
 
-t.test('a change whose answer does not come may have been made, and says so; a read does not', async (t) => {
+t.test('a write without a response is reported as possibly executed; a read is not', async (t) => {
   const doubt = /The change may have been made. Check before you send it again\.$/
   const silent = await sockets(t, () => {})
   const invalid = await sockets(t, (socket) => socket.once('data', () => socket.write('HELLO\r\n\r\n')))
@@ -182,7 +182,7 @@ t.test('a change whose answer does not come may have been made, and says so; a r
   t.notMatch((unsent as Error).message, doubt, 'nothing was sent')
 })
 
-t.test('a change that waits for a slot when its time is over was not made', async (t) => {
+t.test('a write that times out while it waits for a slot was not sent', async (t) => {
   const origin = await sockets(t, () => {})
   const { send } = connectionFixture(t, origin, { concurrency: 1, requestTimeout: 60_000 })
   const ask = (deadline: number | undefined): Promise<unknown> =>
@@ -195,7 +195,7 @@ t.test('a change that waits for a slot when its time is over was not made', asyn
   t.notMatch((second as Error).message, /may have been made/)
 })
 
-t.test('a response that breaks off fails, and never ends as if it were complete', async (t) => {
+t.test('a truncated response fails, and never ends as if it were complete', async (t) => {
   const halves = [
     'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf',
     'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n',
@@ -212,7 +212,7 @@ t.test('a response that breaks off fails, and never ends as if it were complete'
       )
       const { status, body } = await connectionFixture(t, origin).send(outbound())
       t.equal(status, 200)
-      // The head has arrived: a reset would take it along.
+      // By now the head has arrived; an earlier reset would discard it.
       answering![end]()
       const over = new Promise<void>((resolve) => body.onClose(resolve))
       await t.rejects(body.bytes(1000), `${half.slice(17)} ${end}`)
@@ -221,7 +221,7 @@ t.test('a response that breaks off fails, and never ends as if it were complete'
   }
 })
 
-t.test('a body that pauses too long fails', async (t) => {
+t.test('a response body that stalls fails', async (t) => {
   const origin = await sockets(t, (socket) =>
     socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')),
   )
@@ -230,7 +230,7 @@ t.test('a body that pauses too long fails', async (t) => {
   await t.rejects(body.bytes(1000), { code: 'UND_ERR_BODY_TIMEOUT' })
 })
 
-t.test('a body that is too large for the gateway says so itself, also half sent', async (t) => {
+t.test('a request body over the limit keeps its own error, also when half of it was sent', async (t) => {
   const origin = await service(t, async (request, response) => {
     await received(request).catch(() => {})
     response.end()
@@ -243,7 +243,7 @@ t.test('a body that is too large for the gateway says so itself, also half sent'
   await t.rejects(send(outbound({ method: 'POST', body })), { code: 'GATEWAY_BODY_TOO_LARGE', statusCode: 413 })
 })
 
-t.test("a body that is not as long as it says is the caller's fault", async (t) => {
+t.test('a body that does not match its declared length is an error of the caller', async (t) => {
   const origin = await service(t, (_, response) => response.end())
   const { send } = connectionFixture(t, origin, { keepBody: 1 })
 
@@ -252,7 +252,7 @@ t.test("a body that is not as long as it says is the caller's fault", async (t) 
   })
 })
 
-t.test('an agent that is destroyed: the gateway is stopping', async (t) => {
+t.test('a destroyed agent means that the gateway is stopping', async (t) => {
   const origin = await service(t, (_, response) => response.end())
   const { send, agent } = connectionFixture(t, origin)
   await agent.destroy()

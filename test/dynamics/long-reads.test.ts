@@ -64,7 +64,7 @@ t.test('the batch is at the root that the request names, and has the body of one
 })
 
 for (const coding of ['identity', 'gzip'] as const) {
-  t.test(`a large page flows, no faster than it is taken, in ${coding}`, async (t) => {
+  t.test(`a large page is streamed no faster than it is read, in ${coding}`, async (t) => {
     const page = JSON.stringify({ value: Array.from({ length: 40_000 }, (_, row) => `${row} is a row of many`) })
     const whole = Buffer.from(multipart(`HTTP/1.1 200 OK\r\n\r\n${page}`))
     const { answer } = await sendLong(t, (response) => {
@@ -85,7 +85,7 @@ for (const coding of ['identity', 'gzip'] as const) {
         end: resolve,
         fail: reject,
       }
-      // Some of it has arrived by then, and waits.
+      // By then some of it has arrived, and is buffered.
       setTimeout(() => body.pipeTo(sink), 20)
     })
 
@@ -103,7 +103,7 @@ t.test('a large page that has waited flows again when it is read', async (t) => 
   t.equal((await body.bytes(10_000_000)).toString(), page)
 })
 
-t.test('one that is cut off is broken off, never complete', async (t) => {
+t.test('a truncated response is an error, never complete', async (t) => {
   const cut = multipart(`${OK}{"value":[`, '')
   for (const [kind, respond] of Object.entries({
     'the connection breaks': (response: ServerResponse) => {
@@ -123,7 +123,7 @@ t.test('one that is cut off is broken off, never complete', async (t) => {
   }
 })
 
-t.test('one that breaks before its part begins is sent again; one without a part is invalid', async (t) => {
+t.test('a response that breaks before its part begins is retried; one without a part is invalid', async (t) => {
   let count = 0
   const { answer, requests } = await sendLong(t, (response) => {
     if (++count > 1) return void response.writeHead(200, TYPE).end(multipart(`${OK}{}`))
@@ -148,7 +148,7 @@ t.test('one that breaks before its part begins is sent again; one without a part
   }
 })
 
-t.test('what concerns the batch comes as it is', async (t) => {
+t.test('an error of the batch itself is passed on unchanged', async (t) => {
   const { answer } = await sendLong(t, (response) =>
     response.writeHead(403, { 'content-type': 'application/json' }).end('{"error":{}}'),
   )
@@ -157,7 +157,7 @@ t.test('what concerns the batch comes as it is', async (t) => {
   t.equal(await text(await answer), '{"error":{}}')
 })
 
-t.test('a body that is not wanted is let go', async (t) => {
+t.test('an unwanted body is discarded', async (t) => {
   const large = multipart(`${OK}${'x'.repeat(3_000_000)}`)
   for (const coding of ['identity', 'gzip']) {
     const { answer } = await sendLong(t, (response) => {
@@ -172,7 +172,7 @@ t.test('a body that is not wanted is let go', async (t) => {
   }
 })
 
-t.test('the caller may leave before the part begins', async (t) => {
+t.test('the caller may disconnect before the part begins', async (t) => {
   const request = outbound({ path: LONG.path })
   const origin = await service(t, (_request, response) => {
     response.writeHead(200, TYPE).write('--batchresponse_1\r\n')

@@ -47,7 +47,7 @@ t.test('reports whether a request was never sent', async (t) => {
   t.equal(request.record.sent, false)
 })
 
-t.test('allocates nothing where nothing happens', async (t) => {
+t.test('allocates nothing if nothing happens', async (t) => {
   const record = new RequestRecord('a', 0)
 
   t.same(record.allAttempts(), [])
@@ -57,7 +57,7 @@ t.test('allocates nothing where nothing happens', async (t) => {
   t.equal(record.attemptTraceparent(), undefined)
 })
 
-t.test('endless retries do not fill the memory', async (t) => {
+t.test('the number of recorded attempts is limited', async (t) => {
   const record = new RequestRecord('a', 0)
   for (let attempt = 0; attempt < 1000; attempt++) {
     record.attemptStarted(attempt, 'GET')
@@ -69,12 +69,12 @@ t.test('endless retries do not fill the memory', async (t) => {
   t.equal(record.waits!.length, 50)
 })
 
-t.test('reads traceparent as W3C writes it, and nothing else', async (t) => {
+t.test('accepts only traceparent as specified by W3C', async (t) => {
   const context = { traceId: TRACE, parentId: 'b7ad6b7169203331', spanId: undefined, sampled: true }
 
   t.same(traceOf(`00-${TRACE}-b7ad6b7169203331-01`), context)
   t.same(traceOf(`00-${TRACE}-b7ad6b7169203331-02`), { ...context, sampled: false })
-  t.same(traceOf(`01-${TRACE}-b7ad6b7169203331-01-more`), context, 'a later version may say more')
+  t.same(traceOf(`01-${TRACE}-b7ad6b7169203331-01-more`), context, 'a later version may have more fields')
   for (const wrong of [
     undefined,
     ['00'],
@@ -90,7 +90,7 @@ t.test('reads traceparent as W3C writes it, and nothing else', async (t) => {
   }
 })
 
-t.test('each attempt has a span of its own, where the request is traced', async (t) => {
+t.test('each attempt of a traced request has its own span', async (t) => {
   const trace = { traceId: TRACE, parentId: undefined, spanId: '00f067aa0ba902b7' }
   const sampled = new RequestRecord('a', 0, { ...trace, sampled: true })
   sampled.attemptStarted(0, 'GET')

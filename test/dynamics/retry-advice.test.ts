@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { withRetryAdvice } from '../../src/dynamics/retry-advice.ts'
 
-t.test('the advice is given once, however often an error passes', async (t) => {
+t.test('the retry advice is added once, however often an error passes', async (t) => {
   const keyed = { repeatable: 'keyed', idempotency: {} } as never as Parameters<typeof withRetryAdvice>[1]
   const error = withRetryAdvice(new Error('It failed.'), keyed)
   t.equal(error.message, 'It failed. Send the create again with the same Idempotency-Key: it makes one row.')

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { createRetryBudget } from '../../src/dynamics/retry-budget.ts'
 
-t.test("a share of the last ten seconds' requests, and ten in any case", async (t) => {
+t.test('allows one fifth of the requests of the last ten seconds, and always ten', async (t) => {
   let now = 0
   const budget = createRetryBudget(0.2, () => now)
   const taken = (): number => {
@@ -11,7 +11,7 @@ t.test("a share of the last ten seconds' requests, and ten in any case", async (
     return count
   }
 
-  t.equal(taken(), 10, 'ten of none')
+  t.equal(taken(), 10, 'ten without any request')
   now = 20_000
   for (let second = 0; second < 5; second++, now += 1000) for (let request = 0; request < 250; request++) budget.sent()
   t.equal(taken(), 250, 'a fifth of 1250')

@@ -21,12 +21,12 @@ import {
 
 t.setTimeout(600_000)
 
-// Who is sent again after what: each row over a real connection, counted where it arrives.
+// Which requests are retried after which failure: each row uses a real connection and counts at the server.
 
 const ROW = '/api/data/v9.2/accounts(11111111-1111-4111-8111-111111111111)'
 const body = Buffer.from('{}')
 
-/** Requests by their kind, as the proxy marks them. */
+/** Requests by kind, marked as the proxy marks them. */
 const REQUESTS: Readonly<Record<string, () => OutboundRequest>> = {
   GET: () => outbound(),
   'PATCH with If-Match': () => outbound({ method: 'PATCH', path: ROW, headers: ['if-match', '*'], body }),
@@ -42,9 +42,9 @@ const DEADLOCK = { error: { code: '0x80044150', message: 'Sql Number: 1205' } }
 
 interface Row {
   readonly failure: RequestListener
-  /** Milliseconds; left out: so long that it never ends a request here. */
+  /** Milliseconds. By default so long that it never ends a request here. */
   readonly requestTimeout?: number
-  /** How often a request is sent when its first attempt fails so. */
+  /** How often each kind of request is sent when its first attempt fails. */
   readonly sends: { readonly read: number; readonly idempotent: number; readonly keyed: number; readonly never: number }
 }
 
@@ -112,7 +112,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
 }
 
-/** How often `request` arrives at a service whose first answer is `failure`, and all others 204. */
+/** How often `request` arrives at a service that fails first, and then responds with 204. */
 async function sendsOf(t: Test, request: OutboundRequest, { failure, requestTimeout = 60_000 }: Row): Promise<number> {
   let sends = 0
   const origin = await service(t, async (incoming, response) => {
@@ -132,7 +132,7 @@ async function sendsOf(t: Test, request: OutboundRequest, { failure, requestTime
 }
 
 for (const [name, row] of Object.entries(TABLE)) {
-  t.test(`the table of what is sent again: ${name}`, async (t) => {
+  t.test(`retries: ${name}`, async (t) => {
     const requests = Object.entries(REQUESTS).map(([kind, make]) => ({ kind, request: make() }))
     const counts = await Promise.all(requests.map(({ request }) => sendsOf(t, request, row)))
     for (const [index, { kind, request }] of requests.entries()) {
@@ -141,7 +141,7 @@ for (const [name, row] of Object.entries(TABLE)) {
   })
 }
 
-t.test('the table of what is sent again: reset of a connection that was used before', async (t) => {
+t.test('retries: reset of a connection that was used before', async (t) => {
   const sends = { read: 2, idempotent: 1, keyed: 2, never: 1 }
   for (const [kind, make] of Object.entries(REQUESTS)) {
     let count = 0
@@ -170,7 +170,7 @@ t.test('the table of what is sent again: reset of a connection that was used bef
   }
 })
 
-t.test('the table of what is sent again: a certificate that is not trusted, so that nothing was sent', async (t) => {
+t.test('retries: a certificate that is not trusted, so nothing was sent', async (t) => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }])
   let connections = 0
   const server = createHttpsServer({ cert, key }).on('connection', () => connections++)
@@ -178,12 +178,12 @@ t.test('the table of what is sent again: a certificate that is not trusted, so t
   for (const [kind, make] of Object.entries(REQUESTS)) {
     const { send, events } = connectionFixture(t, origin)
     await t.rejects(send(make()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' }, kind)
-    t.same(events, [], 'it would be no more trusted a moment later')
+    t.same(events, [], 'a retry would not be trusted either')
   }
   t.equal(connections, Object.keys(REQUESTS).length)
 })
 
-t.test('the table of what is sent again: no connection, so that nothing was sent', async (t) => {
+t.test('retries: no connection, so nothing was sent', async (t) => {
   for (const [kind, make] of Object.entries(REQUESTS)) {
     const { send, events } = connectionFixture(t, await closedPort(t))
 
@@ -193,7 +193,7 @@ t.test('the table of what is sent again: no connection, so that nothing was sent
   }
 })
 
-t.test('a create with a key is sent again three times, then it says to send it again', async (t) => {
+t.test('a keyed create is retried three times, and then the caller is advised to send it again', async (t) => {
   let sends = 0
   const origin = await service(t, ({ socket }) => {
     sends++
@@ -207,7 +207,7 @@ t.test('a create with a key is sent again three times, then it says to send it a
   await t.rejects(send(outbound({ method: 'POST', body, idempotency })), { code: 'GATEWAY_TABLE_LOOKUP_FAILED' })
 })
 
-/** The origin of a port that nobody listens at. */
+/** The origin of a port without a listener. */
 async function closedPort(t: Test): Promise<string> {
   const server = createServer()
   const port = await listening(t, server)

@@ -32,8 +32,8 @@ const DEADLOCK = {
   },
 }
 
-/** A service whose first answer is `first` and whose others are 204; gives what it received. */
-async function troubled(t: Test, first: RequestListener): Promise<ConnectionFixture & { readonly seen: string[] }> {
+/** A service whose first response is `first`, and whose others are 204. Returns what it received. */
+async function failingFirst(t: Test, first: RequestListener): Promise<ConnectionFixture & { readonly seen: string[] }> {
   const seen: string[] = []
   const origin = await service(t, async (request, response) => {
     seen.push(`${request.method} ${await received(request)}`)
@@ -49,7 +49,7 @@ const conditional = (): ReturnType<typeof outbound> =>
 const create = (): ReturnType<typeof outbound> => outbound({ method: 'POST', body: Buffer.from('{}') })
 
 t.test(
-  'the table: what was surely not carried out, anybody; what may have been, reads and creates with a key',
+  'what was surely not executed is retried for all requests; what may have been executed, for reads and keyed creates',
   async (t) => {
     t.same(RETRYABLE, {
       'no-connection': { read: true, idempotent: true, keyed: true, never: true },
@@ -64,23 +64,23 @@ t.test(
 t.test('if a connection breaks before the response, a read is retried, a write never', async (t) => {
   const reset: RequestListener = ({ socket }) => socket.resetAndDestroy()
 
-  const reader = await troubled(t, reset)
+  const reader = await failingFirst(t, reset)
   t.equal((await reader.send(outbound())).status, 204)
   t.equal(reader.seen.length, 2)
   t.match(reader.events, [{ kind: 'retry', trouble: 'broke-off' }])
 
   for (const write of [create(), conditional(), outbound({ method: 'DELETE' })]) {
-    const { send, seen } = await troubled(t, reset)
+    const { send, seen } = await failingFirst(t, reset)
     await t.rejects(send(write), { code: 'GATEWAY_DYNAMICS_BROKE_OFF' })
     t.equal(seen.length, 1, write.method)
   }
 })
 
-t.test('a read whose connection had just been closed is retried on one that was not', async (t) => {
+t.test('a read on a connection that was just closed is retried on another one', async (t) => {
   for (const end of ['end', 'resetAndDestroy'] as const) {
     const opened: Socket[] = []
     const unanswered: string[] = []
-    // As when a far end restarts: each connection ends with the next request on it.
+    // As when a server restarts: each connection ends with the next request on it.
     const origin = await sockets(t, (socket) => {
       let requests = 0
       opened.push(socket)
@@ -103,13 +103,13 @@ t.test('a read whose connection had just been closed is retried on one that was 
   }
 })
 
-t.test('on 502, 503 and 504 a read is retried, and the second response counts', async (t) => {
+t.test('after 502, 503 and 504 a read is retried, and the second response is passed on', async (t) => {
   for (const status of [502, 503, 504]) {
-    const reader = await troubled(t, (_, response) => answerJson(response, status, { message: 'busy' }))
+    const reader = await failingFirst(t, (_, response) => answerJson(response, status, { message: 'busy' }))
     t.equal((await reader.send(outbound())).status, 204)
     t.equal(reader.seen.length, 2)
 
-    const writer = await troubled(t, (_, response) => answerJson(response, status, { message: 'busy' }))
+    const writer = await failingFirst(t, (_, response) => answerJson(response, status, { message: 'busy' }))
     const answer = await writer.send(conditional())
     t.equal(answer.status, status)
     t.equal(await text(answer), '{"message":"busy"}')
@@ -120,32 +120,29 @@ t.test('on 502, 503 and 504 a read is retried, and the second response counts', 
   t.equal(await text(await connectionFixture(t, origin).send(outbound())), '{"request":2}')
 })
 
-t.test("a 503 that says when to come again is the caller's", async (t) => {
-  const { send, seen } = await troubled(t, (_, response) => answerJson(response, 503, {}, { 'retry-after': '30' }))
+t.test('a 503 with Retry-After is passed on to the caller', async (t) => {
+  const { send, seen } = await failingFirst(t, (_, response) => answerJson(response, 503, {}, { 'retry-after': '30' }))
 
   t.equal((await send(outbound())).status, 503)
   t.equal(seen.length, 1)
 })
 
-t.test(
-  "a deadlock in Dynamics' database was undone: reads and conditional writes are retried, others not",
-  async (t) => {
-    const deadlock: RequestListener = (_, response) => answerJson(response, 500, DEADLOCK)
+t.test('after a database deadlock, which was rolled back, reads and conditional writes are retried', async (t) => {
+  const deadlock: RequestListener = (_, response) => answerJson(response, 500, DEADLOCK)
 
-    for (const request of [outbound(), conditional()]) {
-      const { send, seen, events } = await troubled(t, deadlock)
-      t.equal((await send(request)).status, 204)
-      t.equal(seen.length, 2)
-      t.match(events, [{ kind: 'retry', trouble: 'deadlock' }])
-    }
-    const { send, seen } = await troubled(t, deadlock)
-    const answer = await send(create())
-    t.same(JSON.parse(await text(answer)), DEADLOCK)
-    t.equal(seen.length, 1)
-  },
-)
+  for (const request of [outbound(), conditional()]) {
+    const { send, seen, events } = await failingFirst(t, deadlock)
+    t.equal((await send(request)).status, 204)
+    t.equal(seen.length, 2)
+    t.match(events, [{ kind: 'retry', trouble: 'deadlock' }])
+  }
+  const { send, seen } = await failingFirst(t, deadlock)
+  const answer = await send(create())
+  t.same(JSON.parse(await text(answer)), DEADLOCK)
+  t.equal(seen.length, 1)
+})
 
-t.test('a packed error is read as well, and one that cannot be read stands as it is', async (t) => {
+t.test('a compressed error is decoded, and one that cannot be decoded is passed on unchanged', async (t) => {
   const packed = Buffer.from(JSON.stringify(DEADLOCK))
   const codings: [string, Buffer, number][] = [
     ['gzip', gzipSync(packed), 204],
@@ -156,7 +153,7 @@ t.test('a packed error is read as well, and one that cannot be read stands as it
     ['gzip', packed, 500],
   ]
   for (const [coding, body, status] of codings) {
-    const { send } = await troubled(t, (_, response) =>
+    const { send } = await failingFirst(t, (_, response) =>
       response.writeHead(500, { 'content-encoding': coding }).end(body),
     )
     const answer = await send(outbound())
@@ -165,8 +162,8 @@ t.test('a packed error is read as well, and one that cannot be read stands as it
   }
 })
 
-t.test('any other 500 is passed on completely', async (t) => {
-  const { send, seen } = await troubled(t, (_, response) => {
+t.test('any other 500 is passed on unchanged', async (t) => {
+  const { send, seen } = await failingFirst(t, (_, response) => {
     response.writeHead(500).write('{"error":')
     setTimeout(() => response.end('{"code":"0x80040216"}}'), 30)
   })
@@ -178,8 +175,8 @@ t.test('any other 500 is passed on completely', async (t) => {
   t.equal(isDeadlock('{"error":{"code":"-2147204784","message":"Sql Number: 1205"}}'), true)
 })
 
-t.test('if no connection was made, any method is retried', async (t) => {
-  // Nobody listens at first; the second attempt follows at once, so somebody must listen very soon.
+t.test('without a connection, any method is retried', async (t) => {
+  // At first nothing listens. The second attempt follows at once, so the listener must start very soon.
   const gone = createServer()
   const port = await listening(t, gone)
   await new Promise((resolve) => {
@@ -192,42 +189,39 @@ t.test('if no connection was made, any method is retried', async (t) => {
   t.equal(events.length, 1)
 })
 
-t.test('a body that is not at hand any more is not sent again', async (t) => {
+t.test('a streamed body is not sent again', async (t) => {
   const { events, send } = connectionFixture(t, 'http://127.0.0.1:9', { keepBody: 1 })
 
   await t.rejects(send(outbound({ method: 'PUT', body: Readable.from([Buffer.from('12345')]) })))
   t.same(events, [])
 })
 
-t.test(
-  'a connection that Dynamics had closed: reads never notice, however often, and writes meet none that is old',
-  async (t) => {
-    // Answers the first request on each connection, and resets the connection when the second comes.
-    let resets = 0
-    const origin = await sockets(t, (socket) => {
-      let requests = 0
-      socket.on('data', () => {
-        if (++requests === 1) return socket.write('HTTP/1.1 204 No Content\r\nkeep-alive: timeout=60\r\n\r\n')
-        resets++
-        return socket.resetAndDestroy()
-      })
+t.test('connections that Dynamics has closed do not affect reads, and writes do not use old connections', async (t) => {
+  // Answers the first request on each connection, and resets the connection at the second one.
+  let resets = 0
+  const origin = await sockets(t, (socket) => {
+    let requests = 0
+    socket.on('data', () => {
+      if (++requests === 1) return socket.write('HTTP/1.1 204 No Content\r\nkeep-alive: timeout=60\r\n\r\n')
+      resets++
+      return socket.resetAndDestroy()
     })
-    const { send, events } = connectionFixture(t, origin)
+  })
+  const { send, events } = connectionFixture(t, origin)
 
-    for (let request = 0; request < 40; request++) {
-      t.equal((await send(outbound())).status, 204)
-      await pause(2)
-    }
-    t.ok(resets >= 15, `${resets} closed connections were met, more than a budget would bear`)
-    t.ok(events.every((event) => event.kind === 'retry' && event.trouble === 'stale-connection'))
+  for (let request = 0; request < 40; request++) {
+    t.equal((await send(outbound())).status, 204)
+    await pause(2)
+  }
+  t.ok(resets >= 15, `${resets} closed connections were met, more than a budget would bear`)
+  t.ok(events.every((event) => event.kind === 'retry' && event.trouble === 'stale-connection'))
 
-    t.equal((await send(create())).status, 204)
-    await pause(2500)
-    t.equal((await send(create())).status, 204, 'after two idle seconds on a new connection')
-  },
-)
+  t.equal((await send(create())).status, 204)
+  await pause(2500)
+  t.equal((await send(create())).status, 204, 'after two idle seconds on a new connection')
+})
 
-t.test('an outage is not made worse: one in five is sent again', async (t) => {
+t.test('during an outage at most one in five requests is retried', async (t) => {
   let requests = 0
   const origin = await sockets(t, (socket) =>
     socket.once('data', () => {
@@ -244,11 +238,11 @@ t.test('an outage is not made worse: one in five is sent again', async (t) => {
   t.equal(events.filter(({ kind }) => kind === 'retry-budget').length, 400 - requests)
 })
 
-t.test('who leaves between two attempts is not sent again', async (t) => {
-  const { send, seen, events } = await troubled(t, (_, response) => answerJson(response, 503, {}))
+t.test('a request whose caller disconnects between two attempts is not retried', async (t) => {
+  const { send, seen, events } = await failingFirst(t, (_, response) => answerJson(response, 503, {}))
   const request = { ...read, cancellation: outbound().cancellation }
 
-  // As soon as it is to be sent again, which is a moment later.
+  // As soon as the retry is decided, which is shortly before it is sent.
   const note = events.push.bind(events)
   events.push = (...one) => {
     queueMicrotask(() => request.cancellation.cancel(new Error('left')))

@@ -19,7 +19,7 @@ const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'),
 })
 const answer = { status: 400, headers: [] } as unknown as UpstreamResponse
 
-/** Fails when the end comes, as a `$batch` does that was not closed. */
+/** Fails at the end, as an unclosed `$batch` does. */
 const unclosed: TextTransform = {
   push: (text) => text,
   end: () => {
@@ -27,13 +27,13 @@ const unclosed: TextTransform = {
   },
 }
 
-t.test('what follows an early answer is read and dropped, and spoils nothing', async (t) => {
+t.test('the rest of a body after an early response is read and discarded', async (t) => {
   const body = new PassThrough()
   const cancellation = new Cancellation()
   const send = rewriteRequestBody(async (request) => {
     const flowing = request.body as Readable
     await new Promise((resolve) => flowing.once('data', resolve))
-    // As undici lets go of a body whose answer is there.
+    // As undici destroys a body when the response has arrived.
     flowing.destroy()
     return answer
   }, 1_000_000)
@@ -68,7 +68,7 @@ t.test('a body that goes on far beyond the limit after the response is cut off',
   t.equal(cancellation.reason, undefined, 'the response counts')
 })
 
-t.test('a body that cannot be turned to its end ends the request', async (t) => {
+t.test('a body that cannot be rewritten to its end fails the request', async (t) => {
   const body = new PassThrough()
   const cancellation = new Cancellation()
   const send = rewriteRequestBody(async (request) => {
@@ -142,7 +142,7 @@ t.test('a body is read no faster than it is sent', async (t) => {
   taken!.destroy()
 })
 
-/** A JSON batch of about 8 MB, which takes far longer than one turn may. */
+/** A JSON batch of about 8 MB, which takes far longer than one turn of the event loop may. */
 const large = Buffer.from(
   `{"requests":[{"method":"POST","url":"a","body":{"a@odata.bind":[${'"h",'.repeat(2_000_000)}""]}}]}`,
 )
@@ -151,7 +151,7 @@ for (const [name, bodyOf] of [
   ['kept', () => large],
   ['streamed', () => Readable.from([large.subarray(0, 3_000_000), large.subarray(3_000_000)])],
 ] as const) {
-  t.test(`a large body leaves the event loop to others, ${name}`, async (t) => {
+  t.test(`a large body does not block the event loop, ${name}`, async (t) => {
     let turns = 0
     let running = true
     const count = (): void => {
@@ -176,7 +176,7 @@ for (const [name, bodyOf] of [
   })
 }
 
-t.test('a large body whose caller leaves is turned no further', async (t) => {
+t.test('a large body is not rewritten further after its caller disconnects', async (t) => {
   const cancellation = new Cancellation()
   let pushed = 0
   const slow: TextTransform = {

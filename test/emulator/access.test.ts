@@ -4,7 +4,7 @@ import { request } from 'undici'
 import { tenantId } from '../../emulator/emulator.ts'
 import { caller, objectId, root, started, userId } from '../support/started-emulator.ts'
 
-t.test('challenges who has no token, in the words of Dataverse', async (t) => {
+t.test('challenges requests without a token, in the words of Dataverse', async (t) => {
   const { emulator } = await started(t)
 
   const { status, headers, text } = await caller(emulator, {})('accounts')
@@ -19,7 +19,7 @@ t.test('challenges who has no token, in the words of Dataverse', async (t) => {
   )
 })
 
-t.test('challenges tokens that are broken, forged, expired, revoked, or for somebody else', async (t) => {
+t.test('challenges tokens that are malformed, forged, expired, revoked, or for another audience', async (t) => {
   const { emulator } = await started(t)
   const good = emulator.token()
   const [head, claims, signature] = good.split('.')
@@ -105,7 +105,7 @@ t.test('names the host that was called in the URLs of its answers', async (t) =>
   }
 })
 
-t.test('leads nowhere else', async (t) => {
+t.test('refuses connections to other hosts', async (t) => {
   const { emulator } = await started(t)
 
   await t.rejects(request('https://example.com/', { dispatcher: emulator.dispatcher }), { code: 'ECONNREFUSED' })
@@ -116,7 +116,7 @@ t.test('leads nowhere else', async (t) => {
   }
 })
 
-t.test('can be an environment of any name', async (t) => {
+t.test('can have any environment name', async (t) => {
   const { emulator, call } = await started(t, { environment: 'https://crm.example.org' })
 
   t.equal((await call('https://crm.example.org/api/data/v9.2/WhoAmI')).status, 200)
@@ -146,7 +146,7 @@ t.test('serves HTTPS with a certificate of its own', async (t) => {
   t.equal((await call('WhoAmI')).status, 200)
 })
 
-t.test('turns away applications without an application user', async (t) => {
+t.test('refuses applications without an application user', async (t) => {
   const { emulator, call } = await started(t)
   const answers: Record<string, unknown> = {}
 
@@ -176,7 +176,7 @@ t.test('runs requests of a signed-in person as that person', async (t) => {
     'WhoAmI',
   )
 
-  t.equal(json['error']?.['code'], '0x80072560', 'nobody is written like that')
+  t.equal(json['error']?.['code'], '0x80072560', 'a malformed id')
   t.equal(known.json['UserId'], userId(emulator, 'Lee.Gu@Contoso.com'))
   t.equal(leaver.json['error']?.['code'], '0x80040225')
 })
@@ -192,7 +192,7 @@ t.test('runs requests as the user whose id they carry', async (t) => {
   t.equal(await who({ MSCRMCallerObjectID: objectId(emulator, 'adele.vance@contoso.com') }), adele)
 })
 
-t.test('notes who did something, and for whom', async (t) => {
+t.test('records who created a row, and on whose behalf', async (t) => {
   const { emulator, call } = await started(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const application = (await call('WhoAmI')).json['UserId']
@@ -222,7 +222,7 @@ t.test('notes who did something, and for whom', async (t) => {
   })
 })
 
-t.test('runs requests with an unknown id as the application user, unless told otherwise', async (t) => {
+t.test('runs requests with an unknown id as the application user by default', async (t) => {
   const { emulator, call } = await started(t)
   const application = (await call('WhoAmI')).json['UserId']
   const headers = { CallerObjectId: userId(emulator, 'adele.vance@contoso.com') }
@@ -234,7 +234,7 @@ t.test('runs requests with an unknown id as the application user, unless told ot
   t.equal((await call('WhoAmI', { headers })).status, 404)
 })
 
-t.test('refuses disabled users, ids that are none, two ids, and applications without the privilege', async (t) => {
+t.test('refuses disabled users, malformed ids, two ids, and applications without the privilege', async (t) => {
   const { emulator, call } = await started(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const refused = async (headers: Record<string, string>): Promise<unknown> => {
@@ -249,7 +249,7 @@ t.test('refuses disabled users, ids that are none, two ids, and applications wit
   t.same(await refused({ MSCRMCallerID: adele }), [403, '0x8004a110'])
 })
 
-t.test('keeps users to their rights', async (t) => {
+t.test('enforces the privileges of users', async (t) => {
   const { emulator, call } = await started(t)
   const headers = { MSCRMCallerID: userId(emulator, 'enrico.cattaneo@contoso.com') }
 
@@ -277,7 +277,7 @@ t.test('refuses URLs and methods that Dataverse refuses', async (t) => {
   await t.rejects(request(root, { method: 'CONNECT', dispatcher: emulator.dispatcher }))
 })
 
-t.test('lets a header name another method, as some servers do', async (t) => {
+t.test('lets a header override the method', async (t) => {
   const { emulator, call } = await started(t)
   const id = String(emulator.rows('accounts')[0]?.['accountid'])
 
@@ -286,7 +286,7 @@ t.test('lets a header name another method, as some servers do', async (t) => {
   t.match(emulator.executed, [{ method: 'DELETE', id }])
 })
 
-t.test('answers with the headers of Dataverse, doubled ones too', async (t) => {
+t.test('responds with the headers of Dataverse, including duplicates', async (t) => {
   const { emulator } = await started(t)
 
   const { headers, body } = await request(`${root}WhoAmI`, {
@@ -307,7 +307,7 @@ t.test('answers with the headers of Dataverse, doubled ones too', async (t) => {
   t.equal(without.get('x-ms-dop-hint'), null)
 })
 
-t.test('speaks every coding, and none to who accepts none', async (t) => {
+t.test('supports every content coding, and uses only accepted ones', async (t) => {
   const { call } = await started(t)
   const coding = async (accepted: string): Promise<unknown> => {
     const { headers, json } = await call('accounts?$top=1', { headers: { 'accept-encoding': accepted } })

@@ -35,7 +35,7 @@ function statuses({ text }: Answered): string[] {
   return text.match(/^HTTP\/1\.1 \d+/gm)?.map((line) => line.slice(9)) ?? []
 }
 
-t.test('runs parts in order, whatever the form of their addresses', async (t) => {
+t.test('runs parts in order, with every form of URL', async (t) => {
   const { emulator, call } = await started(t)
   const path = '/api/data/v9.2/accounts?$select=name&$top=1'
 
@@ -89,7 +89,7 @@ t.test('commits a change set, whose parts may name earlier ones', async (t) => {
   })
 })
 
-t.test('leaves nothing of a change set that fails', async (t) => {
+t.test('rolls back a change set that fails', async (t) => {
   const { emulator, call } = await started(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const before = emulator.rows('accounts')
@@ -191,7 +191,7 @@ t.test('requires CRLF, unless it is set to be lenient', async (t) => {
   t.equal((await send(call, `--b\r\n${part}\r\nGET accounts HTTP/1.1\r\nAccept: application/json`)).status, 200)
 })
 
-t.test('runs parts as the user of the batch, or of their own', async (t) => {
+t.test('runs parts as the user of the batch or the part', async (t) => {
   const { emulator, call } = await started(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const who = async (headers: Record<string, string>, own = ''): Promise<string | undefined> =>
@@ -205,7 +205,7 @@ t.test('runs parts as the user of the batch, or of their own', async (t) => {
   t.equal(await who({}, `MSCRMCallerID: ${adele}\r\n`), application)
 })
 
-t.test('strikes single parts with faults', async (t) => {
+t.test('applies faults to single parts', async (t) => {
   const { emulator, call } = await started(t)
   emulator.faults.dataverse.push({ kind: 'throttle', retryAfter: 7, inBatch: true, path: 'contacts' })
 

@@ -67,7 +67,7 @@ function without(name: string): Record<string, string> {
   return Object.fromEntries(Object.entries(app).filter(([each]) => each !== name))
 }
 
-t.test('gives the application a token', async (t) => {
+t.test('issues a token to the application', async (t) => {
   const { emulator } = await started(t, { tokenLifetime: 100 })
 
   const { status, body } = await ask(emulator, app)
@@ -84,7 +84,7 @@ t.test('gives the application a token', async (t) => {
   t.match(emulator.tokenRequests[0], { method: 'POST', status: 200, url: `/${tenantId}/oauth2/v2.0/token` })
 })
 
-t.test('takes the audience literally', async (t) => {
+t.test('uses the audience literally', async (t) => {
   const { emulator } = await started(t)
 
   const { body } = await ask(emulator, { ...app, scope: 'https://contoso.api.crm4.dynamics.com//.default' })
@@ -92,7 +92,7 @@ t.test('takes the audience literally', async (t) => {
   t.match(atob(String(body['access_token']).split('.')[1] ?? ''), '"aud":"https://contoso.api.crm4.dynamics.com/"')
 })
 
-t.test('takes the secret as HTTP Basic too', async (t) => {
+t.test('accepts the secret as HTTP Basic', async (t) => {
   const { emulator } = await started(t)
   const basic = (secret: string): Record<string, string> => ({
     authorization: `Basic ${btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`)}`,
@@ -106,7 +106,7 @@ t.test('takes the secret as HTTP Basic too', async (t) => {
   t.same(codeOf(await ask(emulator, form, { headers: { authorization: 'Basic eA==' } })), [400, 700016])
 })
 
-t.test('accepts new secrets and forgets old ones', async (t) => {
+t.test('accepts new secrets and refuses removed ones', async (t) => {
   const { emulator } = await started(t)
   emulator.secrets.add('new')
   emulator.secrets.delete(clientSecret)
@@ -115,7 +115,7 @@ t.test('accepts new secrets and forgets old ones', async (t) => {
   t.same(codeOf(await ask(emulator, app)), [401, 7000215])
 })
 
-t.test('explains what is wrong in the numbers of Entra', async (t) => {
+t.test('reports errors with the numbers of Entra', async (t) => {
   const { emulator } = await started(t)
   const table: readonly (readonly [Record<string, string>, readonly [number, number], string?])[] = [
     [without('grant_type'), [400, 900144]],
@@ -153,7 +153,7 @@ t.test('explains what is wrong in the numbers of Entra', async (t) => {
   t.same(codeOf(await ask(emulator, app, { headers: { 'content-type': 'application/json' } })), [400, 900144])
 })
 
-t.test('publishes what it is', async (t) => {
+t.test('publishes its metadata', async (t) => {
   const { emulator } = await started(t)
   const read = async (path: string): Promise<unknown> =>
     (await fetch(`${authority}/${path}`, { dispatcher: emulator.dispatcher })).json()
@@ -377,7 +377,7 @@ t.test('refuses to sign in where Entra does', async (t) => {
   t.match(await authorize(), 'Sign in')
 })
 
-t.test('signs a person in on another device', async (t) => {
+t.test('signs a person in with a device code', async (t) => {
   const { emulator } = await started(t)
   const start = async (): Promise<Record<string, string>> => {
     const { body } = await ask(emulator, { client_id: clientId, scope }, { endpoint: 'oauth2/v2.0/devicecode' })

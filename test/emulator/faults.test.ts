@@ -28,7 +28,7 @@ const token = (emulator: Emulator, headersTimeout = 10_000): ReturnType<typeof r
 
 const create = (call: Call): ReturnType<Call> => call('accounts', { method: 'POST', body: '{}' })
 
-t.test('answers in place of Dataverse', async (t) => {
+t.test('responds in place of Dataverse', async (t) => {
   const { emulator, call } = await started(t)
   const { dataverse } = emulator.faults
   const next = async (): Promise<unknown[]> => {
@@ -69,7 +69,7 @@ t.test('answers in place of Dataverse', async (t) => {
   t.match(await next(), [200, null])
 })
 
-t.test('strikes the requests that match, as often as told', async (t) => {
+t.test('affects matching requests, as often as configured', async (t) => {
   const { emulator, call } = await started(t)
   const { dataverse } = emulator.faults
   const status = async (target: string, method = 'GET'): Promise<number> => (await call(target, { method })).status
@@ -115,7 +115,7 @@ t.test('breaks connections, before and after the commit', async (t) => {
   t.equal((await create(call)).status, 204)
 })
 
-t.test('hangs before and in the middle of an answer, until the caller leaves', async (t) => {
+t.test('hangs before and during a response, until the caller disconnects', async (t) => {
   const { emulator } = await started(t)
   const ask = (limits: { headersTimeout?: number; bodyTimeout?: number }): ReturnType<typeof request> =>
     request(`${root}accounts`, {
@@ -131,7 +131,7 @@ t.test('hangs before and in the middle of an answer, until the caller leaves', a
   await t.rejects(body.text(), { code: 'UND_ERR_BODY_TIMEOUT' })
 })
 
-t.test('answers late, in small pieces, with a large head, and closes when done', async (t) => {
+t.test('responds late, in small pieces, with a large head, and with a closed connection', async (t) => {
   const { emulator, call } = await started(t)
   emulator.faults.dataverse.push(
     { kind: 'delay', ms: 20 },
@@ -149,7 +149,7 @@ t.test('answers late, in small pieces, with a large head, and closes when done',
   t.equal((await call('WhoAmI')).status, 200)
 })
 
-t.test('holds a limit until it is released', async (t) => {
+t.test('refuses requests until the throttle is released', async (t) => {
   const { emulator, call } = await started(t)
   emulator.faults.limit({ seconds: 60 })
 
@@ -162,7 +162,7 @@ t.test('holds a limit until it is released', async (t) => {
   t.equal((await call('WhoAmI')).status, 200)
 })
 
-t.test('counts requests that do not wait for the end of a limit', (t) => {
+t.test('counts requests that ignore Retry-After', (t) => {
   let now = 1000
   const throttle = createThrottle(() => now)
   const ask = (): unknown[] => {
@@ -184,7 +184,7 @@ t.test('counts requests that do not wait for the end of a limit', (t) => {
   t.end()
 })
 
-t.test('limits how many requests it answers at once', async (t) => {
+t.test('limits concurrent requests', async (t) => {
   const { emulator, call } = await started(t)
   emulator.switches.concurrencyLimit = 2
   emulator.faults.dataverse.push({ kind: 'hang', times: 2 })
@@ -197,7 +197,7 @@ t.test('limits how many requests it answers at once', async (t) => {
   t.same(await Promise.all(hanging), ['left', 'left'])
 })
 
-t.test('has a clock of its own', async (t) => {
+t.test('has its own clock', async (t) => {
   const { emulator, call } = await started(t)
   const ahead = async (): Promise<number> =>
     (Date.parse((await call('WhoAmI')).headers.get('date') ?? '') - Date.now()) / 60_000
@@ -217,7 +217,7 @@ t.test('responds after the set latency', async (t) => {
   t.ok(performance.now() - begun > 15)
 })
 
-t.test('answers in place of Entra', async (t) => {
+t.test('responds in place of Entra', async (t) => {
   const { emulator } = await started(t)
   const { entra } = emulator.faults
   const next = async (): Promise<unknown[]> => {
@@ -253,7 +253,7 @@ t.test('answers in place of Entra', async (t) => {
   t.match(await next(), [200])
 })
 
-t.test('strikes only the token endpoint of Entra, unless told otherwise', async (t) => {
+t.test('affects only the token endpoint of Entra by default', async (t) => {
   const { emulator } = await started(t)
   const discover = async (): Promise<number> =>
     (
@@ -275,7 +275,7 @@ t.test('strikes only the token endpoint of Entra, unless told otherwise', async 
   await t.rejects(token(emulator, 200), { code: 'UND_ERR_HEADERS_TIMEOUT' })
 })
 
-t.test('knows what Entra says to every number that matters', (t) => {
+t.test('has the text of every AADSTS number that matters', (t) => {
   for (const number of [
     7000215, 7000222, 700016, 700011, 70001, 7000112, 90002, 900021, 900023, 90019, 50059, 50128, 50194, 9001023,
     500011, 50001, 70011, 1002012, 28002, 700022, 901002, 900144, 7000218, 700025, 700027, 700023, 700021, 700024,
@@ -288,7 +288,7 @@ t.test('knows what Entra says to every number that matters', (t) => {
   t.end()
 })
 
-t.test('keeps what it received, byte for byte, up to a bound', async (t) => {
+t.test('records received bodies byte for byte, up to a limit', async (t) => {
   const { emulator, call } = await started(t)
   await call("accounts?$filter=name eq '%2F'&x=+", { headers: { 'X-Twice': 'a' } })
   await call('tasks', { method: 'POST', body: 'x'.repeat(2_000_000) })
@@ -305,7 +305,7 @@ t.test('keeps what it received, byte for byte, up to a bound', async (t) => {
   t.equal(emulator.received[1]?.body.length, 1024 * 1024)
 })
 
-t.test('keeps the last thousand requests', (t) => {
+t.test('records the last thousand requests', (t) => {
   const log = createRequestLog()
   for (let number = 0; number < 1001; number += 1) {
     const message = new IncomingMessage(new Socket())
@@ -318,7 +318,7 @@ t.test('keeps the last thousand requests', (t) => {
   t.end()
 })
 
-t.test('notes callers that leave in the middle of their body', async (t) => {
+t.test('records callers that disconnect during their body', async (t) => {
   const { emulator } = await started(t)
   const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
   await once(socket, 'connect')
@@ -363,7 +363,7 @@ t.test('answers Expect: 100-continue', async (t) => {
   t.match(text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 204 No Content/)
 })
 
-t.test('speaks HTTP/1.0, but not without a host, and joins repeated headers', async (t) => {
+t.test('accepts HTTP/1.0 with a host, and joins repeated headers', async (t) => {
   const { emulator } = await started(t)
   const { host } = new URL(emulator.origin)
   const head = ['GET /api/data/v9.2/accounts?$top=1 HTTP/1.0', `Authorization: Bearer ${emulator.token()}`]
@@ -376,9 +376,9 @@ t.test('speaks HTTP/1.0, but not without a host, and joins repeated headers', as
   t.equal(emulator.received.at(-1)?.headers['x-a'], '1, 2')
 })
 
-t.test('stops when the caller of a large answer stops reading', async (t) => {
+t.test('stops writing when the caller of a large response stops reading', async (t) => {
   const { emulator } = await started(t)
-  // More than the buffers of both ends can hold.
+  // More than the socket buffers of both ends hold.
   emulator.put('accounts', { accountid: accountId(0), description: 'x'.repeat(30_000_000) })
   const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
   socket.write(

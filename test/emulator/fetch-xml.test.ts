@@ -37,7 +37,7 @@ t.test('FetchXML selects, filters and orders rows', async (t) => {
   t.equal((await call(fetchXml('<all-attributes/>', ' top="1"'))).status, 200)
 })
 
-t.test('its pages go on by number and cookie, byte for byte; there is no link', async (t) => {
+t.test('pages of FetchXML continue by number and cookie, byte for byte, without a link', async (t) => {
   const { call } = await started(t)
   const one = await call(fetchXml(NAME, ' count="50"'), { headers: PAGING })
   t.notOk(one.json['@odata.nextLink'])
@@ -58,7 +58,7 @@ t.test('its pages go on by number and cookie, byte for byte; there is no link', 
   t.notMatch(silent.text, /morerecords|pagingcookie/, 'only where they are asked for')
 })
 
-t.test('what is no FetchXML is refused, and what is not emulated says so', async (t) => {
+t.test('malformed FetchXML is refused with 400, and unsupported FetchXML with 501', async (t) => {
   const { call } = await started(t)
   for (const xml of [
     '',

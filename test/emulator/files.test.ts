@@ -6,7 +6,7 @@ import { type Answered, type Json, root, started } from '../support/started-emul
 const column = `accounts(${accountId(0)})/sample_file`
 const bytes = Buffer.from(Array.from({ length: 1000 }, (_, at) => at % 256))
 
-t.test('takes a file in one request, gives it back, and deletes it', async (t) => {
+t.test('uploads a file in one request, downloads it, and deletes it', async (t) => {
   const { emulator, call } = await started(t)
   const type = { 'content-type': 'application/octet-stream' }
 
@@ -30,7 +30,7 @@ t.test('takes a file in one request, gives it back, and deletes it', async (t) =
   )
 })
 
-t.test('gives ranges of a file', async (t) => {
+t.test('serves ranges of a file', async (t) => {
   const { call } = await started(t)
   await call(`${column}?x-ms-file-name=a.txt`, {
     method: 'PATCH',
@@ -53,7 +53,7 @@ t.test('gives ranges of a file', async (t) => {
   t.equal(part.headers.get('x-ms-file-size'), '10')
 })
 
-t.test('takes a file in chunks, at an absolute address of its own', async (t) => {
+t.test('uploads a file in chunks, at an absolute URL', async (t) => {
   const { call } = await started(t)
   const start = (headers: Record<string, string> = {}, body?: string): Promise<Answered> =>
     call(`${column}?x-ms-file-name=big.bin`, {
@@ -83,7 +83,7 @@ t.test('takes a file in chunks, at an absolute address of its own', async (t) =>
   t.equal((await call(location, { method: 'PATCH', body: bytes })).status, 400, 'of no range')
   t.equal(await chunk('bytes 0-599/1000', bytes.subarray(0, 600)), 206)
   t.equal(await chunk('bytes 600-999/1000', bytes.subarray(600)), 204)
-  t.equal(await chunk('bytes 0-0/1', bytes.subarray(0, 1)), 404, 'the session is over')
+  t.equal(await chunk('bytes 0-0/1', bytes.subarray(0, 1)), 404, 'the session has ended')
   t.match((await call(column)).json, { value: bytes.toString('base64') })
 })
 
@@ -96,7 +96,7 @@ t.test('refuses files without a name, of another type, or by another method', as
   t.equal((await call(column, { method: 'POST' })).status, 405)
 })
 
-t.test('carries files in blocks', async (t) => {
+t.test('transfers files in blocks', async (t) => {
   const { emulator, call } = await started(t)
   const act = async (name: string, body: unknown): Promise<Answered> =>
     call(name, { method: 'POST', body: JSON.stringify(body) })

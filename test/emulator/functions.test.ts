@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { started, userId } from '../support/started-emulator.ts'
 
-t.test('tells version and organisation', async (t) => {
+t.test('reports version and organisation', async (t) => {
   const { call } = await started(t)
   const access = "Microsoft.Dynamics.CRM.EndpointAccessType'Default'"
 
@@ -18,7 +18,7 @@ t.test('tells version and organisation', async (t) => {
   t.equal((await call('WhoAmI/x')).status, 404)
 })
 
-t.test('tells the privileges of users', async (t) => {
+t.test('reports the privileges of users', async (t) => {
   const { emulator, call } = await started(t)
   const application = String((await call('WhoAmI')).json['UserId'])
   const ask = async (id: string, name: string): Promise<unknown> => {
@@ -55,7 +55,7 @@ t.test('runs operations in the background', async (t) => {
   t.equal((await call(location.replace(/.{8}$/, '00000000'))).status, 404)
 })
 
-t.test('describes itself', async (t) => {
+t.test('serves its metadata', async (t) => {
   const { call } = await started(t)
 
   t.match((await call('')).json['value'], [{ name: 'accounts', kind: 'EntitySet', url: 'accounts' }])

@@ -21,7 +21,7 @@ t.test('RetrieveMetadataChanges lists what has changed since a stamp', async (t)
   const add = (body: object): ReturnType<typeof call> =>
     call(attributes, { method: 'POST', body: JSON.stringify(body) })
   t.equal((await add(column)).status, 204)
-  t.equal((await add(column)).status, 400, 'it is there already')
+  t.equal((await add(column)).status, 400, 'it already exists')
   t.equal((await add({ ...column, SchemaName: 'Colour' })).status, 400)
   t.equal((await add({ SchemaName: 'new_Size' })).status, 400)
   t.match((await call(since(stamp))).json, { EntityMetadata: [{ LogicalName: 'account', HasChanged: true }] })
@@ -40,7 +40,7 @@ t.test('RetrieveMetadataChanges lists what has changed since a stamp', async (t)
   t.equal((await call('PublishXml', { method: 'POST', body: '{"ParameterXml":"<x/>"}' })).status, 204)
 })
 
-t.test('what is not emulated of metadata is refused, never answered otherwise', async (t) => {
+t.test('metadata queries that are not emulated are refused, never answered differently', async (t) => {
   const { call } = await started(t)
   const changes = (query: object): ReturnType<typeof call> =>
     call(`RetrieveMetadataChanges(Query=@q)?@q=${encodeURIComponent(JSON.stringify(query))}`)

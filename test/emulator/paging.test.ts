@@ -5,7 +5,7 @@ import { type Json, started } from '../support/started-emulator.ts'
 
 const length = (json: Json): number => (json['value'] as unknown as unknown[]).length
 
-t.test('leads from page to page to the end', async (t) => {
+t.test('links from page to page until the last', async (t) => {
   const { call } = await started(t)
   const headers = { prefer: 'odata.maxpagesize=50' }
   const ids = new Set<unknown>()
@@ -25,7 +25,7 @@ t.test('leads from page to page to the end', async (t) => {
   t.equal(ids.size, 110)
 })
 
-t.test('takes a page link byte for byte only', async (t) => {
+t.test('accepts a page link only byte for byte', async (t) => {
   const { call } = await started(t)
   const { json } = await call('accounts?$select=name', { headers: { prefer: 'odata.maxpagesize=50' } })
   const link = String(json['@odata.nextLink'])
@@ -54,7 +54,7 @@ t.test('refuses a page link whose row is gone', async (t) => {
   t.equal((await call(String(json['@odata.nextLink']))).status, 400)
 })
 
-t.test('cuts pages at the size of the service', async (t) => {
+t.test('limits pages to the size of the service', async (t) => {
   const { emulator, call } = await started(t)
   emulator.switches.pageSize = 60
 

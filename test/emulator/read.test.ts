@@ -85,7 +85,7 @@ t.test('filters as Dataverse does', async (t) => {
   t.equal(await count("internalemailaddress eq 'isaiah_langer@contoso.com'", 'systemusers'), 2)
 })
 
-t.test('takes values of a filter from aliases', async (t) => {
+t.test('takes filter values from parameter aliases', async (t) => {
   const { call } = await started(t)
 
   t.same(
@@ -167,7 +167,7 @@ t.test('expands', async (t) => {
   t.match(none.json, { primarycontactid: null, contact_customer_accounts: [] })
 })
 
-t.test('annotates when asked', async (t) => {
+t.test('adds annotations on request', async (t) => {
   const { call } = await started(t)
   const ask = async (annotations: string, query = ''): Promise<Json> =>
     (await call(`accounts${query}`, { headers: { prefer: `odata.include-annotations="${annotations}"` } })).json
@@ -192,7 +192,7 @@ t.test('annotates when asked', async (t) => {
   t.equal((await ask('*', '?$top=1'))['@Microsoft.Dynamics.CRM.totalrecordcount'], -1)
 })
 
-t.test('writes as much metadata as asked for', async (t) => {
+t.test('writes the requested metadata level', async (t) => {
   const { emulator, call } = await started(t)
   const address = `https://contoso.crm4.dynamics.com/api/data/v9.2/accounts(${accountId(0)})`
 
@@ -255,7 +255,7 @@ t.test('finds rows by alternate keys', async (t) => {
   t.equal((await call("accounts(accountnumber=@p)?@p='C-1001'")).status, 200)
 })
 
-t.test('answers 304 to who has the newest version', async (t) => {
+t.test('responds with 304 if the caller has the current version', async (t) => {
   const { call } = await started(t)
   const path = `accounts(${accountId(0)})?$select=name`
   const etag = String((await call(path)).json['@odata.etag'])
@@ -339,7 +339,7 @@ t.test('serves images', async (t) => {
   t.equal((await caller(emulator, {})('https://contoso.crm4.dynamics.com/Image/download.aspx')).status, 401)
 })
 
-t.test('a query in the body is refused, as by Dataverse', async (t) => {
+t.test('refuses a query in the body, as Dataverse does', async (t) => {
   const { call } = await started(t)
   const init = { body: '$top=1', headers: { 'content-type': 'text/plain' } }
 

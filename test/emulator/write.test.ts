@@ -29,7 +29,7 @@ t.test('creates rows', async (t) => {
   t.match(emulator.executed[0], { method: 'POST', entitySet: 'accounts', id: /^[0-9a-f-]{36}$/ })
 })
 
-t.test('creates rows along with others', async (t) => {
+t.test('creates nested rows', async (t) => {
   const { emulator, call } = await started(t)
 
   const { headers } = await call('accounts', {
@@ -77,7 +77,7 @@ t.test('creates rows of tables without an owner', async (t) => {
   t.throws(() => emulator.put('nothing', {}), 'There is no entity set nothing')
 })
 
-t.test('notes who changed something, and for whom', async (t) => {
+t.test('records who changed a row, and on whose behalf', async (t) => {
   const { emulator, call } = await started(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
 
@@ -165,7 +165,7 @@ t.test('binds by relative, host-relative and its own absolute addresses', async 
   }
 })
 
-t.test('updates, or creates what is missing', async (t) => {
+t.test('updates rows, or creates missing ones', async (t) => {
   const { emulator, call } = await started(t)
   const patch = (key: string, headers = {}): Promise<Answered> =>
     call(`accounts(${key})`, { method: 'PATCH', body: '{"telephone1":"1"}', headers })
@@ -182,7 +182,7 @@ t.test('updates, or creates what is missing', async (t) => {
   t.equal((await call(`accounts(${accountId(0)})`, { method: 'PUT', body: '{}' })).status, 204)
 })
 
-t.test('holds to versions', async (t) => {
+t.test('checks versions', async (t) => {
   const { call } = await started(t)
   const path = `accounts(${accountId(0)})`
   const etag = String((await call(path)).json['@odata.etag'])
@@ -211,7 +211,7 @@ t.test('writes single columns', async (t) => {
   )
 })
 
-t.test('relates rows by reference', async (t) => {
+t.test('relates rows one to many', async (t) => {
   const { emulator, call } = await started(t)
   const [account, contact] = [`accounts(${accountId(0)})`, contactId(50)]
   const parent = (): unknown =>
@@ -263,7 +263,7 @@ t.test('relates rows many to many', async (t) => {
   t.equal(await roles(), '1')
 })
 
-t.test('says in full what nobody has thought of', async (t) => {
+t.test('reports unexpected errors in full', async (t) => {
   const { emulator, call } = await started(t)
   emulator.put('accounts', { accountid: accountId(0), sample_serial: 'x' })
 

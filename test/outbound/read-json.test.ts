@@ -16,7 +16,7 @@ t.test('reads small JSON documents, and follows no redirects', async (t) => {
       case '/large':
         return response.end(`"${'x'.repeat(2 * 1024 * 1024)}"`)
       default:
-        return response.end('no JSON')
+        return response.end('not JSON')
     }
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -8,8 +8,8 @@ import type { AdaptiveLimit } from '../../../src/dynamics/concurrency/adaptive-l
 
 t.setTimeout(120_000)
 
-// The same services as `node dist/bench/concurrency/main.js`, with the best fixed number known beforehand. Everything
-// runs on a clock of its own and with fixed seeds, so the figures are the same on every machine.
+// The same services as `node dist/bench/concurrency/main.js`, with the best fixed limit known beforehand. Everything
+// runs on a simulated clock with fixed seeds, so the figures are the same on every machine.
 const SERVICES = [
   { shape: queueing(16, 4), best: 16 },
   { shape: thrashing(20, 4), best: 20 },
@@ -21,19 +21,19 @@ const CONDITIONS = { seeds: [1, 2, 3, 4], spread: 0.25 }
 function asGood(t: { ok: (value: boolean, message: string) => unknown }, ratios: readonly Ratio[], what: string): void {
   const throughput = mean(ratios.map((ratio) => ratio.throughput))
   const p95 = mean(ratios.map((ratio) => ratio.p95))
-  // The goal is 0.95 and 1.2; four seeds differ from many by a little.
+  // The goal is 0.95 and 1.2; four seeds deviate slightly from many.
   t.ok(throughput >= 0.94, `${what}: throughput ${throughput.toFixed(3)}`)
   t.ok(p95 <= 1.23, `${what}: p95 ${p95.toFixed(2)}`)
 }
 
-t.test('has the throughput of the best fixed limit, from any start', async (t) => {
+t.test('reaches the throughput of the best fixed limit, from any start', async (t) => {
   for (const { shape, best } of SERVICES) {
     const fixed = withFixed(shape, best, CONDITIONS)
     for (const start of [1, 52]) asGood(t, adaptive(shape, fixed, { start }, CONDITIONS), `${shape.name}, ${start}`)
   }
 })
 
-t.test('does so within thirty seconds after the service has changed, too', async (t) => {
+t.test('reaches it again within thirty seconds after the service changes', async (t) => {
   for (const [index, { shape, best }] of SERVICES.entries()) {
     const fixed = withFixed(shape, best, CONDITIONS)
     const { shape: before } = SERVICES[(index + 1) % SERVICES.length]!
@@ -41,7 +41,7 @@ t.test('does so within thirty seconds after the service has changed, too', async
   }
 })
 
-/** Answers of `ms` at the limit, until it has done so for `rounds` of answers. */
+/** Responses that take `ms` at the limit, for `rounds` of the limit. */
 function answers(limit: AdaptiveLimit, pass: (ms: number) => void, ms: (limit: number) => number, rounds = 40): void {
   for (let round = 0; round < rounds; round++) {
     const all = Array.from({ length: limit.current() }, () => limit.sent())
@@ -74,14 +74,14 @@ t.test('starts at the hint, grows while responses are not slower, and never exce
   t.equal(limit.current(), 1, 'one at least')
 })
 
-t.test('responses to requests of another limit or of another time are not counted', async (t) => {
+t.test('responses that were sent under another limit are not counted', async (t) => {
   let now = 0
   const limit = createAdaptiveLimit(
     () => 30,
     () => now,
   )
   limit.start(1)
-  t.equal(limit.sent(), undefined, 'its load is not there yet')
+  t.equal(limit.sent(), undefined, 'its load has not arrived yet')
   const times = limit.sent()!
   limit.start(2)
   limit.answered(times, 'read', 1)
@@ -95,7 +95,7 @@ t.test('responses to requests of another limit or of another time are not counte
   t.equal(late.count(), 0)
 })
 
-t.test('falls to what Dynamics accepted, and tries what it refused again after a while', async (t) => {
+t.test('falls to the concurrency that Dynamics accepted, and tries a higher one later', async (t) => {
   let now = 0
   const limit = createAdaptiveLimit(
     () => 52,

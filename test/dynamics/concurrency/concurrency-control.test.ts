@@ -19,7 +19,7 @@ const ALL: UpstreamResponse['body'] = {
   onClose: (callback) => callback(),
 }
 
-/** A limiter before a service that answers after 100 ms on a clock of its own, with more requests than slots. */
+/** A limiter for a service that responds after 100 ms on a simulated clock, with more requests than slots. */
 function fixture({ status = 200 } = {}): {
   readonly control: ConcurrencyControl
   readonly events: DynamicsEvent[]
@@ -54,7 +54,7 @@ function fixture({ status = 200 } = {}): {
   }
 }
 
-t.test('reads, writes and batches are measured while all slots are occupied', async (t) => {
+t.test('reads, writes and batches are measured only while all slots are occupied', async (t) => {
   for (const request of [
     () => outbound(),
     () => outbound({ method: 'PATCH' }),

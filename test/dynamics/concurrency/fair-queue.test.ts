@@ -4,7 +4,7 @@ import { createFairQueue } from '../../../src/dynamics/concurrency/fair-queue.ts
 
 const none = (): boolean => false
 
-t.test('keys take turns, and each key is first in, first out', async (t) => {
+t.test('keys take turns, and within a key the order is first in, first out', async (t) => {
   const queue = createFairQueue<string>()
   for (const entry of ['a1', 'a2', 'a3', 'b1', 'c1', 'b2']) queue.push(entry[0]!, entry)
 
@@ -14,7 +14,7 @@ t.test('keys take turns, and each key is first in, first out', async (t) => {
   t.equal(queue.size(), 0)
 })
 
-t.test('the newest of the longest gives way, if that is fairer', async (t) => {
+t.test('the newest entry of the longest queue is evicted if that is fairer', async (t) => {
   const queue = createFairQueue<string>()
   t.equal(queue.displacedBy('b'), undefined)
   queue.push('a', 'a1')
@@ -40,7 +40,7 @@ t.test('an entry that was removed is not served, and removing it again changes n
   t.equal(queue.size(), 0)
 })
 
-t.test('keys with their full share let the others go first, and no slot stays free for that', async (t) => {
+t.test('keys at their full share let others go first, but no slot stays free', async (t) => {
   const queue = createFairQueue<string>()
   for (const entry of ['a1', 'a2', 'b1', 'c1']) queue.push(entry[0]!, entry)
   const served = new Set(['a', 'c'])

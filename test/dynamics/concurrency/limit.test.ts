@@ -7,7 +7,7 @@ import { until } from '../../support/until.ts'
 
 t.setTimeout(600_000)
 
-t.test('no more requests are at Dynamics than the limit allows, and all are answered', async (t) => {
+t.test('no more requests are in flight than the limit allows, and all are answered', async (t) => {
   let running = 0
   let most = 0
   const origin = await service(t, (_, response) => {
@@ -27,7 +27,7 @@ t.test('no more requests are at Dynamics than the limit allows, and all are answ
   t.match(state(), { running: 0, waiting: 0 })
 })
 
-t.test('a slot is released when the body is over, however it ends', async (t) => {
+t.test('a slot is released when the body ends or fails', async (t) => {
   const origin = await sockets(t, (socket) =>
     socket.on('data', (head) => {
       const length = head.toString().includes('short') ? 5 : 1_000_000
@@ -43,7 +43,7 @@ t.test('a slot is released when the body is over, however it ends', async (t) =>
 
   const open = outbound({ path: '/long' })
   await send(open)
-  t.equal(state().running, 1, 'not with the head')
+  t.equal(state().running, 1, 'not released with the head')
   open.cancellation.cancel(new Error('left'))
   await given()
 
@@ -55,10 +55,10 @@ t.test('a slot is released when the body is over, however it ends', async (t) =>
   await given()
 
   await t.rejects(send(outbound({ path: '/long', cancellation: open.cancellation })), { message: 'left' })
-  t.equal(state().running, 0, 'nothing came')
+  t.equal(state().running, 0, 'nothing arrived')
 })
 
-t.test('a hint of four is where it starts: more are sent while responses are no slower', async (t) => {
+t.test('starts at a hint of four, and grows while responses are not slower', async (t) => {
   let running = 0
   let most = 0
   const origin = await service(t, (_, response) => {
@@ -97,7 +97,7 @@ t.test('one noisy caller does not starve the others', async (t) => {
   t.match(turnedAway, [{ code: 'GATEWAY_QUEUE_FULL' }])
 })
 
-t.test('large uploads that do not move leave room for others', async (t) => {
+t.test('stalled large uploads do not occupy all slots', async (t) => {
   const origin = await service(t, (request, response) => {
     request.resume().on('end', () => response.end('{}'))
   })

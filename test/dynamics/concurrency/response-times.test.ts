@@ -16,10 +16,10 @@ t.test('twice as slow is twice as slow, whatever the spread', async (t) => {
   const { logRatio, standardError } = compareTimes(earlier, later)!
 
   t.ok(Math.abs(logRatio - Math.log(2)) < 1e-9)
-  t.ok(standardError > 0.02 && standardError < 0.1, 'and how sure that is')
+  t.ok(standardError > 0.02 && standardError < 0.1, 'with its standard error')
 })
 
-t.test('another mix of requests is not slower', async (t) => {
+t.test('another mix of requests does not count as slower', async (t) => {
   const reads = [10, 11, 12, 10, 11]
   const batches = [1000, 1100, 1200]
   const earlier = times(['read', [...reads, ...reads, ...reads]], ['batch', batches])
@@ -28,7 +28,7 @@ t.test('another mix of requests is not slower', async (t) => {
   t.ok(Math.abs(compareTimes(earlier, later)!.logRatio) < 0.02)
 })
 
-t.test('a class with too few times does not count', async (t) => {
+t.test('a class with too few measurements is ignored', async (t) => {
   const earlier = times(['read', [10, 10, 10]], ['write', [10, 10]])
 
   t.equal(compareTimes(earlier, times(['write', [99, 99, 99]])), undefined)

@@ -10,7 +10,7 @@ t.setTimeout(600_000)
 
 const record = new RequestRecord('test', 0)
 
-/** A limit of slots, of which each key may have `share` while others wait. */
+/** A limit with `slots`, of which each key may have `share` while others wait. */
 function slots(limit: number, share = Infinity): Pick<SemaphoreOptions, 'limit' | 'share'> {
   return { limit: () => limit, share: () => share }
 }
@@ -71,9 +71,9 @@ t.test('a full queue refuses requests of the busiest key first', async (t) => {
 
   t.throws(() => take('noisy'), full)
   take('quiet')
-  await t.rejects(waiting[3]!, full, 'the newest of the busiest makes room')
+  await t.rejects(waiting[3]!, full, 'the newest request of the busiest key makes room')
   t.throws(() => take('noisy'), full)
-  t.throws(() => take('quiet'), full, 'who has as many waiting has no better right')
+  t.throws(() => take('quiet'), full, 'a key with equally many waiting requests does not evict')
   for (let left = 3; left > 0; left--) {
     semaphore.release(slotRequest(order.at(-1)!))
     await settle()
@@ -113,11 +113,11 @@ t.test('a cancelled request leaves the queue', async (t) => {
   t.throws(
     () => semaphore.acquire({ fairnessKey: 'b', cancellation, record }),
     { message: 'left' },
-    'and who has left does not queue',
+    'a cancelled request does not queue',
   )
 })
 
-t.test('a key with its full share lets the others go first, and alone it gets all slots', async (t) => {
+t.test('a key at its full share lets others go first, and alone it gets all slots', async (t) => {
   const semaphore = createSemaphore({ ...slots(4, 2), queue: 100, onEvent() {} })
   const { take, order } = takers(semaphore)
   take(...Array.from({ length: 8 }, () => 'alone'))
@@ -145,7 +145,7 @@ t.test('background requests wait behind interactive ones', async (t) => {
   t.equal(order.at(-1), 'ada', 'after one answer')
 })
 
-t.test('background work never starves, not with one slot either', async (t) => {
+t.test('background work never starves, even with one slot', async (t) => {
   for (const limit of [1, 20]) {
     const semaphore = createSemaphore({ ...slots(limit), queue: 1000, onEvent() {} })
     const { take, order } = takers(semaphore)
@@ -163,7 +163,7 @@ t.test('background work never starves, not with one slot either', async (t) => {
   }
 })
 
-t.test('a full queue lets interactive requests in ahead of background work, but for a tenth', async (t) => {
+t.test('a full queue evicts background requests for interactive ones, except for one tenth', async (t) => {
   const semaphore = createSemaphore({ ...slots(1), queue: 10, onEvent() {} })
   const { take } = takers(semaphore)
   const bulk = take(...Array.from({ length: 11 }, () => 'bulk')).slice(1)
@@ -176,7 +176,7 @@ t.test('a full queue lets interactive requests in ahead of background work, but 
   await turnedAway
   t.throws(() => take('ada'), full, 'one of ten is kept')
   take('grace')
-  await t.rejects(ada[8]!, full, 'the busiest makes room')
+  await t.rejects(ada[8]!, full, 'the busiest key makes room')
   t.equal(semaphore.state().waiting, 10)
 })
 

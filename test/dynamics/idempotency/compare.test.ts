@@ -4,7 +4,7 @@ import { bindsRows, expectedOf, matches, isSame } from '../../../src/dynamics/id
 
 const ID = '11111111-1111-4111-8111-111111111111'
 
-t.test('a value that Dynamics stores in another form is the same value', async (t) => {
+t.test('values that Dynamics stores in another form are equal', async (t) => {
   const same: [unknown, unknown, string][] = [
     ['A', 'A', 'the same text'],
     ['A ', 'A', 'blanks at the end'],
@@ -42,7 +42,7 @@ t.test('a value that Dynamics stores in another form is the same value', async (
   for (const [sent, stored, why] of different) t.notOk(isSame(sent, stored), why)
 })
 
-t.test('columns and bound rows are expected; values that cannot be compared are not', async (t) => {
+t.test('columns and bound rows are compared; values that cannot be compared are skipped', async (t) => {
   const lookups = new Map([
     ['primarycontactid', 'primarycontactid'],
     ['new_Parent', 'new_parent'],

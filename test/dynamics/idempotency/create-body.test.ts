@@ -7,7 +7,7 @@ function inserted(text: string): string {
   return withMember(body, membersOf(body, 'accountid'), 'accountid', 'ID').toString()
 }
 
-t.test('the key goes in behind the last member, and no other byte changes', async (t) => {
+t.test('the key is inserted after the last member, and no other byte changes', async (t) => {
   t.equal(inserted('{"name":"A"}'), '{"name":"A","accountid":"ID"}')
   t.equal(inserted('{}'), '{"accountid":"ID"}')
   t.equal(inserted(' {\r\n} \n'), ' {\r\n"accountid":"ID"} \n')
@@ -20,7 +20,7 @@ t.test('the key goes in behind the last member, and no other byte changes', asyn
   )
 })
 
-t.test('refuses anything but a flat object, and a body that sets the primary key itself', async (t) => {
+t.test('refuses anything but a flat object, and a body that already has the primary key', async (t) => {
   const refused = [
     '',
     '[]',

@@ -27,7 +27,7 @@ function keyedCreate(body: Readable): ReturnType<typeof outbound> {
   })
 }
 
-t.test('a row with another primary key than the chosen one is not reported as success', async (t) => {
+t.test('a row with another primary key than the generated one is not reported as success', async (t) => {
   const origin = await service(t, async (request, response) => {
     await received(request)
     if (request.method === 'GET') return response.end(JSON.stringify({ value: [DEFINITION] }))
@@ -47,20 +47,23 @@ t.test('a row with another primary key than the chosen one is not reported as su
   )
 })
 
-t.test('while the memory for bodies is full, a keyed create is refused for now, and nothing is sent', async (t) => {
-  const origin = await service(t, (_, response) => response.end())
-  const { send } = connectionFixture(t, origin, { keepBody: 64 * 1024 * 1024 })
-  const filling = new Readable({ read() {} })
-  const waiting = send(outbound({ method: 'POST', body: filling }))
-  waiting.catch(() => {})
-  filling.push(Buffer.alloc(64 * 1024 * 1024))
-  await until(() => filling.readableLength === 0)
+t.test(
+  'while the memory for bodies is full, a keyed create gets a temporary refusal, and nothing is sent',
+  async (t) => {
+    const origin = await service(t, (_, response) => response.end())
+    const { send } = connectionFixture(t, origin, { keepBody: 64 * 1024 * 1024 })
+    const filling = new Readable({ read() {} })
+    const waiting = send(outbound({ method: 'POST', body: filling }))
+    waiting.catch(() => {})
+    filling.push(Buffer.alloc(64 * 1024 * 1024))
+    await until(() => filling.readableLength === 0)
 
-  await t.rejects(send(keyedCreate(Readable.from([Buffer.from('{}')]))), {
-    code: 'GATEWAY_OVERLOADED',
-    statusCode: 503,
-    retryAfter: 1,
-  })
-  filling.push(null)
-  await (await waiting).body.bytes(10)
-})
+    await t.rejects(send(keyedCreate(Readable.from([Buffer.from('{}')]))), {
+      code: 'GATEWAY_OVERLOADED',
+      statusCode: 503,
+      retryAfter: 1,
+    })
+    filling.push(null)
+    await (await waiting).body.bytes(10)
+  },
+)

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { bodyDigest, parseKey, rowId } from '../../../src/dynamics/idempotency/key.ts'
 
-t.test('a key is one string of Structured Fields', async (t) => {
+t.test('a key is one Structured Fields string', async (t) => {
   t.equal(parseKey('"8e03978e-40d5-43dd-bc93-6894a57f9324"'), '8e03978e-40d5-43dd-bc93-6894a57f9324')
   t.equal(parseKey(' "order 17" '), 'order 17')
   t.equal(parseKey(String.raw`"a \"quoted\" \\ key"`), String.raw`a "quoted" \ key`)
@@ -29,7 +29,7 @@ t.test('a key is one string of Structured Fields', async (t) => {
   for (const value of wrong) t.equal(parseKey(value), undefined, value)
 })
 
-t.test('the row id is a version 8 UUID that each part of the scope decides', async (t) => {
+t.test('the row id is a version 8 UUID that depends on each part of the scope', async (t) => {
   const scope = { origin: 'https://contoso.crm4.dynamics.com', user: '', entitySet: 'accounts', key: 'k' }
   const id = rowId('salt', scope)
 

@@ -12,7 +12,7 @@ const account = {
   DataProviderId: null,
 }
 
-t.test('a table whose rows take a chosen key', async (t) => {
+t.test('accepts a table whose rows can be created with a given primary key', async (t) => {
   t.same(tableIn([account], 'accounts'), { logicalName: 'account', keyColumn: 'accountid' })
   t.same(tableIn([{ ...account, TableType: 'Activity' }], 'accounts'), {
     logicalName: 'account',
@@ -20,7 +20,7 @@ t.test('a table whose rows take a chosen key', async (t) => {
   })
 })
 
-t.test('any other table, and an incomplete definition, is refused', async (t) => {
+t.test('refuses any other table, and an incomplete definition', async (t) => {
   t.match(tableIn([], 'accounts'), /is not an entity set/)
   t.match(tableIn([{ ...account, EntitySetName: 'Accounts' }], 'accounts'), /is not an entity set/)
   const others = [

@@ -22,7 +22,7 @@ const COUNT = '0x80072322'
 const TIME = '0x80072321'
 const CONCURRENCY = '0x80072326'
 
-/** Answers 429 as Dynamics does. */
+/** Responds with 429 as Dynamics does. */
 function refuse(response: ServerResponse, code: string, retryAfter?: string): void {
   answerJson(
     response,
@@ -41,7 +41,7 @@ function refusing(
   return (_, response) => (times-- > 0 ? refuse(response, code, retryAfter) : response.writeHead(204).end())
 }
 
-t.test('a refused request is sent again when Dynamics says so, whatever its method, body and all', async (t) => {
+t.test('a refused request is sent again after Retry-After, with any method and its body', async (t) => {
   const seen: [number, string][] = []
   const origin = await service(t, async (request, response) => {
     const body = await received(request)
@@ -67,7 +67,7 @@ t.test('a refused request is sent again when Dynamics says so, whatever its meth
   ])
 })
 
-t.test("a wait that is longer than the caller's patience is passed on at once, with what is left of it", async (t) => {
+t.test("a wait longer than the caller's timeout is passed on at once, with the remaining time", async (t) => {
   const origin = await service(t, refusing(1, TIME, '30'))
   const { send } = connectionFixture(t, origin)
 
@@ -80,11 +80,11 @@ t.test("a wait that is longer than the caller's patience is passed on at once, w
   await t.rejects(
     send(outbound({ method: 'POST' })),
     { code: 'GATEWAY_LIMIT_HOLDS', statusCode: 429, retryAfter: /^2\d$/ },
-    'and nobody else is sent',
+    'and no other request is sent',
   )
 })
 
-t.test("the setting and the caller's own deadline bound the wait", async (t) => {
+t.test("the setting and the caller's deadline limit the wait", async (t) => {
   const origin = await service(t, refusing(3, COUNT, '60'))
   const deadline = performance.now() + 59_000
 
@@ -93,7 +93,7 @@ t.test("the setting and the caller's own deadline bound the wait", async (t) => 
   t.equal((await connectionFixture(t, origin, { maxRetryWait: 600_000 }).send(outbound({ deadline }))).status, 429)
 })
 
-t.test('waits add up', async (t) => {
+t.test('consecutive waits count together against the limit', async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
@@ -104,7 +104,7 @@ t.test('waits add up', async (t) => {
   t.ok(requests === 3 || requests === 2, 'after 0, 1 and perhaps 2 seconds; another would be too late')
 })
 
-t.test('a body that is not at hand is not sent again', async (t) => {
+t.test('a streamed body is not sent again', async (t) => {
   const origin = await service(t, async (request, response) => {
     await received(request)
     refuse(response, COUNT, '1')
@@ -117,23 +117,23 @@ t.test('a body that is not at hand is not sent again', async (t) => {
   t.equal(header(answer, 'retry-after'), '1')
 })
 
-t.test('nothing is sent while a limit holds, and then one goes first', async (t) => {
-  // Long enough for all to come meanwhile.
-  const HOLD = 3000
-  const seen: { at: number; atOnce: number }[] = []
-  let atOnce = 0
+t.test('nothing is sent during a pause, and then one probe goes first', async (t) => {
+  // Long enough for all requests to arrive meanwhile.
+  const PAUSE_MS = 3000
+  const seen: { at: number; concurrent: number }[] = []
+  let concurrent = 0
   let ends = 0
   const origin = await service(t, (_, response) => {
-    seen.push({ at: performance.now(), atOnce: ++atOnce })
-    // Two holds, one after the other.
+    seen.push({ at: performance.now(), concurrent: ++concurrent })
+    // Two pauses, one after the other.
     const times = seen.length
     setTimeout(() => {
-      atOnce--
+      concurrent--
       if (times > 2) {
         response.writeHead(204).end()
       } else {
-        ends = performance.now() + HOLD
-        refuse(response, times === 1 ? COUNT : TIME, String(HOLD / 1000))
+        ends = performance.now() + PAUSE_MS
+        refuse(response, times === 1 ? COUNT : TIME, String(PAUSE_MS / 1000))
       }
     }, 50)
   })
@@ -148,30 +148,30 @@ t.test('nothing is sent while a limit holds, and then one goes first', async (t)
 
   t.same([...new Set(statuses)], [204])
   t.equal(seen.length, 33, '31 requests and two refusals')
-  t.ok(seen[1]!.at - seen[0]!.at >= HOLD + 49)
-  t.ok(seen[2]!.at >= ends - 1, 'the second hold is kept too')
-  t.equal(seen[2]!.atOnce, 1, 'one goes first')
-  t.ok(seen[3]!.at - seen[2]!.at >= 49, 'and the others when it was taken')
+  t.ok(seen[1]!.at - seen[0]!.at >= PAUSE_MS + 49)
+  t.ok(seen[2]!.at >= ends - 1, 'the second pause is respected too')
+  t.equal(seen[2]!.concurrent, 1, 'one goes first')
+  t.ok(seen[3]!.at - seen[2]!.at >= 49, 'and the others after it succeeded')
 })
 
-t.test('who comes while the trial is under way waits for its end, without a word of limits', async (t) => {
+t.test('requests that arrive during the probe wait for it', async (t) => {
   let requests = 0
-  let endTrial: (() => void) | undefined
+  let endProbe: (() => void) | undefined
   const origin = await service(t, (_, response) => {
     requests++
     if (requests === 1) refuse(response, COUNT, '1')
-    else if (requests === 2) endTrial = () => response.writeHead(204).end()
+    else if (requests === 2) endProbe = () => response.writeHead(204).end()
     else response.writeHead(204).end()
   })
   const { send, events, state } = connectionFixture(t, origin, { maxRetryWait: 1000 })
 
-  const trial = send(outbound())
-  await until(() => endTrial !== undefined)
+  const probe = send(outbound())
+  await until(() => endProbe !== undefined)
   const other = send(outbound())
   await until(() => state().waitingForPause === 1)
-  endTrial!()
+  endProbe!()
 
-  t.equal((await trial).status, 204)
+  t.equal((await probe).status, 204)
   t.equal((await other).status, 204)
   t.same(
     events.filter(({ kind }) => kind === 'request-paused'),
@@ -179,7 +179,7 @@ t.test('who comes while the trial is under way waits for its end, without a word
   )
 })
 
-t.test('a trial that brings nothing does not keep the others', async (t) => {
+t.test('a cancelled probe does not block the others', async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
@@ -198,7 +198,7 @@ t.test('a trial that brings nothing does not keep the others', async (t) => {
   await t.rejects(hangs, { message: 'left' })
 })
 
-t.test('requests that were under way to a connection are held too', async (t) => {
+t.test('requests that wait for a slot are paused too', async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
@@ -215,7 +215,7 @@ t.test('requests that were under way to a connection are held too', async (t) =>
   ])
 })
 
-t.test('a caller that leaves is not sent for when the limit ends', async (t) => {
+t.test('a request whose caller disconnected is not sent after the pause', async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
@@ -239,7 +239,7 @@ t.test('a caller that leaves is not sent for when the limit ends', async (t) => 
   t.equal(state().waitingForPause, 0)
 })
 
-t.test('too many at once: fewer from now on, and the others hardly wait', async (t) => {
+t.test('a concurrency refusal lowers the limit, and other requests hardly wait', async (t) => {
   let running = 0
   let most = 0
   const origin = await service(t, (_, response) => {
@@ -260,7 +260,7 @@ t.test('too many at once: fewer from now on, and the others hardly wait', async 
   t.ok(events.some((event) => event.kind === 'concurrency'))
 })
 
-t.test('a refusal that says nothing is waited out as well', async (t) => {
+t.test('a refusal without Retry-After is also retried after a wait', async (t) => {
   const origin = await service(
     t,
     (() => {
@@ -285,7 +285,7 @@ t.test('a refusal that says nothing is waited out as well', async (t) => {
   )
 })
 
-t.test('a refusal that breaks off is not a response, and is still obeyed', async (t) => {
+t.test('a truncated refusal is an error, and its pause still applies', async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
     requests++
@@ -300,7 +300,7 @@ t.test('a refusal that breaks off is not a response, and is still obeyed', async
   t.equal(requests, 1)
 })
 
-t.test('what Dynamics says is left is known, and the limit starts at its hint', async (t) => {
+t.test('reports the remaining limits of Dynamics, and starts the concurrency limit at its hint', async (t) => {
   const origin = await service(t, (_, response) =>
     response
       .writeHead(204, {

@@ -9,20 +9,20 @@ import { replicaSettings } from '../../support/replica-settings.ts'
 
 const [target] = replicaSettings(undefined).targets
 
-interface Two {
+interface TwoReplicas {
   readonly one: PauseWindow
-  readonly two: PauseWindow
-  /** Pauses that began at the second because of the first. */
+  readonly twoReplicas: PauseWindow
+  /** Pauses of the second replica that the first one caused. */
   readonly begun: number[]
 }
 
-function two(): Two {
+function two(): TwoReplicas {
   const replicas = inProcess(100)
-  const begun: number[] = []
+  const started: number[] = []
   return {
     one: sharePauses(createPauseWindow(), replicas.of(target!), () => undefined),
-    two: sharePauses(createPauseWindow(), replicas.of(target!), (wait) => begun.push(wait)),
-    begun,
+    twoReplicas: sharePauses(createPauseWindow(), replicas.of(target!), (wait) => started.push(wait)),
+    begun: started,
   }
 }
 
@@ -30,28 +30,28 @@ function isAbout(t: Test, found: number, wanted: number): void {
   t.ok(found <= wanted && found > wanted - 2000, `${found} of ${wanted}`)
 }
 
-t.test('a pause of one pauses the other, once for a burst', async (t) => {
-  const { one, two: other, begun } = two()
+t.test('a pause at one replica pauses the other, once for a burst of refusals', async (t) => {
+  const { one, twoReplicas: other, begun: started } = two()
   t.notOk(other.isPaused())
   one.start(10_000)
   one.start(10_100)
   t.ok(other.isPaused())
   isAbout(t, other.remaining(), 10_000)
-  t.same(begun, [10_000])
+  t.same(started, [10_000])
   one.start(20_000)
   isAbout(t, other.remaining(), 20_000)
-  t.equal(begun.length, 2)
+  t.equal(started.length, 2)
 })
 
-t.test('what turns out to be less serious is so everywhere', async (t) => {
-  const { one, two: other } = two()
+t.test('a pause that is shortened is shortened everywhere', async (t) => {
+  const { one, twoReplicas: other } = two()
   one.start(30_000).shorten(1000)
   t.ok(other.isPaused())
   isAbout(t, other.remaining(), 1000)
 })
 
-t.test('a longer wait that came meanwhile is kept everywhere', async (t) => {
-  const { one, two: other } = two()
+t.test('a longer pause that started meanwhile stays everywhere', async (t) => {
+  const { one, twoReplicas: other } = two()
   const first = one.start(30_000)
   one.start(25_000)
   first.shorten(1000)
@@ -59,12 +59,12 @@ t.test('a longer wait that came meanwhile is kept everywhere', async (t) => {
   isAbout(t, other.remaining(), 25_000)
 })
 
-t.test('who comes later learns of a pause, and whether it is serious', async (t) => {
+t.test('a replica that starts later gets the current pause', async (t) => {
   const replicas = inProcess(100)
   const one = sharePauses(createPauseWindow(), replicas.of(target!), () => undefined)
   one.start(30_000).shorten(5000)
-  const begun: number[] = []
-  const late = sharePauses(createPauseWindow(), replicas.of(target!), (wait) => begun.push(wait))
+  const started: number[] = []
+  const late = sharePauses(createPauseWindow(), replicas.of(target!), (wait) => started.push(wait))
   isAbout(t, late.remaining(), 5000)
-  t.equal(begun.length, 1)
+  t.equal(started.length, 1)
 })
