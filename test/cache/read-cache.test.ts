@@ -142,6 +142,35 @@ t.test(
   },
 )
 
+t.test('Dynamics confirms a row for ten minutes; then it is read in full', async (t) => {
+  const dynamics = new ModelDynamics(() => 0.5)
+  const send = cacheReads(dynamics.send, {
+    target: targetWith({ schemaCache: 0, reads: { revalidate: true, keep: [] } }),
+    name: 'model',
+    memory: createResponseMemory(60_000),
+    now: () => dynamics.now,
+  })
+  for (const [minute, cacheStatus] of [
+    [0, 'fwd=uri-miss'],
+    [9, 'fwd=stale; fwd-status=304'],
+    [11, 'fwd=uri-miss'],
+    [20, 'fwd=stale; fwd-status=304'],
+  ] as const) {
+    dynamics.now = minute * 60_000
+    const request = modelRequest('GET', '/contacts(1)', [], { cacheableRead: { identity: 'a', mustBeSent: false } })
+    let body: Buffer | undefined
+    void send(request)
+      .then(bodyOf)
+      .then((bytes) => (body = bytes))
+    while (body === undefined) {
+      dynamics.next()
+      await settled()
+    }
+    t.match(body.toString(), /"value":0/)
+    t.equal(request.record.cacheStatus, cacheStatus)
+  }
+})
+
 /** Lets pending promises settle. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))

@@ -2,21 +2,29 @@ import t from 'tap'
 
 import { shareCalls } from '../../src/cache/shared-calls.ts'
 import { bufferedBody } from '../../src/dynamics/buffered-response.ts'
+import type { Cancellation } from '../../src/dynamics/cancellation.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { bodyOf, modelRequest } from '../support/model-dynamics.ts'
+import { until } from '../support/until.ts'
+
+interface WaitingCall {
+  readonly fairnessKey: string
+  readonly cancellation: Cancellation
+  readonly answer: () => void
+}
 
 /** A `send` whose calls wait until the test answers them. */
 function waitingCalls(text = ''): {
   readonly send: Send
-  readonly calls: { fairnessKey: string; answer: () => void }[]
+  readonly calls: WaitingCall[]
 } {
-  const calls: { fairnessKey: string; answer: () => void }[] = []
+  const calls: WaitingCall[] = []
   return {
     calls,
-    send: ({ fairnessKey }) =>
+    send: ({ fairnessKey, cancellation }) =>
       new Promise<UpstreamResponse>((resolve) => {
         const body = (): UpstreamResponse['body'] => bufferedBody(Buffer.from(text || `of ${fairnessKey}`))
-        calls.push({ fairnessKey, answer: () => resolve({ status: 200, headers: [], body: body() }) })
+        calls.push({ fairnessKey, cancellation, answer: () => resolve({ status: 200, headers: [], body: body() }) })
       }),
   }
 }
@@ -110,4 +118,53 @@ t.test('each caller gets a long response at its own pace, and callers are served
     written.every((bytes) => bytes > 0 && bytes <= 64 * 1024),
     String(written),
   )
+})
+
+t.test('the call ends when its last request leaves, in whatever order they do', async (t) => {
+  for (const order of [
+    [0, 1, 2],
+    [2, 1, 0],
+    [1, 0, 2],
+  ]) {
+    const { send, calls } = waitingCalls()
+    const share = shareCalls('a', () => 0)
+    const requests = [readOf('a'), readOf('a'), readOf('a')]
+    const answers = requests.map((request) => share(request, send))
+    for (const answer of answers) answer.catch(() => undefined)
+    t.equal(calls.length, 1)
+    for (const index of order) {
+      t.equal(calls[0]!.cancellation.reason, undefined)
+      requests[index]!.cancellation.cancel(new Error(`${index} left`))
+    }
+    t.match(calls[0]!.cancellation.reason, { message: `${order[2]} left` })
+    for (const index of order.slice(0, 2)) await t.rejects(answers[index]!, { message: `${index} left` })
+  }
+})
+
+t.test(
+  'a response that is too long to share ends when the first caller has left; others make their own calls',
+  async (t) => {
+    const { send, calls } = waitingCalls('x'.repeat(2_000_000))
+    const share = shareCalls('a', () => 0)
+    const first = readOf('first')
+    first.record.attemptSent()
+    const answers = [share(first, send), share(readOf('b'), send), share(readOf('c'), send)]
+    first.cancellation.cancel(new Error('left'))
+    await t.rejects(answers[0]!, { message: 'left' })
+    calls[0]!.answer()
+    await until(() => calls.length === 3)
+    t.match(calls[0]!.cancellation.reason, { message: /no request waits/ })
+    for (const { answer } of calls.slice(1)) answer()
+    for (const answer of answers.slice(1)) t.equal((await bodyOf(await answer)).length, 2_000_000)
+  },
+)
+
+t.test('a read whose key would be too long shares no call', async (t) => {
+  const { send, calls } = waitingCalls()
+  const share = shareCalls('a', () => 0)
+  const long = (): OutboundRequest => ({ ...readOf('a'), path: `/accounts?$filter=${'x'.repeat(8192)}` })
+  const answers = [share(long(), send), share(long(), send)]
+  t.equal(calls.length, 2)
+  for (const { answer } of calls) answer()
+  for (const answer of answers) t.equal((await answer).status, 200)
 })

@@ -192,6 +192,56 @@ t.test('Dynamics is down: definitions are answered all the same, and say how old
   t.equal((await read(url, path, undefined, { 'cache-control': 'no-cache' })).status, 503)
 })
 
+t.test('while changes of definitions cannot be read, old ones are served, and no check follows at once', async (t) => {
+  const { url, checks, emulator, first } = await gatewayWithConfirmed(t)
+  emulator.faults.dataverse.always({ kind: 'unavailable', retryAfter: 30, path: CHECK })
+  await until(async () => {
+    t.match((await read(url, DEFINITIONS)).cacheStatus, /; hit; /)
+    return checks(503) === 1
+  })
+  const stale = await read(url, DEFINITIONS)
+  t.match(stale.cacheStatus, /; hit; ttl=-1/)
+  t.equal(stale.text, first)
+  t.equal(checks(503), 1)
+})
+
+t.test('definitions are fetched again when Dynamics has forgotten the stamp, or refuses to compare', async (t) => {
+  for (const [status, code] of [
+    [400, '0x80044352'],
+    [403, '0x80040220'],
+  ] as const) {
+    const { url, emulator } = await gatewayWithConfirmed(t)
+    const body = JSON.stringify({ error: { code, message: 'no' } })
+    emulator.faults.dataverse.push({ kind: 'answer', path: CHECK, status, body })
+    let answer: Read | undefined
+    await until(async () => {
+      answer = await read(url, DEFINITIONS)
+      return emulator.faults.dataverse.pending === 0
+    })
+    t.equal(answer!.cacheStatus, 'dynamics-gateway; fwd=stale', code)
+  }
+})
+
+const DEFINITIONS = 'EntityDefinitions?$select=LogicalName'
+const CHECK = 'RetrieveMetadataChanges'
+
+/** A gateway with definitions in memory that each read has to confirm, and that a check has confirmed. */
+async function gatewayWithConfirmed(
+  t: Test,
+): Promise<Fixture & { readonly checks: (status: number) => number; readonly first: string }> {
+  const fixture = await gatewayFor(t, { SCHEMA_CACHE: '1ms' })
+  const { url, emulator } = fixture
+  const checks = (status: number): number =>
+    emulator.received.filter((one) => one.url.includes(CHECK) && one.status === status).length
+  const { text: first } = await read(url, DEFINITIONS)
+  // The first check gives the stamp, and the second one compares it.
+  await until(async () => {
+    await read(url, DEFINITIONS)
+    return checks(200) === 2
+  })
+  return { ...fixture, checks, first }
+}
+
 t.test('SCHEMA_CACHE=0s keeps nothing', async (t) => {
   const { url, emulator } = await gatewayFor(t, { SCHEMA_CACHE: '0s' })
   for (let count = 0; count < 2; count++) {
@@ -277,6 +327,16 @@ t.test('names of other rows, which annotations hold, are as fresh as those rows'
 
   t.match((await read(url, path, ADELE, annotated)).cacheStatus, /fwd=uri-miss/)
   t.match((await read(url, path, ADELE)).cacheStatus, /hit/, 'without annotations nothing has changed')
+})
+
+t.test('a read whose key would be too long is not kept', async (t) => {
+  const { url } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
+  const path = `accounts?$select=name&$filter=${Array.from({ length: 300 }, () => "name ne 'a name that nobody has'").join(' and ')}`
+  for (let count = 0; count < 2; count++) {
+    const answer = await read(url, path)
+    t.equal(answer.status, 200)
+    t.equal(answer.cacheStatus, BYPASS)
+  }
 })
 
 t.test('a count of 0 is not kept, nor is an error', async (t) => {

@@ -181,6 +181,18 @@ t.test('a claims challenge of Dynamics removes the rows that were kept for the p
   t.match(await kept(), /cache-status: .*fwd=uri-miss/i)
 })
 
+t.test('a person whom Entra refuses gets no rows from memory, and those in memory are removed', async (t) => {
+  const { emulator, ask } = await gatewayWith(t, { reads: { keep: [{ entitySets: ['accounts'], for: '1h' }] } })
+  const [first, second] = [emulator.userToken(ADELE), emulator.userToken(ADELE)]
+  const readAs = (token: string): Promise<RawAnswer> => ask(get('/accounts?$top=1', bearer(token)))
+  await readAs(first)
+  t.match((await readAs(first)).head, /cache-status: .*; hit/i)
+  emulator.onBehalfOf.refuse = 50057
+  t.match(await readAs(second), { status: 403, code: 'GATEWAY_USER_WITHOUT_ACCESS' })
+  emulator.onBehalfOf.refuse = undefined
+  t.match((await readAs(first)).head, /cache-status: .*fwd=uri-miss/i)
+})
+
 t.test('a secret that changes is used for people too, and their own refusals do not count against it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rotated-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
