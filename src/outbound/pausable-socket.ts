@@ -6,6 +6,8 @@ import { getSystemErrorName } from 'node:util'
 export interface PausableSocket {
   /** Whether the connection may have been cut: its end is not accepted as the end of a response. */
   readonly broken: boolean
+  /** Whether the kernel has not taken all bytes of the request yet. */
+  readonly sending: boolean
   readonly pause: () => void
   readonly resume: () => void
   /** Calls `onIdle` when no data has arrived for `idle` milliseconds (0: never). Pauses do not count. */
@@ -33,6 +35,9 @@ export function pausable(socket: Socket): PausableSocket {
   const self: PausableSocket = {
     get broken() {
       return broken
+    },
+    get sending() {
+      return socket.writableLength > 0
     },
     pause() {
       paused = true

@@ -29,14 +29,14 @@ export interface PoolOfConnection {
 
 /**
  * The state of a request: `waiting` until the connection is open or checked, `sent`, `answered` with a head, `complete`
- * while undici releases the connection, or `failed`. After a 408, it is `last` and then `ended` instead of `answered` and
- * `complete`.
+ * while undici releases the connection, or `failed`. If the connection must carry no other request, it is `last` and then
+ * `ended` instead of `answered` and `complete`.
  */
 type Phase = 'idle' | 'waiting' | 'sent' | 'answered' | 'complete' | 'last' | 'ended' | 'failed'
 
 /**
  * A server may send this when a connection has been idle for too long, and still answer the request that crossed it. On
- * the same connection, that response would go to the next request.
+ * the same connection, that response would go to the next request. See docs/decisions/unsolicited-responses.md.
  */
 const REQUEST_TIMEOUT = 408
 
@@ -131,10 +131,11 @@ export class PooledConnection implements CarryingConnection {
   }
 
   onResponse(status: number, headers: readonly Buffer[]): void {
-    const isLast = status === REQUEST_TIMEOUT
-    this.#phase = isLast ? 'last' : 'answered'
+    const timedOut = status === REQUEST_TIMEOUT
+    // A response to a request that is still being sent may be an unsolicited one that crossed it.
+    this.#phase = timedOut || this.socket?.sending === true ? 'last' : 'answered'
     if (this.#use !== 'new') {
-      if (isLast) this.lifetime.broke(this.#idleFor)
+      if (timedOut) this.lifetime.broke(this.#idleFor)
       else this.lifetime.answered(this.#idleFor)
     }
     this.#isUsed = true
