@@ -155,8 +155,8 @@ function streamed(raw: ServerResponse, { transform, detect, refuse }: ResponsePa
   return sink
 
   function beginOnce(): void {
-    hasBegun = true
     begin()
+    hasBegun = true
   }
 
   function uncork(): void {
@@ -172,9 +172,7 @@ function decoded(raw: ServerResponse, coding: ContentCoding, plain: Sink): Sink 
 }
 
 /** Resets the caller's connection, so that a truncated response does not look complete. */
-export function reset(raw: ServerResponse): void {
-  // For the log: no status was sent.
-  if (!raw.headersSent) raw.statusCode = 502
+function reset(raw: ServerResponse): void {
   const { socket } = raw
   // A Unix socket has no reset.
   if (socket instanceof Socket && socket.remoteAddress !== undefined && !('encrypted' in socket)) {

@@ -1,3 +1,5 @@
+import { createGzip } from 'node:zlib'
+
 import t from 'tap'
 
 import { gatewayFor } from '../support/gateway-for.ts'
@@ -409,3 +411,84 @@ t.test('the next page is asked for while the reader has not read one; no more th
   t.ok(requests.length > before, 'and goes on with the reader')
   leaving.abort()
 })
+
+t.test('a response of another type than JSON gets 406', async (t) => {
+  const { address } = await gatewayBeforeRawDynamics(
+    t,
+    (settings) => settings,
+    () => ({ raw: 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 3\r\n\r\nabc' }),
+  )
+
+  const response = await fetch(`${address}/accounts`, { headers: ROWS })
+
+  t.equal(response.status, 406)
+  t.match(await response.json(), { error: { code: 'GATEWAY_NOT_A_COLLECTION' } })
+})
+
+t.test('a first page that breaks off before its first row is an error', async (t) => {
+  const { address } = await gatewayBeforeRawDynamics(
+    t,
+    (settings) => settings,
+    () => ({ raw: 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"@odata' }),
+  )
+
+  const response = await fetch(`${address}/accounts`, { headers: ROWS })
+
+  t.equal(response.status, 502)
+  t.match(await response.json(), { error: { code: 'GATEWAY_DYNAMICS_BROKE_OFF' } })
+})
+
+t.test('what follows the last wanted row does not matter', async (t) => {
+  const gzip = createGzip()
+  gzip.write('{"value":[{"a":1},{"a":2},')
+  await new Promise<void>((resolve) => gzip.flush(resolve))
+  const pieces = [(gzip.read() as Buffer).toString('latin1'), 'this is not gzip']
+  const chunks = pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('')
+  const { address } = await gatewayBeforeRawDynamics(
+    t,
+    (settings) => settings,
+    () => ({
+      raw:
+        'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n' +
+        `Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`,
+    }),
+  )
+
+  const rows = await linesOf(await fetch(`${address}/accounts?$top=2`, { headers: ROWS }))
+
+  t.same(rows, { lines: ['{"a":1}', '{"a":2}'], broken: false })
+})
+
+t.test('pages of FetchXML without a paging cookie are asked for by their number', async (t) => {
+  const { address, requests } = await gatewayBeforeRawDynamics(
+    t,
+    (settings) => settings,
+    (request) => {
+      const page = Number(/page%3D%22(\d)/.exec(request)?.[1] ?? 1)
+      return Buffer.from(`{"@Microsoft.Dynamics.CRM.morerecords":${page < 3},"value":[{"a":${page}}]}`)
+    },
+  )
+  const xml = encodeURIComponent('<fetch count="1"><entity name="account"/></fetch>')
+
+  const rows = await linesOf(await fetch(`${address}/accounts?fetchXml=${xml}`, { headers: ROWS }))
+
+  t.same(rows, { lines: ['{"a":1}', '{"a":2}', '{"a":3}'], broken: false })
+  t.equal(requests.length, 3)
+})
+
+t.test('while the gateway is stopping, the connection closes after the rows', async (t) => {
+  const { url, emulator, running } = await gatewayFor(t)
+  emulator.faults.dataverse.push({ path: 'accounts', kind: 'delay', ms: 500 })
+  const answer = rawRequest({ port: Number(new URL(url).port) }, ROWS_ON_A_KEPT_CONNECTION)
+  await until(() => emulator.received.some(({ url }) => url.includes('accounts')))
+
+  running.stop()
+
+  const { status, head, body } = await answer
+  t.equal(status, 200)
+  t.match(head, /^connection: close$/im)
+  t.match(body, /\r\n0\r\n\r\n$/)
+})
+
+const ROWS_ON_A_KEPT_CONNECTION =
+  'GET /accounts?$top=3 HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n'

@@ -1,6 +1,7 @@
 import t from 'tap'
 
 import { gatewayFor } from '../support/gateway-for.ts'
+import { rawRequest, requestOf } from '../support/raw-http.ts'
 
 const PATH = '/api/data/v9.2/accounts'
 
@@ -140,14 +141,24 @@ t.test('If-None-Match applies to the read: 304', async (t) => {
   t.equal(await second.text(), '')
 })
 
-t.test('HEAD has the head alone', async (t) => {
-  const { url } = await gatewayFor(t)
+t.test('HEAD has the head alone, also of an error of the batch', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const address = `${url}/accounts?${longQuery(40_000)}`
 
-  const response = await fetch(`${url}/accounts?${longQuery(40_000)}`, { method: 'HEAD' })
+  const response = await fetch(address, { method: 'HEAD' })
 
   t.equal(response.status, 200)
   t.match(response.headers.get('content-type'), /^application\/json/)
   t.equal(await response.text(), '')
+
+  const body = '{"error":{"code":"0x80040220","message":"no privilege"}}'
+  emulator.faults.dataverse.push({ kind: 'answer', status: 403, path: '$batch', body })
+  const refused = await rawRequest(
+    { port: Number(new URL(url).port) },
+    requestOf(`HEAD /accounts?${longQuery(40_000)}`),
+  )
+  t.equal(refused.status, 403)
+  t.equal(refused.body, '')
 })
 
 t.test('errors of the read and of the batch come back as they are', async (t) => {

@@ -49,3 +49,18 @@ t.test('a query that its address makes too long is refused', async (t) => {
 
   t.notOk(emulator.received.some(({ url }) => url?.includes('accounts') === true))
 })
+
+t.test('a JSON batch that is too large to be read before it is sent is refused', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  const request = { id: '1', method: 'POST', url: '/accounts', body: { description: 'x'.repeat(17 * 1024 * 1024) } }
+
+  const response = await fetch(`${url}/$batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ requests: [request] }),
+  })
+
+  t.equal(response.status, 413)
+  t.match(await response.json(), { error: { code: 'GATEWAY_BODY_TOO_LARGE', message: /JSON.*16777216/ } })
+  t.equal(emulator.executions, 0)
+})

@@ -43,6 +43,20 @@ t.test('serves each environment below its name, with links that stay there', asy
   )
 })
 
+t.test('the name of an environment alone is the address of its service document', async (t) => {
+  const { url, emulator } = await gatewayWithFile(t, both)
+
+  for (const path of ['/sales', '/sales/', '/sales?x=1']) {
+    const response = await fetch(url + path)
+    t.equal(response.status, 200, path)
+    t.equal(((await response.json()) as { '@odata.context': string })['@odata.context'], `${url}/sales/$metadata`)
+  }
+  t.same(
+    emulator.received.map(({ url }) => url),
+    ['', '', '?x=1'].map((query) => `/api/data/v9.2/${query}`),
+  )
+})
+
 t.test('keeps the rules of one environment from the other', async (t) => {
   const { url } = await gatewayWithFile(t, both)
 

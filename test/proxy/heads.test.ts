@@ -35,6 +35,17 @@ t.test('proxies are trusted by their address, or by their network, of either ver
   t.equal(baseFor('2001:db9::1', 'outside.example'), 'http://inside/a')
 })
 
+t.test('a header that is a link leads to Dynamics', async (t) => {
+  t.same(requestHeaders([])(['Content-Location', 'http://gw:8080/accounts', 'Link', 'https://other.example/x'], MAP), [
+    'Content-Location',
+    `${ADDRESS_URL}/accounts`,
+    'Link',
+    'https://other.example/x',
+    'accept-encoding',
+    'identity',
+  ])
+})
+
 t.test('headers that come in several lines are one', async (t) => {
   const sent = requestHeaders([])(['Accept-Encoding', 'br', 'Accept-Encoding', 'gzip'], MAP)
   t.match(sent.at(-1), /gzip/)

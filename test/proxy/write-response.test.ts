@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { createGzip, gzipSync } from 'node:zlib'
 
 import t from 'tap'
 import type { Test } from 'tap'
@@ -208,4 +208,69 @@ t.test('an empty body that is said to be gzip is an empty body', async (t) => {
 
   t.notOk(reset)
   t.match(text, /^HTTP\/1\.1 200 OK\r\ncontent-length: 0\r\n/)
+})
+
+t.test('gzip without content is an empty body', async (t) => {
+  const service = await listening(t, (_request, response) => response.end(gzipSync('')))
+  const { send } = connectionFixture(t, service)
+  const map = urlMap(targetAddress(service), { base: 'http://gateway.example', form: 'short' })
+  const url = await listening(
+    t,
+    (_request, response) =>
+      void send(outbound()).then(({ status, body }) => {
+        writeResponse(body, response, {
+          status,
+          headers: [],
+          contentLength: undefined,
+          hasBody: true,
+          coding: 'gzip',
+          transform: responseLinks(map),
+          refuse,
+        })
+      }),
+  )
+
+  const { text, reset } = await rawSocket(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+
+  t.notOk(reset)
+  t.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n0\r\n\r\n$/)
+})
+
+t.test('a body that cannot be decoded any further resets the connection once, whatever follows', async (t) => {
+  const gzip = createGzip()
+  gzip.write('[1,')
+  await new Promise<void>((resolve) => gzip.flush(resolve))
+  const start = gzip.read() as Buffer
+  const service = await listening(t, (request, response) => {
+    response.write(start)
+    setTimeout(() => response.write('this is not gzip'), 100)
+    void broken.then(() => request.socket.resetAndDestroy())
+  })
+  let breakOff = (): void => undefined
+  const broken = new Promise<void>((resolve) => (breakOff = resolve))
+  const { send } = connectionFixture(t, service)
+  let over: Promise<void> | undefined
+  const url = await listening(
+    t,
+    (_request, response) =>
+      void send(outbound()).then(({ status, body }) => {
+        over = new Promise((resolve) => body.onClose(resolve))
+        writeResponse(body, response, {
+          status,
+          headers: [],
+          contentLength: undefined,
+          hasBody: true,
+          coding: 'gzip',
+          transform: undefined,
+          refuse,
+        })
+      }),
+  )
+
+  const { text, reset } = await rawSocket(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+
+  t.ok(reset)
+  t.match(text, '[1,')
+  breakOff()
+  await over
 })
