@@ -39,12 +39,18 @@ export interface LinkTimes {
   readonly retry: number
   /** The same after a timeout. It is longer, because each timeout may delay a request. */
   readonly retryAfterTimeout: number
+  /** A connection that is lost before this time counts as another failure, so that the next attempt comes later. */
+  readonly stable: number
 }
 
-export const LINK_TIMES: LinkTimes = { command: 50, connect: 2000, retry: 2000, retryAfterTimeout: 10_000 }
+export const LINK_TIMES: LinkTimes = {
+  command: 50,
+  connect: 2000,
+  retry: 2000,
+  retryAfterTimeout: 10_000,
+  stable: 30_000,
+}
 
-/** A connection that lasts less than this counts as another failure, so that the next attempt comes later. */
-const STABLE_MS = 30_000
 const MAX_RETRY_MS = 20_000
 
 /** Connects in the background, now and after each loss of the connection, until it is closed. */
@@ -104,7 +110,7 @@ export function openRedisLink({ createClient, prepare, onConnected, log, times =
     if (lost === undefined || lost !== client) return
     client = undefined
     lost.destroy()
-    if (performance.now() - connectedAt > STABLE_MS) failures = 0
+    if (performance.now() - connectedAt > times.stable) failures = 0
     scheduleRetry(error)
   }
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { createServer } from 'node:net'
+import type { Socket } from 'node:net'
 
 import { generate } from 'selfsigned'
 import t from 'tap'
@@ -17,7 +19,7 @@ import { until } from '../support/until.ts'
 
 // Shorter than in earnest, so that the tests need not wait. Only a command may take longer, because the machine may be
 // busy.
-const TIMES = { command: 5000, connect: 5000, retry: 30, retryAfterTimeout: 60, heartbeat: 50 }
+const TIMES = { command: 5000, connect: 5000, retry: 30, retryAfterTimeout: 60, stable: 30_000, heartbeat: 50 }
 const IMPATIENT = { ...TIMES, command: 100, connect: 500 }
 
 interface Fixture {
@@ -209,6 +211,9 @@ t.test('Redis sees no address, name or secret, and cannot forge an entry', async
   const values = await Promise.all(keys.map((key) => redis.command(`GET ${key}`)))
   t.notMatch(keys.join('\n') + values.join('\n'), /ada|bob|contoso|news|a-secret/)
 
+  const { targets } = replicaSettings(redis.url)
+  const { id: scope } = createSeal('a-secret-that-replicas-share', scopeOf(targets[0]!))
+
   // Whoever can write to Redis puts one user's entry in the place of another's.
   const [ada] = await namesOf(one, redis, 'ada@contoso.com')
   const [bob] = await namesOf(one, redis, 'bob@contoso.com')
@@ -218,9 +223,13 @@ t.test('Redis sees no address, name or secret, and cannot forge an entry', async
     await redis.command(`SET ${bob} "${forged}"`)
     t.equal(await one.state.get('user bob@contoso.com'), undefined)
     await redis.command(`PUBLISH dynamics-gateway:1:messages "${forged}"`)
+    await redis.command(`PUBLISH dynamics-gateway:1:messages "${scope}.${forged}"`)
   }
+  // Messages arrive in their order, so the forged ones have been handled.
+  one.state.publish('news', 'the end', 60_000)
+  await until(() => got.length === 2)
   t.equal((await one.state.get('user ada@contoso.com'))?.value, 'ada is 1')
-  t.same(got, ['about ada@contoso.com'])
+  t.same(got, ['about ada@contoso.com', 'the end'])
 })
 
 /** The keys that change when the entry of `address` is set. */
@@ -323,6 +332,44 @@ t.test('a replica that is closed while it connects leaves nothing behind', async
   t.same(one.lines, [])
 })
 
+t.test('a replica that is closed before its attempt to connect fails makes no other', async (t) => {
+  const sockets: Socket[] = []
+  const port = await listening(
+    t,
+    createServer((socket) => sockets.push(socket.on('error', () => {}).resume())),
+  )
+  const one = replica(t, `redis://127.0.0.1:${port}`, {}, IMPATIENT)
+  await until(() => sockets.length === 1)
+  await one.replicas.close()
+  await once(sockets[0]!, 'close')
+
+  t.equal(one.disconnectedReason(), 'CONNECTING')
+  t.same(one.lines, [])
+})
+
+t.test('each loss of a new connection doubles the wait, until a connection was stable', async (t) => {
+  const redis = await redisServer(t)
+  const waits = async (stable: number, losses: number): Promise<number[]> => {
+    const one = replica(t, redis.url, {}, { ...TIMES, retry: 100, stable })
+    const waits: number[] = []
+    for (let loss = 0; loss < losses; loss++) {
+      await connected(one)
+      const start = performance.now()
+      await redis.command('CLIENT KILL TYPE pubsub')
+      await until(() => one.disconnectedReason() !== undefined)
+      await connected(one)
+      waits.push(performance.now() - start)
+    }
+    await one.replicas.close()
+    return waits
+  }
+  const unstable = await waits(60_000, 4)
+  t.ok(unstable[3]! >= 800, String(unstable))
+  // Doubled each time, these two would wait for 3.2 and 6.4 seconds.
+  const stable = await waits(0, 7)
+  t.ok(Math.min(stable[5]!, stable[6]!) < 3200, String(stable))
+})
+
 t.test('replicas with another secret or application share nothing', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url)
@@ -351,9 +398,15 @@ t.test('a changed secret file takes effect without a restart', async (t) => {
   await one.state.set('a', '2', 60_000)
   t.equal((await two.state.get('a'))?.value, '2')
   t.testdir({})
-  await until(() => one.state.status()!.replicas === 2)
+  // Each of the two reads its secret before each of its heartbeats.
+  const beats = await heartbeats(redis)
+  await until(async () => (await heartbeats(redis)) > beats + 4)
   t.equal((await one.state.get('a'))?.value, '2', 'a file that is missing for a moment changes nothing')
 })
+
+async function heartbeats(redis: RedisServer): Promise<number> {
+  return Number(/cmdstat_zadd:calls=(\d+)/.exec(await redis.command('INFO commandstats'))![1])
+}
 
 t.test('a server that does not speak the Redis protocol is not used', async (t) => {
   const port = await listening(
