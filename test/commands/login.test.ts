@@ -387,6 +387,24 @@ t.test('check of a signed-in person does not blame an application user', async (
     t.match(written.stdout, says)
     t.notMatch(written.stdout, /application user/i)
   }
+
+  const own = emulator.rows('systemusers').find((row) => row['internalemailaddress'] === 'adele.vance@contoso.com')!
+  const answer = (path: string, skip: number, body: object): void =>
+    emulator.faults.dataverse.push({
+      kind: 'answer',
+      status: 200,
+      path,
+      skip,
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    })
+  answer('RetrieveUserPrivilege', 0, {
+    RolePrivileges: [{ PrivilegeName: 'prvActOnBehalfOfAnotherUser', Depth: 'Global' }],
+  })
+  answer('WhoAmI', 2, { UserId: own['systemuserid'] })
+  written.stdout = ''
+  t.equal(await check({ user: 'isaiahxlanger@contoso.com' }, acting), 2)
+  t.match(written.stdout, /Dynamics ignored the request to act as isaiah\S+, and ran as the person who signed in/)
 })
 
 t.test('accepts responses without a name and without a polling interval', async (t) => {

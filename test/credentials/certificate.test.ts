@@ -176,14 +176,20 @@ t.test('a missing certificate file is explained, and the old certificate stays i
 })
 
 t.test('a certificate that expires soon is a warning', async (t) => {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway' }], {
-    keySize: 2048,
-    algorithm: 'sha256',
-    notAfterDate: new Date(Date.now() + 10 * 86_400_000),
-  })
-  const folder = t.testdir({ 'soon.pem': cert + key })
-  const { credential, log } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: `${folder}/soon.pem` })
-  await credential.authorization()
-  const warned = log.lines.find(({ level }) => level === 'warn')
-  t.match(warned, { sentence: /credential expires within \d+ days: upload a new one/ })
+  for (const [days, when] of [
+    [10, 'within 30 days'],
+    [5, 'within 7 days'],
+    [0.5, 'within a day'],
+  ] as const) {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway' }], {
+      keySize: 2048,
+      algorithm: 'sha256',
+      notAfterDate: new Date(Date.now() + days * 86_400_000),
+    })
+    const folder = t.testdir({ 'soon.pem': cert + key })
+    const { credential, log } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: `${folder}/soon.pem` })
+    await credential.authorization()
+    const warned = log.lines.find(({ level }) => level === 'warn')
+    t.match(warned, { sentence: `credential expires ${when}: upload a new one` })
+  }
 })

@@ -49,6 +49,14 @@ t.test('the chunks stay as they are, for others may share them', async (t) => {
   t.equal(chunk.toString(), page)
 })
 
+t.test('a row is given out with the chunk that ends with it', async (t) => {
+  const rows = pageRows(9)
+  t.equal(pushed(rows, '{"value":[{"a":1},{"a":2}'), '{"a":1}\n{"a":2}\n')
+  t.equal(pushed(rows, ',{"a":3}'), '{"a":3}\n')
+  t.equal(pushed(rows, ']}'), '')
+  rows.end()
+})
+
 t.test('the next link may come before the rows', async (t) => {
   const rows = pageRows(9)
   t.notOk(rows.isPage())

@@ -42,6 +42,21 @@ t.test('every kind of link leads through the gateway, in either spelling of its 
   }
 })
 
+t.test('a chunk is forwarded as it is if no link of it continues in the next one', async (t) => {
+  const filler = `{"value":[{"name":"${'x'.repeat(10_000)}"}],`
+  for (const [end, next, skipped] of [
+    ['', `"@odata.nextLink":"${root}/accounts?a"}`, true],
+    ['"@odata.nextLink":', `"${root}/accounts?a"}`, true],
+    ['"@odata.nextLink":"', `${root}/accounts?a"}`, false],
+    [`"@odata.nextLink":"${root.slice(0, 12)}`, `${root.slice(12)}/accounts?a"}`, false],
+  ] as const) {
+    const links = responseLinks(short)
+    t.equal(links.skip!(Buffer.from(filler + end)), skipped, end)
+    const text = (skipped ? filler + end : links.push(filler + end)) + links.push(next) + links.end()
+    t.equal(text, (filler + end + next).replace(root, 'http://gw:8080'))
+  }
+})
+
 t.test('links keep the address form that the caller used', async (t) => {
   const page = `{"@odata.context":"${root}/$metadata#accounts","value":[],"@odata.nextLink":"${root}/accounts?$skiptoken=%253c"}`
 
