@@ -128,6 +128,35 @@ t.test('without a reader of settings, a reload fetches a token with the credenti
   t.equal(await status(url), 200)
 })
 
+t.test('a gateway that was reloaded sheds load at once, because it is not starting', async (t) => {
+  const gateway = await gatewayFor(t)
+  const { next, running, url } = gateway
+  let late = 0
+  const now = performance.now.bind(performance)
+  performance.now = () => now() + late
+  t.teardown(() => {
+    performance.now = now
+  })
+  // Longer than the time after a start in which no lag counts as overload.
+  late = 10_100
+  next.settings = settingsOf(gateway, { IMPERSONATION: 'required' })
+  running.reload()
+  await until(async () => (await status(url)) === 403)
+
+  const reloaded = now()
+  const busy = setInterval(() => {
+    const end = now() + 400
+    while (now() < end);
+  }, 1)
+  let code: unknown
+  while (code !== 'GATEWAY_OVERLOADED' && now() - reloaded < 8000) {
+    const { error } = (await (await fetch(`${url}/WhoAmI`)).json()) as { error: { code: unknown } }
+    code = error.code
+  }
+  clearInterval(busy)
+  t.equal(code, 'GATEWAY_OVERLOADED')
+})
+
 t.test('new origins count for what cannot be read as a request, too', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, { ALLOWED_ORIGINS: 'https://app.contoso.com' })
