@@ -1,6 +1,8 @@
 import t from 'tap'
 import type { Test } from 'tap'
 
+import { get } from '../../src/commands/check/ask.ts'
+import type { CheckContext } from '../../src/commands/check/step.ts'
 import { authorityRequest } from '../../src/credentials/authority-request.ts'
 import { network } from '../../src/credentials/network.ts'
 import { post, redeem } from '../../src/credentials/token-endpoint.ts'
@@ -66,6 +68,11 @@ t.test('what may be sent twice is repeated when its connection was just being cl
       network(optionsOf(server)).module.sendPostRequestAsync(`${server.origin}/token`, { body: 'grant_type=x' }),
     discovery: (server) =>
       authorityRequest({ method: 'GET', url: new URL(`${server.origin}/discovery`) }, optionsOf(server)),
+    'a request of check': async ({ agent, origin }) =>
+      get(
+        { target: { url: { origin, apiRoot: '' }, requestTimeout: 60_000 }, agent: agent.reads } as CheckContext,
+        '/WhoAmI',
+      ),
     'the request for a device code': (server) => post(`${server.origin}/devicecode`, { a: 'b' }, optionsOf(server)),
   }
   for (const [name, send] of Object.entries(kinds)) {

@@ -32,6 +32,7 @@ export async function get(
       path: `${apiRoot}${path}`,
       method: 'GET',
       signal: AbortSignal.timeout(Math.min(MAX_WAIT_MS, target.requestTimeout)),
+      idempotent: true,
       headers: {
         accept: 'application/json',
         'odata-version': '4.0',
