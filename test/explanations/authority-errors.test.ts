@@ -8,7 +8,7 @@ import { AADSTS } from '../../src/explanations/aadsts.ts'
 import { explainAuthorityResponse } from '../../src/explanations/authority-errors.ts'
 import { explainConnection } from '../../src/explanations/connection-errors.ts'
 
-t.test('every number has what happened, why, and one thing to do that names a place', (t) => {
+t.test('every AADSTS number has an explanation and one fix that names a place', (t) => {
   for (const [number, { what, why, todo }] of Object.entries(AADSTS)) {
     for (const text of [what, why, todo]) t.match(text, /^[A-Z].+\.$/s, number)
     t.match(todo, /admin centre|AZURE_|DYNAMICS_|`dynamics-gateway|clock|Nothing:|gateway restarts/, number)
@@ -22,7 +22,7 @@ t.test('no number is explained in two files', (t) => {
   t.end()
 })
 
-t.test('the numbers that set-up fails with most are all there', (t) => {
+t.test('the most frequent AADSTS numbers of set-up are explained', (t) => {
   const wanted = [
     7000215, 7000222, 700016, 700011, 70001, 7000112, 90002, 900021, 900023, 90019, 50059, 50128, 50194, 9001023,
     500011, 50001, 70011, 1002012, 28002, 700022, 901002, 900144, 7000218, 700025, 700027, 700023, 700021, 700024,
@@ -35,7 +35,7 @@ t.test('the numbers that set-up fails with most are all there', (t) => {
   t.end()
 })
 
-t.test("answers without Microsoft's number are explained, too", (t) => {
+t.test('responses without an AADSTS number are also explained', (t) => {
   const cases: [facts: Parameters<typeof explainAuthorityResponse>[0], what: RegExp, todo: RegExp][] = [
     [
       { status: 401, error: 'invalid_client', host: 'idp.test' },
@@ -62,7 +62,7 @@ t.test("answers without Microsoft's number are explained, too", (t) => {
   t.end()
 })
 
-t.test('distinguishes why no response came', (t) => {
+t.test('distinguishes why there was no response', (t) => {
   const cases: [code: string | undefined, todo: RegExp][] = [
     ['ENOTFOUND', /spelling/],
     ['EAI_AGAIN', /DNS/],
@@ -90,7 +90,7 @@ t.test('distinguishes why no response came', (t) => {
   t.end()
 })
 
-t.test('what is not known is not explained', (t) => {
+t.test('unknown errors are not explained', (t) => {
   for (const explanation of [
     explainAuthorityResponse({ status: 400, error: 'made_up' }),
     explainAuthorityResponse({ status: 400, aadsts: 123456 }),

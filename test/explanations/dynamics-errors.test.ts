@@ -9,13 +9,13 @@ type Cases = [error: Parameters<typeof explainDynamics>[0], what: RegExp, todo: 
 
 const PRIVILEGE = 'Principal user (Id=1, type=8) is missing prvReadAccount privilege (Id=2)'
 
-t.test('every code is in lower case, and has what happened, why, and one thing to do', (t) => {
+t.test('every code is in lower case, and has an explanation and one fix', (t) => {
   const entries = [
     ...Object.entries(BY_CODE).flatMap(([code, meaning]) => Object.values(meaning).map((one) => [code, one] as const)),
     ...Object.entries(OF_REQUESTS),
   ]
   for (const [code, { what, why, todo }] of entries) {
-    t.match(code, /^0x[0-9a-f]{8}$/, 'the form in which codes are looked up')
+    t.match(code, /^0x[0-9a-f]{8}$/, 'codes are looked up in lower case')
     t.match(what, /^[a-z].+\.$/s, `${code}: goes on after “Dynamics answered 403:”`)
     for (const text of [why, todo]) t.match(text, /^[A-Z].+\.$/s, code)
   }
@@ -27,7 +27,7 @@ t.test('every code is in lower case, and has what happened, why, and one thing t
   t.end()
 })
 
-t.test('what Dynamics refuses is explained by its code and by what its text names', (t) => {
+t.test('a refusal by Dynamics is explained by its code and by the names in its text', (t) => {
   const cases: Cases = [
     [
       { status: 403, code: '0x80072560' },
@@ -87,7 +87,7 @@ t.test('what Dynamics refuses is explained by its code and by what its text name
   t.end()
 })
 
-t.test('a privilege is said to be missing only where the text names one', (t) => {
+t.test('a missing privilege is reported only if the text names one', (t) => {
   const refusals: Parameters<typeof explainDynamics>[0][] = [
     { status: 403 },
     { status: 403, code: '0x80095ffc', message: 'Something that nobody has documented.' },
@@ -115,7 +115,7 @@ t.test('a privilege is said to be missing only where the text names one', (t) =>
   t.end()
 })
 
-t.test('what something else answered is not blamed on Dynamics', (t) => {
+t.test('a response of another server is not attributed to Dynamics', (t) => {
   const cases: Cases = [
     [{ status: 403, contentType: 'text/html; charset=utf-8' }, /answered 403 in place of Dynamics, with/, /proxy/],
     [{ status: 502, contentType: 'text/html' }, /answered 502 in place of Dynamics/, /proxy/],
@@ -131,7 +131,7 @@ t.test('what something else answered is not blamed on Dynamics', (t) => {
   t.end()
 })
 
-t.test('where a person signed in no application user is blamed', (t) => {
+t.test('for a signed-in person, no application user is blamed', (t) => {
   for (const error of [
     { status: 403, code: '0x80072560' },
     { status: 403, code: '0x80042f09' },
@@ -154,14 +154,14 @@ t.test('where a person signed in no application user is blamed', (t) => {
   t.end()
 })
 
-t.test('where the gateway acts as a user, either of two may be meant', (t) => {
+t.test('with impersonation, the refusal may concern either of two users', (t) => {
   for (const code of ['0x80072560', '0x80042f09', '0x80040225']) {
     t.match(explainDynamics({ status: 403, code, impersonated: true }).why, /^Either the user that the gateway acts/)
   }
   t.end()
 })
 
-t.test('what Dynamics says is quoted on one line, and not without end', (t) => {
+t.test('the text of Dynamics is quoted on one line, with limited length', (t) => {
   const says = (message: string) => explainDynamics({ status: 403, code: '0x80095ffc', message }).says
   t.equal(says('a\r\n\u001b[2Jb'), '“a [2Jb”')
   t.equal(says('ab '.repeat(9999))?.length, 303)
@@ -171,7 +171,7 @@ t.test('what Dynamics says is quoted on one line, and not without end', (t) => {
   t.end()
 })
 
-t.test('an error is found in a body, whatever the body is', (t) => {
+t.test('an error is parsed from a body of any type', (t) => {
   t.same(errorIn({ error: { code: '0x80040220', message: 'no' } }), { code: '0x80040220', message: 'no' })
   t.same(errorIn({ error: { code: 'BadRequest_NotFound', message: 'no' } }).code, 'BadRequest_NotFound')
   for (const body of [

@@ -15,7 +15,7 @@ t.test('recognises a page by its content type', (t) => {
   t.end()
 })
 
-t.test('a redirect to where people sign in is told by its host, path or query', (t) => {
+t.test('a redirect to a sign-in page is recognised by host, path or query', (t) => {
   for (const location of [
     'https://login.microsoftonline.com/common/oauth2/authorize?client_id=x',
     'https://login.windows.net/common',
@@ -44,7 +44,7 @@ t.test('a redirect to where people sign in is told by its host, path or query', 
   t.end()
 })
 
-t.test("an answer that may be Dynamics' own is left to be explained as such", (t) => {
+t.test('a response that may be from Dynamics is not called foreign', (t) => {
   for (const evidence of [
     { status: 401, challenge: 'Bearer authorization_uri=x' },
     { status: 401 },

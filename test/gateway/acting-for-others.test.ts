@@ -11,13 +11,13 @@ import type { RawAnswer } from '../support/raw-http.ts'
 import { objectId, userId } from '../support/started-emulator.ts'
 import { until } from '../support/until.ts'
 
-// People with a role who may act as others: beside their token a header names whom.
+// People with a role may act as others: a header beside their token names the user.
 
 const ADELE = 'adele.vance@contoso.com'
 const ALEX = 'alex.wilber@contoso.com'
 const ROLE = { roles: ['ActForOthers'] }
 
-t.test('only people with the role may name others, and only those that are listed', async (t) => {
+t.test('only people with the role may name other users, and only listed ones', async (t) => {
   const { emulator, as, audit } = await gatewayWith(t)
   const alexId = objectId(emulator, ALEX)
   for (const line of [`x-user-email: ${ALEX}`, `x-user-id: ${alexId}`]) {
@@ -37,13 +37,13 @@ t.test('only people with the role may name others, and only those that are liste
   t.match(await as(ADELE, ROLE, `CallerObjectId: ${alexId}`, `x-user-id: ${alexId}`), { status: 400 })
   t.match(await as(ADELE, ROLE, `x-user-email: ${ALEX}`, `x-user-id: ${alexId}`), { status: 400 })
 
-  t.match(await as(ADELE, ROLE), { status: 200, body: userId(emulator, ADELE) }, 'as herself without a header')
+  t.match(await as(ADELE, ROLE), { status: 200, body: userId(emulator, ADELE) }, 'without the header as herself')
   t.notOk('callerobjectid' in emulator.received.at(-1)!.headers)
   t.match(claimsIn(emulator.received.at(-1)!.headers['authorization']), { oid: objectId(emulator, ADELE) })
   t.same(audit(), [])
 })
 
-t.test('the audit names both', async (t) => {
+t.test('the audit log names both people', async (t) => {
   const { emulator, ask, audit } = await gatewayWith(t)
   const token = emulator.userToken(ADELE, { claims: ROLE })
   const body = '{"name":"A"}'
@@ -59,7 +59,7 @@ t.test('the audit names both', async (t) => {
   t.notOk('signedInObjectId' in herself!)
 })
 
-t.test('settings that would let everybody act as others, or nobody, are errors', async (t) => {
+t.test('settings that would let everybody or nobody act for others are errors', async (t) => {
   for (const [token, target, fault] of [
     [{ scopes: ['a'] }, {}, /every person with a token of support could act as others/],
     [{ roles: ['a'] }, { impersonation: { mode: 'off' } }, /support is to act as others/],

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 
 const ROWS = { accept: 'application/x-ndjson' }
 
-/** The rows of a stream, as text; `broken` where it did not end well. */
+/** The lines of a stream, and whether it was cut off. */
 async function linesOf(response: Response): Promise<{ readonly lines: string[]; readonly broken: boolean }> {
   let text = ''
   let broken = false
@@ -22,7 +22,7 @@ async function linesOf(response: Response): Promise<{ readonly lines: string[]; 
   return { lines: text.split('\n').filter((line) => line !== ''), broken }
 }
 
-t.test('every row of every page is a line, as Dynamics wrote it', async (t) => {
+t.test('every row of every page is one line, byte for byte', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const path = '/contacts?$select=fullname,_parentcustomerid_value&$orderby=fullname'
   const page = await (await fetch(url + path)).text()
@@ -49,7 +49,7 @@ t.test('every row of every page is a line, as Dynamics wrote it', async (t) => {
   }
 })
 
-t.test('a long query, in whatever form, gives all its rows, too', async (t) => {
+t.test('a long query in any form returns all rows', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.switches.pageSize = 25
   const query = `$select=name&$filter=name%20ne%20%27${'x'.repeat(40_000)}%27`
@@ -64,7 +64,7 @@ t.test('a long query, in whatever form, gives all its rows, too', async (t) => {
   }
 })
 
-t.test('$top means what it says, also with a page size', async (t) => {
+t.test('$top limits the rows, also with a page size', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   for (const [top, size] of [
     [7, 3],
@@ -82,7 +82,7 @@ t.test('$top means what it says, also with a page size', async (t) => {
   }
 })
 
-t.test('a response that is shared with other callers stays JSON for them', async (t) => {
+t.test('a response shared with other callers stays JSON for them', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.switches.latency = 100
   const address = `${url}/accounts?$select=name`
@@ -109,7 +109,7 @@ t.test('a response that is shared with other callers stays JSON for them', async
   }
 })
 
-t.test('links inside rows lead to the gateway', async (t) => {
+t.test('links in rows point to the gateway', async (t) => {
   const { url } = await gatewayFor(t)
 
   const { lines } = await linesOf(
@@ -124,16 +124,19 @@ t.test('links inside rows lead to the gateway', async (t) => {
   for (const link of links) t.ok(link.startsWith(`"${url}/`), link)
 })
 
-t.test('without the header, or with one that would rather have something else, nothing changes', async (t) => {
-  const { url } = await gatewayFor(t)
-  for (const accept of ['application/json', '*/*', 'application/json, application/x-ndjson;q=0.5']) {
-    const response = await fetch(`${url}/accounts?$top=1`, { headers: { accept } })
-    t.match(response.headers.get('content-type'), /^application\/json/, accept)
-    t.match(await response.json(), { value: [{}] })
-  }
-})
+t.test(
+  'without Accept: application/x-ndjson, or if another type is preferred, the response is unchanged',
+  async (t) => {
+    const { url } = await gatewayFor(t)
+    for (const accept of ['application/json', '*/*', 'application/json, application/x-ndjson;q=0.5']) {
+      const response = await fetch(`${url}/accounts?$top=1`, { headers: { accept } })
+      t.match(response.headers.get('content-type'), /^application\/json/, accept)
+      t.match(await response.json(), { value: [{}] })
+    }
+  },
+)
 
-t.test('HEAD has the head of the stream', async (t) => {
+t.test('HEAD returns the headers of the stream', async (t) => {
   const { url } = await gatewayFor(t)
 
   const response = await fetch(`${url}/accounts?$select=name`, { method: 'HEAD', headers: ROWS })
@@ -144,7 +147,7 @@ t.test('HEAD has the head of the stream', async (t) => {
   t.equal(await response.text(), '')
 })
 
-t.test('what has no rows gets 406; what surely has none is not sent', async (t) => {
+t.test('a resource without rows gets 406; if the path shows it, nothing is sent', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const [row] = emulator.rows('accounts')
   for (const [method, path, isSent] of [
@@ -170,7 +173,7 @@ t.test('what has no rows gets 406; what surely has none is not sent', async (t) 
   t.equal((await fetch(`${url}/accounts`, { method: 'OPTIONS', headers: ROWS })).status, 200)
 })
 
-t.test('errors of the first page come as they are', async (t) => {
+t.test('errors of the first page are passed on unchanged', async (t) => {
   const { url } = await gatewayFor(t)
 
   const response = await fetch(`${url}/accounts?$select=nothing`, { headers: ROWS })
@@ -179,7 +182,7 @@ t.test('errors of the first page come as they are', async (t) => {
   t.match(await response.json(), { error: { code: '0x80060888' } })
 })
 
-t.test('limits, breaks and an expired token between pages stay unseen', async (t) => {
+t.test('throttling, broken connections and an expired token between pages are invisible to the caller', async (t) => {
   const { url, emulator, log } = await gatewayFor(t)
   emulator.switches.pageSize = 10
   const page = (fault: object) => ({ path: 'skiptoken', ...fault }) as never
@@ -199,7 +202,7 @@ t.test('limits, breaks and an expired token between pages stay unseen', async (t
   await until(() => log().includes('"pages":11,"rows":110'))
 })
 
-t.test('its pages and rows are shown in the log, the inspector and the metrics', async (t) => {
+t.test('the log, the inspector and the metrics show pages and rows', async (t) => {
   const { url, emulator, log, running } = await gatewayFor(t, { INSPECTOR: 'true' })
   emulator.switches.pageSize = 50
   await linesOf(await fetch(`${url}/accounts?$select=name`, { headers: ROWS }))
@@ -217,7 +220,7 @@ t.test('its pages and rows are shown in the log, the inspector and the metrics',
   t.match(metrics, 'gateway_rows_pages_total{target="dynamics"} 4')
 })
 
-t.test('a stream that cannot go on ends broken, after a line that says where to go on', async (t) => {
+t.test('a stream that fails is cut off after a line with the link to continue', async (t) => {
   const { url, emulator, log } = await gatewayFor(t)
   emulator.switches.pageSize = 10
   const all = (await linesOf(await fetch(`${url}/accounts?$select=name`, { headers: ROWS }))).lines
@@ -253,12 +256,12 @@ t.test('a stream that cannot go on ends broken, after a line that says where to 
     t.same(lines.slice(0, -1), all.slice(0, 20 + last.skip), kind)
     emulator.faults.dataverse.clear()
     const rest = await linesOf(await fetch(last.resume, { headers: ROWS }))
-    t.same([...lines.slice(0, -1), ...rest.lines.slice(last.skip)], all, `${kind}: it goes on there`)
+    t.same([...lines.slice(0, -1), ...rest.lines.slice(last.skip)], all, `${kind}: the link continues the stream`)
   }
   t.match(log(), /"status":200,"code":"GATEWAY_DYNAMICS_ANSWER_INVALID"/)
 })
 
-t.test('the link to go on carries what is left of $top', async (t) => {
+t.test('the link to continue has the rest of $top', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const headers = { ...ROWS, prefer: 'odata.maxpagesize=10' }
   for (const top of ['$top=35', '%24top=35', '$top=%33%35']) {
@@ -282,7 +285,7 @@ t.test('the link to go on carries what is left of $top', async (t) => {
   }
 })
 
-t.test('a row that is too long is said to be, before and after other rows', async (t) => {
+t.test('a row that is too long is reported, before and after other rows', async (t) => {
   const long = `{"document":"${'x'.repeat(17 * 1024 * 1024)}"}`
   let page = `{"value":[${long}]}`
   const { address } = await gatewayBeforeRawDynamics(
@@ -305,14 +308,14 @@ t.test('a row that is too long is said to be, before and after other rows', asyn
   t.match(JSON.parse(lines[1]!), { error: { code: 'GATEWAY_ROW_TOO_LONG' }, skip: 1, resume: /\$top=5$/ })
 })
 
-t.test('HTTP/1.0, which cannot tell a complete stream from a broken one, gets 406', async (t) => {
+t.test('HTTP/1.0, which cannot distinguish a complete stream from a truncated one, gets 406', async (t) => {
   const { url } = await gatewayFor(t)
   const request = 'GET /accounts HTTP/1.0\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n'
 
   t.match(await rawRequest({ port: Number(new URL(url).port) }, request), { status: 406, body: /send HTTP\/1\.1/ })
 })
 
-t.test('when the caller leaves, nothing more is asked, and the slot is free', async (t) => {
+t.test('when the caller disconnects, no further page is requested, and the slot is released', async (t) => {
   const { url, emulator, log } = await gatewayFor(t, { MAX_CONCURRENCY: '1' })
   emulator.switches.pageSize = 10
   emulator.faults.dataverse.push({ path: 'skiptoken', kind: 'hang' })
@@ -324,7 +327,7 @@ t.test('when the caller leaves, nothing more is asked, and the slot is free', as
 
   await linesOf(response)
   await until(() => log().includes('"pages":1,"rows":10'))
-  t.notMatch(log(), /GATEWAY_/, 'which is no fault')
+  t.notMatch(log(), /GATEWAY_/, 'a disconnect is not an error')
   t.equal((await fetch(`${url}/accounts?$top=1`)).status, 200, 'the one slot is free')
   t.equal(emulator.received.filter(({ url }) => url.includes('skiptoken')).length, 1)
 })
@@ -332,7 +335,7 @@ t.test('when the caller leaves, nothing more is asked, and the slot is free', as
 t.test('an export releases its slot between pages', async (t) => {
   const { url, emulator } = await gatewayFor(t, { MAX_CONCURRENCY: '1' })
   emulator.switches.pageSize = 10
-  // While the second page is under way, others come and wait for the one slot.
+  // While the second page is in flight, other requests wait for the only slot.
   emulator.faults.dataverse.push({ path: 'skiptoken', kind: 'delay', ms: 1500 })
 
   const rows = fetch(`${url}/contacts?$select=fullname`, { headers: ROWS }).then(linesOf)
@@ -349,7 +352,7 @@ t.test('an export releases its slot between pages', async (t) => {
   t.equal(lines.length, emulator.rows('contacts').length)
 })
 
-t.test('FetchXML, which has no links, gives all its pages, too', async (t) => {
+t.test('FetchXML, which has no next links, also returns all pages', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const ids = Array.from({ length: 700 }, (_, index) => `<value>${index}-${'x'.repeat(40)}</value>`).join('')
   const xml = (attributes: string, filter = ''): string =>
@@ -365,7 +368,7 @@ t.test('FetchXML, which has no links, gives all its pages, too', async (t) => {
   t.equal(new Set((await read(xml(''))).lines).size, all)
   t.equal((await read(xml(' count="10"', none))).lines.length, all)
   t.equal((await read(`${xml(' count="10"')}&$top=15`)).lines.length, 15)
-  t.equal((await read(xml(' count="10" page="3"'))).lines.length, all - 20, 'from the page that is asked for')
+  t.equal((await read(xml(' count="10" page="3"'))).lines.length, all - 20, 'from the requested page')
   t.equal((await read(xml(' top="12"'))).lines.length, 12)
   const annotated = await read(xml(''), 'odata.include-annotations="OData.Community.Display.V1.FormattedValue"')
   t.equal(annotated.lines.length, all)
@@ -375,11 +378,11 @@ t.test('FetchXML, which has no links, gives all its pages, too', async (t) => {
   )
   t.equal((await read(xml(''), 'odata.maxpagesize=5')).lines.length, all)
   const rare = `<filter><condition attribute="name" operator="in">${ids}</condition></filter>`
-  t.same(await read(xml('', rare)), { lines: [], broken: false }, 'longer than an address may be')
+  t.same(await read(xml('', rare)), { lines: [], broken: false }, 'longer than a URL may be')
   t.match(emulator.received.at(-1)!.url, '/$batch')
 })
 
-t.test('the next page is asked for while the reader has not read one; no more than fits on the way', async (t) => {
+t.test('a slow reader limits how many pages are requested ahead', async (t) => {
   const row = `{"name":"${'x'.repeat(1000)}"}`
   const rows = Array.from({ length: 1000 }, () => row).join(',')
   const host = 'https://contoso.crm4.dynamics.com'
@@ -400,7 +403,7 @@ t.test('the next page is asked for while the reader has not read one; no more th
     await new Promise((resolve) => setTimeout(resolve, 200))
     return isStill && requests.length === before
   })
-  // Each page has a megabyte, and the connections on the way hold some of them.
+  // Each page has one megabyte, and socket buffers hold some of them.
   t.ok(requests.length < 40, `${requests.length} pages`)
 
   let read = 0
@@ -408,7 +411,7 @@ t.test('the next page is asked for while the reader has not read one; no more th
     read += chunk.length
     if (read > 50_000_000) break
   }
-  t.ok(requests.length > before, 'and goes on with the reader')
+  t.ok(requests.length > before, 'continues when the reader reads')
   leaving.abort()
 })
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 
-t.test('calls the Web API with no credentials in the request', async (t) => {
+t.test('forwards a request without credentials to the Web API', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   const response = await fetch(`${url}/accounts?$select=name&$top=3`)
@@ -14,7 +14,7 @@ t.test('calls the Web API with no credentials in the request', async (t) => {
   t.equal(emulator.received.at(-1)?.url, '/api/data/v9.2/accounts?$select=name&$top=3')
 })
 
-t.test('acts as the user whose e-mail address the request carries', async (t) => {
+t.test('acts as the user whose e-mail address is in the request', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   const response = await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'Adele.Vance@contoso.com' } })
@@ -29,7 +29,7 @@ t.test('acts as the user whose e-mail address the request carries', async (t) =>
   const sent = emulator.received.at(-1)!
   t.notOk(
     sent.rawHeaders.some((value) => /adele/i.test(value)),
-    'the address itself does not go on',
+    'the address itself is not forwarded',
   )
 })
 
@@ -70,7 +70,7 @@ t.test('follows links to the last page through the gateway', async (t) => {
   t.ok(rows >= 100)
 })
 
-t.test('two hundred first requests cost one token', async (t) => {
+t.test('two hundred first requests cause one token request', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   const statuses = await Promise.all(Array.from({ length: 200 }, async () => (await fetch(`${url}/WhoAmI`)).status))
@@ -79,7 +79,7 @@ t.test('two hundred first requests cost one token', async (t) => {
   t.equal(emulator.tokenRequests.length, 1)
 })
 
-t.test('never writes a token, a secret or an address of a person to the log', async (t) => {
+t.test("never logs a token, a secret or a person's address", async (t) => {
   const { url, emulator, log } = await gatewayFor(t, { LOG_LEVEL: 'trace' })
 
   await fetch(`${url}/accounts?$filter=name eq 'confidential'`, {
@@ -91,7 +91,7 @@ t.test('never writes a token, a secret or an address of a person to the log', as
   t.notMatch(log(), new RegExp(`eyJ|adele|confidential|biscuit|${emulator.clientSecret}`))
 })
 
-t.test('tells the operator, not the caller, how to fix a set-up that Dynamics refuses', async (t) => {
+t.test('the log, not the response, tells how to fix a set-up that Dynamics refuses', async (t) => {
   const { url, emulator, log } = await gatewayFor(t)
   const body = '{"error":{"code":"0x80072560","message":"The user is not a member of the organization."}}'
   emulator.faults.dataverse.push({
@@ -108,7 +108,7 @@ t.test('tells the operator, not the caller, how to fix a set-up that Dynamics re
   t.equal(log().match(/has no application user in this environment/g)?.length, 1, 'once, not for every request')
 })
 
-t.test('shows a person how its environments fare', async (t) => {
+t.test('the status page shows the state of each environment', async (t) => {
   const { url } = await gatewayFor(t)
   await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
 
@@ -122,17 +122,17 @@ t.test('shows a person how its environments fare', async (t) => {
   t.equal((await fetch(`${url}/-/`, { headers: { origin: 'https://evil.example' } })).status, 403)
 })
 
-t.test('answers probes that name no host, and no page whose name is made to point here', async (t) => {
+t.test('answers probes with any Host, and refuses pages on a rebound name', async (t) => {
   const { url } = await gatewayFor(t)
-  const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
+  const listener = { host: '127.0.0.1', port: Number(new URL(url).port) }
 
   for (const path of ['/-/livez', '/-/readyz', '/-/metrics', '/-/']) {
-    t.equal((await rawRequest(to, get(path, 'Host: evil.example'))).status, 421, path)
+    t.equal((await rawRequest(listener, get(path, 'Host: evil.example'))).status, 421, path)
   }
-  t.equal((await rawRequest(to, 'GET /-/livez HTTP/1.0\r\n\r\n')).status, 200)
+  t.equal((await rawRequest(listener, 'GET /-/livez HTTP/1.0\r\n\r\n')).status, 200)
 })
 
-t.test('an address of its own with a dot segment is refused, not taken for one that is missing', async (t) => {
+t.test('a path below /-/ with a dot segment is 400, not 404', async (t) => {
   const { url } = await gatewayFor(t)
   const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
 
@@ -142,7 +142,7 @@ t.test('an address of its own with a dot segment is refused, not taken for one t
   t.equal((await rawRequest(to, get('/-/nothing'))).status, 404)
 })
 
-t.test('answers probes by HEAD as by GET', async (t) => {
+t.test('answers probes to HEAD and GET alike', async (t) => {
   const { url } = await gatewayFor(t)
 
   const { status } = await fetch(`${url}/-/livez`, { method: 'HEAD' })

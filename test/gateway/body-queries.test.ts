@@ -16,7 +16,7 @@ const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
 const PLAIN = { 'content-type': 'text/plain' }
 
 for (const method of METHODS_OF_QUERIES) {
-  t.test(`${method} with a query in its body is the GET of the same address`, async (t) => {
+  t.test(`${method} with a query in its body is executed as a GET with that query`, async (t) => {
     const fixture = await gatewayFor(t)
     const { url, emulator } = fixture
     const lines = (): Record<string, unknown>[] => fixture.lines
@@ -39,7 +39,7 @@ for (const method of METHODS_OF_QUERIES) {
     t.equal(
       emulator.received.at(-1)!.url,
       '/api/data/v9.1/accounts?$top=1&%24filter=name%20ne%20%27a%2Bb%27&$select=name',
-      'its options stand behind those of the address',
+      'its options are appended to those of the URL',
     )
     await sendQuery(method, `${url}/accounts?$top=1`, '')
     t.equal(emulator.received.at(-1)!.url, '/api/data/v9.2/accounts?$top=1')
@@ -49,7 +49,7 @@ for (const method of METHODS_OF_QUERIES) {
     t.match(emulator.received.at(-1)!.url, `$id=${emulator.environment}/api/data/v9.2/contacts(1)`)
   })
 
-  t.test(`${method}: one that is too long for an address goes on as one that is`, async (t) => {
+  t.test(`${method}: a query too long for a URL is sent as a long GET`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
     const query = (characters: number): string => `$select=name&$filter=name%20ne%20%27${'x'.repeat(characters)}%27`
 
@@ -71,7 +71,7 @@ for (const method of METHODS_OF_QUERIES) {
     }
   })
 
-  t.test(`${method}: what is no query is refused, and nothing is sent`, async (t) => {
+  t.test(`${method}: a malformed query is refused, and nothing is sent`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
     for (const [body, headers, status, code] of [
       ['$top=1', {}, 415, 'GATEWAY_QUERY_TYPE_UNSUPPORTED'],
@@ -89,7 +89,7 @@ for (const method of METHODS_OF_QUERIES) {
   })
 }
 
-t.test('a query in the body is a read for rules, the audit and retries', async (t) => {
+t.test('a query in the body counts as a read for rules, audit and retries', async (t) => {
   for (const method of METHODS_OF_QUERIES) {
     const audit = join(t.testdir(), 'audit.log')
     const fixture = await gatewayWithFile(t, (credential) => ({
@@ -121,7 +121,7 @@ t.test('a query in the body is a read for rules, the audit and retries', async (
     )
     emulator.faults.dataverse.push({ kind: 'reset', path: 'accounts' })
     t.equal(await send('reader', '$top=1'), 200, 'sent again after a break')
-    t.equal(readFileSync(audit, 'utf8'), '', 'no line of the audit')
+    t.equal(readFileSync(audit, 'utf8'), '', 'no line in the audit log')
   }
 })
 
@@ -132,7 +132,7 @@ t.test('a truncated body is not taken as a query', async (t) => {
     'POST /accounts/$query HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n' +
       'Expect: 100-continue\r\n\r\n',
   )
-  // The gateway reads the body from now on.
+  // Now the gateway reads the body.
   await once(socket, 'data')
   socket.write('$top')
   socket.destroy()
@@ -140,7 +140,7 @@ t.test('a truncated body is not taken as a query', async (t) => {
   await until(() => fixture.lines.some(({ entitySet }) => entitySet === 'accounts'))
   const line = fixture.lines.find(({ entitySet }) => entitySet === 'accounts')
   t.match(line, { attempts: 0 })
-  // Which of the two ends of the connection is seen first decides whether there was still somebody to answer.
+  // Either event may be seen first, so the caller may or may not still be connected.
   t.ok([400, 499].includes(Number(line?.['status'])))
 })
 
@@ -158,7 +158,7 @@ t.test('100 Continue is sent once', async (t) => {
   t.match(answered, /^HTTP\/1\.1 100 Continue$/)
 })
 
-t.test('OPTIONS announces which queries are taken, where Node knows them; so does Allow', async (t) => {
+t.test('OPTIONS and Allow announce QUERY if Node supports it', async (t) => {
   const { url } = await gatewayFor(t, { ALLOWED_ORIGINS: 'https://app.contoso.com' })
 
   const options = await fetch(`${url}/accounts`, { method: 'OPTIONS' })
@@ -173,7 +173,7 @@ t.test('OPTIONS announces which queries are taken, where Node knows them; so doe
   t.equal(/QUERY/.test(preflight.headers.get('access-control-allow-methods')!), KNOWS_QUERY)
 })
 
-t.test('a Node that cannot read QUERY says what to send', async (t) => {
+t.test('without QUERY support in Node, the error names the alternative', async (t) => {
   const { url } = await gatewayFor(t)
 
   const answer = await rawRequest(

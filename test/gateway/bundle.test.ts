@@ -14,7 +14,7 @@ import type { Test } from 'tap'
 import { version } from '../../src/commands/version.ts'
 import { otlpReceiver } from '../support/otlp-receiver.ts'
 
-// The image holds the bundle and nothing else, so it must work where there is no node_modules.
+// The image contains only the bundle, so it must work without node_modules.
 const folder = mkdtempSync(join(tmpdir(), 'gateway-bundle-'))
 cpSync(join(import.meta.dirname, '../../bundle'), folder, { recursive: true })
 const gateway = join(folder, 'gateway.js')
@@ -36,7 +36,7 @@ t.test('the bundle starts where nothing may be written', async (t) => {
   t.equal(stdout, `${version()}\n`)
 })
 
-t.test('the bundle reads settings files in YAML, and says where one is broken', async (t) => {
+t.test('the bundle reads YAML settings files, and reports the position of a syntax error', async (t) => {
   const folder = t.testdir({ 'broken.yaml': 'targets:\n  - {url: ', 'unknown.yaml': 'targetz: []\n' })
   const errorsOf = (file: string): Promise<{ code: number; stderr: string }> =>
     run(process.execPath, [gateway, 'serve', '--config', join(folder, file)], options).catch((error) => error)
@@ -45,7 +45,7 @@ t.test('the bundle reads settings files in YAML, and says where one is broken', 
   t.match(await errorsOf('unknown.yaml'), { code: 1, stderr: /targetz/ })
 })
 
-t.test('a check of its health loads none of the gateway', async (t) => {
+t.test('healthcheck does not load the code of the gateway', async (t) => {
   const alone = join(t.testdir({ 'package.json': '{}' }), 'gateway.js')
   copyFileSync(gateway, alone)
   const server = createServer((_request, response) => response.end('ready')).listen(0, '127.0.0.1')
@@ -59,7 +59,7 @@ t.test('a check of its health loads none of the gateway', async (t) => {
   t.equal(stderr, '')
 })
 
-t.test('the build keeps what it compiled', async (t) => {
+t.test('the build stores its compiled code', async (t) => {
   t.match(readdirSync(join(folder, '.compiled')), [new RegExp(`^[0-9a-f]{16}-${process.arch}-v`)])
 })
 
@@ -74,11 +74,11 @@ for (const format of ['json', 'pretty']) {
     t.equal(value.length, 1)
     demo.kill('SIGTERM')
     t.equal(await ended, 0)
-    t.same(readdirSync(cwd), [], 'compiled code neither comes from the working directory nor goes there')
+    t.same(readdirSync(cwd), [], 'compiled code is neither read from nor written to the working directory')
   })
 }
 
-t.test('without an endpoint for traces nothing of OpenTelemetry is loaded', async (t) => {
+t.test('without an endpoint for traces OpenTelemetry is not loaded', async (t) => {
   const copy = t.testdir({})
   cpSync(folder, copy, { recursive: true })
   rmSync(join(copy, 'tracing.js'))
@@ -89,7 +89,7 @@ t.test('without an endpoint for traces nothing of OpenTelemetry is loaded', asyn
   t.equal(await ended, 0)
 })
 
-t.test('the bundle traces, and stops in time though the collector is gone', async (t) => {
+t.test('the bundle exports traces, and stops in time if the collector is unreachable', async (t) => {
   const collector = await otlpReceiver(t)
   const env = { ...options.env, OTEL_BSP_SCHEDULE_DELAY: '20' }
   const traced = await demoOf(t, gateway, { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint }, t.testdir({}))
@@ -112,9 +112,9 @@ interface Demo {
   readonly ended: Promise<unknown>
 }
 
-/** Runs the demo of a bundle with these variables and no others. */
+/** Runs the demo of a bundle with only these variables. */
 async function demoOf(t: Test, gateway: string, env: NodeJS.Dict<string>, cwd: string): Promise<Demo> {
-  // With the source maps that tap turns on in each child, nothing compiled is used.
+  // tap enables source maps in each child process, which would disable compiled code.
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   const demo = spawn('env', ['-i', ...variables, process.execPath, gateway, 'demo', '--port', '0'], { cwd })
   t.teardown(() => demo.kill('SIGKILL'))

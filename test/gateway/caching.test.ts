@@ -11,16 +11,16 @@ import { userId } from '../support/started-emulator.ts'
 import type { Json } from '../support/started-emulator.ts'
 import { until } from '../support/until.ts'
 
-// Reads that need no call of their own, as callers see them.
+// Shared and cached reads, as callers see them.
 
 const ADELE = 'adele.vance@contoso.com'
 const ALEX = 'alex.wilber@contoso.com'
 
-t.test('two hundred identical reads at once are one call, those of two users two', async (t) => {
+t.test('two hundred concurrent identical reads are one call, and one per user', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await read(url, 'WhoAmI', ADELE)
   await read(url, 'WhoAmI', ALEX)
-  // Until all have arrived, on a machine that has much to do.
+  // Long enough for all to arrive on a busy machine.
   emulator.switches.latency = 4000
   const before = emulator.load.total
   const answers = await Promise.all(
@@ -33,7 +33,7 @@ t.test('two hundred identical reads at once are one call, those of two users two
   t.same(tallied(answers), { 'dynamics-gateway; fwd=bypass': 2, 'dynamics-gateway; fwd=bypass; collapsed': 198 })
 })
 
-t.test('other headers, writes and what must be sent share nothing', async (t) => {
+t.test('reads with other headers, writes, and requests that must be sent are not shared', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await read(url, 'WhoAmI')
   emulator.switches.latency = 300
@@ -58,7 +58,7 @@ t.test('other headers, writes and what must be sent share nothing', async (t) =>
   t.equal(answers[8]!.cacheStatus, null)
 })
 
-t.test('a caller that cancels, even the first, does not affect the others', async (t) => {
+t.test('a caller that disconnects, even the first, does not affect the others', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await read(url, 'WhoAmI')
   emulator.switches.latency = 300
@@ -82,7 +82,7 @@ t.test('a caller that cancels, even the first, does not affect the others', asyn
   t.notOk(emulator.received.at(-1)?.aborted)
 })
 
-t.test('when all have left, the call ends', async (t) => {
+t.test('when all callers have disconnected, the call is cancelled', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await read(url, 'WhoAmI')
   emulator.faults.dataverse.push({ kind: 'hang', path: 'accounts' })
@@ -96,7 +96,7 @@ t.test('when all have left, the call ends', async (t) => {
   t.equal(emulator.received.filter(({ url }) => url.includes('accounts')).length, 1)
 })
 
-t.test('a failure fails all alike, and is not kept', async (t) => {
+t.test('a failed call fails for all callers, and is not cached', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await read(url, 'WhoAmI')
   emulator.switches.latency = 200
@@ -108,7 +108,7 @@ t.test('a failure fails all alike, and is not kept', async (t) => {
   t.equal((await read(url, 'accounts?$top=4')).status, 200)
 })
 
-t.test('a body that breaks off fails all alike', async (t) => {
+t.test('a truncated body fails for all callers', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await read(url, 'WhoAmI')
   emulator.switches.latency = 200
@@ -118,7 +118,7 @@ t.test('a body that breaks off fails all alike', async (t) => {
   t.same([...new Set(answers.map((answer) => answer?.status))], [502])
 })
 
-t.test('a response that is too long to share goes to the first, and the others make calls of their own', async (t) => {
+t.test('a response too long to share goes to the first caller, and the others make their own calls', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await read(url, 'WhoAmI')
   emulator.fill('contacts', 3000)
@@ -132,7 +132,7 @@ t.test('a response that is too long to share goes to the first, and the others m
   t.same([...new Set(answers.map(({ text }) => text.length))], [answers[0]!.text.length])
 })
 
-t.test('definitions come from memory, for each user, until they change', async (t) => {
+t.test('definitions are cached per user until they change', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const path = "EntityDefinitions(LogicalName='account')/Attributes"
   const first = await read(url, path, ADELE)
@@ -164,7 +164,7 @@ t.test('definitions come from memory, for each user, until they change', async (
   t.equal(emulator.received.filter(({ url }) => url.includes('RetrieveMetadataChanges')).length, 1)
 })
 
-t.test('$metadata is kept compressed, and goes to each caller in a coding that it accepts', async (t) => {
+t.test('$metadata is cached compressed, and sent in a coding that the caller accepts', async (t) => {
   const { url } = await gatewayFor(t)
   const identity = { 'accept-encoding': 'identity' }
   const first = await read(url, '$metadata', undefined, identity)
@@ -177,7 +177,7 @@ t.test('$metadata is kept compressed, and goes to each caller in a coding that i
   }
 })
 
-t.test('Dynamics is down: definitions are answered all the same, and say how old they are', async (t) => {
+t.test('while Dynamics is down, cached definitions are sent with their Age', async (t) => {
   const { url, emulator } = await gatewayFor(t, { SCHEMA_CACHE: '1ms' })
   const path = 'EntityDefinitions?$select=LogicalName'
   const first = await read(url, path)
@@ -242,7 +242,7 @@ async function gatewayWithConfirmed(
   return { ...fixture, checks, first }
 }
 
-t.test('SCHEMA_CACHE=0s keeps nothing', async (t) => {
+t.test('SCHEMA_CACHE=0s disables the cache', async (t) => {
   const { url, emulator } = await gatewayFor(t, { SCHEMA_CACHE: '0s' })
   for (let count = 0; count < 2; count++) {
     t.equal((await read(url, '$metadata')).cacheStatus, 'dynamics-gateway; fwd=bypass')
@@ -253,7 +253,7 @@ t.test('SCHEMA_CACHE=0s keeps nothing', async (t) => {
   )
 })
 
-t.test('a row that is known is not sent again, and nobody gets an old one', async (t) => {
+t.test('a known row is revalidated with its ETag, and never stale', async (t) => {
   const { url, emulator } = await gatewayWithReads(t, { revalidate: true })
   const [row] = emulator.rows('accounts')
   const path = `accounts(${String(row!['accountid'])})?$select=name,telephone1`
@@ -266,7 +266,7 @@ t.test('a row that is known is not sent again, and nobody gets an old one', asyn
   t.equal(again.headers.get('etag'), first.headers.get('etag'))
   t.not(again.headers.get('req_id'), first.headers.get('req_id'))
   t.equal(emulator.received.at(-1)?.status, 304)
-  t.match((await read(url, path, ALEX)).cacheStatus, /fwd=uri-miss/, 'of each user')
+  t.match((await read(url, path, ALEX)).cacheStatus, /fwd=uri-miss/, 'one call per user')
 
   emulator.put('accounts', { ...row, name: 'Changed elsewhere' })
   const changed = await read(url, path, ADELE)
@@ -281,13 +281,13 @@ t.test('a row that is known is not sent again, and nobody gets an old one', asyn
 
 const BYPASS = 'dynamics-gateway; fwd=bypass'
 
-t.test('tables that are listed come from memory until somebody writes to them', async (t) => {
+t.test('listed tables are cached until a write', async (t) => {
   const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
   const path = 'accounts?$select=name&$top=3'
   const fresh = async (): Promise<boolean> => !/; hit/.test((await read(url, path, ADELE)).cacheStatus ?? '')
   t.ok(await fresh())
   t.notOk(await fresh())
-  t.match((await read(url, path, ALEX)).cacheStatus, /fwd=uri-miss/, 'each user has its own')
+  t.match((await read(url, path, ALEX)).cacheStatus, /fwd=uri-miss/, 'each user has its own entry')
   const [row] = emulator.rows('accounts')
   const account = `accounts(${String(row!['accountid'])})`
 
@@ -315,7 +315,7 @@ t.test('tables that are listed come from memory until somebody writes to them', 
   t.equal((await read(url, 'contacts?$top=1')).cacheStatus, BYPASS)
 })
 
-t.test('names of other rows, which annotations hold, are as fresh as those rows', async (t) => {
+t.test('annotations with names of other rows are as fresh as those rows', async (t) => {
   const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
   const path = 'accounts?$select=_primarycontactid_value&$top=3'
   const annotated = { prefer: 'odata.include-annotations="*"' }
@@ -339,7 +339,7 @@ t.test('a read whose key would be too long is not kept', async (t) => {
   }
 })
 
-t.test('a count of 0 is not kept, nor is an error', async (t) => {
+t.test('a count of 0 and an error are not cached', async (t) => {
   const { url } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
   for (const path of [
     "accounts/$count?$filter=name eq 'nobody'",
@@ -353,7 +353,7 @@ t.test('a count of 0 is not kept, nor is an error', async (t) => {
   t.match((await read(url, 'accounts/$count')).cacheStatus, /hit/)
 })
 
-t.test('a user whom Dynamics refuses gets nothing that was kept before, and others still do', async (t) => {
+t.test('a user whom Dynamics refuses gets no cached rows, and others still do', async (t) => {
   const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
   for (const user of [ADELE, ALEX]) await read(url, 'accounts?$top=1', user)
   t.match((await read(url, 'accounts?$top=1', ADELE)).cacheStatus, /; hit/)
@@ -375,10 +375,10 @@ async function statusOf(url: string, path: string): Promise<number> {
   return status
 }
 
-/** The code of a missing privilege, and of a user who may not read anything. */
+/** The codes for a missing privilege, and for a user without any role. */
 const [NO_PRIVILEGE, NO_ROLES] = ['0x80040220', '0x80042f09']
 
-t.test('a refusal removes the rows that it concerns, and no definitions', async (t) => {
+t.test('a refusal evicts the rows that it concerns, and no definitions', async (t) => {
   const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts', 'contacts'], for: '1h' }] })
   const json = { 'content-type': 'application/json' }
   const [accounts, contacts, definitions] = ['accounts?$top=1', 'contacts?$top=1', 'EntityDefinitions?$top=1']
@@ -396,7 +396,7 @@ t.test('a refusal removes the rows that it concerns, and no definitions', async 
   const refusal = error(NO_PRIVILEGE)
 
   t.same(await removedBy(accounts, refusal, json), [accounts])
-  t.same(await removedBy('tasks?$top=1', refusal, json), [], 'a table of which nothing is kept')
+  t.same(await removedBy('tasks?$top=1', refusal, json), [], 'a table that is not cached')
   t.same(await removedBy('accounts?$expand=primarycontactid', refusal, json), [accounts, contacts])
   t.same(await removedBy('WhoAmI', refusal, json), [accounts, contacts], 'a function')
   t.same(await removedBy(accounts, error(NO_ROLES), json), [accounts, contacts])
@@ -411,7 +411,7 @@ t.test('a refusal removes the rows that it concerns, and no definitions', async 
   t.same(await removedBy(definitions, refusal, json), [accounts, contacts])
 })
 
-t.test('a page of a firewall removes nothing, and half a refusal all rows of the user', async (t) => {
+t.test('a firewall page evicts nothing, and a truncated refusal evicts all rows of the user', async (t) => {
   const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
   const kept = async (): Promise<string | null> => (await read(url, 'accounts?$top=1', ADELE)).cacheStatus
   await kept()
@@ -428,7 +428,7 @@ t.test('a page of a firewall removes nothing, and half a refusal all rows of the
   t.match(await kept(), /fwd=uri-miss/)
 })
 
-t.test('a 401 that a new token does not avoid removes all rows of the user', async (t) => {
+t.test('a 401 that a new token does not fix evicts all rows of the user', async (t) => {
   const { url, emulator } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
   const cacheStatus = async (user: string): Promise<string | null> =>
     (await read(url, 'accounts?$top=1', user)).cacheStatus
@@ -444,7 +444,7 @@ t.test('a 401 that a new token does not avoid removes all rows of the user', asy
   t.match(await cacheStatus(ALEX), /; hit/)
 })
 
-t.test('Cache-Control of a request limits what comes from memory', async (t) => {
+t.test('Cache-Control of a request limits what the cache may answer', async (t) => {
   const { url, emulator } = await gatewayWithReads(t, {
     revalidate: true,
     keep: [{ entitySets: ['accounts'], for: '1h' }],
@@ -466,17 +466,17 @@ t.test('Cache-Control of a request limits what comes from memory', async (t) => 
     t.equal(emulator.load.total, before, 'nothing was sent')
   }
   t.match(await statusOf('accounts?$top=1', 'no-store'), /fwd=request/)
-  t.same(await outcomeOf('accounts?$top=1'), notThere, 'no-store keeps nothing')
+  t.same(await outcomeOf('accounts?$top=1'), notThere, 'no-store is not cached')
   for (const path of ['accounts?$top=1', 'EntityDefinitions?$top=1']) {
     t.match(await statusOf(path, 'no-cache'), /fwd=request/)
-    t.same(await outcomeOf(path), [200, undefined], 'no-cache does')
+    t.same(await outcomeOf(path), [200, undefined], 'no-cache is')
     t.match(await statusOf(path, 'max-age=3000, min-fresh=1'), /; hit/)
     t.match(await statusOf(path, 'max-age=0'), /fwd=request/)
     t.match(await statusOf(path, 'min-fresh=7200'), /fwd=request/)
-    // Until the Age that callers see is over a second.
+    // Until the Age is over one second.
     await until(async () => Number((await read(url, path, ADELE)).headers.get('age')) >= 1)
     t.match(await statusOf(path, 'max-age=1'), /fwd=request/)
-    t.match(await statusOf(path, 'max-age=1'), /; hit/, 'what came back is kept')
+    t.match(await statusOf(path, 'max-age=1'), /; hit/, 'the returned row is cached')
   }
   await read(url, known, ADELE)
   t.match(await statusOf(known, 'max-age=1'), /fwd-status=304/, 'Dynamics confirms it each time')
@@ -489,7 +489,7 @@ t.test('Cache-Control of a request limits what comes from memory', async (t) => 
   t.equal(statusCode, 504)
 })
 
-t.test('a caller that limits the age gets nothing older while Dynamics is down', async (t) => {
+t.test('a caller that limits the age gets nothing older, even while Dynamics is down', async (t) => {
   const { url, emulator } = await gatewayFor(t, { SCHEMA_CACHE: '1ms' })
   const path = 'EntityDefinitions?$select=LogicalName'
   const statusOf = async (cacheControl: string): Promise<number> =>
@@ -504,7 +504,7 @@ t.test('a caller that limits the age gets nothing older while Dynamics is down',
   t.equal(await statusOf('only-if-cached'), 504)
 })
 
-t.test('what is shared is asked for once for all users', async (t) => {
+t.test('a shared table is read once for all users', async (t) => {
   const { url } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h', shared: true }] })
   const first = await read(url, 'accounts?$top=2', ADELE)
   const other = await read(url, 'accounts?$top=2', ALEX)
@@ -512,7 +512,7 @@ t.test('what is shared is asked for once for all users', async (t) => {
   t.equal(other.text, first.text)
 })
 
-t.test('memory is asked only after the caller and its rules', async (t) => {
+t.test('the cache is used only after authentication and rules', async (t) => {
   const key = 'a-key-that-is-long-enough-to-be-one'
   const other = 'another-key-that-is-long-enough-to-be'
   const { url } = await gatewayWithFile(t, (credential) => ({
@@ -535,7 +535,7 @@ t.test('memory is asked only after the caller and its rules', async (t) => {
   t.equal((await read(url, 'accounts?$top=1', 'nobody@contoso.com', { 'x-api-key': key })).status, 403)
 })
 
-t.test('links are those of the gateway that each caller used', async (t) => {
+t.test('links have the host that each caller used', async (t) => {
   const { url } = await gatewayWithReads(t, { keep: [{ entitySets: ['accounts'], for: '1h' }] })
   const other = url.replace('127.0.0.1', 'localhost')
   t.match((await read(url, 'accounts?$top=1')).json['@odata.context'], url)

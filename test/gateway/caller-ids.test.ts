@@ -8,9 +8,9 @@ import type { Fixture } from '../support/gateway-for.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
 
-// What a caller with `callerIds: allow` may say of the user that it acts as.
+// How a caller with `callerIds: allow` may name the user that it acts as.
 
-t.test('a trusted caller names its user by one caller id', async (t) => {
+t.test('a trusted caller may name its user by one caller id', async (t) => {
   const { ask, emulator } = await gatewayWith(t)
   const { adele, adeleInEntra } = idsIn(emulator)
 
@@ -27,7 +27,7 @@ t.test('a trusted caller names its user by one caller id', async (t) => {
   }
 })
 
-t.test('a Connection header does not take its caller id away', async (t) => {
+t.test('a Connection header does not remove the caller id', async (t) => {
   const { ask, emulator } = await gatewayWith(t)
   const { adele } = idsIn(emulator)
   const answer = await ask(
@@ -38,7 +38,7 @@ t.test('a Connection header does not take its caller id away', async (t) => {
   t.match(answer.body, `"UserId":"${adele}"`)
 })
 
-t.test('several caller ids, or one that is none, are refused before anything is sent', async (t) => {
+t.test('several caller ids, or a malformed one, are refused before anything is sent', async (t) => {
   for (const mode of ['optional', 'required', 'off']) {
     const { ask, emulator } = await gatewayWith(t, { mode })
     const { adele, adeleInEntra } = idsIn(emulator)
@@ -79,7 +79,7 @@ t.test('a caller id is refused where the product cannot act as a user', async (t
   }
 })
 
-t.test('in a batch the caller id stands on the batch, and is refused in its parts', async (t) => {
+t.test('in a batch the caller id is set on the batch, and is refused in its parts', async (t) => {
   const { ask, emulator } = await gatewayWith(t)
   const { adele } = idsIn(emulator)
   const batch = (lines: readonly string[], partLines: readonly string[]): Promise<RawAnswer> => {
@@ -141,7 +141,7 @@ function idsIn(emulator: Emulator): { readonly adele: string; readonly adeleInEn
   return { adele: String(row?.['systemuserid']), adeleInEntra: String(row?.['azureactivedirectoryobjectid']) }
 }
 
-/** The caller ids that Dynamics got last, names in lower case. */
+/** The caller ids in the last request to Dynamics, names in lower case. */
 function callerIdsOf(emulator: Emulator): (readonly [string, string])[] {
   const { rawHeaders } = emulator.received.at(-1)!
   return rawHeaders.flatMap((name, index) =>

@@ -57,7 +57,7 @@ t.test("the table of docs/settings.md has the schema's variables and defaults", 
   t.ok(count >= 22)
 })
 
-t.test('the table of commands in docs/operations.md is that of --help', async (t) => {
+t.test('the table of commands in docs/operations.md matches --help', async (t) => {
   const rows = new Map(
     [...section('docs/operations.md', 'Commands').matchAll(/^\| `([a-z]+)` \| (.+?) \| (.+?) \|$/gm)].map(
       ([, name, does, status]) => [name!, { does: does!, status: status! }],
@@ -137,7 +137,7 @@ t.test('the README links to every page of docs/', async (t) => {
 })
 
 t.test('prose is wrapped at 120 columns', async (t) => {
-  // Tables, images and commands cannot be wrapped; settings are printed, and the changelog has one line a change.
+  // Tables, images and commands cannot be wrapped. Settings are printed, and the changelog has one line per change.
   for (const page of pages.filter((page) => !['config/README.md', 'CHANGELOG.md'].includes(page))) {
     const long = text(page)
       .split('\n')
@@ -157,7 +157,7 @@ t.test('every decision has its situation, options, decision, and when to look ag
   }
 })
 
-t.test('every npm script that the documentation names is there', async (t) => {
+t.test('every npm script that the documentation names exists', async (t) => {
   const { scripts } = JSON.parse(text('package.json')) as { scripts: Readonly<Record<string, string>> }
   for (const page of [...pages, '.ci/run', 'src/config/documentation.ts']) {
     for (const [, script = ''] of text(page).matchAll(/npm run (?:--?\w+ )*([a-z]+)/g)) {
@@ -166,7 +166,7 @@ t.test('every npm script that the documentation names is there', async (t) => {
   }
 })
 
-t.test('the README counts the packages that the gateway depends on, all in exact versions', async (t) => {
+t.test('the README states the number of dependencies, which have exact versions', async (t) => {
   const { packages } = JSON.parse(text('package-lock.json')) as {
     packages: Readonly<
       Record<
@@ -190,21 +190,21 @@ t.test('the README counts the packages that the gateway depends on, all in exact
   for (const version of direct) t.match(version, /^\d+\.\d+\.\d+$/)
 })
 
-t.test('the image is one without root, shell or development packages, and its process gets signals', async (t) => {
+t.test('the image has no root user, shell or development packages, and its process gets signals', async (t) => {
   const [build, compiled, image] = text('Dockerfile')
     .split(/^FROM /m)
     .slice(1)
   t.match(build, /^--platform=\$BUILDPLATFORM node:\d+-\S+ AS build/)
   t.match(image, /^gcr\.io\/distroless\/nodejs\d+-debian\d+:nonroot/)
-  t.match(compiled, image!.split('\n')[0], 'what is compiled is compiled by the Node of the image')
+  t.match(compiled, image!.split('\n')[0], 'code is compiled by the Node version of the image')
   t.match(image, /^USER 65532:65532$/m)
   t.match(image, /^ENTRYPOINT \["\/nodejs\/bin\/node", "\/app\/gateway\.js"\]$/m)
   t.match(image, /^HEALTHCHECK .*CMD \["\/nodejs\/bin\/node", "\/app\/gateway\.js", "healthcheck"\]$/m)
   t.notMatch(image, /node_modules|npm/)
-  t.ok(text('.dockerignore').split('\n').includes('*'), 'nothing but what is named goes into the build, no .env')
+  t.ok(text('.dockerignore').split('\n').includes('*'), 'the build context contains only listed files, and no .env')
 })
 
-t.test('the containers of docker-compose.yml have no rights that they do not need', async (t) => {
+t.test('the containers of docker-compose.yml have only the rights that they need', async (t) => {
   const { services } = parse(text('docker-compose.yml'), { merge: true }) as {
     services: Readonly<Record<string, { profiles: string[]; ports?: string[] }>>
   }
@@ -223,7 +223,7 @@ t.test('the containers of docker-compose.yml have no rights that they do not nee
   t.match(services['gateway'], { network_mode: 'service:app', env_file: '.env', environment: { HOST: '127.0.0.1' } })
 })
 
-t.test('the containers of the Kubernetes manifests have no rights that they do not need', async (t) => {
+t.test('the containers of the Kubernetes manifests have only the rights that they need', async (t) => {
   for (const file of readdirSync(`${root}deploy/kubernetes`)) {
     const documents = parseAllDocuments(text(`deploy/kubernetes/${file}`)).map(
       (document) => document.toJS() as Manifest,

@@ -7,10 +7,10 @@ import { callers as schema } from '../../src/config/settings/callers.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
-// Raw requests, each with the one right outcome. What is refused must not reach Dynamics at all; what passes must reach
-// it byte for byte, without anything that is the gateway's own to say.
+// Raw requests, each with its expected outcome. What is refused must not reach Dynamics at all; what passes must reach
+// it byte for byte, without headers that only the gateway may set.
 
-/** Headers by which gateways and platforms in front of this one say who calls. */
+/** Headers with which platforms and gateways in front of this one identify the caller. */
 const IDENTITIES = [
   'X-Authorization',
   'x-AUTHORIZATION',
@@ -77,7 +77,7 @@ const IDENTITIES = [
   'X-Original-Method',
 ]
 
-t.test('addresses of the Web API reach Dynamics byte for byte', async (t) => {
+t.test('paths of the Web API reach Dynamics byte for byte', async (t) => {
   const { port, requests } = await gatewayBeforeRawDynamics(t)
 
   for (const target of [
@@ -132,14 +132,14 @@ t.test('addresses of the Web API reach Dynamics byte for byte', async (t) => {
   }
 })
 
-t.test('what is refused at the door never reaches Dynamics', async (t) => {
+t.test('a request that is refused at the door never reaches Dynamics', async (t) => {
   const { port, bytes } = await gatewayBeforeRawDynamics(t)
   const chunked = (lines: readonly string[], body: string): string =>
     `${requestOf('POST /accounts', 'Content-Type: application/json', ...lines)}${body}`
 
   /** Attack in words → bytes, status, code. */
   const table: readonly (readonly [attack: string, bytes: string, status: number, code?: string])[] = [
-    // Paths that some server behind us may read as another.
+    // Paths that a server behind the gateway may read differently.
     ...[
       '/..',
       '/../x',
@@ -284,7 +284,7 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
       'GATEWAY_HEAD_TOO_LARGE',
     ],
 
-    // Saying oneself as whom to act.
+    // Callers that choose their own identity.
     ...[
       'CallerObjectId',
       'callerobjectid',
@@ -354,7 +354,7 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
       'GATEWAY_BAD_USER_EMAIL',
     ],
 
-    // What needs to be allowed.
+    // Requests that need a permission.
     ...[
       'MSCRM.BypassCustomPluginExecution',
       'mscrm.bypassbusinesslogicexecution',
@@ -533,7 +533,7 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
       'GATEWAY_METHOD_NOT_ALLOWED',
     ],
 
-    // Sizes.
+    // Size limits.
     ['an address of 65,537 characters', get(`/accounts?${'x'.repeat(65_537 - 10)}`), 414, 'GATEWAY_ADDRESS_TOO_LONG'],
     [
       'an address of 32,769 characters of a write',
@@ -563,13 +563,13 @@ t.test('what is refused at the door never reaches Dynamics', async (t) => {
     t.notMatch(
       answer.head + answer.body,
       /access-control|Bearer [A-Za-z0-9]|contoso\.crm4|    at /i,
-      'nothing is given away',
+      'nothing is disclosed',
     )
   }
   t.equal(bytes(), '', 'not one byte was sent')
 })
 
-t.test('what belongs to the gateway is never taken from the caller', async (t) => {
+t.test('headers that the gateway sets are never taken from the caller', async (t) => {
   const { port, requests } = await gatewayBeforeRawDynamics(t)
   const mark = 'not-for-dynamics'
 
@@ -601,12 +601,12 @@ t.test('what belongs to the gateway is never taken from the caller', async (t) =
     t.equal((await rawRequest({ port }, get('/accounts', line))).status, 200, line)
     t.equal(requests.length, 1)
     t.notMatch(requests[0], mark, line)
-    t.equal(requests[0]!.match(/^authorization:/gim)?.length, 1, 'our token, once')
+    t.equal(requests[0]!.match(/^authorization:/gim)?.length, 1, "the gateway's token, once")
     t.match(requests[0], /\r\nhost: contoso\.crm4\.dynamics\.com\r\n/i)
   }
 })
 
-t.test('no part of a batch takes a token or an identity of the caller to Dynamics', async (t) => {
+t.test('no part of a batch forwards a token or identity of the caller to Dynamics', async (t) => {
   const { port, requests } = await gatewayBeforeRawDynamics(t)
   const mark = 'not-for-dynamics'
 
@@ -640,7 +640,7 @@ t.test('no part of a batch takes a token or an identity of the caller to Dynamic
   }
 })
 
-t.test('a Connection header takes away nothing that the gateway adds', async (t) => {
+t.test('a Connection header does not remove headers that the gateway adds', async (t) => {
   // CVE-2026-33805: nominated names were removed after the proxy had added them.
   const { port, requests } = await gatewayBeforeRawDynamics(t)
 
@@ -652,7 +652,7 @@ t.test('a Connection header takes away nothing that the gateway adds', async (t)
   t.match(requests[0], /\r\nauthorization: Bearer \S+\r\n/i)
 })
 
-t.test('any method of the Web API passes, whatever type its body says it has', async (t) => {
+t.test('any method of the Web API passes, with any content type', async (t) => {
   const { port, requests } = await gatewayBeforeRawDynamics(t)
 
   for (const method of ['POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']) {
@@ -684,10 +684,10 @@ t.test('any method of the Web API passes, whatever type its body says it has', a
       'CallerObjectId: x\r\n\r\n',
   )
   t.equal(chunked.status, 200)
-  t.notMatch(requests[0], /callerobjectid|ext=/i, 'trailers and chunk extensions stay here')
+  t.notMatch(requests[0], /callerobjectid|ext=/i, 'trailers and chunk extensions are not forwarded')
 })
 
-t.test('a request within the body of another stays a body', async (t) => {
+t.test('a request in the body of another one is not executed', async (t) => {
   const { port, requests } = await gatewayBeforeRawDynamics(t)
   const inner = get('/contacts', 'CallerObjectId: x')
 
@@ -701,7 +701,7 @@ t.test('a request within the body of another stays a body', async (t) => {
   t.ok(requests[0]!.endsWith(inner))
 })
 
-t.test('a batch is judged part by part, and is not carried out when one part may not', async (t) => {
+t.test('a batch is authorized part by part, and nothing is executed if one part is refused', async (t) => {
   const { port, requests } = await gatewayBeforeRawDynamics(t)
   const send = async (...parts: string[]): ReturnType<typeof rawRequest> => {
     requests.length = 0
@@ -745,11 +745,11 @@ t.test('a batch is judged part by part, and is not carried out when one part may
     ['GET accounts. HTTP/1.1\r\n', 400],
   ] as const) {
     t.equal((await send('GET contacts HTTP/1.1\r\n', part)).status, status, JSON.stringify(part))
-    t.same(requests, [], 'no whole request arrived')
+    t.same(requests, [], 'no complete request arrived')
   }
 })
 
-t.test("a caller's rules hold for paths, queries and batches", async (t) => {
+t.test("a caller's rules apply to paths, queries and batches", async (t) => {
   const { port, bytes } = await gatewayBeforeRawDynamics(t, (settings) => ({
     ...settings,
     anybody: { ...settings.anybody, rules: ['no-delete', 'deny * annotations'].map(parseRule) },
@@ -788,7 +788,7 @@ t.test("a caller's rules hold for paths, queries and batches", async (t) => {
   t.equal((await rawRequest({ port }, batch('GET accounts HTTP/1.1'))).status, 200)
 })
 
-t.test('pages of listed origins may read answers of Dynamics', async (t) => {
+t.test('pages of listed origins can read responses of Dynamics', async (t) => {
   const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({
     ...settings,
     allowedOrigins: ['https://app.contoso.com'],
@@ -805,7 +805,7 @@ t.test('pages of listed origins may read answers of Dynamics', async (t) => {
   t.equal((await rawRequest({ port }, get('/accounts', 'Origin: https://evil.example'))).status, 403)
 })
 
-t.test('callers are known before anything else is said about their request', async (t) => {
+t.test('an unauthenticated caller learns nothing about its request', async (t) => {
   const key = 'dgk_a-key-of-this-test'
   const { port, requests, bytes } = await gatewayBeforeRawDynamics(t, (settings) => ({
     ...settings,

@@ -21,7 +21,10 @@ t.setTimeout(600_000)
 const FRAMINGS = ['length', 'chunked', 'none'] as const
 const CODINGS = ['identity', 'gzip'] as const
 const CONNECTIONS = ['close', 'keep-alive'] as const
-/** `close`: with what TLS says at its end, and nothing is read any more; `half`: what comes is read; `fin`: without it. */
+/**
+ * `close`: close_notify, and nothing is read any more; `half`: close_notify, and data is still read; `fin`: no
+ * close_notify.
+ */
 const ENDINGS = ['close', 'half', 'fin', 'reset'] as const
 
 /** An answer of Dynamics, and how its connection ends. */
@@ -30,44 +33,44 @@ interface Case {
   readonly coding: (typeof CODINGS)[number]
   readonly connection: (typeof CONNECTIONS)[number]
   readonly ending: (typeof ENDINGS)[number]
-  /** Bytes that are sent, of all. */
+  /** How many bytes of the response are sent. */
   readonly sent: number
   /** Milliseconds between the last byte and the end. */
   readonly later: number
   readonly body: Buffer
 }
 
-type Fate = 'whole' | 'broken' | 'wrong' | 'hung'
+type Outcome = 'complete' | 'failed' | 'wrong' | 'timed out'
 
 const SMALL = jsonOf(20)
-/** More than is held anywhere in the gateway on the way, and it does not shrink to less in gzip. */
+/** More than all buffers of the gateway hold, also when compressed. */
 const LARGE = jsonOf(200_000)
-/** More than the kernel holds for two connections. */
+/** More than the kernel buffers for two connections. */
 const HUGE = jsonOf(5_000_000)
 
 for (const encrypted of [false, true]) {
-  const over = encrypted ? 'over TLS' : 'over plain HTTP'
+  const transport = encrypted ? 'over TLS' : 'over plain HTTP'
 
-  t.test(`a complete response arrives completely however its connection ends, ${over}`, async (t) => {
+  t.test(`a complete response arrives completely however its connection ends, ${transport}`, async (t) => {
     const fixture = await gatewayBefore(t, encrypted)
-    const expected = ({ framing, ending, body }: Case): readonly Fate[] => {
-      if (framing === 'none' && (ending === 'reset' || (encrypted && ending === 'fin'))) return ['broken']
-      // A reset takes what the other side's kernel had not yet sent.
-      return ending === 'reset' && body !== SMALL ? ['whole', 'broken'] : ['whole']
+    const expected = ({ framing, ending, body }: Case): readonly Outcome[] => {
+      if (framing === 'none' && (ending === 'reset' || (encrypted && ending === 'fin'))) return ['failed']
+      // A reset discards what the kernel has not sent yet.
+      return ending === 'reset' && body !== SMALL ? ['complete', 'failed'] : ['complete']
     }
-    await fixture.check(t, 8, casesOf([SMALL, LARGE], [0, 30]), 0, expected)
-    await fixture.check(t, 4, casesOf([HUGE], [0]), 200, expected)
+    await fixture.check(t, 8, casesFor([SMALL, LARGE], [0, 30]), 0, expected)
+    await fixture.check(t, 4, casesFor([HUGE], [0]), 200, expected)
     t.ok(fixture.alive())
   })
 
-  t.test(`a response that is cut is never ended as if it were complete, ${over}`, async (t) => {
+  t.test(`a truncated response never ends as if it were complete, ${transport}`, async (t) => {
     const fixture = await gatewayBefore(t, encrypted)
-    // Over TLS each costs a handshake.
-    const small = casesOf([SMALL], [0]).filter(
+    // Over TLS each case costs a handshake.
+    const small = casesFor([SMALL], [0]).filter(
       ({ ending, connection }) => ending !== 'half' && (!encrypted || connection === 'close'),
     )
     const cases = small.flatMap((one) => {
-      // The end of the connection is the end of such an answer; only gzip has an end of its own.
+      // Such a response ends with its connection; only gzip has its own end.
       const all =
         one.framing === 'none' &&
         one.coding === 'identity' &&
@@ -77,20 +80,20 @@ for (const encrypted of [false, true]) {
           : one.sent
       return Array.from({ length: all }, (_, sent) => ({ ...one, sent }))
     })
-    await fixture.check(t, 32, cases, 0, () => ['broken'])
-    const large = casesOf([LARGE], [0]).filter(({ framing, coding }) => framing !== 'none' || coding === 'gzip')
+    await fixture.check(t, 32, cases, 0, () => ['failed'])
+    const large = casesFor([LARGE], [0]).filter(({ framing, coding }) => framing !== 'none' || coding === 'gzip')
     await fixture.check(
       t,
       4,
       large.map((one) => ({ ...one, sent: one.sent - 1 })),
       100,
-      () => ['broken'],
+      () => ['failed'],
     )
     t.ok(fixture.alive())
   })
 }
 
-function casesOf(bodies: readonly Buffer[], delays: readonly number[]): Case[] {
+function casesFor(bodies: readonly Buffer[], delays: readonly number[]): Case[] {
   return bodies.flatMap((body) =>
     delays.flatMap((later) =>
       FRAMINGS.flatMap((framing) =>
@@ -148,18 +151,18 @@ function encoded(coding: Case['coding'], body: Buffer): Buffer {
 }
 
 interface Fixture {
-  /** Asks for each of `cases`, some at once, as a caller that reads only after `stall` milliseconds. */
+  /** Requests each of `cases`, some of them concurrently, and reads only after `stall` milliseconds. */
   readonly check: (
     t: Test,
     atOnce: number,
     cases: readonly Case[],
     stall: number,
-    expected: (one: Case) => readonly Fate[],
+    expected: (one: Case) => readonly Outcome[],
   ) => Promise<void>
   readonly alive: () => boolean
 }
 
-/** A gateway, in a process of its own, before a Dynamics that answers byte for byte. */
+/** A gateway in its own process, with a Dynamics that sends the given bytes. */
 async function gatewayBefore(t: Test, encrypted: boolean): Promise<Fixture> {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
@@ -168,9 +171,9 @@ async function gatewayBefore(t: Test, encrypted: boolean): Promise<Fixture> {
   writeFileSync(authority, pems.cert)
   const secureContext = createSecureContext({ key: pems.private, cert: pems.cert })
   const asked = new Map<string, Case>()
-  const dynamics = createServer({ allowHalfOpen: true }, (beneath) => {
-    beneath.on('error', () => undefined)
-    const socket = encrypted ? new TLSSocket(beneath, { isServer: true, secureContext }) : beneath
+  const dynamics = createServer({ allowHalfOpen: true }, (tcpSocket) => {
+    tcpSocket.on('error', () => undefined)
+    const socket = encrypted ? new TLSSocket(tcpSocket, { isServer: true, secureContext }) : tcpSocket
     socket.on('error', () => undefined)
     let received = ''
     let answers = 0
@@ -179,9 +182,9 @@ async function gatewayBefore(t: Test, encrypted: boolean): Promise<Fixture> {
       const id = /^(?:GET|POST) \S*\?case=(\d+) [^]*?\r\n\r\n(?:$|\{\})/.exec(received)?.[1]
       if (id === undefined) return
       received = ''
-      const mine = ++answers
-      // By then the connection may carry another answer, which this end is not for.
-      void answer(asked.get(id)!, socket, beneath, () => mine === answers)
+      const number = ++answers
+      // By then the connection may carry another response, which must not be ended.
+      void answer(asked.get(id)!, socket, tcpSocket, () => number === answers)
     })
   })
   const origin = `${encrypted ? 'https://localhost' : 'http://127.0.0.1'}:${await listening(t, dynamics)}`
@@ -206,9 +209,9 @@ async function gatewayBefore(t: Test, encrypted: boolean): Promise<Fixture> {
           for (const one of left) {
             const id = String(last++)
             asked.set(id, one)
-            // A GET that meets a connection that was just closed is sent again. A POST never is, so a cut head costs no wait.
+            // A GET on a connection that was just closed is retried. A POST never is, so a truncated head causes no wait.
             const method = one.sent < bytesOf(one).length ? 'POST' : 'GET'
-            const fate = await fateOf(method, `${address}/accounts?case=${id}`, one.body, stall)
+            const fate = await outcomeOf(method, `${address}/accounts?case=${id}`, one.body, stall)
             asked.delete(id)
             if (!expected(one).includes(fate))
               wrong.push(`${fate}: ${JSON.stringify({ ...one, body: one.body.length })}`)
@@ -220,7 +223,7 @@ async function gatewayBefore(t: Test, encrypted: boolean): Promise<Fixture> {
   }
 }
 
-async function answer(one: Case, socket: Socket, beneath: Socket, isLast: () => boolean): Promise<void> {
+async function answer(one: Case, socket: Socket, tcpSocket: Socket, isLast: () => boolean): Promise<void> {
   const bytes = bytesOf(one).subarray(0, one.sent)
   if (one.ending !== 'reset' && one.ending !== 'fin' && one.later === 0) {
     socket.end(bytes)
@@ -236,34 +239,36 @@ async function answer(one: Case, socket: Socket, beneath: Socket, isLast: () => 
         socket.end()
         break
       case 'fin':
-        beneath.end()
+        tcpSocket.end()
         break
       case 'reset':
-        beneath.resetAndDestroy()
+        tcpSocket.resetAndDestroy()
     }
   }
   if (one.ending === 'close') socket.pause()
 }
 
-/** What becomes of the answer to a request. */
-function fateOf(method: string, url: string, expected: Buffer, stall: number): Promise<Fate> {
+/** The result of a request. */
+function outcomeOf(method: string, url: string, expected: Buffer, stall: number): Promise<Outcome> {
   return new Promise((resolve) => {
     const asking = request(url, { method, agent: false, headers: { 'content-type': 'application/json' } })
     const hung = setTimeout(() => {
-      resolve('hung')
+      resolve('timed out')
       asking.destroy()
     }, 60_000)
-    const settle = (fate: Fate): void => {
+    const settle = (fate: Outcome): void => {
       clearTimeout(hung)
       resolve(fate)
     }
-    asking.on('error', () => settle('broken'))
+    asking.on('error', () => settle('failed'))
     asking.on('response', (response) => {
       const chunks: Buffer[] = []
-      response.on('error', () => settle('broken'))
+      response.on('error', () => settle('failed'))
       response.on('end', () => {
         const { statusCode, complete } = response
-        settle(statusCode! >= 500 || !complete ? 'broken' : Buffer.concat(chunks).equals(expected) ? 'whole' : 'wrong')
+        settle(
+          statusCode! >= 500 || !complete ? 'failed' : Buffer.concat(chunks).equals(expected) ? 'complete' : 'wrong',
+        )
       })
       setTimeout(() => response.on('data', (chunk: Buffer) => chunks.push(chunk)), stall)
     })

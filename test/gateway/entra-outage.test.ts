@@ -24,13 +24,13 @@ const FAULTS: readonly EntraFault[] = [
 ]
 
 t.test(
-  'whatever keeps Entra from giving the first token: 503 with Retry-After, nothing is sent, and well again soon after',
+  'for every failure of Entra before the first token: 503 with Retry-After, nothing is sent, and quick recovery',
   async (t) => {
     for (const fault of FAULTS) {
       const name = JSON.stringify(fault)
       const gateway = await gatewayOnSockets({ TOKEN_TIMEOUT: '500ms' })
       const { emulator, url } = gateway
-      // The first token was asked for when the gateway started; it is taken back.
+      // The first token was fetched at startup; it is revoked.
       await until(async () => (await fetch(`${url}/-/readyz`)).status === 200)
       emulator.faults.entra.always(fault)
       emulator.revokeTokens()

@@ -28,8 +28,8 @@ async function underTraffic(
 }
 
 /**
- * Counts the requests to `origin` that are written after a 429 has arrived and before its Retry-After is over. By the
- * emulator's clock, those that were written before are late on a busy machine.
+ * Counts the requests to `origin` that are written after a 429 arrived and before its Retry-After is over. The emulator
+ * cannot tell: on a busy machine, earlier requests arrive late.
  */
 function countSentWhileLimited(t: Test, origin: string): () => number {
   let limitedUntil = -Infinity
@@ -55,7 +55,7 @@ function countSentWhileLimited(t: Test, origin: string): () => number {
   }
 }
 
-/** What undici reports on its channels. */
+/** Messages of undici's diagnostics channels. */
 interface Written {
   readonly request: { readonly origin: string }
 }
@@ -63,7 +63,7 @@ interface Responded extends Written {
   readonly response: { readonly statusCode: number; readonly headers: readonly Buffer[] }
 }
 
-/** How often each outcome came. */
+/** How often each outcome occurred. */
 function tally(outcomes: readonly Outcome[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { status, code } of outcomes) {
@@ -95,29 +95,32 @@ const FAULTS: readonly (readonly [DataverseFault, allowed: readonly string[]])[]
   [{ kind: 'throttle', limit: 'concurrency', retryAfter: 1 }, []],
 ]
 
-t.test('whatever goes wrong at Dynamics: an answer or a clear refusal, nothing twice, nothing mixed up', async (t) => {
-  const { emulator, traffic } = await underTraffic(t)
-  await traffic.run(50, 200)
+t.test(
+  'for every failure of Dynamics: a response or a clear error, no write executed twice, no responses mixed up',
+  async (t) => {
+    const { emulator, traffic } = await underTraffic(t)
+    await traffic.run(50, 200)
 
-  for (const [fault, allowed] of FAULTS) {
-    const name = JSON.stringify(fault)
-    emulator.faults.dataverse.push({ ...fault, times: fault.kind === 'throttle' ? 2 : 6, skip: 3 })
-    const outcomes = await traffic.run(100, 250)
-    emulator.faults.clear()
+    for (const [fault, allowed] of FAULTS) {
+      const name = JSON.stringify(fault)
+      emulator.faults.dataverse.push({ ...fault, times: fault.kind === 'throttle' ? 2 : 6, skip: 3 })
+      const outcomes = await traffic.run(100, 250)
+      emulator.faults.clear()
 
-    t.same(wrong(outcomes), [], name)
-    const seen = Object.keys(tally(outcomes)).filter((outcome) => !/^20[014]$/.test(outcome))
-    t.same(
-      seen.filter((outcome) => !allowed.includes(outcome)),
-      [],
-      `${name}: ${JSON.stringify(tally(outcomes))}`,
-    )
-  }
-  t.same(traffic.faults(), [])
-  t.same(Object.keys(tally(await traffic.run(50, 200))), ['200', '204'], 'and afterwards all is well')
-})
+      t.same(wrong(outcomes), [], name)
+      const seen = Object.keys(tally(outcomes)).filter((outcome) => !/^20[014]$/.test(outcome))
+      t.same(
+        seen.filter((outcome) => !allowed.includes(outcome)),
+        [],
+        `${name}: ${JSON.stringify(tally(outcomes))}`,
+      )
+    }
+    t.same(traffic.faults(), [])
+    t.same(Object.keys(tally(await traffic.run(50, 200))), ['200', '204'], 'and afterwards all requests succeed')
+  },
+)
 
-t.test('a Dynamics that does not answer any more: clear refusals in time, and well again at once', async (t) => {
+t.test('an unresponsive Dynamics: clear errors in time, and recovery at once', async (t) => {
   const { emulator, traffic } = await underTraffic(t, { REQUEST_TIMEOUT: '3s', IDLE_TIMEOUT: '3s' })
 
   emulator.faults.dataverse.push({ kind: 'hang', times: 10 }, { kind: 'hang in body', method: 'GET', times: 5 })
@@ -133,7 +136,7 @@ t.test('a Dynamics that does not answer any more: clear refusals in time, and we
   t.same(traffic.faults(), [])
 })
 
-t.test('no request reaches Dynamics while its limit holds, and callers hardly notice', async (t) => {
+t.test('no request is sent during a pause for a service protection limit, and callers hardly notice', async (t) => {
   const { emulator, traffic, line, lines } = await underTraffic(t)
   await traffic.run(100, 300)
 
@@ -146,13 +149,13 @@ t.test('no request reaches Dynamics while its limit holds, and callers hardly no
   t.same(
     Object.keys(tally(outcomes)).filter((outcome) => !/^20\d/.test(outcome)),
     [],
-    'all within their patience',
+    'all within their timeout',
   )
   t.same(traffic.faults(), [])
   t.ok(lines().some(({ msg, wait }) => msg === 'sending paused by a service protection limit' && Number(wait) >= 1000))
 })
 
-t.test("a limit beyond the callers' patience: a 429 at once, with what is left", async (t) => {
+t.test('a pause longer than callers wait: a 429 at once, with the remaining time', async (t) => {
   const { emulator, traffic, line, url } = await underTraffic(t, { MAX_RETRY_WAIT: '1s' })
   await traffic.run(100, 200)
 
@@ -171,7 +174,7 @@ t.test("a limit beyond the callers' patience: a 429 at once, with what is left",
   )
 })
 
-t.test('a lookup that meets a limit: 429 for the request behind it, and found when it is over', async (t) => {
+t.test('a throttled user lookup is a 429 for its request, and succeeds after the pause', async (t) => {
   const { emulator, url } = await underTraffic(t, { MAX_RETRY_WAIT: '500ms' })
   const asAdele = (): Promise<Response> =>
     fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
@@ -192,7 +195,7 @@ t.test('a lookup that meets a limit: 429 for the request behind it, and found wh
   t.equal(status, 200)
 })
 
-t.test('a limit on requests at once is found and kept to', async (t) => {
+t.test('a concurrency limit of Dynamics is detected and respected', async (t) => {
   const { emulator, url, lines } = await underTraffic(t)
   emulator.switches.concurrencyLimit = 8
   emulator.switches.latency = 50
@@ -205,7 +208,7 @@ t.test('a limit on requests at once is found and kept to', async (t) => {
   t.ok(lines().some(({ msg, limit }) => msg === 'concurrency limit changed' && Number(limit) <= 24))
 })
 
-t.test('tokens that are revoked under traffic: no caller notices, and one new token is fetched', async (t) => {
+t.test('a token that is revoked under load: no caller notices, and one new token is fetched', async (t) => {
   const { emulator, traffic } = await underTraffic(t)
   await traffic.run(50, 200)
   const before = emulator.tokenRequests.length
@@ -221,7 +224,7 @@ t.test('tokens that are revoked under traffic: no caller notices, and one new to
   t.same(traffic.faults(), [])
 })
 
-t.test('a Dynamics that is gone: refused at once after a while, and well again when it is back', async (t) => {
+t.test('an unreachable Dynamics: requests soon fail at once, and succeed again when it is back', async (t) => {
   const { line, traffic, url, lines } = await underTraffic(t)
   await traffic.run(50, 200)
   await line.cut()
@@ -239,13 +242,13 @@ t.test('a Dynamics that is gone: refused at once after a while, and well again w
   t.same(traffic.faults(), [])
 })
 
-t.test('a caller that leaves takes its request with it, in the queue and at Dynamics', async (t) => {
+t.test('a caller that disconnects cancels its request, in the queue and at Dynamics', async (t) => {
   const { emulator, url } = await underTraffic(t, { MAX_CONCURRENCY: '2' })
   emulator.faults.dataverse.always({ kind: 'hang' })
   const leaving = { first: new AbortController(), waiting: new AbortController() }
   let asked = 0
   const ask = (count: number, { signal }: AbortController): Promise<unknown> =>
-    // Different ones: identical reads would share one request.
+    // Different URLs, because identical reads would share one request.
     Promise.all(
       Array.from({ length: count }, () => fetch(`${url}/accounts?$top=${++asked}`, { signal }).catch(() => undefined)),
     )
@@ -258,7 +261,7 @@ t.test('a caller that leaves takes its request with it, in the queue and at Dyna
     while (!(await (await fetch(`${url}/-/metrics`)).text()).includes(line)) await pause(10)
   }
   await waiting(8)
-  // These first: whose place becomes free before the gateway sees the next one leave is sent, and rightly so.
+  // The waiting ones first: a request that gets a slot before its disconnect is seen is rightly sent.
   leaving.waiting.abort()
   await inQueue
   await waiting(0)

@@ -9,7 +9,7 @@ import { until } from '../support/until.ts'
 const PAGE = '<!DOCTYPE html><html><body><form action="/login">Sign in</form></body></html>'
 const HTML = { 'content-type': 'text/html; charset=utf-8' }
 
-// A captive portal or a proxy answers 200 with its own page: a caller would take it for data.
+// A captive portal or a proxy responds with 200 and its own page, which a caller would take for data.
 for (const [name, path, method] of [
   ['a query', '/accounts?$top=1', 'GET'],
   ['a create', '/accounts', 'POST'],
@@ -18,10 +18,10 @@ for (const [name, path, method] of [
   ['$metadata', '/$metadata', 'GET'],
   ['a name that only looks like a file', '/accounts?$filter=name%20eq%20%27x/$value%27', 'GET'],
 ] as const) {
-  t.test(`a page in place of JSON is a 502: ${name}`, async (t) => {
+  t.test(`an HTML page in place of JSON is a 502: ${name}`, async (t) => {
     const gateway = await gatewayFor(t)
     const { url, emulator } = gateway
-    // The gateway itself may ask for changes of the schema at the same time.
+    // The gateway itself may request schema changes at the same time.
     const only = path === '/' ? '' : path.slice(1).split('?')[0]!
     emulator.faults.dataverse.push({ kind: 'answer', path: only, status: 200, headers: HTML, body: PAGE })
 
@@ -34,11 +34,11 @@ for (const [name, path, method] of [
     t.match(await lineOf(gateway, 'GATEWAY_DYNAMICS_ANSWER_INVALID'), {
       causes: [/answered 200 in place of Dynamics, with a page \(text\/html/],
     })
-    t.equal((await fetch(`${url}/WhoAmI`)).status, 200, 'the next request is not touched by it')
+    t.equal((await fetch(`${url}/WhoAmI`)).status, 200, 'the next request is not affected')
   })
 }
 
-// Web filters label their pages with any type, or with none.
+// Web filters send their pages with any content type, or without one.
 for (const [name, headers, body] of [
   ['as JSON', { 'content-type': 'application/json; odata.metadata=minimal' }, PAGE],
   ['as plain text', { 'content-type': 'text/plain' }, `\uFEFF\r\n \t${PAGE}`],
@@ -57,11 +57,11 @@ for (const [name, headers, body] of [
     t.equal(response.status, 502)
     t.match(await response.json(), { error: { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' } })
     t.match(await lineOf(gateway, 'GATEWAY_DYNAMICS_ANSWER_INVALID'), { causes: [/with a page \(/] })
-    t.equal((await fetch(`${url}/WhoAmI`)).status, 200, 'the next request is not touched by it')
+    t.equal((await fetch(`${url}/WhoAmI`)).status, 200, 'the next request is not affected')
   })
 }
 
-t.test('plain text and JSON that are no page pass', async (t) => {
+t.test('plain text and JSON pass', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   for (const [type, body] of [
     ['text/plain', '42'],
@@ -86,9 +86,9 @@ t.test('a body that is not the gzip it claims to be is a 502', async (t) => {
   t.match(await response.json(), { error: { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' } })
 })
 
-// A browser would ask the person for the password of a proxy that it does not use.
+// A browser would prompt for the password of a proxy that it does not use.
 for (const status of [407, 511]) {
-  t.test(`a ${status}, which only networks send, is a 502`, async (t) => {
+  t.test(`a ${status}, which only network devices send, is a 502`, async (t) => {
     const gateway = await gatewayFor(t)
     const { url, emulator } = gateway
     const headers = { ...HTML, 'proxy-authenticate': 'Basic realm="proxy"' }
@@ -102,7 +102,7 @@ for (const status of [407, 511]) {
   })
 }
 
-t.test('a page in place of a $batch answer is a 502', async (t) => {
+t.test('an HTML page in place of a $batch response is a 502', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({ kind: 'answer', status: 200, headers: HTML, body: PAGE })
 
@@ -135,7 +135,7 @@ for (const location of [
   })
 }
 
-t.test('a file that is a page passes', async (t) => {
+t.test('an HTML file of a file column passes', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   for (const [path, headers] of [
     ['/webresourceset(1)/content/$value', HTML],
@@ -152,7 +152,7 @@ t.test('a file that is a page passes', async (t) => {
   }
 })
 
-t.test('errors and other redirects pass, whoever wrote them', async (t) => {
+t.test('errors and other redirects pass, whatever their source', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   for (const status of [403, 404, 500]) {
     emulator.faults.dataverse.push({ kind: 'answer', status, headers: HTML, body: PAGE })
@@ -166,7 +166,7 @@ t.test('errors and other redirects pass, whoever wrote them', async (t) => {
   t.equal((await fetch(`${url}/accounts`)).status, 304)
 })
 
-t.test('a 403 of a web filter is told to the operator for what it is', async (t) => {
+t.test('a 403 of a web filter is logged as such', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, emulator } = gateway
   emulator.faults.dataverse.always({ kind: 'html', status: 403 })
@@ -180,7 +180,7 @@ t.test('a 403 of a web filter is told to the operator for what it is', async (t)
   t.notMatch(warnings[0]?.['msg'], /privilege|role/)
 })
 
-t.test('a user is not looked up in a page', async (t) => {
+t.test('an HTML page is not taken for the result of a user lookup', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, emulator } = gateway
   emulator.faults.dataverse.push({

@@ -82,7 +82,7 @@ t.test('answers methods that the Web API lacks with 405', async (t) => {
   t.equal(emulator.received.length, 0)
 })
 
-t.test('hands headers on that Dynamics needs, and no others', async (t) => {
+t.test('forwards only headers that Dynamics needs', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   await rawSocket(
@@ -135,7 +135,7 @@ t.test('hands headers on that Dynamics needs, and no others', async (t) => {
   }
 })
 
-t.test('hands back what Dynamics says, without its cookies and challenges', async (t) => {
+t.test('returns the response of Dynamics, without its cookies and challenges', async (t) => {
   const { url } = await gatewayFor(t)
 
   const { headers } = await fetch(`${url}/WhoAmI`, { headers: { 'x-request-id': 'my-own-id' } })
@@ -170,7 +170,7 @@ t.test('accepts an upload of 20 MB that waits for 100 Continue', async (t) => {
   t.equal(sent.rawHeaders[sent.rawHeaders.findIndex((name) => name.toLowerCase() === 'content-length') + 1], '20000000')
 })
 
-t.test('a caller that speaks HTTP/1.0 is not told to go on, whatever it expects', async (t) => {
+t.test('an HTTP/1.0 caller gets no 100 Continue', async (t) => {
   const { url } = await gatewayFor(t)
   const lines = ['Host: localhost', 'Expect: 100-continue', 'Content-Type: application/json', 'Content-Length: 2']
 
@@ -179,7 +179,7 @@ t.test('a caller that speaks HTTP/1.0 is not told to go on, whatever it expects'
   t.match(text, /^HTTP\/1\.1 204 /)
 })
 
-t.test('renews the token once for all who met a refusal, and repeats their requests', async (t) => {
+t.test('renews a refused token once for all requests, and repeats them', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await fetch(`${url}/WhoAmI`)
   emulator.revokeTokens()
@@ -199,7 +199,7 @@ t.test('renews the token once for all who met a refusal, and repeats their reque
   t.equal(emulator.executions, 20)
 })
 
-t.test('ends the outbound request when the caller leaves', async (t) => {
+t.test('cancels the outbound request when the caller disconnects', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({ kind: 'hang' })
   const gone = new AbortController()
@@ -213,7 +213,7 @@ t.test('ends the outbound request when the caller leaves', async (t) => {
   t.equal(emulator.load.current, 0)
 })
 
-t.test('repeats a PATCH only where its If-Match went with it', async (t) => {
+t.test('retries a PATCH only with If-Match', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const {
     value: [{ contactid }],
@@ -232,7 +232,7 @@ t.test('repeats a PATCH only where its If-Match went with it', async (t) => {
   t.equal(await patch('close, if-match'), 'HTTP/1.1 500')
 })
 
-t.test('resets the caller when an answer breaks off', async (t) => {
+t.test("resets the caller's connection when a response is truncated", async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({ kind: 'half' })
 
@@ -242,7 +242,7 @@ t.test('resets the caller when an answer breaks off', async (t) => {
   t.notMatch(text, /\r\n0\r\n\r\n$/)
 })
 
-t.test('takes heads of answers far over 16 KB', async (t) => {
+t.test('accepts response heads far over 16 KB', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({ kind: 'big head', size: 40_000 })
 
@@ -252,7 +252,7 @@ t.test('takes heads of answers far over 16 KB', async (t) => {
   t.equal((response as { statusCode: number }).statusCode, 200)
 })
 
-t.test('hands an answer on that comes before the upload is read, and keeps the connection', async (t) => {
+t.test('forwards a response that comes before the upload is read, and keeps the connection', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({ kind: 'answer', status: 413, body: '{}', times: 2 })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -279,7 +279,7 @@ function outgoingConnections(agent: Agent): number {
   return Object.values(agent.freeSockets).flat().length
 }
 
-t.test('waits no longer than the caller says that it waits', async (t) => {
+t.test("waits no longer than the caller's deadline", async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({ kind: 'hang', path: 'accounts' })
 
@@ -288,7 +288,7 @@ t.test('waits no longer than the caller says that it waits', async (t) => {
 
   t.equal(late.status, 504)
   t.match(await late.json(), { error: { code: 'GATEWAY_DYNAMICS_TOO_SLOW', message: /wait/ } })
-  t.equal(patient.status, 200, 'no wait at all is none that can be meant')
+  t.equal(patient.status, 200, 'a deadline of zero is ignored')
 })
 
 interface Contacts {

@@ -8,18 +8,18 @@ import { gatewayWithFile } from '../support/gateway-for.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 import { objectId, userId } from '../support/started-emulator.ts'
 
-// Adele, who is signed in, tries to become Alex: by tokens, by headers, and by what is inside a batch. One line is one
-// attack. Whatever the answer is, nothing may reach Dynamics as Alex.
+// Adele, who is signed in, tries to act as Alex: by tokens, by headers, and by parts of a batch. One line is one
+// attack. Whatever the response is, nothing may reach Dynamics as Alex.
 
 const ADELE = 'adele.vance@contoso.com'
 const ALEX = 'alex.wilber@contoso.com'
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 const KEY = 'key-of-the-jobs'
 
-/** The status that the attack is answered with; `self`: it runs, as Adele. */
+/** The expected status; `self`: the request runs as Adele. */
 type Expected = number | 'self'
 
-t.test('nothing that Adele sends runs as Alex', async (t) => {
+t.test('no request of Adele runs as Alex', async (t) => {
   const { emulator, url } = await gatewayWithFile(t, (credential) => {
     const { tenantId, clientId } = credential as { tenantId: string; clientId: string }
     const token = { issuer: `https://login.microsoftonline.com/${tenantId}/v2.0`, audience: [clientId] }
@@ -46,7 +46,7 @@ t.test('nothing that Adele sends runs as Alex', async (t) => {
 
   const own = emulator.userToken(ADELE)
   const [ownHead, , ownSignature] = own.split('.') as [string, string, string]
-  /** What a token of Alex says; Adele has none that is signed. */
+  /** The claims of a token of Alex. Adele has no signed one. */
   const [alexHead, alexClaims] = emulator.userToken(ALEX).split('.') as [string, string, string]
   const foreign = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const jwk = foreign.publicKey.export({ format: 'jwk' })

@@ -72,7 +72,7 @@ t.test('a part of a batch that names its user is refused, and nothing is sent', 
   }
 })
 
-t.test('caches that no user has an address', async (t) => {
+t.test('caches that an address has no user', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   for (let count = 0; count < 3; count++) {
@@ -132,7 +132,7 @@ for (const [fault, status, code] of [
   [{ kind: 'answer', status: 200, body: 'null' }, 502, 'GATEWAY_USER_LOOKUP_FAILED'],
   [{ kind: 'answer', status: 200, body: '{"value":[' }, 502, 'GATEWAY_USER_LOOKUP_FAILED'],
 ] as const) {
-  t.test(`sends nothing when the lookup fails: ${JSON.stringify(fault)}`, async (t) => {
+  t.test(`sends nothing if the lookup fails: ${JSON.stringify(fault)}`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
     emulator.faults.dataverse.always({ ...fault, path: 'internalemailaddress' })
 
@@ -148,7 +148,7 @@ for (const [fault, status, code] of [
   })
 }
 
-t.test('sends nothing where Dynamics does not say whether the user is disabled', async (t) => {
+t.test('sends nothing if Dynamics does not report whether the user is disabled', async (t) => {
   const { url, emulator, log } = await gatewayFor(t)
   const row = {
     systemuserid: '88888888-8888-4888-8888-888888888888',
@@ -170,10 +170,10 @@ t.test('sends nothing where Dynamics does not say whether the user is disabled',
   t.match(await response.json(), { error: { code: 'GATEWAY_USER_LOOKUP_FAILED' } })
   t.match(log(), /lacks isdisabled/)
   t.notOk(emulator.received.some((request) => request.url.includes('/accounts')))
-  t.equal((await fetch(`${url}/accounts`, { headers })).status, 200, 'a broken answer is not remembered')
+  t.equal((await fetch(`${url}/accounts`, { headers })).status, 200, 'a truncated response is not remembered')
 })
 
-t.test('refuses requests without a user where one is required', async (t) => {
+t.test('refuses requests without a user if one is required', async (t) => {
   const { url, emulator } = await gatewayFor(t, { IMPERSONATION: 'required' })
 
   const response = await fetch(`${url}/accounts`)
@@ -183,7 +183,7 @@ t.test('refuses requests without a user where one is required', async (t) => {
   t.equal(emulator.received.length, 0)
 })
 
-t.test('takes no notice of the header where impersonation is off, and keeps it to itself', async (t) => {
+t.test('ignores the header if impersonation is off, and does not forward it', async (t) => {
   const { url, emulator } = await gatewayFor(t, { IMPERSONATION: 'off' })
 
   const response = await fetch(`${url}/WhoAmI`, { headers: { 'x-user-email': 'nobody@contoso.com' } })
@@ -192,13 +192,13 @@ t.test('takes no notice of the header where impersonation is off, and keeps it t
   t.notOk(emulator.received.at(-1)?.rawHeaders.some((name) => /x-user-email|caller/i.test(name)))
 })
 
-t.test('reads the header that the settings name', async (t) => {
+t.test('reads the configured header', async (t) => {
   const { url } = await gatewayFor(t, { USER_EMAIL_HEADER: 'X-Forwarded-Email' })
 
   t.equal((await fetch(`${url}/WhoAmI`, { headers: { 'x-forwarded-email': 'nobody@contoso.com' } })).status, 403)
 })
 
-t.test('notices when Dynamics does not act as the user', async (t) => {
+t.test('detects that Dynamics does not act as the user', async (t) => {
   const { url, emulator } = await gatewayFor(t, { IMPERSONATION_VERIFY: 'true' })
   const row = {
     systemuserid: '88888888-8888-4888-8888-888888888888',
@@ -225,7 +225,7 @@ t.test('notices when Dynamics does not act as the user', async (t) => {
   t.match(await response.json(), { error: { code: 'GATEWAY_IMPERSONATION_IGNORED' } })
 })
 
-t.test('a lookup whose response breaks off is a failed lookup, and the next one finds the user', async (t) => {
+t.test('a truncated lookup response is a failed lookup, and the next lookup finds the user', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const headers = { 'x-user-email': 'adele.vance@contoso.com' }
   emulator.faults.dataverse.push({ kind: 'half', path: 'systemusers' })

@@ -11,19 +11,19 @@ import type { Fixture } from '../support/gateway-for.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
 
-// Whoever sees a failing call in the inspector, and nothing else, reads there why it failed and what to do.
+// The record of a failed call in the inspector alone says why it failed and how to fix it.
 
-/** How a call fails: who it is sent by, and what its record must say. */
+/** A failing call, and what its record must contain. */
 interface Failure {
   readonly name: string
   /** Makes the call with this request id. */
   readonly call: (gateway: Called, id: string) => Promise<unknown>
   readonly status: number
   readonly code: string | undefined
-  /** In `what` or `why`: the reason of this failure and of no other kind. */
+  /** In `what` or `why`: the specific reason of this failure. */
   readonly reason: RegExp
   readonly fix: RegExp
-  /** Anywhere in the facts and attempts. */
+  /** Must occur in the facts or attempts. */
   readonly evidence: RegExp
 }
 
@@ -44,7 +44,7 @@ function called(fixture: Fixture): Called {
   })
 }
 
-/** Makes each call, and compares what the inspector says of it. */
+/** Makes each call, and checks its record in the inspector. */
 async function explained(t: Test, gateway: Called, failures: readonly Failure[]): Promise<void> {
   const link = gateway.running.inspectorLink!
   const records = async (): Promise<InspectorRecord[]> => {
@@ -78,7 +78,7 @@ function refusal(status: number, code: string, message: string): DataverseFault 
   return { kind: 'answer', status, headers: json, body: JSON.stringify({ error: { code, message } }) }
 }
 
-/** A call that Dynamics answers with an error. */
+/** A call that Dynamics refuses with an error. */
 function dynamics(
   name: string,
   fault: DataverseFault,
@@ -98,7 +98,7 @@ function dynamics(
 
 const USER = { 'x-user-email': 'adele.vance@contoso.com' }
 
-t.test('at the door', async (t) => {
+t.test('refusals at the door', async (t) => {
   const gateway = called(await gatewayFor(t, { INSPECTOR: 'true', BODY_LIMIT: '1KiB' }))
   const head = (line: string, ...more: string[]): string =>
     [line, 'Host: localhost', 'Connection: close', ...more, '', ''].join('\r\n')
@@ -206,7 +206,7 @@ t.test('at the door', async (t) => {
   ])
 })
 
-t.test('as whom', async (t) => {
+t.test('failures to identify the user', async (t) => {
   const gateway = called(await gatewayFor(t, { INSPECTOR: 'true' }))
   const as =
     (email: string): Failure['call'] =>
@@ -303,7 +303,7 @@ t.test('as whom', async (t) => {
   ])
 })
 
-t.test('what Dynamics refuses', async (t) => {
+t.test('refusals by Dynamics', async (t) => {
   const gateway = called(
     await gatewayFor(t, { INSPECTOR: 'true', MAX_RETRY_WAIT: '0s', REQUEST_TIMEOUT: '3s', USER_EMAIL_HEADER: '' }),
   )
@@ -476,7 +476,7 @@ t.test('what Dynamics refuses', async (t) => {
   t.match(
     gateway.lines.filter(({ msg, causes, status }) => msg === 'request' && status === 200 && causes !== undefined),
     [{ causes: [/^[A-Z_]+$/] }],
-    'the log says that a response broke off, too',
+    'the log also reports the truncated response',
   )
 })
 
@@ -499,7 +499,7 @@ for (const [limit, code, reason] of LIMITS) {
   })
 }
 
-t.test('who may do what', async (t) => {
+t.test('refusals by rules', async (t) => {
   const key = 'the-key-of-a-caller-that-is-listed'
   const gateway = called(
     await gatewayWithFile(t, (credential) => ({
@@ -549,7 +549,7 @@ t.test('who may do what', async (t) => {
   ])
 })
 
-t.test('at Entra, and on the way', async (t) => {
+t.test('failures of Entra and of the network', async (t) => {
   const rejected = called(await gatewayFor(t, { INSPECTOR: 'true', AZURE_CLIENT_SECRET: 'wrong' }))
   await until(() => rejected.lines.some(({ level }) => level === 'error' || level === 'warn'))
   await explained(t, rejected, [

@@ -14,7 +14,7 @@ import { rawRequest } from '../support/raw-http.ts'
 const skip = noChromium
 const ADELE = { 'x-user-email': 'adele.vance@contoso.com' }
 
-/** A gateway, and its inspector in a browser. */
+/** A gateway with its inspector open in a browser. */
 async function opened(t: Test, options: BrowserContextOptions = {}): Promise<Fixture & Opened> {
   const fixture = await gatewayFor(t, { INSPECTOR: 'true' })
   const browser = await openChromium(t)
@@ -35,14 +35,14 @@ async function opened(t: Test, options: BrowserContextOptions = {}): Promise<Fix
 
 interface Opened {
   readonly page: Page
-  /** What went wrong in the page, or ran that should not. */
+  /** Errors and dialogs of the page. */
   readonly troubles: string[]
   readonly ask: (path: string, init?: RequestInit) => Promise<string>
 }
 
-t.test('a failing request appears by itself, is opened with the keyboard, and says its fix', { skip }, async (t) => {
+t.test('a failed request appears live, opens with the keyboard, and shows its fix', { skip }, async (t) => {
   const { url, page, troubles, ask } = await opened(t)
-  t.equal(page.url(), `${url}/-/inspector`, 'the token has left the address')
+  t.equal(page.url(), `${url}/-/inspector`, 'the token is removed from the URL')
   await ask('/accounts?$top=1', { headers: ADELE })
   await ask('/WhoAmI', { headers: { 'x-user-email': 'nobody@contoso.com' } })
   await page.waitForSelector('.row >> nth=1')
@@ -63,7 +63,7 @@ t.test('a failing request appears by itself, is opened with the keyboard, and sa
   t.same(troubles, [])
 })
 
-t.test('a request is sent again from the page, and the new one is shown', { skip }, async (t) => {
+t.test('a request can be replayed from the page, and the new one is shown', { skip }, async (t) => {
   const { page, troubles, ask } = await opened(t)
   await ask('/WhoAmI')
   await page.click('.row')
@@ -73,7 +73,7 @@ t.test('a request is sent again from the page, and the new one is shown', { skip
   t.same(troubles, [])
 })
 
-t.test('captured values are shown, and the switch says how long', { skip }, async (t) => {
+t.test('captured values are shown, and the switch shows the remaining time', { skip }, async (t) => {
   const { page, troubles, ask } = await opened(t)
   await page.click('#capture')
   await page.waitForSelector('#capture[aria-pressed=true]')
@@ -88,7 +88,7 @@ t.test('captured values are shown, and the switch says how long', { skip }, asyn
   t.same(troubles, [])
 })
 
-t.test('what a request, a header or an error says is text, and runs nothing', { skip }, async (t) => {
+t.test('the content of requests, headers and errors is shown as text, and never executed', { skip }, async (t) => {
   const { url, page, troubles, ask } = await opened(t)
   await page.click('#capture')
   await page.waitForSelector('#capture[aria-pressed=true]')
@@ -119,7 +119,7 @@ t.test('what a request, a header or an error says is text, and runs nothing', { 
   t.same(troubles, [])
 })
 
-t.test('a page of another origin, a rebound name and a missing token see nothing', { skip }, async (t) => {
+t.test('a page of another origin, a rebound name and a missing token get nothing', { skip }, async (t) => {
   const { running, url } = await gatewayFor(t, { INSPECTOR: 'true' })
   const link = running.inspectorLink!
   const { port } = new URL(url)
@@ -130,7 +130,7 @@ t.test('a page of another origin, a rebound name and a missing token see nothing
   t.equal((await page.goto(`${url}/-/inspector`))?.status(), 404, 'no token')
   t.equal((await page.goto(link))?.status(), 200)
   const rebound = link.replace('127.0.0.1', 'rebound.example')
-  t.equal((await page.goto(rebound))?.status(), 404, 'a name that is made to point here')
+  t.equal((await page.goto(rebound))?.status(), 404, 'a rebound name')
 
   const evil = createServer((_request, response) => {
     response.setHeader('content-type', 'text/html')
@@ -164,7 +164,7 @@ t.test('a page of another origin, a rebound name and a missing token see nothing
 })
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  t.test(`every text has a contrast of at least 4.5 where the scheme is ${colorScheme}`, { skip }, async (t) => {
+  t.test(`every text has a contrast of at least 4.5 in the ${colorScheme} scheme`, { skip }, async (t) => {
     const { page, ask } = await opened(t, { colorScheme, viewport: { width: 390, height: 800 } })
     await ask('/WhoAmI')
     await ask('/WhoAmI', { headers: { 'x-user-email': 'nobody@contoso.com' } })

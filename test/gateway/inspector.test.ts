@@ -10,7 +10,7 @@ import type { Fixture } from '../support/gateway-for.ts'
 
 const USER = { 'x-user-email': 'adele.vance@contoso.com' }
 
-/** A gateway with an inspector, and what its link says. */
+/** A gateway with an inspector, and its link. */
 async function inspected(t: Test, variables: NodeJS.ProcessEnv = {}): Promise<Inspected> {
   return withLink(await gatewayFor(t, { INSPECTOR: 'true', ...variables }))
 }
@@ -37,7 +37,7 @@ function withLink(fixture: Fixture): Inspected {
   }
 }
 
-/** The status of a request whose head is written as it stands here. */
+/** The status of a request with exactly these header lines. */
 function statusOf(url: string, headers: Record<string, string>, method = 'GET'): Promise<number> {
   return new Promise((resolve, reject) => {
     request(url, { method, headers }, (response) => {
@@ -58,7 +58,7 @@ async function cookieOf(link: string): Promise<string> {
   return cookie.split(';')[0]!
 }
 
-t.test('the inspector opens with the link that is printed, which a cookie then replaces', async (t) => {
+t.test('the inspector opens with the printed link, and a cookie then replaces the token', async (t) => {
   const { url, link, log } = await inspected(t)
   t.match(new URL(link).searchParams.get('token'), /^[\w-]{43}$/)
   const cookie = await cookieOf(link)
@@ -71,7 +71,7 @@ t.test('the inspector opens with the link that is printed, which a cookie then r
   t.notMatch(log(), new URL(link).searchParams.get('token')!, 'the token is not in the log')
 })
 
-t.test('without all that it asks for the inspector cannot be told from nothing', async (t) => {
+t.test('without token, host and origin, the inspector responds like an unknown path', async (t) => {
   const { url, link } = await inspected(t)
   const cookie = await cookieOf(link)
   const { port } = new URL(url)
@@ -104,10 +104,10 @@ t.test('without all that it asks for the inspector cannot be told from nothing',
     t.equal(await statusOf(`${url}/-/inspector/events`, headers), 404, why)
     t.equal(await statusOf(`${url}/-/inspector/capture/on`, { ...headers, 'x-inspector': '1' }, 'POST'), 404, why)
   }
-  t.equal(await statusOf(`${url}/-/inspector/clear`, { cookie }, 'POST'), 400, 'a write needs its header')
+  t.equal(await statusOf(`${url}/-/inspector/clear`, { cookie }, 'POST'), 400, "a write needs the inspector's header")
 })
 
-t.test('a gateway without INSPECTOR has none', async (t) => {
+t.test('without INSPECTOR there is no inspector', async (t) => {
   const { url, running } = await gatewayFor(t)
   t.equal(running.inspectorLink, undefined)
   t.equal((await fetch(`${url}/-/inspector`)).status, 404)
@@ -117,7 +117,7 @@ const OUTSIDE = Object.values(networkInterfaces())
   .flat()
   .find((one) => one?.internal === false && one.family === 'IPv4')?.address
 
-t.test('from another machine only a caller with inspect: true sees it, with the token', async (t) => {
+t.test('from another machine, only a caller with inspect: true and the token can open it', async (t) => {
   const fixture = await gatewayWithFile(t, (credential) => ({
     host: '0.0.0.0',
     inspector: true,
@@ -128,7 +128,7 @@ t.test('from another machine only a caller with inspect: true sees it, with the 
     targets: [{ url: 'https://contoso.crm4.dynamics.com', credential }],
   }))
   const { link } = withLink(fixture)
-  // Passed on by a proxy, which is as good as another machine.
+  // Forwarded by a proxy, so it counts as another machine.
   const passed = { 'x-forwarded-for': '203.0.113.7' }
   const status = async (headers: Record<string, string>, to = link): Promise<number> =>
     (await fetch(to, { headers, redirect: 'manual' })).status
@@ -173,7 +173,7 @@ t.test('a request is shown with its caller, user, times and ids, and without its
   t.notMatch(everything, 'adele.vance')
 })
 
-t.test('a lookup is part of the request that asked for it', async (t) => {
+t.test('a user lookup is part of the request that caused it', async (t) => {
   const { url, emulator, list } = await inspected(t)
   emulator.faults.dataverse.push({ kind: 'unavailable', path: 'systemusers' })
   await ended(`${url}/WhoAmI`, { headers: USER })
@@ -189,7 +189,7 @@ t.test('a lookup is part of the request that asked for it', async (t) => {
   t.equal(steps.at(-1)!.what, 'attempt 1: Dynamics answered 200')
 })
 
-t.test('each failure is shown with its reason and its fix', async (t) => {
+t.test('each failure is shown with reason and fix', async (t) => {
   const { url, emulator, list } = await inspected(t)
   const ask = (path: string, init: RequestInit = {}): Promise<unknown> => fetch(url + path, init).then((r) => r.text())
   await ask('/WhoAmI', { headers: { 'x-user-email': 'nobody@contoso.com' } })
@@ -214,7 +214,7 @@ t.test('each failure is shown with its reason and its fix', async (t) => {
   }
 })
 
-t.test('what names a user is not sent again, for it would run as somebody else', async (t) => {
+t.test('a request that names a user is not replayed without that user', async (t) => {
   const { url, list } = await inspected(t)
   for (const [path, headers] of [
     ['/WhoAmI', {}],
@@ -236,14 +236,14 @@ t.test('what names a user is not sent again, for it would run as somebody else',
   )
 })
 
-t.test('values and bodies are captured while the switch is on and somebody looks', async (t) => {
+t.test('values and bodies are captured while capture is on and a page is open', async (t) => {
   const { url, link, list } = await inspected(t)
   const cookie = await cookieOf(link)
   const write = (path: string): Promise<number> =>
     fetch(`${url}/-/inspector/${path}`, { method: 'POST', headers: { cookie, 'x-inspector': '1' } }).then(
       ({ status }) => status,
     )
-  t.equal(await write('capture/on'), 400, 'nobody looks')
+  t.equal(await write('capture/on'), 400, 'no page is open')
   const left = new AbortController()
   const stream = await fetch(`${url}/-/inspector/events`, { headers: { cookie }, signal: left.signal })
   t.equal(await write('capture/on'), 204)
@@ -266,10 +266,10 @@ t.test('values and bodies are captured while the switch is on and somebody looks
   await t.resolves(until(async () => (await write('capture/on')) === 400))
   await ended(`${url}/accounts?$top=1`)
   const [last] = await list()
-  t.equal(last!['captured'], undefined, 'it ends when the last page closes')
+  t.equal(last!['captured'], undefined, 'capture ends when the last page closes')
 })
 
-t.test('an inspector whose page is open does not keep the gateway from stopping', async (t) => {
+t.test('an open inspector page does not delay shutdown', async (t) => {
   const { url, link, running } = await inspected(t, { SHUTDOWN_TIMEOUT: '100s' })
   const cookie = await cookieOf(link)
   const stream = await fetch(`${url}/-/inspector/events`, { headers: { cookie } })
@@ -277,10 +277,10 @@ t.test('an inspector whose page is open does not keep the gateway from stopping'
   running.stop()
   await stream.text()
   await running.stopped
-  t.ok(performance.now() - started < 60_000, 'before the time to drain is over')
+  t.ok(performance.now() - started < 60_000, 'before the drain timeout')
 })
 
-t.test('however much passes, the inspector holds less than its bound, also for a browser that stopped', async (t) => {
+t.test('the inspector stays below its memory limit under any load, also with a stalled browser', async (t) => {
   const { url, link } = await inspected(t)
   const cookie = await cookieOf(link)
   const stopped = await new Promise<import('node:http').IncomingMessage>((resolve) =>
@@ -301,7 +301,7 @@ t.test('however much passes, the inspector holds less than its bound, also for a
   t.ok(bytes > limit / 2 && bytes <= limit, `${bytes} of ${limit}`)
 })
 
-/** Sends a request, and waits until it is over: a record is made then. */
+/** Sends a request, and waits until it is finished and recorded. */
 async function ended(url: string, init: RequestInit = {}): Promise<void> {
   await (await fetch(url, init)).arrayBuffer()
 }

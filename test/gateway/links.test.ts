@@ -23,7 +23,7 @@ t.test('writes links in the address form that the caller used', async (t) => {
   )
 })
 
-t.test('writes links to the name by which it was called, or to PUBLIC_URL', async (t) => {
+t.test('writes links with the host that was called, or PUBLIC_URL', async (t) => {
   const { url } = await gatewayFor(t)
   const { port } = new URL(url)
   const { url: proxied } = await gatewayFor(t, { PUBLIC_URL: 'https://dynamics.example.com/crm/' })
@@ -38,7 +38,7 @@ t.test('writes links to the name by which it was called, or to PUBLIC_URL', asyn
   )
 })
 
-t.test('believes X-Forwarded-… of trusted proxies only', async (t) => {
+t.test('accepts X-Forwarded-… only from trusted proxies', async (t) => {
   const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'dynamics.example.com' }
   const { url: wary } = await gatewayFor(t)
   const { url: trusting } = await gatewayFor(t, { TRUSTED_PROXIES: '127.0.0.0/8' })
@@ -53,7 +53,7 @@ t.test('believes X-Forwarded-… of trusted proxies only', async (t) => {
   )
 })
 
-t.test('turns the links of a created row', async (t) => {
+t.test('rewrites the links of a created row', async (t) => {
   const { url } = await gatewayFor(t)
 
   const { headers } = await fetch(`${url}/accounts`, {
@@ -68,7 +68,7 @@ t.test('turns the links of a created row', async (t) => {
 })
 
 for (const coding of ['gzip', 'br', 'deflate']) {
-  t.test(`undoes ${coding} where links must change, and passes on what the caller can decode`, async (t) => {
+  t.test(`decodes ${coding} if links must change, and responds in a coding that the caller accepts`, async (t) => {
     const { url, emulator } = await gatewayFor(t)
 
     const { text } = await rawSocket(
@@ -84,7 +84,7 @@ for (const coding of ['gzip', 'br', 'deflate']) {
   })
 }
 
-t.test('asks for no coding that the caller did not ask for', async (t) => {
+t.test('requests only codings that the caller accepts', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   await rawSocket(
@@ -96,7 +96,7 @@ t.test('asks for no coding that the caller did not ask for', async (t) => {
   t.equal(rawHeaders[rawHeaders.findIndex((name) => name.toLowerCase() === 'accept-encoding') + 1], 'identity')
 })
 
-t.test("turns the gateway's own URLs in bodies and $id into those of the environment", async (t) => {
+t.test("rewrites the gateway's own URLs in bodies and $id to those of the environment", async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const related = `${url}/contacts(${emulator.rows('contacts')[3]!['contactid'] as string})`
   const reference = `${url}/accounts(${accountId(1)})/contact_customer_accounts/$ref`
@@ -118,7 +118,7 @@ t.test("turns the gateway's own URLs in bodies and $id into those of the environ
   t.equal(foreign.status, 400, 'Dynamics refuses it')
 })
 
-t.test("turns the gateway's own URLs in parameter aliases, of a part of a $batch too", async (t) => {
+t.test("rewrites the gateway's own URLs in parameter aliases, also in parts of a $batch", async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const alias = (base: string): string => `?@t={'@odata.id':'${base}/accounts(${accountId(1)})'}`
   const path = '/RetrievePrincipalAccess(Target=@t)'
@@ -145,7 +145,7 @@ t.test("turns the gateway's own URLs in parameter aliases, of a part of a $batch
   t.match(String(emulator.received.at(-1)?.body), `${root}${path}${alias(root)}`)
 })
 
-t.test('leads back to the actions that an answer advertises, in a page and in a $batch', async (t) => {
+t.test('rewrites the targets of advertised actions, in a page and in a $batch', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const of = (root: string): string =>
     `{"@odata.context":"${root}/$metadata#salesInvoices","value":[{"id":1,"#Microsoft.NAV.post":{"title":"post",` +
@@ -180,7 +180,7 @@ t.test('leads back to the actions that an answer advertises, in a page and in a 
   t.equal(await ask(json, 'application/json', '/$batch'), json(url))
 })
 
-t.test('refuses a $batch with a caller id in a part, and sends nothing', async (t) => {
+t.test('refuses a $batch with a caller id in a part, and sends nothing on', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const body = [
     '--b',
@@ -206,7 +206,7 @@ t.test('refuses a $batch with a caller id in a part, and sends nothing', async (
   t.equal(emulator.received.length, 0)
 })
 
-t.test('leaves files alone, whatever is in them', async (t) => {
+t.test('does not change files, whatever their content', async (t) => {
   const { url } = await gatewayFor(t)
   const content = '{"@odata.context":"https://contoso.crm4.dynamics.com/api/data/v9.2/$metadata#accounts"}'
   const file = `${url}/accounts(${accountId(1)})/sample_file`
@@ -220,7 +220,7 @@ t.test('leaves files alone, whatever is in them', async (t) => {
   t.equal(await (await fetch(`${file}/$value`)).text(), content)
 })
 
-t.test('turns the links of an answer whose query only looks like the address of a file or a batch', async (t) => {
+t.test('rewrites links even if the query looks like the path of a file or a batch', async (t) => {
   const link = Buffer.from('{"@odata.nextLink":"https://contoso.crm4.dynamics.com/api/data/v9.2/accounts?a"}')
   const { port } = await gatewayBeforeRawDynamics(
     t,
@@ -234,7 +234,7 @@ t.test('turns the links of an answer whose query only looks like the address of 
 })
 
 t.test(
-  'knows itself in what callers write by each name they use, PUBLIC_URL or not, with TLS before it or not',
+  'recognises its own URLs by every host that callers use, with and without PUBLIC_URL and TLS in front',
   async (t) => {
     const { url } = await gatewayFor(t, { PUBLIC_URL: 'https://dynamics.example.com/crm' })
     const { port } = new URL(url)
@@ -256,7 +256,7 @@ t.test(
   },
 )
 
-t.test('leads back to an operation in the background, which does not lie below the API root', async (t) => {
+t.test('rewrites the location of a background operation, which is outside the API root', async (t) => {
   const { url } = await gatewayFor(t)
 
   const begun = await fetch(`${url}/sample_ExportAccounts`, {
@@ -272,7 +272,7 @@ t.test('leads back to an operation in the background, which does not lie below t
   t.ok(followed.status < 300, String(followed.status))
 })
 
-t.test('leads to images by the relative links of image columns', async (t) => {
+t.test('serves images by the relative URLs of image columns', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   await fetch(`${url}/Image/download.aspx?Entity=account&Attribute=entityimage&Id=${accountId(1)}`)
@@ -280,7 +280,7 @@ t.test('leads to images by the relative links of image columns', async (t) => {
   t.equal(emulator.received.at(-1)?.url, `/Image/download.aspx?Entity=account&Attribute=entityimage&Id=${accountId(1)}`)
 })
 
-t.test('answers 502 for the answer to a $batch that cannot be read, and goes on', async (t) => {
+t.test('responds with 502 to a malformed $batch response, and stays available', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.dataverse.push({
     kind: 'answer',

@@ -5,7 +5,7 @@ import { rawRequest, requestOf } from '../support/raw-http.ts'
 
 const PATH = '/api/data/v9.2/accounts'
 
-/** A query of so many characters that every account answers. */
+/** A query with at least `characters` characters that matches every account. */
 function longQuery(characters: number): string {
   const start = '$select=name&$filter=name%20ne%20%27'
   return `${start}${'x'.repeat(characters - start.length - 3)}%27`
@@ -17,7 +17,7 @@ interface Page {
   readonly value: readonly { readonly name: string; readonly accountid: string }[]
 }
 
-t.test('a GET that is too long for Dynamics comes back as if it had not been', async (t) => {
+t.test('a GET that is too long for Dynamics is sent as a batch, and the response is that of the GET', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const short = (await (await fetch(`${url}/accounts?$select=name`)).json()) as Page
   const query = longQuery(65_536 - PATH.length - 1)
@@ -39,15 +39,15 @@ t.test('a GET that is too long for Dynamics comes back as if it had not been', a
   )
   const sent = emulator.received.at(-1)!
   t.match(sent, { method: 'POST', url: '/api/data/v9.2/$batch' })
-  t.ok(sent.headers['callerobjectid'], 'the user is named on the batch')
-  t.notMatch(sent.headers['prefer'], /./, 'and what it prefers on the read')
+  t.ok(sent.headers['callerobjectid'], 'the user is set on the batch')
+  t.notMatch(sent.headers['prefer'], /./, 'and Prefer on the read')
   const body = sent.body.toString()
   t.ok(body.includes(`\r\nGET ${PATH}?${query} HTTP/1.1\r\n`))
   t.match(body.slice(-600), /\r\nprefer: odata\.include-annotations="\*"\r\n/i)
   t.notMatch(body.slice(-600), /callerobjectid|authorization|host:/i)
 })
 
-t.test('what a client says of a body that it does not send is not said of the batch', async (t) => {
+t.test('content headers of the GET are not sent with the batch', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   const response = await fetch(`${url}/accounts?${longQuery(40_000)}`, {
@@ -72,7 +72,7 @@ t.test('a short query is sent unchanged', async (t) => {
   t.equal(emulator.received.at(-1)!.method, 'GET')
 })
 
-t.test('one that is longer than Dynamics takes in any form gets 414, with what is left to do', async (t) => {
+t.test('a query longer than Dynamics accepts in any form gets 414 with a fix', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   const long = await fetch(`${url}/accounts?${longQuery(65_536 - PATH.length)}`)
@@ -91,7 +91,7 @@ t.test('one that is longer than Dynamics takes in any form gets 414, with what i
   t.notOk(emulator.received.some(({ url }) => url.includes('accounts') || url.includes('Image')))
 })
 
-t.test('other products take no longer addresses in any form', async (t) => {
+t.test('other products do not accept longer URLs in any form', async (t) => {
   const { url, emulator } = await gatewayFor(t, { DYNAMICS_URL: 'https://contoso.operations.dynamics.com' })
 
   const response = await fetch(`${url}/Customers?${longQuery(40_000)}`)
@@ -101,7 +101,7 @@ t.test('other products take no longer addresses in any form', async (t) => {
   t.equal(emulator.received.length, 0)
 })
 
-t.test('links to the next page hold the long query, and work through the gateway', async (t) => {
+t.test('links to the next page contain the long query, and work through the gateway', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const headers = { prefer: 'odata.maxpagesize=20' }
   const all = (await (await fetch(`${url}/api/data/v9.2/accounts?$select=name`)).json()) as Page
@@ -110,7 +110,7 @@ t.test('links to the next page hold the long query, and work through the gateway
   let pages = 0
   let next: string | undefined = `${url}/api/data/v9.2/accounts?${longQuery(40_000)}`
   while (next !== undefined) {
-    t.ok(next.startsWith(`${url}/api/data/v9.2/accounts?`), 'in the form in which it was asked')
+    t.ok(next.startsWith(`${url}/api/data/v9.2/accounts?`), 'in the form of the request')
     const page = (await (await fetch(next, { headers })).json()) as Page
     found.push(...page.value.map(({ accountid }) => accountid))
     next = page['@odata.nextLink']
@@ -161,7 +161,7 @@ t.test('HEAD has the head alone, also of an error of the batch', async (t) => {
   t.equal(refused.body, '')
 })
 
-t.test('errors of the read and of the batch come back as they are', async (t) => {
+t.test('errors of the read and of the batch are passed on unchanged', async (t) => {
   const { url, emulator } = await gatewayFor(t, { MAX_RETRY_WAIT: '0s' })
   const long = `&x=${'y'.repeat(40_000)}`
 
@@ -176,7 +176,7 @@ t.test('errors of the read and of the batch come back as they are', async (t) =>
   t.match(await inside.json(), { error: { code: '0x80072322' } })
 })
 
-t.test('limits, breaks and a rejected token stay unseen', async (t) => {
+t.test('throttling, broken connections and a refused token are invisible to the caller', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const address = `${url}/accounts?${longQuery(40_000)}`
   t.equal((await fetch(address)).status, 200)

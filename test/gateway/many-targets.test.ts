@@ -13,7 +13,7 @@ t.setTimeout(120_000)
 const TARGETS = 200
 
 t.test(
-  `a target of ${TARGETS} is added, one removed and one changed, and no request of the others notices`,
+  `of ${TARGETS} targets one is added, one removed and one changed, without effect on requests of the others`,
   async (t) => {
     const names = Array.from({ length: TARGETS }, (_, number) => `t${number}`)
     let registration: object = {}
@@ -40,7 +40,7 @@ t.test(
     }
     await until(async () => (await statusOf('/-/readyz')) === 200)
 
-    // Requests of all the targets that stay: short ones all the time, and one of each that takes longer than the change.
+    // Requests to all targets that stay: short ones all the time, and one each that takes longer than the change.
     emulator.faults.dataverse.push({ kind: 'delay', ms: 3000, path: 'accounts', times: 20 })
     const slow = Array.from({ length: 20 }, (_, number) => statusOf(`/t${number * 9}/accounts?$top=1`))
     const short: Promise<number>[] = []
@@ -55,9 +55,9 @@ t.test(
     t.equal(await statusOf(`/t${TARGETS - 1}/WhoAmI`), 404)
     clearInterval(traffic)
 
-    t.same(new Set(await Promise.all(slow)), new Set([200]), 'what was running')
+    t.same(new Set(await Promise.all(slow)), new Set([200]), 'requests that were running')
     const statuses = await Promise.all(short)
-    t.same(new Set(statuses), new Set([200]), 'what came meanwhile')
+    t.same(new Set(statuses), new Set([200]), 'requests that arrived meanwhile')
     t.ok(statuses.length > 20, `${statuses.length} requests`)
   },
 )

@@ -14,14 +14,14 @@ async function series({ url }: OnSockets): Promise<string[]> {
   return (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 }
 
-/** The value of the one series that begins so. */
+/** The value of the only series that begins with `name`. */
 function value(all: readonly string[], name: string): number {
   const found = all.filter((line) => line.startsWith(`${name} `) || line.startsWith(name))
   if (found.length !== 1) throw new Error(`${found.length} series begin with ${name}`)
   return Number(found[0]!.split(' ').at(-1))
 }
 
-t.test('what a request met on its way is counted', async (t) => {
+t.test('throttling, retries and refusals of a request are counted', async (t) => {
   const gateway = await gatewayOnSockets()
   t.teardown(gateway.close)
   const { url, emulator } = gateway
@@ -62,7 +62,7 @@ t.test('what a request met on its way is counted', async (t) => {
   t.ok(value(all, 'process_resident_memory_bytes') > 0)
 })
 
-t.test('nothing of a request becomes a name of its own', async (t) => {
+t.test('no value from a request becomes a label', async (t) => {
   const gateway = await gatewayOnSockets()
   t.teardown(gateway.close)
   const before = (await series(gateway)).length

@@ -9,7 +9,7 @@ const BODY = '{"value":[]}'
 const LENGTH = `Content-Length: ${BODY.length}\r\n`
 const OK = `HTTP/1.1 200 OK\r\n${JSON_TYPE}`
 
-// What no HTTP server may send: the caller gets a clear error, and nothing of it.
+// Invalid HTTP: the caller gets a clear error, and nothing of the response.
 for (const [name, raw] of [
   ['a name with a blank', `${OK}X A: 1\r\n${LENGTH}\r\n${BODY}`],
   ['an empty name', `${OK}: 1\r\n${LENGTH}\r\n${BODY}`],
@@ -36,11 +36,11 @@ for (const [name, raw] of [
     t.match(text, /^HTTP\/1\.1 502 /)
     t.match(text, /"GATEWAY_DYNAMICS_/)
     t.notMatch(text, /x-b|value/i)
-    t.equal((await fetch(`${address}/accounts`)).status, 200, 'the next request is not touched by it')
+    t.equal((await fetch(`${address}/accounts`)).status, 200, 'the next request is not affected')
   })
 }
 
-// What is unusual, and allowed or harmless.
+// Unusual responses that are allowed or harmless.
 for (const [name, raw, expected] of [
   ['10,000 header lines', `${OK}${'X-A: 1\r\n'.repeat(10_000)}${LENGTH}\r\n${BODY}`, /^HTTP\/1\.1 200 OK\r$/m],
   ['letters of Latin-1 in a value', `${OK}X-A: M\xfcller\r\n${LENGTH}\r\n${BODY}`, /^x-a: M\xfcller\r$/im],
@@ -51,11 +51,11 @@ for (const [name, raw, expected] of [
   t.test(`a response of Dynamics with ${name} is passed on`, async (t) => {
     const { address, text } = await respondedWith(t, raw)
     t.match(text, expected)
-    t.equal((await fetch(`${address}/accounts`)).status, 200, 'the next request is not touched by it')
+    t.equal((await fetch(`${address}/accounts`)).status, 200, 'the next request is not affected')
   })
 }
 
-/** What a caller gets to whom Dynamics responds with `raw`. */
+/** The response that a caller gets if Dynamics sends `raw`. */
 async function respondedWith(t: Test, raw: string): Promise<{ readonly address: string; readonly text: string }> {
   const { address } = await gatewayBeforeRawDynamics(
     t,

@@ -15,13 +15,13 @@ import type { RawAnswer } from '../support/raw-http.ts'
 import { objectId, userId } from '../support/started-emulator.ts'
 import { until } from '../support/until.ts'
 
-// People who are signed in to an app reach Dynamics as themselves, beside jobs that reach it as the application user.
+// People who are signed in to an app reach Dynamics as themselves, and jobs reach it as the application user.
 
 const ADELE = 'adele.vance@contoso.com'
 const ALEX = 'alex.wilber@contoso.com'
 const CONTEXT = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
 
-t.test('Dynamics sees the person, and no caller id', async (t) => {
+t.test("Dynamics gets the person's token, and no caller id", async (t) => {
   const { as, emulator } = await gatewayWith(t)
   for (const person of [ADELE, ALEX, ADELE]) {
     const answer = await as(person)
@@ -37,7 +37,7 @@ t.test('Dynamics sees the person, and no caller id', async (t) => {
   })
 })
 
-t.test('jobs on the same environment run as the application user', async (t) => {
+t.test('jobs with an API key run as the application user', async (t) => {
   const { ask, emulator } = await gatewayWith(t)
   t.match(await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`)), { status: 200 })
   t.equal(claimsSent(emulator)['idtyp'], 'app')
@@ -48,7 +48,7 @@ t.test('jobs on the same environment run as the application user', async (t) => 
   t.same(exchanges(emulator), [])
 })
 
-t.test('a session is exchanged once, however many requests come at the same time', async (t) => {
+t.test('a session is exchanged once for any number of concurrent requests', async (t) => {
   const { ask, emulator } = await gatewayWith(t)
   const [first, second] = [emulator.userToken(ADELE), emulator.userToken(ADELE)]
   const answers = await Promise.all(
@@ -58,7 +58,7 @@ t.test('a session is exchanged once, however many requests come at the same time
   t.equal(exchanges(emulator).length, 2, 'two sign-ins of a person are two sessions')
 })
 
-t.test('people at the same time each get what is theirs', async (t) => {
+t.test('concurrent people each get their own response', async (t) => {
   const { as, emulator } = await gatewayWith(t)
   const people = [ADELE, ALEX, 'diego.siciliani@contoso.com', "brian.o'neil@contoso.com"]
   await Promise.all(
@@ -69,7 +69,7 @@ t.test('people at the same time each get what is theirs', async (t) => {
   )
 })
 
-t.test('a token that Dynamics has revoked is exchanged again', async (t) => {
+t.test('a token that Dynamics refuses is exchanged again', async (t) => {
   const { ask, emulator } = await gatewayWith(t)
   const token = emulator.userToken(ADELE)
   t.equal((await ask(get('/WhoAmI', bearer(token)))).status, 200)
@@ -78,7 +78,7 @@ t.test('a token that Dynamics has revoked is exchanged again', async (t) => {
   t.equal(exchanges(emulator).length, 2)
 })
 
-t.test('what Entra refuses has its own status, code and fix', async (t) => {
+t.test('each refusal by Entra has its own status, code and fix', async (t) => {
   const { emulator, ask, as } = await gatewayWith(t)
   for (const [number, status, code, fix] of [
     [65001, 403, 'GATEWAY_USER_CONSENT_MISSING', /dynamics-gateway consent/],
@@ -109,7 +109,7 @@ t.test('what Entra refuses has its own status, code and fix', async (t) => {
   t.equal(exchanges(emulator).length, asked, 'Entra is not asked again at once')
 })
 
-t.test('tokens of applications, of others and without a user never get to Entra', async (t) => {
+t.test('tokens of applications, for other audiences and without a user are never sent to Entra', async (t) => {
   const { emulator, ask } = await gatewayWith(t)
   for (const [claims, status] of [
     [{ idtyp: 'app' }, 403],
@@ -132,7 +132,7 @@ t.test('tokens of applications, of others and without a user never get to Entra'
   t.same(exchanges(emulator), [])
 })
 
-t.test('a claims challenge of Entra is handed on, and never answered from memory', async (t) => {
+t.test('a claims challenge of Entra is passed on, and never answered from the cache', async (t) => {
   const { emulator, ask } = await gatewayWith(t)
   emulator.onBehalfOf.demand = 'c1'
   const weak = emulator.userToken(ADELE)
@@ -140,14 +140,14 @@ t.test('a claims challenge of Entra is handed on, and never answered from memory
     const answer = await ask(get('/WhoAmI', bearer(weak)))
     t.match(answer, { status: 401, code: 'GATEWAY_USER_CLAIMS_REQUIRED' })
     t.equal(challengeOf(answer), CONTEXT)
-    t.equal(exchanges(emulator).length, nth, 'Entra is asked each time')
+    t.equal(exchanges(emulator).length, nth, 'Entra is contacted each time')
   }
   const strong = emulator.userToken(ADELE, { claims: { acrs: ['c1'] } })
   t.equal((await ask(get('/WhoAmI', bearer(strong)))).status, 200)
   t.equal((await ask(get('/WhoAmI', bearer(weak)))).status, 401, 'the other session has proved no more than before')
 })
 
-t.test('a claims challenge of Dynamics is handed on, for reads and writes', async (t) => {
+t.test('a claims challenge of Dynamics is passed on, for reads and writes', async (t) => {
   const { emulator, ask } = await gatewayWith(t)
   const claims = '{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}'
   const token = emulator.userToken(ADELE)
@@ -157,7 +157,7 @@ t.test('a claims challenge of Dynamics is handed on, for reads and writes', asyn
   const answer = await ask(get('/WhoAmI', bearer(token)))
   t.match(answer, { status: 401, code: 'GATEWAY_USER_CLAIMS_REQUIRED' })
   t.equal(challengeOf(answer), claims)
-  t.equal(exchanges(emulator).length, asked, 'the person is asked, not Entra')
+  t.equal(exchanges(emulator).length, asked, 'the challenge goes to the person, not to Entra')
   t.equal((await ask(get('/WhoAmI', bearer(token)))).status, 200, 'the next request has another token')
 
   emulator.revokeTokens({ claims })
@@ -170,7 +170,7 @@ t.test('a claims challenge of Dynamics is handed on, for reads and writes', asyn
   t.equal(emulator.executions, 0)
 })
 
-t.test('a claims challenge of Dynamics removes the rows that were kept for the person', async (t) => {
+t.test('a claims challenge of Dynamics evicts the cached rows of the person', async (t) => {
   const { emulator, ask } = await gatewayWith(t, { reads: { keep: [{ entitySets: ['accounts'], for: '1h' }] } })
   const token = emulator.userToken(ADELE)
   const kept = async (): Promise<string> => (await ask(get('/accounts?$top=1', bearer(token)))).head
@@ -193,7 +193,7 @@ t.test('a person whom Entra refuses gets no rows from memory, and those in memor
   t.match((await readAs(first)).head, /cache-status: .*fwd=uri-miss/i)
 })
 
-t.test('a secret that changes is used for people too, and their own refusals do not count against it', async (t) => {
+t.test('a rotated secret is also used for people, whose own refusals do not count against it', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rotated-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'secret')
@@ -203,7 +203,7 @@ t.test('a secret that changes is used for people too, and their own refusals do 
   emulator.secrets.add('the-new~secret')
   emulator.onBehalfOf.refuse = 65001
   writeFileSync(file, 'the-new~secret')
-  // The change is seen by the next exchange, or by whoever watches the file.
+  // The change is noticed by the next exchange, or by the file watcher.
   t.match(await as(ALEX), { status: 403, code: 'GATEWAY_USER_CONSENT_MISSING' })
   t.notMatch(log(), /rotation failed/, 'the refusal is that of the person')
   emulator.onBehalfOf.refuse = undefined
@@ -213,34 +213,31 @@ t.test('a secret that changes is used for people too, and their own refusals do 
   t.notMatch(log(), /the-new~secret/)
 })
 
-t.test(
-  'when Entra asks to wait it is left alone by all exchanges, and tokens that are there stay in use',
-  async (t) => {
-    const { emulator, as, ask } = await gatewayWith(t)
-    const held = emulator.userToken(ADELE)
-    t.equal((await ask(get('/WhoAmI', bearer(held)))).status, 200)
-    t.equal((await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`))).status, 200)
-    emulator.faults.entra.push({ kind: 'throttle', retryAfter: 30 })
-    const first = await as(ALEX)
-    t.match(first, { status: 503, code: 'GATEWAY_TOKEN_UNAVAILABLE', head: /retry-after: 30/i })
-    const asked = exchanges(emulator).length
-    t.match(await as('diego.siciliani@contoso.com'), { status: 503, head: /retry-after: (?:30|29|28)/i })
-    t.equal(exchanges(emulator).length, asked, 'nobody else asks Entra')
-    t.equal((await ask(get('/WhoAmI', bearer(held)))).status, 200, 'Dynamics is not paused')
-    t.match(await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`)), { status: 200 }, 'nor is the application user')
-  },
-)
+t.test('when Entra sends Retry-After, all exchanges wait, and cached tokens stay in use', async (t) => {
+  const { emulator, as, ask } = await gatewayWith(t)
+  const held = emulator.userToken(ADELE)
+  t.equal((await ask(get('/WhoAmI', bearer(held)))).status, 200)
+  t.equal((await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`))).status, 200)
+  emulator.faults.entra.push({ kind: 'throttle', retryAfter: 30 })
+  const first = await as(ALEX)
+  t.match(first, { status: 503, code: 'GATEWAY_TOKEN_UNAVAILABLE', head: /retry-after: 30/i })
+  const asked = exchanges(emulator).length
+  t.match(await as('diego.siciliani@contoso.com'), { status: 503, head: /retry-after: (?:30|29|28)/i })
+  t.equal(exchanges(emulator).length, asked, 'nobody else asks Entra')
+  t.equal((await ask(get('/WhoAmI', bearer(held)))).status, 200, 'Dynamics is not paused')
+  t.match(await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`)), { status: 200 }, 'nor is the application user')
+})
 
-t.test('a refusal without a time pauses the session of one person only', async (t) => {
+t.test('a refusal without Retry-After pauses only the session of that person', async (t) => {
   const { emulator, as, ask } = await gatewayWith(t)
   const token = emulator.userToken(ADELE)
-  t.equal((await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`))).status, 200, "the application's own token is there")
+  t.equal((await ask(get('/WhoAmI', `X-Api-Key: ${KEY}`))).status, 200, "the application's own token is available")
   emulator.faults.entra.push({ kind: 'throttle' })
   t.match(await ask(get('/WhoAmI', bearer(token))), { status: 503, head: /retry-after: 1/i })
   t.equal((await as(ALEX)).status, 200)
 })
 
-t.test('a create with a key runs as the person, and so does what it looks up', async (t) => {
+t.test('a keyed create and its lookups run as the person', async (t) => {
   for (const kind of ['on-behalf-of', undefined]) {
     const { emulator, ask } = await gatewayWith(t, kind === undefined ? {} : { kind, mode: 'off' })
     const body = '{"name":"Kept once"}'
@@ -263,14 +260,14 @@ t.test('a create with a key runs as the person, and so does what it looks up', a
     )
     t.match(answers[1]!.head, /idempotency-replayed: true/i)
     t.match(answers[2]!.head, /idempotency-replayed: true/i, 'with another sign-in of the same person')
-    t.notMatch((await create(alex)).head, /idempotency-replayed/i, 'the key of another person is another key')
+    t.notMatch((await create(alex)).head, /idempotency-replayed/i, 'the same key of another person is a different key')
     t.equal(emulator.executions, 2)
     const people = new Set(emulator.received.map(({ headers }) => claimsIn(headers['authorization'])['oid']))
     t.same(people, new Set([objectId(emulator, ADELE), objectId(emulator, ALEX)]), 'nothing ran as the application')
   }
 })
 
-t.test('a token beside another user is a contradiction', async (t) => {
+t.test("a person's token together with another user is refused", async (t) => {
   for (const mode of ['optional', 'required', 'off']) {
     const { emulator, as } = await gatewayWith(t, { mode, callerIds: 'allow' })
     for (const line of [
@@ -285,12 +282,12 @@ t.test('a token beside another user is a contradiction', async (t) => {
   }
 })
 
-t.test('a guest without a row in the environment has no access, and the log says why', async (t) => {
+t.test('a guest without a user row gets 403, and the log has the reason', async (t) => {
   const { as } = await gatewayWith(t)
   t.match(await as('somebody@fabrikam.example'), { status: 403, body: '0x80072560' })
 })
 
-t.test('with a credential of its own kind nothing ever runs as the application', async (t) => {
+t.test('with the credential kind on-behalf-of nothing runs as the application', async (t) => {
   const { ask, as, emulator } = await gatewayWith(t, { kind: 'on-behalf-of', mode: 'off' })
   t.match(await as(ADELE), { status: 200, body: userId(emulator, ADELE) })
   const before = emulator.received.length
@@ -301,7 +298,7 @@ t.test('with a credential of its own kind nothing ever runs as the application',
   t.match(await ask(get('/-/readyz')), { status: 200 })
 })
 
-t.test('neither tokens of people nor their claims get into the log', async (t) => {
+t.test('neither tokens of people nor their claims are logged', async (t) => {
   const { emulator, ask, log } = await gatewayWith(t)
   const token = emulator.userToken(ADELE)
   await ask(get('/WhoAmI', bearer(token)))
@@ -323,13 +320,13 @@ interface Setup {
   readonly mode?: string
   readonly reads?: object
   readonly callerIds?: string
-  /** Where the secret is read from. */
+  /** The file with the secret. */
   readonly secretFile?: string
 }
 
 interface Asked extends Fixture {
   readonly ask: (request: string) => Promise<RawAnswer>
-  /** Asks who a person is, with a new token of theirs. */
+  /** Calls WhoAmI with a new token of the person. */
   readonly as: (person: string, ...lines: string[]) => Promise<RawAnswer>
 }
 

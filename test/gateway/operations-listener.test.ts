@@ -35,11 +35,11 @@ t.test('the second listener serves probes and metrics without a caller, and noth
     await response.text()
   }
   const main = await fetch(`${running.address}/-/metrics`, { headers: PASSED_ON })
-  t.equal(main.status, 401, 'the main address asks for a caller, as before')
+  t.equal(main.status, 401, 'the main listener still requires a caller')
   await main.text()
 })
 
-t.test('a rebound name sees nothing there either', async (t) => {
+t.test('a rebound name is refused there too', async (t) => {
   const { running } = await gatewayFor(t, { METRICS_PORT: '0' })
   const { port } = new URL(running.operationsAddress!)
 
@@ -47,7 +47,7 @@ t.test('a rebound name sees nothing there either', async (t) => {
   t.equal(await calledBy('127.0.0.1', port), 200)
 })
 
-t.test('a gateway on a Unix socket looks at the name that its second listener is called by', async (t) => {
+t.test('with the main listener on a Unix socket, the second listener still checks the Host', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'gw-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const socket = join(folder, 'gw.sock')
@@ -58,7 +58,7 @@ t.test('a gateway on a Unix socket looks at the name that its second listener is
   t.equal(await calledBy('127.0.0.1', port), 200)
 })
 
-t.test('a port that is taken is a fault that names the variable', async (t) => {
+t.test('a port in use is an error that names the variable', async (t) => {
   const other = createServer()
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
   t.teardown(() => other.close())
@@ -70,7 +70,7 @@ t.test('a port that is taken is a fault that names the variable', async (t) => {
   })
 })
 
-t.test('settings that cannot be meant are faults', async (t) => {
+t.test('contradictory settings are errors', async (t) => {
   const load = (variables: NodeJS.ProcessEnv) => (): unknown =>
     loadSettings(
       { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', AZURE_CLIENT_SECRET: 'x', ...variables },

@@ -6,12 +6,12 @@ import { keyHash } from '../../src/callers/api-key.ts'
 import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 import { until } from '../support/until.ts'
 
-/** An address of this machine that is not loopback, if it has one. */
+/** An address of this machine besides loopback, if it has one. */
 const OUTSIDE = Object.values(networkInterfaces())
   .flat()
   .find((one) => one?.internal === false && one.family === 'IPv4')?.address
 
-t.test('where callers are listed, what shows more than a probe needs one, or this machine', async (t) => {
+t.test('with listed callers, everything but probes requires a caller or this machine', async (t) => {
   const { url } = await gatewayWithFile(t, (credential) => ({
     host: '0.0.0.0',
     callers: [{ name: 'monitoring', keys: [keyHash('key-of-monitoring')] }],
@@ -42,7 +42,7 @@ t.test('where callers are listed, what shows more than a probe needs one, or thi
   }
 })
 
-t.test('where no callers are listed, they are open to whoever may reach the port', async (t) => {
+t.test('without listed callers, all own paths are open', async (t) => {
   const { url } = await gatewayFor(t)
   for (const path of ['/-/', '/-/metrics', '/-/livez']) {
     t.equal((await fetch(url + path, { headers: { 'x-forwarded-for': '203.0.113.7' } })).status, 200, path)

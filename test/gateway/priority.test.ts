@@ -7,7 +7,7 @@ t.setTimeout(600_000)
 
 const BACKGROUND = { prefer: 'gateway.priority=background' }
 
-t.test('the preference is for the gateway, and the response says that it was applied', async (t) => {
+t.test('the priority preference is handled by the gateway, and confirmed in Preference-Applied', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, emulator } = gateway
 
@@ -26,7 +26,7 @@ t.test('the preference is for the gateway, and the response says that it was app
   t.notOk(emulator.received.at(-1)!.rawHeaders.some((name) => name.toLowerCase() === 'prefer'))
 })
 
-t.test('a mistyped value is refused, and so is the preference on a part of a $batch', async (t) => {
+t.test('an invalid value is refused, and so is the preference on a part of a $batch', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   await (await fetch(`${url}/WhoAmI`)).text()
   const before = emulator.received.length
@@ -47,7 +47,7 @@ t.test('a mistyped value is refused, and so is the preference on a part of a $ba
   t.equal(emulator.received.length, before, 'nothing was sent')
 })
 
-t.test('a caller whose setting is background cannot raise itself', async (t) => {
+t.test('a background caller cannot raise its priority', async (t) => {
   const { url } = await gatewayWithFile(t, (credential) => ({
     anybody: { priority: 'background' },
     targets: [{ url: 'https://contoso.crm4.dynamics.com', credential }],
@@ -64,14 +64,14 @@ t.test('a caller whose setting is background cannot raise itself', async (t) => 
   }
 })
 
-t.test('an urgent read waits for one response at most behind background work', async (t) => {
+t.test('an interactive read waits for at most one background response', async (t) => {
   const { url, emulator } = await gatewayFor(t, { MAX_CONCURRENCY: '2' })
   await (await fetch(`${url}/WhoAmI`)).text()
-  // Longer than a busy machine needs until the urgent read waits.
+  // Long enough for the interactive read to wait, on a busy machine.
   emulator.switches.latency = 3000
   const metrics = async (): Promise<string> => (await fetch(`${url}/-/metrics`)).text()
   const before = emulator.received.length
-  // Different ones: the same read twice is one call.
+  // Different URLs, because identical reads share one call.
   const bulk = Array.from({ length: 8 }, async (_, index) =>
     (await fetch(`${url}/accounts?$top=${index + 1}`, { headers: BACKGROUND })).text(),
   )

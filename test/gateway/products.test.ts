@@ -13,7 +13,7 @@ t.test('refuses a user where the product cannot act as one', async (t) => {
   t.equal(emulator.received.length, 0)
 })
 
-t.test('lets each caller name the users that it may name', async (t) => {
+t.test('lets each caller name its listed users', async (t) => {
   const { url, emulator } = await gatewayWithFile(t, (credential) => ({
     targets: [{ url: 'https://contoso.crm4.dynamics.com', credential }],
     callers: [

@@ -25,7 +25,7 @@ const settingsOf = ({ emulator }: Fixture, variables: NodeJS.ProcessEnv): Return
 
 const status = async (url: string): Promise<number> => (await fetch(`${url}/WhoAmI`)).status
 
-t.test('applies new settings without losing a request', async (t) => {
+t.test('applies new settings without a failed request', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, { IMPERSONATION: 'required' })
   gateway.emulator.faults.dataverse.push({ kind: 'delay', ms: 300 })
@@ -39,7 +39,7 @@ t.test('applies new settings without losing a request', async (t) => {
   t.equal(await status(gateway.url), 403)
 })
 
-t.test('stays with the present settings when the new ones give no token', async (t) => {
+t.test('keeps the current settings if the new ones get no token', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, {
     AZURE_CLIENT_SECRET: 'wrong',
@@ -54,12 +54,12 @@ t.test('stays with the present settings when the new ones give no token', async 
   t.equal(await status(gateway.url), 200)
 })
 
-t.test('of two reloads the settings of the later one stay in use', async (t) => {
+t.test('of two reloads the later one wins', async (t) => {
   const gateway = await gatewayFor(t)
   const { emulator, next, running } = gateway
   t.equal(await status(gateway.url), 200)
   const tokenRequests = emulator.tokenRequests.length
-  // The first request is that of the gateway in use, the second that of the first new one.
+  // The first request is from the current gateway, the second from the first new one.
   emulator.faults.entra.push({ kind: 'delay', ms: 500, skip: 1 })
   next.settings = settingsOf(gateway, { IMPERSONATION: 'optional' })
   running.reload()
@@ -76,7 +76,7 @@ t.test('of two reloads the settings of the later one stay in use', async (t) => 
   )
 })
 
-t.test('a gateway that stops during a reload does not become ready again', async (t) => {
+t.test('a gateway that stops during a reload stays not ready', async (t) => {
   const gateway = await gatewayFor(t, { SHUTDOWN_DELAY: '60s' })
   const { emulator, next, running, url } = gateway
   t.equal(await status(url), 200)
@@ -88,7 +88,7 @@ t.test('a gateway that stops during a reload does not become ready again', async
 
   running.stop()
   const seen = new Set<number>()
-  // The token of the new gateway comes within this time.
+  // Long enough for the token of the new gateway.
   for (const end = performance.now() + 800; performance.now() < end; await sleep(20)) {
     seen.add((await fetch(`${url}/-/readyz`)).status)
   }
@@ -157,7 +157,7 @@ t.test('a gateway that was reloaded sheds load at once, because it is not starti
   t.equal(code, 'GATEWAY_OVERLOADED')
 })
 
-t.test('new origins count for what cannot be read as a request, too', async (t) => {
+t.test('new origins also apply to responses to unreadable requests', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, { ALLOWED_ORIGINS: 'https://app.contoso.com' })
   const heads = async (target: string): Promise<string> =>
@@ -169,7 +169,7 @@ t.test('new origins count for what cannot be read as a request, too', async (t) 
   t.match(await heads('/acc ounts'), /^HTTP\/1\.1 400 .*access-control-allow-origin: https:\/\/app\.contoso\.com/is)
 })
 
-t.test('says which settings need a restart', async (t) => {
+t.test('logs which settings need a restart', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, { MAX_CONNECTIONS: '7' })
 
@@ -182,19 +182,16 @@ t.test('says which settings need a restart', async (t) => {
   )
 })
 
-t.test(
-  'a gateway that listens beyond loopback is not laid open by new settings that would listen elsewhere',
-  async (t) => {
-    const gateway = await gatewayFor(t, { HOST: '0.0.0.0', TRUST_NETWORK: 'true' })
-    gateway.next.settings = settingsOf(gateway, { HOST: '127.0.0.1', IMPERSONATION: 'required' })
+t.test('new settings without callers are refused if the gateway listens beyond loopback', async (t) => {
+  const gateway = await gatewayFor(t, { HOST: '0.0.0.0', TRUST_NETWORK: 'true' })
+  gateway.next.settings = settingsOf(gateway, { HOST: '127.0.0.1', IMPERSONATION: 'required' })
 
-    gateway.running.reload()
-    await until(() => /the current ones stay in use/.test(gateway.log()))
+  gateway.running.reload()
+  await until(() => /the current ones stay in use/.test(gateway.log()))
 
-    t.match(
-      gateway.lines.find(({ faults }) => faults !== undefined),
-      { faults: [/^HOST is 0\.0\.0\.0, /] },
-    )
-    t.equal(await status(gateway.url.replace('0.0.0.0', '127.0.0.1')), 200)
-  },
-)
+  t.match(
+    gateway.lines.find(({ faults }) => faults !== undefined),
+    { faults: [/^HOST is 0\.0\.0\.0, /] },
+  )
+  t.equal(await status(gateway.url.replace('0.0.0.0', '127.0.0.1')), 200)
+})

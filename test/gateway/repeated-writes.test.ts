@@ -6,7 +6,7 @@ import { gatewayFor } from '../support/gateway-for.ts'
 const row = `/accounts(${accountId(1)})`
 const contact = `contacts(${contactId(2)})`
 
-/** Writes, and whether each is the same when it is carried out twice. */
+/** Writes, and whether each is idempotent. */
 const WRITES: readonly (readonly [boolean, string, string, Record<string, string>, (string | undefined)?])[] = [
   [true, 'PATCH', row, { 'if-match': '*' }, '{"name":"A"}'],
   [true, 'PATCH', '/accounts(0a9c4e5d-6f21-4b67-9c1f-6a2f5d1f7b10)', { 'if-none-match': '*' }, '{"name":"A"}'],
@@ -21,7 +21,7 @@ const WRITES: readonly (readonly [boolean, string, string, Record<string, string
   [false, 'PATCH', '/accounts(2c9c4e5d-6f21-4b67-9c1f-6a2f5d1f7b10)', { 'if-none-match': 'null' }, '{"name":"A"}'],
 ]
 
-t.test('writes that are the same twice are sent again after a deadlock, others not', async (t) => {
+t.test('idempotent writes are retried after a deadlock, others are not', async (t) => {
   for (const [isSame, method, path, headers, body] of WRITES) {
     const { url, emulator } = await gatewayFor(t)
     const name = `${method} ${path} ${JSON.stringify(headers)}`
@@ -39,7 +39,7 @@ t.test('writes that are the same twice are sent again after a deadlock, others n
   }
 })
 
-t.test('a write that may have been carried out is never sent again', async (t) => {
+t.test('a write that may have been executed is never retried', async (t) => {
   for (const [, method, path, headers, body] of WRITES) {
     const { url, emulator } = await gatewayFor(t)
     const name = `${method} ${path} ${JSON.stringify(headers)}`

@@ -17,7 +17,7 @@ t.setTimeout(120_000)
 
 const ADELE = { 'x-user-email': 'adele.vance@contoso.com' }
 
-/** A replica that is connected to the others. */
+/** A replica that shares state with the others. */
 async function replica(t: Test, emulator: Emulator, url: string): Promise<Fixture> {
   const gateway = await gatewayBefore(t, emulator, { REDIS_URL: url })
   await until(() => logged(gateway, 'connected to Redis') > 0)
@@ -33,7 +33,7 @@ function metric(page: string, name: string): number {
   return Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(page)?.[1])
 }
 
-t.test('a limit that one replica meets pauses all of them, and those that start meanwhile', async (t) => {
+t.test('a service protection limit at one replica pauses all, including those that start meanwhile', async (t) => {
   const [redis, emulator] = [await redisServer(t), await startEmulator()]
   const [one, two] = [await replica(t, emulator, redis.url), await replica(t, emulator, redis.url)]
   emulator.faults.limit({ kind: 'count', seconds: 3 })
@@ -53,7 +53,7 @@ t.test('a limit that one replica meets pauses all of them, and those that start 
   t.equal(refusals, 1, 'one request met the limit')
 })
 
-t.test('a limit on requests at once pauses the others for a second, whatever Dynamics asks for', async (t) => {
+t.test('a concurrency refusal pauses the other replicas for one second, whatever Retry-After', async (t) => {
   const [redis, emulator] = [await redisServer(t), await startEmulator()]
   const [one, two] = [await replica(t, emulator, redis.url), await replica(t, emulator, redis.url)]
   emulator.faults.dataverse.push({ kind: 'throttle', limit: 'concurrency', retryAfter: 30, path: 'WhoAmI' })
@@ -64,7 +64,7 @@ t.test('a limit on requests at once pauses the others for a second, whatever Dyn
   t.equal((await fetch(`${two.url}/WhoAmI`)).status, 200)
 })
 
-t.test('definitions that are published through one replica are forgotten by the others', async (t) => {
+t.test('definitions that are published through one replica are evicted by the others', async (t) => {
   const [redis, emulator] = [await redisServer(t), await startEmulator()]
   const [one, two] = [await replica(t, emulator, redis.url), await replica(t, emulator, redis.url)]
   const source = async (): Promise<string> => {
@@ -77,12 +77,12 @@ t.test('definitions that are published through one replica are forgotten by the 
   const published = await fetch(`${one.url}/PublishAllXml`, { method: 'POST' })
 
   t.equal(published.status, 204)
-  // Only a message makes the other forget: its own checks are 30 s apart.
+  // Only a message evicts it: the replica's own checks are 30 s apart.
   await until(async () => (await source()).includes('fwd='))
   t.match(await source(), 'hit')
 })
 
-t.test('a user that one replica found, and an address of nobody, are looked up once', async (t) => {
+t.test('a found user and an unknown address are looked up once for all replicas', async (t) => {
   const [redis, emulator] = [await redisServer(t), await startEmulator()]
   const [one, two] = [await replica(t, emulator, redis.url), await replica(t, emulator, redis.url)]
   const lookups = (): number => emulator.received.filter(({ url }) => url.includes('systemusers')).length
@@ -122,7 +122,7 @@ t.test('a user that one replica finds disabled is refused by all', async (t) => 
   })
 })
 
-t.test('a create that one replica has carried out is remembered by the others', async (t) => {
+t.test('a create that one replica executed is remembered by the others', async (t) => {
   const [redis, emulator] = [await redisServer(t), await startEmulator()]
   const [one, two] = [await replica(t, emulator, redis.url), await replica(t, emulator, redis.url)]
   const create = ({ url }: Fixture, name: string): Promise<Response> =>
@@ -141,7 +141,7 @@ t.test('a create that one replica has carried out is remembered by the others', 
   t.equal(emulator.received.filter(({ method }) => method === 'POST').length, 1, 'answered from memory')
 })
 
-t.test('the requests that may be at Dynamics at once are divided among the replicas', async (t) => {
+t.test('the concurrency limit is divided among the replicas', async (t) => {
   const [redis, emulator] = [await redisServer(t), await startEmulator()]
   const one = await replica(t, emulator, redis.url)
   const limit = async (): Promise<number> =>
@@ -151,7 +151,7 @@ t.test('the requests that may be at Dynamics at once are divided among the repli
   await until(async () => (await limit()) === 26)
 })
 
-t.test('without Redis nothing fails: the replica says that it is alone, and is ready', async (t) => {
+t.test('without Redis nothing fails: the replica reports that it works alone, and is ready', async (t) => {
   const [redis, emulator] = [await redisServer(t), await startEmulator()]
   const one = await replica(t, emulator, redis.url)
   const page = async (path: string): Promise<string> => (await fetch(`${one.url}${path}`)).text()
@@ -172,7 +172,7 @@ t.test('without Redis nothing fails: the replica says that it is alone, and is r
   t.equal(logged(one, 'Redis cannot be used'), 1)
 })
 
-t.test('the bundle brings what it needs of the client of Redis', async (t) => {
+t.test('the bundle contains the Redis client', async (t) => {
   const redis = await redisServer(t)
   await redis.command('ACL SETUSER gateway on >password ~* &* +@all')
   const gateway = spawn(

@@ -6,14 +6,14 @@ import { sendQuery } from '../support/queries.ts'
 
 const ADELE = 'adele.vance@contoso.com'
 
-t.test('all pages are for collections: a number has none', async (t) => {
+t.test('NDJSON needs a collection: a count has no rows', async (t) => {
   const { url } = await gatewayFor(t)
   const response = await fetch(`${url}/accounts/$count`, { headers: { accept: 'application/x-ndjson' } })
   t.equal(response.status >= 400, true)
   t.match(await response.json(), { error: { message: /this address has none/ } })
 })
 
-t.test('a key for creates needs Dataverse', async (t) => {
+t.test('an idempotency key needs Dataverse', async (t) => {
   const emulator = await startEmulator()
   const { url } = await gatewayBefore(t, emulator, { DYNAMICS_URL: `${emulator.origin}/data` })
   const response = await fetch(`${url}/Customers`, {
@@ -25,7 +25,7 @@ t.test('a key for creates needs Dataverse', async (t) => {
   t.match(await response.json(), { error: { code: 'GATEWAY_BAD_IDEMPOTENCY_KEY', message: /is not Dataverse/ } })
 })
 
-t.test('a request that names its user twice runs as neither', async (t) => {
+t.test('a request that names its user twice is refused', async (t) => {
   const { url, emulator } = await gatewayWithFile(t, (credential) => ({
     anybody: { callerIds: 'allow' },
     targets: [{ url: 'https://contoso.crm4.dynamics.com', credential }],
@@ -38,7 +38,7 @@ t.test('a request that names its user twice runs as neither', async (t) => {
   t.notOk(emulator.received.some(({ url }) => url?.includes('WhoAmI') === true))
 })
 
-t.test('a query that its address makes too long is refused', async (t) => {
+t.test('a query that is too long together with its URL is refused', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const long = await sendQuery(
     'POST',

@@ -7,7 +7,7 @@ import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 import { rawRequest, requestOf } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
 
-// Every kind of response that a caller can get, with what each must carry.
+// Every kind of response that a caller can get, with the headers that each must have.
 
 const ORIGIN = 'https://app.contoso.com'
 const lines = ['Origin: https://app.contoso.com', 'X-Request-Id: mine']
@@ -20,10 +20,10 @@ const ADDED: readonly string[] = (() => {
   return headers.filter((_, index) => index % 2 === 0)
 })()
 
-/** Those that only responses to readable requests have. A new header is in `client-error.ts`, or here. */
+/** Headers that only responses to readable requests have. Add a new header to `client-error.ts` or here. */
 const OF_READABLE: readonly string[] = ['server-timing']
 
-/** Kind of response → bytes, status, whether the request's head can be read. */
+/** Kind of response → bytes of the request, status, whether its head can be parsed. */
 const KINDS: readonly (readonly [kind: string, bytes: string, status: number, readable: boolean])[] = [
   ['an answer of Dynamics', requestOf('GET /accounts?$top=1', ...lines), 200, true],
   ['one without a body', requestOf('HEAD /accounts?$top=1', ...lines), 200, true],
@@ -73,13 +73,13 @@ t.test('every response carries X-Request-Id, and Server-Timing where the request
   for (const [kind, bytes, status, readable] of KINDS) {
     const answer = await rawRequest({ port }, bytes)
     t.equal(answer.status, status, kind)
-    // A request that cannot be read still tells its id, unless it is beyond what is read at all.
+    // An unreadable request still has its own id, unless the id is beyond the limit of what is read.
     carriesAll(t, answer, kind, readable, bytes.length < 100_000)
   }
   t.ok(log.length > 0)
 })
 
-t.test('responses to listed origins can be read by their pages, refusals too', async (t) => {
+t.test('pages of listed origins can read all responses, including errors', async (t) => {
   const { url } = await gatewayFor(t, { ALLOWED_ORIGINS: ORIGIN, BODY_LIMIT: '1KiB' })
   const port = Number(new URL(url).port)
 
@@ -96,7 +96,7 @@ t.test('responses to listed origins can be read by their pages, refusals too', a
   }
 })
 
-t.test('where no origin is listed no response speaks of CORS', async (t) => {
+t.test('without listed origins no response has CORS headers', async (t) => {
   const { url } = await gatewayFor(t, { BODY_LIMIT: '1KiB' })
 
   for (const [kind, bytes] of KINDS) {
@@ -108,7 +108,7 @@ t.test('where no origin is listed no response speaks of CORS', async (t) => {
   }
 })
 
-t.test('a caller that is not known, and a wrong target, can be read by pages as well', async (t) => {
+t.test('errors for an unknown caller and an unknown target can be read by pages', async (t) => {
   const { url, emulator } = await gatewayWithFile(t, (credential) => ({
     allowedOrigins: [ORIGIN],
     callers: [{ name: 'app', keys: [keyHash('a-key-that-is-long-enough-to-be-one')] }],
@@ -125,7 +125,7 @@ t.test('a caller that is not known, and a wrong target, can be read by pages as 
     t.same(valuesOf(answer, 'access-control-allow-origin'), [ORIGIN])
     carriesAll(t, answer, path, true)
     const preflight = requestOf(`OPTIONS ${path}`, ...lines, 'Access-Control-Request-Method: GET')
-    t.equal((await rawRequest({ port }, preflight)).status, 204, 'the request itself is judged when it comes')
+    t.equal((await rawRequest({ port }, preflight)).status, 204, 'the request itself is authorized when it comes')
   }
   t.equal(emulator.received.filter(({ url }) => url.includes('accounts')).length, 0)
 })
@@ -147,7 +147,7 @@ t.test("a body that stops arriving is answered with its request's id", async (t)
   carriesAll(t, answer, 'slow', true)
 })
 
-t.test('the log has a line about what could not be read, with the id that its sender got', async (t) => {
+t.test('the log has a line for an unreadable request, with the id in its response', async (t) => {
   const fixture = await gatewayFor(t)
 
   const answer = await rawRequest({ port: Number(new URL(fixture.url).port) }, 'no request\r\n\r\n')
@@ -185,7 +185,7 @@ function namesOf({ head }: RawAnswer): string[] {
     .map((line) => line.slice(0, line.indexOf(':')).toLowerCase())
 }
 
-/** Headers that every page may read, those that are for the browser alone, and those of the connection. */
+/** Headers that every page may read, that are for the browser only, or that belong to the connection. */
 const OTHERS =
   /^(?:cache-control|content-(?:language|length|type|security-policy)|expires|last-modified|pragma|access-control-.*|connection|keep-alive|transfer-encoding)$/
 

@@ -41,7 +41,7 @@ http {
 
   const traffic = load(port, 200)
   for (let roll = 0; roll < ROLLS; roll++) {
-    // nginx leaves a server alone for ten seconds (fail_timeout) after it refused a connection (max_fails).
+    // nginx does not use a server for ten seconds (fail_timeout) after a refused connection (max_fails).
     if (roll > 0) await sleep(11_000)
     await replicas[roll % 2]!.roll()
   }
@@ -51,7 +51,7 @@ http {
   t.ok(outcomes['200']! > 100)
 })
 
-t.test('a rolling update behind a balancer that notices after three seconds refuses no request', async (t) => {
+t.test('a rolling update behind a load balancer that notices after three seconds refuses no request', async (t) => {
   const replicas = [await startReplica('8s'), await startReplica('8s')]
   t.teardown(() => replicas.forEach(({ kill }) => kill()))
   const balancer = await lateBalancer(
@@ -71,7 +71,7 @@ t.test('a rolling update behind a balancer that notices after three seconds refu
   t.ok(outcomes['200']! > 100)
 })
 
-t.test('while it waits for load balancers, a gateway is not ready and closes each connection', async (t) => {
+t.test('during SHUTDOWN_DELAY the gateway is not ready, and closes each connection after its response', async (t) => {
   const replica = await startReplica('2s')
   t.teardown(replica.kill)
   const rolled = replica.roll()

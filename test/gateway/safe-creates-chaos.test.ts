@@ -20,11 +20,11 @@ const FAULTS: readonly DataverseFault[] = [
   { kind: 'throttle', limit: 'count', retryAfter: 1 },
 ]
 
-/** How many rows are created, and by how many callers at once; more of them for a soak. */
+/** The number of creates and of concurrent callers; raise them for a soak test. */
 const CREATES = Number(process.env['SOAK_CREATES'] ?? 200)
 const CALLERS = 20
 
-t.test('creates with a key, whatever breaks: each makes one row, and nobody has to look', async (t) => {
+t.test('keyed creates under random faults make one row each, without manual checks', async (t) => {
   const gateway = await gatewayOnSockets({ REQUEST_TIMEOUT: '500ms', LOG_LEVEL: 'silent' })
   const agent = new Agent({ connections: CALLERS })
   t.teardown(async () => {
@@ -36,7 +36,7 @@ t.test('creates with a key, whatever breaks: each makes one row, and nobody has 
   let next = 0
   let sends = 0
 
-  /** Sends one create until it is answered with success, as a caller does that knows nothing else of it. */
+  /** Repeats one create until it succeeds, as a caller without other knowledge does. */
   async function create(number: number): Promise<void> {
     const row = { lastname: `chaos ${number}`, jobtitle: 'x'.repeat(number % 50) }
     const representation: Record<string, string> = number % 3 === 0 ? { prefer: 'return=representation' } : {}

@@ -33,7 +33,7 @@ async function code(response: Response): Promise<string> {
   return ((await response.json()) as { error: { code: string } }).error.code
 }
 
-t.test('the same create twice makes one row, and the second answer is the first', async (t) => {
+t.test('the same create sent twice makes one row, and gets the same response', async (t) => {
   const gateway = await gatewayFor(t)
   const row = { name: 'Twice Ltd', revenue: 12.5, 'primarycontactid@odata.bind': `/contacts(${contactId(1)})` }
 
@@ -49,12 +49,12 @@ t.test('the same create twice makes one row, and the second answer is the first'
   t.equal(second.headers.get('location'), first.headers.get('location'))
   t.equal(rowsNamed(gateway, 'Twice Ltd'), 1)
   const sent = gateway.emulator.received.filter(({ method }) => method === 'POST')
-  t.equal(sent.length, 1, 'the second is answered from memory')
-  t.equal(sent[0]!.headers['idempotency-key'], undefined, 'the key stays here')
+  t.equal(sent.length, 1, 'the second response comes from memory')
+  t.equal(sent[0]!.headers['idempotency-key'], undefined, 'the key is not forwarded')
   t.ok(!JSON.stringify(gateway.emulator.rows('accounts').map((one) => one['accountid'])).includes('twice'))
 })
 
-t.test('the representation, if asked for, comes with the second answer too', async (t) => {
+t.test('the second response also has the representation, if requested', async (t) => {
   const gateway = await gatewayFor(t)
   const headers = { prefer: 'return=representation, odata.include-annotations="*"', 'if-none-match': 'null' }
   const entitySet = 'accounts?$select=name,revenue'
@@ -72,7 +72,7 @@ t.test('the representation, if asked for, comes with the second answer too', asy
   t.equal(rowsNamed(gateway, 'Shown Ltd'), 1)
 })
 
-t.test('another body under the same key is 422, and no row', async (t) => {
+t.test('another body with the same key is a 422, and creates no row', async (t) => {
   const gateway = await gatewayFor(t)
   await create(gateway.url, 'one', { name: 'First Ltd' })
 
@@ -83,7 +83,7 @@ t.test('another body under the same key is 422, and no row', async (t) => {
   t.equal(rowsNamed(gateway, 'Other Ltd'), 0)
 })
 
-t.test('a key is of one user and one entity set', async (t) => {
+t.test('a key belongs to one user and one entity set', async (t) => {
   const gateway = await gatewayFor(t)
   const asAdele = { headers: { 'x-user-email': 'adele.vance@contoso.com' } }
 
@@ -101,7 +101,7 @@ t.test('a key is of one user and one entity set', async (t) => {
   t.equal(rowsNamed(gateway, 'Shared'), 2)
 })
 
-t.test('memory that is lost: the row itself answers, compared with what is sent', async (t) => {
+t.test('without memory of the key, the existing row is compared with the body', async (t) => {
   const gateway = await gatewayFor(t)
   const row = {
     name: 'Lost Ltd',
@@ -131,7 +131,7 @@ t.test('memory that is lost: the row itself answers, compared with what is sent'
   t.equal(rowsNamed(gateway, 'Lost Ltd'), 1)
 })
 
-t.test('through any replica at once: one row', async (t) => {
+t.test('concurrent creates through several replicas make one row', async (t) => {
   const gateway = await gatewayFor(t)
   const replicas = [gateway, await gatewayBefore(t, gateway.emulator), await gatewayBefore(t, gateway.emulator)]
   gateway.emulator.switches.latency = 20
@@ -145,10 +145,10 @@ t.test('through any replica at once: one row', async (t) => {
   t.equal(answers.filter(({ headers }) => headers.get('idempotency-replayed') === null).length, 1)
   t.equal(rowsNamed(gateway, 'Race Ltd'), 1)
   const posts = gateway.emulator.received.filter(({ method }) => method === 'POST').length
-  t.ok(posts <= 3, `${posts} creates reached Dynamics, one a replica at most`)
+  t.ok(posts <= 3, `${posts} creates reached Dynamics, at most one per replica`)
 })
 
-t.test('a create that Dynamics refuses uses no key up', async (t) => {
+t.test('a create that Dynamics refuses does not use up its key', async (t) => {
   const gateway = await gatewayFor(t)
 
   const refused = await create(gateway.url, 'mistake', { nothing: 1 })
@@ -159,7 +159,7 @@ t.test('a create that Dynamics refuses uses no key up', async (t) => {
   t.equal(rowsNamed(gateway, 'Mended Ltd'), 1)
 })
 
-t.test('another unique value that is taken stays an error of Dynamics', async (t) => {
+t.test('a conflict in another unique column is passed on as an error of Dynamics', async (t) => {
   const gateway = await gatewayFor(t)
   const taken = JSON.stringify({ error: { code: '0x80040237', message: 'A record with matching key values exists.' } })
   gateway.emulator.faults.dataverse.push({
@@ -176,7 +176,7 @@ t.test('another unique value that is taken stays an error of Dynamics', async (t
   t.equal(await refused.text(), taken)
 })
 
-t.test('a user who may not read the row is told that it is there', async (t) => {
+t.test('a user who may not read the existing row is told that it exists', async (t) => {
   const gateway = await gatewayFor(t)
   await create(gateway.url, 'unseen', { name: 'Unseen Ltd' })
   const restarted = await gatewayBefore(t, gateway.emulator)
@@ -197,9 +197,9 @@ const BREAKS: readonly DataverseFault[] = [
   { kind: 'deadlock' },
 ]
 
-t.test('a create that breaks is sent again by the gateway itself: one row, one answer', async (t) => {
+t.test('a create on a broken connection is retried by the gateway: one row, one response', async (t) => {
   for (const fault of BREAKS) {
-    // One gateway for each, because it sends few requests again in a while.
+    // One gateway for each, because its retry budget is small.
     const gateway = await gatewayFor(t)
     for (const times of [1, 2, 3]) {
       const name = `${fault.kind} ${times}`
@@ -215,7 +215,7 @@ t.test('a create that breaks is sent again by the gateway itself: one row, one a
   }
 })
 
-t.test('a plug-in that changes what was sent does not make a broken create another one', async (t) => {
+t.test('a plug-in that changes values does not make a retried create a conflict', async (t) => {
   const gateway = await gatewayFor(t)
   const key = 'plug-in'
   gateway.emulator.faults.dataverse.push({ kind: 'reset after commit', method: 'POST' })
@@ -230,7 +230,7 @@ t.test('a plug-in that changes what was sent does not make a broken create anoth
   t.equal(rowsNamed(gateway, 'As the plug-in wants it'), 1)
 })
 
-t.test('one that stays broken says to send it again, and sent again it is there once', async (t) => {
+t.test('a create that keeps failing is answered with the advice to send it again, which makes one row', async (t) => {
   const gateway = await gatewayFor(t, { REQUEST_TIMEOUT: '1s' })
   for (const kind of ['reset after commit', 'hang'] as const) {
     gateway.emulator.faults.dataverse.push({ kind, method: 'POST', times: kind === 'hang' ? 1 : 4 })
@@ -247,7 +247,7 @@ t.test('one that stays broken says to send it again, and sent again it is there 
   }
 })
 
-t.test('a caller that leaves and comes again finds one row', async (t) => {
+t.test('a caller that disconnects and repeats its create finds one row', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.emulator.switches.latency = 300
   const leaving = new AbortController()
@@ -285,7 +285,7 @@ async function refused(t: Test, gateway: Fixture, path: string, init: RequestIni
   t.same(written, [], path)
 }
 
-t.test('what a key cannot be kept for is refused before anything is sent', async (t) => {
+t.test('a key on a request that does not support it is refused before anything is sent', async (t) => {
   const gateway = await gatewayFor(t)
   const body = '{"name":"A"}'
   const id = randomUUID()
@@ -347,7 +347,7 @@ t.test('a part of a $batch with a key is refused before anything is sent', async
   )
 })
 
-t.test('a body that is too large to be kept is refused', async (t) => {
+t.test('a keyed create whose body is too large to buffer is refused', async (t) => {
   const gateway = await gatewayFor(t)
 
   const response = await create(gateway.url, 'large', { description: 'x'.repeat(1100 * 1024) })
@@ -357,7 +357,7 @@ t.test('a body that is too large to be kept is refused', async (t) => {
   t.equal(gateway.emulator.executions, 0)
 })
 
-t.test('a read with a key is a read', async (t) => {
+t.test('a key on a read has no effect', async (t) => {
   const gateway = await gatewayFor(t)
 
   const response = await fetch(`${gateway.url}/accounts?$top=1`, { headers: { 'idempotency-key': 'anything' } })
@@ -366,7 +366,7 @@ t.test('a read with a key is a read', async (t) => {
   t.equal(gateway.emulator.received.at(-1)!.headers['idempotency-key'], undefined)
 })
 
-t.test('the definition of a table is asked for once, as the application user', async (t) => {
+t.test('the definition of a table is read once, as the application user', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.emulator.switches.latency = 20
   const headers = { 'x-user-email': 'adele.vance@contoso.com' }
@@ -381,7 +381,7 @@ t.test('the definition of a table is asked for once, as the application user', a
   t.equal(rowsNamed(gateway, 'Once'), 5)
 })
 
-t.test('a definition that cannot be read: 502, nothing sent, and well again at once', async (t) => {
+t.test('a table definition that cannot be read is a 502, nothing is sent, and the next create works', async (t) => {
   const gateway = await gatewayFor(t)
   const fault = { kind: 'answer', path: 'EntityDefinitions', body: '{}' } as const
   gateway.emulator.faults.dataverse.push({ ...fault, status: 403 }, { ...fault, status: 200 })
@@ -395,7 +395,7 @@ t.test('a definition that cannot be read: 502, nothing sent, and well again at o
   t.equal((await create(gateway.url, 'definition', { name: 'Defined Ltd' })).status, 204)
 })
 
-t.test('a salt of its own makes other ids, a rotated secret the same', async (t) => {
+t.test('another salt changes the row ids, a rotated secret does not', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.emulator.secrets.add('rotated-secret')
   const rotated = await gatewayBefore(t, gateway.emulator, { AZURE_CLIENT_SECRET: 'rotated-secret' })
@@ -416,7 +416,7 @@ function idIn({ headers }: Response): string | undefined {
   return /\(([^()]+)\)$/.exec(headers.get('odata-entityid') ?? '')?.[1]
 }
 
-t.test('a row with another id than the chosen one is no success', async (t) => {
+t.test('a row with another id than the generated one is not reported as success', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, emulator } = gateway
   // The definition of the table is read, and a create works.
@@ -433,6 +433,6 @@ t.test('a row with another id than the chosen one is no success', async (t) => {
   t.equal(refused.status, 502)
   const { error } = (await refused.json()) as { error: { code: string; message: string } }
   t.equal(error.code, 'GATEWAY_KEYED_ROW_ID_DIFFERS')
-  t.match(error.message, other, 'the row that was made is named')
+  t.match(error.message, other, 'the created row is named')
   await until(() => gateway.lines.some(({ level, msg }) => level === 'warn' && /another|differ/.test(String(msg))))
 })

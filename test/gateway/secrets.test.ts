@@ -20,7 +20,7 @@ const CERTIFICATES = fileURLToPath(new URL('../../../test/credentials/certificat
 
 t.setTimeout(600_000)
 
-/** One for each secret: letters and digits, so that every coding of them can be told. */
+/** One value per secret: letters and digits, so that every encoding of it can be detected. */
 const SECRETS = {
   clientSecret: 'Zq1ClientSecretMarker',
   certificatePassword: 'Zq2CertificateMarker',
@@ -39,13 +39,13 @@ const SECRETS = {
   collectorKey: 'Zq15CollectorMarker',
 }
 
-/** `text` as it may stand somewhere: plain, in hexadecimal digits, and in base64 wherever it begins. */
+/** Encodings of `text`: plain, hexadecimal, and base64 at every offset. */
 function codings(text: string): string[] {
   const shifted = [0, 1, 2].flatMap((before) => {
     const coded = Buffer.from(`${'x'.repeat(before)}${text}`)
       .toString('base64')
       .replaceAll('=', '')
-    // Letters at the ends are made of neighbours too.
+    // The first and last characters also encode neighbouring bytes.
     return coded.slice(before === 0 ? 0 : 4, -2)
   })
   return [
@@ -56,7 +56,7 @@ function codings(text: string): string[] {
   ]
 }
 
-/** Where a secret of `secrets` stands in `output`, with what is around it. */
+/** Each occurrence of a secret in `output`, with its surroundings. */
 function leaks(output: string, secrets: Readonly<Record<string, string>>): string[] {
   const lower = output.toLowerCase()
   return Object.entries(secrets).flatMap(([name, secret]) =>
@@ -67,7 +67,7 @@ function leaks(output: string, secrets: Readonly<Record<string, string>>): strin
   )
 }
 
-/** The program before an emulated Entra and Dynamics; all that it writes is gathered. */
+/** The program with an emulated Entra and Dynamics; all its output is collected. */
 async function programFor(t: Test) {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keySize: 2048,
@@ -169,7 +169,7 @@ function settings(
       target('certificate', { kind: 'certificate', ...app, file: 'app.pfx', password: { env: 'PFX_PASSWORD' } }),
       target('workload', { kind: 'workload-identity', ...app, file: 'token' }),
       target('identity', { kind: 'managed-identity' }),
-      // Behind the proxy.
+      // Reached through the proxy.
       target('far', { kind: 'client-secret', ...app, secret: { env: 'SECRET' } }, 'https://contoso.crm4.dynamics.com'),
       {
         name: 'farther',
@@ -184,7 +184,9 @@ function settings(
   }
 }
 
-/** A proxy that fails in another way each time, and repeats what it was told. `asked` are the lines that it got. */
+/**
+ * A proxy that fails in a different way each time, and echoes the request. `asked` are the request lines that it got.
+ */
 async function proxyFor(t: Test): Promise<{ readonly port: number; readonly asked: readonly string[] }> {
   let count = 0
   const asked: string[] = []
@@ -206,7 +208,7 @@ async function proxyFor(t: Test): Promise<{ readonly port: number; readonly aske
   return { port, asked }
 }
 
-/** An endpoint of a managed identity that repeats the header that protects it. */
+/** A managed identity endpoint that echoes its secret header. */
 function identityFor(t: Test): Promise<number> {
   return listening(
     t,
@@ -228,7 +230,7 @@ function identityFor(t: Test): Promise<number> {
 }
 
 t.test(
-  'whatever fails, no secret gets into log, audit log, traces, metrics or status page, in any coding',
+  'no secret gets into log, audit log, traces, metrics or status page in any encoding, whatever fails',
   async (t) => {
     const { emulator, output, child, folder, url, asked, collector } = await programFor(t)
     const user = { 'x-user-email': `${SECRETS.email}@contoso.com` }
@@ -264,12 +266,12 @@ t.test(
       })
     }
 
-    // All is well, so that there is something to fail. On a busy machine the first token takes longer than its timeout.
+    // First without faults. On a busy machine the first token may take longer than its timeout.
     await until(async () => (await fetch(`${url}/sales/WhoAmI`, { headers: everything })).status === 200)
     await askAll()
     await ask('/sales/contacts(1)')
 
-    // What callers do wrong.
+    // Errors of callers.
     for (const headers of [
       { 'x-api-key': `${SECRETS.apiKey}x` },
       { 'x-api-key': '', authorization: `Bearer ${SECRETS.apiKey}x` },
@@ -310,14 +312,14 @@ t.test(
     ]) {
       await rawSocket(url, text)
     }
-    // A caller that leaves in the middle.
+    // A caller that disconnects during its request.
     const left = connect(Number(new URL(url).port), '127.0.0.1')
     left.write(
       `POST /sales/accounts HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: ${SECRETS.apiKey}\r\nContent-Length: 99\r\n\r\n${SECRETS.body}`,
     )
     left.destroySoon()
 
-    // What goes wrong at Dynamics, which repeats all that it got.
+    // Errors of Dynamics, which echo the request.
     const echo = JSON.stringify({
       error: {
         code: '0x80060888',
@@ -376,7 +378,7 @@ t.test(
       emulator.faults.clear()
     }
 
-    // And at Entra.
+    // Errors of Entra.
     emulator.revokeTokens()
     const description = {
       error: 'invalid_client',
@@ -418,7 +420,7 @@ t.test(
       emulator.faults.clear()
     }
 
-    // Credentials and proxies that do not do. The password of the new file is another one.
+    // Unusable credentials and proxies. The new file has another password.
     copyFileSync(`${CERTIFICATES}/aes.pfx`, `${folder}/app.pfx`)
     await until(() => output.text.includes('a file of the credential changed'))
     for (const name of ['certificate', 'workload', 'identity', 'far', 'farther']) {
@@ -434,7 +436,7 @@ t.test(
     child.kill('SIGTERM')
     await until(() => output.text.includes('"msg":"stopped"'))
 
-    // The audit log is there to say which record was changed, by an alternate key too.
+    // The audit log must name the changed record, also by an alternate key.
     const { keyValue, collectorKey, ...rest } = SECRETS
     const others = { ...rest, collectorKey }
     const audited = output.text.split('\n').filter((line) => line.startsWith('{"time"'))
@@ -444,7 +446,7 @@ t.test(
     const tokens = [...new Set(emulator.received.map(({ headers }) => headers['authorization'] ?? ''))].filter(
       (one) => one !== '',
     )
-    t.ok(tokens.length > 0 && output.text.split('\n').length > 100, 'much was tried, and much was logged')
+    t.ok(tokens.length > 0 && output.text.split('\n').length > 100, 'the test tried and logged enough')
     for (const code of [
       'GATEWAY_CALLER_UNKNOWN',
       'GATEWAY_BAD_BATCH',
@@ -454,7 +456,7 @@ t.test(
     ])
       t.ok(output.text.includes(code), code)
     t.ok(audited.length > 10)
-    t.ok(collector.spans.length > 200, 'much was traced')
+    t.ok(collector.spans.length > 200, 'the test traced enough')
     t.ok(
       collector.exports.every(
         ({ headers }) => headers['x-key'] === collectorKey && headers.authorization === undefined,
@@ -470,11 +472,11 @@ t.test(
   },
 )
 
-t.test('settings that are wrong show no secret, whichever variable it was put into', async (t) => {
+t.test('configuration errors show no secret, whichever variable contains it', async (t) => {
   const names = readFileSync(new URL('../../../config/README.md', import.meta.url), 'utf8').matchAll(
     /`([A-Z][A-Z0-9_]{3,})`/g,
   )
-  // Node itself prints what is wrong with its own.
+  // Node itself prints errors of its own variables.
   const variables = [...new Set([...names].map(([, name]) => name!)), 'ALL_PROXY', 'https_proxy', 'no_proxy'].filter(
     (name) => !name.startsWith('NODE_'),
   )
@@ -515,7 +517,7 @@ function chunks<T>(all: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
 }
 
-t.test('a hidden secret would be found', async (t) => {
+t.test('an encoded secret would be found', async (t) => {
   const hidden = SECRETS.proxyPassword
   for (const text of [
     hidden,

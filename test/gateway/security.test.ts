@@ -6,7 +6,7 @@ import t from 'tap'
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const page = readFileSync(`${root}SECURITY.md`, 'utf8')
 
-t.test('every defence of the threat model names a test that is there', (t) => {
+t.test('every defence in the threat model names an existing test', (t) => {
   const rows = page
     .split('\n')
     .filter((line) => /^\| [^-]/.test(line) && line.split('|').length === 7 && !/^\| (asset|all) \|/.test(line))
@@ -26,7 +26,7 @@ t.test('every defence of the threat model names a test that is there', (t) => {
   t.end()
 })
 
-t.test('the number of dependencies is the true one', (t) => {
+t.test('the number of dependencies is correct', (t) => {
   const { packages } = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8')) as {
     packages: Record<
       string,

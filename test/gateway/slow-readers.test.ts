@@ -12,18 +12,18 @@ import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 
 t.setTimeout(600_000)
 
-/** Concurrency slots, and as many callers that occupy them without reading. */
+/** The number of concurrency slots, and of callers that occupy them without reading. */
 const SLOTS = 6
 
-t.test('callers that stop reading hold their slots until bodyTimeout, then others are served', async (t) => {
-  // On a busy machine it takes a while until all are there; then once more, with more time.
+t.test('callers that stop reading occupy their slots until bodyTimeout, then others are served', async (t) => {
+  // On a busy machine the slow readers may take too long to arrive. Then it is repeated with more time.
   for (const bodyTimeout of [3000, 12_000, 48_000]) {
     if (await areAllThere(t, bodyTimeout)) return
   }
   t.fail('the machine is too slow')
 })
 
-/** Goes through it; `false` when the slow readers were not all there before the first of them was given up. */
+/** Runs the scenario. Returns `false` if the first slow reader was cut off before all had arrived. */
 async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
   const { port, address } = await gatewayBeforeRawDynamics(
     t,
@@ -52,8 +52,8 @@ async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
   const servedEarly = served
   const alive = (await fetch(`${address}/-/livez`)).status
   const inTime = performance.now() - began < bodyTimeout
-  t.same(new Set(await others), new Set([200]), 'all others are served, at last')
-  // Whoever reads on before it is given up is not.
+  t.same(new Set(await others), new Set([200]), 'all others are served in the end')
+  // A caller that resumes reading in time is not cut off.
   while ((await slotsOf(address))[0] > 0) await pause(10)
   await Promise.all(readers.map(({ end }) => end()))
   if (!inTime) return false
@@ -65,7 +65,7 @@ async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
   return true
 }
 
-t.test('a caller that stops reading and leaves releases its slot at once', async (t) => {
+t.test('a caller that stops reading and disconnects releases its slot at once', async (t) => {
   const { port, address } = await gatewayBeforeRawDynamics(
     t,
     (settings) => ({
@@ -84,7 +84,7 @@ t.test('a caller that stops reading and leaves releases its slot at once', async
   while ((await slotsOf(address))[0] > 0) await pause(10)
 })
 
-/** Takes the head of an endless answer, and then nothing; `end` comes when the gateway has given it up. */
+/** Reads only the head of an endless response. Its socket emits `end` when the gateway cuts it off. */
 async function stalledReader(
   t: Test,
   port: number,

@@ -24,7 +24,7 @@ t.test('the status page has a card for each target, and refreshes itself without
   t.match(service, '0 requests in the last 15 minutes')
 })
 
-t.test('limits, and the last fault with its fix, are on the card; what callers wrote is not', async (t) => {
+t.test('the card shows limits and the last error with its fix, and nothing that callers wrote', async (t) => {
   const { url, emulator } = await gatewayFor(t, { MAX_RETRY_WAIT: '0s', INSPECTOR: 'true' })
   emulator.faults.dataverse.push({ kind: 'throttle', limit: 'count', retryAfter: 1 })
   await (await fetch(`${url}/contacts(lastname='Sycamore')?$filter=Sycamore`)).arrayBuffer()
@@ -34,7 +34,7 @@ t.test('limits, and the last fault with its fix, are on the card; what callers w
   t.notMatch(throttled, 'Sycamore')
 })
 
-t.test('the card says whether users are preloaded, and why not', async (t) => {
+t.test('the card shows whether users are preloaded, and if not, why', async (t) => {
   const { url, emulator } = await gatewayFor(t, { USERS_PRELOAD: 'true' })
   await until(async () => /Preloading<\/dt><dd>all users are in memory/.test(await page(url)))
   const before = emulator.received.length
@@ -55,7 +55,7 @@ t.test('the card says whether users are preloaded, and why not', async (t) => {
   }
 })
 
-t.test('a credential that is refused is explained on the card', async (t) => {
+t.test('a refused credential is explained on the card', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   emulator.faults.entra.always({ kind: 'aadsts', number: 7_000_222 })
   const { url: second } = await gatewayFor(t, { AZURE_CLIENT_SECRET: 'wrong' })
@@ -68,7 +68,7 @@ t.test('a credential that is refused is explained on the card', async (t) => {
 })
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  t.test(`it can be read on a phone where the scheme is ${colorScheme}`, { skip }, async (t) => {
+  t.test(`it is readable on a phone in the ${colorScheme} scheme`, { skip }, async (t) => {
     const { url } = await gatewayFor(t, { AZURE_CLIENT_SECRET: 'wrong' })
     await (await fetch(`${url}/WhoAmI`)).arrayBuffer()
     const browser = await openChromium(t)

@@ -8,7 +8,7 @@ import t from 'tap'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { until } from '../support/until.ts'
 
-t.test('is ready once it has a token, and says so without a call to Dynamics', async (t) => {
+t.test('is ready once it has a token, without a call to Dynamics', async (t) => {
   const { url, emulator } = await gatewayFor(t)
 
   await until(async () => (await fetch(`${url}/-/readyz`)).status === 200)
@@ -19,7 +19,7 @@ t.test('is ready once it has a token, and says so without a call to Dynamics', a
   t.equal(emulator.tokenRequests.length, 1)
 })
 
-t.test('is alive and not ready while Entra gives no token', async (t) => {
+t.test('is alive but not ready while Entra issues no token', async (t) => {
   const { url, emulator } = await gatewayFor(t, { AZURE_CLIENT_SECRET: 'wrong' })
 
   await until(() => emulator.tokenRequests.length > 0)
@@ -30,7 +30,7 @@ t.test('is alive and not ready while Entra gives no token', async (t) => {
   t.notMatch(await ready.text(), /AADSTS/)
 })
 
-t.test('finishes running requests when it stops, and is not held up by idle connections', async (t) => {
+t.test('finishes running requests when it stops, and does not wait for idle connections', async (t) => {
   const { url, emulator, running } = await gatewayFor(t)
   await fetch(`${url}/WhoAmI`)
   emulator.faults.dataverse.push({ kind: 'delay', ms: 700 })
@@ -50,7 +50,7 @@ t.test('finishes running requests when it stops, and is not held up by idle conn
   t.equal(answer.headers.get('connection'), 'close')
 })
 
-t.test('answers requests that come on a kept connection while it stops', async (t) => {
+t.test('answers requests on a keep-alive connection while it stops', async (t) => {
   const { url, running } = await gatewayFor(t)
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())

@@ -7,7 +7,7 @@ import t from 'tap'
 import { accountId } from '../../emulator/emulator.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 
-/** Sends `pieces` as they are, chunked, and gives back the status. */
+/** Sends `pieces` as chunks, and returns the status. */
 async function send(url: string, pieces: Iterable<Buffer>, headers: Record<string, string>): Promise<number> {
   const outgoing = request(url, { method: 'POST', headers: { 'transfer-encoding': 'chunked', ...headers } })
   const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>
@@ -24,7 +24,7 @@ async function send(url: string, pieces: Iterable<Buffer>, headers: Record<strin
   return response.statusCode!
 }
 
-t.test('turns links in a body that is too long to be kept', async (t) => {
+t.test('rewrites links in a body that is too long to buffer', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const json = JSON.stringify({
     lastname: 'Long',
@@ -45,7 +45,7 @@ t.test('turns links in a body that is too long to be kept', async (t) => {
   )
 })
 
-t.test('ends a body of unknown length beyond BODY_LIMIT, and nothing is carried out', async (t) => {
+t.test('cuts off a chunked body beyond BODY_LIMIT, and nothing is executed', async (t) => {
   const { url, emulator } = await gatewayFor(t, { BODY_LIMIT: '2MiB' })
   const piece = Buffer.alloc(256 * 1024, ' ')
 
@@ -61,7 +61,7 @@ t.test('ends a body of unknown length beyond BODY_LIMIT, and nothing is carried 
   t.equal(emulator.executions, 0)
 })
 
-t.test('refuses a body that says it is too long before it is read', async (t) => {
+t.test('refuses a body whose declared length is too long before reading it', async (t) => {
   const { url, emulator } = await gatewayFor(t, { BODY_LIMIT: '1KiB' })
 
   const response = await fetch(`${url}/accounts`, { method: 'POST', body: 'x'.repeat(2000) })
@@ -71,7 +71,7 @@ t.test('refuses a body that says it is too long before it is read', async (t) =>
   t.equal(emulator.received.length, 0)
 })
 
-t.test('ends a long $batch at the part that is refused, and nothing is carried out', async (t) => {
+t.test('cuts off a long $batch at the refused part, and nothing is executed', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const part = (head: string, body: string): string =>
     '--b\r\nContent-Type: application/http\r\n' +
@@ -87,7 +87,7 @@ t.test('ends a long $batch at the part that is refused, and nothing is carried o
   t.equal(emulator.executions, 0)
 })
 
-t.test('sends nothing of a body whose sender leaves in the middle', async (t) => {
+t.test('a body whose sender disconnects is not executed', async (t) => {
   const { url, emulator } = await gatewayFor(t)
   const outgoing = request(`${url}/accounts`, {
     method: 'POST',

@@ -17,7 +17,7 @@ const both = (credential: object): object => ({
   ],
 })
 
-t.test('serves each environment below its name, with links that stay there', async (t) => {
+t.test('serves each environment below its name, with links below the same name', async (t) => {
   const { url, emulator } = await gatewayWithFile(t, both)
 
   const sales = (await (await fetch(`${url}/sales/accounts?$top=1&$select=name`)).json()) as {
@@ -57,7 +57,7 @@ t.test('the name of an environment alone is the address of its service document'
   )
 })
 
-t.test('keeps the rules of one environment from the other', async (t) => {
+t.test('applies the rules of each environment separately', async (t) => {
   const { url } = await gatewayWithFile(t, both)
 
   t.equal((await fetch(`${url}/sales/WhoAmI`)).status, 200)
@@ -75,7 +75,7 @@ t.test('answers 404 outside of every environment', async (t) => {
   t.equal(emulator.received.length, 0)
 })
 
-t.test('a target that gets no token takes none of the others down, and holds up no change of settings', async (t) => {
+t.test('a target without a token neither affects the others nor blocks a change of settings', async (t) => {
   const withBroken = (credential: object): { targets: object[] } => ({
     targets: [
       { name: 'sales', url: 'https://contoso.crm4.dynamics.com', credential },
@@ -95,7 +95,7 @@ t.test('a target that gets no token takes none of the others down, and holds up 
   t.match(await (await fetch(`${url}/-/readyz`)).json(), { tokens: { sales: 'fresh', broken: 'none' } })
 })
 
-t.test('what may take the place of a running gateway', async (t) => {
+t.test('decides whether a new gateway may replace the running one', async (t) => {
   const may = (current: Record<string, TokenStatus>, next: Record<string, TokenStatus>): boolean =>
     mayReplace(new Map(Object.entries(current)), new Map(Object.entries(next)))
 
@@ -103,8 +103,8 @@ t.test('what may take the place of a running gateway', async (t) => {
   t.equal(may({ a: 'valid' }, { a: 'failed' }), false, 'a target would lose its token')
   t.equal(may({ a: 'valid' }, { a: 'valid', b: 'pending' }), false, 'not yet')
   t.equal(may({ a: 'valid' }, { a: 'valid', b: 'failed' }), true, 'a new target fails alone')
-  t.equal(may({ a: 'valid', b: 'failed' }, { a: 'valid', b: 'failed' }), true, 'a target that fails already')
+  t.equal(may({ a: 'valid', b: 'failed' }, { a: 'valid', b: 'failed' }), true, 'a target that failed before')
   t.equal(may({ a: 'valid', b: 'valid' }, { a: 'valid' }), true, 'a target was removed')
-  t.equal(may({ a: 'failed' }, { a: 'failed' }), false, 'nothing would be gained')
+  t.equal(may({ a: 'failed' }, { a: 'failed' }), false, 'no improvement')
   t.equal(may({ a: 'valid' }, { b: 'failed' }), false)
 })

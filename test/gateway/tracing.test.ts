@@ -10,7 +10,7 @@ import { otlpReceiver } from '../support/otlp-receiver.ts'
 import type { ReceivedSpan } from '../support/otlp-receiver.ts'
 import { until } from '../support/until.ts'
 
-// The SDK reads it: spans are sent soon.
+// Read by the SDK, so that spans are exported soon.
 process.env['OTEL_BSP_SCHEDULE_DELAY'] = '20'
 
 const USER = { 'x-user-email': 'adele.vance@contoso.com' }
@@ -18,7 +18,7 @@ const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const PARENT = 'b7ad6b7169203331'
 const [INTERNAL, SERVER, CLIENT] = [1, 2, 3]
 
-/** `traceparent` of the last request that Dynamics got. */
+/** The `traceparent` headers that Dynamics got. */
 function sentParents(received: readonly { readonly headers: Readonly<Record<string, unknown>> }[]): string[] {
   return received.map(({ headers }) => String(headers['traceparent']))
 }
@@ -27,7 +27,7 @@ function named(spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] {
   return spans.filter((span) => span.name === name)
 }
 
-t.test('the pages of a stream of rows are not sent again', async (t) => {
+t.test('the pages of an NDJSON stream do not count as retries', async (t) => {
   const collector = await otlpReceiver(t)
   const { url } = await gatewayFor(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
   const response = await fetch(`${url}/accounts?$select=name`, {
@@ -41,7 +41,7 @@ t.test('the pages of a stream of rows are not sent again', async (t) => {
 })
 
 for (const protocol of ['http/protobuf', 'http/json']) {
-  t.test(`a request is one trace from its caller into Dynamics: ${protocol}`, async (t) => {
+  t.test(`a request is one trace from its caller to Dynamics: ${protocol}`, async (t) => {
     const collector = await otlpReceiver(t)
     const { url, emulator } = await gatewayFor(t, {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
@@ -100,7 +100,7 @@ for (const protocol of ['http/protobuf', 'http/json']) {
     t.match(lookup, { kind: CLIENT, parentSpanId: user!.spanId })
     t.match(named(spans, 'token'), [{ kind: INTERNAL }])
     t.match(named(spans, 'wait'), [{ parentSpanId: server!.spanId, attributes: { 'gateway.wait_reason': 'retry' } }])
-    t.equal(new Set(spans.map(({ spanId }) => spanId)).size, spans.length, 'each has an id of its own')
+    t.equal(new Set(spans.map(({ spanId }) => spanId)).size, spans.length, 'each has its own id')
     for (const { start, end } of spans) {
       t.ok(end >= start && start >= server!.start - 1_000_000n && end <= server!.end + 1_000_000n, 'within the request')
     }
@@ -132,7 +132,7 @@ for (const protocol of ['http/protobuf', 'http/json']) {
   })
 }
 
-t.test('the caller decides whether its trace is recorded, and the ratio the others', async (t) => {
+t.test("the caller's sampling decision applies, and the ratio to other requests", async (t) => {
   const collector = await otlpReceiver(t)
   const fixture = await gatewayFor(t, {
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.endpoint}/own/path`,
@@ -158,7 +158,7 @@ t.test('the caller decides whether its trace is recorded, and the ratio the othe
   )
   t.equal(collector.exports[0]!.url, '/own/path')
   const [none, unsampled, sampled, broken] = sentParents(emulator.received.slice(-4))
-  t.match(none, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/, 'who comes after does not decide again')
+  t.match(none, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/, 'downstream services do not decide again')
   t.match(unsampled, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`))
   t.notMatch(unsampled, PARENT)
   t.match(sampled, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`))
@@ -166,7 +166,7 @@ t.test('the caller decides whether its trace is recorded, and the ratio the othe
   t.same(
     emulator.received.slice(-4).map(({ headers }) => headers['tracestate']),
     [undefined, 'a=b', undefined, undefined],
-    'what belongs to a trace goes with it only',
+    'tracestate is forwarded only with its trace',
   )
   const logged = fixture.lines.filter(({ msg }) => msg === 'request')
   t.same(
@@ -176,7 +176,7 @@ t.test('the caller decides whether its trace is recorded, and the ratio the othe
   )
 })
 
-t.test('where the caller does not decide, its flag counts for nothing', async (t) => {
+t.test("with a sampler that is not parent-based, the caller's sampled flag is ignored", async (t) => {
   const collector = await otlpReceiver(t)
   const { url } = await gatewayFor(t, {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
@@ -190,7 +190,7 @@ t.test('where the caller does not decide, its flag counts for nothing', async (t
   t.match((await collector.spansOf('all'))[0], { traceId: TRACE, parentSpanId: PARENT })
 })
 
-t.test('errors are named, and what belongs to the gateway itself has no trace', async (t) => {
+t.test("spans name errors, and the gateway's own paths are not traced", async (t) => {
   const collector = await otlpReceiver(t)
   const { url, emulator } = await gatewayFor(t, {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
@@ -208,7 +208,7 @@ t.test('errors are named, and what belongs to the gateway itself has no trace', 
     status: 0,
     attributes: { 'http.response.status_code': 403, 'gateway.code': 'GATEWAY_USER_UNKNOWN' },
   })
-  t.notOk('error.type' in unknown[0]!.attributes, 'a refusal is no failure of the gateway')
+  t.notOk('error.type' in unknown[0]!.attributes, 'a 4xx is not an error of the server span')
 
   emulator.faults.dataverse.push({ kind: 'hang', path: 'tasks' })
   const late = await ask('late', '/tasks', { method: 'POST', body: '{}', headers: { 'content-type': 'text/plain' } })
@@ -239,7 +239,7 @@ t.test('errors are named, and what belongs to the gateway itself has no trace', 
   await t.rejects(left)
   const [server, attempt] = await collector.spansOf('left')
   t.match(server, { status: 2, attributes: { 'error.type': 'ClientDisconnected' } })
-  t.notOk('http.response.status_code' in server!.attributes, 'none went out')
+  t.notOk('http.response.status_code' in server!.attributes, 'none was exported')
   t.match(attempt, { kind: CLIENT, attributes: { 'error.type': 'ClientDisconnected' } })
 
   const outside = await ask('outside', '/a%5cb')
@@ -247,13 +247,13 @@ t.test('errors are named, and what belongs to the gateway itself has no trace', 
   t.notOk(collector.spans.some(({ attributes }) => attributes['gateway.request_id'] === 'probe'))
 })
 
-t.test('a gateway that cannot listen leaves nothing behind', async (t) => {
+t.test('a gateway that cannot listen stops its exporter', async (t) => {
   const collector = await otlpReceiver(t)
   const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, PORT: new URL(collector.endpoint).port }
   await t.rejects(gatewayFor(t, variables))
 })
 
-t.test('histograms lead to traces where Prometheus asks for OpenMetrics', async (t) => {
+t.test('histograms have exemplars with trace ids if Prometheus requests OpenMetrics', async (t) => {
   const collector = await otlpReceiver(t)
   const { url } = await gatewayFor(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
   await (await fetch(`${url}/WhoAmI`, { headers: { traceparent: `00-${TRACE}-${PARENT}-01` } })).text()
@@ -265,7 +265,7 @@ t.test('histograms lead to traces where Prometheus asks for OpenMetrics', async 
   }
 })
 
-t.test('a collector that is dead, refuses or is stuck costs the callers nothing', async (t) => {
+t.test('a collector that is unreachable, refuses or hangs does not affect callers', async (t) => {
   const stuck = createServer(() => undefined).listen(0, '127.0.0.1')
   t.teardown(() => stuck.close())
   await once(stuck, 'listening')
@@ -291,6 +291,6 @@ t.test('a collector that is dead, refuses or is stuck costs the callers nothing'
     const began = performance.now()
     fixture.running.stop()
     await fixture.running.stopped
-    t.ok(performance.now() - began < 10_000, 'nor does it keep the gateway from stopping')
+    t.ok(performance.now() - began < 10_000, 'it does not delay shutdown')
   }
 })

@@ -7,12 +7,12 @@ import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
 import { objectId, userId } from '../support/started-emulator.ts'
 
-// Users who are named by their Entra object id, or by an address in another column than the usual one.
+// Users named by their Entra object id, or by an address in another column than the default.
 
 const ADELE = 'adele.vance@contoso.com'
 const ALEX = 'alex.wilber@contoso.com'
 
-t.test('runs as the user with the object id, looked up once, in any letter case', async (t) => {
+t.test('runs as the user with the object id in any letter case, looked up once', async (t) => {
   const { emulator, ask } = askOf(await gatewayFor(t))
   const id = objectId(emulator, ADELE)
   for (const line of [`x-user-id: ${id}`, `X-USER-ID: ${id.toUpperCase()}`, `X-User-Id:  ${id} `]) {
@@ -23,7 +23,7 @@ t.test('runs as the user with the object id, looked up once, in any letter case'
   t.equal(lookups({ emulator }), 1)
 })
 
-t.test('refuses ids of nobody, of disabled users and of applications, and remembers it', async (t) => {
+t.test('refuses ids of unknown users, disabled users and applications, and remembers the refusal', async (t) => {
   const { emulator, ask } = askOf(await gatewayFor(t))
   const robot = emulator.rows('systemusers').find((row) => row['fullname'] === '# Invoice Importer')!
   for (const [id, code] of [
@@ -39,7 +39,7 @@ t.test('refuses ids of nobody, of disabled users and of applications, and rememb
   }
 })
 
-t.test('refuses what does not clearly name one user, and sends nothing', async (t) => {
+t.test('refuses headers that do not clearly name one user, and sends nothing', async (t) => {
   for (const mode of ['optional', 'required']) {
     const { emulator, ask } = askOf(await gatewayFor(t, { IMPERSONATION: mode }))
     const id = objectId(emulator, ADELE)
@@ -78,7 +78,7 @@ t.test('a part of a batch may not name its user by id', async (t) => {
 })
 
 t.test(
-  'the header that the settings name is read, required, ignored where impersonation is off, and kept',
+  'the configured header is read, can be required, is ignored without impersonation, and is never forwarded',
   async (t) => {
     const named = askOf(await gatewayFor(t, { USER_ID_HEADER: 'x-oid', IMPERSONATION: 'required' }))
     const id = objectId(named.emulator, ADELE)
@@ -93,7 +93,7 @@ t.test(
   },
 )
 
-t.test('the users that a caller may name are the same by address and by id', async (t) => {
+t.test('a caller may name the same users by address and by id', async (t) => {
   const { emulator, ask } = askOf(
     await gatewayWithFile(t, (credential) => ({
       callers: [
@@ -131,13 +131,13 @@ t.test('the users that a caller may name are the same by address and by id', asy
   })
 })
 
-t.test('an address is looked for in the columns that are named, in their order', async (t) => {
+t.test('an address is searched in the configured columns, in order', async (t) => {
   const { emulator, ask } = askOf(await gatewayFor(t, { USER_EMAIL_COLUMNS: 'internalemailaddress, domainname' }))
   const raul = emulator.rows('systemusers').find((row) => row['domainname'] === 'raul.razo@contoso.com')!
   t.match(await ask(get('/WhoAmI', 'x-user-email: Raul.Razo@contoso.com')), { body: String(raul['systemuserid']) })
   t.equal(lookups({ emulator }), 1, 'one request for all columns')
   t.match(await ask(get('/WhoAmI', `x-user-email: ${ADELE}`)), { body: userId(emulator, ADELE) })
-  // Another row's user name is an address that the first column holds twice: nobody is taken.
+  // The user name of another row is an address that two rows have in the first column: nobody matches.
   t.match(await ask(get('/WhoAmI', 'x-user-email: megan.bowen@contoso.com')), {
     status: 403,
     code: 'GATEWAY_USER_AMBIGUOUS',
