@@ -1,11 +1,13 @@
 import type { OnEvent } from '../dynamics/events.ts'
 import type { Limit } from '../dynamics/limits/parse.ts'
 import type { Explanation } from '../explanations/explanation.ts'
+import { isFault } from './request-line.ts'
+import type { RequestFacts } from './request-line.ts'
 
 /** Recent events of one target, for the status page. Uses constant memory. */
 export interface Activity {
   /** Counts a finished request. */
-  readonly requestDone: (status: number) => void
+  readonly requestDone: (facts: Pick<RequestFacts, 'status' | 'code'>) => void
   /** Counts service protection limits. */
   readonly watch: OnEvent
   /** Records the last fault that was not caused by the request. */
@@ -24,9 +26,9 @@ export interface RecentActivity {
 /** Requests that ended within one slot of time. */
 export interface Traffic {
   readonly ok: number
-  /** 4xx */
+  /** 4xx, and requests for a response from memory only where there was none. */
   readonly refused: number
-  /** 5xx, and disconnected callers. */
+  /** Other 5xx, and disconnected callers. */
   readonly failed: number
 }
 
@@ -60,11 +62,11 @@ export function createActivity(now: () => number = () => performance.now()): Act
   }
 
   return {
-    requestDone(status) {
+    requestDone(facts) {
       const slot = present()
-      if (status < 400) slot.ok += 1
-      else if (status < 499) slot.refused += 1
-      else slot.failed += 1
+      if (facts.status < 400) slot.ok += 1
+      else if (facts.status === 499 || isFault(facts)) slot.failed += 1
+      else slot.refused += 1
     },
     watch(event) {
       if (event.kind !== 'limit') return

@@ -13,7 +13,7 @@ import type { Captured } from './inspector/capture.ts'
 import { finishedOf } from './inspector/finished-request.ts'
 import type { Inspector } from './inspector/inspector.ts'
 import type { Metrics } from './metrics.ts'
-import { requestFacts, requestLog } from './request-line.ts'
+import { isFault, requestFacts, requestLog } from './request-line.ts'
 import type { RequestFacts } from './request-line.ts'
 import type { RequestDone } from './request-metrics.ts'
 import type { Tracer } from './tracing/tracer.ts'
@@ -63,13 +63,12 @@ export function observeRequests({ log, metrics, tracer, inspector, targetOf }: O
     metrics.requestDone(doneOf(exchange, facts))
     const observed = targetOf(record)
     tracer?.end({ facts, record, isEncrypted: 'encrypted' in request.raw.socket, environment: observed?.target.url })
-    observed?.activity.requestDone(status)
-    // What the caller itself limits to the memory is not a fault of the target.
-    const isFault = status >= 500 && code !== undefined && code !== 'GATEWAY_NOT_IN_MEMORY'
-    if (!isFault && inspector === undefined) return
+    observed?.activity.requestDone(facts)
+    const isExplained = code !== undefined && isFault(facts)
+    if (!isExplained && inspector === undefined) return
     const reached =
       observed === undefined ? undefined : { target: observed.target, trouble: observed.credential.state().trouble }
-    if (isFault) observed?.activity.faulted(explanationOf(exchange, reached, status)!)
+    if (isExplained) observed?.activity.faulted(explanationOf(exchange, reached, status)!)
     inspector?.add(finishedOf(request, reply, facts, reached, captured?.()))
   }
 }

@@ -95,9 +95,15 @@ export function partsInWords(parts: ReadonlyMap<number, number>): string {
   return [...(well > 0 ? [`${well}×2xx`] : []), ...words].join(' ')
 }
 
+/** Whether the gateway, Dynamics or the network failed. A request for a response from memory only may find none. */
+export function isFault({ status, code }: Pick<RequestFacts, 'status' | 'code'>): boolean {
+  return status >= 500 && code !== 'GATEWAY_NOT_IN_MEMORY'
+}
+
 /** The log level of a request's line. Successful probes are not worth a line. */
-export function levelOf({ status, entitySet }: Pick<RequestFacts, 'status' | 'entitySet'>): 'debug' | 'info' | 'warn' {
-  if (status >= 500) return 'warn'
+export function levelOf(facts: Pick<RequestFacts, 'status' | 'code' | 'entitySet'>): 'debug' | 'info' | 'warn' {
+  if (isFault(facts)) return 'warn'
+  const { entitySet, status } = facts
   return entitySet === 'gateway' && status < 400 ? 'debug' : 'info'
 }
 

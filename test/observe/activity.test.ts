@@ -8,14 +8,15 @@ t.test('counts requests of the last 15 minutes, and limits of the last five', as
   let time = 1000
   const activity = createActivity(() => time)
   const limit = { kind: 'limit', limit: 'count', wait: 0, waits: true, id: 'one' } as const
-  for (const status of [200, 204, 304, 404, 429, 499, 500]) activity.requestDone(status)
+  for (const status of [200, 204, 304, 404, 429, 499, 500]) activity.requestDone({ status, code: undefined })
+  activity.requestDone({ status: 504, code: 'GATEWAY_NOT_IN_MEMORY' })
   activity.watch(limit)
 
-  t.same(activity.recent().traffic.at(-1), { ok: 3, refused: 2, failed: 2 })
+  t.same(activity.recent().traffic.at(-1), { ok: 3, refused: 3, failed: 2 })
   t.same([...activity.recent().limits], [['count', 1]])
 
   time += 6 * MINUTE
-  activity.requestDone(200)
+  activity.requestDone({ status: 200, code: undefined })
   t.equal(activity.recent().limits.size, 0)
   t.equal(
     activity.recent().traffic.reduce((sum, { ok }) => sum + ok, 0),

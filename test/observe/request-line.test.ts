@@ -119,9 +119,20 @@ t.test('an answered probe is logged at debug level, one that fails as a warning'
   await (await fetch(`${url}/-/livez`, { headers: { 'x-request-id': 'probe' } })).text()
 
   t.match(await requestLine(gateway, 'probe'), { level: 'debug', entitySet: 'gateway', status: 200 })
-  t.equal(levelOf({ status: 503, entitySet: 'gateway' }), 'warn')
-  t.equal(levelOf({ status: 401, entitySet: 'gateway' }), 'info')
-  t.equal(levelOf({ status: 200, entitySet: 'accounts' }), 'info')
+  t.equal(levelOf({ status: 503, code: undefined, entitySet: 'gateway' }), 'warn')
+  t.equal(levelOf({ status: 401, code: undefined, entitySet: 'gateway' }), 'info')
+  t.equal(levelOf({ status: 200, code: undefined, entitySet: 'accounts' }), 'info')
+})
+
+t.test('a request for a response from memory only is no fault where there is none', async (t) => {
+  const gateway = await gatewayFor(t)
+  const headers = { 'x-request-id': 'memory', 'cache-control': 'only-if-cached' }
+  await (await fetch(`${gateway.url}/EntityDefinitions`, { headers })).text()
+
+  t.match(await requestLine(gateway, 'memory'), { level: 'info', status: 504, code: 'GATEWAY_NOT_IN_MEMORY' })
+  const page = await (await fetch(`${gateway.url}/-/`)).text()
+  t.match(page, '1 request in the last 15 minutes: 1 refused, 0 failed')
+  t.notMatch(page, 'Last fault')
 })
 
 t.test('the parts of a batch in words', async (t) => {
