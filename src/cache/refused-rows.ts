@@ -20,7 +20,11 @@ const CONCERNS_TABLE = /^0x(?:80040220|80048306)$/
 export interface RefusedRead {
   /** The same response. Some of its body is in memory now. */
   readonly response: UpstreamResponse
-  /** Whether it is a page of something on the way, such as a firewall. Then it says nothing of rights in Dynamics. */
+  /**
+   * Whether it is a page of something on the way, such as a firewall. Then it says nothing of rights in Dynamics. JSON
+   * counts as Dynamics' own, even without an error code: codes of Dynamics may be empty, and cached rows that are
+   * removed without need only cost a call.
+   */
   readonly isForeign: boolean
   /** The entity set whose rows were refused; `undefined`: other rows may be refused, too. */
   readonly entitySet: string | undefined
