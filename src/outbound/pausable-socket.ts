@@ -30,6 +30,7 @@ export function pausable(socket: Socket): PausableSocket {
   let ended = false
   let cut = false
   let broken = false
+  let idleTimeout = 0
   let idleCallback: (() => void) | undefined
 
   const self: PausableSocket = {
@@ -45,12 +46,13 @@ export function pausable(socket: Socket): PausableSocket {
     resume() {
       if (!paused) return
       paused = false
-      socket.setTimeout(socket.timeout ?? 0)
+      socket.setTimeout(idleTimeout)
       // Not synchronously: the parser may be running, and it is not reentrant.
       process.nextTick(readOn)
     },
     watch(idle, onIdle) {
       idleCallback = onIdle
+      idleTimeout = idle
       if (socket.timeout !== idle) socket.setTimeout(idle)
     },
     release() {
@@ -106,7 +108,7 @@ interface Handle {
 function isClosedByPeer(socket: TLSSocket): boolean {
   const { _handle: handle } = socket as unknown as { readonly _handle: Handle | null }
   if (handle?.reading === false) return true
-  const { _parent: beneath }: Handle = handle ?? {}
+  const beneath = handle?._parent
   const started = beneath?.readStart?.()
   if (started === 0) beneath?.readStop?.()
   // libuv's error code if reading has already started.

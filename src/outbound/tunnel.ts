@@ -47,6 +47,7 @@ export function tunnel(proxy: Proxy, tls: ConnectSettings): Tunnel {
           within({ ...options, httpSocket: socket }, callback)
         },
         (error: NodeJS.ErrnoException) => {
+          // undici's error about a response that is not HTTP has no code.
           const failure = new OwnError('no way through the proxy', { cause: error })
           callback(Object.assign(failure, { code: `PROXY_${error.code ?? 'BROKE_OFF'}` }), null)
         },

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer as createHttpsServer } from 'node:https'
 import { createServer as createSocketServer, connect as connectSocket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -200,24 +201,26 @@ t.test('verifies what lies beyond the proxy, which sees nothing but the name', a
 })
 
 t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
-  let connections = 0
-  const hangsUp = createSocketServer((socket) => {
-    connections++
-    socket.on('error', () => {}).once('data', () => socket.end())
-  })
-  const refuses = createSocketServer((socket) => {
-    socket.on('error', () => {}).once('data', () => socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n'))
-  })
-  for (const proxy of [hangsUp, refuses]) {
+  for (const [answer, code] of [
+    [(socket) => socket.end(), 'PROXY_UND_ERR_SOCKET'],
+    [(socket) => socket.resetAndDestroy(), 'PROXY_ECONNRESET'],
+    [(socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'), 'PROXY_BROKE_OFF'],
+    [(socket) => socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n'), 'PROXY_403'],
+  ] as readonly (readonly [answer: (socket: Socket) => unknown, code: string])[]) {
+    let connections = 0
+    const proxy = createSocketServer((socket) => {
+      connections++
+      socket.on('error', () => {}).once('data', () => answer(socket))
+    })
     const proxies = readProxies({ https_proxy: `127.0.0.1:${await listening(t, proxy)}` }, [])
     const agent = createAgent({ connectTimeout: 5000, connections: 4, proxies })
-    await t.rejects(
-      agent.writes.request({ origin: 'https://contoso.crm4.dynamics.com', path: '/', method: 'GET' }),
-      /proxy/,
-    )
+    await t.rejects(agent.writes.request({ origin: 'https://contoso.crm4.dynamics.com', path: '/', method: 'GET' }), {
+      message: /proxy/,
+      code,
+    })
     await agent.destroy()
+    t.equal(connections, 1, code)
   }
-  t.equal(connections, 1)
 })
 
 t.test('a reset that is read together with the last bytes does not end a response without a length', async (t) => {

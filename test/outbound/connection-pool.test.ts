@@ -10,6 +10,7 @@ import { NO_PROXIES } from '../../src/config/proxies.ts'
 import { createConnectionPool } from '../../src/outbound/connection-pool.ts'
 import type { IdleTimes } from '../../src/outbound/connection-pool.ts'
 import { createConnector } from '../../src/outbound/connector.ts'
+import type { Connector } from '../../src/outbound/connector.ts'
 import { rawHeader } from '../../src/outbound/raw-headers.ts'
 import { listening, pause } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
@@ -28,9 +29,14 @@ interface PoolFixture {
 }
 
 /** A pool of connections to `port`, and requests through it that bring their status or the code of their error. */
-function poolTo(t: Test, port: number, other: Partial<IdleTimes> = {}, limit = 8): PoolFixture {
+function poolTo(
+  t: Test,
+  port: number,
+  other: Partial<IdleTimes> = {},
+  limit = 8,
+  connect: Connector['connect'] = createConnector({ timeout: 5000 }, NO_PROXIES).connect,
+): PoolFixture {
   const uses: string[] = []
-  const { connect } = createConnector({ timeout: 5000 }, NO_PROXIES)
   const pool = createConnectionPool(new URL(`http://127.0.0.1:${port}`), {
     connect,
     limit,
@@ -220,6 +226,24 @@ t.test('a read uses the oldest connection that was opened ahead', async (t) => {
   await pause(20)
   t.equal(await write(), '204')
   t.equal(far.connections[1]!.bytesRead, 0, 'a write uses a younger one')
+})
+
+t.test('a read does not wait for a connection that is being opened while an open one is idle', async (t) => {
+  const far = await farEnd(t)
+  const { connect } = createConnector({ timeout: 5000 }, NO_PROXIES)
+  const delayed: (() => void)[] = []
+  const slowAfterTheFirst: typeof connect = (options, callback) => {
+    if (far.connections.length === 0) connect(options, callback)
+    else delayed.push(() => connect(options, callback))
+  }
+  const { pool, uses, read } = poolTo(t, far.port, { assumedUnused: 600 }, 8, slowAfterTheFirst)
+  pool.keepWarm()
+  await until(() => delayed.length > 0)
+
+  t.equal(await read(), '204')
+  t.same(uses, ['reserve'])
+  t.equal(far.connections.length, 1)
+  for (const open of delayed) open()
 })
 
 t.test('who keeps it warm no longer has no reserve any more', async (t) => {

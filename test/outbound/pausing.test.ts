@@ -123,6 +123,46 @@ t.test('a late resume of one answer does not resume the next on the connection',
   t.equal(second.taken(), before)
 })
 
+t.test('a handler that asks for a pause with the head gets no data until it resumes', async (t) => {
+  const connections = opened(t)
+  const origin = await sockets(t, (socket) =>
+    socket.on('data', () => {
+      socket.write(`${HEAD}\r\n`)
+      socket.write(Buffer.alloc(SIZE))
+    }),
+  )
+  const agent = createAgent({ connectTimeout: 5000, connections: 4 })
+  t.teardown(() => agent.destroy())
+  let resume: (() => void) | undefined
+  let taken = 0
+  const ended = new Promise<void>((resolve, reject) => {
+    agent.reads.dispatch(
+      { origin, path: '/', method: 'GET' },
+      {
+        onConnect() {},
+        onHeaders(_status, _headers, resumeLater) {
+          resume = resumeLater
+          return false
+        },
+        onData(chunk) {
+          taken += chunk.length
+          return true
+        },
+        onComplete: () => resolve(),
+        onError: reject,
+      },
+    )
+  })
+  await until(() => resume !== undefined && connections[0]!.readableLength > 0)
+  await pause(100)
+
+  // What was read together with the head is parsed already.
+  t.ok(taken < 100_000, `${taken} bytes`)
+  resume!()
+  await ended
+  t.equal(taken, SIZE)
+})
+
 for (const connection of ['close', 'keep-alive']) {
   t.test(`whoever reads through the agent gets what is complete: Connection: ${connection}`, async (t) => {
     const origin = await sockets(t, (socket) =>
