@@ -108,7 +108,7 @@ interface Handle {
 function isClosedByPeer(socket: TLSSocket): boolean {
   const { _handle: handle } = socket as unknown as { readonly _handle: Handle | null }
   if (handle?.reading === false) return true
-  const beneath = handle?._parent
+  const beneath = handle?.['_parent']
   const started = beneath?.readStart?.()
   if (started === 0) beneath?.readStop?.()
   // libuv's error code if reading has already started.
