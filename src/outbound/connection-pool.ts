@@ -68,8 +68,8 @@ const RESERVE_DELAY_MS = 250
 /** The time between two checks of the reserve, in milliseconds, while there is traffic. */
 const MIN_TICK_MS = 50
 const MAX_TICK_MS = 5000
-/** The default timeout of a response body, in milliseconds: that of undici. */
-const BODY_TIMEOUT_MS = 300_000
+/** The default timeouts of a response's head and body, in milliseconds: those of undici. */
+const DEFAULT_TIMEOUT_MS = 300_000
 /** Heads of Dynamics' responses may be larger than Node's usual 16 KiB. */
 const MAX_HEAD_BYTES = 128 * 1024
 
@@ -185,13 +185,13 @@ export function createConnectionPool(
     if (connection === undefined) return false
     removeFrom(idle, connection)
     connection.take(now, options.idempotent === true)
-    const idleTimeout = options.bodyTimeout ?? BODY_TIMEOUT_MS
+    const { headersTimeout, bodyTimeout } = options
+    const timeouts = { head: headersTimeout ?? DEFAULT_TIMEOUT_MS, body: bodyTimeout ?? DEFAULT_TIMEOUT_MS }
     // The cause may affect other connections too, so the request takes a safe one, and is not repeated again.
     const sendElsewhere = (): void => dispatch(false, { ...options, idempotent: false }, handler)
-    // undici's own timer would count pauses.
     connection.client.dispatch(
-      { ...options, bodyTimeout: 0 },
-      new PausingHandler(handler, connection, idleTimeout, sendElsewhere),
+      { ...options, headersTimeout: 0, bodyTimeout: 0 },
+      new PausingHandler(handler, connection, timeouts, sendElsewhere),
     )
     connection.settle()
     if (connection.isUnused) keepReserve(now)

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { getSystemErrorName } from 'node:util'
 
+import { inactivityTimer } from './inactivity.ts'
+
 /** A connection that can be paused without pausing undici's parser. */
 export interface PausableSocket {
   /** Whether the connection may have been cut: its end is not accepted as the end of a response. */
@@ -10,9 +12,16 @@ export interface PausableSocket {
   readonly sending: boolean
   readonly pause: () => void
   readonly resume: () => void
-  /** Calls `onIdle` when no data has arrived for `idle` milliseconds (0: never). Pauses do not count. */
-  readonly watch: (idle: number, onIdle: () => void) => void
-  /** The response has ended: stops the idle timer, and ends a pause. */
+  /**
+   * The request is being written. Calls `onInactive` when the server neither takes it nor responds for `limit`
+   * milliseconds (0: never). While there is nothing to write, the request's body is late, not the server.
+   */
+  readonly watchRequest: (limit: number, onInactive: () => void) => void
+  /** The request has been written: from now on the server is late. */
+  readonly requestSent: () => void
+  /** Calls `onInactive` when no data has arrived for `limit` milliseconds (0: never). Pauses do not count. */
+  readonly watchResponse: (limit: number, onInactive: () => void) => void
+  /** The response has ended: stops the timer, and ends a pause. */
   readonly release: () => void
 }
 
@@ -30,8 +39,8 @@ export function pausable(socket: Socket): PausableSocket {
   let ended = false
   let cut = false
   let broken = false
-  let idleTimeout = 0
-  let idleCallback: (() => void) | undefined
+  let isUploading = false
+  const timer = inactivityTimer(socket, () => paused || (isUploading && !socket.writableNeedDrain))
 
   const self: PausableSocket = {
     get broken() {
@@ -46,18 +55,23 @@ export function pausable(socket: Socket): PausableSocket {
     resume() {
       if (!paused) return
       paused = false
-      socket.setTimeout(idleTimeout)
       // Not synchronously: the parser may be running, and it is not reentrant.
       process.nextTick(readOn)
     },
-    watch(idle, onIdle) {
-      idleCallback = onIdle
-      idleTimeout = idle
-      if (socket.timeout !== idle) socket.setTimeout(idle)
+    watchRequest(limit, onInactive) {
+      isUploading = true
+      timer.start(limit, onInactive)
+    },
+    requestSent() {
+      isUploading = false
+    },
+    watchResponse(limit, onInactive) {
+      isUploading = false
+      timer.start(limit, onInactive)
     },
     release() {
       paused = false
-      idleCallback = undefined
+      timer.stop()
     },
   }
 
@@ -74,9 +88,6 @@ export function pausable(socket: Socket): PausableSocket {
     }
     return push(chunk, encoding) && !paused
   }
-  socket.on('timeout', () => {
-    if (!paused) idleCallback?.()
-  })
   socket.on('error', () => {
     broken = true
   })

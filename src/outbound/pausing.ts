@@ -21,6 +21,14 @@ export interface CarryingConnection {
   readonly onFailure: (error: Error) => boolean
 }
 
+/** How long the server may be silent, in milliseconds; 0: for any time. */
+interface Timeouts {
+  /** Until the head of the final response. */
+  readonly head: number
+  /** Between two pieces of its body. */
+  readonly body: number
+}
+
 /**
  * Back-pressure that pauses the connection instead of undici's parser. undici 7 loses a response, or ends the process
  * with a failed assertion, when a connection ends while its parser is paused (nodejs/undici#5360). Therefore a pause by
@@ -33,32 +41,38 @@ export interface CarryingConnection {
 export class PausingHandler implements Dispatcher.DispatchHandler {
   readonly #handler: Dispatcher.DispatchHandler
   readonly #connection: CarryingConnection
-  readonly #idle: number
+  readonly #timeouts: Timeouts
   readonly #sendElsewhere: () => void
   #socket: PausableSocket | undefined
   #abort: ((error?: Error) => void) | undefined
   #firstPause: number | undefined
 
   /**
-   * @param idle the longest time without data of the response's body, in milliseconds
+   * @param timeouts instead of those of undici, which count pauses, and create and clear timers for each request
    * @param sendElsewhere sends the request on another connection
    */
   constructor(
     handler: Dispatcher.DispatchHandler,
     connection: CarryingConnection,
-    idle: number,
+    timeouts: Timeouts,
     sendElsewhere: () => void,
   ) {
     this.#handler = handler
     this.#connection = connection
-    this.#idle = idle
+    this.#timeouts = timeouts
     this.#sendElsewhere = sendElsewhere
   }
 
   onConnect(abort: (error?: Error) => void): void {
     this.#abort = abort
     this.#connection.onSend()
+    this.#socket = this.#connection.socket
+    this.#socket?.watchRequest(this.#timeouts.head, () => this.#abort?.(new errors.HeadersTimeoutError()))
     this.#handler.onConnect?.(abort)
+  }
+
+  onRequestSent(): void {
+    this.#socket?.requestSent()
   }
 
   onHeaders(status: number, headers: Buffer[], _resume: () => void, statusText: string): boolean {
@@ -66,8 +80,7 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
     const resume = (): void => this.#socket?.resume()
     if (status >= 200) {
       this.#connection.onResponse(status, headers)
-      this.#socket = this.#connection.socket
-      this.#socket?.watch(this.#idle, () => this.#abort?.(new errors.BodyTimeoutError()))
+      this.#socket?.watchResponse(this.#timeouts.body, () => this.#abort?.(new errors.BodyTimeoutError()))
     }
     if (this.#handler.onHeaders?.(status, headers, resume, statusText) === false) this.#pause()
     return true

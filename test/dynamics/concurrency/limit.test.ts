@@ -58,6 +58,9 @@ t.test('a slot is released when the body ends or fails', async (t) => {
   t.equal(state().running, 0, 'nothing arrived')
 })
 
+/** Rounds of 500 requests in which the limit must grow: two on a quiet machine. */
+const MAX_ROUNDS = 40
+
 t.test('starts at a hint of four, and grows while responses are not slower', async (t) => {
   let running = 0
   let most = 0
@@ -73,10 +76,15 @@ t.test('starts at a hint of four, and grows while responses are not slower', asy
   await text(await send(outbound()))
   t.match(state(), { limit: 4, limitReason: 'hint', share: 4 })
 
-  await Promise.all(Array.from({ length: 1000 }, async () => text(await send(outbound()))))
+  // On a busy machine some trials find that responses have become slower, so that growing takes more of them.
+  const hasGrown = (): boolean =>
+    most > 8 && events.some((event) => event.kind === 'concurrency' && event.reason === 'higher-is-better')
+  for (let round = 0; round < MAX_ROUNDS && !hasGrown(); round++) {
+    await Promise.all(Array.from({ length: 500 }, async () => text(await send(outbound()))))
+  }
 
-  t.ok(most > 8 && most <= 20, `${most} at once`)
-  t.ok(events.some((event) => event.kind === 'concurrency' && event.reason === 'higher-is-better'))
+  t.ok(hasGrown(), `${most} at once`)
+  t.ok(most <= 20, 'no more than the settings allow')
 })
 
 t.test('one noisy caller does not starve the others', async (t) => {

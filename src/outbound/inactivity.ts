@@ -1,0 +1,99 @@
+import type { Socket } from 'node:net'
+
+/** Notices that a server has become silent. */
+export interface InactivityTimer {
+  /**
+   * Calls `onInactive` once, when nothing has been sent or received for about `limit` milliseconds (0: never).
+   * Replaces the previous limit.
+   */
+  readonly start: (limit: number, onInactive: () => void) => void
+  readonly stop: () => void
+}
+
+/** How often a connection is looked at within its limit, and the time between two looks at most and at least. */
+const LOOKS_PER_LIMIT = 10
+const MAX_TICK_MS = 500
+const MIN_TICK_MS = 10
+
+/** The timers of all open connections. */
+const timers = new Set<SocketTimer>()
+let tick: NodeJS.Timeout | undefined
+let tickMs = Infinity
+
+/**
+ * Makes the timer of a connection. One real timer looks at all connections a few times within their limits, because
+ * creating or restarting a timer for each request costs as much as 2 % of the request.
+ *
+ * @param isExempt whether the silence is not the server's at this moment
+ */
+export function inactivityTimer(socket: Socket, isExempt: () => boolean): InactivityTimer {
+  const timer = new SocketTimer(socket, isExempt)
+  timers.add(timer)
+  socket.once('close', () => {
+    timer.stop()
+    timers.delete(timer)
+  })
+  return timer
+}
+
+class SocketTimer implements InactivityTimer {
+  /** 0: stopped. */
+  limit = 0
+  readonly #socket: Socket
+  readonly #isExempt: () => boolean
+  #onInactive: (() => void) | undefined
+  #silentMs = 0
+  /** Bytes in both directions at the last look. */
+  #bytes = -1
+
+  constructor(socket: Socket, isExempt: () => boolean) {
+    this.#socket = socket
+    this.#isExempt = isExempt
+  }
+
+  start(limit: number, onInactive: () => void): void {
+    this.limit = limit
+    this.#onInactive = onInactive
+    this.#bytes = -1
+    if (limit > 0) lookWithin(limit)
+  }
+
+  stop(): void {
+    this.limit = 0
+    this.#onInactive = undefined
+  }
+
+  /** Counts the time since the last look, if nothing has happened in it. */
+  look(elapsedMs: number): void {
+    if (this.limit === 0) return
+    const bytes = this.#socket.bytesRead + this.#socket.bytesWritten
+    if (bytes !== this.#bytes || this.#isExempt()) {
+      this.#bytes = bytes
+      this.#silentMs = 0
+      return
+    }
+    this.#silentMs += elapsedMs
+    if (this.#silentMs < this.limit) return
+    const onInactive = this.#onInactive
+    this.stop()
+    onInactive?.()
+  }
+}
+
+function lookWithin(limit: number): void {
+  const wanted = Math.min(Math.max(limit / LOOKS_PER_LIMIT, MIN_TICK_MS), MAX_TICK_MS)
+  if (wanted >= tickMs) return
+  clearTimeout(tick)
+  tickMs = wanted
+  tick = setTimeout(lookAtAll, wanted).unref()
+}
+
+/** A late look counts as one in time: when the event loop is blocked, the data of a server may be waiting. */
+function lookAtAll(): void {
+  const elapsedMs = tickMs
+  tickMs = Infinity
+  for (const timer of timers) timer.look(elapsedMs)
+  let shortest = Infinity
+  for (const { limit } of timers) if (limit > 0) shortest = Math.min(shortest, limit)
+  if (shortest < Infinity) lookWithin(shortest)
+}
