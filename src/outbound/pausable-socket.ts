@@ -8,7 +8,10 @@ import { inactivityTimer } from './inactivity.ts'
 export interface PausableSocket {
   /** Whether the connection may have been cut: its end is not accepted as the end of a response. */
   readonly broken: boolean
-  /** Whether the kernel has not taken all bytes of the request yet. */
+  /**
+   * Whether much of the request is still to be sent. A few bytes do not count: TLS reports them as sent only in the next
+   * turn of the event loop, when the response of a fast server has already arrived.
+   */
   readonly sending: boolean
   readonly pause: () => void
   readonly resume: () => void
@@ -47,7 +50,7 @@ export function pausable(socket: Socket): PausableSocket {
       return broken
     },
     get sending() {
-      return socket.writableLength > 0
+      return socket.writableNeedDrain
     },
     pause() {
       paused = true

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import type { Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import { Worker } from 'node:worker_threads'
 
 import { generate } from 'selfsigned'
 import t from 'tap'
@@ -43,6 +44,13 @@ interface Certificate {
   readonly key: string
 }
 
+async function certificate(): Promise<Certificate> {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+  })
+  return { cert, key }
+}
+
 /** A server that answers each request as `onRequest` says, and a pool with one connection to it. */
 async function farEnd(t: Test, onRequest: (socket: Socket, path: string) => void, tls?: Certificate): Promise<FarEnd> {
   const connections: Socket[] = []
@@ -57,10 +65,15 @@ async function farEnd(t: Test, onRequest: (socket: Socket, path: string) => void
       })
   })
   const origin = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await listening(t, server)}`
+  return { connections, send: sender(t, origin, tls) }
+}
+
+/** Sends requests to `origin` on one connection, and gives the path that the response is for. */
+function sender(t: Test, origin: string, tls?: Certificate): FarEnd['send'] {
   const { connect } = createConnector({ timeout: 5000, ...(tls && { ca: tls.cert }) }, NO_PROXIES)
   const pool = createConnectionPool(new URL(origin), { connect, limit: 1, onSend() {}, idleTimes: CALM })
   t.teardown(() => pool.destroy())
-  const send = (path: string, body?: Buffer): Promise<string> =>
+  return (path, body) =>
     new Promise((resolve) => {
       let of: string | undefined
       pool.dispatch(
@@ -78,7 +91,6 @@ async function farEnd(t: Test, onRequest: (socket: Socket, path: string) => void
         },
       )
     })
-  return { connections, send }
 }
 
 function responseTo(path: string): string {
@@ -115,9 +127,7 @@ t.test('nor is what follows a response in the same packet, also if requests wait
 })
 
 t.test('nor what follows it in the same TLS record, or arrives on an idle TLS connection', async (t) => {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
-    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
-  })
+  const { cert, key } = await certificate()
   for (const unsolicited of UNSOLICITED) {
     const { connections, send } = await farEnd(t, answerWith(unsolicited), { cert, key })
     t.same(await Promise.all([send('/1'), send('/2')]), ['/1', '/2'], unsolicited)
@@ -145,4 +155,26 @@ t.test('a response that arrives while its request is still being sent is the las
     t.same(await Promise.all([send('/large', body), send('/next')]), [crosses ? '/foreign' : '/large', '/next'])
     t.equal(connections.length, crosses ? 2 : 1)
   }
+})
+
+t.test('a fast response to a small request over TLS keeps its connection', async (t) => {
+  const { cert, key } = await certificate()
+  // In a thread of its own, the server may respond before Node reports the request as sent.
+  const worker = new Worker(
+    `const { createServer } = require('node:tls')
+    const { parentPort, workerData } = require('node:worker_threads')
+    let connections = 0
+    const server = createServer(workerData, (socket) => {
+      connections++
+      const response = () => 'HTTP/1.1 200 OK\\r\\nx-path: ' + connections + '\\r\\ncontent-length: 2\\r\\n\\r\\n{}'
+      socket.on('error', () => {}).on('data', () => socket.write(response()))
+    })
+    server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))`,
+    { eval: true, workerData: { cert, key } },
+  )
+  t.teardown(() => worker.terminate())
+  const port = await new Promise<number>((resolve) => worker.once('message', resolve))
+  const send = sender(t, `https://127.0.0.1:${port}`, { cert, key })
+
+  for (let count = 0; count < 300; count++) t.equal(await send('/'), '1')
 })
