@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
 /**
- * What the files of a layer may import beyond their own and lower layers: npm packages, and Node's own modules where
- * they are few.
+ * What the files of a layer may import besides their own and lower layers: npm packages, and Node's modules if they are
+ * restricted.
  */
 interface Part {
   readonly layer: number
-  /** A file, or a folder with a slash at its end; the longest name that fits a file counts. */
+  /** A file, or a folder with a trailing slash. The longest matching name counts. */
   readonly name: string
   readonly packages: readonly string[]
 }
@@ -71,7 +71,7 @@ t.test('every file has its layer', async (t) => {
   for (const file of files) t.ok(partOf(file), file)
 })
 
-t.test('every part of the map is there', async (t) => {
+t.test('every part of the map exists', async (t) => {
   for (const { name } of PARTS) {
     t.ok(
       files.some((file) => file === name || (name.endsWith('/') && file.startsWith(name))),
@@ -104,7 +104,7 @@ t.test('OData knows nothing of the gateway', async (t) => {
   }
 })
 
-t.test('the emulator imports nothing of the gateway', async (t) => {
+t.test('the emulator does not import the gateway', async (t) => {
   t.ok(emulator.size > 50, 'the files are found')
   for (const [file, source] of emulator) {
     for (const { of } of importsOf(file, source)) {
@@ -113,7 +113,7 @@ t.test('the emulator imports nothing of the gateway', async (t) => {
   }
 })
 
-t.test('no file imports itself in a circle', async (t) => {
+t.test('there are no circular imports', async (t) => {
   for (const file of files) t.equal(wayBack(file), undefined, file)
 })
 
@@ -141,7 +141,7 @@ t.test('the emulator, MSAL and the client of Redis are loaded only when they are
   }
 })
 
-t.test('OData and the errors use no module of Node that reaches outside', async (t) => {
+t.test('OData and errors use no Node module for I/O', async (t) => {
   for (const [file, from] of imports) {
     if (!file.startsWith('odata/') && file !== 'errors.ts') continue
     for (const { of } of from) {
@@ -200,7 +200,7 @@ function all(): [string, Import][] {
   return [...imports].flatMap(([file, from]) => from.map((one): [string, Import] => [file, one]))
 }
 
-/** The files on the way from `file` back to itself, or `undefined` where there is none. */
+/** The import path from `file` back to itself; `undefined` if there is none. */
 function wayBack(file: string): string | undefined {
   const seen = new Set<string>()
   const open = [[file]]

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 
 import t from 'tap'
 
-/** A rule, how its writing looks in the code, and the only files that may hold it. */
+/** A rule, a pattern that finds it in the code, and the only files that may contain it. */
 const RULES: readonly (readonly [rule: string, pattern: RegExp, files: readonly string[]])[] = [
   ['reading Retry-After', /Date\.parse\(text\)|retry-?after\W.*(?:\* 1000|\* 1_000)/i, ['outbound/retry-after.ts']],
   ['undoing a content coding', /node:zlib/, ['outbound/content-coding.ts']],
@@ -22,7 +22,7 @@ const RULES: readonly (readonly [rule: string, pattern: RegExp, files: readonly 
   ['one listener of a cancellation', /onCancel\b/, []],
 ]
 
-/** Files that hold a pattern and mean something else by it. */
+/** Files that contain a pattern with another meaning. */
 const OTHER_MEANING: Readonly<Record<string, string>> = {
   'odata/resource-path.ts what is a $batch': 'refuses what only resembles a $batch',
   'config/cross-checks.ts what is loopback': 'whether a setting has its default',
@@ -53,7 +53,7 @@ for (const [rule, pattern, files] of RULES) {
   })
 }
 
-t.test('each exception is one', async (t) => {
+t.test('each exception is needed', async (t) => {
   for (const exception of Object.keys(OTHER_MEANING)) {
     const [file, ...rule] = exception.split(' ')
     const [, pattern] = RULES.find(([name]) => name === rule.join(' '))!

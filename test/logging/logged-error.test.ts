@@ -13,7 +13,7 @@ import { causesOf, errorWord, loggedError } from '../../src/logging/logged-error
 import { OwnError } from '../../src/logging/own-error.ts'
 import { logOptions } from '../../src/observe/log.ts'
 
-/** What `run` throws. */
+/** The error that `run` throws. */
 function thrownBy(run: () => unknown): Error {
   try {
     run()
@@ -23,7 +23,7 @@ function thrownBy(run: () => unknown): Error {
   throw new Error('nothing was thrown')
 }
 
-t.test('of an error the log gets the fields that are listed, and nothing else that it carries', async (t) => {
+t.test('only listed fields of an error are logged', async (t) => {
   const carriers = [
     thrownBy(() => new URL('http://svc:Pw#1@127.0.0.1:3128')),
     thrownBy(() => JSON.parse('{"secret":Pw}')),
@@ -48,7 +48,7 @@ t.test('of an error the log gets the fields that are listed, and nothing else th
   t.same(loggedError(undefined), { type: 'undefined' })
 })
 
-t.test('what tells an operator most is kept', async (t) => {
+t.test('the fields that help an operator are logged', async (t) => {
   const socket = connect(9, '127.0.0.1')
   const [refused] = (await once(socket, 'error')) as [Error]
   t.same(loggedError(refused), { type: 'Error', code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1:9' })
@@ -64,7 +64,7 @@ t.test('what tells an operator most is kept', async (t) => {
   t.match(
     loggedError(bug),
     { type: 'TypeError', at: [/^at .*logged-error\.test\.[jt]s:\d+/] },
-    'where a fault of ours is',
+    'the position of a bug in the gateway',
   )
   t.match(causesOf(new InternalFault({ cause: bug })), [/^TypeError at [^]*logged-error\.test\.[jt]s:\d+/])
 
@@ -77,13 +77,13 @@ t.test('what tells an operator most is kept', async (t) => {
   ])
 })
 
-t.test('a chain of causes that leads back to itself comes to an end', async (t) => {
+t.test('a circular chain of causes is cut', async (t) => {
   const error = new OwnError('one')
   error.cause = error
   t.equal(causesOf(error).length, 5)
 })
 
-t.test('an error in a line of the log becomes a list of fields, wherever it stands', async (t) => {
+t.test('an error at any position of a log line becomes a list of fields', async (t) => {
   let written = ''
   const log = pino(
     logOptions('trace'),
@@ -121,7 +121,7 @@ t.test('an error in a line of the log becomes a list of fields, wherever it stan
   t.notMatch(written, 'Pw')
 })
 
-t.test('an error that nobody caught ends the process, and is printed as a list of fields too', async (t) => {
+t.test('an uncaught error ends the process, and is also printed as a list of fields', async (t) => {
   const guard = new URL('../../src/commands/serve/process-guard.js', import.meta.url).href
   for (const how of ['setTimeout(fail)', 'Promise.reject().catch(fail)', 'await Promise.reject().catch(fail)']) {
     const { status, stderr, stdout } = spawnSync(
@@ -146,7 +146,7 @@ t.test('an error that nobody caught ends the process, and is printed as a list o
   }
 })
 
-t.test('no file of the gateway writes an error by itself', async (t) => {
+t.test('no file of the gateway prints an error itself', async (t) => {
   const root = fileURLToPath(new URL('../../../src/', import.meta.url))
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
     (file) => file.endsWith('.ts') && !/^emulator|process-guard/.test(file),

@@ -4,7 +4,7 @@ import { createActivity } from '../../src/observe/activity.ts'
 
 const MINUTE = 60_000
 
-t.test('counts requests of the last 15 minutes, and limits of the last five', async (t) => {
+t.test('counts requests of the last 15 minutes, and throttling of the last five', async (t) => {
   let time = 1000
   const activity = createActivity(() => time)
   const limit = { kind: 'limit', limit: 'count', wait: 0, waits: true, id: 'one' } as const

@@ -14,7 +14,7 @@ import { gatewayFor } from '../support/gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 import { rawRequest, requestOf } from '../support/raw-http.ts'
 
-t.test('writes a line for every write, and none for what is read', async (t) => {
+t.test('writes a line for every write, and none for reads', async (t) => {
   const file = `${t.testdir({})}/audit.log`
   const { url, emulator } = await gatewayFor(t, { AUDIT_LOG: file })
   const json = { 'content-type': 'application/json' }
@@ -53,10 +53,10 @@ t.test('writes a line for every write, and none for what is read', async (t) => 
   ])
   t.equal(lines.length, 4)
   t.notMatch(readFileSync(file, 'utf8'), /adele|Fabrikam|Bearer/i, 'neither address nor content')
-  t.equal(statSync(file).mode & 0o777, 0o600, 'for its owner only')
+  t.equal(statSync(file).mode & 0o777, 0o600, 'readable by its owner only')
 })
 
-t.test('writes a line for who left, and for what cannot be named in full', async (t) => {
+t.test('writes a line for a caller that disconnected, and for a record that cannot be fully named', async (t) => {
   const file = `${t.testdir({})}/audit.log`
   const { url } = await gatewayFor(t, { AUDIT_LOG: file })
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
@@ -70,7 +70,7 @@ t.test('writes a line for who left, and for what cannot be named in full', async
   t.match((await linesOf(file, 2))[1], { method: 'DELETE', entitySet: 'accounts' })
 })
 
-t.test('does without what Dynamics does not say', async (t) => {
+t.test('leaves out fields that Dynamics does not report', async (t) => {
   const file = `${t.testdir({})}/audit.log`
   const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
 
@@ -127,7 +127,7 @@ t.test('writes a line for every write in a batch', async (t) => {
   ])
 })
 
-t.test('writes the same lines however the address of the batch is written', async (t) => {
+t.test('writes the same lines for every form of the batch URL', async (t) => {
   const file = `${t.testdir({})}/audit.log`
   const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
   const body = JSON.stringify({ requests: [{ id: '1', method: 'DELETE', url: 'accounts(1)' }] })
@@ -146,7 +146,7 @@ t.test('writes the same lines however the address of the batch is written', asyn
 })
 
 t.test(
-  'writes a line for a write that is refused before its body is read, and for a batch of unknown parts',
+  'writes a line for a write that is refused before its body is read, and for a batch with unknown parts',
   async (t) => {
     const file = `${t.testdir({})}/audit.log`
     const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
@@ -191,7 +191,7 @@ t.test(
   },
 )
 
-t.test('has the status that a caller gets whose body is malformed or stops', async (t) => {
+t.test('has the status of the response to a malformed or stalled body', async (t) => {
   const file = `${t.testdir({})}/audit.log`
   const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file, bodyTimeout: 300 }))
   const send = async (body: string, ...lines: string[]): Promise<number> => {
@@ -208,7 +208,7 @@ t.test('has the status that a caller gets whose body is malformed or stops', asy
   ])
 })
 
-t.test('writes a line for a write of nobody, and names the target', async (t) => {
+t.test('writes a line for a write without a user, and names the target', async (t) => {
   const file = `${t.testdir({})}/audit.log`
   const caller = { name: 'app', keys: ['0'.repeat(64)], certificates: [], rules: [] } as unknown as CallerSettings
   const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({
@@ -229,7 +229,7 @@ t.test('writes a line for a write of nobody, and names the target', async (t) =>
   ])
 })
 
-t.test('continues in a new file after the old one was renamed', async (t) => {
+t.test('continues in a new file after log rotation', async (t) => {
   const folder = t.testdir({})
   const { url, running } = await gatewayFor(t, { AUDIT_LOG: `${folder}/audit.log` })
 
@@ -243,7 +243,7 @@ t.test('continues in a new file after the old one was renamed', async (t) => {
   t.match(await linesOf(`${folder}/old.log`, 1), [{ recordId: '1' }])
 })
 
-t.test('a file that cannot be written is a fault of the settings, found at once or when it is opened', async (t) => {
+t.test('a file that cannot be written is a configuration error, found at the check or when it is opened', async (t) => {
   const variables = { DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', CREDENTIAL: 'managed-identity' }
   const auditLog = `${t.testdir({})}/nowhere/audit.log`
   const fault = { message: /AUDIT_LOG .*ENOENT/ }

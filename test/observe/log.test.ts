@@ -7,7 +7,7 @@ import { usesColour } from '../../src/observe/log.ts'
 
 const log = new URL('../../src/observe/log.js', import.meta.url).href
 
-t.test('a process that ends all of a sudden leaves its last lines', async (t) => {
+t.test('the last lines of a process that exits abruptly are written', async (t) => {
   const output = await run(`
     log.info({ count: 1 }, 'one')
     log.error('the last')
@@ -20,14 +20,14 @@ t.test('a process that ends all of a sudden leaves its last lines', async (t) =>
   )
 })
 
-t.test('so does one that crashes', async (t) => {
+t.test('the last lines of a process that crashes are written', async (t) => {
   t.same(
     (await run('log.warn("before"); setImmediate(() => { throw new Error() })')).map(({ msg }) => msg),
     ['before'],
   )
 })
 
-t.test('thousands of lines in one turn arrive completely and in order', async (t) => {
+t.test('thousands of lines in one turn of the event loop arrive completely and in order', async (t) => {
   const output = await run('for (let count = 0; count < 5000; count++) log.info({ count }, "line")')
 
   t.same(
@@ -36,7 +36,7 @@ t.test('thousands of lines in one turn arrive completely and in order', async (t
   )
 })
 
-t.test('lines that are on the way when a process crashes are not overtaken by its last ones', async (t) => {
+t.test('lines that are in progress at a crash come before the last ones', async (t) => {
   const script = 'for (let count = 0; count < 250; count++) log.info({ count }, "line"); throw new Error()'
   for (const output of await Promise.all(Array.from({ length: 12 }, () => run(script)))) {
     t.same(
@@ -51,7 +51,7 @@ interface Line {
   readonly count?: number
 }
 
-/** The lines that a process with a log writes. */
+/** The lines that a process writes with this log. */
 async function run(script: string): Promise<Line[]> {
   const code = `import { createLog } from ${JSON.stringify(log)}
     const log = createLog({ logLevel: 'info', logFormat: 'json' }, (last) => process.on('exit', last))
@@ -65,7 +65,7 @@ async function run(script: string): Promise<Line[]> {
     .map((line) => JSON.parse(line) as Line)
 }
 
-t.test('colours are for terminals, unless NO_COLOR is set', async (t) => {
+t.test('colours are used on terminals only, unless NO_COLOR is set', async (t) => {
   t.equal(usesColour({ isTTY: true }, {}), true)
   t.equal(usesColour({ isTTY: true }, { NO_COLOR: '' }), true)
   t.equal(usesColour({ isTTY: true }, { NO_COLOR: '1' }), false)

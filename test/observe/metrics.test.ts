@@ -30,7 +30,7 @@ async function includes(t: Test, metrics: Metrics, ...expected: string[]): Promi
   for (const line of expected) t.ok(found.includes(line), line)
 }
 
-t.test('counts requests by target, method, status, error and caller, and where their time went', async (t) => {
+t.test('counts requests by target, method, status, error and caller, and measures their phases', async (t) => {
   const all = metrics()
   all.requestDone(ANY)
   all.requestDone({ ...ANY, status: 204 })
@@ -104,7 +104,7 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
   )
 })
 
-t.test('shows the state of the moment', async (t) => {
+t.test('shows the current state', async (t) => {
   const all = metrics()
   let connection: ConnectionState = {
     circuit: 'closed',
@@ -149,7 +149,7 @@ t.test('shows the state of the moment', async (t) => {
     'gateway_users_known{target="sales"} 12',
     'gateway_users_unknown{target="sales"} 3',
   )
-  t.notMatch((await lines(all)).join('\n'), /gateway_remaining_requests\{/, 'Dynamics has said nothing yet')
+  t.notMatch((await lines(all)).join('\n'), /gateway_remaining_requests\{/, 'Dynamics has not reported anything yet')
 
   connection = {
     ...connection,
@@ -170,7 +170,7 @@ t.test('shows the state of the moment', async (t) => {
   )
 })
 
-t.test('has fewer than a thousand series whatever callers send, and loses no request', async (t) => {
+t.test('has fewer than a thousand series whatever callers send, and counts every request', async (t) => {
   const all = metrics()
   all.show('sales', {
     credential: () => ({ token: 'fresh', validFor: 1, renewals: 1, failures: 0, trouble: undefined }),
@@ -211,7 +211,7 @@ t.test('has fewer than a thousand series whatever callers send, and loses no req
   t.ok(series.some((line) => line.includes('caller="other"')))
 })
 
-t.test('many targets share series, so that these stay below a thousand', async (t) => {
+t.test('many targets share series, which stay below a thousand', async (t) => {
   const all = metrics()
   const limits = ['count', 'time', 'concurrency', 'other'] as const
   const troubles = ['no-connection', 'stale-connection', 'broke-off', 'deadlock', 'busy'] as const
@@ -280,7 +280,7 @@ t.test('many targets share series, so that these stay below a thousand', async (
   t.notOk(page.some((line) => line.includes('gateway_requests_running{target="target-6"}')))
 })
 
-t.test('whoever asks for OpenMetrics gets it, with the trace of one request in each bucket', async (t) => {
+t.test('OpenMetrics is served on request, with one exemplar per bucket', async (t) => {
   const all = metrics()
   const traceId = '0af7651916cd43dd8448eb211c80319c'
   all.requestDone(ANY)

@@ -4,7 +4,7 @@ import { RequestRecord } from '../../src/dynamics/request-record.ts'
 import { onceIn } from '../../src/observe/once-in.ts'
 import { explainRefusals } from '../../src/observe/refusals.ts'
 
-t.test('only refusals that the setup causes are logged, each once', async (t) => {
+t.test('only refusals caused by the set-up are logged, each once', async (t) => {
   const lines: string[] = []
   const log = explainRefusals(
     { warn: ((_: object, sentence: string) => lines.push(sentence)) as never },
@@ -29,7 +29,7 @@ t.test('only refusals that the setup causes are logged, each once', async (t) =>
   t.equal(lines.length, 2)
 })
 
-t.test('keys that nobody repeats take no more memory than that of some', async (t) => {
+t.test('the memory for keys is limited', async (t) => {
   const isDue = onceIn(60_000)
   for (let key = 0; key <= 100; key++) isDue(String(key))
   t.equal(isDue('100'), false)

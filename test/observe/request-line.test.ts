@@ -30,7 +30,7 @@ const BATCH = [
   '',
 ].join('\r\n')
 
-t.test('a line says who asked for what, as whom it ran, how it ended and where the time went', async (t) => {
+t.test('a line has caller, request, user, outcome and timings', async (t) => {
   const gateway = await gatewayFor(t)
   const { url } = gateway
   const traceId = '0af7651916cd43dd8448eb211c80319c'
@@ -57,7 +57,7 @@ t.test('a line says who asked for what, as whom it ran, how it ended and where t
   t.notMatch(JSON.stringify(line), /secret|adele/i)
 })
 
-t.test('a line says whose rights it ran with, and what Dynamics said', async (t) => {
+t.test("a line has the identity that the request ran with, and Dynamics' error code", async (t) => {
   const gateway = await gatewayFor(t)
   const { url } = gateway
   await fetch(`${url}/accounts(00000000-0000-0000-0000-00000000dead)`, { headers: { 'x-request-id': 'missing' } })
@@ -76,7 +76,7 @@ t.test('a line says whose rights it ran with, and what Dynamics said', async (t)
   t.notOk('user' in refused!)
 })
 
-t.test('a line says how the parts of a batch were answered', async (t) => {
+t.test('a line has the outcome of the parts of a batch', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, emulator } = gateway
   const ask = async (id: string, contentType: string, body: string): Promise<void> => {
@@ -97,7 +97,7 @@ t.test('a line says how the parts of a batch were answered', async (t) => {
   t.match(await requestLine(gateway, 'json'), { status: 200, parts: '1×2xx 1×412' })
 })
 
-t.test('every line about a request carries its id and that of its trace', async (t) => {
+t.test('every line about a request has its id and trace id', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, emulator } = gateway
   const traceId = '0af7651916cd43dd8448eb211c80319c'
@@ -113,7 +113,7 @@ t.test('every line about a request carries its id and that of its trace', async 
   for (const line of told) t.match(line, { id: 'limited', traceId })
 })
 
-t.test('an answered probe is logged at debug level, one that fails as a warning', async (t) => {
+t.test('a successful probe is logged at debug level, a failed one as a warning', async (t) => {
   const gateway = await gatewayFor(t)
   const { url } = gateway
   await (await fetch(`${url}/-/livez`, { headers: { 'x-request-id': 'probe' } })).text()
@@ -149,7 +149,7 @@ t.test('the parts of a batch in words', async (t) => {
   )
 })
 
-t.test('the line is as the log itself would write it', async (t) => {
+t.test('the line is byte for byte as pino would write it', async (t) => {
   let written = ''
   const log = pino(
     logOptions('info'),
@@ -219,7 +219,7 @@ t.test('the line is as the log itself would write it', async (t) => {
   t.ok(Math.abs(Number(output[0]!['time']) - Date.now()) < 60_000)
 })
 
-/** The line about the request of this id; it comes when the response is out. */
+/** The log line of the request with this id, which is written when the response is sent. */
 async function requestLine(gateway: Pick<Fixture, 'lines'>, id: string): Promise<Record<string, unknown> | undefined> {
   for (;;) {
     const found = gateway.lines.find((line) => line['id'] === id && line['msg'] === 'request')

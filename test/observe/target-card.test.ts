@@ -42,7 +42,7 @@ function card(
   )
 }
 
-t.test('the days that a credential has left are on the card, the more urgent the fewer there are', async (t) => {
+t.test('the card shows the remaining days of a credential, with increasing urgency', async (t) => {
   for (const [days, shown] of [
     [400, 'certificate, 400 days left<'],
     [30, 'certificate, 30 days left<'],
@@ -54,10 +54,10 @@ t.test('the days that a credential has left are on the card, the more urgent the
   ] as const) {
     t.ok(card(NOW + days * DAY_MS).includes(shown), shown)
   }
-  t.ok(card(undefined).includes('<dd>certificate</dd>'), 'where it is not known, nothing is said')
+  t.ok(card(undefined).includes('<dd>certificate</dd>'), 'unknown values are left out')
 })
 
-t.test('what is due, waits or is left is on the card', async (t) => {
+t.test('the card shows retries, waiting requests and remaining limits', async (t) => {
   t.match(card(undefined, {}, { token: 'stale', validFor: 3 * 3_600_000 }), /renewal due<\/span>, 3 h left/)
   t.match(card(undefined, { waiting: 3, waitingInBackground: 2 }), /3 waiting, 2 of them in the background/)
   t.match(card(undefined, { rates: { requests: 5000, seconds: undefined, parallel: undefined } }), />5,000 requests</)

@@ -34,7 +34,7 @@ t.test('its status has the colour of its class', async (t) => {
   t.same(colours, ['32', '36', '33', '31'])
 })
 
-t.test('everything else is a sentence and its facts', async (t) => {
+t.test('other lines are a sentence with its facts', async (t) => {
   t.equal(
     terminalLine(
       { level: 'info', time, address: 'http://127.0.0.1:8080', on: ['TLS'], none: undefined, msg: 'listening' },
@@ -50,7 +50,7 @@ t.test('everything else is a sentence and its facts', async (t) => {
   t.match(terminalLine({ level: 'debug', time, msg: 'so' }, true), 'debug')
 })
 
-t.test('nothing that a terminal takes for a command gets through', async (t) => {
+t.test('control sequences of a terminal are removed', async (t) => {
   const hostile = '\u001b]0;owned\u0007\r\n\u202e\u009b'
   for (const line of [
     { level: 'warn', time, msg: hostile, caller: hostile },

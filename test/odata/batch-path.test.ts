@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { isBatch } from '../../src/odata/batch-path.ts'
 
-t.test('a batch is one in every spelling that Dynamics may read as one', (t) => {
+t.test('$batch is recognised in every spelling that Dynamics may accept', (t) => {
   for (const path of [
     '/$batch',
     '/$batch/',
@@ -19,7 +19,7 @@ t.test('a batch is one in every spelling that Dynamics may read as one', (t) => 
   t.end()
 })
 
-t.test('what only looks like one is none', (t) => {
+t.test('similar paths are not a batch', (t) => {
   for (const path of [
     '/',
     '',

@@ -61,7 +61,7 @@ const batches = fc
   )
   .map((pieces) => Buffer.from(`${pieces.join('')}--b--\r\n`, 'latin1'))
 
-/** What goes on, and the operations that a policy was shown; `undefined` when the batch was refused. */
+/** The forwarded batch, and the operations that were authorized; `undefined` if the batch was refused. */
 function turned(batch: Buffer, cuts: readonly number[]): { text: string; operations: number } | undefined {
   let operations = 0
   try {
@@ -73,10 +73,7 @@ function turned(batch: Buffer, cuts: readonly number[]): { text: string; operati
   }
 }
 
-/**
- * The request lines that a reader sees who ends lines with `lineEnd`, and takes for a delimiter what
- * `isDelimiter` says.
- */
+/** The request lines that a reader finds with `lineEnd` as line break and `isDelimiter` to find delimiters. */
 function seen(
   text: string,
   lineEnd: RegExp,
@@ -102,7 +99,7 @@ function seen(
   return requests
 }
 
-t.test('no reader, however generous, sees an operation in a batch that the policy was not shown', async (t) => {
+t.test('no lenient reader sees an operation in a batch that was not authorized', async (t) => {
   let taken = 0
   t.doesNotThrow(() =>
     fc.assert(
@@ -120,7 +117,7 @@ t.test('no reader, however generous, sees an operation in a batch that the polic
       { numRuns: 1500 },
     ),
   )
-  t.ok(taken > 50, 'many are taken')
+  t.ok(taken > 50, 'many are accepted')
 })
 
 function exact(line: string, dashes: string): boolean {

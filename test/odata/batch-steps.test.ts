@@ -51,33 +51,33 @@ for (const [name, transform, before, unit] of [
   ],
   ['parts', inward, inChangeSet, request('--c')],
 ] as const) {
-  t.test(`each character is searched a few times, whatever it holds: ${name}`, async (t) => {
+  t.test(`each character is scanned a constant number of times: ${name}`, async (t) => {
     const text = before + unit.repeat(Math.min(900, Math.floor(200_000 / unit.length)) * (unit.length < 10 ? 40 : 1))
     const steps = searched(transform(), text)
     t.ok(steps < 8 * text.length, `${steps} steps for ${text.length} characters`)
   })
 }
 
-t.test('a delimiter with more blanks than anybody writes is none', async (t) => {
+t.test('a delimiter with too many blanks is not a delimiter', async (t) => {
   t.throws(() => inward().push(`${request('--b')}\n--b${' '.repeat(2000)}`), { name: 'MalformedBatch' })
   const part = '--b\nContent-Type: text/plain\n\n'
   t.match(outward().push(`${part}\n--b${' '.repeat(2000)}x`), /--b {1900}/)
 })
 
-t.test('a head has 100 header lines at most, folded ones included', async (t) => {
+t.test('a head has at most 100 header lines, including folded ones', async (t) => {
   const head = (lines: string, count: number): string => `${request('--b').slice(0, -1)}${lines.repeat(count)}\n`
   t.doesNotThrow(() => inward().push(head('a: b\n', 99)))
   t.throws(() => inward().push(head('a: b\n', 100)), { name: 'MalformedBatch', message: /100 header lines/ })
   t.throws(() => inward().push(head(' b\n', 100)), { name: 'MalformedBatch', message: /100 header lines/ })
 })
 
-t.test('at most 1,000 change sets are taken', async (t) => {
+t.test('at most 1,000 change sets are accepted', async (t) => {
   const empty = '--b\nContent-Type: multipart/mixed; boundary=c\n\n'
   t.doesNotThrow(() => inward().push(empty.repeat(1000)))
   t.throws(() => inward().push(empty.repeat(1001)), { name: 'RefusedPart', message: /1,000 change sets/ })
 })
 
-t.test('references stand for a path of 2,048 characters at most', async (t) => {
+t.test('a reference stands for a path of at most 2,048 characters', async (t) => {
   const part = (id: number, url: string): string =>
     `--c\nContent-Type: application/http\nContent-ID: ${id}\n\nPATCH ${url} HTTP/1.1\n\n`
   const set = '--b\nContent-Type: multipart/mixed; boundary=c\n\n'
@@ -93,7 +93,7 @@ t.test('references stand for a path of 2,048 characters at most', async (t) => {
   t.throws(() => inward().push(set + part(1, 'x'.repeat(65_537))), { name: 'RefusedPart', message: /65,536/ })
 })
 
-t.test('a batch in JSON has a bounded number of members and headers', async (t) => {
+t.test('the number of members and headers in a JSON batch is limited', async (t) => {
   const batch = (text: string): void => {
     const transform = requestBatch(map, 'application/json', { onPart() {} })
     transform.push(text)
@@ -111,7 +111,7 @@ t.test('a batch in JSON has a bounded number of members and headers', async (t) 
     t.throws(() => batch(text), { name: 'RefusedPart', message: /more than 100/ })
 })
 
-t.test('the parts of a batch are in UTF-8, too', async (t) => {
+t.test('the parts of a batch must be UTF-8', async (t) => {
   for (const type of ['application/http; charset=utf-7', 'multipart/mixed; boundary=c; charset=ibm037']) {
     t.throws(() => inward().push(`--b\nContent-Type: ${type}\n\n`), { name: 'MalformedBatch', message: /UTF-8/ }, type)
   }

@@ -24,7 +24,7 @@ t.test('a body ends before the line break of a delimiter', async (t) => {
   t.same(endIn('body\r\n--c', { isLast: true }), { end: 4, delimiter: inner, next: 9 }, 'the end of the batch')
 })
 
-t.test('what may begin a delimiter is not given yet', async (t) => {
+t.test('bytes that may start a delimiter are held back', async (t) => {
   t.match(endIn('body\r\n-'), { end: 3, delimiter: undefined })
   t.match(endIn('body\r\n--c '), { end: 4, delimiter: undefined })
   t.match(endIn('body', { isLast: true }), { end: 4, delimiter: undefined })
@@ -36,7 +36,7 @@ t.test('dashes within a line are data', async (t) => {
   t.match(endIn('--c\r\n', { isBodyStart: false, isLast: true }), { end: 5, delimiter: undefined })
 })
 
-t.test('a line that only starts like a delimiter is data, or refused', async (t) => {
+t.test('a line that only starts like a delimiter is data or refused', async (t) => {
   for (const text of ['body\r\n--cd\r\n', 'body\r--c\r\n']) {
     t.match(endIn(text, { isLast: true }), { end: text.length, delimiter: undefined })
     t.throws(() => endIn(text, { isStrict: true }), /could be taken for a delimiter/)

@@ -28,7 +28,7 @@ t.test('the next page has a number and the cookie, and is the same otherwise', a
   t.equal(next(`<fetch${rest}`, '<cookie pagingcookie="%25zz" />'), `<fetch page="2"${rest}`)
 })
 
-t.test('there is none where there are no more rows, or the query cannot be read', async (t) => {
+t.test('without more rows, or if the query cannot be parsed, there is no next page', async (t) => {
   const xml = '<fetch><entity name="account" /></fetch>'
   t.equal(next(xml, COOKIE, false), undefined)
   t.equal(next(`<!-- <fetch> -->${xml}`, COOKIE), undefined)
@@ -39,7 +39,7 @@ t.test('there is none where there are no more rows, or the query cannot be read'
   t.equal(nextFetchXmlPage('/accounts?fetchXml=%zz', more), undefined)
 })
 
-t.test('FetchXML is known by its option', async (t) => {
+t.test('FetchXML is recognised by its query option', async (t) => {
   for (const query of ['?fetchXml=a', '?x=1&fetchxml=a', '?savedQuery=1', '?userQuery=1', '?%66etchXml=a'])
     t.ok(hasFetchXml(query))
   for (const query of ['', '?$filter=fetchXml', '?afetchXml=1', '?%ff=1']) t.notOk(hasFetchXml(query))

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { fetchedEntities } from '../../src/odata/fetch-xml.ts'
 
-t.test('names every entity that a query reads', (t) => {
+t.test('finds every entity that a query reads', (t) => {
   t.same(fetchedEntities('<fetch top="5"><entity name="account"><attribute name="name" /></entity></fetch>'), [
     'account',
   ])
@@ -19,7 +19,7 @@ t.test('names every entity that a query reads', (t) => {
   t.end()
 })
 
-t.test('what two readers could read differently is not read at all', (t) => {
+t.test('ambiguous XML is not read', (t) => {
   for (const xml of [
     '',
     'account',

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { textBuffer } from '../../src/odata/text-buffer.ts'
 
-t.test('what was added comes out in one piece, once', async (t) => {
+t.test('returns the added text in one piece, once', async (t) => {
   const gathered = textBuffer()
   t.equal(gathered.take(), '')
   for (let count = 0; count < 5000; count++) gathered.add('ab')

@@ -16,24 +16,28 @@ function judged(
   return { value: downstreamHeader(map, name, value, (host) => hosts.push(host)), hosts }
 }
 
-t.test('links to the target lead to the gateway, relative ones and files of the product stay', async (t) => {
-  for (const [value, expected] of Object.entries({
-    [`${root}/accounts(1)`]: 'http://gw:8080/accounts(1)',
-    'HTTPS://ORG.crm4.dynamics.com:443/api/data/v9.2/accounts(1)': 'http://gw:8080/accounts(1)',
-    'https://org.api.crm4.dynamics.com/x': 'http://gw:8080/x',
-    '/api/data/v9.2/accounts(1)': '/api/data/v9.2/accounts(1)',
-    "accounts(name='a:b')": "accounts(name='a:b')",
-    '?sessiontoken=a:b//c': '?sessiontoken=a:b//c',
-    'West Europe': 'West Europe',
-    '': '',
-    'https://store1.blob.core.windows.net/files/a.pdf?sig=x': 'https://store1.blob.core.windows.net/files/a.pdf?sig=x',
-    'https://Store1.blob.core.usgovcloudapi.net/a': 'https://Store1.blob.core.usgovcloudapi.net/a',
-    'https://store1.z12.blob.storage.azure.net/a': 'https://store1.z12.blob.storage.azure.net/a',
-  }))
-    t.same(judged('location', value), { value: expected, hosts: [] }, value)
-})
+t.test(
+  'links to the target are rewritten to the gateway, relative links and files of the product are unchanged',
+  async (t) => {
+    for (const [value, expected] of Object.entries({
+      [`${root}/accounts(1)`]: 'http://gw:8080/accounts(1)',
+      'HTTPS://ORG.crm4.dynamics.com:443/api/data/v9.2/accounts(1)': 'http://gw:8080/accounts(1)',
+      'https://org.api.crm4.dynamics.com/x': 'http://gw:8080/x',
+      '/api/data/v9.2/accounts(1)': '/api/data/v9.2/accounts(1)',
+      "accounts(name='a:b')": "accounts(name='a:b')",
+      '?sessiontoken=a:b//c': '?sessiontoken=a:b//c',
+      'West Europe': 'West Europe',
+      '': '',
+      'https://store1.blob.core.windows.net/files/a.pdf?sig=x':
+        'https://store1.blob.core.windows.net/files/a.pdf?sig=x',
+      'https://Store1.blob.core.usgovcloudapi.net/a': 'https://Store1.blob.core.usgovcloudapi.net/a',
+      'https://store1.z12.blob.storage.azure.net/a': 'https://store1.z12.blob.storage.azure.net/a',
+    }))
+      t.same(judged('location', value), { value: expected, hosts: [] }, value)
+  },
+)
 
-t.test('links to any other host stay here, and their host is told', async (t) => {
+t.test('links to any other host are removed, and their host is reported', async (t) => {
   for (const [value, host] of Object.entries({
     'https://evil.example/x': 'evil.example',
     'HTTPS://Evil.example:8443?x': 'Evil.example:8443',
@@ -77,7 +81,7 @@ t.test('a Link header is forwarded only if all its links may be', async (t) => {
   t.same(judged('link', '<//evil.example/b'), { value: undefined, hosts: ['evil.example'] }, 'not closed')
 })
 
-t.test('knows a link by the name of its header', async (t) => {
+t.test('recognises a link by the name of its header', async (t) => {
   for (const name of [
     'location',
     'content-location',

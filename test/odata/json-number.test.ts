@@ -15,7 +15,7 @@ function lastPart(text: string): NumberPart | 'end' | undefined {
   return part
 }
 
-t.test('each character of a number belongs to a part of it', async (t) => {
+t.test('each character of a number belongs to one of its parts', async (t) => {
   for (const [text, part] of [
     ['-', 'sign'],
     ['0', 'zero'],
@@ -37,7 +37,7 @@ t.test('a number ends where it is complete', async (t) => {
   for (const text of ['0,', '10}', '1.5]', '1e3 ', '1.5.', '1e3.', '1e3e', '1-']) t.equal(lastPart(text), 'end', text)
 })
 
-t.test('what JSON has no number for is malformed', async (t) => {
+t.test('numbers that JSON does not allow are malformed', async (t) => {
   for (const text of ['01', '-,', '-.', '.5', '1.,', '1.e', '1e,', '1e+,', '1e+-', '1e.', '+1', 'e']) {
     t.equal(lastPart(text), undefined, text)
   }

@@ -8,7 +8,7 @@ import { jsonScanner, type ScannedValue } from '../../src/odata/json-scanner.ts'
 import { cutPositions, shares } from '../support/chunkings.ts'
 import { randomJson } from '../support/random-json.ts'
 
-/** The values that a text holds, or `undefined` when it is refused. */
+/** The values in a text; `undefined` if it is refused. */
 function scanned(text: string, cuts: readonly number[] = []): readonly ScannedValue[] | undefined {
   const values: ScannedValue[] = []
   const scanner = jsonScanner({ maxDepth: 3, begins() {}, ends: (value) => void values.push(value) })
@@ -73,7 +73,7 @@ const tokens = [
   '{"a":1}',
 ]
 
-t.test('takes what JSON.parse takes, and nothing else, however it is cut', async (t) => {
+t.test('accepts exactly what JSON.parse accepts, with any chunk borders', async (t) => {
   const some = fc.oneof(
     { weight: 2, arbitrary: fc.array(fc.constantFrom(...tokens), { maxLength: 8 }).map((all) => all.join('')) },
     { weight: 1, arbitrary: fc.json() },
@@ -98,7 +98,7 @@ t.test('takes what JSON.parse takes, and nothing else, however it is cut', async
       { numRuns: 5000 },
     ),
   )
-  t.ok(taken > 500, 'many are taken')
+  t.ok(taken > 500, 'many are accepted')
   for (const text of [
     '',
     ' ',
@@ -128,7 +128,7 @@ t.test('takes what JSON.parse takes, and nothing else, however it is cut', async
     t.equal(scanned(text), undefined, text)
 })
 
-t.test('says where values and their names stand', async (t) => {
+t.test('reports the positions of values and their names', async (t) => {
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(randomJson(['a', 'b c'], ['x', '\\"', '\\\\']), (text) => {
@@ -157,14 +157,14 @@ t.test('says where values and their names stand', async (t) => {
   )
 })
 
-t.test('a byte order mark may stand before the text, in one piece or not', async (t) => {
+t.test('a byte order mark before the text is accepted, with any chunk borders', async (t) => {
   const mark = '\u00ef\u00bb\u00bf'
   t.ok(scanned(`${mark}{}`))
   for (const cut of [1, 2, 3]) t.ok(scanned(`${mark}{}`, [cut]), String(cut))
   for (const text of [mark, `${mark}${mark}1`, '\u00ef1', `1${mark}`]) t.equal(scanned(text), undefined)
 })
 
-t.test('100 levels are taken, and one more is refused at once', async (t) => {
+t.test('100 levels are accepted, and one more is refused at once', async (t) => {
   t.ok(scanned(`${'['.repeat(100)}${']'.repeat(100)}`))
   const scanner = jsonScanner({ maxDepth: 0, begins() {}, ends() {} })
   t.throws(() => scanner.scan('['.repeat(101)), { name: 'MalformedBatch', message: /deeper than 100/ })

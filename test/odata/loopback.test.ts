@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { isLoopbackAddress, isLoopbackHost, LOOPBACK_HOSTS } from '../../src/odata/loopback.ts'
 
-t.test('tells hosts that surely are this machine from all others', async (t) => {
+t.test('recognises hosts that are certainly this machine', async (t) => {
   for (const [host, expected] of Object.entries({
     localhost: true,
     LocalHost: true,
@@ -35,7 +35,7 @@ t.test('tells hosts that surely are this machine from all others', async (t) => 
   for (const host of LOOPBACK_HOSTS) t.equal(isLoopbackHost(host), true, host)
 })
 
-t.test('tells addresses of this machine from all others', async (t) => {
+t.test('recognises addresses of this machine', async (t) => {
   for (const [address, expected] of Object.entries({
     '127.0.0.1': true,
     '127.8.9.10': true,

@@ -10,17 +10,17 @@ import { inOneChunk } from '../support/chunkings.ts'
 const root = 'https://org.crm4.dynamics.com/api/data/v9.2'
 const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' })
 
-t.test('a value that begins like none is no JSON', async (t) => {
+t.test('a value with an invalid first character is not JSON', async (t) => {
   const scanner = jsonScanner({ maxDepth: 3, begins() {}, ends() {} })
   t.throws(() => scanner.scan('[@]'), { name: 'MalformedBatch' })
 })
 
-t.test('a link that is a number is no link, and ends with its comma', async (t) => {
+t.test('a number in place of a link is not a link', async (t) => {
   const path = "/F(T={'@odata.id':5,'w':'http://gw:8080/a'})"
   t.equal(upstreamObjectLinks(map, path), path)
 })
 
-t.test('a batch whose head never ends is refused before it fills the memory', async (t) => {
+t.test('a batch with an endless head is refused before it fills the memory', async (t) => {
   const batch = responseBatch(map, 'multipart/mixed; boundary=b')!
   batch.push('--b\r\nContent-Type: application/http\r\n')
   t.throws(() => {
@@ -28,7 +28,7 @@ t.test('a batch whose head never ends is refused before it fills the memory', as
   }, /too long|longer/)
 })
 
-t.test('a member whose name cannot be read has no link', async (t) => {
+t.test('a member with an invalid name is not a link', async (t) => {
   const answer = `{"responses":[{"id":"1","headers":{"\\q":"${root}/a"},"status":200}]}`
   t.equal(inOneChunk(responseBatch(map, 'application/json')!, answer), answer)
 })

@@ -5,7 +5,7 @@ import { targetAddress } from '../../src/odata/target-address.ts'
 
 const dataverse = targetAddress('https://contoso.crm4.dynamics.com/api/data/v9.2')
 
-t.test('an address that misses the Web API of Dataverse is told the right form', async (t) => {
+t.test('for a path outside the Web API of Dataverse, the right form is suggested', async (t) => {
   for (const path of [
     '/api/data/accounts',
     '/api/data',
@@ -45,7 +45,7 @@ t.test('an address that misses the Web API of Dataverse is told the right form',
   }
 })
 
-t.test('what may be an address of the Web API is left alone', async (t) => {
+t.test('paths that may be in the Web API are accepted', async (t) => {
   for (const path of [
     '',
     '/',
@@ -67,11 +67,11 @@ t.test('what may be an address of the Web API is left alone', async (t) => {
   }
   const service = targetAddress('https://services.example/v4')
   const business = targetAddress('https://api.businesscentral.dynamics.com/v2.0/production/api/v2.0')
-  t.equal(mistakenPath(service, '/api/things'), undefined, 'another product may have it')
+  t.equal(mistakenPath(service, '/api/things'), undefined, 'another product may have this path')
   t.equal(mistakenPath(business, '/api/v2.0/companies'), undefined)
 })
 
-t.test('on premises the right form begins with the organisation', async (t) => {
+t.test('on premises the suggested form begins with the organisation', async (t) => {
   const local = targetAddress('https://crm.contoso.local/sales/api/data/v9.1')
   t.match(mistakenPath(local, '/api/data/accounts'), 'write /sales/api/data/v9.1/accounts, or /accounts')
 })

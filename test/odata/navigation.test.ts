@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { navigationOf } from '../../src/odata/navigation.ts'
 
-t.test('every name is found that a query may navigate by', (t) => {
+t.test('finds every name that a query may navigate by', (t) => {
   for (const [query, names] of Object.entries({
     '': [],
     '?': [],
@@ -65,8 +65,8 @@ t.test('every name is found that a query may navigate by', (t) => {
   t.end()
 })
 
-t.test('long queries are read in no time', (t) => {
-  // Each took seconds when names were looked for from every letter, or every level was read anew.
+t.test('long queries are read in linear time', (t) => {
+  // Each took seconds when names were searched from every letter, or every level was read again.
   t.same(navigationOf(`$filter=${'a'.repeat(60_000)}`)?.names, [])
   t.same(navigationOf(`$filter=${"'".repeat(60_001)}`)?.names, [])
   for (const piece of ['(', ')', '/', ')/', 'a(/', ' /', '"', '"\\', '\'"', 'a ', '$apply=(', ';', ',', 'a(']) {
@@ -77,18 +77,18 @@ t.test('long queries are read in no time', (t) => {
   t.end()
 })
 
-t.test('what is nested more deeply than Dynamics goes is not read, lest a name is left out', (t) => {
+t.test('a query nested more deeply than Dynamics allows is not read, so that no name is missed', (t) => {
   const nested = (levels: number, inner: string): string =>
     `$expand=${'a($expand='.repeat(levels)}${inner}${')'.repeat(levels)}`
   t.same(navigationOf(nested(15, 'b'))?.names, ['a', 'b'])
   t.equal(navigationOf(nested(16, 'b')), undefined)
   t.equal(navigationOf(nested(6000, 'b')), undefined)
   t.same(navigationOf(`${nested(3, 'b')}&$filter=${'x'.repeat(60_000)}`)?.names, ['a', 'b'])
-  t.equal(navigationOf(nested(14, 'b'.repeat(60_000))), undefined, 'each level would be read again')
+  t.equal(navigationOf(nested(14, 'b'.repeat(60_000))), undefined, 'each level could be read again')
   t.end()
 })
 
-t.test('queries within the query are named', (t) => {
+t.test('finds nested queries', (t) => {
   t.equal(navigationOf('fetchXml=%3Cfetch%3E')?.query, 'fetchxml')
   t.same(navigationOf('fetchXml=%3Centity+name="account"/%3E'), {
     names: ['account'],
@@ -101,12 +101,12 @@ t.test('queries within the query are named', (t) => {
   t.end()
 })
 
-t.test('a query that cannot be decoded is none', (t) => {
+t.test('a query that cannot be decoded is not read', (t) => {
   for (const query of ['$filter=%zz', '%=1', 'a=%c0%ae', '%C5%BFavedQuery=1', '$e%C2%A0xpand=a'])
     t.equal(navigationOf(query), undefined, query)
   t.end()
 })
 
-t.test('an option without a value reads nothing', async (t) => {
+t.test('an option without a value navigates nowhere', async (t) => {
   t.match(navigationOf('$count&$select=name'), { names: new Set() })
 })

@@ -8,7 +8,7 @@ const root = 'https://contoso.crm4.dynamics.com/api/data/v9.2'
 const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' })
 const from = '/api/data/v9.2/accounts?$select=name'
 
-t.test('the next page is that of the same resource, byte for byte', async (t) => {
+t.test('the next page must be of the same resource, byte for byte', async (t) => {
   for (const [path, link, next] of [
     [from, `${root}/accounts?$skiptoken=%253c`, '/api/data/v9.2/accounts?$skiptoken=%253c'],
     [from, 'https://contoso.api.crm4.dynamics.com/api/data/v9.2/accounts?a', '/api/data/v9.2/accounts?a'],
@@ -25,7 +25,7 @@ t.test('a path that cannot be decoded has no next page', async (t) => {
   t.equal(nextPagePath(map, '/api/data/v9.2/accounts%ff', `${root}/accounts?a`), undefined)
 })
 
-t.test('a link to elsewhere is none', async (t) => {
+t.test('a link to another host or resource is not a next page', async (t) => {
   for (const link of [
     'https://evil.example/api/data/v9.2/accounts?a',
     'https://contoso.crm4.dynamics.com.evil.example/api/data/v9.2/accounts?a',

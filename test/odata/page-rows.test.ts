@@ -3,12 +3,12 @@ import t from 'tap'
 import { pageRows, RowOverLimit } from '../../src/odata/page-rows.ts'
 import type { PageRows } from '../../src/odata/page-rows.ts'
 
-/** What becomes of a piece. */
+/** The result of a pushed chunk. */
 function pushed(rows: PageRows, piece: string): string {
   return Buffer.concat(rows.push(Buffer.from(piece, 'latin1'))).toString('latin1')
 }
 
-/** What is made of `page` in pieces of `size` characters. */
+/** The result for `page` in chunks of `size` characters. */
 function read(
   page: string,
   size: number,
@@ -21,7 +21,7 @@ function read(
   return { lines, next: rows.member('@odata.nextLink') }
 }
 
-t.test('rows come out byte for byte, whatever pieces the page comes in', async (t) => {
+t.test('rows are extracted byte for byte, with any chunk borders', async (t) => {
   const rows = [
     '{"@odata.etag":"W/\\"1\\"","n":9007199254740993.10,"a":[1,{"b":"]}"}],"s":"\\u00e4 \\n"}',
     '{}',
@@ -37,10 +37,10 @@ t.test('rows come out byte for byte, whatever pieces the page comes in', async (
   for (const size of [1, 2, 3, 7, 64, 10_000]) {
     t.same(read(page, size), { lines: `${rows.join('\n')}\n`, next: '"https:\\/\\/x/a?b"' }, `${size}`)
   }
-  t.equal(read(page, 5, 2).lines, `${rows[0]}\n{}\n`, 'up to the limit')
+  t.equal(read(page, 5, 2).lines, `${rows[0]}\n{}\n`, 'exactly at the limit')
 })
 
-t.test('the chunks stay as they are, for others may share them', async (t) => {
+t.test('the chunks are not modified, because others may share them', async (t) => {
   const page = '{"value":[{"a":1},{"a":2},{"a":3}]}'
   const chunk = Buffer.from(page)
 
@@ -75,7 +75,7 @@ t.test('line breaks between members do not end a line', async (t) => {
   t.equal(read('{"value":[{\r\n  "a": 1,\n  "b": "\\n"\n}]}', 3).lines, '{  "a": 1,  "b": "\\n"}\n')
 })
 
-t.test('what is no page, or not complete, is none', async (t) => {
+t.test('a body that is not a complete page is an error', async (t) => {
   for (const page of [
     '',
     '[]',

@@ -18,7 +18,7 @@ const map = urlMap(targetAddress(root), {
   form: 'short',
 })
 
-/** What becomes of a batch, with the operations that the policy was shown. */
+/** The rewritten batch, with the operations that were authorized. */
 function turned(
   text: string | Buffer,
   contentType = 'multipart/mixed; boundary=b',
@@ -41,7 +41,7 @@ function lines(...all: string[]): string {
   return all.join('\r\n')
 }
 
-/** The request line that a request line becomes. */
+/** A request line after rewriting. */
 function requestLine(line: string): string {
   return turned(single(`${line}\r\n\r\n`)).text.split('\r\n')[4] ?? ''
 }
@@ -98,7 +98,7 @@ const changeSetTurned = changeSet
   .replace('http://gw:8080/sales/contacts', `${root}/contacts`)
   .replace('http://gw:8080/sales/accounts', `${root}/accounts`)
 
-t.test('URLs, hosts and links of a batch lead to the target, and nothing else changes', async (t) => {
+t.test('URLs, hosts and links of a batch are rewritten to the target, and nothing else changes', async (t) => {
   const { text, operations } = turned(changeSet)
 
   t.equal(text, changeSetTurned)
@@ -131,7 +131,7 @@ t.test('line feeds alone, preamble, epilogue and blanks after a delimiter make n
   t.equal(turned(changeSet.slice(0, -2)).text, changeSetTurned, 'no line end after the last delimiter')
 })
 
-t.test('the form that DynamicsWebApi writes is made strict', async (t) => {
+t.test('the form that DynamicsWebApi writes is normalised', async (t) => {
   const body = `\n--dwa_batch_1\nContent-Type: multipart/mixed;boundary=changeset_1\n\n--changeset_1\nContent-Type: application/http\nContent-Transfer-Encoding: binary
 Content-ID: 100001\n\nPATCH http://localhost:8080/api/data/v9.2/accounts(1) HTTP/1.1\nContent-Type: application/json\nIf-Match: *\n\n{"name":"A"}\n--changeset_1--
 \n--dwa_batch_1\nContent-Type: application/http\nContent-Transfer-Encoding: binary\n\nGET http://localhost:8080/api/data/v9.2/accounts HTTP/1.1\nAccept: application/json
@@ -202,7 +202,7 @@ t.test('each way to write a URL leads to the same resource', async (t) => {
   t.equal(requestLine(`GET  accounts  HTTP/1.1 `), 'GET accounts HTTP/1.1')
 })
 
-t.test('other services than those of Dynamics are given URLs relative to their API root', async (t) => {
+t.test('services other than Dynamics get URLs relative to their API root', async (t) => {
   const other = urlMap(targetAddress('http://localhost:4004/odata/v4/catalog'), {
     base: 'http://gw:8080',
     form: 'short',
@@ -227,42 +227,45 @@ t.test('other services than those of Dynamics are given URLs relative to their A
     t.equal(line(url), `GET ${expected} HTTP/1.1`, url)
 })
 
-t.test('an id of several change sets is referred to within each, and by nobody else where they differ', async (t) => {
-  const request = (set: string, id: string, line: string): string =>
-    lines(
-      `--${set}`,
-      'Content-Type: application/http',
-      ...(id === '' ? [] : [`Content-ID: ${id}`]),
-      '',
-      `${line} HTTP/1.1`,
-      'Content-Type: application/json',
-      '',
-      '{}',
-      '',
-    )
-  const set = (name: string, entitySet: string): string =>
-    lines(
-      '--b',
-      `Content-Type: multipart/mixed; boundary=${name}`,
-      '',
-      request(name, '1', `POST ${entitySet}`) + request(name, '2', 'PUT $1/name') + `--${name}--`,
-      '',
-      '',
-    )
-  const batch = (second: string): string =>
-    `${set('one', 'annotations')}${set('two', second)}${request('b', '', 'PATCH $1')}--b--\r\n`
+t.test(
+  'a Content-ID of several change sets may be referenced within each, and elsewhere only if they agree',
+  async (t) => {
+    const request = (set: string, id: string, line: string): string =>
+      lines(
+        `--${set}`,
+        'Content-Type: application/http',
+        ...(id === '' ? [] : [`Content-ID: ${id}`]),
+        '',
+        `${line} HTTP/1.1`,
+        'Content-Type: application/json',
+        '',
+        '{}',
+        '',
+      )
+    const set = (name: string, entitySet: string): string =>
+      lines(
+        '--b',
+        `Content-Type: multipart/mixed; boundary=${name}`,
+        '',
+        request(name, '1', `POST ${entitySet}`) + request(name, '2', 'PUT $1/name') + `--${name}--`,
+        '',
+        '',
+      )
+    const batch = (second: string): string =>
+      `${set('one', 'annotations')}${set('two', second)}${request('b', '', 'PATCH $1')}--b--\r\n`
 
-  t.same(
-    turned(batch('annotations')).operations.map(({ resourcePath }) => resourcePath),
-    ['/annotations', '/annotations($1)/name', '/annotations', '/annotations($1)/name', '/annotations($1)'],
-  )
-  t.throws(() => turned(batch('accounts')), {
-    name: 'RefusedPart',
-    message: /^Part 5 .* several change sets have: \$1/,
-  })
-})
+    t.same(
+      turned(batch('annotations')).operations.map(({ resourcePath }) => resourcePath),
+      ['/annotations', '/annotations($1)/name', '/annotations', '/annotations($1)/name', '/annotations($1)'],
+    )
+    t.throws(() => turned(batch('accounts')), {
+      name: 'RefusedPart',
+      message: /^Part 5 .* several change sets have: \$1/,
+    })
+  },
+)
 
-t.test('a URL that leads elsewhere or can be read in two ways is refused', async (t) => {
+t.test('a URL to another host, or an ambiguous one, is refused', async (t) => {
   for (const url of [
     'https://evil.example/accounts',
     'http://gw:8080.evil/accounts',
@@ -371,65 +374,68 @@ t.test('the user of a part is named on the batch', async (t) => {
   t.throws(
     () => turned(single('GET accounts HTTP/1.1\r\nConnection: x-user-email\r\nX-User-Email: a@b.c\r\n')),
     { name: 'RefusedPart' },
-    'not taken away by Connection',
+    'not removed by Connection',
   )
 })
 
-t.test('a Connection header takes away nothing that a part needs', async (t) => {
+t.test('a Connection header does not remove headers that a part needs', async (t) => {
   for (const name of ['content-type', 'If-Match', 'content-id', 'prefer']) {
     const request = `PATCH accounts(1) HTTP/1.1\r\nConnection: close, ${name}\r\n${name}: x\r\n`
     t.throws(() => turned(single(request)), { name: 'RefusedPart', message: /Connection/ }, name)
   }
 })
 
-t.test('credentials, connection headers and the gateway’s own are left out, and others stay as they are', async (t) => {
-  const dropped = [
-    'Authorization: Bearer x',
-    'Cookie: x',
-    'Proxy-Authorization: x',
-    'Connection: x',
-    'Content-Length: 3',
-    'X_Anything: x',
-    'X-Forwarded-For: x',
-    'Keep-Alive: x',
-    'X-MS-CLIENT-PRINCIPAL-NAME: x',
-    'x-authorization: x',
-    'X: nominated',
-  ]
-  const kept = [
-    'If-Match: W/"1"',
-    'Prefer: odata.include-annotations="*"',
-    'MSCRM.SuppressDuplicateDetection: false',
-    'x-ms-file-name: \u00c3\u00a0',
-  ]
-  const { text } = turned(
-    Buffer.from(
-      single(
-        lines(
-          'PATCH accounts(1)/name HTTP/1.1',
-          ...dropped,
-          ...kept,
-          'content-TYPE:  text/plain ',
-          'Folded: a',
-          '\t b',
-          '',
-          'abc',
+t.test(
+  'credentials, connection headers and the gateway’s own headers are removed, and others are unchanged',
+  async (t) => {
+    const dropped = [
+      'Authorization: Bearer x',
+      'Cookie: x',
+      'Proxy-Authorization: x',
+      'Connection: x',
+      'Content-Length: 3',
+      'X_Anything: x',
+      'X-Forwarded-For: x',
+      'Keep-Alive: x',
+      'X-MS-CLIENT-PRINCIPAL-NAME: x',
+      'x-authorization: x',
+      'X: nominated',
+    ]
+    const kept = [
+      'If-Match: W/"1"',
+      'Prefer: odata.include-annotations="*"',
+      'MSCRM.SuppressDuplicateDetection: false',
+      'x-ms-file-name: \u00c3\u00a0',
+    ]
+    const { text } = turned(
+      Buffer.from(
+        single(
+          lines(
+            'PATCH accounts(1)/name HTTP/1.1',
+            ...dropped,
+            ...kept,
+            'content-TYPE:  text/plain ',
+            'Folded: a',
+            '\t b',
+            '',
+            'abc',
+          ),
         ),
+        'latin1',
       ),
-      'latin1',
-    ),
-  )
+    )
 
-  t.equal(
-    text,
-    Buffer.from(
-      single(lines('PATCH accounts(1)/name HTTP/1.1', ...kept, 'content-TYPE: text/plain', 'Folded: a b', '', 'abc')),
-      'latin1',
-    ).toString(),
-  )
-})
+    t.equal(
+      text,
+      Buffer.from(
+        single(lines('PATCH accounts(1)/name HTTP/1.1', ...kept, 'content-TYPE: text/plain', 'Folded: a b', '', 'abc')),
+        'latin1',
+      ).toString(),
+    )
+  },
+)
 
-t.test('bodies that are not JSON go through byte for byte, whatever they hold', async (t) => {
+t.test('bodies that are not JSON are forwarded byte for byte', async (t) => {
   const data = `\r\n\n--\r\n--c\n--x--\r\n{"@odata.id":"http://localhost:8080/a"} --b\r\n--\r\n\r`
   const request = (type: string): string =>
     single(`PATCH accounts(1)/file HTTP/1.1\r\nContent-Type: ${type}\r\n\r\n${data}`)
@@ -442,7 +448,7 @@ t.test('bodies that are not JSON go through byte for byte, whatever they hold', 
   t.not(turned(request('application/json')).text, request('application/json'))
 })
 
-t.test('a body where none belongs is refused, for it could be taken for another request', async (t) => {
+t.test('an unexpected body is refused, because it could be taken for another request', async (t) => {
   for (const method of ['GET', 'HEAD', 'delete']) {
     const request = single(`${method} accounts(1) HTTP/1.1\r\n\r\n\r\nPOST accounts HTTP/1.1\r\n`)
     t.throws(() => turned(request), { name: 'RefusedPart', message: /^Part 1 / }, method)
@@ -450,7 +456,7 @@ t.test('a body where none belongs is refused, for it could be taken for another 
   t.equal(turned(single('GET a HTTP/1.1\r\n\r\n \n\n\t\r\n')).text, single('GET a HTTP/1.1\r\n\r\n'))
 })
 
-t.test('a line that some readers take for a delimiter is refused', async (t) => {
+t.test('a line that some readers would take for a delimiter is refused', async (t) => {
   for (const line of ['\n--bx', '\r\n--b--x', '\r--b\r\nx', '\r--b--\n', '\n--b-']) {
     t.throws(
       () => turned(single(`POST accounts HTTP/1.1\r\nContent-Type: text/plain\r\n\r\na${line}\r\nb`)),
@@ -511,7 +517,7 @@ t.test('a batch that is incomplete or malformed is refused', async (t) => {
   )
 })
 
-t.test('no part is left out because its delimiter is not written well', async (t) => {
+t.test('a malformed delimiter does not hide a part', async (t) => {
   for (const text of [
     `\uFEFF${changeSet}`,
     `x--b\r\n${changeSet}`,
@@ -524,7 +530,7 @@ t.test('no part is left out because its delimiter is not written well', async (t
     t.throws(() => turned(text), { name: 'MalformedBatch', message: /delimiter/ }, text.slice(0, 60))
 })
 
-t.test('methods that the Web API does not have are refused', async (t) => {
+t.test('methods that the Web API does not support are refused', async (t) => {
   for (const method of ['TRACE', 'CONNECT', 'OPTIONS', 'MERGE', 'x']) {
     t.throws(() => requestLine(`${method} accounts HTTP/1.1`), { name: 'RefusedPart' }, method)
   }
@@ -541,14 +547,14 @@ t.test('parts of another kind and deeper nesting are refused', async (t) => {
   )
 })
 
-t.test('at most 1,000 operations are taken', async (t) => {
+t.test('at most 1,000 operations are accepted', async (t) => {
   const part = lines('--b', 'Content-Type: application/http', '', 'GET accounts HTTP/1.1', '', '', '')
 
   t.equal(turned(`${part.repeat(1000)}--b--`).operations.length, 1000)
   t.throws(() => turned(`${part.repeat(1001)}--b--`), { name: 'RefusedPart', message: /1,000/ })
 })
 
-t.test('a Content-ID that stands for two things is refused', async (t) => {
+t.test('an ambiguous Content-ID is refused', async (t) => {
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: 1')), { name: 'RefusedPart' })
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: metadata')), { name: 'RefusedPart' })
   t.throws(() => turned(changeSet.replace('Content-ID: 2', 'Content-ID: 2/x')), { name: 'RefusedPart' })
@@ -564,7 +570,7 @@ t.test('a Content-ID that stands for two things is refused', async (t) => {
   )
 })
 
-t.test('a change set that only the next delimiter of the batch ends is closed', async (t) => {
+t.test('a change set that is ended only by the next delimiter of the batch is closed', async (t) => {
   t.equal(turned(changeSet.replace('--cs 1--\r\n\r\n', '')).text, changeSetTurned)
   t.equal(
     turned(lines('--b', 'Content-Type: multipart/mixed; boundary=c', '', '', '--b--')).text,
@@ -572,7 +578,7 @@ t.test('a change set that only the next delimiter of the batch ends is closed', 
   )
 })
 
-t.test('the policy decides before any byte of a part is forwarded', async (t) => {
+t.test('a part is authorized before any of its bytes is forwarded', async (t) => {
   const transform = requestBatch(map, 'multipart/mixed; boundary=b', {
     onPart({ method }) {
       if (method === 'DELETE') throw new Error('not allowed')
@@ -610,7 +616,7 @@ t.test('a part larger than memory streams through', async (t) => {
   t.ok(out - head > 160 * 65_536 - 10)
 })
 
-t.test('chunk borders at any byte change nothing', async (t) => {
+t.test('chunk borders at any byte do not change the result', async (t) => {
   const text = fc.constantFrom(
     changeSet,
     changeSet.replaceAll('\r\n', '\n'),
@@ -628,7 +634,7 @@ t.test('chunk borders at any byte change nothing', async (t) => {
         const once = inChunks(transform(), bytes, [])
         assert.equal(inChunks(transform(), bytes, cutPositions(bytes.length, cuts)), once)
         assert.equal(byteByByte(transform(), bytes), once)
-        assert.equal(inChunks(transform(), Buffer.from(once), []), once, 'a turned batch is turned no further')
+        assert.equal(inChunks(transform(), Buffer.from(once), []), once, 'rewriting a rewritten batch changes nothing')
       }),
       { numRuns: 200 },
     ),

@@ -19,7 +19,7 @@ const map = urlMap(targetAddress(root), {
   form: 'short',
 })
 
-t.test('the gateway in an @odata.id or @odata.bind becomes the target', async (t) => {
+t.test('the gateway in an @odata.id or @odata.bind is replaced by the target', async (t) => {
   for (const name of ['@odata.id', '@odata.bind', '@id', 'a@odata.bind', 'a@bind', 'primarycontactid@odata.bind']) {
     t.equal(
       inOneChunk(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`),
@@ -29,7 +29,7 @@ t.test('the gateway in an @odata.id or @odata.bind becomes the target', async (t
   }
 })
 
-t.test("the links of a row that is sent back as it was read become the target's again", async (t) => {
+t.test('the links of a row that is sent back unchanged are rewritten to the target', async (t) => {
   for (const name of [
     '@odata.context',
     '@context',
@@ -76,7 +76,7 @@ t.test('the tenant of Business Central may be named or not', async (t) => {
   )
 })
 
-t.test('every string of an array of links is turned, and nothing after it', async (t) => {
+t.test('every string of an array of links is rewritten, and nothing after it', async (t) => {
   const body =
     '{"m@odata.bind" : [ "http://gw:8080/a(1)" , "/b(2)","https://evil/c", "x\\\\\\"http://gw:8080/", ' +
     '"http://gw:8080/d"],"n":["http://gw:8080/e"]}'
@@ -88,7 +88,7 @@ t.test('every string of an array of links is turned, and nothing after it', asyn
   t.equal(byteByByte(requestLinks(map), Buffer.from(body)), expected)
 })
 
-t.test('URLs of others, relative ones, references and data stay as they are', async (t) => {
+t.test('other URLs, relative URLs, references and data are unchanged', async (t) => {
   for (const body of [
     '{"@odata.id":"https://evil.example/accounts(1)"}',
     '{"@odata.id":"http://gw:8080.evil/accounts(1)"}',
@@ -126,7 +126,7 @@ t.test('a body without links is forwarded as the same Buffer', async (t) => {
   t.equal(transform.end(), '')
 })
 
-t.test('a link without end is not held back', async (t) => {
+t.test('an endless link is not buffered', async (t) => {
   const transform = requestLinks(map)
 
   t.equal(transform.push('{"@odata.id":"http://gw').length, 14)
@@ -135,7 +135,7 @@ t.test('a link without end is not held back', async (t) => {
   t.equal(inOneChunk(requestLinks(map), '{"@odata.id":"http://gw:8'), '{"@odata.id":"http://gw:8')
 })
 
-t.test('chunk borders at any byte change nothing', async (t) => {
+t.test('chunk borders at any byte do not change the result', async (t) => {
   const texts = [
     'http://gw:8080/a(1)',
     'HTTP://GW:8080',

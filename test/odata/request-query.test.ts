@@ -8,7 +8,7 @@ import { urlMap } from '../../src/odata/url-map.ts'
 const root = 'https://org.crm4.dynamics.com/api/data/v9.2'
 const map = urlMap(targetAddress(root), { base: 'http://gw:8080', form: 'short' })
 
-t.test('links in the objects that a parameter alias holds become the target, written as they were', async (t) => {
+t.test('links in the JSON of a parameter alias are rewritten to the target, in the same encoding', async (t) => {
   const encoded = encodeURIComponent(root)
   for (const [query, expected] of [
     ["?@t={'@odata.id':'http://gw:8080/accounts(1)'}", `?@t={'@odata.id':'${root}/accounts(1)'}`],
@@ -37,7 +37,7 @@ t.test('links in the objects that a parameter alias holds become the target, wri
     t.equal(requestQuery(map, query), expected, query)
 })
 
-t.test('texts that a parameter alias holds stay as they are, whatever they look like', async (t) => {
+t.test('texts in a parameter alias are unchanged', async (t) => {
   for (const query of [
     "?@t='http://gw:8080/a'",
     '?@t=\'{"@odata.id":"http://gw:8080/a"}\'',
@@ -61,7 +61,7 @@ t.test('texts that a parameter alias holds stay as they are, whatever they look 
     t.equal(requestQuery(map, query), query, query)
 })
 
-t.test('parameters in the path may hold links as well', async (t) => {
+t.test('parameters in the path may also contain links', async (t) => {
   t.equal(upstreamObjectLinks(map, "/F(T={'@odata.id':'http://gw:8080/a'})"), `/F(T={'@odata.id':'${root}/a'})`)
   for (const path of ['/accounts(name=\'{"@odata.id":"http://gw:8080/a"}\')', '/accounts', "/a(n='{')"]) {
     t.equal(upstreamObjectLinks(map, path), path)
@@ -75,7 +75,7 @@ t.test('every link of a long alias is found', async (t) => {
   t.equal(requestQuery(map, `?@t=${"{'".repeat(16_000)}`).length, 32_004)
 })
 
-t.test('only the gateway in $id becomes the target, written as it was', async (t) => {
+t.test('only the gateway in $id is replaced by the target, in the same encoding', async (t) => {
   for (const [query, expected] of [
     ['$id=http://gw:8080/accounts(1)', `$id=${root}/accounts(1)`],
     ['?$id=http://gw:8080/api/data/v9.2/accounts(1)', `?$id=${root}/accounts(1)`],

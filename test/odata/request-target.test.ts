@@ -3,7 +3,7 @@ import t from 'tap'
 
 import { targetFault } from '../../src/odata/request-target.ts'
 
-t.test('addresses of the Web API pass as they are', (t) => {
+t.test('paths of the Web API pass unchanged', (t) => {
   for (const target of [
     '/',
     '/accounts',
@@ -44,7 +44,7 @@ t.test('addresses of the Web API pass as they are', (t) => {
   t.end()
 })
 
-t.test('whatever a server behind the gateway may read differently does not', (t) => {
+t.test('paths that a server behind the gateway may read differently are refused', (t) => {
   for (const target of [
     '/..',
     '/../x',
@@ -132,7 +132,7 @@ t.test('whatever a server behind the gateway may read differently does not', (t)
   t.end()
 })
 
-t.test('what passes is left alone by whoever tidies URLs, however often it is decoded outside of quotes', (t) => {
+t.test('accepted paths are unchanged by URL normalisation, however often they are decoded outside quotes', (t) => {
   const pieces = [
     '/',
     '..',

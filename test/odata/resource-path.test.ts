@@ -52,7 +52,7 @@ const PIECES = [
   'Microsoft.Dynamics.CRM.X',
 ]
 
-t.test('paths that can be read in one way only are safe', (t) => {
+t.test('unambiguous paths are safe', (t) => {
   for (const path of [
     '/',
     '/accounts',
@@ -86,7 +86,7 @@ t.test('paths that can be read in one way only are safe', (t) => {
   t.end()
 })
 
-t.test('paths that some reader could take for another are not', (t) => {
+t.test('ambiguous paths are not safe', (t) => {
   for (const path of [
     '',
     'accounts',
@@ -155,7 +155,7 @@ t.test('paths that some reader could take for another are not', (t) => {
   t.end()
 })
 
-t.test('a name that ends in $batch is none of a batch, and of nothing else', (t) => {
+t.test('a path that ends in $batch but is not a batch is refused', (t) => {
   for (const path of [
     '/foo.$batch',
     '/api/data/v9.2r$batch',
@@ -194,7 +194,7 @@ t.test('the segments of a path are its names', (t) => {
   t.end()
 })
 
-t.test('no path is safe of which a decoded form leads elsewhere', (t) => {
+t.test('a path whose decoded form is another resource is not safe', (t) => {
   t.doesNotThrow(() =>
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }), (parts) => {
@@ -217,7 +217,7 @@ t.test('the door, a part of a batch and the rules agree on every path', (t) => {
     form: 'short',
   })
   const everything = ['allow * *'].map(parseRule)
-  /** What went on of a batch with one request, and what its judge was shown. */
+  /** The rewritten batch with one request, and the operation that was authorized. */
   const asPart = (url: string): string | undefined => {
     let shown: string | undefined
     const batch = requestBatch(map, 'application/json', {
@@ -237,7 +237,7 @@ t.test('the door, a part of a batch and the rules agree on every path', (t) => {
   const verdicts = (path: string): void => {
     const door = targetFault(path) === undefined
     const rules = denialReason({ method: 'GET', resourcePath: path, query: '' }, everything) === undefined
-    // As a part, a batch is refused whatever its path.
+    // A batch as a part is always refused.
     const isBatch = /^\/(?:.*\/)?(?:\$|%24)batch\/?$/i.test(path)
     const part = asPart(`/api/data/v9.2${path}`)
     if (door !== rules) throw new Error(`${path}: the door says ${door}, the rules say ${rules}`)
@@ -250,7 +250,7 @@ t.test('the door, a part of a batch and the rules agree on every path', (t) => {
       const escaped = `%${code.toString(16).padStart(2, '0')}`
       for (const one of [String.fromCharCode(code), escaped, escaped.toUpperCase()]) {
         for (const after of ['', 'x', "')", '/x', '(1)']) {
-          // A query begins at its question mark, and no path.
+          // A question mark starts the query, so it cannot be in a path.
           if (one !== '?') verdicts(`${before}${before === '' ? '/' : ''}${one}${after}`)
         }
       }
@@ -267,7 +267,7 @@ t.test('the door, a part of a batch and the rules agree on every path', (t) => {
   t.end()
 })
 
-t.test('what stands before the API root in a part is held to the same rule', (t) => {
+t.test('the path before the API root of a part follows the same rule', (t) => {
   const map = urlMap(targetAddress('https://api.businesscentral.dynamics.com/v2.0/Production/api/v2.0'), {
     base: 'http://localhost',
     form: 'short',
@@ -285,7 +285,7 @@ t.test('what stands before the API root in a part is held to the same rule', (t)
   t.end()
 })
 
-t.test('a path of 32,768 characters is read in a number of steps that grows with its length', (t) => {
+t.test('a path of 32,768 characters is checked in linear time', (t) => {
   for (const piece of ['/a(', '/.', '.', '(', '/a', "'", '%27', '/$batch', '/a.', '$', '%2e', '/;']) {
     const path = `/${piece.repeat(32_768 / piece.length)}`
     t.equal(pathFault(path) === undefined, pathSegments(path) !== undefined, piece)

@@ -61,11 +61,11 @@ const turned = answer
   .replace(`"@odata.context":"${root}`, '"@odata.context":"http://gw:8080')
   .replace(`"@odata.nextLink":"${root}`, '"@odata.nextLink":"http://gw:8080')
 
-t.test('headers and links of every part lead to the gateway, and every other byte stays', async (t) => {
+t.test('headers and links of every part are rewritten to the gateway, and no other byte changes', async (t) => {
   t.equal(inOneChunk(responseBatch(map, type)!, answer), turned)
 })
 
-t.test('a link in the headers of a part that leads to another host stays here', async (t) => {
+t.test('a link to another host in the headers of a part is removed', async (t) => {
   const hosts: string[] = []
   const evil = answer.replace(`OData-EntityId: ${root}/accounts(1)`, 'Content-Location: //evil.example/x')
 
@@ -79,11 +79,11 @@ t.test('a link in the headers of a part that leads to another host stays here', 
   t.same(hosts, ['evil.example'])
 })
 
-t.test('line feeds, preamble and blank first lines come out strict', async (t) => {
+t.test('line feeds, preamble and blank first lines are normalised', async (t) => {
   t.equal(inOneChunk(responseBatch(map, type)!, `\r\n\r\n${answer.replaceAll('\r\n', '\n')}\n`), turned)
 })
 
-t.test('lengths that would no longer be right are left out, others stay', async (t) => {
+t.test('lengths that would be wrong are removed, others are unchanged', async (t) => {
   const part = (head: string, body: string): string =>
     lines('--b', 'Content-Type: application/http', '', 'HTTP/1.1 200 OK', head, '', `${body}\r\n--b--`, '')
   const json = `{"@odata.id":"${root}/a"}`
@@ -101,7 +101,7 @@ t.test('lengths that would no longer be right are left out, others stay', async 
   t.equal(inOneChunk(responseBatch(map, 'multipart/mixed;boundary=b')!, coded), coded)
 })
 
-t.test('parts of another kind go through as they are', async (t) => {
+t.test('parts of another kind are unchanged', async (t) => {
   const other = lines(
     '--b',
     'Content-Type: text/plain',
@@ -118,7 +118,7 @@ t.test('parts of another kind go through as they are', async (t) => {
   t.equal(inOneChunk(responseBatch(map, 'multipart/mixed;boundary=b')!, other), other)
 })
 
-t.test('a response that breaks off is never ended as if it were complete', async (t) => {
+t.test('a truncated response never ends as if it were complete', async (t) => {
   for (const length of [0, 30, 120, 700, answer.length - 6]) {
     t.throws(
       () => inOneChunk(responseBatch(map, type)!, answer.slice(0, length)),
@@ -129,7 +129,7 @@ t.test('a response that breaks off is never ended as if it were complete', async
   t.throws(() => responseBatch(map, 'multipart/mixed'), { name: 'MalformedBatch' })
 })
 
-t.test('chunk borders at any byte change nothing', async (t) => {
+t.test('chunk borders at any byte do not change the result', async (t) => {
   const texts = fc.constantFrom(
     answer,
     answer.replaceAll('\r\n', '\n'),

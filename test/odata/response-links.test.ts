@@ -32,7 +32,7 @@ const names = [
 ]
 const links = names.flatMap((name) => [`@odata.${name}`, `@${name}`, `contacts@odata.${name}`, `contacts@${name}`])
 
-t.test('every kind of link leads through the gateway, in either spelling of its name', async (t) => {
+t.test('every kind of link is rewritten to the gateway, in both spellings of its name', async (t) => {
   for (const name of links) {
     t.equal(
       inOneChunk(responseLinks(short), `{"${name}":"${root}/accounts(1)"}`),
@@ -94,7 +94,7 @@ t.test('data that looks like a link never changes', async (t) => {
   }
 })
 
-t.test('links to others never change', async (t) => {
+t.test('links to other hosts never change', async (t) => {
   for (const url of [
     'https://org.crm4.dynamics.com.evil/api/data/v9.2/a',
     'https://org.crm4.dynamics.com@evil/',
@@ -111,7 +111,7 @@ t.test('links to others never change', async (t) => {
   }
 })
 
-t.test('the target of an advertised action or function leads through the gateway', async (t) => {
+t.test('the target of an advertised action or function is rewritten to the gateway', async (t) => {
   const post = `${root}/salesInvoices(1)/Microsoft.NAV.post`
   const plain = (text: string): string => text.replaceAll('\\/', '/')
   const row = (url: string): string =>
@@ -166,7 +166,7 @@ t.test('a column that is called target never changes', async (t) => {
   }
 })
 
-t.test('the location of a background operation is a link when the answer is one', async (t) => {
+t.test('the location of a background operation is rewritten only in such a response', async (t) => {
   const body = `{"backgroundOperationId":"1","location" : "${root}/backgroundoperations(1)","x\\"location":"${root}/a"}`
   const expected = `{"backgroundOperationId":"1","location" : "http://gw:8080/backgroundoperations(1)","x\\"location":"${root}/a"}`
 
@@ -194,7 +194,7 @@ t.test('a chunk without links is forwarded as the same Buffer', async (t) => {
   t.equal(transform.end(), '')
 })
 
-t.test('a string without end is not held back', async (t) => {
+t.test('an endless string is not buffered', async (t) => {
   const transform = responseLinks(short)
   const chunk = `${root}/`.repeat(2000)
 
@@ -203,7 +203,7 @@ t.test('a string without end is not held back', async (t) => {
   for (let count = 0; count < 64; count++) t.equal(transform.push(chunk).length, chunk.length)
 })
 
-t.test('a link that ends with the body is turned as well', async (t) => {
+t.test('a link at the end of the body is rewritten as well', async (t) => {
   t.equal(inOneChunk(responseLinks(short), `{"@odata.id":"${root}`), '{"@odata.id":"http://gw:8080')
   t.equal(inOneChunk(responseLinks(short), '{"@odata.id":"https://org.crm4.'), '{"@odata.id":"https://org.crm4.')
 })
@@ -223,7 +223,7 @@ t.test('large pages keep every byte but those of links', async (t) => {
   )
 })
 
-t.test('chunk borders at any byte change nothing', async (t) => {
+t.test('chunk borders at any byte do not change the result', async (t) => {
   const texts = [
     `${root}/accounts(1)`,
     root,
@@ -248,7 +248,7 @@ t.test('chunk borders at any byte change nothing', async (t) => {
     fc.assert(
       fc.property(json, shares, (text, cuts) => {
         const bytes = Buffer.from(text)
-        // A turned link is compared with its slashes unescaped, for only its beginning is written anew.
+        // A rewritten link is compared with its slashes unescaped, because only its start is replaced.
         const expected = replaceValues(text, (name, value, inArray) =>
           isLink.test(name) && !inArray ? outward(value) : value,
         )

@@ -3,7 +3,7 @@ import t from 'tap'
 
 import { splice } from '../../src/odata/splice.ts'
 
-t.test('without edits the text stays as it is', async (t) => {
+t.test('without edits the text is unchanged', async (t) => {
   t.equal(splice('abc', 3, []), 'abc')
   t.equal(splice('abc', 2, []), 'ab')
   t.equal(splice('abc', 0, []), '')

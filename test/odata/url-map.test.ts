@@ -5,7 +5,7 @@ import { type GatewayAddress, upstreamUrl, downstreamUrl, urlMap } from '../../s
 
 const dataverse = targetAddress('https://Contoso.crm4.dynamics.com/api/data/v9.2/')
 
-t.test('the address of a target holds both names of an environment and its API root', async (t) => {
+t.test('the address of a target has both host names of an environment and its API root', async (t) => {
   t.match(dataverse, {
     origins: ['https://contoso.crm4.dynamics.com', 'https://contoso.api.crm4.dynamics.com'],
     apiRoot: '/api/data/v9.2',
@@ -24,7 +24,7 @@ t.test('the address of a target holds both names of an environment and its API r
   t.equal(targetAddress('http://localhost:4004/odata/v4/catalog').batchUrls, 'relative')
 })
 
-t.test('a path stands as it is when it is one of the target, and below the API root otherwise', async (t) => {
+t.test('a path of the target is used unchanged, and any other is below the API root', async (t) => {
   const finance = targetAddress('https://x.operations.dynamics.com/data')
   const central = targetAddress('https://api.businesscentral.dynamics.com/v2.0/tenant/prod/api/v2.0')
   for (const [target, path, expected] of [
@@ -54,7 +54,7 @@ t.test('a path stands as it is when it is one of the target, and below the API r
   t.equal(addressForm(dataverse, '/accounts'), 'short')
 })
 
-t.test('a URL of the target becomes one of the gateway', async (t) => {
+t.test('a URL of the target is mapped to the gateway', async (t) => {
   const short = urlMap(dataverse, { base: 'http://gw:8080', form: 'short' })
   const long = urlMap(dataverse, { base: 'https://gw.example/sales/', form: 'long' })
   for (const [url, expectedShort, expectedLong] of [
@@ -109,7 +109,7 @@ t.test('a URL of the target becomes one of the gateway', async (t) => {
   }
 })
 
-t.test('a URL of the gateway becomes one of the target, by its longest base', async (t) => {
+t.test('a URL of the gateway is mapped to the target by its longest base', async (t) => {
   const map = urlMap(dataverse, {
     base: 'http://gw',
     otherBases: ['http://gw:80/crm', 'https://[::1]:8443'],
@@ -127,7 +127,7 @@ t.test('a URL of the gateway becomes one of the target, by its longest base', as
     t.equal(upstreamUrl(map, url), expected, url)
 })
 
-t.test('a base that cannot stand in a header or in JSON is refused', async (t) => {
+t.test('a base that is not safe in a header or in JSON is refused', async (t) => {
   for (const base of [
     'http://gw"',
     'http://gw\\',

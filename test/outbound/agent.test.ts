@@ -20,7 +20,7 @@ t.setTimeout(600_000)
 
 const YEAR = 365 * 86_400_000
 
-/** An authority that the process trusts, and HTTPS services with certificates of its making. */
+/** A trusted authority, and HTTPS services with certificates that it issued. */
 async function authority(t: Test): Promise<{ file: string; issue: (host: string, ends: number) => Promise<Issued> }> {
   const ca = await generate([{ name: 'commonName', value: 'Test authority' }], {
     extensions: [
@@ -38,7 +38,7 @@ interface Issued {
   readonly heard: () => number
 }
 
-/** An HTTPS service that says it is `host`; `heard` are the bytes that came through the encryption. */
+/** An HTTPS service with a certificate for `host`; `heard` are the decrypted bytes that it received. */
 async function impostor(t: Test, host: string, ends: number, ca?: { key: string; cert: string }): Promise<Issued> {
   const pems = await generate([{ name: 'commonName', value: host }], {
     ...(ca === undefined ? {} : { ca }),
@@ -56,7 +56,7 @@ async function impostor(t: Test, host: string, ends: number, ca?: { key: string;
   return { origin: `https://localhost:${await listening(t, server)}`, heard: () => heard }
 }
 
-/** What a request to each of `origins` comes to, in a process of its own. */
+/** The outcome of a request to each of `origins`, from a separate process. */
 async function reach(origins: readonly string[], environment: Record<string, string> = {}): Promise<string[]> {
   const script = new URL('../support/resolve-to.js', import.meta.url).pathname
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...origins], {
@@ -65,7 +65,7 @@ async function reach(origins: readonly string[], environment: Record<string, str
   return stdout.trim().split('\n')
 }
 
-t.test("a certificate that is self-signed, expired or another host's gets not one byte", async (t) => {
+t.test('nothing is sent to a server with a self-signed or expired certificate, or one for another host', async (t) => {
   const { file, issue } = await authority(t)
   const good = await issue('localhost', YEAR)
   const expired = await issue('localhost', -YEAR)
@@ -78,15 +78,15 @@ t.test("a certificate that is self-signed, expired or another host's gets not on
       NODE_EXTRA_CA_CERTS: file,
     },
   )
-  t.equal(trusted[0], '200', 'the authority is trusted, or the rest would prove nothing')
+  t.equal(trusted[0], '200', 'without trust in the authority, the other cases would prove nothing')
   t.equal(trusted[1], 'GATEWAY_DYNAMICS_UNREACHABLE CERT_HAS_EXPIRED')
   t.equal(trusted[2], 'GATEWAY_DYNAMICS_UNREACHABLE ERR_TLS_CERT_ALTNAME_INVALID')
   t.match(trusted[3], /^GATEWAY_DYNAMICS_UNREACHABLE (DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_VERIFY)/)
-  t.match(await reach([good.origin]), [/^GATEWAY_DYNAMICS_UNREACHABLE UNABLE_TO_/], 'nobody vouches for the authority')
+  t.match(await reach([good.origin]), [/^GATEWAY_DYNAMICS_UNREACHABLE UNABLE_TO_/], 'the authority is not trusted')
   t.equal(expired.heard() + otherHost.heard() + selfSigned.heard(), 0)
 })
 
-t.test('a connection that offers no more than TLS 1.1 is refused', async (t) => {
+t.test('a server with at most TLS 1.1 is refused', async (t) => {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }])
   const server = createHttpsServer({
     key: pems.private,
@@ -100,7 +100,7 @@ t.test('a connection that offers no more than TLS 1.1 is refused', async (t) => 
   t.match(await reach([origin]), [/^GATEWAY_DYNAMICS_UNREACHABLE (ERR_SSL_|ECONNRESET)/])
 })
 
-t.test("goes through the network's proxy where one is set, and repeated headers arrive repeated", async (t) => {
+t.test('uses the configured proxy, and forwards repeated headers', async (t) => {
   const seen: string[][] = []
   const local = await service(t, (request, response) => {
     seen.push(request.rawHeaders)
@@ -139,7 +139,7 @@ t.test("goes through the network's proxy where one is set, and repeated headers 
   )
 })
 
-t.test("a connection through the network's proxy is opened ahead as well", async (t) => {
+t.test('connections through the proxy are also opened ahead', async (t) => {
   const local = await service(t, (_, response) => response.end())
   let tunnels = 0
   const proxy = createSocketServer((socket) => {
@@ -167,7 +167,7 @@ t.test("a connection through the network's proxy is opened ahead as well", async
   await until(() => tunnels === 2)
 })
 
-t.test('verifies what lies beyond the proxy, which sees nothing but the name', async (t) => {
+t.test('verifies the certificate behind the proxy, which sees only the host name', async (t) => {
   const { file, issue } = await authority(t)
   const good = await issue('dynamics.test', YEAR)
   const otherHost = await issue('evil.example', YEAR)
@@ -200,7 +200,7 @@ t.test('verifies what lies beyond the proxy, which sees nothing but the name', a
   t.equal(otherHost.heard(), 0)
 })
 
-t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
+t.test('a proxy that disconnects or refuses is an immediate failure', async (t) => {
   for (const [answer, code] of [
     [(socket) => socket.end(), 'PROXY_UND_ERR_SOCKET'],
     [(socket) => socket.resetAndDestroy(), 'PROXY_ECONNRESET'],
@@ -223,8 +223,8 @@ t.test('a proxy that hangs up or refuses is a failure at once', async (t) => {
   }
 })
 
-t.test('a reset that is read together with the last bytes does not end a response without a length', async (t) => {
-  // Another process, which answers and resets while this one is busy.
+t.test('a reset that arrives with the last bytes does not complete a response without a length', async (t) => {
+  // A separate process, which responds and resets while this one is busy.
   const dynamics = spawn(
     process.execPath,
     [

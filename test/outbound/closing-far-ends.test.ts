@@ -14,7 +14,7 @@ import { listening, pause } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 
-/** Seconds are shorter here; `TIME_SCALE=1` takes minutes. */
+/** Seconds are scaled down; `TIME_SCALE=1` takes minutes. */
 const SCALE = Number(process.env['TIME_SCALE'] ?? 0.05)
 const WRITES = Number(process.env['WRITES'] ?? 25)
 const SECOND = 1000 * SCALE
@@ -25,7 +25,7 @@ const IDLE_TIMES = {
   traffic: 150 * SECOND,
 }
 
-/** What a far end does with a write that arrives on `socket`; `false`: it does not answer. */
+/** How a server handles a write on `socket`; `false`: it does not respond. */
 type OnWrite = (socket: Socket, requests: number, execute: () => void) => boolean
 
 const answers: OnWrite = (_socket, _requests, execute) => {
@@ -33,7 +33,7 @@ const answers: OnWrite = (_socket, _requests, execute) => {
   return true
 }
 
-/** A far end that closes connections `idleFor()` milliseconds after the last byte, and counts what it carries out. */
+/** A server that closes connections `idleFor()` milliseconds after the last byte, and counts what it executes. */
 function closing(server: Server, event: string, idleFor: () => number, onWrite: OnWrite): Map<string, number> {
   const executed = new Map<string, number>()
   server.on(event, (socket: Socket) => {
@@ -84,7 +84,10 @@ async function write(
   return { answered, failed }
 }
 
-/** None is carried out twice, all that were answered are carried out, and each of the others is known to be in doubt. */
+/**
+ * No write is executed twice, every answered write was executed, and each other one failed with an error that leaves it
+ * open.
+ */
 function check(
   t: Test,
   executed: ReadonlyMap<string, number>,
@@ -94,7 +97,7 @@ function check(
   t.same(
     [...executed.values()].filter((times) => times > 1),
     [],
-    'none is doubled',
+    'none is executed twice',
   )
   t.same(
     answered.filter((id) => !executed.has(id)),
@@ -106,7 +109,7 @@ function check(
 
 const IDLE_TIMEOUTS = [1, 2, 5, 15, 60, 240]
 
-t.test('far ends that close after a fixed idle time lose and double no write', async (t) => {
+t.test('servers that close after a fixed idle time: no write is lost or executed twice', async (t) => {
   await Promise.all(
     IDLE_TIMEOUTS.map(async (seconds) => {
       const server = createServer()
@@ -117,7 +120,7 @@ t.test('far ends that close after a fixed idle time lose and double no write', a
   )
 })
 
-t.test('nor do they over TLS', async (t) => {
+t.test('servers that close after a fixed idle time over TLS: no write is lost or executed twice', async (t) => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
   })
@@ -131,14 +134,14 @@ t.test('nor do they over TLS', async (t) => {
   )
 })
 
-t.test('nor do those that close at random', async (t) => {
+t.test('servers that close at random: no write is lost or executed twice', async (t) => {
   const server = createServer()
   const executed = closing(server, 'connection', () => Math.random() * 10 * SECOND, answers)
   const origin = `http://127.0.0.1:${await listening(t, server)}`
   check(t, executed, await write(t, origin, 6 * SECOND))
 })
 
-t.test('nor do those that close just when a request arrives, carried out or not', async (t) => {
+t.test('servers that close when a request arrives, executed or not: no write is lost or executed twice', async (t) => {
   const ends: Record<string, OnWrite> = {
     'before it is carried out': (socket, requests, execute) => {
       const breaks = requests > 1 && Math.random() < 0.5

@@ -17,12 +17,12 @@ import { until } from '../support/until.ts'
 
 t.setTimeout(120_000)
 
-/** So long that nothing happens by itself. */
+/** So long that no timer fires during a test. */
 const CALM: IdleTimes = { keep: 100_000, assumedUsed: 100_000, assumedUnused: 100_000, traffic: 100_000 }
 
 interface PoolFixture {
   readonly pool: ReturnType<typeof createConnectionPool>
-  /** How each request came by its connection. */
+  /** The connection use of each request. */
   readonly uses: string[]
   readonly read: (path?: string) => Promise<string>
   readonly write: (path?: string) => Promise<string>
@@ -72,7 +72,7 @@ function poolTo(
 
 interface FarEnd {
   readonly port: number
-  /** Its connections, in the order in which they came. */
+  /** Its connections in order. */
   readonly connections: readonly Socket[]
   readonly open: () => number
 }
@@ -119,7 +119,7 @@ t.test('without keepWarm nothing is opened ahead', async (t) => {
   t.same(uses, ['new'])
 })
 
-t.test('requests at once use the reserve, one that is being opened, and new ones', async (t) => {
+t.test('concurrent requests use the reserve, a connection that is being opened, and new ones', async (t) => {
   const far = await farEnd(t)
   const { pool, uses, write } = poolTo(t, far.port)
   pool.keepWarm()
@@ -131,7 +131,7 @@ t.test('requests at once use the reserve, one that is being opened, and new ones
   await untilOpen(far, 4)
 })
 
-t.test('a write uses no connection that may be closed just now; a read does, and proves it', async (t) => {
+t.test('a write does not use a connection that may be closing; a read does, which proves its lifetime', async (t) => {
   const far = await farEnd(t)
   const { uses, read, write } = poolTo(t, far.port, { assumedUsed: 100 })
 
@@ -147,7 +147,7 @@ t.test('a write uses no connection that may be closed just now; a read does, and
   t.equal(uses[3], 'reused', 'half of what the read has proven')
 })
 
-t.test('what the other side announces decides as well', async (t) => {
+t.test('a lifetime that the server announces also counts', async (t) => {
   const far = await farEnd(t, { 'keep-alive': 'timeout=5' })
   const { uses, write } = poolTo(t, far.port, { assumedUsed: 2 })
 
@@ -157,7 +157,7 @@ t.test('what the other side announces decides as well', async (t) => {
   t.same(uses, ['new', 'reused'])
 })
 
-t.test('closes of idle connections teach how long they last', async (t) => {
+t.test('the lifetime is learned from closes of idle connections', async (t) => {
   const far = await farEnd(t)
   const { uses, write } = poolTo(t, far.port)
 
@@ -174,7 +174,7 @@ t.test('closes of idle connections teach how long they last', async (t) => {
   t.equal(uses[3], 'reused', 'the second and the third stay open for far longer')
 })
 
-t.test('a connection that breaks under a request is reason to use no old one for a write', async (t) => {
+t.test('after a connection broke under a request, writes do not use old connections', async (t) => {
   let broken = 0
   const server = createSocketServer((socket) => {
     let requests = 0
@@ -198,7 +198,7 @@ t.test('a connection that breaks under a request is reason to use no old one for
   t.same(uses, ['new', 'reused', 'new', 'new'])
 })
 
-t.test('the reserve is renewed before it is too old, and dropped when no requests come', async (t) => {
+t.test('the reserve is renewed before it is too old, and closed without requests', async (t) => {
   const far = await farEnd(t)
   const { pool, uses, write } = poolTo(t, far.port, { assumedUnused: 600, traffic: 1500, keep: 1000 })
   pool.keepWarm()
@@ -246,7 +246,7 @@ t.test('a read does not wait for a connection that is being opened while an open
   for (const open of delayed) open()
 })
 
-t.test('who keeps it warm no longer has no reserve any more', async (t) => {
+t.test('without keepWarm the reserve is closed', async (t) => {
   const far = await farEnd(t)
   const { pool } = poolTo(t, far.port)
   const ends = [pool.keepWarm(), pool.keepWarm()]
@@ -260,7 +260,7 @@ t.test('who keeps it warm no longer has no reserve any more', async (t) => {
   t.equal(far.connections.length, 1)
 })
 
-t.test('a reserve connection that the other side closes, or speaks on, is replaced', async (t) => {
+t.test('a reserve connection on which the server closes or sends data is replaced', async (t) => {
   const far = await farEnd(t)
   const { pool, uses, write } = poolTo(t, far.port)
   pool.keepWarm()
@@ -278,7 +278,7 @@ t.test('a reserve connection that the other side closes, or speaks on, is replac
   t.ok(far.connections[1]!.destroyed)
 })
 
-t.test('one that is closed at once is not opened time and again', async (t) => {
+t.test('a server that closes at once does not cause endless connections', async (t) => {
   let connections = 0
   const server = createSocketServer((socket) => {
     connections++
@@ -292,7 +292,7 @@ t.test('one that is closed at once is not opened time and again', async (t) => {
   t.equal(connections, 1)
 })
 
-t.test('a reserve connection whose end arrives with the request is not used for it', async (t) => {
+t.test('a reserve connection that ends just before a request is not used', async (t) => {
   const far = await farEnd(t)
   const { pool, uses, write } = poolTo(t, far.port)
   pool.keepWarm()
@@ -303,7 +303,7 @@ t.test('a reserve connection whose end arrives with the request is not used for 
   t.same(uses, ['new'])
 })
 
-t.test('a connection whose end arrives with the request is not used for it', async (t) => {
+t.test('an idle connection that ends just before a request is not used', async (t) => {
   const far = await farEnd(t)
   const { uses, read, write } = poolTo(t, far.port)
   await write()
@@ -378,7 +378,7 @@ t.test('after a 408 the connection carries no other request, which could get a l
   }
 })
 
-t.test('an idle connection on which the other side speaks is closed', async (t) => {
+t.test('an idle connection on which the server sends data is closed', async (t) => {
   const far = await farEnd(t)
   const { uses, write } = poolTo(t, far.port, {}, 1)
   await write()
@@ -391,7 +391,7 @@ t.test('an idle connection on which the other side speaks is closed', async (t) 
   t.same(uses, ['new', 'new'])
 })
 
-t.test('where nobody listens a request fails once, and nothing is opened ahead until one succeeds', async (t) => {
+t.test('without a listener a request fails once, and nothing is opened ahead until one succeeds', async (t) => {
   const server = createServer((_, response) => response.end())
   let connections = 0
   server.on('connection', () => connections++)
@@ -416,7 +416,7 @@ t.test('where nobody listens a request fails once, and nothing is opened ahead u
   await until(() => connections === 2)
 })
 
-t.test('a pool that finds nobody at its start gives up until there are requests', async (t) => {
+t.test('a pool without a server at startup stops trying until there are requests', async (t) => {
   let connections = 0
   const server = createServer((_, response) => response.end()).on('connection', () => connections++)
   const port = await listening(t, server)
@@ -452,7 +452,7 @@ t.test('a connection that is too old for a write makes room for a new one', asyn
   await until(() => far.open() === 1)
 })
 
-t.test('a request that cannot be sent leaves its connection to others', async (t) => {
+t.test('a request that cannot be sent does not use up its connection', async (t) => {
   const far = await farEnd(t)
   const { pool, uses, write } = poolTo(t, far.port, {}, 1)
 
@@ -483,7 +483,7 @@ t.test('a waiting request that cannot be sent is sent once, and the next one fol
   t.same(errors, ['UND_ERR_INVALID_ARG'])
 })
 
-t.test('destroy ends what is open, what is being opened, and what waits', async (t) => {
+t.test('destroy closes open connections, connections being opened, and waiting requests', async (t) => {
   const far = await farEnd(t)
   const { pool, write } = poolTo(t, far.port, {}, 2)
   const sent = [write('/slow'), write('/slow'), write('/slow')]

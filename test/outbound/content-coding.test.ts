@@ -7,7 +7,7 @@ import { contentCoding, decode, gunzipComplete } from '../../src/outbound/conten
 
 const body = Buffer.from('{"error":{"code":"0x80040217"}}')
 
-t.test('undoes each coding of a body, and of the beginning of one', async (t) => {
+t.test('decodes each coding of a body, and of a prefix', async (t) => {
   for (const [contentEncoding, encoded] of [
     [undefined, body],
     ['identity', body],
@@ -37,7 +37,7 @@ t.test('knows whether a body is encoded', async (t) => {
   t.equal(contentCoding('zstd'), undefined)
 })
 
-t.test('a complete body of gzip is undone, or it is told why not', async (t) => {
+t.test('a complete gzip body is decoded, or the reason is reported', async (t) => {
   t.same(gunzipComplete(gzipSync(body), 1000), body)
   t.equal(gunzipComplete(gzipSync(body), 10), 'too long')
   t.equal(gunzipComplete(gzipSync(body).subarray(0, -8), 1000), 'broken')

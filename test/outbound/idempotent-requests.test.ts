@@ -61,7 +61,7 @@ function optionsOf({ agent }: ClosingServer): Parameters<typeof authorityRequest
   return { dispatcher: agent.reads, signal: AbortSignal.timeout(60_000), plainHttp: 'allowed' }
 }
 
-t.test('what may be sent twice is repeated when its connection was just being closed', async (t) => {
+t.test('an idempotent request is repeated if its connection was just closed', async (t) => {
   const kinds: Record<string, (server: ClosingServer) => Promise<unknown>> = {
     "an issuer's keys": ({ agent, origin }) => jsonReader(agent.reads)(`${origin}/keys`),
     'a token or an exchange on behalf of a person': (server) =>
@@ -84,11 +84,11 @@ t.test('what may be sent twice is repeated when its connection was just being cl
       [1, 2, 1],
       'the third one took a new connection',
     )
-    t.equal(server.received[2]!.text, server.received[1]!.text, 'and is the same')
+    t.equal(server.received[2]!.text, server.received[1]!.text, 'unchanged')
   }
 })
 
-t.test('a code or a refresh token is sent once, and on a connection that is not about to be closed', async (t) => {
+t.test('a code or a refresh token is sent once, on a connection that is not about to close', async (t) => {
   const form = { grant_type: 'authorization_code', code: 'once' }
 
   const server = await closingServer(t)
@@ -112,7 +112,7 @@ t.test('a request is not repeated on a new connection', async (t) => {
   t.equal(server.received.length, 1)
 })
 
-t.test('nor is one whose sender has not said that it may be', async (t) => {
+t.test('a request without permission to repeat is not repeated', async (t) => {
   const { origin, received, agent } = await closingServer(t)
   const read = async (): Promise<unknown> =>
     (await agent.reads.request({ origin, path: '/', method: 'GET' })).body.json()
@@ -121,7 +121,7 @@ t.test('nor is one whose sender has not said that it may be', async (t) => {
   t.equal(received.length, 2)
 })
 
-t.test('nor is one repeated twice', async (t) => {
+t.test('a request is repeated at most once', async (t) => {
   const { origin, received, opened, agent } = await closingServer(t, {
     answers: (connection) => (connection === 1 ? 1 : 0),
     connections: 8,
@@ -134,6 +134,6 @@ t.test('nor is one repeated twice', async (t) => {
   // Until the connection of the first request is free again.
   await pause(20)
 
-  await t.rejects(read(`${origin}/keys`), { code: 'UND_ERR_SOCKET' }, 'the one in reserve was being closed, too')
+  await t.rejects(read(`${origin}/keys`), { code: 'UND_ERR_SOCKET' }, 'the reserve connection was closed, too')
   t.equal(received.length, 3)
 })

@@ -16,18 +16,18 @@ function lifetime(): { readonly learned: IdleLifetime; readonly pass: (ms: numbe
   }
 }
 
-t.test('until something is known, half of what is assumed is safe', async (t) => {
+t.test('half of the assumed lifetime is safe until something is known', async (t) => {
   t.equal(lifetime().learned.safe(), 2000)
 })
 
-t.test('answers prove longer lifetimes, and only longer ones', async (t) => {
+t.test('responses prove longer lifetimes, and never shorten them', async (t) => {
   const { learned } = lifetime()
   learned.answered(10_000)
   learned.answered(3000)
   t.equal(learned.safe(), 5000)
 })
 
-t.test('an answer is worth trying where it would prove more', async (t) => {
+t.test('a connection is worth trying if a response would prove a longer lifetime', async (t) => {
   const { learned } = lifetime()
   t.notOk(learned.isUnproven(6000))
   t.ok(learned.isUnproven(6001))
@@ -36,7 +36,7 @@ t.test('an answer is worth trying where it would prove more', async (t) => {
   t.ok(learned.isUnproven(15_001))
 })
 
-t.test('the earliest close counts, and what was proven beyond it does not', async (t) => {
+t.test('the earliest close counts, and longer proven lifetimes do not', async (t) => {
   const { learned } = lifetime()
   learned.answered(50_000)
   learned.closed(30_000)
@@ -47,7 +47,7 @@ t.test('the earliest close counts, and what was proven beyond it does not', asyn
   t.equal(learned.safe(), 500)
 })
 
-t.test('what the other side announces counts, unless it closes earlier', async (t) => {
+t.test('the announced lifetime counts, unless the server closes earlier', async (t) => {
   const { learned } = lifetime()
   learned.announced(60_000)
   t.equal(learned.safe(), 30_000)
@@ -65,18 +65,18 @@ t.test('a close is forgotten after ten to twenty minutes', async (t) => {
   pass(10 * MINUTE)
   t.equal(learned.safe(), 500)
   pass(10 * MINUTE)
-  t.equal(learned.safe(), ASSUMED / 2, 'neither does the proof count that it had refuted')
+  t.equal(learned.safe(), ASSUMED / 2, 'and the refuted lifetime stays forgotten')
 
   learned.closed(1000)
   pass(60 * MINUTE)
-  t.equal(learned.safe(), ASSUMED / 2, 'also where nothing happened for long')
+  t.equal(learned.safe(), ASSUMED / 2, 'also after a long time without events')
 })
 
-t.test('connections that stay open for longer show that a close had another reason', async (t) => {
+t.test('connections that stay open longer show that a close had another reason', async (t) => {
   const { learned, pass } = lifetime()
   learned.closed(100)
   learned.open(300)
-  t.equal(learned.safe(), 50, 'a little longer shows nothing')
+  t.equal(learned.safe(), 50, 'slightly longer is not enough')
   learned.open(301)
   t.equal(learned.safe(), 2000)
 
@@ -84,20 +84,20 @@ t.test('connections that stay open for longer show that a close had another reas
   pass(11 * MINUTE)
   t.equal(learned.safe(), 100)
   learned.answered(10_000)
-  t.equal(learned.safe(), 5000, 'an answer shows as much')
+  t.equal(learned.safe(), 5000, 'a response shows the same')
 })
 
-t.test('a request that met the end of its connection counts, however long others stay open', async (t) => {
+t.test('a connection that closed under a request counts, however long others stay open', async (t) => {
   const { learned, pass } = lifetime()
   learned.answered(50_000)
   learned.broke(30_000)
   learned.open(300_000)
   t.equal(learned.safe(), 15_000)
   pass(20 * MINUTE)
-  t.equal(learned.safe(), 15_000, 'what was proven ends there')
+  t.equal(learned.safe(), 15_000, 'the proven lifetime ends there')
 })
 
-t.test('a young connection that broke is reason to trust none for ten seconds', async (t) => {
+t.test('after a young connection broke, none is trusted for ten seconds', async (t) => {
   const { learned, pass } = lifetime()
   learned.broke(5)
   t.equal(learned.safe(), 0)

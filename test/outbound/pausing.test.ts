@@ -22,7 +22,7 @@ function opened(t: Test): Socket[] {
   return all
 }
 
-/** Takes a body; `pauses` says whether each chunk asks for a pause. */
+/** A handler that collects a body; with `pauses`, each chunk pauses the connection. */
 function taking(
   { body }: UpstreamResponse,
   pauses: () => boolean,
@@ -50,7 +50,7 @@ function taking(
   return { sink, taken: () => taken, fate: () => fate }
 }
 
-t.test('a paused connection takes little more from Dynamics, and what follows arrives after it resumes', async (t) => {
+t.test('a paused connection reads little more, and the rest arrives after it resumes', async (t) => {
   const connections = opened(t)
   const origin = await sockets(t, (socket) =>
     socket.on('data', () => {
@@ -71,7 +71,7 @@ t.test('a paused connection takes little more from Dynamics, and what follows ar
   t.same([fate(), taken()], ['ended', SIZE])
 })
 
-t.test('a pause does not count as silence of Dynamics; silence after it does', async (t) => {
+t.test('a pause does not count towards the idle timeout; silence after it does', async (t) => {
   const origin = await sockets(t, (socket) =>
     socket.on('data', (request) => {
       socket.write(`${HEAD}\r\n`)
@@ -96,7 +96,7 @@ t.test('a pause does not count as silence of Dynamics; silence after it does', a
   }
 })
 
-t.test('a late resume of one answer does not resume the next on the connection', async (t) => {
+t.test('a late resume of one response does not resume the next one on the connection', async (t) => {
   const connections = opened(t)
   const origin = await sockets(t, (socket) =>
     socket.on('data', (request) => {
@@ -164,7 +164,7 @@ t.test('a handler that asks for a pause with the head gets no data until it resu
 })
 
 for (const connection of ['close', 'keep-alive']) {
-  t.test(`whoever reads through the agent gets what is complete: Connection: ${connection}`, async (t) => {
+  t.test(`readers through the agent get complete bodies: Connection: ${connection}`, async (t) => {
     const origin = await sockets(t, (socket) =>
       socket.on('data', () => {
         socket.write(`${HEAD}Connection: ${connection}\r\n\r\n`)
@@ -181,7 +181,7 @@ for (const connection of ['close', 'keep-alive']) {
   })
 }
 
-t.test("a caller's reader that asks for a pause with the last byte still gets the end", async (t) => {
+t.test('a sink that pauses at the last byte still gets the end', async (t) => {
   const origin = await sockets(t, (socket) =>
     socket.on('data', () => {
       socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nabcde')

@@ -22,25 +22,29 @@ t.test('finds the proxy as curl does', async (t) => {
     'http://small:3128',
     'lower case first',
   )
-  t.equal(through(dynamics, { HTTPS_PROXY: 'proxy:3128' }), 'http://proxy:3128', 'http is meant where nothing is said')
+  t.equal(through(dynamics, { HTTPS_PROXY: 'proxy:3128' }), 'http://proxy:3128', 'http is the default')
   t.equal(through(dynamics, { ALL_PROXY: 'http://all:3128' }), 'http://all:3128')
   t.equal(through(plain, { all_proxy: 'http://all:3128' }), 'http://all:3128')
   t.equal(through(dynamics, { all_proxy: 'http://all:3128', HTTPS_PROXY: 'http://proxy:3128' }), 'http://proxy:3128')
   t.equal(through(dynamics, { HTTP_PROXY: 'http://proxy:3128' }), 'http://proxy:3128', 'stands in for HTTPS_PROXY')
   t.equal(through(plain, { http_proxy: 'http://proxy:3128' }), 'http://proxy:3128')
-  t.equal(through(plain, { HTTPS_PROXY: 'http://proxy:3128' }), undefined, 'is for https alone')
+  t.equal(through(plain, { HTTPS_PROXY: 'http://proxy:3128' }), undefined, 'applies to https only')
   t.equal(through(dynamics, { HTTPS_PROXY: '' }), undefined)
 })
 
-t.test('leaves out what NO_PROXY names', async (t) => {
+t.test('does not use the proxy for hosts in NO_PROXY', async (t) => {
   const leaves = (to: string, list: string, name = 'NO_PROXY'): boolean =>
     through(to, { ALL_PROXY: 'http://p', [name]: list }) === undefined
   t.equal(leaves(dynamics, 'contoso.crm4.dynamics.com'), true)
   t.equal(leaves(dynamics, 'contoso.crm4.dynamics.com', 'no_proxy'), true)
-  t.equal(leaves(dynamics, '"elsewhere.example, DYNAMICS.com"'), true, 'a domain covers what is below it, in any case')
+  t.equal(
+    leaves(dynamics, '"elsewhere.example, DYNAMICS.com"'),
+    true,
+    'a domain includes its subdomains, in any letter case',
+  )
   t.equal(leaves(dynamics, '.dynamics.com'), true)
   t.equal(leaves(dynamics, '*.dynamics.com'), true)
-  t.equal(leaves(dynamics, 'namics.com'), false, 'not a mere end of letters')
+  t.equal(leaves(dynamics, 'namics.com'), false, 'not a suffix within a label')
   t.equal(leaves(dynamics, '*'), true)
   t.equal(leaves(dynamics, 'dynamics.com:443'), true)
   t.equal(leaves(dynamics, 'dynamics.com:8443'), false, 'another port')
@@ -60,7 +64,7 @@ const everywhere = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'A
   [name]: 'http://proxy:3128',
 }))
 
-t.test("what runs on this machine, and a managed identity's endpoint, is never reached through a proxy", async (t) => {
+t.test('loopback and the endpoint of a managed identity are never reached through a proxy', async (t) => {
   for (const variables of everywhere) {
     for (const url of [
       'http://127.0.0.1:8081',

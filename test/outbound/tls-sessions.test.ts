@@ -43,11 +43,11 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     t.equal(first.getProtocol(), version)
     t.notOk(first.isSessionReused())
     t.ok(second.isSessionReused())
-    t.ok(second.authorized, 'the certificate was verified with the first')
+    t.ok(second.authorized, 'the certificate was verified in the first handshake')
   })
 }
 
-t.test('a session that the service no longer takes costs nothing but the full handshake', async (t) => {
+t.test('a session that the service rejects costs only a full handshake', async (t) => {
   const connect = await connecting(t, { sessionTimeout: 1 })
   await heard(await connect())
   await new Promise((resolve) => {

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { authorityOf } from '../../src/outbound/tunnel.ts'
 
-t.test('CONNECT names host and port, and an address of IPv6 in brackets', async (t) => {
+t.test('CONNECT has host and port, with an IPv6 address in brackets', async (t) => {
   t.equal(authorityOf({ protocol: 'https:', hostname: 'contoso.example', port: '' }), 'contoso.example:443')
   t.equal(authorityOf({ protocol: 'http:', hostname: '::1', port: '' }), '[::1]:80')
   t.equal(authorityOf({ protocol: 'https:', hostname: 'contoso.example', port: '8443' }), 'contoso.example:8443')

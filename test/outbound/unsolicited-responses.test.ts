@@ -16,7 +16,7 @@ import { until } from '../support/until.ts'
 
 t.setTimeout(60_000)
 
-/** So long that nothing happens by itself. */
+/** So long that no timer fires during a test. */
 const CALM = { keep: 100_000, assumedUsed: 100_000, assumedUnused: 100_000, traffic: 100_000 }
 
 /** What a server sends without a request: complete responses, parts of one, and what is no response. */
@@ -33,7 +33,7 @@ const UNSOLICITED = [
 ]
 
 interface FarEnd {
-  /** Its connections, in the order in which they came. */
+  /** Its connections in order. */
   readonly connections: readonly Socket[]
   /** Sends a request on the only connection of the pool. Gives the path that the response is for. */
   readonly send: (path: string, body?: Buffer) => Promise<string>

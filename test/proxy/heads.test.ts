@@ -16,7 +16,7 @@ const ADDRESS_URL = 'https://contoso.crm4.dynamics.com/api/data/v9.2'
 const ADDRESS = targetAddress(ADDRESS_URL)
 const MAP = urlMap(ADDRESS, { base: 'http://gw:8080', form: 'short' })
 
-t.test('proxies are trusted by their address, or by their network, of either version of IP', async (t) => {
+t.test('proxies are trusted by IPv4 or IPv6 address or network', async (t) => {
   const links = linksFor({
     address: ADDRESS,
     prefix: '',
@@ -46,7 +46,7 @@ t.test('a header that is a link leads to Dynamics', async (t) => {
   ])
 })
 
-t.test('headers that come in several lines are one', async (t) => {
+t.test('repeated headers are joined', async (t) => {
   const sent = requestHeaders([])(['Accept-Encoding', 'br', 'Accept-Encoding', 'gzip'], MAP)
   t.match(sent.at(-1), /gzip/)
   t.match(sent.at(-1), /br/)
@@ -74,7 +74,7 @@ t.test('headers that come in several lines are one', async (t) => {
   t.match(head.headers, ['X-Other', '2'])
 })
 
-t.test('a batch that is compressed is refused: its links could not be rewritten', async (t) => {
+t.test('a compressed batch is refused, because its links could not be rewritten', async (t) => {
   const headers = { 'content-type': 'multipart/mixed; boundary=b', 'content-encoding': 'gzip' }
   t.throws(() => requestBodyRewriter(MAP, '/$batch', headers, {} as never), BadBatch)
 })

@@ -21,7 +21,7 @@ t.test('the preference is applied, however it is written', async (t) => {
   })
 })
 
-t.test('without it the setting holds, and a background caller cannot raise itself', async (t) => {
+t.test('without the preference the setting applies, and a background caller cannot raise itself', async (t) => {
   for (const prefer of [
     undefined,
     'wait=5',
@@ -51,7 +51,7 @@ t.test('a mistyped value is an error that names the two words', async (t) => {
   }
 })
 
-t.test('the rest of the header stays as it is', async (t) => {
+t.test('the rest of the header is unchanged', async (t) => {
   for (const [prefer, rest] of [
     ['gateway.priority=background', undefined],
     ['wait=5,a="x, y\\", gateway.priority=z"', 'wait=5,a="x, y\\", gateway.priority=z"'],

@@ -31,7 +31,7 @@ async function listening(t: Test, handler: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** A service whose answer comes in two pieces, with a pause between them, or breaks off after the first. */
+/** A service whose response comes in two chunks with a pause between them, or is truncated after the first. */
 async function callerOf(t: Test, breaksOff: boolean): Promise<string> {
   const service: string = await listening(t, (_request, response) => {
     const [first, second] = [`{"@odata.context":"${service}/api/data/v9.2/$metadata#x",`, '"value":[]}']
@@ -58,21 +58,18 @@ async function callerOf(t: Test, breaksOff: boolean): Promise<string> {
   )
 }
 
-t.test(
-  'hands on a short answer that comes in pieces as one, with the length that it has with its links turned',
-  async (t) => {
-    const url = await callerOf(t, false)
+t.test('sends a short response that arrives in chunks at once, with the length after rewriting', async (t) => {
+  const url = await callerOf(t, false)
 
-    const { text } = await rawSocket(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  const { text } = await rawSocket(url, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
 
-    const [head, body] = text.split('\r\n\r\n') as [string, string]
-    t.equal(body, '{"@odata.context":"http://gateway.example:8080/$metadata#x","value":[]}')
-    t.match(head, new RegExp(`content-length: ${body.length}(\\r\\n|$)`))
-    t.notMatch(head, /chunked/)
-  },
-)
+  const [head, body] = text.split('\r\n\r\n') as [string, string]
+  t.equal(body, '{"@odata.context":"http://gateway.example:8080/$metadata#x","value":[]}')
+  t.match(head, new RegExp(`content-length: ${body.length}(\\r\\n|$)`))
+  t.notMatch(head, /chunked/)
+})
 
-t.test('refuses a short response that breaks off between its pieces, and passes nothing of it on', async (t) => {
+t.test('refuses a short response that is truncated between chunks, and sends nothing of it', async (t) => {
   const url = await callerOf(t, true)
 
   const response = await fetch(url)
@@ -81,7 +78,7 @@ t.test('refuses a short response that breaks off between its pieces, and passes 
   t.equal(await response.text(), 'other side closed')
 })
 
-t.test('a response without a length is complete when the connection ends, not when it is reset', async (t) => {
+t.test('a response without a length is complete if the connection ends, and truncated if it is reset', async (t) => {
   const part = '{"value":['
   const send = async (end: (socket: Socket) => void): ReturnType<typeof rawSocket> => {
     const service = await sockets(t, (socket) =>
@@ -150,7 +147,7 @@ for (const [what, batch, isReset] of [
   })
 }
 
-t.test('refuses a short batch that cannot be read, in however many pieces it comes', async (t) => {
+t.test('refuses a short malformed batch, with any chunk borders', async (t) => {
   const batch = '--x\r\nno header\r\n\r\n--x--\r\n'
   for (const pause of [0, 50]) {
     const service = await listening(t, (_request, response) => {
@@ -182,7 +179,7 @@ t.test('refuses a short batch that cannot be read, in however many pieces it com
   }
 })
 
-t.test('an empty body that is said to be gzip is an empty body', async (t) => {
+t.test('an empty body with Content-Encoding: gzip is an empty body', async (t) => {
   const service = await listening(t, (_request, response) => {
     response.writeHead(200, { 'content-length': 0 }).end()
   })

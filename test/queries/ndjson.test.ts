@@ -19,7 +19,7 @@ t.test('NDJSON is chosen if no other type is preferred', async (t) => {
   }
 })
 
-t.test('$top is found if it is an option', async (t) => {
+t.test('$top is found only as a query option', async (t) => {
   for (const [query, top] of [
     ['?$top=3', 3],
     ['?$select=name&%24top=12', 12],
@@ -40,7 +40,7 @@ t.test('$top is found if it is an option', async (t) => {
   }
 })
 
-t.test('the number of rows is set where it is, or added', async (t) => {
+t.test('$top is replaced or added', async (t) => {
   for (const [path, result] of [
     ['/a', '/a?$top=5'],
     ['/a?$select=x', '/a?$select=x&$top=5'],

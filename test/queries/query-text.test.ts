@@ -5,7 +5,7 @@ import { queryIn, requireQueryType } from '../../src/queries/query-text.ts'
 
 const UNSUPPORTED = new QueryTypeUnsupported()
 
-t.test('a query is plain text or a form, without a coding', async (t) => {
+t.test('a query body is plain text or a form, without content coding', async (t) => {
   for (const contentType of ['text/plain', 'Text/Plain; charset=utf-8', 'application/x-www-form-urlencoded']) {
     for (const contentEncoding of [undefined, 'identity']) {
       t.doesNotThrow(() => requireQueryType({ contentType, contentEncoding }), contentType)
@@ -17,7 +17,7 @@ t.test('a query is plain text or a form, without a coding', async (t) => {
   }
 })
 
-t.test('its options are returned as in a URL', async (t) => {
+t.test('its options are returned in the form of a URL', async (t) => {
   for (const [body, query] of [
     ['', ''],
     ['$top=1', '$top=1'],
@@ -56,6 +56,6 @@ t.test('a body of line breaks is read as quickly as any other', async (t) => {
   const began = performance.now()
   t.throws(() => queryIn(`${'\n'.repeat(65_000)}x`, 'text/plain'), /character 1 must/)
   t.equal(queryIn(`$top=1${'\r\n'.repeat(32_000)}`, 'text/plain'), '$top=1')
-  // 11 seconds with an expression that tries each of them.
+  // A backtracking regular expression took 11 seconds.
   t.ok(performance.now() - began < 2000)
 })

@@ -17,7 +17,7 @@ import { replicaSettings } from '../support/replica-settings.ts'
 import { freePort } from '../support/rolling-update.ts'
 import { until } from '../support/until.ts'
 
-// Shorter than in earnest, so that the tests need not wait. Only a command may take longer, because the machine may be
+// Shorter than in production, so that the tests need not wait. Only a command may take longer, because the machine may be
 // busy.
 const TIMES = { command: 5000, connect: 5000, retry: 30, retryAfterTimeout: 60, stable: 30_000, heartbeat: 50 }
 const IMPATIENT = { ...TIMES, command: 100, connect: 500 }
@@ -26,7 +26,7 @@ interface Fixture {
   readonly state: SharedState
   readonly replicas: Replicas
   readonly disconnectedReason: () => string | undefined
-  /** What was logged: the code where it went alone, `back` where it came back. */
+  /** The log lines: the code when it lost Redis, `back` when it was connected again. */
   readonly lines: string[]
 }
 
@@ -55,7 +55,7 @@ function connected({ disconnectedReason }: Fixture): Promise<void> {
   return until(() => disconnectedReason() === undefined)
 }
 
-/** Uses it until it finds that Redis cannot be used; nothing may throw. */
+/** Uses the replica until it finds that Redis is unavailable; nothing may throw. */
 async function lost({ state, disconnectedReason }: Fixture): Promise<void> {
   await until(async () => {
     await state.set('a', '1', 60_000)
@@ -63,7 +63,7 @@ async function lost({ state, disconnectedReason }: Fixture): Promise<void> {
   })
 }
 
-t.test('absent at the start: it works alone, and connects when Redis comes', async (t) => {
+t.test('absent at startup: the replica works alone, and connects when Redis starts', async (t) => {
   const redis = await redisServer(t)
   await redis.kill()
   const one = replica(t, redis.url)
@@ -89,7 +89,7 @@ t.test('killed and restarted', async (t) => {
   t.equal(one.lines.length, 3, one.lines.join(' '))
 })
 
-t.test('hanging: one command waits, the next ones do not', async (t) => {
+t.test('hanging: one command waits, the following ones do not', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url, {}, IMPATIENT)
   await connected(one)
@@ -125,7 +125,7 @@ const refusals: Readonly<Record<string, { readonly make: readonly string[]; read
 }
 
 for (const [code, { make, undo }] of Object.entries(refusals)) {
-  t.test(`${code}: it works alone, and connects when the fault is over`, async (t) => {
+  t.test(`${code}: the replica works alone, and connects when the fault ends`, async (t) => {
     const redis = await redisServer(t)
     const one = replica(t, redis.url, { REDIS_PASSWORD: 'mine' })
     await connected(one)
@@ -154,7 +154,7 @@ t.test('flushed: only its entries are lost', async (t) => {
   await one.state.set('a', '2', 60_000)
   t.equal((await two.state.get('a'))?.value, '2')
   t.same(one.lines, ['back'])
-  t.same(counts, [2], 'a Redis that forgot them does not change how many replicas live')
+  t.same(counts, [2], 'entries that Redis lost do not change the number of replicas')
 })
 
 t.test('an ACL user with the documented rights, and a password from a file that changes', async (t) => {
@@ -214,7 +214,7 @@ t.test('Redis sees no address, name or secret, and cannot forge an entry', async
   const { targets } = replicaSettings(redis.url)
   const { id: scope } = createSeal('a-secret-that-replicas-share', scopeOf(targets[0]!))
 
-  // Whoever can write to Redis puts one user's entry in the place of another's.
+  // An attacker who can write to Redis replaces one user's entry with another's.
   const [ada] = await namesOf(one, redis, 'ada@contoso.com')
   const [bob] = await namesOf(one, redis, 'bob@contoso.com')
   await redis.command(`COPY ${ada} ${bob} REPLACE`)
@@ -252,7 +252,7 @@ t.test('an entry and a message expire at their own time, whatever Redis reports'
   const [key] = (await redis.command('KEYS *')).match(/dynamics-gateway:1:[\w-]{43}/)!
   await redis.command(`PERSIST ${key}`)
   await until(async () => (await one.state.get('a')) === undefined)
-  t.match(await redis.command(`TTL ${key}`), ':-1', 'Redis would keep it for ever')
+  t.match(await redis.command(`TTL ${key}`), ':-1', 'Redis would keep it forever')
 
   const got: string[] = []
   one.state.subscribe('news', (message) => got.push(message))
@@ -294,7 +294,7 @@ t.test('a repeated message neither extends a pause nor starts it again', async (
     ['30 s', 'shorter', 'end'],
     'each counts once, and none after a later one',
   )
-  t.ok(got[0]![1] <= 10_000 && got[1]![1] <= 40_000, 'the time that has passed is over')
+  t.ok(got[0]![1] <= 10_000 && got[1]![1] <= 40_000, 'the elapsed time counts')
 
   const late = replica(t, redis.url)
   await connected(late)
@@ -302,7 +302,7 @@ t.test('a repeated message neither extends a pause nor starts it again', async (
   late.state.subscribe('pauses', (message) => heard.push(message))
   for (const message of [sealed('over', 0, 19_000, began), sealed('end', 1, 0, Date.now())]) await publish(message)
   await until(() => heard.includes('end'))
-  t.same(heard, ['end'], 'a replica that has just started does not believe what is over')
+  t.same(heard, ['end'], 'a replica that has just started ignores expired messages')
 })
 
 t.test('a target without a shared secret shares nothing', async (t) => {
@@ -323,7 +323,7 @@ t.test('a target without a shared secret shares nothing', async (t) => {
   t.equal(await theirs.get('a'), undefined)
 })
 
-t.test('a replica that is closed while it connects leaves nothing behind', async (t) => {
+t.test('a replica that is closed while it connects releases everything', async (t) => {
   const redis = await redisServer(t)
   const one = replica(t, redis.url)
   await one.replicas.close()
@@ -432,7 +432,7 @@ t.test('a missing certificate file is a failed connection', async (t) => {
   t.equal(await state.get('a'), undefined)
 })
 
-t.test('over TLS, with an authority of its own and a name that the certificate is for', async (t) => {
+t.test('over TLS, with a private authority and a matching host name', async (t) => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'redis' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
   })

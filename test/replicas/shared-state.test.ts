@@ -37,13 +37,13 @@ for (const [name, make] of Object.entries(implementations)) {
   t.test(name, async (t) => {
     const { one, two, other } = await make(t)
 
-    await t.test('a value that one sets is known to another', async (t) => {
+    await t.test('a value that one sets is visible to another', async (t) => {
       await one.set('a', 'grüße\n', 60_000)
       t.equal((await two.get('a'))?.value, 'grüße\n')
       t.equal(await two.get('b'), undefined)
     })
 
-    await t.test('with different clocks a value does not live longer', async (t) => {
+    await t.test('clock differences do not extend the life of a value', async (t) => {
       const { now } = Date
       Date.now = () => now() + 240_000
       t.teardown(() => void (Date.now = now))
@@ -60,7 +60,7 @@ for (const [name, make] of Object.entries(implementations)) {
       t.equal(await two.get('short'), undefined)
     })
 
-    await t.test('a message reaches all others, and not its sender', async (t) => {
+    await t.test('a message reaches all others, but not its sender', async (t) => {
       const got: unknown[] = []
       one.subscribe('news', (message) => got.push(['one', message]))
       two.subscribe('news', (message, left) => got.push(['two', message, left > 0 && left <= 60_000]))
@@ -90,7 +90,7 @@ for (const [name, make] of Object.entries(implementations)) {
       t.ok(got[0]![1] > 1000 && got[0]![1] <= 50_000)
     })
 
-    await t.test('another target sees nothing of it', async (t) => {
+    await t.test('another target sees none of it', async (t) => {
       const got: string[] = []
       other.subscribe('news', (message) => got.push(message))
       two.subscribe('end', (message) => got.push(message))
@@ -101,7 +101,7 @@ for (const [name, make] of Object.entries(implementations)) {
       t.equal(await other.get('a'), undefined)
     })
 
-    await t.test('nothing is received after the end', async (t) => {
+    await t.test('nothing is received after close', async (t) => {
       const got: string[] = []
       const { subscribe, close } = two
       subscribe('late', (message) => got.push(message))
@@ -114,7 +114,7 @@ for (const [name, make] of Object.entries(implementations)) {
   })
 }
 
-t.test('a gateway alone has no others to count', async (t) => {
+t.test('a single gateway counts only itself', async (t) => {
   const replicas = inProcess(1)
   const state = replicas.of(replicaSettings(undefined).targets[0]!)
   state.onReplicas(() => t.fail('nobody comes'))

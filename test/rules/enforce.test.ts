@@ -29,7 +29,7 @@ const odd = [
   ['X-HTTP-Method', 'DELETE', 'GATEWAY_CALLER_NOT_ALLOWED'],
 ] as const
 
-t.test('a part may do what its caller may, and carry what its caller may', (t) => {
+t.test('a part has the same permissions as a request of its caller', (t) => {
   judge(strict, read)
   t.throws(() => judge(strict, write), { code: 'GATEWAY_CALLER_NOT_ALLOWED', message: /read-only/ })
   for (const [name, value, code] of odd) {
@@ -38,7 +38,7 @@ t.test('a part may do what its caller may, and carry what its caller may', (t) =
   t.end()
 })
 
-t.test('rules refuse a part whose path cannot be read', (t) => {
+t.test('rules refuse a part whose path cannot be parsed', (t) => {
   for (const resourcePath of ['/$%62atch', '/$batch()', '/accounts/%2e%2e/x']) {
     t.throws(
       () => judge(strict, { ...read, resourcePath }),
@@ -50,7 +50,7 @@ t.test('rules refuse a part whose path cannot be read', (t) => {
   t.end()
 })
 
-t.test('the rule that lets a part through is noted, once for all parts', (t) => {
+t.test('the rule that allows a part is recorded, once for all parts', (t) => {
   const rules = ['allow GET contacts', 'allow GET accounts', 'allow * accounts', 'deny DELETE accounts'].map(parseRule)
   const record = new RequestRecord('of-a-request', 0)
   const policy = { ...strict, rules }
@@ -61,11 +61,11 @@ t.test('the rule that lets a part through is noted, once for all parts', (t) => 
   t.same([...record.allowedBy!], ['allow GET accounts', 'allow * accounts'])
   t.throws(() => judge(policy, { ...read, method: 'DELETE' }, false, record))
   t.equal(record.allowedBy!.size, 2)
-  t.same(judge(strict, read), [], 'where nothing needs to be allowed, nothing is said')
+  t.same(judge(strict, read), [], 'an allowed part without a rule is not logged')
   t.end()
 })
 
-t.test('what needs to be allowed can be, but for another method', (t) => {
+t.test('bypass headers and callbacks can be allowed, but not a method override', (t) => {
   const lenient: Policy = { ...strict, callerIds: 'allow', bypassHeaders: true, callbacks: true }
   for (const [name, value] of odd.slice(0, 3)) judge(lenient, { ...read, headers: [{ name, value }] })
   t.throws(() => judge(lenient, { ...read, headers: [{ name: 'X-HTTP-Method', value: 'DELETE' }] }), {
@@ -74,7 +74,7 @@ t.test('what needs to be allowed can be, but for another method', (t) => {
   t.end()
 })
 
-t.test('a change that answers the row needs to be allowed to read, also where the batch asks for it', (t) => {
+t.test('a write that returns the row needs permission to read, also if the batch requests it', (t) => {
   const change = { ...read, method: 'PATCH', resourcePath: '/accounts(1)' }
   const row = [{ name: 'Prefer', value: 'odata.include-annotations="*", return = "representation"' }]
   const mayChange: Policy = { ...strict, rules: ['allow PATCH accounts'].map(parseRule) }
@@ -87,14 +87,14 @@ t.test('a change that answers the row needs to be allowed to read, also where th
   t.end()
 })
 
-t.test('a dry run lets all pass, and tells the log what a rule would have refused', (t) => {
+t.test('a dry run allows everything, and logs what rules would have refused', (t) => {
   const told = judge({ ...strict, dryRun: true }, write)
   t.match(told, [{ id: 'of-a-request', caller: 'billing', objection: /read-only/ }])
   t.same(judge({ ...strict, dryRun: true }, read), [])
   t.end()
 })
 
-/** Judges a part; what the log was told. */
+/** Authorizes a part, and returns what was logged. */
 function judge(
   policy: Policy,
   part: Parameters<typeof authorizePart>[1],

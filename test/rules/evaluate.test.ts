@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { parseRule, PRESETS } from '../../src/config/rule.ts'
 import { denialReason } from '../../src/rules/evaluate.ts'
 
-/** What `rules` say to `GET /accounts?$top=1` and the like. */
+/** The decision of `rules` about requests such as `GET /accounts?$top=1`. */
 function ask(rules: readonly string[], request: string): string | undefined {
   const [method, address] = request.split(' ') as [string, string]
   const [resourcePath, query] = address.split(/\?(.*)/s) as [string, string | undefined]
@@ -20,12 +20,12 @@ function table(
   for (const request of refused) t.match(ask(rules, request), /^This caller may not .+: .+\.$/, `${request} is refused`)
 }
 
-t.test('without rules everything passes', (t) => {
+t.test('without rules everything is allowed', (t) => {
   table(t, [], { passes: ['DELETE /accounts(1)', 'GET /accounts?fetchXml=x', 'POST /$batch'], refused: [] })
   t.end()
 })
 
-t.test('read-only lets nothing but reading pass', (t) => {
+t.test('read-only allows only reads', (t) => {
   table(t, ['read-only'], {
     passes: [
       'GET /accounts',
@@ -68,7 +68,7 @@ t.test('no-delete refuses DELETE, and actions that delete', (t) => {
   t.end()
 })
 
-t.test('no-metadata-writes keeps definitions as they are', (t) => {
+t.test('no-metadata-writes refuses changes of definitions', (t) => {
   table(t, ['no-metadata-writes'], {
     passes: [
       'GET /EntityDefinitions',
@@ -120,8 +120,8 @@ t.test('a deny names methods and entity sets', (t) => {
   t.end()
 })
 
-t.test('a deny on reading cannot be got round by navigation, queries of their own or encoded letters', (t) => {
-  // Without metadata nobody can tell that Account_Annotation holds annotations.
+t.test('a deny on reading cannot be bypassed by navigation, stored queries or encoded letters', (t) => {
+  // Without metadata it is unknown that Account_Annotation contains annotations.
   table(t, ['deny * annotations'], {
     passes: [
       'GET /accounts',
@@ -176,7 +176,7 @@ t.test('a deny on reading cannot be got round by navigation, queries of their ow
   t.end()
 })
 
-t.test('a deny on an action or a navigation property concerns nothing else', (t) => {
+t.test('a deny on an action or a navigation property affects nothing else', (t) => {
   table(t, ['deny POST WinOpportunity(),Microsoft.Dynamics.CRM.Assign', 'deny GET accounts/primarycontactid'], {
     passes: ['POST /LoseOpportunity', 'GET /accounts(1)/name', 'GET /accounts?$expand=owninguser'],
     refused: [
@@ -196,7 +196,7 @@ t.test('a deny on an action or a navigation property concerns nothing else', (t)
   t.end()
 })
 
-t.test('once there is an allow, all that none names is refused', (t) => {
+t.test('with an allow rule, everything that no allow rule names is refused', (t) => {
   table(t, ['allow GET accounts', 'allow POST contacts'], {
     passes: [
       'GET /accounts',
@@ -245,7 +245,7 @@ t.test('once there is an allow, all that none names is refused', (t) => {
   t.end()
 })
 
-t.test('an allow can name what lies below, functions and actions, the service document, or everything', (t) => {
+t.test('an allow can name nested resources, functions and actions, the service document, or everything', (t) => {
   table(
     t,
     [
@@ -289,7 +289,7 @@ t.test('an allow can name what lies below, functions and actions, the service do
   t.end()
 })
 
-t.test('a query in a body is one that nobody looks into', (t) => {
+t.test('an unparsed query in a body is refused if rules restrict reading', (t) => {
   const refused = ['POST /accounts/$query', 'POST /accounts/%24query', 'POST /accounts/$QUERY/', 'GET /accounts/$query']
   table(t, ['allow GET accounts', 'allow POST accounts'], { passes: ['POST /accounts'], refused })
   table(t, ['allow POST accounts', 'allow POST accounts/*'], { passes: ['POST /accounts'], refused })
@@ -306,7 +306,7 @@ t.test('a query in a body is one that nobody looks into', (t) => {
   t.end()
 })
 
-t.test('a row below another is reached by no path that an allow does not name', (t) => {
+t.test('a nested row is reachable only by paths that an allow names', (t) => {
   table(t, ['allow GET accounts'], {
     passes: ['GET /accounts(1)/entityimage/$value', 'GET /accounts(1)/$ref', 'GET /accounts/$count/'],
     refused: [
@@ -365,7 +365,7 @@ t.test('a row below another is reached by no path that an allow does not name', 
   t.end()
 })
 
-t.test('an action on many rows is held to the methods that it stands for', (t) => {
+t.test('an action on many rows needs permission for the methods that it amounts to', (t) => {
   table(t, ['deny DELETE,PATCH accounts'], {
     passes: [
       'POST /accounts',
@@ -382,7 +382,7 @@ t.test('an action on many rows is held to the methods that it stands for', (t) =
   t.end()
 })
 
-t.test('a change that answers the row reads it', (t) => {
+t.test('a write that returns the row counts as a read', (t) => {
   const change = (rules: readonly string[], method: string, query = ''): string | undefined =>
     denialReason({ method, resourcePath: '/accounts(1)', query, wantsRow: true }, rules.map(parseRule))
   for (const method of ['PATCH', 'PUT']) {
@@ -391,11 +391,11 @@ t.test('a change that answers the row reads it', (t) => {
     t.equal(change([`allow GET,${method} accounts`], method), undefined)
     t.equal(change([], method), undefined)
   }
-  t.equal(change(['allow POST accounts'], 'POST'), undefined, 'a row of its own')
+  t.equal(change(['allow POST accounts'], 'POST'), undefined, 'a top-level row')
   t.end()
 })
 
-t.test('FetchXML reads what an allow names', (t) => {
+t.test('FetchXML may read only entities that an allow names', (t) => {
   const fetch = (xml: string): string => `GET /accounts?fetchXml=${encodeURIComponent(xml)}`
   const linked = '<fetch><entity name="account"><link-entity name="contact" from="a" to="b"/></entity></fetch>'
   table(t, ['allow GET accounts,account'], {
@@ -430,7 +430,7 @@ t.test('a deny wins over every allow', (t) => {
   t.end()
 })
 
-t.test('every preset refuses what passes without rules', (t) => {
+t.test('every preset refuses something that is allowed without rules', (t) => {
   // A new preset needs an entry here, and tests of its own above.
   const refused: Readonly<Record<(typeof PRESETS)[number], string>> = {
     'read-only': 'POST /accounts',

@@ -9,7 +9,7 @@ import { gatewayFor } from '../support/gateway-for.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
 
-t.test('a blank or a letter outside of ASCII in the address is named, with an id and a line in the log', async (t) => {
+t.test('a blank or a non-ASCII letter in the URL is reported, with a request id and a log line', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, emulator } = gateway
   const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
@@ -39,7 +39,7 @@ t.test('a blank or a letter outside of ASCII in the address is named, with an id
   t.same(emulator.received, [])
 })
 
-t.test('bytes that are not a request have an id and a log line too, which shows none of them', async (t) => {
+t.test('bytes that are not a request get a request id and a log line that shows none of them', async (t) => {
   const gateway = await gatewayFor(t)
   const { url, log } = gateway
   const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
@@ -71,7 +71,7 @@ function requestId({ head }: RawAnswer): string | undefined {
   return /^x-request-id: (\S+)$/im.exec(head)?.[1]
 }
 
-t.test('a request of two origins is answered as one of none', async (t) => {
+t.test('a request with two origins is handled as one without', async (t) => {
   const { url } = await gatewayFor(t, { ALLOWED_ORIGINS: 'https://a.example' })
   const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
   const bad = (...origins: string[]): Promise<RawAnswer> => {
@@ -82,7 +82,7 @@ t.test('a request of two origins is answered as one of none', async (t) => {
   t.notMatch((await bad('https://a.example', 'https://a.example')).head, /access-control-allow-origin/i)
 })
 
-t.test('of an unwanted body only so much is read', async (t) => {
+t.test('only a limited part of an unwanted body is read', async (t) => {
   const { url } = await gatewayFor(t)
   const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
   const megabytes = 20

@@ -17,7 +17,7 @@ const settings = loadSettings(
 )
 const cors = corsOf(settings)
 
-t.test('pages may send every documented header, by whatever name the settings give it', async (t) => {
+t.test('pages may send every documented header, with its configured name', async (t) => {
   const allowed = cors.allowedHeaders(undefined).toLowerCase().split(', ')
 
   for (const name of [
@@ -49,7 +49,7 @@ t.test('pages may send every documented header, by whatever name the settings gi
     t.ok(allowed.includes(name), name)
 })
 
-t.test("pages may send headers of the product's families that are not documented yet", async (t) => {
+t.test("pages may send undocumented headers of the product's prefixes", async (t) => {
   const allowed = cors
     .allowedHeaders('content-type, mscrm.new,OData-New , x-ms-new,evil, x-ms-, x-ms-a b, x-ms-new')
     .split(', ')
@@ -60,14 +60,14 @@ t.test("pages may send headers of the product's families that are not documented
   for (const name of ['evil', 'x-ms-', 'x-ms-a b', 'content-type']) t.notOk(allowed.includes(name), name)
 })
 
-t.test('an origin counts in any letter case, and is told as it is listed', async (t) => {
+t.test('an origin matches in any letter case, and is returned as listed', async (t) => {
   t.match(cors.headersFor('https://APP.contoso.com'), ['vary', 'Origin', 'access-control-allow-origin', ORIGIN])
   t.same(cors.headersFor('https://evil.example'), ['vary', 'Origin'])
   t.same(cors.headersFor(undefined), ['vary', 'Origin'])
   t.equal(corsOf({ ...settings, allowedOrigins: [] }).headersFor(ORIGIN), undefined)
 })
 
-t.test('what resembles a preflight and has a body is judged like every other request', async (t) => {
+t.test('an OPTIONS request with a body is handled like every other request', async (t) => {
   const { server, passed } = await callersFixture(t, { allowedOrigins: [ORIGIN], requiredHeader: 'x-gateway' })
   const preflight = [`Origin: ${ORIGIN}`, 'Access-Control-Request-Method: PATCH']
 

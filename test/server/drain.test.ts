@@ -10,28 +10,25 @@ import type { Test } from 'tap'
 
 import { drainOf } from '../../src/server/drain.ts'
 
-t.test(
-  'callers that come on new connections until the last moment are answered or not let in, never cut off',
-  async (t) => {
-    const { server, drain } = await draining(t, undefined, 3000)
-    const outcomes: string[] = []
-    async function calling(): Promise<void> {
-      for (;;) {
-        const outcome = await call(server)
-        if (outcome === 'ECONNREFUSED') return
-        outcomes.push(outcome)
-      }
+t.test('new connections during shutdown are answered or refused, never cut off', async (t) => {
+  const { server, drain } = await draining(t, undefined, 3000)
+  const outcomes: string[] = []
+  async function calling(): Promise<void> {
+    for (;;) {
+      const outcome = await call(server)
+      if (outcome === 'ECONNREFUSED') return
+      outcomes.push(outcome)
     }
-    const callers = Array.from({ length: 50 }, calling)
-    await pause(200)
-    drain.next()
-    await Promise.all([...callers, drain.over])
+  }
+  const callers = Array.from({ length: 50 }, calling)
+  await pause(200)
+  drain.next()
+  await Promise.all([...callers, drain.over])
 
-    t.same([...new Set(outcomes)], ['200'])
-  },
-)
+  t.same([...new Set(outcomes)], ['200'])
+})
 
-t.test('a connection that was made before asks a little later and is answered', async (t) => {
+t.test('an earlier connection that sends its request a little later is answered', async (t) => {
   const { server, drain } = await draining(t, undefined, 3000)
   const { port } = server.address() as AddressInfo
   drain.next()
@@ -46,7 +43,7 @@ t.test('a connection that was made before asks a little later and is answered', 
   await drain.over
 })
 
-t.test('idle connections do not hold the end, and a second call cuts what runs', async (t) => {
+t.test('idle connections do not delay the drain, and a second call cuts off running requests', async (t) => {
   const { server, drain } = await draining(t, () => undefined)
   const { port } = server.address() as AddressInfo
   const idle = connect(port, '127.0.0.1').on('error', () => undefined)

@@ -7,7 +7,7 @@ import type { Exchange } from '../../src/server/exchange.ts'
 import { fastifyApp } from '../../src/server/fastify-app.ts'
 import { listening } from '../support/connection-fixture.ts'
 
-t.test('an app that is closed leaves nothing on its server, which outlives it', async (t) => {
+t.test('a closed app removes its listeners from the server, which stays open', async (t) => {
   const server = createServer()
   server.on('clientError', () => undefined)
   const listeners = (): unknown[] => server.eventNames().map((name) => [name, server.listeners(name)])

@@ -16,7 +16,7 @@ import { gatewayFor } from '../support/gateway-for.ts'
 import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 
-t.test('listens at a Unix socket that its owner and group may use, and nobody else', async (t) => {
+t.test('listens at a Unix socket that only its owner and group may use', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
   const { running } = await gatewayFor(t, { HOST: `unix:${path}` })
 
@@ -27,7 +27,7 @@ t.test('listens at a Unix socket that its owner and group may use, and nobody el
   t.equal((await rawRequest({ path }, 'GET /WhoAmI HTTP/1.0\r\nOrigin: http://\r\n\r\n')).status, 403)
 })
 
-t.test('takes the place of a socket that a gateway left behind', async (t) => {
+t.test('replaces a socket that a gateway left behind', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
   const killed = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
   spawnSync(process.execPath, ['-e', killed])
@@ -37,7 +37,7 @@ t.test('takes the place of a socket that a gateway left behind', async (t) => {
   t.equal((await rawRequest({ path }, get('/WhoAmI'))).status, 200)
 })
 
-t.test('does not take the socket of somebody who listens there', async (t) => {
+t.test('does not replace a socket that another process listens at', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
   const other = createServer()
   await new Promise<void>((resolve) => other.listen(path, resolve))
@@ -81,7 +81,7 @@ t.test('an address of IPv6 is in brackets', async (t) => {
   t.equal(originOf({ address: '127.0.0.1', family: 'IPv4', port: 8443 }, 'https'), 'https://127.0.0.1:8443')
 })
 
-t.test('a socket that cannot be made is explained without a port', async (t) => {
+t.test('a socket that cannot be created is explained without a port', async (t) => {
   const file = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'file')
   writeFileSync(file, 'x')
   for (const path of [file, `${file}/s`, '/nowhere/s']) {
@@ -94,13 +94,13 @@ t.test('a socket that cannot be made is explained without a port', async (t) => 
   }
 })
 
-t.test('whether an address can be had is told without taking its port', async (t) => {
+t.test('checks an address without occupying its port', async (t) => {
   const other = createServer().listen(0, '127.0.0.1')
   await new Promise<void>((resolve) => other.once('listening', resolve))
   t.teardown(() => other.close())
   const { port } = other.address() as AddressInfo
 
-  t.equal(await listenFault({ host: '127.0.0.1', port }), undefined, 'who listens there may be the gateway')
+  t.equal(await listenFault({ host: '127.0.0.1', port }), undefined, 'the listener there may be the gateway itself')
   t.equal(await listenFault({ host: '127.0.0.1', port: 0 }), undefined)
   t.match(
     await listenFault({ host: '192.0.2.1', port: 8080 }),
@@ -109,7 +109,7 @@ t.test('whether an address can be had is told without taking its port', async (t
   t.equal(await listenFault({ host: 'unix:/nowhere/s', port: 8080 }), undefined)
 })
 
-t.test('serves HTTPS where a certificate is given, with links to match', async (t) => {
+t.test('serves HTTPS with a certificate, and https links', async (t) => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'gateway' }], {
     keyType: 'ec',
     algorithm: 'sha256',

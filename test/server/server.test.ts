@@ -24,7 +24,7 @@ t.test('a head that does not arrive in time gets 408, and does not keep its conn
   t.match(await everything(socket), /^HTTP\/1\.1 408 .*GATEWAY_REQUEST_TOO_SLOW/s)
 })
 
-t.test('a connection that never says anything is closed without a word', async (t) => {
+t.test('a connection that never sends anything is closed without a response', async (t) => {
   const server = await serverOf(t, (_request, response) => response.end(), { bodyTimeout: 60_000 })
 
   t.equal(await everything(dial(t, server)), '')
@@ -38,7 +38,7 @@ t.test('a body that stops arriving gets 408', async (t) => {
   t.match(await everything(socket), /^HTTP\/1\.1 408 .*GATEWAY_REQUEST_TOO_SLOW/s)
 })
 
-t.test('a body may take as long as it moves', async (t) => {
+t.test('a body may take any time while it makes progress', async (t) => {
   const server = await serverOf(
     t,
     (request, response) => {
@@ -56,13 +56,13 @@ t.test('a body may take as long as it moves', async (t) => {
   t.match(await everything(socket), /^HTTP\/1\.1 200 .*taken/s)
 })
 
-t.test('an answer that is not begun yet may take its time, whoever waits for it', async (t) => {
+t.test('a response that has not begun may take any time', async (t) => {
   const server = await serverOf(t, (_request, response) => void setTimeout(() => response.end('late'), 1000))
 
   t.match(await rawRequest(server, get('/')), { status: 200, body: 'late' })
 })
 
-t.test('a caller that was not told to go on is not late with its body', async (t) => {
+t.test('a caller that waits for 100 Continue does not time out with its body', async (t) => {
   const server = await serverOf(
     t,
     (request, response) => {
@@ -91,8 +91,8 @@ t.test('a caller that gets 100 Continue and sends no body gets 408', async (t) =
   t.match(await everything(socket), /100 Continue.*HTTP\/1\.1 408 /s)
 })
 
-t.test('a caller that does not take its answer is cut off', async (t) => {
-  // Slow reading holds the answer's bytes in our memory, and Dynamics' connection.
+t.test('a caller that does not read its response is cut off', async (t) => {
+  // A slow reader occupies memory for the response, and a connection to Dynamics.
   const closed: Promise<unknown>[] = []
   const server = await serverOf(t, (_request, response) => {
     closed.push(once(response, 'close'))
@@ -112,9 +112,9 @@ t.test('a caller that does not take its answer is cut off', async (t) => {
 })
 
 t.test(
-  'a caller that takes nothing of a large answer is cut off after bodyTimeout, not after twice that',
+  'a caller that reads nothing of a large response is cut off after bodyTimeout, not after twice that',
   async (t) => {
-    // The system takes a part of the first write at once, which is no progress of the caller's.
+    // The kernel accepts a part of the first write at once, which is not progress of the caller.
     const patience = 2000
     let closed: Promise<unknown> | undefined
     const server = await serverOf(
@@ -134,7 +134,7 @@ t.test(
   },
 )
 
-t.test('a caller that takes one large write slowly gets all of it', async (t) => {
+t.test('a caller that reads one large write slowly gets all of it', async (t) => {
   const large = Buffer.alloc(16 * 1024 * 1024)
   const server = await serverOf(t, (_request, response) => void response.end(large), { bodyTimeout: 1500 })
   const socket = dial(t, server)
@@ -143,7 +143,7 @@ t.test('a caller that takes one large write slowly gets all of it', async (t) =>
   socket.on('data', (chunk: Buffer) => {
     const before = taken
     taken += chunk.length
-    // A pause after each mebibyte: all of it takes longer than the server is patient.
+    // A pause after each mebibyte, so that the complete transfer takes longer than the timeout.
     if (Math.floor(before / MEBIBYTE) === Math.floor(taken / MEBIBYTE)) return
     socket.pause()
     setTimeout(() => socket.resume(), 200)
@@ -155,7 +155,7 @@ t.test('a caller that takes one large write slowly gets all of it', async (t) =>
 })
 
 t.test(
-  'a body that stops within a begun answer cuts the connection: the answer is never ended as if whole',
+  'a body that stalls during its response cuts the connection, so that the response never looks complete',
   async (t) => {
     const server = await serverOf(t, (request, response) => {
       response.writeHead(200, { 'content-length': '100' }).write('part')
@@ -170,7 +170,7 @@ t.test(
   },
 )
 
-t.test('a body that stops after its request was answered does not keep the connection', async (t) => {
+t.test('a body that stalls after the response does not keep the connection open', async (t) => {
   const server = await serverOf(t, (_request, response) => response.writeHead(403).end('refused'))
   const answers = ['Content-Length: 10\r\n\r\nabc', 'Transfer-Encoding: chunked\r\n\r\na\r\nabc'].map((rest) => {
     const socket = dial(t, server)
@@ -198,7 +198,7 @@ t.test('a connection between two requests may be idle for longer than bodyTimeou
   t.equal((await answers).match(/refused/g)?.length, 2)
 })
 
-t.test('bytes that are no request within a begun answer cut the connection too', async (t) => {
+t.test('malformed bytes during a response cut the connection too', async (t) => {
   const server = await serverOf(t, (request, response) => {
     response.writeHead(200, { 'content-length': '100' }).write('part')
     request.resume()
@@ -211,7 +211,7 @@ t.test('bytes that are no request within a begun answer cut the connection too',
   t.notMatch(await everything(socket), /400/)
 })
 
-t.test('requests sent one upon the other are answered one after the other', async (t) => {
+t.test('pipelined requests are answered in order', async (t) => {
   const server = await serverOf(
     t,
     (request, response) => {
@@ -231,7 +231,7 @@ t.test('requests sent one upon the other are answered one after the other', asyn
   t.strictSame((await everything(socket)).match(/answer .\d/g), ['answer /1', 'answer /2', 'answer /3'])
 })
 
-t.test('bytes that are no request do not take the place of the answer to the request before them', async (t) => {
+t.test('malformed bytes do not replace the response to the request before them', async (t) => {
   const server = await serverOf(t, (_request, response) => void setTimeout(() => response.end('made'), 100), {
     bodyTimeout: 5000,
   })
@@ -241,7 +241,7 @@ t.test('bytes that are no request do not take the place of the answer to the req
   t.match(await everything(socket), /^HTTP\/1\.1 200 .*made.*HTTP\/1\.1 4\d\d .*"GATEWAY_/s)
 })
 
-t.test('who is refused and stays is cut off after a moment', async (t) => {
+t.test('a caller that stays after a refusal is cut off after a moment', async (t) => {
   const server = await serverOf(t, (_request, response) => response.end(), { bodyTimeout: 60_000 })
   const socket = dial(t, server, { allowHalfOpen: true })
   const sending = setInterval(() => socket.write('more of it\r\n'), 50)
@@ -271,7 +271,7 @@ t.test('an idle connection is kept for a while, and then closed', async (t) => {
   t.match(await everything(socket), /answered/)
 })
 
-t.test('all header lines are seen, however many', async (t) => {
+t.test('all header lines are seen, whatever their number', async (t) => {
   const server = await serverOf(t, (request, response) => response.end(String(request.rawHeaders.length / 2)))
 
   t.equal((await rawRequest(server, get('/', ...Array.from({ length: 5000 }, () => 'a: b')))).body, '5002')

@@ -20,7 +20,7 @@ import { inboundServer } from '../../src/server/server.ts'
 type Pair = { readonly cert: string; readonly private: string }
 
 t.test(
-  'a caller is known by its certificate: by its fingerprint, or by a name that a listed authority vouches for',
+  'a caller is authenticated by the fingerprint of its certificate, or by a name that a listed authority certified',
   async (t) => {
     const [authority, stranger] = [await authorityOf('Contoso'), await authorityOf('Contoso')]
     const [billing, web, service, pinned] = [
@@ -41,8 +41,12 @@ t.test(
     t.equal(await ask(service), 'service')
     t.equal(await ask(pinned), 'pinned', 'a fingerprint needs no authority')
     t.equal(await ask(), 'nobody', 'without a certificate')
-    t.equal(await ask(await issued(stranger, 'billing')), 'nobody', 'an authority that is not listed says who it is')
-    t.equal(await ask(await generatedFor('billing')), 'nobody', 'it says so itself')
+    t.equal(
+      await ask(await issued(stranger, 'billing')),
+      'nobody',
+      'a certificate from an authority that is not listed',
+    )
+    t.equal(await ask(await generatedFor('billing')), 'nobody', 'a self-signed certificate')
     t.equal(await ask(await issued(authority, 'other')), 'nobody', 'somebody else')
     t.equal(
       await ask(
@@ -67,7 +71,7 @@ t.test(
   },
 )
 
-t.test('several requests of one connection need one look at the certificate', async (t) => {
+t.test('the certificate is read once per connection', async (t) => {
   const authority = await authorityOf('Contoso')
   const ask = await gateway(t, authority.cert, [{ name: 'billing', certificates: ['CN=billing'] }])
   const { Agent } = await import('node:https')
@@ -79,7 +83,7 @@ t.test('several requests of one connection need one look at the certificate', as
   t.equal(await ask(billing, { agent }), 'billing')
 })
 
-t.test("a connection that is gone is nobody's", (t) => {
+t.test('a closed connection authenticates nobody', (t) => {
   t.equal(certificateOwner([['CN=billing', 'billing']])(new TLSSocket(new Socket())), undefined)
   t.end()
 })
@@ -97,7 +101,7 @@ t.test('a name that holds another is one name (CVE-2021-44532)', (t) => {
   t.end()
 })
 
-t.test('a certificate is replaced while the gateway runs, and a broken one leaves the old in force', async (t) => {
+t.test('a certificate is replaced while the gateway runs, and an invalid one leaves the old one in use', async (t) => {
   const folder = t.testdir({})
   const [first, second] = [await generatedFor('first'), await generatedFor('second')]
   write(folder, first)
@@ -127,7 +131,7 @@ t.test('a certificate is replaced while the gateway runs, and a broken one leave
   t.pass('the new one is served')
 })
 
-t.test('old versions of TLS, and bytes that are no TLS, get nowhere', async (t) => {
+t.test('old versions of TLS, and bytes that are not TLS, are refused', async (t) => {
   const folder = t.testdir({})
   write(folder, await generatedFor('gateway'))
   const server = await listening(
@@ -149,7 +153,7 @@ t.test('old versions of TLS, and bytes that are no TLS, get nowhere', async (t) 
   t.equal((await rawRequest(server, get('/'))).status, 0)
 })
 
-/** A server whose answer is the caller's name. */
+/** A server that responds with the caller's name. */
 async function gateway(
   t: Test,
   clientCa: string,

@@ -6,7 +6,7 @@ import impersonate from '../../src/users/impersonate.ts'
 import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 
-t.test('a caller whose token names the user may name no other, by address or by id', async (t) => {
+t.test('a caller whose token names the user may not name another, by address or by id', async (t) => {
   const { server, passed } = await callersFixture(t, {}, (app, { anybody, targets: [target] }) => {
     const caller = {
       name: 'portal',
@@ -37,7 +37,7 @@ t.test('a caller whose token names the user may name no other, by address or by 
   t.equal((await rawRequest(server, get('/WhoAmI'))).status, 200)
 })
 
-t.test('the user of a token is looked up by its address, or is a person whose token is exchanged', async (t) => {
+t.test('the user of a token is looked up by address, or is a person whose token is exchanged', async (t) => {
   const asked: unknown[] = []
   let user: object = { email: 'ada@contoso.com' }
   const { server } = await callersFixture(t, {}, (app, { anybody, targets: [target] }) => {

@@ -73,7 +73,7 @@ t.test('treats a row without isdisabled as a broken response', async (t) => {
   )
 })
 
-t.test('the first column that has the address decides, whatever the others have', async (t) => {
+t.test('the first column that contains the address decides, whatever the others contain', async (t) => {
   const columns = ['internalemailaddress', 'domainname', 'contoso_login']
   const other = { internalemailaddress: 'eve@contoso.com', domainname: 'ADA@contoso.com', contoso_login: null }
   const by = (...rows: object[]): unknown => {

@@ -39,7 +39,7 @@ t.test('the first calls need no lookup, whether users are named by address or by
   t.same(directory.preloadState?.(), preloaded.state())
 })
 
-t.test('a name that does not mean one enabled person is looked up, and refused as always', async (t) => {
+t.test('a name that does not identify one enabled person is looked up, and refused as usual', async (t) => {
   const { preloaded, directory, asker } = await preloadedBy(t)
   await until(() => preloaded.state().status === 'ready')
   for (const [email, code] of [
@@ -53,35 +53,39 @@ t.test('a name that does not mean one enabled person is looked up, and refused a
   }
 })
 
-t.test('changes are read while there is traffic: a leaver is refused, and a new address is known', async (t) => {
-  const { emulator, preloaded, directory, asker, systemUsers } = await preloadedBy(t, { poll: 20, maxAge: HOUR })
-  await until(() => preloaded.state().status === 'ready')
-  t.match(directory.find({ email: ADELE }, asker), { objectId: objectId(emulator, ADELE) })
-  let changes = 0
-  preloaded.onChange(() => changes++)
-  const row = (address: string) => emulator.rows('systemusers').find((one) => one['internalemailaddress'] === address)!
-  emulator.put('systemusers', { ...row(ADELE), isdisabled: true })
-  emulator.put('systemusers', { ...row(ALEX), internalemailaddress: 'alex.new@contoso.com' })
-  await until(() => {
-    const found = preloaded.find({ email: ADELE })
-    return found === undefined
-  })
-  await t.rejects(Promise.resolve(directory.find({ email: ADELE }, asker)), { code: 'GATEWAY_USER_DISABLED' })
-  t.match(preloaded.find({ email: 'alex.new@contoso.com' }), { objectId: objectId(emulator, 'alex.new@contoso.com') })
-  t.equal(preloaded.find({ email: ALEX }), undefined)
-  t.ok(changes > 0, 'others hear of it')
+t.test(
+  'changes are read while there is traffic: a disabled user is refused, and a new address is accepted',
+  async (t) => {
+    const { emulator, preloaded, directory, asker, systemUsers } = await preloadedBy(t, { poll: 20, maxAge: HOUR })
+    await until(() => preloaded.state().status === 'ready')
+    t.match(directory.find({ email: ADELE }, asker), { objectId: objectId(emulator, ADELE) })
+    let changes = 0
+    preloaded.onChange(() => changes++)
+    const row = (address: string) =>
+      emulator.rows('systemusers').find((one) => one['internalemailaddress'] === address)!
+    emulator.put('systemusers', { ...row(ADELE), isdisabled: true })
+    emulator.put('systemusers', { ...row(ALEX), internalemailaddress: 'alex.new@contoso.com' })
+    await until(() => {
+      const found = preloaded.find({ email: ADELE })
+      return found === undefined
+    })
+    await t.rejects(Promise.resolve(directory.find({ email: ADELE }, asker)), { code: 'GATEWAY_USER_DISABLED' })
+    t.match(preloaded.find({ email: 'alex.new@contoso.com' }), { objectId: objectId(emulator, 'alex.new@contoso.com') })
+    t.equal(preloaded.find({ email: ALEX }), undefined)
+    t.ok(changes > 0, 'other replicas are notified')
 
-  let idle = -1
-  await until(async () => {
-    const before = systemUsers()
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    idle = systemUsers() - before
-    return idle === 0
-  })
-  t.equal(idle, 0, 'nothing is read while nobody asks')
-})
+    let idle = -1
+    await until(async () => {
+      const before = systemUsers()
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      idle = systemUsers() - before
+      return idle === 0
+    })
+    t.equal(idle, 0, 'nothing is read while nobody asks')
+  },
+)
 
-t.test('a user who was deleted is gone', async (t) => {
+t.test('a deleted user is refused', async (t) => {
   const { emulator, preloaded, systemUsers } = await preloadedBy(t, { poll: 10, maxAge: HOUR })
   await until(() => preloaded.state().status === 'ready')
   const users = preloaded.state().users
@@ -102,7 +106,7 @@ t.test('a user who was deleted is gone', async (t) => {
   t.equal(preloaded.state().users, users - 1)
 })
 
-t.test('after a time without requests the first one waits until the users are up to date', async (t) => {
+t.test('after a time without requests, the first one waits until the users are up to date', async (t) => {
   const { emulator, preloaded, directory, asker } = await preloadedBy(t, { poll: HOUR, maxAge: 0 })
   await until(() => preloaded.state().status === 'ready')
   const row = emulator.rows('systemusers').find((one) => one['internalemailaddress'] === ADELE)!
@@ -135,7 +139,7 @@ t.test('a row that changes while the pages are read is read again', async (t) =>
 })
 
 t.test(
-  'without the right, without tracking and with too many users they are looked up, which the log says once',
+  'without the privilege, without change tracking, or with too many users, users are looked up, and one log line says why',
   async (t) => {
     for (const [prepare, reason] of [
       [(emulator: Started) => (emulator.switches.mayReadUsers = false), /prvReadUser/],
@@ -153,7 +157,7 @@ t.test(
       emulator.switches.mayReadUsers = true
       emulator.faults.clear()
       t.match(await directory.find({ email: ALEX }, asker), { objectId: objectId(emulator, ALEX) })
-      t.notOk(directory.find({ email: ALEX }, asker) instanceof Promise, 'remembered as without preloading')
+      t.notOk(directory.find({ email: ALEX }, asker) instanceof Promise, 'remembered as if not preloaded')
       t.equal(log.lines.filter(({ sentence }) => sentence.startsWith('users are not preloaded')).length, 1)
     }
 

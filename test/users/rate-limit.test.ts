@@ -3,7 +3,7 @@ import t from 'tap'
 import { Cancellation } from '../../src/dynamics/cancellation.ts'
 import { rateLimiter } from '../../src/users/rate-limit.ts'
 
-t.test('lets no more pass in a second than it should, however many come at once', async (t) => {
+t.test('allows no more than its rate, however many arrive at once', async (t) => {
   const turn = rateLimiter(20, 10_000)
   const began = performance.now()
 
@@ -14,7 +14,7 @@ t.test('lets no more pass in a second than it should, however many come at once'
     }),
   )
 
-  // From the first turn's own moment: what is noted of it comes later. Timers may be a millisecond early, never more.
+  // Measured from the first turn itself, which is recorded later. Timers may be up to a millisecond early.
   t.ok(passed[20]! - began >= 999)
 })
 

@@ -34,7 +34,7 @@ t.test('a user that one replica found is known to the others, for the remaining 
   t.ok(found!.remainingMs > 0 && found!.remainingMs <= 60_000)
 })
 
-t.test('each refusal is shared unchanged, and reports users that were disabled', async (t) => {
+t.test('each refusal is shared unchanged, including disabled users', async (t) => {
   const [one, two] = replicas().map((state) => shareUsers(state, target!)!)
   const gone: string[] = []
   two!.onRefused((key) => gone.push(key))
@@ -48,7 +48,7 @@ t.test('each refusal is shared unchanged, and reports users that were disabled',
   t.same(gone, Array(4).fill('ada@contoso.com'))
 })
 
-t.test('findings of replicas with other lookup settings are ignored', async (t) => {
+t.test('results of replicas with other lookup settings are ignored', async (t) => {
   const [one, two] = replicas()
   const verified = { impersonation: { ...target!.impersonation, verify: true } }
   const user = { systemUserId: '11111111-2222-4333-8444-555555555555', foundBy: 'internalemailaddress' }

@@ -4,7 +4,7 @@ import { blanked, isPlain } from '../../../src/observe/inspector/blank.ts'
 
 const ID = '2b842c28-1de8-4271-a03a-057c398199fc'
 
-t.test('names, ids and numbers stay; values do not', async (t) => {
+t.test('names, ids and numbers are kept; values are blanked', async (t) => {
   for (const [target, shown] of [
     ['/accounts', '/accounts'],
     ['/accounts?$top=3', '/accounts?$top=…'],
@@ -37,7 +37,7 @@ t.test('names, ids and numbers stay; values do not', async (t) => {
   }
 })
 
-t.test('a long target is cut, in linear time', async (t) => {
+t.test('a long target is truncated, in linear time', async (t) => {
   for (const piece of ['(', "('", '%28', '&a=', ',', "'"]) {
     const started = performance.now()
     t.ok(blanked(`/accounts${piece.repeat(30_000)}`).length <= 2049)

@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { curlLine, quoted } from '../../../src/observe/inspector/curl.ts'
 
-/** What a shell makes of a line whose `curl` prints each of its words. */
+/** The words of a line as a shell parses them. */
 function wordsOf(line: string): string[] {
   const script = `curl() { for word; do printf '%s\\0' "$word"; done; }\n${line}\n`
   const { stdout, stderr, status } = spawnSync('sh', ['-c', script], { encoding: 'utf8', cwd: '/' })
@@ -47,7 +47,7 @@ t.test('a shell reads each hostile value as one word, unchanged', async (t) => {
   }
 })
 
-t.test('keys that a terminal obeys when a line is pasted are not in it', async (t) => {
+t.test('the command contains no control characters that a terminal would execute when pasted', async (t) => {
   for (const code of [0, 3, 4, 8, 9, 13, 27, 127, 0x85, 0x9b, 0x202e, 0x2028]) {
     const word = quoted(`a${String.fromCharCode(code)}b`)
     t.equal(word, code === 13 ? "'a\nb'" : "'a?b'", String(code))

@@ -18,7 +18,7 @@ function facts(record: object, more: object = {}): Record<string, unknown> {
   return Object.fromEntries(factsOf(finished as never as FinishedRequest))
 }
 
-t.test('the facts of a request tell where its user and its response are from', async (t) => {
+t.test('the facts show how the user was named and where the response came from', async (t) => {
   for (const [source, said] of [
     ['memory', 'found in memory'],
     ['lookup', 'looked up in Dynamics'],
@@ -36,7 +36,7 @@ t.test('the facts of a request tell where its user and its response are from', a
   t.match(facts({ attempts: 1, sent: false }), { 'Sent to Dynamics': 'no: the connection failed before' })
 })
 
-t.test('what a request has of rules, priority, parts and trace is a fact', async (t) => {
+t.test('the facts include rules, priority, parts and trace', async (t) => {
   t.match(facts({}), { Rules: 'allow it: none of them refuses it' })
   t.match(facts({ denialReason: 'x' }), { Rules: 'refuse: x' })
   t.match(facts({ denialReason: 'x' }, { caller: { policy: { ...POLICY, dryRun: true } } }), {
@@ -50,7 +50,7 @@ t.test('what a request has of rules, priority, parts and trace is a fact', async
   t.match(facts(record), { Priority: 'background', 'Parts of the batch': /2/, 'Trace id': 'a'.repeat(32) })
 })
 
-t.test('an attempt that failed tells whether it was sent', async (t) => {
+t.test('a failed attempt shows whether it was sent', async (t) => {
   const failed = (attempts: object[]): string[] =>
     attemptsOf({ started: 0, allAttempts: () => attempts } as never).map(({ what }) => what)
   const failure = Object.assign(new Error('x'), { code: 'ECONNREFUSED' })
@@ -63,12 +63,12 @@ t.test('an error without a body is explained by its status', async (t) => {
   t.equal(explanationOf({ record: {} } as never, undefined, 200), undefined)
 })
 
-t.test('a request that nothing could be read of has a record all the same', async (t) => {
+t.test('an unreadable request also has a record', async (t) => {
   const request = { id: '1', method: 'GET', entitySet: 'other', status: 400, code: 'GATEWAY_BAD_REQUEST', message: 'x' }
   t.match(unreadableRecord(request), { path: '(unreadable)', code: 'GATEWAY_BAD_REQUEST' })
 })
 
-t.test('the cookie of the inspector is for encrypted connections only where there are some', async (t) => {
+t.test('the cookie of the inspector is Secure over TLS only', async (t) => {
   const { setCookie } = createKeys()
   t.match(setCookie(true), /; Secure$/)
   t.notMatch(setCookie(false), /Secure/)

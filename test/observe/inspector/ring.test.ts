@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { createRing } from '../../../src/observe/inspector/ring.ts'
 
-t.test('keeps the last entries, by number', async (t) => {
+t.test('keeps the last entries by number', async (t) => {
   const ring = createRing<string>(3, 1000)
   for (const entry of ['a', 'b', 'c', 'd']) ring.push(entry, 10)
 
@@ -19,7 +19,7 @@ t.test('keeps the last entries, by number', async (t) => {
   t.equal(ring.bytes(), 30)
 })
 
-t.test('never holds more bytes than its bound, whatever is pushed or reserved', async (t) => {
+t.test('never exceeds its limit in bytes, whatever is pushed or reserved', async (t) => {
   const ring = createRing<number>(200, 1000)
   for (let turn = 0; turn < 1000; turn += 1) {
     const bytes = (turn * 7919) % 1300
@@ -33,11 +33,11 @@ t.test('never holds more bytes than its bound, whatever is pushed or reserved', 
   ring.clear()
   t.equal(ring.bytes(), 0)
   t.equal(ring.reserve(1001), false)
-  t.equal(ring.push(1, 1001), 1001, 'what is too large has a number, and is not kept')
+  t.equal(ring.push(1, 1001), 1001, 'an entry that is too large gets a number, and is not kept')
   t.same(ring.after(0), [])
 })
 
-t.test('entries are replaced in their places, and the oldest make room for what grows', async (t) => {
+t.test('entries are replaced in place, and the oldest are evicted when an entry grows', async (t) => {
   const ring = createRing<string>(10, 100)
   for (const entry of ['a', 'b', 'c']) ring.push(entry, 20)
   ring.reserve(30)

@@ -11,10 +11,10 @@ import type { Captured } from '../../../src/observe/inspector/capture.ts'
 import { createWatchers } from '../../../src/observe/inspector/watchers.ts'
 import { until } from '../../support/until.ts'
 
-/** A browser that does not read never gets it all. */
+/** A browser that does not read never receives all of it. */
 const MORE_THAN_SOCKETS_BUFFER = 'x'.repeat(16 * 1024 * 1024)
 
-t.test('the fifth browser takes the place of the first, and one that does not read gets no news', async (t) => {
+t.test('a fifth browser replaces the first, and one that does not read gets no updates', async (t) => {
   const asked: number[] = []
   const watchers = createWatchers(
     (seen) => {
@@ -39,21 +39,17 @@ t.test('the fifth browser takes the place of the first, and one that does not re
   for (let more = 0; more < 3; more++) (await open()).pause()
   let end = ''
   ;(await open()).setEncoding('latin1').on('data', (piece: string) => (end = (end + piece).slice(-20)))
-  t.match(await text(first), /data: 0/, 'the first one is ended')
+  t.match(await text(first), /data: 0/, 'the first stream is ended')
   t.equal(watchers.count(), 4)
   watchers.notify()
   await until(() => end.endsWith('data: 2\n\n'))
   watchers.notify()
   await until(() => end.endsWith('data: 3\n\n'))
-  t.same(
-    asked.sort(),
-    [0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 3],
-    'after the first news only the one that reads is given more: once it has read, and with the next news',
-  )
+  t.same(asked.sort(), [0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 3], 'only the browser that reads gets more updates')
   watchers.close()
 })
 
-t.test('bodies are captured decoded, as long as there is memory for them', async (t) => {
+t.test('bodies are captured decoded, while there is memory for them', async (t) => {
   const captured = async (body: Buffer, headers: Record<string, string>, room: number): Promise<Captured> => {
     let free = room
     const done = new Promise<Captured>((resolve) => {

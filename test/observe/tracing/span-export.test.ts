@@ -15,7 +15,7 @@ import { otlpReceiver } from '../../support/otlp-receiver.ts'
 
 const TRACE = { traceId: '0af7651916cd43dd8448eb211c80319c', parentId: undefined, sampled: true }
 
-/** A request that is over, with as many waits as are recorded. */
+/** A finished request with the maximum number of recorded waits. */
 function request(waits = 0): TracedRequest {
   const record = new RequestRecord('an-id', performance.now(), { ...TRACE, spanId: 'b7ad6b7169203331' })
   for (let wait = 0; wait < waits; wait++) record.waited('queue', record.started, 1)
@@ -27,7 +27,7 @@ function settings(variables: NodeJS.Dict<string>) {
   return readTracing(variables, [])!
 }
 
-t.test('a collector is reached over TLS, and only with a certificate of the authority that is named', async (t) => {
+t.test('a collector over TLS must have a certificate from the configured authority', async (t) => {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
     algorithm: 'sha256',
     keyType: 'ec',
@@ -59,7 +59,7 @@ t.test('a collector is reached over TLS, and only with a certificate of the auth
   ])
 })
 
-t.test('the queue for a stuck collector is limited, and no more spans are made', async (t) => {
+t.test('the queue for a stalled collector is limited, and no more spans are created', async (t) => {
   const stuck = createServer(() => undefined).listen(0, '127.0.0.1')
   t.teardown(() => stuck.close())
   await once(stuck, 'listening')
@@ -95,7 +95,7 @@ t.test('the sampling ratio is applied', async (t) => {
   t.match(newTraceId(), /^[0-9a-f]{32}$/)
 })
 
-t.test('spans follow the clock of the machine, also when it is set', async (t) => {
+t.test('spans follow the system clock, also after it is set', async (t) => {
   const span = (start: number, end: number): FinishedSpan =>
     new FinishedSpan(
       { name: '', kind: 0, context: {} as never, parent: undefined, start, end, attributes: {}, isFailed: false },

@@ -19,7 +19,7 @@ function spans(record: RequestRecord, facts: Partial<RequestFacts> = {}, origin 
   return spansOf(request, { resource: {} as never, scope: { name: 'test' } })
 }
 
-t.test('a lookup is part of the wait for the user, or else of the request', async (t) => {
+t.test('a lookup span is a child of the wait for the user, or else of the request', async (t) => {
   const record = new RequestRecord('an-id', performance.now(), TRACE)
   const user = lookupRecord(record, '/api/data/v9.2/systemusers?$filter=x')
   user.attemptStarted(user.started, 'GET')
@@ -39,7 +39,7 @@ t.test('a lookup is part of the wait for the user, or else of the request', asyn
   t.match(spans(bare)[1], { name: 'GET /nothing', parentSpanContext: { spanId: TRACE.spanId } })
 })
 
-t.test('an attempt without a response lasts as long as its request, and is a failure', async (t) => {
+t.test('an attempt without a response ends with its request, as a failure', async (t) => {
   const record = new RequestRecord('an-id', 1000, TRACE)
   record.attemptStarted(1010, 'POST')
 
@@ -57,7 +57,7 @@ t.test('an attempt without a response lasts as long as its request, and is a fai
   t.match(spans(record, {}, 'http://crm.example')[1]!.attributes, { 'server.port': 80 })
 })
 
-t.test('an attempt shows how it got its connection', async (t) => {
+t.test('the span of an attempt has the kind of its connection', async (t) => {
   const record = new RequestRecord('an-id', 1000, TRACE)
   record.attemptStarted(1010, 'POST')
   record.attemptSent('reserve')
@@ -68,7 +68,7 @@ t.test('an attempt shows how it got its connection', async (t) => {
   t.notOk('gateway.connection' in second!.attributes)
 })
 
-t.test('the span of a request has the facts of its log line', async (t) => {
+t.test('the span of a request has the fields of its log line', async (t) => {
   const record = new RequestRecord('an-id', 1000, TRACE)
   record.entitySet = '$batch'
   record.dynamicsRequestId = 'at-dynamics'
