@@ -5,6 +5,7 @@ import { cacheReads } from '../../src/cache/read-cache.ts'
 import { createResponseMemory } from '../../src/cache/response-memory.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Target } from '../../src/config/schema.ts'
+import type { Send } from '../../src/dynamics/send.ts'
 import { askedOf, bodyOf, MAX_LATENCY_MS, ModelDynamics, modelRequest } from '../support/model-dynamics.ts'
 import type { Subject } from '../support/model-dynamics.ts'
 
@@ -13,6 +14,7 @@ const CASES = Number(process.env['CACHE_CASES'] ?? 20_000)
 const SEED = Number(process.env['CACHE_SEED'] ?? 1)
 
 const KEEP_MS = 10_000
+const KEEP_ACCOUNTS = { entitySets: ['Accounts'], for: KEEP_MS, shared: false }
 const SCHEMA_MS = 40_000
 
 t.test(
@@ -25,7 +27,7 @@ t.test(
     const send = cacheReads(dynamics.send, {
       target: targetWith({
         schemaCache: SCHEMA_MS,
-        reads: { revalidate: true, keep: [{ entitySets: ['Accounts'], for: KEEP_MS, shared: false }] },
+        reads: { revalidate: true, keep: [KEEP_ACCOUNTS] },
       }),
       name: 'model',
       memory,
@@ -157,19 +159,39 @@ t.test('Dynamics confirms a row for ten minutes; then it is read in full', async
     [20, 'fwd=stale; fwd-status=304'],
   ] as const) {
     dynamics.now = minute * 60_000
-    const request = modelRequest('GET', '/contacts(1)', [], { cacheableRead: { identity: 'a', mustBeSent: false } })
-    let body: Buffer | undefined
-    void send(request)
-      .then(bodyOf)
-      .then((bytes) => (body = bytes))
-    while (body === undefined) {
-      dynamics.next()
-      await settled()
-    }
-    t.match(body.toString(), /"value":0/)
-    t.equal(request.record.cacheStatus, cacheStatus)
+    t.equal(await cacheStatusOf(send, '/contacts(1)', dynamics), cacheStatus)
   }
 })
+
+t.test('a change of users removes all rows, because it may change what they may read', async (t) => {
+  const dynamics = new ModelDynamics(() => 0.5)
+  let usersChanged: () => void = () => void t.fail('nobody listens')
+  const send = cacheReads(dynamics.send, {
+    target: targetWith({ schemaCache: 0, reads: { revalidate: false, keep: [KEEP_ACCOUNTS] } }),
+    name: 'model',
+    memory: createResponseMemory(60_000),
+    onUsersChanged: (listener) => void (usersChanged = listener),
+    now: () => dynamics.now,
+  })
+  t.equal(await cacheStatusOf(send, '/accounts', dynamics), 'fwd=uri-miss')
+  t.match(await cacheStatusOf(send, '/accounts', dynamics), /^hit/)
+  usersChanged()
+  t.equal(await cacheStatusOf(send, '/accounts', dynamics), 'fwd=uri-miss')
+})
+
+/** Reads `resource` to its end. */
+async function cacheStatusOf(send: Send, resource: string, dynamics: ModelDynamics): Promise<string> {
+  const request = modelRequest('GET', resource, [], { cacheableRead: { identity: 'a', mustBeSent: false } })
+  let body: Buffer | undefined
+  void send(request)
+    .then(bodyOf)
+    .then((bytes) => (body = bytes))
+  while (body === undefined) {
+    dynamics.next()
+    await settled()
+  }
+  return request.record.cacheStatus
+}
 
 /** Lets pending promises settle. */
 function settled(): Promise<void> {

@@ -7,6 +7,7 @@ import { Cancellation } from '../../src/dynamics/cancellation.ts'
 import { rewriteRequestBody } from '../../src/dynamics/rewrite-request-body.ts'
 import type { UpstreamResponse, OutboundRequest } from '../../src/dynamics/send.ts'
 import { requestBatch } from '../../src/odata/batch.ts'
+import { requestLinks } from '../../src/odata/request-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import type { TextTransform } from '../../src/odata/text-transform.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
@@ -26,6 +27,25 @@ const unclosed: TextTransform = {
     throw new Error('not closed')
   },
 }
+
+t.test('a buffered body with links is sent with those of Dynamics, one without links as it is', async (t) => {
+  for (const padding of ['', 'x'.repeat(200_000)]) {
+    for (const [sent, expected] of [
+      ['http://gw:8080/contacts(1)', 'https://org.crm4.dynamics.com/api/data/v9.2/contacts(1)'],
+      ['/contacts(1)', undefined],
+    ] as const) {
+      const body = Buffer.from(JSON.stringify({ padding, 'a@odata.bind': sent }))
+      let received: OutboundRequest['body']
+      const send = rewriteRequestBody(async (request) => {
+        received = request.body
+        return answer
+      }, 1_000_000)
+      await send({ ...streamed(new PassThrough(), new Cancellation(), requestLinks(map)), body })
+      if (expected === undefined) t.equal(received, body, 'the same bytes')
+      else t.equal(String(received), body.toString().replace(sent, expected))
+    }
+  }
+})
 
 t.test('the rest of a body after an early response is read and discarded', async (t) => {
   const body = new PassThrough()

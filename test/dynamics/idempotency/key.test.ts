@@ -1,6 +1,8 @@
 import t from 'tap'
 
+import { loadSettings } from '../../../src/config/load.ts'
 import { bodyDigest, parseKey, rowId } from '../../../src/dynamics/idempotency/key.ts'
+import { saltOf } from '../../../src/dynamics/idempotency/salt.ts'
 
 t.test('a key is one Structured Fields string', async (t) => {
   t.equal(parseKey('"8e03978e-40d5-43dd-bc93-6894a57f9324"'), '8e03978e-40d5-43dd-bc93-6894a57f9324')
@@ -51,3 +53,23 @@ t.test('a digest distinguishes bodies, and depends on the salt', async (t) => {
   t.not(bodyDigest('s', Buffer.from('{}')), bodyDigest('s', Buffer.from('{ }')))
   t.not(bodyDigest('s', Buffer.from('{}')), bodyDigest('t', Buffer.from('{}')))
 })
+
+t.test('replicas with the same app registration have the same salt, whatever their secret is', async (t) => {
+  const registration = { AZURE_TENANT_ID: TENANT_ID, AZURE_CLIENT_ID: CLIENT_ID }
+  const first = saltWith({ ...registration, AZURE_CLIENT_SECRET: 'first secret' })
+  t.equal(saltWith({ ...registration, AZURE_CLIENT_SECRET: 'second secret' }), first)
+  t.not(saltWith({ ...registration, AZURE_CLIENT_ID: TENANT_ID, AZURE_CLIENT_SECRET: 'first secret' }), first)
+})
+
+t.test('a managed identity has a salt without a tenant, and without a client id if it has none', async (t) => {
+  t.equal(saltWith({}), '["dynamics-gateway","",""]')
+  t.equal(saltWith({ AZURE_CLIENT_ID: CLIENT_ID }), `["dynamics-gateway","","${CLIENT_ID}"]`)
+})
+
+const TENANT_ID = '11111111-1111-4111-8111-111111111111'
+const CLIENT_ID = '22222222-2222-4222-8222-222222222222'
+
+function saltWith(variables: NodeJS.ProcessEnv): string {
+  const { targets } = loadSettings({ DYNAMICS_URL: 'https://contoso.crm4.dynamics.com', ...variables }, undefined)
+  return saltOf(targets[0]!)
+}
