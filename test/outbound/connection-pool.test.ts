@@ -228,22 +228,27 @@ t.test('a read uses the oldest connection that was opened ahead', async (t) => {
   t.equal(far.connections[1]!.bytesRead, 0, 'a write uses a younger one')
 })
 
-t.test('a read does not wait for a connection that is being opened while an open one is idle', async (t) => {
-  const far = await farEnd(t)
-  const { connect } = createConnector({ timeout: 5000 }, NO_PROXIES)
-  const delayed: (() => void)[] = []
-  const slowAfterTheFirst: typeof connect = (options, callback) => {
-    if (far.connections.length === 0) connect(options, callback)
-    else delayed.push(() => connect(options, callback))
-  }
-  const { pool, uses, read } = poolTo(t, far.port, { assumedUnused: 600 }, 8, slowAfterTheFirst)
-  pool.keepWarm()
-  await until(() => delayed.length > 0)
+t.test('no request waits for a connection that is being opened while an open one is safe', async (t) => {
+  const check = async (kind: 'read' | 'write'): Promise<void> => {
+    const far = await farEnd(t)
+    const { connect } = createConnector({ timeout: 5000 }, NO_PROXIES)
+    const sent: Promise<string>[] = []
+    // The second connection is the next reserve. It stays in the making until the request has its response.
+    const slowAfterTheFirst: typeof connect = (options, callback) => {
+      if (far.connections.length === 0) return connect(options, callback)
+      const response = fixture[kind]()
+      sent.push(response)
+      void response.then(() => connect(options, callback))
+    }
+    const fixture = poolTo(t, far.port, { assumedUnused: 6000 }, 8, slowAfterTheFirst)
+    fixture.pool.keepWarm()
+    await until(() => sent.length > 0)
 
-  t.equal(await read(), '204')
-  t.same(uses, ['reserve'])
-  t.equal(far.connections.length, 1)
-  for (const open of delayed) open()
+    t.equal(await sent[0], '204', kind)
+    t.same(fixture.uses, ['reserve'])
+    t.ok(far.connections[0]!.bytesRead > 0)
+  }
+  await Promise.all([check('read'), check('write')])
 })
 
 t.test('without keepWarm the reserve is closed', async (t) => {
